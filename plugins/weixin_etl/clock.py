@@ -1,4 +1,4 @@
-"""The one clock. Every calendar decision of the pipeline asks it, so a test can live through weeks."""
+"""The one clock: every calendar decision asks it, so a test can live through weeks."""
 
 import os
 from datetime import UTC, date, datetime, timedelta

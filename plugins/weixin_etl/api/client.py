@@ -1,0 +1,123 @@
+"""The WeChat API for one account: figures of a publication day, or a `WeixinError`."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import msgspec
+
+from weixin_etl import clock
+from weixin_etl.accounts import Account
+from weixin_etl.api.errors import TokenRefusedError, UnreachableError, WeixinError
+from weixin_etl.api.http import Caller, CallLimits
+from weixin_etl.api.token import Token, TokenKeeper
+
+TOKENS_A_CALL = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A successful answer: the exact bytes, and when they had come."""
+
+    body: bytes
+    fetched_at: datetime
+    calls: int
+    """Data calls it took, repeated ones included."""
+
+
+class WeixinClient:
+    """Speaks for one account; may be used by several threads at once. Its errors hold no secret."""
+
+    def __init__(self, account: Account, limits: CallLimits | None = None) -> None:
+        self.account = account
+        self._caller = Caller(account, limits or CallLimits())
+        self._keeper = _keeper(account, self._caller)
+
+    def check_token(self) -> None:
+        """
+        Make sure that WeChat gives a token for the account.
+
+        Raises:
+            WeixinError: it does not; says why.
+
+        """
+        self._keeper.token()
+
+    def datacube(self, path: str, publication_date: date) -> Answer:
+        """
+        The figures of one publication day (`begin_date` = `end_date`).
+
+        Raises:
+            WeixinError: no figures; `calls` tells how many data calls were made.
+
+        """
+        day = publication_date.isoformat()
+        calls = 0
+
+        def count() -> None:
+            nonlocal calls
+            calls += 1
+
+        try:
+            body = self._post_with_token(path, {"begin_date": day, "end_date": day}, count)
+        except WeixinError as error:
+            error.calls = calls
+            raise
+        return Answer(body, clock.now(), calls)
+
+    def _post_with_token(
+        self, path: str, payload: dict[str, str], on_try: Callable[[], None]
+    ) -> bytes:
+        """Post; a refused token is replaced, but none is used twice nor more than three."""
+        token = self._keeper.token()
+        refused: set[str] = set()
+        while True:
+            try:
+                return self._caller.post(path, payload, token=token, on_try=on_try)
+            except TokenRefusedError:
+                refused.add(token)
+                if len(refused) == TOKENS_A_CALL:
+                    raise
+                token = self._keeper.token_after(token)
+                if token in refused:
+                    raise
+
+
+_keepers: dict[Account, TokenKeeper] = {}
+_keepers_lock = threading.Lock()
+
+
+def _keeper(account: Account, caller: Caller) -> TokenKeeper:
+    """The process's one keeper of the account's token."""
+    with _keepers_lock:
+        return _keepers.setdefault(account, TokenKeeper(lambda: _stable_token(account, caller)))
+
+
+class _TokenAnswer(msgspec.Struct):
+    access_token: str
+    expires_in: float
+
+
+def _stable_token(account: Account, caller: Caller) -> Token:
+    """
+    WeChat's current token: everyone who asks gets the same, so asking harms nobody.
+
+    https://developers.weixin.qq.com/doc/offiaccount/Basic_Information/getStableAccessToken.html
+    """
+    body = caller.post(
+        "/cgi-bin/stable_token",
+        {
+            "grant_type": "client_credential",
+            "appid": account.appid,
+            "secret": account.secret,
+            "force_refresh": False,
+        },
+    )
+    try:
+        answer = msgspec.json.decode(body, type=_TokenAnswer)
+    except msgspec.MsgspecError:
+        answer = None
+    if answer is None:
+        raise UnreachableError("the token call was answered without a token", account=str(account))
+    return Token(answer.access_token, answer.expires_in)

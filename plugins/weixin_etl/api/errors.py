@@ -1,0 +1,165 @@
+"""
+What WeChat, or the way to it, can answer instead of figures.
+
+    WeixinError
+    ├── TransientError           tried again by the client, then by Airflow
+    │   ├── UnreachableError     no usable answer: connection, timeout, HTTP 5xx, -1, not JSON
+    │   ├── TokenRefusedError    a new token was asked for and did not help
+    │   └── MinuteQuotaError     the minute's calls are used up
+    ├── NotReadyError            the figures are not computed yet: the day stays open
+    ├── DailyQuotaError          the day's calls are used up: the account rests until tomorrow
+    ├── EndpointOfflineError     WeChat retired the endpoint
+    ├── ConfigurationError       somebody has to change something; says what
+    ├── AccountBlockedError      WeChat restricts the account
+    └── CallError                our own mistake, or a code nobody has classified
+
+An instance's text is the sentence for the operator. The codes are WeChat's "全局返回码":
+https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html
+"""
+
+from typing import ClassVar
+
+
+class WeixinError(Exception):
+    """A call that brought no figures. `str()` says why, to which account, and what to change."""
+
+    sentence: str = "WeChat refused the call"
+    is_retryable: ClassVar[bool] = False
+    """Whether Airflow should try the task again."""
+    stops_account: ClassVar[bool] = False
+    """Whether the account's other days need not be asked in this try."""
+
+    def __init__(self, detail: str = "", *, account: str = "", errcode: int | None = None) -> None:
+        self.detail = detail
+        self.account = account
+        self.errcode = errcode
+        self.calls = 0
+        """Data calls made before it was given up."""
+        super().__init__(self._text())
+
+    def _text(self) -> str:
+        text = f"{self.account}: {self.sentence}" if self.account else self.sentence
+        code = "" if self.errcode is None else f"errcode {self.errcode}"
+        said = ": ".join(part for part in (code, self.detail) if part)
+        return f"{text} ({said})" if said else text
+
+
+class TransientError(WeixinError):
+    """Trouble that goes by itself."""
+
+    is_retryable = True
+
+
+class UnreachableError(TransientError):
+    """No usable answer came."""
+
+    sentence = "WeChat could not be reached or was busy"
+
+
+class TokenRefusedError(TransientError):
+    """The access token was refused and asking for another one did not help."""
+
+    sentence = (
+        "WeChat refuses the access token it gave; find out who else resets this account's token"
+    )
+    stops_account = True
+
+
+class MinuteQuotaError(TransientError):
+    """The calls of this minute are used up, and were still after a wait."""
+
+    sentence = "the calls allowed in a minute are used up; lower [weixin] concurrency"
+
+
+class NotReadyError(WeixinError):
+    """The day's figures are not computed yet."""
+
+    sentence = "the figures are not ready yet; they come after 08:00 Beijing time, by 10:00 surely"
+
+
+class DailyQuotaError(WeixinError):
+    """The calls of this day are used up."""
+
+    sentence = "the calls allowed in a day are used up; the quota is new at 00:00 Beijing time"
+    stops_account = True
+
+
+class EndpointOfflineError(WeixinError):
+    """The endpoint is gone for good."""
+
+    sentence = "WeChat took this endpoint offline; its successor is datacube/getarticletotaldetail"
+    stops_account = True
+
+
+class ConfigurationError(WeixinError):
+    """Somebody has to change something at WeChat or in the connection."""
+
+    stops_account = True
+
+    def __init__(self, detail: str = "", *, account: str = "", errcode: int | None = None) -> None:
+        self.sentence = WHAT_TO_CHANGE.get(errcode, "")
+        super().__init__(detail, account=account, errcode=errcode)
+
+    def _text(self) -> str:
+        if self.sentence:
+            return super()._text()
+        return f"{self.account}: {self.detail}" if self.account else self.detail
+
+
+class AccountBlockedError(WeixinError):
+    """WeChat restricts the account; its owner has to act."""
+
+    sentence = "WeChat restricts this account; its owner finds the reason in the console"
+    stops_account = True
+
+
+class CallError(WeixinError):
+    """A call WeChat calls wrong, or a code nobody has classified yet."""
+
+    sentence = "WeChat does not accept the call; please report this"
+
+
+WHAT_TO_CHANGE: dict[int | None, str] = {
+    40001: "the AppSecret is wrong or not the newest; correct the connection's password",
+    40002: "the token call was refused; please report this",
+    40013: "the AppID is wrong; correct the connection's login",
+    40125: "the AppSecret is wrong; correct the connection's password",
+    40164: "this machine's IP is not on the account's whitelist; add it in the console",
+    40243: "the AppSecret is frozen; thaw it in the console",
+    42007: "the account's owner changed the password; have the account authorised again",
+    48001: "the account may not use this API; it must be verified, or permission set 7 is missing",
+    61003: "the account has not authorised the platform; have it authorised",
+    61004: "the platform's IP is not on its whitelist; add it",
+    61005: "the platform's component_verify_ticket expired; wait for the next push",
+    61006: "the platform's component_verify_ticket is wrong; wait for the next push",
+    61007: "the authorisation lacks the permission set; have the account authorised again",
+    61011: "the platform's component is invalid; check its AppID",
+    61023: "the refresh token is invalid; have the account authorised again",
+    61502: "this is not an Official Account; take it off the list",
+    89501: "the account's admin must confirm this machine's IP; then run again",
+    89503: "the account's admin must confirm this machine's IP; then run again",
+    89506: "the account's admin refused this machine's IP; ask again in 24 hours",
+    89507: "the account's admin refused this machine's IP; ask again in an hour",
+}
+
+TOKEN_CODES = frozenset({40001, 40014, 42001})
+_BY_CODE: dict[int, type[WeixinError]] = {
+    -1: UnreachableError,
+    **dict.fromkeys(TOKEN_CODES, TokenRefusedError),
+    45009: DailyQuotaError,
+    45011: MinuteQuotaError,
+    47009: EndpointOfflineError,
+    48004: AccountBlockedError,
+    50002: AccountBlockedError,
+    61503: NotReadyError,
+}
+
+
+def from_errcode(
+    errcode: int, errmsg: str, *, account: str, is_token_call: bool = False
+) -> WeixinError:
+    """The error an errcode stands for; on a token call 40001 means the secret, not the token."""
+    error = _BY_CODE.get(errcode)
+    if error is None or (is_token_call and errcode in TOKEN_CODES):
+        error = ConfigurationError if errcode in WHAT_TO_CHANGE else CallError
+    return error(errmsg, account=account, errcode=errcode)

@@ -1,0 +1,53 @@
+"""Access tokens: asked for once per process and account, kept in memory only."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+RENEW_BEFORE_SECONDS = 300
+"""WeChat itself renews a token in its last five minutes, when old and new are both good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token and how long it was good for when it was answered."""
+
+    value: str = field(repr=False)
+    expires_in_seconds: float
+
+
+class TokenKeeper:
+    """Gives one account's token to every thread of the process."""
+
+    def __init__(
+        self, ask: Callable[[], Token], monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._ask = ask
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._token: Token | None = None
+        self._renew_at = 0.0
+
+    def token(self) -> str:
+        """A token with more than five minutes left, as far as WeChat gives one."""
+        with self._lock:
+            if self._token is None or self._monotonic() >= self._renew_at:
+                return self._renew()
+            return self._token.value
+
+    def token_after(self, refused: str) -> str:
+        """The token to use when `refused` was refused: another thread's newer one, or a new one."""
+        with self._lock:
+            if self._token is not None and self._token.value != refused:
+                return self._token.value
+            return self._renew()
+
+    def _renew(self) -> str:
+        self._token = None
+        token = self._ask()
+        seconds = token.expires_in_seconds
+        # a token answered in its last minutes is used, not asked for again at every call
+        self._renew_at = self._monotonic() + max(seconds - RENEW_BEFORE_SECONDS, seconds / 2)
+        self._token = token
+        return token.value

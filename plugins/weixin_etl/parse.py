@@ -1,0 +1,333 @@
+"""
+Bytes to typed articles and rows (pure).
+
+An answer that is exactly what the documentation shows is decoded by one typed decoder. Anything
+else (unknown keys, odd values, repeated articles, control characters) is taken apart item by item,
+so that what does not fit is set aside with a reason and its neighbours go on.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from typing import Annotated, Any
+
+import msgspec
+
+from weixin_etl import json_text
+from weixin_etl.datasets import Dataset
+
+BIGINT_MAX = 2**63 - 1
+SMALLINT_MAX = 2**15 - 1
+_Whole = Annotated[int, msgspec.Meta(ge=0, le=BIGINT_MAX)] | None
+_Small = Annotated[int, msgspec.Meta(ge=0, le=SMALLINT_MAX)] | None
+_Text = Annotated[str, msgspec.Meta(min_length=1)]
+_MSGID = re.compile(r"(?P<message>.+)_(?P<position>[1-9]\d{0,3})")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class UnreadableAnswerError(Exception):
+    """The answer is neither an error nor what the documentation shows."""
+
+
+class Row(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """Totals of one article at the end of one day; `row_type` adds the dataset's metrics."""
+
+    stat_date: date
+
+
+@dataclass(slots=True)
+class Article:
+    """One article of the publication day, with its rows by stat_date."""
+
+    msgid: str
+    title: str | None = None
+    url: str | None = None
+    content_url: str | None = None
+    publish_type: int | None = None
+    user_source: int | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+    rows: dict[date, Row] = field(default_factory=dict)
+    row_extras: dict[date, dict[str, Any]] = field(default_factory=dict)
+    """Unknown metrics, for the rows that have any."""
+
+    @property
+    def message(self) -> tuple[str, int] | tuple[None, None]:
+        """The message's id and the article's position in it, from 1."""
+        match = _MSGID.fullmatch(self.msgid)
+        return (match["message"], int(match["position"])) if match else (None, None)
+
+
+ATTRIBUTES = ("title", "url", "content_url", "publish_type", "user_source")
+_NUMBERS = {"publish_type": SMALLINT_MAX, "user_source": BIGINT_MAX}
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A part of an answer that does not fit, and why."""
+
+    reason: str
+    payload: str
+    msgid: str | None = None
+    stat_date: str | None = None
+
+
+@dataclass(slots=True)
+class Parsed:
+    """What one answer says of its publication day."""
+
+    articles: dict[str, Article] = field(default_factory=dict)
+    rejected: list[Rejected] = field(default_factory=list)
+    is_delayed: bool = False
+    """WeChat's own word that the figures are not the newest."""
+    merged_rows: int = 0
+    """Rows that repeated a key of the same answer."""
+    stripped_nuls: int = 0
+    """U+0000 taken out of texts: Postgres cannot hold them."""
+    unknown_metrics: set[str] = field(default_factory=set)
+
+    @property
+    def row_count(self) -> int:
+        """Rows that fit, each key once."""
+        return sum(len(article.rows) for article in self.articles.values())
+
+
+def parse(dataset: Dataset, body: bytes, publication_date: date) -> Parsed:
+    """
+    Take an answer of the dataset's endpoint apart.
+
+    Raises:
+        UnreadableAnswerError: it is not a JSON object with a `list`, or is nested too deeply.
+
+    """
+    if b"\\u0000" not in body:
+        parsed = _parse_documented(dataset, body, publication_date)
+        if parsed is not None:
+            return parsed
+    try:
+        return _TakeApart(dataset, publication_date).answer(json_text.decode(body))
+    except ValueError:
+        raise UnreadableAnswerError("the answer is not JSON") from None
+    except RecursionError:
+        raise UnreadableAnswerError("the answer is nested too deeply") from None
+
+
+def merge(parsed_answers: Iterable[Parsed]) -> Parsed:
+    """Answers of one pair, oldest first, as one: the last non-null value of each field."""
+    merged = Parsed()
+    for parsed in parsed_answers:
+        for article in parsed.articles.values():
+            _merge_article(merged, article)
+    return merged
+
+
+@cache
+def row_type(dataset: Dataset) -> type[Row]:
+    """The Struct of the dataset's rows: stat_date, then its metrics as whole numbers or None."""
+    row: type[Row] = msgspec.defstruct(  # type: ignore[assignment] # typed as any Struct
+        "Row",
+        [(metric, _Whole, None) for metric in dataset.metrics],
+        bases=(Row,),
+        kw_only=True,
+    )
+    return row
+
+
+@cache
+def _documented_decoder(dataset: Dataset) -> msgspec.json.Decoder[Any]:
+    item = msgspec.defstruct(
+        "Item",
+        [
+            ("ref_date", date),
+            ("msgid", _Text),
+            *((name, str | None, None) for name in ("title", "url", "content_url")),
+            ("publish_type", _Small, None),
+            ("user_source", _Whole, None),
+            ("rows", list[row_type(dataset)]),  # type: ignore[misc] # built at run time
+        ],
+        rename={"rows": dataset.rows_key},
+        kw_only=True,
+        forbid_unknown_fields=True,
+    )
+    answer = msgspec.defstruct(
+        "Answer",
+        [("list", list[item]), ("is_delay", bool, False)],  # type: ignore[valid-type] # as above
+        forbid_unknown_fields=True,
+    )
+    return msgspec.json.Decoder(answer)
+
+
+def _parse_documented(dataset: Dataset, body: bytes, publication_date: date) -> Parsed | None:
+    try:
+        answer = _documented_decoder(dataset).decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    parsed = Parsed(is_delayed=answer.is_delay)
+    for item in answer.list:
+        rows = {row.stat_date: row for row in item.rows}
+        is_plain = item.ref_date == publication_date and len(rows) == len(item.rows)
+        if not is_plain or item.msgid in parsed.articles:
+            return None
+        attributes = {name: getattr(item, name) for name in ATTRIBUTES}
+        parsed.articles[item.msgid] = Article(item.msgid, **attributes, rows=rows)
+    return parsed
+
+
+class _TakeApart:
+    """One pass over an answer that is not exactly the documented one."""
+
+    def __init__(self, dataset: Dataset, publication_date: date) -> None:
+        self.dataset = dataset
+        self.publication_date = publication_date
+        self.parsed = Parsed()
+
+    def answer(self, answer: Any) -> Parsed:
+        if not isinstance(answer, dict) or not isinstance(answer.get("list"), list):
+            raise UnreadableAnswerError("the answer has no list of articles")
+        self.parsed.is_delayed = str(answer.get("is_delay")).lower() == "true"
+        for item in self._clean(answer["list"]):
+            self._item(item)
+        return self.parsed
+
+    def _item(self, item: Any) -> None:
+        reason = self._why_not(item)
+        if reason:
+            self._reject(reason, item, item)
+            return
+        article = Article(item["msgid"])
+        rows_key = self.dataset.rows_key
+        for name, value in item.items():
+            if name in ATTRIBUTES and _fits_attribute(name, value):
+                setattr(article, name, value)
+            elif name not in ("ref_date", "msgid", rows_key) and value is not None:
+                article.extra[name] = value
+        for row in item[rows_key]:
+            self._row(article, row)
+        self.parsed.merged_rows += _merge_article(self.parsed, article)
+
+    def _why_not(self, item: Any) -> str | None:
+        if not isinstance(item, dict):
+            return "an article that is not an object"
+        if item.get("ref_date") != self.publication_date.isoformat():
+            return f"ref_date {item.get('ref_date')!r} is not the day asked for"
+        if not isinstance(item.get("msgid"), str) or not item["msgid"]:
+            return f"msgid {item.get('msgid')!r} is not a text"
+        if not isinstance(item.get(self.dataset.rows_key), list):
+            return f"{self.dataset.rows_key} is not a list"
+        return None
+
+    def _row(self, article: Article, row: Any) -> None:
+        item = {"msgid": article.msgid}
+        if not isinstance(row, dict):
+            self._reject("a row that is not an object", item, row)
+            return
+        known = {name: row[name] for name in row.keys() & self._fields}
+        unknown = {name: row[name] for name in row.keys() - self._fields if row[name] is not None}
+        try:
+            typed = msgspec.convert(known, row_type(self.dataset))
+        except msgspec.ValidationError:
+            reason = _why_row_not(known)
+            if reason:
+                self._reject(reason, item, row)
+                return
+            typed = msgspec.convert(
+                {name: _as_int(value) for name, value in known.items()}, row_type(self.dataset)
+            )
+        twin = Article(article.msgid, rows={typed.stat_date: typed})
+        if unknown:
+            self.parsed.unknown_metrics |= unknown.keys()
+            twin.row_extras[typed.stat_date] = unknown
+        self.parsed.merged_rows += _merge_rows(article, twin)
+
+    @property
+    def _fields(self) -> frozenset[str]:
+        return _row_fields(self.dataset)
+
+    def _reject(self, reason: str, item: Any, payload: Any) -> None:
+        def text(holder: Any, key: str) -> str | None:
+            value = holder.get(key) if isinstance(holder, dict) else None
+            return None if value is None else str(value)
+
+        self.parsed.rejected.append(
+            Rejected(
+                reason,
+                json.dumps(payload, ensure_ascii=False),
+                msgid=text(item, "msgid"),
+                stat_date=text(payload, "stat_date"),
+            )
+        )
+
+    def _clean(self, value: Any) -> Any:
+        """The same value without what Postgres cannot hold: U+0000, lone surrogates, infinity."""
+        if isinstance(value, str):
+            self.parsed.stripped_nuls += value.count("\0")
+            return _LONE_SURROGATE.sub("\ufffd", value.replace("\0", ""))
+        if isinstance(value, list):
+            return [self._clean(element) for element in value]
+        if isinstance(value, dict):
+            return {self._clean(name): self._clean(element) for name, element in value.items()}
+        if isinstance(value, float) and not math.isfinite(value):
+            return str(value)
+        return value
+
+
+@cache
+def _row_fields(dataset: Dataset) -> frozenset[str]:
+    return frozenset(row_type(dataset).__struct_fields__)
+
+
+def _fits_attribute(name: str, value: Any) -> bool:
+    if isinstance(value, str):
+        return name not in _NUMBERS
+    return name in _NUMBERS and type(value) is int and 0 <= value <= _NUMBERS[name]
+
+
+def _why_row_not(known: dict[str, Any]) -> str | None:
+    """What keeps a row from being loaded; None when only a whole number was written as 3.0."""
+    try:
+        msgspec.convert(known.get("stat_date"), date)
+    except msgspec.ValidationError:
+        return f"stat_date {known.get('stat_date')!r} is not a date"
+    for name, value in known.items():
+        if name == "stat_date" or value is None:
+            continue
+        whole = _as_int(value)
+        if type(whole) is not int or not 0 <= whole <= BIGINT_MAX:
+            return f"{name} {value!r:.60} is not a whole number from 0 to {BIGINT_MAX}"
+    return None
+
+
+def _as_int(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _merge_article(parsed: Parsed, newer: Article) -> int:
+    """Add an article to an answer; how many of its rows were there already."""
+    article = parsed.articles.setdefault(newer.msgid, newer)
+    if article is newer:
+        return 0
+    for name in ATTRIBUTES:
+        if getattr(newer, name) is not None:
+            setattr(article, name, getattr(newer, name))
+    article.extra |= newer.extra
+    return _merge_rows(article, newer)
+
+
+def _merge_rows(article: Article, newer: Article) -> int:
+    repeated = 0
+    for stat_date, row in newer.rows.items():
+        known = article.rows.get(stat_date)
+        if known is not None:
+            repeated += 1
+            row = msgspec.structs.replace(
+                known, **{k: v for k, v in msgspec.structs.asdict(row).items() if v is not None}
+            )
+        article.rows[stat_date] = row
+        if stat_date in newer.row_extras:
+            article.row_extras[stat_date] = (
+                article.row_extras.get(stat_date, {}) | newer.row_extras[stat_date]
+            )
+    return repeated

@@ -1,0 +1,105 @@
+"""Articles and rows as the bytes COPY takes, into the temporary tables a load starts from."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from weixin_etl.datasets import Dataset
+from weixin_etl.parse import ATTRIBUTES, Article
+from weixin_etl.warehouse import statement
+
+_encode = msgspec.json.Encoder().encode
+_NULL = "\\N"
+
+
+@dataclass(frozen=True, slots=True)
+class SeenArticle:
+    """An article and the fetch times of the first and last answer that held it."""
+
+    article: Article
+    first_seen_at: datetime
+    last_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StagedPair:
+    """What a pair's answers say, to be merged into the fact under the id of one of them."""
+
+    publication_date: date
+    raw_response_id: int
+    articles: Sequence[SeenArticle]
+
+    @property
+    def row_count(self) -> int:
+        """Rows to merge."""
+        return sum(len(seen.article.rows) for seen in self.articles)
+
+
+def stage(connection: Connection, dataset: Dataset, pairs: Sequence[StagedPair]) -> None:
+    """Put the pairs into new temporary tables `staged_row` and `staged_article`."""
+    cursor = connection.connection.cursor()
+    connection.execute(statement("fact/stage.sql", dataset))
+    cursor.copy_expert(
+        "COPY staged_row FROM STDIN (FORMAT csv, NULL 'null', ESCAPE '\\')",
+        io.BytesIO(b"".join(_row_lines(pairs))),
+    )
+    connection.execute(statement("dim_article/stage.sql"))
+    cursor.copy_expert(
+        f"COPY staged_article FROM STDIN (FORMAT csv, NULL '{_NULL}')",
+        io.StringIO(_article_lines(pairs)),
+    )
+
+
+def unstage(connection: Connection) -> None:
+    """Drop the temporary tables before the transaction's end."""
+    connection.exec_driver_sql("DROP TABLE staged_row, staged_article")
+
+
+def _row_lines(pairs: Sequence[StagedPair]) -> Iterator[bytes]:
+    """
+    One CSV line per row.
+
+    A JSON array of whole numbers, null and an ISO date is a CSV line but for its brackets, so
+    msgspec's encoder writes it; what needs escaping is escaped once per article.
+    """
+    for pair in pairs:
+        for seen in pair.articles:
+            article = seen.article
+            head = _quoted(article.msgid) + b",%d," % pair.raw_response_id
+            for stat_date, row in article.rows.items():
+                extra = article.row_extras.get(stat_date)
+                tail = b",null\n" if extra is None else b"," + _quoted(_json(extra)) + b"\n"
+                yield head + _encode(msgspec.structs.astuple(row))[1:-1] + tail
+
+
+def _quoted(text: str) -> bytes:
+    return b'"' + text.replace("\\", "\\\\").replace('"', '\\"').encode() + b'"'
+
+
+def _article_lines(pairs: Sequence[StagedPair]) -> str:
+    lines = io.StringIO()
+    write = csv.writer(lines, lineterminator="\n").writerow
+    for pair in pairs:
+        for seen in pair.articles:
+            article = seen.article
+            values = (
+                *article.message,
+                pair.publication_date,
+                *(getattr(article, name) for name in ATTRIBUTES),
+                _json(article.extra) if article.extra else None,
+                seen.first_seen_at,
+                seen.last_seen_at,
+            )
+            write([article.msgid, *(_NULL if value is None else value for value in values)])
+    return lines.getvalue()
+
+
+def _json(value: dict[str, Any]) -> str:
+    return json.dumps(value, ensure_ascii=False)

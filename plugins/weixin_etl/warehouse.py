@@ -1,0 +1,190 @@
+"""The way to the warehouse: its connection, its statements (files under sql/), its migrations."""
+
+import os
+import shutil
+import subprocess
+import sysconfig
+from functools import cache
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import sqlalchemy
+from sqlalchemy import URL, Engine, TextClause, make_url
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from weixin_etl.datasets import Dataset
+
+CONN_ID = "weixin_warehouse"
+_DRIVER = "postgresql+psycopg2"
+_CONNECT_SECONDS = 10
+
+
+class WarehouseError(Exception):
+    """The warehouse can't be used. `str()` says why and what to do."""
+
+
+def url(
+    host: str | None,
+    port: int | None,
+    login: str | None,
+    password: str | None,
+    database: str | None,
+    extra: dict[str, Any],
+) -> URL:
+    """
+    The SQLAlchemy URL of a Postgres connection as Airflow describes it.
+
+    A host that is a path, or an extra `host`, is the directory of a Unix socket. Other extras that
+    are texts or numbers are libpq parameters (`sslmode`, …).
+    """
+    query = {name: str(value) for name, value in extra.items() if isinstance(value, str | int)}
+    if host and host.startswith("/"):
+        query["host"], host = host, None
+    if not host and "host" in query and port:
+        query["port"], port = str(port), None
+    return URL.create(_DRIVER, login, password, host, port, database, query)
+
+
+def engine(warehouse_url: URL | str) -> Engine:
+    """
+    An engine whose errors show no values: a statement's values may be a whole answer.
+
+    A session thinks in UTC, and gives up connecting after ten seconds.
+    """
+    return sqlalchemy.create_engine(
+        make_url(warehouse_url).set(drivername=_DRIVER),
+        hide_parameters=True,
+        connect_args={
+            "application_name": "weixin-etl",
+            "connect_timeout": _CONNECT_SECONDS,
+            "options": "-c timezone=UTC",
+        },
+    )
+
+
+def sql_directory() -> Path:
+    """The statements: inside the package of an installed wheel, at the top of a checkout."""
+    packaged = Path(__file__).parent / "sql"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "sql"
+
+
+@cache
+def statement(path: str, dataset: Dataset | None = None) -> TextClause:
+    """
+    The statement in `sql/<path>`, its inputs as named binds.
+
+    A statement that serves every fact is a Jinja template; the dataset's declaration fills in the
+    fact's name and the metrics' columns, and nothing else ever fills in an identifier.
+    """
+    return sqlalchemy.text(source(path, dataset))
+
+
+@cache
+def source(path: str, dataset: Dataset | None = None) -> str:
+    """The text of `sql/<path>` for the dataset."""
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(sql_directory()),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701 # SQL, from files of the package
+    )
+    values = {"fact": dataset.fact, "metrics": dataset.metrics} if dataset else {}
+    return templates.get_template(path).render(values)
+
+
+def migrations() -> list[Path]:
+    """The migration files, oldest first."""
+    return sorted((sql_directory() / "migrations").glob("*.sql"))
+
+
+def migrate(warehouse_url: URL | str) -> str:
+    """
+    Apply the migrations that are missing; any number of processes may do so at once.
+
+    Returns:
+        What dbmate said.
+
+    Raises:
+        WarehouseError: it could not.
+
+    """
+    return dbmate(warehouse_url, "migrate")
+
+
+def dbmate(warehouse_url: URL | str, *command: str) -> str:
+    """Run a dbmate command on the warehouse; see `migrate`."""
+    program = shutil.which("dbmate", path=sysconfig.get_path("scripts")) or shutil.which("dbmate")
+    if program is None:
+        raise WarehouseError("dbmate is not installed; run `make setup`")
+    finished = subprocess.run(
+        [
+            program,
+            "--env-file=/dev/null",
+            "--no-dump-schema",
+            "--migration-lock",
+            f"--migrations-dir={sql_directory() / 'migrations'}",
+            "--migrations-table=weixin.schema_migrations",
+            *command,
+        ],
+        env={**os.environ, "DATABASE_URL": _dbmate_url(make_url(warehouse_url))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if finished.returncode:
+        said = (finished.stderr or finished.stdout).strip().removeprefix("Error: ")
+        raise WarehouseError(f"the warehouse could not be migrated: {said}")
+    return finished.stdout.strip()
+
+
+def require_migrated(warehouse: Engine) -> None:
+    """
+    Make sure that the warehouse answers and holds every migration.
+
+    Raises:
+        WarehouseError: it does not.
+
+    """
+    applied_sql = sqlalchemy.text("SELECT version FROM weixin.schema_migrations")
+    try:
+        with warehouse.connect() as connection:
+            applied = set(connection.scalars(applied_sql))
+    except OperationalError as error:
+        place = warehouse.url.render_as_string(hide_password=True)
+        raise WarehouseError(
+            f"the warehouse does not answer at {place}; is Postgres running, and is the connection "
+            f"{CONN_ID} right? ({str(error.orig).strip()})"
+        ) from None
+    except ProgrammingError:
+        applied = set()
+    missing = [path.stem for path in migrations() if path.stem.split("_")[0] not in applied]
+    if missing:
+        raise WarehouseError(
+            f"the warehouse lacks the migrations {', '.join(missing)}; run `weixin-etl migrate`"
+        )
+
+
+def _dbmate_url(warehouse_url: URL) -> str:
+    """
+    As dbmate (Go's lib/pq) wants it.
+
+    lib/pq insists on TLS unless told otherwise, which a server on the same machine seldom speaks.
+    """
+    query = dict(warehouse_url.query)
+    host = warehouse_url.host or query.get("host")
+    query.setdefault("sslmode", "disable" if _is_local(str(host or "/")) else "require")
+    return warehouse_url.set(drivername="postgres", query=query).render_as_string(
+        hide_password=False
+    )
+
+
+def _is_local(host: str) -> bool:
+    if host.startswith("/") or host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,14 @@
+-- Whether an account has articles still counting on a day, and how many have that day's row.
+-- One row. No row of any of them means that WeChat has not computed the day yet.
+SELECT
+    count(article.msgid) AS counting,
+    count(fact.msgid) AS ready
+FROM weixin.dim_article AS article
+LEFT JOIN weixin.{{ fact }} AS fact
+    ON
+        article.appid = fact.appid
+        AND article.msgid = fact.msgid
+        AND fact.stat_date = :stat_date
+WHERE
+    article.appid = :appid
+    AND article.publication_date BETWEEN :first_publication_date AND :stat_date

@@ -1,0 +1,6 @@
+-- The load looks each staged row up by the fact's key, so that its cost does not grow with the fact.
+-- Left to itself the planner hashes a large fact whole. Compiling the plan costs more than it saves.
+SELECT
+    set_config('enable_hashjoin', 'off', TRUE),
+    set_config('enable_mergejoin', 'off', TRUE),
+    set_config('jit', 'off', TRUE)

@@ -1,0 +1,200 @@
+-- migrate:up
+
+-- dbmate made the schema already, for its own list of applied migrations
+CREATE SCHEMA IF NOT EXISTS weixin;
+COMMENT ON SCHEMA weixin IS 'What the pipeline keeps of the WeChat article statistics: facts, dimensions, raw answers and its own memory';
+COMMENT ON TABLE weixin.schema_migrations IS 'The migrations applied to this database, kept by dbmate';
+COMMENT ON COLUMN weixin.schema_migrations.version IS 'Number of the migration file in sql/migrations';
+
+CREATE TABLE weixin.dim_account (
+    appid text PRIMARY KEY,
+    name text NOT NULL,
+    conn_id text NOT NULL,
+    first_scheduled_date date,
+    is_active boolean NOT NULL DEFAULT TRUE,
+    first_seen_at timestamptz NOT NULL
+);
+COMMENT ON TABLE weixin.dim_account IS 'One row per Official Account the pipeline has been asked to collect';
+COMMENT ON COLUMN weixin.dim_account.appid IS 'AppID of the Official Account at WeChat';
+COMMENT ON COLUMN weixin.dim_account.name IS 'What people call the account: extra "name" of its Airflow connection, else the connection id';
+COMMENT ON COLUMN weixin.dim_account.conn_id IS 'Airflow connection that holds its credentials';
+COMMENT ON COLUMN weixin.dim_account.first_scheduled_date IS 'Day (Beijing) of its first scheduled run; null while only manual runs have asked for it';
+COMMENT ON COLUMN weixin.dim_account.is_active IS 'Whether it is in the list of accounts that scheduled runs collect';
+COMMENT ON COLUMN weixin.dim_account.first_seen_at IS 'When the pipeline first planned it';
+
+CREATE TABLE weixin.dim_article (
+    appid text NOT NULL,
+    msgid text NOT NULL,
+    message_id text,
+    position smallint,
+    publication_date date NOT NULL,
+    title text,
+    url text,
+    content_url text,
+    publish_type smallint,
+    user_source bigint,
+    extra jsonb,
+    first_seen_at timestamptz NOT NULL,
+    last_seen_at timestamptz NOT NULL,
+    PRIMARY KEY (appid, msgid)
+);
+CREATE INDEX dim_article_publication_date ON weixin.dim_article (appid, publication_date);
+COMMENT ON TABLE weixin.dim_article IS 'One row per article of an account; each attribute is the newest non-null value WeChat gave';
+COMMENT ON COLUMN weixin.dim_article.appid IS 'The account: msgids repeat between accounts';
+COMMENT ON COLUMN weixin.dim_article.msgid IS 'WeChat''s id of the article, <message>_<position>';
+COMMENT ON COLUMN weixin.dim_article.message_id IS 'The message the article was sent in: msgid before the last underscore; null when msgid has another form';
+COMMENT ON COLUMN weixin.dim_article.position IS 'Its place in the message, from 1; null when msgid has another form';
+COMMENT ON COLUMN weixin.dim_article.publication_date IS 'Day of publication (Beijing), as the first answer that held the article said';
+COMMENT ON COLUMN weixin.dim_article.title IS 'Title';
+COMMENT ON COLUMN weixin.dim_article.url IS 'Address as item key url (undocumented)';
+COMMENT ON COLUMN weixin.dim_article.content_url IS 'Address as item key content_url';
+COMMENT ON COLUMN weixin.dim_article.publish_type IS '0: followers were notified, 1: they were not; only getarticletotaldetail tells';
+COMMENT ON COLUMN weixin.dim_article.user_source IS 'Item key user_source (undocumented, 0 where seen)';
+COMMENT ON COLUMN weixin.dim_article.extra IS 'Item keys the pipeline does not know, and known ones whose value has an unexpected type';
+COMMENT ON COLUMN weixin.dim_article.first_seen_at IS 'Fetch time of the earliest answer that held it';
+COMMENT ON COLUMN weixin.dim_article.last_seen_at IS 'Fetch time of the newest answer that held it';
+
+CREATE TABLE weixin.raw_response (
+    raw_response_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    dataset text NOT NULL,
+    appid text NOT NULL,
+    publication_date date NOT NULL,
+    body bytea NOT NULL,
+    body_sha256 bytea NOT NULL,
+    fetched_at timestamptz NOT NULL,
+    last_seen_at timestamptz NOT NULL
+);
+CREATE INDEX raw_response_pair
+ON weixin.raw_response (dataset, appid, publication_date, last_seen_at, raw_response_id);
+COMMENT ON TABLE weixin.raw_response IS 'One row per distinct successful answer of a pair (account, publication day), in the order they were seen; error bodies are not kept';
+COMMENT ON COLUMN weixin.raw_response.raw_response_id IS 'Surrogate key';
+COMMENT ON COLUMN weixin.raw_response.dataset IS 'Which endpoint answered: article_total, …';
+COMMENT ON COLUMN weixin.raw_response.appid IS 'The account asked for';
+COMMENT ON COLUMN weixin.raw_response.publication_date IS 'The publication day asked for (Beijing)';
+COMMENT ON COLUMN weixin.raw_response.body IS 'The exact bytes of the answer';
+COMMENT ON COLUMN weixin.raw_response.body_sha256 IS 'SHA-256 of body';
+COMMENT ON COLUMN weixin.raw_response.fetched_at IS 'When this answer was first fetched';
+COMMENT ON COLUMN weixin.raw_response.last_seen_at IS 'When the same bytes were last fetched with no other answer in between';
+
+CREATE TABLE weixin.coverage (
+    dataset text NOT NULL,
+    appid text NOT NULL,
+    publication_date date NOT NULL,
+    data_state text CHECK (data_state IN ('loaded', 'empty')),
+    through_date date,
+    fetched_at timestamptz,
+    is_final boolean NOT NULL DEFAULT FALSE,
+    article_count integer,
+    row_count integer,
+    attempt_state text NOT NULL CHECK (attempt_state IN ('ok', 'not_ready', 'failed')),
+    attempted_at timestamptz NOT NULL,
+    attempts integer NOT NULL,
+    next_attempt_at timestamptz,
+    error_code integer,
+    error text,
+    PRIMARY KEY (dataset, appid, publication_date),
+    CHECK ((data_state IS NULL) = (fetched_at IS NULL))
+);
+COMMENT ON TABLE weixin.coverage IS 'One row per dataset, account and publication day ever asked for: what we have, and how the last attempt ended';
+COMMENT ON COLUMN weixin.coverage.dataset IS 'Which endpoint: article_total, …';
+COMMENT ON COLUMN weixin.coverage.appid IS 'The account';
+COMMENT ON COLUMN weixin.coverage.publication_date IS 'The publication day (Beijing)';
+COMMENT ON COLUMN weixin.coverage.data_state IS 'What we have: loaded (articles), empty (nothing was published), null (no answer yet)';
+COMMENT ON COLUMN weixin.coverage.through_date IS 'Last stat_date that every article of the newest answer reaches; null when one has no row or there is none';
+COMMENT ON COLUMN weixin.coverage.fetched_at IS 'Fetch time of the newest loaded answer';
+COMMENT ON COLUMN weixin.coverage.is_final IS 'Whether the totals have stopped growing, so that nobody need ask again';
+COMMENT ON COLUMN weixin.coverage.article_count IS 'Articles in the newest answer';
+COMMENT ON COLUMN weixin.coverage.row_count IS 'Rows in the newest answer, rejected ones apart';
+COMMENT ON COLUMN weixin.coverage.attempt_state IS 'How the last attempt ended: ok, not_ready (WeChat had no figures for yesterday yet) or failed';
+COMMENT ON COLUMN weixin.coverage.attempted_at IS 'When the last attempt ended';
+COMMENT ON COLUMN weixin.coverage.attempts IS 'Attempts in a row that did not end ok; 0 after an ok one';
+COMMENT ON COLUMN weixin.coverage.next_attempt_at IS 'Before this time asking again is pointless; null when any time will do';
+COMMENT ON COLUMN weixin.coverage.error_code IS 'errcode of the last attempt; null when it ended ok or WeChat gave none';
+COMMENT ON COLUMN weixin.coverage.error IS 'Why the last attempt did not end ok and what to change; null after an ok one';
+
+CREATE TABLE weixin.restatement (
+    dataset text NOT NULL,
+    appid text NOT NULL,
+    msgid text NOT NULL,
+    stat_date date NOT NULL,
+    metric text NOT NULL,
+    raw_response_id bigint NOT NULL,
+    old_value numeric NOT NULL,
+    new_value numeric NOT NULL,
+    cause text NOT NULL CHECK (cause IN ('wechat', 'replay')),
+    changed_at timestamptz NOT NULL,
+    PRIMARY KEY (dataset, appid, msgid, stat_date, metric, raw_response_id)
+);
+COMMENT ON TABLE weixin.restatement IS 'One row per figure that was loaded and later given another value; a figure that was null before is no restatement';
+COMMENT ON COLUMN weixin.restatement.dataset IS 'Which endpoint: article_total, …';
+COMMENT ON COLUMN weixin.restatement.appid IS 'The account';
+COMMENT ON COLUMN weixin.restatement.msgid IS 'The article';
+COMMENT ON COLUMN weixin.restatement.stat_date IS 'The day whose total changed (Beijing)';
+COMMENT ON COLUMN weixin.restatement.metric IS 'Name of the metric, as the fact''s column';
+COMMENT ON COLUMN weixin.restatement.raw_response_id IS 'The answer that changed it';
+COMMENT ON COLUMN weixin.restatement.old_value IS 'Value before';
+COMMENT ON COLUMN weixin.restatement.new_value IS 'Value after';
+COMMENT ON COLUMN weixin.restatement.cause IS 'wechat: WeChat answered another number; replay: a newer parser read the same answer differently';
+COMMENT ON COLUMN weixin.restatement.changed_at IS 'When it was loaded';
+
+CREATE TABLE weixin.rejected_row (
+    rejected_row_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    dataset text NOT NULL,
+    appid text NOT NULL,
+    publication_date date NOT NULL,
+    msgid text,
+    stat_date text,
+    reason text NOT NULL,
+    payload text NOT NULL,
+    raw_response_id bigint NOT NULL,
+    rejected_at timestamptz NOT NULL
+);
+CREATE INDEX rejected_row_raw_response_id ON weixin.rejected_row (raw_response_id);
+COMMENT ON TABLE weixin.rejected_row IS 'One row per part of an answer that does not fit the facts; its neighbours were loaded';
+COMMENT ON COLUMN weixin.rejected_row.rejected_row_id IS 'Surrogate key';
+COMMENT ON COLUMN weixin.rejected_row.dataset IS 'Which endpoint: article_total, …';
+COMMENT ON COLUMN weixin.rejected_row.appid IS 'The account';
+COMMENT ON COLUMN weixin.rejected_row.publication_date IS 'The publication day asked for (Beijing)';
+COMMENT ON COLUMN weixin.rejected_row.msgid IS 'The article, where the answer names one';
+COMMENT ON COLUMN weixin.rejected_row.stat_date IS 'stat_date as it stands in the answer, whatever it is; null when absent';
+COMMENT ON COLUMN weixin.rejected_row.reason IS 'What does not fit';
+COMMENT ON COLUMN weixin.rejected_row.payload IS 'The rejected part as JSON text';
+COMMENT ON COLUMN weixin.rejected_row.raw_response_id IS 'The answer it stands in';
+COMMENT ON COLUMN weixin.rejected_row.rejected_at IS 'When it was rejected';
+
+CREATE TABLE weixin.run_report (
+    run_id text NOT NULL,
+    dataset text NOT NULL,
+    appid text NOT NULL,
+    publication_date date NOT NULL,
+    calls integer NOT NULL DEFAULT 0,
+    inserted integer NOT NULL DEFAULT 0,
+    updated integer NOT NULL DEFAULT 0,
+    unchanged integer NOT NULL DEFAULT 0,
+    rejected integer NOT NULL DEFAULT 0,
+    restated integer NOT NULL DEFAULT 0,
+    state text NOT NULL CHECK (state IN ('planned', 'loaded', 'empty', 'not_ready', 'failed')),
+    PRIMARY KEY (run_id, dataset, appid, publication_date)
+);
+COMMENT ON TABLE weixin.run_report IS 'One row per pair (account, publication day) a run planned, with what came of it; a later try of the same run adds its counts';
+COMMENT ON COLUMN weixin.run_report.run_id IS 'Airflow''s run id';
+COMMENT ON COLUMN weixin.run_report.dataset IS 'Which endpoint: article_total, …';
+COMMENT ON COLUMN weixin.run_report.appid IS 'The account';
+COMMENT ON COLUMN weixin.run_report.publication_date IS 'The publication day (Beijing)';
+COMMENT ON COLUMN weixin.run_report.calls IS 'Data calls made, repeated tries of a call included';
+COMMENT ON COLUMN weixin.run_report.inserted IS 'Rows new in the fact';
+COMMENT ON COLUMN weixin.run_report.updated IS 'Rows of the fact that changed';
+COMMENT ON COLUMN weixin.run_report.unchanged IS 'Rows answered that the fact already held';
+COMMENT ON COLUMN weixin.run_report.rejected IS 'Parts of answers that did not fit, see rejected_row';
+COMMENT ON COLUMN weixin.run_report.restated IS 'Figures given another value, see restatement';
+COMMENT ON COLUMN weixin.run_report.state IS 'planned (not asked yet), loaded, empty, not_ready or failed';
+
+-- migrate:down
+
+DROP TABLE weixin.run_report;
+DROP TABLE weixin.rejected_row;
+DROP TABLE weixin.restatement;
+DROP TABLE weixin.coverage;
+DROP TABLE weixin.raw_response;
+DROP TABLE weixin.dim_article;
+DROP TABLE weixin.dim_account;

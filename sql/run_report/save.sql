@@ -1,0 +1,44 @@
+-- What came of some pairs of an account in a run: counts are added to those of earlier tries.
+INSERT INTO weixin.run_report AS report (
+    run_id,
+    dataset,
+    appid,
+    publication_date,
+    calls,
+    inserted,
+    updated,
+    unchanged,
+    rejected,
+    restated,
+    state
+)
+SELECT
+    :run_id,
+    :dataset,
+    :appid,
+    publication_date,
+    calls,
+    inserted,
+    updated,
+    unchanged,
+    rejected,
+    restated,
+    state
+FROM jsonb_to_recordset(cast(:counts AS jsonb)) AS counted (
+    publication_date date,
+    calls integer,
+    inserted integer,
+    updated integer,
+    unchanged integer,
+    rejected integer,
+    restated integer,
+    state text
+)
+ON CONFLICT (run_id, dataset, appid, publication_date) DO UPDATE SET
+    calls = report.calls + excluded.calls,
+    inserted = report.inserted + excluded.inserted,
+    updated = report.updated + excluded.updated,
+    unchanged = report.unchanged + excluded.unchanged,
+    rejected = report.rejected + excluded.rejected,
+    restated = report.restated + excluded.restated,
+    state = excluded.state
