@@ -1,0 +1,99 @@
+"""The platform over HTTP."""
+
+import asyncio
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from weixin_sandbox import calls
+from weixin_sandbox.answers import Answer, refusal
+from weixin_sandbox.endpoints import ENDPOINTS
+from weixin_sandbox.errcodes import RefusedError
+from weixin_sandbox.platform import Call, Platform
+
+
+def build_app(platform: Platform) -> Starlette:
+    """The application that answers as the platform does; unknown paths are a 404."""
+    app = Starlette(
+        routes=[
+            _route(platform, "/cgi-bin/stable_token", "POST", calls.stable_token),
+            _route(platform, "/cgi-bin/token", "GET", calls.classic_token),
+            _route(platform, "/cgi-bin/openapi/quota/get", "POST", calls.quota),
+            *(_route(platform, path, "POST", calls.data) for path in ENDPOINTS),
+        ],
+        exception_handlers={404: _unknown_path},
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+class _Delivery(Response):
+    """
+    One answer on its way, as `text/plain` without a charset.
+
+    A held answer is dropped when its client hangs up first.
+    """
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(
+            answer.body, status_code=answer.status, headers={"content-type": "text/plain"}
+        )
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it, or the first half of it."""
+        if self._answer.hold_seconds and await _hangs_up(receive, self._answer.hold_seconds):
+            return
+        if not self._answer.is_cut:
+            await super().__call__(scope, receive, send)
+            return
+        await send(
+            {
+                "type": "http.response.start",
+                "status": self.status_code,
+                "headers": self.raw_headers,
+            }
+        )
+        half = self._answer.body[: len(self._answer.body) // 2]
+        await send({"type": "http.response.body", "body": half, "more_body": True})
+
+
+def _route(platform: Platform, path: str, method: str, decide: calls.Decide) -> Route:
+    async def endpoint(request: Request) -> Response:
+        body = await request.body()
+        await asyncio.sleep(platform.latency_seconds)
+        asked = calls.Asked(path, request.query_params, body)
+        try:
+            if request.method != method:
+                raise RefusedError(43001 if method == "GET" else 43002)
+            answer = decide(platform, asked)
+        except RefusedError as refused:
+            answer = refusal(refused.errcode, refused.reason)
+        platform.calls.append(
+            Call(
+                path=path,
+                appid=asked.appid,
+                publication_date=asked.publication_date,
+                errcode=answer.errcode,
+                access_token=asked.query.get("access_token"),
+            )
+        )
+        return _Delivery(answer)
+
+    return Route(path, endpoint, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+
+
+async def _hangs_up(receive: Receive, seconds: float) -> bool:
+    """Wait, and say whether the client went away first."""
+    try:
+        await asyncio.wait_for(receive(), seconds)
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _unknown_path(_request: Request, _error: Exception) -> Response:
+    return _Delivery(refusal(40066, status=404))

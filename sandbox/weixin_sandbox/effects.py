@@ -1,0 +1,106 @@
+"""What each scenario does to a call, and the one sentence that says so."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+
+from weixin_sandbox.answers import Answer, Json
+from weixin_sandbox.endpoints import Item
+
+_HTML = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
+
+
+@dataclass(frozen=True)
+class Effect:
+    """
+    One way a call goes wrong.
+
+    A call is refused with `errcode`, or its articles are changed by `edit` (given yesterday's
+    date), or the finished answer is changed by `deliver` (given the seconds of a slow answer).
+    """
+
+    sentence: str
+    errcode: int | None = None
+    is_for_token_call: bool = False
+    expires_token: bool = False
+    edit: Callable[[list[Item], date], list[Item]] | None = None
+    deliver: Callable[[Answer, float], Answer] | None = None
+
+
+def _without_yesterday(items: list[Item], yesterday: date) -> list[Item]:
+    earlier = [item.until(date.fromordinal(yesterday.toordinal() - 1)) for item in items]
+    return [item for item in earlier if item.rows]
+
+
+def _without_last_article(items: list[Item], _yesterday: date) -> list[Item]:
+    return items[:-1]
+
+
+def _falling(items: list[Item], _yesterday: date) -> list[Item]:
+    return [
+        replace(item, rows=[*item.rows[:-1], _below(item.rows[-2], item.rows[-1])])
+        if len(item.rows) > 1
+        else item
+        for item in items
+    ]
+
+
+def _below(previous: dict[str, Json], newest: dict[str, Json]) -> dict[str, Json]:
+    return {
+        name: value * 9 // 10 if isinstance(value, int) and name != "target_user" else newest[name]
+        for name, value in previous.items()
+    }
+
+
+def _server_error(answer: Answer, _slow_seconds: float) -> Answer:
+    return replace(answer, body=_HTML, errcode=None, status=500)
+
+
+def _html(answer: Answer, _slow_seconds: float) -> Answer:
+    return replace(answer, body=_HTML, errcode=None)
+
+
+def _cut(answer: Answer, _slow_seconds: float) -> Answer:
+    return replace(answer, errcode=None, is_cut=True)
+
+
+def _held_back(answer: Answer, slow_seconds: float) -> Answer:
+    return replace(answer, hold_seconds=slow_seconds)
+
+
+EFFECTS = {
+    "busy": Effect("-1: the system is busy.", errcode=-1),
+    "http-500": Effect("HTTP status 500 with a page of HTML.", deliver=_server_error),
+    "cut-answer": Effect("The connection closes after half of the body.", deliver=_cut),
+    "slow": Effect("The answer is held back longer than a client waits.", deliver=_held_back),
+    "bad-json": Effect("HTTP status 200 with a page of HTML.", deliver=_html),
+    "token-expired": Effect(
+        "42001: the token is expired from now on; asking again gives a new one.",
+        errcode=42001,
+        expires_token=True,
+    ),
+    "minute-quota": Effect("45011: too many calls in this minute.", errcode=45011),
+    "daily-quota": Effect("45009: the day's calls are used up.", errcode=45009),
+    "offline": Effect("47009: the endpoint is gone, use the new one.", errcode=47009),
+    "unauthorized": Effect("48001: the account may not use this endpoint.", errcode=48001),
+    "not-ready": Effect(
+        "Yesterday's row is missing from every answer, and yesterday's own list is empty.",
+        edit=_without_yesterday,
+    ),
+    "not-ready-code": Effect("61503: the figures are not ready yet.", errcode=61503),
+    "fewer-articles": Effect(
+        "The last article of an answer has vanished.", edit=_without_last_article
+    ),
+    "falling-total": Effect(
+        "The newest row's totals are below the day before (in answers of two rows or more).",
+        edit=_falling,
+    ),
+    "ip": Effect(
+        "40164 on the token call: the IP is not on the whitelist.",
+        errcode=40164,
+        is_for_token_call=True,
+    ),
+    "secret-frozen": Effect(
+        "40243 on the token call: the secret is frozen.", errcode=40243, is_for_token_call=True
+    ),
+}

@@ -1,0 +1,137 @@
+"""WeChat's side without HTTP: accounts, tokens, quota, figures and what was asked."""
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from weixin_etl import clock
+from weixin_sandbox.endpoints import ARTICLE_TOTAL
+from weixin_sandbox.quota import Quota
+from weixin_sandbox.scenarios import Scenario, Scenarios
+from weixin_sandbox.tokens import Tokens
+
+
+@dataclass(frozen=True)
+class Account:
+    """One Official Account the platform knows; `name` is what people call it."""
+
+    appid: str
+    secret: str
+    name: str = ""
+
+    def __repr__(self) -> str:
+        """The account without its secret."""
+        return f"Account(appid={self.appid!r}, name={self.name!r})"
+
+
+DEFAULT_ACCOUNT = Account(
+    appid="wx5a4d80c70b1e2f3a",
+    secret="5a4d80c70b1e2f3a5a4d80c70b1e2f3a",  # noqa: S106 - opens nothing but this sandbox
+    name="沙箱公众号",
+)
+
+
+@dataclass(frozen=True)
+class Call:
+    """
+    One call as it was answered.
+
+    `appid` and `publication_date` are None where the call did not say them, `access_token` on
+    token calls, and `errcode` where the answer has none that can be read; a success is 0.
+    """
+
+    path: str
+    appid: str | None
+    publication_date: date | None
+    errcode: int | None
+    access_token: str | None
+
+    def __repr__(self) -> str:
+        """The call without its token."""
+        return (
+            f"Call(path={self.path!r}, appid={self.appid!r}, "
+            f"publication_date={self.publication_date}, errcode={self.errcode})"
+        )
+
+
+class Platform:
+    """
+    Everything a WeChat API remembers.
+
+    Args:
+        accounts: who may call; by default `DEFAULT_ACCOUNT` alone.
+        seed: another seed gives other figures.
+        today: the Beijing day, or None for the clock's. May be changed at any time.
+        latency_seconds: how long every call takes.
+        scenarios: what goes wrong. May be changed at any time.
+        slow_seconds: how long the scenario `slow` holds an answer back.
+        daily_limit: calls per endpoint, account and Beijing day.
+        minute_limit: calls per endpoint and account in 60 seconds, or None for no limit.
+        classic_overlap_seconds: how long a classic token outlives its successor's fetch. WeChat
+            grants 300; the default 0 shows at once what two processes do to each other.
+        monotonic: the seconds that tokens and minutes are measured with.
+
+    """
+
+    def __init__(
+        self,
+        accounts: Iterable[Account] = (DEFAULT_ACCOUNT,),
+        seed: int = 1,
+        today: date | None = None,
+        latency_seconds: float = 0.0,
+        scenarios: Iterable[Scenario] = (),
+        *,
+        slow_seconds: float = 35.0,
+        daily_limit: int = 1000,
+        minute_limit: int | None = None,
+        classic_overlap_seconds: float = 0.0,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.accounts = {account.appid: account for account in accounts}
+        self.seed = seed
+        self.today = today
+        self.latency_seconds = latency_seconds
+        self.slow_seconds = slow_seconds
+        self.calls: list[Call] = []
+        self.quota = Quota(daily_limit, minute_limit, monotonic)
+        self.tokens = Tokens(monotonic, classic_overlap_seconds)
+        self._scenarios = Scenarios(scenarios)
+
+    @property
+    def scenarios(self) -> Scenarios:
+        """What goes wrong, first match first."""
+        return self._scenarios
+
+    @property
+    def beijing_today(self) -> date:
+        """The day the platform lives in."""
+        return self.today or clock.beijing_date(clock.now())
+
+    @property
+    def issued_tokens(self) -> set[str]:
+        """Every token value ever issued."""
+        return self.tokens.issued()
+
+    def expire_tokens(self) -> None:
+        """Refuse every token now in force with 42001 from now on."""
+        self.tokens.expire_all()
+
+    def replace_token(self, appid: str) -> None:
+        """Do what another process's `force_refresh` does: the old token gets 40001 at once."""
+        self.tokens.replace(self.accounts[appid].appid)
+
+    def answer(self, appid: str, publication_date: date, asked_on: date) -> bytes:
+        """
+        The exact `getarticletotal` body of a publication day on a Beijing day, scenarios apart.
+
+        Raises:
+            KeyError: the platform does not know the account.
+            ValueError: on that day the publication day could not be asked for.
+
+        """
+        account = self.accounts[appid]
+        if not ARTICLE_TOTAL.first_date <= publication_date < asked_on:
+            raise ValueError(f"{publication_date} cannot be asked for on {asked_on}")
+        items = ARTICLE_TOTAL.items(self.seed, account.appid, publication_date, asked_on)
+        return ARTICLE_TOTAL.body(items)

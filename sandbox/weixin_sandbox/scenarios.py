@@ -1,0 +1,137 @@
+"""Scenarios: which calls go wrong, how often and how."""
+
+import re
+import threading
+from collections.abc import Iterable, MutableSequence
+from dataclasses import dataclass
+from datetime import date
+from typing import overload
+
+from weixin_sandbox.effects import EFFECTS, Effect
+
+ANY_ERRCODE = "errcode:N"
+ON_TOKEN_CALL = "token-call:"  # noqa: S105 - a prefix, not a password
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """
+    One thing that goes wrong for the calls it matches.
+
+    Args:
+        name: one of `EFFECTS`, or `errcode:N` for a refusal with any code. Most hit data calls;
+            with `token-call:` in front those that do not need an article hit token calls.
+        account: an appid, or None for every account.
+        day: a publication day, or None for every day.
+        times: how many matching calls it hits, or None for every one.
+
+    Raises:
+        ValueError: there is no such scenario, or it could never hit a call.
+
+    """
+
+    name: str
+    account: str | None = None
+    day: date | None = None
+    times: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a scenario that could never hit."""
+        effect = self.effect
+        if self.name.startswith(ON_TOKEN_CALL) and (effect.edit or effect.expires_token):
+            raise ValueError(f"{self.name}: there is nothing to do on a token call")
+        if self.is_for_token_call and self.day is not None:
+            raise ValueError(f"{self.name}: a token call has no publication day")
+        if self.times is not None and self.times < 1:
+            raise ValueError(f"{self.name}: times={self.times} never hits; leave it out for always")
+
+    @property
+    def effect(self) -> Effect:
+        """What it does to a call."""
+        name = self.name.removeprefix(ON_TOKEN_CALL)
+        if match := re.fullmatch(r"errcode:(-?\d+)", name):
+            return Effect(f"{match[1]}.", errcode=int(match[1]))
+        if name not in EFFECTS:
+            known = ", ".join([*EFFECTS, ANY_ERRCODE])
+            raise ValueError(f"There is no scenario {name!r}; there are {known}.")
+        return EFFECTS[name]
+
+    @property
+    def is_for_token_call(self) -> bool:
+        """Whether it waits for a token call instead of a data call."""
+        return self.name.startswith(ON_TOKEN_CALL) or self.effect.is_for_token_call
+
+    def matches(self, appid: str, day: date | None) -> bool:
+        """Whether a call for an account and publication day is one it hits."""
+        return self.account in (None, appid) and self.day in (None, day)
+
+
+class Scenarios(MutableSequence[Scenario]):
+    """
+    The scenarios in force, in order. Thread-safe.
+
+    A call is hit by the first one that matches it and has hits left, by no other: a list is a
+    script. Putting a scenario in gives it all its hits, even the same object again.
+    """
+
+    def __init__(self, scenarios: Iterable[Scenario]) -> None:
+        self._lock = threading.RLock()
+        self._entries = [_Entry(scenario) for scenario in scenarios]
+
+    def take(self, appid: str, day: date | None, *, is_token_call: bool) -> Effect | None:
+        """The effect on one call; it uses up one hit."""
+        with self._lock:
+            for entry in self._entries:
+                scenario = entry.scenario
+                if scenario.is_for_token_call == is_token_call and scenario.matches(appid, day):
+                    if entry.hits == scenario.times:
+                        continue
+                    entry.hits += 1
+                    return scenario.effect
+            return None
+
+    def insert(self, index: int, value: Scenario) -> None:
+        """Put one in before an index."""
+        with self._lock:
+            self._entries.insert(index, _Entry(value))
+
+    def __len__(self) -> int:
+        """How many there are, used up or not."""
+        with self._lock:
+            return len(self._entries)
+
+    @overload
+    def __getitem__(self, index: int) -> Scenario: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Scenario]: ...
+    def __getitem__(self, index: int | slice) -> Scenario | list[Scenario]:
+        """One, or a list of those in a slice."""
+        with self._lock:
+            if isinstance(index, slice):
+                return [entry.scenario for entry in self._entries[index]]
+            return self._entries[index].scenario
+
+    @overload
+    def __setitem__(self, index: int, value: Scenario) -> None: ...
+    @overload
+    def __setitem__(self, index: slice, value: Iterable[Scenario]) -> None: ...
+    def __setitem__(self, index: int | slice, value: Scenario | Iterable[Scenario]) -> None:
+        """Replace one, or those in a slice."""
+        with self._lock:
+            if isinstance(index, slice) and not isinstance(value, Scenario):
+                self._entries[index] = [_Entry(scenario) for scenario in value]
+            elif isinstance(index, int) and isinstance(value, Scenario):
+                self._entries[index] = _Entry(value)
+            else:
+                raise TypeError("one scenario goes to an index, several to a slice")
+
+    def __delitem__(self, index: int | slice) -> None:
+        """Take one out, or those in a slice."""
+        with self._lock:
+            del self._entries[index]
+
+
+@dataclass
+class _Entry:
+    scenario: Scenario
+    hits: int = 0
