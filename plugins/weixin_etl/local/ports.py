@@ -1,0 +1,26 @@
+"""Free TCP ports of this machine's loopback."""
+
+import random
+import socket
+
+LOOPBACK = "127.0.0.1"
+CANDIDATES = range(20_000, 32_768)
+"""Below what the kernel hands out to clients, so that a kept port is rarely taken by one."""
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on the port now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
+
+
+def choose() -> int:
+    """A free port."""
+    while not is_free(port := random.choice(CANDIDATES)):  # noqa: S311 -- a port is no secret
+        pass
+    return port

@@ -1,0 +1,245 @@
+"""The embedded PostgreSQL server: one directory, one port, started and stopped by hand."""
+
+import fcntl
+import os
+import secrets
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+import psutil  # type: ignore[import-untyped]  # it publishes no types
+
+from weixin_etl.local import binaries, ports
+from weixin_etl.local.errors import LocalError
+from weixin_etl.local.files import write_private
+
+SUPERUSER = "postgres"
+SOCKET_PATH_LIMIT = 107
+"""Bytes a Unix socket's path may have, its file name included."""
+
+PATIENCE_SECONDS = 20
+"""How long a start is tried again over what passes by itself."""
+
+PASSING_TROUBLE = (
+    "lock file",  # a server that was killed leaves its lock until its last child is gone
+    "pre-existing shared memory block",
+    "could not bind",  # someone took the port since we looked
+)
+
+
+@dataclass(frozen=True)
+class Server:
+    """
+    A PostgreSQL server for one machine: on 127.0.0.1 with a password, and on a Unix socket.
+
+    The socket needs no password, its folder can be opened by the server's user and root alone;
+    where the path is too long there is none. `binaries` is a folder with `initdb` and `pg_ctl` (None: the embedded ones), `settings` go to
+    the server's configuration, such as `{"fsync": "off"}` for a server that is thrown away. As
+    root, `directory` must be reachable by the server's user: a new folder in `/tmp` is, pytest's
+    `tmp_path` is not.
+    """
+
+    directory: Path
+    binaries: Path | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def start(self) -> bool:
+        """
+        Start the server, creating its data on the first call; False says that it ran already.
+
+        The port is chosen once and kept; another is chosen when someone else has taken it.
+
+        Raises:
+            LocalError: it can't be created or started; the sentence holds what Postgres said.
+
+        """
+        self._create_directory()
+        with self._locked():
+            if self.is_running():
+                return False
+            if not self._data.exists():
+                self._initdb()
+            self._remove_foreign_lock()
+            self._start_patiently()
+        return True
+
+    def stop(self) -> bool:
+        """Stop the server, ending every connection; False says that it wasn't running."""
+        if not self.is_running():
+            return False
+        with self._locked():
+            try:
+                self._run("pg_ctl", "stop", f"--pgdata={self._data}", "--mode=fast")
+            except LocalError:
+                if self.is_running():
+                    self._run("pg_ctl", "stop", f"--pgdata={self._data}", "--mode=immediate")
+        return True
+
+    def is_running(self) -> bool:
+        """Whether the process that the lock names is a server of these data."""
+        holder = self._lock_holder()
+        try:
+            return holder is not None and str(self._data) in holder.cmdline()
+        except psutil.NoSuchProcess:
+            return False
+
+    def create_database(self, name: str) -> bool:
+        """Create the database; False says that it existed."""
+        import psycopg2
+        from psycopg2.sql import SQL, Identifier
+
+        connection = psycopg2.connect(self.libpq_url("postgres"))
+        connection.autocommit = True
+        try:
+            connection.cursor().execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+        except psycopg2.errors.DuplicateDatabase:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    def destroy(self) -> None:
+        """Stop the server and delete everything it kept."""
+        self.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def url(self, database: str) -> str:
+        """The SQLAlchemy URL over TCP, with the driver named (a bare one would mean psycopg 3)."""
+        return self.libpq_url(database).replace("postgresql://", "postgresql+psycopg2://", 1)
+
+    def libpq_url(self, database: str) -> str:
+        """The URL over TCP for `psql`, dbmate and `psycopg2.connect`."""
+        password = self._password_file.read_text()
+        address = f"{ports.LOOPBACK}:{self.port}"
+        return f"postgresql://{SUPERUSER}:{password}@{address}/{quote(database)}"
+
+    @property
+    def port(self) -> int:
+        """The port of the last start."""
+        return int(self._port_file.read_text())
+
+    @property
+    def programs(self) -> Path:
+        """The folder with `psql` and the others."""
+        return self.binaries or binaries.embedded()
+
+    @property
+    def socket_directory(self) -> Path | None:
+        """The folder of the Unix socket, for `host=` in a URL; None where its path is too long."""
+        longest = self.directory / ".s.PGSQL.65535.lock"
+        return self.directory if len(os.fsencode(longest)) <= SOCKET_PATH_LIMIT else None
+
+    @property
+    def log_file(self) -> Path:
+        """What the server says."""
+        return self.directory / "postgres.log"
+
+    @property
+    def _data(self) -> Path:
+        return self.directory / "data"
+
+    @property
+    def _password_file(self) -> Path:
+        return self.directory / "password"
+
+    @property
+    def _port_file(self) -> Path:
+        return self.directory / "port"
+
+    def _create_directory(self) -> None:
+        user = binaries.server_user()
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if user:
+            shutil.chown(self.directory, user, user)
+
+    def _initdb(self) -> None:
+        """Create the data elsewhere and move them, so that a killed attempt leaves none."""
+        unfinished = self.directory / "data.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        self._write(self._password_file, secrets.token_urlsafe(24))
+        self._run(
+            "initdb",
+            f"--pgdata={unfinished}",
+            f"--username={SUPERUSER}",
+            f"--pwfile={self._password_file}",
+            "--encoding=UTF8",
+            "--locale=C.UTF-8",
+            "--auth-local=trust",
+            "--auth-host=scram-sha-256",
+        )
+        with (unfinished / "postgresql.conf").open("a") as configuration:
+            configuration.write("\ninclude '../weixin.conf'\n")
+        unfinished.rename(self._data)
+
+    def _start_patiently(self) -> None:
+        """Start; wait for a dead server's lock to go, and move away from a port in use."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            self._configure()
+            said_before = self.log_file.stat().st_size if self.log_file.exists() else 0
+            try:
+                self._run("pg_ctl", "start", f"--pgdata={self._data}", f"--log={self.log_file}")
+            except LocalError:
+                said = self.log_file.read_bytes()[said_before:].decode(errors="replace")
+                passes = any(words in said for words in PASSING_TROUBLE)
+                if not passes or time.monotonic() > deadline:
+                    raise LocalError(
+                        f"The embedded Postgres does not start, see {self.log_file}: {said.strip()}"
+                    ) from None
+                time.sleep(0.2)
+            else:
+                return
+
+    def _configure(self) -> None:
+        """Write the server's settings anew, so that an upgrade of this file reaches old data."""
+        port = self.port if self._port_file.exists() else ports.choose()
+        if not ports.is_free(port):
+            port = ports.choose()
+        settings = {
+            "listen_addresses": ports.LOOPBACK,
+            "port": str(port),
+            "unix_socket_directories": str(self.socket_directory or ""),
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+            **self.settings,
+        }
+        quoted = {name: value.replace("'", "''") for name, value in settings.items()}
+        lines = [f"{name} = '{value}'\n" for name, value in quoted.items()]
+        self._write(self.directory / "weixin.conf", "".join(lines))
+        self._write(self._port_file, str(port))
+
+    def _lock_holder(self) -> psutil.Process | None:
+        try:
+            pid = int((self._data / "postmaster.pid").read_text().split(maxsplit=1)[0])
+            return psutil.Process(pid)
+        except (FileNotFoundError, IndexError, psutil.NoSuchProcess):
+            return None
+
+    def _remove_foreign_lock(self) -> None:
+        """After a crash another program may have the dead server's number: Postgres would wait."""
+        if self._lock_holder() and not self.is_running():
+            (self._data / "postmaster.pid").unlink()
+
+    def _run(self, program: str, *arguments: str) -> None:
+        user = binaries.server_user()
+        try:
+            binaries.as_user([self.programs / program, *arguments], user, cwd=self.directory)
+        except PermissionError:
+            raise LocalError(f"The user {user} can't reach {self.directory}.") from None
+        except subprocess.CalledProcessError as error:
+            raise LocalError(f"{program} failed: {error.stderr}") from None
+
+    def _write(self, path: Path, text: str) -> None:
+        write_private(path, text, owner=binaries.server_user())
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One process at a time starts or stops this server."""
+        with (self.directory / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
