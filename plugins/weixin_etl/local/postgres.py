@@ -37,8 +37,10 @@ class Server:
     """
     A PostgreSQL server for one machine: on 127.0.0.1 with a password, and on a Unix socket.
 
-    The socket needs no password, its folder can be opened by the server's user and root alone;
-    where the path is too long there is none. `binaries` is a folder with `initdb` and `pg_ctl` (None: the embedded ones), `settings` go to
+    The socket needs no password: only the server's user and root can open its folder. There is
+    none where its path would be too long.
+
+    `binaries` is a folder with `initdb` and `pg_ctl` (None: the embedded ones), `settings` go to
     the server's configuration, such as `{"fsync": "off"}` for a server that is thrown away. As
     root, `directory` must be reachable by the server's user: a new folder in `/tmp` is, pytest's
     `tmp_path` is not.
