@@ -1,11 +1,12 @@
 """The sandbox on the command line: `weixin-etl sandbox`, or `python -m weixin_sandbox`."""
 
 import argparse
+import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date
 
 from weixin_sandbox.effects import EFFECTS
@@ -13,12 +14,14 @@ from weixin_sandbox.platform import DEFAULT_ACCOUNT, Account
 from weixin_sandbox.sandbox import Sandbox
 from weixin_sandbox.scenarios import ANY_ERRCODE, ON_TOKEN_CALL, Scenario
 
+_LAST_PORT = 65_535
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until SIGINT or SIGTERM; 1 when the port cannot be bound."""
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    options = parser.parse_args(argv)
     sandbox = Sandbox(
         accounts=options.account or [DEFAULT_ACCOUNT],
         seed=options.seed,
@@ -26,18 +29,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         latency_seconds=options.latency,
         scenarios=options.scenario,
     )
-    with _stop_signal() as stop:
+    for scenario in sandbox.scenarios:
+        if scenario.account not in (None, *sandbox.accounts):
+            parser.error(f"--scenario {scenario.name}: there is no account {scenario.account}")
+    with ExitStack() as stack:
+        stop = stack.enter_context(_stop_signal())
         try:
-            with sandbox.serve(options.port) as url:
-                sys.stdout.write(_greeting(sandbox, url))
-                sys.stdout.flush()
-                stop.wait()
+            url = stack.enter_context(sandbox.serve(options.port))
         except OSError as error:
+            reason = os.strerror(error.errno or 0)
             sys.stderr.write(
-                f"The sandbox cannot listen on port {options.port} ({error.strerror}): "
+                f"The sandbox cannot listen on port {options.port} ({reason}): "
                 "free it or choose another with --port.\n"
             )
             return 1
+        sys.stdout.write(_greeting(sandbox, url))
+        sys.stdout.flush()
+        stop.wait()
     return 0
 
 
@@ -63,7 +71,9 @@ def _parser() -> argparse.ArgumentParser:
             ]
         ),
     )
-    parser.add_argument("--port", type=int, default=8077, help="0 takes a free one (default 8077)")
+    parser.add_argument(
+        "--port", type=_port, default=8077, help="0 takes a free one (default 8077)"
+    )
     parser.add_argument(
         "--today", type=date.fromisoformat, metavar="YYYY-MM-DD", help="instead of Beijing's today"
     )
@@ -85,6 +95,12 @@ def _parser() -> argparse.ArgumentParser:
         help="what goes wrong; may be given several times",
     )
     return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to {_LAST_PORT}")
+    return int(text)
 
 
 def _account(text: str) -> Account:

@@ -1,6 +1,7 @@
 """The platform over HTTP."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -24,7 +25,7 @@ def build_app(platform: Platform) -> Starlette:
             _route(platform, "/cgi-bin/openapi/quota/get", "POST", calls.quota),
             *(_route(platform, path, "POST", calls.data) for path in ENDPOINTS),
         ],
-        exception_handlers={404: _unknown_path},
+        exception_handlers={404: _unknown_path(platform)},
     )
     app.router.redirect_slashes = False
     return app
@@ -72,15 +73,7 @@ def _route(platform: Platform, path: str, method: str, decide: calls.Decide) -> 
             answer = decide(platform, asked)
         except RefusedError as refused:
             answer = refusal(refused.errcode, refused.reason)
-        platform.calls.append(
-            Call(
-                path=path,
-                appid=asked.appid,
-                publication_date=asked.publication_date,
-                errcode=answer.errcode,
-                access_token=asked.query.get("access_token"),
-            )
-        )
+        _remember(platform, asked, answer)
         return _Delivery(answer)
 
     return Route(path, endpoint, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
@@ -95,5 +88,23 @@ async def _hangs_up(receive: Receive, seconds: float) -> bool:
     return True
 
 
-async def _unknown_path(_request: Request, _error: Exception) -> Response:
-    return _Delivery(refusal(40066, status=404))
+def _unknown_path(platform: Platform) -> Callable[[Request, Exception], Awaitable[Response]]:
+    async def endpoint(request: Request, _error: Exception) -> Response:
+        answer = refusal(40066, status=404)
+        asked = calls.Asked(request.url.path, request.query_params, body=b"")
+        _remember(platform, asked, answer)
+        return _Delivery(answer)
+
+    return endpoint
+
+
+def _remember(platform: Platform, asked: calls.Asked, answer: Answer) -> None:
+    platform.calls.append(
+        Call(
+            path=asked.path,
+            appid=asked.appid,
+            publication_date=asked.publication_date,
+            errcode=answer.errcode,
+            access_token=asked.query.get("access_token"),
+        )
+    )

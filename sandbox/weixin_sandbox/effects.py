@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 
 from weixin_sandbox.answers import Answer, Json
 from weixin_sandbox.endpoints import Item
@@ -28,7 +28,7 @@ class Effect:
 
 
 def _without_yesterday(items: list[Item], yesterday: date) -> list[Item]:
-    earlier = [item.until(date.fromordinal(yesterday.toordinal() - 1)) for item in items]
+    earlier = [item.until(yesterday - timedelta(days=1)) for item in items]
     return [item for item in earlier if item.rows]
 
 
