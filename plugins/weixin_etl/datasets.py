@@ -20,6 +20,8 @@ class Dataset:
     """The earliest publication day WeChat can be asked for."""
     metrics: tuple[str, ...]
     """Columns of whole numbers, by WeChat's own names."""
+    levels: frozenset[str]
+    """The metrics that are no running totals."""
 
     @property
     def path(self) -> str:
@@ -30,6 +32,11 @@ class Dataset:
     def fact(self) -> str:
         """The fact table, in schema `weixin`."""
         return f"fact_{self.name}"
+
+    @property
+    def totals(self) -> tuple[str, ...]:
+        """The metrics that only grow, as long as WeChat does not correct them."""
+        return tuple(metric for metric in self.metrics if metric not in self.levels)
 
     @property
     def dag_id(self) -> str:
@@ -75,6 +82,7 @@ ARTICLE_TOTAL = Dataset(
         "int_page_from_souyisou_read_user",
         "int_page_from_souyisou_read_count",
     ),
+    levels=frozenset({"target_user"}),
 )
 
 DATASETS = {dataset.name: dataset for dataset in (ARTICLE_TOTAL,)}

@@ -36,6 +36,10 @@ def extract(
     An error that stops the account is given to the days not yet asked, without a call.
     """
     stopped: list[WeixinError] = []
+    try:
+        client.check_token()
+    except WeixinError as error:
+        stopped.append(error)
 
     def ask(day: date) -> Fetched | Refused:
         if stopped:

@@ -29,7 +29,11 @@ _LOCK = sqlalchemy.text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A publication day of the account: its answer taken apart, or why there is none."""
+    """
+    A publication day of the account: its answer taken apart, or why there is none.
+
+    With neither, it was not asked for because its totals are final.
+    """
 
     publication_date: date
     calls: int
@@ -189,14 +193,17 @@ class _Transaction:
         reports = []
         for pair in pairs:
             before = known.get(pair.publication_date)
+            if pair.answer is None and pair.error is None:
+                reports.append(PairReport(pair, Counts(), _data_state(before), None))
+                continue
             done = counts.get(pair.publication_date, Counts())
             error = pair.error
             if pair.answer and not self._has_its_figures(pair, pair.answer, is_ready=is_ready):
                 error = NotReadyError(account=str(self.account))
             attempt = self._attempt(pair, error, before, done)
             attempts.append(attempt)
-            state = attempt.data_state if attempt.attempt_state == "ok" else attempt.attempt_state
-            reports.append(PairReport(pair, done, state or "failed", error))
+            is_in = attempt.attempt_state == "ok" and attempt.data_state
+            reports.append(PairReport(pair, done, is_in or attempt.attempt_state, error))
         coverage.save(self.connection, self.dataset, self.account.appid, attempts)
         return reports
 
@@ -220,17 +227,15 @@ class _Transaction:
         )
         if answer is None:
             return attempt
-        has_articles = parsed.articles or (before and before.data_state == "loaded")
-        attempt = replace(attempt, data_state="loaded" if has_articles else "empty")
-        if not _is_newest(answer, before):
-            return attempt
         return replace(
             attempt,
+            data_state="loaded" if parsed.articles or _data_state(before) == "loaded" else "empty",
             fetched_at=answer.fetched_at,
             through_date=coverage.through_date(parsed),
             article_count=len(parsed.articles),
             row_count=parsed.row_count,
             is_final=error is None
+            and _is_newest(answer, before)
             and coverage.is_final(
                 self.dataset,
                 day,
@@ -282,6 +287,10 @@ class _Transaction:
 
 def _is_newest(answer: Answer, known: Coverage | None) -> bool:
     return known is None or known.fetched_at is None or answer.fetched_at >= known.fetched_at
+
+
+def _data_state(known: Coverage | None) -> str:
+    return (known and known.data_state) or "empty"
 
 
 def _without_common_articles(pairs: list[StagedPair]) -> list[list[StagedPair]]:

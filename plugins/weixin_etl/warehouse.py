@@ -24,6 +24,14 @@ _CONNECT_SECONDS = 10
 class WarehouseError(Exception):
     """The warehouse can't be used. `str()` says why and what to do."""
 
+    is_retryable = False
+
+
+class WarehouseUnreachableError(WarehouseError):
+    """The warehouse does not answer; it may come back."""
+
+    is_retryable = True
+
 
 def url(
     host: str | None,
@@ -64,6 +72,35 @@ def engine(warehouse_url: URL | str) -> Engine:
     )
 
 
+def from_airflow() -> Engine:
+    """
+    The engine of the Airflow connection `weixin_warehouse`.
+
+    Raises:
+        WarehouseError: there is no such connection.
+
+    """
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        connection = BaseHook.get_connection(CONN_ID)
+    except AirflowNotFoundException:
+        raise WarehouseError(
+            f"there is no Airflow connection {CONN_ID}; create it with type postgres"
+        ) from None
+    return engine(
+        url(
+            connection.host,
+            connection.port,
+            connection.login,
+            connection.password,
+            connection.schema,
+            connection.extra_dejson,
+        )
+    )
+
+
 def sql_directory() -> Path:
     """The statements: inside the package of an installed wheel, at the top of a checkout."""
     packaged = Path(__file__).parent / "sql"
@@ -91,8 +128,16 @@ def source(path: str, dataset: Dataset | None = None) -> str:
         lstrip_blocks=True,
         autoescape=False,  # noqa: S701 # SQL, from files of the package
     )
-    values = {"fact": dataset.fact, "metrics": dataset.metrics} if dataset else {}
-    return templates.get_template(path).render(values)
+    return templates.get_template(path).render(_declared(dataset) if dataset else {})
+
+
+def _declared(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "fact": dataset.fact,
+        "metrics": dataset.metrics,
+        "totals": dataset.totals,
+        "window": dataset.window,
+    }
 
 
 def migrations() -> list[Path]:
@@ -154,7 +199,7 @@ def require_migrated(warehouse: Engine) -> None:
             applied = set(connection.scalars(applied_sql))
     except OperationalError as error:
         place = warehouse.url.render_as_string(hide_password=True)
-        raise WarehouseError(
+        raise WarehouseUnreachableError(
             f"the warehouse does not answer at {place}; is Postgres running, and is the connection "
             f"{CONN_ID} right? ({str(error.orig).strip()})"
         ) from None

@@ -11,6 +11,7 @@ What WeChat, or the way to it, can answer instead of figures.
     ├── EndpointOfflineError     WeChat retired the endpoint
     ├── ConfigurationError       somebody has to change something; says what
     ├── AccountBlockedError      WeChat restricts the account
+    ├── UnreadableError          figures in a form nobody knows
     └── CallError                our own mistake, or a code nobody has classified
 
 An instance's text is the sentence for the operator. The codes are WeChat's "全局返回码":
@@ -111,6 +112,12 @@ class AccountBlockedError(WeixinError):
 
     sentence = "WeChat restricts this account; its owner finds the reason in the console"
     stops_account = True
+
+
+class UnreadableError(WeixinError):
+    """A successful answer that is not what the documentation shows."""
+
+    sentence = "WeChat answered in a form nobody knows; please report this"
 
 
 class CallError(WeixinError):

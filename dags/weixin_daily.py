@@ -1,0 +1,125 @@
+"""
+### WeChat article statistics, every morning
+
+```
+refresh_access_token ─► plan ─► ingest (mapped over batches of accounts) ─► report ─► check
+                                extract ─► parse ─► load
+```
+
+Asks WeChat for the totals of the publication days in the look-back window and upserts them into
+Postgres. Running it again changes nothing that did not change at WeChat.
+
+**Backfill:** trigger it with `begin_date` and `end_date`. Days whose totals are final are skipped
+unless `refetch` is on.
+
+**Red?** The log of `check` names each account and day, and what to change. After that, clear the
+failed `ingest` task together with its downstream tasks.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, task
+
+from weixin_etl import settings, tasks
+from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.retry import WeixinRetryPolicy
+
+PARAMS = {
+    "begin_date": Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        title="First publication day",
+        description="Beijing. Leave both days empty for the look-back window.",
+    ),
+    "end_date": Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        title="Last publication day",
+        description="Beijing, included; yesterday at the latest.",
+    ),
+    "accounts": Param(
+        None,
+        type=["null", "array"],
+        items={"type": "string"},
+        title="Accounts",
+        description="Connection ids or AppIDs, one a line. Empty: all.",
+    ),
+    "refetch": Param(
+        False,
+        type="boolean",
+        title="Ask again for final days",
+        description="Final days are skipped otherwise: their totals no longer grow.",
+    ),
+    "dry_run": Param(
+        False,
+        type="boolean",
+        title="Only show the plan",
+        description="The log of the task plan shows what would be asked for.",
+    ),
+}
+
+
+def daily(dataset: Dataset) -> DAG:
+    """The DAG of one endpoint."""
+    config = settings.read()
+    asset = Asset(dataset.dag_id)
+    with DAG(
+        dataset.dag_id,
+        description=f"Totals of each article and day, from datacube/{dataset.endpoint}",
+        doc_md=__doc__,
+        schedule=CronTriggerTimetable("30 8 * * *", timezone="Asia/Shanghai"),
+        start_date=datetime(2026, 1, 1),  # noqa: DTZ001 # the timetable has the zone
+        catchup=False,
+        max_active_runs=3,
+        params=PARAMS,
+        tags=["weixin", dataset.name],
+        default_args={
+            "owner": "weixin-etl",
+            "retries": config.retries,
+            "retry_policy": WeixinRetryPolicy(config.retry_delay_seconds),
+            "execution_timeout": timedelta(minutes=10),
+        },
+    ) as dag:
+
+        @task(doc_md="Asks for each account's access token; the log says why WeChat refuses one.")
+        def refresh_access_token() -> list[dict[str, Any]]:
+            return tasks.refresh_access_token(dataset)
+
+        @task(doc_md="Which account and publication day to ask for; the log lists them.")
+        def plan(accounts: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+            return tasks.plan(dataset, accounts)
+
+        @task(
+            doc_md="One call per account and day: the bytes are kept, taken apart and upserted.",
+            map_index_template="{{ accounts }}",
+            pool="weixin_api",
+            pool_slots=config.concurrency,
+            execution_timeout=timedelta(hours=2),
+        )
+        def ingest(batch: list[dict[str, Any]]) -> None:
+            tasks.ingest(dataset, batch)
+
+        @task(
+            doc_md="What came of each account and day, and the asset event for those who wait.",
+            trigger_rule="all_done",
+            outlets=[asset],
+        )
+        def report() -> dict[str, int]:
+            return tasks.report(dataset, asset)
+
+        @task(
+            doc_md="The run's promises. Red when a planned day is not in; the log says why.",
+            trigger_rule="all_done",
+        )
+        def check() -> None:
+            tasks.check(dataset)
+
+        ingest.expand(batch=plan(refresh_access_token())) >> report() >> check()
+    return dag
+
+
+for declared in DATASETS.values():
+    globals()[declared.dag_id] = daily(declared)

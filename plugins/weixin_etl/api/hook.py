@@ -1,0 +1,85 @@
+"""Airflow's side of the API: a connection of type `weixin` becomes an account and a client."""
+
+from typing import Any
+
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from weixin_etl.accounts import DEFAULT_BASE_URL, Account
+from weixin_etl.api.client import WeixinClient
+from weixin_etl.api.errors import ConfigurationError, WeixinError
+from weixin_etl.api.http import CallLimits
+
+
+class WeixinHook(BaseHook):
+    """
+    A WeChat Official Account.
+
+    login = AppID, password = AppSecret, host = base URL, extra `name` = what people call it.
+    """
+
+    conn_name_attr = "weixin_conn_id"
+    default_conn_name = "weixin_default"
+    conn_type = "weixin"
+    hook_name = "WeChat Official Account"
+
+    def __init__(
+        self, weixin_conn_id: str = default_conn_name, limits: CallLimits | None = None, **_: Any
+    ) -> None:
+        super().__init__()
+        self.weixin_conn_id = weixin_conn_id
+        self.limits = limits
+
+    def account(self) -> Account:
+        """
+        The account the connection describes.
+
+        Raises:
+            ConfigurationError: there is no such connection, or it lacks something.
+
+        """
+        conn_id = self.weixin_conn_id
+        try:
+            connection = self.get_connection(conn_id)
+        except AirflowNotFoundException:
+            raise ConfigurationError(
+                "there is no such Airflow connection; create it with type weixin", account=conn_id
+            ) from None
+        appid, secret = connection.login, connection.password
+        if not appid or not secret:
+            missing = "password (AppSecret)" if appid else "login (AppID)"
+            raise ConfigurationError(
+                f"the Airflow connection has no {missing}; fill it in", account=conn_id
+            )
+        return Account(
+            conn_id=conn_id,
+            appid=appid,
+            secret=secret,
+            name=connection.extra_dejson.get("name") or conn_id,
+            base_url=_base_url(connection.host),
+        )
+
+    def get_conn(self) -> WeixinClient:
+        """
+        A client for the account.
+
+        Raises:
+            ConfigurationError: as `account`.
+
+        """
+        return WeixinClient(self.account(), self.limits)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Whether WeChat gives a token for the account, and the sentence why not."""
+        try:
+            client = self.get_conn()
+            client.check_token()
+        except WeixinError as error:
+            return False, str(error)
+        return True, f"WeChat gave a token for {client.account}"
+
+
+def _base_url(host: str | None) -> str:
+    if not host:
+        return DEFAULT_BASE_URL
+    return host if "://" in host else f"https://{host}"

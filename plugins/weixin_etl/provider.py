@@ -1,0 +1,57 @@
+"""What Airflow learns from the installed distribution: the connection type and the settings."""
+
+from typing import Any
+
+import weixin_etl
+from weixin_etl.settings import OPTIONS, SECTION
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Airflow's entry point `apache_airflow_provider`."""
+    return {
+        "package-name": "weixin-etl",
+        "name": "WeChat article statistics",
+        "description": "Article statistics of WeChat Official Accounts in Postgres",
+        "versions": [weixin_etl.__version__],
+        "connection-types": [
+            {
+                "connection-type": "weixin",
+                "hook-class-name": "weixin_etl.api.hook.WeixinHook",
+                "hook-name": "WeChat Official Account",
+                "conn-fields": {
+                    "name": {
+                        "label": "Name",
+                        "description": "What people call the account",
+                        "schema": {"type": ["string", "null"]},
+                    }
+                },
+                "ui-field-behaviour": {
+                    "hidden-fields": ["port", "schema", "extra"],
+                    "relabeling": {
+                        "login": "AppID",
+                        "password": "AppSecret",
+                        "host": "Base URL",
+                    },
+                    "placeholders": {
+                        "login": "wx0123456789abcdef",
+                        "host": "https://api.weixin.qq.com",
+                    },
+                },
+            }
+        ],
+        "config": {
+            SECTION: {
+                "description": "The daily WeChat pipeline.",
+                "options": {
+                    name: {
+                        "description": description,
+                        "type": kind,
+                        "default": default,
+                        "example": None,
+                        "version_added": "0.1.0",
+                    }
+                    for name, (kind, default, description) in OPTIONS.items()
+                },
+            }
+        },
+    }

@@ -1,0 +1,75 @@
+"""What a run is asked to do: Airflow's run and the form's parameters, in our own terms."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from weixin_etl import clock
+from weixin_etl.datasets import Dataset
+
+
+class ParameterError(ValueError):
+    """A parameter of the run can't be used. `str()` says why and what to enter."""
+
+    is_retryable = False
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a dataset's DAG."""
+
+    run_id: str
+    dataset: Dataset
+    today: date
+    """The run's day in Beijing: of its logical date, or of its start when it has none."""
+    is_scheduled: bool
+    begin_date: date | None = None
+    end_date: date | None = None
+    accounts: tuple[str, ...] = ()
+    """Connection ids or appids the run is limited to; none means all."""
+    refetch: bool = False
+    dry_run: bool = False
+
+
+def from_context(dataset: Dataset, context: Mapping[str, Any]) -> Run:
+    """
+    The run an Airflow task belongs to.
+
+    Raises:
+        ParameterError: a date of the form is none.
+
+    """
+    dag_run, params = context["dag_run"], context["params"]
+    return Run(
+        run_id=dag_run.run_id,
+        dataset=dataset,
+        today=clock.beijing_date(dag_run.logical_date or dag_run.run_after),
+        is_scheduled=dag_run.run_type == "scheduled",
+        begin_date=_date("begin_date", params["begin_date"]),
+        end_date=_date("end_date", params["end_date"]),
+        accounts=tuple(params["accounts"] or ()),
+        refetch=params["refetch"],
+        dry_run=params["dry_run"],
+    )
+
+
+def _date(name: str, value: str | None) -> date | None:
+    if not value:
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ParameterError(f"{name} {value!r} is not a date; write it like 2026-11-24") from None
+
+
+def is_first_try(context: Mapping[str, Any]) -> bool:
+    """Whether the task's run is new: nothing of it was tried before."""
+    return bool(context["ti"].try_number == 1)
+
+
+def is_retry(context: Mapping[str, Any]) -> bool:
+    """Whether Airflow tries the task again by itself; after "clear" it is a person who does."""
+    ti = context["ti"]
+    first_try = ti.max_tries - ti.task.retries + 1
+    return bool(ti.try_number > first_try)

@@ -1,0 +1,77 @@
+"""Settings of the pipeline: section `[weixin]` of Airflow's configuration."""
+
+from dataclasses import dataclass
+
+from weixin_etl.api.http import CallLimits
+
+SECTION = "weixin"
+
+OPTIONS: dict[str, tuple[str, str, str]] = {
+    # name: (type, default, description)
+    "concurrency": (
+        "integer",
+        "4",
+        "API calls an ingest task makes at once; it takes as many slots of the pool weixin_api.",
+    ),
+    "retries": ("integer", "3", "How often Airflow tries a failed task again."),
+    "retry_delay_seconds": (
+        "integer",
+        "120",
+        "Wait before the first of them; it doubles each time, with jitter.",
+    ),
+    "connect_timeout_seconds": ("float", "5", "How long a connection to WeChat may take."),
+    "read_timeout_seconds": ("float", "30", "How long WeChat may stay silent in an answer."),
+    "call_tries": ("integer", "5", "How often a call is tried when WeChat is busy or unreachable."),
+    "call_total_seconds": ("float", "60", "How long all tries of a call may take together."),
+    "backoff_seconds": (
+        "float",
+        "1",
+        "Wait before the second try of a call; it doubles each time, with jitter.",
+    ),
+    "minute_quota_wait_seconds": (
+        "float",
+        "60",
+        "Wait when the calls allowed in a minute are used up.",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings in force."""
+
+    concurrency: int
+    retries: int
+    retry_delay_seconds: int
+    call_limits: CallLimits
+
+
+def read() -> Settings:
+    """
+    The settings of Airflow's configuration.
+
+    Raises:
+        AirflowConfigException: a value is not a number.
+
+    """
+    from airflow.configuration import conf
+
+    def whole(name: str) -> int:
+        return conf.getint(SECTION, name, fallback=OPTIONS[name][1])
+
+    def number(name: str) -> float:
+        return conf.getfloat(SECTION, name, fallback=OPTIONS[name][1])
+
+    return Settings(
+        concurrency=whole("concurrency"),
+        retries=whole("retries"),
+        retry_delay_seconds=whole("retry_delay_seconds"),
+        call_limits=CallLimits(
+            connect_seconds=number("connect_timeout_seconds"),
+            read_seconds=number("read_timeout_seconds"),
+            tries=whole("call_tries"),
+            total_seconds=number("call_total_seconds"),
+            backoff_seconds=number("backoff_seconds"),
+            minute_quota_wait_seconds=number("minute_quota_wait_seconds"),
+        ),
+    )

@@ -1,0 +1,19 @@
+-- warn: article_is_still_there: the newest answer holds every article an earlier one held
+SELECT
+    article.appid,
+    article.publication_date,
+    article.msgid,
+    format('was last seen at %s', article.last_seen_at) AS detail
+FROM weixin.run_report AS report
+INNER JOIN weixin.coverage
+    ON
+        report.dataset = coverage.dataset
+        AND report.appid = coverage.appid
+        AND report.publication_date = coverage.publication_date
+INNER JOIN weixin.dim_article AS article
+    ON report.appid = article.appid AND report.publication_date = article.publication_date
+WHERE
+    report.run_id = :run_id
+    AND report.dataset = :dataset
+    AND report.state IN ('loaded', 'empty')
+    AND article.last_seen_at < coverage.fetched_at

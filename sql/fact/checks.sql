@@ -1,0 +1,150 @@
+-- fail: key_is_declared: the fact's primary key is (appid, msgid, stat_date)
+SELECT
+    NULL AS appid,
+    NULL AS publication_date,
+    NULL AS msgid,
+    'weixin.{{ fact }} has another primary key or none' AS detail
+WHERE
+    NOT EXISTS (
+        SELECT FROM pg_constraint
+        WHERE
+            conrelid = 'weixin.{{ fact }}'::regclass
+            AND pg_get_constraintdef(oid) = 'PRIMARY KEY (appid, msgid, stat_date)'
+    )
+
+-- fail: msgid_and_stat_date_are_unique: an account has one row per msgid and stat_date
+SELECT
+    fact.appid,
+    min(fact.publication_date) AS publication_date,
+    fact.msgid,
+    format('%s rows of %s', count(*), fact.stat_date) AS detail
+FROM weixin.{{ fact }} AS fact
+INNER JOIN weixin.run_report AS report
+    ON fact.appid = report.appid AND fact.publication_date = report.publication_date
+WHERE report.run_id = :run_id AND report.dataset = :dataset
+GROUP BY fact.appid, fact.msgid, fact.stat_date
+HAVING count(*) > 1
+
+-- fail: publication_day_is_unchanged: an article keeps the publication day it had first
+SELECT DISTINCT
+    fact.appid,
+    fact.publication_date,
+    fact.msgid,
+    format('was published on %s before', article.publication_date) AS detail
+FROM weixin.{{ fact }} AS fact
+INNER JOIN weixin.run_report AS report
+    ON fact.appid = report.appid AND fact.publication_date = report.publication_date
+INNER JOIN weixin.dim_article AS article
+    ON fact.appid = article.appid AND fact.msgid = article.msgid
+WHERE
+    report.run_id = :run_id
+    AND report.dataset = :dataset
+    AND fact.publication_date != article.publication_date
+
+-- fail: raw_answer_exists: the answer a row came from is kept
+SELECT
+    fact.appid,
+    fact.publication_date,
+    fact.msgid,
+    format('raw_response %s of %s is gone', fact.raw_response_id, fact.stat_date) AS detail
+FROM weixin.{{ fact }} AS fact
+INNER JOIN weixin.run_report AS report
+    ON fact.appid = report.appid AND fact.publication_date = report.publication_date
+LEFT JOIN weixin.raw_response
+    ON fact.raw_response_id = raw_response.raw_response_id
+WHERE
+    report.run_id = :run_id
+    AND report.dataset = :dataset
+    AND raw_response.raw_response_id IS NULL
+
+-- warn: row_is_in_window: stat_date is one of the days an article's totals grow
+SELECT
+    fact.appid,
+    fact.publication_date,
+    fact.msgid,
+    format('has a row of %s', fact.stat_date) AS detail
+FROM weixin.{{ fact }} AS fact
+INNER JOIN weixin.run_report AS report
+    ON fact.appid = report.appid AND fact.publication_date = report.publication_date
+WHERE
+    report.run_id = :run_id
+    AND report.dataset = :dataset
+    AND NOT fact.stat_date BETWEEN fact.publication_date AND fact.publication_date + {{ window }} - 1
+
+-- warn: total_does_not_fall: a running total is not below that of the day before
+SELECT
+    total.appid,
+    total.publication_date,
+    total.msgid,
+    format(
+        '%s fell from %s to %s on %s', figure.metric, figure.earlier, figure.later, total.stat_date
+    ) AS detail
+FROM (
+    SELECT
+        fact.appid,
+        fact.publication_date,
+        fact.msgid,
+        fact.stat_date,
+{% for metric in totals %}
+        fact.{{ metric }},
+        lag(fact.{{ metric }}) OVER article AS earlier_{{ metric }}{{ "," if not loop.last }}
+{% endfor %}
+    FROM weixin.{{ fact }} AS fact
+    INNER JOIN weixin.run_report AS report
+        ON fact.appid = report.appid AND fact.publication_date = report.publication_date
+    WHERE report.run_id = :run_id AND report.dataset = :dataset
+    WINDOW article AS (PARTITION BY fact.appid, fact.msgid ORDER BY fact.stat_date)
+) AS total
+CROSS JOIN LATERAL (
+    VALUES
+{% for metric in totals %}
+    ('{{ metric }}', total.earlier_{{ metric }}, total.{{ metric }}){{ "," if not loop.last }}
+{% endfor %}
+) AS figure (metric, earlier, later)
+WHERE figure.later < figure.earlier
+
+-- warn: sibling_has_yesterday: no article lacks yesterday's row while others of its account have it
+WITH counting AS (
+    SELECT
+        article.appid,
+        article.publication_date,
+        article.msgid,
+        coverage.yesterday,
+        fact.msgid IS NOT NULL AS is_there,
+        bool_or(fact.msgid IS NOT NULL) OVER (
+            PARTITION BY article.appid, coverage.yesterday
+        ) AS is_sibling_there
+    FROM weixin.run_report AS report
+    INNER JOIN (
+        SELECT
+            *,
+            (fetched_at AT TIME ZONE 'Asia/Shanghai')::date - 1 AS yesterday
+        FROM weixin.coverage
+    ) AS coverage
+        ON
+            report.dataset = coverage.dataset
+            AND report.appid = coverage.appid
+            AND report.publication_date = coverage.publication_date
+    INNER JOIN weixin.dim_article AS article
+        ON
+            report.appid = article.appid
+            AND report.publication_date = article.publication_date
+            AND coverage.fetched_at <= article.last_seen_at
+    LEFT JOIN weixin.{{ fact }} AS fact
+        ON
+            article.appid = fact.appid
+            AND article.msgid = fact.msgid
+            AND coverage.yesterday = fact.stat_date
+    WHERE
+        report.run_id = :run_id
+        AND report.dataset = :dataset
+        AND coverage.yesterday <= report.publication_date + {{ window }} - 1
+)
+
+SELECT
+    appid,
+    publication_date,
+    msgid,
+    format('has no row of %s', yesterday) AS detail
+FROM counting
+WHERE is_sibling_there AND NOT is_there
