@@ -1,0 +1,124 @@
+"""Real parts for every test: Postgres servers of their own, the sandbox API, one fixed day."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
+
+from weixin_etl import warehouse as the_warehouse
+from weixin_etl.accounts import Account
+from weixin_etl.api.http import CallLimits
+from weixin_etl.local.postgres import Server
+
+TODAY = date(2026, 11, 24)
+"""The run's day in Beijing, for tests that let no clock run."""
+NOW = "2026-11-24T10:30:00+08:00"
+HASTE = CallLimits(backoff_seconds=0.01, minute_quota_wait_seconds=0.01)
+"""The API client's limits without the waits."""
+
+INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+"""Postgres versions of the machine: a second target beside the embedded one, where there is any."""
+
+# before anything imports Airflow, which writes its configuration there
+os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="weixin-airflow-")
+for name in [name for name in os.environ if name.startswith(("AIRFLOW_CONN_", "AIRFLOW_VAR_"))]:
+    del os.environ[name]
+os.environ.pop("WEIXIN_NOW", None)
+
+
+def _serve(binaries: Path | None) -> Iterator[Server]:
+    # not tmp_path_factory: as root, the server's own user must reach the folder
+    with tempfile.TemporaryDirectory(prefix="weixin-pg-") as folder:
+        Path(folder).chmod(0o755)
+        server = Server(
+            Path(folder) / "server",
+            binaries,
+            {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"},
+        )
+        server.start()
+        try:
+            yield server
+        finally:
+            server.destroy()
+
+
+@pytest.fixture(scope="session")
+def embedded_server() -> Iterator[Server]:
+    """The embedded Postgres 18."""
+    yield from _serve(None)
+
+
+@pytest.fixture(
+    scope="session",
+    params=[None, *INSTALLED],
+    ids=["embedded", *(f"postgres{path.parent.name}" for path in INSTALLED)],
+)
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """Each Postgres there is: a test that uses it runs on every one."""
+    if request.param is None:
+        yield request.getfixturevalue("embedded_server")
+    else:
+        yield from _serve(request.param)
+
+
+@pytest.fixture(scope="session")
+def migrated(server: Server) -> Iterator[Engine]:
+    """A migrated warehouse that the tests of a server share."""
+    server.create_database("weixin")
+    the_warehouse.migrate(server.url("weixin"))
+    engine = the_warehouse.engine(server.url("weixin"))
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def warehouse(migrated: Engine) -> Engine:
+    """An empty, migrated warehouse."""
+    empty(migrated)
+    return migrated
+
+
+def empty(warehouse: Engine) -> None:
+    """Delete every row but the list of migrations."""
+    with warehouse.begin() as connection:
+        tables = connection.exec_driver_sql(
+            "SELECT string_agg(schemaname || '.' || tablename, ', ') FROM pg_tables "
+            "WHERE schemaname = 'weixin' AND tablename <> 'schema_migrations'"
+        ).scalar_one()
+        connection.exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY")
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pipeline's clock stands at 10:30 on the morning of `TODAY`, in Beijing."""
+    monkeypatch.setenv("WEIXIN_NOW", NOW)
+
+
+@pytest.fixture
+def sandbox(now: None) -> Sandbox:  # noqa: ARG001 # it follows the pipeline's clock
+    """The API's stand-in with one account; `sandbox_url` serves it."""
+    return Sandbox()
+
+
+@pytest.fixture
+def sandbox_url(sandbox: Sandbox) -> Iterator[str]:
+    """Where the sandbox listens."""
+    with sandbox.serve() as url:
+        yield url
+
+
+@pytest.fixture
+def account(sandbox_url: str) -> Account:
+    """The sandbox's account, as its connection would describe it."""
+    return Account(
+        "weixin_default",
+        DEFAULT_ACCOUNT.appid,
+        DEFAULT_ACCOUNT.secret,
+        DEFAULT_ACCOUNT.name,
+        sandbox_url,
+    )
