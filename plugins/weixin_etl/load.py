@@ -5,9 +5,11 @@ The newest answer of a pair wins, field by field, whatever the order of arrival:
 older than the newest loaded one is put in its place by merging the pair's raw answers anew.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
 import msgspec
 import sqlalchemy
@@ -113,16 +115,33 @@ class _Transaction:
 
     def _land(self, pairs: Sequence[Pair]) -> dict[date, _Landed]:
         answers = {pair.publication_date: pair.answer for pair in pairs if pair.answer}
-        rows = self.connection.execute(
-            statement("raw_response/land.sql"),
-            {
+        hashes = {day: hashlib.sha256(answer.body).digest() for day, answer in answers.items()}
+
+        def values(days: Collection[date]) -> dict[str, Any]:
+            return {
                 **self.keys,
-                "publication_dates": list(answers),
-                "bodies": [answer.body for answer in answers.values()],
-                "fetched_ats": [answer.fetched_at for answer in answers.values()],
-            },
+                "publication_dates": list(days),
+                "hashes": [hashes[day] for day in days],
+                "fetched_ats": [answers[day].fetched_at for day in days],
+            }
+
+        seen = {
+            day: raw_response_id
+            for day, raw_response_id in self.connection.execute(
+                statement("raw_response/see_again.sql"), values(answers)
+            )
+        }
+        new_days = answers.keys() - seen.keys()
+        bodies = [answers[day].body for day in new_days]
+        landed = self.connection.execute(
+            statement("raw_response/land.sql"), {**values(new_days), "bodies": bodies}
         )
-        return {day: _Landed(raw_response_id, is_new) for day, raw_response_id, is_new in rows}
+        return {
+            **{
+                day: _Landed(raw_response_id, is_new=False) for day, raw_response_id in seen.items()
+            },
+            **{day: _Landed(raw_response_id, is_new=True) for day, raw_response_id in landed},
+        }
 
     def _in_place(
         self,
