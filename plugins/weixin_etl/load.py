@@ -125,23 +125,15 @@ class _Transaction:
                 "fetched_ats": [answers[day].fetched_at for day in days],
             }
 
-        seen = {
-            day: raw_response_id
-            for day, raw_response_id in self.connection.execute(
-                statement("raw_response/see_again.sql"), values(answers)
-            )
-        }
+        again = self.connection.execute(statement("raw_response/see_again.sql"), values(answers))
+        seen = {day: _Landed(raw_response_id, is_new=False) for day, raw_response_id in again}
         new_days = answers.keys() - seen.keys()
         bodies = [answers[day].body for day in new_days]
         landed = self.connection.execute(
             statement("raw_response/land.sql"), {**values(new_days), "bodies": bodies}
         )
-        return {
-            **{
-                day: _Landed(raw_response_id, is_new=False) for day, raw_response_id in seen.items()
-            },
-            **{day: _Landed(raw_response_id, is_new=True) for day, raw_response_id in landed},
-        }
+        new = {day: _Landed(raw_response_id, is_new=True) for day, raw_response_id in landed}
+        return seen | new
 
     def _in_place(
         self,
