@@ -84,7 +84,12 @@ def daily(dataset: Dataset) -> DAG:
         },
     ) as dag:
 
-        @task(doc_md="Asks for each account's access token; the log says why WeChat refuses one.")
+        @task(
+            doc_md="Asks for each account's access token; the log says why WeChat refuses one.",
+            pool="weixin_api",
+            pool_slots=config.concurrency,
+            execution_timeout=timedelta(hours=1),
+        )
         def refresh_access_token() -> list[dict[str, Any]]:
             return tasks.refresh_access_token(dataset)
 

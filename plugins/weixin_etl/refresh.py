@@ -50,6 +50,17 @@ def configured_conn_ids() -> list[str]:
     return list(dict.fromkeys(conn_ids))
 
 
+def described_accounts(run: Run, settings: Settings) -> list[CheckedAccount]:
+    """
+    The run's accounts as their connections describe them; nobody is asked for a token.
+
+    Raises:
+        ParameterError: the run is limited to accounts nobody configured.
+
+    """
+    return [_described(client) for client in _clients(run, settings)]
+
+
 def refresh_access_tokens(run: Run, settings: Settings) -> list[CheckedAccount]:
     """
     Ask for the token of each account of the run, a few at once.
@@ -112,13 +123,18 @@ def _names(client: WeixinClient | CheckedAccount) -> set[str]:
     return {client.account.conn_id, client.account.appid}
 
 
-def _checked(client: WeixinClient | CheckedAccount) -> CheckedAccount:
+def _described(client: WeixinClient | CheckedAccount) -> CheckedAccount:
     if isinstance(client, CheckedAccount):
         return client
     account = client.account
-    checked = CheckedAccount(account.conn_id, account.appid, account.name)
+    return CheckedAccount(account.conn_id, account.appid, account.name)
+
+
+def _checked(client: WeixinClient | CheckedAccount) -> CheckedAccount:
+    if isinstance(client, CheckedAccount):
+        return client
     try:
         client.check_token()
     except WeixinError as error:
-        return msgspec.structs.replace(checked, problem=str(error))
-    return checked
+        return msgspec.structs.replace(_described(client), problem=str(error))
+    return _described(client)
