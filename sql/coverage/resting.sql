@@ -2,4 +2,5 @@
 SELECT error_code
 FROM weixin.coverage
 WHERE dataset = :dataset AND appid = :appid AND next_attempt_at > :now
+ORDER BY next_attempt_at DESC
 LIMIT 1

@@ -35,18 +35,18 @@ SELECT
     error_code,
     error
 FROM jsonb_to_recordset(cast(:attempts AS jsonb)) AS attempt (
-    publication_date date,
-    data_state text,
-    through_date date,
-    fetched_at timestamptz,
-    is_final boolean,
-    article_count integer,
-    row_count integer,
-    attempt_state text,
-    next_attempt_at timestamptz,
-    error_code integer,
-    error text
-)
+        publication_date date,
+        data_state text,
+        through_date date,
+        fetched_at timestamptz,
+        is_final boolean,
+        article_count integer,
+        row_count integer,
+        attempt_state text,
+        next_attempt_at timestamptz,
+        error_code integer,
+        error text
+    )
 ON CONFLICT (dataset, appid, publication_date) DO UPDATE SET
     data_state = CASE
         WHEN coverage.data_state = 'loaded' THEN 'loaded'

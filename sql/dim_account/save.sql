@@ -10,8 +10,8 @@ SELECT
     TRUE,
     :seen_at
 FROM jsonb_to_recordset(cast(:accounts AS jsonb)) AS planned (
-    appid text, name text, conn_id text
-)
+        appid text, name text, conn_id text
+    )
 ON CONFLICT (appid) DO UPDATE SET
     name = excluded.name,
     conn_id = excluded.conn_id,

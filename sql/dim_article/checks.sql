@@ -16,4 +16,4 @@ WHERE
     report.run_id = :run_id
     AND report.dataset = :dataset
     AND report.state IN ('loaded', 'empty')
-    AND article.last_seen_at < coverage.fetched_at
+    AND article.last_seen_at < coverage.fetched_at;

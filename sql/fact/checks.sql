@@ -10,7 +10,7 @@ WHERE
         WHERE
             conrelid = 'weixin.{{ fact }}'::regclass
             AND pg_get_constraintdef(oid) = 'PRIMARY KEY (appid, msgid, stat_date)'
-    )
+    );
 
 -- fail: msgid_and_stat_date_are_unique: an account has one row per msgid and stat_date
 SELECT
@@ -23,7 +23,7 @@ INNER JOIN weixin.run_report AS report
     ON fact.appid = report.appid AND fact.publication_date = report.publication_date
 WHERE report.run_id = :run_id AND report.dataset = :dataset
 GROUP BY fact.appid, fact.msgid, fact.stat_date
-HAVING count(*) > 1
+HAVING count(*) > 1;
 
 -- fail: publication_day_is_unchanged: an article keeps the publication day it had first
 SELECT DISTINCT
@@ -39,7 +39,7 @@ INNER JOIN weixin.dim_article AS article
 WHERE
     report.run_id = :run_id
     AND report.dataset = :dataset
-    AND fact.publication_date != article.publication_date
+    AND fact.publication_date != article.publication_date;
 
 -- fail: raw_answer_exists: the answer a row came from is kept
 SELECT
@@ -55,7 +55,7 @@ LEFT JOIN weixin.raw_response
 WHERE
     report.run_id = :run_id
     AND report.dataset = :dataset
-    AND raw_response.raw_response_id IS NULL
+    AND raw_response.raw_response_id IS NULL;
 
 -- warn: row_is_in_window: stat_date is one of the days an article's totals grow
 SELECT
@@ -69,7 +69,10 @@ INNER JOIN weixin.run_report AS report
 WHERE
     report.run_id = :run_id
     AND report.dataset = :dataset
-    AND NOT fact.stat_date BETWEEN fact.publication_date AND fact.publication_date + {{ window }} - 1
+    AND (
+        fact.stat_date < fact.publication_date
+        OR fact.stat_date >= fact.publication_date + {{ window }}
+    );
 
 -- warn: total_does_not_fall: a running total is not below that of the day before
 SELECT
@@ -81,64 +84,70 @@ SELECT
     ) AS detail
 FROM (
     SELECT
+        {% for metric in totals %}
+        fact.{{ metric }},
+        lag(fact.{{ metric }}) OVER article AS earlier_{{ metric }},
+        {% endfor %}
         fact.appid,
         fact.publication_date,
         fact.msgid,
-        fact.stat_date,
-{% for metric in totals %}
-        fact.{{ metric }},
-        lag(fact.{{ metric }}) OVER article AS earlier_{{ metric }}{{ "," if not loop.last }}
-{% endfor %}
+        fact.stat_date
     FROM weixin.{{ fact }} AS fact
     INNER JOIN weixin.run_report AS report
         ON fact.appid = report.appid AND fact.publication_date = report.publication_date
     WHERE report.run_id = :run_id AND report.dataset = :dataset
     WINDOW article AS (PARTITION BY fact.appid, fact.msgid ORDER BY fact.stat_date)
 ) AS total
-CROSS JOIN LATERAL (
-    VALUES
-{% for metric in totals %}
-    ('{{ metric }}', total.earlier_{{ metric }}, total.{{ metric }}){{ "," if not loop.last }}
-{% endfor %}
-) AS figure (metric, earlier, later)
-WHERE figure.later < figure.earlier
+CROSS JOIN
+    LATERAL (
+        VALUES
+        {% for metric in totals %}
+        ('{{ metric }}', total.earlier_{{ metric }}, total.{{ metric }}){{ "," if not loop.last }}
+        {% endfor %}
+    ) AS figure (metric, earlier, later)
+WHERE figure.later < figure.earlier;
 
 -- warn: sibling_has_yesterday: no article lacks yesterday's row while others of its account have it
-WITH counting AS (
+WITH covered AS (
+    SELECT
+        dataset,
+        appid,
+        publication_date,
+        fetched_at,
+        (fetched_at AT TIME ZONE 'Asia/Shanghai')::date - 1 AS yesterday
+    FROM weixin.coverage
+),
+
+counting AS (
     SELECT
         article.appid,
         article.publication_date,
         article.msgid,
-        coverage.yesterday,
+        covered.yesterday,
         fact.msgid IS NOT NULL AS is_there,
         bool_or(fact.msgid IS NOT NULL) OVER (
-            PARTITION BY article.appid, coverage.yesterday
+            PARTITION BY article.appid, covered.yesterday
         ) AS is_sibling_there
     FROM weixin.run_report AS report
-    INNER JOIN (
-        SELECT
-            *,
-            (fetched_at AT TIME ZONE 'Asia/Shanghai')::date - 1 AS yesterday
-        FROM weixin.coverage
-    ) AS coverage
+    INNER JOIN covered
         ON
-            report.dataset = coverage.dataset
-            AND report.appid = coverage.appid
-            AND report.publication_date = coverage.publication_date
+            report.dataset = covered.dataset
+            AND report.appid = covered.appid
+            AND report.publication_date = covered.publication_date
     INNER JOIN weixin.dim_article AS article
         ON
             report.appid = article.appid
             AND report.publication_date = article.publication_date
-            AND coverage.fetched_at <= article.last_seen_at
+            AND covered.fetched_at <= article.last_seen_at
     LEFT JOIN weixin.{{ fact }} AS fact
         ON
             article.appid = fact.appid
             AND article.msgid = fact.msgid
-            AND coverage.yesterday = fact.stat_date
+            AND covered.yesterday = fact.stat_date
     WHERE
         report.run_id = :run_id
         AND report.dataset = :dataset
-        AND coverage.yesterday <= report.publication_date + {{ window }} - 1
+        AND covered.yesterday <= report.publication_date + {{ window }} - 1
 )
 
 SELECT
@@ -147,4 +156,4 @@ SELECT
     msgid,
     format('has no row of %s', yesterday) AS detail
 FROM counting
-WHERE is_sibling_there AND NOT is_there
+WHERE is_sibling_there AND NOT is_there;

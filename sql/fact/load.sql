@@ -7,17 +7,17 @@ WITH compared AS MATERIALIZED (
         staged_row.msgid,
         staged_row.stat_date,
         staged_row.raw_response_id,
-{% for metric in metrics %}
+        {% for metric in metrics %}
         coalesce(staged_row.{{ metric }}, fact.{{ metric }}) AS {{ metric }},
         fact.{{ metric }} AS old_{{ metric }},
-{% endfor %}
+        {% endfor %}
         coalesce(fact.extra || staged_row.extra, staged_row.extra, fact.extra) AS extra,
         fact.extra AS old_extra,
         fact.msgid IS NULL AS is_new,
         num_nulls(
-{% for metric in metrics %}
+            {% for metric in metrics %}
             staged_row.{{ metric }}{{ "," if not loop.last }}
-{% endfor %}
+            {% endfor %}
         ) AS absent
     FROM staged_row
     LEFT JOIN weixin.{{ fact }} AS fact
@@ -27,9 +27,9 @@ WITH compared AS MATERIALIZED (
             AND staged_row.stat_date = fact.stat_date
     WHERE
         fact.msgid IS NULL
-{% for metric in metrics %}
+        {% for metric in metrics %}
         OR staged_row.{{ metric }} IS DISTINCT FROM fact.{{ metric }}
-{% endfor %}
+        {% endfor %}
         OR staged_row.extra IS DISTINCT FROM fact.extra
 ),
 
@@ -37,9 +37,9 @@ changed AS (
     SELECT * FROM compared
     WHERE
         is_new
-{% for metric in metrics %}
+        {% for metric in metrics %}
         OR {{ metric }} IS DISTINCT FROM old_{{ metric }}
-{% endfor %}
+        {% endfor %}
         OR extra IS DISTINCT FROM old_extra
 ),
 
@@ -49,9 +49,9 @@ written AS (
         msgid,
         stat_date,
         publication_date,
-{% for metric in metrics %}
+        {% for metric in metrics %}
         {{ metric }},
-{% endfor %}
+        {% endfor %}
         extra,
         raw_response_id,
         fetched_at,
@@ -62,9 +62,9 @@ written AS (
         changed.msgid,
         changed.stat_date,
         raw_response.publication_date,
-{% for metric in metrics %}
+        {% for metric in metrics %}
         changed.{{ metric }},
-{% endfor %}
+        {% endfor %}
         changed.extra,
         changed.raw_response_id,
         raw_response.last_seen_at,
@@ -72,15 +72,16 @@ written AS (
     FROM changed
     INNER JOIN weixin.raw_response
         ON changed.raw_response_id = raw_response.raw_response_id
-    ON CONFLICT (appid, msgid, stat_date) DO UPDATE SET
-        publication_date = excluded.publication_date,
-{% for metric in metrics %}
-        {{ metric }} = coalesce(excluded.{{ metric }}, fact.{{ metric }}),
-{% endfor %}
-        extra = coalesce(fact.extra || excluded.extra, excluded.extra, fact.extra),
-        raw_response_id = excluded.raw_response_id,
-        fetched_at = excluded.fetched_at,
-        changed_at = excluded.changed_at
+    ON CONFLICT (appid, msgid, stat_date) DO UPDATE
+        SET
+            publication_date = excluded.publication_date,
+            {% for metric in metrics %}
+            {{ metric }} = coalesce(excluded.{{ metric }}, fact.{{ metric }}),
+            {% endfor %}
+            extra = coalesce(fact.extra || excluded.extra, excluded.extra, fact.extra),
+            raw_response_id = excluded.raw_response_id,
+            fetched_at = excluded.fetched_at,
+            changed_at = excluded.changed_at
     RETURNING fact.publication_date, xmax = 0 AS is_inserted
 ),
 
@@ -109,17 +110,21 @@ restated AS (
         'wechat',
         :changed_at
     FROM changed
-    CROSS JOIN LATERAL (
-        VALUES
-{% for metric in metrics %}
-        ('{{ metric }}', changed.old_{{ metric }}, changed.{{ metric }}){{ "," if not loop.last }}
-{% endfor %}
-    ) AS figure (metric, old_value, new_value)
+    CROSS JOIN
+        LATERAL (
+            VALUES
+            {% for metric in metrics %}
+            (
+                '{{ metric }}', changed.old_{{ metric }}, changed.{{ metric }}
+            ){{ "," if not loop.last }}
+            {% endfor %}
+        ) AS figure (metric, old_value, new_value)
     WHERE NOT changed.is_new AND figure.old_value != figure.new_value
-    ON CONFLICT (dataset, appid, msgid, stat_date, metric, raw_response_id) DO UPDATE SET
-        old_value = excluded.old_value,
-        new_value = excluded.new_value,
-        changed_at = excluded.changed_at
+    ON CONFLICT (dataset, appid, msgid, stat_date, metric, raw_response_id) DO UPDATE
+        SET
+            old_value = excluded.old_value,
+            new_value = excluded.new_value,
+            changed_at = excluded.changed_at
     RETURNING restatement.raw_response_id
 ),
 
@@ -128,9 +133,9 @@ missed AS (
         raw_response_id,
         sum(
             absent - num_nulls(
-{% for metric in metrics %}
+                {% for metric in metrics %}
                 {{ metric }}{{ "," if not loop.last }}
-{% endfor %}
+                {% endfor %}
             )
         ) AS kept
     FROM compared

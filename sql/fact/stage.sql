@@ -4,8 +4,8 @@ CREATE TEMPORARY TABLE staged_row (
     msgid text NOT NULL,
     raw_response_id bigint NOT NULL,
     stat_date date NOT NULL,
-{% for metric in metrics %}
+    {% for metric in metrics %}
     {{ metric }} bigint,
-{% endfor %}
+    {% endfor %}
     extra jsonb
 ) ON COMMIT DROP;

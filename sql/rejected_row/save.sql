@@ -21,10 +21,10 @@ SELECT
     raw_response_id,
     :rejected_at
 FROM unnest(
-    cast(:publication_dates AS date []),
-    cast(:msgids AS text []),
-    cast(:stat_dates AS text []),
-    cast(:reasons AS text []),
-    cast(:payloads AS text []),
-    cast(:raw_response_ids AS bigint [])
-) AS rejected (publication_date, msgid, stat_date, reason, payload, raw_response_id)
+        cast(:publication_dates AS date[]),
+        cast(:msgids AS text[]),
+        cast(:stat_dates AS text[]),
+        cast(:reasons AS text[]),
+        cast(:payloads AS text[]),
+        cast(:raw_response_ids AS bigint[])
+    ) AS rejected (publication_date, msgid, stat_date, reason, payload, raw_response_id)

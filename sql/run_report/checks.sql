@@ -14,4 +14,4 @@ LEFT JOIN weixin.coverage
 WHERE
     report.run_id = :run_id
     AND report.dataset = :dataset
-    AND report.state NOT IN ('loaded', 'empty')
+    AND report.state NOT IN ('loaded', 'empty');

@@ -1,4 +1,4 @@
--- The pairs a run is going to ask for: one row each. One that an earlier try planned stays as it is.
+-- The pairs a run is going to ask for: one row each. One that an earlier try planned stays.
 INSERT INTO weixin.run_report (run_id, dataset, appid, publication_date, state)
 SELECT
     :run_id,
@@ -6,6 +6,8 @@ SELECT
     appid,
     publication_date,
     'planned'
-FROM unnest(cast(:appids AS text []), cast(:publication_dates AS date []))
-    AS planned (appid, publication_date)
+FROM unnest(
+        cast(:appids AS text[]),
+        cast(:publication_dates AS date[])
+    ) AS planned (appid, publication_date)
 ON CONFLICT (run_id, dataset, appid, publication_date) DO NOTHING

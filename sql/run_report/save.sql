@@ -25,15 +25,15 @@ SELECT
     restated,
     state
 FROM jsonb_to_recordset(cast(:counts AS jsonb)) AS counted (
-    publication_date date,
-    calls integer,
-    inserted integer,
-    updated integer,
-    unchanged integer,
-    rejected integer,
-    restated integer,
-    state text
-)
+        publication_date date,
+        calls integer,
+        inserted integer,
+        updated integer,
+        unchanged integer,
+        rejected integer,
+        restated integer,
+        state text
+    )
 ON CONFLICT (run_id, dataset, appid, publication_date) DO UPDATE SET
     calls = report.calls + excluded.calls,
     inserted = report.inserted + excluded.inserted,

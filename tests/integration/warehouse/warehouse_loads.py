@@ -1,0 +1,104 @@
+"""Answers as WeChat would give them, loads of them, and what the warehouse holds afterwards."""
+
+import json
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import Engine
+
+from weixin_etl.accounts import Account
+from weixin_etl.api.client import Answer
+from weixin_etl.clock import SHANGHAI
+from weixin_etl.datasets import ARTICLE_TOTAL
+from weixin_etl.load import Pair, PairReport, load
+from weixin_etl.parse import parse
+
+ACCOUNT = Account("weixin_default", "wx1", "secret-of-wx1", "报纸")
+OTHER_ACCOUNT = Account("weixin_other", "wx2", "secret-of-wx2", "杂志")
+DAY = date(2026, 11, 20)
+"""A publication day whose totals still grow on the tests' day, 24 November 2026."""
+RUN = "scheduled__2026-11-24"
+
+
+def at(text: str) -> datetime:
+    """An instant of November 2026 in Beijing: `24 10:30`."""
+    return datetime.strptime(f"2026-11-{text}", "%Y-%m-%d %H:%M").replace(tzinfo=SHANGHAI)
+
+
+def article(msgid: str, rows: dict[str, dict[str, Any]], **keys: Any) -> dict[str, Any]:
+    """An item of an answer; `rows` are its figures by day of November 2026."""
+    details = [{"stat_date": f"2026-11-{day}", **figures} for day, figures in rows.items()]
+    return {"msgid": msgid, "details": details, **keys}
+
+
+def body(*articles: dict[str, Any], day: date = DAY, **keys: Any) -> bytes:
+    """The bytes of an answer for a publication day."""
+    items = [{"ref_date": day.isoformat(), **item} for item in articles]
+    return json.dumps({"list": items, **keys}, ensure_ascii=False).encode()
+
+
+def pair(answer: bytes, fetched: str | datetime, day: date = DAY) -> Pair:
+    """What ingest hands over after the call: the answer, fetched then, taken apart."""
+    fetched_at = at(fetched) if isinstance(fetched, str) else fetched
+    return Pair(day, 1, Answer(answer, fetched_at, 1), parse(ARTICLE_TOTAL, answer, day))
+
+
+def load_pairs(
+    warehouse: Engine, *pairs: Pair, account: Account = ACCOUNT, run_id: str = RUN
+) -> list[PairReport]:
+    """Commit the pairs."""
+    return load(warehouse, ARTICLE_TOTAL, account, run_id, pairs)
+
+
+def rows(warehouse: Engine, sql: str, **values: Any) -> list[tuple[Any, ...]]:
+    """What a query finds."""
+    with warehouse.connect() as connection:
+        return [tuple(row) for row in connection.execute(sqlalchemy.text(sql), values)]
+
+
+def facts(warehouse: Engine, columns: str) -> list[tuple[Any, ...]]:
+    """Columns of the fact, in the order of its key."""
+    return rows(
+        warehouse,
+        f"SELECT {columns} FROM weixin.fact_article_total "  # noqa: S608 # columns are the test's
+        "ORDER BY appid, msgid, stat_date",
+    )
+
+
+TABLES = (
+    "dim_article",
+    "fact_article_total",
+    "raw_response",
+    "coverage",
+    "restatement",
+    "rejected_row",
+    "run_report",
+)
+SURROGATES = ("raw_response_id", "rejected_row_id")
+"""Numbers drawn from a sequence: where transactions were rolled back they have gaps."""
+
+
+def contents(
+    warehouse: Engine, tables: Sequence[str] = TABLES, *, versions: bool = False
+) -> dict[str, list[dict[str, Any]]]:
+    """
+    Every row of the tables.
+
+    With `versions` also the transaction that wrote each, so that a rewritten row differs from one
+    that was left alone; without, the surrogate keys are left out too.
+    """
+    held: dict[str, list[dict[str, Any]]] = {}
+    with warehouse.connect() as connection:
+        for table in tables:
+            found = connection.exec_driver_sql(
+                f"SELECT xmin::text AS xmin, * FROM weixin.{table} ORDER BY {table}::text"  # noqa: S608 # TABLES
+            ).mappings()
+            left_out = () if versions else ("xmin", *SURROGATES)
+            held[table] = [
+                {name: value for name, value in row.items() if name not in left_out}
+                for row in found
+            ]
+            held[table].sort(key=repr)
+    return held
