@@ -1,0 +1,133 @@
+"""Answers as the documentation shows them."""
+
+from datetime import date
+from pathlib import Path
+
+import msgspec
+import pytest
+from parse_cases import DAY, body, figures, item, read, row
+
+from weixin_etl.datasets import ARTICLE_TOTAL
+from weixin_etl.parse import Parsed, parse
+
+FIXTURES = Path(__file__).parents[1] / "fixtures/article_total"
+
+
+def test_the_documentations_example_field_by_field() -> None:
+    """Every key of the example has its column; the four metrics it lacks are None."""
+    example = (FIXTURES / "official_example.json").read_bytes()
+
+    parsed = parse(ARTICLE_TOTAL, example, date(2014, 12, 14))
+
+    assert list(parsed.articles) == ["202457380_1"]
+    article = parsed.articles["202457380_1"]
+    assert article.title == "马航丢画记"
+    assert article.message == ("202457380", 1)
+    assert list(article.rows) == [date(2014, 12, 14)]
+    assert msgspec.structs.asdict(article.rows[date(2014, 12, 14)]) == {
+        "stat_date": date(2014, 12, 14),
+        "target_user": 261917,
+        "int_page_read_user": 23676,
+        "int_page_read_count": 25615,
+        "ori_page_read_user": 29,
+        "ori_page_read_count": 34,
+        "share_user": 122,
+        "share_count": 994,
+        "add_to_fav_user": 1,
+        "add_to_fav_count": 3,
+        "int_page_from_session_read_user": 657283,
+        "int_page_from_session_read_count": 753486,
+        "int_page_from_hist_msg_read_user": 1669,
+        "int_page_from_hist_msg_read_count": 1920,
+        "int_page_from_feed_read_user": 367308,
+        "int_page_from_feed_read_count": 433422,
+        "int_page_from_friends_read_user": 15428,
+        "int_page_from_friends_read_count": 19645,
+        "int_page_from_other_read_user": 477,
+        "int_page_from_other_read_count": 703,
+        "feed_share_from_session_user": 63925,
+        "feed_share_from_session_cnt": 66489,
+        "feed_share_from_feed_user": 18249,
+        "feed_share_from_feed_cnt": 19319,
+        "feed_share_from_other_user": 731,
+        "feed_share_from_other_cnt": 775,
+        "int_page_from_kanyikan_read_user": None,
+        "int_page_from_kanyikan_read_count": None,
+        "int_page_from_souyisou_read_user": None,
+        "int_page_from_souyisou_read_count": None,
+    }
+    assert (parsed.rejected, parsed.unknown_metrics) == ([], set())
+
+
+def test_a_day_without_publications_has_no_articles() -> None:
+    """An empty list is a good answer without anything in it."""
+    parsed = read((FIXTURES / "no_publication.json").read_bytes())
+
+    assert parsed == Parsed()
+
+
+def test_an_absent_metric_and_a_null_one_are_none() -> None:
+    """Absent is NULL, never 0; a 0 that was said stays a 0."""
+    parsed = read(body(item(row(share_user=None, share_count=0))))
+
+    assert figures(parsed.articles["100_1"]) == {DAY: {"share_count": 0}}
+    known = parsed.articles["100_1"].rows[DAY]
+    assert (known.share_user, known.target_user) == (None, None)
+
+
+def test_an_article_without_rows_is_an_article() -> None:
+    """An article WeChat has not counted yet is known all the same."""
+    parsed = read(body(item(title="第一篇")))
+
+    assert parsed.articles["100_1"].title == "第一篇"
+    assert parsed.row_count == 0
+
+
+def test_the_undocumented_keys_seen_in_the_field_have_columns() -> None:
+    """`url`, `content_url`, `user_source` and `publish_type` are attributes of the article."""
+    parsed = read(body(item(url="http://a", content_url="http://b", user_source=0, publish_type=1)))
+
+    article = parsed.articles["100_1"]
+    assert (article.url, article.content_url) == ("http://a", "http://b")
+    assert (article.user_source, article.publish_type) == (0, 1)
+    assert article.extra == {}
+
+
+def test_parts_larger_than_the_whole_are_no_reason_to_reject() -> None:
+    """Real numbers may not add up; they are loaded as WeChat says them."""
+    parsed = read(body(item(row(int_page_read_user=1, int_page_from_feed_read_user=2))))
+
+    assert (parsed.row_count, parsed.rejected) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("written", "is_delayed"), [(True, True), ("true", True), (False, False), ("false", False)]
+)
+def test_is_delay_is_wechats_word_that_figures_are_missing(
+    written: bool | str, is_delayed: bool
+) -> None:
+    """As a boolean and as a text."""
+    parsed = read(body(item(row(share_user=5)), is_delay=written))
+
+    assert parsed.is_delayed is is_delayed
+    assert figures(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
+
+
+@pytest.mark.parametrize(
+    ("msgid", "message"),
+    [
+        ("2247483647_8", ("2247483647", 8)),
+        ("a_b_12", ("a_b", 12)),
+        ("2247483647", (None, None)),
+        ("2247483647_0", (None, None)),
+        ("2247483647_x", (None, None)),
+        ("_1", (None, None)),
+    ],
+)
+def test_a_msgid_is_a_message_and_a_position(
+    msgid: str, message: tuple[str, int] | tuple[None, None]
+) -> None:
+    """`12003_3` is the third article of message 12003; another form is a msgid all the same."""
+    parsed = read(body(item(msgid=msgid)))
+
+    assert parsed.articles[msgid].message == message

@@ -1,0 +1,146 @@
+"""What does not fit is set aside with its reason, and its neighbours go on."""
+
+import json
+from typing import Any
+
+import pytest
+from parse_cases import DAY, NEXT_DAY, body, body_with_metric, figures, item, read, row
+
+from weixin_etl.parse import Rejected
+
+BIGINT = "a whole number from 0 to 9223372036854775807"
+
+
+@pytest.mark.parametrize(
+    ("written", "named"),
+    [
+        (b'"3"', "'3'"),
+        (b"true", "True"),
+        (b"1.5", "1.5"),
+        (b"-1", "-1"),
+        (b"9223372036854775808", "9223372036854775808"),
+        (b"1e400", "'inf'"),
+        (b"-1e400", "'-inf'"),
+        (b"NaN", "'nan'"),
+        (b"[1]", "[1]"),
+        (b'{"a": 1}', "{'a': 1}"),
+    ],
+)
+def test_a_metric_that_is_no_whole_number_rejects_its_row(written: bytes, named: str) -> None:
+    """The reason names metric and value; the other row of the article is loaded."""
+    parsed = read(body_with_metric(written))
+
+    (rejected,) = parsed.rejected
+    assert rejected.reason == f"share_user {named} is not {BIGINT}"
+    assert (rejected.msgid, rejected.stat_date) == ("100_1", "2026-11-17")
+    assert figures(parsed.articles["100_1"]) == {NEXT_DAY: {"share_user": 5}}
+
+
+@pytest.mark.parametrize("digits", [400, 4300, 5000, 100_000])
+def test_a_number_of_thousands_of_digits_rejects_its_row_only(digits: int) -> None:
+    """Python refuses to read the longest ones; the answer's other rows are loaded all the same."""
+    parsed = read(body_with_metric(b"7" * digits))
+
+    (rejected,) = parsed.rejected
+    assert rejected.reason.startswith("share_user ")
+    assert rejected.reason.endswith(f"is not {BIGINT}")
+    assert len(rejected.reason) < 150
+    assert figures(parsed.articles["100_1"]) == {NEXT_DAY: {"share_user": 5}}
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        (b"3.0", 3),
+        (b"1e2", 100),
+        (b"0", 0),
+        (b"-0.0", 0),
+        (b"9223372036854775807", 9223372036854775807),
+    ],
+)
+def test_a_whole_number_is_one_however_it_is_written(written: bytes, value: int) -> None:
+    """3.0 is 3, and the largest bigint fits."""
+    parsed = read(body_with_metric(written))
+
+    assert figures(parsed.articles["100_1"]) == {
+        DAY: {"share_user": value},
+        NEXT_DAY: {"share_user": 5},
+    }
+    assert parsed.rejected == []
+
+
+@pytest.mark.parametrize("msgid", [None, "", 100, ["100_1"], True])
+def test_an_article_without_a_msgid_is_rejected(msgid: Any) -> None:
+    """Missing, empty or no text: its rows have no key. The next article is loaded."""
+    parsed = read(body(item(row(share_user=4), msgid=msgid), item(row(share_user=5))))
+
+    (rejected,) = parsed.rejected
+    assert rejected.reason == f"msgid {msgid!r} is not a text"
+    assert figures(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
+
+
+@pytest.mark.parametrize("ref_date", ["2026-11-16", "2026-11-17 ", "", 20261117, None])
+def test_an_article_of_another_day_is_rejected(ref_date: Any) -> None:
+    """The publication day is the one asked for, and no other is stored as it."""
+    stranger = item(row(share_user=4), msgid="99_1", ref_date=ref_date)
+
+    parsed = read(body(stranger, item(row(share_user=5))))
+
+    assert parsed.rejected == [
+        Rejected(
+            f"ref_date {ref_date!r} is not the day asked for", json.dumps(stranger), msgid="99_1"
+        )
+    ]
+    assert list(parsed.articles) == ["100_1"]
+
+
+@pytest.mark.parametrize("stranger", [None, 7, "100_1", ["100_1"], True])
+def test_an_article_that_is_no_object_is_rejected(stranger: Any) -> None:
+    """With what stands in its place."""
+    parsed = read(body(stranger, item(row(share_user=5))))
+
+    assert parsed.rejected == [Rejected("an article that is not an object", json.dumps(stranger))]
+    assert figures(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
+
+
+@pytest.mark.parametrize("details", [None, {}, "", 0])
+def test_an_article_whose_details_are_no_list_is_rejected(details: Any) -> None:
+    """Null is no empty list: the article is not taken for one without rows."""
+    parsed = read(body(item(details=details, msgid="99_1"), item(row(share_user=5))))
+
+    (rejected,) = parsed.rejected
+    assert (rejected.reason, rejected.msgid) == ("details is not a list", "99_1")
+    assert list(parsed.articles) == ["100_1"]
+
+
+@pytest.mark.parametrize("stranger", [None, 7, "row", [], True])
+def test_a_row_that_is_no_object_is_rejected(stranger: Any) -> None:
+    """With its article's msgid; the next row is loaded."""
+    parsed = read(body(item(stranger, row(share_user=5))))
+
+    assert parsed.rejected == [
+        Rejected("a row that is not an object", json.dumps(stranger), msgid="100_1")
+    ]
+    assert figures(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
+
+
+@pytest.mark.parametrize(
+    "stat_date", ["2026-02-29", "2026-11-17T00:00:00", "20261117", "", 20261117, None, True]
+)
+def test_a_row_without_a_date_is_rejected(stat_date: Any) -> None:
+    """Its key is missing; the reason shows what stands in its place."""
+    parsed = read(body(item(row(stat_date, share_user=4), row(share_user=5))))
+
+    (rejected,) = parsed.rejected
+    assert rejected.reason == f"stat_date {stat_date!r} is not a date"
+    assert json.loads(rejected.payload) == {"stat_date": stat_date, "share_user": 4}
+    assert figures(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
+
+
+def test_an_article_keeps_nothing_of_its_rejected_row() -> None:
+    """Not its unknown keys either: they are in the rejected row's payload."""
+    parsed = read(body(item(row(share_user=-1, like_user=7))))
+
+    assert parsed.articles["100_1"].row_extras == {}
+    assert parsed.unknown_metrics == set()
+    assert json.loads(parsed.rejected[0].payload)["like_user"] == 7

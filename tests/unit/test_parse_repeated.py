@@ -1,0 +1,98 @@
+"""The same key twice in one answer is one row: the last non-null value of each field."""
+
+from datetime import date
+
+from parse_cases import DAY, NEXT_DAY, body, figures, item, read, row
+
+from weixin_etl.parse import merge
+
+
+def test_an_article_with_and_without_its_url_is_one_article() -> None:
+    """Whichever comes first; a row both have is counted as repeated."""
+    with_url = item(row(share_user=5), title="第一篇", url="http://a")
+    without_url = item(row(share_user=5), title="第一篇")
+
+    for items in ([with_url, without_url], [without_url, with_url]):
+        parsed = read(body(*items))
+
+        article = parsed.articles["100_1"]
+        assert (article.title, article.url) == ("第一篇", "http://a")
+        assert figures(article) == {DAY: {"share_user": 5}}
+        assert (parsed.row_count, parsed.merged_rows) == (1, 1)
+
+
+def test_the_rows_of_a_repeated_article_are_all_kept() -> None:
+    """Days that only one of the two has are no repetition."""
+    parsed = read(body(item(row(share_user=5)), item(row("2026-11-18", share_user=6))))
+
+    assert figures(parsed.articles["100_1"]) == {
+        DAY: {"share_user": 5},
+        NEXT_DAY: {"share_user": 6},
+    }
+    assert parsed.merged_rows == 0
+
+
+def test_a_repeated_row_has_the_last_value_of_each_field() -> None:
+    """A null or an absent metric does not take a value away."""
+    parsed = read(
+        body(
+            item(
+                row(share_user=5, share_count=8, target_user=100),
+                row(share_user=6, share_count=None),
+                row(share_user=7),
+            )
+        )
+    )
+
+    assert figures(parsed.articles["100_1"]) == {
+        DAY: {"share_user": 7, "share_count": 8, "target_user": 100}
+    }
+    assert (parsed.row_count, parsed.merged_rows) == (1, 2)
+
+
+def test_the_unknown_keys_of_repetitions_are_put_together() -> None:
+    """Of rows and of articles, the last value of each."""
+    parsed = read(
+        body(
+            item(row(like_user=1, seen_user=2), is_top=True, mood="a"),
+            item(row(like_user=3), mood="b"),
+        )
+    )
+
+    article = parsed.articles["100_1"]
+    assert article.row_extras == {DAY: {"like_user": 3, "seen_user": 2}}
+    assert article.extra == {"is_top": True, "mood": "b"}
+
+
+def test_two_articles_of_a_message_are_two() -> None:
+    """The msgid tells them apart, the message does not."""
+    parsed = read(body(item(row(share_user=5)), item(row(share_user=6), msgid="100_2")))
+
+    assert {msgid: figures(article) for msgid, article in parsed.articles.items()} == {
+        "100_1": {DAY: {"share_user": 5}},
+        "100_2": {DAY: {"share_user": 6}},
+    }
+    assert parsed.merged_rows == 0
+
+
+def test_answers_merged_are_what_the_last_one_says_of_each_field() -> None:
+    """What only an older answer says stays: a vanished article, row or metric is kept."""
+    older = read(
+        body(
+            item(row(share_user=5, share_count=8), row("2026-11-18", share_user=9), title="old"),
+            item(row(share_user=1), msgid="100_2"),
+        )
+    )
+    newer = read(body(item(row(share_user=4), row("2026-11-19", share_user=9), title="new")))
+
+    merged = merge([older, newer])
+
+    assert {msgid: figures(article) for msgid, article in merged.articles.items()} == {
+        "100_1": {
+            DAY: {"share_user": 4, "share_count": 8},
+            NEXT_DAY: {"share_user": 9},
+            date(2026, 11, 19): {"share_user": 9},
+        },
+        "100_2": {DAY: {"share_user": 1}},
+    }
+    assert merged.articles["100_1"].title == "new"

@@ -1,0 +1,58 @@
+"""Keys that the documentation does not know are kept."""
+
+from parse_cases import DAY, NEXT_DAY, body, figures, item, read, row
+
+
+def test_an_unknown_metric_is_kept_beside_the_row_and_named() -> None:
+    """Whatever its type; the known metrics of the row are read as always."""
+    parsed = read(
+        body(
+            item(
+                row(share_user=5, like_user=7, scenes=[{"user_count": 1}]),
+                row("2026-11-18", share_user=6),
+            )
+        )
+    )
+
+    article = parsed.articles["100_1"]
+    assert article.row_extras == {DAY: {"like_user": 7, "scenes": [{"user_count": 1}]}}
+    assert parsed.unknown_metrics == {"like_user", "scenes"}
+    assert figures(article) == {DAY: {"share_user": 5}, NEXT_DAY: {"share_user": 6}}
+
+
+def test_an_unknown_metric_that_is_null_says_nothing() -> None:
+    """It is neither kept nor named."""
+    parsed = read(body(item(row(share_user=5, like_user=None))))
+
+    assert parsed.articles["100_1"].row_extras == {}
+    assert parsed.unknown_metrics == set()
+
+
+def test_an_unknown_key_of_an_article_is_kept_in_extra() -> None:
+    """The article's own keys and a null are not."""
+    parsed = read(body(item(row(share_user=5), title="第一篇", is_top=True, mood=None)))
+
+    article = parsed.articles["100_1"]
+    assert article.extra == {"is_top": True}
+    assert article.title == "第一篇"
+    assert parsed.unknown_metrics == set()
+
+
+def test_an_attribute_of_another_type_is_kept_in_extra() -> None:
+    """Neither lost nor forced into its column, and the rows go on."""
+    parsed = read(
+        body(item(row(share_user=5), title=12, user_source="0", publish_type=70_000, url=True))
+    )
+
+    article = parsed.articles["100_1"]
+    assert article.extra == {"title": 12, "user_source": "0", "publish_type": 70_000, "url": True}
+    assert (article.title, article.user_source, article.publish_type) == (None, None, None)
+    assert figures(article) == {DAY: {"share_user": 5}}
+
+
+def test_an_unknown_key_of_the_answer_changes_nothing() -> None:
+    """`errcode` 0 and what WeChat may add beside the list."""
+    parsed = read(body(item(row(share_user=5)), errcode=0, errmsg="ok", total=1))
+
+    assert figures(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
+    assert (parsed.rejected, parsed.is_delayed) == ([], False)

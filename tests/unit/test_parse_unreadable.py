@@ -1,0 +1,41 @@
+"""Bytes that are no answer at all raise, and never crash the worker."""
+
+import pytest
+from parse_cases import read
+
+from weixin_etl.parse import UnreadableAnswerError
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b" ", b"<html>", b'{"list": [', b'{"list": []} x', b"\xff\xfe", b'{"list": [1 2]}'],
+)
+def test_what_is_not_json_is_unreadable(body: bytes) -> None:
+    """A proxy's page, a cut answer, an empty body."""
+    with pytest.raises(UnreadableAnswerError, match=r"^the answer is not JSON$"):
+        read(body)
+
+
+@pytest.mark.parametrize(
+    "body", [b"[]", b"null", b"7", b'"list"', b"{}", b'{"list": null}', b'{"list": {}}']
+)
+def test_json_without_a_list_is_unreadable(body: bytes) -> None:
+    """Nothing is taken for an empty day that does not say so."""
+    with pytest.raises(UnreadableAnswerError, match=r"^the answer has no list of articles$"):
+        read(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b"[" * 100_000 + b"]" * 100_000,
+        b'{"list": [' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"]}",
+        b'{"list": ["' + b"\x01" + b'", ' + b"[" * 100_000 + b"]" * 100_000 + b"]}",
+    ],
+    ids=["unclosed", "lists", "objects", "with control characters"],
+)
+def test_a_hundred_thousand_levels_are_unreadable(body: bytes) -> None:
+    """Nesting ends in a sentence, not in a crash."""
+    with pytest.raises(UnreadableAnswerError, match=r"^the answer is nested too deeply$"):
+        read(body)
