@@ -1,4 +1,4 @@
-"""Free TCP ports of this machine's loopback."""
+"""TCP ports of this machine's loopback."""
 
 import random
 import socket
@@ -17,6 +17,12 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def answers(port: int) -> bool:
+    """Whether a server listens on the port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex((LOOPBACK, port)) == 0
 
 
 def choose() -> int:

@@ -1,0 +1,112 @@
+"""Everything both `run` and `up` need before Airflow can work."""
+
+import importlib.metadata
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg2
+from psycopg2.sql import SQL, Identifier, Literal
+
+from weixin_etl import warehouse
+from weixin_etl.local.account import configured_connection
+from weixin_etl.local.environment import WAREHOUSE_VARIABLE
+from weixin_etl.local.errors import LocalError
+from weixin_etl.local.home import (
+    METADATA_DATABASE,
+    SANDBOX_DATABASE,
+    WAREHOUSE_DATABASE,
+    Home,
+    find,
+)
+from weixin_etl.local.logs import last_complaint
+from weixin_etl.local.progress import Steps
+
+
+def start_postgres(home: Home, steps: Steps) -> None:
+    """Start the embedded Postgres with its databases."""
+    server = home.server
+    with steps.step("Postgres"):
+        server.start()
+        for name in (METADATA_DATABASE, WAREHOUSE_DATABASE, SANDBOX_DATABASE):
+            server.create_database(name)
+
+
+def open_warehouse(steps: Steps) -> str:
+    """The URL of the warehouse: the caller's own, else the embedded one, which is started."""
+    own = _own_warehouse_url()
+    if own:
+        return own
+    found = find()
+    start_postgres(found, steps)
+    return warehouse_url(found, is_sandbox=configured_connection(found) is None)
+
+
+def warehouse_url(home: Home, *, is_sandbox: bool) -> str:
+    """The URL of the warehouse of a started home; made-up figures have one of their own."""
+    database = SANDBOX_DATABASE if is_sandbox else WAREHOUSE_DATABASE
+    return _own_warehouse_url() or home.server.url(database)
+
+
+def _own_warehouse_url() -> str | None:
+    if not os.environ.get(WAREHOUSE_VARIABLE):
+        return None
+    return warehouse.from_airflow().url.render_as_string(hide_password=False)
+
+
+def migrate(home: Home, environment: dict[str, str], warehouse_url: str, steps: Steps) -> None:
+    """
+    Bring Airflow's own database and the warehouse to what is installed.
+
+    Raises:
+        LocalError: Airflow's could not be.
+        WarehouseError: the warehouse could not be.
+
+    """
+    _migrate_metadata(home, environment, steps)
+    migrate_warehouse(warehouse_url, steps)
+
+
+def migrate_warehouse(warehouse_url: str, steps: Steps) -> None:
+    """
+    Apply the migrations the warehouse lacks.
+
+    Raises:
+        WarehouseError: it could not be done.
+
+    """
+    with steps.step("Tables of the warehouse"):
+        warehouse.migrate(warehouse_url)
+
+
+def _migrate_metadata(home: Home, environment: dict[str, str], steps: Steps) -> None:
+    """A migration takes seconds even when there is nothing to do: hence the note."""
+    installed = f"airflow {importlib.metadata.version('apache-airflow-core')}"
+    connection = psycopg2.connect(home.server.libpq_url(METADATA_DATABASE))
+    connection.autocommit = True
+    try:
+        cursor = connection.cursor()
+        cursor.execute(warehouse.source("local/metadata_version.sql"))
+        if cursor.fetchone() == (installed,):
+            return
+        with steps.step("Airflow's own database"):
+            _airflow_db_migrate(home.logs / "db-migrate.log", environment)
+        note = SQL("COMMENT ON DATABASE {} IS {}")
+        cursor.execute(note.format(Identifier(METADATA_DATABASE), Literal(installed)))
+    finally:
+        connection.close()
+
+
+def _airflow_db_migrate(log: Path, environment: dict[str, str]) -> None:
+    with log.open("wb") as output:
+        done = subprocess.run(
+            [sys.executable, "-m", "airflow", "db", "migrate"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode:
+        raise LocalError(f"`airflow db migrate` failed, see {log}: {last_complaint(log)}")

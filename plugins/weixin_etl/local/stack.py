@@ -1,0 +1,78 @@
+"""What `up` started: whether it runs, and how to end it."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+
+from weixin_etl.local import processes
+from weixin_etl.local.files import write_private
+from weixin_etl.local.home import Home
+
+API_SERVER = "api-server"
+AIRFLOW_COMMANDS = {
+    API_SERVER: ["api-server"],
+    "scheduler": ["scheduler", "--skip-serve-logs"],  # the API server reads the same disk
+    "dag-processor": ["dag-processor"],
+    "triggerer": ["triggerer", "--skip-serve-logs"],
+}
+SANDBOX = "sandbox"
+STOP_PATIENCE_SECONDS = 15
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running stack, for the commands that come after the one that started it."""
+
+    port: int
+    warehouse_url: str
+    account: str
+    """`fingerprint` of what it collects."""
+
+    @property
+    def is_on_sandbox(self) -> bool:
+        """Whether its figures are made up."""
+        return self.account == SANDBOX
+
+    def save(self, home: Home) -> None:
+        """Write it down."""
+        write_private(home.state / "stack.json", json.dumps(asdict(self)))
+
+
+def fingerprint(connection: str | None) -> str:
+    """The account's connection, unreadable, or `sandbox`: to notice that `.env` has changed."""
+    return sha256(connection.encode()).hexdigest() if connection else SANDBOX
+
+
+def running(home: Home) -> Stack | None:
+    """The stack, if every process of it is at work."""
+    record = home.state / "stack.json"
+    if not record.exists():
+        return None
+    stack = Stack(**json.loads(record.read_text()))
+    needed = {*AIRFLOW_COMMANDS, *([SANDBOX] if stack.is_on_sandbox else [])}
+    return stack if needed <= {*survivors(home)} and home.server.is_running() else None
+
+
+def survivors(home: Home) -> list[str]:
+    """The names of the processes at work, also of a stack of which a part has died."""
+    return [process.name for process in processes.recorded(home.processes) if process.is_alive()]
+
+
+def stop(home: Home) -> Sequence[str]:
+    """
+    End every process of this home: those that work, those they ask, and Postgres.
+
+    Returns:
+        the names of those that were running.
+
+    """
+    recorded = processes.recorded(home.processes)
+    workers = [process for process in recorded if process.name not in (API_SERVER, SANDBOX)]
+    served = [process for process in recorded if process.name in (API_SERVER, SANDBOX)]
+    stopped = processes.stop(workers, STOP_PATIENCE_SECONDS)  # a running task may end well
+    stopped += processes.stop(served, STOP_PATIENCE_SECONDS)
+    if home.server.stop():
+        stopped.append("Postgres")
+    (home.state / "stack.json").unlink(missing_ok=True)
+    return stopped

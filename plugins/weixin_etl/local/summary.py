@@ -1,0 +1,72 @@
+"""What came of a run, for the person who typed it."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from rich.table import Table
+from sqlalchemy import Engine
+
+from weixin_etl import clock
+from weixin_etl.datasets import Dataset
+from weixin_etl.local.progress import Steps
+from weixin_etl.warehouse import statement
+
+COUNTS = ("articles", "inserted", "updated", "unchanged", "rejected")
+READY_HOURS = (8, 10)
+"""Beijing: figures of yesterday come after the first, by the second surely."""
+
+
+def show(
+    warehouse: Engine, dataset: Dataset, run_id: str, days: Sequence[date], steps: Steps
+) -> None:
+    """Print the counts of each publication day and the most read articles."""
+    table = Table("publication day")
+    for name in COUNTS:
+        table.add_column(name, justify="right")
+    table.add_column("state")
+    values = {"run_id": run_id, "dataset": dataset.name, "publication_dates": list(days)}
+    with warehouse.connect() as connection:
+        rows = connection.execute(statement("local/run_days.sql"), values).mappings().all()
+        most_read = connection.execute(statement("local/most_read.sql"), values).all()
+    for row in rows:
+        table.add_row(str(row["publication_date"]), *(str(row[n]) for n in COUNTS), row["states"])
+    table.add_section()
+    table.add_row("", *(str(sum(row[name] for row in rows)) for name in COUNTS), "")
+    steps.console.print(table)
+    if most_read:
+        readers = Table("most read", "publication day")
+        readers.add_column("readers", justify="right")
+        for article in most_read:
+            readers.add_row(
+                article.title, str(article.publication_date), str(article.int_page_read_user)
+            )
+        steps.console.print(readers)
+
+
+def problems(warehouse: Engine, dataset: Dataset, run_id: str) -> list[str]:
+    """A sentence per reason why pairs of the run are not in."""
+    with warehouse.connect() as connection:
+        rows = connection.execute(
+            statement("local/run_errors.sql"), {"run_id": run_id, "dataset": dataset.name}
+        ).all()
+    return [
+        f"{row.reason}{_come_back() if row.is_not_ready else ''} [{_span(row.publication_dates)}]"
+        for row in rows
+    ]
+
+
+def _come_back() -> str:
+    """When the figures will be there, in Beijing and on the clock of whoever asks."""
+    now = clock.now().astimezone(clock.SHANGHAI)
+    hour = next((hour for hour in READY_HOURS if now.hour < hour), None)
+    if hour is None:
+        return ""
+    ready_at = now.replace(hour=hour, minute=0)
+    return f"; come back after {ready_at:%H:%M} Beijing time ({ready_at.astimezone():%H:%M %Z})"
+
+
+def _span(days: Sequence[date]) -> str:
+    """`2026-11-19 to 2026-11-24` where the days follow each other, else each of them."""
+    if len(days) > 2 and (days[-1] - days[0]).days == len(days) - 1:
+        return f"{days[0]} to {days[-1]}"
+    return ", ".join(map(str, days))

@@ -1,0 +1,40 @@
+-- What a run did, for people: one row per publication day asked about.
+-- A day the run planned nothing for was final before.
+WITH days AS (
+    SELECT publication_date
+    FROM unnest(cast(:publication_dates AS date[])) AS days (publication_date)
+),
+
+articles AS (
+    SELECT
+        publication_date,
+        count(*) AS articles
+    FROM weixin.dim_article
+    GROUP BY publication_date
+),
+
+report AS (
+    SELECT
+        publication_date,
+        sum(inserted) AS inserted,
+        sum(updated) AS updated,
+        sum(unchanged) AS unchanged,
+        sum(rejected) AS rejected,
+        string_agg(DISTINCT state, ', ' ORDER BY state) AS states
+    FROM weixin.run_report
+    WHERE run_id = :run_id AND dataset = :dataset
+    GROUP BY publication_date
+)
+
+SELECT
+    days.publication_date,
+    coalesce(articles.articles, 0) AS articles,
+    coalesce(report.inserted, 0) AS inserted,
+    coalesce(report.updated, 0) AS updated,
+    coalesce(report.unchanged, 0) AS unchanged,
+    coalesce(report.rejected, 0) AS rejected,
+    coalesce(report.states, 'final') AS states
+FROM days
+LEFT JOIN articles ON days.publication_date = articles.publication_date
+LEFT JOIN report ON days.publication_date = report.publication_date
+ORDER BY days.publication_date
