@@ -1,6 +1,5 @@
 """Articles and rows as the bytes COPY takes, into the temporary tables a load starts from."""
 
-import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,8 @@ from weixin_etl.warehouse import statement
 
 _encode = msgspec.json.Encoder().encode
 _NULL = "\\N"
+_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+"""So that no text is taken for a null, the end of a line or that of the data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,7 @@ def stage(connection: Connection, dataset: Dataset, pairs: Sequence[StagedPair])
     )
     connection.execute(statement("dim_article/stage.sql"))
     cursor.copy_expert(
-        f"COPY staged_article FROM STDIN (FORMAT csv, NULL '{_NULL}')",
-        io.StringIO(_article_lines(pairs)),
+        "COPY staged_article FROM STDIN", io.StringIO("".join(_article_lines(pairs)))
     )
 
 
@@ -83,13 +83,13 @@ def _quoted(text: str) -> bytes:
     return b'"' + text.replace("\\", "\\\\").replace('"', '\\"').encode() + b'"'
 
 
-def _article_lines(pairs: Sequence[StagedPair]) -> str:
-    lines = io.StringIO()
-    write = csv.writer(lines, lineterminator="\n").writerow
+def _article_lines(pairs: Sequence[StagedPair]) -> Iterator[str]:
+    """One line per article in COPY's text format."""
     for pair in pairs:
         for seen in pair.articles:
             article = seen.article
             values = (
+                article.msgid,
                 *article.message,
                 pair.publication_date,
                 *(getattr(article, name) for name in ATTRIBUTES),
@@ -97,8 +97,11 @@ def _article_lines(pairs: Sequence[StagedPair]) -> str:
                 seen.first_seen_at,
                 seen.last_seen_at,
             )
-            write([article.msgid, *(_NULL if value is None else value for value in values)])
-    return lines.getvalue()
+            yield "\t".join(map(_field, values)) + "\n"
+
+
+def _field(value: object) -> str:
+    return _NULL if value is None else str(value).translate(_ESCAPES)
 
 
 def _json(value: dict[str, Any]) -> str:
