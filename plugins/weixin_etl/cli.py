@@ -3,7 +3,8 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from weixin_etl.local.progress import Steps
@@ -68,6 +69,13 @@ def migrate(_: argparse.Namespace) -> None:
     prepare.migrate_warehouse(prepare.open_warehouse(steps), steps)
 
 
+def plan(options: argparse.Namespace) -> None:
+    """Show what a run of today would ask WeChat for."""
+    from weixin_etl.local.plan import show
+
+    show(options.begin_date, options.end_date, refetch=options.refetch, steps=_steps())
+
+
 def psql(options: argparse.Namespace) -> None:
     """Open the warehouse."""
     from weixin_etl.local.psql import psql
@@ -82,12 +90,23 @@ def sandbox(options: argparse.Namespace) -> int:
     return serve(options.rest)
 
 
+DAY: dict[str, Any] = {"type": date.fromisoformat, "metavar": "YYYY-MM-DD"}
+OPTIONS: dict[Callable[..., object], dict[str, dict[str, Any]]] = {
+    up: {"--port": {"type": int, "default": DEFAULT_PORT, "help": "of the UI (8080)"}},
+    plan: {
+        "--begin-date": {**DAY, "help": "first publication day, Beijing"},
+        "--end-date": {**DAY, "help": "last publication day"},
+        "--refetch": {"action": "store_true", "help": "ask for final days as well"},
+    },
+}
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="weixin-etl", description="WeChat article statistics in Postgres, on Airflow."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (run, up, down, migrate, psql, sandbox):
+    for command in (run, up, down, migrate, plan, psql, sandbox):
         passes_on = command in (psql, sandbox)
         subparser = commands.add_parser(
             command.__name__,
@@ -96,10 +115,8 @@ def _parser() -> argparse.ArgumentParser:
             add_help=not passes_on,
         )
         subparser.set_defaults(command=command, passes_on=passes_on)
-        if command is up:
-            subparser.add_argument(
-                "--port", type=int, default=DEFAULT_PORT, help="of the UI (default: %(default)s)"
-            )
+        for flag, settings in OPTIONS.get(command, {}).items():
+            subparser.add_argument(flag, **settings)
     return parser
 
 
@@ -113,11 +130,12 @@ def _steps(*, stderr: bool = False) -> "Steps":
 
 def _sentences() -> tuple[type[Exception], ...]:
     """The errors whose text is a sentence for the person typing."""
+    from weixin_etl.api.errors import WeixinError
     from weixin_etl.local.errors import LocalError
     from weixin_etl.run import ParameterError
     from weixin_etl.warehouse import WarehouseError
 
-    return LocalError, WarehouseError, ParameterError
+    return LocalError, WarehouseError, ParameterError, WeixinError
 
 
 if __name__ == "__main__":

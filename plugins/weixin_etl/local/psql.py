@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 
 from weixin_etl.local import binaries, prepare
 from weixin_etl.local.progress import Steps
@@ -16,7 +16,9 @@ def psql(arguments: Sequence[str], steps: Steps) -> None:
     """Become `psql` on the warehouse, with the pipeline's schema first in the search path."""
     url = make_url(prepare.open_warehouse(steps))
     program = binaries.embedded() / "psql"
-    without_password = url.set(drivername="postgresql", password=None).render_as_string()
+    without_password = URL.create(
+        "postgresql", url.username, None, url.host, url.port, url.database, url.query
+    ).render_as_string()
     environment = {
         "TERMINFO_DIRS": TERMINFO_DIRS,
         "PGOPTIONS": "-c search_path=weixin,analytics,public",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import date
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from sqlalchemy import Engine
 
@@ -12,6 +13,9 @@ from weixin_etl.local.progress import Steps
 from weixin_etl.warehouse import statement
 
 COUNTS = ("articles", "inserted", "updated", "unchanged", "rejected")
+FINAL = "final"
+"""What the statement says of a day the run planned nothing for."""
+
 READY_HOURS = (8, 10)
 """Beijing: figures of yesterday come after the first, by the second surely."""
 
@@ -20,7 +24,8 @@ def show(
     warehouse: Engine, dataset: Dataset, run_id: str, days: Sequence[date], steps: Steps
 ) -> None:
     """Print the counts of each publication day and the most read articles."""
-    table = Table("publication day")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("publication day", no_wrap=True)
     for name in COUNTS:
         table.add_column(name, justify="right")
     table.add_column("state")
@@ -33,8 +38,10 @@ def show(
     table.add_section()
     table.add_row("", *(str(sum(row[name] for row in rows)) for name in COUNTS), "")
     steps.console.print(table)
+    if any(row["states"] == FINAL for row in rows):
+        steps.say("final: the day's totals no longer grow, so it was not asked for.")
     if most_read:
-        readers = Table("most read", "publication day")
+        readers = Table("most read", "publication day", box=SIMPLE_HEAD, pad_edge=False)
         readers.add_column("readers", justify="right")
         for article in most_read:
             readers.add_row(

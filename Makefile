@@ -1,0 +1,72 @@
+# The one command surface. `make` or `make help` lists it.
+
+PYTHON ?= python3
+PORT ?= 8080
+
+BIN := .venv/bin
+UV := $(BIN)/uv
+INSTALLED := .venv/.installed
+LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run up down psql migrate test lint format lock clean
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(INSTALLED) ## Run the pipeline for today and show what came of it
+	@$(BIN)/weixin-etl run
+
+up: $(INSTALLED) ## Start Airflow in the background; PORT=8081 moves it
+	@$(BIN)/weixin-etl up --port $(PORT)
+
+down: $(INSTALLED) ## Stop everything that run and up have started
+	@$(BIN)/weixin-etl down
+
+psql: $(INSTALLED) ## Open the warehouse
+	@$(BIN)/weixin-etl psql
+
+migrate: $(INSTALLED) ## Apply the migrations the warehouse lacks
+	@$(BIN)/weixin-etl migrate
+
+test: lint ## Run every check and test, as CI does
+	$(BIN)/pytest -n 2
+
+lint: $(INSTALLED) ## Check style, types and SQL
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint sql
+
+format: $(INSTALLED) ## Let the tools lay out Python and SQL
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(BIN)/sqlfluff fix sql
+
+setup: $(INSTALLED) ## Make .venv with everything in it (the others do it when needed)
+
+lock: $(INSTALLED) ## Resolve the requirements anew
+	$(LOCK) --output-file requirements.txt
+	$(LOCK) --extra local --group dev --constraints requirements.txt --output-file requirements-dev.txt
+
+clean: ## Remove .venv and caches; the figures in .weixin stay
+	@if [ -x $(BIN)/weixin-etl ]; then $(BIN)/weixin-etl down; fi
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# uv is the lock's, installed by pip with its hashes; it installs the rest, also with theirs.
+$(INSTALLED): requirements-dev.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "There is no $(PYTHON): install Python 3.11 or newer, or name yours, as in PYTHON=python3.12 make setup" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "$(PYTHON) is older than Python 3.11: install a newer one and name it, as in PYTHON=python3.12 make setup" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "$(PYTHON) comes without venv: install it (apt install python3-venv), or name another, as in PYTHON=python3.12 make setup" >&2; exit 1; }
+	@echo "Setting up .venv, which takes a minute the first time …"
+	@$(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(BIN)/python -m ensurepip >/dev/null
+	@awk '/^[^ #]/ { wanted = /^uv==/ } wanted' requirements-dev.txt > .venv/uv.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .venv/uv.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@

@@ -1,0 +1,62 @@
+"""`plan`: what a run would ask WeChat for, without asking."""
+
+import logging
+import os
+from datetime import date
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from weixin_etl import clock, warehouse
+from weixin_etl.datasets import ARTICLE_TOTAL as DATASET
+from weixin_etl.local import prepare
+from weixin_etl.local.account import CONNECTION_VARIABLE, configured_connection, sandbox_connection
+from weixin_etl.local.environment import airflow_environment
+from weixin_etl.local.home import find
+from weixin_etl.local.progress import Steps
+
+NOWHERE = "http://127.0.0.1:9"
+"""The sandbox need not be there: nothing is asked."""
+
+
+def show(begin_date: date | None, end_date: date | None, *, refetch: bool, steps: Steps) -> None:
+    """
+    Print the calls of a run of today, account by account.
+
+    Raises:
+        ParameterError: the days can't be asked for.
+        WarehouseError: the warehouse does not answer or is not migrated.
+        WeixinError: a connection can't be used.
+
+    """
+    url = prepare.open_warehouse(steps)
+    if CONNECTION_VARIABLE not in os.environ:
+        found = find()
+        connection = configured_connection(found) or sandbox_connection(NOWHERE)
+        os.environ.update(airflow_environment(found, connection, url))  # before Airflow's import
+    from weixin_etl.api.hook import WeixinHook
+    from weixin_etl.plan import plan
+    from weixin_etl.refresh import CheckedAccount, configured_conn_ids
+    from weixin_etl.run import Run
+
+    accounts = [WeixinHook(conn_id).account() for conn_id in configured_conn_ids()]
+    checked = [CheckedAccount(a.conn_id, a.appid, a.name) for a in accounts]
+    run = Run(
+        run_id="plan",
+        dataset=DATASET,
+        today=clock.beijing_date(clock.now()),
+        is_scheduled=False,
+        begin_date=begin_date,
+        end_date=end_date,
+        refetch=refetch,
+        dry_run=True,
+    )
+    logging.getLogger(plan.__module__).setLevel(logging.ERROR)  # the table says it
+    batches = plan(run, checked, warehouse.engine(url), is_first_try=True)
+    planned = [account for batch in batches for account in batch]
+    table = Table("account", "publication days to ask for", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("calls", justify="right")
+    for account in planned:
+        table.add_row(account.name, ", ".join(map(str, account.days)), str(len(account.days)))
+    steps.console.print(table)
+    steps.say("Days that are final are left out: their totals no longer grow (`--refetch` asks).")
