@@ -35,7 +35,7 @@ class _Delivery(Response):
     """
     One answer on its way, as `text/plain` without a charset.
 
-    A held answer is dropped when its client hangs up first.
+    A held answer is dropped when its client hangs up or the server stops first.
     """
 
     def __init__(self, answer: Answer) -> None:
@@ -80,11 +80,13 @@ def _route(platform: Platform, path: str, method: str, decide: calls.Decide) -> 
 
 
 async def _hangs_up(receive: Receive, seconds: float) -> bool:
-    """Wait, and say whether the client went away first."""
+    """Wait, and say whether the client went away or the server stopped first."""
     try:
         await asyncio.wait_for(receive(), seconds)
     except TimeoutError:
         return False
+    except asyncio.CancelledError:
+        pass
     return True
 
 

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -69,6 +70,32 @@ def test_a_signal_stops_it_cleanly(number: signal.Signals):
         _, errors = process.communicate(timeout=10)
 
     assert (process.returncode, errors) == (0, "")
+
+
+def test_a_held_answer_does_not_hold_up_the_end():
+    """A signal during a slow answer ends the process within seconds and without a traceback."""
+    with running("--scenario", "slow", "--today", "2026-11-24") as (process, greeting):
+        url = url_of(greeting)
+        token = fetch_token(url, DEFAULT_ACCOUNT.appid, DEFAULT_ACCOUNT.secret)["access_token"]
+        asking = threading.Thread(
+            target=requests.post,
+            args=(url + DATA_PATH,),
+            kwargs={
+                "params": {"access_token": token},
+                "json": {"begin_date": "2026-11-23", "end_date": "2026-11-23"},
+                "timeout": 30,
+            },
+        )
+        asking.start()
+        asking.join(timeout=0.5)
+        assert asking.is_alive()
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=10)
+        asking.join()
+
+    assert process.returncode == 0
+    assert "Traceback" not in errors
+    assert token not in errors
 
 
 def test_an_occupied_port_is_one_sentence_and_exit_code_1():
