@@ -48,6 +48,9 @@ class TokenKeeper:
         token = self._ask()
         seconds = token.expires_in_seconds
         # a token answered in its last minutes is used, not asked for again at every call
-        self._renew_at = self._monotonic() + max(seconds - RENEW_BEFORE_SECONDS, seconds / 2)
+        is_old = seconds <= RENEW_BEFORE_SECONDS
+        self._renew_at = self._monotonic() + (
+            seconds / 2 if is_old else seconds - RENEW_BEFORE_SECONDS
+        )
         self._token = token
         return token.value
