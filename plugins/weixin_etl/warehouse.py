@@ -47,7 +47,7 @@ def url(
     A host that is a path, or an extra `host`, is the directory of a Unix socket. Other extras that
     are texts or numbers are libpq parameters (`sslmode`, …).
     """
-    query = {name: str(value) for name, value in extra.items() if isinstance(value, str | int)}
+    query = {name: str(value) for name, value in extra.items() if type(value) in (str, int)}
     if host and host.startswith("/"):
         query["host"], host = host, None
     if not host and "host" in query and port:
