@@ -1,0 +1,92 @@
+"""The one clock, and the day in Beijing."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from weixin_etl import clock
+
+
+@pytest.mark.parametrize(
+    ("instant", "day"),
+    [
+        ("2026-11-24T23:30:00+00:00", date(2026, 11, 25)),
+        ("2026-11-24T15:59:59+00:00", date(2026, 11, 24)),
+        ("2026-11-24T16:00:00+00:00", date(2026, 11, 25)),
+        ("2026-11-30T16:00:00+00:00", date(2026, 12, 1)),
+        ("2026-12-31T16:00:00+00:00", date(2027, 1, 1)),
+        ("2028-02-28T16:00:00+00:00", date(2028, 2, 29)),
+        ("2028-02-29T16:00:00+00:00", date(2028, 3, 1)),
+        ("2027-02-28T16:00:00+00:00", date(2027, 3, 1)),
+        ("2026-07-01T15:59:59+00:00", date(2026, 7, 1)),
+        ("2026-11-24T12:00:00-04:00", date(2026, 11, 25)),
+        ("2026-11-25T00:00:00+08:00", date(2026, 11, 25)),
+    ],
+)
+def test_a_day_in_beijing_starts_at_16_utc(instant: str, day: date) -> None:
+    """All year, at the ends of months and years too, whatever offset the instant is given in."""
+    assert clock.beijing_date(datetime.fromisoformat(instant)) == day
+
+
+def test_an_instant_without_an_offset_has_no_day() -> None:
+    """Guessing the zone would shift rows by a day."""
+    with pytest.raises(ValueError, match="has no offset, so its day in Beijing is unknown"):
+        clock.beijing_date(datetime(2026, 11, 24, 8, 30))  # noqa: DTZ001 # naive is the case
+
+
+def test_weixin_now_replaces_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The instant it names, in UTC; "yesterday" follows."""
+    monkeypatch.setenv("WEIXIN_NOW", "2026-11-25T07:30:00+08:00")
+
+    assert clock.now() == datetime(2026, 11, 24, 23, 30, tzinfo=UTC)
+    assert clock.now().tzinfo is UTC
+    assert clock.yesterday() == date(2026, 11, 24)
+
+
+def test_yesterday_is_beijings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 23:30 UTC it is the day that still runs in London."""
+    monkeypatch.setenv("WEIXIN_NOW", "2026-12-31T23:30:00Z")
+
+    assert clock.yesterday() == date(2026, 12, 31)
+
+
+@pytest.mark.parametrize(
+    "written", ["2026-11-24T08:30:00", "2026-11-24", "tomorrow", "08:30", "1795480200"]
+)
+def test_a_weixin_now_without_offset_or_sense_is_refused(
+    written: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clock that is silently wrong would be worse than none."""
+    monkeypatch.setenv("WEIXIN_NOW", written)
+
+    with pytest.raises(ValueError, match="is not an ISO time with an offset") as error:
+        clock.now()
+
+    assert str(error.value) == (
+        f"WEIXIN_NOW='{written}' is not an ISO time with an offset; "
+        "write it like 2026-11-24T08:30:00+08:00 or unset it."
+    )
+
+
+@pytest.mark.parametrize("written", [None, ""])
+def test_without_weixin_now_it_is_the_real_time(
+    written: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unset and empty are the same."""
+    if written is None:
+        monkeypatch.delenv("WEIXIN_NOW", raising=False)
+    else:
+        monkeypatch.setenv("WEIXIN_NOW", written)
+
+    before, seen, after = datetime.now(UTC), clock.now(), datetime.now(UTC)
+
+    assert before <= seen <= after
+
+
+def test_shanghai_has_no_daylight_saving() -> None:
+    """UTC+8 in winter and in summer."""
+    offsets = {
+        datetime(2026, month, 1, tzinfo=clock.SHANGHAI).utcoffset() for month in range(1, 13)
+    }
+
+    assert offsets == {timedelta(hours=8)}

@@ -1,0 +1,187 @@
+"""The errors of the API: what each errcode means, and what the operator is told."""
+
+import inspect
+import re
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from weixin_etl.api import errors
+from weixin_etl.api.errors import (
+    AccountBlockedError,
+    CallError,
+    ConfigurationError,
+    DailyQuotaError,
+    EndpointOfflineError,
+    MinuteQuotaError,
+    NotReadyError,
+    TokenRefusedError,
+    UnreachableError,
+    UnreadableError,
+    WeixinError,
+    from_errcode,
+)
+
+FIXTURES = Path(__file__).parents[1] / "fixtures/errors"
+ACCOUNT = "Morning Paper (wx0123456789abcdef)"
+
+ON_A_DATA_CALL = {
+    UnreachableError: [-1],
+    TokenRefusedError: [40001, 40014, 42001],
+    MinuteQuotaError: [45011],
+    NotReadyError: [61503],
+    DailyQuotaError: [45009],
+    EndpointOfflineError: [47009],
+    ConfigurationError: [
+        *(40013, 40125, 40164, 40243, 42007, 48001, 61003, 61004, 61007, 61502),
+        *(89501, 89503, 89506, 89507),
+        *(61005, 61006, 61011, 61023),
+    ],
+    AccountBlockedError: [48004, 50002],
+    CallError: [41001, 41002, 41004, 43002, 44002, 47001, 40097, 61500, 61501],
+}
+"""WeChat's table of errcodes."""
+
+
+@pytest.mark.parametrize(
+    ("errcode", "kind"), [(code, kind) for kind, codes in ON_A_DATA_CALL.items() for code in codes]
+)
+def test_every_errcode_has_its_class(errcode: int, kind: type[WeixinError]) -> None:
+    """The class carries the reaction; the code, the account and what WeChat said are in it."""
+    error = from_errcode(errcode, "what WeChat said", account=ACCOUNT)
+
+    assert type(error) is kind
+    assert error.errcode == errcode
+    assert str(error).startswith(f"{ACCOUNT}: ")
+    assert str(error).endswith(f" (errcode {errcode}: what WeChat said)")
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_retryable", "stops_account"),
+    [
+        (UnreachableError, True, False),
+        (TokenRefusedError, True, True),
+        (MinuteQuotaError, True, False),
+        (NotReadyError, False, False),
+        (DailyQuotaError, False, True),
+        (EndpointOfflineError, False, True),
+        (ConfigurationError, False, True),
+        (AccountBlockedError, False, True),
+        (UnreadableError, False, False),
+        (CallError, False, False),
+    ],
+)
+def test_every_class_carries_its_reaction(
+    kind: type[WeixinError], is_retryable: bool, stops_account: bool
+) -> None:
+    """Whether the task is tried again, and whether the account's other days are asked for."""
+    assert (kind.is_retryable, kind.stops_account) == (is_retryable, stops_account)
+
+
+def test_an_unknown_errcode_is_permanent() -> None:
+    """Until someone classifies it."""
+    error = from_errcode(12345, "news", account=ACCOUNT)
+
+    assert type(error) is CallError
+    assert not error.is_retryable
+
+
+@pytest.mark.parametrize(
+    ("errcode", "kind"),
+    [
+        (40001, ConfigurationError),
+        (40014, CallError),
+        (42001, CallError),
+        (-1, UnreachableError),
+        (40125, ConfigurationError),
+        (45009, DailyQuotaError),
+        (45011, MinuteQuotaError),
+    ],
+)
+def test_a_token_call_has_no_token_to_refuse(errcode: int, kind: type[WeixinError]) -> None:
+    """There 40001 means the secret: asking again would not help. The others are as always."""
+    error = from_errcode(errcode, "", account=ACCOUNT, is_token_call=True)
+
+    assert type(error) is kind
+
+
+def test_a_wrong_secret_is_told_as_such() -> None:
+    """What to change is in the sentence."""
+    error = from_errcode(40001, "invalid credential", account=ACCOUNT, is_token_call=True)
+
+    assert str(error) == (
+        f"{ACCOUNT}: the AppSecret is wrong or not the newest; correct the connection's password "
+        "(errcode 40001: invalid credential)"
+    )
+
+
+@pytest.mark.parametrize("errcode", ON_A_DATA_CALL[ConfigurationError])
+def test_every_configuration_error_says_what_to_change(errcode: int) -> None:
+    """In words of its own, before what WeChat said."""
+    sentence = from_errcode(errcode, "x", account="").sentence
+
+    assert len(sentence) > 30
+    assert str(from_errcode(errcode, "x", account="")) == f"{sentence} (errcode {errcode}: x)"
+
+
+def test_the_ip_to_put_on_the_whitelist_is_in_the_sentence() -> None:
+    """WeChat knows it better than the machine does."""
+    said = msgspec.json.decode((FIXTURES / "40164.json").read_bytes())
+
+    text = str(from_errcode(said["errcode"], said["errmsg"], account=ACCOUNT))
+
+    assert text.startswith(
+        f"{ACCOUNT}: this machine's IP is not on the account's whitelist; add it"
+    )
+    assert "203.0.113.7" in text
+
+
+def test_an_offline_endpoint_names_its_successor() -> None:
+    """WeChat's own words follow."""
+    said = msgspec.json.decode((FIXTURES / "47009.json").read_bytes())
+
+    assert str(from_errcode(said["errcode"], said["errmsg"], account=ACCOUNT)) == (
+        f"{ACCOUNT}: WeChat took this endpoint offline; its successor is "
+        "datacube/getarticletotaldetail "
+        "(errcode 47009: this api is offline, please use the new api)"
+    )
+
+
+@pytest.mark.parametrize("fixture", sorted(FIXTURES.glob("*.json")), ids=lambda path: path.stem)
+def test_every_quoted_refusal_is_classified(fixture: Path) -> None:
+    """The error bodies of public sources, none of them an unknown code."""
+    said = msgspec.json.decode(fixture.read_bytes())
+
+    error = from_errcode(said["errcode"], said["errmsg"], account=ACCOUNT)
+
+    assert error.errcode == int(fixture.stem)
+    assert not isinstance(error, CallError)
+
+
+def test_trouble_without_an_errcode_is_told_without_one() -> None:
+    """As when a connection lacks its password."""
+    assert str(UnreachableError("HTTP 502", account=ACCOUNT)) == (
+        f"{ACCOUNT}: WeChat could not be reached or was busy (HTTP 502)"
+    )
+    assert str(ConfigurationError("fill it in", account="weixin_default")) == (
+        "weixin_default: fill it in"
+    )
+
+
+def test_the_tree_at_the_top_of_the_file_is_the_real_one() -> None:
+    """Each class stands below the one it inherits from, and none is left out."""
+    drawn = {}
+    above = ["WeixinError"]
+    for branch, name in re.findall(r"^ +([│ ]*[├└])── (\w+)", errors.__doc__ or "", re.MULTILINE):
+        depth = len(branch) // 4 + 1
+        del above[depth:]
+        drawn[name] = above[-1]
+        above.append(name)
+    real = {
+        name: kind.__base__.__name__
+        for name, kind in inspect.getmembers(errors, inspect.isclass)
+        if kind.__module__ == errors.__name__ and kind is not WeixinError
+    }
+
+    assert drawn == real

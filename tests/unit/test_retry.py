@@ -1,0 +1,56 @@
+"""When Airflow tries a task again."""
+
+from datetime import timedelta
+
+import pytest
+from airflow.sdk.definitions.retry_policy import RetryAction
+
+from weixin_etl.api.errors import ConfigurationError, NotReadyError, UnreachableError
+from weixin_etl.check import CheckError
+from weixin_etl.retry import WeixinRetryPolicy
+from weixin_etl.run import ParameterError
+from weixin_etl.warehouse import WarehouseError, WarehouseUnreachableError
+
+POLICY = WeixinRetryPolicy(120)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ConfigurationError("x"), NotReadyError(), ParameterError(), WarehouseError(), CheckError()],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_error_that_does_not_go_by_itself_fails_at_once(error: Exception) -> None:
+    """Somebody has to change something first, or to wait longer than a retry does."""
+    decision = POLICY.evaluate(error, try_number=1, max_tries=3)
+
+    assert decision.action is RetryAction.FAIL
+    assert decision.reason == "trying again would not help"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [UnreachableError(), WarehouseUnreachableError(), OSError(), ZeroDivisionError()],
+    ids=lambda error: type(error).__name__,
+)
+def test_trouble_that_may_pass_is_tried_again(error: Exception) -> None:
+    """An error nobody thought of too."""
+    decision = POLICY.evaluate(error, try_number=1, max_tries=3)
+
+    assert decision.action is RetryAction.RETRY
+
+
+@pytest.mark.parametrize(("try_number", "seconds"), [(1, 120), (2, 240), (3, 480)])
+def test_the_wait_doubles_within_its_jitter(try_number: int, seconds: float) -> None:
+    """From half to one and a half times as long, and not in step with other tasks."""
+    waits = {
+        POLICY.evaluate(OSError(), try_number, max_tries=3).retry_delay for _ in range(200)
+    } - {None}
+
+    assert timedelta(seconds=seconds * 0.5) <= min(waits)
+    assert max(waits) <= timedelta(seconds=seconds * 1.5)
+    assert max(waits) - min(waits) > timedelta(seconds=seconds * 0.5)
+
+
+def test_the_policy_survives_the_way_to_the_worker() -> None:
+    """Airflow builds it again from what `serialize` gives."""
+    assert WeixinRetryPolicy(**POLICY.serialize()).delay_seconds == 120

@@ -1,0 +1,115 @@
+"""Airflow's run and the form's parameters in our own terms."""
+
+from datetime import UTC, date, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from weixin_etl import run
+from weixin_etl.datasets import ARTICLE_TOTAL
+from weixin_etl.run import ParameterError, Run
+
+LATE_EVENING = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
+"""In Beijing the 24th has begun."""
+FORM = {
+    "begin_date": None,
+    "end_date": None,
+    "accounts": None,
+    "refetch": False,
+    "dry_run": False,
+}
+
+
+def context(form: dict[str, Any] = FORM, **of_run: Any) -> dict[str, Any]:
+    """What Airflow hands to a task."""
+    dag_run = {
+        "run_id": "manual__1",
+        "run_type": "manual",
+        "logical_date": LATE_EVENING,
+        "run_after": LATE_EVENING,
+    }
+    return {"dag_run": SimpleNamespace(**dag_run | of_run), "params": form}
+
+
+def test_the_runs_day_is_that_of_its_logical_date_in_beijing() -> None:
+    """Whenever it really runs."""
+    this = run.from_context(
+        ARTICLE_TOTAL, context(run_after=datetime(2026, 12, 31, tzinfo=UTC), run_type="scheduled")
+    )
+
+    assert this == Run("manual__1", ARTICLE_TOTAL, date(2026, 11, 24), is_scheduled=True)
+
+
+def test_a_run_without_logical_date_has_the_day_it_starts() -> None:
+    """As the form and REST make them."""
+    this = run.from_context(ARTICLE_TOTAL, context(logical_date=None, run_after=LATE_EVENING))
+
+    assert this == Run("manual__1", ARTICLE_TOTAL, date(2026, 11, 24), is_scheduled=False)
+
+
+@pytest.mark.parametrize("run_type", ["manual", "backfill", "asset_triggered"])
+def test_only_a_scheduled_run_is_scheduled(run_type: str) -> None:
+    """A backfill does not make an account a scheduled one."""
+    assert not run.from_context(ARTICLE_TOTAL, context(run_type=run_type)).is_scheduled
+
+
+def test_the_forms_parameters_are_the_runs() -> None:
+    """Dates as dates."""
+    form = {
+        "begin_date": "2026-11-01",
+        "end_date": "2026-11-02",
+        "accounts": ["weixin_default", "wx1"],
+        "refetch": True,
+        "dry_run": True,
+    }
+
+    assert run.from_context(ARTICLE_TOTAL, context(form)) == Run(
+        "manual__1",
+        ARTICLE_TOTAL,
+        date(2026, 11, 24),
+        is_scheduled=False,
+        begin_date=date(2026, 11, 1),
+        end_date=date(2026, 11, 2),
+        accounts=("weixin_default", "wx1"),
+        refetch=True,
+        dry_run=True,
+    )
+
+
+@pytest.mark.parametrize("name", ["begin_date", "end_date"])
+def test_a_date_that_is_none_is_refused_with_a_sentence(name: str) -> None:
+    """And not tried again; an empty field is no date at all."""
+    with pytest.raises(ParameterError) as error:
+        run.from_context(ARTICLE_TOTAL, context(FORM | {name: "2026-02-29"}))
+
+    assert str(error.value) == f"{name} '2026-02-29' is not a date; write it like 2026-11-24"
+    assert not error.value.is_retryable
+    assert run.from_context(ARTICLE_TOTAL, context(FORM | {name: ""})).begin_date is None
+
+
+@pytest.mark.parametrize(
+    ("try_number", "max_tries", "is_retry"),
+    [
+        (1, 3, False),
+        (2, 3, True),
+        (4, 3, True),
+        (3, 5, False),  # cleared after two tries: Airflow allows three more retries
+        (4, 5, True),
+    ],
+)
+def test_a_retry_is_airflows_own_and_not_a_persons(
+    try_number: int, max_tries: int, is_retry: bool
+) -> None:
+    """After "clear" somebody wants everything asked for again."""
+    ti = SimpleNamespace(
+        try_number=try_number, max_tries=max_tries, task=SimpleNamespace(retries=3)
+    )
+
+    assert run.is_retry({"ti": ti}) is is_retry
+
+
+@pytest.mark.parametrize(("try_number", "is_first"), [(1, True), (2, False)])
+def test_a_first_try_is_the_first(try_number: int, is_first: bool) -> None:
+    """Of the run, whoever starts the next one."""
+    assert run.is_first_try({"ti": SimpleNamespace(try_number=try_number)}) is is_first

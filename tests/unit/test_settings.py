@@ -1,0 +1,83 @@
+"""The settings: section [weixin] of Airflow's configuration."""
+
+from dataclasses import replace
+
+import pytest
+from airflow.exceptions import AirflowConfigException
+
+from weixin_etl import settings
+from weixin_etl.api.http import CallLimits
+from weixin_etl.provider import get_provider_info
+from weixin_etl.settings import Settings
+
+DEFAULTS = Settings(
+    concurrency=4,
+    retries=3,
+    retry_delay_seconds=120,
+    call_limits=CallLimits(
+        connect_seconds=5,
+        read_seconds=30,
+        tries=5,
+        total_seconds=60,
+        backoff_seconds=1,
+        minute_quota_wait_seconds=60,
+    ),
+)
+
+
+def test_without_configuration_the_defaults_hold() -> None:
+    """Those of the design."""
+    assert settings.read() == DEFAULTS
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "expected"),
+    [
+        ("CONCURRENCY", "8", replace(DEFAULTS, concurrency=8)),
+        ("RETRIES", "0", replace(DEFAULTS, retries=0)),
+        ("RETRY_DELAY_SECONDS", "1", replace(DEFAULTS, retry_delay_seconds=1)),
+        ("CONNECT_TIMEOUT_SECONDS", "0.5", {"connect_seconds": 0.5}),
+        ("READ_TIMEOUT_SECONDS", "7", {"read_seconds": 7}),
+        ("CALL_TRIES", "2", {"tries": 2}),
+        ("CALL_TOTAL_SECONDS", "9", {"total_seconds": 9}),
+        ("BACKOFF_SECONDS", "0.01", {"backoff_seconds": 0.01}),
+        ("MINUTE_QUOTA_WAIT_SECONDS", "0", {"minute_quota_wait_seconds": 0}),
+    ],
+)
+def test_an_environment_variable_sets_one_of_them(
+    name: str,
+    written: str,
+    expected: Settings | dict[str, float],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In Airflow's usual form; the others keep their defaults."""
+    monkeypatch.setenv(f"AIRFLOW__WEIXIN__{name}", written)
+
+    if isinstance(expected, dict):
+        expected = replace(DEFAULTS, call_limits=replace(DEFAULTS.call_limits, **expected))
+    assert settings.read() == expected
+
+
+def test_a_value_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By Airflow, naming the option."""
+    monkeypatch.setenv("AIRFLOW__WEIXIN__CONCURRENCY", "many")
+
+    with pytest.raises(AirflowConfigException, match="concurrency"):
+        settings.read()
+
+
+def test_airflow_knows_every_setting() -> None:
+    """The provider declares them, so `airflow config list` shows them with their defaults."""
+    declared = get_provider_info()["config"]["weixin"]["options"]
+
+    assert {name: option["default"] for name, option in declared.items()} == {
+        "concurrency": "4",
+        "retries": "3",
+        "retry_delay_seconds": "120",
+        "connect_timeout_seconds": "5",
+        "read_timeout_seconds": "30",
+        "call_tries": "5",
+        "call_total_seconds": "60",
+        "backoff_seconds": "1",
+        "minute_quota_wait_seconds": "60",
+    }

@@ -1,0 +1,138 @@
+"""One token per process and account: asked for once, renewed in time, kept in memory."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from weixin_etl.api.errors import UnreachableError
+from weixin_etl.api.token import Token, TokenKeeper
+
+
+class Platform:
+    """Gives the tokens t1, t2, …, each good for `expires_in_seconds`, and counts them."""
+
+    def __init__(self, expires_in_seconds: float = 7200) -> None:
+        self.expires_in_seconds = expires_in_seconds
+        self.seconds = 0.0
+        self.given = 0
+        self.troubles: Iterator[Exception] = iter(())
+        self.keeper = TokenKeeper(self.ask, monotonic=lambda: self.seconds)
+
+    def ask(self) -> Token:
+        """As the token call."""
+        for trouble in self.troubles:
+            raise trouble
+        self.given += 1
+        return Token(f"t{self.given}", self.expires_in_seconds)
+
+
+def test_a_token_is_asked_for_once_for_many_threads() -> None:
+    """They all wait for the first one's."""
+    platform = Platform()
+    start = threading.Barrier(8)
+
+    def token(_: int) -> str:
+        start.wait(timeout=10)
+        return platform.keeper.token()
+
+    with ThreadPoolExecutor(8) as pool:
+        tokens = list(pool.map(token, range(8)))
+
+    assert tokens == ["t1"] * 8
+    assert platform.given == 1
+
+
+def test_nothing_is_asked_for_before_a_token_is_needed() -> None:
+    """A keeper costs no call."""
+    assert Platform().given == 0
+
+
+@pytest.mark.parametrize(
+    ("expires_in_seconds", "seconds", "token"),
+    [
+        (7200, 6899, "t1"),
+        (7200, 6900, "t2"),
+        (400, 99, "t1"),
+        (400, 100, "t2"),
+    ],
+)
+def test_a_token_is_renewed_with_less_than_five_minutes_left(
+    expires_in_seconds: float, seconds: float, token: str
+) -> None:
+    """And not a second earlier."""
+    platform = Platform(expires_in_seconds)
+    platform.keeper.token()
+
+    platform.seconds = seconds
+
+    assert platform.keeper.token() == token
+
+
+def test_a_token_answered_in_its_last_minutes_is_used() -> None:
+    """WeChat gives the old one until it renews it: not asked again at every call."""
+    platform = Platform(expires_in_seconds=200)
+    tokens = []
+    for platform.seconds in (0, 1, 50, 99, 100):
+        tokens.append(platform.keeper.token())
+
+    assert tokens == ["t1", "t1", "t1", "t1", "t2"]
+
+
+def test_a_refused_token_is_replaced() -> None:
+    """By a new one, which serves the next calls too."""
+    platform = Platform()
+    platform.keeper.token()
+
+    assert platform.keeper.token_after("t1") == "t2"
+    assert platform.keeper.token() == "t2"
+    assert platform.given == 2
+
+
+def test_another_threads_newer_token_is_used_without_asking() -> None:
+    """Four calls refused at once cost one new token, not four."""
+    platform = Platform()
+    platform.keeper.token()
+
+    with ThreadPoolExecutor(4) as pool:
+        tokens = list(pool.map(platform.keeper.token_after, ["t1"] * 4))
+
+    assert tokens == ["t2"] * 4
+    assert platform.given == 2
+
+
+def test_the_renewed_token_lives_as_long_as_it_says() -> None:
+    """Its time counts from when it was asked for, not from the first one's."""
+    platform = Platform()
+    platform.keeper.token()
+    platform.seconds = 5000
+    platform.keeper.token_after("t1")
+
+    platform.seconds = 5000 + 6899
+    assert platform.keeper.token() == "t2"
+    platform.seconds = 5000 + 6900
+    assert platform.keeper.token() == "t3"
+
+
+def test_trouble_while_asking_is_not_the_end() -> None:
+    """It is raised, and the next call asks again: no lock is held, no old token given."""
+    platform = Platform()
+    platform.keeper.token()
+    platform.troubles = iter([UnreachableError("reset"), UnreachableError("reset")])
+
+    with pytest.raises(UnreachableError):
+        platform.keeper.token_after("t1")
+    with pytest.raises(UnreachableError):
+        platform.keeper.token()
+
+    assert platform.keeper.token() == "t2"
+
+
+def test_a_token_does_not_show_itself() -> None:
+    """Neither it nor its keeper, in a log or a traceback."""
+    platform = Platform()
+    platform.keeper.token()
+
+    assert repr(Token("s3cret", 7200)) == "Token(expires_in_seconds=7200)"
+    assert "t1" not in repr(platform.keeper)
