@@ -1,0 +1,141 @@
+"""Rules of the project's own files."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "plugins/weixin_etl"
+SQL = ROOT / "sql"
+MIGRATIONS = sorted((SQL / "migrations").iterdir())
+STATEMENTS = sorted(path for path in SQL.rglob("*.sql") if path not in MIGRATIONS)
+MODULES = sorted(PACKAGE.rglob("*.py"))
+KEYWORD = re.compile(
+    r"\b(SELECT|INSERT|UPDATE|DELETE|MERGE|COPY|WITH|CREATE|ALTER|DROP|TRUNCATE)\b"
+)
+AIRFLOWS_SIDE = {
+    *("api/hook.py", "check.py", "cli.py", "ingest.py", "plan.py", "provider.py", "refresh.py"),
+    *("report.py", "retry.py", "run.py", "settings.py", "tasks.py", "warehouse.py"),
+}
+"""What may know who runs the pipeline; so may local/."""
+CORE = [
+    path
+    for path in MODULES
+    if str(path.relative_to(PACKAGE)) not in AIRFLOWS_SIDE and PACKAGE / "local" not in path.parents
+]
+
+
+def name_in_project(path: Path) -> str:
+    """For the name of a test."""
+    return str(path.relative_to(ROOT))
+
+
+def test_migrations_are_numbered_without_gaps() -> None:
+    """`NNNN_name.sql`, from 0001 on: two branches that add one collide where git sees it."""
+    names = [path.name for path in MIGRATIONS]
+
+    assert len(names) >= 2
+    assert [name for name in names if not re.fullmatch(r"\d{4}_[a-z0-9_]+\.sql", name)] == []
+    assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
+
+
+@pytest.mark.parametrize("path", MIGRATIONS, ids=name_in_project)
+def test_a_migration_goes_up_and_down(path: Path) -> None:
+    """Each part has its mark, once and in this order, and something to do."""
+    parts = re.split(r"^-- migrate:(up|down)$", path.read_text(), flags=re.MULTILINE)
+
+    assert parts[::2][0] == ""
+    assert parts[1::2] == ["up", "down"]
+    assert all(";" in part for part in parts[2::2])
+
+
+@pytest.mark.parametrize("path", STATEMENTS, ids=name_in_project)
+def test_a_statement_opens_with_a_comment(path: Path) -> None:
+    """It says the statement's grain and why it exists."""
+    first = path.read_text().splitlines()[0]
+
+    assert re.match(r"(--|\{#-?) \S", first)
+
+
+def test_every_statement_is_used() -> None:
+    """Each file under sql/ is named by the code; checks are found by their name."""
+    code = "".join(path.read_text() for path in MODULES)
+
+    unused = [
+        name_in_project(path)
+        for path in STATEMENTS
+        if path.name != "checks.sql" and f'"{path.relative_to(SQL)}"' not in code
+    ]
+
+    assert len(STATEMENTS) > 10
+    assert unused == []
+
+
+def test_the_package_holds_no_sql_longer_than_a_line() -> None:
+    """Statements are files under sql/, whose path says their table."""
+    found = [
+        f"{name_in_project(path)}:{line}"
+        for path in MODULES
+        for line in sorted(lines_of_long_sql(path.read_text()))
+    ]
+
+    assert len(MODULES) > 20
+    assert found == []
+
+
+def test_long_sql_is_recognised() -> None:
+    """So that the rule above is one: in pieces, in a block; not in a docstring or on one line."""
+    pieces = 'x = g(\n    "SELECT 1 "\n    "FROM a"\n)\n'
+    block = 'y = f"""\nUPDATE {a}\n"""\n'
+    others = 'def f():\n    """SELECT\n    all."""\n    return "SELECT 1", """SELECTED\nfew"""\n'
+
+    assert lines_of_long_sql(pieces + block) == {2, 5}
+    assert lines_of_long_sql(others) == set()
+
+
+def lines_of_long_sql(module: str) -> set[int]:
+    """Where texts start that hold a keyword of SQL and end on another line; no docstrings."""
+    nodes = list(ast.walk(ast.parse(module)))
+    alone = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    lines = set()
+    for node in nodes:
+        if isinstance(node, ast.Constant | ast.JoinedStr) and id(node) not in alone:
+            parts = node.values if isinstance(node, ast.JoinedStr) else [node]
+            text = " ".join(str(part.value) for part in parts if isinstance(part, ast.Constant))
+            if KEYWORD.search(text) and node.end_lineno != node.lineno:
+                lines.add(node.lineno)
+    return lines
+
+
+@pytest.mark.parametrize("path", CORE, ids=name_in_project)
+def test_the_core_imports_no_airflow(path: Path) -> None:
+    """It can be run, tested and moved without it, and costs no three seconds to import."""
+    module = ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+    loaded = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import sys, {module}; print({{name.split('.')[0] for name in sys.modules}})",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    packages = ast.literal_eval(loaded)
+    assert "weixin_etl" in packages
+    assert "airflow" not in packages
+
+
+def test_the_core_is_what_the_design_says() -> None:
+    """So that a module which moves does not leave the rule above without its subject."""
+    core = {str(path.relative_to(PACKAGE)) for path in CORE}
+
+    assert core >= {
+        *("clock.py", "coverage.py", "datasets.py", "extract.py", "load.py", "parse.py"),
+        *("stage.py", "window.py", "api/client.py", "api/errors.py", "api/token.py"),
+    }
