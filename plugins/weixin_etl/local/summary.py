@@ -24,7 +24,7 @@ def show(
     warehouse: Engine, dataset: Dataset, run_id: str, days: Sequence[date], steps: Steps
 ) -> None:
     """Print the counts of each publication day and the most read articles."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("publication day", no_wrap=True)
     for name in COUNTS:
         table.add_column(name, justify="right")
@@ -41,7 +41,9 @@ def show(
     if any(row["states"] == FINAL for row in rows):
         steps.say("final: the day's totals no longer grow, so it was not asked for.")
     if most_read:
-        readers = Table("most read", "publication day", box=SIMPLE_HEAD, pad_edge=False)
+        readers = Table(
+            "most read", "publication day", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+        )
         readers.add_column("readers", justify="right")
         for article in most_read:
             readers.add_row(
