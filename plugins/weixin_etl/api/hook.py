@@ -56,7 +56,7 @@ class WeixinHook(BaseHook):
             appid=appid,
             secret=secret,
             name=connection.extra_dejson.get("name") or conn_id,
-            base_url=_base_url(connection.host),
+            base_url=_base_url(connection.host, connection.port),
         )
 
     def get_conn(self) -> WeixinClient:
@@ -79,7 +79,9 @@ class WeixinHook(BaseHook):
         return True, f"WeChat gave a token for {client.account}"
 
 
-def _base_url(host: str | None) -> str:
+def _base_url(host: str | None, port: int | None) -> str:
+    """The host with a scheme; a connection written as a URI has its port apart."""
     if not host:
         return DEFAULT_BASE_URL
-    return host if "://" in host else f"https://{host}"
+    url = (host if "://" in host else f"https://{host}").rstrip("/")
+    return f"{url}:{port}" if port else url

@@ -9,10 +9,12 @@ from typing import Any
 import msgspec
 import requests
 import tenacity
+import urllib3
 from requests.adapters import HTTPAdapter
 
 from weixin_etl import json_text
 from weixin_etl.accounts import Account
+from weixin_etl.api import hidden_tokens
 from weixin_etl.api.errors import (
     CallError,
     MinuteQuotaError,
@@ -22,6 +24,7 @@ from weixin_etl.api.errors import (
 )
 
 _CHUNK_BYTES = 1 << 16
+_NO_TLS = "the TLS connection failed; the host, its port or a proxy may be wrong"
 _POOL_SIZE = 16
 
 
@@ -51,6 +54,7 @@ class Caller:
     def __init__(self, account: Account, limits: CallLimits) -> None:
         self._account = account
         self._limits = limits
+        hidden_tokens.install()
         self._session = requests.Session()
         self._session.headers["User-Agent"] = f"weixin-etl/{version('weixin-etl')}"
         # retries are tenacity's: urllib3 would log the URL, and so the token
@@ -89,9 +93,8 @@ class Caller:
             retry=tenacity.retry_if_exception_type(UnreachableError),
             stop=tenacity.stop_after_attempt(self._limits.tries)
             | tenacity.stop_before_delay(self._limits.total_seconds),
-            wait=tenacity.wait_exponential_jitter(
-                initial=self._limits.backoff_seconds, jitter=self._limits.backoff_seconds
-            ),
+            wait=tenacity.wait_exponential(self._limits.backoff_seconds)
+            + tenacity.wait_random(0, self._limits.backoff_seconds),
             reraise=True,
         )
 
@@ -120,7 +123,7 @@ class Caller:
             ) as response:
                 status = response.status_code
                 body = self._read(response, deadline)
-        except requests.RequestException as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
             trouble = self._describe(error)
         else:
             if status < requests.codes.server_error:
@@ -131,7 +134,8 @@ class Caller:
 
     def _read(self, response: requests.Response, deadline: float) -> bytes:
         body = bytearray()
-        for chunk in response.iter_content(_CHUNK_BYTES):
+        # read1 gives what has come; iter_content would wait for a whole chunk, past the deadline
+        while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
             body += chunk
             if len(body) > self._limits.max_answer_bytes:
                 raise CallError(
@@ -161,12 +165,13 @@ class Caller:
             envelope.errcode, errmsg, account=str(self._account), is_token_call=token is None
         )
 
-    def _describe(self, error: requests.RequestException) -> str:
+    def _describe(self, error: Exception) -> str:
         if isinstance(error, requests.exceptions.SSLError):
-            return "the TLS certificate could not be verified"
+            is_untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)
+            return "the TLS certificate could not be verified" if is_untrusted else _NO_TLS
         if isinstance(error, requests.ConnectTimeout):
             return f"no connection within {self._limits.connect_seconds:g} s"
-        if isinstance(error, requests.Timeout):
+        if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
             return "no complete answer in time"
         return _os_reason(error) or f"the connection broke: {type(error).__name__}"
 

@@ -1,0 +1,106 @@
+"""A call is bounded: in tries, in time and in bytes, whatever the server does."""
+
+import gzip
+import time
+from dataclasses import replace
+
+import pytest
+from wire import DATA_PATH, DAY, LIMITS, Reply, Wire, is_silent, refuses, says, trickles
+
+from weixin_etl.api.client import WeixinClient
+from weixin_etl.api.errors import CallError, UnreachableError
+
+GENEROUS_SECONDS = 8
+"""Far above what the limits allow, far below what the servers here would take."""
+THOUSAND_BYTES = b'{"list":[' + b" " * 989 + b"]}"
+AT_MOST_1000_BYTES = replace(LIMITS, max_answer_bytes=1000)
+
+
+@pytest.mark.parametrize(
+    ("head", "piece"),
+    [
+        (b"Content-Length: 100000000", b" "),
+        (b"Transfer-Encoding: chunked", b"1\r\n \r\n"),
+        (b"Connection: close", b" "),
+    ],
+    ids=["length", "chunks", "until-closed"],
+)
+def test_an_answer_that_trickles_for_ever_is_given_up_in_time(
+    wire: Wire, head: bytes, piece: bytes
+):
+    """Each byte comes well within the read timeout, so only the total can end it."""
+    wire.on_data = trickles(head, piece, pause_seconds=0.02)
+    limits = replace(LIMITS, read_seconds=5, tries=3, total_seconds=0.5)
+    begun = time.monotonic()
+
+    with pytest.raises(UnreachableError, match="no complete answer in time"):
+        WeixinClient(wire.account, limits).datacube(DATA_PATH, DAY)
+
+    assert time.monotonic() - begun < GENEROUS_SECONDS
+    assert len(wire.data_calls) == 1
+
+
+def test_tries_end_when_the_total_is_used_up(wire: Wire):
+    """A thousand tries are allowed, but the waits between them double: a few fit."""
+    wire.on_data = refuses(-1)
+    limits = replace(LIMITS, tries=1000, total_seconds=0.5, backoff_seconds=0.05)
+
+    with pytest.raises(UnreachableError) as caught:
+        WeixinClient(wire.account, limits).datacube(DATA_PATH, DAY)
+
+    assert 2 <= caught.value.calls <= 5
+    assert len(wire.data_calls) == caught.value.calls
+
+
+def test_a_wait_that_would_pass_the_total_is_not_begun(wire: Wire):
+    """The caller gets the error now, not after a wait in vain."""
+    wire.on_data = refuses(-1)
+    limits = replace(LIMITS, tries=5, total_seconds=60, backoff_seconds=3600)
+    begun = time.monotonic()
+
+    with pytest.raises(UnreachableError):
+        WeixinClient(wire.account, limits).datacube(DATA_PATH, DAY)
+
+    assert time.monotonic() - begun < GENEROUS_SECONDS
+    assert len(wire.data_calls) == 1
+
+
+def test_a_read_never_waits_longer_than_the_total(wire: Wire):
+    """A silent server is left when the total is over, though the read timeout is not."""
+    wire.on_data = is_silent
+    limits = replace(LIMITS, read_seconds=30, tries=5, total_seconds=0.3)
+    begun = time.monotonic()
+
+    with pytest.raises(UnreachableError, match="no complete answer in time"):
+        WeixinClient(wire.account, limits).datacube(DATA_PATH, DAY)
+
+    assert time.monotonic() - begun < GENEROUS_SECONDS
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        says(THOUSAND_BYTES + b" "),
+        says(gzip.compress(THOUSAND_BYTES + b" " * 10_000_000), 200, b"Content-Encoding: gzip"),
+        trickles(b"Content-Length: 100000000", b" " * 60_000, pause_seconds=0.01),
+    ],
+    ids=["plain", "compressed", "endless"],
+)
+def test_an_answer_over_the_size_limit_is_not_read_on_and_not_asked_again(wire: Wire, reply: Reply):
+    """The bytes that count are the uncompressed ones: those fill the memory."""
+    wire.on_data = reply
+
+    with pytest.raises(CallError, match="larger than 1000 bytes") as caught:
+        WeixinClient(wire.account, AT_MOST_1000_BYTES).datacube(DATA_PATH, DAY)
+
+    assert caught.value.calls == len(wire.data_calls) == 1
+
+
+def test_an_answer_of_exactly_the_limit_is_taken(wire: Wire):
+    """The limit itself is allowed."""
+    wire.on_data = says(THOUSAND_BYTES)
+
+    answer = WeixinClient(wire.account, AT_MOST_1000_BYTES).datacube(DATA_PATH, DAY)
+
+    assert answer.body == THOUSAND_BYTES
+    assert len(answer.body) == 1000

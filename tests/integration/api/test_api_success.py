@@ -1,0 +1,87 @@
+"""A successful answer is kept byte for byte, and asked for as WeChat wants it."""
+
+import json
+from importlib.metadata import version
+
+import pytest
+from wire import DATA_PATH, DAY, LIMITS, Wire, says
+
+from weixin_etl.accounts import Account
+from weixin_etl.api.client import WeixinClient
+from weixin_sandbox import Sandbox
+
+
+def test_the_answer_is_the_exact_bytes_in_one_call(
+    sandbox: Sandbox, account: Account, client: WeixinClient
+):
+    """Nothing is decoded, so nothing can be lost; the time is the pipeline's clock's."""
+    answer = client.datacube(DATA_PATH, DAY)
+
+    assert answer.body == sandbox.answer(account.appid, DAY, asked_on=sandbox.beijing_today)
+    assert answer.calls == 1
+    assert answer.fetched_at.isoformat() == "2026-11-24T02:30:00+00:00"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"list":[{"title":"春风十里不如你，《论语》"}]}'.encode(),
+        b'{"list":[{"title":"a raw \x01 control\ncharacter\t"}]}',
+        b'{"list":[{"title":"half a character \xe6\x98"}]}',
+        b'{"errcode":0,"errmsg":"ok","list":[]}',
+        b' {"list": [] }\r\n',
+        b"{}",
+    ],
+    ids=["chinese", "control", "not-utf-8", "errcode-0", "spaces", "no-list"],
+)
+def test_bytes_are_kept_as_they_came(wire: Wire, body: bytes):
+    """Whatever the header says: `text/plain` without a charset, or a wrong one."""
+    wire.on_data = says(body, 200, b"Content-Type: text/plain; charset=iso-8859-1")
+
+    answer = WeixinClient(wire.account, LIMITS).datacube(DATA_PATH, DAY)
+
+    assert answer.body == body
+    assert len(wire.data_calls) == 1
+
+
+def test_a_success_inside_a_client_error_is_a_success(wire: Wire):
+    """The errcode alone decides, never the HTTP status."""
+    wire.on_data = says(b'{"list":[]}', 404)
+
+    assert WeixinClient(wire.account, LIMITS).datacube(DATA_PATH, DAY).body == b'{"list":[]}'
+
+
+def test_chinese_titles_arrive_intact(sandbox: Sandbox, account: Account, client: WeixinClient):
+    """UTF-8 although the header names no charset, where HTTP would say Latin-1."""
+    answer = client.datacube(DATA_PATH, DAY)
+
+    titles = [item["title"] for item in json.loads(answer.body.decode("utf-8"))["list"]]
+    kept = json.loads(sandbox.answer(account.appid, DAY, asked_on=sandbox.beijing_today))
+    assert titles == [item["title"] for item in kept["list"]]
+    assert any("\u4e00" <= character <= "\u9fff" for title in titles for character in title)
+
+
+def test_a_data_call_asks_for_one_day_as_json_and_says_who_asks(wire: Wire):
+    """`begin_date` is `end_date`; the token is in the query, as WeChat demands."""
+    WeixinClient(wire.account, LIMITS).datacube(DATA_PATH, DAY)
+
+    (call,) = wire.data_calls
+    assert call.path == "/datacube/getarticletotal"
+    assert call.token == "wire-token-1"
+    assert call.body == b'{"begin_date":"2026-11-18","end_date":"2026-11-18"}'
+    assert call.headers["Content-Type"] == "application/json"
+    assert call.headers["User-Agent"] == f"weixin-etl/{version('weixin-etl')}"
+
+
+def test_a_token_call_never_forces_a_refresh(wire: Wire):
+    """A forced refresh would kill the token of everyone else."""
+    WeixinClient(wire.account, LIMITS).check_token()
+
+    (call,) = wire.token_calls
+    assert json.loads(call.body) == {
+        "grant_type": "client_credential",
+        "appid": "wx0000000000000001",
+        "secret": "0f1e2d3c4b5a69788796a5b4c3d2e1f0",
+        "force_refresh": False,
+    }
+    assert call.token is None
