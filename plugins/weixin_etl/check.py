@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -17,7 +18,8 @@ from weixin_etl.warehouse import source, sql_directory
 log = logging.getLogger(__name__)
 
 _HEAD = re.compile(r"^-- (?P<severity>fail|warn): (?P<name>\w+): (?P<promise>.+)$", re.MULTILINE)
-_ROWS_NAMED = 5
+_REASONS_NAMED = 5
+"""Of each account: a warning may have a row for every article."""
 
 
 class CheckError(Exception):
@@ -75,7 +77,21 @@ def check(run: Run, warehouse: Engine) -> None:
 
 
 def _named(rows: Sequence[sqlalchemy.Row[Any]]) -> str:
+    """Every account, with its first few reasons and the days of each."""
+    reasons: dict[str | None, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        reason = " ".join(part for part in (row.appid, row.msgid, row.detail) if part)
+        days = reasons[row.appid][reason]
+        if row.publication_date is not None:
+            days.append(str(row.publication_date))
+    return "; ".join(
+        named for account in reasons.values() for named in _first_reasons(list(account.items()))
+    )
+
+
+def _first_reasons(reasons: Sequence[tuple[str, list[str]]]) -> list[str]:
     named = [
-        " ".join(str(value) for value in row if value is not None) for row in rows[:_ROWS_NAMED]
+        f"{reason} [{', '.join(sorted(days))}]" if days else reason
+        for reason, days in reasons[:_REASONS_NAMED]
     ]
-    return "; ".join(named + ["…"] * (len(rows) > _ROWS_NAMED))
+    return named + ["…"] * (len(reasons) > _REASONS_NAMED)

@@ -1,6 +1,7 @@
 """The tasks as Airflow runs them: its context and XCom on one side, the verbs on the other."""
 
 import logging
+import re
 from typing import Any
 
 import msgspec
@@ -17,6 +18,9 @@ from weixin_etl.plan import Batch
 from weixin_etl.refresh import CheckedAccount, refresh_access_tokens
 
 log = logging.getLogger(__name__)
+
+_MAP_INDEX = re.compile(r"_\d+$")
+"""Airflow calls the states of a mapped task ingest_0, ingest_1, …"""
 
 
 class UpstreamError(Exception):
@@ -90,7 +94,8 @@ def check(dataset: Dataset) -> None:
 def _failed_tasks(context: Context) -> set[str]:
     ti = context["ti"]
     states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])[ti.run_id]
-    return {task for task, state in states.items() if state in ("failed", "upstream_failed")}
+    failed = {task for task, state in states.items() if state in ("failed", "upstream_failed")}
+    return {_MAP_INDEX.sub("", task) for task in failed}
 
 
 def _names(batch: Batch) -> str:

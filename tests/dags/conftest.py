@@ -1,0 +1,114 @@
+"""A real Airflow for these tests: its metadata in Postgres, everything else by environment."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+from dag_runs import REPOSITORY, DailyDag
+from sqlalchemy import Engine
+
+from weixin_etl import warehouse as the_warehouse
+from weixin_etl.local.postgres import Server
+from weixin_sandbox import DEFAULT_ACCOUNT, Account, Sandbox
+
+SETTINGS = {
+    "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
+    "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__WEIXIN__RETRY_DELAY_SECONDS": "0",
+    "AIRFLOW__WEIXIN__BACKOFF_SECONDS": "0.01",
+    "AIRFLOW__WEIXIN__MINUTE_QUOTA_WAIT_SECONDS": "0.01",
+}
+
+
+@pytest.fixture(scope="session")
+def metadata_url(embedded_server: Server) -> str:
+    """Airflow's own migrated database, with the pool, and this process's Airflow on it."""
+    embedded_server.create_database("airflow_dags")
+    url = embedded_server.url("airflow_dags")
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in _airflow(url).items():
+            environment.setenv(name, value)
+        command = [sys.executable, "-m", "airflow", "db", "migrate"]
+        subprocess.run(command, check=True, capture_output=True)
+
+        # other tests may have imported Airflow already, with the database of its defaults
+        from airflow import settings
+
+        settings.configure_vars()
+        settings.dispose_orm()
+        settings.configure_orm()
+
+        from airflow.models.pool import Pool
+
+        Pool.create_or_update_pool(
+            "weixin_api", slots=16, description="calls", include_deferred=False
+        )
+    return url
+
+
+def _airflow(metadata_url: str) -> dict[str, str]:
+    return {**SETTINGS, "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata_url}
+
+
+@pytest.fixture(scope="session")
+def migrated_warehouse(embedded_server: Server) -> Iterator[Engine]:
+    """A migrated warehouse that these tests share."""
+    embedded_server.create_database("weixin_dags")
+    url = embedded_server.url("weixin_dags")
+    the_warehouse.migrate(url)
+    engine = the_warehouse.engine(url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def warehouse(migrated_warehouse: Engine) -> Engine:
+    """An empty, migrated warehouse on the embedded server: it is the DAG that is under test."""
+    with migrated_warehouse.begin() as connection:
+        tables = connection.exec_driver_sql(
+            "SELECT string_agg(schemaname || '.' || tablename, ', ') FROM pg_tables "
+            "WHERE schemaname = 'weixin' AND tablename <> 'schema_migrations'"
+        ).scalar_one()
+        connection.exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY")
+    return migrated_warehouse
+
+
+@pytest.fixture
+def airflow(metadata_url: str, warehouse: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment of Airflow and of what it starts: settings and the warehouse."""
+    url = warehouse.url.set(drivername="postgres").render_as_string(hide_password=False)
+    for name, value in {**_airflow(metadata_url), "AIRFLOW_CONN_WEIXIN_WAREHOUSE": url}.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def daily(
+    airflow: None,  # it needs one
+    sandbox_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> DailyDag:
+    """The DAG with the sandbox's account in its connection `weixin_default`."""
+    dag = DailyDag(monkeypatch, caplog)
+    dag.connect(DEFAULT_ACCOUNT, sandbox_url, "weixin_default")
+    return dag
+
+
+@pytest.fixture
+def accounts(daily: DailyDag, sandbox: Sandbox, sandbox_url: str) -> Callable[[int], list[Account]]:
+    """Let the sandbox know this many accounts, connect them as a0, a1, … and collect them."""
+
+    def make(count: int) -> list[Account]:
+        made = [
+            Account(f"wx{number:016x}", f"{number:032x}", f"号{number}")
+            for number in range(1, count + 1)
+        ]
+        sandbox.accounts = {account.appid: account for account in made}
+        for number, account in enumerate(made):
+            daily.connect(account, sandbox_url, f"a{number}")
+        daily.collect([f"a{number}" for number in range(count)])
+        return made
+
+    return make

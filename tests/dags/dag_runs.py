@@ -1,0 +1,197 @@
+"""Runs of the DAG in this process by Airflow's own `dag.test()`, and what they leave."""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy
+from sqlalchemy import Engine
+
+from weixin_sandbox import Account, Sandbox
+
+REPOSITORY = Path(__file__).parents[2]
+DAG_ID = "weixin_article_total"
+MORNING = datetime(2026, 11, 24, 0, 30, tzinfo=UTC)
+"""The tick of 24 November, 08:30 in Beijing."""
+
+
+def november(*days: int) -> list[date]:
+    """Days of November 2026."""
+    return [date(2026, 11, day) for day in days]
+
+
+WINDOW = november(17, 18, 19, 20, 21, 22, 23)
+"""The publication days of `MORNING`."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a run."""
+
+    run_id: str
+    state: str
+    tasks: dict[str, str]
+    """The state of each task; of a mapped one that of its first batch."""
+    labels: list[str]
+    """What the UI calls each batch."""
+    errors: list[tuple[str, str]]
+    """Each failed try, in order: the task and its exception's text."""
+    log: str
+
+    def said(self, task_id: str) -> str:
+        """The text of the task's last exception."""
+        return [text for task, text in self.errors if task == task_id][-1]
+
+
+@dataclass
+class Errors:
+    """An Airflow listener that keeps the exception of each failed try."""
+
+    seen: list[tuple[str, str]] = field(default_factory=list)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Listen for as long as the block lasts."""
+        from airflow.listeners import hookimpl
+        from airflow.sdk.listener import get_listener_manager
+
+        class Listener:
+            @hookimpl
+            def on_task_instance_failed(_self, task_instance: Any, error: object) -> None:  # noqa: N805 # self is taken
+                self.seen.append((task_instance.task_id, str(error)))
+
+        listener = Listener()
+        manager = get_listener_manager()
+        manager.add_listener(listener)
+        try:
+            yield
+        finally:
+            manager.pm.unregister(listener)
+
+
+@dataclass
+class DailyDag:
+    """The DAG, parsed anew for each run with the settings that hold then."""
+
+    monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture
+
+    def connect(self, account: Account, base_url: str, conn_id: str, **changed: str) -> None:
+        """Make an Airflow connection for the account, in the environment."""
+        connection = {
+            "conn_type": "weixin",
+            "login": account.appid,
+            "password": account.secret,
+            "host": base_url,
+            "extra": {"name": account.name},
+            **changed,
+        }
+        self.set(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(connection))
+
+    def collect(self, conn_ids: Sequence[str]) -> None:
+        """Put the connections in the Variable that lists what is collected."""
+        self.set("AIRFLOW_VAR_WEIXIN_ACCOUNTS", json.dumps(list(conn_ids)))
+
+    def set(self, name: str, value: str) -> None:
+        """Set an environment variable until the test's end."""
+        self.monkeypatch.setenv(name, value)
+
+    def run(
+        self,
+        logical_date: datetime | None = MORNING,
+        run_after: datetime | None = None,
+        **form: Any,
+    ) -> Outcome:
+        """Run it once; `form` holds the parameters somebody entered."""
+        dag = parsed()
+        errors = Errors()
+        self.caplog.clear()
+        with errors.listening(), self.caplog.at_level(logging.INFO):
+            run = dag.test(logical_date=logical_date, run_after=run_after, run_conf=form)
+        instances = sorted(run.get_task_instances(), key=lambda ti: ti.map_index, reverse=True)
+        return Outcome(
+            run.run_id,
+            str(run.state),
+            {ti.task_id: str(ti.state) for ti in instances},
+            [ti.rendered_map_index for ti in reversed(instances) if ti.map_index >= 0],
+            errors.seen,
+            "\n".join(record.getMessage() for record in self.caplog.records),
+        )
+
+
+def parsed() -> Any:
+    """The DAG, out of its file."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    return DagBag(str(REPOSITORY / "dags")).dags[DAG_ID]
+
+
+def asked(sandbox: Sandbox, appid: str | None = None) -> dict[date, int]:
+    """How often the sandbox was asked for each publication day (of one account)."""
+    return Counter(
+        call.publication_date
+        for call in sandbox.calls
+        if call.path.startswith("/datacube/") and call.publication_date
+        if appid in (None, call.appid)
+    )
+
+
+def rows(warehouse: Engine, sql: str, **values: object) -> list[tuple[Any, ...]]:
+    """What a query finds in the warehouse."""
+    with warehouse.connect() as connection:
+        return [tuple(row) for row in connection.execute(sqlalchemy.text(sql), values)]
+
+
+def fact(warehouse: Engine) -> list[tuple[Any, ...]]:
+    """The whole fact, every column."""
+    return rows(
+        warehouse, "SELECT * FROM weixin.fact_article_total ORDER BY appid, msgid, stat_date"
+    )
+
+
+def states(warehouse: Engine, outcome: Outcome) -> dict[date, str]:
+    """The state of each pair of a run of one account."""
+    sql = "SELECT publication_date, state FROM weixin.run_report WHERE run_id = :run_id"
+    return dict(rows(warehouse, sql, run_id=outcome.run_id))
+
+
+def counts(warehouse: Engine, outcome: Outcome) -> tuple[int, ...]:
+    """A run's calls and its rows inserted, updated and unchanged."""
+    sql = """
+        SELECT sum(calls), sum(inserted), sum(updated), sum(unchanged)
+        FROM weixin.run_report WHERE run_id = :run_id
+    """
+    return rows(warehouse, sql, run_id=outcome.run_id)[0]
+
+
+Figures = dict[tuple[str, str, date, date], dict[str, int]]
+"""The figures WeChat gave, by appid, msgid, publication day and stat_date."""
+
+
+def truth(sandbox: Sandbox, account: Account, days: Sequence[date], asked_on: date) -> Figures:
+    """What the sandbox knows of an account's publication days, read as plainly as can be."""
+    return {
+        (account.appid, article["msgid"], day, date.fromisoformat(row.pop("stat_date"))): row
+        for day in days
+        for article in json.loads(sandbox.answer(account.appid, day, asked_on))["list"]
+        for row in article["details"]
+    }
+
+
+def loaded(warehouse: Engine) -> Figures:
+    """The fact in the form of `truth`."""
+    sql = """
+        SELECT appid, msgid, publication_date, stat_date,
+            jsonb_strip_nulls(to_jsonb(fact)) - 'appid' - 'msgid' - 'publication_date'
+                - 'stat_date' - 'raw_response_id' - 'fetched_at' - 'changed_at' - 'extra'
+                || coalesce(extra, '{}') AS figures
+        FROM weixin.fact_article_total AS fact
+    """
+    return {key: figures for *parts, figures in rows(warehouse, sql) for key in [tuple(parts)]}

@@ -1,0 +1,174 @@
+"""What the DAG file declares, as Airflow reads it."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from dag_runs import DAG_ID, REPOSITORY, parsed
+
+TASKS = ["refresh_access_token", "plan", "ingest", "report", "check"]
+BARE = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+PRINT_BAG = """
+import sys
+from airflow.dag_processing.dagbag import DagBag
+from airflow.plugins_manager import get_plugin_info
+get_plugin_info()
+bag = DagBag()
+print(sorted(bag.dags), bag.import_errors)
+package = {path.split(".")[0] for path in __import__("os").listdir("plugins/weixin_etl")}
+print(sorted(name for name in package - {"__init__", "__pycache__"} if name in sys.modules))
+"""
+
+
+@pytest.fixture
+def dag(airflow: None) -> Any:  # it reads the settings
+    """The DAG, out of its file."""
+    return parsed()
+
+
+def test_the_folder_holds_exactly_this_dag(tmp_path):
+    """
+    Read with no database in reach: no import error, and no module of the package runs by itself.
+
+    The scanner of the plugins folder would run each a second time, as a top-level module.
+    """
+    environment = {
+        **BARE,
+        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql+psycopg2://nobody@127.0.0.1:1/none",
+    }
+
+    done = subprocess.run(
+        [sys.executable, "-c", PRINT_BAG],
+        cwd=REPOSITORY,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-2:] == ["['weixin_article_total'] {}", "[]"]
+
+
+def test_it_runs_at_half_past_eight_in_beijing(dag):
+    """Every morning, missed mornings are not made up for, three runs at once at most."""
+    assert dag.dag_id == DAG_ID
+    assert dag.timetable.expression == "30 8 * * *"
+    assert str(dag.timetable.timezone) == "Asia/Shanghai"
+    assert dag.catchup is False
+    assert dag.max_active_runs == 3
+
+
+def test_it_says_what_it_is(dag):
+    """Owner, tags, description, and a page for the DAG and for each task."""
+    assert dag.owner == "weixin-etl"
+    assert dag.tags == {"weixin", "article_total"}
+    assert dag.description == "Totals of each article and day, from datacube/getarticletotal"
+    assert dag.doc_md.startswith("\n### WeChat article statistics, every morning")
+    assert [task.task_id for task in dag.topological_sort()] == TASKS
+    assert [task.task_id for task in dag.tasks if not task.doc_md] == []
+
+
+def test_the_form_asks_for_five_things(dag):
+    """Each has a title and a sentence; by default the window, all accounts, no repetition."""
+    assert dag.params.dump() == {
+        "begin_date": None,
+        "end_date": None,
+        "accounts": None,
+        "refetch": False,
+        "dry_run": False,
+    }
+    schemas = {name: param.schema for name, param in dag.params.items()}
+    assert [name for name, schema in schemas.items() if not schema["title"]] == []
+    assert [name for name, param in dag.params.items() if not param.description] == []
+    assert schemas["begin_date"]["format"] == "date"
+    assert schemas["end_date"]["format"] == "date"
+    assert schemas["accounts"]["items"] == {"type": "string"}
+
+
+def test_only_check_is_last(dag):
+    """The run's state is that of its last task, which runs whatever happened before it."""
+    assert [task.task_id for task in dag.leaves] == ["check"]
+    assert {task.task_id: task.trigger_rule.value for task in dag.tasks} == {
+        "refresh_access_token": "all_success",
+        "plan": "all_success",
+        "ingest": "all_success",
+        "report": "all_done",
+        "check": "all_done",
+    }
+
+
+def test_only_report_has_the_asset(dag):
+    """An event of a task that fails is dropped, so it is not `check` that has it."""
+    outlets = {
+        task.task_id: [asset.name for asset in task.outlets]
+        for task in dag.tasks
+        if not task.is_mapped
+    }
+    assert outlets == {"refresh_access_token": [], "plan": [], "report": [DAG_ID], "check": []}
+    assert dag.task_dict["ingest"].partial_kwargs.get("outlets") is None
+
+
+@pytest.mark.usefixtures("airflow")
+def test_tasks_that_call_wechat_take_a_slot_for_each_call(monkeypatch):
+    """The pool bounds the calls of all runs together."""
+    monkeypatch.setenv("AIRFLOW__WEIXIN__CONCURRENCY", "6")
+
+    dag = parsed()
+
+    slots = {task.task_id: (task.pool, task.pool_slots) for task in dag.tasks}
+    assert slots == {
+        "refresh_access_token": ("weixin_api", 6),
+        "plan": ("default_pool", 1),
+        "ingest": ("weixin_api", 6),
+        "report": ("default_pool", 1),
+        "check": ("default_pool", 1),
+    }
+
+
+@pytest.mark.usefixtures("airflow")
+def test_each_task_ends_and_is_tried_again_as_the_settings_say(monkeypatch):
+    """A task that hangs is stopped; tries and their delay come from [weixin]."""
+    monkeypatch.setenv("AIRFLOW__WEIXIN__RETRIES", "5")
+    monkeypatch.setenv("AIRFLOW__WEIXIN__RETRY_DELAY_SECONDS", "77")
+
+    dag = parsed()
+
+    assert {task.task_id: task.execution_timeout for task in dag.tasks} == {
+        "refresh_access_token": timedelta(hours=1),
+        "plan": timedelta(minutes=10),
+        "ingest": timedelta(hours=2),
+        "report": timedelta(minutes=10),
+        "check": timedelta(minutes=10),
+    }
+    assert {task.retries for task in dag.tasks} == {5}
+    assert {task.retry_policy.delay_seconds for task in dag.tasks} == {77}
+
+
+def test_batches_are_called_by_their_accounts(dag):
+    """The grid shows `accounts`, which the task fills in."""
+    assert dag.task_dict["ingest"].map_index_template == "{{ accounts }}"
+
+
+def test_it_survives_serialisation(dag):
+    """The scheduler knows the DAG by its serialised form only: that says the same."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    again = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+
+    assert sorted(again.task_dict) == sorted(TASKS)
+    assert again.task_dict["check"].upstream_task_ids == {"report"}
+    assert again.timetable.summary == "30 8 * * *"
+    assert again.max_active_runs == 3
+    assert again.params.dump() == dag.params.dump()
+    assert again.task_dict["ingest"].is_mapped
+    assert again.task_dict["ingest"].map_index_template == "{{ accounts }}"
+    assert [asset.name for asset in again.task_dict["report"].outlets] == [DAG_ID]

@@ -1,0 +1,143 @@
+"""One account's trouble stops no other, and never leaves the run green."""
+
+from dag_runs import MORNING, WINDOW, DailyDag, asked, loaded, rows, truth
+from sqlalchemy import Engine
+
+from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
+
+COVERAGE = """
+    SELECT attempt_state, error_code, data_state, count(*)
+    FROM weixin.coverage WHERE appid = :appid
+    GROUP BY attempt_state, error_code, data_state
+"""
+
+
+def test_two_of_five_refused(
+    daily: DailyDag, sandbox: Sandbox, sandbox_url: str, warehouse: Engine, accounts
+):
+    """Three are loaded, the run is red and names the two, and nobody asks for them again."""
+    one, wrong_secret, three, unauthorised, five = accounts(5)
+    daily.connect(wrong_secret, sandbox_url, "a1", password="not the secret")
+    sandbox.scenarios[:] = [Scenario("unauthorized", account=unauthorised.appid)]
+
+    outcome = daily.run()
+
+    assert outcome.state == "failed"
+    figures = loaded(warehouse)
+    for account in (one, three, five):
+        mine = {key: value for key, value in figures.items() if key[0] == account.appid}
+        assert mine == truth(sandbox, account, WINDOW, MORNING.date())
+    assert {appid for appid, *_ in figures} == {one.appid, three.appid, five.appid}
+    assert rows(warehouse, COVERAGE, appid=wrong_secret.appid) == [("failed", 40125, None, 7)]
+    assert rows(warehouse, COVERAGE, appid=unauthorised.appid) == [("failed", 48001, None, 7)]
+    assert [task for task, _ in outcome.errors] == ["ingest", "ingest", "check"]
+    for said in (" ".join(text for _, text in outcome.errors[:2]), outcome.said("check")):
+        assert "号2 (wx0000000000000002): the AppSecret is wrong; correct the connection's" in said
+        assert "号4 (wx0000000000000004): the account may not use this API" in said
+        for fine in ("号1", "号3", "号5"):
+            assert fine not in said
+
+
+def test_trouble_that_somebody_must_end_is_not_tried_again(
+    daily: DailyDag, sandbox: Sandbox, sandbox_url: str, accounts
+):
+    """A refused account costs the calls already on their way; a wrong secret costs no data call."""
+    _, wrong_secret, unauthorised = accounts(3)
+    daily.connect(wrong_secret, sandbox_url, "a1", password="not the secret")
+    daily.set("AIRFLOW__WEIXIN__CONCURRENCY", "1")
+    sandbox.scenarios[:] = [Scenario("unauthorized", account=unauthorised.appid)]
+
+    daily.run()
+
+    assert asked(sandbox, wrong_secret.appid) == {}
+    assert asked(sandbox, unauthorised.appid) == {WINDOW[0]: 1}
+    token_calls = [call for call in sandbox.calls if call.path == "/cgi-bin/stable_token"]
+    assert [call.errcode for call in token_calls if call.appid == wrong_secret.appid] == [
+        40125,
+        40125,
+    ]
+
+
+def test_the_reason_is_beside_each_day(daily: DailyDag, sandbox: Sandbox, warehouse: Engine):
+    """The coverage of a refused account says what to change."""
+    sandbox.scenarios[:] = [Scenario("ip")]
+
+    outcome = daily.run()
+
+    assert outcome.state == "failed"
+    errors = rows(
+        warehouse, "SELECT DISTINCT split_part(error, ' (errcode', 1) FROM weixin.coverage"
+    )
+    assert errors == [
+        (
+            "沙箱公众号 (wx5a4d80c70b1e2f3a): this machine's IP is not on the account's whitelist; "
+            "add it in the console",
+        )
+    ]
+    assert "invalid ip 203.0.113.7" in outcome.said("ingest")
+
+
+def test_a_missing_connection_is_named(
+    daily: DailyDag, sandbox: Sandbox, warehouse: Engine, accounts
+):
+    """The others are loaded; the run is red and says which connection to create."""
+    first, second = accounts(2)
+    daily.collect(["a0", "forgotten", "a1"])
+
+    outcome = daily.run()
+
+    assert outcome.state == "failed"
+    assert outcome.errors == [
+        (
+            "ingest",
+            "forgotten: there is no such Airflow connection; create it with type weixin",
+        ),
+        ("check", "failed: ingest; see their logs"),
+    ]
+    assert loaded(warehouse) == truth(sandbox, first, WINDOW, MORNING.date()) | truth(
+        sandbox, second, WINDOW, MORNING.date()
+    )
+
+
+def test_a_connection_without_secret_is_named(daily: DailyDag, sandbox: Sandbox, sandbox_url: str):
+    """It says which field to fill in, and nothing is asked for."""
+    daily.connect(DEFAULT_ACCOUNT, sandbox_url, "weixin_default", password="")
+
+    outcome = daily.run()
+
+    assert outcome.said("ingest") == (
+        "weixin_default: the Airflow connection has no password (AppSecret); fill it in"
+    )
+    assert sandbox.calls == []
+
+
+def test_a_broken_variable_is_told_once(daily: DailyDag, sandbox: Sandbox):
+    """The sentence shows how to write it; nothing is asked for and nothing tried again."""
+    daily.set("AIRFLOW_VAR_WEIXIN_ACCOUNTS", "weixin_default")
+
+    outcome = daily.run()
+
+    assert outcome.state == "failed"
+    assert outcome.errors == [
+        (
+            "refresh_access_token",
+            "the Airflow Variable weixin_accounts is not a JSON list of connection ids; "
+            'write it like ["weixin_default"]',
+        ),
+        ("check", "failed: ingest, plan, refresh_access_token; see their logs"),
+    ]
+    assert sandbox.calls == []
+
+
+def test_two_connections_of_one_account_are_asked_once(
+    daily: DailyDag, sandbox: Sandbox, sandbox_url: str
+):
+    """The second is left out with a warning."""
+    daily.connect(DEFAULT_ACCOUNT, sandbox_url, "weixin_second")
+    daily.collect(["weixin_default", "weixin_second"])
+
+    outcome = daily.run()
+
+    assert outcome.state == "success"
+    assert asked(sandbox) == dict.fromkeys(WINDOW, 1)
+    assert "weixin_second is the same account as weixin_default and left out" in outcome.log

@@ -1,0 +1,34 @@
+"""How accounts are spread over mapped ingest tasks."""
+
+from dag_runs import MORNING, WINDOW, DailyDag, asked, loaded, truth
+from sqlalchemy import Engine
+
+from weixin_sandbox import Sandbox
+
+
+def test_one_account_is_one_batch_with_its_name(daily: DailyDag):
+    """The grid shows what people call the account, not a number."""
+    outcome = daily.run()
+
+    assert outcome.labels == ["沙箱公众号"]
+
+
+def test_forty_accounts_are_thirty_two_batches(
+    daily: DailyDag, sandbox: Sandbox, warehouse: Engine, accounts
+):
+    """More accounts make batches longer, not more; every account is loaded."""
+    made = accounts(40)
+
+    outcome = daily.run()
+
+    assert outcome.state == "success"
+    assert outcome.labels == [
+        *(f"号{number} +1" for number in range(1, 9)),
+        *(f"号{number}" for number in range(9, 33)),
+    ]
+    assert asked(sandbox) == dict.fromkeys(WINDOW, 40)
+    figures = loaded(warehouse)
+    assert len({appid for appid, *_ in figures}) == 40
+    for account in made:
+        mine = {key: value for key, value in figures.items() if key[0] == account.appid}
+        assert mine == truth(sandbox, account, WINDOW, MORNING.date())
