@@ -1,0 +1,224 @@
+"""The migrations: dbmate on every Postgres, over TCP and over a Unix socket."""
+
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg2
+import pytest
+from sqlalchemy import URL, Engine, make_url
+
+from weixin_etl import warehouse as the_warehouse
+from weixin_etl.local.postgres import Server
+from weixin_etl.warehouse import WarehouseError, dbmate, migrate, migrations, require_migrated
+
+TABLES = [
+    "coverage",
+    "dim_account",
+    "dim_article",
+    "fact_article_total",
+    "raw_response",
+    "rejected_row",
+    "restatement",
+    "run_report",
+    "schema_migrations",
+]
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[str]:
+    """The URL of a new, empty database."""
+    server.create_database("fresh")
+    yield server.url("fresh")
+    connection = psycopg2.connect(server.libpq_url("postgres"))
+    connection.autocommit = True
+    connection.cursor().execute("DROP DATABASE fresh WITH (FORCE)")
+    connection.close()
+
+
+@pytest.fixture
+def ask(database: str) -> Iterator[Callable[[str], list[tuple]]]:
+    """Ask the new database something."""
+    engine = the_warehouse.engine(database)
+
+    def _ask(sql: str) -> list[tuple]:
+        with engine.connect() as connection:
+            return [tuple(row) for row in connection.exec_driver_sql(sql)]
+
+    yield _ask
+    engine.dispose()
+
+
+TABLES_SQL = "SELECT tablename FROM pg_tables WHERE schemaname = 'weixin' ORDER BY 1"
+SHAPE_SQL = """
+    SELECT table_name, column_name, data_type, is_nullable, column_default
+    FROM information_schema.columns WHERE table_schema = 'weixin'
+    UNION ALL
+    SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid), '', ''
+    FROM pg_constraint WHERE connamespace = 'weixin'::regnamespace AND contype <> 'n'
+    UNION ALL
+    SELECT tablename, indexname, indexdef, '', '' FROM pg_indexes WHERE schemaname = 'weixin'
+    ORDER BY 1, 2, 3
+"""
+
+
+def down(database: str) -> None:
+    for _ in migrations():
+        dbmate(database, "down")
+
+
+def test_file_names_are_numbered_without_a_gap():
+    """Migrations are NNNN_what.sql, counted from 0001."""
+    names = [path.name for path in migrations()]
+
+    assert all(re.fullmatch(r"\d{4}_[a-z0-9_]+\.sql", name) for name in names)
+    assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
+    assert len(names) >= 2
+
+
+def test_up_down_up(database: str, ask: Callable[[str], list[tuple]]):
+    """Every migration can be undone, and applied again with the same result."""
+    migrate(database)
+    shape = ask(SHAPE_SQL)
+    assert [name for (name,) in ask(TABLES_SQL)] == TABLES
+
+    down(database)
+    assert [name for (name,) in ask(TABLES_SQL)] == ["schema_migrations"]
+
+    migrate(database)
+    assert ask(SHAPE_SQL) == shape
+
+
+def test_again_changes_nothing(database: str, ask: Callable[[str], list[tuple]]):
+    """Migrating what is migrated does nothing, and loses nothing."""
+    migrate(database)
+    applied = ask("SELECT xmin::text, * FROM weixin.schema_migrations ORDER BY version")
+    shape = ask(SHAPE_SQL)
+
+    migrate(database)
+
+    assert ask("SELECT xmin::text, * FROM weixin.schema_migrations ORDER BY version") == applied
+    assert ask(SHAPE_SQL) == shape
+
+
+def test_three_at_once(database: str, ask: Callable[[str], list[tuple]]):
+    """Three processes may migrate at the same time; each migration is applied once."""
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(migrate, [database] * 3))
+
+    versions = [(path.name[:4],) for path in migrations()]
+    assert ask("SELECT version FROM weixin.schema_migrations ORDER BY 1") == versions
+
+
+def socket_urls(server: Server, database: str) -> list[URL]:
+    """The ways to name a Unix socket's folder: as host, and as libpq's parameter."""
+    folder = str(server.socket_directory)
+    return [
+        the_warehouse.url(folder, server.port, "postgres", None, database, {}),
+        the_warehouse.url(None, server.port, "postgres", None, database, {"host": folder}),
+    ]
+
+
+@pytest.mark.parametrize("way", [0, 1], ids=["host", "parameter"])
+def test_over_a_unix_socket(server: Server, database: str, way: int):
+    """Migrating and asking work over a Unix socket, too, however its folder is given."""
+    url = socket_urls(server, make_url(database).database or "")[way]
+
+    migrate(url)
+    engine = the_warehouse.engine(url)
+    with engine.connect() as connection:
+        address = connection.exec_driver_sql("SELECT inet_server_addr()").scalar_one()
+    require_migrated(engine)
+    engine.dispose()
+
+    assert address is None
+
+
+def test_over_tcp(server: Server, database: str):
+    """The same over TCP with the parts of an Airflow connection; the session thinks in UTC."""
+    parts = make_url(server.url("postgres"))
+    url = the_warehouse.url(
+        parts.host, parts.port, parts.username, parts.password, make_url(database).database, {}
+    )
+
+    migrate(url)
+    engine = the_warehouse.engine(url)
+    with engine.connect() as connection:
+        address, timezone = connection.exec_driver_sql(
+            "SELECT host(inet_server_addr()), current_setting('TimeZone')"
+        ).one()
+    require_migrated(engine)
+    engine.dispose()
+
+    assert (address, timezone) == ("127.0.0.1", "UTC")
+
+
+def test_database_that_does_not_exist(server: Server):
+    """Migrating a database that does not exist says so, and does not create it."""
+    with pytest.raises(WarehouseError, match='database "nowhere" does not exist') as refused:
+        migrate(server.url("nowhere"))
+
+    password = make_url(server.url("nowhere")).password or ""
+    assert str(refused.value).startswith("the warehouse could not be migrated: ")
+    assert password not in str(refused.value)
+
+
+class TestRequireMigrated:
+    """`require_migrated` says in one sentence what is wrong and what to do."""
+
+    @staticmethod
+    def sentence(engine: Engine) -> tuple[str, bool]:
+        with pytest.raises(WarehouseError) as refused:
+            require_migrated(engine)
+        engine.dispose()
+        return str(refused.value), refused.value.is_retryable
+
+    def test_migrated(self, warehouse: Engine):
+        """A migrated warehouse is fine."""
+        require_migrated(warehouse)
+
+    def test_not_migrated(self, database: str):
+        """An empty database lacks every migration; Airflow need not try again."""
+        said = self.sentence(the_warehouse.engine(database))
+
+        names = ", ".join(path.stem for path in migrations())
+        assert said == (
+            f"the warehouse lacks the migrations {names}; run `weixin-etl migrate`",
+            False,
+        )
+
+    def test_half_migrated(self, database: str):
+        """Only what is missing is named."""
+        migrate(database)
+        dbmate(database, "down")
+
+        said = self.sentence(the_warehouse.engine(database))
+
+        assert said == (
+            f"the warehouse lacks the migrations {migrations()[-1].stem}; run `weixin-etl migrate`",
+            False,
+        )
+
+    def test_no_such_database(self, server: Server):
+        """A database that does not exist is named, with its place and without its password."""
+        url = make_url(server.url("nowhere"))
+
+        said, is_retryable = self.sentence(the_warehouse.engine(url))
+
+        assert f"does not answer at {url.render_as_string(hide_password=True)}" in said
+        assert 'database "nowhere" does not exist' in said
+        assert (url.password or "") not in said
+        assert is_retryable
+
+    def test_nobody_there(self, server: Server):
+        """A server that is not running may come back: Airflow tries again."""
+        url = make_url(server.url("weixin")).set(port=1)
+
+        said, is_retryable = self.sentence(the_warehouse.engine(url))
+
+        assert said.startswith(
+            "the warehouse does not answer at postgresql+psycopg2://postgres:***"
+        )
+        assert "is Postgres running, and is the connection weixin_warehouse right?" in said
+        assert (url.password or "") not in said
+        assert is_retryable

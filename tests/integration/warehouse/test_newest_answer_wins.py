@@ -1,0 +1,239 @@
+"""
+Any order of arrival, any repetition, any overlap of loads: the fact that rules 4 and 5 describe.
+
+`expected` is that description: of each field the last non-null value, answers taken in the order
+they were fetched. Every example has accounts of its own, so none needs an empty warehouse.
+"""
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+from warehouse_loads import article, at, body, load_pairs, pair, rows
+
+from weixin_etl.accounts import Account
+
+DAYS = [date(2026, 11, 19), date(2026, 11, 20), date(2026, 11, 21)]
+METRICS = ("int_page_read_count", "share_count")
+ATTRIBUTES = ("title", "url")
+numbers = itertools.count()
+
+many = settings(
+    max_examples=200,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+"""The fixture's warehouse is shared by the examples on purpose."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """An answer of one account for one publication day."""
+
+    appid: int
+    day: date
+    fetched_at: datetime
+    items: tuple[dict[str, Any], ...]
+
+    @property
+    def place(self) -> tuple[int, date]:
+        return self.appid, self.day
+
+
+figures = st.dictionaries(
+    st.sampled_from([*METRICS, "new_a", "new_b"]), st.none() | st.integers(0, 2), max_size=4
+)
+items = st.builds(
+    lambda message, rows_, keys: article(f"{message}", rows_, **keys),
+    st.sampled_from(["1", "2"]),
+    st.dictionaries(st.sampled_from(["20", "21"]), figures, max_size=2),
+    st.dictionaries(
+        st.sampled_from([*ATTRIBUTES, "new_key"]), st.none() | st.sampled_from(["甲", "乙"])
+    ),
+)
+
+
+def of_day(day: date, item: dict[str, Any]) -> dict[str, Any]:
+    """The item under a msgid of its publication day: an article has one."""
+    return {**item, "msgid": f"{day:%d}0{item['msgid']}_1"}
+
+
+def answers(*, minutes: st.SearchStrategy[list[int]]) -> st.SearchStrategy[list[Given]]:
+    """Answers of two accounts and three days, fetched in these minutes."""
+
+    def build(drawn: list[tuple[int, tuple[int, date, list[dict[str, Any]]]]]) -> list[Given]:
+        return [
+            Given(
+                appid,
+                day,
+                at("23 08:00") + timedelta(minutes=minute),
+                tuple(of_day(day, item) for item in its_items),
+            )
+            for minute, (appid, day, its_items) in drawn
+        ]
+
+    answer = st.tuples(st.integers(0, 1), st.sampled_from(DAYS), st.lists(items, max_size=3))
+    return (
+        minutes.flatmap(
+            lambda chosen: st.tuples(*(st.tuples(st.just(minute), answer) for minute in chosen))
+        )
+        .map(list)
+        .map(build)
+    )
+
+
+distinct_minutes = st.lists(st.integers(0, 20), min_size=1, max_size=5, unique=True)
+repeated_minutes = st.lists(st.integers(0, 2), min_size=1, max_size=5)
+
+
+def expected(answers_in_order: Iterable[Given]) -> tuple[dict, dict]:
+    """Facts and articles: the last non-null value of each field, in the order given."""
+    facts: dict[tuple, dict[str, Any]] = {}
+    articles: dict[tuple, dict[str, Any]] = {}
+    for answer in answers_in_order:
+        for item in answer.items:
+            known = articles.setdefault((answer.appid, item["msgid"]), {"day": answer.day})
+            known |= {k: v for k, v in item.items() if v is not None and k != "details"}
+            for row in item["details"]:
+                stat_date = date.fromisoformat(row["stat_date"])
+                fact = facts.setdefault((answer.appid, item["msgid"], stat_date), {})
+                fact |= {"day": answer.day}
+                fact |= {k: v for k, v in row.items() if v is not None and k != "stat_date"}
+    return facts, articles
+
+
+class Loaded:
+    """The accounts of an example in the warehouse."""
+
+    def __init__(self, warehouse: Engine) -> None:
+        example = next(numbers)
+        self.warehouse = warehouse
+        self.accounts = [
+            Account(f"weixin_{number}", f"wx{example}_{number}", "secret", f"号{number}")
+            for number in range(2)
+        ]
+
+    def commit(self, answers_of_commit: Iterable[Given]) -> None:
+        """One commit for each account that has an answer among them."""
+        for number, account in enumerate(self.accounts):
+            pairs = [
+                pair(body(*answer.items, day=answer.day), answer.fetched_at, day=answer.day)
+                for answer in answers_of_commit
+                if answer.appid == number
+            ]
+            if pairs:
+                load_pairs(self.warehouse, *pairs, account=account)
+
+    def rows(self, sql: str) -> list[tuple]:
+        appids = [account.appid for account in self.accounts]
+        found = rows(self.warehouse, sql, appids=appids)
+        return [(appids.index(appid), *others) for appid, *others in found]
+
+    def held(self) -> tuple[dict, dict]:
+        """Facts and articles, in the terms of `expected`."""
+        facts = {
+            (appid, msgid, stat_date): _given(day, zip(METRICS, metrics, strict=True), extra)
+            for appid, msgid, stat_date, day, extra, *metrics in self.rows(
+                "SELECT appid, msgid, stat_date, publication_date, extra, "
+                "int_page_read_count, share_count "
+                "FROM weixin.fact_article_total WHERE appid = ANY(:appids)"
+            )
+        }
+        articles = {
+            (appid, msgid): _given(day, [("msgid", msgid), ("title", title), ("url", url)], extra)
+            for appid, msgid, day, title, url, extra in self.rows(
+                "SELECT appid, msgid, publication_date, title, url, extra "
+                "FROM weixin.dim_article WHERE appid = ANY(:appids)"
+            )
+        }
+        return facts, articles
+
+    def versions(self) -> list[tuple]:
+        """Each row of the fact with the transaction that wrote it, and each restatement."""
+        return self.rows(
+            "SELECT appid, msgid, stat_date, xmin::text, changed_at, fetched_at, raw_response_id "
+            "FROM weixin.fact_article_total WHERE appid = ANY(:appids) ORDER BY 1, 2, 3"
+        ) + self.rows(
+            "SELECT appid, msgid, stat_date, metric, raw_response_id, xmin::text "
+            "FROM weixin.restatement WHERE appid = ANY(:appids) ORDER BY 1, 2, 3, 4, 5"
+        )
+
+
+def _given(day: date, values: Iterable[tuple[str, Any]], extra: dict | None) -> dict[str, Any]:
+    return {"day": day, **{k: v for k, v in values if v is not None}, **(extra or {})}
+
+
+def commits(draw: st.DrawFn, arrivals: list[Given]) -> list[list[Given]]:
+    """The arrivals cut into commits; one holds a pair at most once."""
+    cut: list[list[Given]] = [[]]
+    for answer in arrivals:
+        is_there = any(answer.place == other.place for other in cut[-1])
+        if is_there or draw(st.booleans()):
+            cut.append([])
+        cut[-1].append(answer)
+    return cut
+
+
+@st.composite
+def any_way(draw: st.DrawFn) -> tuple[list[Given], list[list[Given]]]:
+    """Answers fetched one after another, and commits of them in any order, some repeated."""
+    fetched = draw(answers(minutes=distinct_minutes))
+    repeated = draw(st.lists(st.sampled_from(fetched), max_size=2))
+    arrivals = draw(st.permutations([*fetched, *repeated]))
+    return sorted(fetched, key=lambda answer: answer.fetched_at), commits(draw, arrivals)
+
+
+@st.composite
+def with_ties(draw: st.DrawFn) -> list[list[Given]]:
+    """Commits of answers of which several were fetched at the same instant."""
+    return commits(draw, draw(answers(minutes=repeated_minutes)))
+
+
+@pytest.fixture(autouse=True)
+def _today(now: None) -> None:  # the clock stands still
+    pass
+
+
+@many
+@given(any_way())
+def test_any_way_of_loading_gives_the_same_fact_and_again_changes_nothing(
+    warehouse: Engine, case: tuple[list[Given], list[list[Given]]]
+):
+    """
+    However answers arrive, the last non-null value fetched of each field is what stands.
+
+    The same answers once more rewrite no row of the fact and restate no figure.
+    """
+    in_order, arriving = case
+    loaded = Loaded(warehouse)
+
+    for commit in arriving:
+        loaded.commit(commit)
+
+    assert loaded.held() == expected(in_order)
+    before = loaded.versions()
+    for commit in arriving:
+        loaded.commit(commit)
+    assert loaded.versions() == before
+    assert loaded.held() == expected(in_order)
+
+
+@many
+@given(with_ties())
+def test_of_answers_of_one_instant_the_last_arrival_wins(
+    warehouse: Engine, arriving: list[list[Given]]
+):
+    """Answers fetched at the same instant stand in the order they arrived."""
+    loaded = Loaded(warehouse)
+
+    for commit in arriving:
+        loaded.commit(commit)
+
+    arrived = [answer for commit in arriving for answer in commit]
+    assert loaded.held() == expected(sorted(arrived, key=lambda answer: answer.fetched_at))

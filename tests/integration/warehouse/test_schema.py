@@ -1,0 +1,102 @@
+"""What the warehouse promises to whoever looks at it: comments, types and the fact's key."""
+
+from sqlalchemy import Engine
+from warehouse_loads import rows
+
+from weixin_etl.datasets import DATASETS
+
+
+def test_every_relation_and_column_has_a_comment(warehouse: Engine):
+    """Every table, view and column of the schema says what it is."""
+    silent = rows(
+        warehouse,
+        """
+        SELECT class.relname, attribute.attname
+        FROM pg_class AS class
+        CROSS JOIN LATERAL (
+            SELECT NULL AS attname, 0 AS attnum
+            UNION ALL
+            SELECT attname, attnum FROM pg_attribute
+            WHERE attrelid = class.oid AND attnum > 0 AND NOT attisdropped
+        ) AS attribute
+        WHERE class.relnamespace = 'weixin'::regnamespace AND class.relkind IN ('r', 'v', 'm', 'p')
+        AND coalesce(
+            CASE attribute.attnum
+                WHEN 0 THEN obj_description(class.oid, 'pg_class')
+                ELSE col_description(class.oid, attribute.attnum)
+            END, ''
+        ) = ''
+        """,
+    )
+    commented = rows(
+        warehouse,
+        "SELECT count(*) > 90, obj_description('weixin'::regnamespace, 'pg_namespace') <> '' "
+        "FROM pg_description WHERE objoid = ANY(SELECT oid FROM pg_class "
+        "WHERE relnamespace = 'weixin'::regnamespace)",
+    )
+
+    assert silent == []
+    assert commented == [(True, True)]
+
+
+def test_names_carry_their_types(warehouse: Engine):
+    """What ends in _at is an instant, in _date a day, what begins with is_ yes or no; alone so."""
+    columns = rows(
+        warehouse,
+        "SELECT table_name, column_name, data_type FROM information_schema.columns "
+        "WHERE table_schema = 'weixin' AND table_name <> 'rejected_row'",
+    )
+
+    def named(type_: str) -> set[str]:
+        return {name for _, name, data_type in columns if data_type == type_}
+
+    assert {name for _, name, _ in columns if name.endswith("_at")} == named(
+        "timestamp with time zone"
+    )
+    assert {name for _, name, _ in columns if name.endswith("_date")} == named("date")
+    assert {name for _, name, _ in columns if name.startswith("is_")} == named("boolean")
+    assert named("timestamp without time zone") == set()
+
+
+def test_rejected_row_keeps_the_day_as_it_was_answered(warehouse: Engine):
+    """Only a rejected row's stat_date is text: it may be the very thing that does not fit."""
+    typed = rows(
+        warehouse,
+        "SELECT column_name, data_type FROM information_schema.columns "
+        "WHERE table_schema = 'weixin' AND table_name = 'rejected_row' "
+        "AND (column_name LIKE '%date' OR column_name LIKE '%_at') ORDER BY 1",
+    )
+
+    assert typed == [
+        ("publication_date", "date"),
+        ("rejected_at", "timestamp with time zone"),
+        ("stat_date", "text"),
+    ]
+
+
+def test_key_of_every_fact(warehouse: Engine):
+    """A fact is keyed by account, article and day."""
+    for dataset in DATASETS.values():
+        key = rows(
+            warehouse,
+            "SELECT pg_get_constraintdef(oid) FROM pg_constraint "
+            "WHERE conrelid = CAST(:fact AS regclass) AND contype = 'p'",
+            fact=f"weixin.{dataset.fact}",
+        )
+
+        assert key == [("PRIMARY KEY (appid, msgid, stat_date)",)]
+
+
+def test_every_metric_is_a_nullable_bigint(warehouse: Engine):
+    """The fact has a column for each declared metric, and no figure need be there."""
+    for dataset in DATASETS.values():
+        columns = rows(
+            warehouse,
+            "SELECT column_name FROM information_schema.columns WHERE table_schema = 'weixin' "
+            "AND table_name = :fact AND data_type = 'bigint' AND is_nullable = 'YES' "
+            "ORDER BY ordinal_position",
+            fact=dataset.fact,
+        )
+
+        assert [name for (name,) in columns] == list(dataset.metrics)
+    assert len(DATASETS["article_total"].metrics) == 29
