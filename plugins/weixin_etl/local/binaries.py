@@ -63,13 +63,17 @@ def embedded() -> Path:
         ) from None
     installed: Path = POSTGRES_VERSIONS[MAJOR_VERSION]
     user = server_user()
-    return installed if can_run(installed / "postgres", user) else _copy_for(user, installed)
+    return (
+        installed
+        if can_run(installed / "postgres", user, "--version")
+        else _copy_for(user, installed)
+    )
 
 
-def can_run(program: Path, user: str | None) -> bool:
-    """Whether the user (None: the caller) reaches the program and may start it."""
+def can_run(program: str | Path, user: str | None, *arguments: str) -> bool:
+    """Whether the program does its work as the user (None: the caller)."""
     try:
-        as_user([program, "--version"], user, cwd=Path("/"))
+        as_user([program, *arguments], user, cwd=Path("/"))
     except (PermissionError, subprocess.CalledProcessError):
         return False
     return True
@@ -80,7 +84,7 @@ def as_user(arguments: list[str | Path], user: str | None, *, cwd: Path) -> None
     Run a program to its end as the user, with no file left open to what it leaves behind.
 
     Raises:
-        PermissionError: the user can't reach the program or `cwd`.
+        PermissionError: the user can't reach the program.
         subprocess.CalledProcessError: it failed; `stderr` says why.
 
     """
@@ -119,7 +123,7 @@ def _copy_for(user: str | None, installed: Path) -> Path:
                 path.chmod(0o755)  # whatever the umask was when the wheel was installed
             with suppress(OSError):  # another process was first
                 copy.rename(target)
-    if not can_run(programs / "postgres", user):
+    if not can_run(programs / "postgres", user, "--version"):
         raise LocalError(f"{user} can't run {programs / 'postgres'}: check its permissions.")
     return programs
 

@@ -2,6 +2,7 @@
 
 import random
 import socket
+import time
 
 LOOPBACK = "127.0.0.1"
 CANDIDATES = range(20_000, 32_768)
@@ -17,6 +18,14 @@ def is_free(port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def becomes_free(port: int, patience_seconds: float) -> bool:
+    """Whether a server could listen on the port soon."""
+    deadline = time.monotonic() + patience_seconds
+    while not (free := is_free(port)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return free
 
 
 def answers(port: int) -> bool:

@@ -25,6 +25,9 @@ SOCKET_PATH_LIMIT = 107
 PATIENCE_SECONDS = 20
 """How long a start is tried again over what passes by itself."""
 
+PORT_PATIENCE_SECONDS = 2
+"""The last child of a server that was killed may hold the port for a moment."""
+
 PASSING_TROUBLE = (
     "lock file",  # a server that was killed leaves its lock until its last child is gone
     "pre-existing shared memory block",
@@ -158,6 +161,11 @@ class Server:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if user:
             shutil.chown(self.directory, user, user)
+            if not binaries.can_run("test", user, "-w", str(self.directory)):
+                raise LocalError(
+                    f"Postgres runs as {user}, who can't reach {self.directory}: "
+                    "choose a folder all of whose parents are open to others."
+                )
 
     def _initdb(self) -> None:
         """Create the data elsewhere and move them, so that a killed attempt leaves none."""
@@ -173,6 +181,7 @@ class Server:
             "--locale=C.UTF-8",
             "--auth-local=trust",
             "--auth-host=scram-sha-256",
+            *(["--no-sync"] if self.settings.get("fsync") == "off" else []),
         )
         with (unfinished / "postgresql.conf").open("a") as configuration:
             configuration.write("\ninclude '../weixin.conf'\n")
@@ -200,7 +209,7 @@ class Server:
     def _configure(self) -> None:
         """Write the server's settings anew, so that an upgrade of this file reaches old data."""
         port = self.port if self._port_file.exists() else ports.choose()
-        if not ports.is_free(port):
+        if not ports.becomes_free(port, PORT_PATIENCE_SECONDS):
             port = ports.choose()
         settings = {
             "listen_addresses": ports.LOOPBACK,
@@ -231,8 +240,6 @@ class Server:
         user = binaries.server_user()
         try:
             binaries.as_user([self.programs / program, *arguments], user, cwd=self.directory)
-        except PermissionError:
-            raise LocalError(f"The user {user} can't reach {self.directory}.") from None
         except subprocess.CalledProcessError as error:
             raise LocalError(f"{program} failed: {error.stderr}") from None
 

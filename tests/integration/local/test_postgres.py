@@ -1,0 +1,294 @@
+"""The embedded Postgres keeps its data, its port and its doors."""
+
+import os
+import pwd
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import psycopg2
+import pytest
+
+from weixin_etl.local import binaries, ports
+from weixin_etl.local.errors import LocalError
+from weixin_etl.local.postgres import Server
+
+IS_ROOT = os.geteuid() == 0
+as_root_only = pytest.mark.skipif(not IS_ROOT, reason="only root runs the server as another user")
+HASTE = {"fsync": "off"}
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that the server's user can reach, which pytest's `tmp_path` is not for root."""
+    with tempfile.TemporaryDirectory(prefix="weixin-test-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.fixture
+def make(folder: Path) -> Iterator[Callable[..., Server]]:
+    """A server in a sub-folder, gone after the test."""
+    made: list[Server] = []
+
+    def _make(name: str = "server", **settings: str) -> Server:
+        made.append(Server(folder / name, settings={**HASTE, **settings}))
+        return made[-1]
+
+    yield _make
+    for server in made:
+        server.stop()
+
+
+@pytest.fixture
+def server(make: Callable[..., Server]) -> Server:
+    """A running server."""
+    server = make()
+    server.start()
+    return server
+
+
+def ask(url: str, statement: str) -> object:
+    """The one value a statement answers."""
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    try:
+        cursor = connection.cursor()
+        cursor.execute(statement)
+        return cursor.fetchone()[0] if cursor.description else None
+    finally:
+        connection.close()
+
+
+def postmaster(server: Server) -> psutil.Process:
+    """The server's first process."""
+    return psutil.Process(int((server.directory / "data/postmaster.pid").read_text().split()[0]))
+
+
+def test_the_embedded_server_is_postgres_18(server: Server) -> None:
+    """The binaries are those of the wheel, of the version the project chose."""
+    assert ask(server.libpq_url("postgres"), "SHOW server_version").startswith("18.")
+
+
+def test_a_url_names_its_driver(server: Server) -> None:
+    """A bare postgresql:// would mean psycopg 3 to SQLAlchemy."""
+    assert server.url("weixin").startswith("postgresql+psycopg2://postgres:")
+    assert server.url("weixin").endswith(f"@127.0.0.1:{server.port}/weixin")
+
+
+def test_nobody_enters_over_tcp_without_the_password(server: Server) -> None:
+    """Every user of the machine reaches a TCP port."""
+    wrong = f"postgresql://postgres:guess@127.0.0.1:{server.port}/postgres"
+
+    with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
+        ask(wrong, "SELECT 1")
+
+
+def test_the_socket_asks_for_no_password_and_its_folder_is_closed(server: Server) -> None:
+    """Whoever opens the socket is the server's user or root."""
+    url = f"postgresql://postgres@/postgres?host={server.socket_directory}&port={server.port}"
+
+    assert ask(url, "SELECT 1") == 1
+    assert server.directory.stat().st_mode & 0o077 == 0
+
+
+def test_the_password_is_for_its_owner_alone(server: Server) -> None:
+    """The file with the password can't be read by others."""
+    assert (server.directory / "password").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_path_too_long_for_a_socket_leaves_tcp(make: Callable[..., Server]) -> None:
+    """Socket paths over 107 bytes fail: then there is none, and the server runs all the same."""
+    server = make("x" * 100)
+
+    server.start()
+
+    assert server.socket_directory is None
+    assert ask(server.libpq_url("postgres"), "SELECT 1") == 1
+
+
+def test_data_and_port_survive_a_restart(server: Server) -> None:
+    """What was written is there after stop and start, under the same address."""
+    url = server.libpq_url("postgres")
+    ask(url, "CREATE TABLE kept AS SELECT 42 AS answer")
+
+    server.stop()
+    server.start()
+
+    assert ask(url, "SELECT answer FROM kept") == 42
+
+
+def test_a_port_somebody_took_meanwhile_is_left_to_them(server: Server) -> None:
+    """The server moves to another port and its URL with it."""
+    taken = server.port
+    server.stop()
+
+    with socket.create_server(("127.0.0.1", taken)):
+        server.start()
+
+        assert server.port != taken
+        assert ask(server.libpq_url("postgres"), "SELECT 1") == 1
+
+
+def test_a_port_taken_between_look_and_start_is_left_too(
+    folder: Path, make: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A start that finds its port in use tries another one."""
+    server = make()
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        (folder / "server").mkdir()
+        (folder / "server/port").write_text(str(taken))
+        is_free = ports.is_free
+        looks = iter([True])
+        monkeypatch.setattr(ports, "is_free", lambda port: next(looks, None) or is_free(port))
+
+        server.start()
+
+        assert server.port != taken
+    assert ask(server.libpq_url("postgres"), "SELECT 1") == 1
+
+
+def test_a_start_right_after_a_kill_succeeds(server: Server) -> None:
+    """A killed server leaves its lock and children behind for a moment."""
+    url = server.libpq_url("postgres")
+    postmaster(server).kill()
+
+    server.start()
+
+    assert ask(url, "SELECT 1") == 1
+
+
+def test_a_lock_whose_number_went_to_another_program_is_no_lock(server: Server) -> None:
+    """After a crash and a reboot any process may have the dead server's number."""
+    server.stop()
+    lock = server.directory / "data/postmaster.pid"
+    lock.write_text(f"{os.getpid()}\n{server.directory}/data\n1\n{server.port}\n\n\n")
+
+    assert not server.is_running()
+    assert server.start()
+
+
+def test_starting_twice_is_starting_once(server: Server) -> None:
+    """The second start says that it had nothing to do."""
+    pid = postmaster(server).pid
+
+    assert server.start() is False
+    assert postmaster(server).pid == pid
+
+
+def test_starts_at_once_make_one_server(make: Callable[..., Server]) -> None:
+    """Of two programs that create and start it together, one does and the other waits."""
+    server = make()
+    started: list[bool] = []
+    threads = [threading.Thread(target=lambda: started.append(server.start())) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(started) == [False, False, True]
+
+
+def test_an_initdb_that_was_killed_leaves_nothing_in_the_way(
+    folder: Path, make: Callable[..., Server]
+) -> None:
+    """Half-made data are made anew, never started."""
+    unfinished = folder / "server/data.unfinished"
+    unfinished.mkdir(parents=True)
+    (unfinished / "PG_VERSION").write_text("18\n")
+    server = make()
+
+    server.start()
+
+    assert ask(server.libpq_url("postgres"), "SELECT 1") == 1
+    assert not unfinished.exists()
+
+
+def test_stopping_ends_connections_and_a_second_stop_has_nothing_to_do(server: Server) -> None:
+    """A forgotten session does not keep the server up."""
+    connection = psycopg2.connect(server.libpq_url("postgres"))
+
+    assert server.stop() is True
+    assert server.stop() is False
+    with pytest.raises(psycopg2.OperationalError):
+        connection.cursor().execute("SELECT 1")
+
+
+def test_a_database_is_created_once(server: Server) -> None:
+    """The second time it is there; any name will do."""
+    assert server.create_database('a "b" c') is True
+    assert server.create_database('a "b" c') is False
+
+
+def test_a_server_is_durable_unless_told_otherwise(make: Callable[..., Server]) -> None:
+    """Only who throws a server away may switch fsync off."""
+    hasty = make()
+    durable = Server(hasty.directory.parent / "durable")
+    try:
+        hasty.start()
+        durable.start()
+
+        assert ask(hasty.libpq_url("postgres"), "SHOW fsync") == "off"
+        assert ask(durable.libpq_url("postgres"), "SHOW fsync") == "on"
+    finally:
+        durable.stop()
+
+
+def test_a_server_that_cannot_start_says_why(make: Callable[..., Server]) -> None:
+    """The sentence holds what Postgres said and where it said it."""
+    server = make(shared_buffers="much")
+
+    with pytest.raises(LocalError, match=r"does not start, see .*postgres\.log: .*shared_buffers"):
+        server.start()
+
+
+@as_root_only
+def test_root_runs_the_server_as_another_user_and_opens_no_door_for_it(folder: Path) -> None:
+    """Postgres refuses root; the folders above the data keep their modes."""
+    parent = folder / "parent"
+    parent.mkdir(mode=0o711)
+    server = Server(parent / "server", settings=HASTE)
+    try:
+        server.start()
+
+        assert postmaster(server).username() == binaries.SERVER_USER
+        assert parent.stat().st_mode & 0o777 == 0o711
+    finally:
+        server.stop()
+
+
+@as_root_only
+def test_a_folder_the_servers_user_cannot_reach_is_a_sentence(folder: Path) -> None:
+    """As root below a closed folder: no traceback, and no folder opened to the world."""
+    closed = folder / "closed"
+    closed.mkdir(mode=0o700)
+
+    with pytest.raises(LocalError, match=f"{binaries.SERVER_USER}, who can't reach"):
+        Server(closed / "server").start()
+
+    assert closed.stat().st_mode & 0o777 == 0o700
+
+
+@as_root_only
+def test_programs_in_a_closed_folder_are_copied_to_an_open_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A checkout in /root is closed to the server's user, and stays closed."""
+    installed = binaries.embedded()
+    site_packages = installed.parents[2]
+    closed = folder / "closed"
+    closed.mkdir(mode=0o700)
+    for name in (installed.parts[-3], f"{installed.parts[-3]}.libs"):
+        (closed / name).symlink_to(site_packages / name)
+    monkeypatch.setattr(binaries, "SHARED_DIRECTORY", folder / "shared")
+    theirs = closed / installed.relative_to(site_packages)
+
+    copied = binaries._copy_for(binaries.SERVER_USER, theirs)
+
+    assert not binaries.can_run(theirs / "postgres", binaries.SERVER_USER, "--version")
+    assert binaries.can_run(copied / "postgres", binaries.SERVER_USER, "--version")
+    assert pwd.getpwuid((copied / "postgres").stat().st_uid).pw_name == "root"
