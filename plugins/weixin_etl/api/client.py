@@ -118,6 +118,6 @@ def _stable_token(account: Account, caller: Caller) -> Token:
         answer = msgspec.json.decode(body, type=_TokenAnswer)
     except msgspec.MsgspecError:
         answer = None
-    if answer is None:
+    if answer is None or not answer.access_token:
         raise UnreachableError("the token call was answered without a token", account=str(account))
     return Token(answer.access_token, answer.expires_in)

@@ -50,7 +50,7 @@ class Wire(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(("127.0.0.1", 0), Handler)
         self.on_token: Reply = in_turn(gives_token("wire-token-1"))
         self.on_data: Reply = says(b'{"list":[]}')
         self.asked: list[Asked] = []
@@ -103,14 +103,18 @@ class Wire(ThreadingHTTPServer):
         self.scheme = "https"
 
 
-class _Handler(BaseHTTPRequestHandler):
+class Handler(BaseHTTPRequestHandler):
+    """One call; a reply finds what was asked in `asked`."""
+
     server: Wire
+    asked: Asked
 
     def do_POST(self) -> None:
         asked = urlsplit(self.path)
         body = self.rfile.read(int(self.headers["Content-Length"]))
         token = parse_qs(asked.query).get("access_token", [None])[0]
-        self.server.asked.append(Asked(asked.path, token, dict(self.headers), body))
+        self.asked = Asked(asked.path, token, dict(self.headers), body)
+        self.server.asked.append(self.asked)
         self.close_connection = True
         reply = self.server.on_token if asked.path == TOKEN_PATH else self.server.on_data
         reply(self)
@@ -121,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Write nothing: the path holds the token."""
 
 
-Reply = Callable[[_Handler], None]
+Reply = Callable[[Handler], None]
 
 
 def raw(answer: bytes) -> Reply:
@@ -151,7 +155,7 @@ def in_turn(*replies: Reply) -> Reply:
     left = list(replies)
     lock = threading.Lock()
 
-    def reply(handler: _Handler) -> None:
+    def reply(handler: Handler) -> None:
         with lock:
             current = left.pop(0) if len(left) > 1 else left[0]
         current(handler)
@@ -159,7 +163,7 @@ def in_turn(*replies: Reply) -> Reply:
     return reply
 
 
-def resets(handler: _Handler) -> None:
+def resets(handler: Handler) -> None:
     """The connection is reset instead of an answer."""
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     # the socket ends with its last file, and a plain end would not be a reset
@@ -168,7 +172,7 @@ def resets(handler: _Handler) -> None:
     handler.connection.close()
 
 
-def is_silent(handler: _Handler) -> None:
+def is_silent(handler: Handler) -> None:
     """No answer at all."""
     handler.server.is_over.wait(GIVES_UP_SECONDS)
 
@@ -176,7 +180,7 @@ def is_silent(handler: _Handler) -> None:
 def trickles(head: bytes, piece: bytes, pause_seconds: float) -> Reply:
     """A beginning, and then a piece again and again."""
 
-    def reply(handler: _Handler) -> None:
+    def reply(handler: Handler) -> None:
         handler.wfile.write(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\n")
         for _ in range(int(GIVES_UP_SECONDS / pause_seconds)):
             handler.wfile.write(piece)

@@ -1,0 +1,170 @@
+"""No secret and no token in an error, a traceback or a log record, whatever goes wrong."""
+
+import logging
+from dataclasses import replace
+
+import pytest
+from secrecy import shown_by_error, shown_by_log
+from wire import (
+    DATA_PATH,
+    DAY,
+    IN_HASTE,
+    LIMITS,
+    Handler,
+    Reply,
+    Wire,
+    gives_token,
+    in_turn,
+    is_silent,
+    raw,
+    refuses,
+    resets,
+    says,
+    trickles,
+)
+
+from weixin_etl.accounts import Account
+from weixin_etl.api.client import WeixinClient
+from weixin_etl.api.errors import WeixinError
+from weixin_sandbox import Sandbox, Scenario
+
+TOKENS = ["wire-token-1", "wire-token-2", "wire-token-3"]
+SANDBOX_SCENARIOS = [
+    "busy", "http-500", "cut-answer", "slow", "bad-json", "token-expired", "minute-quota",
+    "daily-quota", "offline", "unauthorized", "not-ready-code", "ip", "secret-frozen",
+    "errcode:40001", "errcode:40014", "errcode:61501", "errcode:99999",
+    "token-call:busy", "token-call:http-500", "token-call:cut-answer", "token-call:bad-json",
+    "token-call:errcode:40125", "token-call:errcode:40013",
+]  # fmt: skip
+
+
+def quotes(handler: Handler, errcode: int) -> None:
+    """A refusal that repeats what it was sent."""
+    refuses(errcode, f"{handler.asked.token}, {handler.server.account.secret} are odd")(handler)
+
+
+WIRE_FAULTS: dict[str, Reply] = {
+    "reset": resets,
+    "hung-up": raw(b""),
+    "silent": is_silent,
+    "no-http": raw(b"SSH-2.0-OpenSSH_9.9\r\n"),
+    "odd-headers": raw(b"HTTP/1.1 500 X\r\nno colon here\r\nContent-Length: 0\r\n\r\n"),
+    "redirect": says(b"", 302, b"Location: http://127.0.0.1:1/?access_token=wire-token-1"),
+    "redirect-nowhere": says(b"", 302, b"Location: http://["),
+    "bad-gzip": says(b"{}", 200, b"Content-Encoding: gzip"),
+    "bad-length": raw(b"HTTP/1.1 500 X\r\nContent-Length: nine\r\n\r\n{}"),
+    "bad-encoding": raw(b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}"),
+    "quoted": lambda handler: quotes(handler, 61501),
+    "refused": lambda handler: quotes(handler, 40001),
+    "too-large": says(b" " * 2000),
+    "endless": trickles(b"Content-Length: 100000000", b" ", 0.02),
+}
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """Every logger of the pipeline at DEBUG, as an operator may set it to find a fault."""
+    caplog.set_level(logging.DEBUG)
+    for name in list(logging.root.manager.loggerDict):
+        if not name.startswith("uvicorn"):  # the sandbox's server: WeChat's own log
+            caplog.set_level(logging.DEBUG, logger=name)
+    return caplog
+
+
+def failure(client: WeixinClient) -> WeixinError:
+    """The error of a call that goes wrong."""
+    with pytest.raises(WeixinError) as caught:
+        client.datacube(DATA_PATH, DAY)
+    return caught.value
+
+
+@pytest.mark.parametrize("scenario", SANDBOX_SCENARIOS)
+def test_a_failing_call_shows_neither_token_nor_secret(
+    sandbox: Sandbox, account: Account, log: pytest.LogCaptureFixture, scenario: str
+):
+    """Every fault of the sandbox, searched for every token there ever was."""
+    sandbox.scenarios[:] = [Scenario(scenario)]
+    limits = replace(LIMITS, read_seconds=0.3 if scenario == "slow" else LIMITS.read_seconds)
+
+    error = failure(WeixinClient(account, limits))
+
+    shown = shown_by_error(error) + shown_by_log(log.records)
+    assert "stable_token" in shown
+    hidden = {account.secret, *sandbox.issued_tokens}
+    assert [secret for secret in hidden if secret in shown] == []
+
+
+@pytest.mark.parametrize("reply", WIRE_FAULTS.values(), ids=WIRE_FAULTS)
+def test_a_broken_answer_shows_neither_token_nor_secret(
+    wire: Wire, log: pytest.LogCaptureFixture, reply: Reply
+):
+    """Bytes that no proper server would send, at DEBUG and in the texts of other libraries."""
+    wire.on_token = in_turn(*map(gives_token, TOKENS))
+    wire.on_data = reply
+    limits = replace(IN_HASTE, total_seconds=0.5, max_answer_bytes=1000)
+
+    error = failure(WeixinClient(wire.account, limits))
+
+    shown = shown_by_error(error) + shown_by_log(log.records)
+    assert wire.data_calls[0].token == "wire-token-1"
+    assert [secret for secret in (*TOKENS, wire.account.secret) if secret in shown] == []
+
+
+def test_a_connection_that_fails_shows_neither_token_nor_secret(
+    wire: Wire, log: pytest.LogCaptureFixture
+):
+    """The library's own error names the URL; ours does not."""
+    client = WeixinClient(wire.account, LIMITS)
+    client.check_token()
+    wire.shutdown()
+    wire.server_close()
+
+    error = failure(client)
+
+    assert "Connection refused" in str(error)
+    shown = shown_by_error(error) + shown_by_log(log.records)
+    assert [secret for secret in ("wire-token-1", wire.account.secret) if secret in shown] == []
+
+
+def test_a_call_that_succeeds_is_logged_without_its_token(
+    sandbox: Sandbox, client: WeixinClient, log: pytest.LogCaptureFixture
+):
+    """The HTTP library logs each URL at DEBUG: it is still there, and its token is not."""
+    client.datacube(DATA_PATH, DAY)
+
+    logged = shown_by_log(log.records)
+    assert '"POST /datacube/getarticletotal?access_token=*** HTTP/1.1" 200' in logged
+    assert [token for token in sandbox.issued_tokens if token in logged] == []
+
+
+def test_a_warning_about_odd_headers_is_logged_without_the_token(
+    wire: Wire, log: pytest.LogCaptureFixture
+):
+    """The HTTP library warns with the whole URL, at a level that is always on."""
+    wire.on_data = raw(b"HTTP/1.1 200 X\r\nno colon here\r\nContent-Length: 2\r\n\r\n{}")
+
+    WeixinClient(wire.account, LIMITS).datacube(DATA_PATH, DAY)
+
+    (warning,) = [record for record in log.records if record.levelno == logging.WARNING]
+    assert "getarticletotal?access_token=***" in warning.getMessage()
+    assert "wire-token-1" not in shown_by_log(log.records)
+
+
+def test_a_proxy_that_fails_shows_neither_token_nor_secret(
+    sandbox: Sandbox,
+    account: Account,
+    log: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """A proxy's error text holds the URL too."""
+    client = WeixinClient(account, LIMITS)
+    client.check_token()
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "")
+
+    error = failure(client)
+
+    assert "could not be reached" in str(error)
+    shown = shown_by_error(error) + shown_by_log(log.records)
+    hidden = {account.secret, *sandbox.issued_tokens}
+    assert [secret for secret in hidden if secret in shown] == []

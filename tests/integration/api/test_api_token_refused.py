@@ -1,0 +1,169 @@
+"""A refused token is replaced and the data call made again, but never twice with one token."""
+
+import itertools
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import requests
+from wire import (
+    DATA_PATH,
+    DAY,
+    LIMITS,
+    TOKEN_PATH,
+    Handler,
+    Wire,
+    gives_token,
+    in_turn,
+    refuses,
+    says,
+)
+
+from weixin_etl.accounts import Account
+from weixin_etl.api.client import WeixinClient
+from weixin_etl.api.errors import ConfigurationError, TokenRefusedError, UnreachableError
+from weixin_sandbox import Sandbox, Scenario
+
+Counter = Callable[[str], int]
+NEW_TOKENS = [f"wire-token-{number}" for number in range(1, 9)]
+
+
+def test_a_token_that_expires_mid_run_costs_one_token_call_and_one_data_call(
+    sandbox: Sandbox, account: Account, client: WeixinClient, asked: Counter
+):
+    """42001: a new token, and the same question once more."""
+    client.datacube(DATA_PATH, DAY)
+    sandbox.expire_tokens()
+
+    answer = client.datacube(DATA_PATH, DAY + timedelta(days=1))
+
+    assert answer.calls == 2
+    assert answer.body == sandbox.answer(
+        account.appid, DAY + timedelta(days=1), asked_on=sandbox.beijing_today
+    )
+    assert (asked(TOKEN_PATH), asked(DATA_PATH)) == (2, 3)
+    assert [call.errcode for call in sandbox.calls] == [0, 0, 42001, 0, 0]
+
+
+@pytest.mark.parametrize("errcode", [40001, 40014, 42001])
+def test_each_code_for_a_refused_token_brings_a_new_one(wire: Wire, errcode: int):
+    """All three mean the same on a data call; the new token stays in use."""
+    wire.on_token = in_turn(*map(gives_token, NEW_TOKENS))
+    wire.on_data = in_turn(refuses(errcode), says(b"{}"))
+    client = WeixinClient(wire.account, LIMITS)
+
+    client.datacube(DATA_PATH, DAY)
+    client.datacube(DATA_PATH, DAY)
+
+    assert [call.token for call in wire.data_calls] == [
+        "wire-token-1",
+        "wire-token-2",
+        "wire-token-2",
+    ]
+
+
+def test_at_most_three_tokens_are_tried(wire: Wire):
+    """A server that refuses every token is believed after the third."""
+    wire.on_token = in_turn(*map(gives_token, NEW_TOKENS))
+    wire.on_data = refuses(40001)
+
+    with pytest.raises(TokenRefusedError) as caught:
+        WeixinClient(wire.account, LIMITS).datacube(DATA_PATH, DAY)
+
+    assert [call.token for call in wire.data_calls] == NEW_TOKENS[:3]
+    assert len(wire.token_calls) == caught.value.calls == 3
+
+
+def test_the_same_token_answered_again_is_not_used_again(wire: Wire):
+    """Asking WeChat the same question with the same token brings the same refusal."""
+    wire.on_data = refuses(40001)
+
+    with pytest.raises(TokenRefusedError, match="find out who else resets") as caught:
+        WeixinClient(wire.account, LIMITS).datacube(DATA_PATH, DAY)
+
+    assert [call.token for call in wire.data_calls] == ["wire-token-1"]
+    assert (len(wire.token_calls), caught.value.calls) == (2, 1)
+
+
+def test_a_token_refused_before_is_not_used_when_it_comes_back(wire: Wire):
+    """Two servers behind one name may answer in turn; each token is tried once."""
+    wire.on_token = in_turn(*map(gives_token, ["first", "second", "first"]))
+    wire.on_data = refuses(40001)
+
+    with pytest.raises(TokenRefusedError):
+        WeixinClient(wire.account, LIMITS).datacube(DATA_PATH, DAY)
+
+    assert [call.token for call in wire.data_calls] == ["first", "second"]
+
+
+def test_four_calls_in_flight_survive_another_process_replacing_the_token(
+    sandbox: Sandbox, account: Account, start_wire: Callable[[Wire], Wire]
+):
+    """
+    All four were sent with the old token before it was replaced, and all four succeed.
+
+    A gate before the sandbox lets the first four data calls through together.
+    """
+    replaced = threading.Barrier(4, lambda: sandbox.replace_token(account.appid), timeout=20)
+    arrived = itertools.count(1)
+
+    def forward(handler: Handler) -> None:
+        asked = handler.asked
+        query = {"access_token": asked.token} if asked.token else None
+        answer = requests.post(
+            account.base_url + asked.path, params=query, data=asked.body, timeout=20
+        )
+        says(answer.content)(handler)
+
+    def hold(handler: Handler) -> None:
+        if next(arrived) <= 4:
+            replaced.wait()
+        forward(handler)
+
+    gate = Wire()
+    gate.on_token, gate.on_data = forward, hold
+    start_wire(gate)
+    client = WeixinClient(replace(account, base_url=gate.account.base_url), LIMITS)
+    days = [DAY + timedelta(days=number) for number in range(4)]
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda day: client.datacube(DATA_PATH, day), days))
+
+    assert [answer.body for answer in answers] == [
+        sandbox.answer(account.appid, day, asked_on=sandbox.beijing_today) for day in days
+    ]
+    assert [answer.calls for answer in answers] == [2, 2, 2, 2]
+    assert [call.errcode for call in sandbox.calls].count(40001) == 4
+    assert sum(call.path == TOKEN_PATH for call in sandbox.calls) == 2
+
+
+def test_an_account_refused_while_its_token_is_renewed_says_why(
+    sandbox: Sandbox, client: WeixinClient
+):
+    """The token call's own refusal is told, not that of the token; the data call counts."""
+    client.check_token()
+    sandbox.expire_tokens()
+    sandbox.scenarios[:] = [Scenario("secret-frozen")]
+
+    with pytest.raises(ConfigurationError, match="thaw it in the console") as caught:
+        client.datacube(DATA_PATH, DAY)
+
+    assert caught.value.calls == 1
+
+
+def test_a_renewal_that_fails_does_not_bring_the_refused_token_back(
+    sandbox: Sandbox, client: WeixinClient
+):
+    """The next call asks for a token first."""
+    client.check_token()
+    sandbox.expire_tokens()
+    sandbox.scenarios[:] = [Scenario("token-call:busy", times=3)]
+    with pytest.raises(UnreachableError):
+        client.datacube(DATA_PATH, DAY)
+
+    answer = client.datacube(DATA_PATH, DAY)
+
+    assert answer.calls == 1
