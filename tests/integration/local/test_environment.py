@@ -1,0 +1,86 @@
+"""Airflow's processes work on this home, and heed what the caller set."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from sqlalchemy import make_url
+
+from weixin_etl.local.environment import admin_password, airflow_environment
+from weixin_etl.local.home import Home
+from weixin_etl.local.postgres import Server
+
+WAREHOUSE = "postgresql+psycopg2://me:p%40ss@127.0.0.1:5433/weixin?sslmode=disable"
+
+
+@pytest.fixture
+def home(tmp_path: Path, embedded_server: Server, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A home whose Postgres is the tests'."""
+    monkeypatch.setattr(Home, "server", embedded_server)
+    home = Home(tmp_path, tmp_path / ".weixin")
+    home.airflow.mkdir(parents=True)
+    return home
+
+
+def test_connections_and_dags_are_in_place(home: Home) -> None:
+    """Both connections, the DAG folder and the metadata are those of this home."""
+    environment = airflow_environment(home, "weixin://", WAREHOUSE, port=8081)
+
+    assert environment["AIRFLOW_CONN_WEIXIN_DEFAULT"] == "weixin://"
+    assert json.loads(environment["AIRFLOW_CONN_WEIXIN_WAREHOUSE"]) == {
+        "conn_type": "postgres",
+        "host": "127.0.0.1",
+        "port": 5433,
+        "login": "me",
+        "password": "p@ss",
+        "schema": "weixin",
+        "extra": {"sslmode": "disable"},
+    }
+    assert environment["AIRFLOW__CORE__DAGS_FOLDER"] == str(home.project / "dags")
+    metadata = make_url(environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"])
+    assert (metadata.port, metadata.database) == (home.server.port, "airflow")
+    assert environment["AIRFLOW__API__PORT"] == "8081"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "AIRFLOW_CONN_WEIXIN_DEFAULT",
+        "AIRFLOW_CONN_WEIXIN_WAREHOUSE",
+        "AIRFLOW_CONN_ANOTHER",
+        "AIRFLOW__CORE__PARALLELISM",
+        "AIRFLOW__WEIXIN__CONCURRENCY",
+    ],
+)
+def test_what_the_caller_set_stays(home: Home, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections and settings of the caller come before ours."""
+    monkeypatch.setenv(name, "the caller's")
+
+    assert airflow_environment(home, "weixin://", WAREHOUSE)[name] == "the caller's"
+
+
+@pytest.mark.parametrize(
+    "name", ["AIRFLOW_HOME", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AIRFLOW__CORE__EXECUTOR"]
+)
+def test_what_ties_the_processes_to_this_home_is_not_the_callers(
+    home: Home, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another Airflow of the caller is neither used nor disturbed."""
+    monkeypatch.setenv(name, "the caller's")
+
+    assert airflow_environment(home, "weixin://", WAREHOUSE)[name] != "the caller's"
+
+
+def test_keys_are_made_once_and_kept_private(home: Home) -> None:
+    """Strong enough for Airflow, the same at the next start, readable by their owner alone."""
+    first = airflow_environment(home, "weixin://", WAREHOUSE)
+    second = airflow_environment(home, "weixin://", WAREHOUSE)
+
+    assert first == second
+    assert len(first["AIRFLOW__API_AUTH__JWT_SECRET"]) >= 64
+    assert Fernet(first["AIRFLOW__CORE__FERNET_KEY"])
+    passwords = Path(first["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"])
+    assert json.loads(passwords.read_text()) == {"admin": admin_password(home)}
+    assert {stat.S_IMODE(file.stat().st_mode) for file in home.airflow.iterdir()} == {0o600}
