@@ -16,7 +16,7 @@ unless `refetch` is on.
 failed `ingest` task together with its downstream tasks.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, task
@@ -71,7 +71,7 @@ def daily(dataset: Dataset) -> DAG:
         description=f"Totals of each article and day, from datacube/{dataset.endpoint}",
         doc_md=__doc__,
         schedule=CronTriggerTimetable("30 8 * * *", timezone="Asia/Shanghai"),
-        start_date=datetime(2026, 1, 1),  # noqa: DTZ001 # the timetable has the zone
+        start_date=datetime.combine(dataset.first_day, time.min),  # a run of an earlier morning has no tasks
         catchup=False,
         max_active_runs=3,
         params=PARAMS,

@@ -1,0 +1,154 @@
+"""Refusals that end an account's day, and answers that are not what was hoped for."""
+
+from datetime import UTC, datetime
+
+import pytest
+from dag_runs import DailyDag, asked, counts, fact, loaded, november, rows, states
+from sqlalchemy import Engine
+
+from weixin_sandbox import Sandbox, Scenario
+
+(YESTERDAY,) = november(23)
+
+
+@pytest.fixture
+def one_by_one(daily: DailyDag) -> DailyDag:
+    """The DAG with one call at a time, so that calls can be counted."""
+    daily.set("AIRFLOW__WEIXIN__CONCURRENCY", "1")
+    return daily
+
+
+def test_a_used_up_day_is_asked_no_more(one_by_one: DailyDag, sandbox: Sandbox, warehouse: Engine):
+    """45009 on the third day: the first two are loaded, the rest waits for midnight in Beijing."""
+    sandbox.quota.daily_limit = 2
+
+    outcome = one_by_one.run()
+
+    assert outcome.state == "failed"
+    assert asked(sandbox) == dict.fromkeys(november(17, 18, 19), 1)
+    assert [task for task, _ in outcome.errors] == ["ingest", "check"]
+    assert "the quota is new at 00:00 Beijing time" in outcome.said("ingest")
+    assert states(warehouse, outcome) == {
+        november(17)[0]: "empty",
+        november(18)[0]: "loaded",
+        **dict.fromkeys(november(19, 20, 21, 22, 23), "failed"),
+    }
+    sql = "SELECT DISTINCT next_attempt_at FROM weixin.coverage WHERE attempt_state = 'failed'"
+    assert rows(warehouse, sql) == [(datetime(2026, 11, 24, 16, tzinfo=UTC),)]
+
+
+def test_a_second_run_of_a_used_up_day_makes_no_call(
+    one_by_one: DailyDag, sandbox: Sandbox, warehouse: Engine
+):
+    """Until midnight nothing is asked, even though the quota would allow it; it stays red."""
+    sandbox.scenarios[:] = [Scenario("daily-quota", times=1)]
+    one_by_one.run()
+    sandbox.calls.clear()
+
+    outcome = one_by_one.run()
+
+    assert outcome.state == "failed"
+    assert asked(sandbox) == {}
+    assert "not asked again" in outcome.said("ingest")
+    assert fact(warehouse) == []
+
+
+def test_refetch_asks_on_a_used_up_day(one_by_one: DailyDag, sandbox: Sandbox, warehouse: Engine):
+    """Somebody who had the quota raised need not wait for midnight."""
+    sandbox.scenarios[:] = [Scenario("daily-quota", times=1)]
+    one_by_one.run()
+
+    outcome = one_by_one.run(refetch=True)
+
+    assert outcome.state == "success"
+    assert len(fact(warehouse)) == 184
+
+
+def test_the_next_morning_asks_again(one_by_one: DailyDag, sandbox: Sandbox, warehouse: Engine):
+    """After midnight the account is asked as usual."""
+    sandbox.scenarios[:] = [Scenario("daily-quota", times=1)]
+    one_by_one.run()
+    one_by_one.set("WEIXIN_NOW", "2026-11-25T10:30:00+08:00")
+
+    outcome = one_by_one.run(datetime(2026, 11, 25, 0, 30, tzinfo=UTC))
+
+    assert outcome.state == "success"
+    assert len(loaded(warehouse)) == 244
+
+
+def test_an_endpoint_gone_names_its_successor(one_by_one: DailyDag, sandbox: Sandbox):
+    """47009 stops the account at the first call; the sentence says where the figures are now."""
+    sandbox.scenarios[:] = [Scenario("offline")]
+
+    outcome = one_by_one.run()
+
+    assert outcome.state == "failed"
+    assert asked(sandbox) == {november(17)[0]: 1}
+    assert "its successor is datacube/getarticletotaldetail" in outcome.said("ingest")
+    assert "its successor is datacube/getarticletotaldetail" in outcome.said("check")
+
+
+def test_figures_that_are_not_ready_are_loaded_and_told(
+    daily: DailyDag, sandbox: Sandbox, warehouse: Engine
+):
+    """Nothing has yesterday's row: what came is loaded, the run is red and asks no more."""
+    sandbox.scenarios[:] = [Scenario("not-ready")]
+
+    outcome = daily.run()
+
+    assert outcome.state == "failed"
+    assert [task for task, _ in outcome.errors] == ["ingest", "check"]
+    assert "the figures are not ready yet" in outcome.said("ingest")
+    assert counts(warehouse, outcome) == (7, 134, 0, 0)
+    assert states(warehouse, outcome) == {
+        november(17)[0]: "empty",
+        **dict.fromkeys(november(18, 19, 20, 21, 22, 23), "not_ready"),
+    }
+
+
+def test_a_day_refused_as_not_ready_holds_back_no_other(
+    daily: DailyDag, sandbox: Sandbox, warehouse: Engine
+):
+    """61503 for yesterday alone: the six other days are in, it is not asked twice."""
+    sandbox.scenarios[:] = [Scenario("not-ready-code", day=YESTERDAY)]
+
+    outcome = daily.run()
+
+    assert outcome.state == "failed"
+    assert asked(sandbox)[YESTERDAY] == 1
+    assert states(warehouse, outcome)[YESTERDAY] == "not_ready"
+    assert counts(warehouse, outcome) == (7, 174, 0, 0)
+
+
+def test_articles_that_vanish_are_kept(daily: DailyDag, sandbox: Sandbox, warehouse: Engine):
+    """A shorter answer deletes nothing; a warning names the articles and the run is green."""
+    daily.run()
+    before = fact(warehouse)
+    sandbox.scenarios[:] = [Scenario("fewer-articles")]
+    daily.set("WEIXIN_NOW", "2026-11-24T11:00:00+08:00")
+
+    outcome = daily.run()
+
+    assert outcome.state == "success"
+    assert fact(warehouse) == before
+    assert "article_is_still_there: 6 against “the newest answer holds every article" in outcome.log
+
+
+def test_totals_that_fall_are_stored_and_recorded(
+    daily: DailyDag, sandbox: Sandbox, warehouse: Engine
+):
+    """A correction is WeChat's word: stored, kept as restatements, told as a warning."""
+    daily.run()
+    sandbox.scenarios[:] = [Scenario("falling-total")]
+    daily.set("WEIXIN_NOW", "2026-11-24T11:00:00+08:00")
+
+    outcome = daily.run()
+
+    assert outcome.state == "success"
+    assert counts(warehouse, outcome) == (6, 0, 40, 144)
+    assert rows(
+        warehouse,
+        "SELECT DISTINCT stat_date, cause, new_value < old_value "
+        "FROM weixin.restatement WHERE metric = 'int_page_read_count'",
+    ) == [(YESTERDAY, "wechat", True)]
+    assert "total_does_not_fall: " in outcome.log
