@@ -271,7 +271,7 @@ class _Transaction:
                 **self.keys,
                 "publication_dates": [day for day, _, _ in rows],
                 "msgids": [rejected.msgid for _, rejected, _ in rows],
-                "stat_dates": [rejected.stat_date for _, rejected, _ in rows],
+                "stat_dates": [_date(rejected.stat_date) for _, rejected, _ in rows],
                 "reasons": [rejected.reason for _, rejected, _ in rows],
                 "payloads": [rejected.payload for _, rejected, _ in rows],
                 "raw_response_ids": [raw_response_id for _, _, raw_response_id in rows],
@@ -298,6 +298,14 @@ class _Transaction:
 
 def _is_newest(answer: Answer, known: Coverage | None) -> bool:
     return known is None or known.fetched_at is None or answer.fetched_at >= known.fetched_at
+
+
+def _date(text: str | None) -> date | None:
+    """The day a rejected row names; None when that is none, which may be why it was rejected."""
+    try:
+        return date.fromisoformat(text or "")
+    except ValueError:
+        return None
 
 
 def _data_state(known: Coverage | None) -> str:

@@ -143,7 +143,7 @@ CREATE TABLE weixin.rejected_row (
     appid text NOT NULL,
     publication_date date NOT NULL,
     msgid text,
-    stat_date text,
+    stat_date date,
     reason text NOT NULL,
     payload text NOT NULL,
     raw_response_id bigint NOT NULL,
@@ -156,7 +156,7 @@ COMMENT ON COLUMN weixin.rejected_row.dataset IS 'Which endpoint: article_total,
 COMMENT ON COLUMN weixin.rejected_row.appid IS 'The account';
 COMMENT ON COLUMN weixin.rejected_row.publication_date IS 'The publication day asked for (Beijing)';
 COMMENT ON COLUMN weixin.rejected_row.msgid IS 'The article, where the answer names one';
-COMMENT ON COLUMN weixin.rejected_row.stat_date IS 'stat_date as it stands in the answer, whatever it is; null when absent';
+COMMENT ON COLUMN weixin.rejected_row.stat_date IS 'The day whose total it is (Beijing); null when the answer names none, or no date: see payload';
 COMMENT ON COLUMN weixin.rejected_row.reason IS 'What does not fit';
 COMMENT ON COLUMN weixin.rejected_row.payload IS 'The rejected part as JSON text';
 COMMENT ON COLUMN weixin.rejected_row.raw_response_id IS 'The answer it stands in';

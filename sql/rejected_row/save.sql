@@ -23,7 +23,7 @@ SELECT
 FROM unnest(
         cast(:publication_dates AS date[]),
         cast(:msgids AS text[]),
-        cast(:stat_dates AS text[]),
+        cast(:stat_dates AS date[]),
         cast(:reasons AS text[]),
         cast(:payloads AS text[]),
         cast(:raw_response_ids AS bigint[])

@@ -97,7 +97,7 @@ def test_what_does_not_fit_is_kept_with_its_reason(warehouse: Engine):
 
     assert rows(
         warehouse,
-        "SELECT dataset, appid, publication_date::text, msgid, stat_date, reason, "
+        "SELECT dataset, appid, publication_date::text, msgid, stat_date::text, reason, "
         "payload::jsonb, raw_response_id, rejected_at FROM weixin.rejected_row ORDER BY msgid",
     ) == [
         (
@@ -133,6 +133,17 @@ def test_what_does_not_fit_is_kept_with_its_reason(warehouse: Engine):
     assert (report.counts.inserted, len(report.pair.parsed.rejected)) == (1, 2)
 
 
+def test_rejected_day_that_is_no_date(warehouse: Engine):
+    """A stat_date that is no date is null, and stands in the payload as WeChat wrote it."""
+    answer = body({"msgid": "1_1", "details": [{"stat_date": "2026-11-31"}, {"share_count": 1}]})
+
+    load_pairs(warehouse, pair(answer, "22 08:30"))
+
+    assert rows(
+        warehouse, "SELECT stat_date, payload::jsonb FROM weixin.rejected_row ORDER BY payload"
+    ) == [(None, {"share_count": 1}), (None, {"stat_date": "2026-11-31"})]
+
+
 def test_rejected_rows_are_kept_once_per_answer(warehouse: Engine):
     """The same answer again leaves no second copy; a new one leaves its own."""
     bad = article("1_1", {"20": {"share_count": "many"}})
@@ -143,7 +154,7 @@ def test_rejected_rows_are_kept_once_per_answer(warehouse: Engine):
     load_pairs(warehouse, pair(body(other), "22 12:00"))
 
     assert rows(
-        warehouse, "SELECT raw_response_id, stat_date FROM weixin.rejected_row ORDER BY 1"
+        warehouse, "SELECT raw_response_id, stat_date::text FROM weixin.rejected_row ORDER BY 1"
     ) == [(1, "2026-11-20"), (2, "2026-11-20")]
 
 

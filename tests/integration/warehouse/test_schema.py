@@ -44,7 +44,7 @@ def test_names_carry_their_types(warehouse: Engine):
     columns = rows(
         warehouse,
         "SELECT table_name, column_name, data_type FROM information_schema.columns "
-        "WHERE table_schema = 'weixin' AND table_name <> 'rejected_row'",
+        "WHERE table_schema = 'weixin'",
     )
 
     def named(type_: str) -> set[str]:
@@ -56,22 +56,6 @@ def test_names_carry_their_types(warehouse: Engine):
     assert {name for _, name, _ in columns if name.endswith("_date")} == named("date")
     assert {name for _, name, _ in columns if name.startswith("is_")} == named("boolean")
     assert named("timestamp without time zone") == set()
-
-
-def test_rejected_row_keeps_the_day_as_it_was_answered(warehouse: Engine):
-    """Only a rejected row's stat_date is text: it may be the very thing that does not fit."""
-    typed = rows(
-        warehouse,
-        "SELECT column_name, data_type FROM information_schema.columns "
-        "WHERE table_schema = 'weixin' AND table_name = 'rejected_row' "
-        "AND (column_name LIKE '%date' OR column_name LIKE '%_at') ORDER BY 1",
-    )
-
-    assert typed == [
-        ("publication_date", "date"),
-        ("rejected_at", "timestamp with time zone"),
-        ("stat_date", "text"),
-    ]
 
 
 def test_key_of_every_fact(warehouse: Engine):
