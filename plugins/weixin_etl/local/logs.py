@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_ERROR_LINE = re.compile(r"^\S+ \[(?:error|critical) *\] (?P<said>.+?)(?: +\[[\w.]+\](?: \w+=.*)?)?$")
+_ERROR_LINE = re.compile(
+    r"^\S+ \[(?:error|critical) *\] (?P<said>.+?)(?: +\[[\w.]+\](?: \w+=.*)?)?$"
+)
 _RAISED_LINE = re.compile(r"^[\w.]*(?:Error|Exception|Exit): (?P<said>.+)$")
 _ABOVE_TRACEBACK = "Task failed with exception"
 """Says nothing; the last line of the traceback does."""

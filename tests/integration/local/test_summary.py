@@ -1,0 +1,171 @@
+"""What a person reads after a run: counts per day, the most read, a sentence per reason."""
+
+import io
+import time
+from collections.abc import Iterator
+from datetime import date
+
+import pytest
+from rich.console import Console
+from sqlalchemy import Engine, text
+
+from weixin_etl.datasets import ARTICLE_TOTAL
+from weixin_etl.local import summary
+from weixin_etl.local.progress import Steps
+
+RUN = "manual__1"
+DAYS = [date(2026, 11, day) for day in (20, 21, 22)]
+APPID = "wx1"
+
+
+def insert(warehouse: Engine, table: str, **values: object) -> None:
+    """One row."""
+    names = ", ".join(values)
+    binds = ", ".join(f":{name}" for name in values)
+    with warehouse.begin() as connection:
+        statement = f"INSERT INTO weixin.{table} ({names}) VALUES ({binds})"  # noqa: S608 # ours
+        connection.execute(text(statement), values)
+
+
+def article(warehouse: Engine, msgid: str, day: date, title: str, *readers: int | None) -> None:
+    """An article with a total per day from its publication on."""
+    seen = {"first_seen_at": "2026-11-24T00:00Z", "last_seen_at": "2026-11-24T00:00Z"}
+    insert(
+        warehouse,
+        "dim_article",
+        appid=APPID,
+        msgid=msgid,
+        publication_date=day,
+        title=title,
+        **seen,
+    )
+    for offset, count in enumerate(readers):
+        insert(
+            warehouse,
+            "fact_article_total",
+            appid=APPID,
+            msgid=msgid,
+            stat_date=date.fromordinal(day.toordinal() + offset),
+            publication_date=day,
+            int_page_read_user=count,
+            raw_response_id=1,
+            fetched_at="2026-11-24T00:00Z",
+            changed_at="2026-11-24T00:00Z",
+        )
+
+
+def reported(
+    warehouse: Engine, day: date, state: str, error: str | None = None, **counts: int
+) -> None:
+    """A pair of the run, and how its last attempt ended."""
+    pair = {"dataset": "article_total", "appid": APPID, "publication_date": day}
+    insert(warehouse, "run_report", run_id=RUN, state=state, **pair, **counts)
+    insert(
+        warehouse,
+        "coverage",
+        attempt_state=state if error else "ok",
+        attempted_at="2026-11-24T00:00Z",
+        attempts=1,
+        error=error,
+        **pair,
+    )
+
+
+def shown(warehouse: Engine) -> list[list[str]]:
+    """The words of each printed line."""
+    console = Console(file=io.StringIO(), width=80)
+    summary.show(warehouse, ARTICLE_TOTAL, RUN, DAYS, Steps(console))
+    assert isinstance(console.file, io.StringIO)
+    return [line.split() for line in console.file.getvalue().splitlines() if line.strip()]
+
+
+def test_each_day_has_its_counts_and_a_day_not_asked_for_is_final(warehouse: Engine) -> None:
+    """Every day of the window has a line in 80 columns, and the columns have a sum."""
+    article(warehouse, "1_1", DAYS[0], "一")
+    article(warehouse, "2_1", DAYS[1], "二")
+    article(warehouse, "2_2", DAYS[1], "三")
+    reported(warehouse, DAYS[1], "loaded", inserted=3, unchanged=12345, rejected=1)
+    reported(warehouse, DAYS[2], "empty")
+
+    lines = shown(warehouse)
+
+    assert lines[0] == [
+        *("publication", "day", "articles", "inserted", "updated", "unchanged", "rejected"),
+        "state",
+    ]
+    assert lines[2:5] == [
+        ["2026-11-20", "1", "0", "0", "0", "0", "final"],
+        ["2026-11-21", "2", "3", "0", "12345", "1", "loaded"],
+        ["2026-11-22", "0", "0", "0", "0", "0", "empty"],
+    ]
+    assert ["3", "3", "0", "12345", "1"] in lines
+
+
+def test_the_three_most_read_go_by_their_newest_total(warehouse: Engine) -> None:
+    """Totals grow: an older, or an absent, one is not the article's."""
+    article(warehouse, "1_1", DAYS[0], "fallen", 900, 10)
+    article(warehouse, "1_2", DAYS[0], "first", 100, 500)
+    article(warehouse, "2_1", DAYS[1], "second", 400, None)
+    article(warehouse, "2_2", DAYS[1], "third", 300)
+    article(warehouse, "9_1", date(2026, 11, 1), "outside", 9999)
+    article(warehouse, "3_1", DAYS[2], "unread", None)
+
+    lines = shown(warehouse)
+
+    assert lines[-3:] == [
+        ["first", "2026-11-20", "500"],
+        ["second", "2026-11-21", "400"],
+        ["third", "2026-11-21", "300"],
+    ]
+
+
+def test_a_reason_is_told_once_with_the_days_it_holds_back(warehouse: Engine) -> None:
+    """WeChat's request ids make no other reason of the same one."""
+    for day, rid in zip(DAYS, ("1f-a", "2f-b", "3f-c"), strict=True):
+        reported(warehouse, day, "failed", f"报纸: offline (errcode 47009: gone rid: {rid})")
+
+    assert summary.problems(warehouse, ARTICLE_TOTAL, RUN) == [
+        "报纸: offline (errcode 47009: gone) [2026-11-20 to 2026-11-22]"
+    ]
+
+
+def test_each_reason_is_told(warehouse: Engine) -> None:
+    """Two things wrong are two sentences; what is in is none."""
+    reported(warehouse, DAYS[0], "failed", "one")
+    reported(warehouse, DAYS[1], "loaded")
+    reported(warehouse, DAYS[2], "failed", "two")
+
+    assert summary.problems(warehouse, ARTICLE_TOTAL, RUN) == [
+        "one [2026-11-20]",
+        "two [2026-11-22]",
+    ]
+
+
+@pytest.fixture
+def in_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whoever asks lives by UTC."""
+    with monkeypatch.context() as environment:
+        environment.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("in_utc")
+@pytest.mark.parametrize(
+    ("now", "when"),
+    [
+        ("2026-11-23T06:30:00+08:00", "; come back after 08:00 Beijing time (00:00 UTC)"),
+        ("2026-11-22T23:30:00+00:00", "; come back after 08:00 Beijing time (00:00 UTC)"),
+        ("2026-11-23T09:59:00+08:00", "; come back after 10:00 Beijing time (02:00 UTC)"),
+        ("2026-11-23T10:00:00+08:00", ""),
+    ],
+)
+def test_figures_that_are_not_ready_say_when_to_come_back(
+    warehouse: Engine, now: str, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In Beijing's time and in that of whoever asks; after ten nobody knows."""
+    monkeypatch.setenv("WEIXIN_NOW", now)
+    reported(warehouse, DAYS[2], "not_ready", "not ready yet")
+
+    assert summary.problems(warehouse, ARTICLE_TOTAL, RUN) == [f"not ready yet{when} [2026-11-22]"]

@@ -1,0 +1,139 @@
+"""A run is followed stage by stage in Airflow's metadata."""
+
+import io
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from rich.console import Console
+from sqlalchemy import Engine, text
+
+from weixin_etl import warehouse
+from weixin_etl.local import watch
+from weixin_etl.local.errors import LocalError
+from weixin_etl.local.postgres import Server
+from weixin_etl.local.progress import Steps
+from weixin_etl.local.watch import Wanted
+
+DAG = "weixin_article_total"
+RUN = "manual__1"
+DATE = datetime(2026, 11, 24, 0, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def metadata(embedded_server: Server) -> Iterator[Engine]:
+    """The two tables of Airflow's that are read, with the columns that are read."""
+    embedded_server.create_database("watched")
+    engine = warehouse.engine(embedded_server.url("watched"))
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "DROP TABLE IF EXISTS dag_run, task_instance;"
+            "CREATE TABLE dag_run (dag_id text, run_id text, logical_date timestamptz, state text);"
+            "CREATE TABLE task_instance (dag_id text, run_id text, task_id text, state text)"
+        )
+    yield engine
+    engine.dispose()
+
+
+def write(metadata: Engine, run_state: str, **tasks: list[str | None]) -> None:
+    """Replace the run by one in these states; each task has an instance per state."""
+    with metadata.begin() as connection:
+        connection.exec_driver_sql("TRUNCATE dag_run, task_instance")
+        connection.execute(
+            text("INSERT INTO dag_run VALUES (:dag, :run, :date, :state)"),
+            {"dag": DAG, "run": RUN, "date": DATE, "state": run_state},
+        )
+        for task, states in tasks.items():
+            for state in states:
+                connection.execute(
+                    text("INSERT INTO task_instance VALUES (:dag, :run, :task, :state)"),
+                    {"dag": DAG, "run": RUN, "task": task, "state": state},
+                )
+
+
+def followed(metadata: Engine, wanted: Wanted) -> tuple[watch.Seen, list[str]]:
+    """The run as it ended, and the lines that were printed."""
+    console = Console(file=io.StringIO(), width=80)
+    seen = watch.follow(metadata, wanted, lambda seen: seen.has_ended, Steps(console))
+    assert isinstance(console.file, io.StringIO)
+    return seen, console.file.getvalue().splitlines()
+
+
+@pytest.mark.parametrize(
+    "wanted", [Wanted(DAG, run_id=RUN), Wanted(DAG, logical_date=DATE)], ids=["id", "logical date"]
+)
+def test_a_green_run_has_a_line_per_stage(metadata: Engine, wanted: Wanted) -> None:
+    """The stages stand in the order of the flow, whichever way the run is known."""
+    done = ["success"]
+    write(
+        metadata,
+        "success",
+        check=done,
+        refresh_access_token=done,
+        plan=done,
+        ingest=done * 3,
+        report=done,
+    )
+
+    seen, lines = followed(metadata, wanted)
+
+    assert (seen.run_id, seen.state) == (RUN, "success")
+    assert lines == [
+        "✓ refresh_access_token",
+        "✓ plan",
+        "✓ ingest 3/3",
+        "✓ report",
+        "✓ check",
+    ]
+
+
+def test_a_red_run_shows_where_it_went_wrong(metadata: Engine) -> None:
+    """How many instances succeeded, and what became of the others."""
+    write(
+        metadata,
+        "failed",
+        refresh_access_token=["success"],
+        plan=["success"],
+        ingest=["success", "failed"],
+        report=["skipped"],
+        check=["failed"],
+    )
+
+    assert followed(metadata, Wanted(DAG, run_id=RUN))[1] == [
+        "✓ refresh_access_token",
+        "✓ plan",
+        "✗ ingest 1/2: failed",
+        "– report: skipped",
+        "✗ check: failed",
+    ]
+
+
+def test_a_stage_with_an_instance_at_work_has_no_line_yet(metadata: Engine) -> None:
+    """Neither has any after it."""
+    write(
+        metadata,
+        "failed",
+        refresh_access_token=["success"],
+        plan=["success"],
+        ingest=["success", "running", None],
+        report=["success"],
+    )
+
+    assert followed(metadata, Wanted(DAG, run_id=RUN))[1] == ["✓ refresh_access_token", "✓ plan"]
+
+
+def test_another_run_is_not_this_one(metadata: Engine) -> None:
+    """A run of yesterday says nothing about today's."""
+    write(metadata, "success", plan=["success"])
+
+    seen = watch.look(metadata, Wanted(DAG, logical_date=datetime(2026, 11, 23, tzinfo=UTC)))
+
+    assert (seen.run_id, seen.state, seen.tasks) == (None, None, {})
+
+
+def test_a_database_that_went_away_is_a_sentence(embedded_server: Server) -> None:
+    """Somebody stopped everything during the run."""
+    gone = warehouse.engine(embedded_server.url("gone"))
+
+    with pytest.raises(LocalError, match="Postgres went away during the run, so run again"):
+        watch.follow(gone, Wanted(DAG, run_id=RUN), lambda _: True, Steps(Console()))
