@@ -1,6 +1,7 @@
 """Airflow's side of the API: a connection of type `weixin` becomes an account and a client."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
@@ -51,12 +52,18 @@ class WeixinHook(BaseHook):
             raise ConfigurationError(
                 f"the Airflow connection has no {missing}; fill it in", account=conn_id
             )
+        base_url = _base_url(connection.host, connection.port)
+        if not _is_web_address(base_url):
+            raise ConfigurationError(
+                "the connection's host is not a web address; correct it or leave it empty",
+                account=conn_id,
+            )
         return Account(
             conn_id=conn_id,
             appid=appid,
             secret=secret,
             name=connection.extra_dejson.get("name") or conn_id,
-            base_url=_base_url(connection.host, connection.port),
+            base_url=base_url,
         )
 
     def get_conn(self) -> WeixinClient:
@@ -85,3 +92,12 @@ def _base_url(host: str | None, port: int | None) -> str:
         return DEFAULT_BASE_URL
     url = (host if "://" in host else f"https://{host}").rstrip("/")
     return f"{url}:{port}" if port else url
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and " " not in url

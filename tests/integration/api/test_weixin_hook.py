@@ -1,0 +1,178 @@
+"""The Airflow connection becomes an account, or a sentence that says what it lacks."""
+
+import json
+import logging
+from dataclasses import replace
+from urllib.parse import quote
+
+import pytest
+from secrecy import shown_by_error, shown_by_log
+from wire import DATA_PATH, DAY, LIMITS
+
+from weixin_etl.accounts import Account
+from weixin_etl.api.errors import ConfigurationError
+from weixin_etl.api.hook import WeixinHook
+from weixin_sandbox import Sandbox, Scenario
+
+VARIABLE = "AIRFLOW_CONN_WEIXIN_DEFAULT"
+SECRET = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+IS_JSON = {"conn_type": "weixin", "login": "wx01", "password": SECRET}
+
+
+def described(monkeypatch: pytest.MonkeyPatch, connection: str | dict[str, object]) -> Account:
+    """The account that a connection in the environment describes."""
+    text = connection if isinstance(connection, str) else json.dumps(connection)
+    monkeypatch.setenv(VARIABLE, text)
+    return WeixinHook().account()
+
+
+@pytest.mark.parametrize(
+    ("connection", "name", "base_url"),
+    [
+        (f"weixin://wx01:{SECRET}@", "weixin_default", "https://api.weixin.qq.com"),
+        (f"weixin://wx01:{SECRET}@/?name={quote('春风')}", "春风", "https://api.weixin.qq.com"),
+        (f"weixin://wx01:{SECRET}@sh.api.weixin.qq.com", "weixin_default",
+         "https://sh.api.weixin.qq.com"),
+        (f"weixin://wx01:{SECRET}@proxy.example:8443/", "weixin_default",
+         "https://proxy.example:8443"),
+        (f"weixin://http://wx01:{SECRET}@127.0.0.1:8077/?name=a", "a", "http://127.0.0.1:8077"),
+        (f"weixin://wx01:{SECRET}@{quote('http://127.0.0.1:8077', safe='')}", "weixin_default",
+         "http://127.0.0.1:8077"),
+        (IS_JSON, "weixin_default", "https://api.weixin.qq.com"),
+        (IS_JSON | {"extra": {"name": "春风"}}, "春风", "https://api.weixin.qq.com"),
+        (IS_JSON | {"extra": '{"name": "春风"}'}, "春风", "https://api.weixin.qq.com"),
+        (IS_JSON | {"extra": {"name": ""}}, "weixin_default", "https://api.weixin.qq.com"),
+        (IS_JSON | {"host": "hk.api.weixin.qq.com"}, "weixin_default",
+         "https://hk.api.weixin.qq.com"),
+        (IS_JSON | {"host": "http://127.0.0.1:8077"}, "weixin_default", "http://127.0.0.1:8077"),
+        (IS_JSON | {"host": "http://127.0.0.1/", "port": 8077}, "weixin_default",
+         "http://127.0.0.1:8077"),
+        (IS_JSON | {"host": ""}, "weixin_default", "https://api.weixin.qq.com"),
+    ],
+)  # fmt: skip
+def test_a_connection_describes_an_account(
+    monkeypatch: pytest.MonkeyPatch,
+    connection: str | dict[str, object],
+    name: str,
+    base_url: str,
+):
+    """As URI and as JSON; the name and the host may be left out, the host's scheme too."""
+    assert described(monkeypatch, connection) == Account(
+        "weixin_default", "wx01", SECRET, name, base_url
+    )
+
+
+@pytest.mark.parametrize(
+    ("connection", "sentence"),
+    [
+        ({"conn_type": "weixin", "password": SECRET},
+         "weixin_default: the Airflow connection has no login (AppID); fill it in"),
+        ({"conn_type": "weixin", "login": "wx01"},
+         "weixin_default: the Airflow connection has no password (AppSecret); fill it in"),
+        ({"conn_type": "weixin", "login": "wx01", "password": ""},
+         "weixin_default: the Airflow connection has no password (AppSecret); fill it in"),
+        ("weixin://api.weixin.qq.com",
+         "weixin_default: the Airflow connection has no login (AppID); fill it in"),
+    ],
+)  # fmt: skip
+def test_a_connection_that_lacks_something_says_what_to_fill_in(
+    monkeypatch: pytest.MonkeyPatch, connection: str | dict[str, object], sentence: str
+):
+    """A configuration error: trying again would not help."""
+    with pytest.raises(ConfigurationError) as caught:
+        described(monkeypatch, connection)
+
+    assert str(caught.value) == sentence
+    assert not caught.value.is_retryable
+
+
+def test_a_missing_connection_says_what_to_create():
+    """It names the connection id that was looked for."""
+    with pytest.raises(ConfigurationError) as caught:
+        WeixinHook("weixin_spring").account()
+
+    assert (
+        str(caught.value)
+        == "weixin_spring: there is no such Airflow connection; create it with type weixin"
+    )
+
+
+def connect(monkeypatch: pytest.MonkeyPatch, account: Account) -> WeixinHook:
+    """The hook of a connection to the sandbox."""
+    extra = {"name": account.name}
+    fields = {"login": account.appid, "password": account.secret, "host": account.base_url}
+    monkeypatch.setenv(VARIABLE, json.dumps({"conn_type": "weixin", "extra": extra, **fields}))
+    return WeixinHook(limits=LIMITS)
+
+
+def test_the_hook_gives_a_client_that_fetches_figures(
+    sandbox: Sandbox, account: Account, monkeypatch: pytest.MonkeyPatch
+):
+    """The client speaks for the connection's account."""
+    client = connect(monkeypatch, account).get_conn()
+
+    assert client.account == account
+    assert client.datacube(DATA_PATH, DAY).body == sandbox.answer(
+        account.appid, DAY, asked_on=sandbox.beijing_today
+    )
+
+
+def test_a_good_connection_tests_well(account: Account, monkeypatch: pytest.MonkeyPatch):
+    """The button in the UI asks WeChat for a token and names the account."""
+    assert connect(monkeypatch, account).test_connection() == (
+        True,
+        "WeChat gave a token for 沙箱公众号 (wx5a4d80c70b1e2f3a)",
+    )
+
+
+def test_a_refused_connection_tests_badly_and_says_why(
+    sandbox: Sandbox, account: Account, monkeypatch: pytest.MonkeyPatch
+):
+    """The sentence is the one the pipeline would give; the secret is not in it."""
+    hook = connect(monkeypatch, replace(account, secret=SECRET))
+    sandbox.scenarios[:] = [Scenario("ip", times=1)]
+
+    is_good, sentence = hook.test_connection()
+
+    assert not is_good
+    assert sentence.startswith(
+        "沙箱公众号 (wx5a4d80c70b1e2f3a): the AppSecret is wrong; correct the connection's password"
+    )
+    assert SECRET not in sentence
+
+
+def test_a_connection_that_does_not_exist_tests_badly():
+    """The same sentence as anywhere else."""
+    assert WeixinHook("weixin_spring").test_connection() == (
+        False,
+        "weixin_spring: there is no such Airflow connection; create it with type weixin",
+    )
+
+
+@pytest.mark.parametrize(
+    "host", ["ftp://127.0.0.1", "http://", "http://[", "http://a b", "http://a:b"]
+)
+def test_a_host_that_is_no_web_address_says_what_to_correct(
+    monkeypatch: pytest.MonkeyPatch, host: str
+):
+    """It is told before any call, and not tried again."""
+    with pytest.raises(ConfigurationError) as caught:
+        described(monkeypatch, IS_JSON | {"host": host})
+
+    assert str(caught.value) == (
+        "weixin_default: the connection's host is not a web address; correct it or leave it empty"
+    )
+
+
+def test_the_secret_stays_out_of_errors_and_logs(
+    account: Account, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """Looking the connection up and being refused, with everything logged at DEBUG."""
+    caplog.set_level(logging.DEBUG)
+    hook = connect(monkeypatch, replace(account, secret=SECRET))
+
+    with pytest.raises(ConfigurationError, match="40125") as caught:
+        hook.get_conn().datacube(DATA_PATH, DAY)
+
+    assert SECRET not in shown_by_error(caught.value)
+    assert SECRET not in shown_by_log(caplog.records)
