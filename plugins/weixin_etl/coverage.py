@@ -111,14 +111,17 @@ def is_final(
     Whether nobody need ask again after the pair's newest answer.
 
     Past the window it is, when every article has its last row, or when answers of two days agree;
-    an empty list, when it came late enough to be sure.
+    an empty list, when it came late enough to be sure. With a part that was rejected nobody knows
+    what every article is: then only two days' agreement counts.
     """
     if parsed.is_delayed or not window.is_past_window(dataset, publication_date, fetched_at):
         return False
-    if not parsed.articles and (known is None or known.data_state != "loaded"):
+    is_empty = not parsed.articles and not parsed.rejected
+    if is_empty and (known is None or known.data_state != "loaded"):
         return window.is_empty_for_good(dataset, publication_date, fetched_at)
     last = window.last_stat_date(dataset, publication_date)
-    if parsed.articles and all(last in article.rows for article in parsed.articles.values()):
+    is_whole = bool(parsed.articles) and not parsed.rejected
+    if is_whole and all(last in article.rows for article in parsed.articles.values()):
         return True
     return not has_changed and _agrees(dataset, publication_date, parsed, fetched_at, known)
 

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine
 from weixin_etl import clock, coverage
 from weixin_etl.accounts import Account
 from weixin_etl.api.client import Answer
-from weixin_etl.api.errors import DailyQuotaError, NotReadyError, WeixinError
+from weixin_etl.api.errors import DailyQuotaError, NotReadyError, UnreadableError, WeixinError
 from weixin_etl.coverage import Attempt, Coverage
 from weixin_etl.datasets import Dataset
 from weixin_etl.parse import Parsed, merge, parse
@@ -211,6 +211,12 @@ class _Transaction:
             error = pair.error
             if pair.answer and not self._has_its_figures(pair, pair.answer, is_ready=is_ready):
                 error = NotReadyError(account=str(self.account))
+            if pair.parsed.rejected and not pair.parsed.articles:
+                error = UnreadableError(
+                    f"all {len(pair.parsed.rejected)} parts of the answer were rejected, the first "
+                    f"because of {pair.parsed.rejected[0].reason}; see weixin.rejected_row",
+                    account=str(self.account),
+                )
             attempt = self._attempt(pair, error, before, done)
             attempts.append(attempt)
             is_in = attempt.attempt_state == "ok" and attempt.data_state
@@ -240,7 +246,9 @@ class _Transaction:
             return attempt
         return replace(
             attempt,
-            data_state="loaded" if parsed.articles or _data_state(before) == "loaded" else "empty",
+            data_state="loaded"
+            if parsed.articles or parsed.rejected or _data_state(before) == "loaded"
+            else "empty",
             fetched_at=answer.fetched_at,
             through_date=coverage.through_date(parsed),
             article_count=len(parsed.articles),

@@ -8,7 +8,7 @@ import pytest
 from weixin_etl import clock, coverage
 from weixin_etl.coverage import Coverage
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.parse import Article, Parsed, row_type
+from weixin_etl.parse import Article, Parsed, Rejected, row_type
 
 DAY = date(2026, 11, 17)
 """The publication day: its last row is that of 23 November, ready on the morning of the 24th."""
@@ -118,6 +118,17 @@ def test_an_empty_list_where_there_are_figures_is_not_final_at_once() -> None:
     """Articles do not vanish: a second empty answer of another day has to confirm it."""
     assert not is_final(answer(), at(24, hour=11), known(at(23), 2, 12))
     assert is_final(answer(), at(25), known(at(24, hour=11), 0, 0))
+
+
+def test_a_rejected_part_leaves_only_agreement() -> None:
+    """Where a part was not read, not every article is known: last rows prove nothing."""
+    rejected = [Rejected("msgid None is not a text", "{}")]
+    unread, part_read = answer(), answer(23)
+    unread.rejected = part_read.rejected = rejected
+
+    assert not is_final(unread, at(24, hour=11))
+    assert not is_final(part_read, at(24))
+    assert is_final(part_read, at(25), known(at(24), 1, 7))
 
 
 def test_never_final_when_wechat_says_that_figures_are_missing() -> None:

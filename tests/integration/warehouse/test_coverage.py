@@ -204,3 +204,18 @@ def test_pair_not_asked_for_keeps_its_coverage(warehouse: Engine):
     assert rows(
         warehouse, "SELECT calls, unchanged, state FROM weixin.run_report WHERE run_id = 'later'"
     ) == [(0, 0, "loaded")]
+
+
+def test_an_answer_of_which_nothing_fits_is_a_failure(warehouse: Engine):
+    """It is kept and not taken for a day without publications."""
+    answer = body(article("", {"20": {"share_count": 1}}))
+
+    (report,) = load_pairs(warehouse, pair(answer, "24 08:30"))
+
+    state, attempt_state, error = coverage(warehouse, "data_state, attempt_state, error")
+    assert (report.state, state, attempt_state) == ("failed", "loaded", "failed")
+    assert "all 1 parts of the answer were rejected" in error
+    assert "msgid '' is not a text" in error
+    assert rows(warehouse, "SELECT reason FROM weixin.rejected_row") == [
+        ("msgid '' is not a text",)
+    ]
