@@ -1,0 +1,3 @@
+INSERT INTO weixin.run_report (state) VALUES ('empty');
+INSERT INTO weixin.coverage DEFAULT VALUES;
+INSERT INTO weixin.dim_article (last_seen_at) VALUES ('2026-11-23 08:30+08');

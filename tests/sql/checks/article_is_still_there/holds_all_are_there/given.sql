@@ -1,0 +1,3 @@
+INSERT INTO weixin.run_report DEFAULT VALUES;
+INSERT INTO weixin.coverage DEFAULT VALUES;
+INSERT INTO weixin.dim_article (msgid) VALUES ('1_1'), ('1_2');

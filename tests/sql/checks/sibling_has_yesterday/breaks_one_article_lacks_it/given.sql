@@ -1,0 +1,9 @@
+-- answered on the 24th: yesterday is the 23rd
+INSERT INTO weixin.run_report (publication_date) VALUES ('2026-11-20'), ('2026-11-21');
+INSERT INTO weixin.coverage (publication_date) VALUES ('2026-11-20'), ('2026-11-21');
+INSERT INTO weixin.dim_article (msgid, publication_date) VALUES
+    ('1_1', '2026-11-20'),
+    ('2_1', '2026-11-21');
+INSERT INTO weixin.fact_article_total (msgid, publication_date, stat_date) VALUES
+    ('1_1', '2026-11-20', '2026-11-22'),
+    ('2_1', '2026-11-21', '2026-11-23');

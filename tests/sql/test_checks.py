@@ -1,0 +1,163 @@
+"""
+Every check of every checks.sql, by cases.
+
+`checks/<check>/<case>/` holds given rows and the rows the check must find in them: appid,
+publication day, msgid, detail. A case's name says whether it breaks the promise or holds it.
+"""
+
+import json
+import logging
+from collections import defaultdict
+from datetime import date
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+from sqlalchemy import Engine
+
+from weixin_etl.check import Check, CheckError, check, checks
+from weixin_etl.datasets import ARTICLE_TOTAL
+from weixin_etl.run import Run
+
+FOLDER = Path(__file__).parent / "checks"
+CASES = sorted(path.parent for path in FOLDER.glob("*/*/given.sql"))
+CHECKS = {promise.name: promise for promise in checks(ARTICLE_TOTAL)}
+RUN = Run("run", ARTICLE_TOTAL, date(2026, 11, 24), is_scheduled=True)
+
+
+def found(warehouse: Engine, promise: Check, given: str) -> list[list[str | None]]:
+    """What a check finds in given rows, which are taken back."""
+    with warehouse.connect() as connection:
+        connection.exec_driver_sql((FOLDER / "defaults.sql").read_text() + given)
+        rows = connection.execute(
+            sqlalchemy.text(promise.sql), {"run_id": RUN.run_id, "dataset": RUN.dataset.name}
+        ).all()
+        connection.rollback()
+    return sorted([None if value is None else str(value) for value in row] for row in rows)
+
+
+@pytest.mark.parametrize(
+    "case", CASES, ids=[str(case.relative_to(FOLDER)).replace("/", "-") for case in CASES]
+)
+def test_check_finds_what_breaks_its_promise(warehouse: Engine, case: Path):
+    """A check finds exactly the rows that its case expects."""
+    given = (case / "given.sql").read_text()
+
+    assert found(warehouse, CHECKS[case.parent.name], given) == json.loads(
+        (case / "expected.json").read_text()
+    )
+
+
+def test_every_check_has_its_cases():
+    """Each has a case that breaks it, one that holds, and the empty warehouse, by these names."""
+    kinds: dict[str, set[str]] = defaultdict(set)
+    for case in CASES:
+        kind = case.name.split("_")[0]
+        is_broken = json.loads((case / "expected.json").read_text()) != []
+        assert is_broken == (kind == "breaks"), case
+        kinds[case.parent.name].add(kind)
+
+    assert kinds == {name: {"breaks", "holds", "empty"} for name in CHECKS}
+
+
+def test_severities():
+    """What the operators' contract makes red, and what it only tells."""
+    assert {name: promise.severity for name, promise in CHECKS.items()} == {
+        "key_is_declared": "fail",
+        "msgid_and_stat_date_are_unique": "fail",
+        "publication_day_is_unchanged": "fail",
+        "raw_answer_exists": "fail",
+        "planned_pair_is_in": "fail",
+        "row_is_in_window": "warn",
+        "total_does_not_fall": "warn",
+        "article_is_still_there": "warn",
+        "sibling_has_yesterday": "warn",
+    }
+
+
+def plan_pairs(warehouse: Engine, *pairs: tuple[str, str, str, str | None]) -> None:
+    """Pairs of the run: account, publication day, state and the sentence why it is not in."""
+    with warehouse.begin() as connection:
+        for appid, day, state, error in pairs:
+            connection.exec_driver_sql(
+                "INSERT INTO weixin.run_report (run_id, dataset, appid, publication_date, state) "
+                "VALUES ('run', 'article_total', %s, %s, %s)",
+                (appid, day, state),
+            )
+            connection.exec_driver_sql(
+                "INSERT INTO weixin.coverage (dataset, appid, publication_date, fetched_at, "
+                "data_state, attempt_state, attempted_at, attempts, error) VALUES "
+                "('article_total', %s, %s, '2026-11-24 08:30+08', 'loaded', 'ok', now(), 0, %s)",
+                (appid, day, error),
+            )
+
+
+def logged(caplog: pytest.LogCaptureFixture, level: str) -> list[str]:
+    return [record.message for record in caplog.records if record.levelname == level]
+
+
+def test_broken_fail_makes_the_run_red(warehouse: Engine, caplog: pytest.LogCaptureFixture):
+    """A broken `fail` is raised with the promise, the account, the day and why; and logged."""
+    plan_pairs(
+        warehouse,
+        ("wx1", "2026-11-20", "loaded", None),
+        ("wx1", "2026-11-21", "failed", "the sentence"),
+        ("wx2", "2026-11-22", "not_ready", "another sentence"),
+    )
+    caplog.set_level(logging.INFO)
+
+    with pytest.raises(CheckError) as broken:
+        check(RUN, warehouse)
+
+    assert str(broken.value) == (
+        "planned_pair_is_in: 2 against “every pair the run planned is loaded or empty”: "
+        "wx1 failed: the sentence [2026-11-21]; wx2 not_ready: another sentence [2026-11-22]"
+    )
+    assert logged(caplog, "ERROR") == [str(broken.value)]
+    assert len(logged(caplog, "INFO")) == len(CHECKS) - 1
+
+
+def test_broken_warn_only_tells(warehouse: Engine, caplog: pytest.LogCaptureFixture):
+    """A broken `warn` is logged with account, day and article; the run stays green."""
+    plan_pairs(warehouse, ("wx1", "2026-11-20", "loaded", None))
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO weixin.dim_article "
+            "(appid, msgid, publication_date, first_seen_at, last_seen_at) VALUES "
+            "('wx1', '1_2', '2026-11-20', '2026-11-21 08:30+08', '2026-11-23 08:30+08')"
+        )
+    caplog.set_level(logging.INFO)
+
+    check(RUN, warehouse)
+
+    assert logged(caplog, "WARNING") == [
+        "article_is_still_there: 1 against “the newest answer holds every article an earlier one "
+        "held”: wx1 1_2 was last seen at 2026-11-23 00:30:00+00 [2026-11-20]"
+    ]
+    assert len(logged(caplog, "INFO")) == len(CHECKS) - 1
+
+
+def test_both_kinds_at_once(warehouse: Engine, caplog: pytest.LogCaptureFixture):
+    """A promise that is broken keeps no other from being tried; only the `fail` is raised."""
+    plan_pairs(
+        warehouse,
+        ("wx1", "2026-11-20", "loaded", None),
+        ("wx1", "2026-11-21", "planned", None),
+    )
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO weixin.fact_article_total (appid, msgid, stat_date, publication_date, "
+            "raw_response_id, fetched_at, changed_at) "
+            "VALUES ('wx1', '1_1', '2026-11-27', '2026-11-20', 7, now(), now())"
+        )
+
+    with pytest.raises(CheckError) as broken:
+        check(RUN, warehouse)
+
+    assert str(broken.value) == (
+        "raw_answer_exists: 1 against “the answer a row came from is kept”: "
+        "wx1 1_1 raw_response 7 of 2026-11-27 is gone [2026-11-20]; "
+        "planned_pair_is_in: 1 against “every pair the run planned is loaded or empty”: "
+        "wx1 planned [2026-11-21]"
+    )
+    assert [message.split(":")[0] for message in logged(caplog, "WARNING")] == ["row_is_in_window"]

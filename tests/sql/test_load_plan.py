@@ -1,0 +1,120 @@
+"""What a load costs does not grow with the fact: it looks its rows up by the fact's key."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy
+from sqlalchemy import Connection, Engine
+
+from weixin_etl import warehouse as the_warehouse
+from weixin_etl.datasets import ARTICLE_TOTAL
+from weixin_etl.local.postgres import Server
+from weixin_etl.parse import parse
+from weixin_etl.stage import SeenArticle, StagedPair, stage
+from weixin_etl.warehouse import source, statement
+
+HISTORY_ROWS = 500_000
+FACT = ARTICLE_TOTAL.fact
+KEY = f"{FACT}_pkey"
+LOADED_AT = datetime(2026, 11, 24, 2, 30, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def long_history(embedded_server: Server) -> Iterator[Engine]:
+    """A migrated warehouse whose fact has half a million rows that nobody has analysed."""
+    embedded_server.create_database("history")
+    url = embedded_server.url("history")
+    the_warehouse.migrate(url)
+    engine = the_warehouse.engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"ALTER TABLE weixin.{FACT} SET (autovacuum_enabled = off)")
+        connection.exec_driver_sql(
+            f"INSERT INTO weixin.{FACT} (appid, msgid, stat_date, publication_date, "  # noqa: S608 # a declared name
+            "int_page_read_count, raw_response_id, fetched_at, changed_at) "
+            "SELECT 'wx1', article || '_1', date '2024-01-01' + article / 100 + day, "
+            "date '2024-01-01' + article / 100, day, 1, now(), now() "
+            f"FROM generate_series(1, {HISTORY_ROWS} / 7) AS article, generate_series(0, 6) AS day"
+        )
+    yield engine
+    engine.dispose()
+
+
+def staged_pairs() -> list[StagedPair]:
+    """A week's answers: four articles a day that the fact knows, with a row a day each."""
+    pairs = []
+    for age in range(7):
+        day = date(2024, 6, 1) + timedelta(days=age)
+        first = (day - date(2024, 1, 1)).days * 100
+        items = [
+            {
+                "ref_date": day.isoformat(),
+                "msgid": f"{first + number}_1",
+                "details": [
+                    {"stat_date": (day + timedelta(days=n)).isoformat(), "int_page_read_count": n}
+                    for n in range(7)
+                ],
+            }
+            for number in range(4)
+        ]
+        parsed = parse(ARTICLE_TOTAL, json.dumps({"list": items}).encode(), day)
+        seen = [SeenArticle(item, LOADED_AT, LOADED_AT) for item in parsed.articles.values()]
+        pairs.append(StagedPair(day, age + 1, seen))
+    return pairs
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes(child)
+
+
+def plan_of_load(connection: Connection) -> list[dict[str, Any]]:
+    """The nodes of the plan of the load's statement, with a week staged."""
+    stage(connection, ARTICLE_TOTAL, staged_pairs())
+    explained = connection.execute(
+        sqlalchemy.text("EXPLAIN (FORMAT json) " + source("fact/load.sql", ARTICLE_TOTAL)),
+        {"dataset": ARTICLE_TOTAL.name, "appid": "wx1", "changed_at": LOADED_AT},
+    ).scalar_one()
+    connection.exec_driver_sql("DROP TABLE staged_row, staged_article")
+    return list(nodes(explained[0]["Plan"]))
+
+
+def ways_into_the_fact(found: list[dict[str, Any]]) -> list[tuple[str, str | None]]:
+    return [
+        (node["Node Type"], node.get("Index Name"))
+        for node in found
+        if node["Node Type"] != "ModifyTable" and node.get("Relation Name") == FACT
+    ]
+
+
+@pytest.mark.parametrize("is_analysed", [False, True], ids=["never analysed", "analysed"])
+def test_load_looks_rows_up_by_the_key(long_history: Engine, is_analysed: bool):
+    """Half a million rows of history: an index scan on the key, nothing that reads it whole."""
+    if is_analysed:
+        with long_history.begin() as connection:
+            connection.exec_driver_sql(f"ANALYZE weixin.{FACT}")
+
+    with long_history.connect() as connection:
+        rows = connection.exec_driver_sql(
+            f"SELECT count(*) FROM weixin.{FACT}"  # noqa: S608 # a declared name
+        ).scalar_one()
+        connection.execute(statement("fact/pin_plan.sql"))
+        found = plan_of_load(connection)
+
+    assert rows > HISTORY_ROWS - 7
+    assert ways_into_the_fact(found) == [("Index Scan", KEY)]
+    assert {"Hash Join", "Merge Join"}.isdisjoint(node["Node Type"] for node in found)
+
+
+def test_pin_ends_with_the_transaction(long_history: Engine):
+    """The pinned settings are the load's own: the next transaction plans as ever."""
+    with long_history.connect() as connection:
+        with connection.begin():
+            connection.execute(statement("fact/pin_plan.sql"))
+            pinned = connection.exec_driver_sql("SHOW enable_hashjoin").scalar_one()
+        after = connection.exec_driver_sql("SHOW enable_hashjoin").scalar_one()
+
+    assert (pinned, after) == ("off", "on")
