@@ -24,7 +24,7 @@ def show(
     warehouse: Engine, dataset: Dataset, run_id: str, days: Sequence[date], steps: Steps
 ) -> None:
     """Print the counts of each publication day and the most read articles."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("publication day", no_wrap=True)
     for name in COUNTS:
         table.add_column(name, justify="right")
