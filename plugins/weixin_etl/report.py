@@ -6,7 +6,7 @@ from collections import Counter
 from sqlalchemy import Engine
 
 from weixin_etl.run import Run
-from weixin_etl.warehouse import statement
+from weixin_etl.warehouse import require_migrated, statement
 
 log = logging.getLogger(__name__)
 
@@ -15,7 +15,14 @@ STATES = ("loaded", "empty", "not_ready", "failed", "planned")
 
 
 def report(run: Run, warehouse: Engine) -> dict[str, int]:
-    """Log a line per pair the run planned; the run's totals and its pairs by state."""
+    """
+    Log a line per pair the run planned; the run's totals and its pairs by state.
+
+    Raises:
+        WarehouseError: the warehouse does not answer or is not migrated.
+
+    """
+    require_migrated(warehouse)
     with warehouse.connect() as connection:
         pairs = connection.execute(
             statement("run_report/of_run.sql"), {"run_id": run.run_id, "dataset": run.dataset.name}

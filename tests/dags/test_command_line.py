@@ -1,0 +1,183 @@
+"""`airflow dags test`, as somebody types it: exit codes, and no secret anywhere."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+from dag_runs import DAG_ID, WINDOW, DailyDag, asked, loaded, november, truth
+from secret_search import places
+from sqlalchemy import Engine
+
+from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
+
+Done = subprocess.CompletedProcess[str]
+
+
+@pytest.fixture
+def metadata(metadata_url: str) -> Iterator[Engine]:
+    """Airflow's own database."""
+    engine = sqlalchemy.create_engine(metadata_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def dags_test(daily: DailyDag, tmp_path: Path) -> Callable[[str], Done]:
+    """Run `airflow dags test` of a day, logging all there is, with a home of its own."""
+
+    def run(day: str) -> Done:
+        daily.set("AIRFLOW_HOME", str(tmp_path))
+        daily.set("AIRFLOW__LOGGING__LOGGING_LEVEL", "DEBUG")
+        daily.set("AIRFLOW__LOGGING__BASE_LOG_FOLDER", str(tmp_path / "logs"))
+        return subprocess.run(
+            [sys.executable, "-m", "airflow", "dags", "test", DAG_ID, day],
+            env=os.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def printed(done: Done) -> dict[str, str]:
+    """
+    What the command printed, but for the lines in which Airflow itself says what it will mask.
+
+    It prints those at DEBUG, under `dags test` alone, before any code of ours could stop it.
+    """
+    masking = re.compile(r"^\S+ \[debug +\] Sending request .* msg=MaskSecret\(.*\n", re.MULTILINE)
+    return {"stdout": masking.sub("", done.stdout), "stderr": done.stderr}
+
+
+def test_a_good_run(
+    dags_test: Callable[[str], Done],
+    daily: DailyDag,
+    sandbox: Sandbox,
+    warehouse: Engine,
+    metadata: Engine,
+    tmp_path: Path,
+):
+    """
+    The publication days 17 to 23 November of 2026-11-24, asked for two days later; exit code 0.
+
+    Neither the secret nor a token, the one that expired on the way included, is left anywhere.
+    """
+    daily.set("WEIXIN_NOW", "2026-11-26T10:30:00+08:00")
+    sandbox.scenarios[:] = [Scenario("token-expired", day=november(20)[0], times=1)]
+
+    done = dags_test("2026-11-24")
+
+    assert done.returncode == 0, done.stdout
+    assert sorted(asked(sandbox)) == WINDOW
+    assert loaded(warehouse) == truth(
+        sandbox, DEFAULT_ACCOUNT, WINDOW, asked_on=sandbox.beijing_today
+    )
+    assert "urllib3.connectionpool" in done.stdout
+    assert len(sandbox.issued_tokens) == 2
+    assert (
+        places(
+            [DEFAULT_ACCOUNT.secret, *sandbox.issued_tokens],
+            printed(done),
+            [tmp_path],
+            {"airflow": metadata, "weixin": warehouse},
+        )
+        == set()
+    )
+
+
+def test_a_failing_run(
+    dags_test: Callable[[str], Done],
+    daily: DailyDag,
+    sandbox: Sandbox,
+    sandbox_url: str,
+    warehouse: Engine,
+    metadata: Engine,
+    tmp_path: Path,
+    accounts,
+):
+    """
+    Exit code 1 when accounts are refused in every way there is, and one has a broken connection.
+
+    Neither a secret, right or wrong, nor a token is left anywhere.
+    """
+    fine, wrong, refused, broken, unreadable = made = accounts(5)
+    daily.set("AIRFLOW__WEIXIN__RETRIES", "1")
+    daily.set("AIRFLOW__WEIXIN__CALL_TRIES", "2")
+    daily.connect(wrong, sandbox_url, "a1", password="wrong-secret-6b1f")
+    sandbox.scenarios[:] = [
+        Scenario("errcode:40001", account=refused.appid),
+        Scenario("cut-answer", account=broken.appid),
+        Scenario("bad-json", account=unreadable.appid, day=november(20)[0]),
+        Scenario("http-500", account=unreadable.appid, day=november(21)[0]),
+        Scenario("token-expired", account=unreadable.appid, day=november(22)[0]),
+    ]
+    daily.connect(fine, "http://127.0.0.1:1", "nobody_there", login="wx9", password="s3cr3t-9d7a")
+    daily.collect(["a0", "a1", "a2", "a3", "a4", "nobody_there"])
+
+    done = dags_test("2026-11-24")
+
+    assert done.returncode == 1, done.stdout
+    assert "DagRun failed" in done.stderr
+    for sentence in (
+        "号2 (wx0000000000000002): the AppSecret is wrong",
+        "号3 (wx0000000000000003): WeChat refuses the access token it gave",
+        "号4 (wx0000000000000004): WeChat could not be reached or was busy",
+        "号1 (wx9): WeChat could not be reached or was busy (Connection refused)",
+    ):
+        assert sentence in done.stdout
+    assert len(sandbox.issued_tokens) >= 5
+    secrets = [account.secret for account in made]
+    assert (
+        places(
+            [*secrets, "wrong-secret-6b1f", "s3cr3t-9d7a", *sandbox.issued_tokens],
+            printed(done),
+            [tmp_path],
+            {"airflow": metadata, "weixin": warehouse},
+        )
+        == set()
+    )
+
+
+def test_the_search_finds_what_is_there(
+    airflow: None,  # it has the tables
+    metadata: Engine,
+    warehouse: Engine,
+    tmp_path: Path,
+):
+    """Planted in a print, a file, a column of Airflow and raw bytes, a text is found in each."""
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "attempt=1.log").write_text("…?access_token=planted-4e21 HTTP/1.1")
+    planted = "a planted-4e21 text"
+    with metadata.begin() as airflow_tables:
+        airflow_tables.exec_driver_sql(
+            "INSERT INTO log (dttm, event, extra) VALUES (now(), 'planted', %s)", (planted,)
+        )
+    with warehouse.begin() as weixin_tables:
+        weixin_tables.exec_driver_sql(
+            "INSERT INTO weixin.raw_response (dataset, appid, publication_date, body, "
+            "body_sha256, fetched_at, last_seen_at) "
+            "VALUES ('article_total', 'wx', '2026-11-20', %s, sha256('x'), now(), now())",
+            (planted.encode(),),
+        )
+
+    found = places(
+        ["planted-4e21"],
+        {"stdout": "", "stderr": f"urllib3 {planted}"},
+        [tmp_path],
+        {"airflow": metadata, "weixin": warehouse},
+    )
+
+    with metadata.begin() as airflow_tables:
+        airflow_tables.exec_driver_sql("DELETE FROM log WHERE event = 'planted'")
+    assert found == {
+        "stderr",
+        "attempt=1.log",
+        "airflow.log.extra",
+        "weixin.raw_response.body",
+    }
