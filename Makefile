@@ -31,7 +31,7 @@ migrate: $(INSTALLED) ## Apply the migrations the warehouse lacks
 	@$(BIN)/weixin-etl migrate
 
 test: lint ## Run every check and test, as CI does
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: $(INSTALLED) ## Check style, types and SQL
 	$(BIN)/ruff check

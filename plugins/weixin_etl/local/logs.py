@@ -9,9 +9,12 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _ERROR_LINE = re.compile(
     r"^\S+ \[(?:error|critical) *\] (?P<said>.+?)(?: +\[[\w.]+\](?: \w+=.*)?)?$"
 )
-_RAISED_LINE = re.compile(r"^[\w.]*(?:Error|Exception|Exit): (?P<said>.+)$")
+_RAISED_LINE = re.compile(r"^(?:\w+\.)*(?P<kind>\w*(?:Error|Exception|Exit)): (?P<said>.+)$")
 _ABOVE_TRACEBACK = "Task failed with exception"
 """Says nothing; the last line of the traceback does."""
+
+_ECHO = "UpstreamError"
+"""Raised by a task because another one failed, which has said why."""
 
 
 def last_complaint(log: Path) -> str:
@@ -31,14 +34,20 @@ def last_complaint(log: Path) -> str:
 
 def _text_errors(lines: list[str]) -> Iterator[str]:
     for line in lines:
-        match = _ERROR_LINE.match(line) or _RAISED_LINE.match(line)
-        if match and match["said"] != _ABOVE_TRACEBACK:
-            yield match["said"]
+        if raised := _RAISED_LINE.match(line):
+            if raised["kind"] != _ECHO:
+                yield raised["said"]
+        elif (error := _ERROR_LINE.match(line)) and error["said"] != _ABOVE_TRACEBACK:
+            yield error["said"]
 
 
 def _json_errors(file: Path) -> Iterator[str]:
     for line in file.read_text(errors="replace").splitlines():
         said = json.loads(line)
-        if said["level"] in ("error", "critical"):
-            raised = said.get("error_detail")
-            yield raised[0]["exc_value"] if raised else said["event"]
+        if said["level"] not in ("error", "critical"):
+            continue
+        raised = said.get("error_detail")
+        if not raised:
+            yield said["event"]
+        elif raised[0]["exc_type"] != _ECHO:
+            yield raised[0]["exc_value"]

@@ -117,9 +117,10 @@ def stop(processes: Sequence[Process], patience_seconds: float) -> list[str]:
 
 
 def _terminate(members: Sequence[psutil.Process], leader: int) -> bool:
-    """Ask the leader, who tells its children, or the children of a dead one; False for nobody."""
-    for member in [member for member in members if member.pid == leader] or members:
-        _send(member, signal.SIGTERM)
+    """Ask the leader, who sees to its children, or end those of a dead one; False for nobody."""
+    leaders = [member for member in members if member.pid == leader]
+    for member in leaders or members:
+        _send(member, signal.SIGTERM if leaders else signal.SIGKILL)
     return bool(members)
 
 

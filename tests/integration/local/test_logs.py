@@ -20,13 +20,14 @@ def test_the_last_error_is_told_without_time_and_place(tmp_path: Path) -> None:
 
 
 def test_of_a_traceback_the_last_line_is_told(tmp_path: Path) -> None:
-    """The line above it only says that there is one."""
+    """The line above it says only that there is one; a task that failed for another says less."""
     log = tmp_path / "run.log"
     log.write_text(
         "2026-11-25T00:52:36.9Z [error    ] Task failed with exception     [task] loc=x.py:2\n"
         "Traceback (most recent call last):\n"
         '  File "x.py", line 1, in f\n'
         "weixin_etl.check.CheckError: a promise is broken\n"
+        "weixin_etl.tasks.UpstreamError: failed: check; see its log\n"
         "2026-11-25T00:52:37.9Z [info     ] bye [a.b] loc=x.py:1\n"
     )
 
@@ -58,6 +59,11 @@ def test_of_a_runs_folder_the_last_error_of_any_task_is_told(tmp_path: Path) -> 
                 "level": "error",
                 "event": "Task failed with exception",
                 "error_detail": [{"exc_type": "CheckError", "exc_value": "a promise is broken"}],
+            },
+            {
+                "level": "error",
+                "event": "Task failed with exception",
+                "error_detail": [{"exc_type": "UpstreamError", "exc_value": "see the others"}],
             },
             {"level": "info", "event": "bye"},
         ],

@@ -1,0 +1,81 @@
+"""Somebody who types commands in the checkout, as the README tells them to."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from weixin_etl.local.home import Home
+
+PROJECT = Path(__file__).parents[2]
+FOREIGN = ("AIRFLOW", "WEIXIN", "MAKE", "MFLAGS", "PYTEST")
+"""Variables of whoever runs the tests that would change what is tested."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody who types commands in the checkout, with a state folder of their own."""
+
+    home: Home
+    environment: dict[str, str]
+
+    def types(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a command and read what it says."""
+        own = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
+        return subprocess.run(
+            command,
+            cwd=self.home.project,
+            env={**own, **self.environment, **variables},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    def weixin(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run `weixin-etl`."""
+        return self.types(sys.executable, "-m", "weixin_etl.cli", *arguments, **variables)
+
+    def asks(self, statement: str, **variables: str) -> list[str]:
+        """The lines of an answer of the warehouse."""
+        answer = self.weixin("psql", "-A", "-t", "-c", statement, **variables)
+        assert answer.returncode == 0, answer.stderr
+        return answer.stdout.splitlines()
+
+    def processes(self) -> list[psutil.Process]:
+        """Everything that works for this state folder, Postgres included."""
+        marks = (str(self.home.state), str(self.home.server.directory))
+        return [process for process in psutil.process_iter() if _works_for(process, marks)]
+
+
+@contextmanager
+def somebody() -> Iterator[Person]:
+    """Somebody without credentials; what they started is stopped and deleted afterwards."""
+    # a short path with an open parent, as the server's user and the Unix socket need it
+    state = Path(tempfile.mkdtemp(prefix="weixin-home-"))
+    variables = {"WEIXIN_HOME": str(state), "WEIXIN_APPID": "", "WEIXIN_SECRET": ""}
+    person = Person(Home(PROJECT, state), variables)
+    try:
+        yield person
+    finally:
+        person.weixin("down")
+        shutil.rmtree(person.home.server.directory, ignore_errors=True)
+        shutil.rmtree(state, ignore_errors=True)
+
+
+def _works_for(process: psutil.Process, marks: tuple[str, ...]) -> bool:
+    try:
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        known = [*process.cmdline(), *process.environ().values()]
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
+    return any(mark in text for text in known for mark in marks)

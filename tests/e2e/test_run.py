@@ -1,0 +1,234 @@
+"""`make run` is the whole pipeline for today, and says what came of it."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from datetime import date
+from subprocess import CompletedProcess
+
+import psycopg2
+import pytest
+from people import Person, somebody
+
+from weixin_etl.local.account import sandbox_connection
+from weixin_sandbox import Sandbox, Scenario
+
+pytestmark = pytest.mark.stack
+
+MORNING = "2026-11-24T06:30:00+08:00"
+STAGES = ["refresh_access_token", "plan", "ingest 1/1", "report", "check"]
+
+
+@pytest.fixture(scope="module")
+def first(person: Person) -> CompletedProcess[str]:
+    """What the first `make run` of a newcomer said."""
+    return person.types("make", "run")
+
+
+@pytest.fixture(scope="module")
+def second(person: Person, first: CompletedProcess[str]) -> CompletedProcess[str]:
+    """What the next one said."""
+    assert first.returncode == 0, first.stderr
+    return person.types("make", "run")
+
+
+def counts(said: CompletedProcess[str]) -> list[list[str]]:
+    """Of each publication day: articles, inserted, updated, unchanged, rejected, state."""
+    days = re.findall(r"^ *\d{4}-\d\d-\d\d +(\d.*)$", said.stdout, re.M)
+    return [line.split() for line in days]
+
+
+def run_against(person: Person, *scenarios: str, **variables: str) -> CompletedProcess[str]:
+    """Run for an account of whom WeChat says this, in retries that do not wait."""
+    with Sandbox(
+        scenarios=[Scenario(name) for name in scenarios], today=date(2026, 11, 24)
+    ).serve() as url:
+        return person.weixin(
+            "run",
+            AIRFLOW_CONN_WEIXIN_DEFAULT=sandbox_connection(url),
+            AIRFLOW__WEIXIN__BACKOFF_SECONDS="0.01",
+            **{"WEIXIN_NOW": MORNING, **variables},
+        )
+
+
+def test_a_first_run_shows_stages_counts_and_the_most_read(first: CompletedProcess[str]) -> None:
+    """Nothing is there before, so everything is inserted; the sandbox is named in one line."""
+    days = counts(first)
+
+    assert first.returncode == 0, first.stderr
+    assert first.stdout.count("sandbox") == 1
+    assert re.findall(r"^✓ ((?:refresh|plan|ingest|report|check).*)$", first.stdout, re.M) == STAGES
+    assert len(days) == 7
+    assert all(int(inserted) > 0 for _, inserted, *_ in days)
+    assert {tuple(rest) for _, _, *rest in days} == {("0", "0", "0", "loaded")}
+    most_read = first.stdout.split("most read")[1]
+    assert len(re.findall(r"\d{4}-\d\d-\d\d +\d+", most_read)) == 3
+    assert "make psql" in most_read
+
+
+def test_the_log_of_airflow_is_in_the_file_it_names(first: CompletedProcess[str]) -> None:
+    """Never a wall of it on the screen."""
+    log = re.findall(r"its log is (\S+)", first.stdout)[0]
+
+    assert "DagRun Finished" in open(log).read()  # noqa: PTH123, SIM115
+    assert "[info" not in first.stdout
+    assert len(first.stdout.splitlines()) < 50
+
+
+def test_a_second_run_changes_nothing(
+    first: CompletedProcess[str], second: CompletedProcess[str]
+) -> None:
+    """0 inserted, 0 updated, all unchanged; a day that is final is not asked for."""
+    before = [inserted for _, inserted, *_ in counts(first)]
+
+    assert second.returncode == 0, second.stderr
+    assert counts(second)[0][1:] == ["0", "0", "0", "0", "final"]
+    assert [line[1:] for line in counts(second)[1:]] == [
+        ["0", "0", rows, "0", "loaded"] for rows in before[1:]
+    ]
+
+
+@pytest.mark.usefixtures("second")
+def test_postgres_goes_on_running_and_nothing_else_does(person: Person) -> None:
+    """`make psql` answers at once, about the sandbox's warehouse; `weixin` has no made-up row."""
+    names = {process.name() for process in person.processes()}
+
+    assert names == {"postgres"}
+    assert person.asks(
+        "SELECT current_database(), count(*) > 0 FROM fact_article_total GROUP BY 1"
+    ) == ["weixin_sandbox|t"]
+
+
+@pytest.mark.usefixtures("second")
+def test_plan_shows_what_is_due_and_asks_nobody(person: Person) -> None:
+    """Six days: the seventh is final."""
+    said = person.weixin("plan")
+    refetched = person.weixin("plan", "--refetch")
+
+    assert (said.returncode, refetched.returncode) == (0, 0)
+    assert len(re.findall(r"\d{4}-\d\d-\d\d", said.stdout)) == 6
+    assert len(re.findall(r"\d{4}-\d\d-\d\d", refetched.stdout)) == 7
+
+
+@pytest.mark.usefixtures("second")
+def test_plan_refuses_days_wechat_does_not_know_in_a_sentence(person: Person) -> None:
+    """No traceback for a wish that can't be granted."""
+    said = person.weixin("plan", "--begin-date", "2026-11-01", "--end-date", "2999-01-01")
+
+    assert said.returncode == 1
+    assert re.fullmatch(r"weixin-etl: end_date 2999-01-01 is too late: .*\n", said.stderr)
+
+
+def test_migrate_can_be_repeated(person: Person) -> None:
+    """It says what it did, and a second time is like the first."""
+    assert [person.types("make", "migrate").returncode for _ in range(2)] == [0, 0]
+
+
+@pytest.mark.usefixtures("second")
+def test_a_retired_endpoint_is_one_sentence_with_its_successor(person: Person) -> None:
+    """47009: the same refusal of seven days is told once, with the days and the log."""
+    said = run_against(person, "offline")
+
+    sentence, log = said.stderr.splitlines()
+    assert said.returncode == 1
+    assert "WeChat took this endpoint offline" in sentence
+    assert "getarticletotaldetail" in sentence
+    assert sentence.endswith("[2026-11-17 to 2026-11-23]")
+    assert re.fullmatch(rf"weixin-etl: the log: {person.home.logs}/run-\S+\.log", log)
+
+
+@pytest.mark.usefixtures("second")
+def test_before_eight_in_beijing_the_sentence_says_when_to_come_back(person: Person) -> None:
+    """WeChat computes yesterday's figures in the morning."""
+    said = run_against(person, "not-ready-code")
+
+    assert said.returncode == 1
+    assert "not ready yet" in said.stderr
+    assert "come back after 08:00 Beijing time" in said.stderr
+
+
+@pytest.mark.usefixtures("second")
+def test_a_busy_wechat_is_told_at_once(person: Person) -> None:
+    """Nobody who watches waits for Airflow's retries, minutes apart."""
+    began_at = time.monotonic()
+
+    said = run_against(person, "busy", AIRFLOW__WEIXIN__CALL_TRIES="2")
+
+    assert said.returncode == 1
+    assert "could not be reached or was busy" in said.stderr
+    assert time.monotonic() - began_at < 60
+
+
+@pytest.mark.usefixtures("second")
+def test_a_connection_that_cannot_be_used_is_a_sentence_from_the_log(person: Person) -> None:
+    """There is no pair to say it: the log's last error does."""
+    said = person.weixin("run", AIRFLOW_CONN_WEIXIN_DEFAULT='{"conn_type": "weixin", "login": "a"}')
+
+    assert said.returncode == 1
+    assert "password" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
+def test_half_the_credentials_are_one_sentence(person: Person) -> None:
+    """Nothing is started for them."""
+    said = person.weixin("run", WEIXIN_APPID="wx1")
+
+    assert (said.returncode, said.stdout) == (1, "")
+    assert said.stderr.startswith("weixin-etl: WEIXIN_APPID is set and WEIXIN_SECRET is not")
+
+
+@pytest.mark.usefixtures("second")
+def test_an_unreachable_warehouse_of_ones_own_is_one_sentence(person: Person) -> None:
+    """The connection of the caller is the one that is tried and named."""
+    own = "postgres://me:secret@127.0.0.1:9/weixin"
+
+    said = person.weixin("run", AIRFLOW_CONN_WEIXIN_WAREHOUSE=own)
+
+    assert said.returncode == 1
+    assert len(said.stderr.splitlines()) == 1
+    assert "warehouse" in said.stderr
+    assert "secret" not in said.stderr
+
+
+@pytest.mark.usefixtures("second")
+def test_a_run_that_is_interrupted_leaves_no_airflow(person: Person) -> None:
+    """Ctrl-C ends it all, but for Postgres."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "weixin_etl.cli", "run"],
+        cwd=person.home.project,
+        env={**os.environ, **person.environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    while "its log is" not in process.stdout.readline():
+        pass
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=30)
+
+    assert (process.returncode, error) == (130, "weixin-etl: stopped.\n")
+    assert {process.name() for process in person.processes()} == {"postgres"}
+
+
+@pytest.mark.usefixtures("second")
+def test_a_metadata_database_that_is_gone_is_made_anew(person: Person) -> None:
+    """What is remembered of the last migration goes with the database."""
+    connection = psycopg2.connect(person.home.server.libpq_url("postgres"))
+    connection.autocommit = True
+    connection.cursor().execute("DROP DATABASE airflow WITH (FORCE)")
+    connection.close()
+
+    said = person.weixin("run")
+
+    assert said.returncode == 0, said.stderr
+    assert "✓ Airflow's own database" in said.stdout
+
+
+def test_psql_on_a_fresh_machine_starts_postgres() -> None:
+    """Whoever looks before the first run finds an empty warehouse."""
+    with somebody() as newcomer:
+        assert newcomer.asks("SELECT 1") == ["1"]

@@ -1,0 +1,207 @@
+"""`make up` gives a working Airflow, and `make down` leaves nothing of it."""
+
+import re
+import socket
+import time
+from subprocess import CompletedProcess
+from typing import Any
+
+import psutil
+import pytest
+import requests
+from people import Person, somebody
+
+from weixin_etl.local import ports, processes
+from weixin_etl.local.stack import AIRFLOW_COMMANDS, SANDBOX
+
+pytestmark = pytest.mark.stack
+
+DAG = "weixin_article_total"
+PATIENCE_SECONDS = 120
+
+
+class Rest:
+    """Airflow's REST API, as its documentation tells to use it."""
+
+    def __init__(self, port: int, password: str) -> None:
+        self.origin = f"http://localhost:{port}"
+        answer = requests.post(
+            f"{self.origin}/auth/token",
+            json={"username": "admin", "password": password},
+            timeout=30,
+        )
+        self.headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+    def __call__(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """The answer's JSON."""
+        answer = requests.request(
+            method, f"{self.origin}/api/v2/{path}", json=body, headers=self.headers, timeout=30
+        )
+        answer.raise_for_status()
+        return answer.json()
+
+
+@pytest.fixture(scope="module")
+def port() -> int:
+    """A free port for the UI."""
+    return ports.choose()
+
+
+@pytest.fixture(scope="module")
+def up(person: Person, port: int) -> CompletedProcess[str]:
+    """What `make up` said."""
+    said = person.types("make", "up", f"PORT={port}")
+    assert said.returncode == 0, said.stdout + said.stderr
+    return said
+
+
+@pytest.fixture(scope="module")
+def rest(up: CompletedProcess[str], port: int) -> Rest:
+    """The API, entered with the password `make up` printed."""
+    return Rest(port, re.findall(r"password +(\S+)", up.stdout)[0])
+
+
+def pids(person: Person) -> dict[str, int]:
+    """The recorded processes that are at work."""
+    found = processes.recorded(person.home.processes)
+    return {process.name: process.session for process in found if process.is_alive()}
+
+
+def test_up_says_where_airflow_is_and_how_to_enter(
+    person: Person, up: CompletedProcess[str], port: int
+) -> None:
+    """Address, user, password, the logs' folder, and whose figures these are."""
+    for said in (
+        f"http://localhost:{port}",
+        "admin",
+        str(person.home.logs),
+        "made up",
+        "make down",
+    ):
+        assert said in up.stdout
+
+
+def test_airflow_is_healthy_with_pool_and_unpaused_dag(rest: Rest) -> None:
+    """Without the pool tasks wait for ever; a paused DAG never runs."""
+    health = rest("GET", "monitor/health")
+
+    assert {part["status"] for part in health.values()} == {"healthy"}
+    assert rest("GET", "pools/weixin_api")["slots"] == 16
+    assert rest("GET", f"dags/{DAG}")["is_paused"] is False
+    assert rest("GET", "importErrors")["import_errors"] == []
+
+
+def test_a_run_triggered_by_rest_succeeds(person: Person, rest: Rest) -> None:
+    """The figures are in the warehouse when it is done."""
+    run_id = rest("POST", f"dags/{DAG}/dagRuns", {"logical_date": None})["dag_run_id"]
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (run := rest("GET", f"dags/{DAG}/dagRuns/{run_id}"))["state"] in ("queued", "running"):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+    assert run["state"] == "success"
+    loaded = person.asks(
+        "SELECT DISTINCT run_id FROM run_report JOIN fact_article_total "
+        "USING (appid, publication_date) WHERE state = 'loaded'"
+    )
+    assert run_id in loaded
+
+
+@pytest.mark.usefixtures("up")
+def test_a_second_up_says_that_it_runs(person: Person, port: int) -> None:
+    """It starts nothing and still tells where to enter, whatever port it was given."""
+    before = pids(person)
+
+    said = person.types("make", "up")
+
+    assert said.returncode == 0
+    assert "running already" in said.stdout
+    assert f"http://localhost:{port}" in said.stdout
+    assert pids(person) == before
+
+
+@pytest.mark.usefixtures("up")
+def test_run_uses_the_airflow_that_runs(person: Person) -> None:
+    """A second Airflow on the same database would race the scheduler."""
+    said = person.weixin("run")
+
+    assert said.returncode == 0, said.stderr
+    assert "runs on the Airflow of `make up`" in said.stdout
+    assert "✓ ingest 1/1" in said.stdout
+    assert list(person.home.logs.glob("run-*")) == []
+
+
+@pytest.mark.usefixtures("up")
+def test_run_for_another_account_than_the_running_airflow_is_refused(person: Person) -> None:
+    """Credentials that came after `make up` are not in force there."""
+    said = person.weixin("run", WEIXIN_APPID="wx1", WEIXIN_SECRET="secret")
+
+    assert said.returncode == 1
+    assert "started for another account" in said.stderr
+
+
+def test_run_on_a_paused_dag_says_so(person: Person, rest: Rest) -> None:
+    """The run would wait for ever."""
+    rest("PATCH", f"dags/{DAG}", {"is_paused": True})
+
+    said = person.weixin("run")
+
+    assert said.returncode == 1
+    assert f"{DAG} is paused in Airflow" in said.stderr
+
+
+@pytest.mark.usefixtures("up")
+def test_half_a_stack_is_named_and_down_ends_it(person: Person) -> None:
+    """`down` works when a part has died; nothing of it is left, Postgres included."""
+    everything = {*AIRFLOW_COMMANDS, SANDBOX}
+    sessions = pids(person)
+    assert set(sessions) == everything
+    assert len(person.processes()) > len(everything)
+    psutil.Process(sessions["scheduler"]).kill()
+
+    refused = person.weixin("run")
+    down = person.types("make", "down")
+    again = person.types("make", "down")
+
+    assert refused.returncode == 1
+    assert "only api-server, dag-processor, sandbox, triggerer still runs" in refused.stderr
+    assert down.returncode == 0
+    assert {*re.findall(r"[\w-]+", down.stdout)} >= everything | {"Postgres"}
+    assert person.processes() == []
+    assert (again.returncode, again.stdout) == (0, "Nothing was running.\n")
+
+
+def test_a_taken_port_is_one_sentence(person: Person) -> None:
+    """It says how to use another one, and starts nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        said = person.types("make", "up", f"PORT={taken}")
+
+    assert said.returncode != 0
+    assert f"Port {taken} is taken by another program" in said.stderr
+    assert f"make up PORT={taken + 1}" in said.stderr
+    assert person.processes() == []
+
+
+def test_a_process_that_dies_at_the_start_is_named_and_the_others_are_stopped(
+    person: Person,
+) -> None:
+    """The sentence has its log's name and last error."""
+    said = person.weixin("up", "--port", str(ports.choose()), AIRFLOW__CORE__PARALLELISM="many")
+
+    assert said.returncode == 1
+    assert re.search(r"scheduler ended while starting, see \S+scheduler\.log: .*many", said.stderr)
+    assert "Traceback" not in said.stderr
+    assert person.processes() == []
+
+
+def test_a_stack_is_not_another_homes(person: Person) -> None:
+    """`down` stops what was started for its own state folder only."""
+    with somebody() as other:
+        other.weixin("psql", "-c", "SELECT 1")
+        before = other.processes()
+
+        person.weixin("down")
+
+        assert before
+        assert other.processes() == before
