@@ -155,7 +155,11 @@ class _Transaction:
             ]
         first_seen: dict[str, datetime] = {}
         last_seen: dict[str, datetime] = {}
-        for parsed, first_seen_at, last_seen_at in seen:
+        # a late answer that is identical to the newest is none of the pair's own, but was seen
+        for parsed, first_seen_at, last_seen_at in [
+            *seen,
+            (pair.parsed, answer.fetched_at, answer.fetched_at),
+        ]:
             for msgid in parsed.articles:
                 first_seen[msgid] = min(first_seen.get(msgid, first_seen_at), first_seen_at)
                 last_seen[msgid] = max(last_seen.get(msgid, last_seen_at), last_seen_at)

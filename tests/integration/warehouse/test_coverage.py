@@ -120,6 +120,16 @@ def test_refusal_keeps_the_data(warehouse: Engine, monkeypatch: pytest.MonkeyPat
     )
 
 
+def test_refusal_of_an_empty_pair_leaves_it_empty(warehouse: Engine):
+    """What was empty stays so when asking once more fails."""
+    load_pairs(warehouse, pair(body(), "24 08:30"))
+
+    load_pairs(warehouse, refused(UnreachableError()))
+
+    assert coverage(warehouse, DATA) == ("empty", None, at("24 08:30"), False, 0, 0)
+    assert coverage(warehouse, "attempt_state") == ("failed",)
+
+
 def test_refusal_of_a_final_pair_leaves_it_final(warehouse: Engine):
     """What is final stays final when asking once more fails."""
     final = body(article("1_1", {"26": {"share_count": 1}}))

@@ -31,7 +31,7 @@ def is_final(warehouse: Engine, *answers: tuple[bytes, str]) -> bool:
         pytest.param([(SHORT, "27 08:30")], False, id="no last row"),
         pytest.param([(ONE_SHORT, "27 08:30")], False, id="one article without its last row"),
         pytest.param(
-            [(SHORT, "27 08:30"), (SHORT, "27 18:00")], False, id="twice the same, on one day"
+            [(SHORT, "28 08:30"), (SHORT, "28 18:00")], False, id="twice the same, on one day"
         ),
         pytest.param(
             [(SHORT, "27 08:30"), (SHORT, "28 08:30")], True, id="twice the same, on two days"

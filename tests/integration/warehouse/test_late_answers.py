@@ -54,13 +54,16 @@ def test_late_answer_identical_to_the_newest_moves_nothing(warehouse: Engine):
     load_pairs(warehouse, pair(OLD, "22 08:00"))
     load_pairs(warehouse, pair(NEW, "22 09:30"))
 
-    load_pairs(warehouse, pair(NEW, "22 09:00"))
+    load_pairs(warehouse, pair(NEW, "22 07:00"))
 
     assert facts(warehouse, "share_count, share_user") == [(2, 1)]
     assert rows(
         warehouse, "SELECT last_seen_at FROM weixin.raw_response ORDER BY raw_response_id"
     ) == [(at("22 08:00"),), (at("22 09:30"),)]
     assert rows(warehouse, "SELECT fetched_at FROM weixin.coverage") == [(at("22 09:30"),)]
+    assert rows(warehouse, "SELECT first_seen_at, last_seen_at FROM weixin.dim_article") == [
+        (at("22 07:00"), at("22 09:30"))
+    ]
 
 
 def test_answer_between_two_identical_ones(warehouse: Engine):

@@ -22,6 +22,7 @@ from weixin_etl.accounts import Account
 DAYS = [date(2026, 11, 19), date(2026, 11, 20), date(2026, 11, 21)]
 METRICS = ("int_page_read_count", "share_count")
 ATTRIBUTES = ("title", "url")
+ARTICLE_COLUMNS = ("msgid", *ATTRIBUTES, "first", "last")
 numbers = itertools.count()
 
 many = settings(
@@ -98,7 +99,10 @@ def expected(answers_in_order: Iterable[Given]) -> tuple[dict, dict]:
     articles: dict[tuple, dict[str, Any]] = {}
     for answer in answers_in_order:
         for item in answer.items:
-            known = articles.setdefault((answer.appid, item["msgid"]), {"day": answer.day})
+            known = articles.setdefault(
+                (answer.appid, item["msgid"]), {"day": answer.day, "first": answer.fetched_at}
+            )
+            known["last"] = answer.fetched_at
             known |= {k: v for k, v in item.items() if v is not None and k != "details"}
             for row in item["details"]:
                 stat_date = date.fromisoformat(row["stat_date"])
@@ -146,10 +150,13 @@ class Loaded:
             )
         }
         articles = {
-            (appid, msgid): _given(day, [("msgid", msgid), ("title", title), ("url", url)], extra)
-            for appid, msgid, day, title, url, extra in self.rows(
-                "SELECT appid, msgid, publication_date, title, url, extra "
-                "FROM weixin.dim_article WHERE appid = ANY(:appids)"
+            (appid, article["msgid"]): _given(day, article.items(), extra)
+            for appid, day, extra, article in (
+                (appid, day, extra, dict(zip(ARTICLE_COLUMNS, values, strict=True)))
+                for appid, day, extra, *values in self.rows(
+                    "SELECT appid, publication_date, extra, msgid, title, url, "
+                    "first_seen_at, last_seen_at FROM weixin.dim_article WHERE appid = ANY(:appids)"
+                )
             )
         }
         return facts, articles

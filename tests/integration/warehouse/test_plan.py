@@ -97,8 +97,9 @@ def test_form_range_out_of_reach(warehouse: Engine):
 
 
 def test_final_pairs_are_skipped(warehouse: Engine, caplog: pytest.LogCaptureFixture):
-    """Nobody asks again for what is final; the log says how many days that are."""
+    """Nobody asks again for what is final, and only for that; the log says how many days it is."""
     make_final(warehouse, WINDOW[0])
+    load_pairs(warehouse, pair(body(article("2_1", {"23": {}})), "24 08:30"), run_id="before")
     caplog.set_level(logging.INFO)
 
     assert days(warehouse, SCHEDULED) == {"wx1": WINDOW[1:]}
