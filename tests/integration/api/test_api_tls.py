@@ -44,8 +44,13 @@ def certificate(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def https(start_wire: Callable[[Wire], Wire], certificate: Path) -> Wire:
-    """A server with that certificate."""
+def https(
+    start_wire: Callable[[Wire], Wire], certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> Wire:
+    """A server with that certificate, on a machine that trusts nobody but the usual."""
+    # where one is set, requests verifies with it even when it was told not to verify
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
+    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
     wire = Wire()
     wire.speak_tls(str(certificate), str(certificate.with_name("key.pem")))
     return start_wire(wire)
