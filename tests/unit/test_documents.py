@@ -1,0 +1,86 @@
+"""The documents keep their word: what they name exists."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted(
+    path
+    for path in ROOT.rglob("*.md")
+    if not {".venv", ".weixin", ".git", "node_modules"} & set(path.relative_to(ROOT).parts)
+)
+
+
+def make_targets() -> set[str]:
+    """The targets `make help` lists."""
+    listed = subprocess.run(
+        ["make", "--no-print-directory", "help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(re.findall(r"^\W*(?:\x1b\[\d+m)?\s*(?:make )?([a-z][a-z-]*)", listed.stdout, re.M))
+
+
+def test_every_make_command_of_the_documents_is_a_target() -> None:
+    """Each `make …` in a document is a target that `make help` lists."""
+    named = {
+        target
+        for document in DOCUMENTS
+        for target in re.findall(r"(?:`|^\$ |^)make ([a-z][a-z-]*)", document.read_text(), re.M)
+    }
+
+    assert {"run", "test", "up", "down"} <= named
+    assert named <= make_targets()
+
+
+def test_every_command_of_our_own_in_the_documents_exists() -> None:
+    """Each `weixin-etl …` in a document is a command it knows."""
+    named = {
+        command
+        for document in DOCUMENTS
+        for command in re.findall(r"weixin-etl ([a-z]+)\b(?! is)", _code(document))
+    }
+    usage = subprocess.run(
+        [ROOT / ".venv/bin/weixin-etl", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+
+    assert named
+    assert [command for command in sorted(named) if command not in usage] == []
+
+
+def test_every_key_of_the_env_example_is_used() -> None:
+    """Each key of .env.example stands in the code that reads it."""
+    keys = re.findall(r"^#? ?([A-Z][A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M)
+    code = "".join(path.read_text() for path in (ROOT / "plugins").rglob("*.py"))
+
+    assert {"WEIXIN_APPID", "WEIXIN_SECRET"} <= set(keys)
+    assert [key for key in keys if key not in code] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    """Each relative link of a document leads to a file of the project."""
+    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", document.read_text())
+
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_every_setting_is_described_and_every_described_one_exists() -> None:
+    """The table of settings in docs/operating.md is the declared list, defaults included."""
+    from weixin_etl.settings import OPTIONS
+
+    text = (ROOT / "docs/operating.md").read_text()
+    section = text.split("## Settings")[1].split("\n## ")[0]
+    described = dict(re.findall(r"^\| `(\w+)` \| (\S+) \|", section, re.M))
+
+    assert described == {name: default for name, (_, default, _) in OPTIONS.items()}
+
+
+def _code(document: Path) -> str:
+    text = document.read_text()
+    return "\n".join(re.findall(r"```.*?```|`[^`]+`", text, re.DOTALL))
