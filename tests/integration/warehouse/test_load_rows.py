@@ -238,13 +238,28 @@ def test_unknown_metrics_are_merged_by_key(warehouse: Engine):
     assert report.counts == Counts(updated=1)
 
 
+def test_absent_unknown_metric_changes_nothing(warehouse: Engine):
+    """An unknown metric that a newer answer leaves out stays, and its row is not written anew."""
+    load_pairs(warehouse, pair(body(article("1_1", {"20": {"new_a": 1, "new_b": 2}})), "22 08:30"))
+    before = facts(warehouse, "xmin, *")
+
+    (report,) = load_pairs(warehouse, pair(body(article("1_1", {"20": {"new_a": 1}})), "23 08:30"))
+
+    assert facts(warehouse, "xmin, *") == before
+    assert report.counts == Counts(unchanged=1)
+
+
 def test_absent_attribute_keeps_its_value(warehouse: Engine):
-    """A title or address that a newer answer leaves out stays; a given one replaces it."""
-    load_pairs(warehouse, pair(body(article("1_1", {}, title="一", url="http://a")), "22 08:30"))
+    """An attribute that a newer answer leaves out stays; a given one replaces it."""
+    first = article("1_1", {}, title="一", url="http://a", content_url="http://c", user_source=1)
+    load_pairs(warehouse, pair(body(first), "22 08:30"))
 
     load_pairs(warehouse, pair(body(article("1_1", {}, title="二")), "23 08:30"))
+    load_pairs(warehouse, pair(body(article("1_1", {}, url="http://b")), "24 08:30"))
 
-    assert rows(warehouse, "SELECT title, url FROM weixin.dim_article") == [("二", "http://a")]
+    assert rows(
+        warehouse, "SELECT title, url, content_url, user_source FROM weixin.dim_article"
+    ) == [("二", "http://b", "http://c", 1)]
 
 
 def test_largest_whole_number_is_exact(warehouse: Engine):

@@ -28,7 +28,7 @@ from weixin_etl import warehouse as the_warehouse
 from weixin_etl.load import Counts
 
 ROUNDS = 5
-ARTICLES = 40
+ARTICLES = 300
 LOCK = sqlalchemy.text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
 """What a load takes first."""
 

@@ -14,7 +14,7 @@ from warehouse_loads import load_pairs, pair
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.accounts import Account
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 30
 """A load that takes longer hangs."""
 
 Commit = list[tuple[date, bytes, datetime]]
