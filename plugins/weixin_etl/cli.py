@@ -1,6 +1,7 @@
 """`weixin-etl`: everything a person types. Each command imports what it needs when it runs."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from datetime import date
@@ -21,6 +22,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if rest and not options.passes_on:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     options.rest = rest
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     command: Callable[[argparse.Namespace], int | None] = options.command
     try:
         return command(options) or 0
@@ -33,6 +36,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         for sentence in str(error).splitlines():
             sys.stderr.write(f"weixin-etl: {sentence}\n")
         return 1
+
+
+def _interrupt(*_: object) -> None:
+    """Let a command put away what it started, as it does for Ctrl-C."""
+    raise KeyboardInterrupt
 
 
 def run(_: argparse.Namespace) -> None:
