@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from weixin_etl.local.progress import Steps
@@ -98,17 +98,6 @@ def sandbox(options: argparse.Namespace) -> int:
     return serve(options.rest)
 
 
-DAY: dict[str, Any] = {"type": date.fromisoformat, "metavar": "YYYY-MM-DD"}
-OPTIONS: dict[Callable[..., object], dict[str, dict[str, Any]]] = {
-    up: {"--port": {"type": int, "default": DEFAULT_PORT, "help": "of the UI (8080)"}},
-    plan: {
-        "--begin-date": {**DAY, "help": "first publication day, Beijing"},
-        "--end-date": {**DAY, "help": "last publication day"},
-        "--refetch": {"action": "store_true", "help": "ask for final days as well"},
-    },
-}
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="weixin-etl", description="WeChat article statistics in Postgres, on Airflow."
@@ -123,9 +112,30 @@ def _parser() -> argparse.ArgumentParser:
             add_help=not passes_on,
         )
         subparser.set_defaults(command=command, passes_on=passes_on)
-        for flag, settings in OPTIONS.get(command, {}).items():
-            subparser.add_argument(flag, **settings)
+    _add_options_of_up(commands.choices["up"])
+    _add_options_of_plan(commands.choices["plan"])
     return parser
+
+
+def _add_options_of_up(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help="of the UI (default: %(default)s)"
+    )
+
+
+def _add_options_of_plan(parser: argparse.ArgumentParser) -> None:
+    for flag, day in (("--begin-date", "first"), ("--end-date", "last")):
+        parser.add_argument(
+            flag, type=_day, metavar="YYYY-MM-DD", help=f"{day} publication day, in Beijing"
+        )
+    parser.add_argument("--refetch", action="store_true", help="ask for final days as well")
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date like 2026-11-24") from None
 
 
 def _steps(*, stderr: bool = False) -> "Steps":

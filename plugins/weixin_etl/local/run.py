@@ -56,7 +56,7 @@ def run(home: Home, steps: Steps) -> None:
         if running is None:
             _conclude(_run_alone(home, connection, steps), steps)
             return
-    _refuse_other_account(running, connection)
+    running.refuse_other_account(connection)
     _conclude(_run_on(running, home, steps), steps)
 
 
@@ -121,14 +121,6 @@ def _airflow(
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
-
-
-def _refuse_other_account(running: Stack, connection: str | None) -> None:
-    if running.account != stack.fingerprint(connection):
-        raise LocalError(
-            "The Airflow that runs was started for another account than the one configured now: "
-            "`make down`, then run again."
-        )
 
 
 def _run_on(running: Stack, home: Home, steps: Steps) -> Finished:
