@@ -135,6 +135,7 @@ def _declared(dataset: Dataset) -> dict[str, Any]:
     return {
         "fact": dataset.fact,
         "metrics": dataset.metrics,
+        "figures": dataset.figures,
         "totals": dataset.totals,
         "window": dataset.window,
     }

@@ -5,7 +5,7 @@ CREATE TEMPORARY TABLE staged_row (
     raw_response_id bigint NOT NULL,
     stat_date date NOT NULL,
     {% for metric in metrics %}
-    {{ metric }} bigint,
+    {{ metric }} {{ types[metric] }},
     {% endfor %}
     extra jsonb
 ) ON COMMIT DROP;
