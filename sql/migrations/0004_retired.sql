@@ -13,6 +13,19 @@ COMMENT ON COLUMN weixin.retired.dataset IS 'The dataset whose endpoint is gone:
 COMMENT ON COLUMN weixin.retired.retired_at IS 'When WeChat first said so';
 COMMENT ON COLUMN weixin.retired.last_asked_at IS 'When WeChat last said so';
 
+ALTER TABLE weixin.run_report
+DROP CONSTRAINT run_report_state_check,
+ADD CONSTRAINT run_report_state_check
+CHECK (state IN ('planned', 'loaded', 'empty', 'not_ready', 'failed', 'retired'));
+COMMENT ON COLUMN weixin.run_report.state IS 'planned (not asked yet), loaded, empty, not_ready, failed or retired (asked again, and the endpoint is still offline)';
+
 -- migrate:down
 
+UPDATE weixin.run_report SET state = 'failed'
+WHERE state = 'retired';
+ALTER TABLE weixin.run_report
+DROP CONSTRAINT run_report_state_check,
+ADD CONSTRAINT run_report_state_check
+CHECK (state IN ('planned', 'loaded', 'empty', 'not_ready', 'failed'));
+COMMENT ON COLUMN weixin.run_report.state IS 'planned (not asked yet), loaded, empty, not_ready or failed';
 DROP TABLE weixin.retired;

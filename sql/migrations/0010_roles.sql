@@ -27,7 +27,7 @@ BEGIN
         REVOKE INSERT, UPDATE ON weixin.schema_migrations FROM weixin_loader;
         REVOKE UPDATE ON weixin.raw_response, weixin.rejected_row FROM weixin_loader;
         GRANT UPDATE (last_seen_at) ON weixin.raw_response TO weixin_loader;
-        GRANT DELETE ON weixin.run_report TO weixin_loader;
+        GRANT DELETE ON weixin.run_report, weixin.retired TO weixin_loader;
         ALTER DEFAULT PRIVILEGES IN SCHEMA weixin
             GRANT SELECT, INSERT, UPDATE ON TABLES TO weixin_loader;
     END IF;
