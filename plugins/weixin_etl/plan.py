@@ -3,12 +3,12 @@
 import logging
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 
 import msgspec
 from sqlalchemy import Connection, Engine
 
-from weixin_etl import clock, window
+from weixin_etl import clock, coverage, window
 from weixin_etl.refresh import CheckedAccount, configured_conn_ids
 from weixin_etl.run import ParameterError, Run
 from weixin_etl.warehouse import require_migrated, statement
@@ -17,6 +17,7 @@ from weixin_etl.window import DateRange, DateRangeError
 log = logging.getLogger(__name__)
 
 MOST_BATCHES = 32
+ASK_RETIRED_AFTER = timedelta(days=7)
 
 
 class PlannedAccount(msgspec.Struct, frozen=True):
@@ -82,29 +83,50 @@ def _days(run: Run) -> DateRange:
 def _due(
     connection: Connection, run: Run, accounts: Sequence[CheckedAccount], days: DateRange
 ) -> list[PlannedAccount]:
+    appids = [account.appid for account in accounts if account.appid]
     final: dict[str, set[date]] = defaultdict(set)
     rows = connection.execute(
         statement("coverage/final.sql"),
         {
             "dataset": run.dataset.name,
-            "appids": [account.appid for account in accounts if account.appid],
+            "appids": appids,
             "first_publication_date": days.first,
             "last_publication_date": days.last,
         },
     )
     for appid, publication_date in rows:
         final[appid].add(publication_date)
+    skipped = _retired(connection, run, appids)
     return [
         PlannedAccount(
             account.conn_id,
             account.appid,
             account.name,
             [day for day in days.days() if run.refetch or day not in final[account.appid]]
-            if account.appid
+            if account.appid and account.appid not in skipped
             else [],
         )
         for account in accounts
     ]
+
+
+def _retired(connection: Connection, run: Run, appids: Sequence[str]) -> set[str]:
+    """
+    Accounts not to be asked because WeChat took their endpoint offline.
+
+    A scheduled run asks again after a week, a manual one when told to refetch.
+    """
+    retired = coverage.retired(connection, run.dataset, appids)
+    for appid, last_asked_at in retired.items():
+        log.warning("%s: WeChat said at %s that the endpoint is offline", appid, last_asked_at)
+    if run.refetch:
+        return set()
+    asked_since = clock.now() - ASK_RETIRED_AFTER
+    return {
+        appid
+        for appid, last_asked_at in retired.items()
+        if not run.is_scheduled or last_asked_at > asked_since
+    }
 
 
 def _save(
