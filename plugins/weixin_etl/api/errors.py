@@ -92,7 +92,8 @@ class DailyQuotaError(WeixinError):
 class EndpointOfflineError(WeixinError):
     """The endpoint is gone for good."""
 
-    sentence = "WeChat took this endpoint offline"stops_account = True
+    sentence = "WeChat took this endpoint offline"
+    stops_account = True
 
 
 class ConfigurationError(WeixinError):
