@@ -81,196 +81,196 @@ FROM (
         stat_date - coalesce(max(stat_date) OVER earlier, publication_date - 1) AS days_spanned,
         int_page_read_user - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', int_page_read_user])
+                max(ARRAY[stat_date - date '2000-01-01', int_page_read_user])
                 FILTER (WHERE int_page_read_user IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS int_page_read_user,
         int_page_read_count - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', int_page_read_count])
+                max(ARRAY[stat_date - date '2000-01-01', int_page_read_count])
                 FILTER (WHERE int_page_read_count IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS int_page_read_count,
         ori_page_read_user - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', ori_page_read_user])
+                max(ARRAY[stat_date - date '2000-01-01', ori_page_read_user])
                 FILTER (WHERE ori_page_read_user IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS ori_page_read_user,
         ori_page_read_count - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', ori_page_read_count])
+                max(ARRAY[stat_date - date '2000-01-01', ori_page_read_count])
                 FILTER (WHERE ori_page_read_count IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS ori_page_read_count,
         share_user - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', share_user])
+                max(ARRAY[stat_date - date '2000-01-01', share_user])
                 FILTER (WHERE share_user IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS share_user,
         share_count - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', share_count])
+                max(ARRAY[stat_date - date '2000-01-01', share_count])
                 FILTER (WHERE share_count IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS share_count,
         add_to_fav_user - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', add_to_fav_user])
+                max(ARRAY[stat_date - date '2000-01-01', add_to_fav_user])
                 FILTER (WHERE add_to_fav_user IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS add_to_fav_user,
         add_to_fav_count - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', add_to_fav_count])
+                max(ARRAY[stat_date - date '2000-01-01', add_to_fav_count])
                 FILTER (WHERE add_to_fav_count IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS add_to_fav_count,
         int_page_from_session_read_user - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', int_page_from_session_read_user])
+                max(ARRAY[stat_date - date '2000-01-01', int_page_from_session_read_user])
                 FILTER (WHERE int_page_from_session_read_user IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS int_page_from_session_read_user,
         int_page_from_session_read_count - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', int_page_from_session_read_count])
+                max(ARRAY[stat_date - date '2000-01-01', int_page_from_session_read_count])
                 FILTER (WHERE int_page_from_session_read_count IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS int_page_from_session_read_count,
         int_page_from_hist_msg_read_user - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', int_page_from_hist_msg_read_user])
+                max(ARRAY[stat_date - date '2000-01-01', int_page_from_hist_msg_read_user])
                 FILTER (WHERE int_page_from_hist_msg_read_user IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS int_page_from_hist_msg_read_user,
         int_page_from_hist_msg_read_count - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', int_page_from_hist_msg_read_count])
+                max(ARRAY[stat_date - date '2000-01-01', int_page_from_hist_msg_read_count])
                 FILTER (WHERE int_page_from_hist_msg_read_count IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS int_page_from_hist_msg_read_count,
         int_page_from_feed_read_user - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', int_page_from_feed_read_user])
+                max(ARRAY[stat_date - date '2000-01-01', int_page_from_feed_read_user])
                 FILTER (WHERE int_page_from_feed_read_user IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS int_page_from_feed_read_user,
         int_page_from_feed_read_count - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', int_page_from_feed_read_count])
+                max(ARRAY[stat_date - date '2000-01-01', int_page_from_feed_read_count])
                 FILTER (WHERE int_page_from_feed_read_count IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS int_page_from_feed_read_count,
         int_page_from_friends_read_user - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', int_page_from_friends_read_user])
+                max(ARRAY[stat_date - date '2000-01-01', int_page_from_friends_read_user])
                 FILTER (WHERE int_page_from_friends_read_user IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS int_page_from_friends_read_user,
         int_page_from_friends_read_count - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', int_page_from_friends_read_count])
+                max(ARRAY[stat_date - date '2000-01-01', int_page_from_friends_read_count])
                 FILTER (WHERE int_page_from_friends_read_count IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS int_page_from_friends_read_count,
         int_page_from_other_read_user - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', int_page_from_other_read_user])
+                max(ARRAY[stat_date - date '2000-01-01', int_page_from_other_read_user])
                 FILTER (WHERE int_page_from_other_read_user IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS int_page_from_other_read_user,
         int_page_from_other_read_count - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', int_page_from_other_read_count])
+                max(ARRAY[stat_date - date '2000-01-01', int_page_from_other_read_count])
                 FILTER (WHERE int_page_from_other_read_count IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS int_page_from_other_read_count,
         feed_share_from_session_user - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', feed_share_from_session_user])
+                max(ARRAY[stat_date - date '2000-01-01', feed_share_from_session_user])
                 FILTER (WHERE feed_share_from_session_user IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS feed_share_from_session_user,
         feed_share_from_session_cnt - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', feed_share_from_session_cnt])
+                max(ARRAY[stat_date - date '2000-01-01', feed_share_from_session_cnt])
                 FILTER (WHERE feed_share_from_session_cnt IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS feed_share_from_session_cnt,
         feed_share_from_feed_user - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', feed_share_from_feed_user])
+                max(ARRAY[stat_date - date '2000-01-01', feed_share_from_feed_user])
                 FILTER (WHERE feed_share_from_feed_user IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS feed_share_from_feed_user,
         feed_share_from_feed_cnt - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', feed_share_from_feed_cnt])
+                max(ARRAY[stat_date - date '2000-01-01', feed_share_from_feed_cnt])
                 FILTER (WHERE feed_share_from_feed_cnt IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS feed_share_from_feed_cnt,
         feed_share_from_other_user - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', feed_share_from_other_user])
+                max(ARRAY[stat_date - date '2000-01-01', feed_share_from_other_user])
                 FILTER (WHERE feed_share_from_other_user IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS feed_share_from_other_user,
         feed_share_from_other_cnt - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', feed_share_from_other_cnt])
+                max(ARRAY[stat_date - date '2000-01-01', feed_share_from_other_cnt])
                 FILTER (WHERE feed_share_from_other_cnt IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS feed_share_from_other_cnt,
         int_page_from_kanyikan_read_user - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', int_page_from_kanyikan_read_user])
+                max(ARRAY[stat_date - date '2000-01-01', int_page_from_kanyikan_read_user])
                 FILTER (WHERE int_page_from_kanyikan_read_user IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS int_page_from_kanyikan_read_user,
         int_page_from_kanyikan_read_count - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', int_page_from_kanyikan_read_count])
+                max(ARRAY[stat_date - date '2000-01-01', int_page_from_kanyikan_read_count])
                 FILTER (WHERE int_page_from_kanyikan_read_count IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS int_page_from_kanyikan_read_count,
         int_page_from_souyisou_read_user - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', int_page_from_souyisou_read_user])
+                max(ARRAY[stat_date - date '2000-01-01', int_page_from_souyisou_read_user])
                 FILTER (WHERE int_page_from_souyisou_read_user IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS int_page_from_souyisou_read_user,
         int_page_from_souyisou_read_count - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', int_page_from_souyisou_read_count])
+                max(ARRAY[stat_date - date '2000-01-01', int_page_from_souyisou_read_count])
                 FILTER (WHERE int_page_from_souyisou_read_count IS NOT NULL) OVER earlier
             )[2],
             0
@@ -359,56 +359,56 @@ FROM (
         stat_date - coalesce(max(stat_date) OVER earlier, publication_date - 1) AS days_spanned,
         read_user - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', read_user])
+                max(ARRAY[stat_date - date '2000-01-01', read_user])
                 FILTER (WHERE read_user IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS read_user,
         share_user - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', share_user])
+                max(ARRAY[stat_date - date '2000-01-01', share_user])
                 FILTER (WHERE share_user IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS share_user,
         zaikan_user - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', zaikan_user])
+                max(ARRAY[stat_date - date '2000-01-01', zaikan_user])
                 FILTER (WHERE zaikan_user IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS zaikan_user,
         like_user - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', like_user])
+                max(ARRAY[stat_date - date '2000-01-01', like_user])
                 FILTER (WHERE like_user IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS like_user,
         comment_count - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', comment_count])
+                max(ARRAY[stat_date - date '2000-01-01', comment_count])
                 FILTER (WHERE comment_count IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS comment_count,
         collection_user - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', collection_user])
+                max(ARRAY[stat_date - date '2000-01-01', collection_user])
                 FILTER (WHERE collection_user IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS collection_user,
         praise_money - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', praise_money])
+                max(ARRAY[stat_date - date '2000-01-01', praise_money])
                 FILTER (WHERE praise_money IS NOT NULL) OVER earlier
             )[2],
             0
         ) AS praise_money,
         read_subscribe_user - coalesce(
             (
-                max(ARRAY[stat_date - DATE '2000-01-01', read_subscribe_user])
+                max(ARRAY[stat_date - date '2000-01-01', read_subscribe_user])
                 FILTER (WHERE read_subscribe_user IS NOT NULL) OVER earlier
             )[2],
             0

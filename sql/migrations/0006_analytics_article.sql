@@ -9,91 +9,149 @@ WITH total AS (
             WHERE stat_date = publication_date + row_index - 1
         ) AS complete_through_date,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', target_user]) FILTER (WHERE target_user IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', target_user]) FILTER (
+                WHERE target_user IS NOT NULL
+            )
         )[2] AS target_user,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', int_page_read_user]) FILTER (WHERE int_page_read_user IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', int_page_read_user]) FILTER (
+                WHERE int_page_read_user IS NOT NULL
+            )
         )[2] AS int_page_read_user,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', int_page_read_count]) FILTER (WHERE int_page_read_count IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', int_page_read_count]) FILTER (
+                WHERE int_page_read_count IS NOT NULL
+            )
         )[2] AS int_page_read_count,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', ori_page_read_user]) FILTER (WHERE ori_page_read_user IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', ori_page_read_user]) FILTER (
+                WHERE ori_page_read_user IS NOT NULL
+            )
         )[2] AS ori_page_read_user,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', ori_page_read_count]) FILTER (WHERE ori_page_read_count IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', ori_page_read_count]) FILTER (
+                WHERE ori_page_read_count IS NOT NULL
+            )
         )[2] AS ori_page_read_count,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', share_user]) FILTER (WHERE share_user IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', share_user]) FILTER (
+                WHERE share_user IS NOT NULL
+            )
         )[2] AS share_user,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', share_count]) FILTER (WHERE share_count IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', share_count]) FILTER (
+                WHERE share_count IS NOT NULL
+            )
         )[2] AS share_count,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', add_to_fav_user]) FILTER (WHERE add_to_fav_user IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', add_to_fav_user]) FILTER (
+                WHERE add_to_fav_user IS NOT NULL
+            )
         )[2] AS add_to_fav_user,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', add_to_fav_count]) FILTER (WHERE add_to_fav_count IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', add_to_fav_count]) FILTER (
+                WHERE add_to_fav_count IS NOT NULL
+            )
         )[2] AS add_to_fav_count,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', int_page_from_session_read_user]) FILTER (WHERE int_page_from_session_read_user IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', int_page_from_session_read_user]) FILTER (
+                WHERE int_page_from_session_read_user IS NOT NULL
+            )
         )[2] AS int_page_from_session_read_user,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', int_page_from_session_read_count]) FILTER (WHERE int_page_from_session_read_count IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', int_page_from_session_read_count]) FILTER (
+                WHERE int_page_from_session_read_count IS NOT NULL
+            )
         )[2] AS int_page_from_session_read_count,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', int_page_from_hist_msg_read_user]) FILTER (WHERE int_page_from_hist_msg_read_user IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', int_page_from_hist_msg_read_user]) FILTER (
+                WHERE int_page_from_hist_msg_read_user IS NOT NULL
+            )
         )[2] AS int_page_from_hist_msg_read_user,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', int_page_from_hist_msg_read_count]) FILTER (WHERE int_page_from_hist_msg_read_count IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', int_page_from_hist_msg_read_count]) FILTER (
+                WHERE int_page_from_hist_msg_read_count IS NOT NULL
+            )
         )[2] AS int_page_from_hist_msg_read_count,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', int_page_from_feed_read_user]) FILTER (WHERE int_page_from_feed_read_user IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', int_page_from_feed_read_user]) FILTER (
+                WHERE int_page_from_feed_read_user IS NOT NULL
+            )
         )[2] AS int_page_from_feed_read_user,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', int_page_from_feed_read_count]) FILTER (WHERE int_page_from_feed_read_count IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', int_page_from_feed_read_count]) FILTER (
+                WHERE int_page_from_feed_read_count IS NOT NULL
+            )
         )[2] AS int_page_from_feed_read_count,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', int_page_from_friends_read_user]) FILTER (WHERE int_page_from_friends_read_user IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', int_page_from_friends_read_user]) FILTER (
+                WHERE int_page_from_friends_read_user IS NOT NULL
+            )
         )[2] AS int_page_from_friends_read_user,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', int_page_from_friends_read_count]) FILTER (WHERE int_page_from_friends_read_count IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', int_page_from_friends_read_count]) FILTER (
+                WHERE int_page_from_friends_read_count IS NOT NULL
+            )
         )[2] AS int_page_from_friends_read_count,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', int_page_from_other_read_user]) FILTER (WHERE int_page_from_other_read_user IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', int_page_from_other_read_user]) FILTER (
+                WHERE int_page_from_other_read_user IS NOT NULL
+            )
         )[2] AS int_page_from_other_read_user,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', int_page_from_other_read_count]) FILTER (WHERE int_page_from_other_read_count IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', int_page_from_other_read_count]) FILTER (
+                WHERE int_page_from_other_read_count IS NOT NULL
+            )
         )[2] AS int_page_from_other_read_count,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', feed_share_from_session_user]) FILTER (WHERE feed_share_from_session_user IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', feed_share_from_session_user]) FILTER (
+                WHERE feed_share_from_session_user IS NOT NULL
+            )
         )[2] AS feed_share_from_session_user,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', feed_share_from_session_cnt]) FILTER (WHERE feed_share_from_session_cnt IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', feed_share_from_session_cnt]) FILTER (
+                WHERE feed_share_from_session_cnt IS NOT NULL
+            )
         )[2] AS feed_share_from_session_cnt,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', feed_share_from_feed_user]) FILTER (WHERE feed_share_from_feed_user IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', feed_share_from_feed_user]) FILTER (
+                WHERE feed_share_from_feed_user IS NOT NULL
+            )
         )[2] AS feed_share_from_feed_user,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', feed_share_from_feed_cnt]) FILTER (WHERE feed_share_from_feed_cnt IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', feed_share_from_feed_cnt]) FILTER (
+                WHERE feed_share_from_feed_cnt IS NOT NULL
+            )
         )[2] AS feed_share_from_feed_cnt,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', feed_share_from_other_user]) FILTER (WHERE feed_share_from_other_user IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', feed_share_from_other_user]) FILTER (
+                WHERE feed_share_from_other_user IS NOT NULL
+            )
         )[2] AS feed_share_from_other_user,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', feed_share_from_other_cnt]) FILTER (WHERE feed_share_from_other_cnt IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', feed_share_from_other_cnt]) FILTER (
+                WHERE feed_share_from_other_cnt IS NOT NULL
+            )
         )[2] AS feed_share_from_other_cnt,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', int_page_from_kanyikan_read_user]) FILTER (WHERE int_page_from_kanyikan_read_user IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', int_page_from_kanyikan_read_user]) FILTER (
+                WHERE int_page_from_kanyikan_read_user IS NOT NULL
+            )
         )[2] AS int_page_from_kanyikan_read_user,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', int_page_from_kanyikan_read_count]) FILTER (WHERE int_page_from_kanyikan_read_count IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', int_page_from_kanyikan_read_count]) FILTER (
+                WHERE int_page_from_kanyikan_read_count IS NOT NULL
+            )
         )[2] AS int_page_from_kanyikan_read_count,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', int_page_from_souyisou_read_user]) FILTER (WHERE int_page_from_souyisou_read_user IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', int_page_from_souyisou_read_user]) FILTER (
+                WHERE int_page_from_souyisou_read_user IS NOT NULL
+            )
         )[2] AS int_page_from_souyisou_read_user,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', int_page_from_souyisou_read_count]) FILTER (WHERE int_page_from_souyisou_read_count IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', int_page_from_souyisou_read_count]) FILTER (
+                WHERE int_page_from_souyisou_read_count IS NOT NULL
+            )
         )[2] AS int_page_from_souyisou_read_count
     FROM (
         SELECT
@@ -114,28 +172,44 @@ detail AS (
             WHERE stat_date = publication_date + row_index - 1
         ) AS complete_through_date,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', read_user]) FILTER (WHERE read_user IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', read_user]) FILTER (
+                WHERE read_user IS NOT NULL
+            )
         )[2] AS read_user,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', share_user]) FILTER (WHERE share_user IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', share_user]) FILTER (
+                WHERE share_user IS NOT NULL
+            )
         )[2] AS share_user,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', zaikan_user]) FILTER (WHERE zaikan_user IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', zaikan_user]) FILTER (
+                WHERE zaikan_user IS NOT NULL
+            )
         )[2] AS zaikan_user,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', like_user]) FILTER (WHERE like_user IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', like_user]) FILTER (
+                WHERE like_user IS NOT NULL
+            )
         )[2] AS like_user,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', comment_count]) FILTER (WHERE comment_count IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', comment_count]) FILTER (
+                WHERE comment_count IS NOT NULL
+            )
         )[2] AS comment_count,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', collection_user]) FILTER (WHERE collection_user IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', collection_user]) FILTER (
+                WHERE collection_user IS NOT NULL
+            )
         )[2] AS collection_user,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', praise_money]) FILTER (WHERE praise_money IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', praise_money]) FILTER (
+                WHERE praise_money IS NOT NULL
+            )
         )[2] AS praise_money,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', read_subscribe_user]) FILTER (WHERE read_subscribe_user IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', read_subscribe_user]) FILTER (
+                WHERE read_subscribe_user IS NOT NULL
+            )
         )[2] AS read_subscribe_user
     FROM (
         SELECT

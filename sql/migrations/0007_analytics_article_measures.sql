@@ -11,37 +11,38 @@ WITH total AS (
         total.metric,
         total.value
     FROM weixin.fact_article_total AS fact
-    CROSS JOIN LATERAL (
-        VALUES
-        ('int_page_read_user', fact.int_page_read_user),
-        ('int_page_read_count', fact.int_page_read_count),
-        ('ori_page_read_user', fact.ori_page_read_user),
-        ('ori_page_read_count', fact.ori_page_read_count),
-        ('share_user', fact.share_user),
-        ('share_count', fact.share_count),
-        ('add_to_fav_user', fact.add_to_fav_user),
-        ('add_to_fav_count', fact.add_to_fav_count),
-        ('int_page_from_session_read_user', fact.int_page_from_session_read_user),
-        ('int_page_from_session_read_count', fact.int_page_from_session_read_count),
-        ('int_page_from_hist_msg_read_user', fact.int_page_from_hist_msg_read_user),
-        ('int_page_from_hist_msg_read_count', fact.int_page_from_hist_msg_read_count),
-        ('int_page_from_feed_read_user', fact.int_page_from_feed_read_user),
-        ('int_page_from_feed_read_count', fact.int_page_from_feed_read_count),
-        ('int_page_from_friends_read_user', fact.int_page_from_friends_read_user),
-        ('int_page_from_friends_read_count', fact.int_page_from_friends_read_count),
-        ('int_page_from_other_read_user', fact.int_page_from_other_read_user),
-        ('int_page_from_other_read_count', fact.int_page_from_other_read_count),
-        ('feed_share_from_session_user', fact.feed_share_from_session_user),
-        ('feed_share_from_session_cnt', fact.feed_share_from_session_cnt),
-        ('feed_share_from_feed_user', fact.feed_share_from_feed_user),
-        ('feed_share_from_feed_cnt', fact.feed_share_from_feed_cnt),
-        ('feed_share_from_other_user', fact.feed_share_from_other_user),
-        ('feed_share_from_other_cnt', fact.feed_share_from_other_cnt),
-        ('int_page_from_kanyikan_read_user', fact.int_page_from_kanyikan_read_user),
-        ('int_page_from_kanyikan_read_count', fact.int_page_from_kanyikan_read_count),
-        ('int_page_from_souyisou_read_user', fact.int_page_from_souyisou_read_user),
-        ('int_page_from_souyisou_read_count', fact.int_page_from_souyisou_read_count)
-    ) AS total (metric, value)
+    CROSS JOIN
+        LATERAL (
+            VALUES
+            ('int_page_read_user', fact.int_page_read_user),
+            ('int_page_read_count', fact.int_page_read_count),
+            ('ori_page_read_user', fact.ori_page_read_user),
+            ('ori_page_read_count', fact.ori_page_read_count),
+            ('share_user', fact.share_user),
+            ('share_count', fact.share_count),
+            ('add_to_fav_user', fact.add_to_fav_user),
+            ('add_to_fav_count', fact.add_to_fav_count),
+            ('int_page_from_session_read_user', fact.int_page_from_session_read_user),
+            ('int_page_from_session_read_count', fact.int_page_from_session_read_count),
+            ('int_page_from_hist_msg_read_user', fact.int_page_from_hist_msg_read_user),
+            ('int_page_from_hist_msg_read_count', fact.int_page_from_hist_msg_read_count),
+            ('int_page_from_feed_read_user', fact.int_page_from_feed_read_user),
+            ('int_page_from_feed_read_count', fact.int_page_from_feed_read_count),
+            ('int_page_from_friends_read_user', fact.int_page_from_friends_read_user),
+            ('int_page_from_friends_read_count', fact.int_page_from_friends_read_count),
+            ('int_page_from_other_read_user', fact.int_page_from_other_read_user),
+            ('int_page_from_other_read_count', fact.int_page_from_other_read_count),
+            ('feed_share_from_session_user', fact.feed_share_from_session_user),
+            ('feed_share_from_session_cnt', fact.feed_share_from_session_cnt),
+            ('feed_share_from_feed_user', fact.feed_share_from_feed_user),
+            ('feed_share_from_feed_cnt', fact.feed_share_from_feed_cnt),
+            ('feed_share_from_other_user', fact.feed_share_from_other_user),
+            ('feed_share_from_other_cnt', fact.feed_share_from_other_cnt),
+            ('int_page_from_kanyikan_read_user', fact.int_page_from_kanyikan_read_user),
+            ('int_page_from_kanyikan_read_count', fact.int_page_from_kanyikan_read_count),
+            ('int_page_from_souyisou_read_user', fact.int_page_from_souyisou_read_user),
+            ('int_page_from_souyisou_read_count', fact.int_page_from_souyisou_read_count)
+        ) AS total (metric, value)
     UNION ALL
     SELECT
         'article_total_detail' AS dataset,
@@ -77,7 +78,7 @@ reached AS (
         max(value) FILTER (WHERE stat_date = publication_date + 6) AS day_7,
         max(value) FILTER (WHERE stat_date = publication_date + 29) AS day_30,
         (
-            max(ARRAY[stat_date - DATE '2000-01-01', value]) FILTER (WHERE value IS NOT NULL)
+            max(ARRAY[stat_date - date '2000-01-01', value]) FILTER (WHERE value IS NOT NULL)
         )[2] AS latest
     FROM total
     GROUP BY dataset, appid, msgid, publication_date, metric
@@ -95,10 +96,14 @@ SELECT
     reached.day_30,
     reached.latest,
     coalesce(coverage.is_final, FALSE) AS is_final,
-    CASE WHEN coverage.is_final THEN reached.day_1::numeric / nullif(reached.latest, 0) END AS day_1_share,
-    CASE WHEN coverage.is_final THEN reached.day_3::numeric / nullif(reached.latest, 0) END AS day_3_share,
-    CASE WHEN coverage.is_final THEN reached.day_7::numeric / nullif(reached.latest, 0) END AS day_7_share,
-    CASE WHEN coverage.is_final THEN reached.day_30::numeric / nullif(reached.latest, 0) END AS day_30_share
+    CASE WHEN coverage.is_final THEN reached.day_1::numeric / nullif(reached.latest, 0) END
+        AS day_1_share,
+    CASE WHEN coverage.is_final THEN reached.day_3::numeric / nullif(reached.latest, 0) END
+        AS day_3_share,
+    CASE WHEN coverage.is_final THEN reached.day_7::numeric / nullif(reached.latest, 0) END
+        AS day_7_share,
+    CASE WHEN coverage.is_final THEN reached.day_30::numeric / nullif(reached.latest, 0) END
+        AS day_30_share
 FROM reached
 LEFT JOIN weixin.coverage
     ON
@@ -135,30 +140,41 @@ WITH source AS (
         came_from.read_user,
         came_from.read_count
     FROM weixin.fact_article_total AS fact
-    CROSS JOIN LATERAL (
-        VALUES
-        (
-            'session', fact.int_page_from_session_read_user, fact.int_page_from_session_read_count
-        ),
-        (
-            'history', fact.int_page_from_hist_msg_read_user, fact.int_page_from_hist_msg_read_count
-        ),
-        (
-            'feed', fact.int_page_from_feed_read_user, fact.int_page_from_feed_read_count
-        ),
-        (
-            'friends', fact.int_page_from_friends_read_user, fact.int_page_from_friends_read_count
-        ),
-        (
-            'other', fact.int_page_from_other_read_user, fact.int_page_from_other_read_count
-        ),
-        (
-            'kanyikan', fact.int_page_from_kanyikan_read_user, fact.int_page_from_kanyikan_read_count
-        ),
-        (
-            'souyisou', fact.int_page_from_souyisou_read_user, fact.int_page_from_souyisou_read_count
-        )
-    ) AS came_from (scene, read_user, read_count)
+    CROSS JOIN
+        LATERAL (
+            VALUES
+            (
+                'session',
+                fact.int_page_from_session_read_user,
+                fact.int_page_from_session_read_count
+            ),
+            (
+                'history',
+                fact.int_page_from_hist_msg_read_user,
+                fact.int_page_from_hist_msg_read_count
+            ),
+            (
+                'feed', fact.int_page_from_feed_read_user, fact.int_page_from_feed_read_count
+            ),
+            (
+                'friends',
+                fact.int_page_from_friends_read_user,
+                fact.int_page_from_friends_read_count
+            ),
+            (
+                'other', fact.int_page_from_other_read_user, fact.int_page_from_other_read_count
+            ),
+            (
+                'kanyikan',
+                fact.int_page_from_kanyikan_read_user,
+                fact.int_page_from_kanyikan_read_count
+            ),
+            (
+                'souyisou',
+                fact.int_page_from_souyisou_read_user,
+                fact.int_page_from_souyisou_read_count
+            )
+        ) AS came_from (scene, read_user, read_count)
     WHERE came_from.read_user IS NOT NULL OR came_from.read_count IS NOT NULL
     UNION ALL
     SELECT
@@ -171,8 +187,9 @@ WITH source AS (
         came_from.user_count,
         NULL
     FROM weixin.fact_article_total_detail AS fact
-    CROSS JOIN LATERAL jsonb_to_recordset(fact.read_user_source)
-        AS came_from (scene_desc text, user_count bigint)
+    CROSS JOIN
+        LATERAL jsonb_to_recordset(fact.read_user_source)
+            AS came_from (scene_desc text, user_count bigint)
     WHERE came_from.scene_desc != '全部'
 )
 
@@ -211,7 +228,8 @@ SELECT
     share_user::numeric / nullif(int_page_read_user, 0) AS share_rate,
     add_to_fav_user::numeric / nullif(int_page_read_user, 0) AS favourite_rate,
     ori_page_read_user::numeric / nullif(int_page_read_user, 0) AS original_page_rate,
-    feed_share_from_session_user::numeric / nullif(int_page_from_session_read_user, 0) AS moments_spread
+    feed_share_from_session_user::numeric
+    / nullif(int_page_from_session_read_user, 0) AS moments_spread
 FROM weixin.fact_article_total;
 
 COMMENT ON VIEW analytics.article_rate IS 'One row per article and stat_date of article_total: the rates people use, from totals. Never average them: divide sums by sums';

@@ -54,7 +54,7 @@ reached AS (
             calendar.calendar_date - 6 AND calendar.calendar_date
             AND (
                 coverage.data_state = 'empty'
-                OR coverage.through_date >= calendar.calendar_date
+                OR calendar.calendar_date <= coverage.through_date
             )
     GROUP BY calendar.appid, calendar.calendar_date
 )
@@ -69,8 +69,10 @@ SELECT
     increment.share_count_increment,
     increment.add_to_fav_user_increment,
     increment.add_to_fav_count_increment,
-    increment.share_user_increment::numeric / nullif(increment.int_page_read_user_increment, 0) AS share_rate,
-    increment.add_to_fav_user_increment::numeric / nullif(increment.int_page_read_user_increment, 0) AS favourite_rate,
+    increment.share_user_increment::numeric
+    / nullif(increment.int_page_read_user_increment, 0) AS share_rate,
+    increment.add_to_fav_user_increment::numeric
+    / nullif(increment.int_page_read_user_increment, 0) AS favourite_rate,
     reached.is_complete
 FROM calendar
 LEFT JOIN increment
@@ -149,7 +151,7 @@ reached AS (
             calendar.calendar_date - 29 AND calendar.calendar_date
             AND (
                 coverage.data_state = 'empty'
-                OR coverage.through_date >= calendar.calendar_date
+                OR calendar.calendar_date <= coverage.through_date
             )
     GROUP BY calendar.appid, calendar.calendar_date
 )
@@ -165,8 +167,10 @@ SELECT
     increment.comment_count_increment,
     increment.collection_user_increment,
     increment.read_subscribe_user_increment,
-    increment.share_user_increment::numeric / nullif(increment.read_user_increment, 0) AS share_rate,
-    increment.collection_user_increment::numeric / nullif(increment.read_user_increment, 0) AS favourite_rate,
+    increment.share_user_increment::numeric
+    / nullif(increment.read_user_increment, 0) AS share_rate,
+    increment.collection_user_increment::numeric
+    / nullif(increment.read_user_increment, 0) AS favourite_rate,
     reached.is_complete
 FROM calendar
 LEFT JOIN increment
@@ -212,12 +216,13 @@ FROM (
 ) AS growth
 INNER JOIN weixin.dim_article AS article
     ON growth.appid = article.appid AND growth.msgid = article.msgid
-CROSS JOIN LATERAL (
-    VALUES
-    (1, growth.day_1),
-    (3, growth.day_3),
-    (7, growth.day_7)
-) AS day (day_number, reads)
+CROSS JOIN
+    LATERAL (
+        VALUES
+        (1, growth.day_1),
+        (3, growth.day_3),
+        (7, growth.day_7)
+    ) AS day (day_number, reads)
 WHERE growth.publication_date > growth.newest_date - 90
 GROUP BY growth.dataset, growth.appid, article.position, day.day_number;
 

@@ -3,8 +3,8 @@
 CREATE VIEW analytics.coverage AS
 WITH dataset (name, days, first_day) AS (
     VALUES
-    ('article_total', 7, DATE '2014-12-01'),
-    ('article_total_detail', 30, DATE '2025-11-01')
+    ('article_total', 7, date '2014-12-01'),
+    ('article_total_detail', 30, date '2025-11-01')
 ),
 
 known AS (
@@ -23,7 +23,8 @@ begun AS (
         known.dataset,
         dataset.first_day,
         greatest(
-            dataset.first_day, coalesce(account.first_scheduled_date - dataset.days, known.first_date)
+            dataset.first_day,
+            coalesce(account.first_scheduled_date - dataset.days, known.first_date)
         ) AS first_date
     FROM known
     INNER JOIN dataset
@@ -55,12 +56,13 @@ SELECT
             AND earlier.data_state IS NOT NULL
     ) AS days_not_loaded_before
 FROM begun
-CROSS JOIN LATERAL (
-    SELECT begun.first_date + step AS publication_date
-    FROM generate_series(
-        0, (now() AT TIME ZONE 'Asia/Shanghai')::date - 1 - begun.first_date
-    ) AS step
-) AS calendar
+CROSS JOIN
+    LATERAL (
+        SELECT begun.first_date + step AS publication_date
+        FROM generate_series(
+                0, (now() AT TIME ZONE 'Asia/Shanghai')::date - 1 - begun.first_date
+            ) AS step
+    ) AS calendar
 LEFT JOIN weixin.coverage
     ON
         begun.dataset = coverage.dataset
@@ -352,7 +354,7 @@ FROM (
         '阅读人数',
         'people',
         'additive',
-        'The nearest of article_total is int_page_read_user; they count differently and do not agree'
+        'The nearest of article_total is int_page_read_user; they are counted differently'
     ),
     (
         'article_total_detail',

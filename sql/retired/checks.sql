@@ -1,4 +1,4 @@
--- warn: endpoint_is_in_service: no account in use is skipped because WeChat took its endpoint offline
+-- warn: endpoint_is_in_service: no account in use is skipped as its endpoint is offline
 SELECT
     retired.appid,
     NULL AS publication_date,
