@@ -3,23 +3,16 @@
 import os
 import tempfile
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
-from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
+from support import NOW, empty
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.accounts import Account
-from weixin_etl.api.http import CallLimits
 from weixin_etl.local.postgres import Server
-
-TODAY = date(2026, 11, 24)
-"""The run's day in Beijing, for tests that let no clock run."""
-NOW = "2026-11-24T10:30:00+08:00"
-HASTE = CallLimits(backoff_seconds=0.01, minute_quota_wait_seconds=0.01)
-"""The API client's limits without the waits."""
+from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 
 INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 """Postgres versions of the machine: a second target beside the embedded one, where there is any."""
@@ -81,16 +74,6 @@ def warehouse(migrated: Engine) -> Engine:
     """An empty, migrated warehouse."""
     empty(migrated)
     return migrated
-
-
-def empty(warehouse: Engine) -> None:
-    """Delete every row but the list of migrations."""
-    with warehouse.begin() as connection:
-        tables = connection.exec_driver_sql(
-            "SELECT string_agg(schemaname || '.' || tablename, ', ') FROM pg_tables "
-            "WHERE schemaname = 'weixin' AND tablename <> 'schema_migrations'"
-        ).scalar_one()
-        connection.exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY")
 
 
 @pytest.fixture

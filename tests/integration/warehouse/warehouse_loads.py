@@ -97,7 +97,11 @@ def contents(
             ).mappings()
             left_out = () if versions else ("xmin", *SURROGATES)
             held[table] = [
-                {name: value for name, value in row.items() if name not in left_out}
+                {
+                    name: bytes(value) if isinstance(value, memoryview) else value
+                    for name, value in row.items()
+                    if name not in left_out
+                }
                 for row in found
             ]
             held[table].sort(key=repr)

@@ -1,0 +1,23 @@
+"""What tests share beside their fixtures."""
+
+from datetime import date
+
+from sqlalchemy import Engine
+
+from weixin_etl.api.http import CallLimits
+
+TODAY = date(2026, 11, 24)
+"""The run's day in Beijing, for tests that let no clock run."""
+NOW = "2026-11-24T10:30:00+08:00"
+HASTE = CallLimits(backoff_seconds=0.01, minute_quota_wait_seconds=0.01)
+"""The API client's limits without the waits."""
+
+
+def empty(warehouse: Engine) -> None:
+    """Delete every row but the list of migrations."""
+    with warehouse.begin() as connection:
+        tables = connection.exec_driver_sql(
+            "SELECT string_agg(schemaname || '.' || tablename, ', ') FROM pg_tables "
+            "WHERE schemaname = 'weixin' AND tablename <> 'schema_migrations'"
+        ).scalar_one()
+        connection.exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY")
