@@ -65,7 +65,7 @@ def fill(connection: Connection, dataset: Dataset, accounts: int) -> None:
         ) AS account
         CROSS JOIN LATERAL generate_series(0, days - 1) AS day
         CROSS JOIN generate_series(1, 8) AS position
-    """  # noqa: S608 # made of this file's constants
+    """
     connection.exec_driver_sql(
         f"""
         INSERT INTO weixin.dim_article (
