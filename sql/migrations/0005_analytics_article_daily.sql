@@ -275,8 +275,7 @@ FROM (
             )[2],
             0
         ) AS int_page_from_souyisou_read_count,
-        target_user,
-        fetched_at
+        target_user
     FROM weixin.fact_article_total
     WINDOW earlier AS (
         PARTITION BY appid, msgid, publication_date
@@ -290,36 +289,36 @@ COMMENT ON COLUMN analytics.article_daily.appid IS 'The account';
 COMMENT ON COLUMN analytics.article_daily.msgid IS 'The article, see analytics.article';
 COMMENT ON COLUMN analytics.article_daily.publication_date IS 'Day of publication (Beijing)';
 COMMENT ON COLUMN analytics.article_daily.stat_date IS 'The day (Beijing) at whose end the total stood; a day WeChat gave no row for has none here';
-COMMENT ON COLUMN analytics.article_daily.days_spanned IS 'Days the increments cover: since the row before, or since publication for the first row';
+COMMENT ON COLUMN analytics.article_daily.days_spanned IS 'Days the increments cover: since the row before, or since publication for the first row. The increment of a metric that the row before left out reaches back to the last row that held it';
 COMMENT ON COLUMN analytics.article_daily.is_restated IS 'Whether a total fell, so that an increment is negative';
-COMMENT ON COLUMN analytics.article_daily.int_page_read_user IS 'Increment: total minus its last known earlier value; additional people, each counted once per article';
-COMMENT ON COLUMN analytics.article_daily.int_page_read_count IS 'Increment: total minus its last known earlier value';
-COMMENT ON COLUMN analytics.article_daily.ori_page_read_user IS 'Increment: total minus its last known earlier value; additional people, each counted once per article';
-COMMENT ON COLUMN analytics.article_daily.ori_page_read_count IS 'Increment: total minus its last known earlier value';
-COMMENT ON COLUMN analytics.article_daily.share_user IS 'Increment: total minus its last known earlier value; additional people, each counted once per article';
-COMMENT ON COLUMN analytics.article_daily.share_count IS 'Increment: total minus its last known earlier value';
-COMMENT ON COLUMN analytics.article_daily.add_to_fav_user IS 'Increment: total minus its last known earlier value; additional people, each counted once per article';
-COMMENT ON COLUMN analytics.article_daily.add_to_fav_count IS 'Increment: total minus its last known earlier value';
-COMMENT ON COLUMN analytics.article_daily.int_page_from_session_read_user IS 'Increment: total minus its last known earlier value; additional people, each counted once per article';
-COMMENT ON COLUMN analytics.article_daily.int_page_from_session_read_count IS 'Increment: total minus its last known earlier value';
-COMMENT ON COLUMN analytics.article_daily.int_page_from_hist_msg_read_user IS 'Increment: total minus its last known earlier value; additional people, each counted once per article';
-COMMENT ON COLUMN analytics.article_daily.int_page_from_hist_msg_read_count IS 'Increment: total minus its last known earlier value';
-COMMENT ON COLUMN analytics.article_daily.int_page_from_feed_read_user IS 'Increment: total minus its last known earlier value; additional people, each counted once per article';
-COMMENT ON COLUMN analytics.article_daily.int_page_from_feed_read_count IS 'Increment: total minus its last known earlier value';
-COMMENT ON COLUMN analytics.article_daily.int_page_from_friends_read_user IS 'Increment: total minus its last known earlier value; additional people, each counted once per article';
-COMMENT ON COLUMN analytics.article_daily.int_page_from_friends_read_count IS 'Increment: total minus its last known earlier value';
-COMMENT ON COLUMN analytics.article_daily.int_page_from_other_read_user IS 'Increment: total minus its last known earlier value; additional people, each counted once per article';
-COMMENT ON COLUMN analytics.article_daily.int_page_from_other_read_count IS 'Increment: total minus its last known earlier value';
-COMMENT ON COLUMN analytics.article_daily.feed_share_from_session_user IS 'Increment: total minus its last known earlier value; additional people, each counted once per article';
-COMMENT ON COLUMN analytics.article_daily.feed_share_from_session_cnt IS 'Increment: total minus its last known earlier value';
-COMMENT ON COLUMN analytics.article_daily.feed_share_from_feed_user IS 'Increment: total minus its last known earlier value; additional people, each counted once per article';
-COMMENT ON COLUMN analytics.article_daily.feed_share_from_feed_cnt IS 'Increment: total minus its last known earlier value';
-COMMENT ON COLUMN analytics.article_daily.feed_share_from_other_user IS 'Increment: total minus its last known earlier value; additional people, each counted once per article';
-COMMENT ON COLUMN analytics.article_daily.feed_share_from_other_cnt IS 'Increment: total minus its last known earlier value';
-COMMENT ON COLUMN analytics.article_daily.int_page_from_kanyikan_read_user IS 'Increment: total minus its last known earlier value; additional people, each counted once per article';
-COMMENT ON COLUMN analytics.article_daily.int_page_from_kanyikan_read_count IS 'Increment: total minus its last known earlier value';
-COMMENT ON COLUMN analytics.article_daily.int_page_from_souyisou_read_user IS 'Increment: total minus its last known earlier value; additional people, each counted once per article';
-COMMENT ON COLUMN analytics.article_daily.int_page_from_souyisou_read_count IS 'Increment: total minus its last known earlier value';
+COMMENT ON COLUMN analytics.article_daily.int_page_read_user IS 'Increment: total minus its last known earlier value (the whole total where there is none); additional people, each counted once per article';
+COMMENT ON COLUMN analytics.article_daily.int_page_read_count IS 'Increment: total minus its last known earlier value (the whole total where there is none)';
+COMMENT ON COLUMN analytics.article_daily.ori_page_read_user IS 'Increment: total minus its last known earlier value (the whole total where there is none); additional people, each counted once per article';
+COMMENT ON COLUMN analytics.article_daily.ori_page_read_count IS 'Increment: total minus its last known earlier value (the whole total where there is none)';
+COMMENT ON COLUMN analytics.article_daily.share_user IS 'Increment: total minus its last known earlier value (the whole total where there is none); additional people, each counted once per article';
+COMMENT ON COLUMN analytics.article_daily.share_count IS 'Increment: total minus its last known earlier value (the whole total where there is none)';
+COMMENT ON COLUMN analytics.article_daily.add_to_fav_user IS 'Increment: total minus its last known earlier value (the whole total where there is none); additional people, each counted once per article';
+COMMENT ON COLUMN analytics.article_daily.add_to_fav_count IS 'Increment: total minus its last known earlier value (the whole total where there is none)';
+COMMENT ON COLUMN analytics.article_daily.int_page_from_session_read_user IS 'Increment: total minus its last known earlier value (the whole total where there is none); additional people, each counted once per article';
+COMMENT ON COLUMN analytics.article_daily.int_page_from_session_read_count IS 'Increment: total minus its last known earlier value (the whole total where there is none)';
+COMMENT ON COLUMN analytics.article_daily.int_page_from_hist_msg_read_user IS 'Increment: total minus its last known earlier value (the whole total where there is none); additional people, each counted once per article';
+COMMENT ON COLUMN analytics.article_daily.int_page_from_hist_msg_read_count IS 'Increment: total minus its last known earlier value (the whole total where there is none)';
+COMMENT ON COLUMN analytics.article_daily.int_page_from_feed_read_user IS 'Increment: total minus its last known earlier value (the whole total where there is none); additional people, each counted once per article';
+COMMENT ON COLUMN analytics.article_daily.int_page_from_feed_read_count IS 'Increment: total minus its last known earlier value (the whole total where there is none)';
+COMMENT ON COLUMN analytics.article_daily.int_page_from_friends_read_user IS 'Increment: total minus its last known earlier value (the whole total where there is none); additional people, each counted once per article';
+COMMENT ON COLUMN analytics.article_daily.int_page_from_friends_read_count IS 'Increment: total minus its last known earlier value (the whole total where there is none)';
+COMMENT ON COLUMN analytics.article_daily.int_page_from_other_read_user IS 'Increment: total minus its last known earlier value (the whole total where there is none); additional people, each counted once per article';
+COMMENT ON COLUMN analytics.article_daily.int_page_from_other_read_count IS 'Increment: total minus its last known earlier value (the whole total where there is none)';
+COMMENT ON COLUMN analytics.article_daily.feed_share_from_session_user IS 'Increment: total minus its last known earlier value (the whole total where there is none); additional people, each counted once per article';
+COMMENT ON COLUMN analytics.article_daily.feed_share_from_session_cnt IS 'Increment: total minus its last known earlier value (the whole total where there is none)';
+COMMENT ON COLUMN analytics.article_daily.feed_share_from_feed_user IS 'Increment: total minus its last known earlier value (the whole total where there is none); additional people, each counted once per article';
+COMMENT ON COLUMN analytics.article_daily.feed_share_from_feed_cnt IS 'Increment: total minus its last known earlier value (the whole total where there is none)';
+COMMENT ON COLUMN analytics.article_daily.feed_share_from_other_user IS 'Increment: total minus its last known earlier value (the whole total where there is none); additional people, each counted once per article';
+COMMENT ON COLUMN analytics.article_daily.feed_share_from_other_cnt IS 'Increment: total minus its last known earlier value (the whole total where there is none)';
+COMMENT ON COLUMN analytics.article_daily.int_page_from_kanyikan_read_user IS 'Increment: total minus its last known earlier value (the whole total where there is none); additional people, each counted once per article';
+COMMENT ON COLUMN analytics.article_daily.int_page_from_kanyikan_read_count IS 'Increment: total minus its last known earlier value (the whole total where there is none)';
+COMMENT ON COLUMN analytics.article_daily.int_page_from_souyisou_read_user IS 'Increment: total minus its last known earlier value (the whole total where there is none); additional people, each counted once per article';
+COMMENT ON COLUMN analytics.article_daily.int_page_from_souyisou_read_count IS 'Increment: total minus its last known earlier value (the whole total where there is none)';
 COMMENT ON COLUMN analytics.article_daily.target_user IS 'As the row has it: a level, with no increment';
 
 CREATE VIEW analytics.article_daily_detail AS
@@ -412,9 +411,7 @@ FROM (
                 FILTER (WHERE read_subscribe_user IS NOT NULL) OVER earlier
             )[2],
             0
-        ) AS read_subscribe_user,
-
-        fetched_at
+        ) AS read_subscribe_user
     FROM weixin.fact_article_total_detail
     WINDOW earlier AS (
         PARTITION BY appid, msgid, publication_date
@@ -428,16 +425,16 @@ COMMENT ON COLUMN analytics.article_daily_detail.appid IS 'The account';
 COMMENT ON COLUMN analytics.article_daily_detail.msgid IS 'The article, see analytics.article';
 COMMENT ON COLUMN analytics.article_daily_detail.publication_date IS 'Day of publication (Beijing)';
 COMMENT ON COLUMN analytics.article_daily_detail.stat_date IS 'The day (Beijing) at whose end the total stood; a day WeChat gave no row for has none here';
-COMMENT ON COLUMN analytics.article_daily_detail.days_spanned IS 'Days the increments cover: since the row before, or since publication for the first row';
+COMMENT ON COLUMN analytics.article_daily_detail.days_spanned IS 'Days the increments cover: since the row before, or since publication for the first row. The increment of a metric that the row before left out reaches back to the last row that held it';
 COMMENT ON COLUMN analytics.article_daily_detail.is_restated IS 'Whether a total fell, so that an increment is negative';
-COMMENT ON COLUMN analytics.article_daily_detail.read_user IS 'Increment: total minus its last known earlier value; additional people, each counted once per article';
-COMMENT ON COLUMN analytics.article_daily_detail.share_user IS 'Increment: total minus its last known earlier value; additional people, each counted once per article';
-COMMENT ON COLUMN analytics.article_daily_detail.zaikan_user IS 'Increment: total minus its last known earlier value; additional people, each counted once per article';
-COMMENT ON COLUMN analytics.article_daily_detail.like_user IS 'Increment: total minus its last known earlier value; additional people, each counted once per article';
-COMMENT ON COLUMN analytics.article_daily_detail.comment_count IS 'Increment: total minus its last known earlier value';
-COMMENT ON COLUMN analytics.article_daily_detail.collection_user IS 'Increment: total minus its last known earlier value; additional people, each counted once per article';
-COMMENT ON COLUMN analytics.article_daily_detail.praise_money IS 'Increment: total minus its last known earlier value';
-COMMENT ON COLUMN analytics.article_daily_detail.read_subscribe_user IS 'Increment: total minus its last known earlier value; additional people, each counted once per article';
+COMMENT ON COLUMN analytics.article_daily_detail.read_user IS 'Increment: total minus its last known earlier value (the whole total where there is none); additional people, each counted once per article';
+COMMENT ON COLUMN analytics.article_daily_detail.share_user IS 'Increment: total minus its last known earlier value (the whole total where there is none); additional people, each counted once per article';
+COMMENT ON COLUMN analytics.article_daily_detail.zaikan_user IS 'Increment: total minus its last known earlier value (the whole total where there is none); additional people, each counted once per article';
+COMMENT ON COLUMN analytics.article_daily_detail.like_user IS 'Increment: total minus its last known earlier value (the whole total where there is none); additional people, each counted once per article';
+COMMENT ON COLUMN analytics.article_daily_detail.comment_count IS 'Increment: total minus its last known earlier value (the whole total where there is none)';
+COMMENT ON COLUMN analytics.article_daily_detail.collection_user IS 'Increment: total minus its last known earlier value (the whole total where there is none); additional people, each counted once per article';
+COMMENT ON COLUMN analytics.article_daily_detail.praise_money IS 'Increment: total minus its last known earlier value (the whole total where there is none)';
+COMMENT ON COLUMN analytics.article_daily_detail.read_subscribe_user IS 'Increment: total minus its last known earlier value (the whole total where there is none); additional people, each counted once per article';
 
 -- migrate:down
 

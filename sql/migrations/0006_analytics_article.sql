@@ -6,7 +6,7 @@ WITH total AS (
         appid,
         msgid,
         max(stat_date) FILTER (
-            WHERE stat_date = publication_date + row_index - 1
+            WHERE day_number > 0 AND stat_date = publication_date + day_number - 1
         ) AS complete_through_date,
         (
             max(ARRAY[stat_date - date '2000-01-01', target_user]) FILTER (
@@ -156,9 +156,11 @@ WITH total AS (
     FROM (
         SELECT
             *,
-            row_number() OVER (
-                PARTITION BY appid, msgid, publication_date ORDER BY stat_date
-            )::integer AS row_index
+            (
+                count(*) FILTER (WHERE stat_date >= publication_date) OVER (
+                    PARTITION BY appid, msgid, publication_date ORDER BY stat_date
+                )
+            )::integer AS day_number
         FROM weixin.fact_article_total
     ) AS numbered
     GROUP BY appid, msgid
@@ -169,7 +171,7 @@ detail AS (
         appid,
         msgid,
         max(stat_date) FILTER (
-            WHERE stat_date = publication_date + row_index - 1
+            WHERE day_number > 0 AND stat_date = publication_date + day_number - 1
         ) AS complete_through_date,
         (
             max(ARRAY[stat_date - date '2000-01-01', read_user]) FILTER (
@@ -214,9 +216,11 @@ detail AS (
     FROM (
         SELECT
             *,
-            row_number() OVER (
-                PARTITION BY appid, msgid, publication_date ORDER BY stat_date
-            )::integer AS row_index
+            (
+                count(*) FILTER (WHERE stat_date >= publication_date) OVER (
+                    PARTITION BY appid, msgid, publication_date ORDER BY stat_date
+                )
+            )::integer AS day_number
         FROM weixin.fact_article_total_detail
     ) AS numbered
     GROUP BY appid, msgid
@@ -262,7 +266,7 @@ SELECT
     total.int_page_from_souyisou_read_user,
     total.int_page_from_souyisou_read_count,
     total.complete_through_date,
-    coalesce(total_coverage.is_final, FALSE) AS is_final,
+    coalesce(total_coverage.is_final AND total.appid IS NOT NULL, FALSE) AS is_final,
     detail.read_user AS detail_read_user,
     detail.share_user AS detail_share_user,
     detail.zaikan_user AS detail_zaikan_user,
@@ -272,7 +276,7 @@ SELECT
     detail.praise_money AS detail_praise_money,
     detail.read_subscribe_user AS detail_read_subscribe_user,
     detail.complete_through_date AS detail_complete_through_date,
-    coalesce(detail_coverage.is_final, FALSE) AS detail_is_final,
+    coalesce(detail_coverage.is_final AND detail.appid IS NOT NULL, FALSE) AS detail_is_final,
     article.first_seen_at,
     article.last_seen_at
 FROM weixin.dim_article AS article
@@ -332,8 +336,8 @@ COMMENT ON COLUMN analytics.article.int_page_from_kanyikan_read_user IS 'Latest 
 COMMENT ON COLUMN analytics.article.int_page_from_kanyikan_read_count IS 'Latest known total (article_total)';
 COMMENT ON COLUMN analytics.article.int_page_from_souyisou_read_user IS 'Latest known total (article_total)';
 COMMENT ON COLUMN analytics.article.int_page_from_souyisou_read_count IS 'Latest known total (article_total)';
-COMMENT ON COLUMN analytics.article.complete_through_date IS 'Last stat_date up to which every day since publication has a row (article_total)';
-COMMENT ON COLUMN analytics.article.is_final IS 'Whether the totals have stopped growing (article_total)';
+COMMENT ON COLUMN analytics.article.complete_through_date IS 'Last stat_date up to which every day since publication has a row (article_total); null when the publication day has none';
+COMMENT ON COLUMN analytics.article.is_final IS 'Whether the totals have stopped growing (article_total); false when there are none';
 COMMENT ON COLUMN analytics.article.detail_read_user IS 'Latest known total of read_user (article_total_detail)';
 COMMENT ON COLUMN analytics.article.detail_share_user IS 'Latest known total of share_user (article_total_detail)';
 COMMENT ON COLUMN analytics.article.detail_zaikan_user IS 'Latest known total of zaikan_user (article_total_detail)';

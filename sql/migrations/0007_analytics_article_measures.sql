@@ -183,14 +183,24 @@ WITH source AS (
         fact.msgid,
         fact.publication_date,
         fact.stat_date,
-        came_from.scene_desc,
-        came_from.user_count,
+        came_from.scene,
+        came_from.read_user,
         NULL
     FROM weixin.fact_article_total_detail AS fact
     CROSS JOIN
-        LATERAL jsonb_to_recordset(fact.read_user_source)
-            AS came_from (scene_desc text, user_count bigint)
-    WHERE came_from.scene_desc != '全部'
+        LATERAL (
+            SELECT
+                entry ->> 'scene_desc' AS scene,
+                sum(
+                    CASE
+                        WHEN entry ->> 'user_count' ~ '^[0-9]{1,18}([.]0+)?$'
+                            THEN (entry ->> 'user_count')::numeric
+                    END
+                )::bigint AS read_user
+            FROM jsonb_array_elements(fact.read_user_source) AS entry
+            WHERE entry ->> 'scene_desc' != '全部'
+            GROUP BY entry ->> 'scene_desc'
+        ) AS came_from
 )
 
 SELECT
@@ -207,7 +217,7 @@ SELECT
     ) AS read_user_share
 FROM source;
 
-COMMENT ON VIEW analytics.article_source IS 'One row per dataset, article, stat_date and scene: where readers came from. A scene WeChat left out has no row';
+COMMENT ON VIEW analytics.article_source IS 'One row per dataset, article, stat_date and scene: where readers came from. A scene WeChat left out has no row; the lists of article_total_detail are kept as they came, and a number there that is none is null';
 COMMENT ON COLUMN analytics.article_source.dataset IS 'Which endpoint the figures come from';
 COMMENT ON COLUMN analytics.article_source.appid IS 'The account';
 COMMENT ON COLUMN analytics.article_source.msgid IS 'The article, see analytics.article';

@@ -12,9 +12,24 @@ known AS (
         dataset,
         appid,
         min(publication_date) AS first_date,
-        count(data_state) AS days_known
+        max(publication_date) AS last_date
     FROM weixin.coverage
     GROUP BY dataset, appid
+    UNION ALL
+    SELECT
+        dataset.name,
+        account.appid,
+        NULL,
+        NULL
+    FROM dataset
+    CROSS JOIN weixin.dim_account AS account
+    WHERE
+        account.first_scheduled_date IS NOT NULL
+        AND dataset.name IN (SELECT coverage.dataset FROM weixin.coverage)
+        AND NOT EXISTS (
+            SELECT FROM weixin.coverage
+            WHERE coverage.dataset = dataset.name AND coverage.appid = account.appid
+        )
 ),
 
 begun AS (
@@ -25,7 +40,14 @@ begun AS (
         greatest(
             dataset.first_day,
             coalesce(account.first_scheduled_date - dataset.days, known.first_date)
-        ) AS first_date
+        ) AS first_date,
+        greatest(
+            known.last_date,
+            CASE
+                WHEN account.is_active IS NOT FALSE
+                    THEN (now() AT TIME ZONE 'Asia/Shanghai')::date - 1
+            END
+        ) AS last_date
     FROM known
     INNER JOIN dataset
         ON known.dataset = dataset.name
@@ -45,39 +67,48 @@ SELECT
     coalesce(coverage.is_final, FALSE) AS is_final,
     coverage.through_date,
     coverage.fetched_at,
-    coverage.error AS reason,
-    (begun.first_date - begun.first_day) - (
-        SELECT count(*)
+    CASE
+        WHEN coverage.publication_date IS NOT NULL THEN coverage.error
+        WHEN retired.appid IS NOT NULL
+            THEN format(
+                    'not asked for: WeChat says since %s that the endpoint is offline',
+                    (retired.retired_at AT TIME ZONE 'Asia/Shanghai')::date
+                )
+    END AS reason,
+    (begun.first_date - begun.first_day - before.days_loaded)::integer AS days_not_loaded_before
+FROM begun
+CROSS JOIN
+    LATERAL (
+        SELECT count(*) AS days_loaded
         FROM weixin.coverage AS earlier
         WHERE
             earlier.dataset = begun.dataset
             AND earlier.appid = begun.appid
             AND earlier.publication_date < begun.first_date
             AND earlier.data_state IS NOT NULL
-    ) AS days_not_loaded_before
-FROM begun
+    ) AS before
 CROSS JOIN
     LATERAL (
         SELECT begun.first_date + step AS publication_date
-        FROM generate_series(
-                0, (now() AT TIME ZONE 'Asia/Shanghai')::date - 1 - begun.first_date
-            ) AS step
+        FROM generate_series(0, begun.last_date - begun.first_date) AS step
     ) AS calendar
+LEFT JOIN weixin.retired
+    ON begun.dataset = retired.dataset AND begun.appid = retired.appid
 LEFT JOIN weixin.coverage
     ON
         begun.dataset = coverage.dataset
         AND begun.appid = coverage.appid
         AND calendar.publication_date = coverage.publication_date;
 
-COMMENT ON VIEW analytics.coverage IS 'One row per dataset, account and publication day, from the first day its first scheduled run asked for (else the first day ever asked for) to yesterday: what we have, and what is missing';
+COMMENT ON VIEW analytics.coverage IS 'One row per dataset, account and publication day, from the first day its first scheduled run asked for (else the first day ever asked for) to yesterday; for an account no longer collected, to the last day asked for. What we have, and what is missing';
 COMMENT ON COLUMN analytics.coverage.dataset IS 'Which endpoint';
 COMMENT ON COLUMN analytics.coverage.appid IS 'The account';
 COMMENT ON COLUMN analytics.coverage.publication_date IS 'The publication day (Beijing)';
-COMMENT ON COLUMN analytics.coverage.state IS 'loaded, empty (nothing was published), not_ready, failed, or missing (never asked for)';
+COMMENT ON COLUMN analytics.coverage.state IS 'How the last try ended: loaded, empty (nothing was published), not_ready or failed (earlier data stay, see fetched_at); or missing (never asked for)';
 COMMENT ON COLUMN analytics.coverage.is_final IS 'Whether the totals have stopped growing';
 COMMENT ON COLUMN analytics.coverage.through_date IS 'Last stat_date that every article of the day reaches';
-COMMENT ON COLUMN analytics.coverage.fetched_at IS 'When the newest loaded answer was fetched; there may be data although the last try failed';
-COMMENT ON COLUMN analytics.coverage.reason IS 'Why the last try did not end well, and what to change';
+COMMENT ON COLUMN analytics.coverage.fetched_at IS 'When the newest loaded answer was fetched; null when there never was one';
+COMMENT ON COLUMN analytics.coverage.reason IS 'Why the last try did not end well, and what to change; or why nobody asks';
 COMMENT ON COLUMN analytics.coverage.days_not_loaded_before IS 'Publication days before the first of these rows that WeChat can be asked for and that were not loaded';
 
 CREATE VIEW analytics.restatement AS
@@ -122,7 +153,8 @@ FROM (
         '送达人数',
         'people',
         'level',
-        'How many people the message went to: it has no increment'
+        'How many people the message went to: it has no increment',
+        NULL
     ),
     (
         'article_total',
@@ -130,7 +162,8 @@ FROM (
         '图文页阅读人数',
         'people',
         'additive',
-        'The nearest of article_total_detail is read_user; they count differently and do not agree'
+        'The nearest of article_total_detail is read_user; they count differently and do not agree',
+        NULL
     ),
     (
         'article_total',
@@ -138,6 +171,7 @@ FROM (
         '图文页阅读次数',
         'times',
         'additive',
+        NULL,
         NULL
     ),
     (
@@ -146,6 +180,7 @@ FROM (
         '原文页阅读人数',
         'people',
         'additive',
+        NULL,
         NULL
     ),
     (
@@ -154,6 +189,7 @@ FROM (
         '原文页阅读次数',
         'times',
         'additive',
+        NULL,
         NULL
     ),
     (
@@ -162,7 +198,8 @@ FROM (
         '分享人数',
         'people',
         'additive',
-        'Both datasets have a metric of this name; they count differently and do not agree'
+        'Both datasets have a metric of this name; they count differently and do not agree',
+        NULL
     ),
     (
         'article_total',
@@ -170,6 +207,7 @@ FROM (
         '分享次数',
         'times',
         'additive',
+        NULL,
         NULL
     ),
     (
@@ -178,7 +216,8 @@ FROM (
         '收藏人数',
         'people',
         'additive',
-        'The nearest of article_total_detail is collection_user'
+        'The nearest of article_total_detail is collection_user',
+        NULL
     ),
     (
         'article_total',
@@ -186,6 +225,7 @@ FROM (
         '收藏次数',
         'times',
         'additive',
+        NULL,
         NULL
     ),
     (
@@ -194,7 +234,8 @@ FROM (
         '公众号会话阅读人数',
         'people',
         'additive',
-        'The parts may add up to more than the whole'
+        'The parts may add up to more than the whole',
+        NULL
     ),
     (
         'article_total',
@@ -202,7 +243,8 @@ FROM (
         '公众号会话阅读次数',
         'times',
         'additive',
-        'The parts may add up to more than the whole'
+        'The parts may add up to more than the whole',
+        NULL
     ),
     (
         'article_total',
@@ -210,7 +252,8 @@ FROM (
         '历史消息页阅读人数',
         'people',
         'additive',
-        'The parts may add up to more than the whole'
+        'The parts may add up to more than the whole',
+        NULL
     ),
     (
         'article_total',
@@ -218,7 +261,8 @@ FROM (
         '历史消息页阅读次数',
         'times',
         'additive',
-        'The parts may add up to more than the whole'
+        'The parts may add up to more than the whole',
+        NULL
     ),
     (
         'article_total',
@@ -226,7 +270,8 @@ FROM (
         '朋友圈阅读人数',
         'people',
         'additive',
-        'The parts may add up to more than the whole'
+        'The parts may add up to more than the whole',
+        NULL
     ),
     (
         'article_total',
@@ -234,7 +279,8 @@ FROM (
         '朋友圈阅读次数',
         'times',
         'additive',
-        'The parts may add up to more than the whole'
+        'The parts may add up to more than the whole',
+        NULL
     ),
     (
         'article_total',
@@ -242,7 +288,8 @@ FROM (
         '好友转发阅读人数',
         'people',
         'additive',
-        'The parts may add up to more than the whole'
+        'The parts may add up to more than the whole',
+        NULL
     ),
     (
         'article_total',
@@ -250,7 +297,8 @@ FROM (
         '好友转发阅读次数',
         'times',
         'additive',
-        'The parts may add up to more than the whole'
+        'The parts may add up to more than the whole',
+        NULL
     ),
     (
         'article_total',
@@ -258,7 +306,8 @@ FROM (
         '其他场景阅读人数',
         'people',
         'additive',
-        'The parts may add up to more than the whole'
+        'The parts may add up to more than the whole',
+        NULL
     ),
     (
         'article_total',
@@ -266,7 +315,8 @@ FROM (
         '其他场景阅读次数',
         'times',
         'additive',
-        'The parts may add up to more than the whole'
+        'The parts may add up to more than the whole',
+        NULL
     ),
     (
         'article_total',
@@ -274,7 +324,8 @@ FROM (
         '公众号会话转发朋友圈人数',
         'people',
         'additive',
-        'The parts may add up to more than the whole'
+        'The parts may add up to more than the whole',
+        NULL
     ),
     (
         'article_total',
@@ -282,7 +333,8 @@ FROM (
         '公众号会话转发朋友圈次数',
         'times',
         'additive',
-        'The parts may add up to more than the whole'
+        'The parts may add up to more than the whole',
+        NULL
     ),
     (
         'article_total',
@@ -290,7 +342,8 @@ FROM (
         '朋友圈转发朋友圈人数',
         'people',
         'additive',
-        'The parts may add up to more than the whole'
+        'The parts may add up to more than the whole',
+        NULL
     ),
     (
         'article_total',
@@ -298,7 +351,8 @@ FROM (
         '朋友圈转发朋友圈次数',
         'times',
         'additive',
-        'The parts may add up to more than the whole'
+        'The parts may add up to more than the whole',
+        NULL
     ),
     (
         'article_total',
@@ -306,7 +360,8 @@ FROM (
         '其他场景转发朋友圈人数',
         'people',
         'additive',
-        'The parts may add up to more than the whole'
+        'The parts may add up to more than the whole',
+        NULL
     ),
     (
         'article_total',
@@ -314,7 +369,8 @@ FROM (
         '其他场景转发朋友圈次数',
         'times',
         'additive',
-        'The parts may add up to more than the whole'
+        'The parts may add up to more than the whole',
+        NULL
     ),
     (
         'article_total',
@@ -322,7 +378,8 @@ FROM (
         '看一看阅读人数',
         'people',
         'additive',
-        'WeChat often leaves it out: null, not 0'
+        'WeChat often leaves it out: null, not 0',
+        NULL
     ),
     (
         'article_total',
@@ -330,7 +387,8 @@ FROM (
         '看一看阅读次数',
         'times',
         'additive',
-        'WeChat often leaves it out: null, not 0'
+        'WeChat often leaves it out: null, not 0',
+        NULL
     ),
     (
         'article_total',
@@ -338,7 +396,8 @@ FROM (
         '搜一搜阅读人数',
         'people',
         'additive',
-        'WeChat often leaves it out: null, not 0'
+        'WeChat often leaves it out: null, not 0',
+        NULL
     ),
     (
         'article_total',
@@ -346,7 +405,8 @@ FROM (
         '搜一搜阅读次数',
         'times',
         'additive',
-        'WeChat often leaves it out: null, not 0'
+        'WeChat often leaves it out: null, not 0',
+        NULL
     ),
     (
         'article_total_detail',
@@ -354,7 +414,8 @@ FROM (
         '阅读人数',
         'people',
         'additive',
-        'The nearest of article_total is int_page_read_user; they are counted differently'
+        'The nearest of article_total is int_page_read_user; they are counted differently',
+        NULL
     ),
     (
         'article_total_detail',
@@ -362,7 +423,8 @@ FROM (
         '阅读来源',
         'list',
         'level',
-        'scene_desc is free Chinese text; 全部 is the sum; see analytics.article_source'
+        'scene_desc is free Chinese text; 全部 is the sum; see analytics.article_source',
+        NULL
     ),
     (
         'article_total_detail',
@@ -370,7 +432,8 @@ FROM (
         '分享人数',
         'people',
         'additive',
-        'Both datasets have a metric of this name; they count differently and do not agree'
+        'Both datasets have a metric of this name; they count differently and do not agree',
+        NULL
     ),
     (
         'article_total_detail',
@@ -378,6 +441,7 @@ FROM (
         '在看人数',
         'people',
         'additive',
+        NULL,
         NULL
     ),
     (
@@ -386,6 +450,7 @@ FROM (
         '点赞人数',
         'people',
         'additive',
+        NULL,
         NULL
     ),
     (
@@ -394,6 +459,7 @@ FROM (
         '评论数',
         'times',
         'additive',
+        NULL,
         NULL
     ),
     (
@@ -402,7 +468,8 @@ FROM (
         '收藏人数',
         'people',
         'additive',
-        'The nearest of article_total is add_to_fav_user'
+        'The nearest of article_total is add_to_fav_user',
+        NULL
     ),
     (
         'article_total_detail',
@@ -410,6 +477,7 @@ FROM (
         '赞赏金额',
         'cents',
         'additive',
+        NULL,
         NULL
     ),
     (
@@ -418,23 +486,26 @@ FROM (
         '阅读后关注人数',
         'people',
         'additive',
+        NULL,
         NULL
     ),
     (
         'article_total_detail',
         'read_delivery_rate',
         '送达阅读率',
-        'share from 0 to 1',
+        'share',
         'level',
-        'Not additive, and never to be averaged over articles'
+        'Not additive, and never to be averaged over articles',
+        NULL
     ),
     (
         'article_total_detail',
         'read_finish_rate',
         '完读率',
-        'share from 0 to 1',
+        'share',
         'level',
-        'Not additive, and never to be averaged over articles'
+        'Not additive, and never to be averaged over articles',
+        NULL
     ),
     (
         'article_total_detail',
@@ -442,7 +513,8 @@ FROM (
         '平均停留时长',
         'minutes',
         'level',
-        'Not additive, and never to be averaged over articles'
+        'Not additive, and never to be averaged over articles',
+        NULL
     ),
     (
         'article_total_detail',
@@ -450,17 +522,64 @@ FROM (
         '跳出位置',
         'list',
         'level',
+        NULL,
         NULL
+    ),
+    (
+        'article_total',
+        'session_open_rate',
+        '公众号会话打开率',
+        'share',
+        'level',
+        'Over several articles divide sums by sums; it may exceed 1',
+        'int_page_from_session_read_user / target_user'
+    ),
+    (
+        'article_total',
+        'share_rate',
+        '分享率',
+        'share',
+        'level',
+        'Over several articles divide sums by sums; it may exceed 1',
+        'share_user / int_page_read_user'
+    ),
+    (
+        'article_total',
+        'favourite_rate',
+        '收藏率',
+        'share',
+        'level',
+        'Over several articles divide sums by sums; it may exceed 1',
+        'add_to_fav_user / int_page_read_user'
+    ),
+    (
+        'article_total',
+        'original_page_rate',
+        '原文页阅读率',
+        'share',
+        'level',
+        'Over several articles divide sums by sums; it may exceed 1',
+        'ori_page_read_user / int_page_read_user'
+    ),
+    (
+        'article_total',
+        'moments_spread',
+        '朋友圈扩散率',
+        'share',
+        'level',
+        'Over several articles divide sums by sums; it may exceed 1',
+        'feed_share_from_session_user / int_page_from_session_read_user'
     )
-) AS metric (dataset, name, chinese_name, unit, additivity, caveat);
+) AS metric (dataset, name, chinese_name, unit, additivity, caveat, formula);
 
-COMMENT ON VIEW analytics.metric IS 'The dictionary: one row per dataset and metric. The two datasets are not merged into one series: WeChat counts them by different rules (article page against all reading scenes, 7 against 30 days), and the same article has different totals in both';
+COMMENT ON VIEW analytics.metric IS 'The dictionary: one row per dataset and metric, and per rate of analytics.article_rate. The two datasets are not merged into one series: WeChat counts them by different rules (article page against all reading scenes, 7 against 30 days), and the same article has different totals in both';
 COMMENT ON COLUMN analytics.metric.dataset IS 'Which endpoint';
-COMMENT ON COLUMN analytics.metric.name IS 'Name, as the fact''s column';
-COMMENT ON COLUMN analytics.metric.chinese_name IS 'What WeChat calls it';
-COMMENT ON COLUMN analytics.metric.unit IS 'people, times, cents, minutes, share or list';
+COMMENT ON COLUMN analytics.metric.name IS 'Name, as the column of the fact or, for a rate, of analytics.article_rate';
+COMMENT ON COLUMN analytics.metric.chinese_name IS 'What it is called in Chinese';
+COMMENT ON COLUMN analytics.metric.unit IS 'people, times, cents, minutes, share (1 is all) or list';
 COMMENT ON COLUMN analytics.metric.additivity IS 'additive: increments of days add up to the total; level: they do not';
 COMMENT ON COLUMN analytics.metric.caveat IS 'What to know before using it';
+COMMENT ON COLUMN analytics.metric.formula IS 'What a rate is made of; null for what WeChat gives itself';
 
 -- migrate:down
 
