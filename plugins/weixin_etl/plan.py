@@ -2,8 +2,8 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import date, timedelta
+from collections.abc import Container, Mapping, Sequence
+from datetime import date, datetime, timedelta
 
 import msgspec
 from sqlalchemy import Connection, Engine
@@ -48,10 +48,11 @@ def plan(
     days = _days(run)
     require_migrated(warehouse)
     with warehouse.begin() as connection:
-        planned = _due(connection, run, accounts, days)
+        retired = _retired(connection, run, accounts)
+        planned = _due(connection, run, accounts, days, retired)
         if not run.dry_run:
             _save(connection, run, planned, is_first_try=is_first_try)
-    _log(run, planned, days)
+    _log(run, planned, days, retired)
     return batches([account for account in planned if account.days or account.appid is None])
 
 
@@ -81,7 +82,11 @@ def _days(run: Run) -> DateRange:
 
 
 def _due(
-    connection: Connection, run: Run, accounts: Sequence[CheckedAccount], days: DateRange
+    connection: Connection,
+    run: Run,
+    accounts: Sequence[CheckedAccount],
+    days: DateRange,
+    retired: Container[str],
 ) -> list[PlannedAccount]:
     appids = [account.appid for account in accounts if account.appid]
     final: dict[str, set[date]] = defaultdict(set)
@@ -96,34 +101,34 @@ def _due(
     )
     for appid, publication_date in rows:
         final[appid].add(publication_date)
-    skipped = _retired(connection, run, appids)
     return [
         PlannedAccount(
             account.conn_id,
             account.appid,
             account.name,
             [day for day in days.days() if run.refetch or day not in final[account.appid]]
-            if account.appid and account.appid not in skipped
+            if account.appid and account.appid not in retired
             else [],
         )
         for account in accounts
     ]
 
 
-def _retired(connection: Connection, run: Run, appids: Sequence[str]) -> set[str]:
+def _retired(
+    connection: Connection, run: Run, accounts: Sequence[CheckedAccount]
+) -> dict[str, datetime]:
     """
-    Accounts not to be asked because WeChat took their endpoint offline.
+    Accounts not to be asked because WeChat took their endpoint offline, and when it last said so.
 
     A scheduled run asks again after a week, a manual one when told to refetch.
     """
-    retired = coverage.retired(connection, run.dataset, appids)
-    for appid, last_asked_at in retired.items():
-        log.warning("%s: WeChat said at %s that the endpoint is offline", appid, last_asked_at)
     if run.refetch:
-        return set()
+        return {}
+    appids = [account.appid for account in accounts if account.appid]
+    retired = coverage.retired(connection, run.dataset, appids)
     asked_since = clock.now() - ASK_RETIRED_AFTER
     return {
-        appid
+        appid: last_asked_at
         for appid, last_asked_at in retired.items()
         if not run.is_scheduled or last_asked_at > asked_since
     }
@@ -163,7 +168,9 @@ def _save(
     )
 
 
-def _log(run: Run, planned: Sequence[PlannedAccount], days: DateRange) -> None:
+def _log(
+    run: Run, planned: Sequence[PlannedAccount], days: DateRange, retired: Mapping[str, datetime]
+) -> None:
     calls = sum(len(account.days) for account in planned)
     log.info(
         "%s: publication days %s to %s, %s calls", run.dataset.name, days.first, days.last, calls
@@ -171,6 +178,13 @@ def _log(run: Run, planned: Sequence[PlannedAccount], days: DateRange) -> None:
     for account in planned:
         if account.appid is None:
             log.error("%s: can't be asked for, see refresh_access_token", account.name)
+            continue
+        if account.appid in retired:
+            log.warning(
+                "%s: not asked, as WeChat said at %s that it took the endpoint offline",
+                account.name,
+                retired[account.appid],
+            )
             continue
         skipped = len(days.days()) - len(account.days)
         listed = ", ".join(map(str, account.days)) or "none"
