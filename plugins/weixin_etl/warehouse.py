@@ -134,8 +134,9 @@ def source(path: str, dataset: Dataset | None = None) -> str:
 def _declared(dataset: Dataset) -> dict[str, Any]:
     return {
         "fact": dataset.fact,
-        "metrics": dataset.metrics,
-        "totals": dataset.totals,
+        "metrics": [metric.name for metric in dataset.metrics],
+        "figures": [metric.name for metric in dataset.figures],
+        "totals": [metric.name for metric in dataset.totals],
         "window": dataset.window,
     }
 

@@ -1,4 +1,4 @@
--- fail: planned_pair_is_in: every pair the run planned is loaded or empty
+-- fail: planned_pair_is_in: every planned pair is in, or its endpoint known to be offline
 SELECT
     report.appid,
     report.publication_date,
@@ -14,4 +14,4 @@ LEFT JOIN weixin.coverage
 WHERE
     report.run_id = :run_id
     AND report.dataset = :dataset
-    AND report.state NOT IN ('loaded', 'empty');
+    AND report.state NOT IN ('loaded', 'empty', 'retired');
