@@ -24,7 +24,8 @@ SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | ANY_TEXT
 ANY_JSON = st.recursive(
     SCALARS, lambda inner: st.lists(inner) | st.dictionaries(ANY_TEXT, inner), max_leaves=20
 )
-METRICS = st.sampled_from(ARTICLE_TOTAL.metrics)
+NAMES = [metric.name for metric in ARTICLE_TOTAL.metrics]
+METRICS = st.sampled_from(NAMES)
 DATES = st.dates(DAY, DAY + timedelta(days=3)).map(date.isoformat)
 
 
@@ -52,7 +53,7 @@ WHOLE = st.none() | st.integers(0, BIGINT_MAX)
 TITLES = st.none() | st.text(st.characters(exclude_characters="\0", codec="utf-8"))
 DOCUMENTED_ROWS = st.lists(
     st.fixed_dictionaries(
-        {"stat_date": DATES}, optional=dict.fromkeys(ARTICLE_TOTAL.metrics, WHOLE)
+        {"stat_date": DATES}, optional=dict.fromkeys(NAMES, WHOLE)
     ),
     unique_by=lambda row: row["stat_date"],
 )

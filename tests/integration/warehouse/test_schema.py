@@ -82,5 +82,5 @@ def test_every_metric_is_a_nullable_bigint(warehouse: Engine):
             fact=dataset.fact,
         )
 
-        assert [name for (name,) in columns] == list(dataset.metrics)
+        assert [name for (name,) in columns] == [metric.name for metric in dataset.metrics]
     assert len(DATASETS["article_total"].metrics) == 29
