@@ -83,7 +83,7 @@ def now(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def sandbox(now: None) -> Sandbox:  # noqa: ARG001 # it follows the pipeline's clock
+def sandbox(now: None) -> Sandbox:  # it follows the pipeline's clock
     """The API's stand-in with one account; `sandbox_url` serves it."""
     return Sandbox()
 

@@ -18,6 +18,8 @@ from weixin_etl.warehouse import source, sql_directory
 log = logging.getLogger(__name__)
 
 _HEAD = re.compile(r"^-- (?P<severity>fail|warn): (?P<name>\w+): (?P<promise>.+)$", re.MULTILINE)
+_REQUEST_ID = re.compile(r"\s*rid: [0-9a-f-]+")
+"""WeChat's mark of a single call: it would make one reason look like many."""
 _REASONS_NAMED = 5
 """Of each account: a warning may have a row for every article."""
 
@@ -81,6 +83,7 @@ def _named(rows: Sequence[sqlalchemy.Row[Any]]) -> str:
     reasons: dict[str | None, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         reason = " ".join(part for part in (row.appid, row.msgid, row.detail) if part)
+        reason = _REQUEST_ID.sub("", reason)
         days = reasons[row.appid][reason]
         if row.publication_date is not None:
             days.append(str(row.publication_date))

@@ -1,10 +1,11 @@
 """`weixin-etl`: everything a person types. Each command imports what it needs when it runs."""
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from weixin_etl.local.progress import Steps
@@ -21,6 +22,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if rest and not options.passes_on:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     options.rest = rest
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     command: Callable[[argparse.Namespace], int | None] = options.command
     try:
         return command(options) or 0
@@ -33,6 +36,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         for sentence in str(error).splitlines():
             sys.stderr.write(f"weixin-etl: {sentence}\n")
         return 1
+
+
+def _interrupt(*_: object) -> None:
+    """Let a command put away what it started, as it does for Ctrl-C."""
+    raise KeyboardInterrupt
 
 
 def run(_: argparse.Namespace) -> None:
@@ -90,17 +98,6 @@ def sandbox(options: argparse.Namespace) -> int:
     return serve(options.rest)
 
 
-DAY: dict[str, Any] = {"type": date.fromisoformat, "metavar": "YYYY-MM-DD"}
-OPTIONS: dict[Callable[..., object], dict[str, dict[str, Any]]] = {
-    up: {"--port": {"type": int, "default": DEFAULT_PORT, "help": "of the UI (8080)"}},
-    plan: {
-        "--begin-date": {**DAY, "help": "first publication day, Beijing"},
-        "--end-date": {**DAY, "help": "last publication day"},
-        "--refetch": {"action": "store_true", "help": "ask for final days as well"},
-    },
-}
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="weixin-etl", description="WeChat article statistics in Postgres, on Airflow."
@@ -115,9 +112,30 @@ def _parser() -> argparse.ArgumentParser:
             add_help=not passes_on,
         )
         subparser.set_defaults(command=command, passes_on=passes_on)
-        for flag, settings in OPTIONS.get(command, {}).items():
-            subparser.add_argument(flag, **settings)
+    _add_options_of_up(commands.choices["up"])
+    _add_options_of_plan(commands.choices["plan"])
     return parser
+
+
+def _add_options_of_up(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help="of the UI (default: %(default)s)"
+    )
+
+
+def _add_options_of_plan(parser: argparse.ArgumentParser) -> None:
+    for flag, day in (("--begin-date", "first"), ("--end-date", "last")):
+        parser.add_argument(
+            flag, type=_day, metavar="YYYY-MM-DD", help=f"{day} publication day, in Beijing"
+        )
+    parser.add_argument("--refetch", action="store_true", help="ask for final days as well")
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no date like 2026-11-24") from None
 
 
 def _steps(*, stderr: bool = False) -> "Steps":

@@ -132,9 +132,10 @@ def test_run_uses_the_airflow_that_runs(person: Person) -> None:
 
 
 @pytest.mark.usefixtures("up")
-def test_run_for_another_account_than_the_running_airflow_is_refused(person: Person) -> None:
+@pytest.mark.parametrize("command", ["run", "up"])
+def test_another_account_than_the_running_airflow_is_refused(person: Person, command: str) -> None:
     """Credentials that came after `make up` are not in force there."""
-    said = person.weixin("run", WEIXIN_APPID="wx1", WEIXIN_SECRET="secret")
+    said = person.weixin(command, WEIXIN_APPID="wx1", WEIXIN_SECRET="secret")
 
     assert said.returncode == 1
     assert "started for another account" in said.stderr

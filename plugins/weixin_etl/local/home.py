@@ -75,7 +75,7 @@ def find() -> Home:
     The home of the checkout this package was installed from; its folders are created.
 
     Raises:
-        LocalError: the package is not part of a checkout.
+        LocalError: the package is not part of a checkout, or its state is another user's.
 
     """
     project = Path(weixin_etl.__file__).resolve().parents[2]
@@ -86,5 +86,7 @@ def find() -> Home:
     state = Path(os.environ.get("WEIXIN_HOME") or project / ".weixin").resolve()
     home = Home(project, state)
     for folder in (state, home.airflow, home.logs, home.processes):
+        if folder.exists() and not os.access(folder, os.W_OK | os.X_OK):
+            raise LocalError(f"{folder} is another user's: work as that user, or take it over.")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return home

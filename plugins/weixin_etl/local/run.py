@@ -1,5 +1,7 @@
 """`run`: the pipeline for today, through Airflow, while somebody watches."""
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import requests
-from sqlalchemy import Engine
 
 from weixin_etl import clock, window
 from weixin_etl import warehouse as the_warehouse
@@ -35,6 +36,8 @@ class Finished:
     warehouse_url: str
     log: Path
     """A file, or the folder with a file per task."""
+    ui: str
+    """How to see it in Airflow."""
 
 
 def run(home: Home, steps: Steps) -> None:
@@ -50,16 +53,11 @@ def run(home: Home, steps: Steps) -> None:
     connection = configured_connection(home)
     with home.locked(steps.say):
         running = stack.running(home)
-        finished = None if running else _run_alone(home, connection, steps)
-    if running:
-        _refuse_other_account(running, connection)
-        finished = _run_on(running, home, steps)
-    if finished:
-        _conclude(finished, steps)
-    steps.say(
-        "\nNext: `make psql` opens the tables, `make up` starts Airflow with its UI, `make down` "
-        "stops everything\n(Postgres goes on running until then)."
-    )
+        if running is None:
+            _conclude(_run_alone(home, connection, steps), steps)
+            return
+    running.refuse_other_account(connection)
+    _conclude(_run_on(running, home, steps), steps)
 
 
 def _run_alone(home: Home, connection: str | None, steps: Steps) -> Finished:
@@ -87,7 +85,8 @@ def _run_alone(home: Home, connection: str | None, steps: Steps) -> Finished:
                 lambda _: process.poll() is not None,
                 steps,
             )
-    return Finished(seen, process.returncode == 0, warehouse_url, log)
+    ui = "`make up` starts Airflow with its UI"
+    return Finished(seen, process.returncode == 0, warehouse_url, log, ui)
 
 
 @contextmanager
@@ -120,15 +119,8 @@ def _airflow(
         try:
             yield process
         finally:
-            process.kill()
-
-
-def _refuse_other_account(running: Stack, connection: str | None) -> None:
-    if running.account != stack.fingerprint(connection):
-        raise LocalError(
-            "The Airflow that runs was started for another account than the one configured now: "
-            "`make down`, then run again."
-        )
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def _run_on(running: Stack, home: Home, steps: Steps) -> Finished:
@@ -154,25 +146,29 @@ def _run_on(running: Stack, home: Home, steps: Steps) -> Finished:
         steps,
     )
     log = home.airflow / "logs" / f"dag_id={DATASET.dag_id}" / f"run_id={run_id}"
-    return Finished(seen, seen.state == "success", running.warehouse_url, log)
+    ui = f"{api.origin} shows the run"
+    return Finished(seen, seen.state == "success", running.warehouse_url, log, ui)
 
 
 def _conclude(finished: Finished, steps: Steps) -> None:
     """
-    Print the tables of a run.
+    Print what came of a run, and what to type next.
 
     Raises:
         LocalError: it is red.
 
     """
-    warehouse: Engine = the_warehouse.engine(finished.warehouse_url)
+    warehouse = the_warehouse.engine(finished.warehouse_url)
     run_id = finished.seen.run_id
     if run_id:
-        days = window.look_back_window(
-            DATASET, clock.beijing_date(clock.now()), clock.yesterday()
-        ).days()
+        today = clock.beijing_date(clock.now())
+        days = window.look_back_window(DATASET, today, clock.yesterday()).days()
         summary.show(warehouse, DATASET, run_id, days, steps)
     if not finished.is_green:
         problems = summary.problems(warehouse, DATASET, run_id) if run_id else []
         problems = problems or [f"the run failed: {last_complaint(finished.log)}"]
         raise LocalError("\n".join([*problems, f"the log: {finished.log}"]))
+    steps.say(
+        f"\nNext: `make psql` opens the tables, {finished.ui}, `make down` stops everything\n"
+        "(Postgres goes on running until then)."
+    )

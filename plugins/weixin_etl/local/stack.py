@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 
 from weixin_etl.local import processes
+from weixin_etl.local.errors import LocalError
 from weixin_etl.local.files import write_private
 from weixin_etl.local.home import Home
 
@@ -33,6 +34,20 @@ class Stack:
     def is_on_sandbox(self) -> bool:
         """Whether its figures are made up."""
         return self.account == SANDBOX
+
+    def refuse_other_account(self, connection: str | None) -> None:
+        """
+        Make sure that it collects what is configured now.
+
+        Raises:
+            LocalError: it was started for something else.
+
+        """
+        if self.account != fingerprint(connection):
+            raise LocalError(
+                "The Airflow that runs was started for another account than the one configured "
+                "now: `make down`, then try again."
+            )
 
     def save(self, home: Home) -> None:
         """Write it down."""

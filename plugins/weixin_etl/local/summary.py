@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import date
 
 from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
-from sqlalchemy import Engine
+from sqlalchemy import Engine, RowMapping
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
@@ -24,32 +25,32 @@ def show(
     warehouse: Engine, dataset: Dataset, run_id: str, days: Sequence[date], steps: Steps
 ) -> None:
     """Print the counts of each publication day and the most read articles."""
+    values = {"run_id": run_id, "dataset": dataset.name, "publication_dates": list(days)}
+    with warehouse.connect() as connection:
+        counts = connection.execute(statement("local/run_days.sql"), values).mappings().all()
+        most_read = connection.execute(statement("local/most_read.sql"), values).all()
+    steps.console.print(_counts_table(counts))
+    if any(row["states"] == FINAL for row in counts):
+        steps.say("final: the day's totals no longer grow, so it was not asked for.")
+    if most_read:
+        table = Table("most read", "publication day", box=SIMPLE_HEAD, pad_edge=False)
+        table.add_column("readers", justify="right")
+        for title, publication_date, readers in most_read:
+            table.add_row(escape(title or ""), str(publication_date), str(readers))
+        steps.console.print(table)
+
+
+def _counts_table(rows: Sequence[RowMapping]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("publication day", no_wrap=True)
     for name in COUNTS:
         table.add_column(name, justify="right")
     table.add_column("state")
-    values = {"run_id": run_id, "dataset": dataset.name, "publication_dates": list(days)}
-    with warehouse.connect() as connection:
-        rows = connection.execute(statement("local/run_days.sql"), values).mappings().all()
-        most_read = connection.execute(statement("local/most_read.sql"), values).all()
     for row in rows:
         table.add_row(str(row["publication_date"]), *(str(row[n]) for n in COUNTS), row["states"])
     table.add_section()
     table.add_row("", *(str(sum(row[name] for row in rows)) for name in COUNTS), "")
-    steps.console.print(table)
-    if any(row["states"] == FINAL for row in rows):
-        steps.say("final: the day's totals no longer grow, so it was not asked for.")
-    if most_read:
-        readers = Table(
-            "most read", "publication day", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
-        )
-        readers.add_column("readers", justify="right")
-        for article in most_read:
-            readers.add_row(
-                article.title, str(article.publication_date), str(article.int_page_read_user)
-            )
-        steps.console.print(readers)
+    return table
 
 
 def problems(warehouse: Engine, dataset: Dataset, run_id: str) -> list[str]:

@@ -30,13 +30,15 @@ def up(home: Home, port: int, steps: Steps) -> None:
     Start Postgres, the sandbox where no account is configured, and Airflow, and wait for them.
 
     Raises:
-        LocalError: something does not start; then all of it is stopped again.
+        LocalError: something does not start, then all of it is stopped again; or it runs already,
+            for another account.
 
     """
     connection = configured_connection(home)
     with home.locked(steps.say):
         found = stack.running(home)
         if found:
+            found.refuse_other_account(connection)
             steps.say("Airflow is running already.")
         else:
             _clear_the_way(home, port)
@@ -90,11 +92,14 @@ def _start_airflow(home: Home, environment: Mapping[str, str], port: int) -> Non
     ]
     api = AirflowApi(port, admin_password(home))
     _wait(home, airflow, lambda: _unhealthy(api, since))
-    api.log_in()
-    api.ensure_pool(POOL, POOL_SLOTS)
-    _wait(home, airflow, lambda: _unread_dags(api))
-    for dag_id in _dag_ids():
-        api.unpause(dag_id)
+    try:
+        api.log_in()
+        api.ensure_pool(POOL, POOL_SLOTS)
+        _wait(home, airflow, lambda: _unread_dags(api))
+        for dag_id in _dag_ids():
+            api.unpause(dag_id)
+    except requests.RequestException as error:
+        raise LocalError(f"Airflow started and then refused a call: {error}") from None
 
 
 def _start_process(

@@ -3,6 +3,7 @@
 import os
 import pwd
 import socket
+import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -162,14 +163,30 @@ def test_a_start_right_after_a_kill_succeeds(server: Server) -> None:
     assert ask(url, "SELECT 1") == 1
 
 
-def test_a_lock_whose_number_went_to_another_program_is_no_lock(server: Server) -> None:
-    """After a crash and a reboot any process may have the dead server's number."""
+def test_a_port_that_is_held_for_a_moment_is_kept(server: Server) -> None:
+    """The last child of a killed server is no reason to move."""
+    before = server.port
     server.stop()
-    lock = server.directory / "data/postmaster.pid"
-    lock.write_text(f"{os.getpid()}\n{server.directory}/data\n1\n{server.port}\n\n\n")
+    other = socket.create_server(("127.0.0.1", before))
+    leaves = threading.Timer(0.5, other.close)
+    leaves.start()
 
-    assert not server.is_running()
-    assert server.start()
+    server.start()
+    leaves.join()
+
+    assert server.port == before
+
+
+def test_a_lock_whose_number_went_to_another_program_is_no_lock(server: Server) -> None:
+    """After a crash and a reboot any process of the server's user may have its number."""
+    server.stop()
+    with subprocess.Popen(["sleep", "60"], user=binaries.server_user(), cwd="/") as other:
+        lock = server.directory / "data/postmaster.pid"
+        lock.write_text(f"{other.pid}\n{server.directory}/data\n1\n{server.port}\n\n\n")
+
+        assert not server.is_running()
+        assert server.start()
+        other.kill()
 
 
 def test_starting_twice_is_starting_once(server: Server) -> None:

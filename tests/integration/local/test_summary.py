@@ -102,9 +102,9 @@ def test_each_day_has_its_counts_and_a_day_not_asked_for_is_final(warehouse: Eng
 
 
 def test_the_three_most_read_go_by_their_newest_total(warehouse: Engine) -> None:
-    """Totals grow: an older, or an absent, one is not the article's."""
+    """An older, or an absent, total is not the article's; a title is printed as it is."""
     article(warehouse, "1_1", DAYS[0], "fallen", 900, 10)
-    article(warehouse, "1_2", DAYS[0], "first", 100, 500)
+    article(warehouse, "1_2", DAYS[0], "[first]", 100, 500)
     article(warehouse, "2_1", DAYS[1], "second", 400, None)
     article(warehouse, "2_2", DAYS[1], "third", 300)
     article(warehouse, "9_1", date(2026, 11, 1), "outside", 9999)
@@ -113,7 +113,7 @@ def test_the_three_most_read_go_by_their_newest_total(warehouse: Engine) -> None
     lines = shown(warehouse)
 
     assert lines[-3:] == [
-        ["first", "2026-11-20", "500"],
+        ["[first]", "2026-11-20", "500"],
         ["second", "2026-11-21", "400"],
         ["third", "2026-11-21", "300"],
     ]

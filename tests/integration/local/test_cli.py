@@ -1,0 +1,73 @@
+"""The command line answers at once, and in sentences."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = ("airflow", "sqlalchemy", "psycopg2", "requests", "rich", "starlette")
+
+
+def weixin(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `weixin-etl`."""
+    return subprocess.run(
+        [sys.executable, "-m", "weixin_etl.cli", *arguments],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_help_lists_every_command_and_imports_nothing_heavy() -> None:
+    """Whoever mistypes does not wait for Airflow."""
+    code = (
+        "import sys, contextlib\n"
+        "from weixin_etl.cli import main\n"
+        "with contextlib.suppress(SystemExit): main(['--help'])\n"
+        f"print('heavy:', *[name for name in {HEAVY} if name in sys.modules])"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+
+    commands = ("run", "up", "down", "migrate", "plan", "psql", "sandbox")
+    assert [command for command in commands if f"\n    {command} " not in said] == []
+    assert said.splitlines()[-1] == "heavy:"
+
+
+def test_the_sandbox_takes_its_own_options() -> None:
+    """`weixin-etl sandbox --help` is the sandbox's."""
+    assert "--scenario" in weixin("sandbox", "--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["fly"], "invalid choice: 'fly'"),
+        (["down", "--now"], "unrecognized arguments: --now"),
+        (["plan", "--begin-date", "yesterday"], "'yesterday' is no date like 2026-11-24"),
+    ],
+)
+def test_what_is_mistyped_is_named(arguments: list[str], complaint: str) -> None:
+    """Usage errors have the exit code of usage errors."""
+    said = weixin(*arguments)
+
+    assert said.returncode == 2
+    assert complaint in said.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="every folder is open to root")
+def test_a_state_folder_of_another_user_is_a_sentence(tmp_path: Path) -> None:
+    """Somebody ran it as root before."""
+    tmp_path.chmod(0o500)
+
+    said = weixin("down", WEIXIN_HOME=str(tmp_path))
+
+    assert said.returncode == 1
+    assert (
+        said.stderr
+        == f"weixin-etl: {tmp_path} is another user's: work as that user, or take it over.\n"
+    )
