@@ -16,7 +16,7 @@ BEGIN
             WHEN duplicate_object OR unique_violation THEN
                 NULL;
             WHEN insufficient_privilege THEN
-                RAISE NOTICE 'role % was not created: % may not create roles; ask an administrator for it, then run this migration''s grants', role_name, current_user;
+                RAISE WARNING 'role % was not created: % may not create roles; let an administrator create it, then run the block of 0010_roles.sql again', role_name, current_user;
         END;
     END LOOP;
 

@@ -78,6 +78,13 @@ def migrate_warehouse(warehouse_url: str, steps: Steps) -> None:
     """
     with steps.step("Tables of the warehouse"):
         warehouse.migrate(warehouse_url)
+        missing = warehouse.missing_roles(warehouse_url)
+    if missing:
+        steps.line(
+            "!",
+            f"The roles {' and '.join(missing)} don't exist, and you may not create them: let an "
+            "administrator do so, then run the block of sql/migrations/0010_roles.sql again.",
+        )
 
 
 def _migrate_metadata(home: Home, environment: dict[str, str], steps: Steps) -> None:
