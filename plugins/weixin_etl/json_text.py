@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 _LONGEST_NUMBER = 400
+_encoder = msgspec.json.Encoder(decimal_format="number")
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 
@@ -29,8 +30,11 @@ def decode(body: bytes) -> Any:
 
 
 def encode(value: Any) -> str:
-    """JSON text of a decoded value."""
-    return json.dumps(value, ensure_ascii=False, default=float)
+    """JSON text of a decoded value, decimal numbers to the digit."""
+    try:
+        return _encoder.encode(value).decode()
+    except OverflowError:  # a whole number beyond 64 bits: then decimals keep 17 digits
+        return json.dumps(value, ensure_ascii=False, default=float)
 
 
 def _whole(digits: str) -> int | Decimal:

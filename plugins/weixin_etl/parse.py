@@ -280,8 +280,8 @@ class _TakeApart:
             return [self._clean(element) for element in value]
         if isinstance(value, dict):
             return {self._clean(name): self._clean(element) for name, element in value.items()}
-        if isinstance(value, Decimal) and not _is_storable(value):
-            return str(value)
+        if isinstance(value, float) or not _is_storable(value):
+            return str(value)  # NaN, Infinity, or a number that takes a page to write
         return value
 
 

@@ -1,4 +1,4 @@
--- fail: planned_pair_is_in: every planned pair is in, or its endpoint known to be offline
+-- fail: planned_pair_is_in: every planned pair is in, or its endpoint retired
 SELECT
     report.appid,
     report.publication_date,

@@ -8,9 +8,8 @@ from parse_cases import DAY, body, item, read, row
 
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.parse import Article, row_type
-from weixin_etl.stage import SeenArticle, StagedPair
+from weixin_etl.stage import SeenArticle, StagedPair, _row_lines
 from weixin_etl.stage import _article_lines as article_lines
-from weixin_etl.stage import _row_lines
 
 FIRST_AT = datetime(2026, 11, 18, 0, 31, tzinfo=UTC)
 LAST_AT = datetime(2026, 11, 24, 0, 31, tzinfo=UTC)
