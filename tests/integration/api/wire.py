@@ -7,7 +7,7 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
@@ -28,8 +28,8 @@ LIMITS = CallLimits(
     minute_quota_wait_seconds=0.001,
 )
 """Three tries and hardly a wait between them."""
-IN_HASTE = CallLimits(read_seconds=0.1, tries=3, total_seconds=20, backoff_seconds=0.001)
-"""The same for a server that stays silent."""
+IN_HASTE = replace(LIMITS, read_seconds=1)
+"""The same for a server that stays silent; long enough for one that answers on a busy machine."""
 GIVES_UP_SECONDS = 15
 """A server that would never end its answer ends it then, so that a test fails and does not hang."""
 

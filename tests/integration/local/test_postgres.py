@@ -6,6 +6,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -157,6 +158,8 @@ def test_a_start_right_after_a_kill_succeeds(server: Server) -> None:
     """A killed server leaves its lock and children behind for a moment."""
     url = server.libpq_url("postgres")
     postmaster(server).kill()
+    while server.is_running():  # the signal is on its way
+        time.sleep(0.001)
 
     server.start()
 
