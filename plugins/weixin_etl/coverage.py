@@ -78,6 +78,7 @@ def is_ready(connection: Connection, dataset: Dataset, appid: str, yesterday: da
     counting, ready = connection.execute(
         statement("coverage/readiness.sql", dataset),
         {
+            "dataset": dataset.name,
             "appid": appid,
             "stat_date": yesterday,
             "first_publication_date": yesterday - timedelta(days=dataset.window - 1),

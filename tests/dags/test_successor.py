@@ -214,6 +214,21 @@ def test_a_delayed_morning_is_made_up_for(successor: DailyDag, sandbox: Sandbox,
     assert loaded(warehouse) == truth(sandbox, DAYS, MORNING.date())
 
 
+def test_what_the_other_dataset_knows_makes_no_day_unready(
+    daily: DailyDag, warehouse: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    """Articles the successor was never asked for have no row of it, and a silent day is empty."""
+    silent = date(2026, 11, 17)
+    daily.set("WEIXIN_NOW", "2026-11-18T10:30:00+08:00")
+    daily.run(datetime(2026, 11, 18, 0, 30, tzinfo=UTC))
+    monkeypatch.setattr(dag_runs, "DAG_ID", DAG_ID)
+
+    outcome = daily.run(begin_date="2026-11-17", end_date="2026-11-17")
+
+    assert outcome.state == "success"
+    assert states(warehouse, outcome) == {silent: "empty"}
+
+
 def test_both_datasets_describe_the_same_article(
     daily: DailyDag, warehouse: Engine, monkeypatch: pytest.MonkeyPatch
 ):
