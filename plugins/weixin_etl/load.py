@@ -241,7 +241,7 @@ class _Transaction:
             error = pair.error
             if pair.answer and not self._has_its_figures(pair, pair.answer, is_ready=is_ready):
                 error = NotReadyError(account=str(self.account))
-            if pair.parsed.rejected and not pair.parsed.articles:
+            if pair.parsed.rejected and not pair.parsed.row_count:
                 error = UnreadableError(
                     f"all {len(pair.parsed.rejected)} parts of the answer were rejected, the first "
                     f"because of {pair.parsed.rejected[0].reason}; see weixin.rejected_row",

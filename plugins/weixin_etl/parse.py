@@ -199,7 +199,7 @@ class _TakeApart:
     def answer(self, answer: Any) -> Parsed:
         if not isinstance(answer, dict) or not isinstance(answer.get("list"), list):
             raise UnreadableAnswerError("the answer has no list of articles")
-        self.parsed.is_delayed = str(answer.get("is_delay")).lower() == "true"
+        self.parsed.is_delayed = str(answer.get("is_delay")).lower() in ("true", "1")
         for item in self._clean(answer["list"]):
             self._item(item)
         return self.parsed

@@ -74,7 +74,7 @@ def test_unknown_metrics_are_json_in_the_last_field_of_their_row() -> None:
 
     first, second = row_lines([pair])
 
-    assert first.endswith(b',"{\\"like_user\\": 7}"\n')
+    assert first.endswith(b',"{\\"like_user\\":7}"\n')
     assert second.endswith(b",null\n")
 
 
@@ -97,7 +97,7 @@ def test_an_article_is_a_line_of_its_key_message_day_attributes_and_times() -> N
 
     assert list(article_lines([pair])) == [
         "100_1\t100\t1\t2026-11-17\t马航\thttp://a\t\\N\t1\t0\t"
-        '{"mood": ["好"]}\t2026-11-18 00:31:00+00:00\t2026-11-24 00:31:00+00:00\n'
+        '{"mood":["好"]}\t2026-11-18 00:31:00+00:00\t2026-11-24 00:31:00+00:00\n'
     ]
 
 
