@@ -13,7 +13,8 @@ Postgres. Running it again changes nothing that did not change at WeChat.
 unless `refetch` is on.
 
 **Red?** The log of `check` names each account and day, and what to change. After that, clear the
-failed `ingest` task together with its downstream tasks.
+first red task together with its downstream tasks; `refresh_access_token`, when a connection was
+missing or incomplete.
 """
 
 from datetime import datetime, time, timedelta

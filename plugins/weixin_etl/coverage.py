@@ -78,6 +78,7 @@ def is_ready(connection: Connection, dataset: Dataset, appid: str, yesterday: da
     counting, ready = connection.execute(
         statement("coverage/readiness.sql", dataset),
         {
+            "dataset": dataset.name,
             "appid": appid,
             "stat_date": yesterday,
             "first_publication_date": yesterday - timedelta(days=dataset.window - 1),
@@ -141,3 +142,11 @@ def _agrees(
         and clock.beijing_date(known.fetched_at) < clock.beijing_date(fetched_at)
         and (known.article_count, known.row_count) == (len(parsed.articles), parsed.row_count)
     )
+
+
+def retired(connection: Connection, dataset: Dataset, appids: Sequence[str]) -> dict[str, datetime]:
+    """The accounts whose endpoint WeChat took offline, and when it last said so."""
+    rows = connection.execute(
+        statement("retired/of_accounts.sql"), {"dataset": dataset.name, "appids": list(appids)}
+    )
+    return {row.appid: row.last_asked_at for row in rows}

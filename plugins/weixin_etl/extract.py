@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from weixin_etl.api.client import Answer, WeixinClient
-from weixin_etl.api.errors import WeixinError
-from weixin_etl.datasets import Dataset
+from weixin_etl.api.errors import EndpointOfflineError, WeixinError
+from weixin_etl.datasets import DATASETS, Dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,18 @@ def extract(
         try:
             return Fetched(day, client.datacube(dataset.path, day))
         except WeixinError as error:
+            if isinstance(error, EndpointOfflineError):
+                error.advice = _successor(dataset)
             if error.stops_account:
                 stopped.append(error)
             return Refused(day, error, error.calls)
 
     with ThreadPoolExecutor(concurrency, thread_name_prefix="extract") as pool:
         yield from pool.map(ask, days)
+
+
+def _successor(dataset: Dataset) -> str:
+    if dataset.successor is None:
+        return "it has no successor that is known here"
+    successor = DATASETS[dataset.successor]
+    return f"its successor is {successor.endpoint}: the DAG {successor.dag_id}"

@@ -14,7 +14,12 @@ from sqlalchemy.exc import OperationalError
 from weixin_etl import clock, coverage
 from weixin_etl.accounts import Account
 from weixin_etl.api.client import WeixinClient
-from weixin_etl.api.errors import UnreadableError, WeixinError, from_errcode
+from weixin_etl.api.errors import (
+    ConfigurationError,
+    UnreadableError,
+    WeixinError,
+    from_errcode,
+)
 from weixin_etl.api.hook import WeixinHook
 from weixin_etl.extract import Fetched, Refused, extract
 from weixin_etl.load import PAIRS_A_COMMIT, Pair, PairReport, load
@@ -84,6 +89,12 @@ class Ingest:
         """
         client = WeixinHook(planned.conn_id, self.settings.call_limits).get_conn()
         account = client.account
+        if planned.appid is None:
+            raise ConfigurationError(
+                "its connection could not be used when the run was planned; clear the task "
+                "refresh_access_token with its downstream tasks",
+                account=str(account),
+            )
         reports: list[PairReport] = []
         with self._alone(account):
             days = sorted(self._open_days(account, planned.days), reverse=True)

@@ -1,17 +1,21 @@
 """JSON as WeChat writes it: UTF-8 whatever the header says, raw control characters in strings."""
 
 import json
-import math
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 _LONGEST_NUMBER = 400
+_encoder = msgspec.json.Encoder(decimal_format="number")
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 
 def decode(body: bytes) -> Any:
     """
-    The value the bytes stand for; a byte that is not UTF-8 becomes U+FFFD.
+    The value the bytes stand for, decimal numbers to the digit.
+
+    A byte that is not UTF-8 becomes U+FFFD.
 
     Raises:
         ValueError: it is not JSON.
@@ -19,11 +23,19 @@ def decode(body: bytes) -> Any:
 
     """
     try:
-        return msgspec.json.decode(body)
+        return _decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         text = body.decode(errors="replace")
-        return json.loads(text, strict=False, parse_int=_whole, parse_float=float)
+        return json.loads(text, strict=False, parse_int=_whole, parse_float=Decimal)
 
 
-def _whole(digits: str) -> int | float:
-    return int(digits) if len(digits) < _LONGEST_NUMBER else math.inf
+def encode(value: Any) -> str:
+    """JSON text of a decoded value, decimal numbers to the digit."""
+    try:
+        return _encoder.encode(value).decode()
+    except OverflowError:  # a whole number beyond 64 bits: then decimals keep 17 digits
+        return json.dumps(value, ensure_ascii=False, default=float)
+
+
+def _whole(digits: str) -> int | Decimal:
+    return int(digits) if len(digits) < _LONGEST_NUMBER else Decimal(digits)

@@ -18,7 +18,13 @@ from sqlalchemy import Connection, Engine
 from weixin_etl import clock, coverage
 from weixin_etl.accounts import Account
 from weixin_etl.api.client import Answer
-from weixin_etl.api.errors import DailyQuotaError, NotReadyError, UnreadableError, WeixinError
+from weixin_etl.api.errors import (
+    DailyQuotaError,
+    EndpointOfflineError,
+    NotReadyError,
+    UnreadableError,
+    WeixinError,
+)
 from weixin_etl.coverage import Attempt, Coverage
 from weixin_etl.datasets import Dataset
 from weixin_etl.parse import Parsed, merge, parse
@@ -58,7 +64,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class PairReport:
-    """What came of a pair. `state` is loaded, empty, not_ready or failed; the last two say why."""
+    """What came of a pair. `state` is as in `weixin.run_report`; not_ready and failed say why."""
 
     pair: Pair
     counts: Counts
@@ -110,8 +116,28 @@ class _Transaction:
         )
         self._save_rejected(pairs, landed)
         reports = self._save_coverage(pairs, counts, known)
+        reports = self._retire(pairs, reports)
         self._save_report(run_id, reports)
         return reports
+
+    def _retire(self, pairs: Sequence[Pair], reports: list[PairReport]) -> list[PairReport]:
+        """Remember an endpoint that is offline; one that is known to be is no failure."""
+        if any(pair.answer for pair in pairs):
+            self.connection.execute(statement("retired/forget.sql"), self.keys)
+        if not any(isinstance(pair.error, EndpointOfflineError) for pair in pairs):
+            return reports
+        is_known = coverage.retired(self.connection, self.dataset, [self.account.appid])
+        self.connection.execute(
+            statement("retired/save.sql"), {**self.keys, "asked_at": clock.now()}
+        )
+        if not is_known:
+            return reports
+        return [
+            replace(report, state="retired", error=None)
+            if isinstance(report.error, EndpointOfflineError)
+            else report
+            for report in reports
+        ]
 
     def _land(self, pairs: Sequence[Pair]) -> dict[date, _Landed]:
         answers = {pair.publication_date: pair.answer for pair in pairs if pair.answer}
@@ -215,7 +241,7 @@ class _Transaction:
             error = pair.error
             if pair.answer and not self._has_its_figures(pair, pair.answer, is_ready=is_ready):
                 error = NotReadyError(account=str(self.account))
-            if pair.parsed.rejected and not pair.parsed.articles:
+            if pair.parsed.rejected and not pair.parsed.row_count:
                 error = UnreadableError(
                     f"all {len(pair.parsed.rejected)} parts of the answer were rejected, the first "
                     f"because of {pair.parsed.rejected[0].reason}; see weixin.rejected_row",

@@ -6,25 +6,31 @@ else (unknown keys, odd values, repeated articles, control characters) is taken 
 so that what does not fit is set aside with a reason and its neighbours go on.
 """
 
-import json
-import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any
 
 import msgspec
 
 from weixin_etl import json_text
-from weixin_etl.datasets import Dataset
+from weixin_etl.datasets import Dataset, Kind
 
 BIGINT_MAX = 2**63 - 1
 SMALLINT_MAX = 2**15 - 1
 _Whole = Annotated[int, msgspec.Meta(ge=0, le=BIGINT_MAX)] | None
 _Small = Annotated[int, msgspec.Meta(ge=0, le=SMALLINT_MAX)] | None
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
+_TYPES: dict[Kind, Any] = {
+    Kind.COUNT: _Whole,
+    Kind.RATE: Decimal | None,
+    Kind.LIST: list[Any] | None,
+}
+_RATE_MAX = 10**15
+_MOST_DIGITS = 100
 _MSGID = re.compile(r"(?P<message>.+)_(?P<position>[1-9]\d{0,3})")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -126,10 +132,10 @@ def merge(parsed_answers: Iterable[Parsed]) -> Parsed:
 
 @cache
 def row_type(dataset: Dataset) -> type[Row]:
-    """The Struct of the dataset's rows: stat_date, then its metrics as whole numbers or None."""
+    """The Struct of the dataset's rows: stat_date, then its metrics, None where absent."""
     row: type[Row] = msgspec.defstruct(  # type: ignore[assignment] # typed as any Struct
         "Row",
-        [(metric, _Whole, None) for metric in dataset.metrics],
+        [(metric.name, _TYPES[metric.kind], None) for metric in dataset.metrics],
         bases=(Row,),
         kw_only=True,
     )
@@ -157,7 +163,7 @@ def _documented_decoder(dataset: Dataset) -> msgspec.json.Decoder[Any]:
         [("list", list[item]), ("is_delay", bool, False)],  # type: ignore[valid-type] # as above
         forbid_unknown_fields=True,
     )
-    return msgspec.json.Decoder(answer)
+    return msgspec.json.Decoder(answer, float_hook=Decimal)
 
 
 def _parse_documented(dataset: Dataset, body: bytes, publication_date: date) -> Parsed | None:
@@ -166,9 +172,15 @@ def _parse_documented(dataset: Dataset, body: bytes, publication_date: date) -> 
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     parsed = Parsed(is_delayed=answer.is_delay)
+    unchecked = [metric for metric in dataset.metrics if metric.kind is not Kind.COUNT]
     for item in answer.list:
         rows = {row.stat_date: row for row in item.rows}
         is_plain = item.ref_date == publication_date and len(rows) == len(item.rows)
+        is_plain &= all(
+            _FITS[metric.kind][0](getattr(row, metric.name))
+            for row in item.rows
+            for metric in unchecked
+        )
         if not is_plain or item.msgid in parsed.articles:
             return None
         attributes = {name: getattr(item, name) for name in ATTRIBUTES}
@@ -187,7 +199,7 @@ class _TakeApart:
     def answer(self, answer: Any) -> Parsed:
         if not isinstance(answer, dict) or not isinstance(answer.get("list"), list):
             raise UnreadableAnswerError("the answer has no list of articles")
-        self.parsed.is_delayed = str(answer.get("is_delay")).lower() == "true"
+        self.parsed.is_delayed = str(answer.get("is_delay")).lower() in ("true", "1")
         for item in self._clean(answer["list"]):
             self._item(item)
         return self.parsed
@@ -226,16 +238,15 @@ class _TakeApart:
             return
         known = {name: row[name] for name in row.keys() & self._fields}
         unknown = {name: row[name] for name in row.keys() - self._fields if row[name] is not None}
-        try:
-            typed = msgspec.convert(known, row_type(self.dataset))
-        except msgspec.ValidationError:
-            reason = _why_row_not(known)
-            if reason:
-                self._reject(reason, item, row)
-                return
-            typed = msgspec.convert(
-                {name: _as_int(value) for name, value in known.items()}, row_type(self.dataset)
-            )
+        reason = _why_row_not(self.dataset, known)
+        if reason:
+            self._reject(reason, item, row)
+            return
+        counts = {m.name for m in self.dataset.metrics if m.kind is Kind.COUNT}
+        typed = msgspec.convert(
+            {name: _as_int(known[name]) if name in counts else known[name] for name in known},
+            row_type(self.dataset),
+        )
         twin = Article(article.msgid, rows={typed.stat_date: typed})
         if unknown:
             self.parsed.unknown_metrics |= unknown.keys()
@@ -254,7 +265,7 @@ class _TakeApart:
         self.parsed.rejected.append(
             Rejected(
                 reason,
-                json.dumps(payload, ensure_ascii=False),
+                json_text.encode(payload),
                 msgid=text(item, "msgid"),
                 stat_date=text(payload, "stat_date"),
             )
@@ -269,8 +280,8 @@ class _TakeApart:
             return [self._clean(element) for element in value]
         if isinstance(value, dict):
             return {self._clean(name): self._clean(element) for name, element in value.items()}
-        if isinstance(value, float) and not math.isfinite(value):
-            return str(value)
+        if isinstance(value, float) or not _is_storable(value):
+            return str(value)  # NaN, Infinity, or a number that takes a page to write
         return value
 
 
@@ -285,23 +296,60 @@ def _fits_attribute(name: str, value: Any) -> bool:
     return name in _NUMBERS and type(value) is int and 0 <= value <= _NUMBERS[name]
 
 
-def _why_row_not(known: dict[str, Any]) -> str | None:
+def _why_row_not(dataset: Dataset, known: dict[str, Any]) -> str | None:
     """What keeps a row from being loaded; None when only a whole number was written as 3.0."""
     try:
         msgspec.convert(known.get("stat_date"), date)
     except msgspec.ValidationError:
-        return f"stat_date {known.get('stat_date')!r} is not a date"
-    for name, value in known.items():
-        if name == "stat_date" or value is None:
-            continue
-        whole = _as_int(value)
-        if type(whole) is not int or not 0 <= whole <= BIGINT_MAX:
-            return f"{name} {value!r:.60} is not a whole number from 0 to {BIGINT_MAX}"
+        return f"stat_date {known.get('stat_date')!r:.60} is not a date"
+    for metric in dataset.metrics:
+        value = known.get(metric.name)
+        fits, what = _FITS[metric.kind]
+        if not fits(value):
+            shown = repr(value) if isinstance(value, str) else str(value)
+            return f"{metric.name} {shown:.60} is not {what}"
     return None
 
 
+def _is_count(value: Any) -> bool:
+    whole = _as_int(value)
+    return value is None or (type(whole) is int and 0 <= whole <= BIGINT_MAX)
+
+
+def _is_rate(value: Any) -> bool:
+    if value is None:
+        return True
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        return False
+    return _is_storable(Decimal(value)) and 0 <= value < _RATE_MAX
+
+
+def _is_list(value: Any) -> bool:
+    return value is None or (isinstance(value, list) and _is_storable(value))
+
+
+def _is_storable(value: Any) -> bool:
+    """Whether Postgres holds each decimal number in it to the digit: none takes a page to write."""
+    if isinstance(value, list):
+        return all(map(_is_storable, value))
+    if isinstance(value, dict):
+        return all(map(_is_storable, value.values()))
+    if not isinstance(value, Decimal):
+        return True
+    exponent = value.as_tuple().exponent
+    return isinstance(exponent, int) and max(-exponent, value.adjusted()) < _MOST_DIGITS
+
+
+_FITS: dict[Kind, tuple[Callable[[Any], bool], str]] = {
+    Kind.COUNT: (_is_count, f"a whole number from 0 to {BIGINT_MAX}"),
+    Kind.RATE: (_is_rate, f"a number from 0 to {_RATE_MAX}"),
+    Kind.LIST: (_is_list, "a list"),
+}
+
+
 def _as_int(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    is_whole = isinstance(value, Decimal) and abs(value) <= BIGINT_MAX and value == int(value)
+    return int(value) if is_whole else value
 
 
 def _merge_article(parsed: Parsed, newer: Article) -> int:

@@ -2,13 +2,13 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Container, Mapping, Sequence
+from datetime import date, datetime, timedelta
 
 import msgspec
 from sqlalchemy import Connection, Engine
 
-from weixin_etl import clock, window
+from weixin_etl import clock, coverage, window
 from weixin_etl.refresh import CheckedAccount, configured_conn_ids
 from weixin_etl.run import ParameterError, Run
 from weixin_etl.warehouse import require_migrated, statement
@@ -17,6 +17,7 @@ from weixin_etl.window import DateRange, DateRangeError
 log = logging.getLogger(__name__)
 
 MOST_BATCHES = 32
+ASK_RETIRED_AFTER = timedelta(days=7)
 
 
 class PlannedAccount(msgspec.Struct, frozen=True):
@@ -47,10 +48,11 @@ def plan(
     days = _days(run)
     require_migrated(warehouse)
     with warehouse.begin() as connection:
-        planned = _due(connection, run, accounts, days)
+        retired = _retired(connection, run, accounts)
+        planned = _due(connection, run, accounts, days, retired)
         if not run.dry_run:
             _save(connection, run, planned, is_first_try=is_first_try)
-    _log(run, planned, days)
+    _log(run, planned, days, retired)
     return batches([account for account in planned if account.days or account.appid is None])
 
 
@@ -80,14 +82,19 @@ def _days(run: Run) -> DateRange:
 
 
 def _due(
-    connection: Connection, run: Run, accounts: Sequence[CheckedAccount], days: DateRange
+    connection: Connection,
+    run: Run,
+    accounts: Sequence[CheckedAccount],
+    days: DateRange,
+    retired: Container[str],
 ) -> list[PlannedAccount]:
+    appids = [account.appid for account in accounts if account.appid]
     final: dict[str, set[date]] = defaultdict(set)
     rows = connection.execute(
         statement("coverage/final.sql"),
         {
             "dataset": run.dataset.name,
-            "appids": [account.appid for account in accounts if account.appid],
+            "appids": appids,
             "first_publication_date": days.first,
             "last_publication_date": days.last,
         },
@@ -100,11 +107,31 @@ def _due(
             account.appid,
             account.name,
             [day for day in days.days() if run.refetch or day not in final[account.appid]]
-            if account.appid
+            if account.appid and account.appid not in retired
             else [],
         )
         for account in accounts
     ]
+
+
+def _retired(
+    connection: Connection, run: Run, accounts: Sequence[CheckedAccount]
+) -> dict[str, datetime]:
+    """
+    Accounts not to be asked because WeChat took their endpoint offline, and when it last said so.
+
+    A scheduled run asks again after a week, a manual one when told to refetch.
+    """
+    if run.refetch:
+        return {}
+    appids = [account.appid for account in accounts if account.appid]
+    retired = coverage.retired(connection, run.dataset, appids)
+    asked_since = clock.now() - ASK_RETIRED_AFTER
+    return {
+        appid: last_asked_at
+        for appid, last_asked_at in retired.items()
+        if not run.is_scheduled or last_asked_at > asked_since
+    }
 
 
 def _save(
@@ -141,7 +168,9 @@ def _save(
     )
 
 
-def _log(run: Run, planned: Sequence[PlannedAccount], days: DateRange) -> None:
+def _log(
+    run: Run, planned: Sequence[PlannedAccount], days: DateRange, retired: Mapping[str, datetime]
+) -> None:
     calls = sum(len(account.days) for account in planned)
     log.info(
         "%s: publication days %s to %s, %s calls", run.dataset.name, days.first, days.last, calls
@@ -149,6 +178,13 @@ def _log(run: Run, planned: Sequence[PlannedAccount], days: DateRange) -> None:
     for account in planned:
         if account.appid is None:
             log.error("%s: can't be asked for, see refresh_access_token", account.name)
+            continue
+        if account.appid in retired:
+            log.warning(
+                "%s: not asked, as WeChat said at %s that it took the endpoint offline",
+                account.name,
+                retired[account.appid],
+            )
             continue
         skipped = len(days.days()) - len(account.days)
         listed = ", ".join(map(str, account.days)) or "none"

@@ -11,7 +11,7 @@ from weixin_etl.warehouse import require_migrated, statement
 log = logging.getLogger(__name__)
 
 COUNTS = ("calls", "inserted", "updated", "unchanged", "rejected", "restated")
-STATES = ("loaded", "empty", "not_ready", "failed", "planned")
+STATES = ("loaded", "empty", "not_ready", "failed", "retired", "planned")
 
 
 def report(run: Run, warehouse: Engine) -> dict[str, int]:

@@ -1,7 +1,6 @@
 """Articles and rows as the bytes COPY takes, into the temporary tables a load starts from."""
 
 import io
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,11 +9,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from weixin_etl.datasets import Dataset
+from weixin_etl import json_text
+from weixin_etl.datasets import Dataset, Kind
 from weixin_etl.parse import ATTRIBUTES, Article
 from weixin_etl.warehouse import statement
 
-_encode = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder(decimal_format="number").encode
 _NULL = "\\N"
 _ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 """So that no text is taken for a null, the end of a line or that of the data."""
@@ -49,7 +49,7 @@ def stage(connection: Connection, dataset: Dataset, pairs: Sequence[StagedPair])
     connection.execute(statement("fact/stage.sql", dataset))
     cursor.copy_expert(
         "COPY staged_row FROM STDIN (FORMAT csv, NULL 'null', ESCAPE '\\')",
-        io.BytesIO(b"".join(_row_lines(pairs))),
+        io.BytesIO(b"".join(_row_lines(dataset, pairs))),
     )
     connection.execute(statement("dim_article/stage.sql"))
     cursor.copy_expert(
@@ -62,21 +62,31 @@ def unstage(connection: Connection) -> None:
     connection.exec_driver_sql("DROP TABLE staged_row, staged_article")
 
 
-def _row_lines(pairs: Sequence[StagedPair]) -> Iterator[bytes]:
+def _row_lines(dataset: Dataset, pairs: Sequence[StagedPair]) -> Iterator[bytes]:
     """
     One CSV line per row.
 
-    A JSON array of whole numbers, null and an ISO date is a CSV line but for its brackets, so
+    A JSON array of numbers, null, texts and an ISO date is a CSV line but for its brackets, so
     msgspec's encoder writes it; what needs escaping is escaped once per article.
     """
+    has_lists = any(metric.kind is Kind.LIST for metric in dataset.metrics)
     for pair in pairs:
         for seen in pair.articles:
             article = seen.article
             head = _quoted(article.msgid) + b",%d," % pair.raw_response_id
             for stat_date, row in article.rows.items():
                 extra = article.row_extras.get(stat_date)
-                tail = b",null\n" if extra is None else b"," + _quoted(_json(extra)) + b"\n"
-                yield head + _encode(msgspec.structs.astuple(row))[1:-1] + tail
+                tail = (
+                    b",null\n" if extra is None else b"," + _quoted(json_text.encode(extra)) + b"\n"
+                )
+                values = msgspec.structs.astuple(row)
+                if has_lists:
+                    values = tuple(map(_list_as_text, values))
+                yield head + _encode(values)[1:-1] + tail
+
+
+def _list_as_text(value: Any) -> Any:
+    return _encode(value).decode() if isinstance(value, list) else value
 
 
 def _quoted(text: str) -> bytes:
@@ -93,7 +103,7 @@ def _article_lines(pairs: Sequence[StagedPair]) -> Iterator[str]:
                 *article.message,
                 pair.publication_date,
                 *(getattr(article, name) for name in ATTRIBUTES),
-                _json(article.extra) if article.extra else None,
+                json_text.encode(article.extra) if article.extra else None,
                 seen.first_seen_at,
                 seen.last_seen_at,
             )
@@ -102,7 +112,3 @@ def _article_lines(pairs: Sequence[StagedPair]) -> Iterator[str]:
 
 def _field(value: object) -> str:
     return _NULL if value is None else str(value).translate(_ESCAPES)
-
-
-def _json(value: dict[str, Any]) -> str:
-    return json.dumps(value, ensure_ascii=False)

@@ -17,6 +17,8 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from weixin_etl.datasets import Dataset
 
 CONN_ID = "weixin_warehouse"
+ROLES = ("weixin_loader", "weixin_reader")
+"""What the last migration creates and grants to, where it may."""
 _DRIVER = "postgresql+psycopg2"
 _CONNECT_SECONDS = 10
 
@@ -134,8 +136,9 @@ def source(path: str, dataset: Dataset | None = None) -> str:
 def _declared(dataset: Dataset) -> dict[str, Any]:
     return {
         "fact": dataset.fact,
-        "metrics": dataset.metrics,
-        "totals": dataset.totals,
+        "metrics": [metric.name for metric in dataset.metrics],
+        "figures": [metric.name for metric in dataset.figures],
+        "totals": [metric.name for metric in dataset.totals],
         "window": dataset.window,
     }
 
@@ -157,6 +160,16 @@ def migrate(warehouse_url: URL | str) -> str:
 
     """
     return dbmate(warehouse_url, "migrate")
+
+
+def missing_roles(warehouse_url: URL | str) -> list[str]:
+    """The roles that were granted nothing, as who migrated the warehouse may not create them."""
+    granted_sql = "SELECT rolname FROM pg_roles WHERE has_schema_privilege(oid, 'weixin', 'USAGE')"
+    warehouse = engine(warehouse_url)
+    with warehouse.connect() as connection:
+        granted = set(connection.exec_driver_sql(granted_sql).scalars())
+    warehouse.dispose()
+    return [role for role in ROLES if role not in granted]
 
 
 def dbmate(warehouse_url: URL | str, *command: str) -> str:

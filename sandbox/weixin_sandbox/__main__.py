@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_scenario,
         action="append",
         default=[],
-        metavar="NAME[:account=APPID,day=YYYY-MM-DD,times=N]",
+        metavar="NAME[:account=APPID,day=YYYY-MM-DD,times=N,endpoint=ENDPOINT]",
         help="what goes wrong; may be given several times",
     )
     return parser
@@ -122,6 +122,7 @@ def _scenario(text: str) -> Scenario:
             account=options.pop("account", None),
             day=date.fromisoformat(options.pop("day")) if "day" in options else None,
             times=int(options.pop("times")) if "times" in options else None,
+            endpoint=options.pop("endpoint", None),
         )
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error

@@ -62,14 +62,17 @@ def data(platform: Platform, asked: Asked) -> Answer:
     today = platform.beijing_today
     day = _publication_day(asked, endpoint, today)
     platform.quota.count(appid, asked.path, today)
-    effect = platform.scenarios.take(appid, day, is_token_call=False)
+    effect = platform.scenarios.take(appid, day, endpoint.name)
     if effect and effect.expires_token:
         platform.tokens.expire(asked.query["access_token"])
     _refuse(effect)
+    yesterday = today - timedelta(days=1)
     items = endpoint.items(platform.seed, appid, day, today)
+    is_delay: bool | str = False
     if effect and effect.edit:
-        items = effect.edit(items, today - timedelta(days=1))
-    return _delivered(platform, effect, Answer(endpoint.body(items)))
+        items = effect.edit(items, yesterday)
+        is_delay = effect.is_delay if endpoint.is_counting(day, yesterday) else False
+    return _delivered(platform, effect, Answer(endpoint.body(items, is_delay=is_delay)))
 
 
 def _forced(platform: Platform, appid: str) -> tuple[str, int]:
@@ -77,7 +80,7 @@ def _forced(platform: Platform, appid: str) -> tuple[str, int]:
 
 
 def _issued(platform: Platform, appid: str, issue: Callable[[], tuple[str, int]]) -> Answer:
-    effect = platform.scenarios.take(appid, None, is_token_call=True)
+    effect = platform.scenarios.take(appid)
     _refuse(effect)
     token, seconds = issue()
     body = to_bytes({"access_token": token, "expires_in": seconds})

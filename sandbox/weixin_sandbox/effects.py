@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from weixin_sandbox.answers import Answer, Json
-from weixin_sandbox.endpoints import Item
+from weixin_sandbox.endpoints import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Item
 
 _HTML = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 
@@ -17,6 +17,8 @@ class Effect:
 
     A call is refused with `errcode`, or its articles are changed by `edit` (given yesterday's
     date), or the finished answer is changed by `deliver` (given the seconds of a slow answer).
+    `is_delay` is what the answer then says of a day whose figures are not the newest.
+    `endpoint` names the one it hits unless the scenario names another; None hits all.
     """
 
     sentence: str
@@ -25,6 +27,8 @@ class Effect:
     expires_token: bool = False
     edit: Callable[[list[Item], date], list[Item]] | None = None
     deliver: Callable[[Answer, float], Answer] | None = None
+    is_delay: bool | str = False
+    endpoint: str | None = None
 
 
 def _without_yesterday(items: list[Item], yesterday: date) -> list[Item]:
@@ -81,11 +85,27 @@ EFFECTS = {
     ),
     "minute-quota": Effect("45011: too many calls in this minute.", errcode=45011),
     "daily-quota": Effect("45009: the day's calls are used up.", errcode=45009),
-    "offline": Effect("47009: the endpoint is gone, use the new one.", errcode=47009),
+    "offline": Effect(
+        "47009: the endpoint is gone, use the new one (getarticletotal, unless another is named).",
+        errcode=47009,
+        endpoint=ARTICLE_TOTAL.name,
+    ),
     "unauthorized": Effect("48001: the account may not use this endpoint.", errcode=48001),
     "not-ready": Effect(
         "Yesterday's row is missing from every answer, and yesterday's own list is empty.",
         edit=_without_yesterday,
+    ),
+    "delayed": Effect(
+        "As not-ready, and is_delay is true for every day still counting (getarticletotaldetail).",
+        edit=_without_yesterday,
+        is_delay=True,
+        endpoint=ARTICLE_TOTAL_DETAIL.name,
+    ),
+    "delayed-text": Effect(
+        'As not-ready, and is_delay is the text "true".',
+        edit=_without_yesterday,
+        is_delay="true",
+        endpoint=ARTICLE_TOTAL_DETAIL.name,
     ),
     "not-ready-code": Effect("61503: the figures are not ready yet.", errcode=61503),
     "fewer-articles": Effect(

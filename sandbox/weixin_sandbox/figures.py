@@ -14,6 +14,7 @@ FIRST_MESSAGE_ID = 2_247_483_647
 FIRST_PUBLICATION_DATE = date(2014, 12, 1)
 
 _SILENT_DAYS = 2 / 7
+_NOTIFIED = 4 / 5
 _MOST_MESSAGES = 2
 _MOST_ARTICLES = 8
 
@@ -45,6 +46,11 @@ class Article:
             f"http://mp.weixin.qq.com/s?__biz={self.appid}&mid={self.message_id}"
             f"&idx={self.position}&sn={sn}#rd"
         )
+
+    @property
+    def is_notified(self) -> bool:
+        """Whether followers were told of its message; about one of five goes out silently."""
+        return _random(self.seed, self.appid, self.message_id, "notified").random() < _NOTIFIED
 
     def reached(self, stat_date: date) -> float:
         """The share of the final totals reached by 24:00 of a day, in (0, 1), rising with it."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from weixin_etl import clock
-from weixin_sandbox.endpoints import ARTICLE_TOTAL
+from weixin_sandbox import endpoints
 from weixin_sandbox.quota import Quota
 from weixin_sandbox.scenarios import Scenario, Scenarios
 from weixin_sandbox.tokens import Tokens
@@ -121,17 +121,24 @@ class Platform:
         """Do what another process's `force_refresh` does: the old token gets 40001 at once."""
         self.tokens.replace(self.accounts[appid].appid)
 
-    def answer(self, appid: str, publication_date: date, asked_on: date) -> bytes:
+    def answer(
+        self,
+        appid: str,
+        publication_date: date,
+        asked_on: date,
+        endpoint: str = endpoints.ARTICLE_TOTAL.name,
+    ) -> bytes:
         """
-        The exact `getarticletotal` body of a publication day on a Beijing day, scenarios apart.
+        The exact body of a publication day on a Beijing day, scenarios apart.
 
         Raises:
             KeyError: the platform does not know the account.
-            ValueError: on that day the publication day could not be asked for.
+            ValueError: there is no such endpoint, or on that day the publication day could not be
+                asked for.
 
         """
         account = self.accounts[appid]
-        if not ARTICLE_TOTAL.first_date <= publication_date < asked_on:
+        asked = endpoints.named(endpoint)
+        if not asked.first_date <= publication_date < asked_on:
             raise ValueError(f"{publication_date} cannot be asked for on {asked_on}")
-        items = ARTICLE_TOTAL.items(self.seed, account.appid, publication_date, asked_on)
-        return ARTICLE_TOTAL.body(items)
+        return asked.body(asked.items(self.seed, account.appid, publication_date, asked_on))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import overload
 
+from weixin_sandbox import endpoints
 from weixin_sandbox.effects import EFFECTS, Effect
 
 ANY_ERRCODE = "errcode:N"
@@ -24,6 +25,8 @@ class Scenario:
         account: an appid, or None for every account.
         day: a publication day, or None for every day.
         times: how many matching calls it hits, or None for every one.
+        endpoint: the name of a data endpoint, such as `getarticletotal`, or None for every one
+            that the effect is meant for.
 
     Raises:
         ValueError: there is no such scenario, or it could never hit a call.
@@ -34,6 +37,7 @@ class Scenario:
     account: str | None = None
     day: date | None = None
     times: int | None = None
+    endpoint: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a scenario that could never hit."""
@@ -42,6 +46,12 @@ class Scenario:
             raise ValueError(f"{self.name}: there is nothing to do on a token call")
         if self.is_for_token_call and self.day is not None:
             raise ValueError(f"{self.name}: a token call has no publication day")
+        if self.is_for_token_call and self.endpoint is not None:
+            raise ValueError(f"{self.name}: a token call has no data endpoint")
+        if self.endpoint is not None:
+            endpoint = endpoints.named(self.endpoint)
+            if effect.is_delay and not endpoint.says_is_delay:
+                raise ValueError(f"{self.name}: {endpoint.name} does not say is_delay")
         if self.times is not None and self.times < 1:
             raise ValueError(f"{self.name}: times={self.times} never hits; leave it out for always")
 
@@ -61,9 +71,15 @@ class Scenario:
         """Whether it waits for a token call instead of a data call."""
         return self.name.startswith(ON_TOKEN_CALL) or self.effect.is_for_token_call
 
-    def matches(self, appid: str, day: date | None) -> bool:
-        """Whether a call for an account and publication day is one it hits."""
-        return self.account in (None, appid) and self.day in (None, day)
+    def matches(self, appid: str, day: date | None, endpoint: str | None) -> bool:
+        """Whether a call is one it hits; a token call has neither day nor endpoint."""
+        if self.is_for_token_call != (endpoint is None):
+            return False
+        is_its_endpoint = endpoint is None or (self.endpoint or self.effect.endpoint) in (
+            None,
+            endpoint,
+        )
+        return is_its_endpoint and self.account in (None, appid) and self.day in (None, day)
 
 
 class Scenarios(MutableSequence[Scenario]):
@@ -78,12 +94,14 @@ class Scenarios(MutableSequence[Scenario]):
         self._lock = threading.RLock()
         self._entries = [_Entry(scenario) for scenario in scenarios]
 
-    def take(self, appid: str, day: date | None, *, is_token_call: bool) -> Effect | None:
-        """The effect on one call; it uses up one hit."""
+    def take(
+        self, appid: str, day: date | None = None, endpoint: str | None = None
+    ) -> Effect | None:
+        """The effect on one call, a token call without day and endpoint; it uses up one hit."""
         with self._lock:
             for entry in self._entries:
                 scenario = entry.scenario
-                if scenario.is_for_token_call == is_token_call and scenario.matches(appid, day):
+                if scenario.matches(appid, day, endpoint):
                     if entry.hits == scenario.times:
                         continue
                     entry.hits += 1

@@ -1,5 +1,6 @@
 -- Whether an account has articles still counting on a day, and how many have that day's row.
 -- One row. No row of any of them means that WeChat has not computed the day yet.
+-- Articles of a day that only another dataset was asked for say nothing.
 SELECT
     count(article.msgid) AS counting,
     count(fact.msgid) AS ready
@@ -12,3 +13,10 @@ LEFT JOIN weixin.{{ fact }} AS fact
 WHERE
     article.appid = :appid
     AND article.publication_date BETWEEN :first_publication_date AND :stat_date
+    AND EXISTS (
+        SELECT FROM weixin.raw_response
+        WHERE
+            raw_response.dataset = :dataset
+            AND raw_response.appid = article.appid
+            AND raw_response.publication_date = article.publication_date
+    )

@@ -113,7 +113,7 @@ restated AS (
     CROSS JOIN
         LATERAL (
             VALUES
-            {% for metric in metrics %}
+            {% for metric in figures %}
             (
                 '{{ metric }}', changed.old_{{ metric }}, changed.{{ metric }}
             ){{ "," if not loop.last }}

@@ -1,11 +1,13 @@
 -- One row per (msgid, stat_date) of the answers being loaded: where COPY puts them.
 -- Never analysed: the load's plan must not depend on it.
-CREATE TEMPORARY TABLE staged_row (
-    msgid text NOT NULL,
-    raw_response_id bigint NOT NULL,
-    stat_date date NOT NULL,
+CREATE TEMPORARY TABLE staged_row ON COMMIT DROP AS
+SELECT
+    msgid,
+    raw_response_id,
+    stat_date,
     {% for metric in metrics %}
-    {{ metric }} bigint,
+    {{ metric }},
     {% endfor %}
-    extra jsonb
-) ON COMMIT DROP;
+    extra
+FROM weixin.{{ fact }}
+WITH NO DATA

@@ -1,5 +1,5 @@
 -- What a run did, for people: one row per publication day asked about.
--- A day the run planned nothing for was final before.
+-- A day the run planned nothing for was final before, or the run did not come so far.
 WITH days AS (
     SELECT publication_date
     FROM unnest(cast(:publication_dates AS date[])) AS days (publication_date)
@@ -11,6 +11,16 @@ articles AS (
         count(*) AS articles
     FROM weixin.dim_article
     GROUP BY publication_date
+),
+
+final AS (
+    SELECT
+        publication_date,
+        'final' AS state
+    FROM weixin.coverage
+    WHERE dataset = :dataset
+    GROUP BY publication_date
+    HAVING bool_and(is_final)
 ),
 
 report AS (
@@ -33,8 +43,9 @@ SELECT
     coalesce(report.updated, 0) AS updated,
     coalesce(report.unchanged, 0) AS unchanged,
     coalesce(report.rejected, 0) AS rejected,
-    coalesce(report.states, 'final') AS states
+    coalesce(report.states, final.state, 'not asked') AS states
 FROM days
+LEFT JOIN final ON days.publication_date = final.publication_date
 LEFT JOIN articles ON days.publication_date = articles.publication_date
 LEFT JOIN report ON days.publication_date = report.publication_date
 ORDER BY days.publication_date

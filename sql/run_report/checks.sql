@@ -1,4 +1,4 @@
--- fail: planned_pair_is_in: every pair the run planned is loaded or empty
+-- fail: planned_pair_is_in: every planned pair is in, or its endpoint retired
 SELECT
     report.appid,
     report.publication_date,
@@ -14,4 +14,13 @@ LEFT JOIN weixin.coverage
 WHERE
     report.run_id = :run_id
     AND report.dataset = :dataset
-    AND report.state NOT IN ('loaded', 'empty');
+    AND report.state NOT IN ('loaded', 'empty', 'retired');
+
+-- warn: every_row_fits: no part of an answer was rejected
+SELECT
+    appid,
+    publication_date,
+    NULL AS msgid,
+    format('%s parts rejected, see weixin.rejected_row', rejected) AS detail
+FROM weixin.run_report
+WHERE run_id = :run_id AND dataset = :dataset AND rejected > 0;

@@ -55,7 +55,10 @@ def test_the_folder_holds_exactly_this_dag(tmp_path):
     )
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[-2:] == ["['weixin_article_total'] {}", "[]"]
+    assert done.stdout.splitlines()[-2:] == [
+        "['weixin_article_total', 'weixin_article_total_detail'] {}",
+        "[]",
+    ]
 
 
 def test_it_runs_at_half_past_eight_in_beijing(dag):

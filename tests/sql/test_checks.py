@@ -68,6 +68,8 @@ def test_severities():
         "publication_day_is_unchanged": "fail",
         "raw_answer_exists": "fail",
         "planned_pair_is_in": "fail",
+        "every_row_fits": "warn",
+        "endpoint_is_in_service": "warn",
         "row_is_in_window": "warn",
         "total_does_not_fall": "warn",
         "article_is_still_there": "warn",
@@ -110,7 +112,7 @@ def test_broken_fail_makes_the_run_red(warehouse: Engine, caplog: pytest.LogCapt
         check(RUN, warehouse)
 
     assert str(broken.value) == (
-        "planned_pair_is_in: 2 against “every pair the run planned is loaded or empty”: "
+        "planned_pair_is_in: 2 against “every planned pair is in, or its endpoint retired”: "
         "wx1 failed: the sentence [2026-11-21]; wx2 not_ready: another sentence [2026-11-22]"
     )
     assert logged(caplog, "ERROR") == [str(broken.value)]
@@ -157,7 +159,7 @@ def test_both_kinds_at_once(warehouse: Engine, caplog: pytest.LogCaptureFixture)
     assert str(broken.value) == (
         "raw_answer_exists: 1 against “the answer a row came from is kept”: "
         "wx1 1_1 raw_response 7 of 2026-11-27 is gone [2026-11-20]; "
-        "planned_pair_is_in: 1 against “every pair the run planned is loaded or empty”: "
+        "planned_pair_is_in: 1 against “every planned pair is in, or its endpoint retired”: "
         "wx1 planned [2026-11-21]"
     )
     assert [message.split(":")[0] for message in logged(caplog, "WARNING")] == ["row_is_in_window"]

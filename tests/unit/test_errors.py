@@ -137,13 +137,12 @@ def test_the_ip_to_put_on_the_whitelist_is_in_the_sentence() -> None:
     assert "203.0.113.7" in text
 
 
-def test_an_offline_endpoint_names_its_successor() -> None:
+def test_an_offline_endpoint_is_said_to_be() -> None:
     """WeChat's own words follow."""
     said = msgspec.json.decode((FIXTURES / "47009.json").read_bytes())
 
     assert str(from_errcode(said["errcode"], said["errmsg"], account=ACCOUNT)) == (
-        f"{ACCOUNT}: WeChat took this endpoint offline; its successor is "
-        "datacube/getarticletotaldetail "
+        f"{ACCOUNT}: WeChat took this endpoint offline "
         "(errcode 47009: this api is offline, please use the new api)"
     )
 

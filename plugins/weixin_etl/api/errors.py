@@ -36,10 +36,14 @@ class WeixinError(Exception):
         self.errcode = errcode
         self.calls = 0
         """Data calls made before it was given up."""
-        super().__init__(self._text())
+        self.advice = ""
+        """What to do that only the caller knows."""
+        super().__init__(detail)
 
-    def _text(self) -> str:
-        text = f"{self.account}: {self.sentence}" if self.account else self.sentence
+    def __str__(self) -> str:
+        """The sentence for the operator."""
+        sentence = "; ".join(part for part in (self.sentence, self.advice) if part)
+        text = f"{self.account}: {sentence}" if self.account else sentence
         code = "" if self.errcode is None else f"errcode {self.errcode}"
         said = ": ".join(part for part in (code, self.detail) if part)
         return f"{text} ({said})" if said else text
@@ -88,7 +92,7 @@ class DailyQuotaError(WeixinError):
 class EndpointOfflineError(WeixinError):
     """The endpoint is gone for good."""
 
-    sentence = "WeChat took this endpoint offline; its successor is datacube/getarticletotaldetail"
+    sentence = "WeChat took this endpoint offline"
     stops_account = True
 
 
@@ -101,9 +105,10 @@ class ConfigurationError(WeixinError):
         self.sentence = WHAT_TO_CHANGE.get(errcode, "")
         super().__init__(detail, account=account, errcode=errcode)
 
-    def _text(self) -> str:
+    def __str__(self) -> str:
+        """The sentence for the operator."""
         if self.sentence:
-            return super()._text()
+            return super().__str__()
         return f"{self.account}: {self.detail}" if self.account else self.detail
 
 

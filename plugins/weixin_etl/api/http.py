@@ -44,8 +44,8 @@ class CallLimits:
 
 
 class _Envelope(msgspec.Struct):
-    errcode: int = 0
-    errmsg: str = ""
+    errcode: int | str = 0
+    errmsg: str | None = ""
 
 
 class Caller:
@@ -157,12 +157,12 @@ class Caller:
         raise self._refusal(envelope, token)
 
     def _refusal(self, envelope: _Envelope, token: str | None) -> WeixinError:
-        errmsg = envelope.errmsg
+        errmsg = envelope.errmsg or ""
         for secret in (token, self._account.secret):
             if secret:
                 errmsg = errmsg.replace(secret, "***")
         return from_errcode(
-            envelope.errcode, errmsg, account=str(self._account), is_token_call=token is None
+            int(envelope.errcode), errmsg, account=str(self._account), is_token_call=token is None
         )
 
     def _describe(self, error: Exception) -> str:
@@ -178,12 +178,15 @@ class Caller:
 
 def _envelope(body: bytes) -> _Envelope | None:
     try:
-        return msgspec.json.decode(body, type=_Envelope)
+        envelope = msgspec.json.decode(body, type=_Envelope)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        pass
+        try:
+            envelope = msgspec.convert(json_text.decode(body), _Envelope)
+        except (ValueError, RecursionError):
+            return None
     try:
-        return msgspec.convert(json_text.decode(body), _Envelope)
-    except (ValueError, RecursionError):
+        return _Envelope(int(envelope.errcode), envelope.errmsg or "")
+    except ValueError:
         return None
 
 

@@ -44,9 +44,20 @@ def open_warehouse(steps: Steps) -> str:
 
 
 def warehouse_url(home: Home, *, is_sandbox: bool) -> str:
-    """The URL of the warehouse of a started home; made-up figures have one of their own."""
-    database = SANDBOX_DATABASE if is_sandbox else WAREHOUSE_DATABASE
-    return _own_warehouse_url() or home.server.url(database)
+    """
+    The URL of the warehouse of a started home; made-up figures have one of their own.
+
+    Raises:
+        LocalError: they would go to the warehouse that the caller's environment names.
+
+    """
+    own = _own_warehouse_url()
+    if own and is_sandbox:
+        raise LocalError(
+            f"{WAREHOUSE_VARIABLE} names a warehouse, but no account is configured, and the "
+            "sandbox's figures do not belong there: fill in .env, or unset the variable."
+        )
+    return own or home.server.url(SANDBOX_DATABASE if is_sandbox else WAREHOUSE_DATABASE)
 
 
 def _own_warehouse_url() -> str | None:
@@ -78,6 +89,13 @@ def migrate_warehouse(warehouse_url: str, steps: Steps) -> None:
     """
     with steps.step("Tables of the warehouse"):
         warehouse.migrate(warehouse_url)
+        missing = warehouse.missing_roles(warehouse_url)
+    if missing:
+        steps.line(
+            "!",
+            f"The roles {' and '.join(missing)} don't exist, and you may not create them: let an "
+            "administrator do so, then run the block of sql/migrations/0010_roles.sql again.",
+        )
 
 
 def _migrate_metadata(home: Home, environment: dict[str, str], steps: Steps) -> None:

@@ -11,6 +11,7 @@ from weixin_sandbox import DEFAULT_ACCOUNT, Account, Sandbox
 
 TODAY = date(2026, 11, 24)
 DATA_PATH = "/datacube/getarticletotal"
+DETAIL_PATH = "/datacube/getarticletotaldetail"
 
 
 @dataclass
@@ -32,6 +33,7 @@ class Caller:
     url: str
     account: Account = DEFAULT_ACCOUNT
     read_timeout: float = 10.0
+    data_path: str = DATA_PATH
     session: requests.Session = field(default_factory=requests.Session)
 
     def post(self, path: str, body: object = None, **options: Any) -> requests.Response:
@@ -69,7 +71,7 @@ class Caller:
         """The answer for one publication day."""
         dates = {"begin_date": day.isoformat(), "end_date": day.isoformat()}
         query = {"access_token": self.token() if token is None else token}
-        return self.post(DATA_PATH, dates, params=query)
+        return self.post(self.data_path, dates, params=query)
 
     def items(self, day: date) -> list[dict[str, Any]]:
         """The articles of one publication day."""

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 import requests
-from sandbox_caller import DATA_PATH
+from sandbox_caller import DATA_PATH, DETAIL_PATH
 
 from weixin_sandbox import DEFAULT_ACCOUNT
 from weixin_sandbox.__main__ import main
@@ -137,6 +137,25 @@ def test_options_reach_the_sandbox():
     assert codes == [0, 61501, 48004, 0]
 
 
+def test_a_scenario_can_name_its_endpoint():
+    """`endpoint=` lets the successor be offline, and the endpoint that is so by default not."""
+    arguments = ["--today", "2026-11-24", "--scenario", "offline:endpoint=getarticletotaldetail"]
+    with running(*arguments) as (_, greeting):
+        url = url_of(greeting)
+        token = fetch_token(url, DEFAULT_ACCOUNT.appid, DEFAULT_ACCOUNT.secret)["access_token"]
+        answers = [
+            requests.post(
+                url + path,
+                params={"access_token": token},
+                json={"begin_date": "2026-11-23", "end_date": "2026-11-23"},
+                timeout=10,
+            ).json()
+            for path in (DATA_PATH, DETAIL_PATH)
+        ]
+
+    assert [answer.get("errcode", 0) for answer in answers] == [0, 47009]
+
+
 def test_help_lists_every_scenario_with_its_sentence(capsys: pytest.CaptureFixture[str]):
     """What can go wrong is one command away."""
     with pytest.raises(SystemExit) as ended:
@@ -160,6 +179,7 @@ def test_help_lists_every_scenario_with_its_sentence(capsys: pytest.CaptureFixtu
         (["--scenario", "busy:times=0"], "never hits"),
         (["--scenario", "busy:time=1"], "unknown options: time"),
         (["--scenario", "busy:day=20x"], "20x"),
+        (["--scenario", "busy:endpoint=getnothing"], "no endpoint 'getnothing'"),
         (["--scenario", "busy:account=wx-nobody"], "there is no account wx-nobody"),
     ],
 )

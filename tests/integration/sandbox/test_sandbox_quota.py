@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from sandbox_caller import DATA_PATH, TODAY, Caller, Seconds
+from sandbox_caller import DATA_PATH, DETAIL_PATH, TODAY, Caller, Seconds
 
 from weixin_sandbox import Account, Scenario
 
@@ -59,6 +59,17 @@ def test_each_account_has_its_own_quota(start: Callable[..., Caller]):
         codes += [caller.errcode(YESTERDAY), caller.errcode(YESTERDAY)]
 
     assert codes == [0, 45009, 0, 45009]
+
+
+def test_each_endpoint_has_its_own_quota(start: Callable[..., Caller]):
+    """The successor's calls are counted apart, by the same limit."""
+    caller = start(daily_limit=2)
+    codes = [caller.errcode(YESTERDAY)]
+    caller.data_path = DETAIL_PATH
+    codes += [caller.errcode(YESTERDAY) for _ in range(3)]
+
+    assert codes == [0, 0, 0, 45009]
+    assert [quota(caller, path)["quota"]["used"] for path in (DATA_PATH, DETAIL_PATH)] == [1, 2]
 
 
 def test_the_minute_limit_holds_for_sixty_seconds(start: Callable[..., Caller]):

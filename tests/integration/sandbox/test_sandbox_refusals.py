@@ -156,7 +156,7 @@ def test_wrong_method_is_refused(caller: Caller):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/datacube/getarticletotaldetail", "/datacube/getarticletotal/", "/datacube"]
+    "path", ["/", "/datacube/getarticlesummary", "/datacube/getarticletotal/", "/datacube"]
 )
 def test_unknown_path_is_404_with_a_body(caller: Caller, path: str):
     """What the API does not have is 40066, and the call is remembered."""

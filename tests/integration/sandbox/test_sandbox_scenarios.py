@@ -9,7 +9,7 @@ from threading import Thread
 
 import pytest
 import requests
-from sandbox_caller import DATA_PATH, TODAY, Caller
+from sandbox_caller import DATA_PATH, DETAIL_PATH, TODAY, Caller
 
 from weixin_sandbox import DEFAULT_ACCOUNT, Account, Scenario
 from weixin_sandbox.effects import EFFECTS
@@ -236,6 +236,38 @@ def test_a_scenario_hits_its_account_only(start: Callable[..., Caller]):
     assert codes == [(0, 0), (-1, 0), (0, 0), (0, 40164)]
 
 
+@pytest.mark.parametrize(
+    ("scenario", "codes"),
+    [
+        (Scenario("offline"), (47009, 0)),
+        (Scenario("offline", endpoint="getarticletotaldetail"), (0, 47009)),
+        (Scenario("busy"), (-1, -1)),
+        (Scenario("busy", endpoint="getarticletotal"), (-1, 0)),
+        (Scenario("errcode:47009", times=1), (47009, 0)),
+        (Scenario("token-call:offline"), (0, 0)),
+    ],
+)
+def test_a_scenario_hits_its_endpoint_only(
+    caller: Caller, scenario: Scenario, codes: tuple[int, int]
+):
+    """Every endpoint unless one is named; `offline` means the retired one by itself."""
+    token = caller.token()
+    caller.sandbox.scenarios[:] = [scenario]
+    answered = []
+    for path in (DATA_PATH, DETAIL_PATH):
+        caller.data_path = path
+        answered.append(caller.errcode(YESTERDAY, token))
+
+    assert tuple(answered) == codes
+
+
+def test_a_token_call_can_be_offline(caller: Caller):
+    """The endpoint an effect is meant for says nothing about token calls."""
+    caller.sandbox.scenarios[:] = [Scenario("token-call:offline")]
+
+    assert caller.stable().json()["errcode"] == 47009
+
+
 def test_times_counts_hits_of_matching_calls(caller: Caller):
     """Calls for another day use nothing up."""
     caller.sandbox.scenarios[:] = [Scenario("busy", day=OLD_DAY, times=2)]
@@ -315,6 +347,13 @@ def test_times_is_exact_under_concurrent_calls_and_changes(caller: Caller):
         ({"name": "busy", "times": 0}, "never hits"),
         ({"name": "ip", "day": OLD_DAY}, "no publication day"),
         ({"name": "token-call:busy", "day": OLD_DAY}, "no publication day"),
+        (
+            {"name": "busy", "endpoint": "getnothing"},
+            "no endpoint 'getnothing'; there are getarticletotal, getarticletotaldetail.",
+        ),
+        ({"name": "ip", "endpoint": "getarticletotal"}, "no data endpoint"),
+        ({"name": "delayed", "endpoint": "getarticletotal"}, "does not say is_delay"),
+        ({"name": "token-call:delayed"}, "nothing to do on a token call"),
         ({"name": "token-call:not-ready"}, "nothing to do on a token call"),
         ({"name": "token-call:token-expired"}, "nothing to do on a token call"),
     ],

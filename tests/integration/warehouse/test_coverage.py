@@ -229,3 +229,13 @@ def test_an_answer_of_which_nothing_fits_is_a_failure(warehouse: Engine):
     assert rows(warehouse, "SELECT reason FROM weixin.rejected_row") == [
         ("msgid '' is not a text",)
     ]
+
+
+def test_an_article_of_which_no_row_fits_is_a_failure(warehouse: Engine):
+    """Its figures are not in, however late they come."""
+    answer = body(article("1_1", {"20": {"share_count": "1"}, "23": {"share_count": "2"}}))
+
+    (report,) = load_pairs(warehouse, pair(answer, "30 08:30"))
+
+    assert report.state == "failed"
+    assert coverage(warehouse, "is_final, attempt_state") == (False, "failed")

@@ -74,6 +74,7 @@ TABLES = (
     "coverage",
     "restatement",
     "rejected_row",
+    "retired",
     "run_report",
 )
 SURROGATES = ("raw_response_id", "rejected_row_id")

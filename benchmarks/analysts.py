@@ -1,0 +1,159 @@
+"""
+How quick the analysts' views answer: three years of one busy account, and 500 accounts for 90 days.
+
+    python benchmarks/analysts.py postgresql://…/an_empty_database [--accounts 500]
+
+Fills an empty, throw-away database, runs every query of docs/analysts.md for one account and prints
+its time (median of 5), whether it read the whole fact, and what a million rows weigh.
+"""
+
+import argparse
+import re
+import statistics
+import time
+from pathlib import Path
+
+import sqlalchemy
+from sqlalchemy import Connection
+
+from weixin_etl import warehouse
+from weixin_etl.datasets import DATASETS, Dataset, Kind
+
+ROOT = Path(__file__).parents[1]
+QUERY = re.compile(r"```sql\n(.*?)```", re.DOTALL)
+PAGE_ACCOUNT = "wx5a4d80c70b1e2f3a"
+BUSY, ORDINARY = "wxbusy", "wx0001"
+LAST_DAY = "DATE '2026-11-23'"
+RUNS = 5
+
+
+def main() -> None:
+    """Fill, measure, print."""
+    parser = argparse.ArgumentParser(description="Time the analysts' queries on much data.")
+    parser.add_argument("url")
+    parser.add_argument("--accounts", type=int, default=500)
+    options = parser.parse_args()
+    warehouse.migrate(options.url)
+    engine = warehouse.engine(options.url).execution_options(isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for dataset in DATASETS.values():
+            fill(connection, dataset, options.accounts)
+        connection.exec_driver_sql("VACUUM ANALYZE")
+        for dataset in DATASETS.values():
+            weigh(connection, dataset)
+        for account in (BUSY, ORDINARY):
+            for title, query in page_queries(account):
+                measure(connection, account, title, query)
+
+
+def fill(connection: Connection, dataset: Dataset, accounts: int) -> None:
+    """Eight articles a day: three years of the busy account, 90 days of the others."""
+    columns = ", ".join(metric.name for metric in dataset.metrics)
+    values = ", ".join(_value(metric.kind, index) for index, metric in enumerate(dataset.metrics))
+    articles = f"""
+        SELECT
+            appid,
+            {LAST_DAY} - day AS publication_date,
+            (2247483647 + day)::text AS message_id,
+            position,
+            (2247483647 + day)::text || '_' || position AS msgid
+        FROM (
+            SELECT '{BUSY}' AS appid, 1095 AS days
+            UNION ALL
+            SELECT 'wx' || lpad(number::text, 4, '0'), 90
+            FROM generate_series(1, {accounts}) AS number
+        ) AS account
+        CROSS JOIN LATERAL generate_series(0, days - 1) AS day
+        CROSS JOIN generate_series(1, 8) AS position
+    """
+    connection.exec_driver_sql(
+        f"""
+        INSERT INTO weixin.dim_article (
+            appid, msgid, message_id, position, publication_date, title, first_seen_at, last_seen_at
+        )
+        SELECT appid, msgid, message_id, position, publication_date, '标题 ' || msgid, now(), now()
+        FROM ({articles}) AS article
+        ON CONFLICT DO NOTHING
+        """
+    )
+    connection.exec_driver_sql(
+        f"""
+        INSERT INTO weixin.{dataset.fact} (
+            appid, msgid, stat_date, publication_date, {columns},
+            raw_response_id, fetched_at, changed_at
+        )
+        SELECT
+            appid, msgid, publication_date + step, publication_date, {values}, 1, now(), now()
+        FROM ({articles}) AS article
+        CROSS JOIN generate_series(0, {dataset.window - 1}) AS step
+        WHERE publication_date + step <= {LAST_DAY}
+          AND publication_date >= DATE '{dataset.first_day}'
+        """
+    )
+    connection.exec_driver_sql(
+        f"""
+        INSERT INTO weixin.coverage (
+            dataset, appid, publication_date, data_state, through_date, fetched_at, is_final,
+            article_count, row_count, attempt_state, attempted_at, attempts
+        )
+        SELECT
+            '{dataset.name}', appid, publication_date, 'loaded', max(stat_date), now(),
+            max(stat_date) = publication_date + {dataset.window - 1}, 8, count(*), 'ok', now(), 0
+        FROM weixin.{dataset.fact}
+        GROUP BY appid, publication_date
+        """
+    )
+
+
+def _value(kind: Kind, index: int) -> str:
+    total = f"(10000 / {index + 1} + abs(hashtext(msgid)) %% 500) * (step + 1)"
+    return {
+        Kind.COUNT: total,
+        Kind.RATE: "round(0.0001234 * (step + 1), 7)",
+        Kind.LIST: f"""jsonb_build_array(
+            jsonb_build_object('scene_desc', '全部', 'user_count', {total}),
+            jsonb_build_object('scene_desc', '朋友圈', 'user_count', {total} / 2)
+        )""",
+    }[kind]
+
+
+def page_queries(account: str) -> list[tuple[str, str]]:
+    """The queries of the analysts' page, for another account."""
+    page = (ROOT / "docs/analysts.md").read_text()
+    parts = re.split(r"^##+ ", page, flags=re.M)
+    return [
+        (part.splitlines()[0], query.replace(PAGE_ACCOUNT, account))
+        for part in parts
+        for query in QUERY.findall(part)
+    ]
+
+
+def weigh(connection: Connection, dataset: Dataset) -> None:
+    """Print the fact's rows and bytes."""
+    table = f"weixin.{dataset.fact}"
+    rows = connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one()
+    heap, indexes = connection.exec_driver_sql(
+        f"SELECT pg_table_size('{table}'), pg_indexes_size('{table}')"
+    ).one()
+    a_million = 1_000_000 / rows / (1 << 20)
+    print(
+        f"{dataset.fact}: {rows} rows; a million rows weigh {heap * a_million:.0f} MiB, "
+        f"their indexes {indexes * a_million:.0f} MiB"
+    )
+
+
+def measure(connection: Connection, account: str, title: str, query: str) -> None:
+    """Print a query's median time and whether its plan scans a whole fact."""
+    statement = sqlalchemy.text(query)
+    seconds = []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        connection.execute(statement).all()
+        seconds.append(time.perf_counter() - start)
+    plan = "\n".join(row[0] for row in connection.execute(sqlalchemy.text(f"EXPLAIN {query}")))
+    scan = "scans the whole fact" if re.search(r"Seq Scan on fact_", plan) else "by index"
+    print(f"{account:8} {statistics.median(seconds) * 1000:7.0f} ms  {scan:20}  {title}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+-- migrate:up
+
+-- Roles belong to the server, not to the database: another warehouse may have made them already,
+-- and they stay when this migration is rolled back. Where they can't be made, a notice says so and
+-- the warehouse works without them.
+DO $$
+DECLARE
+    role_name text;
+BEGIN
+    FOREACH role_name IN ARRAY ARRAY['weixin_loader', 'weixin_reader'] LOOP
+        BEGIN
+            IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
+                EXECUTE format('CREATE ROLE %I NOLOGIN', role_name);
+            END IF;
+        EXCEPTION
+            WHEN duplicate_object OR unique_violation THEN
+                NULL;
+            WHEN insufficient_privilege THEN
+                RAISE WARNING 'role % was not created: % may not create roles; let an administrator create it, then run the block of 0010_roles.sql again', role_name, current_user;
+        END;
+    END LOOP;
+
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'weixin_loader') THEN
+        EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO weixin_loader', current_database());
+        GRANT USAGE ON SCHEMA weixin TO weixin_loader;
+        GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA weixin TO weixin_loader;
+        REVOKE INSERT, UPDATE ON weixin.schema_migrations FROM weixin_loader;
+        REVOKE UPDATE ON weixin.raw_response, weixin.rejected_row FROM weixin_loader;
+        GRANT UPDATE (last_seen_at) ON weixin.raw_response TO weixin_loader;
+        GRANT DELETE ON weixin.run_report, weixin.retired TO weixin_loader;
+        ALTER DEFAULT PRIVILEGES IN SCHEMA weixin
+            GRANT SELECT, INSERT, UPDATE ON TABLES TO weixin_loader;
+    END IF;
+
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'weixin_reader') THEN
+        EXECUTE format('GRANT CONNECT ON DATABASE %I TO weixin_reader', current_database());
+        GRANT USAGE ON SCHEMA analytics, weixin TO weixin_reader;
+        GRANT SELECT ON ALL TABLES IN SCHEMA analytics TO weixin_reader;
+        GRANT SELECT ON
+            weixin.dim_account,
+            weixin.dim_article,
+            weixin.fact_article_total,
+            weixin.fact_article_total_detail
+        TO weixin_reader;
+        ALTER DEFAULT PRIVILEGES IN SCHEMA analytics GRANT SELECT ON TABLES TO weixin_reader;
+    END IF;
+END
+$$;
+
+-- migrate:down
+
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'weixin_loader') THEN
+        ALTER DEFAULT PRIVILEGES IN SCHEMA weixin
+            REVOKE SELECT, INSERT, UPDATE ON TABLES FROM weixin_loader;
+        REVOKE ALL ON ALL TABLES IN SCHEMA weixin FROM weixin_loader;
+        REVOKE ALL ON SCHEMA weixin FROM weixin_loader;
+        EXECUTE format('REVOKE ALL ON DATABASE %I FROM weixin_loader', current_database());
+    END IF;
+
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'weixin_reader') THEN
+        ALTER DEFAULT PRIVILEGES IN SCHEMA analytics REVOKE SELECT ON TABLES FROM weixin_reader;
+        REVOKE ALL ON ALL TABLES IN SCHEMA analytics, weixin FROM weixin_reader;
+        REVOKE ALL ON SCHEMA analytics, weixin FROM weixin_reader;
+        EXECUTE format('REVOKE ALL ON DATABASE %I FROM weixin_reader', current_database());
+    END IF;
+END
+$$;

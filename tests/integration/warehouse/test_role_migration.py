@@ -1,0 +1,165 @@
+"""The migration that makes the roles: where it may not, twice on one server, down and up again."""
+
+from collections.abc import Iterator
+
+import psycopg2
+import psycopg2.extensions
+import pytest
+from sqlalchemy import Engine, make_url
+from warehouse_loads import rows
+
+from weixin_etl import warehouse as the_warehouse
+from weixin_etl.local.postgres import Server
+from weixin_etl.warehouse import ROLES, dbmate, migrate, migrations, missing_roles
+
+OWNER = "owner_of_the_test"
+PASSWORD = "of-the-test"
+(ROLES_MIGRATION,) = [path for path in migrations() if path.name.endswith("_roles.sql")]
+GRANTS = """
+    SELECT grantee, privilege_type, count(*)
+    FROM information_schema.role_table_grants
+    WHERE grantee IN ('weixin_loader', 'weixin_reader') GROUP BY 1, 2
+    UNION ALL
+    SELECT grantee, privilege_type, count(*) FROM information_schema.column_privileges
+    WHERE grantee = 'weixin_loader' AND column_name = 'last_seen_at' GROUP BY 1, 2
+    UNION ALL
+    SELECT nspname || defaclacl::text, '', 1
+    FROM pg_default_acl INNER JOIN pg_namespace ON pg_namespace.oid = defaclnamespace
+    UNION ALL
+    SELECT role, schema, 1
+    FROM unnest(ARRAY['weixin_loader', 'weixin_reader']) AS role,
+        unnest(ARRAY['weixin', 'analytics']) AS schema
+    WHERE has_schema_privilege(role, schema, 'USAGE')
+    ORDER BY 1, 2, 3
+"""
+HELD = """
+    SELECT count(*) FROM pg_shdepend
+    WHERE refclassid = 'pg_authid'::regclass
+    AND refobjid IN (SELECT oid FROM pg_roles WHERE rolname IN ('weixin_loader', 'weixin_reader'))
+    AND (dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+        OR (dbid = 0 AND classid = 'pg_database'::regclass
+            AND objid = (SELECT oid FROM pg_database WHERE datname = current_database())))
+"""
+"""What of this database would keep the roles from being dropped."""
+
+
+@pytest.fixture
+def admin(server: Server) -> Iterator[psycopg2.extensions.cursor]:
+    """The server's superuser, outside any transaction."""
+    connection = psycopg2.connect(server.libpq_url("postgres"))
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        yield cursor
+    connection.close()
+
+
+@pytest.fixture
+def owned(server: Server, admin: psycopg2.extensions.cursor) -> Iterator[str]:
+    """The URL of a new database for its owner, who may create no roles."""
+    admin.execute(f"CREATE ROLE {OWNER} LOGIN NOCREATEROLE PASSWORD '{PASSWORD}'")
+    admin.execute(f"CREATE DATABASE owned OWNER {OWNER}")
+    url = make_url(server.url("owned")).set(username=OWNER, password=PASSWORD)
+    yield url.render_as_string(hide_password=False)
+    admin.execute("DROP DATABASE owned WITH (FORCE)")
+    admin.execute(f"DROP ROLE {OWNER}")
+
+
+@pytest.fixture
+def no_roles(migrated: Engine, admin: psycopg2.extensions.cursor) -> Iterator[None]:
+    """The server has no roles of ours: those of the shared warehouse have other names meanwhile."""
+    for role in ROLES:
+        admin.execute(f"ALTER ROLE {role} RENAME TO {role}_of_others")
+    yield
+    for role in ROLES:
+        admin.execute(f"ALTER ROLE {role}_of_others RENAME TO {role}")
+
+
+def ask(url: str, sql: str) -> list[tuple]:
+    engine = the_warehouse.engine(url)
+    found = rows(engine, sql)
+    engine.dispose()
+    return found
+
+
+@pytest.mark.usefixtures("no_roles")
+def test_where_no_role_may_be_created(owned: str):
+    """The owner of a database without that right has a whole warehouse, and is told what is not."""
+    migrate(owned)
+
+    assert ask(owned, "SELECT count(*) FROM weixin.schema_migrations") == [(len(migrations()),)]
+    assert ask(owned, "SELECT count(*) FROM analytics.article") == [(0,)]
+    assert ask(owned, "SELECT rolname FROM pg_roles WHERE rolname IN ('weixin_loader')") == []
+    assert missing_roles(owned) == ["weixin_loader", "weixin_reader"]
+
+
+@pytest.mark.usefixtures("no_roles")
+def test_it_says_so(owned: str):
+    """A warning for each role says who could not create it and what to do."""
+    migrate(owned)
+    dbmate(owned, "down")
+    url = make_url(owned)
+    connection = psycopg2.connect(
+        host=url.host, port=url.port, user=OWNER, password=PASSWORD, dbname="owned"
+    )
+
+    with connection, connection.cursor() as cursor:
+        cursor.execute(ROLES_MIGRATION.read_text().split("-- migrate:down")[0])
+    said = [notice.splitlines()[0] for notice in connection.notices]
+    connection.close()
+
+    assert said == [
+        f"WARNING:  role {role} was not created: {OWNER} may not create roles; let an "
+        "administrator create it, then run the block of 0010_roles.sql again"
+        for role in ROLES
+    ]
+
+
+@pytest.mark.usefixtures("migrated")
+def test_a_second_warehouse_of_the_server(server: Server, migrated: Engine, owned: str):
+    """It has the same grants to the same roles, also for an owner who may create no roles."""
+    first = rows(migrated, GRANTS.replace("defaclacl::text", "''"))
+
+    migrate(owned)
+
+    assert ask(server.url("owned"), GRANTS.replace("defaclacl::text", "''")) == first
+    assert missing_roles(owned) == []
+
+
+@pytest.mark.usefixtures("migrated")
+def test_up_down_up(server: Server, owned: str):
+    """Down takes every grant back, so that only the roles stay; up gives the same again."""
+    migrate(owned)
+    granted = ask(server.url("owned"), GRANTS)
+
+    dbmate(owned, "down")
+    assert ask(server.url("owned"), GRANTS) == []
+    assert ask(server.url("owned"), HELD) == [(0,)]
+    assert missing_roles(owned) == ["weixin_loader", "weixin_reader"]
+
+    migrate(owned)
+    assert ask(server.url("owned"), GRANTS) == granted
+    assert len(granted) > 8
+
+
+@pytest.mark.usefixtures("no_roles")
+def test_roles_an_administrator_created_later(
+    server: Server, admin: psycopg2.extensions.cursor, owned: str
+):
+    """Once they exist the migration's block may be run again, and grants what it could not."""
+    migrate(owned)
+    for role in ROLES:
+        admin.execute(f"CREATE ROLE {role}")
+    try:
+        the_owner = the_warehouse.engine(owned)
+        with the_owner.begin() as connection:
+            block = ROLES_MIGRATION.read_text().split("-- migrate:down")[0]
+            connection.exec_driver_sql(block.replace("%", "%%"))
+        the_owner.dispose()
+        missing, granted = missing_roles(owned), ask(server.url("owned"), GRANTS)
+        dbmate(owned, "down")
+    finally:
+        for role in ROLES:
+            admin.execute(f"DROP ROLE {role}")
+
+    assert missing == []
+    assert len(granted) > 8

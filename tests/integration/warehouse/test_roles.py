@@ -1,0 +1,283 @@
+"""What the roles weixin_loader and weixin_reader may do, tried as each of them."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine, make_url
+from sqlalchemy.exc import ProgrammingError
+from support import HASTE, TODAY
+from warehouse_loads import ACCOUNT, DAY, article, body, load_pairs, pair, rows
+
+from weixin_etl import warehouse as the_warehouse
+from weixin_etl.accounts import Account
+from weixin_etl.api.errors import EndpointOfflineError
+from weixin_etl.check import check
+from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.ingest import Ingest
+from weixin_etl.load import Pair
+from weixin_etl.plan import plan
+from weixin_etl.refresh import CheckedAccount
+from weixin_etl.report import report
+from weixin_etl.run import Run
+from weixin_etl.settings import Settings
+
+PASSWORD = "of-the-test"
+SETTINGS = Settings(concurrency=2, retries=0, retry_delay_seconds=0, call_limits=HASTE)
+EACH_DATASET = pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda it: it.name)
+
+
+def logged_in(warehouse: Engine, role: str) -> Iterator[Engine]:
+    """The warehouse as the role sees it, which may log in meanwhile."""
+    run(warehouse, f"ALTER ROLE {role} LOGIN PASSWORD '{PASSWORD}'")
+    url = make_url(warehouse.url).set(username=role, password=PASSWORD)
+    engine = the_warehouse.engine(url)
+    yield engine
+    engine.dispose()
+    run(warehouse, f"ALTER ROLE {role} NOLOGIN PASSWORD NULL")
+
+
+@pytest.fixture
+def loader(warehouse: Engine) -> Iterator[Engine]:
+    """The empty warehouse as the pipeline sees it."""
+    yield from logged_in(warehouse, "weixin_loader")
+
+
+@pytest.fixture
+def reader(warehouse: Engine) -> Iterator[Engine]:
+    """The empty warehouse as an analyst sees it."""
+    yield from logged_in(warehouse, "weixin_reader")
+
+
+def run(engine: Engine, sql: str) -> None:
+    """Do it, and keep it."""
+    with engine.begin() as connection:
+        connection.exec_driver_sql(sql)
+
+
+def refusal(engine: Engine, sql: str) -> str:
+    """What Postgres says to the role that tries it; nothing when it lets it."""
+    try:
+        with engine.connect() as connection:
+            connection.exec_driver_sql(sql)
+    except ProgrammingError as error:
+        return str(error.orig).splitlines()[0]
+    return ""
+
+
+def relations(engine: Engine, schema: str) -> list[str]:
+    """Tables and views of the schema."""
+    found = rows(
+        engine,
+        "SELECT relname FROM pg_class WHERE relnamespace = CAST(:schema AS regnamespace) "
+        "AND relkind IN ('r', 'v', 'm', 'p') ORDER BY 1",
+        schema=schema,
+    )
+    return [name for (name,) in found]
+
+
+class TestLoader:
+    """weixin_loader may do what the pipeline needs, and nothing more."""
+
+    @EACH_DATASET
+    def test_a_whole_run(
+        self,
+        loader: Engine,
+        account: Account,
+        dataset: Dataset,
+        monkeypatch: pytest.MonkeyPatch,
+    ):
+        """Plan, ingest, report and check, twice: the second try of the run replaces the first."""
+        connection = {
+            "conn_type": "weixin",
+            "login": account.appid,
+            "password": account.secret,
+            "host": account.base_url,
+        }
+        monkeypatch.setenv("AIRFLOW_CONN_WEIXIN_DEFAULT", json.dumps(connection))
+        checked = [CheckedAccount(account.conn_id, account.appid, account.name)]
+        this = Run("scheduled", dataset, TODAY, is_scheduled=True, refetch=True)
+
+        totals = {}
+        for _ in range(2):
+            batches = plan(this, checked, loader, is_first_try=True)
+            for batch in batches:
+                Ingest(this, SETTINGS, loader, is_retry=False).batch(batch)
+            totals = report(this, loader)
+            check(this, loader)
+
+        assert totals["calls"] == totals["loaded"] + totals["empty"] > 5
+        assert totals["unchanged"] > 0
+        assert totals["failed"] == totals["not_ready"] == totals["planned"] == 0
+
+    @pytest.mark.usefixtures("now")
+    def test_restated_rejected_and_retired(self, loader: Engine):
+        """What is rare is allowed too: corrections, rows that do not fit, an endpoint offline."""
+        first = body(article("1_1", {"20": {"share_user": 5}, "21": {"share_user": "x"}}))
+        second = body(article("1_1", {"20": {"share_user": 4}}))
+        offline = Pair(DAY, 1, error=EndpointOfflineError(account=str(ACCOUNT), errcode=47009))
+
+        load_pairs(loader, pair(first, "21 08:30"))
+        load_pairs(loader, pair(second, "22 08:30"))
+        load_pairs(loader, pair(first, "21 20:30"))
+        load_pairs(loader, offline)
+        retired = rows(loader, "SELECT appid FROM weixin.retired")
+        load_pairs(loader, pair(second, "23 08:30"))
+
+        assert retired == [("wx1",)]
+        assert rows(loader, "SELECT appid FROM weixin.retired") == []
+        assert rows(loader, "SELECT old_value, new_value FROM weixin.restatement LIMIT 1") == [
+            (5, 4)
+        ]
+        assert rows(loader, "SELECT DISTINCT stat_date::text FROM weixin.rejected_row") == [
+            ("2026-11-21",)
+        ]
+
+    @pytest.mark.parametrize(
+        ("sql", "what"),
+        [
+            ("CREATE TABLE weixin.own (id int)", "schema weixin"),
+            ("CREATE SCHEMA own", "database weixin"),
+            ("ALTER TABLE weixin.coverage ADD own int", "table coverage"),
+            ("DROP TABLE weixin.fact_article_total", "table fact_article_total"),
+            ("CREATE INDEX ON weixin.coverage (appid)", "table coverage"),
+            ("CREATE ROLE own", "create role"),
+            ("DELETE FROM weixin.fact_article_total", "table fact_article_total"),
+            ("DELETE FROM weixin.fact_article_total_detail", "table fact_article_total_detail"),
+            ("DELETE FROM weixin.dim_article", "table dim_article"),
+            ("DELETE FROM weixin.raw_response", "table raw_response"),
+            ("DELETE FROM weixin.coverage", "table coverage"),
+            ("DELETE FROM weixin.restatement", "table restatement"),
+            ("DELETE FROM weixin.rejected_row", "table rejected_row"),
+            ("TRUNCATE weixin.fact_article_total", "table fact_article_total"),
+            ("TRUNCATE weixin.run_report", "table run_report"),
+            ("UPDATE weixin.raw_response SET body = ''", "table raw_response"),
+            ("UPDATE weixin.raw_response SET fetched_at = now()", "table raw_response"),
+            ("UPDATE weixin.rejected_row SET reason = ''", "table rejected_row"),
+            ("INSERT INTO weixin.schema_migrations VALUES ('9999')", "table schema_migrations"),
+            ("UPDATE weixin.schema_migrations SET version = '0'", "table schema_migrations"),
+            ("DELETE FROM weixin.schema_migrations", "table schema_migrations"),
+            ("SELECT * FROM analytics.article", "schema analytics"),
+            ("CREATE VIEW analytics.own AS SELECT 1", "schema analytics"),
+            ("SELECT * FROM elsewhere.secret", "schema elsewhere"),
+            ("CREATE TABLE public.own (id int)", "schema public"),
+            ("SELECT * FROM public.others", "table others"),
+            ("INSERT INTO public.others VALUES (1)", "table others"),
+            ("SELECT passwd FROM pg_shadow", "view pg_shadow"),
+        ],
+    )
+    def test_may_not(self, warehouse: Engine, loader: Engine, sql: str, what: str):
+        """No DDL, no deleted fact or answer, no forged migration, nothing outside its schema."""
+        run(warehouse, "CREATE SCHEMA elsewhere CREATE TABLE secret (id int)")
+        run(warehouse, "CREATE TABLE public.others (id int)")
+        try:
+            said = refusal(loader, sql)
+        finally:
+            run(warehouse, "DROP SCHEMA elsewhere CASCADE; DROP TABLE public.others")
+
+        assert said.startswith(("permission denied", "must be owner"))
+        assert said.endswith(what)
+
+    def test_later_tables(self, warehouse: Engine, loader: Engine):
+        """A table that a later migration creates can be loaded without another grant."""
+        run(warehouse, "CREATE TABLE weixin.later (id int)")
+        try:
+            said = [
+                refusal(loader, sql)
+                for sql in (
+                    "INSERT INTO weixin.later VALUES (1)",
+                    "UPDATE weixin.later SET id = 2",
+                    "SELECT * FROM weixin.later",
+                    "DELETE FROM weixin.later",
+                )
+            ]
+        finally:
+            run(warehouse, "DROP TABLE weixin.later")
+
+        assert said == ["", "", "", "permission denied for table later"]
+
+
+class TestReader:
+    """weixin_reader may read what analysts need, and nothing else."""
+
+    READABLE = ("dim_account", "dim_article", "fact_article_total", "fact_article_total_detail")
+
+    def test_reads_views_facts_and_dimensions(self, warehouse: Engine, reader: Engine):
+        """Every view, fact and dimension; no other table, such as raw answers and error texts."""
+        views = relations(warehouse, "analytics")
+        tables = relations(warehouse, "weixin")
+
+        said = {
+            f"{schema}.{name}": refusal(reader, f"SELECT * FROM {schema}.{name}")  # noqa: S608 # the catalogue's names
+            for schema, names in (("analytics", views), ("weixin", tables))
+            for name in names
+        }
+
+        assert len(views) >= 11
+        assert {name for name, words in said.items() if not words} == {
+            *(f"analytics.{view}" for view in views),
+            *(f"weixin.{table}" for table in self.READABLE),
+        }
+        assert said["weixin.raw_response"] == "permission denied for table raw_response"
+        assert said["weixin.coverage"] == "permission denied for table coverage"
+
+    def test_reason_through_the_view(self, warehouse: Engine, reader: Engine):
+        """Why a day is not in is told by analytics.coverage."""
+        run(
+            warehouse,
+            "INSERT INTO weixin.coverage (dataset, appid, publication_date, attempt_state, "
+            "attempted_at, attempts, error) "
+            "VALUES ('article_total', 'wx1', current_date, 'failed', now(), 1, 'daily quota')",
+        )
+
+        assert rows(
+            reader, "SELECT reason FROM analytics.coverage WHERE publication_date = current_date"
+        ) == [("daily quota",)]
+
+    @pytest.mark.parametrize("verb", ["INSERT", "UPDATE", "DELETE", "TRUNCATE"])
+    def test_writes_nothing(self, reader: Engine, verb: str):
+        """Not one table or view can it write."""
+        statements = {
+            "INSERT": "INSERT INTO {} DEFAULT VALUES",
+            "UPDATE": "UPDATE {} SET appid = ''",
+            "DELETE": "DELETE FROM {}",
+            "TRUNCATE": "TRUNCATE {}",
+        }
+        tables = [f"weixin.{name}" for name in self.READABLE]
+
+        said = [refusal(reader, statements[verb].format(table)) for table in tables]
+
+        assert said == [f"permission denied for table {name}" for name in self.READABLE]
+
+    @pytest.mark.parametrize(
+        ("sql", "what"),
+        [
+            ("CREATE TABLE weixin.own (id int)", "schema weixin"),
+            ("CREATE VIEW analytics.own AS SELECT 1", "schema analytics"),
+            ("CREATE TABLE public.own (id int)", "schema public"),
+            ("DROP VIEW analytics.metric", "view metric"),
+            ("ALTER TABLE weixin.dim_article ADD own int", "table dim_article"),
+            ("SELECT nextval('weixin.raw_response_raw_response_id_seq')", "raw_response_id_seq"),
+        ],
+    )
+    def test_may_not(self, reader: Engine, sql: str, what: str):
+        """It creates and changes nothing."""
+        said = refusal(reader, sql)
+
+        assert said.startswith(("permission denied", "must be owner"))
+        assert said.endswith(what)
+
+    def test_later_views(self, warehouse: Engine, reader: Engine):
+        """A view that a later migration creates can be read without another grant, a table not."""
+        run(
+            warehouse, "CREATE VIEW analytics.later AS SELECT 1; CREATE TABLE weixin.later (id int)"
+        )
+        try:
+            said = [
+                refusal(reader, "SELECT * FROM analytics.later"),
+                refusal(reader, "SELECT * FROM weixin.later"),
+            ]
+        finally:
+            run(warehouse, "DROP VIEW analytics.later; DROP TABLE weixin.later")
+
+        assert said == ["", "permission denied for table later"]

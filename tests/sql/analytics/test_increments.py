@@ -1,0 +1,162 @@
+"""The increments of the analysts' views add up to the totals, for any facts there can be."""
+
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, Engine, MetaData, text
+
+from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
+from weixin_etl.parse import BIGINT_MAX
+
+PUBLISHED = date(2026, 11, 2)
+EXAMPLES = 300
+VIEWS = {ARTICLE_TOTAL: "", ARTICLE_TOTAL_DETAIL: "_detail"}
+ARTICLES = st.sampled_from([("wx1", "1_1"), ("wx1", "1_2"), ("wx2", "1_1")])
+DAYS = st.integers(-2, 40).map(lambda age: PUBLISHED + timedelta(days=age))
+"""Gaps between them, in any order; also days out of the window, which a check warns of."""
+VALUES = st.none() | st.integers(0, 9) | st.integers(0, BIGINT_MAX)
+"""What WeChat left out, totals that fall and ones that rise."""
+
+Key = tuple[str, str]
+Facts = Mapping[tuple[Key, date], Mapping[str, int | None]]
+
+
+def facts(dataset: Dataset) -> st.SearchStrategy[Facts]:
+    """Rows by article and stat_date; each column is the next value of a list that goes round."""
+    names = [metric.name for metric in dataset.totals]
+    rows = st.tuples(st.lists(VALUES, min_size=1, max_size=5), st.integers(0, 4)).map(
+        lambda drawn: {
+            name: drawn[0][(index + drawn[1]) % len(drawn[0])] for index, name in enumerate(names)
+        }
+    )
+    return st.dictionaries(st.tuples(ARTICLES, DAYS), rows, min_size=1, max_size=10)
+
+
+def insert(connection: Connection, tables: MetaData, dataset: Dataset, given_facts: Facts) -> None:
+    """The facts, and the articles they belong to."""
+    seen = {"fetched_at": "2026-11-24T01:00:00Z", "changed_at": "2026-11-24T01:00:00Z"}
+    for appid, msgid in {article for article, _ in given_facts}:
+        article = {"appid": appid, "msgid": msgid, "publication_date": PUBLISHED}
+        times = {"first_seen_at": seen["fetched_at"], "last_seen_at": seen["fetched_at"]}
+        connection.execute(tables.tables["weixin.dim_article"].insert(), article | times)
+    connection.execute(
+        tables.tables[f"weixin.{dataset.fact}"].insert(),
+        [
+            {"appid": appid, "msgid": msgid, "stat_date": day, "publication_date": PUBLISHED}
+            | {"raw_response_id": 1, **seen, **row}
+            for ((appid, msgid), day), row in given_facts.items()
+        ],
+    )
+
+
+def by_article(connection: Connection, sql: str) -> dict[Key, dict[str, Any]]:
+    """A row per article."""
+    rows = connection.execute(text(sql)).mappings()
+    return {(row["appid"], row["msgid"]): dict(row) for row in rows}
+
+
+def latest(given_facts: Facts, article: Key, metric: str) -> int | None:
+    """The last known total."""
+    days = sorted(day for key, day in given_facts if key == article)
+    known = [given_facts[article, day][metric] for day in days]
+    return next((value for value in reversed(known) if value is not None), None)
+
+
+@pytest.mark.parametrize("dataset", VIEWS, ids=lambda dataset: dataset.name)
+def test_increments_add_up_to_the_last_total(
+    warehouse: Engine,
+    tables: MetaData,
+    dataset: Dataset,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """
+    Whatever days are missing, whatever is left out and whatever falls.
+
+    An article's increments of a metric add up to its last known total and are null where the total
+    is; the days they span add up to the days since publication; a row says that it is restated when
+    a total fell. What an account gained is what its articles have.
+    """
+    suffix, names = VIEWS[dataset], [metric.name for metric in dataset.totals]
+    tried = 0
+
+    @given(facts(dataset))
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,  # a slow machine is no fault of a view
+        suppress_health_check=[HealthCheck.too_slow],  # the same
+    )
+    def holds(given_facts: Facts) -> None:
+        nonlocal tried
+        tried += 1
+        articles = {article for article, _ in given_facts}
+        totals = {
+            article: {name: latest(given_facts, article, name) for name in names}
+            for article in articles
+        }
+        with warehouse.connect() as connection, connection.begin() as transaction:
+            insert(connection, tables, dataset, given_facts)
+            summed = by_article(connection, summed_sql(suffix, names))
+            articles_view = by_article(connection, "SELECT * FROM analytics.article")
+            rows = connection.execute(
+                text(f"SELECT * FROM analytics.article_daily{suffix}")  # noqa: S608 # VIEWS
+            ).mappings()
+            daily = {((row["appid"], row["msgid"]), row["stat_date"]): row for row in rows}
+            gained = connection.execute(text(gained_sql(suffix))).all()
+            transaction.rollback()
+
+        assert {article: {name: summed[article][name] for name in names} for article in summed} == (
+            totals
+        )
+        assert {article: row["days_spanned"] for article, row in summed.items()} == {
+            article: (max(day for key, day in given_facts if key == article) - PUBLISHED).days + 1
+            for article in articles
+        }
+        assert {
+            article: {name: row[f"detail_{name}" if suffix else name] for name in names}
+            for article, row in articles_view.items()
+        } == totals
+        assert {
+            key: [name for name in names if row[name] is None] for key, row in daily.items()
+        } == {
+            key: [name for name in names if row[name] is None] for key, row in given_facts.items()
+        }
+        assert {key: row["is_restated"] for key, row in daily.items()} == {
+            key: any(row[name] is not None and row[name] < 0 for name in names)
+            for key, row in daily.items()
+        }
+        assert {appid: sum_ for appid, sum_ in gained if sum_ is not None} == in_account(totals)
+
+    holds()
+    record_property("examples", tried)
+
+    assert tried >= EXAMPLES
+
+
+def summed_sql(suffix: str, names: list[str]) -> str:
+    """What the increments of each article add up to."""
+    sums = ", ".join(f"sum({name}) AS {name}" for name in ["days_spanned", *names])
+    return (
+        f"SELECT appid, msgid, {sums} "  # noqa: S608 # the declaration's names
+        f"FROM analytics.article_daily{suffix} GROUP BY appid, msgid"
+    )
+
+
+def gained_sql(suffix: str) -> str:
+    """What each account gained over all its days, of a metric that both datasets have."""
+    return (
+        f"SELECT appid, sum(share_user_increment) "  # noqa: S608 # VIEWS
+        f"FROM analytics.account_daily{suffix} GROUP BY appid"
+    )
+
+
+def in_account(totals: Mapping[Key, Mapping[str, int | None]]) -> dict[str, int]:
+    """The articles' totals of the same metric by account, where any is known."""
+    sums: dict[str, int] = {}
+    for (appid, _), row in totals.items():
+        if row["share_user"] is not None:
+            sums[appid] = sums.get(appid, 0) + row["share_user"]
+    return sums

@@ -1,0 +1,103 @@
+"""
+Cases of the analysts' views: folders with the rows that are given and the rows that are expected.
+
+`given.yaml` has rows by table of schema `weixin`; columns that matter to no view have the values of
+`DEFAULTS`. `expected.yaml` has the view's rows with the columns the case is about: one that only
+some rows name is null in the others. `today`, `today-3`, … stand for days in Beijing, as the views'
+clock is the server's.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy
+import yaml
+from sqlalchemy import Connection, MetaData
+
+CASES = Path(__file__).parent
+Row = Mapping[str, Any]
+
+_SEEN = "2026-11-24 09:00+08:00"
+_FACT = {"appid": "wx1", "raw_response_id": 1, "fetched_at": _SEEN, "changed_at": _SEEN}
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "coverage": {
+        "appid": "wx1",
+        "dataset": "article_total",
+        "attempt_state": "ok",
+        "attempted_at": _SEEN,
+        "attempts": 0,
+    },
+    "dim_account": {"appid": "wx1", "name": "报纸", "conn_id": "wx1", "first_seen_at": _SEEN},
+    "dim_article": {"appid": "wx1", "first_seen_at": _SEEN, "last_seen_at": _SEEN},
+    "fact_article_total": _FACT,
+    "fact_article_total_detail": _FACT,
+    "restatement": {
+        "appid": "wx1",
+        "dataset": "article_total",
+        "raw_response_id": 1,
+        "cause": "wechat",
+        "changed_at": _SEEN,
+    },
+    "retired": {"appid": "wx1", "dataset": "article_total", "last_asked_at": _SEEN},
+    "run_report": {"appid": "wx1", "dataset": "article_total", "run_id": "r", "state": "planned"},
+}
+
+
+def folders() -> list[Path]:
+    """The cases, `<view>/<case>`."""
+    return sorted(path.parent for path in CASES.glob("*/*/given.yaml"))
+
+
+def today(connection: Connection) -> date:
+    """The day in Beijing at which the transaction began, which the views see too."""
+    day: date = connection.exec_driver_sql(
+        "SELECT (now() AT TIME ZONE 'Asia/Shanghai')::date"
+    ).scalar_one()
+    return day
+
+
+def read(path: Path, day: date) -> Any:
+    """The content of a YAML file, `today` being the day."""
+
+    def resolved(match: re.Match[str]) -> str:
+        return (day + timedelta(days=int(match["offset"] or 0))).isoformat()
+
+    text = re.sub(r"\btoday(?P<offset>[+-]\d+)?\b", resolved, path.read_text())
+    return yaml.safe_load(text)
+
+
+def give(connection: Connection, tables: MetaData, given: Mapping[str, Sequence[Row]]) -> None:
+    """Insert the rows."""
+    for name, rows in given.items():
+        table = tables.tables[f"weixin.{name}"]
+        for row in rows:
+            connection.execute(table.insert().values({**DEFAULTS[name], **row}))
+
+
+def found(connection: Connection, view: str, columns: Sequence[str]) -> list[dict[str, Any]]:
+    """The view's rows, only those columns."""
+    names = ", ".join(f'"{column}"' for column in columns) or "*"
+    statement = sqlalchemy.text(f'SELECT {names} FROM analytics."{view}"')  # noqa: S608 # of the case
+    return in_order(connection.execute(statement).mappings())
+
+
+def expected_rows(rows: Sequence[Row]) -> tuple[list[str], list[dict[str, Any]]]:
+    """The columns the rows name, and the rows with all of them."""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    return columns, in_order([dict.fromkeys(columns) | dict(row) for row in rows])
+
+
+def in_order(rows: Any) -> list[dict[str, Any]]:
+    """The rows in an order that only their values decide."""
+    comparable = [{name: _comparable(value) for name, value in row.items()} for row in rows]
+    return sorted(comparable, key=lambda row: [str(value) for value in row.values()])
+
+
+def _comparable(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return value
+    return Decimal(str(value)).normalize()

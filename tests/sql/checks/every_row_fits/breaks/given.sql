@@ -1,0 +1,1 @@
+INSERT INTO weixin.run_report (state, rejected) VALUES ('loaded', 2);
