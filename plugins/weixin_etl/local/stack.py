@@ -10,15 +10,19 @@ from weixin_etl.local.errors import LocalError
 from weixin_etl.local.files import write_private
 from weixin_etl.local.home import Home
 
-API_SERVER = "api-server"
+SCHEDULER = "scheduler"
 AIRFLOW_COMMANDS = {
-    API_SERVER: ["api-server"],
-    "scheduler": ["scheduler", "--skip-serve-logs"],  # the API server reads the same disk
+    "api-server": ["api-server"],
+    SCHEDULER: ["scheduler", "--skip-serve-logs"],  # the API server reads the same disk
     "dag-processor": ["dag-processor"],
     "triggerer": ["triggerer", "--skip-serve-logs"],
 }
 SANDBOX = "sandbox"
-STOP_PATIENCE_SECONDS = 15
+TASK_PATIENCE_SECONDS = 15
+"""How long the scheduler may wait for its tasks; one that is killed can be done again."""
+
+STOP_PATIENCE_SECONDS = 4
+"""The triggerer, which has no work here, would take ten seconds to say goodbye."""
 
 
 @dataclass(frozen=True)
@@ -76,17 +80,17 @@ def survivors(home: Home) -> list[str]:
 
 def stop(home: Home) -> Sequence[str]:
     """
-    End every process of this home: those that work, those they ask, and Postgres.
+    End every process of this home: the scheduler, what its tasks ask, and Postgres.
 
     Returns:
         the names of those that were running.
 
     """
     recorded = processes.recorded(home.processes)
-    workers = [process for process in recorded if process.name not in (API_SERVER, SANDBOX)]
-    served = [process for process in recorded if process.name in (API_SERVER, SANDBOX)]
-    stopped = processes.stop(workers, STOP_PATIENCE_SECONDS)  # a running task may end well
-    stopped += processes.stop(served, STOP_PATIENCE_SECONDS)
+    first = [process for process in recorded if process.name == SCHEDULER]
+    others = [process for process in recorded if process.name != SCHEDULER]
+    stopped = processes.stop(first, TASK_PATIENCE_SECONDS)
+    stopped += processes.stop(others, STOP_PATIENCE_SECONDS)
     if home.server.stop():
         stopped.append("Postgres")
     (home.state / "stack.json").unlink(missing_ok=True)
