@@ -61,4 +61,4 @@ def _successor(dataset: Dataset) -> str:
     if dataset.successor is None:
         return "it has no successor that is known here"
     successor = DATASETS[dataset.successor]
-    return f"its successor is {successor.endpoint}: the DAG {successor.dag_id}"
+    return f"its successor is {successor.path[1:]}: the DAG {successor.dag_id}"

@@ -14,7 +14,7 @@ APPID = DEFAULT_ACCOUNT.appid
 FIRST = "2026-11-24 10:30"
 OFFLINE = (
     "沙箱公众号 (wx5a4d80c70b1e2f3a): WeChat took this endpoint offline; its successor is "
-    "getarticletotaldetail: the DAG weixin_article_total_detail"
+    "datacube/getarticletotaldetail: the DAG weixin_article_total_detail"
 )
 RETIRED = """
     SELECT

@@ -40,7 +40,7 @@ ON_A_DATA_CALL = [
         1,
         False,
         True,
-        "successor is datacube/getarticletotaldetail",
+        "WeChat took this endpoint offline",
     ),
     (40013, ConfigurationError, 1, False, True, "correct the connection's login"),
     (40125, ConfigurationError, 1, False, True, "correct the connection's password"),

@@ -79,13 +79,24 @@ def shown(warehouse: Engine) -> list[list[str]]:
     return [line.split() for line in console.file.getvalue().splitlines() if line.strip()]
 
 
-def test_each_day_has_its_counts_and_a_day_not_asked_for_is_final(warehouse: Engine) -> None:
+def test_each_day_has_its_counts_and_says_when_it_is_final(warehouse: Engine) -> None:
     """Every day of the window has a line in 80 columns, and the columns have a sum."""
     article(warehouse, "1_1", DAYS[0], "一")
     article(warehouse, "2_1", DAYS[1], "二")
     article(warehouse, "2_2", DAYS[1], "三")
     reported(warehouse, DAYS[1], "loaded", inserted=3, unchanged=12345, rejected=1)
     reported(warehouse, DAYS[2], "empty")
+    insert(
+        warehouse,
+        "coverage",
+        dataset="article_total",
+        appid=APPID,
+        publication_date=DAYS[0],
+        is_final=True,
+        attempt_state="ok",
+        attempted_at="2026-11-24T00:00Z",
+        attempts=0,
+    )
 
     lines = shown(warehouse)
 
@@ -99,6 +110,13 @@ def test_each_day_has_its_counts_and_a_day_not_asked_for_is_final(warehouse: Eng
         ["2026-11-22", "0", "0", "0", "0", "0", "empty"],
     ]
     assert ["3", "3", "0", "12345", "1"] in lines
+
+
+def test_a_day_that_the_run_did_not_come_to_is_not_called_final(warehouse: Engine) -> None:
+    """A run that failed before its plan has asked for nothing."""
+    lines = shown(warehouse)
+
+    assert lines[2] == ["2026-11-20", "0", "0", "0", "0", "0", "not", "asked"]
 
 
 def test_the_three_most_read_go_by_their_newest_total(warehouse: Engine) -> None:
