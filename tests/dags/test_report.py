@@ -39,6 +39,7 @@ def test_the_asset_event_holds_the_counts(daily: DailyDag):
                 "empty": 1,
                 "not_ready": 0,
                 "failed": 0,
+                "retired": 0,
                 "planned": 0,
             },
         )
@@ -72,7 +73,7 @@ def test_a_run_in_which_nothing_came_has_no_event(daily: DailyDag, sandbox: Sand
     assert outcome.state == "failed"
     assert outcome.tasks["report"] == "skipped"
     assert asset_events(outcome) == []
-    assert "0 loaded, 0 empty, 0 not_ready, 7 failed, 0 planned" in outcome.log
+    assert "0 loaded, 0 empty, 0 not_ready, 7 failed, 0 retired, 0 planned" in outcome.log
 
 
 def test_a_later_try_adds_its_counts(daily: DailyDag, sandbox: Sandbox, warehouse: Engine):

@@ -52,5 +52,6 @@ def test_kill_between_any_two_statements(warehouse: Engine):
         "coverage": 2,
         "restatement": 1,
         "rejected_row": 2,
+        "retired": 0,
         "run_report": 2,
     }

@@ -17,9 +17,11 @@ TABLES = [
     "dim_account",
     "dim_article",
     "fact_article_total",
+    "fact_article_total_detail",
     "raw_response",
     "rejected_row",
     "restatement",
+    "retired",
     "run_report",
     "schema_migrations",
 ]
