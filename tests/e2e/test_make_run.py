@@ -12,8 +12,8 @@ import psycopg2
 import pytest
 from people import Person, somebody
 
-from weixin_etl.local.account import sandbox_connection
-from weixin_sandbox import Sandbox, Scenario
+from weixin_etl.local.account import connection
+from weixin_sandbox import Account, Sandbox, Scenario
 
 pytestmark = pytest.mark.stack
 
@@ -40,14 +40,15 @@ def counts(said: CompletedProcess[str]) -> list[list[str]]:
     return [line.split() for line in days]
 
 
-def run_against(person: Person, *scenarios: str, **variables: str) -> CompletedProcess[str]:
-    """Run for an account of whom WeChat says this, in retries that do not wait."""
+def run_against(person: Person, scenario: str, **variables: str) -> CompletedProcess[str]:
+    """Run for an account of its own of whom WeChat says this."""
+    account = Account(f"wx-{scenario}", "secret", scenario)
     with Sandbox(
-        scenarios=[Scenario(name) for name in scenarios], today=date(2026, 11, 24)
+        [account], today=date(2026, 11, 24), scenarios=[Scenario(scenario)]
     ).serve() as url:
         return person.weixin(
             "run",
-            AIRFLOW_CONN_WEIXIN_DEFAULT=sandbox_connection(url),
+            AIRFLOW_CONN_WEIXIN_DEFAULT=connection(account.appid, account.secret, url, scenario),
             AIRFLOW__WEIXIN__BACKOFF_SECONDS="0.01",
             **{"WEIXIN_NOW": MORNING, **variables},
         )
@@ -189,6 +190,8 @@ def test_a_run_that_is_interrupted_leaves_no_airflow(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # whoever runs the tests in the background has it ignored, and we would inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout
     while "its log is" not in process.stdout.readline():
@@ -203,10 +206,10 @@ def test_a_run_that_is_interrupted_leaves_no_airflow(
 @pytest.mark.usefixtures("second")
 def test_a_metadata_database_that_is_gone_is_made_anew(person: Person) -> None:
     """What is remembered of the last migration goes with the database."""
-    connection = psycopg2.connect(person.home.server.libpq_url("postgres"))
-    connection.autocommit = True
-    connection.cursor().execute("DROP DATABASE airflow WITH (FORCE)")
-    connection.close()
+    server = psycopg2.connect(person.home.server.libpq_url("postgres"))
+    server.autocommit = True
+    server.cursor().execute("DROP DATABASE airflow WITH (FORCE)")
+    server.close()
 
     said = person.weixin("run")
 
