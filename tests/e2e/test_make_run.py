@@ -8,6 +8,7 @@ import sys
 from datetime import date
 from subprocess import CompletedProcess
 
+import psutil
 import psycopg2
 import pytest
 from people import Person, somebody
@@ -199,6 +200,8 @@ def test_a_run_that_is_interrupted_leaves_no_airflow(
     process.send_signal(number)
     _, error = process.communicate(timeout=120)
 
+    # the kernel takes a moment to bury what was killed
+    psutil.wait_procs([p for p in person.processes() if p.name() != "postgres"], timeout=60)
     assert (process.returncode, error) == (130, "weixin-etl: stopped.\n")
     assert {process.name() for process in person.processes()} == {"postgres"}
 
