@@ -55,6 +55,11 @@ class Person:
         marks = (str(self.home.state), str(self.home.server.directory))
         return [process for process in psutil.process_iter() if _works_for(process, marks)]
 
+    @staticmethod
+    def alive(sessions: set[int]) -> list[psutil.Process]:
+        """What is at work in sessions: Airflow's titles hide the environment `processes` reads."""
+        return [process for process in psutil.process_iter() if _is_in(process, sessions)]
+
 
 @contextmanager
 def somebody() -> Iterator[Person]:
@@ -79,3 +84,11 @@ def _works_for(process: psutil.Process, marks: tuple[str, ...]) -> bool:
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return False
     return any(mark in text for text in known for mark in marks)
+
+
+def _is_in(process: psutil.Process, sessions: set[int]) -> bool:
+    try:
+        is_in = os.getsid(process.pid) in sessions
+        return is_in and process.status() != psutil.STATUS_ZOMBIE
+    except (ProcessLookupError, psutil.NoSuchProcess):
+        return False

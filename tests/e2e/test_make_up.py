@@ -157,7 +157,7 @@ def test_half_a_stack_is_named_and_down_ends_it(person: Person) -> None:
     everything = {*AIRFLOW_COMMANDS, SANDBOX}
     sessions = pids(person)
     assert set(sessions) == everything
-    assert len(person.processes()) > len(everything)
+    assert len(person.alive({*sessions.values()})) > len(everything)
     psutil.Process(sessions["scheduler"]).kill()
 
     refused = person.weixin("run")
@@ -169,6 +169,7 @@ def test_half_a_stack_is_named_and_down_ends_it(person: Person) -> None:
     assert down.returncode == 0
     assert {*re.findall(r"[\w-]+", down.stdout)} >= everything | {"Postgres"}
     assert person.processes() == []
+    assert person.alive({*sessions.values()}) == []
     assert (again.returncode, again.stdout) == (0, "Nothing was running.\n")
 
 
