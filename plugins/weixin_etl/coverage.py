@@ -24,8 +24,6 @@ class Coverage:
     is_final: bool
     article_count: int | None
     row_count: int | None
-    error_code: int | None
-    next_attempt_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

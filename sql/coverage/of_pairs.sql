@@ -5,9 +5,7 @@ SELECT
     fetched_at,
     is_final,
     article_count,
-    row_count,
-    error_code,
-    next_attempt_at
+    row_count
 FROM weixin.coverage
 WHERE
     dataset = :dataset

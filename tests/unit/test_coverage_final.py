@@ -35,7 +35,7 @@ def known(
     fetched_at: datetime, articles: int, rows: int, data_state: str | None = "loaded"
 ) -> Coverage:
     """The answer before."""
-    return Coverage(DAY, data_state, fetched_at, False, articles, rows, None, None)
+    return Coverage(DAY, data_state, fetched_at, False, articles, rows)
 
 
 def is_final(

@@ -12,6 +12,7 @@ from weixin_etl.datasets import ARTICLE_TOTAL as DATASET
 from weixin_etl.local import prepare
 from weixin_etl.local.account import CONNECTION_VARIABLE, configured_connection, sandbox_connection
 from weixin_etl.local.environment import airflow_environment
+from weixin_etl.local.errors import LocalError
 from weixin_etl.local.home import find
 from weixin_etl.local.progress import Steps
 
@@ -26,7 +27,7 @@ def show(begin_date: date | None, end_date: date | None, *, refetch: bool, steps
     Raises:
         ParameterError: the days can't be asked for.
         WarehouseError: the warehouse does not answer or is not migrated.
-        WeixinError: a connection can't be used.
+        LocalError: a connection can't be used.
 
     """
     url = prepare.open_warehouse(steps)
@@ -34,13 +35,11 @@ def show(begin_date: date | None, end_date: date | None, *, refetch: bool, steps
         found = find()
         connection = configured_connection(found) or sandbox_connection(NOWHERE)
         os.environ.update(airflow_environment(found, connection, url))  # before Airflow's import
-    from weixin_etl.api.hook import WeixinHook
+    from weixin_etl import settings
     from weixin_etl.plan import plan
-    from weixin_etl.refresh import CheckedAccount, configured_conn_ids
+    from weixin_etl.refresh import described_accounts
     from weixin_etl.run import Run
 
-    accounts = [WeixinHook(conn_id).account() for conn_id in configured_conn_ids()]
-    checked = [CheckedAccount(a.conn_id, a.appid, a.name) for a in accounts]
     run = Run(
         run_id="plan",
         dataset=DATASET,
@@ -51,8 +50,11 @@ def show(begin_date: date | None, end_date: date | None, *, refetch: bool, steps
         refetch=refetch,
         dry_run=True,
     )
+    accounts = described_accounts(run, settings.read())
+    if problems := [account.problem for account in accounts if account.problem]:
+        raise LocalError("\n".join(problems))
     logging.getLogger(plan.__module__).setLevel(logging.ERROR)  # the table says it
-    batches = plan(run, checked, warehouse.engine(url), is_first_try=True)
+    batches = plan(run, accounts, warehouse.engine(url), is_first_try=True)
     planned = [account for batch in batches for account in batch]
     table = Table(
         "account",
