@@ -238,21 +238,25 @@ class _Transaction:
                 reports.append(PairReport(pair, Counts(), _data_state(before), None))
                 continue
             done = counts.get(pair.publication_date, Counts())
-            error = pair.error
-            if pair.answer and not self._has_its_figures(pair, pair.answer, is_ready=is_ready):
-                error = NotReadyError(account=str(self.account))
-            if pair.parsed.rejected and not pair.parsed.row_count:
-                error = UnreadableError(
-                    f"all {len(pair.parsed.rejected)} parts of the answer were rejected, the first "
-                    f"because of {pair.parsed.rejected[0].reason}; see weixin.rejected_row",
-                    account=str(self.account),
-                )
+            error = self._why_not_in(pair, is_ready=is_ready)
             attempt = self._attempt(pair, error, before, done)
             attempts.append(attempt)
             is_in = attempt.attempt_state == "ok" and attempt.data_state
             reports.append(PairReport(pair, done, is_in or attempt.attempt_state, error))
         coverage.save(self.connection, self.dataset, self.account.appid, attempts)
         return reports
+
+    def _why_not_in(self, pair: Pair, *, is_ready: bool) -> WeixinError | None:
+        rejected = pair.parsed.rejected
+        if rejected and not pair.parsed.row_count:
+            return UnreadableError(
+                f"all {len(rejected)} parts of the answer were rejected, the first because of "
+                f"{rejected[0].reason}; see weixin.rejected_row",
+                account=str(self.account),
+            )
+        if pair.answer and not self._has_its_figures(pair, pair.answer, is_ready=is_ready):
+            return NotReadyError(account=str(self.account))
+        return pair.error
 
     def _has_its_figures(self, pair: Pair, answer: Answer, *, is_ready: bool) -> bool:
         """Whether the answer holds all that WeChat must have computed when it was fetched."""

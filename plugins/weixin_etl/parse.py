@@ -236,13 +236,14 @@ class _TakeApart:
         if not isinstance(row, dict):
             self._reject("a row that is not an object", item, row)
             return
-        known = {name: row[name] for name in row.keys() & self._fields}
-        unknown = {name: row[name] for name in row.keys() - self._fields if row[name] is not None}
+        fields = _row_fields(self.dataset)
+        known = {name: row[name] for name in row.keys() & fields}
+        unknown = {name: row[name] for name in row.keys() - fields if row[name] is not None}
         reason = _why_row_not(self.dataset, known)
         if reason:
             self._reject(reason, item, row)
             return
-        counts = {m.name for m in self.dataset.metrics if m.kind is Kind.COUNT}
+        counts = _count_fields(self.dataset)
         typed = msgspec.convert(
             {name: _as_int(known[name]) if name in counts else known[name] for name in known},
             row_type(self.dataset),
@@ -252,10 +253,6 @@ class _TakeApart:
             self.parsed.unknown_metrics |= unknown.keys()
             twin.row_extras[typed.stat_date] = unknown
         self.parsed.merged_rows += _merge_rows(article, twin)
-
-    @property
-    def _fields(self) -> frozenset[str]:
-        return _row_fields(self.dataset)
 
     def _reject(self, reason: str, item: Any, payload: Any) -> None:
         def text(holder: Any, key: str) -> str | None:
@@ -290,6 +287,11 @@ def _row_fields(dataset: Dataset) -> frozenset[str]:
     return frozenset(row_type(dataset).__struct_fields__)
 
 
+@cache
+def _count_fields(dataset: Dataset) -> frozenset[str]:
+    return frozenset(metric.name for metric in dataset.metrics if metric.kind is Kind.COUNT)
+
+
 def _fits_attribute(name: str, value: Any) -> bool:
     if isinstance(value, str):
         return name not in _NUMBERS
@@ -297,7 +299,7 @@ def _fits_attribute(name: str, value: Any) -> bool:
 
 
 def _why_row_not(dataset: Dataset, known: dict[str, Any]) -> str | None:
-    """What keeps a row from being loaded; None when only a whole number was written as 3.0."""
+    """What keeps a row from being loaded, if anything; a whole number may be written as 3.0."""
     try:
         msgspec.convert(known.get("stat_date"), date)
     except msgspec.ValidationError:

@@ -44,6 +44,8 @@ class CallLimits:
 
 
 class _Envelope(msgspec.Struct):
+    """What every answer may say beside figures, as loosely as WeChat may write it."""
+
     errcode: int | str = 0
     errmsg: str | None = ""
 
@@ -147,22 +149,20 @@ class Caller:
         return bytes(body)
 
     def _judge(self, body: bytes, token: str | None) -> bytes:
-        envelope = _envelope(body)
-        if envelope is None:
-            raise UnreachableError(
-                "the answer is not a JSON object", account=str(self._account)
-            ) from None
-        if envelope.errcode == 0:
+        said = _errcode_and_errmsg(body)
+        if said is None:
+            raise UnreachableError("the answer is not a JSON object", account=str(self._account))
+        errcode, errmsg = said
+        if errcode == 0:
             return body
-        raise self._refusal(envelope, token)
+        raise self._refusal(errcode, errmsg, token)
 
-    def _refusal(self, envelope: _Envelope, token: str | None) -> WeixinError:
-        errmsg = envelope.errmsg or ""
+    def _refusal(self, errcode: int, errmsg: str, token: str | None) -> WeixinError:
         for secret in (token, self._account.secret):
             if secret:
                 errmsg = errmsg.replace(secret, "***")
         return from_errcode(
-            int(envelope.errcode), errmsg, account=str(self._account), is_token_call=token is None
+            errcode, errmsg, account=str(self._account), is_token_call=token is None
         )
 
     def _describe(self, error: Exception) -> str:
@@ -176,7 +176,8 @@ class Caller:
         return _os_reason(error) or f"the connection broke: {type(error).__name__}"
 
 
-def _envelope(body: bytes) -> _Envelope | None:
+def _errcode_and_errmsg(body: bytes) -> tuple[int, str] | None:
+    """0 and "" in a success; None when the body is no JSON object, or its errcode no number."""
     try:
         envelope = msgspec.json.decode(body, type=_Envelope)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -185,7 +186,7 @@ def _envelope(body: bytes) -> _Envelope | None:
         except (ValueError, RecursionError):
             return None
     try:
-        return _Envelope(int(envelope.errcode), envelope.errmsg or "")
+        return int(envelope.errcode), envelope.errmsg or ""
     except ValueError:
         return None
 
