@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
+from weixin_etl.datasets import DATASETS
+
 if TYPE_CHECKING:
     from weixin_etl.local.progress import Steps
 
@@ -82,7 +84,13 @@ def plan(options: argparse.Namespace) -> None:
     """Show what a run of today would ask WeChat for."""
     from weixin_etl.local.plan import show
 
-    show(options.begin_date, options.end_date, refetch=options.refetch, steps=_steps())
+    show(
+        DATASETS[options.dataset],
+        options.begin_date,
+        options.end_date,
+        refetch=options.refetch,
+        steps=_steps(),
+    )
 
 
 def psql(options: argparse.Namespace) -> None:
@@ -125,6 +133,9 @@ def _add_options_of_up(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_options_of_plan(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dataset", choices=DATASETS, default=next(iter(DATASETS)), help="default: %(default)s"
+    )
     for flag, day in (("--begin-date", "first"), ("--end-date", "last")):
         parser.add_argument(
             flag, type=_day, metavar="YYYY-MM-DD", help=f"{day} publication day, in Beijing"

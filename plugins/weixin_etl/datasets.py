@@ -41,6 +41,8 @@ class Dataset:
     first_day: date
     """The earliest publication day WeChat can be asked for."""
     metrics: tuple[Metric, ...]
+    readers: str
+    """The metric that counts the people who read an article."""
     successor: str | None = None
     """The dataset to use when WeChat retires the endpoint."""
 
@@ -77,6 +79,7 @@ ARTICLE_TOTAL = Dataset(
     rows_key="details",
     window=7,
     first_day=date(2014, 12, 1),
+    readers="int_page_read_user",
     successor="article_total_detail",
     metrics=(
         Metric("target_user", is_level=True),
@@ -118,6 +121,7 @@ ARTICLE_TOTAL_DETAIL = Dataset(
     rows_key="detail_list",
     window=30,
     first_day=date(2025, 11, 1),
+    readers="read_user",
     metrics=(
         Metric("read_user"),
         Metric("read_user_source", Kind.LIST),

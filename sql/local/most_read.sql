@@ -1,22 +1,23 @@
--- The three most read articles of some publication days: one row each, by its newest total.
-WITH newest AS (
-    SELECT DISTINCT ON (appid, msgid)
-        appid,
-        msgid,
-        int_page_read_user
-    FROM weixin.fact_article_total
-    WHERE
-        publication_date = any(cast(:publication_dates AS date[]))
-        AND int_page_read_user IS NOT NULL
-    ORDER BY appid ASC, msgid ASC, stat_date DESC
-)
-
+-- Which articles were read most? The accounts of a run, some publication days: at most three rows,
+-- by their newest total. Question 2 of docs/analysts.md.
 SELECT
     article.title,
-    article.publication_date,
-    newest.int_page_read_user
-FROM newest
+    growth.publication_date,
+    growth.latest AS readers
+FROM analytics.article_growth AS growth
 INNER JOIN weixin.dim_article AS article
-    ON newest.appid = article.appid AND newest.msgid = article.msgid
-ORDER BY newest.int_page_read_user DESC, article.publication_date DESC, article.msgid ASC
+    ON growth.appid = article.appid AND growth.msgid = article.msgid
+WHERE
+    growth.dataset = :dataset
+    AND growth.metric = :readers
+    AND growth.appid = any(
+        ARRAY(
+            SELECT report.appid
+            FROM weixin.run_report AS report
+            WHERE report.run_id = :run_id AND report.dataset = :dataset
+        )
+    )
+    AND growth.publication_date = any(cast(:publication_dates AS date[]))
+    AND growth.latest IS NOT NULL
+ORDER BY growth.latest DESC, growth.publication_date DESC, growth.msgid ASC
 LIMIT 3

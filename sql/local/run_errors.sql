@@ -1,4 +1,5 @@
 -- Why pairs of a run are not in: one row per reason, with the publication days it holds back.
+-- Where a successor goes on with the accounts whose endpoint is offline, theirs are no news.
 -- WeChat's request ids ("rid: …") make the same refusal look like another one each time.
 SELECT
     regexp_replace(coverage.error, '\s*rid: [0-9a-f-]+', '', 'g') AS reason,
@@ -16,5 +17,12 @@ WHERE
     AND report.dataset = :dataset
     AND report.state IN ('not_ready', 'failed')
     AND coverage.error IS NOT NULL
+    AND NOT (
+        :goes_on
+        AND EXISTS (
+            SELECT FROM weixin.retired
+            WHERE retired.dataset = report.dataset AND retired.appid = report.appid
+        )
+    )
 GROUP BY reason
 ORDER BY min(report.publication_date), reason

@@ -19,6 +19,7 @@ from weixin_sandbox import Account, Sandbox, Scenario
 pytestmark = pytest.mark.stack
 
 MORNING = "2026-11-24T06:30:00+08:00"
+OFFLINE = Scenario("offline")
 STAGES = ["refresh_access_token", "plan", "ingest 1/1", "report", "check"]
 
 
@@ -41,15 +42,14 @@ def counts(said: CompletedProcess[str]) -> list[list[str]]:
     return [line.split() for line in days]
 
 
-def run_against(person: Person, scenario: str, **variables: str) -> CompletedProcess[str]:
+def run_against(person: Person, *scenarios: Scenario, **variables: str) -> CompletedProcess[str]:
     """Run for an account of its own of whom WeChat says this."""
-    account = Account(f"wx-{scenario}", "secret", scenario)
-    with Sandbox(
-        [account], today=date(2026, 11, 24), scenarios=[Scenario(scenario)]
-    ).serve() as url:
+    name = "-".join(scenario.name for scenario in scenarios)
+    account = Account(f"wx-{name}", "secret", name)
+    with Sandbox([account], today=date(2026, 11, 24), scenarios=scenarios).serve() as url:
         return person.weixin(
             "run",
-            AIRFLOW_CONN_WEIXIN_DEFAULT=connection(account.appid, account.secret, url, scenario),
+            AIRFLOW_CONN_WEIXIN_DEFAULT=connection(account.appid, account.secret, url, name),
             AIRFLOW__WEIXIN__BACKOFF_SECONDS="0.01",
             **{"WEIXIN_NOW": MORNING, **variables},
         )
@@ -65,7 +65,7 @@ def test_a_first_run_shows_stages_counts_and_the_most_read(first: CompletedProce
     assert len(days) == 7
     assert all(int(inserted) > 0 for _, inserted, *_ in days)
     assert {tuple(rest) for _, _, *rest in days} == {("0", "0", "0", "loaded")}
-    most_read = first.stdout.split("most read")[1]
+    most_read = first.stdout.split("Which articles were read most?")[1]
     assert len(re.findall(r"\d{4}-\d\d-\d\d +\d+", most_read)) == 3
     assert "make psql" in most_read
 
@@ -105,13 +105,15 @@ def test_postgres_goes_on_running_and_nothing_else_does(person: Person) -> None:
 
 @pytest.mark.usefixtures("second")
 def test_plan_shows_what_is_due_and_asks_nobody(person: Person) -> None:
-    """Six days: the seventh is final."""
+    """Six days: the seventh is final. The successor would ask for thirty."""
     said = person.weixin("plan")
     refetched = person.weixin("plan", "--refetch")
+    successor = person.weixin("plan", "--dataset", "article_total_detail")
 
-    assert (said.returncode, refetched.returncode) == (0, 0)
+    assert (said.returncode, refetched.returncode, successor.returncode) == (0, 0, 0)
     assert len(re.findall(r"\d{4}-\d\d-\d\d", said.stdout)) == 6
     assert len(re.findall(r"\d{4}-\d\d-\d\d", refetched.stdout)) == 7
+    assert len(re.findall(r"\d{4}-\d\d-\d\d", successor.stdout)) == 30
 
 
 @pytest.mark.usefixtures("second")
@@ -131,7 +133,7 @@ def test_migrate_can_be_repeated(person: Person) -> None:
 @pytest.mark.usefixtures("second")
 def test_before_eight_in_beijing_the_sentence_says_when_to_come_back(person: Person) -> None:
     """WeChat computes yesterday's figures in the morning."""
-    said = run_against(person, "not-ready-code")
+    said = run_against(person, Scenario("not-ready-code"))
 
     assert said.returncode == 1
     assert "not ready yet" in said.stderr
@@ -141,7 +143,7 @@ def test_before_eight_in_beijing_the_sentence_says_when_to_come_back(person: Per
 @pytest.mark.usefixtures("second")
 def test_a_busy_wechat_is_told_at_once(person: Person) -> None:
     """Nobody who watches waits for Airflow's retries: with them it would take a quarter hour."""
-    said = run_against(person, "busy", AIRFLOW__WEIXIN__CALL_TRIES="2")
+    said = run_against(person, Scenario("busy"), AIRFLOW__WEIXIN__CALL_TRIES="2")
 
     assert said.returncode == 1
     assert "could not be reached or was busy" in said.stderr
@@ -227,17 +229,37 @@ def test_psql_on_a_fresh_machine_starts_postgres() -> None:
 
 
 @pytest.mark.usefixtures("second")
-def test_a_retired_endpoint_is_one_sentence_with_its_successor(person: Person) -> None:
+def test_a_retired_endpoint_is_gone_on_with_its_successor(person: Person) -> None:
     """
-    47009: the same refusal of seven days is told once, with the days and the log.
+    47009: it says so, and the successor's thirty days are what is loaded and told.
 
     The last test: from now on runs skip the account.
     """
-    said = run_against(person, "offline")
+    said = run_against(person, OFFLINE, WEIXIN_NOW="2026-11-24T10:30:00+08:00")
+    again = run_against(person, OFFLINE, WEIXIN_NOW="2026-11-24T10:45:00+08:00")
+
+    going_on = (
+        "! WeChat took getarticletotal offline for offline: "
+        "going on with its successor getarticletotaldetail."
+    )
+    assert (said.returncode, again.returncode) == (0, 0), said.stderr + again.stderr
+    for told, before, now in (
+        (said, "✗ ingest 0/1: failed", 0),
+        (again, "– ingest 0/1: skipped", 1),
+    ):
+        assert told.stdout.index(before) < told.stdout.index(going_on)
+        assert [line[-1] for line in counts(told)].count("final") == now
+    assert len(counts(said)) == 30
+    assert "which articles were read most?" in said.stdout.lower()
+
+
+def test_a_successor_that_is_gone_too_is_one_sentence(person: Person) -> None:
+    """The same refusal of thirty days is told once, with the days and the log."""
+    said = run_against(person, OFFLINE, Scenario("offline", endpoint="getarticletotaldetail"))
 
     sentence, log = said.stderr.splitlines()
     assert said.returncode == 1
     assert "WeChat took this endpoint offline" in sentence
-    assert "getarticletotaldetail" in sentence
-    assert sentence.endswith("[2026-11-17 to 2026-11-23]")
+    assert "no successor" in sentence
+    assert sentence.endswith("[2026-10-25 to 2026-11-23]")
     assert re.fullmatch(rf"weixin-etl: the log: {person.home.logs}/run-\S+\.log", log)

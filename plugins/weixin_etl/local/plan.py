@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from weixin_etl import clock, warehouse
-from weixin_etl.datasets import ARTICLE_TOTAL as DATASET
+from weixin_etl.datasets import Dataset
 from weixin_etl.local import prepare
 from weixin_etl.local.account import CONNECTION_VARIABLE, configured_connection, sandbox_connection
 from weixin_etl.local.environment import airflow_environment
@@ -20,7 +20,14 @@ NOWHERE = "http://127.0.0.1:9"
 """The sandbox need not be there: nothing is asked."""
 
 
-def show(begin_date: date | None, end_date: date | None, *, refetch: bool, steps: Steps) -> None:
+def show(
+    dataset: Dataset,
+    begin_date: date | None,
+    end_date: date | None,
+    *,
+    refetch: bool,
+    steps: Steps,
+) -> None:
     """
     Print the calls of a run of today, account by account.
 
@@ -31,7 +38,7 @@ def show(begin_date: date | None, end_date: date | None, *, refetch: bool, steps
 
     """
     url = prepare.open_warehouse(steps)
-    if CONNECTION_VARIABLE not in os.environ:
+    if not os.environ.get(CONNECTION_VARIABLE):
         found = find()
         connection = configured_connection(found) or sandbox_connection(NOWHERE)
         os.environ.update(airflow_environment(found, connection, url))  # before Airflow's import
@@ -42,7 +49,7 @@ def show(begin_date: date | None, end_date: date | None, *, refetch: bool, steps
 
     run = Run(
         run_id="plan",
-        dataset=DATASET,
+        dataset=dataset,
         today=clock.beijing_date(clock.now()),
         is_scheduled=False,
         begin_date=begin_date,

@@ -32,7 +32,9 @@ class Steps:
         """Say how something ended."""
         colour = {"✓": "green", "✗": "red"}.get(mark, "yellow")
         took = "" if seconds is None else f" [dim]({seconds:.1f} s)[/dim]"
-        self.console.print(f"[{colour}]{mark}[/{colour}] {escape(what)}{took}", highlight=False)
+        self.console.print(
+            f"[{colour}]{mark}[/{colour}] {escape(what)}{took}", highlight=False, soft_wrap=True
+        )
 
     def say(self, text: str) -> None:
         """Say something, as it is."""

@@ -4,16 +4,17 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import requests
 
 from weixin_etl import clock, window
 from weixin_etl import warehouse as the_warehouse
-from weixin_etl.datasets import ARTICLE_TOTAL as DATASET
+from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, Dataset
 from weixin_etl.local import prepare, stack, summary, watch
 from weixin_etl.local.account import configured_connection, sandbox_connection
 from weixin_etl.local.api import AirflowApi
@@ -31,6 +32,7 @@ from weixin_sandbox import Sandbox
 class Finished:
     """A run that is over, and where to read about it."""
 
+    dataset: Dataset
     seen: Seen
     is_green: bool
     warehouse_url: str
@@ -40,28 +42,50 @@ class Finished:
     """How to see it in Airflow."""
 
 
+RunDataset = Callable[[Dataset], Finished]
+"""Run a dataset's DAG for today, to its end."""
+
+
 def run(home: Home, steps: Steps) -> None:
     """
-    Run the DAG for today and print what came of it.
+    Run the DAG for today and print what came of it; its successor's where WeChat retired it.
 
     On the stack of `up` where that runs: a second Airflow beside its scheduler would race it.
 
     Raises:
-        LocalError: the run is red, with a line per thing wrong; or it can't begin.
+        LocalError: a run is red, with a line per thing wrong; or it can't begin.
 
     """
     connection = configured_connection(home)
     with home.locked(steps.say):
         running = stack.running(home)
         if running is None:
-            _conclude(_run_alone(home, connection, steps), steps)
+            with _airflow_for_now(home, connection, steps) as run_dataset:
+                _run(run_dataset, steps)
             return
     running.refuse_other_account(connection)
-    _conclude(_run_on(running, home, steps), steps)
+    _run(partial(_run_on, running, home, steps), steps)
 
 
-def _run_alone(home: Home, connection: str | None, steps: Steps) -> Finished:
-    """Run it in an Airflow that lasts as long as the run."""
+def _run(run_dataset: RunDataset, steps: Steps) -> None:
+    dataset: Dataset | None = ARTICLE_TOTAL
+    problems: list[str] = []
+    while dataset:
+        finished = run_dataset(dataset)
+        offline = _offline(finished) if dataset.successor else []
+        problems += _conclude(finished, steps, goes_on=bool(offline))
+        dataset = _successor(dataset, offline, steps)
+    if problems:
+        raise LocalError("\n".join(problems))
+    steps.say(
+        f"\nNext: `make psql` opens the tables, {finished.ui}, `make down` stops everything\n"
+        "(Postgres goes on running until then)."
+    )
+
+
+@contextmanager
+def _airflow_for_now(home: Home, connection: str | None, steps: Steps) -> Iterator[RunDataset]:
+    """Run in an Airflow that lasts as long as a run."""
     if survivors := stack.survivors(home):
         raise LocalError(
             f"Of the Airflow that `make up` started only {', '.join(survivors)} still runs: "
@@ -69,24 +93,30 @@ def _run_alone(home: Home, connection: str | None, steps: Steps) -> Finished:
         )
     prepare.start_postgres(home, steps)
     warehouse_url = prepare.warehouse_url(home, is_sandbox=connection is None)
-    today = clock.now().astimezone(clock.SHANGHAI)
-    log = home.logs / f"run-{today:%Y%m%dT%H%M%S}.log"
     with _account(connection, steps) as connected:
         environment = airflow_environment(home, connected, warehouse_url)
         prepare.migrate(home, environment, warehouse_url, steps)
         # the client retries by itself; what it gives up on, somebody who waits wants to know
         environment.setdefault("AIRFLOW__WEIXIN__RETRIES", "0")
-        steps.say(f"  {DATASET.dag_id} runs, its log is {log}")
-        command = ["dags", "test", DATASET.dag_id, today.isoformat()]
-        with _airflow(command, environment, log) as process:
-            seen = watch.follow(
-                the_warehouse.engine(home.server.url(METADATA_DATABASE)),
-                Wanted(DATASET.dag_id, logical_date=today),
-                lambda _: process.poll() is not None,
-                steps,
-            )
+        yield partial(_run_alone, home, environment, warehouse_url, steps)
+
+
+def _run_alone(
+    home: Home, environment: dict[str, str], warehouse_url: str, steps: Steps, dataset: Dataset
+) -> Finished:
+    today = clock.now().astimezone(clock.SHANGHAI)
+    log = home.logs / f"run-{today:%Y%m%dT%H%M%S}-{dataset.name}.log"
+    steps.say(f"  {dataset.dag_id} runs, its log is {log}")
+    command = ["dags", "test", dataset.dag_id, today.isoformat()]
+    with _airflow(command, environment, log) as process:
+        seen = watch.follow(
+            the_warehouse.engine(home.server.url(METADATA_DATABASE)),
+            Wanted(dataset.dag_id, logical_date=today),
+            lambda _: process.poll() is not None,
+            steps,
+        )
     ui = "`make up` starts Airflow with its UI"
-    return Finished(seen, process.returncode == 0, warehouse_url, log, ui)
+    return Finished(dataset, seen, process.returncode == 0, warehouse_url, log, ui)
 
 
 @contextmanager
@@ -123,52 +153,63 @@ def _airflow(
                 os.killpg(process.pid, signal.SIGKILL)
 
 
-def _run_on(running: Stack, home: Home, steps: Steps) -> Finished:
+def _run_on(running: Stack, home: Home, steps: Steps, dataset: Dataset) -> Finished:
     """Trigger a run on the Airflow of `up`."""
     api = AirflowApi(running.port, admin_password(home))
     try:
         api.log_in()
-        if api.is_paused(DATASET.dag_id):
+        if api.is_paused(dataset.dag_id):
             raise LocalError(
-                f"{DATASET.dag_id} is paused in Airflow ({api.origin}): unpause it, then run again."
+                f"{dataset.dag_id} is paused in Airflow ({api.origin}): unpause it, then run again."
             )
-        run_id = api.trigger(DATASET.dag_id)
+        run_id = api.trigger(dataset.dag_id)
     except requests.RequestException as error:
         raise LocalError(
             f"The Airflow that `make up` started does not answer: `make down`, then run again "
             f"({error})."
         ) from None
-    steps.say(f"  {DATASET.dag_id} runs on the Airflow of `make up`: {api.origin}")
+    steps.say(f"  {dataset.dag_id} runs on the Airflow of `make up`: {api.origin}")
     seen = watch.follow(
         the_warehouse.engine(home.server.url(METADATA_DATABASE)),
-        Wanted(DATASET.dag_id, run_id=run_id),
+        Wanted(dataset.dag_id, run_id=run_id),
         lambda seen: seen.has_ended,
         steps,
     )
-    log = home.airflow / "logs" / f"dag_id={DATASET.dag_id}" / f"run_id={run_id}"
+    log = home.airflow / "logs" / f"dag_id={dataset.dag_id}" / f"run_id={run_id}"
     ui = f"{api.origin} shows the run"
-    return Finished(seen, seen.state == "success", running.warehouse_url, log, ui)
+    return Finished(dataset, seen, seen.state == "success", running.warehouse_url, log, ui)
 
 
-def _conclude(finished: Finished, steps: Steps) -> None:
-    """
-    Print what came of a run, and what to type next.
+def _offline(finished: Finished) -> list[str]:
+    return summary.offline(the_warehouse.engine(finished.warehouse_url), finished.dataset)
 
-    Raises:
-        LocalError: it is red.
 
-    """
-    warehouse = the_warehouse.engine(finished.warehouse_url)
-    run_id = finished.seen.run_id
-    if run_id:
-        today = clock.beijing_date(clock.now())
-        days = window.look_back_window(DATASET, today, clock.yesterday()).days()
-        summary.show(warehouse, DATASET, run_id, days, steps)
-    if not finished.is_green:
-        problems = summary.problems(warehouse, DATASET, run_id) if run_id else []
-        problems = problems or [f"the run failed: {last_complaint(finished.log)}"]
-        raise LocalError("\n".join([*problems, f"the log: {finished.log}"]))
-    steps.say(
-        f"\nNext: `make psql` opens the tables, {finished.ui}, `make down` stops everything\n"
-        "(Postgres goes on running until then)."
+def _successor(dataset: Dataset, offline: Sequence[str], steps: Steps) -> Dataset | None:
+    """The dataset to go on with for the accounts whose endpoint WeChat took offline."""
+    if not offline or dataset.successor is None:
+        return None
+    successor = DATASETS[dataset.successor]
+    steps.line(
+        "!",
+        f"WeChat took {dataset.endpoint} offline for {', '.join(offline)}: "
+        f"going on with its successor {successor.endpoint}.",
     )
+    return successor
+
+
+def _conclude(finished: Finished, steps: Steps, *, goes_on: bool) -> list[str]:
+    """Print what came of a run; a line per thing wrong, besides what its successor makes up for."""
+    warehouse = the_warehouse.engine(finished.warehouse_url)
+    dataset, run_id = finished.dataset, finished.seen.run_id
+    problems: list[str] = []
+    came_in = "skipped" not in finished.seen.tasks.get("report", ())
+    if run_id and (came_in or not goes_on):
+        today = clock.beijing_date(clock.now())
+        days = window.look_back_window(dataset, today, clock.yesterday()).days()
+        summary.show(warehouse, dataset, run_id, days, steps)
+    if run_id:
+        problems = summary.problems(warehouse, dataset, run_id, goes_on=goes_on)
+    if finished.is_green or (goes_on and not problems):
+        return []
+    problems = problems or [f"the run failed: {last_complaint(finished.log)}"]
+    return [*problems, f"the log: {finished.log}"]

@@ -24,8 +24,13 @@ READY_HOURS = (8, 10)
 def show(
     warehouse: Engine, dataset: Dataset, run_id: str, days: Sequence[date], steps: Steps
 ) -> None:
-    """Print the counts of each publication day and the most read articles."""
-    values = {"run_id": run_id, "dataset": dataset.name, "publication_dates": list(days)}
+    """Print the counts of each publication day, and the answer to a question of the analysts."""
+    values = {
+        "run_id": run_id,
+        "dataset": dataset.name,
+        "publication_dates": list(days),
+        "readers": dataset.readers,
+    }
     with warehouse.connect() as connection:
         counts = connection.execute(statement("local/run_days.sql"), values).mappings().all()
         most_read = connection.execute(statement("local/most_read.sql"), values).all()
@@ -33,7 +38,8 @@ def show(
     if any(row["states"] == FINAL for row in counts):
         steps.say("final: the day's totals no longer grow, so it was not asked for.")
     if most_read:
-        table = Table("most read", "publication day", box=SIMPLE_HEAD, pad_edge=False)
+        steps.say("\nWhich articles were read most? docs/analysts.md asks this and more.")
+        table = Table("title", "publication day", box=SIMPLE_HEAD, pad_edge=False)
         table.add_column("readers", justify="right")
         for title, publication_date, readers in most_read:
             table.add_row(escape(title or ""), str(publication_date), str(readers))
@@ -53,11 +59,19 @@ def _counts_table(rows: Sequence[RowMapping]) -> Table:
     return table
 
 
-def problems(warehouse: Engine, dataset: Dataset, run_id: str) -> list[str]:
-    """A sentence per reason why pairs of the run are not in."""
+def offline(warehouse: Engine, dataset: Dataset) -> list[str]:
+    """Names of the accounts in use whose endpoint WeChat took offline."""
+    with warehouse.connect() as connection:
+        names = connection.scalars(statement("local/offline.sql"), {"dataset": dataset.name})
+        return list(names)
+
+
+def problems(warehouse: Engine, dataset: Dataset, run_id: str, *, goes_on: bool) -> list[str]:
+    """A sentence per reason why pairs of the run are not in, and no successor `goes_on` for."""
     with warehouse.connect() as connection:
         rows = connection.execute(
-            statement("local/run_errors.sql"), {"run_id": run_id, "dataset": dataset.name}
+            statement("local/run_errors.sql"),
+            {"run_id": run_id, "dataset": dataset.name, "goes_on": goes_on},
         ).all()
     return [
         f"{row.reason}{_come_back() if row.is_not_ready else ''} [{_span(row.publication_dates)}]"

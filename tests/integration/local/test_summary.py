@@ -127,6 +127,7 @@ def test_the_three_most_read_go_by_their_newest_total(warehouse: Engine) -> None
     article(warehouse, "2_2", DAYS[1], "third", 300)
     article(warehouse, "9_1", date(2026, 11, 1), "outside", 9999)
     article(warehouse, "3_1", DAYS[2], "unread", None)
+    reported(warehouse, DAYS[2], "loaded")
 
     lines = shown(warehouse)
 
@@ -142,7 +143,7 @@ def test_a_reason_is_told_once_with_the_days_it_holds_back(warehouse: Engine) ->
     for day, rid in zip(DAYS, ("1f-a", "2f-b", "3f-c"), strict=True):
         reported(warehouse, day, "failed", f"报纸: offline (errcode 47009: gone rid: {rid})")
 
-    assert summary.problems(warehouse, ARTICLE_TOTAL, RUN) == [
+    assert summary.problems(warehouse, ARTICLE_TOTAL, RUN, goes_on=False) == [
         "报纸: offline (errcode 47009: gone) [2026-11-20 to 2026-11-22]"
     ]
 
@@ -153,9 +154,27 @@ def test_each_reason_is_told(warehouse: Engine) -> None:
     reported(warehouse, DAYS[1], "loaded")
     reported(warehouse, DAYS[2], "failed", "two")
 
-    assert summary.problems(warehouse, ARTICLE_TOTAL, RUN) == [
+    assert summary.problems(warehouse, ARTICLE_TOTAL, RUN, goes_on=False) == [
         "one [2026-11-20]",
         "two [2026-11-22]",
+    ]
+
+
+def test_what_a_successor_makes_up_for_is_no_problem(warehouse: Engine) -> None:
+    """An account whose endpoint is offline is told of only where nothing goes on with it."""
+    insert(
+        warehouse,
+        "retired",
+        appid=APPID,
+        dataset="article_total",
+        retired_at="2026-11-24T00:00Z",
+        last_asked_at="2026-11-24T00:00Z",
+    )
+    reported(warehouse, DAYS[0], "failed", "offline")
+
+    assert summary.problems(warehouse, ARTICLE_TOTAL, RUN, goes_on=True) == []
+    assert summary.problems(warehouse, ARTICLE_TOTAL, RUN, goes_on=False) == [
+        "offline [2026-11-20]"
     ]
 
 
@@ -186,4 +205,6 @@ def test_figures_that_are_not_ready_say_when_to_come_back(
     monkeypatch.setenv("WEIXIN_NOW", now)
     reported(warehouse, DAYS[2], "not_ready", "not ready yet")
 
-    assert summary.problems(warehouse, ARTICLE_TOTAL, RUN) == [f"not ready yet{when} [2026-11-22]"]
+    assert summary.problems(warehouse, ARTICLE_TOTAL, RUN, goes_on=False) == [
+        f"not ready yet{when} [2026-11-22]"
+    ]
