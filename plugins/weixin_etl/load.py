@@ -207,6 +207,7 @@ class _Transaction:
             self.connection.execute(
                 statement("dim_article/load.sql"), {"appid": self.account.appid}
             )
+            self.connection.execute(statement("article_sighting/load.sql"), self.keys)
             done = self.connection.execute(
                 statement("fact/load.sql", self.dataset), {**self.keys, "changed_at": clock.now()}
             )

@@ -138,7 +138,12 @@ counting AS (
         ON
             report.appid = article.appid
             AND report.publication_date = article.publication_date
-            AND covered.fetched_at <= article.last_seen_at
+    INNER JOIN weixin.article_sighting AS sighting
+        ON
+            report.dataset = sighting.dataset
+            AND article.appid = sighting.appid
+            AND article.msgid = sighting.msgid
+            AND covered.fetched_at <= sighting.last_seen_at
     LEFT JOIN weixin.{{ fact }} AS fact
         ON
             article.appid = fact.appid

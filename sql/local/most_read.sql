@@ -11,7 +11,7 @@ WHERE
     growth.dataset = :dataset
     AND growth.metric = :readers
     AND growth.appid = any(
-        ARRAY(
+        array(
             SELECT report.appid
             FROM weixin.run_report AS report
             WHERE report.run_id = :run_id AND report.dataset = :dataset

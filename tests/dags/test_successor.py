@@ -251,3 +251,27 @@ def test_both_datasets_describe_the_same_article(
         ("article_total", "loaded"),
         ("article_total_detail", "loaded"),
     ]
+
+
+def test_an_article_that_one_dataset_never_listed_is_no_warning(
+    daily: DailyDag, sandbox: Sandbox, warehouse: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    """Each answers for its own: one that vanished from it is told, whoever lists it still."""
+    yesterday = {"begin_date": "2026-11-23", "end_date": "2026-11-23"}
+    fewer = Scenario("fewer-articles", endpoint=ENDPOINT)
+    daily.run(**yesterday)
+    monkeypatch.setattr(dag_runs, "DAG_ID", DAG_ID)
+    sandbox.scenarios[:] = [fewer]
+    daily.set("WEIXIN_NOW", "2026-11-24T10:45:00+08:00")
+    never_there = daily.run(**yesterday)
+    sandbox.scenarios.clear()
+    daily.run(**yesterday)
+    sandbox.scenarios[:] = [fewer]
+    daily.set("WEIXIN_NOW", "2026-11-24T11:00:00+08:00")
+
+    vanished = daily.run(**yesterday)
+
+    assert (never_there.state, vanished.state) == ("success", "success")
+    assert "article_is_still_there: " not in never_there.log
+    assert "sibling_has_yesterday: " not in never_there.log
+    assert "article_is_still_there: 1 against" in vanished.log

@@ -128,6 +128,10 @@ def test_broken_warn_only_tells(warehouse: Engine, caplog: pytest.LogCaptureFixt
             "(appid, msgid, publication_date, first_seen_at, last_seen_at) VALUES "
             "('wx1', '1_2', '2026-11-20', '2026-11-21 08:30+08', '2026-11-23 08:30+08')"
         )
+        connection.exec_driver_sql(
+            "INSERT INTO weixin.article_sighting VALUES "
+            "('article_total', 'wx1', '1_2', '2026-11-23 08:30+08')"
+        )
     caplog.set_level(logging.INFO)
 
     check(RUN, warehouse)

@@ -13,6 +13,7 @@ from weixin_etl.local.postgres import Server
 from weixin_etl.warehouse import WarehouseError, dbmate, migrate, migrations, require_migrated
 
 TABLES = [
+    "article_sighting",
     "coverage",
     "dim_account",
     "dim_article",

@@ -74,6 +74,12 @@ def no_roles(migrated: Engine, admin: psycopg2.extensions.cursor) -> Iterator[No
         admin.execute(f"ALTER ROLE {role}_of_others RENAME TO {role}")
 
 
+def undo(url: str) -> None:
+    """Roll the roles' migration back, and those after it."""
+    for _ in migrations()[migrations().index(ROLES_MIGRATION) :]:
+        dbmate(url, "down")
+
+
 def ask(url: str, sql: str) -> list[tuple]:
     engine = the_warehouse.engine(url)
     found = rows(engine, sql)
@@ -96,7 +102,7 @@ def test_where_no_role_may_be_created(owned: str):
 def test_it_says_so(owned: str):
     """A warning for each role says who could not create it and what to do."""
     migrate(owned)
-    dbmate(owned, "down")
+    undo(owned)
     url = make_url(owned)
     connection = psycopg2.connect(
         host=url.host, port=url.port, user=OWNER, password=PASSWORD, dbname="owned"
@@ -131,7 +137,7 @@ def test_up_down_up(server: Server, owned: str):
     migrate(owned)
     granted = ask(server.url("owned"), GRANTS)
 
-    dbmate(owned, "down")
+    undo(owned)
     assert ask(server.url("owned"), GRANTS) == []
     assert ask(server.url("owned"), HELD) == [(0,)]
     assert missing_roles(owned) == ["weixin_loader", "weixin_reader"]
@@ -156,7 +162,7 @@ def test_roles_an_administrator_created_later(
             connection.exec_driver_sql(block.replace("%", "%%"))
         the_owner.dispose()
         missing, granted = missing_roles(owned), ask(server.url("owned"), GRANTS)
-        dbmate(owned, "down")
+        undo(owned)
     finally:
         for role in ROLES:
             admin.execute(f"DROP ROLE {role}")

@@ -68,6 +68,7 @@ def facts(warehouse: Engine, columns: str) -> list[tuple[Any, ...]]:
 
 
 TABLES = (
+    "article_sighting",
     "dim_article",
     "fact_article_total",
     "raw_response",

@@ -1,6 +1,7 @@
 -- yesterday's answer held two articles, today's holds one
 INSERT INTO weixin.run_report DEFAULT VALUES;
 INSERT INTO weixin.coverage DEFAULT VALUES;
-INSERT INTO weixin.dim_article (msgid, last_seen_at) VALUES
+INSERT INTO weixin.dim_article (msgid) VALUES ('1_1'), ('1_2');
+INSERT INTO weixin.article_sighting (msgid, last_seen_at) VALUES
     ('1_1', '2026-11-24 08:30+08'),
     ('1_2', '2026-11-23 08:30+08');

@@ -1,4 +1,5 @@
 -- no answer today says nothing about its articles
 INSERT INTO weixin.run_report (state) VALUES ('failed');
 INSERT INTO weixin.coverage DEFAULT VALUES;
-INSERT INTO weixin.dim_article (last_seen_at) VALUES ('2026-11-23 08:30+08');
+INSERT INTO weixin.dim_article DEFAULT VALUES;
+INSERT INTO weixin.article_sighting (last_seen_at) VALUES ('2026-11-23 08:30+08');

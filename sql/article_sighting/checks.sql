@@ -3,7 +3,7 @@ SELECT
     article.appid,
     article.publication_date,
     article.msgid,
-    format('was last seen at %s', article.last_seen_at) AS detail
+    format('was last seen at %s', sighting.last_seen_at) AS detail
 FROM weixin.run_report AS report
 INNER JOIN weixin.coverage
     ON
@@ -12,8 +12,13 @@ INNER JOIN weixin.coverage
         AND report.publication_date = coverage.publication_date
 INNER JOIN weixin.dim_article AS article
     ON report.appid = article.appid AND report.publication_date = article.publication_date
+INNER JOIN weixin.article_sighting AS sighting
+    ON
+        report.dataset = sighting.dataset
+        AND article.appid = sighting.appid
+        AND article.msgid = sighting.msgid
 WHERE
     report.run_id = :run_id
     AND report.dataset = :dataset
     AND report.state IN ('loaded', 'empty')
-    AND article.last_seen_at < coverage.fetched_at;
+    AND sighting.last_seen_at < coverage.fetched_at;
