@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
-import psutil  # type: ignore[import-untyped]  # it publishes no types
+import psutil
 
 from weixin_etl.local import binaries, ports
 from weixin_etl.local.errors import LocalError

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]  # it publishes no types
+import psutil
 
 from weixin_etl.local.files import write_private
 
