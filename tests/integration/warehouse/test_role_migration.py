@@ -1,15 +1,19 @@
 """The migration that makes the roles: where it may not, twice on one server, down and up again."""
 
+import io
 from collections.abc import Iterator
 
 import psycopg2
 import psycopg2.extensions
 import pytest
+from rich.console import Console
 from sqlalchemy import Engine, make_url
 from warehouse_loads import rows
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.local.postgres import Server
+from weixin_etl.local.prepare import migrate_warehouse
+from weixin_etl.local.progress import Steps
 from weixin_etl.warehouse import ROLES, dbmate, migrate, migrations, missing_roles
 
 OWNER = "owner_of_the_test"
@@ -118,6 +122,20 @@ def test_it_says_so(owned: str):
         "administrator create it, then run the block of 0010_roles.sql again"
         for role in ROLES
     ]
+
+
+@pytest.mark.usefixtures("no_roles")
+def test_whoever_migrates_is_told(owned: str):
+    """The line after the step names the roles and what an administrator has to do."""
+    console = Console(file=io.StringIO(), width=80)
+
+    migrate_warehouse(owned, Steps(console))
+
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().splitlines()[1] == (
+        "! The roles weixin_loader and weixin_reader don't exist, and you may not create them: let "
+        "an administrator do so, then run the block of sql/migrations/0010_roles.sql again."
+    )
 
 
 @pytest.mark.usefixtures("migrated")
