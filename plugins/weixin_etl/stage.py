@@ -49,12 +49,10 @@ def stage(connection: Connection, dataset: Dataset, pairs: Sequence[StagedPair])
     connection.execute(statement("fact/stage.sql", dataset))
     cursor.copy_expert(
         "COPY staged_row FROM STDIN (FORMAT csv, NULL 'null', ESCAPE '\\')",
-        io.BytesIO(b"".join(_row_lines(dataset, pairs))),
+        io.BytesIO(b"".join(row_lines(dataset, pairs))),
     )
     connection.execute(statement("dim_article/stage.sql"))
-    cursor.copy_expert(
-        "COPY staged_article FROM STDIN", io.StringIO("".join(_article_lines(pairs)))
-    )
+    cursor.copy_expert("COPY staged_article FROM STDIN", io.StringIO("".join(article_lines(pairs))))
 
 
 def unstage(connection: Connection) -> None:
@@ -62,7 +60,7 @@ def unstage(connection: Connection) -> None:
     connection.exec_driver_sql("DROP TABLE staged_row, staged_article")
 
 
-def _row_lines(dataset: Dataset, pairs: Sequence[StagedPair]) -> Iterator[bytes]:
+def row_lines(dataset: Dataset, pairs: Sequence[StagedPair]) -> Iterator[bytes]:
     """
     One CSV line per row.
 
@@ -93,7 +91,7 @@ def _quoted(text: str) -> bytes:
     return b'"' + text.replace("\\", "\\\\").replace('"', '\\"').encode() + b'"'
 
 
-def _article_lines(pairs: Sequence[StagedPair]) -> Iterator[str]:
+def article_lines(pairs: Sequence[StagedPair]) -> Iterator[str]:
     """One line per article in COPY's text format."""
     for pair in pairs:
         for seen in pair.articles:

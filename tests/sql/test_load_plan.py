@@ -71,23 +71,28 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from nodes(child)
 
 
-def plan_of_load(connection: Connection) -> list[dict[str, Any]]:
-    """The nodes of the plan of the load's statement, with a week staged."""
+def plan_of(connection: Connection, path: str, **values: Any) -> list[dict[str, Any]]:
+    """The nodes of the plan of a statement of the load, with a week staged."""
     stage(connection, ARTICLE_TOTAL, staged_pairs())
     explained = connection.execute(
-        sqlalchemy.text("EXPLAIN (FORMAT json) " + source("fact/load.sql", ARTICLE_TOTAL)),
-        {"dataset": ARTICLE_TOTAL.name, "appid": "wx1", "changed_at": LOADED_AT},
+        sqlalchemy.text("EXPLAIN (FORMAT json) " + source(path, ARTICLE_TOTAL)),
+        {"dataset": ARTICLE_TOTAL.name, **values},
     ).scalar_one()
     connection.exec_driver_sql("DROP TABLE staged_row, staged_article")
     return list(nodes(explained[0]["Plan"]))
 
 
-def ways_into_the_fact(found: list[dict[str, Any]]) -> list[tuple[str, str | None]]:
-    return [
-        (node["Node Type"], node.get("Index Name"))
+def are_by_the_whole_key(found: list[dict[str, Any]]) -> bool:
+    """Whether the fact is read once, by an index scan on all of its key."""
+    (into_the_fact,) = (
+        node
         for node in found
         if node["Node Type"] != "ModifyTable" and node.get("Relation Name") == FACT
-    ]
+    )
+    condition = into_the_fact.get("Index Cond", "")
+    return into_the_fact.get("Index Name") == KEY and all(
+        f"({column} =" in condition for column in ("appid", "msgid", "stat_date")
+    )
 
 
 @pytest.mark.parametrize("is_analysed", [False, True], ids=["never analysed", "analysed"])
@@ -102,11 +107,26 @@ def test_load_looks_rows_up_by_the_key(long_history: Engine, is_analysed: bool):
             f"SELECT count(*) FROM weixin.{FACT}"  # noqa: S608 # a declared name
         ).scalar_one()
         connection.execute(statement("fact/pin_plan.sql"))
-        found = plan_of_load(connection)
+        found = plan_of(connection, "fact/load.sql", appid="wx1", changed_at=LOADED_AT)
 
     assert rows > HISTORY_ROWS - 7
-    assert ways_into_the_fact(found) == [("Index Scan", KEY)]
+    assert are_by_the_whole_key(found)
     assert {"Hash Join", "Merge Join"}.isdisjoint(node["Node Type"] for node in found)
+
+
+def test_an_account_the_statistics_do_not_know_is_looked_up_by_the_key(long_history: Engine):
+    """It came since they were made, with many rows: each of them would be compared with each."""
+    window = {"stat_date": date(2026, 11, 23), "first_publication_date": date(2026, 11, 17)}
+    with long_history.begin() as connection:
+        connection.exec_driver_sql(f"ANALYZE weixin.{FACT}")
+
+    with long_history.connect() as connection:
+        connection.execute(statement("fact/pin_plan.sql"))
+        load = plan_of(connection, "fact/load.sql", appid="wx2", changed_at=LOADED_AT)
+        readiness = plan_of(connection, "coverage/readiness.sql", appid="wx2", **window)
+
+    assert are_by_the_whole_key(load)
+    assert are_by_the_whole_key(readiness)
 
 
 def test_pin_ends_with_the_transaction(long_history: Engine):

@@ -8,8 +8,8 @@ from parse_cases import DAY, body, item, read, row
 
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.parse import Article, row_type
-from weixin_etl.stage import SeenArticle, StagedPair, _row_lines
-from weixin_etl.stage import _article_lines as article_lines
+from weixin_etl.stage import SeenArticle, StagedPair, article_lines
+from weixin_etl.stage import row_lines as row_lines_of
 
 FIRST_AT = datetime(2026, 11, 18, 0, 31, tzinfo=UTC)
 LAST_AT = datetime(2026, 11, 24, 0, 31, tzinfo=UTC)
@@ -18,7 +18,7 @@ NAMES = [metric.name for metric in ARTICLE_TOTAL.metrics]
 
 def row_lines(pairs: Sequence[StagedPair]) -> Iterator[bytes]:
     """The lines of `article_total`."""
-    return _row_lines(ARTICLE_TOTAL, pairs)
+    return row_lines_of(ARTICLE_TOTAL, pairs)
 
 
 def staged(answer: bytes, raw_response_id: int = 7) -> StagedPair:
