@@ -176,16 +176,21 @@ def made_answers(fetched_at: datetime) -> Answers:
 
 def land(engine: Engine, appid: str, answers: Answers) -> dict[date, int]:
     """Keep the raw answers, each a new one; their ids."""
-    values = {
-        "dataset": DATASET.name,
-        "appid": appid,
-        "publication_dates": list(answers),
-        "bodies": [answer.body for answer in answers.values()],
-        "hashes": [hashlib.sha256(answer.body).digest() for answer in answers.values()],
-        "fetched_ats": [answer.fetched_at for answer in answers.values()],
-    }
     with engine.begin() as connection:
-        return dict(connection.execute(statement("raw_response/land.sql"), values).tuples().all())
+        return {
+            day: connection.execute(
+                statement("raw_response/land.sql"),
+                {
+                    "dataset": DATASET.name,
+                    "appid": appid,
+                    "publication_date": day,
+                    "body": answer.body,
+                    "hash": hashlib.sha256(answer.body).digest(),
+                    "fetched_at": answer.fetched_at,
+                },
+            ).scalar_one()
+            for day, answer in answers.items()
+        }
 
 
 def load_ours(engine: Engine, appid: str, answers: Answers) -> None:

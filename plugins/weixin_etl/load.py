@@ -6,10 +6,9 @@ older than the newest loaded one is put in its place by merging the pair's raw a
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, time, timedelta
-from typing import Any
 
 import msgspec
 import sqlalchemy
@@ -142,24 +141,30 @@ class _Transaction:
     def _land(self, pairs: Sequence[Pair]) -> dict[date, _Landed]:
         answers = {pair.publication_date: pair.answer for pair in pairs if pair.answer}
         hashes = {day: hashlib.sha256(answer.body).digest() for day, answer in answers.items()}
-
-        def values(days: Collection[date]) -> dict[str, Any]:
-            return {
+        again = self.connection.execute(
+            statement("raw_response/see_again.sql"),
+            {
                 **self.keys,
-                "publication_dates": list(days),
-                "hashes": [hashes[day] for day in days],
-                "fetched_ats": [answers[day].fetched_at for day in days],
-            }
-
-        again = self.connection.execute(statement("raw_response/see_again.sql"), values(answers))
-        seen = {day: _Landed(raw_response_id, is_new=False) for day, raw_response_id in again}
-        new_days = answers.keys() - seen.keys()
-        bodies = [answers[day].body for day in new_days]
-        landed = self.connection.execute(
-            statement("raw_response/land.sql"), {**values(new_days), "bodies": bodies}
+                "publication_dates": list(answers),
+                "hashes": list(hashes.values()),
+                "fetched_ats": [answer.fetched_at for answer in answers.values()],
+            },
         )
-        new = {day: _Landed(raw_response_id, is_new=True) for day, raw_response_id in landed}
-        return seen | new
+        landed = {day: _Landed(raw_response_id, is_new=False) for day, raw_response_id in again}
+        for day in sorted(answers.keys() - landed.keys()):
+            # one by one: a statement holds its values several times over
+            raw_response_id = self.connection.execute(
+                statement("raw_response/land.sql"),
+                {
+                    **self.keys,
+                    "publication_date": day,
+                    "body": answers[day].body,
+                    "hash": hashes[day],
+                    "fetched_at": answers[day].fetched_at,
+                },
+            ).scalar_one()
+            landed[day] = _Landed(raw_response_id, is_new=True)
+        return landed
 
     def _in_place(
         self,

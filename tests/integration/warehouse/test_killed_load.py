@@ -46,6 +46,7 @@ def test_kill_between_any_two_statements(warehouse: Engine):
     assert contents(warehouse) == undisturbed
     counts = {table: len(found) for table, found in undisturbed.items()}
     assert counts == {
+        "article_sighting": 2,
         "dim_article": 2,
         "fact_article_total": 2,
         "raw_response": 3,
