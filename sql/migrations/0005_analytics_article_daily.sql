@@ -348,7 +348,11 @@ SELECT
     comment_count,
     collection_user,
     praise_money,
-    read_subscribe_user
+    read_subscribe_user,
+    read_delivery_rate,
+    read_finish_rate,
+    read_avg_activetime,
+    read_jump_position
 FROM (
     SELECT
         appid,
@@ -411,7 +415,11 @@ FROM (
                 FILTER (WHERE read_subscribe_user IS NOT NULL) OVER earlier
             )[2],
             0
-        ) AS read_subscribe_user
+        ) AS read_subscribe_user,
+        read_delivery_rate,
+        read_finish_rate,
+        read_avg_activetime,
+        read_jump_position
     FROM weixin.fact_article_total_detail
     WINDOW earlier AS (
         PARTITION BY appid, msgid, publication_date
@@ -435,6 +443,10 @@ COMMENT ON COLUMN analytics.article_daily_detail.comment_count IS 'Increment: to
 COMMENT ON COLUMN analytics.article_daily_detail.collection_user IS 'Increment: total minus its last known earlier value (the whole total where there is none); additional people, each counted once per article';
 COMMENT ON COLUMN analytics.article_daily_detail.praise_money IS 'Increment: total minus its last known earlier value (the whole total where there is none)';
 COMMENT ON COLUMN analytics.article_daily_detail.read_subscribe_user IS 'Increment: total minus its last known earlier value (the whole total where there is none); additional people, each counted once per article';
+COMMENT ON COLUMN analytics.article_daily_detail.read_delivery_rate IS 'Level at the end of stat_date, no increment: share of those it was delivered to who read it';
+COMMENT ON COLUMN analytics.article_daily_detail.read_finish_rate IS 'Level at the end of stat_date, no increment: share of readers who read to the end';
+COMMENT ON COLUMN analytics.article_daily_detail.read_avg_activetime IS 'Level at the end of stat_date, no increment: minutes a reader stays on average';
+COMMENT ON COLUMN analytics.article_daily_detail.read_jump_position IS 'Where readers left, as it came: a list of position and rate';
 
 -- migrate:down
 

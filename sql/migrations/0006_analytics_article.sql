@@ -236,6 +236,7 @@ SELECT
     article.publication_date,
     extract(ISODOW FROM article.publication_date)::integer AS publication_weekday,
     coalesce(article.url, article.content_url) AS url,
+    article.publish_type,
     total.target_user,
     total.int_page_read_user,
     total.int_page_read_count,
@@ -307,6 +308,7 @@ COMMENT ON COLUMN analytics.article.title IS 'Title';
 COMMENT ON COLUMN analytics.article.publication_date IS 'Day of publication (Beijing)';
 COMMENT ON COLUMN analytics.article.publication_weekday IS 'Weekday of publication: 1 Monday … 7 Sunday';
 COMMENT ON COLUMN analytics.article.url IS 'Address, where WeChat gave one';
+COMMENT ON COLUMN analytics.article.publish_type IS '0: followers were notified, 1: they were not; only article_total_detail tells, so null without it';
 COMMENT ON COLUMN analytics.article.target_user IS 'People the message was sent to (article_total)';
 COMMENT ON COLUMN analytics.article.int_page_read_user IS 'Latest known total (article_total)';
 COMMENT ON COLUMN analytics.article.int_page_read_count IS 'Latest known total (article_total)';

@@ -117,10 +117,10 @@ COMMENT ON COLUMN analytics.article_growth.appid IS 'The account';
 COMMENT ON COLUMN analytics.article_growth.msgid IS 'The article, see analytics.article';
 COMMENT ON COLUMN analytics.article_growth.publication_date IS 'Day of publication (Beijing)';
 COMMENT ON COLUMN analytics.article_growth.metric IS 'Name of the metric, see analytics.metric';
-COMMENT ON COLUMN analytics.article_growth.day_1 IS 'Total at the end of day 1, the publication day being day 1; null without a row of that day';
-COMMENT ON COLUMN analytics.article_growth.day_3 IS 'Total at the end of day 3, the publication day being day 1; null without a row of that day';
-COMMENT ON COLUMN analytics.article_growth.day_7 IS 'Total at the end of day 7, the publication day being day 1; null without a row of that day';
-COMMENT ON COLUMN analytics.article_growth.day_30 IS 'Total at the end of day 30, the publication day being day 1; null without a row of that day';
+COMMENT ON COLUMN analytics.article_growth.day_1 IS 'Total at the end of day 1, the publication day being day 1; null without a row of that day, or where it left the figure out';
+COMMENT ON COLUMN analytics.article_growth.day_3 IS 'Total at the end of day 3, the publication day being day 1; null without a row of that day, or where it left the figure out';
+COMMENT ON COLUMN analytics.article_growth.day_7 IS 'Total at the end of day 7, the publication day being day 1; null without a row of that day, or where it left the figure out';
+COMMENT ON COLUMN analytics.article_growth.day_30 IS 'Total at the end of day 30, the publication day being day 1; null without a row of that day, or where it left the figure out';
 COMMENT ON COLUMN analytics.article_growth.latest IS 'Latest known total';
 COMMENT ON COLUMN analytics.article_growth.is_final IS 'Whether latest is the final total';
 COMMENT ON COLUMN analytics.article_growth.day_1_share IS 'Share of the final total reached by the end of day 1; null until the total is final, or when it is 0';
@@ -197,8 +197,13 @@ WITH source AS (
                             THEN (entry ->> 'user_count')::numeric
                     END
                 )::bigint AS read_user
-            FROM jsonb_array_elements(fact.read_user_source) AS entry
-            WHERE entry ->> 'scene_desc' != '全部'
+            FROM
+                jsonb_array_elements(
+                    CASE jsonb_typeof(fact.read_user_source)
+                        WHEN 'array' THEN fact.read_user_source
+                    END
+                ) AS entry
+            WHERE trim(entry ->> 'scene_desc') != '全部'
             GROUP BY entry ->> 'scene_desc'
         ) AS came_from
 )

@@ -7,26 +7,39 @@ WITH known AS (
         min(publication_date) AS first_date,
         greatest(max(publication_date), max(through_date)) AS last_date
     FROM weixin.coverage
-    WHERE dataset = 'article_total' AND data_state IS NOT NULL
+    WHERE dataset = 'article_total'
     GROUP BY appid
 ),
 
+-- step 0: an increment on its own day; above: a day it covers as well, whose row was missing
 day AS (
     SELECT
         appid,
         calendar_date,
-        max(days_spanned) AS days_spanned,
-        sum(int_page_read_user) AS int_page_read_user_increment,
-        sum(int_page_read_count) AS int_page_read_count_increment,
-        sum(share_user) AS share_user_increment,
-        sum(share_count) AS share_count_increment,
-        sum(add_to_fav_user) AS add_to_fav_user_increment,
-        sum(add_to_fav_count) AS add_to_fav_count_increment
+        max(days_spanned) FILTER (WHERE step = 0) AS days_spanned,
+        coalesce(bool_or(is_restated) FILTER (WHERE step = 0), FALSE) AS is_restated,
+        coalesce(bool_or(step > 0), FALSE) AS is_skipped,
+        sum(int_page_read_user) FILTER (WHERE step = 0) AS int_page_read_user_increment,
+        sum(int_page_read_count) FILTER (WHERE step = 0) AS int_page_read_count_increment,
+        sum(share_user) FILTER (WHERE step = 0) AS share_user_increment,
+        sum(share_count) FILTER (WHERE step = 0) AS share_count_increment,
+        sum(add_to_fav_user) FILTER (WHERE step = 0) AS add_to_fav_user_increment,
+        sum(add_to_fav_count) FILTER (WHERE step = 0) AS add_to_fav_count_increment,
+        sum(share_user) FILTER (WHERE step = 0 AND int_page_read_user IS NOT NULL)
+        / nullif(
+            sum(int_page_read_user) FILTER (WHERE step = 0 AND share_user IS NOT NULL), 0
+        ) AS share_rate,
+        sum(add_to_fav_user) FILTER (WHERE step = 0 AND int_page_read_user IS NOT NULL)
+        / nullif(
+            sum(int_page_read_user) FILTER (WHERE step = 0 AND add_to_fav_user IS NOT NULL), 0
+        ) AS favourite_rate
     FROM (
         SELECT
             appid,
-            stat_date AS calendar_date,
+            stat_date - step AS calendar_date,
+            step,
             days_spanned,
+            is_restated,
             int_page_read_user,
             int_page_read_count,
             share_user,
@@ -34,10 +47,13 @@ day AS (
             add_to_fav_user,
             add_to_fav_count
         FROM analytics.article_daily
+        CROSS JOIN LATERAL generate_series(0, greatest(days_spanned, 1) - 1) AS step
         UNION ALL
         SELECT
             known.appid,
             known.first_date + step AS calendar_date,
+            NULL,
+            NULL,
             NULL,
             NULL,
             NULL,
@@ -60,17 +76,16 @@ SELECT
         WHERE article.appid = day.appid AND article.publication_date = day.calendar_date
     ) AS articles_published,
     day.days_spanned,
+    day.is_restated,
     day.int_page_read_user_increment,
     day.int_page_read_count_increment,
     day.share_user_increment,
     day.share_count_increment,
     day.add_to_fav_user_increment,
     day.add_to_fav_count_increment,
-    day.share_user_increment::numeric
-    / nullif(day.int_page_read_user_increment, 0) AS share_rate,
-    day.add_to_fav_user_increment::numeric
-    / nullif(day.int_page_read_user_increment, 0) AS favourite_rate,
-    (
+    day.share_rate,
+    day.favourite_rate,
+    NOT day.is_skipped AND (
         SELECT count(*) = 7
         FROM weixin.coverage
         WHERE
@@ -85,20 +100,21 @@ SELECT
     ) AS is_complete
 FROM day;
 
-COMMENT ON VIEW analytics.account_daily IS 'One row per account and calendar day of article_total: what all its articles gained that day. An increment that spans a gap counts on its last day';
+COMMENT ON VIEW analytics.account_daily IS 'One row per account and calendar day of article_total, up to the last day asked for: what all its articles gained that day. An increment that spans a gap counts on its last day';
 COMMENT ON COLUMN analytics.account_daily.appid IS 'The account';
 COMMENT ON COLUMN analytics.account_daily.calendar_date IS 'The day (Beijing)';
 COMMENT ON COLUMN analytics.account_daily.articles_published IS 'Articles published on the day, as far as either endpoint told';
-COMMENT ON COLUMN analytics.account_daily.days_spanned IS 'Most days that one of the increments covers: above 1, an article had no row the day before, and part of what counts here came then';
+COMMENT ON COLUMN analytics.account_daily.days_spanned IS 'Most days since an article''s row before: above 1, an article had no row the day before, and part of what counts here came then; what a metric left out of a row brings with its next value is not told by this';
+COMMENT ON COLUMN analytics.account_daily.is_restated IS 'Whether a total of an article fell, so that increments and rates hold a negative part';
 COMMENT ON COLUMN analytics.account_daily.int_page_read_user_increment IS 'int_page_read_user that came on the day, over all articles within their window of 7 days; null when no article has a row';
 COMMENT ON COLUMN analytics.account_daily.int_page_read_count_increment IS 'int_page_read_count that came on the day, over all articles within their window of 7 days; null when no article has a row';
 COMMENT ON COLUMN analytics.account_daily.share_user_increment IS 'share_user that came on the day, over all articles within their window of 7 days; null when no article has a row';
 COMMENT ON COLUMN analytics.account_daily.share_count_increment IS 'share_count that came on the day, over all articles within their window of 7 days; null when no article has a row';
 COMMENT ON COLUMN analytics.account_daily.add_to_fav_user_increment IS 'add_to_fav_user that came on the day, over all articles within their window of 7 days; null when no article has a row';
 COMMENT ON COLUMN analytics.account_daily.add_to_fav_count_increment IS 'add_to_fav_count that came on the day, over all articles within their window of 7 days; null when no article has a row';
-COMMENT ON COLUMN analytics.account_daily.share_rate IS 'share_user_increment / int_page_read_user_increment: sums over sums; null when the latter is 0';
-COMMENT ON COLUMN analytics.account_daily.favourite_rate IS 'add_to_fav_user_increment / int_page_read_user_increment: sums over sums; null when the latter is 0';
-COMMENT ON COLUMN analytics.account_daily.is_complete IS 'Whether every publication day whose window holds the day reaches it: all its articles have a row so late, or an answer of a later day says that it has none. False also near the start of what was loaded';
+COMMENT ON COLUMN analytics.account_daily.share_rate IS 'share_user / int_page_read_user of the day: sums over sums, of the articles that have both; null when the latter is 0';
+COMMENT ON COLUMN analytics.account_daily.favourite_rate IS 'add_to_fav_user / int_page_read_user of the day: sums over sums, of the articles that have both; null when the latter is 0';
+COMMENT ON COLUMN analytics.account_daily.is_complete IS 'Whether every publication day whose window holds the day reaches it (all its articles have a row so late, or an answer of a later day says that it has none), and no article lacks the row of the day itself. False also near the start of what was loaded';
 
 CREATE VIEW analytics.account_daily_detail AS
 WITH known AS (
@@ -107,27 +123,40 @@ WITH known AS (
         min(publication_date) AS first_date,
         greatest(max(publication_date), max(through_date)) AS last_date
     FROM weixin.coverage
-    WHERE dataset = 'article_total_detail' AND data_state IS NOT NULL
+    WHERE dataset = 'article_total_detail'
     GROUP BY appid
 ),
 
+-- step 0: an increment on its own day; above: a day it covers as well, whose row was missing
 day AS (
     SELECT
         appid,
         calendar_date,
-        max(days_spanned) AS days_spanned,
-        sum(read_user) AS read_user_increment,
-        sum(share_user) AS share_user_increment,
-        sum(zaikan_user) AS zaikan_user_increment,
-        sum(like_user) AS like_user_increment,
-        sum(comment_count) AS comment_count_increment,
-        sum(collection_user) AS collection_user_increment,
-        sum(read_subscribe_user) AS read_subscribe_user_increment
+        max(days_spanned) FILTER (WHERE step = 0) AS days_spanned,
+        coalesce(bool_or(is_restated) FILTER (WHERE step = 0), FALSE) AS is_restated,
+        coalesce(bool_or(step > 0), FALSE) AS is_skipped,
+        sum(read_user) FILTER (WHERE step = 0) AS read_user_increment,
+        sum(share_user) FILTER (WHERE step = 0) AS share_user_increment,
+        sum(zaikan_user) FILTER (WHERE step = 0) AS zaikan_user_increment,
+        sum(like_user) FILTER (WHERE step = 0) AS like_user_increment,
+        sum(comment_count) FILTER (WHERE step = 0) AS comment_count_increment,
+        sum(collection_user) FILTER (WHERE step = 0) AS collection_user_increment,
+        sum(read_subscribe_user) FILTER (WHERE step = 0) AS read_subscribe_user_increment,
+        sum(share_user) FILTER (WHERE step = 0 AND read_user IS NOT NULL)
+        / nullif(
+            sum(read_user) FILTER (WHERE step = 0 AND share_user IS NOT NULL), 0
+        ) AS share_rate,
+        sum(collection_user) FILTER (WHERE step = 0 AND read_user IS NOT NULL)
+        / nullif(
+            sum(read_user) FILTER (WHERE step = 0 AND collection_user IS NOT NULL), 0
+        ) AS favourite_rate
     FROM (
         SELECT
             appid,
-            stat_date AS calendar_date,
+            stat_date - step AS calendar_date,
+            step,
             days_spanned,
+            is_restated,
             read_user,
             share_user,
             zaikan_user,
@@ -136,10 +165,13 @@ day AS (
             collection_user,
             read_subscribe_user
         FROM analytics.article_daily_detail
+        CROSS JOIN LATERAL generate_series(0, greatest(days_spanned, 1) - 1) AS step
         UNION ALL
         SELECT
             known.appid,
             known.first_date + step AS calendar_date,
+            NULL,
+            NULL,
             NULL,
             NULL,
             NULL,
@@ -163,6 +195,7 @@ SELECT
         WHERE article.appid = day.appid AND article.publication_date = day.calendar_date
     ) AS articles_published,
     day.days_spanned,
+    day.is_restated,
     day.read_user_increment,
     day.share_user_increment,
     day.zaikan_user_increment,
@@ -170,11 +203,9 @@ SELECT
     day.comment_count_increment,
     day.collection_user_increment,
     day.read_subscribe_user_increment,
-    day.share_user_increment::numeric
-    / nullif(day.read_user_increment, 0) AS share_rate,
-    day.collection_user_increment::numeric
-    / nullif(day.read_user_increment, 0) AS favourite_rate,
-    (
+    day.share_rate,
+    day.favourite_rate,
+    NOT day.is_skipped AND (
         SELECT count(*) = 30
         FROM weixin.coverage
         WHERE
@@ -189,11 +220,12 @@ SELECT
     ) AS is_complete
 FROM day;
 
-COMMENT ON VIEW analytics.account_daily_detail IS 'One row per account and calendar day of article_total_detail: what all its articles gained that day. An increment that spans a gap counts on its last day';
+COMMENT ON VIEW analytics.account_daily_detail IS 'One row per account and calendar day of article_total_detail, up to the last day asked for: what all its articles gained that day. An increment that spans a gap counts on its last day';
 COMMENT ON COLUMN analytics.account_daily_detail.appid IS 'The account';
 COMMENT ON COLUMN analytics.account_daily_detail.calendar_date IS 'The day (Beijing)';
 COMMENT ON COLUMN analytics.account_daily_detail.articles_published IS 'Articles published on the day, as far as either endpoint told';
-COMMENT ON COLUMN analytics.account_daily_detail.days_spanned IS 'Most days that one of the increments covers: above 1, an article had no row the day before, and part of what counts here came then';
+COMMENT ON COLUMN analytics.account_daily_detail.days_spanned IS 'Most days since an article''s row before: above 1, an article had no row the day before, and part of what counts here came then; what a metric left out of a row brings with its next value is not told by this';
+COMMENT ON COLUMN analytics.account_daily_detail.is_restated IS 'Whether a total of an article fell, so that increments and rates hold a negative part';
 COMMENT ON COLUMN analytics.account_daily_detail.read_user_increment IS 'read_user that came on the day, over all articles within their window of 30 days; null when no article has a row';
 COMMENT ON COLUMN analytics.account_daily_detail.share_user_increment IS 'share_user that came on the day, over all articles within their window of 30 days; null when no article has a row';
 COMMENT ON COLUMN analytics.account_daily_detail.zaikan_user_increment IS 'zaikan_user that came on the day, over all articles within their window of 30 days; null when no article has a row';
@@ -201,9 +233,9 @@ COMMENT ON COLUMN analytics.account_daily_detail.like_user_increment IS 'like_us
 COMMENT ON COLUMN analytics.account_daily_detail.comment_count_increment IS 'comment_count that came on the day, over all articles within their window of 30 days; null when no article has a row';
 COMMENT ON COLUMN analytics.account_daily_detail.collection_user_increment IS 'collection_user that came on the day, over all articles within their window of 30 days; null when no article has a row';
 COMMENT ON COLUMN analytics.account_daily_detail.read_subscribe_user_increment IS 'read_subscribe_user that came on the day, over all articles within their window of 30 days; null when no article has a row';
-COMMENT ON COLUMN analytics.account_daily_detail.share_rate IS 'share_user_increment / read_user_increment: sums over sums; null when the latter is 0';
-COMMENT ON COLUMN analytics.account_daily_detail.favourite_rate IS 'collection_user_increment / read_user_increment: sums over sums; null when the latter is 0';
-COMMENT ON COLUMN analytics.account_daily_detail.is_complete IS 'Whether every publication day whose window holds the day reaches it: all its articles have a row so late, or an answer of a later day says that it has none. False also near the start of what was loaded';
+COMMENT ON COLUMN analytics.account_daily_detail.share_rate IS 'share_user / read_user of the day: sums over sums, of the articles that have both; null when the latter is 0';
+COMMENT ON COLUMN analytics.account_daily_detail.favourite_rate IS 'collection_user / read_user of the day: sums over sums, of the articles that have both; null when the latter is 0';
+COMMENT ON COLUMN analytics.account_daily_detail.is_complete IS 'Whether every publication day whose window holds the day reaches it (all its articles have a row so late, or an answer of a later day says that it has none), and no article lacks the row of the day itself. False also near the start of what was loaded';
 
 CREATE VIEW analytics.benchmark AS
 SELECT

@@ -569,12 +569,30 @@ FROM (
         'level',
         'Over several articles divide sums by sums; it may exceed 1',
         'feed_share_from_session_user / int_page_from_session_read_user'
+    ),
+    (
+        'article_total_detail',
+        'share_rate',
+        '分享率',
+        'share',
+        'level',
+        'Over several articles divide sums by sums; it may exceed 1',
+        'share_user / read_user'
+    ),
+    (
+        'article_total_detail',
+        'favourite_rate',
+        '收藏率',
+        'share',
+        'level',
+        'Over several articles divide sums by sums; it may exceed 1',
+        'collection_user / read_user'
     )
 ) AS metric (dataset, name, chinese_name, unit, additivity, caveat, formula);
 
-COMMENT ON VIEW analytics.metric IS 'The dictionary: one row per dataset and metric, and per rate of analytics.article_rate. The two datasets are not merged into one series: WeChat counts them by different rules (article page against all reading scenes, 7 against 30 days), and the same article has different totals in both';
+COMMENT ON VIEW analytics.metric IS 'The dictionary: one row per dataset and metric, and per rate of the views. The two datasets are not merged into one series: WeChat counts them by different rules (article page against all reading scenes, 7 against 30 days), and the same article has different totals in both';
 COMMENT ON COLUMN analytics.metric.dataset IS 'Which endpoint';
-COMMENT ON COLUMN analytics.metric.name IS 'Name, as the column of the fact or, for a rate, of analytics.article_rate';
+COMMENT ON COLUMN analytics.metric.name IS 'Name, as the column of the fact or, for a rate, of analytics.article_rate or account_daily_detail';
 COMMENT ON COLUMN analytics.metric.chinese_name IS 'What it is called in Chinese';
 COMMENT ON COLUMN analytics.metric.unit IS 'people, times, cents, minutes, share (1 is all) or list';
 COMMENT ON COLUMN analytics.metric.additivity IS 'additive: increments of days add up to the total; level: they do not';

@@ -13,7 +13,7 @@ TERMINFO_DIRS = "/etc/terminfo:/lib/terminfo:/usr/share/terminfo"
 
 
 def psql(arguments: Sequence[str], steps: Steps) -> None:
-    """Become `psql` on the warehouse, with the pipeline's schema first in the search path."""
+    """Become `psql` on the warehouse, with the analysts' schema first in the search path."""
     url = make_url(prepare.open_warehouse(steps))
     program = binaries.embedded() / "psql"
     without_password = URL.create(
@@ -21,7 +21,7 @@ def psql(arguments: Sequence[str], steps: Steps) -> None:
     ).render_as_string()
     environment = {
         "TERMINFO_DIRS": TERMINFO_DIRS,
-        "PGOPTIONS": "-c search_path=weixin,analytics,public",
+        "PGOPTIONS": "-c search_path=analytics,weixin,public",
         **os.environ,
         "PGPASSWORD": url.password or "",
     }
