@@ -14,6 +14,7 @@ import pytest
 from people import Person, somebody
 
 from weixin_etl.local.account import connection
+from weixin_etl.local.plan import NOWHERE
 from weixin_sandbox import Account, Sandbox, Scenario
 
 pytestmark = pytest.mark.stack
@@ -251,6 +252,12 @@ def test_a_retired_endpoint_is_gone_on_with_its_successor(person: Person) -> Non
         assert [line[-1] for line in counts(told)].count("final") == now
     assert len(counts(said)) == 30
     assert "which articles were read most?" in said.stdout.lower()
+    planned = person.weixin(
+        "plan",
+        AIRFLOW_CONN_WEIXIN_DEFAULT=connection("wx-offline", "secret", NOWHERE, "offline"),
+        WEIXIN_NOW=MORNING,
+    )
+    assert "WeChat took getarticletotal offline for offline: not asked" in planned.stdout
 
 
 def test_a_successor_that_is_gone_too_is_one_sentence(person: Person) -> None:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from weixin_etl import clock, warehouse
 from weixin_etl.datasets import Dataset
-from weixin_etl.local import prepare
+from weixin_etl.local import prepare, summary
 from weixin_etl.local.account import CONNECTION_VARIABLE, configured_connection, sandbox_connection
 from weixin_etl.local.environment import airflow_environment
 from weixin_etl.local.errors import LocalError
@@ -60,7 +60,7 @@ def show(
     accounts = described_accounts(run, settings.read())
     if problems := [account.problem for account in accounts if account.problem]:
         raise LocalError("\n".join(problems))
-    logging.getLogger(plan.__module__).setLevel(logging.ERROR)  # the table says it
+    logging.getLogger(plan.__module__).setLevel(logging.ERROR)  # the lines below say it
     batches = plan(run, accounts, warehouse.engine(url), is_first_try=True)
     planned = [account for batch in batches for account in batch]
     table = Table(
@@ -75,3 +75,8 @@ def show(
         table.add_row(account.name, ", ".join(map(str, account.days)), str(len(account.days)))
     steps.console.print(table)
     steps.say("Days that are final are left out: their totals no longer grow (`--refetch` asks).")
+    if offline := summary.offline(warehouse.engine(url), dataset):
+        steps.say(
+            f"WeChat took {dataset.endpoint} offline for {', '.join(offline)}: not asked "
+            "(`--refetch` asks)."
+        )
