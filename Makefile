@@ -10,7 +10,7 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 	--no-emit-index-url --no-emit-find-links pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down psql migrate test lint format lock clean
+.PHONY: help setup run up down psql migrate test bench lint format lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,11 @@ migrate: $(INSTALLED) ## Apply the migrations the warehouse lacks
 
 test: lint ## Run every check and test, as CI does
 	$(BIN)/pytest -n 2 --dist loadfile
+
+bench: $(INSTALLED) ## Measure the analysts' queries, a whole run and the load; takes a quarter hour
+	$(BIN)/python benchmarks/analysts.py
+	$(BIN)/python benchmarks/dag_run.py
+	$(BIN)/python benchmarks/load.py
 
 lint: $(INSTALLED) ## Check style, types and SQL
 	$(BIN)/ruff check

@@ -1,11 +1,11 @@
 """
 How quick the analysts' views answer: three years of one busy account, and 500 accounts for 90 days.
 
-    python benchmarks/analysts.py postgresql://…/an_empty_database [--accounts 500] [--plans]
+    python benchmarks/analysts.py [postgresql://…/an_empty_database] [--accounts 500] [--plans]
 
-Fills an empty, throw-away database, runs every query of docs/analysts.md for one account and prints
-its time (median of 5), the indexes it went by and what a million rows weigh. A database that this
-script filled before is measured again as it is.
+Fills an empty database (without one, that of a Postgres it starts itself), runs every query of
+docs/analysts.md for one account and prints its time (median of 5), the indexes it went by and what
+a million rows weigh. A database that this script filled before is measured again as it is.
 """
 
 import argparse
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import sqlalchemy
 from sqlalchemy import Connection
+from throw_away import database
 
 from weixin_etl import warehouse
 from weixin_etl.datasets import DATASETS, Dataset, Kind
@@ -32,22 +33,29 @@ RUNS = 5
 def main() -> None:
     """Fill, measure, print."""
     parser = argparse.ArgumentParser(description="Time the analysts' queries on much data.")
-    parser.add_argument("url")
+    parser.add_argument("url", nargs="?")
     parser.add_argument("--accounts", type=int, default=500)
     parser.add_argument("--plans", action="store_true", help="print the plan of each query")
     options = parser.parse_args()
-    warehouse.migrate(options.url)
-    engine = warehouse.engine(options.url).execution_options(isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        if not connection.exec_driver_sql("SELECT EXISTS (SELECT FROM weixin.coverage)").scalar():
-            for dataset in DATASETS.values():
-                fill(connection, dataset, options.accounts)
-            connection.exec_driver_sql("VACUUM ANALYZE")
+    with database(options.url) as url:
+        warehouse.migrate(url)
+        engine = warehouse.engine(url).execution_options(isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            compare(connection, options.accounts, show_plans=options.plans)
+        engine.dispose()
+
+
+def compare(connection: Connection, accounts: int, *, show_plans: bool) -> None:
+    """Fill what is empty, then weigh and ask."""
+    if not connection.exec_driver_sql("SELECT EXISTS (SELECT FROM weixin.coverage)").scalar():
         for dataset in DATASETS.values():
-            weigh(connection, dataset)
-        for account in (BUSY, ORDINARY):
-            for title, query in page_queries(account):
-                measure(connection, account, title, query, show_plan=options.plans)
+            fill(connection, dataset, accounts)
+        connection.exec_driver_sql("VACUUM ANALYZE")
+    for dataset in DATASETS.values():
+        weigh(connection, dataset)
+    for account in (BUSY, ORDINARY):
+        for title, query in page_queries(account):
+            measure(connection, account, title, query, show_plan=show_plans)
 
 
 def fill(connection: Connection, dataset: Dataset, accounts: int) -> None:

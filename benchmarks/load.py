@@ -1,12 +1,13 @@
 """
 How near the load is to what Postgres itself can do.
 
-    python benchmarks/load.py postgresql://…/an_empty_database
+    python benchmarks/load.py [postgresql://…/an_empty_database]
 
 Ours is the load step: answers' bytes taken apart, staged, merged, with restatements, coverage and
 report, committed. The limit is COPY of the same rows, ready-made, into a temporary table and the
 same merge. Both write to the same tables, each for accounts of its own, in turns; medians of 5.
-Landing the raw answers is measured apart. The database must be empty and is thrown away.
+Landing the raw answers is measured apart. Without a database it
+starts a Postgres of its own.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from datetime import date, datetime, timedelta
 
 import msgspec
 from sqlalchemy import Connection, Engine
+from throw_away import database
 
 from weixin_etl import clock, warehouse
 from weixin_etl.accounts import Account
@@ -74,9 +76,14 @@ class Case:
 def main() -> None:
     """Measure each size in a process of its own, then again beside a long history; print."""
     parser = argparse.ArgumentParser(description="Time the load against its limit.")
-    parser.add_argument("url")
-    url = parser.parse_args().url
-    warehouse.migrate(url)
+    parser.add_argument("url", nargs="?")
+    with database(parser.parse_args().url) as url:
+        warehouse.migrate(url)
+        compare(url)
+
+
+def compare(url: str) -> None:
+    """All cases, on a migrated and empty warehouse."""
     small, large = (_in_a_process(url, name, name) for name in COMMITS)
     print(f"filling the fact up to {HISTORY_ROWS:,} rows …", flush=True)
     fill_history(warehouse.engine(url))
