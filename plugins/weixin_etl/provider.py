@@ -23,7 +23,12 @@ def get_provider_info() -> dict[str, Any]:
                         "label": "Name",
                         "description": "What people call the account",
                         "schema": {"type": ["string", "null"]},
-                    }
+                    },
+                    "allow_http": {
+                        "label": "Allow http",
+                        "description": "Let secret and token travel unencrypted to another machine",
+                        "schema": {"type": ["boolean", "null"]},
+                    },
                 },
                 "ui-field-behaviour": {
                     "hidden-fields": ["port", "schema", "extra"],

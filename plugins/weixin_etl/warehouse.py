@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sysconfig
 from functools import cache
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from sqlalchemy import URL, Engine, TextClause, make_url
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from weixin_etl.datasets import Dataset
+from weixin_etl.loopback import is_loopback
 
 CONN_ID = "weixin_warehouse"
 ROLES = ("weixin_loader", "weixin_reader")
@@ -233,16 +233,8 @@ def _dbmate_url(warehouse_url: URL) -> str:
     """
     query = dict(warehouse_url.query)
     host = warehouse_url.host or query.get("host")
-    query.setdefault("sslmode", "disable" if _is_local(str(host or "/")) else "require")
+    is_local = not host or str(host).startswith("/") or is_loopback(str(host))
+    query.setdefault("sslmode", "disable" if is_local else "require")
     return warehouse_url.set(drivername="postgres", query=query).render_as_string(
         hide_password=False
     )
-
-
-def _is_local(host: str) -> bool:
-    if host.startswith("/") or host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False

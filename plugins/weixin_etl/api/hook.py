@@ -10,13 +10,15 @@ from weixin_etl.accounts import DEFAULT_BASE_URL, Account
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import ConfigurationError, WeixinError
 from weixin_etl.api.http import CallLimits
+from weixin_etl.loopback import is_loopback
 
 
 class WeixinHook(BaseHook):
     """
     A WeChat Official Account.
 
-    login = AppID, password = AppSecret, host = base URL, extra `name` = what people call it.
+    login = AppID, password = AppSecret, host = base URL, extra `name` = what people call it, extra
+    `allow_http` = whether secret and token may travel unencrypted to another machine.
     """
 
     conn_name_attr = "weixin_conn_id"
@@ -58,11 +60,18 @@ class WeixinHook(BaseHook):
                 "the connection's host is not a web address; correct it or leave it empty",
                 account=conn_id,
             )
+        extra = connection.extra_dejson
+        if not _is_private(base_url) and str(extra.get("allow_http")).lower() != "true":
+            raise ConfigurationError(
+                f"{base_url} would get the AppSecret unencrypted; use https, or set allow_http in "
+                "the connection's extra",
+                account=conn_id,
+            )
         return Account(
             conn_id=conn_id,
             appid=appid,
             secret=secret,
-            name=connection.extra_dejson.get("name") or conn_id,
+            name=extra.get("name") or conn_id,
             base_url=base_url,
         )
 
@@ -101,3 +110,9 @@ def _is_web_address(url: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in {"http", "https"} and bool(parts.hostname) and " " not in url
+
+
+def _is_private(url: str) -> bool:
+    """Whether nobody on the way can read along."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or is_loopback(parts.hostname or "")

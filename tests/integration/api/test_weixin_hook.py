@@ -48,6 +48,12 @@ def described(monkeypatch: pytest.MonkeyPatch, connection: str | dict[str, objec
         (IS_JSON | {"host": "http://127.0.0.1/", "port": 8077}, "weixin_default",
          "http://127.0.0.1:8077"),
         (IS_JSON | {"host": ""}, "weixin_default", "https://api.weixin.qq.com"),
+        (IS_JSON | {"host": "http://localhost:8077"}, "weixin_default", "http://localhost:8077"),
+        (IS_JSON | {"host": "http://[::1]:8077"}, "weixin_default", "http://[::1]:8077"),
+        (IS_JSON | {"host": "http://proxy.example", "extra": {"allow_http": True}},
+         "weixin_default", "http://proxy.example"),
+        (f"weixin://http://wx01:{SECRET}@proxy.example/?allow_http=true", "weixin_default",
+         "http://proxy.example"),
     ],
 )  # fmt: skip
 def test_a_connection_describes_an_account(
@@ -161,6 +167,21 @@ def test_a_host_that_is_no_web_address_says_what_to_correct(
 
     assert str(caught.value) == (
         "weixin_default: the connection's host is not a web address; correct it or leave it empty"
+    )
+
+
+@pytest.mark.parametrize("extra", [{}, {"allow_http": False}, {"allow_http": None}])
+@pytest.mark.parametrize("host", ["http://api.weixin.qq.com", "http://10.0.0.7:80", "HTTP://a.b"])
+def test_another_machine_is_not_sent_the_secret_in_the_open(
+    monkeypatch: pytest.MonkeyPatch, host: str, extra: dict[str, object]
+):
+    """Unless somebody allowed it; the sentence says how."""
+    with pytest.raises(ConfigurationError) as caught:
+        described(monkeypatch, IS_JSON | {"host": host, "extra": extra})
+
+    assert str(caught.value) == (
+        f"weixin_default: {host} would get the AppSecret unencrypted; use https, or set allow_http "
+        "in the connection's extra"
     )
 
 

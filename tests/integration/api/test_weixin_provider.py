@@ -37,7 +37,10 @@ def test_the_form_shows_only_what_matters():
         "password": "AppSecret",
         "host": "Base URL",
     }
-    assert [name for name in fields if "weixin" in name] == ["extra__weixin__name"]
+    assert [name for name in fields if "weixin" in name] == [
+        "extra__weixin__name",
+        "extra__weixin__allow_http",
+    ]
 
 
 def test_the_settings_and_their_defaults_are_listed_by_airflow():
