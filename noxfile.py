@@ -1,0 +1,15 @@
+"""`make matrix`: the whole suite on every Python we promise, each on every Postgres of the machine."""
+
+import nox
+
+nox.options.default_venv_backend = "uv"
+
+
+@nox.session(python=["3.11", "3.12", "3.13"])
+def tests(session: nox.Session) -> None:
+    """The lock resolves, installs with its hashes, and everything passes."""
+    session.install("--require-hashes", "-r", "requirements-dev.txt")
+    session.install(
+        "--no-deps", "--build-constraints", "requirements-dev.txt", "--editable", "."
+    )
+    session.run("pytest", "-n", "2", "--dist", "loadfile", *session.posargs)
