@@ -47,8 +47,8 @@ format: $(INSTALLED) ## Let the tools lay out Python and SQL
 setup: $(INSTALLED) ## Make .venv with everything in it (the others do it when needed)
 
 lock: $(INSTALLED) ## Resolve the requirements anew
-	$(LOCK) --output-file requirements.txt
-	$(LOCK) --extra local --group dev --constraints requirements.txt --output-file requirements-dev.txt
+	$(LOCK) --extra server --output-file requirements.txt
+	$(LOCK) --extra server --extra local --group dev --constraints requirements.txt --output-file requirements-dev.txt
 
 clean: ## Remove .venv and caches; the figures in .weixin stay
 	@if [ -x $(BIN)/weixin-etl ]; then $(BIN)/weixin-etl down; fi
