@@ -10,10 +10,10 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 	--no-emit-index-url --no-emit-find-links pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down psql migrate test lint format lock clean
+.PHONY: help setup run up down psql migrate secrets test test-compose lint format lock clean
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(INSTALLED) ## Run the pipeline for today and show what came of it
 	@$(BIN)/weixin-etl run
@@ -30,8 +30,14 @@ psql: $(INSTALLED) ## Open the warehouse
 migrate: $(INSTALLED) ## Apply the migrations the warehouse lacks
 	@$(BIN)/weixin-etl migrate
 
+secrets: ## Fill in what .env lacks for docker compose
+	@sh docker/secrets.sh
+
 test: lint ## Run every check and test, as CI does
 	$(BIN)/pytest -n 2 --dist loadfile
+
+test-compose: $(INSTALLED) ## Install, upgrade, back up and restore by docker compose
+	$(BIN)/pytest -m compose tests/e2e/compose
 
 lint: $(INSTALLED) ## Check style, types and SQL
 	$(BIN)/ruff check

@@ -4,10 +4,12 @@ set -eu
 umask 077
 
 [ -e .env ] || cp .env.example .env
+[ -r .env ] || { echo ".env is another user's: work as that user, or take it over." >&2; exit 1; }
 
-keys_only_in_example() {
+lines() {
+    awk 1 .env # also ends a last line that has no end
     grep -E '^[A-Z_]+=$' .env.example | while read -r key; do
-        grep -q "^$key" .env || echo "$key"
+        grep -qE "^(export )?$key" .env || echo "$key"
     done
 }
 
@@ -15,17 +17,15 @@ random() {
     head -c "$1" /dev/urandom | base64 | tr '+/' '-_'
 }
 
-{
-    cat .env
-    keys_only_in_example
-} | while IFS= read -r line; do
+lines | while IFS= read -r line; do
     case $line in
         AIRFLOW_FERNET_KEY=) value=$(random 32) ;;
         AIRFLOW_ADMIN_PASSWORD=) value=$(random 18) ;;
-        AIRFLOW_*_KEY= | AIRFLOW_JWT_SECRET= | *_PASSWORD=) value=$(random 48) ;;
+        AIRFLOW_SECRET_KEY= | AIRFLOW_JWT_SECRET= | *_PASSWORD=) value=$(random 48) ;;
         *) value= ;;
     esac
-    [ -z "$value" ] || echo "$line made" | tr -d = >&2
+    [ -z "$value" ] || echo "${line%=} is made" >&2
     printf '%s%s\n' "$line" "$value"
 done > .env.unfinished
 mv .env.unfinished .env
+echo "Every secret of docker compose is in .env, which only you can read."
