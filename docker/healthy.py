@@ -1,4 +1,4 @@
-"""Exit code 0 if Airflow says that the named part of it is healthy: the containers' health check."""
+"""Exit code 0 if Airflow calls the named part of it healthy: the containers' health check."""
 
 import json
 import sys

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 
 from dotenv import dotenv_values
 from people import FOREIGN, PROJECT
@@ -96,8 +97,9 @@ def clone() -> Iterator[Installation]:
         text=True,
         check=True,
     )
-    with tempfile.TemporaryDirectory(prefix="weixin-compose-") as name:
-        installation = Installation(Path(name), ports.choose())
+    with tempfile.TemporaryDirectory() as parent:
+        # the folder's name is the project's, and the image's
+        installation = Installation(Path(parent, f"weixin-{token_hex(4)}"), ports.choose())
         for file in listed.stdout.splitlines():
             (installation.folder / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(PROJECT / file, installation.folder / file)
