@@ -24,8 +24,8 @@ RUN groupadd --gid 10001 weixin \
     && useradd --uid 10001 --gid weixin --home-dir /opt/airflow --no-create-home weixin \
     && install --directory --owner weixin --group weixin /opt/airflow /opt/airflow/logs
 COPY --from=build /opt/weixin-etl /opt/weixin-etl
-COPY docker/init.sh docker/healthy.py /opt/weixin-etl/bin/
-COPY dags /opt/weixin-etl/dags
+COPY --chmod=755 docker/init.sh docker/healthy.py /opt/weixin-etl/bin/
+COPY --chmod=755 dags /opt/weixin-etl/dags
 ENV PATH=/opt/weixin-etl/bin:$PATH \
     AIRFLOW_HOME=/opt/airflow \
     AIRFLOW__CORE__DAGS_FOLDER=/opt/weixin-etl/dags \

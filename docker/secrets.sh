@@ -3,6 +3,9 @@
 set -eu
 umask 077
 
+# Postgres' own user reads it, who is not the one whose umask the clone has
+chmod a+r docker/databases.sql
+
 [ -e .env ] || cp .env.example .env
 [ -r .env ] || { echo ".env is another user's: work as that user, or take it over." >&2; exit 1; }
 

@@ -25,7 +25,7 @@ MADE = {
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A checkout as far as `make secrets` knows it."""
-    for name in ("Makefile", ".env.example", "docker/secrets.sh"):
+    for name in ("Makefile", ".env.example", "docker/secrets.sh", "docker/databases.sql"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(PROJECT / name, tmp_path / name)
     return tmp_path

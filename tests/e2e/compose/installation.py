@@ -89,7 +89,11 @@ def commands(section: str) -> list[str]:
 
 @contextmanager
 def clone() -> Iterator[Installation]:
-    """What git knows of the checkout, in a folder of its own; its containers end with it."""
+    """
+    What git knows of the checkout, in a folder of its own; its containers end with it.
+
+    Nobody else may read it: cloned with a strict umask, as on many servers.
+    """
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=PROJECT,
@@ -102,7 +106,8 @@ def clone() -> Iterator[Installation]:
         installation = Installation(Path(parent, f"weixin-{token_hex(4)}"), ports.choose())
         for file in listed.stdout.splitlines():
             (installation.folder / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(PROJECT / file, installation.folder / file)
+            shutil.copyfile(PROJECT / file, installation.folder / file)
+            (installation.folder / file).chmod(0o600)
         try:
             yield installation
         finally:
