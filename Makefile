@@ -10,10 +10,10 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 	--no-emit-index-url --no-emit-find-links pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down psql migrate test bench lint format lock clean
+.PHONY: help setup run up down psql migrate secrets test test-compose matrix bench audit lint format lock clean
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(INSTALLED) ## Run the pipeline for today and show what came of it
 	@$(BIN)/weixin-etl run
@@ -30,6 +30,9 @@ psql: $(INSTALLED) ## Open the warehouse
 migrate: $(INSTALLED) ## Apply the migrations the warehouse lacks
 	@$(BIN)/weixin-etl migrate
 
+secrets: ## Fill in what .env lacks for docker compose
+	@sh docker/secrets.sh
+
 test: lint ## Run every check and test, as CI does
 	$(BIN)/pytest -n 2 --dist loadfile
 
@@ -37,6 +40,15 @@ bench: $(INSTALLED) ## Measure the analysts' queries, a whole run and the load; 
 	$(BIN)/python benchmarks/analysts.py
 	$(BIN)/python benchmarks/dag_run.py
 	$(BIN)/python benchmarks/load.py
+
+test-compose: $(INSTALLED) ## Install, upgrade, back up and restore by docker compose
+	$(BIN)/pytest -m compose tests/e2e/compose
+
+matrix: $(INSTALLED) ## Run the tests on each Python from 3.11 to 3.13
+	$(BIN)/nox
+
+audit: $(INSTALLED) ## Look every locked requirement up among the known vulnerabilities
+	$(UV) tool run pip-audit==2.10.1 --requirement requirements.txt --require-hashes --disable-pip
 
 lint: $(INSTALLED) ## Check style, types and SQL
 	$(BIN)/ruff check
@@ -52,8 +64,8 @@ format: $(INSTALLED) ## Let the tools lay out Python and SQL
 setup: $(INSTALLED) ## Make .venv with everything in it (the others do it when needed)
 
 lock: $(INSTALLED) ## Resolve the requirements anew
-	$(LOCK) --output-file requirements.txt
-	$(LOCK) --extra local --group dev --constraints requirements.txt --output-file requirements-dev.txt
+	$(LOCK) --extra server --output-file requirements.txt
+	$(LOCK) --extra server --extra local --group dev --constraints requirements.txt --output-file requirements-dev.txt
 
 clean: ## Remove .venv and caches; the figures in .weixin stay
 	@if [ -x $(BIN)/weixin-etl ]; then $(BIN)/weixin-etl down; fi

@@ -2,14 +2,12 @@
 
 import re
 import socket
-import time
 from subprocess import CompletedProcess
-from typing import Any
 
 import psutil
 import pytest
-import requests
 from people import Person, somebody
+from rest import Rest
 
 from weixin_etl.local import ports, processes
 from weixin_etl.local.stack import AIRFLOW_COMMANDS, SANDBOX
@@ -17,28 +15,6 @@ from weixin_etl.local.stack import AIRFLOW_COMMANDS, SANDBOX
 pytestmark = pytest.mark.stack
 
 DAG = "weixin_article_total"
-PATIENCE_SECONDS = 120
-
-
-class Rest:
-    """Airflow's REST API, as its documentation tells to use it."""
-
-    def __init__(self, port: int, password: str) -> None:
-        self.origin = f"http://localhost:{port}"
-        answer = requests.post(
-            f"{self.origin}/auth/token",
-            json={"username": "admin", "password": password},
-            timeout=30,
-        )
-        self.headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
-
-    def __call__(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """The answer's JSON."""
-        answer = requests.request(
-            method, f"{self.origin}/api/v2/{path}", json=body, headers=self.headers, timeout=30
-        )
-        answer.raise_for_status()
-        return answer.json()
 
 
 @pytest.fixture(scope="module")
@@ -93,18 +69,14 @@ def test_airflow_is_healthy_with_pool_and_unpaused_dag(rest: Rest) -> None:
 
 def test_a_run_triggered_by_rest_succeeds(person: Person, rest: Rest) -> None:
     """The figures are in the warehouse when it is done."""
-    run_id = rest("POST", f"dags/{DAG}/dagRuns", {"logical_date": None})["dag_run_id"]
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while (run := rest("GET", f"dags/{DAG}/dagRuns/{run_id}"))["state"] in ("queued", "running"):
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
+    run = rest.run(DAG)
 
     assert run["state"] == "success"
     loaded = person.asks(
         "SELECT DISTINCT run_id FROM run_report JOIN fact_article_total "
         "USING (appid, publication_date) WHERE state = 'loaded'"
     )
-    assert run_id in loaded
+    assert run["dag_run_id"] in loaded
 
 
 @pytest.mark.usefixtures("up")

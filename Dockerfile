@@ -1,0 +1,35 @@
+# Airflow and the pipeline in one environment, the lock's: docs/decisions/0011-an-image-of-our-own.md
+
+FROM python:3.13-slim AS build
+WORKDIR /build
+
+# uv is the lock's, installed by pip with its hashes; it installs the rest, also with theirs.
+COPY requirements.txt requirements-dev.txt ./
+RUN awk '/^[^ #]/ { wanted = /^uv==/ } wanted' requirements-dev.txt > uv.txt \
+    && pip install --no-cache-dir --no-deps --require-hashes -r uv.txt
+RUN uv venv --no-cache /opt/weixin-etl \
+    && uv pip install --no-cache --python /opt/weixin-etl --compile-bytecode \
+        --require-hashes -r requirements.txt
+
+COPY pyproject.toml README.md ./
+COPY plugins plugins
+COPY sandbox sandbox
+COPY sql sql
+RUN uv build --no-cache --wheel --build-constraints requirements-dev.txt --require-hashes \
+    && uv pip install --no-cache --python /opt/weixin-etl --compile-bytecode \
+        --no-deps dist/*.whl
+
+FROM python:3.13-slim
+RUN groupadd --gid 10001 weixin \
+    && useradd --uid 10001 --gid weixin --home-dir /opt/airflow --no-create-home weixin \
+    && install --directory --owner weixin --group weixin /opt/airflow /opt/airflow/logs
+COPY --from=build /opt/weixin-etl /opt/weixin-etl
+COPY --chmod=755 docker/init.sh docker/healthy.py /opt/weixin-etl/bin/
+COPY --chmod=755 dags /opt/weixin-etl/dags
+ENV PATH=/opt/weixin-etl/bin:$PATH \
+    AIRFLOW_HOME=/opt/airflow \
+    AIRFLOW__CORE__DAGS_FOLDER=/opt/weixin-etl/dags \
+    AIRFLOW__CORE__LOAD_EXAMPLES=False
+WORKDIR /opt/airflow
+USER weixin
+CMD ["airflow", "version"]

@@ -1,0 +1,18 @@
+-- The databases of the server and who may enter which. Postgres runs it once, on an empty volume.
+-- What the roles may do inside the warehouse is told by sql/migrations/0010_roles.sql.
+\getenv airflow_password AIRFLOW_DATABASE_PASSWORD
+\getenv owner_password WEIXIN_OWNER_PASSWORD
+\getenv loader_password WEIXIN_LOADER_PASSWORD
+
+CREATE ROLE airflow LOGIN PASSWORD :'airflow_password';
+CREATE ROLE weixin LOGIN PASSWORD :'owner_password';
+CREATE ROLE weixin_loader LOGIN PASSWORD :'loader_password';
+CREATE ROLE weixin_reader NOLOGIN;
+
+CREATE DATABASE airflow OWNER airflow;
+CREATE DATABASE weixin OWNER weixin;
+
+-- by default everybody may enter every database
+REVOKE ALL ON DATABASE postgres, airflow, weixin FROM PUBLIC;
+GRANT CONNECT, TEMPORARY ON DATABASE weixin TO weixin_loader;
+GRANT CONNECT ON DATABASE weixin TO weixin_reader;

@@ -1,0 +1,12 @@
+"""Exit code 0 if Airflow calls the named part of it healthy: the containers' health check."""
+
+import json
+import sys
+import urllib.request
+
+HEALTH = "http://api-server:8080/api/v2/monitor/health"
+
+part = sys.argv[1]
+with urllib.request.urlopen(HEALTH, timeout=10) as answer:
+    state = json.load(answer)[part]
+sys.exit(f"{part}: {state}" if state["status"] != "healthy" else 0)

@@ -1,0 +1,115 @@
+"""Somebody who installs the project on a server, as docs/operating.md tells them to."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+
+from dotenv import dotenv_values
+from people import FOREIGN, PROJECT
+from rest import Rest
+
+from weixin_etl.local import ports
+
+MANUAL = (PROJECT / "docs/operating.md").read_text()
+DAG = "weixin_article_total"
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A checkout with its own project of docker compose, at a port of its own."""
+
+    folder: Path
+    port: int
+
+    def types(self, command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a line of shell and read what it says."""
+        own = {k: v for k, v in os.environ.items() if not k.startswith((*FOREIGN, "COMPOSE"))}
+        compose = {
+            "COMPOSE_PROJECT_NAME": self.folder.name,
+            "COMPOSE_FILE": f"docker-compose.yml:{self.folder}/tests/e2e/compose/sandbox.yml",
+            "AIRFLOW_PORT": str(self.port),
+        }
+        return subprocess.run(
+            ["sh", "-ec", command],
+            cwd=self.folder,
+            env={**own, **compose, **variables},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=900,
+        )
+
+    def does(self, command: str, **variables: str) -> str:
+        """Run a line of shell that must succeed; what it prints."""
+        done = self.types(command, **variables)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def follows(self, section: str) -> None:
+        """Type every command of a section of the manual."""
+        for command in commands(section):
+            self.does(command)
+
+    def asks(self, statement: str, database: str = "weixin", user: str = "postgres") -> list[str]:
+        """The lines of Postgres' answer."""
+        psql = f"psql --username={user} --dbname={database} -A -t -v ON_ERROR_STOP=1"
+        said = self.does(
+            f'docker compose exec -T postgres {psql} -c "$STATEMENT"', STATEMENT=statement
+        )
+        return said.splitlines()
+
+    def secret(self, name: str) -> str:
+        """A value of `.env`."""
+        return dotenv_values(self.folder / ".env")[name] or ""
+
+    def rest(self) -> Rest:
+        """The REST API, entered as admin."""
+        return Rest(self.port, self.secret("AIRFLOW_ADMIN_PASSWORD"))
+
+    def containers(self) -> list[str]:
+        """The ids of the containers at work."""
+        return self.does("docker compose ps --quiet").split()
+
+
+def commands(section: str) -> list[str]:
+    """The shell blocks of a section of docs/operating.md."""
+    text = re.split(rf"^#+ {section}$", MANUAL, flags=re.M)[1]
+    found = re.findall(r"^```sh\n(.*?)^```", re.split(r"^#+ ", text, flags=re.M)[0], re.M | re.S)
+    assert found, section
+    return found
+
+
+@contextmanager
+def clone() -> Iterator[Installation]:
+    """
+    What git knows of the checkout, in a folder of its own; its containers end with it.
+
+    Nobody else may read it: cloned with a strict umask, as on many servers.
+    """
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    with tempfile.TemporaryDirectory() as parent:
+        # the folder's name is the project's, and the image's
+        installation = Installation(Path(parent, f"weixin-{token_hex(4)}"), ports.choose())
+        for file in listed.stdout.splitlines():
+            (installation.folder / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(PROJECT / file, installation.folder / file)
+            (installation.folder / file).chmod(0o600)
+        try:
+            yield installation
+        finally:
+            installation.does("make secrets && docker compose down --volumes")
+            installation.types(f"docker image rm {installation.folder.name}")

@@ -1,0 +1,145 @@
+"""`docker compose up` with a generated `.env` is a whole, closed Airflow that does its work."""
+
+import json
+import re
+
+import pytest
+import requests
+from installation import DAG, Installation
+
+SERVICES = {"api-server", "dag-processor", "postgres", "sandbox", "scheduler", "triggerer"}
+
+
+@pytest.fixture(scope="module")
+def run_id(installation: Installation) -> str:
+    """A run triggered by REST that has succeeded."""
+    run = installation.rest().run(DAG)
+    assert run["state"] == "success"
+    return str(run["dag_run_id"])
+
+
+def test_up_ends_when_all_is_healthy(installation: Installation) -> None:
+    """Airflow says so of its parts, has read both DAGs, and the pool is there."""
+    rest = installation.rest()
+    health = rest("GET", "monitor/health")
+
+    assert installation.does("docker compose ps --services").split() == sorted(SERVICES)
+    assert {name: part["status"] for name, part in health.items()} == {
+        "metadatabase": "healthy",
+        "scheduler": "healthy",
+        "dag_processor": "healthy",
+        "triggerer": "healthy",
+    }
+    assert rest("GET", "importErrors")["import_errors"] == []
+    assert rest("GET", "pools/weixin_api")["slots"] == 16
+
+
+@pytest.mark.parametrize(("password", "enters"), [(None, True), ("admin", False)])
+def test_a_person_logs_in_by_the_form(
+    installation: Installation, password: str | None, enters: bool
+) -> None:
+    """With the password of `.env`, and with no other."""
+    origin = f"http://localhost:{installation.port}"
+    browser = requests.Session()
+    form = browser.get(f"{origin}/auth/login/", timeout=30).text
+    token = re.findall(r'name="csrf_token"[^>]*value="([^"]+)"', form)[0]
+    password = password or installation.secret("AIRFLOW_ADMIN_PASSWORD")
+
+    browser.post(
+        f"{origin}/auth/login/",
+        {"csrf_token": token, "username": "admin", "password": password},
+        timeout=30,
+    )
+
+    assert (browser.get(f"{origin}/api/v2/dags", timeout=30).status_code == 200) is enters
+
+
+def test_nobody_without_a_password_triggers_a_run(installation: Installation) -> None:
+    """Neither by REST nor with an account that comes with an image."""
+    origin = f"http://localhost:{installation.port}"
+    body = {"username": "airflow", "password": "airflow"}
+
+    runs = requests.post(f"{origin}/api/v2/dags/{DAG}/dagRuns", json={}, timeout=30)
+    token = requests.post(f"{origin}/auth/token", json=body, timeout=30)
+
+    assert (runs.status_code, token.status_code) == (401, 401)
+
+
+def test_a_run_triggered_by_rest_fills_the_warehouse(
+    installation: Installation, run_id: str
+) -> None:
+    """Seven publication days, with rows; the report names the run."""
+    days = installation.asks(
+        "SELECT run_id, count(DISTINCT publication_date) FROM weixin.run_report "
+        "WHERE state = 'loaded' GROUP BY 1"
+    )
+
+    assert f"{run_id}|7" in days
+    assert int(installation.asks("SELECT count(*) FROM weixin.fact_article_total")[0]) > 100
+
+
+def test_the_log_of_a_task_is_read_in_the_ui(installation: Installation, run_id: str) -> None:
+    """The API server shows what the scheduler's container has written."""
+    log = installation.rest()("GET", f"dags/{DAG}/dagRuns/{run_id}/taskInstances/plan/logs/1")
+
+    assert "publication" in json.dumps(log)
+
+
+def test_only_the_ui_is_published_and_only_on_this_machine(installation: Installation) -> None:
+    """Postgres and the sandbox can't be reached from outside, nor the UI from another machine."""
+    published = {
+        (port, bound["HostIp"], bound["HostPort"])
+        for container in installation.containers()
+        for port, bindings in inspect(installation, container, ".NetworkSettings.Ports").items()
+        for bound in bindings or []
+    }
+
+    assert published == {("8080/tcp", "127.0.0.1", str(installation.port))}
+
+
+def test_nobody_is_root(installation: Installation) -> None:
+    """No process of any container, no capability, and no way to become more."""
+    containers = installation.containers()
+    processes = [
+        line.split()
+        for container in containers
+        for line in installation.does(f"docker top {container} -eo pid,uid").splitlines()[1:]
+    ]
+    hosts = [inspect(installation, container, ".HostConfig") for container in containers]
+
+    assert len(processes) > len(containers)
+    assert [pid for pid, uid in processes if uid == "0"] == []
+    assert {(*host["CapDrop"], *host["SecurityOpt"]) for host in hosts} == {
+        ("ALL", "no-new-privileges:true")
+    }
+
+
+def test_no_secret_is_in_what_the_containers_print(installation: Installation, run_id: str) -> None:
+    """Neither one of `.env` nor the account's."""
+    ours = " ".join(SERVICES - {"sandbox"})  # which greets with its account
+    printed = installation.does(f"docker compose logs init {ours}")
+    names = re.findall(r"^([A-Z_]+)=.+$", (installation.folder / ".env").read_text(), re.M)
+    secrets = [*map(installation.secret, names), "5a4d80c70b1e2f3a5a4d80c70b1e2f3a"]
+
+    assert run_id in printed
+    assert len(secrets) == 9
+    assert [secret for secret in secrets if secret in printed] == []
+
+
+def test_a_second_up_keeps_what_was_changed(installation: Installation) -> None:
+    """Slots of the pool, a password: the operator's, not ours."""
+    rest = installation.rest()
+    slots = {"pool": "weixin_api", "slots": 5, "include_deferred": False}
+    rest("PATCH", "pools/weixin_api", slots)
+
+    installation.does("docker compose up --detach --wait", AIRFLOW_ADMIN_PASSWORD="another")
+
+    assert rest("GET", "pools/weixin_api")["slots"] == 5
+    assert installation.rest()
+
+
+def inspect(installation: Installation, container: str, what: str) -> dict[str, object]:
+    """A part of what Docker knows of a container."""
+    known = installation.does(f"docker inspect --format '{{{{json {what}}}}}' {container}")
+    part: dict[str, object] = json.loads(known)
+    return part

@@ -1,0 +1,39 @@
+"""A new version brings both databases up to itself, and keeps what is in them."""
+
+from pathlib import Path
+
+from installation import DAG, Installation
+
+COUNT = "SELECT count(*) FROM weixin.fact_article_total"
+
+
+def release(folder: Path) -> None:
+    """Make the checkout that of a later version, with one migration more."""
+    project = folder / "pyproject.toml"
+    project.write_text(project.read_text().replace('version = "0.1.0"', 'version = "0.1.1"'))
+    migrations = folder / "sql/migrations"
+    number = len([*migrations.iterdir()]) + 1
+    (migrations / f"{number:04}_later.sql").write_text(
+        "-- migrate:up\nCREATE TABLE weixin.later (id int);\n"
+        "-- migrate:down\nDROP TABLE weixin.later;\n"
+    )
+    env = folder / ".env"
+    env.write_text(env.read_text().replace("AIRFLOW_JWT_SECRET=", "AN_OLDER_SECRET="))
+
+
+def test_an_upgrade_by_the_manual_migrates_and_keeps_the_rows(installation: Installation) -> None:
+    """A secret the new version needs is made, an old one stays; the loader may fill the table."""
+    assert installation.rest().run(DAG)["state"] == "success"
+    rows, password = installation.asks(COUNT), installation.secret("AIRFLOW_ADMIN_PASSWORD")
+    release(installation.folder)
+
+    installation.follows("Upgrade")
+
+    version = 'from importlib.metadata import version; print(version("weixin-etl"))'
+    installed = installation.does(f"docker compose exec -T scheduler python -c '{version}'")
+    assert installed == "0.1.1\n"
+    assert installation.asks(COUNT) == rows
+    assert installation.asks("INSERT INTO weixin.later VALUES (1)", user="weixin_loader")
+    assert installation.secret("AIRFLOW_ADMIN_PASSWORD") == password
+    assert len(installation.secret("AIRFLOW_JWT_SECRET")) == 64
+    assert installation.rest().run(DAG)["state"] == "success"

@@ -1,0 +1,43 @@
+"""Airflow's REST API, as its documentation tells to use it."""
+
+import time
+from typing import Any
+
+import requests
+
+PATIENCE_SECONDS = 120
+
+
+class Rest:
+    """A session of the user `admin`."""
+
+    def __init__(self, port: int, password: str) -> None:
+        self.origin = f"http://localhost:{port}"
+        answer = requests.post(
+            f"{self.origin}/auth/token",
+            json={"username": "admin", "password": password},
+            timeout=30,
+        )
+        answer.raise_for_status()
+        self.headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+    def __call__(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """The answer's JSON."""
+        answer = requests.request(
+            method, f"{self.origin}/api/v2/{path}", json=body, headers=self.headers, timeout=30
+        )
+        answer.raise_for_status()
+        return answer.json()
+
+    def run(self, dag_id: str) -> dict[str, Any]:
+        """A run of the DAG that has come to its end."""
+        run_id = self("POST", f"dags/{dag_id}/dagRuns", {"logical_date": None})["dag_run_id"]
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while (run := self("GET", f"dags/{dag_id}/dagRuns/{run_id}"))["state"] in (
+            "queued",
+            "running",
+        ):
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+        ended: dict[str, Any] = run
+        return ended
