@@ -10,7 +10,7 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 	--no-emit-index-url --no-emit-find-links pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down psql migrate test lint format lock clean
+.PHONY: help setup run up down psql migrate test soak lint format lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ migrate: $(INSTALLED) ## Apply the migrations the warehouse lacks
 
 test: lint ## Run every check and test, as CI does
 	$(BIN)/pytest -n 2 --dist loadfile
+
+soak: $(INSTALLED) ## Try every fault, half an hour; SEED=17 replays one
+	$(BIN)/pytest tests/faults --soak --verbose $(if $(SEED),--seed $(SEED))
 
 lint: $(INSTALLED) ## Check style, types and SQL
 	$(BIN)/ruff check
