@@ -4,16 +4,26 @@ Faults by seed: a few in `make test`, all of them with `--soak`, one again with 
 A test that takes a `…_seed` runs once for each dataset and seed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from pipeline import Warehouses, accounts
+from ingest_processes import IngestProcess
+from pipeline import Pipeline, Warehouses, accounts
+from sqlalchemy import Engine
 
-from weixin_etl.datasets import DATASETS
+from weixin_etl.clock import SHANGHAI
+from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.local.postgres import Server
 from weixin_sandbox import Sandbox
+
+MORNING = datetime(2026, 12, 24, 10, 30, tzinfo=SHANGHAI)
+STATEMENTS = 30
+"""A scheduled run of two accounts has at least these."""
+
+Make = Callable[[Engine], Pipeline]
 
 SEEDS = {"kill_seed": (3, 250), "plan_seed": (3, 100), "stop_seed": (3, 30)}
 """How many of each for a dataset: in `make test`, and with `--soak`."""
@@ -82,3 +92,34 @@ def sandbox_url(sandbox: Sandbox) -> Iterator[str]:
     """Where it listens."""
     with sandbox.serve() as url:
         yield url
+
+
+@pytest.fixture
+def make(dataset: Dataset, sandbox: Sandbox, sandbox_url: str) -> Make:
+    """The dataset's pipeline on a warehouse, on the morning of 24 December."""
+    sandbox.today = MORNING.date()
+    return lambda engine: Pipeline(dataset, engine, sandbox, sandbox_url)
+
+
+@pytest.fixture(scope="session")
+def known() -> dict[Dataset, dict[str, list[str]]]:
+    """What `undisturbed` found out already."""
+    return {}
+
+
+@pytest.fixture
+def undisturbed(
+    make: Make,
+    warehouses: Warehouses,
+    dataset: Dataset,
+    known: dict[Dataset, dict[str, list[str]]],
+) -> dict[str, list[str]]:
+    """What the tables hold after a run without trouble."""
+    if dataset not in known:
+        with warehouses.passing("undisturbed") as engine:
+            pipeline = make(engine)
+            outcome = IngestProcess(pipeline.plan("undisturbed", MORNING)).outcome()
+            assert outcome.is_done
+            assert outcome.statements >= STATEMENTS
+            known[dataset] = pipeline.contents()
+    return known[dataset]

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,7 +11,7 @@ from typing import Any
 import psycopg2
 import pytest
 import sqlalchemy
-from ingest_processes import IngestProcess, Order, Outcome
+from ingest_processes import PATIENCE_SECONDS, Hold, IngestProcess, Order, Outcome
 from psycopg2.sql import SQL, Composable, Identifier
 from sqlalchemy import Engine
 
@@ -180,3 +180,13 @@ def ingest(order: Order) -> Outcome:
             break
         order = replace(order, is_retry=True)
     return outcome
+
+
+def disturbed(order: Order, statement: int, trouble: AbstractContextManager[None]) -> Outcome:
+    """What comes of an ingest that meets the trouble at a statement."""
+    hold = Hold(statement)
+    process = IngestProcess(replace(order, hold=hold))
+    assert hold.reached.wait(PATIENCE_SECONDS)
+    with trouble:
+        hold.over.set()
+        return process.outcome()

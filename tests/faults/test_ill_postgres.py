@@ -1,69 +1,18 @@
 """A warehouse in trouble is a wait or a sentence, and the next try makes the tables complete."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import replace
-from datetime import datetime
 from random import Random
 
 import ill_postgres
-import pytest
-from ingest_processes import PATIENCE_SECONDS, Hold, IngestProcess, Order, Outcome
-from pipeline import Pipeline, Warehouses, ingest
-from sqlalchemy import Engine
+from conftest import MORNING, STATEMENTS, Make
+from ingest_processes import IngestProcess
+from pipeline import Warehouses, disturbed, ingest
 
-from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import Dataset
 from weixin_sandbox import Sandbox
 
-MORNING = datetime(2026, 12, 24, 10, 30, tzinfo=SHANGHAI)
 LOADING = 5
 """A statement of the first account's load."""
-STATEMENTS = 30
-"""An ingest of two accounts has at least these."""
-
-Make = Callable[[Engine], Pipeline]
-
-
-@pytest.fixture
-def make(dataset: Dataset, sandbox: Sandbox, sandbox_url: str) -> Make:
-    """The dataset's pipeline on a warehouse, on the morning of 24 December."""
-    sandbox.today = MORNING.date()
-    return lambda engine: Pipeline(dataset, engine, sandbox, sandbox_url)
-
-
-@pytest.fixture(scope="session")
-def known() -> dict[Dataset, dict[str, list[str]]]:
-    """What `undisturbed` found out already."""
-    return {}
-
-
-@pytest.fixture
-def undisturbed(
-    make: Make,
-    warehouses: Warehouses,
-    dataset: Dataset,
-    known: dict[Dataset, dict[str, list[str]]],
-) -> dict[str, list[str]]:
-    """What the tables hold after a run without trouble."""
-    if dataset not in known:
-        with warehouses.passing("undisturbed") as engine:
-            pipeline = make(engine)
-            outcome = IngestProcess(pipeline.plan("undisturbed", MORNING)).outcome()
-            assert outcome.is_done
-            assert outcome.statements >= STATEMENTS
-            known[dataset] = pipeline.contents()
-    return known[dataset]
-
-
-def disturbed(order: Order, statement: int, trouble: AbstractContextManager[None]) -> Outcome:
-    """What comes of an ingest that meets the trouble at a statement."""
-    hold = Hold(statement)
-    process = IngestProcess(replace(order, hold=hold))
-    assert hold.reached.wait(PATIENCE_SECONDS)
-    with trouble:
-        hold.over.set()
-        return process.outcome()
 
 
 def test_a_stopped_server(

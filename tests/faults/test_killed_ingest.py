@@ -8,14 +8,13 @@ from random import Random
 from time import monotonic
 
 import pytest
+from conftest import MORNING
 from ingest_processes import IngestProcess, Order, Outcome
 from pipeline import Pipeline, Warehouses
 
-from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import Dataset
 from weixin_sandbox import Sandbox, Scenario
 
-MORNING = datetime(2026, 12, 24, 10, 30, tzinfo=SHANGHAI)
 LATER = MORNING + timedelta(minutes=10)
 ALL_SEEDS = 250
 """A dataset's kills in the long run: every other one at the beginning of a statement."""
