@@ -47,6 +47,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(name, range(count) if seed is None else [seed])
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A seed that is tried again is tried alone."""
+    if config.getoption("--seed", None) is not None:
+        items[:] = [item for item in items if SEEDS.keys() & set(getattr(item, "fixturenames", ()))]
+
+
 @pytest.fixture(scope="session")
 def is_soak(request: pytest.FixtureRequest) -> bool:
     """Whether this is the long run."""

@@ -3,9 +3,10 @@
 import logging
 import multiprocessing
 import os
+import resource
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier, Event
 from typing import Any
@@ -66,6 +67,8 @@ class Outcome:
     """Whether Airflow tries again after it."""
     statements: int = 0
     """Statements and commits it came to."""
+    peak_mb: int = 0
+    """The most memory it had, what all processes share included."""
 
 
 class IngestProcess:
@@ -111,14 +114,14 @@ def _ingest(order: Order, sender: Connection) -> None:
     statements = _counted(warehouse, order)
     if order.together:
         order.together.wait(PATIENCE_SECONDS)
+    outcome = Outcome(is_done=True)
     try:
         Ingest(order.run, order.settings, warehouse, order.is_retry).batch(order.batch)
     except Exception as error:
         is_retryable = getattr(error, "is_retryable", True)
-        said = f"{type(error).__name__}: {error}"
-        sender.send(Outcome(said=said, is_retryable=is_retryable, statements=len(statements)))
-    else:
-        sender.send(Outcome(is_done=True, statements=len(statements)))
+        outcome = Outcome(said=f"{type(error).__name__}: {error}", is_retryable=is_retryable)
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+    sender.send(replace(outcome, statements=len(statements), peak_mb=peak_mb))
 
 
 def _counted(warehouse: Engine, order: Order) -> list[object]:
