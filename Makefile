@@ -35,7 +35,7 @@ test: lint ## Run every check and test, as CI does
 
 soak: $(INSTALLED) ## Try every fault there is a seed for, most of an hour; SEED=17 tries one again
 	$(BIN)/pytest tests/faults tests/unit/test_parse_properties.py --soak --hypothesis-profile soak \
-		-n 2 --dist loadfile --verbose $(if $(SEED),--seed $(SEED))
+		-n 2 --verbose $(if $(SEED),--seed $(SEED))
 
 lint: $(INSTALLED) ## Check style, types and SQL
 	$(BIN)/ruff check
