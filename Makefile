@@ -10,7 +10,7 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 	--no-emit-index-url --no-emit-find-links pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down psql migrate secrets test test-compose matrix bench audit lint format lock clean
+.PHONY: help setup run up down psql migrate secrets test soak test-compose matrix bench audit lint format lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,10 @@ matrix: $(INSTALLED) ## Run the tests on each Python from 3.11 to 3.13
 
 audit: $(INSTALLED) ## Look every locked requirement up among the known vulnerabilities
 	$(UV) tool run pip-audit==2.10.1 --requirement requirements.txt --require-hashes --disable-pip
+
+soak: $(INSTALLED) ## Try every fault there is a seed for, most of an hour; SEED=17 tries one again
+	$(BIN)/pytest tests/faults tests/unit/test_parse_properties.py --soak --hypothesis-profile soak \
+		-n 2 --verbose $(if $(SEED),--seed $(SEED))
 
 lint: $(INSTALLED) ## Check style, types and SQL
 	$(BIN)/ruff check

@@ -1,4 +1,4 @@
-"""`make matrix`: the whole suite on every Python we promise, each on every Postgres of the machine."""
+"""`make matrix`: the whole suite on every Python, each on every Postgres of the machine."""
 
 import nox
 
@@ -9,7 +9,5 @@ nox.options.default_venv_backend = "uv"
 def tests(session: nox.Session) -> None:
     """The lock resolves, installs with its hashes, and everything passes."""
     session.install("--require-hashes", "-r", "requirements-dev.txt")
-    session.install(
-        "--no-deps", "--build-constraints", "requirements-dev.txt", "--editable", "."
-    )
+    session.install("--no-deps", "--build-constraints", "requirements-dev.txt", "--editable", ".")
     session.run("pytest", "-n", "2", "--dist", "loadfile", *session.posargs)

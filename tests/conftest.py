@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import Engine
 from support import NOW, empty
 
@@ -16,6 +17,8 @@ from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 
 INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 """Postgres versions of the machine: a second target beside the embedded one, where there is any."""
+
+settings.register_profile("soak", max_examples=2000)
 
 # before anything imports Airflow, which writes its configuration there
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="weixin-airflow-")

@@ -85,6 +85,17 @@ def is_ready(connection: Connection, dataset: Dataset, appid: str, yesterday: da
     return bool(ready or not counting)
 
 
+def unfinished(
+    connection: Connection, dataset: Dataset, appid: str, days: Sequence[date]
+) -> set[date]:
+    """Those of the days of which an article was loaded, but not its last row."""
+    rows = connection.execute(
+        statement("fact/unfinished.sql", dataset),
+        {"appid": appid, "publication_dates": list(days)},
+    )
+    return set(rows.scalars())
+
+
 def is_still_counting(dataset: Dataset, publication_date: date, yesterday: date) -> bool:
     """Whether a publication day must have a row of yesterday."""
     return window.last_stat_date(dataset, publication_date) >= yesterday
@@ -105,13 +116,15 @@ def is_final(
     *,
     known: Coverage | None,
     has_changed: bool,
+    is_unfinished: bool,
 ) -> bool:
     """
     Whether nobody need ask again after the pair's newest answer.
 
     Past the window it is, when every article has its last row, or when answers of two days agree;
     an empty list, when it came late enough to be sure. With a part that was rejected nobody knows
-    what every article is: then only two days' agreement counts.
+    what every article is, and one that an earlier answer held may be missing (`is_unfinished`):
+    then only two days' agreement counts.
     """
     if parsed.is_delayed or not window.is_past_window(dataset, publication_date, fetched_at):
         return False
@@ -119,7 +132,7 @@ def is_final(
     if is_empty and (known is None or known.data_state != "loaded"):
         return window.is_empty_for_good(dataset, publication_date, fetched_at)
     last = window.last_stat_date(dataset, publication_date)
-    is_whole = bool(parsed.articles) and not parsed.rejected
+    is_whole = bool(parsed.articles) and not parsed.rejected and not is_unfinished
     if is_whole and all(last in article.rows for article in parsed.articles.values()):
         return True
     return not has_changed and _agrees(dataset, publication_date, parsed, fetched_at, known)

@@ -9,7 +9,6 @@ from datetime import date
 
 import sqlalchemy
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
 
 from weixin_etl import clock, coverage
 from weixin_etl.accounts import Account
@@ -27,7 +26,7 @@ from weixin_etl.parse import UnreadableAnswerError, parse
 from weixin_etl.plan import Batch, PlannedAccount
 from weixin_etl.run import Run
 from weixin_etl.settings import Settings
-from weixin_etl.warehouse import statement
+from weixin_etl.warehouse import statement, trouble
 
 log = logging.getLogger(__name__)
 
@@ -65,11 +64,13 @@ class Ingest:
         for planned in batch:
             try:
                 reports = self.account(planned)
-            except OperationalError:
-                raise
             except WeixinError as error:
                 problems.append(str(error))
             except Exception as error:
+                if passing := trouble(error, self.warehouse):
+                    problems.append(str(passing))
+                    is_retryable = True
+                    break  # WeChat would be asked in vain for the other accounts
                 log.exception("%s could not be ingested", planned.name)
                 problems.append(f"{planned.name}: {type(error).__name__}, see the log")
                 is_retryable = True

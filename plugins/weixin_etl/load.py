@@ -6,7 +6,7 @@ older than the newest loaded one is put in its place by merging the pair's raw a
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 
@@ -232,10 +232,13 @@ class _Transaction:
         counts: Mapping[date, Counts],
         known: Mapping[date, Coverage],
     ) -> list[PairReport]:
-        yesterday = max((_yesterday(pair.answer) for pair in pairs if pair.answer), default=None)
-        is_ready = yesterday is None or coverage.is_ready(
-            self.connection, self.dataset, self.account.appid, yesterday
-        )
+        appid = self.account.appid
+        ready = {
+            yesterday: coverage.is_ready(self.connection, self.dataset, appid, yesterday)
+            for yesterday in {_yesterday(pair.answer) for pair in pairs if pair.answer}
+        }
+        days = [pair.publication_date for pair in pairs if pair.answer]
+        unfinished = coverage.unfinished(self.connection, self.dataset, appid, days)
         attempts = []
         reports = []
         for pair in pairs:
@@ -244,15 +247,15 @@ class _Transaction:
                 reports.append(PairReport(pair, Counts(), _data_state(before), None))
                 continue
             done = counts.get(pair.publication_date, Counts())
-            error = self._why_not_in(pair, is_ready=is_ready)
-            attempt = self._attempt(pair, error, before, done)
+            error = self._why_not_in(pair, ready)
+            attempt = self._attempt(pair, error, before, done, unfinished)
             attempts.append(attempt)
             is_in = attempt.attempt_state == "ok" and attempt.data_state
             reports.append(PairReport(pair, done, is_in or attempt.attempt_state, error))
-        coverage.save(self.connection, self.dataset, self.account.appid, attempts)
+        coverage.save(self.connection, self.dataset, appid, attempts)
         return reports
 
-    def _why_not_in(self, pair: Pair, *, is_ready: bool) -> WeixinError | None:
+    def _why_not_in(self, pair: Pair, ready: Mapping[date, bool]) -> WeixinError | None:
         rejected = pair.parsed.rejected
         if rejected and not pair.parsed.row_count:
             return UnreadableError(
@@ -260,19 +263,28 @@ class _Transaction:
                 f"{rejected[0].reason}; see weixin.rejected_row",
                 account=str(self.account),
             )
-        if pair.answer and not self._has_its_figures(pair, pair.answer, is_ready=is_ready):
+        if pair.answer and not self._has_its_figures(pair, pair.answer, ready):
             return NotReadyError(account=str(self.account))
         return pair.error
 
-    def _has_its_figures(self, pair: Pair, answer: Answer, *, is_ready: bool) -> bool:
-        """Whether the answer holds all that WeChat must have computed when it was fetched."""
+    def _has_its_figures(self, pair: Pair, answer: Answer, ready: Mapping[date, bool]) -> bool:
+        """
+        Whether the answer holds all that WeChat must have computed when it was fetched.
+
+        `ready` says it of the account by yesterday: midnight may pass between two answers.
+        """
         yesterday = _yesterday(answer)
         is_settled = not coverage.is_still_counting(self.dataset, pair.publication_date, yesterday)
         is_old_and_empty = not pair.parsed.articles and pair.publication_date < yesterday
-        return not pair.parsed.is_delayed and (is_ready or is_settled or is_old_and_empty)
+        return not pair.parsed.is_delayed and (ready[yesterday] or is_settled or is_old_and_empty)
 
     def _attempt(
-        self, pair: Pair, error: WeixinError | None, before: Coverage | None, done: Counts
+        self,
+        pair: Pair,
+        error: WeixinError | None,
+        before: Coverage | None,
+        done: Counts,
+        unfinished: Container[date],
     ) -> Attempt:
         day, answer, parsed = pair.publication_date, pair.answer, pair.parsed
         attempt = Attempt(
@@ -302,6 +314,7 @@ class _Transaction:
                 answer.fetched_at,
                 known=before,
                 has_changed=bool(done.inserted or done.updated),
+                is_unfinished=day in unfinished,
             ),
         )
 

@@ -30,6 +30,7 @@ _TYPES: dict[Kind, Any] = {
     Kind.LIST: list[Any] | None,
 }
 _RATE_MAX = 10**15
+_MOST_REJECTED = 100_000
 _MOST_DIGITS = 100
 _MSGID = re.compile(r"(?P<message>.+)_(?P<position>[1-9]\d{0,3})")
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -106,7 +107,8 @@ def parse(dataset: Dataset, body: bytes, publication_date: date) -> Parsed:
     Take an answer of the dataset's endpoint apart.
 
     Raises:
-        UnreadableAnswerError: it is not a JSON object with a `list`, or is nested too deeply.
+        UnreadableAnswerError: it is not a JSON object with a `list`, is nested too deeply, or
+            more than 100 000 parts of it do not fit.
 
     """
     if b"\\u0000" not in body:
@@ -255,6 +257,12 @@ class _TakeApart:
         self.parsed.merged_rows += _merge_rows(article, twin)
 
     def _reject(self, reason: str, item: Any, payload: Any) -> None:
+        if len(self.parsed.rejected) == _MOST_REJECTED:
+            raise UnreadableAnswerError(
+                f"more than {_MOST_REJECTED} parts of the answer do not fit, the first because of "
+                f"{self.parsed.rejected[0].reason}"
+            )
+
         def text(holder: Any, key: str) -> str | None:
             value = holder.get(key) if isinstance(holder, dict) else None
             return None if value is None else str(value)

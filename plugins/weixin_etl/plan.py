@@ -146,11 +146,15 @@ def _save(
             "seen_at": clock.now(),
         },
     )
-    if len(usable) == len(configured_conn_ids()):
-        connection.execute(
-            statement("dim_account/deactivate.sql"),
-            {"appids": [account.appid for account in usable]},
-        )
+    connection.execute(
+        statement("dim_account/deactivate.sql"),
+        {
+            "appids": [account.appid for account in usable],
+            "conn_ids": list(
+                set(configured_conn_ids()).difference(account.conn_id for account in usable)
+            ),
+        },
+    )
     if is_first_try:
         connection.execute(
             statement("run_report/forget.sql"),

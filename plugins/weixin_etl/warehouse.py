@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
+import psycopg2
 import sqlalchemy
+from psycopg2.errors import ReadOnlySqlTransaction
 from sqlalchemy import URL, Engine, TextClause, make_url
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from weixin_etl.datasets import Dataset
 from weixin_etl.loopback import is_loopback
@@ -21,6 +23,7 @@ ROLES = ("weixin_loader", "weixin_reader")
 """What the last migration creates and grants to, where it may."""
 _DRIVER = "postgresql+psycopg2"
 _CONNECT_SECONDS = 10
+_TROUBLE_ERRORS = (psycopg2.OperationalError, psycopg2.InterfaceError, ReadOnlySqlTransaction)
 
 
 class WarehouseError(Exception):
@@ -29,10 +32,29 @@ class WarehouseError(Exception):
     is_retryable = False
 
 
-class WarehouseUnreachableError(WarehouseError):
-    """The warehouse does not answer; it may come back."""
+class WarehouseTroubleError(WarehouseError):
+    """The warehouse does not answer, or can't do its work now; that may pass."""
 
     is_retryable = True
+
+
+_Matter = tuple[str, str]
+"""What is the matter with the warehouse, and what to do."""
+_UNREACHABLE = ("does not answer", f"is Postgres running, and is the connection {CONN_ID} right?")
+_NO_CONNECTION_LEFT = ("has no connection left", "close some, or raise its max_connections")
+_BY_SQLSTATE: dict[str, _Matter] = {
+    "25006": ("takes no changes", f"let the connection {CONN_ID} lead to the primary"),
+    "40": ("gave way to another transaction", "nothing need be done unless it lasts"),
+    "53100": ("has no space left on its disk", "make some"),
+    "53300": _NO_CONNECTION_LEFT,
+    "53": ("is short of memory or another resource", "its log says of which"),
+    "55": ("waited too long for a lock", "pg_stat_activity shows who holds it"),
+    "57014": ("cancelled a statement", "it took longer than it may, or somebody cancelled it"),
+    "57P": ("was stopped or ended the session", "start Postgres if it does not run"),
+}
+"""By SQLSTATE or its beginning, the longer ones first."""
+_SAYS_NO_CONNECTION_LEFT = ("too many clients", "connection slots", "too many connections")
+"""In refused connections, which come without a SQLSTATE."""
 
 
 def url(
@@ -66,6 +88,7 @@ def engine(warehouse_url: URL | str) -> Engine:
     return sqlalchemy.create_engine(
         make_url(warehouse_url).set(drivername=_DRIVER),
         hide_parameters=True,
+        pool_pre_ping=True,
         connect_args={
             "application_name": "weixin-etl",
             "connect_timeout": _CONNECT_SECONDS,
@@ -210,19 +233,36 @@ def require_migrated(warehouse: Engine) -> None:
     try:
         with warehouse.connect() as connection:
             applied = set(connection.scalars(applied_sql))
-    except OperationalError as error:
-        place = warehouse.url.render_as_string(hide_password=True)
-        raise WarehouseUnreachableError(
-            f"the warehouse does not answer at {place}; is Postgres running, and is the connection "
-            f"{CONN_ID} right? ({str(error.orig).strip()})"
-        ) from None
     except ProgrammingError:
         applied = set()
+    except DBAPIError as error:
+        raise trouble(error, warehouse) or error from None
     missing = [path.stem for path in migrations() if path.stem.split("_")[0] not in applied]
     if missing:
         raise WarehouseError(
             f"the warehouse lacks the migrations {', '.join(missing)}; run `weixin-etl migrate`"
         )
+
+
+def trouble(error: Exception, warehouse: Engine) -> WarehouseTroubleError | None:
+    """What an error says of the warehouse's state; None when it says nothing of it."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if not isinstance(cause, _TROUBLE_ERRORS):
+        return None
+    diagnosed = cause.diag.message_primary if isinstance(cause, psycopg2.OperationalError) else None
+    said = diagnosed or " ".join(str(cause).split())
+    place = warehouse.url.render_as_string(hide_password=True)
+    happened, advice = _matter(cause, said)
+    return WarehouseTroubleError(f"the warehouse {happened} at {place}; {advice} ({said})")
+
+
+def _matter(cause: psycopg2.Error, said: str) -> _Matter:
+    for beginning, matter in _BY_SQLSTATE.items():
+        if (cause.pgcode or "").startswith(beginning):
+            return matter
+    if any(words in said for words in _SAYS_NO_CONNECTION_LEFT):
+        return _NO_CONNECTION_LEFT
+    return _UNREACHABLE
 
 
 def _dbmate_url(warehouse_url: URL) -> str:

@@ -56,6 +56,10 @@ def _below(previous: dict[str, Json], newest: dict[str, Json]) -> dict[str, Json
     }
 
 
+def _repeated(items: list[Item], _yesterday: date) -> list[Item]:
+    return [*items, *(replace(item, rows=item.rows[:-1]) for item in items[:1])]
+
+
 def _server_error(answer: Answer, _slow_seconds: float) -> Answer:
     return replace(answer, body=_HTML, errcode=None, status=500)
 
@@ -114,6 +118,10 @@ EFFECTS = {
     "falling-total": Effect(
         "The newest row's totals are below the day before (in answers of two rows or more).",
         edit=_falling,
+    ),
+    "repeated-article": Effect(
+        "The first article of an answer is there twice, the second time without its newest row.",
+        edit=_repeated,
     ),
     "ip": Effect(
         "40164 on the token call: the IP is not on the whitelist.",

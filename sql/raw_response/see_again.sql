@@ -1,5 +1,6 @@
--- Answers of an account that are identical to the pair's newest: these only move last_seen_at.
--- "Newest" is by last_seen_at: an identical one that was fetched earlier moves nothing.
+-- Answers of an account that are kept already: these only move last_seen_at, one row per answer.
+-- One is, when it is identical to the pair's answer before or after it, or to the pair's newest,
+-- all by last_seen_at: one that was fetched earlier than these moves nothing.
 UPDATE weixin.raw_response
 SET last_seen_at = greatest(raw_response.last_seen_at, fetched.fetched_at)
 FROM unnest(
@@ -11,16 +12,24 @@ CROSS JOIN
     LATERAL (
         SELECT
             raw_response_id,
-            body_sha256
+            body_sha256 = fetched.body_sha256 AS is_identical,
+            last_seen_at <= fetched.fetched_at AS is_before,
+            row_number() OVER (
+                PARTITION BY last_seen_at <= fetched.fetched_at
+                ORDER BY last_seen_at DESC, raw_response_id DESC
+            ) AS from_newest,
+            row_number() OVER (
+                PARTITION BY last_seen_at <= fetched.fetched_at
+                ORDER BY last_seen_at, raw_response_id
+            ) AS from_oldest
         FROM weixin.raw_response
         WHERE
             dataset = :dataset
             AND appid = :appid
             AND publication_date = fetched.publication_date
-        ORDER BY last_seen_at DESC, raw_response_id DESC
-        LIMIT 1
-    ) AS newest
+    ) AS kept
 WHERE
-    newest.body_sha256 = fetched.body_sha256
-    AND raw_response.raw_response_id = newest.raw_response_id
+    kept.is_identical
+    AND raw_response.raw_response_id = kept.raw_response_id
+    AND (kept.from_newest = 1 OR (kept.from_oldest = 1 AND NOT kept.is_before))
 RETURNING raw_response.publication_date, raw_response.raw_response_id

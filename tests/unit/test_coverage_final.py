@@ -39,11 +39,21 @@ def known(
 
 
 def is_final(
-    parsed: Parsed, fetched_at: datetime, before: Coverage | None = None, has_changed: bool = False
+    parsed: Parsed,
+    fetched_at: datetime,
+    before: Coverage | None = None,
+    has_changed: bool = False,
+    is_unfinished: bool = False,
 ) -> bool:
     """Whether the pair is final after the answer."""
     return coverage.is_final(
-        ARTICLE_TOTAL, DAY, parsed, fetched_at, known=before, has_changed=has_changed
+        ARTICLE_TOTAL,
+        DAY,
+        parsed,
+        fetched_at,
+        known=before,
+        has_changed=has_changed,
+        is_unfinished=is_unfinished,
     )
 
 
@@ -153,3 +163,9 @@ def test_the_through_date_is_what_every_article_reaches() -> None:
 def test_a_day_counts_up_to_its_last_row(yesterday: date, is_counting: bool) -> None:
     """A row of the day P + 6 must come, one of P + 7 need not."""
     assert coverage.is_still_counting(ARTICLE_TOTAL, DAY, yesterday) is is_counting
+
+
+def test_an_article_that_vanished_counts() -> None:
+    """While a loaded article lacks its last row, only two days' agreement ends the wait for it."""
+    assert not is_final(answer(23, 23), at(24), is_unfinished=True)
+    assert is_final(answer(23), at(25), known(at(24), 1, 7), is_unfinished=True)

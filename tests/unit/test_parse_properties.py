@@ -2,54 +2,22 @@
 
 import contextlib
 import json
-from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hostile_answers import ANY_JSON, DATES, DAY, answers, held_rows, no_deadline
+from hypothesis import given
 from hypothesis import strategies as st
-from parse_cases import DAY, read
+from parse_cases import read
 
 from weixin_etl import json_text
-from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.parse import BIGINT_MAX, SMALLINT_MAX, Parsed, UnreadableAnswerError
+from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, Dataset
+from weixin_etl.parse import BIGINT_MAX, SMALLINT_MAX, Parsed, UnreadableAnswerError, parse
 from weixin_etl.parse import _parse_documented as parse_documented
 from weixin_etl.parse import _TakeApart as TakeApart
 
-no_deadline = settings(deadline=None)
-"""A slow machine is no fault of an answer."""
-
-ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=20)
-"""Lone surrogates and U+0000 included."""
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | ANY_TEXT
-ANY_JSON = st.recursive(
-    SCALARS, lambda inner: st.lists(inner) | st.dictionaries(ANY_TEXT, inner), max_leaves=20
-)
+both_datasets = pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
 NAMES = [metric.name for metric in ARTICLE_TOTAL.metrics]
-METRICS = st.sampled_from(NAMES)
-DATES = st.dates(DAY, DAY + timedelta(days=3)).map(date.isoformat)
-
-
-def often(*good: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    """Mostly what fits, sometimes anything."""
-    return st.one_of(*good, *good, ANY_JSON)
-
-
-ROWS = st.dictionaries(
-    METRICS | ANY_TEXT, often(st.integers(0, 9), st.just(3.0)), max_size=4
-).flatmap(lambda row: st.builds(lambda day: row | {"stat_date": day}, often(DATES)))
-ITEMS = st.fixed_dictionaries(
-    {
-        "ref_date": often(st.just(DAY.isoformat())),
-        "msgid": often(st.sampled_from(["1_1", "1_2", "1\0_1"])),
-        "details": often(st.lists(often(ROWS), max_size=4)),
-    },
-    optional={"title": often(ANY_TEXT), "user_source": often(st.integers(0, 1)), "x": ANY_JSON},
-)
-ANSWERS = st.fixed_dictionaries(
-    {"list": st.lists(often(ITEMS), max_size=5)}, optional={"is_delay": ANY_JSON, "y": ANY_JSON}
-)
-
 WHOLE = st.none() | st.integers(0, BIGINT_MAX)
 TITLES = st.none() | st.text(st.characters(exclude_characters="\0", codec="utf-8"))
 DOCUMENTED_ROWS = st.lists(
@@ -112,24 +80,25 @@ def test_any_bytes_are_read_or_unreadable(body: bytes) -> None:
         assert isinstance(read(body), Parsed)
 
 
+@both_datasets
 @no_deadline
-@given(ANSWERS)
-def test_no_row_of_an_answer_is_lost(answer: Any) -> None:
+@given(st.data())
+def test_no_row_of_an_answer_is_lost(dataset: Dataset, data: st.DataObject) -> None:
     """Each is in an article, merged into a row of the same key, or rejected."""
-    parsed = read(json.dumps(answer).encode())
+    answer = data.draw(answers(dataset))
 
-    held = sum(
-        len(item["details"]) if fits(item) else 1  # rejected as a whole
-        for item in answer["list"]
-    )
-    assert parsed.row_count + parsed.merged_rows + len(parsed.rejected) == held
+    parsed = parse(dataset, json.dumps(answer).encode(), DAY)
+
+    rows = parsed.row_count + parsed.merged_rows + len(parsed.rejected)
+    assert rows == held_rows(dataset, answer)
 
 
+@both_datasets
 @no_deadline
-@given(ANSWERS)
-def test_what_is_read_can_be_stored(answer: Any) -> None:
+@given(st.data())
+def test_what_is_read_can_be_stored(dataset: Dataset, data: st.DataObject) -> None:
     """Every text is UTF-8 without U+0000, and every extra is JSON."""
-    parsed = read(json.dumps(answer).encode())
+    parsed = parse(dataset, json.dumps(data.draw(answers(dataset))).encode(), DAY)
 
     kept = [
         (article.msgid, article.title, article.extra, list(article.row_extras.values()))
@@ -140,14 +109,3 @@ def test_what_is_read_can_be_stored(answer: Any) -> None:
     payloads = "".join(rejected.payload for rejected in parsed.rejected)
     for stored in (text, payloads):
         assert b"\\u0000" not in stored.replace("\\\\", "").encode()
-
-
-def fits(item: Any) -> bool:
-    """Whether an article's rows are judged one by one."""
-    return (
-        isinstance(item, dict)
-        and item.get("ref_date") == DAY.isoformat()
-        and isinstance(item.get("msgid"), str)
-        and item["msgid"].replace("\0", "") != ""
-        and isinstance(item.get("details"), list)
-    )

@@ -39,3 +39,15 @@ def test_a_hundred_thousand_levels_are_unreadable(body: bytes) -> None:
     """Nesting ends in a sentence, not in a crash."""
     with pytest.raises(UnreadableAnswerError, match=r"^the answer is nested too deeply$"):
         read(body)
+
+
+def test_a_hundred_thousand_misfits_are_unreadable() -> None:
+    """So many parts set aside one by one would fill the memory, and the warehouse."""
+    assert len(read(b'{"list": [' + b"0, " * 99_999 + b"0]}").rejected) == 100_000
+
+    with pytest.raises(
+        UnreadableAnswerError,
+        match=r"^more than 100000 parts of the answer do not fit, the first because of "
+        r"an article that is not an object$",
+    ):
+        read(b'{"list": [' + b"0, " * 100_000 + b"0]}")

@@ -9,7 +9,7 @@ from weixin_etl.api.errors import ConfigurationError, NotReadyError, Unreachable
 from weixin_etl.check import CheckError
 from weixin_etl.retry import WeixinRetryPolicy
 from weixin_etl.run import ParameterError
-from weixin_etl.warehouse import WarehouseError, WarehouseUnreachableError
+from weixin_etl.warehouse import WarehouseError, WarehouseTroubleError
 
 POLICY = WeixinRetryPolicy(120)
 
@@ -29,7 +29,7 @@ def test_an_error_that_does_not_go_by_itself_fails_at_once(error: Exception) -> 
 
 @pytest.mark.parametrize(
     "error",
-    [UnreachableError(), WarehouseUnreachableError(), OSError(), ZeroDivisionError()],
+    [UnreachableError(), WarehouseTroubleError(), OSError(), ZeroDivisionError()],
     ids=lambda error: type(error).__name__,
 )
 def test_trouble_that_may_pass_is_tried_again(error: Exception) -> None:

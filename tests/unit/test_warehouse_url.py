@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import URL, make_url
 
 from weixin_etl import warehouse
-from weixin_etl.warehouse import WarehouseError, WarehouseUnreachableError
+from weixin_etl.warehouse import WarehouseError, WarehouseTroubleError
 
 PASSWORD = "p@ss/w:rd%"
 QUOTED = "p%40ss%2Fw%3Ard%25"
@@ -107,7 +107,7 @@ def test_the_password_is_not_in_the_error_of_an_unreachable_warehouse() -> None:
     """The sentence says where nobody answered, not with what."""
     url = warehouse.url("127.0.0.1", 1, "etl", PASSWORD, "weixin", {})
 
-    with pytest.raises(WarehouseUnreachableError) as error:
+    with pytest.raises(WarehouseTroubleError) as error:
         warehouse.require_migrated(warehouse.engine(url))
 
     assert str(error.value).startswith(

@@ -24,6 +24,7 @@ from weixin_etl.api.errors import (
 )
 
 _CHUNK_BYTES = 1 << 16
+_BEFORE_A_VALUE = (b"{", b"[", b",")
 _NO_TLS = "the TLS connection failed; the host, its port or a proxy may be wrong"
 _POOL_SIZE = 16
 
@@ -41,6 +42,8 @@ class CallLimits:
     """First wait; it doubles, with jitter."""
     minute_quota_wait_seconds: float = 60
     max_answer_bytes: int = 64 << 20
+    max_answer_values: int = 2_000_000
+    """JSON values in an answer: each takes more memory than the bytes it is written with."""
 
 
 class _Envelope(msgspec.Struct):
@@ -146,16 +149,25 @@ class Caller:
                 )
             if time.monotonic() > deadline:
                 raise requests.Timeout
+        if sum(map(body.count, _BEFORE_A_VALUE)) > self._limits.max_answer_values:
+            raise CallError(
+                f"the answer holds more than {self._limits.max_answer_values} values",
+                account=str(self._account),
+            )
         return bytes(body)
 
     def _judge(self, body: bytes, token: str | None) -> bytes:
-        said = _errcode_and_errmsg(body)
-        if said is None:
-            raise UnreachableError("the answer is not a JSON object", account=str(self._account))
-        errcode, errmsg = said
-        if errcode == 0:
-            return body
-        raise self._refusal(errcode, errmsg, token)
+        try:
+            errcode, errmsg = _errcode_and_errmsg(body)
+        except RecursionError:
+            trouble = "the answer is nested too deeply"
+        except ValueError:
+            trouble = "the answer is not a JSON object"
+        else:
+            if errcode == 0:
+                return body
+            raise self._refusal(errcode, errmsg, token)
+        raise UnreachableError(trouble, account=str(self._account))
 
     def _refusal(self, errcode: int, errmsg: str, token: str | None) -> WeixinError:
         for secret in (token, self._account.secret):
@@ -176,19 +188,20 @@ class Caller:
         return _os_reason(error) or f"the connection broke: {type(error).__name__}"
 
 
-def _errcode_and_errmsg(body: bytes) -> tuple[int, str] | None:
-    """0 and "" in a success; None when the body is no JSON object, or its errcode no number."""
+def _errcode_and_errmsg(body: bytes) -> tuple[int, str]:
+    """
+    What an answer says of itself: 0 and "" in a success.
+
+    Raises:
+        ValueError: it is no JSON object, or its errcode no number.
+        RecursionError: it is nested too deeply.
+
+    """
     try:
         envelope = msgspec.json.decode(body, type=_Envelope)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        try:
-            envelope = msgspec.convert(json_text.decode(body), _Envelope)
-        except (ValueError, RecursionError):
-            return None
-    try:
-        return int(envelope.errcode), envelope.errmsg or ""
-    except ValueError:
-        return None
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        envelope = msgspec.convert(json_text.decode(body), _Envelope)
+    return int(envelope.errcode), envelope.errmsg or ""
 
 
 def _os_reason(error: BaseException | None) -> str:

@@ -115,3 +115,15 @@ def test_an_answer_of_exactly_the_limit_is_taken(wire: Wire):
 
     assert answer.body == THOUSAND_BYTES
     assert len(answer.body) == 1000
+
+
+@pytest.mark.parametrize("values", [b"0,", b"{},", b"[["], ids=["numbers", "objects", "lists"])
+def test_an_answer_of_too_many_values_is_refused(wire: Wire, values: bytes):
+    """Few bytes can be many values, which fill the memory: they are counted, not read."""
+    wire.on_data = says(b'{"list":[' + values * 500 + b"0]}")
+    limits = replace(LIMITS, max_answer_values=400)
+
+    with pytest.raises(CallError, match="holds more than 400 values") as caught:
+        WeixinClient(wire.account, limits).datacube(DATA_PATH, DAY)
+
+    assert caught.value.calls == len(wire.data_calls) == 1

@@ -211,6 +211,15 @@ def test_falling_total_leaves_a_single_row_alone(caller: Caller):
     assert caller.items(YESTERDAY) == truth(caller, YESTERDAY) != []
 
 
+def test_repeated_article_is_there_twice(caller: Caller):
+    """At the end once more, without its newest row; the others stay as they are."""
+    caller.sandbox.scenarios[:] = [Scenario("repeated-article")]
+
+    whole = truth(caller, OLD_DAY)
+    first = whole[0]
+    assert caller.items(OLD_DAY) == [*whole, {**first, "details": first["details"][:-1]}]
+
+
 def test_a_scenario_hits_its_day_only(caller: Caller):
     """A publication day, not the day of the call."""
     caller.sandbox.scenarios[:] = [Scenario("busy", day=OLD_DAY)]

@@ -9,6 +9,8 @@ COMPLETE = body(article("1_1", {"25": {"share_count": 1}, "26": {"share_count": 
 SHORT = body(article("1_1", {"25": {"share_count": 1}}))
 ONE_SHORT = body(article("1_1", {"26": {"share_count": 2}}), article("1_2", {"25": {}}))
 
+TWO = body(article("1_1", {"25": {"share_count": 1}}), article("1_2", {"25": {"share_count": 1}}))
+
 
 @pytest.fixture(autouse=True)
 def _today(now: None) -> None:  # the clock stands still
@@ -51,6 +53,16 @@ def is_final(warehouse: Engine, *answers: tuple[bytes, str]) -> bool:
         ),
         pytest.param(
             [(SHORT, "28 08:30"), (SHORT, "27 08:30")], False, id="the second one arrived late"
+        ),
+        pytest.param(
+            [(TWO, "26 08:30"), (COMPLETE, "27 08:30")],
+            False,
+            id="an article that was there lacks its last row",
+        ),
+        pytest.param(
+            [(TWO, "26 08:30"), (COMPLETE, "27 08:30"), (COMPLETE, "28 08:30")],
+            True,
+            id="an article that is gone on two days",
         ),
         pytest.param([(body(), "27 09:59")], False, id="an empty list, early"),
         pytest.param([(body(), "27 10:00")], True, id="an empty list, late enough"),

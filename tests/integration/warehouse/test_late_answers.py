@@ -66,6 +66,24 @@ def test_late_answer_identical_to_the_newest_moves_nothing(warehouse: Engine):
     ]
 
 
+@pytest.mark.parametrize("fetched", ["22 08:00", "22 09:00"], ids=["before it", "after it"])
+def test_late_answer_identical_to_an_older_one_is_not_kept_twice(warehouse: Engine, fetched: str):
+    """However often the same old answer arrives late, it is the one that is there already."""
+    load_pairs(warehouse, pair(OLD, "22 08:30"))
+    load_pairs(warehouse, pair(NEW, "22 09:30"))
+
+    load_pairs(warehouse, pair(OLD, fetched))
+    load_pairs(warehouse, pair(OLD, fetched))
+
+    kept = rows(
+        warehouse, "SELECT body, last_seen_at FROM weixin.raw_response ORDER BY raw_response_id"
+    )
+    assert [(bytes(body), last_seen_at) for body, last_seen_at in kept] == [
+        (OLD, max(at("22 08:30"), at(fetched))),
+        (NEW, at("22 09:30")),
+    ]
+
+
 def test_answer_between_two_identical_ones(warehouse: Engine):
     """NEW was seen before and after OLD: so NEW wins, though OLD arrives last."""
     load_pairs(warehouse, pair(NEW, "22 08:30"))

@@ -125,3 +125,17 @@ def test_ready_later_the_same_morning(warehouse: Engine):
     assert rows(warehouse, "SELECT attempt_state, attempts, error FROM weixin.coverage") == [
         ("ok", 0, None)
     ]
+
+
+def test_midnight_passes_between_two_answers(warehouse: Engine):
+    """Each is judged by its own yesterday: the first holds it, WeChat hasn't computed the next."""
+    next_day = date(2026, 11, 22)
+
+    before, after = load_pairs(
+        warehouse,
+        pair(body(article("1_1", {"23": {}})), "24 23:59"),
+        pair(body(article("2_1", {"23": {}}), day=next_day), "25 00:01", day=next_day),
+    )
+
+    assert (before.state, before.error) == ("loaded", None)
+    assert after.state == "not_ready"

@@ -215,6 +215,24 @@ def test_run_limited_to_an_account_deactivates_no_other(
     assert rows(warehouse, "SELECT count(*) FROM weixin.dim_account WHERE is_active") == [(3,)]
 
 
+def test_a_connection_that_cannot_be_used_keeps_no_other_account_active(
+    warehouse: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    """Its own account stays active, one that was taken off the list does not."""
+    accounts = many(3)
+    configure(monkeypatch, accounts)
+    days(warehouse, SCHEDULED, accounts)
+
+    configure(monkeypatch, accounts[:2])
+    days(warehouse, SCHEDULED, [accounts[0], CheckedAccount("weixin_01", None, "weixin_01")])
+
+    assert rows(warehouse, "SELECT appid, is_active FROM weixin.dim_account ORDER BY appid") == [
+        ("wx00", True),
+        ("wx01", True),
+        ("wx02", False),
+    ]
+
+
 def test_renamed_account(warehouse: Engine):
     """The dimension follows the connection's name and id."""
     days(warehouse, SCHEDULED)

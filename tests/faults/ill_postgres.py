@@ -1,0 +1,104 @@
+"""What can befall a Postgres server while the pipeline works with it."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg2
+from sqlalchemy import Connection, Engine
+
+from weixin_etl.local.postgres import Server
+
+_STOP_SECONDS = 30
+
+
+def stop_fast(server: Server) -> None:
+    """Stop it as `pg_ctl stop` does: every session is told and ended."""
+    server.stop()
+
+
+def stop_immediately(server: Server) -> None:
+    """Stop it without a checkpoint, as `pg_ctl stop --mode=immediate` does."""
+    postmaster = _postmaster(server)
+    postmaster.send_signal(signal.SIGQUIT)
+    postmaster.wait(_STOP_SECONDS)
+
+
+def crash(server: Server) -> None:
+    """Kill the server and all its children, as the machine's power going does."""
+    postmaster = _postmaster(server)
+    children = postmaster.children()
+    for process in (postmaster, *children):
+        process.kill()
+    psutil.wait_procs([postmaster, *children], timeout=_STOP_SECONDS)
+
+
+STOPS: list[Callable[[Server], None]] = [stop_fast, stop_immediately, crash]
+
+
+@contextmanager
+def stopped(server: Server, stop: Callable[[Server], None]) -> Iterator[None]:
+    """It is stopped, and started again afterwards."""
+    stop(server)
+    yield
+    server.start()
+
+
+def _postmaster(server: Server) -> psutil.Process:
+    lock = server.directory / "data" / "postmaster.pid"
+    return psutil.Process(int(lock.read_text().split(maxsplit=1)[0]))
+
+
+@contextmanager
+def no_connection_left(server: Server) -> Iterator[None]:
+    """Others use all its connections."""
+    others: list[Any] = []
+    try:
+        with suppress(psycopg2.OperationalError):
+            while True:
+                others.append(psycopg2.connect(server.libpq_url("postgres")))
+        yield
+    finally:
+        for other in others:
+            other.close()
+
+
+@contextmanager
+def full(disk: Path) -> Iterator[None]:
+    """A disk has no byte left."""
+    filler = disk / "filler"
+    descriptor = os.open(filler, os.O_WRONLY | os.O_CREAT)
+    try:
+        with suppress(OSError):
+            while True:
+                os.write(descriptor, bytes(1 << 20))
+        yield
+    finally:
+        os.close(descriptor)
+        filler.unlink()
+
+
+@contextmanager
+def ended_idle_sessions(warehouse: Engine) -> Iterator[None]:
+    """Every session of the pipeline that waits for its next statement outside of a transaction."""
+    with warehouse.connect() as connection:
+        ended = connection.exec_driver_sql(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'idle'"
+        ).all()
+    assert ended
+    yield
+
+
+def is_anyone_waiting(connection: Connection) -> bool:
+    """Whether a session of the same warehouse waits for a lock."""
+    return bool(
+        connection.exec_driver_sql(
+            "SELECT count(*) FROM pg_locks AS lock, pg_database AS held "
+            "WHERE NOT granted AND lock.database = held.oid AND datname = current_database()"
+        ).scalar_one()
+    )

@@ -1,0 +1,150 @@
+"""Whatever an answer holds, it is loaded, rejected or refused, in bounded time and memory."""
+
+import itertools
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy
+from conftest import MORNING
+from hostile_answers import DAY, answers, held_rows
+from hypothesis import given, settings
+from ingest_processes import IngestProcess
+from pipeline import Pipeline, Warehouses, accounts
+from wire import Handler, Wire, says
+
+from weixin_etl.accounts import Account
+from weixin_etl.api.client import Answer
+from weixin_etl.clock import SHANGHAI
+from weixin_etl.datasets import Dataset
+from weixin_etl.load import Counts, Pair, load
+from weixin_etl.parse import parse
+from weixin_sandbox import Sandbox
+
+EXAMPLES = (40, 3000)
+"""In `make test`, and with `--soak`."""
+TITLES = [
+    "'; DROP TABLE weixin.raw_response CASCADE; --",
+    "👩‍👩‍👧‍👦🇨🇳",
+    "\u202eعنوان\u202c שלום",
+    "a\ud800z\udfff",
+    "\\x00 %s :appid {{ fact }} \\.",
+]
+MEGABYTE = 1 << 20
+HELD = sqlalchemy.text(
+    """
+    SELECT
+        (SELECT count(*) FROM weixin.fact_article_total WHERE appid = :appid)
+        + (SELECT count(*) FROM weixin.fact_article_total_detail WHERE appid = :appid)
+        + (SELECT count(*) FROM weixin.rejected_row WHERE appid = :appid)
+    """
+)
+
+
+def test_any_answer_is_in_the_warehouse_once(
+    warehouses: Warehouses, dataset: Dataset, is_soak: bool
+):
+    """Each part is a row or a rejected one; the same answer again changes nothing."""
+    fetched_at = datetime(2026, 11, 24, 8, 30, tzinfo=SHANGHAI)
+    numbers = itertools.count()
+    with warehouses.passing("any") as engine:
+
+        @settings(max_examples=EXAMPLES[is_soak], deadline=None)
+        @given(answers(dataset))
+        def load_twice(answer: dict[str, Any]) -> None:
+            account = Account("any", f"wx{next(numbers)}", "", "any")
+            body = json.dumps(answer).encode()
+            parsed = parse(dataset, body, DAY)
+            pair = Pair(DAY, 1, Answer(body, fetched_at, calls=1), parsed)
+
+            load(engine, dataset, account, "run", [pair])
+            (again,) = load(engine, dataset, account, "run", [pair])
+
+            with engine.connect() as connection:
+                held = connection.execute(HELD, {"appid": account.appid}).scalar_one()
+            assert held + parsed.merged_rows == held_rows(dataset, answer)
+            assert again.counts == Counts(unchanged=parsed.row_count, kept=again.counts.kept)
+
+        load_twice()
+
+
+Answers = dict[int, Callable[[Handler], None]]
+
+
+@pytest.fixture
+def wire(dataset: Dataset) -> Iterator[Callable[[Answers], Wire]]:
+    """A server that has its own answer for some days ago, and an empty list for all others."""
+    with Wire().serving() as server:
+
+        def serve(by_age: Answers) -> Wire:
+            by_day = {
+                str(MORNING.date() - timedelta(days=age)): answer for age, answer in by_age.items()
+            }
+
+            def reply(handler: Handler) -> None:
+                day = json.loads(handler.asked.body)["begin_date"]
+                by_day.get(day, says(b'{"list":[]}'))(handler)
+
+            server.on_data = reply
+            return server
+
+        yield serve
+
+
+def two_hundred_megabytes(handler: Handler) -> None:
+    """A beginning and spaces."""
+    size = 200 * MEGABYTE
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+    for _ in range(200):
+        handler.wfile.write(b" " * MEGABYTE)
+
+
+def titled(dataset: Dataset, day: str) -> bytes:
+    """An article for each title, the surrogates as the escapes JSON has for them."""
+    items = [
+        {
+            "ref_date": day,
+            "msgid": f"{number}_1",
+            "title": title,
+            dataset.rows_key: [{"stat_date": day, "share_user": number}],
+        }
+        for number, title in enumerate(TITLES)
+    ]
+    return json.dumps({"list": items}).encode()
+
+
+def test_an_ingest_of_hostile_answers(
+    warehouses: Warehouses, dataset: Dataset, wire: Callable[[Answers], Wire]
+):
+    """Too large, too deep, too many values: refused, each with its reason; the others are in."""
+    yesterday = str(MORNING.date() - timedelta(days=1))
+    server = wire(
+        {
+            1: says(titled(dataset, yesterday)),
+            2: two_hundred_megabytes,
+            3: says(b'{"list":' + b"[" * MEGABYTE + b"]" * MEGABYTE + b"}"),
+            4: says(b'{"list":[' + b"{}," * MEGABYTE + b"{}]}"),
+            5: says(b'{"list":[' + b"{}," * 500_000 + b"{}]}"),
+        }
+    )
+    with warehouses.passing("hostile") as engine:
+        pipeline = Pipeline(dataset, engine, Sandbox(accounts(1)), server.account.base_url)
+        order = pipeline.plan("hostile", MORNING)
+
+        outcome = IngestProcess(order).outcome()
+
+        assert "(the answer is larger than 67108864 bytes) [2026-12-22]" in outcome.said
+        assert "(the answer is nested too deeply) [2026-12-21]" in outcome.said
+        assert "(the answer holds more than 2000000 values) [2026-12-20]" in outcome.said
+        assert "(more than 100000 parts of the answer do not fit, the first because of" in (
+            outcome.said
+        )
+        assert outcome.peak_mb < 500
+        assert {row["share_user"] for row in pipeline.fact().values()} == {0, 1, 2, 3, 4}
+        with engine.connect() as connection:
+            titles = connection.exec_driver_sql(
+                "SELECT title FROM weixin.dim_article ORDER BY msgid"
+            )
+            assert list(titles.scalars()) == [*TITLES[:3], "a\ufffdz\ufffd", TITLES[4]]

@@ -1,0 +1,75 @@
+"""Answers as nobody would expect them, as hypothesis strategies."""
+
+from datetime import date, timedelta
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from weixin_etl.datasets import Dataset, Kind
+
+no_deadline = settings(deadline=None)
+"""A slow machine is no fault of an answer."""
+
+DAY = date(2026, 11, 17)
+"""The publication day asked for."""
+ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=20)
+"""Lone surrogates and U+0000 included."""
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | ANY_TEXT
+ANY_JSON = st.recursive(
+    SCALARS, lambda inner: st.lists(inner) | st.dictionaries(ANY_TEXT, inner), max_leaves=20
+)
+DATES = st.dates(DAY, DAY + timedelta(days=3)).map(date.isoformat)
+FIGURES: dict[Kind, st.SearchStrategy[Any]] = {
+    Kind.COUNT: st.integers(0, 9) | st.just(3.0),
+    Kind.RATE: st.floats(0, 1) | st.integers(0, 9),
+    Kind.LIST: st.lists(ANY_JSON, max_size=2),
+}
+
+
+def often(good: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Mostly what fits, sometimes anything."""
+    return st.one_of(good, good, ANY_JSON)
+
+
+def answers(dataset: Dataset) -> st.SearchStrategy[dict[str, Any]]:
+    """Answers of a dataset's endpoint, in every part sometimes anything."""
+    figures = st.fixed_dictionaries(
+        {"stat_date": often(DATES)},
+        optional={metric.name: often(FIGURES[metric.kind]) for metric in dataset.metrics},
+    )
+    rows = st.builds(
+        lambda unknown, known: unknown | known,
+        st.dictionaries(ANY_TEXT, ANY_JSON, max_size=2),
+        figures,
+    )
+    items = st.fixed_dictionaries(
+        {
+            "ref_date": often(st.just(DAY.isoformat())),
+            "msgid": often(st.sampled_from(["1_1", "1_2", "1\0_1"])),
+            dataset.rows_key: often(st.lists(often(rows), max_size=4)),
+        },
+        optional={"title": often(ANY_TEXT), "user_source": often(st.integers(0, 1)), "x": ANY_JSON},
+    )
+    return st.fixed_dictionaries(
+        {"list": st.lists(often(items), max_size=5)}, optional={"is_delay": ANY_JSON, "y": ANY_JSON}
+    )
+
+
+def held_rows(dataset: Dataset, answer: dict[str, Any]) -> int:
+    """How many parts of an answer must each be a row, merged into one, or rejected."""
+    return sum(
+        len(item[dataset.rows_key]) if _fits(dataset, item) else 1  # rejected as a whole
+        for item in answer["list"]
+    )
+
+
+def _fits(dataset: Dataset, item: Any) -> bool:
+    """Whether an article's rows are judged one by one."""
+    return (
+        isinstance(item, dict)
+        and item.get("ref_date") == DAY.isoformat()
+        and isinstance(item.get("msgid"), str)
+        and item["msgid"].replace("\0", "") != ""
+        and isinstance(item.get(dataset.rows_key), list)
+    )
