@@ -85,3 +85,11 @@ def test_every_setting_is_described_and_every_described_one_exists() -> None:
 def _code(document: Path) -> str:
     text = document.read_text()
     return "\n".join(re.findall(r"```.*?```|`[^`]+`", text, re.DOTALL))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_file_a_document_names_as_a_test_is_there(document: Path) -> None:
+    """What "held by" says can be read and run."""
+    named = set(re.findall(r"`(tests/[\w/.*]+\.py)`", document.read_text()))
+
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
