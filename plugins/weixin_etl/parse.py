@@ -202,12 +202,12 @@ class _TakeApart:
         if not isinstance(answer, dict) or not isinstance(answer.get("list"), list):
             raise UnreadableAnswerError("the answer has no list of articles")
         self.parsed.is_delayed = str(answer.get("is_delay")).lower() in ("true", "1")
-        for item in self._clean(answer["list"]):
-            self._item(item)
+        for item in answer["list"]:
+            self._item(self._clean(item), item)
         return self.parsed
 
-    def _item(self, item: Any) -> None:
-        reason = self._why_not(item)
+    def _item(self, item: Any, as_answered: Any) -> None:
+        reason = self._why_not(item, as_answered)
         if reason:
             self._reject(reason, item, item)
             return
@@ -222,12 +222,14 @@ class _TakeApart:
             self._row(article, row)
         self.parsed.merged_rows += _merge_article(self.parsed, article)
 
-    def _why_not(self, item: Any) -> str | None:
+    def _why_not(self, item: Any, as_answered: Any) -> str | None:
         if not isinstance(item, dict):
             return "an article that is not an object"
         if item.get("ref_date") != self.publication_date.isoformat():
             return f"ref_date {item.get('ref_date')!r} is not the day asked for"
-        if not isinstance(item.get("msgid"), str) or not item["msgid"]:
+        # cleaned, a number that takes a page to write is a text
+        is_text = isinstance(as_answered.get("msgid", ""), str)
+        if not is_text or not isinstance(item.get("msgid"), str) or not item["msgid"]:
             return f"msgid {item.get('msgid')!r} is not a text"
         if not isinstance(item.get(self.dataset.rows_key), list):
             return f"{self.dataset.rows_key} is not a list"

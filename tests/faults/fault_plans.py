@@ -12,6 +12,8 @@ from weixin_sandbox import Account, Scenario
 
 FIRST_MORNING = date(2026, 12, 10)
 MORNINGS = 3
+MANY_DAYS = 10
+"""A window from which on two accounts are calls enough."""
 SHORT_TROUBLE = [
     "busy",
     "http-500",
@@ -68,7 +70,7 @@ class FaultPlan:
 def drawn(dataset: Dataset, seed: int) -> FaultPlan:
     """The plan of a seed."""
     random = Random(f"{dataset.name} {seed}")
-    involved = accounts(random.randint(1, 3))
+    involved = accounts(random.randint(1, 3 if dataset.window < MANY_DAYS else 2))
     mornings = [
         _morning(dataset, random, involved, FIRST_MORNING + timedelta(days=number))
         for number in range(1, MORNINGS + 1)

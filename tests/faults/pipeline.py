@@ -1,7 +1,7 @@
 """The pipeline without Airflow: planned here, ingested in processes, with Airflow's tries."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -16,6 +16,7 @@ from psycopg2.sql import SQL, Composable, Identifier
 from sqlalchemy import Engine
 
 from weixin_etl import warehouse as the_warehouse
+from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import Dataset
 from weixin_etl.local.postgres import Server
 from weixin_etl.plan import plan
@@ -23,6 +24,9 @@ from weixin_etl.refresh import CheckedAccount
 from weixin_etl.run import Run
 from weixin_sandbox import Account, Sandbox
 
+MORNING = datetime(2026, 12, 24, 10, 30, tzinfo=SHANGHAI)
+STATEMENTS = 30
+"""A scheduled run of two accounts has at least these."""
 TRIES = 4
 """Airflow's first try and its three retries."""
 
@@ -170,6 +174,10 @@ _COLUMNS = sqlalchemy.text(
     AND (column_name LIKE '%\\_at' OR column_name IN ('raw_response_id', 'rejected_row_id'))
     """
 )
+
+
+Make = Callable[[Engine], Pipeline]
+"""The pipeline under test, on a warehouse."""
 
 
 def ingest(order: Order) -> Outcome:

@@ -11,8 +11,7 @@ from tempfile import TemporaryDirectory
 import ill_postgres
 import psycopg2
 import pytest
-from conftest import MORNING, Make
-from pipeline import Warehouses, disturbed, ingest
+from pipeline import MORNING, Make, Warehouses, disturbed, ingest
 from psycopg2.sql import SQL, Literal
 
 from weixin_etl.local import binaries
@@ -62,12 +61,9 @@ def test_the_tables_disk_is_full(
     durable_warehouses.execute(SQL("DROP TABLESPACE small"))
 
 
-def test_the_whole_servers_disk_is_full(
-    disk: Path, make: Make, undisturbed: dict[str, list[str]], is_soak: bool
-):
+@pytest.mark.soak
+def test_the_whole_servers_disk_is_full(disk: Path, make: Make, undisturbed: dict[str, list[str]]):
     """Without room for its log the server goes down; started with room, it has lost nothing."""
-    if not is_soak:
-        pytest.skip("part of the long run")
     server = Server(disk / "server", settings={"wal_recycle": "off", "max_wal_size": "32MB"})
     server.start()
     try:

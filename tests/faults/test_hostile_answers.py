@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy
-from conftest import MORNING
 from hostile_answers import DAY, answers, held_rows
 from hypothesis import given, settings
 from ingest_processes import IngestProcess
-from pipeline import Pipeline, Warehouses, accounts
+from pipeline import MORNING, Pipeline, Warehouses, accounts
 from wire import Handler, Wire, says
 
 from weixin_etl.accounts import Account

@@ -4,26 +4,28 @@ from dataclasses import replace
 from random import Random
 
 import ill_postgres
-from conftest import MORNING, STATEMENTS, Make
 from ingest_processes import IngestProcess
-from pipeline import Warehouses, disturbed, ingest
+from pipeline import MORNING, STATEMENTS, Make, Warehouses, disturbed, ingest
 
 from weixin_etl.datasets import Dataset
-from weixin_sandbox import Sandbox
+from weixin_sandbox import Sandbox, Scenario
 
 LOADING = 5
 """A statement of the first account's load."""
+SECOND_ACCOUNT = 20
+"""A statement of the second account's ingest, when the first was refused."""
 
 
 def test_a_stopped_server(
     durable_warehouses: Warehouses,
     make: Make,
     undisturbed: dict[str, list[str]],
+    dataset: Dataset,
     stop_seed: int,
 ):
     """Stopped in whatever way at whatever statement: a sentence, and after its start no gap."""
     random, server = Random(stop_seed), durable_warehouses.server
-    stop = ill_postgres.STOPS[stop_seed % 3]
+    stop = ill_postgres.STOPS[(stop_seed + dataset.window) % 3]  # two seeds of each see all three
     with durable_warehouses.passing("stopped") as engine:
         pipeline = make(engine)
         order = pipeline.plan("stopped", MORNING)
@@ -35,6 +37,23 @@ def test_a_stopped_server(
 
         assert second.is_done, second.said
         assert pipeline.contents() == undisturbed
+
+
+def test_what_was_found_out_before_the_trouble_is_said_too(
+    durable_warehouses: Warehouses, make: Make, sandbox: Sandbox
+):
+    """One account is refused, then the server stops: both are in the sentence."""
+    server, refused = durable_warehouses.server, next(iter(sandbox.accounts))
+    sandbox.scenarios[:] = [Scenario("unauthorized", account=refused)]
+    with durable_warehouses.passing("both") as engine:
+        order = make(engine).plan("both", MORNING)
+
+        trouble = ill_postgres.stopped(server, ill_postgres.stop_fast)
+        outcome = disturbed(order, SECOND_ACCOUNT, trouble)
+
+        assert f"号1 ({refused}): the account may not use this API" in outcome.said
+        assert "; the warehouse " in outcome.said
+        assert outcome.is_retryable
 
 
 def test_a_server_restarted_during_the_calls(

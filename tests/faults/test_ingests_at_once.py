@@ -4,9 +4,8 @@ from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
-from conftest import MORNING
 from ingest_processes import PATIENCE_SECONDS, Hold, IngestProcess, context
-from pipeline import Pipeline, Warehouses, accounts
+from pipeline import MORNING, Pipeline, Warehouses, accounts
 
 from weixin_etl.datasets import Dataset
 from weixin_sandbox import Sandbox

@@ -8,9 +8,8 @@ from random import Random
 from time import monotonic
 
 import pytest
-from conftest import MORNING
 from ingest_processes import IngestProcess, Order, Outcome
-from pipeline import Pipeline, Warehouses
+from pipeline import MORNING, Pipeline, Warehouses
 
 from weixin_etl.datasets import Dataset
 from weixin_sandbox import Sandbox, Scenario

@@ -80,6 +80,15 @@ def test_an_article_without_a_msgid_is_rejected(msgid: Any) -> None:
     assert figures(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
 
 
+def test_a_number_too_long_to_keep_is_no_msgid() -> None:
+    """It is written down as a text, but was none."""
+    parsed = read(body(item(msgid="PLACE")).replace(b'"PLACE"', b"1e400"))
+
+    (rejected,) = parsed.rejected
+    assert rejected.reason == "msgid '1E+400' is not a text"
+    assert parsed.articles == {}
+
+
 @pytest.mark.parametrize("ref_date", ["2026-11-16", "2026-11-17 ", "", 20261117, None])
 def test_an_article_of_another_day_is_rejected(ref_date: Any) -> None:
     """The publication day is the one asked for, and no other is stored as it."""
