@@ -45,7 +45,7 @@ CHANGED_PERCENT = 15
 CHANGED_FIGURES = 4
 MORNING = datetime(2026, 11, 23, 10, 30, tzinfo=clock.SHANGHAI)
 NEXT_MORNING = MORNING + timedelta(days=1)
-HISTORY_ROWS = 500_000
+HISTORY_ROWS = 5_000_000
 
 Answers = dict[date, Answer]
 

@@ -111,10 +111,9 @@ def parse(dataset: Dataset, body: bytes, publication_date: date) -> Parsed:
             more than 100 000 parts of it do not fit.
 
     """
-    if b"\\u0000" not in body:
-        parsed = _parse_documented(dataset, body, publication_date)
-        if parsed is not None:
-            return parsed
+    parsed = _parse_documented(dataset, body, publication_date)
+    if parsed is not None:
+        return parsed
     try:
         return _TakeApart(dataset, publication_date).answer(json_text.decode(body))
     except ValueError:
@@ -178,6 +177,7 @@ def _parse_documented(dataset: Dataset, body: bytes, publication_date: date) -> 
     for item in answer.list:
         rows = {row.stat_date: row for row in item.rows}
         is_plain = item.ref_date == publication_date and len(rows) == len(item.rows)
+        is_plain &= "\0" not in f"{item.msgid}{item.title}{item.url}{item.content_url}"
         is_plain &= all(
             _FITS[metric.kind][0](getattr(row, metric.name))
             for row in item.rows
@@ -341,11 +341,13 @@ def _is_list(value: Any) -> bool:
 
 
 def _is_storable(value: Any) -> bool:
-    """Whether Postgres holds each decimal number in it to the digit: none takes a page to write."""
+    """Whether Postgres holds it as it is: no U+0000, no number that takes a page to write."""
+    if isinstance(value, str):
+        return "\0" not in value
     if isinstance(value, list):
         return all(map(_is_storable, value))
     if isinstance(value, dict):
-        return all(map(_is_storable, value.values()))
+        return all(map(_is_storable, (*value, *value.values())))
     if not isinstance(value, Decimal):
         return True
     exponent = value.as_tuple().exponent

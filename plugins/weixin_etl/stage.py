@@ -1,6 +1,5 @@
 """Articles and rows as the bytes COPY takes, into the temporary tables a load starts from."""
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -11,13 +10,11 @@ from sqlalchemy import Connection
 
 from weixin_etl import json_text
 from weixin_etl.datasets import Dataset, Kind
-from weixin_etl.parse import ATTRIBUTES, Article
+from weixin_etl.parse import Article
 from weixin_etl.warehouse import statement
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
-_NULL = "\\N"
-_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
-"""So that no text is taken for a null, the end of a line or that of the data."""
+_AS_CSV = "FROM STDIN (FORMAT csv, NULL 'null', ESCAPE '\\')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +44,20 @@ def stage(connection: Connection, dataset: Dataset, pairs: Sequence[StagedPair])
     """Put the pairs into new temporary tables `staged_row` and `staged_article`."""
     cursor = connection.connection.cursor()
     connection.execute(statement("fact/stage.sql", dataset))
-    cursor.copy_expert(
-        "COPY staged_row FROM STDIN (FORMAT csv, NULL 'null', ESCAPE '\\')",
-        io.BytesIO(b"".join(row_lines(dataset, pairs))),
-    )
+    cursor.copy_expert(f"COPY staged_row {_AS_CSV}", Lines(row_lines(dataset, pairs)))
     connection.execute(statement("dim_article/stage.sql"))
-    cursor.copy_expert("COPY staged_article FROM STDIN", io.StringIO("".join(article_lines(pairs))))
+    cursor.copy_expert(f"COPY staged_article {_AS_CSV}", Lines(article_lines(pairs)))
+
+
+class Lines:
+    """Lines as a file, for COPY: Postgres stores the first while the last are not yet written."""
+
+    def __init__(self, lines: Iterator[bytes]) -> None:
+        self._lines = lines
+
+    def read(self, _size: int) -> bytes:
+        """The next line or lines, however long; nothing is the end."""
+        return next(filter(None, self._lines), b"")
 
 
 def unstage(connection: Connection) -> None:
@@ -62,7 +67,7 @@ def unstage(connection: Connection) -> None:
 
 def row_lines(dataset: Dataset, pairs: Sequence[StagedPair]) -> Iterator[bytes]:
     """
-    One CSV line per row.
+    One CSV line per row, those of an article together.
 
     A JSON array of numbers, null, texts and an ISO date is a CSV line but for its brackets, so
     msgspec's encoder writes it; what needs escaping is escaped once per article.
@@ -72,41 +77,44 @@ def row_lines(dataset: Dataset, pairs: Sequence[StagedPair]) -> Iterator[bytes]:
         for seen in pair.articles:
             article = seen.article
             head = _quoted(article.msgid) + b",%d," % pair.raw_response_id
+            lines: list[bytes] = []
             for stat_date, row in article.rows.items():
-                extra = article.row_extras.get(stat_date)
-                tail = (
-                    b",null\n" if extra is None else b"," + _quoted(json_text.encode(extra)) + b"\n"
-                )
                 values = msgspec.structs.astuple(row)
                 if has_lists:
                     values = tuple(map(_list_as_text, values))
-                yield head + _encode(values)[1:-1] + tail
+                extra = article.row_extras.get(stat_date)
+                lines += (head, _encode(values)[1:-1], b",", _quoted_json(extra), b"\n")
+            yield b"".join(lines)
+
+
+def article_lines(pairs: Sequence[StagedPair]) -> Iterator[bytes]:
+    """One CSV line per article."""
+    for pair in pairs:
+        for seen in pair.articles:
+            article = seen.article
+            message_id, position = article.message
+            texts = (article.msgid, message_id, article.title, article.url, article.content_url)
+            others = (
+                position,
+                pair.publication_date,
+                article.publish_type,
+                article.user_source,
+                seen.first_seen_at,
+                seen.last_seen_at,
+            )
+            extra = _quoted_json(article.extra or None)
+            yield b",".join((*map(_quoted, texts), extra, _encode(others)[1:-1])) + b"\n"
 
 
 def _list_as_text(value: Any) -> Any:
     return _encode(value).decode() if isinstance(value, list) else value
 
 
-def _quoted(text: str) -> bytes:
+def _quoted_json(value: dict[str, Any] | None) -> bytes:
+    return _quoted(None if value is None else json_text.encode(value))
+
+
+def _quoted(text: str | None) -> bytes:
+    if text is None:
+        return b"null"
     return b'"' + text.replace("\\", "\\\\").replace('"', '\\"').encode() + b'"'
-
-
-def article_lines(pairs: Sequence[StagedPair]) -> Iterator[str]:
-    """One line per article in COPY's text format."""
-    for pair in pairs:
-        for seen in pair.articles:
-            article = seen.article
-            values = (
-                article.msgid,
-                *article.message,
-                pair.publication_date,
-                *(getattr(article, name) for name in ATTRIBUTES),
-                json_text.encode(article.extra) if article.extra else None,
-                seen.first_seen_at,
-                seen.last_seen_at,
-            )
-            yield "\t".join(map(_field, values)) + "\n"
-
-
-def _field(value: object) -> str:
-    return _NULL if value is None else str(value).translate(_ESCAPES)

@@ -2,14 +2,14 @@
 CREATE TEMPORARY TABLE staged_article (
     msgid text NOT NULL,
     message_id text,
-    position smallint,
-    publication_date date NOT NULL,
     title text,
     url text,
     content_url text,
+    extra jsonb,
+    position smallint,
+    publication_date date NOT NULL,
     publish_type smallint,
     user_source bigint,
-    extra jsonb,
     first_seen_at timestamptz NOT NULL,
     last_seen_at timestamptz NOT NULL
 ) ON COMMIT DROP;

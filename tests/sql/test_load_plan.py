@@ -42,8 +42,8 @@ def long_history(embedded_server: Server) -> Iterator[Engine]:
     engine.dispose()
 
 
-def staged_pairs() -> list[StagedPair]:
-    """A week's answers: four articles a day that the fact knows, with a row a day each."""
+def staged_pairs(articles_a_day: int = 4) -> list[StagedPair]:
+    """A week's answers: articles that the fact knows, with a row a day each."""
     pairs = []
     for age in range(7):
         day = date(2024, 6, 1) + timedelta(days=age)
@@ -57,7 +57,7 @@ def staged_pairs() -> list[StagedPair]:
                     for n in range(7)
                 ],
             }
-            for number in range(4)
+            for number in range(articles_a_day)
         ]
         parsed = parse(ARTICLE_TOTAL, json.dumps({"list": items}).encode(), day)
         seen = [SeenArticle(item, LOADED_AT, LOADED_AT) for item in parsed.articles.values()]
@@ -138,3 +138,21 @@ def test_pin_ends_with_the_transaction(long_history: Engine):
         after = connection.exec_driver_sql("SHOW enable_hashjoin").scalar_one()
 
     assert (pinned, after) == ("off", "on")
+
+
+@pytest.mark.parametrize("table", ["dim_article", "article_sighting"])
+def test_the_next_morning_rewrites_articles_in_their_pages(long_history: Engine, table: str):
+    """Each is seen again each morning: no index gets an entry for that."""
+    ids = {"dataset": ARTICLE_TOTAL.name, "appid": "wx3"}
+    count = sqlalchemy.text(
+        "SELECT pg_stat_get_xact_tuples_updated(:oid), pg_stat_get_xact_tuples_hot_updated(:oid)"
+    )
+    with long_history.connect() as connection:
+        stage(connection, ARTICLE_TOTAL, staged_pairs(articles_a_day=100))
+        oid = connection.exec_driver_sql(f"SELECT 'weixin.{table}'::regclass::oid").scalar_one()
+
+        for _ in ("the first morning", "the next"):
+            connection.execute(statement(f"{table}/load.sql"), ids)
+        updated, in_their_pages = connection.execute(count, {"oid": oid}).one()
+
+    assert updated == in_their_pages == 700

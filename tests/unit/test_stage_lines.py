@@ -1,14 +1,16 @@
 """The lines COPY takes; what Postgres makes of odd texts is tested on Postgres."""
 
 import csv
-from collections.abc import Iterator, Sequence
+import io
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from parse_cases import DAY, body, item, read, row
 
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.parse import Article, row_type
-from weixin_etl.stage import SeenArticle, StagedPair, article_lines
+from weixin_etl.stage import Lines, SeenArticle, StagedPair
+from weixin_etl.stage import article_lines as article_lines_of
 from weixin_etl.stage import row_lines as row_lines_of
 
 FIRST_AT = datetime(2026, 11, 18, 0, 31, tzinfo=UTC)
@@ -16,9 +18,14 @@ LAST_AT = datetime(2026, 11, 24, 0, 31, tzinfo=UTC)
 NAMES = [metric.name for metric in ARTICLE_TOTAL.metrics]
 
 
-def row_lines(pairs: Sequence[StagedPair]) -> Iterator[bytes]:
-    """The lines of `article_total`."""
-    return row_lines_of(ARTICLE_TOTAL, pairs)
+def row_lines(pairs: Sequence[StagedPair]) -> list[bytes]:
+    """The lines of the rows of `article_total`."""
+    return b"".join(row_lines_of(ARTICLE_TOTAL, pairs)).splitlines(keepends=True)
+
+
+def article_lines(pairs: Sequence[StagedPair]) -> list[bytes]:
+    """The lines of the articles."""
+    return b"".join(article_lines_of(pairs)).splitlines(keepends=True)
 
 
 def staged(answer: bytes, raw_response_id: int = 7) -> StagedPair:
@@ -33,9 +40,7 @@ def test_a_row_is_a_line_of_its_key_answer_date_metrics_and_extra() -> None:
     """In the order of the temporary table; a None is a bare null."""
     pair = staged(body(item(row(target_user=9, int_page_read_count=0))))
 
-    assert list(row_lines([pair])) == [
-        b'"100_1",7,"2026-11-17",9,null,0' + b",null" * 26 + b",null\n"
-    ]
+    assert row_lines([pair]) == [b'"100_1",7,"2026-11-17",9,null,0' + b",null" * 26 + b",null\n"]
 
 
 def test_every_metric_stands_in_its_place() -> None:
@@ -84,47 +89,61 @@ def test_a_msgid_is_escaped() -> None:
     article = Article(msgid, rows={DAY: row_type(ARTICLE_TOTAL)(stat_date=DAY)})
     pair = StagedPair(DAY, 7, [SeenArticle(article, FIRST_AT, LAST_AT)])
 
-    (line,) = row_lines([pair])
-
-    assert line.startswith('"a\\"b\\\\c,d\n马",7,'.encode())
+    assert b"".join(row_lines([pair])).startswith('"a\\"b\\\\c,d\n马",7,'.encode())
 
 
-def test_an_article_is_a_line_of_its_key_message_day_attributes_and_times() -> None:
-    """In the order of the temporary table, between tabs."""
+def test_an_article_is_a_line_of_its_key_texts_numbers_and_times() -> None:
+    """In the order of the temporary table."""
     pair = staged(
         body(item(title="马航", url="http://a", publish_type=1, user_source=0, mood=["好"]))
     )
 
-    assert list(article_lines([pair])) == [
-        "100_1\t100\t1\t2026-11-17\t马航\thttp://a\t\\N\t1\t0\t"
-        '{"mood":["好"]}\t2026-11-18 00:31:00+00:00\t2026-11-24 00:31:00+00:00\n'
+    assert article_lines([pair]) == [
+        '"100_1","100","马航","http://a",null,"{\\"mood\\":[\\"好\\"]}",1,"2026-11-17",1,0,'
+        '"2026-11-18T00:31:00Z","2026-11-24T00:31:00Z"\n'.encode()
     ]
 
 
 def test_what_an_article_lacks_is_null_and_an_empty_text_is_not() -> None:
-    r"""Null is written \N, so an empty title stays an empty title."""
-    pair = staged(body(item(msgid="odd", title="")))
+    """A null is bare, so an empty title stays an empty title, and one of "null" that text."""
+    pair = staged(body(item(msgid="odd", title=""), item(msgid="null", title="null")))
 
-    (line,) = article_lines([pair])
+    first, second = article_lines([pair])
 
-    assert line.split("\t")[:-2] == ["odd", "\\N", "\\N", "2026-11-17", "", *["\\N"] * 5]
+    assert first.split(b",")[:-2] == [
+        *[b'"odd"', b"null", b'""', b"null", b"null", b"null"],
+        *[b"null", b'"2026-11-17"', b"null", b"null"],
+    ]
+    assert second.startswith(b'"null",null,"null",')
 
 
 def test_a_title_stays_in_its_field() -> None:
-    r"""Tab, line ends and backslash are escaped; a title of \N is no null."""
-    texts = {"a\tb": "a\\tb", "a\nb\rc": "a\\nb\\rc", "\\N": "\\\\N", '"a", b': '"a", b'}
+    """Quotes and backslashes are escaped; tabs and line ends stand between the quotes."""
+    titles = {
+        "a\tb": '"a\tb"',
+        "a\nb\rc": '"a\nb\rc"',
+        "\\N": '"\\\\N"',
+        '"a", b': '"\\"a\\", b"',
+    }
 
-    written = [
-        line.split("\t")[4]
-        for title in texts
-        for line in article_lines([staged(body(item(title=title)))])
-    ]
+    written = [b"".join(article_lines([staged(body(item(title=title)))])) for title in titles]
 
-    assert written == list(texts.values())
+    for line, title in zip(written, titles.values(), strict=True):
+        assert line.startswith(f'"100_1","100",{title},null'.encode())
 
 
 def test_nothing_to_stage_is_no_line() -> None:
     """An empty day has no article, and an article may have no rows."""
-    assert list(row_lines([staged(body())])) == []
-    assert list(article_lines([staged(body())])) == []
-    assert list(row_lines([staged(body(item()))])) == []
+    assert row_lines([staged(body())]) == []
+    assert article_lines([staged(body())]) == []
+    assert row_lines([staged(body(item()))]) == []
+
+
+def test_an_article_without_rows_does_not_end_the_file() -> None:
+    """COPY stops at the first read that brings nothing: what comes after would be lost."""
+    pair = staged(body(item(msgid="1_1"), item(row(), msgid="2_1")))
+
+    lines = Lines(row_lines_of(ARTICLE_TOTAL, [pair]))
+
+    assert lines.read(io.DEFAULT_BUFFER_SIZE).startswith(b'"2_1",')
+    assert lines.read(io.DEFAULT_BUFFER_SIZE) == b""
