@@ -174,35 +174,36 @@ class _Transaction:
         known: Mapping[date, Coverage],
     ) -> StagedPair:
         """The answer as it is when it is the pair's newest, else all of the pair's merged anew."""
-        day = pair.publication_date
+        day, fetched_at = pair.publication_date, answer.fetched_at
         if _is_newest(answer, known.get(day)):
-            seen = [(pair.parsed, answer.fetched_at, answer.fetched_at)]
-        else:
             seen = [
-                (parse(self.dataset, bytes(body), day), fetched_at, last_seen_at)
-                for _, body, fetched_at, last_seen_at in self.connection.execute(
-                    statement("raw_response/of_pair.sql"), {**self.keys, "publication_date": day}
-                )
+                SeenArticle(article, fetched_at, fetched_at)
+                for article in pair.parsed.articles.values()
             ]
+        else:
+            seen = self._merged_anew(pair, fetched_at)
+        return StagedPair(day, landed[day].raw_response_id, seen)
+
+    def _merged_anew(self, late: Pair, fetched_at: datetime) -> list[SeenArticle]:
+        """The articles of all of the pair's answers."""
+        day = late.publication_date
+        answers = [
+            (parse(self.dataset, bytes(body), day), first_at, last_at)
+            for _, body, first_at, last_at in self.connection.execute(
+                statement("raw_response/of_pair.sql"), {**self.keys, "publication_date": day}
+            )
+        ]
         first_seen: dict[str, datetime] = {}
         last_seen: dict[str, datetime] = {}
         # a late answer that is identical to the newest is none of the pair's own, but was seen
-        for parsed, first_seen_at, last_seen_at in [
-            *seen,
-            (pair.parsed, answer.fetched_at, answer.fetched_at),
-        ]:
+        for parsed, first_at, last_at in [*answers, (late.parsed, fetched_at, fetched_at)]:
             for msgid in parsed.articles:
-                first_seen[msgid] = min(first_seen.get(msgid, first_seen_at), first_seen_at)
-                last_seen[msgid] = max(last_seen.get(msgid, last_seen_at), last_seen_at)
-        articles = merge(parsed for parsed, *_ in seen).articles
-        return StagedPair(
-            day,
-            landed[day].raw_response_id,
-            [
-                SeenArticle(article, first_seen[msgid], last_seen[msgid])
-                for msgid, article in articles.items()
-            ],
-        )
+                first_seen[msgid] = min(first_seen.get(msgid, first_at), first_at)
+                last_seen[msgid] = max(last_seen.get(msgid, last_at), last_at)
+        return [
+            SeenArticle(article, first_seen[msgid], last_seen[msgid])
+            for msgid, article in merge(parsed for parsed, *_ in answers).articles.items()
+        ]
 
     def _merge_in(self, pairs: Iterable[StagedPair]) -> dict[date, Counts]:
         counts: dict[date, Counts] = {}

@@ -185,8 +185,15 @@ def _parse_documented(dataset: Dataset, body: bytes, publication_date: date) -> 
         )
         if not is_plain or item.msgid in parsed.articles:
             return None
-        attributes = {name: getattr(item, name) for name in ATTRIBUTES}
-        parsed.articles[item.msgid] = Article(item.msgid, **attributes, rows=rows)
+        parsed.articles[item.msgid] = Article(
+            item.msgid,
+            title=item.title,
+            url=item.url,
+            content_url=item.content_url,
+            publish_type=item.publish_type,
+            user_source=item.user_source,
+            rows=rows,
+        )
     return parsed
 
 
