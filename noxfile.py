@@ -3,6 +3,7 @@
 import nox
 
 nox.options.default_venv_backend = "uv"
+nox.options.error_on_missing_interpreters = True
 
 
 @nox.session(python=["3.11", "3.12", "3.13"])
