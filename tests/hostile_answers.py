@@ -1,5 +1,7 @@
 """Answers as nobody would expect them, as hypothesis strategies."""
 
+import json
+import re
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,9 +15,14 @@ no_deadline = settings(deadline=None)
 
 DAY = date(2026, 11, 17)
 """The publication day asked for."""
-ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=20)
+MARK = "\ue000"
+"""Around a text that `written` writes as it is."""
+ANY_TEXT = st.text(st.characters(exclude_categories=(), exclude_characters=MARK), max_size=20)
 """Lone surrogates and U+0000 included."""
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | ANY_TEXT
+ODD_NUMBERS = st.sampled_from(
+    ["1e9999999999999999999", "-1E+400", "1e-99999999999999999999", "0.00", "9" * 5000, "1.0e3"]
+).map(lambda digits: f"{MARK}{digits}{MARK}")
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | ANY_TEXT | ODD_NUMBERS
 ANY_JSON = st.recursive(
     SCALARS, lambda inner: st.lists(inner) | st.dictionaries(ANY_TEXT, inner), max_leaves=20
 )
@@ -46,7 +53,7 @@ def answers(dataset: Dataset) -> st.SearchStrategy[dict[str, Any]]:
     items = st.fixed_dictionaries(
         {
             "ref_date": often(st.just(DAY.isoformat())),
-            "msgid": often(st.sampled_from(["1_1", "1_2", "1\0_1"])),
+            "msgid": often(st.sampled_from(["1_1", "1_2", "1\0_1", "1" * 3000 + "_1"])),
             dataset.rows_key: often(st.lists(often(rows), max_size=4)),
         },
         optional={"title": often(ANY_TEXT), "user_source": often(st.integers(0, 1)), "x": ANY_JSON},
@@ -54,6 +61,11 @@ def answers(dataset: Dataset) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries(
         {"list": st.lists(often(items), max_size=5)}, optional={"is_delay": ANY_JSON, "y": ANY_JSON}
     )
+
+
+def written(answer: Any) -> bytes:
+    """JSON of an answer, with numbers that no Python value stands for."""
+    return re.sub(r'"\\ue000([^"]*)\\ue000"', r"\1", json.dumps(answer)).encode()
 
 
 def held_rows(dataset: Dataset, answer: dict[str, Any]) -> int:
@@ -70,6 +82,7 @@ def _fits(dataset: Dataset, item: Any) -> bool:
         isinstance(item, dict)
         and item.get("ref_date") == DAY.isoformat()
         and isinstance(item.get("msgid"), str)
-        and item["msgid"].replace("\0", "") != ""
+        and MARK not in item["msgid"]
+        and 0 < len(item["msgid"].replace("\0", "")) <= 200
         and isinstance(item.get(dataset.rows_key), list)
     )

@@ -30,6 +30,7 @@ from weixin_etl.warehouse import statement, trouble
 
 log = logging.getLogger(__name__)
 
+_NAMES_IN_LOG = 20
 _LOCK = sqlalchemy.text("SELECT pg_advisory_lock(hashtextextended(:key, 0))")
 
 
@@ -68,8 +69,11 @@ class Ingest:
                 problems.append(str(error))
             except Exception as error:
                 if passing := trouble(error, self.warehouse):
-                    problems.append(str(passing))
                     is_retryable = True
+                    if passing.is_of_one_statement:
+                        problems.append(f"{planned.name}: {passing}")
+                        continue
+                    problems.append(str(passing))
                     break  # WeChat would be asked in vain for the other accounts
                 log.exception("%s could not be ingested", planned.name)
                 problems.append(f"{planned.name}: {type(error).__name__}, see the log")
@@ -202,4 +206,5 @@ def _log(account: Account, reports: Sequence[PairReport]) -> None:
         if count:
             log.warning("%s: %s %s", account, count, note)
     if unknown:
-        log.warning("%s: unknown metrics, kept in extra: %s", account, ", ".join(sorted(unknown)))
+        names = ", ".join(f"{name!r:.60}" for name in sorted(unknown)[:_NAMES_IN_LOG])
+        log.warning("%s: %s unknown metrics, kept in extra: %s", account, len(unknown), names)

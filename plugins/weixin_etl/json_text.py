@@ -1,21 +1,22 @@
 """JSON as WeChat writes it: UTF-8 whatever the header says, raw control characters in strings."""
 
 import json
-from decimal import Decimal
+import re
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
 
 _LONGEST_NUMBER = 400
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _encoder = msgspec.json.Encoder(decimal_format="number")
-_decoder = msgspec.json.Decoder(float_hook=Decimal)
 
 
 def decode(body: bytes) -> Any:
     """
     The value the bytes stand for, decimal numbers to the digit.
 
-    A byte that is not UTF-8 becomes U+FFFD.
+    A byte that is not UTF-8 becomes U+FFFD; a number beyond what Decimal holds is its text.
 
     Raises:
         ValueError: it is not JSON.
@@ -26,7 +27,7 @@ def decode(body: bytes) -> Any:
         return _decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         text = body.decode(errors="replace")
-        return json.loads(text, strict=False, parse_int=_whole, parse_float=Decimal)
+        return json.loads(text, strict=False, parse_int=_whole, parse_float=_decimal)
 
 
 def encode(value: Any) -> str:
@@ -35,6 +36,21 @@ def encode(value: Any) -> str:
         return _encoder.encode(value).decode()
     except OverflowError:  # a whole number beyond 64 bits: then decimals keep 17 digits
         return json.dumps(value, ensure_ascii=False, default=float)
+
+
+def storable(text: str) -> str:
+    """The text without what Postgres cannot hold: U+0000 and lone surrogates."""
+    return _LONE_SURROGATE.sub("\ufffd", text.replace("\0", ""))
+
+
+def _decimal(text: str) -> Decimal | str:
+    try:
+        return Decimal(text)
+    except InvalidOperation:  # such an exponent
+        return text
+
+
+_decoder = msgspec.json.Decoder(float_hook=_decimal)
 
 
 def _whole(digits: str) -> int | Decimal:

@@ -83,7 +83,8 @@ def load(
     if len(pairs) > PAIRS_A_COMMIT:
         raise ValueError(f"{len(pairs)} pairs in one commit; at most {PAIRS_A_COMMIT}")
     with warehouse.begin() as connection:
-        connection.execute(_LOCK, {"key": f"{dataset.name}:{account.appid}"})
+        # of all datasets: they share the articles, and would wait for each other's in a circle
+        connection.execute(_LOCK, {"key": account.appid})
         return _Transaction(connection, dataset, account).load(run_id, pairs)
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import cache
 from typing import Annotated, Any
 
@@ -23,17 +23,23 @@ BIGINT_MAX = 2**63 - 1
 SMALLINT_MAX = 2**15 - 1
 _Whole = Annotated[int, msgspec.Meta(ge=0, le=BIGINT_MAX)] | None
 _Small = Annotated[int, msgspec.Meta(ge=0, le=SMALLINT_MAX)] | None
-_Text = Annotated[str, msgspec.Meta(min_length=1)]
+_LONGEST_MSGID = 200
+"""Characters; real ones have a dozen, and an index entry holds 2,704 bytes."""
+_Msgid = Annotated[str, msgspec.Meta(min_length=1, max_length=_LONGEST_MSGID)]
+# as a Decimal, msgspec would take texts too
 _TYPES: dict[Kind, Any] = {
     Kind.COUNT: _Whole,
-    Kind.RATE: Decimal | None,
+    Kind.RATE: Any,
     Kind.LIST: list[Any] | None,
 }
 _RATE_MAX = 10**15
 _MOST_REJECTED = 100_000
 _MOST_DIGITS = 100
+_DEEPEST = 100
+"""Objects and lists in one another."""
+_DEPTH_OF_FIGURES = 5
+_TOO_DEEP = "the answer is nested too deeply"
 _MSGID = re.compile(r"(?P<message>.+)_(?P<position>[1-9]\d{0,3})")
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class UnreadableAnswerError(Exception):
@@ -119,7 +125,7 @@ def parse(dataset: Dataset, body: bytes, publication_date: date) -> Parsed:
     except ValueError:
         raise UnreadableAnswerError("the answer is not JSON") from None
     except RecursionError:
-        raise UnreadableAnswerError("the answer is nested too deeply") from None
+        raise UnreadableAnswerError(_TOO_DEEP) from None
 
 
 def merge(parsed_answers: Iterable[Parsed]) -> Parsed:
@@ -149,7 +155,7 @@ def _documented_decoder(dataset: Dataset) -> msgspec.json.Decoder[Any]:
         "Item",
         [
             ("ref_date", date),
-            ("msgid", _Text),
+            ("msgid", _Msgid),
             *((name, str | None, None) for name in ("title", "url", "content_url")),
             ("publish_type", _Small, None),
             ("user_source", _Whole, None),
@@ -161,7 +167,12 @@ def _documented_decoder(dataset: Dataset) -> msgspec.json.Decoder[Any]:
     )
     answer = msgspec.defstruct(
         "Answer",
-        [("list", list[item]), ("is_delay", bool, False)],  # type: ignore[valid-type] # as above
+        [
+            ("list", list[item]),  # type: ignore[valid-type] # as above
+            ("is_delay", bool, False),
+            ("errcode", Any, None),
+            ("errmsg", Any, None),
+        ],
         forbid_unknown_fields=True,
     )
     return msgspec.json.Decoder(answer, float_hook=Decimal)
@@ -170,7 +181,7 @@ def _documented_decoder(dataset: Dataset) -> msgspec.json.Decoder[Any]:
 def _parse_documented(dataset: Dataset, body: bytes, publication_date: date) -> Parsed | None:
     try:
         answer = _documented_decoder(dataset).decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InvalidOperation):
         return None
     parsed = Parsed(is_delayed=answer.is_delay)
     unchecked = [metric for metric in dataset.metrics if metric.kind is not Kind.COUNT]
@@ -210,7 +221,7 @@ class _TakeApart:
             raise UnreadableAnswerError("the answer has no list of articles")
         self.parsed.is_delayed = str(answer.get("is_delay")).lower() in ("true", "1")
         for item in answer["list"]:
-            self._item(self._clean(item), item)
+            self._item(self._clean(item, 2), item)
         return self.parsed
 
     def _item(self, item: Any, as_answered: Any) -> None:
@@ -233,11 +244,13 @@ class _TakeApart:
         if not isinstance(item, dict):
             return "an article that is not an object"
         if item.get("ref_date") != self.publication_date.isoformat():
-            return f"ref_date {item.get('ref_date')!r} is not the day asked for"
+            return f"ref_date {item.get('ref_date')!r:.60} is not the day asked for"
         # cleaned, a number that takes a page to write is a text
         is_text = isinstance(as_answered.get("msgid", ""), str)
         if not is_text or not isinstance(item.get("msgid"), str) or not item["msgid"]:
-            return f"msgid {item.get('msgid')!r} is not a text"
+            return f"msgid {item.get('msgid')!r:.60} is not a text"
+        if len(item["msgid"]) > _LONGEST_MSGID:
+            return f"msgid {item['msgid']!r:.60} is longer than {_LONGEST_MSGID} characters"
         if not isinstance(item.get(self.dataset.rows_key), list):
             return f"{self.dataset.rows_key} is not a list"
         return None
@@ -285,15 +298,21 @@ class _TakeApart:
             )
         )
 
-    def _clean(self, value: Any) -> Any:
+    def _clean(self, value: Any, depth: int) -> Any:
         """The same value without what Postgres cannot hold: U+0000, lone surrogates, infinity."""
         if isinstance(value, str):
             self.parsed.stripped_nuls += value.count("\0")
-            return _LONE_SURROGATE.sub("\ufffd", value.replace("\0", ""))
+            return json_text.storable(value)
+        if isinstance(value, list | dict) and depth == _DEEPEST:
+            raise UnreadableAnswerError(_TOO_DEEP)
+        depth += 1
         if isinstance(value, list):
-            return [self._clean(element) for element in value]
+            return [self._clean(element, depth) for element in value]
         if isinstance(value, dict):
-            return {self._clean(name): self._clean(element) for name, element in value.items()}
+            return {
+                self._clean(name, depth): self._clean(element, depth)
+                for name, element in value.items()
+            }
         if isinstance(value, float) or not _is_storable(value):
             return str(value)  # NaN, Infinity, or a number that takes a page to write
         return value
@@ -344,17 +363,16 @@ def _is_rate(value: Any) -> bool:
 
 
 def _is_list(value: Any) -> bool:
-    return value is None or (isinstance(value, list) and _is_storable(value))
+    return value is None or (isinstance(value, list) and _is_storable(value, _DEPTH_OF_FIGURES))
 
 
-def _is_storable(value: Any) -> bool:
+def _is_storable(value: Any, depth: int = 0) -> bool:
     """Whether Postgres holds it as it is: no U+0000, no number that takes a page to write."""
     if isinstance(value, str):
         return "\0" not in value
-    if isinstance(value, list):
-        return all(map(_is_storable, value))
-    if isinstance(value, dict):
-        return all(map(_is_storable, (*value, *value.values())))
+    if isinstance(value, list | dict):
+        elements = value if isinstance(value, list) else (*value, *value.values())
+        return depth < _DEEPEST and all(_is_storable(element, depth + 1) for element in elements)
     if not isinstance(value, Decimal):
         return True
     exponent = value.as_tuple().exponent
@@ -396,7 +414,5 @@ def _merge_rows(article: Article, newer: Article) -> int:
             )
         article.rows[stat_date] = row
         if stat_date in newer.row_extras:
-            article.row_extras[stat_date] = (
-                article.row_extras.get(stat_date, {}) | newer.row_extras[stat_date]
-            )
+            article.row_extras.setdefault(stat_date, {}).update(newer.row_extras[stat_date])
     return repeated

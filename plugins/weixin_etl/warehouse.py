@@ -23,6 +23,15 @@ ROLES = ("weixin_loader", "weixin_reader")
 """What the last migration creates and grants to, where it may."""
 _DRIVER = "postgresql+psycopg2"
 _CONNECT_SECONDS = 10
+_SESSION = {"timezone": "UTC", "lock_timeout": "30min", "statement_timeout": "1h"}
+"""Airflow's `execution_timeout` can't interrupt a wait for Postgres; Postgres itself can."""
+_LOST_SERVER = {
+    "keepalives_idle": 60,
+    "keepalives_interval": 10,
+    "keepalives_count": 6,
+    "tcp_user_timeout": 120_000,
+}
+"""After two minutes without a sign of life, a server is gone, whatever a firewall says of it."""
 _TROUBLE_ERRORS = (psycopg2.OperationalError, psycopg2.InterfaceError, ReadOnlySqlTransaction)
 
 
@@ -36,13 +45,17 @@ class WarehouseTroubleError(WarehouseError):
     """The warehouse does not answer, or can't do its work now; that may pass."""
 
     is_retryable = True
+    is_of_one_statement = False
+    """Whether the warehouse goes on doing others' work."""
 
 
 _Matter = tuple[str, str]
 """What is the matter with the warehouse, and what to do."""
+_OF_ONE_STATEMENT = ("40", "55", "57014")
 _UNREACHABLE = ("does not answer", f"is Postgres running, and is the connection {CONN_ID} right?")
 _NO_CONNECTION_LEFT = ("has no connection left", "close some, or raise its max_connections")
 _BY_SQLSTATE: dict[str, _Matter] = {
+    "08": _UNREACHABLE,
     "25006": ("takes no changes", f"let the connection {CONN_ID} lead to the primary"),
     "40": ("gave way to another transaction", "nothing need be done unless it lasts"),
     "53100": ("has no space left on its disk", "make some"),
@@ -50,6 +63,7 @@ _BY_SQLSTATE: dict[str, _Matter] = {
     "53": ("is short of memory or another resource", "its log says of which"),
     "55": ("waited too long for a lock", "pg_stat_activity shows who holds it"),
     "57014": ("cancelled a statement", "it took longer than it may, or somebody cancelled it"),
+    "58": ("can't read or write its files", "its log says which"),
     "57P": ("was stopped or ended the session", "start Postgres if it does not run"),
 }
 """By SQLSTATE or its beginning, the longer ones first."""
@@ -83,7 +97,8 @@ def engine(warehouse_url: URL | str) -> Engine:
     """
     An engine whose errors show no values: a statement's values may be a whole answer.
 
-    A session thinks in UTC, and gives up connecting after ten seconds.
+    A session thinks in UTC. It gives up connecting after ten seconds, waiting for a lock after
+    half an hour, any statement after an hour, and a server that gives no sign after two minutes.
     """
     return sqlalchemy.create_engine(
         make_url(warehouse_url).set(drivername=_DRIVER),
@@ -92,7 +107,8 @@ def engine(warehouse_url: URL | str) -> Engine:
         connect_args={
             "application_name": "weixin-etl",
             "connect_timeout": _CONNECT_SECONDS,
-            "options": "-c timezone=UTC",
+            "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
+            **_LOST_SERVER,
         },
     )
 
@@ -251,15 +267,23 @@ def trouble(error: Exception, warehouse: Engine) -> WarehouseTroubleError | None
         return None
     diagnosed = cause.diag.message_primary if isinstance(cause, psycopg2.OperationalError) else None
     said = diagnosed or " ".join(str(cause).split())
+    matter = _matter(cause, said)
+    if matter is None:
+        return None
     place = warehouse.url.render_as_string(hide_password=True)
-    happened, advice = _matter(cause, said)
-    return WarehouseTroubleError(f"the warehouse {happened} at {place}; {advice} ({said})")
+    happened, advice = matter
+    passing = WarehouseTroubleError(f"the warehouse {happened} at {place}; {advice} ({said})")
+    passing.is_of_one_statement = (cause.pgcode or "").startswith(_OF_ONE_STATEMENT)
+    return passing
 
 
-def _matter(cause: psycopg2.Error, said: str) -> _Matter:
+def _matter(cause: psycopg2.Error, said: str) -> _Matter | None:
+    """None when it is no matter of the warehouse's state but of what it was asked."""
     for beginning, matter in _BY_SQLSTATE.items():
         if (cause.pgcode or "").startswith(beginning):
             return matter
+    if cause.pgcode:
+        return None
     if any(words in said for words in _SAYS_NO_CONNECTION_LEFT):
         return _NO_CONNECTION_LEFT
     return _UNREACHABLE

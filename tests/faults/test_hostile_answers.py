@@ -3,19 +3,22 @@
 import itertools
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy
-from hostile_answers import DAY, answers, held_rows
-from hypothesis import given, settings
+from hostile_answers import ANY_TEXT, DAY, ODD_NUMBERS, answers, held_rows, written
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from ingest_processes import IngestProcess
 from pipeline import MORNING, Pipeline, Warehouses, accounts
-from wire import Handler, Wire, says
+from wire import DATA_PATH, LIMITS, Handler, Wire, says
 
 from weixin_etl.accounts import Account
-from weixin_etl.api.client import Answer
+from weixin_etl.api.client import Answer, WeixinClient
+from weixin_etl.api.errors import WeixinError
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import Dataset
 from weixin_etl.load import Counts, Pair, load
@@ -32,6 +35,12 @@ TITLES = [
     "\\x00 %s :appid {{ fact }} \\.",
 ]
 MEGABYTE = 1 << 20
+REFUSALS = st.fixed_dictionaries(
+    {
+        "errcode": st.integers(1) | st.integers(max_value=-2) | ODD_NUMBERS | ANY_TEXT,
+        "errmsg": st.none() | ANY_TEXT | ANY_TEXT.map(lambda text: text * 1000),
+    }
+)
 HELD = sqlalchemy.text(
     """
     SELECT
@@ -54,7 +63,7 @@ def test_any_answer_is_in_the_warehouse_once(
         @given(answers(dataset))
         def load_twice(answer: dict[str, Any]) -> None:
             account = Account("any", f"wx{next(numbers)}", "", "any")
-            body = json.dumps(answer).encode()
+            body = written(answer)
             parsed = parse(dataset, body, DAY)
             pair = Pair(DAY, 1, Answer(body, fetched_at, calls=1), parsed)
 
@@ -67,6 +76,32 @@ def test_any_answer_is_in_the_warehouse_once(
             assert again.counts == Counts(unchanged=parsed.row_count, kept=again.counts.kept)
 
         load_twice()
+
+
+def test_any_refusal_is_in_the_warehouse_as_a_sentence(
+    warehouses: Warehouses, dataset: Dataset, is_soak: bool
+):
+    """Whatever its errcode and errmsg are; one that cannot be stored would hold back all days."""
+    fast = replace(LIMITS, tries=1, minute_quota_wait_seconds=0)
+    with warehouses.passing("refused") as engine, Wire().serving() as server:
+        client = WeixinClient(server.account, fast)
+
+        @settings(max_examples=EXAMPLES[is_soak], deadline=None)
+        @given(REFUSALS)
+        @example({"errcode": 1, "errmsg": "a\0b\ud800"})
+        def load_refusal(refusal: dict[str, Any]) -> None:
+            server.on_data = says(written(refusal))
+            with pytest.raises(WeixinError) as caught:
+                client.datacube(DATA_PATH, DAY)
+
+            load(engine, dataset, client.account, "run", [Pair(DAY, 1, error=caught.value)])
+
+            with engine.connect() as connection:
+                said = connection.exec_driver_sql("SELECT error FROM weixin.coverage").scalar_one()
+            assert said == str(caught.value)
+            assert len(said) < 800
+
+        load_refusal()
 
 
 Answers = dict[int, Callable[[Handler], None]]
@@ -123,9 +158,9 @@ def test_an_ingest_of_hostile_answers(
         {
             1: says(titled(dataset, yesterday)),
             2: two_hundred_megabytes,
-            3: says(b'{"list":' + b"[" * MEGABYTE + b"]" * MEGABYTE + b"}"),
-            4: says(b'{"list":[' + b"{}," * MEGABYTE + b"{}]}"),
-            5: says(b'{"list":[' + b"{}," * 500_000 + b"{}]}"),
+            3: says(b'{"list":' + b"[" * 200_000 + b"]" * 200_000 + b"}"),
+            4: says(b'{"list":[' + b"{}," * 300_000 + b"{}]}"),
+            5: says(b'{"list":[' + b"{}," * 200_000 + b"{}]}"),
         }
     )
     with warehouses.passing("hostile") as engine:
@@ -134,9 +169,9 @@ def test_an_ingest_of_hostile_answers(
 
         outcome = IngestProcess(order).outcome()
 
-        assert "(the answer is larger than 67108864 bytes) [2026-12-22]" in outcome.said
+        assert "(the answer is larger than 16777216 bytes) [2026-12-22]" in outcome.said
         assert "(the answer is nested too deeply) [2026-12-21]" in outcome.said
-        assert "(the answer holds more than 2000000 values) [2026-12-20]" in outcome.said
+        assert "(the answer holds more than 500000 values) [2026-12-20]" in outcome.said
         assert "(more than 100000 parts of the answer do not fit, the first because of" in (
             outcome.said
         )

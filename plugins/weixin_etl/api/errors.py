@@ -11,7 +11,7 @@ What WeChat, or the way to it, can answer instead of figures.
     ├── EndpointOfflineError     WeChat retired the endpoint
     ├── ConfigurationError       somebody has to change something; says what
     ├── AccountBlockedError      WeChat restricts the account
-    ├── UnreadableError          figures in a form nobody knows
+    ├── UnreadableError          figures in a form nobody knows, or too much of them
     └── CallError                our own mistake, or a code nobody has classified
 
 An instance's text is the sentence for the operator. The codes are WeChat's "全局返回码":

@@ -16,14 +16,16 @@ from weixin_etl import json_text
 from weixin_etl.accounts import Account
 from weixin_etl.api import hidden_tokens
 from weixin_etl.api.errors import (
-    CallError,
     MinuteQuotaError,
     UnreachableError,
+    UnreadableError,
     WeixinError,
     from_errcode,
 )
 
 _CHUNK_BYTES = 1 << 16
+_ERRCODES = range(-(2**31), 2**31)
+_LONGEST_ERRMSG = 500
 _BEFORE_A_VALUE = (b"{", b"[", b",")
 _NO_TLS = "the TLS connection failed; the host, its port or a proxy may be wrong"
 _POOL_SIZE = 16
@@ -41,8 +43,8 @@ class CallLimits:
     backoff_seconds: float = 1
     """First wait; it doubles, with jitter."""
     minute_quota_wait_seconds: float = 60
-    max_answer_bytes: int = 64 << 20
-    max_answer_values: int = 2_000_000
+    max_answer_bytes: int = 16 << 20
+    max_answer_values: int = 500_000
     """JSON values in an answer: each takes more memory than the bytes it is written with."""
 
 
@@ -143,14 +145,14 @@ class Caller:
         while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
             body += chunk
             if len(body) > self._limits.max_answer_bytes:
-                raise CallError(
+                raise UnreadableError(
                     f"the answer is larger than {self._limits.max_answer_bytes} bytes",
                     account=str(self._account),
                 )
             if time.monotonic() > deadline:
                 raise requests.Timeout
         if sum(map(body.count, _BEFORE_A_VALUE)) > self._limits.max_answer_values:
-            raise CallError(
+            raise UnreadableError(
                 f"the answer holds more than {self._limits.max_answer_values} values",
                 account=str(self._account),
             )
@@ -160,19 +162,26 @@ class Caller:
         try:
             errcode, errmsg = _errcode_and_errmsg(body)
         except RecursionError:
-            trouble = "the answer is nested too deeply"
+            raise UnreadableError(
+                "the answer is nested too deeply", account=str(self._account)
+            ) from None
         except ValueError:
-            trouble = "the answer is not a JSON object"
-        else:
-            if errcode == 0:
-                return body
-            raise self._refusal(errcode, errmsg, token)
-        raise UnreachableError(trouble, account=str(self._account))
+            raise UnreachableError(
+                "the answer is not a JSON object", account=str(self._account)
+            ) from None
+        if errcode == 0:
+            return body
+        raise self._refusal(errcode, errmsg, token)
 
     def _refusal(self, errcode: int, errmsg: str, token: str | None) -> WeixinError:
+        errmsg = json_text.storable(errmsg)
         for secret in (token, self._account.secret):
             if secret:
                 errmsg = errmsg.replace(secret, "***")
+        if len(errmsg) > _LONGEST_ERRMSG:
+            errmsg = errmsg[:_LONGEST_ERRMSG] + "…"
+        if errcode not in _ERRCODES:
+            return UnreadableError(f"errcode {errcode}: {errmsg}", account=str(self._account))
         return from_errcode(
             errcode, errmsg, account=str(self._account), is_token_call=token is None
         )

@@ -1,5 +1,6 @@
 """Where the PostgreSQL programs are, and which system user may run them."""
 
+import fcntl
 import importlib.metadata
 import os
 import pwd
@@ -30,10 +31,12 @@ def server_user() -> str | None:
     """
     if os.geteuid() != 0:
         return None
-    try:
-        pwd.getpwnam(SERVER_USER)
-    except KeyError:
-        _create_server_user()
+    if not _has_server_user():
+        # two useradds at once each make the user, and the second changes its number
+        with (shared_directory() / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not _has_server_user():
+                _create_server_user()
     return SERVER_USER
 
 
@@ -126,6 +129,14 @@ def _copy_for(user: str | None, installed: Path) -> Path:
     if not can_run(programs / "postgres", user, "--version"):
         raise LocalError(f"{user} can't run {programs / 'postgres'}: check its permissions.")
     return programs
+
+
+def _has_server_user() -> bool:
+    try:
+        pwd.getpwnam(SERVER_USER)
+    except KeyError:
+        return False
+    return True
 
 
 def _create_server_user() -> None:

@@ -8,7 +8,7 @@ import pytest
 from wire import DATA_PATH, DAY, LIMITS, Reply, Wire, is_silent, refuses, says, trickles
 
 from weixin_etl.api.client import WeixinClient
-from weixin_etl.api.errors import CallError, UnreachableError
+from weixin_etl.api.errors import UnreachableError, UnreadableError
 from weixin_etl.api.http import CallLimits
 
 GENEROUS_SECONDS = 8
@@ -101,7 +101,7 @@ def test_an_answer_over_the_size_limit_is_not_read_on_and_not_asked_again(wire: 
     """The bytes that count are the uncompressed ones: those fill the memory."""
     wire.on_data = reply
 
-    with pytest.raises(CallError, match="larger than 1000 bytes") as caught:
+    with pytest.raises(UnreadableError, match="larger than 1000 bytes") as caught:
         WeixinClient(wire.account, AT_MOST_1000_BYTES).datacube(DATA_PATH, DAY)
 
     assert caught.value.calls == len(wire.data_calls) == 1
@@ -123,7 +123,17 @@ def test_an_answer_of_too_many_values_is_refused(wire: Wire, values: bytes):
     wire.on_data = says(b'{"list":[' + values * 500 + b"0]}")
     limits = replace(LIMITS, max_answer_values=400)
 
-    with pytest.raises(CallError, match="holds more than 400 values") as caught:
+    with pytest.raises(UnreadableError, match="holds more than 400 values") as caught:
         WeixinClient(wire.account, limits).datacube(DATA_PATH, DAY)
+
+    assert caught.value.calls == len(wire.data_calls) == 1
+
+
+def test_an_answer_nested_too_deeply_is_refused(wire: Wire):
+    """It came, so nobody is told that WeChat could not be reached."""
+    wire.on_data = says(b'{"list":' + b"[" * 100_000 + b"]" * 100_000 + b"}")
+
+    with pytest.raises(UnreadableError, match="the answer is nested too deeply") as caught:
+        WeixinClient(wire.account, LIMITS).datacube(DATA_PATH, DAY)
 
     assert caught.value.calls == len(wire.data_calls) == 1

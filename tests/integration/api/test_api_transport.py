@@ -56,7 +56,6 @@ FAULTS = {
     "list": (says(b"[]"), NOT_JSON),
     "number": (says(b"1"), NOT_JSON),
     "empty": (says(b""), NOT_JSON),
-    "deep": (says(b"[" * 100_000), "the answer is nested too deeply"),
     "odd-errcode": (says(b'{"errcode":"busy"}'), NOT_JSON),
     "bad-gzip": (says(FIGURES, 200, IS_GZIP), "the connection broke"),
     "redirect": (says(b"", 302, b"Location: /elsewhere"), NOT_JSON),

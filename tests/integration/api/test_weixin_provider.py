@@ -81,7 +81,7 @@ def test_the_settings_in_force_are_the_defaults():
         total_seconds=60,
         backoff_seconds=1,
         minute_quota_wait_seconds=60,
-        max_answer_bytes=67_108_864,
+        max_answer_bytes=16_777_216,
     )
 
 

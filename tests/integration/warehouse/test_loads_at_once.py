@@ -14,6 +14,7 @@ from warehouse_loads import (
     ACCOUNT,
     DAY,
     OTHER_ACCOUNT,
+    RUN,
     article,
     at,
     body,
@@ -25,7 +26,10 @@ from warehouse_loads import (
 from warehouse_processes import PATIENCE_SECONDS, Commit, context, exit_code, start
 
 from weixin_etl import warehouse as the_warehouse
-from weixin_etl.load import Counts
+from weixin_etl.api.client import Answer
+from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
+from weixin_etl.load import Counts, Pair, load
+from weixin_etl.parse import parse
 
 ROUNDS = 5
 ARTICLES = 300
@@ -120,6 +124,32 @@ def test_two_processes(
     assert facts(warehouse, "share_count") == [(4,)] * 3 * ARTICLES
 
 
+def test_two_datasets(warehouse: Engine, both: tuple[list[Commit], list[Commit]]):
+    """Both endpoints' DAGs run at the same minute and hold the same articles, in their orders."""
+    together = Barrier(2)
+    endpoints = ("details", ARTICLE_TOTAL), ("detail_list", ARTICLE_TOTAL_DETAIL)
+
+    def load_as(endpoint: tuple[str, Dataset], commits: Sequence[Commit]) -> None:
+        rows_key, dataset = endpoint
+        for of_round in commits:
+            bodies = [
+                answer.replace(b'"details"', f'"{rows_key}"'.encode()) for _, answer, _ in of_round
+            ]
+            pairs = [
+                Pair(day, 1, Answer(answer, fetched_at, 1), parse(dataset, answer, day))
+                for (day, _, fetched_at), answer in zip(of_round, bodies, strict=True)
+            ]
+            together.wait(PATIENCE_SECONDS)
+            load(warehouse, dataset, ACCOUNT, RUN, pairs)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(load_as, endpoints, both))
+
+    held = contents(warehouse, ["dim_article", "article_sighting"])
+    assert len(held["dim_article"]) == 3 * ARTICLES
+    assert len(held["article_sighting"]) == 2 * 3 * ARTICLES
+
+
 def test_loads_of_one_account_wait_for_each_other(warehouse: Engine):
     """While a load of an account is under way, another one of it waits before it does anything."""
     answer = pair(body(article("1_1", {"20": {"share_count": 1}})), "24 08:30")
@@ -129,7 +159,7 @@ def test_loads_of_one_account_wait_for_each_other(warehouse: Engine):
     )
 
     with warehouse.connect() as connection, connection.begin():
-        connection.execute(LOCK, {"key": f"article_total:{ACCOUNT.appid}"})
+        connection.execute(LOCK, {"key": ACCOUNT.appid})
         with pytest.raises(OperationalError, match="lock timeout"):
             load_pairs(impatient, answer)
 
@@ -141,7 +171,7 @@ def test_other_accounts_do_not_wait(warehouse: Engine):
     """A load that is under way holds back no other account's, though the msgids are the same."""
     answer = body(article("1_1", {"20": {"share_count": 1}}))
     with warehouse.connect() as connection, connection.begin():
-        connection.execute(LOCK, {"key": f"article_total:{ACCOUNT.appid}"})
+        connection.execute(LOCK, {"key": ACCOUNT.appid})
         (report,) = load_pairs(warehouse, pair(answer, "24 08:30"), account=OTHER_ACCOUNT)
 
     assert report.counts == Counts(inserted=1)
