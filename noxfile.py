@@ -1,6 +1,11 @@
 """`make matrix`: the whole suite on every Python, each on every Postgres of the machine."""
 
+from pathlib import Path
+
 import nox
+
+OTHER_POSTGRES = Path("/usr/lib/postgresql/15/bin")
+"""Beside the embedded 18: the tests find it by themselves, and would do without."""
 
 nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = True
@@ -9,6 +14,8 @@ nox.options.error_on_missing_interpreters = True
 @nox.session(python=["3.11", "3.12", "3.13"])
 def tests(session: nox.Session) -> None:
     """The lock resolves, installs with its hashes, and everything passes."""
+    if not OTHER_POSTGRES.is_dir():
+        session.error(f"the matrix wants PostgreSQL 15 in {OTHER_POSTGRES}")
     session.install("--require-hashes", "-r", "requirements-dev.txt")
     session.install("--no-deps", "--build-constraints", "requirements-dev.txt", "--editable", ".")
     session.run("pytest", "-n", "2", "--dist", "loadfile", *session.posargs)

@@ -13,6 +13,6 @@ CREATE DATABASE airflow OWNER airflow;
 CREATE DATABASE weixin OWNER weixin;
 
 -- by default everybody may enter every database
-REVOKE ALL ON DATABASE postgres, airflow, weixin FROM PUBLIC;
+REVOKE ALL ON DATABASE postgres, template1, airflow, weixin FROM PUBLIC;
 GRANT CONNECT, TEMPORARY ON DATABASE weixin TO weixin_loader;
 GRANT CONNECT ON DATABASE weixin TO weixin_reader;

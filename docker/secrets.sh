@@ -8,11 +8,15 @@ chmod a+r docker/databases.sql
 
 [ -e .env ] || cp .env.example .env
 [ -r .env ] || { echo ".env is another user's: work as that user, or take it over." >&2; exit 1; }
+env=$(readlink -f .env)
+
+before='^[[:space:]]*(export[[:space:]]+)?'
+nothing="[[:space:]]*(\"\"|'')?([[:space:]]+#.*)?[[:space:]]*\$"
 
 lines() {
-    awk 1 .env # also ends a last line that has no end
-    grep -E '^[A-Z_]+=$' .env.example | while read -r key; do
-        grep -qE "^(export )?$key" .env || echo "$key"
+    awk 1 "$env" # also ends a last line that has no end
+    sed -nE 's/^([A-Z_]+)=$/\1/p' .env.example | while read -r key; do
+        grep -qE "$before$key[[:space:]]*=" "$env" || echo "$key="
     done
 }
 
@@ -21,14 +25,15 @@ random() {
 }
 
 lines | while IFS= read -r line; do
-    case $line in
-        AIRFLOW_FERNET_KEY=) value=$(random 32) ;;
-        AIRFLOW_ADMIN_PASSWORD=) value=$(random 18) ;;
-        AIRFLOW_SECRET_KEY= | AIRFLOW_JWT_SECRET= | *_PASSWORD=) value=$(random 48) ;;
-        *) value= ;;
+    empty=$(printf '%s\n' "$line" | sed -nE "s/$before([A-Z_]+)[[:space:]]*=$nothing/\2/p")
+    case $empty in
+        AIRFLOW_FERNET_KEY) line=$empty=$(random 32) ;;
+        AIRFLOW_ADMIN_PASSWORD) line=$empty=$(random 18) ;;
+        AIRFLOW_SECRET_KEY | AIRFLOW_JWT_SECRET | *_PASSWORD) line=$empty=$(random 48) ;;
+        *) empty= ;;
     esac
-    [ -z "$value" ] || echo "${line%=} is made" >&2
-    printf '%s%s\n' "$line" "$value"
-done > .env.unfinished
-mv .env.unfinished .env
+    [ -z "$empty" ] || echo "$empty is made" >&2
+    printf '%s\n' "$line"
+done > "$env.unfinished"
+mv "$env.unfinished" "$env"
 echo "Every secret of docker compose is in .env, which only you can read."

@@ -16,7 +16,8 @@ def decode(body: bytes) -> Any:
     """
     The value the bytes stand for, decimal numbers to the digit.
 
-    A byte that is not UTF-8 becomes U+FFFD; a number beyond what Decimal holds is its text.
+    A byte that is not UTF-8 becomes U+FFFD; a number beyond what Decimal holds is a
+    float whose `str()` is what was written.
 
     Raises:
         ValueError: it is not JSON.
@@ -43,11 +44,21 @@ def storable(text: str) -> str:
     return _LONE_SURROGATE.sub("\ufffd", text.replace("\0", ""))
 
 
-def _decimal(text: str) -> Decimal | str:
+class _Beyond(float):
+    """A number with an exponent that Decimal does not hold, as it is written."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __str__(self) -> str:
+        return self._text
+
+
+def _decimal(text: str) -> Decimal | float:
     try:
         return Decimal(text)
-    except InvalidOperation:  # such an exponent
-        return text
+    except InvalidOperation:
+        return _Beyond(text)
 
 
 _decoder = msgspec.json.Decoder(float_hook=_decimal)

@@ -82,6 +82,36 @@ def test_what_is_there_stays_and_what_is_not_is_added(folder: Path) -> None:
     assert (folder / ".env").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize(
+    "line",
+    ['{}=""', "{}=''", "{}= ", "{}=\r", "{}=  # later", "export {}=", " {} = ", '{}=""  # later\r'],
+)
+@pytest.mark.parametrize("name", ["AIRFLOW_FERNET_KEY", "WEIXIN_LOADER_PASSWORD"])
+def test_nothing_is_nothing_however_it_is_written(folder: Path, name: str, line: str) -> None:
+    """To docker compose each of these is empty."""
+    (folder / ".env").write_text(f"{line.format(name)}\n")
+
+    make_secrets(folder)
+
+    assert len(values(folder)[name] or "") == MADE[name]
+    assert (folder / ".env").read_text().count(f"{name}") == 1
+
+
+def test_an_env_elsewhere_stays_there(folder: Path) -> None:
+    """A link to where secrets are kept is followed, not replaced."""
+    elsewhere = folder / "kept" / "env"
+    elsewhere.parent.mkdir()
+    elsewhere.write_text("WEIXIN_APPID=wx1\n")
+    (folder / ".env").symlink_to("kept/env")
+
+    make_secrets(folder)
+
+    assert (folder / ".env").is_symlink()
+    assert elsewhere.read_text().startswith("WEIXIN_APPID=wx1\n")
+    assert all(values(folder)[name] for name in MADE)
+    assert [path.name for path in elsewhere.parent.iterdir()] == ["env"]
+
+
 def test_no_secret_is_printed(folder: Path) -> None:
     """It names what it makes."""
     said = make_secrets(folder)

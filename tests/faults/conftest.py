@@ -4,9 +4,10 @@ Faults by seed: a few in `make test`, all of them with `--soak`, one again with 
 A test that takes a `…_seed` runs once for each dataset and seed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from ingest_processes import IngestProcess
@@ -41,9 +42,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is for the long run; a seed that is tried again is tried alone."""
     if not config.getoption("--soak", False):
-        items[:] = [item for item in items if not item.get_closest_marker("soak")]
+        _keep(config, items, lambda item: item.get_closest_marker("soak") is None)
     if config.getoption("--seed", None) is not None:
-        items[:] = [item for item in items if SEEDS.keys() & set(getattr(item, "fixturenames", ()))]
+        _keep(config, items, lambda item: SEEDS.keys() & set(getattr(item, "fixturenames", ())))
+
+
+def _keep(
+    config: pytest.Config, items: list[pytest.Item], is_wanted: Callable[[pytest.Item], Any]
+) -> None:
+    """Leave the others out, and let pytest count them as such."""
+    config.hook.pytest_deselected(items=[item for item in items if not is_wanted(item)])
+    items[:] = [item for item in items if is_wanted(item)]
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,11 @@
 """Whatever goes wrong on some mornings, after one without trouble the fact is the truth."""
 
 import json
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 
 from fault_plans import FIRST_MORNING, Morning, PlannedRun, drawn
 from ingest_processes import SETTINGS, IngestProcess, Order, Outcome
@@ -36,7 +38,49 @@ def test_the_fact_is_the_truth(warehouses: Warehouses, dataset: Dataset, plan_se
             plan.first_day + timedelta(days=number)
             for number in range((plan.last_morning - plan.first_day).days)
         ]
-        assert pipeline.fact() == pipeline.truth(days, plan.last_morning)
+        truth = pipeline.truth(days, plan.last_morning)
+        assert {appid for appid, *_ in truth} == {*sandbox.accounts}
+        assert pipeline.fact() == truth
+        assert rows_by_pair(pipeline) == Counter(
+            (appid, publication_date) for appid, _, publication_date, _ in truth
+        )
+        assert untold_changes(pipeline) == []
+        assert any(call.errcode != 0 for call in sandbox.calls), "the plan did not come to pass"
+
+
+def rows_by_pair(pipeline: Pipeline) -> Counter[tuple[str, str]]:
+    """How many rows coverage says each pair has, all of which must have come in at last."""
+    with pipeline.warehouse.connect() as connection:
+        found = connection.exec_driver_sql(
+            "SELECT appid, publication_date::text, attempt_state, row_count FROM weixin.coverage"
+        ).all()
+    assert {state for *_, state, _ in found} == {"ok"}
+    return Counter({(appid, day): count for appid, day, _, count in found if count})
+
+
+def untold_changes(pipeline: Pipeline) -> list[tuple[str, ...]]:
+    """Figures whose restatements do not lead, one after the other, to what the fact holds."""
+    olds: dict[tuple[str, ...], list[Decimal]] = defaultdict(list)
+    news: dict[tuple[str, ...], list[Decimal]] = defaultdict(list)
+    with pipeline.warehouse.connect() as connection:
+        for *key, old, new in connection.exec_driver_sql(
+            "SELECT appid, msgid, stat_date::text, metric, old_value, new_value "
+            "FROM weixin.restatement"
+        ):
+            olds[tuple(key)].append(old)
+            news[tuple(key)].append(new)
+    fact = {
+        (appid, msgid, stat_date): row
+        for (appid, msgid, _, stat_date), row in pipeline.fact().items()
+    }
+    untold = []
+    for key, later in news.items():
+        *row_key, metric = key
+        earlier = Counter([*olds[key], fact[tuple(row_key)][metric]])
+        # each value that was given up, and the last one, came of a change; only the first did not
+        if (earlier - Counter(later)).total() != 1 or Counter(later) - earlier:
+            untold.append(key)
+    return untold
 
 
 def undisturbed(pipeline: Pipeline, today: date, run: PlannedRun) -> None:

@@ -37,7 +37,11 @@ TITLES = [
 MEGABYTE = 1 << 20
 REFUSALS = st.fixed_dictionaries(
     {
-        "errcode": st.integers(1) | st.integers(max_value=-2) | ODD_NUMBERS | ANY_TEXT,
+        "errcode": st.integers(1)
+        | st.integers(1).map(str)
+        | st.integers(max_value=-2)
+        | ODD_NUMBERS.filter(lambda digits: "0.00" not in digits)
+        | ANY_TEXT.map("x{}".format),
         "errmsg": st.none() | ANY_TEXT | ANY_TEXT.map(lambda text: text * 1000),
     }
 )

@@ -46,7 +46,13 @@ def test_every_other_variable_has_a_default() -> None:
     plain = set(re.findall(r"\$\{(\w+)[}:](?!\?)", TEXT)) - required() - ACCOUNT
     with_default = set(re.findall(r"\$\{(\w+):-", TEXT))
 
-    assert plain == {"AIRFLOW_ADDRESS", "AIRFLOW_PORT", "AIRFLOW_URL", "COMPOSE_PROJECT_NAME"}
+    assert plain == {
+        "AIRFLOW_ADDRESS",
+        "AIRFLOW_COOKIE_SECURE",
+        "AIRFLOW_PORT",
+        "AIRFLOW_URL",
+        "COMPOSE_PROJECT_NAME",
+    }
     assert plain - with_default == {"COMPOSE_PROJECT_NAME"}
 
 

@@ -80,12 +80,13 @@ def test_an_article_without_a_msgid_is_rejected(msgid: Any) -> None:
     assert figures(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
 
 
-def test_a_number_too_long_to_keep_is_no_msgid() -> None:
+@pytest.mark.parametrize("digits", ["1E+400", "1E+99999999999999999999", "1e-99999999999999999999"])
+def test_a_number_too_long_to_keep_is_no_msgid(digits: str) -> None:
     """It is written down as a text, but was none."""
-    parsed = read(body(item(msgid="PLACE")).replace(b'"PLACE"', b"1e400"))
+    parsed = read(body(item(msgid="PLACE")).replace(b'"PLACE"', digits.encode()))
 
     (rejected,) = parsed.rejected
-    assert rejected.reason == "msgid '1E+400' is not a text"
+    assert rejected.reason == f"msgid '{digits}' is not a text"
     assert parsed.articles == {}
 
 

@@ -1,10 +1,11 @@
 """Airflow's side of the API: a connection of type `weixin` becomes an account and a client."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
+from urllib3.exceptions import LocationParseError
+from urllib3.util import Url, parse_url
 
 from weixin_etl.accounts import DEFAULT_BASE_URL, Account
 from weixin_etl.api.client import WeixinClient
@@ -55,13 +56,14 @@ class WeixinHook(BaseHook):
                 f"the Airflow connection has no {missing}; fill it in", account=conn_id
             )
         base_url = _base_url(connection.host, connection.port)
-        if not _is_web_address(base_url):
+        address = _web_address(base_url)
+        if address is None:
             raise ConfigurationError(
                 "the connection's host is not a web address; correct it or leave it empty",
                 account=conn_id,
             )
         extra = connection.extra_dejson
-        if not _is_private(base_url) and str(extra.get("allow_http")).lower() != "true":
+        if not _is_private(address) and str(extra.get("allow_http")).lower() != "true":
             raise ConfigurationError(
                 f"{base_url} would get the AppSecret unencrypted; use https, or set allow_http in "
                 "the connection's extra",
@@ -103,16 +105,16 @@ def _base_url(host: str | None, port: int | None) -> str:
     return f"{url}:{port}" if port else url
 
 
-def _is_web_address(url: str) -> bool:
+def _web_address(url: str) -> Url | None:
+    """Its parts as who makes the call reads them: other readers find other hosts in odd ones."""
     try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return False
-    return parts.scheme in {"http", "https"} and bool(parts.hostname) and " " not in url
+        address = parse_url(url)
+    except LocationParseError:
+        return None
+    is_plain = address.auth is None and not set(url) & set("\\ ")
+    return address if address.scheme in {"http", "https"} and address.host and is_plain else None
 
 
-def _is_private(url: str) -> bool:
+def _is_private(address: Url) -> bool:
     """Whether nobody on the way can read along."""
-    parts = urlsplit(url)
-    return parts.scheme == "https" or is_loopback(parts.hostname or "")
+    return address.scheme == "https" or is_loopback((address.host or "").strip("[]"))

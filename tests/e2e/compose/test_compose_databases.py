@@ -12,14 +12,14 @@ ENTRIES = {("airflow", "airflow"), ("weixin", "weixin"), ("weixin_loader", "weix
 
 
 def tries(installation: Installation, user: str, database: str, statement: str) -> str:
-    """What Postgres says to a user who comes by TCP with the password of `.env`."""
-    url = f"postgres://{user}:{installation.secret(USERS[user])}@127.0.0.1/{database}"
+    """What Postgres says to a user who comes by the network with the password of `.env`."""
+    url = f"postgres://{user}:{installation.secret(USERS[user])}@postgres/{database}"
     psql = f"psql {url} -A -t -c '{statement}'"
     said = installation.types(f"docker compose exec -T postgres {psql}")
     return (said.stdout + said.stderr).strip()
 
 
-@pytest.mark.parametrize("database", ["airflow", "weixin", "postgres"])
+@pytest.mark.parametrize("database", ["airflow", "weixin", "postgres", "template1"])
 @pytest.mark.parametrize("user", USERS)
 def test_each_user_enters_their_own_database(
     installation: Installation, user: str, database: str

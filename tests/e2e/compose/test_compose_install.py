@@ -54,6 +54,33 @@ def test_a_person_logs_in_by_the_form(
     assert (browser.get(f"{origin}/api/v2/dags", timeout=30).status_code == 200) is enters
 
 
+def test_behind_tls_no_cookie_is_for_the_open(installation: Installation) -> None:
+    """Once `.env` says so, and the web server before it that it was asked by https."""
+    installation.does("docker compose up --detach --wait", AIRFLOW_COOKIE_SECURE="True")
+    origin = f"http://localhost:{installation.port}"
+    browser = requests.Session()
+    browser.headers["X-Forwarded-Proto"] = "https"
+    form = browser.get(f"{origin}/auth/login/", timeout=30)
+    token = re.findall(r'name="csrf_token"[^>]*value="([^"]+)"', form.text)[0]
+
+    landed = requests.post(
+        f"{origin}/auth/login/",
+        {
+            "csrf_token": token,
+            "username": "admin",
+            "password": installation.secret("AIRFLOW_ADMIN_PASSWORD"),
+        },
+        headers={**browser.headers, "Cookie": form.headers["Set-Cookie"].split(";")[0]},
+        allow_redirects=False,
+        timeout=30,
+    )
+    installation.does("docker compose up --detach --wait")
+
+    cookies = [*form.raw.headers.getlist("Set-Cookie"), *landed.raw.headers.getlist("Set-Cookie")]
+    assert {cookie.split("=")[0] for cookie in cookies} >= {"session", "_token"}
+    assert [cookie for cookie in cookies if "secure" not in cookie.lower()] == []
+
+
 def test_nobody_without_a_password_triggers_a_run(installation: Installation) -> None:
     """Neither by REST nor with an account that comes with an image."""
     origin = f"http://localhost:{installation.port}"

@@ -156,7 +156,17 @@ def test_a_connection_that_does_not_exist_tests_badly():
 
 
 @pytest.mark.parametrize(
-    "host", ["ftp://127.0.0.1", "http://", "http://[", "http://a b", "http://a:b"]
+    "host",
+    [
+        "ftp://127.0.0.1",
+        "http://",
+        "http://[",
+        "http://a b",
+        "http://a:b",
+        "http://evil.example\\@127.0.0.1",
+        "http://127.0.0.1@evil.example",
+        "https://name:word@api.weixin.qq.com",
+    ],
 )
 def test_a_host_that_is_no_web_address_says_what_to_correct(
     monkeypatch: pytest.MonkeyPatch, host: str
@@ -171,7 +181,17 @@ def test_a_host_that_is_no_web_address_says_what_to_correct(
 
 
 @pytest.mark.parametrize("extra", [{}, {"allow_http": False}, {"allow_http": None}])
-@pytest.mark.parametrize("host", ["http://api.weixin.qq.com", "http://10.0.0.7:80", "HTTP://a.b"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "http://api.weixin.qq.com",
+        "http://10.0.0.7:80",
+        "HTTP://a.b",
+        "http://127.0.0.1.evil.example",
+        "http://evil.example#@127.0.0.1",
+        "http://evil.example?@127.0.0.1",
+    ],
+)
 def test_another_machine_is_not_sent_the_secret_in_the_open(
     monkeypatch: pytest.MonkeyPatch, host: str, extra: dict[str, object]
 ):
