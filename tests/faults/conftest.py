@@ -17,7 +17,7 @@ from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.local.postgres import Server
 from weixin_sandbox import Sandbox
 
-SEEDS = {"kill_seed": (3, 250), "plan_seed": (2, 100), "stop_seed": (2, 30)}
+SEEDS = {"kill_seed": (3, 270), "plan_seed": (2, 100), "stop_seed": (2, 30)}
 """How many of each for a dataset: in `make test`, and with `--soak`."""
 
 

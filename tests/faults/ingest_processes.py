@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import resource
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier, Event
@@ -14,11 +14,13 @@ from typing import Any
 from sqlalchemy import Engine, event
 from support import HASTE
 
+from weixin_etl import stage
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.ingest import Ingest
 from weixin_etl.plan import Batch
 from weixin_etl.run import Run
 from weixin_etl.settings import Settings
+from weixin_etl.stage import Lines
 
 PATIENCE_SECONDS = 120
 """An ingest that takes longer hangs."""
@@ -50,7 +52,7 @@ class Order:
     is_retry: bool = False
     settings: Settings = SETTINGS
     killed_at: int = 0
-    """It kills itself right before this statement, from 1; a commit counts as one."""
+    """It kills itself right before this statement, from 1; a commit and a COPY count."""
     hold: Hold | None = None
     together: Barrier | None = None
     """It waits for the others here before it begins."""
@@ -125,7 +127,7 @@ def _ingest(order: Order, sender: Connection) -> None:
 
 
 def _counted(warehouse: Engine, order: Order) -> list[object]:
-    """Its statements and commits so far, each remembered right before it is made."""
+    """Its statements, COPYs and commits so far, each remembered right before it is made."""
     statements: list[object] = []
 
     def count(*_: Any) -> None:
@@ -136,6 +138,18 @@ def _counted(warehouse: Engine, order: Order) -> list[object]:
             order.hold.reached.set()
             assert order.hold.over.wait(PATIENCE_SECONDS)
 
+    def counted(lines: Iterator[bytes]) -> Iterator[bytes]:
+        yield next(lines, b"")
+        count()
+        yield from lines
+
+    class CountedLines(Lines):
+        """SQLAlchemy does not see a COPY: it is counted when its first line is on the way."""
+
+        def __init__(self, lines: Iterator[bytes]) -> None:
+            super().__init__(counted(lines))
+
+    stage.Lines = CountedLines  # type: ignore[misc] # in this process alone
     event.listen(warehouse, "before_cursor_execute", count)
     event.listen(warehouse, "commit", count)
     return statements
