@@ -11,12 +11,14 @@ chmod a+r docker/databases.sql
 env=$(readlink -f .env)
 
 before='^[[:space:]]*(export[[:space:]]+)?'
-nothing="[[:space:]]*(\"\"|'')?([[:space:]]+#.*)?[[:space:]]*\$"
+nothing="[[:space:]]*((\"\"|'')([[:space:]]+#.*)?)?[[:space:]]*\$"
+ours=$(sed -nE 's/^([A-Z_]+)=$/\1/p' .env.example)
 
 lines() {
     awk 1 "$env" # also ends a last line that has no end
-    sed -nE 's/^([A-Z_]+)=$/\1/p' .env.example | while read -r key; do
-        grep -qE "$before$key[[:space:]]*=" "$env" || echo "$key="
+    for key in $ours; do
+        # docker compose reads it whatever stands before it, and with a colon too
+        grep -qE "(^|[^A-Z_#])$key[[:space:]]*[=:]" "$env" || echo "$key="
     done
 }
 
@@ -24,8 +26,10 @@ random() {
     head -c "$1" /dev/urandom | base64 | tr '+/' '-_'
 }
 
+rm -f "$env.unfinished" # its mode would stay
 lines | while IFS= read -r line; do
     empty=$(printf '%s\n' "$line" | sed -nE "s/$before([A-Z_]+)[[:space:]]*=$nothing/\2/p")
+    echo "$ours" | grep -qxF "$empty" || empty=
     case $empty in
         AIRFLOW_FERNET_KEY) line=$empty=$(random 32) ;;
         AIRFLOW_ADMIN_PASSWORD) line=$empty=$(random 18) ;;

@@ -84,7 +84,7 @@ def test_what_is_there_stays_and_what_is_not_is_added(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ['{}=""', "{}=''", "{}= ", "{}=\r", "{}=  # later", "export {}=", " {} = ", '{}=""  # later\r'],
+    ['{}=""', "{}=''", "{}= ", "{}=\r", "export {}=", " {} = ", '{}=""  # later\r'],
 )
 @pytest.mark.parametrize("name", ["AIRFLOW_FERNET_KEY", "WEIXIN_LOADER_PASSWORD"])
 def test_nothing_is_nothing_however_it_is_written(folder: Path, name: str, line: str) -> None:
@@ -95,6 +95,23 @@ def test_nothing_is_nothing_however_it_is_written(folder: Path, name: str, line:
 
     assert len(values(folder)[name] or "") == MADE[name]
     assert (folder / ".env").read_text().count(f"{name}") == 1
+
+
+@pytest.mark.parametrize(
+    "line", ["{}: abc", "\ufeff{}=abc", "export {}=abc", "{}=# abc", "{} = abc", "{}= # abc"]
+)
+def test_what_docker_compose_reads_is_not_given_another_value(folder: Path, line: str) -> None:
+    """However it is written: a new key for old data locks everybody out."""
+    mine = f"{line.format('AIRFLOW_FERNET_KEY')}\nMY_PASSWORD=\n"
+    (folder / ".env").write_text(mine)
+    (folder / ".env.unfinished").touch(mode=0o644)
+
+    make_secrets(folder)
+
+    text = (folder / ".env").read_text()
+    assert text.startswith(mine)
+    assert text.count("AIRFLOW_FERNET_KEY") == 1
+    assert (folder / ".env").stat().st_mode & 0o777 == 0o600
 
 
 def test_an_env_elsewhere_stays_there(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """docker-compose.yml and Dockerfile keep their promises; tests/e2e/compose tries them for real."""
 
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,14 @@ def test_the_ui_alone_is_published_and_by_default_on_loopback() -> None:
         "api-server",
         "scheduler",
     }
+
+
+def test_not_everybody_may_say_from_where_they_come() -> None:
+    """Who may, has as many tries at a password as they invent addresses."""
+    believed = SERVICES["api-server"]["environment"]["FORWARDED_ALLOW_IPS"].split(",")
+
+    assert believed
+    assert all(ip_network(addresses).is_private for addresses in believed)
 
 
 @EACH_SERVICE
