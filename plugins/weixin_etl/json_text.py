@@ -16,8 +16,8 @@ def decode(body: bytes) -> Any:
     """
     The value the bytes stand for, decimal numbers to the digit.
 
-    A byte that is not UTF-8 becomes U+FFFD; a number beyond what Decimal holds is a
-    float whose `str()` is what was written.
+    A byte order mark is passed over. A byte that is not UTF-8 becomes U+FFFD; a number beyond what
+    Decimal holds is a float whose `str()` is what was written.
 
     Raises:
         ValueError: it is not JSON.
@@ -27,7 +27,7 @@ def decode(body: bytes) -> Any:
     try:
         return _decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        text = body.decode(errors="replace")
+        text = body.decode("utf-8-sig", errors="replace")
         return json.loads(text, strict=False, parse_int=_whole, parse_float=_decimal)
 
 

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 import msgspec
+import psycopg2
 from sqlalchemy import Connection
 
 from weixin_etl import json_text
@@ -44,9 +45,9 @@ def stage(connection: Connection, dataset: Dataset, pairs: Sequence[StagedPair])
     """Put the pairs into new temporary tables `staged_row` and `staged_article`."""
     cursor = connection.connection.cursor()
     connection.execute(statement("fact/stage.sql", dataset))
-    cursor.copy_expert(f"COPY staged_row {_AS_CSV}", Lines(row_lines(dataset, pairs)))
+    _copy(cursor, "staged_row", Lines(row_lines(dataset, pairs)))
     connection.execute(statement("dim_article/stage.sql"))
-    cursor.copy_expert(f"COPY staged_article {_AS_CSV}", Lines(article_lines(pairs)))
+    _copy(cursor, "staged_article", Lines(article_lines(pairs)))
 
 
 class Lines:
@@ -54,10 +55,24 @@ class Lines:
 
     def __init__(self, lines: Iterator[bytes]) -> None:
         self._lines = lines
+        self.error: BaseException | None = None
+        """What broke off the writing: an error of ours, or Airflow that ends the task."""
 
     def read(self, _size: int) -> bytes:
         """The next line or lines, however long; nothing is the end."""
-        return next(filter(None, self._lines), b"")
+        try:
+            return next(filter(None, self._lines), b"")
+        except BaseException as error:
+            self.error = error
+            raise
+
+
+def _copy(cursor: Any, table: str, lines: Lines) -> None:
+    try:
+        cursor.copy_expert(f"COPY {table} {_AS_CSV}", lines)
+    except psycopg2.Error as error:
+        # which would say that somebody cancelled the COPY
+        raise lines.error or error from None
 
 
 def unstage(connection: Connection) -> None:

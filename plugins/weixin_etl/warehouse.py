@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 import psycopg2
 import sqlalchemy
-from psycopg2.errors import ReadOnlySqlTransaction
+from psycopg2.errors import InsufficientPrivilege, ReadOnlySqlTransaction
 from sqlalchemy import URL, Engine, TextClause, make_url
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
@@ -51,7 +51,7 @@ class WarehouseTroubleError(WarehouseError):
 
 _Matter = tuple[str, str]
 """What is the matter with the warehouse, and what to do."""
-_OF_ONE_STATEMENT = ("40", "55", "57014")
+_OF_ONE_STATEMENT = ("40", "55P03", "57014")
 _UNREACHABLE = ("does not answer", f"is Postgres running, and is the connection {CONN_ID} right?")
 _NO_CONNECTION_LEFT = ("has no connection left", "close some, or raise its max_connections")
 _BY_SQLSTATE: dict[str, _Matter] = {
@@ -61,7 +61,7 @@ _BY_SQLSTATE: dict[str, _Matter] = {
     "53100": ("has no space left on its disk", "make some"),
     "53300": _NO_CONNECTION_LEFT,
     "53": ("is short of memory or another resource", "its log says of which"),
-    "55": ("waited too long for a lock", "pg_stat_activity shows who holds it"),
+    "55P03": ("waited too long for a lock", "pg_stat_activity shows who holds it"),
     "57014": ("cancelled a statement", "it took longer than it may, or somebody cancelled it"),
     "58": ("can't read or write its files", "its log says which"),
     "57P": ("was stopped or ended the session", "start Postgres if it does not run"),
@@ -99,17 +99,19 @@ def engine(warehouse_url: URL | str) -> Engine:
 
     A session thinks in UTC. It gives up connecting after ten seconds, waiting for a lock after
     half an hour, any statement after an hour, and a server that gives no sign after two minutes.
+    What the URL says of these goes before.
     """
+    given = make_url(warehouse_url).set(drivername=_DRIVER)
+    ours = {
+        "application_name": "weixin-etl",
+        "connect_timeout": _CONNECT_SECONDS,
+        **_LOST_SERVER,
+        **given.query,
+    }
+    options = [f"-c {name}={value}" for name, value in _SESSION.items()]
+    ours["options"] = " ".join([*options, str(given.query.get("options", ""))])
     return sqlalchemy.create_engine(
-        make_url(warehouse_url).set(drivername=_DRIVER),
-        hide_parameters=True,
-        pool_pre_ping=True,
-        connect_args={
-            "application_name": "weixin-etl",
-            "connect_timeout": _CONNECT_SECONDS,
-            "options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items()),
-            **_LOST_SERVER,
-        },
+        given, hide_parameters=True, pool_pre_ping=True, connect_args=ours
     )
 
 
@@ -249,7 +251,12 @@ def require_migrated(warehouse: Engine) -> None:
     try:
         with warehouse.connect() as connection:
             applied = set(connection.scalars(applied_sql))
-    except ProgrammingError:
+    except ProgrammingError as error:
+        if isinstance(error.orig, InsufficientPrivilege):
+            raise WarehouseError(
+                f"the user of the connection {CONN_ID} may not read the schema weixin; "
+                "make it a member of weixin_loader"
+            ) from None
         applied = set()
     except DBAPIError as error:
         raise trouble(error, warehouse) or error from None

@@ -76,3 +76,19 @@ def test_bytes_that_are_not_utf8_lose_no_number(garbage: bytes) -> None:
     assert title.startswith("第\ufffd")
     assert figures(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
     assert parsed.rejected == []
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_key_that_had_to_be_cleaned_takes_no_others_place(is_first: bool) -> None:
+    """`share_user` with a NUL behind it is not `share_user` while there is one."""
+    own, other = {"share_user": 5}, {"share_user\0": 7}
+    metrics = other | own if is_first else own | other
+
+    parsed = read(body(item(row(**metrics))))
+
+    assert figures(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
+
+
+def test_a_byte_order_mark_is_passed_over() -> None:
+    """It says nothing."""
+    assert read(b"\xef\xbb\xbf" + body(item(row(share_user=5)))).row_count == 1

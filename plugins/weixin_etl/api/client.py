@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 import msgspec
 
-from weixin_etl import clock
+from weixin_etl import clock, json_text
 from weixin_etl.accounts import Account
 from weixin_etl.api.errors import TokenRefusedError, UnreachableError, WeixinError
 from weixin_etl.api.http import Caller, CallLimits
@@ -115,8 +115,8 @@ def _stable_token(account: Account, caller: Caller) -> Token:
         },
     )
     try:
-        answer = msgspec.json.decode(body, type=_TokenAnswer)
-    except msgspec.MsgspecError:
+        answer = msgspec.convert(json_text.decode(body), _TokenAnswer)
+    except msgspec.ValidationError:
         answer = None
     if answer is None or not answer.access_token:
         raise UnreachableError("the token call was answered without a token", account=str(account))

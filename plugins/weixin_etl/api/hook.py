@@ -111,7 +111,7 @@ def _web_address(url: str) -> Url | None:
         address = parse_url(url)
     except LocationParseError:
         return None
-    is_plain = address.auth is None and not set(url) & set("\\ ")
+    is_plain = not (address.auth or address.query or address.fragment or set(url) & set("\\ "))
     return address if address.scheme in {"http", "https"} and address.host and is_plain else None
 
 

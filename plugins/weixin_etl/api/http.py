@@ -51,8 +51,15 @@ class CallLimits:
 class _Envelope(msgspec.Struct):
     """What every answer may say beside figures, as loosely as WeChat may write it."""
 
-    errcode: int | str = 0
-    errmsg: str | None = ""
+    errcode: int | str | None = 0
+    errmsg: Any = ""
+
+
+class _Session(requests.Session):
+    """Follows no redirect: to say where one leads, requests would read its whole answer."""
+
+    def get_redirect_target(self, _: requests.Response) -> None:
+        """There is none to follow."""
 
 
 class Caller:
@@ -62,7 +69,7 @@ class Caller:
         self._account = account
         self._limits = limits
         hidden_tokens.install()
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.headers["User-Agent"] = f"weixin-etl/{version('weixin-etl')}"
         # retries are tenacity's: urllib3 would log the URL, and so the token
         adapter = HTTPAdapter(pool_maxsize=_POOL_SIZE, max_retries=0)
@@ -210,7 +217,7 @@ def _errcode_and_errmsg(body: bytes) -> tuple[int, str]:
         envelope = msgspec.json.decode(body, type=_Envelope)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         envelope = msgspec.convert(json_text.decode(body), _Envelope)
-    return int(envelope.errcode), envelope.errmsg or ""
+    return int(envelope.errcode or 0), str(envelope.errmsg or "")
 
 
 def _os_reason(error: BaseException | None) -> str:

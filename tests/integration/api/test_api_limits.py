@@ -94,8 +94,9 @@ def test_a_read_never_waits_longer_than_the_total(wire: Wire):
         says(THOUSAND_BYTES + b" "),
         says(gzip.compress(THOUSAND_BYTES + b" " * 10_000_000), 200, b"Content-Encoding: gzip"),
         trickles(b"Content-Length: 100000000", b" " * 60_000, pause_seconds=0.01),
+        says(b" " * 10_000_000, 302, b"Location: /elsewhere"),
     ],
-    ids=["plain", "compressed", "endless"],
+    ids=["plain", "compressed", "endless", "redirect"],
 )
 def test_an_answer_over_the_size_limit_is_not_read_on_and_not_asked_again(wire: Wire, reply: Reply):
     """The bytes that count are the uncompressed ones: those fill the memory."""

@@ -93,6 +93,24 @@ def test_an_answer_without_a_token_is_no_token(wire: Wire, body: bytes):
     assert wire.data_calls == []
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"access_token":"\xff","expires_in":7200}',
+        b'{"access_token":"t","expires_in":7200,"note":"a\nb"}',
+        b'\xef\xbb\xbf{"access_token":"t","expires_in":7200}',
+    ],
+    ids=["not UTF-8", "control character", "byte order mark"],
+)
+def test_a_token_in_an_odd_answer_is_a_token(wire: Wire, body: bytes):
+    """A wrong one is refused as such; whatever it is, no other account is held up by it."""
+    wire.on_token = says(body)
+
+    WeixinClient(wire.account, LIMITS).datacube(DATA_PATH, DAY)
+
+    assert len(wire.data_calls) == 1
+
+
 def test_a_failed_token_call_is_forgotten(sandbox: Sandbox, account: Account, client: WeixinClient):
     """The next call asks again, and goes on once WeChat gives a token."""
     sandbox.scenarios[:] = [Scenario("ip", times=1)]

@@ -165,6 +165,8 @@ def test_a_connection_that_does_not_exist_tests_badly():
         "http://a:b",
         "http://evil.example\\@127.0.0.1",
         "http://127.0.0.1@evil.example",
+        "http://evil.example#@127.0.0.1",
+        "https://proxy.example/?a=b",
         "https://name:word@api.weixin.qq.com",
     ],
 )
@@ -188,8 +190,6 @@ def test_a_host_that_is_no_web_address_says_what_to_correct(
         "http://10.0.0.7:80",
         "HTTP://a.b",
         "http://127.0.0.1.evil.example",
-        "http://evil.example#@127.0.0.1",
-        "http://evil.example?@127.0.0.1",
     ],
 )
 def test_another_machine_is_not_sent_the_secret_in_the_open(

@@ -1,11 +1,14 @@
 """What an error of Postgres says of the warehouse, and how long the pipeline waits for it."""
 
+from collections.abc import Iterator
+
 import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from weixin_etl import warehouse as the_warehouse
-from weixin_etl.warehouse import trouble
+from weixin_etl.stage import Lines, _copy
+from weixin_etl.warehouse import WarehouseError, trouble
 
 
 def test_no_wait_is_without_end(warehouse: Engine):
@@ -54,3 +57,44 @@ def test_what_postgres_can_not_do_with_a_value_is_no_trouble(warehouse: Engine, 
         connection.exec_driver_sql(asked)
 
     assert trouble(caught.value, warehouse) is None
+
+
+def test_what_the_connection_says_goes_before(warehouse: Engine):
+    """Its own limits and libpq parameters, beside ours."""
+    own = {"options": "-c lock_timeout=5min", "keepalives_idle": "7", "application_name": "mine"}
+    engine = the_warehouse.engine(warehouse.url.update_query_dict(own))
+    with engine.connect() as connection:
+        names = ("lock_timeout", "statement_timeout", "timezone", "application_name")
+        said = [connection.exec_driver_sql(f"SHOW {name}").scalar_one() for name in names]
+        idle = connection.connection.driver_connection.get_dsn_parameters()["keepalives_idle"]
+    engine.dispose()
+
+    assert (said, idle) == (["5min", "1h", "UTC", "mine"], "7")
+
+
+def test_a_user_without_grants(warehouse: Engine):
+    """Migrations would not help, so none are asked for."""
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql("CREATE ROLE stranger LOGIN PASSWORD 'stranger'")
+    stranger = the_warehouse.engine(warehouse.url.set(username="stranger", password="stranger"))
+    try:
+        with pytest.raises(WarehouseError, match="make it a member of weixin_loader"):
+            the_warehouse.require_migrated(stranger)
+    finally:
+        stranger.dispose()
+        with warehouse.begin() as connection:
+            connection.exec_driver_sql("DROP ROLE stranger")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("ours")])
+def test_what_breaks_off_a_copy_is_told_as_it_is(warehouse: Engine, error: BaseException):
+    """Airflow's timeout too: it ends the task, and Postgres is not blamed."""
+
+    def lines() -> Iterator[bytes]:
+        yield b"1\n"
+        raise error
+
+    with warehouse.connect() as connection:
+        connection.exec_driver_sql("CREATE TEMP TABLE numbers (number integer)")
+        with pytest.raises(type(error)):
+            _copy(connection.connection.cursor(), "numbers", Lines(lines()))
