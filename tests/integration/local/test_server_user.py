@@ -12,8 +12,8 @@ from weixin_etl.local.binaries import SERVER_USER
 
 AT_ONCE = 6
 SAYS_THE_USER = (
-    "import pwd; from weixin_etl.local import binaries; "
-    "print(pwd.getpwnam(binaries.server_user()).pw_uid)"
+    "import os, pwd; from weixin_etl.local import binaries; "
+    "os.write(1, b'%d\\n' % pwd.getpwnam(binaries.server_user()).pw_uid)"
 )
 ON_A_NEW_MACHINE = f"""
 set -eu
