@@ -56,7 +56,7 @@ def test_a_person_logs_in_by_the_form(
 
 def test_behind_tls_no_cookie_is_for_the_open(installation: Installation) -> None:
     """Once `.env` says so, and the web server before it that it was asked by https."""
-    installation.does("docker compose up --detach --wait", AIRFLOW_COOKIE_SECURE="True")
+    installation.does("docker compose up --detach --wait api-server", AIRFLOW_COOKIE_SECURE="True")
     origin = f"http://localhost:{installation.port}"
     browser = requests.Session()
     browser.headers["X-Forwarded-Proto"] = "https"
@@ -70,15 +70,19 @@ def test_behind_tls_no_cookie_is_for_the_open(installation: Installation) -> Non
             "username": "admin",
             "password": installation.secret("AIRFLOW_ADMIN_PASSWORD"),
         },
-        headers={**browser.headers, "Cookie": form.headers["Set-Cookie"].split(";")[0]},
+        headers={
+            "X-Forwarded-Proto": "https",
+            "Referer": f"https://localhost:{installation.port}/auth/login/",
+            "Cookie": form.headers["Set-Cookie"].split(";")[0],
+        },
         allow_redirects=False,
         timeout=30,
     )
-    installation.does("docker compose up --detach --wait")
+    installation.does("docker compose up --detach --wait api-server")
 
     assert landed.status_code == 302
     cookies = [*form.raw.headers.getlist("Set-Cookie"), *landed.raw.headers.getlist("Set-Cookie")]
-    assert {cookie.split("=")[0] for cookie in cookies} == {"session"}
+    assert {cookie.split("=")[0] for cookie in cookies} == {"session", "_token"}
     assert [cookie for cookie in cookies if "secure" not in cookie.lower()] == []
 
 
