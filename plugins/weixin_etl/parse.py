@@ -309,15 +309,11 @@ class _TakeApart:
         if isinstance(value, list):
             return [self._clean(element, depth) for element in value]
         if isinstance(value, dict):
-            cleaned = {
-                self._clean(name, depth): self._clean(element, depth)
-                for name, element in value.items()
-            }
             # a name that had to be cleaned never takes the place of one that is its own
-            return cleaned | {
-                name: self._clean(element, depth)
+            return {
+                cleaned: self._clean(element, depth)
                 for name, element in value.items()
-                if name in cleaned and len(cleaned) < len(value)
+                if (cleaned := self._clean(name, depth)) == name or cleaned not in value
             }
         if isinstance(value, float) or not _is_storable(value):
             return str(value)  # NaN, Infinity, or a number that takes a page to write

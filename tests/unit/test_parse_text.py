@@ -1,5 +1,7 @@
 """Texts as WeChat writes them, and as Postgres can hold them."""
 
+from typing import Any
+
 import pytest
 from parse_cases import DAY, body, figures, item, read, row
 
@@ -87,6 +89,20 @@ def test_a_key_that_had_to_be_cleaned_takes_no_others_place(is_first: bool) -> N
     parsed = read(body(item(row(**metrics))))
 
     assert figures(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
+
+
+def test_names_that_collide_on_every_level_are_read_once() -> None:
+    """Read twice on each, ninety levels would never end."""
+    nested: Any = 1
+    for _ in range(90):
+        nested = {"a": nested, "a\0": 2}
+
+    parsed = read(body(item(row(share_user=5), x=nested)))
+
+    kept: Any = 1
+    for _ in range(90):
+        kept = {"a": kept}
+    assert parsed.articles["100_1"].extra == {"x": kept}
 
 
 def test_a_byte_order_mark_is_passed_over() -> None:
