@@ -30,7 +30,8 @@ from weixin_etl import clock, warehouse
 from weixin_etl.accounts import Account
 from weixin_etl.api.client import Answer
 from weixin_etl.datasets import ARTICLE_TOTAL as DATASET
-from weixin_etl.load import PAIRS_A_COMMIT, Pair, load
+from weixin_etl.load import PAIRS_A_COMMIT, load
+from weixin_etl.pair import Pair
 from weixin_etl.parse import parse
 from weixin_etl.stage import SeenArticle, StagedPair, row_lines
 from weixin_etl.warehouse import statement

@@ -8,8 +8,8 @@ import msgspec
 from sqlalchemy import Connection
 
 from weixin_etl import clock, window
+from weixin_etl.articles import Parsed
 from weixin_etl.datasets import Dataset
-from weixin_etl.parse import Parsed
 from weixin_etl.warehouse import statement
 
 
@@ -94,6 +94,11 @@ def unfinished(
         {"appid": appid, "publication_dates": list(days)},
     )
     return set(rows.scalars())
+
+
+def is_newest(fetched_at: datetime, known: Coverage | None) -> bool:
+    """Whether no answer of the pair that was fetched later is loaded."""
+    return known is None or known.fetched_at is None or fetched_at >= known.fetched_at
 
 
 def is_still_counting(dataset: Dataset, publication_date: date, yesterday: date) -> bool:

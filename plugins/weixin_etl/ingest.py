@@ -20,9 +20,11 @@ from weixin_etl.api.errors import (
     from_errcode,
 )
 from weixin_etl.api.hook import WeixinHook
+from weixin_etl.articles import UnreadableAnswerError
 from weixin_etl.extract import Fetched, Refused, extract
-from weixin_etl.load import PAIRS_A_COMMIT, Pair, PairReport, load
-from weixin_etl.parse import UnreadableAnswerError, parse
+from weixin_etl.load import PAIRS_A_COMMIT, load
+from weixin_etl.pair import Pair, PairReport
+from weixin_etl.parse import parse
 from weixin_etl.plan import Batch, PlannedAccount
 from weixin_etl.run import Run
 from weixin_etl.settings import Settings

@@ -33,10 +33,7 @@ def decode(body: bytes) -> Any:
 
 def encode(value: Any) -> str:
     """JSON text of a decoded value, decimal numbers to the digit."""
-    try:
-        return _encoder.encode(value).decode()
-    except OverflowError:  # a whole number beyond 64 bits: then decimals keep 17 digits
-        return json.dumps(value, ensure_ascii=False, default=float)
+    return _encoder.encode(value).decode()
 
 
 def storable(text: str) -> str:

@@ -15,7 +15,8 @@ from weixin_etl.accounts import Account
 from weixin_etl.api.client import Answer
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import Dataset
-from weixin_etl.load import Pair, load
+from weixin_etl.load import load
+from weixin_etl.pair import Pair
 from weixin_etl.parse import parse
 from weixin_sandbox import Sandbox
 

@@ -21,7 +21,8 @@ from weixin_etl.api.client import Answer, WeixinClient
 from weixin_etl.api.errors import WeixinError
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import Dataset
-from weixin_etl.load import Counts, Pair, load
+from weixin_etl.load import load
+from weixin_etl.pair import Counts, Pair
 from weixin_etl.parse import parse
 from weixin_sandbox import Sandbox
 

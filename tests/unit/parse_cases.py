@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
+from weixin_etl.articles import Article, Parsed
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.parse import Article, Parsed, parse
+from weixin_etl.parse import parse
 
 DAY = date(2026, 11, 17)
 """The publication day asked for."""

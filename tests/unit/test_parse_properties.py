@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from parse_cases import read
 
 from weixin_etl import json_text
+from weixin_etl.articles import Parsed, UnreadableAnswerError
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import DATASETS, Dataset, Kind
-from weixin_etl.parse import BIGINT_MAX, SMALLINT_MAX, Parsed, UnreadableAnswerError, parse
+from weixin_etl.figures import BIGINT_MAX, SMALLINT_MAX
 from weixin_etl.parse import _parse_documented as parse_documented
-from weixin_etl.parse import _TakeApart as TakeApart
+from weixin_etl.parse import parse
 from weixin_etl.stage import SeenArticle, StagedPair, article_lines, row_lines
+from weixin_etl.take_apart import take_apart
 
 both_datasets = pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
 NEXT_DAY = DAY + timedelta(days=1)
@@ -70,7 +72,7 @@ def test_the_fast_path_and_the_slow_one_agree(
     body = json.dumps(data.draw(documented(dataset)), ensure_ascii=is_ascii).encode()
 
     fast = parse_documented(dataset, body, DAY)
-    slow = TakeApart(dataset, DAY).answer(json_text.decode(body))
+    slow = take_apart(dataset, body, DAY)
 
     assert fast is not None
     assert fast == slow
@@ -88,7 +90,7 @@ def test_the_fast_path_takes_nothing_the_slow_one_does_not(
     fast = parse_documented(dataset, body, DAY)
 
     if fast is not None:
-        assert fast == TakeApart(dataset, DAY).answer(json_text.decode(body))
+        assert fast == take_apart(dataset, body, DAY)
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,9 @@ def _base_url(host: str | None, port: int | None) -> str:
     if not host:
         return DEFAULT_BASE_URL
     url = (host if "://" in host else f"https://{host}").rstrip("/")
-    return f"{url}:{port}" if port else url
+    scheme, _, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme}://{authority}:{port}{slash}{path}" if port else url
 
 
 def _web_address(url: str) -> Url | None:

@@ -45,6 +45,8 @@ def described(monkeypatch: pytest.MonkeyPatch, connection: str | dict[str, objec
         (IS_JSON | {"host": "hk.api.weixin.qq.com"}, "weixin_default",
          "https://hk.api.weixin.qq.com"),
         (IS_JSON | {"host": "http://127.0.0.1:8077"}, "weixin_default", "http://127.0.0.1:8077"),
+        (IS_JSON | {"host": "gateway.example/weixin/", "port": 8443}, "weixin_default",
+         "https://gateway.example:8443/weixin"),
         (IS_JSON | {"host": "http://127.0.0.1/", "port": 8077}, "weixin_default",
          "http://127.0.0.1:8077"),
         (IS_JSON | {"host": ""}, "weixin_default", "https://api.weixin.qq.com"),

@@ -12,7 +12,7 @@ from weixin_etl.api.errors import (
     UnreachableError,
     WeixinError,
 )
-from weixin_etl.load import Pair
+from weixin_etl.pair import Pair
 
 COMPLETE = body(article("1_1", {"20": {"share_count": 1}, "23": {"share_count": 2}}))
 DATA = "data_state, through_date::text, fetched_at, is_final, article_count, row_count"

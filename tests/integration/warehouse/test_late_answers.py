@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Engine
 from warehouse_loads import article, at, body, facts, load_pairs, pair, rows
 
-from weixin_etl.load import Counts
+from weixin_etl.pair import Counts
 
 
 @pytest.fixture(autouse=True)

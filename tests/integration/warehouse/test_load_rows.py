@@ -13,7 +13,7 @@ from warehouse_loads import (
     rows,
 )
 
-from weixin_etl.load import Counts
+from weixin_etl.pair import Counts
 
 FIRST = body(
     article(

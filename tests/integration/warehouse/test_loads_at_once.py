@@ -28,7 +28,8 @@ from warehouse_processes import PATIENCE_SECONDS, Commit, context, exit_code, st
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.api.client import Answer
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
-from weixin_etl.load import Counts, Pair, load
+from weixin_etl.load import load
+from weixin_etl.pair import Counts, Pair
 from weixin_etl.parse import parse
 
 ROUNDS = 5

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from warehouse_loads import DAY, OTHER_ACCOUNT, article, body, load_pairs, pair, rows
 
 from weixin_etl.api.errors import NotReadyError
-from weixin_etl.load import Pair
+from weixin_etl.pair import Pair
 
 YESTERDAY = date(2026, 11, 23)
 OLD_DAY = date(2026, 11, 16)

@@ -11,7 +11,7 @@ from warehouse_loads import ACCOUNT, article, at, body, load_pairs, pair, rows
 
 from weixin_etl.api.errors import UnreachableError
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.load import Pair
+from weixin_etl.pair import Pair
 from weixin_etl.plan import plan
 from weixin_etl.refresh import CheckedAccount
 from weixin_etl.run import ParameterError, Run

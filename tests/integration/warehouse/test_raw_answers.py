@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from warehouse_loads import DAY, OTHER_ACCOUNT, article, at, body, contents, load_pairs, pair, rows
 
 from weixin_etl.api.errors import UnreachableError
-from weixin_etl.load import Pair
+from weixin_etl.pair import Pair
 
 A = body(article("1_1", {"20": {"share_count": 1}}))
 B = body(article("1_1", {"20": {"share_count": 2}}))

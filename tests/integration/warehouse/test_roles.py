@@ -15,7 +15,7 @@ from weixin_etl.api.errors import EndpointOfflineError
 from weixin_etl.check import check
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.ingest import Ingest
-from weixin_etl.load import Pair
+from weixin_etl.pair import Pair
 from weixin_etl.plan import plan
 from weixin_etl.refresh import CheckedAccount
 from weixin_etl.report import report

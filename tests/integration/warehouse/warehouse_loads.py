@@ -12,7 +12,8 @@ from weixin_etl.accounts import Account
 from weixin_etl.api.client import Answer
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.load import Pair, PairReport, load
+from weixin_etl.load import load
+from weixin_etl.pair import Pair, PairReport
 from weixin_etl.parse import parse
 
 ACCOUNT = Account("weixin_default", "wx1", "secret-of-wx1", "报纸")
