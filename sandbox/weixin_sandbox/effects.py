@@ -60,6 +60,15 @@ def _repeated(items: list[Item], _yesterday: date) -> list[Item]:
     return [*items, *(replace(item, rows=item.rows[:-1]) for item in items[:1])]
 
 
+def _in_words(items: list[Item], _yesterday: date) -> list[Item]:
+    odd = (replace(item, rows=[*item.rows[:-1], _words(item.rows[-1])]) for item in items[:1])
+    return [*odd, *items[1:]]
+
+
+def _words(row: dict[str, Json]) -> dict[str, Json]:
+    return {name: str(value) if isinstance(value, int) else value for name, value in row.items()}
+
+
 def _server_error(answer: Answer, _slow_seconds: float) -> Answer:
     return replace(answer, body=_HTML, errcode=None, status=500)
 
@@ -122,6 +131,10 @@ EFFECTS = {
     "repeated-article": Effect(
         "The first article of an answer is there twice, the second time without its newest row.",
         edit=_repeated,
+    ),
+    "odd-row": Effect(
+        "The newest row of an answer's first article has texts in place of whole numbers.",
+        edit=_in_words,
     ),
     "ip": Effect(
         "40164 on the token call: the IP is not on the whitelist.",

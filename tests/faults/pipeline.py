@@ -166,7 +166,14 @@ class Pipeline:
         return held
 
 
-TABLES = ("dim_article", "restatement", "coverage", "raw_response", "rejected_row")
+TABLES = (
+    "dim_article",
+    "article_sighting",
+    "restatement",
+    "coverage",
+    "raw_response",
+    "rejected_row",
+)
 _COLUMNS = sqlalchemy.text(
     """
     SELECT column_name FROM information_schema.columns

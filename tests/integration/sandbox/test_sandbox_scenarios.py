@@ -220,6 +220,17 @@ def test_repeated_article_is_there_twice(caller: Caller):
     assert caller.items(OLD_DAY) == [*whole, {**first, "details": first["details"][:-1]}]
 
 
+def test_odd_row_has_texts_for_numbers(caller: Caller):
+    """The first article's newest row, nothing else."""
+    caller.sandbox.scenarios[:] = [Scenario("odd-row")]
+
+    (first, *others), (odd, *left_alone) = truth(caller, OLD_DAY), caller.items(OLD_DAY)
+    assert left_alone == others
+    *earlier, newest = first["details"]
+    words = {name: str(value) for name, value in newest.items()}
+    assert odd == {**first, "details": [*earlier, words]}
+
+
 def test_a_scenario_hits_its_day_only(caller: Caller):
     """A publication day, not the day of the call."""
     caller.sandbox.scenarios[:] = [Scenario("busy", day=OLD_DAY)]
