@@ -5,7 +5,7 @@ from pathlib import Path
 import nox
 
 OTHER_POSTGRES = Path("/usr/lib/postgresql/15/bin")
-"""Beside the embedded 18: the tests find it by themselves, and would do without."""
+"""Beside the embedded 18. `make test` does without where there is none; the matrix does not."""
 
 nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = True

@@ -18,7 +18,7 @@ lines() {
     awk 1 "$env" # also ends a last line that has no end
     for key in $ours; do
         # docker compose reads it whatever stands before it, and with a colon too
-        grep -qE "(^|[^A-Z_#])$key[[:space:]]*[=:]" "$env" || echo "$key="
+        sed '/^[[:space:]]*#/d' "$env" | grep -qE "(^|[^A-Z_])$key[[:space:]]*[=:]" || echo "$key="
     done
 }
 

@@ -17,7 +17,7 @@ _MSGID = re.compile(r"(?P<message>.+)_(?P<position>[1-9]\d{0,3})")
 
 
 class UnreadableAnswerError(Exception):
-    """The answer is neither an error nor what the documentation shows."""
+    """No articles can be made out in the answer. `str()` says why."""
 
 
 class Row(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=False):

@@ -60,7 +60,7 @@ def _why_not_in(
     rejected = pair.parsed.rejected
     if rejected and not pair.parsed.row_count:
         return UnreadableError(
-            f"all {len(rejected)} parts of the answer were rejected, the first because of "
+            f"no row of the answer fits, the first of {len(rejected)} rejected parts because of "
             f"{rejected[0].reason}; see weixin.rejected_row",
             account=str(account),
         )

@@ -14,10 +14,9 @@ DEEPEST = 100
 """Objects and lists in one another, in an answer."""
 Count = Annotated[int, msgspec.Meta(ge=0, le=BIGINT_MAX)] | None
 SmallCount = Annotated[int, msgspec.Meta(ge=0, le=SMALLINT_MAX)] | None
-# as a Decimal, msgspec would take texts too
 TYPES: dict[Kind, Any] = {
     Kind.COUNT: Count,
-    Kind.RATE: Any,
+    Kind.RATE: Any,  # as a Decimal, msgspec would take texts too
     Kind.LIST: list[Any] | None,
 }
 _RATE_MAX = 10**15

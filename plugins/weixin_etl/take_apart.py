@@ -35,11 +35,16 @@ def take_apart(dataset: Dataset, body: bytes, publication_date: date) -> Parsed:
 
     """
     try:
-        return _TakeApart(dataset, publication_date).answer(json_text.decode(body))
-    except ValueError:
-        raise UnreadableAnswerError("the answer is not JSON") from None
+        return _TakeApart(dataset, publication_date).answer(_decoded(body))
     except RecursionError:
         raise UnreadableAnswerError(_TOO_DEEP) from None
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        return json_text.decode(body)
+    except ValueError:
+        raise UnreadableAnswerError("the answer is not JSON") from None
 
 
 class _TakeApart:

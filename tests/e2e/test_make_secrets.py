@@ -114,6 +114,18 @@ def test_what_docker_compose_reads_is_not_given_another_value(folder: Path, line
     assert (folder / ".env").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("line", ["# {}=old", "#{}=old", "  # export {}=old"])
+def test_what_is_commented_out_is_not_there(folder: Path, line: str) -> None:
+    """Docker compose does not read it either."""
+    mine = f"{line.format('POSTGRES_PASSWORD')}\n"
+    (folder / ".env").write_text(mine)
+
+    make_secrets(folder)
+
+    assert (folder / ".env").read_text().startswith(mine)
+    assert len(values(folder)["POSTGRES_PASSWORD"] or "") == MADE["POSTGRES_PASSWORD"]
+
+
 def test_an_env_elsewhere_stays_there(folder: Path) -> None:
     """A link to where secrets are kept is followed, not replaced."""
     elsewhere = folder / "kept" / "env"

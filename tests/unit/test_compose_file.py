@@ -51,6 +51,7 @@ def test_every_other_variable_has_a_default() -> None:
         "AIRFLOW_ADDRESS",
         "AIRFLOW_COOKIE_SECURE",
         "AIRFLOW_PORT",
+        "AIRFLOW_PROXIES",
         "AIRFLOW_URL",
         "COMPOSE_PROJECT_NAME",
     }
@@ -94,10 +95,11 @@ def test_the_ui_alone_is_published_and_by_default_on_loopback() -> None:
 
 def test_not_everybody_may_say_from_where_they_come() -> None:
     """Who may, has as many tries at a password as they invent addresses."""
-    believed = SERVICES["api-server"]["environment"]["FORWARDED_ALLOW_IPS"].split(",")
+    believed = SERVICES["api-server"]["environment"]["FORWARDED_ALLOW_IPS"]
+    by_default = re.fullmatch(r"\$\{AIRFLOW_PROXIES:-(.+)\}", believed)
 
-    assert believed
-    assert all(ip_network(addresses).is_private for addresses in believed)
+    assert by_default
+    assert all(ip_network(addresses).is_private for addresses in by_default[1].split(","))
 
 
 @EACH_SERVICE

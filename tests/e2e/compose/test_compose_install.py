@@ -129,6 +129,21 @@ def test_only_the_ui_is_published_and_only_on_this_machine(installation: Install
     assert published == {("8080/tcp", "127.0.0.1", str(installation.port))}
 
 
+@pytest.mark.parametrize("is_admin", [False, True])
+def test_the_execution_api_wants_a_tasks_token(installation: Installation, is_admin: bool) -> None:
+    """It tells tasks the passwords of connections: to nobody else, not even the user `admin`."""
+    rest = installation.rest()
+
+    answer = requests.get(
+        f"{rest.origin}/execution/connections/weixin_warehouse",
+        headers=rest.headers if is_admin else {},
+        timeout=30,
+    )
+
+    assert answer.status_code in (401, 403)
+    assert installation.secret("WEIXIN_LOADER_PASSWORD") not in answer.text
+
+
 def test_nobody_is_root(installation: Installation) -> None:
     """No process of any container, no capability, and no way to become more."""
     containers = installation.containers()

@@ -224,7 +224,7 @@ def test_an_answer_of_which_nothing_fits_is_a_failure(warehouse: Engine):
 
     state, attempt_state, error = coverage(warehouse, "data_state, attempt_state, error")
     assert (report.state, state, attempt_state) == ("failed", "loaded", "failed")
-    assert "all 1 parts of the answer were rejected" in error
+    assert "no row of the answer fits, the first of 1 rejected parts because of" in error
     assert "msgid '' is not a text" in error
     assert rows(warehouse, "SELECT reason FROM weixin.rejected_row") == [
         ("msgid '' is not a text",)
