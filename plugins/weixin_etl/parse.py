@@ -76,8 +76,8 @@ def _parse_documented(dataset: Dataset, body: bytes, publication_date: date) -> 
         is_plain &= "\0" not in f"{item.msgid}{item.title}{item.url}{item.content_url}"
         is_plain &= all(
             FITS[metric.kind][0](getattr(row, metric.name))
-            for row in item.rows
             for metric in unchecked
+            for row in item.rows
         )
         if not is_plain or item.msgid in parsed.articles:
             return None

@@ -1,6 +1,5 @@
 """Raw answers: every one is kept, and a pair's are merged anew when one arrives late."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -31,13 +30,12 @@ def land(
     """Keep the bytes of the pairs' answers; where, by publication day."""
     keys = {"dataset": dataset.name, "appid": appid}
     answers = {pair.publication_date: pair.answer for pair in pairs if pair.answer}
-    hashes = {day: hashlib.sha256(answer.body).digest() for day, answer in answers.items()}
     again = connection.execute(
         statement("raw_response/see_again.sql"),
         {
             **keys,
             "publication_dates": list(answers),
-            "hashes": list(hashes.values()),
+            "hashes": [answer.sha256 for answer in answers.values()],
             "fetched_ats": [answer.fetched_at for answer in answers.values()],
         },
     )
@@ -50,7 +48,7 @@ def land(
                 **keys,
                 "publication_date": day,
                 "body": answers[day].body,
-                "hash": hashes[day],
+                "hash": answers[day].sha256,
                 "fetched_at": answers[day].fetched_at,
             },
         ).scalar_one()

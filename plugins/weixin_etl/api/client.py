@@ -1,8 +1,9 @@
 """The WeChat API for one account: figures of a publication day, or a `WeixinError`."""
 
+import hashlib
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 import msgspec
@@ -24,6 +25,12 @@ class Answer:
     fetched_at: datetime
     calls: int
     """Data calls it took, repeated ones included."""
+    sha256: bytes = field(init=False, repr=False)
+    """Of the body, taken by the thread that fetched it: others are still waiting for theirs."""
+
+    def __post_init__(self) -> None:
+        """Take it."""
+        object.__setattr__(self, "sha256", hashlib.sha256(self.body).digest())
 
 
 class WeixinClient:
