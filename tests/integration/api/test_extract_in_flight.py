@@ -63,8 +63,8 @@ def test_answers_come_in_the_order_of_the_days(wire: Wire):
         is_first = b"2026-11-11" in handler.asked.body
         if is_first:
             all_others_are_answered.wait(20)
-        says(b'{"asked":%b}' % handler.asked.body)(handler)
         answered.append(handler.asked.body)
+        says(b'{"asked":%b}' % handler.asked.body)(handler)
         if len(answered) == len(DAYS) - 1:
             all_others_are_answered.set()
 
