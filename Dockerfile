@@ -12,8 +12,7 @@ RUN uv venv --no-cache /opt/weixin-etl \
         --require-hashes -r requirements.txt
 
 COPY pyproject.toml README.md ./
-COPY plugins plugins
-COPY sandbox sandbox
+COPY plugins/weixin_etl plugins/weixin_etl
 COPY sql sql
 RUN uv build --no-cache --wheel --build-constraints requirements-dev.txt --require-hashes \
     && uv pip install --no-cache --python /opt/weixin-etl --compile-bytecode \

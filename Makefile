@@ -16,19 +16,19 @@ help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(INSTALLED) ## Run the pipeline for today and show what came of it
-	@$(BIN)/weixin-etl run
+	@$(BIN)/python -m weixin_local run
 
 up: $(INSTALLED) ## Start Airflow in the background; PORT=8081 moves it
-	@$(BIN)/weixin-etl up --port $(PORT)
+	@$(BIN)/python -m weixin_local up --port $(PORT)
 
 down: $(INSTALLED) ## Stop everything that run and up have started
-	@$(BIN)/weixin-etl down
+	@$(BIN)/python -m weixin_local down
 
 psql: $(INSTALLED) ## Open the warehouse
-	@$(BIN)/weixin-etl psql
+	@$(BIN)/python -m weixin_local psql
 
 migrate: $(INSTALLED) ## Apply the migrations the warehouse lacks
-	@$(BIN)/weixin-etl migrate
+	@$(BIN)/python -m weixin_local migrate
 
 secrets: ## Fill in what .env lacks for docker compose
 	@sh docker/secrets.sh
@@ -72,7 +72,7 @@ lock: $(INSTALLED) ## Resolve the requirements anew
 	$(LOCK) --extra server --extra local --group dev --constraints requirements.txt --output-file requirements-dev.txt
 
 clean: ## Remove .venv and caches; the figures in .weixin stay
-	@if [ -x $(BIN)/weixin-etl ]; then $(BIN)/weixin-etl down; fi
+	@if [ -x $(BIN)/weixin-etl ]; then $(BIN)/python -m weixin_local down; fi
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # uv is the lock's, installed by pip with its hashes; it installs the rest, also with theirs.

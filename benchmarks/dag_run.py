@@ -21,14 +21,14 @@ from rich.console import Console
 
 from weixin_etl import clock, warehouse
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.local import stack
-from weixin_etl.local.account import CONNECTION_VARIABLE, sandbox_connection
-from weixin_etl.local.api import AirflowApi
-from weixin_etl.local.environment import admin_password
-from weixin_etl.local.home import METADATA_DATABASE, Home, find
-from weixin_etl.local.ports import choose
-from weixin_etl.local.progress import Steps
-from weixin_etl.local.up import up
+from weixin_local import stack
+from weixin_local.account import CONNECTION_VARIABLE, sandbox_connection
+from weixin_local.api import AirflowApi
+from weixin_local.environment import admin_password
+from weixin_local.home import METADATA_DATABASE, Home, find
+from weixin_local.ports import choose
+from weixin_local.progress import Steps
+from weixin_local.up import up
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 
 LATENCY_SECONDS = 0.1
@@ -100,10 +100,10 @@ def run_once(home: Home, api: AirflowApi, title: str) -> None:
 
 def profile_ingest(home: Home) -> None:
     """The ingest of a week by itself: cumulative seconds of its steps."""
-    from weixin_etl import settings
     from weixin_etl.ingest import Ingest
+    from weixin_etl.model import Run
+    from weixin_etl.orchestration import settings
     from weixin_etl.plan import PlannedAccount
-    from weixin_etl.run import Run
     from weixin_etl.window import look_back_window
 
     home.server.create_database("profile")

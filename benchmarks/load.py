@@ -27,10 +27,10 @@ from sqlalchemy import Connection, Engine
 from throw_away import database
 
 from weixin_etl import clock, warehouse
-from weixin_etl.accounts import Account
 from weixin_etl.api.client import Answer
 from weixin_etl.datasets import ARTICLE_TOTAL as DATASET
 from weixin_etl.load import PAIRS_A_COMMIT, load
+from weixin_etl.model import Account
 from weixin_etl.pair import Pair
 from weixin_etl.parse import parse
 from weixin_etl.stage import SeenArticle, StagedPair, row_lines

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from weixin_etl.local.postgres import Server
+from weixin_local.postgres import Server
 
 
 @contextmanager

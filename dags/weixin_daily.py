@@ -22,9 +22,9 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, task
 
-from weixin_etl import settings, tasks
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.retry import WeixinRetryPolicy
+from weixin_etl.orchestration import settings, tasks
+from weixin_etl.orchestration.retry import WeixinRetryPolicy
 
 PARAMS = {
     "begin_date": Param(

@@ -11,8 +11,8 @@ from sqlalchemy import Engine
 from support import NOW, empty
 
 from weixin_etl import warehouse as the_warehouse
-from weixin_etl.accounts import Account
-from weixin_etl.local.postgres import Server
+from weixin_etl.model import Account
+from weixin_local.postgres import Server
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 
 INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin"))

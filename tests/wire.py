@@ -12,8 +12,8 @@ from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
-from weixin_etl.accounts import Account
 from weixin_etl.api.http import CallLimits
+from weixin_etl.model import Account
 
 DATA_PATH = "/datacube/getarticletotal"
 TOKEN_PATH = "/cgi-bin/stable_token"

@@ -7,7 +7,6 @@ from datetime import date, datetime, time, timedelta
 from sqlalchemy import Connection
 
 from weixin_etl import clock, coverage
-from weixin_etl.accounts import Account
 from weixin_etl.api.client import Answer
 from weixin_etl.api.errors import (
     DailyQuotaError,
@@ -18,6 +17,7 @@ from weixin_etl.api.errors import (
 )
 from weixin_etl.coverage import Attempt, Coverage
 from weixin_etl.datasets import Dataset
+from weixin_etl.model import Account
 from weixin_etl.pair import Counts, Pair, PairReport
 from weixin_etl.warehouse import statement
 

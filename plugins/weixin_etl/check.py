@@ -12,7 +12,7 @@ import sqlalchemy
 from sqlalchemy import Engine
 
 from weixin_etl.datasets import Dataset
-from weixin_etl.run import Run
+from weixin_etl.model import Run
 from weixin_etl.warehouse import source, sql_directory
 
 log = logging.getLogger(__name__)

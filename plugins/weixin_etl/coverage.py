@@ -8,8 +8,8 @@ import msgspec
 from sqlalchemy import Connection
 
 from weixin_etl import clock, window
-from weixin_etl.articles import Parsed
 from weixin_etl.datasets import Dataset
+from weixin_etl.parse.articles import Parsed
 from weixin_etl.warehouse import statement
 
 

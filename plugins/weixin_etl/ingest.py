@@ -11,7 +11,6 @@ import sqlalchemy
 from sqlalchemy import Engine
 
 from weixin_etl import clock, coverage
-from weixin_etl.accounts import Account
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import (
     ConfigurationError,
@@ -19,15 +18,15 @@ from weixin_etl.api.errors import (
     WeixinError,
     from_errcode,
 )
-from weixin_etl.api.hook import WeixinHook
-from weixin_etl.articles import UnreadableAnswerError
 from weixin_etl.extract import Fetched, Refused, extract
 from weixin_etl.load import PAIRS_A_COMMIT, load
+from weixin_etl.model import Account, Run
+from weixin_etl.orchestration.hook import WeixinHook
+from weixin_etl.orchestration.settings import Settings
 from weixin_etl.pair import Pair, PairReport
 from weixin_etl.parse import parse
+from weixin_etl.parse.articles import UnreadableAnswerError
 from weixin_etl.plan import Batch, PlannedAccount
-from weixin_etl.run import Run
-from weixin_etl.settings import Settings
 from weixin_etl.warehouse import statement, trouble
 
 log = logging.getLogger(__name__)

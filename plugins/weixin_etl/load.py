@@ -14,10 +14,10 @@ import sqlalchemy
 from sqlalchemy import Connection, Engine
 
 from weixin_etl import attempts, clock, coverage, raw_answers
-from weixin_etl.accounts import Account
 from weixin_etl.api.client import Answer
 from weixin_etl.coverage import Coverage
 from weixin_etl.datasets import Dataset
+from weixin_etl.model import Account
 from weixin_etl.pair import Counts, Pair, PairReport
 from weixin_etl.raw_answers import Landed
 from weixin_etl.stage import SeenArticle, StagedPair, stage, unstage

@@ -5,7 +5,7 @@ from datetime import date
 
 from weixin_etl.api.client import Answer
 from weixin_etl.api.errors import WeixinError
-from weixin_etl.articles import Parsed
+from weixin_etl.parse.articles import Parsed
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ import msgspec
 from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock, coverage, window
-from weixin_etl.refresh import CheckedAccount, configured_conn_ids
-from weixin_etl.run import ParameterError, Run
+from weixin_etl.model import ParameterError, Run
+from weixin_etl.orchestration.accounts import CheckedAccount, configured_conn_ids
 from weixin_etl.warehouse import require_migrated, statement
 from weixin_etl.window import DateRange, DateRangeError
 

@@ -7,10 +7,10 @@ from datetime import date, datetime
 from sqlalchemy import Connection
 
 from weixin_etl.api.client import Answer
-from weixin_etl.articles import Parsed, merge
 from weixin_etl.datasets import Dataset
 from weixin_etl.pair import Pair
 from weixin_etl.parse import parse
+from weixin_etl.parse.articles import Parsed, merge
 from weixin_etl.stage import SeenArticle
 from weixin_etl.warehouse import statement
 

@@ -5,7 +5,7 @@ from collections import Counter
 
 from sqlalchemy import Engine
 
-from weixin_etl.run import Run
+from weixin_etl.model import Run
 from weixin_etl.warehouse import require_migrated, statement
 
 log = logging.getLogger(__name__)

@@ -10,8 +10,8 @@ import psycopg2
 from sqlalchemy import Connection
 
 from weixin_etl import json_text
-from weixin_etl.articles import Article
 from weixin_etl.datasets import Dataset, Kind
+from weixin_etl.parse.articles import Article
 from weixin_etl.warehouse import statement
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode

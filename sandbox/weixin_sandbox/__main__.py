@@ -1,4 +1,4 @@
-"""The sandbox on the command line: `weixin-etl sandbox`, or `python -m weixin_sandbox`."""
+"""The sandbox on the command line: `python -m weixin_sandbox`."""
 
 import argparse
 import os
@@ -59,7 +59,7 @@ def _greeting(sandbox: Sandbox, url: str) -> str:
 def _parser() -> argparse.ArgumentParser:
     scenarios = [f"  {name:16}{effect.sentence}" for name, effect in EFFECTS.items()]
     parser = argparse.ArgumentParser(
-        prog="weixin-etl sandbox",
+        prog="python -m weixin_sandbox",
         description="A stand-in for the WeChat API on 127.0.0.1, with made-up figures.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="\n".join(

@@ -9,7 +9,7 @@ from dag_runs import REPOSITORY, DailyDag
 from sqlalchemy import Engine
 
 from weixin_etl import warehouse as the_warehouse
-from weixin_etl.local.postgres import Server
+from weixin_local.postgres import Server
 from weixin_sandbox import DEFAULT_ACCOUNT, Account, Sandbox
 
 SETTINGS = {

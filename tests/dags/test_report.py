@@ -6,7 +6,7 @@ import pytest
 from dag_runs import DAG_ID, DailyDag, Outcome, november, rows
 from sqlalchemy import Engine
 
-from weixin_etl.local.postgres import Server
+from weixin_local.postgres import Server
 from weixin_sandbox import Sandbox, Scenario
 
 

@@ -4,8 +4,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from weixin_etl import run
 from weixin_etl.datasets import ARTICLE_TOTAL
+from weixin_etl.orchestration import run_context as run
 
 FORM = {"begin_date": None, "end_date": None, "accounts": None, "refetch": False, "dry_run": False}
 NOW = datetime(2026, 11, 24, 2, 30, tzinfo=UTC)

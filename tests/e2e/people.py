@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from weixin_etl.local.home import Home
+from weixin_local.home import Home
 
 PROJECT = Path(__file__).parents[2]
 FOREIGN = ("AIRFLOW", "WEIXIN", "MAKE", "MFLAGS", "PYTEST")
@@ -42,7 +42,7 @@ class Person:
 
     def weixin(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run `weixin-etl`."""
-        return self.types(sys.executable, "-m", "weixin_etl.cli", *arguments, **variables)
+        return self.types(sys.executable, "-m", "weixin_local", *arguments, **variables)
 
     def asks(self, statement: str, **variables: str) -> list[str]:
         """The lines of an answer of the warehouse."""

@@ -13,8 +13,8 @@ import psycopg2
 import pytest
 from people import Person, somebody
 
-from weixin_etl.local.account import connection
-from weixin_etl.local.plan import NOWHERE
+from weixin_local.account import connection
+from weixin_local.plan import NOWHERE
 from weixin_sandbox import Account, Sandbox, Scenario
 
 pytestmark = pytest.mark.stack
@@ -190,7 +190,7 @@ def test_a_run_that_is_interrupted_leaves_no_airflow(
 ) -> None:
     """Ctrl-C ends it all, and so does a kill; Postgres stays."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "weixin_etl.cli", "run"],
+        [sys.executable, "-m", "weixin_local", "run"],
         cwd=person.home.project,
         env={**os.environ, **person.environment},
         stdout=subprocess.PIPE,

@@ -9,8 +9,8 @@ import pytest
 from people import Person, somebody
 from rest import Rest
 
-from weixin_etl.local import ports, processes
-from weixin_etl.local.stack import AIRFLOW_COMMANDS, SANDBOX
+from weixin_local import ports, processes
+from weixin_local.stack import AIRFLOW_COMMANDS, SANDBOX
 
 pytestmark = pytest.mark.stack
 

@@ -14,7 +14,7 @@ from ingest_processes import IngestProcess
 from pipeline import MORNING, STATEMENTS, Make, Pipeline, Warehouses, accounts
 
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.local.postgres import Server
+from weixin_local.postgres import Server
 from weixin_sandbox import Sandbox
 
 SEEDS = {"kill_seed": (3, 270), "plan_seed": (2, 100), "stop_seed": (2, 30)}

@@ -11,7 +11,7 @@ import psutil
 import psycopg2
 from sqlalchemy import Connection, Engine
 
-from weixin_etl.local.postgres import Server
+from weixin_local.postgres import Server
 
 _STOP_SECONDS = 30
 

@@ -17,9 +17,9 @@ from support import HASTE
 from weixin_etl import stage
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.ingest import Ingest
+from weixin_etl.model import Run
+from weixin_etl.orchestration.settings import Settings
 from weixin_etl.plan import Batch
-from weixin_etl.run import Run
-from weixin_etl.settings import Settings
 from weixin_etl.stage import Lines
 
 PATIENCE_SECONDS = 120

@@ -18,10 +18,10 @@ from sqlalchemy import Engine
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import Dataset
-from weixin_etl.local.postgres import Server
+from weixin_etl.model import Run
+from weixin_etl.orchestration.accounts import CheckedAccount
 from weixin_etl.plan import plan
-from weixin_etl.refresh import CheckedAccount
-from weixin_etl.run import Run
+from weixin_local.postgres import Server
 from weixin_sandbox import Account, Sandbox
 
 MORNING = datetime(2026, 12, 24, 10, 30, tzinfo=SHANGHAI)

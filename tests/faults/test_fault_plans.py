@@ -11,11 +11,11 @@ from fault_plans import FIRST_MORNING, Morning, PlannedRun, drawn
 from ingest_processes import SETTINGS, IngestProcess, Order, Outcome
 from pipeline import Pipeline, Warehouses, ingest
 
-from weixin_etl.accounts import Account
 from weixin_etl.api.client import Answer
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import Dataset
 from weixin_etl.load import load
+from weixin_etl.model import Account
 from weixin_etl.pair import Pair
 from weixin_etl.parse import parse
 from weixin_sandbox import Sandbox

@@ -14,8 +14,8 @@ import pytest
 from pipeline import MORNING, Make, Warehouses, disturbed, ingest
 from psycopg2.sql import SQL, Literal
 
-from weixin_etl.local import binaries
-from weixin_etl.local.postgres import Server
+from weixin_local import binaries
+from weixin_local.postgres import Server
 
 LOADING = 5
 """A statement of the first account's load."""

@@ -16,12 +16,12 @@ from ingest_processes import IngestProcess
 from pipeline import MORNING, Pipeline, Warehouses, accounts
 from wire import DATA_PATH, LIMITS, Handler, Wire, says
 
-from weixin_etl.accounts import Account
 from weixin_etl.api.client import Answer, WeixinClient
 from weixin_etl.api.errors import WeixinError
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import Dataset
 from weixin_etl.load import load
+from weixin_etl.model import Account
 from weixin_etl.pair import Counts, Pair
 from weixin_etl.parse import parse
 from weixin_sandbox import Sandbox

@@ -12,9 +12,9 @@ from sqlalchemy import Engine
 from support import HASTE, empty
 
 from weixin_etl import clock, load
-from weixin_etl.accounts import Account
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.datasets import DATASETS
+from weixin_etl.model import Account
 from weixin_etl.parse import parse
 from weixin_etl.warehouse import statement
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario

@@ -5,7 +5,6 @@ from datetime import date, timedelta
 
 import pytest
 
-from weixin_etl.accounts import Account
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import (
     ConfigurationError,
@@ -17,6 +16,7 @@ from weixin_etl.api.errors import (
 from weixin_etl.api.http import CallLimits
 from weixin_etl.datasets import DATASETS
 from weixin_etl.extract import Fetched, Refused, extract
+from weixin_etl.model import Account
 from weixin_sandbox import Sandbox, Scenario
 
 DATASET = DATASETS["article_total"]

@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from weixin_etl.check import Check, CheckError, check, checks
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.run import Run
+from weixin_etl.model import Run
 
 FOLDER = Path(__file__).parent / "checks"
 CASES = sorted(path.parent for path in FOLDER.glob("*/*/given.sql"))

@@ -11,10 +11,10 @@ from sqlalchemy import Connection, Engine
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.local.postgres import Server
 from weixin_etl.parse import parse
 from weixin_etl.stage import SeenArticle, StagedPair, stage
 from weixin_etl.warehouse import source, statement
+from weixin_local.postgres import Server
 
 HISTORY_ROWS = 500_000
 FACT = ARTICLE_TOTAL.fact

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from weixin_etl.articles import Article, Parsed
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.parse import parse
+from weixin_etl.parse.articles import Article, Parsed
 
 DAY = date(2026, 11, 17)
 """The publication day asked for."""

@@ -6,9 +6,9 @@ from datetime import date, datetime, timedelta
 import pytest
 
 from weixin_etl import clock, coverage
-from weixin_etl.articles import Article, Parsed, Rejected, row_type
 from weixin_etl.coverage import Coverage
 from weixin_etl.datasets import ARTICLE_TOTAL
+from weixin_etl.parse.articles import Article, Parsed, Rejected, row_type
 
 DAY = date(2026, 11, 17)
 """The publication day: its last row is that of 23 November, ready on the morning of the 24th."""

@@ -73,7 +73,7 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 def test_every_setting_is_described_and_every_described_one_exists() -> None:
     """The table of settings in docs/operating.md is the declared list, defaults included."""
-    from weixin_etl.settings import OPTIONS
+    from weixin_etl.orchestration.settings import OPTIONS
 
     text = (ROOT / "docs/operating.md").read_text()
     section = text.split("## Settings")[1].split("\n## ")[0]

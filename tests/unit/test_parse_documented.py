@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from parse_cases import DAY, body, figures, item, read, row
 
-from weixin_etl.articles import Parsed
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.parse import parse
+from weixin_etl.parse.articles import Parsed
 
 FIXTURES = Path(__file__).parents[1] / "fixtures/article_total"
 

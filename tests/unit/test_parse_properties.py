@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from parse_cases import read
 
 from weixin_etl import json_text
-from weixin_etl.articles import Parsed, UnreadableAnswerError
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import DATASETS, Dataset, Kind
-from weixin_etl.figures import BIGINT_MAX, SMALLINT_MAX
 from weixin_etl.parse import _parse_documented as parse_documented
 from weixin_etl.parse import parse
+from weixin_etl.parse.articles import Parsed, UnreadableAnswerError
+from weixin_etl.parse.figures import BIGINT_MAX, SMALLINT_MAX
+from weixin_etl.parse.lenient import take_apart
 from weixin_etl.stage import SeenArticle, StagedPair, article_lines, row_lines
-from weixin_etl.take_apart import take_apart
 
 both_datasets = pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
 NEXT_DAY = DAY + timedelta(days=1)

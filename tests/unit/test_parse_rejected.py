@@ -7,7 +7,7 @@ import pytest
 from parse_cases import DAY, NEXT_DAY, body, body_with_metric, figures, item, read, row
 
 from weixin_etl import json_text
-from weixin_etl.articles import Rejected
+from weixin_etl.parse.articles import Rejected
 
 BIGINT = "a whole number from 0 to 9223372036854775807"
 

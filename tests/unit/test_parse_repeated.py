@@ -4,7 +4,7 @@ from datetime import date
 
 from parse_cases import DAY, NEXT_DAY, body, figures, item, read, row
 
-from weixin_etl.articles import merge
+from weixin_etl.parse.articles import merge
 
 
 def test_an_article_with_and_without_its_url_is_one_article() -> None:

@@ -3,7 +3,7 @@
 import pytest
 from parse_cases import read
 
-from weixin_etl.articles import UnreadableAnswerError
+from weixin_etl.parse.articles import UnreadableAnswerError
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from airflow.sdk.definitions.retry_policy import RetryAction
 
 from weixin_etl.api.errors import ConfigurationError, NotReadyError, UnreachableError
 from weixin_etl.check import CheckError
-from weixin_etl.retry import WeixinRetryPolicy
-from weixin_etl.run import ParameterError
+from weixin_etl.model import ParameterError
+from weixin_etl.orchestration.retry import WeixinRetryPolicy
 from weixin_etl.warehouse import WarehouseError, WarehouseTroubleError
 
 POLICY = WeixinRetryPolicy(120)

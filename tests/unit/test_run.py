@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from weixin_etl import run
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.run import ParameterError, Run
+from weixin_etl.model import ParameterError, Run
+from weixin_etl.orchestration import run_context as run
 
 LATE_EVENING = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
 """In Beijing the 24th has begun."""

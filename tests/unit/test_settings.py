@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from airflow.exceptions import AirflowConfigException
 
-from weixin_etl import settings
 from weixin_etl.api.http import CallLimits
-from weixin_etl.provider import get_provider_info
-from weixin_etl.settings import Settings
+from weixin_etl.orchestration import settings
+from weixin_etl.orchestration.provider import get_provider_info
+from weixin_etl.orchestration.settings import Settings
 
 DEFAULTS = Settings(
     concurrency=4,

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from parse_cases import DAY, body, item, read, row
 
-from weixin_etl.articles import Article, row_type
 from weixin_etl.datasets import ARTICLE_TOTAL
+from weixin_etl.parse.articles import Article, row_type
 from weixin_etl.stage import Lines, SeenArticle, StagedPair
 from weixin_etl.stage import article_lines as article_lines_of
 from weixin_etl.stage import row_lines as row_lines_of

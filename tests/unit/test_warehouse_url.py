@@ -8,6 +8,7 @@ from sqlalchemy import URL, make_url
 
 from weixin_etl import warehouse
 from weixin_etl.warehouse import WarehouseError, WarehouseTroubleError
+from weixin_etl.warehouse.migrations import _dbmate_url as dbmate_url
 
 PASSWORD = "p@ss/w:rd%"
 QUOTED = "p%40ss%2Fw%3Ard%25"
@@ -84,7 +85,7 @@ def test_the_driver_is_psycopg2_whatever_the_url_says(drivername: str) -> None:
 )
 def test_dbmate_is_told_whether_to_insist_on_tls(url: str, sslmode: str) -> None:
     """Not on the same machine, else yes, and as the connection says when it says so."""
-    told = make_url(warehouse._dbmate_url(make_url(url)))
+    told = make_url(dbmate_url(make_url(url)))
 
     assert told.drivername == "postgres"
     assert told.query["sslmode"] == sslmode
@@ -96,9 +97,7 @@ def test_dbmate_is_told_whether_to_insist_on_tls(url: str, sslmode: str) -> None
 def test_dbmate_gets_the_password() -> None:
     """Quoted, in its environment and on no command line."""
     assert (
-        warehouse._dbmate_url(
-            URL.create("postgresql+psycopg2", "etl", PASSWORD, "127.0.0.1", 5432, "weixin")
-        )
+        dbmate_url(URL.create("postgresql+psycopg2", "etl", PASSWORD, "127.0.0.1", 5432, "weixin"))
         == f"postgres://etl:{QUOTED}@127.0.0.1:5432/weixin?sslmode=disable"
     )
 

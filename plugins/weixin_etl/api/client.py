@@ -9,10 +9,10 @@ from datetime import date, datetime
 import msgspec
 
 from weixin_etl import clock, json_text
-from weixin_etl.accounts import Account
 from weixin_etl.api.errors import TokenRefusedError, UnreachableError, WeixinError
 from weixin_etl.api.http import Caller, CallLimits
 from weixin_etl.api.token import Token, TokenKeeper
+from weixin_etl.model import Account
 
 TOKENS_A_CALL = 3
 

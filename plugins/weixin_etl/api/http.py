@@ -13,7 +13,6 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from weixin_etl import json_text
-from weixin_etl.accounts import Account
 from weixin_etl.api import hidden_tokens
 from weixin_etl.api.errors import (
     MinuteQuotaError,
@@ -22,6 +21,7 @@ from weixin_etl.api.errors import (
     WeixinError,
     from_errcode,
 )
+from weixin_etl.model import Account
 
 _CHUNK_BYTES = 1 << 16
 _ERRCODES = range(-(2**31), 2**31)

@@ -15,7 +15,7 @@ from dotenv import dotenv_values
 from people import FOREIGN, PROJECT
 from rest import Rest
 
-from weixin_etl.local import ports
+from weixin_local import ports
 
 MANUAL = (PROJECT / "docs/operating.md").read_text()
 DAG = "weixin_article_total"

@@ -6,9 +6,9 @@ from contextlib import ExitStack
 import pytest
 from wire import LIMITS, Wire
 
-from weixin_etl.accounts import Account
 from weixin_etl.api import client as api_client
 from weixin_etl.api.client import WeixinClient
+from weixin_etl.model import Account
 from weixin_sandbox import Sandbox
 
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 import pytest
 from wire import DATA_PATH, DAY, LIMITS, TOKEN_PATH
 
-from weixin_etl.accounts import Account
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import (
     AccountBlockedError,
@@ -20,6 +19,7 @@ from weixin_etl.api.errors import (
     UnreachableError,
     WeixinError,
 )
+from weixin_etl.model import Account
 from weixin_sandbox import Sandbox, Scenario
 
 FIVE_TRIES = replace(LIMITS, tries=5)

@@ -23,9 +23,9 @@ from wire import (
     trickles,
 )
 
-from weixin_etl.accounts import Account
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import WeixinError
+from weixin_etl.model import Account
 from weixin_sandbox import Sandbox, Scenario
 
 TOKENS = ["wire-token-1", "wire-token-2", "wire-token-3"]

@@ -6,8 +6,8 @@ from importlib.metadata import version
 import pytest
 from wire import DATA_PATH, DAY, LIMITS, Wire, says
 
-from weixin_etl.accounts import Account
 from weixin_etl.api.client import WeixinClient
+from weixin_etl.model import Account
 from weixin_sandbox import Sandbox
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from wire import DATA_PATH, DAY, LIMITS, TOKEN_PATH, Wire, says
 
-from weixin_etl.accounts import Account
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import ConfigurationError, UnreachableError
 from weixin_etl.api.token import Token, TokenKeeper
+from weixin_etl.model import Account
 from weixin_sandbox import Sandbox, Scenario
 
 Counter = Callable[[str], int]

@@ -22,9 +22,9 @@ from wire import (
     says,
 )
 
-from weixin_etl.accounts import Account
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import ConfigurationError, TokenRefusedError, UnreachableError
+from weixin_etl.model import Account
 from weixin_sandbox import Sandbox, Scenario
 
 Counter = Callable[[str], int]

@@ -21,7 +21,6 @@ from wire import (
     says,
 )
 
-from weixin_etl.accounts import Account
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import (
     CallError,
@@ -32,6 +31,7 @@ from weixin_etl.api.errors import (
     WeixinError,
 )
 from weixin_etl.api.http import CallLimits
+from weixin_etl.model import Account
 from weixin_sandbox import Sandbox, Scenario
 
 HTML = b"<html><body>502 Bad Gateway</body></html>"

@@ -9,9 +9,9 @@ import pytest
 from secrecy import shown_by_error, shown_by_log
 from wire import DATA_PATH, DAY, LIMITS
 
-from weixin_etl.accounts import Account
 from weixin_etl.api.errors import ConfigurationError
-from weixin_etl.api.hook import WeixinHook
+from weixin_etl.model import Account
+from weixin_etl.orchestration.hook import WeixinHook
 from weixin_sandbox import Sandbox, Scenario
 
 VARIABLE = "AIRFLOW_CONN_WEIXIN_DEFAULT"

@@ -9,9 +9,9 @@ import pytest
 from airflow.providers_manager import ProvidersManager
 from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
 
-from weixin_etl import settings
-from weixin_etl.api.hook import WeixinHook
 from weixin_etl.api.http import CallLimits
+from weixin_etl.orchestration import settings
+from weixin_etl.orchestration.hook import WeixinHook
 
 AIRFLOW = Path(sys.executable).with_name("airflow")
 
@@ -20,7 +20,7 @@ def test_the_connection_type_belongs_to_the_hook():
     """Airflow finds it by the distribution's entry point, without any configuration."""
     info = ProvidersManagerTaskRuntime().hooks["weixin"]
 
-    assert info.hook_class_name == "weixin_etl.api.hook.WeixinHook"
+    assert info.hook_class_name == "weixin_etl.orchestration.hook.WeixinHook"
     assert info.package_name == "weixin-etl"
     assert info.hook_name == WeixinHook.hook_name == "WeChat Official Account"
     assert info.connection_id_attribute_name == WeixinHook.conn_name_attr

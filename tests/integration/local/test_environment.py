@@ -8,9 +8,9 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import make_url
 
-from weixin_etl.local.environment import admin_password, airflow_environment
-from weixin_etl.local.home import Home
-from weixin_etl.local.postgres import Server
+from weixin_local.environment import admin_password, airflow_environment
+from weixin_local.home import Home
+from weixin_local.postgres import Server
 
 WAREHOUSE = "postgresql+psycopg2://me:p%40ss@127.0.0.1:5433/weixin?sslmode=disable"
 

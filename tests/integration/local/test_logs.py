@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from weixin_etl.local.logs import last_complaint
+from weixin_local.logs import last_complaint
 
 
 def test_the_last_error_is_told_without_time_and_place(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_of_a_traceback_the_last_line_is_told(tmp_path: Path) -> None:
         "Traceback (most recent call last):\n"
         '  File "x.py", line 1, in f\n'
         "weixin_etl.check.CheckError: a promise is broken\n"
-        "weixin_etl.tasks.UpstreamError: failed: check; see its log\n"
+        "weixin_etl.orchestration.tasks.UpstreamError: failed: check; see its log\n"
         "2026-11-25T00:52:37.9Z [info     ] bye [a.b] loc=x.py:1\n"
     )
 

@@ -14,9 +14,9 @@ import psutil
 import psycopg2
 import pytest
 
-from weixin_etl.local import binaries, ports
-from weixin_etl.local.errors import LocalError
-from weixin_etl.local.postgres import Server
+from weixin_local import binaries, ports
+from weixin_local.errors import LocalError
+from weixin_local.postgres import Server
 
 IS_ROOT = os.geteuid() == 0
 as_root_only = pytest.mark.skipif(not IS_ROOT, reason="only root runs the server as another user")

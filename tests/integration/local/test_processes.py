@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from weixin_etl.local import processes
-from weixin_etl.local.processes import Process
+from weixin_local import processes
+from weixin_local.processes import Process
 
 SLEEP = "import time; time.sleep(60)"
 PARENT = (

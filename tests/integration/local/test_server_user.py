@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from weixin_etl.local.binaries import SERVER_USER
+from weixin_local.binaries import SERVER_USER
 
 AT_ONCE = 6
 SAYS_THE_USER = (
-    "import os, pwd; from weixin_etl.local import binaries; "
+    "import os, pwd; from weixin_local import binaries; "
     "os.write(1, b'%d\\n' % pwd.getpwnam(binaries.server_user()).pw_uid)"
 )
 ON_A_NEW_MACHINE = f"""

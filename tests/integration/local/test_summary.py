@@ -10,8 +10,8 @@ from rich.console import Console
 from sqlalchemy import Engine, text
 
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.local import summary
-from weixin_etl.local.progress import Steps
+from weixin_local import summary
+from weixin_local.progress import Steps
 
 RUN = "manual__1"
 DAYS = [date(2026, 11, day) for day in (20, 21, 22)]

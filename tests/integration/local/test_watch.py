@@ -9,11 +9,11 @@ from rich.console import Console
 from sqlalchemy import Engine, text
 
 from weixin_etl import warehouse
-from weixin_etl.local import watch
-from weixin_etl.local.errors import LocalError
-from weixin_etl.local.postgres import Server
-from weixin_etl.local.progress import Steps
-from weixin_etl.local.watch import Wanted
+from weixin_local import watch
+from weixin_local.errors import LocalError
+from weixin_local.postgres import Server
+from weixin_local.progress import Steps
+from weixin_local.watch import Wanted
 
 DAG = "weixin_article_total"
 RUN = "manual__1"

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import URL, Engine, make_url
 
 from weixin_etl import warehouse as the_warehouse
-from weixin_etl.local.postgres import Server
 from weixin_etl.warehouse import WarehouseError, dbmate, migrate, migrations, require_migrated
+from weixin_local.postgres import Server
 
 TABLES = [
     "article_sighting",

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from warehouse_loads import article, at, body, load_pairs, pair, rows
 
-from weixin_etl.accounts import Account
+from weixin_etl.model import Account
 
 DAYS = [date(2026, 11, 19), date(2026, 11, 20), date(2026, 11, 21)]
 METRICS = ("int_page_read_count", "share_count")

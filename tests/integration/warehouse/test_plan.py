@@ -11,10 +11,10 @@ from warehouse_loads import ACCOUNT, article, at, body, load_pairs, pair, rows
 
 from weixin_etl.api.errors import UnreachableError
 from weixin_etl.datasets import ARTICLE_TOTAL
+from weixin_etl.model import ParameterError, Run
+from weixin_etl.orchestration.accounts import CheckedAccount
 from weixin_etl.pair import Pair
 from weixin_etl.plan import plan
-from weixin_etl.refresh import CheckedAccount
-from weixin_etl.run import ParameterError, Run
 
 SCHEDULED = Run("scheduled", ARTICLE_TOTAL, date(2026, 11, 24), is_scheduled=True)
 MANUAL = replace(SCHEDULED, run_id="manual", is_scheduled=False)

@@ -8,11 +8,11 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import Engine
 
-from weixin_etl.accounts import Account
 from weixin_etl.api.client import Answer
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.load import load
+from weixin_etl.model import Account
 from weixin_etl.pair import Pair, PairReport
 from weixin_etl.parse import parse
 

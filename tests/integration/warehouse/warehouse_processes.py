@@ -12,7 +12,7 @@ from sqlalchemy import Engine, event
 from warehouse_loads import load_pairs, pair
 
 from weixin_etl import warehouse as the_warehouse
-from weixin_etl.accounts import Account
+from weixin_etl.model import Account
 
 PATIENCE_SECONDS = 30
 """A load that takes longer hangs."""

@@ -9,9 +9,9 @@ from datetime import datetime
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
-from weixin_etl.local.errors import LocalError
-from weixin_etl.local.progress import Steps
 from weixin_etl.warehouse import statement
+from weixin_local.errors import LocalError
+from weixin_local.progress import Steps
 
 STAGES = ("refresh_access_token", "plan", "ingest", "report", "check")
 ENDED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})

@@ -9,16 +9,16 @@ from datetime import UTC, datetime
 import requests
 
 from weixin_etl.datasets import DATASETS
-from weixin_etl.local import ports, prepare, processes, stack
-from weixin_etl.local.account import configured_connection, sandbox_connection
-from weixin_etl.local.api import AirflowApi
-from weixin_etl.local.environment import ADMIN, admin_password, airflow_environment
-from weixin_etl.local.errors import LocalError
-from weixin_etl.local.home import Home
-from weixin_etl.local.logs import last_complaint
-from weixin_etl.local.processes import Process
-from weixin_etl.local.progress import Steps
-from weixin_etl.local.stack import AIRFLOW_COMMANDS, SANDBOX, Stack
+from weixin_local import ports, prepare, processes, stack
+from weixin_local.account import configured_connection, sandbox_connection
+from weixin_local.api import AirflowApi
+from weixin_local.environment import ADMIN, admin_password, airflow_environment
+from weixin_local.errors import LocalError
+from weixin_local.home import Home
+from weixin_local.logs import last_complaint
+from weixin_local.processes import Process
+from weixin_local.progress import Steps
+from weixin_local.stack import AIRFLOW_COMMANDS, SANDBOX, Stack
 
 POOL, POOL_SLOTS = "weixin_api", 16
 START_PATIENCE_SECONDS = 180

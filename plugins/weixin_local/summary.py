@@ -10,8 +10,8 @@ from sqlalchemy import Engine, RowMapping
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
-from weixin_etl.local.progress import Steps
 from weixin_etl.warehouse import statement
+from weixin_local.progress import Steps
 
 COUNTS = ("articles", "inserted", "updated", "unchanged", "rejected")
 FINAL = "final"

@@ -7,11 +7,11 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
-from weixin_etl.accounts import DEFAULT_BASE_URL, Account
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import ConfigurationError, WeixinError
 from weixin_etl.api.http import CallLimits
 from weixin_etl.loopback import is_loopback
+from weixin_etl.model import DEFAULT_BASE_URL, Account
 
 
 class WeixinHook(BaseHook):

@@ -3,7 +3,7 @@
 from typing import Any
 
 import weixin_etl
-from weixin_etl.settings import OPTIONS, SECTION
+from weixin_etl.orchestration.settings import OPTIONS, SECTION
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -16,7 +16,7 @@ def get_provider_info() -> dict[str, Any]:
         "connection-types": [
             {
                 "connection-type": "weixin",
-                "hook-class-name": "weixin_etl.api.hook.WeixinHook",
+                "hook-class-name": "weixin_etl.orchestration.hook.WeixinHook",
                 "hook-name": "WeChat Official Account",
                 "conn-fields": {
                     "name": {

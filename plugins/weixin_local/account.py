@@ -5,9 +5,9 @@ import os
 
 from dotenv import dotenv_values
 
-from weixin_etl.accounts import DEFAULT_BASE_URL
-from weixin_etl.local.errors import LocalError
-from weixin_etl.local.home import Home
+from weixin_etl.model import DEFAULT_BASE_URL
+from weixin_local.errors import LocalError
+from weixin_local.home import Home
 
 CONNECTION_VARIABLE = "AIRFLOW_CONN_WEIXIN_DEFAULT"
 

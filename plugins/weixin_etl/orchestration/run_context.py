@@ -1,35 +1,12 @@
 """What a run is asked to do: Airflow's run and the form's parameters, in our own terms."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
-
-
-class ParameterError(ValueError):
-    """A parameter of the run can't be used. `str()` says why and what to enter."""
-
-    is_retryable = False
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One run of a dataset's DAG."""
-
-    run_id: str
-    dataset: Dataset
-    today: date
-    """The run's day in Beijing: of its logical date, or of its start when it has none."""
-    is_scheduled: bool
-    begin_date: date | None = None
-    end_date: date | None = None
-    accounts: tuple[str, ...] = ()
-    """Connection ids or appids the run is limited to; none means all."""
-    refetch: bool = False
-    dry_run: bool = False
+from weixin_etl.model import ParameterError, Run
 
 
 def from_context(dataset: Dataset, context: Mapping[str, Any]) -> Run:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from weixin_etl.local.errors import LocalError
+from weixin_local.errors import LocalError
 
 MAJOR_VERSION = 18
 SHARED_DIRECTORY = Path("/var/lib/weixin-etl")

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import weixin_etl
-from weixin_etl.local import binaries
-from weixin_etl.local.errors import LocalError
-from weixin_etl.local.postgres import Server
+from weixin_local import binaries
+from weixin_local.errors import LocalError
+from weixin_local.postgres import Server
 
 METADATA_DATABASE = "airflow"
 WAREHOUSE_DATABASE = "weixin"

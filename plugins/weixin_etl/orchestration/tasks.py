@@ -11,11 +11,13 @@ from airflow.sdk.exceptions import AirflowSkipException
 from weixin_etl import check as check_verb
 from weixin_etl import plan as plan_verb
 from weixin_etl import report as report_verb
-from weixin_etl import run, settings, warehouse
 from weixin_etl.datasets import Dataset
 from weixin_etl.ingest import Ingest
+from weixin_etl.orchestration import run_context as run
+from weixin_etl.orchestration import settings
+from weixin_etl.orchestration.accounts import CheckedAccount, refresh_access_tokens
+from weixin_etl.orchestration.warehouse import open_warehouse
 from weixin_etl.plan import Batch
-from weixin_etl.refresh import CheckedAccount, refresh_access_tokens
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +46,7 @@ def plan(dataset: Dataset, accounts: list[dict[str, Any]]) -> list[list[dict[str
     batches = plan_verb.plan(
         this,
         msgspec.convert(accounts, list[CheckedAccount]),
-        warehouse.from_airflow(),
+        open_warehouse(),
         is_first_try=run.is_first_try(context),
     )
     if this.dry_run:
@@ -61,7 +63,7 @@ def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
     Ingest(
         run.from_context(dataset, context),
         settings.read(),
-        warehouse.from_airflow(),
+        open_warehouse(),
         is_retry=run.is_retry(context),
     ).batch(planned)
 
@@ -72,7 +74,7 @@ def report(dataset: Dataset, asset: Any) -> dict[str, int]:
     this = run.from_context(dataset, context)
     if this.dry_run:
         raise AirflowSkipException("dry run: nothing to report")
-    totals = report_verb.report(this, warehouse.from_airflow())
+    totals = report_verb.report(this, open_warehouse())
     log.info("%s", ", ".join(f"{count} {name}" for name, count in totals.items()))
     if not totals["loaded"] + totals["empty"]:
         raise AirflowSkipException("no pair came in, so there is no asset event")
@@ -86,7 +88,7 @@ def check(dataset: Dataset) -> None:
     this = run.from_context(dataset, context)
     failed = _failed_tasks(context)
     if not this.dry_run and not failed & {"refresh_access_token", "plan"}:
-        check_verb.check(this, warehouse.from_airflow())
+        check_verb.check(this, open_warehouse())
     if failed:
         raise UpstreamError(f"failed: {', '.join(sorted(failed))}; see their logs")
 

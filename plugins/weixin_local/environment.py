@@ -8,10 +8,10 @@ from collections.abc import Mapping
 
 from sqlalchemy import URL, make_url
 
-from weixin_etl.local import ports
-from weixin_etl.local.account import CONNECTION_VARIABLE
-from weixin_etl.local.files import write_private
-from weixin_etl.local.home import METADATA_DATABASE, Home
+from weixin_local import ports
+from weixin_local.account import CONNECTION_VARIABLE
+from weixin_local.files import write_private
+from weixin_local.home import METADATA_DATABASE, Home
 
 WAREHOUSE_VARIABLE = "AIRFLOW_CONN_WEIXIN_WAREHOUSE"
 ADMIN = "admin"

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from weixin_etl import json_text
-from weixin_etl.articles import (
+from weixin_etl.datasets import Dataset, Kind
+from weixin_etl.parse.articles import (
     ATTRIBUTES,
     Article,
     Parsed,
@@ -15,8 +16,7 @@ from weixin_etl.articles import (
     UnreadableAnswerError,
     row_type,
 )
-from weixin_etl.datasets import Dataset, Kind
-from weixin_etl.figures import BIGINT_MAX, DEEPEST, FITS, SMALLINT_MAX, as_int, is_storable
+from weixin_etl.parse.figures import BIGINT_MAX, DEEPEST, FITS, SMALLINT_MAX, as_int, is_storable
 
 LONGEST_MSGID = 200
 """Characters; real ones have a dozen, and an index entry holds 2,704 bytes."""

@@ -5,8 +5,8 @@ from typing import Any
 
 import requests
 
-from weixin_etl.local import ports
-from weixin_etl.local.environment import ADMIN
+from weixin_local import ports
+from weixin_local.environment import ADMIN
 
 TIMEOUT_SECONDS = 30
 COMPONENTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")

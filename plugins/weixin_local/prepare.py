@@ -10,18 +10,18 @@ import psycopg2
 from psycopg2.sql import SQL, Identifier, Literal
 
 from weixin_etl import warehouse
-from weixin_etl.local.account import configured_connection
-from weixin_etl.local.environment import WAREHOUSE_VARIABLE
-from weixin_etl.local.errors import LocalError
-from weixin_etl.local.home import (
+from weixin_local.account import configured_connection
+from weixin_local.environment import WAREHOUSE_VARIABLE
+from weixin_local.errors import LocalError
+from weixin_local.home import (
     METADATA_DATABASE,
     SANDBOX_DATABASE,
     WAREHOUSE_DATABASE,
     Home,
     find,
 )
-from weixin_etl.local.logs import last_complaint
-from weixin_etl.local.progress import Steps
+from weixin_local.logs import last_complaint
+from weixin_local.progress import Steps
 
 
 def start_postgres(home: Home, steps: Steps) -> None:
@@ -63,7 +63,11 @@ def warehouse_url(home: Home, *, is_sandbox: bool) -> str:
 def _own_warehouse_url() -> str | None:
     if not os.environ.get(WAREHOUSE_VARIABLE):
         return None
-    return warehouse.from_airflow().url.render_as_string(hide_password=False)
+    from weixin_etl.orchestration.warehouse import (
+        open_warehouse as named_warehouse,  # imports Airflow: seconds
+    )
+
+    return named_warehouse().url.render_as_string(hide_password=False)
 
 
 def migrate(home: Home, environment: dict[str, str], warehouse_url: str, steps: Steps) -> None:
@@ -91,11 +95,7 @@ def migrate_warehouse(warehouse_url: str, steps: Steps) -> None:
         warehouse.migrate(warehouse_url)
         missing = warehouse.missing_roles(warehouse_url)
     if missing:
-        steps.line(
-            "!",
-            f"The roles {' and '.join(missing)} don't exist, and you may not create them: let an "
-            "administrator do so, then run the block of sql/migrations/0010_roles.sql again.",
-        )
+        steps.line("!", warehouse.ask_for_roles(missing))
 
 
 def _migrate_metadata(home: Home, environment: dict[str, str], steps: Steps) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from weixin_etl.datasets import Dataset
-from weixin_etl.figures import TYPES
+from weixin_etl.parse.figures import TYPES
 
 ATTRIBUTES = ("title", "url", "content_url", "publish_type", "user_source")
 _MSGID = re.compile(r"(?P<message>.+)_(?P<position>[1-9]\d{0,3})")

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import URL, make_url
 
-from weixin_etl.local import binaries, prepare
-from weixin_etl.local.progress import Steps
+from weixin_local import binaries, prepare
+from weixin_local.progress import Steps
 
 TERMINFO_DIRS = "/etc/terminfo:/lib/terminfo:/usr/share/terminfo"
 """The wheel's `psql` was built on a machine that keeps its terminals elsewhere."""

@@ -10,9 +10,9 @@ from airflow.sdk import Variable
 
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import WeixinError
-from weixin_etl.api.hook import WeixinHook
-from weixin_etl.run import ParameterError, Run
-from weixin_etl.settings import Settings
+from weixin_etl.model import ParameterError, Run
+from weixin_etl.orchestration.hook import WeixinHook
+from weixin_etl.orchestration.settings import Settings
 
 log = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from urllib.parse import quote
 
 import psutil
 
-from weixin_etl.local import binaries, ports
-from weixin_etl.local.errors import LocalError
-from weixin_etl.local.files import write_private
+from weixin_local import binaries, ports
+from weixin_local.errors import LocalError
+from weixin_local.files import write_private
 
 SUPERUSER = "postgres"
 SOCKET_PATH_LIMIT = 107

@@ -13,10 +13,10 @@ from typing import Annotated, Any
 
 import msgspec
 
-from weixin_etl.articles import Article, Parsed, row_type
 from weixin_etl.datasets import Dataset, Kind
-from weixin_etl.figures import FITS, Count, SmallCount
-from weixin_etl.take_apart import LONGEST_MSGID, take_apart
+from weixin_etl.parse.articles import Article, Parsed, row_type
+from weixin_etl.parse.figures import FITS, Count, SmallCount
+from weixin_etl.parse.lenient import LONGEST_MSGID, take_apart
 
 _Msgid = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_MSGID)]
 

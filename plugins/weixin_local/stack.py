@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 
-from weixin_etl.local import processes
-from weixin_etl.local.errors import LocalError
-from weixin_etl.local.files import write_private
-from weixin_etl.local.home import Home
+from weixin_local import processes
+from weixin_local.errors import LocalError
+from weixin_local.files import write_private
+from weixin_local.home import Home
 
 SCHEDULER = "scheduler"
 AIRFLOW_COMMANDS = {

@@ -15,16 +15,16 @@ import requests
 from weixin_etl import clock, window
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, Dataset
-from weixin_etl.local import prepare, stack, summary, watch
-from weixin_etl.local.account import configured_connection, sandbox_connection
-from weixin_etl.local.api import AirflowApi
-from weixin_etl.local.environment import admin_password, airflow_environment
-from weixin_etl.local.errors import LocalError
-from weixin_etl.local.home import METADATA_DATABASE, Home
-from weixin_etl.local.logs import last_complaint
-from weixin_etl.local.progress import Steps
-from weixin_etl.local.stack import Stack
-from weixin_etl.local.watch import Seen, Wanted
+from weixin_local import prepare, stack, summary, watch
+from weixin_local.account import configured_connection, sandbox_connection
+from weixin_local.api import AirflowApi
+from weixin_local.environment import admin_password, airflow_environment
+from weixin_local.errors import LocalError
+from weixin_local.home import METADATA_DATABASE, Home
+from weixin_local.logs import last_complaint
+from weixin_local.progress import Steps
+from weixin_local.stack import Stack
+from weixin_local.watch import Seen, Wanted
 from weixin_sandbox import Sandbox
 
 

@@ -1,0 +1,62 @@
+"""What a run would ask WeChat for, printed without asking."""
+
+import logging
+from datetime import date
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from weixin_etl import clock
+from weixin_etl.datasets import Dataset
+from weixin_etl.model import ParameterError, Run
+from weixin_etl.orchestration import settings
+from weixin_etl.orchestration.accounts import described_accounts
+from weixin_etl.orchestration.warehouse import open_warehouse
+from weixin_etl.plan import plan
+
+
+def show_plan(
+    dataset: Dataset, begin_date: date | None, end_date: date | None, *, refetch: bool
+) -> None:
+    """
+    Print the calls of a run of today, account by account.
+
+    Raises:
+        ParameterError: the days can't be asked for, or a connection can't be used.
+        WarehouseError: the warehouse does not answer or is not migrated.
+
+    """
+    run = Run(
+        run_id="plan",
+        dataset=dataset,
+        today=clock.beijing_date(clock.now()),
+        is_scheduled=False,
+        begin_date=begin_date,
+        end_date=end_date,
+        refetch=refetch,
+        dry_run=True,
+    )
+    accounts = described_accounts(run, settings.read())
+    if problems := [account.problem for account in accounts if account.problem]:
+        raise ParameterError("\n".join(problems))
+    logging.getLogger(plan.__module__).setLevel(logging.ERROR)  # the lines below say it
+    batches = plan(run, accounts, open_warehouse(), is_first_try=True)
+    planned = [account for batch in batches for account in batch]
+    table = Table(
+        "account",
+        "publication days to ask for",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
+    table.add_column("calls", justify="right")
+    for account in planned:
+        table.add_row(account.name, ", ".join(map(str, account.days)), str(len(account.days)))
+    console = Console()
+    console.print(table)
+    console.print(
+        "Days that are final are left out: their totals no longer grow (`--refetch` asks).",
+        highlight=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,38 @@
+"""The warehouse: the way to it, its statements, its migrations, and what can be wrong with it."""
+
+from weixin_etl.warehouse.connection import engine, url
+from weixin_etl.warehouse.errors import (
+    CONN_ID,
+    WarehouseError,
+    WarehouseTroubleError,
+    trouble,
+)
+from weixin_etl.warehouse.migrations import (
+    ROLES,
+    ask_for_roles,
+    dbmate,
+    migrate,
+    migrations,
+    missing_roles,
+    require_migrated,
+)
+from weixin_etl.warehouse.statements import source, sql_directory, statement
+
+__all__ = [
+    "CONN_ID",
+    "ROLES",
+    "WarehouseError",
+    "WarehouseTroubleError",
+    "ask_for_roles",
+    "dbmate",
+    "engine",
+    "migrate",
+    "migrations",
+    "missing_roles",
+    "require_migrated",
+    "source",
+    "sql_directory",
+    "statement",
+    "trouble",
+    "url",
+]

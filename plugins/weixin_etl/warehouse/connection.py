@@ -1,0 +1,62 @@
+"""The way to the warehouse."""
+
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import URL, Engine, make_url
+
+_DRIVER = "postgresql+psycopg2"
+_CONNECT_SECONDS = 10
+_SESSION = {"timezone": "UTC", "lock_timeout": "30min", "statement_timeout": "1h"}
+"""Airflow's `execution_timeout` can't interrupt a wait for Postgres; Postgres itself can."""
+_LOST_SERVER = {
+    "keepalives_idle": 60,
+    "keepalives_interval": 10,
+    "keepalives_count": 6,
+    "tcp_user_timeout": 120_000,
+}
+"""After two minutes without a sign of life, a server is gone, whatever a firewall says of it."""
+
+
+def url(
+    host: str | None,
+    port: int | None,
+    login: str | None,
+    password: str | None,
+    database: str | None,
+    extra: dict[str, Any],
+) -> URL:
+    """
+    The SQLAlchemy URL of a Postgres connection as Airflow describes it.
+
+    A host that is a path, or an extra `host`, is the directory of a Unix socket. Other extras that
+    are texts or numbers are libpq parameters (`sslmode`, …).
+    """
+    query = {name: str(value) for name, value in extra.items() if type(value) in (str, int)}
+    if host and host.startswith("/"):
+        query["host"], host = host, None
+    if not host and "host" in query and port:
+        query["port"], port = str(port), None
+    return URL.create(_DRIVER, login, password, host, port, database, query)
+
+
+def engine(warehouse_url: URL | str) -> Engine:
+    """
+    An engine whose errors show no values: a statement's values may be a whole answer.
+
+    A session thinks in UTC. It gives up connecting after ten seconds, waiting for a lock after
+    half an hour, any statement after an hour, and a server that gives no sign after two minutes.
+    What the URL says of these goes before.
+    """
+    given = make_url(warehouse_url).set(drivername=_DRIVER)
+    ours = {
+        "application_name": "weixin-etl",
+        "connect_timeout": _CONNECT_SECONDS,
+        **_LOST_SERVER,
+        **given.query,
+    }
+    options = [f"-c {name}={value}" for name, value in _SESSION.items()]
+    ours["options"] = " ".join([*options, str(given.query.get("options", ""))])
+    return sqlalchemy.create_engine(
+        given, hide_parameters=True, pool_pre_ping=True, connect_args=ours
+    )

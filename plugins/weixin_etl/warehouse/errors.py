@@ -1,0 +1,74 @@
+"""What can be the matter with the warehouse, as sentences for the operator."""
+
+import psycopg2
+from psycopg2.errors import ReadOnlySqlTransaction
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+CONN_ID = "weixin_warehouse"
+_TROUBLE_ERRORS = (psycopg2.OperationalError, psycopg2.InterfaceError, ReadOnlySqlTransaction)
+
+
+class WarehouseError(Exception):
+    """The warehouse can't be used. `str()` says why and what to do."""
+
+    is_retryable = False
+
+
+class WarehouseTroubleError(WarehouseError):
+    """The warehouse does not answer, or can't do its work now; that may pass."""
+
+    is_retryable = True
+    is_of_one_statement = False
+    """Whether the warehouse goes on doing others' work."""
+
+
+_Matter = tuple[str, str]
+"""What is the matter with the warehouse, and what to do."""
+_OF_ONE_STATEMENT = ("40", "55P03", "57014")
+_UNREACHABLE = ("does not answer", f"is Postgres running, and is the connection {CONN_ID} right?")
+_NO_CONNECTION_LEFT = ("has no connection left", "close some, or raise its max_connections")
+_BY_SQLSTATE: dict[str, _Matter] = {
+    "08": _UNREACHABLE,
+    "25006": ("takes no changes", f"let the connection {CONN_ID} lead to the primary"),
+    "40": ("gave way to another transaction", "nothing need be done unless it lasts"),
+    "53100": ("has no space left on its disk", "make some"),
+    "53300": _NO_CONNECTION_LEFT,
+    "53": ("is short of memory or another resource", "its log says of which"),
+    "55P03": ("waited too long for a lock", "pg_stat_activity shows who holds it"),
+    "57014": ("cancelled a statement", "it took longer than it may, or somebody cancelled it"),
+    "58": ("can't read or write its files", "its log says which"),
+    "57P": ("was stopped or ended the session", "start Postgres if it does not run"),
+}
+"""By SQLSTATE or its beginning, the longer ones first."""
+_SAYS_NO_CONNECTION_LEFT = ("too many clients", "connection slots", "too many connections")
+"""In refused connections, which come without a SQLSTATE."""
+
+
+def trouble(error: Exception, warehouse: Engine) -> WarehouseTroubleError | None:
+    """What an error says of the warehouse's state; None when it says nothing of it."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if not isinstance(cause, _TROUBLE_ERRORS):
+        return None
+    diagnosed = cause.diag.message_primary if isinstance(cause, psycopg2.OperationalError) else None
+    said = diagnosed or " ".join(str(cause).split())
+    matter = _matter(cause, said)
+    if matter is None:
+        return None
+    place = warehouse.url.render_as_string(hide_password=True)
+    happened, advice = matter
+    passing = WarehouseTroubleError(f"the warehouse {happened} at {place}; {advice} ({said})")
+    passing.is_of_one_statement = (cause.pgcode or "").startswith(_OF_ONE_STATEMENT)
+    return passing
+
+
+def _matter(cause: psycopg2.Error, said: str) -> _Matter | None:
+    """None when it is no matter of the warehouse's state but of what it was asked."""
+    for beginning, matter in _BY_SQLSTATE.items():
+        if (cause.pgcode or "").startswith(beginning):
+            return matter
+    if cause.pgcode:
+        return None
+    if any(words in said for words in _SAYS_NO_CONNECTION_LEFT):
+        return _NO_CONNECTION_LEFT
+    return _UNREACHABLE

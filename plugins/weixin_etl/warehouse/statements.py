@@ -1,0 +1,51 @@
+"""The statements: files under sql/, whose path says their table."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import sqlalchemy
+from sqlalchemy import TextClause
+
+from weixin_etl.datasets import Dataset
+
+
+def sql_directory() -> Path:
+    """The statements: inside the package of an installed wheel, at the top of a checkout."""
+    packaged = Path(__file__).parents[1] / "sql"
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "sql"
+
+
+@cache
+def statement(path: str, dataset: Dataset | None = None) -> TextClause:
+    """
+    The statement in `sql/<path>`, its inputs as named binds.
+
+    A statement that serves every fact is a Jinja template; the dataset's declaration fills in the
+    fact's name and the metrics' columns, and nothing else ever fills in an identifier.
+    """
+    return sqlalchemy.text(source(path, dataset))
+
+
+@cache
+def source(path: str, dataset: Dataset | None = None) -> str:
+    """The text of `sql/<path>` for the dataset."""
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(sql_directory()),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701 # SQL, from files of the package
+    )
+    return templates.get_template(path).render(_declared(dataset) if dataset else {})
+
+
+def _declared(dataset: Dataset) -> dict[str, Any]:
+    return {
+        "fact": dataset.fact,
+        "metrics": [metric.name for metric in dataset.metrics],
+        "figures": [metric.name for metric in dataset.figures],
+        "totals": [metric.name for metric in dataset.totals],
+        "window": dataset.window,
+    }

@@ -1,0 +1,83 @@
+"""`python -m weixin_local`: what `make run`, `up`, `down`, `psql`, `migrate` and `plan` start."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from weixin_etl import cli
+from weixin_local import home, prepare, stack
+from weixin_local.errors import LocalError
+from weixin_local.progress import Steps
+
+DEFAULT_PORT = 8080
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; its exit code. What goes wrong is one sentence on stderr."""
+    return cli.run_command(_parser(), argv, also=(LocalError,))
+
+
+def run(_: argparse.Namespace) -> None:
+    """Run the pipeline for today through Airflow, with progress and a summary."""
+    from weixin_local.run import run
+
+    run(home.find(), _steps())
+
+
+def up(options: argparse.Namespace) -> None:
+    """Start Airflow in the background."""
+    from weixin_local.up import up
+
+    up(home.find(), options.port, _steps())
+
+
+def down(_: argparse.Namespace) -> None:
+    """Stop everything that was started here."""
+    found, steps = home.find(), _steps()
+    with found.locked(steps.say):
+        stopped = stack.stop(found)
+    steps.say(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
+
+
+def migrate(_: argparse.Namespace) -> None:
+    """Apply the migrations the warehouse lacks."""
+    steps = _steps()
+    prepare.migrate_warehouse(prepare.open_warehouse(steps), steps)
+
+
+def plan(options: argparse.Namespace) -> None:
+    """Show what a run of today would ask WeChat for."""
+    from weixin_local.plan import plan
+
+    plan(options, _steps())
+
+
+def psql(options: argparse.Namespace) -> None:
+    """Open the warehouse."""
+    from weixin_local.psql import psql
+
+    psql(options.rest, _steps(stderr=True))  # the output is the answer's alone
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="weixin-local", description="The whole pipeline on this machine."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in (run, up, down, migrate, psql):
+        cli.add_command(commands, command, passes_on=command is psql)
+    cli.add_plan(commands, plan)
+    commands.choices["up"].add_argument(
+        "--port", type=int, default=DEFAULT_PORT, help="of the UI (default: %(default)s)"
+    )
+    return parser
+
+
+def _steps(*, stderr: bool = False) -> Steps:
+    return Steps(Console(stderr=stderr))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
