@@ -10,7 +10,6 @@ CREATE TABLE weixin.dim_account (
     appid text PRIMARY KEY,
     name text NOT NULL,
     conn_id text NOT NULL,
-    first_scheduled_date date,
     is_active boolean NOT NULL DEFAULT TRUE,
     first_seen_at timestamptz NOT NULL
 );
@@ -18,10 +17,21 @@ COMMENT ON TABLE weixin.dim_account IS 'One row per Official Account the pipelin
 COMMENT ON COLUMN weixin.dim_account.appid IS 'AppID of the Official Account at WeChat';
 COMMENT ON COLUMN weixin.dim_account.name IS 'What people call the account: extra "name" of its Airflow connection, else the connection id';
 COMMENT ON COLUMN weixin.dim_account.conn_id IS 'Airflow connection that holds its credentials';
-COMMENT ON COLUMN weixin.dim_account.first_scheduled_date IS 'Day (Beijing) of its first scheduled run; null while only manual runs have asked for it';
-COMMENT ON COLUMN weixin.dim_account.is_active IS 'Whether it is in the list of accounts that scheduled runs collect';
+COMMENT ON COLUMN weixin.dim_account.is_active IS 'Whether it is in the list of accounts to collect (Airflow Variable weixin_accounts)';
 COMMENT ON COLUMN weixin.dim_account.first_seen_at IS 'When the pipeline first planned it';
 
+CREATE TABLE weixin.first_daily_run (
+    dataset text NOT NULL,
+    appid text NOT NULL,
+    first_daily_date date NOT NULL,
+    PRIMARY KEY (dataset, appid)
+);
+COMMENT ON TABLE weixin.first_daily_run IS 'One row per dataset and account that a daily run has collected: from here on its publication days are caught up. Per dataset, because an account may start with each endpoint on another day';
+COMMENT ON COLUMN weixin.first_daily_run.dataset IS 'Which endpoint: article_total, …';
+COMMENT ON COLUMN weixin.first_daily_run.appid IS 'The account';
+COMMENT ON COLUMN weixin.first_daily_run.first_daily_date IS 'Day (Beijing) of the account''s first daily run in the dataset';
+
+-- last_seen_at moves every morning: with room in its page, a new version needs no index entry
 CREATE TABLE weixin.dim_article (
     appid text NOT NULL,
     msgid text NOT NULL,
@@ -37,7 +47,7 @@ CREATE TABLE weixin.dim_article (
     first_seen_at timestamptz NOT NULL,
     last_seen_at timestamptz NOT NULL,
     PRIMARY KEY (appid, msgid)
-);
+) WITH (fillfactor = 50);
 CREATE INDEX dim_article_publication_date ON weixin.dim_article (appid, publication_date);
 COMMENT ON TABLE weixin.dim_article IS 'One row per article of an account; each attribute is the newest non-null value WeChat gave';
 COMMENT ON COLUMN weixin.dim_article.appid IS 'The account: msgids repeat between accounts';
@@ -53,6 +63,19 @@ COMMENT ON COLUMN weixin.dim_article.user_source IS 'Item key user_source (undoc
 COMMENT ON COLUMN weixin.dim_article.extra IS 'Item keys the pipeline does not know, and known ones whose value has an unexpected type';
 COMMENT ON COLUMN weixin.dim_article.first_seen_at IS 'Fetch time of the earliest answer that held it';
 COMMENT ON COLUMN weixin.dim_article.last_seen_at IS 'Fetch time of the newest answer that held it';
+
+CREATE TABLE weixin.article_sighting (
+    dataset text NOT NULL,
+    appid text NOT NULL,
+    msgid text NOT NULL,
+    last_seen_at timestamptz NOT NULL,
+    PRIMARY KEY (dataset, appid, msgid)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE weixin.article_sighting IS 'One row per dataset and article: both datasets describe the same articles, but one may list an article that the other does not';
+COMMENT ON COLUMN weixin.article_sighting.dataset IS 'Which endpoint: article_total, …';
+COMMENT ON COLUMN weixin.article_sighting.appid IS 'The account';
+COMMENT ON COLUMN weixin.article_sighting.msgid IS 'The article';
+COMMENT ON COLUMN weixin.article_sighting.last_seen_at IS 'Fetch time of the endpoint''s newest answer that listed it';
 
 CREATE TABLE weixin.raw_response (
     raw_response_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -83,32 +106,39 @@ CREATE TABLE weixin.coverage (
     data_state text CHECK (data_state IN ('loaded', 'empty')),
     through_date date,
     fetched_at timestamptz,
+    ready_at timestamptz,
+    is_provisional boolean NOT NULL DEFAULT FALSE,
     is_final boolean NOT NULL DEFAULT FALSE,
     article_count integer,
     row_count integer,
-    attempt_state text NOT NULL CHECK (attempt_state IN ('ok', 'not_ready', 'failed')),
-    attempted_at timestamptz NOT NULL,
-    attempts integer NOT NULL,
+    attempt_state text CHECK (attempt_state IN ('ok', 'not_ready', 'failed')),
+    attempted_at timestamptz,
+    attempts integer NOT NULL DEFAULT 0,
     next_attempt_at timestamptz,
     error_code integer,
     error text,
     PRIMARY KEY (dataset, appid, publication_date),
-    CHECK ((data_state IS NULL) = (fetched_at IS NULL))
+    CHECK ((data_state IS NULL) = (fetched_at IS NULL)),
+    CHECK (ready_at <= fetched_at),
+    CHECK (NOT is_final OR ready_at IS NOT NULL),
+    CHECK ((attempt_state IS NULL) = (attempted_at IS NULL))
 );
 COMMENT ON TABLE weixin.coverage IS 'One row per dataset, account and publication day ever asked for: what we have, and how the last attempt ended';
 COMMENT ON COLUMN weixin.coverage.dataset IS 'Which endpoint: article_total, …';
 COMMENT ON COLUMN weixin.coverage.appid IS 'The account';
 COMMENT ON COLUMN weixin.coverage.publication_date IS 'The publication day (Beijing)';
-COMMENT ON COLUMN weixin.coverage.data_state IS 'What we have: loaded (articles), empty (nothing was published), null (no answer yet)';
+COMMENT ON COLUMN weixin.coverage.data_state IS 'What we have: loaded (articles), empty (nothing was published), null (no usable answer yet)';
 COMMENT ON COLUMN weixin.coverage.through_date IS 'Last stat_date that every article of the newest answer reaches; null when one has no row or there is none';
-COMMENT ON COLUMN weixin.coverage.fetched_at IS 'Fetch time of the newest loaded answer';
-COMMENT ON COLUMN weixin.coverage.is_final IS 'Whether the totals have stopped growing, so that nobody need ask again';
+COMMENT ON COLUMN weixin.coverage.fetched_at IS 'Fetch time of the newest loaded answer; an identical answer moves it too';
+COMMENT ON COLUMN weixin.coverage.ready_at IS 'Fetch time of the newest answer that was ready: it held all that WeChat must have computed by then; an identical answer moves it too; null when none was';
+COMMENT ON COLUMN weixin.coverage.is_provisional IS 'Whether it is empty by an answer from before ready_hour of the day after publication: WeChat may not have listed the articles yet';
+COMMENT ON COLUMN weixin.coverage.is_final IS 'Whether the totals have stopped growing, so that the day is not asked for again';
 COMMENT ON COLUMN weixin.coverage.article_count IS 'Articles in the newest answer';
-COMMENT ON COLUMN weixin.coverage.row_count IS 'Rows in the newest answer, rejected ones apart';
-COMMENT ON COLUMN weixin.coverage.attempt_state IS 'How the last attempt ended: ok, not_ready (WeChat had no figures for yesterday yet) or failed';
-COMMENT ON COLUMN weixin.coverage.attempted_at IS 'When the last attempt ended';
+COMMENT ON COLUMN weixin.coverage.row_count IS 'Rows in the newest answer, without rejected ones';
+COMMENT ON COLUMN weixin.coverage.attempt_state IS 'How the last attempt ended: ok, not_ready (WeChat had not computed yesterday yet) or failed; null when the first attempt was cut off before it was judged';
+COMMENT ON COLUMN weixin.coverage.attempted_at IS 'When the last attempt was answered or given up';
 COMMENT ON COLUMN weixin.coverage.attempts IS 'Attempts in a row that did not end ok; 0 after an ok one';
-COMMENT ON COLUMN weixin.coverage.next_attempt_at IS 'Before this time asking again is pointless; null when any time will do';
+COMMENT ON COLUMN weixin.coverage.next_attempt_at IS 'The account is not asked again before this time (daily quota); null when it may be';
 COMMENT ON COLUMN weixin.coverage.error_code IS 'errcode of the last attempt; null when it ended ok or WeChat gave none';
 COMMENT ON COLUMN weixin.coverage.error IS 'Why the last attempt did not end ok and what to change; null after an ok one';
 
@@ -167,13 +197,18 @@ CREATE TABLE weixin.run_report (
     dataset text NOT NULL,
     appid text NOT NULL,
     publication_date date NOT NULL,
+    planned_at timestamptz NOT NULL,
+    is_planned boolean NOT NULL DEFAULT TRUE,
+    is_probe boolean NOT NULL DEFAULT FALSE,
     calls integer NOT NULL DEFAULT 0,
     inserted integer NOT NULL DEFAULT 0,
     updated integer NOT NULL DEFAULT 0,
     unchanged integer NOT NULL DEFAULT 0,
     rejected integer NOT NULL DEFAULT 0,
     restated integer NOT NULL DEFAULT 0,
-    state text NOT NULL CHECK (state IN ('planned', 'loaded', 'empty', 'not_ready', 'failed')),
+    state text NOT NULL DEFAULT 'planned'
+    CHECK (state IN ('planned', 'loaded', 'empty', 'not_ready', 'failed')),
+    is_retryable boolean NOT NULL DEFAULT TRUE,
     PRIMARY KEY (run_id, dataset, appid, publication_date)
 );
 COMMENT ON TABLE weixin.run_report IS 'One row per pair (account, publication day) a run planned, with what came of it; a later try of the same run adds its counts';
@@ -181,20 +216,31 @@ COMMENT ON COLUMN weixin.run_report.run_id IS 'Airflow''s run id';
 COMMENT ON COLUMN weixin.run_report.dataset IS 'Which endpoint: article_total, …';
 COMMENT ON COLUMN weixin.run_report.appid IS 'The account';
 COMMENT ON COLUMN weixin.run_report.publication_date IS 'The publication day (Beijing)';
+COMMENT ON COLUMN weixin.run_report.planned_at IS 'When the run first planned the pair: a ready answer fetched since then, by whatever run, brings it in';
+COMMENT ON COLUMN weixin.run_report.is_planned IS 'Whether the run''s newest plan names the pair; one that only an earlier plan named keeps its counts';
+COMMENT ON COLUMN weixin.run_report.is_probe IS 'Whether the endpoint was retired when the run was planned, so that the pair only asks whether it is back: another 47009 does not make the run red';
 COMMENT ON COLUMN weixin.run_report.calls IS 'Data calls made, repeated tries of a call included';
 COMMENT ON COLUMN weixin.run_report.inserted IS 'Rows new in the fact';
 COMMENT ON COLUMN weixin.run_report.updated IS 'Rows of the fact that changed';
 COMMENT ON COLUMN weixin.run_report.unchanged IS 'Rows answered that the fact already held';
 COMMENT ON COLUMN weixin.run_report.rejected IS 'Parts of answers that did not fit, see rejected_row';
 COMMENT ON COLUMN weixin.run_report.restated IS 'Figures given another value, see restatement';
-COMMENT ON COLUMN weixin.run_report.state IS 'planned (not asked yet), loaded, empty, not_ready or failed';
+COMMENT ON COLUMN weixin.run_report.state IS 'What the run''s last attempt brought: planned (not asked or not judged yet), loaded, empty, not_ready or failed';
+COMMENT ON COLUMN weixin.run_report.is_retryable IS 'Whether a later try of the run asks again by itself; false when only a person can mend what is wrong';
+
+-- The analysts' views are files under sql/analytics, applied after the migrations.
+CREATE SCHEMA analytics;
+COMMENT ON SCHEMA analytics IS 'What analysts query: views over the facts, each with its grain and every column described';
 
 -- migrate:down
 
+DROP SCHEMA analytics;
 DROP TABLE weixin.run_report;
 DROP TABLE weixin.rejected_row;
 DROP TABLE weixin.restatement;
 DROP TABLE weixin.coverage;
 DROP TABLE weixin.raw_response;
+DROP TABLE weixin.article_sighting;
 DROP TABLE weixin.dim_article;
+DROP TABLE weixin.first_daily_run;
 DROP TABLE weixin.dim_account;

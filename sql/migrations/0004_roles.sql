@@ -16,7 +16,7 @@ BEGIN
             WHEN duplicate_object OR unique_violation THEN
                 NULL;
             WHEN insufficient_privilege THEN
-                RAISE WARNING 'role % was not created: % may not create roles; let an administrator create it, then run the block of 0010_roles.sql again', role_name, current_user;
+                RAISE WARNING 'role % was not created: % may not create roles; let an administrator create it, then run the block of 0004_roles.sql again', role_name, current_user;
         END;
     END LOOP;
 
@@ -27,7 +27,7 @@ BEGIN
         REVOKE INSERT, UPDATE ON weixin.schema_migrations FROM weixin_loader;
         REVOKE UPDATE ON weixin.raw_response, weixin.rejected_row FROM weixin_loader;
         GRANT UPDATE (last_seen_at) ON weixin.raw_response TO weixin_loader;
-        GRANT DELETE ON weixin.run_report, weixin.retired TO weixin_loader;
+        GRANT DELETE ON weixin.run_report TO weixin_loader;
         ALTER DEFAULT PRIVILEGES IN SCHEMA weixin
             GRANT SELECT, INSERT, UPDATE ON TABLES TO weixin_loader;
     END IF;
@@ -35,7 +35,6 @@ BEGIN
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'weixin_reader') THEN
         EXECUTE format('GRANT CONNECT ON DATABASE %I TO weixin_reader', current_database());
         GRANT USAGE ON SCHEMA analytics, weixin TO weixin_reader;
-        GRANT SELECT ON ALL TABLES IN SCHEMA analytics TO weixin_reader;
         GRANT SELECT ON
             weixin.dim_account,
             weixin.dim_article,
