@@ -1,11 +1,44 @@
-"""The nouns."""
+"""The nouns: what the verbs hand to one another, and the states a pair can be in."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
+from enum import StrEnum
 
 from weixin_etl.datasets import Dataset
 
 DEFAULT_BASE_URL = "https://api.weixin.qq.com"
+
+
+class ParameterError(ValueError):
+    """A parameter of the run can't be used. `str()` says why and what to enter."""
+
+    is_retryable = False
+
+
+class DataState(StrEnum):
+    """What the warehouse has of a pair."""
+
+    LOADED = "loaded"
+    EMPTY = "empty"
+
+
+class AttemptState(StrEnum):
+    """How an attempt for a pair ended."""
+
+    OK = "ok"
+    NOT_READY = "not_ready"
+    FAILED = "failed"
+
+
+class PairState(StrEnum):
+    """What a run's last attempt brought of a pair it planned."""
+
+    PLANNED = "planned"
+    LOADED = "loaded"
+    EMPTY = "empty"
+    NOT_READY = "not_ready"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +56,30 @@ class Account:
         return self.name if self.name == self.appid else f"{self.name} ({self.appid})"
 
 
-class ParameterError(ValueError):
-    """A parameter of the run can't be used. `str()` says why and what to enter."""
+@dataclass(frozen=True, slots=True)
+class ConfiguredAccount:
+    """An entry of the list of accounts, without its secret, as the run found it."""
 
-    is_retryable = False
+    conn_id: str
+    appid: str | None
+    """None when the connection can't be used."""
+    name: str
+    problem: str | None = None
+    """Why it has no access token, if so: the sentence for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedAccount:
+    """An account and the publication days to ask for, newest first."""
+
+    conn_id: str
+    appid: str
+    name: str
+    days: list[date]
+
+
+Batch = list[PlannedAccount]
+"""Accounts one ingest task works on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +97,64 @@ class Run:
     """Connection ids or appids the run is limited to; none means all."""
     refetch: bool = False
     dry_run: bool = False
+
+    @property
+    def names_dates(self) -> bool:
+        """Whether the form named the days to ask for."""
+        return self.begin_date is not None or self.end_date is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What the warehouse has of a pair, and how its last attempt ended."""
+
+    publication_date: date
+    data_state: DataState | None = None
+    fetched_at: datetime | None = None
+    """Fetch time of the newest loaded answer."""
+    ready_at: datetime | None = None
+    """Fetch time of the newest ready answer."""
+    is_final: bool = False
+    attempt_state: AttemptState | None = None
+    error_code: int | None = None
+    error: str | None = None
+    next_attempt_at: datetime | None = None
+    """Before it the account is not asked: its daily quota is used up."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedPair:
+    """A pair of a run's newest plan, how far the run has come with it, and its coverage."""
+
+    appid: str
+    publication_date: date
+    planned_at: datetime
+    is_probe: bool
+    state: PairState
+    is_retryable: bool
+    coverage: Coverage
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a merge did, in rows (`restated` and `kept`: in values)."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    restated: int = 0
+    kept: int = 0
+    """Values that the answer left out and that keep what they were."""
+
+
+def days_as_ranges(days: Sequence[date]) -> str:
+    """`2026-11-17 to 2026-11-19, 2026-11-23`: the days in order, neighbours joined."""
+    ranges: list[list[date]] = []
+    for day in sorted(set(days)):
+        if ranges and (day - ranges[-1][1]).days == 1:
+            ranges[-1][1] = day
+        else:
+            ranges.append([day, day])
+    return ", ".join(
+        str(first) if first == last else f"{first} to {last}" for first, last in ranges
+    )

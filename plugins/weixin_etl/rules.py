@@ -1,0 +1,304 @@
+"""
+The rules of time and state: which days are due, and when an answer is ready, a day final or in.
+
+Facts in, a verdict out: no clock, no connection, no Airflow. For a publication day `P` and a window
+of `W` days, WeChat gives the rows `P … P+W-1`; the last is ready on the morning of `P+W`.
+
+    due       what a run asks for: a daily run every open day within reach, newest first
+    ready     an answer that holds all that WeChat must have computed when it was fetched
+    final     a day whose totals have stopped growing: it is not asked for again
+    in        a planned pair that a ready answer has brought in since it was planned
+    retired   an endpoint that last answered 47009 for every day of the present window
+    stopped   an account that is not asked any more, for this try, this run or until midnight
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+from weixin_etl import clock
+from weixin_etl.datasets import Dataset
+from weixin_etl.model import Coverage, PairState, ParameterError, PlannedPair, Run
+
+OFFLINE = 47009
+"""WeChat's errcode for an endpoint it has taken out of service."""
+OUTAGES_THAT_STOP = 5
+"""Pairs in a row that WeChat could not be asked for: the account's others wait for the next try."""
+WAIT_FOR_READY = timedelta(minutes=30)
+_DAY = timedelta(days=1)
+_LAST_ANSWERS_AFTER = 2
+"""Days after `P+W` on which a day is final whatever rows it has."""
+_LAST_WAIT_ENDS = time(12, 1)
+"""Beijing, on the run's day: noon, and a minute for a run that began a moment late."""
+
+
+# ------------------------------------------------------------------------------------------- due
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """Publication days from `first` to `last`, both included; empty when `last` is before it."""
+
+    first: date
+    last: date
+
+    def __contains__(self, day: date) -> bool:
+        """Whether the day is one of them."""
+        return self.first <= day <= self.last
+
+    def newest_first(self) -> list[date]:
+        """Each day."""
+        return [self.last - _DAY * n for n in range((self.last - self.first).days + 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What a run asks an account for."""
+
+    days: list[date]
+    """Newest first."""
+    caught_up: list[date]
+    """Of these, the ones before the window, which earlier daily runs left open."""
+    final: int
+    """Days of the window, or of the dates named, that are skipped because they are final."""
+    lost: list[date]
+    """Open days beyond the reach of daily runs: only a run with their dates brings them in."""
+    is_probe: bool = False
+    """The endpoint is retired: one day is asked, to find out when it is back."""
+
+
+def is_daily(run: Run, today: date) -> bool:
+    """Whether the run is this morning's: it names no dates and its day is the real `today`."""
+    return not run.names_dates and run.today == today
+
+
+def window(run: Run, today: date) -> Days:
+    """
+    The days a run is about: those it names, else those whose totals may still have grown.
+
+    No day is later than the real yesterday or earlier than the endpoint's first.
+
+    Raises:
+        ParameterError: the form's dates can't be asked for, or there is no such day.
+
+    """
+    dataset, yesterday = run.dataset, today - _DAY
+    if run.names_dates:
+        return _named_days(run, yesterday)
+    days = Days(
+        max(run.today - _DAY * dataset.window, dataset.first_day),
+        min(run.today - _DAY, yesterday),
+    )
+    if days.last < days.first:
+        raise ParameterError(
+            f"nothing can be asked for on {run.today}: WeChat has publication days from "
+            f"{dataset.first_day} to yesterday in Beijing, {yesterday}"
+        )
+    return days
+
+
+def _named_days(run: Run, yesterday: date) -> Days:
+    if run.begin_date is None or run.end_date is None:
+        raise ParameterError("give both begin_date and end_date, or neither")
+    if run.begin_date > run.end_date:
+        raise ParameterError(f"begin_date {run.begin_date} is after end_date {run.end_date}")
+    if run.end_date > yesterday:
+        raise ParameterError(
+            f"end_date {run.end_date} is too late: WeChat has days up to yesterday in Beijing, "
+            f"{yesterday}"
+        )
+    if run.begin_date < run.dataset.first_day:
+        raise ParameterError(
+            f"begin_date {run.begin_date} is too early: {run.dataset.endpoint} starts on "
+            f"{run.dataset.first_day}"
+        )
+    return Days(run.begin_date, run.end_date)
+
+
+def concerned(run: Run, first_daily_date: date | None, today: date) -> Days:
+    """
+    The days whose state decides what is due and what is lost, for an account.
+
+    Of a daily run: all since the account's first daily run in this dataset, less its window.
+    """
+    days = window(run, today)
+    if not is_daily(run, today) or first_daily_date is None:
+        return days
+    first = max(first_daily_date - _DAY * run.dataset.window, run.dataset.first_day)
+    return Days(min(first, days.first), days.last)
+
+
+def due(
+    run: Run,
+    *,
+    first_daily_date: date | None,
+    today: date,
+    open_days: Collection[date],
+    is_retired: bool,
+    catch_up_days: int,
+) -> Due:
+    """
+    What the run asks the account for.
+
+    Args:
+        run: the run.
+        first_daily_date: the day of the account's first daily run in this dataset, if any.
+        today: the real day in Beijing, as `WEIXIN_NOW` has it.
+        open_days: those of `concerned` that are not final.
+        is_retired: see `is_retired`.
+        catch_up_days: how many days before the window a daily run still reaches.
+
+    Raises:
+        ParameterError: as `window`.
+
+    """
+    days = window(run, today)
+    in_window = [day for day in days.newest_first() if run.refetch or day in open_days]
+    skipped = len(days.newest_first()) - len(in_window)
+    if run.names_dates:
+        return Due(in_window, [], skipped, [])
+    earlier: list[date] = []
+    lost: list[date] = []
+    if is_daily(run, today):
+        reach = days.first - _DAY * catch_up_days
+        before = sorted((day for day in open_days if day < days.first), reverse=True)
+        first = concerned(run, first_daily_date, today).first
+        earlier = [day for day in before if max(reach, first) <= day]
+        lost = [day for day in before if first <= day < reach]
+    if is_retired:
+        return Due([days.last], [], skipped, lost, is_probe=True)
+    return Due(in_window + earlier, earlier, skipped, lost)
+
+
+# ----------------------------------------------------------------------------------------- ready
+
+
+@dataclass(frozen=True, slots=True)
+class StillCounting:
+    """The account's articles in this dataset that must get a row of one day, its yesterday."""
+
+    publication_dates: Collection[date]
+    """Days within the window whose newest answer lists an article."""
+    has_yesterday: bool
+    """Whether one of these articles has the row."""
+
+
+def is_ready(
+    publication_date: date,
+    fetched_at: datetime,
+    *,
+    is_delayed: bool,
+    counting: StillCounting,
+    ready_hour: int,
+) -> bool:
+    """
+    Whether an answer holds all that WeChat must have computed when it was fetched.
+
+    `is_delayed` is WeChat's own word. Before `ready_hour` (Beijing) it is inferred: when articles
+    are still counting and none has yesterday's row, WeChat has not computed yesterday yet, for the
+    day before and for every day that lists such an article. `counting` is of that yesterday.
+    """
+    if is_delayed:
+        return False
+    at = fetched_at.astimezone(clock.SHANGHAI)
+    if at.hour >= ready_hour or counting.has_yesterday or not counting.publication_dates:
+        return True
+    is_yesterdays = publication_date == at.date() - _DAY
+    return not is_yesterdays and publication_date not in counting.publication_dates
+
+
+def is_provisional(publication_date: date, fetched_at: datetime, ready_hour: int) -> bool:
+    """Whether an empty answer may be followed by one with articles: it came very early."""
+    sure_at = datetime.combine(publication_date + _DAY, time(ready_hour), clock.SHANGHAI)
+    return fetched_at < sure_at
+
+
+# ----------------------------------------------------------------------------------------- final
+
+
+def is_final(
+    dataset: Dataset, publication_date: date, fetched_at: datetime, *, is_whole: bool
+) -> bool:
+    """
+    Whether a ready answer ends the asking for its day.
+
+    From `P+W` on when the day `is_whole`: every article this dataset ever listed for it has all its
+    rows, and no part of the answer was rejected. From `P+W+2` on in any case: asking always ends.
+    """
+    last_row_ready_on = publication_date + _DAY * dataset.window
+    fetched_on = clock.beijing_date(fetched_at)
+    if fetched_on >= last_row_ready_on + _DAY * _LAST_ANSWERS_AFTER:
+        return True
+    return is_whole and fetched_on >= last_row_ready_on
+
+
+# -------------------------------------------------------------------------------------------- in
+
+
+def is_in(coverage: Coverage | None, planned_at: datetime, *, refetch: bool) -> bool:
+    """
+    Whether a planned pair is in: by a ready answer since it was planned, whoever fetched it.
+
+    A final pair is in as well, unless the run was told to `refetch`.
+    """
+    if coverage is None:
+        return False
+    if coverage.is_final and not refetch:
+        return True
+    return coverage.ready_at is not None and coverage.ready_at >= planned_at
+
+
+def holds_back(pair: PlannedPair, *, refetch: bool) -> bool:
+    """Whether the pair makes its run red: it is not in, and no probe of a retired endpoint."""
+    if is_in(pair.coverage, pair.planned_at, refetch=refetch):
+        return False
+    return not (pair.is_probe and pair.coverage.error_code == OFFLINE)
+
+
+def is_to_be_asked(pair: PlannedPair, *, refetch: bool, by_itself: bool) -> bool:
+    """
+    Whether an ingest asks for the pair.
+
+    A new plan asks for all it names. Later tries ask for what is not in; one that Airflow makes
+    `by_itself` not for what only a person can mend.
+    """
+    if pair.coverage.is_final and not refetch:
+        return False
+    if pair.state is PairState.PLANNED:
+        return True
+    if is_in(pair.coverage, pair.planned_at, refetch=refetch):
+        return False
+    return pair.is_retryable or not by_itself
+
+
+# --------------------------------------------------------------------- retired, stopped, waiting
+
+
+def is_retired(dataset: Dataset, coverage: Mapping[date, Coverage], today: date) -> bool:
+    """
+    Whether WeChat has taken the endpoint offline for an account.
+
+    The last attempt of every pair asked in the present window was answered 47009, and there is one.
+    """
+    present = [coverage.get(today - _DAY * n) for n in range(1, dataset.window + 1)]
+    codes = [known.error_code for known in present if known and known.attempt_state]
+    return bool(codes) and set(codes) == {OFFLINE}
+
+
+def rests_until(answered_at: datetime) -> datetime:
+    """When an account may be asked again whose daily quota was used up: the next midnight."""
+    tomorrow = clock.beijing_date(answered_at) + _DAY
+    return datetime.combine(tomorrow, time(0), clock.SHANGHAI)
+
+
+def resting(coverages: Iterable[Coverage], now: datetime) -> Coverage | None:
+    """The pair whose refusal keeps the account from being asked now, if any."""
+    held = [known for known in coverages if known.next_attempt_at and known.next_attempt_at > now]
+    return max(held, key=lambda known: known.next_attempt_at or now, default=None)
+
+
+def asks_again_at(run: Run, now: datetime) -> datetime | None:
+    """When a scheduled run asks again for what was not ready; None when it has waited enough."""
+    last = datetime.combine(run.today, _LAST_WAIT_ENDS, clock.SHANGHAI)
+    again = now + WAIT_FOR_READY
+    return again if run.is_scheduled and again <= last else None
