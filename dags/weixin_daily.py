@@ -10,11 +10,14 @@ Asks WeChat for the totals of the publication days in the look-back window and u
 Postgres. Running it again changes nothing that did not change at WeChat.
 
 **Backfill:** trigger it with `begin_date` and `end_date`. Days whose totals are final are skipped
-unless `refetch` is on.
+unless `refetch` is on. Days that earlier runs missed need no backfill: the next daily run asks for
+every open day of the last 60, and warns of older ones.
 
 **Red?** The log of `check` names each account and day, and what to change. After that, clear the
-first red task together with its downstream tasks; `refresh_access_token`, when a connection was
-missing or incomplete.
+first red task with its downstream tasks; `refresh_access_token` when a connection was missing or
+incomplete. The run is green as soon as every day it planned is in, whichever run brought it in.
+
+**Waiting?** Until noon, `ingest` asks again every 30 minutes for what WeChat has not computed yet.
 """
 
 from datetime import datetime, time, timedelta
@@ -89,7 +92,6 @@ def daily(dataset: Dataset) -> DAG:
         @task(
             doc_md="Asks for each account's access token; the log says why WeChat refuses one.",
             pool="weixin_api",
-            pool_slots=config.concurrency,
             execution_timeout=timedelta(hours=1),
         )
         def refresh_access_token() -> list[dict[str, Any]]:
@@ -103,7 +105,6 @@ def daily(dataset: Dataset) -> DAG:
             doc_md="One call per account and day: the bytes are kept, taken apart and upserted.",
             map_index_template="{{ accounts }}",
             pool="weixin_api",
-            pool_slots=config.concurrency,
             execution_timeout=timedelta(hours=2),
         )
         def ingest(batch: list[dict[str, Any]]) -> None:
@@ -124,7 +125,10 @@ def daily(dataset: Dataset) -> DAG:
         def check() -> None:
             tasks.check(dataset)
 
-        ingest.expand(batch=plan(refresh_access_token())) >> report() >> check()
+        accounts = refresh_access_token()
+        batches = plan(accounts)
+        ingested = ingest.expand(batch=batches)
+        ingested >> report() >> check()
     return dag
 
 

@@ -1,25 +1,28 @@
-"""The run's promises, as SQL beside the tables they are about (sql/<table>/checks.sql)."""
+"""The run's promises: its planned pairs are in, and the SQL beside the tables (sql/*/checks.sql)."""
 
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
 from pathlib import PurePath
 from typing import Any
 
 import sqlalchemy
 from sqlalchemy import Engine
 
+from weixin_etl import rules
+from weixin_etl.api.errors import without_rid
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import Run
-from weixin_etl.warehouse import source, sql_directory
+from weixin_etl.model import ConfiguredAccount, PlannedPair, Run, days_as_ranges
+from weixin_etl.pipeline import planned_pairs
+from weixin_etl.warehouse import require_migrated, source, sql_directory
 
 log = logging.getLogger(__name__)
 
 _HEAD = re.compile(r"^-- (?P<severity>fail|warn): (?P<name>\w+): (?P<promise>.+)$", re.MULTILINE)
-_REQUEST_ID = re.compile(r"\s*rid: [0-9a-f-]+")
-"""WeChat's mark of a single call: it would make one reason look like many."""
 _REASONS_NAMED = 5
 """Of each account: a warning may have a row for every article."""
 
@@ -30,12 +33,19 @@ class CheckError(Exception):
     is_retryable = False
 
 
+class Severity(StrEnum):
+    """What a broken promise does to the run."""
+
+    FAIL = "fail"
+    WARN = "warn"
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """A promise and the statement that finds the rows breaking it."""
 
     name: str
-    severity: str
+    severity: Severity
     promise: str
     sql: str
 
@@ -48,19 +58,31 @@ def checks(dataset: Dataset) -> Iterator[Check]:
         for severity, name, promise, sql in zip(
             parts[::4], parts[1::4], parts[2::4], parts[3::4], strict=True
         ):
-            yield Check(name, severity, promise, sql)
+            yield Check(name, Severity(severity), promise, sql)
 
 
-def check(run: Run, warehouse: Engine) -> None:
+def check(run: Run, warehouse: Engine, accounts: Sequence[ConfiguredAccount]) -> None:
     """
-    Try every promise on what the run planned, and log how each fares.
+    Judge the run by what is true now, whoever brought it in, and log how each promise fares.
+
+    `accounts` are those the run was planned for: one that could not be planned makes it red.
 
     Raises:
-        CheckError: one of severity `fail` is broken.
+        CheckError: a planned pair is not in, an account could not be planned, or a promise of
+            severity `fail` is broken.
+        WarehouseError: the warehouse does not answer or is not migrated.
 
     """
-    failures = []
+    require_migrated(warehouse)
+    failures = [
+        str(account.problem) for account in accounts if account.is_wanted and not account.appid
+    ]
     with warehouse.connect() as connection:
+        pairs = planned_pairs(connection, run)
+        failures += _not_in([p for p in pairs if rules.holds_back(p, refetch=run.refetch)])
+        _warn_of_retired(run, pairs)
+        for failure in failures:
+            log.error("%s", failure)
         for promise in checks(run.dataset):
             rows = connection.execute(
                 sqlalchemy.text(promise.sql), {"run_id": run.run_id, "dataset": run.dataset.name}
@@ -69,7 +91,7 @@ def check(run: Run, warehouse: Engine) -> None:
                 log.info("ok: %s", promise.promise)
                 continue
             broken = f"{promise.name}: {len(rows)} against “{promise.promise}”: {_named(rows)}"
-            if promise.severity == "fail":
+            if promise.severity is Severity.FAIL:
                 log.error("%s", broken)
                 failures.append(broken)
             else:
@@ -78,23 +100,56 @@ def check(run: Run, warehouse: Engine) -> None:
         raise CheckError("; ".join(failures))
 
 
+def _not_in(pairs: Sequence[PlannedPair]) -> list[str]:
+    """A sentence per account and reason, with the days that are not in."""
+    days: dict[tuple[str, str], list[date]] = defaultdict(list)
+    for pair in pairs:
+        days[pair.name, _why(pair)].append(pair.publication_date)
+    return [
+        f"{reason if name in reason else f'{name}: {reason}'} [{days_as_ranges(dates)}]"
+        for (name, reason), dates in days.items()
+    ]
+
+
+def _why(pair: PlannedPair) -> str:
+    """Why the pair is not in: the last attempt's reason, when the run has made one."""
+    if pair.coverage.error:
+        return without_rid(pair.coverage.error)
+    return "not asked for yet; clear the task ingest with its downstream tasks"
+
+
+def _warn_of_retired(run: Run, pairs: Sequence[PlannedPair]) -> None:
+    offline = sorted(
+        {
+            pair.name
+            for pair in pairs
+            if pair.is_probe and pair.coverage.error_code == rules.OFFLINE
+        }
+    )
+    if offline:
+        log.warning(
+            "WeChat still has %s offline for %s: one day is asked each morning until it is back",
+            run.dataset.endpoint,
+            ", ".join(offline),
+        )
+
+
 def _named(rows: Sequence[sqlalchemy.Row[Any]]) -> str:
     """Every account, with its first few reasons and the days of each."""
-    reasons: dict[str | None, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    reasons: Mapping[str | None, dict[str, list[date]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         reason = " ".join(part for part in (row.appid, row.msgid, row.detail) if part)
-        reason = _REQUEST_ID.sub("", reason)
         days = reasons[row.appid][reason]
         if row.publication_date is not None:
-            days.append(str(row.publication_date))
+            days.append(row.publication_date)
     return "; ".join(
         named for account in reasons.values() for named in _first_reasons(list(account.items()))
     )
 
 
-def _first_reasons(reasons: Sequence[tuple[str, list[str]]]) -> list[str]:
+def _first_reasons(reasons: Sequence[tuple[str, list[date]]]) -> list[str]:
     named = [
-        f"{reason} [{', '.join(sorted(days))}]" if days else reason
+        f"{reason} [{days_as_ranges(days)}]" if days else reason
         for reason, days in reasons[:_REASONS_NAMED]
     ]
     return named + ["…"] * (len(reasons) > _REASONS_NAMED)

@@ -1,64 +1,80 @@
 """One call per pair (account, publication day), a few at once: the exact bytes, or why not."""
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import date
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import date, datetime
+from threading import Lock
 
-from weixin_etl.api.client import Answer, WeixinClient
+from weixin_etl import rules
+from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import EndpointOfflineError, WeixinError
-from weixin_etl.datasets import DATASETS, Dataset
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """A publication day and its answer."""
-
-    publication_date: date
-    answer: Answer
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """A publication day without figures, and why."""
-
-    publication_date: date
-    error: WeixinError
-    calls: int
+from weixin_etl.datasets import Dataset
+from weixin_etl.model import Answer, Refusal
 
 
 def extract(
-    client: WeixinClient, dataset: Dataset, days: Sequence[date], concurrency: int
-) -> Iterator[Fetched | Refused]:
+    client: WeixinClient,
+    dataset: Dataset,
+    days: Sequence[date],
+    *,
+    concurrency: int,
+    now: Callable[[], datetime],
+) -> Iterator[tuple[date, Answer | Refusal]]:
     """
     Ask for each day, `concurrency` calls at once; answers come in the order of the days.
 
-    An error that stops the account is given to the days not yet asked, without a call.
+    No more than twice as many answers wait in memory. Once an error stops the account, the days not
+    yet asked get that error without a call.
     """
-    stopped: list[WeixinError] = []
+    stop = _Stop()
     try:
         client.check_token()
     except WeixinError as error:
-        stopped.append(error)
+        stop.error = error
 
-    def ask(day: date) -> Fetched | Refused:
-        if stopped:
-            return Refused(day, stopped[0], calls=0)
-        try:
-            return Fetched(day, client.datacube(dataset.path, day))
-        except WeixinError as error:
-            if isinstance(error, EndpointOfflineError):
-                error.advice = _successor(dataset)
-            if error.stops_account:
-                stopped.append(error)
-            return Refused(day, error, error.calls)
+    def ask(day: date) -> Answer | Refusal:
+        if stop.error:
+            return Refusal(stop.error, now(), calls=0)
+        came = client.datacube(dataset, day)
+        stop.note(came)
+        return came
 
+    waiting: deque[tuple[date, Future[Answer | Refusal]]] = deque()
     with ThreadPoolExecutor(concurrency, thread_name_prefix="extract") as pool:
-        yield from pool.map(ask, days)
+        for day in days:
+            if len(waiting) == 2 * concurrency:
+                first, came = waiting.popleft()
+                yield first, came.result()
+            waiting.append((day, pool.submit(ask, day)))
+        while waiting:
+            first, came = waiting.popleft()
+            yield first, came.result()
 
 
-def _successor(dataset: Dataset) -> str:
-    if dataset.successor is None:
-        return "it has no successor that is known here"
-    successor = DATASETS[dataset.successor]
-    return f"its successor is {successor.path[1:]}: the DAG {successor.dag_id}"
+class _Stop:
+    """Why the account is not asked any more in this try, once it is not."""
+
+    def __init__(self) -> None:
+        self.error: WeixinError | None = None
+        self._in_a_row: list[WeixinError] = []
+        self._lock = Lock()
+
+    def note(self, came: Answer | Refusal) -> None:
+        """
+        Take a call's end into account.
+
+        An outage, or an endpoint that is offline, stops the account when it is met five times in a
+        row: a single one may be an accident.
+        """
+        error = came.error if isinstance(came, Refusal) else None
+        with self._lock:
+            if error is None or not (error.is_outage or isinstance(error, EndpointOfflineError)):
+                self._in_a_row = []
+            elif self._in_a_row and type(self._in_a_row[-1]) is type(error):
+                self._in_a_row.append(error)
+            else:
+                self._in_a_row = [error]
+            stops = error is not None and error.stops_account
+            if stops or len(self._in_a_row) == rules.REFUSALS_THAT_STOP:
+                self.error = error

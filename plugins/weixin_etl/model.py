@@ -64,8 +64,10 @@ class ConfiguredAccount:
     appid: str | None
     """None when the connection can't be used."""
     name: str
+    is_wanted: bool = True
+    """Whether the run collects it; false when the form limits the run to others."""
     problem: str | None = None
-    """Why it has no access token, if so: the sentence for the operator."""
+    """Why it can't be asked, if so: the sentence for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,7 @@ class PlannedPair:
     """A pair of a run's newest plan, how far the run has come with it, and its coverage."""
 
     appid: str
+    name: str
     publication_date: date
     planned_at: datetime
     is_probe: bool

@@ -2,21 +2,27 @@
 
 import logging
 from collections import Counter
+from collections.abc import Mapping
 
 from sqlalchemy import Engine
 
-from weixin_etl.model import Run
+from weixin_etl.model import PairState, Run
 from weixin_etl.warehouse import require_migrated, statement
 
 log = logging.getLogger(__name__)
 
 COUNTS = ("calls", "inserted", "updated", "unchanged", "rejected", "restated")
-STATES = ("loaded", "empty", "not_ready", "failed", "retired", "planned")
+PLAN_COUNTS = ("caught_up", "final", "lost")
+_NOT_IN = {PairState.NOT_READY, PairState.FAILED, PairState.PLANNED}
 
 
-def report(run: Run, warehouse: Engine) -> dict[str, int]:
+def report(run: Run, warehouse: Engine, plan_counts: Mapping[str, int]) -> dict[str, int]:
     """
-    Log a line per pair the run planned; the run's totals and its pairs by state.
+    Log a line per pair the run planned.
+
+    Returns:
+        The run's totals, its pairs by state, and of its plan the days caught up, skipped as final,
+        and lost (beyond the reach of daily runs).
 
     Raises:
         WarehouseError: the warehouse does not answer or is not migrated.
@@ -25,13 +31,16 @@ def report(run: Run, warehouse: Engine) -> dict[str, int]:
     require_migrated(warehouse)
     with warehouse.connect() as connection:
         pairs = connection.execute(
-            statement("run_report/of_run.sql"), {"run_id": run.run_id, "dataset": run.dataset.name}
+            statement("run_report/of_run.sql"),
+            {"run_id": run.run_id, "dataset": run.dataset.name, "appid": None},
         ).mappings()
         totals: Counter[str] = Counter()
         for pair in pairs:
             counts = ", ".join(f"{pair[name]} {name}" for name in COUNTS)
-            why = f" ({pair['error']})" if pair["error"] else ""
-            log.info(
+            is_not_in = pair["state"] in _NOT_IN
+            why = f" ({pair['error']})" if is_not_in and pair["error"] else ""
+            log.log(
+                logging.WARNING if is_not_in else logging.INFO,
                 "%s %s: %s; %s%s",
                 pair["name"],
                 pair["publication_date"],
@@ -41,4 +50,5 @@ def report(run: Run, warehouse: Engine) -> dict[str, int]:
             )
             totals.update({name: pair[name] for name in COUNTS})
             totals[pair["state"]] += 1
-    return {name: totals[name] for name in (*COUNTS, *STATES)}
+    planned = {name: plan_counts.get(name, 0) for name in PLAN_COUNTS}
+    return {name: totals[name] for name in (*COUNTS, *PairState)} | planned

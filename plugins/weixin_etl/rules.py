@@ -22,8 +22,8 @@ from weixin_etl.model import Coverage, PairState, ParameterError, PlannedPair, R
 
 OFFLINE = 47009
 """WeChat's errcode for an endpoint it has taken out of service."""
-OUTAGES_THAT_STOP = 5
-"""Pairs in a row that WeChat could not be asked for: the account's others wait for the next try."""
+REFUSALS_THAT_STOP = 5
+"""In a row, all outages or all 47009: the account is not asked any more in this try."""
 WAIT_FOR_READY = timedelta(minutes=30)
 _DAY = timedelta(days=1)
 _LAST_ANSWERS_AFTER = 2
@@ -230,6 +230,37 @@ def is_final(
     if fetched_on >= last_row_ready_on + _DAY * _LAST_ANSWERS_AFTER:
         return True
     return is_whole and fetched_on >= last_row_ready_on
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an answer is worth."""
+
+    is_ready: bool
+    is_final: bool
+    """Whether it ends the asking for its day."""
+
+
+def verdict(
+    dataset: Dataset,
+    publication_date: date,
+    fetched_at: datetime,
+    *,
+    is_delayed: bool,
+    counting: StillCounting,
+    is_whole: bool,
+    ready_hour: int,
+) -> Verdict:
+    """Judge an answer by `is_ready` and `is_final`, once all of its account's are merged."""
+    ready = is_ready(
+        publication_date,
+        fetched_at,
+        is_delayed=is_delayed,
+        counting=counting,
+        ready_hour=ready_hour,
+    )
+    final = ready and is_final(dataset, publication_date, fetched_at, is_whole=is_whole)
+    return Verdict(is_ready=ready, is_final=final)
 
 
 # -------------------------------------------------------------------------------------------- in

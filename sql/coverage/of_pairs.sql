@@ -1,13 +1,10 @@
--- What is known of some pairs of an account: one row per publication day ever asked for.
+-- Fetch time of the newest loaded answer of some pairs of an account: one row per day that has one.
 SELECT
     publication_date,
-    data_state,
-    fetched_at,
-    is_final,
-    article_count,
-    row_count
+    fetched_at
 FROM weixin.coverage
 WHERE
     dataset = :dataset
     AND appid = :appid
     AND publication_date = any(:publication_dates)
+    AND fetched_at IS NOT NULL

@@ -1,6 +1,8 @@
--- Why an account must not be asked again yet, if so: at most one row.
-SELECT error_code
+-- Pairs of an account whose refusal says that it must not be asked again yet: one row each.
+SELECT
+    publication_date,
+    error_code,
+    error,
+    next_attempt_at
 FROM weixin.coverage
 WHERE dataset = :dataset AND appid = :appid AND next_attempt_at > :now
-ORDER BY next_attempt_at DESC
-LIMIT 1

@@ -1,6 +1,6 @@
 -- Accounts that are no longer in the list of configured accounts.
--- appids: those of the run; conn_ids: configured connections whose account the run does not know,
--- as it is limited to others, or the connection can't be used.
+-- appids: those that are; conn_ids: connections of the list that can't be used, whose account is
+-- only known from before.
 UPDATE weixin.dim_account
 SET is_active = FALSE
 WHERE is_active AND appid != all(:appids) AND conn_id != all(:conn_ids)

@@ -1,12 +1,11 @@
 -- The accounts a run collects: one row each. is_active follows the list of configured accounts.
 INSERT INTO weixin.dim_account AS account (
-    appid, name, conn_id, first_scheduled_date, is_active, first_seen_at
+    appid, name, conn_id, is_active, first_seen_at
 )
 SELECT
     appid,
     name,
     conn_id,
-    cast(:scheduled_date AS date),
     TRUE,
     :seen_at
 FROM jsonb_to_recordset(cast(:accounts AS jsonb)) AS planned (
@@ -15,5 +14,4 @@ FROM jsonb_to_recordset(cast(:accounts AS jsonb)) AS planned (
 ON CONFLICT (appid) DO UPDATE SET
     name = excluded.name,
     conn_id = excluded.conn_id,
-    first_scheduled_date = coalesce(account.first_scheduled_date, excluded.first_scheduled_date),
     is_active = TRUE

@@ -107,7 +107,7 @@ CROSS JOIN
     ) AS figure (metric, earlier, later)
 WHERE figure.later < figure.earlier;
 
--- warn: sibling_has_yesterday: no article lacks yesterday's row while others of its account have it
+-- warn: yesterday_is_there: no article that still counts lacks the row of the day before its answer
 WITH covered AS (
     SELECT
         dataset,
@@ -116,49 +116,68 @@ WITH covered AS (
         fetched_at,
         (fetched_at AT TIME ZONE 'Asia/Shanghai')::date - 1 AS yesterday
     FROM weixin.coverage
-),
-
-counting AS (
-    SELECT
-        article.appid,
-        article.publication_date,
-        article.msgid,
-        covered.yesterday,
-        fact.msgid IS NOT NULL AS is_there,
-        bool_or(fact.msgid IS NOT NULL) OVER (
-            PARTITION BY article.appid, covered.yesterday
-        ) AS is_sibling_there
-    FROM weixin.run_report AS report
-    INNER JOIN covered
-        ON
-            report.dataset = covered.dataset
-            AND report.appid = covered.appid
-            AND report.publication_date = covered.publication_date
-    INNER JOIN weixin.dim_article AS article
-        ON
-            report.appid = article.appid
-            AND report.publication_date = article.publication_date
-    INNER JOIN weixin.article_sighting AS sighting
-        ON
-            report.dataset = sighting.dataset
-            AND article.appid = sighting.appid
-            AND article.msgid = sighting.msgid
-            AND covered.fetched_at <= sighting.last_seen_at
-    LEFT JOIN weixin.{{ fact }} AS fact
-        ON
-            article.appid = fact.appid
-            AND article.msgid = fact.msgid
-            AND covered.yesterday = fact.stat_date
-    WHERE
-        report.run_id = :run_id
-        AND report.dataset = :dataset
-        AND covered.yesterday <= report.publication_date + {{ window }} - 1
+    WHERE ready_at = fetched_at
 )
 
 SELECT
-    appid,
-    publication_date,
-    msgid,
-    format('has no row of %s', yesterday) AS detail
-FROM counting
-WHERE is_sibling_there AND NOT is_there;
+    article.appid,
+    article.publication_date,
+    article.msgid,
+    format('has no row of %s', covered.yesterday) AS detail
+FROM weixin.run_report AS report
+INNER JOIN covered
+    ON
+        report.dataset = covered.dataset
+        AND report.appid = covered.appid
+        AND report.publication_date = covered.publication_date
+INNER JOIN weixin.dim_article AS article
+    ON
+        report.appid = article.appid
+        AND report.publication_date = article.publication_date
+INNER JOIN weixin.article_sighting AS sighting
+    ON
+        report.dataset = sighting.dataset
+        AND article.appid = sighting.appid
+        AND article.msgid = sighting.msgid
+        AND covered.fetched_at <= sighting.last_seen_at
+LEFT JOIN weixin.{{ fact }} AS fact
+    ON
+        article.appid = fact.appid
+        AND article.msgid = fact.msgid
+        AND covered.yesterday = fact.stat_date
+WHERE
+    report.run_id = :run_id
+    AND report.dataset = :dataset
+    AND covered.yesterday <= report.publication_date + {{ window }} - 1
+    AND fact.msgid IS NULL;
+
+-- warn: final_day_is_whole: every article of a day that became final has all rows of its window
+SELECT
+    article.appid,
+    article.publication_date,
+    article.msgid,
+    format('has %s rows of {{ window }}', count(fact.stat_date)) AS detail
+FROM weixin.run_report AS report
+INNER JOIN weixin.coverage
+    ON
+        report.dataset = coverage.dataset
+        AND report.appid = coverage.appid
+        AND report.publication_date = coverage.publication_date
+INNER JOIN weixin.dim_article AS article
+    ON
+        report.appid = article.appid
+        AND report.publication_date = article.publication_date
+INNER JOIN weixin.article_sighting AS sighting
+    ON
+        report.dataset = sighting.dataset
+        AND article.appid = sighting.appid
+        AND article.msgid = sighting.msgid
+LEFT JOIN weixin.{{ fact }} AS fact
+    ON
+        article.appid = fact.appid
+        AND article.msgid = fact.msgid
+        AND fact.stat_date BETWEEN
+        article.publication_date AND article.publication_date + {{ window }} - 1
+WHERE report.run_id = :run_id AND report.dataset = :dataset AND coverage.is_final
+GROUP BY article.appid, article.publication_date, article.msgid
+HAVING count(fact.stat_date) < {{ window }};

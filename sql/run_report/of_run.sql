@@ -1,16 +1,27 @@
--- What came of a run: one row per pair it planned, with why it is not in, if so.
+-- How far a run has come: one row per pair of its newest plan, with its counts and its coverage.
+-- For one account, or for all.
 SELECT
     report.appid,
     account.name,
     report.publication_date,
-    report.state,
+    report.planned_at,
+    report.is_probe,
     report.calls,
     report.inserted,
     report.updated,
     report.unchanged,
     report.rejected,
     report.restated,
-    CASE WHEN report.state IN ('not_ready', 'failed') THEN coverage.error END AS error
+    report.state,
+    report.is_retryable,
+    coverage.data_state,
+    coverage.fetched_at,
+    coverage.ready_at,
+    coalesce(coverage.is_final, FALSE) AS is_final,
+    coverage.attempt_state,
+    coverage.error_code,
+    coverage.error,
+    coverage.next_attempt_at
 FROM weixin.run_report AS report
 LEFT JOIN weixin.dim_account AS account ON report.appid = account.appid
 LEFT JOIN weixin.coverage
@@ -18,5 +29,9 @@ LEFT JOIN weixin.coverage
         report.dataset = coverage.dataset
         AND report.appid = coverage.appid
         AND report.publication_date = coverage.publication_date
-WHERE report.run_id = :run_id AND report.dataset = :dataset
-ORDER BY account.name, report.appid, report.publication_date
+WHERE
+    report.run_id = :run_id
+    AND report.dataset = :dataset
+    AND report.is_planned
+    AND (cast(:appid AS text) IS NULL OR report.appid = :appid)
+ORDER BY account.name ASC, report.appid ASC, report.publication_date DESC

@@ -1,29 +1,34 @@
--- What came of some pairs of an account in a run: counts are added to those of earlier tries.
+-- What came of some pairs of an account in a run: counts are added to those of earlier commits and
+-- tries. Without a state a pair is not judged yet, and stays as it is.
 INSERT INTO weixin.run_report AS report (
     run_id,
     dataset,
     appid,
     publication_date,
+    planned_at,
     calls,
     inserted,
     updated,
     unchanged,
     rejected,
     restated,
-    state
+    state,
+    is_retryable
 )
 SELECT
     :run_id,
     :dataset,
     :appid,
     publication_date,
+    :saved_at,
     calls,
     inserted,
     updated,
     unchanged,
     rejected,
     restated,
-    state
+    coalesce(state, 'planned'),
+    coalesce(is_retryable, TRUE)
 FROM jsonb_to_recordset(cast(:counts AS jsonb)) AS counted (
         publication_date date,
         calls integer,
@@ -32,7 +37,8 @@ FROM jsonb_to_recordset(cast(:counts AS jsonb)) AS counted (
         unchanged integer,
         rejected integer,
         restated integer,
-        state text
+        state text,
+        is_retryable boolean
     )
 ON CONFLICT (run_id, dataset, appid, publication_date) DO UPDATE SET
     calls = report.calls + excluded.calls,
@@ -41,4 +47,5 @@ ON CONFLICT (run_id, dataset, appid, publication_date) DO UPDATE SET
     unchanged = report.unchanged + excluded.unchanged,
     rejected = report.rejected + excluded.rejected,
     restated = report.restated + excluded.restated,
-    state = excluded.state
+    state = excluded.state,
+    is_retryable = excluded.is_retryable

@@ -1,16 +1,18 @@
-"""Make sure that each account can get a token, before anything is asked for."""
+"""The accounts to collect: from the Airflow Variable and its connections to clients."""
 
+import difflib
 import json
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 import msgspec
 from airflow.sdk import Variable
 
 from weixin_etl.api.client import WeixinClient
-from weixin_etl.api.errors import WeixinError
-from weixin_etl.model import ParameterError, Run
+from weixin_etl.api.errors import ClockError, WeixinError
+from weixin_etl.model import ConfiguredAccount, ParameterError, PlannedAccount, Run
 from weixin_etl.orchestration.hook import WeixinHook
 from weixin_etl.orchestration.settings import Settings
 
@@ -19,14 +21,19 @@ log = logging.getLogger(__name__)
 ACCOUNTS_VARIABLE = "weixin_accounts"
 
 
-class CheckedAccount(msgspec.Struct, frozen=True):
-    """An account of the run, and the sentence why it has no token, if so. Holds no secret."""
+@dataclass(slots=True)
+class _Entry:
+    """An account of the list, with every connection that describes it; or one that can't be used."""
 
-    conn_id: str
-    appid: str | None
-    """None when the connection can't be used."""
-    name: str
+    conn_ids: list[str]
+    clients: list[WeixinClient] = field(default_factory=list)
     problem: str | None = None
+    is_wanted: bool = True
+
+    @property
+    def names(self) -> set[str]:
+        """What the form may call it."""
+        return {*self.conn_ids, *(client.account.appid for client in self.clients)}
 
 
 def configured_conn_ids() -> list[str]:
@@ -50,91 +57,108 @@ def configured_conn_ids() -> list[str]:
     return list(dict.fromkeys(conn_ids))
 
 
-def described_accounts(run: Run, settings: Settings) -> list[CheckedAccount]:
+def described_accounts(run: Run, settings: Settings) -> list[ConfiguredAccount]:
     """
-    The run's accounts as their connections describe them; nobody is asked for a token.
+    Every configured account as its connection describes it; nobody is asked for a token.
 
     Raises:
         ParameterError: the run is limited to accounts nobody configured.
 
     """
-    return [_described(client) for client in _clients(run, settings)]
+    return [_described(entry, entry.clients[:1]) for entry in _entries(run, settings)]
 
 
-def refresh_access_tokens(run: Run, settings: Settings) -> list[CheckedAccount]:
+def refresh_access_tokens(run: Run, settings: Settings) -> list[ConfiguredAccount]:
     """
     Ask for the token of each account of the run, a few at once.
 
-    A refused account is reported, not raised: the others go on, and its days will fail one by one.
+    Of several connections of one account, the first that gets a token is used. A refused account is
+    reported, not raised: the others go on, and its days will fail one by one.
 
     Raises:
         ParameterError: the run is limited to accounts nobody configured.
+        ClockError: this machine's clock and WeChat's disagree, so that nothing may be asked.
 
     """
-    with ThreadPoolExecutor(settings.concurrency) as pool:
-        checked = list(pool.map(_checked, _clients(run, settings)))
-    for account in checked:
+    with ThreadPoolExecutor(settings.pipeline.concurrency) as pool:
+        accounts = list(pool.map(_checked, _entries(run, settings)))
+    for account in accounts:
+        if not account.is_wanted:
+            continue
         if account.problem:
             log.error("%s", account.problem)
         else:
             log.info("%s (%s) has a token", account.name, account.appid)
-    return checked
+    return accounts
 
 
-def _clients(run: Run, settings: Settings) -> list[WeixinClient | CheckedAccount]:
-    """A client per account of the run; for a connection that can't be used, the reason."""
-    clients: list[WeixinClient | CheckedAccount] = []
-    known: dict[str, str] = {}
+def open_client(planned: PlannedAccount, settings: Settings) -> WeixinClient:
+    """
+    The client of a planned account's connection.
+
+    Raises:
+        WeixinError: the connection can't be used.
+
+    """
+    return WeixinHook(planned.conn_id, settings.call_limits).get_conn()
+
+
+def _entries(run: Run, settings: Settings) -> list[_Entry]:
+    """An entry per account, with the connections that share its AppID."""
+    entries: list[_Entry] = []
+    by_appid: dict[str, _Entry] = {}
     for conn_id in configured_conn_ids():
         try:
             client = WeixinHook(conn_id, settings.call_limits).get_conn()
         except WeixinError as error:
-            clients.append(CheckedAccount(conn_id, None, conn_id, str(error)))
+            entries.append(_Entry([conn_id], problem=str(error)))
             continue
-        twin = known.setdefault(client.account.appid, conn_id)
-        if twin == conn_id:
-            clients.append(client)
+        twin = by_appid.get(client.account.appid)
+        if twin is None:
+            by_appid[client.account.appid] = entry = _Entry([conn_id], [client])
+            entries.append(entry)
         else:
-            log.warning("%s is the same account as %s and left out", conn_id, twin)
-    return _limited(clients, run.accounts)
+            log.warning("%s is the same account as %s", conn_id, twin.conn_ids[0])
+            twin.conn_ids.append(conn_id)
+            twin.clients.append(client)
+    _limit(entries, run.accounts)
+    return entries
 
 
-def _limited(
-    clients: list[WeixinClient | CheckedAccount], wanted: Sequence[str]
-) -> list[WeixinClient | CheckedAccount]:
-    """The ones whose connection id or appid is wanted; all when nothing is."""
-    names = [_names(client) for client in clients]
-    unknown = set(wanted).difference(*names) if wanted else set()
-    if unknown:
+def _limit(entries: Sequence[_Entry], wanted: Sequence[str]) -> None:
+    """Mark the ones whose connection id or appid is wanted; all when nothing is."""
+    known = sorted({name for entry in entries for name in entry.names})
+    for unknown in sorted(set(wanted).difference(known)):
+        near = difflib.get_close_matches(unknown, known, cutoff=0)
         raise ParameterError(
-            f"accounts: {', '.join(sorted(unknown))} is no connection id or appid of the accounts "
-            f"in {ACCOUNTS_VARIABLE}"
+            f"accounts: {unknown} is no connection id or appid of the accounts in "
+            f"{ACCOUNTS_VARIABLE}; there are {', '.join(near)}"
         )
-    return [
-        client
-        for client, own in zip(clients, names, strict=True)
-        if not wanted or own.intersection(wanted)
-    ]
+    for entry in entries:
+        entry.is_wanted = not wanted or not entry.names.isdisjoint(wanted)
 
 
-def _names(client: WeixinClient | CheckedAccount) -> set[str]:
-    if isinstance(client, CheckedAccount):
-        return {client.conn_id}
-    return {client.account.conn_id, client.account.appid}
+def _described(
+    entry: _Entry, clients: Sequence[WeixinClient], problem: str | None = None
+) -> ConfiguredAccount:
+    if not clients:
+        conn_id = entry.conn_ids[0]
+        return ConfiguredAccount(conn_id, None, conn_id, entry.is_wanted, entry.problem)
+    account = clients[0].account
+    return ConfiguredAccount(account.conn_id, account.appid, account.name, entry.is_wanted, problem)
 
 
-def _described(client: WeixinClient | CheckedAccount) -> CheckedAccount:
-    if isinstance(client, CheckedAccount):
-        return client
-    account = client.account
-    return CheckedAccount(account.conn_id, account.appid, account.name)
-
-
-def _checked(client: WeixinClient | CheckedAccount) -> CheckedAccount:
-    if isinstance(client, CheckedAccount):
-        return client
-    try:
-        client.check_token()
-    except WeixinError as error:
-        return msgspec.structs.replace(_described(client), problem=str(error))
-    return _described(client)
+def _checked(entry: _Entry) -> ConfiguredAccount:
+    if not entry.is_wanted:
+        return _described(entry, entry.clients[:1])
+    problems = []
+    for client in entry.clients:
+        try:
+            client.check_token()
+        except ClockError:
+            raise
+        except WeixinError as error:
+            problems.append(str(error))
+        else:
+            return _described(entry, [client])
+    return _described(entry, entry.clients[:1], problem=problems[0] if problems else None)

@@ -1,15 +1,15 @@
 """What a run is asked to do: Airflow's run and the form's parameters, in our own terms."""
 
-from collections.abc import Mapping
 from datetime import date
-from typing import Any
+
+from airflow.sdk import Context
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import ParameterError, Run
 
 
-def from_context(dataset: Dataset, context: Mapping[str, Any]) -> Run:
+def of(dataset: Dataset, context: Context) -> Run:
     """
     The run an Airflow task belongs to.
 
@@ -40,13 +40,23 @@ def _date(name: str, value: str | None) -> date | None:
         raise ParameterError(f"{name} {value!r} is not a date; write it like 2026-11-24") from None
 
 
-def is_first_try(context: Mapping[str, Any]) -> bool:
+def is_first_try(context: Context) -> bool:
     """Whether the task's run is new: nothing of it was tried before."""
     return bool(context["ti"].try_number == 1)
 
 
-def is_retry(context: Mapping[str, Any]) -> bool:
-    """Whether Airflow tries the task again by itself; after "clear" it is a person who does."""
+def is_last_try(context: Context) -> bool:
+    """Whether Airflow does not try the task again when it fails."""
+    ti = context["ti"]
+    return bool(ti.try_number > ti.max_tries)
+
+
+def is_by_itself(context: Context) -> bool:
+    """
+    Whether nobody asked for this try: Airflow makes it after a failure or a wait.
+
+    After "clear" it is a person who asks.
+    """
     ti = context["ti"]
     first_try = ti.max_tries - ti.task.retries + 1
-    return bool(ti.try_number > first_try)
+    return bool(ti.try_number > first_try) or ti.get_first_reschedule_date(context) is not None

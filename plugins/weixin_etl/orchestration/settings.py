@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from airflow.configuration import conf
+
+from weixin_etl import pipeline
 from weixin_etl.api.http import CallLimits
 
 SECTION = "weixin"
@@ -11,7 +14,23 @@ OPTIONS: dict[str, tuple[str, str, str]] = {
     "concurrency": (
         "integer",
         "4",
-        "API calls an ingest task makes at once; it takes as many slots of the pool weixin_api.",
+        "API calls a task makes at once. A task takes one slot of the pool weixin_api.",
+    ),
+    "catch_up_days": (
+        "integer",
+        "60",
+        "How many days before the window a daily run still asks for, when they are not final.",
+    ),
+    "ready_hour": (
+        "integer",
+        "10",
+        "Hour (Beijing) from which WeChat has surely computed yesterday. Before it, an answer in "
+        "which no article has yesterday's row is not ready.",
+    ),
+    "commit_megabytes": (
+        "integer",
+        "64",
+        "Bytes of answers an ingest task loads in one commit, which bounds its memory.",
     ),
     "retries": ("integer", "3", "How often Airflow tries a failed task again."),
     "retry_delay_seconds": (
@@ -40,7 +59,7 @@ OPTIONS: dict[str, tuple[str, str, str]] = {
 class Settings:
     """The settings in force."""
 
-    concurrency: int
+    pipeline: pipeline.Settings
     retries: int
     retry_delay_seconds: int
     call_limits: CallLimits
@@ -54,8 +73,6 @@ def read() -> Settings:
         AirflowConfigException: a value is not a number.
 
     """
-    from airflow.configuration import conf
-
     def whole(name: str) -> int:
         return conf.getint(SECTION, name, fallback=OPTIONS[name][1])
 
@@ -63,7 +80,12 @@ def read() -> Settings:
         return conf.getfloat(SECTION, name, fallback=OPTIONS[name][1])
 
     return Settings(
-        concurrency=whole("concurrency"),
+        pipeline=pipeline.Settings(
+            concurrency=whole("concurrency"),
+            catch_up_days=whole("catch_up_days"),
+            ready_hour=whole("ready_hour"),
+            commit_bytes=whole("commit_megabytes") << 20,
+        ),
         retries=whole("retries"),
         retry_delay_seconds=whole("retry_delay_seconds"),
         call_limits=CallLimits(

@@ -9,11 +9,11 @@ from rich.table import Table
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import ParameterError, Run
+from weixin_etl.model import ParameterError, Run, days_as_ranges
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.accounts import described_accounts
 from weixin_etl.orchestration.warehouse import open_warehouse
-from weixin_etl.plan import plan
+from weixin_etl.pipeline import Pipeline
 
 
 def show_plan(
@@ -37,12 +37,12 @@ def show_plan(
         refetch=refetch,
         dry_run=True,
     )
-    accounts = described_accounts(run, settings.read())
+    in_force = settings.read()
+    accounts = described_accounts(run, in_force)
     if problems := [account.problem for account in accounts if account.problem]:
         raise ParameterError("\n".join(problems))
-    logging.getLogger(plan.__module__).setLevel(logging.ERROR)  # the lines below say it
-    batches = plan(run, accounts, open_warehouse(), is_first_try=True)
-    planned = [account for batch in batches for account in batch]
+    logging.getLogger(Pipeline.__module__).setLevel(logging.ERROR)  # the lines below say it
+    plan = Pipeline(run, open_warehouse(), in_force.pipeline).plan(accounts, is_new=True)
     table = Table(
         "account",
         "publication days to ask for",
@@ -51,10 +51,12 @@ def show_plan(
         collapse_padding=True,
     )
     table.add_column("calls", justify="right")
-    for account in planned:
-        table.add_row(account.name, ", ".join(map(str, account.days)), str(len(account.days)))
+    for account in plan.accounts:
+        table.add_row(account.name, days_as_ranges(account.days), str(len(account.days)))
     console = Console()
     console.print(table)
+    for warning in plan.warnings:
+        console.print(warning, highlight=False, soft_wrap=True)
     console.print(
         "Days that are final are left out: their totals no longer grow (`--refetch` asks).",
         highlight=False,

@@ -1,28 +1,28 @@
 """The tasks as Airflow runs them: its context and XCom on one side, the verbs on the other."""
 
 import logging
-import re
+from dataclasses import asdict
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
-from airflow.sdk import Context, get_current_context
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk import Context, get_current_context, timezone
+from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 
 from weixin_etl import check as check_verb
-from weixin_etl import plan as plan_verb
+from weixin_etl import clock, rules
 from weixin_etl import report as report_verb
 from weixin_etl.datasets import Dataset
-from weixin_etl.ingest import Ingest
-from weixin_etl.orchestration import run_context as run
-from weixin_etl.orchestration import settings
-from weixin_etl.orchestration.accounts import CheckedAccount, refresh_access_tokens
+from weixin_etl.model import Batch, ConfiguredAccount, PlannedAccount
+from weixin_etl.orchestration import accounts, run_context, settings
 from weixin_etl.orchestration.warehouse import open_warehouse
-from weixin_etl.plan import Batch
+from weixin_etl.pipeline import IngestError, Pipeline, batches
 
 log = logging.getLogger(__name__)
 
-_MAP_INDEX = re.compile(r"_\d+$")
-"""Airflow calls the states of a mapped task ingest_0, ingest_1, …"""
+_PLAN_COUNTS = "counts"
+_PLAN_WARNINGS = "warnings"
 
 
 class UpstreamError(Exception):
@@ -32,74 +32,96 @@ class UpstreamError(Exception):
 
 
 def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
-    """The run's accounts, each with the reason why it has no token, if so."""
-    this = run.from_context(dataset, get_current_context())
-    checked = refresh_access_tokens(this, settings.read())
-    builtins: list[dict[str, Any]] = msgspec.to_builtins(checked)
-    return builtins
+    """The configured accounts, each with the reason why it has no token, if so."""
+    run = run_context.of(dataset, get_current_context())
+    return [asdict(account) for account in accounts.refresh_access_tokens(run, settings.read())]
 
 
-def plan(dataset: Dataset, accounts: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+def plan(dataset: Dataset, configured: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """Batches of accounts with the days to ask for; a dry run ends here."""
     context = get_current_context()
-    this = run.from_context(dataset, context)
-    batches = plan_verb.plan(
-        this,
-        msgspec.convert(accounts, list[CheckedAccount]),
-        open_warehouse(),
-        is_first_try=run.is_first_try(context),
+    pipeline = _pipeline(dataset, context)
+    planned = pipeline.plan(
+        msgspec.convert(configured, list[ConfiguredAccount]),
+        is_new=run_context.is_first_try(context),
     )
-    if this.dry_run:
+    if pipeline.run.dry_run:
         raise AirflowSkipException("dry run: nothing was asked for")
-    builtins: list[list[dict[str, Any]]] = msgspec.to_builtins(batches)
+    context["ti"].xcom_push(_PLAN_COUNTS, planned.counts)
+    context["ti"].xcom_push(_PLAN_WARNINGS, planned.warnings)
+    builtins: list[list[dict[str, Any]]] = msgspec.to_builtins(batches(planned.accounts))
     return builtins
 
 
 def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
-    """Bring the batch's pairs in."""
+    """Bring the batch's pairs in; in a scheduled run, wait for those that are not ready."""
     context = get_current_context()
     planned = msgspec.convert(batch, Batch)
     context["accounts"] = _names(planned)  # type: ignore[typeddict-unknown-key] # for map_index_template
-    Ingest(
-        run.from_context(dataset, context),
-        settings.read(),
-        open_warehouse(),
-        is_retry=run.is_retry(context),
-    ).batch(planned)
+    pipeline = _pipeline(dataset, context)
+    client_of = partial(accounts.open_client, settings=settings.read())
+    try:
+        pipeline.ingest(planned, client_of, by_itself=run_context.is_by_itself(context))
+    except IngestError as error:
+        if error.is_retryable and not run_context.is_last_try(context):
+            raise
+        now = clock.now()
+        again_at = rules.asks_again_at(pipeline.run, now) if error.has_not_ready else None
+        if again_at is None:
+            raise
+        for problem in error.problems:
+            log.warning("%s", problem)
+        log.warning("asks again at %s Beijing time", f"{again_at.astimezone(clock.SHANGHAI):%H:%M}")
+        # Airflow has the real clock, whatever WEIXIN_NOW says
+        raise AirflowRescheduleException(timezone.utcnow() + (again_at - now)) from None
 
 
 def report(dataset: Dataset, asset: Any) -> dict[str, int]:
     """The run's totals, also on its asset event; there is none when no pair came in."""
     context = get_current_context()
-    this = run.from_context(dataset, context)
-    if this.dry_run:
+    run = run_context.of(dataset, context)
+    if run.dry_run:
         raise AirflowSkipException("dry run: nothing to report")
-    totals = report_verb.report(this, open_warehouse())
+    counts = context["ti"].xcom_pull(task_ids="plan", key=_PLAN_COUNTS)
+    totals = report_verb.report(run, open_warehouse(), counts or {})
     log.info("%s", ", ".join(f"{count} {name}" for name, count in totals.items()))
     if not totals["loaded"] + totals["empty"]:
         raise AirflowSkipException("no pair came in, so there is no asset event")
-    context["outlet_events"][asset].extra = {"run_id": this.run_id, **totals}
+    context["outlet_events"][asset].extra = {"run_id": run.run_id, **totals}
     return totals
 
 
 def check(dataset: Dataset) -> None:
-    """The run's promises; red as well when a task before it failed."""
+    """The run's promises, by what is true now; red as well when a task before it failed."""
     context = get_current_context()
-    this = run.from_context(dataset, context)
+    run = run_context.of(dataset, context)
     failed = _failed_tasks(context)
-    if not this.dry_run and not failed & {"refresh_access_token", "plan"}:
-        check_verb.check(this, open_warehouse())
+    if failed & {"refresh_access_token", "plan"}:
+        raise UpstreamError(f"failed: {', '.join(sorted(failed))}; see their logs")
+    if run.dry_run:
+        return
+    for warning in context["ti"].xcom_pull(task_ids="plan", key=_PLAN_WARNINGS) or []:
+        log.warning("%s", warning)
+    configured = context["ti"].xcom_pull(task_ids="refresh_access_token")
+    check_verb.check(run, open_warehouse(), msgspec.convert(configured, list[ConfiguredAccount]))
     if failed:
         raise UpstreamError(f"failed: {', '.join(sorted(failed))}; see their logs")
 
 
+def _pipeline(dataset: Dataset, context: Context) -> Pipeline:
+    return Pipeline(
+        run_context.of(dataset, context), open_warehouse(), settings.read().pipeline, clock.now
+    )
+
+
 def _failed_tasks(context: Context) -> set[str]:
+    """Those whose failure no later attempt of another run makes up for; not ingest."""
     ti = context["ti"]
-    states = ti.get_task_states(dag_id=ti.dag_id, run_ids=[ti.run_id])[ti.run_id]
-    failed = {task for task, state in states.items() if state in ("failed", "upstream_failed")}
-    return {_MAP_INDEX.sub("", task) for task in failed}
+    names = ["refresh_access_token", "plan", "report"]
+    states = ti.get_task_states(dag_id=ti.dag_id, task_ids=names, run_ids=[ti.run_id])[ti.run_id]
+    return {task for task, state in states.items() if state in ("failed", "upstream_failed")}
 
 
-def _names(batch: Batch) -> str:
+def _names(batch: list[PlannedAccount]) -> str:
     others = f" +{len(batch) - 1}" if len(batch) > 1 else ""
     return f"{batch[0].name}{others}"
