@@ -12,10 +12,13 @@ from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+from weixin_etl.api.client import Answer, Refusal
 from weixin_etl.api.http import CallLimits
+from weixin_etl.datasets import DATASETS
 from weixin_etl.model import Account
 
-DATA_PATH = "/datacube/getarticletotal"
+DATASET = DATASETS["article_total"]
+DATA_PATH = DATASET.path
 TOKEN_PATH = "/cgi-bin/stable_token"
 DAY = date(2026, 11, 18)
 SECRET = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
@@ -32,6 +35,18 @@ IN_HASTE = replace(LIMITS, read_seconds=1)
 """The same for a server that stays silent; long enough for one that answers on a busy machine."""
 GIVES_UP_SECONDS = 15
 """A server that would never end its answer ends it then, so that a test fails and does not hang."""
+
+
+def answered(outcome: Answer | Refusal) -> Answer:
+    """The answer that came."""
+    assert isinstance(outcome, Answer), outcome
+    return outcome
+
+
+def refused(outcome: Answer | Refusal) -> Refusal:
+    """The refusal that came."""
+    assert isinstance(outcome, Refusal), outcome
+    return outcome
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ from zoneinfo import ZoneInfo
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 """WeChat counts days in Beijing time (UTC+8, no daylight saving)."""
+TOLERANCE = timedelta(minutes=5)
+"""How far apart two clocks may be and still agree."""
 
 
 def now() -> datetime:
@@ -43,3 +45,26 @@ def beijing_date(instant: datetime) -> date:
 def yesterday() -> date:
     """The newest publication day WeChat can be asked for."""
     return beijing_date(now()) - timedelta(days=1)
+
+
+def disagreement(other: datetime) -> timedelta | None:
+    """
+    How far another clock, read just now, is ahead of this machine's; None within five minutes.
+
+    This machine's real clock is meant, whatever `WEIXIN_NOW` says: a wrong one would ask for the
+    wrong days and date the answers wrongly.
+    """
+    ahead = other - datetime.now(UTC)
+    return ahead if abs(ahead) > TOLERANCE else None
+
+
+def comparison(whose: str, other: datetime, ahead: timedelta) -> str:
+    """Both times and how far they are apart, for a sentence; `whose` is a word like "WeChat's"."""
+    minutes, seconds = divmod(round(abs(ahead).total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    apart = f"{hours} h {minutes} min {seconds} s {'ahead' if ahead > timedelta(0) else 'behind'}"
+    theirs, ours = (at.astimezone(UTC) for at in (other, other - ahead))
+    return (
+        f"this machine's clock says {ours:%Y-%m-%d %H:%M:%S} UTC, "
+        f"{whose} {theirs:%Y-%m-%d %H:%M:%S} UTC: {apart}"
+    )

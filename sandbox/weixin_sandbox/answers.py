@@ -17,6 +17,7 @@ class Answer:
 
     `errcode` is what a client can read from it: 0 for a success, None where nothing can be read.
     `hold_seconds` passes before the first byte; a cut answer ends halfway through its body.
+    `clock_ahead_seconds` is how far its Date header is from the real time.
     """
 
     body: bytes
@@ -24,6 +25,7 @@ class Answer:
     status: int = 200
     hold_seconds: float = 0.0
     is_cut: bool = False
+    clock_ahead_seconds: float = 0.0
 
 
 def to_bytes(body: Mapping[str, Json]) -> bytes:

@@ -1,7 +1,9 @@
 """The platform over HTTP."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
+from email.utils import formatdate
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -33,14 +35,17 @@ def build_app(platform: Platform) -> Starlette:
 
 class _Delivery(Response):
     """
-    One answer on its way, as `text/plain` without a charset.
+    One answer on its way, as `text/plain` without a charset, with the real time in its Date.
 
     A held answer is dropped when its client hangs up or the server stops first.
     """
 
     def __init__(self, answer: Answer) -> None:
+        date = formatdate(time.time() + answer.clock_ahead_seconds, usegmt=True)
         super().__init__(
-            answer.body, status_code=answer.status, headers={"content-type": "text/plain"}
+            answer.body,
+            status_code=answer.status,
+            headers={"content-type": "text/plain", "date": date},
         )
         self._answer = answer
 

@@ -85,12 +85,19 @@ def _held_back(answer: Answer, slow_seconds: float) -> Answer:
     return replace(answer, hold_seconds=slow_seconds)
 
 
+def _an_hour_ago(answer: Answer, _slow_seconds: float) -> Answer:
+    return replace(answer, clock_ahead_seconds=-3600)
+
+
 EFFECTS = {
     "busy": Effect("-1: the system is busy.", errcode=-1),
     "http-500": Effect("HTTP status 500 with a page of HTML.", deliver=_server_error),
     "cut-answer": Effect("The connection closes after half of the body.", deliver=_cut),
     "slow": Effect("The answer is held back longer than a client waits.", deliver=_held_back),
     "bad-json": Effect("HTTP status 200 with a page of HTML.", deliver=_html),
+    "clock-skew": Effect(
+        "The Date header says what time it was an hour ago.", deliver=_an_hour_ago
+    ),
     "token-expired": Effect(
         "42001: the token is expired from now on; asking again gives a new one.",
         errcode=42001,

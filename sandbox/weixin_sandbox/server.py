@@ -32,6 +32,7 @@ def serve(app: Starlette, port: int) -> Iterator[str]:
             app,
             lifespan="off",
             access_log=False,
+            date_header=False,  # the answers say their own time
             log_config=None,
             log_level="error",
             timeout_graceful_shutdown=1,

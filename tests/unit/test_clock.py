@@ -90,3 +90,36 @@ def test_shanghai_has_no_daylight_saving() -> None:
     }
 
     assert offsets == {timedelta(hours=8)}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "says"),
+    [
+        (0, None),
+        (295, None),
+        (-295, None),
+        (305, "0 h 5 min 5 s ahead"),
+        (-305, "0 h 5 min 5 s behind"),
+        (90_061, "25 h 1 min 1 s ahead"),
+    ],
+)
+def test_two_clocks_agree_within_five_minutes(
+    seconds: int, says: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This machine's real clock is compared, wherever `WEIXIN_NOW` has put the pipeline's."""
+    monkeypatch.setenv("WEIXIN_NOW", "2031-01-01T00:00:00Z")
+    ours = datetime.now(UTC)
+    theirs = (ours + timedelta(seconds=seconds)).astimezone(clock.SHANGHAI)
+
+    ahead = clock.disagreement(theirs)
+
+    if says is None:
+        assert ahead is None
+        return
+    assert ahead is not None
+    assert abs(ahead - timedelta(seconds=seconds)) < timedelta(seconds=4)
+    exact = timedelta(seconds=seconds)
+    assert clock.comparison("the warehouse's", theirs, exact) == (
+        f"this machine's clock says {ours:%Y-%m-%d %H:%M:%S} UTC, "
+        f"the warehouse's {theirs.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC: {says}"
+    )

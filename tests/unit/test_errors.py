@@ -11,6 +11,7 @@ from weixin_etl.api import errors
 from weixin_etl.api.errors import (
     AccountBlockedError,
     CallError,
+    ClockError,
     ConfigurationError,
     DailyQuotaError,
     EndpointOfflineError,
@@ -22,6 +23,7 @@ from weixin_etl.api.errors import (
     WeixinError,
     from_errcode,
 )
+from weixin_etl.datasets import DATASETS
 
 FIXTURES = Path(__file__).parents[1] / "fixtures/errors"
 ACCOUNT = "Morning Paper (wx0123456789abcdef)"
@@ -58,33 +60,46 @@ def test_every_errcode_has_its_class(errcode: int, kind: type[WeixinError]) -> N
 
 
 @pytest.mark.parametrize(
-    ("kind", "is_retryable", "stops_account"),
+    ("kind", "is_retryable", "stops_account", "is_outage"),
     [
-        (UnreachableError, True, False),
-        (TokenRefusedError, True, True),
-        (MinuteQuotaError, True, False),
-        (NotReadyError, False, False),
-        (DailyQuotaError, False, True),
-        (EndpointOfflineError, False, True),
-        (ConfigurationError, False, True),
-        (AccountBlockedError, False, True),
-        (UnreadableError, False, False),
-        (CallError, False, False),
+        (UnreachableError, True, False, True),
+        (TokenRefusedError, True, True, False),
+        (MinuteQuotaError, True, False, False),
+        (NotReadyError, False, False, False),
+        (DailyQuotaError, False, True, False),
+        (EndpointOfflineError, False, False, False),
+        (ConfigurationError, False, True, False),
+        (AccountBlockedError, False, True, False),
+        (ClockError, False, True, False),
+        (UnreadableError, False, False, False),
+        (CallError, False, True, False),
     ],
 )
 def test_every_class_carries_its_reaction(
-    kind: type[WeixinError], is_retryable: bool, stops_account: bool
+    kind: type[WeixinError], is_retryable: bool, stops_account: bool, is_outage: bool
 ) -> None:
-    """Whether the task is tried again, and whether the account's other days are asked for."""
-    assert (kind.is_retryable, kind.stops_account) == (is_retryable, stops_account)
+    """Whether Airflow tries again, whether the account's other days are asked, what an outage is."""
+    assert (kind.is_retryable, kind.stops_account, kind.is_outage) == (
+        is_retryable,
+        stops_account,
+        is_outage,
+    )
 
 
-def test_an_unknown_errcode_is_permanent() -> None:
+@pytest.mark.parametrize("errcode", [12345, 40066])
+def test_an_unknown_errcode_is_permanent(errcode: int) -> None:
     """Until someone classifies it."""
-    error = from_errcode(12345, "news", account=ACCOUNT)
+    assert type(from_errcode(errcode, "news", account=ACCOUNT)) is CallError
 
-    assert type(error) is CallError
-    assert not error.is_retryable
+
+@pytest.mark.parametrize("errcode", [2**31, -(2**31) - 1, 10**30])
+def test_a_number_that_can_be_no_errcode_is_unreadable(errcode: int) -> None:
+    """It has no place in the column of errcodes, but the sentence shows it."""
+    error = from_errcode(errcode, "odd", account=ACCOUNT)
+
+    assert type(error) is UnreadableError
+    assert error.errcode is None
+    assert f"errcode {errcode}: odd" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -137,14 +152,51 @@ def test_the_ip_to_put_on_the_whitelist_is_in_the_sentence() -> None:
     assert "203.0.113.7" in text
 
 
-def test_an_offline_endpoint_is_said_to_be() -> None:
-    """WeChat's own words follow."""
+@pytest.mark.parametrize(
+    ("dataset", "advice"),
+    [
+        (
+            "article_total",
+            "; its successor is datacube/getarticletotaldetail: the DAG "
+            "weixin_article_total_detail",
+        ),
+        ("article_total_detail", "; it has no successor that is known here"),
+        (None, ""),
+    ],
+)
+def test_an_endpoint_that_is_offline_names_its_successor(dataset: str | None, advice: str) -> None:
+    """From the start, where the dataset is known; WeChat's own words follow."""
     said = msgspec.json.decode((FIXTURES / "47009.json").read_bytes())
+    asked = DATASETS[dataset] if dataset else None
 
-    assert str(from_errcode(said["errcode"], said["errmsg"], account=ACCOUNT)) == (
-        f"{ACCOUNT}: WeChat took this endpoint offline "
+    error = from_errcode(said["errcode"], said["errmsg"], account=ACCOUNT, dataset=asked)
+
+    assert str(error) == (
+        f"{ACCOUNT}: WeChat took this endpoint offline{advice} "
         "(errcode 47009: this api is offline, please use the new api)"
     )
+
+
+@pytest.mark.parametrize(
+    ("errmsg", "detail", "rid"),
+    [
+        ("data not ready rid: 5fc8a1b2-0a1b2c3d-4e5f6a7b", "data not ready",
+         "5fc8a1b2-0a1b2c3d-4e5f6a7b"),
+        ("data not ready, rid:5fc8a1b2", "data not ready", "5fc8a1b2"),
+        ("rid: 5fc8a1b2", "", "5fc8a1b2"),
+        ("no rid: 5fc8a1b2 (see above)", "no (see above)", "5fc8a1b2"),
+        ("x" * 600 + " rid: 5fc8a1b2", "x" * 500 + "…", "5fc8a1b2"),
+        ("an arid: place", "an arid: place", ""),
+        ("", "", ""),
+    ],
+)  # fmt: skip
+def test_the_rid_is_kept_apart(errmsg: str, detail: str, rid: str) -> None:
+    """Days refused alike have one reason; the sentence of each ends with its own rid."""
+    error = from_errcode(61503, errmsg, account=ACCOUNT)
+
+    assert (error.detail, error.rid) == (detail, rid)
+    assert rid not in error.reason or not rid
+    assert str(error) == error.reason + (f" rid: {rid}" if rid else "")
 
 
 @pytest.mark.parametrize("fixture", sorted(FIXTURES.glob("*.json")), ids=lambda path: path.stem)

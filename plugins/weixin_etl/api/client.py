@@ -1,4 +1,4 @@
-"""The WeChat API for one account: figures of a publication day, or a `WeixinError`."""
+"""The WeChat API for one account: the answer of a publication day, or why there is none."""
 
 import hashlib
 import threading
@@ -10,8 +10,9 @@ import msgspec
 
 from weixin_etl import clock, json_text
 from weixin_etl.api.errors import TokenRefusedError, UnreachableError, WeixinError
-from weixin_etl.api.http import Caller, CallLimits
+from weixin_etl.api.http import Call, Caller, CallLimits
 from weixin_etl.api.token import Token, TokenKeeper
+from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account
 
 TOKENS_A_CALL = 3
@@ -33,6 +34,16 @@ class Answer:
         object.__setattr__(self, "sha256", hashlib.sha256(self.body).digest())
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """No figures: why, and when that was known."""
+
+    error: WeixinError
+    refused_at: datetime
+    calls: int
+    """Data calls made before it was given up."""
+
+
 class WeixinClient:
     """Speaks for one account; may be used by several threads at once. Its errors hold no secret."""
 
@@ -51,14 +62,8 @@ class WeixinClient:
         """
         self._keeper.token()
 
-    def datacube(self, path: str, publication_date: date) -> Answer:
-        """
-        The figures of one publication day (`begin_date` = `end_date`).
-
-        Raises:
-            WeixinError: no figures; `calls` tells how many data calls were made.
-
-        """
+    def datacube(self, dataset: Dataset, publication_date: date) -> Answer | Refusal:
+        """Ask for the dataset's figures of one publication day (`begin_date` = `end_date`)."""
         day = publication_date.isoformat()
         calls = 0
 
@@ -67,21 +72,20 @@ class WeixinClient:
             calls += 1
 
         try:
-            body = self._post_with_token(path, {"begin_date": day, "end_date": day}, count)
+            body = self._with_token(dataset, {"begin_date": day, "end_date": day}, count)
         except WeixinError as error:
-            error.calls = calls
-            raise
+            return Refusal(error, clock.now(), calls)
         return Answer(body, clock.now(), calls)
 
-    def _post_with_token(
-        self, path: str, payload: dict[str, str], on_try: Callable[[], None]
+    def _with_token(
+        self, dataset: Dataset, payload: dict[str, str], on_try: Callable[[], None]
     ) -> bytes:
         """Post; a refused token is replaced, but none is used twice nor more than three."""
         token = self._keeper.token()
         refused: set[str] = set()
         while True:
             try:
-                return self._caller.post(path, payload, token=token, on_try=on_try)
+                return self._caller.post(Call(dataset.path, payload, token, dataset), on_try)
             except TokenRefusedError:
                 refused.add(token)
                 if len(refused) == TOKENS_A_CALL:
@@ -112,18 +116,16 @@ def _stable_token(account: Account, caller: Caller) -> Token:
 
     https://developers.weixin.qq.com/doc/offiaccount/Basic_Information/getStableAccessToken.html
     """
-    body = caller.post(
-        "/cgi-bin/stable_token",
-        {
-            "grant_type": "client_credential",
-            "appid": account.appid,
-            "secret": account.secret,
-            "force_refresh": False,
-        },
-    )
+    payload = {
+        "grant_type": "client_credential",
+        "appid": account.appid,
+        "secret": account.secret,
+        "force_refresh": False,
+    }
+    body = caller.post(Call("/cgi-bin/stable_token", payload))
     try:
         answer = msgspec.convert(json_text.decode(body), _TokenAnswer)
-    except msgspec.ValidationError:
+    except (msgspec.ValidationError, RecursionError):
         answer = None
     if answer is None or not answer.access_token:
         raise UnreachableError("the token call was answered without a token", account=str(account))

@@ -11,46 +11,70 @@ What WeChat, or the way to it, can answer instead of figures.
     ├── EndpointOfflineError     WeChat retired the endpoint
     ├── ConfigurationError       somebody has to change something; says what
     ├── AccountBlockedError      WeChat restricts the account
+    ├── ClockError               this machine's clock and WeChat's disagree
     ├── UnreadableError          figures in a form nobody knows, or too much of them
     └── CallError                our own mistake, or a code nobody has classified
 
-An instance's text is the sentence for the operator. The codes are WeChat's "全局返回码":
+An instance's text is the sentence for the operator, complete when it is raised: nothing is added
+to an error later. The codes are WeChat's "全局返回码":
 https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html
 """
 
+import re
 from typing import ClassVar
+
+from weixin_etl.datasets import DATASETS, Dataset
 
 
 class WeixinError(Exception):
     """A call that brought no figures. `str()` says why, to which account, and what to change."""
 
     sentence: str = "WeChat refused the call"
+    """What happened and what to change, in our words; the constructor may put another here."""
     is_retryable: ClassVar[bool] = False
-    """Whether Airflow should try the task again."""
+    """Whether Airflow should try the task again by itself."""
     stops_account: ClassVar[bool] = False
-    """Whether the account's other days need not be asked in this try."""
+    """
+    Whether the account's other days need not be asked for: in this try when the error is
+    retryable, until the Beijing midnight for a daily quota, else in the whole run.
+    """
+    is_outage: ClassVar[bool] = False
+    """Whether the account's other days would probably fare alike, though each may be asked for."""
 
-    def __init__(self, detail: str = "", *, account: str = "", errcode: int | None = None) -> None:
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        account: str = "",
+        errcode: int | None = None,
+        rid: str = "",
+        sentence: str = "",
+    ) -> None:
+        super().__init__(detail)
         self.detail = detail
+        """What WeChat or the way to it said, without the rid."""
         self.account = account
         self.errcode = errcode
-        self.calls = 0
-        """Data calls made before it was given up."""
-        self.advice = ""
-        """What to do that only the caller knows."""
-        super().__init__(detail)
+        self.rid = rid
+        """WeChat's id of the refused call, another one each time; empty where none was given."""
+        self.sentence = sentence or self.sentence
 
-    def __str__(self) -> str:
-        """The sentence for the operator."""
-        sentence = "; ".join(part for part in (self.sentence, self.advice) if part)
-        text = f"{self.account}: {sentence}" if self.account else sentence
+    @property
+    def reason(self) -> str:
+        """The sentence for the operator without the rid: the same for calls refused alike."""
         code = "" if self.errcode is None else f"errcode {self.errcode}"
         said = ": ".join(part for part in (code, self.detail) if part)
-        return f"{text} ({said})" if said else text
+        if self.sentence:
+            said = f"{self.sentence} ({said})" if said else self.sentence
+        return f"{self.account}: {said}" if self.account else said
+
+    def __str__(self) -> str:
+        """The sentence for the operator, and the rid at its end."""
+        return f"{self.reason} rid: {self.rid}" if self.rid else self.reason
 
 
 class TransientError(WeixinError):
-    """Trouble that goes by itself."""
+    """Trouble that passes without anybody's doing."""
 
     is_retryable = True
 
@@ -59,13 +83,15 @@ class UnreachableError(TransientError):
     """No usable answer came."""
 
     sentence = "WeChat could not be reached or was busy"
+    is_outage = True
 
 
 class TokenRefusedError(TransientError):
     """The access token was refused and asking for another one did not help."""
 
     sentence = (
-        "WeChat refuses the access token it gave; find out who else resets this account's token"
+        "WeChat refuses the access token it gave; another program is refreshing this account's "
+        "token: find it"
     )
     stops_account = True
 
@@ -79,7 +105,9 @@ class MinuteQuotaError(TransientError):
 class NotReadyError(WeixinError):
     """The day's figures are not computed yet."""
 
-    sentence = "the figures are not ready yet; they come after 08:00 Beijing time, by 10:00 surely"
+    sentence = (
+        "the figures are not ready yet; they come after 08:00 Beijing time, by 10:00 at the latest"
+    )
 
 
 class DailyQuotaError(WeixinError):
@@ -90,32 +118,36 @@ class DailyQuotaError(WeixinError):
 
 
 class EndpointOfflineError(WeixinError):
-    """The endpoint is gone for good."""
+    """
+    The endpoint is gone for good.
+
+    It stops nothing: one of many calls was seen to be answered so by accident.
+    """
 
     sentence = "WeChat took this endpoint offline"
-    stops_account = True
 
 
 class ConfigurationError(WeixinError):
-    """Somebody has to change something at WeChat or in the connection."""
+    """Somebody has to change something at WeChat or in the connection; the detail says what."""
 
+    sentence = ""
     stops_account = True
-
-    def __init__(self, detail: str = "", *, account: str = "", errcode: int | None = None) -> None:
-        self.sentence = WHAT_TO_CHANGE.get(errcode, "")
-        super().__init__(detail, account=account, errcode=errcode)
-
-    def __str__(self) -> str:
-        """The sentence for the operator."""
-        if self.sentence:
-            return super().__str__()
-        return f"{self.account}: {self.detail}" if self.account else self.detail
 
 
 class AccountBlockedError(WeixinError):
     """WeChat restricts the account; its owner has to act."""
 
     sentence = "WeChat restricts this account; its owner finds the reason in the console"
+    stops_account = True
+
+
+class ClockError(WeixinError):
+    """This machine's clock and WeChat's disagree: the days asked for may be the wrong ones."""
+
+    sentence = (
+        "the clocks disagree; set this machine's clock, and if WeChat's time is the wrong one, a "
+        "proxy may be answering with cached pages"
+    )
     stops_account = True
 
 
@@ -129,9 +161,10 @@ class CallError(WeixinError):
     """A call WeChat calls wrong, or a code nobody has classified yet."""
 
     sentence = "WeChat does not accept the call; please report this"
+    stops_account = True
 
 
-WHAT_TO_CHANGE: dict[int | None, str] = {
+WHAT_TO_CHANGE: dict[int, str] = {
     40001: "the AppSecret is wrong or not the newest; correct the connection's password",
     40002: "the token call was refused; please report this",
     40013: "the AppID is wrong; correct the connection's login",
@@ -167,11 +200,50 @@ _BY_CODE: dict[int, type[WeixinError]] = {
 }
 
 
+_ERRCODES = range(-(2**31), 2**31)
+_LONGEST_ERRMSG = 500
+_LONGEST_RID = 100
+_RID = re.compile(r"[\s,;]*\brid: *([\w-]+)")
+
+
 def from_errcode(
-    errcode: int, errmsg: str, *, account: str, is_token_call: bool = False
+    errcode: int,
+    errmsg: str,
+    *,
+    account: str,
+    dataset: Dataset | None = None,
+    is_token_call: bool = False,
 ) -> WeixinError:
-    """The error an errcode stands for; on a token call 40001 means the secret, not the token."""
-    error = _BY_CODE.get(errcode)
-    if error is None or (is_token_call and errcode in TOKEN_CODES):
-        error = ConfigurationError if errcode in WHAT_TO_CHANGE else CallError
-    return error(errmsg, account=account, errcode=errcode)
+    """
+    The error an errcode stands for; on a token call 40001 means the secret, not the token.
+
+    With the dataset that was asked for, an endpoint that is offline names its successor.
+    """
+    rid = _RID.search(errmsg)
+    detail = _RID.sub("", errmsg)
+    if len(detail) > _LONGEST_ERRMSG:
+        detail = detail[:_LONGEST_ERRMSG] + "…"
+    if errcode not in _ERRCODES:
+        return UnreadableError(f"errcode {errcode}: {detail}", account=account)
+    kind = _BY_CODE.get(errcode)
+    if kind is None or (is_token_call and errcode in TOKEN_CODES):
+        kind = ConfigurationError if errcode in WHAT_TO_CHANGE else CallError
+    sentence = ""
+    if kind is ConfigurationError:
+        sentence = WHAT_TO_CHANGE[errcode]
+    elif kind is EndpointOfflineError and dataset is not None:
+        sentence = f"{kind.sentence}; {_successor(dataset)}"
+    return kind(
+        detail,
+        account=account,
+        errcode=errcode,
+        rid=rid[1][:_LONGEST_RID] if rid else "",
+        sentence=sentence,
+    )
+
+
+def _successor(dataset: Dataset) -> str:
+    if dataset.successor is None:
+        return "it has no successor that is known here"
+    successor = DATASETS[dataset.successor]
+    return f"its successor is {successor.path[1:]}: the DAG {successor.dag_id}"

@@ -1,8 +1,12 @@
 """One POST with bounded time, size and number of tries; judged by the body's errcode alone."""
 
+import logging
+import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from importlib.metadata import version
 from typing import Any
 
@@ -12,20 +16,19 @@ import tenacity
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from weixin_etl import json_text
-from weixin_etl.api import hidden_tokens
+from weixin_etl import clock, json_text
 from weixin_etl.api.errors import (
+    ClockError,
     MinuteQuotaError,
     UnreachableError,
     UnreadableError,
     WeixinError,
     from_errcode,
 )
+from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account
 
 _CHUNK_BYTES = 1 << 16
-_ERRCODES = range(-(2**31), 2**31)
-_LONGEST_ERRMSG = 500
 _BEFORE_A_VALUE = (b"{", b"[", b",")
 _NO_TLS = "the TLS connection failed; the host, its port or a proxy may be wrong"
 _POOL_SIZE = 16
@@ -48,11 +51,26 @@ class CallLimits:
     """JSON values in an answer: each takes more memory than the bytes it is written with."""
 
 
-class _Envelope(msgspec.Struct):
-    """What every answer may say beside figures, as loosely as WeChat may write it."""
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is asked of WeChat."""
 
-    errcode: int | str | None = 0
-    errmsg: Any = ""
+    path: str
+    payload: dict[str, Any] = field(repr=False)
+    token: str | None = field(default=None, repr=False)
+    """None on a token call."""
+    dataset: Dataset | None = None
+    """Whose figures are asked for; None on a token call."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Response:
+    """What came back, whole."""
+
+    status: int
+    body: bytes
+    disagreement: str = ""
+    """This machine's time and WeChat's, where they disagree."""
 
 
 class _Session(requests.Session):
@@ -68,7 +86,7 @@ class Caller:
     def __init__(self, account: Account, limits: CallLimits) -> None:
         self._account = account
         self._limits = limits
-        hidden_tokens.install()
+        hide_tokens()
         self._session = _Session()
         self._session.headers["User-Agent"] = f"weixin-etl/{version('weixin-etl')}"
         # retries are tenacity's: urllib3 would log the URL, and so the token
@@ -76,14 +94,7 @@ class Caller:
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
-    def post(
-        self,
-        path: str,
-        payload: dict[str, Any],
-        *,
-        token: str | None = None,
-        on_try: Callable[[], None] = lambda: None,
-    ) -> bytes:
+    def post(self, call: Call, on_try: Callable[[], None] = lambda: None) -> bytes:
         """
         The bytes of a successful answer; transport trouble is tried again, 45011 once after a wait.
 
@@ -97,11 +108,9 @@ class Caller:
             wait=tenacity.wait_fixed(self._limits.minute_quota_wait_seconds),
             reraise=True,
         )
-        return minute(self._post_patiently, path, payload, token, on_try)
+        return minute(self._post_patiently, call, on_try)
 
-    def _post_patiently(
-        self, path: str, payload: dict[str, Any], token: str | None, on_try: Callable[[], None]
-    ) -> bytes:
+    def _post_patiently(self, call: Call, on_try: Callable[[], None]) -> bytes:
         deadline = time.monotonic() + self._limits.total_seconds
         patiently = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(UnreachableError),
@@ -114,19 +123,17 @@ class Caller:
 
         def once() -> bytes:
             on_try()
-            return self._judge(self._exchange(path, payload, token, deadline), token)
+            return self._judge(call, self._exchange(call, deadline))
 
         return patiently(once)
 
-    def _exchange(
-        self, path: str, payload: dict[str, Any], token: str | None, deadline: float
-    ) -> bytes:
-        """One request and the bytes of its answer, or `UnreachableError` in our own words."""
+    def _exchange(self, call: Call, deadline: float) -> _Response:
+        """One request and its answer, or `UnreachableError` in our own words."""
         try:
             with self._session.post(
-                self._account.base_url.rstrip("/") + path,
-                params={"access_token": token} if token else None,
-                data=msgspec.json.encode(payload),
+                self._account.base_url.rstrip("/") + call.path,
+                params={"access_token": call.token} if call.token else None,
+                data=msgspec.json.encode(call.payload),
                 headers={"Content-Type": "application/json"},
                 timeout=(
                     self._limits.connect_seconds,
@@ -136,12 +143,13 @@ class Caller:
                 stream=True,
             ) as response:
                 status = response.status_code
+                disagreement = _disagreement(response.headers.get("Date"))
                 body = self._read(response, deadline)
         except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
             trouble = self._describe(error)
         else:
             if status < requests.codes.server_error:
-                return body
+                return _Response(status, body, disagreement)
             trouble = f"HTTP {status}"
         # raised out here: an exception of requests carries the URL, and so the token
         raise UnreachableError(trouble, account=str(self._account))
@@ -165,32 +173,33 @@ class Caller:
             )
         return bytes(body)
 
-    def _judge(self, body: bytes, token: str | None) -> bytes:
+    def _judge(self, call: Call, response: _Response) -> bytes:
+        """The body of a success; only what is WeChat's answer is asked for its errcode and time."""
         try:
-            errcode, errmsg = _errcode_and_errmsg(body)
-        except RecursionError:
-            raise UnreadableError(
-                "the answer is nested too deeply", account=str(self._account)
-            ) from None
+            errcode, errmsg = _errcode_and_errmsg(response.body)
         except ValueError:
             raise UnreachableError(
-                "the answer is not a JSON object", account=str(self._account)
+                f"HTTP {response.status} and no JSON object; the connection's host may be wrong, "
+                "or a proxy answered",
+                account=str(self._account),
             ) from None
+        if response.disagreement:
+            raise ClockError(response.disagreement, account=str(self._account))
         if errcode == 0:
-            return body
-        raise self._refusal(errcode, errmsg, token)
+            return response.body
+        raise self._refusal(call, errcode, errmsg)
 
-    def _refusal(self, errcode: int, errmsg: str, token: str | None) -> WeixinError:
+    def _refusal(self, call: Call, errcode: int, errmsg: str) -> WeixinError:
         errmsg = json_text.storable(errmsg)
-        for secret in (token, self._account.secret):
+        for secret in (call.token, self._account.secret):
             if secret:
                 errmsg = errmsg.replace(secret, "***")
-        if len(errmsg) > _LONGEST_ERRMSG:
-            errmsg = errmsg[:_LONGEST_ERRMSG] + "…"
-        if errcode not in _ERRCODES:
-            return UnreadableError(f"errcode {errcode}: {errmsg}", account=str(self._account))
         return from_errcode(
-            errcode, errmsg, account=str(self._account), is_token_call=token is None
+            errcode,
+            errmsg,
+            account=str(self._account),
+            dataset=call.dataset,
+            is_token_call=call.token is None,
         )
 
     def _describe(self, error: Exception) -> str:
@@ -204,20 +213,41 @@ class Caller:
         return _os_reason(error) or f"the connection broke: {type(error).__name__}"
 
 
+class _Envelope(msgspec.Struct):
+    """What every answer may say beside figures, as loosely as WeChat may write it."""
+
+    errcode: int | str | None = 0
+    errmsg: Any = ""
+
+
 def _errcode_and_errmsg(body: bytes) -> tuple[int, str]:
     """
     What an answer says of itself: 0 and "" in a success.
 
     Raises:
         ValueError: it is no JSON object, or its errcode no number.
-        RecursionError: it is nested too deeply.
 
     """
     try:
-        envelope = msgspec.json.decode(body, type=_Envelope)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        envelope = msgspec.convert(json_text.decode(body), _Envelope)
+        try:
+            envelope = msgspec.json.decode(body, type=_Envelope)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            envelope = msgspec.convert(json_text.decode(body), _Envelope)
+    except RecursionError:
+        return 0, ""  # no refusal is nested so deeply: whoever parses it will say what it is
     return int(envelope.errcode or 0), str(envelope.errmsg or "")
+
+
+def _disagreement(date_header: str | None) -> str:
+    """This machine's time and that of the header, where they disagree; HTTP's dates are in UTC."""
+    try:
+        said_at = parsedate_to_datetime(date_header or "")
+        if said_at.tzinfo is None:
+            said_at = said_at.replace(tzinfo=UTC)
+        ahead = clock.disagreement(said_at)
+        return clock.comparison("WeChat's", said_at, ahead) if ahead else ""
+    except (ValueError, OverflowError):
+        return ""  # no time, or none that can be compared
 
 
 def _os_reason(error: BaseException | None) -> str:
@@ -227,3 +257,28 @@ def _os_reason(error: BaseException | None) -> str:
             return error.strerror
         error = error.__cause__ or error.__context__
     return ""
+
+
+_TOKEN = re.compile(r"(access_token=)[^&\s'\"]+")
+
+
+class _HideTokens(logging.Filter):
+    """Rewrites a record; every handler, also one at DEBUG, sees it rewritten."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = _TOKEN.sub(r"\1***", record.getMessage()), ()
+        return True
+
+
+_hide_tokens = _HideTokens()
+
+
+def hide_tokens() -> None:
+    """
+    Hide tokens in everything that urllib3 logs with a URL; may be called again.
+
+    They travel in the URL, and urllib3 logs URLs: they are hidden before any handler.
+    """
+    # a logger's filters do not hold for the loggers below it, so each is named
+    for module in ("connection", "connectionpool", "poolmanager", "response", "util.retry"):
+        logging.getLogger(f"urllib3.{module}").addFilter(_hide_tokens)

@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from wire import DATA_PATH, DAY, LIMITS, Wire
+from wire import DATASET, DAY, LIMITS, Wire, answered, refused
 
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import UnreachableError
@@ -58,9 +58,10 @@ def https(
 
 def test_a_self_signed_certificate_is_refused_before_anything_is_said(https: Wire):
     """Neither secret nor token goes to a server that cannot prove who it is; the tries end."""
-    with pytest.raises(UnreachableError, match="the TLS certificate could not be verified"):
-        WeixinClient(https.account, LIMITS).datacube(DATA_PATH, DAY)
+    error = refused(WeixinClient(https.account, LIMITS).datacube(DATASET, DAY)).error
 
+    assert type(error) is UnreachableError
+    assert "the TLS certificate could not be verified" in str(error)
     assert https.asked == []
     assert https.connections == 3
 
@@ -71,16 +72,16 @@ def test_a_certificate_that_the_machine_trusts_is_accepted(
     """The same server, once its certificate is among the trusted ones."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
 
-    assert WeixinClient(https.account, LIMITS).datacube(DATA_PATH, DAY).body == b'{"list":[]}'
+    assert answered(WeixinClient(https.account, LIMITS).datacube(DATASET, DAY))
 
 
 def test_a_server_that_speaks_no_tls_is_told_apart_from_a_bad_certificate(wire: Wire):
     """The operator looks for a wrong port or a proxy, not for a certificate."""
     wire.scheme = "https"
 
-    with pytest.raises(UnreachableError) as caught:
-        WeixinClient(wire.account, LIMITS).datacube(DATA_PATH, DAY)
+    error = refused(WeixinClient(wire.account, LIMITS).datacube(DATASET, DAY)).error
 
-    assert "the TLS connection failed" in str(caught.value)
-    assert "certificate" not in str(caught.value)
+    assert type(error) is UnreachableError
+    assert "the TLS connection failed" in str(error)
+    assert "certificate" not in str(error)
     assert wire.asked == []

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 from secrecy import shown_by_error, shown_by_log
-from wire import DATA_PATH, DAY, LIMITS
+from wire import DATASET, DAY, LIMITS, answered, refused
 
 from weixin_etl.api.errors import ConfigurationError
 from weixin_etl.model import Account
@@ -120,7 +120,7 @@ def test_the_hook_gives_a_client_that_fetches_figures(
     client = connect(monkeypatch, account).get_conn()
 
     assert client.account == account
-    assert client.datacube(DATA_PATH, DAY).body == sandbox.answer(
+    assert answered(client.datacube(DATASET, DAY)).body == sandbox.answer(
         account.appid, DAY, asked_on=sandbox.beijing_today
     )
 
@@ -214,8 +214,8 @@ def test_the_secret_stays_out_of_errors_and_logs(
     caplog.set_level(logging.DEBUG)
     hook = connect(monkeypatch, replace(account, secret=SECRET))
 
-    with pytest.raises(ConfigurationError, match="40125") as caught:
-        hook.get_conn().datacube(DATA_PATH, DAY)
+    error = refused(hook.get_conn().datacube(DATASET, DAY)).error
 
-    assert SECRET not in shown_by_error(caught.value)
+    assert error.errcode == 40125
+    assert SECRET not in shown_by_error(error)
     assert SECRET not in shown_by_log(caplog.records)

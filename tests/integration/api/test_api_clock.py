@@ -1,0 +1,87 @@
+"""This machine's real clock and WeChat's agree within five minutes, or no answer is used."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from wire import DATASET, DAY, LIMITS, Wire, answered, gives_token, refused, says
+
+from weixin_etl.api.client import WeixinClient
+from weixin_etl.api.errors import ClockError, UnreachableError
+from weixin_sandbox import Sandbox, Scenario
+
+
+def dated(seconds: float) -> bytes:
+    """A Date header that is so far ahead of this machine."""
+    at = datetime.now(UTC) + timedelta(seconds=seconds)
+    return b"Date: " + format_datetime(at, usegmt=True).encode()
+
+
+@pytest.mark.parametrize("seconds", [-310, 310, 86_400 * 400])
+@pytest.mark.parametrize("body", [b'{"list":[]}', b'{"errcode":45009,"errmsg":"no"}'])
+def test_an_answer_of_another_time_is_not_used(wire: Wire, seconds: int, body: bytes):
+    """Not asked again: a clock mends itself no sooner than somebody sets it."""
+    wire.on_data = says(body, 200, dated(seconds))
+
+    refusal = refused(WeixinClient(wire.account, LIMITS).datacube(DATASET, DAY))
+
+    assert type(refusal.error) is ClockError
+    assert refusal.calls == len(wire.data_calls) == 1
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        -280,
+        280,
+        b"Date: yesterday",
+        b"Date: Wed, 25 Nov 99999 20:36:12 GMT",
+        b"Date: Wed, 25 Nov 2026 20:36:12 +99999999999999999",
+        b"Date;",
+        b"X: y",
+    ],
+)
+def test_an_answer_of_the_same_time_or_of_none_is_used(wire: Wire, header: int | bytes):
+    """A header that is missing or says no time is not compared."""
+    wire.on_data = says(b'{"list":[]}', 200, dated(header) if isinstance(header, int) else header)
+
+    assert answered(WeixinClient(wire.account, LIMITS).datacube(DATASET, DAY)).calls == 1
+
+
+@pytest.mark.usefixtures("now")
+def test_the_token_call_compares_the_clocks_and_says_what_to_set(wire: Wire):
+    """Before any data call, and wherever `WEIXIN_NOW` has put the pipeline's clock."""
+    wire.on_token = says(b'{"access_token":"t","expires_in":7200}', 200, dated(-3600))
+
+    with pytest.raises(ClockError) as caught:
+        WeixinClient(wire.account, LIMITS).check_token()
+
+    assert re.fullmatch(
+        r"春风 \(wx0000000000000001\): the clocks disagree; set this machine's clock, and if "
+        r"WeChat's time is the wrong one, a proxy may be answering with cached pages "
+        r"\(this machine's clock says [-\d]{10} [:\d]{8} UTC, WeChat's [-\d]{10} [:\d]{8} UTC: "
+        r"(1 h 0 min \d|0 h 59 min 5\d) s behind\)",
+        str(caught.value),
+    )
+
+
+def test_what_is_no_answer_of_wechats_is_not_compared(wire: Wire):
+    """A gateway's page is trouble on the way, whose clock does not matter."""
+    wire.on_token = gives_token("wire-token-1")
+    wire.on_data = says(b"<html>", 404, dated(3600))
+
+    refusal = refused(WeixinClient(wire.account, LIMITS).datacube(DATASET, DAY))
+
+    assert type(refusal.error) is UnreachableError
+
+
+@pytest.mark.parametrize("scenario", ["clock-skew", "token-call:clock-skew"])
+def test_the_sandbox_sends_its_time_and_a_wrong_one_on_request(
+    sandbox: Sandbox, client: WeixinClient, scenario: str
+):
+    """One call with the wrong time, then the right one again."""
+    sandbox.scenarios[:] = [Scenario(scenario, times=1)]
+
+    assert type(refused(client.datacube(DATASET, DAY)).error) is ClockError
+    assert answered(client.datacube(DATASET, DAY))
