@@ -1,4 +1,4 @@
-"""The run's promises: its planned pairs are in, and the SQL beside the tables (sql/*/checks.sql)."""
+"""The run's promises: its planned pairs are in, and those in SQL (sql/<table>/checks.sql)."""
 
 import logging
 import re
@@ -14,7 +14,6 @@ import sqlalchemy
 from sqlalchemy import Engine
 
 from weixin_etl import rules
-from weixin_etl.api.errors import without_rid
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import ConfiguredAccount, PlannedPair, Run, days_as_ranges
 from weixin_etl.pipeline import planned_pairs
@@ -23,6 +22,7 @@ from weixin_etl.warehouse import require_migrated, source, sql_directory
 log = logging.getLogger(__name__)
 
 _HEAD = re.compile(r"^-- (?P<severity>fail|warn): (?P<name>\w+): (?P<promise>.+)$", re.MULTILINE)
+_RID = re.compile(r" rid: \S+$")
 _REASONS_NAMED = 5
 """Of each account: a warning may have a row for every article."""
 
@@ -103,28 +103,19 @@ def check(run: Run, warehouse: Engine, accounts: Sequence[ConfiguredAccount]) ->
 def _not_in(pairs: Sequence[PlannedPair]) -> list[str]:
     """A sentence per account and reason, with the days that are not in."""
     days: dict[tuple[str, str], list[date]] = defaultdict(list)
+    shown: dict[tuple[str, str], str] = {}
     for pair in pairs:
-        days[pair.name, _why(pair)].append(pair.publication_date)
-    return [
-        f"{reason if name in reason else f'{name}: {reason}'} [{days_as_ranges(dates)}]"
-        for (name, reason), dates in days.items()
-    ]
-
-
-def _why(pair: PlannedPair) -> str:
-    """Why the pair is not in: the last attempt's reason, when the run has made one."""
-    if pair.coverage.error:
-        return without_rid(pair.coverage.error)
-    return "not asked for yet; clear the task ingest with its downstream tasks"
+        why = pair.coverage.error or f"{pair.name}: not asked yet; clear the task ingest"
+        # WeChat marks each call with another rid: one is enough to ask WeChat about
+        key = pair.name, _RID.sub("", why)
+        days[key].append(pair.publication_date)
+        shown.setdefault(key, why)
+    return [f"{shown[key]} [{days_as_ranges(dates)}]" for key, dates in days.items()]
 
 
 def _warn_of_retired(run: Run, pairs: Sequence[PlannedPair]) -> None:
     offline = sorted(
-        {
-            pair.name
-            for pair in pairs
-            if pair.is_probe and pair.coverage.error_code == rules.OFFLINE
-        }
+        {pair.name for pair in pairs if pair.is_probe and pair.coverage.error_code == rules.OFFLINE}
     )
     if offline:
         log.warning(

@@ -7,10 +7,9 @@ from datetime import date, datetime
 from threading import Lock
 
 from weixin_etl import rules
-from weixin_etl.api.client import WeixinClient
+from weixin_etl.api.client import Answer, Refusal, WeixinClient
 from weixin_etl.api.errors import EndpointOfflineError, WeixinError
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import Answer, Refusal
 
 
 def extract(

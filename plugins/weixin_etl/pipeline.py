@@ -5,14 +5,14 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import msgspec
 import sqlalchemy
 from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock, rules
-from weixin_etl.api.client import WeixinClient
+from weixin_etl.api.client import Answer, Refusal, WeixinClient
 from weixin_etl.api.errors import (
     ConfigurationError,
     UnreadableError,
@@ -23,7 +23,6 @@ from weixin_etl.extract import extract
 from weixin_etl.load import PAIRS_A_COMMIT, Judged, Load, Outcome
 from weixin_etl.model import (
     Account,
-    Answer,
     AttemptState,
     Batch,
     ConfiguredAccount,
@@ -31,7 +30,6 @@ from weixin_etl.model import (
     PairState,
     PlannedAccount,
     PlannedPair,
-    Refusal,
     Run,
     days_as_ranges,
 )
@@ -133,10 +131,9 @@ class Pipeline:
         with self.warehouse.connect() as connection:
             warehouse_now = connection.execute(_NOW).scalar_one()
         if off := clock.disagreement(warehouse_now):
+            said = clock.comparison("the warehouse's", warehouse_now, off)
             raise WarehouseError(
-                f"this machine's clock and the warehouse's are {clock.in_words(off)} apart "
-                f"({datetime.now(UTC):%Y-%m-%d %H:%M} and {warehouse_now:%Y-%m-%d %H:%M} UTC); "
-                "nothing is asked until the wrong one is set right"
+                f"{said}; correct the wrong one, then clear this task: until then nothing is asked"
             )
 
     def _save_accounts(
@@ -180,9 +177,7 @@ class Pipeline:
             .tuples()
             .all()
         )
-        concerned = {
-            appid: rules.concerned(run, first_daily.get(appid), today) for appid in appids
-        }
+        concerned = {appid: rules.concerned(run, first_daily.get(appid), today) for appid in appids}
         known = self._known_days(connection, {a: days.first for a, days in concerned.items()})
         due = {}
         for appid in appids:
@@ -319,7 +314,9 @@ class Pipeline:
             else:
                 problems += _problems(judged)
                 is_retryable |= any(
-                    pair.state is PairState.FAILED and pair.error is not None and pair.error.is_retryable
+                    pair.state is PairState.FAILED
+                    and pair.error is not None
+                    and pair.error.is_retryable
                     for pair in judged
                 )
                 has_not_ready |= any(pair.state is PairState.NOT_READY for pair in judged)
@@ -493,9 +490,7 @@ def _why_open(days: Sequence[date], known: Mapping[date, Coverage]) -> str:
     return "; ".join(f"{days_as_ranges(days)}: {reason}" for reason, days in reasons.items())
 
 
-def _commits(
-    outcomes: Iterable[Outcome], most_bytes: int
-) -> Iterator[tuple[list[Outcome], bool]]:
+def _commits(outcomes: Iterable[Outcome], most_bytes: int) -> Iterator[tuple[list[Outcome], bool]]:
     """The outcomes in commits of at most 31 pairs and so many bytes, and whether it is the last."""
     commit: list[Outcome] = []
     size = 0
@@ -516,7 +511,7 @@ def _problems(judged: Sequence[Judged]) -> list[str]:
     for pair in judged:
         if pair.error is not None:
             # WeChat marks each call with another rid: one is enough to ask WeChat about
-            reason = pair.error.sentence_without_rid
+            reason = pair.error.reason
             days[reason].append(pair.publication_date)
             shown.setdefault(reason, str(pair.error))
     return [f"{shown[reason]} [{days_as_ranges(dates)}]" for reason, dates in days.items()]

@@ -1,8 +1,12 @@
--- What a run did, for people: one row per publication day asked about.
--- A day the run planned nothing for was final before, or the run did not come so far.
+-- What a run did, for people: one row per publication day of its window, or that it caught up.
+-- A day of the window that the run did not plan was final before, or the run did not come so far.
 WITH days AS (
     SELECT publication_date
     FROM unnest(cast(:publication_dates AS date[])) AS days (publication_date)
+    UNION
+    SELECT publication_date
+    FROM weixin.run_report
+    WHERE run_id = :run_id AND dataset = :dataset AND is_planned
 ),
 
 articles AS (

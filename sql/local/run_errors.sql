@@ -17,12 +17,6 @@ WHERE
     AND report.dataset = :dataset
     AND report.state IN ('not_ready', 'failed')
     AND coverage.error IS NOT NULL
-    AND NOT (
-        :goes_on
-        AND EXISTS (
-            SELECT FROM weixin.retired
-            WHERE retired.dataset = report.dataset AND retired.appid = report.appid
-        )
-    )
+    AND NOT (:goes_on AND coalesce(coverage.error_code, 0) = 47009)
 GROUP BY reason
 ORDER BY min(report.publication_date), reason

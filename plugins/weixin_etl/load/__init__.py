@@ -20,9 +20,10 @@ import sqlalchemy
 from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock, rules
+from weixin_etl.api.client import Answer
 from weixin_etl.api.errors import DailyQuotaError, NotReadyError, UnreadableError, WeixinError
 from weixin_etl.load import merge
-from weixin_etl.model import Account, Answer, AttemptState, Counts, DataState, PairState, Run
+from weixin_etl.model import Account, AttemptState, Counts, DataState, PairState, Run
 from weixin_etl.parse.articles import Parsed
 from weixin_etl.rules import StillCounting
 from weixin_etl.warehouse import statement
@@ -60,6 +61,11 @@ class Judged:
     counts: Counts
     rejected: int
     error: WeixinError | None
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether another try may bring it in, without anybody's doing."""
+        return self.error is not None and self.error.is_retryable
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +154,7 @@ class Load:
             {
                 "publication_date": outcome.publication_date,
                 "data_state": DataState.LOADED if outcome.parsed.articles else DataState.EMPTY,
-                "through_date": outcome.parsed.through_date,
+                "through_date": _through_date(outcome.parsed),
                 "fetched_at": outcome.ended_at,
                 "is_provisional": not outcome.parsed.articles
                 and rules.is_provisional(
@@ -159,7 +165,9 @@ class Load:
             }
             for outcome in outcomes
         ]
-        connection.execute(statement("coverage/data.sql"), {**self._keys, "answers": _json(answers)})
+        connection.execute(
+            statement("coverage/data.sql"), {**self._keys, "answers": _json(answers)}
+        )
 
     def _judge(self, connection: Connection, merged: Sequence[_Merged]) -> list[Judged]:
         """Gather the facts, ask the rules, and write down how the attempts ended."""
@@ -240,7 +248,8 @@ class Load:
     ) -> None:
         """Counts of this commit's pairs; states of all that were judged."""
         nothing = {"calls": 0, "rejected": 0, **asdict(Counts())}
-        report = {pair.publication_date: {**nothing} for pair in [*merged, *judged]}
+        days = [pair.publication_date for pair in merged] + [p.publication_date for p in judged]
+        report: dict[date, dict[str, object]] = {day: {**nothing} for day in days}
         for outcome, pair in zip(outcomes, merged, strict=True):
             report[pair.publication_date] |= {
                 "calls": outcome.calls,
@@ -250,9 +259,7 @@ class Load:
         for verdict in judged:
             report[verdict.publication_date] |= {
                 "state": verdict.state,
-                "is_retryable": verdict.error is None
-                or verdict.state is PairState.NOT_READY
-                or verdict.error.is_retryable,
+                "is_retryable": verdict.state is not PairState.FAILED or verdict.is_retryable,
             }
         counts = [{"publication_date": day, **values} for day, values in report.items()]
         connection.execute(
@@ -274,9 +281,7 @@ def _judged(pair: _Merged, error: WeixinError | None) -> Judged:
     return Judged(pair.publication_date, state, pair.counts, pair.rejected, error)
 
 
-def _attempt(
-    pair: _Merged, verdict: rules.Verdict, error: WeixinError | None
-) -> dict[str, object]:
+def _attempt(pair: _Merged, verdict: rules.Verdict, error: WeixinError | None) -> dict[str, object]:
     is_quota = isinstance(error, DailyQuotaError)
     return {
         "publication_date": pair.publication_date,
@@ -294,6 +299,13 @@ def _attempt_state(error: WeixinError | None) -> AttemptState:
     if error is None:
         return AttemptState.OK
     return AttemptState.NOT_READY if isinstance(error, NotReadyError) else AttemptState.FAILED
+
+
+def _through_date(parsed: Parsed) -> date | None:
+    """The last stat_date every article reaches; None when one has no row, or there is none."""
+    last_dates = [max(article.rows, default=None) for article in parsed.articles.values()]
+    reached = [last_date for last_date in last_dates if last_date is not None]
+    return min(reached) if reached and len(reached) == len(last_dates) else None
 
 
 def _yesterday(fetched_at: datetime) -> date:

@@ -11,9 +11,10 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection
 
+from weixin_etl.api.client import Answer
 from weixin_etl.datasets import Dataset
 from weixin_etl.load.stage import SeenArticle, StagedPair, stage, unstage
-from weixin_etl.model import Answer, Counts
+from weixin_etl.model import Counts
 from weixin_etl.parse import parse
 from weixin_etl.parse.articles import Parsed, UnreadableAnswerError
 from weixin_etl.parse.articles import merge as merge_parsed
@@ -166,7 +167,9 @@ class _Merge:
 
     def _save_rejected(self, new: Sequence[Fetched], landed: Mapping[date, _Landed]) -> None:
         """Only those of answers seen for the first time: the others' are kept already."""
-        rows = [(pair.publication_date, rejected) for pair in new for rejected in pair.parsed.rejected]
+        rows = [
+            (pair.publication_date, rejected) for pair in new for rejected in pair.parsed.rejected
+        ]
         self.connection.execute(
             statement("rejected_row/save.sql"),
             {

@@ -23,7 +23,7 @@ ACCOUNTS_VARIABLE = "weixin_accounts"
 
 @dataclass(slots=True)
 class _Entry:
-    """An account of the list, with every connection that describes it; or one that can't be used."""
+    """An account with every connection that describes it, or a connection that can't be used."""
 
     conn_ids: list[str]
     clients: list[WeixinClient] = field(default_factory=list)

@@ -58,5 +58,5 @@ def is_by_itself(context: Context) -> bool:
     After "clear" it is a person who asks.
     """
     ti = context["ti"]
-    first_try = ti.max_tries - ti.task.retries + 1
+    first_try = ti.max_tries - (ti.task.retries or 0) + 1
     return bool(ti.try_number > first_try) or ti.get_first_reschedule_date(context) is not None

@@ -73,6 +73,7 @@ def read() -> Settings:
         AirflowConfigException: a value is not a number.
 
     """
+
     def whole(name: str) -> int:
         return conf.getint(SECTION, name, fallback=OPTIONS[name][1])
 

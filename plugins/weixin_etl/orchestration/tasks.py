@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import asdict
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -73,7 +72,8 @@ def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
             log.warning("%s", problem)
         log.warning("asks again at %s Beijing time", f"{again_at.astimezone(clock.SHANGHAI):%H:%M}")
         # Airflow has the real clock, whatever WEIXIN_NOW says
-        raise AirflowRescheduleException(timezone.utcnow() + (again_at - now)) from None
+        real_time = timezone.utcnow() + (again_at - now)
+        raise AirflowRescheduleException(real_time) from None  # type: ignore[no-untyped-call]
 
 
 def report(dataset: Dataset, asset: Any) -> dict[str, int]:
