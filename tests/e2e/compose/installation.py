@@ -108,6 +108,9 @@ def clone() -> Iterator[Installation]:
             (installation.folder / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(PROJECT / file, installation.folder / file)
             (installation.folder / file).chmod(0o600)
+        sandbox = installation.folder / "sandbox"  # which sandbox.yml mounts into a container
+        for path in (sandbox, *sandbox.rglob("*")):
+            path.chmod(0o755)
         try:
             yield installation
         finally:
