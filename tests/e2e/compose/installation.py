@@ -15,7 +15,7 @@ from dotenv import dotenv_values
 from people import FOREIGN, PROJECT
 from rest import Rest
 
-from weixin_local import ports
+from weixin_local import machine
 
 MANUAL = (PROJECT / "docs/operating.md").read_text()
 DAG = "weixin_article_total"
@@ -103,7 +103,7 @@ def clone() -> Iterator[Installation]:
     )
     with tempfile.TemporaryDirectory() as parent:
         # the folder's name is the project's, and the image's
-        installation = Installation(Path(parent, f"weixin-{token_hex(4)}"), ports.choose())
+        installation = Installation(Path(parent, f"weixin-{token_hex(4)}"), machine.choose_port())
         for file in listed.stdout.splitlines():
             (installation.folder / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(PROJECT / file, installation.folder / file)

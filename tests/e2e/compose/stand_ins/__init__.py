@@ -17,7 +17,6 @@ REACHING = [f"Acquire::{what}" for what in ("http", "https", "Check-Valid-Until"
 """How whoever builds here reaches Debian: what is built in a container must do so as well."""
 
 
-
 def make_missing() -> None:
     """Make the base images that Docker does not have."""
     for tag, recipe in {"python:3.13-slim": "python", "postgres:18": "postgres"}.items():
