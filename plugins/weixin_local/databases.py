@@ -100,7 +100,8 @@ def psql(arguments: Sequence[str], steps: Steps) -> None:
         **os.environ,
         "PGPASSWORD": url.password or "",
     }
-    command = ["psql", without_password, *arguments]
+    # it looks for its own files where its first argument says it is
+    command = [str(program), without_password, *arguments]
     os.execve(program, command, environment)  # noqa: S606 -- no shell is meant
 
 
