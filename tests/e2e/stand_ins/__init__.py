@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 RECIPES = Path(__file__).parent
-LOCK = RECIPES.parents[3] / "requirements-dev.txt"
+LOCK = RECIPES.parents[2] / "requirements-dev.txt"
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 REACHING = [f"Acquire::{what}" for what in ("http", "https", "Check-Valid-Until", "Check-Date")]
 """How whoever builds here reaches Debian: what is built in a container must do so as well."""
