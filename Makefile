@@ -10,7 +10,7 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 	--no-emit-index-url --no-emit-find-links pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down psql migrate secrets test soak test-compose matrix bench audit lint format lock clean
+.PHONY: help setup run up down psql migrate secrets test soak test-compose test-newcomer matrix bench audit lint format lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench: $(INSTALLED) ## Measure the analysts' queries, a whole run and the load; 
 
 test-compose: $(INSTALLED) ## Install, upgrade, back up and restore by docker compose
 	$(BIN)/pytest -m compose tests/e2e/compose
+
+test-newcomer: $(INSTALLED) ## Try the README on a fresh Debian; ONLY='trixie and not suite' tries a part
+	$(BIN)/pytest -m newcomer tests/e2e/test_newcomer.py $(if $(ONLY),-k "$(ONLY)")
 
 matrix: $(INSTALLED) ## Run the tests on each Python from 3.11 to 3.13
 	$(BIN)/nox

@@ -22,13 +22,12 @@ from rich.console import Console
 from weixin_etl import clock, warehouse
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_local import stack
-from weixin_local.account import CONNECTION_VARIABLE, sandbox_connection
 from weixin_local.api import AirflowApi
-from weixin_local.environment import admin_password
+from weixin_local.environment import CONNECTION_VARIABLE, admin_password, sandbox_connection
 from weixin_local.home import METADATA_DATABASE, Home, find
-from weixin_local.ports import choose
+from weixin_local.machine import choose_port
 from weixin_local.progress import Steps
-from weixin_local.up import up
+from weixin_local.stack import up
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 
 LATENCY_SECONDS = 0.1
@@ -64,7 +63,7 @@ def main() -> None:
     home = find()
     with Sandbox(latency_seconds=LATENCY_SECONDS).serve() as base_url:
         os.environ[CONNECTION_VARIABLE] = sandbox_connection(base_url)
-        port = choose()
+        port = choose_port()
         try:
             up(home, port, Steps(Console(stderr=True)))
             api = AirflowApi(port, admin_password(home))

@@ -1,17 +1,24 @@
 """`python -m weixin_local`: what `make run`, `up`, `down`, `psql`, `migrate` and `plan` start."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
 from rich.console import Console
 
 from weixin_etl import cli
-from weixin_local import home, prepare, stack
-from weixin_local.errors import LocalError
+from weixin_local import databases, home, stack
+from weixin_local.environment import (
+    CONNECTION_VARIABLE,
+    DEFAULT_PORT,
+    NOWHERE,
+    airflow_environment,
+    configured_connection,
+    sandbox_connection,
+)
+from weixin_local.machine import LocalError
 from weixin_local.progress import Steps
-
-DEFAULT_PORT = 8080
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,9 +35,7 @@ def run(_: argparse.Namespace) -> None:
 
 def up(options: argparse.Namespace) -> None:
     """Start Airflow in the background."""
-    from weixin_local.up import up
-
-    up(home.find(), options.port, _steps())
+    stack.up(home.find(), options.port, _steps())
 
 
 def down(_: argparse.Namespace) -> None:
@@ -44,21 +49,22 @@ def down(_: argparse.Namespace) -> None:
 def migrate(_: argparse.Namespace) -> None:
     """Apply the migrations the warehouse lacks."""
     steps = _steps()
-    prepare.migrate_warehouse(prepare.open_warehouse(steps), steps)
+    databases.migrate_warehouse(databases.open_warehouse(steps), steps)
 
 
 def plan(options: argparse.Namespace) -> None:
     """Show what a run of today would ask WeChat for."""
-    from weixin_local.plan import plan
-
-    plan(options, _steps())
+    url = databases.open_warehouse(_steps())
+    if not os.environ.get(CONNECTION_VARIABLE):
+        found = home.find()
+        connection = configured_connection(found) or sandbox_connection(NOWHERE)
+        os.environ.update(airflow_environment(found, connection, url))  # before Airflow's import
+    cli.plan(options)
 
 
 def psql(options: argparse.Namespace) -> None:
     """Open the warehouse."""
-    from weixin_local.psql import psql
-
-    psql(options.rest, _steps(stderr=True))  # the output is the answer's alone
+    databases.psql(options.rest, _steps(stderr=True))  # the output is the answer's alone
 
 
 def _parser() -> argparse.ArgumentParser:

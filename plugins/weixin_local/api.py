@@ -5,7 +5,7 @@ from typing import Any
 
 import requests
 
-from weixin_local import ports
+from weixin_local import machine
 from weixin_local.environment import ADMIN
 
 TIMEOUT_SECONDS = 30
@@ -16,7 +16,7 @@ class AirflowApi:
     """A session with the API server on a port of this machine."""
 
     def __init__(self, port: int, password: str) -> None:
-        self.origin = f"http://{ports.LOOPBACK}:{port}"
+        self.origin = f"http://{machine.LOOPBACK}:{port}"
         self._password = password
         self._session = requests.Session()
         self._session.trust_env = False  # a proxy has no business on loopback

@@ -1,4 +1,4 @@
-"""The environment of Airflow's processes on this machine."""
+"""What Airflow's processes on this machine are told: whose figures, which warehouse, which keys."""
 
 import base64
 import json
@@ -6,16 +6,68 @@ import os
 import secrets
 from collections.abc import Mapping
 
+from dotenv import dotenv_values
 from sqlalchemy import URL, make_url
 
-from weixin_local import ports
-from weixin_local.account import CONNECTION_VARIABLE
-from weixin_local.files import write_private
+from weixin_etl.model import DEFAULT_BASE_URL
+from weixin_local import machine
 from weixin_local.home import METADATA_DATABASE, Home
+from weixin_local.machine import LocalError, write_private
 
+CONNECTION_VARIABLE = "AIRFLOW_CONN_WEIXIN_DEFAULT"
 WAREHOUSE_VARIABLE = "AIRFLOW_CONN_WEIXIN_WAREHOUSE"
 ADMIN = "admin"
 DEFAULT_PORT = 8080
+NOWHERE = "http://127.0.0.1:9"
+"""Where the sandbox is as long as nothing is asked."""
+
+
+def configured_connection(home: Home) -> str | None:
+    """
+    What `AIRFLOW_CONN_WEIXIN_DEFAULT` shall be: the caller's, or made from the credentials.
+
+    `WEIXIN_APPID` and `WEIXIN_SECRET` come from the environment, else from `.env`. None means that
+    there are none, so that the sandbox has to answer.
+
+    Raises:
+        LocalError: one of the two is there without the other.
+
+    """
+    if os.environ.get(CONNECTION_VARIABLE):
+        return os.environ[CONNECTION_VARIABLE]
+    values = {**dotenv_values(home.project / ".env"), **os.environ}
+    appid, secret = values.get("WEIXIN_APPID"), values.get("WEIXIN_SECRET")
+    if not appid and not secret:
+        return None
+    if not appid or not secret:
+        missing, given = ("SECRET", "APPID") if appid else ("APPID", "SECRET")
+        raise LocalError(
+            f"WEIXIN_{given} is set and WEIXIN_{missing} is not: add it to .env, "
+            "or empty both to use the sandbox."
+        )
+    return connection(appid, secret, DEFAULT_BASE_URL, name=appid)
+
+
+def sandbox_connection(base_url: str) -> str:
+    """The connection to the sandbox's own account."""
+    from weixin_sandbox import DEFAULT_ACCOUNT
+
+    return connection(
+        DEFAULT_ACCOUNT.appid, DEFAULT_ACCOUNT.secret, base_url, name=DEFAULT_ACCOUNT.name
+    )
+
+
+def connection(appid: str, secret: str, base_url: str, name: str) -> str:
+    """An Airflow connection of type `weixin`, as JSON."""
+    return json.dumps(
+        {
+            "conn_type": "weixin",
+            "login": appid,
+            "password": secret,
+            "host": base_url,
+            "extra": {"name": name},
+        }
+    )
 
 
 def airflow_environment(
@@ -52,7 +104,7 @@ def _ties(home: Home, port: int) -> dict[str, str]:
     kept = _secrets(home)
     passwords = home.airflow / "passwords.json"
     write_private(passwords, json.dumps({ADMIN: kept["admin_password"]}))
-    origin = f"http://{ports.LOOPBACK}:{port}"
+    origin = f"http://{machine.LOOPBACK}:{port}"
     return {
         "AIRFLOW_HOME": str(home.airflow),
         "WEIXIN_HOME": str(home.state),
@@ -65,7 +117,7 @@ def _ties(home: Home, port: int) -> dict[str, str]:
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{origin}/execution/",
-        "AIRFLOW__API__HOST": ports.LOOPBACK,
+        "AIRFLOW__API__HOST": machine.LOOPBACK,
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__BASE_URL": origin,
         "AIRFLOW__API__SECRET_KEY": kept["secret_key"],

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import weixin_etl
-from weixin_local import binaries
-from weixin_local.errors import LocalError
+from weixin_local import postgres
+from weixin_local.machine import LocalError
 from weixin_local.postgres import Server
 
 METADATA_DATABASE = "airflow"
@@ -53,10 +53,10 @@ class Home:
 
         Root's server runs as another user, who may not reach the checkout: its data lie elsewhere.
         """
-        if binaries.server_user() is None:
+        if postgres.server_user() is None:
             return Server(self.state / "postgres")
         state_hash = hashlib.sha256(os.fsencode(self.state)).hexdigest()[:12]
-        return Server(binaries.shared_directory() / state_hash)
+        return Server(postgres.shared_directory() / state_hash)
 
     @contextmanager
     def locked(self, say: Callable[[str], None]) -> Iterator[None]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from weixin_local.files import write_private
+from weixin_local.machine import write_private
 
 POLL_SECONDS = 0.1
 CLOCK_TOLERANCE_SECONDS = 2

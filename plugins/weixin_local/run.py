@@ -15,16 +15,19 @@ import requests
 from weixin_etl import clock, window
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, Dataset
-from weixin_local import prepare, stack, summary, watch
-from weixin_local.account import configured_connection, sandbox_connection
+from weixin_local import databases, progress, stack, summary
 from weixin_local.api import AirflowApi
-from weixin_local.environment import admin_password, airflow_environment
-from weixin_local.errors import LocalError
+from weixin_local.environment import (
+    admin_password,
+    airflow_environment,
+    configured_connection,
+    sandbox_connection,
+)
 from weixin_local.home import METADATA_DATABASE, Home
 from weixin_local.logs import last_complaint
-from weixin_local.progress import Steps
+from weixin_local.machine import LocalError
+from weixin_local.progress import Seen, Steps, Wanted
 from weixin_local.stack import Stack
-from weixin_local.watch import Seen, Wanted
 from weixin_sandbox import Sandbox
 
 
@@ -91,11 +94,11 @@ def _airflow_for_now(home: Home, connection: str | None, steps: Steps) -> Iterat
             f"Of the Airflow that `make up` started only {', '.join(survivors)} still runs: "
             "`make down` ends it, then run again."
         )
-    prepare.start_postgres(home, steps)
-    warehouse_url = prepare.warehouse_url(home, is_sandbox=connection is None)
+    databases.start_postgres(home, steps)
+    warehouse_url = databases.warehouse_url(home, is_sandbox=connection is None)
     with _account(connection, steps) as connected:
         environment = airflow_environment(home, connected, warehouse_url)
-        prepare.migrate(home, environment, warehouse_url, steps)
+        databases.migrate(home, environment, warehouse_url, steps)
         # the client retries by itself; what it gives up on, somebody who waits wants to know
         environment.setdefault("AIRFLOW__WEIXIN__RETRIES", "0")
         yield partial(_run_alone, home, environment, warehouse_url, steps)
@@ -109,7 +112,7 @@ def _run_alone(
     steps.say(f"  {dataset.dag_id} runs, its log is {log}")
     command = ["dags", "test", dataset.dag_id, today.isoformat()]
     with _airflow(command, environment, log) as process:
-        seen = watch.follow(
+        seen = progress.follow(
             the_warehouse.engine(home.server.url(METADATA_DATABASE)),
             Wanted(dataset.dag_id, logical_date=today),
             lambda _: process.poll() is not None,
@@ -169,7 +172,7 @@ def _run_on(running: Stack, home: Home, steps: Steps, dataset: Dataset) -> Finis
             f"({error})."
         ) from None
     steps.say(f"  {dataset.dag_id} runs on the Airflow of `make up`: {api.origin}")
-    seen = watch.follow(
+    seen = progress.follow(
         the_warehouse.engine(home.server.url(METADATA_DATABASE)),
         Wanted(dataset.dag_id, run_id=run_id),
         lambda seen: seen.has_ended,

@@ -61,6 +61,21 @@ class Person:
         return [process for process in psutil.process_iter() if _is_in(process, sessions)]
 
 
+def copy_checkout(folder: Path) -> None:
+    """What git knows of the checkout, as it is now, in another folder."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for file in listed.stdout.splitlines():
+        if (PROJECT / file).exists():  # it may be deleted and not yet committed
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(PROJECT / file, folder / file)
+
+
 @contextmanager
 def somebody() -> Iterator[Person]:
     """Somebody without credentials; what they started is stopped and deleted afterwards."""

@@ -13,8 +13,7 @@ import psycopg2
 import pytest
 from people import Person, somebody
 
-from weixin_local.account import connection
-from weixin_local.plan import NOWHERE
+from weixin_local.environment import NOWHERE, connection
 from weixin_sandbox import Account, Sandbox, Scenario
 
 pytestmark = pytest.mark.stack

@@ -9,7 +9,7 @@ import pytest
 from people import Person, somebody
 from rest import Rest
 
-from weixin_local import ports, processes
+from weixin_local import machine, processes
 from weixin_local.stack import AIRFLOW_COMMANDS, SANDBOX
 
 pytestmark = pytest.mark.stack
@@ -20,7 +20,7 @@ DAG = "weixin_article_total"
 @pytest.fixture(scope="module")
 def port() -> int:
     """A free port for the UI."""
-    return ports.choose()
+    return machine.choose_port()
 
 
 @pytest.fixture(scope="module")
@@ -161,7 +161,9 @@ def test_a_process_that_dies_at_the_start_is_named_and_the_others_are_stopped(
     person: Person,
 ) -> None:
     """The sentence has its log's name and last error."""
-    said = person.weixin("up", "--port", str(ports.choose()), AIRFLOW__CORE__PARALLELISM="many")
+    said = person.weixin(
+        "up", "--port", str(machine.choose_port()), AIRFLOW__CORE__PARALLELISM="many"
+    )
 
     assert said.returncode == 1
     assert re.search(r"scheduler ended while starting, see \S+scheduler\.log: .*many", said.stderr)

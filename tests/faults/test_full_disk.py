@@ -14,7 +14,7 @@ import pytest
 from pipeline import MORNING, Make, Warehouses, disturbed, ingest
 from psycopg2.sql import SQL, Literal
 
-from weixin_local import binaries
+from weixin_local import postgres
 from weixin_local.postgres import Server
 
 LOADING = 5
@@ -40,7 +40,7 @@ def test_the_tables_disk_is_full(
     """The sentence says what to do, and nothing of the load that met it stays."""
     space = disk / "space"
     space.mkdir()
-    user = binaries.server_user()
+    user = postgres.server_user()
     if user:
         shutil.chown(space, user, user)
     durable_warehouses.execute(

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -12,10 +11,10 @@ from pathlib import Path
 from secrets import token_hex
 
 from dotenv import dotenv_values
-from people import FOREIGN, PROJECT
+from people import FOREIGN, PROJECT, copy_checkout
 from rest import Rest
 
-from weixin_local import ports
+from weixin_local import machine
 
 MANUAL = (PROJECT / "docs/operating.md").read_text()
 DAG = "weixin_article_total"
@@ -94,20 +93,15 @@ def clone() -> Iterator[Installation]:
 
     Nobody else may read it: cloned with a strict umask, as on many servers.
     """
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
     with tempfile.TemporaryDirectory() as parent:
         # the folder's name is the project's, and the image's
-        installation = Installation(Path(parent, f"weixin-{token_hex(4)}"), ports.choose())
-        for file in listed.stdout.splitlines():
-            (installation.folder / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(PROJECT / file, installation.folder / file)
-            (installation.folder / file).chmod(0o600)
+        installation = Installation(Path(parent, f"weixin-{token_hex(4)}"), machine.choose_port())
+        copy_checkout(installation.folder)
+        for path in installation.folder.rglob("*"):
+            path.chmod(0o700 if path.is_dir() else 0o600)
+        sandbox = installation.folder / "sandbox"  # which sandbox.yml mounts into a container
+        for path in (sandbox, *sandbox.rglob("*")):
+            path.chmod(0o755)
         try:
             yield installation
         finally:

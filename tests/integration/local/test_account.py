@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from weixin_local.account import configured_connection
-from weixin_local.errors import LocalError
+from weixin_local.environment import configured_connection
 from weixin_local.home import Home
+from weixin_local.machine import LocalError
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import psutil
 import psycopg2
 import pytest
 
-from weixin_local import binaries, ports
-from weixin_local.errors import LocalError
+from weixin_local import machine, postgres
+from weixin_local.machine import LocalError
 from weixin_local.postgres import Server
 
 IS_ROOT = os.geteuid() == 0
@@ -144,9 +144,9 @@ def test_a_port_taken_between_look_and_start_is_left_too(
         taken = other.getsockname()[1]
         (folder / "server").mkdir()
         (folder / "server/port").write_text(str(taken))
-        is_free = ports.is_free
+        is_free = machine.is_free
         looks = iter([True])
-        monkeypatch.setattr(ports, "is_free", lambda port: next(looks, None) or is_free(port))
+        monkeypatch.setattr(machine, "is_free", lambda port: next(looks, None) or is_free(port))
 
         server.start()
 
@@ -183,7 +183,7 @@ def test_a_port_that_is_held_for_a_moment_is_kept(server: Server) -> None:
 def test_a_lock_whose_number_went_to_another_program_is_no_lock(server: Server) -> None:
     """After a crash and a reboot any process of the server's user may have its number."""
     server.stop()
-    with subprocess.Popen(["sleep", "60"], user=binaries.server_user(), cwd="/") as other:
+    with subprocess.Popen(["sleep", "60"], user=postgres.server_user(), cwd="/") as other:
         lock = server.directory / "data/postmaster.pid"
         lock.write_text(f"{other.pid}\n{server.directory}/data\n1\n{server.port}\n\n\n")
 
@@ -275,7 +275,7 @@ def test_root_runs_the_server_as_another_user_and_opens_no_door_for_it(folder: P
     try:
         server.start()
 
-        assert postmaster(server).username() == binaries.SERVER_USER
+        assert postmaster(server).username() == postgres.SERVER_USER
         assert parent.stat().st_mode & 0o777 == 0o711
     finally:
         server.stop()
@@ -287,7 +287,7 @@ def test_a_folder_the_servers_user_cannot_reach_is_a_sentence(folder: Path) -> N
     closed = folder / "closed"
     closed.mkdir(mode=0o700)
 
-    with pytest.raises(LocalError, match=f"{binaries.SERVER_USER}, who can't reach"):
+    with pytest.raises(LocalError, match=f"{postgres.SERVER_USER}, who can't reach"):
         Server(closed / "server").start()
 
     assert closed.stat().st_mode & 0o777 == 0o700
@@ -298,17 +298,17 @@ def test_programs_in_a_closed_folder_are_copied_to_an_open_one(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A checkout in /root is closed to the server's user, and stays closed."""
-    installed = binaries.embedded()
+    installed = postgres.embedded()
     site_packages = installed.parents[2]
     closed = folder / "closed"
     closed.mkdir(mode=0o700)
     for name in (installed.parts[-3], f"{installed.parts[-3]}.libs"):
         (closed / name).symlink_to(site_packages / name)
-    monkeypatch.setattr(binaries, "SHARED_DIRECTORY", folder / "shared")
+    monkeypatch.setattr(postgres, "SHARED_DIRECTORY", folder / "shared")
     theirs = closed / installed.relative_to(site_packages)
 
-    copied = binaries._copy_for(binaries.SERVER_USER, theirs)
+    copied = postgres._copy_for(postgres.SERVER_USER, theirs)
 
-    assert not binaries.can_run(theirs / "postgres", binaries.SERVER_USER, "--version")
-    assert binaries.can_run(copied / "postgres", binaries.SERVER_USER, "--version")
+    assert not postgres.can_run(theirs / "postgres", postgres.SERVER_USER, "--version")
+    assert postgres.can_run(copied / "postgres", postgres.SERVER_USER, "--version")
     assert pwd.getpwuid((copied / "postgres").stat().st_uid).pw_name == "root"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from weixin_local.binaries import SERVER_USER
+from weixin_local.postgres import SERVER_USER
 
 AT_ONCE = 6
 SAYS_THE_USER = (
-    "import os, pwd; from weixin_local import binaries; "
-    "os.write(1, b'%d\\n' % pwd.getpwnam(binaries.server_user()).pw_uid)"
+    "import os, pwd; from weixin_local import postgres; "
+    "os.write(1, b'%d\\n' % pwd.getpwnam(postgres.server_user()).pw_uid)"
 )
 ON_A_NEW_MACHINE = f"""
 set -eu

@@ -12,8 +12,8 @@ from warehouse_loads import rows
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.warehouse import ROLES, dbmate, migrate, migrations, missing_roles
+from weixin_local.databases import migrate_warehouse
 from weixin_local.postgres import Server
-from weixin_local.prepare import migrate_warehouse
 from weixin_local.progress import Steps
 
 OWNER = "owner_of_the_test"

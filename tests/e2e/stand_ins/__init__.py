@@ -11,9 +11,10 @@ import tempfile
 from pathlib import Path
 
 RECIPES = Path(__file__).parent
-LOCK = RECIPES.parents[3] / "requirements-dev.txt"
-DEBIAN = "weixin-stand-in:trixie"
+LOCK = RECIPES.parents[2] / "requirements-dev.txt"
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+REACHING = [f"Acquire::{what}" for what in ("http", "https", "Check-Valid-Until", "Check-Date")]
+"""How whoever builds here reaches Debian: what is built in a container must do so as well."""
 
 
 def make_missing() -> None:
@@ -23,25 +24,39 @@ def make_missing() -> None:
             _build(tag, RECIPES / recipe)
 
 
-def _build(tag: str, recipe: Path) -> None:
-    if not _is_there(DEBIAN):
-        _import_debian()
+def newcomers(suite: str) -> str:
+    """The image of a machine with a release of Debian, git, make and Python, and nothing else."""
+    tag = f"weixin-newcomer:{suite}"
+    if not _is_there(tag):
+        _build(tag, RECIPES / "newcomer", suite)
+    return tag
+
+
+def _build(tag: str, recipe: Path, suite: str = "trixie") -> None:
+    debian = f"weixin-stand-in:{suite}"
+    if not _is_there(debian):
+        _import_debian(debian, suite)
     with tempfile.TemporaryDirectory(prefix="weixin-stand-in-") as folder:
         context = Path(folder) / "context"
         shutil.copytree(recipe, context)
         for path in (AUTHORITIES, LOCK):
             shutil.copy(path, context)
-        subprocess.run(["docker", "build", "--quiet", "--tag", tag, context], check=True)
+        subprocess.run(
+            ["docker", "build", "--quiet", "--tag", tag, f"--build-arg=DEBIAN={debian}", context],
+            check=True,
+        )
 
 
-def _import_debian() -> None:
+def _import_debian(tag: str, suite: str) -> None:
     """A Debian with nothing but what the official images have beside their program."""
     with tempfile.TemporaryDirectory(prefix="weixin-debian-") as folder:
         extras = "--include=ca-certificates,netbase,tzdata"
-        subprocess.run(["debootstrap", "--variant=minbase", extras, "trixie", folder], check=True)
+        subprocess.run(["debootstrap", "--variant=minbase", extras, suite, folder], check=True)
+        reaches = subprocess.run(["apt-config", "dump", *REACHING], capture_output=True, check=True)
+        Path(folder, "etc/apt/apt.conf.d/99builder").write_bytes(reaches.stdout)
         archive = subprocess.Popen(["tar", "-C", folder, "-c", "."], stdout=subprocess.PIPE)
         with archive:
-            subprocess.run(["docker", "import", "-", DEBIAN], stdin=archive.stdout, check=True)
+            subprocess.run(["docker", "import", "-", tag], stdin=archive.stdout, check=True)
 
 
 def _is_there(tag: str) -> bool:

@@ -9,11 +9,10 @@ from rich.console import Console
 from sqlalchemy import Engine, text
 
 from weixin_etl import warehouse
-from weixin_local import watch
-from weixin_local.errors import LocalError
+from weixin_local import progress
+from weixin_local.machine import LocalError
 from weixin_local.postgres import Server
-from weixin_local.progress import Steps
-from weixin_local.watch import Wanted
+from weixin_local.progress import Steps, Wanted
 
 DAG = "weixin_article_total"
 RUN = "manual__1"
@@ -51,10 +50,10 @@ def write(metadata: Engine, run_state: str, **tasks: list[str | None]) -> None:
                 )
 
 
-def followed(metadata: Engine, wanted: Wanted) -> tuple[watch.Seen, list[str]]:
+def followed(metadata: Engine, wanted: Wanted) -> tuple[progress.Seen, list[str]]:
     """The run as it ended, and the lines that were printed."""
     console = Console(file=io.StringIO(), width=80)
-    seen = watch.follow(metadata, wanted, lambda seen: seen.has_ended, Steps(console))
+    seen = progress.follow(metadata, wanted, lambda seen: seen.has_ended, Steps(console))
     assert isinstance(console.file, io.StringIO)
     return seen, console.file.getvalue().splitlines()
 
@@ -126,7 +125,7 @@ def test_another_run_is_not_this_one(metadata: Engine) -> None:
     """A run of yesterday says nothing about today's."""
     write(metadata, "success", plan=["success"])
 
-    seen = watch.look(metadata, Wanted(DAG, logical_date=datetime(2026, 11, 23, tzinfo=UTC)))
+    seen = progress.look(metadata, Wanted(DAG, logical_date=datetime(2026, 11, 23, tzinfo=UTC)))
 
     assert (seen.run_id, seen.state, seen.tasks) == (None, None, {})
 
@@ -136,4 +135,4 @@ def test_a_database_that_went_away_is_a_sentence(embedded_server: Server) -> Non
     gone = warehouse.engine(embedded_server.url("gone"))
 
     with pytest.raises(LocalError, match="Postgres went away during the run, so run again"):
-        watch.follow(gone, Wanted(DAG, run_id=RUN), lambda _: True, Steps(Console()))
+        progress.follow(gone, Wanted(DAG, run_id=RUN), lambda _: True, Steps(Console()))

@@ -1,12 +1,30 @@
-"""TCP ports of this machine's loopback."""
+"""What the local stack takes from this machine, and the error that says what is wrong with it."""
 
+import os
 import random
+import shutil
 import socket
 import time
+from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
-CANDIDATES = range(20_000, 32_768)
+PORTS = range(20_000, 32_768)
 """Below what the kernel hands out to clients, so that a kept port is rarely taken by one."""
+
+
+class LocalError(Exception):
+    """What is wrong on this machine and what to do about it, as one sentence to print."""
+
+
+def write_private(path: Path, text: str, owner: str | None = None) -> None:
+    """Write the file whole or not at all, readable by its owner (None: the caller) alone."""
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    unfinished.touch(mode=0o600)
+    unfinished.write_text(text, encoding="utf-8")
+    if owner:
+        shutil.chown(unfinished, owner, owner)
+    unfinished.replace(path)
 
 
 def is_free(port: int) -> bool:
@@ -28,14 +46,14 @@ def becomes_free(port: int, patience_seconds: float) -> bool:
     return free
 
 
+def choose_port() -> int:
+    """A free port."""
+    while not is_free(port := random.choice(PORTS)):  # noqa: S311 -- a port is no secret
+        pass
+    return port
+
+
 def answers(port: int) -> bool:
     """Whether a server listens on the port."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         return probe.connect_ex((LOOPBACK, port)) == 0
-
-
-def choose() -> int:
-    """A free port."""
-    while not is_free(port := random.choice(CANDIDATES)):  # noqa: S311 -- a port is no secret
-        pass
-    return port

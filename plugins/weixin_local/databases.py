@@ -1,27 +1,26 @@
-"""Everything both `run` and `up` need before Airflow can work."""
+"""The databases of this machine: started, brought to what is installed, opened at a prompt."""
 
 import importlib.metadata
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import psycopg2
 from psycopg2.sql import SQL, Identifier, Literal
+from sqlalchemy import URL, make_url
 
 from weixin_etl import warehouse
-from weixin_local.account import configured_connection
-from weixin_local.environment import WAREHOUSE_VARIABLE
-from weixin_local.errors import LocalError
-from weixin_local.home import (
-    METADATA_DATABASE,
-    SANDBOX_DATABASE,
-    WAREHOUSE_DATABASE,
-    Home,
-    find,
-)
+from weixin_local import postgres
+from weixin_local.environment import WAREHOUSE_VARIABLE, configured_connection
+from weixin_local.home import METADATA_DATABASE, SANDBOX_DATABASE, WAREHOUSE_DATABASE, Home, find
 from weixin_local.logs import last_complaint
+from weixin_local.machine import LocalError
 from weixin_local.progress import Steps
+
+TERMINFO_DIRS = "/etc/terminfo:/lib/terminfo:/usr/share/terminfo"
+"""The wheel's `psql` was built on a machine that keeps its terminals elsewhere."""
 
 
 def start_postgres(home: Home, steps: Steps) -> None:
@@ -60,16 +59,6 @@ def warehouse_url(home: Home, *, is_sandbox: bool) -> str:
     return own or home.server.url(SANDBOX_DATABASE if is_sandbox else WAREHOUSE_DATABASE)
 
 
-def _own_warehouse_url() -> str | None:
-    if not os.environ.get(WAREHOUSE_VARIABLE):
-        return None
-    from weixin_etl.orchestration.warehouse import (
-        open_warehouse as named_warehouse,  # imports Airflow: seconds
-    )
-
-    return named_warehouse().url.render_as_string(hide_password=False)
-
-
 def migrate(home: Home, environment: dict[str, str], warehouse_url: str, steps: Steps) -> None:
     """
     Bring Airflow's own database and the warehouse to what is installed.
@@ -96,6 +85,34 @@ def migrate_warehouse(warehouse_url: str, steps: Steps) -> None:
         missing = warehouse.missing_roles(warehouse_url)
     if missing:
         steps.line("!", warehouse.ask_for_roles(missing))
+
+
+def psql(arguments: Sequence[str], steps: Steps) -> None:
+    """Become `psql` on the warehouse, with the analysts' schema first in the search path."""
+    url = make_url(open_warehouse(steps))
+    program = postgres.embedded() / "psql"
+    without_password = URL.create(
+        "postgresql", url.username, None, url.host, url.port, url.database, url.query
+    ).render_as_string()
+    environment = {
+        "TERMINFO_DIRS": TERMINFO_DIRS,
+        "PGOPTIONS": "-c search_path=analytics,weixin,public",
+        **os.environ,
+        "PGPASSWORD": url.password or "",
+    }
+    # it looks for its own files where its first argument says it is
+    command = [str(program), without_password, *arguments]
+    os.execve(program, command, environment)  # noqa: S606 -- no shell is meant
+
+
+def _own_warehouse_url() -> str | None:
+    if not os.environ.get(WAREHOUSE_VARIABLE):
+        return None
+    from weixin_etl.orchestration.warehouse import (
+        open_warehouse as named_warehouse,  # imports Airflow: seconds
+    )
+
+    return named_warehouse().url.render_as_string(hide_password=False)
 
 
 def _migrate_metadata(home: Home, environment: dict[str, str], steps: Steps) -> None:

