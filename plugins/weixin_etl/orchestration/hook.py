@@ -1,8 +1,11 @@
 """Airflow's side of the API: a connection of type `weixin` becomes an account and a client."""
 
+import json
+import os
+import unicodedata
 from typing import Any
 
-from airflow.sdk import BaseHook
+from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
@@ -39,42 +42,23 @@ class WeixinHook(BaseHook):
         The account the connection describes.
 
         Raises:
-            ConfigurationError: there is no such connection, or it lacks something.
+            ConfigurationError: there is no such connection, or it cannot be used as it is.
 
         """
         conn_id = self.weixin_conn_id
         try:
             connection = self.get_connection(conn_id)
         except AirflowNotFoundException:
-            raise ConfigurationError(
-                "there is no such Airflow connection; create it with type weixin", account=conn_id
-            ) from None
-        appid, secret = connection.login, connection.password
-        if not appid or not secret:
-            missing = "password (AppSecret)" if appid else "login (AppID)"
-            raise ConfigurationError(
-                f"the Airflow connection has no {missing}; fill it in", account=conn_id
-            )
-        base_url = _base_url(connection.host, connection.port)
-        address = _web_address(base_url)
-        if address is None:
-            raise ConfigurationError(
-                "the connection's host is not a web address; correct it or leave it empty",
-                account=conn_id,
-            )
-        extra = connection.extra_dejson
-        if not _is_private(address) and str(extra.get("allow_http")).lower() != "true":
-            raise ConfigurationError(
-                f"{base_url} would get the AppSecret unencrypted; use https, or set allow_http in "
-                "the connection's extra",
-                account=conn_id,
-            )
+            raise ConfigurationError(_why_not_found(conn_id), account=conn_id) from None
+        appid = _filled_in(connection, "login (AppID)", connection.login)
+        secret = _filled_in(connection, "password (AppSecret)", connection.password)
+        extra = _extra(connection)
         return Account(
             conn_id=conn_id,
             appid=appid,
             secret=secret,
-            name=extra.get("name") or conn_id,
-            base_url=base_url,
+            name=_name(connection, extra) or conn_id,
+            base_url=_base_url(connection, extra),
         )
 
     def get_conn(self) -> WeixinClient:
@@ -97,23 +81,96 @@ class WeixinHook(BaseHook):
         return True, f"WeChat gave a token for {client.account}"
 
 
-def _base_url(host: str | None, port: int | None) -> str:
+def _why_not_found(conn_id: str) -> str:
+    """Airflow passes over what it cannot read, so a mistyped variable looks like none."""
+    variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+    if os.environ.get(variable):
+        return (
+            f"Airflow cannot read the connection in {variable}; correct its JSON or URI: login, "
+            "password and host are texts, port is a number up to 65535"
+        )
+    return "there is no such Airflow connection; create it with type weixin"
+
+
+def _filled_in(connection: Connection, field: str, value: str | None) -> str:
+    if not value or not value.strip():
+        raise _unusable(connection, f"the Airflow connection has no {field}; fill it in")
+    if not _is_plain(value):
+        raise _unusable(
+            connection, f"the connection's {field} holds control characters; correct it"
+        )
+    return value
+
+
+def _extra(connection: Connection) -> dict[str, Any]:
+    try:
+        extra = json.loads(connection.extra or "{}")
+    except (ValueError, RecursionError):
+        extra = None
+    if not isinstance(extra, dict):
+        raise _unusable(
+            connection, "the connection's extra is not a JSON object; correct it or leave it empty"
+        )
+    return extra
+
+
+def _name(connection: Connection, extra: dict[str, Any]) -> str:
+    """What people call the account; a field left empty in Airflow's form is no name."""
+    name = extra.get("name")
+    if name is None:
+        return ""
+    if not isinstance(name, str) or not _is_plain(name):
+        raise _unusable(
+            connection,
+            "the name in the connection's extra is not a plain text; correct it or leave it out",
+        )
+    return name.strip()
+
+
+def _base_url(connection: Connection, extra: dict[str, Any]) -> str:
     """The host with a scheme; a connection written as a URI has its port apart."""
+    host, port = connection.host, connection.port
     if not host:
         return DEFAULT_BASE_URL
     url = (host if "://" in host else f"https://{host}").rstrip("/")
-    scheme, _, rest = url.partition("://")
-    authority, slash, path = rest.partition("/")
-    return f"{scheme}://{authority}:{port}{slash}{path}" if port else url
+    if port:
+        scheme, _, rest = url.partition("://")
+        authority, slash, path = rest.partition("/")
+        url = f"{scheme}://{authority}:{port}{slash}{path}"
+    address = _web_address(url)
+    if address is None:
+        raise _unusable(
+            connection,
+            "the connection's host, with its port, is not a web address; correct it or leave it "
+            "empty",
+        )
+    if not _is_private(address) and str(extra.get("allow_http")).lower() != "true":
+        raise _unusable(
+            connection,
+            f"{url} would get the AppSecret unencrypted; use https, or set allow_http in the "
+            "connection's extra",
+        )
+    return url
+
+
+def _unusable(connection: Connection, sentence: str) -> ConfigurationError:
+    return ConfigurationError(sentence, account=connection.conn_id)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether Postgres and a log line can hold it: no control character, no half a character."""
+    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in text)
 
 
 def _web_address(url: str) -> Url | None:
     """Its parts as who makes the call reads them: other readers find other hosts in odd ones."""
     try:
         address = parse_url(url)
-    except LocationParseError:
+        (address.host or "").encode("idna")
+    except (LocationParseError, UnicodeError):
         return None
     is_plain = not (address.auth or address.query or address.fragment or set(url) & set("\\ "))
+    is_plain &= _is_plain(url)
     return address if address.scheme in {"http", "https"} and address.host and is_plain else None
 
 

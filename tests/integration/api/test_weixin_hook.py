@@ -41,7 +41,8 @@ def described(monkeypatch: pytest.MonkeyPatch, connection: str | dict[str, objec
         (IS_JSON, "weixin_default", "https://api.weixin.qq.com"),
         (IS_JSON | {"extra": {"name": "春风"}}, "春风", "https://api.weixin.qq.com"),
         (IS_JSON | {"extra": '{"name": "春风"}'}, "春风", "https://api.weixin.qq.com"),
-        (IS_JSON | {"extra": {"name": ""}}, "weixin_default", "https://api.weixin.qq.com"),
+        (IS_JSON | {"extra": {"name": " "}}, "weixin_default", "https://api.weixin.qq.com"),
+        (IS_JSON | {"extra": {"name": None}}, "weixin_default", "https://api.weixin.qq.com"),
         (IS_JSON | {"host": "hk.api.weixin.qq.com"}, "weixin_default",
          "https://hk.api.weixin.qq.com"),
         (IS_JSON | {"host": "http://127.0.0.1:8077"}, "weixin_default", "http://127.0.0.1:8077"),
@@ -70,28 +71,102 @@ def test_a_connection_describes_an_account(
     )
 
 
-@pytest.mark.parametrize(
-    ("connection", "sentence"),
-    [
-        ({"conn_type": "weixin", "password": SECRET},
-         "weixin_default: the Airflow connection has no login (AppID); fill it in"),
-        ({"conn_type": "weixin", "login": "wx01"},
-         "weixin_default: the Airflow connection has no password (AppSecret); fill it in"),
-        ({"conn_type": "weixin", "login": "wx01", "password": ""},
-         "weixin_default: the Airflow connection has no password (AppSecret); fill it in"),
-        ("weixin://api.weixin.qq.com",
-         "weixin_default: the Airflow connection has no login (AppID); fill it in"),
-    ],
-)  # fmt: skip
-def test_a_connection_that_lacks_something_says_what_to_fill_in(
-    monkeypatch: pytest.MonkeyPatch, connection: str | dict[str, object], sentence: str
-):
-    """A configuration error: trying again would not help."""
-    with pytest.raises(ConfigurationError) as caught:
-        described(monkeypatch, connection)
+NO_LOGIN = "the Airflow connection has no login (AppID); fill it in"
+NO_PASSWORD = "the Airflow connection has no password (AppSecret); fill it in"
+NO_OBJECT = "the connection's extra is not a JSON object; correct it or leave it empty"
+NO_NAME = "the name in the connection's extra is not a plain text; correct it or leave it out"
+NO_ADDRESS = (
+    "the connection's host, with its port, is not a web address; correct it or leave it empty"
+)
+UNREADABLE = (
+    f"Airflow cannot read the connection in {VARIABLE}; correct its JSON or URI: login, password "
+    "and host are texts, port is a number up to 65535"
+)
+DEEP = "[" * 10_000 + "]" * 10_000
 
-    assert str(caught.value) == sentence
-    assert not caught.value.is_retryable
+
+@pytest.mark.parametrize(
+    ("sentence", "connections"),
+    [
+        (NO_LOGIN, [IS_JSON | {"login": login} for login in (None, "", " ")]),
+        (NO_LOGIN, ["weixin://api.weixin.qq.com", "weixin", "{}", "[]", "7", "null"]),
+        (NO_PASSWORD, [IS_JSON | {"password": password} for password in (None, "", "\t")]),
+        (
+            "the connection's login (AppID) holds control characters; correct it",
+            [IS_JSON | {"login": "wx01\n"}, IS_JSON | {"login": "wx\0"}],
+        ),
+        (NO_OBJECT, [IS_JSON | {"extra": extra} for extra in ([1], 7, True)]),
+        (
+            NO_OBJECT,
+            [
+                IS_JSON | {"extra": extra}
+                for extra in ("{bad", "text", " ", "[]", "0", "null", '"{}"', "NaN")
+            ],
+        ),
+        (NO_OBJECT, [f"weixin://wx01:{SECRET}@/?__extra__={extra}" for extra in ("bad", "[1]")]),
+        (
+            NO_NAME,
+            [
+                IS_JSON | {"extra": {"name": name}}
+                for name in (7, 0, True, ["a"], [], {"a": 1}, "a\nb", "a\0")
+            ],
+        ),
+        (NO_ADDRESS, [IS_JSON | {"host": "a.example", "port": port} for port in (-1, 70_000)]),
+        (
+            NO_ADDRESS,
+            [
+                IS_JSON | {"host": host}
+                for host in (
+                    " ",
+                    "::1",
+                    "a..b",
+                    "x" * 300,
+                    "a\n.example",
+                    "a.example:x",
+                    "a.example:80:90",
+                    "a.example:99999",
+                    "ftp://127.0.0.1",
+                    "http://",
+                    "http://[",
+                    "http://a b",
+                    "http://evil.example\\@127.0.0.1",
+                    "http://127.0.0.1@evil.example",
+                    "http://evil.example#@127.0.0.1",
+                    "https://proxy.example/?a=b",
+                    "https://name:word@api.weixin.qq.com",
+                )
+            ],
+        ),
+        (
+            UNREADABLE,
+            [
+                IS_JSON | {field: value}
+                for field in ("login", "password", "host")
+                for value in (7, True, ["a"], {"a": 1})
+            ],
+        ),
+        (UNREADABLE, [IS_JSON | {"port": port} for port in ("x", [1], {"a": 1})]),
+        (UNREADABLE, [IS_JSON | odd for odd in ({"surprise": 1}, {"conn_type": 7}, {"login": "\ud800"})]),
+        (UNREADABLE, [IS_JSON | {"extra": DEEP}, json.dumps(IS_JSON)[:-1]]),
+        (
+            UNREADABLE,
+            [
+                f"weixin://wx01:{SECRET}@{rest}"
+                for rest in ("h:x/", "h:99999/", "[::1", "a://b://c")
+            ],
+        ),
+    ],
+)
+def test_a_connection_that_cannot_be_used_says_what_to_change(
+    monkeypatch: pytest.MonkeyPatch, connections: list[str | dict[str, object]], sentence: str
+):
+    """A configuration error of that account, whatever stands in the variable."""
+    for connection in connections:
+        with pytest.raises(ConfigurationError) as caught:
+            described(monkeypatch, connection)
+
+        assert str(caught.value) == f"weixin_default: {sentence}", str(connection)[:200]
+        assert SECRET not in shown_by_error(caught.value)
 
 
 def test_a_missing_connection_says_what_to_create():
@@ -154,33 +229,6 @@ def test_a_connection_that_does_not_exist_tests_badly():
     assert WeixinHook("weixin_spring").test_connection() == (
         False,
         "weixin_spring: there is no such Airflow connection; create it with type weixin",
-    )
-
-
-@pytest.mark.parametrize(
-    "host",
-    [
-        "ftp://127.0.0.1",
-        "http://",
-        "http://[",
-        "http://a b",
-        "http://a:b",
-        "http://evil.example\\@127.0.0.1",
-        "http://127.0.0.1@evil.example",
-        "http://evil.example#@127.0.0.1",
-        "https://proxy.example/?a=b",
-        "https://name:word@api.weixin.qq.com",
-    ],
-)
-def test_a_host_that_is_no_web_address_says_what_to_correct(
-    monkeypatch: pytest.MonkeyPatch, host: str
-):
-    """It is told before any call, and not tried again."""
-    with pytest.raises(ConfigurationError) as caught:
-        described(monkeypatch, IS_JSON | {"host": host})
-
-    assert str(caught.value) == (
-        "weixin_default: the connection's host is not a web address; correct it or leave it empty"
     )
 
 
