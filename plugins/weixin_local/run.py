@@ -7,12 +7,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import requests
 
-from weixin_etl import clock, window
+from weixin_etl import clock
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, Dataset
 from weixin_local import databases, progress, stack, summary
@@ -184,7 +185,9 @@ def _run_on(running: Stack, home: Home, steps: Steps, dataset: Dataset) -> Finis
 
 
 def _offline(finished: Finished) -> list[str]:
-    return summary.offline(the_warehouse.engine(finished.warehouse_url), finished.dataset)
+    return summary.offline(
+        the_warehouse.engine(finished.warehouse_url), finished.dataset, finished.seen.run_id
+    )
 
 
 def _successor(dataset: Dataset, offline: Sequence[str], steps: Steps) -> Dataset | None:
@@ -208,7 +211,7 @@ def _conclude(finished: Finished, steps: Steps, *, goes_on: bool) -> list[str]:
     came_in = "skipped" not in finished.seen.tasks.get("report", ())
     if run_id and (came_in or not goes_on):
         today = clock.beijing_date(clock.now())
-        days = window.look_back_window(dataset, today, clock.yesterday()).days()
+        days = [today - timedelta(days=n) for n in range(dataset.window, 0, -1)]
         summary.show(warehouse, dataset, run_id, days, steps)
     if run_id:
         problems = summary.problems(warehouse, dataset, run_id, goes_on=goes_on)

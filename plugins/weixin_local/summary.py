@@ -59,10 +59,12 @@ def _counts_table(rows: Sequence[RowMapping]) -> Table:
     return table
 
 
-def offline(warehouse: Engine, dataset: Dataset) -> list[str]:
-    """Names of the accounts in use whose endpoint WeChat took offline."""
+def offline(warehouse: Engine, dataset: Dataset, run_id: str | None) -> list[str]:
+    """Names of the run's accounts whose endpoint WeChat took offline."""
     with warehouse.connect() as connection:
-        names = connection.scalars(statement("local/offline.sql"), {"dataset": dataset.name})
+        names = connection.scalars(
+            statement("local/offline.sql"), {"dataset": dataset.name, "run_id": run_id}
+        )
         return list(names)
 
 
