@@ -468,7 +468,7 @@ def _plan_line(name: str, days: rules.Days, due: Due, why: str) -> str:
     else:
         said += f"; {len(due.days)} calls"
         if due.caught_up:
-            said += f", {len(due.caught_up)} of them to catch up {why}"
+            said += f", {len(due.caught_up)} of them to catch up ({why})"
     return f"{said}; {due.final} skipped as final" if due.final else said
 
 
@@ -524,7 +524,7 @@ def _log_notes(account: Account, outcomes: Sequence[Outcome]) -> None:
         "rows that repeated a key of their answer": sum(p.merged_rows for p in parsed),
         "NUL characters removed from texts": sum(p.stripped_nuls for p in parsed),
         "empty row objects": sum(p.empty_rows for p in parsed),
-        "articles without a list of rows": sum(p.articles_without_rows for p in parsed),
+        "articles without a list of rows": sum(p.articles_without_list for p in parsed),
     }
     for note, count in notes.items():
         if count:

@@ -51,4 +51,5 @@ def report(run: Run, warehouse: Engine, plan_counts: Mapping[str, int]) -> dict[
             totals.update({name: pair[name] for name in COUNTS})
             totals[pair["state"]] += 1
     planned = {name: plan_counts.get(name, 0) for name in PLAN_COUNTS}
-    return {name: totals[name] for name in (*COUNTS, *PairState)} | planned
+    states = [state.value for state in PairState]
+    return {name: totals[name] for name in (*COUNTS, *states)} | planned

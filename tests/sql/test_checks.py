@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from weixin_etl.check import Check, CheckError, check, checks
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.model import Run
+from weixin_etl.model import ConfiguredAccount, Run
 
 FOLDER = Path(__file__).parent / "checks"
 CASES = sorted(path.parent for path in FOLDER.glob("*/*/given.sql"))
@@ -67,61 +67,76 @@ def test_severities():
         "msgid_and_stat_date_are_unique": "fail",
         "publication_day_is_unchanged": "fail",
         "raw_answer_exists": "fail",
-        "planned_pair_is_in": "fail",
         "every_row_fits": "warn",
-        "endpoint_is_in_service": "warn",
         "row_is_in_window": "warn",
         "total_does_not_fall": "warn",
         "article_is_still_there": "warn",
-        "sibling_has_yesterday": "warn",
+        "yesterday_is_there": "warn",
+        "final_day_is_whole": "warn",
     }
 
 
-def plan_pairs(warehouse: Engine, *pairs: tuple[str, str, str, str | None]) -> None:
-    """Pairs of the run: account, publication day, state and the sentence why it is not in."""
+def plan_pairs(warehouse: Engine, *pairs: tuple[str, str, str | None, str | None]) -> None:
+    """Pairs of the run: account, publication day, when a ready answer came, and the last error."""
     with warehouse.begin() as connection:
-        for appid, day, state, error in pairs:
+        for appid, day, ready_at, error in pairs:
             connection.exec_driver_sql(
-                "INSERT INTO weixin.run_report (run_id, dataset, appid, publication_date, state) "
-                "VALUES ('run', 'article_total', %s, %s, %s)",
-                (appid, day, state),
+                "INSERT INTO weixin.run_report (run_id, dataset, appid, publication_date, "
+                "planned_at) VALUES ('run', 'article_total', %s, %s, '2026-11-24 08:30+08')",
+                (appid, day),
             )
             connection.exec_driver_sql(
                 "INSERT INTO weixin.coverage (dataset, appid, publication_date, fetched_at, "
-                "data_state, attempt_state, attempted_at, attempts, error) VALUES "
-                "('article_total', %s, %s, '2026-11-24 08:30+08', 'loaded', 'ok', now(), 0, %s)",
-                (appid, day, error),
+                "ready_at, data_state, attempt_state, attempted_at, error) VALUES "
+                "('article_total', %s, %s, '2026-11-24 08:40+08', %s, 'loaded', 'ok', now(), %s)",
+                (appid, day, ready_at, error),
             )
+
+
+IN = "2026-11-24 08:40+08"
+"""After the run was planned."""
 
 
 def logged(caplog: pytest.LogCaptureFixture, level: str) -> list[str]:
     return [record.message for record in caplog.records if record.levelname == level]
 
 
-def test_broken_fail_makes_the_run_red(warehouse: Engine, caplog: pytest.LogCaptureFixture):
-    """A broken `fail` is raised with the promise, the account, the day and why; and logged."""
+def test_pairs_that_are_not_in_make_the_run_red(
+    warehouse: Engine, caplog: pytest.LogCaptureFixture
+):
+    """A sentence per account and reason, days as ranges, one rid; and logged as an error."""
     plan_pairs(
         warehouse,
-        ("wx1", "2026-11-20", "loaded", None),
-        ("wx1", "2026-11-21", "failed", "the sentence"),
-        ("wx2", "2026-11-22", "not_ready", "another sentence"),
+        ("wx1", "2026-11-20", IN, None),
+        ("wx1", "2026-11-21", None, "wx1: the sentence (errcode 1: no) rid: 2-b"),
+        ("wx1", "2026-11-22", "2026-11-24 08:20+08", "wx1: the sentence (errcode 1: no) rid: 1-a"),
+        ("wx2", "2026-11-22", None, None),
     )
     caplog.set_level(logging.INFO)
 
     with pytest.raises(CheckError) as broken:
-        check(RUN, warehouse)
+        check(RUN, warehouse, [])
 
-    assert str(broken.value) == (
-        "planned_pair_is_in: 2 against “every planned pair is in, or its endpoint retired”: "
-        "wx1 failed: the sentence [2026-11-21]; wx2 not_ready: another sentence [2026-11-22]"
-    )
-    assert logged(caplog, "ERROR") == [str(broken.value)]
-    assert len(logged(caplog, "INFO")) == len(CHECKS) - 1
+    assert logged(caplog, "ERROR") == [
+        "wx1: the sentence (errcode 1: no) rid: 1-a [2026-11-21 to 2026-11-22]",
+        "wx2: not asked yet; clear the task ingest [2026-11-22]",
+    ]
+    assert str(broken.value) == "; ".join(logged(caplog, "ERROR"))
+    assert len(logged(caplog, "INFO")) == len(CHECKS)
+
+
+def test_an_account_that_could_not_be_planned_makes_the_run_red(warehouse: Engine):
+    """Its connection can't be used, so that nobody knows its days; not when the form left it out."""
+    broken = ConfiguredAccount("c", None, "c", problem="c: the connection has no password")
+    left_out = ConfiguredAccount("d", None, "d", is_wanted=False, problem="d: nor this one")
+
+    with pytest.raises(CheckError, match="^c: the connection has no password$"):
+        check(RUN, warehouse, [broken, left_out])
 
 
 def test_broken_warn_only_tells(warehouse: Engine, caplog: pytest.LogCaptureFixture):
     """A broken `warn` is logged with account, day and article; the run stays green."""
-    plan_pairs(warehouse, ("wx1", "2026-11-20", "loaded", None))
+    plan_pairs(warehouse, ("wx1", "2026-11-20", IN, None))
     with warehouse.begin() as connection:
         connection.exec_driver_sql(
             "INSERT INTO weixin.dim_article "
@@ -134,7 +149,7 @@ def test_broken_warn_only_tells(warehouse: Engine, caplog: pytest.LogCaptureFixt
         )
     caplog.set_level(logging.INFO)
 
-    check(RUN, warehouse)
+    check(RUN, warehouse, [])
 
     assert logged(caplog, "WARNING") == [
         "article_is_still_there: 1 against “the newest answer holds every article an earlier one "
@@ -147,8 +162,8 @@ def test_both_kinds_at_once(warehouse: Engine, caplog: pytest.LogCaptureFixture)
     """A promise that is broken keeps no other from being tried; only the `fail` is raised."""
     plan_pairs(
         warehouse,
-        ("wx1", "2026-11-20", "loaded", None),
-        ("wx1", "2026-11-21", "planned", None),
+        ("wx1", "2026-11-20", IN, None),
+        ("wx1", "2026-11-21", None, None),
     )
     with warehouse.begin() as connection:
         connection.exec_driver_sql(
@@ -158,12 +173,11 @@ def test_both_kinds_at_once(warehouse: Engine, caplog: pytest.LogCaptureFixture)
         )
 
     with pytest.raises(CheckError) as broken:
-        check(RUN, warehouse)
+        check(RUN, warehouse, [])
 
     assert str(broken.value) == (
+        "wx1: not asked yet; clear the task ingest [2026-11-21]; "
         "raw_answer_exists: 1 against “the answer a row came from is kept”: "
-        "wx1 1_1 raw_response 7 of 2026-11-27 is gone [2026-11-20]; "
-        "planned_pair_is_in: 1 against “every planned pair is in, or its endpoint retired”: "
-        "wx1 planned [2026-11-21]"
+        "wx1 1_1 raw_response 7 of 2026-11-27 is gone [2026-11-20]"
     )
     assert [message.split(":")[0] for message in logged(caplog, "WARNING")] == ["row_is_in_window"]

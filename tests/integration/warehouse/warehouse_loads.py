@@ -9,11 +9,11 @@ import sqlalchemy
 from sqlalchemy import Engine
 
 from weixin_etl.api.client import Answer
+from weixin_etl.api.errors import WeixinError
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.load import load
-from weixin_etl.model import Account
-from weixin_etl.pair import Pair, PairReport
+from weixin_etl.load import Judged, Load, Outcome
+from weixin_etl.model import Account, Run
 from weixin_etl.parse import parse
 
 ACCOUNT = Account("weixin_default", "wx1", "secret-of-wx1", "报纸")
@@ -40,17 +40,24 @@ def body(*articles: dict[str, Any], day: date = DAY, **keys: Any) -> bytes:
     return json.dumps({"list": items, **keys}, ensure_ascii=False).encode()
 
 
-def pair(answer: bytes, fetched: str | datetime, day: date = DAY) -> Pair:
+def pair(answer: bytes, fetched: str | datetime, day: date = DAY) -> Outcome:
     """What ingest hands over after the call: the answer, fetched then, taken apart."""
     fetched_at = at(fetched) if isinstance(fetched, str) else fetched
-    return Pair(day, 1, Answer(answer, fetched_at, 1), parse(ARTICLE_TOTAL, answer, day))
+    parsed = parse(ARTICLE_TOTAL, answer, day, fetched_at)
+    return Outcome(day, 1, fetched_at, Answer(answer, fetched_at, 1), parsed)
+
+
+def refused(error: WeixinError, when: str = "24 10:30", day: date = DAY, calls: int = 1) -> Outcome:
+    """What ingest hands over when there was no answer."""
+    return Outcome(day, calls, at(when), error=error)
 
 
 def load_pairs(
-    warehouse: Engine, *pairs: Pair, account: Account = ACCOUNT, run_id: str = RUN
-) -> list[PairReport]:
-    """Commit the pairs."""
-    return load(warehouse, ARTICLE_TOTAL, account, run_id, pairs)
+    warehouse: Engine, *outcomes: Outcome, account: Account = ACCOUNT, run_id: str = RUN
+) -> list[Judged]:
+    """Commit the pairs, and judge them."""
+    run = Run(run_id, ARTICLE_TOTAL, date(2026, 11, 24), is_scheduled=True)
+    return Load(warehouse, run, account, ready_hour=10).commit(outcomes, is_last=True)
 
 
 def rows(warehouse: Engine, sql: str, **values: Any) -> list[tuple[Any, ...]]:
@@ -76,7 +83,6 @@ TABLES = (
     "coverage",
     "restatement",
     "rejected_row",
-    "retired",
     "run_report",
 )
 SURROGATES = ("raw_response_id", "rejected_row_id")

@@ -5,6 +5,7 @@ ALTER TABLE weixin.run_report
     ALTER dataset SET DEFAULT 'article_total',
     ALTER appid SET DEFAULT 'wx1',
     ALTER publication_date SET DEFAULT '2026-11-20',
+    ALTER planned_at SET DEFAULT '2026-11-24 08:30+08',
     ALTER state SET DEFAULT 'loaded';
 
 ALTER TABLE weixin.coverage
@@ -13,6 +14,7 @@ ALTER TABLE weixin.coverage
     ALTER publication_date SET DEFAULT '2026-11-20',
     ALTER data_state SET DEFAULT 'loaded',
     ALTER fetched_at SET DEFAULT '2026-11-24 08:30+08',
+    ALTER ready_at SET DEFAULT '2026-11-24 08:30+08',
     ALTER attempt_state SET DEFAULT 'ok',
     ALTER attempted_at SET DEFAULT '2026-11-24 08:30+08',
     ALTER attempts SET DEFAULT 0;

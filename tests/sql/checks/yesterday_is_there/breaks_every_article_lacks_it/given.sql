@@ -1,4 +1,4 @@
--- then WeChat is not ready, which the pair's state tells
+-- after ready_hour an answer is ready whatever rows it has
 INSERT INTO weixin.run_report DEFAULT VALUES;
 INSERT INTO weixin.coverage DEFAULT VALUES;
 INSERT INTO weixin.dim_article (msgid) VALUES ('1_1'), ('1_2');

@@ -1,3 +1,0 @@
-INSERT INTO weixin.run_report (run_id, dataset, state) VALUES
-    ('another run', 'article_total', 'failed'),
-    ('run', 'another dataset', 'failed');
