@@ -146,7 +146,10 @@ DEEP = "[" * 10_000 + "]" * 10_000
             ],
         ),
         (UNREADABLE, [IS_JSON | {"port": port} for port in ("x", [1], {"a": 1})]),
-        (UNREADABLE, [IS_JSON | odd for odd in ({"surprise": 1}, {"conn_type": 7}, {"login": "\ud800"})]),
+        (
+            UNREADABLE,
+            [IS_JSON | odd for odd in ({"surprise": 1}, {"conn_type": 7}, {"login": "\ud800"})],
+        ),
         (UNREADABLE, [IS_JSON | {"extra": DEEP}, json.dumps(IS_JSON)[:-1]]),
         (
             UNREADABLE,
