@@ -1,11 +1,12 @@
 """Answers of `getarticletotal` in bytes, and what was read of them in plain values."""
 
 import json
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
 
+from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.parse import parse
 from weixin_etl.parse.articles import Article, Parsed
@@ -13,6 +14,8 @@ from weixin_etl.parse.articles import Article, Parsed
 DAY = date(2026, 11, 17)
 """The publication day asked for."""
 NEXT_DAY = date(2026, 11, 18)
+FETCHED_AT = datetime(2026, 11, 24, 8, 30, tzinfo=SHANGHAI)
+"""When the answers came: rows may be of 17 to 23 November."""
 
 
 def row(stat_date: Any = "2026-11-17", **metrics: Any) -> dict[str, Any]:
@@ -37,12 +40,12 @@ def body_with_metric(written: bytes) -> bytes:
     ).replace(b'"PLACE"', written)
 
 
-def read(answer: bytes) -> Parsed:
+def read(answer: bytes, fetched_at: datetime = FETCHED_AT) -> Parsed:
     """The answer, taken apart."""
-    return parse(ARTICLE_TOTAL, answer, DAY)
+    return parse(ARTICLE_TOTAL, answer, DAY, fetched_at)
 
 
-def figures(article: Article) -> dict[date, dict[str, int]]:
+def metrics(article: Article) -> dict[date, dict[str, int]]:
     """An article's metrics by stat_date, without those that are None."""
     return {
         stat_date: {

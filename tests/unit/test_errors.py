@@ -78,7 +78,7 @@ def test_every_errcode_has_its_class(errcode: int, kind: type[WeixinError]) -> N
 def test_every_class_carries_its_reaction(
     kind: type[WeixinError], is_retryable: bool, stops_account: bool, is_outage: bool
 ) -> None:
-    """Whether Airflow tries again, whether the account's other days are asked, what an outage is."""
+    """Whether Airflow tries again, whether the account's other days are asked, and outages."""
     assert (kind.is_retryable, kind.stops_account, kind.is_outage) == (
         is_retryable,
         stops_account,

@@ -2,31 +2,29 @@
 
 import contextlib
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from hostile_answers import ANY_JSON, DATES, DAY, answers, held_rows, no_deadline, written
 from hypothesis import given
 from hypothesis import strategies as st
-from parse_cases import read
+from parse_cases import FETCHED_AT, read
 
 from weixin_etl import json_text
-from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import DATASETS, Dataset, Kind
 from weixin_etl.parse import _parse_documented as parse_documented
 from weixin_etl.parse import parse
-from weixin_etl.parse.articles import Parsed, UnreadableAnswerError
-from weixin_etl.parse.figures import BIGINT_MAX, SMALLINT_MAX
+from weixin_etl.parse.articles import BIGINT_MAX, SMALLINT_MAX, Parsed, UnreadableAnswerError
 from weixin_etl.parse.lenient import take_apart
 from weixin_etl.stage import SeenArticle, StagedPair, article_lines, row_lines
 
 both_datasets = pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
 NEXT_DAY = DAY + timedelta(days=1)
-NOW = datetime(2026, 11, 24, 8, 30, tzinfo=SHANGHAI)
+LAST_DAY = DAY + timedelta(days=6)
 WHOLE = st.none() | st.integers(0, BIGINT_MAX)
 TITLES = st.none() | st.text(st.characters(exclude_characters="\0", codec="utf-8"))
-DOCUMENTED_FIGURES: dict[Kind, st.SearchStrategy[Any]] = {
+DOCUMENTED_VALUES: dict[Kind, st.SearchStrategy[Any]] = {
     Kind.COUNT: WHOLE,
     Kind.RATE: st.none() | st.integers(0, 9) | st.floats(0, 10**6).map(lambda rate: round(rate, 4)),
     Kind.LIST: st.none() | st.lists(st.dictionaries(TITLES.map(str), WHOLE), max_size=2),
@@ -38,7 +36,7 @@ def documented(dataset: Dataset) -> st.SearchStrategy[dict[str, Any]]:
     rows = st.lists(
         st.fixed_dictionaries(
             {"stat_date": DATES},
-            optional={metric.name: DOCUMENTED_FIGURES[metric.kind] for metric in dataset.metrics},
+            optional={metric.name: DOCUMENTED_VALUES[metric.kind] for metric in dataset.metrics},
         ),
         unique_by=lambda row: row["stat_date"],
     )
@@ -71,8 +69,8 @@ def test_the_fast_path_and_the_slow_one_agree(
     """Of any answer as documented both make the same."""
     body = json.dumps(data.draw(documented(dataset)), ensure_ascii=is_ascii).encode()
 
-    fast = parse_documented(dataset, body, DAY)
-    slow = take_apart(dataset, body, DAY)
+    fast = parse_documented(dataset, body, DAY, LAST_DAY)
+    slow = take_apart(dataset, body, DAY, LAST_DAY)
 
     assert fast is not None
     assert fast == slow
@@ -87,10 +85,10 @@ def test_the_fast_path_takes_nothing_the_slow_one_does_not(
     """Of any other answer both make the same too, unless the fast one leaves it to the slow one."""
     body = written(data.draw(answers(dataset)))
 
-    fast = parse_documented(dataset, body, DAY)
+    fast = parse_documented(dataset, body, DAY, LAST_DAY)
 
     if fast is not None:
-        assert fast == take_apart(dataset, body, DAY)
+        assert fast == take_apart(dataset, body, DAY, LAST_DAY)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +102,7 @@ def test_a_rate_that_is_no_number_rejects_its_row(written_rate: str) -> None:
     item = {"ref_date": str(DAY), "msgid": "1_1", dataset.rows_key: rows}
     body = json.dumps({"list": [item]}).replace('"RATE"', written_rate).encode()
 
-    parsed = parse(dataset, body, DAY)
+    parsed = parse(dataset, body, DAY, FETCHED_AT)
 
     (rejected,) = parsed.rejected
     assert rejected.reason.startswith(f"{rate} ")
@@ -128,11 +126,13 @@ def test_any_depth_is_read_or_unreadable(
     body = json.dumps(answer).encode().replace(b'"DEEP"', deep)
 
     try:
-        parsed = parse(dataset, body, DAY)
+        parsed = parse(dataset, body, DAY, FETCHED_AT)
     except UnreadableAnswerError:
         assert depth > 90
     else:
-        seen = [SeenArticle(article, NOW, NOW) for article in parsed.articles.values()]
+        seen = [
+            SeenArticle(article, FETCHED_AT, FETCHED_AT) for article in parsed.articles.values()
+        ]
         staged = [StagedPair(DAY, 1, seen)]
         assert b"".join([*row_lines(dataset, staged), *article_lines(staged)])
 
@@ -159,10 +159,10 @@ def test_any_bytes_are_read_or_unreadable(body: bytes) -> None:
 @no_deadline
 @given(st.data())
 def test_no_row_of_an_answer_is_lost(dataset: Dataset, data: st.DataObject) -> None:
-    """Each is in an article, merged into a row of the same key, or rejected."""
+    """Each is in an article, merged into a row of the same key, or rejected; empty ones apart."""
     answer = data.draw(answers(dataset))
 
-    parsed = parse(dataset, written(answer), DAY)
+    parsed = parse(dataset, written(answer), DAY, FETCHED_AT)
 
     rows = parsed.row_count + parsed.merged_rows + len(parsed.rejected)
     assert rows == held_rows(dataset, answer)
@@ -173,7 +173,7 @@ def test_no_row_of_an_answer_is_lost(dataset: Dataset, data: st.DataObject) -> N
 @given(st.data())
 def test_what_is_read_can_be_stored(dataset: Dataset, data: st.DataObject) -> None:
     """Every text is UTF-8 without U+0000, and every extra is JSON."""
-    parsed = parse(dataset, written(data.draw(answers(dataset))), DAY)
+    parsed = parse(dataset, written(data.draw(answers(dataset))), DAY, FETCHED_AT)
 
     kept = [
         (article.msgid, article.title, article.extra, list(article.row_extras.values()))

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from parse_cases import DAY, NEXT_DAY, body, figures, item, read, row
+from parse_cases import DAY, NEXT_DAY, body, item, metrics, read, row
 
 from weixin_etl.parse.articles import merge
 
@@ -17,7 +17,7 @@ def test_an_article_with_and_without_its_url_is_one_article() -> None:
 
         article = parsed.articles["100_1"]
         assert (article.title, article.url) == ("第一篇", "http://a")
-        assert figures(article) == {DAY: {"share_user": 5}}
+        assert metrics(article) == {DAY: {"share_user": 5}}
         assert (parsed.row_count, parsed.merged_rows) == (1, 1)
 
 
@@ -25,7 +25,7 @@ def test_the_rows_of_a_repeated_article_are_all_kept() -> None:
     """Days that only one of the two has are no repetition."""
     parsed = read(body(item(row(share_user=5)), item(row("2026-11-18", share_user=6))))
 
-    assert figures(parsed.articles["100_1"]) == {
+    assert metrics(parsed.articles["100_1"]) == {
         DAY: {"share_user": 5},
         NEXT_DAY: {"share_user": 6},
     }
@@ -44,7 +44,7 @@ def test_a_repeated_row_has_the_last_value_of_each_field() -> None:
         )
     )
 
-    assert figures(parsed.articles["100_1"]) == {
+    assert metrics(parsed.articles["100_1"]) == {
         DAY: {"share_user": 7, "share_count": 8, "target_user": 100}
     }
     assert (parsed.row_count, parsed.merged_rows) == (1, 2)
@@ -68,7 +68,7 @@ def test_two_articles_of_a_message_are_two() -> None:
     """The msgid tells them apart, the message does not."""
     parsed = read(body(item(row(share_user=5)), item(row(share_user=6), msgid="100_2")))
 
-    assert {msgid: figures(article) for msgid, article in parsed.articles.items()} == {
+    assert {msgid: metrics(article) for msgid, article in parsed.articles.items()} == {
         "100_1": {DAY: {"share_user": 5}},
         "100_2": {DAY: {"share_user": 6}},
     }
@@ -87,7 +87,7 @@ def test_answers_merged_are_what_the_last_one_says_of_each_field() -> None:
 
     merged = merge([older, newer])
 
-    assert {msgid: figures(article) for msgid, article in merged.articles.items()} == {
+    assert {msgid: metrics(article) for msgid, article in merged.articles.items()} == {
         "100_1": {
             DAY: {"share_user": 4, "share_count": 8},
             NEXT_DAY: {"share_user": 9},

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from parse_cases import DAY, body, figures, item, read, row
+from parse_cases import DAY, body, item, metrics, read, row
 
 
 def titled(written: bytes) -> bytes:
@@ -18,7 +18,7 @@ def test_u0000_is_stripped_and_counted(nul: bytes) -> None:
 
     assert parsed.articles["100_1"].title == "ab"
     assert parsed.stripped_nuls == 2
-    assert figures(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
+    assert metrics(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
 
 
 def test_u0000_is_stripped_wherever_a_text_is_kept() -> None:
@@ -52,7 +52,7 @@ def test_raw_control_characters_are_accepted() -> None:
     parsed = read(titled("第一\n行\t\x01\x1f".encode()))
 
     assert parsed.articles["100_1"].title == "第一\n行\t\x01\x1f"
-    assert figures(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
+    assert metrics(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_half_a_surrogate_pair_is_replaced(written: bytes, title: str) -> None:
     parsed = read(titled(written))
 
     assert parsed.articles["100_1"].title == title
-    assert figures(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
+    assert metrics(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
 
 
 @pytest.mark.parametrize("garbage", [b"\xff", b"\xe9\x9b", "标题".encode("gbk")])
@@ -76,7 +76,7 @@ def test_bytes_that_are_not_utf8_lose_no_number(garbage: bytes) -> None:
     title = parsed.articles["100_1"].title
     assert title is not None
     assert title.startswith("第\ufffd")
-    assert figures(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
+    assert metrics(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
     assert parsed.rejected == []
 
 
@@ -84,11 +84,11 @@ def test_bytes_that_are_not_utf8_lose_no_number(garbage: bytes) -> None:
 def test_a_key_that_had_to_be_cleaned_takes_no_others_place(is_first: bool) -> None:
     """`share_user` with a NUL behind it is not `share_user` while there is one."""
     own, other = {"share_user": 5}, {"share_user\0": 7}
-    metrics = other | own if is_first else own | other
+    both = other | own if is_first else own | other
 
-    parsed = read(body(item(row(**metrics))))
+    parsed = read(body(item(row(**both))))
 
-    assert figures(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
+    assert metrics(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
 
 
 def test_names_that_collide_on_every_level_are_read_once() -> None:

@@ -1,6 +1,6 @@
 """Keys that the documentation does not know are kept."""
 
-from parse_cases import DAY, NEXT_DAY, body, figures, item, read, row
+from parse_cases import DAY, NEXT_DAY, body, item, metrics, read, row
 
 
 def test_an_unknown_metric_is_kept_beside_the_row_and_named() -> None:
@@ -17,7 +17,7 @@ def test_an_unknown_metric_is_kept_beside_the_row_and_named() -> None:
     article = parsed.articles["100_1"]
     assert article.row_extras == {DAY: {"like_user": 7, "scenes": [{"user_count": 1}]}}
     assert parsed.unknown_metrics == {"like_user", "scenes"}
-    assert figures(article) == {DAY: {"share_user": 5}, NEXT_DAY: {"share_user": 6}}
+    assert metrics(article) == {DAY: {"share_user": 5}, NEXT_DAY: {"share_user": 6}}
 
 
 def test_an_unknown_metric_that_is_null_says_nothing() -> None:
@@ -47,12 +47,12 @@ def test_an_attribute_of_another_type_is_kept_in_extra() -> None:
     article = parsed.articles["100_1"]
     assert article.extra == {"title": 12, "user_source": "0", "publish_type": 70_000, "url": True}
     assert (article.title, article.user_source, article.publish_type) == (None, None, None)
-    assert figures(article) == {DAY: {"share_user": 5}}
+    assert metrics(article) == {DAY: {"share_user": 5}}
 
 
 def test_an_unknown_key_of_the_answer_changes_nothing() -> None:
     """`errcode` 0 and what WeChat may add beside the list."""
     parsed = read(body(item(row(share_user=5)), errcode=0, errmsg="ok", total=1))
 
-    assert figures(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
+    assert metrics(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
     assert (parsed.rejected, parsed.is_delayed) == ([], False)

@@ -1,16 +1,16 @@
-"""What an answer says: articles with their rows, and what of it does not fit."""
+"""What an answer says: articles with their rows, what a value may be, and what does not fit."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
-from weixin_etl.datasets import Dataset
-from weixin_etl.parse.figures import TYPES
+from weixin_etl.datasets import Dataset, Kind
 
 ATTRIBUTES = ("title", "url", "content_url", "publish_type", "user_source")
 _MSGID = re.compile(r"(?P<message>.+)_(?P<position>[1-9]\d{0,3})")
@@ -70,8 +70,8 @@ class Article:
             known = self.rows.get(stat_date)
             if known is not None:
                 repeated += 1
-                figures = msgspec.structs.asdict(row).items()
-                held = {name: figure for name, figure in figures if figure is not None}
+                values = msgspec.structs.asdict(row).items()
+                held = {name: value for name, value in values if value is not None}
                 row = msgspec.structs.replace(known, **held)
             self.rows[stat_date] = row
             if stat_date in newer.row_extras:
@@ -99,6 +99,10 @@ class Parsed:
     """WeChat's own word that the figures are not the newest."""
     merged_rows: int = 0
     """Rows that repeated a key of the same answer."""
+    empty_rows: int = 0
+    """Row objects without anything in them: neither loaded nor rejected."""
+    articles_without_list: int = 0
+    """Mentions of an article whose list of rows is missing or null: kept without rows."""
     stripped_nuls: int = 0
     """U+0000 taken out of texts: Postgres cannot hold them."""
     unknown_metrics: set[str] = field(default_factory=set)
@@ -122,3 +126,67 @@ def merge(parsed_answers: Iterable[Parsed]) -> Parsed:
         for article in parsed.articles.values():
             merged.add(article)
     return merged
+
+
+BIGINT_MAX = 2**63 - 1
+SMALLINT_MAX = 2**15 - 1
+LONGEST_MSGID = 200
+"""Characters; real ones have a dozen, and an index entry holds 2,704 bytes."""
+DEEPEST = 100
+"""Objects and lists in one another, in an answer."""
+Msgid = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_MSGID)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=BIGINT_MAX)] | None
+SmallCount = Annotated[int, msgspec.Meta(ge=0, le=SMALLINT_MAX)] | None
+TYPES: dict[Kind, Any] = {
+    Kind.COUNT: Count,
+    Kind.RATE: Any,  # as a Decimal, msgspec would take texts too
+    Kind.LIST: list[Any] | None,
+}
+"""What a metric's value is decoded as."""
+_RATE_MAX = 10**15
+_MOST_DIGITS = 100
+_DEPTH_OF_VALUES = 5
+
+
+def as_int(value: Any) -> Any:
+    """The whole number a decimal is, as in 3.0; anything else as it is."""
+    is_whole = isinstance(value, Decimal) and abs(value) <= BIGINT_MAX and value == int(value)
+    return int(value) if is_whole else value
+
+
+def is_storable(value: Any, depth: int = 0) -> bool:
+    """Whether Postgres holds it as it is: no U+0000, no number that takes a page to write."""
+    if isinstance(value, str):
+        return "\0" not in value
+    if isinstance(value, list | dict):
+        elements = value if isinstance(value, list) else (*value, *value.values())
+        return depth < DEEPEST and all(is_storable(element, depth + 1) for element in elements)
+    if not isinstance(value, Decimal):
+        return True
+    exponent = value.as_tuple().exponent
+    return isinstance(exponent, int) and max(-exponent, value.adjusted()) < _MOST_DIGITS
+
+
+def _is_count(value: Any) -> bool:
+    whole = as_int(value)
+    return value is None or (type(whole) is int and 0 <= whole <= BIGINT_MAX)
+
+
+def _is_rate(value: Any) -> bool:
+    if value is None:
+        return True
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        return False
+    return is_storable(Decimal(value)) and 0 <= value < _RATE_MAX
+
+
+def _is_list(value: Any) -> bool:
+    return value is None or (isinstance(value, list) and is_storable(value, _DEPTH_OF_VALUES))
+
+
+FITS: dict[Kind, tuple[Callable[[Any], bool], str]] = {
+    Kind.COUNT: (_is_count, f"a whole number from 0 to {BIGINT_MAX}"),
+    Kind.RATE: (_is_rate, f"a number from 0 to {_RATE_MAX}"),
+    Kind.LIST: (_is_list, "a list"),
+}
+"""Whether a decoded value is one of the kind, and what it has to be."""

@@ -1,4 +1,4 @@
-"""An answer that is not exactly the documented one, item by item and figure by figure (pure)."""
+"""An answer that is not exactly the documented one, item by item and value by value (pure)."""
 
 from datetime import date
 from functools import cache
@@ -10,24 +10,28 @@ from weixin_etl import json_text
 from weixin_etl.datasets import Dataset, Kind
 from weixin_etl.parse.articles import (
     ATTRIBUTES,
+    BIGINT_MAX,
+    DEEPEST,
+    FITS,
+    LONGEST_MSGID,
+    SMALLINT_MAX,
     Article,
     Parsed,
     Rejected,
     UnreadableAnswerError,
+    as_int,
+    is_storable,
     row_type,
 )
-from weixin_etl.parse.figures import BIGINT_MAX, DEEPEST, FITS, SMALLINT_MAX, as_int, is_storable
 
-LONGEST_MSGID = 200
-"""Characters; real ones have a dozen, and an index entry holds 2,704 bytes."""
 _NUMBERS = {"publish_type": SMALLINT_MAX, "user_source": BIGINT_MAX}
 _MOST_REJECTED = 100_000
 _TOO_DEEP = "the answer is nested too deeply"
 
 
-def take_apart(dataset: Dataset, body: bytes, publication_date: date) -> Parsed:
+def take_apart(dataset: Dataset, body: bytes, publication_date: date, last_day: date) -> Parsed:
     """
-    Set what does not fit aside with a reason, and keep its neighbours.
+    Reject what does not fit with a reason, and keep the rest; rows end with `last_day`.
 
     Raises:
         UnreadableAnswerError: it is not a JSON object with a `list`, is nested too deeply, or
@@ -35,7 +39,7 @@ def take_apart(dataset: Dataset, body: bytes, publication_date: date) -> Parsed:
 
     """
     try:
-        return _TakeApart(dataset, publication_date).answer(_decoded(body))
+        return _TakeApart(dataset, publication_date, last_day).answer(_decoded(body))
     except RecursionError:
         raise UnreadableAnswerError(_TOO_DEEP) from None
 
@@ -50,9 +54,10 @@ def _decoded(body: bytes) -> Any:
 class _TakeApart:
     """One pass over an answer that is not exactly the documented one."""
 
-    def __init__(self, dataset: Dataset, publication_date: date) -> None:
+    def __init__(self, dataset: Dataset, publication_date: date, last_day: date) -> None:
         self.dataset = dataset
         self.publication_date = publication_date
+        self.last_day = last_day
         self.parsed = Parsed()
 
     def answer(self, answer: Any) -> Parsed:
@@ -75,7 +80,9 @@ class _TakeApart:
                 setattr(article, name, value)
             elif name not in ("ref_date", "msgid", rows_key) and value is not None:
                 article.extra[name] = value
-        for row in item[rows_key]:
+        if item.get(rows_key) is None:
+            self.parsed.articles_without_list += 1
+        for row in item.get(rows_key) or ():
             self._row(article, row)
         self.parsed.add(article)
 
@@ -90,7 +97,7 @@ class _TakeApart:
             return f"msgid {item.get('msgid')!r:.60} is not a text"
         if len(item["msgid"]) > LONGEST_MSGID:
             return f"msgid {item['msgid']!r:.60} is longer than {LONGEST_MSGID} characters"
-        if not isinstance(item.get(self.dataset.rows_key), list):
+        if not isinstance(item.get(self.dataset.rows_key), list | None):
             return f"{self.dataset.rows_key} is not a list"
         return None
 
@@ -99,10 +106,13 @@ class _TakeApart:
         if not isinstance(row, dict):
             self._reject("a row that is not an object", item, row)
             return
+        if not row:
+            self.parsed.empty_rows += 1
+            return
         fields = _row_fields(self.dataset)
         known = {name: row[name] for name in row.keys() & fields}
         unknown = {name: row[name] for name in row.keys() - fields if row[name] is not None}
-        reason = _why_row_not(self.dataset, known)
+        reason = self._why_row_not(known)
         if reason:
             self._reject(reason, item, row)
             return
@@ -116,6 +126,25 @@ class _TakeApart:
             self.parsed.unknown_metrics |= unknown.keys()
             twin.row_extras[typed.stat_date] = unknown
         self.parsed.merged_rows += article.merge(twin)
+
+    def _why_row_not(self, known: dict[str, Any]) -> str | None:
+        """What keeps a row from being loaded, if anything; a whole number may be written as 3.0."""
+        written = known.get("stat_date")
+        try:
+            stat_date = msgspec.convert(written, date)
+        except msgspec.ValidationError:
+            return f"stat_date {written!r:.60} is not a date"
+        if stat_date < self.publication_date:
+            return f"stat_date {stat_date} is before the publication day"
+        if stat_date > self.last_day:
+            return f"stat_date {stat_date} is later than {self.last_day}, the day before the answer"
+        for metric in self.dataset.metrics:
+            value = known.get(metric.name)
+            fits, what = FITS[metric.kind]
+            if not fits(value):
+                shown = repr(value) if isinstance(value, str) else str(value)
+                return f"{metric.name} {shown:.60} is not {what}"
+        return None
 
     def _reject(self, reason: str, item: Any, payload: Any) -> None:
         if len(self.parsed.rejected) == _MOST_REJECTED:
@@ -173,18 +202,3 @@ def _fits_attribute(name: str, value: Any) -> bool:
     if isinstance(value, str):
         return name not in _NUMBERS
     return name in _NUMBERS and type(value) is int and 0 <= value <= _NUMBERS[name]
-
-
-def _why_row_not(dataset: Dataset, known: dict[str, Any]) -> str | None:
-    """What keeps a row from being loaded, if anything; a whole number may be written as 3.0."""
-    try:
-        msgspec.convert(known.get("stat_date"), date)
-    except msgspec.ValidationError:
-        return f"stat_date {known.get('stat_date')!r:.60} is not a date"
-    for metric in dataset.metrics:
-        value = known.get(metric.name)
-        fits, what = FITS[metric.kind]
-        if not fits(value):
-            shown = repr(value) if isinstance(value, str) else str(value)
-            return f"{metric.name} {shown:.60} is not {what}"
-    return None
