@@ -169,14 +169,11 @@ class Pipeline:
     def _due(self, connection: Connection, appids: Sequence[str]) -> dict[str, tuple[Due, str]]:
         """What is due of each account, and why earlier days are caught up."""
         run, today, dataset = self.run, self._today, self.run.dataset
-        first_daily: dict[str, date] = dict(
-            connection.execute(
-                statement("first_daily_run/of_accounts.sql"),
-                {"dataset": dataset.name, "appids": list(appids)},
-            )
-            .tuples()
-            .all()
+        rows = connection.execute(
+            statement("first_daily_run/of_accounts.sql"),
+            {"dataset": dataset.name, "appids": list(appids)},
         )
+        first_daily: dict[str, date] = {row.appid: row.first_daily_date for row in rows}
         concerned = {appid: rules.concerned(run, first_daily.get(appid), today) for appid in appids}
         known = self._known_days(connection, {a: days.first for a, days in concerned.items()})
         due = {}
@@ -376,8 +373,8 @@ class Pipeline:
             client = open_client(planned)
             self._require_may_be_asked(planned, client)
         except WeixinError as error:
-            refused = (Outcome(day, 0, self.now(), error=error) for day in days)
-            return account, refused
+            refused = [Outcome(day, 0, self.now(), error=error) for day in days]
+            return account, iter(refused)
         answers = extract(
             client, self.run.dataset, days, concurrency=self.settings.concurrency, now=self.now
         )
@@ -399,6 +396,8 @@ class Pipeline:
                 "downstream tasks",
                 account=planned.name,
             )
+        if self.run.refetch:
+            return  # somebody had the quota raised
         with self.warehouse.connect() as connection:
             rows = connection.execute(
                 statement("coverage/resting.sql"),
