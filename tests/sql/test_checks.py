@@ -126,11 +126,11 @@ def test_pairs_that_are_not_in_make_the_run_red(
 
 
 def test_an_account_that_could_not_be_planned_makes_the_run_red(warehouse: Engine):
-    """Its connection can't be used, so that nobody knows its days; not when the form left it out."""
+    """Its connection can't be used, so nobody knows its days. The form may leave it out."""
     broken = ConfiguredAccount("c", None, "c", problem="c: the connection has no password")
     left_out = ConfiguredAccount("d", None, "d", is_wanted=False, problem="d: nor this one")
 
-    with pytest.raises(CheckError, match="^c: the connection has no password$"):
+    with pytest.raises(CheckError, match=r"^c: the connection has no password$"):
         check(RUN, warehouse, [broken, left_out])
 
 
