@@ -10,10 +10,10 @@ from hostile_answers import ANY_JSON, DATES, DAY, answers, held_rows, no_deadlin
 from hypothesis import given
 from hypothesis import strategies as st
 from parse_cases import FETCHED_AT, read
-from weixin_etl.stage import SeenArticle, StagedPair, article_lines, row_lines
 
 from weixin_etl import json_text
 from weixin_etl.datasets import DATASETS, Dataset, Kind
+from weixin_etl.load.stage import SeenArticle, StagedPair, article_lines, row_lines
 from weixin_etl.parse import _parse_documented as parse_documented
 from weixin_etl.parse import parse
 from weixin_etl.parse.articles import BIGINT_MAX, SMALLINT_MAX, Parsed, UnreadableAnswerError

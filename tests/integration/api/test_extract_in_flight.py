@@ -4,14 +4,19 @@ import threading
 from datetime import date
 
 import pytest
-from wire import LIMITS, Handler, Wire, in_turn, refuses, says
+from wire import DATASET, LIMITS, Handler, Wire, answered, in_turn, refused, refuses, says
 
-from weixin_etl.api.client import WeixinClient
-from weixin_etl.datasets import DATASETS
-from weixin_etl.extract import Fetched, Refused, extract
+from weixin_etl import clock
+from weixin_etl.api.client import Answer, Refusal, WeixinClient
+from weixin_etl.extract import extract
 
-DATASET = DATASETS["article_total"]
 DAYS = [date(2026, 11, day) for day in range(11, 23)]
+
+
+def extracted(wire: Wire, concurrency: int) -> list[tuple[date, Answer | Refusal]]:
+    """What comes of asking for all the days."""
+    client = WeixinClient(wire.account, LIMITS)
+    return list(extract(client, DATASET, DAYS, concurrency=concurrency, now=clock.now))
 
 
 class Gauge:
@@ -47,38 +52,34 @@ def test_as_many_calls_as_allowed_are_in_flight_at_once(wire: Wire, concurrency:
 
     wire.on_data = answer
 
-    outcomes = list(extract(WeixinClient(wire.account, LIMITS), DATASET, DAYS, concurrency))
+    outcomes = extracted(wire, concurrency)
 
-    assert [outcome.publication_date for outcome in outcomes] == DAYS
-    assert all(isinstance(outcome, Fetched) for outcome in outcomes)
+    assert [day for day, outcome in outcomes if answered(outcome)] == DAYS
     assert gauge.most == concurrency
 
 
-def test_answers_come_in_the_order_of_the_days(wire: Wire):
-    """Also when the first day is answered last."""
-    all_others_are_answered = threading.Event()
-    answered: list[bytes] = []
+def test_answers_come_in_the_order_of_the_days_and_few_wait(wire: Wire):
+    """While the first day is not answered, twice `concurrency` days are asked for and no more."""
+    three_others_have_come = threading.Event()
+    came: list[bytes] = []
 
     def answer(handler: Handler) -> None:
-        is_first = b"2026-11-11" in handler.asked.body
-        if is_first:
-            all_others_are_answered.wait(20)
-        answered.append(handler.asked.body)
+        came.append(handler.asked.body)
+        if b"2026-11-11" in handler.asked.body:
+            three_others_have_come.wait(20)
+            handler.server.is_over.wait(0.1)  # for a fifth that must not come
+            assert len(came) == 4
+        elif len(came) == 4:
+            three_others_have_come.set()
         says(b'{"asked":%b}' % handler.asked.body)(handler)
-        if len(answered) == len(DAYS) - 1:
-            all_others_are_answered.set()
 
     wire.on_data = answer
 
-    outcomes = list(extract(WeixinClient(wire.account, LIMITS), DATASET, DAYS, 2))
+    outcomes = extracted(wire, 2)
 
-    assert [outcome.publication_date for outcome in outcomes] == DAYS
-    assert all(
-        isinstance(outcome, Fetched)
-        and outcome.publication_date.isoformat().encode() in outcome.answer.body
-        for outcome in outcomes
-    )
-    assert b"2026-11-11" in answered[-1]
+    assert [day for day, _ in outcomes] == DAYS
+    assert all(day.isoformat().encode() in answered(outcome).body for day, outcome in outcomes)
+    assert three_others_have_come.is_set()
 
 
 def test_an_error_that_stops_the_account_ends_the_calls_beside_it_too(wire: Wire):
@@ -91,11 +92,10 @@ def test_an_error_that_stops_the_account_ends_the_calls_beside_it_too(wire: Wire
 
     wire.on_data = answer
 
-    outcomes = list(extract(WeixinClient(wire.account, LIMITS), DATASET, DAYS, 2))
+    refusals = [refused(outcome) for _, outcome in extracted(wire, 2)]
 
-    assert [type(outcome) for outcome in outcomes] == [Refused] * 12
-    assert [outcome.calls for outcome in outcomes] == [1, 1] + [0] * 10
-    assert {outcome.error.errcode for outcome in outcomes} == {45009}
+    assert [refusal.calls for refusal in refusals] == [1, 1] + [0] * 10
+    assert {refusal.error.errcode for refusal in refusals} == {45009}
     assert len(wire.data_calls) == 2
 
 
@@ -103,7 +103,7 @@ def test_a_process_of_many_threads_asks_for_one_token(wire: Wire):
     """The threads share the client's."""
     wire.on_data = in_turn(says(b"{}"))
 
-    list(extract(WeixinClient(wire.account, LIMITS), DATASET, DAYS, 8))
+    extracted(wire, 8)
 
     assert len(wire.token_calls) == 1
     assert {call.token for call in wire.data_calls} == {"wire-token-1"}
