@@ -51,7 +51,7 @@ def test_trouble_that_somebody_must_end_is_not_tried_again(
     daily.run()
 
     assert asked(sandbox, wrong_secret.appid) == {}
-    assert asked(sandbox, unauthorised.appid) == {WINDOW[0]: 1}
+    assert asked(sandbox, unauthorised.appid) == {WINDOW[-1]: 1}
     token_calls = [call for call in sandbox.calls if call.path == "/cgi-bin/stable_token"]
     assert [call.errcode for call in token_calls if call.appid == wrong_secret.appid] == [
         40125,

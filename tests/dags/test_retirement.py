@@ -47,23 +47,23 @@ def test_later_runs_ask_once_and_are_green(daily: DailyDag, sandbox: Sandbox, wa
     sandbox.scenarios[:] = [Scenario("offline")]
     daily.run()
     calls = {}
-    for days_later in (1, 2, 9):
+    for days_later in (1, 2, 3):
         sandbox.calls.clear()
         outcome = on(daily, days_later)
         calls[days_later] = (outcome.state, asked(sandbox), STILL_OFFLINE in outcome.log)
 
     sandbox.scenarios.clear()
     sandbox.calls.clear()
-    back, next_morning = on(daily, 10), on(daily, 11)
+    back, next_morning = on(daily, 4), on(daily, 5)
 
     assert calls == {
         1: ("success", {date(2026, 11, 24): 1}, True),
         2: ("success", {date(2026, 11, 25): 1}, True),
-        9: ("success", {date(2026, 12, 2): 1}, True),
+        3: ("success", {date(2026, 11, 26): 1}, True),
     }
     assert (back.state, next_morning.state) == ("success", "success")
-    days = [date(2026, 11, 17) + timedelta(days=n) for n in range(18)]
-    assert loaded(warehouse) == truth(sandbox, DEFAULT_ACCOUNT, days, date(2026, 12, 5))
+    days = [date(2026, 11, 17) + timedelta(days=n) for n in range(12)]
+    assert loaded(warehouse) == truth(sandbox, DEFAULT_ACCOUNT, days, date(2026, 11, 29))
     assert STILL_OFFLINE not in next_morning.log
 
 

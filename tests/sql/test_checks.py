@@ -82,8 +82,9 @@ def plan_pairs(warehouse: Engine, *pairs: tuple[str, str, str | None, str | None
         for appid, day, ready_at, error in pairs:
             connection.exec_driver_sql(
                 "INSERT INTO weixin.run_report (run_id, dataset, appid, publication_date, "
-                "planned_at) VALUES ('run', 'article_total', %s, %s, '2026-11-24 08:30+08')",
-                (appid, day),
+                "planned_at, state) VALUES "
+                "('run', 'article_total', %s, %s, '2026-11-24 08:30+08', %s)",
+                (appid, day, "loaded" if ready_at else "planned"),
             )
             connection.exec_driver_sql(
                 "INSERT INTO weixin.coverage (dataset, appid, publication_date, fetched_at, "
