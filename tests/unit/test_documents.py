@@ -94,7 +94,7 @@ def test_every_check_is_described_with_its_severity() -> None:
 
 
 def test_every_errcode_is_described() -> None:
-    """The table of errors in docs/operating.md names each errcode that has a reaction of its own."""
+    """The table of errors in docs/operating.md names each errcode with its own reaction."""
     from weixin_etl.api import errors
 
     section = (ROOT / "docs/operating.md").read_text().split("## A red run")[1].split("\n### ")[0]
