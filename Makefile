@@ -78,7 +78,7 @@ clean: ## Remove .venv and caches; the figures in .weixin stay
 	@if [ -x $(BIN)/weixin-etl ]; then $(BIN)/python -m weixin_local down; fi
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-# pip installs the locked uv with its hashes; uv installs the rest, with hashes as well.
+# The locked uv, with its hashes; it installs everything else, with hashes as well.
 $(INSTALLED): requirements-dev.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { \
 		echo "There is no $(PYTHON): install Python 3.11 or newer, or name yours, as in PYTHON=python3.12 make setup" >&2; exit 1; }

@@ -517,7 +517,7 @@ def _problems(judged: Sequence[Judged]) -> list[str]:
 
 
 def _log_notes(account: Account, outcomes: Sequence[Outcome]) -> None:
-    """What is odd about the answers, though nothing is lost."""
+    """What is unusual about the answers; no data is lost by it."""
     parsed = [outcome.parsed for outcome in outcomes]
     notes = {
         "rows that repeated a key of their answer": sum(p.merged_rows for p in parsed),
@@ -550,4 +550,4 @@ def _log_judged(account: Account, judged: Sequence[Judged]) -> None:
             pair.rejected,
         )
     if kept := sum(pair.counts.kept for pair in judged):
-        log.warning("%s: %s values left out of an answer keep what they were", account, kept)
+        log.warning("%s: %s values left out of an answer keep their old value", account, kept)

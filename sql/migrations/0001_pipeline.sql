@@ -31,7 +31,7 @@ COMMENT ON COLUMN weixin.first_daily_run.dataset IS 'Which endpoint: article_tot
 COMMENT ON COLUMN weixin.first_daily_run.appid IS 'The account';
 COMMENT ON COLUMN weixin.first_daily_run.first_daily_date IS 'Day (Beijing) of the account''s first daily run in the dataset';
 
--- last_seen_at changes every morning: with free space in its page, the new row version needs no index entry
+-- last_seen_at changes every morning: with free space in its page a row needs no new index entry
 CREATE TABLE weixin.dim_article (
     appid text NOT NULL,
     msgid text NOT NULL,
