@@ -86,6 +86,10 @@ class Known:
     inferred_at: int | None = None
     """When the last attempt was, if it only lacked rows."""
 
+    def is_whole(self, window: int) -> bool:
+        """Whether every article that was ever listed has all its rows."""
+        return all(len(rows) == window for rows in self.facts.values())
+
     def is_ready_since(self, moment: datetime) -> bool:
         """Whether a ready answer came."""
         return bool(self.ready_at) and instant(self.ready_at[-1]) >= moment
@@ -260,16 +264,16 @@ class Pipeline:
                 counting=counting[day_of(moment) - 1],
                 ready_hour=READY_HOUR,
             ):
-                self._attempted(process, (appid, day), PairState.NOT_READY)
+                self._attempted(process, (appid, day), PairState.NOT_READY, fetched_at=fetched_at)
                 known.inferred_at = moment if refusal is None else None
                 continue
-            is_whole = all(len(rows) == dataset.window for rows in known.facts.values())
+            is_whole = known.is_whole(dataset.window)
             is_final = rules.is_final(dataset, day, fetched_at, is_whole=is_whole)
             if is_final and not known.coverage.is_final:
                 known.final_at = moment
             known.ready_at.append(moment)
             is_final |= known.coverage.is_final
-            facts = {"ready_at": fetched_at, "is_final": is_final}
+            facts = {"fetched_at": fetched_at, "ready_at": fetched_at, "is_final": is_final}
             self._attempted(process, (appid, day), PairState.LOADED, **facts)
 
     def _counting(self, dataset: Dataset, appid: str, yesterday: int) -> rules.StillCounting:

@@ -158,8 +158,8 @@ class Life:
             if day < past - 2 and self._is_open(endpoint, date_of(day)):
                 yield f"C2 open: day {day}"
         for day in self._last(endpoint).days(endpoint[1]):
-            facts = self.pipeline.known[endpoint][day].facts
-            is_whole = all(len(rows) == window for rows in facts.values())
+            rows = self.pipeline.known[endpoint][day].facts.values()
+            is_whole = all(len(them) == window for them in rows)
             if day_number(day) < past - (0 if is_whole else 2):
                 yield f"C2 asked at the end: day {day_number(day)}"
 
