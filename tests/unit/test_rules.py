@@ -450,9 +450,20 @@ def planned(
         case(planned(FINAL), False, False, id="final"),
         case(planned(FINAL), True, True, id="final, to be fetched again"),
         case(planned(REFUSED), False, True, id="offline, of an endpoint that is not retired"),
-        case(planned(REFUSED, is_probe=True), False, False, id="a probe that finds it offline"),
         case(
-            planned(replace(REFUSED, error_code=48001), is_probe=True),
+            planned(REFUSED, PairState.FAILED, is_probe=True),
+            False,
+            False,
+            id="a probe that finds it offline",
+        ),
+        case(
+            planned(REFUSED, is_probe=True),
+            False,
+            True,
+            id="a probe that was not made, after one that found it offline",
+        ),
+        case(
+            planned(replace(REFUSED, error_code=48001), PairState.FAILED, is_probe=True),
             False,
             True,
             id="a probe that is refused otherwise",
