@@ -16,6 +16,7 @@ What must hold after any calendar, by the log of answers and by what the worlds 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from math import inf
 
 from calendars.pipeline import (
@@ -96,7 +97,7 @@ class Life:
     runs: list[Process]
 
     def broken(self) -> list[str]:
-        """What does not hold. C6 and C8 go on with runs of the last day, so they are asked last."""
+        """What does not hold; C8 and C6 go on from there with more runs, so they come last."""
         broken = [*self._calls(), *self._final(), *self._retired()]
         for endpoint, world in self.calendar.worlds.items():
             if endpoint[1] in self._appids_at_the_end() and world.retired_at == inf:
@@ -107,19 +108,13 @@ class Life:
     def _appids_at_the_end(self) -> set[str | None]:
         return set(self.calendar.accounts(at(self.calendar.mornings, 8)).values())
 
-    def _morning(self, dataset: str, day: int) -> Process | None:
-        for process in self.runs:
-            if process.run.is_scheduled and (process.run.dataset.name, process.day) == (
-                dataset,
-                day,
-            ):
-                return process
-        return None
+    @cached_property
+    def _mornings(self) -> dict[tuple[str, int], Process]:
+        """The scheduled runs by dataset and day."""
+        return {(p.run.dataset.name, p.day): p for p in self.runs if p.run.is_scheduled}
 
     def _last(self, endpoint: Endpoint) -> Process:
-        last = self._morning(endpoint[0], self.calendar.last_day)
-        assert last is not None
-        return last
+        return self._mornings[endpoint[0], self.calendar.last_day]
 
     def _first_day(self, endpoint: Endpoint) -> int:
         window = self.calendar.worlds[endpoint].dataset.window
@@ -128,8 +123,8 @@ class Life:
     def _reached_days(self, endpoint: Endpoint) -> range:
         """Those that the first good morning reached, or the second one after a probe."""
         today, (dataset, appid) = self.calendar.mornings, endpoint
-        first_good = self._morning(dataset, today)
-        if first_good and any(first_good.pairs.get((appid, day)) for day in first_good.days(appid)):
+        pairs = self._mornings[dataset, today].pairs
+        if any(is_probe for (owner, _), is_probe in pairs.items() if owner == appid):
             today += 1
         reach = today - self.calendar.worlds[endpoint].dataset.window - CATCH_UP_DAYS
         return range(max(self._first_day(endpoint), reach), self.calendar.last_day)
@@ -169,8 +164,8 @@ class Life:
             is_there = appid in self._appids_at_the_end()
             if world.retired_at < at(self.calendar.mornings, 8) and is_there:
                 for day in range(self.calendar.mornings + 1, self.calendar.last_day + 1):
-                    process = self._morning(dataset, day)
-                    if process and (process.is_red or len(process.days(appid)) > 1):
+                    process = self._mornings[dataset, day]
+                    if process.is_red or len(process.days(appid)) > 1:
                         yield f"C2 retired, yet red or asked: {process.run.run_id}"
 
     def _final(self) -> Iterator[str]:
@@ -178,16 +173,12 @@ class Life:
         for endpoint, pairs in self.pipeline.known.items():
             world = self.calendar.worlds[endpoint]
             in_the_end = at(self.calendar.last_day + world.dataset.window + 8)
-            for day, known in pairs.items():
-                for article in (
-                    world.articles.get(day_number(day), ()) if known.coverage.is_final else ()
-                ):
-                    rows, is_there = (
-                        world.rows(article, in_the_end),
-                        article.deleted_at > known.final_at,
-                    )
-                    if is_there and known.facts.get(article, {}) != rows:
-                        yield f"C4 final, not whole: day {day_number(day)} {endpoint}"
+            for day, known in ((day_number(day), known) for day, known in pairs.items()):
+                for article in world.articles.get(day, ()):
+                    is_settled = known.final_at < article.deleted_at
+                    rows = world.rows(article, in_the_end)
+                    if is_settled and known.facts.get(article, {}) != rows:
+                        yield f"C4 final, not whole: day {day} {endpoint}"
 
     def _calls(self) -> Iterator[str]:
         """C5."""
@@ -201,9 +192,8 @@ class Life:
                 days = process.days(appid)
                 if not run.names_dates and len(days) > run.dataset.window + CATCH_UP_DAYS:
                     yield f"C5 an account: {run.run_id}"
-                is_offline = (
-                    self.calendar.worlds[run.dataset.name, appid].retired_at < process.begun_at
-                )
+                world = self.calendar.worlds[run.dataset.name, appid]
+                is_offline = world.retired_at < process.begun_at
                 calls = sum(process.calls[appid, day] for day in days)
                 if is_offline and calls > rules.OUTAGES_THAT_STOP * (1 + process.kills):
                     yield f"C5 an offline endpoint: {run.run_id}"
@@ -275,7 +265,7 @@ class Life:
             return
         for process in self.runs:
             if process.run.dataset.name == dataset and process.run.is_scheduled:
-                before = self._morning(dataset, process.day - 1)
+                before = self._mornings.get((dataset, process.day - 1))
                 is_after_green = before and not before.is_red and before.days(appid)
                 is_more = len(process.days(appid)) > world.dataset.window
                 if is_after_green and is_more and not process.is_cleared:
