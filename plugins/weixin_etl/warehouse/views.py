@@ -147,9 +147,9 @@ class _Update:
         versions = connection.exec_driver_sql(
             "SELECT view_name, text_sha256 FROM weixin.view_version"
         )
-        self.known: dict[str, str] = dict(versions.tuples().all())
+        self.known: dict[str, str] = {row[0]: row[1] for row in versions}
         columns = connection.execute(statement("view_version/columns.sql"))
-        self.present: dict[str, list[str]] = dict(columns.tuples().all())
+        self.present: dict[str, list[str]] = {row[0]: row[1] for row in columns}
         self.dropped: dict[str, list[Row[Any]]] = {}
         """Privileges by view."""
 
