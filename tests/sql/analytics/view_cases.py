@@ -4,9 +4,9 @@ Cases of the analysts' views: folders with the rows that are given and the rows 
 `given.yaml` has rows by table of schema `weixin`; columns that matter to no view have the values of
 `DEFAULTS`, and an answer was ready unless `ready_at` says something else. `expected.yaml` has the
 view's rows with the columns the case is about: one that only some rows name is null in the others.
-With `where` and `rows` it has those of the view's rows that the condition picks. A day `A..B` stands
-for a row of each day from A to B. `today`, `today-3`, … are days in Beijing, as the views' clock is
-the server's.
+With `where` and `rows` it has those of the view's rows that the condition picks. A day `A..B`
+stands for a row of each day from A to B. `today`, `today-3`, … are days in Beijing, as the views'
+clock is the server's.
 """
 
 import re
