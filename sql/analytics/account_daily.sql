@@ -1,7 +1,7 @@
--- One row per account and calendar day of {{ dataset.name }}, from the first publication day asked for to
--- yesterday (Beijing), or for an account no longer collected to the last day asked for: what all its
--- articles gained that day. An increment that spans a gap counts on its last day. NULL is unknown; 0 is
--- known: no article had a row to give
+-- One row per account and calendar day of {{ dataset.name }}, from the first publication day asked
+-- for to yesterday (Beijing), or for an account no longer collected to the last day asked for:
+-- what all its articles gained that day. An increment that spans a gap counts on its last day.
+-- NULL is unknown; 0 is known: no article had a row to give
 CREATE VIEW analytics.account_daily{{ dataset.suffix }} (
     -- The account
     appid,
@@ -9,31 +9,32 @@ CREATE VIEW analytics.account_daily{{ dataset.suffix }} (
     calendar_date,
     -- Articles published on the day, as far as either endpoint told
     articles_published,
-    -- Articles within their {{ dataset.window }} days that must have a row of the day, as far as known. An
-    -- article without it is not expected when the newest ready answer of its publication day no longer
-    -- lists it, or when that publication day is final
+    -- Articles within their {{ dataset.window }} days that must have a row of the day, as far as
+    -- known. An article without it is not expected when the newest ready answer of its publication
+    -- day no longer lists it, or when that publication day is final
     articles_expected,
     -- Those of them that have it
     articles_reported,
-    -- Most days since an article's row before. Above 1, an article had no row the day before, and part of
-    -- what counts here came then; a metric that a row left out is not covered by this
+    -- Most days since an article's row before. Above 1, an article had no row the day before, and
+    -- part of what counts here came then; a metric that a row left out is not covered by this
     days_spanned,
     -- Whether a total of an article fell, so that increments and rates hold a negative part
     is_restated,
     {% for metric in dataset.totals %}
-    -- {{ metric.name }} ({{ metric.meaning }}) that came on the day, over all articles within their
-    -- window of {{ dataset.window }} days; NULL when unknown
+    -- {{ metric.name }} ({{ metric.meaning }}) that came on the day, over all articles within
+    -- their window of {{ dataset.window }} days; NULL when unknown
     {{ metric.name }}_increment,
     {% endfor %}
     {% for rate in dataset.daily_rates %}
-    -- {{ rate.numerator }} / {{ rate.denominator }} of the day: {{ rate.meaning }}. Sums over sums, of the
-    -- articles that have both; NULL when the denominator is 0
+    -- {{ rate.numerator }} / {{ rate.denominator }} of the day: {{ rate.meaning }}. Sums over
+    -- sums, of the articles that have both; NULL when the denominator is 0
     {{ rate.name }},
     {% endfor %}
-    -- Whether all is known that came on the day. A ready answer of a later day is there for each of the
-    -- {{ dataset.window }} publication days whose window holds it, and none of them is empty by an answer
-    -- too early to be sure; every article expected has reported; and no increment spans a gap that
-    -- covers the day or ends on it. False also near the start of what was loaded
+    -- Whether all is known that came on the day. A ready answer of a later day is there for each
+    -- of the {{ dataset.window }} publication days whose window holds it, and none of them is
+    -- empty by an answer too early to be sure; every article expected has reported; and no
+    -- increment spans a gap that covers the day or ends on it. False also near the start of what
+    -- was loaded
     is_complete
 ) AS
 WITH known AS (
@@ -73,17 +74,13 @@ WITH known AS (
         ON asked.appid = account.appid
 ),
 
--- step 0: an increment on its own day; above: a day it covers as well, whose row is missing; NULL: a
--- day of the calendar
+-- step 0: an increment on its own day; above: a day it covers as well, whose row is missing; NULL:
+-- a day of the calendar
 day AS (
     SELECT
-        appid,
-        calendar_date,
-        count(*) FILTER (WHERE step = 0) AS row_count,
-        count(*) FILTER (WHERE step = 0 AND is_in_window) AS articles_reported,
-        max(days_spanned) FILTER (WHERE step = 0) AS days_spanned,
-        coalesce(bool_or(is_restated) FILTER (WHERE step = 0), FALSE) AS is_restated,
-        coalesce(bool_or(days_spanned > 1), FALSE) AS has_gap,
+        {% for metric in dataset.totals %}
+        sum({{ metric.name }}) FILTER (WHERE step = 0) AS {{ metric.name }}_increment,
+        {% endfor %}
         {% for rate in dataset.daily_rates %}
         sum({{ rate.numerator }}) FILTER (WHERE step = 0 AND {{ rate.denominator }} IS NOT NULL)
         / nullif(
@@ -92,35 +89,38 @@ day AS (
             ), 0
         ) AS {{ rate.name }},
         {% endfor %}
-        {% for metric in dataset.totals %}
-        sum({{ metric.name }}) FILTER (WHERE step = 0)
-            AS {{ metric.name }}_increment{{ "," if not loop.last }}
-        {% endfor %}
+        appid,
+        calendar_date,
+        count(*) FILTER (WHERE step = 0) AS row_count,
+        count(*) FILTER (WHERE step = 0 AND is_in_window) AS articles_reported,
+        max(days_spanned) FILTER (WHERE step = 0) AS days_spanned,
+        coalesce(bool_or(is_restated) FILTER (WHERE step = 0), FALSE) AS is_restated,
+        coalesce(bool_or(days_spanned > 1), FALSE) AS has_gap
     FROM (
         SELECT
+            {% for metric in dataset.totals %}
+            {{ metric.name }},
+            {% endfor %}
             appid,
             stat_date - step AS calendar_date,
             step,
             stat_date BETWEEN publication_date AND publication_date + {{ dataset.window - 1 }}
                 AS is_in_window,
             days_spanned,
-            is_restated,
-            {% for metric in dataset.totals %}
-            {{ metric.name }}{{ "," if not loop.last }}
-            {% endfor %}
+            is_restated
         FROM analytics.article_daily{{ dataset.suffix }}
         CROSS JOIN LATERAL generate_series(0, greatest(days_spanned, 1) - 1) AS step
         UNION ALL
         SELECT
+            {% for metric in dataset.totals %}
+            NULL,
+            {% endfor %}
             known.appid,
             known.first_date + step AS calendar_date,
             NULL,
             NULL,
             NULL,
-            NULL,
-            {% for metric in dataset.totals %}
-            NULL{{ "," if not loop.last }}
-            {% endfor %}
+            NULL
         FROM known
         CROSS JOIN LATERAL generate_series(0, known.last_date - known.first_date) AS step
     ) AS figure
@@ -140,24 +140,29 @@ SELECT
     day.days_spanned,
     day.is_restated,
     {% for metric in dataset.totals %}
-    coalesce(day.{{ metric.name }}_increment, judged.nothing) AS {{ metric.name }}_increment,
+    coalesce(
+        day.{{ metric.name }}_increment, CASE WHEN day.row_count = 0 AND pairs.is_complete THEN 0 END
+    ) AS {{ metric.name }}_increment,
     {% endfor %}
     {% for rate in dataset.daily_rates %}
     day.{{ rate.name }},
     {% endfor %}
-    judged.is_complete
+    pairs.is_complete
 FROM day
 CROSS JOIN
     LATERAL (
         SELECT
-            count(*) FILTER (
+            coalesce(sum(pair.articles_lacking), 0)::bigint AS articles_lacking,
+            NOT day.has_gap
+            AND coalesce(sum(pair.articles_lacking), 0) = 0
+            AND {{ dataset.window }} = count(*) FILTER (
                 WHERE
                 day.calendar_date < (pair.ready_at AT TIME ZONE 'Asia/Shanghai')::date
                 AND NOT pair.is_provisional
-            ) AS known_count,
-            coalesce(sum(pair.articles_lacking), 0)::bigint AS articles_lacking
+            ) AS is_complete
         FROM (
             SELECT
+                coverage.publication_date,
                 coverage.ready_at,
                 coverage.is_provisional,
                 CASE
@@ -187,22 +192,8 @@ CROSS JOIN
             WHERE
                 coverage.dataset = '{{ dataset.name }}'
                 AND coverage.appid = day.appid
-                AND coverage.publication_date
-                BETWEEN day.calendar_date - {{ dataset.window - 1 }} AND day.calendar_date
         ) AS pair
+        WHERE
+            pair.publication_date
+            BETWEEN day.calendar_date - {{ dataset.window - 1 }} AND day.calendar_date
     ) AS pairs
-CROSS JOIN
-    LATERAL (
-        SELECT
-            NOT day.has_gap
-            AND pairs.known_count = {{ dataset.window }}
-            AND pairs.articles_lacking = 0 AS is_complete,
-            CASE
-                WHEN
-                    day.row_count = 0
-                    AND NOT day.has_gap
-                    AND pairs.known_count = {{ dataset.window }}
-                    AND pairs.articles_lacking = 0
-                    THEN 0
-            END AS nothing
-    ) AS judged

@@ -1,6 +1,8 @@
 -- One row per article and stat_date of {{ dataset.name }}: what came since the row before. The
--- increments of an article add up to its latest totals. Use this view instead of subtracting totals
+-- increments of an article add up to its latest totals. Use this view instead of subtracting
+-- totals
 {% from "analytics/macros.jinja" import last_known %}
+{% set people = "; additional people, each counted once per article" %}
 CREATE VIEW analytics.article_daily{{ dataset.suffix }} (
     -- The account
     appid,
@@ -17,9 +19,7 @@ CREATE VIEW analytics.article_daily{{ dataset.suffix }} (
     is_restated,
     {% for metric in dataset.totals %}
     -- Increment of {{ metric.name }} ({{ metric.meaning }}): the total minus its last known earlier
-    -- value, or the whole total where there is none{{
-        "; additional people, each counted once per article" if metric.unit == "people"
-    }}
+    -- value, or the whole total where there is none{{ people if metric.unit == "people" }}
     {{ metric.name }},
     {% endfor %}
     {% for metric in dataset.others %}
@@ -44,9 +44,10 @@ SELECT
     {% for metric in dataset.totals %}
     {{ metric.name }},
     {% endfor %}
-    {% for metric in dataset.others %}
-    {{ metric.name }}{{ "," if not loop.last }}
+    {% for metric in dataset.others[:-1] %}
+    {{ metric.name }},
     {% endfor %}
+    {{ dataset.others[-1].name }}
 FROM (
     SELECT
         appid,

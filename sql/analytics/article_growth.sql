@@ -12,18 +12,18 @@ CREATE VIEW analytics.article_growth (
     -- Name of the metric, see analytics.metric
     metric,
     {% for day in [1, 3, 7, 30] %}
-    -- Total at the end of day {{ day }}, the publication day being day 1; NULL without a row of that
-    -- day, or where it left the figure out
+    -- Total at the end of day {{ day }}, the publication day being day 1; NULL without a row of
+    -- that day, or where it left the figure out
     day_{{ day }},
     {% endfor %}
     -- Latest known total
     latest,
-    -- Whether latest is the final total: the article has all rows of its window, or its publication
-    -- day is final and is not asked for again
+    -- Whether latest is the final total: the article has all rows of its window, or its
+    -- publication day is final and is not asked for again
     is_final,
     {% for day in [1, 3, 7, 30] %}
-    -- Share of the final total reached by the end of day {{ day }}; NULL until the total is final, or
-    -- when it is 0
+    -- Share of the final total reached by the end of day {{ day }}; NULL until the total is final,
+    -- or when it is 0
     day_{{ day }}_share{{ "," if not loop.last }}
     {% endfor %}
 ) AS
@@ -39,12 +39,13 @@ WITH total AS (
         total.metric,
         total.value
     FROM weixin.{{ dataset.fact }} AS fact
-    CROSS JOIN LATERAL (
-        VALUES
-        {% for metric in dataset.totals %}
-        ('{{ metric.name }}', fact.{{ metric.name }}){{ "," if not loop.last }}
-        {% endfor %}
-    ) AS total (metric, value)
+    CROSS JOIN
+        LATERAL (
+            VALUES
+            {% for metric in dataset.totals %}
+            ('{{ metric.name }}', fact.{{ metric.name }}){{ "," if not loop.last }}
+            {% endfor %}
+        ) AS total (metric, value)
     {% if not loop.last %}
     UNION ALL
     {% endif %}
@@ -92,8 +93,8 @@ SELECT
     {% endfor %}
     latest,
     is_final,
-    {% for day in [1, 3, 7, 30] %}
-    CASE WHEN is_final THEN day_{{ day }}::numeric / nullif(latest, 0) END
-        AS day_{{ day }}_share{{ "," if not loop.last }}
+    {% for day in [1, 3, 7] %}
+    CASE WHEN is_final THEN day_{{ day }}::numeric / nullif(latest, 0) END AS day_{{ day }}_share,
     {% endfor %}
+    CASE WHEN is_final THEN day_30::numeric / nullif(latest, 0) END AS day_30_share
 FROM judged

@@ -1,5 +1,6 @@
--- One row per article and stat_date of {{ dataset.name }}: the rates people use, from totals. Never
--- average them: divide sums by sums
+-- One row per article and stat_date of {{ dataset.name }}: the rates people use, from totals.
+-- Never average them: divide sums by sums
+{% from "analytics/macros.jinja" import quotient %}
 CREATE VIEW analytics.article_rate{{ dataset.suffix }} (
     -- The account
     appid,
@@ -20,8 +21,8 @@ SELECT
     msgid,
     publication_date,
     stat_date,
-    {% for rate in dataset.rates %}
-    {{ rate.numerator }}::numeric / nullif({{ rate.denominator }}, 0)
-        AS {{ rate.name }}{{ "," if not loop.last }}
+    {% for rate in dataset.rates[:-1] %}
+    {{ quotient(rate) }} AS {{ rate.name }},
     {% endfor %}
+    {{ quotient(dataset.rates[-1]) }} AS {{ dataset.rates[-1].name }}
 FROM weixin.{{ dataset.fact }}

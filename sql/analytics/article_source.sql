@@ -1,6 +1,6 @@
--- One row per dataset, article, stat_date and scene: where readers came from. A scene WeChat left out
--- has no row; the lists of article_total_detail are kept as they came, and a value there that is not a
--- number is NULL
+-- One row per dataset, article, stat_date and scene: where readers came from. A scene WeChat left
+-- out has no row; the lists of article_total_detail are kept as they came, and a value there that
+-- is not a number is NULL
 CREATE VIEW analytics.article_source (
     -- Which endpoint the figures come from
     dataset,

@@ -1,5 +1,5 @@
--- One row per dataset, account, position in the message and day 1, 3 or 7: how many readers are usual,
--- over the articles of the 90 days up to the newest one
+-- One row per dataset, account, position in the message and day 1, 3 or 7: how many readers are
+-- usual, over the articles of the 90 days up to the newest one
 CREATE VIEW analytics.benchmark (
     -- Which endpoint the figures come from
     dataset,
@@ -33,11 +33,11 @@ FROM (
         max(publication_date) OVER (PARTITION BY dataset, appid) AS newest_date
     FROM analytics.article_growth
     WHERE
-        {% for dataset in datasets %}
-        {{ "OR " if not loop.first }}(
-            dataset = '{{ dataset.name }}' AND metric = '{{ dataset.readers }}'
+        (dataset, metric) IN (
+            {% for dataset in datasets %}
+            ('{{ dataset.name }}', '{{ dataset.readers }}'){{ "," if not loop.last }}
+            {% endfor %}
         )
-        {% endfor %}
 ) AS growth
 INNER JOIN weixin.dim_article AS article
     ON growth.appid = article.appid AND growth.msgid = article.msgid

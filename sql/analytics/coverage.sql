@@ -1,6 +1,6 @@
--- One row per dataset, account and publication day, from a window before its first daily run (else from
--- the first day ever asked for) to yesterday, and per day before that was asked for. For an account no
--- longer collected, to the last day asked for. What we have, and what is missing
+-- One row per dataset, account and publication day, from a window before its first daily run (else
+-- from the first day ever asked for) to yesterday, and per day before that was asked for. For an
+-- account no longer collected, to the last day asked for. What we have, and what is missing
 CREATE VIEW analytics.coverage (
     -- Which endpoint
     dataset,
@@ -8,26 +8,26 @@ CREATE VIEW analytics.coverage (
     appid,
     -- The publication day (Beijing)
     publication_date,
-    -- loaded; empty (nothing was published); incomplete (loaded, but an article that WeChat's newest
-    -- answer lists lacks a row of a day that was computed by then); not_ready or failed (how the last
-    -- attempt ended: earlier data stay, see fetched_at); missing (never asked for); retired (not asked
-    -- for, or refused, as WeChat has taken the endpoint offline for the account: errcode 47009 for
-    -- every day asked of the present window)
+    -- loaded; empty (nothing was published); incomplete (loaded, but an article that WeChat's
+    -- newest answer lists lacks a row of a day that was computed by then); not_ready or failed
+    -- (how the last attempt ended: earlier data stay, see fetched_at); missing (never asked for);
+    -- retired (not asked for, or refused, as WeChat has taken the endpoint offline for the
+    -- account: errcode 47009 for every day asked of the present window)
     state,
-    -- Whether the totals have stopped growing, so that the day is not asked for again. An article may be
-    -- final before, see analytics.article
+    -- Whether the totals have stopped growing, so that the day is not asked for again. An article
+    -- may be final before, see analytics.article
     is_final,
     -- Last stat_date that every article of the newest answer reaches
     through_date,
     -- When the newest loaded answer was fetched; NULL when there never was one
     fetched_at,
-    -- When the newest answer was fetched that held all WeChat must have computed by then: rows up to the
-    -- day before (Beijing) are there
+    -- When the newest answer was fetched that held all WeChat must have computed by then: rows up
+    -- to the day before (Beijing) are there
     ready_at,
     -- Why the state is what it is, and what to do; NULL where there is nothing to say
     reason,
-    -- Publication days before the unbroken part of these rows that WeChat can be asked for and that
-    -- were not loaded
+    -- Publication days before the unbroken part of these rows that WeChat can be asked for and
+    -- that were not loaded
     days_not_loaded_before
 ) AS
 WITH dataset (name, days, first_day) AS (
@@ -165,16 +165,16 @@ SELECT
     CASE
         WHEN lacking.article_count > 0
             THEN format(
-                    '%s of %s articles lack rows of %s to %s that WeChat must have computed, first %s; %s '
-                    || 'a run with begin_date and end_date %s%s asks for them',
+                    '%s of %s articles lack a row that WeChat must have computed (%s to %s), the '
+                    || 'first is %s; %s with begin_date and end_date %s%s',
                     lacking.article_count,
                     lacking.listed_count,
                     to_char(pair.publication_date, 'YYYY-MM-DD'),
                     to_char(pair.computed_date, 'YYYY-MM-DD'),
                     lacking.first_msgid,
                     CASE
-                        WHEN pair.is_final THEN 'the day is final and not asked for again:'
-                        ELSE 'the daily run asks again;'
+                        WHEN pair.is_final THEN 'the day is final: to ask again, start a run'
+                        ELSE 'a daily run asks again, or start a run'
                     END,
                     to_char(pair.publication_date, 'YYYY-MM-DD'),
                     CASE WHEN pair.is_final THEN ' and refetch' ELSE '' END
@@ -182,7 +182,7 @@ SELECT
         WHEN pair.state = 'retired' AND pair.error IS NULL
             THEN 'not asked for: WeChat has taken the endpoint offline (errcode 47009)'
         WHEN pair.state = 'empty' AND pair.is_provisional
-            THEN 'provisional: WeChat may not have listed the articles yet; the daily run asks again'
+            THEN 'provisional: WeChat may not have listed the articles yet; a daily run asks again'
         ELSE pair.error
     END AS reason,
     (
@@ -197,21 +197,18 @@ SELECT
         )
     )::integer AS days_not_loaded_before
 FROM pair
--- the articles of a loaded day that its newest ready answer lists, and those of them with fewer rows
--- than days were computed by then
+-- the articles of a loaded day that its newest ready answer lists, and those of them with fewer
+-- rows than days were computed by then
 CROSS JOIN
     LATERAL (
         SELECT
             count(*) AS listed_count,
-            count(*) FILTER (WHERE listed.row_count < listed.computed_count) AS article_count,
-            min(listed.msgid) FILTER (
-                WHERE listed.row_count < listed.computed_count
-            ) AS first_msgid
+            count(*) FILTER (WHERE listed.lacks_row) AS article_count,
+            min(listed.msgid) FILTER (WHERE listed.lacks_row) AS first_msgid
         FROM (
             SELECT
                 article.msgid,
-                pair.computed_date - pair.publication_date + 1 AS computed_count,
-                CASE pair.dataset
+                pair.computed_date - pair.publication_date >= CASE pair.dataset
                     {% for dataset in datasets %}
                     WHEN '{{ dataset.name }}'
                         THEN (
@@ -220,18 +217,19 @@ CROSS JOIN
                             WHERE
                                 fact.appid = pair.appid
                                 AND fact.msgid = article.msgid
-                                AND fact.stat_date BETWEEN pair.publication_date AND pair.computed_date
+                                AND fact.stat_date >= pair.publication_date
+                                AND fact.stat_date <= pair.computed_date
                         )
                     {% endfor %}
-                END AS row_count
+                END AS lacks_row
             FROM weixin.dim_article AS article
             INNER JOIN weixin.article_sighting AS sighting
                 ON article.appid = sighting.appid AND article.msgid = sighting.msgid
             WHERE
-                pair.state = 'loaded'
-                AND article.appid = pair.appid
+                article.appid = pair.appid
                 AND article.publication_date = pair.publication_date
                 AND sighting.dataset = pair.dataset
                 AND sighting.last_seen_at >= pair.ready_at
         ) AS listed
+        WHERE pair.state = 'loaded'
     ) AS lacking

@@ -1,6 +1,6 @@
--- The dictionary: one row per dataset and metric, and per rate of the views. The two datasets are not
--- merged into one series: WeChat counts them by different rules (article page against all reading
--- scenes, 7 against 30 days), and the same article has different totals in both
+-- The dictionary: one row per dataset and metric, and per rate of the views. The two datasets are
+-- not merged into one series: WeChat counts them by different rules (article page against all
+-- reading scenes, 7 against 30 days), and the same article has different totals in both
 {% from "analytics/macros.jinja" import literal %}
 CREATE VIEW analytics.metric (
     -- Which endpoint

@@ -20,7 +20,8 @@ CREATE VIEW analytics.restatement (
     new_value,
     -- new_value - old_value
     difference,
-    -- wechat: WeChat answered another number; replay: a newer parser read the same answer differently
+    -- wechat: WeChat answered another number; replay: a newer parser read the same answer
+    -- differently
     cause,
     -- When it was loaded
     changed_at

@@ -1,4 +1,5 @@
--- The relations of schema analytics by name, with their columns in order: to compare with the files.
+-- The relations of schema analytics by name, with their columns in order: to compare with the
+-- files.
 SELECT
     class.relname AS name,
     array_agg(attribute.attname::text ORDER BY attribute.attnum) AS columns

@@ -1,9 +1,10 @@
--- The views of schema analytics that stand on the named ones, directly or through others, and these.
+-- The views of schema analytics that stand on the named ones, directly or through others, and
+-- these.
 WITH RECURSIVE standing AS (
     SELECT class.oid
     FROM pg_class AS class
     WHERE
-        class.relnamespace = 'analytics'::regnamespace
+        class.relnamespace = cast('analytics' AS regnamespace)
         AND class.relname = any(cast(:names AS text[]))
     UNION
     SELECT rewrite.ev_class
@@ -11,8 +12,8 @@ WITH RECURSIVE standing AS (
     INNER JOIN pg_depend AS dependency
         ON
             standing.oid = dependency.refobjid
-            AND dependency.refclassid = 'pg_class'::regclass
-            AND dependency.classid = 'pg_rewrite'::regclass
+            AND dependency.refclassid = cast('pg_class' AS regclass)
+            AND dependency.classid = cast('pg_rewrite' AS regclass)
     INNER JOIN pg_rewrite AS rewrite
         ON dependency.objid = rewrite.oid
 )
@@ -21,4 +22,4 @@ SELECT class.relname AS name
 FROM standing
 INNER JOIN pg_class AS class
     ON standing.oid = class.oid
-WHERE class.relnamespace = 'analytics'::regnamespace
+WHERE class.relnamespace = cast('analytics' AS regnamespace)

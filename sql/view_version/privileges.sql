@@ -1,6 +1,6 @@
 -- Who owns a view of schema analytics and who may do what with it, as the statements that give it
--- again and, for each privilege, one that takes it away: for a view that is dropped and created, as the
--- new one has its creator's default privileges. A privilege of one column names it.
+-- again and, for each privilege, one that takes it away: for a view that is dropped and created,
+-- as the new one has its creator's default privileges. A privilege of one column names it.
 WITH given AS (
     SELECT
         class.oid,
@@ -24,18 +24,18 @@ WITH given AS (
 
 SELECT
     given.column_name,
-    format('ALTER VIEW %s OWNER TO %I', class.oid::regclass, owner.rolname) AS own,
+    format('ALTER VIEW %s OWNER TO %I', cast(class.oid AS regclass), owner.rolname) AS own,
     format(
         'GRANT %s %s ON %s TO %s %s',
         given.privilege_type,
         '(' || quote_ident(given.column_name) || ')',
-        class.oid::regclass,
+        cast(class.oid AS regclass),
         coalesce(quote_ident(grantee.rolname), 'PUBLIC'),
         CASE WHEN given.is_grantable THEN 'WITH GRANT OPTION' END
     ) AS give,
     format(
         'REVOKE ALL ON %s FROM %s',
-        class.oid::regclass,
+        cast(class.oid AS regclass),
         coalesce(quote_ident(grantee.rolname), 'PUBLIC')
     ) AS take
 FROM given
@@ -45,4 +45,4 @@ INNER JOIN pg_roles AS owner
     ON class.relowner = owner.oid
 LEFT JOIN pg_roles AS grantee
     ON given.grantee = grantee.oid
-WHERE class.oid = format('analytics.%I', cast(:name AS text))::regclass
+WHERE class.oid = cast(format('analytics.%I', cast(:name AS text)) AS regclass)
