@@ -140,9 +140,10 @@ SELECT
     day.days_spanned,
     day.is_restated,
     {% for metric in dataset.totals %}
-    coalesce(
-        day.{{ metric.name }}_increment, CASE WHEN day.row_count = 0 AND pairs.is_complete THEN 0 END
-    ) AS {{ metric.name }}_increment,
+    CASE
+        WHEN day.row_count = 0 AND pairs.is_complete THEN 0
+        ELSE day.{{ metric.name }}_increment
+    END AS {{ metric.name }}_increment,
     {% endfor %}
     {% for rate in dataset.daily_rates %}
     day.{{ rate.name }},

@@ -20,11 +20,9 @@ from weixin_etl.datasets import DATASETS
 from weixin_etl.warehouse.errors import WarehouseError, trouble
 from weixin_etl.warehouse.statements import source, sql_directory, statement
 
-_FILE = re.compile(
-    r"(?P<comment>(?:-- .*\n)+)"
-    r"CREATE VIEW analytics\.(?P<name>\w+) \(\n(?P<columns>.*?)^\) AS\n(?P<query>.*)",
-    re.DOTALL | re.MULTILINE,
-)
+_HEAD = r"(?P<comment>(?:-- .*\n)+)CREATE VIEW analytics\.(?P<name>\w+) \("
+_BODY = r"\n(?P<columns>.*?)^\) AS\n(?P<query>.*)"
+_FILE = re.compile(_HEAD + _BODY, re.DOTALL | re.MULTILINE)
 _COLUMN = re.compile(r"(?P<comment>(?:^ +-- .*\n)+)^ +(?P<name>\w+),?\n", re.MULTILINE)
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('weixin.view_version', 0))"
 
