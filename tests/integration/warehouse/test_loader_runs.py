@@ -6,16 +6,16 @@ import pytest
 from sqlalchemy import Engine
 from support import HASTE, TODAY
 from warehouse_loads import ACCOUNT, DAY, article, body, load_pairs, pair, rows
+from weixin_etl.ingest import Ingest
+from weixin_etl.pair import Pair
+from weixin_etl.plan import plan
 
 from weixin_etl.api.errors import EndpointOfflineError
 from weixin_etl.check import check
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.ingest import Ingest
 from weixin_etl.model import Account, Run
 from weixin_etl.orchestration.accounts import CheckedAccount
 from weixin_etl.orchestration.settings import Settings
-from weixin_etl.pair import Pair
-from weixin_etl.plan import plan
 from weixin_etl.report import report
 
 SETTINGS = Settings(concurrency=2, retries=0, retry_delay_seconds=0, call_limits=HASTE)
