@@ -53,7 +53,7 @@ matrix: $(INSTALLED) ## Run the tests on each Python from 3.11 to 3.13
 audit: $(INSTALLED) ## Check every locked requirement for known vulnerabilities
 	$(UV) tool run pip-audit==2.10.1 --requirement requirements.txt --require-hashes --disable-pip
 
-soak: $(INSTALLED) ## Try every fault there is a seed for, most of an hour; SEED=17 tries one again
+soak: $(INSTALLED) ## Run every fault test by its seeds, about an hour; SEED=17 repeats one
 	$(BIN)/pytest tests/faults tests/unit/test_parse_properties.py tests/unit/test_rules_calendars.py \
 		--soak --hypothesis-profile soak -n 2 --verbose $(if $(SEED),--seed $(SEED))
 
