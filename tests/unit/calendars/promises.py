@@ -31,8 +31,9 @@ from calendars.pipeline import (
     live,
 )
 from calendars.worlds import Refusal, at, date_of, day_number
-from weixin_etl import rules
 from weixin_etl.model import Coverage, PlannedPair, Run
+
+CALLS_TO_OFFLINE = 5
 
 
 def broken_promises(calendar: Calendar) -> list[str]:
@@ -195,7 +196,7 @@ class Life:
                 world = self.calendar.worlds[run.dataset.name, appid]
                 is_offline = world.retired_at < process.begun_at
                 calls = sum(process.calls[appid, day] for day in days)
-                if is_offline and calls > rules.OUTAGES_THAT_STOP * (1 + process.kills):
+                if is_offline and calls > CALLS_TO_OFFLINE * (1 + process.kills):
                     yield f"C5 an offline endpoint: {run.run_id}"
 
     def _repair(self) -> Iterator[str]:
