@@ -167,7 +167,7 @@ class Pipeline:
         endpoint = run.dataset.name, appid
         coverage = {day: known.coverage for day, known in self.known[endpoint].items()}
         if rules.is_daily(run, today):
-            self.first_daily.setdefault(endpoint, today)
+            self.first_daily.setdefault(endpoint, run.today)
         first_daily = self.first_daily.get(endpoint)
         days = rules.concerned(run, first_daily, today).newest_first()
         return rules.due(

@@ -118,8 +118,16 @@ class Life:
         return self._mornings[endpoint[0], self.calendar.last_day]
 
     def _first_day(self, endpoint: Endpoint) -> int:
-        window = self.calendar.worlds[endpoint].dataset.window
-        return day_number(self.pipeline.first_daily[endpoint]) - window
+        """The first day of the account's first daily run, by the log of plans."""
+        dataset, appid = endpoint
+        first_daily = min(
+            process.day
+            for process in self.runs
+            if process.run.dataset.name == dataset and not process.run.names_dates
+            for (owner, _), planned_at in process.planned_at.items()
+            if owner == appid and planned_at.date() == process.run.today
+        )
+        return first_daily - self.calendar.worlds[endpoint].dataset.window
 
     def _reached_days(self, endpoint: Endpoint) -> range:
         """Those that the first good morning reached, or the second one after a probe."""
