@@ -82,6 +82,7 @@ class Known:
     """In the newest answer."""
     facts: Listing = field(default_factory=dict)
     ready_at: list[int] = field(default_factory=list)
+    """When answers came that were judged ready, and that WeChat called complete."""
     final_at: float = inf
     inferred_at: int | None = None
     """When the last attempt was, if it only lacked rows."""
@@ -166,7 +167,7 @@ class Pipeline:
         endpoint = run.dataset.name, appid
         coverage = {day: known.coverage for day, known in self.known[endpoint].items()}
         if rules.is_daily(run, today):
-            self.first_daily.setdefault(endpoint, today)
+            self.first_daily.setdefault(endpoint, run.today)
         first_daily = self.first_daily.get(endpoint)
         days = rules.concerned(run, first_daily, today).newest_first()
         return rules.due(
@@ -271,7 +272,8 @@ class Pipeline:
             is_final = rules.is_final(dataset, day, fetched_at, is_whole=is_whole)
             if is_final and not known.coverage.is_final:
                 known.final_at = moment
-            known.ready_at.append(moment)
+            if refusal is None:
+                known.ready_at.append(moment)
             is_final |= known.coverage.is_final
             facts = {"fetched_at": fetched_at, "ready_at": fetched_at, "is_final": is_final}
             self._attempted(process, (appid, day), PairState.LOADED, **facts)
