@@ -66,6 +66,15 @@ def rows(warehouse: Engine, sql: str, **values: Any) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in connection.execute(sqlalchemy.text(sql), values)]
 
 
+def coverage(warehouse: Engine, columns: str) -> list[tuple[Any, ...]]:
+    """Columns of the coverage, oldest day first."""
+    return rows(
+        warehouse,
+        f"SELECT {columns} FROM weixin.coverage "  # noqa: S608 # columns are the test's
+        "ORDER BY dataset, appid, publication_date",
+    )
+
+
 def facts(warehouse: Engine, columns: str) -> list[tuple[Any, ...]]:
     """Columns of the fact, in the order of its key."""
     return rows(
