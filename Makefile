@@ -54,8 +54,8 @@ audit: $(INSTALLED) ## Look every locked requirement up among the known vulnerab
 	$(UV) tool run pip-audit==2.10.1 --requirement requirements.txt --require-hashes --disable-pip
 
 soak: $(INSTALLED) ## Try every fault there is a seed for, most of an hour; SEED=17 tries one again
-	$(BIN)/pytest tests/faults tests/unit/test_parse_properties.py --soak --hypothesis-profile soak \
-		-n 2 --verbose $(if $(SEED),--seed $(SEED))
+	$(BIN)/pytest tests/faults tests/unit/test_parse_properties.py tests/unit/test_rules_calendars.py \
+		--soak --hypothesis-profile soak -n 2 --verbose $(if $(SEED),--seed $(SEED))
 
 lint: $(INSTALLED) ## Check style, types and SQL
 	$(BIN)/ruff check

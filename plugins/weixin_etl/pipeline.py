@@ -1,6 +1,7 @@
 """The verbs plan and ingest: what a run asks WeChat for, and bringing it in. Knows no Airflow."""
 
 import logging
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -42,6 +43,7 @@ log = logging.getLogger(__name__)
 
 MOST_BATCHES = 32
 _NAMES_IN_LOG = 20
+_RID = re.compile(r" rid: \S+$")
 _LOCK = sqlalchemy.text("SELECT pg_advisory_lock(hashtextextended(:key, 0))")
 _NOW = sqlalchemy.text("SELECT clock_timestamp()")
 
@@ -169,14 +171,11 @@ class Pipeline:
     def _due(self, connection: Connection, appids: Sequence[str]) -> dict[str, tuple[Due, str]]:
         """What is due of each account, and why earlier days are caught up."""
         run, today, dataset = self.run, self._today, self.run.dataset
-        first_daily: dict[str, date] = dict(
-            connection.execute(
-                statement("first_daily_run/of_accounts.sql"),
-                {"dataset": dataset.name, "appids": list(appids)},
-            )
-            .tuples()
-            .all()
+        rows = connection.execute(
+            statement("first_daily_run/of_accounts.sql"),
+            {"dataset": dataset.name, "appids": list(appids)},
         )
+        first_daily: dict[str, date] = {row.appid: row.first_daily_date for row in rows}
         concerned = {appid: rules.concerned(run, first_daily.get(appid), today) for appid in appids}
         known = self._known_days(connection, {a: days.first for a, days in concerned.items()})
         due = {}
@@ -298,7 +297,7 @@ class Pipeline:
         has_not_ready = False
         for planned in batch:
             try:
-                judged = self._ingest_account(planned, open_client, by_itself=by_itself)
+                open_pairs = self._ingest_account(planned, open_client, by_itself=by_itself)
             except WarehouseError:
                 raise
             except Exception as error:
@@ -312,40 +311,50 @@ class Pipeline:
                 log.exception("%s could not be ingested", planned.name)
                 problems.append(f"{planned.name}: {type(error).__name__}, see the log")
             else:
-                problems += _problems(judged)
+                problems += not_in(open_pairs)
                 is_retryable |= any(
-                    pair.state is PairState.FAILED
-                    and pair.error is not None
-                    and pair.error.is_retryable
-                    for pair in judged
+                    pair.is_retryable and pair.state is not PairState.NOT_READY
+                    for pair in open_pairs
                 )
-                has_not_ready |= any(pair.state is PairState.NOT_READY for pair in judged)
+                has_not_ready |= any(pair.state is PairState.NOT_READY for pair in open_pairs)
         if problems:
             raise IngestError(problems, is_retryable=is_retryable, has_not_ready=has_not_ready)
 
     def _ingest_account(
         self, planned: PlannedAccount, open_client: OpenClient, *, by_itself: bool
-    ) -> list[Judged]:
-        """Bring an account's pairs in, newest days first, in commits bounded by bytes."""
-        judged: list[Judged] = []
+    ) -> list[PlannedPair]:
+        """Bring an account's pairs in, newest days first; those that are not in afterwards."""
+        refetch = self.run.refetch
         with self._alone(planned.appid):
             self._require_one_time()
-            days = self._days_to_ask(planned.appid, by_itself=by_itself)
-            if not days:
-                return []
-            account, outcomes = self._outcomes(planned, open_client, days)
-            load = Load(
-                self.warehouse,
-                self.run,
-                account,
-                ready_hour=self.settings.ready_hour,
-                now=self.now,
-            )
-            for outcomes_of_commit, is_last in _commits(outcomes, self.settings.commit_bytes):
-                _log_notes(account, outcomes_of_commit)
-                judged = load.commit(outcomes_of_commit, is_last=is_last)
-        _log_judged(account, judged)
-        return judged
+            days = [
+                pair.publication_date
+                for pair in self._planned_pairs(planned.appid)
+                if rules.is_to_be_asked(pair, refetch=refetch, by_itself=by_itself)
+            ]
+            if days:
+                account, outcomes = self._outcomes(planned, open_client, days)
+                self._load(account, outcomes)
+            pairs = self._planned_pairs(planned.appid)
+        return [pair for pair in pairs if rules.holds_back(pair, refetch=refetch)]
+
+    def _planned_pairs(self, appid: str) -> list[PlannedPair]:
+        with self.warehouse.connect() as connection:
+            return planned_pairs(connection, self.run, appid)
+
+    def _load(self, account: Account, outcomes: Iterable[Outcome]) -> None:
+        """Load in commits bounded by bytes, the last of which judges all."""
+        load = Load(
+            self.warehouse,
+            self.run,
+            account,
+            ready_hour=self.settings.ready_hour,
+            now=self.now,
+        )
+        for outcomes_of_commit, is_last in _commits(outcomes, self.settings.commit_bytes):
+            _log_notes(account, outcomes_of_commit)
+            judged = load.commit(outcomes_of_commit, is_last=is_last)
+            _log_judged(account, judged)
 
     @contextmanager
     def _alone(self, appid: str) -> Iterator[None]:
@@ -357,16 +366,6 @@ class Pipeline:
             connection.execute(_LOCK, {"key": key})
             yield
 
-    def _days_to_ask(self, appid: str, *, by_itself: bool) -> list[date]:
-        """The days of the run's plan to ask for now, newest first."""
-        with self.warehouse.connect() as connection:
-            pairs = planned_pairs(connection, self.run, appid)
-        return [
-            pair.publication_date
-            for pair in pairs
-            if rules.is_to_be_asked(pair, refetch=self.run.refetch, by_itself=by_itself)
-        ]
-
     def _outcomes(
         self, planned: PlannedAccount, open_client: OpenClient, days: Sequence[date]
     ) -> tuple[Account, Iterator[Outcome]]:
@@ -376,8 +375,8 @@ class Pipeline:
             client = open_client(planned)
             self._require_may_be_asked(planned, client)
         except WeixinError as error:
-            refused_at = self.now()  # once: a rest that ends at midnight is not to begin anew then
-            return account, (Outcome(day, 0, refused_at, error=error) for day in days)
+            refused = [Outcome(day, 0, self.now(), error=error) for day in days]
+            return account, iter(refused)
         answers = extract(
             client, self.run.dataset, days, concurrency=self.settings.concurrency, now=self.now
         )
@@ -399,6 +398,8 @@ class Pipeline:
                 "downstream tasks",
                 account=planned.name,
             )
+        if self.run.refetch:
+            return  # somebody had the quota raised
         with self.warehouse.connect() as connection:
             rows = connection.execute(
                 statement("coverage/resting.sql"),
@@ -460,6 +461,19 @@ def planned_pairs(connection: Connection, run: Run, appid: str | None = None) ->
     ]
 
 
+def not_in(pairs: Sequence[PlannedPair]) -> list[str]:
+    """A sentence per account and reason why these pairs are not in, with the days."""
+    days: dict[tuple[str, str], list[date]] = defaultdict(list)
+    shown: dict[tuple[str, str], str] = {}
+    for pair in pairs:
+        why = pair.coverage.error or f"{pair.name}: not asked yet; clear the task ingest"
+        # WeChat marks each call with another rid: one is enough to ask WeChat about
+        key = pair.name, _RID.sub("", why)
+        days[key].append(pair.publication_date)
+        shown.setdefault(key, why)
+    return [f"{shown[key]} [{days_as_ranges(dates)}]" for key, dates in days.items()]
+
+
 def _plan_line(name: str, days: rules.Days, due: Due, why: str) -> str:
     """An account's part of the plan, for the log."""
     said = f"{name}: publication days {days.first} to {days.last}"
@@ -502,19 +516,6 @@ def _commits(outcomes: Iterable[Outcome], most_bytes: int) -> Iterator[tuple[lis
         commit.append(outcome)
         size += length
     yield commit, True
-
-
-def _problems(judged: Sequence[Judged]) -> list[str]:
-    """A sentence per reason, with the days it holds back."""
-    days: dict[str, list[date]] = defaultdict(list)
-    shown: dict[str, str] = {}
-    for pair in judged:
-        if pair.error is not None:
-            # WeChat marks each call with another rid: one is enough to ask WeChat about
-            reason = pair.error.reason
-            days[reason].append(pair.publication_date)
-            shown.setdefault(reason, str(pair.error))
-    return [f"{shown[reason]} [{days_as_ranges(dates)}]" for reason, dates in days.items()]
 
 
 def _log_notes(account: Account, outcomes: Sequence[Outcome]) -> None:

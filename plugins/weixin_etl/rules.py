@@ -280,10 +280,15 @@ def is_in(coverage: Coverage | None, planned_at: datetime, *, refetch: bool) -> 
 
 
 def holds_back(pair: PlannedPair, *, refetch: bool) -> bool:
-    """Whether the pair makes its run red: it is not in, and no probe of a retired endpoint."""
+    """
+    Whether the pair makes its run red: it is not in, and no probe that found its endpoint retired.
+
+    A probe that the run did not get to make is not excused by what an earlier one was answered.
+    """
     if is_in(pair.coverage, pair.planned_at, refetch=refetch):
         return False
-    return not (pair.is_probe and pair.coverage.error_code == OFFLINE)
+    is_answered = pair.state is PairState.FAILED and pair.coverage.error_code == OFFLINE
+    return not (pair.is_probe and is_answered)
 
 
 def is_to_be_asked(pair: PlannedPair, *, refetch: bool, by_itself: bool) -> bool:

@@ -228,6 +228,16 @@ COMMENT ON COLUMN weixin.run_report.restated IS 'Figures given another value, se
 COMMENT ON COLUMN weixin.run_report.state IS 'What the run''s last attempt brought: planned (not asked or not judged yet), loaded, empty, not_ready or failed';
 COMMENT ON COLUMN weixin.run_report.is_retryable IS 'Whether a later try of the run asks again by itself; false when only a person can mend what is wrong';
 
+CREATE TABLE weixin.view_version (
+    view_name text PRIMARY KEY,
+    text_sha256 text NOT NULL,
+    applied_at timestamptz NOT NULL
+);
+COMMENT ON TABLE weixin.view_version IS 'One row per view of schema analytics that this project made: which text it was created by. A view whose file under sql/analytics says something else is updated after the migrations';
+COMMENT ON COLUMN weixin.view_version.view_name IS 'Name of the view in schema analytics';
+COMMENT ON COLUMN weixin.view_version.text_sha256 IS 'SHA-256 of its text, in hexadecimal';
+COMMENT ON COLUMN weixin.view_version.applied_at IS 'When it was created or replaced';
+
 -- The analysts' views are files under sql/analytics, applied after the migrations.
 CREATE SCHEMA analytics;
 COMMENT ON SCHEMA analytics IS 'What analysts query: views over the facts, each with its grain and every column described';
@@ -235,6 +245,7 @@ COMMENT ON SCHEMA analytics IS 'What analysts query: views over the facts, each 
 -- migrate:down
 
 DROP SCHEMA analytics;
+DROP TABLE weixin.view_version;
 DROP TABLE weixin.run_report;
 DROP TABLE weixin.rejected_row;
 DROP TABLE weixin.restatement;

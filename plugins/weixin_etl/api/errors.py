@@ -39,7 +39,7 @@ class WeixinError(Exception):
     retryable, until the Beijing midnight for a daily quota, else in the whole run.
     """
     is_outage: ClassVar[bool] = False
-    """Whether the account's other days would probably fare alike, though each may be asked for."""
+    """Whether no usable answer came: several in a row mean that further calls would fail too."""
 
     def __init__(
         self,

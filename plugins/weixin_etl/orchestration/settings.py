@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from airflow.configuration import conf
-
 from weixin_etl import pipeline
 from weixin_etl.api.http import CallLimits
 
@@ -73,6 +71,8 @@ def read() -> Settings:
         AirflowConfigException: a value is not a number.
 
     """
+    # Airflow's configuration asks the provider, and so this module, for OPTIONS while it is made
+    from airflow.configuration import conf
 
     def whole(name: str) -> int:
         return conf.getint(SECTION, name, fallback=OPTIONS[name][1])

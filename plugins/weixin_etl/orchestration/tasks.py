@@ -97,7 +97,7 @@ def check(dataset: Dataset) -> None:
     run = run_context.of(dataset, context)
     failed = _failed_tasks(context)
     if failed & {"refresh_access_token", "plan"}:
-        raise UpstreamError(f"failed: {', '.join(sorted(failed))}; see their logs")
+        raise UpstreamError(f"failed: {', '.join(sorted(failed))}; see the log of each")
     if run.dry_run:
         return
     for warning in context["ti"].xcom_pull(task_ids="plan", key=_PLAN_WARNINGS) or []:
@@ -105,7 +105,7 @@ def check(dataset: Dataset) -> None:
     configured = context["ti"].xcom_pull(task_ids="refresh_access_token")
     check_verb.check(run, open_warehouse(), msgspec.convert(configured, list[ConfiguredAccount]))
     if failed:
-        raise UpstreamError(f"failed: {', '.join(sorted(failed))}; see their logs")
+        raise UpstreamError(f"failed: {', '.join(sorted(failed))}; see the log of each")
 
 
 def _pipeline(dataset: Dataset, context: Context) -> Pipeline:
