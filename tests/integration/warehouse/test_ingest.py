@@ -267,12 +267,15 @@ def test_calls_refused_alike_are_one_sentence(warehouse: Engine, wire: Wire):
     assert len(error.problems) == 1
 
 
-def test_an_answer_that_nobody_can_read(warehouse: Engine, wire: Wire):
+def test_an_answer_that_nobody_can_read(
+    warehouse: Engine, wire: Wire, monkeypatch: pytest.MonkeyPatch
+):
     """Its bytes are kept, its pair fails with the reason, what we have stays; the others go on."""
     unreadable = b'{"list": 5}'
     collecting, again = pipeline(warehouse), pipeline(warehouse, MANUAL)
     ingested(collecting, planned(collecting, wire.account), wire.account)
     wire.on_data = by_day({22: says(unreadable)})
+    monkeypatch.setenv("WEIXIN_NOW", "2026-11-24T11:00:00+08:00")
 
     error = ingested(again, planned(again, wire.account), wire.account)
 

@@ -136,13 +136,17 @@ def test_each_dataset_has_a_first_daily_run_of_its_own(
 
     planned(warehouse, run_on("22", monkeypatch, is_scheduled=False))
     planned(warehouse, run_on("24", monkeypatch))
-    plan = planned(warehouse, run_on("25", monkeypatch, dataset=ARTICLE_TOTAL_DETAIL))
+    later = run_on("25", monkeypatch)
+    plans = [
+        planned(warehouse, later),
+        planned(warehouse, replace(later, dataset=ARTICLE_TOTAL_DETAIL)),
+    ]
 
     assert rows(warehouse, first) == [
         ("article_total", "wx1", "2026-11-22"),
         ("article_total_detail", "wx1", "2026-11-25"),
     ]
-    assert plan.counts["caught_up"] == 0
+    assert [plan.counts["caught_up"] for plan in plans] == [3, 0]
 
 
 def test_a_run_of_the_past(warehouse: Engine, monkeypatch: pytest.MonkeyPatch):
@@ -255,7 +259,7 @@ def test_a_run_that_is_planned_again(warehouse: Engine, monkeypatch: pytest.Monk
     planned(warehouse)
     load_pairs(warehouse, pair(body(day=date(2026, 11, 22)), "24 10:30", day=date(2026, 11, 22)))
     make_final(warehouse, date(2026, 11, 17))
-    planned(warehouse, MANUAL)
+    planned(warehouse, replace(MANUAL, begin_date=date(2026, 11, 16), end_date=date(2026, 11, 16)))
     monkeypatch.setenv("WEIXIN_NOW", "2026-11-24T18:00:00+08:00")
 
     planned(warehouse, is_new=False)
@@ -273,7 +277,7 @@ def test_a_run_that_is_planned_again(warehouse: Engine, monkeypatch: pytest.Monk
         ("2026-11-22", at("24 10:30"), True, 1, "planned"),
     ]
     of_another = "SELECT count(*) FROM weixin.run_report WHERE run_id = 'manual' AND is_planned"
-    assert rows(warehouse, of_another) == [(6,)]
+    assert rows(warehouse, of_another) == [(1,)]
 
 
 def test_a_new_run_forgets_an_earlier_one_of_its_id(warehouse: Engine):
