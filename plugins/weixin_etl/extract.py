@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date, datetime
 from threading import Lock
 
@@ -23,18 +24,18 @@ def extract(
     """
     Ask for each day, `concurrency` calls at once; answers come in the order of the days.
 
-    No more than twice as many answers wait in memory. Once an error stops the account, the days not
-    yet asked get that error without a call.
+    No more than twice as many answers wait in memory. Once a refusal stops the account, the days
+    not yet asked get it without a call, with its time: a daily quota rests from the answer on.
     """
     stop = _Stop()
     try:
         client.check_token()
     except WeixinError as error:
-        stop.error = error
+        stop.because = Refusal(error, now(), calls=0)
 
     def ask(day: date) -> Answer | Refusal:
-        if stop.error:
-            return Refusal(stop.error, now(), calls=0)
+        if stop.because:
+            return replace(stop.because, calls=0)
         came = client.datacube(dataset, day)
         stop.note(came)
         return came
@@ -55,7 +56,7 @@ class _Stop:
     """Why the account is not asked any more in this try, once it is not."""
 
     def __init__(self) -> None:
-        self.error: WeixinError | None = None
+        self.because: Refusal | None = None
         self._in_a_row: list[WeixinError] = []
         self._lock = Lock()
 
@@ -74,6 +75,6 @@ class _Stop:
                 self._in_a_row.append(error)
             else:
                 self._in_a_row = [error]
-            stops = error is not None and error.stops_account
-            if stops or len(self._in_a_row) == rules.REFUSALS_THAT_STOP:
-                self.error = error
+            is_enough = len(self._in_a_row) == rules.REFUSALS_THAT_STOP
+            if isinstance(came, Refusal) and (came.error.stops_account or is_enough):
+                self.because = came

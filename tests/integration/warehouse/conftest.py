@@ -1,4 +1,4 @@
-"""New databases, and the warehouse as each role sees it."""
+"""One fixed time, new databases, and the warehouse as each role sees it."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,6 +9,11 @@ from sqlalchemy import Engine, make_url
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_local.postgres import Server
+
+
+@pytest.fixture(autouse=True)
+def _today(now: None) -> None:
+    """The clock stands still, in every process."""
 
 
 @pytest.fixture
