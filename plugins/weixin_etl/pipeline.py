@@ -376,8 +376,8 @@ class Pipeline:
             client = open_client(planned)
             self._require_may_be_asked(planned, client)
         except WeixinError as error:
-            refused = (Outcome(day, 0, self.now(), error=error) for day in days)
-            return account, refused
+            # a list: the error's name is gone when a generator would use it
+            return account, iter([Outcome(day, 0, self.now(), error=error) for day in days])
         answers = extract(
             client, self.run.dataset, days, concurrency=self.settings.concurrency, now=self.now
         )
