@@ -183,6 +183,7 @@ class Pipeline:
         """The pairs of the newest plan."""
         return [
             PlannedPair(
+                pair[0],
                 *pair,
                 process.planned_at[pair],
                 is_probe,
@@ -234,7 +235,7 @@ class Pipeline:
             kind = Refusal.UNREACHABLE if refusal in TRANSIENT else refusal
             outages = [*(outages if kind in outages else []), kind]
             is_outage = kind in (Refusal.UNREACHABLE, Refusal.OFFLINE)
-            if kind in STOPS_ACCOUNT or (is_outage and len(outages) == rules.OUTAGES_THAT_STOP):
+            if kind in STOPS_ACCOUNT or (is_outage and len(outages) == rules.REFUSALS_THAT_STOP):
                 stopped = refusal
         self._load(process, appid, answers)
         return moment
@@ -360,10 +361,13 @@ class Pipeline:
 
 
 def live(
-    calendar: Calendar, on_check: OnCheck = lambda *_: None, only: str | None = None
+    calendar: Calendar,
+    on_check: OnCheck = lambda *_: None,
+    only: str | None = None,
+    pipeline: Pipeline | None = None,
 ) -> tuple[Pipeline, list[Process]]:
     """Live through a calendar, or through its runs of one dataset; the runs as they ended."""
-    pipeline, done = Pipeline(calendar, on_check), list[Process]()
+    pipeline, done = pipeline or Pipeline(calendar, on_check), list[Process]()
     lots, number = random.Random(calendar.mornings), itertools.count()
     events: list[tuple[float, int, str, Process | None]] = [
         (moment, next(number), "step", Process(run, killed_after))
