@@ -375,8 +375,8 @@ class Pipeline:
             client = open_client(planned)
             self._require_may_be_asked(planned, client)
         except WeixinError as error:
-            refused = [Outcome(day, 0, self.now(), error=error) for day in days]
-            return account, iter(refused)
+            # a list: the error's name is gone when a generator would use it
+            return account, iter([Outcome(day, 0, self.now(), error=error) for day in days])
         answers = extract(
             client, self.run.dataset, days, concurrency=self.settings.concurrency, now=self.now
         )
@@ -407,7 +407,7 @@ class Pipeline:
             )
             held = rules.resting([Coverage(**row) for row in rows.mappings()], self.now())
         if held and held.error_code is not None:
-            raise from_errcode(held.error_code, "not asked again before", account=str(account))
+            raise from_errcode(held.error_code, "not asked again until then", account=str(account))
 
     def _outcome(self, account: Account, day: date, came: Answer | Refusal) -> Outcome:
         if isinstance(came, Refusal):
@@ -519,7 +519,7 @@ def _commits(outcomes: Iterable[Outcome], most_bytes: int) -> Iterator[tuple[lis
 
 
 def _log_notes(account: Account, outcomes: Sequence[Outcome]) -> None:
-    """What is odd about the answers, though nothing is lost."""
+    """What is unusual about the answers; no data is lost by it."""
     parsed = [outcome.parsed for outcome in outcomes]
     notes = {
         "rows that repeated a key of their answer": sum(p.merged_rows for p in parsed),
@@ -552,4 +552,4 @@ def _log_judged(account: Account, judged: Sequence[Judged]) -> None:
             pair.rejected,
         )
     if kept := sum(pair.counts.kept for pair in judged):
-        log.warning("%s: %s values left out of an answer keep what they were", account, kept)
+        log.warning("%s: %s values left out of an answer keep their old value", account, kept)

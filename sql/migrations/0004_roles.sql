@@ -1,8 +1,8 @@
 -- migrate:up
 
--- Roles belong to the server, not to the database: another warehouse may have made them already,
--- and they stay when this migration is rolled back. Where they can't be made, a notice says so and
--- the warehouse works without them.
+-- Roles belong to the server, not to the database: another warehouse may have created them already,
+-- and they remain when this migration is rolled back. If they cannot be created, a warning says so,
+-- and the warehouse works without them.
 DO $$
 DECLARE
     role_name text;

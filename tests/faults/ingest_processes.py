@@ -1,34 +1,38 @@
 """Ingests in processes of their own, to be killed, held at a statement or run side by side."""
 
+import itertools
 import logging
 import multiprocessing
 import os
 import resource
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier, Event
+from types import SimpleNamespace
 from typing import Any
 
+from psycopg2.extensions import cursor
 from sqlalchemy import Engine, event
 from support import HASTE
 
-from weixin_etl import stage
 from weixin_etl import warehouse as the_warehouse
-from weixin_etl.ingest import Ingest
-from weixin_etl.model import Run
-from weixin_etl.orchestration.settings import Settings
-from weixin_etl.plan import Batch
-from weixin_etl.stage import Lines
+from weixin_etl.api.client import WeixinClient
+from weixin_etl.api.http import CallLimits
+from weixin_etl.model import Account, Batch, Run
+from weixin_etl.pipeline import Pipeline, Settings
 
 PATIENCE_SECONDS = 120
 """An ingest that takes longer hangs."""
-SETTINGS = Settings(concurrency=4, retries=3, retry_delay_seconds=0, call_limits=HASTE)
+TRIES = 4
+"""Airflow's first try and its three retries."""
 
 context = multiprocessing.get_context("forkserver")
 """Not a fork of the test's own process, in which the sandbox's thread runs."""
-context.set_forkserver_preload(["pytest", "airflow.sdk", "weixin_etl.ingest"])
+context.set_forkserver_preload(["pytest", "psycopg2", "weixin_etl.pipeline"])
 
 
 @dataclass(frozen=True)
@@ -46,11 +50,13 @@ class Order:
 
     run: Run
     batch: Batch
+    accounts: Mapping[str, Account]
+    """By connection."""
     warehouse_url: str
-    environment: Mapping[str, str]
-    """Its connections and its clock."""
-    is_retry: bool = False
-    settings: Settings = SETTINGS
+    now: datetime
+    by_itself: bool = False
+    settings: Settings = field(default_factory=Settings)
+    limits: CallLimits = HASTE
     killed_at: int = 0
     """It kills itself right before this statement, from 1; a commit and a COPY count."""
     hold: Hold | None = None
@@ -109,47 +115,75 @@ class IngestProcess:
             return Outcome()
 
 
+def ingest(order: Order) -> Outcome:
+    """Ingest to the end, with the tries Airflow makes."""
+    for _ in range(TRIES):
+        outcome = IngestProcess(order).outcome()
+        if outcome.is_done or not outcome.is_retryable:
+            break
+        order = replace(order, by_itself=True)
+    return outcome
+
+
+def disturbed(order: Order, statement: int, trouble: AbstractContextManager[None]) -> Outcome:
+    """What comes of an ingest that meets the trouble at a statement."""
+    hold = Hold(statement)
+    process = IngestProcess(replace(order, hold=hold))
+    assert hold.reached.wait(PATIENCE_SECONDS)
+    with trouble:
+        hold.over.set()
+        return process.outcome()
+
+
 def _ingest(order: Order, sender: Connection) -> None:
     logging.disable()
-    os.environ.update(order.environment)
+    os.environ["WEIXIN_NOW"] = order.now.isoformat()
     warehouse = the_warehouse.engine(order.warehouse_url)
-    statements = _counted(warehouse, order)
+    statements = itertools.count(1)
+    _call_at_statements(warehouse, lambda: _reach(order, next(statements)))
     if order.together:
         order.together.wait(PATIENCE_SECONDS)
     outcome = Outcome(is_done=True)
     try:
-        Ingest(order.run, order.settings, warehouse, order.is_retry).batch(order.batch)
+        Pipeline(order.run, warehouse, order.settings).ingest(
+            order.batch,
+            lambda planned: WeixinClient(order.accounts[planned.conn_id], order.limits),
+            by_itself=order.by_itself,
+        )
     except Exception as error:
         is_retryable = getattr(error, "is_retryable", True)
         outcome = Outcome(said=f"{type(error).__name__}: {error}", is_retryable=is_retryable)
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-    sender.send(replace(outcome, statements=len(statements), peak_mb=peak_mb))
+    sender.send(replace(outcome, statements=next(statements) - 1, peak_mb=peak_mb))
 
 
-def _counted(warehouse: Engine, order: Order) -> list[object]:
-    """Its statements, COPYs and commits so far, each remembered right before it is made."""
-    statements: list[object] = []
+def _reach(order: Order, statement: int) -> None:
+    if statement == order.killed_at:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if order.hold and statement == order.hold.statement:
+        order.hold.reached.set()
+        assert order.hold.over.wait(PATIENCE_SECONDS)
 
-    def count(*_: Any) -> None:
-        statements.append(None)
-        if len(statements) == order.killed_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        if order.hold and len(statements) == order.hold.statement:
-            order.hold.reached.set()
-            assert order.hold.over.wait(PATIENCE_SECONDS)
 
-    def counted(lines: Iterator[bytes]) -> Iterator[bytes]:
-        yield next(lines, b"")
-        count()
-        yield from lines
+def _call_at_statements(warehouse: Engine, call: Callable[[], None]) -> None:
+    """Call right before each statement and commit, and in the midst of each COPY."""
 
-    class CountedLines(Lines):
-        """SQLAlchemy does not see a COPY: it is counted when its first line is on the way."""
+    class Cursor(cursor):
+        """SQLAlchemy does not see a COPY; its second line is asked for when the first is sent."""
 
-        def __init__(self, lines: Iterator[bytes]) -> None:
-            super().__init__(counted(lines))
+        def copy_expert(self, sql: str, file: Any, size: int = 8192) -> None:
+            reads = itertools.count(1)
 
-    stage.Lines = CountedLines  # type: ignore[misc] # in this process alone
-    event.listen(warehouse, "before_cursor_execute", count)
-    event.listen(warehouse, "commit", count)
-    return statements
+            def read(most: int) -> bytes:
+                if next(reads) == 2:  # noqa: PLR2004 # the second
+                    call()
+                return file.read(most)
+
+            super().copy_expert(sql, SimpleNamespace(read=read), size)
+
+    def use_it(_dialect: Any, _record: Any, _args: Any, arguments: dict[str, Any]) -> None:
+        arguments["cursor_factory"] = Cursor
+
+    event.listen(warehouse, "do_connect", use_it)
+    event.listen(warehouse, "before_cursor_execute", lambda *_: call())
+    event.listen(warehouse, "commit", lambda _: call())

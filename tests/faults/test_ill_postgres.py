@@ -1,138 +1,161 @@
 """A warehouse in trouble is a wait or a sentence, and the next try makes the tables complete."""
 
-from dataclasses import replace
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 
 import ill_postgres
-from ingest_processes import IngestProcess
-from pipeline import MORNING, STATEMENTS, Make, Warehouses, disturbed, ingest
+import pytest
+from ingest_processes import IngestProcess, disturbed
+from psycopg2.sql import SQL, Literal
+from trial import MORNING, Make, Warehouses
 
-from weixin_etl.datasets import Dataset
+from weixin_local import postgres
+from weixin_local.postgres import Server
 from weixin_sandbox import Sandbox, Scenario
 
-LOADING = 5
+STATEMENTS = 58
+"""A scheduled run of two accounts has at least these."""
+LOADING = 8
 """A statement of the first account's load."""
-SECOND_ACCOUNT = 20
-"""A statement of the second account's ingest, when the first was refused."""
+SECOND_ACCOUNT = 30
+"""One of the second account's ingest, when the first was refused."""
 
 
 def test_a_stopped_server(
     durable_warehouses: Warehouses,
-    make: Make,
-    undisturbed: dict[str, list[str]],
-    dataset: Dataset,
+    meet_trouble: Callable[..., str],
     stop_seed: int,
 ):
     """Stopped in whatever way at whatever statement: a sentence, and after its start no gap."""
-    random, server = Random(stop_seed), durable_warehouses.server
-    stop = ill_postgres.STOPS[(stop_seed + dataset.window) % 3]  # two seeds of each see all three
+    server = durable_warehouses.server
+    stop = ill_postgres.STOPS[stop_seed % 3]
+    statement = Random(stop_seed).randint(1, STATEMENTS)
     with durable_warehouses.passing("stopped") as engine:
-        pipeline = make(engine)
-        order = pipeline.plan("stopped", MORNING)
+        said = meet_trouble(engine, statement, ill_postgres.stopped(server, stop))
 
-        first = disturbed(order, random.randint(1, STATEMENTS), ill_postgres.stopped(server, stop))
-        assert first.said.startswith("IngestError: the warehouse ")
-        assert "Background on this error" not in first.said
-        second = ingest(replace(order, is_retry=True))
+    assert said.startswith("IngestError: the warehouse ")
+    assert "Background on this error" not in said
 
-        assert second.is_done, second.said
-        assert pipeline.contents() == undisturbed
+
+def test_used_up_connections(durable_warehouses: Warehouses, meet_trouble: Callable[..., str]):
+    """The sentence says what to raise."""
+    trouble = ill_postgres.no_connection_left(durable_warehouses.server)
+    with durable_warehouses.passing("crowded") as engine:
+        said = meet_trouble(engine, 1, trouble)
+
+    assert "the warehouse has no connection left at postgresql+psycopg2://postgres:***@" in said
+    assert "; close some, or raise its max_connections (" in said
+
+
+@pytest.fixture
+def disk() -> Iterator[Path]:
+    """A small disk that the server may write to."""
+    with TemporaryDirectory(prefix="weixin-disk-") as folder:
+        command = ["mount", "-t", "tmpfs", "-o", "size=128m,mode=755", "tmpfs", folder]
+        if subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("only root may mount a small disk")
+        try:
+            yield Path(folder)
+        finally:
+            subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_the_tables_disk_is_full(
+    durable_warehouses: Warehouses, disk: Path, meet_trouble: Callable[..., str]
+):
+    """Without a byte left: the sentence says what to do."""
+    space = disk / "space"
+    space.mkdir()
+    if user := postgres.server_user():
+        shutil.chown(space, user, user)
+    durable_warehouses.execute(
+        SQL("CREATE TABLESPACE small LOCATION {}").format(Literal(str(space)))
+    )
+    with durable_warehouses.passing("full", tablespace="small") as engine:
+        said = meet_trouble(engine, LOADING, ill_postgres.full(disk))
+    durable_warehouses.execute(SQL("DROP TABLESPACE small"))
+
+    assert "the warehouse has no space left on its disk at postgresql+psycopg2://" in said
+    assert "; make some (" in said
+
+
+@pytest.mark.soak
+def test_the_whole_servers_disk_is_full(disk: Path, meet_trouble: Callable[..., str]):
+    """Without room for its log the server goes down; started with room, it has lost nothing."""
+    server = Server(disk / "server", settings={"wal_recycle": "off", "max_wal_size": "32MB"})
+    server.start()
+    try:
+        engine = Warehouses.on(server).copy("full")
+        trouble = ill_postgres.without_room_for_its_log(server, disk)
+
+        assert meet_trouble(engine, LOADING, trouble).startswith("IngestError: the warehouse ")
+    finally:
+        server.stop()
 
 
 def test_what_was_found_out_before_the_trouble_is_said_too(
     durable_warehouses: Warehouses, make: Make, sandbox: Sandbox
 ):
     """One account is refused, then the server stops: both are in the sentence."""
-    server, refused = durable_warehouses.server, next(iter(sandbox.accounts))
+    refused = next(iter(sandbox.accounts))
     sandbox.scenarios[:] = [Scenario("unauthorized", account=refused)]
+    trouble = ill_postgres.stopped(durable_warehouses.server, ill_postgres.stop_fast)
     with durable_warehouses.passing("both") as engine:
-        order = make(engine).plan("both", MORNING)
+        outcome = disturbed(make(engine).plan("both", MORNING), SECOND_ACCOUNT, trouble)
 
-        trouble = ill_postgres.stopped(server, ill_postgres.stop_fast)
-        outcome = disturbed(order, SECOND_ACCOUNT, trouble)
-
-        assert f"号1 ({refused}): the account may not use this API" in outcome.said
-        assert "; the warehouse " in outcome.said
-        assert outcome.is_retryable
+    assert f"号1 ({refused}): the account may not use this API" in outcome.said
+    assert "; the warehouse " in outcome.said
+    assert outcome.is_retryable
 
 
-def test_a_server_restarted_during_the_calls(
+def test_what_an_ingest_lives_through(
     durable_warehouses: Warehouses,
     make: Make,
     sandbox: Sandbox,
     undisturbed: dict[str, list[str]],
+    is_soak: bool,
 ):
-    """The answers that come meanwhile are loaded over new connections: nobody need ask again."""
-    server = durable_warehouses.server
-    with durable_warehouses.passing("restarted") as engine:
-        pipeline = make(engine)
-        order = pipeline.plan("restarted", MORNING)
+    """
+    In one ingest: a restart during the calls, a lock on the fact, an idle session cut off.
+
+    What answers meanwhile is loaded over new connections, and whoever locks the fact, a minute say,
+    is waited for: nobody need ask again.
+    """
+    with durable_warehouses.passing("lived_through") as engine:
+        trial = make(engine)
+        order = trial.plan("run", MORNING)
         asked = len(sandbox.calls)
         sandbox.latency_seconds = 0.3
-
         process = IngestProcess(order)
         while len(sandbox.calls) == asked:
             process.wait(0.01)
-        with ill_postgres.stopped(server, ill_postgres.stop_fast):
+        with ill_postgres.stopped(durable_warehouses.server, ill_postgres.stop_fast):
             pass
         sandbox.latency_seconds = 0
-        outcome = process.outcome()
-
-        assert outcome.is_done, outcome.said
-        assert pipeline.contents() == undisturbed
-
-
-def test_a_lost_lock_session(warehouses: Warehouses, make: Make, undisturbed: dict[str, list[str]]):
-    """An idle session that a firewall cuts off holds nothing up: the loads have their own."""
-    with warehouses.passing("lost") as engine:
-        pipeline = make(engine)
-        order = pipeline.plan("lost", MORNING)
-
-        outcome = disturbed(order, LOADING, ill_postgres.ended_idle_sessions(engine))
-
-        assert outcome.is_done, outcome.said
-        assert pipeline.contents() == undisturbed
-
-
-def test_used_up_connections(
-    durable_warehouses: Warehouses, make: Make, undisturbed: dict[str, list[str]]
-):
-    """The sentence says what to raise; with connections left the account comes in."""
-    with durable_warehouses.passing("crowded") as engine:
-        pipeline = make(engine)
-        order = pipeline.plan("crowded", MORNING)
-
-        first = disturbed(order, 1, ill_postgres.no_connection_left(durable_warehouses.server))
-        assert "the warehouse has no connection left at postgresql+psycopg2://postgres:***@" in (
-            first.said
-        )
-        assert "; close some, or raise its max_connections (" in first.said
-        assert first.is_retryable
-        second = ingest(replace(order, is_retry=True))
-
-        assert second.is_done, second.said
-        assert pipeline.contents() == undisturbed
-
-
-def test_a_lock_on_the_fact(
-    warehouses: Warehouses,
-    make: Make,
-    undisturbed: dict[str, list[str]],
-    dataset: Dataset,
-    is_soak: bool,
-):
-    """Whoever locks the fact, a minute say, is waited for."""
-    with warehouses.passing("locked") as engine:
-        pipeline = make(engine)
-        order = pipeline.plan("locked", MORNING)
-
         with engine.begin() as other:
-            other.exec_driver_sql(f"LOCK TABLE weixin.{dataset.fact} IN ACCESS EXCLUSIVE MODE")
-            process = IngestProcess(order)
+            other.exec_driver_sql(
+                f"LOCK TABLE weixin.{trial.dataset.fact} IN ACCESS EXCLUSIVE MODE"
+            )
             while not ill_postgres.is_anyone_waiting(other):
                 process.wait(0.02)
             process.wait(60 if is_soak else 0.2)
         outcome = process.outcome()
 
         assert outcome.is_done, outcome.said
-        assert pipeline.contents() == undisturbed
+        assert trial.contents() == undisturbed
+
+
+def test_a_lost_lock_session(warehouses: Warehouses, make: Make, undisturbed: dict[str, list[str]]):
+    """An idle session that a firewall cuts off holds nothing up: the loads have their own."""
+    with warehouses.passing("lost") as engine:
+        trial = make(engine)
+        order = trial.plan("run", MORNING)
+
+        outcome = disturbed(order, LOADING, ill_postgres.ended_idle_sessions(engine))
+
+        assert outcome.is_done, outcome.said
+        assert trial.contents() == undisturbed

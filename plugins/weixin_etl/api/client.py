@@ -74,6 +74,8 @@ class WeixinClient:
         try:
             body = self._with_token(dataset, {"begin_date": day, "end_date": day}, count)
         except WeixinError as error:
+            # its frames hold what was read of the answer, for as long as somebody holds the error
+            error.__traceback__ = error.__context__ = None
             return Refusal(error, clock.now(), calls)
         return Answer(body, clock.now(), calls)
 

@@ -115,7 +115,7 @@ def _pipeline(dataset: Dataset, context: Context) -> Pipeline:
 
 
 def _failed_tasks(context: Context) -> set[str]:
-    """Those whose failure no later attempt of another run makes up for; not ingest."""
+    """Failed tasks that no other run can make up for; ingest is not among them."""
     ti = context["ti"]
     names = ["refresh_access_token", "plan", "report"]
     states = ti.get_task_states(dag_id=ti.dag_id, task_ids=names, run_ids=[ti.run_id])[ti.run_id]

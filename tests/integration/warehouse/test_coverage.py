@@ -153,7 +153,7 @@ def test_attempts_are_counted_until_one_is_ok(warehouse: Engine):
 def test_a_daily_quota_rests_until_the_midnight_after_its_answer(
     warehouse: Engine, monkeypatch: pytest.MonkeyPatch
 ):
-    """Also when it is stored after that midnight; an attempt that ends otherwise ends the rest."""
+    """Answered before midnight and stored after it; an attempt that ends otherwise ends the rest."""
     monkeypatch.setenv("WEIXIN_NOW", "2026-11-25T00:00:01+08:00")
 
     load_pairs(warehouse, refused(DailyQuotaError(errcode=45009), "24 23:59"))

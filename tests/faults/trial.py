@@ -1,39 +1,34 @@
-"""The pipeline without Airflow: planned here, ingested in processes, with Airflow's tries."""
+"""The pipeline against a sandbox, without Airflow: planned here, ingested in processes."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 import psycopg2
-import pytest
 import sqlalchemy
-from ingest_processes import PATIENCE_SECONDS, Hold, IngestProcess, Order, Outcome
+from ingest_processes import Order
 from psycopg2.sql import SQL, Composable, Identifier
 from sqlalchemy import Engine
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import Run
-from weixin_etl.orchestration.accounts import CheckedAccount
-from weixin_etl.plan import plan
+from weixin_etl.model import Account, ConfiguredAccount, Run
+from weixin_etl.pipeline import Pipeline
 from weixin_local.postgres import Server
-from weixin_sandbox import Account, Sandbox
+from weixin_sandbox import Account as SandboxAccount
+from weixin_sandbox import Sandbox
 
 MORNING = datetime(2026, 12, 24, 10, 30, tzinfo=SHANGHAI)
-STATEMENTS = 30
-"""A scheduled run of two accounts has at least these."""
-TRIES = 4
-"""Airflow's first try and its three retries."""
 
 
-def accounts(count: int) -> list[Account]:
+def accounts(count: int) -> list[SandboxAccount]:
     """Accounts for a sandbox."""
-    return [Account(f"wx{n:016x}", f"{n:032x}", f"号{n}") for n in range(1, count + 1)]
+    return [SandboxAccount(f"wx{n:016x}", f"{n:032x}", f"号{n}") for n in range(1, count + 1)]
 
 
 @dataclass(frozen=True)
@@ -77,7 +72,7 @@ class Warehouses:
 
 
 @dataclass(frozen=True)
-class Pipeline:
+class Trial:
     """A dataset's pipeline for every account of a sandbox."""
 
     dataset: Dataset
@@ -85,42 +80,25 @@ class Pipeline:
     sandbox: Sandbox
     url: str
 
+    @property
+    def accounts(self) -> dict[str, Account]:
+        """The sandbox's accounts as connections would describe them, by connection."""
+        return {
+            f"a{number}": Account(f"a{number}", known.appid, known.secret, known.name, self.url)
+            for number, known in enumerate(self.sandbox.accounts.values())
+        }
+
+    @property
+    def configured(self) -> list[ConfiguredAccount]:
+        """The accounts as plan and check take them."""
+        return [ConfiguredAccount(a.conn_id, a.appid, a.name) for a in self.accounts.values()]
+
     def plan(self, run_id: str, now: datetime, **form: Any) -> Order:
         """Plan a run at that time: a scheduled one, or a manual one with what the form says."""
         run = Run(run_id, self.dataset, now.date(), is_scheduled=not form, **form)
-        environment = {"WEIXIN_NOW": now.isoformat(), **self._connections()}
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in environment.items():
-                patch.setenv(name, value)
-            batches = plan(run, self._checked(), self.warehouse, is_first_try=True)
-        return Order(
-            run,
-            [planned for batch in batches for planned in batch],
-            self.warehouse.url.render_as_string(hide_password=False),
-            environment,
-        )
-
-    def _checked(self) -> list[CheckedAccount]:
-        return [
-            CheckedAccount(f"a{number}", account.appid, account.name)
-            for number, account in enumerate(self.sandbox.accounts.values())
-        ]
-
-    def _connections(self) -> dict[str, str]:
-        connections = {
-            f"AIRFLOW_CONN_A{number}": json.dumps(
-                {
-                    "conn_type": "weixin",
-                    "login": account.appid,
-                    "password": account.secret,
-                    "host": self.url,
-                    "extra": {"name": account.name},
-                }
-            )
-            for number, account in enumerate(self.sandbox.accounts.values())
-        }
-        names = [f"a{number}" for number in range(len(connections))]
-        return {**connections, "AIRFLOW_VAR_WEIXIN_ACCOUNTS": json.dumps(names)}
+        plan = Pipeline(run, self.warehouse, now=lambda: now).plan(self.configured, is_new=True)
+        url = self.warehouse.url.render_as_string(hide_password=False)
+        return Order(run, plan.accounts, self.accounts, url, now)
 
     def truth(self, days: Sequence[date], asked_on: date) -> dict[tuple[str, ...], dict[str, Any]]:
         """What the sandbox knows of its accounts' publication days, read as plainly as can be."""
@@ -137,7 +115,8 @@ class Pipeline:
 
     def fact(self) -> dict[tuple[str, ...], dict[str, Any]]:
         """The fact in the form of `truth`."""
-        sql = f"""
+        found = self.rows(
+            f"""
             SELECT appid, msgid, publication_date::text, stat_date::text, (
                 jsonb_strip_nulls(to_jsonb(fact)) - ARRAY[
                     'appid', 'msgid', 'publication_date', 'stat_date',
@@ -145,18 +124,19 @@ class Pipeline:
                 ] || coalesce(extra, '{{}}')
             )::text
             FROM weixin.{self.dataset.fact} AS fact
-        """  # noqa: S608 # the dataset's own table
-        with self.warehouse.connect() as connection:
-            return {
-                tuple(key): json.loads(figures, parse_float=Decimal)
-                for *key, figures in connection.exec_driver_sql(sql)
-            }
+            """  # noqa: S608 # the dataset's own table
+        )
+        return {tuple(key): json.loads(row, parse_float=Decimal) for *key, row in found}
 
     def contents(self) -> dict[str, list[str]]:
-        """Every row the pipeline keeps, apart from times and from numbers out of a sequence."""
-        held = {}
-        with self.warehouse.connect() as connection:
-            for table in (self.dataset.fact, *TABLES):
+        """
+        Every row the pipeline keeps, apart from times and from numbers out of a sequence.
+
+        Of the reports, what all runs together changed of each pair.
+        """
+        held = {"changes": [str(row) for row in self.rows(_CHANGES)]}
+        for table in (self.dataset.fact, *TABLES):
+            with self.warehouse.connect() as connection:
                 columns = connection.scalars(_COLUMNS, {"table": table}).all()
                 found = connection.exec_driver_sql(
                     f"SELECT (to_jsonb(held) - %s)::text FROM weixin.{table} AS held",  # noqa: S608 # TABLES
@@ -164,6 +144,11 @@ class Pipeline:
                 )
                 held[table] = sorted(found.scalars())
         return held
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        """What a query finds."""
+        with self.warehouse.connect() as connection:
+            return [tuple(row) for row in connection.exec_driver_sql(sql)]
 
 
 TABLES = (
@@ -181,27 +166,10 @@ _COLUMNS = sqlalchemy.text(
     AND (column_name LIKE '%\\_at' OR column_name IN ('raw_response_id', 'rejected_row_id'))
     """
 )
+_CHANGES = """
+    SELECT appid, publication_date::text, sum(inserted), sum(updated), sum(restated)
+    FROM weixin.run_report GROUP BY appid, publication_date ORDER BY appid, publication_date
+"""
 
-
-Make = Callable[[Engine], Pipeline]
-"""The pipeline under test, on a warehouse."""
-
-
-def ingest(order: Order) -> Outcome:
-    """Ingest to the end, with the tries Airflow makes."""
-    for _ in range(TRIES):
-        outcome = IngestProcess(order).outcome()
-        if outcome.is_done or not outcome.is_retryable:
-            break
-        order = replace(order, is_retry=True)
-    return outcome
-
-
-def disturbed(order: Order, statement: int, trouble: AbstractContextManager[None]) -> Outcome:
-    """What comes of an ingest that meets the trouble at a statement."""
-    hold = Hold(statement)
-    process = IngestProcess(replace(order, hold=hold))
-    assert hold.reached.wait(PATIENCE_SECONDS)
-    with trouble:
-        hold.over.set()
-        return process.outcome()
+Make = Callable[[Engine], Trial]
+"""A trial on a warehouse."""

@@ -82,6 +82,7 @@ class Known:
     """In the newest answer."""
     facts: Listing = field(default_factory=dict)
     ready_at: list[int] = field(default_factory=list)
+    """When answers came that were judged ready, and that WeChat called complete."""
     final_at: float = inf
     inferred_at: int | None = None
     """When the last attempt was, if it only lacked rows."""
@@ -166,7 +167,7 @@ class Pipeline:
         endpoint = run.dataset.name, appid
         coverage = {day: known.coverage for day, known in self.known[endpoint].items()}
         if rules.is_daily(run, today):
-            self.first_daily.setdefault(endpoint, today)
+            self.first_daily.setdefault(endpoint, run.today)
         first_daily = self.first_daily.get(endpoint)
         days = rules.concerned(run, first_daily, today).newest_first()
         return rules.due(
@@ -182,6 +183,7 @@ class Pipeline:
         """The pairs of the newest plan."""
         return [
             PlannedPair(
+                pair[0],
                 *pair,
                 process.planned_at[pair],
                 is_probe,
@@ -233,7 +235,7 @@ class Pipeline:
             kind = Refusal.UNREACHABLE if refusal in TRANSIENT else refusal
             outages = [*(outages if kind in outages else []), kind]
             is_outage = kind in (Refusal.UNREACHABLE, Refusal.OFFLINE)
-            if kind in STOPS_ACCOUNT or (is_outage and len(outages) == rules.OUTAGES_THAT_STOP):
+            if kind in STOPS_ACCOUNT or (is_outage and len(outages) == rules.REFUSALS_THAT_STOP):
                 stopped = refusal
         self._load(process, appid, answers)
         return moment
@@ -271,7 +273,8 @@ class Pipeline:
             is_final = rules.is_final(dataset, day, fetched_at, is_whole=is_whole)
             if is_final and not known.coverage.is_final:
                 known.final_at = moment
-            known.ready_at.append(moment)
+            if refusal is None:
+                known.ready_at.append(moment)
             is_final |= known.coverage.is_final
             facts = {"fetched_at": fetched_at, "ready_at": fetched_at, "is_final": is_final}
             self._attempted(process, (appid, day), PairState.LOADED, **facts)
@@ -358,10 +361,13 @@ class Pipeline:
 
 
 def live(
-    calendar: Calendar, on_check: OnCheck = lambda *_: None, only: str | None = None
+    calendar: Calendar,
+    on_check: OnCheck = lambda *_: None,
+    only: str | None = None,
+    pipeline: Pipeline | None = None,
 ) -> tuple[Pipeline, list[Process]]:
     """Live through a calendar, or through its runs of one dataset; the runs as they ended."""
-    pipeline, done = Pipeline(calendar, on_check), list[Process]()
+    pipeline, done = pipeline or Pipeline(calendar, on_check), list[Process]()
     lots, number = random.Random(calendar.mornings), itertools.count()
     events: list[tuple[float, int, str, Process | None]] = [
         (moment, next(number), "step", Process(run, killed_after))

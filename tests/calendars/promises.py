@@ -31,8 +31,9 @@ from calendars.pipeline import (
     live,
 )
 from calendars.worlds import Refusal, at, date_of, day_number
-from weixin_etl import rules
 from weixin_etl.model import Coverage, PlannedPair, Run
+
+CALLS_TO_OFFLINE = 5
 
 
 def broken_promises(calendar: Calendar) -> list[str]:
@@ -117,8 +118,16 @@ class Life:
         return self._mornings[endpoint[0], self.calendar.last_day]
 
     def _first_day(self, endpoint: Endpoint) -> int:
-        window = self.calendar.worlds[endpoint].dataset.window
-        return day_number(self.pipeline.first_daily[endpoint]) - window
+        """The first day of the account's first daily run, by the log of plans."""
+        dataset, appid = endpoint
+        first_daily = min(
+            process.day
+            for process in self.runs
+            if process.run.dataset.name == dataset and not process.run.names_dates
+            for (owner, _), planned_at in process.planned_at.items()
+            if owner == appid and planned_at.date() == process.run.today
+        )
+        return first_daily - self.calendar.worlds[endpoint].dataset.window
 
     def _reached_days(self, endpoint: Endpoint) -> range:
         """Those that the first good morning reached, or the second one after a probe."""
@@ -195,7 +204,7 @@ class Life:
                 world = self.calendar.worlds[run.dataset.name, appid]
                 is_offline = world.retired_at < process.begun_at
                 calls = sum(process.calls[appid, day] for day in days)
-                if is_offline and calls > rules.OUTAGES_THAT_STOP * (1 + process.kills):
+                if is_offline and calls > CALLS_TO_OFFLINE * (1 + process.kills):
                     yield f"C5 an offline endpoint: {run.run_id}"
 
     def _repair(self) -> Iterator[str]:
