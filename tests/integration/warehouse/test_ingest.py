@@ -319,6 +319,17 @@ def test_an_account_whose_quota_is_used_up_is_not_asked(
     assert len(wire.data_calls) == 40
 
 
+def test_a_refetch_asks_whether_the_quota_was_raised(warehouse: Engine, wire: Wire):
+    """Somebody may have had it raised: whoever wants to know says so."""
+    wire.on_data = refuses(45009)
+    collecting = pipeline(warehouse)
+    ingested(collecting, planned(collecting, wire.account), wire.account)
+    wire.on_data = EMPTY
+    again = pipeline(warehouse, replace(MANUAL, refetch=True))
+
+    assert ingested(again, planned(again, wire.account), wire.account) is None
+
+
 @pytest.mark.parametrize(
     ("reply", "calls"),
     [(refuses(48001), 1), (refuses(40001), 4), (refuses(47009), 5), (OUTAGE, 4 * 5 * 3)],

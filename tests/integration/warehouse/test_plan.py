@@ -137,16 +137,14 @@ def test_each_dataset_has_a_first_daily_run_of_its_own(
     planned(warehouse, run_on("22", monkeypatch, is_scheduled=False))
     planned(warehouse, run_on("24", monkeypatch))
     later = run_on("25", monkeypatch)
-    plans = [
-        planned(warehouse, later),
-        planned(warehouse, replace(later, dataset=ARTICLE_TOTAL_DETAIL)),
-    ]
+    of_successor = replace(later, dataset=ARTICLE_TOTAL_DETAIL)
+    plans = [planned(warehouse, of_successor), planned(warehouse, later)]
 
     assert rows(warehouse, first) == [
         ("article_total", "wx1", "2026-11-22"),
         ("article_total_detail", "wx1", "2026-11-25"),
     ]
-    assert [plan.counts["caught_up"] for plan in plans] == [3, 0]
+    assert [plan.counts["caught_up"] for plan in plans] == [0, 3]
 
 
 def test_a_run_of_the_past(warehouse: Engine, monkeypatch: pytest.MonkeyPatch):
