@@ -386,7 +386,12 @@ class Pipeline:
             # a list: the error's name is gone when a generator would use it
             return account, iter([Outcome(day, 0, self.now(), error=error) for day in days])
         answers = extract(
-            client, self.run.dataset, days, concurrency=self.settings.concurrency, now=self.now
+            client,
+            self.run.dataset,
+            days,
+            present=rules.present_window(self.run.dataset, self._today),
+            concurrency=self.settings.concurrency,
+            now=self.now,
         )
         return client.account, (self._outcome(client.account, day, came) for day, came in answers)
 
