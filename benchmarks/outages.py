@@ -4,7 +4,7 @@ What mornings without a run cost afterwards, as a Markdown table.
     python benchmarks/outages.py
 
 For one account with an article a day and all rows in time. Nothing is started: the calendars of
-tests/unit are lived through, and `weixin_etl.rules` decides.
+tests/calendars are lived through, and `weixin_etl.rules` decides.
 """
 
 import sys
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from weixin_etl.datasets import DATASETS, Dataset
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "unit"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from calendars.pipeline import Calendar, Pipeline, daily, live
 from calendars.worlds import at, date_of, in_time

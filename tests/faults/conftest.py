@@ -87,25 +87,24 @@ def warehouses(embedded_server: Server) -> Warehouses:
 
 
 @pytest.fixture(scope="session")
-def _served() -> Iterator[tuple[Sandbox, str]]:
-    sandbox = Sandbox(accounts(2), daily_limit=10**9)
+def served() -> Iterator[tuple[Sandbox, str]]:
+    """Two accounts that may ask as often as they like, on the morning of 24 December."""
+    sandbox = Sandbox(accounts(2), today=MORNING.date(), daily_limit=10**9)
     with sandbox.serve() as url:
         yield sandbox, url
 
 
 @pytest.fixture
-def sandbox(_served: tuple[Sandbox, str]) -> Sandbox:
-    """Two accounts that may ask as often as they like, on the morning of 24 December."""
-    sandbox, _ = _served
-    sandbox.today = MORNING.date()
-    sandbox.scenarios.clear()
-    return sandbox
+def sandbox(served: tuple[Sandbox, str]) -> Sandbox:
+    """The stand-in for WeChat, where nothing goes wrong unless a test says so."""
+    served[0].scenarios.clear()
+    return served[0]
 
 
 @pytest.fixture
-def sandbox_url(_served: tuple[Sandbox, str]) -> str:
+def sandbox_url(served: tuple[Sandbox, str]) -> str:
     """Where it listens."""
-    return _served[1]
+    return served[1]
 
 
 @pytest.fixture

@@ -7,91 +7,158 @@ from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
+import pytest
 from fault_plans import FIRST_MORNING, Morning, PlannedRun, drawn
-from ingest_processes import SETTINGS, IngestProcess, Order, Outcome
-from pipeline import Pipeline, Warehouses, ingest
+from ingest_processes import IngestProcess, Order, Outcome, ingest
+from support import HASTE
+from trial import Trial, Warehouses
 
+from weixin_etl import rules
 from weixin_etl.api.client import Answer
+from weixin_etl.check import CheckError, check
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import Dataset
-from weixin_etl.load import load
-from weixin_etl.model import Account
-from weixin_etl.pair import Pair
+from weixin_etl.load import Load, Outcome as PairOutcome
+from weixin_etl.model import Account, PairState, Run
 from weixin_etl.parse import parse
+from weixin_etl.pipeline import planned_pairs
 from weixin_sandbox import Sandbox
 
-IMPATIENT = replace(SETTINGS, call_limits=replace(SETTINGS.call_limits, read_seconds=0.5))
+IMPATIENT = replace(HASTE, read_seconds=0.5)
 
 
 def test_the_fact_is_the_truth(warehouses: Warehouses, dataset: Dataset, plan_seed: int):
-    """Overlapping runs, kills, refusals, odd and late answers: nothing is lost, nothing is bent."""
+    """Overlapping runs, kills, refusals, odd and late answers: all is complete and unaltered."""
     plan = drawn(dataset, plan_seed)
     print(plan)  # noqa: T201 # shown when it fails
     sandbox = Sandbox(plan.accounts, seed=plan_seed, daily_limit=10**9, slow_seconds=1)
     with warehouses.passing("plan") as engine, sandbox.serve() as url:
-        pipeline = Pipeline(dataset, engine, sandbox, url)
-        undisturbed(pipeline, FIRST_MORNING, PlannedRun(None, 0))
+        trial = Trial(dataset, engine, sandbox, url)
+        quiet = Morning(FIRST_MORNING, 10, [], [PlannedRun(None, 0)], None, [])
+        last = replace(quiet, today=plan.last_morning, runs=[PlannedRun(plan.first_day, 0)])
+        assert live_through(trial, quiet) == {"green"}
         for morning in plan.mornings:
-            live_through(pipeline, morning)
-        undisturbed(pipeline, plan.last_morning, PlannedRun(plan.first_day, 0))
+            live_through(trial, morning)
+        assert any(call.errcode != 0 for call in sandbox.calls), "the plan did not come to pass"
+        assert live_through(trial, last) == {"green"}
 
         days = [
             plan.first_day + timedelta(days=number)
             for number in range((plan.last_morning - plan.first_day).days)
         ]
-        truth = pipeline.truth(days, plan.last_morning)
+        truth = trial.truth(days, plan.last_morning)
         assert {appid for appid, *_ in truth} == {*sandbox.accounts}
-        assert pipeline.fact() == truth
-        assert rows_by_pair(pipeline) == Counter(
+        assert trial.fact() == truth
+        covered = trial.rows("SELECT appid, publication_date::text, row_count FROM weixin.coverage")
+        assert Counter({(appid, day): count for appid, day, count in covered if count}) == Counter(
             (appid, publication_date) for appid, _, publication_date, _ in truth
         )
-        assert told_changes(pipeline) == changes(pipeline)
-        assert any(call.errcode != 0 for call in sandbox.calls), "the plan did not come to pass"
+        told = trial.rows(
+            "SELECT appid, msgid, stat_date::text, metric, raw_response_id, old_value, new_value "
+            "FROM weixin.restatement"
+        )
+        assert set(told) == changes(trial)
 
 
-def rows_by_pair(pipeline: Pipeline) -> Counter[tuple[str, str]]:
-    """How many rows coverage says each pair has, all of which must have come in at last."""
-    with pipeline.warehouse.connect() as connection:
-        found = connection.exec_driver_sql(
-            "SELECT appid, publication_date::text, attempt_state, row_count FROM weixin.coverage"
-        ).all()
-    assert {state for *_, state, _ in found} == {"ok"}
-    return Counter({(appid, day): count for appid, day, _, count in found if count})
+def live_through(trial: Trial, morning: Morning) -> set[str]:
+    """All runs of a morning at once, then the answers that are late; the colours of the runs."""
+    sandbox = trial.sandbox
+    sandbox.today = morning.today
+    sandbox.scenarios[:] = morning.scenarios
+    orders = [planned(trial, morning, number) for number in range(len(morning.runs))]
+    with ThreadPoolExecutor(len(orders)) as pool:
+        running = [
+            pool.submit(ingested, order, run.killed_at)
+            for order, run in zip(orders, morning.runs, strict=True)
+        ]
+        if morning.tokens_die_after_seconds is not None:
+            wait(running, morning.tokens_die_after_seconds)
+            for appid in sandbox.accounts:
+                sandbox.replace_token(appid)
+    outcomes = [future.result() for future in running]
+    colours = {colour(trial, order, end) for order, end in zip(orders, outcomes, strict=True)}
+    for appid, day in morning.late:
+        arrive_late(trial, appid, day, morning.today - timedelta(days=1))
+    return colours
 
 
-Change = tuple[str, str, str, str, int, Decimal, Decimal]
-"""appid, msgid, stat_date, metric, the answer's id, the value before, the one after."""
+def planned(trial: Trial, morning: Morning, number: int) -> Order:
+    """The order of a morning's run; its clock stands still, so that all have the same time."""
+    run = morning.runs[number]
+    now = datetime.combine(morning.today, time(morning.hour), SHANGHAI)
+    form = run.begin_date and {
+        "begin_date": run.begin_date,
+        "end_date": morning.today - timedelta(days=1),
+    }
+    return replace(trial.plan(f"{now} {number}", now, **(form or {})), limits=IMPATIENT)
 
 
-def told_changes(pipeline: Pipeline) -> set[Change]:
-    """The restatements."""
-    with pipeline.warehouse.connect() as connection:
-        return {
-            tuple(change)
-            for change in connection.exec_driver_sql(
-                "SELECT appid, msgid, stat_date::text, metric, raw_response_id, old_value, "
-                "new_value FROM weixin.restatement"
-            )
-        }
+def ingested(order: Order, killed_at: int) -> Outcome:
+    """What comes of a run whose first try is killed at a statement, if so."""
+    if killed_at:
+        outcome = IngestProcess(replace(order, killed_at=killed_at)).outcome()
+        if outcome.is_done:
+            return outcome
+        order = replace(order, by_itself=True)
+    return ingest(order)
 
 
-def changes(pipeline: Pipeline) -> set[Change]:
+def colour(trial: Trial, order: Order, end: Outcome) -> str:
+    """
+    What check makes of a run that came to its end: red when, and only when, a pair is not in.
+
+    Every pair has its verdict, and whatever is not in has its sentence.
+    """
+    assert " see the log" not in end.said
+    with trial.warehouse.connect() as connection:
+        pairs = planned_pairs(connection, order.run)
+    assert {(pair.appid, pair.publication_date) for pair in pairs} == {
+        (planned.appid, day) for planned in order.batch for day in planned.days
+    }
+    held_back = [pair for pair in pairs if rules.holds_back(pair, refetch=False)]
+    for pair in pairs:
+        assert pair.state is not PairState.PLANNED or pair.coverage.is_final
+        assert pair not in held_back or pair.coverage.error
+    if not held_back:
+        check(order.run, trial.warehouse, trial.configured)
+        return "green"
+    with pytest.raises(CheckError) as caught:
+        check(order.run, trial.warehouse, trial.configured)
+    assert all(pair.name in str(caught.value) for pair in held_back)
+    return "red"
+
+
+def arrive_late(trial: Trial, appid: str, day: date, asked_on: date) -> None:
+    """Load an answer fetched the day before, with totals WeChat has corrected since."""
+    dataset = trial.dataset
+    answer = json.loads(trial.sandbox.answer(appid, day, asked_on, dataset.endpoint))
+    for article in answer["list"]:
+        for row in article[dataset.rows_key]:
+            row.update({name: value // 2 for name, value in row.items() if type(value) is int})
+    body = json.dumps(answer, ensure_ascii=False).encode()
+    at = datetime.combine(asked_on, time(11), SHANGHAI)
+    late = PairOutcome(day, 1, at, Answer(body, at, calls=1), parse(dataset, body, day, at))
+    run = Run("late", dataset, asked_on, is_scheduled=False)
+    account = Account("late", appid, "", "late")
+    Load(trial.warehouse, run, account, ready_hour=10).commit([late], is_last=True)
+
+
+def changes(trial: Trial) -> set[tuple[object, ...]]:
     """Every figure that had another value, found by taking each pair's answers in one by one."""
     answers = defaultdict(list)
-    with pipeline.warehouse.connect() as connection:
-        for appid, day, number, seen_at, body in connection.exec_driver_sql(
-            "SELECT appid, publication_date, raw_response_id, last_seen_at, "
-            "convert_from(body, 'UTF8') FROM weixin.raw_response ORDER BY raw_response_id"
-        ):
-            answers[appid, day].append((seen_at, number, body))
-    found = set()
+    for appid, day, *answer in trial.rows(
+        "SELECT appid, publication_date, last_seen_at, raw_response_id, "
+        "convert_from(body, 'UTF8') FROM weixin.raw_response ORDER BY raw_response_id"
+    ):
+        answers[appid, day].append(answer)
+    found: set[tuple[object, ...]] = set()
     for (appid, _), arrived in answers.items():
         before: dict[tuple[str, ...], Decimal] = {}
         for count, (_, number, _) in enumerate(arrived, 1):
             after = {
                 key: figure
                 for _, _, body in sorted(arrived[:count])
-                for key, figure in figures(pipeline.dataset, body).items()
+                for key, figure in figures(trial.dataset, body).items()
             }
             found |= {
                 (appid, *key, number, before[key], figure)
@@ -116,66 +183,3 @@ def figures(dataset: Dataset, body: str) -> dict[tuple[str, ...], Decimal]:
         for metric in dataset.figures
         if metric.name in row
     }
-
-
-def undisturbed(pipeline: Pipeline, today: date, run: PlannedRun) -> None:
-    """The one run of a morning without trouble."""
-    pipeline.sandbox.today = today
-    pipeline.sandbox.scenarios.clear()
-    outcome = ingest(planned(pipeline, today, 0, run))
-    assert outcome.is_done, outcome.said
-
-
-def planned(pipeline: Pipeline, today: date, number: int, run: PlannedRun) -> Order:
-    """The order of a morning's run, which begins some minutes after the one before."""
-    now = datetime.combine(today, time(10, number), SHANGHAI)
-    run_id = f"{today} {number} {run.begin_date}"
-    form = run.begin_date and {
-        "begin_date": run.begin_date,
-        "end_date": today - timedelta(days=1),
-    }
-    return replace(pipeline.plan(run_id, now, **(form or {})), settings=IMPATIENT)
-
-
-def live_through(pipeline: Pipeline, morning: Morning) -> None:
-    """All runs of a morning at once, then the answers that are late."""
-    sandbox = pipeline.sandbox
-    sandbox.today = morning.today
-    sandbox.scenarios[:] = morning.scenarios
-    orders = [
-        (planned(pipeline, morning.today, number, run), run.killed_at)
-        for number, run in enumerate(morning.runs)
-    ]
-    with ThreadPoolExecutor(len(orders)) as pool:
-        running = [pool.submit(ingested, order, killed_at) for order, killed_at in orders]
-        if morning.tokens_die_after_seconds is not None:
-            wait(running, morning.tokens_die_after_seconds)
-            for appid in sandbox.accounts:
-                sandbox.replace_token(appid)
-    for future in running:
-        future.result()
-    for appid, day in morning.late:
-        arrive_late(pipeline, appid, day, morning.today - timedelta(days=1))
-
-
-def ingested(order: Order, killed_at: int) -> Outcome:
-    """What comes of a run whose first try is killed at a statement, if so."""
-    if killed_at:
-        outcome = IngestProcess(replace(order, killed_at=killed_at)).outcome()
-        if outcome.is_done:
-            return outcome
-        order = replace(order, is_retry=True)
-    return ingest(order)
-
-
-def arrive_late(pipeline: Pipeline, appid: str, day: date, asked_on: date) -> None:
-    """Load an answer fetched the day before, with totals WeChat has corrected since."""
-    dataset = pipeline.dataset
-    answer = json.loads(pipeline.sandbox.answer(appid, day, asked_on, dataset.endpoint))
-    for article in answer["list"]:
-        for row in article[dataset.rows_key]:
-            row.update({name: value // 2 for name, value in row.items() if type(value) is int})
-    body = json.dumps(answer, ensure_ascii=False).encode()
-    fetched_at = datetime.combine(asked_on, time(11), SHANGHAI)
-    pair = Pair(day, 1, Answer(body, fetched_at, calls=1), parse(dataset, body, day))
-    load(pipeline.warehouse, dataset, Account("late", appid, "", "late"), "late", [pair])

@@ -13,16 +13,15 @@ from hostile_answers import ANY_TEXT, DAY, ODD_NUMBERS, answers, held_rows, writ
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ingest_processes import IngestProcess
-from pipeline import MORNING, Pipeline, Warehouses, accounts
-from wire import DATA_PATH, LIMITS, Handler, Wire, says
+from sqlalchemy import Engine
+from trial import MORNING, Trial, Warehouses, accounts
+from wire import LIMITS, Handler, Wire, refused, says
 
 from weixin_etl.api.client import Answer, WeixinClient
-from weixin_etl.api.errors import WeixinError
 from weixin_etl.clock import SHANGHAI
-from weixin_etl.datasets import Dataset
-from weixin_etl.load import load
-from weixin_etl.model import Account
-from weixin_etl.pair import Counts, Pair
+from weixin_etl.datasets import ARTICLE_TOTAL, Dataset
+from weixin_etl.load import Judged, Load, Outcome
+from weixin_etl.model import Account, Counts, Run
 from weixin_etl.parse import parse
 from weixin_sandbox import Sandbox
 
@@ -36,6 +35,7 @@ TITLES = [
     "\\x00 %s :appid {{ fact }} \\.",
 ]
 MEGABYTE = 1 << 20
+FETCHED_AT = datetime(2026, 11, 24, 8, 30, tzinfo=SHANGHAI)
 REFUSALS = st.fixed_dictionaries(
     {
         "errcode": st.integers(1)
@@ -60,7 +60,6 @@ def test_any_answer_is_in_the_warehouse_once(
     warehouses: Warehouses, dataset: Dataset, is_soak: bool
 ):
     """Each part is a row or a rejected one; the same answer again changes nothing."""
-    fetched_at = datetime(2026, 11, 24, 8, 30, tzinfo=SHANGHAI)
     numbers = itertools.count()
     with warehouses.passing("any") as engine:
 
@@ -69,11 +68,11 @@ def test_any_answer_is_in_the_warehouse_once(
         def load_twice(answer: dict[str, Any]) -> None:
             account = Account("any", f"wx{next(numbers)}", "", "any")
             body = written(answer)
-            parsed = parse(dataset, body, DAY)
-            pair = Pair(DAY, 1, Answer(body, fetched_at, calls=1), parsed)
+            parsed = parse(dataset, body, DAY, FETCHED_AT)
+            outcome = Outcome(DAY, 1, FETCHED_AT, Answer(body, FETCHED_AT, calls=1), parsed)
 
-            load(engine, dataset, account, "run", [pair])
-            (again,) = load(engine, dataset, account, "run", [pair])
+            load(engine, dataset, account, outcome)
+            again = load(engine, dataset, account, outcome)
 
             with engine.connect() as connection:
                 held = connection.execute(HELD, {"appid": account.appid}).scalar_one()
@@ -96,17 +95,23 @@ def test_any_refusal_is_in_the_warehouse_as_a_sentence(
         @example({"errcode": 1, "errmsg": "a\0b\ud800"})
         def load_refusal(refusal: dict[str, Any]) -> None:
             server.on_data = says(written(refusal))
-            with pytest.raises(WeixinError) as caught:
-                client.datacube(DATA_PATH, DAY)
+            error = refused(client.datacube(dataset, DAY)).error
 
-            load(engine, dataset, client.account, "run", [Pair(DAY, 1, error=caught.value)])
+            load(engine, dataset, client.account, Outcome(DAY, 1, FETCHED_AT, error=error))
 
             with engine.connect() as connection:
                 said = connection.exec_driver_sql("SELECT error FROM weixin.coverage").scalar_one()
-            assert said == str(caught.value)
+            assert said == str(error)
             assert len(said) < 800
 
         load_refusal()
+
+
+def load(engine: Engine, dataset: Dataset, account: Account, outcome: Outcome) -> Judged:
+    """Commit one pair."""
+    run = Run("run", dataset, FETCHED_AT.date(), is_scheduled=False)
+    (judged,) = Load(engine, run, account, ready_hour=10).commit([outcome], is_last=True)
+    return judged
 
 
 Answers = dict[int, Callable[[Handler], None]]
@@ -169,10 +174,9 @@ def test_an_ingest_of_hostile_answers(
         }
     )
     with warehouses.passing("hostile") as engine:
-        pipeline = Pipeline(dataset, engine, Sandbox(accounts(1)), server.account.base_url)
-        order = pipeline.plan("hostile", MORNING)
+        trial = Trial(dataset, engine, Sandbox(accounts(1)), server.account.base_url)
 
-        outcome = IngestProcess(order).outcome()
+        outcome = IngestProcess(trial.plan("hostile", MORNING)).outcome()
 
         assert "(the answer is larger than 16777216 bytes) [2026-12-22]" in outcome.said
         assert "(the answer is nested too deeply) [2026-12-21]" in outcome.said
@@ -181,9 +185,37 @@ def test_an_ingest_of_hostile_answers(
             outcome.said
         )
         assert outcome.peak_mb < 500
-        assert {row["share_user"] for row in pipeline.fact().values()} == {0, 1, 2, 3, 4}
+        assert {row["share_user"] for row in trial.fact().values()} == {0, 1, 2, 3, 4}
         with engine.connect() as connection:
             titles = connection.exec_driver_sql(
                 "SELECT title FROM weixin.dim_article ORDER BY msgid"
             )
             assert list(titles.scalars()) == [*TITLES[:3], "a\ufffdz\ufffd", TITLES[4]]
+
+
+DAYS = 31
+ARTICLES = 1550
+
+
+@pytest.mark.soak
+def test_an_ingest_of_many_large_answers():
+    """31 answers of 14 MB are loaded in commits: memory is bounded by these, not by the answers."""
+
+
+def large(number: int, day: str) -> bytes:
+    """An answer of 14 MB: articles with seven rows, each with every metric."""
+    first = datetime.fromisoformat(day)
+    metrics = {metric.name: 123_456_789_012 + number for metric in ARTICLE_TOTAL.metrics}
+    items = [
+        {
+            "ref_date": day,
+            "msgid": f"{number:03}{article:05}_1",
+            "title": "题" * 30,
+            "details": [
+                {"stat_date": str((first + timedelta(days=step)).date()), **metrics}
+                for step in range(7)
+            ],
+        }
+        for article in range(ARTICLES)
+    ]
+    return json.dumps({"list": items}).encode()

@@ -9,17 +9,17 @@ from time import monotonic
 
 import pytest
 from ingest_processes import IngestProcess, Order, Outcome
-from pipeline import MORNING, Pipeline, Warehouses
+from trial import MORNING, Trial, Warehouses
 
 from weixin_etl.datasets import Dataset
+from weixin_etl.load import PAIRS_A_COMMIT
 from weixin_sandbox import Sandbox, Scenario
 
 LATER = MORNING + timedelta(minutes=10)
 ALL_SEEDS = 270
 """A dataset's kills in the long run: every other one at the beginning of a statement."""
 STRIDE = 29
-DAYS = 32
-"""One more than a commit holds."""
+DAYS = PAIRS_A_COMMIT + 1
 
 
 @dataclass(frozen=True)
@@ -32,24 +32,26 @@ class Ground:
     seconds: float
 
 
-def planned(pipeline: Pipeline, run_id: str, now: datetime) -> Order:
-    """A run for the last 32 days, whatever is final."""
+def planned(trial: Trial, run_id: str, now: datetime) -> Order:
+    """A run for the last days, one more than a commit holds, whatever is final."""
     yesterday = MORNING.date() - timedelta(days=1)
     begin = yesterday - timedelta(days=DAYS - 1)
-    return pipeline.plan(run_id, now, begin_date=begin, end_date=yesterday, refetch=True)
+    return trial.plan(run_id, now, begin_date=begin, end_date=yesterday, refetch=True)
 
 
-@pytest.fixture(scope="module")
-def ground_of(
-    warehouses: Warehouses, sandbox: Sandbox, sandbox_url: str
-) -> Callable[[Dataset], Ground]:
-    """The ground of a dataset: an hour before, the newest totals were lower; now rows are odd."""
+@pytest.fixture(scope="session")
+def ground_of(warehouses: Warehouses, served: tuple[Sandbox, str]) -> Callable[[Dataset], Ground]:
+    """
+    The ground of a dataset: an hour before, the newest totals were lower; now rows are odd.
+
+    Two commits of each of two accounts, every table filled, and a seed for every statement.
+    """
+    sandbox, url = served
 
     @cache
     def make(dataset: Dataset) -> Ground:
         name = f"before_{dataset.name}"
-        before = Pipeline(dataset, warehouses.copy(name), sandbox, sandbox_url)
-        sandbox.today = MORNING.date()
+        before = Trial(dataset, warehouses.copy(name), sandbox, url)
         sandbox.scenarios[:] = [Scenario("falling-total")]
         order = planned(before, "before", MORNING - timedelta(hours=1))
         assert IngestProcess(order).outcome().is_done
@@ -57,27 +59,21 @@ def ground_of(
 
         sandbox.scenarios[:] = [Scenario("odd-row")]
         with warehouses.passing("undisturbed", of=name) as engine:
-            pipeline = Pipeline(dataset, engine, sandbox, sandbox_url)
-            order = planned(pipeline, "undisturbed", MORNING)
+            trial = Trial(dataset, engine, sandbox, url)
+            order = planned(trial, "undisturbed", MORNING)
             begun = monotonic()
             outcome = IngestProcess(order).outcome()
             seconds = monotonic() - begun
             assert outcome.is_done
-            return Ground(name, pipeline.contents(), outcome.statements, seconds)
+            contents = trial.contents()
+        assert len(contents["coverage"]) == 2 * DAYS
+        assert len(contents["restatement"]) > 1000
+        assert all(contents.values())
+        reached = {boundary(number, outcome.statements) for number in range(ALL_SEEDS // 2)}
+        assert reached == set(range(1, outcome.statements + 1))
+        return Ground(name, contents, outcome.statements, seconds)
 
     return make
-
-
-def test_the_ground_is_worth_a_kill(ground_of: Callable[[Dataset], Ground], dataset: Dataset):
-    """Two commits of each of two accounts, every table filled, and a seed for every boundary."""
-    ground = ground_of(dataset)
-
-    assert len(ground.undisturbed["coverage"]) == 2 * DAYS
-    assert len(ground.undisturbed["restatement"]) > 1000
-    assert all(ground.undisturbed.values())
-    assert ground.statements > 4 * 15
-    boundaries = {boundary(number, ground.statements) for number in range(ALL_SEEDS // 2)}
-    assert boundaries == set(range(1, ground.statements + 1))
 
 
 def test_a_second_run_makes_a_kill_good(
@@ -90,35 +86,28 @@ def test_a_second_run_makes_a_kill_good(
 ):
     """Killed at a statement's beginning or at any other moment: the tables are as if it was not."""
     ground, random = ground_of(dataset), Random(kill_seed)
+    sandbox.scenarios[:] = [Scenario("odd-row")]
     with warehouses.passing("killed", of=ground.warehouse) as engine:
-        pipeline = Pipeline(dataset, engine, sandbox, sandbox_url)
-        order = planned(pipeline, "killed", MORNING)
+        trial = Trial(dataset, engine, sandbox, sandbox_url)
+        order = planned(trial, "killed", MORNING)
 
         if kill_seed % 2:
-            kill_at_a_moment(order, ground, random)
+            process = IngestProcess(order)
+            process.wait(random.uniform(0, ground.seconds))
+            process.kill()
         else:
             statement = boundary(kill_seed // 2, ground.statements)
             assert IngestProcess(replace(order, killed_at=statement)).outcome() == Outcome()
         if random.random() < 0.5:
-            second = replace(order, is_retry=True)
+            second = replace(order, by_itself=True)
         else:
-            second = planned(pipeline, "second", LATER)
+            second = planned(trial, "second", LATER)
         outcome = IngestProcess(second).outcome()
 
         assert outcome.is_done, outcome.said
-        assert pipeline.contents() == ground.undisturbed
+        assert trial.contents() == ground.undisturbed
 
 
 def boundary(number: int, statements: int) -> int:
     """A statement, from 1: numbers in turn come to all of them, the first few far apart."""
     return number * STRIDE % statements + 1
-
-
-def kill_at_a_moment(order: Order, ground: Ground, random: Random) -> None:
-    """Kill it while it runs; one that was faster than expected runs again."""
-    while True:
-        process = IngestProcess(order)
-        process.wait(random.uniform(0, ground.seconds))
-        process.kill()
-        if process.outcome() == Outcome():
-            return

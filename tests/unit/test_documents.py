@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,16 @@ def test_every_errcode_is_described() -> None:
     described = {int(code) for cell in cells for code in re.findall(r"-?\b\d{1,5}\b", cell)}
 
     assert described >= errors.WHAT_TO_CHANGE.keys() | errors._BY_CODE.keys()
+
+
+def test_the_table_of_outages_is_what_the_rules_give() -> None:
+    """The manual shows what the command prints."""
+    printed = subprocess.run(
+        [sys.executable, ROOT / "benchmarks/outages.py"], capture_output=True, text=True, check=True
+    ).stdout
+
+    assert printed.count("\n") == 12
+    assert printed in (ROOT / "docs/operating.md").read_text()
 
 
 def _code(document: Path) -> str:
