@@ -18,40 +18,43 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     return Home(tmp_path, tmp_path / ".weixin")
 
 
-def test_without_credentials_there_is_no_connection(home: Home) -> None:
-    """Neither an environment nor a .env: the sandbox has to answer."""
-    assert configured_connection(home) is None
+ENV_FILE = "WEIXIN_APPID=wx1\nWEIXIN_SECRET='s3 cret'\n"
+WECHAT = {
+    "conn_type": "weixin",
+    "login": "wx1",
+    "password": "s3 cret",
+    "host": "https://api.weixin.qq.com",
+    "extra": {"name": "wx1"},
+}
 
 
-def test_empty_credentials_are_none(home: Home) -> None:
-    """The .env.example, copied and not filled in, means the sandbox."""
-    (home.project / ".env").write_text("WEIXIN_APPID=\nWEIXIN_SECRET=\n")
-
-    assert configured_connection(home) is None
-
-
-def test_credentials_in_env_file_make_a_connection_to_wechat(home: Home) -> None:
-    """The two lines of .env are all a user has to give."""
-    (home.project / ".env").write_text("WEIXIN_APPID=wx1\nWEIXIN_SECRET='s3 cret'\n")
-
-    assert json.loads(configured_connection(home) or "") == {
-        "conn_type": "weixin",
-        "login": "wx1",
-        "password": "s3 cret",
-        "host": "https://api.weixin.qq.com",
-        "extra": {"name": "wx1"},
-    }
-
-
-def test_the_environment_overrides_the_env_file(
-    home: Home, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("env_file", "environment", "expected"),
+    [
+        (None, {}, None),
+        ("WEIXIN_APPID=\nWEIXIN_SECRET=\n", {}, None),
+        (ENV_FILE, {}, WECHAT),
+        (ENV_FILE, {"WEIXIN_APPID": "", "WEIXIN_SECRET": ""}, None),
+        (ENV_FILE, {"AIRFLOW_CONN_WEIXIN_DEFAULT": '{"a": 1}'}, {"a": 1}),
+    ],
+    ids=["no .env", ".env.example as it is", ".env", "the environment first", "a connection"],
+)
+def test_whose_figures_are_collected(
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+    env_file: str | None,
+    environment: dict[str, str],
+    expected: dict[str, object] | None,
 ) -> None:
-    """Empty in the environment is empty, whatever .env says."""
-    (home.project / ".env").write_text("WEIXIN_APPID=wx1\nWEIXIN_SECRET=one\n")
-    monkeypatch.setenv("WEIXIN_APPID", "")
-    monkeypatch.setenv("WEIXIN_SECRET", "")
+    """Those of the caller's connection, of WeChat by two lines of .env, or the sandbox's."""
+    if env_file is not None:
+        (home.project / ".env").write_text(env_file)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
 
-    assert configured_connection(home) is None
+    found = configured_connection(home)
+
+    assert (found and json.loads(found)) == expected
 
 
 @pytest.mark.parametrize(
@@ -66,11 +69,3 @@ def test_half_the_credentials_are_refused_with_the_other_halfs_name(
 
     with pytest.raises(LocalError, match=f"{given} is set and {missing} is not: add it to .env"):
         configured_connection(home)
-
-
-def test_a_connection_the_caller_set_wins(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever names a connection knows what they do."""
-    (home.project / ".env").write_text("WEIXIN_APPID=wx1\nWEIXIN_SECRET=one\n")
-    monkeypatch.setenv("AIRFLOW_CONN_WEIXIN_DEFAULT", "weixin://a:b@host")
-
-    assert configured_connection(home) == "weixin://a:b@host"

@@ -70,35 +70,29 @@ def postmaster(server: Server) -> psutil.Process:
     return psutil.Process(int((server.directory / "data/postmaster.pid").read_text().split()[0]))
 
 
-def test_the_embedded_server_is_postgres_18(server: Server) -> None:
-    """The binaries are those of the wheel, of the version the project chose."""
-    assert ask(server.libpq_url("postgres"), "SHOW server_version").startswith("18.")
+def test_a_server_is_postgres_18_and_durable_unless_told_otherwise(
+    make: Callable[..., Server],
+) -> None:
+    """Of the wheel's binaries; only who throws a server away may switch fsync off."""
+    hasty, durable = make(), make("durable")
+    durable.settings.clear()
+    for server, fsync in ((hasty, "off"), (durable, "on")):
+        server.start()
+        url = server.libpq_url("postgres")
+
+        assert str(ask(url, "SHOW server_version")).startswith("18.")
+        assert ask(url, "SHOW fsync") == fsync
 
 
-def test_a_url_names_its_driver(server: Server) -> None:
-    """A bare postgresql:// would mean psycopg 3 to SQLAlchemy."""
-    assert server.url("weixin").startswith("postgresql+psycopg2://postgres:")
-    assert server.url("weixin").endswith(f"@127.0.0.1:{server.port}/weixin")
-
-
-def test_nobody_enters_over_tcp_without_the_password(server: Server) -> None:
-    """Every user of the machine reaches a TCP port."""
+def test_nobody_enters_without_the_password_or_the_folder(server: Server) -> None:
+    """Every user of the machine reaches a TCP port; password and socket are their owner's."""
     wrong = f"postgresql://postgres:guess@127.0.0.1:{server.port}/postgres"
+    socket_ = f"postgresql://postgres@/postgres?host={server.socket_directory}&port={server.port}"
 
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
         ask(wrong, "SELECT 1")
-
-
-def test_the_socket_asks_for_no_password_and_its_folder_is_closed(server: Server) -> None:
-    """Whoever opens the socket is the server's user or root."""
-    url = f"postgresql://postgres@/postgres?host={server.socket_directory}&port={server.port}"
-
-    assert ask(url, "SELECT 1") == 1
+    assert ask(socket_, "SELECT 1") == 1
     assert server.directory.stat().st_mode & 0o077 == 0
-
-
-def test_the_password_is_for_its_owner_alone(server: Server) -> None:
-    """The file with the password can't be read by others."""
     assert (server.directory / "password").stat().st_mode & 0o777 == 0o600
 
 
@@ -121,18 +115,6 @@ def test_data_and_port_survive_a_restart(server: Server) -> None:
     server.start()
 
     assert ask(url, "SELECT answer FROM kept") == 42
-
-
-def test_a_port_somebody_took_meanwhile_is_left_to_them(server: Server) -> None:
-    """The server moves to another port and its URL with it."""
-    taken = server.port
-    server.stop()
-
-    with socket.create_server(("127.0.0.1", taken)):
-        server.start()
-
-        assert server.port != taken
-        assert ask(server.libpq_url("postgres"), "SELECT 1") == 1
 
 
 def test_a_port_taken_between_look_and_start_is_left_too(
@@ -236,26 +218,6 @@ def test_stopping_ends_connections_and_a_second_stop_has_nothing_to_do(server: S
     assert server.stop() is False
     with pytest.raises(psycopg2.OperationalError):
         connection.cursor().execute("SELECT 1")
-
-
-def test_a_database_is_created_once(server: Server) -> None:
-    """The second time it is there; any name will do."""
-    assert server.create_database('a "b" c') is True
-    assert server.create_database('a "b" c') is False
-
-
-def test_a_server_is_durable_unless_told_otherwise(make: Callable[..., Server]) -> None:
-    """Only who throws a server away may switch fsync off."""
-    hasty = make()
-    durable = Server(hasty.directory.parent / "durable")
-    try:
-        hasty.start()
-        durable.start()
-
-        assert ask(hasty.libpq_url("postgres"), "SHOW fsync") == "off"
-        assert ask(durable.libpq_url("postgres"), "SHOW fsync") == "on"
-    finally:
-        durable.stop()
 
 
 def test_a_server_that_cannot_start_says_why(make: Callable[..., Server]) -> None:

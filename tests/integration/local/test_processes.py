@@ -71,27 +71,18 @@ def test_a_recorded_process_is_found_again_and_ended(
     assert processes.recorded(tmp_path) == []
 
 
-def test_children_end_with_their_parent(start: Callable[..., Process]) -> None:
-    """A parent that leaves its children alone leaves them to us."""
+@pytest.mark.parametrize("is_dead", [False, True], ids=["at work", "dead"])
+def test_children_end_with_their_parent(start: Callable[..., Process], is_dead: bool) -> None:
+    """A parent that leaves its children alone, or has died before them, leaves them to us."""
     process = start("parent", PARENT)
     members = process.members()
-
-    processes.stop([process], PATIENCE_SECONDS)
-
     assert len(members) == 2
-    assert [member for member in members if is_alive(member)] == []
+    if is_dead:
+        psutil.Process(process.session).kill()
+        wait_until(lambda: not process.is_alive())
 
-
-def test_children_of_a_dead_parent_are_ended(start: Callable[..., Process]) -> None:
-    """Half a process is stopped like a whole one."""
-    process = start("parent", PARENT)
-    child = next(m for m in process.members() if m.pid != process.session)
-    psutil.Process(process.session).kill()
-    wait_until(lambda: not process.is_alive())
-
-    assert is_alive(child)
     assert processes.stop([process], PATIENCE_SECONDS) == ["parent"]
-    assert not is_alive(child)
+    assert [member for member in members if is_alive(member)] == []
 
 
 def test_what_ignores_sigterm_is_killed(start: Callable[..., Process]) -> None:
@@ -113,15 +104,6 @@ def test_a_later_process_under_a_recorded_number_is_left_alone(
     assert not mistaken.is_alive()
     assert processes.stop([mistaken], PATIENCE_SECONDS) == []
     assert other.is_alive()
-
-
-def test_stopping_what_is_dead_is_nothing(tmp_path: Path, start: Callable[..., Process]) -> None:
-    """A record of a dead process is only put away."""
-    process = start("short", "pass")
-    wait_until(lambda: not process.is_alive())
-
-    assert processes.stop([process], PATIENCE_SECONDS) == []
-    assert processes.recorded(tmp_path) == []
 
 
 def test_the_log_of_the_start_before_is_kept(tmp_path: Path, start: Callable[..., Process]) -> None:

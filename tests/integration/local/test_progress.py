@@ -58,67 +58,38 @@ def followed(metadata: Engine, wanted: Wanted) -> tuple[progress.Seen, list[str]
     return seen, console.file.getvalue().splitlines()
 
 
+DONE = ["success"]
+BEGUN = {"refresh_access_token": DONE, "plan": DONE}
+
+
 @pytest.mark.parametrize(
-    "wanted", [Wanted(DAG, run_id=RUN), Wanted(DAG, logical_date=DATE)], ids=["id", "logical date"]
+    ("state", "tasks", "expected"),
+    [
+        (
+            "success",
+            {"check": DONE, **BEGUN, "ingest": DONE * 3, "report": DONE},
+            ["✓ ingest 3/3", "✓ report", "✓ check"],
+        ),
+        (
+            "failed",
+            {**BEGUN, "ingest": ["success", "failed"], "report": ["skipped"], "check": ["failed"]},
+            ["✗ ingest 1/2: failed", "– report: skipped", "✗ check: failed"],
+        ),
+        ("failed", {**BEGUN, "ingest": ["success", "running", None], "report": DONE}, []),
+    ],
+    ids=["green", "red", "an instance at work"],
 )
-def test_a_green_run_has_a_line_per_stage(metadata: Engine, wanted: Wanted) -> None:
-    """The stages stand in the order of the flow, whichever way the run is known."""
-    done = ["success"]
-    write(
-        metadata,
-        "success",
-        check=done,
-        refresh_access_token=done,
-        plan=done,
-        ingest=done * 3,
-        report=done,
-    )
+def test_a_run_has_a_line_per_stage(
+    metadata: Engine, state: str, tasks: dict[str, list[str | None]], expected: list[str]
+) -> None:
+    """In the order of the flow, up to a stage that is still at work; however the run is known."""
+    write(metadata, state, **tasks)
 
-    seen, lines = followed(metadata, wanted)
+    for wanted in (Wanted(DAG, run_id=RUN), Wanted(DAG, logical_date=DATE)):
+        seen, lines = followed(metadata, wanted)
 
-    assert (seen.run_id, seen.state) == (RUN, "success")
-    assert lines == [
-        "✓ refresh_access_token",
-        "✓ plan",
-        "✓ ingest 3/3",
-        "✓ report",
-        "✓ check",
-    ]
-
-
-def test_a_red_run_shows_where_it_went_wrong(metadata: Engine) -> None:
-    """How many instances succeeded, and what became of the others."""
-    write(
-        metadata,
-        "failed",
-        refresh_access_token=["success"],
-        plan=["success"],
-        ingest=["success", "failed"],
-        report=["skipped"],
-        check=["failed"],
-    )
-
-    assert followed(metadata, Wanted(DAG, run_id=RUN))[1] == [
-        "✓ refresh_access_token",
-        "✓ plan",
-        "✗ ingest 1/2: failed",
-        "– report: skipped",
-        "✗ check: failed",
-    ]
-
-
-def test_a_stage_with_an_instance_at_work_has_no_line_yet(metadata: Engine) -> None:
-    """Neither has any after it."""
-    write(
-        metadata,
-        "failed",
-        refresh_access_token=["success"],
-        plan=["success"],
-        ingest=["success", "running", None],
-        report=["success"],
-    )
-
-    assert followed(metadata, Wanted(DAG, run_id=RUN))[1] == ["✓ refresh_access_token", "✓ plan"]
+        assert (seen.run_id, seen.state) == (RUN, state)
+        assert lines == ["✓ refresh_access_token", "✓ plan", *expected]
 
 
 def test_another_run_is_not_this_one(metadata: Engine) -> None:

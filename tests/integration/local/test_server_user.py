@@ -25,6 +25,7 @@ for number in $(seq {AT_ONCE}); do
 done
 wait
 """
+IN_A_NAMESPACE = ("unshare", "--mount", "sh", "-c")
 MAY_MOUNT = (
     os.geteuid() == 0
     and not subprocess.run(
@@ -40,17 +41,7 @@ def test_who_come_at_once_find_one_user(tmp_path: Path):
     shutil.copytree("/etc", etc, symlinks=True)
 
     said = subprocess.run(
-        [
-            "unshare",
-            "--mount",
-            "sh",
-            "-c",
-            ON_A_NEW_MACHINE,
-            "-",
-            etc,
-            sys.executable,
-            SAYS_THE_USER,
-        ],
+        [*IN_A_NAMESPACE, ON_A_NEW_MACHINE, "-", etc, sys.executable, SAYS_THE_USER],
         capture_output=True,
         text=True,
         check=True,

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from sandbox_caller import TODAY, Caller, Seconds
+from sandbox_caller import TODAY, Caller
 
 from weixin_sandbox import Sandbox
 
@@ -25,12 +25,6 @@ def start() -> Iterator[Callable[..., Caller]]:
 
 
 @pytest.fixture
-def seconds() -> Seconds:
-    """The monotonic clock of `caller`'s sandbox."""
-    return Seconds()
-
-
-@pytest.fixture
-def caller(start: Callable[..., Caller], seconds: Seconds) -> Caller:
-    """A client of a sandbox with everything at its default but the clocks."""
-    return start(monotonic=seconds)
+def caller(start: Callable[..., Caller]) -> Caller:
+    """A client of a sandbox with everything at its default but the day."""
+    return start()

@@ -42,8 +42,8 @@ def test_texts_are_kept_as_written(warehouse: Engine, text: str):
 
 
 def test_an_empty_text_is_not_an_absent_one(warehouse: Engine):
-    """COPY would take them for the same."""
-    answer = body(article("1_1", {}, title=""), article("1_2", {}))
+    """COPY would take them for the same; and an article without rows does not end the file."""
+    answer = body(article("1_1", {}, title=""), article("1_2", {"20": {"share_count": 1}}))
 
     load_pairs(warehouse, pair(answer, "22 08:30"))
 
@@ -51,3 +51,4 @@ def test_an_empty_text_is_not_an_absent_one(warehouse: Engine):
         ("",),
         (None,),
     ]
+    assert facts(warehouse, "msgid, share_count") == [("1_2", 1)]
