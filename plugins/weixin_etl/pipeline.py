@@ -361,8 +361,8 @@ class Pipeline:
         )
         for outcomes_of_commit, is_last in _commits(outcomes, self.settings.commit_bytes):
             _log_notes(account, outcomes_of_commit)
-            judged = load.commit(outcomes_of_commit, is_last=is_last)
-            _log_judged(account, judged)
+            _log_judged(account, load.commit(outcomes_of_commit, is_last=is_last))
+            del outcomes_of_commit  # else they stay until the next ones are all there
 
     @contextmanager
     def _alone(self, appid: str) -> Iterator[None]:
