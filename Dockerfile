@@ -3,7 +3,7 @@
 FROM python:3.13-slim AS build
 WORKDIR /build
 
-# uv is the lock's, installed by pip with its hashes; it installs the rest, also with theirs.
+# The locked uv, with its hashes; it installs everything else, with hashes as well.
 COPY requirements.txt requirements-dev.txt ./
 RUN awk '/^[^ #]/ { wanted = /^uv==/ } wanted' requirements-dev.txt > uv.txt \
     && pip install --no-cache-dir --no-deps --require-hashes -r uv.txt

@@ -1,4 +1,4 @@
-# The one command surface. `make` or `make help` lists it.
+# Every command of the project. `make` or `make help` lists them.
 
 PYTHON ?= python3
 PORT ?= 8080
@@ -15,47 +15,47 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(INSTALLED) ## Run the pipeline for today and show what came of it
+run: $(INSTALLED) ## Run the pipeline for today and show the result
 	@$(BIN)/python -m weixin_local run
 
-up: $(INSTALLED) ## Start Airflow in the background; PORT=8081 moves it
+up: $(INSTALLED) ## Start Airflow in the background; PORT=8081 sets its port
 	@$(BIN)/python -m weixin_local up --port $(PORT)
 
 down: $(INSTALLED) ## Stop everything that run and up have started
 	@$(BIN)/python -m weixin_local down
 
-psql: $(INSTALLED) ## Open the warehouse
+psql: $(INSTALLED) ## Open the warehouse in psql
 	@$(BIN)/python -m weixin_local psql
 
 migrate: $(INSTALLED) ## Apply the migrations the warehouse lacks
 	@$(BIN)/python -m weixin_local migrate
 
-secrets: ## Fill in what .env lacks for docker compose
+secrets: ## Generate the secrets for docker compose that .env lacks
 	@sh docker/secrets.sh
 
 test: lint ## Run every check and test, as CI does
 	$(BIN)/pytest -n 2 --dist loadfile
 
-bench: $(INSTALLED) ## Measure the analysts' queries, a whole run and the load; takes a quarter hour
+bench: $(INSTALLED) ## Measure the analysts' queries, a whole run and the load; takes 15 minutes
 	$(BIN)/python benchmarks/analysts.py
 	$(BIN)/python benchmarks/dag_run.py
 	$(BIN)/python benchmarks/load.py
 
-test-compose: $(INSTALLED) ## Install, upgrade, back up and restore by docker compose
+test-compose: $(INSTALLED) ## Test installation, upgrade, backup and restore with docker compose
 	$(BIN)/pytest -m compose tests/e2e/compose
 
-test-newcomer: $(INSTALLED) ## Try the README on a fresh Debian; ONLY='trixie and not suite' tries a part
+test-newcomer: $(INSTALLED) ## Test the README on a fresh Debian; ONLY='trixie and not suite' runs a part
 	$(BIN)/pytest -m newcomer tests/e2e/test_newcomer.py $(if $(ONLY),-k "$(ONLY)")
 
 matrix: $(INSTALLED) ## Run the tests on each Python from 3.11 to 3.13
 	$(BIN)/nox
 
-audit: $(INSTALLED) ## Look every locked requirement up among the known vulnerabilities
+audit: $(INSTALLED) ## Check every locked requirement for known vulnerabilities
 	$(UV) tool run pip-audit==2.10.1 --requirement requirements.txt --require-hashes --disable-pip
 
-soak: $(INSTALLED) ## Try every fault there is a seed for, most of an hour; SEED=17 tries one again
-	$(BIN)/pytest tests/faults tests/unit/test_parse_properties.py --soak --hypothesis-profile soak \
-		-n 2 --verbose $(if $(SEED),--seed $(SEED))
+soak: $(INSTALLED) ## Run every fault test by its seeds, about an hour; SEED=17 repeats one
+	$(BIN)/pytest tests/faults tests/unit/test_parse_properties.py tests/unit/test_rules_calendars.py \
+		--soak --hypothesis-profile soak -n 2 --verbose $(if $(SEED),--seed $(SEED))
 
 lint: $(INSTALLED) ## Check style, types and SQL
 	$(BIN)/ruff check
@@ -63,14 +63,14 @@ lint: $(INSTALLED) ## Check style, types and SQL
 	$(BIN)/mypy
 	$(BIN)/sqlfluff lint sql
 
-format: $(INSTALLED) ## Let the tools lay out Python and SQL
+format: $(INSTALLED) ## Format Python and SQL
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 	$(BIN)/sqlfluff fix sql
 
-setup: $(INSTALLED) ## Make .venv with everything in it (the others do it when needed)
+setup: $(INSTALLED) ## Create .venv with everything in it (the other commands do so when needed)
 
-lock: $(INSTALLED) ## Resolve the requirements anew
+lock: $(INSTALLED) ## Resolve the requirements again
 	$(LOCK) --extra server --output-file requirements.txt
 	$(LOCK) --extra server --extra local --group dev --constraints requirements.txt --output-file requirements-dev.txt
 
@@ -78,7 +78,7 @@ clean: ## Remove .venv and caches; the figures in .weixin stay
 	@if [ -x $(BIN)/weixin-etl ]; then $(BIN)/python -m weixin_local down; fi
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-# uv is the lock's, installed by pip with its hashes; it installs the rest, also with theirs.
+# The locked uv, with its hashes; it installs everything else, with hashes as well.
 $(INSTALLED): requirements-dev.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { \
 		echo "There is no $(PYTHON): install Python 3.11 or newer, or name yours, as in PYTHON=python3.12 make setup" >&2; exit 1; }

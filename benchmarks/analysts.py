@@ -27,6 +27,7 @@ INDEX = re.compile(r"(?:Index (?:Only )?Scan(?: Backward)? using|Bitmap Index Sc
 PAGE_ACCOUNT = "wx5a4d80c70b1e2f3a"
 BUSY, ORDINARY = "wxbusy", "wx0001"
 LAST_DAY = "DATE '2026-11-23'"
+LAST_MORNING = "TIMESTAMPTZ '2026-11-24 10:30+08'"
 RUNS = 5
 
 
@@ -105,14 +106,21 @@ def fill(connection: Connection, dataset: Dataset, accounts: int) -> None:
     connection.exec_driver_sql(
         f"""
         INSERT INTO weixin.coverage (
-            dataset, appid, publication_date, data_state, through_date, fetched_at, is_final,
-            article_count, row_count, attempt_state, attempted_at, attempts
+            dataset, appid, publication_date, data_state, through_date, fetched_at, ready_at,
+            is_final, article_count, row_count, attempt_state, attempted_at, attempts
         )
         SELECT
-            '{dataset.name}', appid, publication_date, 'loaded', max(stat_date), now(),
-            max(stat_date) = publication_date + {dataset.window - 1}, 8, count(*), 'ok', now(), 0
+            '{dataset.name}', appid, publication_date, 'loaded', max(stat_date), {LAST_MORNING},
+            {LAST_MORNING}, max(stat_date) = publication_date + {dataset.window - 1}, 8, count(*),
+            'ok', {LAST_MORNING}, 0
         FROM weixin.{dataset.fact}
         GROUP BY appid, publication_date
+        """
+    )
+    connection.exec_driver_sql(
+        f"""
+        INSERT INTO weixin.article_sighting (dataset, appid, msgid, last_seen_at)
+        SELECT DISTINCT '{dataset.name}', appid, msgid, {LAST_MORNING} FROM weixin.{dataset.fact}
         """
     )
 

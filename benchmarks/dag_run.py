@@ -100,10 +100,11 @@ def run_once(home: Home, api: AirflowApi, title: str) -> None:
 def profile_ingest(home: Home) -> None:
     """The ingest of a week by itself: cumulative seconds of its steps."""
     from weixin_etl.ingest import Ingest
-    from weixin_etl.model import Run
-    from weixin_etl.orchestration import settings
     from weixin_etl.plan import PlannedAccount
     from weixin_etl.window import look_back_window
+
+    from weixin_etl.model import Run
+    from weixin_etl.orchestration import settings
 
     home.server.create_database("profile")
     url = home.server.url("profile")

@@ -1,5 +1,5 @@
--- The databases of the server and who may enter which. Postgres runs it once, on an empty volume.
--- What the roles may do inside the warehouse is told by sql/migrations/0010_roles.sql.
+-- The databases and users of the server. Postgres runs this file once, on an empty volume.
+-- What the roles may do inside the warehouse is set by sql/migrations/0004_roles.sql.
 \getenv airflow_password AIRFLOW_DATABASE_PASSWORD
 \getenv owner_password WEIXIN_OWNER_PASSWORD
 \getenv loader_password WEIXIN_LOADER_PASSWORD
@@ -12,7 +12,7 @@ CREATE ROLE weixin_reader NOLOGIN;
 CREATE DATABASE airflow OWNER airflow;
 CREATE DATABASE weixin OWNER weixin;
 
--- by default everybody may enter every database
+-- by default every user may connect to every database
 REVOKE ALL ON DATABASE postgres, template1, airflow, weixin FROM PUBLIC;
 GRANT CONNECT, TEMPORARY ON DATABASE weixin TO weixin_loader;
 GRANT CONNECT ON DATABASE weixin TO weixin_reader;

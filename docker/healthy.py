@@ -1,4 +1,4 @@
-"""Exit code 0 if Airflow calls the named part of it healthy: the containers' health check."""
+"""The containers' health check: exit code 0 if Airflow reports the named component healthy."""
 
 import json
 import sys

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Gives each secret of docker compose that is empty in .env, or not there, a random value.
+# Gives each secret of docker compose that is empty or missing in .env a random value.
 set -eu
 umask 077
 
-# Postgres' own user reads it, who is not the one whose umask the clone has
+# the container's Postgres user must be able to read it, whatever umask the clone was made with
 chmod a+r docker/databases.sql
 
 [ -e .env ] || cp .env.example .env
@@ -15,9 +15,9 @@ nothing="[[:space:]]*((\"\"|'')([[:space:]]+#.*)?)?[[:space:]]*\$"
 ours=$(sed -nE 's/^([A-Z_]+)=$/\1/p' .env.example)
 
 lines() {
-    awk 1 "$env" # also ends a last line that has no end
+    awk 1 "$env" # adds a missing newline at the end
     for key in $ours; do
-        # docker compose reads it whatever stands before it, and with a colon too
+        # docker compose accepts a prefix such as export, and a colon
         sed '/^[[:space:]]*#/d' "$env" | grep -qE "(^|[^A-Z_])$key[[:space:]]*[=:]" || echo "$key="
     done
 }
@@ -26,7 +26,7 @@ random() {
     head -c "$1" /dev/urandom | base64 | tr '+/' '-_'
 }
 
-rm -f "$env.unfinished" # its mode would stay
+rm -f "$env.unfinished" # or its old mode would be kept
 lines | while IFS= read -r line; do
     empty=$(printf '%s\n' "$line" | sed -nE "s/$before([A-Z_]+)[[:space:]]*=$nothing/\2/p")
     echo "$ours" | grep -qxF "$empty" || empty=

@@ -14,10 +14,10 @@ HASTE = CallLimits(backoff_seconds=0.01, minute_quota_wait_seconds=0.01)
 
 
 def empty(warehouse: Engine) -> None:
-    """Delete every row but the list of migrations."""
+    """Delete every row but the lists of migrations and views."""
     with warehouse.begin() as connection:
         tables = connection.exec_driver_sql(
             "SELECT string_agg(schemaname || '.' || tablename, ', ') FROM pg_tables "
-            "WHERE schemaname = 'weixin' AND tablename <> 'schema_migrations'"
+            "WHERE schemaname = 'weixin' AND tablename NOT IN ('schema_migrations', 'view_version')"
         ).scalar_one()
         connection.exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY")

@@ -16,13 +16,12 @@ from sqlalchemy import Engine
 from weixin_etl import rules
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import ConfiguredAccount, PlannedPair, Run, days_as_ranges
-from weixin_etl.pipeline import planned_pairs
+from weixin_etl.pipeline import not_in, planned_pairs
 from weixin_etl.warehouse import require_migrated, source, sql_directory
 
 log = logging.getLogger(__name__)
 
 _HEAD = re.compile(r"^-- (?P<severity>fail|warn): (?P<name>\w+): (?P<promise>.+)$", re.MULTILINE)
-_RID = re.compile(r" rid: \S+$")
 _REASONS_NAMED = 5
 """Of each account: a warning may have a row for every article."""
 
@@ -79,7 +78,7 @@ def check(run: Run, warehouse: Engine, accounts: Sequence[ConfiguredAccount]) ->
     ]
     with warehouse.connect() as connection:
         pairs = planned_pairs(connection, run)
-        failures += _not_in([p for p in pairs if rules.holds_back(p, refetch=run.refetch)])
+        failures += not_in([p for p in pairs if rules.holds_back(p, refetch=run.refetch)])
         _warn_of_retired(run, pairs)
         for failure in failures:
             log.error("%s", failure)
@@ -98,19 +97,6 @@ def check(run: Run, warehouse: Engine, accounts: Sequence[ConfiguredAccount]) ->
                 log.warning("%s", broken)
     if failures:
         raise CheckError("; ".join(failures))
-
-
-def _not_in(pairs: Sequence[PlannedPair]) -> list[str]:
-    """A sentence per account and reason, with the days that are not in."""
-    days: dict[tuple[str, str], list[date]] = defaultdict(list)
-    shown: dict[tuple[str, str], str] = {}
-    for pair in pairs:
-        why = pair.coverage.error or f"{pair.name}: not asked yet; clear the task ingest"
-        # WeChat marks each call with another rid: one is enough to ask WeChat about
-        key = pair.name, _RID.sub("", why)
-        days[key].append(pair.publication_date)
-        shown.setdefault(key, why)
-    return [f"{shown[key]} [{days_as_ranges(dates)}]" for key, dates in days.items()]
 
 
 def _warn_of_retired(run: Run, pairs: Sequence[PlannedPair]) -> None:

@@ -9,7 +9,7 @@ from datetime import date
 from weixin_etl.datasets import DATASETS
 
 INTERRUPTED = 130
-"""What a shell calls a command that Ctrl-C ended."""
+"""The exit code of a command that Ctrl-C ended."""
 
 Command = Callable[[argparse.Namespace], int | None]
 
@@ -109,7 +109,7 @@ def run_command(
 
 
 def _interrupt(*_: object) -> None:
-    """Let a command put away what it started, as it does for Ctrl-C."""
+    """Let a command clean up what it started, as it does for Ctrl-C."""
     raise KeyboardInterrupt
 
 

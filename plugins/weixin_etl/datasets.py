@@ -21,9 +21,26 @@ class Metric:
     """A figure of a row, by WeChat's own name."""
 
     name: str
+    chinese_name: str
+    meaning: str
+    """What it counts, in the middle of a sentence."""
+    unit: str = "people"
+    caveat: str | None = None
+    """What to know before using it."""
     kind: Kind = Kind.COUNT
     is_level: bool = False
     """A number that is no running total, such as how many people a message went to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """What analysts divide: two metrics of one dataset."""
+
+    name: str
+    chinese_name: str
+    meaning: str
+    numerator: str
+    denominator: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +60,9 @@ class Dataset:
     metrics: tuple[Metric, ...]
     readers: str
     """The metric that counts the people who read an article."""
+    rates: tuple[Rate, ...] = ()
+    suffix: str = ""
+    """What the names of its own views in schema `analytics` end in."""
     successor: str | None = None
     """The dataset to use when WeChat retires the endpoint."""
 
@@ -67,10 +87,31 @@ class Dataset:
         return tuple(m for m in self.metrics if m.kind is Kind.COUNT and not m.is_level)
 
     @property
+    def others(self) -> tuple[Metric, ...]:
+        """The metrics that are no running totals: they have no increments."""
+        return tuple(metric for metric in self.metrics if metric not in self.totals)
+
+    @property
+    def daily_rates(self) -> tuple[Rate, ...]:
+        """The rates of a day: both their metrics have increments."""
+        totals = {metric.name for metric in self.totals}
+        return tuple(rate for rate in self.rates if {rate.numerator, rate.denominator} <= totals)
+
+    @property
+    def prefix(self) -> str:
+        """What the names of its columns begin with where a view has those of every dataset."""
+        return f"{self.suffix[1:]}_" if self.suffix else ""
+
+    @property
     def dag_id(self) -> str:
         """The DAG, and the asset it updates."""
         return f"weixin_{self.name}"
 
+
+_PARTS = "The parts may add up to more than the whole"
+_OFTEN_ABSENT = "WeChat often leaves it out: null, not 0"
+_NOT_ADDITIVE = "Not additive, and never to be averaged over articles"
+_IN_BOTH = "Both datasets have a metric of this name; they count differently"
 
 # https://developers.weixin.qq.com/doc/offiaccount/Analytics/Graphic_Analysis_Data_Interface.html
 ARTICLE_TOTAL = Dataset(
@@ -80,37 +121,200 @@ ARTICLE_TOTAL = Dataset(
     window=7,
     first_day=date(2014, 12, 1),
     readers="int_page_read_user",
+    rates=(
+        Rate(
+            "session_open_rate",
+            "公众号会话打开率",
+            "people who opened it from the account's chat, of the people it was sent to",
+            "int_page_from_session_read_user",
+            "target_user",
+        ),
+        Rate(
+            "share_rate",
+            "分享率",
+            "people who shared it, of its readers",
+            "share_user",
+            "int_page_read_user",
+        ),
+        Rate(
+            "favourite_rate",
+            "收藏率",
+            "people who added it to their favourites, of its readers",
+            "add_to_fav_user",
+            "int_page_read_user",
+        ),
+        Rate(
+            "original_page_rate",
+            "原文页阅读率",
+            'people who followed "read the original", of its readers',
+            "ori_page_read_user",
+            "int_page_read_user",
+        ),
+        Rate(
+            "moments_spread",
+            "朋友圈扩散率",
+            "people who shared it to Moments from the account's chat, of those who read it there",
+            "feed_share_from_session_user",
+            "int_page_from_session_read_user",
+        ),
+    ),
     successor="article_total_detail",
     metrics=(
-        Metric("target_user", is_level=True),
-        Metric("int_page_read_user"),
-        Metric("int_page_read_count"),
-        Metric("ori_page_read_user"),
-        Metric("ori_page_read_count"),
-        Metric("share_user"),
-        Metric("share_count"),
-        Metric("add_to_fav_user"),
-        Metric("add_to_fav_count"),
-        Metric("int_page_from_session_read_user"),
-        Metric("int_page_from_session_read_count"),
-        Metric("int_page_from_hist_msg_read_user"),
-        Metric("int_page_from_hist_msg_read_count"),
-        Metric("int_page_from_feed_read_user"),
-        Metric("int_page_from_feed_read_count"),
-        Metric("int_page_from_friends_read_user"),
-        Metric("int_page_from_friends_read_count"),
-        Metric("int_page_from_other_read_user"),
-        Metric("int_page_from_other_read_count"),
-        Metric("feed_share_from_session_user"),
-        Metric("feed_share_from_session_cnt"),
-        Metric("feed_share_from_feed_user"),
-        Metric("feed_share_from_feed_cnt"),
-        Metric("feed_share_from_other_user"),
-        Metric("feed_share_from_other_cnt"),
-        Metric("int_page_from_kanyikan_read_user"),
-        Metric("int_page_from_kanyikan_read_count"),
-        Metric("int_page_from_souyisou_read_user"),
-        Metric("int_page_from_souyisou_read_count"),
+        Metric(
+            "target_user",
+            "送达人数",
+            "people the message was sent to",
+            caveat="It has no increment",
+            is_level=True,
+        ),
+        Metric(
+            "int_page_read_user",
+            "图文页阅读人数",
+            "people who read the article page",
+            caveat="The nearest of article_total_detail is read_user, which counts differently",
+        ),
+        Metric("int_page_read_count", "图文页阅读次数", "reads of the article page", "times"),
+        Metric("ori_page_read_user", "原文页阅读人数", 'people who followed "read the original"'),
+        Metric("ori_page_read_count", "原文页阅读次数", 'visits by "read the original"', "times"),
+        Metric("share_user", "分享人数", "people who shared the article", caveat=_IN_BOTH),
+        Metric("share_count", "分享次数", "shares of the article", "times"),
+        Metric(
+            "add_to_fav_user",
+            "收藏人数",
+            "people who added the article to their favourites",
+            caveat="The nearest of article_total_detail is collection_user",
+        ),
+        Metric("add_to_fav_count", "收藏次数", "additions to favourites", "times"),
+        Metric(
+            "int_page_from_session_read_user",
+            "公众号会话阅读人数",
+            "people who read the article from the account's own chat",
+            caveat=_PARTS,
+        ),
+        Metric(
+            "int_page_from_session_read_count",
+            "公众号会话阅读次数",
+            "reads from the account's own chat",
+            "times",
+            caveat=_PARTS,
+        ),
+        Metric(
+            "int_page_from_hist_msg_read_user",
+            "历史消息页阅读人数",
+            "people who read the article from the list of past messages",
+            caveat=_PARTS,
+        ),
+        Metric(
+            "int_page_from_hist_msg_read_count",
+            "历史消息页阅读次数",
+            "reads from the list of past messages",
+            "times",
+            caveat=_PARTS,
+        ),
+        Metric(
+            "int_page_from_feed_read_user",
+            "朋友圈阅读人数",
+            "people who read the article from Moments",
+            caveat=_PARTS,
+        ),
+        Metric(
+            "int_page_from_feed_read_count",
+            "朋友圈阅读次数",
+            "reads from Moments",
+            "times",
+            caveat=_PARTS,
+        ),
+        Metric(
+            "int_page_from_friends_read_user",
+            "好友转发阅读人数",
+            "people who read the article from a friend's chat",
+            caveat=_PARTS,
+        ),
+        Metric(
+            "int_page_from_friends_read_count",
+            "好友转发阅读次数",
+            "reads from a friend's chat",
+            "times",
+            caveat=_PARTS,
+        ),
+        Metric(
+            "int_page_from_other_read_user",
+            "其他场景阅读人数",
+            "people who read the article from elsewhere",
+            caveat=_PARTS,
+        ),
+        Metric(
+            "int_page_from_other_read_count",
+            "其他场景阅读次数",
+            "reads from elsewhere",
+            "times",
+            caveat=_PARTS,
+        ),
+        Metric(
+            "feed_share_from_session_user",
+            "公众号会话转发朋友圈人数",
+            "people who shared it to Moments from the account's own chat",
+            caveat=_PARTS,
+        ),
+        Metric(
+            "feed_share_from_session_cnt",
+            "公众号会话转发朋友圈次数",
+            "shares to Moments from the account's own chat",
+            "times",
+            caveat=_PARTS,
+        ),
+        Metric(
+            "feed_share_from_feed_user",
+            "朋友圈转发朋友圈人数",
+            "people who shared it to Moments from Moments",
+            caveat=_PARTS,
+        ),
+        Metric(
+            "feed_share_from_feed_cnt",
+            "朋友圈转发朋友圈次数",
+            "shares to Moments from Moments",
+            "times",
+            caveat=_PARTS,
+        ),
+        Metric(
+            "feed_share_from_other_user",
+            "其他场景转发朋友圈人数",
+            "people who shared it to Moments from elsewhere",
+            caveat=_PARTS,
+        ),
+        Metric(
+            "feed_share_from_other_cnt",
+            "其他场景转发朋友圈次数",
+            "shares to Moments from elsewhere",
+            "times",
+            caveat=_PARTS,
+        ),
+        Metric(
+            "int_page_from_kanyikan_read_user",
+            "看一看阅读人数",
+            "people who read the article from Top Stories (kanyikan)",
+            caveat=_OFTEN_ABSENT,
+        ),
+        Metric(
+            "int_page_from_kanyikan_read_count",
+            "看一看阅读次数",
+            "reads from Top Stories (kanyikan)",
+            "times",
+            caveat=_OFTEN_ABSENT,
+        ),
+        Metric(
+            "int_page_from_souyisou_read_user",
+            "搜一搜阅读人数",
+            "people who read the article from Search (souyisou)",
+            caveat=_OFTEN_ABSENT,
+        ),
+        Metric(
+            "int_page_from_souyisou_read_count",
+            "搜一搜阅读次数",
+            "reads from Search (souyisou)",
+            "times",
+            caveat=_OFTEN_ABSENT,
+        ),
     ),
 )
 
@@ -122,20 +326,85 @@ ARTICLE_TOTAL_DETAIL = Dataset(
     window=30,
     first_day=date(2025, 11, 1),
     readers="read_user",
+    suffix="_detail",
+    rates=(
+        Rate(
+            "share_rate",
+            "分享率",
+            "people who shared it, of its readers",
+            "share_user",
+            "read_user",
+        ),
+        Rate(
+            "favourite_rate",
+            "收藏率",
+            "people who added it to their favourites, of its readers",
+            "collection_user",
+            "read_user",
+        ),
+    ),
     metrics=(
-        Metric("read_user"),
-        Metric("read_user_source", Kind.LIST),
-        Metric("share_user"),
-        Metric("zaikan_user"),
-        Metric("like_user"),
-        Metric("comment_count"),
-        Metric("collection_user"),
-        Metric("praise_money"),
-        Metric("read_subscribe_user"),
-        Metric("read_delivery_rate", Kind.RATE),
-        Metric("read_finish_rate", Kind.RATE),
-        Metric("read_avg_activetime", Kind.RATE),
-        Metric("read_jump_position", Kind.LIST),
+        Metric(
+            "read_user",
+            "阅读人数",
+            "people who read the article",
+            caveat="The nearest of article_total is int_page_read_user, which counts differently",
+        ),
+        Metric(
+            "read_user_source",
+            "阅读来源",
+            "where readers came from: a list of {scene_desc, user_count}",
+            "list",
+            caveat="scene_desc is free Chinese text; 全部 is the sum; see analytics.article_source",
+            kind=Kind.LIST,
+        ),
+        Metric("share_user", "分享人数", "people who shared the article", caveat=_IN_BOTH),
+        Metric("zaikan_user", "在看人数", "people who marked the article 在看 (wow)"),
+        Metric("like_user", "点赞人数", "people who liked the article"),
+        Metric("comment_count", "评论数", "comments", "times"),
+        Metric(
+            "collection_user",
+            "收藏人数",
+            "people who added the article to their favourites",
+            caveat="The nearest of article_total is add_to_fav_user",
+        ),
+        Metric("praise_money", "赞赏金额", "tips in cents (fen)", "cents"),
+        Metric(
+            "read_subscribe_user",
+            "阅读后关注人数",
+            "people who followed the account from the article",
+        ),
+        Metric(
+            "read_delivery_rate",
+            "送达阅读率",
+            "share of the people it was delivered to who read it, from 0 to 1",
+            "share",
+            caveat=_NOT_ADDITIVE,
+            kind=Kind.RATE,
+        ),
+        Metric(
+            "read_finish_rate",
+            "完读率",
+            "share of the readers who read to the end, from 0 to 1",
+            "share",
+            caveat=_NOT_ADDITIVE,
+            kind=Kind.RATE,
+        ),
+        Metric(
+            "read_avg_activetime",
+            "平均停留时长",
+            "minutes a reader stayed, on average",
+            "minutes",
+            caveat=_NOT_ADDITIVE,
+            kind=Kind.RATE,
+        ),
+        Metric(
+            "read_jump_position",
+            "跳出位置",
+            "where readers left: a list of {position (1 to 5), rate}",
+            "list",
+            kind=Kind.LIST,
+        ),
     ),
 )
 

@@ -16,7 +16,7 @@ def decode(body: bytes) -> Any:
     """
     The value the bytes stand for, decimal numbers to the digit.
 
-    A byte order mark is passed over. A byte that is not UTF-8 becomes U+FFFD; a number beyond what
+    A byte order mark is skipped. A byte that is not UTF-8 becomes U+FFFD; a number beyond what
     Decimal holds is a float whose `str()` is what was written.
 
     Raises:

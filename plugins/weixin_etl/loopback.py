@@ -1,4 +1,4 @@
-"""Whether a host is this machine itself, so that nobody else can listen on the way."""
+"""Whether a host is this machine itself, so that the traffic does not leave it."""
 
 from ipaddress import ip_address
 

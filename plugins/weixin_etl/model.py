@@ -147,7 +147,7 @@ class Counts:
     unchanged: int = 0
     restated: int = 0
     kept: int = 0
-    """Values that the answer left out and that keep what they were."""
+    """Values that the answer left out and that keep their old value."""
 
 
 def days_as_ranges(days: Sequence[date]) -> str:

@@ -1,6 +1,7 @@
 """The verbs plan and ingest: what a run asks WeChat for, and bringing it in. Knows no Airflow."""
 
 import logging
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -42,6 +43,7 @@ log = logging.getLogger(__name__)
 
 MOST_BATCHES = 32
 _NAMES_IN_LOG = 20
+_RID = re.compile(r" rid: \S+$")
 _LOCK = sqlalchemy.text("SELECT pg_advisory_lock(hashtextextended(:key, 0))")
 _NOW = sqlalchemy.text("SELECT clock_timestamp()")
 
@@ -69,6 +71,17 @@ class Plan:
     """Days that daily runs do not reach any more, a sentence per account."""
     counts: dict[str, int]
     """Publication days to ask for, of these caught up, skipped as final, and lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class _AccountPlan:
+    """What is due of an account, and why earlier days are caught up."""
+
+    conn_id: str
+    appid: str
+    name: str
+    due: Due
+    why: str
 
 
 class IngestError(Exception):
@@ -116,8 +129,7 @@ class Pipeline:
         with self.warehouse.begin() as connection:
             if not self.run.dry_run:
                 self._save_accounts(connection, accounts, wanted)
-            due = self._due(connection, [account.appid for account in wanted if account.appid])
-            planned = {account: due[account.appid] for account in wanted if account.appid}
+            planned = self._due(connection, wanted)
             if not self.run.dry_run:
                 self._save_plan(connection, planned, is_new=is_new)
         return self._as_plan(planned)
@@ -166,33 +178,33 @@ class Pipeline:
                 },
             )
 
-    def _due(self, connection: Connection, appids: Sequence[str]) -> dict[str, tuple[Due, str]]:
-        """What is due of each account, and why earlier days are caught up."""
+    def _due(
+        self, connection: Connection, wanted: Sequence[ConfiguredAccount]
+    ) -> list[_AccountPlan]:
+        """Gather what is known of each account's days, and ask the rules."""
         run, today, dataset = self.run, self._today, self.run.dataset
-        first_daily: dict[str, date] = dict(
-            connection.execute(
-                statement("first_daily_run/of_accounts.sql"),
-                {"dataset": dataset.name, "appids": list(appids)},
-            )
-            .tuples()
-            .all()
+        accounts = {account.appid: account for account in wanted if account.appid}
+        rows = connection.execute(
+            statement("first_daily_run/of_accounts.sql"),
+            {"dataset": dataset.name, "appids": list(accounts)},
         )
-        concerned = {appid: rules.concerned(run, first_daily.get(appid), today) for appid in appids}
-        known = self._known_days(connection, {a: days.first for a, days in concerned.items()})
-        due = {}
-        for appid in appids:
+        first_daily: dict[str, date] = {row.appid: row.first_daily_date for row in rows}
+        concerned = {a: rules.concerned(run, first_daily.get(a), today).first for a in accounts}
+        known = self._known_days(connection, concerned)
+        planned = []
+        for appid, account in accounts.items():
             days = known[appid]
-            open_days = {day for day, coverage in days.items() if not coverage.is_final}
-            found = rules.due(
+            due = rules.due(
                 run,
                 first_daily_date=first_daily.get(appid),
                 today=today,
-                open_days=open_days,
+                open_days={day for day, coverage in days.items() if not coverage.is_final},
                 is_retired=rules.is_retired(dataset, days, today),
                 catch_up_days=self.settings.catch_up_days,
             )
-            due[appid] = found, _why_open(found.caught_up, days)
-        return due
+            why = _why_open(due.caught_up, days)
+            planned.append(_AccountPlan(account.conn_id, appid, account.name, due, why))
+        return planned
 
     def _known_days(
         self, connection: Connection, first_dates: Mapping[str, date]
@@ -225,7 +237,7 @@ class Pipeline:
     def _save_plan(
         self,
         connection: Connection,
-        planned: Mapping[ConfiguredAccount, tuple[Due, str]],
+        planned: Sequence[_AccountPlan],
         *,
         is_new: bool,
     ) -> None:
@@ -233,9 +245,9 @@ class Pipeline:
         if is_new:
             connection.execute(statement("run_report/forget.sql"), keys)
         pairs = [
-            (account.appid, day, due.is_probe)
-            for account, (due, _) in planned.items()
-            for day in due.days
+            (account.appid, day, account.due.is_probe)
+            for account in planned
+            for day in account.due.days
         ]
         connection.execute(
             statement("run_report/plan.sql"),
@@ -248,31 +260,26 @@ class Pipeline:
             },
         )
 
-    def _as_plan(self, planned: Mapping[ConfiguredAccount, tuple[Due, str]]) -> Plan:
+    def _as_plan(self, planned: Sequence[_AccountPlan]) -> Plan:
         """Log a line per account, and give the plan out."""
         counts: Counter[str] = Counter(asked=0, caught_up=0, final=0, lost=0)
-        warnings = []
         days = rules.window(self.run, self._today)
-        for account, (due, why) in planned.items():
+        for account in planned:
+            due = account.due
             counts.update(
                 asked=len(due.days),
                 caught_up=len(due.caught_up),
                 final=due.final,
                 lost=len(due.lost),
             )
-            log.info("%s", _plan_line(account.name, days, due, why))
-            if due.lost:
-                warnings.append(
-                    f"{account.name}: trigger a run with begin_date {min(due.lost)} and end_date "
-                    f"{max(due.lost)}: daily runs do not reach {len(due.lost)} open days any more "
-                    f"({days_as_ranges(due.lost)})"
-                )
+            log.info("%s", _plan_line(account, days))
+        warnings = [_warning(account) for account in planned if account.due.lost]
         for warning in warnings:
             log.warning("%s", warning)
         accounts = [
-            PlannedAccount(account.conn_id, account.appid or "", account.name, due.days)
-            for account, (due, _) in planned.items()
-            if due.days
+            PlannedAccount(account.conn_id, account.appid, account.name, account.due.days)
+            for account in planned
+            if account.due.days
         ]
         return Plan(accounts, warnings, dict(counts))
 
@@ -298,7 +305,7 @@ class Pipeline:
         has_not_ready = False
         for planned in batch:
             try:
-                judged = self._ingest_account(planned, open_client, by_itself=by_itself)
+                open_pairs = self._ingest_account(planned, open_client, by_itself=by_itself)
             except WarehouseError:
                 raise
             except Exception as error:
@@ -312,41 +319,51 @@ class Pipeline:
                 log.exception("%s could not be ingested", planned.name)
                 problems.append(f"{planned.name}: {type(error).__name__}, see the log")
             else:
-                problems += _problems(judged)
+                problems += not_in(open_pairs)
                 is_retryable |= any(
-                    pair.state is PairState.FAILED
-                    and pair.error is not None
-                    and pair.error.is_retryable
-                    for pair in judged
+                    pair.is_retryable and pair.state is not PairState.NOT_READY
+                    for pair in open_pairs
                 )
-                has_not_ready |= any(pair.state is PairState.NOT_READY for pair in judged)
+                has_not_ready |= any(pair.state is PairState.NOT_READY for pair in open_pairs)
         if problems:
             raise IngestError(problems, is_retryable=is_retryable, has_not_ready=has_not_ready)
 
     def _ingest_account(
         self, planned: PlannedAccount, open_client: OpenClient, *, by_itself: bool
-    ) -> list[Judged]:
-        """Bring an account's pairs in, newest days first, in commits bounded by bytes."""
-        judged: list[Judged] = []
+    ) -> list[PlannedPair]:
+        """Bring an account's pairs in, newest days first; those that are not in afterwards."""
+        refetch = self.run.refetch
         with self._alone(planned.appid):
             self._require_one_time()
-            days = self._days_to_ask(planned.appid, by_itself=by_itself)
-            if not days:
-                return []
-            account, outcomes = self._outcomes(planned, open_client, days)
-            load = Load(
-                self.warehouse,
-                self.run,
-                account,
-                ready_hour=self.settings.ready_hour,
-                now=self.now,
-            )
-            for outcomes_of_commit, is_last in _commits(outcomes, self.settings.commit_bytes):
-                _log_notes(account, outcomes_of_commit)
-                judged = load.commit(outcomes_of_commit, is_last=is_last)
-                del outcomes_of_commit  # else they stay until the next ones are all there
-        _log_judged(account, judged)
-        return judged
+            days = [
+                pair.publication_date
+                for pair in self._planned_pairs(planned.appid)
+                if rules.is_to_be_asked(pair, refetch=refetch, by_itself=by_itself)
+            ]
+            if days:
+                account, outcomes = self._outcomes(planned, open_client, days)
+                self._load(account, outcomes)
+            pairs = self._planned_pairs(planned.appid)
+        return [pair for pair in pairs if rules.holds_back(pair, refetch=refetch)]
+
+    def _planned_pairs(self, appid: str) -> list[PlannedPair]:
+        with self.warehouse.connect() as connection:
+            return planned_pairs(connection, self.run, appid)
+
+    def _load(self, account: Account, outcomes: Iterable[Outcome]) -> None:
+        """Load in commits bounded by bytes, the last of which judges all."""
+        load = Load(
+            self.warehouse,
+            self.run,
+            account,
+            ready_hour=self.settings.ready_hour,
+            now=self.now,
+        )
+        for outcomes_of_commit, is_last in _commits(outcomes, self.settings.commit_bytes):
+            _log_notes(account, outcomes_of_commit)
+            judged = load.commit(outcomes_of_commit, is_last=is_last)
+            _log_judged(account, judged)
+            del outcomes_of_commit  # else they stay until the next ones are all there
 
     @contextmanager
     def _alone(self, appid: str) -> Iterator[None]:
@@ -357,16 +374,6 @@ class Pipeline:
             connection.detach()  # so that leaving ends the session, and with it the lock
             connection.execute(_LOCK, {"key": key})
             yield
-
-    def _days_to_ask(self, appid: str, *, by_itself: bool) -> list[date]:
-        """The days of the run's plan to ask for now, newest first."""
-        with self.warehouse.connect() as connection:
-            pairs = planned_pairs(connection, self.run, appid)
-        return [
-            pair.publication_date
-            for pair in pairs
-            if rules.is_to_be_asked(pair, refetch=self.run.refetch, by_itself=by_itself)
-        ]
 
     def _outcomes(
         self, planned: PlannedAccount, open_client: OpenClient, days: Sequence[date]
@@ -380,7 +387,12 @@ class Pipeline:
             # a list: the error's name is gone when a generator would use it
             return account, iter([Outcome(day, 0, self.now(), error=error) for day in days])
         answers = extract(
-            client, self.run.dataset, days, concurrency=self.settings.concurrency, now=self.now
+            client,
+            self.run.dataset,
+            days,
+            present=rules.present_window(self.run.dataset, self._today),
+            concurrency=self.settings.concurrency,
+            now=self.now,
         )
         return client.account, (self._outcome(client.account, day, came) for day, came in answers)
 
@@ -400,6 +412,8 @@ class Pipeline:
                 "downstream tasks",
                 account=planned.name,
             )
+        if self.run.refetch:
+            return  # somebody had the quota raised
         with self.warehouse.connect() as connection:
             rows = connection.execute(
                 statement("coverage/resting.sql"),
@@ -407,7 +421,7 @@ class Pipeline:
             )
             held = rules.resting([Coverage(**row) for row in rows.mappings()], self.now())
         if held and held.error_code is not None:
-            raise from_errcode(held.error_code, "not asked again before", account=str(account))
+            raise from_errcode(held.error_code, "not asked again until then", account=str(account))
 
     def _outcome(self, account: Account, day: date, came: Answer | Refusal) -> Outcome:
         if isinstance(came, Refusal):
@@ -461,16 +475,39 @@ def planned_pairs(connection: Connection, run: Run, appid: str | None = None) ->
     ]
 
 
-def _plan_line(name: str, days: rules.Days, due: Due, why: str) -> str:
+def not_in(pairs: Sequence[PlannedPair]) -> list[str]:
+    """A sentence per account and reason why these pairs are not in, with the days."""
+    days: dict[tuple[str, str], list[date]] = defaultdict(list)
+    shown: dict[tuple[str, str], str] = {}
+    for pair in pairs:
+        why = pair.coverage.error or f"{pair.name}: not asked yet; clear the task ingest"
+        # WeChat marks each call with another rid: one is enough to ask WeChat about
+        key = pair.name, _RID.sub("", why)
+        days[key].append(pair.publication_date)
+        shown.setdefault(key, why)
+    return [f"{shown[key]} [{days_as_ranges(dates)}]" for key, dates in days.items()]
+
+
+def _plan_line(account: _AccountPlan, days: rules.Days) -> str:
     """An account's part of the plan, for the log."""
-    said = f"{name}: publication days {days.first} to {days.last}"
+    due = account.due
+    said = f"{account.name}: publication days {days.first} to {days.last}"
     if due.is_probe:
         said += f"; the endpoint is offline: asks for {due.days[0]} only, to find out if it is back"
     else:
         said += f"; {len(due.days)} calls"
         if due.caught_up:
-            said += f", {len(due.caught_up)} of them to catch up ({why})"
+            said += f", {len(due.caught_up)} of them to catch up ({account.why})"
     return f"{said}; {due.final} skipped as final" if due.final else said
+
+
+def _warning(account: _AccountPlan) -> str:
+    """What to enter into the form for days that daily runs do not reach any more."""
+    lost = account.due.lost
+    return (
+        f"{account.name}: trigger a run with begin_date {min(lost)} and end_date {max(lost)}: "
+        f"daily runs do not reach {len(lost)} open days any more ({days_as_ranges(lost)})"
+    )
 
 
 def _why_open(days: Sequence[date], known: Mapping[date, Coverage]) -> str:
@@ -505,21 +542,8 @@ def _commits(outcomes: Iterable[Outcome], most_bytes: int) -> Iterator[tuple[lis
     yield commit, True
 
 
-def _problems(judged: Sequence[Judged]) -> list[str]:
-    """A sentence per reason, with the days it holds back."""
-    days: dict[str, list[date]] = defaultdict(list)
-    shown: dict[str, str] = {}
-    for pair in judged:
-        if pair.error is not None:
-            # WeChat marks each call with another rid: one is enough to ask WeChat about
-            reason = pair.error.reason
-            days[reason].append(pair.publication_date)
-            shown.setdefault(reason, str(pair.error))
-    return [f"{shown[reason]} [{days_as_ranges(dates)}]" for reason, dates in days.items()]
-
-
 def _log_notes(account: Account, outcomes: Sequence[Outcome]) -> None:
-    """What is odd about the answers, though nothing is lost."""
+    """What is unusual about the answers; no data is lost by it."""
     parsed = [outcome.parsed for outcome in outcomes]
     notes = {
         "rows that repeated a key of their answer": sum(p.merged_rows for p in parsed),
@@ -552,4 +576,4 @@ def _log_judged(account: Account, judged: Sequence[Judged]) -> None:
             pair.rejected,
         )
     if kept := sum(pair.counts.kept for pair in judged):
-        log.warning("%s: %s values left out of an answer keep what they were", account, kept)
+        log.warning("%s: %s values left out of an answer keep their old value", account, kept)

@@ -10,7 +10,6 @@ from rich.console import Console
 from weixin_etl import cli
 from weixin_local import databases, home, stack
 from weixin_local.environment import (
-    CONNECTION_VARIABLE,
     DEFAULT_PORT,
     NOWHERE,
     airflow_environment,
@@ -54,11 +53,12 @@ def migrate(_: argparse.Namespace) -> None:
 
 def plan(options: argparse.Namespace) -> None:
     """Show what a run of today would ask WeChat for."""
-    url = databases.open_warehouse(_steps())
-    if not os.environ.get(CONNECTION_VARIABLE):
-        found = home.find()
-        connection = configured_connection(found) or sandbox_connection(NOWHERE)
-        os.environ.update(airflow_environment(found, connection, url))  # before Airflow's import
+    found = home.find()
+    databases.start_postgres(found, _steps())
+    configured = configured_connection(found)
+    url = databases.warehouse_url(found, is_sandbox=configured is None)
+    connection = configured or sandbox_connection(NOWHERE)
+    os.environ.update(airflow_environment(found, connection, url))  # before Airflow is imported
     cli.plan(options)
 
 

@@ -1,8 +1,9 @@
 -- Staged rows into the fact: one row per (appid, msgid, stat_date), new and changed ones only.
--- A metric the answer does not hold keeps its value. A figure that had another value leaves a
--- restatement. Rows that stay as they are, are neither written nor locked.
--- The account is a sub-select so that the planner does not look it up in its statistics: of an
--- account they don't know yet it expects no row, and takes any index that begins with the account.
+-- A metric the answer does not hold keeps its value. A figure that had another value is recorded as
+-- a restatement. Unchanged rows are neither written nor locked.
+-- The account is a sub-select so that the planner does not look it up in its statistics: for an
+-- account they don't contain yet it expects no row, and takes any index that begins with the
+-- account.
 -- compared: staged rows that differ from the fact's; changed: of those, the ones that change it.
 WITH compared AS MATERIALIZED (
     SELECT

@@ -1,8 +1,8 @@
 -- migrate:up
 
--- dbmate made the schema already, for its own list of applied migrations
+-- dbmate has created the schema already, for its own list of applied migrations
 CREATE SCHEMA IF NOT EXISTS weixin;
-COMMENT ON SCHEMA weixin IS 'What the pipeline keeps of the WeChat article statistics: facts, dimensions, raw answers and its own memory';
+COMMENT ON SCHEMA weixin IS 'The WeChat article statistics: facts, dimensions, raw answers, and the state of the pipeline';
 COMMENT ON TABLE weixin.schema_migrations IS 'The migrations applied to this database, kept by dbmate';
 COMMENT ON COLUMN weixin.schema_migrations.version IS 'Number of the migration file in sql/migrations';
 
@@ -13,7 +13,7 @@ CREATE TABLE weixin.dim_account (
     is_active boolean NOT NULL DEFAULT TRUE,
     first_seen_at timestamptz NOT NULL
 );
-COMMENT ON TABLE weixin.dim_account IS 'One row per Official Account the pipeline has been asked to collect';
+COMMENT ON TABLE weixin.dim_account IS 'One row per Official Account that a run has planned';
 COMMENT ON COLUMN weixin.dim_account.appid IS 'AppID of the Official Account at WeChat';
 COMMENT ON COLUMN weixin.dim_account.name IS 'What people call the account: extra "name" of its Airflow connection, else the connection id';
 COMMENT ON COLUMN weixin.dim_account.conn_id IS 'Airflow connection that holds its credentials';
@@ -26,12 +26,12 @@ CREATE TABLE weixin.first_daily_run (
     first_daily_date date NOT NULL,
     PRIMARY KEY (dataset, appid)
 );
-COMMENT ON TABLE weixin.first_daily_run IS 'One row per dataset and account that a daily run has collected: from here on its publication days are caught up. Per dataset, because an account may start with each endpoint on another day';
+COMMENT ON TABLE weixin.first_daily_run IS 'One row per dataset and account that a daily run has planned: publication days from here on, and those of the window before it, are caught up. Per dataset, because an account may start with each endpoint on a different day';
 COMMENT ON COLUMN weixin.first_daily_run.dataset IS 'Which endpoint: article_total, …';
 COMMENT ON COLUMN weixin.first_daily_run.appid IS 'The account';
 COMMENT ON COLUMN weixin.first_daily_run.first_daily_date IS 'Day (Beijing) of the account''s first daily run in the dataset';
 
--- last_seen_at moves every morning: with room in its page, a new version needs no index entry
+-- last_seen_at changes every morning: with free space in its page a row needs no new index entry
 CREATE TABLE weixin.dim_article (
     appid text NOT NULL,
     msgid text NOT NULL,
@@ -53,16 +53,16 @@ COMMENT ON TABLE weixin.dim_article IS 'One row per article of an account; each 
 COMMENT ON COLUMN weixin.dim_article.appid IS 'The account: msgids repeat between accounts';
 COMMENT ON COLUMN weixin.dim_article.msgid IS 'WeChat''s id of the article, <message>_<position>';
 COMMENT ON COLUMN weixin.dim_article.message_id IS 'The message the article was sent in: msgid before the last underscore; null when msgid has another form';
-COMMENT ON COLUMN weixin.dim_article.position IS 'Its place in the message, from 1; null when msgid has another form';
-COMMENT ON COLUMN weixin.dim_article.publication_date IS 'Day of publication (Beijing), as the first answer that held the article said';
+COMMENT ON COLUMN weixin.dim_article.position IS 'Its position in the message, from 1; null when msgid has another form';
+COMMENT ON COLUMN weixin.dim_article.publication_date IS 'Day of publication (Beijing), according to the first answer that listed the article';
 COMMENT ON COLUMN weixin.dim_article.title IS 'Title';
 COMMENT ON COLUMN weixin.dim_article.url IS 'Address as item key url (undocumented)';
 COMMENT ON COLUMN weixin.dim_article.content_url IS 'Address as item key content_url';
-COMMENT ON COLUMN weixin.dim_article.publish_type IS '0: followers were notified, 1: they were not; only getarticletotaldetail tells';
+COMMENT ON COLUMN weixin.dim_article.publish_type IS '0: followers were notified, 1: they were not; only getarticletotaldetail gives it';
 COMMENT ON COLUMN weixin.dim_article.user_source IS 'Item key user_source (undocumented, 0 where seen)';
 COMMENT ON COLUMN weixin.dim_article.extra IS 'Item keys the pipeline does not know, and known ones whose value has an unexpected type';
-COMMENT ON COLUMN weixin.dim_article.first_seen_at IS 'Fetch time of the earliest answer that held it';
-COMMENT ON COLUMN weixin.dim_article.last_seen_at IS 'Fetch time of the newest answer that held it';
+COMMENT ON COLUMN weixin.dim_article.first_seen_at IS 'Fetch time of the earliest answer that listed it';
+COMMENT ON COLUMN weixin.dim_article.last_seen_at IS 'Fetch time of the newest answer that listed it';
 
 CREATE TABLE weixin.article_sighting (
     dataset text NOT NULL,
@@ -129,14 +129,14 @@ COMMENT ON COLUMN weixin.coverage.appid IS 'The account';
 COMMENT ON COLUMN weixin.coverage.publication_date IS 'The publication day (Beijing)';
 COMMENT ON COLUMN weixin.coverage.data_state IS 'What we have: loaded (articles), empty (nothing was published), null (no usable answer yet)';
 COMMENT ON COLUMN weixin.coverage.through_date IS 'Last stat_date that every article of the newest answer reaches; null when one has no row or there is none';
-COMMENT ON COLUMN weixin.coverage.fetched_at IS 'Fetch time of the newest loaded answer; an identical answer moves it too';
-COMMENT ON COLUMN weixin.coverage.ready_at IS 'Fetch time of the newest answer that was ready: it held all that WeChat must have computed by then; an identical answer moves it too; null when none was';
-COMMENT ON COLUMN weixin.coverage.is_provisional IS 'Whether it is empty by an answer from before ready_hour of the day after publication: WeChat may not have listed the articles yet';
+COMMENT ON COLUMN weixin.coverage.fetched_at IS 'Fetch time of the newest loaded answer; an identical answer updates it too';
+COMMENT ON COLUMN weixin.coverage.ready_at IS 'Fetch time of the newest answer that was ready: it contained everything that WeChat must have computed by then; an identical answer updates it too; null when none was';
+COMMENT ON COLUMN weixin.coverage.is_provisional IS 'Whether it is empty according to an answer from before ready_hour of the day after publication: WeChat may not have listed the articles yet';
 COMMENT ON COLUMN weixin.coverage.is_final IS 'Whether the totals have stopped growing, so that the day is not asked for again';
 COMMENT ON COLUMN weixin.coverage.article_count IS 'Articles in the newest answer';
 COMMENT ON COLUMN weixin.coverage.row_count IS 'Rows in the newest answer, without rejected ones';
-COMMENT ON COLUMN weixin.coverage.attempt_state IS 'How the last attempt ended: ok, not_ready (WeChat had not computed yesterday yet) or failed; null when the first attempt was cut off before it was judged';
-COMMENT ON COLUMN weixin.coverage.attempted_at IS 'When the last attempt was answered or given up';
+COMMENT ON COLUMN weixin.coverage.attempt_state IS 'How the last attempt ended: ok, not_ready (WeChat had not computed yesterday yet) or failed; null when the first attempt was interrupted before it was judged';
+COMMENT ON COLUMN weixin.coverage.attempted_at IS 'When the last attempt was answered or abandoned';
 COMMENT ON COLUMN weixin.coverage.attempts IS 'Attempts in a row that did not end ok; 0 after an ok one';
 COMMENT ON COLUMN weixin.coverage.next_attempt_at IS 'The account is not asked again before this time (daily quota); null when it may be';
 COMMENT ON COLUMN weixin.coverage.error_code IS 'errcode of the last attempt; null when it ended ok or WeChat gave none';
@@ -155,7 +155,7 @@ CREATE TABLE weixin.restatement (
     changed_at timestamptz NOT NULL,
     PRIMARY KEY (dataset, appid, msgid, stat_date, metric, raw_response_id)
 );
-COMMENT ON TABLE weixin.restatement IS 'One row per figure that was loaded and later given another value; a figure that was null before is no restatement';
+COMMENT ON TABLE weixin.restatement IS 'One row per figure that was loaded and later given another value; a figure that was null before is not a restatement';
 COMMENT ON COLUMN weixin.restatement.dataset IS 'Which endpoint: article_total, …';
 COMMENT ON COLUMN weixin.restatement.appid IS 'The account';
 COMMENT ON COLUMN weixin.restatement.msgid IS 'The article';
@@ -180,16 +180,16 @@ CREATE TABLE weixin.rejected_row (
     rejected_at timestamptz NOT NULL
 );
 CREATE INDEX rejected_row_raw_response_id ON weixin.rejected_row (raw_response_id);
-COMMENT ON TABLE weixin.rejected_row IS 'One row per part of an answer that does not fit the facts; its neighbours were loaded';
+COMMENT ON TABLE weixin.rejected_row IS 'One row per part of an answer that does not fit the facts; the remaining rows were loaded';
 COMMENT ON COLUMN weixin.rejected_row.rejected_row_id IS 'Surrogate key';
 COMMENT ON COLUMN weixin.rejected_row.dataset IS 'Which endpoint: article_total, …';
 COMMENT ON COLUMN weixin.rejected_row.appid IS 'The account';
 COMMENT ON COLUMN weixin.rejected_row.publication_date IS 'The publication day asked for (Beijing)';
 COMMENT ON COLUMN weixin.rejected_row.msgid IS 'The article, where the answer names one';
-COMMENT ON COLUMN weixin.rejected_row.stat_date IS 'The day whose total it is (Beijing); null when the answer names none, or no date: see payload';
+COMMENT ON COLUMN weixin.rejected_row.stat_date IS 'The day whose total it is (Beijing); null when the answer gives no valid date: see payload';
 COMMENT ON COLUMN weixin.rejected_row.reason IS 'What does not fit';
 COMMENT ON COLUMN weixin.rejected_row.payload IS 'The rejected part as JSON text';
-COMMENT ON COLUMN weixin.rejected_row.raw_response_id IS 'The answer it stands in';
+COMMENT ON COLUMN weixin.rejected_row.raw_response_id IS 'The answer that contains it';
 COMMENT ON COLUMN weixin.rejected_row.rejected_at IS 'When it was rejected';
 
 CREATE TABLE weixin.run_report (
@@ -211,12 +211,12 @@ CREATE TABLE weixin.run_report (
     is_retryable boolean NOT NULL DEFAULT TRUE,
     PRIMARY KEY (run_id, dataset, appid, publication_date)
 );
-COMMENT ON TABLE weixin.run_report IS 'One row per pair (account, publication day) a run planned, with what came of it; a later try of the same run adds its counts';
+COMMENT ON TABLE weixin.run_report IS 'One row per pair (account, publication day) that a run planned, with its result; a later try of the same run adds its counts';
 COMMENT ON COLUMN weixin.run_report.run_id IS 'Airflow''s run id';
 COMMENT ON COLUMN weixin.run_report.dataset IS 'Which endpoint: article_total, …';
 COMMENT ON COLUMN weixin.run_report.appid IS 'The account';
 COMMENT ON COLUMN weixin.run_report.publication_date IS 'The publication day (Beijing)';
-COMMENT ON COLUMN weixin.run_report.planned_at IS 'When the run first planned the pair: a ready answer fetched since then, by whatever run, brings it in';
+COMMENT ON COLUMN weixin.run_report.planned_at IS 'When the run first planned the pair: a ready answer fetched since then, by any run, brings it in';
 COMMENT ON COLUMN weixin.run_report.is_planned IS 'Whether the run''s newest plan names the pair; one that only an earlier plan named keeps its counts';
 COMMENT ON COLUMN weixin.run_report.is_probe IS 'Whether the endpoint was retired when the run was planned, so that the pair only asks whether it is back: another 47009 does not make the run red';
 COMMENT ON COLUMN weixin.run_report.calls IS 'Data calls made, repeated tries of a call included';
@@ -226,7 +226,17 @@ COMMENT ON COLUMN weixin.run_report.unchanged IS 'Rows answered that the fact al
 COMMENT ON COLUMN weixin.run_report.rejected IS 'Parts of answers that did not fit, see rejected_row';
 COMMENT ON COLUMN weixin.run_report.restated IS 'Figures given another value, see restatement';
 COMMENT ON COLUMN weixin.run_report.state IS 'What the run''s last attempt brought: planned (not asked or not judged yet), loaded, empty, not_ready or failed';
-COMMENT ON COLUMN weixin.run_report.is_retryable IS 'Whether a later try of the run asks again by itself; false when only a person can mend what is wrong';
+COMMENT ON COLUMN weixin.run_report.is_retryable IS 'Whether an automatic retry of the run asks for it again; false when a person must fix something first';
+
+CREATE TABLE weixin.view_version (
+    view_name text PRIMARY KEY,
+    text_sha256 text NOT NULL,
+    applied_at timestamptz NOT NULL
+);
+COMMENT ON TABLE weixin.view_version IS 'One row per view of schema analytics that this project made: which text it was created by. A view whose file under sql/analytics says something else is updated after the migrations';
+COMMENT ON COLUMN weixin.view_version.view_name IS 'Name of the view in schema analytics';
+COMMENT ON COLUMN weixin.view_version.text_sha256 IS 'SHA-256 of its text, in hexadecimal';
+COMMENT ON COLUMN weixin.view_version.applied_at IS 'When it was created or replaced';
 
 -- The analysts' views are files under sql/analytics, applied after the migrations.
 CREATE SCHEMA analytics;
@@ -235,6 +245,7 @@ COMMENT ON SCHEMA analytics IS 'What analysts query: views over the facts, each 
 -- migrate:down
 
 DROP SCHEMA analytics;
+DROP TABLE weixin.view_version;
 DROP TABLE weixin.run_report;
 DROP TABLE weixin.rejected_row;
 DROP TABLE weixin.restatement;

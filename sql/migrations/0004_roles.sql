@@ -1,8 +1,8 @@
 -- migrate:up
 
--- Roles belong to the server, not to the database: another warehouse may have made them already,
--- and they stay when this migration is rolled back. Where they can't be made, a notice says so and
--- the warehouse works without them.
+-- Roles belong to the server, not to the database: another warehouse may have created them already,
+-- and they remain when this migration is rolled back. If they cannot be created, a warning says so,
+-- and the warehouse works without them.
 DO $$
 DECLARE
     role_name text;
@@ -24,7 +24,7 @@ BEGIN
         EXECUTE format('GRANT CONNECT, TEMPORARY ON DATABASE %I TO weixin_loader', current_database());
         GRANT USAGE ON SCHEMA weixin TO weixin_loader;
         GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA weixin TO weixin_loader;
-        REVOKE INSERT, UPDATE ON weixin.schema_migrations FROM weixin_loader;
+        REVOKE INSERT, UPDATE ON weixin.schema_migrations, weixin.view_version FROM weixin_loader;
         REVOKE UPDATE ON weixin.raw_response, weixin.rejected_row FROM weixin_loader;
         GRANT UPDATE (last_seen_at) ON weixin.raw_response TO weixin_loader;
         GRANT DELETE ON weixin.run_report TO weixin_loader;
@@ -41,6 +41,8 @@ BEGIN
             weixin.fact_article_total,
             weixin.fact_article_total_detail
         TO weixin_reader;
+        -- there are none yet, unless the role was created later and this block is run again
+        GRANT SELECT ON ALL TABLES IN SCHEMA analytics TO weixin_reader;
         ALTER DEFAULT PRIVILEGES IN SCHEMA analytics GRANT SELECT ON TABLES TO weixin_reader;
     END IF;
 END

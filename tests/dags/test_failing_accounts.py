@@ -1,5 +1,6 @@
 """One account's trouble stops no other, and never leaves the run green."""
 
+import pytest
 from dag_runs import MORNING, WINDOW, DailyDag, asked, loaded, rows, truth
 from sqlalchemy import Engine
 
@@ -50,7 +51,7 @@ def test_trouble_that_somebody_must_end_is_not_tried_again(
     daily.run()
 
     assert asked(sandbox, wrong_secret.appid) == {}
-    assert asked(sandbox, unauthorised.appid) == {WINDOW[0]: 1}
+    assert asked(sandbox, unauthorised.appid) == {WINDOW[-1]: 1}
     token_calls = [call for call in sandbox.calls if call.path == "/cgi-bin/stable_token"]
     assert [call.errcode for call in token_calls if call.appid == wrong_secret.appid] == [
         40125,
@@ -88,11 +89,7 @@ def test_a_missing_connection_is_named(
 
     assert outcome.state == "failed"
     assert outcome.errors == [
-        (
-            "ingest",
-            "forgotten: there is no such Airflow connection; create it with type weixin",
-        ),
-        ("check", "failed: ingest; see their logs"),
+        ("check", "forgotten: there is no such Airflow connection; create it with type weixin"),
     ]
     assert loaded(warehouse) == truth(sandbox, first, WINDOW, MORNING.date()) | truth(
         sandbox, second, WINDOW, MORNING.date()
@@ -105,7 +102,7 @@ def test_a_connection_without_secret_is_named(daily: DailyDag, sandbox: Sandbox,
 
     outcome = daily.run()
 
-    assert outcome.said("ingest") == (
+    assert outcome.said("check") == (
         "weixin_default: the Airflow connection has no password (AppSecret); fill it in"
     )
     assert sandbox.calls == []
@@ -124,20 +121,40 @@ def test_a_broken_variable_is_told_once(daily: DailyDag, sandbox: Sandbox):
             "the Airflow Variable weixin_accounts is not a JSON list of connection ids; "
             'write it like ["weixin_default"]',
         ),
-        ("check", "failed: ingest, plan, refresh_access_token; see their logs"),
+        ("check", "failed: plan, refresh_access_token; see the log of each"),
     ]
     assert sandbox.calls == []
 
 
-def test_two_connections_of_one_account_are_asked_once(
-    daily: DailyDag, sandbox: Sandbox, sandbox_url: str
+@pytest.mark.parametrize("broken", ["first", "second"])
+@pytest.mark.parametrize("wanted", [None, "weixin_default", "weixin_second"])
+def test_of_two_connections_of_one_account_the_one_that_works_is_used(
+    daily: DailyDag, sandbox: Sandbox, sandbox_url: str, broken: str, wanted: str | None
 ):
-    """The second is left out with a warning."""
-    daily.connect(DEFAULT_ACCOUNT, sandbox_url, "weixin_second")
-    daily.collect(["weixin_default", "weixin_second"])
+    """It is asked once, whichever secret is wrong and by whichever connection it is named."""
+    secrets = {"weixin_default": DEFAULT_ACCOUNT.secret, "weixin_second": DEFAULT_ACCOUNT.secret}
+    secrets["weixin_default" if broken == "first" else "weixin_second"] = "not the secret"
+    for conn_id, secret in secrets.items():
+        daily.connect(DEFAULT_ACCOUNT, sandbox_url, conn_id, password=secret)
+    daily.collect(list(secrets))
 
-    outcome = daily.run()
+    outcome = daily.run(**({"accounts": [wanted]} if wanted else {}))
 
     assert outcome.state == "success"
     assert asked(sandbox) == dict.fromkeys(WINDOW, 1)
-    assert "weixin_second is the same account as weixin_default and left out" in outcome.log
+    assert "weixin_second is the same account as weixin_default" in outcome.log
+
+
+@pytest.mark.parametrize("extra", ["7", "[1]", "nonsense", '{"name": 7}'])
+def test_nonsense_in_an_accounts_connection_stops_no_other(
+    daily: DailyDag, sandbox: Sandbox, sandbox_url: str, warehouse: Engine, accounts, extra: str
+):
+    """Its own sentence names the connection; the other account is loaded."""
+    odd, fine = accounts(2)
+    daily.connect(odd, sandbox_url, "a0", extra=extra)
+
+    outcome = daily.run()
+
+    assert outcome.state == "failed"
+    assert outcome.said("check").startswith("a0: ")
+    assert loaded(warehouse) == truth(sandbox, fine, WINDOW, MORNING.date())

@@ -27,7 +27,7 @@ def test_the_days_entered_are_asked_for(daily: DailyDag, sandbox: Sandbox):
     [
         (
             {"begin_date": "2026-11-20", "end_date": "2026-11-24"},
-            "end_date 2026-11-24 is too late: WeChat knows days up to yesterday in Beijing, "
+            "end_date 2026-11-24 is too late: WeChat has days up to yesterday in Beijing, "
             "2026-11-23",
         ),
         (
@@ -52,7 +52,7 @@ def test_days_that_cannot_be_asked_for_are_refused(
     assert outcome.state == "failed"
     assert outcome.errors == [
         ("plan", sentence),
-        ("check", "failed: ingest, plan; see their logs"),
+        ("check", "failed: plan; see the log of each"),
     ]
     assert asked(sandbox) == {}
     assert rows(warehouse, "SELECT count(*) FROM weixin.run_report") == [(0,)]
@@ -108,10 +108,9 @@ def test_a_dry_run_only_shows_the_plan(daily: DailyDag, sandbox: Sandbox, wareho
     }
     assert asked(sandbox) == {}
     assert rows(warehouse, tables) == before
-    assert "article_total: publication days 2026-11-17 to 2026-11-23, 6 calls" in outcome.log
     assert (
-        "沙箱公众号: asks for 2026-11-18, 2026-11-19, 2026-11-20, 2026-11-21, 2026-11-22, "
-        "2026-11-23; skips 1 final" in outcome.log
+        "沙箱公众号: publication days 2026-11-17 to 2026-11-23; 6 calls; 1 skipped as final"
+        in outcome.log
     )
 
 
@@ -128,7 +127,7 @@ def test_a_dry_run_that_cannot_plan_is_red(daily: DailyDag):
     outcome = daily.run(dry_run=True, begin_date="2026-11-20")
 
     assert outcome.state == "failed"
-    assert outcome.said("check") == "failed: ingest, plan; see their logs"
+    assert outcome.said("check") == "failed: plan; see the log of each"
 
 
 def test_a_backfill_asks_for_the_window_of_its_morning(
@@ -162,7 +161,7 @@ def test_the_morning_of_the_first_day_has_nothing_to_ask_for(daily: DailyDag, sa
 
     assert outcome.state == "failed"
     assert outcome.said("plan") == (
-        "nothing can be asked for on 2014-12-01: WeChat knows publication days from 2014-12-01 "
+        "nothing can be asked for on 2014-12-01: WeChat has publication days from 2014-12-01 "
         "to yesterday in Beijing, 2026-11-23"
     )
     assert asked(sandbox) == {}

@@ -30,7 +30,8 @@ def test_an_unknown_account_is_refused(daily: DailyDag, sandbox: Sandbox, accoun
     assert outcome.state == "failed"
     assert outcome.errors[0] == (
         "refresh_access_token",
-        "accounts: a7 is no connection id or appid of the accounts in weixin_accounts",
+        "accounts: a7 is no connection id or appid of the accounts in weixin_accounts; there are "
+        "a1, a0, wx0000000000000002",
     )
     assert [task for task, _ in outcome.errors] == ["refresh_access_token", "check"]
     assert sandbox.calls == []

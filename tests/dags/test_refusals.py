@@ -25,13 +25,12 @@ def test_a_used_up_day_is_asked_no_more(one_by_one: DailyDag, sandbox: Sandbox, 
     outcome = one_by_one.run()
 
     assert outcome.state == "failed"
-    assert asked(sandbox) == dict.fromkeys(november(17, 18, 19), 1)
+    assert asked(sandbox) == dict.fromkeys(november(21, 22, 23), 1)
     assert [task for task, _ in outcome.errors] == ["ingest", "check"]
     assert "the quota is new at 00:00 Beijing time" in outcome.said("ingest")
     assert states(warehouse, outcome) == {
-        november(17)[0]: "empty",
-        november(18)[0]: "loaded",
-        **dict.fromkeys(november(19, 20, 21, 22, 23), "failed"),
+        **dict.fromkeys(november(17, 18, 19, 20, 21), "failed"),
+        **dict.fromkeys(november(22, 23), "loaded"),
     }
     sql = "SELECT DISTINCT next_attempt_at FROM weixin.coverage WHERE attempt_state = 'failed'"
     assert rows(warehouse, sql) == [(datetime(2026, 11, 24, 16, tzinfo=UTC),)]
@@ -76,22 +75,11 @@ def test_the_next_morning_asks_again(one_by_one: DailyDag, sandbox: Sandbox, war
     assert len(loaded(warehouse)) == 244
 
 
-def test_an_endpoint_gone_names_its_successor(one_by_one: DailyDag, sandbox: Sandbox):
-    """47009 stops the account at the first call; the sentence says where the figures are now."""
-    sandbox.scenarios[:] = [Scenario("offline")]
-
-    outcome = one_by_one.run()
-
-    assert outcome.state == "failed"
-    assert asked(sandbox) == {november(17)[0]: 1}
-    assert "its successor is datacube/getarticletotaldetail" in outcome.said("ingest")
-    assert "its successor is datacube/getarticletotaldetail" in outcome.said("check")
-
-
 def test_figures_that_are_not_ready_are_loaded_and_told(
     daily: DailyDag, sandbox: Sandbox, warehouse: Engine
 ):
-    """Nothing has yesterday's row: what came is loaded, the run is red and asks no more."""
+    """Before 10:00 nothing has yesterday's row: what came is loaded, the run is red."""
+    daily.set("WEIXIN_NOW", "2026-11-24T08:30:00+08:00")
     sandbox.scenarios[:] = [Scenario("not-ready")]
 
     outcome = daily.run()
@@ -104,6 +92,16 @@ def test_figures_that_are_not_ready_are_loaded_and_told(
         november(17)[0]: "empty",
         **dict.fromkeys(november(18, 19, 20, 21, 22, 23), "not_ready"),
     }
+
+
+def test_after_ten_a_missing_row_is_a_warning(daily: DailyDag, sandbox: Sandbox, warehouse: Engine):
+    """A deleted or silent article has none: the run is green, and the log names the articles."""
+    sandbox.scenarios[:] = [Scenario("not-ready")]
+
+    outcome = daily.run()
+
+    assert outcome.state == "success"
+    assert "yesterday_is_there: " in outcome.log
 
 
 def test_a_day_refused_as_not_ready_holds_back_no_other(

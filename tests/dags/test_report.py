@@ -39,8 +39,10 @@ def test_the_asset_event_holds_the_counts(daily: DailyDag):
                 "empty": 1,
                 "not_ready": 0,
                 "failed": 0,
-                "retired": 0,
                 "planned": 0,
+                "caught_up": 0,
+                "final": 0,
+                "lost": 0,
             },
         )
     ]
@@ -73,7 +75,10 @@ def test_a_run_in_which_nothing_came_has_no_event(daily: DailyDag, sandbox: Sand
     assert outcome.state == "failed"
     assert outcome.tasks["report"] == "skipped"
     assert asset_events(outcome) == []
-    assert "0 loaded, 0 empty, 0 not_ready, 7 failed, 0 retired, 0 planned" in outcome.log
+    assert (
+        "0 planned, 0 loaded, 0 empty, 0 not_ready, 7 failed, 0 caught_up, 0 final, 0 lost"
+        in outcome.log
+    )
 
 
 def test_a_later_try_adds_its_counts(daily: DailyDag, sandbox: Sandbox, warehouse: Engine):
@@ -104,7 +109,7 @@ def test_a_warehouse_without_tables_is_told_once(
     assert [task for task, _ in outcome.errors] == ["plan", "report", "check"]
     assert outcome.errors[0][1].startswith("the warehouse lacks the migrations 0001_pipeline, ")
     assert outcome.errors[0][1].endswith("; run `weixin-etl migrate`")
-    assert outcome.said("check") == "failed: ingest, plan, report; see their logs"
+    assert outcome.said("check") == "failed: plan, report; see the log of each"
     assert {call.path for call in sandbox.calls} == {"/cgi-bin/stable_token"}
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.orchestration import run_context as run
+from weixin_etl.orchestration import run_context
 
 FORM = {"begin_date": None, "end_date": None, "accounts": None, "refetch": False, "dry_run": False}
 NOW = datetime(2026, 11, 24, 2, 30, tzinfo=UTC)
@@ -35,7 +35,7 @@ def test_the_day_is_that_of_the_logical_date_in_beijing(
         run_after=NOW,
     )
 
-    this = run.from_context(ARTICLE_TOTAL, {"dag_run": dag_run, "params": FORM})
+    this = run_context.of(ARTICLE_TOTAL, {"dag_run": dag_run, "params": FORM})
 
     assert this.today == today
     assert this.is_scheduled is is_scheduled

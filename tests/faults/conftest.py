@@ -107,7 +107,6 @@ def sandbox_url(served: tuple[Sandbox, str]) -> str:
     return served[1]
 
 
-
 @pytest.fixture
 def make(sandbox: Sandbox, sandbox_url: str) -> Make:
     """The pipeline of one dataset on a warehouse."""
@@ -125,7 +124,7 @@ def undisturbed(make: Make, warehouses: Warehouses) -> dict[str, list[str]]:
             trial = make(engine)
             outcome = IngestProcess(trial.plan("undisturbed", MORNING)).outcome()
             assert outcome.is_done
-            print('STATEMENTS', outcome.statements)
+            print("STATEMENTS", outcome.statements)
             _undisturbed.update(trial.contents())
     return _undisturbed
 

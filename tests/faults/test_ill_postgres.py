@@ -137,7 +137,9 @@ def test_what_an_ingest_lives_through(
             pass
         sandbox.latency_seconds = 0
         with engine.begin() as other:
-            other.exec_driver_sql(f"LOCK TABLE weixin.{trial.dataset.fact} IN ACCESS EXCLUSIVE MODE")
+            other.exec_driver_sql(
+                f"LOCK TABLE weixin.{trial.dataset.fact} IN ACCESS EXCLUSIVE MODE"
+            )
             while not ill_postgres.is_anyone_waiting(other):
                 process.wait(0.02)
             process.wait(60 if is_soak else 0.2)
@@ -147,9 +149,7 @@ def test_what_an_ingest_lives_through(
         assert trial.contents() == undisturbed
 
 
-def test_a_lost_lock_session(
-    warehouses: Warehouses, make: Make, undisturbed: dict[str, list[str]]
-):
+def test_a_lost_lock_session(warehouses: Warehouses, make: Make, undisturbed: dict[str, list[str]]):
     """An idle session that a firewall cuts off holds nothing up: the loads have their own."""
     with warehouses.passing("lost") as engine:
         trial = make(engine)

@@ -40,9 +40,7 @@ def planned(trial: Trial, run_id: str, now: datetime) -> Order:
 
 
 @pytest.fixture(scope="session")
-def ground_of(
-    warehouses: Warehouses, served: tuple[Sandbox, str]
-) -> Callable[[Dataset], Ground]:
+def ground_of(warehouses: Warehouses, served: tuple[Sandbox, str]) -> Callable[[Dataset], Ground]:
     """
     The ground of a dataset: an hour before, the newest totals were lower; now rows are odd.
 

@@ -1,28 +1,30 @@
 """docs/analysts.md keeps its word: each query gives the result that stands under it."""
 
+import json
 import os
 import re
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy
-from sqlalchemy import Engine
+from sqlalchemy import Engine, MetaData
 from support import HASTE, empty
 
-from weixin_etl import clock, load
 from weixin_etl.api.client import WeixinClient
-from weixin_etl.datasets import DATASETS
+from weixin_etl.clock import SHANGHAI
+from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import Account
-from weixin_etl.parse import parse
-from weixin_etl.warehouse import statement
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
 
 PAGE = Path(__file__).parents[2] / "docs/analysts.md"
 ANSWERED = re.compile(r"```sql\n(?P<query>.*?)```\n\n```text\n(?P<result>.*?)```", re.DOTALL)
-YESTERDAY = date(2026, 11, 23)
-DAYS = [YESTERDAY - timedelta(days=age) for age in range(40)]
+MORNING = datetime(2026, 11, 24, 10, 30, tzinfo=SHANGHAI)
+DAYS = [date(2026, 11, 23) - timedelta(days=age) for age in range(40)]
+KEY = {"appid": DEFAULT_ACCOUNT.appid}
+TIMES = {"raw_response_id": 1, "fetched_at": MORNING, "changed_at": MORNING}
 FELL = date(2026, 11, 19)
 """WeChat corrects this publication day downwards between two runs."""
 
@@ -30,53 +32,104 @@ FELL = date(2026, 11, 19)
 @pytest.fixture(scope="module")
 def loaded(migrated: Engine) -> Iterator[Engine]:
     """Forty publication days of the sandbox in the warehouse, one of them corrected afterwards."""
-    patch = pytest.MonkeyPatch()
-    patch.setenv("WEIXIN_NOW", "2026-11-24T10:30:00+08:00")
     empty(migrated)
+    patch = pytest.MonkeyPatch()
+    patch.setenv("WEIXIN_NOW", MORNING.isoformat())
     sandbox = Sandbox()
     with sandbox.serve() as url:
-        account = Account("weixin_default", DEFAULT_ACCOUNT.appid, "", DEFAULT_ACCOUNT.name, url)
         account = Account(
-            account.conn_id, account.appid, DEFAULT_ACCOUNT.secret, account.name, account.base_url
+            "weixin_default", DEFAULT_ACCOUNT.appid, DEFAULT_ACCOUNT.secret, "春风", url
         )
-        ingest(migrated, account, DAYS)
+        client = WeixinClient(account, HASTE)
+        first = [Answered(dataset, day, client) for dataset in DATASETS.values() for day in DAYS]
         sandbox.scenarios.append(Scenario("falling-total", day=FELL))
-        patch.setenv("WEIXIN_NOW", "2026-11-24T11:30:00+08:00")
-        ingest(migrated, account, [FELL])
-    yield migrated
+        corrected = [Answered(dataset, FELL, client) for dataset in DATASETS.values()]
     patch.undo()
+    with migrated.begin() as connection:
+        tables = MetaData()
+        tables.reflect(connection, schema="weixin")
+        for name, rows in warehouse_rows(first, corrected).items():
+            connection.execute(tables.tables[f"weixin.{name}"].insert(), rows)
+    yield migrated
     empty(migrated)
 
 
-def ingest(warehouse: Engine, account: Account, days: list[date]) -> None:
-    """Bring the days of every dataset in, as a run would."""
-    with warehouse.begin() as connection:
-        connection.execute(
-            statement("dim_account/save.sql"),
+class Answered:
+    """What the sandbox says of a publication day."""
+
+    def __init__(self, dataset: Dataset, day: date, client: WeixinClient) -> None:
+        self.dataset, self.day = dataset, day
+        self.articles = json.loads(client.datacube(dataset, day).body)["list"]
+
+    @property
+    def rows(self) -> dict[tuple[str, str, date], dict[str, Any]]:
+        """The fact's rows by dataset, article and day."""
+        key = self.dataset.rows_key
+        names = ("stat_date", *[metric.name for metric in self.dataset.metrics])
+        return {
+            (self.dataset.name, article["msgid"], date.fromisoformat(row["stat_date"])): KEY
+            | {"msgid": article["msgid"], "publication_date": self.day, **TIMES}
+            | {name: row.get(name) for name in names}
+            for article in self.articles
+            for row in article[key]
+        }
+
+    @property
+    def coverage(self) -> dict[str, Any]:
+        """As the engine judges it on that morning: every answer is ready."""
+        ends_date = self.day + timedelta(days=self.dataset.window - 1)
+        return KEY | {
+            "dataset": self.dataset.name,
+            "publication_date": self.day,
+            "data_state": "loaded" if self.articles else "empty",
+            "fetched_at": MORNING,
+            "ready_at": MORNING,
+            "is_final": ends_date < MORNING.date(),
+            "attempt_state": "ok",
+            "attempted_at": MORNING,
+        }
+
+
+def warehouse_rows(
+    first: list[Answered], corrected: list[Answered]
+) -> dict[str, list[dict[str, Any]]]:
+    """The rows of each table; a corrected answer leaves restatements."""
+    before = {key: row for answered in first for key, row in answered.rows.items()}
+    after = {key: row for answered in corrected for key, row in answered.rows.items()}
+    articles = [(one.dataset, one.day, item) for one in first for item in one.articles]
+    return {
+        "dim_account": [
+            KEY | {"name": "春风", "conn_id": "weixin_default", "first_seen_at": MORNING}
+        ],
+        "dim_article": list(
             {
-                "accounts": f'[{{"appid": "{account.appid}", "name": "{account.name}", '
-                f'"conn_id": "{account.conn_id}"}}]',
-                "scheduled_date": None,
-                "seen_at": clock.now(),
-            },
-        )
-    client = WeixinClient(account, HASTE)
-    for dataset in DATASETS.values():
-        for start in range(0, len(days), load.PAIRS_A_COMMIT):
-            answers = [
-                (day, client.datacube(dataset.path, day))
-                for day in days[start : start + load.PAIRS_A_COMMIT]
-            ]
-            load.load(
-                warehouse,
-                dataset,
-                account,
-                "analysts-page",
-                [
-                    load.Pair(day, 1, answer, parse(dataset, answer.body, day))
-                    for day, answer in answers
-                ],
-            )
+                item["msgid"]: KEY
+                | {"msgid": item["msgid"], "publication_date": day, "title": item["title"]}
+                | {"message_id": item["msgid"].split("_")[0]}
+                | {"position": int(item["msgid"].split("_")[1])}
+                | {"first_seen_at": MORNING, "last_seen_at": MORNING}
+                for _, day, item in articles
+            }.values()
+        ),
+        "article_sighting": [
+            KEY | {"dataset": dataset.name, "msgid": item["msgid"], "last_seen_at": MORNING}
+            for dataset, _, item in articles
+        ],
+        "coverage": [answered.coverage for answered in first],
+        "restatement": [
+            KEY
+            | {"dataset": name, "msgid": msgid, "stat_date": day, "metric": metric.name}
+            | {"old_value": old, "new_value": new, "cause": "wechat"}
+            | {"raw_response_id": 1, "changed_at": MORNING}
+            for (name, msgid, day), row in after.items()
+            for metric in DATASETS[name].figures
+            if (old := before[name, msgid, day][metric.name]) != (new := row[metric.name])
+        ],
+        **{
+            dataset.fact: [row for key, row in (before | after).items() if key[0] == dataset.name]
+            for dataset in DATASETS.values()
+        },
+    }
 
 
 def as_text(result: sqlalchemy.CursorResult[tuple[object, ...]]) -> str:

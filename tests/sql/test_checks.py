@@ -82,8 +82,9 @@ def plan_pairs(warehouse: Engine, *pairs: tuple[str, str, str | None, str | None
         for appid, day, ready_at, error in pairs:
             connection.exec_driver_sql(
                 "INSERT INTO weixin.run_report (run_id, dataset, appid, publication_date, "
-                "planned_at) VALUES ('run', 'article_total', %s, %s, '2026-11-24 08:30+08')",
-                (appid, day),
+                "planned_at, state) VALUES "
+                "('run', 'article_total', %s, %s, '2026-11-24 08:30+08', %s)",
+                (appid, day, "loaded" if ready_at else "planned"),
             )
             connection.exec_driver_sql(
                 "INSERT INTO weixin.coverage (dataset, appid, publication_date, fetched_at, "
@@ -126,11 +127,11 @@ def test_pairs_that_are_not_in_make_the_run_red(
 
 
 def test_an_account_that_could_not_be_planned_makes_the_run_red(warehouse: Engine):
-    """Its connection can't be used, so that nobody knows its days; not when the form left it out."""
+    """Its connection can't be used, so nobody knows its days. The form may leave it out."""
     broken = ConfiguredAccount("c", None, "c", problem="c: the connection has no password")
     left_out = ConfiguredAccount("d", None, "d", is_wanted=False, problem="d: nor this one")
 
-    with pytest.raises(CheckError, match="^c: the connection has no password$"):
+    with pytest.raises(CheckError, match=r"^c: the connection has no password$"):
         check(RUN, warehouse, [broken, left_out])
 
 

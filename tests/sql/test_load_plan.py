@@ -11,14 +11,15 @@ from sqlalchemy import Connection, Engine
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.datasets import ARTICLE_TOTAL
+from weixin_etl.load.stage import SeenArticle, StagedPair, stage
 from weixin_etl.parse import parse
-from weixin_etl.stage import SeenArticle, StagedPair, stage
 from weixin_etl.warehouse import source, statement
 from weixin_local.postgres import Server
 
 HISTORY_ROWS = 500_000
 FACT = ARTICLE_TOTAL.fact
 KEY = f"{FACT}_pkey"
+KEY_COLUMNS = ("appid", "msgid", "stat_date")
 LOADED_AT = datetime(2026, 11, 24, 2, 30, tzinfo=UTC)
 
 
@@ -59,7 +60,7 @@ def staged_pairs(articles_a_day: int = 4) -> list[StagedPair]:
             }
             for number in range(articles_a_day)
         ]
-        parsed = parse(ARTICLE_TOTAL, json.dumps({"list": items}).encode(), day)
+        parsed = parse(ARTICLE_TOTAL, json.dumps({"list": items}).encode(), day, LOADED_AT)
         seen = [SeenArticle(item, LOADED_AT, LOADED_AT) for item in parsed.articles.values()]
         pairs.append(StagedPair(day, age + 1, seen))
     return pairs
@@ -82,8 +83,8 @@ def plan_of(connection: Connection, path: str, **values: Any) -> list[dict[str, 
     return list(nodes(explained[0]["Plan"]))
 
 
-def are_by_the_whole_key(found: list[dict[str, Any]]) -> bool:
-    """Whether the fact is read once, by an index scan on all of its key."""
+def are_by_the_key(found: list[dict[str, Any]], *columns: str) -> bool:
+    """Whether the fact is read once, by an index scan on these columns of its key."""
     (into_the_fact,) = (
         node
         for node in found
@@ -91,7 +92,7 @@ def are_by_the_whole_key(found: list[dict[str, Any]]) -> bool:
     )
     condition = into_the_fact.get("Index Cond", "")
     return into_the_fact.get("Index Name") == KEY and all(
-        f"({column} =" in condition for column in ("appid", "msgid", "stat_date")
+        f"({column} =" in condition for column in columns
     )
 
 
@@ -110,23 +111,27 @@ def test_load_looks_rows_up_by_the_key(long_history: Engine, is_analysed: bool):
         found = plan_of(connection, "fact/load.sql", appid="wx1", changed_at=LOADED_AT)
 
     assert rows > HISTORY_ROWS - 7
-    assert are_by_the_whole_key(found)
+    assert are_by_the_key(found, *KEY_COLUMNS)
     assert {"Hash Join", "Merge Join"}.isdisjoint(node["Node Type"] for node in found)
 
 
 def test_an_account_the_statistics_do_not_know_is_looked_up_by_the_key(long_history: Engine):
     """It came since they were made, with many rows: each of them would be compared with each."""
-    window = {"stat_date": date(2026, 11, 23), "first_publication_date": date(2026, 11, 17)}
+    days = [date(2026, 11, day) for day in range(17, 24)]
     with long_history.begin() as connection:
         connection.exec_driver_sql(f"ANALYZE weixin.{FACT}")
 
     with long_history.connect() as connection:
         connection.execute(statement("fact/pin_plan.sql"))
         load = plan_of(connection, "fact/load.sql", appid="wx2", changed_at=LOADED_AT)
-        readiness = plan_of(connection, "coverage/readiness.sql", appid="wx2", **window)
+        ready = plan_of(
+            connection, "coverage/still_counting.sql", appid="wx2", yesterdays=days[-1:]
+        )
+        final = plan_of(connection, "fact/open_days.sql", appid="wx2", publication_dates=days)
 
-    assert are_by_the_whole_key(load)
-    assert are_by_the_whole_key(readiness)
+    assert are_by_the_key(load, *KEY_COLUMNS)
+    assert are_by_the_key(ready, *KEY_COLUMNS)
+    assert are_by_the_key(final, "appid", "msgid")
 
 
 def test_pin_ends_with_the_transaction(long_history: Engine):

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,38 @@ def test_every_setting_is_described_and_every_described_one_exists() -> None:
     assert described == {name: default for name, (_, default, _) in OPTIONS.items()}
 
 
+def test_every_check_is_described_with_its_severity() -> None:
+    """The table of checks in docs/operating.md is what lies under sql/."""
+    from weixin_etl.check import checks
+    from weixin_etl.datasets import ARTICLE_TOTAL
+
+    section = (ROOT / "docs/operating.md").read_text().split("### Checks")[1].split("\n## ")[0]
+    described = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", section, re.M))
+
+    assert described == {check.name: check.severity for check in checks(ARTICLE_TOTAL)}
+
+
+def test_every_errcode_is_described() -> None:
+    """The table of errors in docs/operating.md names each errcode with its own reaction."""
+    from weixin_etl.api import errors
+
+    section = (ROOT / "docs/operating.md").read_text().split("## A red run")[1].split("\n### ")[0]
+    cells = [line.split(" | ")[1] for line in section.splitlines() if line.startswith("| ")]
+    described = {int(code) for cell in cells for code in re.findall(r"-?\b\d{1,5}\b", cell)}
+
+    assert described >= errors.WHAT_TO_CHANGE.keys() | errors._BY_CODE.keys()
+
+
+def test_the_table_of_outages_is_what_the_rules_give() -> None:
+    """The manual shows what the command prints."""
+    printed = subprocess.run(
+        [sys.executable, ROOT / "benchmarks/outages.py"], capture_output=True, text=True, check=True
+    ).stdout
+
+    assert printed.count("\n") == 12
+    assert printed in (ROOT / "docs/operating.md").read_text()
+
+
 def _code(document: Path) -> str:
     text = document.read_text()
     return "\n".join(re.findall(r"```.*?```|`[^`]+`", text, re.DOTALL))
@@ -89,7 +122,7 @@ def _code(document: Path) -> str:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_file_a_document_names_as_a_test_is_there(document: Path) -> None:
-    """What "held by" says can be read and run."""
+    """What "tested by" says can be read and run."""
     named = set(re.findall(r"`(tests/[\w/.*]+\.py)`", document.read_text()))
 
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []

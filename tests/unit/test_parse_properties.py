@@ -13,11 +13,11 @@ from parse_cases import FETCHED_AT, read
 
 from weixin_etl import json_text
 from weixin_etl.datasets import DATASETS, Dataset, Kind
+from weixin_etl.load.stage import SeenArticle, StagedPair, article_lines, row_lines
 from weixin_etl.parse import _parse_documented as parse_documented
 from weixin_etl.parse import parse
 from weixin_etl.parse.articles import BIGINT_MAX, SMALLINT_MAX, Parsed, UnreadableAnswerError
 from weixin_etl.parse.lenient import take_apart
-from weixin_etl.stage import SeenArticle, StagedPair, article_lines, row_lines
 
 both_datasets = pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
 NEXT_DAY = DAY + timedelta(days=1)

@@ -53,7 +53,7 @@ def test_a_statement_opens_with_a_comment(path: Path) -> None:
 
 
 def test_every_statement_is_used() -> None:
-    """Each file under sql/ is named by the code; checks are found by their name."""
+    """Each file under sql/ is named by the code; checks and views are found by their place."""
     code = "".join(
         path.read_text() for path in [*MODULES, *(ROOT / "plugins/weixin_local").rglob("*.py")]
     )
@@ -61,7 +61,9 @@ def test_every_statement_is_used() -> None:
     unused = [
         name_in_project(path)
         for path in STATEMENTS
-        if path.name != "checks.sql" and f'"{path.relative_to(SQL)}"' not in code
+        if path.name != "checks.sql"
+        and path.parent.name != "analytics"
+        and f'"{path.relative_to(SQL)}"' not in code
     ]
 
     assert len(STATEMENTS) > 10

@@ -8,7 +8,7 @@ import pytest
 
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.model import ParameterError, Run
-from weixin_etl.orchestration import run_context as run
+from weixin_etl.orchestration import run_context
 
 LATE_EVENING = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
 """In Beijing the 24th has begun."""
@@ -34,7 +34,7 @@ def context(form: dict[str, Any] = FORM, **of_run: Any) -> dict[str, Any]:
 
 def test_the_runs_day_is_that_of_its_logical_date_in_beijing() -> None:
     """Whenever it really runs."""
-    this = run.from_context(
+    this = run_context.of(
         ARTICLE_TOTAL, context(run_after=datetime(2026, 12, 31, tzinfo=UTC), run_type="scheduled")
     )
 
@@ -43,7 +43,7 @@ def test_the_runs_day_is_that_of_its_logical_date_in_beijing() -> None:
 
 def test_a_run_without_logical_date_has_the_day_it_starts() -> None:
     """As the form and REST make them."""
-    this = run.from_context(ARTICLE_TOTAL, context(logical_date=None, run_after=LATE_EVENING))
+    this = run_context.of(ARTICLE_TOTAL, context(logical_date=None, run_after=LATE_EVENING))
 
     assert this == Run("manual__1", ARTICLE_TOTAL, date(2026, 11, 24), is_scheduled=False)
 
@@ -51,7 +51,7 @@ def test_a_run_without_logical_date_has_the_day_it_starts() -> None:
 @pytest.mark.parametrize("run_type", ["manual", "backfill", "asset_triggered"])
 def test_only_a_scheduled_run_is_scheduled(run_type: str) -> None:
     """A backfill does not make an account a scheduled one."""
-    assert not run.from_context(ARTICLE_TOTAL, context(run_type=run_type)).is_scheduled
+    assert not run_context.of(ARTICLE_TOTAL, context(run_type=run_type)).is_scheduled
 
 
 def test_the_forms_parameters_are_the_runs() -> None:
@@ -64,7 +64,7 @@ def test_the_forms_parameters_are_the_runs() -> None:
         "dry_run": True,
     }
 
-    assert run.from_context(ARTICLE_TOTAL, context(form)) == Run(
+    assert run_context.of(ARTICLE_TOTAL, context(form)) == Run(
         "manual__1",
         ARTICLE_TOTAL,
         date(2026, 11, 24),
@@ -81,35 +81,43 @@ def test_the_forms_parameters_are_the_runs() -> None:
 def test_a_date_that_is_none_is_refused_with_a_sentence(name: str) -> None:
     """And not tried again; an empty field is no date at all."""
     with pytest.raises(ParameterError) as error:
-        run.from_context(ARTICLE_TOTAL, context(FORM | {name: "2026-02-29"}))
+        run_context.of(ARTICLE_TOTAL, context(FORM | {name: "2026-02-29"}))
 
     assert str(error.value) == f"{name} '2026-02-29' is not a date; write it like 2026-11-24"
     assert not error.value.is_retryable
-    assert run.from_context(ARTICLE_TOTAL, context(FORM | {name: ""})).begin_date is None
+    assert run_context.of(ARTICLE_TOTAL, context(FORM | {name: ""})).begin_date is None
 
 
 @pytest.mark.parametrize(
-    ("try_number", "max_tries", "is_retry"),
+    ("try_number", "max_tries", "was_waiting", "is_by_itself", "is_last"),
     [
-        (1, 3, False),
-        (2, 3, True),
-        (4, 3, True),
-        (3, 5, False),  # cleared after two tries: Airflow allows three more retries
-        (4, 5, True),
+        (1, 3, False, False, False),
+        (1, 3, True, True, False),  # after a wait for figures that were not ready
+        (2, 3, False, True, False),
+        (4, 3, False, True, True),
+        (3, 5, False, False, False),  # cleared after two tries: three more retries
+        (4, 5, False, True, False),
+        (6, 5, False, True, True),
     ],
 )
 def test_a_retry_is_airflows_own_and_not_a_persons(
-    try_number: int, max_tries: int, is_retry: bool
+    try_number: int, max_tries: int, was_waiting: bool, is_by_itself: bool, is_last: bool
 ) -> None:
     """After "clear" somebody wants everything asked for again."""
-    ti = SimpleNamespace(
-        try_number=try_number, max_tries=max_tries, task=SimpleNamespace(retries=3)
-    )
+    context = {
+        "ti": SimpleNamespace(
+            try_number=try_number,
+            max_tries=max_tries,
+            task=SimpleNamespace(retries=3),
+            get_first_reschedule_date=lambda _: LATE_EVENING if was_waiting else None,
+        )
+    }
 
-    assert run.is_retry({"ti": ti}) is is_retry
+    assert run_context.is_by_itself(context) is is_by_itself
+    assert run_context.is_last_try(context) is is_last
 
 
 @pytest.mark.parametrize(("try_number", "is_first"), [(1, True), (2, False)])
 def test_a_first_try_is_the_first(try_number: int, is_first: bool) -> None:
     """Of the run, whoever starts the next one."""
-    assert run.is_first_try({"ti": SimpleNamespace(try_number=try_number)}) is is_first
+    assert run_context.is_first_try({"ti": SimpleNamespace(try_number=try_number)}) is is_first

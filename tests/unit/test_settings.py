@@ -5,13 +5,16 @@ from dataclasses import replace
 import pytest
 from airflow.exceptions import AirflowConfigException
 
+from weixin_etl import pipeline
 from weixin_etl.api.http import CallLimits
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.provider import get_provider_info
 from weixin_etl.orchestration.settings import Settings
 
 DEFAULTS = Settings(
-    concurrency=4,
+    pipeline=pipeline.Settings(
+        concurrency=4, catch_up_days=60, ready_hour=10, commit_bytes=64 << 20
+    ),
     retries=3,
     retry_delay_seconds=120,
     call_limits=CallLimits(
@@ -25,6 +28,11 @@ DEFAULTS = Settings(
 )
 
 
+def of_pipeline(**changed: int) -> Settings:
+    """The defaults but for these of the pipeline."""
+    return replace(DEFAULTS, pipeline=replace(DEFAULTS.pipeline, **changed))
+
+
 def test_without_configuration_the_defaults_hold() -> None:
     """Those of the design."""
     assert settings.read() == DEFAULTS
@@ -33,7 +41,10 @@ def test_without_configuration_the_defaults_hold() -> None:
 @pytest.mark.parametrize(
     ("name", "written", "expected"),
     [
-        ("CONCURRENCY", "8", replace(DEFAULTS, concurrency=8)),
+        ("CONCURRENCY", "8", of_pipeline(concurrency=8)),
+        ("CATCH_UP_DAYS", "0", of_pipeline(catch_up_days=0)),
+        ("READY_HOUR", "9", of_pipeline(ready_hour=9)),
+        ("COMMIT_MEGABYTES", "1", of_pipeline(commit_bytes=1 << 20)),
         ("RETRIES", "0", replace(DEFAULTS, retries=0)),
         ("RETRY_DELAY_SECONDS", "1", replace(DEFAULTS, retry_delay_seconds=1)),
         ("CONNECT_TIMEOUT_SECONDS", "0.5", {"connect_seconds": 0.5}),
@@ -72,6 +83,9 @@ def test_airflow_knows_every_setting() -> None:
 
     assert {name: option["default"] for name, option in declared.items()} == {
         "concurrency": "4",
+        "catch_up_days": "60",
+        "ready_hour": "10",
+        "commit_megabytes": "64",
         "retries": "3",
         "retry_delay_seconds": "120",
         "connect_timeout_seconds": "5",

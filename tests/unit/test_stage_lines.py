@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from parse_cases import DAY, body, item, read, row
 
 from weixin_etl.datasets import ARTICLE_TOTAL
+from weixin_etl.load.stage import Lines, SeenArticle, StagedPair
+from weixin_etl.load.stage import article_lines as article_lines_of
+from weixin_etl.load.stage import row_lines as row_lines_of
 from weixin_etl.parse.articles import Article, row_type
-from weixin_etl.stage import Lines, SeenArticle, StagedPair
-from weixin_etl.stage import article_lines as article_lines_of
-from weixin_etl.stage import row_lines as row_lines_of
 
 FIRST_AT = datetime(2026, 11, 18, 0, 31, tzinfo=UTC)
 LAST_AT = datetime(2026, 11, 24, 0, 31, tzinfo=UTC)

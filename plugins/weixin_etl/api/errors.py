@@ -9,11 +9,11 @@ What WeChat, or the way to it, can answer instead of figures.
     ├── NotReadyError            the figures are not computed yet: the day stays open
     ├── DailyQuotaError          the day's calls are used up: the account rests until tomorrow
     ├── EndpointOfflineError     WeChat retired the endpoint
-    ├── ConfigurationError       somebody has to change something; says what
+    ├── ConfigurationError       a person has to change something; says what
     ├── AccountBlockedError      WeChat restricts the account
     ├── ClockError               this machine's clock and WeChat's disagree
-    ├── UnreadableError          figures in a form nobody knows, or too much of them
-    └── CallError                our own mistake, or a code nobody has classified
+    ├── UnreadableError          figures in an unknown form, or too many of them
+    └── CallError                our own mistake, or an unclassified code
 
 An instance's text is the sentence for the operator, complete when it is raised: nothing is added
 to an error later. The codes are WeChat's "全局返回码":
@@ -39,7 +39,7 @@ class WeixinError(Exception):
     retryable, until the Beijing midnight for a daily quota, else in the whole run.
     """
     is_outage: ClassVar[bool] = False
-    """Whether the account's other days would probably fare alike, though each may be asked for."""
+    """Whether no usable answer came: several in a row mean that further calls would fail too."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class WeixinError(Exception):
 
 
 class TransientError(WeixinError):
-    """Trouble that passes without anybody's doing."""
+    """Trouble that usually passes without intervention."""
 
     is_retryable = True
 
@@ -119,16 +119,16 @@ class DailyQuotaError(WeixinError):
 
 class EndpointOfflineError(WeixinError):
     """
-    The endpoint is gone for good.
+    WeChat took the endpoint offline for the account.
 
-    It stops nothing: one of many calls was seen to be answered so by accident.
+    A single one does not stop the account, because it may be an accident; five in a row do.
     """
 
     sentence = "WeChat took this endpoint offline"
 
 
 class ConfigurationError(WeixinError):
-    """Somebody has to change something at WeChat or in the connection; the detail says what."""
+    """A person has to change something at WeChat or in the connection; the sentence says what."""
 
     sentence = ""
     stops_account = True
@@ -154,11 +154,11 @@ class ClockError(WeixinError):
 class UnreadableError(WeixinError):
     """A successful answer that is not what the documentation shows."""
 
-    sentence = "WeChat answered in a form nobody knows; please report this"
+    sentence = "WeChat answered in an unknown form; please report this"
 
 
 class CallError(WeixinError):
-    """A call WeChat calls wrong, or a code nobody has classified yet."""
+    """A call that WeChat rejects as wrong, or a code that is not classified yet."""
 
     sentence = "WeChat does not accept the call; please report this"
     stops_account = True
@@ -170,7 +170,7 @@ WHAT_TO_CHANGE: dict[int, str] = {
     40013: "the AppID is wrong; correct the connection's login",
     40125: "the AppSecret is wrong; correct the connection's password",
     40164: "this machine's IP is not on the account's whitelist; add it in the console",
-    40243: "the AppSecret is frozen; thaw it in the console",
+    40243: "the AppSecret is frozen; unfreeze it in the console",
     42007: "the account's owner changed the password; have the account authorised again",
     48001: "the account may not use this API; it must be verified, or permission set 7 is missing",
     61003: "the account has not authorised the platform; have it authorised",
@@ -180,7 +180,7 @@ WHAT_TO_CHANGE: dict[int, str] = {
     61007: "the authorisation lacks the permission set; have the account authorised again",
     61011: "the platform's component is invalid; check its AppID",
     61023: "the refresh token is invalid; have the account authorised again",
-    61502: "this is not an Official Account; take it off the list",
+    61502: "this is not an Official Account; remove it from the Airflow Variable weixin_accounts",
     89501: "the account's admin must confirm this machine's IP; then run again",
     89503: "the account's admin must confirm this machine's IP; then run again",
     89506: "the account's admin refused this machine's IP; ask again in 24 hours",

@@ -74,7 +74,7 @@ class _Response:
 
 
 class _Session(requests.Session):
-    """Follows no redirect: to say where one leads, requests would read its whole answer."""
+    """Follows no redirect: to find its target, requests would read the whole answer."""
 
     def get_redirect_target(self, _: requests.Response) -> None:
         """There is none to follow."""
@@ -174,7 +174,7 @@ class Caller:
         return bytes(body)
 
     def _judge(self, call: Call, response: _Response) -> bytes:
-        """The body of a success; only what is WeChat's answer is asked for its errcode and time."""
+        """The body of a success; errcode and time are checked only in an answer of WeChat's."""
         try:
             errcode, errmsg = _errcode_and_errmsg(response.body)
         except ValueError:
@@ -234,7 +234,7 @@ def _errcode_and_errmsg(body: bytes) -> tuple[int, str]:
         except (msgspec.MsgspecError, UnicodeDecodeError):
             envelope = msgspec.convert(json_text.decode(body), _Envelope)
     except RecursionError:
-        return 0, ""  # no refusal is nested so deeply: whoever parses it will say what it is
+        return 0, ""  # no refusal is nested so deeply; parsing will report it
     return int(envelope.errcode or 0), str(envelope.errmsg or "")
 
 

@@ -115,7 +115,7 @@ class Load:
         if len(outcomes) > PAIRS_A_COMMIT:
             raise ValueError(f"{len(outcomes)} pairs in one commit; at most {PAIRS_A_COMMIT}")
         with self._warehouse.begin() as connection:
-            # of all datasets: they share the articles, and would wait for each other's in a circle
+            # across datasets: they share the articles, and could deadlock on them
             connection.execute(_LOCK, {"key": self._account.appid})
             merged = self._merge(connection, outcomes)
             judged = self._judge(connection, [*self._unjudged, *merged]) if is_last else []

@@ -120,7 +120,7 @@ class _Merge:
         answers = list(self._kept_answers(pair.publication_date))
         first_seen: dict[str, datetime] = {}
         last_seen: dict[str, datetime] = {}
-        # a late answer that is identical to the newest is none of the pair's own, but was seen
+        # a late answer that is identical to the newest is not kept again, but was seen
         for seen, first_at, last_at in [*answers, (pair.parsed, fetched_at, fetched_at)]:
             for msgid in seen.articles:
                 first_seen[msgid] = min(first_seen.get(msgid, first_at), first_at)
@@ -198,7 +198,7 @@ def _without_common_articles(pairs: Sequence[StagedPair]) -> list[list[StagedPai
     The pairs in groups that can be merged at once.
 
     One group, unless two answers claim the same article: then each pair by itself, oldest day
-    first. The check on publication days tells such a case.
+    first. The check on publication days reports such a case.
     """
     msgids = [seen.article.msgid for pair in pairs for seen in pair.articles]
     if len(set(msgids)) == len(msgids):

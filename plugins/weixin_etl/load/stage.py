@@ -56,7 +56,7 @@ class Lines:
     def __init__(self, lines: Iterator[bytes]) -> None:
         self._lines = lines
         self.error: BaseException | None = None
-        """What broke off the writing: an error of ours, or Airflow that ends the task."""
+        """What interrupted the writing: an error of ours, or Airflow ending the task."""
 
     def read(self, _size: int) -> bytes:
         """The next line or lines, however long; nothing is the end."""
@@ -71,7 +71,7 @@ def _copy(cursor: Any, table: str, lines: Lines) -> None:
     try:
         cursor.copy_expert(f"COPY {table} {_AS_CSV}", lines)
     except psycopg2.Error as error:
-        # which would say that somebody cancelled the COPY
+        # psycopg2's own error would only say that the COPY was cancelled
         raise lines.error or error from None
 
 

@@ -59,10 +59,10 @@ def configured_conn_ids() -> list[str]:
 
 def described_accounts(run: Run, settings: Settings) -> list[ConfiguredAccount]:
     """
-    Every configured account as its connection describes it; nobody is asked for a token.
+    Every configured account as its connection describes it; no token is requested.
 
     Raises:
-        ParameterError: the run is limited to accounts nobody configured.
+        ParameterError: the run is limited to accounts that are not configured.
 
     """
     return [_described(entry, entry.clients[:1]) for entry in _entries(run, settings)]
@@ -76,7 +76,7 @@ def refresh_access_tokens(run: Run, settings: Settings) -> list[ConfiguredAccoun
     reported, not raised: the others go on, and its days will fail one by one.
 
     Raises:
-        ParameterError: the run is limited to accounts nobody configured.
+        ParameterError: the run is limited to accounts that are not configured.
         ClockError: this machine's clock and WeChat's disagree, so that nothing may be asked.
 
     """

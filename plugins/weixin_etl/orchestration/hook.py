@@ -82,7 +82,7 @@ class WeixinHook(BaseHook):
 
 
 def _why_not_found(conn_id: str) -> str:
-    """Airflow passes over what it cannot read, so a mistyped variable looks like none."""
+    """Airflow ignores a variable it cannot read, as if there were none."""
     variable = f"AIRFLOW_CONN_{conn_id.upper()}"
     if os.environ.get(variable):
         return (
@@ -158,12 +158,12 @@ def _unusable(connection: Connection, sentence: str) -> ConfigurationError:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether Postgres and a log line can hold it: no control character, no half a character."""
+    """Whether Postgres and a log line can hold it: no control character, no lone surrogate."""
     return not any(unicodedata.category(character) in ("Cc", "Cs") for character in text)
 
 
 def _web_address(url: str) -> Url | None:
-    """Its parts as who makes the call reads them: other readers find other hosts in odd ones."""
+    """Its parts as the HTTP client reads them: other parsers find other hosts in odd URLs."""
     try:
         address = parse_url(url)
         (address.host or "").encode("idna")
@@ -175,5 +175,5 @@ def _web_address(url: str) -> Url | None:
 
 
 def _is_private(address: Url) -> bool:
-    """Whether nobody on the way can read along."""
+    """Whether nobody in between can read the traffic."""
     return address.scheme == "https" or is_loopback((address.host or "").strip("[]"))

@@ -1,4 +1,4 @@
-"""When Airflow tries a task again: only what can go by itself, each at its own moment."""
+"""When Airflow retries a task: only what can pass without help, and not all at the same time."""
 
 import random
 from datetime import timedelta

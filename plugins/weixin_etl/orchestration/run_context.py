@@ -14,7 +14,7 @@ def of(dataset: Dataset, context: Context) -> Run:
     The run an Airflow task belongs to.
 
     Raises:
-        ParameterError: a date of the form is none.
+        ParameterError: a date of the form is not a date.
 
     """
     dag_run, params = context["dag_run"], context["params"]

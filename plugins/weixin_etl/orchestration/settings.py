@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from airflow.configuration import conf
-
 from weixin_etl import pipeline
 from weixin_etl.api.http import CallLimits
 
@@ -24,7 +22,7 @@ OPTIONS: dict[str, tuple[str, str, str]] = {
     "ready_hour": (
         "integer",
         "10",
-        "Hour (Beijing) from which WeChat has surely computed yesterday. Before it, an answer in "
+        "Hour (Beijing) by which WeChat has computed yesterday's figures. Before it, an answer in "
         "which no article has yesterday's row is not ready.",
     ),
     "commit_megabytes": (
@@ -32,11 +30,11 @@ OPTIONS: dict[str, tuple[str, str, str]] = {
         "64",
         "Bytes of answers an ingest task loads in one commit, which bounds its memory.",
     ),
-    "retries": ("integer", "3", "How often Airflow tries a failed task again."),
+    "retries": ("integer", "3", "How often Airflow retries a failed task."),
     "retry_delay_seconds": (
         "integer",
         "120",
-        "Wait before the first of them; it doubles each time, with jitter.",
+        "Wait before the first retry; it doubles each time, with jitter.",
     ),
     "connect_timeout_seconds": ("float", "5", "How long a connection to WeChat may take."),
     "read_timeout_seconds": ("float", "30", "How long WeChat may stay silent in an answer."),
@@ -73,6 +71,8 @@ def read() -> Settings:
         AirflowConfigException: a value is not a number.
 
     """
+    # Airflow's configuration asks the provider, and so this module, for OPTIONS while it is made
+    from airflow.configuration import conf
 
     def whole(name: str) -> int:
         return conf.getint(SECTION, name, fallback=OPTIONS[name][1])

@@ -97,7 +97,7 @@ def check(dataset: Dataset) -> None:
     run = run_context.of(dataset, context)
     failed = _failed_tasks(context)
     if failed & {"refresh_access_token", "plan"}:
-        raise UpstreamError(f"failed: {', '.join(sorted(failed))}; see their logs")
+        raise UpstreamError(f"failed: {', '.join(sorted(failed))}; see the log of each")
     if run.dry_run:
         return
     for warning in context["ti"].xcom_pull(task_ids="plan", key=_PLAN_WARNINGS) or []:
@@ -105,7 +105,7 @@ def check(dataset: Dataset) -> None:
     configured = context["ti"].xcom_pull(task_ids="refresh_access_token")
     check_verb.check(run, open_warehouse(), msgspec.convert(configured, list[ConfiguredAccount]))
     if failed:
-        raise UpstreamError(f"failed: {', '.join(sorted(failed))}; see their logs")
+        raise UpstreamError(f"failed: {', '.join(sorted(failed))}; see the log of each")
 
 
 def _pipeline(dataset: Dataset, context: Context) -> Pipeline:
@@ -115,7 +115,7 @@ def _pipeline(dataset: Dataset, context: Context) -> Pipeline:
 
 
 def _failed_tasks(context: Context) -> set[str]:
-    """Those whose failure no later attempt of another run makes up for; not ingest."""
+    """Failed tasks that no other run can make up for; ingest is not among them."""
     ti = context["ti"]
     names = ["refresh_access_token", "plan", "report"]
     states = ti.get_task_states(dag_id=ti.dag_id, task_ids=names, run_ids=[ti.run_id])[ti.run_id]

@@ -177,7 +177,7 @@ class _TakeApart:
         if isinstance(value, list):
             return [self._clean(element, depth) for element in value]
         if isinstance(value, dict):
-            # a name that had to be cleaned never takes the place of one that is its own
+            # a cleaned name never replaces a key that has this name already
             return {
                 cleaned: self._clean(element, depth)
                 for name, element in value.items()

@@ -15,7 +15,7 @@ _LOST_SERVER = {
     "keepalives_count": 6,
     "tcp_user_timeout": 120_000,
 }
-"""After two minutes without a sign of life, a server is gone, whatever a firewall says of it."""
+"""A server that gives no sign of life for two minutes counts as lost, whatever a firewall says."""
 
 
 def url(
@@ -44,9 +44,9 @@ def engine(warehouse_url: URL | str) -> Engine:
     """
     An engine whose errors show no values: a statement's values may be a whole answer.
 
-    A session thinks in UTC. It gives up connecting after ten seconds, waiting for a lock after
-    half an hour, any statement after an hour, and a server that gives no sign after two minutes.
-    What the URL says of these goes before.
+    Sessions use UTC. Limits: ten seconds for connecting, half an hour for a lock, an hour for a
+    statement, two minutes for a server that gives no sign of life. Settings in the URL take
+    precedence.
     """
     given = make_url(warehouse_url).set(drivername=_DRIVER)
     ours = {

@@ -1,4 +1,4 @@
-"""What can be the matter with the warehouse, as sentences for the operator."""
+"""What can be wrong with the warehouse, as messages for the operator."""
 
 import psycopg2
 from psycopg2.errors import ReadOnlySqlTransaction
@@ -16,37 +16,40 @@ class WarehouseError(Exception):
 
 
 class WarehouseTroubleError(WarehouseError):
-    """The warehouse does not answer, or can't do its work now; that may pass."""
+    """The warehouse does not answer or cannot work at the moment; that may pass."""
 
     is_retryable = True
     is_of_one_statement = False
-    """Whether the warehouse goes on doing others' work."""
+    """Whether only this statement is affected: other accounts can still be loaded."""
 
 
 _Matter = tuple[str, str]
-"""What is the matter with the warehouse, and what to do."""
+"""What is wrong with the warehouse, and what to do."""
 _OF_ONE_STATEMENT = ("40", "55P03", "57014")
 _UNREACHABLE = ("does not answer", f"is Postgres running, and is the connection {CONN_ID} right?")
 _NO_CONNECTION_LEFT = ("has no connection left", "close some, or raise its max_connections")
 _BY_SQLSTATE: dict[str, _Matter] = {
     "08": _UNREACHABLE,
-    "25006": ("takes no changes", f"let the connection {CONN_ID} lead to the primary"),
-    "40": ("gave way to another transaction", "nothing need be done unless it lasts"),
+    "25006": ("is read-only", f"point the connection {CONN_ID} at the primary"),
+    "40": (
+        "rolled back a transaction (deadlock or serialization failure)",
+        "no action is needed unless it persists",
+    ),
     "53100": ("has no space left on its disk", "make some"),
     "53300": _NO_CONNECTION_LEFT,
-    "53": ("is short of memory or another resource", "its log says of which"),
+    "53": ("is short of memory or another resource", "its log says which"),
     "55P03": ("waited too long for a lock", "pg_stat_activity shows who holds it"),
-    "57014": ("cancelled a statement", "it took longer than it may, or somebody cancelled it"),
-    "58": ("can't read or write its files", "its log says which"),
-    "57P": ("was stopped or ended the session", "start Postgres if it does not run"),
+    "57014": ("cancelled a statement", "it exceeded statement_timeout, or someone cancelled it"),
+    "58": ("cannot read or write its files", "its log says which"),
+    "57P": ("was stopped or ended the session", "start Postgres if it is not running"),
 }
 """By SQLSTATE or its beginning, the longer ones first."""
 _SAYS_NO_CONNECTION_LEFT = ("too many clients", "connection slots", "too many connections")
-"""In refused connections, which come without a SQLSTATE."""
+"""In the messages of refused connections, which have no SQLSTATE."""
 
 
 def trouble(error: Exception, warehouse: Engine) -> WarehouseTroubleError | None:
-    """What an error says of the warehouse's state; None when it says nothing of it."""
+    """What an error says about the state of the warehouse; None when it says nothing about it."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     if not isinstance(cause, _TROUBLE_ERRORS):
         return None
@@ -63,7 +66,7 @@ def trouble(error: Exception, warehouse: Engine) -> WarehouseTroubleError | None
 
 
 def _matter(cause: psycopg2.Error, said: str) -> _Matter | None:
-    """None when it is no matter of the warehouse's state but of what it was asked."""
+    """None when the statement is at fault, not the state of the warehouse."""
     for beginning, matter in _BY_SQLSTATE.items():
         if (cause.pgcode or "").startswith(beginning):
             return matter

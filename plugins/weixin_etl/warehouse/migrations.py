@@ -1,4 +1,4 @@
-"""The migrations under sql/migrations, applied by dbmate."""
+"""The migrations under sql/migrations, applied by dbmate; then the views."""
 
 import os
 import shutil
@@ -16,6 +16,7 @@ from weixin_etl.loopback import is_loopback
 from weixin_etl.warehouse.connection import engine
 from weixin_etl.warehouse.errors import CONN_ID, WarehouseError, trouble
 from weixin_etl.warehouse.statements import sql_directory
+from weixin_etl.warehouse.views import refuse_if_depended_on, update_views, views
 
 ROLES = ("weixin_loader", "weixin_reader")
 """What the last migration creates and grants to, where it may."""
@@ -28,16 +29,24 @@ def migrations() -> list[Path]:
 
 def migrate(warehouse_url: URL | str) -> str:
     """
-    Apply the migrations that are missing; any number of processes may do so at once.
+    Apply the migrations that are missing, then bring the analysts' views up to date.
+
+    Any number of processes may do so at once.
 
     Returns:
-        What dbmate said.
+        What was done; nothing when there was nothing to do.
 
     Raises:
         WarehouseError: it could not.
 
     """
-    return dbmate(warehouse_url, "migrate")
+    warehouse = engine(warehouse_url)
+    try:
+        refuse_if_depended_on(warehouse, views())
+        said = dbmate(warehouse_url, "migrate")
+        return "\n".join(filter(None, [said, *update_views(warehouse, views())]))
+    finally:
+        warehouse.dispose()
 
 
 def missing_roles(warehouse_url: URL | str) -> list[str]:
@@ -87,6 +96,8 @@ def dbmate(warehouse_url: URL | str, *command: str) -> str:
 def require_migrated(warehouse: Engine) -> None:
     """
     Make sure that the warehouse answers and holds every migration.
+
+    The analysts' views are not looked at: a load needs none of them, and an old one stops no run.
 
     Raises:
         WarehouseError: it does not.

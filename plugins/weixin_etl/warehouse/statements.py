@@ -8,7 +8,7 @@ import jinja2
 import sqlalchemy
 from sqlalchemy import TextClause
 
-from weixin_etl.datasets import Dataset
+from weixin_etl.datasets import DATASETS, Dataset
 
 
 def sql_directory() -> Path:
@@ -23,7 +23,7 @@ def statement(path: str, dataset: Dataset | None = None) -> TextClause:
     The statement in `sql/<path>`, its inputs as named binds.
 
     A statement that serves every fact is a Jinja template; the dataset's declaration fills in the
-    fact's name and the metrics' columns, and nothing else ever fills in an identifier.
+    fact's name and the metrics' columns. Identifiers come from nowhere else.
     """
     return sqlalchemy.text(source(path, dataset))
 
@@ -38,11 +38,13 @@ def source(path: str, dataset: Dataset | None = None) -> str:
         lstrip_blocks=True,
         autoescape=False,  # noqa: S701 # SQL, from files of the package
     )
-    return templates.get_template(path).render(_declared(dataset) if dataset else {})
+    declared = _declared(dataset) if dataset else {}
+    return templates.get_template(path).render(datasets=DATASETS.values(), **declared)
 
 
 def _declared(dataset: Dataset) -> dict[str, Any]:
     return {
+        "dataset": dataset,
         "fact": dataset.fact,
         "metrics": [metric.name for metric in dataset.metrics],
         "figures": [metric.name for metric in dataset.figures],

@@ -1,241 +1,214 @@
 """Coverage: what the warehouse has of a pair, and how the last attempt ended."""
 
-from datetime import date
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
-from warehouse_loads import ACCOUNT, DAY, article, at, body, load_pairs, pair, rows
+from warehouse_loads import (
+    ACCOUNT,
+    article,
+    at,
+    body,
+    contents,
+    coverage,
+    load_pairs,
+    pair,
+    refused,
+    rows,
+)
 
 from weixin_etl.api.errors import (
     ConfigurationError,
     DailyQuotaError,
     UnreachableError,
-    WeixinError,
+    UnreadableError,
 )
-from weixin_etl.pair import Pair
+from weixin_etl.load import Outcome
 
 COMPLETE = body(article("1_1", {"20": {"share_count": 1}, "23": {"share_count": 2}}))
-DATA = "data_state, through_date::text, fetched_at, is_final, article_count, row_count"
+NOTHING_FITS = body(article("", {"20": {"share_count": 1}}))
+DATA = "data_state, through_date::text, fetched_at, ready_at, article_count, row_count"
 ATTEMPT = "attempt_state, attempted_at, attempts, next_attempt_at, error_code, error"
-NO_ERROR = (None, None, None)
 
 
-@pytest.fixture(autouse=True)
-def _today(now: None) -> None:  # the clock stands still
-    pass
+def of_pair(warehouse: Engine, columns: str) -> tuple[Any, ...]:
+    """The columns of the one pair there is."""
+    (found,) = coverage(warehouse, columns)
+    return found
 
 
-def coverage(warehouse: Engine, columns: str, day: date = DAY) -> tuple:
-    ((*found,),) = rows(
-        warehouse,
-        f"SELECT {columns} FROM weixin.coverage "  # noqa: S608 # columns are the test's
-        "WHERE dataset = 'article_total' AND appid = 'wx1' AND publication_date = :day",
-        day=day,
-    )
-    return tuple(found)
-
-
-def refused(error: WeixinError, calls: int = 1) -> Pair:
-    return Pair(DAY, calls, error=error)
-
-
-def test_loaded(warehouse: Engine):
-    """A pair with articles is loaded, through the last day every article reaches."""
-    answer = body(
-        article("1_1", {"20": {}, "22": {}, "23": {}}),
-        article("1_2", {"20": {}, "22": {}}),
+def unreadable(answer: Outcome) -> Outcome:
+    """An answer in which no articles can be made out."""
+    return Outcome(
+        answer.publication_date, 1, answer.ended_at, answer.answer, error=UnreadableError("no list")
     )
 
-    (report,) = load_pairs(warehouse, pair(answer, "24 08:30"))
 
-    assert coverage(warehouse, DATA) == ("loaded", "2026-11-22", at("24 08:30"), False, 2, 5)
-    assert coverage(warehouse, ATTEMPT) == ("ok", at("24 10:30"), 0, *NO_ERROR)
-    assert report.state == "loaded"
+@pytest.mark.parametrize(
+    ("answer", "data"),
+    [
+        (
+            body(article("1_1", {"20": {}, "22": {}, "23": {}}), article("1_2", {"20": {}})),
+            ("loaded", "2026-11-20", at("24 10:05"), at("24 10:05"), 2, 4),
+        ),
+        (
+            body(article("1_1", {"23": {}}), article("1_2", {})),
+            ("loaded", None, at("24 10:05"), at("24 10:05"), 2, 1),
+        ),
+        (body(), ("empty", None, at("24 10:05"), at("24 10:05"), 0, 0)),
+    ],
+    ids=["through the last day all reach", "an article without rows reaches none", "empty"],
+)
+def test_an_answer(warehouse: Engine, answer: bytes, data: tuple[Any, ...]):
+    """Both halves are of the answer and its time, not of when it was stored."""
+    (judged,) = load_pairs(warehouse, pair(answer, "24 10:05"))
 
-
-def test_article_without_a_row_reaches_no_day(warehouse: Engine):
-    """One article without any row leaves the pair without a day every article reaches."""
-    answer = body(article("1_1", {"23": {}}), article("1_2", {}))
-
-    load_pairs(warehouse, pair(answer, "24 08:30"))
-
-    assert coverage(warehouse, DATA) == ("loaded", None, at("24 08:30"), False, 2, 1)
-
-
-def test_empty(warehouse: Engine):
-    """A day without publications is empty, which is in, too."""
-    (report,) = load_pairs(warehouse, pair(body(), "24 08:30"))
-
-    assert coverage(warehouse, DATA) == ("empty", None, at("24 08:30"), False, 0, 0)
-    assert coverage(warehouse, ATTEMPT) == ("ok", at("24 10:30"), 0, *NO_ERROR)
-    assert report.state == "empty"
-
-
-def test_pair_that_had_articles_stays_loaded(warehouse: Engine):
-    """An empty list after articles leaves the pair loaded; the counts are the newest answer's."""
-    load_pairs(warehouse, pair(COMPLETE, "24 08:30"))
-
-    load_pairs(warehouse, pair(body(), "24 09:30"))
-
-    assert coverage(warehouse, DATA) == ("loaded", None, at("24 09:30"), False, 0, 0)
+    assert of_pair(warehouse, DATA) == data
+    assert of_pair(warehouse, ATTEMPT) == ("ok", at("24 10:05"), 0, None, None, None)
+    assert rows(warehouse, "SELECT state FROM weixin.run_report") == [(judged.state,)]
+    assert judged.state == data[0]
 
 
-def test_refusal_of_a_pair_without_data(warehouse: Engine):
-    """A pair that never came in has no data, and the sentence that says why."""
-    error = UnreachableError("timeout", account=str(ACCOUNT), errcode=-1)
+def test_an_identical_answer_moves_the_times(warehouse: Engine):
+    """It tells that nothing changed since: fetched_at and ready_at are its own."""
+    load_pairs(warehouse, pair(COMPLETE, "24 10:00"))
 
-    (report,) = load_pairs(warehouse, refused(error, calls=5))
+    load_pairs(warehouse, pair(COMPLETE, "24 11:00"))
 
-    assert coverage(warehouse, DATA) == (None, None, None, False, None, None)
-    assert coverage(warehouse, ATTEMPT) == (
-        "failed",
-        at("24 10:30"),
-        1,
-        None,
-        -1,
-        "报纸 (wx1): WeChat could not be reached or was busy (errcode -1: timeout)",
-    )
-    assert report.state == "failed"
+    assert of_pair(warehouse, "fetched_at, ready_at") == (at("24 11:00"), at("24 11:00"))
+
+
+@pytest.mark.parametrize("first", [COMPLETE, body()], ids=["loaded", "empty"])
+@pytest.mark.parametrize(
+    ("bad", "error"),
+    [
+        (
+            refused(ConfigurationError(account="报纸", errcode=40164, sentence="add the IP")),
+            (40164, "报纸: add the IP (errcode 40164)"),
+        ),
+        (
+            unreadable(pair(body(), "24 10:30")),
+            (None, "WeChat answered in an unknown form; please report this (no list)"),
+        ),
+        (
+            pair(NOTHING_FITS, "24 10:30"),
+            (
+                None,
+                f"{ACCOUNT}: WeChat answered in an unknown form; please report this (no row of "
+                "the answer fits; the first of 1 rejected parts: msgid '' is not a text; see "
+                "weixin.rejected_row)",
+            ),
+        ),
+    ],
+    ids=["refused", "unreadable", "all rejected"],
+)
+def test_an_attempt_that_brings_nothing_keeps_the_data(
+    warehouse: Engine, first: bytes, bad: Outcome, error: tuple[Any, ...]
+):
+    """Only the attempt half changes; the bytes of an answer are kept, those of a refusal not."""
+    load_pairs(warehouse, pair(first, "24 08:30"))
+    before = of_pair(warehouse, DATA)
+
+    (judged,) = load_pairs(warehouse, bad, run_id="later")
+
+    assert of_pair(warehouse, DATA) == before
+    assert of_pair(warehouse, ATTEMPT) == ("failed", at("24 10:30"), 1, None, *error)
+    assert judged.state == "failed"
+    kept = [bytes(row["body"]) for row in contents(warehouse, ["raw_response"])["raw_response"]]
+    assert kept == sorted({first, bad.answer.body} if bad.answer else [first], key=repr)
+
+
+def test_an_attempt_that_brings_nothing_at_all(warehouse: Engine):
+    """A pair that never came in has no data, its calls are counted, and no error body is kept."""
+    load_pairs(warehouse, refused(UnreachableError("timeout", errcode=-1), calls=5))
+
+    assert of_pair(warehouse, DATA) == (None,) * 6
     assert rows(warehouse, "SELECT calls, state FROM weixin.run_report") == [(5, "failed")]
+    held = contents(warehouse)
+    assert [table for table, found in held.items() if found] == ["coverage", "run_report"]
 
 
-def test_refusal_keeps_the_data(warehouse: Engine, monkeypatch: pytest.MonkeyPatch):
-    """A pair with data that is refused today keeps its data half; only the attempt changes."""
-    load_pairs(warehouse, pair(COMPLETE, "24 08:30"))
-    before = coverage(warehouse, DATA)
-    monkeypatch.setenv("WEIXIN_NOW", "2026-11-25T08:30:00+08:00")
+def test_an_article_of_which_no_row_fits_is_a_failure(warehouse: Engine):
+    """Its figures are not in, however late they come: neither ready nor final."""
+    answer = body(article("1_1", {"20": {"share_count": "1"}, "23": {"share_count": "2"}}))
 
-    load_pairs(warehouse, refused(ConfigurationError("", account="报纸", errcode=40164)))
+    load_pairs(warehouse, pair(answer, "30 08:30"))
 
-    assert before == ("loaded", "2026-11-23", at("24 08:30"), False, 1, 2)
-    assert coverage(warehouse, DATA) == before
-    assert coverage(warehouse, ATTEMPT) == (
-        "failed",
-        at("25 08:30"),
-        1,
-        None,
-        40164,
-        "报纸: this machine's IP is not on the account's whitelist; add it in the console "
-        "(errcode 40164)",
-    )
-
-
-def test_refusal_of_an_empty_pair_leaves_it_empty(warehouse: Engine):
-    """What was empty stays so when asking once more fails."""
-    load_pairs(warehouse, pair(body(), "24 08:30"))
-
-    load_pairs(warehouse, refused(UnreachableError()))
-
-    assert coverage(warehouse, DATA) == ("empty", None, at("24 08:30"), False, 0, 0)
-    assert coverage(warehouse, "attempt_state") == ("failed",)
-
-
-def test_refusal_of_a_final_pair_leaves_it_final(warehouse: Engine):
-    """What is final stays final when asking once more fails."""
-    final = body(article("1_1", {"26": {"share_count": 1}}))
-    load_pairs(warehouse, pair(final, "27 08:30"))
-
-    load_pairs(warehouse, refused(UnreachableError()))
-
-    assert coverage(warehouse, "is_final, attempt_state") == (True, "failed")
+    assert of_pair(warehouse, "ready_at, is_final, attempt_state") == (None, False, "failed")
 
 
 def test_attempts_are_counted_until_one_is_ok(warehouse: Engine):
     """Attempts in a row that brought nothing are counted; an ok one starts over and clears why."""
     for _ in range(3):
-        load_pairs(warehouse, refused(UnreachableError()))
-    assert coverage(warehouse, "attempts") == (3,)
+        load_pairs(warehouse, refused(UnreachableError(errcode=-1)))
+    assert of_pair(warehouse, "attempts") == (3,)
 
     load_pairs(warehouse, pair(COMPLETE, "24 10:00"))
-    assert coverage(warehouse, ATTEMPT) == ("ok", at("24 10:30"), 0, *NO_ERROR)
+    assert of_pair(warehouse, ATTEMPT) == ("ok", at("24 10:00"), 0, None, None, None)
 
     load_pairs(warehouse, refused(UnreachableError()))
-    assert coverage(warehouse, "attempts") == (1,)
+    assert of_pair(warehouse, "attempts") == (1,)
+
+
+def test_a_daily_quota_rests_until_the_midnight_after_its_answer(
+    warehouse: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    """Answered before midnight and stored after it. Another outcome ends the rest."""
+    monkeypatch.setenv("WEIXIN_NOW", "2026-11-25T00:00:01+08:00")
+
+    load_pairs(warehouse, refused(DailyQuotaError(errcode=45009), "24 23:59"))
+    assert of_pair(warehouse, "error_code, next_attempt_at") == (45009, at("25 00:00"))
+
+    load_pairs(warehouse, refused(UnreachableError()))
+    assert of_pair(warehouse, "error_code, next_attempt_at") == (None, None)
 
 
 @pytest.mark.parametrize(
-    ("now_", "next_attempt"),
+    ("answers", "data"),
     [
-        ("2026-11-24T10:30:00+08:00", "25 00:00"),
-        ("2026-11-24T23:59:59+08:00", "25 00:00"),
-        ("2026-11-25T00:00:00+08:00", "26 00:00"),
-        ("2026-11-24T15:59:00+00:00", "25 00:00"),
-        ("2026-11-24T16:01:00+00:00", "26 00:00"),
+        (
+            [(COMPLETE, "24 11:30"), (body(article("1_1", {"20": {}, "22": {}})), "24 10:30")],
+            ("loaded", "2026-11-23", at("24 11:30"), at("24 11:30"), 1, 2),
+        ),
+        (
+            [(body(), "24 11:30"), (COMPLETE, "24 10:30")],
+            ("loaded", None, at("24 11:30"), at("24 11:30"), 0, 0),
+        ),
+        (
+            [(COMPLETE, "24 10:30"), (body(), "24 11:30")],
+            ("loaded", None, at("24 11:30"), at("24 11:30"), 0, 0),
+        ),
     ],
+    ids=["an older one arrives late", "older articles arrive late", "articles are gone"],
 )
-def test_daily_quota_rests_until_midnight_in_beijing(
-    warehouse: Engine, monkeypatch: pytest.MonkeyPatch, now_: str, next_attempt: str
+def test_the_newest_answer_stands(
+    warehouse: Engine, answers: list[tuple[bytes, str]], data: tuple[Any, ...]
 ):
-    """After 45009 nobody need ask before the next day in Beijing begins."""
-    monkeypatch.setenv("WEIXIN_NOW", now_)
+    """Newest by fetch time; a pair for which articles were ever listed stays loaded."""
+    for answer, fetched in answers:
+        load_pairs(warehouse, pair(answer, fetched))
 
-    load_pairs(warehouse, refused(DailyQuotaError(account="报纸", errcode=45009)))
-
-    assert coverage(warehouse, "error_code, next_attempt_at") == (45009, at(next_attempt))
-
-
-def test_rest_ends_with_the_next_attempt(warehouse: Engine):
-    """An attempt that ends otherwise takes the rest back."""
-    load_pairs(warehouse, refused(DailyQuotaError(errcode=45009)))
-
-    load_pairs(warehouse, refused(UnreachableError()))
-
-    assert coverage(warehouse, "error_code, next_attempt_at") == (None, None)
+    assert of_pair(warehouse, DATA) == data
 
 
-def test_older_answer_arriving_late_leaves_the_data_half(warehouse: Engine):
-    """Of the data half the answer fetched last stands, not the one that arrived last."""
-    load_pairs(warehouse, pair(COMPLETE, "24 09:30"))
+@pytest.mark.parametrize(
+    ("answers", "is_provisional"),
+    [
+        ([(body(), "21 09:59")], True),
+        ([(body(), "21 10:00")], False),
+        ([(body(), "21 09:00"), (body(), "21 10:00")], False),
+        ([(body(), "21 10:00"), (body(), "21 09:00")], False),
+        ([(body(), "21 09:00"), (body(article("1_1", {})), "21 09:30")], False),
+        ([(body(article("1_1", {})), "21 09:00"), (body(), "21 09:30")], False),
+        ([(body(article("1_1", {})), "21 09:30"), (body(), "21 09:00")], False),
+    ],
+    ids=["early", "late", "confirmed", "early after late", "articles", "had articles", "old"],
+)
+def test_an_empty_day_may_be_provisional(
+    warehouse: Engine, answers: list[tuple[bytes, str]], is_provisional: bool
+):
+    """Empty by an answer from before ten in the morning after it."""
+    for answer, fetched in answers:
+        load_pairs(warehouse, pair(answer, fetched))
 
-    load_pairs(warehouse, pair(body(article("1_1", {"20": {}, "21": {}, "22": {}})), "23 08:30"))
-
-    assert coverage(warehouse, DATA) == ("loaded", "2026-11-23", at("24 09:30"), False, 1, 2)
-
-
-def test_older_articles_arriving_late_after_an_empty_answer(warehouse: Engine):
-    """Articles that arrive late make an empty pair loaded, and leave the newest answer's counts."""
-    load_pairs(warehouse, pair(body(), "24 09:30"))
-
-    (report,) = load_pairs(warehouse, pair(COMPLETE, "24 08:30"))
-
-    assert coverage(warehouse, DATA) == ("loaded", None, at("24 09:30"), False, 0, 0)
-    assert report.state == "loaded"
-
-
-def test_pair_not_asked_for_keeps_its_coverage(warehouse: Engine):
-    """A pair that was final already is reported as it is and its attempt is left alone."""
-    load_pairs(warehouse, pair(COMPLETE, "24 08:30"))
-    before = coverage(warehouse, "xmin, *")
-
-    (report,) = load_pairs(warehouse, Pair(DAY, 0), run_id="later")
-
-    assert coverage(warehouse, "xmin, *") == before
-    assert report.state == "loaded"
-    assert rows(
-        warehouse, "SELECT calls, unchanged, state FROM weixin.run_report WHERE run_id = 'later'"
-    ) == [(0, 0, "loaded")]
-
-
-def test_an_answer_of_which_nothing_fits_is_a_failure(warehouse: Engine):
-    """It is kept and not taken for a day without publications."""
-    answer = body(article("", {"20": {"share_count": 1}}))
-
-    (report,) = load_pairs(warehouse, pair(answer, "24 08:30"))
-
-    state, attempt_state, error = coverage(warehouse, "data_state, attempt_state, error")
-    assert (report.state, state, attempt_state) == ("failed", "loaded", "failed")
-    assert "no row of the answer fits, the first of 1 rejected parts because of" in error
-    assert "msgid '' is not a text" in error
-    assert rows(warehouse, "SELECT reason FROM weixin.rejected_row") == [
-        ("msgid '' is not a text",)
-    ]
-
-
-def test_an_article_of_which_no_row_fits_is_a_failure(warehouse: Engine):
-    """Its figures are not in, however late they come."""
-    answer = body(article("1_1", {"20": {"share_count": "1"}, "23": {"share_count": "2"}}))
-
-    (report,) = load_pairs(warehouse, pair(answer, "30 08:30"))
-
-    assert report.state == "failed"
-    assert coverage(warehouse, "is_final, attempt_state") == (False, "failed")
+    assert of_pair(warehouse, "is_provisional") == (is_provisional,)

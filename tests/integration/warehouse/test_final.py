@@ -1,85 +1,78 @@
-"""When nobody need ask for a pair again."""
+"""When nobody need ask for a pair again: published on 20 November, it has rows up to the 26th."""
 
 import pytest
 from sqlalchemy import Engine
-from warehouse_loads import article, body, load_pairs, pair, rows
+from warehouse_loads import article, body, coverage, load_pairs, pair, refused
 
-COMPLETE = body(article("1_1", {"25": {"share_count": 1}, "26": {"share_count": 2}}))
-"""Published on 20 November, so the last row is that of the 26th, ready on the 27th."""
-SHORT = body(article("1_1", {"25": {"share_count": 1}}))
-ONE_SHORT = body(article("1_1", {"26": {"share_count": 2}}), article("1_2", {"25": {}}))
+from weixin_etl.api.errors import UnreachableError
+from weixin_etl.datasets import ARTICLE_TOTAL_DETAIL
+from weixin_etl.load import Outcome
 
-TWO = body(article("1_1", {"25": {"share_count": 1}}), article("1_2", {"25": {"share_count": 1}}))
-
-
-@pytest.fixture(autouse=True)
-def _today(now: None) -> None:  # the clock stands still
-    pass
-
-
-def is_final(warehouse: Engine, *answers: tuple[bytes, str]) -> bool:
-    """Load the answers one after another; whether the pair is final then."""
-    for answer, fetched in answers:
-        load_pairs(warehouse, pair(answer, fetched))
-    ((found,),) = rows(warehouse, "SELECT is_final FROM weixin.coverage")
-    return found
+ROWS = {f"{day}": {"share_count": day} for day in range(20, 27)}
+WHOLE = article("1_1", ROWS)
+GAP = article("1_1", {day: row for day, row in ROWS.items() if day != "23"})
+SECOND = article("1_2", {"20": {"share_count": 1}})
+ODD = article("1_1", {"19": {"share_count": 1}})
+"""A row of the day before publication."""
 
 
 @pytest.mark.parametrize(
-    ("answers", "expected"),
+    ("answers", "final_on"),
     [
-        pytest.param([(COMPLETE, "27 00:00")], True, id="all rows, on the morning after"),
-        pytest.param([(COMPLETE, "26 23:59")], False, id="all rows, but the window is not over"),
-        pytest.param([(SHORT, "27 08:30")], False, id="no last row"),
-        pytest.param([(ONE_SHORT, "27 08:30")], False, id="one article without its last row"),
-        pytest.param(
-            [(SHORT, "28 08:30"), (SHORT, "28 18:00")], False, id="twice the same, on one day"
+        ([(body(WHOLE), "26 23:59"), (body(WHOLE), "27 00:01")], "27 00:01"),
+        ([(body(article("1_1", {"26": {}})), "27 11:00"), (body(WHOLE), "27 12:00")], "27 12:00"),
+        ([(body(GAP), "27 11:00"), (body(GAP), "28 23:59"), (body(GAP), "29 00:01")], "29 00:01"),
+        (
+            [
+                (body(WHOLE, SECOND), "26 11:00"),
+                *((body(WHOLE), f"{day} 11:00") for day in (27, 28, 29)),
+            ],
+            "29 11:00",
         ),
-        pytest.param(
-            [(SHORT, "27 08:30"), (SHORT, "28 08:30")], True, id="twice the same, on two days"
-        ),
-        pytest.param(
-            [(SHORT, "26 08:30"), (SHORT, "27 08:30")], False, id="the first one was too early"
-        ),
-        pytest.param(
-            [(SHORT, "27 08:30"), (SHORT.replace(b": 1}", b": 9}"), "28 08:30")],
-            False,
-            id="the second one changed a figure",
-        ),
-        pytest.param(
-            [(ONE_SHORT, "27 08:30"), (SHORT, "28 08:30")],
-            False,
-            id="the second one lacks an article",
-        ),
-        pytest.param(
-            [(SHORT, "28 08:30"), (SHORT, "27 08:30")], False, id="the second one arrived late"
-        ),
-        pytest.param(
-            [(TWO, "26 08:30"), (COMPLETE, "27 08:30")],
-            False,
-            id="an article that was there lacks its last row",
-        ),
-        pytest.param(
-            [(TWO, "26 08:30"), (COMPLETE, "27 08:30"), (COMPLETE, "28 08:30")],
-            True,
-            id="an article that is gone on two days",
-        ),
-        pytest.param([(body(), "27 09:59")], False, id="an empty list, early"),
-        pytest.param([(body(), "27 10:00")], True, id="an empty list, late enough"),
-        pytest.param([(body(), "26 23:00")], False, id="an empty list within the window"),
-        pytest.param(
-            [(SHORT, "27 08:30"), (body(), "27 10:00")], False, id="an empty list after articles"
-        ),
-        pytest.param(
-            [(body(article("1_1", {"26": {}}), is_delay=True), "27 08:30")],
-            False,
-            id="late figures",
-        ),
-        pytest.param(
-            [(COMPLETE, "27 08:30"), (SHORT, "28 08:30")], True, id="what is final stays final"
-        ),
+        ([(body(WHOLE, ODD), "27 11:00"), (body(WHOLE), "27 12:00")], "27 12:00"),
+        ([(body(), "26 23:59"), (body(), "27 00:01")], "27 00:01"),
+        ([(body(SECOND), "26 11:00"), (body(), "28 11:00"), (body(), "29 11:00")], "29 11:00"),
+        ([(body(GAP, is_delay=True), "29 11:00"), (body(GAP), "29 12:00")], "29 12:00"),
+    ],
+    ids=[
+        "whole",
+        "all rows, not the last alone",
+        "an article falls silent",
+        "an article is deleted",
+        "a part was rejected",
+        "nothing was ever listed",
+        "all articles are deleted",
+        "late figures",
     ],
 )
-def test_final(warehouse: Engine, answers: list[tuple[bytes, str]], expected: bool):
-    """Final: every last row past the window, two days that agree, or an empty list at ten."""
-    assert is_final(warehouse, *answers) is expected
+def test_final(warehouse: Engine, answers: list[tuple[bytes, str]], final_on: str):
+    """By a ready answer of the 27th or later once it is whole, by any of the 29th or later."""
+    found = []
+    for answer, fetched in answers:
+        load_pairs(warehouse, pair(answer, fetched))
+        found += [fetched for (is_final,) in coverage(warehouse, "is_final") if is_final]
+
+    assert found == [final_on]
+
+
+@pytest.mark.parametrize("then", [refused(UnreachableError()), pair(body(SECOND), "24 11:00")])
+def test_what_is_final_stays_final(warehouse: Engine, then: Outcome):
+    """Whatever a refetch brings, or an answer that arrives late."""
+    load_pairs(warehouse, pair(body(WHOLE), "27 11:00"))
+
+    load_pairs(warehouse, then)
+
+    assert coverage(warehouse, "is_final") == [(True,)]
+
+
+def test_an_article_that_only_the_other_dataset_lists(warehouse: Engine):
+    """It has no rows here, and nobody waits for them."""
+    elsewhere = pair(body(SECOND, rows_key="detail_list"), "26 11:00", dataset=ARTICLE_TOTAL_DETAIL)
+    load_pairs(warehouse, elsewhere, dataset=ARTICLE_TOTAL_DETAIL)
+
+    load_pairs(warehouse, pair(body(WHOLE), "27 11:00"))
+
+    assert coverage(warehouse, "dataset, is_final") == [
+        ("article_total", True),
+        ("article_total_detail", False),
+    ]

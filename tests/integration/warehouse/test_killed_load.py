@@ -4,7 +4,6 @@ import itertools
 import signal
 from datetime import timedelta
 
-import pytest
 from sqlalchemy import Engine
 from support import empty
 from warehouse_loads import ACCOUNT, DAY, article, at, body, contents
@@ -20,11 +19,6 @@ COMMIT = [
     (DAY_BEFORE, body(article("2_1", FIGURES), day=DAY_BEFORE), at("24 08:30")),
 ]
 """An updated row with its restatement, a new one, and a rejected one each."""
-
-
-@pytest.fixture(autouse=True)
-def _today(now: None) -> None:  # the clock of every process stands still
-    pass
 
 
 def test_kill_between_any_two_statements(warehouse: Engine):
@@ -53,6 +47,5 @@ def test_kill_between_any_two_statements(warehouse: Engine):
         "coverage": 2,
         "restatement": 1,
         "rejected_row": 2,
-        "retired": 0,
         "run_report": 2,
     }

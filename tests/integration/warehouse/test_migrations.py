@@ -1,15 +1,14 @@
 """The migrations: dbmate on every Postgres, over TCP and over a Unix socket."""
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import psycopg2
 import pytest
+from rolled_back import roll_back
 from sqlalchemy import URL, Engine, make_url
 
 from weixin_etl import warehouse as the_warehouse
-from weixin_etl.warehouse import WarehouseError, dbmate, migrate, migrations, require_migrated
+from weixin_etl.warehouse import WarehouseError, migrate, migrations, require_migrated
 from weixin_local.postgres import Server
 
 TABLES = [
@@ -19,40 +18,26 @@ TABLES = [
     "dim_article",
     "fact_article_total",
     "fact_article_total_detail",
+    "first_daily_run",
     "raw_response",
     "rejected_row",
     "restatement",
-    "retired",
     "run_report",
     "schema_migrations",
+    "view_version",
 ]
 
 
-@pytest.fixture
-def database(server: Server) -> Iterator[str]:
-    """The URL of a new, empty database."""
-    server.create_database("fresh")
-    yield server.url("fresh")
-    connection = psycopg2.connect(server.libpq_url("postgres"))
-    connection.autocommit = True
-    connection.cursor().execute("DROP DATABASE fresh WITH (FORCE)")
-    connection.close()
-
-
-@pytest.fixture
-def ask(database: str) -> Iterator[Callable[[str], list[tuple]]]:
-    """Ask the new database something."""
-    engine = the_warehouse.engine(database)
-
-    def _ask(sql: str) -> list[tuple]:
-        with engine.connect() as connection:
-            return [tuple(row) for row in connection.exec_driver_sql(sql)]
-
-    yield _ask
-    engine.dispose()
-
-
 TABLES_SQL = "SELECT tablename FROM pg_tables WHERE schemaname = 'weixin' ORDER BY 1"
+CATALOGUE_SQL = """
+    SELECT oid::regclass::text, xmin::text FROM pg_class
+    WHERE relnamespace IN ('weixin'::regnamespace, 'analytics'::regnamespace)
+    UNION ALL
+    SELECT version, xmin::text FROM weixin.schema_migrations
+    UNION ALL
+    SELECT view_name || ' ' || text_sha256, xmin::text FROM weixin.view_version
+    ORDER BY 1, 2
+"""
 SHAPE_SQL = """
     SELECT table_name, column_name, data_type, is_nullable, column_default
     FROM information_schema.columns WHERE table_schema = 'weixin'
@@ -65,27 +50,13 @@ SHAPE_SQL = """
 """
 
 
-def down(database: str) -> None:
-    for _ in migrations():
-        dbmate(database, "down")
-
-
-def test_file_names_are_numbered_without_a_gap():
-    """Migrations are NNNN_what.sql, counted from 0001."""
-    names = [path.name for path in migrations()]
-
-    assert all(re.fullmatch(r"\d{4}_[a-z0-9_]+\.sql", name) for name in names)
-    assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
-    assert len(names) >= 2
-
-
 def test_up_down_up(database: str, ask: Callable[[str], list[tuple]]):
     """Every migration can be undone, and applied again with the same result."""
     migrate(database)
     shape = ask(SHAPE_SQL)
     assert [name for (name,) in ask(TABLES_SQL)] == TABLES
 
-    down(database)
+    roll_back(database, len(migrations()))
     assert [name for (name,) in ask(TABLES_SQL)] == ["schema_migrations"]
 
     migrate(database)
@@ -93,24 +64,25 @@ def test_up_down_up(database: str, ask: Callable[[str], list[tuple]]):
 
 
 def test_again_changes_nothing(database: str, ask: Callable[[str], list[tuple]]):
-    """Migrating what is migrated does nothing, and loses nothing."""
-    migrate(database)
-    applied = ask("SELECT xmin::text, * FROM weixin.schema_migrations ORDER BY version")
-    shape = ask(SHAPE_SQL)
+    """Migrating what is migrated does nothing, says nothing and touches no table or view."""
+    said = migrate(database)
+    catalogue = ask(CATALOGUE_SQL)
 
-    migrate(database)
-
-    assert ask("SELECT xmin::text, * FROM weixin.schema_migrations ORDER BY version") == applied
-    assert ask(SHAPE_SQL) == shape
+    assert "Applied: 0001_pipeline.sql" in said
+    assert "Updated the views " in said
+    assert migrate(database) == ""
+    assert ask(CATALOGUE_SQL) == catalogue
+    assert len(catalogue) > 20
 
 
 def test_three_at_once(database: str, ask: Callable[[str], list[tuple]]):
-    """Three processes may migrate at the same time; each migration is applied once."""
+    """Three processes may migrate at the same time; each migration and view is applied once."""
     with ThreadPoolExecutor(3) as pool:
-        list(pool.map(migrate, [database] * 3))
+        said = "".join(pool.map(migrate, [database] * 3))
 
     versions = [(path.name[:4],) for path in migrations()]
     assert ask("SELECT version FROM weixin.schema_migrations ORDER BY 1") == versions
+    assert said.count("Applied: 0001_") == said.count("Updated the views ") == 1
 
 
 def socket_urls(server: Server, database: str) -> list[URL]:
@@ -193,7 +165,7 @@ class TestRequireMigrated:
     def test_half_migrated(self, database: str):
         """Only what is missing is named."""
         migrate(database)
-        dbmate(database, "down")
+        roll_back(database, 1)
 
         said = self.sentence(the_warehouse.engine(database))
 

@@ -1,276 +1,307 @@
 """The plan: which pairs a run asks for, and what it writes down about them."""
 
-import json
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import Engine
-from warehouse_loads import ACCOUNT, article, at, body, load_pairs, pair, rows
+from warehouse_loads import (
+    ACCOUNT,
+    OTHER_ACCOUNT,
+    SCHEDULED,
+    at,
+    body,
+    load_pairs,
+    pair,
+    refused,
+    rows,
+)
 
-from weixin_etl.api.errors import UnreachableError
-from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.model import ParameterError, Run
-from weixin_etl.orchestration.accounts import CheckedAccount
-from weixin_etl.pair import Pair
-from weixin_etl.plan import plan
+from weixin_etl.api.errors import EndpointOfflineError, NotReadyError, UnreachableError
+from weixin_etl.datasets import ARTICLE_TOTAL_DETAIL
+from weixin_etl.model import ConfiguredAccount, ParameterError, Run
+from weixin_etl.pipeline import Pipeline, Plan, Settings, batches
 
-SCHEDULED = Run("scheduled", ARTICLE_TOTAL, date(2026, 11, 24), is_scheduled=True)
 MANUAL = replace(SCHEDULED, run_id="manual", is_scheduled=False)
-ONE = [CheckedAccount(ACCOUNT.conn_id, ACCOUNT.appid, ACCOUNT.name)]
-WINDOW = [date(2026, 11, day) for day in range(17, 24)]
+ONE, TWO = (
+    ConfiguredAccount(account.conn_id, account.appid, account.name)
+    for account in (ACCOUNT, OTHER_ACCOUNT)
+)
+THREE = ConfiguredAccount("weixin_third", "wx3", "月刊")
 
 
-@pytest.fixture(autouse=True)
-def _today(now: None) -> None:  # the clock stands still
-    pass
+def november(first: int, last: int) -> list[date]:
+    """Days of November 2026, newest first; a day before the first is one of October."""
+    return [date(2026, 11, 1) + timedelta(days=day - 1) for day in range(last, first - 1, -1)]
 
 
-def many(count: int) -> list[CheckedAccount]:
-    return [
-        CheckedAccount(f"weixin_{number:02}", f"wx{number:02}", f"号{number:02}")
-        for number in range(count)
-    ]
-
-
-def configure(monkeypatch: pytest.MonkeyPatch, accounts: list[CheckedAccount]) -> None:
-    """Make these the accounts of the Airflow Variable."""
-    conn_ids = json.dumps([account.conn_id for account in accounts])
-    monkeypatch.setenv("AIRFLOW_VAR_WEIXIN_ACCOUNTS", conn_ids)
-
-
-def days(
+def planned(
     warehouse: Engine,
-    run: Run,
-    accounts: list[CheckedAccount] | None = None,
+    run: Run = SCHEDULED,
+    accounts: Sequence[ConfiguredAccount] = (ONE,),
     *,
-    is_first_try: bool = True,
-) -> dict[str | None, list[date]]:
-    """The days a plan asks for, by account."""
-    batches = plan(run, accounts or ONE, warehouse, is_first_try=is_first_try)
-    return {account.appid: account.days for batch in batches for account in batch}
-
-
-def reports(warehouse: Engine, run_id: str) -> list[tuple]:
-    return rows(
-        warehouse,
-        "SELECT appid, publication_date, state FROM weixin.run_report "
-        "WHERE run_id = :run_id AND dataset = 'article_total' ORDER BY 1, 2",
-        run_id=run_id,
+    is_new: bool = True,
+    catch_up_days: int = 60,
+) -> Plan:
+    return Pipeline(run, warehouse, Settings(catch_up_days=catch_up_days)).plan(
+        accounts, is_new=is_new
     )
 
 
-def make_final(warehouse: Engine, day: date) -> None:
-    """Load a pair whose totals have stopped growing."""
-    last = day + timedelta(days=6)
-    answer = body({"msgid": "1_1", "details": [{"stat_date": last.isoformat()}]}, day=day)
-    load_pairs(warehouse, pair(answer, at("24 10:00"), day=day), run_id="before")
+def days(plan: Plan) -> dict[str, list[date]]:
+    """What each account is asked for."""
+    return {account.appid: account.days for account in plan.accounts}
 
 
-def test_scheduled_run_asks_for_the_window(warehouse: Engine):
-    """A scheduled run asks for the seven days before its own, and writes each down as planned."""
-    assert days(warehouse, SCHEDULED) == {"wx1": WINDOW}
-
-    assert reports(warehouse, "scheduled") == [("wx1", day, "planned") for day in WINDOW]
-
-
-def test_form_range(warehouse: Engine):
-    """The form's days are asked for, both ends included."""
-    run = replace(MANUAL, begin_date=date(2026, 10, 30), end_date=date(2026, 11, 2))
-
-    asked = days(warehouse, run)
-
-    assert asked == {
-        "wx1": [date(2026, 10, 30), date(2026, 10, 31), date(2026, 11, 1), date(2026, 11, 2)]
-    }
+def make_final(warehouse: Engine, *final_days: date) -> None:
+    """Load answers that end the asking for these days."""
+    outcomes = [pair(body(day=day), at("24 10:00"), day=day) for day in final_days]
+    load_pairs(warehouse, *outcomes, run_id="before")
 
 
-def test_form_range_out_of_reach(warehouse: Engine):
-    """Days WeChat can't know are refused with a sentence, and nothing is written down."""
+def run_on(morning: str, monkeypatch: pytest.MonkeyPatch, **of_run: object) -> Run:
+    """The daily run of a morning of November, which is now."""
+    monkeypatch.setenv("WEIXIN_NOW", f"2026-11-{morning}T10:30:00+08:00")
+    return replace(SCHEDULED, run_id=f"run {morning}", today=date(2026, 11, int(morning)), **of_run)
+
+
+def test_a_first_daily_run(warehouse: Engine):
+    """It asks for its window, newest first, and writes each pair down as planned now."""
+    plan = planned(warehouse, accounts=[ONE, TWO])
+
+    assert days(plan) == {"wx1": november(17, 23), "wx2": november(17, 23)}
+    assert plan.counts == {"asked": 14, "caught_up": 0, "final": 0, "lost": 0}
+    assert rows(
+        warehouse,
+        "SELECT DISTINCT run_id, dataset, planned_at, is_planned, is_probe, calls, state "
+        "FROM weixin.run_report",
+    ) == [(SCHEDULED.run_id, "article_total", at("24 10:30"), True, False, 0, "planned")]
+    assert rows(warehouse, "SELECT count(*) FROM weixin.run_report") == [(14,)]
+
+
+def test_days_that_missed_mornings_left_open_are_caught_up(
+    warehouse: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """After the first daily run every open day is asked for: never asked, failed or not ready."""
+    planned(warehouse, run_on("10", monkeypatch))
+    load_pairs(
+        warehouse,
+        refused(UnreachableError(errcode=-1), day=date(2026, 11, 5)),
+        refused(NotReadyError(errcode=61503), day=date(2026, 11, 6)),
+    )
+    make_final(warehouse, *november(7, 9), *november(12, 17))
+    caplog.set_level(logging.INFO)
+
+    plan = planned(warehouse, run_on("24", monkeypatch))
+
+    assert days(plan) == {"wx1": november(18, 23) + november(10, 11) + november(3, 6)}
+    assert plan.counts == {"asked": 12, "caught_up": 6, "final": 1, "lost": 0}
+    assert caplog.messages == [
+        "报纸: publication days 2026-11-17 to 2026-11-23; 12 calls, 6 of them to catch up "
+        "(2026-11-03 to 2026-11-04, 2026-11-10 to 2026-11-11: never asked; 2026-11-06: was not "
+        "ready; 2026-11-05: failed (errcode -1)); 1 skipped as final"
+    ]
+
+
+def test_days_out_of_reach_are_lost(
+    warehouse: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """They are warned of each morning, with the dates for the form."""
+    planned(warehouse, run_on("10", monkeypatch))
+    make_final(warehouse, date(2026, 11, 5))
+
+    plan = planned(warehouse, run_on("24", monkeypatch), catch_up_days=9)
+
+    assert days(plan) == {"wx1": november(8, 23)}
+    assert plan.counts["lost"] == 4
+    assert plan.warnings == [
+        "报纸: trigger a run with begin_date 2026-11-03 and end_date 2026-11-07: daily runs do not "
+        "reach 4 open days any more (2026-11-03 to 2026-11-04, 2026-11-06 to 2026-11-07)"
+    ]
+    assert plan.warnings[0] in caplog.messages
+
+
+def test_each_dataset_has_a_first_daily_run_of_its_own(
+    warehouse: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    """The earliest day; runs of the past and with dates neither set nor move it."""
+    first = "SELECT dataset, appid, first_daily_date::text FROM weixin.first_daily_run ORDER BY 1"
+    planned(warehouse, replace(MANUAL, today=date(2026, 11, 20)))
+    planned(
+        warehouse, replace(MANUAL, begin_date=november(20, 20)[0], end_date=november(20, 20)[0])
+    )
+    assert rows(warehouse, first) == []
+
+    planned(warehouse, run_on("22", monkeypatch, is_scheduled=False))
+    planned(warehouse, run_on("24", monkeypatch))
+    later = run_on("25", monkeypatch)
+    of_successor = replace(later, dataset=ARTICLE_TOTAL_DETAIL)
+    plans = [planned(warehouse, of_successor), planned(warehouse, later)]
+
+    assert rows(warehouse, first) == [
+        ("article_total", "wx1", "2026-11-22"),
+        ("article_total_detail", "wx1", "2026-11-25"),
+    ]
+    assert [plan.counts["caught_up"] for plan in plans] == [0, 3]
+
+
+def test_a_run_of_the_past(warehouse: Engine, monkeypatch: pytest.MonkeyPatch):
+    """It asks for its own window less final days; nothing is caught up, nothing warned of."""
+    planned(warehouse, run_on("01", monkeypatch))
+    make_final(warehouse, date(2026, 11, 13))
+    monkeypatch.undo()
+    monkeypatch.setenv("WEIXIN_NOW", "2026-11-24T10:30:00+08:00")
+
+    plan = planned(warehouse, replace(SCHEDULED, today=date(2026, 11, 20)), catch_up_days=1)
+
+    assert days(plan) == {"wx1": november(14, 19)}
+    assert plan.warnings == []
+
+
+@pytest.mark.parametrize(("refetch", "first"), [(False, 0), (True, -1)])
+def test_a_run_with_dates(warehouse: Engine, refetch: bool, first: int):
+    """The days named, both ends included, less final ones unless it is to refetch them."""
+    make_final(warehouse, date(2026, 10, 30))
+    run = replace(
+        MANUAL, begin_date=date(2026, 10, 30), end_date=date(2026, 11, 2), refetch=refetch
+    )
+
+    assert days(planned(warehouse, run)) == {"wx1": november(first, 2)}
+
+
+def test_dates_that_cannot_be_asked_for(warehouse: Engine):
+    """They are refused with a sentence, and nothing is written down."""
     run = replace(MANUAL, begin_date=date(2026, 11, 20), end_date=date(2026, 11, 24))
 
     with pytest.raises(ParameterError, match="end_date 2026-11-24 is too late"):
-        days(warehouse, run)
+        planned(warehouse, run)
 
-    assert reports(warehouse, "manual") == []
+    assert rows(warehouse, "SELECT appid FROM weixin.dim_account") == []
 
 
-def test_final_pairs_are_skipped(warehouse: Engine, caplog: pytest.LogCaptureFixture):
-    """Nobody asks again for what is final, and only for that; the log says how many days it is."""
-    make_final(warehouse, WINDOW[0])
-    load_pairs(warehouse, pair(body(article("2_1", {"23": {}})), "24 08:30"), run_id="before")
+def test_a_retired_account_probes_one_day(
+    warehouse: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """Until its endpoint answers again; then every open day is asked for, as for the others."""
+    planned(warehouse, run_on("16", monkeypatch), [ONE, TWO])
+    gone = [refused(EndpointOfflineError(errcode=47009), day=day) for day in november(16, 22)]
+    load_pairs(warehouse, *gone)
+    load_pairs(warehouse, *gone[1:], account=OTHER_ACCOUNT)
+    load_pairs(
+        warehouse, refused(UnreachableError(), day=date(2026, 11, 22)), account=OTHER_ACCOUNT
+    )
     caplog.set_level(logging.INFO)
 
-    assert days(warehouse, SCHEDULED) == {"wx1": WINDOW[1:]}
+    probing = days(planned(warehouse, run_on("24", monkeypatch), [ONE, TWO]))
+    load_pairs(warehouse, pair(body(day=date(2026, 11, 23)), "24 10:30", day=date(2026, 11, 23)))
+    is_back = days(planned(warehouse, run_on("25", monkeypatch), [ONE, TWO]))
 
-    assert reports(warehouse, "scheduled") == [("wx1", day, "planned") for day in WINDOW[1:]]
-    assert "skips 1 final" in caplog.text
-
-
-def test_refetch_asks_for_final_pairs_too(warehouse: Engine):
-    """`refetch` skips nothing."""
-    make_final(warehouse, WINDOW[0])
-
-    assert days(warehouse, replace(MANUAL, refetch=True)) == {"wx1": WINDOW}
-
-
-def test_account_with_nothing_due_is_in_no_batch(warehouse: Engine):
-    """An account all of whose days are final costs no task."""
-    make_final(warehouse, WINDOW[0])
-    run = replace(MANUAL, begin_date=WINDOW[0], end_date=WINDOW[0])
-
-    assert plan(run, ONE, warehouse, is_first_try=True) == []
+    assert probing == {"wx1": november(23, 23), "wx2": november(9, 23)}
+    assert is_back == {"wx1": november(9, 24), "wx2": november(9, 24)}
+    assert rows(
+        warehouse,
+        "SELECT appid, run_id, publication_date::text FROM weixin.run_report WHERE is_probe",
+    ) == [("wx1", "run 24", "2026-11-23")]
+    assert (
+        "报纸: publication days 2026-11-17 to 2026-11-23; the endpoint is offline: asks for "
+        "2026-11-23 only, to find out if it is back"
+    ) in caplog.messages
 
 
-def test_dry_run_writes_nothing(warehouse: Engine, caplog: pytest.LogCaptureFixture):
-    """A dry run logs the days and calls, and leaves no trace in the warehouse."""
-    make_final(warehouse, WINDOW[0])
+def test_an_account_with_nothing_due(warehouse: Engine):
+    """It costs no task."""
+    make_final(warehouse, date(2026, 11, 17))
+    run = replace(MANUAL, begin_date=date(2026, 11, 17), end_date=date(2026, 11, 17))
+
+    assert planned(warehouse, run).accounts == []
+
+
+def test_a_dry_run_writes_nothing(warehouse: Engine, caplog: pytest.LogCaptureFixture):
+    """It decides and logs as the run would, and leaves no trace in the warehouse."""
     caplog.set_level(logging.INFO)
 
-    days(warehouse, replace(MANUAL, dry_run=True))
+    plan = planned(warehouse, replace(SCHEDULED, dry_run=True))
 
-    assert reports(warehouse, "manual") == []
-    assert rows(warehouse, "SELECT * FROM weixin.dim_account") == []
-    assert caplog.messages == [
-        "article_total: publication days 2026-11-17 to 2026-11-23, 6 calls",
-        "报纸: asks for 2026-11-18, 2026-11-19, 2026-11-20, 2026-11-21, 2026-11-22, 2026-11-23; "
-        "skips 1 final",
+    assert days(plan) == {"wx1": november(17, 23)}
+    assert caplog.messages == ["报纸: publication days 2026-11-17 to 2026-11-23; 7 calls"]
+    for table in ("run_report", "dim_account", "first_daily_run"):
+        assert rows(warehouse, f"SELECT * FROM weixin.{table}") == []  # noqa: S608 # from above
+
+
+def test_the_accounts_of_a_run(warehouse: Engine):
+    """A run collects those it is limited to; is_active follows the list, a name its connection."""
+    active = "SELECT appid, name, is_active FROM weixin.dim_account ORDER BY appid"
+    unusable = ConfiguredAccount(TWO.conn_id, None, TWO.conn_id, problem="no password")
+
+    planned(warehouse, accounts=[ONE, TWO, THREE])
+    renamed = replace(ONE, name="新名")
+    limited = planned(warehouse, MANUAL, [renamed, replace(TWO, is_wanted=False), THREE])
+    assert days(limited).keys() == {"wx1", "wx3"}
+    assert rows(warehouse, active) == [
+        ("wx1", "新名", True),
+        ("wx2", "杂志", True),
+        ("wx3", "月刊", True),
     ]
 
+    planned(warehouse, accounts=[ONE, unusable])
+    assert [is_active for *_, is_active in rows(warehouse, active)] == [True, True, False]
 
-def test_forty_accounts_are_spread_over_32_batches(
-    warehouse: Engine, monkeypatch: pytest.MonkeyPatch
-):
-    """Up to 32 accounts have a batch each; more share them evenly, none is lost."""
-    accounts = many(40)
-    configure(monkeypatch, accounts)
-
-    batches = plan(SCHEDULED, accounts, warehouse, is_first_try=True)
-
-    assert [len(batch) for batch in batches] == [2] * 8 + [1] * 24
-    planned = sorted(account.appid or "" for batch in batches for account in batch)
-    assert planned == [account.appid for account in accounts]
-    assert len(reports(warehouse, "scheduled")) == 40 * 7
-    assert [len(batch) for batch in plan(MANUAL, accounts[:32], warehouse, is_first_try=True)] == [
-        1
-    ] * 32
+    planned(warehouse, accounts=[THREE])
+    assert [is_active for *_, is_active in rows(warehouse, active)] == [False, False, True]
 
 
-def test_account_whose_connection_is_unusable_is_kept_without_days(
-    warehouse: Engine, monkeypatch: pytest.MonkeyPatch
-):
-    """It has a batch, which will say why, but no pair and no row in the dimension."""
-    broken = CheckedAccount("weixin_broken", None, "weixin_broken", "no password")
-    configure(monkeypatch, [*ONE, broken])
+def test_a_run_that_is_planned_again(warehouse: Engine, monkeypatch: pytest.MonkeyPatch):
+    """It keeps planned_at and counts, asks anew, and plans no more what is final by now."""
+    planned(warehouse)
+    load_pairs(warehouse, pair(body(day=date(2026, 11, 22)), "24 10:30", day=date(2026, 11, 22)))
+    make_final(warehouse, date(2026, 11, 17))
+    planned(warehouse, replace(MANUAL, begin_date=date(2026, 11, 16), end_date=date(2026, 11, 16)))
+    monkeypatch.setenv("WEIXIN_NOW", "2026-11-24T18:00:00+08:00")
 
-    assert days(warehouse, SCHEDULED, [*ONE, broken]) == {"wx1": WINDOW, None: []}
+    planned(warehouse, is_new=False)
 
-    assert rows(warehouse, "SELECT appid FROM weixin.dim_account") == [("wx1",)]
-
-
-def test_first_scheduled_date_is_set_by_scheduled_runs_only(warehouse: Engine):
-    """The day of the first scheduled run is kept; manual runs neither set nor move it."""
-    first_scheduled_date = "SELECT first_scheduled_date, first_seen_at FROM weixin.dim_account"
-
-    days(warehouse, replace(MANUAL, today=date(2026, 11, 20)))
-    assert rows(warehouse, first_scheduled_date) == [(None, at("24 10:30"))]
-
-    days(warehouse, replace(SCHEDULED, run_id="first", today=date(2026, 11, 22)))
-    assert rows(warehouse, first_scheduled_date) == [(date(2026, 11, 22), at("24 10:30"))]
-
-    days(warehouse, SCHEDULED)
-    days(warehouse, MANUAL)
-    assert rows(warehouse, first_scheduled_date) == [(date(2026, 11, 22), at("24 10:30"))]
-
-
-def test_active_accounts_are_the_configured_ones(
-    warehouse: Engine, monkeypatch: pytest.MonkeyPatch
-):
-    """An account taken off the list is inactive and keeps its data; put back it is active again."""
-    active = "SELECT appid, is_active FROM weixin.dim_account ORDER BY appid"
-    accounts = many(3)
-    configure(monkeypatch, accounts)
-    days(warehouse, SCHEDULED, accounts)
-
-    configure(monkeypatch, accounts[:2])
-    days(warehouse, SCHEDULED, accounts[:2])
-    assert rows(warehouse, active) == [("wx00", True), ("wx01", True), ("wx02", False)]
-
-    configure(monkeypatch, accounts)
-    days(warehouse, SCHEDULED, accounts)
-    assert rows(warehouse, active) == [("wx00", True), ("wx01", True), ("wx02", True)]
-
-
-def test_run_limited_to_an_account_deactivates_no_other(
-    warehouse: Engine, monkeypatch: pytest.MonkeyPatch
-):
-    """A manual run for one account says nothing about the others."""
-    accounts = many(3)
-    configure(monkeypatch, accounts)
-    days(warehouse, SCHEDULED, accounts)
-
-    days(warehouse, MANUAL, accounts[:1])
-
-    assert rows(warehouse, "SELECT count(*) FROM weixin.dim_account WHERE is_active") == [(3,)]
-
-
-def test_a_connection_that_cannot_be_used_keeps_no_other_account_active(
-    warehouse: Engine, monkeypatch: pytest.MonkeyPatch
-):
-    """Its own account stays active, one that was taken off the list does not."""
-    accounts = many(3)
-    configure(monkeypatch, accounts)
-    days(warehouse, SCHEDULED, accounts)
-
-    configure(monkeypatch, accounts[:2])
-    days(warehouse, SCHEDULED, [accounts[0], CheckedAccount("weixin_01", None, "weixin_01")])
-
-    assert rows(warehouse, "SELECT appid, is_active FROM weixin.dim_account ORDER BY appid") == [
-        ("wx00", True),
-        ("wx01", True),
-        ("wx02", False),
+    report = (
+        "SELECT publication_date::text, planned_at, is_planned, calls, state "
+        "FROM weixin.run_report WHERE run_id = :run AND publication_date IN (:one, :other) "
+        "ORDER BY 1"
+    )
+    found = rows(
+        warehouse, report, run=SCHEDULED.run_id, one=date(2026, 11, 17), other=date(2026, 11, 22)
+    )
+    assert found == [
+        ("2026-11-17", at("24 10:30"), False, 0, "planned"),
+        ("2026-11-22", at("24 10:30"), True, 1, "planned"),
     ]
+    of_another = "SELECT count(*) FROM weixin.run_report WHERE run_id = 'manual' AND is_planned"
+    assert rows(warehouse, of_another) == [(1,)]
 
 
-def test_renamed_account(warehouse: Engine):
-    """The dimension follows the connection's name and id."""
-    days(warehouse, SCHEDULED)
-
-    days(warehouse, MANUAL, [CheckedAccount("weixin_default", "wx1", "新名")])
-
-    assert rows(warehouse, "SELECT name, conn_id FROM weixin.dim_account") == [
-        ("新名", "weixin_default")
-    ]
-
-
-def test_another_try_of_the_plan_keeps_what_the_run_reached(warehouse: Engine):
-    """When the same run is planned again, pairs that came in or failed keep their state."""
-    days(warehouse, SCHEDULED)
-    loaded = pair(body(article("1_1", {"23": {}})), "24 10:00")
-    failed = Pair(date(2026, 11, 22), 1, error=UnreachableError())
-    load_pairs(warehouse, loaded, failed, run_id="scheduled")
-
-    days(warehouse, SCHEDULED, is_first_try=False)
-
-    assert [state for _, _, state in reports(warehouse, "scheduled")] == [
-        "planned",
-        "planned",
-        "planned",
-        "loaded",
-        "planned",
-        "failed",
-        "planned",
-    ]
-
-
-def test_first_try_of_a_run_id_forgets_an_earlier_run(warehouse: Engine):
+def test_a_new_run_forgets_an_earlier_one_of_its_id(warehouse: Engine):
     """`airflow dags test` uses a run id again: that run begins anew, other runs stay."""
-    days(warehouse, SCHEDULED)
-    days(warehouse, MANUAL)
-    load_pairs(warehouse, pair(body(), "24 10:00"), run_id="scheduled")
+    planned(warehouse, accounts=[ONE, TWO])
+    planned(warehouse, MANUAL)
+    load_pairs(warehouse, pair(body(), "24 10:00"))
 
-    days(warehouse, SCHEDULED)
+    planned(warehouse)
 
-    assert {state for _, _, state in reports(warehouse, "scheduled")} == {"planned"}
-    assert len(reports(warehouse, "manual")) == 7
+    assert rows(
+        warehouse,
+        "SELECT run_id, count(*), sum(calls) FROM weixin.run_report GROUP BY 1 ORDER BY 1",
+    ) == [("manual", 7, 0), (SCHEDULED.run_id, 7, 0)]
+
+
+@pytest.mark.parametrize(
+    ("count", "sizes"), [(0, []), (1, [1]), (32, [1] * 32), (33, [2] + [1] * 31)]
+)
+def test_batches(warehouse: Engine, count: int, sizes: list[int]):
+    """One account a batch up to 32; more are spread evenly: scheduling costs no more then."""
+    accounts = [ConfiguredAccount(f"weixin_{n}", f"wx{n:02}", f"{n}") for n in range(count)]
+
+    made = batches(planned(warehouse, accounts=accounts).accounts)
+
+    assert [len(batch) for batch in made] == sizes
+    assert sorted(account.appid for batch in made for account in batch) == [
+        account.appid for account in accounts
+    ]

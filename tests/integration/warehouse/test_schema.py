@@ -1,42 +1,9 @@
-"""What the warehouse promises to whoever looks at it: comments, types and the fact's key."""
+"""What the warehouse promises to whoever looks at it: names, types and the fact's key."""
 
 from sqlalchemy import Engine
 from warehouse_loads import rows
 
 from weixin_etl.datasets import DATASETS
-
-
-def test_every_relation_and_column_has_a_comment(warehouse: Engine):
-    """Every table, view and column of the schema says what it is."""
-    silent = rows(
-        warehouse,
-        """
-        SELECT class.relname, attribute.attname
-        FROM pg_class AS class
-        CROSS JOIN LATERAL (
-            SELECT NULL AS attname, 0 AS attnum
-            UNION ALL
-            SELECT attname, attnum FROM pg_attribute
-            WHERE attrelid = class.oid AND attnum > 0 AND NOT attisdropped
-        ) AS attribute
-        WHERE class.relnamespace = 'weixin'::regnamespace AND class.relkind IN ('r', 'v', 'm', 'p')
-        AND coalesce(
-            CASE attribute.attnum
-                WHEN 0 THEN obj_description(class.oid, 'pg_class')
-                ELSE col_description(class.oid, attribute.attnum)
-            END, ''
-        ) = ''
-        """,
-    )
-    commented = rows(
-        warehouse,
-        "SELECT count(*) > 90, obj_description('weixin'::regnamespace, 'pg_namespace') <> '' "
-        "FROM pg_description WHERE objoid = ANY(SELECT oid FROM pg_class "
-        "WHERE relnamespace = 'weixin'::regnamespace)",
-    )
-
-    assert silent == []
-    assert commented == [(True, True)]
 
 
 def test_names_carry_their_types(warehouse: Engine):

@@ -7,8 +7,9 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from weixin_etl import warehouse as the_warehouse
-from weixin_etl.stage import Lines, _copy
+from weixin_etl.load.stage import Lines, _copy
 from weixin_etl.warehouse import WarehouseError, trouble
+from weixin_etl.warehouse import connection as the_way
 
 
 def test_no_wait_is_without_end(warehouse: Engine):
@@ -27,7 +28,7 @@ def test_no_wait_is_without_end(warehouse: Engine):
 
 def test_a_lock_that_is_never_released(warehouse: Engine, monkeypatch: pytest.MonkeyPatch):
     """The sentence says so, and that others' work goes on."""
-    monkeypatch.setitem(the_warehouse._SESSION, "lock_timeout", "50ms")
+    monkeypatch.setitem(the_way._SESSION, "lock_timeout", "50ms")
     impatient = the_warehouse.engine(warehouse.url)
     with warehouse.begin() as holder:
         holder.exec_driver_sql("LOCK TABLE weixin.dim_article")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from sqlalchemy import Engine
 from weixin_etl.api.client import Answer
 from weixin_etl.api.errors import WeixinError
 from weixin_etl.clock import SHANGHAI
-from weixin_etl.datasets import ARTICLE_TOTAL
+from weixin_etl.datasets import ARTICLE_TOTAL, Dataset
 from weixin_etl.load import Judged, Load, Outcome
 from weixin_etl.model import Account, Run
 from weixin_etl.parse import parse
@@ -20,7 +21,7 @@ ACCOUNT = Account("weixin_default", "wx1", "secret-of-wx1", "报纸")
 OTHER_ACCOUNT = Account("weixin_other", "wx2", "secret-of-wx2", "杂志")
 DAY = date(2026, 11, 20)
 """A publication day whose totals still grow on the tests' day, 24 November 2026."""
-RUN = "scheduled__2026-11-24"
+SCHEDULED = Run("scheduled__2026-11-24", ARTICLE_TOTAL, date(2026, 11, 24), is_scheduled=True)
 
 
 def at(text: str) -> datetime:
@@ -34,16 +35,20 @@ def article(msgid: str, rows: dict[str, dict[str, Any]], **keys: Any) -> dict[st
     return {"msgid": msgid, "details": details, **keys}
 
 
-def body(*articles: dict[str, Any], day: date = DAY, **keys: Any) -> bytes:
+def body(
+    *articles: dict[str, Any], day: date = DAY, rows_key: str = "details", **keys: Any
+) -> bytes:
     """The bytes of an answer for a publication day."""
-    items = [{"ref_date": day.isoformat(), **item} for item in articles]
+    items = [{"ref_date": day.isoformat(), **item, rows_key: item["details"]} for item in articles]
     return json.dumps({"list": items, **keys}, ensure_ascii=False).encode()
 
 
-def pair(answer: bytes, fetched: str | datetime, day: date = DAY) -> Outcome:
+def pair(
+    answer: bytes, fetched: str | datetime, day: date = DAY, dataset: Dataset = ARTICLE_TOTAL
+) -> Outcome:
     """What ingest hands over after the call: the answer, fetched then, taken apart."""
     fetched_at = at(fetched) if isinstance(fetched, str) else fetched
-    parsed = parse(ARTICLE_TOTAL, answer, day, fetched_at)
+    parsed = parse(dataset, answer, day, fetched_at)
     return Outcome(day, 1, fetched_at, Answer(answer, fetched_at, 1), parsed)
 
 
@@ -53,10 +58,10 @@ def refused(error: WeixinError, when: str = "24 10:30", day: date = DAY, calls: 
 
 
 def load_pairs(
-    warehouse: Engine, *outcomes: Outcome, account: Account = ACCOUNT, run_id: str = RUN
+    warehouse: Engine, *outcomes: Outcome, account: Account = ACCOUNT, **of_run: Any
 ) -> list[Judged]:
     """Commit the pairs, and judge them."""
-    run = Run(run_id, ARTICLE_TOTAL, date(2026, 11, 24), is_scheduled=True)
+    run = replace(SCHEDULED, **of_run)
     return Load(warehouse, run, account, ready_hour=10).commit(outcomes, is_last=True)
 
 
@@ -64,6 +69,15 @@ def rows(warehouse: Engine, sql: str, **values: Any) -> list[tuple[Any, ...]]:
     """What a query finds."""
     with warehouse.connect() as connection:
         return [tuple(row) for row in connection.execute(sqlalchemy.text(sql), values)]
+
+
+def coverage(warehouse: Engine, columns: str) -> list[tuple[Any, ...]]:
+    """Columns of the coverage, oldest day first."""
+    return rows(
+        warehouse,
+        f"SELECT {columns} FROM weixin.coverage "  # noqa: S608 # columns are the test's
+        "ORDER BY dataset, appid, publication_date",
+    )
 
 
 def facts(warehouse: Engine, columns: str) -> list[tuple[Any, ...]]:

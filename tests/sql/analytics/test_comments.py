@@ -3,6 +3,8 @@
 import pytest
 from sqlalchemy import Engine, text
 
+from weixin_etl.warehouse.views import views
+
 RELATIONS = """
     SELECT
         class.relname,
@@ -36,9 +38,17 @@ def test_every_relation_and_column_has_a_comment(
     assert len(known) > at_least
 
 
-def test_every_view_says_its_grain(warehouse: Engine) -> None:
+def test_every_view_says_its_grain() -> None:
     """A view's comment says of what it has one row."""
-    with warehouse.connect() as connection:
-        known = connection.execute(text(RELATIONS), {"schema": "analytics"}).all()
+    assert {view.name for view in views() if "one row per " not in view.comment.lower()} == set()
 
-    assert {row.relname for row in known if "one row per " not in row.comment.lower()} == set()
+
+def test_a_column_is_named_as_its_select_names_it(warehouse: Engine) -> None:
+    """The list that carries the comments is in the order of the expressions."""
+    named = {}
+    with warehouse.connect() as connection:
+        for view in views():
+            nothing = f"SELECT * FROM ({view.query}) AS view LIMIT 0"  # noqa: S608 # the views' own
+            named[view.name] = list(connection.execute(text(nothing)).keys())
+
+    assert named == {view.name: list(view.columns) for view in views()}

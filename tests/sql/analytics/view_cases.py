@@ -2,8 +2,10 @@
 Cases of the analysts' views: folders with the rows that are given and the rows that are expected.
 
 `given.yaml` has rows by table of schema `weixin`; columns that matter to no view have the values of
-`DEFAULTS`. `expected.yaml` has the view's rows with the columns the case is about: one that only
-some rows name is null in the others. `today`, `today-3`, … stand for days in Beijing, as the views'
+`DEFAULTS`, and an answer was ready unless `ready_at` says something else. `expected.yaml` has the
+view's rows with the columns the case is about: one that only some rows name is null in the others.
+With `where` and `rows` it has those of the view's rows that the condition picks. A day `A..B`
+stands for a row of each day from A to B. `today`, `today-3`, … are days in Beijing, as the views'
 clock is the server's.
 """
 
@@ -21,6 +23,8 @@ from sqlalchemy import Connection, MetaData
 CASES = Path(__file__).parent
 Row = Mapping[str, Any]
 
+_SPAN = re.compile(r"\d{4}-\d\d-\d\d\.\.\d{4}-\d\d-\d\d")
+
 _SEEN = "2026-11-24 09:00+08:00"
 _FACT = {"appid": "wx1", "raw_response_id": 1, "fetched_at": _SEEN, "changed_at": _SEEN}
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -33,6 +37,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     },
     "dim_account": {"appid": "wx1", "name": "报纸", "conn_id": "wx1", "first_seen_at": _SEEN},
     "dim_article": {"appid": "wx1", "first_seen_at": _SEEN, "last_seen_at": _SEEN},
+    "article_sighting": {"appid": "wx1", "dataset": "article_total", "last_seen_at": _SEEN},
+    "first_daily_run": {"appid": "wx1", "dataset": "article_total"},
     "fact_article_total": _FACT,
     "fact_article_total_detail": _FACT,
     "restatement": {
@@ -42,8 +48,6 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "cause": "wechat",
         "changed_at": _SEEN,
     },
-    "retired": {"appid": "wx1", "dataset": "article_total", "last_asked_at": _SEEN},
-    "run_report": {"appid": "wx1", "dataset": "article_total", "run_id": "r", "state": "planned"},
 }
 
 
@@ -74,21 +78,36 @@ def give(connection: Connection, tables: MetaData, given: Mapping[str, Sequence[
     """Insert the rows."""
     for name, rows in given.items():
         table = tables.tables[f"weixin.{name}"]
-        for row in rows:
-            connection.execute(table.insert().values({**DEFAULTS[name], **row}))
+        for row in each_day(rows):
+            ready = {"ready_at": row.get("fetched_at")} if name == "coverage" else {}
+            connection.execute(table.insert().values({**DEFAULTS[name], **ready, **row}))
 
 
-def found(connection: Connection, view: str, columns: Sequence[str]) -> list[dict[str, Any]]:
-    """The view's rows, only those columns."""
-    names = ", ".join(f'"{column}"' for column in columns) or "*"
-    statement = sqlalchemy.text(f'SELECT {names} FROM analytics."{view}"')  # noqa: S608 # of the case
-    return in_order(connection.execute(statement).mappings())
-
-
-def expected_rows(rows: Sequence[Row]) -> tuple[list[str], list[dict[str, Any]]]:
-    """The columns the rows name, and the rows with all of them."""
+def expected_and_found(
+    connection: Connection, view: str, expected: Sequence[Row] | Mapping[str, Any]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The rows a case expects and those the view has, of both the columns that the case names."""
+    picked = expected if isinstance(expected, Mapping) else {"where": "TRUE", "rows": expected}
+    rows = each_day(picked["rows"])
     columns = list(dict.fromkeys(column for row in rows for column in row))
-    return columns, in_order([dict.fromkeys(columns) | dict(row) for row in rows])
+    names = ", ".join(f'"{column}"' for column in columns) or "*"
+    statement = f'SELECT {names} FROM analytics."{view}" WHERE {picked["where"]}'  # noqa: S608 # of the case
+    found = connection.execute(sqlalchemy.text(statement)).mappings()
+    return in_order([dict.fromkeys(columns) | dict(row) for row in rows]), in_order(found)
+
+
+def each_day(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """The rows, one that has a span `A..B` of days once for each of them."""
+    each: list[dict[str, Any]] = []
+    for row in rows:
+        span = next((name for name in row if _SPAN.fullmatch(str(row[name]))), None)
+        if span is None:
+            each.append(dict(row))
+            continue
+        first, last = (date.fromisoformat(day) for day in row[span].split(".."))
+        days = range((last - first).days + 1)
+        each += [{**row, span: first + timedelta(days=step)} for step in days]
+    return each
 
 
 def in_order(rows: Any) -> list[dict[str, Any]]:

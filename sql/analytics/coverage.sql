@@ -1,0 +1,235 @@
+-- One row per dataset, account and publication day, from a window before its first daily run (else
+-- from the first day ever asked for) to yesterday, and per day before that was asked for. For an
+-- account no longer collected, to the last day asked for. What we have, and what is missing
+CREATE VIEW analytics.coverage (
+    -- Which endpoint
+    dataset,
+    -- The account
+    appid,
+    -- The publication day (Beijing)
+    publication_date,
+    -- loaded; empty (nothing was published); incomplete (loaded, but an article that WeChat's
+    -- newest answer lists lacks a row of a day that was computed by then); not_ready or failed
+    -- (how the last attempt ended: earlier data stay, see fetched_at); missing (never asked for);
+    -- retired (not asked for, or refused, as WeChat has taken the endpoint offline for the
+    -- account: errcode 47009 for every day asked of the present window)
+    state,
+    -- Whether the totals have stopped growing, so that the day is not asked for again. An article
+    -- may be final before, see analytics.article
+    is_final,
+    -- Last stat_date that every article of the newest answer reaches
+    through_date,
+    -- When the newest loaded answer was fetched; NULL when there never was one
+    fetched_at,
+    -- When the newest answer was fetched that held all WeChat must have computed by then: rows up
+    -- to the day before (Beijing) are there
+    ready_at,
+    -- Why the state is what it is, and what to do; NULL where there is nothing to say
+    reason,
+    -- Publication days before the unbroken part of these rows that WeChat can be asked for and
+    -- that were not loaded
+    days_not_loaded_before
+) AS
+WITH dataset (name, days, first_day) AS (
+    VALUES
+    {% for dataset in datasets %}
+    (
+        '{{ dataset.name }}', {{ dataset.window }}, date '{{ dataset.first_day }}'
+    ){{ "," if not loop.last }}
+    {% endfor %}
+),
+
+clock AS (
+    SELECT (now() AT TIME ZONE 'Asia/Shanghai')::date - 1 AS yesterday
+),
+
+known AS (
+    SELECT
+        dataset,
+        appid,
+        min(first_daily_date) AS first_daily_date,
+        min(first_date) AS first_date,
+        max(last_date) AS last_date
+    FROM (
+        SELECT
+            dataset,
+            appid,
+            NULL AS first_daily_date,
+            publication_date AS first_date,
+            publication_date AS last_date
+        FROM weixin.coverage
+        UNION ALL
+        SELECT
+            dataset,
+            appid,
+            first_daily_date,
+            NULL,
+            NULL
+        FROM weixin.first_daily_run
+    ) AS asked
+    GROUP BY dataset, appid
+),
+
+begun AS (
+    SELECT
+        known.appid,
+        known.dataset,
+        dataset.days,
+        dataset.first_day,
+        greatest(
+            dataset.first_day, coalesce(known.first_daily_date - dataset.days, known.first_date)
+        ) AS first_date,
+        greatest(
+            known.last_date, CASE WHEN account.is_active IS NOT FALSE THEN clock.yesterday END
+        ) AS last_date
+    FROM known
+    INNER JOIN dataset
+        ON known.dataset = dataset.name
+    CROSS JOIN clock
+    LEFT JOIN weixin.dim_account AS account
+        ON known.appid = account.appid
+),
+
+retired AS (
+    SELECT
+        coverage.dataset,
+        coverage.appid
+    FROM weixin.coverage
+    INNER JOIN dataset
+        ON coverage.dataset = dataset.name
+    CROSS JOIN clock
+    WHERE
+        coverage.publication_date BETWEEN clock.yesterday - dataset.days + 1 AND clock.yesterday
+        AND coverage.attempted_at IS NOT NULL
+    GROUP BY coverage.dataset, coverage.appid
+    HAVING bool_and(coalesce(coverage.error_code = 47009, FALSE))
+),
+
+pair AS (
+    SELECT
+        begun.dataset,
+        begun.appid,
+        calendar.publication_date,
+        coverage.data_state,
+        coverage.is_provisional,
+        coalesce(coverage.is_final, FALSE) AS is_final,
+        coverage.through_date,
+        coverage.fetched_at,
+        coverage.ready_at,
+        coverage.error,
+        begun.first_date,
+        begun.first_day,
+        least(
+            (coverage.ready_at AT TIME ZONE 'Asia/Shanghai')::date,
+            calendar.publication_date + begun.days
+        ) - 1 AS computed_date,
+        CASE
+            WHEN
+                retired.appid IS NOT NULL
+                AND (coverage.appid IS NULL OR coverage.error_code = 47009)
+                THEN 'retired'
+            WHEN coverage.attempt_state IN ('not_ready', 'failed') THEN coverage.attempt_state
+            ELSE coalesce(coverage.data_state, 'missing')
+        END AS state
+    FROM begun
+    CROSS JOIN
+        LATERAL (
+            SELECT begun.first_date + step AS publication_date
+            FROM generate_series(0, begun.last_date - begun.first_date) AS step
+            UNION ALL
+            SELECT earlier.publication_date
+            FROM weixin.coverage AS earlier
+            WHERE
+                earlier.dataset = begun.dataset
+                AND earlier.appid = begun.appid
+                AND earlier.publication_date < begun.first_date
+        ) AS calendar
+    LEFT JOIN retired
+        ON begun.dataset = retired.dataset AND begun.appid = retired.appid
+    LEFT JOIN weixin.coverage
+        ON
+            begun.dataset = coverage.dataset
+            AND begun.appid = coverage.appid
+            AND calendar.publication_date = coverage.publication_date
+)
+
+SELECT
+    pair.dataset,
+    pair.appid,
+    pair.publication_date,
+    CASE WHEN lacking.article_count > 0 THEN 'incomplete' ELSE pair.state END AS state,
+    pair.is_final,
+    pair.through_date,
+    pair.fetched_at,
+    pair.ready_at,
+    CASE
+        WHEN lacking.article_count > 0
+            THEN format(
+                    '%s of %s articles lack a row that WeChat must have computed (%s to %s), the '
+                    || 'first is %s; %s with begin_date and end_date %s%s',
+                    lacking.article_count,
+                    lacking.listed_count,
+                    to_char(pair.publication_date, 'YYYY-MM-DD'),
+                    to_char(pair.computed_date, 'YYYY-MM-DD'),
+                    lacking.first_msgid,
+                    CASE
+                        WHEN pair.is_final THEN 'the day is final: to ask again, start a run'
+                        ELSE 'a daily run asks again, or start a run'
+                    END,
+                    to_char(pair.publication_date, 'YYYY-MM-DD'),
+                    CASE WHEN pair.is_final THEN ' and refetch' ELSE '' END
+                )
+        WHEN pair.state = 'retired' AND pair.error IS NULL
+            THEN 'not asked for: WeChat has taken the endpoint offline (errcode 47009)'
+        WHEN pair.state = 'empty' AND pair.is_provisional
+            THEN 'provisional: WeChat may not have listed the articles yet; a daily run asks again'
+        ELSE pair.error
+    END AS reason,
+    (
+        pair.first_date - pair.first_day - (
+            SELECT count(*)
+            FROM weixin.coverage AS earlier
+            WHERE
+                earlier.dataset = pair.dataset
+                AND earlier.appid = pair.appid
+                AND earlier.publication_date < pair.first_date
+                AND earlier.data_state IS NOT NULL
+        )
+    )::integer AS days_not_loaded_before
+FROM pair
+-- the articles of a loaded day that its newest ready answer lists, and those of them with fewer
+-- rows than days were computed by then
+CROSS JOIN
+    LATERAL (
+        SELECT
+            count(*) AS listed_count,
+            count(*) FILTER (WHERE listed.lacks_row) AS article_count,
+            min(listed.msgid) FILTER (WHERE listed.lacks_row) AS first_msgid
+        FROM (
+            SELECT
+                article.msgid,
+                pair.computed_date - pair.publication_date >= CASE pair.dataset
+                    {% for dataset in datasets %}
+                    WHEN '{{ dataset.name }}'
+                        THEN (
+                            SELECT count(*)
+                            FROM weixin.{{ dataset.fact }} AS fact
+                            WHERE
+                                fact.appid = pair.appid
+                                AND fact.msgid = article.msgid
+                                AND fact.stat_date >= pair.publication_date
+                                AND fact.stat_date <= pair.computed_date
+                        )
+                    {% endfor %}
+                END AS lacks_row
+            FROM weixin.dim_article AS article
+            INNER JOIN weixin.article_sighting AS sighting
+                ON article.appid = sighting.appid AND article.msgid = sighting.msgid
+            WHERE
+                article.appid = pair.appid
+                AND article.publication_date = pair.publication_date
+                AND sighting.dataset = pair.dataset
+                AND sighting.last_seen_at >= pair.ready_at
+        ) AS listed
+        WHERE pair.state = 'loaded'
+    ) AS lacking

@@ -1,0 +1,225 @@
+"""Calendars by a seed, with the troubles that are wanted of them."""
+
+import itertools
+import random
+from collections.abc import Collection, Iterator
+from enum import StrEnum
+from math import inf
+
+from calendars.pipeline import CATCH_UP_DAYS, GOOD_MORNINGS, Calendar, Start
+from calendars.worlds import Article, Refusal, World, at, date_of
+from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
+from weixin_etl.model import Run
+
+
+class Trouble(StrEnum):
+    """What a drawn calendar may hold."""
+
+    LATE = "rows that come late in the morning, or a day late"
+    ODD = "articles that end early, have gaps, are deleted, late or corrected"
+    REFUSED = "refusals for hours or days"
+    REFUSED_ONCE = "refusals of one pair on one day"
+    OMITTED = "answers that leave articles out"
+    RETIRED = "an endpoint that goes for good"
+    MISSED = "mornings without a run, or with a late one"
+    BY_HAND = "runs at odd hours, of past days, and with dates"
+    KILLED = "runs that are killed"
+    CLEARED = "red runs that are cleared"
+    ACCOUNTS = "accounts that come and go, another login, a broken connection"
+    BOTH = "both datasets"
+
+
+class Lots(random.Random):
+    """Draws by a seed, without the troubles that are not wanted."""
+
+    troubles: Collection[Trouble] = frozenset(Trouble)
+
+    def strikes(self, trouble: Trouble, probability: float) -> bool:
+        """Whether it happens this time."""
+        return self.random() < probability and trouble in self.troubles
+
+    def times(self, trouble: Trouble, *counts: int) -> range:
+        """How often it happens."""
+        return range(self.choice(counts) * (trouble in self.troubles))
+
+
+def draw_calendar(seed: int, mornings: int, troubles: Collection[Trouble]) -> Calendar:
+    """The calendar of a seed; the same seed with fewer troubles is a similar one."""
+    lots = Lots(seed)
+    lots.troubles = troubles
+    datasets = [ARTICLE_TOTAL] if lots.random() < 0.75 else [ARTICLE_TOTAL_DETAIL]
+    if lots.strikes(Trouble.BOTH, 0.08):
+        datasets = [ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL]
+    connections = draw_connections(lots, mornings)
+    appids = sorted({appid for _, appid, *_ in connections if appid})
+    worlds = {
+        (dataset.name, appid): draw_world(lots, dataset, mornings)
+        for dataset in datasets
+        for appid in appids
+    }
+    runs = [
+        run
+        for dataset in datasets
+        for first in [0 if dataset is datasets[0] else lots.randrange(mornings)]
+        for run in draw_runs(lots, dataset, range(first, mornings + GOOD_MORNINGS), mornings)
+    ]
+    clears = [
+        (at(lots.uniform(0, mornings)), lots.choice(["check", "ingest", "all"]))
+        for _ in lots.times(Trouble.CLEARED, 0, 1, 6)
+    ]
+    return Calendar(mornings, worlds, runs, connections, clears)
+
+
+def draw_connections(lots: Lots, mornings: int) -> list[tuple[str, str | None, float, float]]:
+    """Account A, and sometimes an account B for some of the time."""
+    always = ("a", "A", -inf, inf)
+    first, second, third = sorted(lots.uniform(0, at(mornings)) for _ in range(3))
+    if not lots.strikes(Trouble.ACCOUNTS, 0.3):
+        return [always]
+    match lots.choice(["added", "removed", "another login", "broken"]):
+        case "added":
+            return [always, ("b", "B", first, inf)]
+        case "removed":
+            return [always, ("b", "B", first, second), ("b", "B", third, inf)]
+        case "another login":  # at best between a plan and its ingest
+            since = at(lots.randrange(mornings), lots.choice([8 + 30.5 / 60, 8, 18]))
+            return [("a", "A", -inf, since), ("a", "B", since, inf)]
+        case _:
+            return [
+                always,
+                ("b", "B", -inf, first),
+                ("b", None, first, second),
+                ("b", "B", second, inf),
+            ]
+
+
+def draw_world(lots: Lots, dataset: Dataset, mornings: int) -> World:
+    """A world without faults from day `mornings` on."""
+    days = range(-dataset.window - CATCH_UP_DAYS - 5, mornings + GOOD_MORNINGS)
+    computed = {day: at(day + 1, 7.75) for day in range(days.start, days.stop + dataset.window)}
+    late, next_day = lots.choice([(0, 0), (0.2, 0.1), (0.5, 0.2), (0.9, 0.3)])
+    for day in range(days.start, mornings - 1):
+        if lots.strikes(Trouble.LATE, late):
+            is_next_day = lots.random() < next_day
+            computed[day] = at(day + 1 + is_next_day, lots.uniform(7.5, 12.5))
+    world = World(dataset, computed)
+    busy, odd = lots.choice([0.8, 0.8, 0.12, 0.03, 0]), lots.choice([0, 0.1, 0.4])
+    for day in days:
+        if lots.random() < busy:
+            count = lots.choice([1, 1, 2, 3, 8 if dataset is ARTICLE_TOTAL else 1])
+            world.articles[day] = [
+                draw_article(lots, world, day, mornings, odd) for _ in range(count)
+            ]
+    draw_refusals(lots, world, mornings)
+    draw_omissions(lots, world, mornings)
+    if lots.strikes(Trouble.RETIRED, 0.05):
+        world.retired_at = at(lots.uniform(0, mornings))
+    return world
+
+
+def draw_article(lots: Lots, world: World, day: int, mornings: int, odd: float) -> Article:
+    """An article of a day, mostly with all rows and in time."""
+    window = world.dataset.window
+    article = Article(day, range(window), world.computed[day])
+    if not lots.strikes(Trouble.ODD, odd):
+        return article
+    match lots.choice(["quiet", "gaps", "no row", "at 23:50", "deleted", "late", "corrected"]):
+        case "quiet":
+            article.rows = range(lots.randrange(1, window))
+        case "gaps":
+            article.rows = [n for n in range(window) if lots.random() < 0.5]
+        case "no row":
+            article.rows = []
+        case "at 23:50":
+            article.rows = range(1, window)
+            article.listed_at = world.computed[day + lots.randrange(2)]
+        case "deleted":
+            article.deleted_at = at(day + 1 + lots.uniform(0, window + 6))
+        case "late":
+            for n in range(window):
+                if lots.random() < 0.3 and day + n + 1 < mornings:
+                    usual, noon = world.computed[day + n], at(day + n + 2, 12.5)
+                    article.computed[n] = min(usual + at(0, lots.uniform(0, 4)), max(usual, noon))
+        case "corrected":
+            days = sorted(day + lots.randrange(2, window + 1) for _ in range(2))
+            article.corrections = [(at(d, 3), lots.randrange(max(1, d - day - 1))) for d in days]
+    return article
+
+
+def draw_refusals(lots: Lots, world: World, mornings: int) -> None:
+    """Of all pairs or of some, for some hours or days; and of single pairs."""
+    by_hours = [Refusal.NOT_READY, Refusal.NOT_READY, Refusal.IS_DELAY, Refusal.QUOTA]
+    by_days = [Refusal.UNREACHABLE, Refusal.BUSY, Refusal.OFFLINE, Refusal.FORBIDDEN]
+    for _ in lots.times(Trouble.REFUSED, 0, 0, 1, 3, 8):
+        refusal = lots.choice(by_hours + by_days)
+        first = lots.randrange(mornings)
+        stop = min(mornings, first + lots.choice([1, 1, 2, 3, 8, 20]))
+        every = 1 if refusal is Refusal.QUOTA else lots.choice([1, 1, 2, 3])
+        if refusal is Refusal.QUOTA:
+            times = [(at(day + lots.random()), at(day + 1)) for day in range(first, stop)]
+        elif refusal in by_hours:
+            until = lots.choice([9, 9.5, 10.5, 11.5, 13, 24])
+            times = [(at(day), at(day, until)) for day in range(first, stop)]
+        else:
+            times = [(at(first, lots.choice([0, 8.6, 9])), at(stop))]
+        world.refused += [(begin, end, refusal, every) for begin, end in times]
+    singly = [Refusal.OFFLINE, Refusal.NOT_READY, Refusal.BUSY, Refusal.UNREACHABLE]
+    for _ in lots.times(Trouble.REFUSED_ONCE, 0, 0, 2, 10):
+        today, window = lots.randrange(mornings), world.dataset.window
+        back = lots.choice([1, window, window + 1, window + 2, lots.randrange(1, window + 4)])
+        world.refused_on[today - back, today] = lots.choice(singly)
+
+
+def draw_omissions(lots: Lots, world: World, mornings: int) -> None:
+    """Never of a day's last chance: nobody can see what its only answer leaves out."""
+    if not lots.strikes(Trouble.OMITTED, 0.3):
+        return
+    today = lots.randrange(6)
+    while today < mornings:
+        for day in range(today - world.dataset.window - 1, today):
+            share = lots.choice([1, 0.3, 0.3])
+            articles = world.articles.get(day, [])
+            world.omitted_on[day, today] = [a for a in articles if lots.random() < share]
+        today += lots.randrange(3, 20)
+
+
+def draw_runs(lots: Lots, dataset: Dataset, days: range, mornings: int) -> Iterator[Start]:
+    """A run each morning, unless it is missed, and runs by hand."""
+    number = itertools.count()
+
+    def run(kind: str, day: int, **form: object) -> Run:
+        run_id = f"{kind} {dataset.name} {day} #{next(number)}"
+        return Run(run_id, dataset, date_of(day), kind == "scheduled", **form)
+
+    missing, runs_again = lots.choice([0, 0.02, 0.1]), 0
+    if mornings > 80 and lots.strikes(Trouble.MISSED, 0.4):
+        runs_again = lots.randrange(55, mornings + 1)
+    for today in days:
+        is_good = today >= mornings
+        if not is_good and today >= runs_again and lots.strikes(Trouble.MISSED, missing):
+            runs_again = today + lots.choice([1, 1, 2, 5, 8, 20, 40, 75])
+        if is_good or today == days.start or today >= runs_again:
+            is_late = not is_good and lots.strikes(Trouble.MISSED, 0.05)
+            is_killed = not is_good and lots.strikes(Trouble.KILLED, 0.04)
+            hour = 8.5 + is_late * lots.uniform(0, 11.5)
+            yield (
+                at(today, hour),
+                run("scheduled", today),
+                lots.randrange(12) if is_killed else None,
+            )
+        if today == days[-1]:
+            return
+        hour = lots.choice([0.1, 8, 9.98, 23.98, 23.998, lots.uniform(0, 24)])
+        if lots.strikes(Trouble.BY_HAND, 0.06):
+            yield at(today, hour), run("manual", today), None
+        if lots.strikes(Trouble.BY_HAND, 0.01):  # `airflow dags test`
+            yield at(today, hour), run("past", today - lots.randrange(1, 90)), None
+        if not is_good and lots.strikes(Trouble.BY_HAND, 0.04):
+            end = today - lots.randrange(1, dataset.window + 40)
+            dates = {"begin_date": date_of(end - lots.randrange(12)), "end_date": date_of(end)}
+            refetch = lots.random() < 0.3
+            yield at(today, hour), run("dates", today, refetch=refetch, **dates), None
+        if not is_good and lots.strikes(Trouble.BY_HAND, 0.012):  # `airflow backfill create`
+            first = today - lots.randrange(1, 20)
+            for n, past in enumerate(range(first, min(today, first + 8))):
+                yield at(today, hour + n / 20), run("past", past), None

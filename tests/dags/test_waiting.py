@@ -1,0 +1,84 @@
+"""A scheduled run waits until noon for figures that are not ready; no other run does."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from dag_runs import MORNING, WINDOW, DailyDag, asked, loaded, truth
+from sqlalchemy import Engine
+
+from weixin_etl import rules
+from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
+
+YESTERDAY = WINDOW[-1]
+
+
+@pytest.fixture
+def scheduled(daily: DailyDag, monkeypatch: pytest.MonkeyPatch) -> DailyDag:
+    """The DAG with runs as the scheduler makes them, at 08:30, with a second for half an hour."""
+    from airflow.serialization.definitions.dag import SerializedDAG
+    from airflow.utils.types import DagRunType
+
+    create_dagrun = SerializedDAG.create_dagrun
+
+    def create(dag: SerializedDAG, *, run_id: str, run_type: DagRunType, **values: Any) -> Any:
+        assert run_type is DagRunType.MANUAL
+        scheduled_id = run_id.replace("manual", "scheduled")
+        return create_dagrun(dag, run_id=scheduled_id, run_type=DagRunType.SCHEDULED, **values)
+
+    monkeypatch.setattr(SerializedDAG, "create_dagrun", create)
+    monkeypatch.setattr(rules, "WAIT_FOR_READY", timedelta(seconds=1))
+    daily.set("WEIXIN_NOW", "2026-11-24T08:30:00+08:00")
+    return daily
+
+
+def test_a_scheduled_run_asks_again_for_what_was_not_ready(
+    scheduled: DailyDag, sandbox: Sandbox, warehouse: Engine
+):
+    """Until it comes: no task fails, no try is used up, and no other day is asked again."""
+    sandbox.scenarios[:] = [Scenario("not-ready-code", day=YESTERDAY, times=3)]
+
+    outcome = scheduled.run()
+
+    assert outcome.run_id.startswith("scheduled__")
+    assert outcome.state == "success"
+    assert outcome.errors == []
+    assert asked(sandbox) == {**dict.fromkeys(WINDOW, 1), YESTERDAY: 4}
+    assert "asks again at 08:30 Beijing time" in outcome.log
+    assert loaded(warehouse) == truth(sandbox, DEFAULT_ACCOUNT, WINDOW, MORNING.date())
+
+
+def test_at_noon_it_is_red_and_names_them(scheduled: DailyDag, sandbox: Sandbox):
+    """There is no later question to wait for."""
+    scheduled.set("WEIXIN_NOW", "2026-11-24T12:01:00+08:00")
+    sandbox.scenarios[:] = [Scenario("not-ready-code", day=YESTERDAY)]
+
+    outcome = scheduled.run()
+
+    assert outcome.state == "failed"
+    assert asked(sandbox)[YESTERDAY] == 1
+    assert "the figures are not ready yet" in outcome.said("check")
+    assert outcome.said("check").endswith("[2026-11-23]")
+
+
+def test_trouble_that_passes_is_tried_again_before_the_wait(
+    scheduled: DailyDag, sandbox: Sandbox, warehouse: Engine
+):
+    """Airflow's own tries come first, and what only a person can mend is never asked again."""
+    sandbox.scenarios[:] = [
+        Scenario("not-ready-code", day=YESTERDAY, times=2),
+        Scenario("http-500", day=WINDOW[2], times=5),
+        Scenario("errcode:99999", day=WINDOW[0]),
+    ]
+    scheduled.set("AIRFLOW__WEIXIN__CONCURRENCY", "1")
+
+    outcome = scheduled.run()
+
+    assert outcome.state == "failed"
+    assert [task for task, _ in outcome.errors] == ["ingest", "ingest", "check"]
+    assert asked(sandbox) == {
+        **dict.fromkeys(WINDOW, 1),
+        YESTERDAY: 3,
+        WINDOW[2]: 6,
+    }
+    assert outcome.said("check").endswith("[2026-11-17]")

@@ -1,0 +1,296 @@
+"""
+The real pipeline, on Postgres and over HTTP, does what the rules' own does on the same calendar.
+
+That one keeps every promise (tests/unit/test_rules_calendars.py), so this one does.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import pytest
+from calendars.drawn import Trouble, draw_calendar
+from calendars.pipeline import CALL, Calendar, Endpoint, Pipeline, Process, daily, live
+from calendars.worlds import (
+    Article,
+    Refusal,
+    World,
+    at,
+    date_of,
+    day_number,
+    in_time,
+    instant,
+)
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+from support import empty
+from wire import SECRET, Handler, Wire, gives_token, refuses, resets, says
+
+from weixin_etl import check as check_verb
+from weixin_etl import pipeline as real
+from weixin_etl.api.client import WeixinClient
+from weixin_etl.api.errors import ConfigurationError
+from weixin_etl.api.http import CallLimits
+from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, DATASETS
+from weixin_etl.model import Account, ConfiguredAccount, PlannedAccount, PlannedPair
+
+ONE_TRY = CallLimits(tries=1, backoff_seconds=0, minute_quota_wait_seconds=0)
+TROUBLES = frozenset(Trouble) - {Trouble.KILLED}
+"""Kills have tests of their own, at every statement (tests/faults)."""
+
+
+@dataclass
+class RealPipeline(Pipeline):
+    """A calendar's pipeline whose verbs are the real ones."""
+
+    warehouse: Engine = None  # type: ignore[assignment] # the fields before have defaults
+    wire: Wire = None  # type: ignore[assignment] # the same
+    planned_before: set[str] = field(default_factory=set)
+    shown: dict[tuple[Endpoint, int], set[Article]] = field(default_factory=dict)
+    """What answers have listed."""
+    asking: tuple[Process, int] | None = None
+    """Who asks, and what time it is."""
+
+    def plan(self, process: Process, moment: int) -> None:
+        """Plan it on the warehouse."""
+        self._set_clock(moment)
+        process.begun_at = min(process.begun_at, moment)
+        accounts = self._configured(process, moment)
+        process.unplannable = [a.conn_id for a in accounts if a.is_wanted and not a.appid]
+        is_new = process.run.run_id not in self.planned_before
+        self.planned_before.add(process.run.run_id)
+        self._verbs(process).plan(accounts, is_new=is_new)
+        process.pairs = {
+            (pair.appid, pair.publication_date): pair.is_probe for pair in self.planned(process)
+        }
+
+    def planned(self, process: Process) -> list[PlannedPair]:
+        """The pairs of the newest plan, from the warehouse."""
+        with self.warehouse.connect() as connection:
+            return real.planned_pairs(connection, process.run)
+
+    def ingest(self, process: Process, moment: int, *, by_itself: bool) -> tuple[int, bool]:
+        """Ask over HTTP and load; when that ends."""
+        self._set_clock(moment)
+        self.asking = process, moment
+        batch = [
+            PlannedAccount(conn_id, appid, appid, process.days(appid))
+            for conn_id, appid in self._connections_of(process)
+        ]
+        with suppress(real.IngestError):
+            self._verbs(process).ingest(batch, self._open_client, by_itself=by_itself)
+        return self.asking[1], False
+
+    def check(self, process: Process, moment: int) -> None:
+        """Give the run its colour by what the warehouse says."""
+        self._set_clock(moment)
+        accounts = [
+            ConfiguredAccount(conn_id, None, conn_id, problem="no login")
+            for conn_id in process.unplannable
+        ]
+        try:
+            check_verb.check(process.run, self.warehouse, accounts)
+        except check_verb.CheckError:
+            process.is_red = True
+        else:
+            process.is_red = False
+
+    def answer(self, handler: Handler) -> None:
+        """Answer a data call as the world of its account does, and let time pass."""
+        assert self.asking
+        process, moment = self.asking
+        moment += CALL
+        self._set_clock(moment)
+        self.asking = process, moment
+        appid = (handler.asked.token or "").removeprefix("token-of-")
+        dataset = next(d for d in DATASETS.values() if d.path == handler.asked.path)
+        day = date.fromisoformat(json.loads(handler.asked.body)["begin_date"])
+        process.calls[appid, day] += 1
+        endpoint, number = (dataset.name, appid), day_number(day)
+        shown = self.shown.setdefault((endpoint, number), set())
+        world = self.calendar.worlds[endpoint]
+        refusal, listing = world.call(number, moment, shown)
+        if refusal is None or refusal is Refusal.IS_DELAY:
+            shown.update(listing)
+            says(body(world, number, listing, is_delay=refusal is Refusal.IS_DELAY))(handler)
+        elif refusal is Refusal.UNREACHABLE:
+            resets(handler)
+        else:
+            refuses(refusal)(handler)
+
+    def _verbs(self, process: Process) -> real.Pipeline:
+        return real.Pipeline(process.run, self.warehouse, real.Settings(concurrency=1))
+
+    def _configured(self, process: Process, moment: int) -> list[ConfiguredAccount]:
+        wanted = process.run.accounts
+        return [
+            ConfiguredAccount(conn_id, appid, appid or conn_id, not wanted or appid in wanted)
+            for conn_id, appid in self.calendar.accounts(moment).items()
+        ]
+
+    def _connections_of(self, process: Process) -> list[tuple[str, str]]:
+        """The connection of each planned account, in the order of the plan."""
+        connections = {appid: conn_id for conn_id, appid, *_ in self.calendar.connections}
+        appids = list(dict.fromkeys(appid for appid, _ in process.pairs))
+        return [(connections[appid], appid) for appid in appids]
+
+    def _open_client(self, planned: PlannedAccount) -> WeixinClient:
+        assert self.asking
+        login = self.calendar.accounts(self.asking[1]).get(planned.conn_id)
+        if login is None:
+            raise ConfigurationError("there is no such connection", account=planned.name)
+        url = f"http://127.0.0.1:{self.wire.server_port}"
+        return WeixinClient(Account(planned.conn_id, login, SECRET, login, url), ONE_TRY)
+
+    def _set_clock(self, moment: float) -> None:
+        os.environ["WEIXIN_NOW"] = instant(moment).isoformat()
+
+
+def body(world: World, day: int, listing: Any, *, is_delay: bool) -> bytes:
+    """An answer's bytes; the readers of a row tell which day's it is and how often corrected."""
+    dataset = world.dataset
+    items = [
+        {
+            "ref_date": str(date_of(day)),
+            "msgid": msgid(world, article),
+            dataset.rows_key: [
+                {"stat_date": str(date_of(day + n)), dataset.readers: readers(n, version)}
+                for n, version in rows.items()
+            ],
+        }
+        for article, rows in listing.items()
+    ]
+    return json.dumps({"list": items, "is_delay": is_delay}).encode()
+
+
+def msgid(world: World, article: Article) -> str:
+    """A number of its own for each article of a world."""
+    return f"{article.day + 1000}_{world.articles[article.day].index(article) + 1}"
+
+
+def readers(n: int, version: int) -> int:
+    """The total of a row."""
+    return 1000 * (n + 1) + version
+
+
+def colours(runs: list[Process]) -> list[tuple[Any, ...]]:
+    """Each run with its plan, its calls and its colour."""
+    return [(p.run.run_id, sorted(p.pairs.items()), p.calls, p.is_red) for p in runs]
+
+
+def facts_of_the_rules(pipeline: Pipeline) -> dict[tuple[str, ...], int]:
+    """What the rules' own pipeline has loaded."""
+    return {
+        (dataset, appid, msgid(world, article), str(day), str(date_of(article.day + n))): readers(
+            n, version
+        )
+        for (dataset, appid), world in pipeline.calendar.worlds.items()
+        for day, known in pipeline.known[dataset, appid].items()
+        for article, rows in known.facts.items()
+        for n, version in rows.items()
+    }
+
+
+def facts_of_the_warehouse(warehouse: Engine) -> dict[tuple[str, ...], int]:
+    """What the real one has loaded."""
+    loaded = {}
+    with warehouse.connect() as connection:
+        for dataset in DATASETS.values():
+            rows = connection.exec_driver_sql(
+                f"SELECT appid, msgid, publication_date::text, stat_date::text, {dataset.readers} "  # noqa: S608 # the dataset's own
+                f"FROM weixin.{dataset.fact}"
+            )
+            loaded |= {(dataset.name, *row[:4]): row[4] for row in rows}
+    return loaded
+
+
+def final_days(pipeline: Pipeline) -> set[tuple[str, str, date]]:
+    """The rules' final days."""
+    return {
+        (*endpoint, day)
+        for endpoint, pairs in pipeline.known.items()
+        for day, known in pairs.items()
+        if known.coverage.is_final
+    }
+
+
+def final_days_of(warehouse: Engine) -> set[tuple[str, str, date]]:
+    """The warehouse's final days."""
+    sql = "SELECT dataset, appid, publication_date FROM weixin.coverage WHERE is_final"
+    with warehouse.connect() as connection:
+        return {tuple(row) for row in connection.exec_driver_sql(sql)}
+
+
+@pytest.fixture(scope="module")
+def wire() -> Iterator[Wire]:
+    """Where the worlds answer."""
+    wire = Wire()
+    with wire.serving():
+        yield wire
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("WEIXIN_NOW", instant(0).isoformat())  # so that it is restored afterwards
+    logging.disable()
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def live_for_real(
+    calendar: Calendar, warehouse: Engine, wire: Wire
+) -> tuple[RealPipeline, list[Process]]:
+    """Live through a calendar on the warehouse and over HTTP."""
+    empty(warehouse)
+    pipeline = RealPipeline(calendar, lambda *_: None, warehouse=warehouse, wire=wire)
+    wire.on_data = pipeline.answer
+    wire.on_token = lambda handler: gives_token(
+        f"token-of-{json.loads(handler.asked.body)['appid']}"
+    )(handler)
+    return live(calendar, pipeline=pipeline)
+
+
+def assert_the_same(calendar: Calendar, warehouse: Engine, wire: Wire) -> None:
+    """Plans, calls, colours, facts and final days are those of the rules' own pipeline."""
+    by_rules, runs_by_rules = live(calendar)
+    _, runs = live_for_real(calendar, warehouse, wire)
+
+    assert colours(runs) == colours(runs_by_rules)
+    assert facts_of_the_warehouse(warehouse) == facts_of_the_rules(by_rules)
+    assert final_days_of(warehouse) == final_days(by_rules)
+
+
+@settings(
+    max_examples=settings().max_examples // 25,  # a few, and 80 in a soak
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(seed=st.integers(0, 2**32), mornings=st.integers(3, 14))
+def test_any_calendar(warehouse: Engine, wire: Wire, seed: int, mornings: int) -> None:
+    """A few weeks with every trouble there is."""
+    assert_the_same(draw_calendar(seed, mornings, TROUBLES), warehouse, wire)
+
+
+@pytest.mark.parametrize("dataset", [ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL], ids=lambda d: d.name)
+def test_an_outage_of_ten_mornings(warehouse: Engine, wire: Wire, dataset: Any) -> None:
+    """The next daily run asks for every open day; nothing is missing afterwards."""
+    articles = {day: [range(dataset.window)] for day in range(-dataset.window, 20)}
+    calendar = daily(in_time(dataset, articles), 14, range(3, 13))
+
+    assert_the_same(calendar, warehouse, wire)
+
+    world = calendar.worlds[dataset.name, "A"]
+    last = at(calendar.last_day, 8.5)
+    shown = {
+        (msgid(world, article), str(date_of(day + n)))
+        for day in range(-dataset.window, calendar.last_day)
+        for article, rows in world.listing(day, last).items()
+        for n in rows
+    }
+    assert {(key[2], key[4]) for key in facts_of_the_warehouse(warehouse)} == shown

@@ -1,0 +1,406 @@
+"""Ingest: the planned pairs brought in by a real client, over HTTP, into a real warehouse."""
+
+import itertools
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+from warehouse_loads import SCHEDULED, article, at, body, contents, coverage, rows
+from wire import LIMITS, Handler, Reply, Wire, refuses, says
+
+from weixin_etl import clock
+from weixin_etl.api import client as api_client
+from weixin_etl.api.client import WeixinClient
+from weixin_etl.api.errors import ConfigurationError
+from weixin_etl.model import Account, Batch, ConfiguredAccount, PlannedAccount, Run
+from weixin_etl.pipeline import IngestError, OpenClient, Pipeline, Settings
+from weixin_etl.warehouse import WarehouseError
+
+EMPTY = says(b'{"list":[]}')
+OUTAGE = says(b"", 502)
+DAYS = [date(2026, 11, day) for day in range(23, 16, -1)]
+MANUAL = replace(SCHEDULED, run_id="manual", is_scheduled=False)
+YEAR = replace(MANUAL, begin_date=date(2025, 11, 24), end_date=date(2026, 11, 23))
+FORTY = replace(MANUAL, begin_date=date(2026, 10, 15), end_date=date(2026, 11, 23))
+
+
+@pytest.fixture(autouse=True)
+def _new_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No token is remembered."""
+    monkeypatch.setattr(api_client, "_keepers", {})
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    """A server whose bytes the test decides."""
+    with Wire().serving() as served:
+        yield served
+
+
+def by_day(replies: Mapping[int, Reply], others: Reply = EMPTY) -> Reply:
+    """A reply for each day of November that is named, another for the others."""
+
+    def reply(handler: Handler) -> None:
+        day = json.loads(handler.asked.body)["begin_date"]
+        replies.get(int(day[-2:]), others)(handler)
+
+    return reply
+
+
+def asked(wire: Wire) -> list[int]:
+    """The days of November asked for since the last time, in order, tries of a call as one."""
+    days = [int(json.loads(call.body)["begin_date"][-2:]) for call in wire.data_calls]
+    wire.asked.clear()
+    return list(dict.fromkeys(days))
+
+
+def pipeline(warehouse: Engine, run: Run = SCHEDULED, **settings: int) -> Pipeline:
+    return Pipeline(run, warehouse, Settings(**{"concurrency": 1, **settings}))
+
+
+def planned(pipeline: Pipeline, *accounts: Account) -> Batch:
+    configured = [ConfiguredAccount(a.conn_id, a.appid, a.name) for a in accounts]
+    return pipeline.plan(configured, is_new=True).accounts
+
+
+def ingested(
+    pipeline: Pipeline, batch: Batch, account: Account | OpenClient, *, by_itself: bool = False
+) -> IngestError | None:
+    """Why pairs are not in, if so."""
+
+    def open_client(planned: PlannedAccount) -> WeixinClient:
+        if isinstance(account, Account):
+            return WeixinClient(account, LIMITS)
+        return account(planned)
+
+    try:
+        pipeline.ingest(batch, open_client, by_itself=by_itself)
+    except IngestError as error:
+        return error
+    return None
+
+
+@pytest.mark.parametrize(
+    ("run", "commit_bytes", "commits"),
+    [(SCHEDULED, 64 << 20, 1), (SCHEDULED, 22, 4), (SCHEDULED, 5, 7), (FORTY, 64 << 20, 2)],
+    ids=["all at once", "two a commit", "each larger than the bound", "31 pairs at most"],
+)
+def test_commits_are_bounded(
+    warehouse: Engine, wire: Wire, run: Run, commit_bytes: int, commits: int
+):
+    """By the bytes of their answers and by pairs; every pair is in, whatever commit it was in."""
+    wire.on_data = EMPTY
+    collecting = pipeline(warehouse, run, commit_bytes=commit_bytes)
+
+    batch = planned(collecting, wire.account)
+    assert ingested(collecting, batch, wire.account) is None
+
+    kept = rows(warehouse, "SELECT count(DISTINCT xmin::text), count(*) FROM weixin.raw_response")
+    assert kept == [(commits, len(batch[0].days))]
+    assert rows(warehouse, "SELECT DISTINCT state, calls FROM weixin.run_report") == [("empty", 1)]
+
+
+def test_all_commits_of_a_try_are_judged_together(
+    warehouse: Engine, wire: Wire, monkeypatch: pytest.MonkeyPatch
+):
+    """Whether yesterday is computed shows in the answer that comes last."""
+    monkeypatch.setenv("WEIXIN_NOW", "2026-11-24T08:30:00+08:00")
+    newest, oldest = (
+        says(body(article(f"{day}_1", {row: {} for row in rows_}), day=date(2026, 11, day)))
+        for day, rows_ in ((22, ["22"]), (17, ["17", "23"]))
+    )
+    wire.on_data = by_day({22: newest, 17: oldest})
+    collecting = pipeline(warehouse, commit_bytes=1)
+
+    assert ingested(collecting, planned(collecting, wire.account), wire.account) is None
+
+    assert set(coverage(warehouse, "attempt_state")) == {("ok",)}
+
+
+def test_later_tries_ask_for_what_is_not_in(warehouse: Engine, wire: Wire):
+    """Those that Airflow makes by itself do not ask for what only a person can mend."""
+    wire.on_data = by_day({22: refuses(47009), 21: refuses(61503), 20: OUTAGE})
+    collecting = pipeline(warehouse)
+    batch = planned(collecting, wire.account)
+
+    ingested(collecting, batch, wire.account)
+    assert asked(wire) == [23, 22, 21, 20, 19, 18, 17]
+
+    ingested(collecting, batch, wire.account, by_itself=True)
+    assert asked(wire) == [21, 20]
+
+    ingested(collecting, batch, wire.account)
+    assert asked(wire) == [22, 21, 20]
+
+    wire.on_data = EMPTY
+    assert ingested(collecting, batch, wire.account) is None
+    assert ingested(collecting, batch, wire.account) is None
+    assert asked(wire) == [22, 21, 20]
+
+
+def test_what_another_run_brought_in_is_not_asked_again(warehouse: Engine, wire: Wire):
+    """What failed here and came in there; and a day that became final since the plan."""
+    wire.on_data = by_day({22: refuses(47009), 20: OUTAGE})
+    collecting, other = pipeline(warehouse), pipeline(warehouse, MANUAL)
+    old = pipeline(
+        warehouse, replace(FORTY, run_id="old", end_date=date(2026, 10, 20), accounts=("wx1",))
+    )
+    batch, old_batch = planned(collecting, wire.account), planned(old, wire.account)
+    ingested(collecting, batch, wire.account)
+    wire.on_data = EMPTY
+    ingested(other, planned(other, wire.account), wire.account)
+    ingested(
+        pipeline(warehouse, FORTY), planned(pipeline(warehouse, FORTY), wire.account), wire.account
+    )
+    wire.asked.clear()
+
+    assert ingested(collecting, batch, wire.account) is None
+    assert ingested(old, old_batch, wire.account) is None
+
+    assert wire.asked == []
+
+
+def test_the_login_changed_since_the_plan(warehouse: Engine, wire: Wire):
+    """Another account's figures under this one's name: nothing is asked, nothing is loaded."""
+    collecting = pipeline(warehouse)
+    batch = planned(collecting, wire.account)
+
+    error = ingested(collecting, batch, replace(wire.account, appid="wx2"))
+
+    sentence = (
+        "春风: the AppID of connection weixin_wire was wx0000000000000001 when the run was planned "
+        "and is wx2 now; clear the task refresh_access_token with its downstream tasks"
+    )
+    assert str(error) == f"{sentence} [2026-11-17 to 2026-11-23]"
+    assert set(coverage(warehouse, "appid, data_state, attempt_state, error")) == {
+        ("wx0000000000000001", None, "failed", sentence)
+    }
+    assert wire.asked == []
+    assert contents(warehouse, ["raw_response"]) == {"raw_response": []}
+
+
+@pytest.mark.parametrize(
+    ("raised", "said", "is_retryable", "states"),
+    [
+        (
+            ConfigurationError("the connection weixin_broken has no password"),
+            "the connection weixin_broken has no password [2026-11-17 to 2026-11-23]",
+            False,
+            [("wx0000000000000001", "ok"), ("wx2", "failed")],
+        ),
+        (
+            RuntimeError("secret"),
+            "杂志: RuntimeError, see the log",
+            True,
+            [("wx0000000000000001", "ok")],
+        ),
+    ],
+    ids=["unusable connection", "a bug"],
+)
+def test_one_accounts_trouble_stops_no_other(
+    warehouse: Engine,
+    wire: Wire,
+    raised: Exception,
+    said: str,
+    is_retryable: bool,
+    states: list[tuple[str, str]],
+):
+    """A connection that can't be used is each pair's sentence; a bug is told by its type alone."""
+    broken = Account("weixin_broken", "wx2", "", "杂志")
+
+    def open_client(planned: PlannedAccount) -> WeixinClient:
+        if planned.conn_id == broken.conn_id:
+            raise raised
+        return WeixinClient(wire.account, LIMITS)
+
+    collecting = pipeline(warehouse)
+    error = ingested(collecting, planned(collecting, broken, wire.account), open_client)
+
+    assert error is not None
+    assert (str(error), error.is_retryable) == (said, is_retryable)
+    assert sorted(set(coverage(warehouse, "appid, attempt_state"))) == states
+
+
+@pytest.mark.parametrize(
+    ("reply", "is_retryable", "has_not_ready", "said"),
+    [
+        (refuses(61503), False, True, "the figures are not ready yet"),
+        (OUTAGE, True, False, "WeChat could not be reached or was busy (HTTP 502)"),
+        (refuses(47009), False, False, "WeChat took this endpoint offline"),
+    ],
+)
+def test_what_is_said_of_days_that_are_not_in(
+    warehouse: Engine,
+    wire: Wire,
+    reply: Reply,
+    is_retryable: bool,
+    has_not_ready: bool,
+    said: str,
+):
+    """A sentence per reason with its days, and whether another try or a wait may help."""
+    wire.on_data = by_day({22: reply, 21: reply, 19: reply})
+    collecting = pipeline(warehouse)
+
+    error = ingested(collecting, planned(collecting, wire.account), wire.account)
+
+    assert error is not None
+    assert (error.is_retryable, error.has_not_ready) == (is_retryable, has_not_ready)
+    (problem,) = error.problems
+    assert said in problem
+    assert problem.endswith(" [2026-11-19, 2026-11-21 to 2026-11-22]")
+
+
+def test_calls_refused_alike_are_one_sentence(warehouse: Engine, wire: Wire):
+    """WeChat marks each call with another rid."""
+    numbers = itertools.count()
+    wire.on_data = lambda handler: refuses(61503, f"no rid: {next(numbers)}")(handler)
+    collecting = pipeline(warehouse)
+
+    error = ingested(collecting, planned(collecting, wire.account), wire.account)
+
+    assert error is not None
+    assert len(error.problems) == 1
+
+
+def test_an_answer_that_nobody_can_read(
+    warehouse: Engine, wire: Wire, monkeypatch: pytest.MonkeyPatch
+):
+    """Its bytes are kept, its pair fails with the reason, what we have stays; the others go on."""
+    unreadable = b'{"list": 5}'
+    collecting, again = pipeline(warehouse), pipeline(warehouse, MANUAL)
+    ingested(collecting, planned(collecting, wire.account), wire.account)
+    wire.on_data = by_day({22: says(unreadable)})
+    monkeypatch.setenv("WEIXIN_NOW", "2026-11-24T11:00:00+08:00")
+
+    error = ingested(again, planned(again, wire.account), wire.account)
+
+    assert "in an unknown form" in str(error)
+    assert str(error).endswith("[2026-11-22]")
+    assert coverage(warehouse, "data_state, attempt_state, error")[-2] == (
+        "empty",
+        "failed",
+        str(error).removesuffix(" [2026-11-22]"),
+    )
+    kept = contents(warehouse, ["raw_response"])["raw_response"]
+    assert [row["body"] for row in kept if row["body"] != b'{"list":[]}'] == [unreadable]
+
+
+def test_an_account_whose_quota_is_used_up_is_not_asked(
+    warehouse: Engine, wire: Wire, monkeypatch: pytest.MonkeyPatch
+):
+    """By no run until midnight in Beijing, though midnight passes while that is written down."""
+    wire.on_data = refuses(45009)
+    collecting = pipeline(warehouse)
+    ingested(collecting, planned(collecting, wire.account), wire.account)
+    assert asked(wire) == [23]
+    wire.on_data = EMPTY
+
+    def pass_midnight(_: object) -> None:
+        monkeypatch.setenv("WEIXIN_NOW", "2026-11-25T00:00:01+08:00")
+
+    again = pipeline(warehouse, FORTY)
+    batch = planned(again, wire.account)
+    event.listen(warehouse, "commit", pass_midnight)
+    try:
+        error = ingested(again, batch, wire.account)
+    finally:
+        event.remove(warehouse, "commit", pass_midnight)
+
+    assert "the quota is new at 00:00 Beijing time (errcode 45009: not asked" in str(error)
+    assert wire.asked == []
+    assert set(coverage(warehouse, "error_code, next_attempt_at")) == {(45009, at("25 00:00"))}
+
+    assert ingested(again, batch, wire.account) is None
+    assert len(wire.data_calls) == 40
+
+
+def test_a_refetch_asks_whether_the_quota_was_raised(warehouse: Engine, wire: Wire):
+    """Somebody may have had it raised: whoever wants to know says so."""
+    wire.on_data = refuses(45009)
+    collecting = pipeline(warehouse)
+    ingested(collecting, planned(collecting, wire.account), wire.account)
+    wire.on_data = EMPTY
+    again = pipeline(warehouse, replace(MANUAL, refetch=True))
+
+    assert ingested(again, planned(again, wire.account), wire.account) is None
+
+
+@pytest.mark.parametrize(
+    ("reply", "calls"),
+    [(refuses(48001), 1), (refuses(40001), 4), (refuses(47009), 7 + 5), (OUTAGE, 4 * 5 * 3)],
+    ids=["48001", "40001", "47009", "outage"],
+)
+def test_a_backfill_of_a_year_that_is_refused(
+    warehouse: Engine, wire: Wire, reply: Reply, calls: int
+):
+    """It costs a handful of calls over all of Airflow's tries, and each day has its sentence."""
+    wire.on_data = reply
+    collecting = pipeline(warehouse, YEAR)
+    batch = planned(collecting, wire.account)
+
+    for is_retry in (False, True, True, True):
+        ingested(collecting, batch, wire.account, by_itself=is_retry)
+
+    assert len(wire.data_calls) == calls
+    failed = "SELECT count(*), sum(calls) FROM weixin.run_report WHERE state = 'failed'"
+    assert rows(warehouse, failed) == [(365, calls)]
+
+
+class AnHourAhead(datetime):
+    """The time of a machine whose clock is wrong."""
+
+    @classmethod
+    def now(cls, tz: Any = None) -> datetime:
+        return datetime.now(tz) + timedelta(hours=1)
+
+
+def test_the_warehouse_has_another_time(
+    warehouse: Engine, wire: Wire, monkeypatch: pytest.MonkeyPatch
+):
+    """One sentence; nothing is planned and nothing is asked, not even for a token."""
+    collecting = pipeline(warehouse)
+    batch = planned(collecting, wire.account)
+    before = contents(warehouse, versions=True)
+    monkeypatch.setattr(clock, "datetime", AnHourAhead)
+    said = "the warehouse's .*: 1 h 0 min 0 s behind; correct the wrong one, then clear this task"
+
+    with pytest.raises(WarehouseError, match=said):
+        planned(pipeline(warehouse, MANUAL), wire.account)
+    with pytest.raises(WarehouseError, match=said):
+        ingested(collecting, batch, wire.account)
+
+    assert wire.asked == []
+    assert contents(warehouse, versions=True) == before
+
+
+def test_what_is_odd_about_answers_is_told(
+    warehouse: Engine, wire: Wire, caplog: pytest.LogCaptureFixture
+):
+    """Once per commit, by number; unknown metrics by name. A line per pair tells what came in."""
+    odd = article("1_1", {"22": {"share_count": 1, "new_a": 1}}, title="a\0b")
+    odd["details"] += [{**odd["details"][0], "share_count": None, "new_b": 2}, {}]
+    wire.on_data = by_day(
+        {22: says(body(odd, {"msgid": "1_2", "details": None}, day=date(2026, 11, 22)))}
+    )
+    collecting = pipeline(warehouse)
+    caplog.set_level(logging.INFO)
+
+    batch = planned(collecting, wire.account)
+    ingested(collecting, batch, wire.account)
+
+    name = "春风 (wx0000000000000001)"
+    told = caplog.messages[1:]
+    assert told[:5] == [
+        f"{name}: 1 rows that repeated a key of their answer",
+        f"{name}: 1 NUL characters removed from texts",
+        f"{name}: 1 empty row objects",
+        f"{name}: 1 articles without a list of rows",
+        f"{name}: 2 unknown metrics, kept in extra: 'new_a', 'new_b'",
+    ]
+    assert f"{name} 2026-11-22: loaded; 1 inserted, 0 updated, 0 unchanged, 0 rejected" in told
+    assert len(told) == 12

@@ -1,0 +1,278 @@
+"""The analysts' views follow their files: replaced, made anew, refused; never by CASCADE."""
+
+import importlib
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from rolled_back import roll_back
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
+
+from weixin_etl.warehouse import WarehouseError, migrate, migrations
+from weixin_etl.warehouse.views import View, _Update, in_order, parse_view, update_views
+
+the_migrations = importlib.import_module("weixin_etl.warehouse.migrations")
+"""The module, whose name in the package is a function's."""
+
+Ask = Callable[[str], list[tuple[Any, ...]]]
+
+
+def view(name: str, query: str, *columns: str, says: str = "One row.") -> View:
+    """A view as its file would have it."""
+    listed = ",\n".join(f"    -- Column {column}.\n    {column}" for column in columns)
+    return parse_view(f"-- {says}\nCREATE VIEW analytics.{name} (\n{listed}\n) AS\n{query}\n")
+
+
+BASE = view("base", "SELECT 1 AS one, '100%' AS two", "one", "two")
+TOP = view("a_top", "SELECT one FROM analytics.base", "one")
+OTHER_VALUES = view("base", "SELECT 2 AS one, '50%' AS two", "one", "two")
+OTHER_COLUMNS = view("base", "SELECT 1 AS one, 3 AS three", "one", "three")
+OTHER_TYPE = view("base", "SELECT 1 AS one, 2 AS two", "one", "two")
+VIEWS = "SELECT relname, oid, xmin::text FROM pg_class WHERE relkind = 'v' ORDER BY 1"
+OURS = "SELECT viewname FROM pg_views WHERE schemaname = 'analytics' ORDER BY 1"
+GRANTS = """
+    SELECT relname, grantee::regrole::text, privilege_type, is_grantable
+    FROM pg_class CROSS JOIN LATERAL aclexplode(relacl)
+    WHERE relnamespace = 'analytics'::regnamespace AND grantee <> relowner
+    UNION ALL
+    SELECT attname, grantee::regrole::text, privilege_type, is_grantable
+    FROM pg_attribute CROSS JOIN LATERAL aclexplode(attacl)
+    WHERE attrelid IN ('analytics.base'::regclass, 'analytics.a_top'::regclass)
+    UNION ALL
+    SELECT viewname, viewowner, 'owner', FALSE FROM pg_views WHERE schemaname = 'analytics'
+    ORDER BY 1, 2, 3
+"""
+
+
+@pytest.fixture
+def made(fresh: Engine, database: str, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """A migrated database whose release has two views, one of which stands on the other."""
+    monkeypatch.setattr(the_migrations, "views", lambda: in_order([TOP, BASE]))
+    migrate(database)
+    return fresh
+
+
+def run(engine: Engine, *statements: str) -> None:
+    """Do it, and keep it."""
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+
+def refusal(engine: Engine, *wanted: View) -> str:
+    """Why the views can't be brought to these."""
+    with pytest.raises(WarehouseError) as refused:
+        update_views(engine, in_order(wanted))
+    return str(refused.value)
+
+
+@pytest.fixture
+def outside(made: Engine) -> Iterator[None]:
+    """Somebody else's view on one of ours."""
+    run(made, "CREATE SCHEMA own", "CREATE VIEW own.report AS SELECT one FROM analytics.a_top")
+    yield
+    run(made, "DROP SCHEMA own CASCADE")
+
+
+def test_they_are_made_with_their_comments(made: Engine, ask: Ask):
+    """Each after what it reads, whatever the order of the files; percent signs are their own."""
+    assert ask("SELECT one, two FROM analytics.base") == [(1, "100%")]
+    assert ask("SELECT * FROM analytics.a_top") == [(1,)]
+    assert ask(
+        "SELECT obj_description('analytics.base'::regclass, 'pg_class'), "
+        "col_description('analytics.base'::regclass, 2)"
+    ) == [("One row.", "Column two.")]
+
+
+def test_only_what_changed_is_touched(made: Engine, ask: Ask):
+    """A view with the same columns is replaced in its place; the others are not even looked at."""
+    before = {name: (oid, xmin) for name, oid, xmin in ask(VIEWS)}
+
+    said = update_views(made, in_order([TOP, OTHER_VALUES]))
+    after = {name: (oid, xmin) for name, oid, xmin in ask(VIEWS)}
+
+    assert said == ["Updated the views base."]
+    assert ask("SELECT * FROM analytics.base") == [(2, "50%")]
+    assert after["a_top"] == before["a_top"]
+    assert after["base"][0] == before["base"][0]
+    assert update_views(made, in_order([TOP, OTHER_VALUES])) == []
+
+
+def test_a_comment_is_part_of_the_text(made: Engine, ask: Ask):
+    """Another comment reaches the catalogue."""
+    worded = view("base", BASE.query.strip(), *BASE.columns, says="Another word.")
+
+    assert update_views(made, in_order([TOP, worded])) == ["Updated the views base."]
+    assert ask("SELECT obj_description('analytics.base'::regclass)") == [("Another word.",)]
+
+
+@pytest.mark.parametrize("changed", [OTHER_COLUMNS, OTHER_TYPE], ids=["columns", "type"])
+def test_grants_outlive_a_change_of_columns(made: Engine, ask: Ask, changed: View):
+    """What must be dropped comes back with its owner and grants, and so does what stands on it."""
+    run(
+        made,
+        "CREATE ROLE somebody",
+        "GRANT USAGE, CREATE ON SCHEMA analytics TO somebody",
+        "GRANT SELECT ON analytics.base TO somebody WITH GRANT OPTION",
+        "GRANT SELECT, UPDATE ON analytics.a_top TO PUBLIC",
+        "GRANT SELECT (one), UPDATE (two) ON analytics.base TO somebody",
+        "REVOKE ALL ON analytics.base FROM weixin_reader",
+        "ALTER VIEW analytics.a_top OWNER TO somebody",
+        "GRANT SELECT ON analytics.base TO somebody",
+    )
+    try:
+        granted = ask(GRANTS)
+        said = update_views(made, in_order([TOP, changed]))
+        kept = ask(GRANTS)
+        rows = ask("SELECT * FROM analytics.a_top")
+    finally:
+        run(made, "DROP OWNED BY somebody", "DROP ROLE somebody")
+
+    assert said == ["Updated the views base, a_top."]
+    assert kept == [row for row in granted if row[0] != "two" or "two" in changed.columns]
+    assert ("base", "weixin_reader", "SELECT", False) not in granted
+    assert len(granted) >= 7
+    assert rows == [(1,)]
+
+
+@pytest.mark.usefixtures("outside")
+@pytest.mark.parametrize("changed", [OTHER_COLUMNS, OTHER_TYPE], ids=["columns", "type"])
+def test_a_view_of_somebody_else_stops_it(made: Engine, ask: Ask, changed: View):
+    """It is named, and no view has changed: not even one that could be."""
+    before = ask(VIEWS)
+    worded = view("another", "SELECT 1 AS one", "one")
+
+    said = refusal(made, worded, TOP, changed)
+
+    assert said == (
+        "the columns of analytics.a_top, analytics.base change, so that they must be dropped and "
+        "created again, but view own.report stands on them: drop it, run `weixin-etl migrate` "
+        "again, then create what you dropped"
+    )
+    assert ask(VIEWS) == before
+
+
+@pytest.mark.usefixtures("outside")
+def test_it_stops_before_the_migrations(
+    made: Engine, database: str, ask: Ask, monkeypatch: pytest.MonkeyPatch
+):
+    """A release that has other columns, and another migration, changes nothing."""
+    versions = "SELECT version FROM weixin.schema_migrations ORDER BY 1"
+    run(made, "DELETE FROM weixin.schema_migrations WHERE version = '0004'")
+    monkeypatch.setattr(the_migrations, "views", lambda: in_order([TOP, OTHER_COLUMNS]))
+
+    with pytest.raises(WarehouseError, match=r"view own\.report stands on them"):
+        migrate(database)
+
+    assert ask(versions) == [("0001",), ("0002",), ("0003",)]
+
+
+@pytest.mark.usefixtures("outside")
+def test_a_view_of_somebody_else_may_stay_otherwise(made: Engine, ask: Ask):
+    """New values, and a column behind the others, need no drop."""
+    wider = view("base", "SELECT 2 AS one, '50%' AS two, 3 AS three", "one", "two", "three")
+
+    assert update_views(made, in_order([TOP, wider])) == ["Updated the views base."]
+    assert ask("SELECT * FROM own.report") == [(2,)]
+
+
+def test_two_at_once_and_a_kill_in_between(made: Engine, ask: Ask):
+    """The second waits for the first; when that one is killed nothing of its work is there."""
+    before = ask(VIEWS)
+    wanted = in_order([TOP, OTHER_COLUMNS])
+    with ThreadPoolExecutor(1) as pool, made.connect() as first:
+        pid = first.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+        _Update(first, wanted).run()
+        second = pool.submit(update_views, made, wanted)
+        seen = waits_for_an_advisory_lock(ask), ask(VIEWS)
+        run(made, f"SELECT pg_terminate_backend({pid})")
+        with pytest.raises(OperationalError):
+            first.exec_driver_sql("SELECT 1")
+        said = second.result(30)
+
+    assert seen == (True, before)
+    assert said == ["Updated the views base, a_top."]
+    assert ask("SELECT * FROM analytics.base") == [(1, 3)]
+
+
+def waits_for_an_advisory_lock(ask: Ask) -> bool:
+    """Whether somebody does, before ten seconds have passed."""
+    sql = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    for _ in range(100):
+        if ask(sql) == [(1,)]:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_what_fails_leaves_all_as_it_was(made: Engine, ask: Ask):
+    """A view whose text Postgres refuses takes those before it back."""
+    before = ask(VIEWS)
+
+    said = refusal(made, OTHER_VALUES, view("a_top", "SELECT nothing FROM analytics.base", "one"))
+
+    assert said.startswith("the analysts' views could not be updated: ")
+    assert 'column "nothing" does not exist' in said
+    assert ask(VIEWS) == before
+
+
+def test_down_to_an_older_release(made: Engine, ask: Ask):
+    """Its texts are applied again, and the views it does not have are dropped."""
+    standing = view("newest", "SELECT three FROM analytics.newer", "three")
+    newer = [TOP, OTHER_COLUMNS, view("newer", "SELECT three FROM analytics.base", "three")]
+    update_views(made, in_order([*newer, standing]))
+
+    said = update_views(made, in_order([TOP, BASE]))
+
+    assert said == [
+        "Updated the views base, a_top.",
+        "Dropped the views newer, newest: not of this release.",
+    ]
+    assert ask(OURS) == [("a_top",), ("base",)]
+    assert update_views(made, in_order([TOP, BASE])) == []
+
+
+def test_a_view_of_no_release_stays_while_it_is_needed(made: Engine, ask: Ask):
+    """Somebody stands on it: it is kept, told, and dropped when nobody does any more."""
+    run(made, "CREATE SCHEMA own", "CREATE VIEW own.report AS SELECT one FROM analytics.a_top")
+
+    said = update_views(made, [BASE])
+    run(made, "DROP SCHEMA own CASCADE")
+
+    assert said == ["Kept the view a_top, not of this release: view own.report stands on it."]
+    assert update_views(made, [BASE]) == ["Dropped the views a_top: not of this release."]
+
+
+def test_a_view_that_was_lost_is_made_again(made: Engine, ask: Ask):
+    """Whoever dropped it, a person or a migration."""
+    run(made, "DROP VIEW analytics.a_top")
+
+    assert update_views(made, in_order([TOP, BASE])) == ["Updated the views a_top."]
+
+
+def test_a_view_of_somebody_else_is_not_replaced(made: Engine, ask: Ask):
+    """A name that was taken before is refused."""
+    run(made, "CREATE VIEW analytics.theirs AS SELECT 1 AS own")
+
+    assert refusal(made, TOP, BASE, view("theirs", "SELECT 1 AS one", "one")) == (
+        "analytics.theirs exists and was not made by this project, which has a view of that name; "
+        "rename it"
+    )
+    assert ask("SELECT own FROM analytics.theirs") == [(1,)]
+
+
+def test_migrations_are_undone_and_applied_around_the_views(made: Engine, database: str, ask: Ask):
+    """After a migration that took views away, they are there again."""
+    roll_back(database, len(migrations()))
+
+    assert "Updated the views base, a_top." in migrate(database)
+    assert ask(OURS) == [("a_top",), ("base",)]
+
+
+def test_a_column_without_a_comment_is_no_view():
+    """Whoever writes a view is told before it reaches a database."""
+    with pytest.raises(ValueError, match="no view with a comment on everything"):
+        parse_view("-- One row.\nCREATE VIEW analytics.v (\n    one\n) AS\nSELECT 1 AS one\n")

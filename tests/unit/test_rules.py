@@ -1,0 +1,603 @@
+"""The rules of time and state, each with its cases; all times are Beijing's, in November 2026."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+
+from weixin_etl import clock, rules
+from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
+from weixin_etl.model import (
+    AttemptState,
+    Coverage,
+    PairState,
+    ParameterError,
+    PlannedPair,
+    Run,
+)
+from weixin_etl.rules import Days, Due, StillCounting
+
+case = pytest.param
+MONTH = date(2026, 11, 1)
+
+
+def nov(day: int) -> date:
+    """A day of the month; 0 and less are of the months before, 31 and more of those after."""
+    return MONTH + timedelta(day - 1)
+
+
+def at(day: int, hour: int = 8, minute: int = 30, second: int = 0) -> datetime:
+    """A moment of a day."""
+    return datetime.combine(nov(day), time(hour, minute, second), clock.SHANGHAI)
+
+
+def days(*numbers: int) -> list[date]:
+    """Days of the month."""
+    return [nov(number) for number in numbers]
+
+
+TODAY = nov(24)
+DAILY = Run("daily", ARTICLE_TOTAL, TODAY, is_scheduled=True)
+DETAIL = replace(DAILY, dataset=ARTICLE_TOTAL_DETAIL)
+PAST = replace(DAILY, today=nov(10), is_scheduled=False)
+DATES = replace(DAILY, is_scheduled=False, begin_date=nov(1), end_date=nov(3))
+
+
+# ------------------------------------------------------------------------------------------- due
+
+
+@pytest.mark.parametrize(
+    ("run", "today", "expected"),
+    [
+        case(DAILY, TODAY, True, id="today's"),
+        case(replace(DAILY, is_scheduled=False), TODAY, True, id="today's, started by hand"),
+        case(PAST, TODAY, False, id="a past day's"),
+        case(replace(DAILY, today=nov(25)), TODAY, False, id="tomorrow's"),
+        case(DATES, TODAY, False, id="with dates"),
+        case(replace(DATES, begin_date=None), TODAY, False, id="with one date, which is refused"),
+    ],
+)
+def test_a_run_is_daily(run: Run, today: date, expected: bool) -> None:
+    """It names no dates and its day is the real one."""
+    assert rules.is_daily(run, today) is expected
+
+
+@pytest.mark.parametrize(
+    ("run", "today", "expected"),
+    [
+        case(DAILY, TODAY, Days(nov(17), nov(23)), id="seven days up to yesterday"),
+        case(DETAIL, TODAY, Days(date(2026, 10, 25), nov(23)), id="thirty days up to yesterday"),
+        case(PAST, TODAY, Days(nov(3), nov(9)), id="of a past run, before its own day"),
+        case(
+            replace(DAILY, today=date(2028, 3, 1)),
+            date(2028, 3, 1),
+            Days(date(2028, 2, 23), date(2028, 2, 29)),
+            id="across a leap day",
+        ),
+        case(
+            replace(DAILY, today=nov(27)),
+            TODAY,
+            Days(nov(20), nov(23)),
+            id="of a future run, up to the real yesterday",
+        ),
+        case(
+            replace(DETAIL, today=date(2025, 11, 4)),
+            TODAY,
+            Days(date(2025, 11, 1), date(2025, 11, 3)),
+            id="not before the endpoint's first day",
+        ),
+        case(DATES, TODAY, Days(nov(1), nov(3)), id="the days named"),
+        case(
+            replace(DATES, begin_date=nov(23), end_date=nov(23)),
+            TODAY,
+            Days(nov(23), nov(23)),
+            id="the real yesterday alone",
+        ),
+        case(
+            replace(DATES, begin_date=date(2014, 12, 1)),
+            TODAY,
+            Days(date(2014, 12, 1), nov(3)),
+            id="from the endpoint's first day on",
+        ),
+    ],
+)
+def test_the_window_of_a_run(run: Run, today: date, expected: Days) -> None:
+    """The days it names, else those whose totals may still have grown."""
+    assert rules.window(run, today) == expected
+
+
+@pytest.mark.parametrize(
+    ("run", "sentence"),
+    [
+        case(
+            replace(DATES, end_date=None),
+            "give both begin_date and end_date, or neither",
+            id="no end",
+        ),
+        case(
+            replace(DATES, begin_date=None),
+            "give both begin_date and end_date, or neither",
+            id="no beginning",
+        ),
+        case(
+            replace(DATES, begin_date=nov(4)),
+            "begin_date 2026-11-04 is after end_date 2026-11-03",
+            id="the wrong order",
+        ),
+        case(
+            replace(DATES, end_date=TODAY),
+            "end_date 2026-11-24 is too late: WeChat has days up to yesterday in Beijing, "
+            "2026-11-23",
+            id="today",
+        ),
+        case(
+            replace(DATES, begin_date=date(2014, 11, 30)),
+            "begin_date 2014-11-30 is too early: getarticletotal starts on 2014-12-01",
+            id="before the first day",
+        ),
+        case(
+            replace(DAILY, today=date(2014, 12, 1)),
+            "nothing can be asked for on 2014-12-01: WeChat has publication days from 2014-12-01 "
+            "to yesterday in Beijing, 2026-11-23",
+            id="a past run without a day",
+        ),
+        case(
+            replace(DAILY, today=date(2027, 3, 1)),
+            "nothing can be asked for on 2027-03-01: WeChat has publication days from 2014-12-01 "
+            "to yesterday in Beijing, 2026-11-23",
+            id="a run far in the future",
+        ),
+    ],
+)
+def test_days_out_of_range_are_refused(run: Run, sentence: str) -> None:
+    """With a sentence for the form."""
+    with pytest.raises(ParameterError) as error:
+        rules.window(run, TODAY)
+
+    assert str(error.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("run", "first_daily_date", "expected"),
+    [
+        case(DAILY, nov(10), Days(nov(3), nov(23)), id="of a daily run, all since the first one"),
+        case(DAILY, TODAY, Days(nov(17), nov(23)), id="of the first daily run, its window"),
+        case(DAILY, None, Days(nov(17), nov(23)), id="without a daily run yet, the window"),
+        case(
+            DETAIL,
+            date(2025, 11, 5),
+            Days(date(2025, 11, 1), nov(23)),
+            id="not before the endpoint's first day",
+        ),
+        case(PAST, nov(1), Days(nov(3), nov(9)), id="of a past run, its window"),
+        case(DATES, nov(20), Days(nov(1), nov(3)), id="of a run with dates, these"),
+    ],
+)
+def test_the_days_concerned(run: Run, first_daily_date: date | None, expected: Days) -> None:
+    """What decides what is due and lost."""
+    assert rules.concerned(run, first_daily_date, TODAY) == expected
+
+
+WINDOW = days(23, 22, 21, 20, 19, 18, 17)
+
+
+@pytest.mark.parametrize(
+    ("run", "facts", "expected"),
+    [
+        case(DAILY, {}, Due(WINDOW, [], 0, []), id="the window, newest first"),
+        case(
+            DAILY,
+            {"open_days": days(23, 22, 21, 20, 19, 18)},
+            Due(days(23, 22, 21, 20, 19, 18), [], 1, []),
+            id="no final day",
+        ),
+        case(
+            DAILY,
+            {"open_days": [*days(5, 16), *WINDOW]},
+            Due([*WINDOW, *days(16, 5)], days(16, 5), 0, []),
+            id="days that earlier daily runs left open, after the window",
+        ),
+        case(
+            DAILY,
+            {"open_days": [*days(11, 12, 13, 14), *WINDOW], "catch_up_days": 4},
+            Due([*WINDOW, *days(14, 13)], days(14, 13), 0, days(12, 11)),
+            id="what is beyond the reach is lost",
+        ),
+        case(
+            DAILY,
+            {"open_days": [*days(16), *WINDOW], "catch_up_days": 0},
+            Due(WINDOW, [], 0, days(16)),
+            id="without catch-up, all before the window is lost",
+        ),
+        case(
+            DAILY,
+            {"open_days": [*days(2, 3), *WINDOW], "first_daily_date": nov(10)},
+            Due([*WINDOW, *days(3)], days(3), 0, []),
+            id="nothing before the first daily run's window",
+        ),
+        case(
+            DAILY,
+            {"open_days": [*days(16), *WINDOW], "first_daily_date": TODAY},
+            Due(WINDOW, [], 0, []),
+            id="the first daily run catches nothing up",
+        ),
+        case(
+            DAILY,
+            {"open_days": [*days(16), *WINDOW], "first_daily_date": None},
+            Due(WINDOW, [], 0, []),
+            id="nor does one before it is known",
+        ),
+        case(
+            replace(DETAIL, today=date(2025, 11, 4)),
+            {
+                "today": date(2025, 11, 4),
+                "first_daily_date": date(2025, 11, 3),
+                "open_days": [date(2025, 10, 31), date(2025, 11, 1), date(2025, 11, 3)],
+            },
+            Due([date(2025, 11, 3), date(2025, 11, 1)], [], 1, []),
+            id="nothing before the endpoint's first day",
+        ),
+        case(
+            PAST,
+            {"open_days": [*days(1, 3, 9), *WINDOW]},
+            Due(days(9, 3), [], 5, []),
+            id="a past run: its window, no catch-up",
+        ),
+        case(
+            DATES,
+            {"open_days": days(3, 1)},
+            Due(days(3, 1), [], 1, []),
+            id="a run with dates: these, unless final",
+        ),
+        case(
+            replace(DATES, refetch=True),
+            {"open_days": []},
+            Due(days(3, 2, 1), [], 0, []),
+            id="refetch: final ones too",
+        ),
+        case(
+            DAILY,
+            {"open_days": [*days(5, 16), *WINDOW], "catch_up_days": 4, "is_retired": True},
+            Due(days(23), [], 0, days(5), is_probe=True),
+            id="retired: yesterday alone; what is lost is still named",
+        ),
+        case(
+            PAST,
+            {"open_days": days(9, 8), "is_retired": True},
+            Due(days(9), [], 5, [], is_probe=True),
+            id="retired: a past run's last day alone",
+        ),
+        case(
+            DATES,
+            {"open_days": days(3, 1), "is_retired": True},
+            Due(days(3, 1), [], 1, []),
+            id="retired: the dates named all the same",
+        ),
+    ],
+)
+def test_what_is_due(run: Run, facts: dict[str, object], expected: Due) -> None:
+    """Of a daily run, every open day within reach."""
+    usual = {
+        "today": TODAY,
+        "first_daily_date": nov(1),
+        "open_days": WINDOW,
+        "is_retired": False,
+        "catch_up_days": 60,
+    }
+
+    assert rules.due(run, **(usual | facts)) == expected
+
+
+# ----------------------------------------------------------------------------------------- ready
+
+UNKNOWN = StillCounting(days(23, 20), has_yesterday=False)
+"""On 24 November: articles of two days must get the row of the 23rd, and none has it."""
+KNOWN = StillCounting(days(23, 20), has_yesterday=True)
+NOBODY = StillCounting([], has_yesterday=False)
+
+
+@pytest.mark.parametrize(
+    ("day", "fetched_at", "counting", "facts", "expected"),
+    [
+        case(20, at(24, 8, 30), KNOWN, {}, True, id="yesterday's row is there"),
+        case(20, at(24, 8, 30), UNKNOWN, {}, False, id="it lists an article that lacks it"),
+        case(23, at(24, 8, 30), UNKNOWN, {}, False, id="the pair is yesterday's"),
+        case(
+            23,
+            at(24, 8, 30),
+            StillCounting(days(20), has_yesterday=False),
+            {},
+            False,
+            id="the pair is yesterday's, and lists nothing yet",
+        ),
+        case(21, at(24, 8, 30), UNKNOWN, {}, True, id="another day, without an article"),
+        case(16, at(24, 8, 30), UNKNOWN, {}, True, id="a day that does not count any more"),
+        case(23, at(24, 8, 30), NOBODY, {}, True, id="no article counts"),
+        case(23, at(24, 9, 59, 59), UNKNOWN, {}, False, id="just before the hour"),
+        case(23, at(24, 10, 0), UNKNOWN, {}, True, id="from the hour on"),
+        case(23, at(24, 10, 0).astimezone(UTC), UNKNOWN, {}, True, id="the hour is Beijing's"),
+        case(23, at(24, 9, 0), UNKNOWN, {"ready_hour": 9}, True, id="another hour is set"),
+        case(23, at(24, 8, 0), UNKNOWN, {"ready_hour": 0}, True, id="nothing is inferred"),
+        case(20, at(24, 11, 0), KNOWN, {"is_delayed": True}, False, id="WeChat says is_delay"),
+        case(16, at(24, 11, 0), NOBODY, {"is_delayed": True}, False, id="is_delay of any day"),
+    ],
+)
+def test_an_answer_is_ready(
+    day: int,
+    fetched_at: datetime,
+    counting: StillCounting,
+    facts: dict[str, object],
+    expected: bool,
+) -> None:
+    """Unless WeChat has not computed yesterday yet, for the pairs that this concerns."""
+    usual = {"is_delayed": False, "ready_hour": 10}
+
+    is_ready = rules.is_ready(nov(day), fetched_at, counting=counting, **(usual | facts))
+
+    assert is_ready is expected
+
+
+@pytest.mark.parametrize(
+    ("fetched_at", "expected"),
+    [
+        case(at(24, 0, 5), True, id="in the night"),
+        case(at(24, 9, 59, 59), True, id="before the hour"),
+        case(at(24, 10, 0).astimezone(UTC), False, id="from the hour on"),
+        case(at(25, 0, 5), False, id="the night after"),
+    ],
+)
+def test_an_empty_answer_is_provisional(fetched_at: datetime, expected: bool) -> None:
+    """Before the ready hour of the next day."""
+    assert rules.is_provisional(nov(23), fetched_at, ready_hour=10) is expected
+
+
+# ----------------------------------------------------------------------------------------- final
+
+
+@pytest.mark.parametrize(
+    ("dataset", "fetched_at", "is_whole", "expected"),
+    [
+        case(ARTICLE_TOTAL, at(16, 23, 59, 59), True, False, id="whole on P+W-1"),
+        case(ARTICLE_TOTAL, at(17, 0, 0), True, True, id="whole from Beijing's midnight of P+W"),
+        case(
+            ARTICLE_TOTAL,
+            datetime(2026, 11, 16, 15, 59, 59, tzinfo=UTC),
+            True,
+            False,
+            id="whole, a second before it by UTC",
+        ),
+        case(
+            ARTICLE_TOTAL,
+            datetime(2026, 11, 16, 16, 0, tzinfo=UTC),
+            True,
+            True,
+            id="whole, at it by UTC",
+        ),
+        case(ARTICLE_TOTAL, at(17), False, False, id="not whole on P+W"),
+        case(ARTICLE_TOTAL, at(18, 23, 59, 59), False, False, id="not whole on P+W+1"),
+        case(ARTICLE_TOTAL, at(19, 0, 0), False, True, id="in any case from P+W+2 on"),
+        case(ARTICLE_TOTAL, at(60), False, True, id="long after"),
+        case(ARTICLE_TOTAL_DETAIL, at(39), True, False, id="thirty days: whole on P+W-1"),
+        case(ARTICLE_TOTAL_DETAIL, at(40), True, True, id="thirty days: whole on P+W"),
+        case(ARTICLE_TOTAL_DETAIL, at(42), False, True, id="thirty days: P+W+2"),
+    ],
+)
+def test_a_day_is_final(
+    dataset: Dataset, fetched_at: datetime, is_whole: bool, expected: bool
+) -> None:
+    """Of 10 November, by a ready answer."""
+    assert rules.is_final(dataset, nov(10), fetched_at, is_whole=is_whole) is expected
+
+
+# -------------------------------------------------------------------------------------------- in
+
+OPEN = Coverage(nov(20))
+READY = replace(OPEN, ready_at=at(24, 8, 30), fetched_at=at(24, 8, 30))
+FINAL = replace(OPEN, ready_at=at(20), is_final=True)
+REFUSED = replace(OPEN, attempt_state=AttemptState.FAILED, error_code=rules.OFFLINE)
+
+
+@pytest.mark.parametrize(
+    ("coverage", "planned_at", "refetch", "expected"),
+    [
+        case(None, at(24), False, False, id="nothing is known of it"),
+        case(OPEN, at(24), False, False, id="no answer yet"),
+        case(READY, at(24, 8, 30), False, True, id="a ready answer at the moment of the plan"),
+        case(READY, at(24, 8, 31), False, False, id="a ready answer before the plan"),
+        case(
+            replace(READY, fetched_at=at(24, 9)),
+            at(24, 8, 31),
+            False,
+            False,
+            id="a later answer that was not ready",
+        ),
+        case(
+            replace(READY, attempt_state=AttemptState.FAILED, error_code=48001),
+            at(24, 8, 0),
+            False,
+            True,
+            id="ready since the plan, refused later",
+        ),
+        case(FINAL, at(24), False, True, id="final"),
+        case(FINAL, at(24), True, False, id="final, to be fetched again"),
+        case(replace(READY, is_final=True), at(24, 8, 0), True, True, id="final, fetched again"),
+    ],
+)
+def test_a_pair_is_in(
+    coverage: Coverage | None, planned_at: datetime, refetch: bool, expected: bool
+) -> None:
+    """By a ready answer since it was planned, whoever asked."""
+    assert rules.is_in(coverage, planned_at, refetch=refetch) is expected
+
+
+def planned(
+    coverage: Coverage = OPEN,
+    state: PairState = PairState.PLANNED,
+    *,
+    is_probe: bool = False,
+    is_retryable: bool = False,
+) -> PlannedPair:
+    """A pair that was planned at 08:00."""
+    return PlannedPair("wx", "wx", nov(20), at(24, 8, 0), is_probe, state, is_retryable, coverage)
+
+
+@pytest.mark.parametrize(
+    ("pair", "refetch", "expected"),
+    [
+        case(planned(), False, True, id="not in"),
+        case(planned(READY), False, False, id="in"),
+        case(planned(FINAL), False, False, id="final"),
+        case(planned(FINAL), True, True, id="final, to be fetched again"),
+        case(planned(REFUSED), False, True, id="offline, of an endpoint that is not retired"),
+        case(
+            planned(REFUSED, PairState.FAILED, is_probe=True),
+            False,
+            False,
+            id="a probe that finds it offline",
+        ),
+        case(
+            planned(REFUSED, is_probe=True),
+            False,
+            True,
+            id="a probe that was not made, after one that found it offline",
+        ),
+        case(
+            planned(replace(REFUSED, error_code=48001), PairState.FAILED, is_probe=True),
+            False,
+            True,
+            id="a probe that is refused otherwise",
+        ),
+        case(planned(is_probe=True), False, True, id="a probe that was not made"),
+    ],
+)
+def test_a_pair_makes_its_run_red(pair: PlannedPair, refetch: bool, expected: bool) -> None:
+    """It is not in, and no probe of a retired endpoint."""
+    assert rules.holds_back(pair, refetch=refetch) is expected
+
+
+FAILED = PairState.FAILED
+
+
+@pytest.mark.parametrize(
+    ("pair", "refetch", "by_itself", "expected"),
+    [
+        case(planned(), False, False, True, id="newly planned"),
+        case(planned(READY), False, True, True, id="newly planned, though another run has it"),
+        case(planned(FINAL), False, False, False, id="final by now"),
+        case(planned(FINAL), True, False, True, id="final, to be fetched again"),
+        case(planned(READY, PairState.LOADED), False, False, False, id="in"),
+        case(planned(READY, FAILED), False, False, False, id="failed, but in by another run"),
+        case(
+            planned(replace(READY, is_final=True), PairState.LOADED),
+            True,
+            False,
+            False,
+            id="fetched again already",
+        ),
+        case(planned(state=FAILED), False, False, True, id="failed, and a person clears the task"),
+        case(planned(state=FAILED), False, True, False, id="failed, for a person to mend"),
+        case(planned(state=FAILED, is_retryable=True), False, True, True, id="failed, may pass"),
+        case(
+            planned(state=PairState.NOT_READY, is_retryable=True),
+            False,
+            True,
+            True,
+            id="not ready",
+        ),
+    ],
+)
+def test_a_pair_is_to_be_asked(
+    pair: PlannedPair, refetch: bool, by_itself: bool, expected: bool
+) -> None:
+    """A new plan asks for all it names, later tries for what is not in."""
+    assert rules.is_to_be_asked(pair, refetch=refetch, by_itself=by_itself) is expected
+
+
+# --------------------------------------------------------------------- retired, stopped, waiting
+
+
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [
+        case({}, False, id="nothing was asked"),
+        case(dict.fromkeys(range(17, 24), 47009), True, id="all of the window are offline"),
+        case({23: 47009}, True, id="all that was asked is offline"),
+        case({17: 47009, 23: None}, False, id="one was answered"),
+        case({17: 47009, 23: 48001}, False, id="one was refused otherwise"),
+        case({16: 47009}, False, id="only a day before the window"),
+        case({16: None, 24: None, 20: 47009}, True, id="days outside the window do not count"),
+    ],
+)
+def test_an_endpoint_is_retired(codes: Mapping[int, int | None], expected: bool) -> None:
+    """The last attempt of every pair asked in the present window was answered 47009."""
+    coverage = {
+        nov(day): Coverage(
+            nov(day),
+            attempt_state=AttemptState.OK if code is None else AttemptState.FAILED,
+            error_code=code,
+        )
+        for day, code in codes.items()
+    }
+
+    assert rules.is_retired(ARTICLE_TOTAL, coverage, TODAY) is expected
+
+
+def test_a_pair_that_was_never_attempted_says_nothing_of_retirement() -> None:
+    """It is planned only."""
+    coverage = {nov(23): Coverage(nov(23)), nov(22): replace(REFUSED, publication_date=nov(22))}
+
+    assert rules.is_retired(ARTICLE_TOTAL, coverage, TODAY)
+    assert not rules.is_retired(ARTICLE_TOTAL, {nov(23): Coverage(nov(23))}, TODAY)
+
+
+@pytest.mark.parametrize(
+    ("answered_at", "expected"),
+    [
+        case(at(24, 23, 59, 59), at(25, 0, 0), id="the coming midnight"),
+        case(at(25, 0, 0), at(26, 0, 0), id="at midnight, the next one"),
+        case(datetime(2026, 11, 24, 16, 0, tzinfo=UTC), at(26, 0, 0), id="midnight is Beijing's"),
+    ],
+)
+def test_a_used_up_quota_rests(answered_at: datetime, expected: datetime) -> None:
+    """Until the Beijing midnight after its answer."""
+    assert rules.rests_until(answered_at) == expected
+
+
+RESTING = replace(OPEN, next_attempt_at=at(25, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("coverages", "now", "expected"),
+    [
+        case([OPEN, READY], at(24), None, id="nothing holds"),
+        case([OPEN, RESTING], at(24, 23, 59, 59), RESTING, id="one pair's quota"),
+        case([RESTING], at(25, 0, 0), None, id="until midnight"),
+        case(
+            [RESTING, replace(RESTING, next_attempt_at=at(26, 0, 0)), OPEN],
+            at(24),
+            replace(RESTING, next_attempt_at=at(26, 0, 0)),
+            id="the longest",
+        ),
+    ],
+)
+def test_an_account_rests(
+    coverages: list[Coverage], now: datetime, expected: Coverage | None
+) -> None:
+    """As long as one of its pairs says."""
+    assert rules.resting(coverages, now) == expected
+
+
+@pytest.mark.parametrize(
+    ("run", "now", "expected"),
+    [
+        case(DAILY, at(24, 8, 31), at(24, 9, 1), id="in half an hour"),
+        case(DAILY, at(24, 11, 31), at(24, 12, 1), id="the last time at noon"),
+        case(DAILY, at(24, 11, 31, 1), None, id="not after noon"),
+        case(DAILY, at(25, 8, 31), None, id="not on another day than the run's"),
+        case(replace(DAILY, is_scheduled=False), at(24, 8, 31), None, id="not a run by hand"),
+    ],
+)
+def test_a_run_asks_again(run: Run, now: datetime, expected: datetime | None) -> None:
+    """A scheduled one, for what was not ready."""
+    assert rules.asks_again_at(run, now) == expected

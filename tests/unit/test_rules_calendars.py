@@ -1,0 +1,209 @@
+"""What the rules promise after four good mornings, whatever happened in the 90 before."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from math import inf
+from typing import Any
+
+import pytest
+from calendars.drawn import Trouble, draw_calendar
+from calendars.pipeline import Calendar, Start, daily, live
+from calendars.promises import broken_promises
+from calendars.worlds import Refusal, World, at, date_of, in_time
+from hostile_answers import no_deadline
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weixin_etl import rules
+from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL
+from weixin_etl.model import Run
+
+ANY_TROUBLES = st.sets(st.sampled_from(Trouble)) | st.just(frozenset(Trouble))
+
+
+@no_deadline
+@given(st.integers(0, 2**32), st.integers(1, 90), ANY_TROUBLES)
+def test_every_promise_holds_after_any_calendar(
+    seed: int, mornings: int, troubles: frozenset[Trouble]
+) -> None:
+    """C1 to C9; `draw_calendar` with what hypothesis prints is the calendar that breaks one."""
+    assert broken_promises(draw_calendar(seed, mornings, troubles)) == []
+
+
+# ------------------------------------------------------------------------------ calendars by name
+
+FULL = range(ARTICLE_TOTAL.window)
+QUIET = range(2)
+"""The rows of an article that WeChat stops counting after two days."""
+
+
+def one_day(*articles: range, late: dict[int, float] | None = None) -> World:
+    """Articles of day 0 alone."""
+    return in_time(ARTICLE_TOTAL, {0: articles}, late)
+
+
+def silent() -> World:
+    """No article ever."""
+    return in_time(ARTICLE_TOTAL, {})
+
+
+def refused(world: World, begin: float, end: float, refusal: Refusal) -> World:
+    """The world, with a refusal of all pairs for some time."""
+    world.refused.append((begin, end, refusal, 1))
+    return world
+
+
+def omitting(world: World, today: int, *numbers: int) -> World:
+    """The world, whose answer of day 0 leaves articles out on a day."""
+    world.omitted_on[0, today] = [world.articles[0][number] for number in numbers]
+    return world
+
+
+def by_hand(moment: float, day: int, **form: Any) -> Start:
+    """A run of a day, started by hand."""
+    return moment, Run(f"by hand {day}", ARTICLE_TOTAL, date_of(day), False, **form), None
+
+
+def two_accounts(mornings: int, *connections: tuple[str, str | None, float, float]) -> Calendar:
+    """A calendar of accounts A and B without articles."""
+    calendar = daily(silent(), mornings)
+    calendar.worlds[ARTICLE_TOTAL.name, "B"] = silent()
+    calendar.connections = list(connections)
+    return calendar
+
+
+def two_datasets() -> Calendar:
+    """The other dataset's DAG is switched on for the last five mornings."""
+    calendar = daily(silent(), 95)
+    other = daily(in_time(ARTICLE_TOTAL_DETAIL, {}), 95, range(94))
+    return Calendar(95, calendar.worlds | other.worlds, calendar.runs + other.runs)
+
+
+REFETCH = {"begin_date": date_of(0), "end_date": date_of(0), "refetch": True}
+GLITCH = silent()
+GLITCH.refused_on = {(day, 3): Refusal.OFFLINE for day in range(-2, 3)}
+RETIRED = silent()
+RETIRED.retired_at = at(1)
+CALENDARS = {
+    "the last row is there on P+W+1 at 11:00": daily(one_day(FULL, late={6: at(8, 11)}), 12),
+    "the last row is there on P+W at 11:00": daily(one_day(FULL, late={6: at(7, 11)}), 12),
+    "a row is later than the last one": daily(one_day(FULL, late={5: at(7, 9.1)}), 12),
+    "the answer of P+W leaves out one of two articles": daily(
+        omitting(one_day(FULL, FULL), 7, 1), 12
+    ),
+    "the answer of P+W leaves out the only article": daily(omitting(one_day(FULL), 7, 0), 12),
+    "yesterday's rows come at 09:15": daily(one_day(FULL, late={3: at(4, 9.25)}), 12),
+    "48001 from P+W to P+W+3": daily(refused(one_day(FULL), at(7), at(11), Refusal.FORBIDDEN), 14),
+    "is_delay all day, of a day with data": daily(
+        refused(one_day(FULL), at(3), at(4), Refusal.IS_DELAY), 5
+    ),
+    "an article that WeChat stops counting": daily(one_day(QUIET), 14),
+    "it was so before 70 mornings were missed": daily(one_day(QUIET), 75, range(4, 75)),
+    "it was so before 47, of thirty days": daily(
+        in_time(ARTICLE_TOTAL_DETAIL, {3: [QUIET]}), 50, range(3, 50)
+    ),
+    "47009 for all on the first morning": daily(
+        refused(one_day(FULL), at(0), at(1), Refusal.OFFLINE), 1
+    ),
+    "47009 for five days in a row on one morning": daily(GLITCH, 5),
+    "47009 for good": daily(RETIRED, 5),
+    "the other dataset is switched on later": two_datasets(),
+    "a refetch of a final day is refused": daily(
+        refused(one_day(FULL), at(10, 14), at(10, 15), Refusal.FORBIDDEN),
+        12,
+        (),
+        by_hand(at(10, 14), 10, **REFETCH),
+    ),
+    "repaired, then a later run is refused": daily(
+        refused(
+            refused(one_day(FULL), at(1), at(2), Refusal.FORBIDDEN),
+            at(5, 9),
+            at(5, 12),
+            Refusal.FORBIDDEN,
+        ),
+        2,
+        (),
+        by_hand(at(5, 9), 5),
+    ),
+    "a backfill of past mornings came first": daily(
+        silent(), 80, range(79), by_hand(at(78, 15), 0), by_hand(at(78, 15.1), 1)
+    ),
+    "the login changes between plan and ingest": two_accounts(
+        3, ("a", "A", -inf, at(2, 8.508)), ("a", "B", at(2, 8.508), inf)
+    ),
+    "a connection has no login on one morning": two_accounts(
+        3, ("a", "A", -inf, inf), ("b", None, at(1), at(2)), ("b", "B", at(2), inf)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CALENDARS)
+def test_every_promise_holds_after(name: str) -> None:
+    """Calendars that broke a promise before a rule was what it is."""
+    assert broken_promises(CALENDARS[name]) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "broken", "name", "promise"),
+    [
+        pytest.param(
+            "is_final",
+            lambda dataset, day, fetched_at, **_: (
+                fetched_at.date() >= day + timedelta(dataset.window)
+            ),
+            "the last row is there on P+W at 11:00",
+            "C4 final, not whole",
+            id="final without all rows",
+        ),
+        pytest.param(
+            "is_final",
+            lambda *_, is_whole: is_whole,
+            "an article that WeChat stops counting",
+            "C2 open",
+            id="never final without all rows",
+        ),
+        pytest.param(
+            "is_ready",
+            lambda *_, is_delayed, **__: not is_delayed,
+            "yesterday's rows come at 09:15",
+            "C3 green, did not wait",
+            id="ready without yesterday's rows",
+        ),
+        pytest.param(
+            "is_in",
+            lambda coverage, *_, **__: coverage.is_final,
+            "an article that WeChat stops counting",
+            "C3 red for a pair that is in",
+            id="in only when final",
+        ),
+        pytest.param(
+            "is_retired",
+            lambda *_: False,
+            "47009 for good",
+            "C2 retired, yet red or asked",
+            id="never retired",
+        ),
+    ],
+)
+def test_a_broken_rule_is_noticed(
+    rule: str,
+    broken: Callable[..., bool],
+    name: str,
+    promise: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The promises can be broken."""
+    monkeypatch.setattr(rules, rule, broken)
+
+    assert any(what.startswith(promise) for what in broken_promises(CALENDARS[name]))
+
+
+def test_a_year_asked_of_an_offline_endpoint_costs_a_dozen_calls() -> None:
+    """And the present window's; the other days get 47009 without a call."""
+    year = {"begin_date": date_of(-364), "end_date": date_of(0)}
+    calendar = daily(RETIRED, 3, (), by_hand(at(1, 14), 1, **year))
+
+    _, runs = live(calendar)
+
+    calls = {process.run.run_id: process.calls.total() for process in runs if process.is_red}
+    assert calls == {"scheduled 1": 7, "by hand 1": 7 + 5}
