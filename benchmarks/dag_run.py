@@ -103,9 +103,7 @@ def profile_ingest(home: Home, base_url: str) -> None:
     (planned,) = pipeline.plan([configured], is_new=True).accounts
     profile = cProfile.Profile()
     began_at = time.perf_counter()
-    profile.runcall(
-        pipeline.ingest, [planned], lambda _: WeixinClient(account), by_itself=False
-    )
+    profile.runcall(pipeline.ingest, [planned], lambda _: WeixinClient(account), by_itself=False)
     print(f"ingest of {len(planned.days)} days by itself: {time.perf_counter() - began_at:.2f} s")
     for (path, _, name), (_, calls, _, cumulative, _) in sorted(
         pstats.Stats(profile).stats.items(),  # type: ignore[attr-defined] # not in the stubs

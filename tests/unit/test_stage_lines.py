@@ -11,7 +11,6 @@ from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.load.stage import Lines, SeenArticle, StagedPair
 from weixin_etl.load.stage import article_lines as article_lines_of
 from weixin_etl.load.stage import row_lines as row_lines_of
-from weixin_etl.parse.articles import Article, row_type
 
 FIRST_AT = datetime(2026, 11, 18, 0, 31, tzinfo=UTC)
 LAST_AT = datetime(2026, 11, 24, 0, 31, tzinfo=UTC)
@@ -73,25 +72,6 @@ def test_every_row_of_every_article_of_every_pair_is_a_line() -> None:
     assert [pair.row_count for pair in pairs] == [3, 1]
 
 
-def test_unknown_metrics_are_json_in_the_last_field_of_their_row() -> None:
-    """Other rows have a null there."""
-    pair = staged(body(item(row(like_user=7), row("2026-11-18"))))
-
-    first, second = row_lines([pair])
-
-    assert first.endswith(b',"{\\"like_user\\":7}"\n')
-    assert second.endswith(b",null\n")
-
-
-def test_a_msgid_is_escaped() -> None:
-    """Quotes and backslashes by a backslash, as the COPY is told; the rest as it is."""
-    msgid = 'a"b\\c,d\n马'
-    article = Article(msgid, rows={DAY: row_type(ARTICLE_TOTAL)(stat_date=DAY)})
-    pair = StagedPair(DAY, 7, [SeenArticle(article, FIRST_AT, LAST_AT)])
-
-    assert b"".join(row_lines([pair])).startswith('"a\\"b\\\\c,d\n马",7,'.encode())
-
-
 def test_an_article_is_a_line_of_its_key_texts_numbers_and_times() -> None:
     """In the order of the temporary table."""
     pair = staged(
@@ -102,34 +82,6 @@ def test_an_article_is_a_line_of_its_key_texts_numbers_and_times() -> None:
         '"100_1","100","马航","http://a",null,"{\\"mood\\":[\\"好\\"]}",1,"2026-11-17",1,0,'
         '"2026-11-18T00:31:00Z","2026-11-24T00:31:00Z"\n'.encode()
     ]
-
-
-def test_what_an_article_lacks_is_null_and_an_empty_text_is_not() -> None:
-    """A null is bare, so an empty title stays an empty title, and one of "null" that text."""
-    pair = staged(body(item(msgid="odd", title=""), item(msgid="null", title="null")))
-
-    first, second = article_lines([pair])
-
-    assert first.split(b",")[:-2] == [
-        *[b'"odd"', b"null", b'""', b"null", b"null", b"null"],
-        *[b"null", b'"2026-11-17"', b"null", b"null"],
-    ]
-    assert second.startswith(b'"null",null,"null",')
-
-
-def test_a_title_stays_in_its_field() -> None:
-    """Quotes and backslashes are escaped; tabs and line ends stand between the quotes."""
-    titles = {
-        "a\tb": '"a\tb"',
-        "a\nb\rc": '"a\nb\rc"',
-        "\\N": '"\\\\N"',
-        '"a", b': '"\\"a\\", b"',
-    }
-
-    written = [b"".join(article_lines([staged(body(item(title=title)))])) for title in titles]
-
-    for line, title in zip(written, titles.values(), strict=True):
-        assert line.startswith(f'"100_1","100",{title},null'.encode())
 
 
 def test_nothing_to_stage_is_no_line() -> None:
