@@ -361,12 +361,7 @@ class Pipeline:
         )
         for outcomes_of_commit, is_last in _commits(outcomes, self.settings.commit_bytes):
             _log_notes(account, outcomes_of_commit)
-<<<<<<< HEAD
             _log_judged(account, load.commit(outcomes_of_commit, is_last=is_last))
-=======
-            judged = load.commit(outcomes_of_commit, is_last=is_last)
-            _log_judged(account, judged)
->>>>>>> wt-faults
             del outcomes_of_commit  # else they stay until the next ones are all there
 
     @contextmanager
