@@ -73,6 +73,17 @@ class Plan:
     """Publication days to ask for, of these caught up, skipped as final, and lost."""
 
 
+@dataclass(frozen=True, slots=True)
+class _AccountPlan:
+    """What is due of an account, and why earlier days are caught up."""
+
+    conn_id: str
+    appid: str
+    name: str
+    due: Due
+    why: str
+
+
 class IngestError(Exception):
     """Planned pairs that are not in. `str()` names the accounts and days, and says why."""
 
@@ -118,8 +129,7 @@ class Pipeline:
         with self.warehouse.begin() as connection:
             if not self.run.dry_run:
                 self._save_accounts(connection, accounts, wanted)
-            due = self._due(connection, [account.appid for account in wanted if account.appid])
-            planned = {account: due[account.appid] for account in wanted if account.appid}
+            planned = self._due(connection, wanted)
             if not self.run.dry_run:
                 self._save_plan(connection, planned, is_new=is_new)
         return self._as_plan(planned)
@@ -168,30 +178,33 @@ class Pipeline:
                 },
             )
 
-    def _due(self, connection: Connection, appids: Sequence[str]) -> dict[str, tuple[Due, str]]:
-        """What is due of each account, and why earlier days are caught up."""
+    def _due(
+        self, connection: Connection, wanted: Sequence[ConfiguredAccount]
+    ) -> list[_AccountPlan]:
+        """Gather what is known of each account's days, and ask the rules."""
         run, today, dataset = self.run, self._today, self.run.dataset
+        accounts = {account.appid: account for account in wanted if account.appid}
         rows = connection.execute(
             statement("first_daily_run/of_accounts.sql"),
-            {"dataset": dataset.name, "appids": list(appids)},
+            {"dataset": dataset.name, "appids": list(accounts)},
         )
         first_daily: dict[str, date] = {row.appid: row.first_daily_date for row in rows}
-        concerned = {appid: rules.concerned(run, first_daily.get(appid), today) for appid in appids}
-        known = self._known_days(connection, {a: days.first for a, days in concerned.items()})
-        due = {}
-        for appid in appids:
+        concerned = {a: rules.concerned(run, first_daily.get(a), today).first for a in accounts}
+        known = self._known_days(connection, concerned)
+        planned = []
+        for appid, account in accounts.items():
             days = known[appid]
-            open_days = {day for day, coverage in days.items() if not coverage.is_final}
-            found = rules.due(
+            due = rules.due(
                 run,
                 first_daily_date=first_daily.get(appid),
                 today=today,
-                open_days=open_days,
+                open_days={day for day, coverage in days.items() if not coverage.is_final},
                 is_retired=rules.is_retired(dataset, days, today),
                 catch_up_days=self.settings.catch_up_days,
             )
-            due[appid] = found, _why_open(found.caught_up, days)
-        return due
+            why = _why_open(due.caught_up, days)
+            planned.append(_AccountPlan(account.conn_id, appid, account.name, due, why))
+        return planned
 
     def _known_days(
         self, connection: Connection, first_dates: Mapping[str, date]
@@ -224,7 +237,7 @@ class Pipeline:
     def _save_plan(
         self,
         connection: Connection,
-        planned: Mapping[ConfiguredAccount, tuple[Due, str]],
+        planned: Sequence[_AccountPlan],
         *,
         is_new: bool,
     ) -> None:
@@ -232,9 +245,9 @@ class Pipeline:
         if is_new:
             connection.execute(statement("run_report/forget.sql"), keys)
         pairs = [
-            (account.appid, day, due.is_probe)
-            for account, (due, _) in planned.items()
-            for day in due.days
+            (account.appid, day, account.due.is_probe)
+            for account in planned
+            for day in account.due.days
         ]
         connection.execute(
             statement("run_report/plan.sql"),
@@ -247,31 +260,26 @@ class Pipeline:
             },
         )
 
-    def _as_plan(self, planned: Mapping[ConfiguredAccount, tuple[Due, str]]) -> Plan:
+    def _as_plan(self, planned: Sequence[_AccountPlan]) -> Plan:
         """Log a line per account, and give the plan out."""
         counts: Counter[str] = Counter(asked=0, caught_up=0, final=0, lost=0)
-        warnings = []
         days = rules.window(self.run, self._today)
-        for account, (due, why) in planned.items():
+        for account in planned:
+            due = account.due
             counts.update(
                 asked=len(due.days),
                 caught_up=len(due.caught_up),
                 final=due.final,
                 lost=len(due.lost),
             )
-            log.info("%s", _plan_line(account.name, days, due, why))
-            if due.lost:
-                warnings.append(
-                    f"{account.name}: trigger a run with begin_date {min(due.lost)} and end_date "
-                    f"{max(due.lost)}: daily runs do not reach {len(due.lost)} open days any more "
-                    f"({days_as_ranges(due.lost)})"
-                )
+            log.info("%s", _plan_line(account, days))
+        warnings = [_warning(account) for account in planned if account.due.lost]
         for warning in warnings:
             log.warning("%s", warning)
         accounts = [
-            PlannedAccount(account.conn_id, account.appid or "", account.name, due.days)
-            for account, (due, _) in planned.items()
-            if due.days
+            PlannedAccount(account.conn_id, account.appid, account.name, account.due.days)
+            for account in planned
+            if account.due.days
         ]
         return Plan(accounts, warnings, dict(counts))
 
@@ -474,16 +482,26 @@ def not_in(pairs: Sequence[PlannedPair]) -> list[str]:
     return [f"{shown[key]} [{days_as_ranges(dates)}]" for key, dates in days.items()]
 
 
-def _plan_line(name: str, days: rules.Days, due: Due, why: str) -> str:
+def _plan_line(account: _AccountPlan, days: rules.Days) -> str:
     """An account's part of the plan, for the log."""
-    said = f"{name}: publication days {days.first} to {days.last}"
+    due = account.due
+    said = f"{account.name}: publication days {days.first} to {days.last}"
     if due.is_probe:
         said += f"; the endpoint is offline: asks for {due.days[0]} only, to find out if it is back"
     else:
         said += f"; {len(due.days)} calls"
         if due.caught_up:
-            said += f", {len(due.caught_up)} of them to catch up ({why})"
+            said += f", {len(due.caught_up)} of them to catch up ({account.why})"
     return f"{said}; {due.final} skipped as final" if due.final else said
+
+
+def _warning(account: _AccountPlan) -> str:
+    """What to enter into the form for days that daily runs do not reach any more."""
+    lost = account.due.lost
+    return (
+        f"{account.name}: trigger a run with begin_date {min(lost)} and end_date {max(lost)}: "
+        f"daily runs do not reach {len(lost)} open days any more ({days_as_ranges(lost)})"
+    )
 
 
 def _why_open(days: Sequence[date], known: Mapping[date, Coverage]) -> str:

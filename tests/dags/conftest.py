@@ -69,7 +69,7 @@ def warehouse(migrated_warehouse: Engine) -> Engine:
     with migrated_warehouse.begin() as connection:
         tables = connection.exec_driver_sql(
             "SELECT string_agg(schemaname || '.' || tablename, ', ') FROM pg_tables "
-            "WHERE schemaname = 'weixin' AND tablename <> 'schema_migrations'"
+            "WHERE schemaname = 'weixin' AND tablename NOT IN ('schema_migrations', 'view_version')"
         ).scalar_one()
         connection.exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY")
     return migrated_warehouse

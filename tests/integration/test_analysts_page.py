@@ -59,7 +59,7 @@ class Answered:
 
     def __init__(self, dataset: Dataset, day: date, client: WeixinClient) -> None:
         self.dataset, self.day = dataset, day
-        self.articles = json.loads(client.datacube(dataset.path, day).body)["list"]
+        self.articles = json.loads(client.datacube(dataset, day).body)["list"]
 
     @property
     def rows(self) -> dict[tuple[str, str, date], dict[str, Any]]:
