@@ -18,6 +18,7 @@ def extract(
     dataset: Dataset,
     days: Sequence[date],
     *,
+    present: rules.Days,
     concurrency: int,
     now: Callable[[], datetime],
 ) -> Iterator[tuple[date, Answer | Refusal]]:
@@ -26,8 +27,9 @@ def extract(
 
     No more than twice as many answers wait in memory. Once a refusal stops the account, the days
     not yet asked get it without a call, with its time: a daily quota rests from the answer on.
+    `present` is the present window: its days are asked for even when the endpoint is offline.
     """
-    stop = _Stop()
+    stop = _Stop(present)
     try:
         client.check_token()
     except WeixinError as error:
@@ -37,7 +39,7 @@ def extract(
         if stop.because:
             return replace(stop.because, calls=0)
         came = client.datacube(dataset, day)
-        stop.note(came)
+        stop.note(day, came)
         return came
 
     waiting: deque[tuple[date, Future[Answer | Refusal]]] = deque()
@@ -55,21 +57,23 @@ def extract(
 class _Stop:
     """Why the account is not asked any more in this try, once it is not."""
 
-    def __init__(self) -> None:
+    def __init__(self, present: rules.Days) -> None:
         self.because: Refusal | None = None
+        self._present = present
         self._in_a_row: list[WeixinError] = []
         self._lock = Lock()
 
-    def note(self, came: Answer | Refusal) -> None:
+    def note(self, day: date, came: Answer | Refusal) -> None:
         """
         Take a call's end into account.
 
-        An outage, or an endpoint that is offline, stops the account when it is met five times in a
-        row: a single one may be an accident.
+        An outage stops the account when it is met five times in a row. So does an endpoint that is
+        offline, but not within the present window: WeChat may give older days that newer ones lack.
         """
         error = came.error if isinstance(came, Refusal) else None
+        is_offline = isinstance(error, EndpointOfflineError) and day not in self._present
         with self._lock:
-            if error is None or not (error.is_outage or isinstance(error, EndpointOfflineError)):
+            if error is None or not (error.is_outage or is_offline):
                 self._in_a_row = []
             elif self._in_a_row and type(self._in_a_row[-1]) is type(error):
                 self._in_a_row.append(error)

@@ -361,8 +361,8 @@ class Pipeline:
         )
         for outcomes_of_commit, is_last in _commits(outcomes, self.settings.commit_bytes):
             _log_notes(account, outcomes_of_commit)
-            judged = load.commit(outcomes_of_commit, is_last=is_last)
-            _log_judged(account, judged)
+            _log_judged(account, load.commit(outcomes_of_commit, is_last=is_last))
+            del outcomes_of_commit  # else they stay until the next ones are all there
 
     @contextmanager
     def _alone(self, appid: str) -> Iterator[None]:
@@ -386,7 +386,12 @@ class Pipeline:
             # a list: the error's name is gone when a generator would use it
             return account, iter([Outcome(day, 0, self.now(), error=error) for day in days])
         answers = extract(
-            client, self.run.dataset, days, concurrency=self.settings.concurrency, now=self.now
+            client,
+            self.run.dataset,
+            days,
+            present=rules.present_window(self.run.dataset, self._today),
+            concurrency=self.settings.concurrency,
+            now=self.now,
         )
         return client.account, (self._outcome(client.account, day, came) for day, came in answers)
 

@@ -23,7 +23,7 @@ from weixin_etl.model import Coverage, PairState, ParameterError, PlannedPair, R
 OFFLINE = 47009
 """WeChat's errcode for an endpoint it has taken out of service."""
 REFUSALS_THAT_STOP = 5
-"""In a row, all outages or all 47009: the account is not asked any more in this try."""
+"""In a row, all outages, or all 47009 beyond the present window: they end the account's try."""
 WAIT_FOR_READY = timedelta(minutes=30)
 _DAY = timedelta(days=1)
 _LAST_ANSWERS_AFTER = 2
@@ -95,6 +95,11 @@ def window(run: Run, today: date) -> Days:
             f"{dataset.first_day} to yesterday in Beijing, {yesterday}"
         )
     return days
+
+
+def present_window(dataset: Dataset, today: date) -> Days:
+    """The days whose totals may have grown yesterday, whatever the run asks for."""
+    return Days(today - _DAY * dataset.window, today - _DAY)
 
 
 def _named_days(run: Run, yesterday: date) -> Days:
@@ -316,7 +321,7 @@ def is_retired(dataset: Dataset, coverage: Mapping[date, Coverage], today: date)
 
     The last attempt of every pair asked in the present window was answered 47009, and there is one.
     """
-    present = [coverage.get(today - _DAY * n) for n in range(1, dataset.window + 1)]
+    present = [coverage.get(day) for day in present_window(dataset, today).newest_first()]
     codes = [known.error_code for known in present if known and known.attempt_state]
     return bool(codes) and set(codes) == {OFFLINE}
 

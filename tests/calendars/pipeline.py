@@ -233,9 +233,13 @@ class Pipeline:
                 continue
             self._refused(process, (appid, day), refusal, moment)
             kind = Refusal.UNREACHABLE if refusal in TRANSIENT else refusal
-            outages = [*(outages if kind in outages else []), kind]
-            is_outage = kind in (Refusal.UNREACHABLE, Refusal.OFFLINE)
-            if kind in STOPS_ACCOUNT or (is_outage and len(outages) == rules.REFUSALS_THAT_STOP):
+            present = rules.present_window(process.run.dataset, date_of(day_of(moment)))
+            is_gone = kind is Refusal.OFFLINE and day not in present
+            if kind is Refusal.UNREACHABLE or is_gone:
+                outages = [*(outages if kind in outages else []), kind]
+            else:
+                outages = []
+            if kind in STOPS_ACCOUNT or len(outages) == rules.REFUSALS_THAT_STOP:
                 stopped = refusal
         self._load(process, appid, answers)
         return moment

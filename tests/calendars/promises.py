@@ -6,7 +6,7 @@ What must hold after any calendar, by the log of answers and by what the worlds 
     C3  green: every planned pair was answered, ready, since it was planned, and WeChat had computed
         yesterday's rows; red after 10:00: never for rows that are only inferred to be missing
     C4  no final day differs from what WeChat shows in the end
-    C5  few calls for a pair and a run; five where the endpoint is offline
+    C5  few calls for a pair and a run; the window and five where the endpoint is offline
     C6  a red run that is cleared after the good mornings is green
     C7  a dataset asks the same calls whether or not the DAG of the other one runs
     C8  open days beyond the reach are named, and one run with their dates brings them in
@@ -31,9 +31,8 @@ from calendars.pipeline import (
     live,
 )
 from calendars.worlds import Refusal, at, date_of, day_number
+from weixin_etl import rules
 from weixin_etl.model import Coverage, PlannedPair, Run
-
-CALLS_TO_OFFLINE = 5
 
 
 def broken_promises(calendar: Calendar) -> list[str]:
@@ -203,8 +202,9 @@ class Life:
                     yield f"C5 an account: {run.run_id}"
                 world = self.calendar.worlds[run.dataset.name, appid]
                 is_offline = world.retired_at < process.begun_at
+                most_calls = run.dataset.window + rules.REFUSALS_THAT_STOP
                 calls = sum(process.calls[appid, day] for day in days)
-                if is_offline and calls > CALLS_TO_OFFLINE * (1 + process.kills):
+                if is_offline and calls > most_calls * (1 + process.kills):
                     yield f"C5 an offline endpoint: {run.run_id}"
 
     def _repair(self) -> Iterator[str]:

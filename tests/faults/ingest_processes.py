@@ -175,7 +175,7 @@ def _call_at_statements(warehouse: Engine, call: Callable[[], None]) -> None:
             reads = itertools.count(1)
 
             def read(most: int) -> bytes:
-                if next(reads) == 2:  # noqa: PLR2004 # the second
+                if next(reads) == 2:  # the second
                     call()
                 return file.read(most)
 

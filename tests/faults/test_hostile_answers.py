@@ -4,7 +4,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -20,9 +20,10 @@ from wire import LIMITS, Handler, Wire, refused, says
 from weixin_etl.api.client import Answer, WeixinClient
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import ARTICLE_TOTAL, Dataset
-from weixin_etl.load import Judged, Load, Outcome
+from weixin_etl.load import PAIRS_A_COMMIT, Judged, Load, Outcome
 from weixin_etl.model import Account, Counts, Run
 from weixin_etl.parse import parse
+from weixin_etl.pipeline import Settings
 from weixin_sandbox import Sandbox
 
 EXAMPLES = (40, 3000)
@@ -96,6 +97,7 @@ def test_any_refusal_is_in_the_warehouse_as_a_sentence(
         def load_refusal(refusal: dict[str, Any]) -> None:
             server.on_data = says(written(refusal))
             error = refused(client.datacube(dataset, DAY)).error
+            assert error.__traceback__ is error.__context__ is None  # they would hold the answer
 
             load(engine, dataset, client.account, Outcome(DAY, 1, FETCHED_AT, error=error))
 
@@ -193,29 +195,42 @@ def test_an_ingest_of_hostile_answers(
             assert list(titles.scalars()) == [*TITLES[:3], "a\ufffdz\ufffd", TITLES[4]]
 
 
-DAYS = 31
-ARTICLES = 1550
+@pytest.mark.parametrize(
+    ("articles", "commit_megabytes", "most_mb"),
+    [(400, 16, 270), pytest.param(1550, 64, 560, marks=pytest.mark.soak)],
+    ids=["3.7 MB", "14 MB"],
+)
+def test_memory_is_bounded_by_a_commit(
+    warehouses: Warehouses, articles: int, commit_megabytes: int, most_mb: int
+):
+    """31 large answers of an account take as much memory as the few that a commit holds."""
+    last = MORNING.date() - timedelta(days=ARTICLE_TOTAL.window + 1)
+    first = last - timedelta(days=PAIRS_A_COMMIT - 1)
+    with warehouses.passing("large") as engine, Wire().serving() as server:
+        server.on_data = lambda handler: says(
+            large(json.loads(handler.asked.body)["begin_date"], articles)
+        )(handler)
+        trial = Trial(ARTICLE_TOTAL, engine, Sandbox(accounts(1)), server.account.base_url)
+        order = trial.plan("large", MORNING, begin_date=first, end_date=last)
+
+        outcome = IngestProcess(
+            replace(order, settings=Settings(commit_bytes=commit_megabytes * MEGABYTE))
+        ).outcome()
+
+        assert outcome.is_done, outcome.said
+        assert outcome.peak_mb < most_mb
+        assert trial.rows("SELECT count(*) FROM weixin.fact_article_total") == [
+            (PAIRS_A_COMMIT * articles * ARTICLE_TOTAL.window,)
+        ]
 
 
-@pytest.mark.soak
-def test_an_ingest_of_many_large_answers():
-    """31 answers of 14 MB are loaded in commits: memory is bounded by these, not by the answers."""
-
-
-def large(number: int, day: str) -> bytes:
-    """An answer of 14 MB: articles with seven rows, each with every metric."""
-    first = datetime.fromisoformat(day)
-    metrics = {metric.name: 123_456_789_012 + number for metric in ARTICLE_TOTAL.metrics}
-    items = [
-        {
-            "ref_date": day,
-            "msgid": f"{number:03}{article:05}_1",
-            "title": "题" * 30,
-            "details": [
-                {"stat_date": str((first + timedelta(days=step)).date()), **metrics}
-                for step in range(7)
-            ],
-        }
-        for article in range(ARTICLES)
-    ]
-    return json.dumps({"list": items}).encode()
+def large(day: str, articles: int) -> bytes:
+    """An answer whose articles have every row and metric."""
+    metrics = {metric.name: 123_456_789_012 for metric in ARTICLE_TOTAL.metrics}
+    days = [date.fromisoformat(day) + timedelta(days=n) for n in range(ARTICLE_TOTAL.window)]
+    rows = json.dumps([{"stat_date": str(stat_date), **metrics} for stat_date in days])
+    items = (
+        f'{{"ref_date":"{day}","msgid":"{day}-{number}_1","details":{rows}}}'
+        for number in range(articles)
+    )
+    return f'{{"list":[{",".join(items)}]}}'.encode()

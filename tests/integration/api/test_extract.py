@@ -18,6 +18,7 @@ from weixin_etl.api.errors import (
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.extract import extract
 from weixin_etl.model import Account
+from weixin_etl.rules import Days
 from weixin_sandbox import Sandbox, Scenario
 
 DAYS = [date(2026, 11, day) for day in range(23, 11, -1)]
@@ -27,10 +28,20 @@ OUTAGE = says(b"", 502)
 OFFLINE = refuses(47009)
 
 
-def extracted(account: Account, concurrency: int = 1) -> Extracted:
-    """What extract makes of the days."""
-    client = WeixinClient(account, LIMITS)
-    return list(extract(client, ARTICLE_TOTAL, DAYS, concurrency=concurrency, now=clock.now))
+LONG_AGO = Days(date(2020, 1, 1), date(2020, 1, 7))
+
+
+def extracted(account: Account, concurrency: int = 1, present: Days = LONG_AGO) -> Extracted:
+    """What extract makes of the days, none of which is of the present window."""
+    came = extract(
+        WeixinClient(account, LIMITS),
+        ARTICLE_TOTAL,
+        DAYS,
+        present=present,
+        concurrency=concurrency,
+        now=clock.now,
+    )
+    return list(came)
 
 
 def refusals(outcomes: Extracted) -> list[tuple[int, type[Exception], int]]:
@@ -118,6 +129,16 @@ def test_five_refusals_of_a_kind_in_a_row_stop_the_account(
     assert len(wire.data_calls) == asked
 
 
+def test_an_endpoint_that_is_offline_is_asked_for_each_day_of_the_present_window(wire: Wire):
+    """WeChat may still give older days when it refuses newer ones."""
+    wire.on_data = in_turn(*[OFFLINE] * 7, ANSWER)
+
+    outcomes = extracted(wire.account, present=Days(min(DAYS), max(DAYS)))
+
+    assert len(wire.data_calls) == len(DAYS)
+    assert [place for place, _, _ in refusals(outcomes)] == list(range(7))
+
+
 @pytest.mark.parametrize("concurrency", [1, 4])
 def test_as_many_calls_as_allowed_are_in_flight_at_once(wire: Wire, concurrency: int):
     """The server answers none of them before that many have come: fewer would never end."""
@@ -156,7 +177,7 @@ def test_answers_come_in_the_order_of_the_days(wire: Wire):
 def test_no_more_than_twice_as_many_answers_wait_in_memory(wire: Wire):
     """Whoever stores them sets the pace."""
     client = WeixinClient(wire.account, LIMITS)
-    answers = extract(client, ARTICLE_TOTAL, DAYS, concurrency=2, now=clock.now)
+    answers = extract(client, ARTICLE_TOTAL, DAYS, present=LONG_AGO, concurrency=2, now=clock.now)
 
     next(answers)
     answers.close()  # waits for the calls in flight
@@ -185,7 +206,14 @@ def test_a_rest_begins_with_the_answer(wire: Wire, monkeypatch: pytest.MonkeyPat
     client = WeixinClient(wire.account, LIMITS)
 
     outcomes = list(
-        extract(client, ARTICLE_TOTAL, DAYS, concurrency=1, now=lambda: pytest.fail("asked later"))
+        extract(
+            client,
+            ARTICLE_TOTAL,
+            DAYS,
+            present=LONG_AGO,
+            concurrency=1,
+            now=lambda: pytest.fail("asked later"),
+        )
     )
 
     refused_at = {came.refused_at for _, came in outcomes if isinstance(came, Refusal)}

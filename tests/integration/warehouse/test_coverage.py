@@ -88,15 +88,14 @@ def test_an_identical_answer_moves_the_times(warehouse: Engine):
         ),
         (
             unreadable(pair(body(), "24 10:30")),
-            (None, "WeChat answered in a form nobody knows; please report this (no list)"),
+            (None, f"{UnreadableError.sentence} (no list)"),
         ),
         (
             pair(NOTHING_FITS, "24 10:30"),
             (
                 None,
-                f"{ACCOUNT}: WeChat answered in a form nobody knows; please report this (no row of "
-                "the answer fits; the first of 1 rejected parts: msgid '' is not a text; see "
-                "weixin.rejected_row)",
+                f"{ACCOUNT}: {UnreadableError.sentence} (no row of the answer fits; the first of 1 "
+                "rejected parts: msgid '' is not a text; see weixin.rejected_row)",
             ),
         ),
     ],
@@ -153,7 +152,7 @@ def test_attempts_are_counted_until_one_is_ok(warehouse: Engine):
 def test_a_daily_quota_rests_until_the_midnight_after_its_answer(
     warehouse: Engine, monkeypatch: pytest.MonkeyPatch
 ):
-    """Answered before midnight and stored after it; an attempt that ends otherwise ends the rest."""
+    """Also when it is stored after that midnight; an attempt that ends otherwise ends the rest."""
     monkeypatch.setenv("WEIXIN_NOW", "2026-11-25T00:00:01+08:00")
 
     load_pairs(warehouse, refused(DailyQuotaError(errcode=45009), "24 23:59"))
