@@ -145,16 +145,6 @@ def test_migrate_can_be_repeated(person: Person) -> None:
 
 
 @pytest.mark.usefixtures("second")
-def test_before_eight_in_beijing_the_sentence_says_when_to_come_back(person: Person) -> None:
-    """WeChat computes yesterday's figures in the morning."""
-    said = run_against(person, Scenario("not-ready-code"))
-
-    assert said.returncode == 1
-    assert "not ready yet" in said.stderr
-    assert "come back after 08:00 Beijing time" in said.stderr
-
-
-@pytest.mark.usefixtures("second")
 def test_a_busy_wechat_is_told_at_once(person: Person) -> None:
     """Nobody who watches waits for Airflow's retries: with them it would take a quarter hour."""
     said = run_against(person, Scenario("busy"), AIRFLOW__WEIXIN__CALL_TRIES="2")
@@ -171,14 +161,6 @@ def test_a_connection_that_cannot_be_used_is_a_sentence_from_the_log(person: Per
     assert said.returncode == 1
     assert "password" in said.stderr
     assert "Traceback" not in said.stderr
-
-
-def test_half_the_credentials_are_one_sentence(person: Person) -> None:
-    """Nothing is started for them."""
-    said = person.weixin("run", WEIXIN_APPID="wx1")
-
-    assert (said.returncode, said.stdout) == (1, "")
-    assert said.stderr.startswith("weixin-etl: WEIXIN_APPID is set and WEIXIN_SECRET is not")
 
 
 @pytest.mark.usefixtures("second")

@@ -124,7 +124,6 @@ def undisturbed(make: Make, warehouses: Warehouses) -> dict[str, list[str]]:
             trial = make(engine)
             outcome = IngestProcess(trial.plan("undisturbed", MORNING)).outcome()
             assert outcome.is_done
-            print("STATEMENTS", outcome.statements)
             _undisturbed.update(trial.contents())
     return _undisturbed
 
