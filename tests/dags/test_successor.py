@@ -127,20 +127,6 @@ def test_a_delayed_day_is_not_ready(
     )
 
 
-def test_a_delayed_morning_is_made_up_for(successor: DailyDag, sandbox: Sandbox, warehouse: Engine):
-    """Every day still counting is open, silent ones too; asked again later, all is in."""
-    sandbox.scenarios[:] = [Scenario("delayed")]
-    early = successor.run()
-    sandbox.scenarios.clear()
-    successor.set("WEIXIN_NOW", "2026-11-24T13:00:00+08:00")
-
-    late = successor.run()
-
-    assert early.state == "failed"
-    assert late.state == "success"
-    assert loaded(warehouse) == truth(sandbox, DAYS, MORNING.date())
-
-
 def test_both_datasets_describe_the_same_article(
     daily: DailyDag, warehouse: Engine, monkeypatch: pytest.MonkeyPatch
 ):

@@ -1,6 +1,5 @@
 """What holds for every answer there can be."""
 
-import contextlib
 import json
 from datetime import timedelta
 from typing import Any
@@ -15,7 +14,7 @@ from weixin_etl.datasets import DATASETS, Dataset, Kind
 from weixin_etl.load.stage import SeenArticle, StagedPair, article_lines, row_lines
 from weixin_etl.parse import _parse_documented as parse_documented
 from weixin_etl.parse import parse
-from weixin_etl.parse.articles import BIGINT_MAX, SMALLINT_MAX, Parsed, UnreadableAnswerError
+from weixin_etl.parse.articles import BIGINT_MAX, SMALLINT_MAX, UnreadableAnswerError
 from weixin_etl.parse.lenient import take_apart
 
 both_datasets = pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
@@ -144,11 +143,3 @@ def test_any_json_is_read_or_unreadable(value: Any) -> None:
         read(written(value))
     except UnreadableAnswerError:
         assert not (isinstance(value, dict) and isinstance(value.get("list"), list))
-
-
-@no_deadline
-@given(st.binary())
-def test_any_bytes_are_read_or_unreadable(body: bytes) -> None:
-    """The same for bytes that need not be JSON."""
-    with contextlib.suppress(UnreadableAnswerError):
-        assert isinstance(read(body), Parsed)

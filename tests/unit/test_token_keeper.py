@@ -78,19 +78,6 @@ def test_a_token_answered_in_its_last_minutes_is_used() -> None:
     assert tokens == ["t1", "t1", "t1", "t1", "t2"]
 
 
-def test_another_threads_newer_token_is_used_without_asking() -> None:
-    """Four calls refused at once cost one new token, not four."""
-    platform = Platform()
-    platform.keeper.token()
-    platform.seconds_to_be_joined = 0.2
-
-    with ThreadPoolExecutor(4) as pool:
-        tokens = list(pool.map(platform.keeper.token_after, ["t1"] * 4))
-
-    assert tokens == ["t2"] * 4
-    assert platform.given == 2
-
-
 def test_the_renewed_token_lives_as_long_as_it_says() -> None:
     """Its time counts from when it was asked for, not from the first one's."""
     platform = Platform()

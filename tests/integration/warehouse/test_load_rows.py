@@ -123,29 +123,6 @@ def test_what_a_newer_answer_leaves_out_keeps_its_value(warehouse: Engine):
     assert rows(warehouse, RESTATED) == []
 
 
-def test_attributes_of_an_article(warehouse: Engine):
-    """A newer answer replaces what it gives and keeps what it leaves out, extra key by key."""
-    load_pairs(warehouse, pair(FIRST, "22 08:30"))
-
-    newer = article("2247483647_1", {}, title="二", publish_type=0, tag="新")
-    load_pairs(warehouse, pair(body(newer), "23 08:30"))
-
-    assert rows(
-        warehouse,
-        "SELECT title, url, content_url, publish_type, user_source, extra "
-        "FROM weixin.dim_article ORDER BY msgid LIMIT 1",
-    ) == [
-        (
-            "二",
-            "http://mp.weixin.qq.com/s?a=1",
-            "http://mp.weixin.qq.com/s?b=2",
-            0,
-            0,
-            {"like_num": 7, "tag": "新"},
-        )
-    ]
-
-
 def test_two_answers_of_a_commit_claim_the_same_article(warehouse: Engine):
     """They are merged one after the other, oldest day first: an article keeps its first day."""
     next_day = date(2026, 11, 21)
