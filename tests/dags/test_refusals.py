@@ -2,8 +2,7 @@
 
 from datetime import UTC, datetime
 
-import pytest
-from dag_runs import DailyDag, asked, counts, fact, loaded, november, rows, states
+from dag_runs import DailyDag, asked, counts, fact, november, rows, states
 from sqlalchemy import Engine
 
 from weixin_sandbox import Sandbox, Scenario
@@ -11,18 +10,12 @@ from weixin_sandbox import Sandbox, Scenario
 (YESTERDAY,) = november(23)
 
 
-@pytest.fixture
-def one_by_one(daily: DailyDag) -> DailyDag:
-    """The DAG with one call at a time, so that calls can be counted."""
-    daily.set("AIRFLOW__WEIXIN__CONCURRENCY", "1")
-    return daily
-
-
-def test_a_used_up_day_is_asked_no_more(one_by_one: DailyDag, sandbox: Sandbox, warehouse: Engine):
+def test_a_used_up_day_is_asked_no_more(daily: DailyDag, sandbox: Sandbox, warehouse: Engine):
     """45009 on the third day: the first two are loaded, the rest waits for midnight in Beijing."""
+    daily.set("AIRFLOW__WEIXIN__CONCURRENCY", "1")
     sandbox.quota.daily_limit = 2
 
-    outcome = one_by_one.run()
+    outcome = daily.run()
 
     assert outcome.state == "failed"
     assert asked(sandbox) == dict.fromkeys(november(21, 22, 23), 1)
@@ -34,45 +27,6 @@ def test_a_used_up_day_is_asked_no_more(one_by_one: DailyDag, sandbox: Sandbox, 
     }
     sql = "SELECT DISTINCT next_attempt_at FROM weixin.coverage WHERE attempt_state = 'failed'"
     assert rows(warehouse, sql) == [(datetime(2026, 11, 24, 16, tzinfo=UTC),)]
-
-
-def test_a_second_run_of_a_used_up_day_makes_no_call(
-    one_by_one: DailyDag, sandbox: Sandbox, warehouse: Engine
-):
-    """Until midnight nothing is asked, even though the quota would allow it; it stays red."""
-    sandbox.scenarios[:] = [Scenario("daily-quota", times=1)]
-    one_by_one.run()
-    sandbox.calls.clear()
-
-    outcome = one_by_one.run()
-
-    assert outcome.state == "failed"
-    assert asked(sandbox) == {}
-    assert "not asked again" in outcome.said("ingest")
-    assert fact(warehouse) == []
-
-
-def test_refetch_asks_on_a_used_up_day(one_by_one: DailyDag, sandbox: Sandbox, warehouse: Engine):
-    """Somebody who had the quota raised need not wait for midnight."""
-    sandbox.scenarios[:] = [Scenario("daily-quota", times=1)]
-    one_by_one.run()
-
-    outcome = one_by_one.run(refetch=True)
-
-    assert outcome.state == "success"
-    assert len(fact(warehouse)) == 184
-
-
-def test_the_next_morning_asks_again(one_by_one: DailyDag, sandbox: Sandbox, warehouse: Engine):
-    """After midnight the account is asked as usual."""
-    sandbox.scenarios[:] = [Scenario("daily-quota", times=1)]
-    one_by_one.run()
-    one_by_one.set("WEIXIN_NOW", "2026-11-25T10:30:00+08:00")
-
-    outcome = one_by_one.run(datetime(2026, 11, 25, 0, 30, tzinfo=UTC))
-
-    assert outcome.state == "success"
-    assert len(loaded(warehouse)) == 244
 
 
 def test_figures_that_are_not_ready_are_loaded_and_told(
@@ -102,20 +56,6 @@ def test_after_ten_a_missing_row_is_a_warning(daily: DailyDag, sandbox: Sandbox,
 
     assert outcome.state == "success"
     assert "yesterday_is_there: " in outcome.log
-
-
-def test_a_day_refused_as_not_ready_holds_back_no_other(
-    daily: DailyDag, sandbox: Sandbox, warehouse: Engine
-):
-    """61503 for yesterday alone: the six other days are in, it is not asked twice."""
-    sandbox.scenarios[:] = [Scenario("not-ready-code", day=YESTERDAY)]
-
-    outcome = daily.run()
-
-    assert outcome.state == "failed"
-    assert asked(sandbox)[YESTERDAY] == 1
-    assert states(warehouse, outcome)[YESTERDAY] == "not_ready"
-    assert counts(warehouse, outcome) == (7, 174, 0, 0)
 
 
 def test_articles_that_vanish_are_kept(daily: DailyDag, sandbox: Sandbox, warehouse: Engine):

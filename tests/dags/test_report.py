@@ -3,8 +3,7 @@
 from typing import Any
 
 import pytest
-from dag_runs import DAG_ID, DailyDag, Outcome, november, rows
-from sqlalchemy import Engine
+from dag_runs import DAG_ID, DailyDag, Outcome, november
 
 from weixin_local.postgres import Server
 from weixin_sandbox import Sandbox, Scenario
@@ -59,13 +58,6 @@ def test_a_red_run_that_loaded_something_has_its_event(daily: DailyDag, sandbox:
     assert (extra["inserted"], extra["loaded"], extra["not_ready"]) == (174, 5, 1)
 
 
-def test_a_dry_run_has_no_event(daily: DailyDag):
-    """Nothing came, so nobody is woken."""
-    outcome = daily.run(dry_run=True)
-
-    assert asset_events(outcome) == []
-
-
 def test_a_run_in_which_nothing_came_has_no_event(daily: DailyDag, sandbox: Sandbox):
     """A refused account wakes nobody either; its run is red and its report says why."""
     sandbox.scenarios[:] = [Scenario("unauthorized")]
@@ -79,20 +71,6 @@ def test_a_run_in_which_nothing_came_has_no_event(daily: DailyDag, sandbox: Sand
         "0 planned, 0 loaded, 0 empty, 0 not_ready, 7 failed, 0 caught_up, 0 final, 0 lost"
         in outcome.log
     )
-
-
-def test_a_later_try_adds_its_counts(daily: DailyDag, sandbox: Sandbox, warehouse: Engine):
-    """Five calls in vain and one that worked are six; the rows are counted once."""
-    (day,) = november(20)
-    sandbox.scenarios[:] = [Scenario("busy", day=day, times=5)]
-
-    outcome = daily.run()
-
-    sql = """
-        SELECT calls, inserted, updated, unchanged, rejected, restated, state
-        FROM weixin.run_report WHERE run_id = :run_id AND publication_date = :day
-    """
-    assert rows(warehouse, sql, run_id=outcome.run_id, day=day) == [(6, 36, 0, 0, 0, 0, "loaded")]
 
 
 def test_a_warehouse_without_tables_is_told_once(

@@ -3,9 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import dag_runs
-import pytest
-from dag_runs import MORNING, WINDOW, DailyDag, Outcome, asked, loaded, rows, states, truth
+from dag_runs import MORNING, WINDOW, DailyDag, Outcome, asked, loaded, states, truth
 from sqlalchemy import Engine
 
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
@@ -65,60 +63,3 @@ def test_later_runs_ask_once_and_are_green(daily: DailyDag, sandbox: Sandbox, wa
     days = [date(2026, 11, 17) + timedelta(days=n) for n in range(12)]
     assert loaded(warehouse) == truth(sandbox, DEFAULT_ACCOUNT, days, date(2026, 11, 29))
     assert STILL_OFFLINE not in next_morning.log
-
-
-def test_one_answer_of_47009_is_asked_again(daily: DailyDag, sandbox: Sandbox, warehouse: Engine):
-    """One of a morning's seven calls: the other six are in, and the next run asks for the day."""
-    sandbox.scenarios[:] = [Scenario("offline", day=WINDOW[3], times=1)]
-
-    red, green = daily.run(), on(daily, 1)
-
-    assert (red.state, green.state) == ("failed", "success")
-    assert states(warehouse, red) == dict.fromkeys(WINDOW, "loaded") | {
-        WINDOW[0]: "empty",
-        WINDOW[3]: "failed",
-    }
-    assert asked(sandbox)[WINDOW[3]] == 2
-
-
-def test_a_backfill_that_is_offline_stops_no_daily_run(
-    daily: DailyDag, sandbox: Sandbox, warehouse: Engine
-):
-    """Old days that WeChat does not give any more say nothing of the present ones."""
-    sandbox.scenarios[:] = [Scenario("offline", day=date(2026, 4, day)) for day in range(1, 8)]
-    backfill = daily.run(begin_date="2026-04-01", end_date="2026-04-07")
-
-    outcome = daily.run()
-
-    assert (backfill.state, outcome.state) == ("failed", "success")
-    assert loaded(warehouse) == truth(sandbox, DEFAULT_ACCOUNT, WINDOW, MORNING.date())
-
-
-def test_the_successor_is_not_affected(
-    daily: DailyDag, sandbox: Sandbox, warehouse: Engine, monkeypatch: pytest.MonkeyPatch
-):
-    """An account is retired for one dataset: the DAG that the sentence names loads the rest."""
-    sandbox.scenarios[:] = [Scenario("offline")]
-    daily.run()
-    monkeypatch.setattr(dag_runs, "DAG_ID", "weixin_article_total_detail")
-
-    outcome = daily.run(begin_date="2026-11-22", end_date="2026-11-23")
-
-    assert outcome.state == "success"
-    assert rows(warehouse, "SELECT count(*) FROM weixin.fact_article_total_detail") == [(18,)]
-
-
-def test_a_successor_that_is_gone_too_says_that_there_is_no_other(
-    daily: DailyDag, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-):
-    """The sentence names no DAG that does not exist."""
-    monkeypatch.setattr(dag_runs, "DAG_ID", "weixin_article_total_detail")
-    sandbox.scenarios[:] = [Scenario("offline", endpoint="getarticletotaldetail")]
-
-    outcome = daily.run()
-
-    assert outcome.state == "failed"
-    assert (
-        "WeChat took this endpoint offline; it has no successor that is known here"
-        in outcome.said("ingest")
-    )

@@ -1,6 +1,5 @@
 """Trouble that goes by itself: tried again in the client, then by Airflow."""
 
-import pytest
 from dag_runs import MORNING, WINDOW, DailyDag, asked, counts, loaded, november, states, truth
 from sqlalchemy import Engine
 
@@ -9,12 +8,11 @@ from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
 (THE_DAY,) = november(20)
 
 
-@pytest.mark.parametrize("trouble", ["busy", "http-500", "cut-answer", "bad-json"])
 def test_trouble_of_a_moment_stays_inside_the_client(
-    daily: DailyDag, sandbox: Sandbox, warehouse: Engine, trouble: str
+    daily: DailyDag, sandbox: Sandbox, warehouse: Engine
 ):
     """Twice in trouble, then fine: no task fails, and the calls are counted."""
-    sandbox.scenarios[:] = [Scenario(trouble, day=THE_DAY, times=2)]
+    sandbox.scenarios[:] = [Scenario("cut-answer", day=THE_DAY, times=2)]
 
     outcome = daily.run()
 
@@ -69,28 +67,3 @@ def test_another_accounts_trouble_is_not_a_reason_to_ask_again(
 
     assert outcome.state == "success"
     assert asked(sandbox, fine.appid) == dict.fromkeys(WINDOW, 1)
-
-
-def test_a_token_that_expires_on_the_way_is_replaced(
-    daily: DailyDag, sandbox: Sandbox, warehouse: Engine
-):
-    """The day is asked again with a new token; no task fails."""
-    sandbox.scenarios[:] = [Scenario("token-expired", day=THE_DAY, times=1)]
-
-    outcome = daily.run()
-
-    assert outcome.state == "success"
-    assert outcome.errors == []
-    assert len(sandbox.issued_tokens) == 2
-    assert loaded(warehouse) == truth(sandbox, DEFAULT_ACCOUNT, WINDOW, MORNING.date())
-
-
-def test_a_minutes_quota_is_waited_for(daily: DailyDag, sandbox: Sandbox):
-    """45011 costs a wait, not a failed task."""
-    sandbox.scenarios[:] = [Scenario("minute-quota", day=THE_DAY, times=1)]
-
-    outcome = daily.run()
-
-    assert outcome.state == "success"
-    assert outcome.errors == []
-    assert asked(sandbox)[THE_DAY] == 2

@@ -79,29 +79,6 @@ def test_each_account_gets_its_own_rows(
     ) == [(True,)]
 
 
-def test_a_run_without_logical_date_is_of_its_start_in_beijing(daily: DailyDag, sandbox: Sandbox):
-    """A form's or REST's run may have none; started at 23:30 UTC it belongs to the next day."""
-    outcome = daily.run(logical_date=None, run_after=datetime(2026, 11, 23, 23, 30, tzinfo=UTC))
-
-    assert outcome.state == "success"
-    assert sorted(asked(sandbox)) == WINDOW
-
-
-def test_the_window_follows_the_logical_date(daily: DailyDag, sandbox: Sandbox):
-    """A run of an earlier morning, made today, asks for the publication days of that morning."""
-    outcome = daily.run(datetime(2026, 11, 10, 0, 30, tzinfo=UTC))
-
-    assert outcome.state == "success"
-    assert sorted(asked(sandbox)) == november(3, 4, 5, 6, 7, 8, 9)
-
-
-def test_a_run_after_an_outage_stops_at_the_real_yesterday(daily: DailyDag, sandbox: Sandbox):
-    """A logical date in the future asks for no day that has not ended."""
-    daily.run(datetime(2026, 11, 26, 0, 30, tzinfo=UTC))
-
-    assert sorted(asked(sandbox)) == november(19, 20, 21, 22, 23)
-
-
 def test_the_next_morning_brings_the_next_row(daily: DailyDag, sandbox: Sandbox, warehouse: Engine):
     """A day later each article has one more row, and what was there is untouched."""
     daily.run()

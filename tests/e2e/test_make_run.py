@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from datetime import date
+from pathlib import Path
 from subprocess import CompletedProcess
 
 import psutil
@@ -70,15 +71,9 @@ def test_a_first_run_shows_stages_counts_and_the_most_read(first: CompletedProce
     most_read = first.stdout.split("Which articles were read most?")[1]
     assert len(re.findall(r"\d{4}-\d\d-\d\d +\d+", most_read)) == 3
     assert "make psql" in most_read
-
-
-def test_the_log_of_airflow_is_in_the_file_it_names(first: CompletedProcess[str]) -> None:
-    """Never a wall of it on the screen."""
     log = re.findall(r"its log is (\S+)", first.stdout)[0]
-
-    assert "DagRun Finished" in open(log).read()  # noqa: PTH123, SIM115
+    assert "DagRun Finished" in Path(log).read_text()
     assert "[info" not in first.stdout
-    assert len(first.stdout.splitlines()) < 50
 
 
 def test_a_second_run_changes_nothing(
@@ -139,21 +134,6 @@ def test_plan_refuses_days_wechat_does_not_know_in_a_sentence(person: Person) ->
     assert re.fullmatch(r"weixin-etl: end_date 2999-01-01 is too late: .*\n", said.stderr)
 
 
-def test_migrate_can_be_repeated(person: Person) -> None:
-    """It says what it did, and a second time is like the first."""
-    assert [person.types("make", "migrate").returncode for _ in range(2)] == [0, 0]
-
-
-@pytest.mark.usefixtures("second")
-def test_before_eight_in_beijing_the_sentence_says_when_to_come_back(person: Person) -> None:
-    """WeChat computes yesterday's figures in the morning."""
-    said = run_against(person, Scenario("not-ready-code"))
-
-    assert said.returncode == 1
-    assert "not ready yet" in said.stderr
-    assert "come back after 08:00 Beijing time" in said.stderr
-
-
 @pytest.mark.usefixtures("second")
 def test_a_busy_wechat_is_told_at_once(person: Person) -> None:
     """Nobody who watches waits for Airflow's retries: with them it would take a quarter hour."""
@@ -171,14 +151,6 @@ def test_a_connection_that_cannot_be_used_is_a_sentence_from_the_log(person: Per
     assert said.returncode == 1
     assert "password" in said.stderr
     assert "Traceback" not in said.stderr
-
-
-def test_half_the_credentials_are_one_sentence(person: Person) -> None:
-    """Nothing is started for them."""
-    said = person.weixin("run", WEIXIN_APPID="wx1")
-
-    assert (said.returncode, said.stdout) == (1, "")
-    assert said.stderr.startswith("weixin-etl: WEIXIN_APPID is set and WEIXIN_SECRET is not")
 
 
 @pytest.mark.usefixtures("second")

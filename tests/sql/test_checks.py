@@ -60,22 +60,6 @@ def test_every_check_has_its_cases():
     assert kinds == {name: {"breaks", "holds", "empty"} for name in CHECKS}
 
 
-def test_severities():
-    """What the operators' contract makes red, and what it only tells."""
-    assert {name: promise.severity for name, promise in CHECKS.items()} == {
-        "key_is_declared": "fail",
-        "msgid_and_stat_date_are_unique": "fail",
-        "publication_day_is_unchanged": "fail",
-        "raw_answer_exists": "fail",
-        "every_row_fits": "warn",
-        "row_is_in_window": "warn",
-        "total_does_not_fall": "warn",
-        "article_is_still_there": "warn",
-        "yesterday_is_there": "warn",
-        "final_day_is_whole": "warn",
-    }
-
-
 def plan_pairs(warehouse: Engine, *pairs: tuple[str, str, str | None, str | None]) -> None:
     """Pairs of the run: account, publication day, when a ready answer came, and the last error."""
     with warehouse.begin() as connection:

@@ -134,17 +134,6 @@ def test_an_account_the_statistics_do_not_know_is_looked_up_by_the_key(long_hist
     assert are_by_the_key(final, "appid", "msgid")
 
 
-def test_pin_ends_with_the_transaction(long_history: Engine):
-    """The pinned settings are the load's own: the next transaction plans as ever."""
-    with long_history.connect() as connection:
-        with connection.begin():
-            connection.execute(statement("fact/pin_plan.sql"))
-            pinned = connection.exec_driver_sql("SHOW enable_hashjoin").scalar_one()
-        after = connection.exec_driver_sql("SHOW enable_hashjoin").scalar_one()
-
-    assert (pinned, after) == ("off", "on")
-
-
 @pytest.mark.parametrize("table", ["dim_article", "article_sighting"])
 def test_the_next_morning_rewrites_articles_in_their_pages(long_history: Engine, table: str):
     """Each is seen again each morning: no index gets an entry for that."""

@@ -29,33 +29,12 @@ def holders(variable: str) -> set[str]:
     return {name for name, service in SERVICES.items() if f"${{{variable}" in str(service)}
 
 
-def test_there_is_what_airflow_needs() -> None:
-    """Its four processes, what prepares them, and Postgres."""
-    assert {*SERVICES} == {"postgres", *AIRFLOWS}
-
-
 def test_every_secret_is_required_and_made_by_make_secrets() -> None:
     """None has a default; what `.env.example` leaves empty is the account and the secrets."""
     empty = set(re.findall(r"^(\w+)=$", (ROOT / ".env.example").read_text(), re.M))
 
     assert len(required()) == 8
     assert empty == required() | ACCOUNT
-
-
-def test_every_other_variable_has_a_default() -> None:
-    """So that a generated `.env` is enough."""
-    plain = set(re.findall(r"\$\{(\w+)[}:](?!\?)", TEXT)) - required() - ACCOUNT
-    with_default = set(re.findall(r"\$\{(\w+):-", TEXT))
-
-    assert plain == {
-        "AIRFLOW_ADDRESS",
-        "AIRFLOW_COOKIE_SECURE",
-        "AIRFLOW_PORT",
-        "AIRFLOW_PROXIES",
-        "AIRFLOW_URL",
-        "COMPOSE_PROJECT_NAME",
-    }
-    assert plain - with_default == {"COMPOSE_PROJECT_NAME"}
 
 
 def test_no_password_is_written_down() -> None:
@@ -116,34 +95,6 @@ def test_no_service_is_root_or_can_become_more(service: str) -> None:
         assert settings["image"] == "${COMPOSE_PROJECT_NAME}"
         assert settings["read_only"] is True
         assert re.findall(r"^USER (.+)$", DOCKERFILE, re.M) == ["weixin"]
-
-
-@EACH_SERVICE
-def test_a_service_is_watched_started_again_and_given_time_to_end(service: str) -> None:
-    """But `init`, which does its work once; its failure stops everything else."""
-    settings = SERVICES[service]
-
-    assert settings["stop_grace_period"]
-    assert settings["logging"]["options"] == {"max-size": "10m", "max-file": "5"}
-    if service == "init":
-        assert settings["restart"] == "no"
-    else:
-        assert settings["restart"] == "unless-stopped"
-        assert settings["healthcheck"]["test"]
-    if service not in ("init", "postgres"):
-        assert settings["depends_on"]["init"] == {"condition": "service_completed_successfully"}
-
-
-def test_what_must_be_kept_is_in_named_volumes() -> None:
-    """The databases, the logs of tasks; nothing of a checkout but what an empty Postgres reads."""
-    mounts = {mount for service in SERVICES.values() for mount in service["volumes"]}
-
-    assert {*COMPOSE["volumes"]} == {"postgres", "logs"}
-    assert mounts == {
-        "postgres:/var/lib/postgresql",
-        "logs:/opt/airflow/logs",
-        "./docker/databases.sql:/docker-entrypoint-initdb.d/databases.sql:ro",
-    }
 
 
 def test_the_image_has_what_is_locked_and_nothing_else() -> None:

@@ -2,9 +2,7 @@
 
 import inspect
 import re
-from pathlib import Path
 
-import msgspec
 import pytest
 
 from weixin_etl.api import errors
@@ -25,7 +23,6 @@ from weixin_etl.api.errors import (
 )
 from weixin_etl.datasets import DATASETS
 
-FIXTURES = Path(__file__).parents[1] / "fixtures/errors"
 ACCOUNT = "Morning Paper (wx0123456789abcdef)"
 
 ON_A_DATA_CALL = {
@@ -41,9 +38,9 @@ ON_A_DATA_CALL = {
         *(61005, 61006, 61011, 61023),
     ],
     AccountBlockedError: [48004, 50002],
-    CallError: [41001, 41002, 41004, 43002, 44002, 47001, 40097, 61500, 61501],
+    CallError: [41001, 41002, 41004, 43002, 44002, 47001, 40097, 61500, 61501, 12345],
 }
-"""WeChat's table of errcodes."""
+"""WeChat's table of errcodes, and one nobody has classified yet."""
 
 
 @pytest.mark.parametrize(
@@ -59,37 +56,18 @@ def test_every_errcode_has_its_class(errcode: int, kind: type[WeixinError]) -> N
     assert str(error).endswith(f" (errcode {errcode}: what WeChat said)")
 
 
-@pytest.mark.parametrize(
-    ("kind", "is_retryable", "stops_account", "is_outage"),
-    [
-        (UnreachableError, True, False, True),
-        (TokenRefusedError, True, True, False),
-        (MinuteQuotaError, True, False, False),
-        (NotReadyError, False, False, False),
-        (DailyQuotaError, False, True, False),
-        (EndpointOfflineError, False, False, False),
-        (ConfigurationError, False, True, False),
-        (AccountBlockedError, False, True, False),
-        (ClockError, False, True, False),
-        (UnreadableError, False, False, False),
-        (CallError, False, True, False),
-    ],
-)
-def test_every_class_carries_its_reaction(
-    kind: type[WeixinError], is_retryable: bool, stops_account: bool, is_outage: bool
-) -> None:
-    """Whether Airflow tries again, whether the account's other days are asked, and outages."""
-    assert (kind.is_retryable, kind.stops_account, kind.is_outage) == (
-        is_retryable,
-        stops_account,
-        is_outage,
-    )
+def test_every_class_carries_its_reaction() -> None:
+    """Airflow tries again; the account's other days are not asked; it counts as an outage."""
+    kinds = {*ON_A_DATA_CALL, ClockError, UnreadableError}
 
-
-@pytest.mark.parametrize("errcode", [12345, 40066])
-def test_an_unknown_errcode_is_permanent(errcode: int) -> None:
-    """Until someone classifies it."""
-    assert type(from_errcode(errcode, "news", account=ACCOUNT)) is CallError
+    assert {kind for kind in kinds if kind.is_retryable} == {
+        *(UnreachableError, TokenRefusedError, MinuteQuotaError)
+    }
+    assert {kind for kind in kinds if not kind.stops_account} == {
+        *(UnreachableError, MinuteQuotaError, NotReadyError, EndpointOfflineError),
+        UnreadableError,
+    }
+    assert {kind for kind in kinds if kind.is_outage} == {UnreachableError}
 
 
 @pytest.mark.parametrize("errcode", [2**31, -(2**31) - 1, 10**30])
@@ -121,16 +99,6 @@ def test_a_token_call_has_no_token_to_refuse(errcode: int, kind: type[WeixinErro
     assert type(error) is kind
 
 
-def test_a_wrong_secret_is_told_as_such() -> None:
-    """What to change is in the sentence."""
-    error = from_errcode(40001, "invalid credential", account=ACCOUNT, is_token_call=True)
-
-    assert str(error) == (
-        f"{ACCOUNT}: the AppSecret is wrong or not the newest; correct the connection's password "
-        "(errcode 40001: invalid credential)"
-    )
-
-
 @pytest.mark.parametrize("errcode", ON_A_DATA_CALL[ConfigurationError])
 def test_every_configuration_error_says_what_to_change(errcode: int) -> None:
     """In words of its own, before what WeChat said."""
@@ -138,18 +106,6 @@ def test_every_configuration_error_says_what_to_change(errcode: int) -> None:
 
     assert len(sentence) > 30
     assert str(from_errcode(errcode, "x", account="")) == f"{sentence} (errcode {errcode}: x)"
-
-
-def test_the_ip_to_put_on_the_whitelist_is_in_the_sentence() -> None:
-    """WeChat knows it better than the machine does."""
-    said = msgspec.json.decode((FIXTURES / "40164.json").read_bytes())
-
-    text = str(from_errcode(said["errcode"], said["errmsg"], account=ACCOUNT))
-
-    assert text.startswith(
-        f"{ACCOUNT}: this machine's IP is not on the account's whitelist; add it"
-    )
-    assert "203.0.113.7" in text
 
 
 @pytest.mark.parametrize(
@@ -166,14 +122,13 @@ def test_the_ip_to_put_on_the_whitelist_is_in_the_sentence() -> None:
 )
 def test_an_endpoint_that_is_offline_names_its_successor(dataset: str | None, advice: str) -> None:
     """From the start, where the dataset is known; WeChat's own words follow."""
-    said = msgspec.json.decode((FIXTURES / "47009.json").read_bytes())
+    words = "this api is offline, please use the new api"
     asked = DATASETS[dataset] if dataset else None
 
-    error = from_errcode(said["errcode"], said["errmsg"], account=ACCOUNT, dataset=asked)
+    error = from_errcode(47009, words, account=ACCOUNT, dataset=asked)
 
     assert str(error) == (
-        f"{ACCOUNT}: WeChat took this endpoint offline{advice} "
-        "(errcode 47009: this api is offline, please use the new api)"
+        f"{ACCOUNT}: WeChat took this endpoint offline{advice} (errcode 47009: {words})"
     )
 
 
@@ -197,17 +152,6 @@ def test_the_rid_is_kept_apart(errmsg: str, detail: str, rid: str) -> None:
     assert (error.detail, error.rid) == (detail, rid)
     assert rid not in error.reason or not rid
     assert str(error) == error.reason + (f" rid: {rid}" if rid else "")
-
-
-@pytest.mark.parametrize("fixture", sorted(FIXTURES.glob("*.json")), ids=lambda path: path.stem)
-def test_every_quoted_refusal_is_classified(fixture: Path) -> None:
-    """The error bodies of public sources, none of them an unknown code."""
-    said = msgspec.json.decode(fixture.read_bytes())
-
-    error = from_errcode(said["errcode"], said["errmsg"], account=ACCOUNT)
-
-    assert error.errcode == int(fixture.stem)
-    assert not isinstance(error, CallError)
 
 
 def test_trouble_without_an_errcode_is_told_without_one() -> None:

@@ -1,22 +1,20 @@
 """What holds for every answer there can be."""
 
-import contextlib
 import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from hostile_answers import ANY_JSON, DATES, DAY, answers, held_rows, no_deadline, written
+from hostile_answers import ANY_JSON, DATES, DAY, answers, no_deadline, written
 from hypothesis import given
 from hypothesis import strategies as st
 from parse_cases import FETCHED_AT, read
 
-from weixin_etl import json_text
 from weixin_etl.datasets import DATASETS, Dataset, Kind
 from weixin_etl.load.stage import SeenArticle, StagedPair, article_lines, row_lines
 from weixin_etl.parse import _parse_documented as parse_documented
 from weixin_etl.parse import parse
-from weixin_etl.parse.articles import BIGINT_MAX, SMALLINT_MAX, Parsed, UnreadableAnswerError
+from weixin_etl.parse.articles import BIGINT_MAX, SMALLINT_MAX, UnreadableAnswerError
 from weixin_etl.parse.lenient import take_apart
 
 both_datasets = pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
@@ -145,42 +143,3 @@ def test_any_json_is_read_or_unreadable(value: Any) -> None:
         read(written(value))
     except UnreadableAnswerError:
         assert not (isinstance(value, dict) and isinstance(value.get("list"), list))
-
-
-@no_deadline
-@given(st.binary())
-def test_any_bytes_are_read_or_unreadable(body: bytes) -> None:
-    """The same for bytes that need not be JSON."""
-    with contextlib.suppress(UnreadableAnswerError):
-        assert isinstance(read(body), Parsed)
-
-
-@both_datasets
-@no_deadline
-@given(st.data())
-def test_no_row_of_an_answer_is_lost(dataset: Dataset, data: st.DataObject) -> None:
-    """Each is in an article, merged into a row of the same key, or rejected; empty ones apart."""
-    answer = data.draw(answers(dataset))
-
-    parsed = parse(dataset, written(answer), DAY, FETCHED_AT)
-
-    rows = parsed.row_count + parsed.merged_rows + len(parsed.rejected)
-    assert rows == held_rows(dataset, answer)
-
-
-@both_datasets
-@no_deadline
-@given(st.data())
-def test_what_is_read_can_be_stored(dataset: Dataset, data: st.DataObject) -> None:
-    """Every text is UTF-8 without U+0000, and every extra is JSON."""
-    parsed = parse(dataset, written(data.draw(answers(dataset))), DAY, FETCHED_AT)
-
-    kept = [
-        (article.msgid, article.title, article.extra, list(article.row_extras.values()))
-        for article in parsed.articles.values()
-    ]
-    text = json_text.encode(kept)
-    json.loads(text, parse_constant=pytest.fail)
-    payloads = "".join(rejected.payload for rejected in parsed.rejected)
-    for stored in (text, payloads):
-        assert b"\\u0000" not in stored.replace("\\\\", "").encode()

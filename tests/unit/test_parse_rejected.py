@@ -7,9 +7,6 @@ from typing import Any
 import pytest
 from parse_cases import DAY, NEXT_DAY, body, body_with_metric, item, metrics, read, row
 
-from weixin_etl import json_text
-from weixin_etl.parse.articles import Rejected
-
 BIGINT = "a whole number from 0 to 9223372036854775807"
 
 
@@ -71,13 +68,52 @@ def test_a_whole_number_is_one_however_it_is_written(written: bytes, value: int)
     assert parsed.rejected == []
 
 
-@pytest.mark.parametrize("msgid", [None, "", 100, ["100_1"], True])
-def test_an_article_without_a_msgid_is_rejected(msgid: Any) -> None:
-    """Missing, empty or no text: its rows have no key. The next article is loaded."""
-    parsed = read(body(item(row(share_user=4), msgid=msgid), item(row(share_user=5))))
+@pytest.mark.parametrize(
+    ("stranger", "reason"),
+    [
+        *((value, "an article that is not an object") for value in (None, 7, "100_1", [], True)),
+        *(
+            (item(row(share_user=4), msgid=msgid), f"msgid {msgid!r} is not a text")
+            for msgid in (None, "", 100, ["100_1"], True)
+        ),
+        *(
+            (item(row(), msgid="99_1", ref_date=day), f"ref_date {day!r} is not the day asked for")
+            for day in ("2026-11-16", "2026-11-17 ", "", 20261117, None)
+        ),
+        *(
+            (item(msgid="99_1", details=details), "details is not a list")
+            for details in ({}, "", 0, False)
+        ),
+    ],
+)
+def test_an_article_that_does_not_fit_is_rejected(stranger: Any, reason: str) -> None:
+    """With what stands in its place; the next one is loaded."""
+    parsed = read(body(stranger, item(row(share_user=5))))
 
     (rejected,) = parsed.rejected
-    assert rejected.reason == f"msgid {msgid!r} is not a text"
+    assert rejected.reason == reason
+    assert json.loads(rejected.payload) == stranger
+    assert list(parsed.articles) == ["100_1"]
+    assert metrics(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
+
+
+@pytest.mark.parametrize(
+    ("stranger", "reason"),
+    [
+        *((value, "a row that is not an object") for value in (None, 7, "row", [], True)),
+        *(
+            (row(day, share_user=4), f"stat_date {day!r} is not a date")
+            for day in ("2026-02-29", "2026-11-17T00:00:00", "20261117", "", 20261117, None, True)
+        ),
+    ],
+)
+def test_a_row_that_does_not_fit_is_rejected(stranger: Any, reason: str) -> None:
+    """With its article's msgid and what stands in its place; the next row is loaded."""
+    parsed = read(body(item(stranger, row(share_user=5))))
+
+    (rejected,) = parsed.rejected
+    assert (rejected.reason, rejected.msgid) == (reason, "100_1")
+    assert json.loads(rejected.payload) == stranger
     assert metrics(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
 
 
@@ -89,68 +125,6 @@ def test_a_number_too_long_to_keep_is_no_msgid(digits: str) -> None:
     (rejected,) = parsed.rejected
     assert rejected.reason == f"msgid '{digits}' is not a text"
     assert parsed.articles == {}
-
-
-@pytest.mark.parametrize("ref_date", ["2026-11-16", "2026-11-17 ", "", 20261117, None])
-def test_an_article_of_another_day_is_rejected(ref_date: Any) -> None:
-    """The publication day is the one asked for, and no other is stored as it."""
-    stranger = item(row(share_user=4), msgid="99_1", ref_date=ref_date)
-
-    parsed = read(body(stranger, item(row(share_user=5))))
-
-    assert parsed.rejected == [
-        Rejected(
-            f"ref_date {ref_date!r} is not the day asked for",
-            json_text.encode(stranger),
-            msgid="99_1",
-        )
-    ]
-    assert list(parsed.articles) == ["100_1"]
-
-
-@pytest.mark.parametrize("stranger", [None, 7, "100_1", ["100_1"], True])
-def test_an_article_that_is_no_object_is_rejected(stranger: Any) -> None:
-    """With what stands in its place."""
-    parsed = read(body(stranger, item(row(share_user=5))))
-
-    assert parsed.rejected == [
-        Rejected("an article that is not an object", json_text.encode(stranger))
-    ]
-    assert metrics(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
-
-
-@pytest.mark.parametrize("details", [{}, "", 0, False])
-def test_an_article_whose_details_are_no_list_is_rejected(details: Any) -> None:
-    """Neither a list nor null: the article is not taken for one without rows."""
-    parsed = read(body(item(details=details, msgid="99_1"), item(row(share_user=5))))
-
-    (rejected,) = parsed.rejected
-    assert (rejected.reason, rejected.msgid) == ("details is not a list", "99_1")
-    assert list(parsed.articles) == ["100_1"]
-
-
-@pytest.mark.parametrize("stranger", [None, 7, "row", [], True])
-def test_a_row_that_is_no_object_is_rejected(stranger: Any) -> None:
-    """With its article's msgid; the next row is loaded."""
-    parsed = read(body(item(stranger, row(share_user=5))))
-
-    assert parsed.rejected == [
-        Rejected("a row that is not an object", json_text.encode(stranger), msgid="100_1")
-    ]
-    assert metrics(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
-
-
-@pytest.mark.parametrize(
-    "stat_date", ["2026-02-29", "2026-11-17T00:00:00", "20261117", "", 20261117, None, True]
-)
-def test_a_row_without_a_date_is_rejected(stat_date: Any) -> None:
-    """Its key is missing; the reason shows what stands in its place."""
-    parsed = read(body(item(row(stat_date, share_user=4), row(share_user=5))))
-
-    (rejected,) = parsed.rejected
-    assert rejected.reason == f"stat_date {stat_date!r} is not a date"
-    assert json.loads(rejected.payload) == {"stat_date": stat_date, "share_user": 4}
-    assert metrics(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
 
 
 BEFORE = "is before the publication day"

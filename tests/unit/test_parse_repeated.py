@@ -21,33 +21,26 @@ def test_an_article_with_and_without_its_url_is_one_article() -> None:
         assert (parsed.row_count, parsed.merged_rows) == (1, 1)
 
 
-def test_the_rows_of_a_repeated_article_are_all_kept() -> None:
-    """Days that only one of the two has are no repetition."""
-    parsed = read(body(item(row(share_user=5)), item(row("2026-11-18", share_user=6))))
-
-    assert metrics(parsed.articles["100_1"]) == {
-        DAY: {"share_user": 5},
-        NEXT_DAY: {"share_user": 6},
-    }
-    assert parsed.merged_rows == 0
-
-
 def test_a_repeated_row_has_the_last_value_of_each_field() -> None:
-    """A null or an absent metric does not take a value away."""
+    """A null or an absent metric takes no value away; other days and articles stay apart."""
     parsed = read(
         body(
             item(
                 row(share_user=5, share_count=8, target_user=100),
                 row(share_user=6, share_count=None),
                 row(share_user=7),
-            )
+            ),
+            item(row("2026-11-18", share_user=6)),
+            item(row(share_user=1), msgid="100_2"),
         )
     )
 
     assert metrics(parsed.articles["100_1"]) == {
-        DAY: {"share_user": 7, "share_count": 8, "target_user": 100}
+        DAY: {"share_user": 7, "share_count": 8, "target_user": 100},
+        NEXT_DAY: {"share_user": 6},
     }
-    assert (parsed.row_count, parsed.merged_rows) == (1, 2)
+    assert metrics(parsed.articles["100_2"]) == {DAY: {"share_user": 1}}
+    assert (parsed.row_count, parsed.merged_rows) == (3, 2)
 
 
 def test_the_unknown_keys_of_repetitions_are_put_together() -> None:
@@ -62,17 +55,6 @@ def test_the_unknown_keys_of_repetitions_are_put_together() -> None:
     article = parsed.articles["100_1"]
     assert article.row_extras == {DAY: {"like_user": 3, "seen_user": 2}}
     assert article.extra == {"is_top": True, "mood": "b"}
-
-
-def test_two_articles_of_a_message_are_two() -> None:
-    """The msgid tells them apart, the message does not."""
-    parsed = read(body(item(row(share_user=5)), item(row(share_user=6), msgid="100_2")))
-
-    assert {msgid: metrics(article) for msgid, article in parsed.articles.items()} == {
-        "100_1": {DAY: {"share_user": 5}},
-        "100_2": {DAY: {"share_user": 6}},
-    }
-    assert parsed.merged_rows == 0
 
 
 def test_answers_merged_are_what_the_last_one_says_of_each_field() -> None:

@@ -11,14 +11,34 @@ def titled(written: bytes) -> bytes:
     return body(item(row(share_user=5), title="PLACE")).replace(b"PLACE", written)
 
 
-@pytest.mark.parametrize("nul", [b"\\u0000", b"\0"], ids=["escaped", "raw"])
-def test_u0000_is_stripped_and_counted(nul: bytes) -> None:
-    """Postgres can hold it in no text; the rest of the text stays."""
-    parsed = read(titled(b"a" + nul + b"b" + nul))
+@pytest.mark.parametrize(
+    ("written", "title", "stripped"),
+    [
+        (b"a\\u0000b\\u0000", "ab", 2),
+        (b"a\0b\0", "ab", 2),
+        (b"a\\\\u0000", "a\\u0000", 0),
+        ("第一\n行\t\x01\x1f".encode(), "第一\n行\t\x01\x1f", 0),
+        (b"a\\ud83dz", "a\ufffdz", 0),
+        (b"\\udc00", "\ufffd", 0),
+        (b"\\ud83d\\ude00", "\U0001f600", 0),
+        (b"a\xff", "a\ufffd", 0),
+        ("标".encode("gbk"), "\ufffd\ufffd", 0),
+    ],
+    ids=[
+        *("escaped NUL", "raw NUL", "escaped backslash", "control characters", "high surrogate"),
+        *("low surrogate", "a pair", "not UTF-8", "GBK"),
+    ],
+)
+def test_a_text_is_kept_as_far_as_postgres_can_hold_it(
+    written: bytes, title: str, stripped: int
+) -> None:
+    """U+0000 is stripped and counted, what is no character becomes U+FFFD, no number is lost."""
+    parsed = read(titled(written))
 
-    assert parsed.articles["100_1"].title == "ab"
-    assert parsed.stripped_nuls == 2
+    assert parsed.articles["100_1"].title == title
+    assert parsed.stripped_nuls == stripped
     assert metrics(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
+    assert parsed.rejected == []
 
 
 def test_u0000_is_stripped_wherever_a_text_is_kept() -> None:
@@ -37,47 +57,6 @@ def test_u0000_is_stripped_wherever_a_text_is_kept() -> None:
     assert article.row_extras == {DAY: {"like": ["x"]}}
     assert article.extra == {"mood": {"deep": ""}}
     assert parsed.stripped_nuls == 5
-
-
-def test_a_backslash_before_u0000_is_only_text() -> None:
-    """Escaped itself, it is a backslash and five characters."""
-    parsed = read(titled(b"a\\\\u0000"))
-
-    assert parsed.articles["100_1"].title == "a\\u0000"
-    assert parsed.stripped_nuls == 0
-
-
-def test_raw_control_characters_are_accepted() -> None:
-    """WeChat does not always escape them; they stay in the text."""
-    parsed = read(titled("第一\n行\t\x01\x1f".encode()))
-
-    assert parsed.articles["100_1"].title == "第一\n行\t\x01\x1f"
-    assert metrics(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
-
-
-@pytest.mark.parametrize(
-    ("written", "title"),
-    [(b"a\\ud83dz", "a\ufffdz"), (b"\\udc00", "\ufffd"), (b"\\ud83d\\ude00", "\U0001f600")],
-    ids=["high", "low", "a pair"],
-)
-def test_half_a_surrogate_pair_is_replaced(written: bytes, title: str) -> None:
-    """It is no character and no UTF-8; a whole pair is one character."""
-    parsed = read(titled(written))
-
-    assert parsed.articles["100_1"].title == title
-    assert metrics(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
-
-
-@pytest.mark.parametrize("garbage", [b"\xff", b"\xe9\x9b", "标题".encode("gbk")])
-def test_bytes_that_are_not_utf8_lose_no_number(garbage: bytes) -> None:
-    """They become U+FFFD in their text, and nothing else changes."""
-    parsed = read(titled("第".encode() + garbage))
-
-    title = parsed.articles["100_1"].title
-    assert title is not None
-    assert title.startswith("第\ufffd")
-    assert metrics(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
-    assert parsed.rejected == []
 
 
 @pytest.mark.parametrize("is_first", [True, False])

@@ -4,13 +4,14 @@ from parse_cases import DAY, NEXT_DAY, body, item, metrics, read, row
 
 
 def test_an_unknown_metric_is_kept_beside_the_row_and_named() -> None:
-    """Whatever its type; the known metrics of the row are read as always."""
+    """Whatever its type, unless it is null; a key beside the list changes nothing."""
     parsed = read(
         body(
             item(
                 row(share_user=5, like_user=7, scenes=[{"user_count": 1}]),
-                row("2026-11-18", share_user=6),
-            )
+                row("2026-11-18", share_user=6, seen_user=None),
+            ),
+            total=1,
         )
     )
 
@@ -18,14 +19,6 @@ def test_an_unknown_metric_is_kept_beside_the_row_and_named() -> None:
     assert article.row_extras == {DAY: {"like_user": 7, "scenes": [{"user_count": 1}]}}
     assert parsed.unknown_metrics == {"like_user", "scenes"}
     assert metrics(article) == {DAY: {"share_user": 5}, NEXT_DAY: {"share_user": 6}}
-
-
-def test_an_unknown_metric_that_is_null_says_nothing() -> None:
-    """It is neither kept nor named."""
-    parsed = read(body(item(row(share_user=5, like_user=None))))
-
-    assert parsed.articles["100_1"].row_extras == {}
-    assert parsed.unknown_metrics == set()
 
 
 def test_an_unknown_key_of_an_article_is_kept_in_extra() -> None:
@@ -48,11 +41,3 @@ def test_an_attribute_of_another_type_is_kept_in_extra() -> None:
     assert article.extra == {"title": 12, "user_source": "0", "publish_type": 70_000, "url": True}
     assert (article.title, article.user_source, article.publish_type) == (None, None, None)
     assert metrics(article) == {DAY: {"share_user": 5}}
-
-
-def test_an_unknown_key_of_the_answer_changes_nothing() -> None:
-    """`errcode` 0 and what WeChat may add beside the list."""
-    parsed = read(body(item(row(share_user=5)), errcode=0, errmsg="ok", total=1))
-
-    assert metrics(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
-    assert (parsed.rejected, parsed.is_delayed) == ([], False)

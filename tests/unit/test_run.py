@@ -32,26 +32,24 @@ def context(form: dict[str, Any] = FORM, **of_run: Any) -> dict[str, Any]:
     return {"dag_run": SimpleNamespace(**dag_run | of_run), "params": form}
 
 
-def test_the_runs_day_is_that_of_its_logical_date_in_beijing() -> None:
-    """Whenever it really runs."""
-    this = run_context.of(
-        ARTICLE_TOTAL, context(run_after=datetime(2026, 12, 31, tzinfo=UTC), run_type="scheduled")
-    )
-
-    assert this == Run("manual__1", ARTICLE_TOTAL, date(2026, 11, 24), is_scheduled=True)
+YEARS_END = datetime(2026, 12, 31, tzinfo=UTC)
 
 
-def test_a_run_without_logical_date_has_the_day_it_starts() -> None:
-    """As the form and REST make them."""
-    this = run_context.of(ARTICLE_TOTAL, context(logical_date=None, run_after=LATE_EVENING))
+@pytest.mark.parametrize(
+    ("of_run", "is_scheduled"),
+    [
+        ({"run_type": "scheduled", "run_after": YEARS_END}, True),
+        ({"run_type": "backfill", "run_after": YEARS_END}, False),
+        ({"run_type": "asset_triggered"}, False),
+        ({"logical_date": None}, False),
+    ],
+    ids=["scheduled", "backfill", "asset", "the form and REST"],
+)
+def test_the_runs_day(of_run: dict[str, Any], is_scheduled: bool) -> None:
+    """That of its logical date in Beijing, whenever it really runs; without one, of its start."""
+    this = run_context.of(ARTICLE_TOTAL, context(**of_run))
 
-    assert this == Run("manual__1", ARTICLE_TOTAL, date(2026, 11, 24), is_scheduled=False)
-
-
-@pytest.mark.parametrize("run_type", ["manual", "backfill", "asset_triggered"])
-def test_only_a_scheduled_run_is_scheduled(run_type: str) -> None:
-    """A backfill does not make an account a scheduled one."""
-    assert not run_context.of(ARTICLE_TOTAL, context(run_type=run_type)).is_scheduled
+    assert this == Run("manual__1", ARTICLE_TOTAL, date(2026, 11, 24), is_scheduled=is_scheduled)
 
 
 def test_the_forms_parameters_are_the_runs() -> None:
@@ -115,9 +113,4 @@ def test_a_retry_is_airflows_own_and_not_a_persons(
 
     assert run_context.is_by_itself(context) is is_by_itself
     assert run_context.is_last_try(context) is is_last
-
-
-@pytest.mark.parametrize(("try_number", "is_first"), [(1, True), (2, False)])
-def test_a_first_try_is_the_first(try_number: int, is_first: bool) -> None:
-    """Of the run, whoever starts the next one."""
-    assert run_context.is_first_try({"ti": SimpleNamespace(try_number=try_number)}) is is_first
+    assert run_context.is_first_try(context) is (try_number == 1)

@@ -8,7 +8,6 @@ from airflow.exceptions import AirflowConfigException
 from weixin_etl import pipeline
 from weixin_etl.api.http import CallLimits
 from weixin_etl.orchestration import settings
-from weixin_etl.orchestration.provider import get_provider_info
 from weixin_etl.orchestration.settings import Settings
 
 DEFAULTS = Settings(
@@ -75,23 +74,3 @@ def test_a_value_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch) -
 
     with pytest.raises(AirflowConfigException, match="concurrency"):
         settings.read()
-
-
-def test_airflow_knows_every_setting() -> None:
-    """The provider declares them, so `airflow config list` shows them with their defaults."""
-    declared = get_provider_info()["config"]["weixin"]["options"]
-
-    assert {name: option["default"] for name, option in declared.items()} == {
-        "concurrency": "4",
-        "catch_up_days": "60",
-        "ready_hour": "10",
-        "commit_megabytes": "64",
-        "retries": "3",
-        "retry_delay_seconds": "120",
-        "connect_timeout_seconds": "5",
-        "read_timeout_seconds": "30",
-        "call_tries": "5",
-        "call_total_seconds": "60",
-        "backoff_seconds": "1",
-        "minute_quota_wait_seconds": "60",
-    }

@@ -47,11 +47,6 @@ def test_a_token_is_asked_for_once_for_many_threads() -> None:
     assert platform.given == 1
 
 
-def test_nothing_is_asked_for_before_a_token_is_needed() -> None:
-    """A keeper costs no call."""
-    assert Platform().given == 0
-
-
 @pytest.mark.parametrize(
     ("expires_in_seconds", "seconds", "token"),
     [
@@ -83,29 +78,6 @@ def test_a_token_answered_in_its_last_minutes_is_used() -> None:
     assert tokens == ["t1", "t1", "t1", "t1", "t2"]
 
 
-def test_a_refused_token_is_replaced() -> None:
-    """By a new one, which serves the next calls too."""
-    platform = Platform()
-    platform.keeper.token()
-
-    assert platform.keeper.token_after("t1") == "t2"
-    assert platform.keeper.token() == "t2"
-    assert platform.given == 2
-
-
-def test_another_threads_newer_token_is_used_without_asking() -> None:
-    """Four calls refused at once cost one new token, not four."""
-    platform = Platform()
-    platform.keeper.token()
-    platform.seconds_to_be_joined = 0.2
-
-    with ThreadPoolExecutor(4) as pool:
-        tokens = list(pool.map(platform.keeper.token_after, ["t1"] * 4))
-
-    assert tokens == ["t2"] * 4
-    assert platform.given == 2
-
-
 def test_the_renewed_token_lives_as_long_as_it_says() -> None:
     """Its time counts from when it was asked for, not from the first one's."""
     platform = Platform()
@@ -131,12 +103,3 @@ def test_trouble_while_asking_is_not_the_end() -> None:
         platform.keeper.token()
 
     assert platform.keeper.token() == "t2"
-
-
-def test_a_token_does_not_show_itself() -> None:
-    """Neither it nor its keeper, in a log or a traceback."""
-    platform = Platform()
-    platform.keeper.token()
-
-    assert repr(Token("s3cret", 7200)) == "Token(expires_in_seconds=7200)"
-    assert "t1" not in repr(platform.keeper)

@@ -4,7 +4,7 @@ import traceback
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, make_url
+from sqlalchemy import make_url
 
 from weixin_etl import warehouse
 from weixin_etl.warehouse import WarehouseError, WarehouseTroubleError
@@ -57,34 +57,22 @@ def test_a_connection_is_a_url(
     assert url.render_as_string(hide_password=False) == rendered
 
 
-@pytest.mark.parametrize("drivername", ["postgres+x", "postgresql", "postgresql+psycopg"])
-def test_the_driver_is_psycopg2_whatever_the_url_says(drivername: str) -> None:
-    """A bare `postgresql://` would mean psycopg 3."""
-    engine = warehouse.engine(URL.create(drivername, "etl", host="127.0.0.1"))
-
-    assert engine.url.drivername == "postgresql+psycopg2"
-    assert engine.driver == "psycopg2"
-
-
 @pytest.mark.parametrize(
     ("url", "sslmode"),
     [
         ("postgresql://etl@db.example.org/weixin", "require"),
-        ("postgresql://etl@192.0.2.7/weixin", "require"),
         ("postgresql://etl@localhost.example.org/weixin", "require"),
-        ("postgresql://etl@127.0.0.1:5433/weixin", "disable"),
-        ("postgresql://etl@127.9.9.9/weixin", "disable"),
+        (f"postgresql://etl:{QUOTED}@127.0.0.1:5433/weixin", "disable"),
         ("postgresql://etl@[::1]/weixin", "disable"),
         ("postgresql://etl@localhost/weixin", "disable"),
         ("postgresql://etl@/weixin?host=/run/pg&port=5433", "disable"),
-        ("postgresql://etl@/weixin", "disable"),
         ("postgresql://etl@/weixin?host=db.example.org", "require"),
         ("postgresql://etl@127.0.0.1/weixin?sslmode=verify-full", "verify-full"),
         ("postgresql://etl@db.example.org/weixin?sslmode=disable", "disable"),
     ],
 )
 def test_dbmate_is_told_whether_to_insist_on_tls(url: str, sslmode: str) -> None:
-    """Not on the same machine, else yes, and as the connection says when it says so."""
+    """Not on the same machine, else yes, and as the connection says; the rest stays as it is."""
     told = make_url(dbmate_url(make_url(url)))
 
     assert told.drivername == "postgres"
@@ -92,14 +80,6 @@ def test_dbmate_is_told_whether_to_insist_on_tls(url: str, sslmode: str) -> None
     assert told.set(drivername="postgresql").difference_update_query(["sslmode"]) == make_url(
         url
     ).difference_update_query(["sslmode"])
-
-
-def test_dbmate_gets_the_password() -> None:
-    """Quoted, in its environment and on no command line."""
-    assert (
-        dbmate_url(URL.create("postgresql+psycopg2", "etl", PASSWORD, "127.0.0.1", 5432, "weixin"))
-        == f"postgres://etl:{QUOTED}@127.0.0.1:5432/weixin?sslmode=disable"
-    )
 
 
 def test_the_password_is_not_in_the_error_of_an_unreachable_warehouse() -> None:
@@ -138,10 +118,3 @@ def test_an_engine_does_not_show_its_password() -> None:
 
     assert repr(engine) == "Engine(postgresql+psycopg2://etl:***@127.0.0.1:1/weixin)"
     assert engine.hide_parameters
-
-
-def test_statements_lie_in_the_checkout_or_in_the_package() -> None:
-    """Nothing depends on the working directory."""
-    assert (warehouse.sql_directory() / "migrations").is_dir()
-    assert warehouse.sql_directory().is_absolute()
-    assert warehouse.migrations()[0].name == "0001_pipeline.sql"

@@ -60,19 +60,3 @@ def test_the_pipelines_user_owns_its_schemas_and_all_that_is_in_them(
     )
 
     assert owners == ["analytics weixin weixin", "weixin weixin weixin"]
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "DROP TABLE weixin.fact_article_total",
-        "DELETE FROM weixin.fact_article_total",
-        "CREATE TABLE weixin.own (id int)",
-        "CREATE TABLE public.own (id int)",
-    ],
-)
-def test_the_loader_does_not_change_tables(installation: Installation, statement: str) -> None:
-    """What it may do, the migration of the roles says, and its tests."""
-    said = tries(installation, "weixin_loader", "weixin", statement)
-
-    assert "permission denied" in said or "must be owner" in said

@@ -1,35 +1,17 @@
 """An access token is asked for once per process and account, and lives in its memory only."""
 
 import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 
 import pytest
-from wire import DATA_PATH, DATASET, DAY, LIMITS, TOKEN_PATH, Wire, answered, refused, says
+from wire import DATASET, DAY, LIMITS, Wire, answered, refused, says
 
 from weixin_etl.api.client import WeixinClient
-from weixin_etl.api.errors import ConfigurationError, UnreachableError
+from weixin_etl.api.errors import UnreachableError
 from weixin_etl.api.token import Token
 from weixin_etl.model import Account
 from weixin_sandbox import Sandbox, Scenario
-
-Counter = Callable[[str], int]
-DAYS = [date(2026, 11, day) for day in range(1, 24)]
-
-
-def test_many_calls_and_threads_share_one_token_call(account: Account, asked: Counter):
-    """Whatever client of the process asks first, the others use its token."""
-    clients = [WeixinClient(account, LIMITS) for _ in range(3)]
-    work = [(client, day) for day in DAYS for client in clients]
-
-    with ThreadPoolExecutor(8) as pool:
-        outcomes = list(pool.map(lambda pair: pair[0].datacube(DATASET, pair[1]), work))
-
-    assert len([answered(outcome) for outcome in outcomes]) == asked(DATA_PATH) == 69
-    assert asked(TOKEN_PATH) == 1
 
 
 def test_each_account_has_its_own_token(wire: Wire):
@@ -40,15 +22,6 @@ def test_each_account_has_its_own_token(wire: Wire):
         WeixinClient(account, LIMITS).datacube(DATASET, DAY)
 
     assert [b"wx0000000000000001" in call.body for call in wire.token_calls] == [True, False]
-
-
-def test_a_wrong_secret_says_what_to_correct(account: Account, asked: Counter):
-    """40125, once, before any data call."""
-    with pytest.raises(ConfigurationError, match="correct the connection's password") as caught:
-        WeixinClient(replace(account, secret="wrong"), LIMITS).check_token()
-
-    assert caught.value.errcode == 40125
-    assert (asked(TOKEN_PATH), asked(DATA_PATH)) == (1, 0)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from datetime import timedelta
 import pytest
 import requests
 from wire import (
-    DATA_PATH,
     DATASET,
     DAY,
     LIMITS,
@@ -26,29 +25,11 @@ from wire import (
 )
 
 from weixin_etl.api.client import WeixinClient
-from weixin_etl.api.errors import ConfigurationError, TokenRefusedError, UnreachableError
+from weixin_etl.api.errors import ConfigurationError, TokenRefusedError
 from weixin_etl.model import Account
 from weixin_sandbox import Sandbox, Scenario
 
-Counter = Callable[[str], int]
 NEW_TOKENS = [f"wire-token-{number}" for number in range(1, 9)]
-
-
-def test_a_token_that_expires_mid_run_costs_one_token_call_and_one_data_call(
-    sandbox: Sandbox, account: Account, client: WeixinClient, asked: Counter
-):
-    """42001: a new token, and the same question once more."""
-    client.datacube(DATASET, DAY)
-    sandbox.expire_tokens()
-
-    answer = answered(client.datacube(DATASET, DAY + timedelta(days=1)))
-
-    assert answer.calls == 2
-    assert answer.body == sandbox.answer(
-        account.appid, DAY + timedelta(days=1), asked_on=sandbox.beijing_today
-    )
-    assert (asked(TOKEN_PATH), asked(DATA_PATH)) == (2, 3)
-    assert [call.errcode for call in sandbox.calls] == [0, 0, 42001, 0, 0]
 
 
 @pytest.mark.parametrize("errcode", [40001, 40014, 42001])
@@ -68,38 +49,25 @@ def test_each_code_for_a_refused_token_brings_a_new_one(wire: Wire, errcode: int
     ]
 
 
-def test_at_most_three_tokens_are_tried(wire: Wire):
+@pytest.mark.parametrize(
+    ("given", "used", "token_calls"),
+    [
+        (NEW_TOKENS, NEW_TOKENS[:3], 3),
+        (["first"], ["first"], 2),
+        (["first", "second", "first"], ["first", "second"], 3),
+    ],
+    ids=["three at most", "the same again", "one that comes back"],
+)
+def test_each_token_is_tried_once(wire: Wire, given: list[str], used: list[str], token_calls: int):
     """A server that refuses every token is believed after the third."""
-    wire.on_token = in_turn(*map(gives_token, NEW_TOKENS))
+    wire.on_token = in_turn(*map(gives_token, given))
     wire.on_data = refuses(40001)
 
     refusal = refused(WeixinClient(wire.account, LIMITS).datacube(DATASET, DAY))
 
     assert type(refusal.error) is TokenRefusedError
-    assert [call.token for call in wire.data_calls] == NEW_TOKENS[:3]
-    assert len(wire.token_calls) == refusal.calls == 3
-
-
-def test_the_same_token_answered_again_is_not_used_again(wire: Wire):
-    """Asking WeChat the same question with the same token brings the same refusal."""
-    wire.on_data = refuses(40001)
-
-    refusal = refused(WeixinClient(wire.account, LIMITS).datacube(DATASET, DAY))
-
-    assert type(refusal.error) is TokenRefusedError
-    assert [call.token for call in wire.data_calls] == ["wire-token-1"]
-    assert (len(wire.token_calls), refusal.calls) == (2, 1)
-
-
-def test_a_token_refused_before_is_not_used_when_it_comes_back(wire: Wire):
-    """Two servers behind one name may answer in turn; each token is tried once."""
-    wire.on_token = in_turn(*map(gives_token, ["first", "second", "first"]))
-    wire.on_data = refuses(40001)
-
-    refusal = refused(WeixinClient(wire.account, LIMITS).datacube(DATASET, DAY))
-
-    assert type(refusal.error) is TokenRefusedError
-    assert [call.token for call in wire.data_calls] == ["first", "second"]
+    assert [call.token for call in wire.data_calls] == used
+    assert (len(wire.token_calls), refusal.calls) == (token_calls, len(used))
 
 
 def test_four_calls_in_flight_survive_another_process_replacing_the_token(
@@ -157,17 +125,3 @@ def test_an_account_refused_while_its_token_is_renewed_says_why(
     assert type(refusal.error) is ConfigurationError
     assert "unfreeze it in the console" in str(refusal.error)
     assert refusal.calls == 1
-
-
-def test_a_renewal_that_fails_does_not_bring_the_refused_token_back(
-    sandbox: Sandbox, client: WeixinClient
-):
-    """The next call asks for a token first."""
-    client.check_token()
-    sandbox.expire_tokens()
-    sandbox.scenarios[:] = [Scenario("token-call:busy", times=3)]
-    assert type(refused(client.datacube(DATASET, DAY)).error) is UnreachableError
-
-    answer = answered(client.datacube(DATASET, DAY))
-
-    assert answer.calls == 1

@@ -1,13 +1,12 @@
 """The Airflow connection becomes an account, or a sentence that says what it lacks."""
 
 import json
-import logging
 from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
-from secrecy import shown_by_error, shown_by_log
-from wire import DATASET, DAY, LIMITS, answered, refused
+from secrecy import shown_by_error
+from wire import LIMITS
 
 from weixin_etl.api.errors import ConfigurationError
 from weixin_etl.model import Account
@@ -26,39 +25,43 @@ def described(monkeypatch: pytest.MonkeyPatch, connection: str | dict[str, objec
     return WeixinHook().account()
 
 
+WECHAT = "https://api.weixin.qq.com"
+SANDBOX = "http://127.0.0.1:8077"
+
+
 @pytest.mark.parametrize(
     ("connection", "name", "base_url"),
     [
-        (f"weixin://wx01:{SECRET}@", "weixin_default", "https://api.weixin.qq.com"),
-        (f"weixin://wx01:{SECRET}@/?name={quote('春风')}", "春风", "https://api.weixin.qq.com"),
-        (f"weixin://wx01:{SECRET}@sh.api.weixin.qq.com", "weixin_default",
-         "https://sh.api.weixin.qq.com"),
-        (f"weixin://wx01:{SECRET}@proxy.example:8443/", "weixin_default",
-         "https://proxy.example:8443"),
-        (f"weixin://http://wx01:{SECRET}@127.0.0.1:8077/?name=a", "a", "http://127.0.0.1:8077"),
-        (f"weixin://wx01:{SECRET}@{quote('http://127.0.0.1:8077', safe='')}", "weixin_default",
-         "http://127.0.0.1:8077"),
-        (IS_JSON, "weixin_default", "https://api.weixin.qq.com"),
-        (IS_JSON | {"extra": {"name": "春风"}}, "春风", "https://api.weixin.qq.com"),
-        (IS_JSON | {"extra": '{"name": "春风"}'}, "春风", "https://api.weixin.qq.com"),
-        (IS_JSON | {"extra": {"name": " "}}, "weixin_default", "https://api.weixin.qq.com"),
-        (IS_JSON | {"extra": {"name": None}}, "weixin_default", "https://api.weixin.qq.com"),
-        (IS_JSON | {"host": "hk.api.weixin.qq.com"}, "weixin_default",
-         "https://hk.api.weixin.qq.com"),
-        (IS_JSON | {"host": "http://127.0.0.1:8077"}, "weixin_default", "http://127.0.0.1:8077"),
-        (IS_JSON | {"host": "gateway.example/weixin/", "port": 8443}, "weixin_default",
-         "https://gateway.example:8443/weixin"),
-        (IS_JSON | {"host": "http://127.0.0.1/", "port": 8077}, "weixin_default",
-         "http://127.0.0.1:8077"),
-        (IS_JSON | {"host": ""}, "weixin_default", "https://api.weixin.qq.com"),
-        (IS_JSON | {"host": "http://localhost:8077"}, "weixin_default", "http://localhost:8077"),
+        (f"weixin://wx01:{SECRET}@", "weixin_default", WECHAT),
+        (f"weixin://wx01:{SECRET}@/?name={quote('春风')}", "春风", WECHAT),
+        (f"weixin://wx01:{SECRET}@a.example:8443/", "weixin_default", "https://a.example:8443"),
+        (f"weixin://http://wx01:{SECRET}@127.0.0.1:8077/?name=a", "a", SANDBOX),
+        (f"weixin://wx01:{SECRET}@{quote(SANDBOX, safe='')}", "weixin_default", SANDBOX),
+        (
+            f"weixin://http://wx01:{SECRET}@a.example/?allow_http=true",
+            "weixin_default",
+            "http://a.example",
+        ),
+        (IS_JSON, "weixin_default", WECHAT),
+        (IS_JSON | {"extra": {"name": "春风"}}, "春风", WECHAT),
+        (IS_JSON | {"extra": '{"name": "春风"}', "host": ""}, "春风", WECHAT),
+        (IS_JSON | {"extra": {"name": " "}}, "weixin_default", WECHAT),
+        (IS_JSON | {"extra": {"name": None}}, "weixin_default", WECHAT),
+        (IS_JSON | {"host": SANDBOX}, "weixin_default", SANDBOX),
+        (
+            IS_JSON | {"host": "a.example/weixin/", "port": 8443},
+            "weixin_default",
+            "https://a.example:8443/weixin",
+        ),
+        (IS_JSON | {"host": "http://127.0.0.1/", "port": 8077}, "weixin_default", SANDBOX),
         (IS_JSON | {"host": "http://[::1]:8077"}, "weixin_default", "http://[::1]:8077"),
-        (IS_JSON | {"host": "http://proxy.example", "extra": {"allow_http": True}},
-         "weixin_default", "http://proxy.example"),
-        (f"weixin://http://wx01:{SECRET}@proxy.example/?allow_http=true", "weixin_default",
-         "http://proxy.example"),
+        (
+            IS_JSON | {"host": "http://a.example", "extra": {"allow_http": True}},
+            "weixin_default",
+            "http://a.example",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_connection_describes_an_account(
     monkeypatch: pytest.MonkeyPatch,
     connection: str | dict[str, object],
@@ -95,20 +98,16 @@ DEEP = "[" * 10_000 + "]" * 10_000
             "the connection's login (AppID) holds control characters; correct it",
             [IS_JSON | {"login": "wx01\n"}, IS_JSON | {"login": "wx\0"}],
         ),
-        (NO_OBJECT, [IS_JSON | {"extra": extra} for extra in ([1], 7, True)]),
         (
             NO_OBJECT,
-            [
-                IS_JSON | {"extra": extra}
-                for extra in ("{bad", "text", " ", "[]", "0", "null", '"{}"', "NaN")
-            ],
+            [IS_JSON | {"extra": extra} for extra in ([1], 7, "{bad", " ", "[]", "null", '"{}"')],
         ),
         (NO_OBJECT, [f"weixin://wx01:{SECRET}@/?__extra__={extra}" for extra in ("bad", "[1]")]),
         (
             NO_NAME,
             [
                 IS_JSON | {"extra": {"name": name}}
-                for name in (7, 0, True, ["a"], [], {"a": 1}, "a\nb", "a\0")
+                for name in (7, 0, True, [], {"a": 1}, "a\nb", "a\0")
             ],
         ),
         (NO_ADDRESS, [IS_JSON | {"host": "a.example", "port": port} for port in (-1, 70_000)]),
@@ -117,23 +116,10 @@ DEEP = "[" * 10_000 + "]" * 10_000
             [
                 IS_JSON | {"host": host}
                 for host in (
-                    " ",
-                    "::1",
-                    "a..b",
-                    "x" * 300,
-                    "a\n.example",
-                    "a.example:x",
-                    "a.example:80:90",
-                    "a.example:99999",
-                    "ftp://127.0.0.1",
-                    "http://",
-                    "http://[",
-                    "http://a b",
-                    "http://evil.example\\@127.0.0.1",
-                    "http://127.0.0.1@evil.example",
-                    "http://evil.example#@127.0.0.1",
-                    "https://proxy.example/?a=b",
-                    "https://name:word@api.weixin.qq.com",
+                    *(" ", "::1", "a..b", "x" * 300, "a\n.example", "a.example:80:90"),
+                    *("a.example:99999", "ftp://127.0.0.1", "http://[", "http://a b"),
+                    *("http://evil.example\\@127.0.0.1", "http://127.0.0.1@evil.example"),
+                    *("http://evil.example#@127.0.0.1", "https://proxy.example/?a=b"),
                 )
             ],
         ),
@@ -173,13 +159,10 @@ def test_a_connection_that_cannot_be_used_says_what_to_change(
 
 
 def test_a_missing_connection_says_what_to_create():
-    """It names the connection id that was looked for."""
-    with pytest.raises(ConfigurationError) as caught:
-        WeixinHook("weixin_spring").account()
-
-    assert (
-        str(caught.value)
-        == "weixin_spring: there is no such Airflow connection; create it with type weixin"
+    """It names the connection id that was looked for, in the UI too."""
+    assert WeixinHook("weixin_spring").test_connection() == (
+        False,
+        "weixin_spring: there is no such Airflow connection; create it with type weixin",
     )
 
 
@@ -189,18 +172,6 @@ def connect(monkeypatch: pytest.MonkeyPatch, account: Account) -> WeixinHook:
     fields = {"login": account.appid, "password": account.secret, "host": account.base_url}
     monkeypatch.setenv(VARIABLE, json.dumps({"conn_type": "weixin", "extra": extra, **fields}))
     return WeixinHook(limits=LIMITS)
-
-
-def test_the_hook_gives_a_client_that_fetches_figures(
-    sandbox: Sandbox, account: Account, monkeypatch: pytest.MonkeyPatch
-):
-    """The client speaks for the connection's account."""
-    client = connect(monkeypatch, account).get_conn()
-
-    assert client.account == account
-    assert answered(client.datacube(DATASET, DAY)).body == sandbox.answer(
-        account.appid, DAY, asked_on=sandbox.beijing_today
-    )
 
 
 def test_a_good_connection_tests_well(account: Account, monkeypatch: pytest.MonkeyPatch):
@@ -227,14 +198,6 @@ def test_a_refused_connection_tests_badly_and_says_why(
     assert SECRET not in sentence
 
 
-def test_a_connection_that_does_not_exist_tests_badly():
-    """The same sentence as anywhere else."""
-    assert WeixinHook("weixin_spring").test_connection() == (
-        False,
-        "weixin_spring: there is no such Airflow connection; create it with type weixin",
-    )
-
-
 @pytest.mark.parametrize("extra", [{}, {"allow_http": False}, {"allow_http": None}])
 @pytest.mark.parametrize(
     "host",
@@ -256,17 +219,3 @@ def test_another_machine_is_not_sent_the_secret_in_the_open(
         f"weixin_default: {host} would get the AppSecret unencrypted; use https, or set allow_http "
         "in the connection's extra"
     )
-
-
-def test_the_secret_stays_out_of_errors_and_logs(
-    account: Account, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-):
-    """Looking the connection up and being refused, with everything logged at DEBUG."""
-    caplog.set_level(logging.DEBUG)
-    hook = connect(monkeypatch, replace(account, secret=SECRET))
-
-    error = refused(hook.get_conn().datacube(DATASET, DAY)).error
-
-    assert error.errcode == 40125
-    assert SECRET not in shown_by_error(error)
-    assert SECRET not in shown_by_log(caplog.records)

@@ -148,20 +148,6 @@ def test_a_start_right_after_a_kill_succeeds(server: Server) -> None:
     assert ask(url, "SELECT 1") == 1
 
 
-def test_a_port_that_is_held_for_a_moment_is_kept(server: Server) -> None:
-    """The last child of a killed server is no reason to move."""
-    before = server.port
-    server.stop()
-    other = socket.create_server(("127.0.0.1", before))
-    leaves = threading.Timer(0.5, other.close)
-    leaves.start()
-
-    server.start()
-    leaves.join()
-
-    assert server.port == before
-
-
 def test_a_lock_whose_number_went_to_another_program_is_no_lock(server: Server) -> None:
     """After a crash and a reboot any process of the server's user may have its number."""
     server.stop()
@@ -172,14 +158,6 @@ def test_a_lock_whose_number_went_to_another_program_is_no_lock(server: Server) 
         assert not server.is_running()
         assert server.start()
         other.kill()
-
-
-def test_starting_twice_is_starting_once(server: Server) -> None:
-    """The second start says that it had nothing to do."""
-    pid = postmaster(server).pid
-
-    assert server.start() is False
-    assert postmaster(server).pid == pid
 
 
 def test_starts_at_once_make_one_server(make: Callable[..., Server]) -> None:

@@ -55,17 +55,26 @@ def article(warehouse: Engine, msgid: str, day: date, title: str, *readers: int 
 
 
 def reported(
-    warehouse: Engine, day: date, state: str, error: str | None = None, **counts: int
+    warehouse: Engine,
+    day: date,
+    state: str,
+    error: str | None = None,
+    error_code: int | None = None,
+    **counts: int,
 ) -> None:
     """A pair of the run, and how its last attempt ended."""
     pair = {"dataset": "article_total", "appid": APPID, "publication_date": day}
-    insert(warehouse, "run_report", run_id=RUN, state=state, **pair, **counts)
+    planned_at = "2026-11-24T00:00Z"
+    insert(
+        warehouse, "run_report", run_id=RUN, state=state, planned_at=planned_at, **pair, **counts
+    )
     insert(
         warehouse,
         "coverage",
         attempt_state=state if error else "ok",
         attempted_at="2026-11-24T00:00Z",
         attempts=1,
+        error_code=error_code,
         error=error,
         **pair,
     )
@@ -94,6 +103,9 @@ def test_each_day_has_its_counts_and_says_when_it_is_final(warehouse: Engine) ->
         appid=APPID,
         publication_date=DAYS[0],
         is_final=True,
+        data_state="loaded",
+        fetched_at="2026-11-24T00:00Z",
+        ready_at="2026-11-24T00:00Z",
         attempt_state="ok",
         attempted_at="2026-11-24T00:00Z",
         attempts=0,
@@ -147,15 +159,7 @@ def test_a_reason_is_told_once_with_the_days_it_holds_back(warehouse: Engine) ->
 
 def test_what_a_successor_makes_up_for_is_no_problem(warehouse: Engine) -> None:
     """An account whose endpoint is offline is told of only where nothing goes on with it."""
-    insert(
-        warehouse,
-        "retired",
-        appid=APPID,
-        dataset="article_total",
-        retired_at="2026-11-24T00:00Z",
-        last_asked_at="2026-11-24T00:00Z",
-    )
-    reported(warehouse, DAYS[0], "failed", "offline")
+    reported(warehouse, DAYS[0], "failed", "offline", error_code=47009)
 
     assert summary.problems(warehouse, ARTICLE_TOTAL, RUN, goes_on=True) == []
     assert summary.problems(warehouse, ARTICLE_TOTAL, RUN, goes_on=False) == [

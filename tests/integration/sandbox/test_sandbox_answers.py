@@ -105,20 +105,6 @@ def test_a_row_is_added_every_morning_and_none_is_restated(
         assert [item[rows_key] for item in items] == [rows[:age] for rows in whole]
 
 
-def test_both_endpoints_know_the_same_articles():
-    """A pipeline that goes on with the successor finds what it had."""
-    day, late = date(2026, 8, 2), date(2026, 10, 2)
-    of_both = ["ref_date", "msgid", "title", "content_url"]
-
-    total, detail = (
-        [[item[key] for key in of_both] for item in known(day, late, endpoint)]
-        for endpoint in (TOTAL, DETAIL)
-    )
-
-    assert len(total) == 6
-    assert total == detail
-
-
 def test_figures_have_what_breaks_careless_loaders(finished: list[dict]):
     """Odd titles, silent days, sub-totals that do not add up, eight articles in a message."""
     titles = "".join(item["title"] for item in finished)

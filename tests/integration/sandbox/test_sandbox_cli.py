@@ -13,7 +13,7 @@ import pytest
 import requests
 from sandbox_caller import DETAIL, TODAY, YESTERDAY, Caller
 
-from weixin_sandbox import DEFAULT_ACCOUNT, Account, Sandbox, Scenario
+from weixin_sandbox import DEFAULT_ACCOUNT, Account, Sandbox
 from weixin_sandbox.__main__ import main
 from weixin_sandbox.effects import EFFECTS
 
@@ -141,16 +141,3 @@ def test_it_listens_on_loopback_only(caller: Caller):
         elsewhere.bind(("127.0.0.2", port))
     with pytest.raises(OSError, match="in use"), socket.create_server(("0.0.0.0", port)):  # noqa: S104 - the point
         pass
-
-
-def test_no_token_or_secret_is_shown(caller: Caller, capfd: pytest.CaptureFixture[str]):
-    """Neither in what is printed nor in the repr of accounts and calls."""
-    for name in ("busy", "http-500", "token-expired"):
-        caller.sandbox.scenarios[:] = [Scenario(name)]
-        caller.ask(YESTERDAY)
-    shown = repr(caller.sandbox.calls) + repr(caller.sandbox.accounts)
-    shown += "".join(capfd.readouterr())
-
-    assert "publication_date=2026-11-23" in shown
-    for value in [*caller.sandbox.issued_tokens, DEFAULT_ACCOUNT.secret]:
-        assert value not in shown

@@ -111,26 +111,6 @@ def test_tokens_that_are_not_in_force(start: Callable[..., Caller]):
     assert caller.errcode(YESTERDAY, caller.token()) == 0
 
 
-def test_forced_refreshes_are_limited(start: Callable[..., Caller]):
-    """One kills the old token; once in 30 seconds, twenty times a Beijing day."""
-    now = [1000.0]
-    caller = start(monotonic=lambda: now[0])
-    first = caller.token()
-    last = caller.token(force_refresh=True)
-
-    assert caller.errcode(YESTERDAY, first) == 40001
-    assert caller.token(force_refresh=True) == last
-    for _ in range(19):
-        now[0] += 30
-        last = caller.token(force_refresh=True)
-    now[0] += 30
-    refused = caller.post(TOKEN_PATH, caller.credentials(force_refresh=True)).json()
-    assert refused["errcode"] == 45009
-    assert caller.token() == last
-    caller.sandbox.today = TODAY + timedelta(days=1)
-    assert caller.token(force_refresh=True) != last
-
-
 def test_calls_beyond_the_limits(start: Callable[..., Caller]):
     """Per account, endpoint and Beijing day; refused calls cost nothing; a minute passes."""
     now = [1000.0]

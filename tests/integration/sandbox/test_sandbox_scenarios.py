@@ -133,27 +133,6 @@ def test_figures_that_are_not_ready(
     assert not whole.get("is_delay")
 
 
-def test_answers_are_bent_as_they_say(caller: Caller):
-    """An article less, one twice, one row in texts, totals that fall: everything else stays."""
-    first, *others = whole = truth(caller, OLD_DAY)
-    *earlier, newest = first["details"]
-    texts = {name: str(value) for name, value in newest.items()}
-
-    bent = {
-        name: told(caller, name, OLD_DAY)["list"]
-        for name in ("fewer-articles", "repeated-article", "odd-row", "falling-total")
-    }
-    fallen = [item["details"][-2:] for item in bent.pop("falling-total")]
-
-    assert bent == {
-        "fewer-articles": whole[:-1],
-        "repeated-article": [*whole, {**first, "details": earlier}],
-        "odd-row": [{**first, "details": [*earlier, texts]}, *others],
-    }
-    assert all(b["int_page_read_user"] < a["int_page_read_user"] for a, b in fallen)
-    assert all(b["target_user"] == a["target_user"] for a, b in fallen)
-
-
 @pytest.mark.parametrize(
     ("scenario", "codes"),
     [

@@ -39,16 +39,6 @@ def test_it_overrides_nothing(warehouse: Engine):
     assert rows(warehouse, "SELECT * FROM weixin.restatement") == []
 
 
-def test_it_is_compared_with_the_pair_not_the_row(warehouse: Engine):
-    """A row that stayed the same keeps its old time; an answer older than the pair's is late."""
-    load_pairs(warehouse, pair(NEW, "22 08:30"))
-    load_pairs(warehouse, pair(NEW.replace(b'"new_a"', b'"new_c"'), "22 10:30"))
-
-    load_pairs(warehouse, pair(OLD, "22 09:30"))
-
-    assert facts(warehouse, "share_count, share_user, extra->>'new_a'") == [(2, 1, "old")]
-
-
 def test_identical_to_the_newest_it_moves_nothing(warehouse: Engine):
     """An identical answer fetched earlier says only that the article was there then."""
     load_pairs(warehouse, pair(OLD, "22 08:00"))

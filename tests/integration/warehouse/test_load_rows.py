@@ -104,7 +104,7 @@ def test_only_what_changed_moves(warehouse: Engine, monkeypatch: pytest.MonkeyPa
 
 
 def test_what_a_newer_answer_leaves_out_keeps_its_value(warehouse: Engine):
-    """Known figures are counted; their row is not written anew."""
+    """Known figures are counted; their row is not written anew; a new figure restates nothing."""
     figures = {"share_count": 3, "share_user": 2, "new_a": 1, "new_b": 2}
     load_pairs(warehouse, pair(body(article("1_1", {"20": figures})), "22 08:30"))
     before = facts(warehouse, "xmin, *")
@@ -115,40 +115,12 @@ def test_what_a_newer_answer_leaves_out_keeps_its_value(warehouse: Engine):
     assert facts(warehouse, "xmin, *") == before
     assert judged.counts == Counts(unchanged=1, kept=2)
 
+    newest = body(article("1_1", {"20": {**figures, "int_page_read_count": 0}}))
+    (judged,) = load_pairs(warehouse, pair(newest, "23 11:30"))
 
-def test_figure_that_was_absent_is_no_restatement(warehouse: Engine):
-    """A figure given for the first time updates its row; there is no value it restates."""
-    load_pairs(warehouse, pair(body(article("1_1", {"20": {"share_user": 2}})), "22 08:30"))
-
-    newer = body(article("1_1", {"20": {"share_user": 2, "share_count": 0}}))
-    (judged,) = load_pairs(warehouse, pair(newer, "23 08:30"))
-
-    assert facts(warehouse, "share_user, share_count, raw_response_id") == [(2, 0, 2)]
+    assert facts(warehouse, "share_user, int_page_read_count, raw_response_id") == [(2, 0, 3)]
     assert judged.counts == Counts(updated=1)
     assert rows(warehouse, RESTATED) == []
-
-
-def test_attributes_of_an_article(warehouse: Engine):
-    """A newer answer replaces what it gives and keeps what it leaves out, extra key by key."""
-    load_pairs(warehouse, pair(FIRST, "22 08:30"))
-
-    newer = article("2247483647_1", {}, title="二", publish_type=0, tag="新")
-    load_pairs(warehouse, pair(body(newer), "23 08:30"))
-
-    assert rows(
-        warehouse,
-        "SELECT title, url, content_url, publish_type, user_source, extra "
-        "FROM weixin.dim_article ORDER BY msgid LIMIT 1",
-    ) == [
-        (
-            "二",
-            "http://mp.weixin.qq.com/s?a=1",
-            "http://mp.weixin.qq.com/s?b=2",
-            0,
-            0,
-            {"like_num": 7, "tag": "新"},
-        )
-    ]
 
 
 def test_two_answers_of_a_commit_claim_the_same_article(warehouse: Engine):

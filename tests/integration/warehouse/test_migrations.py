@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from rolled_back import roll_back
@@ -94,38 +95,23 @@ def socket_urls(server: Server, database: str) -> list[URL]:
     ]
 
 
-@pytest.mark.parametrize("way", [0, 1], ids=["host", "parameter"])
-def test_over_a_unix_socket(server: Server, database: str, way: int):
-    """Migrating and asking work over a Unix socket, too, however its folder is given."""
-    url = socket_urls(server, make_url(database).database or "")[way]
+def test_over_a_unix_socket_and_over_tcp(server: Server, database: str):
+    """However the connection names its place; the session thinks in UTC."""
+    tcp = make_url(server.url("postgres"))
+    name = make_url(database).database or ""
+    parts = (tcp.host, tcp.port, tcp.username, tcp.password, name, {})
+    found = []
+    for url in [*socket_urls(server, name), the_warehouse.url(*parts)]:
+        migrate(url)
+        engine = the_warehouse.engine(url)
+        with engine.connect() as connection:
+            found += connection.exec_driver_sql(
+                "SELECT host(inet_server_addr()), current_setting('TimeZone')"
+            ).all()
+        require_migrated(engine)
+        engine.dispose()
 
-    migrate(url)
-    engine = the_warehouse.engine(url)
-    with engine.connect() as connection:
-        address = connection.exec_driver_sql("SELECT inet_server_addr()").scalar_one()
-    require_migrated(engine)
-    engine.dispose()
-
-    assert address is None
-
-
-def test_over_tcp(server: Server, database: str):
-    """The same over TCP with the parts of an Airflow connection; the session thinks in UTC."""
-    parts = make_url(server.url("postgres"))
-    url = the_warehouse.url(
-        parts.host, parts.port, parts.username, parts.password, make_url(database).database, {}
-    )
-
-    migrate(url)
-    engine = the_warehouse.engine(url)
-    with engine.connect() as connection:
-        address, timezone = connection.exec_driver_sql(
-            "SELECT host(inet_server_addr()), current_setting('TimeZone')"
-        ).one()
-    require_migrated(engine)
-    engine.dispose()
-
-    assert (address, timezone) == ("127.0.0.1", "UTC")
+    assert found == [(None, "UTC"), (None, "UTC"), ("127.0.0.1", "UTC")]
 
 
 def test_database_that_does_not_exist(server: Server):
@@ -148,52 +134,35 @@ class TestRequireMigrated:
         engine.dispose()
         return str(refused.value), refused.value.is_retryable
 
-    def test_migrated(self, warehouse: Engine):
-        """A migrated warehouse is fine."""
-        require_migrated(warehouse)
+    def test_what_is_missing(self, database: str):
+        """Only that is named; Airflow need not try again; a migrated warehouse is fine."""
+        every = ", ".join(path.stem for path in migrations())
+        for ready, lacks in ((0, every), (-1, migrations()[-1].stem)):
+            if ready:
+                migrate(database)
+                require_migrated(the_warehouse.engine(database))
+                roll_back(database, 1)
 
-    def test_not_migrated(self, database: str):
-        """An empty database lacks every migration; Airflow need not try again."""
-        said = self.sentence(the_warehouse.engine(database))
+            assert self.sentence(the_warehouse.engine(database)) == (
+                f"the warehouse lacks the migrations {lacks}; run `weixin-etl migrate`",
+                False,
+            )
 
-        names = ", ".join(path.stem for path in migrations())
-        assert said == (
-            f"the warehouse lacks the migrations {names}; run `weixin-etl migrate`",
-            False,
-        )
-
-    def test_half_migrated(self, database: str):
-        """Only what is missing is named."""
-        migrate(database)
-        roll_back(database, 1)
-
-        said = self.sentence(the_warehouse.engine(database))
-
-        assert said == (
-            f"the warehouse lacks the migrations {migrations()[-1].stem}; run `weixin-etl migrate`",
-            False,
-        )
-
-    def test_no_such_database(self, server: Server):
-        """A database that does not exist is named, with its place and without its password."""
-        url = make_url(server.url("nowhere"))
+    @pytest.mark.parametrize(
+        ("parts", "why"),
+        [
+            ({"database": "nowhere"}, 'database "nowhere" does not exist'),
+            ({"port": 1}, "is Postgres running, and is the connection weixin_warehouse right?"),
+        ],
+    )
+    def test_no_answer(self, server: Server, parts: dict[str, Any], why: str):
+        """The place is named without its password; it may come back: Airflow tries again."""
+        url = make_url(server.url("weixin")).set(**parts)
 
         said, is_retryable = self.sentence(the_warehouse.engine(url))
 
-        assert f"does not answer at {url.render_as_string(hide_password=True)}" in said
-        assert 'database "nowhere" does not exist' in said
-        assert (url.password or "") not in said
-        assert is_retryable
-
-    def test_nobody_there(self, server: Server):
-        """A server that is not running may come back: Airflow tries again."""
-        url = make_url(server.url("weixin")).set(port=1)
-
-        said, is_retryable = self.sentence(the_warehouse.engine(url))
-
-        assert said.startswith(
-            "the warehouse does not answer at postgresql+psycopg2://postgres:***"
-        )
-        assert "is Postgres running, and is the connection weixin_warehouse right?" in said
+        shown = url.render_as_string(hide_password=True)
+        assert said.startswith(f"the warehouse does not answer at {shown}")
+        assert why in said
         assert (url.password or "") not in said
         assert is_retryable

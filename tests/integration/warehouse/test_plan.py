@@ -210,14 +210,6 @@ def test_a_retired_account_probes_one_day(
     ) in caplog.messages
 
 
-def test_an_account_with_nothing_due(warehouse: Engine):
-    """It costs no task."""
-    make_final(warehouse, date(2026, 11, 17))
-    run = replace(MANUAL, begin_date=date(2026, 11, 17), end_date=date(2026, 11, 17))
-
-    assert planned(warehouse, run).accounts == []
-
-
 def test_a_dry_run_writes_nothing(warehouse: Engine, caplog: pytest.LogCaptureFixture):
     """It decides and logs as the run would, and leaves no trace in the warehouse."""
     caplog.set_level(logging.INFO)

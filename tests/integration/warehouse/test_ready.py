@@ -17,11 +17,9 @@ from warehouse_loads import (
     coverage,
     load_pairs,
     pair,
-    refused,
     rows,
 )
 
-from weixin_etl.api.errors import NotReadyError
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
 from weixin_etl.load import Judged, Load
 from weixin_etl.model import Account
@@ -57,24 +55,6 @@ def test_nothing_has_yesterdays_row(warehouse: Engine):
     assert rows(warehouse, "SELECT inserted, state FROM weixin.run_report") == [(1, "not_ready")]
 
 
-@pytest.mark.parametrize(
-    ("fetched", "rows_", "state"),
-    [
-        ("09:59", ["22"], "not_ready"),
-        ("10:00", ["22"], "loaded"),
-        ("08:31", ["22", "23"], "loaded"),
-    ],
-)
-def test_ready_later_the_same_morning(
-    warehouse: Engine, fetched: str, rows_: list[str], state: str
-):
-    """By an answer with yesterday's row, or by any from ten o'clock on."""
-    load_pairs(warehouse, SHOWS_NOTHING)
-
-    again = body(article("1_1", {day: {} for day in rows_}))
-    assert states(load_pairs(warehouse, pair(again, f"24 {fetched}"))) == [state]
-
-
 def test_days_that_count_no_more_are_in(warehouse: Engine):
     """Not ready are yesterday's and the days that list an article still counting, no others."""
     silent = date(2026, 11, 21)
@@ -95,13 +75,6 @@ def test_an_article_that_the_newest_answer_omits_counts_no_more(warehouse: Engin
     load_pairs(warehouse, pair(body(article("1_1", {"22": {}})), "23 11:00"))
 
     assert states(load_pairs(warehouse, pair(body(), "24 08:30"))) == ["empty"]
-
-
-def test_an_early_answer_of_an_account_that_published_nothing(warehouse: Engine):
-    """With nothing still counting an empty yesterday is in."""
-    judged = load_pairs(warehouse, pair(body(day=YESTERDAY), "24 00:30", day=YESTERDAY))
-
-    assert states(judged) == ["empty"]
 
 
 @pytest.mark.parametrize(
@@ -140,15 +113,6 @@ def test_wechat_says_that_it_is_late(warehouse: Engine, is_delay: bool | str):
 
     assert (judged.state, judged.counts.inserted) == ("not_ready", 1)
     assert str(judged.error) == f"{SENTENCE} (the answer says is_delay)"
-
-
-def test_wechat_refuses_because_it_is_late(warehouse: Engine):
-    """61503 is not ready, with its code; nothing is loaded."""
-    load_pairs(warehouse, refused(NotReadyError(errcode=61503)))
-
-    assert coverage(warehouse, "data_state, attempt_state, error_code") == [
-        (None, "not_ready", 61503)
-    ]
 
 
 def test_midnight_passes_between_two_answers(warehouse: Engine):

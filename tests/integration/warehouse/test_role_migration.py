@@ -104,28 +104,6 @@ def test_where_no_role_may_be_created(owned: str):
 
 
 @pytest.mark.usefixtures("no_roles")
-def test_it_says_so(owned: str):
-    """A warning for each role says who could not create it and what to do."""
-    migrate(owned)
-    undo(owned)
-    url = make_url(owned)
-    connection = psycopg2.connect(
-        host=url.host, port=url.port, user=OWNER, password=PASSWORD, dbname="owned"
-    )
-
-    with connection, connection.cursor() as cursor:
-        cursor.execute(ROLES_MIGRATION.read_text().split("-- migrate:down")[0])
-    said = [notice.splitlines()[0] for notice in connection.notices]
-    connection.close()
-
-    assert said == [
-        f"WARNING:  role {role} was not created: {OWNER} may not create roles; let an "
-        "administrator create it, then run the block of 0004_roles.sql again"
-        for role in ROLES
-    ]
-
-
-@pytest.mark.usefixtures("no_roles")
 def test_whoever_migrates_is_told(owned: str):
     """The line after the step names the roles and what an administrator has to do."""
     console = Console(file=io.StringIO(), width=80)

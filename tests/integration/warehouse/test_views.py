@@ -101,14 +101,6 @@ def test_only_what_changed_is_touched(made: Engine, ask: Ask):
     assert update_views(made, in_order([TOP, OTHER_VALUES])) == []
 
 
-def test_a_comment_is_part_of_the_text(made: Engine, ask: Ask):
-    """Another comment reaches the catalogue."""
-    worded = view("base", BASE.query.strip(), *BASE.columns, says="Another word.")
-
-    assert update_views(made, in_order([TOP, worded])) == ["Updated the views base."]
-    assert ask("SELECT obj_description('analytics.base'::regclass)") == [("Another word.",)]
-
-
 @pytest.mark.parametrize("changed", [OTHER_COLUMNS, OTHER_TYPE], ids=["columns", "type"])
 def test_grants_outlive_a_change_of_columns(made: Engine, ask: Ask, changed: View):
     """What must be dropped comes back with its owner and grants, and so does what stands on it."""
@@ -244,13 +236,6 @@ def test_a_view_of_no_release_stays_while_it_is_needed(made: Engine, ask: Ask):
 
     assert said == ["Kept the view a_top, not of this release: view own.report stands on it."]
     assert update_views(made, [BASE]) == ["Dropped the views a_top: not of this release."]
-
-
-def test_a_view_that_was_lost_is_made_again(made: Engine, ask: Ask):
-    """Whoever dropped it, a person or a migration."""
-    run(made, "DROP VIEW analytics.a_top")
-
-    assert update_views(made, in_order([TOP, BASE])) == ["Updated the views a_top."]
 
 
 def test_a_view_of_somebody_else_is_not_replaced(made: Engine, ask: Ask):
