@@ -93,6 +93,7 @@ def test_days_that_missed_mornings_left_open_are_caught_up(
     )
     make_final(warehouse, *november(7, 9), *november(12, 17))
     caplog.set_level(logging.INFO)
+    caplog.clear()
 
     plan = planned(warehouse, run_on("24", monkeypatch))
 
