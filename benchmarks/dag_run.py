@@ -13,14 +13,16 @@ import os
 import pstats
 import tempfile
 import time
-from datetime import date
 from pathlib import Path
 
 import sqlalchemy
 from rich.console import Console
 
 from weixin_etl import clock, warehouse
+from weixin_etl.api.client import WeixinClient
 from weixin_etl.datasets import ARTICLE_TOTAL
+from weixin_etl.model import Account, ConfiguredAccount, Run
+from weixin_etl.pipeline import Pipeline
 from weixin_local import stack
 from weixin_local.api import AirflowApi
 from weixin_local.environment import CONNECTION_VARIABLE, admin_password, sandbox_connection
@@ -32,16 +34,7 @@ from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 
 LATENCY_SECONDS = 0.1
 POLL_SECONDS = 0.1
-PROFILED = (
-    "_pairs",
-    "extract",
-    "parse",
-    "load",
-    "_land",
-    "_merge_in",
-    "_save_coverage",
-    "datacube",
-)
+PROFILED = ("_require_one_time", "extract", "parse", "commit", "_land", "_merge_in", "_judge")
 TIMELINE = sqlalchemy.text(
     """
     SELECT
@@ -70,7 +63,7 @@ def main() -> None:
             api.log_in()
             for title in ("first run", "second run"):
                 run_once(home, api, title)
-            profile_ingest(home)
+            profile_ingest(home, base_url)
         finally:
             stack.stop(home)
             home.server.destroy()
@@ -97,28 +90,21 @@ def run_once(home: Home, api: AirflowApi, title: str) -> None:
             )
 
 
-def profile_ingest(home: Home) -> None:
+def profile_ingest(home: Home, base_url: str) -> None:
     """The ingest of a week by itself: cumulative seconds of its steps."""
-    from weixin_etl.ingest import Ingest
-    from weixin_etl.plan import PlannedAccount
-    from weixin_etl.window import look_back_window
-
-    from weixin_etl.model import Run
-    from weixin_etl.orchestration import settings
-
     home.server.create_database("profile")
     url = home.server.url("profile")
     warehouse.migrate(url)
-    today: date = clock.beijing_date(clock.now())
-    days = look_back_window(ARTICLE_TOTAL, today, clock.yesterday()).days()
-    run = Run("profile", ARTICLE_TOTAL, today, is_scheduled=False)
-    ingest = Ingest(run, settings.read(), warehouse.engine(url), is_retry=False)
-    account = DEFAULT_ACCOUNT
-    planned = PlannedAccount("weixin_default", account.appid, account.name, days)
+    run = Run("profile", ARTICLE_TOTAL, clock.beijing_date(clock.now()), is_scheduled=True)
+    pipeline = Pipeline(run, warehouse.engine(url))
+    known = DEFAULT_ACCOUNT
+    account = Account("weixin_default", known.appid, known.secret, known.name, base_url)
+    configured = ConfiguredAccount(account.conn_id, account.appid, account.name)
+    (planned,) = pipeline.plan([configured], is_new=True).accounts
     profile = cProfile.Profile()
     began_at = time.perf_counter()
-    profile.runcall(ingest.batch, [planned])
-    print(f"ingest of {len(days)} days by itself: {time.perf_counter() - began_at:.2f} s")
+    profile.runcall(pipeline.ingest, [planned], lambda _: WeixinClient(account), by_itself=False)
+    print(f"ingest of {len(planned.days)} days by itself: {time.perf_counter() - began_at:.2f} s")
     for (path, _, name), (_, calls, _, cumulative, _) in sorted(
         pstats.Stats(profile).stats.items(),  # type: ignore[attr-defined] # not in the stubs
         key=lambda entry: -entry[1][3],

@@ -11,7 +11,6 @@ starts a Postgres of its own.
 """
 
 import argparse
-import hashlib
 import io
 import multiprocessing
 import resource
@@ -29,11 +28,11 @@ from throw_away import database
 from weixin_etl import clock, warehouse
 from weixin_etl.api.client import Answer
 from weixin_etl.datasets import ARTICLE_TOTAL as DATASET
-from weixin_etl.load import PAIRS_A_COMMIT, load
-from weixin_etl.model import Account
-from weixin_etl.pair import Pair
+from weixin_etl.load import PAIRS_A_COMMIT, Load, Outcome
+from weixin_etl.load.stage import SeenArticle, StagedPair, row_lines
+from weixin_etl.model import Account, Run
 from weixin_etl.parse import parse
-from weixin_etl.stage import SeenArticle, StagedPair, row_lines
+from weixin_etl.parse.articles import Parsed
 from weixin_etl.warehouse import statement
 
 ROUNDS = 5
@@ -193,7 +192,7 @@ def land(engine: Engine, appid: str, answers: Answers) -> dict[date, int]:
                     "appid": appid,
                     "publication_date": day,
                     "body": answer.body,
-                    "hash": hashlib.sha256(answer.body).digest(),
+                    "hash": answer.sha256,
                     "fetched_at": answer.fetched_at,
                 },
             ).scalar_one()
@@ -203,10 +202,18 @@ def land(engine: Engine, appid: str, answers: Answers) -> dict[date, int]:
 
 def load_ours(engine: Engine, appid: str, answers: Answers) -> None:
     """The load step, from the answers' bytes to the commit."""
-    pairs = [
-        Pair(day, 1, answer, parse(DATASET, answer.body, day)) for day, answer in answers.items()
+    run = Run("benchmark", DATASET, MORNING.date(), is_scheduled=True)
+    outcomes = [
+        Outcome(day, 1, answer.fetched_at, answer, parsed(day, answer))
+        for day, answer in answers.items()
     ]
-    load(engine, DATASET, Account("benchmark", appid, "", appid), "benchmark", pairs)
+    account = Account("benchmark", appid, "", appid)
+    Load(engine, run, account, ready_hour=10).commit(outcomes, is_last=True)
+
+
+def parsed(day: date, answer: Answer) -> Parsed:
+    """What an answer says."""
+    return parse(DATASET, answer.body, day, answer.fetched_at)
 
 
 def ready_lines(engine: Engine, appid: str, answers: Answers) -> bytes:
@@ -214,7 +221,7 @@ def ready_lines(engine: Engine, appid: str, answers: Answers) -> bytes:
     ids = land(engine, appid, answers)
     pairs = []
     for day, answer in answers.items():
-        articles = parse(DATASET, answer.body, day).articles.values()
+        articles = parsed(day, answer).articles.values()
         seen = [SeenArticle(article, answer.fetched_at, answer.fetched_at) for article in articles]
         pairs.append(StagedPair(day, ids[day], seen))
     return b"".join(row_lines(DATASET, pairs))

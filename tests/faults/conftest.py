@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from ingest_processes import IngestProcess, disturbed, ingest
 from sqlalchemy import Engine
-from trial import MORNING, Make, Trial, Warehouses, accounts
+from trial import MORNING, STATEMENTS, Make, Trial, Warehouses, accounts
 
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
 from weixin_local.postgres import Server
@@ -124,6 +124,7 @@ def undisturbed(make: Make, warehouses: Warehouses) -> dict[str, list[str]]:
             trial = make(engine)
             outcome = IngestProcess(trial.plan("undisturbed", MORNING)).outcome()
             assert outcome.is_done
+            assert outcome.statements >= STATEMENTS
             _undisturbed.update(trial.contents())
     return _undisturbed
 

@@ -11,14 +11,12 @@ import ill_postgres
 import pytest
 from ingest_processes import IngestProcess, disturbed
 from psycopg2.sql import SQL, Literal
-from trial import MORNING, Make, Warehouses
+from trial import MORNING, STATEMENTS, Make, Warehouses
 
 from weixin_local import postgres
 from weixin_local.postgres import Server
 from weixin_sandbox import Sandbox, Scenario
 
-STATEMENTS = 58
-"""A scheduled run of two accounts has at least these."""
 LOADING = 8
 """A statement of the first account's load."""
 SECOND_ACCOUNT = 30

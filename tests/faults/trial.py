@@ -24,6 +24,8 @@ from weixin_sandbox import Account as SandboxAccount
 from weixin_sandbox import Sandbox
 
 MORNING = datetime(2026, 12, 24, 10, 30, tzinfo=SHANGHAI)
+STATEMENTS = 58
+"""A scheduled run of two accounts has at least these."""
 
 
 def accounts(count: int) -> list[SandboxAccount]:
