@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from dag_runs import REPOSITORY, DailyDag
 from sqlalchemy import Engine
+from support import empty
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_local.postgres import Server
@@ -66,12 +67,7 @@ def migrated_warehouse(embedded_server: Server) -> Iterator[Engine]:
 @pytest.fixture
 def warehouse(migrated_warehouse: Engine) -> Engine:
     """An empty, migrated warehouse on the embedded server: it is the DAG that is under test."""
-    with migrated_warehouse.begin() as connection:
-        tables = connection.exec_driver_sql(
-            "SELECT string_agg(schemaname || '.' || tablename, ', ') FROM pg_tables "
-            "WHERE schemaname = 'weixin' AND tablename NOT IN ('schema_migrations', 'view_version')"
-        ).scalar_one()
-        connection.exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY")
+    empty(migrated_warehouse)
     return migrated_warehouse
 
 

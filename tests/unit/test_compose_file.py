@@ -12,7 +12,6 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-AIRFLOWS = ("init", "api-server", "scheduler", "dag-processor", "triggerer")
 ACCOUNT = {"WEIXIN_APPID", "WEIXIN_SECRET"}
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 

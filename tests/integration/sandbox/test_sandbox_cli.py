@@ -82,21 +82,6 @@ def test_a_signal_stops_it_while_an_answer_is_held_back(number: signal.Signals):
     assert token not in errors
 
 
-def test_an_occupied_port_is_one_sentence_and_exit_code_1():
-    """No traceback, and nothing that looks like a start."""
-    with socket.create_server(("127.0.0.1", 0)) as occupied:
-        port = occupied.getsockname()[1]
-        ended = subprocess.run(
-            [*COMMAND, "--port", str(port)], capture_output=True, text=True, timeout=30, check=False
-        )
-
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr == (
-        f"The sandbox cannot listen on port {port} (Address already in use): "
-        "free it or choose another with --port.\n"
-    )
-
-
 def test_help_lists_every_scenario_with_its_sentence(capsys: pytest.CaptureFixture[str]):
     """What can go wrong is one command away."""
     with pytest.raises(SystemExit) as ended:

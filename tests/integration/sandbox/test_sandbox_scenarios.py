@@ -5,7 +5,6 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-import requests
 from sandbox_caller import DETAIL, TODAY, TOKEN_PATH, TOTAL, YESTERDAY, Caller
 
 from weixin_sandbox import Account, Scenario
@@ -72,37 +71,6 @@ def test_a_refusal_hits_its_kind_of_call(caller: Caller, name: str, errcode: int
     assert (hit.status_code, hit.json()["errcode"]) == (200, errcode)
     assert "errcode" not in spared.json()
     assert (" rid: " in hit.json()["errmsg"]) == (name != "offline")
-
-
-@pytest.mark.parametrize(
-    ("name", "breaks"),
-    [
-        ("http-500", requests.HTTPError),
-        ("bad-json", requests.JSONDecodeError),
-        ("cut-answer", requests.exceptions.ChunkedEncodingError),
-        ("slow", requests.ReadTimeout),
-    ],
-)
-@pytest.mark.parametrize("on", ["", "token-call:"])
-def test_an_answer_breaks(
-    start: Callable[..., Caller], name: str, on: str, breaks: type[Exception]
-):
-    """The call breaks as it says, once, and the next one is whole."""
-    caller = start(slow_seconds=5)
-    token = caller.token()
-    caller.read_timeout = 0.5
-    caller.sandbox.scenarios[:] = [Scenario(on + name, times=1)]
-
-    def read() -> dict:
-        credentials = caller.credentials()
-        answer = caller.post(TOKEN_PATH, credentials) if on else caller.ask(YESTERDAY, token)
-        answer.raise_for_status()
-        return answer.json()
-
-    with pytest.raises(breaks):
-        read()
-    caller.read_timeout = 10
-    assert "errcode" not in read()
 
 
 @pytest.mark.parametrize(
