@@ -36,7 +36,7 @@ lines | while IFS= read -r line; do
         AIRFLOW_SECRET_KEY | AIRFLOW_JWT_SECRET | *_PASSWORD) line=$empty=$(random 48) ;;
         *) empty= ;;
     esac
-    [ -z "$empty" ] || echo "$empty is made" >&2
+    [ -z "$empty" ] || echo "$empty: generated" >&2
     printf '%s\n' "$line"
 done > "$env.unfinished"
 mv "$env.unfinished" "$env"

@@ -89,7 +89,9 @@ def check(run: Run, warehouse: Engine, accounts: Sequence[ConfiguredAccount]) ->
             if not rows:
                 log.info("ok: %s", promise.promise)
                 continue
-            broken = f"{promise.name}: {len(rows)} against “{promise.promise}”: {_named(rows)}"
+            broken = (
+                f"{promise.name} ({len(rows)}): not true that {promise.promise}: {_named(rows)}"
+            )
             if promise.severity is Severity.FAIL:
                 log.error("%s", broken)
                 failures.append(broken)

@@ -18,7 +18,7 @@ FINAL = "final"
 """What the statement says of a day the run planned nothing for."""
 
 READY_HOURS = (8, 10)
-"""Beijing: figures of yesterday come after the first, by the second surely."""
+"""Beijing: yesterday's figures are there after the first, by the second at the latest."""
 
 
 def show(

@@ -1,4 +1,4 @@
--- Which Airflow migrated its metadata here: no row, or NULL, where none did. The note lies on the
+-- Which Airflow migrated its metadata here: no row, or NULL, where none did. The note is kept on the
 -- database itself, so that it is gone with it.
 SELECT shobj_description(oid, 'pg_database') AS migrated_by
 FROM pg_database

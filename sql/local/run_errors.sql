@@ -1,5 +1,5 @@
 -- Why pairs of a run are not in: one row per reason, with the publication days it holds back.
--- Where a successor goes on with the accounts whose endpoint is offline, theirs are no news.
+-- Where a successor goes on with the accounts whose endpoint is offline, theirs are left out.
 -- WeChat's request ids ("rid: …") make the same refusal look like another one each time.
 SELECT
     regexp_replace(coverage.error, '\s*rid: [0-9a-f-]+', '', 'g') AS reason,

@@ -51,7 +51,7 @@ def test_a_new_env_has_every_secret_and_is_private(folder: Path) -> None:
 
     made = values(folder)
     assert (folder / ".env").read_bytes() == first
-    assert "AIRFLOW_JWT_SECRET is made" in said.stdout + said.stderr
+    assert "AIRFLOW_JWT_SECRET: generated" in said.stdout + said.stderr
     assert [value for value in made.values() if value and value in said.stdout + said.stderr] == []
     assert (folder / ".env").stat().st_mode & 0o777 == 0o600
     assert made.pop("WEIXIN_APPID") == made.pop("WEIXIN_SECRET") == ""

@@ -78,7 +78,7 @@ def test_the_tables_disk_is_full(
     durable_warehouses.execute(SQL("DROP TABLESPACE small"))
 
     assert "the warehouse has no space left on its disk at postgresql+psycopg2://" in said
-    assert "; make some (" in said
+    assert "; free some (" in said
 
 
 @pytest.mark.soak

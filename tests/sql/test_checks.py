@@ -137,8 +137,8 @@ def test_broken_warn_only_tells(warehouse: Engine, caplog: pytest.LogCaptureFixt
     check(RUN, warehouse, [])
 
     assert logged(caplog, "WARNING") == [
-        "article_is_still_there: 1 against “the newest answer holds every article an earlier one "
-        "held”: wx1 1_2 was last seen at 2026-11-23 00:30:00+00 [2026-11-20]"
+        "article_is_still_there (1): not true that the newest answer holds every article an "
+        "earlier one held: wx1 1_2 was last seen at 2026-11-23 00:30:00+00 [2026-11-20]"
     ]
     assert len(logged(caplog, "INFO")) == len(CHECKS) - 1
 
@@ -162,7 +162,7 @@ def test_both_kinds_at_once(warehouse: Engine, caplog: pytest.LogCaptureFixture)
 
     assert str(broken.value) == (
         "wx1: not asked yet; clear the task ingest [2026-11-21]; "
-        "raw_answer_exists: 1 against “the answer a row came from is kept”: "
+        "raw_answer_exists (1): not true that the answer a row came from is kept: "
         "wx1 1_1 raw_response 7 of 2026-11-27 is gone [2026-11-20]"
     )
-    assert [message.split(":")[0] for message in logged(caplog, "WARNING")] == ["row_is_in_window"]
+    assert [message.split(" (")[0] for message in logged(caplog, "WARNING")] == ["row_is_in_window"]

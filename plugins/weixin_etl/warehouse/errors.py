@@ -35,7 +35,7 @@ _BY_SQLSTATE: dict[str, _Matter] = {
         "rolled back a transaction (deadlock or serialization failure)",
         "no action is needed unless it persists",
     ),
-    "53100": ("has no space left on its disk", "make some"),
+    "53100": ("has no space left on its disk", "free some"),
     "53300": _NO_CONNECTION_LEFT,
     "53": ("is short of memory or another resource", "its log says which"),
     "55P03": ("waited too long for a lock", "pg_stat_activity shows who holds it"),
