@@ -66,6 +66,10 @@ class Dataset:
     successor: str | None = None
     """The dataset to use when WeChat retires the endpoint."""
 
+    def __hash__(self) -> int:
+        """By the name alone: what is cached by dataset is looked up for each row."""
+        return hash(self.name)
+
     @property
     def path(self) -> str:
         """Where to POST."""
