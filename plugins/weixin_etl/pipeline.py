@@ -16,6 +16,7 @@ from weixin_etl import clock, rules
 from weixin_etl.api.client import Answer, Refusal, WeixinClient
 from weixin_etl.api.errors import (
     ConfigurationError,
+    DailyQuotaError,
     UnreadableError,
     WeixinError,
     from_errcode,
@@ -43,6 +44,10 @@ log = logging.getLogger(__name__)
 
 MOST_BATCHES = 32
 _NAMES_IN_LOG = 20
+_NOT_ASKED = {
+    True: "not asked yet; clear the task ingest",
+    False: "answered before it was planned, by the clocks of two machines; clear the task ingest",
+}
 _RID = re.compile(r" rid: \S+$")
 _LOCK = sqlalchemy.text("SELECT pg_advisory_lock(hashtextextended(:key, 0))")
 _NOW = sqlalchemy.text("SELECT clock_timestamp()")
@@ -249,10 +254,16 @@ class Pipeline:
             for account in planned
             for day in account.due.days
         ]
+        connection.execute(statement("run_report/drop.sql"), keys)
+        self._save_pairs(connection, pairs)
+
+    def _save_pairs(self, connection: Connection, pairs: Sequence[tuple[str, date, bool]]) -> None:
+        """Plan the pairs: appid, publication day, whether it is a probe."""
         connection.execute(
             statement("run_report/plan.sql"),
             {
-                **keys,
+                "run_id": self.run.run_id,
+                "dataset": self.run.dataset.name,
                 "appids": [appid for appid, _, _ in pairs],
                 "publication_dates": [day for _, day, _ in pairs],
                 "is_probes": [is_probe for *_, is_probe in pairs],
@@ -331,20 +342,43 @@ class Pipeline:
     def _ingest_account(
         self, planned: PlannedAccount, open_client: OpenClient, *, by_itself: bool
     ) -> list[PlannedPair]:
-        """Bring an account's pairs in, newest days first; those that are not in afterwards."""
-        refetch = self.run.refetch
+        """
+        Bring an account's pairs in, newest days first; those that are not in afterwards.
+
+        When a probe is answered the endpoint is back, and the account's open days are due.
+        """
         with self._alone(planned.appid):
             self._require_one_time()
-            days = [
-                pair.publication_date
-                for pair in self._planned_pairs(planned.appid)
-                if rules.is_to_be_asked(pair, refetch=refetch, by_itself=by_itself)
-            ]
-            if days:
-                account, outcomes = self._outcomes(planned, open_client, days)
-                self._load(account, outcomes)
-            pairs = self._planned_pairs(planned.appid)
-        return [pair for pair in pairs if rules.holds_back(pair, refetch=refetch)]
+            pairs = self._ask(planned, open_client, by_itself=by_itself)
+            is_back = any(rules.is_back(pair) for pair in pairs)
+            if is_back and self._plan_more(planned, [pair.publication_date for pair in pairs]):
+                pairs = self._ask(planned, open_client, by_itself=by_itself)
+        return [pair for pair in pairs if rules.holds_back(pair, refetch=self.run.refetch)]
+
+    def _ask(
+        self, planned: PlannedAccount, open_client: OpenClient, *, by_itself: bool
+    ) -> list[PlannedPair]:
+        """Ask for what is to be asked of the account and load it; its pairs as they are then."""
+        days = [
+            pair.publication_date
+            for pair in self._planned_pairs(planned.appid)
+            if rules.is_to_be_asked(pair, refetch=self.run.refetch, by_itself=by_itself)
+        ]
+        if days:
+            account, outcomes = self._outcomes(planned, open_client, days)
+            self._load(account, outcomes)
+        return self._planned_pairs(planned.appid)
+
+    def _plan_more(self, planned: PlannedAccount, known: Sequence[date]) -> bool:
+        """Add what is due of the account now to the plan, if that is more than it has."""
+        account = ConfiguredAccount(planned.conn_id, planned.appid, planned.name)
+        with self.warehouse.begin() as connection:
+            (found,) = self._due(connection, [account])
+            days = [day for day in found.due.days if day not in known]
+            self._save_pairs(connection, [(planned.appid, day, False) for day in days])
+        if days:
+            log.info("%s: the endpoint is back: asks for %s", planned.name, days_as_ranges(days))
+        return bool(days)
 
     def _planned_pairs(self, appid: str) -> list[PlannedPair]:
         with self.warehouse.connect() as connection:
@@ -381,10 +415,17 @@ class Pipeline:
         account = Account(planned.conn_id, planned.appid, "", planned.name)
         try:
             client = open_client(planned)
-            self._require_may_be_asked(planned, client)
+            self._require_same_account(planned, client)
         except WeixinError as error:
             # a list: the error's name is gone when a generator would use it
             return account, iter([Outcome(day, 0, self.now(), error=error) for day in days])
+        if held := self._resting(planned.appid):
+            rest = from_errcode(
+                held.error_code or 0, "not asked again until then", account=str(client.account)
+            )
+            until = held.next_attempt_at
+            refused = [Outcome(d, 0, self.now(), error=rest, rests_until=until) for d in days]
+            return client.account, iter(refused)
         answers = extract(
             client,
             self.run.dataset,
@@ -395,36 +436,44 @@ class Pipeline:
         )
         return client.account, (self._outcome(client.account, day, came) for day, came in answers)
 
-    def _require_may_be_asked(self, planned: PlannedAccount, client: WeixinClient) -> None:
+    def _require_same_account(self, planned: PlannedAccount, client: WeixinClient) -> None:
         """
-        Make sure that the client speaks for the planned account, which does not rest.
+        Make sure that the client speaks for the planned account.
 
         Raises:
-            WeixinError: it may not be asked.
+            ConfigurationError: the connection's login has changed since the plan.
 
         """
-        account = client.account
-        if account.appid != planned.appid:
+        appid = client.account.appid
+        if appid != planned.appid:
             raise ConfigurationError(
                 f"the AppID of connection {planned.conn_id} was {planned.appid} when the run was "
-                f"planned and is {account.appid} now; clear the task refresh_access_token with its "
+                f"planned and is {appid} now; clear the task refresh_access_token with its "
                 "downstream tasks",
                 account=planned.name,
             )
+
+    def _resting(self, appid: str) -> Coverage | None:
+        """The pair whose refusal keeps the account from being asked now, if any."""
         if self.run.refetch:
-            return  # somebody had the quota raised
+            return None  # somebody had the quota raised
         with self.warehouse.connect() as connection:
             rows = connection.execute(
                 statement("coverage/resting.sql"),
-                {"dataset": self.run.dataset.name, "appid": planned.appid, "now": self.now()},
+                {"dataset": self.run.dataset.name, "appid": appid, "now": self.now()},
             )
-            held = rules.resting([Coverage(**row) for row in rows.mappings()], self.now())
-        if held and held.error_code is not None:
-            raise from_errcode(held.error_code, "not asked again until then", account=str(account))
+            return rules.resting([Coverage(**row) for row in rows.mappings()], self.now())
 
     def _outcome(self, account: Account, day: date, came: Answer | Refusal) -> Outcome:
         if isinstance(came, Refusal):
-            return Outcome(day, came.calls, came.refused_at, error=came.error)
+            is_quota = isinstance(came.error, DailyQuotaError)
+            return Outcome(
+                day,
+                came.calls,
+                came.refused_at,
+                error=came.error,
+                rests_until=rules.rests_until(came.refused_at) if is_quota else None,
+            )
         try:
             parsed = parse(self.run.dataset, came.body, day, came.fetched_at)
         except UnreadableAnswerError as error:
@@ -479,7 +528,7 @@ def not_in(pairs: Sequence[PlannedPair]) -> list[str]:
     days: dict[tuple[str, str], list[date]] = defaultdict(list)
     shown: dict[tuple[str, str], str] = {}
     for pair in pairs:
-        why = pair.coverage.error or f"{pair.name}: not asked yet; clear the task ingest"
+        why = pair.coverage.error or f"{pair.name}: {_NOT_ASKED[pair.state is PairState.PLANNED]}"
         # WeChat marks each call with another rid: one is enough to ask WeChat about
         key = pair.name, _RID.sub("", why)
         days[key].append(pair.publication_date)

@@ -296,6 +296,11 @@ def holds_back(pair: PlannedPair, *, refetch: bool) -> bool:
     return not (pair.is_probe and is_answered)
 
 
+def is_back(pair: PlannedPair) -> bool:
+    """Whether a probe of a retired endpoint was answered: the account's open days are due again."""
+    return pair.is_probe and pair.state in (PairState.LOADED, PairState.EMPTY, PairState.NOT_READY)
+
+
 def is_to_be_asked(pair: PlannedPair, *, refetch: bool, by_itself: bool) -> bool:
     """
     Whether an ingest asks for the pair.

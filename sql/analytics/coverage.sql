@@ -129,6 +129,7 @@ pair AS (
                 AND (coverage.appid IS NULL OR coverage.error_code = 47009)
                 THEN 'retired'
             WHEN coverage.attempt_state IN ('not_ready', 'failed') THEN coverage.attempt_state
+            WHEN coverage.fetched_at IS NOT NULL AND coverage.ready_at IS NULL THEN 'not_ready'
             ELSE coalesce(coverage.data_state, 'missing')
         END AS state
     FROM begun
@@ -179,6 +180,8 @@ SELECT
                     to_char(pair.publication_date, 'YYYY-MM-DD'),
                     CASE WHEN pair.is_final THEN ' and refetch' ELSE '' END
                 )
+        WHEN pair.state = 'not_ready' AND pair.error IS NULL
+            THEN 'a run was interrupted before it judged this answer: the next run asks again'
         WHEN pair.state = 'retired' AND pair.error IS NULL
             THEN 'not asked for: WeChat has taken the endpoint offline (errcode 47009)'
         WHEN pair.state = 'empty' AND pair.is_provisional

@@ -119,7 +119,6 @@ CREATE TABLE weixin.coverage (
     error text,
     PRIMARY KEY (dataset, appid, publication_date),
     CHECK ((data_state IS NULL) = (fetched_at IS NULL)),
-    CHECK (ready_at <= fetched_at),
     CHECK (NOT is_final OR ready_at IS NOT NULL),
     CHECK ((attempt_state IS NULL) = (attempted_at IS NULL))
 );

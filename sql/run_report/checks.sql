@@ -3,6 +3,6 @@ SELECT
     appid,
     publication_date,
     NULL AS msgid,
-    format('%s parts rejected, see weixin.rejected_row', rejected) AS detail
+    'has rejected parts, see weixin.rejected_row' AS detail
 FROM weixin.run_report
 WHERE run_id = :run_id AND dataset = :dataset AND rejected > 0;

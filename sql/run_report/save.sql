@@ -1,5 +1,5 @@
 -- What came of some pairs of an account in a run: counts are added to those of earlier commits and
--- tries. Without a state a pair is not judged yet, and stays as it is.
+-- tries. A pair without a state is not judged yet: it is planned.
 INSERT INTO weixin.run_report AS report (
     run_id,
     dataset,

@@ -158,10 +158,7 @@ class Pipeline:
                 due = self._due(run, appid, today)
                 process.lost[appid] = due.lost
                 for day in due.days:
-                    process.pairs[appid, day] = due.is_probe
-                    process.planned_at.setdefault((appid, day), instant(moment))
-                    process.states[appid, day] = PairState.PLANNED, True
-                    self.known[run.dataset.name, appid].setdefault(day, Known(Coverage(day)))
+                    self._plan_pair(process, (appid, day), moment, is_probe=due.is_probe)
 
     def _due(self, run: Run, appid: str, today: date) -> rules.Due:
         endpoint = run.dataset.name, appid
@@ -202,7 +199,25 @@ class Pipeline:
         kills = process.kills
         for appid, days in asked.items():
             moment = self._account(process, appid, days, moment)
+            pairs = [pair for pair in self.planned(process) if pair.appid == appid]
+            if process.kills == kills and any(map(rules.is_back, pairs)):
+                more = self._plan_more(process, appid, moment)
+                moment = self._account(process, appid, more, moment)
         return moment, process.kills > kills
+
+    def _plan_more(self, process: Process, appid: str, moment: int) -> list[date]:
+        """The open days of an account whose endpoint is back."""
+        due = self._due(process.run, appid, date_of(day_of(moment)))
+        days = [day for day in due.days if (appid, day) not in process.pairs]
+        for day in days:
+            self._plan_pair(process, (appid, day), moment, is_probe=False)
+        return days
+
+    def _plan_pair(self, process: Process, pair: Pair, moment: int, *, is_probe: bool) -> None:
+        process.pairs[pair] = is_probe
+        process.planned_at.setdefault(pair, instant(moment))
+        process.states[pair] = PairState.PLANNED, True
+        self.known[process.run.dataset.name, pair[0]].setdefault(pair[1], Known(Coverage(pair[1])))
 
     def _account(self, process: Process, appid: str, days: list[date], moment: int) -> int:
         endpoint = process.run.dataset.name, appid

@@ -52,7 +52,9 @@ def test_later_runs_ask_once_and_are_green(daily: DailyDag, sandbox: Sandbox, wa
 
     sandbox.scenarios.clear()
     sandbox.calls.clear()
-    back, next_morning = on(daily, 4), on(daily, 5)
+    back = on(daily, 4)
+    loaded_when_back = loaded(warehouse)
+    next_morning = on(daily, 5)
 
     assert calls == {
         1: ("success", {date(2026, 11, 24): 1}, True),
@@ -60,6 +62,8 @@ def test_later_runs_ask_once_and_are_green(daily: DailyDag, sandbox: Sandbox, wa
         3: ("success", {date(2026, 11, 26): 1}, True),
     }
     assert (back.state, next_morning.state) == ("success", "success")
+    days = [date(2026, 11, 17) + timedelta(days=n) for n in range(11)]
+    assert loaded_when_back == truth(sandbox, DEFAULT_ACCOUNT, days, date(2026, 11, 28))
     days = [date(2026, 11, 17) + timedelta(days=n) for n in range(12)]
     assert loaded(warehouse) == truth(sandbox, DEFAULT_ACCOUNT, days, date(2026, 11, 29))
     assert STILL_OFFLINE not in next_morning.log

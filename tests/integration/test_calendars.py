@@ -66,7 +66,10 @@ class RealPipeline(Pipeline):
         is_new = process.run.run_id not in self.planned_before
         self.planned_before.add(process.run.run_id)
         self._verbs(process).plan(accounts, is_new=is_new)
-        process.pairs = {
+        process.pairs = self._pairs(process)
+
+    def _pairs(self, process: Process) -> dict[tuple[str, date], bool]:
+        return {
             (pair.appid, pair.publication_date): pair.is_probe for pair in self.planned(process)
         }
 
@@ -85,6 +88,7 @@ class RealPipeline(Pipeline):
         ]
         with suppress(real.IngestError):
             self._verbs(process).ingest(batch, self._open_client, by_itself=by_itself)
+        process.pairs = self._pairs(process)
         return self.asking[1], False
 
     def check(self, process: Process, moment: int) -> None:

@@ -67,7 +67,10 @@ def test_every_class_carries_its_reaction() -> None:
         *(UnreachableError, MinuteQuotaError, NotReadyError, EndpointOfflineError),
         UnreadableError,
     }
-    assert {kind for kind in kinds if kind.is_outage} == {UnreachableError}
+    assert {kind for kind in kinds if kind.is_outage} == {
+        UnreachableError,
+        MinuteQuotaError,
+    }
 
 
 @pytest.mark.parametrize("errcode", [2**31, -(2**31) - 1, 10**30])

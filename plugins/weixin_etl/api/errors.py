@@ -100,6 +100,7 @@ class MinuteQuotaError(TransientError):
     """The calls of this minute are used up, and were still after a wait."""
 
     sentence = "the calls allowed in a minute are used up; lower [weixin] concurrency"
+    is_outage = True
 
 
 class NotReadyError(WeixinError):

@@ -185,9 +185,15 @@ class Caller:
             ) from None
         if response.disagreement:
             raise ClockError(response.disagreement, account=str(self._account))
-        if errcode == 0:
-            return response.body
-        raise self._refusal(call, errcode, errmsg)
+        if errcode:
+            raise self._refusal(call, errcode, errmsg)
+        if response.status != requests.codes.ok:
+            raise UnreachableError(
+                f"HTTP {response.status} without an errcode; the connection's host may be wrong, "
+                "or a proxy answered",
+                account=str(self._account),
+            )
+        return response.body
 
     def _refusal(self, call: Call, errcode: int, errmsg: str) -> WeixinError:
         errmsg = json_text.storable(errmsg)

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock, rules
 from weixin_etl.api.client import Answer
-from weixin_etl.api.errors import DailyQuotaError, NotReadyError, UnreadableError, WeixinError
+from weixin_etl.api.errors import NotReadyError, UnreadableError, WeixinError
 from weixin_etl.load import merge
 from weixin_etl.model import Account, AttemptState, Counts, DataState, PairState, Run
 from weixin_etl.parse.articles import Parsed
@@ -44,6 +44,8 @@ class Outcome:
     parsed: Parsed = field(default_factory=Parsed)
     error: WeixinError | None = None
     """With an answer: no articles can be made out in it, so that only its bytes are kept."""
+    rests_until: datetime | None = None
+    """Before it the account is not asked again: its daily quota is used up."""
 
     @property
     def has_data(self) -> bool:
@@ -75,6 +77,7 @@ class _Merged:
     publication_date: date
     ended_at: datetime
     error: WeixinError | None
+    rests_until: datetime | None
     counts: Counts
     has_answer: bool
     is_delayed: bool
@@ -138,6 +141,7 @@ class Load:
                 publication_date=outcome.publication_date,
                 ended_at=outcome.ended_at,
                 error=outcome.error,
+                rests_until=outcome.rests_until,
                 counts=counts.get(outcome.publication_date, Counts()),
                 has_answer=outcome.answer is not None and outcome.error is None,
                 is_delayed=outcome.parsed.is_delayed,
@@ -282,14 +286,15 @@ def _judged(pair: _Merged, error: WeixinError | None) -> Judged:
 
 
 def _attempt(pair: _Merged, verdict: rules.Verdict, error: WeixinError | None) -> dict[str, object]:
-    is_quota = isinstance(error, DailyQuotaError)
+    # a final day is not asked for again, even if no row of its last answer fits
+    is_ready = verdict.is_final or error is None
     return {
         "publication_date": pair.publication_date,
-        "ready_at": pair.ended_at if error is None else None,
-        "is_final": verdict.is_final and error is None,
+        "ready_at": pair.ended_at if is_ready else None,
+        "is_final": verdict.is_final,
         "attempt_state": _attempt_state(error),
         "attempted_at": pair.ended_at,
-        "next_attempt_at": rules.rests_until(pair.ended_at) if is_quota else None,
+        "next_attempt_at": pair.rests_until,
         "error_code": error.errcode if error else None,
         "error": str(error) if error else None,
     }

@@ -23,7 +23,7 @@ def show_plan(
     Print the calls of a run of today, account by account.
 
     Raises:
-        ParameterError: the days can't be asked for, or a connection can't be used.
+        ParameterError: the days can't be asked for, or no connection can be used.
         WarehouseError: the warehouse does not answer or is not migrated.
 
     """
@@ -39,7 +39,8 @@ def show_plan(
     )
     in_force = settings.read()
     accounts = described_accounts(run, in_force)
-    if problems := [account.problem for account in accounts if account.problem]:
+    problems = [account.problem for account in accounts if account.problem]
+    if len(problems) == len(accounts):
         raise ParameterError("\n".join(problems))
     logging.getLogger(Pipeline.__module__).setLevel(logging.ERROR)  # the lines below say it
     plan = Pipeline(run, open_warehouse(), in_force.pipeline).plan(accounts, is_new=True)
@@ -55,7 +56,7 @@ def show_plan(
         table.add_row(account.name, days_as_ranges(account.days), str(len(account.days)))
     console = Console()
     console.print(table)
-    for warning in plan.warnings:
+    for warning in [*problems, *plan.warnings]:
         console.print(warning, highlight=False, soft_wrap=True)
     console.print(
         "Days that are final are left out: their totals no longer grow (`--refetch` asks).",

@@ -33,6 +33,7 @@ HTML = b"<html><body>502 Bad Gateway</body></html>"
 FIGURES = '{"list":[{"title":"春风"}]}'.encode()
 IS_GZIP = b"Content-Encoding: gzip"
 NO_JSON = "HTTP %d and no JSON object; the connection's host may be wrong, or a proxy answered"
+NO_ERRCODE = "HTTP %d without an errcode; the connection's host may be wrong, or a proxy answered"
 
 FAULTS = {
     "http-500-json": (says(b'{"errcode":0,"list":[]}', 500), "HTTP 500"),
@@ -52,6 +53,9 @@ FAULTS = {
     "html-429": (says(HTML, 429), NO_JSON % 429),
     "list": (says(b"[]"), NO_JSON % 200),
     "empty": (says(b"", 404), NO_JSON % 404),
+    "json-404": (says(b'{"list":[]}', 404), NO_ERRCODE % 404),
+    "json-429": (says(b'{"error":"rate limited"}', 429), NO_ERRCODE % 429),
+    "json-302": (says(b"{}", 302), NO_ERRCODE % 302),
     "odd-errcode": (says(b'{"errcode":"busy"}'), NO_JSON % 200),
     "bad-gzip": (says(FIGURES, 200, IS_GZIP), "the connection broke"),
     "redirect": (says(b"", 302, b"Location: /elsewhere"), NO_JSON % 302),

@@ -128,12 +128,14 @@ def test_an_attempt_that_brings_nothing_at_all(warehouse: Engine):
 
 
 def test_an_article_of_which_no_row_fits_is_a_failure(warehouse: Engine):
-    """Its figures are not in, however late they come: neither ready nor final."""
+    """Its figures are not in. It is final two days past the window: asking always ends."""
     answer = body(article("1_1", {"20": {"share_count": "1"}, "23": {"share_count": "2"}}))
 
-    load_pairs(warehouse, pair(answer, "30 08:30"))
-
+    load_pairs(warehouse, pair(answer, "28 08:30"))
     assert of_pair(warehouse, "ready_at, is_final, attempt_state") == (None, False, "failed")
+
+    load_pairs(warehouse, pair(answer, "29 08:30"))
+    assert of_pair(warehouse, "is_final, attempt_state") == (True, "failed")
 
 
 def test_attempts_are_counted_until_one_is_ok(warehouse: Engine):

@@ -11,6 +11,7 @@ from weixin_etl.load import Outcome
 ROWS = {f"{day}": {"share_count": day} for day in range(20, 27)}
 WHOLE = article("1_1", ROWS)
 GAP = article("1_1", {day: row for day, row in ROWS.items() if day != "23"})
+GAP_AND_MORE = article("1_1", {day: {} for day in (*ROWS, "27") if day != "23"})
 SECOND = article("1_2", {"20": {"share_count": 1}})
 ODD = article("1_1", {"19": {"share_count": 1}})
 """A row of the day before publication."""
@@ -31,6 +32,7 @@ ODD = article("1_1", {"19": {"share_count": 1}})
         ),
         ([(body(WHOLE, ODD), "27 11:00"), (body(WHOLE), "27 12:00")], "27 12:00"),
         ([(body(), "26 23:59"), (body(), "27 00:01")], "27 00:01"),
+        ([(body(GAP_AND_MORE), "28 11:00"), (body(GAP_AND_MORE), "29 11:00")], "29 11:00"),
         ([(body(SECOND), "26 11:00"), (body(), "28 11:00"), (body(), "29 11:00")], "29 11:00"),
         ([(body(GAP, is_delay=True), "29 11:00"), (body(GAP), "29 12:00")], "29 12:00"),
     ],
@@ -41,6 +43,7 @@ ODD = article("1_1", {"19": {"share_count": 1}})
         "an article is deleted",
         "a part was rejected",
         "nothing was ever listed",
+        "a row beyond the window replaces none",
         "all articles are deleted",
         "late figures",
     ],

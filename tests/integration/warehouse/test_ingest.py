@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, create_engine, event
 from warehouse_loads import SCHEDULED, article, at, body, contents, coverage, rows
 from wire import LIMITS, Handler, Reply, Wire, refuses, says
 
@@ -16,6 +16,7 @@ from weixin_etl import clock
 from weixin_etl.api import client as api_client
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import ConfigurationError, UnreadableError
+from weixin_etl.clock import SHANGHAI
 from weixin_etl.model import Account, Batch, ConfiguredAccount, PlannedAccount, Run
 from weixin_etl.pipeline import IngestError, OpenClient, Pipeline, Settings
 from weixin_etl.warehouse import WarehouseError
@@ -246,14 +247,20 @@ def test_what_is_said_of_days_that_are_not_in(
 
 
 def test_a_probe_of_a_retired_endpoint(warehouse: Engine, wire: Wire):
-    """That it is still offline is nothing to complain of."""
+    """Still offline is nothing to complain of. Once it is answered the open days are asked for."""
     wire.on_data = refuses(47009)
     collecting, again = pipeline(warehouse), pipeline(warehouse, MANUAL)
     assert ingested(collecting, planned(collecting, wire.account), wire.account) is not None
     wire.asked.clear()
+    batch = planned(again, wire.account)
 
-    assert ingested(again, planned(again, wire.account), wire.account) is None
+    assert ingested(again, batch, wire.account) is None
     assert asked(wire) == [23]
+
+    wire.on_data = EMPTY
+    wire.asked.clear()
+    assert ingested(again, batch, wire.account) is None
+    assert asked(wire) == [23, 22, 21, 20, 19, 18, 17]
 
 
 def test_an_answer_that_nobody_can_read(
@@ -393,3 +400,33 @@ def test_what_is_odd_about_answers_is_told(
     ]
     assert f"{name} 2026-11-22: loaded; 1 inserted, 0 updated, 0 unchanged, 0 rejected" in told
     assert len(told) == 12
+
+
+def test_a_retry_at_midnight_does_not_extend_a_rest(
+    warehouse: Engine, wire: Wire, monkeypatch: pytest.MonkeyPatch
+):
+    """It makes no call, so that the quota of the new day is not touched."""
+    wire.on_data = refuses(45009)
+    collecting = pipeline(warehouse)
+    batch = planned(collecting, wire.account)
+    ingested(collecting, batch, wire.account)
+    times = iter([datetime(2026, 11, 24, 23, 59, 59, tzinfo=SHANGHAI)] * 2)
+    midnight = datetime(2026, 11, 25, tzinfo=SHANGHAI)
+
+    ingested(replace(collecting, now=lambda: next(times, midnight)), batch, wire.account)
+
+    until = "SELECT DISTINCT next_attempt_at FROM weixin.coverage"
+    assert rows(warehouse, until) == [(midnight,)]
+
+
+def test_a_warehouse_that_is_gone_is_not_asked_for_every_account(wire: Wire):
+    """One sentence, and WeChat is not asked in vain."""
+    gone = create_engine("postgresql+psycopg2://nobody@127.0.0.1:1/none")
+    batch = [PlannedAccount(f"a{n}", f"wx{n}", f"号{n}", []) for n in range(3)]
+
+    error = ingested(pipeline(gone), batch, wire.account)
+
+    assert error is not None
+    assert error.is_retryable
+    assert len(error.problems) == 1
+    assert wire.asked == []

@@ -9,8 +9,9 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import Engine
 
+from weixin_etl import rules
 from weixin_etl.api.client import Answer
-from weixin_etl.api.errors import WeixinError
+from weixin_etl.api.errors import DailyQuotaError, WeixinError
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import ARTICLE_TOTAL, Dataset
 from weixin_etl.load import Judged, Load, Outcome
@@ -54,7 +55,10 @@ def pair(
 
 def refused(error: WeixinError, when: str = "24 10:30", day: date = DAY, calls: int = 1) -> Outcome:
     """What ingest hands over when there was no answer."""
-    return Outcome(day, calls, at(when), error=error)
+    ended_at = at(when)
+    is_quota = isinstance(error, DailyQuotaError)
+    until = rules.rests_until(ended_at) if is_quota else None
+    return Outcome(day, calls, ended_at, error=error, rests_until=until)
 
 
 def load_pairs(
