@@ -552,6 +552,11 @@ def _plan_line(account: _AccountPlan, days: rules.Days) -> str:
 def _warning(account: _AccountPlan) -> str:
     """What to enter into the form for days that daily runs do not reach any more."""
     lost = account.due.lost
+    if account.due.is_probe:
+        return (
+            f"{account.name}: daily runs do not reach {len(lost)} open days any more, and the "
+            f"endpoint is offline ({days_as_ranges(lost)})"
+        )
     return (
         f"{account.name}: trigger a run with begin_date {min(lost)} and end_date {max(lost)}: "
         f"daily runs do not reach {len(lost)} open days any more ({days_as_ranges(lost)})"

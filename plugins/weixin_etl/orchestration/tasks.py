@@ -13,7 +13,7 @@ from weixin_etl import check as check_verb
 from weixin_etl import clock, rules
 from weixin_etl import report as report_verb
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import Batch, ConfiguredAccount, PlannedAccount
+from weixin_etl.model import Batch, ConfiguredAccount, PairState, PlannedAccount
 from weixin_etl.orchestration import accounts, run_context, settings
 from weixin_etl.orchestration.warehouse import open_warehouse
 from weixin_etl.pipeline import IngestError, Pipeline, batches
@@ -85,7 +85,7 @@ def report(dataset: Dataset, asset: Any) -> dict[str, int]:
     counts = context["ti"].xcom_pull(task_ids="plan", key=_PLAN_COUNTS)
     totals = report_verb.report(run, open_warehouse(), counts or {})
     log.info("%s", ", ".join(f"{count} {name}" for name, count in totals.items()))
-    if not totals["loaded"] + totals["empty"]:
+    if not totals[PairState.LOADED] + totals[PairState.EMPTY]:
         raise AirflowSkipException("no pair came in, so there is no asset event")
     context["outlet_events"][asset].extra = {"run_id": run.run_id, **totals}
     return totals

@@ -211,6 +211,20 @@ def test_a_retired_account_probes_one_day(
     ) in caplog.messages
 
 
+def test_days_out_of_reach_of_a_retired_account(warehouse: Engine, monkeypatch: pytest.MonkeyPatch):
+    """A run with their dates would not help: the warning says that the endpoint is offline."""
+    planned(warehouse, run_on("16", monkeypatch))
+    gone = [refused(EndpointOfflineError(errcode=47009), day=day) for day in november(17, 23)]
+    load_pairs(warehouse, *gone)
+
+    plan = planned(warehouse, run_on("24", monkeypatch), catch_up_days=6)
+
+    assert plan.warnings == [
+        "报纸: daily runs do not reach 2 open days any more, and the endpoint is offline "
+        "(2026-11-09 to 2026-11-10)"
+    ]
+
+
 def test_a_dry_run_writes_nothing(warehouse: Engine, caplog: pytest.LogCaptureFixture):
     """It decides and logs as the run would, and leaves no trace in the warehouse."""
     caplog.set_level(logging.INFO)
