@@ -42,11 +42,6 @@ def beijing_date(instant: datetime) -> date:
     return instant.astimezone(SHANGHAI).date()
 
 
-def yesterday() -> date:
-    """The newest publication day WeChat can be asked for."""
-    return beijing_date(now()) - timedelta(days=1)
-
-
 def disagreement(other: datetime) -> timedelta | None:
     """
     How far another clock, read just now, is ahead of this machine's; None within five minutes.

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import msgspec
 import sqlalchemy
@@ -215,17 +215,15 @@ class Pipeline:
         self, connection: Connection, first_dates: Mapping[str, date]
     ) -> dict[str, dict[date, Coverage]]:
         """Each account's days that are not final, asked for or not, and its present window."""
+        present = rules.present_window(self.run.dataset, self._today)
         rows = connection.execute(
             statement("coverage/open.sql"),
             {
                 "dataset": self.run.dataset.name,
                 "appids": list(first_dates),
-                "first_dates": [
-                    min(first, self._today - timedelta(days=self.run.dataset.window))
-                    for first in first_dates.values()
-                ],
-                "last_date": self._today - timedelta(days=1),
-                "window_first_date": self._today - timedelta(days=self.run.dataset.window),
+                "first_dates": [min(first, present.first) for first in first_dates.values()],
+                "last_date": present.last,
+                "window_first_date": present.first,
             },
         )
         known: dict[str, dict[date, Coverage]] = defaultdict(dict)

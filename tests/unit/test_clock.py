@@ -35,12 +35,12 @@ def test_an_instant_without_an_offset_has_no_day() -> None:
 
 
 def test_weixin_now_replaces_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The instant it names, in UTC; "yesterday" follows."""
+    """The instant it names, in UTC; the day in Beijing follows."""
     monkeypatch.setenv("WEIXIN_NOW", "2026-11-25T07:30:00+08:00")
 
     assert clock.now() == datetime(2026, 11, 24, 23, 30, tzinfo=UTC)
     assert clock.now().tzinfo is UTC
-    assert clock.yesterday() == date(2026, 11, 24)
+    assert clock.beijing_date(clock.now()) == date(2026, 11, 25)
 
 
 @pytest.mark.parametrize(
