@@ -15,8 +15,8 @@ from sqlalchemy import Engine
 
 from weixin_etl import rules
 from weixin_etl.datasets import Dataset
+from weixin_etl.ingest import not_in, planned_pairs
 from weixin_etl.model import ConfiguredAccount, PlannedPair, Run, days_as_ranges
-from weixin_etl.pipeline import not_in, planned_pairs
 from weixin_etl.warehouse import require_migrated, source, sql_directory
 
 log = logging.getLogger(__name__)

@@ -1,69 +1,87 @@
-"""One call per pair (account, publication day), a few at once: the exact bytes, or why not."""
+"""One call per pair (account, publication day), a few at once over all accounts of a batch."""
 
+import logging
+import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
-from threading import Lock
+from threading import Condition, Lock
+from typing import Generic, Protocol, TypeVar
 
 from weixin_etl import rules
 from weixin_etl.api.client import Answer, Refusal, WeixinClient
 from weixin_etl.api.errors import EndpointOfflineError, WeixinError
 from weixin_etl.datasets import Dataset
+from weixin_etl.model import Account
+
+log = logging.getLogger(__name__)
 
 
-def extract(
-    client: WeixinClient,
-    dataset: Dataset,
-    days: Sequence[date],
-    *,
-    present: rules.Days,
-    concurrency: int,
-    now: Callable[[], datetime],
-) -> Iterator[tuple[date, Answer | Refusal]]:
+class AccountCalls:
     """
-    Ask for each day, `concurrency` calls at once; answers come in the order of the days.
+    One account's calls of a try; several threads may make them at once.
 
-    No more than twice as many answers wait in memory. Once a refusal stops the account, the days
-    not yet asked get it without a call, with its time: a daily quota rests from the answer on.
-    `present` is the present window: its days are asked for even when the endpoint is offline.
+    Once a refusal stops the account, the days not yet asked get it without a call, with its time: a
+    daily quota rests from the answer on.
     """
-    stop = _Stop(present)
-    try:
-        client.check_token()
-    except WeixinError as error:
-        stop.because = Refusal(error, now(), calls=0)
 
-    def ask(day: date) -> Answer | Refusal:
-        if stop.because:
-            return replace(stop.because, calls=0)
-        came = client.datacube(dataset, day)
-        stop.note(day, came)
+    def __init__(
+        self,
+        account: Account,
+        days: Sequence[date],
+        open_client: Callable[[], WeixinClient],
+        dataset: Dataset,
+        *,
+        present: rules.Days,
+        now: Callable[[], datetime],
+        stopped: Refusal | None = None,
+    ) -> None:
+        """
+        Make no call yet.
+
+        `present` is the present window: its days are asked for even when the endpoint is offline.
+        `open_client` raises `WeixinError` when the account can't be asked.
+        """
+        self.account = account
+        self.days = deque(days)
+        """Not asked yet."""
+        self.failure: Exception | None = None
+        """What went wrong in the program itself: no more is asked."""
+        self._open_client = open_client
+        self._dataset = dataset
+        self._present = present
+        self._now = now
+        self._client: WeixinClient | Refusal | None = stopped
+        """None before the first call; once a refusal stops the account, that."""
+        self._in_a_row: list[WeixinError] = []
+        self._opening = Lock()
+        self._noting = Lock()
+
+    def ask(self, day: date) -> Answer | Refusal:
+        """Ask for the day, unless the account is stopped."""
+        with self._opening:
+            if self._client is None:
+                self._client = self._opened()
+            client = self._client
+        if isinstance(client, Refusal):
+            return replace(client, calls=0)
+        came = client.datacube(self._dataset, day)
+        with self._noting:
+            self._note(day, came)
         return came
 
-    waiting: deque[tuple[date, Future[Answer | Refusal]]] = deque()
-    with ThreadPoolExecutor(concurrency, thread_name_prefix="extract") as pool:
-        for day in days:
-            if len(waiting) == 2 * concurrency:
-                first, came = waiting.popleft()
-                yield first, came.result()
-            waiting.append((day, pool.submit(ask, day)))
-        while waiting:
-            first, came = waiting.popleft()
-            yield first, came.result()
+    def _opened(self) -> WeixinClient | Refusal:
+        try:
+            client = self._open_client()
+            client.check_token()
+        except WeixinError as error:
+            return Refusal(error, self._now(), calls=0)
+        return client
 
-
-class _Stop:
-    """Why the account is not asked any more in this try, once it is not."""
-
-    def __init__(self, present: rules.Days) -> None:
-        self.because: Refusal | None = None
-        self._present = present
-        self._in_a_row: list[WeixinError] = []
-        self._lock = Lock()
-
-    def note(self, day: date, came: Answer | Refusal) -> None:
+    def _note(self, day: date, came: Answer | Refusal) -> None:
         """
         Take a call's end into account.
 
@@ -72,13 +90,154 @@ class _Stop:
         """
         error = came.error if isinstance(came, Refusal) else None
         is_offline = isinstance(error, EndpointOfflineError) and day not in self._present
-        with self._lock:
-            if error is None or not (error.is_outage or is_offline):
-                self._in_a_row = []
-            elif self._in_a_row and type(self._in_a_row[-1]) is type(error):
-                self._in_a_row.append(error)
-            else:
-                self._in_a_row = [error]
-            is_enough = len(self._in_a_row) == rules.REFUSALS_THAT_STOP
-            if isinstance(came, Refusal) and (came.error.stops_account or is_enough):
-                self.because = came
+        if error is None or not (error.is_outage or is_offline):
+            self._in_a_row = []
+        elif self._in_a_row and type(self._in_a_row[-1]) is type(error):
+            self._in_a_row.append(error)
+        else:
+            self._in_a_row = [error]
+        is_enough = len(self._in_a_row) == rules.REFUSALS_THAT_STOP
+        if isinstance(came, Refusal) and (came.error.stops_account or is_enough):
+            self._client = came
+
+
+class Sized(Protocol):
+    """What a call came to."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the answer."""
+
+
+T = TypeVar("T", bound=Sized)
+
+
+def extract(
+    accounts: Iterable[AccountCalls],
+    ask: Callable[[AccountCalls, date], T],
+    *,
+    concurrency: int,
+    most_bytes: int,
+    most_seconds: float,
+) -> Iterator[list[T]]:
+    """
+    Ask for each account's days, `concurrency` calls at once, from the first to the last.
+
+    What comes is yielded together, in the order it came, once its answers have `most_bytes` or
+    `most_seconds` have passed; an answer that is larger alone. The calls go on while the caller
+    works, until `most_bytes` wait. An account that answers slowly leaves the other calls in flight
+    to the others. An account whose calls fail with an error of the program keeps it as `failure`.
+
+    `ask` makes a call and may work on its answer; it runs in the thread of the call.
+    """
+    extraction = _Extraction(accounts, ask, concurrency, most_bytes)
+    with ThreadPoolExecutor(concurrency, thread_name_prefix="extract") as pool:
+        callers = [pool.submit(extraction.call) for _ in range(concurrency)]
+        try:
+            while came := extraction.take(most_seconds):
+                yield came
+        finally:
+            extraction.end()
+    for caller in callers:
+        caller.result()
+
+
+class _Extraction(Generic[T]):
+    """What the calling threads and the one that takes their results share."""
+
+    def __init__(
+        self,
+        accounts: Iterable[AccountCalls],
+        ask: Callable[[AccountCalls, date], T],
+        concurrency: int,
+        most_bytes: int,
+    ) -> None:
+        self._ask = ask
+        self._concurrency = concurrency
+        self._most_bytes = most_bytes
+        self._accounts = deque(accounts)
+        self._active: list[AccountCalls] = []
+        """At most as many as calls in flight."""
+        self._in_flight: dict[AccountCalls, int] = {}
+        self._came: deque[T] = deque()
+        self._bytes = 0
+        self._callers = concurrency
+        self._changed = Condition()
+
+    def call(self) -> None:
+        """Make calls until there is none left to make."""
+        try:
+            while turn := self._next():
+                with self._flight(*turn) as (account, day):
+                    came = self._ask(account, day)
+                    self._put(came)
+                    del came  # else it stays until the next one is there
+        finally:
+            with self._changed:
+                self._callers -= 1
+                self._changed.notify_all()
+
+    def _next(self) -> tuple[AccountCalls, date] | None:
+        """The next day of the account with the fewest calls in flight."""
+        with self._changed:
+            if len(self._active) < self._concurrency and self._accounts:
+                self._active.append(self._accounts.popleft())
+            if not self._active:
+                return None
+            account = min(self._active, key=lambda it: self._in_flight.get(it, 0))
+            self._in_flight[account] = self._in_flight.get(account, 0) + 1
+            day = account.days.popleft()
+            if not account.days:
+                self._active.remove(account)
+            return account, day
+
+    @contextmanager
+    def _flight(self, account: AccountCalls, day: date) -> Iterator[tuple[AccountCalls, date]]:
+        try:
+            yield account, day
+        except Exception as error:
+            log.exception("%s %s: the answer could not be worked on", account.account, day)
+            with self._changed:
+                account.failure = error
+                account.days.clear()
+                self._active = [it for it in self._active if it is not account]
+        finally:
+            with self._changed:
+                self._in_flight[account] -= 1
+
+    def _put(self, came: T) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._bytes < self._most_bytes)
+            self._came.append(came)
+            self._bytes += came.size
+            self._changed.notify_all()
+
+    def take(self, most_seconds: float) -> list[T]:
+        """What has come, once that is enough or late enough; nothing when all is taken."""
+        with self._changed:
+            while True:
+                self._changed.wait_for(
+                    lambda: self._bytes >= self._most_bytes or not self._callers, most_seconds
+                )
+                if self._came or not self._callers:
+                    return self._taken()
+
+    def _taken(self) -> list[T]:
+        taken: list[T] = []
+        size = 0
+        while self._came and (not taken or size + self._came[0].size <= self._most_bytes):
+            taken.append(self._came.popleft())
+            size += taken[-1].size
+        self._bytes -= size
+        self._changed.notify_all()
+        return taken
+
+    def end(self) -> None:
+        """Nobody takes any more: calls in flight end, and no other is made."""
+        with self._changed:
+            self._accounts.clear()
+            self._active.clear()
+            self._came.clear()
+            self._bytes = 0
+            self._most_bytes = sys.maxsize
+            self._changed.notify_all()

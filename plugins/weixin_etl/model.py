@@ -80,6 +80,8 @@ class PlannedAccount:
     days: list[date]
 
 
+Pair = tuple[str, date]
+"""An account, by its AppID, and a publication day."""
 Batch = list[PlannedAccount]
 """Accounts one ingest task works on."""
 

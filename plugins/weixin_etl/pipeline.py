@@ -1,69 +1,34 @@
 """The verbs plan and ingest: what a run asks WeChat for, and bringing it in. Knows no Airflow."""
 
 import logging
-import re
+import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 
 import msgspec
-import sqlalchemy
 from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock, rules
-from weixin_etl.api.client import Answer, Refusal, WeixinClient
-from weixin_etl.api.errors import (
-    ConfigurationError,
-    DailyQuotaError,
-    UnreadableError,
-    WeixinError,
-    from_errcode,
-)
-from weixin_etl.extract import extract
-from weixin_etl.load import PAIRS_A_COMMIT, Judged, Load, Outcome
+from weixin_etl.ingest import Ingest, OpenClient, Settings, planned_pairs
 from weixin_etl.model import (
-    Account,
     AttemptState,
     Batch,
     ConfiguredAccount,
     Coverage,
-    PairState,
     PlannedAccount,
-    PlannedPair,
     Run,
     days_as_ranges,
 )
-from weixin_etl.parse import parse
-from weixin_etl.parse.articles import Parsed, UnreadableAnswerError
 from weixin_etl.rules import Due
-from weixin_etl.warehouse import WarehouseError, require_migrated, statement, trouble
+from weixin_etl.warehouse import require_migrated, require_one_time, statement
 
 log = logging.getLogger(__name__)
 
 MOST_BATCHES = 32
-_NAMES_IN_LOG = 20
-_NOT_ASKED = {
-    True: "not asked yet; clear the task ingest",
-    False: "answered before it was planned, by the clocks of two machines; clear the task ingest",
-}
-_RID = re.compile(r" rid: \S+$")
-_LOCK = sqlalchemy.text("SELECT pg_advisory_lock(hashtextextended(:key, 0))")
-_NOW = sqlalchemy.text("SELECT clock_timestamp()")
-
-OpenClient = Callable[[PlannedAccount], WeixinClient]
-"""The client of a planned account; raises `WeixinError` when its connection can't be used."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How the pipeline works; see `[weixin]` in Airflow's configuration."""
-
-    concurrency: int = 4
-    catch_up_days: int = 60
-    ready_hour: int = 10
-    commit_bytes: int = 64 << 20
+ACCOUNTS_A_BATCH = 250
+"""At most: an ingest holds two locks an account, and Postgres has room for 6,400."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +52,6 @@ class _AccountPlan:
     name: str
     due: Due
     why: str
-
-
-class IngestError(Exception):
-    """Planned pairs that are not in. `str()` names the accounts and days, and says why."""
-
-    def __init__(
-        self, problems: Sequence[str], *, is_retryable: bool, has_not_ready: bool = False
-    ) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = list(problems)
-        self.is_retryable = is_retryable
-        """Whether something may come in by another try."""
-        self.has_not_ready = has_not_ready
-        """Whether something may come in later in the morning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +80,7 @@ class Pipeline:
         """
         rules.window(self.run, self._today)
         require_migrated(self.warehouse)
-        self._require_one_time()
+        require_one_time(self.warehouse)
         wanted = [account for account in accounts if account.appid and account.is_wanted]
         with self.warehouse.begin() as connection:
             if not self.run.dry_run:
@@ -142,16 +93,6 @@ class Pipeline:
     @property
     def _today(self) -> date:
         return clock.beijing_date(self.now())
-
-    def _require_one_time(self) -> None:
-        """Make sure that this machine and the warehouse agree about what time it is."""
-        with self.warehouse.connect() as connection:
-            warehouse_now = connection.execute(_NOW).scalar_one()
-        if off := clock.disagreement(warehouse_now):
-            said = clock.comparison("the warehouse's", warehouse_now, off)
-            raise WarehouseError(
-                f"{said}; correct the wrong one, then clear this task: until then nothing is asked"
-            )
 
     def _save_accounts(
         self,
@@ -295,243 +236,48 @@ class Pipeline:
     # ----------------------------------------------------------------------------------- ingest
 
     def ingest(self, batch: Batch, open_client: OpenClient, *, by_itself: bool) -> None:
-        """
-        Bring the batch's pairs in, account by account; no account's trouble stops another.
-
-        Args:
-            batch: the accounts.
-            open_client: gives an account's client.
-            by_itself: whether Airflow tries again without a person: then what only a person can
-                mend is not asked for.
-
-        Raises:
-            IngestError: pairs are not in.
-            WarehouseError: the warehouse has another time than this machine.
-
-        """
-        problems: list[str] = []
-        is_retryable = False
-        has_not_ready = False
-        for planned in batch:
-            try:
-                open_pairs = self._ingest_account(planned, open_client, by_itself=by_itself)
-            except WarehouseError:
-                raise
-            except Exception as error:
-                is_retryable = True
-                if passing := trouble(error, self.warehouse):
-                    if passing.is_of_one_statement:
-                        problems.append(f"{planned.name}: {passing}")
-                        continue
-                    problems.append(str(passing))
-                    break  # WeChat would be asked in vain for the other accounts
-                log.exception("%s could not be ingested", planned.name)
-                problems.append(f"{planned.name}: {type(error).__name__}, see the log")
-            else:
-                problems += not_in(open_pairs)
-                is_retryable |= any(
-                    pair.is_retryable and pair.state is not PairState.NOT_READY
-                    for pair in open_pairs
-                )
-                has_not_ready |= any(pair.state is PairState.NOT_READY for pair in open_pairs)
-        if problems:
-            raise IngestError(problems, is_retryable=is_retryable, has_not_ready=has_not_ready)
-
-    def _ingest_account(
-        self, planned: PlannedAccount, open_client: OpenClient, *, by_itself: bool
-    ) -> list[PlannedPair]:
-        """
-        Bring an account's pairs in, newest days first; those that are not in afterwards.
-
-        When a probe is answered the endpoint is back, and the account's open days are due.
-        """
-        with self._alone(planned.appid):
-            self._require_one_time()
-            pairs = self._ask(planned, open_client, by_itself=by_itself)
-            is_back = any(rules.is_back(pair) for pair in pairs)
-            if is_back and self._plan_more(planned, [pair.publication_date for pair in pairs]):
-                pairs = self._ask(planned, open_client, by_itself=by_itself)
-        return [pair for pair in pairs if rules.holds_back(pair, refetch=self.run.refetch)]
-
-    def _ask(
-        self, planned: PlannedAccount, open_client: OpenClient, *, by_itself: bool
-    ) -> list[PlannedPair]:
-        """Ask for what is to be asked of the account and load it; its pairs as they are then."""
-        days = [
-            pair.publication_date
-            for pair in self._planned_pairs(planned.appid)
-            if rules.is_to_be_asked(pair, refetch=self.run.refetch, by_itself=by_itself)
-        ]
-        if days:
-            account, outcomes = self._outcomes(planned, open_client, days)
-            self._load(account, outcomes)
-        return self._planned_pairs(planned.appid)
-
-    def _plan_more(self, planned: PlannedAccount, known: Sequence[date]) -> bool:
-        """Add what is due of the account now to the plan, if that is more than it has."""
-        account = ConfiguredAccount(planned.conn_id, planned.appid, planned.name)
-        with self.warehouse.begin() as connection:
-            (found,) = self._due(connection, [account])
-            days = [day for day in found.due.days if day not in known]
-            self._save_pairs(connection, [(planned.appid, day, False) for day in days])
-        if days:
-            log.info("%s: the endpoint is back: asks for %s", planned.name, days_as_ranges(days))
-        return bool(days)
-
-    def _planned_pairs(self, appid: str) -> list[PlannedPair]:
-        with self.warehouse.connect() as connection:
-            return planned_pairs(connection, self.run, appid)
-
-    def _load(self, account: Account, outcomes: Iterable[Outcome]) -> None:
-        """Load in commits bounded by bytes, the last of which judges all."""
-        load = Load(
-            self.warehouse,
+        """Bring the batch's pairs in: see `Ingest`."""
+        Ingest(
             self.run,
-            account,
-            ready_hour=self.settings.ready_hour,
-            now=self.now,
-        )
-        for outcomes_of_commit, is_last in _commits(outcomes, self.settings.commit_bytes):
-            _log_notes(account, outcomes_of_commit)
-            _log_judged(account, load.commit(outcomes_of_commit, is_last=is_last))
-            del outcomes_of_commit  # else they stay until the next ones are all there
+            self.warehouse,
+            self.settings,
+            self.now,
+            open_client=open_client,
+            plan_more=self._plan_more,
+            by_itself=by_itself,
+        ).ingest(batch)
 
-    @contextmanager
-    def _alone(self, appid: str) -> Iterator[None]:
-        """Wait for other runs that ingest the account: what they bring in is not asked again."""
-        key = f"ingest:{self.run.dataset.name}:{appid}"
-        warehouse = self.warehouse.execution_options(isolation_level="AUTOCOMMIT")
-        with warehouse.connect() as connection:
-            connection.detach()  # so that leaving ends the session, and with it the lock
-            connection.execute(_LOCK, {"key": key})
-            yield
-
-    def _outcomes(
-        self, planned: PlannedAccount, open_client: OpenClient, days: Sequence[date]
-    ) -> tuple[Account, Iterator[Outcome]]:
-        """Ask WeChat, unless the account can't be asked: then that is each day's outcome."""
-        account = Account(planned.conn_id, planned.appid, "", planned.name)
-        try:
-            client = open_client(planned)
-            self._require_same_account(planned, client)
-        except WeixinError as error:
-            # a list: the error's name is gone when a generator would use it
-            return account, iter([Outcome(day, 0, self.now(), error=error) for day in days])
-        if held := self._resting(planned.appid):
-            rest = from_errcode(
-                held.error_code or 0, "not asked again until then", account=str(client.account)
-            )
-            until = held.next_attempt_at
-            refused = [Outcome(d, 0, self.now(), error=rest, rests_until=until) for d in days]
-            return client.account, iter(refused)
-        answers = extract(
-            client,
-            self.run.dataset,
-            days,
-            present=rules.present_window(self.run.dataset, self._today),
-            concurrency=self.settings.concurrency,
-            now=self.now,
-        )
-        return client.account, (self._outcome(client.account, day, came) for day, came in answers)
-
-    def _require_same_account(self, planned: PlannedAccount, client: WeixinClient) -> None:
-        """
-        Make sure that the client speaks for the planned account.
-
-        Raises:
-            ConfigurationError: the connection's login has changed since the plan.
-
-        """
-        appid = client.account.appid
-        if appid != planned.appid:
-            raise ConfigurationError(
-                f"the AppID of connection {planned.conn_id} was {planned.appid} when the run was "
-                f"planned and is {appid} now; clear the task refresh_access_token with its "
-                "downstream tasks",
-                account=planned.name,
-            )
-
-    def _resting(self, appid: str) -> Coverage | None:
-        """The pair whose refusal keeps the account from being asked now, if any."""
-        if self.run.refetch:
-            return None  # somebody had the quota raised
-        with self.warehouse.connect() as connection:
-            rows = connection.execute(
-                statement("coverage/resting.sql"),
-                {"dataset": self.run.dataset.name, "appid": appid, "now": self.now()},
-            )
-            return rules.resting([Coverage(**row) for row in rows.mappings()], self.now())
-
-    def _outcome(self, account: Account, day: date, came: Answer | Refusal) -> Outcome:
-        if isinstance(came, Refusal):
-            is_quota = isinstance(came.error, DailyQuotaError)
-            return Outcome(
-                day,
-                came.calls,
-                came.refused_at,
-                error=came.error,
-                rests_until=rules.rests_until(came.refused_at) if is_quota else None,
-            )
-        try:
-            parsed = parse(self.run.dataset, came.body, day, came.fetched_at)
-        except UnreadableAnswerError as error:
-            unreadable = UnreadableError(str(error), account=str(account))
-            return Outcome(day, came.calls, came.fetched_at, came, Parsed(), unreadable)
-        return Outcome(day, came.calls, came.fetched_at, came, parsed)
+    def _plan_more(self, planned: Sequence[PlannedAccount]) -> bool:
+        """Add what is due of the accounts now to the plan; whether that is more than it had."""
+        wanted = [ConfiguredAccount(it.conn_id, it.appid, it.name) for it in planned]
+        with self.warehouse.begin() as connection:
+            known = {
+                (pair.appid, pair.publication_date)
+                for pair in planned_pairs(connection, self.run, [it.appid for it in planned])
+            }
+            pairs = [
+                (account.appid, day, False)
+                for account in self._due(connection, wanted)
+                for day in account.due.days
+                if (account.appid, day) not in known
+            ]
+            self._save_pairs(connection, pairs)
+        for account in planned:
+            if days := [day for appid, day, _ in pairs if appid == account.appid]:
+                asked = days_as_ranges(days)
+                log.info("%s: the endpoint is back: asks for %s", account.name, asked)
+        return bool(pairs)
 
 
 def batches(accounts: Sequence[PlannedAccount]) -> list[Batch]:
     """
-    One account a batch up to 32 accounts; more are spread evenly over 32 batches.
+    One account a batch up to 32 accounts; more are spread evenly over 32 batches of at most 250.
 
-    So the cost of scheduling does not grow with the accounts.
+    So the cost of scheduling grows only with the number of accounts beyond 8,000.
     """
-    count = min(len(accounts), MOST_BATCHES)
-    return [list(accounts[start::MOST_BATCHES]) for start in range(count)]
-
-
-def planned_pairs(connection: Connection, run: Run, appid: str | None = None) -> list[PlannedPair]:
-    """The pairs of the run's newest plan, newest first; of one account or of all."""
-    rows = connection.execute(
-        statement("run_report/of_run.sql"),
-        {"run_id": run.run_id, "dataset": run.dataset.name, "appid": appid},
-    )
-    return [
-        PlannedPair(
-            row.appid,
-            row.name or row.appid,
-            row.publication_date,
-            row.planned_at,
-            row.is_probe,
-            PairState(row.state),
-            row.is_retryable,
-            Coverage(
-                row.publication_date,
-                row.data_state,
-                row.fetched_at,
-                row.ready_at,
-                row.is_final,
-                row.attempt_state,
-                row.error_code,
-                row.error,
-                row.next_attempt_at,
-            ),
-        )
-        for row in rows
-    ]
-
-
-def not_in(pairs: Sequence[PlannedPair]) -> list[str]:
-    """A sentence per account and reason why these pairs are not in, with the days."""
-    days: dict[tuple[str, str], list[date]] = defaultdict(list)
-    shown: dict[tuple[str, str], str] = {}
-    for pair in pairs:
-        why = pair.coverage.error or f"{pair.name}: {_NOT_ASKED[pair.state is PairState.PLANNED]}"
-        # WeChat marks each call with another rid: one is enough to ask WeChat about
-        key = pair.name, _RID.sub("", why)
-        days[key].append(pair.publication_date)
-        shown.setdefault(key, why)
-    return [f"{shown[key]} [{days_as_ranges(dates)}]" for key, dates in days.items()]
+    most = max(MOST_BATCHES, math.ceil(len(accounts) / ACCOUNTS_A_BATCH))
+    count = min(len(accounts), most)
+    return [list(accounts[start::count]) for start in range(count)]
 
 
 def _plan_line(account: _AccountPlan, days: rules.Days) -> str:
@@ -577,54 +323,3 @@ def _why_open(days: Sequence[date], known: Mapping[date, Coverage]) -> str:
                 code = f" (errcode {coverage.error_code})" if coverage.error_code else ""
                 reasons[f"failed{code}"].append(day)
     return "; ".join(f"{days_as_ranges(days)}: {reason}" for reason, days in reasons.items())
-
-
-def _commits(outcomes: Iterable[Outcome], most_bytes: int) -> Iterator[tuple[list[Outcome], bool]]:
-    """The outcomes in commits of at most 31 pairs and so many bytes, and whether it is the last."""
-    commit: list[Outcome] = []
-    size = 0
-    for outcome in outcomes:
-        length = len(outcome.answer.body) if outcome.answer else 0
-        if commit and (size + length > most_bytes or len(commit) == PAIRS_A_COMMIT):
-            yield commit, False
-            commit, size = [], 0
-        commit.append(outcome)
-        size += length
-    yield commit, True
-
-
-def _log_notes(account: Account, outcomes: Sequence[Outcome]) -> None:
-    """What is unusual about the answers; no data is lost by it."""
-    parsed = [outcome.parsed for outcome in outcomes]
-    notes = {
-        "rows that repeated a key of their answer": sum(p.merged_rows for p in parsed),
-        "NUL characters removed from texts": sum(p.stripped_nuls for p in parsed),
-        "empty row objects": sum(p.empty_rows for p in parsed),
-        "articles without a list of rows": sum(p.articles_without_list for p in parsed),
-    }
-    for note, count in notes.items():
-        if count:
-            log.warning("%s: %s %s", account, count, note)
-    unknown: set[str] = set().union(*(p.unknown_metrics for p in parsed))
-    if unknown:
-        names = ", ".join(f"{name!r:.60}" for name in sorted(unknown)[:_NAMES_IN_LOG])
-        log.warning("%s: %s unknown metrics, kept in extra: %s", account, len(unknown), names)
-
-
-def _log_judged(account: Account, judged: Sequence[Judged]) -> None:
-    """A line per pair; its level tells whether it is in."""
-    levels = {PairState.FAILED: logging.ERROR, PairState.NOT_READY: logging.WARNING}
-    for pair in sorted(judged, key=lambda pair: pair.publication_date):
-        log.log(
-            levels.get(pair.state, logging.INFO),
-            "%s %s: %s; %s inserted, %s updated, %s unchanged, %s rejected",
-            account,
-            pair.publication_date,
-            pair.state,
-            pair.counts.inserted,
-            pair.counts.updated,
-            pair.counts.unchanged,
-            pair.rejected,
-        )
-    if kept := sum(pair.counts.kept for pair in judged):
-        log.warning("%s: %s values left out of an answer keep their old value", account, kept)

@@ -32,7 +32,7 @@ def report(run: Run, warehouse: Engine, plan_counts: Mapping[str, int]) -> dict[
     with warehouse.connect() as connection:
         pairs = connection.execute(
             statement("run_report/of_run.sql"),
-            {"run_id": run.run_id, "dataset": run.dataset.name, "appid": None},
+            {"run_id": run.run_id, "dataset": run.dataset.name, "appids": None},
         ).mappings()
         totals: Counter[str] = Counter()
         for pair in pairs:

@@ -175,11 +175,13 @@ CROSS JOIN
                                 ON
                                     article.appid = sighting.appid
                                     AND article.msgid = sighting.msgid
+                            INNER JOIN weixin.raw_response AS listing
+                                ON sighting.raw_response_id = listing.raw_response_id
                             WHERE
                                 article.appid = coverage.appid
                                 AND article.publication_date = coverage.publication_date
                                 AND sighting.dataset = '{{ dataset.name }}'
-                                AND sighting.last_seen_at >= coverage.ready_at
+                                AND listing.last_seen_at >= coverage.ready_at
                                 AND NOT EXISTS (
                                     SELECT FROM weixin.{{ dataset.fact }} AS fact
                                     WHERE

@@ -228,11 +228,13 @@ CROSS JOIN
             FROM weixin.dim_article AS article
             INNER JOIN weixin.article_sighting AS sighting
                 ON article.appid = sighting.appid AND article.msgid = sighting.msgid
+            INNER JOIN weixin.raw_response AS listing
+                ON sighting.raw_response_id = listing.raw_response_id
             WHERE
                 article.appid = pair.appid
                 AND article.publication_date = pair.publication_date
                 AND sighting.dataset = pair.dataset
-                AND sighting.last_seen_at >= pair.ready_at
+                AND listing.last_seen_at >= pair.ready_at
         ) AS listed
         WHERE pair.state = 'loaded'
     ) AS lacking

@@ -3,7 +3,7 @@ SELECT
     article.appid,
     article.publication_date,
     article.msgid,
-    format('was last seen at %s', sighting.last_seen_at) AS detail
+    format('was last seen at %s', listing.last_seen_at) AS detail
 FROM weixin.run_report AS report
 INNER JOIN weixin.coverage
     ON
@@ -17,8 +17,10 @@ INNER JOIN weixin.article_sighting AS sighting
         report.dataset = sighting.dataset
         AND article.appid = sighting.appid
         AND article.msgid = sighting.msgid
+INNER JOIN weixin.raw_response AS listing
+    ON sighting.raw_response_id = listing.raw_response_id
 WHERE
     report.run_id = :run_id
     AND report.dataset = :dataset
     AND report.state IN ('loaded', 'empty')
-    AND sighting.last_seen_at < coverage.fetched_at;
+    AND listing.last_seen_at < coverage.fetched_at;

@@ -1,4 +1,4 @@
--- What the warehouse has of some pairs of an account after a merge: one row per publication day.
+-- What the warehouse has of some pairs after a merge: one row per pair.
 -- The newest answer's values stand: fetched last, not arrived last. Once articles are loaded the
 -- pair stays loaded. How the attempt ended is judged later, see verdict.sql.
 INSERT INTO weixin.coverage AS coverage (
@@ -14,7 +14,7 @@ INSERT INTO weixin.coverage AS coverage (
 )
 SELECT
     :dataset,
-    :appid,
+    appid,
     publication_date,
     data_state,
     through_date,
@@ -23,6 +23,7 @@ SELECT
     article_count,
     row_count
 FROM jsonb_to_recordset(cast(:answers AS jsonb)) AS answer (
+        appid text,
         publication_date date,
         data_state text,
         through_date date,

@@ -1,10 +1,18 @@
--- Fetch time of the newest loaded answer of some pairs of an account: one row per day that has one.
+-- What is loaded of some pairs: one row per pair that has an answer, with the newest one's fetch
+-- time and rows.
 SELECT
-    publication_date,
-    fetched_at
-FROM weixin.coverage
-WHERE
-    dataset = :dataset
-    AND appid = :appid
-    AND publication_date = any(:publication_dates)
-    AND fetched_at IS NOT NULL
+    coverage.appid,
+    coverage.publication_date,
+    coverage.fetched_at,
+    coverage.data_state,
+    coverage.row_count
+FROM unnest(
+        cast(:appids AS text[]),
+        cast(:publication_dates AS date[])
+    ) AS pair (appid, publication_date)
+INNER JOIN weixin.coverage
+    ON
+        coverage.dataset = :dataset
+        AND pair.appid = coverage.appid
+        AND pair.publication_date = coverage.publication_date
+WHERE coverage.fetched_at IS NOT NULL

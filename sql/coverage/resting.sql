@@ -1,8 +1,9 @@
--- Pairs of an account whose refusal says that it must not be asked again yet: one row each.
+-- Pairs of some accounts whose refusal says that they must not be asked again yet: one row each.
 SELECT
+    appid,
     publication_date,
     error_code,
     error,
     next_attempt_at
 FROM weixin.coverage
-WHERE dataset = :dataset AND appid = :appid AND next_attempt_at > :now
+WHERE dataset = :dataset AND appid = any(:appids) AND next_attempt_at > :now

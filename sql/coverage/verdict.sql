@@ -1,4 +1,4 @@
--- How an attempt for each of some pairs of an account ended: one row per publication day.
+-- How an attempt for each of some pairs ended: one row per pair.
 -- A refused attempt leaves what we have as it is.
 INSERT INTO weixin.coverage AS coverage (
     dataset,
@@ -15,7 +15,7 @@ INSERT INTO weixin.coverage AS coverage (
 )
 SELECT
     :dataset,
-    :appid,
+    appid,
     publication_date,
     ready_at,
     is_final,
@@ -26,6 +26,7 @@ SELECT
     error_code,
     error
 FROM jsonb_to_recordset(cast(:verdicts AS jsonb)) AS verdict (
+        appid text,
         publication_date date,
         ready_at timestamptz,
         is_final boolean,

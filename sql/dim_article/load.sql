@@ -1,6 +1,21 @@
 -- Staged articles into the dimension: one row per (appid, msgid).
 -- An attribute the answer does not hold keeps its value; the publication day never changes.
-INSERT INTO weixin.dim_article AS article (
+WITH known AS (
+    UPDATE weixin.dim_article AS article
+    SET
+        title = coalesce(staged.title, article.title),
+        url = coalesce(staged.url, article.url),
+        content_url = coalesce(staged.content_url, article.content_url),
+        publish_type = coalesce(staged.publish_type, article.publish_type),
+        user_source = coalesce(staged.user_source, article.user_source),
+        extra = coalesce(article.extra || staged.extra, staged.extra, article.extra),
+        first_seen_at = least(article.first_seen_at, staged.first_seen_at),
+        last_seen_at = greatest(article.last_seen_at, staged.last_seen_at)
+    FROM staged_article AS staged
+    WHERE article.appid = staged.appid AND article.msgid = staged.msgid
+)
+
+INSERT INTO weixin.dim_article (
     appid,
     msgid,
     message_id,
@@ -16,7 +31,7 @@ INSERT INTO weixin.dim_article AS article (
     last_seen_at
 )
 SELECT
-    :appid,
+    appid,
     msgid,
     message_id,
     position,
@@ -30,12 +45,4 @@ SELECT
     first_seen_at,
     last_seen_at
 FROM staged_article
-ON CONFLICT (appid, msgid) DO UPDATE SET
-    title = coalesce(excluded.title, article.title),
-    url = coalesce(excluded.url, article.url),
-    content_url = coalesce(excluded.content_url, article.content_url),
-    publish_type = coalesce(excluded.publish_type, article.publish_type),
-    user_source = coalesce(excluded.user_source, article.user_source),
-    extra = coalesce(article.extra || excluded.extra, excluded.extra, article.extra),
-    first_seen_at = least(article.first_seen_at, excluded.first_seen_at),
-    last_seen_at = greatest(article.last_seen_at, excluded.last_seen_at)
+ON CONFLICT (appid, msgid) DO NOTHING

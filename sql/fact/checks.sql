@@ -139,7 +139,10 @@ INNER JOIN weixin.article_sighting AS sighting
         report.dataset = sighting.dataset
         AND article.appid = sighting.appid
         AND article.msgid = sighting.msgid
-        AND covered.fetched_at <= sighting.last_seen_at
+INNER JOIN weixin.raw_response AS listing
+    ON
+        sighting.raw_response_id = listing.raw_response_id
+        AND covered.fetched_at <= listing.last_seen_at
 LEFT JOIN weixin.{{ fact }} AS fact
     ON
         article.appid = fact.appid

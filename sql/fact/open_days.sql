@@ -1,16 +1,23 @@
--- Publication days of an account with an article that lacks a row of its window: one row a day.
+-- Pairs with an article that lacks a row of its window: one row a pair.
 -- Every article the dataset ever listed counts: an answer that omits one does not end the wait.
-SELECT DISTINCT article.publication_date
-FROM weixin.dim_article AS article
+SELECT DISTINCT
+    article.appid,
+    article.publication_date
+FROM unnest(
+        cast(:appids AS text[]),
+        cast(:publication_dates AS date[])
+    ) AS pair (appid, publication_date)
+INNER JOIN weixin.dim_article AS article
+    ON
+        pair.appid = article.appid
+        AND pair.publication_date = article.publication_date
 INNER JOIN weixin.article_sighting AS sighting
     ON
         sighting.dataset = :dataset
         AND article.appid = sighting.appid
         AND article.msgid = sighting.msgid
 WHERE
-    article.appid = (SELECT :appid)
-    AND article.publication_date = any(:publication_dates)
-    AND (
+    (
         SELECT count(*)
         FROM weixin.{{ fact }} AS fact
         WHERE

@@ -31,7 +31,8 @@ COMMENT ON COLUMN weixin.first_daily_run.dataset IS 'Which endpoint: article_tot
 COMMENT ON COLUMN weixin.first_daily_run.appid IS 'The account';
 COMMENT ON COLUMN weixin.first_daily_run.first_daily_date IS 'Day (Beijing) of the account''s first daily run in the dataset';
 
--- last_seen_at changes every morning: with free space in its page a row needs no new index entry
+-- A row of these tables changes every morning: with free space in its page it needs no new index
+-- entry.
 CREATE TABLE weixin.dim_article (
     appid text NOT NULL,
     msgid text NOT NULL,
@@ -68,34 +69,35 @@ CREATE TABLE weixin.article_sighting (
     dataset text NOT NULL,
     appid text NOT NULL,
     msgid text NOT NULL,
-    last_seen_at timestamptz NOT NULL,
+    raw_response_id bigint NOT NULL,
     PRIMARY KEY (dataset, appid, msgid)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE weixin.article_sighting IS 'One row per dataset and article: both datasets describe the same articles, but one may list an article that the other does not';
 COMMENT ON COLUMN weixin.article_sighting.dataset IS 'Which endpoint: article_total, …';
 COMMENT ON COLUMN weixin.article_sighting.appid IS 'The account';
 COMMENT ON COLUMN weixin.article_sighting.msgid IS 'The article';
-COMMENT ON COLUMN weixin.article_sighting.last_seen_at IS 'Fetch time of the endpoint''s newest answer that listed it';
+COMMENT ON COLUMN weixin.article_sighting.raw_response_id IS 'The endpoint''s newest answer that listed it: its last_seen_at says when';
 
 CREATE TABLE weixin.raw_response (
     raw_response_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     dataset text NOT NULL,
     appid text NOT NULL,
     publication_date date NOT NULL,
-    body bytea NOT NULL,
+    body_zstd bytea NOT NULL,
     body_sha256 bytea NOT NULL,
     fetched_at timestamptz NOT NULL,
     last_seen_at timestamptz NOT NULL
-);
-CREATE INDEX raw_response_pair
-ON weixin.raw_response (dataset, appid, publication_date, last_seen_at, raw_response_id);
+) WITH (fillfactor = 80);
+-- compressed already
+ALTER TABLE weixin.raw_response ALTER COLUMN body_zstd SET STORAGE EXTERNAL;
+CREATE INDEX raw_response_pair ON weixin.raw_response (dataset, appid, publication_date);
 COMMENT ON TABLE weixin.raw_response IS 'One row per distinct successful answer of a pair (account, publication day), in the order they were seen; error bodies are not kept';
 COMMENT ON COLUMN weixin.raw_response.raw_response_id IS 'Surrogate key';
 COMMENT ON COLUMN weixin.raw_response.dataset IS 'Which endpoint answered: article_total, …';
 COMMENT ON COLUMN weixin.raw_response.appid IS 'The account asked for';
 COMMENT ON COLUMN weixin.raw_response.publication_date IS 'The publication day asked for (Beijing)';
-COMMENT ON COLUMN weixin.raw_response.body IS 'The exact bytes of the answer';
-COMMENT ON COLUMN weixin.raw_response.body_sha256 IS 'SHA-256 of body';
+COMMENT ON COLUMN weixin.raw_response.body_zstd IS 'The exact bytes of the answer, compressed with Zstandard: `weixin-etl answers` prints them';
+COMMENT ON COLUMN weixin.raw_response.body_sha256 IS 'SHA-256 of the answer, not compressed';
 COMMENT ON COLUMN weixin.raw_response.fetched_at IS 'When this answer was first fetched';
 COMMENT ON COLUMN weixin.raw_response.last_seen_at IS 'When the same bytes were last fetched with no other answer in between';
 
@@ -121,7 +123,7 @@ CREATE TABLE weixin.coverage (
     CHECK ((data_state IS NULL) = (fetched_at IS NULL)),
     CHECK (NOT is_final OR ready_at IS NOT NULL),
     CHECK ((attempt_state IS NULL) = (attempted_at IS NULL))
-);
+) WITH (fillfactor = 50);
 COMMENT ON TABLE weixin.coverage IS 'One row per dataset, account and publication day ever asked for: what we have, and how the last attempt ended';
 COMMENT ON COLUMN weixin.coverage.dataset IS 'Which endpoint: article_total, …';
 COMMENT ON COLUMN weixin.coverage.appid IS 'The account';
@@ -209,7 +211,7 @@ CREATE TABLE weixin.run_report (
     CHECK (state IN ('planned', 'loaded', 'empty', 'not_ready', 'failed')),
     is_retryable boolean NOT NULL DEFAULT TRUE,
     PRIMARY KEY (run_id, dataset, appid, publication_date)
-);
+) WITH (fillfactor = 80);
 COMMENT ON TABLE weixin.run_report IS 'One row per pair (account, publication day) that a run planned, with its result; a later try of the same run adds its counts';
 COMMENT ON COLUMN weixin.run_report.run_id IS 'Airflow''s run id';
 COMMENT ON COLUMN weixin.run_report.dataset IS 'Which endpoint: article_total, …';

@@ -1,7 +1,7 @@
 -- Every answer of a pair (account, publication day) in the order they were last seen.
 SELECT
     raw_response_id,
-    body,
+    body_zstd,
     fetched_at,
     last_seen_at
 FROM weixin.raw_response

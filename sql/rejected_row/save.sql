@@ -1,4 +1,4 @@
--- The parts of a new answer that do not fit: one row each.
+-- The parts of new answers that do not fit: one row each.
 INSERT INTO weixin.rejected_row (
     dataset,
     appid,
@@ -12,7 +12,7 @@ INSERT INTO weixin.rejected_row (
 )
 SELECT
     :dataset,
-    :appid,
+    appid,
     publication_date,
     msgid,
     stat_date,
@@ -21,10 +21,11 @@ SELECT
     raw_response_id,
     :rejected_at
 FROM unnest(
+        cast(:appids AS text[]),
         cast(:publication_dates AS date[]),
         cast(:msgids AS text[]),
         cast(:stat_dates AS date[]),
         cast(:reasons AS text[]),
         cast(:payloads AS text[]),
         cast(:raw_response_ids AS bigint[])
-    ) AS rejected (publication_date, msgid, stat_date, reason, payload, raw_response_id)
+    ) AS rejected (appid, publication_date, msgid, stat_date, reason, payload, raw_response_id)

@@ -1,5 +1,5 @@
 -- How far a run has come: one row per pair of its newest plan, with its counts and its coverage.
--- For one account, or for all.
+-- Of some accounts, or of all.
 SELECT
     report.appid,
     account.name,
@@ -33,5 +33,5 @@ WHERE
     report.run_id = :run_id
     AND report.dataset = :dataset
     AND report.is_planned
-    AND (cast(:appid AS text) IS NULL OR report.appid = :appid)
+    AND (cast(:appids AS text[]) IS NULL OR report.appid = any(:appids))
 ORDER BY account.name ASC, report.appid ASC, report.publication_date DESC

@@ -1,4 +1,4 @@
--- What came of some pairs of an account in a run: counts are added to those of earlier commits and
+-- What came of some pairs in a run: counts are added to those of earlier commits and
 -- tries. A pair without a state is not judged yet: it is planned.
 INSERT INTO weixin.run_report AS report (
     run_id,
@@ -18,7 +18,7 @@ INSERT INTO weixin.run_report AS report (
 SELECT
     :run_id,
     :dataset,
-    :appid,
+    appid,
     publication_date,
     :saved_at,
     calls,
@@ -30,6 +30,7 @@ SELECT
     coalesce(state, 'planned'),
     coalesce(is_retryable, TRUE)
 FROM jsonb_to_recordset(cast(:counts AS jsonb)) AS counted (
+        appid text,
         publication_date date,
         calls integer,
         inserted integer,

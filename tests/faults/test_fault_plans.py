@@ -18,11 +18,11 @@ from weixin_etl.api.client import Answer
 from weixin_etl.check import CheckError, check
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import Dataset
+from weixin_etl.ingest import planned_pairs
 from weixin_etl.load import Load
 from weixin_etl.load import Outcome as PairOutcome
 from weixin_etl.model import Account, PairState, Run
 from weixin_etl.parse import parse
-from weixin_etl.pipeline import planned_pairs
 from weixin_sandbox import Sandbox
 
 IMPATIENT = replace(HASTE, read_seconds=0.5)

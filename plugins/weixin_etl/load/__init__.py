@@ -1,63 +1,77 @@
 """
-Pairs of one account into the warehouse, in commits: each pair whole or not at all.
+Pairs of many accounts into the warehouse, in commits: each pair whole or not at all.
 
     merge     raw answers, articles, rows and restatements, rejected rows, what we have of each pair
     gather    the facts that the rules ask for
     judge     one call of the rules per pair
     write     how the attempts ended: in coverage and in the run's report
 
-The pairs of a try are judged together, by its last commit: whether WeChat has computed yesterday
-shows in all of an account's answers, not in some.
+The pairs of an account's try are judged together, by the commit that holds the last of them:
+whether WeChat has computed yesterday shows in all of an account's answers, not in some.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import msgspec
 import sqlalchemy
 from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock, rules
-from weixin_etl.api.client import Answer
 from weixin_etl.api.errors import NotReadyError, UnreadableError, WeixinError
 from weixin_etl.load import merge
-from weixin_etl.model import Account, AttemptState, Counts, DataState, PairState, Run
-from weixin_etl.parse.articles import Parsed
+from weixin_etl.load.stage import PreparedAnswer
+from weixin_etl.model import Account, AttemptState, Counts, DataState, Pair, PairState, Run
 from weixin_etl.rules import StillCounting
 from weixin_etl.warehouse import statement
 
-PAIRS_A_COMMIT = 31
-_LOCK = sqlalchemy.text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
+_LOCK = sqlalchemy.text(
+    "SELECT pg_advisory_xact_lock(hashtextextended(appid, 0)) "
+    "FROM (SELECT unnest(cast(:appids AS text[])) AS appid ORDER BY 1) AS account"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What came of asking for a pair: its answer taken apart, or why there is none."""
 
+    account: Account
     publication_date: date
     calls: int
     ended_at: datetime
     """When the answer had come, or the pair was given up."""
-    answer: Answer | None = None
-    parsed: Parsed = field(default_factory=Parsed)
+    answer: PreparedAnswer | None = None
     error: WeixinError | None = None
     """With an answer: no articles can be made out in it, so that only its bytes are kept."""
     rests_until: datetime | None = None
     """Before it the account is not asked again: its daily quota is used up."""
 
     @property
+    def pair(self) -> Pair:
+        """The account and its publication day."""
+        return self.account.appid, self.publication_date
+
+    @property
+    def size(self) -> int:
+        """Bytes of the answer."""
+        return self.answer.size if self.answer else 0
+
+    @property
     def has_data(self) -> bool:
         """Whether the answer tells what was published; not when every part of it is rejected."""
-        is_readable = self.answer is not None and self.error is None
-        return is_readable and bool(self.parsed.articles or not self.parsed.rejected)
+        if self.answer is None or self.error is not None:
+            return False
+        return bool(self.answer.msgids or not self.answer.others.rejected)
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
     """What a run's attempt brought of a pair. `error` says why it is not in."""
 
+    account: Account
     publication_date: date
     state: PairState
     counts: Counts
@@ -74,6 +88,7 @@ class Judged:
 class _Merged:
     """A pair whose answer is merged, or whose refusal is noted; without its bytes and rows."""
 
+    account: Account
     publication_date: date
     ended_at: datetime
     error: WeixinError | None
@@ -86,15 +101,23 @@ class _Merged:
     rejected: int
     first_rejection: str
 
+    @property
+    def pair(self) -> Pair:
+        return self.account.appid, self.publication_date
+
+    @property
+    def yesterday(self) -> date:
+        """The newest day that WeChat can have computed when it answered."""
+        return clock.beijing_date(self.ended_at) - timedelta(days=1)
+
 
 class Load:
-    """One account's pairs of one try."""
+    """A try's pairs, commit by commit."""
 
     def __init__(
         self,
         warehouse: Engine,
         run: Run,
-        account: Account,
         *,
         ready_hour: int,
         now: Callable[[], datetime] = clock.now,
@@ -102,146 +125,119 @@ class Load:
         self._warehouse = warehouse
         self._run = run
         self._dataset = run.dataset
-        self._account = account
-        self._keys = {"dataset": run.dataset.name, "appid": account.appid}
         self._ready_hour = ready_hour
         self._now = now
-        self._unjudged: list[_Merged] = []
+        self._unjudged: defaultdict[str, list[_Merged]] = defaultdict(list)
 
-    def commit(self, outcomes: Sequence[Outcome], *, is_last: bool) -> list[Judged]:
+    def commit(self, outcomes: Sequence[Outcome], *, complete: Collection[str]) -> list[Judged]:
         """
-        Commit at most 31 pairs; the last commit judges all the try's pairs and returns them.
+        Commit the pairs, and judge all pairs of the accounts that are `complete` with these.
 
         Raw answers, rows, restatements, rejected rows, coverage and report counts: all or nothing.
-        Two loads of the same account wait for each other, whatever process they run in.
+        Loads that share accounts wait for each other, whatever process they run in.
         """
-        if len(outcomes) > PAIRS_A_COMMIT:
-            raise ValueError(f"{len(outcomes)} pairs in one commit; at most {PAIRS_A_COMMIT}")
+        appids = list({outcome.account.appid for outcome in outcomes})
         with self._warehouse.begin() as connection:
             # across datasets: they share the articles, and could deadlock on them
-            connection.execute(_LOCK, {"key": self._account.appid})
+            connection.execute(_LOCK, {"appids": appids})
             merged = self._merge(connection, outcomes)
-            judged = self._judge(connection, [*self._unjudged, *merged]) if is_last else []
+            to_judge = [it for appid in complete for it in self._unjudged[appid]]
+            to_judge += [it for it in merged if it.account.appid in complete]
+            judged = self._judge(connection, to_judge) if to_judge else []
             self._save_report(connection, outcomes, merged, judged)
-        self._unjudged = [] if is_last else [*self._unjudged, *merged]
+        for it in merged:
+            self._unjudged[it.account.appid].append(it)
+        for appid in complete:
+            self._unjudged.pop(appid, None)
         return judged
 
     def _merge(self, connection: Connection, outcomes: Sequence[Outcome]) -> list[_Merged]:
-        readable = [
-            merge.Fetched(o.publication_date, o.answer, o.parsed, is_readable=o.error is None)
-            for o in outcomes
-            if o.answer
-        ]
-        counts = merge.merge(
-            connection, self._dataset, self._account.appid, readable, changed_at=self._now()
-        )
-        self._save_data(connection, [outcome for outcome in outcomes if outcome.has_data])
-        return [
-            _Merged(
-                publication_date=outcome.publication_date,
-                ended_at=outcome.ended_at,
-                error=outcome.error,
-                rests_until=outcome.rests_until,
-                counts=counts.get(outcome.publication_date, Counts()),
-                has_answer=outcome.answer is not None and outcome.error is None,
-                is_delayed=outcome.parsed.is_delayed,
-                article_count=len(outcome.parsed.articles),
-                row_count=outcome.parsed.row_count,
-                rejected=len(outcome.parsed.rejected),
-                first_rejection=next((r.reason for r in outcome.parsed.rejected), ""),
-            )
+        fetched = [
+            merge.Fetched(outcome.pair, outcome.answer, is_readable=outcome.error is None)
             for outcome in outcomes
+            if outcome.answer
         ]
+        counts = merge.merge(connection, self._dataset, fetched, changed_at=self._now())
+        self._save_data(connection, [outcome for outcome in outcomes if outcome.has_data])
+        return [_merged(it, counts.get(it.pair, Counts())) for it in outcomes]
 
     def _save_data(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
         answers = [
             {
+                "appid": outcome.account.appid,
                 "publication_date": outcome.publication_date,
-                "data_state": DataState.LOADED if outcome.parsed.articles else DataState.EMPTY,
-                "through_date": _through_date(outcome.parsed),
+                "data_state": DataState.LOADED if outcome.answer.msgids else DataState.EMPTY,
+                "through_date": outcome.answer.through_date,
                 "fetched_at": outcome.ended_at,
-                "is_provisional": not outcome.parsed.articles
+                "is_provisional": not outcome.answer.msgids
                 and rules.is_provisional(
                     outcome.publication_date, outcome.ended_at, self._ready_hour
                 ),
-                "article_count": len(outcome.parsed.articles),
-                "row_count": outcome.parsed.row_count,
+                "article_count": len(outcome.answer.msgids),
+                "row_count": len(outcome.answer.rows),
             }
             for outcome in outcomes
+            if outcome.answer
         ]
-        connection.execute(
-            statement("coverage/data.sql"), {**self._keys, "answers": _json(answers)}
-        )
+        self._execute(connection, "coverage/data.sql", answers=_json(answers))
 
     def _judge(self, connection: Connection, merged: Sequence[_Merged]) -> list[Judged]:
         """Gather the facts, ask the rules, and write down how the attempts ended."""
-        answered = [pair for pair in merged if pair.has_answer]
-        counting = self._still_counting(connection, {_yesterday(p.ended_at) for p in answered})
-        open_days = self._open_days(connection, [pair.publication_date for pair in answered])
+        answered = [it for it in merged if it.has_answer]
+        counting = self._still_counting(connection, answered)
+        open_days = self._open_days(connection, answered)
         judged = []
         verdicts = []
-        for pair in merged:
-            verdict = self._verdict(pair, counting, open_days)
-            error = self._why_not_in(pair, verdict)
-            judged.append(_judged(pair, error))
-            verdicts.append(_attempt(pair, verdict, error))
-        connection.execute(
-            statement("coverage/verdict.sql"), {**self._keys, "verdicts": _json(verdicts)}
-        )
+        for it in merged:
+            verdict = self._verdict(it, counting, is_open=it.pair in open_days)
+            error = _why_not_in(it, verdict)
+            judged.append(_judged(it, error))
+            verdicts.append(_attempt(it, verdict, error))
+        self._execute(connection, "coverage/verdict.sql", verdicts=_json(verdicts))
         return judged
 
     def _still_counting(
-        self, connection: Connection, yesterdays: set[date]
-    ) -> Mapping[date, StillCounting]:
-        """By the day before the answers: midnight may pass between two of them."""
-        rows = connection.execute(
-            statement("coverage/still_counting.sql", self._dataset),
-            {**self._keys, "yesterdays": sorted(yesterdays)},
-        ).all()
-        days: dict[date, set[date]] = defaultdict(set)
-        reported: set[date] = set()
-        for yesterday, publication_date, has_yesterday in rows:
-            days[yesterday].add(publication_date)
-            if has_yesterday:
-                reported.add(yesterday)
-        return {day: StillCounting(days[day], day in reported) for day in yesterdays}
-
-    def _open_days(self, connection: Connection, days: Sequence[date]) -> set[date]:
-        rows = connection.execute(
-            statement("fact/open_days.sql", self._dataset),
-            {**self._keys, "publication_dates": list(days)},
+        self, connection: Connection, merged: Sequence[_Merged]
+    ) -> Mapping[Pair, StillCounting]:
+        """By account and the day before its answers: midnight may pass between two of them."""
+        asked = {(it.account.appid, it.yesterday) for it in merged}
+        rows = self._execute(
+            connection,
+            "coverage/still_counting.sql",
+            appids=[appid for appid, _ in asked],
+            yesterdays=[yesterday for _, yesterday in asked],
         )
-        return set(rows.scalars())
+        days: dict[Pair, set[date]] = defaultdict(set)
+        reported: set[Pair] = set()
+        for row in rows:
+            days[row.appid, row.yesterday].add(row.publication_date)
+            if row.has_yesterday:
+                reported.add((row.appid, row.yesterday))
+        return {it: StillCounting(days[it], it in reported) for it in asked}
+
+    def _open_days(self, connection: Connection, merged: Sequence[_Merged]) -> set[Pair]:
+        rows = self._execute(
+            connection,
+            "fact/open_days.sql",
+            appids=[it.account.appid for it in merged],
+            publication_dates=[it.publication_date for it in merged],
+        )
+        return {(row.appid, row.publication_date) for row in rows}
 
     def _verdict(
-        self, pair: _Merged, counting: Mapping[date, StillCounting], open_days: set[date]
+        self, it: _Merged, counting: Mapping[Pair, StillCounting], *, is_open: bool
     ) -> rules.Verdict:
-        if not pair.has_answer:
+        if not it.has_answer:
             return rules.Verdict(is_ready=False, is_final=False)
         return rules.verdict(
             self._dataset,
-            pair.publication_date,
-            pair.ended_at,
-            is_delayed=pair.is_delayed,
-            counting=counting[_yesterday(pair.ended_at)],
-            is_whole=pair.publication_date not in open_days and not pair.rejected,
+            it.publication_date,
+            it.ended_at,
+            is_delayed=it.is_delayed,
+            counting=counting[it.account.appid, it.yesterday],
+            is_whole=not is_open and not it.rejected,
             ready_hour=self._ready_hour,
         )
-
-    def _why_not_in(self, pair: _Merged, verdict: rules.Verdict) -> WeixinError | None:
-        name = str(self._account)
-        if pair.error:
-            return pair.error
-        if pair.rejected and not pair.row_count:
-            return UnreadableError(
-                f"no row of the answer fits; the first of {pair.rejected} rejected parts: "
-                f"{pair.first_rejection}; see weixin.rejected_row",
-                account=name,
-            )
-        if verdict.is_ready:
-            return None
-        why = "the answer says is_delay" if pair.is_delayed else "no article has yesterday's row"
-        return NotReadyError(why, account=name)
 
     def _save_report(
         self,
@@ -252,49 +248,92 @@ class Load:
     ) -> None:
         """Counts of this commit's pairs; states of all that were judged."""
         nothing = {"calls": 0, "rejected": 0, **asdict(Counts())}
-        days = [pair.publication_date for pair in merged] + [p.publication_date for p in judged]
-        report: dict[date, dict[str, object]] = {day: {**nothing} for day in days}
-        for outcome, pair in zip(outcomes, merged, strict=True):
-            report[pair.publication_date] |= {
+        report: dict[Pair, dict[str, object]] = defaultdict(lambda: {**nothing})
+        for outcome, it in zip(outcomes, merged, strict=True):
+            report[it.pair] |= {
                 "calls": outcome.calls,
-                "rejected": pair.rejected,
-                **asdict(pair.counts),
+                "rejected": it.rejected,
+                **asdict(it.counts),
             }
         for verdict in judged:
-            report[verdict.publication_date] |= {
+            report[verdict.account.appid, verdict.publication_date] |= {
                 "state": verdict.state,
                 "is_retryable": verdict.state is not PairState.FAILED or verdict.is_retryable,
             }
-        counts = [{"publication_date": day, **values} for day, values in report.items()]
-        connection.execute(
-            statement("run_report/save.sql"),
-            {
-                **self._keys,
-                "run_id": self._run.run_id,
-                "saved_at": self._now(),
-                "counts": _json(counts),
-            },
+        counts = [
+            {"appid": appid, "publication_date": day, **values}
+            for (appid, day), values in report.items()
+        ]
+        self._execute(
+            connection,
+            "run_report/save.sql",
+            run_id=self._run.run_id,
+            saved_at=self._now(),
+            counts=_json(counts),
+        )
+
+    def _execute(
+        self, connection: Connection, path: str, **values: object
+    ) -> sqlalchemy.CursorResult[Any]:
+        return connection.execute(
+            statement(path, self._dataset), {"dataset": self._dataset.name, **values}
         )
 
 
-def _judged(pair: _Merged, error: WeixinError | None) -> Judged:
+def _merged(outcome: Outcome, counts: Counts) -> _Merged:
+    answer = outcome.answer
+    rejected = answer.others.rejected if answer else []
+    return _Merged(
+        account=outcome.account,
+        publication_date=outcome.publication_date,
+        ended_at=outcome.ended_at,
+        error=outcome.error,
+        rests_until=outcome.rests_until,
+        counts=counts,
+        has_answer=answer is not None and outcome.error is None,
+        is_delayed=answer is not None and answer.others.is_delayed,
+        article_count=len(answer.msgids) if answer else 0,
+        row_count=len(answer.rows) if answer else 0,
+        rejected=len(rejected),
+        first_rejection=rejected[0].reason if rejected else "",
+    )
+
+
+def _why_not_in(it: _Merged, verdict: rules.Verdict) -> WeixinError | None:
+    name = str(it.account)
+    if it.error:
+        return it.error
+    if it.rejected and not it.row_count:
+        return UnreadableError(
+            f"no row of the answer fits; the first of {it.rejected} rejected parts: "
+            f"{it.first_rejection}; see weixin.rejected_row",
+            account=name,
+        )
+    if verdict.is_ready:
+        return None
+    why = "the answer says is_delay" if it.is_delayed else "no article has yesterday's row"
+    return NotReadyError(why, account=name)
+
+
+def _judged(it: _Merged, error: WeixinError | None) -> Judged:
     if error is None:
-        state = PairState.LOADED if pair.article_count else PairState.EMPTY
+        state = PairState.LOADED if it.article_count else PairState.EMPTY
     else:
         state = PairState(_attempt_state(error))
-    return Judged(pair.publication_date, state, pair.counts, pair.rejected, error)
+    return Judged(it.account, it.publication_date, state, it.counts, it.rejected, error)
 
 
-def _attempt(pair: _Merged, verdict: rules.Verdict, error: WeixinError | None) -> dict[str, object]:
+def _attempt(it: _Merged, verdict: rules.Verdict, error: WeixinError | None) -> dict[str, object]:
     # a final day is not asked for again, even if no row of its last answer fits
     is_ready = verdict.is_final or error is None
     return {
-        "publication_date": pair.publication_date,
-        "ready_at": pair.ended_at if is_ready else None,
+        "appid": it.account.appid,
+        "publication_date": it.publication_date,
+        "ready_at": it.ended_at if is_ready else None,
         "is_final": verdict.is_final,
         "attempt_state": _attempt_state(error),
-        "attempted_at": pair.ended_at,
-        "next_attempt_at": pair.rests_until,
+        "attempted_at": it.ended_at,
+        "next_attempt_at": it.rests_until,
         "error_code": error.errcode if error else None,
         "error": str(error) if error else None,
     }
@@ -304,18 +343,6 @@ def _attempt_state(error: WeixinError | None) -> AttemptState:
     if error is None:
         return AttemptState.OK
     return AttemptState.NOT_READY if isinstance(error, NotReadyError) else AttemptState.FAILED
-
-
-def _through_date(parsed: Parsed) -> date | None:
-    """The last stat_date every article reaches; None when one has no row, or there is none."""
-    last_dates = [max(article.rows, default=None) for article in parsed.articles.values()]
-    reached = [last_date for last_date in last_dates if last_date is not None]
-    return min(reached) if reached and len(reached) == len(last_dates) else None
-
-
-def _yesterday(fetched_at: datetime) -> date:
-    """The newest day that WeChat can have computed when it answered."""
-    return clock.beijing_date(fetched_at) - timedelta(days=1)
 
 
 def _json(values: Sequence[Mapping[str, object]]) -> str:

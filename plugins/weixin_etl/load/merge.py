@@ -1,188 +1,277 @@
 """
-Answers of one account into raw answers, articles, rows, restatements and rejected rows.
+Answers of many accounts into raw answers, articles, rows, restatements and rejected rows.
 
 The newest answer of a pair wins, field by field, whatever the order of arrival: an answer that is
 older than the newest loaded one is put in its place by merging the pair's raw answers again.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import Connection
+import sqlalchemy
+from psycopg2.errors import UniqueViolation
+from sqlalchemy import Connection, CursorResult
 
-from weixin_etl.api.client import Answer
 from weixin_etl.datasets import Dataset
-from weixin_etl.load.stage import SeenArticle, StagedPair, stage, unstage
-from weixin_etl.model import Counts
+from weixin_etl.load.stage import (
+    PreparedAnswer,
+    article_line,
+    copy_answers,
+    copy_articles,
+    copy_rows,
+    line_end,
+    raw_response_line,
+    row_lines,
+    unpacked,
+)
+from weixin_etl.model import Counts, DataState, Pair
 from weixin_etl.parse import parse
 from weixin_etl.parse.articles import Parsed, UnreadableAnswerError
 from weixin_etl.parse.articles import merge as merge_parsed
 from weixin_etl.warehouse import statement
 
+_IDS = sqlalchemy.text(
+    "SELECT nextval('weixin.raw_response_raw_response_id_seq') FROM generate_series(1, :count)"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A publication day's answer, taken apart as far as it can be."""
+    """A pair's answer, and whether articles can be made out in it."""
 
-    publication_date: date
-    answer: Answer
-    parsed: Parsed
+    pair: Pair
+    answer: PreparedAnswer
     is_readable: bool
 
 
 @dataclass(frozen=True, slots=True)
-class _Landed:
+class _Kept:
     """Where an answer is kept."""
 
     raw_response_id: int
+    last_seen_at: datetime
     is_new: bool
     """Whether it was put there now; else an identical one was there already."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """What was loaded of a pair before."""
+
+    fetched_at: datetime
+    """Of its newest answer."""
+    row_count: int
+    """Of its newest answer."""
+    has_articles: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Staged:
+    """What is to be merged of a pair."""
+
+    pair: Pair
+    msgids: Sequence[str]
+    articles: bytes
+    """Lines."""
+    rows: bytes
+    """Lines."""
+    row_count: int
+    """Rows that the answer holds, whether they are merged or known to be unchanged."""
+    has_facts: bool
+    """Whether the fact may hold rows of the pair, to be compared with these."""
+
+
 def merge(
-    connection: Connection,
-    dataset: Dataset,
-    appid: str,
-    fetched: Sequence[Fetched],
-    *,
-    changed_at: datetime,
-) -> dict[date, Counts]:
-    """Merge the answers, in the transaction of the caller; what changed, by publication day."""
-    return _Merge(connection, dataset, appid, changed_at).merge(fetched)
+    connection: Connection, dataset: Dataset, fetched: Sequence[Fetched], *, changed_at: datetime
+) -> dict[Pair, Counts]:
+    """Merge the answers, in the transaction of the caller; what changed, by pair."""
+    return _Merge(connection, dataset, changed_at).merge(fetched) if fetched else {}
 
 
 class _Merge:
-    def __init__(
-        self, connection: Connection, dataset: Dataset, appid: str, changed_at: datetime
-    ) -> None:
-        self.connection = connection
-        self.dataset = dataset
-        self.keys = {"dataset": dataset.name, "appid": appid}
-        self.changed_at = changed_at
+    def __init__(self, connection: Connection, dataset: Dataset, changed_at: datetime) -> None:
+        self._connection = connection
+        self._dataset = dataset
+        self._changed_at = changed_at
+        self._changes: dict[Pair, Counts] = {}
 
-    def merge(self, fetched: Sequence[Fetched]) -> dict[date, Counts]:
-        if not fetched:
-            return {}
-        newest = self._newest([pair.publication_date for pair in fetched])
-        landed = self._land(fetched)
-        staged = []
-        for pair in fetched:
-            if pair.is_readable:
-                raw_response_id = landed[pair.publication_date].raw_response_id
-                articles = self._articles(pair, newest.get(pair.publication_date))
-                staged.append(StagedPair(pair.publication_date, raw_response_id, articles))
-        counts = self._merge_in(staged)
-        self._save_rejected([p for p in fetched if landed[p.publication_date].is_new], landed)
-        return counts
+    def merge(self, fetched: Sequence[Fetched]) -> dict[Pair, Counts]:
+        loaded = self._loaded(fetched)
+        kept = self._keep(fetched)
+        readable = [it for it in fetched if it.is_readable]
+        staged = [self._staged(it, kept[it.pair], loaded.get(it.pair)) for it in readable]
+        self._execute("fact/pin_plan.sql")
+        self._execute("dim_article/stage.sql")
+        self._execute("fact/stage.sql")
+        for number, layer in enumerate(_layers(staged)):
+            if number:
+                self._connection.exec_driver_sql(
+                    f"TRUNCATE staged_article, staged_{self._dataset.fact}"
+                )
+            self._merge_in(layer)
+        self._save_rejected(fetched, kept)
+        return {it.pair: self._counts(it) for it in staged}
 
-    def _newest(self, days: Sequence[date]) -> dict[date, datetime]:
-        """Fetch times of the newest loaded answers."""
-        rows = self.connection.execute(
-            statement("coverage/of_pairs.sql"), {**self.keys, "publication_dates": list(days)}
+    def _execute(self, path: str, **values: Any) -> CursorResult[Any]:
+        return self._connection.execute(
+            statement(path, self._dataset), {"dataset": self._dataset.name, **values}
         )
-        return {row.publication_date: row.fetched_at for row in rows}
 
-    def _land(self, fetched: Sequence[Fetched]) -> dict[date, _Landed]:
-        """Keep the answers' bytes; where, by publication day."""
-        answers = {pair.publication_date: pair.answer for pair in fetched}
-        again = self.connection.execute(
-            statement("raw_response/see_again.sql"),
-            {
-                **self.keys,
-                "publication_dates": list(answers),
-                "hashes": [answer.sha256 for answer in answers.values()],
-                "fetched_ats": [answer.fetched_at for answer in answers.values()],
-            },
+    def _loaded(self, fetched: Sequence[Fetched]) -> dict[Pair, _Loaded]:
+        rows = self._execute("coverage/of_pairs.sql", **_columns(it.pair for it in fetched))
+        return {
+            (row.appid, row.publication_date): _Loaded(
+                row.fetched_at, row.row_count, row.data_state == DataState.LOADED
+            )
+            for row in rows
+        }
+
+    def _keep(self, fetched: Sequence[Fetched]) -> dict[Pair, _Kept]:
+        """Keep the answers' bytes; where, by pair."""
+        again = self._execute(
+            "raw_response/see_again.sql",
+            **_columns(it.pair for it in fetched),
+            hashes=[it.answer.body_sha256 for it in fetched],
+            fetched_ats=[it.answer.fetched_at for it in fetched],
         )
-        landed = {day: _Landed(raw_response_id, is_new=False) for day, raw_response_id in again}
-        for day in sorted(answers.keys() - landed.keys()):
-            # one by one: a statement holds its values several times over
-            raw_response_id = self.connection.execute(
-                statement("raw_response/land.sql"),
-                {
-                    **self.keys,
-                    "publication_date": day,
-                    "body": answers[day].body,
-                    "hash": answers[day].sha256,
-                    "fetched_at": answers[day].fetched_at,
-                },
-            ).scalar_one()
-            landed[day] = _Landed(raw_response_id, is_new=True)
-        return landed
+        kept = {
+            (row.appid, row.publication_date): _Kept(
+                row.raw_response_id, row.last_seen_at, is_new=False
+            )
+            for row in again
+        }
+        new = sorted((it for it in fetched if it.pair not in kept), key=lambda it: it.pair)
+        ids = self._connection.scalars(_IDS, {"count": len(new)}).all() if new else []
+        copy_answers(
+            self._connection,
+            (
+                raw_response_line(raw_response_id, self._dataset, *it.pair, it.answer)
+                for raw_response_id, it in zip(ids, new, strict=True)
+            ),
+        )
+        return kept | {
+            it.pair: _Kept(raw_response_id, it.answer.fetched_at, is_new=True)
+            for raw_response_id, it in zip(ids, new, strict=True)
+        }
 
-    def _articles(self, pair: Fetched, newest: datetime | None) -> list[SeenArticle]:
-        """The answer's articles when it is the pair's newest, else those of all its answers."""
-        fetched_at = pair.answer.fetched_at
-        if newest is None or fetched_at >= newest:
-            articles = pair.parsed.articles.values()
-            return [SeenArticle(article, fetched_at, fetched_at) for article in articles]
-        answers = list(self._kept_answers(pair.publication_date))
-        first_seen: dict[str, datetime] = {}
-        last_seen: dict[str, datetime] = {}
-        # a late answer that is identical to the newest is not kept again, but was seen
-        for seen, first_at, last_at in [*answers, (pair.parsed, fetched_at, fetched_at)]:
-            for msgid in seen.articles:
+    def _staged(self, it: Fetched, kept: _Kept, loaded: _Loaded | None) -> _Staged:
+        """The answer's lines when it is the pair's newest, else those of all its answers."""
+        if loaded and it.answer.fetched_at < loaded.fetched_at:
+            return self._staged_in_order(it, kept)
+        seen_at = it.answer.fetched_at
+        end = line_end(*it.pair, kept.raw_response_id, seen_at, seen_at)
+        # the newest answer's bytes again; of a later day, they may hold a row that was too early
+        is_known = (
+            not kept.is_new and loaded is not None and loaded.row_count == len(it.answer.rows)
+        )
+        return _Staged(
+            it.pair,
+            it.answer.msgids,
+            end.join([*it.answer.articles, b""]),
+            b"" if is_known else self._ended(it, kept, it.answer.rows),
+            len(it.answer.rows),
+            has_facts=loaded is not None and loaded.has_articles,
+        )
+
+    def _staged_in_order(self, late: Fetched, kept: _Kept) -> _Staged:
+        """All the pair's answers as one, in the order they were last seen."""
+        answers = list(self._kept_answers(late.pair))
+        first_seen = dict.fromkeys(late.answer.msgids, late.answer.fetched_at)
+        ends: dict[str, bytes] = {}
+        for raw_response_id, parsed, first_at, last_at in answers:
+            for msgid in parsed.articles:
                 first_seen[msgid] = min(first_seen.get(msgid, first_at), first_at)
-                last_seen[msgid] = max(last_seen.get(msgid, last_at), last_at)
-        merged = merge_parsed(parsed for parsed, *_ in answers)
-        return [
-            SeenArticle(article, first_seen[msgid], last_seen[msgid])
-            for msgid, article in merged.articles.items()
-        ]
-
-    def _kept_answers(self, day: date) -> Iterator[tuple[Parsed, datetime, datetime]]:
-        """The pair's kept answers in the order they were last seen, but for unreadable ones."""
-        rows = self.connection.execute(
-            statement("raw_response/of_pair.sql"), {**self.keys, "publication_date": day}
+                ends[msgid] = line_end(*late.pair, raw_response_id, first_seen[msgid], last_at)
+        articles = merge_parsed(parsed for _, parsed, *_ in answers).articles
+        rows = row_lines(self._dataset, articles.values())
+        return _Staged(
+            late.pair,
+            tuple(articles),
+            b"".join(article_line(it) + ends[msgid] for msgid, it in articles.items()),
+            self._ended(late, kept, rows),
+            len(rows),
+            has_facts=True,
         )
-        for _, body, first_at, last_at in rows:
+
+    def _kept_answers(self, pair: Pair) -> Iterator[tuple[int, Parsed, datetime, datetime]]:
+        """The pair's kept answers in the order they were last seen, but for unreadable ones."""
+        appid, day = pair
+        kept = self._execute("raw_response/of_pair.sql", appid=appid, publication_date=day)
+        for row in kept:
+            body = unpacked(bytes(row.body_zstd))
             try:
-                yield parse(self.dataset, bytes(body), day, last_at), first_at, last_at
+                parsed = parse(self._dataset, body, day, row.last_seen_at)
             except UnreadableAnswerError:
                 continue
+            yield row.raw_response_id, parsed, row.fetched_at, row.last_seen_at
 
-    def _merge_in(self, pairs: Sequence[StagedPair]) -> dict[date, Counts]:
-        counts: dict[date, Counts] = {}
-        self.connection.execute(statement("fact/pin_plan.sql"))
-        for group in _without_common_articles(pairs):
-            stage(self.connection, self.dataset, group)
-            self.connection.execute(
-                statement("dim_article/load.sql"), {"appid": self.keys["appid"]}
-            )
-            self.connection.execute(statement("article_sighting/load.sql"), self.keys)
-            done = self.connection.execute(
-                statement("fact/load.sql", self.dataset),
-                {**self.keys, "changed_at": self.changed_at},
-            )
-            changes = {
-                row.pop("publication_date"): Counts(**row) for row in map(dict, done.mappings())
-            }
-            for pair in group:
-                change = changes.get(pair.publication_date, Counts())
-                unchanged = pair.row_count - change.inserted - change.updated
-                counts[pair.publication_date] = replace(change, unchanged=unchanged)
-            unstage(self.connection)
-        return counts
+    def _ended(self, it: Fetched, kept: _Kept, rows: Sequence[bytes]) -> bytes:
+        ids = (kept.raw_response_id, kept.last_seen_at, self._changed_at)
+        return line_end(*it.pair, *ids).join([*rows, b""])
 
-    def _save_rejected(self, new: Sequence[Fetched], landed: Mapping[date, _Landed]) -> None:
+    def _merge_in(self, staged: Sequence[_Staged]) -> None:
+        copy_articles(self._connection, (it.articles for it in staged))
+        self._execute("dim_article/load.sql")
+        self._execute("article_sighting/load.sql")
+        new = [it for it in staged if it.rows and not it.has_facts]
+        known = [it for it in staged if it.rows and it.has_facts]
+        if new and not self._insert(new):
+            known += new
+        if known:
+            self._compare(known)
+
+    def _insert(self, staged: Sequence[_Staged]) -> bool:
+        """Rows of pairs that have none yet, straight into the fact; False when it has some."""
+        fact = f"weixin.{self._dataset.fact}"
+        try:
+            with self._connection.begin_nested():
+                copy_rows(self._connection, fact, self._dataset, (it.rows for it in staged))
+        except UniqueViolation:  # another publication day had the article before
+            return False
+        self._changes |= {it.pair: Counts(inserted=it.row_count) for it in staged}
+        return True
+
+    def _compare(self, staged: Sequence[_Staged]) -> None:
+        """Rows of pairs that have some: only what is new or differs is written."""
+        table = f"staged_{self._dataset.fact}"
+        copy_rows(self._connection, table, self._dataset, (it.rows for it in staged))
+        for row in self._execute("fact/merge.sql").mappings():
+            counts = dict(row)
+            pair = counts.pop("appid"), counts.pop("publication_date")
+            self._changes[pair] = Counts(**counts)
+
+    def _counts(self, staged: _Staged) -> Counts:
+        changes = self._changes.get(staged.pair, Counts())
+        unchanged = staged.row_count - changes.inserted - changes.updated
+        return replace(changes, unchanged=unchanged)
+
+    def _save_rejected(self, fetched: Sequence[Fetched], kept: Mapping[Pair, _Kept]) -> None:
         """Only those of answers seen for the first time: the others' are kept already."""
-        rows = [
-            (pair.publication_date, rejected) for pair in new for rejected in pair.parsed.rejected
-        ]
-        self.connection.execute(
-            statement("rejected_row/save.sql"),
-            {
-                **self.keys,
-                "publication_dates": [day for day, _ in rows],
-                "msgids": [rejected.msgid for _, rejected in rows],
-                "stat_dates": [_date(rejected.stat_date) for _, rejected in rows],
-                "reasons": [rejected.reason for _, rejected in rows],
-                "payloads": [rejected.payload for _, rejected in rows],
-                "raw_response_ids": [landed[day].raw_response_id for day, _ in rows],
-                "rejected_at": self.changed_at,
-            },
+        new = [it for it in fetched if kept[it.pair].is_new]
+        rows = [(it.pair, rejected) for it in new for rejected in it.answer.others.rejected]
+        if not rows:
+            return
+        self._execute(
+            "rejected_row/save.sql",
+            **_columns(pair for pair, _ in rows),
+            msgids=[rejected.msgid for _, rejected in rows],
+            stat_dates=[_date(rejected.stat_date) for _, rejected in rows],
+            reasons=[rejected.reason for _, rejected in rows],
+            payloads=[rejected.payload for _, rejected in rows],
+            raw_response_ids=[kept[pair].raw_response_id for pair, _ in rows],
+            rejected_at=self._changed_at,
         )
+
+
+def _columns(pairs: Iterable[Pair]) -> dict[str, list[Any]]:
+    """Pairs as the arrays that statements take."""
+    listed = list(pairs)
+    return {
+        "appids": [appid for appid, _ in listed],
+        "publication_dates": [day for _, day in listed],
+    }
 
 
 def _date(text: str | None) -> date | None:
@@ -193,14 +282,20 @@ def _date(text: str | None) -> date | None:
         return None
 
 
-def _without_common_articles(pairs: Sequence[StagedPair]) -> list[list[StagedPair]]:
+def _layers(staged: Iterable[_Staged]) -> list[list[_Staged]]:
     """
-    The pairs in groups that can be merged at once.
+    The pairs in groups that can be merged at once, one group after the other.
 
-    One group, unless two answers claim the same article: then each pair by itself, oldest day
+    One group, unless two answers claim the same article of an account: then the older day's comes
     first. The check on publication days reports such a case.
     """
-    msgids = [seen.article.msgid for pair in pairs for seen in pair.articles]
-    if len(set(msgids)) == len(msgids):
-        return [list(pairs)] if pairs else []
-    return [[pair] for pair in sorted(pairs, key=lambda pair: pair.publication_date)]
+    layers: list[list[_Staged]] = []
+    free: dict[tuple[str, str], int] = {}
+    for it in sorted(staged, key=lambda it: it.pair):
+        articles = [(it.pair[0], msgid) for msgid in it.msgids]
+        place = max((free.get(article, 0) for article in articles), default=0)
+        free |= dict.fromkeys(articles, place + 1)
+        if place == len(layers):
+            layers.append([])
+        layers[place].append(it)
+    return layers

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from weixin_etl import pipeline
+from weixin_etl import ingest
 from weixin_etl.api.http import CallLimits
 
 SECTION = "weixin"
@@ -57,7 +57,7 @@ OPTIONS: dict[str, tuple[str, str, str]] = {
 class Settings:
     """The settings in force."""
 
-    pipeline: pipeline.Settings
+    pipeline: ingest.Settings
     retries: int
     retry_delay_seconds: int
     call_limits: CallLimits
@@ -81,7 +81,7 @@ def read() -> Settings:
         return conf.getfloat(SECTION, name, fallback=OPTIONS[name][1])
 
     return Settings(
-        pipeline=pipeline.Settings(
+        pipeline=ingest.Settings(
             concurrency=whole("concurrency"),
             catch_up_days=whole("catch_up_days"),
             ready_hour=whole("ready_hour"),

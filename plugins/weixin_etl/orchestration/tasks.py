@@ -13,10 +13,11 @@ from weixin_etl import check as check_verb
 from weixin_etl import clock, rules
 from weixin_etl import report as report_verb
 from weixin_etl.datasets import Dataset
+from weixin_etl.ingest import IngestError
 from weixin_etl.model import Batch, ConfiguredAccount, PairState, PlannedAccount
 from weixin_etl.orchestration import accounts, run_context, settings
 from weixin_etl.orchestration.warehouse import open_warehouse
-from weixin_etl.pipeline import IngestError, Pipeline, batches
+from weixin_etl.pipeline import Pipeline, batches
 
 log = logging.getLogger(__name__)
 

@@ -1,6 +1,6 @@
 """The warehouse: the way to it, its statements, its migrations, and what can be wrong with it."""
 
-from weixin_etl.warehouse.connection import engine, url
+from weixin_etl.warehouse.connection import engine, require_one_time, url
 from weixin_etl.warehouse.errors import (
     CONN_ID,
     WarehouseError,
@@ -30,6 +30,7 @@ __all__ = [
     "migrations",
     "missing_roles",
     "require_migrated",
+    "require_one_time",
     "source",
     "sql_directory",
     "statement",

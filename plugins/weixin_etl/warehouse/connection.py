@@ -5,6 +5,9 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import URL, Engine, make_url
 
+from weixin_etl import clock
+from weixin_etl.warehouse.errors import WarehouseError
+
 _DRIVER = "postgresql+psycopg2"
 _CONNECT_SECONDS = 10
 _SESSION = {"timezone": "UTC", "lock_timeout": "30min", "statement_timeout": "1h"}
@@ -60,3 +63,20 @@ def engine(warehouse_url: URL | str) -> Engine:
     return sqlalchemy.create_engine(
         given, hide_parameters=True, pool_pre_ping=True, connect_args=ours
     )
+
+
+def require_one_time(warehouse: Engine) -> None:
+    """
+    Make sure that this machine and the warehouse agree about what time it is.
+
+    Raises:
+        WarehouseError: they don't.
+
+    """
+    with warehouse.connect() as connection:
+        warehouse_now = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
+    if off := clock.disagreement(warehouse_now):
+        said = clock.comparison("the warehouse's", warehouse_now, off)
+        raise WarehouseError(
+            f"{said}; correct the wrong one, then clear this task: until then nothing is asked"
+        )

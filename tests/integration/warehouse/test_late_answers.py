@@ -1,13 +1,17 @@
 """An answer that arrives after a newer one is put in its place, and what is kept of it."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import Engine
-from warehouse_loads import article, at, body, facts, load_pairs, pair, rows
+from warehouse_loads import article, at, body, facts, load_pairs, pair, raw_answers, rows
 
 from weixin_etl.api.client import Answer
 from weixin_etl.api.errors import UnreadableError
-from weixin_etl.load import Outcome
+from weixin_etl.datasets import ARTICLE_TOTAL
+from weixin_etl.load.stage import prepare
 from weixin_etl.model import Counts
+from weixin_etl.parse.articles import Parsed
 
 
 def answer(title: str | None = None, **figures: object) -> bytes:
@@ -16,11 +20,6 @@ def answer(title: str | None = None, **figures: object) -> bytes:
 
 OLD = answer("旧", share_count=1, share_user=1, new_a="old", new_b="old")
 NEW = answer("新", share_count=2, new_a="new")
-
-
-def raw_answers(warehouse: Engine) -> list[tuple[bytes, object]]:
-    kept = "SELECT body, last_seen_at FROM weixin.raw_response ORDER BY raw_response_id"
-    return [(bytes(body), last_seen_at) for body, last_seen_at in rows(warehouse, kept)]
 
 
 def test_it_overrides_nothing(warehouse: Engine):
@@ -73,10 +72,8 @@ def test_identical_to_an_older_one_it_is_not_kept_twice(warehouse: Engine, fetch
 
 def test_kept_answers_that_nobody_can_read_are_passed_over(warehouse: Engine):
     """An answer is put in its place among those that hold articles."""
-    kept = Answer(b'{"list": 5}', at("22 09:00"), 1)
-    unreadable = Outcome(
-        pair(OLD, "22 09:00").publication_date, 1, kept.fetched_at, kept, error=UnreadableError()
-    )
+    answer = prepare(ARTICLE_TOTAL, Answer(b'{"list": 5}', at("22 09:00"), 1), Parsed())
+    unreadable = replace(pair(OLD, "22 09:00"), answer=answer, error=UnreadableError())
     load_pairs(warehouse, pair(NEW, "22 09:30"))
     load_pairs(warehouse, unreadable)
 

@@ -37,7 +37,7 @@ SHOWS_YESTERDAY = pair(
 
 
 def load(warehouse: Engine) -> Load:
-    return Load(warehouse, SCHEDULED, ACCOUNT, ready_hour=10)
+    return Load(warehouse, SCHEDULED, ready_hour=10)
 
 
 def states(judged: list[Judged]) -> list[str]:
@@ -132,11 +132,11 @@ def test_the_last_commit_of_a_try_judges_all_its_pairs(warehouse: Engine, order:
     first, last = [SHOWS_NOTHING, SHOWS_YESTERDAY][::order]
     loading = load(warehouse)
 
-    assert loading.commit([first], is_last=False) == []
+    assert loading.commit([first], complete=[]) == []
     assert rows(warehouse, "SELECT inserted + updated > 0, state FROM weixin.run_report") == [
         (True, "planned")
     ]
-    judged = loading.commit([last], is_last=True)
+    judged = loading.commit([last], complete=[ACCOUNT.appid])
 
     assert states(judged) == ["loaded", "loaded"]
     assert coverage(warehouse, "attempt_state, ready_at") == [("ok", at("24 08:30"))] * 2
@@ -152,7 +152,7 @@ def test_killed_between_two_commits(warehouse: Engine):
     undisturbed = contents(warehouse)
     empty(warehouse)
 
-    load(warehouse).commit([SHOWS_NOTHING], is_last=False)
+    load(warehouse).commit([SHOWS_NOTHING], complete=[])
     assert coverage(warehouse, "data_state, ready_at, attempt_state") == [("loaded", None, None)]
     load_pairs(warehouse, SHOWS_NOTHING, SHOWS_YESTERDAY)
 

@@ -49,7 +49,7 @@ class TestLoader:
             ("DELETE FROM weixin.raw_response", "table raw_response"),
             ("DELETE FROM weixin.coverage", "table coverage"),
             ("TRUNCATE weixin.fact_article_total", "table fact_article_total"),
-            ("UPDATE weixin.raw_response SET body = ''", "table raw_response"),
+            ("UPDATE weixin.raw_response SET body_zstd = ''", "table raw_response"),
             ("UPDATE weixin.rejected_row SET reason = ''", "table rejected_row"),
             ("INSERT INTO weixin.schema_migrations VALUES ('9999')", "table schema_migrations"),
             ("INSERT INTO weixin.view_version VALUES ('v', '', now())", "table view_version"),

@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from weixin_etl import warehouse as the_warehouse
-from weixin_etl.load.stage import Lines, _copy
+from weixin_etl.load.stage import _copy
 from weixin_etl.warehouse import WarehouseError, trouble
 from weixin_etl.warehouse import connection as the_way
 
@@ -98,4 +98,4 @@ def test_what_breaks_off_a_copy_is_told_as_it_is(warehouse: Engine, error: BaseE
     with warehouse.connect() as connection:
         connection.exec_driver_sql("CREATE TEMP TABLE numbers (number integer)")
         with pytest.raises(type(error)):
-            _copy(connection.connection.cursor(), "numbers", Lines(lines()))
+            _copy(connection, "numbers", "number", lines())

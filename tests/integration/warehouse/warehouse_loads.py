@@ -15,6 +15,7 @@ from weixin_etl.api.errors import DailyQuotaError, WeixinError
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import ARTICLE_TOTAL, Dataset
 from weixin_etl.load import Judged, Load, Outcome
+from weixin_etl.load.stage import prepare, unpacked
 from weixin_etl.model import Account, Run
 from weixin_etl.parse import parse
 
@@ -45,12 +46,16 @@ def body(
 
 
 def pair(
-    answer: bytes, fetched: str | datetime, day: date = DAY, dataset: Dataset = ARTICLE_TOTAL
+    answer: bytes,
+    fetched: str | datetime,
+    day: date = DAY,
+    dataset: Dataset = ARTICLE_TOTAL,
 ) -> Outcome:
     """What ingest hands over after the call: the answer, fetched then, taken apart."""
     fetched_at = at(fetched) if isinstance(fetched, str) else fetched
     parsed = parse(dataset, answer, day, fetched_at)
-    return Outcome(day, 1, fetched_at, Answer(answer, fetched_at, 1), parsed)
+    prepared = prepare(dataset, Answer(answer, fetched_at, 1), parsed)
+    return Outcome(ACCOUNT, day, 1, fetched_at, prepared)
 
 
 def refused(error: WeixinError, when: str = "24 10:30", day: date = DAY, calls: int = 1) -> Outcome:
@@ -58,15 +63,16 @@ def refused(error: WeixinError, when: str = "24 10:30", day: date = DAY, calls: 
     ended_at = at(when)
     is_quota = isinstance(error, DailyQuotaError)
     until = rules.rests_until(ended_at) if is_quota else None
-    return Outcome(day, calls, ended_at, error=error, rests_until=until)
+    return Outcome(ACCOUNT, day, calls, ended_at, error=error, rests_until=until)
 
 
 def load_pairs(
     warehouse: Engine, *outcomes: Outcome, account: Account = ACCOUNT, **of_run: Any
 ) -> list[Judged]:
-    """Commit the pairs, and judge them."""
-    run = replace(SCHEDULED, **of_run)
-    return Load(warehouse, run, account, ready_hour=10).commit(outcomes, is_last=True)
+    """Commit the pairs as the account's, and judge them."""
+    load = Load(warehouse, replace(SCHEDULED, **of_run), ready_hour=10)
+    own = [replace(outcome, account=account) for outcome in outcomes]
+    return load.commit(own, complete={account.appid})
 
 
 def rows(warehouse: Engine, sql: str, **values: Any) -> list[tuple[Any, ...]]:
@@ -91,6 +97,12 @@ def facts(warehouse: Engine, columns: str) -> list[tuple[Any, ...]]:
         f"SELECT {columns} FROM weixin.fact_article_total "  # noqa: S608 # columns are the test's
         "ORDER BY appid, msgid, stat_date",
     )
+
+
+def raw_answers(warehouse: Engine) -> list[tuple[bytes, datetime]]:
+    """The bytes of the answers that are kept and when each was last seen, in order of arrival."""
+    kept = "SELECT body_zstd, last_seen_at FROM weixin.raw_response ORDER BY raw_response_id"
+    return [(unpacked(bytes(body)), last_seen_at) for body, last_seen_at in rows(warehouse, kept)]
 
 
 TABLES = (

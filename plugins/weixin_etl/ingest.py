@@ -1,0 +1,474 @@
+"""The verb ingest: a batch's planned pairs brought in, and why some are not. Knows no Airflow."""
+
+import logging
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import groupby
+from threading import Lock
+
+import sqlalchemy
+from sqlalchemy import Connection, Engine
+
+from weixin_etl import clock, rules
+from weixin_etl.api.client import Refusal, WeixinClient
+from weixin_etl.api.errors import (
+    ConfigurationError,
+    DailyQuotaError,
+    UnreadableError,
+    from_errcode,
+)
+from weixin_etl.extract import AccountCalls, extract
+from weixin_etl.load import Judged, Load, Outcome
+from weixin_etl.load.stage import prepare
+from weixin_etl.model import (
+    Account,
+    Batch,
+    Coverage,
+    PairState,
+    PlannedAccount,
+    PlannedPair,
+    Run,
+    days_as_ranges,
+)
+from weixin_etl.parse import parse
+from weixin_etl.parse.articles import Parsed, UnreadableAnswerError
+from weixin_etl.warehouse import WarehouseError, require_one_time, statement, trouble
+
+log = logging.getLogger(__name__)
+
+COMMIT_SECONDS = 60
+"""A commit holds what came in this time, so that a kill costs no more."""
+_NAMES_IN_LOG = 20
+_NOT_ASKED = {
+    True: "not asked yet; clear the task ingest",
+    False: "answered before it was planned, by the clocks of two machines; clear the task ingest",
+}
+_RID = re.compile(r" rid: \S+$")
+_KEY = "hashtextextended('ingest:' || :dataset || ':' || appid, 0)"
+_TRY_LOCKS = sqlalchemy.text(
+    f"SELECT appid FROM unnest(cast(:appids AS text[])) AS appid WHERE pg_try_advisory_lock({_KEY})"  # noqa: S608 # a constant
+)
+_LOCKS = sqlalchemy.text(
+    f"SELECT appid, pg_advisory_lock({_KEY}) "  # noqa: S608 # a constant
+    "FROM (SELECT unnest(cast(:appids AS text[])) AS appid ORDER BY 1) AS account"
+)
+
+OpenClient = Callable[[PlannedAccount], WeixinClient]
+"""The client of a planned account; raises `WeixinError` when its connection can't be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the pipeline works; see `[weixin]` in Airflow's configuration."""
+
+    concurrency: int = 4
+    catch_up_days: int = 60
+    ready_hour: int = 10
+    commit_bytes: int = 64 << 20
+
+
+class IngestError(Exception):
+    """Planned pairs that are not in. `str()` names the accounts and days, and says why."""
+
+    def __init__(
+        self, problems: Sequence[str], *, is_retryable: bool, has_not_ready: bool = False
+    ) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = list(problems)
+        self.is_retryable = is_retryable
+        """Whether something may come in by another try."""
+        self.has_not_ready = has_not_ready
+        """Whether something may come in later in the morning."""
+
+
+class Ingest:
+    """One try of a batch."""
+
+    def __init__(
+        self,
+        run: Run,
+        warehouse: Engine,
+        settings: Settings,
+        now: Callable[[], datetime],
+        *,
+        open_client: OpenClient,
+        plan_more: Callable[[Sequence[PlannedAccount]], bool],
+        by_itself: bool,
+    ) -> None:
+        """
+        Do nothing yet.
+
+        Args:
+            run: the run.
+            warehouse: where its plan is.
+            settings: how much at once.
+            now: the clock.
+            open_client: gives an account's client.
+            plan_more: adds what is due of accounts whose endpoint is back to the plan; whether
+                that is more than it had.
+            by_itself: whether Airflow tries again without a person: then what only a person can
+                mend is not asked for.
+
+        """
+        self._run = run
+        self._warehouse = warehouse
+        self._settings = settings
+        self._now = now
+        self._open_client = open_client
+        self._plan_more = plan_more
+        self._by_itself = by_itself
+        self._judged: list[Judged] = []
+        self._failures: dict[str, str] = {}
+        """Accounts that could not be loaded, by AppID, with the sentence that says why."""
+        self._preparing = Lock()
+
+    def ingest(self, batch: Batch) -> None:
+        """
+        Bring the batch's pairs in; no account's trouble stops another.
+
+        Accounts that another run ingests come last: what it brings in is not asked for again.
+
+        Raises:
+            IngestError: pairs are not in.
+            WarehouseError: the warehouse has another time than this machine.
+
+        """
+        try:
+            waiting = list(batch)
+            while waiting:
+                with self._alone(waiting, waits=len(waiting) < len(batch)) as accounts:
+                    self._ingest(accounts)
+                waiting = [account for account in waiting if account not in accounts]
+            pairs = self._planned_pairs(batch)
+        except WarehouseError:
+            raise
+        except Exception as error:
+            passing = trouble(error, self._warehouse)
+            if passing is None:
+                raise
+            failed = [it for it in self._judged if it.error]
+            said = _sentences(
+                (it.account.name, it.publication_date, str(it.error)) for it in failed
+            )
+            problems = [*said, *self._failures.values(), str(passing)]
+            raise IngestError(problems, is_retryable=True) from None
+        self._require_all_in(pairs)
+
+    def _require_all_in(self, pairs: Sequence[PlannedPair]) -> None:
+        open_pairs = [
+            pair
+            for pair in pairs
+            if rules.holds_back(pair, refetch=self._run.refetch)
+            and pair.appid not in self._failures
+        ]
+        if problems := [*not_in(open_pairs), *self._failures.values()]:
+            not_ready = [pair for pair in open_pairs if pair.state is PairState.NOT_READY]
+            others = [pair for pair in open_pairs if pair.state is not PairState.NOT_READY]
+            raise IngestError(
+                problems,
+                is_retryable=bool(self._failures) or any(pair.is_retryable for pair in others),
+                has_not_ready=bool(not_ready),
+            )
+
+    @contextmanager
+    def _alone(
+        self, batch: Sequence[PlannedAccount], *, waits: bool
+    ) -> Iterator[list[PlannedAccount]]:
+        """The accounts that no other run ingests; when it `waits`, all, once the others ended."""
+        keys = {
+            "dataset": self._run.dataset.name,
+            "appids": [account.appid for account in batch],
+        }
+        warehouse = self._warehouse.execution_options(isolation_level="AUTOCOMMIT")
+        with warehouse.connect() as connection:
+            connection.detach()  # so that leaving ends the session, and with it the locks
+            if waits:
+                names = ", ".join(account.name for account in batch[:_NAMES_IN_LOG])
+                log.info("waits for other runs that ingest %s accounts: %s", len(batch), names)
+            locked = set(connection.scalars(_LOCKS if waits else _TRY_LOCKS, keys))
+            yield [account for account in batch if account.appid in locked]
+
+    def _ingest(self, accounts: Sequence[PlannedAccount]) -> None:
+        """
+        Ask for the accounts' pairs, newest days first, and load them.
+
+        When a probe is answered the endpoint is back, and the account's open days are due.
+        """
+        if not accounts:
+            return
+        require_one_time(self._warehouse)
+        self._bring_in(accounts)
+        answered = {pair.appid for pair in self._planned_pairs(accounts) if rules.is_back(pair)}
+        back = [account for account in accounts if account.appid in answered]
+        if back and self._plan_more(back):
+            self._bring_in(back)
+
+    def _planned_pairs(self, accounts: Sequence[PlannedAccount]) -> list[PlannedPair]:
+        with self._warehouse.connect() as connection:
+            return planned_pairs(connection, self._run, [account.appid for account in accounts])
+
+    def _bring_in(self, accounts: Sequence[PlannedAccount]) -> None:
+        """Ask for what is to be asked of the accounts, and load it in commits."""
+        days: dict[str, list[date]] = defaultdict(list)
+        for pair in self._planned_pairs(accounts):
+            if rules.is_to_be_asked(pair, refetch=self._run.refetch, by_itself=self._by_itself):
+                days[pair.appid].append(pair.publication_date)
+        refusals = self._refusals_at_rest(accounts)
+        calls = [
+            self._calls(account, days[account.appid], refusals.get(account.appid))
+            for account in accounts
+            if days[account.appid]
+        ]
+        awaited = Counter({appid: len(dates) for appid, dates in days.items()})
+        load = Load(self._warehouse, self._run, ready_hour=self._settings.ready_hour, now=self._now)
+        for outcomes in extract(
+            calls,
+            self._outcome,
+            concurrency=self._settings.concurrency,
+            most_bytes=self._settings.commit_bytes,
+            most_seconds=COMMIT_SECONDS,
+        ):
+            awaited.subtract(outcome.account.appid for outcome in outcomes)
+            complete = {appid for appid, count in awaited.items() if not count}
+            for appid in complete:
+                del awaited[appid]
+            loadable = [it for it in outcomes if it.account.appid not in self._failures]
+            if loadable:
+                self._commit(load, loadable, complete - self._failures.keys())
+            del outcomes, loadable  # else they stay until the next ones are all there
+        for account in calls:
+            if account.failure:
+                self._fail(account.account, account.failure)
+
+    def _refusals_at_rest(self, accounts: Sequence[PlannedAccount]) -> dict[str, Refusal]:
+        """Those of the accounts whose daily quota is used up."""
+        if self._run.refetch:
+            return {}  # somebody had the quota raised
+        now = self._now()
+        with self._warehouse.connect() as connection:
+            rows = connection.execute(
+                statement("coverage/resting.sql"),
+                {
+                    "dataset": self._run.dataset.name,
+                    "appids": [account.appid for account in accounts],
+                    "now": now,
+                },
+            ).all()
+        codes = {row.appid: row.error_code for row in rows}
+        return {
+            account.appid: Refusal(
+                from_errcode(
+                    codes[account.appid] or 0,
+                    "not asked again until then",
+                    account=str(_as_account(account)),
+                ),
+                now,
+                calls=0,
+            )
+            for account in accounts
+            if account.appid in codes
+        }
+
+    def _calls(
+        self, planned: PlannedAccount, days: Sequence[date], stopped: Refusal | None
+    ) -> AccountCalls:
+        def open_client() -> WeixinClient:
+            client = self._open_client(planned)
+            _require_same_account(planned, client)
+            return client
+
+        return AccountCalls(
+            _as_account(planned),
+            days,
+            open_client,
+            self._run.dataset,
+            present=rules.present_window(self._run.dataset, clock.beijing_date(self._now())),
+            now=self._now,
+            stopped=stopped,
+        )
+
+    def _outcome(self, calls: AccountCalls, day: date) -> Outcome:
+        """Ask for a day, and take the answer apart."""
+        came = calls.ask(day)
+        account = calls.account
+        if isinstance(came, Refusal):
+            is_quota = isinstance(came.error, DailyQuotaError)
+            until = rules.rests_until(came.refused_at) if is_quota else None
+            return Outcome(
+                account, day, came.calls, came.refused_at, error=came.error, rests_until=until
+            )
+        error = None
+        with self._preparing:  # what an answer becomes on the way takes several times its bytes
+            try:
+                parsed = parse(self._run.dataset, came.body, day, came.fetched_at)
+            except UnreadableAnswerError as unreadable:
+                parsed = Parsed()
+                error = UnreadableError(str(unreadable), account=str(account))
+            answer = prepare(self._run.dataset, came, parsed)
+        return Outcome(account, day, came.calls, came.fetched_at, answer, error)
+
+    def _commit(self, load: Load, outcomes: Sequence[Outcome], complete: Collection[str]) -> None:
+        """Load the outcomes; when that fails, account by account."""
+        of_account = [
+            list(own)
+            for _, own in groupby(
+                sorted(outcomes, key=lambda it: it.account.appid), lambda it: it.account.appid
+            )
+        ]
+        try:
+            judged = load.commit(outcomes, complete=complete)
+        except Exception as error:
+            if len(of_account) == 1:
+                self._fail(outcomes[0].account, error)
+                return
+            self._require_warehouse(error)
+            log.warning(
+                "%s accounts are loaded one by one: %s", len(of_account), type(error).__name__
+            )
+            for own in of_account:
+                self._commit(load, own, {own[0].account.appid} & set(complete))
+        else:
+            self._judged += judged
+            for own in of_account:
+                _log_notes(own)
+            _log_judged(judged)
+
+    def _require_warehouse(self, error: Exception) -> None:
+        """Make sure that the error is of one statement, so that others can still be made."""
+        passing = trouble(error, self._warehouse)
+        if passing and not passing.is_of_one_statement:
+            raise error
+
+    def _fail(self, account: Account, error: Exception) -> None:
+        """Give an account up whose answers can't be worked on or loaded."""
+        self._require_warehouse(error)
+        if passing := trouble(error, self._warehouse):
+            self._failures[account.appid] = f"{account.name}: {passing}"
+            return
+        log.error("%s could not be ingested", account.name, exc_info=error)
+        self._failures[account.appid] = f"{account.name}: {type(error).__name__}, see the log"
+
+
+def _as_account(planned: PlannedAccount) -> Account:
+    """Who the account is, without its secret."""
+    return Account(planned.conn_id, planned.appid, "", planned.name)
+
+
+def _require_same_account(planned: PlannedAccount, client: WeixinClient) -> None:
+    """
+    Make sure that the client speaks for the planned account.
+
+    Raises:
+        ConfigurationError: the connection's login has changed since the plan.
+
+    """
+    appid = client.account.appid
+    if appid != planned.appid:
+        raise ConfigurationError(
+            f"the AppID of connection {planned.conn_id} was {planned.appid} when the run was "
+            f"planned and is {appid} now; clear the task refresh_access_token with its "
+            "downstream tasks",
+            account=planned.name,
+        )
+
+
+def planned_pairs(
+    connection: Connection, run: Run, appids: Sequence[str] | None = None
+) -> list[PlannedPair]:
+    """The pairs of the run's newest plan, newest first; of some accounts or of all."""
+    rows = connection.execute(
+        statement("run_report/of_run.sql"),
+        {"run_id": run.run_id, "dataset": run.dataset.name, "appids": appids},
+    )
+    return [
+        PlannedPair(
+            row.appid,
+            row.name or row.appid,
+            row.publication_date,
+            row.planned_at,
+            row.is_probe,
+            PairState(row.state),
+            row.is_retryable,
+            Coverage(
+                row.publication_date,
+                row.data_state,
+                row.fetched_at,
+                row.ready_at,
+                row.is_final,
+                row.attempt_state,
+                row.error_code,
+                row.error,
+                row.next_attempt_at,
+            ),
+        )
+        for row in rows
+    ]
+
+
+def not_in(pairs: Iterable[PlannedPair]) -> list[str]:
+    """A sentence per account and reason why these pairs are not in, with the days."""
+    return _sentences(
+        (
+            pair.name,
+            pair.publication_date,
+            pair.coverage.error or f"{pair.name}: {_NOT_ASKED[pair.state is PairState.PLANNED]}",
+        )
+        for pair in pairs
+    )
+
+
+def _sentences(not_in_: Iterable[tuple[str, date, str]]) -> list[str]:
+    """Accounts, days and reasons, the days with the same reason together."""
+    days: dict[tuple[str, str], list[date]] = defaultdict(list)
+    shown: dict[tuple[str, str], str] = {}
+    for name, day, why in not_in_:
+        # WeChat marks each call with another rid: one is enough to ask WeChat about
+        key = name, _RID.sub("", why)
+        days[key].append(day)
+        shown.setdefault(key, why)
+    return [f"{shown[key]} [{days_as_ranges(dates)}]" for key, dates in days.items()]
+
+
+def _log_notes(outcomes: Sequence[Outcome]) -> None:
+    """What is unusual about an account's answers; no data is lost by it."""
+    account = outcomes[0].account
+    said = [outcome.answer.others for outcome in outcomes if outcome.answer]
+    notes = {
+        "rows that repeated a key of their answer": sum(it.merged_rows for it in said),
+        "NUL characters removed from texts": sum(it.stripped_nuls for it in said),
+        "empty row objects": sum(it.empty_rows for it in said),
+        "articles without a list of rows": sum(it.articles_without_list for it in said),
+    }
+    for note, count in notes.items():
+        if count:
+            log.warning("%s: %s %s", account, count, note)
+    unknown: set[str] = set().union(*(it.unknown_metrics for it in said))
+    if unknown:
+        names = ", ".join(f"{name!r:.60}" for name in sorted(unknown)[:_NAMES_IN_LOG])
+        log.warning("%s: %s unknown metrics, kept in extra: %s", account, len(unknown), names)
+
+
+def _log_judged(judged: Iterable[Judged]) -> None:
+    """A line per account and state; its level tells whether the pairs are in."""
+    levels = {PairState.FAILED: logging.ERROR, PairState.NOT_READY: logging.WARNING}
+    alike: dict[tuple[str, PairState], list[Judged]] = defaultdict(list)
+    for it in judged:
+        alike[str(it.account), it.state].append(it)
+    for (account, state), pairs in alike.items():
+        log.log(
+            levels.get(state, logging.INFO),
+            "%s: %s %s; %s inserted, %s updated, %s unchanged, %s rejected",
+            account,
+            days_as_ranges([it.publication_date for it in pairs]),
+            state,
+            sum(it.counts.inserted for it in pairs),
+            sum(it.counts.updated for it in pairs),
+            sum(it.counts.unchanged for it in pairs),
+            sum(it.rejected for it in pairs),
+        )
+        if kept := sum(it.counts.kept for it in pairs):
+            log.warning("%s: %s values left out of an answer keep their old value", account, kept)
