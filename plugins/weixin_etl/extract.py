@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
+from itertools import islice
 from threading import Condition, Lock
 from typing import Generic, Protocol, TypeVar
 
@@ -18,6 +19,9 @@ from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account
 
 log = logging.getLogger(__name__)
+
+
+ENOUGH_BYTES = 8 << 20
 
 
 class AccountCalls:
@@ -123,12 +127,12 @@ def extract(
     """
     Ask for each account's days, `concurrency` calls at once, from the first to the last.
 
-    What comes is yielded together, in the order it came, once its answers have `most_bytes` or
-    `most_seconds` have passed; an answer that is larger alone. The calls go on while the caller
-    works, until `most_bytes` wait. An account that answers slowly leaves the other calls in flight
+    What has come is yielded together, in the order it came, whenever the caller is ready for more:
+    answers of 8 MB or more, up to `most_bytes` or a single one, or what there is after
+    `most_seconds`. The calls go on while the caller works, until `most_bytes` wait. An account that answers slowly leaves the other calls in flight
     to the others. An account whose calls fail with an error of the program keeps it as `failure`.
 
-    `ask` makes a call and may work on its answer; it runs in the thread of the call.
+    Accounts are taken from the iterable when their turn comes. `ask` makes a call and may work on its answer; it runs in the thread of the call.
     """
     extraction = _Extraction(accounts, ask, concurrency, most_bytes)
     with ThreadPoolExecutor(concurrency, thread_name_prefix="extract") as pool:
@@ -155,13 +159,14 @@ class _Extraction(Generic[T]):
         self._ask = ask
         self._concurrency = concurrency
         self._most_bytes = most_bytes
-        self._accounts = deque(accounts)
+        self._accounts = iter(accounts)
         self._active: list[AccountCalls] = []
         """At most as many as calls in flight."""
         self._in_flight: dict[AccountCalls, int] = {}
         self._came: deque[T] = deque()
         self._bytes = 0
         self._callers = concurrency
+        self._enough_bytes = min(most_bytes, ENOUGH_BYTES)
         self._changed = Condition()
 
     def call(self) -> None:
@@ -180,8 +185,8 @@ class _Extraction(Generic[T]):
     def _next(self) -> tuple[AccountCalls, date] | None:
         """The next day of the account with the fewest calls in flight."""
         with self._changed:
-            if len(self._active) < self._concurrency and self._accounts:
-                self._active.append(self._accounts.popleft())
+            if len(self._active) < self._concurrency:
+                self._active += islice(self._accounts, 1)
             if not self._active:
                 return None
             account = min(self._active, key=lambda it: self._in_flight.get(it, 0))
@@ -217,7 +222,7 @@ class _Extraction(Generic[T]):
         with self._changed:
             while True:
                 self._changed.wait_for(
-                    lambda: self._bytes >= self._most_bytes or not self._callers, most_seconds
+                    lambda: self._bytes >= self._enough_bytes or not self._callers, most_seconds
                 )
                 if self._came or not self._callers:
                     return self._taken()
@@ -235,7 +240,7 @@ class _Extraction(Generic[T]):
     def end(self) -> None:
         """Nobody takes any more: calls in flight end, and no other is made."""
         with self._changed:
-            self._accounts.clear()
+            self._accounts = iter(())
             self._active.clear()
             self._came.clear()
             self._bytes = 0

@@ -230,11 +230,14 @@ def is_final(
     From `P+W` on when the day `is_whole`: every article this dataset ever listed for it has all its
     rows, and no part of the answer was rejected. From `P+W+2` on in any case: asking always ends.
     """
-    last_row_ready_on = publication_date + _DAY * dataset.window
-    fetched_on = clock.beijing_date(fetched_at)
-    if fetched_on >= last_row_ready_on + _DAY * _LAST_ANSWERS_AFTER:
+    if is_last_row_due(dataset, publication_date, fetched_at - _DAY * _LAST_ANSWERS_AFTER):
         return True
-    return is_whole and fetched_on >= last_row_ready_on
+    return is_whole and is_last_row_due(dataset, publication_date, fetched_at)
+
+
+def is_last_row_due(dataset: Dataset, publication_date: date, fetched_at: datetime) -> bool:
+    """Whether an answer of that time is of `P+W` or later: before it no day is final."""
+    return clock.beijing_date(fetched_at) >= publication_date + _DAY * dataset.window
 
 
 @dataclass(frozen=True, slots=True)

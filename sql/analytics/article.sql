@@ -90,7 +90,23 @@ SELECT
         AS {{ dataset.prefix }}is_final,
     {% endfor %}
     article.first_seen_at,
-    article.last_seen_at
+    greatest(
+        article.last_seen_at,
+        (
+            SELECT max(listing.last_seen_at)
+            FROM weixin.article_sighting AS sighting
+            INNER JOIN weixin.raw_response AS listing
+                ON sighting.raw_response_id = listing.raw_response_id
+            WHERE
+                sighting.dataset IN (
+                    {% for dataset in datasets %}
+                    '{{ dataset.name }}'{{ "," if not loop.last }}
+                    {% endfor %}
+                )
+                AND sighting.appid = article.appid
+                AND sighting.msgid = article.msgid
+        )
+    ) AS last_seen_at
 FROM weixin.dim_article AS article
 LEFT JOIN weixin.dim_account AS account
     ON article.appid = account.appid

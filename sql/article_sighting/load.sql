@@ -4,7 +4,7 @@ WITH known AS (
     SET raw_response_id = staged.raw_response_id
     FROM staged_article AS staged
     WHERE
-        sighting.dataset = :dataset
+        sighting.dataset = staged.dataset
         AND sighting.appid = staged.appid
         AND sighting.msgid = staged.msgid
         AND sighting.raw_response_id != staged.raw_response_id
@@ -12,7 +12,7 @@ WITH known AS (
 
 INSERT INTO weixin.article_sighting (dataset, appid, msgid, raw_response_id)
 SELECT
-    :dataset,
+    dataset,
     appid,
     msgid,
     raw_response_id

@@ -7,12 +7,13 @@ SELECT
     coverage.data_state,
     coverage.row_count
 FROM unnest(
+        cast(:datasets AS text[]),
         cast(:appids AS text[]),
         cast(:publication_dates AS date[])
-    ) AS pair (appid, publication_date)
+    ) AS pair (dataset, appid, publication_date)
 INNER JOIN weixin.coverage
     ON
-        coverage.dataset = :dataset
+        pair.dataset = coverage.dataset
         AND pair.appid = coverage.appid
         AND pair.publication_date = coverage.publication_date
 WHERE coverage.fetched_at IS NOT NULL

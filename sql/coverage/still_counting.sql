@@ -7,12 +7,13 @@ SELECT
     coverage.publication_date,
     bool_or(fact.msgid IS NOT NULL) AS has_yesterday
 FROM unnest(
+        cast(:datasets AS text[]),
         cast(:appids AS text[]),
         cast(:yesterdays AS date[])
-    ) AS answered (appid, yesterday)
+    ) AS answered (dataset, appid, yesterday)
 INNER JOIN weixin.coverage
     ON
-        coverage.dataset = :dataset
+        answered.dataset = coverage.dataset
         AND answered.appid = coverage.appid
         AND coverage.publication_date
         BETWEEN answered.yesterday - {{ window }} + 1 AND answered.yesterday

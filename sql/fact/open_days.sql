@@ -4,16 +4,17 @@ SELECT DISTINCT
     article.appid,
     article.publication_date
 FROM unnest(
+        cast(:datasets AS text[]),
         cast(:appids AS text[]),
         cast(:publication_dates AS date[])
-    ) AS pair (appid, publication_date)
+    ) AS pair (dataset, appid, publication_date)
 INNER JOIN weixin.dim_article AS article
     ON
         pair.appid = article.appid
         AND pair.publication_date = article.publication_date
 INNER JOIN weixin.article_sighting AS sighting
     ON
-        sighting.dataset = :dataset
+        pair.dataset = sighting.dataset
         AND article.appid = sighting.appid
         AND article.msgid = sighting.msgid
 WHERE

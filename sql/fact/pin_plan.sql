@@ -1,6 +1,11 @@
--- The load looks each staged row up by the fact's key: its cost does not grow with the fact.
--- Otherwise the planner hashes the whole of a large fact. JIT compilation does not pay off either.
+-- The load looks each staged row up by the key of its table, in the order in which the statements
+-- join: its cost does not grow with the tables, whatever their statistics say, or lack. Otherwise
+-- the planner hashes the whole of a large fact, or begins with all rows of the dataset. JIT
+-- compilation does not pay off either.
 SELECT
     set_config('enable_hashjoin', 'off', TRUE),
     set_config('enable_mergejoin', 'off', TRUE),
+    set_config('enable_bitmapscan', 'off', TRUE),
+    set_config('enable_material', 'off', TRUE),
+    set_config('join_collapse_limit', '1', TRUE),
     set_config('jit', 'off', TRUE)

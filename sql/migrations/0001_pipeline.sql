@@ -63,14 +63,14 @@ COMMENT ON COLUMN weixin.dim_article.publish_type IS '0: followers were notified
 COMMENT ON COLUMN weixin.dim_article.user_source IS 'Item key user_source (undocumented, 0 where seen)';
 COMMENT ON COLUMN weixin.dim_article.extra IS 'Item keys the pipeline does not know, and known ones whose value has an unexpected type';
 COMMENT ON COLUMN weixin.dim_article.first_seen_at IS 'Fetch time of the earliest answer that listed it';
-COMMENT ON COLUMN weixin.dim_article.last_seen_at IS 'Fetch time of the newest answer that listed it';
+COMMENT ON COLUMN weixin.dim_article.last_seen_at IS 'Fetch time of the newest answer that listed it; when the same bytes were fetched again, only raw_response.last_seen_at tells';
 
 CREATE TABLE weixin.article_sighting (
     dataset text NOT NULL,
     appid text NOT NULL,
     msgid text NOT NULL,
     raw_response_id bigint NOT NULL,
-    PRIMARY KEY (dataset, appid, msgid)
+    PRIMARY KEY (appid, msgid, dataset)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE weixin.article_sighting IS 'One row per dataset and article: both datasets describe the same articles, but one may list an article that the other does not';
 COMMENT ON COLUMN weixin.article_sighting.dataset IS 'Which endpoint: article_total, …';
@@ -87,10 +87,10 @@ CREATE TABLE weixin.raw_response (
     body_sha256 bytea NOT NULL,
     fetched_at timestamptz NOT NULL,
     last_seen_at timestamptz NOT NULL
-) WITH (fillfactor = 80);
+) WITH (fillfactor = 50);
 -- compressed already
 ALTER TABLE weixin.raw_response ALTER COLUMN body_zstd SET STORAGE EXTERNAL;
-CREATE INDEX raw_response_pair ON weixin.raw_response (dataset, appid, publication_date);
+CREATE INDEX raw_response_pair ON weixin.raw_response (appid, publication_date, dataset);
 COMMENT ON TABLE weixin.raw_response IS 'One row per distinct successful answer of a pair (account, publication day), in the order they were seen; error bodies are not kept';
 COMMENT ON COLUMN weixin.raw_response.raw_response_id IS 'Surrogate key';
 COMMENT ON COLUMN weixin.raw_response.dataset IS 'Which endpoint answered: article_total, …';
@@ -119,7 +119,7 @@ CREATE TABLE weixin.coverage (
     next_attempt_at timestamptz,
     error_code integer,
     error text,
-    PRIMARY KEY (dataset, appid, publication_date),
+    PRIMARY KEY (appid, publication_date, dataset),
     CHECK ((data_state IS NULL) = (fetched_at IS NULL)),
     CHECK (NOT is_final OR ready_at IS NOT NULL),
     CHECK ((attempt_state IS NULL) = (attempted_at IS NULL))

@@ -4,11 +4,12 @@
 UPDATE weixin.raw_response
 SET last_seen_at = greatest(raw_response.last_seen_at, fetched.fetched_at)
 FROM unnest(
+        cast(:datasets AS text[]),
         cast(:appids AS text[]),
         cast(:publication_dates AS date[]),
         cast(:hashes AS bytea[]),
         cast(:fetched_ats AS timestamptz[])
-    ) AS fetched (appid, publication_date, body_sha256, fetched_at)
+    ) AS fetched (dataset, appid, publication_date, body_sha256, fetched_at)
 CROSS JOIN
     LATERAL (
         SELECT
@@ -25,7 +26,7 @@ CROSS JOIN
             ) AS from_oldest
         FROM weixin.raw_response
         WHERE
-            dataset = :dataset
+            dataset = fetched.dataset
             AND appid = fetched.appid
             AND publication_date = fetched.publication_date
     ) AS kept

@@ -1,5 +1,15 @@
 -- How far a run has come: one row per pair of its newest plan, with its counts and its coverage.
 -- Of some accounts, or of all.
+WITH planned AS MATERIALIZED (
+    SELECT *
+    FROM weixin.run_report
+    WHERE
+        run_id = :run_id
+        AND dataset = :dataset
+        AND is_planned
+        AND (cast(:appids AS text[]) IS NULL OR appid = any(:appids))
+)
+
 SELECT
     report.appid,
     account.name,
@@ -22,16 +32,11 @@ SELECT
     coverage.error_code,
     coverage.error,
     coverage.next_attempt_at
-FROM weixin.run_report AS report
+FROM planned AS report
 LEFT JOIN weixin.dim_account AS account ON report.appid = account.appid
 LEFT JOIN weixin.coverage
     ON
         report.dataset = coverage.dataset
         AND report.appid = coverage.appid
         AND report.publication_date = coverage.publication_date
-WHERE
-    report.run_id = :run_id
-    AND report.dataset = :dataset
-    AND report.is_planned
-    AND (cast(:appids AS text[]) IS NULL OR report.appid = any(:appids))
 ORDER BY account.name ASC, report.appid ASC, report.publication_date DESC

@@ -140,6 +140,7 @@ class Load:
         with self._warehouse.begin() as connection:
             # across datasets: they share the articles, and could deadlock on them
             connection.execute(_LOCK, {"appids": appids})
+            connection.execute(statement("fact/pin_plan.sql"))
             merged = self._merge(connection, outcomes)
             to_judge = [it for appid in complete for it in self._unjudged[appid]]
             to_judge += [it for it in merged if it.account.appid in complete]
@@ -204,6 +205,7 @@ class Load:
         rows = self._execute(
             connection,
             "coverage/still_counting.sql",
+            datasets=[self._dataset.name] * len(asked),
             appids=[appid for appid, _ in asked],
             yesterdays=[yesterday for _, yesterday in asked],
         )
@@ -216,11 +218,18 @@ class Load:
         return {it: StillCounting(days[it], it in reported) for it in asked}
 
     def _open_days(self, connection: Connection, merged: Sequence[_Merged]) -> set[Pair]:
+        """Of the pairs that may be final."""
+        due = [
+            it.pair
+            for it in merged
+            if rules.is_last_row_due(self._dataset, it.publication_date, it.ended_at)
+        ]
         rows = self._execute(
             connection,
             "fact/open_days.sql",
-            appids=[it.account.appid for it in merged],
-            publication_dates=[it.publication_date for it in merged],
+            datasets=[self._dataset.name] * len(due),
+            appids=[appid for appid, _ in due],
+            publication_dates=[day for _, day in due],
         )
         return {(row.appid, row.publication_date) for row in rows}
 

@@ -78,7 +78,6 @@ class _Staged:
     rows: bytes
     """Lines."""
     row_count: int
-    """Rows that the answer holds, whether they are merged or known to be unchanged."""
     has_facts: bool
     """Whether the fact may hold rows of the pair, to be compared with these."""
 
@@ -101,26 +100,43 @@ class _Merge:
         loaded = self._loaded(fetched)
         kept = self._keep(fetched)
         readable = [it for it in fetched if it.is_readable]
-        staged = [self._staged(it, kept[it.pair], loaded.get(it.pair)) for it in readable]
-        self._execute("fact/pin_plan.sql")
+        staged = [
+            self._staged(it, kept[it.pair], loaded.get(it.pair))
+            for it in readable
+            if not _is_loaded(it, kept[it.pair], loaded.get(it.pair))
+        ]
         self._execute("dim_article/stage.sql")
         self._execute("fact/stage.sql")
+        self._execute("fact/different.sql")
         for number, layer in enumerate(_layers(staged)):
             if number:
-                self._connection.exec_driver_sql(
-                    f"TRUNCATE staged_article, staged_{self._dataset.fact}"
-                )
+                self._connection.execute(statement("fact/unstage.sql", self._dataset))
             self._merge_in(layer)
         self._save_rejected(fetched, kept)
-        return {it.pair: self._counts(it) for it in staged}
+        of_loaded = {it.pair: Counts(unchanged=len(it.answer.rows)) for it in readable}
+        return of_loaded | {it.pair: self._counts(it) for it in staged}
 
     def _execute(self, path: str, **values: Any) -> CursorResult[Any]:
         return self._connection.execute(
             statement(path, self._dataset), {"dataset": self._dataset.name, **values}
         )
 
+    def _arrays(self, pairs: Iterable[Pair]) -> dict[str, list[Any]]:
+        """
+        Pairs as the arrays that statements take.
+
+        The dataset is one of them: of a constant, a planner without statistics expects few rows,
+        and begins with all of the dataset's.
+        """
+        listed = list(pairs)
+        return {
+            "datasets": [self._dataset.name] * len(listed),
+            "appids": [appid for appid, _ in listed],
+            "publication_dates": [day for _, day in listed],
+        }
+
     def _loaded(self, fetched: Sequence[Fetched]) -> dict[Pair, _Loaded]:
-        rows = self._execute("coverage/of_pairs.sql", **_columns(it.pair for it in fetched))
+        rows = self._execute("coverage/of_pairs.sql", **self._arrays(it.pair for it in fetched))
         return {
             (row.appid, row.publication_date): _Loaded(
                 row.fetched_at, row.row_count, row.data_state == DataState.LOADED
@@ -132,7 +148,7 @@ class _Merge:
         """Keep the answers' bytes; where, by pair."""
         again = self._execute(
             "raw_response/see_again.sql",
-            **_columns(it.pair for it in fetched),
+            **self._arrays(it.pair for it in fetched),
             hashes=[it.answer.body_sha256 for it in fetched],
             fetched_ats=[it.answer.fetched_at for it in fetched],
         )
@@ -143,17 +159,19 @@ class _Merge:
             for row in again
         }
         new = sorted((it for it in fetched if it.pair not in kept), key=lambda it: it.pair)
-        ids = self._connection.scalars(_IDS, {"count": len(new)}).all() if new else []
+        if not new:
+            return kept
+        ids = self._connection.scalars(_IDS, {"count": len(new)}).all()
+        numbered = list(zip(ids, new, strict=True))
         copy_answers(
             self._connection,
             (
-                raw_response_line(raw_response_id, self._dataset, *it.pair, it.answer)
-                for raw_response_id, it in zip(ids, new, strict=True)
+                raw_response_line(number, self._dataset, *it.pair, it.answer)
+                for number, it in numbered
             ),
         )
         return kept | {
-            it.pair: _Kept(raw_response_id, it.answer.fetched_at, is_new=True)
-            for raw_response_id, it in zip(ids, new, strict=True)
+            it.pair: _Kept(number, it.answer.fetched_at, is_new=True) for number, it in numbered
         }
 
     def _staged(self, it: Fetched, kept: _Kept, loaded: _Loaded | None) -> _Staged:
@@ -161,16 +179,12 @@ class _Merge:
         if loaded and it.answer.fetched_at < loaded.fetched_at:
             return self._staged_in_order(it, kept)
         seen_at = it.answer.fetched_at
-        end = line_end(*it.pair, kept.raw_response_id, seen_at, seen_at)
-        # the newest answer's bytes again; of a later day, they may hold a row that was too early
-        is_known = (
-            not kept.is_new and loaded is not None and loaded.row_count == len(it.answer.rows)
-        )
+        end = self._article_end(it.pair, kept.raw_response_id, seen_at, seen_at)
         return _Staged(
             it.pair,
             it.answer.msgids,
             end.join([*it.answer.articles, b""]),
-            b"" if is_known else self._ended(it, kept, it.answer.rows),
+            self._ended(it, kept, it.answer.rows),
             len(it.answer.rows),
             has_facts=loaded is not None and loaded.has_articles,
         )
@@ -183,7 +197,9 @@ class _Merge:
         for raw_response_id, parsed, first_at, last_at in answers:
             for msgid in parsed.articles:
                 first_seen[msgid] = min(first_seen.get(msgid, first_at), first_at)
-                ends[msgid] = line_end(*late.pair, raw_response_id, first_seen[msgid], last_at)
+                ends[msgid] = self._article_end(
+                    late.pair, raw_response_id, first_seen[msgid], last_at
+                )
         articles = merge_parsed(parsed for _, parsed, *_ in answers).articles
         rows = row_lines(self._dataset, articles.values())
         return _Staged(
@@ -206,6 +222,9 @@ class _Merge:
             except UnreadableAnswerError:
                 continue
             yield row.raw_response_id, parsed, row.fetched_at, row.last_seen_at
+
+    def _article_end(self, pair: Pair, raw_response_id: int, *seen_at: datetime) -> bytes:
+        return line_end(self._dataset.name, *pair, raw_response_id, *seen_at)
 
     def _ended(self, it: Fetched, kept: _Kept, rows: Sequence[bytes]) -> bytes:
         ids = (kept.raw_response_id, kept.last_seen_at, self._changed_at)
@@ -237,7 +256,11 @@ class _Merge:
         """Rows of pairs that have some: only what is new or differs is written."""
         table = f"staged_{self._dataset.fact}"
         copy_rows(self._connection, table, self._dataset, (it.rows for it in staged))
-        for row in self._execute("fact/merge.sql").mappings():
+        self._execute("fact/compare.sql")
+        self._execute("fact/update.sql")
+        self._execute("fact/insert.sql")
+        self._execute("restatement/save.sql")
+        for row in self._execute("fact/count.sql").mappings():
             counts = dict(row)
             pair = counts.pop("appid"), counts.pop("publication_date")
             self._changes[pair] = Counts(**counts)
@@ -255,7 +278,7 @@ class _Merge:
             return
         self._execute(
             "rejected_row/save.sql",
-            **_columns(pair for pair, _ in rows),
+            **self._arrays(pair for pair, _ in rows),
             msgids=[rejected.msgid for _, rejected in rows],
             stat_dates=[_date(rejected.stat_date) for _, rejected in rows],
             reasons=[rejected.reason for _, rejected in rows],
@@ -265,13 +288,15 @@ class _Merge:
         )
 
 
-def _columns(pairs: Iterable[Pair]) -> dict[str, list[Any]]:
-    """Pairs as the arrays that statements take."""
-    listed = list(pairs)
-    return {
-        "appids": [appid for appid, _ in listed],
-        "publication_dates": [day for _, day in listed],
-    }
+def _is_loaded(it: Fetched, kept: _Kept, loaded: _Loaded | None) -> bool:
+    """
+    Whether the answer is the newest one's bytes again, of which every row is loaded.
+
+    Fetched on a later day, it may hold a row that was too early before.
+    """
+    if kept.is_new or loaded is None or it.answer.fetched_at < loaded.fetched_at:
+        return False
+    return loaded.row_count == len(it.answer.rows)
 
 
 def _date(text: str | None) -> date | None:

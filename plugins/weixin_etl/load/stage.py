@@ -17,11 +17,11 @@ from weixin_etl.parse.articles import Article, Parsed
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _AS_CSV = "FROM STDIN (FORMAT csv, NULL 'null', ESCAPE '\\')"
-_ZSTD_LEVEL = 3
+_ZSTD_LEVEL = 1
 
 _ARTICLE = (
     "msgid, message_id, title, url, content_url, extra, position, publish_type, user_source, "
-    "appid, publication_date, raw_response_id, first_seen_at, last_seen_at"
+    "dataset, appid, publication_date, raw_response_id, first_seen_at, last_seen_at"
 )
 _OF_ROW = "extra, appid, publication_date, raw_response_id, fetched_at, changed_at"
 _RAW_RESPONSE = (
@@ -124,9 +124,11 @@ def _quoted(text: str | None) -> bytes:
     return b'"' + text.replace("\\", "\\\\").replace('"', '\\"').encode() + b'"'
 
 
-def line_end(appid: str, *values: int | date | datetime) -> bytes:
-    """What the lines of a pair have in common at their end."""
-    return b",%b,%b\n" % (_quoted(appid), _encode(values)[1:-1])
+def line_end(*values: str | int | date | datetime) -> bytes:
+    """What lines have in common at their end."""
+    return b",%b\n" % b",".join(
+        _quoted(it) if isinstance(it, str) else _encode(it) for it in values
+    )
 
 
 def copy_articles(connection: Connection, lines: Iterator[bytes]) -> None:

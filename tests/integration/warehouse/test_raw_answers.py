@@ -1,6 +1,7 @@
 """The bytes of every distinct answer are kept, and what of it did not fit."""
 
 import hashlib
+from datetime import timedelta
 
 from sqlalchemy import Engine
 from warehouse_loads import DAY, OTHER_ACCOUNT, article, at, body, load_pairs, pair, rows

@@ -1,0 +1,21 @@
+-- One row per staged row that the fact lacks or holds with other values: what becomes of it, and
+-- what the fact held. Made once a session.
+CREATE TEMPORARY TABLE IF NOT EXISTS different_{{ fact }} ON COMMIT DELETE ROWS AS
+SELECT
+    appid,
+    msgid,
+    stat_date,
+    publication_date,
+    {% for metric in metrics %}
+    {{ metric }},
+    {{ metric }} AS old_{{ metric }},
+    {% endfor %}
+    extra,
+    extra AS old_extra,
+    raw_response_id,
+    fetched_at,
+    changed_at,
+    0 AS absent,
+    TRUE AS is_new
+FROM weixin.{{ fact }}
+WITH NO DATA

@@ -1,0 +1,39 @@
+-- Rows that the fact lacks: one row each. Where a writer other than this pipeline was quicker, the
+-- newer values stand.
+INSERT INTO weixin.{{ fact }} AS fact (
+    appid,
+    msgid,
+    stat_date,
+    publication_date,
+    {% for metric in metrics %}
+    {{ metric }},
+    {% endfor %}
+    extra,
+    raw_response_id,
+    fetched_at,
+    changed_at
+)
+SELECT
+    appid,
+    msgid,
+    stat_date,
+    publication_date,
+    {% for metric in metrics %}
+    {{ metric }},
+    {% endfor %}
+    extra,
+    raw_response_id,
+    fetched_at,
+    changed_at
+FROM different_{{ fact }}
+WHERE is_new
+ON CONFLICT (appid, msgid, stat_date) DO UPDATE
+    SET
+        publication_date = excluded.publication_date,
+        {% for metric in metrics %}
+        {{ metric }} = coalesce(excluded.{{ metric }}, fact.{{ metric }}),
+        {% endfor %}
+        extra = coalesce(fact.extra || excluded.extra, excluded.extra, fact.extra),
+        raw_response_id = excluded.raw_response_id,
+        fetched_at = excluded.fetched_at,
+        changed_at = excluded.changed_at

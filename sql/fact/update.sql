@@ -1,0 +1,23 @@
+-- Rows whose values have changed: one row each. Unchanged ones are neither written nor locked.
+UPDATE weixin.{{ fact }} AS fact
+SET
+    publication_date = changed.publication_date,
+    {% for metric in metrics %}
+    {{ metric }} = changed.{{ metric }},
+    {% endfor %}
+    extra = changed.extra,
+    raw_response_id = changed.raw_response_id,
+    fetched_at = changed.fetched_at,
+    changed_at = changed.changed_at
+FROM different_{{ fact }} AS changed
+WHERE
+    NOT changed.is_new
+    AND fact.appid = changed.appid
+    AND fact.msgid = changed.msgid
+    AND fact.stat_date = changed.stat_date
+    AND (
+        changed.extra IS DISTINCT FROM changed.old_extra
+        {% for metric in metrics %}
+        OR changed.{{ metric }} IS DISTINCT FROM changed.old_{{ metric }}
+        {% endfor %}
+    )
