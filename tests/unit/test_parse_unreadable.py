@@ -1,7 +1,11 @@
 """Bytes that are no answer at all raise, and never crash the worker."""
 
+import json
+from typing import Any
+
 import pytest
-from parse_cases import read
+from parse_cases import body as body_of
+from parse_cases import item, read, row
 
 from weixin_etl.parse.articles import UnreadableAnswerError
 
@@ -39,6 +43,19 @@ def test_a_hundred_thousand_levels_are_unreadable(body: bytes) -> None:
     """Nesting ends in a sentence, not in a crash."""
     with pytest.raises(UnreadableAnswerError, match=r"^the answer is nested too deeply$"):
         read(body)
+
+
+def test_an_unknown_key_may_be_nested_to_the_hundredth_level() -> None:
+    """Counted from the answer itself, in an article and in a row."""
+
+    def nested(levels: int) -> Any:
+        return json.loads("[" * levels + "]" * levels)
+
+    assert read(body_of(item(row(x=nested(95)), x=nested(97)))).row_count == 1
+
+    for too_deep in (item(row(x=nested(96))), item(row(), x=nested(98))):
+        with pytest.raises(UnreadableAnswerError, match=r"^the answer is nested too deeply$"):
+            read(body_of(too_deep))
 
 
 def test_a_hundred_thousand_misfits_are_unreadable() -> None:

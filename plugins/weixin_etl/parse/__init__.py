@@ -1,22 +1,21 @@
 """
 Bytes to typed articles and rows (pure).
 
-An answer that is exactly what the documentation shows is decoded by one typed decoder. Any other
-(unknown keys, odd values, repeated articles, control characters) is taken apart item by item: what
-does not fit is rejected with a reason, and the remaining rows are loaded.
+An answer that is exactly what the documentation shows is decoded at once by type. Any other is read
+article by article: unknown keys are put aside and the rest is decoded by type. Only an odd article
+(a value of another type, a row of another day, a text with U+0000) is taken apart value by value:
+what does not fit is rejected with a reason, and the remaining rows are loaded.
 """
 
 from datetime import date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
-from functools import cache
-from typing import Any
 
 import msgspec
 
 from weixin_etl import clock
-from weixin_etl.datasets import Dataset, Kind
-from weixin_etl.parse.articles import FITS, Article, Count, Msgid, Parsed, SmallCount, row_type
-from weixin_etl.parse.lenient import take_apart
+from weixin_etl.datasets import Dataset
+from weixin_etl.parse.articles import Parsed
+from weixin_etl.parse.documented import DocumentedReader
+from weixin_etl.parse.lenient import TakeApart, decoded, take_apart
 
 
 def parse(dataset: Dataset, body: bytes, publication_date: date, fetched_at: datetime) -> Parsed:
@@ -33,69 +32,37 @@ def parse(dataset: Dataset, body: bytes, publication_date: date, fetched_at: dat
 
     """
     last_day = clock.beijing_date(fetched_at) - timedelta(days=1)
-    parsed = _parse_documented(dataset, body, publication_date, last_day)
-    if parsed is not None:
-        return parsed
-    return take_apart(dataset, body, publication_date, last_day)
+    documented = DocumentedReader(dataset, publication_date, last_day)
+    parsed = documented.answer(body)
+    if parsed is None:
+        parsed = _article_by_article(
+            documented, TakeApart(dataset, publication_date, last_day), body
+        )
+    if parsed is None:
+        parsed = take_apart(dataset, body, publication_date, last_day)
+    return parsed
 
 
-@cache
-def _documented_decoder(dataset: Dataset) -> msgspec.json.Decoder[Any]:
-    item = msgspec.defstruct(
-        "Item",
-        [
-            ("ref_date", date),
-            ("msgid", Msgid),
-            *((name, str | None, None) for name in ("title", "url", "content_url")),
-            ("publish_type", SmallCount, None),
-            ("user_source", Count, None),
-            ("rows", list[row_type(dataset)]),  # type: ignore[misc] # built at run time
-        ],
-        rename={"rows": dataset.rows_key},
-        kw_only=True,
-        forbid_unknown_fields=True,
-    )
-    answer = msgspec.defstruct(
-        "Answer",
-        [
-            ("list", list[item]),  # type: ignore[valid-type] # as above
-            ("is_delay", bool, False),
-            ("errcode", Any, None),
-            ("errmsg", Any, None),
-        ],
-        forbid_unknown_fields=True,
-    )
-    return msgspec.json.Decoder(answer, float_hook=Decimal)
+class _Answer(msgspec.Struct):
+    list: list[msgspec.Raw]
+    is_delay: msgspec.Raw = msgspec.Raw(b"null")
 
 
-def _parse_documented(
-    dataset: Dataset, body: bytes, publication_date: date, last_day: date
+_answer_decoder = msgspec.json.Decoder(_Answer)
+
+
+def _article_by_article(
+    documented: DocumentedReader, lenient: TakeApart, body: bytes
 ) -> Parsed | None:
     try:
-        answer = _documented_decoder(dataset).decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InvalidOperation):
+        answer = _answer_decoder.decode(body)
+        lenient.is_delay(decoded(answer.is_delay))
+        for item in answer.list:
+            article = documented.article(item)
+            if article:
+                lenient.parsed.add(article)
+            else:
+                lenient.item(decoded(item))
+    except (msgspec.MsgspecError, RecursionError):
         return None
-    parsed = Parsed(is_delayed=answer.is_delay)
-    unchecked = [metric for metric in dataset.metrics if metric.kind is not Kind.COUNT]
-    for item in answer.list:
-        rows = {row.stat_date: row for row in item.rows}
-        is_plain = item.ref_date == publication_date and len(rows) == len(item.rows)
-        is_plain &= not rows or (min(rows) >= publication_date and max(rows) <= last_day)
-        is_plain &= "\0" not in f"{item.msgid}{item.title}{item.url}{item.content_url}"
-        is_plain &= all(
-            FITS[metric.kind][0](getattr(row, metric.name))
-            for metric in unchecked
-            for row in item.rows
-        )
-        if not is_plain or item.msgid in parsed.articles:
-            return None
-        parsed.articles[item.msgid] = Article(
-            item.msgid,
-            title=item.title,
-            url=item.url,
-            content_url=item.content_url,
-            publish_type=item.publish_type,
-            user_source=item.user_source,
-            rows=rows,
-        )
-    return parsed
+    return lenient.parsed

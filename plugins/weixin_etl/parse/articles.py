@@ -114,6 +114,7 @@ class Parsed:
 
     def add(self, article: Article) -> None:
         """Add an article, or merge it into its earlier mention."""
+        self.unknown_metrics.update(*article.row_extras.values())
         known = self.articles.setdefault(article.msgid, article)
         if known is not article:
             self.merged_rows += known.merge(article)
@@ -146,6 +147,7 @@ TYPES: dict[Kind, Any] = {
 _RATE_MAX = 10**15
 _MOST_DIGITS = 100
 _DEPTH_OF_VALUES = 5
+_CONTAINERS = (list, dict)
 
 
 def as_int(value: Any) -> Any:
@@ -156,15 +158,30 @@ def as_int(value: Any) -> Any:
 
 def is_storable(value: Any, depth: int = 0) -> bool:
     """Whether Postgres holds it as it is: no U+0000, no number that takes a page to write."""
-    if isinstance(value, str):
-        return "\0" not in value
-    if isinstance(value, list | dict):
-        elements = value if isinstance(value, list) else (*value, *value.values())
-        return depth < DEEPEST and all(is_storable(element, depth + 1) for element in elements)
-    if not isinstance(value, Decimal):
-        return True
-    exponent = value.as_tuple().exponent
-    return isinstance(exponent, int) and max(-exponent, value.adjusted()) < _MOST_DIGITS
+    level = [value]
+    while level:
+        deeper: list[Any] = []
+        for element in level:
+            fits = True
+            if isinstance(element, str):
+                fits = "\0" not in element
+            elif isinstance(element, _CONTAINERS):
+                fits = depth < DEEPEST
+                deeper += element
+                if isinstance(element, dict):
+                    deeper += element.values()
+            elif isinstance(element, Decimal):
+                fits = _is_short(element)
+            if not fits:
+                return False
+        level = deeper
+        depth += 1
+    return True
+
+
+def _is_short(number: Decimal) -> bool:
+    exponent = number.as_tuple().exponent
+    return isinstance(exponent, int) and max(-exponent, number.adjusted()) < _MOST_DIGITS
 
 
 def _is_count(value: Any) -> bool:
@@ -177,7 +194,7 @@ def _is_rate(value: Any) -> bool:
         return True
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         return False
-    return is_storable(Decimal(value)) and 0 <= value < _RATE_MAX
+    return is_storable(value) and 0 <= value < _RATE_MAX
 
 
 def _is_list(value: Any) -> bool:

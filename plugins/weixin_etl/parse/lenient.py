@@ -39,20 +39,35 @@ def take_apart(dataset: Dataset, body: bytes, publication_date: date, last_day: 
 
     """
     try:
-        return _TakeApart(dataset, publication_date, last_day).answer(_decoded(body))
+        answer = decoded(body)
+        if not isinstance(answer, dict) or not isinstance(answer.get("list"), list):
+            raise UnreadableAnswerError("the answer has no list of articles")
+        lenient = TakeApart(dataset, publication_date, last_day)
+        lenient.is_delay(answer.get("is_delay"))
+        for item in answer["list"]:
+            lenient.item(item)
     except RecursionError:
         raise UnreadableAnswerError(_TOO_DEEP) from None
+    return lenient.parsed
 
 
-def _decoded(body: bytes) -> Any:
+def decoded(text: bytes | msgspec.Raw) -> Any:
+    """
+    An answer or a part of one.
+
+    Raises:
+        UnreadableAnswerError: it is not JSON.
+        RecursionError: it is nested too deeply.
+
+    """
     try:
-        return json_text.decode(body)
+        return json_text.decode(text)
     except ValueError:
         raise UnreadableAnswerError("the answer is not JSON") from None
 
 
-class _TakeApart:
-    """One pass over an answer that is not exactly the documented one."""
+class TakeApart:
+    """One pass over an answer's parts, as decoded; `parsed` is what they say."""
 
     def __init__(self, dataset: Dataset, publication_date: date, last_day: date) -> None:
         self.dataset = dataset
@@ -60,15 +75,13 @@ class _TakeApart:
         self.last_day = last_day
         self.parsed = Parsed()
 
-    def answer(self, answer: Any) -> Parsed:
-        if not isinstance(answer, dict) or not isinstance(answer.get("list"), list):
-            raise UnreadableAnswerError("the answer has no list of articles")
-        self.parsed.is_delayed = str(answer.get("is_delay")).lower() in ("true", "1")
-        for item in answer["list"]:
-            self._item(self._clean(item, 2), item)
-        return self.parsed
+    def is_delay(self, written: Any) -> None:
+        """Take the key beside the list, a boolean or a text."""
+        self.parsed.is_delayed = str(written).lower() in ("true", "1")
 
-    def _item(self, item: Any, as_answered: Any) -> None:
+    def item(self, as_answered: Any) -> None:
+        """Take an item of the list, which should be an article."""
+        item = self._clean(as_answered, 2)
         reason = self._why_not(item, as_answered)
         if reason:
             self._reject(reason, item, item)
@@ -123,7 +136,6 @@ class _TakeApart:
         )
         twin = Article(article.msgid, rows={typed.stat_date: typed})
         if unknown:
-            self.parsed.unknown_metrics |= unknown.keys()
             twin.row_extras[typed.stat_date] = unknown
         self.parsed.merged_rows += article.merge(twin)
 
