@@ -129,10 +129,12 @@ def extract(
 
     What has come is yielded together, in the order it came, whenever the caller is ready for more:
     answers of 8 MB or more, up to `most_bytes` or a single one, or what there is after
-    `most_seconds`. The calls go on while the caller works, until `most_bytes` wait. An account that answers slowly leaves the other calls in flight
-    to the others. An account whose calls fail with an error of the program keeps it as `failure`.
+    `most_seconds`. The calls go on while the caller works, until `most_bytes` wait. An account
+    that answers slowly leaves the other calls in flight to the others. An account whose calls
+    fail with an error of the program keeps it as `failure`.
 
-    Accounts are taken from the iterable when their turn comes. `ask` makes a call and may work on its answer; it runs in the thread of the call.
+    Accounts are taken from the iterable when their turn comes. `ask` makes a call and may work on
+    its answer; it runs in the thread of the call.
     """
     extraction = _Extraction(accounts, ask, concurrency, most_bytes)
     with ThreadPoolExecutor(concurrency, thread_name_prefix="extract") as pool:

@@ -129,8 +129,13 @@ def test_broken_warn_only_tells(warehouse: Engine, caplog: pytest.LogCaptureFixt
             "('wx1', '1_2', '2026-11-20', '2026-11-21 08:30+08', '2026-11-23 08:30+08')"
         )
         connection.exec_driver_sql(
-            "INSERT INTO weixin.article_sighting VALUES "
-            "('article_total', 'wx1', '1_2', '2026-11-23 08:30+08')"
+            "INSERT INTO weixin.raw_response (dataset, appid, publication_date, body_zstd, "
+            "body_sha256, fetched_at, last_seen_at) VALUES ('article_total', 'wx1', '2026-11-20', "
+            "'', '', '2026-11-23 08:30+08', '2026-11-23 08:30+08')"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO weixin.article_sighting "
+            "SELECT dataset, appid, '1_2', raw_response_id FROM weixin.raw_response"
         )
     caplog.set_level(logging.INFO)
 

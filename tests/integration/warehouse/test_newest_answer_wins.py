@@ -153,8 +153,10 @@ class Loaded:
             for appid, day, extra, article in (
                 (appid, day, extra, dict(zip(ARTICLE_COLUMNS, values, strict=True)))
                 for appid, day, extra, *values in self.rows(
-                    "SELECT appid, publication_date, extra, msgid, title, url, "
-                    "first_seen_at, last_seen_at FROM weixin.dim_article WHERE appid = ANY(:appids)"
+                    "SELECT dim.appid, dim.publication_date, dim.extra, dim.msgid, dim.title, "
+                    "dim.url, dim.first_seen_at, article.last_seen_at "
+                    "FROM weixin.dim_article AS dim INNER JOIN analytics.article "
+                    "USING (appid, msgid) WHERE appid = ANY(:appids)"
                 )
             )
         }

@@ -38,6 +38,12 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "dim_account": {"appid": "wx1", "name": "报纸", "conn_id": "wx1", "first_seen_at": _SEEN},
     "dim_article": {"appid": "wx1", "first_seen_at": _SEEN, "last_seen_at": _SEEN},
     "article_sighting": {"appid": "wx1", "dataset": "article_total", "last_seen_at": _SEEN},
+    "raw_response": {
+        "publication_date": "2026-11-20",
+        "body_zstd": b"",
+        "body_sha256": b"",
+        "fetched_at": _SEEN,
+    },
     "first_daily_run": {"appid": "wx1", "dataset": "article_total"},
     "fact_article_total": _FACT,
     "fact_article_total_detail": _FACT,
@@ -75,12 +81,20 @@ def read(path: Path, day: date) -> Any:
 
 
 def give(connection: Connection, tables: MetaData, given: Mapping[str, Sequence[Row]]) -> None:
-    """Insert the rows."""
+    """Insert the rows; an article is listed by an answer of its own, last seen as the case says."""
     for name, rows in given.items():
-        table = tables.tables[f"weixin.{name}"]
         for row in each_day(rows):
             ready = {"ready_at": row.get("fetched_at")} if name == "coverage" else {}
-            connection.execute(table.insert().values({**DEFAULTS[name], **ready, **row}))
+            values = {**DEFAULTS[name], **ready, **row}
+            if name == "article_sighting":
+                answer = {key: values[key] for key in ("dataset", "appid")}
+                answer["last_seen_at"] = values.pop("last_seen_at")
+                raw_response = tables.tables["weixin.raw_response"].insert()
+                kept = connection.execute(
+                    raw_response.values({**DEFAULTS["raw_response"], **answer})
+                )
+                (values["raw_response_id"],) = kept.inserted_primary_key
+            connection.execute(tables.tables[f"weixin.{name}"].insert().values(values))
 
 
 def expected_and_found(

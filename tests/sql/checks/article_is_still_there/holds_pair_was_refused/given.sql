@@ -2,4 +2,4 @@
 INSERT INTO weixin.run_report (state) VALUES ('failed');
 INSERT INTO weixin.coverage DEFAULT VALUES;
 INSERT INTO weixin.dim_article DEFAULT VALUES;
-INSERT INTO weixin.article_sighting (last_seen_at) VALUES ('2026-11-23 08:30+08');
+INSERT INTO weixin.article_sighting (raw_response_id) VALUES (23);
