@@ -40,7 +40,12 @@ MESSAGE_SIZE = 8
 SHARES = (1, 0.01, 0.03, 0.01, 0.45, 0.03, 0.25, 0.1, 0.1, 0.01, 0.005, 0.001, 0.05, 0.03)
 """Of an article's readers, for each pair of metrics behind target_user: people, times."""
 
-CORRECTED = ("int_page_read_user", "int_page_read_count", "share_user", "share_count")
+CORRECTED = {
+    "int_page_read_user",
+    "int_page_read_count",
+    "int_page_from_session_read_user",
+    "int_page_from_session_read_count",
+}
 """The figures that a changed row has others of."""
 
 UNKNOWN = ("int_page_from_finder_read_user",)
@@ -157,14 +162,15 @@ def _article(
         totals += [people, people * random.uniform(1.05, 1.4)]
     rows = []
     for step, is_corrected in enumerate(corrected):
-        figures = (int(total * _reached(step)) for total in totals)
-        row = dict(zip(METRICS, (target_user, *figures), strict=True))
-        if is_corrected:
-            # between this day's and the next one's, so that totals still only grow
-            more = _reached(step + 0.5) / _reached(step)
-            row |= {name: int(row[name] * more) + 1 for name in CORRECTED}
-        unknown = {name: int(readers * _reached(step) / 500) for name in shape.unknown}
-        rows.append({"stat_date": str(day + timedelta(days=step)), **row, **unknown})
+        # a corrected total lies between this day's and the next one's: totals only grow
+        reached, other = _reached(step), _reached(step + is_corrected / 2)
+        figures = {
+            name: int(total * (other if name in CORRECTED else reached))
+            for name, total in zip(METRICS[1:], totals, strict=True)
+        }
+        unknown = {name: int(readers * reached / 500) for name in shape.unknown}
+        stat_date = str(day + timedelta(days=step))
+        rows.append({"stat_date": stat_date, METRICS[0]: target_user, **figures, **unknown})
     return {
         "ref_date": str(day),
         "msgid": msgid,

@@ -1,4 +1,4 @@
-"""The benchmarks' made answers hold what docs/benchmarks.md says of them."""
+"""The benchmarks' made answers have the promised rows and sizes."""
 
 from pathlib import Path
 
