@@ -31,10 +31,9 @@ def main() -> None:
     parser.set_defaults(shape=["morning"])
     parser.add_argument("--only", nargs="+", choices=names, default=names)
     options = parser.parse_args()
-    contenders = {LIMIT.name: LIMIT, OURS.name: OURS}
-    contenders |= {name: peer(name) for name in options.only if name in PEERS}
+    own = {LIMIT.name: LIMIT, OURS.name: OURS}
     hold(
-        [contenders[name] for name in names if name in options.only],
+        [own.get(name) or peer(name) for name in names if name in options.only],
         [(shape, 0) for shape in options.shape],
         rounds=options.rounds,
         postgres=options.postgres,

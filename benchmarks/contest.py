@@ -184,12 +184,15 @@ class Contest:
         )
 
     def _process(self, database: str, contender: Contender, path: Path) -> re.Match[str]:
-        done = subprocess.run(
-            [*contender.program, "--answers", path, "--url", self._server.libpq_url(database)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        url = self._server.libpq_url(database)
+        with tempfile.TemporaryDirectory() as scratch:
+            done = subprocess.run(
+                [*contender.program, "--answers", path, "--url", url],
+                env={**os.environ, "TMPDIR": scratch},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
         line = LINE.search(done.stdout.rstrip())
         if done.returncode or not line:
             raise SystemExit(f"{contender.name} failed:\n{done.stdout}{done.stderr}")

@@ -16,13 +16,16 @@ import psycopg2
 from answers import COLUMNS, KEY, METRICS, TABLE, create_table, read, rows
 from contender import Load, main
 
-FURTHER_COLUMNS = (
-    "extra jsonb",
-    "raw_response_id bigint NOT NULL",
-    "fetched_at timestamptz NOT NULL",
-    "changed_at timestamptz NOT NULL",
-)
+FURTHER = {
+    "extra": "jsonb",
+    "raw_response_id": "bigint NOT NULL",
+    "fetched_at": "timestamptz NOT NULL",
+    "changed_at": "timestamptz NOT NULL",
+}
+"""The columns the fact has beside those of every contender."""
+
 COMPARED = (*METRICS, "extra")
+UPDATED = (*COLUMNS[len(KEY) :], *FURTHER)
 SESSION = "SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off"
 """Rows are looked up by the key, however many the table has."""
 
@@ -37,12 +40,7 @@ MERGE = f"""
         OR ({", ".join(f"staged.{name}" for name in COMPARED)})
         IS DISTINCT FROM ({", ".join(f"present.{name}" for name in COMPARED)})
     ON CONFLICT ({", ".join(KEY)}) DO UPDATE
-    SET {
-    ", ".join(
-        f"{name} = excluded.{name}"
-        for name in (*COLUMNS[len(KEY) :], *(column.split()[0] for column in FURTHER_COLUMNS))
-    )
-}
+    SET {", ".join(f"{name} = excluded.{name}" for name in UPDATED)}
 """
 
 
@@ -50,7 +48,8 @@ def prepare(answers: Path, url: str) -> Load:
     """Connect, create the table, write the rows as COPY takes them."""
     connection = psycopg2.connect(url)
     cursor = connection.cursor()
-    cursor.execute(f"{create_table(*FURTHER_COLUMNS)}; {SESSION}")
+    further = [f"{name} {type_}" for name, type_ in FURTHER.items()]
+    cursor.execute(f"{create_table(*further)}; {SESSION}")
     connection.commit()
     lines, count = ready_lines(answers)
 

@@ -39,9 +39,11 @@ RUNS = (
 def main() -> None:
     """Load a file, or hold the contest."""
     parser = arguments("Time the load against its limit.")
-    parser.add_argument("--answers", type=Path, help="load this file, into the database of --url")
-    parser.add_argument("--url")
+    parser.add_argument("--answers", type=Path, help="load this file instead")
+    parser.add_argument("--url", help="into this database")
     options = parser.parse_args()
+    if bool(options.answers) != bool(options.url):
+        parser.error("--answers and --url go together")
     if options.answers:
         contend(prepare, options.answers, options.url)
         return

@@ -12,27 +12,36 @@ PAGE = 10_000
 
 
 def prepare(answers: Path, url: str) -> Load:
+    """Connect; dlt creates the table with the first rows."""
+    pipeline = new_pipeline(url)
+
+    def load() -> int:
+        rows = list(flat(answers))
+        pipeline.run(merged(pages(rows)), loader_file_format="csv")
+        return len(rows)
+
+    return load
+
+
+def new_pipeline(url: str) -> dlt.Pipeline:
     """A pipeline that knows nothing yet but where to load to."""
     dlt.config["runtime.dlthub_telemetry"] = False
-    pipeline = dlt.pipeline(
+    return dlt.pipeline(
         NAME,
         pipelines_dir=tempfile.mkdtemp(),
         destination=dlt.destinations.postgres(url),
         dataset_name=SCHEMA,
     )
 
-    def load() -> int:
-        rows = list(flat(answers))
-        resource = dlt.resource(
-            pages(rows),
-            name=NAME,
-            write_disposition={"disposition": "merge", "strategy": "upsert"},
-            primary_key=KEY,
-        )
-        pipeline.run(resource, loader_file_format="csv")
-        return len(rows)
 
-    return load
+def merged(rows: Any) -> Any:
+    """The rows as a resource whose target is to be brought up to date."""
+    return dlt.resource(
+        rows,
+        name=NAME,
+        write_disposition={"disposition": "merge", "strategy": "upsert"},
+        primary_key=KEY,
+    )
 
 
 def pages(rows: Sequence[tuple[Any, ...]]) -> Iterator[list[dict[str, Any]]]:
