@@ -172,15 +172,16 @@ class Contest:
 
     def _load(self, database: str, contender: Contender, path: Path) -> Taken:
         self._ask(database, "CHECKPOINT")
-        before = self._ask(database, "SELECT pg_current_wal_lsn()")
+        wal_before = self._ask(database, "SELECT pg_current_wal_lsn()")
+        dead_before = self._dead_rows(database, contender)
         line = self._process(database, contender, path)
-        wal = self._ask(database, f"SELECT pg_current_wal_lsn() - '{before}'")
+        wal = self._ask(database, f"SELECT pg_current_wal_lsn() - '{wal_before}'")
         return Taken(
             float(line["seconds"]),
             int(line["rows"]),
             float(line["peak_mb"]),
             float(wal) / 1e6,
-            self._dead_rows(database, contender),
+            self._dead_rows(database, contender) - dead_before,
         )
 
     def _process(self, database: str, contender: Contender, path: Path) -> re.Match[str]:
@@ -199,16 +200,24 @@ class Contest:
         return line
 
     def _dead_rows(self, database: str, contender: Contender) -> int:
-        """As the contender's sessions counted them, once these have ended."""
+        """
+        Row versions that loads have replaced or deleted, once their sessions have ended.
+
+        n_dead_tup would leave out those that autovacuum has removed already.
+        """
         others = (
             "SELECT count(*) FROM pg_stat_activity "
             "WHERE datname = current_database() AND backend_type = 'client backend'"
         )
         while self._ask(database, others) > 1:
             time.sleep(0.01)
-        relation = f"'{contender.table}'::regclass"
-        dead = f"SELECT n_dead_tup FROM pg_stat_user_tables WHERE relid = {relation}"
-        return int(self._ask(database, dead))
+        return int(
+            self._ask(
+                database,
+                "SELECT coalesce(sum(n_tup_upd + n_tup_del), 0) FROM pg_stat_user_tables "
+                f"WHERE relid = to_regclass('{contender.table}')",
+            )
+        )
 
     def _content(self, database: str, contender: Contender) -> str:
         columns = ", ".join((*COLUMNS, *(["extra"] if contender.keeps_extra else [])))
