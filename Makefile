@@ -6,11 +6,12 @@ PORT ?= 8080
 BIN := .venv/bin
 UV := $(BIN)/uv
 INSTALLED := .venv/.installed
+PEERS := .venv-peers/.installed
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links pyproject.toml
+	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down psql migrate secrets test soak test-compose test-newcomer matrix bench audit lint format lock clean
+.PHONY: help setup run up down psql migrate secrets test soak test-compose test-newcomer matrix bench bench-peers audit lint format lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +41,9 @@ bench: $(INSTALLED) ## Measure the analysts' queries, a whole run and the load; 
 	$(BIN)/python benchmarks/analysts.py
 	$(BIN)/python benchmarks/dag_run.py
 	$(BIN)/python benchmarks/load.py
+
+bench-peers: $(INSTALLED) $(PEERS) ## Compare the load with other loaders; POSTGRES=/usr/lib/postgresql/15/bin for that server
+	$(BIN)/python benchmarks/compare.py $(if $(POSTGRES),--postgres $(POSTGRES))
 
 test-compose: $(INSTALLED) ## Test installation, upgrade, backup and restore with docker compose
 	$(BIN)/pytest -m compose tests/e2e/compose
@@ -71,12 +75,13 @@ format: $(INSTALLED) ## Format Python and SQL
 setup: $(INSTALLED) ## Create .venv with everything in it (the other commands do so when needed)
 
 lock: $(INSTALLED) ## Resolve the requirements again
-	$(LOCK) --extra server --output-file requirements.txt
-	$(LOCK) --extra server --extra local --group dev --constraints requirements.txt --output-file requirements-dev.txt
+	$(LOCK) pyproject.toml --extra server --output-file requirements.txt
+	$(LOCK) pyproject.toml --extra server --extra local --group dev --constraints requirements.txt --output-file requirements-dev.txt
+	$(LOCK) benchmarks/peers/requirements.in --output-file benchmarks/peers/requirements.txt
 
-clean: ## Remove .venv and caches; the figures in .weixin stay
+clean: ## Remove the environments and caches; the figures in .weixin stay
 	@if [ -x $(BIN)/weixin-etl ]; then $(BIN)/python -m weixin_local down; fi
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-peers .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # The locked uv, with its hashes; it installs everything else, with hashes as well.
 $(INSTALLED): requirements-dev.txt pyproject.toml
@@ -93,4 +98,10 @@ $(INSTALLED): requirements-dev.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .venv/uv.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+# What the load is compared with, in an environment of its own.
+$(PEERS): benchmarks/peers/requirements.txt | $(INSTALLED)
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-peers
+	@$(UV) pip install --quiet --python .venv-peers/bin/python --require-hashes -r $<
 	@touch $@

@@ -1,4 +1,4 @@
-"""A database for a benchmark: the one it is given, or one of a server that goes with it."""
+"""A server for a benchmark, which goes with it, and a database: the one given or one of its own."""
 
 import tempfile
 from collections.abc import Iterator
@@ -9,18 +9,25 @@ from weixin_local.postgres import Server
 
 
 @contextmanager
+def server(binaries: Path | None = None) -> Iterator[Server]:
+    """A Postgres with its default settings, deleted at the end; without binaries the embedded."""
+    directory = Path(tempfile.mkdtemp(prefix="weixin-bench-"))
+    directory.chmod(0o755)
+    started = Server(directory / "server", binaries)
+    try:
+        started.start()
+        yield started
+    finally:
+        started.destroy()
+        directory.rmdir()
+
+
+@contextmanager
 def database(url: str | None) -> Iterator[str]:
     """The URL of an empty database; without one an embedded Postgres is started and deleted."""
     if url:
         yield url
         return
-    directory = Path(tempfile.mkdtemp(prefix="weixin-bench-"))
-    directory.chmod(0o755)
-    server = Server(directory / "server")
-    try:
-        server.start()
-        server.create_database("benchmark")
-        yield server.url("benchmark")
-    finally:
-        server.destroy()
-        directory.rmdir()
+    with server() as started:
+        started.create_database("benchmark")
+        yield started.url("benchmark")

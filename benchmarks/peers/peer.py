@@ -1,0 +1,54 @@
+"""What the peers share: the rows of a file by the quickest plain means, and the command line."""
+
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2] / "plugins"))
+
+from answers import COLUMNS, KEY, METRICS, TABLE, create_table, read
+from contender import Load, main
+
+__all__ = [
+    "COLUMNS",
+    "KEY",
+    "METRICS",
+    "NAME",
+    "SCHEMA",
+    "TABLE",
+    "Load",
+    "create_table",
+    "flat",
+    "main",
+]
+
+SCHEMA, NAME = TABLE.split(".")
+
+_Row = msgspec.defstruct(
+    "_Row", [("stat_date", date), *((name, int | None, None) for name in METRICS)], gc=False
+)
+
+
+class _Article(msgspec.Struct):
+    ref_date: date
+    msgid: str
+    details: list[_Row]  # type: ignore[valid-type] # built at run time
+
+
+class _Answer(msgspec.Struct):
+    list: list[_Article]
+
+
+def flat(answers: Path) -> Iterator[tuple[Any, ...]]:
+    """The file's rows, as `COLUMNS`."""
+    decode = msgspec.json.Decoder(_Answer).decode
+    for answer in read(answers):
+        for article in decode(answer.body).list:
+            for row in article.details:
+                stat_date, *figures = msgspec.structs.astuple(row)
+                yield answer.appid, article.msgid, stat_date, article.ref_date, *figures

@@ -1,0 +1,32 @@
+"""The benchmark of the load loads what it is given, and says so."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from answers import COLUMNS, rows
+from shapes import write
+
+LOAD = Path(__file__).parents[3] / "benchmarks/load.py"
+
+
+def test_the_benchmark_loads_exactly_the_rows_of_the_file(
+    database: str, ask: Callable[[str], list[tuple[Any, ...]]], tmp_path: Path
+) -> None:
+    """After each file the fact holds its rows, and a line says how many and how long it took."""
+    for path in write("small", tmp_path).values():
+        expected = sorted(tuple(map(str, row[:-1])) for row in rows(path))
+
+        printed = subprocess.run(
+            [sys.executable, LOAD, "--answers", path, "--url", database],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+        loaded = ask("SELECT * FROM weixin.fact_article_total")
+        assert sorted(tuple(map(str, row[: len(COLUMNS)])) for row in loaded) == expected
+        assert re.fullmatch(rf"seconds=\d+\.\d{{3}} rows={len(expected)} peak_mb=\d+\n", printed)
