@@ -21,7 +21,7 @@ TABLE = "benchmark.article_total"
 Value = str | int | None
 
 
-class Answer(NamedTuple):
+class Line(NamedTuple):
     """A line of a file."""
 
     appid: str
@@ -30,12 +30,12 @@ class Answer(NamedTuple):
     body: bytes
 
 
-def read(path: Path) -> Iterator[Answer]:
+def read(path: Path) -> Iterator[Line]:
     """The answers of a file, in its order."""
     with path.open("rb") as lines:
         for line in lines:
-            appid, day, fetched_at, body = line.rstrip(b"\n").split(b"\t")
-            yield Answer(
+            appid, day, fetched_at, body = line.rstrip(b"\n").split(b"\t", 3)
+            yield Line(
                 appid.decode(), day.decode(), datetime.fromisoformat(fetched_at.decode()), body
             )
 

@@ -11,20 +11,23 @@ coverage and report included, and prints a line.
 """
 
 import itertools
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 
-from answers import read
-from contender import Load, contend
+import contender
+from answers import Line, read
 from contest import LIMIT, OURS, arguments, hold
 from sqlalchemy import Engine
 
-from weixin_etl import clock, load, warehouse
+from weixin_etl import clock, warehouse
 from weixin_etl.api.client import Answer
 from weixin_etl.datasets import ARTICLE_TOTAL as DATASET
-from weixin_etl.load import Outcome
+from weixin_etl.extract import AccountCalls, extract
+from weixin_etl.ingest import COMMIT_SECONDS, Settings
+from weixin_etl.load import Load, outcome
 from weixin_etl.model import Account, Run
-from weixin_etl.parse import parse
 
 RUNS = (
     ("small", 0),
@@ -45,13 +48,13 @@ def main() -> None:
     if bool(options.answers) != bool(options.url):
         parser.error("--answers and --url go together")
     if options.answers:
-        contend(prepare, options.answers, options.url)
+        contender.contend(prepare, options.answers, options.url)
         return
     runs = [(shape, 0) for shape in options.shape] if options.shape else RUNS
     hold((LIMIT, OURS), runs, rounds=options.rounds, postgres=options.postgres)
 
 
-def prepare(answers: Path, url: str) -> Load:
+def prepare(answers: Path, url: str) -> contender.Load:
     """Connect to the warehouse and migrate it."""
     warehouse.migrate(url)
     engine = warehouse.engine(url)
@@ -60,20 +63,68 @@ def prepare(answers: Path, url: str) -> Load:
 
 
 def load_answers(engine: Engine, path: Path) -> int:
-    """Load the answers of a file, a commit per account; how many rows they have."""
+    """Load the answers of a file; how many rows they have."""
     run = Run("benchmark", DATASET, clock.beijing_date(clock.now()), is_scheduled=True)
+    settings = Settings()
     row_count = 0
-    for appid, lines in itertools.groupby(read(path), lambda line: line.appid):
-        outcomes = []
-        for _, day, fetched_at, body in lines:
-            publication_date = date.fromisoformat(day)
-            parsed = parse(DATASET, body, publication_date, fetched_at)
-            answer = Answer(body, fetched_at, calls=1)
-            outcomes.append(Outcome(publication_date, 1, fetched_at, answer, parsed))
-            row_count += parsed.row_count
-        account = Account("benchmark", appid, "", appid)
-        load.Load(engine, run, account, ready_hour=10).commit(outcomes, is_last=True)
+    for lines in _without_repeated_pairs(path):
+        load = Load(engine, run, ready_hour=settings.ready_hour)
+        awaited: Counter[str] = Counter()
+        for outcomes in extract(
+            _accounts(lines, awaited),
+            lambda account, day: outcome(DATASET, account.account, day, account.ask(day)),
+            concurrency=settings.concurrency,
+            most_bytes=settings.commit_bytes,
+            most_seconds=COMMIT_SECONDS,
+        ):
+            came = Counter(it.account.appid for it in outcomes)
+            awaited.subtract(came)
+            load.commit(outcomes, complete={appid for appid in came if not awaited[appid]})
+            row_count += sum(len(it.answer.rows) for it in outcomes if it.answer)
     return row_count
+
+
+class Fetched(AccountCalls):
+    """An account whose calls were made before: the file has their answers."""
+
+    def __init__(self, appid: str, answers: Mapping[date, Answer]) -> None:
+        """Answer from these."""
+        self.account = Account("benchmark", appid, "", appid)
+        self.days = deque(answers)
+        self.failure = None
+        self._answers = dict(answers)
+
+    def ask(self, day: date) -> Answer:
+        """The answer, which is forgotten then."""
+        return self._answers.pop(day)
+
+
+def _without_repeated_pairs(path: Path) -> Iterator[Iterator[Line]]:
+    """The lines in order, in parts none of which has two answers of a pair."""
+    seen: set[tuple[str, str]] = set()
+    part = 0
+
+    def part_of(line: Line) -> int:
+        nonlocal part
+        pair = line.appid, line.publication_date
+        if pair in seen:
+            seen.clear()
+            part += 1
+        seen.add(pair)
+        return part
+
+    return (lines for _, lines in itertools.groupby(read(path), part_of))
+
+
+def _accounts(lines: Iterator[Line], awaited: Counter[str]) -> Iterator[Fetched]:
+    """The accounts of the lines, one after the other, and how many answers are awaited of each."""
+    for appid, own in itertools.groupby(lines, lambda line: line.appid):
+        answers = {
+            date.fromisoformat(day): Answer(body, fetched_at, calls=1)
+            for _, day, fetched_at, body in own
+        }
+        awaited[appid] += len(answers)
+        yield Fetched(appid, answers)
 
 
 if __name__ == "__main__":

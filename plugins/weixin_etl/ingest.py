@@ -8,22 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
-from threading import Lock
 
 import sqlalchemy
 from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock, rules
 from weixin_etl.api.client import Refusal, WeixinClient
-from weixin_etl.api.errors import (
-    ConfigurationError,
-    DailyQuotaError,
-    UnreadableError,
-    from_errcode,
-)
+from weixin_etl.api.errors import ConfigurationError, from_errcode
 from weixin_etl.extract import AccountCalls, extract
-from weixin_etl.load import Judged, Load, Outcome
-from weixin_etl.load.stage import prepare
+from weixin_etl.load import Judged, Load, Outcome, outcome
 from weixin_etl.model import (
     Account,
     Batch,
@@ -34,8 +27,6 @@ from weixin_etl.model import (
     Run,
     days_as_ranges,
 )
-from weixin_etl.parse import parse
-from weixin_etl.parse.articles import Parsed, UnreadableAnswerError
 from weixin_etl.warehouse import WarehouseError, require_one_time, statement, trouble
 
 log = logging.getLogger(__name__)
@@ -124,7 +115,6 @@ class Ingest:
         self._judged: list[Judged] = []
         self._failures: dict[str, str] = {}
         """Accounts that could not be loaded, by AppID, with the sentence that says why."""
-        self._preparing = Lock()
 
     def ingest(self, batch: Batch) -> None:
         """
@@ -293,23 +283,7 @@ class Ingest:
 
     def _outcome(self, calls: AccountCalls, day: date) -> Outcome:
         """Ask for a day, and take the answer apart."""
-        came = calls.ask(day)
-        account = calls.account
-        if isinstance(came, Refusal):
-            is_quota = isinstance(came.error, DailyQuotaError)
-            until = rules.rests_until(came.refused_at) if is_quota else None
-            return Outcome(
-                account, day, came.calls, came.refused_at, error=came.error, rests_until=until
-            )
-        error = None
-        with self._preparing:  # what an answer becomes on the way takes several times its bytes
-            try:
-                parsed = parse(self._run.dataset, came.body, day, came.fetched_at)
-            except UnreadableAnswerError as unreadable:
-                parsed = Parsed()
-                error = UnreadableError(str(unreadable), account=str(account))
-            answer = prepare(self._run.dataset, came, parsed)
-        return Outcome(account, day, came.calls, came.fetched_at, answer, error)
+        return outcome(self._run.dataset, calls.account, day, calls.ask(day))
 
     def _commit(self, load: Load, outcomes: Sequence[Outcome], complete: Collection[str]) -> None:
         """Load the outcomes; when that fails, account by account."""

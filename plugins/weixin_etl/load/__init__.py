@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
+from threading import Lock
 from typing import Any
 
 import msgspec
@@ -21,10 +22,14 @@ import sqlalchemy
 from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock, rules
-from weixin_etl.api.errors import NotReadyError, UnreadableError, WeixinError
+from weixin_etl.api.client import Answer, Refusal
+from weixin_etl.api.errors import DailyQuotaError, NotReadyError, UnreadableError, WeixinError
+from weixin_etl.datasets import Dataset
 from weixin_etl.load import merge
-from weixin_etl.load.stage import PreparedAnswer
+from weixin_etl.load.stage import PreparedAnswer, prepare
 from weixin_etl.model import Account, AttemptState, Counts, DataState, Pair, PairState, Run
+from weixin_etl.parse import parse
+from weixin_etl.parse.articles import Parsed, UnreadableAnswerError
 from weixin_etl.rules import StillCounting
 from weixin_etl.warehouse import statement
 
@@ -65,6 +70,33 @@ class Outcome:
         if self.answer is None or self.error is not None:
             return False
         return bool(self.answer.msgids or not self.answer.others.rejected)
+
+
+def outcome(dataset: Dataset, account: Account, day: date, came: Answer | Refusal) -> Outcome:
+    """
+    Take what came of a call apart, in the thread that made it.
+
+    One answer at a time, whatever the number of threads: on the way it takes several times its
+    bytes.
+    """
+    if isinstance(came, Refusal):
+        is_quota = isinstance(came.error, DailyQuotaError)
+        until = rules.rests_until(came.refused_at) if is_quota else None
+        return Outcome(
+            account, day, came.calls, came.refused_at, error=came.error, rests_until=until
+        )
+    error = None
+    with _one_at_a_time:
+        try:
+            parsed = parse(dataset, came.body, day, came.fetched_at)
+        except UnreadableAnswerError as unreadable:
+            parsed = Parsed()
+            error = UnreadableError(str(unreadable), account=str(account))
+        answer = prepare(dataset, came, parsed)
+    return Outcome(account, day, came.calls, came.fetched_at, answer, error)
+
+
+_one_at_a_time = Lock()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,17 +1,10 @@
 """An answer that arrives after a newer one is put in its place, and what is kept of it."""
 
-from dataclasses import replace
-
 import pytest
 from sqlalchemy import Engine
 from warehouse_loads import article, at, body, facts, load_pairs, pair, raw_answers, rows
 
-from weixin_etl.api.client import Answer
-from weixin_etl.api.errors import UnreadableError
-from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.load.stage import prepare
 from weixin_etl.model import Counts
-from weixin_etl.parse.articles import Parsed
 
 
 def answer(title: str | None = None, **figures: object) -> bytes:
@@ -72,8 +65,7 @@ def test_identical_to_an_older_one_it_is_not_kept_twice(warehouse: Engine, fetch
 
 def test_kept_answers_that_nobody_can_read_are_passed_over(warehouse: Engine):
     """An answer is put in its place among those that hold articles."""
-    answer = prepare(ARTICLE_TOTAL, Answer(b'{"list": 5}', at("22 09:00"), 1), Parsed())
-    unreadable = replace(pair(OLD, "22 09:00"), answer=answer, error=UnreadableError())
+    unreadable = pair(b'{"list": 5}', "22 09:00")
     load_pairs(warehouse, pair(NEW, "22 09:30"))
     load_pairs(warehouse, unreadable)
 

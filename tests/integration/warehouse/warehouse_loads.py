@@ -9,15 +9,13 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import Engine
 
-from weixin_etl import rules
-from weixin_etl.api.client import Answer
-from weixin_etl.api.errors import DailyQuotaError, WeixinError
+from weixin_etl.api.client import Answer, Refusal
+from weixin_etl.api.errors import WeixinError
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import ARTICLE_TOTAL, Dataset
-from weixin_etl.load import Judged, Load, Outcome
-from weixin_etl.load.stage import prepare, unpacked
+from weixin_etl.load import Judged, Load, Outcome, outcome
+from weixin_etl.load.stage import unpacked
 from weixin_etl.model import Account, Run
-from weixin_etl.parse import parse
 
 ACCOUNT = Account("weixin_default", "wx1", "secret-of-wx1", "报纸")
 OTHER_ACCOUNT = Account("weixin_other", "wx2", "secret-of-wx2", "杂志")
@@ -53,17 +51,12 @@ def pair(
 ) -> Outcome:
     """What ingest hands over after the call: the answer, fetched then, taken apart."""
     fetched_at = at(fetched) if isinstance(fetched, str) else fetched
-    parsed = parse(dataset, answer, day, fetched_at)
-    prepared = prepare(dataset, Answer(answer, fetched_at, 1), parsed)
-    return Outcome(ACCOUNT, day, 1, fetched_at, prepared)
+    return outcome(dataset, ACCOUNT, day, Answer(answer, fetched_at, calls=1))
 
 
 def refused(error: WeixinError, when: str = "24 10:30", day: date = DAY, calls: int = 1) -> Outcome:
     """What ingest hands over when there was no answer."""
-    ended_at = at(when)
-    is_quota = isinstance(error, DailyQuotaError)
-    until = rules.rests_until(ended_at) if is_quota else None
-    return Outcome(ACCOUNT, day, calls, ended_at, error=error, rests_until=until)
+    return outcome(ARTICLE_TOTAL, ACCOUNT, day, Refusal(error, at(when), calls))
 
 
 def load_pairs(
