@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
 
-import sqlalchemy
 from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock, rules
@@ -39,14 +38,6 @@ _NOT_ASKED = {
     False: "answered before it was planned, by the clocks of two machines; clear the task ingest",
 }
 _RID = re.compile(r" rid: \S+$")
-_KEY = "hashtextextended('ingest:' || :dataset || ':' || appid, 0)"
-_TRY_LOCKS = sqlalchemy.text(
-    f"SELECT appid FROM unnest(cast(:appids AS text[])) AS appid WHERE pg_try_advisory_lock({_KEY})"  # noqa: S608 # a constant
-)
-_LOCKS = sqlalchemy.text(
-    f"SELECT appid, pg_advisory_lock({_KEY}) "  # noqa: S608 # a constant
-    "FROM (SELECT unnest(cast(:appids AS text[])) AS appid ORDER BY 1) AS account"
-)
 
 OpenClient = Callable[[PlannedAccount], WeixinClient]
 """The client of a planned account; raises `WeixinError` when its connection can't be used."""
@@ -179,7 +170,8 @@ class Ingest:
             if waits:
                 names = ", ".join(account.name for account in batch[:_NAMES_IN_LOG])
                 log.info("waits for other runs that ingest %s accounts: %s", len(batch), names)
-            locked = set(connection.scalars(_LOCKS if waits else _TRY_LOCKS, keys))
+            lock = "lock_for_ingest" if waits else "try_lock_for_ingest"
+            locked = set(connection.scalars(statement(f"dim_account/{lock}.sql"), keys))
             yield [account for account in batch if account.appid in locked]
 
     def _ingest(self, accounts: Sequence[PlannedAccount]) -> None:
