@@ -170,8 +170,12 @@ class Ingest:
             if waits:
                 names = ", ".join(account.name for account in batch[:_NAMES_IN_LOG])
                 log.info("waits for other runs that ingest %s accounts: %s", len(batch), names)
-            lock = "lock_for_ingest" if waits else "try_lock_for_ingest"
-            locked = set(connection.scalars(statement(f"dim_account/{lock}.sql"), keys))
+            lock = statement(
+                "dim_account/lock_for_ingest.sql"
+                if waits
+                else "dim_account/try_lock_for_ingest.sql"
+            )
+            locked = set(connection.scalars(lock, keys))
             yield [account for account in batch if account.appid in locked]
 
     def _ingest(self, accounts: Sequence[PlannedAccount]) -> None:

@@ -1,5 +1,5 @@
--- One run ingests an account of a dataset at a time: waits for the others, account by account in one
--- order, and locks them until the session ends. One row per account.
+-- One run at a time ingests an account of a dataset: waits for the others, account by account in
+-- one order, and locks them until the session ends. One row per account.
 SELECT
     appid,
     pg_advisory_lock(hashtextextended('ingest:' || :dataset || ':' || appid, 0))
