@@ -119,11 +119,11 @@ class Ingest:
 
         """
         try:
-            waiting = list(batch)
-            while waiting:
-                with self._alone(waiting, waits=len(waiting) < len(batch)) as accounts:
+            with self._alone(batch, waits=False) as accounts:
+                self._ingest(accounts)
+            if others := [account for account in batch if account not in accounts]:
+                with self._alone(others, waits=True) as accounts:
                     self._ingest(accounts)
-                waiting = [account for account in waiting if account not in accounts]
             pairs = self._planned_pairs(batch)
         except WarehouseError:
             raise
