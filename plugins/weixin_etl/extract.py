@@ -140,8 +140,7 @@ def extract(
     with ThreadPoolExecutor(concurrency, thread_name_prefix="extract") as pool:
         callers = [pool.submit(extraction.call) for _ in range(concurrency)]
         try:
-            while came := extraction.take(most_seconds):
-                yield came
+            yield from iter(lambda: extraction.take(most_seconds), [])
         finally:
             extraction.end()
     for caller in callers:

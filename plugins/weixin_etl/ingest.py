@@ -218,7 +218,7 @@ class Ingest:
             most_bytes=self._settings.commit_bytes,
             most_seconds=COMMIT_SECONDS,
         ):
-            awaited.subtract(outcome.account.appid for outcome in outcomes)
+            awaited.subtract(it.account.appid for it in outcomes)
             complete = {appid for appid, count in awaited.items() if not count}
             for appid in complete:
                 del awaited[appid]
@@ -244,20 +244,24 @@ class Ingest:
                     "now": now,
                 },
             ).all()
-        codes = {row.appid: row.error_code for row in rows}
-        return {
-            account.appid: Refusal(
-                from_errcode(
-                    codes[account.appid] or 0,
+        known: dict[str, list[Coverage]] = defaultdict(list)
+        for row in rows:
+            coverage = Coverage(
+                row.publication_date,
+                error_code=row.error_code,
+                next_attempt_at=row.next_attempt_at,
+            )
+            known[row.appid].append(coverage)
+        refusals = {}
+        for account in accounts:
+            if held := rules.resting(known[account.appid], now):
+                error = from_errcode(
+                    held.error_code or 0,
                     "not asked again until then",
                     account=str(_as_account(account)),
-                ),
-                now,
-                calls=0,
-            )
-            for account in accounts
-            if account.appid in codes
-        }
+                )
+                refusals[account.appid] = Refusal(error, now, calls=0)
+        return refusals
 
     def _calls(
         self, planned: PlannedAccount, days: Sequence[date], stopped: Refusal | None
