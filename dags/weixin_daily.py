@@ -93,13 +93,17 @@ def daily(dataset: Dataset) -> DAG:
             doc_md="Asks for each account's access token; the log says why WeChat refuses one.",
             pool="weixin_api",
             execution_timeout=timedelta(hours=1),
+            show_return_value_in_logs=False,
         )
-        def refresh_access_token() -> list[dict[str, Any]]:
-            return tasks.refresh_access_token(dataset)
+        def refresh_access_token(part: int = 0) -> list[dict[str, Any]]:
+            return tasks.refresh_access_token(dataset, part)
 
-        @task(doc_md="Which account and publication day to ask for; the log lists them.")
-        def plan(accounts: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-            return tasks.plan(dataset, accounts)
+        @task(
+            doc_md="Which account and publication day to ask for; the log lists them.",
+            show_return_value_in_logs=False,
+        )
+        def plan(parts: list[list[dict[str, Any]]]) -> list[list[dict[str, Any]]]:
+            return tasks.plan(dataset, parts)
 
         @task(
             doc_md="One call per account and day: the bytes are kept, taken apart and upserted.",
@@ -125,8 +129,13 @@ def daily(dataset: Dataset) -> DAG:
         def check() -> None:
             tasks.check(dataset)
 
-        accounts = refresh_access_token()
-        batches = plan(accounts)
+        count = config.refresh_tasks
+        parts = (
+            [refresh_access_token()]
+            if count == 1
+            else refresh_access_token.expand(part=list(range(count)))
+        )
+        batches = plan(parts)
         ingested = ingest.expand(batch=batches)
         ingested >> report() >> check()
     return dag

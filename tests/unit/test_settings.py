@@ -14,6 +14,7 @@ DEFAULTS = Settings(
     pipeline=pipeline.Settings(
         concurrency=4, catch_up_days=60, ready_hour=10, commit_bytes=64 << 20
     ),
+    refresh_tasks=1,
     retries=3,
     retry_delay_seconds=120,
     call_limits=CallLimits(
@@ -44,6 +45,7 @@ def test_without_configuration_the_defaults_hold() -> None:
         ("CATCH_UP_DAYS", "0", of_pipeline(catch_up_days=0)),
         ("READY_HOUR", "9", of_pipeline(ready_hour=9)),
         ("COMMIT_MEGABYTES", "1", of_pipeline(commit_bytes=1 << 20)),
+        ("REFRESH_TASKS", "8", replace(DEFAULTS, refresh_tasks=8)),
         ("RETRIES", "0", replace(DEFAULTS, retries=0)),
         ("RETRY_DELAY_SECONDS", "1", replace(DEFAULTS, retry_delay_seconds=1)),
         ("CONNECT_TIMEOUT_SECONDS", "0.5", {"connect_seconds": 0.5}),

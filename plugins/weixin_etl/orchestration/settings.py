@@ -30,6 +30,13 @@ OPTIONS: dict[str, tuple[str, str, str]] = {
         "64",
         "Bytes of answers an ingest task loads in one commit, which bounds its memory.",
     ),
+    "refresh_tasks": (
+        "integer",
+        "1",
+        "Into how many tasks refresh_access_token is divided. One does for 300 accounts; with more, "
+        "one for every 100: the time that Airflow's masking of secrets takes grows with the square "
+        "of the connections a task reads.",
+    ),
     "retries": ("integer", "3", "How often Airflow retries a failed task."),
     "retry_delay_seconds": (
         "integer",
@@ -58,6 +65,7 @@ class Settings:
     """The settings in force."""
 
     pipeline: pipeline.Settings
+    refresh_tasks: int
     retries: int
     retry_delay_seconds: int
     call_limits: CallLimits
@@ -87,6 +95,7 @@ def read() -> Settings:
             ready_hour=whole("ready_hour"),
             commit_bytes=whole("commit_megabytes") << 20,
         ),
+        refresh_tasks=max(1, whole("refresh_tasks")),
         retries=whole("retries"),
         retry_delay_seconds=whole("retry_delay_seconds"),
         call_limits=CallLimits(

@@ -1,6 +1,8 @@
 """The tasks as Airflow runs them: its context and XCom on one side, the verbs on the other."""
 
 import logging
+import re
+from collections.abc import Iterable
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -22,6 +24,7 @@ log = logging.getLogger(__name__)
 
 _PLAN_COUNTS = "counts"
 _PLAN_WARNINGS = "warnings"
+_NOT_PLANNED = "not_planned"
 
 
 class UpstreamError(Exception):
@@ -30,24 +33,27 @@ class UpstreamError(Exception):
     is_retryable = False
 
 
-def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
-    """The configured accounts, each with the reason why it has no token, if so."""
+def refresh_access_token(dataset: Dataset, part: int) -> list[dict[str, Any]]:
+    """The configured accounts, or a part of them, with the reason why one has no token, if so."""
     run = run_context.of(dataset, get_current_context())
-    return [asdict(account) for account in accounts.refresh_access_tokens(run, settings.read())]
+    found = accounts.refresh_access_tokens(run, settings.read(), part=part)
+    return [asdict(account) for account in found]
 
 
-def plan(dataset: Dataset, configured: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+def plan(dataset: Dataset, parts: Iterable[list[dict[str, Any]]]) -> list[list[dict[str, Any]]]:
     """Batches of accounts with the days to ask for; a dry run ends here."""
     context = get_current_context()
     pipeline = _pipeline(dataset, context)
-    planned = pipeline.plan(
-        msgspec.convert(configured, list[ConfiguredAccount]),
-        is_new=run_context.is_first_try(context),
+    configured = accounts.merged(
+        pipeline.run, msgspec.convert(list(parts), list[list[ConfiguredAccount]])
     )
+    planned = pipeline.plan(configured, is_new=run_context.is_first_try(context))
     if pipeline.run.dry_run:
         raise AirflowSkipException("dry run: nothing was asked for")
     context["ti"].xcom_push(_PLAN_COUNTS, planned.counts)
     context["ti"].xcom_push(_PLAN_WARNINGS, planned.warnings)
+    not_planned = [asdict(account) for account in configured if not account.appid]
+    context["ti"].xcom_push(_NOT_PLANNED, not_planned)
     builtins: list[list[dict[str, Any]]] = msgspec.to_builtins(batches(planned.accounts))
     return builtins
 
@@ -102,8 +108,8 @@ def check(dataset: Dataset) -> None:
         return
     for warning in context["ti"].xcom_pull(task_ids="plan", key=_PLAN_WARNINGS) or []:
         log.warning("%s", warning)
-    configured = context["ti"].xcom_pull(task_ids="refresh_access_token")
-    check_verb.check(run, open_warehouse(), msgspec.convert(configured, list[ConfiguredAccount]))
+    not_planned = context["ti"].xcom_pull(task_ids="plan", key=_NOT_PLANNED) or []
+    check_verb.check(run, open_warehouse(), msgspec.convert(not_planned, list[ConfiguredAccount]))
     if failed:
         raise UpstreamError(f"failed: {', '.join(sorted(failed))}; see the log of each")
 
@@ -119,7 +125,9 @@ def _failed_tasks(context: Context) -> set[str]:
     ti = context["ti"]
     names = ["refresh_access_token", "plan", "report"]
     states = ti.get_task_states(dag_id=ti.dag_id, task_ids=names, run_ids=[ti.run_id])[ti.run_id]
-    return {task for task, state in states.items() if state in ("failed", "upstream_failed")}
+    ended_badly = [key for key, state in states.items() if state in ("failed", "upstream_failed")]
+    # a mapped task's key ends in its index
+    return {name for name in names for key in ended_badly if re.fullmatch(rf"{name}(_\d+)?", key)}
 
 
 def _names(batch: list[PlannedAccount]) -> str:
