@@ -152,6 +152,7 @@ def main() -> None:
     for count in options.accounts:
         is_slow = count <= LATENCY_UP_TO
         latency = options.latency if options.latency is not None else LATENCY_SECONDS * is_slow
+        os.environ["AIRFLOW__WEIXIN__REFRESH_TASKS"] = str(refresh_tasks(count))
         with installation(console, count, latency, keep=options.keep) as installed:
             for number in range(1, options.runs + 1):
                 measure(installed, f"{number}.", options.minutes * 60)
@@ -224,6 +225,11 @@ def wait_for_first_runs(installed: Installation) -> None:
                 return
         time.sleep(POLL_SECONDS)
     raise WrongError(f"the runs that Airflow starts with have not ended after {START_SECONDS} s")
+
+
+def refresh_tasks(count: int) -> int:
+    """What the setting's description advises."""
+    return 1 if count <= 300 else -(-count // 100)
 
 
 def accounts(count: int) -> list[Account]:

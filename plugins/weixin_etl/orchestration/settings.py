@@ -34,7 +34,7 @@ OPTIONS: dict[str, tuple[str, str, str]] = {
         "integer",
         "1",
         "Into how many tasks refresh_access_token is divided. One does for 300 accounts; with more, "
-        "one for every 100: the time that Airflow's masking of secrets takes grows with the square "
+        "set one for every 100: Airflow's masking of secrets takes time that grows with the square "
         "of the connections a task reads.",
     ),
     "retries": ("integer", "3", "How often Airflow retries a failed task."),
