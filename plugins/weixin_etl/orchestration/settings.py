@@ -33,9 +33,9 @@ OPTIONS: dict[str, tuple[str, str, str]] = {
     "refresh_tasks": (
         "integer",
         "1",
-        "Into how many tasks refresh_access_token is divided. One does for 300 accounts; with more, "
-        "set one for every 100: Airflow's masking of secrets takes time that grows with the square "
-        "of the connections a task reads.",
+        "Into how many tasks refresh_access_token is divided. One does for 300 accounts. With more "
+        "than these set one for every 100: Airflow's masking of secrets takes time that grows with "
+        "the square of the connections a task reads.",
     ),
     "retries": ("integer", "3", "How often Airflow retries a failed task."),
     "retry_delay_seconds": (
