@@ -56,6 +56,12 @@ LATENCY_UP_TO = 1_000
 NO_ACCOUNT = '{"conn_type": "weixin"}'
 """A `weixin_default` that can't be used: the accounts come later."""
 
+LOCAL_SETTINGS = """
+from weixin_etl.orchestration.masking import mask_in_parts
+
+mask_in_parts()
+"""
+
 START_SECONDS = 120
 POLL_SECONDS = 0.25
 STATS_SECONDS = 1.5
@@ -144,6 +150,8 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, nargs="+", default=ACCOUNTS, metavar="N")
     parser.add_argument("--latency", type=float, metavar="SECONDS")
     parser.add_argument("--minutes", type=float, default=30, help="that a run may take")
+    parser.add_argument("--refresh-tasks", type=int, metavar="N", help="instead of one per 100")
+    parser.add_argument("--airflow-masking", action="store_true", help="compile all secrets anew")
     parser.add_argument("--runs", type=int, default=2, help="on the same day")
     parser.add_argument("--keep", action="store_true", help="leave the logs behind")
     options = parser.parse_args()
@@ -152,8 +160,9 @@ def main() -> None:
     for count in options.accounts:
         is_slow = count <= LATENCY_UP_TO
         latency = options.latency if options.latency is not None else LATENCY_SECONDS * is_slow
-        os.environ["AIRFLOW__WEIXIN__REFRESH_TASKS"] = str(refresh_tasks(count))
-        with installation(console, count, latency, keep=options.keep) as installed:
+        tasks = options.refresh_tasks or refresh_tasks(count)
+        os.environ["AIRFLOW__WEIXIN__REFRESH_TASKS"] = str(tasks)
+        with installation(console, count, latency, options) as installed:
             for number in range(1, options.runs + 1):
                 measure(installed, f"{number}.", options.minutes * 60)
 
@@ -184,12 +193,15 @@ class Installation:
 
 @contextmanager
 def installation(
-    console: Console, count: int, latency: float, *, keep: bool
+    console: Console, count: int, latency: float, options: argparse.Namespace
 ) -> Iterator[Installation]:
     """Everything started, as long as the block lasts."""
     os.environ["WEIXIN_HOME"] = tempfile.mkdtemp(prefix="weixin-accounts-")
     home = find()
-    is_wanted = keep
+    is_wanted = options.keep
+    if not options.airflow_masking:
+        (home.airflow / "config").mkdir()
+        (home.airflow / "config" / "airflow_local_settings.py").write_text(LOCAL_SETTINGS)
     try:
         with SandboxProcess(count, latency) as sandbox:
             try:
