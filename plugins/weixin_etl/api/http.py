@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import cache
+from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import version
 from typing import Any
 
@@ -80,6 +82,19 @@ class _Session(requests.Session):
         """There is none to follow."""
 
 
+@cache
+def _session() -> requests.Session:
+    """The process's one: a connection is opened once, not once per account, and holds a file."""
+    session = _Session()
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.headers["User-Agent"] = f"weixin-etl/{version('weixin-etl')}"
+    # retries are tenacity's: urllib3 would log the URL, and so the token
+    adapter = HTTPAdapter(pool_maxsize=_POOL_SIZE, max_retries=0)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
 class Caller:
     """Posts JSON for one account; may be used by several threads at once."""
 
@@ -87,12 +102,7 @@ class Caller:
         self._account = account
         self._limits = limits
         hide_tokens()
-        self._session = _Session()
-        self._session.headers["User-Agent"] = f"weixin-etl/{version('weixin-etl')}"
-        # retries are tenacity's: urllib3 would log the URL, and so the token
-        adapter = HTTPAdapter(pool_maxsize=_POOL_SIZE, max_retries=0)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
+        self._session = _session()
 
     def post(self, call: Call, on_try: Callable[[], None] = lambda: None) -> bytes:
         """
