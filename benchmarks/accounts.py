@@ -63,6 +63,7 @@ mask_in_parts()
 """
 
 START_SECONDS = 120
+STOP_SECONDS = 5
 POLL_SECONDS = 0.25
 STATS_SECONDS = 1.5
 """A backend of Postgres reports what it did at most once a second."""
@@ -212,6 +213,7 @@ def installation(
                 api.log_in()
                 installed = Installation(home, api, sandbox, count, latency)
                 wait_for_first_runs(installed)
+                stop_schedule(installed)
                 connect_accounts(installed)
                 yield installed
             except BaseException:
@@ -237,6 +239,14 @@ def wait_for_first_runs(installed: Installation) -> None:
                 return
         time.sleep(POLL_SECONDS)
     raise WrongError(f"the runs that Airflow starts with have not ended after {START_SECONDS} s")
+
+
+def stop_schedule(installed: Installation) -> None:
+    """Keep 08:30 from making runs of its own; the DAG processor would set the time again."""
+    recorded = processes.recorded(installed.home.processes)
+    processes.stop([p for p in recorded if p.name == "dag-processor"], STOP_SECONDS)
+    with installed.metadata.begin() as connection:
+        connection.exec_driver_sql("UPDATE dag SET next_dagrun_create_after = NULL")
 
 
 def refresh_tasks(count: int) -> int:

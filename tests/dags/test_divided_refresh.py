@@ -29,6 +29,7 @@ def test_every_account_is_in_one_part(
     outcome = daily.run()
 
     assert outcome.state == "success"
+    assert "starting task_id=refresh_access_token map_index=2" in outcome.log
     # a process keeps its tokens, and these tasks share one
     assert token_calls(sandbox) == {account.appid: 1 for account in made}
     expected: dict = {}
@@ -63,6 +64,17 @@ def test_what_is_wrong_in_one_part_is_told(daily: DailyDag, sandbox: Sandbox, ac
         ("check", "forgotten: there is no such Airflow connection; create it with type weixin"),
     ]
     assert asked(sandbox) == dict.fromkeys(WINDOW, 2)
+
+
+def test_a_part_that_fails_is_told(daily: DailyDag, sandbox: Sandbox):
+    """By the task's name, however many parts failed; nothing is asked for."""
+    daily.set("AIRFLOW_VAR_WEIXIN_ACCOUNTS", "weixin_default")
+
+    outcome = daily.run()
+
+    assert [task for task, _ in outcome.errors] == [*["refresh_access_token"] * 3, "check"]
+    assert outcome.said("check") == "failed: plan, refresh_access_token; see the log of each"
+    assert sandbox.calls == []
 
 
 def test_an_unknown_account_is_refused(daily: DailyDag, sandbox: Sandbox, accounts):
