@@ -38,7 +38,7 @@ from rich.console import Console
 
 from weixin_etl import clock, warehouse
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
-from weixin_etl.pipeline import Settings
+from weixin_etl.orchestration.settings import OPTIONS
 from weixin_local import processes, stack
 from weixin_local.api import AirflowApi
 from weixin_local.environment import CONNECTION_VARIABLE, admin_password
@@ -370,7 +370,8 @@ def print_row(
         rows = sum(count for _, count, _ in connection.execute(FACT))
     seconds = run.ended_at - run.queued_at
     cpu = sampler.cpu_seconds()
-    in_flight = at_once([i for i in instances if i.task_id == "ingest"]) * Settings().concurrency
+    concurrency = int(OPTIONS["concurrency"][1])
+    in_flight = at_once([i for i in instances if i.task_id == "ingest"]) * concurrency
     ours = cpu["tasks"] + cpu["warehouse"] + cpu["api"] + cpu["metadata"]
     cells = (
         f"{installed.count:,}",
