@@ -1,11 +1,10 @@
 """A successful answer is kept byte for byte, and asked for as WeChat wants it."""
 
 import json
-from dataclasses import replace
 from importlib.metadata import version
 
 import pytest
-from wire import DATASET, DAY, LIMITS, Handler, Reply, Wire, answered, says
+from wire import DATASET, DAY, LIMITS, Wire, answered, says
 
 from weixin_etl.api.client import WeixinClient
 
@@ -58,27 +57,3 @@ def test_a_token_call_never_forces_a_refresh(wire: Wire):
         "force_refresh": False,
     }
     assert call.token is None
-
-
-def test_accounts_share_connections_and_no_cookies(wire: Wire):
-    """A handshake for each of ten thousand accounts would cost more than its calls."""
-    wire.on_token = stays_open(b'{"access_token":"a","expires_in":7200}')
-    wire.on_data = stays_open(b'{"list":[]}')
-
-    for number in range(3):
-        account = replace(wire.account, appid=f"wx{number}")
-        answered(WeixinClient(account, LIMITS).datacube(DATASET, DAY))
-
-    assert wire.connections == 1
-    assert ["Cookie" in call.headers for call in wire.data_calls] == [False] * 3
-
-
-def stays_open(body: bytes) -> Reply:
-    """An answer with a cookie, after which the connection can be used again."""
-    head = b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: %d\r\n\r\n" % len(body)
-
-    def reply(handler: Handler) -> None:
-        handler.close_connection = False
-        handler.wfile.write(head + body)
-
-    return reply
