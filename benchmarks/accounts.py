@@ -31,6 +31,7 @@ from functools import cached_property
 from hashlib import sha256
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
+from typing import Any
 
 import psutil
 import sqlalchemy
@@ -355,8 +356,8 @@ def busy_seconds(installed: Installation) -> float:
 def print_row(
     installed: Installation,
     title: str,
-    run: sqlalchemy.Row,
-    instances: Sequence[sqlalchemy.Row],
+    run: sqlalchemy.Row[Any],
+    instances: Sequence[sqlalchemy.Row[Any]],
     calls: Counter[str],
     busy: float,
     sampler: "Sampler",
@@ -392,7 +393,7 @@ def print_row(
     print(f"\n| {' | '.join(HEAD)} |\n|{' ---: |' * len(HEAD)}\n| {' | '.join(cells)} |\n")
 
 
-def print_tasks(instances: Sequence[sqlalchemy.Row]) -> None:
+def print_tasks(instances: Sequence[sqlalchemy.Row[Any]]) -> None:
     """For each task how long it waited for its turn and how long it worked."""
     print("| task | instances | waited s (median, most) | worked s (median, most, together) |")
     print("| --- | ---: | ---: | ---: |")
@@ -408,17 +409,17 @@ def print_tasks(instances: Sequence[sqlalchemy.Row]) -> None:
     print(flush=True)
 
 
-def idle_seconds(run: sqlalchemy.Row, instances: Sequence[sqlalchemy.Row]) -> float:
+def idle_seconds(run: sqlalchemy.Row[Any], instances: Sequence[sqlalchemy.Row[Any]]) -> float:
     """How long no task was at work between the run's request and its end."""
     idle, until = 0.0, run.queued_at
     for instance in instances:
         if instance.began_at is not None and instance.ended_at is not None:
             idle += max(0, instance.began_at - until)
             until = max(until, instance.ended_at)
-    return idle + max(0, run.ended_at - until)
+    return idle + float(max(0, run.ended_at - until))
 
 
-def at_once(instances: Sequence[sqlalchemy.Row]) -> int:
+def at_once(instances: Sequence[sqlalchemy.Row[Any]]) -> int:
     """The most instances that were at work at the same time."""
     changes = sorted(
         change for i in instances if i.worked for change in ((i.began_at, 1), (i.ended_at, -1))
@@ -526,8 +527,8 @@ class SandboxProcess:
     latency_seconds: float
     base_url: str = ""
     pid: int = 0
-    _pipe: Pipe | None = field(default=None, repr=False)
-    _process: multiprocessing.process.BaseProcess | None = field(default=None, repr=False)
+    _pipe: Any = field(default=None, repr=False)
+    _process: Any = field(default=None, repr=False)
 
     def __enter__(self) -> "SandboxProcess":
         context = multiprocessing.get_context("spawn")
