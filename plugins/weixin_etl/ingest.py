@@ -128,11 +128,12 @@ class Ingest:
 
         """
         try:
-            waiting = list(batch)
-            while waiting:
-                with self._alone(waiting, waits=len(waiting) < len(batch)) as accounts:
-                    self._ingest(accounts)
-                waiting = [account for account in waiting if account not in accounts]
+            left = list(batch)
+            for waits in (False, True):
+                if left:
+                    with self._alone(left, waits=waits) as accounts:
+                        self._ingest(accounts)
+                    left = [account for account in left if account not in accounts]
             pairs = self._planned_pairs(batch)
         except WarehouseError:
             raise
