@@ -138,7 +138,7 @@ def test_what_an_ingest_lives_through(
             other.exec_driver_sql(
                 f"LOCK TABLE weixin.{trial.dataset.fact} IN ACCESS EXCLUSIVE MODE"
             )
-            while not ill_postgres.is_anyone_waiting(other):
+            while not other.exec_driver_sql(ill_postgres.WAITING).all():
                 process.wait(0.02)
             process.wait(60 if is_soak else 0.2)
         outcome = process.outcome()

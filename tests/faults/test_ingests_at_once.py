@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+import ill_postgres
 import pytest
-from ill_postgres import is_anyone_waiting
 from ingest_processes import PATIENCE_SECONDS, Hold, IngestProcess, context
-from sqlalchemy import Engine
 from trial import MORNING, Make, Trial, Warehouses, accounts
 
 from weixin_etl.datasets import ARTICLE_TOTAL
@@ -64,39 +63,38 @@ def test_four_ingests_of_accounts_that_overlap(warehouses: Warehouses):
 
 
 @pytest.mark.parametrize("held", [[0], [0, 1]], ids=["one account", "both"])
-def test_what_another_run_ingests_holds_up_nothing_else(
-    warehouses: Warehouses, make: Make, sandbox: Sandbox, held: Sequence[int]
+def test_what_other_runs_ingest_holds_up_nothing_else(
+    warehouses: Warehouses, make: Make, held: Sequence[int]
 ):
     """
-    While another run has an account, the others of the batch are brought in.
+    While other runs have some accounts, those left of the batch are brought in.
 
-    Then the ingest waits in Postgres, which is asked once and not again and again.
+    Then the ingest waits in Postgres for one after the other, always in the same order: while it
+    waits for the first it has no other, for which somebody may wait who has the first.
     """
     with warehouses.passing("beside") as engine:
         trial = make(engine)
         other, order = trial.plan("other", MORNING), trial.plan("run", MORNING)
-        hold = Hold(LOADING)
-        held_up = IngestProcess(
-            replace(other, batch=[other.batch[place] for place in held], hold=hold)
-        )
-        assert hold.reached.wait(PATIENCE_SECONDS)
-        process = IngestProcess(order)
-        wait_for(process, engine)
+        holds = [Hold(LOADING) for _ in held]
+        others = [
+            IngestProcess(replace(other, batch=[other.batch[place]], hold=hold))
+            for place, hold in zip(held, holds, strict=True)
+        ]
+        for hold in holds:
+            assert hold.reached.wait(PATIENCE_SECONDS)
+        process = IngestProcess(replace(order, batch=order.batch[::-1]))
+        for _ in range(1000):
+            if trial.rows(ill_postgres.WAITING):
+                break
+            process.wait(0.02)
         in_meanwhile = trial.rows("SELECT DISTINCT appid FROM weixin.fact_article_total")
-        hold.over.set()
+        for hold, ended in reversed(list(zip(holds, others, strict=True))):
+            process.wait(0.2)
+            assert trial.rows(ill_postgres.WAITING) == [(0,)]
+            hold.over.set()
+            assert ended.outcome().is_done
 
         assert {appid for (appid,) in in_meanwhile} == {
             account.appid for place, account in enumerate(order.batch) if place not in held
         }
-        assert held_up.outcome().is_done
         assert process.outcome().is_done
-
-
-def wait_for(process: IngestProcess, warehouse: Engine) -> None:
-    """Wait until it waits for a lock."""
-    for _ in range(500):
-        process.wait(0.02)
-        with warehouse.connect() as connection:
-            if is_anyone_waiting(connection):
-                return
-    raise AssertionError("nobody waits for a lock")

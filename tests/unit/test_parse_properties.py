@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from parse_cases import FETCHED_AT, read
 
+from weixin_etl.api.client import Answer
 from weixin_etl.datasets import DATASETS, Dataset, Kind
-from weixin_etl.load.stage import SeenArticle, StagedPair, article_lines, row_lines
+from weixin_etl.load.stage import prepare
 from weixin_etl.parse import parse
 from weixin_etl.parse.articles import BIGINT_MAX, SMALLINT_MAX, Parsed, UnreadableAnswerError
 from weixin_etl.parse.lenient import TakeApart, take_apart
@@ -152,11 +153,7 @@ def test_any_depth_is_read_or_unreadable(
     except UnreadableAnswerError:
         assert depth > 90
     else:
-        seen = [
-            SeenArticle(article, FETCHED_AT, FETCHED_AT) for article in parsed.articles.values()
-        ]
-        staged = [StagedPair(DAY, 1, seen)]
-        assert b"".join([*row_lines(dataset, staged), *article_lines(staged)])
+        assert prepare(dataset, Answer(body, FETCHED_AT, calls=1), parsed).articles
 
 
 @no_deadline
