@@ -93,13 +93,17 @@ def daily(dataset: Dataset) -> DAG:
             doc_md="Asks for each account's access token; the log says why WeChat refuses one.",
             pool="weixin_api",
             execution_timeout=timedelta(hours=1),
+            show_return_value_in_logs=False,
         )
         def refresh_access_token() -> list[dict[str, Any]]:
             return tasks.refresh_access_token(dataset)
 
-        @task(doc_md="Which account and publication day to ask for; the log lists them.")
-        def plan(accounts: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-            return tasks.plan(dataset, accounts)
+        @task(
+            doc_md="Which account and publication day to ask for; the log lists them.",
+            show_return_value_in_logs=False,
+        )
+        def plan(configured: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+            return tasks.plan(dataset, configured)
 
         @task(
             doc_md="One call per account and day: the bytes are kept, taken apart and upserted.",
@@ -125,8 +129,7 @@ def daily(dataset: Dataset) -> DAG:
         def check() -> None:
             tasks.check(dataset)
 
-        accounts = refresh_access_token()
-        batches = plan(accounts)
+        batches = plan(refresh_access_token())
         ingested = ingest.expand(batch=batches)
         ingested >> report() >> check()
     return dag

@@ -25,6 +25,12 @@ _HEAD = re.compile(r"^-- (?P<severity>fail|warn): (?P<name>\w+): (?P<promise>.+)
 _REASONS_NAMED = 5
 """Of each account: a warning may have a row for every article."""
 
+_ACCOUNTS_NAMED = 100
+"""In a warning: its statement finds the others."""
+
+_FAILURES_NAMED = 50
+"""In the exception: each has a line in the log."""
+
 
 class CheckError(Exception):
     """Promises of severity `fail` the run breaks. `str()` names them and the rows that do."""
@@ -98,7 +104,10 @@ def check(run: Run, warehouse: Engine, accounts: Sequence[ConfiguredAccount]) ->
             else:
                 log.warning("%s", broken)
     if failures:
-        raise CheckError("; ".join(failures))
+        named = failures[:_FAILURES_NAMED]
+        if others := len(failures) - len(named):
+            named.append(f"and {others} more, see the log")
+        raise CheckError("; ".join(named))
 
 
 def _warn_of_retired(run: Run, pairs: Sequence[PlannedPair]) -> None:
@@ -114,16 +123,21 @@ def _warn_of_retired(run: Run, pairs: Sequence[PlannedPair]) -> None:
 
 
 def _named(rows: Sequence[sqlalchemy.Row[Any]]) -> str:
-    """Every account, with its first few reasons and the days of each."""
+    """The accounts, each with its first few reasons and the days of each."""
     reasons: Mapping[str | None, dict[str, list[date]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         reason = " ".join(part for part in (row.appid, row.msgid, row.detail) if part)
         days = reasons[row.appid][reason]
         if row.publication_date is not None:
             days.append(row.publication_date)
-    return "; ".join(
-        named for account in reasons.values() for named in _first_reasons(list(account.items()))
-    )
+    named = [
+        reason
+        for account in list(reasons.values())[:_ACCOUNTS_NAMED]
+        for reason in _first_reasons(list(account.items()))
+    ]
+    if (others := len(reasons) - _ACCOUNTS_NAMED) > 0:
+        named.append(f"and {others} more accounts")
+    return "; ".join(named)
 
 
 def _first_reasons(reasons: Sequence[tuple[str, list[date]]]) -> list[str]:

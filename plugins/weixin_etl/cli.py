@@ -22,6 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_command(commands, migrate)
     add_plan(commands, plan)
+    add_answers(commands)
     return run_command(parser, argv)
 
 
@@ -43,6 +44,23 @@ def plan(options: argparse.Namespace) -> None:
     show_plan(
         DATASETS[options.dataset], options.begin_date, options.end_date, refetch=options.refetch
     )
+
+
+def answers(options: argparse.Namespace) -> None:
+    """Print WeChat's exact answer for an account and a publication day."""
+    from weixin_etl.answers import kept_answers
+    from weixin_etl.model import ParameterError
+    from weixin_etl.orchestration.warehouse import open_warehouse
+
+    dataset = DATASETS[options.dataset]
+    kept = kept_answers(open_warehouse(), dataset, options.account, options.publication_day)
+    if options.list:
+        sys.stdout.write("".join(f"{answer}\n" for answer in kept))
+        return
+    wanted = [it for it in kept if options.id in (None, it.raw_response_id)]
+    if not wanted:
+        raise ParameterError(f"{options.id} is none of the answers that --list shows")
+    sys.stdout.buffer.write(wanted[-1].body)
 
 
 def add_command(
@@ -67,14 +85,29 @@ def add_plan(
 ) -> None:
     """Add the command `plan` with its options."""
     parser = add_command(commands, command)
-    parser.add_argument(
-        "--dataset", choices=DATASETS, default=next(iter(DATASETS)), help="default: %(default)s"
-    )
+    _add_dataset(parser)
     for flag, day in (("--begin-date", "first"), ("--end-date", "last")):
         parser.add_argument(
             flag, type=_day, metavar="YYYY-MM-DD", help=f"{day} publication day, in Beijing"
         )
     parser.add_argument("--refetch", action="store_true", help="ask for final days as well")
+
+
+def add_answers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command `answers` with its options."""
+    parser = add_command(commands, answers)
+    parser.add_argument("account", help="its AppID, its connection's id, or its name")
+    parser.add_argument("publication_day", type=_day, metavar="YYYY-MM-DD")
+    _add_dataset(parser)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--list", action="store_true", help="list the distinct answers instead")
+    which.add_argument("--id", type=int, help="which of the list (default: the one seen last)")
+
+
+def _add_dataset(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dataset", choices=DATASETS, default=next(iter(DATASETS)), help="default: %(default)s"
+    )
 
 
 def run_command(

@@ -128,8 +128,8 @@ def extract(
     Ask for each account's days, `concurrency` calls at once, from the first to the last.
 
     What has come is yielded together, in the order it came, whenever the caller is ready for more:
-    answers of 8 MB or more, up to `most_bytes` or a single one, or what there is after
-    `most_seconds`. The calls go on while the caller works, until `most_bytes` wait. An account
+    answers of 8 MB or more, up to half of `most_bytes` or a single one, or what there is after
+    `most_seconds`. The calls go on while the caller works, until the other half waits. An account
     that answers slowly leaves the other calls in flight to the others. An account whose calls
     fail with an error of the program keeps it as `failure`.
 
@@ -140,8 +140,7 @@ def extract(
     with ThreadPoolExecutor(concurrency, thread_name_prefix="extract") as pool:
         callers = [pool.submit(extraction.call) for _ in range(concurrency)]
         try:
-            while came := extraction.take(most_seconds):
-                yield came
+            yield from iter(lambda: extraction.take(most_seconds), [])
         finally:
             extraction.end()
     for caller in callers:
@@ -160,7 +159,7 @@ class _Extraction(Generic[T]):
     ) -> None:
         self._ask = ask
         self._concurrency = concurrency
-        self._most_bytes = most_bytes
+        self._most_bytes = most_bytes // 2
         self._accounts = iter(accounts)
         self._active: list[AccountCalls] = []
         """At most as many as calls in flight."""
@@ -168,7 +167,7 @@ class _Extraction(Generic[T]):
         self._came: deque[T] = deque()
         self._bytes = 0
         self._callers = concurrency
-        self._enough_bytes = min(most_bytes, ENOUGH_BYTES)
+        self._enough_bytes = min(self._most_bytes, ENOUGH_BYTES)
         self._changed = Condition()
 
     def call(self) -> None:

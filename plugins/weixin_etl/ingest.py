@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import groupby
 
-import sqlalchemy
 from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock, rules
@@ -39,14 +38,6 @@ _NOT_ASKED = {
     False: "answered before it was planned, by the clocks of two machines; clear the task ingest",
 }
 _RID = re.compile(r" rid: \S+$")
-_KEY = "hashtextextended('ingest:' || :dataset || ':' || appid, 0)"
-_TRY_LOCKS = sqlalchemy.text(
-    f"SELECT appid FROM unnest(cast(:appids AS text[])) AS appid WHERE pg_try_advisory_lock({_KEY})"  # noqa: S608 # a constant
-)
-_LOCKS = sqlalchemy.text(
-    f"SELECT appid, pg_advisory_lock({_KEY}) "  # noqa: S608 # a constant
-    "FROM (SELECT unnest(cast(:appids AS text[])) AS appid ORDER BY 1) AS account"
-)
 
 OpenClient = Callable[[PlannedAccount], WeixinClient]
 """The client of a planned account; raises `WeixinError` when its connection can't be used."""
@@ -128,12 +119,11 @@ class Ingest:
 
         """
         try:
-            left = list(batch)
-            for waits in (False, True):
-                if left:
-                    with self._alone(left, waits=waits) as accounts:
-                        self._ingest(accounts)
-                    left = [account for account in left if account not in accounts]
+            with self._alone(batch, waits=False) as accounts:
+                self._ingest(accounts)
+            if others := [account for account in batch if account not in accounts]:
+                with self._alone(others, waits=True) as accounts:
+                    self._ingest(accounts)
             pairs = self._planned_pairs(batch)
         except WarehouseError:
             raise
@@ -180,7 +170,12 @@ class Ingest:
             if waits:
                 names = ", ".join(account.name for account in batch[:_NAMES_IN_LOG])
                 log.info("waits for other runs that ingest %s accounts: %s", len(batch), names)
-            locked = set(connection.scalars(_LOCKS if waits else _TRY_LOCKS, keys))
+            lock = statement(
+                "dim_account/lock_for_ingest.sql"
+                if waits
+                else "dim_account/try_lock_for_ingest.sql"
+            )
+            locked = set(connection.scalars(lock, keys))
             yield [account for account in batch if account.appid in locked]
 
     def _ingest(self, accounts: Sequence[PlannedAccount]) -> None:
@@ -223,7 +218,7 @@ class Ingest:
             most_bytes=self._settings.commit_bytes,
             most_seconds=COMMIT_SECONDS,
         ):
-            awaited.subtract(outcome.account.appid for outcome in outcomes)
+            awaited.subtract(it.account.appid for it in outcomes)
             complete = {appid for appid, count in awaited.items() if not count}
             for appid in complete:
                 del awaited[appid]
@@ -249,20 +244,24 @@ class Ingest:
                     "now": now,
                 },
             ).all()
-        codes = {row.appid: row.error_code for row in rows}
-        return {
-            account.appid: Refusal(
-                from_errcode(
-                    codes[account.appid] or 0,
+        known: dict[str, list[Coverage]] = defaultdict(list)
+        for row in rows:
+            coverage = Coverage(
+                row.publication_date,
+                error_code=row.error_code,
+                next_attempt_at=row.next_attempt_at,
+            )
+            known[row.appid].append(coverage)
+        refusals = {}
+        for account in accounts:
+            if held := rules.resting(known[account.appid], now):
+                error = from_errcode(
+                    held.error_code or 0,
                     "not asked again until then",
                     account=str(_as_account(account)),
-                ),
-                now,
-                calls=0,
-            )
-            for account in accounts
-            if account.appid in codes
-        }
+                )
+                refusals[account.appid] = Refusal(error, now, calls=0)
+        return refusals
 
     def _calls(
         self, planned: PlannedAccount, days: Sequence[date], stopped: Refusal | None

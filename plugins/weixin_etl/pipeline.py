@@ -27,8 +27,10 @@ from weixin_etl.warehouse import require_migrated, require_one_time, statement
 log = logging.getLogger(__name__)
 
 MOST_BATCHES = 32
-ACCOUNTS_A_BATCH = 250
-"""At most: an ingest holds two locks an account, and Postgres has room for 6,400."""
+FEWEST_ACCOUNTS = 8
+"""Of a batch, when there are more accounts than batches: a task costs as much as their calls."""
+MOST_ACCOUNTS = 250
+"""Of a batch: an ingest holds two locks an account, and Postgres has room for 6,400."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,12 +273,14 @@ class Pipeline:
 
 def batches(accounts: Sequence[PlannedAccount]) -> list[Batch]:
     """
-    One account a batch up to 32 accounts; more are spread evenly over 32 batches of at most 250.
+    One account a batch up to 32 accounts; more are spread evenly over batches of 8 to 250.
 
-    So the cost of scheduling grows only with the number of accounts beyond 8,000.
+    So Airflow shows each of a few accounts, and its cost does not grow with the accounts.
     """
-    most = max(MOST_BATCHES, math.ceil(len(accounts) / ACCOUNTS_A_BATCH))
-    count = min(len(accounts), most)
+    count = len(accounts)
+    if count > MOST_BATCHES:
+        count = min(MOST_BATCHES, math.ceil(count / FEWEST_ACCOUNTS))
+        count = max(count, math.ceil(len(accounts) / MOST_ACCOUNTS))
     return [list(accounts[start::count]) for start in range(count)]
 
 

@@ -3,7 +3,6 @@ SELECT
     appid,
     publication_date,
     error_code,
-    error,
     next_attempt_at
 FROM weixin.coverage
 WHERE dataset = :dataset AND appid = any(:appids) AND next_attempt_at > :now

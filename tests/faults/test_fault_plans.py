@@ -26,7 +26,7 @@ from weixin_etl.pipeline import Settings
 from weixin_sandbox import Sandbox
 
 IMPATIENT = replace(HASTE, read_seconds=0.5)
-SMALL_COMMITS = Settings(commit_bytes=30_000)
+SMALL_COMMITS = Settings(commit_bytes=60_000)
 """Most hold some days of some accounts."""
 
 

@@ -41,7 +41,7 @@ def test_four_ingests_of_accounts_that_overlap(warehouses: Warehouses):
             [orders[number].batch[(start + step * number_of) % 12] for number_of in range(9)]
             for number, (start, step) in enumerate([(0, 1), (11, -1), (3, 1), (8, -1)])
         ]
-        settings = Settings(commit_bytes=100_000)
+        settings = Settings(commit_bytes=200_000)
         processes = [
             IngestProcess(replace(order, batch=batch, settings=settings, together=together))
             for order, batch in zip(orders, batches, strict=True)

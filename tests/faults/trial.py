@@ -24,7 +24,7 @@ from weixin_sandbox import Account as SandboxAccount
 from weixin_sandbox import Sandbox
 
 MORNING = datetime(2026, 12, 24, 10, 30, tzinfo=SHANGHAI)
-STEADY = Settings(concurrency=1, commit_bytes=60_000)
+STEADY = Settings(concurrency=1, commit_bytes=120_000)
 """One call after the other, and several commits, some of them of several accounts: the statements
 are the same each time."""
 STATEMENTS = 100

@@ -33,6 +33,7 @@ from support import empty
 from wire import SECRET, Handler, Wire, gives_token, refuses, resets, says
 
 from weixin_etl import check as check_verb
+from weixin_etl import ingest
 from weixin_etl import pipeline as real
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import ConfigurationError
@@ -76,7 +77,7 @@ class RealPipeline(Pipeline):
     def planned(self, process: Process) -> list[PlannedPair]:
         """The pairs of the newest plan, from the warehouse."""
         with self.warehouse.connect() as connection:
-            return real.planned_pairs(connection, process.run)
+            return ingest.planned_pairs(connection, process.run)
 
     def ingest(self, process: Process, moment: int, *, by_itself: bool) -> tuple[int, bool]:
         """Ask over HTTP and load; when that ends."""
@@ -86,7 +87,7 @@ class RealPipeline(Pipeline):
             PlannedAccount(conn_id, appid, appid, process.days(appid))
             for conn_id, appid in self._connections_of(process)
         ]
-        with suppress(real.IngestError):
+        with suppress(ingest.IngestError):
             self._verbs(process).ingest(batch, self._open_client, by_itself=by_itself)
         process.pairs = self._pairs(process)
         return self.asking[1], False
@@ -129,7 +130,7 @@ class RealPipeline(Pipeline):
             refuses(refusal)(handler)
 
     def _verbs(self, process: Process) -> real.Pipeline:
-        return real.Pipeline(process.run, self.warehouse, real.Settings(concurrency=1))
+        return real.Pipeline(process.run, self.warehouse, ingest.Settings(concurrency=1))
 
     def _configured(self, process: Process, moment: int) -> list[ConfiguredAccount]:
         wanted = process.run.accounts

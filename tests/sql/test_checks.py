@@ -171,3 +171,33 @@ def test_both_kinds_at_once(warehouse: Engine, caplog: pytest.LogCaptureFixture)
         "wx1 1_1 raw_response 7 of 2026-11-27 is gone [2026-11-20]"
     )
     assert [message.split(" (")[0] for message in logged(caplog, "WARNING")] == ["row_is_in_window"]
+
+
+def test_of_many_failures_the_exception_names_the_first(
+    warehouse: Engine, caplog: pytest.LogCaptureFixture
+):
+    """A line in the log for each account that is not in; the exception stays readable."""
+    plan_pairs(warehouse, *((f"wx{n}", "2026-11-21", None, f"wx{n}: no") for n in range(100, 153)))
+
+    with pytest.raises(CheckError) as broken:
+        check(RUN, warehouse, [])
+
+    lines = [f"wx{n}: no [2026-11-21]" for n in range(100, 153)]
+    assert logged(caplog, "ERROR") == lines
+    assert str(broken.value) == "; ".join([*lines[:50], "and 3 more, see the log"])
+
+
+def test_a_warning_names_the_first_hundred_accounts(
+    warehouse: Engine, caplog: pytest.LogCaptureFixture
+):
+    """Its statement finds the others: a line of ten thousand accounts helps nobody."""
+    plan_pairs(warehouse, *((f"wx{n}", "2026-11-21", IN, None) for n in range(100, 203)))
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql("UPDATE weixin.run_report SET rejected = 1")
+
+    check(RUN, warehouse, [])
+
+    (line,) = logged(caplog, "WARNING")
+    assert line.startswith("every_row_fits (103): not true that no part of an answer was rejected")
+    assert line.count("wx") == 100
+    assert line.endswith("; and 3 more accounts")

@@ -161,4 +161,4 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 
     TopologicalSorter(imports).prepare()
 
-    assert len(imports["weixin_etl.pipeline"]) > 5
+    assert len(imports["weixin_etl.ingest"]) > 5

@@ -5,15 +5,13 @@ from dataclasses import replace
 import pytest
 from airflow.exceptions import AirflowConfigException
 
-from weixin_etl import pipeline
+from weixin_etl import ingest
 from weixin_etl.api.http import CallLimits
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.settings import Settings
 
 DEFAULTS = Settings(
-    pipeline=pipeline.Settings(
-        concurrency=4, catch_up_days=60, ready_hour=10, commit_bytes=64 << 20
-    ),
+    pipeline=ingest.Settings(concurrency=4, catch_up_days=60, ready_hour=10, commit_bytes=64 << 20),
     retries=3,
     retry_delay_seconds=120,
     call_limits=CallLimits(

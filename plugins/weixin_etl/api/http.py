@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import cache
+from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import version
 from typing import Any
 
@@ -80,19 +82,26 @@ class _Session(requests.Session):
         """There is none to follow."""
 
 
+@cache
+def _session() -> requests.Session:
+    """The process's one session: all accounts call the same host, and share its connections."""
+    hide_tokens()
+    session = _Session()
+    session.headers["User-Agent"] = f"weixin-etl/{version('weixin-etl')}"
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    # retries are tenacity's: urllib3 would log the URL, and so the token
+    adapter = HTTPAdapter(pool_maxsize=_POOL_SIZE, max_retries=0)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
 class Caller:
     """Posts JSON for one account; may be used by several threads at once."""
 
     def __init__(self, account: Account, limits: CallLimits) -> None:
         self._account = account
         self._limits = limits
-        hide_tokens()
-        self._session = _Session()
-        self._session.headers["User-Agent"] = f"weixin-etl/{version('weixin-etl')}"
-        # retries are tenacity's: urllib3 would log the URL, and so the token
-        adapter = HTTPAdapter(pool_maxsize=_POOL_SIZE, max_retries=0)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
 
     def post(self, call: Call, on_try: Callable[[], None] = lambda: None) -> bytes:
         """
@@ -130,7 +139,7 @@ class Caller:
     def _exchange(self, call: Call, deadline: float) -> _Response:
         """One request and its answer, or `UnreachableError` in our own words."""
         try:
-            with self._session.post(
+            with _session().post(
                 self._account.base_url.rstrip("/") + call.path,
                 params={"access_token": call.token} if call.token else None,
                 data=msgspec.json.encode(call.payload),

@@ -18,8 +18,7 @@ from threading import Lock
 from typing import Any
 
 import msgspec
-import sqlalchemy
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, CursorResult, Engine
 
 from weixin_etl import clock, rules
 from weixin_etl.api.client import Answer, Refusal
@@ -32,11 +31,6 @@ from weixin_etl.parse import parse
 from weixin_etl.parse.articles import Parsed, UnreadableAnswerError
 from weixin_etl.rules import StillCounting
 from weixin_etl.warehouse import statement
-
-_LOCK = sqlalchemy.text(
-    "SELECT pg_advisory_xact_lock(hashtextextended(appid, 0)) "
-    "FROM (SELECT unnest(cast(:appids AS text[])) AS appid ORDER BY 1) AS account"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +164,7 @@ class Load:
         """
         appids = list({outcome.account.appid for outcome in outcomes})
         with self._warehouse.begin() as connection:
-            # across datasets: they share the articles, and could deadlock on them
-            connection.execute(_LOCK, {"appids": appids})
+            connection.execute(statement("dim_account/lock_for_load.sql"), {"appids": appids})
             connection.execute(statement("fact/pin_plan.sql"))
             merged = self._merge(connection, outcomes)
             to_judge = [it for appid in complete for it in self._unjudged[appid]]
@@ -313,9 +306,7 @@ class Load:
             counts=_json(counts),
         )
 
-    def _execute(
-        self, connection: Connection, path: str, **values: object
-    ) -> sqlalchemy.CursorResult[Any]:
+    def _execute(self, connection: Connection, path: str, **values: object) -> CursorResult[Any]:
         return connection.execute(
             statement(path, self._dataset), {"dataset": self._dataset.name, **values}
         )

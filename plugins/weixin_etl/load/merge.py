@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-import sqlalchemy
 from psycopg2.errors import UniqueViolation
 from sqlalchemy import Connection, CursorResult
 
@@ -31,10 +30,6 @@ from weixin_etl.parse import parse
 from weixin_etl.parse.articles import Parsed, UnreadableAnswerError
 from weixin_etl.parse.articles import merge as merge_parsed
 from weixin_etl.warehouse import statement
-
-_IDS = sqlalchemy.text(
-    "SELECT nextval('weixin.raw_response_raw_response_id_seq') FROM generate_series(1, :count)"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +156,7 @@ class _Merge:
         new = sorted((it for it in fetched if it.pair not in kept), key=lambda it: it.pair)
         if not new:
             return kept
-        ids = self._connection.scalars(_IDS, {"count": len(new)}).all()
+        ids = self._execute("raw_response/next_ids.sql", count=len(new)).scalars()
         numbered = list(zip(ids, new, strict=True))
         copy_answers(
             self._connection,

@@ -18,6 +18,7 @@ from weixin_etl.parse.articles import Article, Parsed
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _AS_CSV = "FROM STDIN (FORMAT csv, NULL 'null', ESCAPE '\\')"
 _ZSTD_LEVEL = 1
+_PART_BYTES = 1 << 20
 
 _ARTICLE = (
     "msgid, message_id, title, url, content_url, extra, position, publish_type, user_source, "
@@ -161,7 +162,11 @@ def raw_response_line(
 
 
 class _Lines:
-    """Lines as a file, for COPY: Postgres stores the first while the last are not yet written."""
+    """
+    Lines as a file, for COPY: Postgres stores the first while the last are not yet written.
+
+    Read in large parts: for each, this thread has to wait for those that take answers apart.
+    """
 
     def __init__(self, lines: Iterator[bytes]) -> None:
         self._lines = lines
@@ -169,9 +174,16 @@ class _Lines:
         """What interrupted the writing: an error of ours, or Airflow ending the task."""
 
     def read(self, _size: int) -> bytes:
-        """The next line or lines, however long; nothing is the end."""
+        """The next lines, however long; nothing is the end."""
+        part: list[bytes] = []
+        size = 0
         try:
-            return next(filter(None, self._lines), b"")
+            for lines in self._lines:
+                part.append(lines)
+                size += len(lines)
+                if size >= _PART_BYTES:
+                    break
+            return b"".join(part)
         except BaseException as error:
             self.error = error
             raise

@@ -3,7 +3,7 @@
 import difflib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -19,6 +19,7 @@ from weixin_etl.orchestration.settings import Settings
 log = logging.getLogger(__name__)
 
 ACCOUNTS_VARIABLE = "weixin_accounts"
+_NAMES_IN_LOG = 20
 
 
 @dataclass(slots=True)
@@ -28,7 +29,12 @@ class _Entry:
     conn_ids: list[str]
     clients: list[WeixinClient] = field(default_factory=list)
     problem: str | None = None
+    """Why it can't be used, or why its first client gets no token."""
     is_wanted: bool = True
+    tried: int = 0
+    """How many of its clients have asked for a token."""
+    chosen: WeixinClient | None = None
+    """The client that got one."""
 
     @property
     def names(self) -> set[str]:
@@ -65,12 +71,14 @@ def described_accounts(run: Run, settings: Settings) -> list[ConfiguredAccount]:
         ParameterError: the run is limited to accounts that are not configured.
 
     """
-    return [_described(entry, entry.clients[:1]) for entry in _entries(run, settings)]
+    entries = list(_entries(configured_conn_ids(), settings))
+    _require_known(run, {name for entry in entries for name in entry.names})
+    return [_described(_limited(entry, run)) for entry in entries]
 
 
 def refresh_access_tokens(run: Run, settings: Settings) -> list[ConfiguredAccount]:
     """
-    Ask for the token of each account of the run, a few at once.
+    Ask for the token of each account of the run, a few at once, while others are looked up.
 
     Of several connections of one account, the first that gets a token is used. A refused account is
     reported, not raised: the others go on, and its days will fail one by one.
@@ -80,15 +88,15 @@ def refresh_access_tokens(run: Run, settings: Settings) -> list[ConfiguredAccoun
         ClockError: this machine's clock and WeChat's disagree, so that nothing may be asked.
 
     """
+    found: Iterable[_Entry] = _entries(configured_conn_ids(), settings)
+    if run.accounts:
+        found = list(found)  # nobody is asked before all that is wanted is known
+        _require_known(run, {name for entry in found for name in entry.names})
     with ThreadPoolExecutor(settings.pipeline.concurrency) as pool:
-        accounts = list(pool.map(_checked, _entries(run, settings)))
-    for account in accounts:
-        if not account.is_wanted:
-            continue
-        if account.problem:
-            log.error("%s", account.problem)
-        else:
-            log.info("%s (%s) has a token", account.name, account.appid)
+        # the entries are found in this thread, and each is asked for as soon as it is found
+        asked = list(pool.map(_ask, (_limited(entry, run) for entry in found)))
+        accounts = list(pool.map(_checked, asked))
+    _log_tokens([account for account in accounts if account.is_wanted])
     return accounts
 
 
@@ -103,62 +111,79 @@ def open_client(planned: PlannedAccount, settings: Settings) -> WeixinClient:
     return WeixinHook(planned.conn_id, settings.call_limits).get_conn()
 
 
-def _entries(run: Run, settings: Settings) -> list[_Entry]:
-    """An entry per account, with the connections that share its AppID."""
-    entries: list[_Entry] = []
+def _entries(conn_ids: Sequence[str], settings: Settings) -> Iterator[_Entry]:
+    """An entry per account as it is found; later connections of its AppID are added to it."""
     by_appid: dict[str, _Entry] = {}
-    for conn_id in configured_conn_ids():
+    for conn_id in conn_ids:
         try:
             client = WeixinHook(conn_id, settings.call_limits).get_conn()
         except WeixinError as error:
-            entries.append(_Entry([conn_id], problem=str(error)))
+            yield _Entry([conn_id], problem=str(error))
             continue
         twin = by_appid.get(client.account.appid)
         if twin is None:
             by_appid[client.account.appid] = entry = _Entry([conn_id], [client])
-            entries.append(entry)
+            yield entry
         else:
             log.warning("%s is the same account as %s", conn_id, twin.conn_ids[0])
             twin.conn_ids.append(conn_id)
             twin.clients.append(client)
-    _limit(entries, run.accounts)
-    return entries
 
 
-def _limit(entries: Sequence[_Entry], wanted: Sequence[str]) -> None:
-    """Mark the ones whose connection id or appid is wanted; all when nothing is."""
-    known = sorted({name for entry in entries for name in entry.names})
-    for unknown in sorted(set(wanted).difference(known)):
-        near = difflib.get_close_matches(unknown, known, cutoff=0)
+def _require_known(run: Run, known: set[str]) -> None:
+    """Make sure that every account the run is limited to is configured."""
+    for unknown in sorted(set(run.accounts).difference(known)):
+        near = difflib.get_close_matches(unknown, sorted(known), cutoff=0)
         raise ParameterError(
             f"accounts: {unknown} is no connection id or appid of the accounts in "
             f"{ACCOUNTS_VARIABLE}; there are {', '.join(near)}"
         )
-    for entry in entries:
-        entry.is_wanted = not wanted or not entry.names.isdisjoint(wanted)
 
 
-def _described(
-    entry: _Entry, clients: Sequence[WeixinClient], problem: str | None = None
-) -> ConfiguredAccount:
-    if not clients:
-        conn_id = entry.conn_ids[0]
-        return ConfiguredAccount(conn_id, None, conn_id, entry.is_wanted, entry.problem)
-    account = clients[0].account
-    return ConfiguredAccount(account.conn_id, account.appid, account.name, entry.is_wanted, problem)
+def _limited(entry: _Entry, run: Run) -> _Entry:
+    """The entry, marked whether the run collects it: all are when it is limited to none."""
+    entry.is_wanted = not run.accounts or not entry.names.isdisjoint(run.accounts)
+    return entry
 
 
-def _checked(entry: _Entry) -> ConfiguredAccount:
-    if not entry.is_wanted:
-        return _described(entry, entry.clients[:1])
-    problems = []
-    for client in entry.clients:
+def _described(entry: _Entry) -> ConfiguredAccount:
+    conn_id, appid, name = entry.conn_ids[0], None, entry.conn_ids[0]
+    if entry.clients:
+        account = (entry.chosen or entry.clients[0]).account
+        conn_id, appid, name = account.conn_id, account.appid, account.name
+    return ConfiguredAccount(conn_id, appid, name, entry.is_wanted, entry.problem)
+
+
+def _ask(entry: _Entry) -> _Entry:
+    """Ask for a token with the clients not yet tried, until one gets it."""
+    while entry.is_wanted and not entry.chosen and entry.tried < len(entry.clients):
+        client = entry.clients[entry.tried]
+        entry.tried += 1
         try:
             client.check_token()
         except ClockError:
             raise
         except WeixinError as error:
-            problems.append(str(error))
+            entry.problem = entry.problem or str(error)
         else:
-            return _described(entry, [client])
-    return _described(entry, entry.clients[:1], problem=problems[0] if problems else None)
+            entry.chosen, entry.problem = client, None
+            break
+    return entry
+
+
+def _checked(entry: _Entry) -> ConfiguredAccount:
+    """What came of the entry, once all its connections are known."""
+    _ask(entry)
+    return _described(entry)
+
+
+def _log_tokens(accounts: Sequence[ConfiguredAccount]) -> None:
+    """A line per account without a token, and one for all others: there may be thousands."""
+    for account in accounts:
+        if account.problem:
+            log.error("%s", account.problem)
+    names = [f"{a.name} ({a.appid})" for a in accounts if not a.problem]
+    if names:
+        others = len(names) - _NAMES_IN_LOG
+        more = f" and {others} more" if others > 0 else ""
+        log.info("a token is there for %s%s", ", ".join(names[:_NAMES_IN_LOG]), more)

@@ -28,7 +28,8 @@ OPTIONS: dict[str, tuple[str, str, str]] = {
     "commit_megabytes": (
         "integer",
         "64",
-        "Bytes of answers an ingest task loads in one commit, which bounds its memory.",
+        "Bytes of answers an ingest task holds, which bounds its memory: while one half is loaded "
+        "in a commit, the other waits.",
     ),
     "retries": ("integer", "3", "How often Airflow retries a failed task."),
     "retry_delay_seconds": (

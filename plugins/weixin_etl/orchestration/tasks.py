@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 _PLAN_COUNTS = "counts"
 _PLAN_WARNINGS = "warnings"
+_NOT_PLANNED = "not_planned"
 
 
 class UpstreamError(Exception):
@@ -37,18 +38,18 @@ def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
     return [asdict(account) for account in accounts.refresh_access_tokens(run, settings.read())]
 
 
-def plan(dataset: Dataset, configured: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+def plan(dataset: Dataset, found: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """Batches of accounts with the days to ask for; a dry run ends here."""
     context = get_current_context()
     pipeline = _pipeline(dataset, context)
-    planned = pipeline.plan(
-        msgspec.convert(configured, list[ConfiguredAccount]),
-        is_new=run_context.is_first_try(context),
-    )
+    configured = msgspec.convert(found, list[ConfiguredAccount])
+    planned = pipeline.plan(configured, is_new=run_context.is_first_try(context))
     if pipeline.run.dry_run:
         raise AirflowSkipException("dry run: nothing was asked for")
     context["ti"].xcom_push(_PLAN_COUNTS, planned.counts)
     context["ti"].xcom_push(_PLAN_WARNINGS, planned.warnings)
+    not_planned = [asdict(account) for account in configured if not account.appid]
+    context["ti"].xcom_push(_NOT_PLANNED, not_planned)
     builtins: list[list[dict[str, Any]]] = msgspec.to_builtins(batches(planned.accounts))
     return builtins
 
@@ -103,8 +104,8 @@ def check(dataset: Dataset) -> None:
         return
     for warning in context["ti"].xcom_pull(task_ids="plan", key=_PLAN_WARNINGS) or []:
         log.warning("%s", warning)
-    configured = context["ti"].xcom_pull(task_ids="refresh_access_token")
-    check_verb.check(run, open_warehouse(), msgspec.convert(configured, list[ConfiguredAccount]))
+    not_planned = context["ti"].xcom_pull(task_ids="plan", key=_NOT_PLANNED) or []
+    check_verb.check(run, open_warehouse(), msgspec.convert(not_planned, list[ConfiguredAccount]))
     if failed:
         raise UpstreamError(f"failed: {', '.join(sorted(failed))}; see the log of each")
 

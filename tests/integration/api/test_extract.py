@@ -287,7 +287,7 @@ def test_calls_go_on_while_the_caller_works_within_the_bytes_it_allows():
         in_hand.append(day)
         return replace(at_once(calls, day), size=100)
 
-    came = extract(in_turn_(), ask, concurrency=2, most_bytes=100, most_seconds=60)
+    came = extract(in_turn_(), ask, concurrency=2, most_bytes=200, most_seconds=60)
 
     assert len(next(came)) == 1
     sleep(0.2)  # for one too many

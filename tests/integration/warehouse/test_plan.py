@@ -300,11 +300,19 @@ def test_a_new_run_forgets_an_earlier_one_of_its_id(warehouse: Engine):
 
 
 @pytest.mark.parametrize(
-    ("count", "sizes"), [(0, []), (1, [1]), (32, [1] * 32), (33, [2] + [1] * 31)]
+    ("count", "sizes"),
+    [
+        (0, []),
+        (1, [1]),
+        (32, [1] * 32),
+        (33, [7, 7, 7, 6, 6]),
+        (260, [9] * 4 + [8] * 28),
+        (8001, [243] * 15 + [242] * 18),
+    ],
 )
 def test_batches(warehouse: Engine, count: int, sizes: list[int]):
-    """One account a batch up to 32; more are spread evenly: scheduling costs no more then."""
-    accounts = [ConfiguredAccount(f"weixin_{n}", f"wx{n:02}", f"{n}") for n in range(count)]
+    """One account a batch up to 32; more are spread evenly over batches of 8 to 250."""
+    accounts = [ConfiguredAccount(f"weixin_{n}", f"wx{n:04}", f"{n}") for n in range(count)]
 
     made = batches(planned(warehouse, accounts=accounts).accounts)
 

@@ -1,0 +1,70 @@
+"""`weixin-etl answers`: the exact bytes of what WeChat answered."""
+
+import os
+
+import pytest
+from sqlalchemy import Engine
+from warehouse_loads import ACCOUNT, SCHEDULED, article, body, load_pairs, pair
+
+from weixin_etl import cli
+from weixin_etl.model import ConfiguredAccount
+from weixin_etl.pipeline import Pipeline
+
+OLD = b'{ "list" : [ ],\n "odd": "\x01" }'
+NEW = body(article("1_1", {"20": {"share_count": 2}}))
+
+
+@pytest.fixture
+def _kept(warehouse: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two answers of a pair, the second of them seen twice."""
+    url = warehouse.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    monkeypatch.setitem(os.environ, "AIRFLOW_CONN_WEIXIN_WAREHOUSE", url)
+    known = ConfiguredAccount(ACCOUNT.conn_id, ACCOUNT.appid, ACCOUNT.name)
+    Pipeline(SCHEDULED, warehouse).plan([known], is_new=True)
+    for answer, fetched in ((OLD, "22 08:30"), (NEW, "22 09:00"), (NEW, "22 09:30")):
+        load_pairs(warehouse, pair(answer, fetched))
+
+
+@pytest.mark.usefixtures("_kept")
+@pytest.mark.parametrize("name", [ACCOUNT.appid, ACCOUNT.conn_id, ACCOUNT.name])
+@pytest.mark.parametrize(
+    ("options", "printed"), [([], NEW), (["--id", "1"], OLD)], ids=["newest", "another"]
+)
+def test_an_answer(
+    capfdbinary: pytest.CaptureFixture[bytes], name: str, options: list[str], printed: bytes
+):
+    """Byte for byte, whatever the account is called by."""
+    assert cli.main(["answers", name, "2026-11-20", *options]) == 0
+
+    assert capfdbinary.readouterr().out == printed
+
+
+@pytest.mark.usefixtures("_kept")
+def test_the_list(capsys: pytest.CaptureFixture[str]):
+    """One line each, in the order they were last seen."""
+    assert cli.main(["answers", ACCOUNT.name, "2026-11-20", "--list"]) == 0
+
+    assert capsys.readouterr().out.splitlines() == [
+        f"1  2026-11-22 08:30:00 Beijing time  {len(OLD)} bytes",
+        f"2  2026-11-22 09:00:00 to 2026-11-22 09:30:00 Beijing time  {len(NEW)} bytes",
+    ]
+
+
+@pytest.mark.usefixtures("_kept")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["杂志", "2026-11-20"], "no account of the warehouse is called 杂志; there are: 报纸"),
+        (
+            ["wx1", "2026-11-21"],
+            "no answer of getarticletotal is kept for wx1 and the publication day 2026-11-21",
+        ),
+        (["wx1", "2026-11-20", "--id", "3"], "3 is none of the answers that --list shows"),
+    ],
+    ids=["account", "day", "id"],
+)
+def test_what_there_is_not(capsys: pytest.CaptureFixture[str], arguments: list[str], said: str):
+    """One sentence, and nothing on stdout."""
+    assert cli.main(["answers", *arguments]) == 1
+
+    assert capsys.readouterr() == ("", f"weixin-etl: {said}\n")

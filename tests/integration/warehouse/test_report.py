@@ -1,0 +1,73 @@
+"""What the report logs, by how many pairs the run planned."""
+
+import logging
+
+import pytest
+from sqlalchemy import Engine
+from warehouse_loads import SCHEDULED
+
+from weixin_etl.report import PAIRS_IN_LOG, report
+
+PLAN = """
+    INSERT INTO weixin.run_report (
+        run_id, dataset, appid, publication_date, planned_at, calls, state
+    )
+    SELECT %s, 'article_total', 'wx' || number, DATE '2026-11-17' + day, now(), 1,
+        CASE WHEN number = 1 AND day != 3 THEN 'failed' ELSE 'loaded' END
+    FROM generate_series(1, %s) AS number CROSS JOIN generate_series(0, 6) AS day
+"""
+NAME = """
+    INSERT INTO weixin.dim_account (appid, name, conn_id, first_seen_at)
+    SELECT DISTINCT appid, 'account ' || appid, appid, now() FROM weixin.run_report
+"""
+REFUSE = """
+    INSERT INTO weixin.coverage (
+        dataset, appid, publication_date, attempt_state, attempted_at, error
+    )
+    SELECT dataset, appid, publication_date, state, now(), 'the secret is wrong'
+    FROM weixin.run_report WHERE state = 'failed'
+"""
+
+
+def lines(
+    warehouse: Engine, caplog: pytest.LogCaptureFixture, accounts: int
+) -> list[tuple[str, str]]:
+    """What the report logs of a week of so many accounts; one is refused on six days."""
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(PLAN, (SCHEDULED.run_id, accounts))
+        connection.exec_driver_sql(NAME)
+        connection.exec_driver_sql(REFUSE)
+    caplog.set_level(logging.INFO)
+    totals = report(SCHEDULED, warehouse, {})
+    assert (totals["calls"], totals["failed"]) == (7 * accounts, 6)
+    return [(record.levelname, record.message) for record in caplog.records]
+
+
+def test_every_pair_of_a_few_accounts_has_a_line(
+    warehouse: Engine, caplog: pytest.LogCaptureFixture
+):
+    """Those that are in tell what came, the others why not as well."""
+    logged = lines(warehouse, caplog, PAIRS_IN_LOG // 7)
+
+    assert [level for level, _ in logged].count("INFO") == PAIRS_IN_LOG - 6
+    assert (
+        "WARNING",
+        "account wx1 2026-11-23: failed; 1 calls, 0 inserted, 0 updated, 0 unchanged, 0 rejected, "
+        "0 restated (the secret is wrong)",
+    ) in logged
+
+
+def test_of_many_accounts_those_not_in_have_a_line(
+    warehouse: Engine, caplog: pytest.LogCaptureFixture
+):
+    """Ten thousand accounts would be seventy thousand lines that say that all is well."""
+    logged = lines(warehouse, caplog, PAIRS_IN_LOG // 7 + 1)
+
+    assert logged == [
+        (
+            "WARNING",
+            "account wx1: failed [2026-11-17 to 2026-11-19, 2026-11-21 to 2026-11-23] "
+            "(the secret is wrong)",
+        ),
+        ("INFO", "weixin.run_report has the counts of each of the 707 pairs"),
+    ]
