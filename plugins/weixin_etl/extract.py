@@ -159,7 +159,7 @@ class _Extraction(Generic[T]):
     ) -> None:
         self._ask = ask
         self._concurrency = concurrency
-        self._most_bytes = most_bytes // 2
+        self._most_bytes = max(1, most_bytes // 2)
         self._accounts = iter(accounts)
         self._active: list[AccountCalls] = []
         """At most as many as calls in flight."""
