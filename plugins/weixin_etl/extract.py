@@ -205,7 +205,6 @@ class _Extraction(Generic[T]):
             log.exception("%s %s: the answer could not be worked on", account.account, day)
             with self._changed:
                 account.failure = error
-                account.days.clear()
                 self._active = [it for it in self._active if it is not account]
         finally:
             with self._changed:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from weixin_etl.load.stage import unpacked
+
 TABLES = """
     SELECT table_schema, table_name FROM information_schema.tables
     WHERE table_type = 'BASE TABLE' AND table_schema NOT IN ('pg_catalog', 'information_schema')
@@ -40,7 +42,7 @@ def _files(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _cells(name: str, engine: Engine) -> Iterator[tuple[str, bytes]]:
-    """Every value of every table: bytes as they are, all else as Postgres writes it."""
+    """Every value of every table: bytes as they are or were, all else as Postgres writes it."""
     with engine.connect() as connection:
         for schema, table in connection.exec_driver_sql(TABLES).all():
             columns = connection.exec_driver_sql(COLUMNS, (schema, table)).all()
@@ -53,4 +55,6 @@ def _cells(name: str, engine: Engine) -> Iterator[tuple[str, bytes]]:
             for row in rows:
                 for (column, _), value in zip(columns, row, strict=True):
                     content = value.encode() if isinstance(value, str) else bytes(value or b"")
+                    if column == "body_zstd":
+                        content = unpacked(content)
                     yield f"{name}.{table}.{column}", content

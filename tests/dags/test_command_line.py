@@ -84,7 +84,7 @@ def test_a_good_run(
     assert places([DEFAULT_ACCOUNT.secret, *sandbox.issued_tokens], *searched) == set()
     # the search is one: it finds what may be there, in a print, a text and the bytes of an answer
     found = places([DEFAULT_ACCOUNT.appid, "2247492397_1"], *searched)
-    assert found >= {"stdout", "weixin.dim_article.appid", "weixin.raw_response.body"}
+    assert found >= {"stdout", "weixin.dim_article.appid", "weixin.raw_response.body_zstd"}
 
 
 def test_a_failing_run(

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from ingest_processes import IngestProcess, disturbed, ingest
 from sqlalchemy import Engine
-from trial import MORNING, STATEMENTS, Make, Trial, Warehouses, accounts
+from trial import MORNING, STATEMENTS, STEADY, Make, Trial, Warehouses, accounts
 
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
 from weixin_local.postgres import Server
@@ -109,8 +109,8 @@ def sandbox_url(served: tuple[Sandbox, str]) -> str:
 
 @pytest.fixture
 def make(sandbox: Sandbox, sandbox_url: str) -> Make:
-    """The pipeline of one dataset on a warehouse."""
-    return lambda engine: Trial(ARTICLE_TOTAL, engine, sandbox, sandbox_url)
+    """The pipeline of one dataset on a warehouse, which makes the same statements each time."""
+    return lambda engine: Trial(ARTICLE_TOTAL, engine, sandbox, sandbox_url, STEADY)
 
 
 _undisturbed: dict[str, list[str]] = {}

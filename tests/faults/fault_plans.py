@@ -79,7 +79,7 @@ class FaultPlan:
 def drawn(dataset: Dataset, seed: int) -> FaultPlan:
     """The plan of a seed."""
     random = Random(f"{dataset.name} {seed}")
-    involved = accounts(random.randint(1, 3 if dataset.window < MANY_DAYS else 2))
+    involved = accounts(random.randint(1, 6 if dataset.window < MANY_DAYS else 2))
     mornings = [
         _morning(dataset, random, involved, FIRST_MORNING + timedelta(days=number))
         for number in range(1, MORNINGS + 1)

@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 import psycopg2
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from weixin_local.postgres import Server
 
@@ -111,11 +111,12 @@ def ended_idle_sessions(warehouse: Engine) -> Iterator[None]:
     yield
 
 
-def is_anyone_waiting(connection: Connection) -> bool:
-    """Whether a session of the same warehouse waits for a lock."""
-    return bool(
-        connection.exec_driver_sql(
-            "SELECT count(*) FROM pg_locks AS lock, pg_database AS held "
-            "WHERE NOT granted AND lock.database = held.oid AND datname = current_database()"
-        ).scalar_one()
+WAITING = """
+    SELECT (
+        SELECT count(*) FROM pg_locks AS held
+        WHERE held.locktype = 'advisory' AND held.granted AND held.pid = lock.pid
     )
+    FROM pg_locks AS lock INNER JOIN pg_database ON lock.database = pg_database.oid
+    WHERE NOT lock.granted AND datname = current_database()
+"""
+"""The sessions of the same warehouse that wait for a lock: how many advisory locks each has."""

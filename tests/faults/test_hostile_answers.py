@@ -21,7 +21,7 @@ from wire import LIMITS, Handler, Reply, Wire, refused, says
 from weixin_etl.api.client import Answer, WeixinClient
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import ARTICLE_TOTAL, Dataset
-from weixin_etl.load import PAIRS_A_COMMIT, Judged, Load, Outcome
+from weixin_etl.load import Judged, Load, Outcome, outcome
 from weixin_etl.model import Account, Counts, Run
 from weixin_etl.parse import parse
 from weixin_etl.pipeline import Settings
@@ -30,6 +30,7 @@ from weixin_sandbox import Sandbox
 EXAMPLES = (40, 3000)
 """In `make test`, and with `--soak`."""
 MEGABYTE = 1 << 20
+ANSWERS = 31
 FETCHED_AT = datetime(2026, 11, 24, 8, 30, tzinfo=SHANGHAI)
 REFUSALS = st.fixed_dictionaries(
     {
@@ -64,10 +65,10 @@ def test_any_answer_is_in_the_warehouse_once(
             account = Account("any", f"wx{next(numbers)}", "", "any")
             body = written(answer)
             parsed = parse(dataset, body, DAY, FETCHED_AT)
-            outcome = Outcome(DAY, 1, FETCHED_AT, Answer(body, FETCHED_AT, calls=1), parsed)
+            it = outcome(dataset, account, DAY, Answer(body, FETCHED_AT, calls=1))
 
-            load(engine, dataset, account, outcome)
-            again = load(engine, dataset, account, outcome)
+            load(engine, dataset, it)
+            again = load(engine, dataset, it)
 
             with engine.connect() as connection:
                 held = connection.execute(HELD, {"appid": account.appid}).scalar_one()
@@ -88,12 +89,13 @@ def test_any_refusal_is_in_the_warehouse_as_a_sentence(
         @settings(max_examples=EXAMPLES[is_soak], deadline=None)
         @given(REFUSALS)
         @example({"errcode": 1, "errmsg": "a\0b\ud800"})
-        def load_refusal(refusal: dict[str, Any]) -> None:
-            server.on_data = says(written(refusal))
-            error = refused(client.datacube(dataset, DAY)).error
+        def load_refusal(answer: dict[str, Any]) -> None:
+            server.on_data = says(written(answer))
+            refusal = refused(client.datacube(dataset, DAY))
+            error = refusal.error
             assert error.__traceback__ is error.__context__ is None  # they would hold the answer
 
-            load(engine, dataset, client.account, Outcome(DAY, 1, FETCHED_AT, error=error))
+            load(engine, dataset, outcome(dataset, client.account, DAY, refusal))
 
             with engine.connect() as connection:
                 said = connection.exec_driver_sql("SELECT error FROM weixin.coverage").scalar_one()
@@ -103,10 +105,10 @@ def test_any_refusal_is_in_the_warehouse_as_a_sentence(
         load_refusal()
 
 
-def load(engine: Engine, dataset: Dataset, account: Account, outcome: Outcome) -> Judged:
+def load(engine: Engine, dataset: Dataset, it: Outcome) -> Judged:
     """Commit one pair."""
     run = Run("run", dataset, FETCHED_AT.date(), is_scheduled=False)
-    (judged,) = Load(engine, run, account, ready_hour=10).commit([outcome], is_last=True)
+    (judged,) = Load(engine, run, ready_hour=10).commit([it], complete={it.account.appid})
     return judged
 
 
@@ -141,15 +143,15 @@ def test_an_ingest_of_hostile_answers(warehouses: Warehouses, dataset: Dataset):
     }
     empty = says(b'{"list":[]}')
     with trial_of(warehouses, dataset, lambda day: answers.get(day, empty)) as trial:
-        outcome = IngestProcess(trial.plan("hostile", MORNING)).outcome()
+        end = IngestProcess(trial.plan("hostile", MORNING)).outcome()
 
-        assert "(the answer is larger than 16777216 bytes) [2026-12-22]" in outcome.said
-        assert "(the answer is nested too deeply) [2026-12-21]" in outcome.said
-        assert "(the answer holds more than 500000 values) [2026-12-20]" in outcome.said
+        assert "(the answer is larger than 16777216 bytes) [2026-12-22]" in end.said
+        assert "(the answer is nested too deeply) [2026-12-21]" in end.said
+        assert "(the answer holds more than 500000 values) [2026-12-20]" in end.said
         assert "(more than 100000 parts of the answer do not fit, the first because of" in (
-            outcome.said
+            end.said
         )
-        assert outcome.peak_mb < 500
+        assert end.peak_mb < 500
         assert trial.rows("SELECT msgid FROM weixin.dim_article") == [("1_1",)]
 
 
@@ -161,19 +163,19 @@ def test_an_ingest_of_hostile_answers(warehouses: Warehouses, dataset: Dataset):
 def test_memory_is_bounded_by_a_commit(
     warehouses: Warehouses, articles: int, commit_megabytes: int, most_mb: int
 ):
-    """31 large answers of an account take as much memory as the few that a commit holds."""
+    """Many large answers of an account take as much memory as the few that a commit holds."""
     last = MORNING.date() - timedelta(days=ARTICLE_TOTAL.window + 1)
-    first = last - timedelta(days=PAIRS_A_COMMIT - 1)
+    first = last - timedelta(days=ANSWERS - 1)
     with trial_of(warehouses, ARTICLE_TOTAL, lambda day: says(large(day, articles))) as trial:
         order = trial.plan("large", MORNING, begin_date=first, end_date=last)
 
         settings = Settings(commit_bytes=commit_megabytes * MEGABYTE)
-        outcome = IngestProcess(replace(order, settings=settings)).outcome()
+        end = IngestProcess(replace(order, settings=settings)).outcome()
 
-        assert outcome.is_done, outcome.said
-        assert outcome.peak_mb < most_mb
+        assert end.is_done, end.said
+        assert end.peak_mb < most_mb
         assert trial.rows("SELECT count(*) FROM weixin.fact_article_total") == [
-            (PAIRS_A_COMMIT * articles * ARTICLE_TOTAL.window,)
+            (ANSWERS * articles * ARTICLE_TOTAL.window,)
         ]
 
 

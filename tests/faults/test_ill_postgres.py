@@ -18,9 +18,9 @@ from weixin_local.postgres import Server
 from weixin_sandbox import Sandbox, Scenario
 
 LOADING = 8
-"""A statement of the first account's load."""
-SECOND_ACCOUNT = 30
-"""One of the second account's ingest, when the first was refused."""
+"""A statement of the first commit."""
+LATER = 35
+"""One of the second commit, when the first holds the refusals of an account."""
 
 
 def test_a_stopped_server(
@@ -103,7 +103,7 @@ def test_what_was_found_out_before_the_trouble_is_said_too(
     sandbox.scenarios[:] = [Scenario("unauthorized", account=refused)]
     trouble = ill_postgres.stopped(durable_warehouses.server, ill_postgres.stop_fast)
     with durable_warehouses.passing("both") as engine:
-        outcome = disturbed(make(engine).plan("both", MORNING), SECOND_ACCOUNT, trouble)
+        outcome = disturbed(make(engine).plan("both", MORNING), LATER, trouble)
 
     assert f"号1 ({refused}): the account may not use this API" in outcome.said
     assert "; the warehouse " in outcome.said
@@ -138,7 +138,7 @@ def test_what_an_ingest_lives_through(
             other.exec_driver_sql(
                 f"LOCK TABLE weixin.{trial.dataset.fact} IN ACCESS EXCLUSIVE MODE"
             )
-            while not ill_postgres.is_anyone_waiting(other):
+            while not other.exec_driver_sql(ill_postgres.WAITING).all():
                 process.wait(0.02)
             process.wait(60 if is_soak else 0.2)
         outcome = process.outcome()

@@ -1,6 +1,6 @@
 """An ingest that is killed at any moment loses nothing and leaves nothing behind."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -9,17 +9,22 @@ from time import monotonic
 
 import pytest
 from ingest_processes import IngestProcess, Order, Outcome
-from trial import MORNING, Trial, Warehouses
+from trial import MORNING, STEADY, Trial, Warehouses, accounts
 
 from weixin_etl.datasets import Dataset
-from weixin_etl.load import PAIRS_A_COMMIT
 from weixin_sandbox import Sandbox, Scenario
 
 LATER = MORNING + timedelta(minutes=10)
 ALL_SEEDS = 270
 """A dataset's kills in the long run: every other one at the beginning of a statement."""
 STRIDE = 29
-DAYS = PAIRS_A_COMMIT + 1
+ACCOUNTS = 6
+DAYS = 3
+ACCOUNTS_OF_COMMITS = """
+    SELECT count(DISTINCT appid) FROM weixin.raw_response
+    GROUP BY xmin::text::bigint ORDER BY xmin::text::bigint
+"""
+"""In the order of the commits."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +38,18 @@ class Ground:
 
 
 def planned(trial: Trial, run_id: str, now: datetime) -> Order:
-    """A run for the last days, one more than a commit holds, whatever is final."""
+    """A run for the last days, whatever is final."""
     yesterday = MORNING.date() - timedelta(days=1)
     begin = yesterday - timedelta(days=DAYS - 1)
     return trial.plan(run_id, now, begin_date=begin, end_date=yesterday, refetch=True)
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[tuple[Sandbox, str]]:
+    """Several accounts, so that a commit holds pairs of some, and some are cut by it."""
+    sandbox = Sandbox(accounts(ACCOUNTS), today=MORNING.date(), daily_limit=10**9)
+    with sandbox.serve() as url:
+        yield sandbox, url
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +57,7 @@ def ground_of(warehouses: Warehouses, served: tuple[Sandbox, str]) -> Callable[[
     """
     The ground of a dataset: an hour before, the newest totals were lower; now rows are odd.
 
-    Two commits of each of two accounts, every table filled, and a seed for every statement.
+    Several commits of several accounts, every table filled, and a seed for every statement.
     """
     sandbox, url = served
 
@@ -59,15 +72,17 @@ def ground_of(warehouses: Warehouses, served: tuple[Sandbox, str]) -> Callable[[
 
         sandbox.scenarios[:] = [Scenario("odd-row")]
         with warehouses.passing("undisturbed", of=name) as engine:
-            trial = Trial(dataset, engine, sandbox, url)
+            trial = Trial(dataset, engine, sandbox, url, STEADY)
             order = planned(trial, "undisturbed", MORNING)
             begun = monotonic()
             outcome = IngestProcess(order).outcome()
             seconds = monotonic() - begun
             assert outcome.is_done
             contents = trial.contents()
-        assert len(contents["coverage"]) == 2 * DAYS
-        assert len(contents["restatement"]) > 1000
+            shared = trial.rows(ACCOUNTS_OF_COMMITS)
+        assert sum(count > 1 for (count,) in shared[1:]) > 1
+        assert len(contents["coverage"]) == ACCOUNTS * DAYS
+        assert len(contents["restatement"]) > 300
         assert all(contents.values())
         reached = {boundary(number, outcome.statements) for number in range(ALL_SEEDS // 2)}
         assert reached == set(range(1, outcome.statements + 1))
@@ -88,11 +103,12 @@ def test_a_second_run_makes_a_kill_good(
     ground, random = ground_of(dataset), Random(kill_seed)
     sandbox.scenarios[:] = [Scenario("odd-row")]
     with warehouses.passing("killed", of=ground.warehouse) as engine:
-        trial = Trial(dataset, engine, sandbox, sandbox_url)
+        trial = Trial(dataset, engine, sandbox, sandbox_url, STEADY)
         order = planned(trial, "killed", MORNING)
 
         if kill_seed % 2:
-            process = IngestProcess(order)
+            at_once = replace(STEADY, concurrency=4)
+            process = IngestProcess(replace(order, settings=at_once))
             process.wait(random.uniform(0, ground.seconds))
             process.kill()
         else:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -18,13 +18,16 @@ from weixin_etl import warehouse as the_warehouse
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account, ConfiguredAccount, Run
-from weixin_etl.pipeline import Pipeline
+from weixin_etl.pipeline import Pipeline, Settings
 from weixin_local.postgres import Server
 from weixin_sandbox import Account as SandboxAccount
 from weixin_sandbox import Sandbox
 
 MORNING = datetime(2026, 12, 24, 10, 30, tzinfo=SHANGHAI)
-STATEMENTS = 58
+STEADY = Settings(concurrency=1, commit_bytes=120_000)
+"""One call after the other, and several commits, some of them of several accounts: the statements
+are the same each time."""
+STATEMENTS = 100
 """A scheduled run of two accounts has at least these."""
 
 
@@ -81,6 +84,7 @@ class Trial:
     warehouse: Engine
     sandbox: Sandbox
     url: str
+    settings: Settings = field(default_factory=Settings)
 
     @property
     def accounts(self) -> dict[str, Account]:
@@ -100,7 +104,7 @@ class Trial:
         run = Run(run_id, self.dataset, now.date(), is_scheduled=not form, **form)
         plan = Pipeline(run, self.warehouse, now=lambda: now).plan(self.configured, is_new=True)
         url = self.warehouse.url.render_as_string(hide_password=False)
-        return Order(run, plan.accounts, self.accounts, url, now)
+        return Order(run, plan.accounts, self.accounts, url, now, settings=self.settings)
 
     def truth(self, days: Sequence[date], asked_on: date) -> dict[tuple[str, ...], dict[str, Any]]:
         """What the sandbox knows of its accounts' publication days, read as plainly as can be."""

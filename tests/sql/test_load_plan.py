@@ -1,69 +1,155 @@
-"""What a load costs does not grow with the fact: it looks its rows up by the fact's key."""
+"""What a load costs does not grow with the tables: it looks all it needs up by their keys."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-import sqlalchemy
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine, event
 
 from weixin_etl import warehouse as the_warehouse
+from weixin_etl.api.client import Answer
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.load.stage import SeenArticle, StagedPair, stage
-from weixin_etl.parse import parse
+from weixin_etl.load import Load, Outcome, outcome
+from weixin_etl.load.stage import copy_articles, line_end
+from weixin_etl.model import Account, Run
 from weixin_etl.warehouse import source, statement
 from weixin_local.postgres import Server
 
-HISTORY_ROWS = 500_000
 FACT = ARTICLE_TOTAL.fact
-KEY = f"{FACT}_pkey"
-KEY_COLUMNS = ("appid", "msgid", "stat_date")
-LOADED_AT = datetime(2026, 11, 24, 2, 30, tzinfo=UTC)
+FIRST_DAY = date(2024, 1, 1)
+ARTICLES_A_DAY = 100
+DAYS = [date(2024, 6, 1) + timedelta(days=age) for age in range(7)]
+FETCHED_AT = datetime(2024, 6, 10, 2, 30, tzinfo=UTC)
+KNOWN = Account("a1", "wx1", "", "known")
+NEW = Account("a2", "wx2", "", "new since the statistics were made")
+TABLES = (FACT, "dim_article", "article_sighting", "coverage", "raw_response")
+HISTORY = f"""
+    CREATE TEMP TABLE article AS
+    SELECT
+        number AS raw_response_id,
+        'wx1' AS appid,
+        number || '_1' AS msgid,
+        date '{FIRST_DAY}' + number / {ARTICLES_A_DAY} AS publication_date
+    FROM generate_series(0, 71999) AS number;
+    CREATE TEMP TABLE pair AS
+    SELECT DISTINCT appid, publication_date FROM article;
+    INSERT INTO weixin.{FACT}
+        (appid, msgid, stat_date, publication_date,
+        int_page_read_count, raw_response_id, fetched_at, changed_at)
+    SELECT appid, msgid, publication_date + age, publication_date, age, 1, now(), now()
+    FROM article CROSS JOIN generate_series(0, 6) AS age;
+    INSERT INTO weixin.dim_article (appid, msgid, message_id, position, publication_date,
+        first_seen_at, last_seen_at)
+    SELECT appid, msgid, msgid, 1, publication_date, now(), now() FROM article;
+    INSERT INTO weixin.article_sighting (dataset, appid, msgid, raw_response_id)
+    SELECT 'article_total', appid, msgid, raw_response_id FROM article;
+    INSERT INTO weixin.raw_response (raw_response_id, dataset, appid, publication_date, body_zstd,
+        body_sha256, fetched_at, last_seen_at) OVERRIDING SYSTEM VALUE
+    SELECT raw_response_id, 'article_total', appid, publication_date, '', sha256(msgid::bytea),
+        '{FIRST_DAY}', '{FIRST_DAY}'
+    FROM article;
+    SELECT setval('weixin.raw_response_raw_response_id_seq', 100000);
+    INSERT INTO weixin.coverage (dataset, appid, publication_date, data_state, fetched_at)
+    SELECT 'article_total', appid, publication_date, 'loaded', timestamptz '{FIRST_DAY}' FROM pair
+    UNION ALL
+    SELECT 'article_total', 'other' || number, publication_date, 'loaded', '{FIRST_DAY}'
+    FROM pair CROSS JOIN generate_series(1, 20) AS number
+"""  # noqa: S608 # a declared name
+"""Half a million rows of the fact and all that belongs to them."""
+
+LOOKUPS = {
+    "fact/compare.sql": {FACT: "appid msgid stat_date"},
+    "fact/update.sql": {FACT: "appid msgid stat_date"},
+    "dim_article/load.sql": {"dim_article": "appid msgid"},
+    "article_sighting/load.sql": {"article_sighting": "dataset appid msgid"},
+    "coverage/of_pairs.sql": {"coverage": "dataset appid publication_date"},
+    "raw_response/see_again.sql": {
+        "raw_response": "raw_response_id | dataset appid publication_date"
+    },
+    "coverage/still_counting.sql": {
+        "coverage": "dataset appid publication_date",
+        "dim_article": "appid publication_date",
+        "article_sighting": "appid msgid",
+        "raw_response": "raw_response_id",
+        FACT: "appid msgid",
+    },
+    "fact/open_days.sql": {
+        "dim_article": "appid publication_date",
+        "article_sighting": "appid msgid",
+        FACT: "appid msgid stat_date",
+    },
+}
+"""The statements that read the tables, and by which columns. An article has few rows."""
 
 
 @pytest.fixture(scope="module")
 def long_history(embedded_server: Server) -> Iterator[Engine]:
-    """A migrated warehouse whose fact has half a million rows that nobody has analysed."""
+    """A migrated warehouse with a long history that nobody has analysed."""
     embedded_server.create_database("history")
     url = embedded_server.url("history")
     the_warehouse.migrate(url)
     engine = the_warehouse.engine(url)
     with engine.begin() as connection:
-        connection.exec_driver_sql(f"ALTER TABLE weixin.{FACT} SET (autovacuum_enabled = off)")
-        connection.exec_driver_sql(
-            f"INSERT INTO weixin.{FACT} (appid, msgid, stat_date, publication_date, "  # noqa: S608 # a declared name
-            "int_page_read_count, raw_response_id, fetched_at, changed_at) "
-            "SELECT 'wx1', article || '_1', date '2024-01-01' + article / 100 + day, "
-            "date '2024-01-01' + article / 100, day, 1, now(), now() "
-            f"FROM generate_series(1, {HISTORY_ROWS} / 7) AS article, generate_series(0, 6) AS day"
-        )
+        for table in TABLES:
+            connection.exec_driver_sql(f"ALTER TABLE weixin.{table} SET (autovacuum_enabled = off)")
+        connection.exec_driver_sql(HISTORY)
     yield engine
     engine.dispose()
 
 
-def staged_pairs(articles_a_day: int = 4) -> list[StagedPair]:
-    """A week's answers: articles that the fact knows, with a row a day each."""
-    pairs = []
-    for age in range(7):
-        day = date(2024, 6, 1) + timedelta(days=age)
-        first = (day - date(2024, 1, 1)).days * 100
-        items = [
-            {
-                "ref_date": day.isoformat(),
-                "msgid": f"{first + number}_1",
-                "details": [
-                    {"stat_date": (day + timedelta(days=n)).isoformat(), "int_page_read_count": n}
-                    for n in range(7)
-                ],
-            }
-            for number in range(articles_a_day)
-        ]
-        parsed = parse(ARTICLE_TOTAL, json.dumps({"list": items}).encode(), day, LOADED_AT)
-        seen = [SeenArticle(item, LOADED_AT, LOADED_AT) for item in parsed.articles.values()]
-        pairs.append(StagedPair(day, age + 1, seen))
-    return pairs
+def week(account: Account, share_count: int, articles_a_day: int = 4) -> list[Outcome]:
+    """A week's answers: articles of the history, with a row a day each."""
+    return [_answered(account, day, share_count, articles_a_day) for day in DAYS]
+
+
+def _answered(account: Account, day: date, share_count: int, articles: int) -> Outcome:
+    first = (day - FIRST_DAY).days * ARTICLES_A_DAY
+    rows = [
+        {"stat_date": (day + timedelta(days=age)).isoformat(), "share_count": share_count}
+        for age in range(7)
+    ]
+    items = [
+        {"ref_date": day.isoformat(), "msgid": f"{number}_1", "details": rows}
+        for number in range(first, first + articles)
+    ]
+    body = json.dumps({"list": items}).encode()
+    fetched_at = FETCHED_AT + timedelta(minutes=share_count)
+    return outcome(ARTICLE_TOTAL, account, day, Answer(body, fetched_at, calls=1))
+
+
+def load(warehouse: Engine, share_count: int) -> None:
+    """Load a week of a hundred accounts in one commit."""
+    run = Run("run", ARTICLE_TOTAL, FETCHED_AT.date(), is_scheduled=False)
+    silent = [replace(NEW, appid=f"silent{number}") for number in range(98)]
+    outcomes = [
+        *week(KNOWN, share_count),
+        *week(NEW, share_count),
+        *(it for account in silent for it in week(account, share_count, articles_a_day=0)),
+    ]
+    appids = {it.account.appid for it in outcomes}
+    Load(warehouse, run, ready_hour=10).commit(outcomes, complete=appids)
+
+
+def explained_load(warehouse: Engine, share_count: int) -> dict[str, list[dict[str, Any]]]:
+    """The nodes of the plan of each statement of LOOKUPS, as it is when the load makes it."""
+    plans: dict[str, list[dict[str, Any]]] = {}
+    paths = {source(path, ARTICLE_TOTAL).splitlines()[0]: path for path in LOOKUPS}
+
+    def explain(_connection: Any, cursor: Any, sql: str, values: Any, *_others: Any) -> None:
+        if path := paths.get(sql.splitlines()[0]):
+            cursor.execute(f"EXPLAIN (FORMAT json) {sql}", values)
+            plans[path] = list(nodes(cursor.fetchone()[0][0]["Plan"]))
+
+    event.listen(warehouse, "before_cursor_execute", explain)
+    try:
+        load(warehouse, share_count)
+    finally:
+        event.remove(warehouse, "before_cursor_execute", explain)
+    return plans
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -72,81 +158,52 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from nodes(child)
 
 
-def plan_of(connection: Connection, path: str, **values: Any) -> list[dict[str, Any]]:
-    """The nodes of the plan of a statement of the load, with a week staged."""
-    stage(connection, ARTICLE_TOTAL, staged_pairs())
-    explained = connection.execute(
-        sqlalchemy.text("EXPLAIN (FORMAT json) " + source(path, ARTICLE_TOTAL)),
-        {"dataset": ARTICLE_TOTAL.name, **values},
-    ).scalar_one()
-    connection.exec_driver_sql("DROP TABLE staged_row, staged_article")
-    return list(nodes(explained[0]["Plan"]))
-
-
-def are_by_the_key(found: list[dict[str, Any]], *columns: str) -> bool:
-    """Whether the fact is read once, by an index scan on these columns of its key."""
-    (into_the_fact,) = (
-        node
-        for node in found
-        if node["Node Type"] != "ModifyTable" and node.get("Relation Name") == FACT
-    )
-    condition = into_the_fact.get("Index Cond", "")
-    return into_the_fact.get("Index Name") == KEY and all(
-        f"({column} =" in condition for column in columns
-    )
+def lookups(plan: list[dict[str, Any]]) -> dict[str, str]:
+    """By which columns a plan reads each table; anything but an index scan by its own name."""
+    columns = ["dataset", "appid", "msgid", "raw_response_id", "publication_date", "stat_date"]
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for node in plan:
+        table = node.get("Relation Name")
+        if table in TABLES and node["Node Type"] != "ModifyTable":
+            condition = node.get("Index Cond", "")
+            by = " ".join(column for column in columns if f"({column} " in condition)
+            found[table].add(by if condition else node["Node Type"])
+    return {table: " | ".join(sorted(ways, key=len)) for table, ways in found.items()}
 
 
 @pytest.mark.parametrize("is_analysed", [False, True], ids=["never analysed", "analysed"])
-def test_load_looks_rows_up_by_the_key(long_history: Engine, is_analysed: bool):
-    """Half a million rows of history: an index scan on the key, nothing that reads it whole."""
+def test_load_looks_everything_up_by_keys(long_history: Engine, is_analysed: bool):
+    """Half a million rows of an account, and none of another that came later."""
     if is_analysed:
         with long_history.begin() as connection:
-            connection.exec_driver_sql(f"ANALYZE weixin.{FACT}")
+            connection.exec_driver_sql("ANALYZE")
+    load(long_history, share_count=2 * is_analysed)
 
-    with long_history.connect() as connection:
-        rows = connection.exec_driver_sql(
-            f"SELECT count(*) FROM weixin.{FACT}"  # noqa: S608 # a declared name
-        ).scalar_one()
-        connection.execute(statement("fact/pin_plan.sql"))
-        found = plan_of(connection, "fact/load.sql", appid="wx1", changed_at=LOADED_AT)
+    plans = explained_load(long_history, share_count=2 * is_analysed + 1)
 
-    assert rows > HISTORY_ROWS - 7
-    assert are_by_the_key(found, *KEY_COLUMNS)
-    assert {"Hash Join", "Merge Join"}.isdisjoint(node["Node Type"] for node in found)
-
-
-def test_an_account_the_statistics_do_not_know_is_looked_up_by_the_key(long_history: Engine):
-    """It came since they were made, with many rows: each of them would be compared with each."""
-    days = [date(2026, 11, day) for day in range(17, 24)]
-    with long_history.begin() as connection:
-        connection.exec_driver_sql(f"ANALYZE weixin.{FACT}")
-
-    with long_history.connect() as connection:
-        connection.execute(statement("fact/pin_plan.sql"))
-        load = plan_of(connection, "fact/load.sql", appid="wx2", changed_at=LOADED_AT)
-        ready = plan_of(
-            connection, "coverage/still_counting.sql", appid="wx2", yesterdays=days[-1:]
-        )
-        final = plan_of(connection, "fact/open_days.sql", appid="wx2", publication_dates=days)
-
-    assert are_by_the_key(load, *KEY_COLUMNS)
-    assert are_by_the_key(ready, *KEY_COLUMNS)
-    assert are_by_the_key(final, "appid", "msgid")
+    assert {path: lookups(plan) for path, plan in plans.items()} == LOOKUPS
+    kinds = {node["Node Type"] for plan in plans.values() for node in plan}
+    assert kinds.isdisjoint({"Hash Join", "Merge Join", "Materialize"})
 
 
 @pytest.mark.parametrize("table", ["dim_article", "article_sighting"])
 def test_the_next_morning_rewrites_articles_in_their_pages(long_history: Engine, table: str):
     """Each is seen again each morning: no index gets an entry for that."""
-    ids = {"dataset": ARTICLE_TOTAL.name, "appid": "wx3"}
-    count = sqlalchemy.text(
-        "SELECT pg_stat_get_xact_tuples_updated(:oid), pg_stat_get_xact_tuples_hot_updated(:oid)"
-    )
+    account = replace(NEW, appid="wx3")
+    count = """
+        SELECT pg_stat_get_xact_tuples_updated(oid), pg_stat_get_xact_tuples_hot_updated(oid)
+        FROM pg_class WHERE oid = %s::regclass
+    """
+    counts = []
     with long_history.connect() as connection:
-        stage(connection, ARTICLE_TOTAL, staged_pairs(articles_a_day=100))
-        oid = connection.exec_driver_sql(f"SELECT 'weixin.{table}'::regclass::oid").scalar_one()
+        connection.execute(statement("dim_article/stage.sql"))
+        for raw_response_id in (1, 2):
+            connection.exec_driver_sql("TRUNCATE staged_article")
+            for it in week(account, 1, articles_a_day=100):
+                end = line_end("article_total", *it.pair, raw_response_id, FETCHED_AT, FETCHED_AT)
+                copy_articles(connection, iter([end.join([*it.answer.articles, b""])]))
+            connection.execute(statement(f"{table}/load.sql"))
+            counts.append(connection.exec_driver_sql(count, (f"weixin.{table}",)).one())
 
-        for _ in ("the first morning", "the next"):
-            connection.execute(statement(f"{table}/load.sql"), ids)
-        updated, in_their_pages = connection.execute(count, {"oid": oid}).one()
-
-    assert updated == in_their_pages == 700
+    (updated, in_their_pages), (updated_then, in_their_pages_then) = counts
+    assert updated_then - updated == in_their_pages_then - in_their_pages == 700

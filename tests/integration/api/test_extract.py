@@ -1,7 +1,10 @@
-"""Extract: one call per publication day, a few at once; a refused day holds back no other."""
+"""Extract: one call per pair, a few at once over all accounts; none holds up the others."""
 
 import threading
-from datetime import date
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from time import sleep
 
 import pytest
 from wire import LIMITS, Handler, Reply, Wire, in_turn, refuses, says
@@ -16,64 +19,88 @@ from weixin_etl.api.errors import (
     UnreachableError,
 )
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.extract import extract
+from weixin_etl.extract import AccountCalls, extract
 from weixin_etl.model import Account
 from weixin_etl.rules import Days
 from weixin_sandbox import Sandbox, Scenario
 
 DAYS = [date(2026, 11, day) for day in range(23, 11, -1)]
-Extracted = list[tuple[date, Answer | Refusal]]
 ANSWER = says(b'{"list":[]}')
 OUTAGE = says(b"", 502)
 OFFLINE = refuses(47009)
-
-
 LONG_AGO = Days(date(2020, 1, 1), date(2020, 1, 7))
+PATIENCE_SECONDS = 5
 
 
-def extracted(account: Account, concurrency: int = 1, present: Days = LONG_AGO) -> Extracted:
-    """What extract makes of the days, none of which is of the present window."""
-    came = extract(
-        WeixinClient(account, LIMITS),
-        ARTICLE_TOTAL,
-        DAYS,
-        present=present,
-        concurrency=concurrency,
-        now=clock.now,
-    )
-    return list(came)
+@dataclass(frozen=True)
+class Came:
+    """What a call came to."""
+
+    appid: str
+    day: date
+    what: Answer | Refusal | None = None
+    size: int = 1
 
 
-def refusals(outcomes: Extracted) -> list[tuple[int, type[Exception], int]]:
+def asked(calls: AccountCalls, day: date) -> Came:
+    """Ask the account's server."""
+    return Came(calls.account.appid, day, calls.ask(day))
+
+
+def calls_of(
+    account: Account, present: Days = LONG_AGO, now: Callable[[], datetime] = clock.now
+) -> AccountCalls:
+    """Calls for the days, by default none of the present window."""
+    client = WeixinClient(account, LIMITS)
+    return AccountCalls(account, DAYS, lambda: client, ARTICLE_TOTAL, present=present, now=now)
+
+
+def extracted(
+    *accounts: AccountCalls,
+    ask: Callable[[AccountCalls, date], Came] = asked,
+    concurrency: int = 1,
+) -> list[Came]:
+    """Everything, in the order it came."""
+    came = extract(accounts, ask, concurrency=concurrency, most_bytes=100, most_seconds=60)
+    return [one for several in came for one in several]
+
+
+def refusals(came: list[Came]) -> list[tuple[int, type[Exception], int]]:
     """The refused days' places, why, and the calls they cost."""
+    by_day = sorted(came, key=lambda one: one.day, reverse=True)
+    assert [one.day for one in by_day] == DAYS
     return [
-        (place, type(came.error), came.calls)
-        for place, (_, came) in enumerate(outcomes)
-        if isinstance(came, Refusal)
+        (place, type(one.what.error), one.what.calls)
+        for place, one in enumerate(by_day)
+        if isinstance(one.what, Refusal)
     ]
+
+
+# ------------------------------------------------------------------------- the calls of an account
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
 def test_each_day_is_asked_once(sandbox: Sandbox, account: Account, concurrency: int):
-    """The exact bytes of each, in the order of the days; one token serves all threads."""
-    outcomes = extracted(account, concurrency)
+    """The exact bytes of each; one token serves all threads."""
+    came = extracted(calls_of(account), concurrency=concurrency)
 
-    assert [(day, came.body, came.calls) for day, came in outcomes if isinstance(came, Answer)] == [
-        (day, sandbox.answer(account.appid, day, sandbox.beijing_today), 1) for day in DAYS
-    ]
+    answers = {one.day: one.what for one in came if isinstance(one.what, Answer)}
+    assert {day: (answer.body, answer.calls) for day, answer in answers.items()} == {
+        day: (sandbox.answer(account.appid, day, sandbox.beijing_today), 1) for day in DAYS
+    }
     paths = sorted(call.path for call in sandbox.calls)
     assert paths == ["/cgi-bin/stable_token"] + [ARTICLE_TOTAL.path] * 12
 
 
 def test_one_refused_day_holds_back_no_other(sandbox: Sandbox, account: Account):
-    """It is refused in its place, with the calls it took."""
+    """It is refused with the calls it took."""
     sandbox.scenarios[:] = [
         Scenario("offline", day=DAYS[2]),
         Scenario("not-ready-code", day=DAYS[4]),
         Scenario("http-500", day=DAYS[6]),
     ]
 
-    assert refusals(extracted(account, 4)) == [
+    assert refusals(extracted(calls_of(account), concurrency=4)) == [
         (2, EndpointOfflineError, 1),
         (4, NotReadyError, 1),
         (6, UnreachableError, 3),
@@ -89,23 +116,23 @@ def test_an_error_that_stops_the_account_is_given_to_the_days_not_asked_yet(
     """Without a call: neither the quota nor WeChat's patience is spent in vain."""
     sandbox.scenarios[:] = [Scenario(scenario, day=DAYS[2])]
 
-    outcomes = extracted(account)
+    came = extracted(calls_of(account))
 
-    assert refusals(outcomes) == [(2, kind, 1), *((place, kind, 0) for place in range(3, 12))]
+    assert refusals(came) == [(2, kind, 1), *((place, kind, 0) for place in range(3, 12))]
 
 
 def test_an_account_without_a_token_is_asked_for_nothing(sandbox: Sandbox, account: Account):
     """One token call, and each day is refused with its sentence."""
     sandbox.scenarios[:] = [Scenario("ip")]
 
-    outcomes = extracted(account, 4)
+    came = extracted(calls_of(account), concurrency=4)
 
-    assert refusals(outcomes) == [(place, ConfigurationError, 0) for place in range(12)]
+    assert refusals(came) == [(place, ConfigurationError, 0) for place in range(12)]
     assert [call.path for call in sandbox.calls] == ["/cgi-bin/stable_token"]
 
 
 @pytest.mark.parametrize(
-    ("replies", "asked"),
+    ("replies", "calls"),
     [
         ([OUTAGE] * 15, 15),
         ([ANSWER] * 3 + [OUTAGE] * 15, 18),
@@ -117,75 +144,29 @@ def test_an_account_without_a_token_is_asked_for_nothing(sandbox: Sandbox, accou
     ids=["outages", "later outages", "four and four", "offline", "four and four offline", "mixed"],
 )
 def test_five_refusals_of_a_kind_in_a_row_stop_the_account(
-    wire: Wire, replies: list[Reply], asked: int
+    wire: Wire, replies: list[Reply], calls: int
 ):
     """Outages (three calls each), or 47009: an answer or the other kind begins the row anew."""
     wire.on_data = in_turn(*replies)
 
-    extracted(wire.account)
+    extracted(calls_of(wire.account))
 
-    assert len(wire.data_calls) == asked
+    assert len(wire.data_calls) == calls
 
 
 def test_an_endpoint_that_is_offline_is_asked_for_each_day_of_the_present_window(wire: Wire):
     """WeChat may still give older days when it refuses newer ones."""
     wire.on_data = in_turn(*[OFFLINE] * 7, ANSWER)
 
-    outcomes = extracted(wire.account, present=Days(min(DAYS), max(DAYS)))
+    came = extracted(calls_of(wire.account, present=Days(min(DAYS), max(DAYS))))
 
     assert len(wire.data_calls) == len(DAYS)
-    assert [place for place, _, _ in refusals(outcomes)] == list(range(7))
-
-
-@pytest.mark.parametrize("concurrency", [1, 4])
-def test_as_many_calls_as_allowed_are_in_flight_at_once(wire: Wire, concurrency: int):
-    """The server answers none of them before that many have come: fewer would never end."""
-    together = threading.Barrier(concurrency, timeout=20)
-    in_hand = threading.Semaphore(concurrency)
-
-    def answer(handler: Handler) -> None:
-        assert in_hand.acquire(blocking=False)
-        together.wait()
-        in_hand.release()
-        ANSWER(handler)
-
-    wire.on_data = answer
-
-    assert refusals(extracted(wire.account, concurrency)) == []
-
-
-def test_answers_come_in_the_order_of_the_days(wire: Wire):
-    """Also when the first day is answered last of those in memory: twice as many as in flight."""
-    others_are_answered = threading.Event()
-
-    def answer(handler: Handler) -> None:
-        if DAYS[0].isoformat().encode() in handler.asked.body:
-            assert others_are_answered.wait(20)
-        says(b'{"asked":%b}' % handler.asked.body)(handler)
-        if len(wire.data_calls) == 4:
-            others_are_answered.set()
-
-    wire.on_data = answer
-
-    for day, came in extracted(wire.account, 2):
-        assert isinstance(came, Answer)
-        assert day.isoformat().encode() in came.body
-
-
-def test_no_more_than_twice_as_many_answers_wait_in_memory(wire: Wire):
-    """Whoever stores them sets the pace."""
-    client = WeixinClient(wire.account, LIMITS)
-    answers = extract(client, ARTICLE_TOTAL, DAYS, present=LONG_AGO, concurrency=2, now=clock.now)
-
-    next(answers)
-    answers.close()  # waits for the calls in flight
-
-    assert len(wire.data_calls) == 4
+    assert [place for place, _, _ in refusals(came)] == list(range(7))
 
 
 def test_an_error_that_stops_the_account_ends_the_calls_beside_it_too(wire: Wire):
     """Two in flight, the first is refused for good: what is in hand ends, nothing new begins."""
-    both_are_in_flight = threading.Barrier(2, timeout=20)
+    both_are_in_flight = threading.Barrier(2, timeout=PATIENCE_SECONDS)
 
     def answer(handler: Handler) -> None:
         both_are_in_flight.wait()
@@ -193,7 +174,9 @@ def test_an_error_that_stops_the_account_ends_the_calls_beside_it_too(wire: Wire
 
     wire.on_data = answer
 
-    assert [calls for *_, calls in refusals(extracted(wire.account, 2))] == [1, 1] + [0] * 10
+    came = extracted(calls_of(wire.account), concurrency=2)
+
+    assert sorted(calls for *_, calls in refusals(came)) == [0] * 10 + [1, 1]
     assert len(wire.data_calls) == 2
 
 
@@ -201,18 +184,130 @@ def test_a_rest_begins_with_the_answer(wire: Wire, monkeypatch: pytest.MonkeyPat
     """Answered 45009 just before midnight: the days not asked after it have the same time."""
     monkeypatch.setenv("WEIXIN_NOW", "2026-11-24T23:59:59+08:00")
     wire.on_data = refuses(45009)
-    client = WeixinClient(wire.account, LIMITS)
 
-    outcomes = list(
-        extract(
-            client,
+    came = extracted(calls_of(wire.account, now=lambda: pytest.fail("asked later")))
+
+    assert {one.what.refused_at for one in came if isinstance(one.what, Refusal)} == {clock.now()}
+
+
+# ------------------------------------------------------------------------ the calls of all accounts
+
+
+def several(count: int, days: int = 12) -> list[AccountCalls]:
+    """Calls of accounts that have no server."""
+    return [
+        AccountCalls(
+            Account(f"a{number}", f"wx{number}", "", f"号{number}"),
+            DAYS[:days],
+            lambda: pytest.fail("nobody needs a client"),
             ARTICLE_TOTAL,
-            DAYS,
             present=LONG_AGO,
-            concurrency=1,
-            now=lambda: pytest.fail("asked later"),
+            now=clock.now,
         )
-    )
+        for number in range(count)
+    ]
 
-    refused_at = {came.refused_at for _, came in outcomes if isinstance(came, Refusal)}
-    assert refused_at == {clock.now()}
+
+def at_once(calls: AccountCalls, day: date) -> Came:
+    """A call that costs nothing."""
+    return Came(calls.account.appid, day)
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.parametrize("count", [1, 12])
+def test_as_many_calls_as_allowed_are_in_flight_at_once(count: int, concurrency: int):
+    """Of one account or of many: none ends before that many have begun, and no other begins."""
+    together = threading.Barrier(concurrency, timeout=PATIENCE_SECONDS)
+    in_hand = threading.Semaphore(concurrency)
+
+    def ask(calls: AccountCalls, day: date) -> Came:
+        assert in_hand.acquire(blocking=False)
+        together.wait()
+        in_hand.release()
+        return at_once(calls, day)
+
+    accounts = several(count, days=12 // count)
+
+    assert len(extracted(*accounts, ask=ask, concurrency=concurrency)) == 12
+    assert [account.failure for account in accounts] == [None] * count
+
+
+def test_an_account_that_answers_slowly_leaves_the_other_calls_to_others():
+    """While its first call is in flight, another account comes to its end, newest days first."""
+    slow, quick = several(2)
+    quick_days: list[date] = []
+    is_over = threading.Event()
+
+    def ask(calls: AccountCalls, day: date) -> Came:
+        if calls is slow:
+            assert is_over.wait(PATIENCE_SECONDS)
+        else:
+            quick_days.append(day)
+            if len(quick_days) == len(DAYS):
+                is_over.set()
+        return at_once(calls, day)
+
+    assert len(extracted(slow, quick, ask=ask, concurrency=2)) == 24
+    assert slow.failure is None
+    assert quick_days == DAYS
+
+
+def test_an_error_of_the_program_ends_its_accounts_calls_alone():
+    """It is the account's failure; what had come of the account stays."""
+    broken, fine = several(2)
+    bug = RuntimeError("a bug")
+
+    def ask(calls: AccountCalls, day: date) -> Came:
+        if calls is broken and day == DAYS[2]:
+            raise bug
+        return at_once(calls, day)
+
+    came = extracted(broken, fine, ask=ask)
+
+    assert [one.day for one in came if one.appid == "wx0"] == DAYS[:2]
+    assert [one.day for one in came if one.appid == "wx1"] == DAYS
+    assert (broken.failure, fine.failure) == (bug, None)
+
+
+def test_calls_go_on_while_the_caller_works_within_the_bytes_it_allows():
+    """
+    One is taken, one waits, and two are in hand; accounts are taken only when their turn comes.
+
+    When the caller ends it, those in hand end, and no other call begins.
+    """
+    begun: list[AccountCalls] = []
+    in_hand: list[date] = []
+
+    def in_turn_() -> Iterator[AccountCalls]:
+        for account in several(12):
+            begun.append(account)
+            yield account
+
+    def ask(calls: AccountCalls, day: date) -> Came:
+        in_hand.append(day)
+        return replace(at_once(calls, day), size=100)
+
+    came = extract(in_turn_(), ask, concurrency=2, most_bytes=200, most_seconds=60)
+
+    assert len(next(came)) == 1
+    sleep(0.2)  # for one too many
+    came.close()
+    assert (len(in_hand), len(begun)) == (4, 2)
+    assert not [it for it in threading.enumerate() if it.name.startswith("extract")]
+
+
+def test_what_there_is_comes_after_some_time():
+    """Though it is little, and the next answer is not there yet."""
+    is_taken = threading.Event()
+
+    def ask(calls: AccountCalls, day: date) -> Came:
+        assert day == DAYS[0] or is_taken.wait(PATIENCE_SECONDS)
+        return at_once(calls, day)
+
+    (account,) = several(1)
+    came = extract([account], ask, concurrency=1, most_bytes=100, most_seconds=0.05)
+
+    assert [one.day for one in next(came)] == DAYS[:1]
+    is_taken.set()
+    assert [one.day for several_ in came for one in several_] == DAYS[1:]
+    assert account.failure is None

@@ -1,19 +1,29 @@
 """Loads at the same time: of one account they wait for each other, of several they do not."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 import sqlalchemy
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import OperationalError
-from warehouse_loads import ACCOUNT, OTHER_ACCOUNT, article, body, load_pairs, pair
+from warehouse_loads import ACCOUNT, OTHER_ACCOUNT, SCHEDULED, article, body, load_pairs, pair, rows
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.load import Load
 from weixin_etl.model import Counts
 
 LOCK = sqlalchemy.text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
 """What a load takes first."""
+LOCKS_OF_WAITING = """
+    SELECT (
+        SELECT count(*) FROM pg_locks AS held
+        WHERE held.locktype = 'advisory' AND held.granted AND held.pid = lock.pid
+    )
+    FROM pg_locks AS lock WHERE NOT granted
+"""
 
 
 @pytest.fixture
@@ -45,3 +55,20 @@ def test_other_accounts_do_not_wait(impatient: Engine):
     (judged,) = load_pairs(impatient, answer, account=OTHER_ACCOUNT)
 
     assert judged.counts == Counts(inserted=1)
+
+
+def test_a_load_takes_its_locks_in_one_order(warehouse: Engine):
+    """While it waits for the first it has none of the others, for which another load may wait."""
+    accounts = [replace(ACCOUNT, appid=f"wx{number}") for number in range(1, 9)]
+    answer = pair(body(), "24 08:30")
+    outcomes = [replace(answer, account=account) for account in accounts]
+    load = Load(warehouse, SCHEDULED, ready_hour=10)
+    with ThreadPoolExecutor(1) as pool:
+        with warehouse.connect() as connection, connection.begin():
+            connection.execute(LOCK, {"key": "wx1"})
+            loading = pool.submit(load.commit, outcomes, complete=())
+            while not (waiting := rows(warehouse, LOCKS_OF_WAITING)):
+                assert not loading.done()
+        loading.result()
+
+    assert waiting == [(0,)]

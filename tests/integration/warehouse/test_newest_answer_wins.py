@@ -7,15 +7,18 @@ they were fetched. Every example has accounts of its own, so none needs an empty
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from threading import Barrier
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
-from warehouse_loads import article, at, body, load_pairs, pair, rows
+from warehouse_loads import SCHEDULED, article, at, body, pair, rows
 
+from weixin_etl.load import Load
 from weixin_etl.model import Account
 
 DAYS = [date(2026, 11, 19), date(2026, 11, 20), date(2026, 11, 21)]
@@ -123,15 +126,16 @@ class Loaded:
         ]
 
     def commit(self, answers_of_commit: Iterable[Given]) -> None:
-        """One commit for each account that has an answer among them."""
-        for number, account in enumerate(self.accounts):
-            pairs = [
-                pair(body(*answer.items, day=answer.day), answer.fetched_at, day=answer.day)
-                for answer in answers_of_commit
-                if answer.appid == number
-            ]
-            if pairs:
-                load_pairs(self.warehouse, *pairs, account=account)
+        """One commit, whichever accounts the answers are of."""
+        outcomes = [
+            replace(
+                pair(body(*answer.items, day=answer.day), answer.fetched_at, day=answer.day),
+                account=self.accounts[answer.appid],
+            )
+            for answer in answers_of_commit
+        ]
+        load = Load(self.warehouse, SCHEDULED, ready_hour=10)
+        load.commit(outcomes, complete={it.account.appid for it in outcomes})
 
     def rows(self, sql: str) -> list[tuple]:
         appids = [account.appid for account in self.accounts]
@@ -224,6 +228,27 @@ def test_any_way_of_loading_gives_the_same_fact_and_again_changes_nothing(
     for commit in arriving:
         loaded.commit(commit)
     assert loaded.versions() == before
+    assert loaded.held() == expected(in_order)
+
+
+@settings(many, max_examples=40)
+@given(any_way())
+def test_loads_at_once_that_share_accounts_wait_for_each_other(
+    warehouse: Engine, case: tuple[list[Given], list[list[Given]]]
+):
+    """Two begun together give the fact that one after the other gives."""
+    in_order, arriving = case
+    loaded = Loaded(warehouse)
+    together = Barrier(2, timeout=20)
+
+    def commit_every_other(first: int) -> None:
+        together.wait()
+        for commit in arriving[first::2]:
+            loaded.commit(commit)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(commit_every_other, (0, 1)))
+
     assert loaded.held() == expected(in_order)
 
 

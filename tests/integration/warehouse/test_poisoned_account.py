@@ -1,0 +1,149 @@
+"""Fifty accounts in one commit, one of which can't be loaded: the other 49 are in."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+from warehouse_loads import SCHEDULED, article, body, rows
+from wire import LIMITS, Handler, Wire, gives_token, says
+
+from weixin_etl import load
+from weixin_etl.api import client as api_client
+from weixin_etl.api.client import WeixinClient
+from weixin_etl.ingest import IngestError
+from weixin_etl.model import ConfiguredAccount
+from weixin_etl.pipeline import Pipeline
+
+ACCOUNTS = [f"wx{number:02}" for number in range(50)]
+POISONED = "wx07"
+DAYS = [date(2026, 11, 23), date(2026, 11, 22)]
+RUN = replace(SCHEDULED, run_id="manual", is_scheduled=False, begin_date=DAYS[1], end_date=DAYS[0])
+TABLES = ("fact_article_total", "dim_article", "article_sighting", "raw_response", "coverage")
+ANSWERING = "SELECT appid, publication_date FROM weixin.raw_response ORDER BY 1, 2 DESC"
+
+
+@pytest.fixture
+def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
+    """A server whose tokens tell the accounts apart; the poison is in the answer of the 22nd."""
+    monkeypatch.setattr(api_client, "_keepers", {})
+    with Wire().serving() as served:
+        served.on_token = lambda asked: gives_token(json.loads(asked.asked.body)["appid"])(asked)
+        served.on_data = answer
+        yield served
+
+
+def answer(handler: Handler) -> None:
+    """An article with a row; the poison is its title."""
+    day = date.fromisoformat(json.loads(handler.asked.body)["begin_date"])
+    is_poison = handler.asked.token == POISONED and day == DAYS[1]
+    item = article(f"{day:%d}_1", {f"{day:%d}": {"share_count": 13 if is_poison else 1}})
+    says(body({**item, "title": "poison"} if is_poison else item, day=day))(handler)
+
+
+def ingested(warehouse: Engine, wire: Wire) -> tuple[IngestError, int]:
+    """Why pairs are not in, and how many commits were begun."""
+    begun: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, sql: str, *_others: Any) -> None:
+        if "pg_advisory_xact_lock" in sql:
+            begun.append(sql)
+
+    accounts = {f"a_{it}": replace(wire.account, appid=it, name=f"n{it}") for it in ACCOUNTS}
+    pipeline = Pipeline(RUN, warehouse)
+    configured = [ConfiguredAccount(conn_id, it.appid, it.name) for conn_id, it in accounts.items()]
+    batch = pipeline.plan(configured, is_new=True).accounts
+    event.listen(warehouse, "before_cursor_execute", note)
+    try:
+        with pytest.raises(IngestError) as caught:
+            pipeline.ingest(
+                batch, lambda it: WeixinClient(accounts[it.conn_id], LIMITS), by_itself=False
+            )
+    finally:
+        event.remove(warehouse, "before_cursor_execute", note)
+    return caught.value, len(begun)
+
+
+@contextmanager
+def refused_by_postgres(warehouse: Engine, sqlstate: str) -> Iterator[None]:
+    """The poisoned row raises this error, wherever it is written."""
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            f"RAISE EXCEPTION 'poison' USING ERRCODE = '{sqlstate}'; END $$"
+        )
+        connection.exec_driver_sql(
+            "CREATE TRIGGER poison BEFORE INSERT ON weixin.fact_article_total FOR EACH ROW "
+            "WHEN (new.share_count = 13) EXECUTE FUNCTION poison()"
+        )
+    try:
+        yield
+    finally:
+        with warehouse.begin() as connection:
+            connection.exec_driver_sql("DROP FUNCTION poison CASCADE")
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "said"),
+    [
+        ("23514", "nwx07: CheckViolation, see the log"),
+        ("40P01", "nwx07: the warehouse rolled back a transaction (deadlock or serialization"),
+    ],
+    ids=["a row that Postgres refuses", "a deadlock"],
+)
+def test_an_account_that_postgres_refuses(warehouse: Engine, wire: Wire, sqlstate: str, said: str):
+    """The commit is tried again account by account; the one has its sentence and no row at all."""
+    with refused_by_postgres(warehouse, sqlstate):
+        error, begun = ingested(warehouse, wire)
+
+    (problem,) = error.problems
+    assert problem.startswith(said)
+    assert error.is_retryable
+    assert begun == 1 + 50
+    others = [appid for appid in ACCOUNTS if appid != POISONED]
+    for table in TABLES:
+        held = rows(warehouse, f"SELECT appid FROM weixin.{table} ORDER BY 1")  # noqa: S608 # TABLES
+        assert held == [(appid,) for appid in others for _ in DAYS]
+    not_loaded = "SELECT appid, state FROM weixin.run_report WHERE state != 'loaded'"
+    assert rows(warehouse, not_loaded) == [(POISONED, "planned")] * len(DAYS)
+
+
+def test_an_error_of_the_whole_warehouse_is_met_once(warehouse: Engine, wire: Wire):
+    """Fifty tries would not help."""
+    with refused_by_postgres(warehouse, "53100"):
+        error, begun = ingested(warehouse, wire)
+
+    (problem,) = error.problems
+    assert problem.startswith("the warehouse has no space left on its disk")
+    assert begun == 1
+    assert rows(warehouse, ANSWERING) == []
+
+
+def test_an_account_that_the_program_stumbles_over(
+    warehouse: Engine, wire: Wire, monkeypatch: pytest.MonkeyPatch
+):
+    """Its other day is loaded all the same, with those of all others, in one commit."""
+    monkeypatch.setattr(load, "parse", stumbling(load.parse))
+
+    error, begun = ingested(warehouse, wire)
+
+    assert (str(error), error.is_retryable) == ("nwx07: RuntimeError, see the log", True)
+    assert begun == 1
+    poisoned = (POISONED, DAYS[1])
+    pairs = [(appid, day) for appid in ACCOUNTS for day in DAYS]
+    assert rows(warehouse, ANSWERING) == [pair for pair in pairs if pair != poisoned]
+
+
+def stumbling(parse: Callable[..., Any]) -> Callable[..., Any]:
+    """A parser with a bug."""
+
+    def parse_(dataset: Any, answer: bytes, *others: Any) -> Any:
+        if b"poison" in answer:
+            raise RuntimeError("a bug")
+        return parse(dataset, answer, *others)
+
+    return parse_
