@@ -3,7 +3,7 @@
 import logging
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -78,7 +78,7 @@ class Ingest:
         now: Callable[[], datetime],
         *,
         open_client: OpenClient,
-        plan_more: Callable[[Sequence[PlannedAccount]], bool],
+        plan_more: Callable[[Sequence[PlannedAccount]], Mapping[str, Sequence[date]]],
         by_itself: bool,
     ) -> None:
         """
@@ -90,8 +90,8 @@ class Ingest:
             settings: how much at once.
             now: the clock.
             open_client: gives an account's client.
-            plan_more: adds what is due of accounts whose endpoint is back to the plan; whether
-                that is more than it had.
+            plan_more: adds what is due of accounts whose endpoint is back to the plan; the days
+                that it did not have before, by AppID.
             by_itself: whether Airflow tries again without a person: then what only a person can
                 mend is not asked for.
 
@@ -187,27 +187,31 @@ class Ingest:
         if not accounts:
             return
         require_one_time(self._warehouse)
-        self._bring_in(accounts)
+        self._bring_in(accounts, self._to_ask(accounts))
         answered = {pair.appid for pair in self._planned_pairs(accounts) if rules.is_back(pair)}
-        back = [account for account in accounts if account.appid in answered]
-        if back and self._plan_more(back):
-            self._bring_in(back)
+        if back := [account for account in accounts if account.appid in answered]:
+            self._bring_in(back, self._plan_more(back))
 
     def _planned_pairs(self, accounts: Sequence[PlannedAccount]) -> list[PlannedPair]:
         with self._warehouse.connect() as connection:
             return planned_pairs(connection, self._run, [account.appid for account in accounts])
 
-    def _bring_in(self, accounts: Sequence[PlannedAccount]) -> None:
-        """Ask for what is to be asked of the accounts, and load it in commits."""
+    def _to_ask(self, accounts: Sequence[PlannedAccount]) -> dict[str, list[date]]:
         days: dict[str, list[date]] = defaultdict(list)
         for pair in self._planned_pairs(accounts):
             if rules.is_to_be_asked(pair, refetch=self._run.refetch, by_itself=self._by_itself):
                 days[pair.appid].append(pair.publication_date)
+        return days
+
+    def _bring_in(
+        self, accounts: Sequence[PlannedAccount], days: Mapping[str, Sequence[date]]
+    ) -> None:
+        """Ask for days of the accounts, by AppID, and load what comes in commits."""
         refusals = self._refusals_at_rest(accounts)
         calls = [
             self._calls(account, days[account.appid], refusals.get(account.appid))
             for account in accounts
-            if days[account.appid]
+            if days.get(account.appid)
         ]
         awaited = Counter({appid: len(dates) for appid, dates in days.items()})
         load = Load(self._warehouse, self._run, ready_hour=self._settings.ready_hour, now=self._now)

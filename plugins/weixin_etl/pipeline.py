@@ -249,8 +249,8 @@ class Pipeline:
             by_itself=by_itself,
         ).ingest(batch)
 
-    def _plan_more(self, planned: Sequence[PlannedAccount]) -> bool:
-        """Add what is due of the accounts now to the plan; whether that is more than it had."""
+    def _plan_more(self, planned: Sequence[PlannedAccount]) -> dict[str, list[date]]:
+        """Add what is due of the accounts now to the plan; the days it did not have, by AppID."""
         wanted = [ConfiguredAccount(it.conn_id, it.appid, it.name) for it in planned]
         with self.warehouse.begin() as connection:
             known = {
@@ -264,11 +264,14 @@ class Pipeline:
                 if (account.appid, day) not in known
             ]
             self._save_pairs(connection, pairs)
+        days: dict[str, list[date]] = defaultdict(list)
+        for appid, day, _ in pairs:
+            days[appid].append(day)
         for account in planned:
-            if days := [day for appid, day, _ in pairs if appid == account.appid]:
-                asked = days_as_ranges(days)
-                log.info("%s: the endpoint is back: asks for %s", account.name, asked)
-        return bool(pairs)
+            if asked := days.get(account.appid):
+                ranges = days_as_ranges(asked)
+                log.info("%s: the endpoint is back: asks for %s", account.name, ranges)
+        return days
 
 
 def batches(accounts: Sequence[PlannedAccount]) -> list[Batch]:

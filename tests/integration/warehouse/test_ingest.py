@@ -247,7 +247,10 @@ def test_what_is_said_of_days_that_are_not_in(
     assert f"(errcode {errcode}: no) rid: 22 [2026-11-19, 2026-11-21 to 2026-11-22]" in problem
 
 
-def test_a_probe_of_a_retired_endpoint(warehouse: Engine, wire: Wire):
+@pytest.mark.parametrize(
+    ("newest", "is_in"), [(EMPTY, True), (refuses(61503), False)], ids=["ready", "not ready"]
+)
+def test_a_probe_of_a_retired_endpoint(warehouse: Engine, wire: Wire, newest: Reply, is_in: bool):
     """Still offline is nothing to complain of. Once it is answered the open days are asked for."""
     wire.on_data = refuses(47009)
     collecting, again = pipeline(warehouse), pipeline(warehouse, MANUAL)
@@ -258,9 +261,9 @@ def test_a_probe_of_a_retired_endpoint(warehouse: Engine, wire: Wire):
     assert ingested(again, batch, wire.account) is None
     assert asked(wire) == [23]
 
-    wire.on_data = EMPTY
-    wire.asked.clear()
-    assert ingested(again, batch, wire.account) is None
+    wire.on_data = by_day({23: newest})
+    assert (ingested(again, batch, wire.account) is None) == is_in
+    assert len(wire.data_calls) == 7
     assert asked(wire) == [23, 22, 21, 20, 19, 18, 17]
 
 
