@@ -37,10 +37,10 @@ secrets: ## Generate the secrets for docker compose that .env lacks
 test: lint ## Run every check and test, as CI does
 	$(BIN)/pytest -n 2 --dist loadfile
 
-bench: $(INSTALLED) ## Measure the analysts' queries, a whole run and the load; takes 15 minutes
+bench: $(INSTALLED) ## Measure the analysts' queries, the load, and whole runs; takes 40 minutes
 	$(BIN)/python benchmarks/analysts.py
-	$(BIN)/python benchmarks/dag_run.py
 	$(BIN)/python benchmarks/load.py
+	$(BIN)/python benchmarks/accounts.py --accounts 1 100 1000
 
 bench-peers: $(INSTALLED) $(PEERS) ## Compare the load with other loaders; POSTGRES=/usr/lib/postgresql/15/bin for that server
 	$(BIN)/python benchmarks/compare.py $(if $(POSTGRES),--postgres $(POSTGRES))
