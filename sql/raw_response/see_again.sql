@@ -14,6 +14,7 @@ CROSS JOIN
     LATERAL (
         SELECT
             raw_response_id,
+            last_seen_at,
             body_sha256 = fetched.body_sha256 AS is_identical,
             last_seen_at <= fetched.fetched_at AS is_before,
             row_number() OVER (
@@ -38,4 +39,5 @@ RETURNING
     raw_response.appid,
     raw_response.publication_date,
     raw_response.raw_response_id,
-    raw_response.last_seen_at
+    raw_response.last_seen_at,
+    kept.last_seen_at AS seen_before

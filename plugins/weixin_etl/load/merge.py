@@ -47,8 +47,8 @@ class _Kept:
 
     raw_response_id: int
     last_seen_at: datetime
-    is_new: bool
-    """Whether it was put there now; else an identical one was there already."""
+    seen_before: datetime | None = None
+    """When it was last seen before, if it is not put there now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ class _Merge:
         )
         kept = {
             (row.appid, row.publication_date): _Kept(
-                row.raw_response_id, row.last_seen_at, is_new=False
+                row.raw_response_id, row.last_seen_at, row.seen_before
             )
             for row in again
         }
@@ -165,9 +165,7 @@ class _Merge:
                 for number, it in numbered
             ),
         )
-        return kept | {
-            it.pair: _Kept(number, it.answer.fetched_at, is_new=True) for number, it in numbered
-        }
+        return kept | {it.pair: _Kept(number, it.answer.fetched_at) for number, it in numbered}
 
     def _staged(self, it: Fetched, kept: _Kept, loaded: _Loaded | None) -> _Staged:
         """The answer's lines when it is the pair's newest, else those of all its answers."""
@@ -267,7 +265,7 @@ class _Merge:
 
     def _save_rejected(self, fetched: Sequence[Fetched], kept: Mapping[Pair, _Kept]) -> None:
         """Only those of answers seen for the first time: the others' are kept already."""
-        new = [it for it in fetched if kept[it.pair].is_new]
+        new = [it for it in fetched if kept[it.pair].seen_before is None]
         rows = [(it.pair, rejected) for it in new for rejected in it.answer.others.rejected]
         if not rows:
             return
@@ -285,13 +283,14 @@ class _Merge:
 
 def _is_loaded(it: Fetched, kept: _Kept, loaded: _Loaded | None) -> bool:
     """
-    Whether the answer is the newest one's bytes again, of which every row is loaded.
+    Whether the answer is the newest loaded one's bytes again, of which every row is loaded.
 
     Fetched on a later day, it may hold a row that was too early before.
     """
-    if kept.is_new or loaded is None or it.answer.fetched_at < loaded.fetched_at:
+    if loaded is None or kept.seen_before != loaded.fetched_at:
         return False
-    return loaded.row_count == len(it.answer.rows)
+    is_newest = it.answer.fetched_at >= loaded.fetched_at
+    return is_newest and loaded.row_count == len(it.answer.rows)
 
 
 def _date(text: str | None) -> date | None:

@@ -1,9 +1,12 @@
 """An answer that arrives after a newer one is put in its place, and what is kept of it."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import Engine
 from warehouse_loads import article, at, body, facts, load_pairs, pair, raw_answers, rows
 
+from weixin_etl.api.errors import UnreadableError
 from weixin_etl.model import Counts
 
 
@@ -73,3 +76,13 @@ def test_kept_answers_that_nobody_can_read_are_passed_over(warehouse: Engine):
 
     assert facts(warehouse, "share_count, share_user") == [(2, 1)]
     assert len(raw_answers(warehouse)) == 3
+
+
+def test_what_could_not_be_read_is_loaded_once_it_can(warehouse: Engine):
+    """The same bytes again, and as many rows as the newest answer that was read."""
+    load_pairs(warehouse, pair(OLD, "22 08:30"))
+    load_pairs(warehouse, replace(pair(NEW, "22 09:00"), error=UnreadableError()))
+
+    load_pairs(warehouse, pair(NEW, "22 09:30"))
+
+    assert facts(warehouse, "share_count, share_user") == [(2, 1)]
