@@ -33,7 +33,7 @@ class Line(NamedTuple):
 def read(path: Path) -> Iterator[Line]:
     """The answers of a file, in its order."""
     with path.open("rb") as lines:
-        for line in lines:
+        for line in filter(bytes.strip, lines):
             appid, day, fetched_at, body = line.rstrip(b"\n").split(b"\t", 3)
             yield Line(
                 appid.decode(), day.decode(), datetime.fromisoformat(fetched_at.decode()), body

@@ -81,6 +81,9 @@ def load_answers(engine: Engine, path: Path) -> int:
             awaited.subtract(came)
             load.commit(outcomes, complete={appid for appid in came if not awaited[appid]})
             row_count += sum(len(it.answer.rows) for it in outcomes if it.answer)
+            if unreadable := [it for it in outcomes if it.error]:
+                first = unreadable[0]
+                raise SystemExit(f"{first.pair}: {first.error}")
     return row_count
 
 

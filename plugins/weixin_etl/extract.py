@@ -138,8 +138,8 @@ def extract(
     """
     extraction = _Extraction(accounts, ask, concurrency, most_bytes)
     with ThreadPoolExecutor(concurrency, thread_name_prefix="extract") as pool:
-        callers = [pool.submit(extraction.call) for _ in range(concurrency)]
         try:
+            callers = [pool.submit(extraction.call) for _ in range(concurrency)]
             yield from iter(lambda: extraction.take(most_seconds), [])
         finally:
             extraction.end()

@@ -1,5 +1,6 @@
 -- Staged articles into the dimension: one row per (appid, msgid).
--- An attribute the answer does not hold keeps its value; the publication day never changes.
+-- An attribute the answer does not hold keeps its value; the publication day never changes. What
+-- is as it was is not written.
 WITH known AS (
     UPDATE weixin.dim_article AS article
     SET
@@ -12,7 +13,23 @@ WITH known AS (
         first_seen_at = least(article.first_seen_at, staged.first_seen_at),
         last_seen_at = greatest(article.last_seen_at, staged.last_seen_at)
     FROM staged_article AS staged
-    WHERE article.appid = staged.appid AND article.msgid = staged.msgid
+    WHERE
+        article.appid = staged.appid
+        AND article.msgid = staged.msgid
+        AND (
+            coalesce(staged.title, article.title) IS DISTINCT FROM article.title
+            OR coalesce(staged.url, article.url) IS DISTINCT FROM article.url
+            OR coalesce(staged.content_url, article.content_url)
+            IS DISTINCT FROM article.content_url
+            OR coalesce(staged.publish_type, article.publish_type)
+            IS DISTINCT FROM article.publish_type
+            OR coalesce(staged.user_source, article.user_source)
+            IS DISTINCT FROM article.user_source
+            OR coalesce(article.extra || staged.extra, staged.extra, article.extra)
+            IS DISTINCT FROM article.extra
+            OR staged.first_seen_at < article.first_seen_at
+            OR staged.last_seen_at > article.last_seen_at
+        )
 )
 
 INSERT INTO weixin.dim_article (

@@ -199,8 +199,9 @@ def test_the_next_morning_rewrites_articles_in_their_pages(long_history: Engine,
         connection.execute(statement("dim_article/stage.sql"))
         for raw_response_id in (1, 2):
             connection.exec_driver_sql("TRUNCATE staged_article")
+            seen_at = FETCHED_AT + timedelta(days=raw_response_id)
             for it in week(account, 1, articles_a_day=100):
-                end = line_end("article_total", *it.pair, raw_response_id, FETCHED_AT, FETCHED_AT)
+                end = line_end("article_total", *it.pair, raw_response_id, seen_at, seen_at)
                 copy_articles(connection, iter([end.join([*it.answer.articles, b""])]))
             connection.execute(statement(f"{table}/load.sql"))
             counts.append(connection.exec_driver_sql(count, (f"weixin.{table}",)).one())

@@ -183,7 +183,13 @@ class Load:
             for outcome in outcomes
             if outcome.answer
         ]
-        counts = merge.merge(connection, self._dataset, fetched, changed_at=self._now())
+        counts = merge.merge(
+            connection,
+            self._dataset,
+            fetched,
+            changed_at=self._now(),
+            refetch=self._run.refetch,
+        )
         self._save_data(connection, [outcome for outcome in outcomes if outcome.has_data])
         return [_merged(it, counts.get(it.pair, Counts())) for it in outcomes]
 

@@ -78,10 +78,19 @@ class _Staged:
 
 
 def merge(
-    connection: Connection, dataset: Dataset, fetched: Sequence[Fetched], *, changed_at: datetime
+    connection: Connection,
+    dataset: Dataset,
+    fetched: Sequence[Fetched],
+    *,
+    changed_at: datetime,
+    refetch: bool,
 ) -> dict[Pair, Counts]:
-    """Merge the answers, in the transaction of the caller; what changed, by pair."""
-    return _Merge(connection, dataset, changed_at).merge(fetched) if fetched else {}
+    """
+    Merge the answers, in the transaction of the caller; what changed, by pair.
+
+    The rows of an answer that is loaded already are compared again only in a `refetch`.
+    """
+    return _Merge(connection, dataset, changed_at).merge(fetched, refetch) if fetched else {}
 
 
 class _Merge:
@@ -91,25 +100,26 @@ class _Merge:
         self._changed_at = changed_at
         self._changes: dict[Pair, Counts] = {}
 
-    def merge(self, fetched: Sequence[Fetched]) -> dict[Pair, Counts]:
+    def merge(self, fetched: Sequence[Fetched], refetch: bool) -> dict[Pair, Counts]:
         loaded = self._loaded(fetched)
         kept = self._keep(fetched)
-        readable = [it for it in fetched if it.is_readable]
+        again = [it for it in fetched if _is_newest_again(it, kept[it.pair], loaded.get(it.pair))]
+        known = set() if refetch else self._with_all_rows(again)
         staged = [
-            self._staged(it, kept[it.pair], loaded.get(it.pair))
-            for it in readable
-            if not _is_loaded(it, kept[it.pair], loaded.get(it.pair))
+            self._staged(it, kept[it.pair], loaded.get(it.pair), is_known=it.pair in known)
+            for it in fetched
+            if it.is_readable
         ]
-        self._execute("dim_article/stage.sql")
-        self._execute("fact/stage.sql")
-        self._execute("fact/different.sql")
+        if staged:
+            self._execute("dim_article/stage.sql")
+            self._execute("fact/stage.sql")
+            self._execute("fact/different.sql")
         for number, layer in enumerate(_layers(staged)):
             if number:
                 self._connection.execute(statement("fact/unstage.sql", self._dataset))
             self._merge_in(layer)
         self._save_rejected(fetched, kept)
-        of_loaded = {it.pair: Counts(unchanged=len(it.answer.rows)) for it in readable}
-        return of_loaded | {it.pair: self._counts(it) for it in staged}
+        return {it.pair: self._counts(it) for it in staged}
 
     def _execute(self, path: str, **values: Any) -> CursorResult[Any]:
         return self._connection.execute(
@@ -167,17 +177,28 @@ class _Merge:
         )
         return kept | {it.pair: _Kept(number, it.answer.fetched_at) for number, it in numbered}
 
-    def _staged(self, it: Fetched, kept: _Kept, loaded: _Loaded | None) -> _Staged:
+    def _with_all_rows(self, again: Sequence[Fetched]) -> set[Pair]:
+        """The pairs of which the fact holds as many rows as the answer, or more."""
+        if not again:
+            return set()
+        rows = self._execute("fact/known_rows.sql", **self._arrays(it.pair for it in again))
+        held = {(row.appid, row.publication_date): row.row_count for row in rows}
+        return {it.pair for it in again if held.get(it.pair, 0) >= len(it.answer.rows)}
+
+    def _staged(
+        self, it: Fetched, kept: _Kept, loaded: _Loaded | None, *, is_known: bool
+    ) -> _Staged:
         """The answer's lines when it is the pair's newest, else those of all its answers."""
         if loaded and it.answer.fetched_at < loaded.fetched_at:
             return self._staged_in_order(it, kept)
-        seen_at = it.answer.fetched_at
+        # bytes that were seen before: raw_response tells when they were seen again
+        seen_at = kept.seen_before or it.answer.fetched_at
         end = self._article_end(it.pair, kept.raw_response_id, seen_at, seen_at)
         return _Staged(
             it.pair,
             it.answer.msgids,
             end.join([*it.answer.articles, b""]),
-            self._ended(it, kept, it.answer.rows),
+            b"" if is_known else self._ended(it, kept, it.answer.rows),
             len(it.answer.rows),
             has_facts=loaded is not None and loaded.has_articles,
         )
@@ -281,11 +302,11 @@ class _Merge:
         )
 
 
-def _is_loaded(it: Fetched, kept: _Kept, loaded: _Loaded | None) -> bool:
+def _is_newest_again(it: Fetched, kept: _Kept, loaded: _Loaded | None) -> bool:
     """
-    Whether the answer is the newest loaded one's bytes again, of which every row is loaded.
+    Whether the answer is the newest loaded one again, byte for byte and row for row.
 
-    Fetched on a later day, it may hold a row that was too early before.
+    Fetched on a later day, the same bytes may hold a row that was too early before.
     """
     if loaded is None or kept.seen_before != loaded.fetched_at:
         return False

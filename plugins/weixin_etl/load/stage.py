@@ -40,7 +40,7 @@ class PreparedAnswer:
     """
 
     size: int
-    """Bytes of the answer."""
+    """Bytes of the answer, and of what is rejected of it."""
     body_zstd: bytes
     body_sha256: bytes
     fetched_at: datetime
@@ -59,7 +59,7 @@ def prepare(dataset: Dataset, answer: Answer, parsed: Parsed) -> PreparedAnswer:
     """Write an answer down for its load."""
     articles = parsed.articles.values()
     return PreparedAnswer(
-        len(answer.body),
+        len(answer.body) + sum(len(rejected.payload) for rejected in parsed.rejected),
         zstandard.compress(answer.body, _ZSTD_LEVEL),
         answer.sha256,
         answer.fetched_at,

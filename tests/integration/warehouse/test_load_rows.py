@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import Engine
 from warehouse_loads import DAY, article, at, body, contents, facts, load_pairs, pair, rows
 
+from weixin_etl.datasets import ARTICLE_TOTAL_DETAIL
 from weixin_etl.model import Counts
 
 FIRST = body(
@@ -147,3 +148,39 @@ def test_two_answers_of_a_commit_claim_the_same_article(warehouse: Engine):
     assert facts(warehouse, "stat_date::text, share_count") == [("2026-11-21", 2)]
     assert rows(warehouse, "SELECT publication_date FROM weixin.dim_article") == [(DAY,)]
     assert [pair.counts for pair in judged] == [Counts(updated=1, restated=1), Counts(inserted=1)]
+
+
+@pytest.mark.parametrize(
+    ("damage", "refetch"),
+    [
+        ("DELETE FROM weixin.fact_article_total WHERE stat_date = '2026-11-21'", False),
+        ("UPDATE weixin.fact_article_total SET int_page_read_count = 9", True),
+    ],
+    ids=["a row is gone", "figures are wrong"],
+)
+def test_the_same_answer_again_repairs_the_fact(warehouse: Engine, damage: str, refetch: bool):
+    """A missing row at once, a figure that somebody has changed by a refetch."""
+    load_pairs(warehouse, pair(FIRST, "22 08:30"))
+    before = facts(warehouse, FIGURES)
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(damage)
+
+    load_pairs(warehouse, pair(FIRST, "22 11:00"), run_id="again", refetch=refetch)
+
+    assert facts(warehouse, FIGURES) == before
+
+
+def test_the_same_answer_again_after_another_endpoints(warehouse: Engine):
+    """The newest title stands, whichever endpoint gave it."""
+    first = pair(body(article("1_1", {}, title="一")), "22 08:30")
+    other = pair(
+        body(article("1_1", {}, title="二"), rows_key="detail_list"),
+        "22 08:35",
+        dataset=ARTICLE_TOTAL_DETAIL,
+    )
+    load_pairs(warehouse, first)
+    load_pairs(warehouse, other, dataset=ARTICLE_TOTAL_DETAIL)
+
+    load_pairs(warehouse, pair(body(article("1_1", {}, title="一")), "22 09:00"))
+
+    assert rows(warehouse, "SELECT title FROM weixin.dim_article") == [("一",)]
