@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from time import sleep
@@ -311,3 +312,25 @@ def test_what_there_is_comes_after_some_time():
     is_taken.set()
     assert [one.day for several_ in came for one in several_] == DAYS[1:]
     assert account.failure is None
+
+
+def test_a_machine_that_can_start_no_more_threads(monkeypatch: pytest.MonkeyPatch):
+    """The error is told; what was begun ends, though nobody takes its results."""
+    submit = ThreadPoolExecutor.submit
+    begun: list[Future[None]] = []
+
+    def submit_two(pool: ThreadPoolExecutor, call: Callable[[], None]) -> Future[None]:
+        if len(begun) == 2:
+            raise RuntimeError("can't start new thread")
+        begun.append(submit(pool, call))
+        return begun[-1]
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", submit_two)
+
+    def large(calls: AccountCalls, day: date) -> Came:
+        return replace(at_once(calls, day), size=100)
+
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        extracted(*several(2), ask=large, concurrency=3)
+
+    assert all(future.done() for future in begun)
