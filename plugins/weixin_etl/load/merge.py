@@ -110,13 +110,10 @@ class _Merge:
             for it in fetched
             if it.is_readable
         ]
-        if staged:
-            self._execute("dim_article/stage.sql")
-            self._execute("fact/stage.sql")
-            self._execute("fact/different.sql")
         for number, layer in enumerate(_layers(staged)):
             if number:
-                self._connection.execute(statement("fact/unstage.sql", self._dataset))
+                self._make_tables_of_rows()
+                self._execute("fact/unstage.sql")
             self._merge_in(layer)
         self._save_rejected(fetched, kept)
         return {it.pair: self._counts(it) for it in staged}
@@ -244,7 +241,12 @@ class _Merge:
         ids = (kept.raw_response_id, kept.last_seen_at, self._changed_at)
         return line_end(*it.pair, *ids).join([*rows, b""])
 
+    def _make_tables_of_rows(self) -> None:
+        self._execute("fact/stage.sql")
+        self._execute("fact/different.sql")
+
     def _merge_in(self, staged: Sequence[_Staged]) -> None:
+        self._execute("dim_article/stage.sql")
         copy_articles(self._connection, (it.articles for it in staged))
         self._execute("dim_article/load.sql")
         self._execute("article_sighting/load.sql")
@@ -268,6 +270,7 @@ class _Merge:
 
     def _compare(self, staged: Sequence[_Staged]) -> None:
         """Rows of pairs that have some: only what is new or differs is written."""
+        self._make_tables_of_rows()
         table = f"staged_{self._dataset.fact}"
         copy_rows(self._connection, table, self._dataset, (it.rows for it in staged))
         self._execute("fact/compare.sql")
