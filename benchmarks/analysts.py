@@ -119,8 +119,20 @@ def fill(connection: Connection, dataset: Dataset, accounts: int) -> None:
     )
     connection.exec_driver_sql(
         f"""
-        INSERT INTO weixin.article_sighting (dataset, appid, msgid, last_seen_at)
-        SELECT DISTINCT '{dataset.name}', appid, msgid, {LAST_MORNING} FROM weixin.{dataset.fact}
+        WITH listing AS (
+            INSERT INTO weixin.raw_response (
+                dataset, appid, publication_date, body_zstd, body_sha256, fetched_at, last_seen_at
+            )
+            VALUES (
+                '{dataset.name}', '{BUSY}', {LAST_DAY}, '', '', {LAST_MORNING}, {LAST_MORNING}
+            )
+            RETURNING raw_response_id
+        )
+
+        INSERT INTO weixin.article_sighting (dataset, appid, msgid, raw_response_id)
+        SELECT DISTINCT '{dataset.name}', appid, msgid, raw_response_id
+        FROM weixin.{dataset.fact}
+        CROSS JOIN listing
         """
     )
 

@@ -111,8 +111,14 @@ def warehouse_rows(
                 for _, day, item in articles
             }.values()
         ),
+        "raw_response": [
+            KEY
+            | {"dataset": first[0].dataset.name, "publication_date": first[0].day}
+            | {"body_zstd": b"", "body_sha256": b""}
+            | {"fetched_at": MORNING, "last_seen_at": MORNING}
+        ],
         "article_sighting": [
-            KEY | {"dataset": dataset.name, "msgid": item["msgid"], "last_seen_at": MORNING}
+            KEY | {"dataset": dataset.name, "msgid": item["msgid"], "raw_response_id": 1}
             for dataset, _, item in articles
         ],
         "coverage": [answered.coverage for answered in first],
