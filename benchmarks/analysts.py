@@ -130,7 +130,7 @@ def fill(connection: Connection, dataset: Dataset, accounts: int) -> None:
         )
 
         INSERT INTO weixin.article_sighting (dataset, appid, msgid, raw_response_id)
-        SELECT DISTINCT '{dataset.name}', appid, msgid, raw_response_id
+        SELECT DISTINCT '{dataset.name}', appid, msgid, listing.raw_response_id
         FROM weixin.{dataset.fact}
         CROSS JOIN listing
         """
