@@ -1,5 +1,6 @@
 -- Staged rows that the fact lacks or holds with other values: one row each.
--- A metric the answer does not hold keeps its value; `absent` are those it does not hold.
+-- A metric the answer does not hold keeps its value; `absent` are those it does not hold. A row in
+-- which values are only absent has not changed.
 INSERT INTO different_{{ fact }} (
     appid,
     msgid,
@@ -10,12 +11,12 @@ INSERT INTO different_{{ fact }} (
     old_{{ metric }},
     {% endfor %}
     extra,
-    old_extra,
     raw_response_id,
     fetched_at,
     changed_at,
     absent,
-    is_new
+    is_new,
+    is_changed
 )
 SELECT
     staged.appid,
@@ -27,7 +28,6 @@ SELECT
     fact.{{ metric }},
     {% endfor %}
     coalesce(fact.extra || staged.extra, staged.extra, fact.extra),
-    fact.extra,
     staged.raw_response_id,
     staged.fetched_at,
     staged.changed_at,
@@ -36,7 +36,13 @@ SELECT
         staged.{{ metric }}{{ "," if not loop.last }}
         {% endfor %}
     ),
-    fact.msgid IS NULL
+    fact.msgid IS NULL,
+    (
+        coalesce(fact.extra || staged.extra, staged.extra, fact.extra) IS DISTINCT FROM fact.extra
+        {% for metric in metrics %}
+        OR coalesce(staged.{{ metric }}, fact.{{ metric }}) IS DISTINCT FROM fact.{{ metric }}
+        {% endfor %}
+    )
 FROM staged_{{ fact }} AS staged
 LEFT JOIN weixin.{{ fact }} AS fact
     ON

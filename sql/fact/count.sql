@@ -11,12 +11,7 @@ FROM (
         appid,
         publication_date,
         is_new,
-        (
-            extra IS DISTINCT FROM old_extra
-            {% for metric in metrics %}
-            OR {{ metric }} IS DISTINCT FROM old_{{ metric }}
-            {% endfor %}
-        ) AS is_changed,
+        is_changed,
         (
             0
             {% for metric in figures %}

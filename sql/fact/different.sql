@@ -11,11 +11,11 @@ SELECT
     {{ metric }} AS old_{{ metric }},
     {% endfor %}
     extra,
-    extra AS old_extra,
     raw_response_id,
     fetched_at,
     changed_at,
     0 AS absent,
-    TRUE AS is_new
+    TRUE AS is_new,
+    TRUE AS is_changed
 FROM weixin.{{ fact }}
 WITH NO DATA

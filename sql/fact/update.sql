@@ -11,13 +11,8 @@ SET
     changed_at = changed.changed_at
 FROM different_{{ fact }} AS changed
 WHERE
-    NOT changed.is_new
+    changed.is_changed
+    AND NOT changed.is_new
     AND fact.appid = changed.appid
     AND fact.msgid = changed.msgid
     AND fact.stat_date = changed.stat_date
-    AND (
-        changed.extra IS DISTINCT FROM changed.old_extra
-        {% for metric in metrics %}
-        OR changed.{{ metric }} IS DISTINCT FROM changed.old_{{ metric }}
-        {% endfor %}
-    )
