@@ -41,6 +41,84 @@ class PairState(StrEnum):
     FAILED = "failed"
 
 
+class ProblemKind(StrEnum):
+    """What can go wrong, in the words of the tables, the messages and the page."""
+
+    UNREACHABLE = "unreachable"
+    TOKEN_REFUSED = "token_refused"  # noqa: S105 # no secret
+    MINUTE_QUOTA = "minute_quota"
+    NOT_READY = "not_ready"
+    DAILY_QUOTA = "daily_quota"
+    ENDPOINT_OFFLINE = "endpoint_offline"
+    CONFIGURATION = "configuration"
+    ACCOUNT_BLOCKED = "account_blocked"
+    CLOCK = "clock"
+    UNREADABLE = "unreadable"
+    CALL_REFUSED = "call_refused"
+    PARAMETER = "parameter"
+    WAREHOUSE = "warehouse"
+    PROGRAM = "program"
+    NOT_ASKED = "not_asked"
+    CHECK = "check"
+    POOL_MISSING = "pool_missing"
+    RUN_LATE = "run_late"
+    DAYS_LOST = "days_lost"
+    UNKNOWN_METRIC = "unknown_metric"
+    TOTAL_FELL = "total_fell"
+    ARTICLE_MISSING = "article_missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """
+    Trouble of one kind, with one cause, of one account or of the whole run.
+
+    `str()` is its line in the log: what to change first, ids last, at most 160 characters.
+    """
+
+    kind: ProblemKind
+    cause: str
+    """What happened."""
+    cure: str
+    """What to change; when nothing, what happens next."""
+    account: str = ""
+    """What people call the account; empty when it concerns the whole run."""
+    appid: str | None = None
+    conn_id: str = ""
+    subject: str | None = None
+    """What else tells it from others of its kind: a metric, an article, a connection."""
+    days: tuple[date, ...] = ()
+    """The publication days concerned."""
+    errcode: int | None = None
+    rid: str = ""
+    """WeChat's id of one of the refused calls."""
+
+    def __str__(self) -> str:
+        """Account, cure, cause, days, ids."""
+        about = f"{_shortened(self.account, _LONGEST_NAME)}: " if self.account else ""
+        errcode = "" if self.errcode is None else f"errcode {self.errcode}"
+        ids = ", ".join(filter(None, [self.conn_id, errcode]))
+        end = "".join(f" · {part}" for part in (_few_ranges(self.days), ids) if part)
+        said = f"{self.cure} ({self.cause})" if self.cure else self.cause
+        return about + _shortened(said, LONGEST_LINE - len(about) - len(end)) + end
+
+
+LONGEST_LINE = 160
+_LONGEST_NAME = 24
+_RANGES_IN_LINE = 2
+
+
+def _shortened(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
+
+
+def _few_ranges(days: Sequence[date]) -> str:
+    """The first ranges of the days, and how many days there are when these are not all."""
+    ranges = days_as_ranges(days).split(", ")
+    named = ", ".join(ranges[:_RANGES_IN_LINE])
+    return named if len(ranges) <= _RANGES_IN_LINE else f"{named}, … ({len(days)} days)"
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """One Official Account, as its Airflow connection describes it."""

@@ -117,8 +117,10 @@ CREATE TABLE weixin.coverage (
     attempted_at timestamptz,
     attempts integer NOT NULL DEFAULT 0,
     next_attempt_at timestamptz,
+    error_kind text,
     error_code integer,
     error text,
+    cure text,
     PRIMARY KEY (appid, publication_date, dataset),
     CHECK ((data_state IS NULL) = (fetched_at IS NULL)),
     CHECK (NOT is_final OR ready_at IS NOT NULL),
@@ -140,8 +142,10 @@ COMMENT ON COLUMN weixin.coverage.attempt_state IS 'How the last attempt ended: 
 COMMENT ON COLUMN weixin.coverage.attempted_at IS 'When the last attempt was answered or abandoned';
 COMMENT ON COLUMN weixin.coverage.attempts IS 'Attempts in a row that did not end ok; 0 after an ok one';
 COMMENT ON COLUMN weixin.coverage.next_attempt_at IS 'The account is not asked again before this time (daily quota); null when it may be';
+COMMENT ON COLUMN weixin.coverage.error_kind IS 'What kind of trouble ended the last attempt, as weixin_etl.model.ProblemKind names them; null after an ok one';
 COMMENT ON COLUMN weixin.coverage.error_code IS 'errcode of the last attempt; null when it ended ok or WeChat gave none';
-COMMENT ON COLUMN weixin.coverage.error IS 'Why the last attempt did not end ok and what to change; null after an ok one';
+COMMENT ON COLUMN weixin.coverage.error IS 'What happened in the last attempt, with WeChat''s words; null after an ok one';
+COMMENT ON COLUMN weixin.coverage.cure IS 'What to change; when nothing, what happens next; null after an ok attempt';
 
 CREATE TABLE weixin.restatement (
     dataset text NOT NULL,

@@ -13,6 +13,7 @@ from weixin_etl.warehouse import WarehouseError, migrate, migrations, require_mi
 from weixin_local.postgres import Server
 
 TABLES = [
+    "api_call",
     "article_sighting",
     "coverage",
     "dim_account",
@@ -20,6 +21,7 @@ TABLES = [
     "fact_article_total",
     "fact_article_total_detail",
     "first_daily_run",
+    "incident",
     "raw_response",
     "rejected_row",
     "restatement",

@@ -113,7 +113,7 @@ def test_whoever_migrates_is_told(owned: str):
     assert isinstance(console.file, io.StringIO)
     assert console.file.getvalue().splitlines()[1] == (
         "! The roles weixin_loader and weixin_reader don't exist, and you may not create them: let "
-        "an administrator do so, then run the block of sql/migrations/0004_roles.sql again."
+        "an administrator do so, then run the block of sql/migrations/0005_roles.sql again."
     )
 
 
@@ -165,4 +165,4 @@ def test_roles_an_administrator_created_later(
             admin.execute(f"DROP ROLE {role}")
 
     assert missing == []
-    assert ("weixin_reader", "SELECT", len(views()) + 4) in granted
+    assert ("weixin_reader", "SELECT", len(views()) + 12) in granted

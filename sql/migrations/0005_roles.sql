@@ -16,7 +16,7 @@ BEGIN
             WHEN duplicate_object OR unique_violation THEN
                 NULL;
             WHEN insufficient_privilege THEN
-                RAISE WARNING 'role % was not created: % may not create roles; let an administrator create it, then run the block of 0004_roles.sql again', role_name, current_user;
+                RAISE WARNING 'role % was not created: % may not create roles; let an administrator create it, then run the block of 0005_roles.sql again', role_name, current_user;
         END;
     END LOOP;
 
@@ -40,8 +40,19 @@ BEGIN
             weixin.dim_account,
             weixin.dim_article,
             weixin.fact_article_total,
-            weixin.fact_article_total_detail
+            weixin.fact_article_total_detail,
+            weixin.first_daily_run,
+            weixin.coverage,
+            weixin.run_report,
+            weixin.article_sighting,
+            weixin.restatement,
+            weixin.rejected_row,
+            weixin.incident,
+            weixin.api_call
         TO weixin_reader;
+        GRANT SELECT (
+            raw_response_id, dataset, appid, publication_date, body_sha256, fetched_at, last_seen_at
+        ) ON weixin.raw_response TO weixin_reader;
         -- there are none yet, unless the role was created later and this block is run again
         GRANT SELECT ON ALL TABLES IN SCHEMA analytics TO weixin_reader;
         ALTER DEFAULT PRIVILEGES IN SCHEMA analytics GRANT SELECT ON TABLES TO weixin_reader;

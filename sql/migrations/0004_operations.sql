@@ -1,0 +1,65 @@
+-- migrate:up
+
+CREATE TABLE weixin.incident (
+    incident_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    dataset text NOT NULL,
+    kind text NOT NULL,
+    appid text,
+    subject text,
+    account text NOT NULL,
+    cause text NOT NULL,
+    cure text NOT NULL,
+    publication_dates date[] NOT NULL,
+    error_code integer,
+    run_id text,
+    opened_at timestamptz NOT NULL,
+    seen_at timestamptz NOT NULL,
+    told_at timestamptz,
+    closed_at timestamptz,
+    closing_told_at timestamptz
+);
+CREATE UNIQUE INDEX incident_is_open_once
+ON weixin.incident (dataset, kind, coalesce(appid, ''), coalesce(subject, ''))
+WHERE closed_at IS NULL;
+CREATE INDEX incident_opened_at ON weixin.incident (opened_at);
+COMMENT ON TABLE weixin.incident IS 'One row per trouble from when it was met until it was over, whatever the number of runs and tries that met it: people are told when it opens and when it closes, once each';
+COMMENT ON COLUMN weixin.incident.incident_id IS 'Surrogate key';
+COMMENT ON COLUMN weixin.incident.dataset IS 'Which endpoint: article_total, …';
+COMMENT ON COLUMN weixin.incident.kind IS 'What kind of trouble, as weixin_etl.model.ProblemKind names them';
+COMMENT ON COLUMN weixin.incident.appid IS 'The account; null when it concerns the whole run, or an account without an AppID: see subject';
+COMMENT ON COLUMN weixin.incident.subject IS 'What else tells it from others of its kind: a metric, an article''s msgid, a connection''s id';
+COMMENT ON COLUMN weixin.incident.account IS 'What people call the account; empty when it concerns the whole run';
+COMMENT ON COLUMN weixin.incident.cause IS 'What happened, when it was last met';
+COMMENT ON COLUMN weixin.incident.cure IS 'What to change; when nothing, what happens next';
+COMMENT ON COLUMN weixin.incident.publication_dates IS 'The publication days concerned (Beijing), oldest first, when it was last met';
+COMMENT ON COLUMN weixin.incident.error_code IS 'WeChat''s errcode, if it gave one';
+COMMENT ON COLUMN weixin.incident.run_id IS 'The run that met it last';
+COMMENT ON COLUMN weixin.incident.opened_at IS 'When it was first met';
+COMMENT ON COLUMN weixin.incident.seen_at IS 'When it was last met';
+COMMENT ON COLUMN weixin.incident.told_at IS 'When the message about it was delivered; null until then';
+COMMENT ON COLUMN weixin.incident.closed_at IS 'When it was found to be over; null while it is open';
+COMMENT ON COLUMN weixin.incident.closing_told_at IS 'When the message about its end was delivered; null until then';
+
+CREATE TABLE weixin.api_call (
+    appid text NOT NULL,
+    endpoint text NOT NULL,
+    beijing_date date NOT NULL,
+    calls integer NOT NULL DEFAULT 0,
+    quota_limit integer,
+    quota_left integer,
+    quota_asked_at timestamptz,
+    PRIMARY KEY (appid, endpoint, beijing_date)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE weixin.api_call IS 'One row per account, endpoint and day in Beijing: the calls all runs made, and what WeChat said of the daily quota';
+COMMENT ON COLUMN weixin.api_call.appid IS 'The account';
+COMMENT ON COLUMN weixin.api_call.endpoint IS 'The endpoint''s path: /datacube/getarticletotal, …';
+COMMENT ON COLUMN weixin.api_call.beijing_date IS 'The day whose quota the calls use (Beijing)';
+COMMENT ON COLUMN weixin.api_call.calls IS 'Calls made, repeated tries of a call included';
+COMMENT ON COLUMN weixin.api_call.quota_limit IS 'Calls allowed in a day, as WeChat last said; null when it has not';
+COMMENT ON COLUMN weixin.api_call.quota_left IS 'Calls left of the day when WeChat was asked; null when it was not';
+COMMENT ON COLUMN weixin.api_call.quota_asked_at IS 'When WeChat was asked for the quota';
+
+-- migrate:down
+
+DROP TABLE weixin.api_call;
+DROP TABLE weixin.incident;
