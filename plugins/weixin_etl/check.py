@@ -4,36 +4,44 @@ import logging
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import PurePath
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, Row
 
 from weixin_etl import rules
 from weixin_etl.datasets import Dataset
-from weixin_etl.ingest import not_in, planned_pairs
-from weixin_etl.model import ConfiguredAccount, PlannedPair, Run, days_as_ranges
+from weixin_etl.ingest import accounts_not_in, held_by_successor, not_in, planned_pairs
+from weixin_etl.model import (
+    ConfiguredAccount,
+    PlannedPair,
+    Problem,
+    ProblemKind,
+    Run,
+    log_problem,
+    together,
+)
 from weixin_etl.warehouse import require_migrated, source, sql_directory
 
 log = logging.getLogger(__name__)
 
-_HEAD = re.compile(r"^-- (?P<severity>fail|warn): (?P<name>\w+): (?P<promise>.+)$", re.MULTILINE)
-_REASONS_NAMED = 5
-"""Of each account: a warning may have a row for every article."""
-
+_HEAD = re.compile(
+    r"^-- (?P<severity>fail|warn): (?P<name>\w+): (?P<promise>.+)\n-- do: (?P<cure>.+)$",
+    re.MULTILINE,
+)
 _ACCOUNTS_NAMED = 100
-"""In a warning: its statement finds the others."""
-
-_FAILURES_NAMED = 50
-"""In the exception: each has a line in the log."""
+"""Of each promise: its statement finds the others."""
+_KINDS = {
+    "total_does_not_fall": ProblemKind.TOTAL_FELL,
+    "article_is_still_there": ProblemKind.ARTICLE_MISSING,
+}
 
 
 class CheckError(Exception):
-    """Promises of severity `fail` the run breaks. `str()` names them and the rows that do."""
+    """The run is not complete, or a promise of severity `fail` is broken; the log has said why."""
 
     is_retryable = False
 
@@ -52,7 +60,34 @@ class Check:
     name: str
     severity: Severity
     promise: str
+    cure: str
     sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is wrong with a run."""
+
+    not_in: list[Problem]
+    """Accounts that could not be planned, and planned pairs that are not in."""
+    broken: list[Problem]
+    """Promises of severity `fail`."""
+    warnings: list[Problem]
+
+    def require_good(self) -> None:
+        """
+        Make sure that the run may be green.
+
+        Raises:
+            CheckError: it may not.
+
+        """
+        said = [accounts_not_in(self.not_in)] if self.not_in else []
+        if self.broken:
+            names = sorted({str(problem.subject) for problem in self.broken})
+            said.append(f"broken: {', '.join(names)}; see the lines above")
+        if said:
+            raise CheckError("; ".join(said))
 
 
 def checks(dataset: Dataset) -> Iterator[Check]:
@@ -60,89 +95,103 @@ def checks(dataset: Dataset) -> Iterator[Check]:
     for path in sorted(sql_directory().glob("*/checks.sql")):
         text = source(str(PurePath(path.parent.name, path.name)), dataset)
         _, *parts = _HEAD.split(text)
-        for severity, name, promise, sql in zip(
-            parts[::4], parts[1::4], parts[2::4], parts[3::4], strict=True
+        for severity, name, promise, cure, sql in zip(
+            parts[::5], parts[1::5], parts[2::5], parts[3::5], parts[4::5], strict=True
         ):
-            yield Check(name, Severity(severity), promise, sql)
+            yield Check(name, Severity(severity), promise, cure, sql)
 
 
-def check(run: Run, warehouse: Engine, accounts: Sequence[ConfiguredAccount]) -> None:
+def check(run: Run, warehouse: Engine, accounts: Sequence[ConfiguredAccount]) -> Judgement:
     """
     Judge the run by what is true now, whoever brought it in, and log how each promise fares.
 
-    `accounts` are those the run was planned for: one that could not be planned makes it red.
+    `accounts` are those the run was planned for: one that could not be planned makes it red. What
+    makes the run red is logged last.
 
     Raises:
-        CheckError: a planned pair is not in, an account could not be planned, or a promise of
-            severity `fail` is broken.
         WarehouseError: the warehouse does not answer or is not migrated.
 
     """
     require_migrated(warehouse)
-    failures = [
-        str(account.problem) for account in accounts if account.is_wanted and not account.appid
+    unplanned = [
+        account.problem
+        for account in accounts
+        if account.is_wanted and not account.appid and account.problem
     ]
+    broken: list[Problem] = []
     with warehouse.connect() as connection:
         pairs = planned_pairs(connection, run)
-        failures += not_in([p for p in pairs if rules.holds_back(p, refetch=run.refetch)])
-        _warn_of_retired(run, pairs)
-        for failure in failures:
-            log.error("%s", failure)
+        warnings = _retired(connection, run, pairs)
         for promise in checks(run.dataset):
-            rows = connection.execute(
-                sqlalchemy.text(promise.sql), {"run_id": run.run_id, "dataset": run.dataset.name}
-            ).all()
-            if not rows:
+            found = _broken(connection, run, promise, pairs)
+            if not found:
                 log.info("ok: %s", promise.promise)
-                continue
-            broken = (
-                f"{promise.name} ({len(rows)}): not true that {promise.promise}: {_named(rows)}"
-            )
-            if promise.severity is Severity.FAIL:
-                log.error("%s", broken)
-                failures.append(broken)
+            elif promise.severity is Severity.WARN:
+                warnings += found
             else:
-                log.warning("%s", broken)
-    if failures:
-        named = failures[:_FAILURES_NAMED]
-        if others := len(failures) - len(named):
-            named.append(f"and {others} more, see the log")
-        raise CheckError("; ".join(named))
+                broken += found
+        held_back = [pair for pair in pairs if rules.holds_back(pair, refetch=run.refetch)]
+        open_problems = [*unplanned, *not_in(connection, run, held_back)]
+    for problem in warnings:
+        log.warning("%s", problem)
+    for problem in [*broken, *open_problems]:
+        log_problem(log, problem)
+    return Judgement(open_problems, broken, warnings)
 
 
-def _warn_of_retired(run: Run, pairs: Sequence[PlannedPair]) -> None:
-    offline = sorted(
-        {pair.name for pair in pairs if pair.is_probe and pair.coverage.error_code == rules.OFFLINE}
-    )
-    if offline:
-        log.warning(
-            "WeChat still has %s offline for %s: one day is asked each morning until it is back",
-            run.dataset.endpoint,
-            ", ".join(offline),
+def _retired(connection: Connection, run: Run, pairs: Sequence[PlannedPair]) -> list[Problem]:
+    """Accounts whose endpoint WeChat still has offline: only yesterday was asked."""
+    offline = together(
+        Problem(
+            ProblemKind.ENDPOINT_OFFLINE,
+            cause=f"WeChat still has {run.dataset.endpoint} offline",
+            cure=pair.coverage.cure or "",
+            account=pair.name,
+            appid=pair.appid,
+            conn_id=pair.conn_id,
+            days=(pair.publication_date,),
+            errcode=rules.OFFLINE,
         )
+        for pair in pairs
+        if pair.is_probe and pair.coverage.error_code == rules.OFFLINE
+    )
+    held = held_by_successor(connection, run.dataset, offline)
+    return [replace(it, cure=held.get(it, it.cure)) for it in offline]
 
 
-def _named(rows: Sequence[sqlalchemy.Row[Any]]) -> str:
-    """The accounts, each with its first few reasons and the days of each."""
-    reasons: Mapping[str | None, dict[str, list[date]]] = defaultdict(lambda: defaultdict(list))
-    for row in rows:
-        reason = " ".join(part for part in (row.appid, row.msgid, row.detail) if part)
-        days = reasons[row.appid][reason]
-        if row.publication_date is not None:
-            days.append(row.publication_date)
-    named = [
-        reason
-        for account in list(reasons.values())[:_ACCOUNTS_NAMED]
-        for reason in _first_reasons(list(account.items()))
+def _broken(
+    connection: Connection, run: Run, promise: Check, pairs: Sequence[PlannedPair]
+) -> list[Problem]:
+    """A problem per account that breaks the promise; of very many accounts the first."""
+    found = connection.execute(
+        sqlalchemy.text(promise.sql), {"run_id": run.run_id, "dataset": run.dataset.name}
+    ).all()
+    by_account: Mapping[str | None, list[Row[Any]]] = defaultdict(list)
+    for row in found:
+        by_account[row.appid].append(row)
+    named = {pair.appid: pair for pair in pairs}
+    problems = [
+        _broken_by(promise, named.get(appid or ""), appid, rows)
+        for appid, rows in list(by_account.items())[:_ACCOUNTS_NAMED]
     ]
-    if (others := len(reasons) - _ACCOUNTS_NAMED) > 0:
-        named.append(f"and {others} more accounts")
-    return "; ".join(named)
+    if (others := len(by_account) - len(problems)) > 0:
+        log.warning("%s is broken by %s more accounts", promise.name, others)
+    return problems
 
 
-def _first_reasons(reasons: Sequence[tuple[str, list[date]]]) -> list[str]:
-    named = [
-        f"{reason} [{days_as_ranges(days)}]" if days else reason
-        for reason, days in reasons[:_REASONS_NAMED]
-    ]
-    return named + ["…"] * (len(reasons) > _REASONS_NAMED)
+def _broken_by(
+    promise: Check, pair: PlannedPair | None, appid: str | None, rows: Sequence[Row[Any]]
+) -> Problem:
+    first, count = rows[0], len(rows)
+    example = " ".join(part for part in (first.msgid, first.detail) if part)
+    others = f" and {count - 1} more" if count > 1 else ""
+    return Problem(
+        _KINDS.get(promise.name, ProblemKind.CHECK),
+        cause=f"{promise.name}: {example}{others}",
+        cure=promise.cure,
+        account=pair.name if pair else appid or "",
+        appid=appid,
+        conn_id=pair.conn_id if pair else "",
+        subject=promise.name,
+        days=tuple(sorted({row.publication_date for row in rows if row.publication_date})),
+    )

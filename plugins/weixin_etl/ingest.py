@@ -1,11 +1,10 @@
 """The verb ingest: a batch's planned pairs brought in, and why some are not. Knows no Airflow."""
 
 import logging
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import groupby
 
@@ -14,7 +13,9 @@ from sqlalchemy import Connection, Engine
 from weixin_etl import clock, rules
 from weixin_etl.api.client import Refusal, WeixinClient
 from weixin_etl.api.errors import ConfigurationError, from_errcode
+from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.extract import AccountCalls, extract
+from weixin_etl.frames import first_line, log_frames
 from weixin_etl.load import Judged, Load, Outcome, outcome
 from weixin_etl.model import (
     Account,
@@ -23,8 +24,12 @@ from weixin_etl.model import (
     PairState,
     PlannedAccount,
     PlannedPair,
+    Problem,
+    ProblemKind,
     Run,
     days_as_ranges,
+    log_problem,
+    together,
 )
 from weixin_etl.warehouse import WarehouseError, require_one_time, statement, trouble
 
@@ -34,10 +39,9 @@ COMMIT_SECONDS = 60
 """A commit holds what came in this time, so that a kill costs no more."""
 _NAMES_IN_LOG = 20
 _NOT_ASKED = {
-    True: "not asked yet; clear the task ingest",
-    False: "answered before it was planned, by the clocks of two machines; clear the task ingest",
+    True: "not asked yet",
+    False: "answered before it was planned, by the clocks of two machines",
 }
-_RID = re.compile(r" rid: \S+$")
 
 OpenClient = Callable[[PlannedAccount], WeixinClient]
 """The client of a planned account; raises `WeixinError` when its connection can't be used."""
@@ -54,12 +58,12 @@ class Settings:
 
 
 class IngestError(Exception):
-    """Planned pairs that are not in. `str()` names the accounts and days, and says why."""
+    """Planned pairs that are not in. `str()` says of how many accounts; the log has said why."""
 
     def __init__(
-        self, problems: Sequence[str], *, is_retryable: bool, has_not_ready: bool = False
+        self, problems: Sequence[Problem], *, is_retryable: bool, has_not_ready: bool = False
     ) -> None:
-        super().__init__("; ".join(problems))
+        super().__init__(accounts_not_in(problems))
         self.problems = list(problems)
         self.is_retryable = is_retryable
         """Whether something may come in by another try."""
@@ -104,8 +108,10 @@ class Ingest:
         self._plan_more = plan_more
         self._by_itself = by_itself
         self._judged: list[Judged] = []
-        self._failures: dict[str, str] = {}
-        """Accounts that could not be loaded, by AppID, with the sentence that says why."""
+        self._failures: dict[str, Problem] = {}
+        """Why accounts could not be loaded, by AppID."""
+        self._said: set[Problem] = set()
+        """Problems that have their line in the log."""
 
     def ingest(self, batch: Batch) -> None:
         """
@@ -131,12 +137,8 @@ class Ingest:
             passing = trouble(error, self._warehouse)
             if passing is None:
                 raise
-            failed = [it for it in self._judged if it.error]
-            said = _sentences(
-                (it.account.name, it.publication_date, str(it.error)) for it in failed
-            )
-            problems = [*said, *self._failures.values(), str(passing)]
-            raise IngestError(problems, is_retryable=True) from None
+            problems = [*_problems(self._judged), *self._failures.values(), _trouble(passing)]
+            raise self._not_in(problems, is_retryable=True) from None
         self._require_all_in(pairs)
 
     def _require_all_in(self, pairs: Sequence[PlannedPair]) -> None:
@@ -146,14 +148,31 @@ class Ingest:
             if rules.holds_back(pair, refetch=self._run.refetch)
             and pair.appid not in self._failures
         ]
-        if problems := [*not_in(open_pairs), *self._failures.values()]:
-            not_ready = [pair for pair in open_pairs if pair.state is PairState.NOT_READY]
-            others = [pair for pair in open_pairs if pair.state is not PairState.NOT_READY]
-            raise IngestError(
-                problems,
-                is_retryable=bool(self._failures) or any(pair.is_retryable for pair in others),
-                has_not_ready=bool(not_ready),
-            )
+        if not open_pairs and not self._failures:
+            return
+        with self._warehouse.connect() as connection:
+            problems = [*not_in(connection, self._run, open_pairs), *self._failures.values()]
+        not_ready = [pair for pair in open_pairs if pair.state is PairState.NOT_READY]
+        others = [pair for pair in open_pairs if pair.state is not PairState.NOT_READY]
+        raise self._not_in(
+            problems,
+            is_retryable=bool(self._failures) or any(pair.is_retryable for pair in others),
+            has_not_ready=bool(not_ready),
+        )
+
+    def _not_in(
+        self, problems: Sequence[Problem], *, is_retryable: bool, has_not_ready: bool = False
+    ) -> IngestError:
+        for problem in problems:
+            self._say(problem)
+        return IngestError(problems, is_retryable=is_retryable, has_not_ready=has_not_ready)
+
+    def _say(self, problem: Problem) -> None:
+        """Log a problem once; WeChat marks each call with another rid."""
+        same = replace(problem, rid="")
+        if same not in self._said:
+            self._said.add(same)
+            log_problem(log, problem)
 
     @contextmanager
     def _alone(
@@ -314,6 +333,8 @@ class Ingest:
             for own in of_account:
                 _log_notes(own)
             _log_judged(judged)
+            for problem in _problems(judged):
+                self._say(problem)
 
     def _require_warehouse(self, error: Exception) -> None:
         """Make sure that the error is of one statement, so that others can still be made."""
@@ -325,10 +346,22 @@ class Ingest:
         """Give an account up whose answers can't be worked on or loaded."""
         self._require_warehouse(error)
         if passing := trouble(error, self._warehouse):
-            self._failures[account.appid] = f"{account.name}: {passing}"
+            self._failures[account.appid] = replace(
+                _trouble(passing),
+                account=account.name,
+                appid=account.appid,
+                conn_id=account.conn_id,
+            )
             return
-        log.error("%s could not be ingested", account.name, exc_info=error)
-        self._failures[account.appid] = f"{account.name}: {type(error).__name__}, see the log"
+        log_frames(log, error)
+        self._failures[account.appid] = Problem(
+            ProblemKind.PROGRAM,
+            cause=first_line(error),
+            cure="report it, with the lines above",
+            account=account.name,
+            appid=account.appid,
+            conn_id=account.conn_id,
+        )
 
 
 def _as_account(planned: PlannedAccount) -> Account:
@@ -347,10 +380,10 @@ def _require_same_account(planned: PlannedAccount, client: WeixinClient) -> None
     appid = client.account.appid
     if appid != planned.appid:
         raise ConfigurationError(
-            f"the AppID of connection {planned.conn_id} was {planned.appid} when the run was "
-            f"planned and is {appid} now; clear the task refresh_access_token with its "
-            "downstream tasks",
             account=planned.name,
+            cause=f"the AppID of connection {planned.conn_id} was {planned.appid} when the run was "
+            f"planned and is {appid} now",
+            cure="clear the task refresh_access_token with its downstream tasks",
         )
 
 
@@ -366,6 +399,7 @@ def planned_pairs(
         PlannedPair(
             row.appid,
             row.name or row.appid,
+            row.conn_id or "",
             row.publication_date,
             row.planned_at,
             row.is_probe,
@@ -378,8 +412,11 @@ def planned_pairs(
                 row.ready_at,
                 row.is_final,
                 row.attempt_state,
+                row.error_kind and ProblemKind(row.error_kind),
                 row.error_code,
                 row.error,
+                row.cure,
+                row.rid,
                 row.next_attempt_at,
             ),
         )
@@ -387,28 +424,68 @@ def planned_pairs(
     ]
 
 
-def not_in(pairs: Iterable[PlannedPair]) -> list[str]:
-    """A sentence per account and reason why these pairs are not in, with the days."""
-    return _sentences(
-        (
-            pair.name,
-            pair.publication_date,
-            pair.coverage.error or f"{pair.name}: {_NOT_ASKED[pair.state is PairState.PLANNED]}",
-        )
-        for pair in pairs
+def not_in(connection: Connection, run: Run, pairs: Sequence[PlannedPair]) -> list[Problem]:
+    """Why these pairs are not in: a problem per account and cause, with the days."""
+    problems = together(_why_not_in(pair) for pair in pairs)
+    offline = [it for it in problems if it.kind is ProblemKind.ENDPOINT_OFFLINE]
+    held = held_by_successor(connection, run.dataset, offline)
+    return [replace(it, cure=held[it]) if it in held else it for it in problems]
+
+
+def _why_not_in(pair: PlannedPair) -> Problem:
+    known = pair.coverage
+    return Problem(
+        known.error_kind or ProblemKind.NOT_ASKED,
+        cause=known.error or _NOT_ASKED[pair.state is PairState.PLANNED],
+        cure=known.cure or "clear the task ingest",
+        account=pair.name,
+        appid=pair.appid,
+        conn_id=pair.conn_id,
+        days=(pair.publication_date,),
+        errcode=known.error_code,
+        rid=known.rid or "",
     )
 
 
-def _sentences(not_in_: Iterable[tuple[str, date, str]]) -> list[str]:
-    """Accounts, days and reasons, the days with the same reason together."""
-    days: dict[tuple[str, str], list[date]] = defaultdict(list)
-    shown: dict[tuple[str, str], str] = {}
-    for name, day, why in not_in_:
-        # WeChat marks each call with another rid: one is enough to ask WeChat about
-        key = name, _RID.sub("", why)
-        days[key].append(day)
-        shown.setdefault(key, why)
-    return [f"{shown[key]} [{days_as_ranges(dates)}]" for key, dates in days.items()]
+def held_by_successor(
+    connection: Connection, dataset: Dataset, offline: Sequence[Problem]
+) -> dict[Problem, str]:
+    """What to do about days of an endpoint that is offline, by what its successor has of them."""
+    if dataset.successor is None or not offline:
+        return {}
+    successor = DATASETS[dataset.successor]
+    pairs = [(it.appid, day) for it in offline for day in it.days]
+    rows = connection.execute(
+        statement("coverage/held_by_successor.sql"),
+        {
+            "successor": successor.name,
+            "appids": [appid for appid, _ in pairs],
+            "publication_dates": [day for _, day in pairs],
+        },
+    )
+    held = {row.appid: row.day_count for row in rows}
+    return {it: _instead(successor, held.get(it.appid, 0), len(it.days)) for it in offline}
+
+
+def _instead(successor: Dataset, held: int, wanted: int) -> str:
+    if held == wanted:
+        return f"nothing to do: {successor.dag_id} has these days"
+    return f"unpause and trigger {successor.dag_id}, which has {held} of {wanted} days"
+
+
+def accounts_not_in(problems: Sequence[Problem]) -> str:
+    """`3 accounts are not in: see the lines above`, a task's last line."""
+    accounts = len({problem.appid or problem.account for problem in problems})
+    what = "1 account is" if accounts == 1 else f"{accounts} accounts are"
+    return f"{what} not in: see the lines above"
+
+
+def _problems(judged: Iterable[Judged]) -> list[Problem]:
+    return together(it.error.problem(it.account, it.publication_date) for it in judged if it.error)
+
+
+def _trouble(passing: WarehouseError) -> Problem:
+    return Problem(passing.kind, passing.cause, passing.cure)
 
 
 def _log_notes(outcomes: Sequence[Outcome]) -> None:
@@ -431,14 +508,13 @@ def _log_notes(outcomes: Sequence[Outcome]) -> None:
 
 
 def _log_judged(judged: Iterable[Judged]) -> None:
-    """A line per account and state; its level tells whether the pairs are in."""
-    levels = {PairState.FAILED: logging.ERROR, PairState.NOT_READY: logging.WARNING}
+    """A line per account and state; why pairs are not in has its own."""
     alike: dict[tuple[str, PairState], list[Judged]] = defaultdict(list)
     for it in judged:
         alike[str(it.account), it.state].append(it)
     for (account, state), pairs in alike.items():
         log.log(
-            levels.get(state, logging.INFO),
+            logging.INFO if state in (PairState.LOADED, PairState.EMPTY) else logging.WARNING,
             "%s: %s %s; %s inserted, %s updated, %s unchanged, %s rejected",
             account,
             days_as_ranges([it.publication_date for it in pairs]),

@@ -1,7 +1,9 @@
 """The nouns: what the verbs hand to one another, and the states a pair can be in."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -73,7 +75,8 @@ class Problem:
     """
     Trouble of one kind, with one cause, of one account or of the whole run.
 
-    `str()` is its line in the log: what to change first, ids last, at most 160 characters.
+    `str()` is its line in the log: what to change first, ids last, at most 160 characters. WeChat's
+    id of the call is left out where it does not fit.
     """
 
     kind: ProblemKind
@@ -93,14 +96,46 @@ class Problem:
     rid: str = ""
     """WeChat's id of one of the refused calls."""
 
+    @property
+    def is_error(self) -> bool:
+        """Whether somebody has to act; figures that are late usually come without it."""
+        return self.kind is not ProblemKind.NOT_READY
+
     def __str__(self) -> str:
         """Account, cure, cause, days, ids."""
         about = f"{_shortened(self.account, _LONGEST_NAME)}: " if self.account else ""
+        said = (
+            f"{self.cure} ({self.cause})" if self.cure and self.cause else self.cure or self.cause
+        )
         errcode = "" if self.errcode is None else f"errcode {self.errcode}"
-        ids = ", ".join(filter(None, [self.conn_id, errcode]))
-        end = "".join(f" · {part}" for part in (_few_ranges(self.days), ids) if part)
-        said = f"{self.cure} ({self.cause})" if self.cure else self.cause
+        rid = f"rid {self.rid}" if self.rid else ""
+        ends = [
+            "".join(f" · {part}" for part in (_few_ranges(self.days), ", ".join(ids)) if part)
+            for ids in (
+                [part for part in (self.conn_id, errcode, rid) if part],
+                [part for part in (self.conn_id, errcode) if part],
+            )
+        ]
+        end = next((it for it in ends if len(about + said + it) <= LONGEST_LINE), ends[-1])
         return about + _shortened(said, LONGEST_LINE - len(about) - len(end)) + end
+
+
+def together(problems: Iterable[Problem]) -> list[Problem]:
+    """Problems that differ only in their days, and in the ids of their calls, as one."""
+    alike: dict[Problem, list[Problem]] = defaultdict(list)
+    for problem in problems:
+        alike[replace(problem, days=(), rid="")].append(problem)
+    return [
+        replace(
+            same, days=tuple(sorted({day for it in those for day in it.days})), rid=those[0].rid
+        )
+        for same, those in alike.items()
+    ]
+
+
+def log_problem(log: logging.Logger, problem: Problem) -> None:
+    """Log its line; the level tells whether somebody has to act."""
+    log.log(logging.ERROR if problem.is_error else logging.WARNING, "%s", problem)
 
 
 LONGEST_LINE = 160
@@ -144,8 +179,8 @@ class ConfiguredAccount:
     name: str
     is_wanted: bool = True
     """Whether the run collects it; false when the form limits the run to others."""
-    problem: str | None = None
-    """Why it can't be asked, if so: the sentence for the operator."""
+    problem: Problem | None = None
+    """Why it can't be asked, if so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +233,12 @@ class Coverage:
     """Fetch time of the newest ready answer."""
     is_final: bool = False
     attempt_state: AttemptState | None = None
+    error_kind: ProblemKind | None = None
     error_code: int | None = None
     error: str | None = None
+    """What happened in the last attempt, when it did not end ok."""
+    cure: str | None = None
+    rid: str | None = None
     next_attempt_at: datetime | None = None
     """Before it the account is not asked: its daily quota is used up."""
 
@@ -210,6 +249,7 @@ class PlannedPair:
 
     appid: str
     name: str
+    conn_id: str
     publication_date: date
     planned_at: datetime
     is_probe: bool

@@ -16,6 +16,7 @@ import requests
 from weixin_etl import clock
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, Dataset
+from weixin_etl.model import Run
 from weixin_local import databases, progress, stack, summary
 from weixin_local.api import AirflowApi
 from weixin_local.environment import (
@@ -208,13 +209,13 @@ def _conclude(finished: Finished, steps: Steps, *, goes_on: bool) -> list[str]:
     warehouse = the_warehouse.engine(finished.warehouse_url)
     dataset, run_id = finished.dataset, finished.seen.run_id
     problems: list[str] = []
-    came_in = "skipped" not in finished.seen.tasks.get("report", ())
-    if run_id and (came_in or not goes_on):
+    if run_id:
         today = clock.beijing_date(clock.now())
         days = [today - timedelta(days=n) for n in range(dataset.window, 0, -1)]
-        summary.show(warehouse, dataset, run_id, days, steps)
-    if run_id:
-        problems = summary.problems(warehouse, dataset, run_id, goes_on=goes_on)
+        if not goes_on or summary.came_in(warehouse, dataset, run_id):
+            summary.show(warehouse, dataset, run_id, days, steps)
+        run = Run(run_id, dataset, today, is_scheduled=False)
+        problems = summary.problems(warehouse, run, goes_on=goes_on)
     if finished.is_green or (goes_on and not problems):
         return []
     problems = problems or [f"the run failed: {last_complaint(finished.log)}"]

@@ -6,10 +6,12 @@ from datetime import date
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy import Engine, RowMapping
+from sqlalchemy import Engine, RowMapping, text
 
-from weixin_etl import clock
+from weixin_etl import clock, rules
 from weixin_etl.datasets import Dataset
+from weixin_etl.ingest import not_in, planned_pairs
+from weixin_etl.model import ProblemKind, Run
 from weixin_etl.warehouse import statement
 from weixin_local.progress import Steps
 
@@ -68,16 +70,27 @@ def offline(warehouse: Engine, dataset: Dataset, run_id: str | None) -> list[str
         return list(names)
 
 
-def problems(warehouse: Engine, dataset: Dataset, run_id: str, *, goes_on: bool) -> list[str]:
-    """A sentence per reason why pairs of the run are not in, and no successor `goes_on` for."""
+def came_in(warehouse: Engine, dataset: Dataset, run_id: str) -> bool:
+    """Whether the run brought a pair in."""
+    sql = (
+        "SELECT count(*) > 0 FROM weixin.run_report "
+        "WHERE run_id = :run_id AND dataset = :dataset AND state IN ('loaded', 'empty')"
+    )
     with warehouse.connect() as connection:
-        rows = connection.execute(
-            statement("local/run_errors.sql"),
-            {"run_id": run_id, "dataset": dataset.name, "goes_on": goes_on},
-        ).all()
+        values = {"run_id": run_id, "dataset": dataset.name}
+        return bool(connection.scalar(text(sql), values))
+
+
+def problems(warehouse: Engine, run: Run, *, goes_on: bool) -> list[str]:
+    """A line per account and cause why pairs of the run are not in, and no successor `goes_on`."""
+    with warehouse.connect() as connection:
+        pairs = planned_pairs(connection, run)
+        open_pairs = [pair for pair in pairs if rules.holds_back(pair, refetch=run.refetch)]
+        found = not_in(connection, run, open_pairs)
     return [
-        f"{row.reason}{_come_back() if row.is_not_ready else ''} [{_span(row.publication_dates)}]"
-        for row in rows
+        f"{problem}{_come_back() if problem.kind is ProblemKind.NOT_READY else ''}"
+        for problem in found
+        if not (goes_on and problem.kind is ProblemKind.ENDPOINT_OFFLINE)
     ]
 
 
@@ -89,10 +102,3 @@ def _come_back() -> str:
         return ""
     ready_at = now.replace(hour=hour, minute=0)
     return f"; come back after {ready_at:%H:%M} Beijing time ({ready_at.astimezone():%H:%M %Z})"
-
-
-def _span(days: Sequence[date]) -> str:
-    """`2026-11-19 to 2026-11-24` where the days follow each other, else each of them."""
-    if len(days) > 2 and (days[-1] - days[0]).days == len(days) - 1:
-        return f"{days[0]} to {days[-1]}"
-    return ", ".join(map(str, days))

@@ -116,7 +116,7 @@ pair AS (
         coverage.through_date,
         coverage.fetched_at,
         coverage.ready_at,
-        coverage.error,
+        coverage.error || coalesce('; ' || coverage.cure, '') AS error,
         begun.first_date,
         begun.first_day,
         least(

@@ -1,9 +1,13 @@
 -- warn: article_is_still_there: the newest answer holds every article an earlier one held
+-- do: nothing to do: what was loaded stays
 SELECT
     article.appid,
     article.publication_date,
     article.msgid,
-    format('was last seen at %s', listing.last_seen_at) AS detail
+    format(
+        'was last seen on %s Beijing time',
+        to_char(listing.last_seen_at AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD at HH24:MI')
+    ) AS detail
 FROM weixin.run_report AS report
 INNER JOIN weixin.coverage
     ON

@@ -10,8 +10,11 @@ INSERT INTO weixin.coverage AS coverage (
     attempted_at,
     attempts,
     next_attempt_at,
+    error_kind,
     error_code,
-    error
+    error,
+    cure,
+    rid
 )
 SELECT
     :dataset,
@@ -23,8 +26,11 @@ SELECT
     attempted_at,
     CASE attempt_state WHEN 'ok' THEN 0 ELSE 1 END,
     next_attempt_at,
+    error_kind,
     error_code,
-    error
+    error,
+    cure,
+    rid
 FROM jsonb_to_recordset(cast(:verdicts AS jsonb)) AS verdict (
         appid text,
         publication_date date,
@@ -33,8 +39,11 @@ FROM jsonb_to_recordset(cast(:verdicts AS jsonb)) AS verdict (
         attempt_state text,
         attempted_at timestamptz,
         next_attempt_at timestamptz,
+        error_kind text,
         error_code integer,
-        error text
+        error text,
+        cure text,
+        rid text
     )
 ON CONFLICT (dataset, appid, publication_date) DO UPDATE SET
     ready_at = greatest(coverage.ready_at, excluded.ready_at),
@@ -43,5 +52,8 @@ ON CONFLICT (dataset, appid, publication_date) DO UPDATE SET
     attempted_at = excluded.attempted_at,
     attempts = CASE excluded.attempt_state WHEN 'ok' THEN 0 ELSE coverage.attempts + 1 END,
     next_attempt_at = excluded.next_attempt_at,
+    error_kind = excluded.error_kind,
     error_code = excluded.error_code,
-    error = excluded.error
+    error = excluded.error,
+    cure = excluded.cure,
+    rid = excluded.rid

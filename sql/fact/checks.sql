@@ -1,4 +1,5 @@
 -- fail: key_is_declared: the fact's primary key is (appid, msgid, stat_date)
+-- do: restore the fact's primary key
 SELECT
     NULL AS appid,
     NULL AS publication_date,
@@ -13,6 +14,7 @@ WHERE
     );
 
 -- fail: msgid_and_stat_date_are_unique: an account has one row per msgid and stat_date
+-- do: restore the fact's primary key, then delete the copies
 SELECT
     fact.appid,
     min(fact.publication_date) AS publication_date,
@@ -26,6 +28,7 @@ GROUP BY fact.appid, fact.msgid, fact.stat_date
 HAVING count(*) > 1;
 
 -- fail: publication_day_is_unchanged: an article keeps the publication day it had first
+-- do: report it, with the answers that `weixin-etl answers` prints
 SELECT DISTINCT
     fact.appid,
     fact.publication_date,
@@ -42,6 +45,7 @@ WHERE
     AND fact.publication_date != article.publication_date;
 
 -- fail: raw_answer_exists: the answer a row came from is kept
+-- do: restore weixin.raw_response from a backup
 SELECT
     fact.appid,
     fact.publication_date,
@@ -58,6 +62,7 @@ WHERE
     AND raw_response.raw_response_id IS NULL;
 
 -- warn: row_is_in_window: stat_date is one of the days an article's totals grow
+-- do: nothing to do: the row is loaded
 SELECT
     fact.appid,
     fact.publication_date,
@@ -75,6 +80,7 @@ WHERE
     );
 
 -- warn: total_does_not_fall: a running total is not below that of the day before
+-- do: nothing to do: WeChat corrected a figure, see weixin.restatement
 SELECT
     total.appid,
     total.publication_date,
@@ -108,6 +114,7 @@ CROSS JOIN
 WHERE figure.later < figure.earlier;
 
 -- warn: yesterday_is_there: no article that still counts lacks the row of the day before its answer
+-- do: nothing to do: WeChat has no row for it, as of a deleted article
 WITH covered AS (
     SELECT
         dataset,
@@ -155,6 +162,7 @@ WHERE
     AND fact.msgid IS NULL;
 
 -- warn: final_day_is_whole: every article of a day that became final has all rows of its window
+-- do: nothing to do: WeChat has no more rows of it
 SELECT
     article.appid,
     article.publication_date,

@@ -121,6 +121,7 @@ CREATE TABLE weixin.coverage (
     error_code integer,
     error text,
     cure text,
+    rid text,
     PRIMARY KEY (appid, publication_date, dataset),
     CHECK ((data_state IS NULL) = (fetched_at IS NULL)),
     CHECK (NOT is_final OR ready_at IS NOT NULL),
@@ -146,6 +147,7 @@ COMMENT ON COLUMN weixin.coverage.error_kind IS 'What kind of trouble ended the 
 COMMENT ON COLUMN weixin.coverage.error_code IS 'errcode of the last attempt; null when it ended ok or WeChat gave none';
 COMMENT ON COLUMN weixin.coverage.error IS 'What happened in the last attempt, with WeChat''s words; null after an ok one';
 COMMENT ON COLUMN weixin.coverage.cure IS 'What to change; when nothing, what happens next; null after an ok attempt';
+COMMENT ON COLUMN weixin.coverage.rid IS 'WeChat''s id of the last attempt''s call; null after an ok one, or where it gave none';
 
 CREATE TABLE weixin.restatement (
     dataset text NOT NULL,
@@ -214,8 +216,11 @@ CREATE TABLE weixin.run_report (
     state text NOT NULL DEFAULT 'planned'
     CHECK (state IN ('planned', 'loaded', 'empty', 'not_ready', 'failed')),
     is_retryable boolean NOT NULL DEFAULT TRUE,
+    announced_at timestamptz,
     PRIMARY KEY (run_id, dataset, appid, publication_date)
 ) WITH (fillfactor = 80);
+CREATE INDEX run_report_to_announce ON weixin.run_report (dataset)
+WHERE announced_at IS NULL AND inserted + updated > 0;
 COMMENT ON TABLE weixin.run_report IS 'One row per pair (account, publication day) that a run planned, with its result; a later try of the same run adds its counts';
 COMMENT ON COLUMN weixin.run_report.run_id IS 'Airflow''s run id';
 COMMENT ON COLUMN weixin.run_report.dataset IS 'Which endpoint: article_total, …';
@@ -232,6 +237,7 @@ COMMENT ON COLUMN weixin.run_report.rejected IS 'Parts of answers that did not f
 COMMENT ON COLUMN weixin.run_report.restated IS 'Figures given another value, see restatement';
 COMMENT ON COLUMN weixin.run_report.state IS 'What the run''s last attempt brought: planned (not asked or not judged yet), loaded, empty, not_ready or failed';
 COMMENT ON COLUMN weixin.run_report.is_retryable IS 'Whether an automatic retry of the run asks for it again; false when a person must fix something first';
+COMMENT ON COLUMN weixin.run_report.announced_at IS 'When the rows that changed were announced by an event of Airflow''s asset; null when they were not yet, or none changed';
 
 CREATE TABLE weixin.view_version (
     view_name text PRIMARY KEY,

@@ -1,4 +1,5 @@
 -- warn: every_row_fits: no part of an answer was rejected
+-- do: look at weixin.rejected_row, and report it
 SELECT
     appid,
     publication_date,

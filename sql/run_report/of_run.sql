@@ -13,6 +13,7 @@ WITH planned AS MATERIALIZED (
 SELECT
     report.appid,
     account.name,
+    account.conn_id,
     report.publication_date,
     report.planned_at,
     report.is_probe,
@@ -29,8 +30,11 @@ SELECT
     coverage.ready_at,
     coalesce(coverage.is_final, FALSE) AS is_final,
     coverage.attempt_state,
+    coverage.error_kind,
     coverage.error_code,
     coverage.error,
+    coverage.cure,
+    coverage.rid,
     coverage.next_attempt_at
 FROM planned AS report
 LEFT JOIN weixin.dim_account AS account ON report.appid = account.appid

@@ -49,4 +49,7 @@ ON CONFLICT (run_id, dataset, appid, publication_date) DO UPDATE SET
     rejected = report.rejected + excluded.rejected,
     restated = report.restated + excluded.restated,
     state = excluded.state,
-    is_retryable = excluded.is_retryable
+    is_retryable = excluded.is_retryable,
+    announced_at = CASE
+        WHEN excluded.inserted + excluded.updated = 0 THEN report.announced_at
+    END

@@ -15,22 +15,29 @@ What WeChat, or the way to it, can answer instead of figures.
     ├── UnreadableError          figures in an unknown form, or too many of them
     └── CallError                our own mistake, or an unclassified code
 
-An instance's text is the sentence for the operator, complete when it is raised: nothing is added
-to an error later. The codes are WeChat's "全局返回码":
+Each says what happened (`cause`) and what to change (`cure`). The table in docs/operating.md is
+made of them. The codes are WeChat's "全局返回码":
 https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html
 """
 
 import re
-from typing import ClassVar
+from datetime import date
+from typing import ClassVar, NamedTuple
 
 from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.model import Account, Problem, ProblemKind
 
 
 class WeixinError(Exception):
-    """A call that brought no figures. `str()` says why, to which account, and what to change."""
+    """A call that brought no figures. `str()` says to which account, what to change, and why."""
 
-    sentence: str = "WeChat refused the call"
-    """What happened and what to change, in our words; the constructor may put another here."""
+    kind: ClassVar[ProblemKind]
+    cause: str
+    """What happened, in our words; the constructor may put another here."""
+    cure: str
+    """What to change; when nothing, what happens next. The constructor may put another here."""
+    asked_again: ClassVar[str] = "no"
+    """When the account is asked again without anybody's doing, for the operator's table."""
     is_retryable: ClassVar[bool] = False
     """Whether Airflow should try the task again by itself."""
     stops_account: ClassVar[bool] = False
@@ -48,7 +55,8 @@ class WeixinError(Exception):
         account: str = "",
         errcode: int | None = None,
         rid: str = "",
-        sentence: str = "",
+        cause: str = "",
+        cure: str = "",
     ) -> None:
         super().__init__(detail)
         self.detail = detail
@@ -57,20 +65,35 @@ class WeixinError(Exception):
         self.errcode = errcode
         self.rid = rid
         """WeChat's id of the refused call, another one each time; empty where none was given."""
-        self.sentence = sentence or self.sentence
+        self.cause = cause or self.cause
+        self.cure = cure or self.cure
 
     @property
-    def reason(self) -> str:
-        """The sentence for the operator without the rid: the same for calls refused alike."""
-        code = "" if self.errcode is None else f"errcode {self.errcode}"
-        said = ": ".join(part for part in (code, self.detail) if part)
-        if self.sentence:
-            said = f"{self.sentence} ({said})" if said else self.sentence
-        return f"{self.account}: {said}" if self.account else said
+    def happened(self) -> str:
+        """The cause, and what was said; the same for calls refused alike."""
+        return f"{self.cause}: {self.detail}" if self.detail else self.cause
+
+    def problem(self, account: Account | None, *days: date) -> Problem:
+        """The trouble of the account with some days; None when its connection can't be used."""
+        return Problem(
+            self.kind,
+            self.happened,
+            self.cure,
+            account=account.name if account else self.account,
+            appid=account.appid if account else None,
+            conn_id=account.conn_id if account else "",
+            subject=None if account else self.account,
+            days=days,
+            errcode=self.errcode,
+            rid=self.rid,
+        )
 
     def __str__(self) -> str:
-        """The sentence for the operator, and the rid at its end."""
-        return f"{self.reason} rid: {self.rid}" if self.rid else self.reason
+        """The sentence for the operator, the ids at its end."""
+        about = f"{self.account}: " if self.account else ""
+        errcode = "" if self.errcode is None else f", errcode {self.errcode}"
+        rid = f", rid {self.rid}" if self.rid else ""
+        return f"{about}{self.cure} ({self.happened}{errcode}{rid})"
 
 
 class TransientError(WeixinError):
@@ -82,39 +105,49 @@ class TransientError(WeixinError):
 class UnreachableError(TransientError):
     """No usable answer came."""
 
-    sentence = "WeChat could not be reached or was busy"
+    kind = ProblemKind.UNREACHABLE
+    cause = "WeChat could not be reached or was busy"
+    cure = "wait, it is asked again; if it persists, check the Base URL and any proxy"
+    asked_again = "up to five times within a minute, then by Airflow"
     is_outage = True
 
 
 class TokenRefusedError(TransientError):
     """The access token was refused and asking for another one did not help."""
 
-    sentence = (
-        "WeChat refuses the access token it gave; another program is refreshing this account's "
-        "token: find it"
-    )
+    kind = ProblemKind.TOKEN_REFUSED
+    cause = "WeChat refuses the access token it gave"
+    cure = "find the other program that refreshes this account's token"
+    asked_again = "with a new token, then by Airflow"
     stops_account = True
 
 
 class MinuteQuotaError(TransientError):
     """The calls of this minute are used up, and were still after a wait."""
 
-    sentence = "the calls allowed in a minute are used up; lower [weixin] concurrency"
+    kind = ProblemKind.MINUTE_QUOTA
+    cause = "the calls allowed in a minute are used up"
+    cure = "lower [weixin] concurrency"
+    asked_again = "after a minute, then by Airflow"
     is_outage = True
 
 
 class NotReadyError(WeixinError):
     """The day's figures are not computed yet."""
 
-    sentence = (
-        "the figures are not ready yet; they come after 08:00 Beijing time, by 10:00 at the latest"
-    )
+    kind = ProblemKind.NOT_READY
+    cause = "the figures are not ready yet"
+    cure = "run again after 10:00 Beijing time"
+    asked_again = "scheduled runs: every 30 minutes until noon"
 
 
 class DailyQuotaError(WeixinError):
     """The calls of this day are used up."""
 
-    sentence = "the calls allowed in a day are used up; the quota is new at 00:00 Beijing time"
+    kind = ProblemKind.DAILY_QUOTA
+    cause = "the calls allowed in a day are used up"
+    cure = "wait for the new quota at 00:00 Beijing time, or use refetch once it was raised"
+    asked_again = "by the next daily run"
     stops_account = True
 
 
@@ -125,73 +158,110 @@ class EndpointOfflineError(WeixinError):
     A single one does not stop the account, because it may be an accident; five in a row do.
     """
 
-    sentence = "WeChat took this endpoint offline"
+    kind = ProblemKind.ENDPOINT_OFFLINE
+    cause = "WeChat took this endpoint offline"
+    cure = "use the successor"
+    asked_again = "by the next daily run"
 
 
 class ConfigurationError(WeixinError):
-    """A person has to change something at WeChat or in the connection; the sentence says what."""
+    """A person has to change something at WeChat or in the connection: cause and cure say what."""
 
-    sentence = ""
+    kind = ProblemKind.CONFIGURATION
     stops_account = True
 
 
 class AccountBlockedError(WeixinError):
     """WeChat restricts the account; its owner has to act."""
 
-    sentence = "WeChat restricts this account; its owner finds the reason in the console"
+    kind = ProblemKind.ACCOUNT_BLOCKED
+    cause = "WeChat restricts this account"
+    cure = "let its owner look up the reason in the console"
     stops_account = True
 
 
 class ClockError(WeixinError):
     """This machine's clock and WeChat's disagree: the days asked for may be the wrong ones."""
 
-    sentence = (
-        "the clocks disagree; set this machine's clock, and if WeChat's time is the wrong one, a "
-        "proxy may be answering with cached pages"
-    )
+    kind = ProblemKind.CLOCK
+    cause = "the clocks disagree"
+    cure = "set this machine's clock; if WeChat's time is wrong, a proxy may answer from a cache"
     stops_account = True
 
 
 class UnreadableError(WeixinError):
     """A successful answer that is not what the documentation shows."""
 
-    sentence = "WeChat answered in an unknown form; please report this"
+    kind = ProblemKind.UNREADABLE
+    cause = "WeChat answered in an unknown form"
+    cure = "report it; `weixin-etl answers` prints the answer"
 
 
 class CallError(WeixinError):
     """A call that WeChat rejects as wrong, or a code that is not classified yet."""
 
-    sentence = "WeChat does not accept the call; please report this"
+    kind = ProblemKind.CALL_REFUSED
+    cause = "WeChat does not accept the call"
+    cure = "report it, with the errcode"
     stops_account = True
 
 
-WHAT_TO_CHANGE: dict[int, str] = {
-    40001: "the AppSecret is wrong or not the newest; correct the connection's password",
-    40002: "the token call was refused; please report this",
-    40013: "the AppID is wrong; correct the connection's login",
-    40125: "the AppSecret is wrong; correct the connection's password",
-    40164: "this machine's IP is not on the account's whitelist; add it in the console",
-    40243: "the AppSecret is frozen; unfreeze it in the console",
-    42007: "the account's owner changed the password; have the account authorised again",
-    48001: "the account may not use this API; it must be verified, or permission set 7 is missing",
-    61003: "the account has not authorised the platform; have it authorised",
-    61004: "the platform's IP is not on its whitelist; add it",
-    61005: "the platform's component_verify_ticket expired; wait for the next push",
-    61006: "the platform's component_verify_ticket is wrong; wait for the next push",
-    61007: "the authorisation lacks the permission set; have the account authorised again",
-    61011: "the platform's component is invalid; check its AppID",
-    61023: "the refresh token is invalid; have the account authorised again",
-    61502: "this is not an Official Account; remove it from the Airflow Variable weixin_accounts",
-    89501: "the account's admin must confirm this machine's IP; then run again",
-    89503: "the account's admin must confirm this machine's IP; then run again",
-    89506: "the account's admin refused this machine's IP; ask again in 24 hours",
-    89507: "the account's admin refused this machine's IP; ask again in an hour",
+class Advice(NamedTuple):
+    """What an errcode means and what to change; `{connection}` stands for the account's."""
+
+    cause: str
+    cure: str
+
+
+_AUTHORISE_AGAIN = "have the account authorised again"
+_WAIT_FOR_PUSH = "wait for the next push of component_verify_ticket"
+WHAT_TO_CHANGE: dict[int, Advice] = {
+    40001: Advice(
+        "the AppSecret is wrong or not the newest", "correct the password of {connection}"
+    ),
+    40002: Advice("WeChat refused the token call", "report it, with the errcode"),
+    40013: Advice("the AppID is wrong", "correct the login of {connection}"),
+    40125: Advice("the AppSecret is wrong", "correct the password of {connection}"),
+    40164: Advice(
+        "this machine's IP is not on the account's whitelist",
+        "add {address} to the IP whitelist in the console",
+    ),
+    40243: Advice("the AppSecret is frozen", "unfreeze it in the console"),
+    42007: Advice("the account's owner changed the password", _AUTHORISE_AGAIN),
+    48001: Advice(
+        "the account may not use this API", "verify the account, or have permission set 7 granted"
+    ),
+    61003: Advice("the account has not authorised the platform", _AUTHORISE_AGAIN),
+    61004: Advice("the platform's IP is not on its whitelist", "add {address} to it"),
+    61005: Advice("the platform's component_verify_ticket expired", _WAIT_FOR_PUSH),
+    61006: Advice("the platform's component_verify_ticket is wrong", _WAIT_FOR_PUSH),
+    61007: Advice("the authorisation lacks the permission set", _AUTHORISE_AGAIN),
+    61011: Advice("the platform's component is invalid", "correct the platform's AppID"),
+    61023: Advice("the refresh token is invalid", _AUTHORISE_AGAIN),
+    61502: Advice(
+        "this is not an Official Account",
+        "remove {connection} from the Airflow Variable weixin_accounts",
+    ),
+    89501: Advice(
+        "the account's admin must confirm this machine's IP",
+        "ask the admin to confirm {address}; then clear ingest",
+    ),
+    89503: Advice(
+        "the account's admin must confirm this machine's IP",
+        "ask the admin to confirm {address}; then clear ingest",
+    ),
+    89506: Advice(
+        "the account's admin refused this machine's IP", "ask the admin again in 24 hours"
+    ),
+    89507: Advice(
+        "the account's admin refused this machine's IP", "ask the admin again in an hour"
+    ),
 }
 
 TOKEN_CODES = frozenset({40001, 40014, 42001})
-_BY_CODE: dict[int, type[WeixinError]] = {
+BY_CODE: dict[int, type[WeixinError]] = {
     -1: UnreachableError,
-    **dict.fromkeys(TOKEN_CODES, TokenRefusedError),
+    **dict.fromkeys(sorted(TOKEN_CODES), TokenRefusedError),
     45009: DailyQuotaError,
     45011: MinuteQuotaError,
     47009: EndpointOfflineError,
@@ -205,6 +275,7 @@ _ERRCODES = range(-(2**31), 2**31)
 _LONGEST_ERRMSG = 500
 _LONGEST_RID = 100
 _RID = re.compile(r"[\s,;]*\brid: *([\w-]+)")
+_ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
 
 
 def from_errcode(
@@ -212,13 +283,15 @@ def from_errcode(
     errmsg: str,
     *,
     account: str,
+    connection: str = "its connection",
     dataset: Dataset | None = None,
     is_token_call: bool = False,
 ) -> WeixinError:
     """
     The error an errcode stands for; on a token call 40001 means the secret, not the token.
 
-    With the dataset that was asked for, an endpoint that is offline names its successor.
+    `connection` is what an operator has to look for to change it. With the dataset that was asked
+    for, an endpoint that is offline names its successor.
     """
     rid = _RID.search(errmsg)
     detail = _RID.sub("", errmsg)
@@ -226,25 +299,30 @@ def from_errcode(
         detail = detail[:_LONGEST_ERRMSG] + "…"
     if errcode not in _ERRCODES:
         return UnreadableError(f"errcode {errcode}: {detail}", account=account)
-    kind = _BY_CODE.get(errcode)
+    kind = BY_CODE.get(errcode)
     if kind is None or (is_token_call and errcode in TOKEN_CODES):
         kind = ConfigurationError if errcode in WHAT_TO_CHANGE else CallError
-    sentence = ""
+    cause = cure = ""
     if kind is ConfigurationError:
-        sentence = WHAT_TO_CHANGE[errcode]
+        address = _ADDRESS.search(detail)
+        cause, cure = WHAT_TO_CHANGE[errcode]
+        cure = cure.format(
+            connection=connection, address=address[0] if address else "this machine's IP"
+        )
     elif kind is EndpointOfflineError and dataset is not None:
-        sentence = f"{kind.sentence}; {_successor(dataset)}"
+        cure = _successor(dataset)
     return kind(
         detail,
         account=account,
         errcode=errcode,
         rid=rid[1][:_LONGEST_RID] if rid else "",
-        sentence=sentence,
+        cause=cause,
+        cure=cure,
     )
 
 
 def _successor(dataset: Dataset) -> str:
     if dataset.successor is None:
-        return "it has no successor that is known here"
+        return "ask WeChat: this endpoint has no successor that is known here"
     successor = DATASETS[dataset.successor]
-    return f"its successor is {successor.path[1:]}: the DAG {successor.dag_id}"
+    return f"use the DAG {successor.dag_id}, which asks the successor {successor.path[1:]}"

@@ -372,8 +372,11 @@ def _attempt(it: _Merged, verdict: rules.Verdict, error: WeixinError | None) -> 
         "attempt_state": _attempt_state(error),
         "attempted_at": it.ended_at,
         "next_attempt_at": it.rests_until,
+        "error_kind": error.kind if error else None,
         "error_code": error.errcode if error else None,
-        "error": str(error) if error else None,
+        "error": error.happened if error else None,
+        "cure": error.cure if error else None,
+        "rid": (error.rid or None) if error else None,
     }
 
 

@@ -12,7 +12,14 @@ from airflow.sdk import Variable
 
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import ClockError, WeixinError
-from weixin_etl.model import ConfiguredAccount, ParameterError, PlannedAccount, Run
+from weixin_etl.model import (
+    ConfiguredAccount,
+    ParameterError,
+    PlannedAccount,
+    Problem,
+    Run,
+    log_problem,
+)
 from weixin_etl.orchestration.hook import WeixinHook
 from weixin_etl.orchestration.settings import Settings
 
@@ -28,7 +35,7 @@ class _Entry:
 
     conn_ids: list[str]
     clients: list[WeixinClient] = field(default_factory=list)
-    problem: str | None = None
+    problem: Problem | None = None
     """Why it can't be used, or why its first client gets no token."""
     is_wanted: bool = True
     tried: int = 0
@@ -118,7 +125,7 @@ def _entries(conn_ids: Sequence[str], settings: Settings) -> Iterator[_Entry]:
         try:
             client = WeixinHook(conn_id, settings.call_limits).get_conn()
         except WeixinError as error:
-            yield _Entry([conn_id], problem=str(error))
+            yield _Entry([conn_id], problem=error.problem(None))
             continue
         twin = by_appid.get(client.account.appid)
         if twin is None:
@@ -164,7 +171,7 @@ def _ask(entry: _Entry) -> _Entry:
         except ClockError:
             raise
         except WeixinError as error:
-            entry.problem = entry.problem or str(error)
+            entry.problem = entry.problem or error.problem(client.account)
         else:
             entry.chosen, entry.problem = client, None
             break
@@ -181,7 +188,7 @@ def _log_tokens(accounts: Sequence[ConfiguredAccount]) -> None:
     """A line per account without a token, and one for all others: there may be thousands."""
     for account in accounts:
         if account.problem:
-            log.error("%s", account.problem)
+            log_problem(log, account.problem)
     names = [f"{a.name} ({a.appid})" for a in accounts if not a.problem]
     if names:
         others = len(names) - _NAMES_IN_LOG

@@ -49,7 +49,7 @@ class WeixinHook(BaseHook):
         try:
             connection = self.get_connection(conn_id)
         except AirflowNotFoundException:
-            raise ConfigurationError(_why_not_found(conn_id), account=conn_id) from None
+            raise _not_found(conn_id) from None
         appid = _filled_in(connection, "login (AppID)", connection.login)
         secret = _filled_in(connection, "password (AppSecret)", connection.password)
         extra = _extra(connection)
@@ -81,23 +81,29 @@ class WeixinHook(BaseHook):
         return True, f"WeChat gave a token for {client.account}"
 
 
-def _why_not_found(conn_id: str) -> str:
+def _not_found(conn_id: str) -> ConfigurationError:
     """Airflow ignores a variable it cannot read, as if there were none."""
     variable = f"AIRFLOW_CONN_{conn_id.upper()}"
     if os.environ.get(variable):
-        return (
-            f"Airflow cannot read the connection in {variable}; correct its JSON or URI: login, "
-            "password and host are texts, port is a number up to 65535"
+        return ConfigurationError(
+            account=conn_id,
+            cause=f"Airflow cannot read the connection in {variable}",
+            cure="correct its JSON or URI: login, password and host are texts, port is a number "
+            "up to 65535",
         )
-    return "there is no such Airflow connection; create it with type weixin"
+    return ConfigurationError(
+        account=conn_id,
+        cause="there is no such Airflow connection",
+        cure="create it with type weixin",
+    )
 
 
 def _filled_in(connection: Connection, field: str, value: str | None) -> str:
     if not value or not value.strip():
-        raise _unusable(connection, f"the Airflow connection has no {field}; fill it in")
+        raise _unusable(connection, f"the Airflow connection has no {field}", "fill it in")
     if not _is_plain(value):
         raise _unusable(
-            connection, f"the connection's {field} holds control characters; correct it"
+            connection, f"the connection's {field} holds control characters", "correct it"
         )
     return value
 
@@ -109,7 +115,9 @@ def _extra(connection: Connection) -> dict[str, Any]:
         extra = None
     if not isinstance(extra, dict):
         raise _unusable(
-            connection, "the connection's extra is not a JSON object; correct it or leave it empty"
+            connection,
+            "the connection's extra is not a JSON object",
+            "correct it or leave it empty",
         )
     return extra
 
@@ -122,7 +130,8 @@ def _name(connection: Connection, extra: dict[str, Any]) -> str:
     if not isinstance(name, str) or not _is_plain(name):
         raise _unusable(
             connection,
-            "the name in the connection's extra is not a plain text; correct it or leave it out",
+            "the name in the connection's extra is not a plain text",
+            "correct it or leave it out",
         )
     return name.strip()
 
@@ -141,20 +150,20 @@ def _base_url(connection: Connection, extra: dict[str, Any]) -> str:
     if address is None:
         raise _unusable(
             connection,
-            "the connection's host, with its port, is not a web address; correct it or leave it "
-            "empty",
+            "the connection's host, with its port, is not a web address",
+            "correct it or leave it empty",
         )
     if not _is_private(address) and str(extra.get("allow_http")).lower() != "true":
         raise _unusable(
             connection,
-            f"{url} would get the AppSecret unencrypted; use https, or set allow_http in the "
-            "connection's extra",
+            f"{url} would get the AppSecret unencrypted",
+            "use https, or set allow_http in the connection's extra",
         )
     return url
 
 
-def _unusable(connection: Connection, sentence: str) -> ConfigurationError:
-    return ConfigurationError(sentence, account=connection.conn_id)
+def _unusable(connection: Connection, cause: str, cure: str) -> ConfigurationError:
+    return ConfigurationError(account=connection.conn_id, cause=cause, cure=cure)
 
 
 def _is_plain(text: str) -> bool:

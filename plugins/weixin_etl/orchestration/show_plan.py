@@ -39,7 +39,7 @@ def show_plan(
     )
     in_force = settings.read()
     accounts = described_accounts(run, in_force)
-    problems = [account.problem for account in accounts if account.problem]
+    problems = [str(account.problem) for account in accounts if account.problem]
     if len(problems) == len(accounts):
         raise ParameterError("\n".join(problems))
     logging.getLogger(Pipeline.__module__).setLevel(logging.ERROR)  # the lines below say it

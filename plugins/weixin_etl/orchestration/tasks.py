@@ -1,7 +1,7 @@
 """The tasks as Airflow runs them: its context and XCom on one side, the verbs on the other."""
 
 import logging
-from dataclasses import asdict
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
@@ -14,8 +14,9 @@ from weixin_etl import clock, rules
 from weixin_etl import report as report_verb
 from weixin_etl.datasets import Dataset
 from weixin_etl.ingest import IngestError
-from weixin_etl.model import Batch, ConfiguredAccount, PairState, PlannedAccount
+from weixin_etl.model import Batch, ConfiguredAccount, PlannedAccount, Run
 from weixin_etl.orchestration import accounts, run_context, settings
+from weixin_etl.orchestration.ending import EndOfTask, readable_ending
 from weixin_etl.orchestration.warehouse import open_warehouse
 from weixin_etl.pipeline import Pipeline, batches
 
@@ -26,18 +27,17 @@ _PLAN_WARNINGS = "warnings"
 _NOT_PLANNED = "not_planned"
 
 
-class UpstreamError(Exception):
-    """A task before the last one did not do its work. `str()` names it."""
-
-    is_retryable = False
-
-
+@readable_ending()
 def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
     """The configured accounts, each with the reason why it has no token, if so."""
     run = run_context.of(dataset, get_current_context())
-    return [asdict(account) for account in accounts.refresh_access_tokens(run, settings.read())]
+    found: list[dict[str, Any]] = msgspec.to_builtins(
+        accounts.refresh_access_tokens(run, settings.read())
+    )
+    return found
 
 
+@readable_ending()
 def plan(dataset: Dataset, found: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """Batches of accounts with the days to ask for; a dry run ends here."""
     context = get_current_context()
@@ -48,12 +48,13 @@ def plan(dataset: Dataset, found: list[dict[str, Any]]) -> list[list[dict[str, A
         raise AirflowSkipException("dry run: nothing was asked for")
     context["ti"].xcom_push(_PLAN_COUNTS, planned.counts)
     context["ti"].xcom_push(_PLAN_WARNINGS, planned.warnings)
-    not_planned = [asdict(account) for account in configured if not account.appid]
+    not_planned = msgspec.to_builtins([it for it in configured if not it.appid])
     context["ti"].xcom_push(_NOT_PLANNED, not_planned)
     builtins: list[list[dict[str, Any]]] = msgspec.to_builtins(batches(planned.accounts))
     return builtins
 
 
+@readable_ending()
 def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
     """Bring the batch's pairs in; in a scheduled run, wait for those that are not ready."""
     context = get_current_context()
@@ -70,44 +71,67 @@ def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
         again_at = rules.asks_again_at(pipeline.run, now) if error.has_not_ready else None
         if again_at is None:
             raise
-        for problem in error.problems:
-            log.warning("%s", problem)
         log.warning("asks again at %s Beijing time", f"{again_at.astimezone(clock.SHANGHAI):%H:%M}")
         # Airflow has the real clock, whatever WEIXIN_NOW says
         real_time = timezone.utcnow() + (again_at - now)
         raise AirflowRescheduleException(real_time) from None  # type: ignore[no-untyped-call]
 
 
+@readable_ending()
 def report(dataset: Dataset, asset: Any) -> dict[str, int]:
-    """The run's totals, also on its asset event; there is none when no pair came in."""
+    """
+    The run's totals; the days that changed and are in, as partitions of the asset.
+
+    There is no asset event when no day changed.
+    """
     context = get_current_context()
     run = run_context.of(dataset, context)
     if run.dry_run:
         raise AirflowSkipException("dry run: nothing to report")
-    counts = context["ti"].xcom_pull(task_ids="plan", key=_PLAN_COUNTS)
-    totals = report_verb.report(run, open_warehouse(), counts or {})
-    log.info("%s", ", ".join(f"{count} {name}" for name, count in totals.items()))
-    if not totals[PairState.LOADED] + totals[PairState.EMPTY]:
-        raise AirflowSkipException("no pair came in, so there is no asset event")
-    context["outlet_events"][asset].extra = {"run_id": run.run_id, **totals}
+    totals = _report(run, context)
+    days = report_verb.changed_days(run, open_warehouse())
+    if not days:
+        context["ti"].xcom_push("return_value", totals)
+        raise AirflowSkipException("no day that is in has changed, so there is no asset event")
+    event = context["outlet_events"][asset]
+    event.extra = {"run_id": run.run_id, **totals}
+    event.add_partitions([day.isoformat() for day in days])
     return totals
 
 
+@readable_ending()
 def check(dataset: Dataset) -> None:
     """The run's promises, by what is true now; red as well when a task before it failed."""
     context = get_current_context()
     run = run_context.of(dataset, context)
     failed = _failed_tasks(context)
     if failed & {"refresh_access_token", "plan"}:
-        raise UpstreamError(f"failed: {', '.join(sorted(failed))}; see the log of each")
+        raise _upstream_failed(failed)
     if run.dry_run:
         return
+    if not run_context.is_first_try(context):
+        _report(run, context)  # "clear only failed tasks" does not run report again
     for warning in context["ti"].xcom_pull(task_ids="plan", key=_PLAN_WARNINGS) or []:
         log.warning("%s", warning)
     not_planned = context["ti"].xcom_pull(task_ids="plan", key=_NOT_PLANNED) or []
-    check_verb.check(run, open_warehouse(), msgspec.convert(not_planned, list[ConfiguredAccount]))
+    judgement = check_verb.check(
+        run, open_warehouse(), msgspec.convert(not_planned, list[ConfiguredAccount])
+    )
+    judgement.require_good()
     if failed:
-        raise UpstreamError(f"failed: {', '.join(sorted(failed))}; see the log of each")
+        raise _upstream_failed(failed)
+
+
+def _report(run: Run, context: Context) -> dict[str, int]:
+    counts = context["ti"].xcom_pull(task_ids="plan", key=_PLAN_COUNTS)
+    totals = report_verb.report(run, open_warehouse(), counts or {})
+    log.info("%s", ", ".join(f"{count} {name}" for name, count in totals.items()))
+    return totals
+
+
+def _upstream_failed(failed: Collection[str]) -> EndOfTask:
+    names = ", ".join(sorted(failed))
+    return EndOfTask(f"failed: {names}; the last lines of its log say why", is_retryable=False)
 
 
 def _pipeline(dataset: Dataset, context: Context) -> Pipeline:

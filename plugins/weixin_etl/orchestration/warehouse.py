@@ -19,7 +19,7 @@ def open_warehouse() -> Engine:
         connection = BaseHook.get_connection(CONN_ID)
     except AirflowNotFoundException:
         raise WarehouseError(
-            f"there is no Airflow connection {CONN_ID}; create it with type postgres"
+            f"there is no Airflow connection {CONN_ID}", "create it with type postgres"
         ) from None
     return engine(
         url(

@@ -78,5 +78,5 @@ def require_one_time(warehouse: Engine) -> None:
     if off := clock.disagreement(warehouse_now):
         said = clock.comparison("the warehouse's", warehouse_now, off)
         raise WarehouseError(
-            f"{said}; correct the wrong one, then clear this task: until then nothing is asked"
+            said, "correct the wrong clock, then clear this task: until then nothing is asked"
         )

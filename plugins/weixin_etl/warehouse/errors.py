@@ -5,6 +5,8 @@ from psycopg2.errors import ReadOnlySqlTransaction
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
+from weixin_etl.model import ProblemKind
+
 CONN_ID = "weixin_warehouse"
 _TROUBLE_ERRORS = (psycopg2.OperationalError, psycopg2.InterfaceError, ReadOnlySqlTransaction)
 
@@ -12,7 +14,13 @@ _TROUBLE_ERRORS = (psycopg2.OperationalError, psycopg2.InterfaceError, ReadOnlyS
 class WarehouseError(Exception):
     """The warehouse can't be used. `str()` says why and what to do."""
 
+    kind = ProblemKind.WAREHOUSE
     is_retryable = False
+
+    def __init__(self, cause: str, cure: str) -> None:
+        super().__init__(f"{cause}; {cure}")
+        self.cause = cause
+        self.cure = cure
 
 
 class WarehouseTroubleError(WarehouseError):
@@ -26,21 +34,21 @@ class WarehouseTroubleError(WarehouseError):
 _Matter = tuple[str, str]
 """What is wrong with the warehouse, and what to do."""
 _OF_ONE_STATEMENT = ("40", "55P03", "57014")
-_UNREACHABLE = ("does not answer", f"is Postgres running, and is the connection {CONN_ID} right?")
+_UNREACHABLE = ("does not answer", f"start Postgres, or correct the connection {CONN_ID}")
 _NO_CONNECTION_LEFT = ("has no connection left", "close some, or raise its max_connections")
 _BY_SQLSTATE: dict[str, _Matter] = {
     "08": _UNREACHABLE,
     "25006": ("is read-only", f"point the connection {CONN_ID} at the primary"),
     "40": (
         "rolled back a transaction (deadlock or serialization failure)",
-        "no action is needed unless it persists",
+        "wait, it is done again; no action is needed unless it persists",
     ),
-    "53100": ("has no space left on its disk", "free some"),
+    "53100": ("has no space left on its disk", "free some of it"),
     "53300": _NO_CONNECTION_LEFT,
-    "53": ("is short of memory or another resource", "its log says which"),
-    "55P03": ("waited too long for a lock", "pg_stat_activity shows who holds it"),
-    "57014": ("cancelled a statement", "it exceeded statement_timeout, or someone cancelled it"),
-    "58": ("cannot read or write its files", "its log says which"),
+    "53": ("is short of memory or another resource", "look into its log, which says which"),
+    "55P03": ("waited too long for a lock", "find who holds it in pg_stat_activity"),
+    "57014": ("cancelled a statement", "find out who did; or it exceeded statement_timeout"),
+    "58": ("cannot read or write its files", "look into its log, which says which"),
     "57P": ("was stopped or ended the session", "start Postgres if it is not running"),
 }
 """By SQLSTATE or its beginning, the longer ones first."""
@@ -60,7 +68,7 @@ def trouble(error: Exception, warehouse: Engine) -> WarehouseTroubleError | None
         return None
     place = warehouse.url.render_as_string(hide_password=True)
     happened, advice = matter
-    passing = WarehouseTroubleError(f"the warehouse {happened} at {place}; {advice} ({said})")
+    passing = WarehouseTroubleError(f"the warehouse {happened} at {place}: {said}", advice)
     passing.is_of_one_statement = (cause.pgcode or "").startswith(_OF_ONE_STATEMENT)
     return passing
 

@@ -71,7 +71,7 @@ def dbmate(warehouse_url: URL | str, *command: str) -> str:
     """Run a dbmate command on the warehouse; see `migrate`."""
     program = shutil.which("dbmate", path=sysconfig.get_path("scripts")) or shutil.which("dbmate")
     if program is None:
-        raise WarehouseError("dbmate is not installed; run `make setup`")
+        raise WarehouseError("dbmate is not installed", "run `make setup`")
     finished = subprocess.run(
         [
             program,
@@ -89,7 +89,9 @@ def dbmate(warehouse_url: URL | str, *command: str) -> str:
     )
     if finished.returncode:
         said = (finished.stderr or finished.stdout).strip().removeprefix("Error: ")
-        raise WarehouseError(f"the warehouse could not be migrated: {said}")
+        raise WarehouseError(
+            f"the warehouse could not be migrated: {said}", "correct that and migrate again"
+        )
     return finished.stdout.strip()
 
 
@@ -110,8 +112,8 @@ def require_migrated(warehouse: Engine) -> None:
     except ProgrammingError as error:
         if isinstance(error.orig, InsufficientPrivilege):
             raise WarehouseError(
-                f"the user of the connection {CONN_ID} may not read the schema weixin; "
-                "make it a member of weixin_loader"
+                f"the user of the connection {CONN_ID} may not read the schema weixin",
+                "make it a member of weixin_loader",
             ) from None
         applied = set()
     except DBAPIError as error:
@@ -119,7 +121,7 @@ def require_migrated(warehouse: Engine) -> None:
     missing = [path.stem for path in migrations() if path.stem.split("_")[0] not in applied]
     if missing:
         raise WarehouseError(
-            f"the warehouse lacks the migrations {', '.join(missing)}; run `weixin-etl migrate`"
+            f"the warehouse lacks the migrations {', '.join(missing)}", "run `weixin-etl migrate`"
         )
 
 

@@ -115,8 +115,10 @@ def update_views(warehouse: Engine, wanted: Sequence[View]) -> list[str]:
             return _Update(connection, wanted).run()
     except (DBAPIError, psycopg2.Error) as error:
         said = str(error.orig if isinstance(error, DBAPIError) else error).strip()
-        sentence = f"the analysts' views could not be updated: {said}"
-        raise trouble(error, warehouse) or WarehouseError(sentence) from None
+        failed = WarehouseError(
+            f"the analysts' views could not be updated: {said}", "correct that and migrate again"
+        )
+        raise trouble(error, warehouse) or failed from None
 
 
 def refuse_if_depended_on(warehouse: Engine, wanted: Sequence[View]) -> None:
@@ -186,7 +188,8 @@ class _Update:
         if view.name in self.present and view.name not in self.known:
             raise WarehouseError(
                 f"analytics.{view.name} exists and was not made by this project, "
-                "which has a view of that name; rename it"
+                "which has a view of that name",
+                "rename it",
             )
         if not self.replace(view):
             self.drop([view.name])
@@ -281,8 +284,9 @@ class _DependedOnError(WarehouseError):
         super().__init__(
             f"the columns of analytics.{', analytics.'.join(doomed)} change, so that they must be "
             f"dropped and created again, but {', '.join(others)} {'stands' if is_one else 'stand'} "
-            f"on them: drop {'it' if is_one else 'these'}, run `weixin-etl migrate` again, then "
-            "create what you dropped"
+            "on them",
+            f"drop {'it' if is_one else 'these'}, run `weixin-etl migrate` again, then "
+            "create what you dropped",
         )
 
 

@@ -1,0 +1,67 @@
+"""How a task ends that could not do its work: with lines for the operator, and one sentence."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
+
+from weixin_etl.api.errors import WeixinError
+from weixin_etl.check import CheckError
+from weixin_etl.frames import first_line, log_frames
+from weixin_etl.ingest import IngestError
+from weixin_etl.model import ParameterError, Problem, ProblemKind, log_problem
+from weixin_etl.warehouse import WarehouseError
+
+log = logging.getLogger(__name__)
+
+
+class EndOfTask(SystemExit):  # it is no error: the error has been said
+    """
+    Ends a task as failed with one line and no frames, as Airflow does for `SystemExit` alone.
+
+    The retry policy still sees whether another try may help.
+    """
+
+    def __init__(self, sentence: str, *, is_retryable: bool) -> None:
+        super().__init__(sentence)
+        self.is_retryable = is_retryable
+
+
+@contextmanager
+def readable_ending() -> Iterator[None]:
+    """
+    Let a task end readably: a line per trouble, what to change first; frames only collapsed.
+
+    Raises:
+        EndOfTask: instead of any error.
+
+    """
+    try:
+        yield
+    except (AirflowSkipException, AirflowRescheduleException):
+        raise
+    except (IngestError, CheckError) as error:  # they have said why
+        raise EndOfTask(str(error), is_retryable=error.is_retryable) from None
+    except Exception as error:
+        problem = as_problem(error)
+        if problem.kind is ProblemKind.PROGRAM:
+            log_frames(log, error)
+        log_problem(log, problem)
+        is_retryable = getattr(error, "is_retryable", True)
+        raise EndOfTask("see the line above", is_retryable=is_retryable) from None
+
+
+def as_problem(error: Exception) -> Problem:
+    """What an error that ends a whole task says to the operator."""
+    match error:
+        case WeixinError():
+            return error.problem(None)
+        case WarehouseError():
+            return Problem(error.kind, error.cause, error.cure)
+        case ParameterError():
+            return Problem(ProblemKind.PARAMETER, str(error), "")
+        case _:
+            return Problem(
+                ProblemKind.PROGRAM, first_line(error), "report it, with the lines above"
+            )

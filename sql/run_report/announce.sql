@@ -1,0 +1,19 @@
+-- The publication days whose rows changed, in any run, and whose account's last attempt brought them
+-- in: one row per day. They are announced now.
+WITH changed AS (
+    UPDATE weixin.run_report AS report
+    SET announced_at = :announced_at
+    FROM weixin.coverage
+    WHERE
+        report.dataset = :dataset
+        AND report.announced_at IS NULL
+        AND report.inserted + report.updated > 0
+        AND coverage.dataset = report.dataset
+        AND coverage.appid = report.appid
+        AND coverage.publication_date = report.publication_date
+        AND coverage.attempt_state = 'ok'
+    RETURNING report.publication_date
+)
+
+SELECT DISTINCT publication_date FROM changed
+ORDER BY publication_date
