@@ -13,9 +13,11 @@ Postgres. Running it again changes nothing that did not change at WeChat.
 unless `refetch` is on. Days that earlier runs missed need no backfill: the next daily run asks for
 every open day of the last 60, and warns of older ones.
 
-**Red?** The log of `check` names each account and day, and what to change. After that, clear the
-first red task with its downstream tasks; `refresh_access_token` when a connection was missing or
-incomplete. The run is green as soon as every day it planned is in, whichever run brought it in.
+**Red?** The last lines of the log of `check` say what to change first, then why, for which account
+and days; the table below has every cause, and the page [WeChat articles](/plugin/weixin) what is
+wrong now. After that, clear the first red task with its downstream tasks; `refresh_access_token`
+when a connection was missing or incomplete. The run is green as soon as every day it planned is in,
+whichever run brought it in.
 
 **Waiting?** Until noon, `ingest` asks again every 30 minutes for what WeChat has not computed yet.
 """
@@ -25,6 +27,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, task
 
+from weixin_etl import error_table
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.orchestration import settings, tasks
 from weixin_etl.orchestration.retry import WeixinRetryPolicy
@@ -73,7 +76,7 @@ def daily(dataset: Dataset) -> DAG:
     with DAG(
         dataset.dag_id,
         description=f"Totals of each article and day, from datacube/{dataset.endpoint}",
-        doc_md=__doc__,
+        doc_md=f"{__doc__}\n{error_table.table()}",
         schedule=CronTriggerTimetable("30 8 * * *", timezone="Asia/Shanghai"),
         # a run of an earlier morning has no tasks, and is green
         start_date=datetime.combine(dataset.first_day, time.min),

@@ -12,11 +12,12 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import Connection, Engine, Row
 
-from weixin_etl import rules
+from weixin_etl import clock, rules
 from weixin_etl.datasets import Dataset
 from weixin_etl.ingest import accounts_not_in, held_by_successor, not_in, planned_pairs
 from weixin_etl.model import (
     ConfiguredAccount,
+    ParameterError,
     PlannedPair,
     Problem,
     ProblemKind,
@@ -137,6 +138,28 @@ def check(run: Run, warehouse: Engine, accounts: Sequence[ConfiguredAccount]) ->
     for problem in [*broken, *open_problems]:
         log_problem(log, problem)
     return Judgement(open_problems, broken, warnings)
+
+
+def not_planned(run: Run, accounts: Sequence[ConfiguredAccount]) -> list[Problem]:
+    """The accounts of a run that could not be planned, with the days it would have asked for."""
+    try:
+        days = tuple(rules.window(run, clock.beijing_date(clock.now())).newest_first())
+    except ParameterError:
+        days = ()  # the form's dates are the very reason
+    return [
+        account.problem
+        or Problem(
+            ProblemKind.NOT_ASKED,
+            cause="not asked for, as the run could not be planned",
+            cure="clear plan once it can be",
+            account=account.name,
+            appid=account.appid,
+            conn_id=account.conn_id,
+            days=days,
+        )
+        for account in accounts
+        if account.is_wanted
+    ]
 
 
 def _retired(connection: Connection, run: Run, pairs: Sequence[PlannedPair]) -> list[Problem]:

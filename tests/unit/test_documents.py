@@ -94,17 +94,6 @@ def test_every_check_is_described_with_its_severity() -> None:
     assert described == {check.name: check.severity for check in checks(ARTICLE_TOTAL)}
 
 
-def test_every_errcode_is_described() -> None:
-    """The table of errors in docs/operating.md names each errcode with its own reaction."""
-    from weixin_etl.api import errors
-
-    section = (ROOT / "docs/operating.md").read_text().split("## A red run")[1].split("\n### ")[0]
-    cells = [line.split(" | ")[1] for line in section.splitlines() if line.startswith("| ")]
-    described = {int(code) for cell in cells for code in re.findall(r"-?\b\d{1,5}\b", cell)}
-
-    assert described >= errors.WHAT_TO_CHANGE.keys() | errors._BY_CODE.keys()
-
-
 def test_the_table_of_outages_is_what_the_rules_give() -> None:
     """The manual shows what the command prints."""
     printed = subprocess.run(

@@ -36,6 +36,8 @@ class WeixinError(Exception):
     """What happened, in our words; the constructor may put another here."""
     cure: str
     """What to change; when nothing, what happens next. The constructor may put another here."""
+    met_by: ClassVar[str] = ""
+    """What stands for it besides errcodes, for the operator's table."""
     asked_again: ClassVar[str] = "no"
     """When the account is asked again without anybody's doing, for the operator's table."""
     is_retryable: ClassVar[bool] = False
@@ -108,6 +110,10 @@ class UnreachableError(TransientError):
     kind = ProblemKind.UNREACHABLE
     cause = "WeChat could not be reached or was busy"
     cure = "wait, it is asked again; if it persists, check the Base URL and any proxy"
+    met_by = (
+        "HTTP 5xx, timeouts, broken connections, no JSON, another HTTP status than 200 without an "
+        "errcode"
+    )
     asked_again = "up to five times within a minute, then by Airflow"
     is_outage = True
 
@@ -138,6 +144,7 @@ class NotReadyError(WeixinError):
     kind = ProblemKind.NOT_READY
     cause = "the figures are not ready yet"
     cure = "run again after 10:00 Beijing time"
+    met_by = "`is_delay`, or no article has yesterday's row"
     asked_again = "scheduled runs: every 30 minutes until noon"
 
 
@@ -202,6 +209,7 @@ class CallError(WeixinError):
 
     kind = ProblemKind.CALL_REFUSED
     cause = "WeChat does not accept the call"
+    met_by = "any other errcode"
     cure = "report it, with the errcode"
     stops_account = True
 

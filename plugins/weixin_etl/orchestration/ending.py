@@ -4,6 +4,8 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import msgspec
+from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 
 from weixin_etl.api.errors import WeixinError
@@ -14,6 +16,9 @@ from weixin_etl.model import ParameterError, Problem, ProblemKind, log_problem
 from weixin_etl.warehouse import WarehouseError
 
 log = logging.getLogger(__name__)
+
+PROBLEM = "problem"
+"""Key of the XCom that tells why a task ended, for the tasks after it."""
 
 
 class EndOfTask(SystemExit):  # it is no error: the error has been said
@@ -48,6 +53,7 @@ def readable_ending() -> Iterator[None]:
         if problem.kind is ProblemKind.PROGRAM:
             log_frames(log, error)
         log_problem(log, problem)
+        get_current_context()["ti"].xcom_push(PROBLEM, msgspec.to_builtins(problem))
         is_retryable = getattr(error, "is_retryable", True)
         raise EndOfTask("see the line above", is_retryable=is_retryable) from None
 

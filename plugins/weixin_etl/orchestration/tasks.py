@@ -14,9 +14,16 @@ from weixin_etl import clock, rules
 from weixin_etl import report as report_verb
 from weixin_etl.datasets import Dataset
 from weixin_etl.ingest import IngestError
-from weixin_etl.model import Batch, ConfiguredAccount, PlannedAccount, Run
+from weixin_etl.model import (
+    Batch,
+    ConfiguredAccount,
+    PlannedAccount,
+    Problem,
+    Run,
+    log_problem,
+)
 from weixin_etl.orchestration import accounts, run_context, settings
-from weixin_etl.orchestration.ending import EndOfTask, readable_ending
+from weixin_etl.orchestration.ending import PROBLEM, EndOfTask, readable_ending
 from weixin_etl.orchestration.warehouse import open_warehouse
 from weixin_etl.pipeline import Pipeline, batches
 
@@ -106,6 +113,7 @@ def check(dataset: Dataset) -> None:
     run = run_context.of(dataset, context)
     failed = _failed_tasks(context)
     if failed & {"refresh_access_token", "plan"}:
+        _say_why_not_planned(run, context)
         raise _upstream_failed(failed)
     if run.dry_run:
         return
@@ -129,9 +137,22 @@ def _report(run: Run, context: Context) -> dict[str, int]:
     return totals
 
 
+def _say_why_not_planned(run: Run, context: Context) -> None:
+    """Why nothing was planned, and which accounts and days are not asked for because of it."""
+    ti = context["ti"]
+    for task_id in ("refresh_access_token", "plan"):
+        if problem := ti.xcom_pull(task_ids=task_id, key=PROBLEM):
+            log_problem(log, msgspec.convert(problem, Problem))
+    found = ti.xcom_pull(task_ids="refresh_access_token") or []
+    for problem in check_verb.not_planned(run, msgspec.convert(found, list[ConfiguredAccount])):
+        log_problem(log, problem)
+
+
 def _upstream_failed(failed: Collection[str]) -> EndOfTask:
     names = ", ".join(sorted(failed))
-    return EndOfTask(f"failed: {names}; the last lines of its log say why", is_retryable=False)
+    return EndOfTask(
+        f"failed: {names}; see the lines above and the log of each", is_retryable=False
+    )
 
 
 def _pipeline(dataset: Dataset, context: Context) -> Pipeline:

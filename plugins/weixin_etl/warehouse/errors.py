@@ -36,7 +36,7 @@ _Matter = tuple[str, str]
 _OF_ONE_STATEMENT = ("40", "55P03", "57014")
 _UNREACHABLE = ("does not answer", f"start Postgres, or correct the connection {CONN_ID}")
 _NO_CONNECTION_LEFT = ("has no connection left", "close some, or raise its max_connections")
-_BY_SQLSTATE: dict[str, _Matter] = {
+BY_SQLSTATE: dict[str, _Matter] = {
     "08": _UNREACHABLE,
     "25006": ("is read-only", f"point the connection {CONN_ID} at the primary"),
     "40": (
@@ -75,7 +75,7 @@ def trouble(error: Exception, warehouse: Engine) -> WarehouseTroubleError | None
 
 def _matter(cause: psycopg2.Error, said: str) -> _Matter | None:
     """None when the statement is at fault, not the state of the warehouse."""
-    for beginning, matter in _BY_SQLSTATE.items():
+    for beginning, matter in BY_SQLSTATE.items():
         if (cause.pgcode or "").startswith(beginning):
             return matter
     if cause.pgcode:
