@@ -334,7 +334,10 @@ class Ingest:
                 _log_notes(own)
             _log_judged(judged)
             for problem in _problems(judged):
-                self._say(problem)
+                if (
+                    problem.kind is not ProblemKind.ENDPOINT_OFFLINE
+                ):  # what its successor has, later
+                    self._say(problem)
 
     def _require_warehouse(self, error: Exception) -> None:
         """Make sure that the error is of one statement, so that others can still be made."""

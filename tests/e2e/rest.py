@@ -22,16 +22,17 @@ class Rest:
         self.headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
 
     def __call__(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """The answer's JSON."""
+        """The answer's JSON; nothing when there is none."""
         answer = requests.request(
             method, f"{self.origin}/api/v2/{path}", json=body, headers=self.headers, timeout=30
         )
         answer.raise_for_status()
-        return answer.json()
+        return answer.json() if answer.content else None
 
-    def run(self, dag_id: str) -> dict[str, Any]:
+    def run(self, dag_id: str, conf: dict[str, Any] | None = None) -> dict[str, Any]:
         """A run of the DAG that has come to its end."""
-        run_id = self("POST", f"dags/{dag_id}/dagRuns", {"logical_date": None})["dag_run_id"]
+        body = {"logical_date": None, "conf": conf or {}}
+        run_id = self("POST", f"dags/{dag_id}/dagRuns", body)["dag_run_id"]
         deadline = time.monotonic() + PATIENCE_SECONDS
         while (run := self("GET", f"dags/{dag_id}/dagRuns/{run_id}"))["state"] in (
             "queued",
