@@ -11,7 +11,7 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down psql migrate secrets test soak test-compose test-newcomer matrix bench bench-peers audit lint format lock clean
+.PHONY: help setup run up down airflow psql migrate secrets test soak test-compose test-newcomer matrix bench bench-peers audit lint format lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ up: $(INSTALLED) ## Start Airflow in the background; PORT=8081 sets its port
 
 down: $(INSTALLED) ## Stop everything that run and up have started
 	@$(BIN)/python -m weixin_local down
+
+airflow: $(INSTALLED) ## Run Airflow's own command beside `make up`: make airflow ARGS="dags list"
+	@$(BIN)/python -m weixin_local airflow $(ARGS)
 
 psql: $(INSTALLED) ## Open the warehouse in psql
 	@$(BIN)/python -m weixin_local psql

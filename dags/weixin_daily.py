@@ -25,48 +25,18 @@ whichever run brought it in.
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, task
+from airflow.sdk import DAG, Asset, CronTriggerTimetable, task
 
 from weixin_etl import error_table
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.orchestration import settings, tasks
+from weixin_etl.orchestration import form, settings, tasks
 from weixin_etl.orchestration.retry import WeixinRetryPolicy
 
-PARAMS = {
-    "begin_date": Param(
-        None,
-        type=["null", "string"],
-        format="date",
-        title="First publication day",
-        description="Beijing. Leave both days empty for the look-back window.",
-    ),
-    "end_date": Param(
-        None,
-        type=["null", "string"],
-        format="date",
-        title="Last publication day",
-        description="Beijing, included; yesterday at the latest.",
-    ),
-    "accounts": Param(
-        None,
-        type=["null", "array"],
-        items={"type": "string"},
-        title="Accounts",
-        description="Connection ids or AppIDs, one a line. Empty: all.",
-    ),
-    "refetch": Param(
-        False,
-        type="boolean",
-        title="Ask again for final days",
-        description="Final days are skipped otherwise: their totals no longer grow.",
-    ),
-    "dry_run": Param(
-        False,
-        type="boolean",
-        title="Only show the plan",
-        description="The log of the task plan shows what would be asked for.",
-    ),
-}
+BATCH_NAME = (
+    "{% set batch = task.op_kwargs['batch'] %}"
+    "{{ batch[0].name }}{% if batch[1:] %} +{{ batch | length - 1 }}{% endif %}"
+)
+"""What the UI calls a mapped task, before it begins: an account, and how many others."""
 
 
 def daily(dataset: Dataset) -> DAG:
@@ -82,7 +52,7 @@ def daily(dataset: Dataset) -> DAG:
         start_date=datetime.combine(dataset.first_day, time.min),
         catchup=False,
         max_active_runs=3,
-        params=PARAMS,
+        params=form.DAILY,
         tags=["weixin", dataset.name],
         default_args={
             "owner": "weixin-etl",
@@ -110,7 +80,7 @@ def daily(dataset: Dataset) -> DAG:
 
         @task(
             doc_md="One call per account and day: the bytes are kept, taken apart and upserted.",
-            map_index_template="{{ accounts }}",
+            map_index_template=BATCH_NAME,
             pool="weixin_api",
             execution_timeout=timedelta(hours=2),
         )

@@ -58,8 +58,8 @@ def comparison(whose: str, other: datetime, ahead: timedelta) -> str:
     minutes, seconds = divmod(round(abs(ahead).total_seconds()), 60)
     hours, minutes = divmod(minutes, 60)
     apart = f"{hours} h {minutes} min {seconds} s {'ahead' if ahead > timedelta(0) else 'behind'}"
-    theirs, ours = (at.astimezone(UTC) for at in (other, other - ahead))
+    theirs, ours = (at.astimezone(SHANGHAI) for at in (other, other - ahead))
     return (
-        f"this machine's clock says {ours:%Y-%m-%d %H:%M:%S} UTC, "
-        f"{whose} {theirs:%Y-%m-%d %H:%M:%S} UTC: {apart}"
+        f"this machine's clock says {ours:%Y-%m-%d %H:%M:%S}, "
+        f"{whose} {theirs:%Y-%m-%d %H:%M:%S} Beijing time: {apart}"
     )

@@ -163,6 +163,15 @@ class Account:
     secret: str = field(repr=False)
     name: str
     base_url: str = DEFAULT_BASE_URL
+    variable: str = ""
+    """The environment variable that holds the connection; empty when it is kept elsewhere."""
+
+    @property
+    def connection(self) -> str:
+        """What an operator has to look for to change it."""
+        if self.variable:
+            return f"{self.conn_id} (environment variable {self.variable})"
+        return f"the connection {self.conn_id}"
 
     def __str__(self) -> str:
         """What people call it, and which one it is."""

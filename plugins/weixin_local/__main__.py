@@ -1,4 +1,4 @@
-"""`python -m weixin_local`: what `make run`, `up`, `down`, `psql`, `migrate` and `plan` start."""
+"""`python -m weixin_local`: what `make run`, `up`, `down`, `airflow`, `psql`, … start."""
 
 import argparse
 import os
@@ -45,6 +45,11 @@ def down(_: argparse.Namespace) -> None:
     steps.say(f"Stopped: {', '.join(stopped)}." if stopped else "Nothing was running.")
 
 
+def airflow(options: argparse.Namespace) -> None:
+    """Run a command of Airflow's own, like `airflow dags list`, on what `up` has started."""
+    stack.run_airflow(home.find(), options.rest)
+
+
 def migrate(_: argparse.Namespace) -> None:
     """Apply the migrations the warehouse lacks."""
     steps = _steps()
@@ -72,8 +77,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="weixin-local", description="The whole pipeline on this machine."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (run, up, down, migrate, psql):
-        cli.add_command(commands, command, passes_on=command is psql)
+    for command in (run, up, down, airflow, migrate, psql):
+        cli.add_command(commands, command, passes_on=command in (airflow, psql))
     cli.add_plan(commands, plan)
     commands.choices["up"].add_argument(
         "--port", type=int, default=DEFAULT_PORT, help="of the UI (default: %(default)s)"

@@ -48,6 +48,14 @@ def configured_connection(home: Home) -> str | None:
     return connection(appid, secret, DEFAULT_BASE_URL, name=appid)
 
 
+def where_configured(home: Home) -> str:
+    """Where `configured_connection` finds the account, for a sentence."""
+    if os.environ.get(CONNECTION_VARIABLE):
+        return f"the environment variable {CONNECTION_VARIABLE}"
+    place = "the environment" if os.environ.get("WEIXIN_APPID") else str(home.project / ".env")
+    return f"WEIXIN_APPID and WEIXIN_SECRET in {place}"
+
+
 def sandbox_connection(base_url: str) -> str:
     """The connection to the sandbox's own account."""
     from weixin_sandbox import DEFAULT_ACCOUNT

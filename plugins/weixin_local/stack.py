@@ -8,18 +8,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import NoReturn
 
 import requests
 
+from weixin_etl.api.errors import WeixinError
 from weixin_etl.datasets import DATASETS
+from weixin_etl.model import DEFAULT_BASE_URL
 from weixin_local import databases, machine, processes
 from weixin_local.api import AirflowApi
 from weixin_local.environment import (
     ADMIN,
+    CONNECTION_VARIABLE,
     admin_password,
     airflow_environment,
     configured_connection,
     sandbox_connection,
+    where_configured,
 )
 from weixin_local.home import Home
 from weixin_local.logs import last_complaint
@@ -54,6 +59,8 @@ class Stack:
     warehouse_url: str
     account: str
     """`fingerprint` of what it collects."""
+    base_url: str
+    """Of the server that answers for `weixin_default`; empty when its connection can't be used."""
 
     @property
     def is_on_sandbox(self) -> bool:
@@ -77,6 +84,26 @@ class Stack:
     def save(self, home: Home) -> None:
         """Write it down."""
         write_private(home.state / "stack.json", json.dumps(asdict(self)))
+
+
+def run_airflow(home: Home, arguments: Sequence[str]) -> NoReturn:
+    """
+    Become the command `airflow` on the stack that runs, whatever Airflow else there is.
+
+    Raises:
+        LocalError: none runs, or for another account than the one configured now.
+
+    """
+    found = running(home)
+    if found is None:
+        raise LocalError("Airflow is not running: `make up` starts it.")
+    connection = configured_connection(home)
+    found.refuse_other_account(connection)
+    environment = airflow_environment(
+        home, connection or sandbox_connection(found.base_url), found.warehouse_url, found.port
+    )
+    command = [sys.executable, "-m", "airflow", *arguments]
+    os.execve(sys.executable, command, environment)  # noqa: S606 -- no shell is meant
 
 
 def up(home: Home, port: int, steps: Steps) -> None:
@@ -110,11 +137,22 @@ def fingerprint(connection: str | None) -> str:
 
 
 def running(home: Home) -> Stack | None:
-    """The stack, if every process of it is at work."""
+    """
+    The stack, if every process of it is at work.
+
+    Raises:
+        LocalError: another version of this program has started it.
+
+    """
     record = home.state / "stack.json"
     if not record.exists():
         return None
-    stack = Stack(**json.loads(record.read_text()))
+    try:
+        stack = Stack(**json.loads(record.read_text()))
+    except TypeError:
+        raise LocalError(
+            "The Airflow that runs was started by another version: `make down`, then try again."
+        ) from None
     needed = {*AIRFLOW_COMMANDS, *([SANDBOX] if stack.is_on_sandbox else [])}
     return stack if needed <= {*survivors(home)} and home.server.is_running() else None
 
@@ -156,15 +194,30 @@ def _clear_the_way(home: Home, port: int) -> None:
 def _start(home: Home, port: int, connection: str | None, steps: Steps) -> Stack:
     databases.start_postgres(home, steps)
     warehouse_url = databases.warehouse_url(home, is_sandbox=connection is None)
-    started = Stack(port, warehouse_url, fingerprint(connection))
+    account = fingerprint(connection)
     if connection is None:
         connection = _start_sandbox(home, steps)
+    started = Stack(port, warehouse_url, account, _base_url(home, connection))
     environment = airflow_environment(home, connection, warehouse_url, port)
     databases.migrate(home, environment, warehouse_url, steps)
     with steps.step("Airflow"):
         _start_airflow(home, environment, port)
     started.save(home)
     return started
+
+
+def _base_url(home: Home, connection: str) -> str:
+    """The server that the connection names; the caller's own is read as the tasks will read it."""
+    if not os.environ.get(CONNECTION_VARIABLE):
+        host: str = json.loads(connection)["host"]
+        return host
+    os.environ["AIRFLOW_HOME"] = str(home.airflow)  # where Airflow writes when it is imported
+    from weixin_etl.orchestration.hook import WeixinHook
+
+    try:
+        return WeixinHook().account().base_url
+    except WeixinError:
+        return ""
 
 
 def _start_sandbox(home: Home, steps: Steps) -> str:
@@ -244,15 +297,31 @@ def _wait(home: Home, started: Sequence[Process], lacking: Callable[[], Sequence
 
 
 def _introduce(home: Home, found: Stack, steps: Steps) -> None:
-    figures = "the sandbox, whose figures are made up" if found.is_on_sandbox else "WeChat"
+    figures, connection = _whose_figures(home, found)
     steps.say(
         f"""
-  Airflow    http://localhost:{found.port}
-  user       {ADMIN}
-  password   {admin_password(home)}
-  figures    from {figures}
-  logs       {home.logs}
+  Airflow     http://localhost:{found.port}
+  user        {ADMIN}
+  password    {admin_password(home)}
+  figures     {figures}
+  connection  {connection}
+  logs        {home.logs}
 
 Next: trigger weixin_article_total there or with `make run`, look at the tables with
-`make psql`, stop everything with `make down`."""
+`make psql`, type Airflow's commands like `make airflow ARGS="dags list"`, stop everything
+with `make down`."""
     )
+
+
+def _whose_figures(home: Home, found: Stack) -> tuple[str, str]:
+    """Which server answers, and where the connection that names it is from."""
+    if found.is_on_sandbox:
+        return (
+            f"made up, by the sandbox at {found.base_url}",
+            "weixin_default, made for the sandbox: neither .env nor the environment has an account",
+        )
+    source = f"weixin_default, from {where_configured(home)}"
+    if not found.base_url:
+        return "none: the connection can't be used, the runs say why", source
+    whose = "WeChat" if found.base_url == DEFAULT_BASE_URL else "the server"
+    return f"from {whose} at {found.base_url}", f"{source}; it is not in the UI's list"

@@ -107,6 +107,17 @@ def _keeper(account: Account, caller: Caller) -> TokenKeeper:
         return _keepers.setdefault(account, TokenKeeper(lambda: _stable_token(account, caller)))
 
 
+def ask_for_token(account: Account, limits: CallLimits) -> None:
+    """
+    Make sure that WeChat gives a token now, whatever token this process keeps.
+
+    Raises:
+        WeixinError: it does not; says why.
+
+    """
+    _stable_token(account, Caller(account, limits))
+
+
 class _TokenAnswer(msgspec.Struct):
     access_token: str
     expires_in: float

@@ -1,6 +1,5 @@
 """The accounts to collect: from the Airflow Variable and its connections to clients."""
 
-import difflib
 import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +19,7 @@ from weixin_etl.model import (
     Run,
     log_problem,
 )
+from weixin_etl.orchestration.connections import ignored_connection, nearest_first, variable_of
 from weixin_etl.orchestration.hook import WeixinHook
 from weixin_etl.orchestration.settings import Settings
 
@@ -47,6 +47,13 @@ class _Entry:
     def names(self) -> set[str]:
         """What the form may call it."""
         return {*self.conn_ids, *(client.account.appid for client in self.clients)}
+
+    def __str__(self) -> str:
+        """What people call it, and what the form may call it."""
+        ids = [*self.conn_ids, *sorted({client.account.appid for client in self.clients})]
+        name = self.clients[0].account.name if self.clients else ids[0]
+        others = ", ".join(it for it in ids if it != name)
+        return f"{name} ({others})" if others else name
 
 
 def configured_conn_ids() -> list[str]:
@@ -79,7 +86,7 @@ def described_accounts(run: Run, settings: Settings) -> list[ConfiguredAccount]:
 
     """
     entries = list(_entries(configured_conn_ids(), settings))
-    _require_known(run, {name for entry in entries for name in entry.names})
+    _require_known(run, entries)
     return [_described(_limited(entry, run)) for entry in entries]
 
 
@@ -98,7 +105,7 @@ def refresh_access_tokens(run: Run, settings: Settings) -> list[ConfiguredAccoun
     found: Iterable[_Entry] = _entries(configured_conn_ids(), settings)
     if run.accounts:
         found = list(found)  # nobody is asked before all that is wanted is known
-        _require_known(run, {name for entry in found for name in entry.names})
+        _require_known(run, found)
     with ThreadPoolExecutor(settings.pipeline.concurrency) as pool:
         # the entries are found in this thread, and each is asked for as soon as it is found
         asked = list(pool.map(_ask, (_limited(entry, run) for entry in found)))
@@ -137,14 +144,17 @@ def _entries(conn_ids: Sequence[str], settings: Settings) -> Iterator[_Entry]:
             twin.clients.append(client)
 
 
-def _require_known(run: Run, known: set[str]) -> None:
+def _require_known(run: Run, entries: Sequence[_Entry]) -> None:
     """Make sure that every account the run is limited to is configured."""
-    for unknown in sorted(set(run.accounts).difference(known)):
-        near = difflib.get_close_matches(unknown, sorted(known), cutoff=0)
-        raise ParameterError(
-            f"accounts: {unknown} is no connection id or appid of the accounts in "
-            f"{ACCOUNTS_VARIABLE}; there are {', '.join(near)}"
-        )
+    unknown = set(run.accounts).difference(*(entry.names for entry in entries))
+    if not unknown:
+        return
+    first = min(unknown)
+    names = {str(it): [*it.names, *(c.account.name for c in it.clients)] for it in entries}
+    raise ParameterError(
+        f"accounts: {first} is no connection id or appid of the accounts in {ACCOUNTS_VARIABLE}; "
+        f"there are {', '.join(nearest_first(first, names))}"
+    )
 
 
 def _limited(entry: _Entry, run: Run) -> _Entry:
@@ -186,11 +196,23 @@ def _checked(entry: _Entry) -> ConfiguredAccount:
 
 def _log_tokens(accounts: Sequence[ConfiguredAccount]) -> None:
     """A line per account without a token, and one for all others: there may be thousands."""
-    for account in accounts:
+    refused = [account for account in accounts if account.problem]
+    fine = [account for account in accounts if not account.problem]
+    for account in refused:
         if account.problem:
             log_problem(log, account.problem)
-    names = [f"{a.name} ({a.appid})" for a in accounts if not a.problem]
-    if names:
-        others = len(names) - _NAMES_IN_LOG
+    if fine:
+        names = ", ".join(_with_source(account) for account in fine[:_NAMES_IN_LOG])
+        others = len(fine) - _NAMES_IN_LOG
         more = f" and {others} more" if others > 0 else ""
-        log.info("a token is there for %s%s", ", ".join(names[:_NAMES_IN_LOG]), more)
+        log.info("a token is there for %s%s", names, more)
+    for account in [*refused, *fine][:_NAMES_IN_LOG]:  # each costs a call of Airflow's API
+        if warning := ignored_connection(account.conn_id):
+            log.warning("%s", warning)
+
+
+def _with_source(account: ConfiguredAccount) -> str:
+    """The account, and where its connection is if Airflow's UI does not show it."""
+    variable = variable_of(account.conn_id)
+    source = f", from the environment variable {variable}" if variable else ""
+    return f"{account.name} ({account.appid}{source})"

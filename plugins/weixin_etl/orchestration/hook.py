@@ -3,6 +3,7 @@
 import json
 import os
 import unicodedata
+from contextvars import ContextVar
 from typing import Any
 
 from airflow.sdk import BaseHook, Connection
@@ -10,11 +11,18 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
-from weixin_etl.api.client import WeixinClient
+from weixin_etl.api.client import WeixinClient, ask_for_token
 from weixin_etl.api.errors import ConfigurationError, WeixinError
 from weixin_etl.api.http import CallLimits
 from weixin_etl.loopback import is_loopback
 from weixin_etl.model import DEFAULT_BASE_URL, Account
+from weixin_etl.orchestration.connections import connections_like, variable_name, variable_of
+
+tested_conn_id: ContextVar[str] = ContextVar("tested_conn_id", default="")
+"""While the button *Test* is served: the connection's id. Airflow hands the hook a random one."""
+WHILE_SOMEBODY_WAITS = CallLimits(
+    connect_seconds=3, read_seconds=5, tries=2, total_seconds=8, minute_quota_wait_seconds=0
+)
 
 
 class WeixinHook(BaseHook):
@@ -45,11 +53,12 @@ class WeixinHook(BaseHook):
             ConfigurationError: there is no such connection, or it cannot be used as it is.
 
         """
-        conn_id = self.weixin_conn_id
+        conn_id = tested_conn_id.get() or self.weixin_conn_id
         try:
-            connection = self.get_connection(conn_id)
+            connection = self.get_connection(self.weixin_conn_id)
         except AirflowNotFoundException:
             raise _not_found(conn_id) from None
+        connection.conn_id = conn_id
         appid = _filled_in(connection, "login (AppID)", connection.login)
         secret = _filled_in(connection, "password (AppSecret)", connection.password)
         extra = _extra(connection)
@@ -59,6 +68,7 @@ class WeixinHook(BaseHook):
             secret=secret,
             name=_name(connection, extra) or conn_id,
             base_url=_base_url(connection, extra),
+            variable=_variable(conn_id),
         )
 
     def get_conn(self) -> WeixinClient:
@@ -72,18 +82,23 @@ class WeixinHook(BaseHook):
         return WeixinClient(self.account(), self.limits)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Whether WeChat gives a token for the account, and the sentence why not."""
+        """Whether WeChat gives a token for the account now, and the sentence why not."""
         try:
-            client = self.get_conn()
-            client.check_token()
+            account = self.account()
+            ask_for_token(account, self.limits or WHILE_SOMEBODY_WAITS)
         except WeixinError as error:
             return False, str(error)
-        return True, f"WeChat gave a token for {client.account}"
+        return True, f"WeChat gave a token for {account}"
+
+
+def _variable(conn_id: str) -> str:
+    """The variable that holds the connection; what is tested is what stands in the form."""
+    return "" if tested_conn_id.get() else variable_of(conn_id)
 
 
 def _not_found(conn_id: str) -> ConfigurationError:
     """Airflow ignores a variable it cannot read, as if there were none."""
-    variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+    variable = variable_name(conn_id)
     if os.environ.get(variable):
         return ConfigurationError(
             account=conn_id,
@@ -94,7 +109,8 @@ def _not_found(conn_id: str) -> ConfigurationError:
     return ConfigurationError(
         account=conn_id,
         cause="there is no such Airflow connection",
-        cure="create it with type weixin",
+        cure=f"create it with type {WeixinHook.conn_type}; "
+        f"{connections_like(conn_id, WeixinHook.conn_type)}",
     )
 
 
@@ -163,7 +179,9 @@ def _base_url(connection: Connection, extra: dict[str, Any]) -> str:
 
 
 def _unusable(connection: Connection, cause: str, cure: str) -> ConfigurationError:
-    return ConfigurationError(account=connection.conn_id, cause=cause, cure=cure)
+    variable = _variable(connection.conn_id)
+    where = f" (environment variable {variable})" if variable else ""
+    return ConfigurationError(account=connection.conn_id, cause=cause, cure=cure + where)
 
 
 def _is_plain(text: str) -> bool:

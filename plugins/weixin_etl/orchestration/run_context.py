@@ -7,6 +7,7 @@ from airflow.sdk import Context
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import ParameterError, Run
+from weixin_etl.orchestration.form import unknown_parameters
 
 
 def of(dataset: Dataset, context: Context) -> Run:
@@ -29,6 +30,19 @@ def of(dataset: Dataset, context: Context) -> Run:
         refetch=params["refetch"],
         dry_run=params["dry_run"],
     )
+
+
+def require_known_parameters(context: Context) -> None:
+    """
+    Make sure that nobody mistyped a parameter; the command line has no form that would.
+
+    Raises:
+        ParameterError: the DAG has no parameter of a name that was entered.
+
+    """
+    refusal = unknown_parameters(context["dag_run"].conf or {}, context["dag"].params)
+    if refusal:
+        raise ParameterError(refusal)
 
 
 def _date(name: str, value: str | None) -> date | None:

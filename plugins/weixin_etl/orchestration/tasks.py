@@ -37,7 +37,9 @@ _NOT_PLANNED = "not_planned"
 @readable_ending()
 def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
     """The configured accounts, each with the reason why it has no token, if so."""
-    run = run_context.of(dataset, get_current_context())
+    context = get_current_context()
+    run_context.require_known_parameters(context)
+    run = run_context.of(dataset, context)
     found: list[dict[str, Any]] = msgspec.to_builtins(
         accounts.refresh_access_tokens(run, settings.read())
     )
@@ -66,7 +68,6 @@ def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
     """Bring the batch's pairs in; in a scheduled run, wait for those that are not ready."""
     context = get_current_context()
     planned = msgspec.convert(batch, Batch)
-    context["accounts"] = _names(planned)  # type: ignore[typeddict-unknown-key] # for map_index_template
     pipeline = _pipeline(dataset, context)
     client_of = partial(accounts.open_client, settings=settings.read())
     try:
@@ -167,8 +168,3 @@ def _failed_tasks(context: Context) -> set[str]:
     names = ["refresh_access_token", "plan", "report"]
     states = ti.get_task_states(dag_id=ti.dag_id, task_ids=names, run_ids=[ti.run_id])[ti.run_id]
     return {task for task, state in states.items() if state in ("failed", "upstream_failed")}
-
-
-def _names(batch: list[PlannedAccount]) -> str:
-    others = f" +{len(batch) - 1}" if len(batch) > 1 else ""
-    return f"{batch[0].name}{others}"

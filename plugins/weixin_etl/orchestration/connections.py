@@ -1,0 +1,95 @@
+"""Where Airflow finds a connection: in the environment first, then among those made in its UI."""
+
+import difflib
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from airflow.sdk import Connection
+from airflow.sdk.execution_time.secrets import ExecutionAPISecretsBackend
+from airflow.sdk.execution_time.supervisor import ensure_secrets_backend_loaded
+from airflow.secrets.environment_variables import CONN_ENV_PREFIX, EnvironmentVariablesBackend
+
+_NAMES_IN_SENTENCE = 5
+
+
+def variable_name(conn_id: str) -> str:
+    """The environment variable that would hold the connection."""
+    return f"{CONN_ENV_PREFIX}{conn_id.upper()}"
+
+
+def variable_of(conn_id: str) -> str:
+    """The environment variable Airflow reads the connection from, or "" when it does not."""
+    return variable_name(conn_id) if _in_environment(conn_id) else ""
+
+
+def ignored_connection(conn_id: str) -> str:
+    """
+    In a task: a warning that a connection made in the UI is ignored, or "".
+
+    The API server looks into its own environment as well, before its database: there it may find
+    the very connection that is used, so only a different one is told.
+    """
+    used = _in_environment(conn_id)
+    if used is None:
+        return ""
+    others = [
+        it for it in ensure_secrets_backend_loaded() if type(it) is ExecutionAPISecretsBackend
+    ]
+    for backend in others:
+        found = backend.get_connection(conn_id)
+        if found and _content(found) != _content(used):
+            return (
+                f"Airflow's UI has another connection {conn_id}, which is ignored: the environment "
+                f"variable {variable_name(conn_id)} comes first"
+            )
+    return ""
+
+
+def connections_like(conn_id: str, conn_type: str) -> str:
+    """The environment's connections of a type, nearest name first, and how to list the others."""
+    ids = [
+        name.removeprefix(CONN_ENV_PREFIX).lower()
+        for name in os.environ
+        if name.startswith(CONN_ENV_PREFIX)
+    ]
+    alike = [it for it in ids if (found := _in_environment(it)) and found.conn_type == conn_type]
+    named = nearest_first(conn_id, {it: [it] for it in alike})
+    there = f"the environment has {', '.join(named)}; " if named else ""
+    return f"{there}Admin → Connections lists those of the UI"
+
+
+def nearest_first(wanted: str, names: Mapping[str, Iterable[str]]) -> list[str]:
+    """The texts whose names are most like the wanted one, and how many more there are."""
+
+    def likeness(text: str) -> float:
+        return max(
+            difflib.SequenceMatcher(None, wanted.lower(), name.lower()).ratio()
+            for name in names[text]
+        )
+
+    ranked = sorted(names, key=lambda text: (-likeness(text), text))
+    more = len(ranked) - _NAMES_IN_SENTENCE
+    return ranked[:_NAMES_IN_SENTENCE] + ([f"{more} more"] if more > 0 else [])
+
+
+def _in_environment(conn_id: str) -> Connection | None:
+    """The connection, if Airflow reads it from a variable: one it can't read is none for it."""
+    first = ensure_secrets_backend_loaded()[0]
+    if not isinstance(first, EnvironmentVariablesBackend):
+        return None  # a secrets backend of this installation comes first, and may have it
+    try:
+        found: Connection | None = first.get_connection(conn_id)
+    except Exception:
+        return None
+    return found
+
+
+def _content(connection: Connection) -> tuple[Any, ...]:
+    return (
+        connection.login,
+        connection.password,
+        connection.host,
+        connection.port,
+        connection.extra,
+    )
