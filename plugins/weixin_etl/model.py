@@ -170,7 +170,7 @@ class Account:
     def connection(self) -> str:
         """What an operator has to look for to change it."""
         if self.variable:
-            return f"{self.conn_id} (environment variable {self.variable})"
+            return f"the environment variable {self.variable}"
         return f"the connection {self.conn_id}"
 
     def __str__(self) -> str:

@@ -225,11 +225,11 @@ _AUTHORISE_AGAIN = "have the account authorised again"
 _WAIT_FOR_PUSH = "wait for the next push of component_verify_ticket"
 WHAT_TO_CHANGE: dict[int, Advice] = {
     40001: Advice(
-        "the AppSecret is wrong or not the newest", "correct the password of {connection}"
+        "the AppSecret is wrong or not the newest", "correct the password in {connection}"
     ),
     40002: Advice("WeChat refused the token call", "report it, with the errcode"),
-    40013: Advice("the AppID is wrong", "correct the login of {connection}"),
-    40125: Advice("the AppSecret is wrong", "correct the password of {connection}"),
+    40013: Advice("the AppID is wrong", "correct the login in {connection}"),
+    40125: Advice("the AppSecret is wrong", "correct the password in {connection}"),
     40164: Advice(
         "this machine's IP is not on the account's whitelist",
         "add {address} to the IP whitelist in the console",
@@ -248,7 +248,7 @@ WHAT_TO_CHANGE: dict[int, Advice] = {
     61023: Advice("the refresh token is invalid", _AUTHORISE_AGAIN),
     61502: Advice(
         "this is not an Official Account",
-        "remove {connection} from the Airflow Variable weixin_accounts",
+        "remove its connection from the Airflow Variable weixin_accounts",
     ),
     89501: Advice(
         "the account's admin must confirm this machine's IP",

@@ -152,8 +152,8 @@ def _require_known(run: Run, entries: Sequence[_Entry]) -> None:
     first = min(unknown)
     names = {str(it): [*it.names, *(c.account.name for c in it.clients)] for it in entries}
     raise ParameterError(
-        f"accounts: {first} is no connection id or appid of the accounts in {ACCOUNTS_VARIABLE}; "
-        f"there are {', '.join(nearest_first(first, names))}"
+        f"accounts: {ACCOUNTS_VARIABLE} has no connection id or appid {first}; there are "
+        f"{', '.join(nearest_first(first, names))}"
     )
 
 
@@ -198,9 +198,8 @@ def _log_tokens(accounts: Sequence[ConfiguredAccount]) -> None:
     """A line per account without a token, and one for all others: there may be thousands."""
     refused = [account for account in accounts if account.problem]
     fine = [account for account in accounts if not account.problem]
-    for account in refused:
-        if account.problem:
-            log_problem(log, account.problem)
+    for problem in [account.problem for account in accounts if account.problem]:
+        log_problem(log, problem)
     if fine:
         names = ", ".join(_with_source(account) for account in fine[:_NAMES_IN_LOG])
         others = len(fine) - _NAMES_IN_LOG

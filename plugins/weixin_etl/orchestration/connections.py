@@ -10,7 +10,7 @@ from airflow.sdk.execution_time.secrets import ExecutionAPISecretsBackend
 from airflow.sdk.execution_time.supervisor import ensure_secrets_backend_loaded
 from airflow.secrets.environment_variables import CONN_ENV_PREFIX, EnvironmentVariablesBackend
 
-_NAMES_IN_SENTENCE = 5
+_NAMES_IN_SENTENCE = 3
 
 
 def variable_name(conn_id: str) -> str:
@@ -47,7 +47,7 @@ def ignored_connection(conn_id: str) -> str:
 
 
 def connections_like(conn_id: str, conn_type: str) -> str:
-    """The environment's connections of a type, nearest name first, and how to list the others."""
+    """The environment's connections of a type, nearest name first, and where the others are."""
     ids = [
         name.removeprefix(CONN_ENV_PREFIX).lower()
         for name in os.environ
@@ -55,8 +55,8 @@ def connections_like(conn_id: str, conn_type: str) -> str:
     ]
     alike = [it for it in ids if (found := _in_environment(it)) and found.conn_type == conn_type]
     named = nearest_first(conn_id, {it: [it] for it in alike})
-    there = f"the environment has {', '.join(named)}; " if named else ""
-    return f"{there}Admin → Connections lists those of the UI"
+    there = f"{', '.join(named)} (environment) or " if named else ""
+    return f"{there}one of Admin → Connections"
 
 
 def nearest_first(wanted: str, names: Mapping[str, Iterable[str]]) -> list[str]:

@@ -58,7 +58,7 @@ def unknown_parameters(entered: Iterable[str], known: Iterable[str]) -> str:
     names = list(known)
     unknown = sorted(set(entered).difference(names))
     sentences = [
-        f"{_shown(name)} is no parameter: did you mean {_nearest(name, names)}?"
+        f"{_shown(name)} is no parameter{_nearest(name, names)}"
         for name in unknown[:_NAMES_IN_SENTENCE]
     ]
     if len(unknown) > _NAMES_IN_SENTENCE:
@@ -68,7 +68,8 @@ def unknown_parameters(entered: Iterable[str], known: Iterable[str]) -> str:
 
 def _nearest(name: str, names: list[str]) -> str:
     """The name that was meant, or all of them when it is like none."""
-    return next(iter(difflib.get_close_matches(name, names, n=1)), ", ".join(names))
+    near = difflib.get_close_matches(name.lower(), names, n=1)
+    return f": did you mean {near[0]}?" if near else f"; there are {', '.join(names)}."
 
 
 def _shown(name: str) -> str:

@@ -109,7 +109,7 @@ def _not_found(conn_id: str) -> ConfigurationError:
     return ConfigurationError(
         account=conn_id,
         cause="there is no such Airflow connection",
-        cure=f"create it with type {WeixinHook.conn_type}; "
+        cure=f"create it with type {WeixinHook.conn_type}, or use "
         f"{connections_like(conn_id, WeixinHook.conn_type)}",
     )
 

@@ -17,7 +17,6 @@ from weixin_etl.ingest import IngestError
 from weixin_etl.model import (
     Batch,
     ConfiguredAccount,
-    PlannedAccount,
     Problem,
     Run,
     log_problem,
