@@ -50,7 +50,11 @@ def test_a_missing_connection_is_named(
 
     assert outcome.state == "failed"
     assert outcome.errors == [
-        ("check", "forgotten: there is no such Airflow connection; create it with type weixin"),
+        (
+            "check",
+            "forgotten: create it with type weixin, or use a0, a1, weixin_default (environment) or "
+            "one of Admin → Connections (there is no such Airflow connection)",
+        ),
     ]
     assert loaded(warehouse) == truth(sandbox, first, WINDOW, MORNING.date()) | truth(
         sandbox, second, WINDOW, MORNING.date()

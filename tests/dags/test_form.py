@@ -1,10 +1,12 @@
 """What somebody can enter in the form, or in `--conf`."""
 
+from urllib.parse import quote
+
 import pytest
 from dag_runs import DailyDag, asked, rows
 from sqlalchemy import Engine
 
-from weixin_sandbox import Sandbox
+from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 
 
 def test_the_days_entered_are_asked_for(daily: DailyDag, sandbox: Sandbox):
@@ -79,3 +81,41 @@ def test_a_dry_run_only_shows_the_plan(daily: DailyDag, sandbox: Sandbox, wareho
         "沙箱公众号: publication days 2026-11-17 to 2026-11-23; 6 calls; 1 skipped as final"
         in outcome.log
     )
+
+
+def test_a_mistyped_parameter_is_refused(daily: DailyDag, sandbox: Sandbox, warehouse: Engine):
+    """
+    By the first task: the command line has no form, and Airflow takes any name.
+
+    Nothing is asked, not even for a token.
+    """
+    outcome = daily.run(acounts=["weixin_default"], dryrun=True)
+
+    assert outcome.state == "failed"
+    assert outcome.tasks["refresh_access_token"] == "failed"
+    assert (
+        "acounts is no parameter: did you mean accounts? "
+        "dryrun is no parameter: did you mean dry_run?"
+    ) in outcome.log
+    assert sandbox.calls == []
+    assert rows(warehouse, "SELECT count(*) FROM weixin.run_report") == [(0,)]
+
+
+@pytest.mark.parametrize("is_uri", [False, True])
+def test_the_log_says_which_variable_holds_the_connection(
+    daily: DailyDag, sandbox_url: str, is_uri: bool
+):
+    """It is not in the UI's list; and the same connection is not told to be ignored."""
+    account = DEFAULT_ACCOUNT
+    if is_uri:
+        uri = f"weixin://{account.appid}:{account.secret}@{quote(sandbox_url, safe='')}"
+        daily.set("AIRFLOW_CONN_WEIXIN_DEFAULT", uri)
+
+    outcome = daily.run(dry_run=True)
+
+    name = "weixin_default" if is_uri else account.name
+    assert (
+        f"a token is there for {name} ({account.appid}, from the environment variable "
+        "AIRFLOW_CONN_WEIXIN_DEFAULT)"
+    ) in outcome.log
+    assert "which is ignored" not in outcome.log

@@ -26,23 +26,28 @@ class Person:
     home: Home
     environment: dict[str, str]
 
-    def types(self, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run a command and read what it says."""
+    def types(
+        self, *command: str, typed: str = "", **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command, answer its questions, and read what it says."""
         own = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
         return subprocess.run(
             command,
             cwd=self.home.project,
             env={**own, **self.environment, **variables},
-            stdin=subprocess.DEVNULL,
+            input=typed,
             capture_output=True,
             text=True,
             check=False,
             timeout=300,
         )
 
-    def weixin(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def weixin(
+        self, *arguments: str, typed: str = "", **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run `weixin-etl`."""
-        return self.types(sys.executable, "-m", "weixin_local", *arguments, **variables)
+        command = (sys.executable, "-m", "weixin_local", *arguments)
+        return self.types(*command, typed=typed, **variables)
 
     def asks(self, statement: str, **variables: str) -> list[str]:
         """The lines of an answer of the warehouse."""

@@ -1,11 +1,14 @@
 """`make up` gives a working Airflow, and `make down` leaves nothing of it."""
 
+import json
 import re
 import socket
+from pathlib import Path
 from subprocess import CompletedProcess
 
 import psutil
 import pytest
+import requests
 from people import Person, somebody
 from rest import Rest
 
@@ -46,8 +49,11 @@ def pids(person: Person) -> dict[str, int]:
 def test_up_says_where_airflow_is_and_how_to_enter(
     person: Person, up: CompletedProcess[str], port: int
 ) -> None:
-    """Address, user, password, the logs' folder, and whose figures these are."""
+    """Address, user, password, the logs' folder, and which server answers for which connection."""
+    base_url = json.loads((person.home.state / "stack.json").read_text())["base_url"]
     for said in (
+        f"made up, by the sandbox at {base_url}",
+        "weixin_default, made for the sandbox: neither .env nor the environment has an account",
         f"http://localhost:{port}",
         "admin",
         str(person.home.logs),
@@ -65,6 +71,38 @@ def test_airflow_is_healthy_with_pool_and_unpaused_dag(rest: Rest) -> None:
     assert rest("GET", "pools/weixin_api")["slots"] == 16
     assert rest("GET", f"dags/{DAG}")["is_paused"] is False
     assert rest("GET", "importErrors")["import_errors"] == []
+
+
+def test_a_mistyped_parameter_is_refused(rest: Rest) -> None:
+    """It would be a real, full run: no run is created."""
+    before = rest("GET", f"dags/{DAG}/dagRuns")["total_entries"]
+
+    with pytest.raises(requests.HTTPError) as caught:
+        rest.run(DAG, {"acounts": ["weixin_default"], "dryrun": True})
+
+    assert (caught.value.response.status_code, caught.value.response.json()["detail"]) == (
+        400,
+        "acounts is no parameter: did you mean accounts? "
+        "dryrun is no parameter: did you mean dry_run?",
+    )
+    assert rest("GET", f"dags/{DAG}/dagRuns")["total_entries"] == before
+
+
+def test_airflows_own_command_works_on_it(person: Person, rest: Rest, tmp_path: Path) -> None:
+    """Input, output and exit code are its own, and another Airflow's home is not touched."""
+    own = {"HOME": str(tmp_path), "AIRFLOW_HOME": ""}
+    listed = person.types("make", "airflow", "ARGS=dags list --output json", **own)
+    wrong = person.weixin("airflow", "dags", "nonsense", **own)
+    conf = json.dumps({"dry_run": True})
+    triggered = person.weixin("airflow", "dags", "trigger", DAG, "--conf", conf, "-r", "me", **own)
+    asked = person.weixin("airflow", "dags", "delete", "nothing", **own, typed="n\n")
+
+    assert {dag["dag_id"] for dag in json.loads(listed.stdout)} == {DAG, f"{DAG}_detail"}
+    assert wrong.returncode == 2
+    assert triggered.returncode == 0, triggered.stderr
+    assert rest("GET", f"dags/{DAG}/dagRuns/me")["conf"]["dry_run"] is True
+    assert "Cancelled" in asked.stdout + asked.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_run_triggered_by_rest_succeeds(person: Person, rest: Rest) -> None:
@@ -104,7 +142,7 @@ def test_run_uses_the_airflow_that_runs(person: Person) -> None:
 
 
 @pytest.mark.usefixtures("up")
-@pytest.mark.parametrize("command", ["run", "up"])
+@pytest.mark.parametrize("command", ["run", "up", "airflow"])
 def test_another_account_than_the_running_airflow_is_refused(person: Person, command: str) -> None:
     """Credentials that came after `make up` are not in force there."""
     said = person.weixin(command, WEIXIN_APPID="wx1", WEIXIN_SECRET="secret")
@@ -143,6 +181,9 @@ def test_half_a_stack_is_named_and_down_ends_it(person: Person) -> None:
     assert person.processes() == []
     assert person.alive({*sessions.values()}) == []
     assert (again.returncode, again.stdout) == (0, "Nothing was running.\n")
+    without = person.weixin("airflow", "dags", "list")
+    assert without.returncode == 1
+    assert without.stderr == "weixin-etl: Airflow is not running: `make up` starts it.\n"
 
 
 def test_a_taken_port_is_one_sentence(person: Person) -> None:

@@ -194,7 +194,10 @@ def test_every_refusal_says_what_to_change(stack: Stack) -> None:
             assert f" · {conn_id}" in line
             if code:
                 assert re.search(rf"errcode -?{code[1]}\b", line)
-    nobody = "nobody: create it with type weixin (there is no such Airflow connection)"
+    nobody = (
+        "nobody: create it with type weixin, or use weixin_default (environment) or one of "
+        "Admin → Connections (there is no such Airflow connection)"
+    )
     assert [line for line in red.errors("check") if line.startswith("nobody")] == [nobody]
     assert red.errors("refresh_access_token") != []
     count = len(accounts) + 1

@@ -86,10 +86,6 @@ def _in_environment(conn_id: str) -> Connection | None:
 
 
 def _content(connection: Connection) -> tuple[Any, ...]:
-    return (
-        connection.login,
-        connection.password,
-        connection.host,
-        connection.port,
-        connection.extra,
-    )
+    """What it says; Airflow writes an absent field in several ways."""
+    fields = (connection.login, connection.password, connection.host, connection.port)
+    return *(field or None for field in fields), connection.extra or "{}"

@@ -21,7 +21,12 @@ from weixin_etl.orchestration.connections import connections_like, variable_name
 tested_conn_id: ContextVar[str] = ContextVar("tested_conn_id", default="")
 """While the button *Test* is served: the connection's id. Airflow hands the hook a random one."""
 WHILE_SOMEBODY_WAITS = CallLimits(
-    connect_seconds=3, read_seconds=5, tries=2, total_seconds=8, minute_quota_wait_seconds=0
+    connect_seconds=3,
+    read_seconds=5,
+    tries=2,
+    total_seconds=8,
+    backoff_seconds=0.5,
+    minute_quota_wait_seconds=0,
 )
 
 

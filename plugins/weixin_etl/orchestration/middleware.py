@@ -67,6 +67,13 @@ class KnownParameters:
         return await self._app(scope, read.receive, send)
 
 
+ROOT_MIDDLEWARES: list[dict[str, Any]] = [
+    {"name": "weixin connection test", "middleware": ConnectionTest},
+    {"name": "weixin known parameters", "middleware": KnownParameters},
+]
+"""For Airflow's plugin."""
+
+
 def _posted_to(scope: Scope) -> str:
     """The path of a POST below `[api] base_url`, whether a proxy cut that off or not; else ""."""
     if scope["type"] != "http" or scope["method"] != "POST":
@@ -81,8 +88,8 @@ class _ReadAhead:
     """What was received of a call, to look at and to be received again."""
 
     messages: deque[Message]
-    goes_on: bool
-    """Whether the body did not end within what may be read."""
+    is_whole: bool
+    """Whether the body ended within what may be read."""
     _receive: Receive
 
     @classmethod
@@ -94,11 +101,11 @@ class _ReadAhead:
             messages.append(await receive())
             size += len(messages[-1].get("body", b""))
             goes_on = messages[-1].get("more_body", False)
-        return cls(messages, goes_on, receive)
+        return cls(messages, not goes_on and size <= LONGEST_BODY_BYTES, receive)
 
     def json_object(self) -> dict[str, Any]:
         """As Airflow reads it; what is no JSON object is empty here, for Airflow to refuse."""
-        body = b"" if self.goes_on else b"".join(m.get("body", b"") for m in self.messages)
+        body = b"".join(it.get("body", b"") for it in self.messages) if self.is_whole else b""
         try:
             read = json.loads(body)
         except (ValueError, RecursionError):

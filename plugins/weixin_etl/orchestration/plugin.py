@@ -1,17 +1,12 @@
-"""Airflow's entry point `airflow.plugins`: what weixin-etl adds to the API server."""
-
-from typing import Any
+"""What Airflow's web server gets from the installed distribution: two calls it answers better."""
 
 from airflow.plugins_manager import AirflowPlugin
 
-from weixin_etl.orchestration.middleware import ConnectionTest, KnownParameters
+from weixin_etl.orchestration import middleware
 
 
 class WeixinPlugin(AirflowPlugin):
-    """Two calls that Airflow answers in another way."""
+    """Airflow's entry point `airflow.plugins`."""
 
     name = "weixin"
-    fastapi_root_middlewares: list[Any] = [  # noqa: RUF012 # as the base class declares it
-        {"name": "weixin connection test", "middleware": ConnectionTest},
-        {"name": "weixin known parameters", "middleware": KnownParameters},
-    ]
+    fastapi_root_middlewares = middleware.ROOT_MIDDLEWARES

@@ -1,6 +1,7 @@
 """The Airflow connection becomes an account, or a sentence that says what it lacks."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -10,7 +11,7 @@ from wire import LIMITS
 
 from weixin_etl.api.errors import ConfigurationError
 from weixin_etl.model import Account
-from weixin_etl.orchestration.hook import WeixinHook
+from weixin_etl.orchestration.hook import WHILE_SOMEBODY_WAITS, WeixinHook, tested_conn_id
 from weixin_sandbox import Sandbox, Scenario
 
 VARIABLE = "AIRFLOW_CONN_WEIXIN_DEFAULT"
@@ -70,20 +71,24 @@ def test_a_connection_describes_an_account(
 ):
     """As URI and as JSON; the name and the host may be left out, the host's scheme too."""
     assert described(monkeypatch, connection) == Account(
-        "weixin_default", "wx01", SECRET, name, base_url
+        "weixin_default", "wx01", SECRET, name, base_url, VARIABLE
     )
 
 
-NO_LOGIN = "the Airflow connection has no login (AppID); fill it in"
-NO_PASSWORD = "the Airflow connection has no password (AppSecret); fill it in"
-NO_OBJECT = "the connection's extra is not a JSON object; correct it or leave it empty"
-NO_NAME = "the name in the connection's extra is not a plain text; correct it or leave it out"
+WHERE = f"(environment variable {VARIABLE})"
+NO_LOGIN = f"fill it in {WHERE} (the Airflow connection has no login (AppID))"
+NO_PASSWORD = f"fill it in {WHERE} (the Airflow connection has no password (AppSecret))"
+NO_OBJECT = f"correct it or leave it empty {WHERE} (the connection's extra is not a JSON object)"
+NO_NAME = (
+    f"correct it or leave it out {WHERE} (the name in the connection's extra is not a plain text)"
+)
 NO_ADDRESS = (
-    "the connection's host, with its port, is not a web address; correct it or leave it empty"
+    f"correct it or leave it empty {WHERE} "
+    "(the connection's host, with its port, is not a web address)"
 )
 UNREADABLE = (
-    f"Airflow cannot read the connection in {VARIABLE}; correct its JSON or URI: login, password "
-    "and host are texts, port is a number up to 65535"
+    "correct its JSON or URI: login, password and host are texts, port is a number up to 65535 "
+    f"(Airflow cannot read the connection in {VARIABLE})"
 )
 DEEP = "[" * 10_000 + "]" * 10_000
 
@@ -95,7 +100,7 @@ DEEP = "[" * 10_000 + "]" * 10_000
         (NO_LOGIN, ["weixin://api.weixin.qq.com", "weixin", "{}", "[]", "7", "null"]),
         (NO_PASSWORD, [IS_JSON | {"password": password} for password in (None, "", "\t")]),
         (
-            "the connection's login (AppID) holds control characters; correct it",
+            f"correct it {WHERE} (the connection's login (AppID) holds control characters)",
             [IS_JSON | {"login": "wx01\n"}, IS_JSON | {"login": "wx\0"}],
         ),
         (
@@ -158,17 +163,123 @@ def test_a_connection_that_cannot_be_used_says_what_to_change(
         assert SECRET not in shown_by_error(caught.value)
 
 
-def test_a_missing_connection_says_what_to_create():
-    """It names the connection id that was looked for, in the UI too."""
-    assert WeixinHook("weixin_spring").test_connection() == (
-        False,
-        "weixin_spring: there is no such Airflow connection; create it with type weixin",
+def test_a_missing_connection_names_those_there_are_nearest_first(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Those of the environment and of the type; a task can't list those of the UI."""
+    for conn_id in ("weixin_autumn", "other", "weixin_sprng", "a", "b"):
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(IS_JSON))
+    monkeypatch.setenv("AIRFLOW_CONN_WEIXIN_SPRING_WAREHOUSE", "postgres://a")
+
+    with pytest.raises(ConfigurationError) as caught:
+        WeixinHook("weixin_spring").account()
+
+    assert str(caught.value) == (
+        "weixin_spring: create it with type weixin, or use weixin_sprng, weixin_autumn, other, "
+        "2 more (environment) or one of Admin → Connections (there is no such Airflow connection)"
     )
+
+
+def test_a_missing_connection_says_what_to_create():
+    """Also where the environment has none."""
+    with pytest.raises(ConfigurationError) as caught:
+        WeixinHook("weixin_spring").account()
+
+    assert str(caught.value) == (
+        "weixin_spring: create it with type weixin, or use one of Admin → Connections "
+        "(there is no such Airflow connection)"
+    )
+
+
+@pytest.fixture
+def secrets_backend(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """One that Airflow asks before it looks into the environment; Airflow keeps it."""
+    from airflow.sdk.configuration import clear_secrets_backends_cache
+
+    backend = "airflow.secrets.local_filesystem.LocalFilesystemBackend"
+    monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND", backend)
+    yield
+    clear_secrets_backends_cache()
+
+
+def test_a_connection_behind_a_secrets_backend_is_not_said_to_be_in_the_environment(
+    secrets_backend: None, monkeypatch: pytest.MonkeyPatch
+):
+    """The backend comes first, and may have it."""
+    assert described(monkeypatch, IS_JSON).variable == ""
+
+
+def test_a_refusal_names_the_variable_to_correct(
+    sandbox: Sandbox, account: Account, monkeypatch: pytest.MonkeyPatch
+):
+    """In the UI there is no such connection to correct."""
+    hook = connect(monkeypatch, replace(account, secret=SECRET))
+
+    with pytest.raises(ConfigurationError) as caught:
+        hook.get_conn().check_token()
+
+    assert f"correct the password in the environment variable {VARIABLE} " in str(caught.value)
+
+
+@pytest.fixture
+def tested(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """What the API server does for the button: the hook gets a random id, this is the real one."""
+    token = tested_conn_id.set("weixin_spring")
+    yield "weixin_spring"
+    tested_conn_id.reset(token)
+
+
+def test_the_button_speaks_of_the_connection_it_belongs_to(
+    account: Account, tested: str, monkeypatch: pytest.MonkeyPatch
+):
+    """With a name and without, and of no variable: what is tested stands in the form."""
+    named = connect(monkeypatch, account).test_connection()
+    bare = connect(monkeypatch, replace(account, name="")).test_connection()
+    refused = connect(monkeypatch, replace(account, name="", secret="x")).test_connection()
+    empty = connect(monkeypatch, replace(account, appid="")).test_connection()
+
+    assert named == (True, "WeChat gave a token for 沙箱公众号 (wx5a4d80c70b1e2f3a)")
+    assert bare == (True, "WeChat gave a token for weixin_spring (wx5a4d80c70b1e2f3a)")
+    assert refused[1].startswith(
+        "weixin_spring (wx5a4d80c70b1e2f3a): correct the password in the connection weixin_spring "
+    )
+    assert empty == (
+        False,
+        "weixin_spring: fill it in (the Airflow connection has no login (AppID))",
+    )
+
+
+def test_the_button_asks_wechat_each_time(
+    sandbox: Sandbox, account: Account, tested: str, monkeypatch: pytest.MonkeyPatch
+):
+    """A token that the API server keeps would hide what has changed since."""
+    hook = connect(monkeypatch, account)
+    first = hook.test_connection()
+    sandbox.scenarios[:] = [Scenario("ip")]
+
+    second = hook.test_connection()
+
+    assert (first[0], second[0]) == (True, False)
+
+
+@pytest.mark.parametrize("trouble", ["http-500", "minute-quota"])
+def test_the_button_does_not_keep_a_person_waiting(
+    sandbox: Sandbox, account: Account, tested: str, monkeypatch: pytest.MonkeyPatch, trouble: str
+):
+    """Two tries, and no minute's wait between them, however patient runs are."""
+    connect(monkeypatch, account)
+    sandbox.scenarios[:] = [Scenario(f"token-call:{trouble}")]
+
+    is_good, _ = WeixinHook().test_connection()
+
+    assert not is_good
+    assert len(sandbox.calls) == 2
+    assert WHILE_SOMEBODY_WAITS.total_seconds <= 10
 
 
 def connect(monkeypatch: pytest.MonkeyPatch, account: Account) -> WeixinHook:
     """The hook of a connection to the sandbox."""
-    extra = {"name": account.name}
+    extra = {"name": account.name} if account.name else {}
     fields = {"login": account.appid, "password": account.secret, "host": account.base_url}
     monkeypatch.setenv(VARIABLE, json.dumps({"conn_type": "weixin", "extra": extra, **fields}))
     return WeixinHook(limits=LIMITS)
@@ -193,7 +304,7 @@ def test_a_refused_connection_tests_badly_and_says_why(
 
     assert not is_good
     assert sentence.startswith(
-        "沙箱公众号 (wx5a4d80c70b1e2f3a): the AppSecret is wrong; correct the connection's password"
+        "沙箱公众号 (wx5a4d80c70b1e2f3a): correct the password in the environment variable "
     )
     assert SECRET not in sentence
 
@@ -216,6 +327,6 @@ def test_another_machine_is_not_sent_the_secret_in_the_open(
         described(monkeypatch, IS_JSON | {"host": host, "extra": extra})
 
     assert str(caught.value) == (
-        f"weixin_default: {host} would get the AppSecret unencrypted; use https, or set allow_http "
-        "in the connection's extra"
+        f"weixin_default: use https, or set allow_http in the connection's extra {WHERE} "
+        f"({host} would get the AppSecret unencrypted)"
     )

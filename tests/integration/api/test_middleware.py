@@ -1,0 +1,233 @@
+"""What Airflow's API server does differently for two calls, and that it leaves all others alone."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import anyio
+import pytest
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from weixin_etl.orchestration.hook import tested_conn_id
+from weixin_etl.orchestration.middleware import (
+    LONGEST_BODY_BYTES,
+    ConnectionTest,
+    KnownParameters,
+)
+
+RUNS = "/api/v2/dags/weixin_article_total/dagRuns"
+TEST = "/api/v2/connections/test"
+MISTYPED = {"logical_date": None, "conf": {"acounts": ["a1"], "dryrun": True}}
+
+
+@dataclass
+class Airflow:
+    """What is behind a middleware: keeps what it is asked."""
+
+    bodies: list[bytes] = field(default_factory=list)
+    lengths: list[int] = field(default_factory=list)
+    tested: list[str] = field(default_factory=list)
+    received_before: int = 0
+    """How much was received of the last call before this was asked."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.received_before = scope["received"]()
+        request = Request(scope, receive)
+        self.bodies.append(await request.body())
+        self.lengths.append(int(request.headers["content-length"]))
+        self.tested.append(tested_conn_id.get())
+        await JSONResponse({"detail": "Airflow's answer"})(scope, receive, send)
+
+
+def post(
+    app: ASGIApp, path: str, body: object, *, root_path: str = "", method: str = "POST"
+) -> tuple[int, str]:
+    """The status and detail of the answer; the body comes in two parts, as a server gives it."""
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    half = len(data) // 2
+    parts: list[Message] = [
+        {"type": "http.request", "body": data[:half], "more_body": True},
+        {"type": "http.request", "body": data[half:], "more_body": False},
+    ]
+    coming, sent = iter([*parts, {"type": "http.disconnect"}]), []
+    count = 0
+
+    async def receive() -> Message:
+        nonlocal count
+        count += 1
+        return next(coming)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": path,
+        "root_path": root_path,
+        "headers": [(b"content-length", str(len(data)).encode())],
+        "received": lambda: count,
+    }
+    anyio.run(app, scope, receive, send)
+    return sent[0]["status"], json.loads(sent[1]["body"])["detail"]
+
+
+PASSED_ON = (200, "Airflow's answer")
+
+
+def test_a_mistyped_parameter_is_refused_with_the_one_that_was_meant() -> None:
+    """No run is created: Airflow is not asked."""
+    airflow = Airflow()
+
+    answer = post(KnownParameters(airflow), RUNS, MISTYPED)
+
+    assert answer == (
+        400,
+        "acounts is no parameter: did you mean accounts? "
+        "dryrun is no parameter: did you mean dry_run?",
+    )
+    assert airflow.bodies == []
+
+
+@pytest.mark.parametrize(
+    ("conf", "detail"),
+    [
+        (
+            {"zz": 1},
+            "zz is no parameter; there are begin_date, end_date, accounts, refetch, dry_run.",
+        ),
+        ({"Dry_Run": 1}, "Dry_Run is no parameter: did you mean dry_run?"),
+        (
+            {"refetc\n": 1},
+            "'refetc\\n' is no parameter: did you mean refetch?",
+        ),
+        (
+            {"a" * 100: 1},
+            f"{'a' * 40}… is no parameter; there are begin_date, end_date, accounts, refetch, "
+            "dry_run.",
+        ),
+        (
+            {f"refetch{number}": 1 for number in range(5)},
+            "refetch0 is no parameter: did you mean refetch? "
+            "refetch1 is no parameter: did you mean refetch? "
+            "refetch2 is no parameter: did you mean refetch? And 2 more.",
+        ),
+    ],
+)
+def test_the_sentence_stays_readable(conf: dict[str, int], detail: str) -> None:
+    """Whatever was entered: bounded, on one line, with all names when none is near."""
+    assert post(KnownParameters(Airflow()), RUNS, {"conf": conf}) == (400, detail)
+
+
+@pytest.mark.parametrize(
+    ("path", "root_path"),
+    [
+        (f"/airflow{RUNS}", "/airflow"),  # as it comes
+        (RUNS, "/airflow"),  # a proxy has cut the path off
+        (f"/a/b{RUNS}", "/a/b/"),
+    ],
+)
+def test_a_base_url_with_a_path_makes_no_difference(path: str, root_path: str) -> None:
+    """`[api] base_url` may be `https://example.org/airflow`."""
+    assert post(KnownParameters(Airflow()), path, MISTYPED, root_path=root_path)[0] == 400
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"logical_date": None},
+        {"conf": None},
+        {"conf": {}},
+        {"conf": {"accounts": ["a1"], "dry_run": True}},
+        {"conf": ["acounts"]},
+        ["conf"],
+        b'{"conf": {"acounts": 1}',
+        b'\xff{"conf": {"acounts": 1}}',
+        b"[" * 100_000,
+        b"",
+    ],
+)
+def test_what_is_not_mistyped_is_airflows_to_judge(body: object) -> None:
+    """A good call, and one that is no JSON object: the bytes are passed on as they came."""
+    airflow = Airflow()
+
+    assert post(KnownParameters(airflow), RUNS, body) == PASSED_ON
+    assert airflow.bodies == [body if isinstance(body, bytes) else json.dumps(body).encode()]
+
+
+@pytest.mark.parametrize("middleware", [KnownParameters, ConnectionTest])
+@pytest.mark.parametrize(
+    ("path", "method"),
+    [
+        ("/api/v2/dags/somebody_elses/dagRuns", "POST"),
+        (f"{RUNS}/list", "POST"),
+        (f"/somewhere{RUNS}", "POST"),
+        (RUNS, "PATCH"),
+        ("/api/v2/connections", "POST"),
+        ("/api/v2/connections/enqueue-test", "POST"),
+        (TEST, "PUT"),
+    ],
+)
+def test_other_calls_are_not_read(
+    middleware: type[KnownParameters] | type[ConnectionTest], path: str, method: str
+) -> None:
+    """Airflow receives them itself, piece by piece."""
+    airflow = Airflow()
+
+    answer = post(middleware(airflow), path, MISTYPED, method=method)
+
+    assert answer == PASSED_ON
+    assert airflow.received_before == 0
+
+
+@pytest.mark.parametrize(
+    ("middleware", "path", "body"),
+    [
+        (KnownParameters, RUNS, {"conf": {"acounts": "x" * 2 * LONGEST_BODY_BYTES}}),
+        (ConnectionTest, TEST, {"conn_type": "weixin", "port": 0, "x": "x" * LONGEST_BODY_BYTES}),
+    ],
+)
+def test_a_long_body_is_passed_on_unread(
+    middleware: type[KnownParameters] | type[ConnectionTest], path: str, body: object
+) -> None:
+    """No more of it is held than what is bounded; the first task refuses what was mistyped."""
+    airflow = Airflow()
+
+    assert post(middleware(airflow), path, body) == PASSED_ON
+    assert airflow.bodies == [json.dumps(body).encode()]
+
+
+def test_port_0_of_the_list_is_left_out_and_the_hook_knows_the_connection() -> None:
+    """For this call alone."""
+    airflow = Airflow()
+    asked = {"connection_id": "weixin_spring", "conn_type": "weixin", "port": 0, "extra": "春"}
+
+    assert post(ConnectionTest(airflow), TEST, asked) == PASSED_ON
+
+    (body,) = airflow.bodies
+    assert json.loads(body) == {key: asked[key] for key in asked if key != "port"}
+    assert airflow.lengths == [len(body)]
+    assert airflow.tested == ["weixin_spring"]
+    assert tested_conn_id.get() == ""
+
+
+@pytest.mark.parametrize(
+    ("asked", "tested"),
+    [
+        ({"connection_id": "a", "conn_type": "weixin", "port": 8077}, "a"),
+        ({"connection_id": "a", "conn_type": "weixin"}, "a"),
+        ({"connection_id": ["a"], "conn_type": "weixin"}, ""),
+        ({"connection_id": "a", "conn_type": "postgres", "port": 0}, ""),
+        ({"connection_id": "a", "port": 0}, ""),
+        (["weixin"], ""),
+    ],
+)
+def test_other_connections_are_tested_as_they_are(asked: Iterable[str], tested: str) -> None:
+    """Those of other types, and a port that is one."""
+    airflow = Airflow()
+
+    assert post(ConnectionTest(airflow), TEST, asked) == PASSED_ON
+    assert airflow.bodies == [json.dumps(asked).encode()]
+    assert airflow.tested == [tested]
