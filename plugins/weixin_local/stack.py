@@ -102,6 +102,8 @@ def run_airflow(home: Home, arguments: Sequence[str]) -> NoReturn:
     environment = airflow_environment(
         home, connection or sandbox_connection(found.base_url), found.warehouse_url, found.port
     )
+    # Airflow would print it on stdout, where it spoils the output for whoever reads it as JSON
+    environment.setdefault("PYTHONWARNINGS", "ignore:Could not import graphviz")
     command = [sys.executable, "-m", "airflow", *arguments]
     os.execve(sys.executable, command, environment)  # noqa: S606 -- no shell is meant
 

@@ -1,9 +1,14 @@
 """A state folder of their own for the tests of each file: a developer's stack is not disturbed."""
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
 from people import Person, somebody
+from playwright.sync_api import Browser, sync_playwright
+
+CHROMIUM = shutil.which("chromium")
+"""Debian's: Playwright's own would be downloaded."""
 
 
 @pytest.fixture(scope="module")
@@ -11,3 +16,17 @@ def person() -> Iterator[Person]:
     """Somebody without credentials, the same for all tests of a file."""
     with somebody() as person:
         yield person
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A Chromium that asks nobody but the pages it is sent to."""
+    if CHROMIUM is None:
+        pytest.skip("there is no chromium: apt install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield browser
+        browser.close()
