@@ -199,7 +199,7 @@ def _start(home: Home, port: int, connection: str | None, steps: Steps) -> Stack
     account = fingerprint(connection)
     if connection is None:
         connection = _start_sandbox(home, steps)
-    started = Stack(port, warehouse_url, account, _base_url(home, connection))
+    started = Stack(port, warehouse_url, account, base_url_of(home, connection))
     environment = airflow_environment(home, connection, warehouse_url, port)
     databases.migrate(home, environment, warehouse_url, steps)
     with steps.step("Airflow"):
@@ -208,7 +208,7 @@ def _start(home: Home, port: int, connection: str | None, steps: Steps) -> Stack
     return started
 
 
-def _base_url(home: Home, connection: str) -> str:
+def base_url_of(home: Home, connection: str) -> str:
     """The server that the connection names; the caller's own is read as the tasks will read it."""
     if not os.environ.get(CONNECTION_VARIABLE):
         host: str = json.loads(connection)["host"]
@@ -299,7 +299,7 @@ def _wait(home: Home, started: Sequence[Process], lacking: Callable[[], Sequence
 
 
 def _introduce(home: Home, found: Stack, steps: Steps) -> None:
-    figures, connection = _whose_figures(home, found)
+    figures, connection = whose_figures(home, found)
     steps.say(
         f"""
   Airflow     http://localhost:{found.port}
@@ -315,7 +315,7 @@ with `make down`."""
     )
 
 
-def _whose_figures(home: Home, found: Stack) -> tuple[str, str]:
+def whose_figures(home: Home, found: Stack) -> tuple[str, str]:
     """Which server answers, and where the connection that names it is from."""
     if found.is_on_sandbox:
         return (
