@@ -1,6 +1,6 @@
 """The one clock, and the day in Beijing."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -74,3 +74,15 @@ def test_without_weixin_now_it_is_the_real_time(
     before, seen, after = datetime.now(UTC), clock.now(), datetime.now(UTC)
 
     assert before <= seen <= after
+
+
+def test_clocks_that_disagree_are_told_in_beijing_time() -> None:
+    """As all times in sentences are; it says so."""
+    theirs = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
+
+    said = clock.comparison("WeChat's", theirs, timedelta(minutes=-61))
+
+    assert said == (
+        "this machine's clock says 2026-11-24 08:31:00, WeChat's 2026-11-24 07:30:00 Beijing time: "
+        "1 h 1 min 0 s behind"
+    )

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -192,20 +193,24 @@ def test_a_missing_connection_says_what_to_create():
 
 
 @pytest.fixture
-def secrets_backend(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """One that Airflow asks before it looks into the environment; Airflow keeps it."""
+def secrets_backend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """One that has the connection: Airflow asks it before it looks into the environment."""
     from airflow.sdk.configuration import clear_secrets_backends_cache
 
     backend = "airflow.secrets.local_filesystem.LocalFilesystemBackend"
+    connections = tmp_path / "connections.json"
+    connections.write_text(json.dumps({"weixin_default": IS_JSON}))
+    kept_in = json.dumps({"connections_file_path": str(connections)})
     monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND", backend)
+    monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND_KWARGS", kept_in)
     yield
     clear_secrets_backends_cache()
 
 
-def test_a_connection_behind_a_secrets_backend_is_not_said_to_be_in_the_environment(
+def test_a_connection_of_a_secrets_backend_is_not_said_to_be_in_the_environment(
     secrets_backend: None, monkeypatch: pytest.MonkeyPatch
 ):
-    """The backend comes first, and may have it."""
+    """There may be one of the same name, which is not used."""
     assert described(monkeypatch, IS_JSON).variable == ""
 
 
@@ -233,6 +238,7 @@ def test_the_button_speaks_of_the_connection_it_belongs_to(
     account: Account, tested: str, monkeypatch: pytest.MonkeyPatch
 ):
     """With a name and without, and of no variable: what is tested stands in the form."""
+    monkeypatch.setenv(f"AIRFLOW_CONN_{tested.upper()}", json.dumps(IS_JSON))
     named = connect(monkeypatch, account).test_connection()
     bare = connect(monkeypatch, replace(account, name="")).test_connection()
     refused = connect(monkeypatch, replace(account, name="", secret="x")).test_connection()
