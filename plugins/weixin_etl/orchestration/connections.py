@@ -30,20 +30,16 @@ def ignored_connection(conn_id: str) -> str:
     The API server looks into its own environment as well, before its database: there it may find
     the very connection that is used, so only a different one is told.
     """
-    used = _in_environment(conn_id)
-    if used is None:
+    used, api = _in_environment(conn_id), ensure_secrets_backend_loaded()[-1]
+    if used is None or not isinstance(api, ExecutionAPISecretsBackend):
         return ""
-    others = [
-        it for it in ensure_secrets_backend_loaded() if type(it) is ExecutionAPISecretsBackend
-    ]
-    for backend in others:
-        found = backend.get_connection(conn_id)
-        if found and _content(found) != _content(used):
-            return (
-                f"Airflow's UI has another connection {conn_id}, which is ignored: the environment "
-                f"variable {variable_name(conn_id)} comes first"
-            )
-    return ""
+    found = api.get_connection(conn_id)
+    if found is None or _content(found) == _content(used):
+        return ""
+    return (
+        f"Airflow's UI has another connection {conn_id}, which is ignored: the environment "
+        f"variable {variable_name(conn_id)} comes first"
+    )
 
 
 def connections_like(conn_id: str, conn_type: str) -> str:
