@@ -74,16 +74,16 @@ def test_a_connection_describes_an_account(
     )
 
 
-NO_LOGIN = "the Airflow connection has no login (AppID); fill it in"
-NO_PASSWORD = "the Airflow connection has no password (AppSecret); fill it in"
-NO_OBJECT = "the connection's extra is not a JSON object; correct it or leave it empty"
-NO_NAME = "the name in the connection's extra is not a plain text; correct it or leave it out"
+NO_LOGIN = "fill it in (the Airflow connection has no login (AppID))"
+NO_PASSWORD = "fill it in (the Airflow connection has no password (AppSecret))"
+NO_OBJECT = "correct it or leave it empty (the connection's extra is not a JSON object)"
+NO_NAME = "correct it or leave it out (the name in the connection's extra is not a plain text)"
 NO_ADDRESS = (
-    "the connection's host, with its port, is not a web address; correct it or leave it empty"
+    "correct it or leave it empty (the connection's host, with its port, is not a web address)"
 )
 UNREADABLE = (
-    f"Airflow cannot read the connection in {VARIABLE}; correct its JSON or URI: login, password "
-    "and host are texts, port is a number up to 65535"
+    "correct its JSON or URI: login, password and host are texts, port is a number up to 65535 "
+    f"(Airflow cannot read the connection in {VARIABLE})"
 )
 DEEP = "[" * 10_000 + "]" * 10_000
 
@@ -95,7 +95,7 @@ DEEP = "[" * 10_000 + "]" * 10_000
         (NO_LOGIN, ["weixin://api.weixin.qq.com", "weixin", "{}", "[]", "7", "null"]),
         (NO_PASSWORD, [IS_JSON | {"password": password} for password in (None, "", "\t")]),
         (
-            "the connection's login (AppID) holds control characters; correct it",
+            "correct it (the connection's login (AppID) holds control characters)",
             [IS_JSON | {"login": "wx01\n"}, IS_JSON | {"login": "wx\0"}],
         ),
         (
@@ -162,7 +162,7 @@ def test_a_missing_connection_says_what_to_create():
     """It names the connection id that was looked for, in the UI too."""
     assert WeixinHook("weixin_spring").test_connection() == (
         False,
-        "weixin_spring: there is no such Airflow connection; create it with type weixin",
+        "weixin_spring: create it with type weixin (there is no such Airflow connection)",
     )
 
 
@@ -193,7 +193,8 @@ def test_a_refused_connection_tests_badly_and_says_why(
 
     assert not is_good
     assert sentence.startswith(
-        "沙箱公众号 (wx5a4d80c70b1e2f3a): the AppSecret is wrong; correct the connection's password"
+        "沙箱公众号 (wx5a4d80c70b1e2f3a): correct the password of the connection weixin_default "
+        "(the AppSecret is wrong: "
     )
     assert SECRET not in sentence
 
@@ -216,6 +217,6 @@ def test_another_machine_is_not_sent_the_secret_in_the_open(
         described(monkeypatch, IS_JSON | {"host": host, "extra": extra})
 
     assert str(caught.value) == (
-        f"weixin_default: {host} would get the AppSecret unencrypted; use https, or set allow_http "
-        "in the connection's extra"
+        "weixin_default: use https, or set allow_http in the connection's extra "
+        f"({host} would get the AppSecret unencrypted)"
     )
