@@ -29,12 +29,15 @@ def test_days_that_cannot_be_asked_for_are_refused(
 
     assert outcome.state == "failed"
     assert outcome.errors == [
+        ("plan", "see the line above"),
+        ("check", "failed: plan; the last lines of its log say why"),
+    ]
+    assert outcome.problems == [
         (
             "plan",
             "end_date 2026-11-24 is too late: WeChat has days up to yesterday in Beijing, "
             "2026-11-23",
         ),
-        ("check", "failed: plan; see the log of each"),
     ]
     assert asked(sandbox) == {}
     assert rows(warehouse, "SELECT count(*) FROM weixin.run_report") == [(0,)]

@@ -28,11 +28,13 @@ def test_an_unknown_account_is_refused(daily: DailyDag, sandbox: Sandbox, accoun
     outcome = daily.run(accounts=["a1", "a7"])
 
     assert outcome.state == "failed"
-    assert outcome.errors[0] == (
-        "refresh_access_token",
-        "accounts: a7 is no connection id or appid of the accounts in weixin_accounts; there are "
-        "a1, a0, wx0000000000000002",
-    )
+    assert outcome.problems == [
+        (
+            "refresh_access_token",
+            "accounts: a7 is no connection id or appid of the accounts in weixin_accounts; there "
+            "are a1, a0, wx0000000000000002",
+        )
+    ]
     assert [task for task, _ in outcome.errors] == ["refresh_access_token", "check"]
     assert sandbox.calls == []
 

@@ -216,7 +216,7 @@ def test_a_warning_names_the_first_hundred_accounts(
     others, *lines = logged(caplog, "WARNING")
     assert others == "every_row_fits is broken by 3 more accounts"
     assert lines[0] == (
-        "wx100: look at weixin.rejected_row, and report it (every_row_fits: 1 rejected) · "
-        "2026-11-21"
+        "wx100: look at weixin.rejected_row, and report it (every_row_fits: has rejected "
+        "parts, see weixin.rejected_row) · 2026-11-21"
     )
     assert len(lines) == 100

@@ -17,6 +17,7 @@ from weixin_etl.api import client as api_client
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import ConfigurationError, UnreadableError
 from weixin_etl.clock import SHANGHAI
+from weixin_etl.datasets import ARTICLE_TOTAL_DETAIL
 from weixin_etl.ingest import IngestError, OpenClient, Settings
 from weixin_etl.model import Account, Batch, ConfiguredAccount, PlannedAccount, Run
 from weixin_etl.pipeline import Pipeline
@@ -185,7 +186,7 @@ def test_the_login_changed_since_the_plan(warehouse: Engine, wire: Wire):
     cure = "clear the task refresh_access_token with its downstream tasks"
     assert lines(error) == [
         "春风: clear the task refresh_access_token with its downstream tasks (the AppID of "
-        "connection weixin_wire was wx000000… · 2026-11-17 to 2026-11-23 · weixin_wire"
+        "connection weixin_wire was wx000000000… · 2026-11-17 to 2026-11-23 · weixin_wire"
     ]
     assert set(coverage(warehouse, "appid, data_state, attempt_state, error, cure")) == {
         ("wx0000000000000001", None, "failed", cause, cure)
@@ -243,22 +244,63 @@ def test_one_accounts_trouble_stops_no_other(
     [(61503, False, True), (-1, True, False), (47009, False, False)],
 )
 def test_what_is_said_of_days_that_are_not_in(
-    warehouse: Engine, wire: Wire, errcode: int, is_retryable: bool, has_not_ready: bool
+    warehouse: Engine,
+    wire: Wire,
+    caplog: pytest.LogCaptureFixture,
+    errcode: int,
+    is_retryable: bool,
+    has_not_ready: bool,
 ):
-    """One sentence of calls refused alike, whatever their rid; whether a try or a wait may help."""
+    """
+    One line of calls refused alike, whatever their rid and their commit, which is the try's last.
+
+    The error tells whether a try or a wait may help.
+    """
     replies = {day: refuses(errcode, f"no rid: {day}") for day in (22, 21, 19)}
     wire.on_data = by_day(replies)
-    collecting = pipeline(warehouse)
+    collecting = pipeline(warehouse, commit_bytes=1)
 
     error = ingested(collecting, planned(collecting, wire.account), wire.account)
 
     assert error is not None
     assert (error.is_retryable, error.has_not_ready) == (is_retryable, has_not_ready)
     (problem,) = error.problems
-    assert str(problem).endswith(
-        f" · 2026-11-19, 2026-11-21 to 2026-11-22 · weixin_wire, errcode {errcode}"
-    )
+    assert " · 2026-11-19, 2026-11-21 to 2026-11-22 · " in str(problem)
+    assert f" · weixin_wire, errcode {errcode}" in str(problem)
     assert problem.rid == "22"
+    assert [said for said in caplog.messages if " · " in said] == [str(problem)]
+    assert caplog.messages[-1] == str(problem)
+
+
+@pytest.mark.parametrize(
+    ("held", "cure"),
+    [
+        (0, "unpause and trigger weixin_article_total_detail, which has 0 of 7 days"),
+        (3, "unpause and trigger weixin_article_total_detail, which has 3 of 7 days"),
+        (7, "nothing to do: weixin_article_total_detail has these days"),
+    ],
+)
+def test_an_offline_endpoint_says_what_its_successor_has(
+    warehouse: Engine, wire: Wire, held: int, cure: str
+):
+    """Of the same days: others, which it has as well, do not count."""
+    wire.on_data = EMPTY
+    detail = replace(
+        MANUAL,
+        dataset=ARTICLE_TOTAL_DETAIL,
+        begin_date=date(2026, 11, 14),
+        end_date=date(2026, 11, 16 + held),
+    )
+    successor = pipeline(warehouse, detail)
+    ingested(successor, planned(successor, wire.account), wire.account)
+    wire.on_data = refuses(47009)
+    collecting = pipeline(warehouse)
+
+    error = ingested(collecting, planned(collecting, wire.account), wire.account)
+
+    (line,) = lines(error)
+    assert line.startswith(f"春风: {cure} (WeChat took")
+    assert line.endswith(" · 2026-11-17 to 2026-11-23 · weixin_wire, errcode 47009")
 
 
 @pytest.mark.parametrize(

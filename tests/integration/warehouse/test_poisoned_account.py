@@ -134,7 +134,7 @@ def test_an_account_that_the_program_stumbles_over(
     error, begun = ingested(warehouse, wire)
 
     (problem,) = error.problems
-    assert str(problem) == "nwx07: report it, with the lines above (RuntimeError: a bug) · cwx07"
+    assert str(problem) == "nwx07: report it, with the lines above (RuntimeError: a bug) · a_wx07"
     assert error.is_retryable
     assert begun == 1
     poisoned = (POISONED, DAYS[1])
