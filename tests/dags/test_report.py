@@ -6,6 +6,7 @@ import pytest
 from dag_runs import DAG_ID, DailyDag, Outcome, counts, november
 from sqlalchemy import Engine
 
+from weixin_etl import check as check_verb
 from weixin_etl.orchestration import tasks
 from weixin_local.postgres import Server
 from weixin_sandbox import Sandbox, Scenario
@@ -18,7 +19,10 @@ def asset_events(outcome: Outcome) -> list[tuple[str, str, dict[str, Any]]]:
 
     with create_session() as session:
         events = session.query(AssetEvent).filter_by(source_run_id=outcome.run_id).all()
-        return [(event.asset.name, event.partition_key, event.extra) for event in events]
+        return sorted(
+            ((event.asset.name, event.partition_key, event.extra) for event in events),
+            key=lambda event: event[1],
+        )
 
 
 def partitions(outcome: Outcome) -> list[str]:
@@ -113,6 +117,30 @@ def test_the_next_run_announces_what_a_run_that_died_loaded(
     assert counts(warehouse, following) == (6, 0, 0, 184)
     assert partitions(died) == []
     assert partitions(following) == [f"2026-11-{day}" for day in range(18, 24)]
+
+
+def test_a_second_try_of_check_makes_the_report_anew(
+    daily: DailyDag, monkeypatch: pytest.MonkeyPatch
+):
+    """As after "clear only failed tasks", which never runs the green report again."""
+    daily.set("AIRFLOW__WEIXIN__RETRIES", "1")
+    real, tries = check_verb.check, []
+
+    def first_fails(*arguments: Any) -> Any:
+        tries.append(arguments)
+        if len(tries) == 1:
+            raise OSError("no memory")
+        return real(*arguments)
+
+    monkeypatch.setattr(check_verb, "check", first_fails)
+
+    outcome = daily.run()
+
+    assert outcome.state == "success"
+    assert outcome.errors == [("check", "see the line above")]
+    assert outcome.told("check") == ["report it, with the lines above (OSError: no memory)"]
+    totals = "7 calls, 184 inserted, 0 updated, 0 unchanged, 0 rejected, 0 restated, 0 planned, "
+    assert outcome.log.count(totals) == 2
 
 
 def dies(*_: object) -> None:

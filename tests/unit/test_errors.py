@@ -107,11 +107,11 @@ def test_a_token_call_has_no_token_to_refuse(errcode: int, kind: type[WeixinErro
 @pytest.mark.parametrize("errcode", ON_A_DATA_CALL[ConfigurationError])
 def test_every_configuration_error_says_what_to_change(errcode: int) -> None:
     """What to change first, in words of its own: the connection, or the address, by its name."""
-    error = from_errcode(errcode, "x 203.0.113.7", account="", connection="the connection a")
+    error = from_errcode(errcode, "x 203.0.113.7", account="", connection="connection a")
     cause, cure = WHAT_TO_CHANGE[errcode]
 
     assert error.cause == cause
-    assert error.cure == cure.format(connection="the connection a", address="203.0.113.7")
+    assert error.cure == cure.format(connection="connection a", address="203.0.113.7")
     assert str(error) == f"{error.cure} ({cause}: x 203.0.113.7, errcode {errcode})"
 
 
@@ -120,8 +120,7 @@ def test_every_configuration_error_says_what_to_change(errcode: int) -> None:
     [
         (
             "article_total",
-            "use the DAG weixin_article_total_detail, which asks the successor "
-            "datacube/getarticletotaldetail",
+            "use the successor's DAG weixin_article_total_detail",
         ),
         (
             "article_total_detail",
@@ -167,7 +166,7 @@ def test_the_rid_is_kept_apart(errmsg: str, detail: str, rid: str) -> None:
 def test_trouble_without_an_errcode_is_told_without_one() -> None:
     """As when a connection lacks its password."""
     assert str(UnreachableError("HTTP 502", account=ACCOUNT)) == (
-        f"{ACCOUNT}: wait, it is asked again; if it persists, check the Base URL and any proxy "
+        f"{ACCOUNT}: wait; if it persists, check the Base URL and any proxy "
         "(WeChat could not be reached or was busy: HTTP 502)"
     )
     broken = ConfigurationError(account="wx", cause="the password is missing", cure="fill it in")

@@ -41,11 +41,11 @@ def test_a_line_says_what_to_change_then_what_happened_then_ids() -> None:
 
 def test_the_rid_is_the_first_to_go() -> None:
     """Then the cause is cut, while the cure is whole."""
-    roomy = replace(REFUSED, cause="x" * 60)
+    roomy = replace(REFUSED, cause="x" * 65)
     tight = replace(REFUSED, cause="x" * 90)
 
     assert str(roomy).endswith(" · spring, errcode 40125")
-    assert f"({'x' * 60})" in str(roomy)
+    assert f"({'x' * 65})" in str(roomy)
     assert str(tight).startswith("春风: correct the password (xxx")
     assert str(tight).endswith("x… · 2026-11-17 to 2026-11-23 · spring, errcode 40125")
     assert len(str(tight)) == 160
@@ -79,7 +79,7 @@ def test_no_line_is_longer_than_160(
 
 def cures() -> dict[str, errors.WeixinError]:
     """An error of each class and errcode, as it is met."""
-    account = {"account": NAME, "connection": f"the connection {CONN_ID}"}
+    account = {"account": NAME, "connection": f"connection {CONN_ID}"}
     classes = [kind for kind in vars(errors).values() if _has_cure(kind)]
     codes = [
         from_errcode(code, "invalid ip 203.113.213.117", **account, dataset=dataset)

@@ -213,7 +213,7 @@ class Caller:
             errcode,
             errmsg,
             account=str(self._account),
-            connection=f"the connection {self._account.conn_id}",
+            connection=f"connection {self._account.conn_id}",
             dataset=call.dataset,
             is_token_call=call.token is None,
         )

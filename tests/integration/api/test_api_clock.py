@@ -58,8 +58,8 @@ def test_the_token_call_compares_the_clocks_and_says_what_to_set(wire: Wire):
         WeixinClient(wire.account, LIMITS).check_token()
 
     assert re.fullmatch(
-        r"春风 \(wx0000000000000001\): set this machine's clock; if WeChat's time is wrong, a "
-        r"proxy may answer from a cache \(the clocks disagree: "
+        r"春风 \(wx0000000000000001\): set this machine's clock, or bypass a proxy that "
+        r"caches \(the clocks disagree: "
         r"this machine's clock says [-\d]{10} [:\d]{8} UTC, WeChat's [-\d]{10} [:\d]{8} UTC: "
         r"(1 h 0 min \d|0 h 59 min 5\d) s behind\)",
         str(caught.value),

@@ -193,7 +193,7 @@ def test_a_refused_connection_tests_badly_and_says_why(
 
     assert not is_good
     assert sentence.startswith(
-        "沙箱公众号 (wx5a4d80c70b1e2f3a): correct the password of the connection weixin_default "
+        "沙箱公众号 (wx5a4d80c70b1e2f3a): correct the password of connection weixin_default "
         "(the AppSecret is wrong: "
     )
     assert SECRET not in sentence

@@ -368,7 +368,7 @@ def test_an_account_whose_quota_is_used_up_is_not_asked(
         event.remove(warehouse, "commit", pass_midnight)
 
     (line,) = lines(error)
-    assert line.startswith("春风: wait for the new quota at 00:00 Beijing time, or use refetch")
+    assert line.startswith("春风: wait until 00:00 Beijing time, or have it raised and refetch")
     assert wire.asked == []
     assert set(coverage(warehouse, "error_code, next_attempt_at")) == {(45009, at("25 00:00"))}
 
