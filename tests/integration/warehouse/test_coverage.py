@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 from warehouse_loads import (
-    ACCOUNT,
     article,
     at,
     body,

@@ -105,7 +105,7 @@ class TestReader:
     )
 
     def test_reads_views_facts_and_dimensions(self, warehouse: Engine, reader: Engine):
-        """Every view, and the tables the page in Airflow shows; the bytes of raw answers are not."""
+        """Every view, and the tables of the page in Airflow; the bytes of raw answers are not."""
         views = relations(warehouse, "analytics")
         tables = relations(warehouse, "weixin")
 
