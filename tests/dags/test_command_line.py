@@ -122,7 +122,7 @@ def test_a_failing_run(
     assert "DagRun failed" in done.stderr
     for sentence in (
         "号2: correct the password of connection a1 (the AppSecret is wrong",
-        "号3: find the other program that refreshes this account's token (WeChat refuses the access",
+        "号3: find the other program that refreshes this account's token (WeChat refuses the",
         "号4: wait; if it persists, check the Base URL and any proxy (WeChat",
         "号1: wait; if it persists, check the Base URL and any proxy (WeChat",
     ):

@@ -21,8 +21,8 @@ def test_a_used_up_day_is_asked_no_more(daily: DailyDag, sandbox: Sandbox, wareh
     assert asked(sandbox) == dict.fromkeys(november(21, 22, 23), 1)
     assert [task for task, _ in outcome.errors] == ["ingest", "check"]
     assert outcome.told("ingest") == [
-        "沙箱公众号: wait until 00:00 Beijing time, or have it raised and refetch (the calls allowed in "
-        "a day are … · 2026-11-17 to 2026-11-21 · weixin_default, errcode 45009"
+        "沙箱公众号: wait until 00:00 Beijing time, or have it raised and refetch (the calls "
+        "allowed in a day are … · 2026-11-17 to 2026-11-21 · weixin_default, errcode 45009"
     ]
     assert states(warehouse, outcome) == {
         **dict.fromkeys(november(17, 18, 19, 20, 21), "failed"),
@@ -77,9 +77,7 @@ def test_articles_that_vanish_are_kept(daily: DailyDag, sandbox: Sandbox, wareho
 
     assert outcome.state == "success"
     assert fact(warehouse) == before
-    assert (
-        "沙箱公众号: nothing to do: what was loaded stays (article_is_still_there: " in outcome.log
-    )
+    assert ": nothing to do: what was loaded stays (article_is_still_there: " in outcome.log
 
 
 def test_totals_that_fall_are_stored_and_recorded(

@@ -61,7 +61,7 @@ def test_each_day_that_changed_has_an_asset_event(daily: DailyDag):
 
 
 def test_a_red_run_that_loaded_something_has_its_event(daily: DailyDag, sandbox: Sandbox):
-    """The rows are there, so those who wait for them are told; of the day that is not in nothing."""
+    """The rows are there, so those who wait are told; of the day that is not in nothing."""
     sandbox.scenarios[:] = [Scenario("not-ready-code", day=november(23)[0])]
 
     outcome = daily.run()
