@@ -28,13 +28,11 @@ def test_an_unknown_account_is_refused(daily: DailyDag, sandbox: Sandbox, accoun
     outcome = daily.run(accounts=["a1", "a7"])
 
     assert outcome.state == "failed"
-    assert outcome.problems == [
-        (
-            "refresh_access_token",
-            "accounts: a7 is no connection id or appid of the accounts in weixin_accounts; there "
-            "are a1, a0, wx0000000000000002",
-        )
-    ]
+    line = (
+        "accounts: a7 is no connection id or appid of the accounts in weixin_accounts; there are "
+        "a1, a0, wx0000000000000002"
+    )
+    assert outcome.problems == [("refresh_access_token", line), ("check", line)]
     assert [task for task, _ in outcome.errors] == ["refresh_access_token", "check"]
     assert sandbox.calls == []
 

@@ -162,7 +162,7 @@ def test_a_warehouse_without_tables_is_told_once(
     assert [task for task, _ in outcome.errors] == ["plan", "report", "check"]
     assert outcome.errors[-1] == (
         "check",
-        "failed: plan, report; the last lines of its log say why",
+        "failed: plan, report; see the lines above and the log of each",
     )
     (line,) = outcome.told("plan")
     assert line.startswith(
