@@ -77,6 +77,7 @@ def reported(
         "coverage",
         attempt_state=state if error else "ok",
         attempted_at="2026-11-24T00:00Z",
+        ready_at=None if error else planned_at,
         attempts=1,
         error_kind=kind if error else None,
         error_code=error_code,
@@ -115,6 +116,7 @@ def test_each_day_has_its_counts_and_says_when_it_is_final(warehouse: Engine) ->
         ready_at="2026-11-24T00:00Z",
         attempt_state="ok",
         attempted_at="2026-11-24T00:00Z",
+        ready_at=None if error else planned_at,
         attempts=0,
     )
 
