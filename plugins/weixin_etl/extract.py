@@ -202,7 +202,8 @@ class _Extraction(Generic[T]):
         try:
             yield account, day
         except Exception as error:
-            log.exception("%s %s: the answer could not be worked on", account.account, day)
+            name = type(error).__name__
+            log.warning("%s %s: the answer could not be worked on: %s", account.account, day, name)
             with self._changed:
                 account.failure = error
                 self._active = [it for it in self._active if it is not account]

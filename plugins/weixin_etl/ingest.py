@@ -110,8 +110,6 @@ class Ingest:
         self._judged: list[Judged] = []
         self._failures: dict[str, Problem] = {}
         """Why accounts could not be loaded, by AppID."""
-        self._said: set[Problem] = set()
-        """Problems that have their line in the log."""
 
     def ingest(self, batch: Batch) -> None:
         """
@@ -163,16 +161,10 @@ class Ingest:
     def _not_in(
         self, problems: Sequence[Problem], *, is_retryable: bool, has_not_ready: bool = False
     ) -> IngestError:
+        """The error that ends the try, after a line per account and cause, above its last one."""
         for problem in problems:
-            self._say(problem)
-        return IngestError(problems, is_retryable=is_retryable, has_not_ready=has_not_ready)
-
-    def _say(self, problem: Problem) -> None:
-        """Log a problem once; WeChat marks each call with another rid."""
-        same = replace(problem, rid="")
-        if same not in self._said:
-            self._said.add(same)
             log_problem(log, problem)
+        return IngestError(problems, is_retryable=is_retryable, has_not_ready=has_not_ready)
 
     @contextmanager
     def _alone(
@@ -333,11 +325,6 @@ class Ingest:
             for own in of_account:
                 _log_notes(own)
             _log_judged(judged)
-            for problem in _problems(judged):
-                if (
-                    problem.kind is not ProblemKind.ENDPOINT_OFFLINE
-                ):  # what its successor has, later
-                    self._say(problem)
 
     def _require_warehouse(self, error: Exception) -> None:
         """Make sure that the error is of one statement, so that others can still be made."""

@@ -180,14 +180,16 @@ class Pipeline:
         """The pairs of the newest plan."""
         return [
             PlannedPair(
-                pair[0],
-                *pair,
-                process.planned_at[pair],
+                appid,
+                appid,
+                appid,
+                day,
+                process.planned_at[appid, day],
                 is_probe,
-                *process.states[pair],
-                self.known[process.run.dataset.name, pair[0]][pair[1]].coverage,
+                *process.states[appid, day],
+                self.known[process.run.dataset.name, appid][day].coverage,
             )
-            for pair, is_probe in process.pairs.items()
+            for (appid, day), is_probe in process.pairs.items()
         ]
 
     def ingest(self, process: Process, moment: int, *, by_itself: bool) -> tuple[int, bool]:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -42,12 +43,14 @@ class Outcome:
     labels: list[str]
     """What the UI calls each batch."""
     errors: list[tuple[str, str]]
-    """Each failed try, in order: the task and its exception's text."""
+    """Each failed try, in order: the task and its last sentence."""
     log: str
+    problems: list[tuple[str, str]]
+    """What the tasks logged as ERROR, in order: the task and the line."""
 
-    def said(self, task_id: str) -> str:
-        """The text of the task's last exception."""
-        return [text for task, text in self.errors if task == task_id][-1]
+    def told(self, task_id: str) -> list[str]:
+        """The ERROR lines of the task, of all its tries."""
+        return [line for task, line in self.problems if task == task_id]
 
 
 @dataclass
@@ -123,7 +126,22 @@ class DailyDag:
             [ti.rendered_map_index for ti in reversed(instances) if ti.map_index >= 0],
             errors.seen,
             "\n".join(record.getMessage() for record in self.caplog.records),
+            list(_problems(self.caplog.records)),
         )
+
+
+def _problems(records: Sequence[logging.LogRecord]) -> Iterator[tuple[str, str]]:
+    task = ""
+    for record in records:
+        line = record.getMessage()
+        if begun := re.match(r"\[DAG TEST\] starting task_id=(\w+)", line):
+            task = begun[1]
+        elif record.name.startswith("weixin_etl") and record.levelno == logging.ERROR:
+            yield task, line
+
+
+NOT_IN = "1 account is not in: see the lines above"
+"""The last sentence of a task that could not bring an account in."""
 
 
 def parsed() -> Any:

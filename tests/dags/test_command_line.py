@@ -121,10 +121,10 @@ def test_a_failing_run(
     assert done.returncode == 1, done.stdout
     assert "DagRun failed" in done.stderr
     for sentence in (
-        "号2 (wx0000000000000002): the AppSecret is wrong",
-        "号3 (wx0000000000000003): WeChat refuses the access token it gave",
-        "号4 (wx0000000000000004): WeChat could not be reached or was busy",
-        "号1 (wx9): WeChat could not be reached or was busy (Connection refused)",
+        "号2: correct the password of connection a1 (the AppSecret is wrong",
+        "号3: find the other program that refreshes this account's token (WeChat refuses the",
+        "号4: wait; if it persists, check the Base URL and any proxy (WeChat",
+        "号1: wait; if it persists, check the Base URL and any proxy (WeChat",
     ):
         assert sentence in done.stdout
     assert len(sandbox.issued_tokens) >= 5

@@ -74,6 +74,28 @@ def test_only_check_is_last(dag):
 
 
 @pytest.mark.usefixtures("airflow")
+def test_the_documented_consumer_waits_for_this_dags_asset(dag, tmp_path):
+    """The example of docs/operating.md can be put beside the DAG as it is."""
+    from airflow.dag_processing.dagbag import DagBag
+    from airflow.sdk import PartitionedAssetTimetable
+
+    section = (REPOSITORY / "docs/operating.md").read_text().split("## Run something when")[1]
+    (tmp_path / "consumer.py").write_text(section.split("```python\n")[1].split("```")[0])
+
+    bag = DagBag(str(tmp_path))
+
+    assert bag.import_errors == {}
+    timetable = bag.dags["after_weixin"].timetable
+    assert isinstance(timetable, PartitionedAssetTimetable)
+    assert [timetable.asset_condition] == dag.get_task("report").outlets
+
+
+def test_check_waits_for_ingest_itself(dag):
+    """When only the failed tasks are cleared, the green report between them is not."""
+    assert dag.get_task("check").upstream_task_ids == {"ingest", "report"}
+
+
+@pytest.mark.usefixtures("airflow")
 def test_a_task_that_calls_wechat_takes_one_slot(monkeypatch):
     """Whatever it calls at once: more slots than the pool has would be waited for without end."""
     monkeypatch.setenv("AIRFLOW__WEIXIN__CONCURRENCY", "32")

@@ -1,7 +1,7 @@
 """One account's trouble stops no other, and never leaves the run green."""
 
 import pytest
-from dag_runs import MORNING, WINDOW, DailyDag, asked, loaded, rows, truth
+from dag_runs import MORNING, NOT_IN, WINDOW, DailyDag, asked, loaded, rows, truth
 from sqlalchemy import Engine
 
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
@@ -31,12 +31,20 @@ def test_two_of_five_refused(
     assert {appid for appid, *_ in figures} == {one.appid, three.appid, five.appid}
     assert rows(warehouse, COVERAGE, appid=wrong_secret.appid) == [("failed", 40125, None, 7)]
     assert rows(warehouse, COVERAGE, appid=unauthorised.appid) == [("failed", 48001, None, 7)]
-    assert [task for task, _ in outcome.errors] == ["ingest", "ingest", "check"]
-    for said in (" ".join(text for _, text in outcome.errors[:2]), outcome.said("check")):
-        assert "号2 (wx0000000000000002): the AppSecret is wrong; correct the connection's" in said
-        assert "号4 (wx0000000000000004): the account may not use this API" in said
-        for fine in ("号1", "号3", "号5"):
-            assert fine not in said
+    assert outcome.errors == [
+        ("ingest", NOT_IN),
+        ("ingest", NOT_IN),
+        ("check", "2 accounts are not in: see the lines above"),
+    ]
+    two = [
+        "号2: correct the password of connection a1 (the AppSecret is wrong: invalid "
+        "appsecret) · 2026-11-17 to 2026-11-23 · a1, errcode 40125",
+        "号4: verify the account, or have permission set 7 granted (the account may not use this "
+        "API: api unauthorized) · 2026-11-17 to 2026-11-23 · a3, errcode 48001",
+    ]
+    assert sorted(outcome.told("ingest")) == two
+    assert outcome.told("report") == two
+    assert outcome.told("check") == two
 
 
 def test_a_missing_connection_is_named(
@@ -49,13 +57,12 @@ def test_a_missing_connection_is_named(
     outcome = daily.run()
 
     assert outcome.state == "failed"
-    assert outcome.errors == [
-        (
-            "check",
-            "forgotten: create it with type weixin, or use a0, a1, weixin_default (environment) or "
-            "one of Admin → Connections (there is no such Airflow connection)",
-        ),
+    missing = [
+        "forgotten: create it with type weixin, or use a0, a1, weixin_default (environment) or "
+        "one of Admin → Connections (there is no such Airflow connection)"
     ]
+    assert outcome.errors == [("check", NOT_IN)]
+    assert outcome.told("refresh_access_token") == outcome.told("check") == missing
     assert loaded(warehouse) == truth(sandbox, first, WINDOW, MORNING.date()) | truth(
         sandbox, second, WINDOW, MORNING.date()
     )
@@ -69,13 +76,14 @@ def test_a_broken_variable_is_told_once(daily: DailyDag, sandbox: Sandbox):
 
     assert outcome.state == "failed"
     assert outcome.errors == [
-        (
-            "refresh_access_token",
-            "the Airflow Variable weixin_accounts is not a JSON list of connection ids; "
-            'write it like ["weixin_default"]',
-        ),
-        ("check", "failed: plan, refresh_access_token; see the log of each"),
+        ("refresh_access_token", "see the line above"),
+        ("check", "failed: plan, refresh_access_token; see the lines above and the log of each"),
     ]
+    line = (
+        "the Airflow Variable weixin_accounts is not a JSON list of connection ids; "
+        'write it like ["weixin_default"]'
+    )
+    assert outcome.problems == [("refresh_access_token", line), ("check", line)]
     assert sandbox.calls == []
 
 
@@ -108,5 +116,7 @@ def test_nonsense_in_an_accounts_connection_stops_no_other(
     outcome = daily.run()
 
     assert outcome.state == "failed"
-    assert outcome.said("check").startswith("a0: ")
+    assert outcome.told("check") == [
+        "a0: correct it or leave it empty (the connection's extra is not a JSON object)"
+    ]
     assert loaded(warehouse) == truth(sandbox, fine, WINDOW, MORNING.date())

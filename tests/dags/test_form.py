@@ -31,12 +31,18 @@ def test_days_that_cannot_be_asked_for_are_refused(
 
     assert outcome.state == "failed"
     assert outcome.errors == [
+        ("plan", "see the line above"),
+        ("check", "failed: plan; see the lines above and the log of each"),
+    ]
+    line = "end_date 2026-11-24 is too late: WeChat has days up to yesterday in Beijing, 2026-11-23"
+    assert outcome.problems == [
+        ("plan", line),
+        ("check", line),
         (
-            "plan",
-            "end_date 2026-11-24 is too late: WeChat has days up to yesterday in Beijing, "
-            "2026-11-23",
+            "check",
+            "沙箱公众号: clear plan once it can be (not asked for, as the run could not be planned)"
+            " · weixin_default",
         ),
-        ("check", "failed: plan; see the log of each"),
     ]
     assert asked(sandbox) == {}
     assert rows(warehouse, "SELECT count(*) FROM weixin.run_report") == [(0,)]

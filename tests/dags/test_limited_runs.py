@@ -32,11 +32,12 @@ def test_an_unknown_account_is_refused(daily: DailyDag, sandbox: Sandbox, accoun
     outcome = daily.run(accounts=["a1", "号7"])
 
     assert outcome.state == "failed"
-    assert (
+    line = (
         "accounts: weixin_accounts has no connection id or appid 号7; there are "
         "号1 (a0, wx0000000000000001), 号2 (a1, wx0000000000000002)"
-    ) in outcome.log
-    assert outcome.tasks["refresh_access_token"] == "failed"
+    )
+    assert outcome.problems == [("refresh_access_token", line), ("check", line)]
+    assert [task for task, _ in outcome.errors] == ["refresh_access_token", "check"]
     assert sandbox.calls == []
 
 

@@ -121,7 +121,7 @@ def test_a_delayed_day_is_not_ready(
 
     assert outcome.state == "failed"
     assert states(warehouse, outcome) == {delayed: "not_ready", date(2026, 11, 19): "loaded"}
-    assert "the figures are not ready" in outcome.said("ingest")
+    assert "(the figures are not ready yet: the answer says is_delay) · 2026-11-18" in outcome.log
     assert loaded(warehouse) == truth(sandbox, [delayed], date(2026, 11, 23)) | truth(
         sandbox, [date(2026, 11, 19)], date(2026, 11, 24)
     )

@@ -1,6 +1,17 @@
 """Trouble that goes by itself: tried again in the client, then by Airflow."""
 
-from dag_runs import MORNING, WINDOW, DailyDag, asked, counts, loaded, november, states, truth
+from dag_runs import (
+    MORNING,
+    NOT_IN,
+    WINDOW,
+    DailyDag,
+    asked,
+    counts,
+    loaded,
+    november,
+    states,
+    truth,
+)
 from sqlalchemy import Engine
 
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
@@ -30,11 +41,12 @@ def test_airflow_tries_only_what_is_open(daily: DailyDag, sandbox: Sandbox, ware
     outcome = daily.run()
 
     assert outcome.state == "success"
-    assert outcome.errors == [
+    assert outcome.errors == [("ingest", NOT_IN)]
+    assert outcome.problems == [
         (
             "ingest",
-            "沙箱公众号 (wx5a4d80c70b1e2f3a): WeChat could not be reached or was busy (HTTP 500) "
-            "[2026-11-20]",
+            "沙箱公众号: wait; if it persists, check the Base URL and any proxy (WeChat could not "
+            "be reached or was busy: HTTP 500) · 2026-11-20 · weixin_default",
         )
     ]
     assert asked(sandbox) == {**dict.fromkeys(WINDOW, 1), THE_DAY: 6}
@@ -52,8 +64,10 @@ def test_tries_come_to_an_end(daily: DailyDag, sandbox: Sandbox, warehouse: Engi
     assert [task for task, _ in outcome.errors] == ["ingest"] * 4 + ["check"]
     assert asked(sandbox) == {**dict.fromkeys(WINDOW, 1), THE_DAY: 20}
     assert states(warehouse, outcome)[THE_DAY] == "failed"
-    assert "WeChat could not be reached or was busy" in outcome.said("check")
-    assert "[2026-11-20]" in outcome.said("check")
+    assert outcome.told("check") == [
+        "沙箱公众号: wait; if it persists, check the Base URL and any proxy (WeChat could not "
+        "be reached or was busy: system error) · 2026-11-20 · weixin_default, errcode -1"
+    ]
 
 
 def test_another_accounts_trouble_is_not_a_reason_to_ask_again(

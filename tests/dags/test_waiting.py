@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from dag_runs import MORNING, WINDOW, DailyDag, asked, loaded, truth
+from dag_runs import MORNING, NOT_IN, WINDOW, DailyDag, asked, loaded, truth
 from sqlalchemy import Engine
 
 from weixin_etl import rules
@@ -57,8 +57,11 @@ def test_at_noon_it_is_red_and_names_them(scheduled: DailyDag, sandbox: Sandbox)
 
     assert outcome.state == "failed"
     assert asked(sandbox)[YESTERDAY] == 1
-    assert "the figures are not ready yet" in outcome.said("check")
-    assert outcome.said("check").endswith("[2026-11-23]")
+    assert outcome.errors == [("ingest", NOT_IN), ("check", NOT_IN)]
+    assert (
+        "沙箱公众号: run again after 10:00 Beijing time (the figures are not ready yet: data not "
+        "ready, please try later) · 2026-11-23 · weixin_default, errcode 61503"
+    ) in outcome.log
 
 
 def test_trouble_that_passes_is_tried_again_before_the_wait(
@@ -81,4 +84,5 @@ def test_trouble_that_passes_is_tried_again_before_the_wait(
         YESTERDAY: 3,
         WINDOW[2]: 6,
     }
-    assert outcome.said("check").endswith("[2026-11-17]")
+    (line,) = outcome.told("check")
+    assert " · 2026-11-17 · weixin_default, errcode 99999, rid " in line

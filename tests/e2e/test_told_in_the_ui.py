@@ -278,7 +278,7 @@ def test_no_api_behind_the_address(stack: Stack) -> None:
     red = stack.red()
 
     (line,) = red.errors("check")
-    assert line.startswith(f"{account.name}: wait, it is asked again")
+    assert line.startswith(f"{account.name}: wait; if it persists")
     assert "Connection refused" in line
 
 

@@ -15,7 +15,8 @@ import pytest
 import sqlalchemy
 from sqlalchemy import Engine
 
-from weixin_etl.check import Check, CheckError, check, checks
+from weixin_etl.api.errors import ConfigurationError
+from weixin_etl.check import Check, CheckError, Judgement, check, checks
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.model import ConfiguredAccount, Run
 
@@ -60,7 +61,9 @@ def test_every_check_has_its_cases():
     assert kinds == {name: {"breaks", "holds", "empty"} for name in CHECKS}
 
 
-def plan_pairs(warehouse: Engine, *pairs: tuple[str, str, str | None, str | None]) -> None:
+def plan_pairs(
+    warehouse: Engine, *pairs: tuple[str, str, str | None, str | None], rid: str | None = None
+) -> None:
     """Pairs of the run: account, publication day, when a ready answer came, and the last error."""
     with warehouse.begin() as connection:
         for appid, day, ready_at, error in pairs:
@@ -72,14 +75,24 @@ def plan_pairs(warehouse: Engine, *pairs: tuple[str, str, str | None, str | None
             )
             connection.exec_driver_sql(
                 "INSERT INTO weixin.coverage (dataset, appid, publication_date, fetched_at, "
-                "ready_at, data_state, attempt_state, attempted_at, error) VALUES "
-                "('article_total', %s, %s, '2026-11-24 08:40+08', %s, 'loaded', 'ok', now(), %s)",
-                (appid, day, ready_at, error),
+                "ready_at, data_state, attempt_state, attempted_at, error_kind, error, cure, rid) "
+                "VALUES ('article_total', %s, %s, '2026-11-24 08:40+08', %s, 'loaded', 'ok', "
+                "now(), %s, %s, %s, %s)",
+                (appid, day, ready_at, error and "call_refused", error, error and "ask", rid),
             )
 
 
 IN = "2026-11-24 08:40+08"
 """After the run was planned."""
+
+
+def said(judgement: Judgement) -> str:
+    """The run's last sentence; empty when it is green."""
+    try:
+        judgement.require_good()
+    except CheckError as error:
+        return str(error)
+    return ""
 
 
 def logged(caplog: pytest.LogCaptureFixture, level: str) -> list[str]:
@@ -89,34 +102,38 @@ def logged(caplog: pytest.LogCaptureFixture, level: str) -> list[str]:
 def test_pairs_that_are_not_in_make_the_run_red(
     warehouse: Engine, caplog: pytest.LogCaptureFixture
 ):
-    """A sentence per account and reason, days as ranges, one rid; and logged as an error."""
+    """A line per account and cause, days as ranges, one rid; logged as an error, and last."""
     plan_pairs(
         warehouse,
         ("wx1", "2026-11-20", IN, None),
-        ("wx1", "2026-11-21", None, "wx1: the sentence (errcode 1: no) rid: 2-b"),
-        ("wx1", "2026-11-22", "2026-11-24 08:20+08", "wx1: the sentence (errcode 1: no) rid: 1-a"),
+        ("wx1", "2026-11-21", None, "refused"),
         ("wx2", "2026-11-22", None, None),
+        rid="2-b",
     )
+    plan_pairs(warehouse, ("wx1", "2026-11-22", "2026-11-24 08:20+08", "refused"), rid="1-a")
     caplog.set_level(logging.INFO)
 
-    with pytest.raises(CheckError) as broken:
-        check(RUN, warehouse, [])
-
+    assert said(check(RUN, warehouse, [])) == "2 accounts are not in: see the lines above"
     assert logged(caplog, "ERROR") == [
-        "wx1: the sentence (errcode 1: no) rid: 1-a [2026-11-21 to 2026-11-22]",
-        "wx2: not asked yet; clear the task ingest [2026-11-22]",
+        "wx1: ask (refused) · 2026-11-21 to 2026-11-22 · rid 1-a",
+        "wx2: clear the task ingest (not asked yet) · 2026-11-22 · rid 2-b",
     ]
-    assert str(broken.value) == "; ".join(logged(caplog, "ERROR"))
+    assert [record.levelname for record in caplog.records][-2:] == ["ERROR", "ERROR"]
     assert len(logged(caplog, "INFO")) == len(CHECKS)
 
 
-def test_an_account_that_could_not_be_planned_makes_the_run_red(warehouse: Engine):
+def test_an_account_that_could_not_be_planned_makes_the_run_red(
+    warehouse: Engine, caplog: pytest.LogCaptureFixture
+):
     """Its connection can't be used, so nobody knows its days. The form may leave it out."""
-    broken = ConfiguredAccount("c", None, "c", problem="c: the connection has no password")
-    left_out = ConfiguredAccount("d", None, "d", is_wanted=False, problem="d: nor this one")
+    no_password = ConfigurationError(account="c", cause="no password", cure="fill it in")
+    broken = ConfiguredAccount("c", None, "c", problem=no_password.problem(None))
+    left_out = ConfiguredAccount("d", None, "d", False, problem=no_password.problem(None))
 
-    with pytest.raises(CheckError, match=r"^c: the connection has no password$"):
-        check(RUN, warehouse, [broken, left_out])
+    judgement = check(RUN, warehouse, [broken, left_out])
+
+    assert said(judgement) == "1 account is not in: see the lines above"
+    assert logged(caplog, "ERROR") == ["c: fill it in (no password)"]
 
 
 def test_broken_warn_only_tells(warehouse: Engine, caplog: pytest.LogCaptureFixture):
@@ -139,11 +156,10 @@ def test_broken_warn_only_tells(warehouse: Engine, caplog: pytest.LogCaptureFixt
         )
     caplog.set_level(logging.INFO)
 
-    check(RUN, warehouse, [])
-
+    assert said(check(RUN, warehouse, [])) == ""
     assert logged(caplog, "WARNING") == [
-        "article_is_still_there (1): not true that the newest answer holds every article an "
-        "earlier one held: wx1 1_2 was last seen at 2026-11-23 00:30:00+00 [2026-11-20]"
+        "wx1: nothing to do: what was loaded stays (article_is_still_there: 1_2 was last seen on "
+        "2026-11-23 at 08:30 Beijing time) · 2026-11-20"
     ]
     assert len(logged(caplog, "INFO")) == len(CHECKS) - 1
 
@@ -162,42 +178,42 @@ def test_both_kinds_at_once(warehouse: Engine, caplog: pytest.LogCaptureFixture)
             "VALUES ('wx1', '1_1', '2026-11-27', '2026-11-20', 7, now(), now())"
         )
 
-    with pytest.raises(CheckError) as broken:
-        check(RUN, warehouse, [])
-
-    assert str(broken.value) == (
-        "wx1: not asked yet; clear the task ingest [2026-11-21]; "
-        "raw_answer_exists (1): not true that the answer a row came from is kept: "
-        "wx1 1_1 raw_response 7 of 2026-11-27 is gone [2026-11-20]"
+    assert said(check(RUN, warehouse, [])) == (
+        "1 account is not in: see the lines above; broken: raw_answer_exists; see the lines above"
     )
-    assert [message.split(" (")[0] for message in logged(caplog, "WARNING")] == ["row_is_in_window"]
+    assert logged(caplog, "ERROR") == [
+        "wx1: restore weixin.raw_response from a backup (raw_answer_exists: 1_1 raw_response 7 of "
+        "2026-11-27 is gone) · 2026-11-20",
+        "wx1: clear the task ingest (not asked yet) · 2026-11-21",
+    ]
+    (warning,) = logged(caplog, "WARNING")
+    assert warning.startswith("wx1: nothing to do: the row is loaded (row_is_in_window: 1_1 ")
 
 
-def test_of_many_failures_the_exception_names_the_first(
-    warehouse: Engine, caplog: pytest.LogCaptureFixture
-):
-    """A line in the log for each account that is not in; the exception stays readable."""
+def test_of_many_failures_each_has_its_line(warehouse: Engine, caplog: pytest.LogCaptureFixture):
+    """The last sentence stays readable."""
     plan_pairs(warehouse, *((f"wx{n}", "2026-11-21", None, f"wx{n}: no") for n in range(100, 153)))
 
-    with pytest.raises(CheckError) as broken:
-        check(RUN, warehouse, [])
-
-    lines = [f"wx{n}: no [2026-11-21]" for n in range(100, 153)]
-    assert logged(caplog, "ERROR") == lines
-    assert str(broken.value) == "; ".join([*lines[:50], "and 3 more, see the log"])
+    assert said(check(RUN, warehouse, [])) == "53 accounts are not in: see the lines above"
+    assert logged(caplog, "ERROR") == [
+        f"wx{n}: ask (wx{n}: no) · 2026-11-21" for n in range(100, 153)
+    ]
 
 
 def test_a_warning_names_the_first_hundred_accounts(
     warehouse: Engine, caplog: pytest.LogCaptureFixture
 ):
-    """Its statement finds the others: a line of ten thousand accounts helps nobody."""
+    """Its statement finds the others: ten thousand lines help nobody."""
     plan_pairs(warehouse, *((f"wx{n}", "2026-11-21", IN, None) for n in range(100, 203)))
     with warehouse.begin() as connection:
         connection.exec_driver_sql("UPDATE weixin.run_report SET rejected = 1")
 
     check(RUN, warehouse, [])
 
-    (line,) = logged(caplog, "WARNING")
-    assert line.startswith("every_row_fits (103): not true that no part of an answer was rejected")
-    assert line.count("wx") == 100
-    assert line.endswith("; and 3 more accounts")
+    others, *lines = logged(caplog, "WARNING")
+    assert others == "every_row_fits is broken by 3 more accounts"
+    assert lines[0] == (
+        "wx100: look at weixin.rejected_row, and report it (every_row_fits: has rejected "
+        "parts, see weixin.rejected_row) · 2026-11-21"
+    )
+    assert len(lines) == 100

@@ -7,6 +7,7 @@ import pytest
 
 from weixin_etl.api import errors
 from weixin_etl.api.errors import (
+    WHAT_TO_CHANGE,
     AccountBlockedError,
     CallError,
     ClockError,
@@ -52,8 +53,9 @@ def test_every_errcode_has_its_class(errcode: int, kind: type[WeixinError]) -> N
 
     assert type(error) is kind
     assert error.errcode == errcode
-    assert str(error).startswith(f"{ACCOUNT}: ")
-    assert str(error).endswith(f" (errcode {errcode}: what WeChat said)")
+    assert str(error) == (
+        f"{ACCOUNT}: {error.cure} ({error.cause}: what WeChat said, errcode {errcode})"
+    )
 
 
 def test_every_class_carries_its_reaction() -> None:
@@ -104,11 +106,13 @@ def test_a_token_call_has_no_token_to_refuse(errcode: int, kind: type[WeixinErro
 
 @pytest.mark.parametrize("errcode", ON_A_DATA_CALL[ConfigurationError])
 def test_every_configuration_error_says_what_to_change(errcode: int) -> None:
-    """In words of its own, before what WeChat said."""
-    sentence = from_errcode(errcode, "x", account="").sentence
+    """What to change first, in words of its own: the connection, or the address, by its name."""
+    error = from_errcode(errcode, "x 203.0.113.7", account="", connection="connection a")
+    cause, cure = WHAT_TO_CHANGE[errcode]
 
-    assert len(sentence) > 30
-    assert str(from_errcode(errcode, "x", account="")) == f"{sentence} (errcode {errcode}: x)"
+    assert error.cause == cause
+    assert error.cure == cure.format(connection="connection a", address="203.0.113.7")
+    assert str(error) == f"{error.cure} ({cause}: x 203.0.113.7, errcode {errcode})"
 
 
 @pytest.mark.parametrize(
@@ -116,22 +120,24 @@ def test_every_configuration_error_says_what_to_change(errcode: int) -> None:
     [
         (
             "article_total",
-            "; its successor is datacube/getarticletotaldetail: the DAG "
-            "weixin_article_total_detail",
+            "use the successor's DAG weixin_article_total_detail",
         ),
-        ("article_total_detail", "; it has no successor that is known here"),
-        (None, ""),
+        (
+            "article_total_detail",
+            "ask WeChat: this endpoint has no successor that is known here",
+        ),
+        (None, "use the successor"),
     ],
 )
 def test_an_endpoint_that_is_offline_names_its_successor(dataset: str | None, advice: str) -> None:
-    """From the start, where the dataset is known; WeChat's own words follow."""
+    """As what to do, where the dataset is known; WeChat's own words follow."""
     words = "this api is offline, please use the new api"
     asked = DATASETS[dataset] if dataset else None
 
     error = from_errcode(47009, words, account=ACCOUNT, dataset=asked)
 
     assert str(error) == (
-        f"{ACCOUNT}: WeChat took this endpoint offline{advice} (errcode 47009: {words})"
+        f"{ACCOUNT}: {advice} (WeChat took this endpoint offline: {words}, errcode 47009)"
     )
 
 
@@ -149,22 +155,22 @@ def test_an_endpoint_that_is_offline_names_its_successor(dataset: str | None, ad
     ],
 )  # fmt: skip
 def test_the_rid_is_kept_apart(errmsg: str, detail: str, rid: str) -> None:
-    """Days refused alike have one reason; the sentence of each ends with its own rid."""
+    """Days refused alike happened alike; the sentence of each ends with its own rid."""
     error = from_errcode(61503, errmsg, account=ACCOUNT)
 
     assert (error.detail, error.rid) == (detail, rid)
-    assert rid not in error.reason or not rid
-    assert str(error) == error.reason + (f" rid: {rid}" if rid else "")
+    assert rid not in error.happened or not rid
+    assert str(error).endswith(f", errcode 61503, rid {rid})" if rid else ", errcode 61503)")
 
 
 def test_trouble_without_an_errcode_is_told_without_one() -> None:
     """As when a connection lacks its password."""
     assert str(UnreachableError("HTTP 502", account=ACCOUNT)) == (
-        f"{ACCOUNT}: WeChat could not be reached or was busy (HTTP 502)"
+        f"{ACCOUNT}: wait; if it persists, check the Base URL and any proxy "
+        "(WeChat could not be reached or was busy: HTTP 502)"
     )
-    assert str(ConfigurationError("fill it in", account="weixin_default")) == (
-        "weixin_default: fill it in"
-    )
+    broken = ConfigurationError(account="wx", cause="the password is missing", cure="fill it in")
+    assert str(broken) == "wx: fill it in (the password is missing)"
 
 
 def test_the_tree_at_the_top_of_the_file_is_the_real_one() -> None:
@@ -179,7 +185,7 @@ def test_the_tree_at_the_top_of_the_file_is_the_real_one() -> None:
     real = {
         name: kind.__base__.__name__
         for name, kind in inspect.getmembers(errors, inspect.isclass)
-        if kind.__module__ == errors.__name__ and kind is not WeixinError
+        if issubclass(kind, WeixinError) and kind is not WeixinError
     }
 
     assert drawn == real

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 from airflow.sdk.definitions.retry_policy import RetryAction
 
-from weixin_etl.api.errors import ConfigurationError, NotReadyError, UnreachableError
+from weixin_etl.api.errors import NotReadyError, UnreachableError, from_errcode
 from weixin_etl.check import CheckError
 from weixin_etl.model import ParameterError
+from weixin_etl.orchestration.ending import EndOfTask
 from weixin_etl.orchestration.retry import WeixinRetryPolicy
 from weixin_etl.warehouse import WarehouseError, WarehouseTroubleError
 
@@ -16,10 +17,17 @@ POLICY = WeixinRetryPolicy(120)
 
 @pytest.mark.parametrize(
     "error",
-    [ConfigurationError("x"), NotReadyError(), ParameterError(), WarehouseError(), CheckError()],
+    [
+        from_errcode(48001, "", account=""),
+        NotReadyError(),
+        ParameterError(),
+        WarehouseError("", ""),
+        CheckError(),
+        EndOfTask("see the line above", is_retryable=False),
+    ],
     ids=lambda error: type(error).__name__,
 )
-def test_an_error_that_does_not_go_by_itself_fails_at_once(error: Exception) -> None:
+def test_an_error_that_does_not_go_by_itself_fails_at_once(error: BaseException) -> None:
     """Somebody has to change something first, or to wait longer than a retry does."""
     decision = POLICY.evaluate(error, try_number=1, max_tries=3)
 
@@ -29,10 +37,16 @@ def test_an_error_that_does_not_go_by_itself_fails_at_once(error: Exception) -> 
 
 @pytest.mark.parametrize(
     "error",
-    [UnreachableError(), WarehouseTroubleError(), OSError(), ZeroDivisionError()],
+    [
+        UnreachableError(),
+        WarehouseTroubleError("", ""),
+        OSError(),
+        ZeroDivisionError(),
+        EndOfTask("see the line above", is_retryable=True),
+    ],
     ids=lambda error: type(error).__name__,
 )
-def test_trouble_that_may_pass_is_tried_again(error: Exception) -> None:
+def test_trouble_that_may_pass_is_tried_again(error: BaseException) -> None:
     """An error nobody thought of too."""
     decision = POLICY.evaluate(error, try_number=1, max_tries=3)
 

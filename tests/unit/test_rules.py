@@ -439,7 +439,9 @@ def planned(
     is_retryable: bool = False,
 ) -> PlannedPair:
     """A pair that was planned at 08:00."""
-    return PlannedPair("wx", "wx", nov(20), at(24, 8, 0), is_probe, state, is_retryable, coverage)
+    return PlannedPair(
+        "wx", "wx", "wx", nov(20), at(24, 8, 0), is_probe, state, is_retryable, coverage
+    )
 
 
 @pytest.mark.parametrize(

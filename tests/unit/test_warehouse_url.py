@@ -90,7 +90,7 @@ def test_the_password_is_not_in_the_error_of_an_unreachable_warehouse() -> None:
         warehouse.require_migrated(warehouse.engine(url))
 
     assert str(error.value).startswith(
-        "the warehouse does not answer at postgresql+psycopg2://etl:***@127.0.0.1:1/weixin; "
+        "the warehouse does not answer at postgresql+psycopg2://etl:***@127.0.0.1:1/weixin: "
     )
     assert not shows_password(error.value)
 

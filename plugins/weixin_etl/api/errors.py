@@ -109,7 +109,7 @@ class UnreachableError(TransientError):
 
     kind = ProblemKind.UNREACHABLE
     cause = "WeChat could not be reached or was busy"
-    cure = "wait, it is asked again; if it persists, check the Base URL and any proxy"
+    cure = "wait; if it persists, check the Base URL and any proxy"
     met_by = (
         "HTTP 5xx, timeouts, broken connections, no JSON, another HTTP status than 200 without an "
         "errcode"
@@ -153,7 +153,7 @@ class DailyQuotaError(WeixinError):
 
     kind = ProblemKind.DAILY_QUOTA
     cause = "the calls allowed in a day are used up"
-    cure = "wait for the new quota at 00:00 Beijing time, or use refetch once it was raised"
+    cure = "wait until 00:00 Beijing time, or have it raised and refetch"
     asked_again = "by the next daily run"
     stops_account = True
 
@@ -192,7 +192,7 @@ class ClockError(WeixinError):
 
     kind = ProblemKind.CLOCK
     cause = "the clocks disagree"
-    cure = "set this machine's clock; if WeChat's time is wrong, a proxy may answer from a cache"
+    cure = "set this machine's clock, or bypass a proxy that caches"
     stops_account = True
 
 
@@ -248,7 +248,7 @@ WHAT_TO_CHANGE: dict[int, Advice] = {
     61023: Advice("the refresh token is invalid", _AUTHORISE_AGAIN),
     61502: Advice(
         "this is not an Official Account",
-        "remove its connection from the Airflow Variable weixin_accounts",
+        "remove it from the Airflow Variable weixin_accounts",
     ),
     89501: Advice(
         "the account's admin must confirm this machine's IP",
@@ -333,4 +333,4 @@ def _successor(dataset: Dataset) -> str:
     if dataset.successor is None:
         return "ask WeChat: this endpoint has no successor that is known here"
     successor = DATASETS[dataset.successor]
-    return f"use the DAG {successor.dag_id}, which asks the successor {successor.path[1:]}"
+    return f"use the successor's DAG {successor.dag_id}"

@@ -58,9 +58,10 @@ def test_the_token_call_compares_the_clocks_and_says_what_to_set(wire: Wire):
         WeixinClient(wire.account, LIMITS).check_token()
 
     assert re.fullmatch(
-        r"春风 \(wx0000000000000001\): set this machine's clock; if WeChat's time is wrong, "
-        r"a proxy may answer from a cache \(the clocks disagree: this machine's clock says "
-        r"[-\d]{10} [:\d]{8}, WeChat's [-\d]{10} [:\d]{8} Beijing time: "
+        r"春风 \(wx0000000000000001\): set this machine's clock, or bypass a proxy that "
+        r"caches \(the clocks disagree: "
+        r"this machine's clock says [-\d]{10} [:\d]{8}, WeChat's "
+        r"[-\d]{10} [:\d]{8} Beijing time: "
         r"(1 h 0 min \d|0 h 59 min 5\d) s behind\)",
         str(caught.value),
     )

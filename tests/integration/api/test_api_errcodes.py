@@ -29,11 +29,21 @@ Counter = Callable[[str], int]
     [
         ("errcode:-1", UnreachableError, (1, 5), "could not be reached or was busy"),
         ("errcode:45011", MinuteQuotaError, (1, 2), "lower [weixin] concurrency"),
-        ("errcode:61503", NotReadyError, (1, 1), "they come after 08:00 Beijing time"),
-        ("errcode:45009", DailyQuotaError, (1, 1), "the quota is new at 00:00 Beijing time"),
-        ("errcode:47009", EndpointOfflineError, (1, 1), "the DAG weixin_article_total_detail"),
-        ("errcode:40164", ConfigurationError, (1, 1), "(errcode 40164: invalid ip 203.0."),
-        ("errcode:99999", CallError, (1, 1), "please report this"),
+        ("errcode:61503", NotReadyError, (1, 1), "run again after 10:00 Beijing time"),
+        ("errcode:45009", DailyQuotaError, (1, 1), "wait until 00:00 Beijing time"),
+        (
+            "errcode:47009",
+            EndpointOfflineError,
+            (1, 1),
+            "DAG weixin_article_total_detail (",
+        ),
+        (
+            "errcode:40164",
+            ConfigurationError,
+            (1, 1),
+            "add 203.0.113.7 to the IP whitelist",
+        ),
+        ("errcode:99999", CallError, (1, 1), "report it, with the errcode"),
         ("token-call:errcode:-1", UnreachableError, (5, 0), "could not be reached or was busy"),
         ("token-call:errcode:45011", MinuteQuotaError, (2, 0), "in a minute are used up"),
         ("token-call:errcode:40001", ConfigurationError, (1, 0), "the AppSecret is wrong"),
@@ -68,6 +78,6 @@ def test_days_refused_alike_have_one_reason_and_a_rid_each(sandbox: Sandbox, cli
 
     errors = [refused(client.datacube(DATASET, DAY)).error for _ in range(3)]
 
-    assert len({error.reason for error in errors}) == 1
+    assert len({error.happened for error in errors}) == 1
     assert len({error.rid for error in errors} - {""}) == 3
-    assert all(str(error).endswith(f" rid: {error.rid}") for error in errors)
+    assert all(str(error).endswith(f", rid {error.rid})") for error in errors)

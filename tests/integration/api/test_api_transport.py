@@ -79,7 +79,8 @@ def test_no_usable_answer_is_tried_again_and_then_given_up(wire: Wire, reply: Re
     assert refusal.calls == 3
     assert [asked.path for asked in wire.data_calls] == ["/datacube/getarticletotal"] * 3
     assert str(refusal.error).startswith(
-        f"春风 (wx0000000000000001): WeChat could not be reached or was busy ({says_why}"
+        "春风 (wx0000000000000001): wait; if it persists, check the Base URL and any proxy "
+        f"(WeChat could not be reached or was busy: {says_why}"
     )
     assert "http://" not in str(refusal.error)
 

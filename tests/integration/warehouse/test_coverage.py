@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 from warehouse_loads import (
-    ACCOUNT,
     article,
     at,
     body,
@@ -31,7 +30,9 @@ from weixin_etl.load.stage import unpacked
 COMPLETE = body(article("1_1", {"20": {"share_count": 1}, "23": {"share_count": 2}}))
 NOTHING_FITS = body(article("", {"20": {"share_count": 1}}))
 DATA = "data_state, through_date::text, fetched_at, ready_at, article_count, row_count"
-ATTEMPT = "attempt_state, attempted_at, attempts, next_attempt_at, error_code, error"
+ATTEMPT = (
+    "attempt_state, attempted_at, attempts, next_attempt_at, error_kind, error_code, error, cure"
+)
 
 
 def of_pair(warehouse: Engine, columns: str) -> tuple[Any, ...]:
@@ -65,7 +66,7 @@ def test_an_answer(warehouse: Engine, answer: bytes, data: tuple[Any, ...]):
     (judged,) = load_pairs(warehouse, pair(answer, "24 10:05"))
 
     assert of_pair(warehouse, DATA) == data
-    assert of_pair(warehouse, ATTEMPT) == ("ok", at("24 10:05"), 0, None, None, None)
+    assert of_pair(warehouse, ATTEMPT) == ("ok", at("24 10:05"), 0, *[None] * 5)
     assert rows(warehouse, "SELECT state FROM weixin.run_report") == [(judged.state,)]
     assert judged.state == data[0]
 
@@ -84,19 +85,21 @@ def test_an_identical_answer_moves_the_times(warehouse: Engine):
     ("bad", "error"),
     [
         (
-            refused(ConfigurationError(account="报纸", errcode=40164, sentence="add the IP")),
-            (40164, "报纸: add the IP (errcode 40164)"),
+            refused(ConfigurationError("no", errcode=40164, cause="not listed", cure="add the IP")),
+            ("configuration", 40164, "not listed: no", "add the IP"),
         ),
         (
             unreadable(pair(body(), "24 10:30")),
-            (None, f"{UnreadableError.sentence} (no list)"),
+            ("unreadable", None, f"{UnreadableError.cause}: no list", UnreadableError.cure),
         ),
         (
             pair(NOTHING_FITS, "24 10:30"),
             (
+                "unreadable",
                 None,
-                f"{ACCOUNT}: {UnreadableError.sentence} (no row of the answer fits; the first of 1 "
-                "rejected parts: msgid '' is not a text; see weixin.rejected_row)",
+                f"{UnreadableError.cause}: no row of the answer fits; the first of 1 "
+                "rejected parts: msgid '' is not a text; see weixin.rejected_row",
+                UnreadableError.cure,
             ),
         ),
     ],
@@ -146,7 +149,7 @@ def test_attempts_are_counted_until_one_is_ok(warehouse: Engine):
     assert of_pair(warehouse, "attempts") == (3,)
 
     load_pairs(warehouse, pair(COMPLETE, "24 10:00"))
-    assert of_pair(warehouse, ATTEMPT) == ("ok", at("24 10:00"), 0, None, None, None)
+    assert of_pair(warehouse, ATTEMPT) == ("ok", at("24 10:00"), 0, *[None] * 5)
 
     load_pairs(warehouse, refused(UnreachableError()))
     assert of_pair(warehouse, "attempts") == (1,)

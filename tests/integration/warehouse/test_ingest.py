@@ -17,6 +17,7 @@ from weixin_etl.api import client as api_client
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import ConfigurationError, UnreadableError
 from weixin_etl.clock import SHANGHAI
+from weixin_etl.datasets import ARTICLE_TOTAL_DETAIL
 from weixin_etl.ingest import IngestError, OpenClient, Settings
 from weixin_etl.model import Account, Batch, ConfiguredAccount, PlannedAccount, Run
 from weixin_etl.pipeline import Pipeline
@@ -84,6 +85,11 @@ def ingested(
     except IngestError as error:
         return error
     return None
+
+
+def lines(error: IngestError | None) -> list[str]:
+    """What the operator reads of a try."""
+    return [str(problem) for problem in error.problems] if error else []
 
 
 @pytest.mark.parametrize(
@@ -173,13 +179,17 @@ def test_the_login_changed_since_the_plan(warehouse: Engine, wire: Wire):
 
     error = ingested(collecting, batch, replace(wire.account, appid="wx2"))
 
-    sentence = (
-        "春风: the AppID of connection weixin_wire was wx0000000000000001 when the run was planned "
-        "and is wx2 now; clear the task refresh_access_token with its downstream tasks"
+    cause = (
+        "the AppID of connection weixin_wire was wx0000000000000001 when the run was planned and "
+        "is wx2 now"
     )
-    assert str(error) == f"{sentence} [2026-11-17 to 2026-11-23]"
-    assert set(coverage(warehouse, "appid, data_state, attempt_state, error")) == {
-        ("wx0000000000000001", None, "failed", sentence)
+    cure = "clear the task refresh_access_token with its downstream tasks"
+    assert lines(error) == [
+        "春风: clear the task refresh_access_token with its downstream tasks (the AppID of "
+        "connection weixin_wire was wx000000000… · 2026-11-17 to 2026-11-23 · weixin_wire"
+    ]
+    assert set(coverage(warehouse, "appid, data_state, attempt_state, error, cure")) == {
+        ("wx0000000000000001", None, "failed", cause, cure)
     }
     assert wire.asked == []
     assert contents(warehouse, ["raw_response"]) == {"raw_response": []}
@@ -189,14 +199,14 @@ def test_the_login_changed_since_the_plan(warehouse: Engine, wire: Wire):
     ("raised", "said", "is_retryable", "states"),
     [
         (
-            ConfigurationError("the connection weixin_broken has no password"),
-            "the connection weixin_broken has no password [2026-11-17 to 2026-11-23]",
+            ConfigurationError(account="weixin_broken", cause="no password", cure="fill it in"),
+            "杂志: fill it in (no password) · 2026-11-17 to 2026-11-23 · weixin_broken",
             False,
             [("wx0000000000000001", "ok"), ("wx2", "failed")],
         ),
         (
-            RuntimeError("secret"),
-            "杂志: RuntimeError, see the log",
+            RuntimeError("a bug"),
+            "杂志: report it, with the lines above (RuntimeError: a bug) · weixin_broken",
             True,
             [("wx0000000000000001", "ok")],
         ),
@@ -211,7 +221,7 @@ def test_one_accounts_trouble_stops_no_other(
     is_retryable: bool,
     states: list[tuple[str, str]],
 ):
-    """A connection that can't be used is each pair's sentence; a bug is told by its type alone."""
+    """A connection that can't be used is each pair's cause; a bug is told by its type and text."""
     broken = Account("weixin_broken", "wx2", "", "杂志")
 
     def open_client(planned: PlannedAccount) -> WeixinClient:
@@ -223,7 +233,9 @@ def test_one_accounts_trouble_stops_no_other(
     error = ingested(collecting, planned(collecting, broken, wire.account), open_client)
 
     assert error is not None
-    assert (str(error), error.is_retryable) == (said, is_retryable)
+    assert lines(error) == [said]
+    assert error.is_retryable == is_retryable
+    assert str(error) == "1 account is not in: see the lines above"
     assert sorted(set(coverage(warehouse, "appid, attempt_state"))) == states
 
 
@@ -232,19 +244,63 @@ def test_one_accounts_trouble_stops_no_other(
     [(61503, False, True), (-1, True, False), (47009, False, False)],
 )
 def test_what_is_said_of_days_that_are_not_in(
-    warehouse: Engine, wire: Wire, errcode: int, is_retryable: bool, has_not_ready: bool
+    warehouse: Engine,
+    wire: Wire,
+    caplog: pytest.LogCaptureFixture,
+    errcode: int,
+    is_retryable: bool,
+    has_not_ready: bool,
 ):
-    """One sentence of calls refused alike, whatever their rid; whether a try or a wait may help."""
+    """
+    One line of calls refused alike, whatever their rid and their commit, which is the try's last.
+
+    The error tells whether a try or a wait may help.
+    """
     replies = {day: refuses(errcode, f"no rid: {day}") for day in (22, 21, 19)}
     wire.on_data = by_day(replies)
-    collecting = pipeline(warehouse)
+    collecting = pipeline(warehouse, commit_bytes=1)
 
     error = ingested(collecting, planned(collecting, wire.account), wire.account)
 
     assert error is not None
     assert (error.is_retryable, error.has_not_ready) == (is_retryable, has_not_ready)
     (problem,) = error.problems
-    assert f"(errcode {errcode}: no) rid: 22 [2026-11-19, 2026-11-21 to 2026-11-22]" in problem
+    assert " · 2026-11-19, 2026-11-21 to 2026-11-22 · " in str(problem)
+    assert f" · weixin_wire, errcode {errcode}" in str(problem)
+    assert problem.rid == "22"
+    assert [said for said in caplog.messages if " · " in said] == [str(problem)]
+    assert caplog.messages[-1] == str(problem)
+
+
+@pytest.mark.parametrize(
+    ("held", "cure"),
+    [
+        (0, "unpause and trigger weixin_article_total_detail, which has 0 of 7 days"),
+        (3, "unpause and trigger weixin_article_total_detail, which has 3 of 7 days"),
+        (7, "nothing to do: weixin_article_total_detail has these days"),
+    ],
+)
+def test_an_offline_endpoint_says_what_its_successor_has(
+    warehouse: Engine, wire: Wire, held: int, cure: str
+):
+    """Of the same days: others, which it has as well, do not count."""
+    wire.on_data = EMPTY
+    detail = replace(
+        MANUAL,
+        dataset=ARTICLE_TOTAL_DETAIL,
+        begin_date=date(2026, 11, 14),
+        end_date=date(2026, 11, 16 + held),
+    )
+    successor = pipeline(warehouse, detail)
+    ingested(successor, planned(successor, wire.account), wire.account)
+    wire.on_data = refuses(47009)
+    collecting = pipeline(warehouse)
+
+    error = ingested(collecting, planned(collecting, wire.account), wire.account)
+
+    (line,) = lines(error)
+    assert line.startswith(f"春风: {cure} (WeChat took")
+    assert line.endswith(" · 2026-11-17 to 2026-11-23 · weixin_wire, errcode 47009")
 
 
 @pytest.mark.parametrize(
@@ -279,12 +335,13 @@ def test_an_answer_that_nobody_can_read(
 
     error = ingested(again, planned(again, wire.account), wire.account)
 
-    assert UnreadableError.sentence in str(error)
-    assert str(error).endswith("[2026-11-22]")
-    assert coverage(warehouse, "data_state, attempt_state, error")[-2] == (
+    (line,) = lines(error)
+    assert line.startswith(f"春风: {UnreadableError.cure} ({UnreadableError.cause}: ")
+    assert line.endswith(" · 2026-11-22 · weixin_wire")
+    assert coverage(warehouse, "data_state, attempt_state, cure")[-2] == (
         "empty",
         "failed",
-        str(error).removesuffix(" [2026-11-22]"),
+        UnreadableError.cure,
     )
     assert {body for body, _ in raw_answers(warehouse)} == {b'{"list":[]}', unreadable}
 
@@ -310,7 +367,8 @@ def test_an_account_whose_quota_is_used_up_is_not_asked(
     finally:
         event.remove(warehouse, "commit", pass_midnight)
 
-    assert "the quota is new at 00:00 Beijing time (errcode 45009: not asked" in str(error)
+    (line,) = lines(error)
+    assert line.startswith("春风: wait until 00:00 Beijing time, or have it raised and refetch")
     assert wire.asked == []
     assert set(coverage(warehouse, "error_code, next_attempt_at")) == {(45009, at("25 00:00"))}
 
@@ -366,7 +424,7 @@ def test_the_warehouse_has_another_time(
     batch = planned(collecting, wire.account)
     before = contents(warehouse, versions=True)
     monkeypatch.setattr(clock, "datetime", AnHourAhead)
-    said = "the warehouse's .*: 1 h 0 min 0 s behind; correct the wrong one, then clear this task"
+    said = "the warehouse's .*: 1 h 0 min 0 s behind; correct the wrong clock, then clear this task"
 
     with pytest.raises(WarehouseError, match=said):
         planned(pipeline(warehouse, MANUAL), wire.account)

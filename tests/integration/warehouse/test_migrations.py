@@ -154,7 +154,7 @@ class TestRequireMigrated:
         ("parts", "why"),
         [
             ({"database": "nowhere"}, 'database "nowhere" does not exist'),
-            ({"port": 1}, "is Postgres running, and is the connection weixin_warehouse right?"),
+            ({"port": 1}, "; start Postgres, or correct the connection weixin_warehouse"),
         ],
     )
     def test_no_answer(self, server: Server, parts: dict[str, Any], why: str):

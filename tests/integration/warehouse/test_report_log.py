@@ -22,10 +22,17 @@ NAME = """
 """
 REFUSE = """
     INSERT INTO weixin.coverage (
-        dataset, appid, publication_date, attempt_state, attempted_at, error
+        dataset, appid, publication_date, attempt_state, attempted_at, ready_at, data_state,
+        fetched_at, error_kind, error, cure
     )
-    SELECT dataset, appid, publication_date, state, now(), 'the secret is wrong'
-    FROM weixin.run_report WHERE state = 'failed'
+    SELECT dataset, appid, publication_date, CASE state WHEN 'failed' THEN state ELSE 'ok' END,
+        now(), loaded_at, CASE state WHEN 'loaded' THEN state END, loaded_at,
+        refusal.*
+    FROM weixin.run_report
+    CROSS JOIN LATERAL (SELECT CASE state WHEN 'loaded' THEN now() END) AS loaded (loaded_at)
+    LEFT JOIN (
+        VALUES ('configuration', 'the secret is wrong', 'correct the password')
+    ) AS refusal (error_kind, error, cure) ON state = 'failed'
 """
 
 
@@ -46,15 +53,20 @@ def lines(
 def test_every_pair_of_a_few_accounts_has_a_line(
     warehouse: Engine, caplog: pytest.LogCaptureFixture
 ):
-    """Those that are in tell what came, the others why not as well."""
+    """What came of it; why some are not in is a line per account and cause, which comes last."""
     logged = lines(warehouse, caplog, PAIRS_IN_LOG // 7)
 
     assert [level for level, _ in logged].count("INFO") == PAIRS_IN_LOG - 6
     assert (
         "WARNING",
         "account wx1 2026-11-23: failed; 1 calls, 0 inserted, 0 updated, 0 unchanged, 0 rejected, "
-        "0 restated (the secret is wrong)",
+        "0 restated",
     ) in logged
+    assert logged[-1] == (
+        "ERROR",
+        "account wx1: correct the password (the secret is wrong) · "
+        "2026-11-17 to 2026-11-19, 2026-11-21 to 2026-11-23 · wx1",
+    )
 
 
 def test_of_many_accounts_those_not_in_have_a_line(
@@ -64,10 +76,10 @@ def test_of_many_accounts_those_not_in_have_a_line(
     logged = lines(warehouse, caplog, PAIRS_IN_LOG // 7 + 1)
 
     assert logged == [
-        (
-            "WARNING",
-            "account wx1: failed [2026-11-17 to 2026-11-19, 2026-11-21 to 2026-11-23] "
-            "(the secret is wrong)",
-        ),
         ("INFO", "weixin.run_report has the counts of each of the 707 pairs"),
+        (
+            "ERROR",
+            "account wx1: correct the password (the secret is wrong) · "
+            "2026-11-17 to 2026-11-19, 2026-11-21 to 2026-11-23 · wx1",
+        ),
     ]

@@ -141,7 +141,7 @@ def test_a_view_of_somebody_else_stops_it(made: Engine, ask: Ask, changed: View)
 
     assert said == (
         "the columns of analytics.a_top, analytics.base change, so that they must be dropped and "
-        "created again, but view own.report stands on them: drop it, run `weixin-etl migrate` "
+        "created again, but view own.report stands on them; drop it, run `weixin-etl migrate` "
         "again, then create what you dropped"
     )
     assert ask(VIEWS) == before
@@ -153,13 +153,13 @@ def test_it_stops_before_the_migrations(
 ):
     """A release that has other columns, and another migration, changes nothing."""
     versions = "SELECT version FROM weixin.schema_migrations ORDER BY 1"
-    run(made, "DELETE FROM weixin.schema_migrations WHERE version = '0004'")
+    run(made, "DELETE FROM weixin.schema_migrations WHERE version = '0005'")
     monkeypatch.setattr(the_migrations, "views", lambda: in_order([TOP, OTHER_COLUMNS]))
 
     with pytest.raises(WarehouseError, match=r"view own\.report stands on them"):
         migrate(database)
 
-    assert ask(versions) == [("0001",), ("0002",), ("0003",)]
+    assert ask(versions) == [("0001",), ("0002",), ("0003",), ("0004",)]
 
 
 @pytest.mark.usefixtures("outside")

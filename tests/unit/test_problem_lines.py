@@ -1,0 +1,136 @@
+"""The line an operator reads of a trouble: what to change first, ids last, never too long."""
+
+import re
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weixin_etl.api import errors
+from weixin_etl.api.errors import from_errcode
+from weixin_etl.check import checks
+from weixin_etl.datasets import DATASETS
+from weixin_etl.model import Account, Problem, ProblemKind, together
+
+WEEK = tuple(date(2026, 11, 17) + timedelta(days=n) for n in range(7))
+NAME, CONN_ID = "n" * 24, "c" * 25
+REFUSED = Problem(
+    ProblemKind.CONFIGURATION,
+    "the AppSecret is wrong",
+    "correct the password",
+    account="春风",
+    appid="wx1",
+    conn_id="spring",
+    days=WEEK,
+    errcode=40125,
+    rid="5fc8a1b2-0a1b",
+)
+TEXTS = st.text(max_size=300)
+DAYS = st.lists(st.dates(date(2014, 12, 1), date(2099, 1, 1)), max_size=30).map(tuple)
+
+
+def test_a_line_says_what_to_change_then_what_happened_then_ids() -> None:
+    """The days are ranges; WeChat's id of the call is last."""
+    assert str(REFUSED) == (
+        "春风: correct the password (the AppSecret is wrong) · 2026-11-17 to 2026-11-23 · spring, "
+        "errcode 40125, rid 5fc8a1b2-0a1b"
+    )
+
+
+def test_the_rid_is_the_first_to_go() -> None:
+    """Then the cause is cut, while the cure is whole."""
+    roomy = replace(REFUSED, cause="x" * 65)
+    tight = replace(REFUSED, cause="x" * 90)
+
+    assert str(roomy).endswith(" · spring, errcode 40125")
+    assert f"({'x' * 65})" in str(roomy)
+    assert str(tight).startswith("春风: correct the password (xxx")
+    assert str(tight).endswith("x… · 2026-11-17 to 2026-11-23 · spring, errcode 40125")
+    assert len(str(tight)) == 160
+
+
+def test_of_many_ranges_the_first_two_are_named() -> None:
+    """And how many days there are."""
+    scattered = tuple(WEEK[0] + timedelta(days=2 * n) for n in range(9))
+
+    assert " · 2026-11-17, 2026-11-19, … (9 days) · " in str(replace(REFUSED, days=scattered))
+
+
+@given(TEXTS, TEXTS, TEXTS, st.text(max_size=50), DAYS, st.integers(-(2**31), 2**31 - 1), TEXTS)
+def test_no_line_is_longer_than_160(
+    account: str, cause: str, cure: str, conn_id: str, days: tuple[date, ...], code: int, rid: str
+) -> None:
+    """Whatever the account is called and WeChat says."""
+    problem = Problem(
+        ProblemKind.CALL_REFUSED,
+        cause,
+        cure,
+        account=account,
+        conn_id=conn_id,
+        days=days,
+        errcode=code,
+        rid=rid,
+    )
+
+    assert len(str(problem)) <= 160
+
+
+def cures() -> dict[str, errors.WeixinError]:
+    """An error of each class and errcode, as it is met."""
+    account = {"account": NAME, "connection": f"connection {CONN_ID}"}
+    classes = [kind for kind in vars(errors).values() if _has_cure(kind)]
+    codes = [
+        from_errcode(code, "invalid ip 203.113.213.117", **account, dataset=dataset)
+        for code in errors.WHAT_TO_CHANGE.keys() | errors.BY_CODE.keys()
+        for dataset in DATASETS.values()
+    ]
+    return {
+        f"{type(error).__name__}-{error.errcode}-{error.cure[:30]}": error
+        for error in [*(kind() for kind in classes), *codes]
+    }
+
+
+def _has_cure(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, errors.WeixinError) and hasattr(kind, "cure")
+
+
+@pytest.mark.parametrize("error", cures().values(), ids=cures())
+def test_every_cure_fits(error: errors.WeixinError) -> None:
+    """Beside a long name, a long connection id, a week of days and an errcode."""
+    account = Account(CONN_ID, "wx0123456789abcdef", "", NAME)
+
+    line = str(replace(error.problem(account, *WEEK), errcode=error.errcode or 12345))
+
+    assert line.startswith(f"{NAME}: {error.cure} (")
+    assert len(line) <= 160
+
+
+def test_what_differs_in_days_and_rids_only_is_one_problem() -> None:
+    """The days are joined and sorted, and one rid is kept; another cause is another line."""
+    first = replace(REFUSED, days=WEEK[2:4], rid="1-a")
+    second = replace(REFUSED, days=(*WEEK[:2], WEEK[2]), rid="2-b")
+    other = replace(REFUSED, cause="the AppID is wrong")
+
+    assert together([first, second, other]) == [
+        replace(REFUSED, days=WEEK[:4], rid="1-a"),
+        other,
+    ]
+
+
+@pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
+def test_every_check_has_a_cure(dataset) -> None:
+    """No statement of a checks.sql is left out for want of one."""
+    from weixin_etl.warehouse import sql_directory
+
+    named = [
+        name
+        for path in sorted(sql_directory().glob("*/checks.sql"))
+        for name in re.findall(r"^-- (?:fail|warn): (\w+):", path.read_text(), re.MULTILINE)
+    ]
+    found = list(checks(dataset))
+
+    assert len(named) > 5
+    assert [check.name for check in found] == named
+    assert all(re.match(r"\w.*\w", check.cure) for check in found)
