@@ -2,10 +2,13 @@
 
 import shutil
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from people import Person, somebody
-from playwright.sync_api import Browser, sync_playwright
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 CHROMIUM = shutil.which("chromium")
 """Debian's: Playwright's own would be downloaded."""
@@ -19,10 +22,12 @@ def person() -> Iterator[Person]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def browser() -> Iterator["Browser"]:
     """A Chromium that asks nobody but the pages it is sent to."""
     if CHROMIUM is None:
         pytest.skip("there is no chromium: apt install chromium")
+    from playwright.sync_api import sync_playwright  # only those who ask for it load it
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM,
