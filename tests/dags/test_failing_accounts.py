@@ -37,7 +37,7 @@ def test_two_of_five_refused(
         ("check", "2 accounts are not in: see the lines above"),
     ]
     two = [
-        "号2: correct the password of connection a1 (the AppSecret is wrong: invalid "
+        "号2: correct the password in the environment variable AIRFLOW_CONN_A1 (the AppSecret is wrong: invalid "
         "appsecret) · 2026-11-17 to 2026-11-23 · a1, errcode 40125",
         "号4: verify the account, or have permission set 7 granted (the account may not use this "
         "API: api unauthorized) · 2026-11-17 to 2026-11-23 · a3, errcode 48001",
@@ -58,7 +58,7 @@ def test_a_missing_connection_is_named(
 
     assert outcome.state == "failed"
     missing = [
-        "forgotten: create it with type weixin, or use a0, a1, weixin_default (environment) or "
+        "forgotten: create it with type weixin, or use weixin_default, a0, a1 (environment) or "
         "one of Admin → Connections (there is no such Airflow connection)"
     ]
     assert outcome.errors == [("check", NOT_IN)]
