@@ -16,6 +16,7 @@ FROM jsonb_to_recordset(cast(:made AS jsonb)) AS made (
 ON CONFLICT (appid, endpoint, beijing_date) DO UPDATE SET
     calls = known.calls + excluded.calls,
     quota_left = coalesce(
-        excluded.quota_left, greatest(known.quota_left - excluded.calls, 0)
+        excluded.quota_left,
+        known.quota_left - least(known.quota_left, excluded.calls)
     ),
     quota_asked_at = coalesce(excluded.quota_asked_at, known.quota_asked_at)
