@@ -1,4 +1,4 @@
-"""Connections and Variables for a command, which is no task: from where the DAG's tasks have them."""
+"""Connections and Variables for a command, which is no task: the ones that the DAG has."""
 
 import os
 from pathlib import Path
