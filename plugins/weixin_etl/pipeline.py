@@ -50,7 +50,10 @@ class Plan:
     lost: list[str]
     """Days that daily runs do not reach any more: a sentence per account."""
     counts: dict[str, int]
-    """Publication days to ask for, of these caught up; skipped as final, held back and lost."""
+    """
+    Publication days to ask for, of these caught up; skipped as final; lost; and those that a daily
+    run holds back, which are not in its plan.
+    """
     details: list["AccountPlan"]
     """Every account, also one without a day to ask for."""
 
@@ -300,7 +303,7 @@ class Pipeline:
                 asked=len(account.asked),
                 caught_up=len(account.caught_up),
                 final=due.final,
-                held_back=len(account.held_back),
+                held_back=len(account.held_back) if account.stays_open else 0,
                 lost=len(due.lost),
             )
             log.info("%s", self._plan_line(account, days))
@@ -323,7 +326,7 @@ class Pipeline:
         calls = plan.counts["asked"]
         minutes = self._minutes(calls, min(tasks, TASKS_AT_ONCE))
         return (
-            f"{calls} calls: some {minutes} min, if a call takes {SECONDS_A_CALL} s "
+            f"{calls} calls, about {minutes} min if a call takes {SECONDS_A_CALL} s "
             f"({tasks} ingest tasks, each with {self.settings.concurrency} calls at once)"
         )
 
@@ -346,7 +349,7 @@ class Pipeline:
             said += f"; {len(account.asked)} calls"
             if account.caught_up:
                 said += f", {len(account.caught_up)} of them to catch up ({account.why})"
-        said += f"; {self.minutes_of(account)} min"
+        said += f"; about {self.minutes_of(account)} min"
         if due.final:
             said += f"; {due.final} skipped as final"
         return f"{said}; {account.quota.calls} calls made today, {left(account.quota)}"

@@ -163,7 +163,7 @@ class HeldBackError(WeixinError):
     """The day was not asked for: the account's last calls are kept for the daily runs of today."""
 
     kind = ProblemKind.HELD_BACK
-    cause = "held back: the calls left today are kept for daily runs"
+    cause = "held back for the quota"
     cure = "clear the task ingest after 00:00 Beijing time, or lower [weixin] quota_reserve"
     asked_again = "by the next daily run, where it reaches the day"
 

@@ -72,7 +72,7 @@ def test_a_first_daily_run(warehouse: Engine):
     plan = planned(warehouse, accounts=[ONE, TWO])
 
     assert days(plan) == {"wx1": november(17, 23), "wx2": november(17, 23)}
-    assert plan.counts == {"asked": 14, "caught_up": 0, "final": 0, "lost": 0}
+    assert plan.counts == {"asked": 14, "caught_up": 0, "final": 0, "held_back": 0, "lost": 0}
     assert rows(
         warehouse,
         "SELECT DISTINCT run_id, dataset, planned_at, is_planned, is_probe, calls, state "
@@ -98,11 +98,13 @@ def test_days_that_missed_mornings_left_open_are_caught_up(
     plan = planned(warehouse, run_on("24", monkeypatch))
 
     assert days(plan) == {"wx1": november(18, 23) + november(10, 11) + november(3, 6)}
-    assert plan.counts == {"asked": 12, "caught_up": 6, "final": 1, "lost": 0}
+    assert plan.counts == {"asked": 12, "caught_up": 6, "final": 1, "held_back": 0, "lost": 0}
     assert caplog.messages == [
         "报纸: publication days 2026-11-17 to 2026-11-23; 12 calls, 6 of them to catch up "
         "(2026-11-03 to 2026-11-04, 2026-11-10 to 2026-11-11: never asked; 2026-11-06: was not "
-        "ready; 2026-11-05: failed (errcode -1)); 1 skipped as final"
+        "ready; 2026-11-05: failed (errcode -1)); about 1 min; 1 skipped as final; 9 calls made "
+        "today, 991 of 1000 left (the count)",
+        "12 calls, about 1 min if a call takes 0.3 s (1 ingest tasks, each with 4 calls at once)",
     ]
 
 

@@ -242,7 +242,7 @@ def test_todays_window_comes_first(collector: Collector, caplog: pytest.LogCaptu
     assert plan.warnings[0] in caplog.messages
     assert caplog.messages[0] == (
         f"{name}: publication days 2026-11-17 to 2026-11-23; 30 calls, 23 of them to catch up "
-        "(2026-10-25 to 2026-11-16: never asked); 1 min; 0 calls made today, 50 of 1000 left "
+        "(2026-10-25 to 2026-11-16: never asked); about 1 min; 0 calls made today, 50 of 1000 left "
         "(WeChat)"
     )
     assert collector.ingest(run, plan) is None
@@ -358,5 +358,5 @@ def test_a_dry_run_believes_wechat_and_writes_nothing(collector: Collector):
 
     plan = collector.plan(run)
 
-    assert plan.counts["held_back"] == 66
+    assert len(plan.details[0].held_back) == 66
     assert rows(collector.warehouse, "SELECT count(*) FROM weixin.api_call") == [(0,)]
