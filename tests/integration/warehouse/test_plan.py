@@ -102,8 +102,8 @@ def test_days_that_missed_mornings_left_open_are_caught_up(
     assert caplog.messages == [
         "报纸: publication days 2026-11-17 to 2026-11-23; 12 calls, 6 of them to catch up "
         "(2026-11-03 to 2026-11-04, 2026-11-10 to 2026-11-11: never asked; 2026-11-06: was not "
-        "ready; 2026-11-05: failed (errcode -1)); about 1 min; 1 skipped as final; 9 calls made "
-        "today, 991 of 1000 left (the count)",
+        "ready; 2026-11-05: failed (errcode -1)); about 1 min; 1 skipped as final; 11 calls made "
+        "today, 989 of 1000 left (the count)",
         "12 calls, about 1 min if a call takes 0.3 s (1 ingest tasks, each with 4 calls at once)",
     ]
 
@@ -209,7 +209,8 @@ def test_a_retired_account_probes_one_day(
     ) == [("wx1", "run 24", "2026-11-23")]
     assert (
         "报纸: publication days 2026-11-17 to 2026-11-23; the endpoint is offline: asks for "
-        "2026-11-23 only, to find out if it is back"
+        "2026-11-23 only, to find out if it is back; about 1 min; 0 calls made today, 1000 of 1000 "
+        "left (the count)"
     ) in caplog.messages
 
 
@@ -234,7 +235,11 @@ def test_a_dry_run_writes_nothing(warehouse: Engine, caplog: pytest.LogCaptureFi
     plan = planned(warehouse, replace(SCHEDULED, dry_run=True))
 
     assert days(plan) == {"wx1": november(17, 23)}
-    assert caplog.messages == ["报纸: publication days 2026-11-17 to 2026-11-23; 7 calls"]
+    assert caplog.messages == [
+        "报纸: publication days 2026-11-17 to 2026-11-23; 7 calls; about 1 min; 0 calls made today, "
+        "1000 of 1000 left (the count)",
+        "7 calls, about 1 min if a call takes 0.3 s (1 ingest tasks, each with 4 calls at once)",
+    ]
     for table in ("run_report", "dim_account", "first_daily_run"):
         assert rows(warehouse, f"SELECT * FROM weixin.{table}") == []  # noqa: S608 # from above
 
