@@ -23,7 +23,7 @@ def read_from_airflows_database() -> str | None:
         there is no such database yet, and so nothing to find.
 
     """
-    engine = settings.get_engine()
+    engine: sqlalchemy.Engine = settings.get_engine()  # type: ignore[no-untyped-call]
     file = engine.url.database if engine.dialect.name == "sqlite" else None
     if file and not Path(file).exists():
         return None
