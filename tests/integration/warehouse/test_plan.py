@@ -209,7 +209,7 @@ def test_a_retired_account_probes_one_day(
     ) == [("wx1", "run 24", "2026-11-23")]
     assert (
         "报纸: publication days 2026-11-17 to 2026-11-23; the endpoint is offline: asks for "
-        "2026-11-23 only, to find out if it is back; about 1 min; 0 calls made today, 1000 of 1000 "
+        "2026-11-23 only, to find out if it is back; about 1 min; 7 calls made today, 993 of 1000 "
         "left (the count)"
     ) in caplog.messages
 
