@@ -307,7 +307,8 @@ class Pipeline:
                 lost=len(due.lost),
             )
             log.info("%s", self._plan_line(account, days))
-        held_back = [_held_back(account) for account in planned if account.held_back]
+        reserve = self.settings.quota_reserve
+        held_back = [_held_back(account, reserve) for account in planned if account.held_back]
         lost = [_lost(account) for account in planned if account.due.lost]
         for warning in [*held_back, *lost]:
             log.warning("%s", warning)
@@ -426,7 +427,7 @@ def source(quota: Quota) -> str:
     return "WeChat" if quota.is_said else "the count"
 
 
-def _held_back(account: AccountPlan) -> str:
+def _held_back(account: AccountPlan, reserve: int) -> str:
     """Which days are not asked for today, and who asks for them."""
     days = account.held_back
     said = f"{account.name}: held back for the quota: {days_as_ranges(days)} ({len(days)} days); "
@@ -438,7 +439,8 @@ def _held_back(account: AccountPlan) -> str:
             f"{min(days)} and end_date {max(days)} then"
         )
     return (
-        f"{said}; {left(account.quota)}, the rest is kept for daily runs ([weixin] quota_reserve)"
+        f"{said}; {left(account.quota)}, and {reserve} are kept for daily runs ([weixin] "
+        "quota_reserve)"
     )
 
 

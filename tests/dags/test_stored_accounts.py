@@ -52,13 +52,13 @@ def stored(airflow: None, warehouse: Engine) -> Iterator[None]:
 
 
 @pytest.fixture
-def plan(daily: DailyDag, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Done]:
+def plan(daily: DailyDag, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
     """Run the command with an environment that knows one account and no warehouse."""
     monkeypatch.delenv("AIRFLOW_CONN_WEIXIN_WAREHOUSE")
 
-    def run() -> Done:
+    def run(*options: str) -> Done:
         return subprocess.run(
-            [sys.executable, "-m", "weixin_etl.cli", "plan"],
+            [sys.executable, "-m", "weixin_etl.cli", "plan", *options],
             env={**os.environ, "COLUMNS": "160"},
             capture_output=True,
             text=True,
@@ -69,7 +69,7 @@ def plan(daily: DailyDag, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Done]
 
 
 @pytest.mark.usefixtures("stored")
-def test_accounts_made_in_the_ui_are_planned(plan: Callable[[], Done], sandbox: Sandbox):
+def test_accounts_made_in_the_ui_are_planned(plan: Callable[..., Done], sandbox: Sandbox):
     """With those of the environment, as the DAG would; no call is made."""
     done = plan()
 
@@ -85,7 +85,7 @@ def test_accounts_made_in_the_ui_are_planned(plan: Callable[[], Done], sandbox: 
 
 
 def test_a_database_that_does_not_answer_is_said(
-    plan: Callable[[], Done], monkeypatch: pytest.MonkeyPatch
+    plan: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
 ):
     """Else the plan of other accounts than the DAG's would look like the DAG's."""
     monkeypatch.setenv(
@@ -100,3 +100,17 @@ def test_a_database_that_does_not_answer_is_said(
         "in the environment are not found ("
     )
     assert "there is no Airflow connection weixin_warehouse" in done.stderr
+
+
+@pytest.mark.usefixtures("stored")
+def test_a_plan_beyond_the_quota_names_what_is_held_back(plan: Callable[..., Done]):
+    """Of each account, with the dates to enter."""
+    done = plan("--begin-date", "2024-01-01", "--end-date", "2026-11-20")
+
+    assert done.stdout.count("900    2      0   155     0  1000  the count") == 2
+    assert (
+        "界面的号: held back for the quota: 2024-01-01 to 2024-06-03 (155 days); clear the task "
+        "ingest after 00:00 Beijing time, or trigger a run with begin_date 2024-01-01 and end_date "
+        "2024-06-03 then; 1000 of 1000 left (the count), and 100 are kept for daily runs ([weixin] "
+        "quota_reserve)\n"
+    ) in done.stdout

@@ -17,8 +17,8 @@ from weixin_etl.pipeline import Pipeline, Plan, source
 
 _NOTES = (
     "Days that are final are left out: their totals no longer grow (`--refetch` asks).",
-    "Calls left: what WeChat last said today, less those made since (from WeChat); else the limit, "
-    "less those made today (from the count). WeChat was not asked for this.",
+    "held: days held back for the quota. made: calls made today. left: calls left today, by what "
+    "WeChat last said, less those made since; else by the limit, less those counted.",
 )
 
 
@@ -51,7 +51,7 @@ def show_plan(
     logging.getLogger(Pipeline.__module__).setLevel(logging.ERROR)  # the lines below say it
     pipeline = Pipeline(run, open_warehouse(), in_force.pipeline)
     plan = pipeline.plan(accounts, is_new=True)
-    console = Console()
+    console = Console(markup=False)  # a sentence or a name may hold brackets
     console.print(_table(pipeline, plan))
     for said in [*problems, *plan.held_back, *plan.lost, pipeline.expectation(plan), *_NOTES]:
         console.print(said, highlight=False, soft_wrap=True)
@@ -59,16 +59,12 @@ def show_plan(
 
 def _table(pipeline: Pipeline, plan: Plan) -> Table:
     """A row per account, also one without a day to ask for."""
-    table = Table(
-        "account",
-        "publication days to ask for",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-    )
-    for heading in ("calls", "min", "final", "held back", "made today", "left"):
-        table.add_column(heading, justify="right")
-    table.add_column("from")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("account", no_wrap=True)
+    table.add_column("to ask for")
+    for heading in ("calls", "min", "final", "held", "made", "left"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("by", no_wrap=True)
     for account in plan.details:
         quota = account.quota
         table.add_row(

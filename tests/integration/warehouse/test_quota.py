@@ -236,7 +236,7 @@ def test_todays_window_comes_first(collector: Collector, caplog: pytest.LogCaptu
     name = collector.account.name
     assert plan.warnings == [
         f"{name}: held back for the quota: 2026-09-19 to 2026-10-24 (36 days); the next daily run "
-        "asks for them; 50 of 1000 left (WeChat), the rest is kept for daily runs ([weixin] "
+        "asks for them; 50 of 1000 left (WeChat), and 20 are kept for daily runs ([weixin] "
         "quota_reserve)"
     ]
     assert plan.warnings[0] in caplog.messages
@@ -284,7 +284,7 @@ def test_a_backfill_stops_at_the_reserve(collector: Collector):
     assert plan.held_back == [
         f"{collector.account.name}: held back for the quota: 2026-09-01 to 2026-09-21 (21 days); "
         "clear the task ingest after 00:00 Beijing time, or trigger a run with begin_date "
-        "2026-09-01 and end_date 2026-09-21 then; 150 of 150 left (WeChat), the rest is kept for "
+        "2026-09-01 and end_date 2026-09-21 then; 150 of 150 left (WeChat), and 100 are kept for "
         "daily runs ([weixin] quota_reserve)"
     ]
     assert plan.warnings == []
