@@ -23,7 +23,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_command(commands, migrate)
     add_plan(commands, plan)
     add_answers(commands)
-    return run_command(parser, argv)
+    return run_command(parser, argv, before=read_airflows_database)
+
+
+def read_airflows_database() -> None:
+    """Let the command find the connections and Variables that were made in Airflow's UI."""
+    from weixin_etl.orchestration.outside import read_from_airflows_database
+
+    if trouble := read_from_airflows_database():
+        sys.stderr.write(f"weixin-etl: {trouble}\n")
 
 
 def migrate(_: argparse.Namespace) -> None:
@@ -114,9 +122,10 @@ def run_command(
     parser: argparse.ArgumentParser,
     argv: Sequence[str] | None = None,
     also: tuple[type[Exception], ...] = (),
+    before: Callable[[], None] = lambda: None,
 ) -> int:
     """
-    Run the command that `argv` names; its exit code.
+    Run the command that `argv` names, and `before` it what all need; its exit code.
 
     Errors whose text is a sentence, those in `also` among them, are printed without a traceback.
     """
@@ -129,6 +138,7 @@ def run_command(
             signal.signal(number, _interrupt)
     command: Command = options.command
     try:
+        before()
         return command(options) or 0
     except KeyboardInterrupt:
         sys.stderr.write("weixin-etl: stopped.\n")

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import islice
 from threading import Condition, Lock
@@ -14,7 +14,7 @@ from typing import Generic, Protocol, TypeVar
 
 from weixin_etl import rules
 from weixin_etl.api.client import Answer, Refusal, WeixinClient
-from weixin_etl.api.errors import EndpointOfflineError, WeixinError
+from weixin_etl.api.errors import EndpointOfflineError, HeldBackError, WeixinError
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account
 
@@ -24,9 +24,29 @@ log = logging.getLogger(__name__)
 ENOUGH_BYTES = 8 << 20
 
 
+@dataclass(slots=True)
+class Budget:
+    """How many calls an account may make, and which days are asked for whatever it holds."""
+
+    has_priority: Callable[[date], bool]
+    left: int | None = None
+    """Calls that leave the reserve whole, the ones made since taken off; None for any number."""
+
+    def holds_back(self, day: date) -> bool:
+        """Whether the day must not be asked for."""
+        return self.left is not None and self.left <= 0 and not self.has_priority(day)
+
+    def spend(self, calls: int) -> None:
+        """Take calls off; a call that is given up before it is made gives one back."""
+        if self.left is not None:
+            self.left -= calls
+
+
 class AccountCalls:
     """
     One account's calls of a try; several threads may make them at once.
+
+    A day beyond the account's `budget` is not asked for, and gets a `HeldBackError`.
 
     Once a refusal stops the account, the days not yet asked get it without a call, with its time: a
     daily quota rests from the answer on.
@@ -41,6 +61,7 @@ class AccountCalls:
         *,
         present: rules.Days,
         now: Callable[[], datetime],
+        budget: Budget | None = None,
         stopped: Refusal | None = None,
     ) -> None:
         """
@@ -58,6 +79,7 @@ class AccountCalls:
         self._dataset = dataset
         self._present = present
         self._now = now
+        self._budget = budget or Budget(has_priority=lambda _: True)
         self._client: WeixinClient | Refusal | None = stopped
         """None before the first call; once a refusal stops the account, that."""
         self._in_a_row: list[WeixinError] = []
@@ -65,15 +87,20 @@ class AccountCalls:
         self._noting = Lock()
 
     def ask(self, day: date) -> Answer | Refusal:
-        """Ask for the day, unless the account is stopped."""
+        """Ask for the day, unless the account is stopped or its budget is spent."""
         with self._opening:
             if self._client is None:
                 self._client = self._opened()
             client = self._client
         if isinstance(client, Refusal):
             return replace(client, calls=0)
+        with self._noting:
+            if self._budget.holds_back(day):
+                return Refusal(HeldBackError(account=str(self.account)), self._now(), calls=0)
+            self._budget.spend(1)
         came = client.datacube(self._dataset, day)
         with self._noting:
+            self._budget.spend(came.calls - 1)
             self._note(day, came)
         return came
 

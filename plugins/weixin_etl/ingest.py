@@ -12,9 +12,9 @@ from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock, rules
 from weixin_etl.api.client import Refusal, WeixinClient
-from weixin_etl.api.errors import ConfigurationError, from_errcode
+from weixin_etl.api.errors import ConfigurationError, HeldBackError, from_errcode
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.extract import AccountCalls, extract
+from weixin_etl.extract import AccountCalls, Budget, extract
 from weixin_etl.frames import first_line, log_frames
 from weixin_etl.load import Judged, Load, Outcome, outcome
 from weixin_etl.model import (
@@ -31,6 +31,7 @@ from weixin_etl.model import (
     log_problem,
     together,
 )
+from weixin_etl.quota import known_quotas
 from weixin_etl.warehouse import WarehouseError, require_one_time, statement, trouble
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,10 @@ class Settings:
     catch_up_days: int = 60
     ready_hour: int = 10
     commit_bytes: int = 64 << 20
+    daily_calls: int = 1000
+    """Calls an account may make in a day where WeChat does not say; 0 when that is not known."""
+    quota_reserve: int = 100
+    """Of these, the ones that only the windows of daily runs may use."""
 
 
 class IngestError(Exception):
@@ -219,8 +224,14 @@ class Ingest:
     ) -> None:
         """Ask for days of the accounts, by AppID, and load what comes in commits."""
         refusals = self._refusals_at_rest(accounts)
+        budgets = self._budgets(accounts)
         calls = [
-            self._calls(account, days[account.appid], refusals.get(account.appid))
+            self._calls(
+                account,
+                days[account.appid],
+                budgets[account.appid],
+                refusals.get(account.appid),
+            )
             for account in accounts
             if days.get(account.appid)
         ]
@@ -237,10 +248,13 @@ class Ingest:
             complete = {appid for appid, count in awaited.items() if not count}
             for appid in complete:
                 del awaited[appid]
+            given_up = [it for it in outcomes if it.account.appid in self._failures]
             loadable = [it for it in outcomes if it.account.appid not in self._failures]
+            if given_up:
+                load.count_calls(given_up)
             if loadable:
                 self._commit(load, loadable, complete - self._failures.keys())
-            del outcomes, loadable  # else they stay until the next ones are all there
+            del outcomes, given_up, loadable  # else they stay until the next ones are all there
         for account in calls:
             if account.failure:
                 self._fail(account.account, account.failure)
@@ -278,8 +292,38 @@ class Ingest:
                 refusals[account.appid] = Refusal(error, now, calls=0)
         return refusals
 
+    def _budgets(self, accounts: Sequence[PlannedAccount]) -> dict[str, Budget]:
+        """
+        What each account may spend, by AppID.
+
+        As of now, not of the plan: other runs may have called since, and none does while this one
+        has the account.
+        """
+        run, today = self._run, clock.beijing_date(self._now())
+        with self._warehouse.connect() as connection:
+            quotas = known_quotas(
+                connection,
+                run.dataset,
+                [account.appid for account in accounts],
+                today=today,
+                daily_calls=self._settings.daily_calls,
+            )
+        return {
+            appid: Budget(
+                has_priority=lambda day: rules.has_priority(run, day, today),
+                left=rules.calls_to_spend(
+                    quota, refetch=run.refetch, reserve=self._settings.quota_reserve
+                ),
+            )
+            for appid, quota in quotas.items()
+        }
+
     def _calls(
-        self, planned: PlannedAccount, days: Sequence[date], stopped: Refusal | None
+        self,
+        planned: PlannedAccount,
+        days: Sequence[date],
+        budget: Budget,
+        stopped: Refusal | None,
     ) -> AccountCalls:
         def open_client() -> WeixinClient:
             client = self._open_client(planned)
@@ -293,6 +337,7 @@ class Ingest:
             self._run.dataset,
             present=rules.present_window(self._run.dataset, clock.beijing_date(self._now())),
             now=self._now,
+            budget=budget,
             stopped=stopped,
         )
 
@@ -313,6 +358,7 @@ class Ingest:
         except Exception as error:
             if len(of_account) == 1:
                 self._fail(outcomes[0].account, error)
+                load.count_calls(outcomes)
                 return
             self._require_warehouse(error)
             log.warning(
@@ -423,6 +469,9 @@ def not_in(connection: Connection, run: Run, pairs: Sequence[PlannedPair]) -> li
 
 
 def _why_not_in(pair: PlannedPair) -> Problem:
+    if pair.state is PairState.HELD_BACK:
+        account = Account(pair.conn_id, pair.appid, "", pair.name)
+        return HeldBackError().problem(account, pair.publication_date)
     known = pair.coverage
     return Problem(
         known.error_kind or ProblemKind.NOT_ASKED,

@@ -37,6 +37,8 @@ class PairState(StrEnum):
     """What a run's last attempt brought of a pair it planned."""
 
     PLANNED = "planned"
+    HELD_BACK = "held_back"
+    """Not asked for, so that calls are left for the daily runs of the day."""
     LOADED = "loaded"
     EMPTY = "empty"
     NOT_READY = "not_ready"
@@ -51,6 +53,7 @@ class ProblemKind(StrEnum):
     MINUTE_QUOTA = "minute_quota"
     NOT_READY = "not_ready"
     DAILY_QUOTA = "daily_quota"
+    HELD_BACK = "held_back"
     ENDPOINT_OFFLINE = "endpoint_offline"
     CONFIGURATION = "configuration"
     ACCOUNT_BLOCKED = "account_blocked"
@@ -179,6 +182,17 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class SaidQuota:
+    """What WeChat says of an account's calls of one endpoint, whoever makes them."""
+
+    limit: int
+    """Calls allowed in a day in Beijing."""
+    left: int
+    """Of these, the ones that can still be made on the day of `asked_at`."""
+    asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class ConfiguredAccount:
     """An entry of the list of accounts, without its secret, as the run found it."""
 
@@ -190,6 +204,8 @@ class ConfiguredAccount:
     """Whether the run collects it; false when the form limits the run to others."""
     problem: Problem | None = None
     """Why it can't be asked, if so."""
+    quota: SaidQuota | None = None
+    """None when WeChat was not asked, or did not say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,11 @@ from weixin_etl.model import (
     Coverage,
     PlannedAccount,
     Run,
+    SaidQuota,
     days_as_ranges,
 )
-from weixin_etl.rules import Due
+from weixin_etl.quota import known_quotas, save_said
+from weixin_etl.rules import Due, Quota
 from weixin_etl.warehouse import require_migrated, require_one_time, statement
 
 log = logging.getLogger(__name__)
@@ -31,6 +33,10 @@ FEWEST_ACCOUNTS = 8
 """Of a batch, when there are more accounts than batches: a task costs as much as their calls."""
 MOST_ACCOUNTS = 250
 """Of a batch: an ingest holds two locks an account, and Postgres has room for 6,400."""
+SECONDS_A_CALL = 0.3
+"""What the expected minutes are reckoned with; assumed, for an answer of some 60 articles."""
+TASKS_AT_ONCE = 8
+"""The same: how many ingest tasks Airflow is assumed to run at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +45,62 @@ class Plan:
 
     accounts: list[PlannedAccount]
     """Those with days to ask for."""
-    warnings: list[str]
-    """Days that daily runs do not reach any more, a sentence per account."""
+    held_back: list[str]
+    """Days beyond the quota: a sentence per account."""
+    lost: list[str]
+    """Days that daily runs do not reach any more: a sentence per account."""
     counts: dict[str, int]
-    """Publication days to ask for, of these caught up, skipped as final, and lost."""
+    """
+    Publication days to ask for, of these caught up; skipped as final; lost; and those that a daily
+    run holds back, which are not in its plan.
+    """
+    details: list["AccountPlan"]
+    """Every account, also one without a day to ask for."""
+
+    @property
+    def warnings(self) -> list[str]:
+        """
+        What `check` says as well: days that this run does not ask for.
+
+        Days that are held back in a run that is not a daily one are still its own: `ingest` names
+        them, and they make it red.
+        """
+        is_daily = all(account.stays_open for account in self.details)
+        return [*self.held_back, *self.lost] if is_daily else self.lost
 
 
 @dataclass(frozen=True, slots=True)
-class _AccountPlan:
-    """What is due of an account, and why earlier days are caught up."""
+class AccountPlan:
+    """What is due of an account, why earlier days are caught up, and what its quota allows."""
 
     conn_id: str
     appid: str
     name: str
     due: Due
     why: str
+    quota: Quota
+    held_back: list[date]
+    """Of the days due, those beyond the quota, newest first."""
+    stays_open: bool
+    """Whether the next daily run asks for these; else they stay in the plan of this run."""
+
+    @property
+    def days(self) -> list[date]:
+        """The days of the plan, newest first."""
+        held_back = set(self.held_back) if self.stays_open else set()
+        return [day for day in self.due.days if day not in held_back]
+
+    @property
+    def asked(self) -> list[date]:
+        """Of these, the ones that the quota allows to ask for today."""
+        held_back = set(self.held_back)
+        return [day for day in self.due.days if day not in held_back]
+
+    @property
+    def caught_up(self) -> list[date]:
+        """Of these, the ones that earlier daily runs left open."""
+        held_back = set(self.held_back)
+        return [day for day in self.due.caught_up if day not in held_back]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +134,7 @@ class Pipeline:
         with self.warehouse.begin() as connection:
             if not self.run.dry_run:
                 self._save_accounts(connection, accounts, wanted)
-            planned = self._due(connection, wanted)
+            planned = self._due(connection, wanted, said=_said(wanted))
             if not self.run.dry_run:
                 self._save_plan(connection, planned, is_new=is_new)
         return self._as_plan(planned)
@@ -116,6 +163,7 @@ class Pipeline:
                 "conn_ids": [account.conn_id for account in accounts if not account.appid],
             },
         )
+        save_said(connection, self.run.dataset, _said(wanted))
         if rules.is_daily(self.run, self._today):
             connection.execute(
                 statement("first_daily_run/save.sql"),
@@ -127,9 +175,12 @@ class Pipeline:
             )
 
     def _due(
-        self, connection: Connection, wanted: Sequence[ConfiguredAccount]
-    ) -> list[_AccountPlan]:
-        """Gather what is known of each account's days, and ask the rules."""
+        self,
+        connection: Connection,
+        wanted: Sequence[ConfiguredAccount],
+        said: Mapping[str, SaidQuota],
+    ) -> list[AccountPlan]:
+        """Gather what is known of each account's days and calls, and ask the rules."""
         run, today, dataset = self.run, self._today, self.run.dataset
         accounts = {account.appid: account for account in wanted if account.appid}
         rows = connection.execute(
@@ -139,6 +190,7 @@ class Pipeline:
         first_daily: dict[str, date] = {row.appid: row.first_daily_date for row in rows}
         concerned = {a: rules.concerned(run, first_daily.get(a), today).first for a in accounts}
         known = self._known_days(connection, concerned)
+        quotas = self._quotas(connection, list(accounts), said)
         planned = []
         for appid, account in accounts.items():
             days = known[appid]
@@ -150,9 +202,38 @@ class Pipeline:
                 is_retired=rules.is_retired(dataset, days, today),
                 catch_up_days=self.settings.catch_up_days,
             )
-            why = _why_open(due.caught_up, days)
-            planned.append(_AccountPlan(account.conn_id, appid, account.name, due, why))
+            held_back = rules.beyond_quota(
+                run, due.days, quotas[appid], today=today, reserve=self.settings.quota_reserve
+            )
+            planned.append(
+                AccountPlan(
+                    account.conn_id,
+                    appid,
+                    account.name,
+                    due,
+                    _why_open([day for day in due.caught_up if day not in held_back], days),
+                    quotas[appid],
+                    held_back,
+                    stays_open=rules.is_daily(run, today),
+                )
+            )
         return planned
+
+    def _quotas(
+        self, connection: Connection, appids: Sequence[str], said: Mapping[str, SaidQuota]
+    ) -> dict[str, Quota]:
+        """What is known of each account's calls; a dry run has not saved what WeChat `said`."""
+        quotas = known_quotas(
+            connection,
+            self.run.dataset,
+            appids,
+            today=self._today,
+            daily_calls=self.settings.daily_calls,
+        )
+        for appid, it in said.items():
+            if self.run.dry_run and clock.beijing_date(it.asked_at) == self._today:
+                quotas[appid] = Quota(quotas[appid].calls, it.limit, it.left, is_said=True)
+        return quotas
 
     def _known_days(
         self, connection: Connection, first_dates: Mapping[str, date]
@@ -183,7 +264,7 @@ class Pipeline:
     def _save_plan(
         self,
         connection: Connection,
-        planned: Sequence[_AccountPlan],
+        planned: Sequence[AccountPlan],
         *,
         is_new: bool,
     ) -> None:
@@ -193,7 +274,7 @@ class Pipeline:
         pairs = [
             (account.appid, day, account.due.is_probe)
             for account in planned
-            for day in account.due.days
+            for day in account.days
         ]
         connection.execute(statement("run_report/drop.sql"), keys)
         self._save_pairs(connection, pairs)
@@ -212,28 +293,67 @@ class Pipeline:
             },
         )
 
-    def _as_plan(self, planned: Sequence[_AccountPlan]) -> Plan:
-        """Log a line per account, and give the plan out."""
-        counts: Counter[str] = Counter(asked=0, caught_up=0, final=0, lost=0)
+    def _as_plan(self, planned: Sequence[AccountPlan]) -> Plan:
+        """Log a line per account and the time it all takes, and give the plan out."""
+        counts: Counter[str] = Counter(asked=0, caught_up=0, final=0, held_back=0, lost=0)
         days = rules.window(self.run, self._today)
         for account in planned:
             due = account.due
             counts.update(
-                asked=len(due.days),
-                caught_up=len(due.caught_up),
+                asked=len(account.asked),
+                caught_up=len(account.caught_up),
                 final=due.final,
+                held_back=len(account.held_back) if account.stays_open else 0,
                 lost=len(due.lost),
             )
-            log.info("%s", _plan_line(account, days))
-        warnings = [_warning(account) for account in planned if account.due.lost]
-        for warning in warnings:
+            log.info("%s", self._plan_line(account, days))
+        reserve = self.settings.quota_reserve
+        held_back = [_held_back(account, reserve) for account in planned if account.held_back]
+        lost = [_lost(account) for account in planned if account.due.lost]
+        for warning in [*held_back, *lost]:
             log.warning("%s", warning)
         accounts = [
-            PlannedAccount(account.conn_id, account.appid, account.name, account.due.days)
+            PlannedAccount(account.conn_id, account.appid, account.name, account.days)
             for account in planned
-            if account.due.days
+            if account.days
         ]
-        return Plan(accounts, warnings, dict(counts))
+        plan = Plan(accounts, held_back, lost, dict(counts), list(planned))
+        log.info("%s", self.expectation(plan))
+        return plan
+
+    def expectation(self, plan: Plan) -> str:
+        """How long the run is expected to take, and what that is reckoned with."""
+        tasks = len(batches(plan.accounts))
+        calls = plan.counts["asked"]
+        minutes = self._minutes(calls, min(tasks, TASKS_AT_ONCE))
+        return (
+            f"{calls} calls, about {minutes} min if a call takes {SECONDS_A_CALL} s "
+            f"({tasks} ingest tasks, each with {self.settings.concurrency} calls at once)"
+        )
+
+    def minutes_of(self, account: AccountPlan) -> int:
+        """How long an account's calls are expected to take, rounded up."""
+        return self._minutes(len(account.asked), 1)
+
+    def _minutes(self, calls: int, tasks: int) -> int:
+        return math.ceil(calls * SECONDS_A_CALL / (self.settings.concurrency * max(1, tasks)) / 60)
+
+    def _plan_line(self, account: AccountPlan, days: rules.Days) -> str:
+        """An account's part of the plan, for the log."""
+        due = account.due
+        said = f"{account.name}: publication days {days.first} to {days.last}"
+        if due.is_probe:
+            said += (
+                f"; the endpoint is offline: asks for {due.days[0]} only, to find out if it is back"
+            )
+        else:
+            said += f"; {len(account.asked)} calls"
+            if account.caught_up:
+                said += f", {len(account.caught_up)} of them to catch up ({account.why})"
+        said += f"; about {self.minutes_of(account)} min"
+        if due.final:
+            said += f"; {due.final} skipped as final"
+        return f"{said}; {account.quota.calls} calls made today, {left(account.quota)}"
 
     # ----------------------------------------------------------------------------------- ingest
 
@@ -259,8 +379,8 @@ class Pipeline:
             }
             pairs = [
                 (account.appid, day, False)
-                for account in self._due(connection, wanted)
-                for day in account.due.days
+                for account in self._due(connection, wanted, said={})
+                for day in account.days
                 if (account.appid, day) not in known
             ]
             self._save_pairs(connection, pairs)
@@ -287,20 +407,44 @@ def batches(accounts: Sequence[PlannedAccount]) -> list[Batch]:
     return [list(accounts[start::count]) for start in range(count)]
 
 
-def _plan_line(account: _AccountPlan, days: rules.Days) -> str:
-    """An account's part of the plan, for the log."""
-    due = account.due
-    said = f"{account.name}: publication days {days.first} to {days.last}"
-    if due.is_probe:
-        said += f"; the endpoint is offline: asks for {due.days[0]} only, to find out if it is back"
+def _said(accounts: Sequence[ConfiguredAccount]) -> dict[str, SaidQuota]:
+    """What WeChat said of the accounts' quotas, by AppID."""
+    return {it.appid: it.quota for it in accounts if it.appid and it.quota}
+
+
+def left(quota: Quota) -> str:
+    """What an account has left today, and where the figure is from."""
+    if quota.left is None:
+        return "the quota is not known"
+    of_limit = "" if quota.limit is None else f" of {quota.limit}"
+    return f"{quota.left}{of_limit} left ({source(quota)})"
+
+
+def source(quota: Quota) -> str:
+    """Where the figure is from."""
+    if quota.left is None:
+        return ""
+    return "WeChat" if quota.is_said else "the count"
+
+
+def _held_back(account: AccountPlan, reserve: int) -> str:
+    """Which days are not asked for today, and who asks for them."""
+    days = account.held_back
+    said = f"{account.name}: held back for the quota: {days_as_ranges(days)} ({len(days)} days); "
+    if account.stays_open:
+        said += "the next daily run asks for them"
     else:
-        said += f"; {len(due.days)} calls"
-        if due.caught_up:
-            said += f", {len(due.caught_up)} of them to catch up ({account.why})"
-    return f"{said}; {due.final} skipped as final" if due.final else said
+        said += (
+            "clear the task ingest after 00:00 Beijing time, or trigger a run with begin_date "
+            f"{min(days)} and end_date {max(days)} then"
+        )
+    return (
+        f"{said}; {left(account.quota)}, and {reserve} are kept for daily runs ([weixin] "
+        "quota_reserve)"
+    )
 
 
-def _warning(account: _AccountPlan) -> str:
+def _lost(account: AccountPlan) -> str:
     """What to enter into the form for days that daily runs do not reach any more."""
     lost = account.due.lost
     if account.due.is_probe:

@@ -61,6 +61,7 @@ def report(run: Run, warehouse: Engine, plan_counts: Mapping[str, int]) -> dict[
         log_problem(log, problem)
     totals = Counter({name: sum(pair[name] for pair in pairs) for name in COUNTS})
     totals.update(pair["state"] for pair in pairs)
+    totals[PairState.HELD_BACK] += plan_counts.get(PairState.HELD_BACK, 0)
     planned = {name: plan_counts.get(name, 0) for name in PLAN_COUNTS}
     states = [state.value for state in PairState]
     return {name: totals[name] for name in (*COUNTS, *states)} | planned

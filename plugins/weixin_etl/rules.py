@@ -9,10 +9,11 @@ of `W` days, WeChat gives the rows `P … P+W-1`; the last is ready on the morni
     final     a day whose totals have stopped growing: it is not asked for again
     in        a planned pair that a ready answer has brought in since it was planned
     retired   an endpoint that last answered 47009 for every day of the present window
+    held back what is not asked for, so that calls are left for the daily runs of the day
     stopped   an account that is not asked any more, for this try, this run or until midnight
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
@@ -173,6 +174,76 @@ def due(
     if is_retired:
         return Due([days.last], [], skipped, lost, is_probe=True)
     return Due(in_window + earlier, earlier, skipped, lost)
+
+
+# ----------------------------------------------------------------------------------------- quota
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What is known of an account's calls of one endpoint on one day in Beijing."""
+
+    calls: int
+    """Made by all runs of that day."""
+    limit: int | None
+    """Allowed in a day; None when neither WeChat nor the setting says."""
+    left: int | None
+    """Still allowed; None when the limit is not known: then nothing is held back."""
+    is_said: bool
+    """Whether `left` rests on WeChat's word of that day; else on the count of our own calls."""
+
+
+def quota(
+    calls: int, *, said_limit: int | None, said_left: int | None, assumed_limit: int
+) -> Quota:
+    """
+    Judge what an account has left.
+
+    WeChat's word is believed over our count, because it counts everybody's calls.
+
+    Args:
+        calls: counted on that day.
+        said_limit: calls allowed in a day, as WeChat last said.
+        said_left: calls left of that day, as WeChat said on it, less those counted since.
+        assumed_limit: the limit where WeChat never said one; 0 for none.
+
+    """
+    limit = assumed_limit or None if said_limit is None else said_limit
+    if said_left is not None:
+        return Quota(calls, limit, said_left, is_said=True)
+    left = None if limit is None else max(0, limit - calls)
+    return Quota(calls, limit, left, is_said=False)
+
+
+def has_priority(run: Run, day: date, today: date) -> bool:
+    """Whether the day may be asked for out of the reserve: the window of a daily run."""
+    return is_daily(run, today) and day in window(run, today)
+
+
+def calls_to_spend(quota: Quota, *, refetch: bool, reserve: int) -> int | None:
+    """
+    How many calls leave the reserve whole; None for any number.
+
+    A `refetch` does not believe that the quota is used up: somebody may have had it raised.
+    """
+    if quota.left is None or (refetch and quota.is_said and not quota.left):
+        return None
+    return max(0, quota.left - reserve)
+
+
+def beyond_quota(
+    run: Run, days: Sequence[date], quota: Quota, *, today: date, reserve: int
+) -> list[date]:
+    """
+    Which of the days due, newest first, are not asked for.
+
+    A daily run's window always is: the reserve is for it. Other days only take calls above the
+    reserve, the newest first.
+    """
+    first = [day for day in days if has_priority(run, day, today)]
+    others = [day for day in days if not has_priority(run, day, today)]
+    spend = calls_to_spend(quota, refetch=run.refetch, reserve=reserve)
+    return [] if spend is None else others[max(0, spend - len(first)) :]
 
 
 # ----------------------------------------------------------------------------------------- ready

@@ -64,6 +64,7 @@ def plan(options: argparse.Namespace) -> None:
     url = databases.warehouse_url(found, is_sandbox=configured is None)
     connection = configured or sandbox_connection(NOWHERE)
     os.environ.update(airflow_environment(found, connection, url))  # before Airflow is imported
+    cli.read_airflows_database()
     cli.plan(options)
 
 

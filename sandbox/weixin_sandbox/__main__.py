@@ -12,7 +12,7 @@ from datetime import date
 from weixin_sandbox.effects import EFFECTS
 from weixin_sandbox.platform import DEFAULT_ACCOUNT, Account
 from weixin_sandbox.sandbox import Sandbox
-from weixin_sandbox.scenarios import ANY_ERRCODE, ON_TOKEN_CALL, Scenario
+from weixin_sandbox.scenarios import ANY_ERRCODE, ON_QUOTA_CALL, ON_TOKEN_CALL, Scenario
 
 _LAST_PORT = 65_535
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -68,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
                 *scenarios,
                 f"  {ANY_ERRCODE:16}Any other refusal, by its number.",
                 f"  {ON_TOKEN_CALL + 'NAME':16}A failure or errcode:N on the token call.",
+                f"  {ON_QUOTA_CALL + 'NAME':16}The same on the call of quota/get.",
             ]
         ),
     )

@@ -11,6 +11,7 @@ from weixin_sandbox.effects import Effect
 from weixin_sandbox.endpoints import ENDPOINTS, Endpoint
 from weixin_sandbox.errcodes import RefusedError
 from weixin_sandbox.platform import Platform
+from weixin_sandbox.scenarios import QUOTA_CALL
 
 
 @dataclass
@@ -49,10 +50,13 @@ def quota(platform: Platform, asked: Asked) -> Answer:
     path = _json_object(asked.body).get("cgi_path")
     if not isinstance(path, str) or path not in ENDPOINTS:
         raise RefusedError(76021)
+    effect = platform.scenarios.take(appid, endpoint=QUOTA_CALL)
+    _refuse(effect)
     limit = platform.quota.daily_limit
     used = platform.quota.used(appid, path, platform.beijing_today)
-    numbers = {"daily_limit": limit, "used": used, "remain": limit - used}
-    return Answer(to_bytes({"errcode": 0, "errmsg": "ok", "quota": {**numbers}}))
+    numbers = {"daily_limit": limit, "used": used, "remain": max(0, limit - used)}
+    answer = Answer(to_bytes({"errcode": 0, "errmsg": "ok", "quota": {**numbers}}))
+    return _delivered(platform, effect, answer)
 
 
 def data(platform: Platform, asked: Asked) -> Answer:

@@ -25,6 +25,10 @@ class Quota:
         """How many calls of the day were let through."""
         return self._used[appid, path, today]
 
+    def spend(self, appid: str, path: str, today: date, calls: int) -> None:
+        """Let calls of another program through."""
+        self._used[appid, path, today] += calls
+
     def count(self, appid: str, path: str, today: date) -> None:
         """
         Let one call through.

@@ -12,6 +12,9 @@ from weixin_sandbox.effects import EFFECTS, Effect
 
 ANY_ERRCODE = "errcode:N"
 ON_TOKEN_CALL = "token-call:"  # noqa: S105 - a prefix, not a password
+ON_QUOTA_CALL = "quota-call:"
+QUOTA_CALL = "quota/get"
+"""What stands for it where an endpoint is named."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,8 @@ class Scenario:
 
     Args:
         name: one of `EFFECTS`, or `errcode:N` for a refusal with any code. Most hit data calls;
-            with `token-call:` in front those that do not need an article hit token calls.
+            with `token-call:` or `quota-call:` in front those that do not need an article hit
+            token calls or calls of quota/get.
         account: an appid, or None for every account.
         day: a publication day, or None for every day.
         times: how many matching calls it hits, or None for every one.
@@ -42,8 +46,13 @@ class Scenario:
     def __post_init__(self) -> None:
         """Refuse a scenario that could never hit."""
         effect = self.effect
-        if self.name.startswith(ON_TOKEN_CALL) and (effect.edit or effect.expires_token):
-            raise ValueError(f"{self.name}: there is nothing to do on a token call")
+        if self.name.startswith((ON_TOKEN_CALL, ON_QUOTA_CALL)) and (
+            effect.edit or effect.expires_token
+        ):
+            kind = self.name.partition("-")[0]
+            raise ValueError(f"{self.name}: there is nothing to do on a {kind} call")
+        if self.is_for_quota_call and (self.day is not None or self.endpoint is not None):
+            raise ValueError(f"{self.name}: a quota call has no publication day and no endpoint")
         if self.is_for_token_call and self.day is not None:
             raise ValueError(f"{self.name}: a token call has no publication day")
         if self.is_for_token_call and self.endpoint is not None:
@@ -58,7 +67,7 @@ class Scenario:
     @property
     def effect(self) -> Effect:
         """What it does to a call."""
-        name = self.name.removeprefix(ON_TOKEN_CALL)
+        name = self.name.removeprefix(ON_TOKEN_CALL).removeprefix(ON_QUOTA_CALL)
         if match := re.fullmatch(r"errcode:(-?\d+)", name):
             return Effect(f"{match[1]}.", errcode=int(match[1]))
         if name not in EFFECTS:
@@ -71,8 +80,22 @@ class Scenario:
         """Whether it waits for a token call instead of a data call."""
         return self.name.startswith(ON_TOKEN_CALL) or self.effect.is_for_token_call
 
+    @property
+    def is_for_quota_call(self) -> bool:
+        """Whether it waits for a call of quota/get instead of a data call."""
+        return self.name.startswith(ON_QUOTA_CALL)
+
     def matches(self, appid: str, day: date | None, endpoint: str | None) -> bool:
-        """Whether a call is one it hits; a token call has neither day nor endpoint."""
+        """
+        Whether a call is one it hits.
+
+        A token call has neither day nor endpoint, and a call of quota/get is named `QUOTA_CALL`.
+        """
+        if self.is_for_quota_call or endpoint == QUOTA_CALL:
+            return self.is_for_quota_call == (endpoint == QUOTA_CALL) and self.account in (
+                None,
+                appid,
+            )
         if self.is_for_token_call != (endpoint is None):
             return False
         is_its_endpoint = endpoint is None or (self.endpoint or self.effect.endpoint) in (

@@ -214,7 +214,7 @@ CREATE TABLE weixin.run_report (
     rejected integer NOT NULL DEFAULT 0,
     restated integer NOT NULL DEFAULT 0,
     state text NOT NULL DEFAULT 'planned'
-    CHECK (state IN ('planned', 'loaded', 'empty', 'not_ready', 'failed')),
+    CHECK (state IN ('planned', 'held_back', 'loaded', 'empty', 'not_ready', 'failed')),
     is_retryable boolean NOT NULL DEFAULT TRUE,
     announced_at timestamptz,
     PRIMARY KEY (run_id, dataset, appid, publication_date)
@@ -227,7 +227,7 @@ COMMENT ON COLUMN weixin.run_report.dataset IS 'Which endpoint: article_total, â
 COMMENT ON COLUMN weixin.run_report.appid IS 'The account';
 COMMENT ON COLUMN weixin.run_report.publication_date IS 'The publication day (Beijing)';
 COMMENT ON COLUMN weixin.run_report.planned_at IS 'When the run first planned the pair: a ready answer fetched since then, by any run, brings it in';
-COMMENT ON COLUMN weixin.run_report.is_planned IS 'Whether the run''s newest plan names the pair; one that only an earlier plan named keeps its counts';
+COMMENT ON COLUMN weixin.run_report.is_planned IS 'Whether the run''s newest plan names the pair; one that only an earlier plan named keeps its counts; of a daily run no pair that is held_back';
 COMMENT ON COLUMN weixin.run_report.is_probe IS 'Whether the endpoint was retired when the run was planned, so that the pair only asks whether it is back: another 47009 does not make the run red';
 COMMENT ON COLUMN weixin.run_report.calls IS 'Data calls made, repeated tries of a call included';
 COMMENT ON COLUMN weixin.run_report.inserted IS 'Rows new in the fact';
@@ -235,7 +235,7 @@ COMMENT ON COLUMN weixin.run_report.updated IS 'Rows of the fact that changed';
 COMMENT ON COLUMN weixin.run_report.unchanged IS 'Rows answered that the fact already held';
 COMMENT ON COLUMN weixin.run_report.rejected IS 'Parts of answers that did not fit, see rejected_row';
 COMMENT ON COLUMN weixin.run_report.restated IS 'Figures given another value, see restatement';
-COMMENT ON COLUMN weixin.run_report.state IS 'What the run''s last attempt brought: planned (not asked or not judged yet), loaded, empty, not_ready or failed';
+COMMENT ON COLUMN weixin.run_report.state IS 'What the run''s last attempt brought: planned (not asked or not judged yet), held_back (not asked: calls are kept for the daily runs of the day), loaded, empty, not_ready or failed';
 COMMENT ON COLUMN weixin.run_report.is_retryable IS 'Whether an automatic retry of the run asks for it again; false when a person must fix something first';
 COMMENT ON COLUMN weixin.run_report.announced_at IS 'When the rows that changed were announced by an event of Airflow''s asset; null when they were not yet, or none changed';
 

@@ -54,10 +54,10 @@ COMMENT ON TABLE weixin.api_call IS 'One row per account, endpoint and day in Be
 COMMENT ON COLUMN weixin.api_call.appid IS 'The account';
 COMMENT ON COLUMN weixin.api_call.endpoint IS 'The endpoint''s path: /datacube/getarticletotal, …';
 COMMENT ON COLUMN weixin.api_call.beijing_date IS 'The day whose quota the calls use (Beijing)';
-COMMENT ON COLUMN weixin.api_call.calls IS 'Calls made, repeated tries of a call included';
-COMMENT ON COLUMN weixin.api_call.quota_limit IS 'Calls allowed in a day, as WeChat last said; null when it has not';
-COMMENT ON COLUMN weixin.api_call.quota_left IS 'Calls left of the day when WeChat was asked; null when it was not';
-COMMENT ON COLUMN weixin.api_call.quota_asked_at IS 'When WeChat was asked for the quota';
+COMMENT ON COLUMN weixin.api_call.calls IS 'Data calls made, repeated tries of a call included; a call belongs to the day on which it ended';
+COMMENT ON COLUMN weixin.api_call.quota_limit IS 'Calls allowed in a day, as WeChat said on this day; null when it has not';
+COMMENT ON COLUMN weixin.api_call.quota_left IS 'Calls left of the day as WeChat last said, less those counted since; null when it has not said';
+COMMENT ON COLUMN weixin.api_call.quota_asked_at IS 'When WeChat said so: in answer to quota/get, or by 45009';
 
 -- migrate:down
 

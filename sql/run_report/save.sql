@@ -1,5 +1,6 @@
 -- What came of some pairs in a run: counts are added to those of earlier commits and
--- tries. A pair without a state is not judged yet: it is planned.
+-- tries. A pair without a state is not judged yet: it is planned. leaves_open: a pair that is held
+-- back is not planned any more, because the next daily run asks for it.
 INSERT INTO weixin.run_report AS report (
     run_id,
     dataset,
@@ -49,6 +50,7 @@ ON CONFLICT (run_id, dataset, appid, publication_date) DO UPDATE SET
     rejected = report.rejected + excluded.rejected,
     restated = report.restated + excluded.restated,
     state = excluded.state,
+    is_planned = report.is_planned AND NOT (:leaves_open AND excluded.state = 'held_back'),
     is_retryable = excluded.is_retryable,
     announced_at = CASE
         WHEN excluded.inserted + excluded.updated = 0 THEN report.announced_at

@@ -121,7 +121,7 @@ def test_a_failing_run(
     assert done.returncode == 1, done.stdout
     assert "DagRun failed" in done.stderr
     for sentence in (
-        "号2: correct the password in the environment variable AIRFLOW_CONN_A1 (the AppSecret is wrong",
+        "号2: correct the password in the environment variable AIRFLOW_CONN_A1 (the AppSecret",
         "号3: find the other program that refreshes this account's token (WeChat refuses the",
         "号4: wait; if it persists, check the Base URL and any proxy (WeChat",
         "号1: wait; if it persists, check the Base URL and any proxy (WeChat",

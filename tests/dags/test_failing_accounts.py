@@ -37,8 +37,8 @@ def test_two_of_five_refused(
         ("check", "2 accounts are not in: see the lines above"),
     ]
     two = [
-        "号2: correct the password in the environment variable AIRFLOW_CONN_A1 (the AppSecret is wrong: invalid "
-        "appsecret) · 2026-11-17 to 2026-11-23 · a1, errcode 40125",
+        "号2: correct the password in the environment variable AIRFLOW_CONN_A1 (the AppSecret is "
+        "wrong: invalid appsecret) · 2026-11-17 to 2026-11-23 · a1, errcode 40125",
         "号4: verify the account, or have permission set 7 granted (the account may not use this "
         "API: api unauthorized) · 2026-11-17 to 2026-11-23 · a3, errcode 48001",
     ]
@@ -117,6 +117,7 @@ def test_nonsense_in_an_accounts_connection_stops_no_other(
 
     assert outcome.state == "failed"
     assert outcome.told("check") == [
-        "a0: correct it or leave it empty (the connection's extra is not a JSON object)"
+        "a0: correct it or leave it empty (environment variable AIRFLOW_CONN_A0) "
+        "(the connection's extra is not a JSON object)"
     ]
     assert loaded(warehouse) == truth(sandbox, fine, WINDOW, MORNING.date())

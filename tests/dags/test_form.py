@@ -67,7 +67,7 @@ def test_a_dry_run_only_shows_the_plan(daily: DailyDag, sandbox: Sandbox, wareho
     sandbox.calls.clear()
     tables = (
         "SELECT (SELECT count(*) FROM weixin.run_report), (SELECT count(*) FROM weixin.coverage), "
-        "(SELECT count(*) FROM weixin.raw_response)"
+        "(SELECT count(*) FROM weixin.raw_response), (SELECT sum(calls) FROM weixin.api_call)"
     )
     before = rows(warehouse, tables)
 
@@ -84,8 +84,8 @@ def test_a_dry_run_only_shows_the_plan(daily: DailyDag, sandbox: Sandbox, wareho
     assert asked(sandbox) == {}
     assert rows(warehouse, tables) == before
     assert (
-        "沙箱公众号: publication days 2026-11-17 to 2026-11-23; 6 calls; 1 skipped as final"
-        in outcome.log
+        "沙箱公众号: publication days 2026-11-17 to 2026-11-23; 6 calls; about 1 min; 1 skipped as "
+        "final; 1 calls made today, 999 of 1000 left (WeChat)" in outcome.log
     )
 
 

@@ -86,6 +86,7 @@ def test_every_figure_of_thirty_days_is_loaded_once(
     assert asked(sandbox) == dict.fromkeys(DAYS, 1)
     assert {call.path for call in sandbox.calls} == {
         "/cgi-bin/stable_token",
+        "/cgi-bin/openapi/quota/get",
         "/datacube/getarticletotaldetail",
     }
     assert loaded(warehouse) == truth(sandbox, DAYS, MORNING.date())

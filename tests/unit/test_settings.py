@@ -42,6 +42,8 @@ def test_without_configuration_the_defaults_hold() -> None:
         ("CATCH_UP_DAYS", "0", of_pipeline(catch_up_days=0)),
         ("READY_HOUR", "9", of_pipeline(ready_hour=9)),
         ("COMMIT_MEGABYTES", "1", of_pipeline(commit_bytes=1 << 20)),
+        ("DAILY_CALLS", "0", of_pipeline(daily_calls=0)),
+        ("QUOTA_RESERVE", "7", of_pipeline(quota_reserve=7)),
         ("RETRIES", "0", replace(DEFAULTS, retries=0)),
         ("RETRY_DELAY_SECONDS", "1", replace(DEFAULTS, retry_delay_seconds=1)),
         ("CONNECT_TIMEOUT_SECONDS", "0.5", {"connect_seconds": 0.5}),

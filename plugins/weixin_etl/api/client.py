@@ -3,19 +3,27 @@
 import hashlib
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from typing import Annotated
 
 import msgspec
 
 from weixin_etl import clock, json_text
-from weixin_etl.api.errors import TokenRefusedError, UnreachableError, WeixinError
+from weixin_etl.api.errors import (
+    TokenRefusedError,
+    UnreachableError,
+    UnreadableError,
+    WeixinError,
+)
 from weixin_etl.api.http import Call, Caller, CallLimits
 from weixin_etl.api.token import Token, TokenKeeper
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import Account
+from weixin_etl.model import Account, SaidQuota
 
 TOKENS_A_CALL = 3
+QUOTA_SECONDS = 5
+"""A run does without the answer, so it does not wait long for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +57,9 @@ class WeixinClient:
 
     def __init__(self, account: Account, limits: CallLimits | None = None) -> None:
         self.account = account
-        self._caller = Caller(account, limits or CallLimits())
+        limits = limits or CallLimits()
+        self._caller = Caller(account, limits)
+        self._quota_caller = Caller(account, _in_short(limits))
         self._keeper = _keeper(account, self._caller)
 
     def check_token(self) -> None:
@@ -72,22 +82,45 @@ class WeixinClient:
             calls += 1
 
         try:
-            body = self._with_token(dataset, {"begin_date": day, "end_date": day}, count)
+            payload = {"begin_date": day, "end_date": day}
+            body = self._with_token(
+                lambda token: self._caller.post(Call(dataset.path, payload, token, dataset), count)
+            )
         except WeixinError as error:
             # its frames hold what was read of the answer, for as long as somebody holds the error
             error.__traceback__ = error.__context__ = None
             return Refusal(error, clock.now(), calls)
         return Answer(body, clock.now(), calls)
 
-    def _with_token(
-        self, dataset: Dataset, payload: dict[str, str], on_try: Callable[[], None]
-    ) -> bytes:
+    def quota(self, dataset: Dataset) -> SaidQuota:
+        """
+        Ask what is left of the day's calls of the dataset's endpoint; it is asked once, not again.
+
+        https://developers.weixin.qq.com/doc/offiaccount/openApi/get_api_quota.html
+
+        Raises:
+            WeixinError: WeChat does not say.
+
+        """
+        payload = {"cgi_path": dataset.path}
+        body = self._with_token(
+            lambda token: self._quota_caller.post(Call(QUOTA_PATH, payload, token))
+        )
+        try:
+            said = msgspec.convert(json_text.decode(body), _QuotaAnswer).quota
+        except (msgspec.ValidationError, RecursionError):
+            raise UnreadableError(
+                "the quota call was answered without a quota", account=str(self.account)
+            ) from None
+        return SaidQuota(said.daily_limit, said.remain, clock.now())
+
+    def _with_token(self, post: Callable[[str], bytes]) -> bytes:
         """Post; a refused token is replaced, but none is used twice nor more than three."""
         token = self._keeper.token()
         refused: set[str] = set()
         while True:
             try:
-                return self._caller.post(Call(dataset.path, payload, token, dataset), on_try)
+                return post(token)
             except TokenRefusedError:
                 refused.add(token)
                 if len(refused) == TOKENS_A_CALL:
@@ -95,6 +128,30 @@ class WeixinClient:
                 token = self._keeper.token_after(token)
                 if token in refused:
                     raise
+
+
+QUOTA_PATH = "/cgi-bin/openapi/quota/get"
+_Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)]
+
+
+class _Quota(msgspec.Struct):
+    daily_limit: _Count
+    remain: _Count
+
+
+class _QuotaAnswer(msgspec.Struct):
+    quota: _Quota
+
+
+def _in_short(limits: CallLimits) -> CallLimits:
+    return replace(
+        limits,
+        connect_seconds=min(limits.connect_seconds, QUOTA_SECONDS),
+        read_seconds=min(limits.read_seconds, QUOTA_SECONDS),
+        total_seconds=min(limits.total_seconds, QUOTA_SECONDS),
+        tries=1,
+        minute_quota_wait_seconds=0,
+    )
 
 
 _keepers: dict[Account, TokenKeeper] = {}

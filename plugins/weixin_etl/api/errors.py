@@ -8,6 +8,7 @@ What WeChat, or the way to it, can answer instead of figures.
     │   └── MinuteQuotaError     the minute's calls are used up
     ├── NotReadyError            the figures are not computed yet: the day stays open
     ├── DailyQuotaError          the day's calls are used up: the account rests until tomorrow
+    ├── HeldBackError            not asked: the day's last calls are kept for its daily runs
     ├── EndpointOfflineError     WeChat retired the endpoint
     ├── ConfigurationError       a person has to change something; says what
     ├── AccountBlockedError      WeChat restricts the account
@@ -156,6 +157,15 @@ class DailyQuotaError(WeixinError):
     cure = "wait until 00:00 Beijing time, or have it raised and refetch"
     asked_again = "by the next daily run"
     stops_account = True
+
+
+class HeldBackError(WeixinError):
+    """The day was not asked for: the account's last calls are kept for the daily runs of today."""
+
+    kind = ProblemKind.HELD_BACK
+    cause = "held back for the quota"
+    cure = "clear the task ingest after 00:00 Beijing time, or lower [weixin] quota_reserve"
+    asked_again = "by the next daily run, where it reaches the day"
 
 
 class EndpointOfflineError(WeixinError):

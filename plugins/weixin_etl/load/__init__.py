@@ -6,6 +6,9 @@ Pairs of many accounts into the warehouse, in commits: each pair whole or not at
     judge     one call of the rules per pair
     write     how the attempts ended: in coverage and in the run's report
 
+Beside them the calls are counted: those of a commit that fails are not, so whoever gives the pairs
+up counts them by `count_calls`.
+
 The pairs of an account's try are judged together, by the commit that holds the last of them:
 whether WeChat has computed yesterday shows in all of an account's answers, not in some.
 """
@@ -20,15 +23,22 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, CursorResult, Engine
 
-from weixin_etl import clock, rules
+from weixin_etl import clock, quota, rules
 from weixin_etl.api.client import Answer, Refusal
-from weixin_etl.api.errors import DailyQuotaError, NotReadyError, UnreadableError, WeixinError
+from weixin_etl.api.errors import (
+    DailyQuotaError,
+    HeldBackError,
+    NotReadyError,
+    UnreadableError,
+    WeixinError,
+)
 from weixin_etl.datasets import Dataset
 from weixin_etl.load import merge
 from weixin_etl.load.stage import PreparedAnswer, prepare
 from weixin_etl.model import Account, AttemptState, Counts, DataState, Pair, PairState, Run
 from weixin_etl.parse import parse
 from weixin_etl.parse.articles import Parsed, UnreadableAnswerError
+from weixin_etl.quota import MadeCalls
 from weixin_etl.rules import StillCounting
 from weixin_etl.warehouse import statement
 
@@ -159,7 +169,8 @@ class Load:
         """
         Commit the pairs, and judge all pairs of the accounts that are `complete` with these.
 
-        Raw answers, rows, restatements, rejected rows, coverage and report counts: all or nothing.
+        Raw answers, rows, restatements, rejected rows, coverage, report counts and the count of
+        calls: all or nothing.
         Loads that share accounts wait for each other, whatever process they run in.
         """
         appids = list({outcome.account.appid for outcome in outcomes})
@@ -171,11 +182,17 @@ class Load:
             to_judge += [it for it in merged if it.account.appid in complete]
             judged = self._judge(connection, to_judge) if to_judge else []
             self._save_report(connection, outcomes, merged, judged)
+            quota.count(connection, self._dataset, _made_calls(outcomes))
         for it in merged:
             self._unjudged[it.account.appid].append(it)
         for appid in complete:
             self._unjudged.pop(appid, None)
         return judged
+
+    def count_calls(self, outcomes: Sequence[Outcome]) -> None:
+        """Count the calls of pairs that are not committed: they used the quota all the same."""
+        with self._warehouse.begin() as connection:
+            quota.count(connection, self._dataset, _made_calls(outcomes))
 
     def _merge(self, connection: Connection, outcomes: Sequence[Outcome]) -> list[_Merged]:
         fetched = [
@@ -224,7 +241,8 @@ class Load:
             verdict = self._verdict(it, counting, is_open=it.pair in open_days)
             error = _why_not_in(it, verdict)
             judged.append(_judged(it, error))
-            verdicts.append(_attempt(it, verdict, error))
+            if not isinstance(error, HeldBackError):  # that is no attempt
+                verdicts.append(_attempt(it, verdict, error))
         self._execute(connection, "coverage/verdict.sql", verdicts=_json(verdicts))
         return judged
 
@@ -298,7 +316,7 @@ class Load:
         for verdict in judged:
             report[verdict.account.appid, verdict.publication_date] |= {
                 "state": verdict.state,
-                "is_retryable": verdict.state is not PairState.FAILED or verdict.is_retryable,
+                "is_retryable": verdict.state not in _ENDED or verdict.is_retryable,
             }
         counts = [
             {"appid": appid, "publication_date": day, **values}
@@ -309,6 +327,7 @@ class Load:
             "run_report/save.sql",
             run_id=self._run.run_id,
             saved_at=self._now(),
+            leaves_open=rules.is_daily(self._run, clock.beijing_date(self._now())),
             counts=_json(counts),
         )
 
@@ -316,6 +335,23 @@ class Load:
         return connection.execute(
             statement(path, self._dataset), {"dataset": self._dataset.name, **values}
         )
+
+
+_ENDED = {PairState.FAILED, PairState.HELD_BACK}
+"""States that another try of Airflow's only changes when the error is retryable."""
+
+
+def _made_calls(outcomes: Sequence[Outcome]) -> list[MadeCalls]:
+    """The calls of each account and day, and when the quota was said to be used up."""
+    made: dict[tuple[str, date], MadeCalls] = {}
+    for it in outcomes:
+        if it.calls:
+            key = it.account.appid, clock.beijing_date(it.ended_at)
+            of_day = made.setdefault(key, MadeCalls(*key))
+            of_day.calls += it.calls
+            if isinstance(it.error, DailyQuotaError):
+                of_day.refused_at = it.ended_at
+    return list(made.values())
 
 
 def _merged(outcome: Outcome, counts: Counts) -> _Merged:
@@ -356,6 +392,8 @@ def _why_not_in(it: _Merged, verdict: rules.Verdict) -> WeixinError | None:
 def _judged(it: _Merged, error: WeixinError | None) -> Judged:
     if error is None:
         state = PairState.LOADED if it.article_count else PairState.EMPTY
+    elif isinstance(error, HeldBackError):
+        state = PairState.HELD_BACK
     else:
         state = PairState(_attempt_state(error))
     return Judged(it.account, it.publication_date, state, it.counts, it.rejected, error)

@@ -3,20 +3,23 @@
 import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import msgspec
 from airflow.sdk import Variable
 
+from weixin_etl import rules
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import ClockError, WeixinError
+from weixin_etl.datasets import Dataset
 from weixin_etl.model import (
     ConfiguredAccount,
     ParameterError,
     PlannedAccount,
     Problem,
     Run,
+    SaidQuota,
     log_problem,
 )
 from weixin_etl.orchestration.connections import ignored_connection, nearest_first, variable_of
@@ -27,6 +30,7 @@ log = logging.getLogger(__name__)
 
 ACCOUNTS_VARIABLE = "weixin_accounts"
 _NAMES_IN_LOG = 20
+_REASONS_IN_LOG = 3
 
 
 @dataclass(slots=True)
@@ -42,6 +46,7 @@ class _Entry:
     """How many of its clients have asked for a token."""
     chosen: WeixinClient | None = None
     """The client that got one."""
+    quota: SaidQuota | None = None
 
     @property
     def names(self) -> set[str]:
@@ -94,6 +99,9 @@ def refresh_access_tokens(run: Run, settings: Settings) -> list[ConfiguredAccoun
     """
     Ask for the token of each account of the run, a few at once, while others are looked up.
 
+    Meanwhile WeChat is asked for the quota of those that have one, a few at once as well: so that
+    takes no longer. An account whose quota it does not say is no trouble: our calls are counted.
+
     Of several connections of one account, the first that gets a token is used. A refused account is
     reported, not raised: the others go on, and its days will fail one by one.
 
@@ -106,10 +114,24 @@ def refresh_access_tokens(run: Run, settings: Settings) -> list[ConfiguredAccoun
     if run.accounts:
         found = list(found)  # nobody is asked before all that is wanted is known
         _require_known(run, found)
-    with ThreadPoolExecutor(settings.pipeline.concurrency) as pool:
+    quotas = _Quotas(run.dataset)
+    concurrency = settings.pipeline.concurrency
+    with ThreadPoolExecutor(concurrency) as meanwhile, ThreadPoolExecutor(concurrency) as pool:
+
+        def ask(entry: _Entry) -> _Entry:
+            had_one = entry.chosen
+            if _ask(entry).chosen and not had_one:
+                asking.append(meanwhile.submit(quotas.ask, entry))
+            return entry
+
+        asking: list[Future[None]] = []
         # the entries are found in this thread, and each is asked for as soon as it is found
-        asked = list(pool.map(_ask, (_limited(entry, run) for entry in found)))
-        accounts = list(pool.map(_checked, asked))
+        asked = list(pool.map(ask, (_limited(entry, run) for entry in found)))
+        list(pool.map(ask, asked))  # again, now that all connections of each are known
+    for future in asking:
+        future.result()
+    quotas.log()
+    accounts = [_described(entry) for entry in asked]
     _log_tokens([account for account in accounts if account.is_wanted])
     return accounts
 
@@ -168,7 +190,7 @@ def _described(entry: _Entry) -> ConfiguredAccount:
     if entry.clients:
         account = (entry.chosen or entry.clients[0]).account
         conn_id, appid, name = account.conn_id, account.appid, account.name
-    return ConfiguredAccount(conn_id, appid, name, entry.is_wanted, entry.problem)
+    return ConfiguredAccount(conn_id, appid, name, entry.is_wanted, entry.problem, entry.quota)
 
 
 def _ask(entry: _Entry) -> _Entry:
@@ -188,10 +210,39 @@ def _ask(entry: _Entry) -> _Entry:
     return entry
 
 
-def _checked(entry: _Entry) -> ConfiguredAccount:
-    """What came of the entry, once all its connections are known."""
-    _ask(entry)
-    return _described(entry)
+class _Quotas:
+    """Asks WeChat for the quotas of a run's accounts; not any more once that is in vain."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self._dataset = dataset
+        self._outages = 0
+        """In a row."""
+        self._unsaid: list[str] = []
+        """Why it does not say some."""
+
+    def ask(self, entry: _Entry) -> None:
+        """Ask for the quota of an account that has a token."""
+        if entry.chosen is None or self._outages >= rules.REFUSALS_THAT_STOP:
+            return
+        try:
+            entry.quota = entry.chosen.quota(self._dataset)
+        except WeixinError as error:
+            self._outages = self._outages + 1 if error.is_outage else 0
+            errcode = "" if error.errcode is None else f" (errcode {error.errcode})"
+            self._unsaid.append(f"{error.account}: {error.happened}{errcode}")
+        else:
+            self._outages = 0
+
+    def log(self) -> None:
+        """One line, if there is something to say: there may be thousands of accounts."""
+        if self._outages >= rules.REFUSALS_THAT_STOP:
+            log.info("WeChat was not asked for further quotas: our calls are counted")
+        if self._unsaid:
+            log.info(
+                "WeChat does not say the quota of %s accounts, so our calls are counted: %s",
+                len(self._unsaid),
+                "; ".join(self._unsaid[:_REASONS_IN_LOG]),
+            )
 
 
 def _log_tokens(accounts: Sequence[ConfiguredAccount]) -> None:

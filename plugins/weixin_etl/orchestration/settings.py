@@ -31,6 +31,18 @@ OPTIONS: dict[str, tuple[str, str, str]] = {
         "Bytes of answers an ingest task holds, which bounds its memory: while one half is loaded "
         "in a commit, the other waits.",
     ),
+    "daily_calls": (
+        "integer",
+        "1000",
+        "Calls of an endpoint that WeChat allows an account in a day, where WeChat does not say; "
+        "0 when it is not known: then nothing is held back.",
+    ),
+    "quota_reserve": (
+        "integer",
+        "100",
+        "Of these, the ones kept for the windows of daily runs: days that are caught up or "
+        "backfilled are held back before they are used.",
+    ),
     "retries": ("integer", "3", "How often Airflow retries a failed task."),
     "retry_delay_seconds": (
         "integer",
@@ -87,6 +99,8 @@ def read() -> Settings:
             catch_up_days=whole("catch_up_days"),
             ready_hour=whole("ready_hour"),
             commit_bytes=whole("commit_megabytes") << 20,
+            daily_calls=whole("daily_calls"),
+            quota_reserve=whole("quota_reserve"),
         ),
         retries=whole("retries"),
         retry_delay_seconds=whole("retry_delay_seconds"),

@@ -13,7 +13,13 @@ from weixin_etl.model import ParameterError, Run, days_as_ranges
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.accounts import described_accounts
 from weixin_etl.orchestration.warehouse import open_warehouse
-from weixin_etl.pipeline import Pipeline
+from weixin_etl.pipeline import Pipeline, Plan, source
+
+_NOTES = (
+    "Days that are final are left out: their totals no longer grow (`--refetch` asks).",
+    "held: days held back for the quota. made: calls made today. left: calls left today, by what "
+    "WeChat last said, less those made since; else by the limit, less those counted.",
+)
 
 
 def show_plan(
@@ -43,23 +49,30 @@ def show_plan(
     if len(problems) == len(accounts):
         raise ParameterError("\n".join(problems))
     logging.getLogger(Pipeline.__module__).setLevel(logging.ERROR)  # the lines below say it
-    plan = Pipeline(run, open_warehouse(), in_force.pipeline).plan(accounts, is_new=True)
-    table = Table(
-        "account",
-        "publication days to ask for",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-        collapse_padding=True,
-    )
-    table.add_column("calls", justify="right")
-    for account in plan.accounts:
-        table.add_row(account.name, days_as_ranges(account.days), str(len(account.days)))
-    console = Console()
-    console.print(table)
-    for warning in [*problems, *plan.warnings]:
-        console.print(warning, highlight=False, soft_wrap=True)
-    console.print(
-        "Days that are final are left out: their totals no longer grow (`--refetch` asks).",
-        highlight=False,
-        soft_wrap=True,
-    )
+    pipeline = Pipeline(run, open_warehouse(), in_force.pipeline)
+    plan = pipeline.plan(accounts, is_new=True)
+    console = Console(markup=False)  # a sentence or a name may hold brackets
+    console.print(_table(pipeline, plan))
+    for said in [*problems, *plan.held_back, *plan.lost, pipeline.expectation(plan), *_NOTES]:
+        console.print(said, highlight=False, soft_wrap=True)
+
+
+def _table(pipeline: Pipeline, plan: Plan) -> Table:
+    """A row per account, also one without a day to ask for."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("account", no_wrap=True)
+    table.add_column("to ask for")
+    for heading in ("calls", "min", "final", "held", "made", "left"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("by", no_wrap=True)
+    for account in plan.details:
+        quota = account.quota
+        table.add_row(
+            account.name,
+            days_as_ranges(account.asked),
+            *(str(len(account.asked)), str(pipeline.minutes_of(account))),
+            *(str(account.due.final), str(len(account.held_back)), str(quota.calls)),
+            "" if quota.left is None else str(quota.left),
+            source(quota),
+        )
+    return table

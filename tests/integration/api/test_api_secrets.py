@@ -109,6 +109,26 @@ def test_a_broken_answer_shows_neither_token_nor_secret(
     assert [x for x in (*TOKENS, wire.account.secret) if x in said] == []
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [lambda handler: quotes(handler, 48001), says(b"{}"), resets],
+    ids=["quoted", "odd", "reset"],
+)
+def test_a_quota_call_in_vain_shows_neither_token_nor_secret(
+    wire: Wire, log: pytest.LogCaptureFixture, reply: Reply
+):
+    """Its reason goes into the log of each run, for it is no trouble of the run."""
+    wire.on_data = reply
+
+    with pytest.raises(WeixinError) as raised:
+        WeixinClient(wire.account, LIMITS).quota(DATASET)
+
+    said = shown(raised.value, log)
+    assert len(wire.data_calls) == 1
+    assert wire.data_calls[0].token == "wire-token-1"
+    assert [x for x in ("wire-token-1", wire.account.secret) if x in said] == []
+
+
 def test_a_connection_that_fails_shows_neither_token_nor_secret(
     wire: Wire, log: pytest.LogCaptureFixture
 ):

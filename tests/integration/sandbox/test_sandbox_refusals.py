@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sandbox_caller import DETAIL, TODAY, TOKEN_PATH, TOTAL, YESTERDAY, Caller, data_path
 
-from weixin_sandbox import Account
+from weixin_sandbox import Account, Scenario
 
 RID = re.compile(r" rid: [0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}$")
 QUOTA_PATH = "/cgi-bin/openapi/quota/get"
@@ -134,3 +134,17 @@ def test_calls_beyond_the_limits(start: Callable[..., Caller]):
     caller.account = accounts[0]
     caller.sandbox.today = TODAY + timedelta(days=1)
     assert quota()["used"] == 0
+
+
+def test_calls_of_another_program_use_the_quota(start: Callable[..., Caller]):
+    """As at WeChat, which does not care whose they are; and quota/get can be refused by itself."""
+    caller = start(daily_limit=10)
+    query, body = {"access_token": caller.token()}, {"cgi_path": data_path(TOTAL)}
+    caller.sandbox.quota.spend(caller.account.appid, data_path(TOTAL), TODAY, 12)
+
+    said = caller.post(QUOTA_PATH, body, params=query).json()["quota"]
+    caller.sandbox.scenarios[:] = [Scenario("quota-call:errcode:48001")]
+
+    assert said == {"daily_limit": 10, "used": 12, "remain": 0}
+    assert caller.post(QUOTA_PATH, body, params=query).json()["errcode"] == 48001
+    assert caller.errcode(YESTERDAY) == 45009

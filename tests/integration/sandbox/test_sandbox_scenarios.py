@@ -36,7 +36,7 @@ def test_the_readme_lists_every_scenario():
     assert {name: table.get(name) for name in EFFECTS} == {
         name: effect.sentence for name, effect in EFFECTS.items()
     }
-    assert set(table) - set(EFFECTS) == {"errcode:N", "token-call:NAME"}
+    assert set(table) - set(EFFECTS) == {"errcode:N", "token-call:NAME", "quota-call:NAME"}
 
 
 @pytest.mark.parametrize(
@@ -151,6 +151,8 @@ def test_a_list_of_scenarios_is_a_script(caller: Caller):
         ({"name": "ip", "endpoint": TOTAL}, "no data endpoint"),
         ({"name": "delayed", "endpoint": TOTAL}, "does not say is_delay"),
         ({"name": "token-call:not-ready"}, "nothing to do on a token call"),
+        ({"name": "quota-call:not-ready"}, "nothing to do on a quota call"),
+        ({"name": "quota-call:busy", "day": OLD_DAY}, "no publication day"),
     ],
 )
 def test_a_scenario_that_could_never_hit_is_refused(arguments: dict, says: str):

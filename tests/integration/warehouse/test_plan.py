@@ -72,7 +72,7 @@ def test_a_first_daily_run(warehouse: Engine):
     plan = planned(warehouse, accounts=[ONE, TWO])
 
     assert days(plan) == {"wx1": november(17, 23), "wx2": november(17, 23)}
-    assert plan.counts == {"asked": 14, "caught_up": 0, "final": 0, "lost": 0}
+    assert plan.counts == {"asked": 14, "caught_up": 0, "final": 0, "held_back": 0, "lost": 0}
     assert rows(
         warehouse,
         "SELECT DISTINCT run_id, dataset, planned_at, is_planned, is_probe, calls, state "
@@ -98,11 +98,13 @@ def test_days_that_missed_mornings_left_open_are_caught_up(
     plan = planned(warehouse, run_on("24", monkeypatch))
 
     assert days(plan) == {"wx1": november(18, 23) + november(10, 11) + november(3, 6)}
-    assert plan.counts == {"asked": 12, "caught_up": 6, "final": 1, "lost": 0}
+    assert plan.counts == {"asked": 12, "caught_up": 6, "final": 1, "held_back": 0, "lost": 0}
     assert caplog.messages == [
         "报纸: publication days 2026-11-17 to 2026-11-23; 12 calls, 6 of them to catch up "
         "(2026-11-03 to 2026-11-04, 2026-11-10 to 2026-11-11: never asked; 2026-11-06: was not "
-        "ready; 2026-11-05: failed (errcode -1)); 1 skipped as final"
+        "ready; 2026-11-05: failed (errcode -1)); about 1 min; 1 skipped as final; 11 calls made "
+        "today, 989 of 1000 left (the count)",
+        "12 calls, about 1 min if a call takes 0.3 s (1 ingest tasks, each with 4 calls at once)",
     ]
 
 
@@ -207,7 +209,8 @@ def test_a_retired_account_probes_one_day(
     ) == [("wx1", "run 24", "2026-11-23")]
     assert (
         "报纸: publication days 2026-11-17 to 2026-11-23; the endpoint is offline: asks for "
-        "2026-11-23 only, to find out if it is back"
+        "2026-11-23 only, to find out if it is back; about 1 min; 7 calls made today, 993 of 1000 "
+        "left (the count)"
     ) in caplog.messages
 
 
@@ -232,7 +235,11 @@ def test_a_dry_run_writes_nothing(warehouse: Engine, caplog: pytest.LogCaptureFi
     plan = planned(warehouse, replace(SCHEDULED, dry_run=True))
 
     assert days(plan) == {"wx1": november(17, 23)}
-    assert caplog.messages == ["报纸: publication days 2026-11-17 to 2026-11-23; 7 calls"]
+    assert caplog.messages == [
+        "报纸: publication days 2026-11-17 to 2026-11-23; 7 calls; about 1 min; 0 calls made "
+        "today, 1000 of 1000 left (the count)",
+        "7 calls, about 1 min if a call takes 0.3 s (1 ingest tasks, each with 4 calls at once)",
+    ]
     for table in ("run_report", "dim_account", "first_daily_run"):
         assert rows(warehouse, f"SELECT * FROM weixin.{table}") == []  # noqa: S608 # from above
 

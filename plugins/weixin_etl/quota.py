@@ -1,0 +1,82 @@
+"""Calls per account, endpoint and day in Beijing: counted, and what WeChat says of the quota."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import msgspec
+from sqlalchemy import Connection
+
+from weixin_etl import clock, rules
+from weixin_etl.datasets import Dataset
+from weixin_etl.model import SaidQuota
+from weixin_etl.rules import Quota
+from weixin_etl.warehouse import statement
+
+
+@dataclass(slots=True)
+class MadeCalls:
+    """Calls of an account that ended on one day in Beijing."""
+
+    appid: str
+    beijing_date: date
+    calls: int = 0
+    refused_at: datetime | None = None
+    """When WeChat said that the quota is used up, if it did."""
+
+
+def known_quotas(
+    connection: Connection,
+    dataset: Dataset,
+    appids: Sequence[str],
+    *,
+    today: date,
+    daily_calls: int,
+) -> dict[str, Quota]:
+    """
+    What is known of each account's calls of the dataset's endpoint today.
+
+    `daily_calls` is the limit of accounts for which WeChat said none in a month; 0 for none.
+    """
+    rows = connection.execute(
+        statement("api_call/of_accounts.sql"),
+        {"endpoint": dataset.path, "appids": list(appids), "today": today},
+    )
+    return {
+        row.appid: rules.quota(
+            row.calls,
+            said_limit=row.quota_limit,
+            said_left=row.quota_left,
+            assumed_limit=daily_calls,
+        )
+        for row in rows
+    }
+
+
+def save_said(connection: Connection, dataset: Dataset, said: Mapping[str, SaidQuota]) -> None:
+    """Keep what WeChat said, by AppID; it holds for the day on which it was asked."""
+    rows = [
+        {
+            "appid": appid,
+            "beijing_date": clock.beijing_date(it.asked_at),
+            "quota_limit": it.limit,
+            "quota_left": it.left,
+            "asked_at": it.asked_at,
+        }
+        for appid, it in sorted(said.items())
+    ]
+    if rows:
+        connection.execute(
+            statement("api_call/save_said.sql"),
+            {"endpoint": dataset.path, "said": msgspec.json.encode(rows).decode()},
+        )
+
+
+def count(connection: Connection, dataset: Dataset, made: Sequence[MadeCalls]) -> None:
+    """Add the calls to those counted before: one entry per account and day."""
+    if made:
+        ordered = sorted(made, key=lambda it: (it.appid, it.beijing_date))
+        connection.execute(
+            statement("api_call/count.sql"),
+            {"endpoint": dataset.path, "made": msgspec.json.encode(ordered).decode()},
+        )
