@@ -152,8 +152,6 @@ class OpenDay:
 
     coverage: Coverage
     attempted_at: datetime | None = None
-    error_kind: str | None = None
-    cure: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,18 +232,18 @@ def coverage_of(row: RowMapping) -> Coverage:
         ready_at=row["ready_at"],
         is_final=row["is_final"],
         attempt_state=AttemptState(attempt) if attempt else None,
+        error_kind=_kind(row["error_kind"]) if row["error_kind"] else None,
         error_code=row["error_code"],
         error=row["error"],
+        cure=row["cure"],
         next_attempt_at=row["next_attempt_at"],
     )
 
 
 def _incident(row: RowMapping) -> Incident:
     """A row of `weixin.incident`."""
-    kinds = {it.value for it in ProblemKind}
     return Incident(
-        # a later version may know more kinds
-        kind=ProblemKind(row["kind"]) if row["kind"] in kinds else ProblemKind.PROGRAM,
+        kind=_kind(row["kind"]),
         cause=row["cause"],
         cure=row["cure"],
         dataset=row["dataset"],
@@ -260,6 +258,11 @@ def _incident(row: RowMapping) -> Incident:
         closed_at=row["closed_at"],
         incident_id=row["incident_id"],
     )
+
+
+def _kind(name: str) -> ProblemKind:
+    """The kind of that name; a later version may have written others."""
+    return next((it for it in ProblemKind if it == name), ProblemKind.PROGRAM)
 
 
 def _facts(
@@ -287,9 +290,7 @@ def _facts(
         },
     )
     for row in rows.mappings():
-        days[row["appid"]][row["publication_date"]] = OpenDay(
-            coverage_of(row), row["attempted_at"], row["error_kind"], row["cure"]
-        )
+        days[row["appid"]][row["publication_date"]] = OpenDay(coverage_of(row), row["attempted_at"])
     for row in accounts:
         yield AccountFacts(
             dataset=dataset,
@@ -459,7 +460,8 @@ def _days_without_incident(
             for day in account.days.get(state, ()):
                 if (fact.dataset.name, fact.appid, day) not in named:
                     of = fact.days[day]
-                    why = (of.error_kind, of.coverage.error_code, bool(of.coverage.error))
+                    cover = of.coverage
+                    why = (cover.error_kind, cover.error_code, bool(cover.error))
                     alike[fact.dataset.name, state, *why].append((fact, of))
     return [_of_days(DayState(str(key[1])), days) for key, days in alike.items()]
 
@@ -470,17 +472,16 @@ def _of_days(state: DayState, days: Sequence[tuple[AccountFacts, OpenDay]]) -> I
     names = list(dict.fromkeys(it.name for it, _ in days))
     cause, cure = _SAID_OF[state]
     attempts = [it.attempted_at for _, it in days if it.attempted_at]
-    kinds = {it.value for it in ProblemKind}
-    kind = newest.error_kind
+    last = newest.coverage
     return Incident(
-        kind=ProblemKind(kind) if kind in kinds else _KIND_OF[state],
-        cause=newest.coverage.error or cause,
-        cure=newest.cure or cure,
+        kind=last.error_kind or _KIND_OF[state],
+        cause=last.error or cause,
+        cure=last.cure or cure,
         dataset=fact.dataset.name,
         account=names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more",
         appid=fact.appid if len(names) == 1 else None,
         days=tuple(sorted({it.coverage.publication_date for _, it in days})),
-        error_code=newest.coverage.error_code,
+        error_code=last.error_code,
         opened_at=min(attempts, default=None),
         seen_at=max(attempts, default=None),
     )
