@@ -22,7 +22,7 @@ export async function articles({ now, go, ask }) {
     nodes: [
       title, choice,
       el("h3", {}, t("growth")),
-      el("p", { class: "quiet" }, document.documentElement.lang === "zh" ? found.chinese_name : capital(found.meaning)),
+      el("p", { class: "quiet" }, t("axis_readers", { metric: document.documentElement.lang === "zh" ? found.chinese_name : found.meaning })),
       legend(found, selected), chart,
       list(found, selected, (msgid) => go({ appid: chosen.appid, msgid })),
       el("section", { "aria-labelledby": "sources" },
@@ -34,7 +34,6 @@ export async function articles({ now, go, ask }) {
   };
 }
 
-const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 const OPTION = (it) => `${it.name} (${it.appid})`;
 
 function chooser(accounts, chosen, go) {
@@ -107,11 +106,11 @@ function draw(chart, found, selected) {
   const axis = { gridcolor: colour.line, linecolor: colour.line, zeroline: false, fixedrange: true };
   const top = Math.max(3, ...found.articles.flatMap((it) => it.readers.map((of) => of[0])), ...days);
   window.Plotly.newPlot(chart, [...band, ...others, chosen], {
-    showlegend: false, margin: { l: 56, r: 12, t: 8, b: 48 }, height: 340, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
+    showlegend: false, margin: { l: 52, r: 12, t: 8, b: 46 }, height: 340, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { color: colour.text, family: "inherit", size: 13 }, hovermode: "closest",
     hoverlabel: { bgcolor: colour.surface, bordercolor: colour.line, font: { color: colour.text }, namelength: 40 },
-    xaxis: { ...axis, title: { text: t("axis_day") }, range: [0.8, top + 0.2], dtick: top > 12 ? 5 : 1, tick0: top > 12 ? 0 : 1 },
-    yaxis: { ...axis, title: { text: t("axis_readers") }, rangemode: "tozero", tickformat: ",d" },
+    xaxis: { ...axis, title: { text: t("axis_day"), font: { size: 13 } }, range: [0.8, top + 0.2], dtick: top > 12 ? 5 : 1, tick0: top > 12 ? 0 : 1 },
+    yaxis: { ...axis, rangemode: "tozero", tickformat: ",d" },
   }, { displayModeBar: false, responsive: true });
 }
 
@@ -123,7 +122,7 @@ function list(found, selected, choose) {
     { label: t("readers_now"), number: true, cell: (it) => [number(it.latest), el("span", { class: "quiet under" }, t(it.is_final ? "is_final" : "still_grows"))] },
     { label: t("against_usual"), number: true, cell: (it) => against(found, it) },
     {
-      label: t("show_article"),
+      label: t("show_article"), wide: true,
       cell: (it) => el("button", {
         type: "button", class: "small", id: `show-${it.msgid}`, "aria-pressed": String(it === selected),
         "aria-label": `${t("show_article")}: ${it.title ?? it.msgid}`, onclick: () => choose(it.msgid),
@@ -157,7 +156,7 @@ function sourcesTable(rows) {
     table(t("sources_of"), [
       { label: t("scene"), cell: (it) => word("scene", it.scene) },
       { label: t("people"), number: true, cell: (it) => number(it.read_user) },
-      { label: t("share"), cell: (it) => [bar(it), el("span", { class: "quiet" }, it.read_user_share === null ? "" : ` ${(Number(it.read_user_share) * 100).toFixed(1)} %`)] },
+      { label: t("share"), wide: true, cell: (it) => [bar(it), el("span", { class: "quiet" }, it.read_user_share === null ? "" : ` ${(Number(it.read_user_share) * 100).toFixed(1)} %`)] },
     ], people, { captionHidden: true }),
   ];
 }

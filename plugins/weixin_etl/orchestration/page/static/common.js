@@ -53,6 +53,9 @@ export function duration(from, to) {
 export const addDays = (day, count) =>
   new Date(Date.parse(`${day}T00:00:00Z`) + count * 86400000).toISOString().slice(0, 10);
 
+// As a sentence of its own.
+export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 // A sentence for people who use a screen reader.
 export function say(sentence) {
   document.getElementById("said").textContent = sentence;
@@ -125,8 +128,8 @@ export function copyButton(text, label = t("copy")) {
   }, label);
 }
 
-// A table: columns are {label, cell(row), number}. On a narrow screen each row is a card that names
-// its cells; the roles keep it a table for screen readers then.
+// A table: columns are {label, cell(row), number, wide}. On a narrow screen each row is a card that
+// names its cells, the wide ones on a line of their own; the roles keep it a table for screen readers.
 export function table(caption, columns, rows, { captionHidden = false, rowClass = () => undefined } = {}) {
   return el("table", { role: "table" },
     el("caption", { class: captionHidden ? "hidden" : undefined }, caption),
@@ -134,7 +137,7 @@ export function table(caption, columns, rows, { captionHidden = false, rowClass 
       el("th", { role: "columnheader", scope: "col", class: column.number ? "number" : undefined }, column.label)))),
     el("tbody", { role: "rowgroup" }, rows.map((row) => el("tr", { role: "row", class: rowClass(row) },
       columns.map((column, n) => el(n ? "td" : "th", {
-        role: n ? "cell" : "rowheader", scope: n ? undefined : "row", "data-label": column.label, class: column.number ? "number" : undefined,
+        role: n ? "cell" : "rowheader", scope: n ? undefined : "row", "data-label": column.label, class: column.number ? "number" : column.wide ? "wide" : undefined,
       }, column.cell(row)))))));
 }
 

@@ -1,6 +1,6 @@
 // The calendar of accounts by publication days, and one day's story.
 
-import { addDays, airflowLink, copyButton, dagId, el, number, pager, runLink, searchBox, t, table, time, word } from "./common.js";
+import { addDays, airflowLink, copyButton, dagId, el, number, pager, runLink, searchBox, sentence, t, table, time, word } from "./common.js";
 
 const SIGNS = {
   final: "✓", in: "●", open: "○", late: "!", failed: "✕", never_asked: "?", retired: "–", lost: "∅",
@@ -171,8 +171,8 @@ function attempt(known) {
   ];
   return [
     el("h3", {}, t("what_happened")),
-    known?.cure && el("p", {}, el("strong", {}, known.cure)),
-    known?.error && el("p", {}, known.error),
+    known?.cure && el("p", {}, el("strong", {}, sentence(known.cure))),
+    known?.error && el("p", {}, sentence(known.error)),
     facts.length ? el("ul", { class: "facts" }, facts.filter(Boolean).map((it) => el("li", {}, it)))
       : el("p", { class: "quiet" }, t("never_attempted")),
   ];
@@ -194,12 +194,13 @@ function holdings(known) {
 function form(dataset, story) {
   const fields = ["begin_date", "end_date", "accounts", "refetch"].filter((name) => name in story.form);
   return el("div", { class: "form" },
-    el("p", {}, t("ask_hint"), " ", story.form_day_count > 1 && t("ask_neighbours", { count: story.form_day_count })),
+    el("p", {}, t("ask_hint")),
     el("dl", {}, fields.map((name) => {
       const value = [story.form[name]].flat().join(", ");
       const shown = story.form[name] === true ? t("yes") : value;
       return el("div", {}, el("dt", {}, t(`field_${name}`)), el("dd", {}, el("code", {}, shown), name !== "refetch" && copyButton(value)));
     })),
+    story.form_day_count > 1 && el("p", { class: "quiet" }, t("ask_neighbours", { count: story.form_day_count })),
     el("p", { class: "actions" },
       airflowLink(`/dags/${encodeURIComponent(dagId(dataset))}`, t("open_dag")),
       copyButton(JSON.stringify(story.form), t("copy_conf"))));

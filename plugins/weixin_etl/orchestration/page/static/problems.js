@@ -1,6 +1,6 @@
 // What is wrong now, what was lately, and how each account stands.
 
-import { dagId, duration, el, number, pager, runLink, searchBox, t, table, time, timeElement } from "./common.js";
+import { dagId, duration, el, number, pager, runLink, searchBox, sentence, t, table, time, timeElement } from "./common.js";
 
 export async function problems({ now, go, ask }) {
   const offset = Number(now.offset ?? 0);
@@ -35,8 +35,10 @@ function summary(found, count, refresh) {
       el("button", { type: "button", class: "small", id: "refresh", onclick: refresh }, t("refresh"))));
 }
 
-// The cure comes first: it is what the reader can do.
+// The cure comes first: it is what the reader can do. Where nothing is to be done, what happened.
 function card(it) {
+  const isToDo = it.cure && !it.closed_at && !it.is_warning;
+  const [first, second] = isToDo ? [it.cure, it.cause] : [it.cause, it.closed_at ? "" : it.cure];
   const dag = dagId(it.dataset);
   const days = it.day_count > 1 ? t("day_count", { count: it.day_count, days: it.days })
     : it.day_count === 1 ? t("one_day", { days: it.days }) : null;
@@ -46,13 +48,11 @@ function card(it) {
   const facts = [dag ?? t("every_dataset"), days, it.error_code !== null && t("errcode", { code: it.error_code }), when,
     !it.closed_at && it.seen_at && it.seen_at !== it.opened_at && t("seen", { time: time(it.seen_at) })];
   return el("article", { class: `card ${it.closed_at ? "over" : it.is_warning ? "warn" : "bad"}` },
-    el("h3", {}, el("span", { class: "who" }, it.account || t("whole_run")), " ", sentence(it.cure || it.cause)),
-    it.cure && el("p", {}, sentence(it.cause)),
+    el("h3", {}, el("span", { class: "who" }, it.account || t("whole_run")), " ", sentence(first)),
+    second && el("p", {}, sentence(second)),
     el("ul", { class: "facts" }, facts.filter(Boolean).map((fact) => el("li", {}, fact)),
       it.run_id && dag && el("li", {}, runLink(dag, it.run_id, t("open_run")))));
 }
-
-const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 function accounts(found, now, offset, go) {
   if (!found.account_count && !now.search) {
@@ -60,7 +60,7 @@ function accounts(found, now, offset, go) {
   }
   const columns = [
     { label: t("account"), cell: (it) => [el("strong", {}, it.name), el("span", { class: "quiet under" }, dagId(it.dataset))] },
-    { label: t("state"), cell: state },
+    { label: t("state"), wide: true, cell: state },
     { label: t("last_day_in"), cell: (it) => it.last_day_in ?? t("never") },
     { label: t("last_success"), cell: (it) => (it.ready_at ? timeElement(it.ready_at) : t("never")) },
     { label: t("calls_today"), number: true, cell: (it) => number(it.calls_today) },

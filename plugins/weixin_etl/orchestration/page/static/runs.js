@@ -11,12 +11,12 @@ export async function runs({ now, go, ask }) {
   const title = el("h2", {}, t("view_runs"));
   if (!found.runs.length) return { nodes: [title, el("p", { class: "empty" }, t("runs_empty"))] };
   const columns = [
-    { label: t("run"), cell: (it) => [runLink(dagId(now.dataset), it.run_id, it.at ? time(it.at) : it.run_id), el("span", { class: "quiet under" }, it.run_type ?? kind(it.run_id))] },
+    { label: t("run"), cell: (it) => [link(now.dataset, it), el("span", { class: "quiet under" }, it.run_type ?? kind(it.run_id))] },
     { label: t("airflow_state"), cell: (it) => el("span", { class: `chip ${chip(it.state)}` }, it.state ? word("run", it.state) : t("gone")) },
     { label: t("accounts"), number: true, cell: (it) => number(it.counts?.accounts) },
-    { label: t("pairs"), cell: (it) => (it.counts ? states(it.counts) : el("span", { class: "quiet" }, t("planned_nothing"))) },
+    { label: t("pairs"), wide: true, cell: (it) => (it.counts ? states(it.counts) : el("span", { class: "quiet" }, t("planned_nothing"))) },
     ...counts((it) => it.counts),
-    { label: t("by_account"), cell: (it) => (it.counts ? opener(now.dataset, it, ask) : "–") },
+    { label: t("by_account"), wide: true, cell: (it) => (it.counts ? opener(now.dataset, it, ask) : "–") },
   ];
   return {
     nodes: [
@@ -27,6 +27,9 @@ export async function runs({ now, go, ask }) {
   };
 }
 
+const name = (run) => (run.at ? time(run.at) : run.run_id);
+// Airflow may have deleted a run that the warehouse still counts.
+const link = (dataset, run) => (run.state ? runLink(dagId(dataset), run.run_id, name(run)) : el("span", { title: run.run_id }, name(run)));
 const kind = (runId) => runId.split("__")[0];
 const chip = (state) => ({ success: "good", failed: "bad", running: "open", queued: "open" })[state] ?? "retired";
 
@@ -64,11 +67,11 @@ function inner(found, run) {
   const total = found[0]?.account_count ?? 0;
   const columns = [
     { label: t("account"), cell: (it) => it.name },
-    { label: t("pairs"), cell: states },
+    { label: t("pairs"), wide: true, cell: states },
     ...counts((it) => it),
   ];
   return [
     total > found.length && el("p", { class: "quiet" }, t("accounts_more", { shown: found.length, count: number(total) })),
-    table(`${t("by_account")}: ${run.at ? time(run.at) : run.run_id}`, columns, found, { captionHidden: true }),
+    table(`${t("by_account")}: ${name(run)}`, columns, found, { captionHidden: true }),
   ];
 }
