@@ -28,12 +28,6 @@ NAMES = [
     *("暮色", "远山", "近水", "云端", "麦田", "茶馆", "书房", "灯塔"),
 ]
 TITLES = ["老旧小区改造手记", "深夜，医保还亮着灯", "乡村民宿不难", "县城里的咖啡馆"]
-    "老旧小区改造手记",
-    "深夜，医保还亮着灯",
-    "乡村民宿不难",
-    "县城里的咖啡馆",
-    "一碗面的距离",
-]
 
 
 def fill(connection: Connection, dataset: Dataset, accounts: int, days: int, now: datetime) -> None:

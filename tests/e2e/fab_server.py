@@ -30,7 +30,11 @@ def main(port: int) -> None:
         security.add_role("Nobody")
         for name, role in ROLES.items():
             security.add_user(
-                name, name, name, f"{name}@localhost", security.find_role(role),
+                name,
+                name,
+                name,
+                f"{name}@localhost",
+                security.find_role(role),
                 os.environ["FAB_PASSWORD"],
             )
     uvicorn.run(create_app(), host="127.0.0.1", port=port, log_level="warning")
