@@ -188,7 +188,7 @@ def read(
     """
     How the warehouse stands, by reading it; see `judge`.
 
-    Two statements and one per dataset; with 500 accounts a fifth of a second.
+    Two statements and one per dataset.
     """
     today = clock.beijing_date(now)
     names = [it.name for it in datasets]

@@ -1,4 +1,4 @@
--- The accounts of the calendar: one row per account that the dataset collects or was once asked for.
+-- The accounts of the calendar: one row per account that the dataset collects or once asked for.
 -- Those still collected come first, then by name; with how many there are on all pages.
 WITH known AS (
     SELECT

@@ -29,7 +29,8 @@ LEFT JOIN LATERAL (
     FROM analytics.article_growth AS reached
     WHERE
         reached.dataset = :dataset
-        AND reached.appid = article.appid
+        -- not the article's: with the constant the view reads this account alone
+        AND reached.appid = :appid
         AND reached.msgid = article.msgid
         AND reached.metric = :readers
 ) AS growth ON TRUE

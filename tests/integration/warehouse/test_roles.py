@@ -132,11 +132,11 @@ class TestReader:
             "DELETE": "DELETE FROM {}",
             "TRUNCATE": "TRUNCATE {}",
         }
-        tables = [f"weixin.{name}" for name in self.READABLE]
+        names = [name for name in self.READABLE if name != "schema_migrations"]
 
-        said = [refusal(reader, statements[verb].format(table)) for table in tables]
+        said = [refusal(reader, statements[verb].format(f"weixin.{name}")) for name in names]
 
-        assert said == [f"permission denied for table {name}" for name in self.READABLE]
+        assert said == [f"permission denied for table {name}" for name in names]
 
     @pytest.mark.parametrize(
         ("sql", "what"),
