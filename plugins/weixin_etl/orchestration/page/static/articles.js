@@ -11,13 +11,10 @@ export async function articles({ now, go, ask }) {
   const choice = chooser(accounts, chosen, go);
   if (!found.articles.length) return { nodes: [title, choice, el("p", { class: "empty" }, t("articles_empty"))] };
   const selected = found.articles.find((it) => it.msgid === now.msgid) ?? found.articles[0];
-  const [sources] = await Promise.all([
-    ask("article", { dataset: now.dataset, appid: chosen.appid, msgid: selected.msgid }),
-    plotly(),
-  ]);
+  const sources = await ask("article", { dataset: now.dataset, appid: chosen.appid, msgid: selected.msgid });
   const chart = el("div", {
     class: "chart", role: "img", "aria-label": t("growth_summary", { count: found.articles.length, name: chosen.name }),
-  });
+  }, el("p", { class: "loading" }, t("loading")));
   return {
     nodes: [
       title, choice,
@@ -30,7 +27,7 @@ export async function articles({ now, go, ask }) {
         el("p", {}, el("strong", {}, selected.title ?? t("no_title"))),
         ...sourcesTable(sources)),
     ],
-    ready: () => draw(chart, found, selected),
+    ready: () => plotly().then(() => draw(chart, found, selected), (error) => chart.replaceChildren(error.message)),
   };
 }
 
@@ -55,10 +52,14 @@ function chooser(accounts, chosen, go) {
 }
 
 let loading;
-// Its 5 MB are fetched when they are first needed, from this server.
+// Its 5 MB are fetched when they are first needed, from this server; figures and texts don't wait.
 function plotly() {
   loading ??= new Promise((done, failed) => {
-    document.head.append(el("script", { src: `${configuration.base}/plotly.js`, onload: done, onerror: () => failed(new Error(t("error_network"))) }));
+    const fail = () => {
+      loading = undefined;
+      failed(new Error(t("error_network")));
+    };
+    document.head.append(el("script", { src: `${configuration.base}/plotly.js`, onload: done, onerror: fail }));
   });
   return loading;
 }
@@ -102,6 +103,7 @@ function draw(chart, found, selected) {
     { x: days, y: bench.map((it) => it.median), mode: "lines", line: { color: colour.median, width: 2, dash: "dash" }, name: t("usual_median"), hovertemplate: "%{y:,.0f}<extra>%{fullData.name}</extra>" },
   ] : [];
   const others = found.articles.filter((it) => it !== selected).map((it) => line(it, { line: { color: colour.other, width: 1.5 }, marker: { size: 4, color: colour.other } }));
+  chart.replaceChildren();
   const chosen = line(selected, { line: { color: colour.accent, width: 3 }, marker: { size: 8, color: colour.accent } });
   const axis = { gridcolor: colour.line, linecolor: colour.line, zeroline: false, fixedrange: true };
   const top = Math.max(3, ...found.articles.flatMap((it) => it.readers.map((of) => of[0])), ...days);

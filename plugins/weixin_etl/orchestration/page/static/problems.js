@@ -5,8 +5,8 @@ import { dagId, duration, el, number, pager, runLink, searchBox, sentence, t, ta
 export async function problems({ now, go, ask }) {
   const offset = Number(now.offset ?? 0);
   const found = await ask("problems", { search: now.search, offset });
-  const broken = found.problems.filter((it) => !it.is_warning);
-  const warnings = found.problems.filter((it) => it.is_warning);
+  const broken = together(found.problems.filter((it) => !it.is_warning));
+  const warnings = together(found.problems.filter((it) => it.is_warning));
   return {
     nodes: [
       summary(found, broken.length, () => go({}, { replace: true })),
@@ -17,7 +17,7 @@ export async function problems({ now, go, ask }) {
       accounts(found, now, offset, go),
       el("section", { "aria-labelledby": "over" },
         el("h2", { id: "over" }, t("recently_over")),
-        found.closed.length ? found.closed.map(card) : el("p", { class: "quiet" }, t("none_over"))),
+        found.closed.length ? together(found.closed).map(card) : el("p", { class: "quiet" }, t("none_over"))),
       found.reads_as && found.reads_as !== "weixin_reader" &&
         el("p", { class: "quiet" }, t("reads_as_other", { conn_id: found.reads_as })),
     ],
@@ -35,23 +35,42 @@ function summary(found, count, refresh) {
       el("button", { type: "button", class: "small", id: "refresh", onclick: refresh }, t("refresh"))));
 }
 
+// What many accounts have alike is one problem: lists of those with the same cure, in their order.
+function together(incidents) {
+  const alike = new Map();
+  for (const it of incidents) {
+    const key = JSON.stringify([it.dataset, it.kind, it.error_code, it.cure || it.cause, it.account === "" || it.closed_at]);
+    alike.set(key, [...(alike.get(key) ?? []), it]);
+  }
+  return [...alike.values()];
+}
+
 // The cure comes first: it is what the reader can do. Where nothing is to be done, what happened.
-function card(it) {
+function card([it, ...others]) {
   const isToDo = it.cure && !it.closed_at && !it.is_warning;
   const [first, second] = isToDo ? [it.cure, it.cause] : [it.cause, it.closed_at ? "" : it.cure];
+  const name = it.account || t("whole_run");
+  const who = others.length ? t("and_more", { name, count: number(others.length) }) : name;
+  return el("article", { class: `card ${it.closed_at ? "over" : it.is_warning ? "warn" : "bad"}` },
+    el("h3", {}, el("span", { class: "who" }, who), " ", sentence(first)),
+    second && el("p", {}, sentence(second)),
+    facts(it),
+    others.length > 0 && el("details", {}, el("summary", {}, t("which_accounts")),
+      el("ul", {}, [it, ...others].map((one) => el("li", {}, el("strong", {}, one.account || t("whole_run")),
+        one.cause !== it.cause && ` ${one.cause}`, facts(one))))));
+}
+
+function facts(it) {
   const dag = dagId(it.dataset);
   const days = it.day_count > 1 ? t("day_count", { count: it.day_count, days: it.days })
     : it.day_count === 1 ? t("one_day", { days: it.days }) : null;
   const when = it.closed_at
     ? t("lasted", { duration: duration(it.opened_at, it.closed_at), time: time(it.closed_at) })
     : it.opened_at && t("since", { time: time(it.opened_at) });
-  const facts = [dag ?? t("every_dataset"), days, it.error_code !== null && t("errcode", { code: it.error_code }), when,
+  const said = [dag ?? t("every_dataset"), days, it.error_code !== null && t("errcode", { code: it.error_code }), when,
     !it.closed_at && it.seen_at && it.seen_at !== it.opened_at && t("seen", { time: time(it.seen_at) })];
-  return el("article", { class: `card ${it.closed_at ? "over" : it.is_warning ? "warn" : "bad"}` },
-    el("h3", {}, el("span", { class: "who" }, it.account || t("whole_run")), " ", sentence(first)),
-    second && el("p", {}, sentence(second)),
-    el("ul", { class: "facts" }, facts.filter(Boolean).map((fact) => el("li", {}, fact)),
-      it.run_id && dag && el("li", {}, runLink(dag, it.run_id, t("open_run")))));
+  return el("ul", { class: "facts" }, said.filter(Boolean).map((fact) => el("li", {}, fact)),
+    it.run_id && dag && el("li", {}, runLink(dag, it.run_id, t("open_run"))));
 }
 
 function accounts(found, now, offset, go) {
