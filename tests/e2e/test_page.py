@@ -53,6 +53,8 @@ PATHS = (
 )
 PASSWORD = "of-the-test"
 PATIENCE_SECONDS = 120
+HOSTILE = "<b>粗</b><img src=x onerror='window.harmed = 1'>"
+"""The title of each account's newest article."""
 NOT_NEEDED = "maplibregl"
 """Plotly brings styles for maps, which the page's policy refuses: it draws none."""
 
@@ -67,6 +69,12 @@ def origin(person: Person) -> str:
     engine = the_warehouse.engine(person.home.server.url("weixin_sandbox"))
     with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
         page_world.fill(connection, ARTICLE_TOTAL, 16, 100, clock.now())
+        connection.exec_driver_sql(
+            "UPDATE weixin.dim_article SET title = %s "
+            "WHERE (appid, publication_date) IN "
+            "(SELECT appid, max(publication_date) FROM weixin.dim_article GROUP BY appid)",
+            (HOSTILE,),
+        )
     engine.dispose()
     return f"http://{machine.LOOPBACK}:{port}"
 
@@ -385,6 +393,8 @@ def test_articles_grow_beside_what_is_usual(visit: Visit) -> None:
 
     expect(page.locator(".chart .main-svg").first).to_be_visible()
     assert page.locator(".chart .scatterlayer .trace").count() == 15
+    expect(page.locator("tbody tr").first).to_contain_text(HOSTILE)
+    assert page.evaluate("window.harmed") is None
     page.locator("tbody tr").nth(7).get_by_role("button").click()
     expect(page.locator("tr.selected")).to_contain_text("on day 7")
     expect(page.get_by_role("row", name="Past messages")).to_be_visible()

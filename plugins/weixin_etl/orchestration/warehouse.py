@@ -9,10 +9,12 @@ from sqlalchemy import URL, Engine
 from weixin_etl.warehouse import CONN_ID, WarehouseError, engine, url
 
 READER = "weixin_reader"
-_READS_ONLY = (
-    "-c default_transaction_read_only=on -c statement_timeout=10s -c lock_timeout=3s "
-    "-c idle_in_transaction_session_timeout=60s"
-)
+_READS_ONLY = {
+    "default_transaction_read_only": "on",
+    "statement_timeout": "10s",
+    "lock_timeout": "3s",
+    "idle_in_transaction_session_timeout": "1min",
+}
 """A person waits: a slow statement is ended, and nothing is written whoever the user is."""
 
 
@@ -48,8 +50,7 @@ def open_reader() -> Engine:
             f"Airflow's API server finds neither the connection {READER} nor {CONN_ID}",
             f"create {READER} with type postgres, for a user in the role weixin_reader",
         )
-    options = f"{found.query.get('options', '')} {_READS_ONLY}".strip()
-    return _reading_engine(found.update_query_dict({"options": options, "connect_timeout": "5"}))
+    return _reading_engine(found)
 
 
 def of_reader(error: WarehouseError) -> WarehouseError:
@@ -66,7 +67,7 @@ def reads_as() -> str:
 @lru_cache(maxsize=4)
 def _reading_engine(url: URL) -> Engine:
     """One pool of connections per user and password: pages ask often."""
-    return engine(url)
+    return engine(url, _READS_ONLY)
 
 
 def _url(conn_id: str) -> URL | None:

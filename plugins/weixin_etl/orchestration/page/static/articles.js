@@ -89,13 +89,16 @@ function colours() {
   return read;
 }
 
+// Plotly takes some markup in texts for its own: a title has none.
+const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+
 function draw(chart, found, selected) {
   const colour = colours();
   const bench = usual(found, selected);
   const days = bench.map((it) => it.day_number);
   const line = (article, extra) => ({
     x: article.readers.map((it) => it[0]), y: article.readers.map((it) => it[1]), mode: "lines+markers",
-    name: article.title ?? t("no_title"), hovertemplate: "%{y:,}<extra>%{fullData.name}</extra>", ...extra,
+    name: plain(article.title ?? t("no_title")), hovertemplate: "%{y:,}<extra>%{fullData.name}</extra>", ...extra,
   });
   const band = bench.length ? [
     { x: days, y: bench.map((it) => it.upper_quartile), mode: "lines", line: { width: 0 }, hoverinfo: "skip" },
