@@ -147,7 +147,7 @@ function chapters(dataset, story) {
   const state = story.state ?? "none";
   return [
     el("p", { class: "verdict" }, el("span", { class: `cell ${state}`, "aria-hidden": "true" }, SIGNS[state] ?? ""), " ",
-      el("strong", {}, t(`state_${state}`)), ". ", t(`means_${state}`)),
+      el("strong", {}, t(`state_${state}`)), " · ", t(`means_${state}`)),
     ...attempt(story.coverage),
     ...holdings(story.coverage),
     el("h3", {}, t("ask_again")), form(dataset, story),
