@@ -3,11 +3,13 @@
 \getenv airflow_password AIRFLOW_DATABASE_PASSWORD
 \getenv owner_password WEIXIN_OWNER_PASSWORD
 \getenv loader_password WEIXIN_LOADER_PASSWORD
+\getenv page_password WEIXIN_PAGE_PASSWORD
 
 CREATE ROLE airflow LOGIN PASSWORD :'airflow_password';
 CREATE ROLE weixin LOGIN PASSWORD :'owner_password';
 CREATE ROLE weixin_loader LOGIN PASSWORD :'loader_password';
 CREATE ROLE weixin_reader NOLOGIN;
+CREATE ROLE weixin_page LOGIN PASSWORD :'page_password' IN ROLE weixin_reader;
 
 CREATE DATABASE airflow OWNER airflow;
 CREATE DATABASE weixin OWNER weixin;

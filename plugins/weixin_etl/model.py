@@ -52,6 +52,19 @@ class Cause(StrEnum):
     REPLAY = "replay"
 
 
+class DayState(StrEnum):
+    """What people are shown of a pair; `rules.day_state` says which it is."""
+
+    FINAL = "final"
+    IN = "in"
+    OPEN = "open"
+    LATE = "late"
+    FAILED = "failed"
+    NEVER_ASKED = "never_asked"
+    RETIRED = "retired"
+    LOST = "lost"
+
+
 class ProblemKind(StrEnum):
     """What can go wrong, in the words of the tables, the messages and the page."""
 

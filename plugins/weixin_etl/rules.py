@@ -11,6 +11,7 @@ of `W` days, WeChat gives the rows `P … P+W-1`; the last is ready on the morni
     retired   an endpoint that last answered 47009 for every day of the present window
     held back what is not asked for, so that calls are left for the daily runs of the day
     stopped   an account that is not asked any more, for this try, this run or until midnight
+    shown     what the page and `weixin-etl status` call a pair
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -19,7 +20,15 @@ from datetime import date, datetime, time, timedelta
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import Coverage, PairState, ParameterError, PlannedPair, Run
+from weixin_etl.model import (
+    AttemptState,
+    Coverage,
+    DayState,
+    PairState,
+    ParameterError,
+    PlannedPair,
+    Run,
+)
 
 OFFLINE = 47009
 """WeChat's errcode for an endpoint it has taken out of service."""
@@ -422,3 +431,58 @@ def asks_again_at(run: Run, now: datetime) -> datetime | None:
     last = datetime.combine(run.today, _LAST_WAIT_ENDS, clock.SHANGHAI)
     again = now + WAIT_FOR_READY
     return again if run.is_scheduled and again <= last else None
+
+
+# ----------------------------------------------------------------------------------------- shown
+
+
+def due_date(now: datetime) -> date:
+    """
+    The morning whose figures must be in by now: today's from noon on (Beijing), else yesterday's.
+
+    At noon a scheduled run has waited enough.
+    """
+    at = now.astimezone(clock.SHANGHAI)
+    return at.date() if at.hour >= _LAST_WAIT_ENDS.hour else at.date() - _DAY
+
+
+def day_state(
+    dataset: Dataset,
+    publication_date: date,
+    coverage: Coverage | None,
+    *,
+    first_daily_date: date | None,
+    now: datetime,
+    is_retired: bool,
+    catch_up_days: int,
+) -> DayState:
+    """
+    What a pair is called where people look at it.
+
+    `first_daily_date` is the day of the account's first daily run in this dataset: daily runs reach
+    from a window before it on, and not further back than `catch_up_days` before today's window.
+    """
+    if coverage and coverage.is_final:
+        return DayState.FINAL
+    if is_retired and (coverage is None or coverage.error_code == OFFLINE):
+        return DayState.RETIRED
+    today = clock.beijing_date(now)
+    reach = today - _DAY * (dataset.window + catch_up_days)
+    if first_daily_date is not None:
+        reach = max(reach, first_daily_date - _DAY * dataset.window)
+    if publication_date < reach:
+        return DayState.LOST
+    if coverage and coverage.attempt_state is AttemptState.FAILED:
+        return DayState.FAILED
+    due = due_date(now)
+    ready_date = date.min
+    if coverage and coverage.ready_at:
+        ready_date = clock.beijing_date(coverage.ready_at)
+    waits = coverage is not None and coverage.attempt_state is AttemptState.NOT_READY
+    if ready_date >= today or (ready_date >= due and not waits):
+        return DayState.IN
+    if publication_date >= due or (waits and due < today):
+        return DayState.OPEN
+    if coverage is None or (coverage.attempt_state is None and coverage.fetched_at is None):
+        return DayState.NEVER_ASKED
+    return DayState.LATE

@@ -5,9 +5,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg2
+from psycopg2.errors import DuplicateObject
 from psycopg2.sql import SQL, Identifier, Literal
 from sqlalchemy import URL, make_url
 
@@ -19,6 +21,7 @@ from weixin_local.logs import last_complaint
 from weixin_local.machine import LocalError
 from weixin_local.progress import Steps
 
+PAGE_USER = "weixin_page"
 TERMINFO_DIRS = "/etc/terminfo:/lib/terminfo:/usr/share/terminfo"
 """The wheel's `psql` was built on a machine that keeps its terminals elsewhere."""
 
@@ -85,6 +88,28 @@ def migrate_warehouse(warehouse_url: str, steps: Steps) -> None:
         missing = warehouse.missing_roles(warehouse_url)
     if missing:
         steps.line("!", warehouse.ask_for_roles(missing))
+
+
+def page_url(home: Home, warehouse_url: str, password: str) -> str | None:
+    """
+    The migrated warehouse's URL for the page, whose user can only read and is made when needed.
+
+    None when the warehouse is the caller's own server: its users are theirs to make.
+    """
+    if make_url(warehouse_url).port != home.server.port:
+        return None
+    url = make_url(warehouse_url).set(username=PAGE_USER, password=password)
+    connection = psycopg2.connect(home.server.libpq_url(METADATA_DATABASE))
+    connection.autocommit = True
+    user, secret = Identifier(PAGE_USER), Literal(password)
+    try:
+        with connection.cursor() as cursor, suppress(DuplicateObject):
+            cursor.execute(SQL("CREATE ROLE {} LOGIN IN ROLE weixin_reader").format(user))
+        with connection.cursor() as cursor:
+            cursor.execute(SQL("ALTER ROLE {} PASSWORD {}").format(user, secret))
+    finally:
+        connection.close()
+    return url.render_as_string(hide_password=False)
 
 
 def psql(arguments: Sequence[str], steps: Steps) -> None:

@@ -16,6 +16,7 @@ from weixin_local.machine import LocalError, write_private
 
 CONNECTION_VARIABLE = "AIRFLOW_CONN_WEIXIN_DEFAULT"
 WAREHOUSE_VARIABLE = "AIRFLOW_CONN_WEIXIN_WAREHOUSE"
+READER_VARIABLE = "AIRFLOW_CONN_WEIXIN_READER"
 ADMIN = "admin"
 DEFAULT_PORT = 8080
 NOWHERE = "http://127.0.0.1:9"
@@ -96,10 +97,15 @@ def admin_password(home: Home) -> str:
     return _secrets(home)["admin_password"]
 
 
+def page_password(home: Home) -> str:
+    """The password of the Postgres user that the page reads the warehouse as."""
+    return _secrets(home)["page_password"]
+
+
 def _defaults(home: Home, connection: str, warehouse_url: str) -> dict[str, str]:
     return {
         CONNECTION_VARIABLE: connection,
-        WAREHOUSE_VARIABLE: _postgres_connection(make_url(warehouse_url)),
+        WAREHOUSE_VARIABLE: postgres_connection(make_url(warehouse_url)),
         "AIRFLOW__CORE__DAGS_FOLDER": str(home.dags),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PARALLELISM": "8",
@@ -133,7 +139,7 @@ def _ties(home: Home, port: int) -> dict[str, str]:
     }
 
 
-def _postgres_connection(url: URL) -> str:
+def postgres_connection(url: URL) -> str:
     """An Airflow connection of type `postgres`, as JSON."""
     return json.dumps(
         {
@@ -151,13 +157,15 @@ def _postgres_connection(url: URL) -> str:
 def _secrets(home: Home) -> Mapping[str, str]:
     """The keys of this home, made on the first call."""
     path = home.airflow / "secrets.json"
-    if not path.exists():
-        made = {
-            "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-            "secret_key": secrets.token_urlsafe(48),
-            "jwt_secret": secrets.token_urlsafe(64),
-            "admin_password": secrets.token_urlsafe(12),
-        }
-        write_private(path, json.dumps(made))
-    kept: dict[str, str] = json.loads(path.read_text())
+    kept: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    made = {
+        "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        "secret_key": secrets.token_urlsafe(48),
+        "jwt_secret": secrets.token_urlsafe(64),
+        "admin_password": secrets.token_urlsafe(12),
+        "page_password": secrets.token_urlsafe(24),
+    }
+    if not made.keys() <= kept.keys():
+        kept = made | kept
+        write_private(path, json.dumps(kept))
     return kept

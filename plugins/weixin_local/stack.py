@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import NoReturn
 
 import requests
+from sqlalchemy import make_url
 
 from weixin_etl.api.errors import WeixinError
 from weixin_etl.datasets import DATASETS
@@ -20,9 +21,12 @@ from weixin_local.api import AirflowApi
 from weixin_local.environment import (
     ADMIN,
     CONNECTION_VARIABLE,
+    READER_VARIABLE,
     admin_password,
     airflow_environment,
     configured_connection,
+    page_password,
+    postgres_connection,
     sandbox_connection,
     where_configured,
 )
@@ -202,6 +206,8 @@ def _start(home: Home, port: int, connection: str | None, steps: Steps) -> Stack
     started = Stack(port, warehouse_url, account, base_url_of(home, connection))
     environment = airflow_environment(home, connection, warehouse_url, port)
     databases.migrate(home, environment, warehouse_url, steps)
+    if page_url := databases.page_url(home, warehouse_url, page_password(home)):
+        environment.setdefault(READER_VARIABLE, postgres_connection(make_url(page_url)))
     with steps.step("Airflow"):
         _start_airflow(home, environment, port)
     started.save(home)

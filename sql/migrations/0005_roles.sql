@@ -38,6 +38,7 @@ BEGIN
         EXECUTE format('GRANT CONNECT ON DATABASE %I TO weixin_reader', current_database());
         GRANT USAGE ON SCHEMA analytics, weixin TO weixin_reader;
         GRANT SELECT ON
+            weixin.schema_migrations,
             weixin.dim_account,
             weixin.dim_article,
             weixin.fact_article_total,

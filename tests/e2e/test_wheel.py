@@ -47,14 +47,16 @@ def test_it_holds_the_package_and_the_statements_and_nothing_else(wheel: ZipFile
     held = {path for path in wheel.namelist() if ".dist-info/" not in path}
 
     assert "weixin_etl/cli.py" in held
+    assert "weixin_etl/orchestration/page/static/labels.json" in held
     assert "weixin_etl/sql/migrations/0001_pipeline.sql" in held
     assert held == package | statements
 
 
 def test_airflow_and_a_shell_find_their_way_in(wheel: ZipFile) -> None:
-    """The connection type with the settings, and the command line."""
+    """The connection type with the settings, the page, and the command line."""
     said = metadata(wheel, "entry_points.txt").decode().splitlines()
 
+    assert "weixin = weixin_etl.orchestration.plugin:WeixinPlugin" in said
     assert "provider_info = weixin_etl.orchestration.provider:get_provider_info" in said
     assert "weixin-etl = weixin_etl.cli:main" in said
 

@@ -32,7 +32,7 @@ def test_every_secret_is_required_and_made_by_make_secrets() -> None:
     """None has a default; what `.env.example` leaves empty is the account and the secrets."""
     empty = set(re.findall(r"^(\w+)=$", (ROOT / ".env.example").read_text(), re.M))
 
-    assert len(required()) == 8
+    assert len(required()) == 9
     assert empty == required() | ACCOUNT
 
 
@@ -40,7 +40,7 @@ def test_no_password_is_written_down() -> None:
     """Whatever is called password, key or secret is a variable."""
     said = re.findall(r"^ *\w*(?:PASSWORD|KEY|SECRET)\w*: (.+)$", TEXT, re.M)
 
-    assert len(said) == 8
+    assert len(said) == 9
     assert [value for value in said if not re.fullmatch(r"\$\{\w+:\?.*\}", value)] == []
 
 
@@ -50,6 +50,7 @@ def test_no_password_is_written_down() -> None:
         ("POSTGRES_PASSWORD", {"postgres"}),
         ("WEIXIN_OWNER_PASSWORD", {"postgres", "init"}),
         ("WEIXIN_LOADER_PASSWORD", {"postgres", "scheduler"}),
+        ("WEIXIN_PAGE_PASSWORD", {"postgres", "api-server"}),
         ("AIRFLOW_ADMIN_PASSWORD", {"init"}),
         ("WEIXIN_SECRET", {"scheduler"}),
     ],

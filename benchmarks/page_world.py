@@ -1,0 +1,281 @@
+"""A made-up warehouse for the page: many accounts, years of days, and some of every trouble."""
+
+from datetime import date, datetime
+
+from sqlalchemy import Connection
+
+from weixin_etl import clock
+from weixin_etl.datasets import Dataset
+from weixin_etl.rules import OFFLINE
+
+IN_TROUBLE = {
+    "blocked": (
+        "call_refused",
+        40164,
+        "40164: IP 203.0.113.7 is not on the whitelist",
+        "add 203.0.113.7 to the IP whitelist in WeChat's console",
+    ),
+    "secret": (
+        "configuration",
+        40125,
+        "the AppSecret is wrong",
+        "correct the password of the account's connection",
+    ),
+}
+"""Kind, errcode, cause and cure of the accounts whose calls are refused."""
+NAMES = [
+    *("春风", "夏雨", "秋月", "冬雪", "山海", "江湖", "星辰", "晨光"),
+    *("暮色", "远山", "近水", "云端", "麦田", "茶馆", "书房", "灯塔"),
+]
+TITLES = ["老旧小区改造手记", "深夜，医保还亮着灯", "乡村民宿不难", "县城里的咖啡馆"]
+
+
+def fill(connection: Connection, dataset: Dataset, accounts: int, days: int, now: datetime) -> None:
+    """
+    Make an article a day and account, a daily run a day, and some trouble.
+
+    Of every 16 accounts one is refused (errcode 40164), one has a wrong secret since ten days, one
+    waits for WeChat, one lost days, one is retired, and one is not collected any more.
+    """
+    today = clock.beijing_date(now)
+    values = {
+        "dataset": dataset.name,
+        "today": today,
+        "accounts": accounts,
+        "days": days,
+        "window": dataset.window,
+        "names": NAMES,
+        "titles": TITLES,
+    }
+    for statement in _statements(dataset):
+        connection.exec_driver_sql(statement, values)
+    for slot, kind, error_code, cause, cure, since in (
+        (5, *IN_TROUBLE["blocked"], 1),
+        (6, *IN_TROUBLE["secret"], 10),
+    ):
+        refused = values | {
+            "slot": slot,
+            "kind": kind,
+            "code": error_code,
+            "cause": cause,
+            "cure": cure,
+            "since": since,
+        }
+        connection.exec_driver_sql(_REFUSE, refused)
+        connection.exec_driver_sql(_OPEN_INCIDENT, refused)
+    connection.exec_driver_sql(_CLOSED_INCIDENT, values)
+    connection.exec_driver_sql(_TROUBLE, values | {"offline": OFFLINE})
+
+
+def run_id_of(day: date) -> str:
+    """The id of the daily run of a morning."""
+    return f"scheduled__{day}T00:30:00+00:00"
+
+
+_ACCOUNT = """
+    SELECT
+        number,
+        'wx' || lpad(number::text, 4, '0') AS appid,
+        mod(number, 16) AS slot
+    FROM generate_series(1, %(accounts)s) AS number
+"""
+_PAIR = f"""
+    SELECT account.*, %(today)s::date - 1 - step AS day
+    FROM ({_ACCOUNT}) AS account
+    CROSS JOIN generate_series(0, %(days)s - 1) AS step
+"""
+_MORNING = "(least(pair.day + %(window)s, %(today)s::date) + time '00:31') AT TIME ZONE 'UTC'"
+
+
+def _statements(dataset: Dataset) -> list[str]:
+    counts = [metric.name for metric in dataset.totals]
+    columns = ", ".join(counts)
+    grown = (
+        "(900 + mod(number, 37) * 40) * (1 - exp(-0.7 * (step + 1)))"
+        " * (0.6 + mod((day - date '2020-01-01') * 7, 11) / 12.0)"
+    )
+    shares = ", ".join(f"({grown} / {n % 9 + 1})::bigint" for n, _ in enumerate(counts))
+    msgid = "(2247483647 + (pair.day - date '2014-01-01'))::text || '_1'"
+    return [
+        f"""
+        INSERT INTO weixin.dim_account (appid, name, conn_id, is_active, first_seen_at)
+        SELECT
+            appid,
+            (%(names)s::text[])[mod(number, 16) + 1]
+            || CASE WHEN number > 16 THEN ' ' || number ELSE '' END,
+            'weixin_' || number, slot <> 15, now()
+        FROM ({_ACCOUNT}) AS account
+        ON CONFLICT DO NOTHING
+        """,
+        f"""
+        INSERT INTO weixin.first_daily_run (dataset, appid, first_daily_date)
+        SELECT %(dataset)s, appid, %(today)s::date - %(days)s + %(window)s
+        FROM ({_ACCOUNT}) AS account
+        """,
+        f"""
+        INSERT INTO weixin.coverage (
+            dataset, appid, publication_date, data_state, through_date, fetched_at, ready_at,
+            is_final, article_count, row_count, attempt_state, attempted_at, attempts
+        )
+        SELECT
+            %(dataset)s, appid, day,
+            CASE WHEN mod(day - date '2020-01-01', 9) = 8 THEN 'empty' ELSE 'loaded' END,
+            least(day + %(window)s, %(today)s::date) - 1, {_MORNING}, {_MORNING},
+            day + %(window)s <= %(today)s::date, 1, least(%(window)s, %(today)s::date - day), 'ok',
+            {_MORNING}, 0
+        FROM ({_PAIR}) AS pair
+        WHERE slot <> 15 OR day < %(today)s::date - 20
+        """,
+        f"""
+        INSERT INTO weixin.raw_response (
+            dataset, appid, publication_date, body_zstd, body_sha256, fetched_at, last_seen_at
+        )
+        SELECT %(dataset)s, appid, day, '', sha256((appid || day)::bytea), {_MORNING}, {_MORNING}
+        FROM ({_PAIR}) AS pair
+        """,
+        f"""
+        INSERT INTO weixin.dim_article (
+            appid, msgid, message_id, position, publication_date, title, first_seen_at, last_seen_at
+        )
+        SELECT
+            appid, {msgid}, split_part({msgid}, '_', 1), 1, day,
+            (%(titles)s::text[])[mod(day - date '2020-01-01', 4) + 1]
+            || '|' || to_char(day, 'MM-DD'),
+            {_MORNING}, {_MORNING}
+        FROM ({_PAIR}) AS pair
+        """,
+        f"""
+        INSERT INTO weixin.article_sighting (dataset, appid, msgid, raw_response_id)
+        SELECT %(dataset)s, pair.appid, {msgid}, answer.raw_response_id
+        FROM ({_PAIR}) AS pair
+        INNER JOIN weixin.raw_response AS answer
+            ON pair.appid = answer.appid AND pair.day = answer.publication_date
+        """,
+        f"""
+        INSERT INTO weixin.{dataset.fact} (
+            appid, msgid, stat_date, publication_date, {columns}, raw_response_id, fetched_at,
+            changed_at
+        )
+        SELECT appid, {msgid}, day + step, day, {shares}, 1, {_MORNING}, {_MORNING}
+        FROM ({_PAIR}) AS pair
+        CROSS JOIN generate_series(0, %(window)s - 1) AS step
+        WHERE day + step < %(today)s::date
+        """,
+        f"""
+        INSERT INTO weixin.run_report (
+            run_id, dataset, appid, publication_date, planned_at, calls, inserted, updated,
+            unchanged, rejected, restated, state
+        )
+        SELECT
+            'scheduled__' || to_char(morning, 'YYYY-MM-DD') || 'T00:30:00+00:00', %(dataset)s,
+            appid, morning - back, (morning + time '00:30') AT TIME ZONE 'UTC', 1, 1, 0, back - 1,
+            0, 0, 'loaded'
+        FROM (SELECT *, day + 1 AS morning FROM ({_PAIR}) AS pair) AS pair
+        CROSS JOIN generate_series(1, %(window)s) AS back
+        """,
+    ]
+
+
+_OF_SLOT = "appid IN (SELECT appid FROM (" + _ACCOUNT + ") AS account WHERE slot = %(slot)s)"
+_REFUSE = f"""
+    WITH refused AS (
+        UPDATE weixin.coverage
+        SET
+            attempt_state = 'failed', error_kind = %(kind)s, error_code = %(code)s,
+            error = %(cause)s, cure = %(cure)s, attempts = %(since)s, ready_at = NULL,
+            is_final = FALSE,
+            data_state = NULL, fetched_at = NULL, through_date = NULL
+        WHERE
+            dataset = %(dataset)s AND {_OF_SLOT}
+            AND publication_date >= %(today)s::date - %(since)s
+        RETURNING appid, publication_date
+    )
+
+    UPDATE weixin.run_report AS report
+    SET state = 'failed', inserted = 0, unchanged = 0
+    FROM refused
+    WHERE
+        report.appid = refused.appid AND report.publication_date = refused.publication_date
+        AND report.dataset = %(dataset)s
+"""
+_OPEN_INCIDENT = f"""
+    INSERT INTO weixin.incident (
+        dataset, kind, appid, account, cause, cure, publication_dates, error_code, run_id,
+        opened_at, seen_at, told_at
+    )
+    SELECT
+        %(dataset)s, %(kind)s, account.appid, account.name, %(cause)s, %(cure)s,
+        ARRAY(
+            SELECT %(today)s::date - back FROM generate_series(1, %(since)s) AS back ORDER BY 1
+        ),
+        %(code)s, 'scheduled__' || %(today)s::date || 'T00:30:00+00:00',
+        (%(today)s::date - %(since)s + 1 + time '00:33') AT TIME ZONE 'UTC',
+        (%(today)s::date + time '00:33') AT TIME ZONE 'UTC', now()
+    FROM weixin.dim_account AS account
+    WHERE {_OF_SLOT}
+"""
+_CLOSED_INCIDENT = """
+    INSERT INTO weixin.incident (
+        dataset, kind, account, cause, cure, publication_dates, run_id, opened_at, seen_at, told_at,
+        closed_at, closing_told_at
+    )
+    VALUES (
+        %(dataset)s, 'unreachable', '', 'WeChat could not be reached (connection refused)',
+        'nothing, unless it persists', ARRAY[%(today)s::date - 3],
+        'scheduled__' || (%(today)s::date - 2) || 'T00:30:00+00:00',
+        (%(today)s::date - 2 + time '00:31') AT TIME ZONE 'UTC',
+        (%(today)s::date - 2 + time '01:31') AT TIME ZONE 'UTC', now(),
+        (%(today)s::date - 2 + time '02:07') AT TIME ZONE 'UTC', now()
+    );
+    INSERT INTO weixin.incident (
+        dataset, kind, appid, subject, account, cause, cure, publication_dates, run_id, opened_at,
+        seen_at, told_at
+    )
+    SELECT
+        %(dataset)s, 'total_fell', appid, 'share_user', name,
+        'share_user fell from 120 to 117', 'nothing: the figures are stored as WeChat gave them',
+        ARRAY[%(today)s::date - 4], 'scheduled__' || %(today)s::date || 'T00:30:00+00:00',
+        (%(today)s::date + time '00:33') AT TIME ZONE 'UTC',
+        (%(today)s::date + time '00:33') AT TIME ZONE 'UTC', now()
+    FROM weixin.dim_account
+    WHERE appid = 'wx0003';
+    INSERT INTO weixin.restatement
+    SELECT
+        %(dataset)s, appid, msgid, publication_date + 2, 'share_user', 1, 120, 117, 'wechat', now()
+    FROM weixin.dim_article
+    WHERE appid = 'wx0003' AND publication_date = %(today)s::date - 4;
+    INSERT INTO weixin.api_call (
+        appid, endpoint, beijing_date, calls, quota_limit, quota_left, quota_asked_at
+    )
+    SELECT
+        appid, '/datacube/getarticletotal', %(today)s::date, 7, 1000, 981,
+        (%(today)s::date + time '00:31') AT TIME ZONE 'UTC'
+    FROM weixin.dim_account
+    WHERE appid LIKE 'wx00%%'
+"""
+_TROUBLE = f"""
+    UPDATE weixin.coverage AS coverage
+    SET attempt_state = 'not_ready', ready_at = CASE
+        WHEN publication_date < %(today)s::date - 1 THEN ready_at - interval '1 day' END
+    FROM ({_ACCOUNT}) AS account
+    WHERE
+        coverage.appid = account.appid AND slot = 9 AND coverage.dataset = %(dataset)s
+        AND publication_date >= %(today)s::date - 3;
+    DELETE FROM weixin.coverage AS coverage
+    USING ({_ACCOUNT}) AS account
+    WHERE
+        coverage.appid = account.appid AND coverage.dataset = %(dataset)s
+        AND (
+            (slot = 11 AND %(today)s::date - publication_date BETWEEN 70 AND 90)
+            OR (slot = 12 AND %(today)s::date - publication_date BETWEEN 14 AND 16)
+        );
+    UPDATE weixin.coverage AS coverage
+    SET
+        attempt_state = 'failed', error_kind = 'endpoint_offline', error_code = %(offline)s,
+        error = 'WeChat took the endpoint offline',
+        cure = 'use the DAG of its successor', attempts = 12, is_final = FALSE
+    FROM ({_ACCOUNT}) AS account
+    WHERE
+        coverage.appid = account.appid AND slot = 13 AND coverage.dataset = %(dataset)s
+        AND publication_date >= %(today)s::date - 12
+"""

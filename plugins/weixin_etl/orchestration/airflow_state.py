@@ -1,0 +1,67 @@
+"""What only Airflow knows, read from its own database: for the web server and commands, no task."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from airflow.api.common.airflow_health import HEALTHY, get_airflow_health
+from airflow.models import DagModel, DagRun, Pool
+from airflow.utils.session import create_session
+from sqlalchemy import select
+
+from weixin_etl.datasets import Dataset
+from weixin_etl.status import Airflow, DagState
+
+POOL = "weixin_api"
+
+
+def read(datasets: Sequence[Dataset]) -> Airflow:
+    """Whether runs of the datasets' DAGs can be made and can work."""
+    with create_session(scoped=False) as session:
+        found = session.scalars(
+            select(DagModel).where(DagModel.dag_id.in_([it.dag_id for it in datasets]))
+        )
+        dags = {
+            dag.dag_id: DagState(
+                is_known=not dag.is_stale,
+                is_paused=bool(dag.is_paused),
+                next_run_at=dag.next_dagrun_create_after,
+            )
+            for dag in found
+        }
+        slots = session.scalar(select(Pool.slots).where(Pool.pool == POOL))
+    return Airflow(
+        dags={it.name: dags[it.dag_id] for it in datasets if it.dag_id in dags},
+        pool=POOL,
+        pool_slots=slots,
+        is_scheduler_alive=get_airflow_health()["scheduler"]["status"] == HEALTHY,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AirflowRun:
+    """A run of one of our DAGs, as Airflow has it."""
+
+    run_id: str
+    state: str
+    run_type: str
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+def runs(dag_id: str, run_ids: Collection[str], newest: int) -> dict[str, AirflowRun]:
+    """The named runs of a DAG that Airflow still has, and its newest ones; by their ids."""
+    with create_session(scoped=False) as session:
+        of_dag = select(DagRun).where(DagRun.dag_id == dag_id)
+        named = session.scalars(of_dag.where(DagRun.run_id.in_(run_ids))).all()
+        latest = session.scalars(of_dag.order_by(DagRun.run_after.desc()).limit(newest)).all()
+        return {
+            run.run_id: AirflowRun(
+                run_id=run.run_id,
+                state=str(run.state),
+                run_type=str(run.run_type),
+                started_at=run.start_date,
+                ended_at=run.end_date,
+            )
+            for run in [*latest, *named]
+        }

@@ -1,0 +1,275 @@
+"""What the page answers: every route behind `reader`, only GET, nothing said without a login."""
+
+import json
+import logging
+from collections.abc import Mapping
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+import jinja2
+import msgspec
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
+from fastapi.responses import FileResponse, HTMLResponse
+from sqlalchemy.exc import DBAPIError
+
+from weixin_etl import clock
+from weixin_etl.datasets import Dataset
+from weixin_etl.orchestration import airflow_state, settings
+from weixin_etl.orchestration.page import articles, calendar, problems, runs
+from weixin_etl.orchestration.page.reader import Reader, reader
+from weixin_etl.orchestration.warehouse import of_reader, open_reader
+from weixin_etl.warehouse import WarehouseError, require_migrated, trouble
+
+log = logging.getLogger(__name__)
+
+STATIC = Path(__file__).parent / "static"
+FILES = {path.name: path for path in STATIC.iterdir() if path.suffix in (".css", ".js", ".svg")}
+POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'self'",
+    ]
+)
+"""Nothing from elsewhere, and nothing that stands in a page's own text is run."""
+MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(reader)])
+AReader = Annotated[Reader, Depends(reader)]
+Day = Annotated[date, Query()]
+Text = Annotated[str, Query(max_length=200)]
+
+
+@app.middleware("http")
+async def _headers(request: Request, call_next: Any) -> Response:
+    """What every answer carries, refusals too."""
+    response: Response = await call_next(request)
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "same-origin"
+    return response
+
+
+@app.exception_handler(WarehouseError)
+@app.exception_handler(DBAPIError)
+def _trouble(_: Request, error: Exception) -> Response:
+    """The sentence why the warehouse can't be read now."""
+    try:
+        sentence = str(of_reader(_warehouse_error(error)))
+    except DBAPIError:
+        log.exception("the warehouse could not be read")
+        sentence = "the warehouse could not be read: the log of Airflow's API server says why"
+    return _json({"detail": sentence}, 503)
+
+
+@app.get("/", response_class=HTMLResponse)
+def page(who: AReader, request: Request) -> HTMLResponse:
+    """The page's frame, in the browser's language; what it shows is fetched by its scripts."""
+    language = preferred_language(request.headers.get("accept-language", ""))
+    root = request.scope["root_path"].rstrip("/")
+    labels = dictionary()
+    html = _template().render(
+        base=root,
+        language=language,
+        label=labels[language],
+        configuration={
+            "base": root,
+            "airflow": root.rpartition("/")[0],
+            "datasets": [{"name": it.name, "dag_id": it.dag_id} for it in who.datasets],
+            "labels": labels,
+        },
+        datasets=who.datasets,
+    )
+    return HTMLResponse(html, headers={"Vary": "Accept-Language"})
+
+
+@app.get("/static/{name}")
+def static(name: str) -> FileResponse:
+    """A file of the page: by a route, as a mount would not ask who reads."""
+    if name not in FILES:
+        raise HTTPException(404, "no such file")
+    path = FILES[name]
+    return FileResponse(
+        path, media_type=MEDIA_TYPES[path.suffix], headers={"Cache-Control": "no-cache"}
+    )
+
+
+@app.get("/plotly.js")
+def plotly() -> FileResponse:
+    """Plotly's JavaScript, from its installed distribution."""
+    path = str(files("plotly") / "package_data" / "plotly.min.js")
+    kept = {"Cache-Control": "private, max-age=86400"}
+    return FileResponse(path, media_type="text/javascript", headers=kept)
+
+
+@app.get("/health")
+def health(who: AReader, dataset: Text = "") -> Response:
+    """For monitors: 200 when all is well, 503 when not, and how fresh each account is."""
+    found = problems.health(_chosen(who, dataset) if dataset else who.datasets)
+    return _json(found, 200 if found.is_healthy else 503)
+
+
+@app.get("/api/problems")
+def api_problems(
+    who: AReader, search: Text = "", offset: Annotated[int, Query(ge=0)] = 0
+) -> Response:
+    """What is wrong now, what was lately, and how each account stands."""
+    return _json(problems.view(who.datasets, search, offset))
+
+
+@app.get("/api/calendar")
+def api_calendar(
+    who: AReader,
+    dataset: Text,
+    last: Annotated[date | None, Query()] = None,
+    days: Annotated[int, Query(ge=1, le=120)] = 35,
+    search: Text = "",
+    offset: Annotated[int, Query(ge=0)] = 0,
+    only_trouble: bool = False,
+) -> Response:
+    """The states of some accounts' pairs on some days."""
+    (chosen,) = _chosen(who, dataset)
+    with open_reader().connect() as connection:
+        return _json(
+            calendar.view(
+                connection,
+                chosen,
+                last=last,
+                days=days,
+                search=search,
+                offset=offset,
+                only_trouble=only_trouble,
+                now=clock.now(),
+                catch_up_days=settings.read().pipeline.catch_up_days,
+            )
+        )
+
+
+@app.get("/api/pair")
+def api_pair(who: AReader, dataset: Text, appid: Text, day: Day) -> Response:
+    """One pair's story."""
+    (chosen,) = _chosen(who, dataset)
+    with open_reader().connect() as connection:
+        story = calendar.story(
+            connection,
+            chosen,
+            appid,
+            day,
+            now=clock.now(),
+            catch_up_days=settings.read().pipeline.catch_up_days,
+        )
+    if story is None:
+        raise HTTPException(404, "no such account")
+    return _json(story)
+
+
+@app.get("/api/runs")
+def api_runs(who: AReader, dataset: Text, offset: Annotated[int, Query(ge=0)] = 0) -> Response:
+    """What came of the newest runs."""
+    (chosen,) = _chosen(who, dataset)
+    with open_reader().connect() as connection:
+        return _json(runs.view(connection, chosen, airflow_state.runs, offset))
+
+
+@app.get("/api/run")
+def api_run(who: AReader, dataset: Text, run_id: Annotated[str, Query(max_length=300)]) -> Response:
+    """What came of one run, by account."""
+    (chosen,) = _chosen(who, dataset)
+    with open_reader().connect() as connection:
+        return _json(runs.accounts(connection, chosen, run_id))
+
+
+@app.get("/api/accounts")
+def api_accounts(who: AReader, dataset: Text) -> Response:
+    """The accounts that have articles, for the choice of one."""
+    (chosen,) = _chosen(who, dataset)
+    with open_reader().connect() as connection:
+        return _json(articles.accounts(connection, chosen))
+
+
+@app.get("/api/articles")
+def api_articles(who: AReader, dataset: Text, appid: Text) -> Response:
+    """An account's latest articles beside what is usual for it."""
+    (chosen,) = _chosen(who, dataset)
+    with open_reader().connect() as connection:
+        return _json(articles.view(connection, chosen, appid))
+
+
+@app.get("/api/article")
+def api_article(who: AReader, dataset: Text, appid: Text, msgid: Text) -> Response:
+    """Where an article's readers came from."""
+    (chosen,) = _chosen(who, dataset)
+    with open_reader().connect() as connection:
+        return _json(articles.sources(connection, chosen, appid, msgid))
+
+
+@cache
+def dictionary() -> Mapping[str, Mapping[str, str]]:
+    """Every label by language: the one file that holds them."""
+    labels: dict[str, dict[str, str]] = json.loads((STATIC / "labels.json").read_text())
+    return labels
+
+
+def preferred_language(header: str) -> str:
+    """The first language of an Accept-Language header that the page speaks; else English."""
+    weighted = []
+    for n, part in enumerate(header.split(",")):
+        name, _, quality = part.strip().partition(";q=")
+        try:
+            weighted.append((-float(quality or 1), n, name.split("-")[0].lower()))
+        except ValueError:
+            continue
+    return next((name for _, _, name in sorted(weighted) if name in dictionary()), "en")
+
+
+@cache
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(STATIC),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html")
+
+
+def _chosen(who: Reader, dataset: str) -> tuple[Dataset, ...]:
+    """The dataset of that name, if the reader may read its DAG."""
+    chosen = tuple(it for it in who.datasets if it.name == dataset)
+    if not chosen:
+        raise HTTPException(404, "no such dataset, or you may not read its DAG")
+    return chosen
+
+
+def _warehouse_error(error: Exception) -> WarehouseError:
+    """
+    What is wrong with the warehouse.
+
+    Raises:
+        DBAPIError: it is not the warehouse: a statement of ours does not work.
+
+    """
+    if isinstance(error, WarehouseError):
+        return error
+    warehouse = open_reader()
+    if said := trouble(error, warehouse):
+        return said
+    try:
+        require_migrated(warehouse)
+    except WarehouseError as refusal:
+        return refusal
+    raise error
+
+
+def _json(content: Any, status_code: int = 200) -> Response:
+    return Response(msgspec.json.encode(content), status_code, media_type="application/json")

@@ -1,0 +1,243 @@
+"""The coverage calendar: accounts by publication days, and one pair's story."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping
+
+from weixin_etl import clock, rules, status
+from weixin_etl.datasets import Dataset
+from weixin_etl.model import Coverage, DayState
+from weixin_etl.warehouse import statement
+
+ACCOUNTS_PER_PAGE = 25
+NEIGHBOURS = timedelta(days=62)
+"""So far to each side days in the same state are looked for."""
+MOST = 50
+"""Restatements and rejected reasons a story lists."""
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownDays:
+    """An account's days, oldest first."""
+
+    appid: str
+    name: str
+    is_active: bool
+    states: tuple[DayState | None, ...]
+    """None: the account was not collected yet, and the day was never asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A part of the calendar."""
+
+    first: date
+    last: date
+    newest: date
+    """Yesterday in Beijing: there is no later day."""
+    account_count: int
+    accounts: tuple[ShownDays, ...]
+    page_size: int = ACCOUNTS_PER_PAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """All that is known of a pair."""
+
+    appid: str
+    name: str
+    day: date
+    state: DayState | None
+    coverage: dict[str, Any] | None
+    """The row of `weixin.coverage`."""
+    form: dict[str, Any]
+    """What to enter into the DAG's form to ask for the day, and its neighbours in this state."""
+    form_day_count: int
+    runs: tuple[dict[str, Any], ...]
+    """What came of it in each run that planned it, newest first."""
+    restatements: tuple[dict[str, Any], ...]
+    restatement_count: int
+    rejected: tuple[dict[str, Any], ...]
+    """By reason."""
+    answers: tuple[dict[str, Any], ...]
+    """The distinct answers, newest first; `weixin-etl answers` prints them."""
+
+
+def view(
+    connection: Connection,
+    dataset: Dataset,
+    *,
+    last: date | None,
+    days: int,
+    search: str,
+    offset: int,
+    only_trouble: bool,
+    now: datetime,
+    catch_up_days: int,
+) -> View:
+    """
+    The states of a page of accounts on `days` days up to `last`; up to yesterday by default.
+
+    With `only_trouble`, of the accounts that have a day that is not in.
+    """
+    newest = clock.beijing_date(now) - _DAY
+    last = min(last or newest, newest)
+    first = last - _DAY * (days - 1)
+    appids = None
+    if only_trouble:
+        found = status.read(
+            connection, None, now=now, catch_up_days=catch_up_days, datasets=[dataset]
+        )
+        appids = [it.appid for it in found.accounts if not it.is_healthy]
+    rows = connection.execute(
+        statement("page/accounts.sql"),
+        {
+            "dataset": dataset.name,
+            "search": search.strip(),
+            "appids": appids,
+            "most": ACCOUNTS_PER_PAGE,
+            "offset": offset,
+        },
+    )
+    accounts = rows.mappings().all()
+    of_days = _coverages(connection, dataset, [it["appid"] for it in accounts], first, last, now)
+    return View(
+        first=first,
+        last=last,
+        newest=newest,
+        account_count=accounts[0]["account_count"] if accounts else 0,
+        accounts=tuple(
+            ShownDays(
+                appid=account["appid"],
+                name=account["name"],
+                is_active=account["is_active"],
+                states=tuple(
+                    _state(dataset, account, first + _DAY * n, coverages, now, catch_up_days)
+                    for n in range(days)
+                ),
+            )
+            for account in accounts
+            for coverages in [of_days[account["appid"]]]
+        ),
+    )
+
+
+def story(
+    connection: Connection,
+    dataset: Dataset,
+    appid: str,
+    day: date,
+    *,
+    now: datetime,
+    catch_up_days: int,
+) -> Story | None:
+    """All that is known of a pair; None when there is no such account."""
+    accounts = connection.execute(
+        statement("page/accounts.sql"),
+        {"dataset": dataset.name, "search": "", "appids": [appid], "most": 1, "offset": 0},
+    )
+    account = accounts.mappings().one_or_none()
+    if account is None:
+        return None
+    newest = clock.beijing_date(now) - _DAY
+    begin, end = day - NEIGHBOURS, min(day + NEIGHBOURS, newest)
+    coverages = _coverages(connection, dataset, [appid], begin, end, now)[appid]
+
+    def state(of: date) -> DayState | None:
+        return _state(dataset, account, of, coverages, now, catch_up_days)
+
+    first = last = day
+    while first > begin and state(first - _DAY) == state(day):
+        first -= _DAY
+    while last < end and state(last + _DAY) == state(day):
+        last += _DAY
+    if state(day) in (DayState.FINAL, DayState.IN, None):
+        first = last = day
+    form = {"begin_date": first, "end_date": last, "accounts": [appid]}
+    if state(day) is DayState.FINAL:
+        form["refetch"] = True
+    pair = {"dataset": dataset.name, "appid": appid, "publication_date": day}
+    restatements = _rows(connection, "page/pair_restatements.sql", pair | {"most": MOST})
+    coverage = _rows(connection, "page/pair_coverage.sql", pair)
+    return Story(
+        appid=appid,
+        name=account["name"],
+        day=day,
+        state=state(day),
+        coverage=coverage[0] if coverage else None,
+        form=form,
+        form_day_count=(last - first).days + 1,
+        runs=_rows(connection, "page/pair_runs.sql", pair),
+        restatements=restatements,
+        restatement_count=restatements[0]["restatement_count"] if restatements else 0,
+        rejected=_rows(connection, "page/pair_rejected.sql", pair | {"most": MOST}),
+        answers=_rows(connection, "page/pair_answers.sql", pair),
+    )
+
+
+def _coverages(
+    connection: Connection,
+    dataset: Dataset,
+    appids: Sequence[str],
+    first: date,
+    last: date,
+    now: datetime,
+) -> Mapping[str, dict[date, Coverage]]:
+    """What we have of the accounts' days, and of those of the present window."""
+    window = rules.present_window(dataset, clock.beijing_date(now))
+    rows = connection.execute(
+        statement("page/coverages.sql"),
+        {
+            "dataset": dataset.name,
+            "appids": [*appids],
+            "first_date": first,
+            "last_date": last,
+            "window_first_date": window.first,
+            "window_last_date": window.last,
+        },
+    )
+    found: dict[str, dict[date, Coverage]] = defaultdict(dict)
+    for row in rows.mappings():
+        found[row["appid"]][row["publication_date"]] = status.coverage_of(row)
+    return found
+
+
+def _state(
+    dataset: Dataset,
+    account: RowMapping,
+    day: date,
+    coverages: Mapping[date, Coverage],
+    now: datetime,
+    catch_up_days: int,
+) -> DayState | None:
+    """What the day is called; None for one that nobody ever wanted."""
+    known = coverages.get(day)
+    first_daily_date: date | None = account["first_daily_date"]
+    if known is None:
+        begin = account["first_date"]
+        if first_daily_date:
+            begin = max(first_daily_date - _DAY * dataset.window, dataset.first_day)
+        is_collected = account["is_active"] or day <= account["last_date"]
+        if day < begin or not is_collected:
+            return None
+    return rules.day_state(
+        dataset,
+        day,
+        known,
+        first_daily_date=first_daily_date,
+        now=now,
+        is_retired=rules.is_retired(dataset, coverages, clock.beijing_date(now)),
+        catch_up_days=catch_up_days,
+    )
+
+
+def _rows(
+    connection: Connection, path: str, values: Mapping[str, object]
+) -> tuple[dict[str, Any], ...]:
+    """The rows of a statement that are shown as they are."""
+    return tuple(dict(row) for row in connection.execute(statement(path), values).mappings())

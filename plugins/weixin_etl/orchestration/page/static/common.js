@@ -1,0 +1,165 @@
+// What every view uses: labels, elements, times in Beijing, answers of the server, ways to Airflow.
+
+export const configuration = JSON.parse(document.getElementById("configuration").textContent);
+const LANGUAGE = document.documentElement.lang;
+const LABELS = configuration.labels[LANGUAGE];
+const LOCALE = LANGUAGE === "zh" ? "zh-CN" : "en-GB";
+
+// The label in the page's language, its {places} filled in.
+export function t(name, places = {}) {
+  if (!(name in LABELS)) throw new Error(`no label ${name}`);
+  return LABELS[name].replace(/\{(\w+)\}/g, (_, place) => String(places[place]));
+}
+
+// The label, or the word itself where the server may send words that the page does not know.
+export const word = (prefix, name) => (`${prefix}_${name}` in LABELS ? t(`${prefix}_${name}`) : name);
+
+// An element: el("a", {href, class, onclick}, children). Texts are texts, never markup.
+export function el(name, attributes = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else element.setAttribute(key, value === true ? "" : value);
+  }
+  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+const NUMBER = new Intl.NumberFormat(LOCALE);
+export const number = (value) => (value === null || value === undefined ? "–" : NUMBER.format(value));
+
+const TIME = new Intl.DateTimeFormat("sv-SE", {
+  timeZone: "Asia/Shanghai", dateStyle: "short", timeStyle: "short",
+});
+// 2026-11-24 08:30, in Beijing.
+export const time = (iso) => TIME.format(new Date(iso));
+
+// <time> that shows Beijing's and tells machines the instant.
+export const timeElement = (iso) => el("time", { datetime: iso }, time(iso));
+
+// Two units at most: 3 d 4 h, 25 min.
+export function duration(from, to) {
+  const minutes = Math.max(0, Math.round((new Date(to) - new Date(from)) / 60000));
+  const parts = new Intl.NumberFormat(LOCALE, { style: "unit", unitDisplay: "short", unit: "minute" });
+  const unit = (value, name) =>
+    new Intl.NumberFormat(LOCALE, { style: "unit", unitDisplay: "short", unit: name }).format(value);
+  if (minutes < 60) return parts.format(minutes);
+  const [days, hours] = [Math.floor(minutes / 1440), Math.floor((minutes % 1440) / 60)];
+  const named = days ? [unit(days, "day"), hours && unit(hours, "hour")] : [unit(hours, "hour"), minutes % 60 && parts.format(minutes % 60)];
+  return named.filter(Boolean).join(" ");
+}
+
+export const addDays = (day, count) =>
+  new Date(Date.parse(`${day}T00:00:00Z`) + count * 86400000).toISOString().slice(0, 10);
+
+// As a sentence of its own.
+export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+// A sentence for people who use a screen reader.
+export function say(sentence) {
+  document.getElementById("said").textContent = sentence;
+}
+
+export class Refusal extends Error {}
+
+// The server's answer; a sentence is thrown when there is none.
+export async function ask(path, values = {}, signal = undefined) {
+  const query = new URLSearchParams(
+    Object.entries(values).filter(([, value]) => value !== undefined && value !== null && value !== ""),
+  );
+  let answer;
+  try {
+    answer = await fetch(`${configuration.base}/api/${path}?${query}`, { signal, credentials: "same-origin" });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refusal(t("error_network"));
+  }
+  if (answer.status === 401) throw new Refusal(t("error_login"));
+  if (answer.status === 403) throw new Refusal(t("error_forbidden"));
+  if (answer.ok) return answer.json();
+  const said = await answer.json().catch(() => ({}));
+  throw new Refusal(typeof said.detail === "string" ? said.detail : t("error_network"));
+}
+
+// A link to a page of Airflow. Airflow shows this page in a sandboxed frame whose own links may lead
+// nowhere but into the frame: so the click is made in Airflow's document, which is of the same origin.
+export function airflowLink(path, ...children) {
+  const href = `${configuration.airflow}${path}`;
+  const follow = (event) => {
+    if (window.top === window || event.button > 1) return;
+    event.preventDefault();
+    try {
+      const outside = window.parent.document.createElement("a");
+      outside.href = href;
+      if (event.ctrlKey || event.metaKey || event.shiftKey || event.button === 1) outside.target = "_blank";
+      window.parent.document.body.append(outside);
+      outside.click();
+      outside.remove();
+    } catch {
+      event.target.after(el("code", {}, t("path_hint", { path: href })));
+    }
+  };
+  return el("a", { href, class: "airflow", onclick: follow, onauxclick: follow }, ...children);
+}
+
+export const runLink = (dagId, runId, ...children) =>
+  airflowLink(`/dags/${encodeURIComponent(dagId)}/runs/${encodeURIComponent(runId)}`, ...children);
+
+export const dagId = (dataset) => configuration.datasets.find((it) => it.name === dataset)?.dag_id;
+
+// A button that copies a text; it says so.
+export function copyButton(text, label = t("copy")) {
+  return el("button", {
+    type: "button",
+    class: "small",
+    onclick: async () => {
+      try {
+        await navigator.clipboard.writeText(text);
+      } catch {
+        const hidden = el("textarea", { class: "hidden", "aria-hidden": "true" }, text);
+        (document.querySelector("dialog[open]") ?? document.body).append(hidden);
+        hidden.select();
+        document.execCommand("copy");
+        hidden.remove();
+      }
+      say(t("copied"));
+    },
+  }, label);
+}
+
+// A table: columns are {label, cell(row), number, wide}. On a narrow screen each row is a card that
+// names its cells, the wide ones on a line of their own; the roles keep it a table for screen readers.
+export function table(caption, columns, rows, { captionHidden = false, rowClass = () => undefined } = {}) {
+  return el("table", { role: "table" },
+    el("caption", { class: captionHidden ? "hidden" : undefined }, caption),
+    el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, columns.map((column) =>
+      el("th", { role: "columnheader", scope: "col", class: column.number ? "number" : undefined }, column.label)))),
+    el("tbody", { role: "rowgroup" }, rows.map((row) => el("tr", { role: "row", class: rowClass(row) },
+      columns.map((column, n) => el(n ? "td" : "th", {
+        role: n ? "cell" : "rowheader", scope: n ? undefined : "row", "data-label": column.label, class: column.number ? "number" : column.wide ? "wide" : undefined,
+      }, column.cell(row)))))));
+}
+
+// Previous and next, where there is more than a page.
+export function pager(offset, size, total, go) {
+  if (total <= size) return null;
+  const last = Math.min(offset + size, total);
+  return el("div", { class: "pager" },
+    el("button", { type: "button", disabled: offset === 0, onclick: () => go(Math.max(0, offset - size)) }, t("previous")),
+    el("span", {}, t("page_of", { first: number(offset + 1), last: number(last), total: number(total) })),
+    el("button", { type: "button", disabled: last >= total, onclick: () => go(last) }, t("next")));
+}
+
+// A box to search in; it waits for a pause in the typing.
+export function searchBox(value, go) {
+  let waiting;
+  return el("label", { class: "search" }, el("span", {}, t("search")),
+    el("input", {
+      type: "search", value, placeholder: t("search_hint"), maxlength: 100, id: "search",
+      oninput: (event) => {
+        clearTimeout(waiting);
+        waiting = setTimeout(() => go(event.target.value), 250);
+      },
+    }));
+}

@@ -1,0 +1,248 @@
+// The calendar of accounts by publication days, and one day's story.
+
+import { addDays, airflowLink, copyButton, dagId, el, number, pager, runLink, searchBox, sentence, t, table, time, word } from "./common.js";
+
+const SIGNS = {
+  final: "✓", in: "●", open: "○", late: "!", failed: "✕", never_asked: "?", retired: "–", lost: "∅",
+};
+const CELL = 24; // pixels, as in page.css
+const NARROW = 700;
+
+// As many days as the screen has room for.
+function room() {
+  const width = document.documentElement.clientWidth;
+  const names = width < NARROW ? 0 : 190;
+  return Math.max(7, Math.min(62, Math.floor((width - names - (width < NARROW ? 34 : 66)) / CELL)));
+}
+
+export async function coverage({ now, go, ask }) {
+  const offset = Number(now.offset ?? 0);
+  const days = room();
+  const found = await ask("calendar", {
+    dataset: now.dataset, last: now.last, days, search: now.search, offset, only_trouble: now.only ? true : undefined,
+  });
+  const steps = el("div", { class: "steps" },
+    el("button", { type: "button", id: "earlier", onclick: () => go({ last: addDays(found.first, -1) }) }, "← ", t("earlier")),
+    el("span", {}, t("days_shown", { first: found.first, last: found.last })),
+    el("button", { type: "button", id: "later", disabled: found.last >= found.newest, onclick: () => go({ last: addDays(found.last, days) }) }, t("later"), " →"),
+    el("button", { type: "button", id: "newest", disabled: found.last >= found.newest, onclick: () => go({ last: "" }) }, t("newest")));
+  const filters = el("div", { class: "filters" },
+    searchBox(now.search ?? "", (search) => go({ search, offset: "" }, { replace: true })),
+    el("label", { class: "check" },
+      el("input", { type: "checkbox", id: "only", checked: Boolean(now.only), onchange: (event) => go({ only: event.target.checked ? 1 : "", offset: "" }) }),
+      el("span", {}, t("only_trouble"))));
+  const nothing = now.search ? t("no_match", { search: now.search }) : now.only ? t("calendar_all_in") : t("calendar_empty");
+  return {
+    nodes: [
+      el("h2", {}, t("view_coverage")),
+      filters,
+      found.accounts.length ? [steps, grid(found, now.dataset, ask)] : el("p", { class: "empty" }, nothing),
+      pager(offset, found.page_size, found.account_count, (next) => go({ offset: next })),
+      legend(),
+    ].flat(),
+    ready: () => now.day && now.appid && tell(now.dataset, now.appid, now.day, ask),
+  };
+}
+
+function legend() {
+  const names = Object.keys(SIGNS);
+  return el("section", { class: "legend", "aria-labelledby": "legend" },
+    el("h3", { id: "legend" }, t("legend")),
+    el("dl", {}, names.map((name) => el("div", {},
+      el("dt", {}, el("span", { class: `cell ${name}`, "aria-hidden": "true" }, SIGNS[name]), t(`state_${name}`)),
+      el("dd", {}, t(`means_${name}`))))));
+}
+
+function grid(found, dataset, ask) {
+  const days = found.accounts[0].states.map((_, n) => addDays(found.first, n));
+  const months = [];
+  for (const day of days) {
+    const month = day.slice(0, 7);
+    if (months.at(-1)?.month === month) months.at(-1).span += 1;
+    else months.push({ month, span: 1 });
+  }
+  const weekday = (day) => new Date(`${day}T00:00:00Z`).getUTCDay();
+  const body = found.accounts.map((account) => el("tr", { role: "row" },
+    el("th", { scope: "row", role: "rowheader", title: `${account.name} ${account.appid}` },
+      el("span", { class: "name" }, account.name), !account.is_active && el("span", { class: "quiet under" }, t("not_collected"))),
+    account.states.map((state, n) => cell(account, days[n], state, weekday(days[n])))));
+  const calendar = el("table", { class: "calendar", role: "grid", "aria-label": t("calendar_caption") },
+    el("thead", { role: "rowgroup" },
+      el("tr", { role: "row" }, el("td", { rowspan: 2, class: "corner" }),
+        months.map((it) => el("th", { scope: "colgroup", role: "columnheader", colspan: it.span, class: "month" }, el("span", {}, it.span > 2 ? it.month : "")))),
+      el("tr", { role: "row" }, days.map((day) =>
+        el("th", { scope: "col", role: "columnheader", class: weekday(day) === 1 ? "monday" : undefined, title: day }, day.slice(8))))),
+    el("tbody", { role: "rowgroup" }, body));
+  moveByKeys(calendar);
+  calendar.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (button) tell(dataset, button.dataset.appid, button.dataset.day, ask, button);
+  });
+  return el("div", { class: "scroll" }, calendar);
+}
+
+function cell(account, day, state, weekday) {
+  const label = `${account.name}, ${day}: ${t(`state_${state ?? "none"}`)}`;
+  return el("td", { role: "gridcell", class: weekday === 1 ? "monday" : undefined },
+    state === null
+      ? el("span", { class: "cell none", title: label })
+      : el("button", {
+        type: "button", class: `cell ${state}`, tabindex: -1, title: label, "aria-label": label,
+        "data-appid": account.appid, "data-day": day,
+      }, SIGNS[state]));
+}
+
+// One stop for Tab; arrows, Home and End move inside.
+function moveByKeys(calendar) {
+  const rows = [...calendar.tBodies[0].rows].map((row) => [...row.querySelectorAll("td")].map((it) => it.querySelector("button")));
+  const all = rows.flat().filter(Boolean);
+  const start = rows[0]?.filter(Boolean).at(-1) ?? all[0];
+  if (start) start.tabIndex = 0;
+  calendar.addEventListener("keydown", (event) => {
+    const r = rows.findIndex((row) => row.includes(event.target));
+    if (r < 0) return;
+    const c = rows[r].indexOf(event.target);
+    const along = (row, from, step) => {
+      for (let n = from; n >= 0 && n < row.length; n += step) if (row[n]) return row[n];
+      return undefined;
+    };
+    const down = (from, step) => {
+      for (let n = from; n >= 0 && n < rows.length; n += step) if (rows[n][c]) return rows[n][c];
+      return undefined;
+    };
+    const next = {
+      ArrowRight: () => along(rows[r], c + 1, 1),
+      ArrowLeft: () => along(rows[r], c - 1, -1),
+      ArrowDown: () => down(r + 1, 1),
+      ArrowUp: () => down(r - 1, -1),
+      Home: () => along(rows[r], 0, 1),
+      End: () => along(rows[r], rows[r].length - 1, -1),
+    }[event.key]?.();
+    if (!next) return;
+    event.preventDefault();
+    for (const it of all) it.tabIndex = -1;
+    next.tabIndex = 0;
+    next.focus();
+  });
+}
+
+async function tell(dataset, appid, day, ask, opener) {
+  const dialog = document.getElementById("story");
+  const close = el("button", { type: "button", class: "close", "aria-label": t("close"), onclick: () => dialog.close() }, "×");
+  const fill = (title, ...nodes) => dialog.replaceChildren(el("div", { class: "head" }, el("h2", { id: "story-title" }, title), close), ...nodes);
+  fill(day, el("p", { class: "loading" }, t("loading")));
+  if (!dialog.open) dialog.showModal();
+  dialog.onclose = () => opener?.focus();
+  dialog.onclick = (event) => event.target === dialog && dialog.close();
+  try {
+    const story = await ask("pair", { dataset, appid, day });
+    fill(t("story_of", { name: story.name, day }), ...chapters(dataset, story).filter(Boolean));
+  } catch (error) {
+    fill(day, el("p", { role: "alert" }, error.message));
+  }
+  close.focus();
+}
+
+function chapters(dataset, story) {
+  const state = story.state ?? "none";
+  return [
+    el("p", { class: "verdict" }, el("span", { class: `cell ${state}`, "aria-hidden": "true" }, SIGNS[state] ?? ""), " ",
+      el("strong", {}, t(`state_${state}`)), " · ", t(`means_${state}`)),
+    ...attempt(story.coverage),
+    ...holdings(story.coverage),
+    el("h3", {}, t("ask_again")), form(dataset, story),
+    el("h3", {}, t("runs_of_day")), story.runs.length ? runsTable(dataset, story.runs) : el("p", { class: "quiet" }, t("no_runs_of_day")),
+    el("h3", {}, t("restatements")), ...restatements(story),
+    story.rejected.length > 0 && el("h3", {}, t("rejected")),
+    story.rejected.length > 0 && table(t("rejected"), [
+      { label: t("reason"), cell: (it) => it.reason },
+      { label: t("parts"), number: true, cell: (it) => number(it.part_count) },
+    ], story.rejected, { captionHidden: true }),
+    el("h3", {}, t("answers")), ...answers(dataset, story),
+  ];
+}
+
+function attempt(known) {
+  const facts = !known?.attempted_at ? [] : [
+    t("attempted_at", { time: time(known.attempted_at) }),
+    known.attempts > 1 ? t("attempts", { count: known.attempts }) : known.attempts === 1 ? t("attempt_one") : null,
+    known.error_code !== null ? t("errcode", { code: known.error_code }) : null,
+    known.next_attempt_at ? t("next_attempt_at", { time: time(known.next_attempt_at) }) : null,
+  ];
+  return [
+    el("h3", {}, t("what_happened")),
+    known?.cure && el("p", {}, el("strong", {}, sentence(known.cure))),
+    known?.error && el("p", {}, sentence(known.error)),
+    facts.length ? el("ul", { class: "facts" }, facts.filter(Boolean).map((it) => el("li", {}, it)))
+      : el("p", { class: "quiet" }, t("never_attempted")),
+  ];
+}
+
+function holdings(known) {
+  const title = el("h3", {}, t("what_we_have"));
+  if (!known?.fetched_at) return [title, el("p", { class: "quiet" }, t("nothing_loaded"))];
+  const facts = [
+    known.data_state === "empty" ? t("empty_day") : t("articles_rows", { articles: number(known.article_count), rows: number(known.row_count) }),
+    known.through_date && t("through_date", { day: known.through_date }),
+    t("answered_at", { time: time(known.fetched_at) }),
+    known.ready_at && t("ready_at", { time: time(known.ready_at) }),
+  ];
+  return [title, el("ul", { class: "facts" }, facts.filter(Boolean).map((it) => el("li", {}, it)))];
+}
+
+// What to enter into the DAG's form: the page itself changes nothing.
+function form(dataset, story) {
+  const fields = ["begin_date", "end_date", "accounts", "refetch"].filter((name) => name in story.form);
+  return el("div", { class: "form" },
+    el("p", {}, t("ask_hint")),
+    el("dl", {}, fields.map((name) => {
+      const value = [story.form[name]].flat().join(", ");
+      const shown = story.form[name] === true ? t("yes") : value;
+      return el("div", {}, el("dt", {}, t(`field_${name}`)), el("dd", {}, el("code", {}, shown), name !== "refetch" && copyButton(value)));
+    })),
+    story.form_day_count > 1 && el("p", { class: "quiet" }, t("ask_neighbours", { count: story.form_day_count })),
+    el("p", { class: "actions" },
+      airflowLink(`/dags/${encodeURIComponent(dagId(dataset))}`, t("open_dag")),
+      copyButton(JSON.stringify(story.form), t("copy_conf"))));
+}
+
+function runsTable(dataset, runs) {
+  return table(t("runs_of_day"), [
+    { label: t("run"), cell: (it) => runLink(dagId(dataset), it.run_id, time(it.planned_at)) },
+    { label: t("state"), cell: (it) => word("pair", it.state) },
+    ...["calls", "inserted", "updated", "unchanged", "rejected", "restated"].map((name) => ({
+      label: t(name === "rejected" ? "rejected_count" : name), number: true, cell: (it) => number(it[name]),
+    })),
+  ], runs, { captionHidden: true });
+}
+
+function restatements(story) {
+  if (!story.restatement_count) return [el("p", { class: "quiet" }, t("no_restatements"))];
+  const shown = story.restatements.length;
+  return [
+    shown < story.restatement_count && el("p", { class: "quiet" }, t("restatements_more", { shown, count: number(story.restatement_count) })),
+    table(t("restatements"), [
+      { label: t("article"), cell: (it) => it.title ?? it.msgid },
+      { label: t("stat_day"), cell: (it) => it.stat_date },
+      { label: t("metric"), cell: (it) => el("code", {}, it.metric) },
+      { label: t("old_value"), number: true, cell: (it) => number(Number(it.old_value)) },
+      { label: t("new_value"), number: true, cell: (it) => number(Number(it.new_value)) },
+      { label: t("changed_at"), cell: (it) => time(it.changed_at) },
+      { label: t("cause"), cell: (it) => word("cause", it.cause) },
+    ], story.restatements, { captionHidden: true }),
+  ];
+}
+
+function answers(dataset, story) {
+  if (!story.answers.length) return [el("p", { class: "quiet" }, t("no_answers"))];
+  const command = `weixin-etl answers ${story.appid} ${story.day} --dataset ${dataset} --id ${story.answers[0].raw_response_id}`;
+  return [
+    table(t("answers"), [
+      { label: t("number"), cell: (it) => `${it.raw_response_id}` },
+      { label: t("first_fetched"), cell: (it) => time(it.fetched_at) },
+      { label: t("last_seen"), cell: (it) => time(it.last_seen_at) },
+      { label: "SHA-256", cell: (it) => el("code", {}, `${it.sha256_start}…`) },
+    ], story.answers, { captionHidden: true }),
+    el("p", { class: "command" }, t("answers_hint"), " ", el("code", {}, command), " ", copyButton(command)),
+  ];
+}

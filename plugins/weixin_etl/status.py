@@ -1,0 +1,487 @@
+"""
+How the warehouse stands now: what is wrong, and how fresh each account is.
+
+Read by `read`, judged by pure functions, shown by the page, by its `/health`, and by whatever asks
+from outside. Needs a connection that can only read. What only Airflow knows (`Airflow`) is
+handed in.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import Connection, RowMapping
+
+from weixin_etl import clock, rules
+from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.model import AttemptState, Coverage, DataState, DayState, ProblemKind
+from weixin_etl.warehouse import statement
+
+WARNINGS = frozenset(
+    {ProblemKind.UNKNOWN_METRIC, ProblemKind.TOTAL_FELL, ProblemKind.ARTICLE_MISSING}
+)
+"""The figures are stored as WeChat gave them: somebody may look, and nothing is broken."""
+NOT_AS_IT_SHOULD_BE = (DayState.FAILED, DayState.LATE, DayState.NEVER_ASKED)
+"""What a day must not be, of those that daily runs still ask for."""
+RECENTLY = timedelta(days=7)
+"""So long an incident that is over is still listed."""
+MOST_INCIDENTS = 500
+OVERDUE = timedelta(minutes=30)
+"""So long after its time a run that does not exist is missing."""
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """
+    Something that is wrong, or was.
+
+    A row of `weixin.incident`; or found by looking, then it has no `incident_id`.
+    """
+
+    kind: ProblemKind
+    cause: str
+    """What happened."""
+    cure: str
+    """What to change; when nothing, what happens next."""
+    dataset: str | None = None
+    """None when it concerns every dataset."""
+    account: str = ""
+    """What people call the account; empty when it concerns the whole run."""
+    appid: str | None = None
+    subject: str | None = None
+    days: tuple[date, ...] = ()
+    """The publication days concerned."""
+    error_code: int | None = None
+    run_id: str | None = None
+    """The run that met it last."""
+    opened_at: datetime | None = None
+    """Since when; None when that is not known."""
+    seen_at: datetime | None = None
+    closed_at: datetime | None = None
+    incident_id: int | None = None
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether nothing is broken."""
+        return self.kind in WARNINGS
+
+
+@dataclass(frozen=True, slots=True)
+class DagState:
+    """What Airflow knows of a dataset's DAG."""
+
+    is_known: bool
+    """Whether Airflow has read the DAG's file."""
+    is_paused: bool = False
+    next_run_at: datetime | None = None
+    """When the next scheduled run is created; in the past: it should have been."""
+
+
+@dataclass(frozen=True, slots=True)
+class Airflow:
+    """What Airflow knows."""
+
+    dags: Mapping[str, DagState]
+    """By dataset."""
+    pool: str
+    pool_slots: int | None
+    """Slots of the pool; None when there is no such pool."""
+    is_scheduler_alive: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AccountStatus:
+    """How an account stands in a dataset that daily runs collect."""
+
+    dataset: Dataset
+    appid: str
+    name: str
+    conn_id: str
+    last_day_in: date | None
+    """The newest publication day with a ready answer."""
+    ready_at: datetime | None
+    """When its newest ready answer was fetched: the last success."""
+    days: Mapping[DayState, tuple[date, ...]]
+    """The days within reach of daily runs that are not final, oldest first."""
+    calls_today: int = 0
+    quota_limit: int | None = None
+    quota_left: int | None = None
+    """When WeChat was asked, at `quota_asked_at`; None when it was not."""
+    quota_asked_at: datetime | None = None
+    next_try_at: datetime | None = None
+    """The next scheduled run, or the end of the rest when its daily quota is used up."""
+    open_incidents: int = 0
+
+    @property
+    def is_retired(self) -> bool:
+        """Whether WeChat has taken the endpoint offline for it."""
+        return bool(self.days.get(DayState.RETIRED))
+
+    @property
+    def days_not_in(self) -> tuple[date, ...]:
+        """The days that are not as they should be."""
+        return tuple(sorted(day for it in NOT_AS_IT_SHOULD_BE for day in self.days.get(it, ())))
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether its figures are as fresh as they can be."""
+        return not self.days_not_in and not self.open_incidents
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything that is to be said about now."""
+
+    checked_at: datetime
+    open: tuple[Incident, ...]
+    closed: tuple[Incident, ...] = ()
+    """Those that were over lately, newest first."""
+    accounts: tuple[AccountStatus, ...] = ()
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether nothing is broken; warnings do not count."""
+        return all(it.is_warning for it in self.open) and all(it.is_healthy for it in self.accounts)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDay:
+    """A publication day that daily runs still ask for, or one of the present window."""
+
+    coverage: Coverage
+    attempted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """What the warehouse has of an account in a dataset."""
+
+    dataset: Dataset
+    appid: str
+    name: str
+    conn_id: str
+    first_daily_date: date
+    first_date: date
+    """The first day that daily runs reach."""
+    days: Mapping[date, OpenDay]
+    last_day_in: date | None = None
+    ready_at: datetime | None = None
+    calls_today: int = 0
+    quota_limit: int | None = None
+    quota_left: int | None = None
+    quota_asked_at: datetime | None = None
+
+
+# ------------------------------------------------------------------------------------------ read
+
+
+def read(
+    connection: Connection,
+    airflow: Airflow | None,
+    *,
+    now: datetime,
+    catch_up_days: int,
+    datasets: Sequence[Dataset] = tuple(DATASETS.values()),
+) -> Status:
+    """
+    How the warehouse stands, by reading it; see `judge`.
+
+    Two statements and one per dataset.
+    """
+    today = clock.beijing_date(now)
+    names = [it.name for it in datasets]
+    rows = connection.execute(
+        statement("status/accounts.sql"),
+        {"datasets": names, "endpoints": [it.path for it in datasets], "today": today},
+    )
+    accounts = rows.mappings().all()
+    facts = [
+        fact
+        for dataset in datasets
+        for fact in _facts(
+            connection,
+            dataset,
+            [row for row in accounts if row["dataset"] == dataset.name],
+            today,
+            catch_up_days,
+        )
+    ]
+    found = connection.execute(
+        statement("status/incidents.sql"),
+        {"datasets": names, "closed_since": now - RECENTLY, "most": MOST_INCIDENTS},
+    )
+    return judge(
+        facts,
+        [_incident(row) for row in found.mappings()],
+        airflow,
+        now=now,
+        catch_up_days=catch_up_days,
+        datasets=datasets,
+    )
+
+
+def coverage_of(row: RowMapping) -> Coverage:
+    """What a row that has the columns of `weixin.coverage` says, in the rules' terms."""
+    data, attempt = row["data_state"], row["attempt_state"]
+    return Coverage(
+        publication_date=row["publication_date"],
+        data_state=DataState(data) if data else None,
+        fetched_at=row["fetched_at"],
+        ready_at=row["ready_at"],
+        is_final=row["is_final"],
+        attempt_state=AttemptState(attempt) if attempt else None,
+        error_kind=_kind(row["error_kind"]) if row["error_kind"] else None,
+        error_code=row["error_code"],
+        error=row["error"],
+        cure=row["cure"],
+        next_attempt_at=row["next_attempt_at"],
+    )
+
+
+def _incident(row: RowMapping) -> Incident:
+    """A row of `weixin.incident`."""
+    return Incident(
+        kind=_kind(row["kind"]),
+        cause=row["cause"],
+        cure=row["cure"],
+        dataset=row["dataset"],
+        account=row["account"],
+        appid=row["appid"],
+        subject=row["subject"],
+        days=tuple(row["publication_dates"]),
+        error_code=row["error_code"],
+        run_id=row["run_id"],
+        opened_at=row["opened_at"],
+        seen_at=row["seen_at"],
+        closed_at=row["closed_at"],
+        incident_id=row["incident_id"],
+    )
+
+
+def _kind(name: str) -> ProblemKind:
+    """The kind of that name; a later version may have written others."""
+    return next((it for it in ProblemKind if it == name), ProblemKind.PROGRAM)
+
+
+def _facts(
+    connection: Connection,
+    dataset: Dataset,
+    accounts: Sequence[RowMapping],
+    today: date,
+    catch_up_days: int,
+) -> Iterable[AccountFacts]:
+    """Of the dataset's accounts, in their order."""
+    reach = today - _DAY * (dataset.window + catch_up_days)
+    first_dates = {
+        row["appid"]: max(reach, row["first_daily_date"] - _DAY * dataset.window, dataset.first_day)
+        for row in accounts
+    }
+    days: dict[str, dict[date, OpenDay]] = defaultdict(dict)
+    rows = connection.execute(
+        statement("status/open_days.sql"),
+        {
+            "dataset": dataset.name,
+            "appids": [*first_dates],
+            "first_dates": [*first_dates.values()],
+            "last_date": today - _DAY,
+            "window_first_date": rules.present_window(dataset, today).first,
+        },
+    )
+    for row in rows.mappings():
+        days[row["appid"]][row["publication_date"]] = OpenDay(coverage_of(row), row["attempted_at"])
+    for row in accounts:
+        yield AccountFacts(
+            dataset=dataset,
+            appid=row["appid"],
+            name=row["name"],
+            conn_id=row["conn_id"],
+            first_daily_date=row["first_daily_date"],
+            first_date=first_dates[row["appid"]],
+            days=days[row["appid"]],
+            last_day_in=row["last_day_in"],
+            ready_at=row["ready_at"],
+            calls_today=row["calls_today"],
+            quota_limit=row["quota_limit"],
+            quota_left=row["quota_left"],
+            quota_asked_at=row["quota_asked_at"],
+        )
+
+
+# ----------------------------------------------------------------------------------------- judge
+
+
+def judge(
+    facts: Sequence[AccountFacts],
+    incidents: Sequence[Incident],
+    airflow: Airflow | None,
+    *,
+    now: datetime,
+    catch_up_days: int,
+    datasets: Sequence[Dataset] = tuple(DATASETS.values()),
+) -> Status:
+    """
+    What is wrong now, and how each account stands.
+
+    Open incidents are those of the warehouse, those that only Airflow knows, and days that are not
+    in although no incident names their account. `airflow` is None when it can't be asked.
+    """
+    known = [it for it in incidents if it.closed_at is None]
+    accounts = [_account(it, known, airflow, now, catch_up_days) for it in facts]
+    found = [
+        *(trouble_in_airflow(airflow, accounts, now=now, datasets=datasets) if airflow else ()),
+        *_days_without_incident(facts, accounts, known),
+    ]
+    return Status(
+        checked_at=now,
+        open=tuple(sorted([*known, *found], key=lambda it: it.is_warning)),
+        closed=tuple(it for it in incidents if it.closed_at is not None),
+        accounts=tuple(accounts),
+    )
+
+
+def trouble_in_airflow(
+    airflow: Airflow,
+    accounts: Sequence[AccountStatus],
+    *,
+    now: datetime,
+    datasets: Sequence[Dataset],
+) -> list[Incident]:
+    """What keeps runs from being made or from working."""
+    found: list[Incident] = []
+    if not airflow.is_scheduler_alive:
+        cause, cure = "Airflow's scheduler gives no sign of life", "start it: no run is made"
+        found.append(Incident(ProblemKind.RUN_LATE, cause, cure))
+    if not airflow.pool_slots:
+        cause = f"the pool {airflow.pool} " + (
+            "does not exist" if airflow.pool_slots is None else "has no slots"
+        )
+        cure = f"create the pool {airflow.pool} with 16 slots under Admin, Pools: tasks wait for it"
+        found.append(Incident(ProblemKind.POOL_MISSING, cause, cure))
+    for dataset in datasets:
+        dag = airflow.dags.get(dataset.name, DagState(is_known=False))
+        collected = [it for it in accounts if it.dataset == dataset and not it.is_retired]
+        trouble = _trouble_of_dag(dataset, dag, now) if collected else None
+        if trouble:
+            found.append(replace(trouble, dataset=dataset.name))
+    return found
+
+
+def _trouble_of_dag(dataset: Dataset, dag: DagState, now: datetime) -> Incident | None:
+    """Why the dataset gets no run."""
+    if not dag.is_known:
+        cure = "see the DAG import errors on Airflow's start page: no run is made"
+        return Incident(ProblemKind.RUN_LATE, f"Airflow does not know {dataset.dag_id}", cure)
+    if dag.is_paused:
+        cure = f"unpause {dataset.dag_id}: no run is made"
+        return Incident(ProblemKind.RUN_LATE, "the DAG is paused", cure)
+    if dag.next_run_at and now - dag.next_run_at > OVERDUE:
+        at = dag.next_run_at.astimezone(clock.SHANGHAI)
+        cause = f"the run of {at:%Y-%m-%d %H:%M} Beijing was not made"
+        cure = "check that the scheduler runs and that fewer than three runs of the DAG are active"
+        return Incident(ProblemKind.RUN_LATE, cause, cure, opened_at=dag.next_run_at)
+    return None
+
+
+def _account(
+    facts: AccountFacts,
+    known: Sequence[Incident],
+    airflow: Airflow | None,
+    now: datetime,
+    catch_up_days: int,
+) -> AccountStatus:
+    coverages = {day: it.coverage for day, it in facts.days.items() if _is_known(it.coverage)}
+    today = clock.beijing_date(now)
+    is_retired = rules.is_retired(facts.dataset, coverages, today)
+    days: dict[DayState, list[date]] = defaultdict(list)
+    for day in sorted(facts.days):
+        state = rules.day_state(
+            facts.dataset,
+            day,
+            coverages.get(day),
+            first_daily_date=facts.first_daily_date,
+            now=now,
+            is_retired=is_retired,
+            catch_up_days=catch_up_days,
+        )
+        if state is not DayState.FINAL:
+            days[state].append(day)
+    resting = rules.resting(coverages.values(), now)
+    dag = airflow.dags.get(facts.dataset.name) if airflow else None
+    next_run_at = dag.next_run_at if dag and not dag.is_paused else None
+    return AccountStatus(
+        dataset=facts.dataset,
+        appid=facts.appid,
+        name=facts.name,
+        conn_id=facts.conn_id,
+        last_day_in=facts.last_day_in,
+        ready_at=facts.ready_at,
+        days={state: tuple(it) for state, it in days.items()},
+        calls_today=facts.calls_today,
+        quota_limit=facts.quota_limit,
+        quota_left=facts.quota_left,
+        quota_asked_at=facts.quota_asked_at,
+        next_try_at=max(
+            filter(None, [next_run_at, resting.next_attempt_at if resting else None]), default=None
+        ),
+        open_incidents=sum(
+            not it.is_warning and it.dataset == facts.dataset.name and it.appid == facts.appid
+            for it in known
+        ),
+    )
+
+
+def _is_known(coverage: Coverage) -> bool:
+    """Whether the day was ever asked for."""
+    return coverage.attempt_state is not None or coverage.fetched_at is not None
+
+
+_SAID_OF = {
+    DayState.FAILED: ("the last attempt failed", "see the log of the task check"),
+    DayState.LATE: ("not in by noon (Beijing)", "the next daily run asks again"),
+    DayState.NEVER_ASKED: ("no run has asked for it", "the next daily run asks for it"),
+}
+_KIND_OF = {
+    DayState.FAILED: ProblemKind.CALL_REFUSED,
+    DayState.LATE: ProblemKind.NOT_READY,
+    DayState.NEVER_ASKED: ProblemKind.NOT_ASKED,
+}
+
+
+def _days_without_incident(
+    facts: Sequence[AccountFacts], accounts: Sequence[AccountStatus], known: Sequence[Incident]
+) -> list[Incident]:
+    """An incident per dataset, state and cause, for the days that no open incident names."""
+    named = {(it.dataset, it.appid, day) for it in known for day in it.days}
+    alike: dict[tuple[object, ...], list[tuple[AccountFacts, OpenDay]]] = defaultdict(list)
+    for fact, account in zip(facts, accounts, strict=True):
+        for state in NOT_AS_IT_SHOULD_BE:
+            for day in account.days.get(state, ()):
+                if (fact.dataset.name, fact.appid, day) not in named:
+                    of = fact.days[day]
+                    cover = of.coverage
+                    why = (cover.error_kind, cover.error_code, bool(cover.error))
+                    alike[fact.dataset.name, state, *why].append((fact, of))
+    return [_of_days(DayState(str(key[1])), days) for key, days in alike.items()]
+
+
+def _of_days(state: DayState, days: Sequence[tuple[AccountFacts, OpenDay]]) -> Incident:
+    """One incident for days that are not in for the same reason."""
+    fact, newest = max(days, key=lambda it: it[1].coverage.publication_date)
+    names = list(dict.fromkeys(it.name for it, _ in days))
+    cause, cure = _SAID_OF[state]
+    attempts = [it.attempted_at for _, it in days if it.attempted_at]
+    last = newest.coverage
+    return Incident(
+        kind=last.error_kind or _KIND_OF[state],
+        cause=last.error or cause,
+        cure=last.cure or cure,
+        dataset=fact.dataset.name,
+        account=names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more",
+        appid=fact.appid if len(names) == 1 else None,
+        days=tuple(sorted({it.coverage.publication_date for _, it in days})),
+        error_code=last.error_code,
+        opened_at=min(attempts, default=None),
+        seen_at=max(attempts, default=None),
+    )

@@ -1,0 +1,37 @@
+-- An account's latest articles in a dataset: one row each, newest first, with its readers so far.
+SELECT
+    article.msgid,
+    article.title,
+    article.position,
+    article.publication_date,
+    coalesce(article.content_url, article.url) AS url,
+    coalesce(growth.is_final, FALSE) AS is_final,
+    growth.latest
+FROM (
+    SELECT listed.*
+    FROM weixin.dim_article AS listed
+    WHERE
+        listed.appid = :appid
+        AND EXISTS (
+            SELECT FROM weixin.article_sighting AS sighting
+            WHERE
+                sighting.appid = listed.appid
+                AND sighting.msgid = listed.msgid
+                AND sighting.dataset = :dataset
+        )
+    ORDER BY listed.publication_date DESC, listed.position ASC, listed.msgid ASC
+    LIMIT :most
+) AS article
+LEFT JOIN LATERAL (
+    SELECT
+        reached.is_final,
+        reached.latest
+    FROM analytics.article_growth AS reached
+    WHERE
+        reached.dataset = :dataset
+        -- not the article's: with the constant the view reads this account alone
+        AND reached.appid = :appid
+        AND reached.msgid = article.msgid
+        AND reached.metric = :readers
+) AS growth ON TRUE
+ORDER BY article.publication_date DESC, article.position ASC, article.msgid ASC

@@ -1,0 +1,23 @@
+-- What the calendar's states are judged by: one row per account and publication day ever asked for,
+-- of the days shown and of the present window.
+SELECT
+    appid,
+    publication_date,
+    data_state,
+    fetched_at,
+    ready_at,
+    is_final,
+    attempt_state,
+    next_attempt_at,
+    error_kind,
+    error_code,
+    error,
+    cure
+FROM weixin.coverage
+WHERE
+    dataset = :dataset
+    AND appid = any(:appids)
+    AND (
+        publication_date BETWEEN :first_date AND :last_date
+        OR publication_date BETWEEN :window_first_date AND :window_last_date
+    )

@@ -1,0 +1,25 @@
+-- The figures of a pair's articles that were given another value: one row each, newest first, with
+-- how many there are.
+SELECT
+    article.title,
+    restatement.msgid,
+    restatement.stat_date,
+    restatement.metric,
+    restatement.old_value,
+    restatement.new_value,
+    restatement.cause,
+    restatement.changed_at,
+    count(*) OVER () AS restatement_count
+FROM weixin.dim_article AS article
+INNER JOIN weixin.restatement
+    ON
+        article.appid = restatement.appid
+        AND article.msgid = restatement.msgid
+        AND restatement.dataset = :dataset
+WHERE article.appid = :appid AND article.publication_date = cast(:publication_date AS date)
+ORDER BY
+    restatement.changed_at DESC,
+    restatement.msgid ASC,
+    restatement.stat_date ASC,
+    restatement.metric ASC
+LIMIT :most

@@ -1,0 +1,453 @@
+"""The page "WeChat articles" in a real Airflow, in a real browser, behind its login."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import page_world
+import pytest
+import requests
+from axe_playwright_python.sync_playwright import Axe
+from people import Person
+from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect, sync_playwright
+from rest import Rest
+from sqlalchemy import make_url
+
+from weixin_etl import clock
+from weixin_etl import warehouse as the_warehouse
+from weixin_etl.datasets import ARTICLE_TOTAL
+from weixin_local import databases, machine
+from weixin_local.environment import (
+    READER_VARIABLE,
+    admin_password,
+    airflow_environment,
+    page_password,
+    postgres_connection,
+)
+
+pytestmark = pytest.mark.stack
+
+CHROMIUM = shutil.which("chromium") or ""
+DAG = "weixin_article_total"
+VIEWS = ("problems", "coverage", "runs", "articles")
+PATHS = (
+    "/",
+    "/health",
+    "/static/page.css",
+    "/static/page.js",
+    "/plotly.js",
+    "/api/problems",
+    f"/api/calendar?dataset={ARTICLE_TOTAL.name}",
+    f"/api/pair?dataset={ARTICLE_TOTAL.name}&appid=wx0003&day=2026-11-01",
+    f"/api/runs?dataset={ARTICLE_TOTAL.name}",
+    f"/api/run?dataset={ARTICLE_TOTAL.name}&run_id=none",
+    f"/api/accounts?dataset={ARTICLE_TOTAL.name}",
+    f"/api/articles?dataset={ARTICLE_TOTAL.name}&appid=wx0003",
+    f"/api/article?dataset={ARTICLE_TOTAL.name}&appid=wx0003&msgid=1_1",
+)
+PASSWORD = "of-the-test"
+PATIENCE_SECONDS = 120
+HOSTILE = "<b>粗</b><img src=x onerror='window.harmed = 1'>"
+"""The title of each account's newest article."""
+NOT_NEEDED = "maplibregl"
+"""Plotly brings styles for maps, which the page's policy refuses: it draws none."""
+
+
+@pytest.fixture(scope="module")
+def origin(person: Person) -> str:
+    """A running Airflow that makes no run by itself, with a warehouse of 16 accounts."""
+    port = machine.choose_port()
+    said = person.weixin("up", "--port", str(port), AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE="False")
+    assert said.returncode == 0, said.stdout + said.stderr
+    Rest(port, admin_password(person.home)).run(DAG)
+    engine = the_warehouse.engine(person.home.server.url("weixin_sandbox"))
+    with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        page_world.fill(connection, ARTICLE_TOTAL, 16, 100, clock.now())
+        connection.exec_driver_sql(
+            "UPDATE weixin.dim_article SET title = %s "
+            "WHERE (appid, publication_date) IN "
+            "(SELECT appid, max(publication_date) FROM weixin.dim_article GROUP BY appid)",
+            (HOSTILE,),
+        )
+    engine.dispose()
+    return f"http://{machine.LOOPBACK}:{port}"
+
+
+@pytest.fixture(scope="module")
+def token(person: Person, origin: str) -> str:
+    """The admin's token."""
+    return log_in(origin, "admin", admin_password(person.home))
+
+
+def log_in(origin: str, name: str, password: str) -> str:
+    """The token that Airflow gives for a password."""
+    answer = requests.post(
+        f"{origin}/auth/token", json={"username": name, "password": password}, timeout=30
+    )
+    answer.raise_for_status()
+    return str(answer.json()["access_token"])
+
+
+def status(origin: str, path: str, token: str | None = None, method: str = "GET") -> int:
+    """The status code of the page's answer."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    answer = requests.request(method, f"{origin}/weixin{path}", headers=headers, timeout=60)
+    return answer.status_code
+
+
+class TestAccess:
+    """Behind Airflow's login: whoever may read a DAG reads, and nobody writes."""
+
+    @pytest.mark.parametrize("path", PATHS)
+    def test_without_a_login_nothing_is_said(self, origin: str, path: str) -> None:
+        """Neither figures nor files."""
+        assert status(origin, path) == 401
+        assert status(origin, path, "no.token.atall") in (401, 403)
+
+    @pytest.mark.parametrize("path", PATHS)
+    def test_nothing_writes(self, origin: str, token: str, path: str) -> None:
+        """An admin may read all, and there is nothing to write to."""
+        expected = {"/health": 503}.get(path, 200)
+
+        assert status(origin, path, token) == expected
+        methods = ("POST", "PUT", "PATCH", "DELETE")
+        assert [status(origin, path, token, it) for it in methods] == [405] * 4
+
+    @pytest.mark.parametrize(
+        "path", ["/docs", "/redoc", "/openapi.json", "/static/app.py", "/static/..%2Fapp.py"]
+    )
+    def test_there_is_no_documentation_and_no_other_file(
+        self, origin: str, token: str, path: str
+    ) -> None:
+        """Not even for those who may read."""
+        assert status(origin, path, token) == 404
+
+    def test_nothing_from_elsewhere_and_nothing_inline_is_run(
+        self, origin: str, token: str
+    ) -> None:
+        """The answer's policy says so to the browser."""
+        headers = {"Authorization": f"Bearer {token}"}
+        policy = requests.get(f"{origin}/weixin/", headers=headers, timeout=30).headers[
+            "Content-Security-Policy"
+        ]
+
+        assert "default-src 'none'" in policy
+        assert "script-src 'self';" in policy
+        assert "unsafe" not in policy
+
+
+@pytest.fixture(scope="module")
+def with_fab(
+    person: Person, origin: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The same Airflow with FAB, as docker compose has it: a viewer, and somebody with no role."""
+    port = machine.choose_port()
+    home, url = person.home, person.home.server.url("weixin_sandbox")
+    reader = make_url(databases.page_url(home, url, page_password(home)) or "")
+    environment = airflow_environment(home, "weixin://", url, port) | {
+        READER_VARIABLE: postgres_connection(reader),
+        "FAB_PASSWORD": PASSWORD,
+    }
+    log = tmp_path_factory.mktemp("fab") / "log"
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("fab_server.py"), str(port)],
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not machine.answers(port):
+            assert server.poll() is None, log.read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.3)
+        yield f"http://{machine.LOOPBACK}:{port}"
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def test_fabs_viewer_reads_and_who_may_read_no_dag_does_not(with_fab: str) -> None:
+    """Whatever the path."""
+    viewer, nobody = (log_in(with_fab, name, PASSWORD) for name in ("viewer", "nobody"))
+
+    assert {status(with_fab, path, viewer) for path in PATHS} == {200, 503}
+    assert {status(with_fab, path, nobody) for path in PATHS} == {403}
+    assert {status(with_fab, path) for path in PATHS} == {401}
+    assert status(with_fab, "/api/problems", viewer, "POST") == 405
+
+
+class TestHealth:
+    """`/health` is for monitors."""
+
+    def test_it_names_what_is_wrong_and_how_fresh_each_account_is(
+        self, origin: str, token: str
+    ) -> None:
+        """503 as long as something is, with the cure."""
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = requests.get(f"{origin}/weixin/health", headers=headers, timeout=30)
+        said = answer.json()
+
+        assert (answer.status_code, said["is_healthy"]) == (503, False)
+        (blocked,) = [it for it in said["problems"] if it["error_code"] == 40164]
+        assert blocked["account"] == "江湖"
+        assert blocked["cure"] == "add 203.0.113.7 to the IP whitelist in WeChat's console"
+        fresh = {it["name"]: it for it in said["accounts"] if it["dataset"] == ARTICLE_TOTAL.name}
+        assert fresh["星辰"]["days_not_in_count"] == 10
+        assert fresh["星辰"]["open_incidents"] == 1
+        assert fresh["茶馆"]["is_retired"]
+        assert "灯塔" not in fresh  # no longer collected
+
+    def test_a_missing_pool_and_a_paused_dag_are_named(
+        self, person: Person, origin: str, token: str
+    ) -> None:
+        """Tasks would wait for ever, and only the scheduler's log says why."""
+        rest = Rest(int(origin.rpartition(":")[2]), admin_password(person.home))
+        headers = {"Authorization": f"Bearer {token}"}
+        requests.delete(f"{origin}/api/v2/pools/weixin_api", headers=headers, timeout=30)
+        rest("PATCH", f"dags/{DAG}", {"is_paused": True})
+        try:
+            said = requests.get(f"{origin}/weixin/health", headers=headers, timeout=30).json()
+        finally:
+            rest("POST", "pools", {"name": "weixin_api", "slots": 16})
+            rest("PATCH", f"dags/{DAG}", {"is_paused": False})
+
+        causes = {it["cause"]: it["cure"] for it in said["problems"]}
+        assert "create the pool weixin_api" in causes["the pool weixin_api does not exist"]
+        assert causes["the DAG is paused"] == f"unpause {DAG}: no run is made"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    if not CHROMIUM:
+        # CI installs it: there a page that nobody looked at would pass
+        assert not os.environ.get("CI"), "there is no chromium"
+        pytest.skip("there is no chromium: apt install chromium")
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+
+
+class Visitor:
+    """Somebody logged in, with a browser of one size, theme and language."""
+
+    def __init__(self, context: BrowserContext, origin: str, token: str) -> None:
+        context.add_cookies([{"name": "_token", "value": token, "url": origin}])
+        self.origin = origin
+        self.page = context.new_page()
+        self.complaints: list[str] = []
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.add_init_script(
+            "window.refused = [];"
+            "document.addEventListener('securitypolicyviolation', (event) =>"
+            "  window.refused.push(`${event.violatedDirective} ${event.target.outerHTML}`));"
+        )
+
+    def opens(self, view: str, **values: str) -> Page:
+        """Go to a view and wait until it is shown."""
+        place = "&".join(f"{key}={value}" for key, value in {"view": view, **values}.items())
+        self.page.goto("about:blank")
+        self.page.goto(f"{self.origin}/weixin/#{place}")
+        expect(self.page.locator("main")).to_have_attribute("aria-busy", "false")
+        return self.page
+
+    def refused(self) -> list[str]:
+        """What the policy kept the page from, but for what it does not need."""
+        said: list[str] = self.page.evaluate("window.refused")
+        return [it for it in said if NOT_NEEDED not in it]
+
+
+Visit = Callable[..., Visitor]
+
+
+@pytest.fixture
+def visit(browser: Browser, origin: str, token: str) -> Iterator[Visit]:
+    """Make a visitor: `visit(width=390, scheme="dark", language="zh-CN")`."""
+    contexts = []
+
+    def made(width: int = 1280, scheme: str = "light", language: str = "en-US") -> Visitor:
+        context = browser.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,  # type: ignore[arg-type]
+            locale=language,
+        )
+        contexts.append(context)
+        return Visitor(context, origin, token)
+
+    yield made
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_each_view_fits_the_screen_and_axe_finds_nothing_serious(
+    visit: Visit, width: int, scheme: str
+) -> None:
+    """Nor does a script fail, or the policy keep the page from something it needs."""
+    visitor = visit(width, scheme)
+    for view in VIEWS:
+        page = visitor.opens(view, dataset=ARTICLE_TOTAL.name)
+        if view == "coverage":
+            page.locator("button.cell.failed").first.click()
+            expect(page.locator("dialog .form")).to_be_visible()
+        found = Axe().run(page).response["violations"]
+
+        bad = [
+            (it["id"], it["nodes"][0]["html"])
+            for it in found
+            if it["impact"] in ("serious", "critical")
+        ]
+        assert (view, bad) == (view, [])
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert visitor.refused() == []
+    assert visitor.complaints == []
+
+
+def test_problems_say_the_cure_first_and_lead_to_the_run(visit: Visit) -> None:
+    """What to change, what happened, since when, which days."""
+    page = visit().opens("problems")
+
+    card = page.locator(".card", has_text="40125")
+    expect(card.locator("h3")).to_have_text("星辰 Correct the password of the account's connection")
+    expect(card.locator("p")).to_have_text("The AppSecret is wrong")
+    expect(card).to_contain_text("10 days")
+    href = card.locator("a").get_attribute("href") or ""
+    assert href.startswith(f"/dags/{DAG}/runs/scheduled__")
+    over = page.locator(".card.over")
+    expect(over).to_contain_text("lasted 1 hr 36 mins")
+    page.fill("#search", "灯塔")
+    expect(page.locator(".empty")).to_contain_text("灯塔")
+    page.fill("#search", "茶馆")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.locator("tbody tr")).to_contain_text("endpoint retired")
+    assert page.evaluate("document.activeElement.id") == "search"
+
+
+def test_the_calendar_is_walked_by_keys_and_a_day_tells_its_story(visit: Visit) -> None:
+    """The story ends where it began, and the dates can be copied."""
+    page = visit().opens("coverage", dataset=ARTICLE_TOTAL.name)
+
+    days = page.locator("tr", has_text="星辰").locator("button.cell")
+    days.last.focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    story = page.locator("dialog")
+    expect(story.locator("h2")).to_contain_text("星辰")
+    expect(story).to_contain_text("Failed")
+    expect(story).to_contain_text("Correct the password of the account's connection")
+    expect(story).to_contain_text("10 neighbouring days")
+    expect(story).to_contain_text("Runs that planned it")
+    assert story.locator(".form code").count() == 3
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    story.get_by_text("Copy as configuration JSON").click()
+    copied = json.loads(page.evaluate("navigator.clipboard.readText()"))
+    assert copied.keys() == {"begin_date", "end_date", "accounts"}
+    assert copied["accounts"] == ["wx0006"]
+    page.keyboard.press("Escape")
+    expect(story).to_be_hidden()
+    label = page.evaluate("document.activeElement.getAttribute('aria-label')")
+    assert label.startswith("星辰, ")
+
+
+def test_the_calendar_goes_back_in_time_and_shows_lost_days(visit: Visit) -> None:
+    """Days that no daily run reaches any more, by day and by account."""
+    visitor = visit()
+    page = visitor.opens("coverage", dataset=ARTICLE_TOTAL.name)
+
+    page.check("#only")
+    expect(page.locator(".calendar tbody tr")).to_have_count(4)
+    page.uncheck("#only")
+    expect(page.locator(".calendar tbody tr")).to_have_count(17)
+    page.click("#earlier")
+    expect(page.locator("button.cell.lost").first).to_be_visible()
+    page.locator("button.cell.lost").first.click()
+    expect(page.locator("dialog")).to_contain_text("no daily run reaches it any more")
+
+
+def test_runs_are_counted_and_opened_by_account(visit: Visit) -> None:
+    """The newest first; the accounts with days that are not in on top."""
+    page = visit().opens("runs", dataset=ARTICLE_TOTAL.name)
+
+    today = page.locator("tbody tr", has_text="failed").first
+    expect(today).to_contain_text("scheduled")
+    today.get_by_role("button").click()
+    inner = page.locator("tr.inner tbody tr")
+    expect(inner.first).to_contain_text("星辰")
+    expect(inner.first).to_contain_text("7 failed")
+
+
+def test_articles_grow_beside_what_is_usual(visit: Visit) -> None:
+    """A chart, the same figures as a table, and the sources of the article that is chosen."""
+    page = visit().opens("articles", dataset=ARTICLE_TOTAL.name, appid="wx0003")
+
+    expect(page.locator(".chart .main-svg").first).to_be_visible()
+    assert page.locator(".chart .scatterlayer .trace").count() == 15
+    expect(page.locator("tbody tr").first).to_contain_text(HOSTILE)
+    assert page.evaluate("window.harmed") is None
+    page.locator("tbody tr").nth(7).get_by_role("button").click()
+    expect(page.locator("tr.selected")).to_contain_text("on day 7")
+    expect(page.get_by_role("row", name="Past messages")).to_be_visible()
+
+
+def test_the_page_speaks_chinese_to_a_chinese_browser(visit: Visit) -> None:
+    """All but the sentences that the warehouse keeps."""
+    page = visit(language="zh-CN").opens("coverage", dataset=ARTICLE_TOTAL.name)
+
+    assert page.locator("html").get_attribute("lang") == "zh"
+    expect(page.locator("h1")).to_have_text("公众号文章")
+    shown = page.locator("body").inner_text()
+    assert re.findall(r"[A-Za-z]{4,}", shown.replace("AppID", "")) == [
+        "getarticletotal",
+        "getarticletotaldetail",
+    ]
+
+
+def test_an_answer_that_fails_is_a_sentence_and_can_be_tried_again(visit: Visit) -> None:
+    """Not an empty page."""
+    page = visit().opens("problems")
+    page.route("**/api/runs*", lambda route: route.abort())
+
+    page.click("nav a[data-view=runs]")
+
+    expect(page.get_by_role("alert")).to_contain_text("Airflow does not answer")
+    page.unroute("**/api/runs*")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator("tbody tr").first).to_be_visible()
+
+
+def test_it_works_inside_airflow_as_entry_and_as_tab(
+    browser: Browser, person: Person, origin: str
+) -> None:
+    """Logged in by Airflow's own form; a link leads out of Airflow's sandboxed frame to the run."""
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        page = context.new_page()
+        page.goto(f"{origin}/")
+        page.fill("input[name=username]", "admin")
+        page.fill("input[name=password]", admin_password(person.home))
+        page.keyboard.press("Enter")
+        page.get_by_role("link", name="WeChat articles").click()
+        inside(page).locator("a.airflow").first.click()
+        page.wait_for_url(re.compile(rf"/dags/{DAG}/runs/"))
+
+        page.goto(f"{origin}/dags/{DAG}_detail")
+        page.get_by_role("link", name="WeChat articles").last.click()
+        tab = inside(page)
+        tab.locator("nav a[data-view=coverage]").click()
+        expect(tab.locator("input[value$=detail]")).to_be_checked()
+        expect(tab.locator(".empty")).to_contain_text("Days appear after the first run")
+
+
+def inside(page: Page) -> FrameLocator:
+    """The page in Airflow's frame."""
+    return page.frame_locator("iframe[title='WeChat articles']")

@@ -1,0 +1,60 @@
+"""What the page reads the warehouse with."""
+
+import json
+
+import pytest
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from weixin_etl.orchestration import warehouse as of_airflow
+from weixin_etl.warehouse import CONN_ID, WarehouseError
+
+
+def connection(engine: Engine) -> str:
+    """The engine's address as an Airflow connection."""
+    url = engine.url
+    return json.dumps(
+        {
+            "conn_type": "postgres",
+            "host": url.host,
+            "port": url.port,
+            "login": url.username,
+            "password": url.password,
+            "schema": url.database,
+        }
+    )
+
+
+@pytest.mark.parametrize("conn_id", [of_airflow.READER, CONN_ID])
+def test_the_session_cannot_write_whoever_its_user_is(
+    warehouse: Engine, monkeypatch: pytest.MonkeyPatch, conn_id: str
+) -> None:
+    """By weixin_reader, and by weixin_warehouse where there is none."""
+    monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", connection(warehouse))
+
+    reading = of_airflow.open_reader()
+    with reading.connect() as session, pytest.raises(DBAPIError, match="read-only transaction"):
+        session.exec_driver_sql("DELETE FROM weixin.coverage")
+    with reading.connect() as session:
+        timeout = session.exec_driver_sql("SHOW statement_timeout").scalar()
+    reading.dispose()
+
+    assert of_airflow.reads_as() == conn_id
+    assert timeout == "10s"
+
+
+def test_without_a_connection_the_sentence_says_which_to_create() -> None:
+    """And for which role."""
+    with pytest.raises(WarehouseError, match="create weixin_reader with type postgres"):
+        of_airflow.open_reader()
+
+
+def test_what_is_wrong_names_the_connection_that_was_used(
+    warehouse: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Correcting the other one would not help."""
+    monkeypatch.setenv("AIRFLOW_CONN_WEIXIN_READER", connection(warehouse))
+
+    said = of_airflow.of_reader(WarehouseError("no answer", f"correct the connection {CONN_ID}"))
+
+    assert said.cure == "correct the connection weixin_reader"

@@ -1,0 +1,60 @@
+"""Every label of the page is there in both languages, and each is used."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from weixin_etl.model import DayState, PairState
+
+STATIC = Path(__file__).parents[2] / "plugins/weixin_etl/orchestration/page/static"
+LABELS: dict[str, dict[str, str]] = json.loads((STATIC / "labels.json").read_text())
+SCRIPTS = "".join(path.read_text() for path in STATIC.glob("*.js"))
+TEMPLATE = (STATIC / "page.html").read_text()
+MADE_OF_PARTS = ("view_", "state_", "means_", "field_", "pair_", "run_", "cause_", "scene_")
+"""Labels whose names the scripts put together."""
+
+
+def places(label: str) -> set[str]:
+    """What is filled in."""
+    return set(re.findall(r"\{\w+\}", label))
+
+
+def test_both_languages_have_the_same_labels_with_the_same_places() -> None:
+    """A label that one lacks would stop the page there."""
+    english, chinese = LABELS["en"], LABELS["zh"]
+
+    assert len(english) > 100
+    assert chinese.keys() == english.keys()
+    assert [it for it in english if places(english[it]) != places(chinese[it])] == []
+    assert [it for it in chinese if not re.search(r"[\u4e00-\u9fff{]", chinese[it])] == []
+
+
+def test_every_label_that_is_named_is_there_and_every_label_is_named() -> None:
+    """By the scripts, or by the template."""
+    named = set(re.findall(r'\bt\("(\w+)"', SCRIPTS)) | set(re.findall(r"label\.(\w+)", TEMPLATE))
+    unused = [
+        name
+        for name in LABELS["en"].keys() - named
+        if not name.startswith(MADE_OF_PARTS) and f'"{name}"' not in SCRIPTS
+    ]
+
+    assert len(named) > 50
+    assert named - LABELS["en"].keys() == set()
+    assert unused == []
+
+
+@pytest.mark.parametrize("state", [*DayState, None])
+def test_every_state_of_a_day_has_its_name_meaning_and_colour(state: DayState | None) -> None:
+    """In the legend, and in a day's story."""
+    name = state or "none"
+
+    assert {f"state_{name}", f"means_{name}"} <= LABELS["en"].keys()
+    assert f".cell.{name} {{" in (STATIC / "page.css").read_text()
+
+
+@pytest.mark.parametrize("state", PairState)
+def test_every_state_of_a_runs_pair_has_its_name(state: PairState) -> None:
+    """In the table of runs."""
+    assert f"pair_{state}" in LABELS["en"]
