@@ -1,5 +1,5 @@
--- The publication days whose rows changed, in any run, and whose account's last attempt brought them
--- in: one row per day. They are announced now.
+-- The publication days whose rows changed, in any run, and that are in: one row per day. They are
+-- announced now.
 WITH changed AS (
     UPDATE weixin.run_report AS report
     SET announced_at = :announced_at
