@@ -47,7 +47,7 @@ def kept_answers(
     """
     require_migrated(warehouse)
     with warehouse.connect() as connection:
-        appid = _appid(connection, account)
+        appid = appid_of(connection, account)
         answers = list(_answers(connection, dataset, appid, publication_date))
     if not answers:
         raise ParameterError(
@@ -57,7 +57,14 @@ def kept_answers(
     return answers
 
 
-def _appid(connection: Connection, name: str) -> str:
+def appid_of(connection: Connection, name: str) -> str:
+    """
+    The AppID of an account of the warehouse, by its AppID, its connection's id or its name.
+
+    Raises:
+        ParameterError: there is none, or several are called so.
+
+    """
     found = connection.execute(statement("dim_account/named.sql"), {"name": name}).all()
     if len(found) == 1:
         return str(found[0].appid)

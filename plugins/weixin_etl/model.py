@@ -45,6 +45,13 @@ class PairState(StrEnum):
     FAILED = "failed"
 
 
+class Cause(StrEnum):
+    """Why a figure has another value."""
+
+    WECHAT = "wechat"
+    REPLAY = "replay"
+
+
 class ProblemKind(StrEnum):
     """What can go wrong, in the words of the tables, the messages and the page."""
 

@@ -16,12 +16,12 @@ CREATE VIEW analytics.restatement (
     metric,
     -- Value before
     old_value,
-    -- Value after
+    -- Value after; NULL when a replay found that no kept answer gives the figure
     new_value,
     -- new_value - old_value
     difference,
-    -- wechat: WeChat answered another number; replay: a newer parser read the same answer
-    -- differently
+    -- wechat: WeChat answered another number; replay: the fact was rebuilt from the kept answers,
+    -- which a newer parser read differently, or somebody had changed the fact
     cause,
     -- When it was loaded
     changed_at

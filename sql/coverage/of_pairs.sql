@@ -1,11 +1,16 @@
--- What is loaded of some pairs: one row per pair that has an answer, with the newest one's fetch
--- time and rows.
+-- What is loaded of some pairs: one row per pair that has an answer.
 SELECT
     coverage.appid,
     coverage.publication_date,
     coverage.fetched_at,
     coverage.data_state,
-    coverage.row_count
+    coverage.row_count,
+    coverage.article_count,
+    coverage.through_date,
+    coverage.is_provisional,
+    coverage.ready_at,
+    coverage.is_final,
+    coverage.attempt_state
 FROM unnest(
         cast(:datasets AS text[]),
         cast(:appids AS text[]),

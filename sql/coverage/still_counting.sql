@@ -1,16 +1,19 @@
 -- Which of an account's days list articles that must get a row of `yesterday`, and whether one has
--- it: one row per account, yesterday and publication day whose newest answer lists an article.
+-- it: one row per account, yesterday and publication day whose newest answer lists an article. What
+-- was fetched later than `as_of` says nothing about WeChat at that time.
 -- An article that only another dataset lists says nothing.
 SELECT
     answered.appid,
     answered.yesterday,
+    answered.as_of,
     coverage.publication_date,
     bool_or(fact.msgid IS NOT NULL) AS has_yesterday
 FROM unnest(
         cast(:datasets AS text[]),
         cast(:appids AS text[]),
-        cast(:yesterdays AS date[])
-    ) AS answered (dataset, appid, yesterday)
+        cast(:yesterdays AS date[]),
+        cast(:as_ofs AS timestamptz[])
+    ) AS answered (dataset, appid, yesterday, as_of)
 INNER JOIN weixin.coverage
     ON
         answered.dataset = coverage.dataset
@@ -35,4 +38,5 @@ LEFT JOIN weixin.{{ fact }} AS fact
         article.appid = fact.appid
         AND article.msgid = fact.msgid
         AND answered.yesterday = fact.stat_date
-GROUP BY answered.appid, answered.yesterday, coverage.publication_date
+        AND answered.as_of >= fact.fetched_at
+GROUP BY answered.appid, answered.yesterday, answered.as_of, coverage.publication_date

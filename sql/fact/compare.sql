@@ -1,6 +1,17 @@
 -- Staged rows that the fact lacks or holds with other values: one row each.
 -- A metric the answer does not hold keeps its value; `absent` are those it does not hold. A row in
--- which values are only absent has not changed.
+-- which values are only absent has not changed. Rows that `are_rebuilt` of all kept answers replace
+-- the fact's: what none of the answers holds becomes null, and a row whose values are the same may
+-- name another answer.
+{% macro value(name) -%}
+CASE WHEN :are_rebuilt THEN staged.{{ name }} ELSE coalesce(staged.{{ name }}, fact.{{ name }}) END
+{%- endmacro %}
+{% macro extra() -%}
+CASE
+        WHEN :are_rebuilt THEN staged.extra
+        ELSE coalesce(fact.extra || staged.extra, staged.extra, fact.extra)
+    END
+{%- endmacro %}
 INSERT INTO different_{{ fact }} (
     appid,
     msgid,
@@ -11,6 +22,7 @@ INSERT INTO different_{{ fact }} (
     old_{{ metric }},
     {% endfor %}
     extra,
+    old_extra,
     raw_response_id,
     fetched_at,
     changed_at,
@@ -24,10 +36,11 @@ SELECT
     staged.stat_date,
     staged.publication_date,
     {% for metric in metrics %}
-    coalesce(staged.{{ metric }}, fact.{{ metric }}),
+    {{ value(metric) }},
     fact.{{ metric }},
     {% endfor %}
-    coalesce(fact.extra || staged.extra, staged.extra, fact.extra),
+    {{ extra() }},
+    fact.extra,
     staged.raw_response_id,
     staged.fetched_at,
     staged.changed_at,
@@ -38,9 +51,9 @@ SELECT
     ),
     fact.msgid IS NULL,
     (
-        coalesce(fact.extra || staged.extra, staged.extra, fact.extra) IS DISTINCT FROM fact.extra
+        {{ extra() }} IS DISTINCT FROM fact.extra
         {% for metric in metrics %}
-        OR coalesce(staged.{{ metric }}, fact.{{ metric }}) IS DISTINCT FROM fact.{{ metric }}
+        OR {{ value(metric) }} IS DISTINCT FROM fact.{{ metric }}
         {% endfor %}
     )
 FROM staged_{{ fact }} AS staged
@@ -55,3 +68,5 @@ WHERE
     OR staged.{{ metric }} IS DISTINCT FROM fact.{{ metric }}
     {% endfor %}
     OR staged.extra IS DISTINCT FROM fact.extra
+    OR (:are_rebuilt AND staged.raw_response_id != fact.raw_response_id)
+    OR (:are_rebuilt AND staged.fetched_at != fact.fetched_at)

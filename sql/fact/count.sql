@@ -1,11 +1,13 @@
--- What a merge did: one row per pair that it changed or whose answer left values out.
+-- What a merge does: one row per pair that it changes or whose answer left values out. Rows that are
+-- `alike` have the same values: they only lack some, or, rebuilt, name another answer.
 SELECT
     appid,
     publication_date,
     count(*) FILTER (WHERE is_new) AS inserted,
     count(*) FILTER (WHERE is_changed AND NOT is_new) AS updated,
     coalesce(sum(restated) FILTER (WHERE NOT is_new), 0) AS restated,
-    coalesce(sum(kept) FILTER (WHERE NOT is_new), 0) AS kept
+    coalesce(sum(kept) FILTER (WHERE NOT is_new), 0) AS kept,
+    count(*) FILTER (WHERE NOT is_changed AND NOT is_new) AS alike
 FROM (
     SELECT
         appid,
@@ -15,7 +17,7 @@ FROM (
         (
             0
             {% for metric in figures %}
-            + coalesce(({{ metric }} != old_{{ metric }})::integer, 0)
+            + (old_{{ metric }} IS NOT NULL AND {{ metric }} IS DISTINCT FROM old_{{ metric }})::integer
             {% endfor %}
         ) AS restated,
         absent - num_nulls(

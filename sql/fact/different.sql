@@ -11,6 +11,7 @@ SELECT
     {{ metric }} AS old_{{ metric }},
     {% endfor %}
     extra,
+    extra AS old_extra,
     raw_response_id,
     fetched_at,
     changed_at,

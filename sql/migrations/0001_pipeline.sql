@@ -13,12 +13,12 @@ CREATE TABLE weixin.dim_account (
     is_active boolean NOT NULL DEFAULT TRUE,
     first_seen_at timestamptz NOT NULL
 );
-COMMENT ON TABLE weixin.dim_account IS 'One row per Official Account that a run has planned';
+COMMENT ON TABLE weixin.dim_account IS 'One row per Official Account that a run has planned, or of which answers were imported';
 COMMENT ON COLUMN weixin.dim_account.appid IS 'AppID of the Official Account at WeChat';
 COMMENT ON COLUMN weixin.dim_account.name IS 'What people call the account: extra "name" of its Airflow connection, else the connection id';
-COMMENT ON COLUMN weixin.dim_account.conn_id IS 'Airflow connection that holds its credentials';
+COMMENT ON COLUMN weixin.dim_account.conn_id IS 'Airflow connection that holds its credentials; empty while it is known by imported answers only';
 COMMENT ON COLUMN weixin.dim_account.is_active IS 'Whether it is in the list of accounts to collect (Airflow Variable weixin_accounts)';
-COMMENT ON COLUMN weixin.dim_account.first_seen_at IS 'When the pipeline first planned it';
+COMMENT ON COLUMN weixin.dim_account.first_seen_at IS 'When the pipeline first planned it, or imported an answer of it';
 
 CREATE TABLE weixin.first_daily_run (
     dataset text NOT NULL,
@@ -157,10 +157,10 @@ CREATE TABLE weixin.restatement (
     metric text NOT NULL,
     raw_response_id bigint NOT NULL,
     old_value numeric NOT NULL,
-    new_value numeric NOT NULL,
+    new_value numeric,
     cause text NOT NULL CHECK (cause IN ('wechat', 'replay')),
     changed_at timestamptz NOT NULL,
-    PRIMARY KEY (dataset, appid, msgid, stat_date, metric, raw_response_id)
+    PRIMARY KEY (dataset, appid, msgid, stat_date, metric, raw_response_id, cause)
 );
 COMMENT ON TABLE weixin.restatement IS 'One row per figure that was loaded and later given another value; a figure that was null before is not a restatement';
 COMMENT ON COLUMN weixin.restatement.dataset IS 'Which endpoint: article_total, …';
@@ -170,8 +170,8 @@ COMMENT ON COLUMN weixin.restatement.stat_date IS 'The day whose total changed (
 COMMENT ON COLUMN weixin.restatement.metric IS 'Name of the metric, as the fact''s column';
 COMMENT ON COLUMN weixin.restatement.raw_response_id IS 'The answer that changed it';
 COMMENT ON COLUMN weixin.restatement.old_value IS 'Value before';
-COMMENT ON COLUMN weixin.restatement.new_value IS 'Value after';
-COMMENT ON COLUMN weixin.restatement.cause IS 'wechat: WeChat answered another number; replay: a newer parser read the same answer differently';
+COMMENT ON COLUMN weixin.restatement.new_value IS 'Value after; null when a replay found that no kept answer gives the figure';
+COMMENT ON COLUMN weixin.restatement.cause IS 'wechat: WeChat answered another number; replay: the fact was rebuilt from the kept answers, which a newer parser read differently, or somebody had changed the fact';
 COMMENT ON COLUMN weixin.restatement.changed_at IS 'When it was loaded';
 
 CREATE TABLE weixin.rejected_row (
@@ -184,9 +184,12 @@ CREATE TABLE weixin.rejected_row (
     reason text NOT NULL,
     payload text NOT NULL,
     raw_response_id bigint NOT NULL,
-    rejected_at timestamptz NOT NULL
+    rejected_at timestamptz NOT NULL,
+    resolved_at timestamptz
 );
 CREATE INDEX rejected_row_raw_response_id ON weixin.rejected_row (raw_response_id);
+CREATE INDEX rejected_row_is_open ON weixin.rejected_row (appid, publication_date, dataset)
+WHERE resolved_at IS NULL;
 COMMENT ON TABLE weixin.rejected_row IS 'One row per part of an answer that does not fit the facts; the remaining rows were loaded';
 COMMENT ON COLUMN weixin.rejected_row.rejected_row_id IS 'Surrogate key';
 COMMENT ON COLUMN weixin.rejected_row.dataset IS 'Which endpoint: article_total, …';
@@ -198,6 +201,7 @@ COMMENT ON COLUMN weixin.rejected_row.reason IS 'What does not fit';
 COMMENT ON COLUMN weixin.rejected_row.payload IS 'The rejected part as JSON text';
 COMMENT ON COLUMN weixin.rejected_row.raw_response_id IS 'The answer that contains it';
 COMMENT ON COLUMN weixin.rejected_row.rejected_at IS 'When it was rejected';
+COMMENT ON COLUMN weixin.rejected_row.resolved_at IS 'When a replay found that it fits now, or is rejected for another reason; null while it is open';
 
 CREATE TABLE weixin.run_report (
     run_id text NOT NULL,

@@ -27,6 +27,7 @@ BEGIN
         REVOKE INSERT, UPDATE ON weixin.schema_migrations, weixin.view_version FROM weixin_loader;
         REVOKE UPDATE ON weixin.raw_response, weixin.rejected_row FROM weixin_loader;
         GRANT UPDATE (last_seen_at) ON weixin.raw_response TO weixin_loader;
+        GRANT UPDATE (resolved_at) ON weixin.rejected_row TO weixin_loader;
         GRANT USAGE ON SEQUENCE weixin.raw_response_raw_response_id_seq TO weixin_loader;
         GRANT DELETE ON weixin.run_report TO weixin_loader;
         ALTER DEFAULT PRIVILEGES IN SCHEMA weixin

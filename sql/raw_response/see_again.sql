@@ -39,5 +39,6 @@ RETURNING
     raw_response.appid,
     raw_response.publication_date,
     raw_response.raw_response_id,
+    raw_response.fetched_at,
     raw_response.last_seen_at,
     kept.last_seen_at AS seen_before

@@ -20,7 +20,7 @@ SELECT
     changed.raw_response_id,
     figure.old_value,
     figure.new_value,
-    'wechat',
+    :cause,
     changed.changed_at
 FROM different_{{ fact }} AS changed
 CROSS JOIN
@@ -32,8 +32,11 @@ CROSS JOIN
         ){{ "," if not loop.last }}
         {% endfor %}
     ) AS figure (metric, old_value, new_value)
-WHERE NOT changed.is_new AND figure.old_value != figure.new_value
-ON CONFLICT (dataset, appid, msgid, stat_date, metric, raw_response_id) DO UPDATE
+WHERE
+    NOT changed.is_new
+    AND figure.old_value IS NOT NULL
+    AND figure.new_value IS DISTINCT FROM figure.old_value
+ON CONFLICT (dataset, appid, msgid, stat_date, metric, raw_response_id, cause) DO UPDATE
     SET
         old_value = excluded.old_value,
         new_value = excluded.new_value,

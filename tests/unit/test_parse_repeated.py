@@ -67,7 +67,7 @@ def test_answers_merged_are_what_the_last_one_says_of_each_field() -> None:
     )
     newer = read(body(item(row(share_user=4), row("2026-11-19", share_user=9), title="new")))
 
-    merged = merge([older, newer])
+    merged = merge(enumerate([older, newer]))
 
     assert {msgid: metrics(article) for msgid, article in merged.articles.items()} == {
         "100_1": {

@@ -16,7 +16,7 @@ whether WeChat has computed yesterday shows in all of an account's answers, not 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from threading import Lock
 from typing import Any
 
@@ -34,12 +34,12 @@ from weixin_etl.api.errors import (
 )
 from weixin_etl.datasets import Dataset
 from weixin_etl.load import merge
+from weixin_etl.load.coverage import Answered, Had, judge_again, save_data, verdicts
 from weixin_etl.load.stage import PreparedAnswer, prepare
 from weixin_etl.model import Account, AttemptState, Counts, DataState, Pair, PairState, Run
 from weixin_etl.parse import parse
 from weixin_etl.parse.articles import Parsed, UnreadableAnswerError
 from weixin_etl.quota import MadeCalls
-from weixin_etl.rules import StillCounting
 from weixin_etl.warehouse import statement
 
 
@@ -142,9 +142,12 @@ class _Merged:
         return self.account.appid, self.publication_date
 
     @property
-    def yesterday(self) -> date:
-        """The newest day that WeChat can have computed when it answered."""
-        return clock.beijing_date(self.ended_at) - timedelta(days=1)
+    def morning(self) -> tuple[str, date]:
+        """The account, and the day on which it answered (Beijing)."""
+        return self.account.appid, clock.beijing_date(self.ended_at)
+
+
+_NO_ANSWER = rules.Verdict(is_ready=False, is_final=False)
 
 
 class Load:
@@ -157,12 +160,20 @@ class Load:
         *,
         ready_hour: int,
         now: Callable[[], datetime] = clock.now,
+        is_import: bool = False,
     ) -> None:
+        """
+        Load nothing yet.
+
+        Answers of an import come of no attempt of a run: how the last attempt ended stays as it
+        is, unless they are newer, and there is no run to report to.
+        """
         self._warehouse = warehouse
         self._run = run
         self._dataset = run.dataset
         self._ready_hour = ready_hour
         self._now = now
+        self._is_import = is_import
         self._unjudged: defaultdict[str, list[_Merged]] = defaultdict(list)
 
     def commit(self, outcomes: Sequence[Outcome], *, complete: Collection[str]) -> list[Judged]:
@@ -181,8 +192,9 @@ class Load:
             to_judge = [it for appid in complete for it in self._unjudged[appid]]
             to_judge += [it for it in merged if it.account.appid in complete]
             judged = self._judge(connection, to_judge) if to_judge else []
-            self._save_report(connection, outcomes, merged, judged)
-            quota.count(connection, self._dataset, _made_calls(outcomes))
+            if not self._is_import:
+                self._save_report(connection, outcomes, merged, judged)
+                quota.count(connection, self._dataset, _made_calls(outcomes))
         for it in merged:
             self._unjudged[it.account.appid].append(it)
         for appid in complete:
@@ -211,91 +223,52 @@ class Load:
         return [_merged(it, counts.get(it.pair, Counts())) for it in outcomes]
 
     def _save_data(self, connection: Connection, outcomes: Sequence[Outcome]) -> None:
-        answers = [
-            {
-                "appid": outcome.account.appid,
-                "publication_date": outcome.publication_date,
-                "data_state": DataState.LOADED if outcome.answer.msgids else DataState.EMPTY,
-                "through_date": outcome.answer.through_date,
-                "fetched_at": outcome.ended_at,
-                "is_provisional": not outcome.answer.msgids
-                and rules.is_provisional(
-                    outcome.publication_date, outcome.ended_at, self._ready_hour
-                ),
-                "article_count": len(outcome.answer.msgids),
-                "row_count": len(outcome.answer.rows),
-            }
+        had = [
+            Had(
+                outcome.pair,
+                outcome.ended_at,
+                DataState.LOADED if outcome.answer.msgids else DataState.EMPTY,
+                len(outcome.answer.msgids),
+                len(outcome.answer.rows),
+                outcome.answer.through_date,
+            )
             for outcome in outcomes
             if outcome.answer
         ]
-        self._execute(connection, "coverage/data.sql", answers=_json(answers))
+        save_data(connection, self._dataset, [it.as_row(self._ready_hour) for it in had])
 
     def _judge(self, connection: Connection, merged: Sequence[_Merged]) -> list[Judged]:
-        """Gather the facts, ask the rules, and write down how the attempts ended."""
-        answered = [it for it in merged if it.has_answer]
-        counting = self._still_counting(connection, answered)
-        open_days = self._open_days(connection, answered)
+        """Ask the rules, and write down how the attempts ended."""
+        found = self._verdicts(connection, [it for it in merged if it.has_answer])
         judged = []
-        verdicts = []
+        attempts = []
+        ready: dict[Pair, tuple[datetime, bool]] = {}
         for it in merged:
-            verdict = self._verdict(it, counting, is_open=it.pair in open_days)
+            verdict = found.get(it.pair, _NO_ANSWER)
             error = _why_not_in(it, verdict)
             judged.append(_judged(it, error))
             if not isinstance(error, HeldBackError):  # that is no attempt
-                verdicts.append(_attempt(it, verdict, error))
-        self._execute(connection, "coverage/verdict.sql", verdicts=_json(verdicts))
+                attempts.append(_attempt(it, verdict, error))
+            if error is None or verdict.is_final:
+                ready[it.pair] = it.ended_at, verdict.is_final
+        if self._is_import:
+            judge_again(connection, self._dataset, ready)
+        else:
+            self._execute(connection, "coverage/verdict.sql", verdicts=_json(attempts))
         return judged
 
-    def _still_counting(
+    def _verdicts(
         self, connection: Connection, merged: Sequence[_Merged]
-    ) -> Mapping[Pair, StillCounting]:
-        """By account and the day before its answers: midnight may pass between two of them."""
-        asked = {(it.account.appid, it.yesterday) for it in merged}
-        rows = self._execute(
-            connection,
-            "coverage/still_counting.sql",
-            datasets=[self._dataset.name] * len(asked),
-            appids=[appid for appid, _ in asked],
-            yesterdays=[yesterday for _, yesterday in asked],
-        )
-        days: dict[Pair, set[date]] = defaultdict(set)
-        reported: set[Pair] = set()
-        for row in rows:
-            days[row.appid, row.yesterday].add(row.publication_date)
-            if row.has_yesterday:
-                reported.add((row.appid, row.yesterday))
-        return {it: StillCounting(days[it], it in reported) for it in asked}
-
-    def _open_days(self, connection: Connection, merged: Sequence[_Merged]) -> set[Pair]:
-        """Of the pairs that may be final."""
-        due = [
-            it.pair
+    ) -> Mapping[Pair, rules.Verdict]:
+        """By pair; what any answer of an account's morning shows counts for all of them."""
+        last: dict[Pair, datetime] = {}
+        for it in merged:
+            last[it.morning] = max(it.ended_at, last.get(it.morning, it.ended_at))
+        answered = [
+            Answered(it.pair, it.ended_at, it.is_delayed, it.rejected, as_of=last[it.morning])
             for it in merged
-            if rules.is_last_row_due(self._dataset, it.publication_date, it.ended_at)
         ]
-        rows = self._execute(
-            connection,
-            "fact/open_days.sql",
-            datasets=[self._dataset.name] * len(due),
-            appids=[appid for appid, _ in due],
-            publication_dates=[day for _, day in due],
-        )
-        return {(row.appid, row.publication_date) for row in rows}
-
-    def _verdict(
-        self, it: _Merged, counting: Mapping[Pair, StillCounting], *, is_open: bool
-    ) -> rules.Verdict:
-        if not it.has_answer:
-            return rules.Verdict(is_ready=False, is_final=False)
-        return rules.verdict(
-            self._dataset,
-            it.publication_date,
-            it.ended_at,
-            is_delayed=it.is_delayed,
-            counting=counting[it.account.appid, it.yesterday],
-            is_whole=not is_open and not it.rejected,
-            ready_hour=self._ready_hour,
-        )
+        return verdicts(connection, self._dataset, answered, ready_hour=self._ready_hour)
 
     def _save_report(
         self,

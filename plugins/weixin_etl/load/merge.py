@@ -1,12 +1,15 @@
 """
 Answers of many accounts into raw answers, articles, rows, restatements and rejected rows.
 
-The newest answer of a pair wins, field by field, whatever the order of arrival: an answer that is
-older than the newest loaded one is put in its place by merging the pair's raw answers again.
+The newest answer of a pair wins, field by field, whatever the order of arrival: when an answer is
+older than the newest loaded one, its pair is rebuilt from all its kept answers. A replay rebuilds
+pairs in the same way, without a new answer.
 """
 
+import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -23,11 +26,12 @@ from weixin_etl.load.stage import (
     line_end,
     raw_response_line,
     row_lines,
+    through_date,
     unpacked,
 )
-from weixin_etl.model import Counts, DataState, Pair
+from weixin_etl.model import Cause, Counts, DataState, Pair
 from weixin_etl.parse import parse
-from weixin_etl.parse.articles import Parsed, UnreadableAnswerError
+from weixin_etl.parse.articles import Merged, Parsed, Rejected, UnreadableAnswerError
 from weixin_etl.parse.articles import merge as merge_parsed
 from weixin_etl.warehouse import statement
 
@@ -46,6 +50,7 @@ class _Kept:
     """Where an answer is kept."""
 
     raw_response_id: int
+    fetched_at: datetime
     last_seen_at: datetime
     seen_before: datetime | None = None
     """When it was last seen before, if it is not put there now."""
@@ -75,6 +80,85 @@ class _Staged:
     row_count: int
     has_facts: bool
     """Whether the fact may hold rows of the pair, to be compared with these."""
+    is_rebuilt: bool = False
+    """Whether these are all that the pair's kept answers say, not only what the newest does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest kept answer of a pair in which articles can be made out."""
+
+    fetched_at: datetime
+    """When it was last fetched."""
+    article_count: int
+    row_count: int
+    rejected: int
+    through_date: date | None
+    is_delayed: bool
+
+    @property
+    def has_data(self) -> bool:
+        """Whether it tells what was published; not when every part of it is rejected."""
+        return bool(self.article_count or not self.rejected)
+
+
+@dataclass(slots=True)
+class Rebuilt:
+    """A pair as all its kept answers make it."""
+
+    pair: Pair
+    merged: Merged[_Kept]
+    has_articles: bool = False
+    newest: Newest | None = None
+    newest_with_data: Newest | None = None
+    readable: set[int] = field(default_factory=set)
+    """The answers in which articles can be made out, by raw_response_id."""
+    rejected: list[tuple[int, Rejected]] = field(default_factory=list)
+    """What does not fit, with the answer it is a part of."""
+
+
+@dataclass(frozen=True, slots=True)
+class FigureDiff:
+    """A metric that a rebuild gives other values."""
+
+    metric: str
+    count: int
+    example: tuple[str, str, str, str | None, str | None]
+    """AppID, msgid, stat_date, value before and after."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """What a rebuild changes, or would change."""
+
+    new_rows: int = 0
+    changed_rows: int = 0
+    renamed_rows: int = 0
+    """Rows whose values stay, but which another answer was the last to change."""
+    left_rows: int = 0
+    """Rows of the fact that no kept answer holds: they stay."""
+    articles: int = 0
+    fitting: int = 0
+    """Rejected parts that fit now, or are rejected for another reason."""
+    rejected: int = 0
+    """Parts that are rejected and were not, or for another reason."""
+    figures: tuple[FigureDiff, ...] = ()
+
+    def __add__(self, other: "Diff") -> "Diff":
+        """Both, with the first example of each metric."""
+        counts = Counter({it.metric: it.count for it in self.figures})
+        counts.update({it.metric: it.count for it in other.figures})
+        examples = {it.metric: it.example for it in (*other.figures, *self.figures)}
+        return Diff(
+            self.new_rows + other.new_rows,
+            self.changed_rows + other.changed_rows,
+            self.renamed_rows + other.renamed_rows,
+            self.left_rows + other.left_rows,
+            self.articles + other.articles,
+            self.fitting + other.fitting,
+            self.rejected + other.rejected,
+            tuple(FigureDiff(name, counts[name], examples[name]) for name in sorted(counts)),
+        )
 
 
 def merge(
@@ -93,30 +177,75 @@ def merge(
     return _Merge(connection, dataset, changed_at).merge(fetched, refetch) if fetched else {}
 
 
+def rebuild(
+    connection: Connection,
+    dataset: Dataset,
+    pairs: Sequence[Pair],
+    *,
+    changed_at: datetime,
+    is_applied: bool,
+) -> tuple[list[Rebuilt], Diff]:
+    """
+    Make the pairs what their kept answers say, in the transaction of the caller.
+
+    Without `is_applied` nothing is written but temporary tables: the difference is what it would
+    be. The pairs come without their articles.
+    """
+    replay = _Merge(connection, dataset, changed_at, Cause.REPLAY, is_applied=is_applied)
+    return replay.rebuild(pairs)
+
+
 class _Merge:
-    def __init__(self, connection: Connection, dataset: Dataset, changed_at: datetime) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        dataset: Dataset,
+        changed_at: datetime,
+        cause: Cause = Cause.WECHAT,
+        *,
+        is_applied: bool = True,
+    ) -> None:
         self._connection = connection
         self._dataset = dataset
         self._changed_at = changed_at
+        self._cause = cause
+        self._is_applied = is_applied
         self._changes: dict[Pair, Counts] = {}
+        self._diff = Diff()
 
     def merge(self, fetched: Sequence[Fetched], refetch: bool) -> dict[Pair, Counts]:
         loaded = self._loaded(fetched)
         kept = self._keep(fetched)
-        again = [it for it in fetched if _is_newest_again(it, kept[it.pair], loaded.get(it.pair))]
+        again = [it for it in fetched if _is_known(it, kept[it.pair], loaded.get(it.pair))]
         known = set() if refetch else self._with_all_rows(again)
         staged = [
             self._staged(it, kept[it.pair], loaded.get(it.pair), is_known=it.pair in known)
             for it in fetched
             if it.is_readable
         ]
-        for number, layer in enumerate(_layers(staged)):
-            if number:
-                self._make_tables_of_rows()
-                self._execute("fact/unstage.sql")
-            self._merge_in(layer)
-        self._save_rejected(fetched, kept)
+        self._merge_in(staged)
+        self._save_rejected(
+            (it.pair, kept[it.pair].raw_response_id, rejected)
+            for it in fetched
+            if kept[it.pair].seen_before is None  # the others' are kept already
+            for rejected in it.answer.others.rejected
+        )
         return {it.pair: self._counts(it) for it in staged}
+
+    def rebuild(self, pairs: Sequence[Pair]) -> tuple[list[Rebuilt], Diff]:
+        held = self._row_counts(pairs)
+        done: list[Rebuilt] = []
+        staged: list[_Staged] = []
+        for pair in pairs:
+            rebuilt = self._rebuilt(pair)
+            staged.append(self._staged_again(rebuilt))
+            has_articles = bool(rebuilt.merged.articles)
+            done.append(replace(rebuilt, merged=Merged(), has_articles=has_articles))
+        self._merge_in(staged)
+        known = sum(it.row_count for it in staged) - self._diff.new_rows
+        self._diff += Diff(left_rows=max(0, sum(held.values()) - known))
+        self._reject_again(done)
+        return done, self._diff
 
     def _execute(self, path: str, **values: Any) -> CursorResult[Any]:
         return self._connection.execute(
@@ -156,7 +285,7 @@ class _Merge:
         )
         kept = {
             (row.appid, row.publication_date): _Kept(
-                row.raw_response_id, row.last_seen_at, row.seen_before
+                row.raw_response_id, row.fetched_at, row.last_seen_at, row.seen_before
             )
             for row in again
         }
@@ -172,90 +301,138 @@ class _Merge:
                 for number, it in numbered
             ),
         )
-        return kept | {it.pair: _Kept(number, it.answer.fetched_at) for number, it in numbered}
+        return kept | {
+            it.pair: _Kept(number, it.answer.fetched_at, it.answer.fetched_at)
+            for number, it in numbered
+        }
 
     def _with_all_rows(self, again: Sequence[Fetched]) -> set[Pair]:
         """The pairs of which the fact holds as many rows as the answer, or more."""
-        if not again:
-            return set()
-        rows = self._execute("fact/known_rows.sql", **self._arrays(it.pair for it in again))
-        held = {(row.appid, row.publication_date): row.row_count for row in rows}
+        held = self._row_counts([it.pair for it in again])
         return {it.pair for it in again if held.get(it.pair, 0) >= len(it.answer.rows)}
+
+    def _row_counts(self, pairs: Sequence[Pair]) -> dict[Pair, int]:
+        """How many rows the fact holds of each pair that has any."""
+        if not pairs:
+            return {}
+        rows = self._execute("fact/known_rows.sql", **self._arrays(pairs))
+        return {(row.appid, row.publication_date): row.row_count for row in rows}
 
     def _staged(
         self, it: Fetched, kept: _Kept, loaded: _Loaded | None, *, is_known: bool
     ) -> _Staged:
         """The answer's lines when it is the pair's newest, else those of all its answers."""
         if loaded and it.answer.fetched_at < loaded.fetched_at:
-            return self._staged_in_order(it, kept)
+            if is_known:
+                return _Staged(it.pair, (), b"", b"", len(it.answer.rows), has_facts=True)
+            first_seen = dict.fromkeys(it.answer.msgids, it.answer.fetched_at)
+            return self._staged_again(self._rebuilt(it.pair), first_seen)
         # bytes that were seen before: raw_response tells when they were seen again
-        seen_at = kept.seen_before or it.answer.fetched_at
-        end = self._article_end(it.pair, kept.raw_response_id, seen_at, seen_at)
+        end = self._article_end(it.pair, kept.raw_response_id, kept.fetched_at, kept.fetched_at)
         return _Staged(
             it.pair,
             it.answer.msgids,
             end.join([*it.answer.articles, b""]),
-            b"" if is_known else self._ended(it, kept, it.answer.rows),
+            b"" if is_known else self._row_end(it.pair, kept).join([*it.answer.rows, b""]),
             len(it.answer.rows),
             has_facts=loaded is not None and loaded.has_articles,
         )
 
-    def _staged_in_order(self, late: Fetched, kept: _Kept) -> _Staged:
-        """All the pair's answers as one, in the order they were last seen."""
-        answers = list(self._kept_answers(late.pair))
-        first_seen = dict.fromkeys(late.answer.msgids, late.answer.fetched_at)
-        ends: dict[str, bytes] = {}
-        for raw_response_id, parsed, first_at, last_at in answers:
-            for msgid in parsed.articles:
-                first_seen[msgid] = min(first_seen.get(msgid, first_at), first_at)
-                ends[msgid] = self._article_end(
-                    late.pair, raw_response_id, first_seen[msgid], last_at
-                )
-        articles = merge_parsed(parsed for _, parsed, *_ in answers).articles
-        rows = row_lines(self._dataset, articles.values())
+    def _staged_again(
+        self, rebuilt: Rebuilt, first_seen: Mapping[str, datetime] | None = None
+    ) -> _Staged:
+        """The lines of a rebuilt pair; of some articles it is known when they were first seen."""
+        merged, pair = rebuilt.merged, rebuilt.pair
+        articles = []
+        for msgid, article in merged.articles.items():
+            listed_by = merged.listed_by[msgid]
+            seen_at = [it.fetched_at for it in listed_by]
+            if first_seen and msgid in first_seen:
+                seen_at.append(first_seen[msgid])
+            newest_id = listed_by[-1].raw_response_id
+            articles.append(article_line(article))
+            articles.append(self._article_end(pair, newest_id, min(seen_at), max(seen_at)))
+        ends = {kept: self._row_end(pair, kept) for kept in set(merged.changed_by.values())}
+        lines = row_lines(self._dataset, merged.articles.values())
+        days = ((msgid, day) for msgid, it in merged.articles.items() for day in it.rows)
+        rows = [line + ends[merged.changed_by[key]] for line, key in zip(lines, days, strict=True)]
         return _Staged(
-            late.pair,
-            tuple(articles),
-            b"".join(article_line(it) + ends[msgid] for msgid, it in articles.items()),
-            self._ended(late, kept, rows),
+            pair,
+            tuple(merged.articles),
+            b"".join(articles),
+            b"".join(rows),
             len(rows),
             has_facts=True,
+            is_rebuilt=True,
         )
 
-    def _kept_answers(self, pair: Pair) -> Iterator[tuple[int, Parsed, datetime, datetime]]:
-        """The pair's kept answers in the order they were last seen, but for unreadable ones."""
-        appid, day = pair
+    def _rebuilt(self, pair: Pair) -> Rebuilt:
+        """All the pair's kept answers as one, in the order they were last seen."""
+        rebuilt = Rebuilt(pair, Merged())
+        rebuilt.merged = merge_parsed(self._kept_answers(rebuilt))
+        return rebuilt
+
+    def _kept_answers(self, rebuilt: Rebuilt) -> Iterator[tuple[_Kept, Parsed]]:
+        """The pair's kept answers but for unreadable ones; what is to be known of them is noted."""
+        appid, day = rebuilt.pair
         kept = self._execute("raw_response/of_pair.sql", appid=appid, publication_date=day)
         for row in kept:
-            body = unpacked(bytes(row.body_zstd))
             try:
-                parsed = parse(self._dataset, body, day, row.last_seen_at)
+                parsed = parse(self._dataset, unpacked(bytes(row.body_zstd)), day, row.last_seen_at)
             except UnreadableAnswerError:
                 continue
-            yield row.raw_response_id, parsed, row.fetched_at, row.last_seen_at
+            rebuilt.readable.add(row.raw_response_id)
+            rebuilt.rejected += [(row.raw_response_id, it) for it in parsed.rejected]
+            rebuilt.newest = Newest(
+                row.last_seen_at,
+                len(parsed.articles),
+                parsed.row_count,
+                len(parsed.rejected),
+                through_date(parsed.articles.values()),
+                parsed.is_delayed,
+            )
+            if rebuilt.newest.has_data:
+                rebuilt.newest_with_data = rebuilt.newest
+            yield _Kept(row.raw_response_id, row.fetched_at, row.last_seen_at), parsed
 
     def _article_end(self, pair: Pair, raw_response_id: int, *seen_at: datetime) -> bytes:
         return line_end(self._dataset.name, *pair, raw_response_id, *seen_at)
 
-    def _ended(self, it: Fetched, kept: _Kept, rows: Sequence[bytes]) -> bytes:
-        ids = (kept.raw_response_id, kept.last_seen_at, self._changed_at)
-        return line_end(*it.pair, *ids).join([*rows, b""])
+    def _row_end(self, pair: Pair, kept: _Kept) -> bytes:
+        return line_end(*pair, kept.raw_response_id, kept.fetched_at, self._changed_at)
 
     def _make_tables_of_rows(self) -> None:
         self._execute("fact/stage.sql")
         self._execute("fact/different.sql")
 
     def _merge_in(self, staged: Sequence[_Staged]) -> None:
+        layers = _layers(it for it in staged if not it.is_rebuilt)
+        layers += _layers(it for it in staged if it.is_rebuilt)
+        for number, layer in enumerate(layers):
+            if number:
+                self._make_tables_of_rows()
+                self._execute("fact/unstage.sql")
+            self._merge_articles(layer)
+            self._merge_rows(layer)
+
+    def _merge_articles(self, staged: Sequence[_Staged]) -> None:
         self._execute("dim_article/stage.sql")
         copy_articles(self._connection, (it.articles for it in staged))
-        self._execute("dim_article/load.sql")
-        self._execute("article_sighting/load.sql")
+        if staged[0].is_rebuilt:
+            self._execute("dim_article/fill.sql")
+        if self._cause is Cause.REPLAY:
+            self._diff += Diff(articles=self._execute("dim_article/count.sql").scalar_one())
+        if self._is_applied:
+            self._execute("dim_article/load.sql")
+            self._execute("article_sighting/load.sql")
+
+    def _merge_rows(self, staged: Sequence[_Staged]) -> None:
         new = [it for it in staged if it.rows and not it.has_facts]
         known = [it for it in staged if it.rows and it.has_facts]
         if new and not self._insert(new):
             known += new
         if known:
-            self._compare(known)
+            self._compare(known, are_rebuilt=staged[0].is_rebuilt)
 
     def _insert(self, staged: Sequence[_Staged]) -> bool:
         """Rows of pairs that have none yet, straight into the fact; False when it has some."""
@@ -268,53 +445,118 @@ class _Merge:
         self._changes |= {it.pair: Counts(inserted=it.row_count) for it in staged}
         return True
 
-    def _compare(self, staged: Sequence[_Staged]) -> None:
+    def _compare(self, staged: Sequence[_Staged], *, are_rebuilt: bool) -> None:
         """Rows of pairs that have some: only what is new or differs is written."""
         self._make_tables_of_rows()
         table = f"staged_{self._dataset.fact}"
         copy_rows(self._connection, table, self._dataset, (it.rows for it in staged))
-        self._execute("fact/compare.sql")
-        self._execute("fact/update.sql")
-        self._execute("fact/insert.sql")
-        self._execute("restatement/save.sql")
+        self._execute("fact/compare.sql", are_rebuilt=are_rebuilt)
+        if self._is_applied:
+            self._execute("fact/update.sql")
+            self._execute("fact/insert.sql")
+            self._execute("restatement/save.sql", cause=self._cause)
+            if are_rebuilt:
+                self._execute("fact/attribute.sql")
+        alike = 0
         for row in self._execute("fact/count.sql").mappings():
             counts = dict(row)
             pair = counts.pop("appid"), counts.pop("publication_date")
+            alike += counts.pop("alike")
             self._changes[pair] = Counts(**counts)
+        if self._cause is Cause.REPLAY:
+            self._note_diff([self._changes.get(it.pair, Counts()) for it in staged], alike)
+
+    def _note_diff(self, changes: Sequence[Counts], renamed: int) -> None:
+        figures = [
+            FigureDiff(row.metric, row.figure_count, tuple(row.example))
+            for row in self._execute("fact/diff.sql")
+        ]
+        self._diff += Diff(
+            new_rows=sum(it.inserted for it in changes),
+            changed_rows=sum(it.updated for it in changes),
+            renamed_rows=renamed,
+            figures=tuple(figures),
+        )
 
     def _counts(self, staged: _Staged) -> Counts:
         changes = self._changes.get(staged.pair, Counts())
         unchanged = staged.row_count - changes.inserted - changes.updated
         return replace(changes, unchanged=unchanged)
 
-    def _save_rejected(self, fetched: Sequence[Fetched], kept: Mapping[Pair, _Kept]) -> None:
-        """Only those of answers seen for the first time: the others' are kept already."""
-        new = [it for it in fetched if kept[it.pair].seen_before is None]
-        rows = [(it.pair, rejected) for it in new for rejected in it.answer.others.rejected]
+    def _reject_again(self, rebuilt: Sequence[Rebuilt]) -> None:
+        """Resolve rejected parts that fit now; note those that do not and did."""
+        readable = set().union(*(it.readable for it in rebuilt))
+        parts: dict[_Part, tuple[Pair, int, Rejected]] = {
+            _part(number, rejected): (it.pair, number, rejected)
+            for it in rebuilt
+            for number, rejected in it.rejected
+        }
+        known: set[_Part] = set()
+        resolved: list[int] = []
+        for row in self._execute(
+            "rejected_row/open.sql", **self._arrays(it.pair for it in rebuilt)
+        ):
+            digest = bytes(row.payload_sha256)
+            part = row.raw_response_id, row.msgid, row.stat_date, row.reason, digest
+            known.add(part)
+            if row.raw_response_id in readable and part not in parts:
+                resolved.append(row.rejected_row_id)
+        new = [its for part, its in parts.items() if part not in known]
+        self._diff += Diff(fitting=len(resolved), rejected=len(new))
+        if self._is_applied:
+            if resolved:
+                self._execute(
+                    "rejected_row/resolve.sql",
+                    rejected_row_ids=resolved,
+                    resolved_at=self._changed_at,
+                )
+            self._save_rejected(new)
+
+    def _save_rejected(self, parts: Iterable[tuple[Pair, int, Rejected]]) -> None:
+        """Parts that do not fit, each with its pair and its answer."""
+        rows = list(parts)
         if not rows:
             return
         self._execute(
             "rejected_row/save.sql",
-            **self._arrays(pair for pair, _ in rows),
-            msgids=[rejected.msgid for _, rejected in rows],
-            stat_dates=[_date(rejected.stat_date) for _, rejected in rows],
-            reasons=[rejected.reason for _, rejected in rows],
-            payloads=[rejected.payload for _, rejected in rows],
-            raw_response_ids=[kept[pair].raw_response_id for pair, _ in rows],
+            **self._arrays(pair for pair, *_ in rows),
+            msgids=[rejected.msgid for *_, rejected in rows],
+            stat_dates=[_date(rejected.stat_date) for *_, rejected in rows],
+            reasons=[rejected.reason for *_, rejected in rows],
+            payloads=[rejected.payload for *_, rejected in rows],
+            raw_response_ids=[raw_response_id for _, raw_response_id, _ in rows],
             rejected_at=self._changed_at,
         )
 
 
-def _is_newest_again(it: Fetched, kept: _Kept, loaded: _Loaded | None) -> bool:
-    """
-    Whether the answer is the newest loaded one again, byte for byte and row for row.
+_Part = tuple[int, str | None, date | None, str, bytes]
+"""A rejected part of an answer, as told from others: its payload by the SHA-256."""
 
-    Fetched on a later day, the same bytes may hold a row that was too early before.
+
+def _part(raw_response_id: int, rejected: Rejected) -> _Part:
+    digest = hashlib.sha256(rejected.payload.encode()).digest()
+    return (
+        raw_response_id,
+        rejected.msgid,
+        _date(rejected.stat_date),
+        rejected.reason,
+        digest,
+    )
+
+
+def _is_known(it: Fetched, kept: _Kept, loaded: _Loaded | None) -> bool:
     """
-    if loaded is None or kept.seen_before != loaded.fetched_at:
+    Whether the answer is a loaded one again, byte for byte, and changes no order.
+
+    The newest one, row for row: fetched on a later day, the same bytes may hold a row that was too
+    early before. Or an older one, at a time at which it is known to have been seen.
+    """
+    if loaded is None or kept.seen_before is None:
         return False
-    is_newest = it.answer.fetched_at >= loaded.fetched_at
-    return is_newest and loaded.row_count == len(it.answer.rows)
+    if it.answer.fetched_at < loaded.fetched_at:
+        is_seen_then = kept.fetched_at <= it.answer.fetched_at
+        return it.is_readable and is_seen_then and kept.seen_before == kept.last_seen_at
+    return kept.seen_before == loaded.fetched_at and loaded.row_count == len(it.answer.rows)
 
 
 def _date(text: str | None) -> date | None:

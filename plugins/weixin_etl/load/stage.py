@@ -50,7 +50,6 @@ class PreparedAnswer:
     rows: list[bytes]
     """A line each."""
     through_date: date | None
-    """The last stat_date every article reaches; None when one has no row, or there is none."""
     others: Parsed
     """What the answer says beside its articles."""
 
@@ -66,7 +65,7 @@ def prepare(dataset: Dataset, answer: Answer, parsed: Parsed) -> PreparedAnswer:
         tuple(parsed.articles),
         tuple(map(article_line, articles)),
         row_lines(dataset, articles),
-        _through_date(articles),
+        through_date(articles),
         replace(parsed, articles={}),
     )
 
@@ -76,7 +75,8 @@ def unpacked(body_zstd: bytes) -> bytes:
     return zstandard.decompress(body_zstd)
 
 
-def _through_date(articles: Iterable[Article]) -> date | None:
+def through_date(articles: Iterable[Article]) -> date | None:
+    """The last stat_date every article reaches; None when one has no row, or there is none."""
     last_dates = [max(article.rows, default=None) for article in articles]
     reached = [last_date for last_date in last_dates if last_date is not None]
     return min(reached) if reached and len(reached) == len(last_dates) else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 
@@ -58,6 +58,22 @@ class Article:
         """The message's id and the article's position in it, from 1."""
         match = _MSGID.fullmatch(self.msgid)
         return (match["message"], int(match["position"])) if match else (None, None)
+
+    def changed_by(self, newer: "Article") -> list[date]:
+        """The days of the rows that a later mention of the article adds or gives other values."""
+        return [day for day, row in newer.rows.items() if self._differs(day, row, newer)]
+
+    def _differs(self, day: date, row: Row, newer: "Article") -> bool:
+        known = self.rows.get(day)
+        if known is None:
+            return True
+        extras, known_extras = newer.row_extras.get(day, {}), self.row_extras.get(day, {})
+        return known_extras | extras != known_extras or any(
+            value not in (None, held)
+            for value, held in zip(
+                msgspec.structs.astuple(row), msgspec.structs.astuple(known), strict=True
+            )
+        )
 
     def merge(self, newer: "Article") -> int:
         """Take over what a later mention of the article holds; how many rows were there already."""
@@ -120,12 +136,31 @@ class Parsed:
             self.merged_rows += known.merge(article)
 
 
-def merge(parsed_answers: Iterable[Parsed]) -> Parsed:
+Source = TypeVar("Source")
+"""What tells an answer from the others of its pair."""
+
+
+@dataclass(slots=True)
+class Merged(Generic[Source]):
+    """What the answers of a pair say together."""
+
+    articles: dict[str, Article] = field(default_factory=dict)
+    listed_by: dict[str, list[Source]] = field(default_factory=dict)
+    """By msgid, in order."""
+    changed_by: dict[tuple[str, date], Source] = field(default_factory=dict)
+    """By msgid and stat_date: the answer that last changed the row."""
+
+
+def merge(answers: Iterable[tuple[Source, Parsed]]) -> Merged[Source]:
     """Answers of one pair, oldest first, as one: the last non-null value of each field."""
-    merged = Parsed()
-    for parsed in parsed_answers:
-        for article in parsed.articles.values():
-            merged.add(article)
+    merged = Merged[Source]()
+    for source, parsed in answers:
+        for msgid, article in parsed.articles.items():
+            known = merged.articles.setdefault(msgid, Article(msgid))
+            changed = known.changed_by(article)
+            known.merge(article)
+            merged.listed_by.setdefault(msgid, []).append(source)
+            merged.changed_by |= {(msgid, day): source for day in changed}
     return merged
 
 

@@ -19,13 +19,13 @@ NEW = answer("新", share_count=2, new_a="new")
 
 
 def test_it_overrides_nothing(warehouse: Engine):
-    """What the newer answer says stays; of the older one only what the newer lacks is taken."""
+    """What the newer says stays, as the last that changed the row; the older fills gaps."""
     load_pairs(warehouse, pair(NEW, "22 09:30"))
 
     (judged,) = load_pairs(warehouse, pair(OLD, "22 08:30"))
 
     assert facts(warehouse, "share_count, share_user, extra, raw_response_id") == [
-        (2, 1, {"new_a": "new", "new_b": "old"}, 2)
+        (2, 1, {"new_a": "new", "new_b": "old"}, 1)
     ]
     assert rows(warehouse, "SELECT title, first_seen_at, last_seen_at FROM weixin.dim_article") == [
         ("新", at("22 08:30"), at("22 09:30"))

@@ -1,0 +1,10 @@
+-- Accounts of imported answers that no run has planned: one row each, until a run names them.
+INSERT INTO weixin.dim_account (appid, name, conn_id, is_active, first_seen_at)
+SELECT
+    appid,
+    appid,
+    '',
+    FALSE,
+    :seen_at
+FROM unnest(cast(:appids AS text[])) AS account (appid)
+ON CONFLICT (appid) DO NOTHING

@@ -1,0 +1,13 @@
+-- Rebuilt rows whose values stand as they are, but which another answer was the last to change: one
+-- row each. changed_at says when values changed, so it stays.
+UPDATE weixin.{{ fact }} AS fact
+SET
+    raw_response_id = rebuilt.raw_response_id,
+    fetched_at = rebuilt.fetched_at
+FROM different_{{ fact }} AS rebuilt
+WHERE
+    NOT rebuilt.is_new
+    AND NOT rebuilt.is_changed
+    AND fact.appid = rebuilt.appid
+    AND fact.msgid = rebuilt.msgid
+    AND fact.stat_date = rebuilt.stat_date

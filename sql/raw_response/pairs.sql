@@ -1,0 +1,15 @@
+-- The next pairs whose kept answers a replay reads: one row a pair with the compressed bytes of its
+-- answers, in the order of the accounts and days, after a given one.
+{% from "raw_response/macros.jinja" import is_selected %}
+SELECT
+    raw.appid,
+    raw.publication_date,
+    count(*) AS answer_count,
+    sum(octet_length(raw.body_zstd)) AS byte_count
+FROM weixin.raw_response AS raw
+WHERE
+    {{ is_selected() }}
+    AND (raw.appid, raw.publication_date) > (:after_appid, cast(:after_date AS date))
+GROUP BY raw.appid, raw.publication_date
+ORDER BY raw.appid, raw.publication_date
+LIMIT :count
