@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from datetime import date
+from pathlib import Path
 
 from weixin_etl.datasets import DATASETS
 
@@ -23,6 +24,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_command(commands, migrate)
     add_plan(commands, plan)
     add_answers(commands)
+    add_replay(commands)
+    add_rejected(commands)
+    add_import(commands)
     return run_command(parser, argv, before=read_airflows_database)
 
 
@@ -71,6 +75,38 @@ def answers(options: argparse.Namespace) -> None:
     sys.stdout.buffer.write(wanted[-1].body)
 
 
+def replay(options: argparse.Namespace) -> None:
+    """Rebuild facts from the kept answers, without a call; shows the difference unless --apply."""
+    from weixin_etl.orchestration.replay import show_replay
+    from weixin_etl.replay import Selection
+
+    selection = Selection(
+        DATASETS[options.dataset],
+        tuple(options.accounts),
+        options.begin,
+        options.end,
+        options.rejected,
+    )
+    show_replay(selection, is_applied=options.apply)
+
+
+def rejected(options: argparse.Namespace) -> None:
+    """List why parts of answers were rejected and have not been replayed since."""
+    from weixin_etl.orchestration.warehouse import open_warehouse
+    from weixin_etl.rejected import open_reasons
+
+    dataset = DATASETS[options.dataset] if options.dataset else None
+    for reason in open_reasons(open_warehouse(), dataset, options.reason):
+        sys.stdout.write(f"{reason}\n")
+
+
+def import_(options: argparse.Namespace) -> int:
+    """Load answers that another program kept: JSON lines, gzip or not."""
+    from weixin_etl.orchestration.imports import show_import
+
+    return show_import(options.file)
+
+
 def add_command(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
     command: Command,
@@ -79,7 +115,7 @@ def add_command(
 ) -> argparse.ArgumentParser:
     """Add a command under its function's name and docstring; `rest` gets what it `passes_on`."""
     parser: argparse.ArgumentParser = commands.add_parser(
-        command.__name__,
+        command.__name__.rstrip("_"),
         help=command.__doc__,
         description=command.__doc__,
         add_help=not passes_on,
@@ -110,6 +146,43 @@ def add_answers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--list", action="store_true", help="list the distinct answers instead")
     which.add_argument("--id", type=int, help="which of the list (default: the one seen last)")
+
+
+def add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command `replay` with its options."""
+    parser = add_command(commands, replay)
+    parser.add_argument("dataset", choices=DATASETS)
+    parser.add_argument(
+        "--accounts",
+        nargs="+",
+        default=(),
+        metavar="ACCOUNT",
+        help="AppIDs, connection ids or names (default: all)",
+    )
+    for flag, day in (("--begin", "first"), ("--end", "last")):
+        parser.add_argument(
+            flag,
+            type=_day,
+            metavar="YYYY-MM-DD",
+            help=f"{day} publication day, in Beijing (default: the {day} there is)",
+        )
+    parser.add_argument(
+        "--rejected", action="store_true", help="only days with open rejected parts"
+    )
+    parser.add_argument("--apply", action="store_true", help="write the difference")
+
+
+def add_rejected(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command `rejected` with its options."""
+    parser = add_command(commands, rejected)
+    parser.add_argument("--dataset", choices=DATASETS, help="default: all")
+    parser.add_argument("--reason", metavar="TEXT", help="only reasons that contain this")
+
+
+def add_import(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command `import` with its options."""
+    parser = add_command(commands, import_)
+    parser.add_argument("file", nargs="+", type=Path)
 
 
 def _add_dataset(parser: argparse.ArgumentParser) -> None:

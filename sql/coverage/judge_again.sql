@@ -17,7 +17,8 @@ SET
     error_kind = CASE WHEN coverage.attempted_at > verdict.ready_at THEN coverage.error_kind END,
     error_code = CASE WHEN coverage.attempted_at > verdict.ready_at THEN coverage.error_code END,
     error = CASE WHEN coverage.attempted_at > verdict.ready_at THEN coverage.error END,
-    cure = CASE WHEN coverage.attempted_at > verdict.ready_at THEN coverage.cure END
+    cure = CASE WHEN coverage.attempted_at > verdict.ready_at THEN coverage.cure END,
+    rid = CASE WHEN coverage.attempted_at > verdict.ready_at THEN coverage.rid END
 FROM jsonb_to_recordset(cast(:verdicts AS jsonb)) AS verdict (
         appid text,
         publication_date date,

@@ -169,23 +169,17 @@ class Caller:
         while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
             body += chunk
             if len(body) > self._limits.max_answer_bytes:
-                raise UnreadableError(
-                    f"the answer is larger than {self._limits.max_answer_bytes} bytes",
-                    account=str(self._account),
-                )
+                break
             if time.monotonic() > deadline:
                 raise requests.Timeout
-        if sum(map(body.count, _BEFORE_A_VALUE)) > self._limits.max_answer_values:
-            raise UnreadableError(
-                f"the answer holds more than {self._limits.max_answer_values} values",
-                account=str(self._account),
-            )
+        if excess := too_large(body, self._limits):
+            raise UnreadableError(excess, account=str(self._account))
         return bytes(body)
 
     def _judge(self, call: Call, response: _Response) -> bytes:
         """The body of a success; errcode and time are checked only in an answer of WeChat's."""
         try:
-            errcode, errmsg = _errcode_and_errmsg(response.body)
+            errcode, errmsg = errcode_and_errmsg(response.body)
         except ValueError:
             raise UnreachableError(
                 f"HTTP {response.status} and no JSON object; the connection's host may be wrong, "
@@ -229,6 +223,15 @@ class Caller:
         return _os_reason(error) or f"the connection broke: {type(error).__name__}"
 
 
+def too_large(body: bytes | bytearray, limits: CallLimits) -> str | None:
+    """Why an answer is too large to be worked on; None when it is not."""
+    if len(body) > limits.max_answer_bytes:
+        return f"the answer is larger than {limits.max_answer_bytes} bytes"
+    if sum(map(body.count, _BEFORE_A_VALUE)) > limits.max_answer_values:
+        return f"the answer holds more than {limits.max_answer_values} values"
+    return None
+
+
 class _Envelope(msgspec.Struct):
     """What every answer may say beside figures, as loosely as WeChat may write it."""
 
@@ -236,7 +239,7 @@ class _Envelope(msgspec.Struct):
     errmsg: Any = ""
 
 
-def _errcode_and_errmsg(body: bytes) -> tuple[int, str]:
+def errcode_and_errmsg(body: bytes) -> tuple[int, str]:
     """
     What an answer says of itself: 0 and "" in a success.
 

@@ -24,8 +24,8 @@ def of(dataset: Dataset, context: Context) -> Run:
         dataset=dataset,
         today=clock.beijing_date(dag_run.logical_date or dag_run.run_after),
         is_scheduled=dag_run.run_type == "scheduled",
-        begin_date=_date("begin_date", params["begin_date"]),
-        end_date=_date("end_date", params["end_date"]),
+        begin_date=form_date("begin_date", params["begin_date"]),
+        end_date=form_date("end_date", params["end_date"]),
         accounts=tuple(params["accounts"] or ()),
         refetch=params["refetch"],
         dry_run=params["dry_run"],
@@ -45,7 +45,14 @@ def require_known_parameters(context: Context) -> None:
         raise ParameterError(refusal)
 
 
-def _date(name: str, value: str | None) -> date | None:
+def form_date(name: str, value: str | None) -> date | None:
+    """
+    A day of the form; None when it is left empty.
+
+    Raises:
+        ParameterError: it is not a date.
+
+    """
     if not value:
         return None
     try:

@@ -1,0 +1,344 @@
+"""
+The verb import: answers that another program kept, loaded like those of a run. Knows no Airflow.
+
+A file holds a JSON object a line, and may be compressed by gzip. Its keys; others are ignored:
+
+    appid               the account
+    dataset             which endpoint answered, by the name of the dataset
+    publication_date    the day asked for: 2026-11-22
+    fetched_at          when the answer was fetched, with its offset: 2026-11-23T08:30:00+08:00
+    body                the answer: a text whose UTF-8 bytes are kept exactly, or an object, which
+                        is kept without white space between its parts
+
+A line that can't be loaded is refused with a sentence, and the others are loaded.
+"""
+
+import difflib
+import gzip
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+from sqlalchemy import Engine
+
+from weixin_etl import clock, json_text
+from weixin_etl.api.client import Answer
+from weixin_etl.api.http import CallLimits, errcode_and_errmsg, too_large
+from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.load import Judged, Load, Outcome, outcome
+from weixin_etl.model import Account, Counts, Pair, ParameterError, Run
+from weixin_etl.warehouse import require_migrated, statement, trouble
+
+_GZIP = b"\x1f\x8b"
+_LIMITS = CallLimits()
+_LONGEST_LINE = 6 * _LIMITS.max_answer_bytes
+"""An answer as a text takes up to six times its bytes."""
+_LONGEST_APPID = 100
+_LONGEST_WHY = 300
+
+
+class RefusedLineError(Exception):
+    """A line that can't be loaded. `str()` says why."""
+
+
+@dataclass(slots=True)
+class Imported:
+    """What came of an import."""
+
+    answers: int = 0
+    refused: int = 0
+    """Lines."""
+    rejected: int = 0
+    """Parts of answers."""
+    counts: Counts = field(default_factory=Counts)
+
+    def add(self, judged: Sequence[Judged]) -> None:
+        """Add what came of some answers."""
+        self.answers += len(judged)
+        self.rejected += sum(it.rejected for it in judged)
+        held = [self.counts, *(it.counts for it in judged)]
+        self.counts = Counts(
+            inserted=sum(it.inserted for it in held),
+            updated=sum(it.updated for it in held),
+            unchanged=sum(it.unchanged for it in held),
+            restated=sum(it.restated for it in held),
+            kept=sum(it.kept for it in held),
+        )
+
+    def __str__(self) -> str:
+        """A line for the person typing."""
+        counts = self.counts
+        said = (
+            f"{self.answers} answers loaded: {counts.inserted} rows new, {counts.updated} updated, "
+            f"{counts.unchanged} unchanged, {counts.restated} figures restated"
+        )
+        if self.rejected:
+            said += f"; {self.rejected} parts rejected (`weixin-etl rejected` lists them)"
+        return f"{said}; {self.refused} lines refused" if self.refused else said
+
+
+def import_files(
+    warehouse: Engine,
+    paths: Sequence[Path],
+    *,
+    ready_hour: int,
+    commit_bytes: int,
+    on_progress: Callable[[int], None] = lambda _bytes: None,
+    on_refused: Callable[[str], None] = lambda _sentence: None,
+    now: Callable[[], datetime] = clock.now,
+) -> Imported:
+    """
+    Load the answers of files, in commits.
+
+    `on_progress` is called with the bytes of the files read so far, `on_refused` with a sentence
+    that names file and line.
+
+    Raises:
+        ParameterError: there is no such file.
+        WarehouseError: the warehouse does not answer or is not migrated.
+
+    """
+    for path in paths:
+        if not path.is_file():
+            raise ParameterError(f"there is no file {path}")
+    require_migrated(warehouse)
+    loading = _Import(warehouse, ready_hour, commit_bytes, on_progress, on_refused, now)
+    try:
+        return loading.run(paths)
+    except Exception as error:
+        if passing := trouble(error, warehouse):
+            raise passing from None
+        raise
+
+
+class _Import:
+    """Answers waiting for their commit, of all datasets together no more than half the bytes."""
+
+    def __init__(
+        self,
+        warehouse: Engine,
+        ready_hour: int,
+        commit_bytes: int,
+        on_progress: Callable[[int], None],
+        on_refused: Callable[[str], None],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._warehouse = warehouse
+        self._ready_hour = ready_hour
+        self._most_bytes = commit_bytes // 2
+        self._on_progress = on_progress
+        self._on_refused = on_refused
+        self._now = now
+        self._waiting: defaultdict[str, list[Outcome]] = defaultdict(list)
+        self._bytes = 0
+        self._known: set[str] = set()
+        """Accounts of which the warehouse has a row, by AppID."""
+        self._imported = Imported()
+
+    def run(self, paths: Sequence[Path]) -> Imported:
+        read = 0
+        for path in paths:
+            with path.open("rb") as file:
+                self._read(path, file, read)
+            read += path.stat().st_size
+        self._commit()
+        self._on_progress(read)
+        return self._imported
+
+    def _read(self, path: Path, file: BinaryIO, read: int) -> None:
+        number = 0
+        try:
+            for number, line in enumerate(_lines(file), start=1):
+                if line.strip():
+                    self._take(path, number, line)
+                if self._bytes >= self._most_bytes:
+                    self._commit()
+                    self._on_progress(read + file.tell())
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            self._refuse(f"{path}, after line {number}: the file is cut off or damaged ({error})")
+
+    def _take(self, path: Path, number: int, line: bytes) -> None:
+        """Take a line's answer apart, or refuse the line."""
+        try:
+            dataset, came = _answer_of(line, self._now())
+        except RefusedLineError as error:
+            why = json_text.storable(str(error))
+            self._refuse(f"{path}, line {number}: {why:.{_LONGEST_WHY}}")
+            return
+        self._waiting[dataset.name].append(came)
+        self._bytes += came.size
+
+    def _refuse(self, sentence: str) -> None:
+        self._imported.refused += 1
+        self._on_refused(sentence)
+
+    def _commit(self) -> None:
+        """Load what waits, a pair once in a commit, in the order in which it was fetched."""
+        for name, outcomes in self._waiting.items():
+            dataset = DATASETS[name]
+            outcomes.sort(key=lambda it: it.ended_at)
+            for commit in _without_repeated_pairs(outcomes):
+                appids = {it.account.appid for it in commit}
+                self._save_accounts(appids - self._known)
+                load = Load(
+                    self._warehouse,
+                    Run("import", dataset, clock.beijing_date(self._now()), is_scheduled=False),
+                    ready_hour=self._ready_hour,
+                    now=self._now,
+                    is_import=True,
+                )
+                self._imported.add(load.commit(commit, complete=appids))
+        self._waiting.clear()
+        self._bytes = 0
+
+    def _save_accounts(self, appids: set[str]) -> None:
+        if not appids:
+            return
+        with self._warehouse.begin() as connection:
+            connection.execute(
+                statement("dim_account/import.sql"),
+                {"appids": sorted(appids), "seen_at": self._now()},
+            )
+        self._known |= appids
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file, whether or not it is compressed; of one that is too long, the start."""
+    is_gzip = file.read(len(_GZIP)) == _GZIP
+    file.seek(0)
+    text: BinaryIO = gzip.GzipFile(fileobj=file) if is_gzip else file  # type: ignore[assignment] # it reads lines
+    while line := text.readline(_LONGEST_LINE):
+        yield line
+        while line and len(line) == _LONGEST_LINE and not line.endswith(b"\n"):
+            line = text.readline(_LONGEST_LINE)
+
+
+def _without_repeated_pairs(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
+    """The first answer of each pair, then the second of those that have one, …"""
+    parts: list[list[Outcome]] = []
+    places: defaultdict[Pair, int] = defaultdict(int)
+    for it in outcomes:
+        place = places[it.pair]
+        places[it.pair] += 1
+        if place == len(parts):
+            parts.append([])
+        parts[place].append(it)
+    return parts
+
+
+# ------------------------------------------------------------------------------------------ lines
+
+
+class _Line(msgspec.Struct):
+    appid: str
+    dataset: str
+    publication_date: str
+    fetched_at: str
+    body: msgspec.Raw
+
+
+def _answer_of(line: bytes, now: datetime) -> tuple[Dataset, Outcome]:
+    """
+    The answer of a line, checked and taken apart as one that a run has fetched.
+
+    Raises:
+        RefusedLineError: it can't be loaded.
+
+    """
+    said = _decoded(line)
+    dataset = _dataset(said.dataset)
+    fetched_at = _fetched_at(said.fetched_at, now)
+    day = _publication_date(said.publication_date, dataset, fetched_at)
+    appid = said.appid
+    if not appid or len(appid) > _LONGEST_APPID or appid != json_text.storable(appid):
+        raise RefusedLineError(f"appid {appid!r:.60} is no AppID")
+    body = _body(said.body)
+    _require_success(body)
+    came = outcome(dataset, Account("", appid, "", appid), day, Answer(body, fetched_at, calls=0))
+    if came.error:
+        raise RefusedLineError(f"body: {came.error.detail}")
+    return dataset, came
+
+
+def _decoded(line: bytes) -> _Line:
+    if len(line) == _LONGEST_LINE:
+        raise RefusedLineError(f"the line is longer than {_LONGEST_LINE} bytes")
+    try:
+        return msgspec.json.decode(line, type=_Line)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise RefusedLineError(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        is_cut = not line.endswith(b"\n")
+        why = "the file ends in the middle of it" if is_cut else str(error)
+        raise RefusedLineError(f"it is not JSON: {why}") from None
+
+
+def _dataset(name: str) -> Dataset:
+    if name not in DATASETS:
+        near = difflib.get_close_matches(name, DATASETS, n=len(DATASETS), cutoff=0)
+        raise RefusedLineError(f"dataset {name!r:.60} is none of {', '.join(near)}")
+    return DATASETS[name]
+
+
+def _fetched_at(text: str, now: datetime) -> datetime:
+    try:
+        fetched_at = datetime.fromisoformat(text)
+    except ValueError:
+        fetched_at = None
+    if fetched_at is None or fetched_at.tzinfo is None:
+        raise RefusedLineError(
+            f"fetched_at {text!r:.60} is not a time with an offset; write it like "
+            "2026-11-23T08:30:00+08:00"
+        )
+    if fetched_at > now + clock.TOLERANCE:
+        raise RefusedLineError(f"fetched_at {text} is in the future")
+    return fetched_at
+
+
+def _publication_date(text: str, dataset: Dataset, fetched_at: datetime) -> date:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise RefusedLineError(
+            f"publication_date {text!r:.60} is not a date; write it like 2026-11-22"
+        ) from None
+    if day < dataset.first_day:
+        raise RefusedLineError(
+            f"publication_date {day} is too early: {dataset.endpoint} starts on {dataset.first_day}"
+        )
+    if day >= clock.beijing_date(fetched_at):
+        raise RefusedLineError(
+            f"publication_date {day} is not before the day in Beijing on which the answer was "
+            f"fetched, {clock.beijing_date(fetched_at)}"
+        )
+    return day
+
+
+def _body(raw: msgspec.Raw) -> bytes:
+    """The bytes of the answer: of a text its own, of an object those it takes without spaces."""
+    written = bytes(raw)
+    try:
+        if written.startswith(b'"'):
+            return msgspec.json.decode(written, type=str).encode()
+        if written.startswith(b"{"):
+            return msgspec.json.format(written, indent=-1)
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        raise RefusedLineError(f"body: {error}") from None
+    raise RefusedLineError("body is neither an object nor a text")
+
+
+def _require_success(body: bytes) -> None:
+    """Make sure that the body is an answer with figures, and no larger than a run would take."""
+    if excess := too_large(body, _LIMITS):
+        raise RefusedLineError(f"body: {excess}")
+    try:
+        errcode, errmsg = errcode_and_errmsg(body)
+    except ValueError:
+        raise RefusedLineError("body is no JSON object") from None
+    if errcode:
+        raise RefusedLineError(f"body is a refusal, no answer: errcode {errcode}: {errmsg}")

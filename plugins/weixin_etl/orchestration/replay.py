@@ -1,0 +1,109 @@
+"""The replay as Airflow and the command line run it."""
+
+import logging
+from typing import Any
+
+from airflow.sdk import Context, get_current_context
+from airflow.sdk.exceptions import AirflowSkipException
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from weixin_etl.datasets import DATASETS
+from weixin_etl.orchestration import run_context, settings
+from weixin_etl.orchestration.ending import readable_ending
+from weixin_etl.orchestration.warehouse import open_warehouse
+from weixin_etl.replay import Replayed, Selection, replay
+
+log = logging.getLogger(__name__)
+
+_LINES_A_REPLAY = 20
+"""In the log, of how far it has come."""
+
+
+@readable_ending()
+def diff() -> None:
+    """Log what the replay of the form would change."""
+    _log(_replayed(get_current_context(), is_applied=False))
+
+
+@readable_ending()
+def apply() -> None:
+    """Replay what the form selects, if it says so."""
+    context = get_current_context()
+    if not context["params"]["apply"]:
+        raise AirflowSkipException("only the difference was asked for: see the log of diff")
+    _log(_replayed(context, is_applied=True))
+
+
+def _replayed(context: Context, *, is_applied: bool) -> Replayed:
+    params: dict[str, Any] = context["params"]
+    selection = Selection(
+        DATASETS[params["dataset"]],
+        tuple(params["accounts"] or ()),
+        run_context.form_date("begin_date", params["begin_date"]),
+        run_context.form_date("end_date", params["end_date"]),
+    )
+    said = 0
+
+    def on_progress(done: int, total: int) -> None:
+        nonlocal said
+        if (part := done * _LINES_A_REPLAY // total) > said:
+            said = part
+            log.info("%s of %s answers read", done, total)
+
+    return replay(
+        open_warehouse(),
+        selection,
+        ready_hour=settings.read().pipeline.ready_hour,
+        is_applied=is_applied,
+        on_progress=on_progress,
+    )
+
+
+def _log(replayed: Replayed) -> None:
+    for line in [*replayed.sentences(), *replayed.figures()]:
+        log.info("%s", line)
+
+
+def show_replay(selection: Selection, *, is_applied: bool) -> None:
+    """
+    Replay, with a bar on a terminal, and print what changed or would change.
+
+    Raises:
+        ParameterError: an account is not known, or the days are in the wrong order.
+        WarehouseError: the warehouse does not answer or is not migrated.
+
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    errors = Console(stderr=True)
+    with Progress(*columns, TimeRemainingColumn(), console=errors, transient=True) as progress:
+        answers = progress.add_task("kept answers", total=None)
+        replayed = replay(
+            open_warehouse(),
+            selection,
+            ready_hour=settings.read().pipeline.ready_hour,
+            is_applied=is_applied,
+            on_progress=lambda done, total: progress.update(answers, completed=done, total=total),
+        )
+    console = Console()
+    for sentence in replayed.sentences():
+        console.print(sentence, highlight=False, soft_wrap=True)
+    if replayed.diff.figures:
+        console.print(_figures(replayed))
+    if not is_applied and not replayed.is_empty:
+        console.print("Nothing is written: --apply does.", highlight=False, soft_wrap=True)
+
+
+def _figures(replayed: Replayed) -> Table:
+    table = Table("metric", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table.add_column("figures", justify="right")
+    table.add_column("for example")
+    table.add_column("is", justify="right", max_width=20)
+    table.add_column("by the answers", justify="right", max_width=20)
+    for it in replayed.diff.figures:
+        appid, msgid, stat_date, old, new = it.example
+        example = f"{appid} {msgid} {stat_date}"
+        table.add_row(it.metric, str(it.count), example, old or "–", new or "–")
+    return table

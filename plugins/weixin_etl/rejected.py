@@ -1,0 +1,72 @@
+"""Why parts of answers were rejected and have not been replayed since: for `weixin-etl rejected`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import Engine
+
+from weixin_etl.datasets import Dataset
+from weixin_etl.warehouse import require_migrated, statement
+
+_NAMES_SHOWN = 5
+_LONGEST_PAYLOAD = 300
+
+
+@dataclass(frozen=True, slots=True)
+class RejectionReason:
+    """Rejected parts of answers with the same reason, but for the values it names."""
+
+    dataset: str
+    reason: str
+    row_count: int
+    pair_count: int
+    accounts: Sequence[str]
+    first_date: date
+    last_date: date
+    example: tuple[str, str, str | None, str, str]
+    """Of the newest: account, publication day, msgid, whole reason, and the part itself."""
+
+    def __str__(self) -> str:
+        """Three lines: how much, where, and an example."""
+        account, day, msgid, reason, payload = self.example
+        names = ", ".join(self.accounts[:_NAMES_SHOWN])
+        if others := len(self.accounts) - _NAMES_SHOWN:
+            names += f" and {others} more" if others > 0 else ""
+        what = " ".join(filter(None, (account, day, msgid)))
+        return (
+            f"{self.row_count} × {self.reason} ({self.dataset})\n"
+            f"    {names}: {self.pair_count} days, {self.first_date} to {self.last_date}\n"
+            f"    for example {what}: {reason}: {payload:.{_LONGEST_PAYLOAD}}"
+        )
+
+
+def open_reasons(
+    warehouse: Engine, dataset: Dataset | None = None, reason: str | None = None
+) -> list[RejectionReason]:
+    """
+    The reasons, the most frequent first; of a dataset or of all, that contain a text or all.
+
+    Raises:
+        WarehouseError: the warehouse does not answer or is not migrated.
+
+    """
+    require_migrated(warehouse)
+    with warehouse.connect() as connection:
+        rows = connection.execute(
+            statement("rejected_row/reasons.sql"),
+            {"dataset": dataset.name if dataset else None, "reason": reason},
+        )
+        return [
+            RejectionReason(
+                row.dataset,
+                row.reason,
+                row.row_count,
+                row.pair_count,
+                row.accounts,
+                row.first_date,
+                row.last_date,
+                row.example,
+            )
+            for row in rows
+        ]
