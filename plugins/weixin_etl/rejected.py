@@ -1,4 +1,4 @@
-"""Why parts of answers were rejected and have not been replayed since: for `weixin-etl rejected`."""
+"""Why parts of answers were rejected, and not replayed since: for `weixin-etl rejected`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -33,7 +33,13 @@ def show_import(paths: Sequence[Path]) -> int:
             errors.print(f"weixin-etl: {sentence}", highlight=False, markup=False, soft_wrap=True)
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=errors, transient=True) as progress:
+    with Progress(
+        *columns,
+        TimeRemainingColumn(),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,
+    ) as progress:
         size = sum(path.stat().st_size for path in paths if path.is_file())
         files = progress.add_task("answers", total=size)
         imported = import_files(

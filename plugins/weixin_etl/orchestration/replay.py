@@ -78,7 +78,13 @@ def show_replay(selection: Selection, *, is_applied: bool) -> None:
     """
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     errors = Console(stderr=True)
-    with Progress(*columns, TimeRemainingColumn(), console=errors, transient=True) as progress:
+    with Progress(
+        *columns,
+        TimeRemainingColumn(),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,
+    ) as progress:
         answers = progress.add_task("kept answers", total=None)
         replayed = replay(
             open_warehouse(),
