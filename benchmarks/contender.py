@@ -26,10 +26,11 @@ def contend(prepare: Prepare, answers: Path, url: str) -> None:
     began_at = time.perf_counter()
     rows = load()
     seconds = time.perf_counter() - began_at
-    print(f"seconds={seconds:.3f} rows={rows} peak_mb={_peak_mb():.0f}")
+    print(f"seconds={seconds:.3f} rows={rows} peak_mb={peak_mb():.0f}")
 
 
-def _peak_mb() -> float:
+def peak_mb() -> float:
+    """The most memory this process has had."""
     # ru_maxrss would count the process this one was forked from
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1000

@@ -77,6 +77,8 @@ class Replayed:
         said = f"{self.pairs} pairs of account and publication day, {self.answers} answers read"
         if self.is_empty:
             said += ": the fact is what they say, nothing changes"
+        else:
+            said += ". This was written:" if self.is_applied else ". This would change:"
         counts = {
             "rows are new": diff.new_rows,
             "rows get other values": diff.changed_rows,

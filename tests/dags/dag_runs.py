@@ -85,6 +85,7 @@ class DailyDag:
 
     monkeypatch: pytest.MonkeyPatch
     caplog: pytest.LogCaptureFixture
+    dag_id: str = DAG_ID
 
     def connect(self, account: Account, base_url: str, conn_id: str, **changed: str) -> None:
         """Make an Airflow connection for the account, in the environment."""
@@ -113,7 +114,7 @@ class DailyDag:
         **form: Any,
     ) -> Outcome:
         """Run it once; `form` holds the parameters somebody entered."""
-        dag = parsed()
+        dag = parsed(self.dag_id)
         errors = Errors()
         self.caplog.clear()
         with errors.listening(), self.caplog.at_level(logging.INFO):
@@ -144,11 +145,11 @@ NOT_IN = "1 account is not in: see the lines above"
 """The last sentence of a task that could not bring an account in."""
 
 
-def parsed() -> Any:
+def parsed(dag_id: str = DAG_ID) -> Any:
     """The DAG, out of its file."""
     from airflow.dag_processing.dagbag import DagBag
 
-    return DagBag(str(REPOSITORY / "dags")).dags[DAG_ID]
+    return DagBag(str(REPOSITORY / "dags")).dags[dag_id]
 
 
 def asked(sandbox: Sandbox, appid: str | None = None) -> dict[date, int]:

@@ -30,7 +30,7 @@ def dag(airflow: None) -> Any:  # it reads the settings
     return parsed()
 
 
-def test_the_folder_holds_exactly_this_dag(tmp_path):
+def test_the_folder_holds_exactly_these_dags(tmp_path):
     """
     Read with no database in reach: no import error, and no module of the package runs by itself.
 
@@ -56,7 +56,7 @@ def test_the_folder_holds_exactly_this_dag(tmp_path):
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-2:] == [
-        "['weixin_article_total', 'weixin_article_total_detail'] {}",
+        "['weixin_article_total', 'weixin_article_total_detail', 'weixin_replay'] {}",
         "[]",
     ]
 

@@ -1,0 +1,91 @@
+"""The DAG weixin_replay: the kept answers against the fact, and no call to WeChat."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from dag_runs import DailyDag, fact, parsed, rows
+from sqlalchemy import Engine
+
+from weixin_sandbox import Sandbox
+
+CORRUPTED = "UPDATE weixin.fact_article_total SET share_user = share_user + 1"
+
+
+@pytest.fixture
+def replaying(daily: DailyDag, sandbox: Sandbox, warehouse: Engine) -> DailyDag:
+    """The DAG, after a daily run whose figures somebody has changed."""
+    assert daily.run().state == "success"
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(CORRUPTED)
+    sandbox.calls.clear()
+    return replace(daily, dag_id="weixin_replay")
+
+
+def test_first_a_difference(replaying: DailyDag, sandbox: Sandbox, warehouse: Engine):
+    """Its log says what would change, by metric; nothing is written, and nothing asked."""
+    before = fact(warehouse)
+
+    outcome = replaying.run()
+
+    assert (outcome.state, outcome.tasks) == ("success", {"diff": "success", "apply": "skipped"})
+    assert fact(warehouse) == before
+    assert sandbox.calls == []
+    assert f"{len(before)} rows get other values" in outcome.log
+    assert f"share_user: {len(before)} figures; for example " in outcome.log
+    assert "answers read" in outcome.log
+
+
+def test_applied_when_told_to(replaying: DailyDag, sandbox: Sandbox, warehouse: Engine):
+    """What the form selects, and no more; the figures are restated by the replay."""
+    outcome = replaying.run(
+        apply=True,
+        accounts=["weixin_default"],
+        begin_date="2026-11-17",
+        end_date="2026-11-20",
+    )
+
+    assert (outcome.state, outcome.tasks) == ("success", {"diff": "success", "apply": "success"})
+    assert sandbox.calls == []
+    days = "SELECT DISTINCT publication_date::text FROM weixin.fact_article_total AS fact "
+    restated = (
+        "INNER JOIN weixin.restatement USING (appid, msgid, stat_date) WHERE cause = 'replay' "
+        "AND new_value = share_user AND old_value = share_user + 1 ORDER BY 1"
+    )
+    assert rows(warehouse, days + restated) == [(f"2026-11-{day}",) for day in (18, 19, 20)]
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({"accounts": ["nobody"]}, "no account of the warehouse is called nobody; there are: "),
+        ({"begin_date": "2026-11-20", "end_date": "2026-11-19"}, "begin_date 2026-11-20 is after"),
+    ],
+    ids=["account", "days"],
+)
+def test_what_cannot_be_replayed(replaying: DailyDag, form: dict[str, object], said: str):
+    """One sentence, and no retry."""
+    outcome = replaying.run(**form, apply=True)
+
+    assert outcome.state == "failed"
+    assert outcome.tasks == {"diff": "failed", "apply": "upstream_failed"}
+    assert len(outcome.errors) == 1
+    assert said in outcome.log
+
+
+@pytest.mark.usefixtures("airflow")
+def test_its_form():
+    """What it asks for, after serialisation too."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    dag = parsed("weixin_replay")
+    again = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
+
+    assert again.params.dump() == {
+        "dataset": "article_total",
+        "accounts": None,
+        "begin_date": None,
+        "end_date": None,
+        "apply": False,
+    }
+    assert sorted(again.task_dict) == ["apply", "diff"]
