@@ -2,7 +2,7 @@
 INSERT INTO weixin.dim_account (appid, name, conn_id, is_active, first_seen_at)
 SELECT
     appid,
-    appid,
+    appid AS name,
     '',
     FALSE,
     :seen_at

@@ -1,5 +1,5 @@
--- What a merge does: one row per pair that it changes or whose answer left values out. Rows that are
--- `alike` have the same values: they only lack some, or, rebuilt, name another answer.
+-- What a merge does: one row per pair that it changes or whose answer left values out. Rows that
+-- are `alike` have the same values: they only lack some, or, rebuilt, name another answer.
 SELECT
     appid,
     publication_date,
@@ -17,7 +17,9 @@ FROM (
         (
             0
             {% for metric in figures %}
-            + (old_{{ metric }} IS NOT NULL AND {{ metric }} IS DISTINCT FROM old_{{ metric }})::integer
+            + (
+                old_{{ metric }} IS NOT NULL AND {{ metric }} IS DISTINCT FROM old_{{ metric }}
+            )::integer
             {% endfor %}
         ) AS restated,
         absent - num_nulls(

@@ -1,5 +1,5 @@
--- Rejected parts of some pairs' answers that no replay has resolved: one row each. Of a part's text,
--- which may be long, the SHA-256.
+-- Rejected parts of some pairs' answers that no replay has resolved: one row each. Of a part's
+-- text, which may be long, the SHA-256.
 SELECT
     rejected.rejected_row_id,
     rejected.raw_response_id,

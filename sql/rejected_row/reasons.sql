@@ -1,11 +1,11 @@
--- Rejected parts of answers that no replay has resolved, for people: one row per dataset and reason,
--- whatever values it names, with how many parts, accounts and publication days it concerns, and the
--- newest of them.
+-- Rejected parts of answers that no replay has resolved, for people: one row per dataset and
+-- reason, whatever values it names, with how many parts, accounts and publication days it concerns,
+-- and the newest of them.
 SELECT
     dataset,
     reason,
     count(*) AS row_count,
-    count(DISTINCT (appid, publication_date)) AS pair_count,
+    count(DISTINCT format('%s %s', appid, publication_date)) AS pair_count,
     array_agg(DISTINCT account ORDER BY account) AS accounts,
     min(publication_date) AS first_date,
     max(publication_date) AS last_date,
@@ -45,4 +45,4 @@ FROM (
         AND (cast(:reason AS text) IS NULL OR strpos(lower(rejected.reason), lower(:reason)) > 0)
 ) AS open_row
 GROUP BY dataset, reason
-ORDER BY row_count DESC, dataset, reason
+ORDER BY row_count DESC, dataset ASC, reason ASC
