@@ -83,8 +83,8 @@ def _answers(
     connection: Connection, dataset: Dataset, appid: str, day: date
 ) -> Iterator[KeptAnswer]:
     rows = connection.execute(
-        statement("raw_response/of_pair.sql"),
-        {"dataset": dataset.name, "appid": appid, "publication_date": day},
+        statement("raw_response/of_pairs.sql"),
+        {"datasets": [dataset.name], "appids": [appid], "publication_dates": [day]},
     )
     for row in rows:
         body = unpacked(bytes(row.body_zstd))

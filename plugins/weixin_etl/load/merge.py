@@ -7,14 +7,14 @@ pairs in the same way, without a new answer.
 """
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
 from psycopg2.errors import UniqueViolation
-from sqlalchemy import Connection, CursorResult
+from sqlalchemy import Connection, CursorResult, Row
 
 from weixin_etl.datasets import Dataset
 from weixin_etl.load.stage import (
@@ -234,10 +234,11 @@ class _Merge:
 
     def rebuild(self, pairs: Sequence[Pair]) -> tuple[list[Rebuilt], Diff]:
         held = self._row_counts(pairs)
+        kept = self._kept_answers(pairs)
         done: list[Rebuilt] = []
         staged: list[_Staged] = []
         for pair in pairs:
-            rebuilt = self._rebuilt(pair)
+            rebuilt = self._rebuilt(pair, kept.pop(pair, []))
             staged.append(self._staged_again(rebuilt))
             has_articles = bool(rebuilt.merged.articles)
             done.append(replace(rebuilt, merged=Merged(), has_articles=has_articles))
@@ -326,7 +327,8 @@ class _Merge:
             if is_known:
                 return _Staged(it.pair, (), b"", b"", len(it.answer.rows), has_facts=True)
             first_seen = dict.fromkeys(it.answer.msgids, it.answer.fetched_at)
-            return self._staged_again(self._rebuilt(it.pair), first_seen)
+            answers = self._kept_answers([it.pair])[it.pair]
+            return self._staged_again(self._rebuilt(it.pair, answers), first_seen)
         # bytes that were seen before: raw_response tells when they were seen again
         end = self._article_end(it.pair, kept.raw_response_id, kept.fetched_at, kept.fetched_at)
         return _Staged(
@@ -366,17 +368,25 @@ class _Merge:
             is_rebuilt=True,
         )
 
-    def _rebuilt(self, pair: Pair) -> Rebuilt:
-        """All the pair's kept answers as one, in the order they were last seen."""
+    def _kept_answers(self, pairs: Sequence[Pair]) -> dict[Pair, list[Row[Any]]]:
+        """The kept answers of each pair in the order they were last seen."""
+        kept: dict[Pair, list[Row[Any]]] = defaultdict(list)
+        for row in self._execute("raw_response/of_pairs.sql", **self._arrays(pairs)):
+            kept[row.appid, row.publication_date].append(row)
+        return kept
+
+    def _rebuilt(self, pair: Pair, answers: Sequence[Row[Any]]) -> Rebuilt:
+        """All the pair's kept answers as one."""
         rebuilt = Rebuilt(pair, Merged())
-        rebuilt.merged = merge_parsed(self._kept_answers(rebuilt))
+        rebuilt.merged = merge_parsed(self._readable(rebuilt, answers))
         return rebuilt
 
-    def _kept_answers(self, rebuilt: Rebuilt) -> Iterator[tuple[_Kept, Parsed]]:
-        """The pair's kept answers but for unreadable ones; what is to be known of them is noted."""
-        appid, day = rebuilt.pair
-        kept = self._execute("raw_response/of_pair.sql", appid=appid, publication_date=day)
-        for row in kept:
+    def _readable(
+        self, rebuilt: Rebuilt, answers: Sequence[Row[Any]]
+    ) -> Iterator[tuple[_Kept, Parsed]]:
+        """The answers but for unreadable ones; what is to be known of them is noted."""
+        day = rebuilt.pair[1]
+        for row in answers:
             try:
                 parsed = parse(self._dataset, unpacked(bytes(row.body_zstd)), day, row.last_seen_at)
             except UnreadableAnswerError:
