@@ -16,47 +16,10 @@ A replay may run beside daily runs, and be killed: the next one completes it.
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, Param, task
+from airflow.sdk import DAG, task
 
-from weixin_etl.datasets import DATASETS
-from weixin_etl.orchestration import replay, settings
+from weixin_etl.orchestration import form, replay, settings
 from weixin_etl.orchestration.retry import WeixinRetryPolicy
-
-PARAMS = {
-    "dataset": Param(
-        next(iter(DATASETS)),
-        enum=list(DATASETS),
-        title="Dataset",
-        description="Which endpoint's answers to replay.",
-    ),
-    "accounts": Param(
-        None,
-        type=["null", "array"],
-        items={"type": "string"},
-        title="Accounts",
-        description="AppIDs, connection ids or names, one a line. Empty: all.",
-    ),
-    "begin_date": Param(
-        None,
-        type=["null", "string"],
-        format="date",
-        title="First publication day",
-        description="Beijing. Empty: the first there is.",
-    ),
-    "end_date": Param(
-        None,
-        type=["null", "string"],
-        format="date",
-        title="Last publication day",
-        description="Beijing, included. Empty: the last there is.",
-    ),
-    "apply": Param(
-        False,
-        type="boolean",
-        title="Write the difference",
-        description="Otherwise only the log of the task diff shows it.",
-    ),
-}
 
 config = settings.read()
 
@@ -66,7 +29,7 @@ with DAG(
     doc_md=__doc__,
     schedule=None,
     max_active_runs=1,
-    params=PARAMS,
+    params=form.REPLAY,
     tags=["weixin"],
     default_args={
         "owner": "weixin-etl",

@@ -60,8 +60,9 @@ def test_applied_when_told_to(replaying: DailyDag, sandbox: Sandbox, warehouse: 
     [
         ({"accounts": ["nobody"]}, "no account of the warehouse is called nobody; there are: "),
         ({"begin_date": "2026-11-20", "end_date": "2026-11-19"}, "begin_date 2026-11-20 is after"),
+        ({"aply": True}, "aply"),
     ],
-    ids=["account", "days"],
+    ids=["account", "days", "name"],
 )
 def test_what_cannot_be_replayed(replaying: DailyDag, form: dict[str, object], said: str):
     """One sentence, and no retry."""

@@ -42,7 +42,42 @@ DAILY = {
         description="The log of the task plan shows what would be asked for.",
     ),
 }
-FORMS = {dataset.dag_id: DAILY for dataset in DATASETS.values()}
+REPLAY = {
+    "dataset": Param(
+        next(iter(DATASETS)),
+        enum=list(DATASETS),
+        title="Dataset",
+        description="Which endpoint's answers to replay.",
+    ),
+    "accounts": Param(
+        None,
+        type=["null", "array"],
+        items={"type": "string"},
+        title="Accounts",
+        description="AppIDs, connection ids or names, one a line. Empty: all.",
+    ),
+    "begin_date": Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        title="First publication day",
+        description="Beijing. Empty: the first there is.",
+    ),
+    "end_date": Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        title="Last publication day",
+        description="Beijing, included. Empty: the last there is.",
+    ),
+    "apply": Param(
+        False,
+        type="boolean",
+        title="Write the difference",
+        description="Otherwise only the log of the task diff shows it.",
+    ),
+}
+FORMS = {dataset.dag_id: DAILY for dataset in DATASETS.values()} | {"weixin_replay": REPLAY}
 """The form of each DAG, by its id."""
 
 _LONGEST_NAME = 40

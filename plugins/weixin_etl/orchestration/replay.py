@@ -25,7 +25,9 @@ _LINES_A_REPLAY = 20
 @readable_ending()
 def diff() -> None:
     """Log what the replay of the form would change."""
-    _log(_replayed(get_current_context(), is_applied=False))
+    context = get_current_context()
+    run_context.require_known_parameters(context)
+    _log(_replayed(context, is_applied=False))
 
 
 @readable_ending()
