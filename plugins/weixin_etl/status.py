@@ -16,6 +16,8 @@ from sqlalchemy import Connection, RowMapping
 from weixin_etl import clock, rules
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import AttemptState, Coverage, DataState, DayState, ProblemKind
+from weixin_etl.quota import known_quotas
+from weixin_etl.rules import Quota
 from weixin_etl.warehouse import statement
 
 WARNINGS = frozenset(
@@ -30,6 +32,7 @@ MOST_INCIDENTS = 500
 OVERDUE = timedelta(minutes=30)
 """So long after its time a run that does not exist is missing."""
 _DAY = timedelta(days=1)
+_NO_CALLS = Quota(calls=0, limit=None, left=None, is_said=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +108,8 @@ class AccountStatus:
     """When its newest ready answer was fetched: the last success."""
     days: Mapping[DayState, tuple[date, ...]]
     """The days within reach of daily runs that are not final, oldest first."""
-    calls_today: int = 0
-    quota_limit: int | None = None
-    quota_left: int | None = None
-    """When WeChat was asked, at `quota_asked_at`; None when it was not."""
-    quota_asked_at: datetime | None = None
+    quota: Quota = _NO_CALLS
+    """Of today."""
     next_try_at: datetime | None = None
     """The next scheduled run, or the end of the rest when its daily quota is used up."""
     open_incidents: int = 0
@@ -168,10 +168,7 @@ class AccountFacts:
     days: Mapping[date, OpenDay]
     last_day_in: date | None = None
     ready_at: datetime | None = None
-    calls_today: int = 0
-    quota_limit: int | None = None
-    quota_left: int | None = None
-    quota_asked_at: datetime | None = None
+    quota: Quota = _NO_CALLS
 
 
 # ------------------------------------------------------------------------------------------ read
@@ -183,18 +180,19 @@ def read(
     *,
     now: datetime,
     catch_up_days: int,
+    daily_calls: int = 0,
     datasets: Sequence[Dataset] = tuple(DATASETS.values()),
 ) -> Status:
     """
     How the warehouse stands, by reading it; see `judge`.
 
-    Two statements and one per dataset.
+    Two statements and two per dataset. `daily_calls` is the setting.
     """
     today = clock.beijing_date(now)
     names = [it.name for it in datasets]
     rows = connection.execute(
         statement("status/accounts.sql"),
-        {"datasets": names, "endpoints": [it.path for it in datasets], "today": today},
+        {"datasets": names},
     )
     accounts = rows.mappings().all()
     facts = [
@@ -206,6 +204,7 @@ def read(
             [row for row in accounts if row["dataset"] == dataset.name],
             today,
             catch_up_days,
+            daily_calls,
         )
     ]
     found = connection.execute(
@@ -271,6 +270,7 @@ def _facts(
     accounts: Sequence[RowMapping],
     today: date,
     catch_up_days: int,
+    daily_calls: int,
 ) -> Iterable[AccountFacts]:
     """Of the dataset's accounts, in their order."""
     reach = today - _DAY * (dataset.window + catch_up_days)
@@ -291,6 +291,7 @@ def _facts(
     )
     for row in rows.mappings():
         days[row["appid"]][row["publication_date"]] = OpenDay(coverage_of(row), row["attempted_at"])
+    quotas = known_quotas(connection, dataset, [*first_dates], today=today, daily_calls=daily_calls)
     for row in accounts:
         yield AccountFacts(
             dataset=dataset,
@@ -302,10 +303,7 @@ def _facts(
             days=days[row["appid"]],
             last_day_in=row["last_day_in"],
             ready_at=row["ready_at"],
-            calls_today=row["calls_today"],
-            quota_limit=row["quota_limit"],
-            quota_left=row["quota_left"],
-            quota_asked_at=row["quota_asked_at"],
+            quota=quotas.get(row["appid"], _NO_CALLS),
         )
 
 
@@ -418,10 +416,7 @@ def _account(
         last_day_in=facts.last_day_in,
         ready_at=facts.ready_at,
         days={state: tuple(it) for state, it in days.items()},
-        calls_today=facts.calls_today,
-        quota_limit=facts.quota_limit,
-        quota_left=facts.quota_left,
-        quota_asked_at=facts.quota_asked_at,
+        quota=facts.quota,
         next_try_at=max(
             filter(None, [next_run_at, resting.next_attempt_at if resting else None]), default=None
         ),

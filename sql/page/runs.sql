@@ -44,6 +44,7 @@ SELECT
     count(*) FILTER (WHERE report.state = 'loaded') AS loaded,
     count(*) FILTER (WHERE report.state = 'empty') AS empty,
     count(*) FILTER (WHERE report.state = 'not_ready') AS not_ready,
+    count(*) FILTER (WHERE report.state = 'held_back') AS held_back,
     count(*) FILTER (WHERE report.state = 'failed') AS failed,
     count(*) FILTER (WHERE report.state = 'planned') AS planned,
     sum(report.calls)::bigint AS calls,

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import page_world
@@ -60,11 +61,50 @@ NOT_NEEDED = "maplibregl"
 
 
 @pytest.fixture(scope="module")
-def origin(person: Person) -> str:
-    """A running Airflow that makes no run by itself, with a warehouse of 16 accounts."""
-    port = machine.choose_port()
-    said = person.weixin("up", "--port", str(port), AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE="False")
+def port(person: Person) -> int:
+    """Where a running Airflow listens that makes no run by itself."""
+    chosen = machine.choose_port()
+    said = person.weixin("up", "--port", str(chosen), AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE="False")
     assert said.returncode == 0, said.stdout + said.stderr
+    return chosen
+
+
+@dataclass(frozen=True)
+class Starting:
+    """An API server that may not answer yet."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+@pytest.fixture(scope="module")
+def fab(person: Person, port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starting]:
+    """The same Airflow with FAB, which starts while other things are done."""
+    home, url, own_port = (
+        person.home,
+        person.home.server.url("weixin_sandbox"),
+        machine.choose_port(),
+    )
+    reader = make_url(databases.page_url(home, url, page_password(home)) or "")
+    environment = airflow_environment(home, "weixin://", url, own_port) | {
+        READER_VARIABLE: postgres_connection(reader),
+        "FAB_PASSWORD": PASSWORD,
+    }
+    log = tmp_path_factory.mktemp("fab") / "log"
+    command = [sys.executable, Path(__file__).with_name("fab_server.py"), str(own_port)]
+    with log.open("wb") as output:
+        server = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
+    try:
+        yield Starting(own_port, server, log)
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+@pytest.fixture(scope="module")
+def origin(person: Person, port: int, fab: Starting) -> str:
+    """Where the page is, and a warehouse of 16 accounts, some of them in trouble."""
     Rest(port, admin_password(person.home)).run(DAG)
     engine = the_warehouse.engine(person.home.server.url("weixin_sandbox"))
     with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
@@ -143,35 +183,14 @@ class TestAccess:
 
 
 @pytest.fixture(scope="module")
-def with_fab(
-    person: Person, origin: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """The same Airflow with FAB, as docker compose has it: a viewer, and somebody with no role."""
-    port = machine.choose_port()
-    home, url = person.home, person.home.server.url("weixin_sandbox")
-    reader = make_url(databases.page_url(home, url, page_password(home)) or "")
-    environment = airflow_environment(home, "weixin://", url, port) | {
-        READER_VARIABLE: postgres_connection(reader),
-        "FAB_PASSWORD": PASSWORD,
-    }
-    log = tmp_path_factory.mktemp("fab") / "log"
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            [sys.executable, Path(__file__).with_name("fab_server.py"), str(port)],
-            env=environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not machine.answers(port):
-            assert server.poll() is None, log.read_text()
-            assert time.monotonic() < deadline
-            time.sleep(0.3)
-        yield f"http://{machine.LOOPBACK}:{port}"
-    finally:
-        server.terminate()
-        server.wait(30)
+def with_fab(origin: str, fab: Starting) -> str:
+    """The same warehouse, as docker compose has it: a viewer, and somebody who may read no DAG."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not machine.answers(fab.port):
+        assert fab.process.poll() is None, fab.log.read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+    return f"http://{machine.LOOPBACK}:{fab.port}"
 
 
 def test_fabs_viewer_reads_and_who_may_read_no_dag_does_not(with_fab: str) -> None:
@@ -301,6 +320,8 @@ def test_each_view_fits_the_screen_and_axe_finds_nothing_serious(
         if view == "coverage":
             page.locator("button.cell.failed").first.click()
             expect(page.locator("dialog .form")).to_be_visible()
+        if view == "articles":
+            expect(page.locator(".chart .main-svg").first).to_be_visible()
         found = Axe().run(page).response["violations"]
 
         bad = [

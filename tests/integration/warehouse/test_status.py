@@ -8,6 +8,7 @@ from sqlalchemy import Engine, text
 from weixin_etl import status
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
 from weixin_etl.model import DayState, ProblemKind
+from weixin_etl.rules import Quota
 from weixin_etl.status import Airflow, DagState, Status
 
 NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
@@ -75,7 +76,7 @@ def test_all_is_well_when_every_day_is_in(warehouse: Engine, reader: Engine) -> 
     (account,) = found.accounts
     assert (account.last_day_in, account.ready_at) == (date(2026, 11, 23), READY)
     assert account.days == {DayState.IN: tuple(DAYS)}
-    assert (account.calls_today, account.quota_limit, account.quota_left) == (8, 1000, 990)
+    assert account.quota == Quota(calls=8, limit=1000, left=990, is_said=True)
     assert account.next_try_at == NOW
 
 

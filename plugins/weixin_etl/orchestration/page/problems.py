@@ -58,7 +58,8 @@ class ShownAccount:
     calls_today: int
     quota_limit: int | None
     quota_left: int | None
-    quota_asked_at: datetime | None
+    is_quota_said: bool
+    """Whether `quota_left` rests on WeChat's word of today; else on the count of our own calls."""
     next_try_at: datetime | None
 
 
@@ -125,6 +126,7 @@ def current(datasets: Sequence[Dataset]) -> Status:
     """How all stands; of a warehouse that can't be read, what is wrong with it."""
     now = clock.now()
     airflow = airflow_state.read(datasets)
+    pipeline = settings.read().pipeline
     try:
         warehouse = open_reader()
         try:
@@ -134,7 +136,8 @@ def current(datasets: Sequence[Dataset]) -> Status:
                     connection,
                     airflow,
                     now=now,
-                    catch_up_days=settings.read().pipeline.catch_up_days,
+                    catch_up_days=pipeline.catch_up_days,
+                    daily_calls=pipeline.daily_calls,
                     datasets=datasets,
                 )
         except DBAPIError as error:
@@ -178,9 +181,9 @@ def _account(account: AccountStatus) -> ShownAccount:
         days_not_in_count=len(account.days_not_in),
         open_day_count=len(account.days.get(DayState.OPEN, ())),
         open_incidents=account.open_incidents,
-        calls_today=account.calls_today,
-        quota_limit=account.quota_limit,
-        quota_left=account.quota_left,
-        quota_asked_at=account.quota_asked_at,
+        calls_today=account.quota.calls,
+        quota_limit=account.quota.limit,
+        quota_left=account.quota.left,
+        is_quota_said=account.quota.is_said,
         next_try_at=account.next_try_at,
     )

@@ -109,5 +109,5 @@ function quota(it) {
   if (it.quota_left === null) return t("unknown");
   const left = it.quota_limit === null ? number(it.quota_left)
     : t("quota_of", { left: number(it.quota_left), limit: number(it.quota_limit) });
-  return [left, it.quota_asked_at && el("span", { class: "quiet under" }, time(it.quota_asked_at).slice(11))];
+  return [left, el("span", { class: "quiet under" }, t(it.is_quota_said ? "quota_said" : "quota_counted"))];
 }

@@ -2,7 +2,7 @@
 
 import { dagId, el, number, pager, runLink, t, table, time, word } from "./common.js";
 
-const STATES = ["loaded", "empty", "not_ready", "failed", "planned"];
+const STATES = ["loaded", "empty", "not_ready", "held_back", "failed", "planned"];
 const COUNTS = ["calls", "inserted", "updated", "unchanged", "rejected", "restated"];
 
 export async function runs({ now, go, ask }) {
@@ -38,7 +38,7 @@ const counts = (of) => COUNTS.map((name) => ({
 }));
 
 const states = (it) => el("ul", { class: "facts tight" }, STATES.filter((name) => it[name]).map((name) =>
-  el("li", { class: ["failed", "not_ready", "planned"].includes(name) ? "wrong" : undefined }, `${number(it[name])} ${t(`pair_${name}`)}`)));
+  el("li", { class: ["failed", "not_ready", "held_back", "planned"].includes(name) ? "wrong" : undefined }, `${number(it[name])} ${t(`pair_${name}`)}`)));
 
 // A button whose row opens below the run's.
 function opener(dataset, run, ask) {
