@@ -25,11 +25,20 @@ whichever run brought it in.
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from airflow.sdk import DAG, Asset, CronTriggerTimetable, task
+from airflow.sdk import (
+    DAG,
+    Asset,
+    CronTriggerTimetable,
+    DeadlineAlert,
+    DeadlineReference,
+    SyncCallback,
+    task,
+)
 
 from weixin_etl import error_table
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.orchestration import form, settings, tasks
+from weixin_etl.orchestration.alerts import DagWithDeadline, run_is_late
 from weixin_etl.orchestration.retry import WeixinRetryPolicy
 
 BATCH_NAME = (
@@ -42,12 +51,21 @@ BATCH_NAME = (
 def daily(dataset: Dataset) -> DAG:
     """The DAG of one endpoint."""
     config = settings.read()
+    deadline = config.deadline
+    until_deadline = timedelta(
+        hours=deadline.hour - settings.RUN_AT.hour, minutes=deadline.minute - settings.RUN_AT.minute
+    )
     asset = Asset(dataset.dag_id)
-    with DAG(
+    with DagWithDeadline(
         dataset.dag_id,
         description=f"Totals of each article and day, from datacube/{dataset.endpoint}",
         doc_md=f"{__doc__}\n{error_table.table()}",
-        schedule=CronTriggerTimetable("30 8 * * *", timezone="Asia/Shanghai"),
+        schedule=CronTriggerTimetable(
+            f"{settings.RUN_AT.minute} {settings.RUN_AT.hour} * * *", timezone="Asia/Shanghai"
+        ),
+        deadline=DeadlineAlert(
+            DeadlineReference.DAGRUN_LOGICAL_DATE, until_deadline, SyncCallback(run_is_late)
+        ),
         # a run of an earlier morning has no tasks, and is green
         start_date=datetime.combine(dataset.first_day, time.min),
         catchup=False,

@@ -2,9 +2,10 @@
 
 import logging
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import date
 from enum import StrEnum
 from pathlib import PurePath
 from typing import Any
@@ -14,7 +15,13 @@ from sqlalchemy import Connection, Engine, Row
 
 from weixin_etl import clock, rules
 from weixin_etl.datasets import Dataset
-from weixin_etl.ingest import accounts_not_in, held_by_successor, not_in, planned_pairs
+from weixin_etl.ingest import (
+    accounts_not_in,
+    days_of,
+    held_by_successor,
+    not_in,
+    planned_pairs,
+)
 from weixin_etl.model import (
     ConfiguredAccount,
     ParameterError,
@@ -74,6 +81,10 @@ class Judgement:
     broken: list[Problem]
     """Promises of severity `fail`."""
     warnings: list[Problem]
+    days: Mapping[str, frozenset[date]] = field(default_factory=dict)
+    """The publication days it is about, by AppID."""
+    unjudged: frozenset[ProblemKind] = frozenset()
+    """Kinds of problems that too many accounts have to name them all."""
 
     def require_good(self) -> None:
         """
@@ -137,7 +148,14 @@ def check(run: Run, warehouse: Engine, accounts: Sequence[ConfiguredAccount]) ->
         log.warning("%s", problem)
     for problem in [*broken, *open_problems]:
         log_problem(log, problem)
-    return Judgement(open_problems, broken, warnings)
+    kinds = Counter(problem.kind for problem in [*broken, *warnings])
+    return Judgement(
+        open_problems,
+        broken,
+        warnings,
+        days=days_of(pairs),
+        unjudged=frozenset(kind for kind, count in kinds.items() if count >= _ACCOUNTS_NAMED),
+    )
 
 
 def not_planned(run: Run, accounts: Sequence[ConfiguredAccount]) -> list[Problem]:

@@ -23,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_command(commands, migrate)
     add_plan(commands, plan)
+    add_command(commands, status)
     add_answers(commands)
     add_replay(commands)
     add_rejected(commands)
@@ -56,6 +57,13 @@ def plan(options: argparse.Namespace) -> None:
     show_plan(
         DATASETS[options.dataset], options.begin_date, options.end_date, refetch=options.refetch
     )
+
+
+def status(_: argparse.Namespace) -> int:
+    """Say whether the figures come in: a line per problem; exit code 0, 1, or 2 if unknown."""
+    from weixin_etl.orchestration.show_status import show_status
+
+    return show_status()
 
 
 def answers(options: argparse.Namespace) -> None:

@@ -66,10 +66,17 @@ class IngestError(Exception):
     """Planned pairs that are not in. `str()` says of how many accounts; the log has said why."""
 
     def __init__(
-        self, problems: Sequence[Problem], *, is_retryable: bool, has_not_ready: bool = False
+        self,
+        problems: Sequence[Problem],
+        *,
+        is_retryable: bool,
+        has_not_ready: bool = False,
+        unknown_metrics: Collection[str] = (),
     ) -> None:
         super().__init__(accounts_not_in(problems))
         self.problems = list(problems)
+        self.unknown_metrics = unknown_metrics
+        """Those of the answers that are in."""
         self.is_retryable = is_retryable
         """Whether something may come in by another try."""
         self.has_not_ready = has_not_ready
@@ -115,12 +122,16 @@ class Ingest:
         self._judged: list[Judged] = []
         self._failures: dict[str, Problem] = {}
         """Why accounts could not be loaded, by AppID."""
+        self._unknown_metrics: set[str] = set()
 
-    def ingest(self, batch: Batch) -> None:
+    def ingest(self, batch: Batch) -> Collection[str]:
         """
         Bring the batch's pairs in; no account's trouble stops another.
 
         Accounts that another run ingests come last: what it brings in is not asked for again.
+
+        Returns:
+            The metrics of the answers that the dataset's declaration does not have.
 
         Raises:
             IngestError: pairs are not in.
@@ -143,6 +154,7 @@ class Ingest:
             problems = [*_problems(self._judged), *self._failures.values(), _trouble(passing)]
             raise self._not_in(problems, is_retryable=True) from None
         self._require_all_in(pairs)
+        return self._unknown_metrics
 
     def _require_all_in(self, pairs: Sequence[PlannedPair]) -> None:
         open_pairs = [
@@ -169,7 +181,12 @@ class Ingest:
         """The error that ends the try, after a line per account and cause, above its last one."""
         for problem in problems:
             log_problem(log, problem)
-        return IngestError(problems, is_retryable=is_retryable, has_not_ready=has_not_ready)
+        return IngestError(
+            problems,
+            is_retryable=is_retryable,
+            has_not_ready=has_not_ready,
+            unknown_metrics=self._unknown_metrics,
+        )
 
     @contextmanager
     def _alone(
@@ -369,7 +386,7 @@ class Ingest:
         else:
             self._judged += judged
             for own in of_account:
-                _log_notes(own)
+                self._unknown_metrics |= _log_notes(own)
             _log_judged(judged)
 
     def _require_warehouse(self, error: Exception) -> None:
@@ -460,6 +477,14 @@ def planned_pairs(
     ]
 
 
+def days_of(pairs: Iterable[PlannedPair]) -> dict[str, frozenset[date]]:
+    """The pairs' publication days, by AppID."""
+    days: dict[str, set[date]] = defaultdict(set)
+    for pair in pairs:
+        days[pair.appid].add(pair.publication_date)
+    return {appid: frozenset(those) for appid, those in days.items()}
+
+
 def not_in(connection: Connection, run: Run, pairs: Sequence[PlannedPair]) -> list[Problem]:
     """Why these pairs are not in: a problem per account and cause, with the days."""
     problems = together(_why_not_in(pair) for pair in pairs)
@@ -527,8 +552,8 @@ def _trouble(passing: WarehouseError) -> Problem:
     return Problem(passing.kind, passing.cause, passing.cure)
 
 
-def _log_notes(outcomes: Sequence[Outcome]) -> None:
-    """What is unusual about an account's answers; no data is lost by it."""
+def _log_notes(outcomes: Sequence[Outcome]) -> set[str]:
+    """What is unusual about an account's answers, no data is lost by it; its unknown metrics."""
     account = outcomes[0].account
     said = [outcome.answer.others for outcome in outcomes if outcome.answer]
     notes = {
@@ -544,6 +569,7 @@ def _log_notes(outcomes: Sequence[Outcome]) -> None:
     if unknown:
         names = ", ".join(f"{name!r:.60}" for name in sorted(unknown)[:_NAMES_IN_LOG])
         log.warning("%s: %s unknown metrics, kept in extra: %s", account, len(unknown), names)
+    return unknown
 
 
 def _log_judged(judged: Iterable[Judged]) -> None:

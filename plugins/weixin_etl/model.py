@@ -124,6 +124,16 @@ class Problem:
         """Whether somebody has to act; figures that are late usually come without it."""
         return self.kind is not ProblemKind.NOT_READY
 
+    @property
+    def in_full(self) -> str:
+        """Its line, however long."""
+        about = f"{self.account}: " if self.account else ""
+        said = " ".join(part for part in (self.cure, self.cause and f"({self.cause})") if part)
+        errcode = "" if self.errcode is None else f"errcode {self.errcode}"
+        ids = ", ".join(part for part in (self.conn_id, errcode) if part)
+        end = (days_as_ranges(self.days), ids)
+        return about + " · ".join(part for part in (said, *end) if part)
+
     def __str__(self) -> str:
         """Account, cure, cause, days, ids."""
         about = f"{_shortened(self.account, _LONGEST_NAME)}: " if self.account else ""

@@ -3,7 +3,7 @@
 import logging
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 
@@ -18,6 +18,8 @@ from weixin_etl.model import (
     ConfiguredAccount,
     Coverage,
     PlannedAccount,
+    Problem,
+    ProblemKind,
     Run,
     SaidQuota,
     days_as_ranges,
@@ -47,8 +49,8 @@ class Plan:
     """Those with days to ask for."""
     held_back: list[str]
     """Days beyond the quota: a sentence per account."""
-    lost: list[str]
-    """Days that daily runs do not reach any more: a sentence per account."""
+    lost: list[Problem]
+    """Days that daily runs do not reach any more, one per account."""
     counts: dict[str, int]
     """
     Publication days to ask for, of these caught up; skipped as final; lost; and those that a daily
@@ -66,7 +68,8 @@ class Plan:
         them, and they make it red.
         """
         is_daily = all(account.stays_open for account in self.details)
-        return [*self.held_back, *self.lost] if is_daily else self.lost
+        lost = [str(it) for it in self.lost]
+        return [*self.held_back, *lost] if is_daily else lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,9 +360,9 @@ class Pipeline:
 
     # ----------------------------------------------------------------------------------- ingest
 
-    def ingest(self, batch: Batch, open_client: OpenClient, *, by_itself: bool) -> None:
+    def ingest(self, batch: Batch, open_client: OpenClient, *, by_itself: bool) -> Collection[str]:
         """Bring the batch's pairs in: see `Ingest`."""
-        Ingest(
+        return Ingest(
             self.run,
             self.warehouse,
             self.settings,
@@ -444,17 +447,20 @@ def _held_back(account: AccountPlan, reserve: int) -> str:
     )
 
 
-def _lost(account: AccountPlan) -> str:
+def _lost(account: AccountPlan) -> Problem:
     """What to enter into the form for days that daily runs do not reach any more."""
     lost = account.due.lost
+    cure = f"trigger a run with begin_date {min(lost)} and end_date {max(lost)}"
     if account.due.is_probe:
-        return (
-            f"{account.name}: daily runs do not reach {len(lost)} open days any more, and the "
-            f"endpoint is offline ({days_as_ranges(lost)})"
-        )
-    return (
-        f"{account.name}: trigger a run with begin_date {min(lost)} and end_date {max(lost)}: "
-        f"daily runs do not reach {len(lost)} open days any more ({days_as_ranges(lost)})"
+        cure = "nothing to do while the endpoint is offline"
+    return Problem(
+        ProblemKind.DAYS_LOST,
+        cause=f"daily runs do not reach {len(lost)} open days any more",
+        cure=cure,
+        account=account.name,
+        appid=account.appid,
+        conn_id=account.conn_id,
+        days=tuple(sorted(lost)),
     )
 
 

@@ -2,8 +2,8 @@
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Collection, Mapping
+from datetime import date, datetime, time, timedelta
 
 from sqlalchemy import Engine
 
@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 COUNTS = ("calls", "inserted", "updated", "unchanged", "rejected", "restated")
 PLAN_COUNTS = ("caught_up", "final", "lost")
 _IN = {PairState.LOADED, PairState.EMPTY}
+_OLDEST = timedelta(days=60)
 PAIRS_IN_LOG = 700
 """Up to so many pairs have a line each; of a longer run only what is not in is told."""
 
@@ -65,6 +66,31 @@ def report(run: Run, warehouse: Engine, plan_counts: Mapping[str, int]) -> dict[
     planned = {name: plan_counts.get(name, 0) for name in PLAN_COUNTS}
     states = [state.value for state in PairState]
     return {name: totals[name] for name in (*COUNTS, *states)} | planned
+
+
+def freshness_hours(
+    run: Run, warehouse: Engine, now: datetime, appids: Collection[str]
+) -> dict[str, float]:
+    """
+    How old the figures of accounts are, by AppID: since the end of the newest day that is in.
+
+    An account that has had no day in for two months is that old.
+    """
+    since = clock.beijing_date(now) - _OLDEST
+    with warehouse.connect() as connection:
+        rows = connection.execute(
+            statement("coverage/freshness.sql"),
+            {"dataset": run.dataset.name, "appids": sorted(appids), "since": since},
+        )
+        newest = {row.appid: row.publication_date or since for row in rows}
+    return {
+        appid: round((now - _end_of(day)).total_seconds() / 3600, 1)
+        for appid, day in newest.items()
+    }
+
+
+def _end_of(day: date) -> datetime:
+    return datetime.combine(day + timedelta(days=1), time(0), clock.SHANGHAI)
 
 
 def changed_days(run: Run, warehouse: Engine) -> list[date]:

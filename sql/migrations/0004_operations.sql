@@ -7,6 +7,7 @@ CREATE TABLE weixin.incident (
     appid text,
     subject text,
     account text NOT NULL,
+    conn_id text NOT NULL,
     cause text NOT NULL,
     cure text NOT NULL,
     publication_dates date[] NOT NULL,
@@ -22,13 +23,16 @@ CREATE UNIQUE INDEX incident_is_open_once
 ON weixin.incident (dataset, kind, coalesce(appid, ''), coalesce(subject, ''))
 WHERE closed_at IS NULL;
 CREATE INDEX incident_opened_at ON weixin.incident (opened_at);
+CREATE INDEX incident_is_untold ON weixin.incident (incident_id)
+WHERE told_at IS NULL OR (closed_at IS NOT NULL AND closing_told_at IS NULL);
 COMMENT ON TABLE weixin.incident IS 'One row per trouble from when it was met until it was over, whatever the number of runs and tries that met it: people are told when it opens and when it closes, once each';
 COMMENT ON COLUMN weixin.incident.incident_id IS 'Surrogate key';
 COMMENT ON COLUMN weixin.incident.dataset IS 'Which endpoint: article_total, …';
 COMMENT ON COLUMN weixin.incident.kind IS 'What kind of trouble, as weixin_etl.model.ProblemKind names them';
 COMMENT ON COLUMN weixin.incident.appid IS 'The account; null when it concerns the whole run, or an account without an AppID: see subject';
-COMMENT ON COLUMN weixin.incident.subject IS 'What else tells it from others of its kind: a metric, an article''s msgid, a connection''s id';
+COMMENT ON COLUMN weixin.incident.subject IS 'What else tells it from others of its kind: a metric, a check, a task, an errcode, a connection''s id';
 COMMENT ON COLUMN weixin.incident.account IS 'What people call the account; empty when it concerns the whole run';
+COMMENT ON COLUMN weixin.incident.conn_id IS 'The account''s Airflow connection; empty when it concerns the whole run';
 COMMENT ON COLUMN weixin.incident.cause IS 'What happened, when it was last met';
 COMMENT ON COLUMN weixin.incident.cure IS 'What to change; when nothing, what happens next';
 COMMENT ON COLUMN weixin.incident.publication_dates IS 'The publication days concerned (Beijing), oldest first, when it was last met';
@@ -36,9 +40,9 @@ COMMENT ON COLUMN weixin.incident.error_code IS 'WeChat''s errcode, if it gave o
 COMMENT ON COLUMN weixin.incident.run_id IS 'The run that met it last';
 COMMENT ON COLUMN weixin.incident.opened_at IS 'When it was first met';
 COMMENT ON COLUMN weixin.incident.seen_at IS 'When it was last met';
-COMMENT ON COLUMN weixin.incident.told_at IS 'When the message about it was delivered; null until then';
+COMMENT ON COLUMN weixin.incident.told_at IS 'When the message about it was delivered; null until then, and again when it has news';
 COMMENT ON COLUMN weixin.incident.closed_at IS 'When it was found to be over; null while it is open';
-COMMENT ON COLUMN weixin.incident.closing_told_at IS 'When the message about its end was delivered; null until then';
+COMMENT ON COLUMN weixin.incident.closing_told_at IS 'When the message about its end was delivered; null until then. Equal to closed_at where there is no such message';
 
 CREATE TABLE weixin.api_call (
     appid text NOT NULL,

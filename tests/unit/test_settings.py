@@ -1,6 +1,7 @@
 """The settings: section [weixin] of Airflow's configuration."""
 
 from dataclasses import replace
+from datetime import time
 
 import pytest
 from airflow.exceptions import AirflowConfigException
@@ -14,6 +15,7 @@ DEFAULTS = Settings(
     pipeline=ingest.Settings(concurrency=4, catch_up_days=60, ready_hour=10, commit_bytes=64 << 20),
     retries=3,
     retry_delay_seconds=120,
+    deadline=time(12, 30),
     call_limits=CallLimits(
         connect_seconds=5,
         read_seconds=30,
@@ -44,6 +46,7 @@ def test_without_configuration_the_defaults_hold() -> None:
         ("COMMIT_MEGABYTES", "1", of_pipeline(commit_bytes=1 << 20)),
         ("DAILY_CALLS", "0", of_pipeline(daily_calls=0)),
         ("QUOTA_RESERVE", "7", of_pipeline(quota_reserve=7)),
+        ("DEADLINE_HOUR", "13:00", replace(DEFAULTS, deadline=time(13))),
         ("RETRIES", "0", replace(DEFAULTS, retries=0)),
         ("RETRY_DELAY_SECONDS", "1", replace(DEFAULTS, retry_delay_seconds=1)),
         ("CONNECT_TIMEOUT_SECONDS", "0.5", {"connect_seconds": 0.5}),

@@ -13,6 +13,7 @@ from weixin_etl.check import CheckError
 from weixin_etl.frames import first_line, log_frames
 from weixin_etl.ingest import IngestError
 from weixin_etl.model import ParameterError, Problem, ProblemKind, log_problem
+from weixin_etl.orchestration import alerts
 from weixin_etl.warehouse import WarehouseError
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ def readable_ending() -> Iterator[None]:
         log_problem(log, problem)
         get_current_context()["ti"].xcom_push(PROBLEM, msgspec.to_builtins(problem))
         is_retryable = getattr(error, "is_retryable", True)
+        alerts.task_failed(problem, is_retryable=is_retryable)
         raise EndOfTask("see the line above", is_retryable=is_retryable) from None
 
 

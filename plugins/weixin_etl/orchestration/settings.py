@@ -1,11 +1,14 @@
 """Settings of the pipeline: section `[weixin]` of Airflow's configuration."""
 
 from dataclasses import dataclass
+from datetime import time
 
 from weixin_etl import ingest
 from weixin_etl.api.http import CallLimits
 
 SECTION = "weixin"
+RUN_AT = time(8, 30)
+"""When the scheduled runs of a day begin, in Beijing."""
 
 OPTIONS: dict[str, tuple[str, str, str]] = {
     # name: (type, default, description)
@@ -24,6 +27,11 @@ OPTIONS: dict[str, tuple[str, str, str]] = {
         "10",
         "Hour (Beijing) by which WeChat has computed yesterday's figures. Before it, an answer in "
         "which no article has yesterday's row is not ready.",
+    ),
+    "deadline_hour": (
+        "string",
+        "12:30",
+        "Time of day (Beijing) by which a scheduled run must have ended; later people are told.",
     ),
     "commit_megabytes": (
         "integer",
@@ -73,6 +81,8 @@ class Settings:
     pipeline: ingest.Settings
     retries: int
     retry_delay_seconds: int
+    deadline: time
+    """In Beijing, on the run's day."""
     call_limits: CallLimits
 
 
@@ -82,6 +92,7 @@ def read() -> Settings:
 
     Raises:
         AirflowConfigException: a value is not a number.
+        ValueError: `deadline_hour` is no time after the start of the run.
 
     """
     # Airflow's configuration asks the provider, and so this module, for OPTIONS while it is made
@@ -104,6 +115,7 @@ def read() -> Settings:
         ),
         retries=whole("retries"),
         retry_delay_seconds=whole("retry_delay_seconds"),
+        deadline=_deadline(conf.get(SECTION, "deadline_hour", fallback="12:30")),
         call_limits=CallLimits(
             connect_seconds=number("connect_timeout_seconds"),
             read_seconds=number("read_timeout_seconds"),
@@ -113,3 +125,15 @@ def read() -> Settings:
             minute_quota_wait_seconds=number("minute_quota_wait_seconds"),
         ),
     )
+
+
+def _deadline(text: str) -> time:
+    try:
+        deadline = time.fromisoformat(text.strip())
+    except ValueError:
+        deadline = RUN_AT
+    if deadline <= RUN_AT:
+        raise ValueError(
+            f"[weixin] deadline_hour {text!r} is no time after {RUN_AT:%H:%M}; write it like 12:30"
+        )
+    return deadline

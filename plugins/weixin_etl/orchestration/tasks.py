@@ -21,7 +21,7 @@ from weixin_etl.model import (
     Run,
     log_problem,
 )
-from weixin_etl.orchestration import accounts, run_context, settings
+from weixin_etl.orchestration import accounts, alerts, metrics, run_context, settings
 from weixin_etl.orchestration.ending import PROBLEM, EndOfTask, readable_ending
 from weixin_etl.orchestration.warehouse import open_warehouse
 from weixin_etl.pipeline import Pipeline, batches
@@ -39,9 +39,9 @@ def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
     context = get_current_context()
     run_context.require_known_parameters(context)
     run = run_context.of(dataset, context)
-    found: list[dict[str, Any]] = msgspec.to_builtins(
-        accounts.refresh_access_tokens(run, settings.read())
-    )
+    configured = accounts.refresh_access_tokens(run, settings.read())
+    alerts.tokens_refreshed(run, [it.problem for it in configured if it.is_wanted and it.problem])
+    found: list[dict[str, Any]] = msgspec.to_builtins(configured)
     return found
 
 
@@ -56,6 +56,7 @@ def plan(dataset: Dataset, found: list[dict[str, Any]]) -> list[list[dict[str, A
         raise AirflowSkipException("dry run: nothing was asked for")
     context["ti"].xcom_push(_PLAN_COUNTS, planned.counts)
     context["ti"].xcom_push(_PLAN_WARNINGS, planned.warnings)
+    alerts.planned(pipeline.run, planned.lost, [it.appid for it in planned.accounts])
     not_planned = msgspec.to_builtins([it for it in configured if not it.appid])
     context["ti"].xcom_push(_NOT_PLANNED, not_planned)
     builtins: list[list[dict[str, Any]]] = msgspec.to_builtins(batches(planned.accounts))
@@ -70,9 +71,13 @@ def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
     pipeline = _pipeline(dataset, context)
     client_of = partial(accounts.open_client, settings=settings.read())
     try:
-        pipeline.ingest(planned, client_of, by_itself=run_context.is_by_itself(context))
+        unknown = pipeline.ingest(planned, client_of, by_itself=run_context.is_by_itself(context))
     except IngestError as error:
-        if error.is_retryable and not run_context.is_last_try(context):
+        is_retried = error.is_retryable and not run_context.is_last_try(context)
+        alerts.ingested(
+            pipeline.run, planned, error.problems, error.unknown_metrics, is_retried=is_retried
+        )
+        if is_retried:
             raise
         now = clock.now()
         again_at = rules.asks_again_at(pipeline.run, now) if error.has_not_ready else None
@@ -82,6 +87,7 @@ def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
         # Airflow has the real clock, whatever WEIXIN_NOW says
         real_time = timezone.utcnow() + (again_at - now)
         raise AirflowRescheduleException(real_time) from None  # type: ignore[no-untyped-call]
+    alerts.ingested(pipeline.run, planned, [], unknown)
 
 
 @readable_ending()
@@ -111,9 +117,10 @@ def check(dataset: Dataset) -> None:
     """The run's promises, by what is true now; red as well when a task before it failed."""
     context = get_current_context()
     run = run_context.of(dataset, context)
-    failed = _failed_tasks(context)
+    failed = _failed_tasks(context, "failed", "upstream_failed")
     if failed & {"refresh_access_token", "plan"}:
         _say_why_not_planned(run, context)
+        alerts.tasks_failed(run, _failed_tasks(context, "failed"))
         raise _upstream_failed(failed)
     if run.dry_run:
         return
@@ -122,9 +129,12 @@ def check(dataset: Dataset) -> None:
     for warning in context["ti"].xcom_pull(task_ids="plan", key=_PLAN_WARNINGS) or []:
         log.warning("%s", warning)
     not_planned = context["ti"].xcom_pull(task_ids="plan", key=_NOT_PLANNED) or []
+    warehouse = open_warehouse()
     judgement = check_verb.check(
-        run, open_warehouse(), msgspec.convert(not_planned, list[ConfiguredAccount])
+        run, warehouse, msgspec.convert(not_planned, list[ConfiguredAccount])
     )
+    metrics.emit_freshness(run, warehouse, clock.now(), judgement)
+    alerts.checked(run, judgement, _failed_tasks(context, "failed"))
     judgement.require_good()
     if failed:
         raise _upstream_failed(failed)
@@ -134,6 +144,7 @@ def _report(run: Run, context: Context) -> dict[str, int]:
     counts = context["ti"].xcom_pull(task_ids="plan", key=_PLAN_COUNTS)
     totals = report_verb.report(run, open_warehouse(), counts or {})
     log.info("%s", ", ".join(f"{count} {name}" for name, count in totals.items()))
+    metrics.emit_counts(run, totals)
     return totals
 
 
@@ -161,9 +172,9 @@ def _pipeline(dataset: Dataset, context: Context) -> Pipeline:
     )
 
 
-def _failed_tasks(context: Context) -> set[str]:
+def _failed_tasks(context: Context, *wanted: str) -> set[str]:
     """Failed tasks that no other run can make up for; ingest is not among them."""
     ti = context["ti"]
     names = ["refresh_access_token", "plan", "report"]
     states = ti.get_task_states(dag_id=ti.dag_id, task_ids=names, run_ids=[ti.run_id])[ti.run_id]
-    return {task for task, state in states.items() if state in ("failed", "upstream_failed")}
+    return {task for task, state in states.items() if state in wanted}

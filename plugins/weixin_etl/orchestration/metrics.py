@@ -1,0 +1,49 @@
+"""
+A run's counts and the freshness as Airflow's own metrics.
+
+StatsD drops tags, so the names say the dataset and the account; OpenTelemetry gets both.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from airflow.sdk.observability import stats
+from sqlalchemy import Engine
+
+from weixin_etl.check import Judgement
+from weixin_etl.model import PairState, Run
+from weixin_etl.report import COUNTS, PLAN_COUNTS, freshness_hours
+
+_GROUPS = {
+    **{name: f"rows.{name}" for name in COUNTS if name != "calls"},
+    "calls": "calls",
+    **{name: f"days.{name}" for name in PLAN_COUNTS},
+    **{state.value: f"pairs.{state.value}" for state in PairState},
+}
+
+
+def emit_counts(run: Run, totals: Mapping[str, int]) -> None:
+    """Gauges with the counts of the dataset's last run: `weixin.<dataset>.rows.inserted`, …"""
+    for name, count in totals.items():
+        if group := _GROUPS.get(name):
+            _gauge(run, group, count)
+
+
+def emit_freshness(run: Run, warehouse: Engine, now: datetime, judgement: Judgement) -> None:
+    """
+    Gauges with what is not in, and how old the figures are: of each account, and of the oldest.
+
+    An account's age is counted from the end of its newest publication day that is in.
+    """
+    _gauge(run, "pairs.not_in", sum(len(problem.days) for problem in judgement.not_in))
+    hours = freshness_hours(run, warehouse, now, judgement.days)
+    for appid, age in hours.items():
+        _gauge(run, f"freshness_hours.{appid}", age, appid=appid)
+    if hours:
+        _gauge(run, "freshness_hours", max(hours.values()))
+
+
+def _gauge(run: Run, name: str, value: float, **tags: str) -> None:
+    stats.gauge(
+        f"weixin.{run.dataset.name}.{name}", value, tags={"dataset": run.dataset.name, **tags}
+    )

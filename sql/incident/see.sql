@@ -1,0 +1,23 @@
+-- Open incidents that are met again: one row each, as they are now. What is news is told once more.
+UPDATE weixin.incident
+SET
+    account = met.account,
+    conn_id = met.conn_id,
+    cause = met.cause,
+    cure = met.cure,
+    publication_dates = met.publication_dates,
+    error_code = met.error_code,
+    run_id = :run_id,
+    seen_at = :seen_at,
+    told_at = CASE WHEN NOT met.has_news THEN incident.told_at END
+FROM jsonb_to_recordset(cast(:problems AS jsonb)) AS met (
+        incident_id bigint,
+        account text,
+        conn_id text,
+        cause text,
+        cure text,
+        publication_dates date[],
+        error_code integer,
+        has_news boolean
+    )
+WHERE incident.incident_id = met.incident_id

@@ -1,0 +1,328 @@
+"""People are told of trouble once, when it is met for good, and once when it is over."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from dag_runs import DailyDag, rows
+from receivers import Receiver
+from sqlalchemy import Engine
+
+from weixin_etl import ingest
+from weixin_sandbox import Account, Sandbox, Scenario
+
+OPEN = "SELECT kind, account, told_at IS NOT NULL FROM weixin.incident WHERE closed_at IS NULL"
+REFUSED = [Scenario("unauthorized")]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A receiver that takes messages."""
+    with Receiver().listening() as receiver:
+        yield receiver
+
+
+def at(daily: DailyDag, time_of_day: str) -> None:
+    """Let it be that time of the morning, in Beijing."""
+    daily.set("WEIXIN_NOW", f"2026-11-24T{time_of_day}:00+08:00")
+
+
+@pytest.fixture
+def told(daily: DailyDag, receiver: Receiver, sandbox: Sandbox, warehouse: Engine) -> Receiver:
+    """The receiver that `weixin_alerts` leads to; the sandbox's unknown metrics are known."""
+    daily.set("AIRFLOW_CONN_WEIXIN_ALERTS", receiver.connection)
+    daily.set("AIRFLOW__API__BASE_URL", "http://airflow.example")
+    at(daily, "09:00")
+    daily.run()
+    at(daily, "10:30")
+    receiver.messages.clear()
+    return receiver
+
+
+def test_a_refused_account_is_told_once_and_so_is_its_recovery(
+    daily: DailyDag, told: Receiver, sandbox: Sandbox, warehouse: Engine
+):
+    """Through runs that meet it again; the message links to the run and holds no secret."""
+    sandbox.scenarios[:] = REFUSED
+    first = daily.run(refetch=True)
+    at(daily, "10:40")
+    daily.run(refetch=True)
+    sandbox.scenarios[:] = []
+    at(daily, "11:45")
+    daily.run(refetch=True)
+    daily.run()
+
+    assert told.titles == [
+        "weixin-etl: 沙箱公众号 refused",
+        "weixin-etl: over: 沙箱公众号 refused",
+    ]
+    line, since, link = told.messages[0]["message"].splitlines()
+    assert line.startswith(
+        "沙箱公众号: verify the account, or have permission set 7 granted (the account may not use "
+        "this API: api unauthorized"
+    )
+    assert line.endswith("2026-11-17 to 2026-11-23 · weixin_default, errcode 48001")
+    assert since == "since 2026-11-24 10:30 Beijing time"
+    run = first.run_id.replace(":", "%3A").replace("+", "%2B")
+    assert link == (
+        "weixin_article_total: http://airflow.example/dags/weixin_article_total/runs/" + run
+    )
+    assert told.messages[1]["message"].splitlines()[1] == (
+        "lasted 1 h 15 min, from 2026-11-24 10:30 to 2026-11-24 11:45 Beijing time"
+    )
+    assert rows(warehouse, OPEN) == []
+    assert "s3cr3t" not in first.log
+
+
+def test_it_is_told_when_its_last_try_ends_before_the_run_does(
+    daily: DailyDag, told: Receiver, sandbox: Sandbox
+):
+    """By `ingest`; `report` and `check` find it told."""
+    sandbox.scenarios[:] = REFUSED
+
+    outcome = daily.run(refetch=True)
+
+    lines = outcome.log.splitlines()
+    told_at = next(n for n, line in enumerate(lines) if line.startswith("told: weixin-etl"))
+    report_at = next(n for n, line in enumerate(lines) if "starting task_id=report" in line)
+    assert told_at < report_at
+
+
+def test_without_the_connection_the_log_is_all(daily: DailyDag, sandbox: Sandbox):
+    """It says so, and nothing fails."""
+    sandbox.scenarios[:] = REFUSED
+
+    outcome = daily.run()
+
+    assert "there is no Airflow connection weixin_alerts, so nobody is told" in outcome.log
+    assert "incident opened: 沙箱公众号 refused" in outcome.log
+
+
+@pytest.mark.parametrize("answer", [500, 404])
+def test_a_receiver_that_refuses_is_tried_by_the_next_task(
+    daily: DailyDag, told: Receiver, sandbox: Sandbox, answer: int
+):
+    """The run goes on, its log says that the message is not delivered, and names no address."""
+    sandbox.scenarios[:] = REFUSED
+    told.answer = answer
+    outcome = daily.run(refetch=True)
+    refused = told.refused
+    told.answer = 200
+    at(daily, "10:40")
+    daily.run(refetch=True)
+
+    assert refused >= 2
+    assert "not delivered by JSON: weixin-etl: 沙箱公众号 refused" in outcome.log
+    assert "s3cr3t" not in outcome.log
+    assert told.titles == ["weixin-etl: 沙箱公众号 refused"]
+
+
+def test_a_receiver_that_is_down_is_told_when_it_is_up(
+    daily: DailyDag, sandbox: Sandbox, warehouse: Engine
+):
+    """Nobody listens at its address during the first run."""
+    receiver = Receiver()
+    with receiver.listening():
+        daily.set("AIRFLOW_CONN_WEIXIN_ALERTS", receiver.connection)
+        at(daily, "09:00")
+        daily.run()
+    receiver.messages.clear()
+    sandbox.scenarios[:] = REFUSED
+    at(daily, "10:30")
+    down = daily.run(refetch=True)
+    untold = rows(warehouse, OPEN)
+    with receiver.listening():
+        daily.run(refetch=True)
+
+    assert "not delivered by JSON" in down.log
+    assert untold == [("configuration", "沙箱公众号", False)]
+    assert receiver.titles == ["weixin-etl: 沙箱公众号 refused"]
+
+
+def test_a_receiver_that_hangs_holds_no_run_up(
+    daily: DailyDag, told: Receiver, sandbox: Sandbox, warehouse: Engine
+):
+    """A message that is not taken in seconds is not delivered."""
+    sandbox.scenarios[:] = REFUSED
+    told.answer = None
+
+    outcome = daily.run(refetch=True)
+
+    assert "not delivered by JSON: weixin-etl: 沙箱公众号 refused" in outcome.log
+    assert rows(warehouse, OPEN) == [("configuration", "沙箱公众号", False)]
+    assert not told.released.is_set()  # it still hangs
+
+
+@pytest.mark.parametrize(
+    "connection",
+    [
+        '{"conn_type": "apprise"}',
+        '{"conn_type": "apprise", "extra": {"config": "s3cr3t"}}',
+        '{"conn_type": "apprise", "extra": {"config": {"url": "s3cr3t://x"}}}',
+        '{"conn_type": "apprise", "extra": {"config": {"path": "s3cr3t://x"}}}',
+        '{"conn_type": "apprise", "extra": {"config": []}}',
+    ],
+)
+def test_a_wrong_connection_is_a_warning_and_the_run_goes_on(
+    daily: DailyDag, sandbox: Sandbox, connection: str
+):
+    """It says how to write it, and quotes nothing of it."""
+    daily.set("AIRFLOW_CONN_WEIXIN_ALERTS", connection)
+
+    outcome = daily.run()
+
+    assert outcome.state == "success"
+    assert "the connection weixin_alerts has no address that Apprise knows" in outcome.log
+    assert "s3cr3t" not in outcome.log
+
+
+def test_of_two_receivers_one_that_took_it_is_enough(
+    daily: DailyDag, told: Receiver, sandbox: Sandbox
+):
+    """Else the broken one would let the other get every message again and again."""
+    daily.set(
+        "AIRFLOW_CONN_WEIXIN_ALERTS",
+        told.connection.replace(
+            '"config": {', '"config": [{"path": "json://127.0.0.1:1"}, {'
+        ).replace('"}}}', '"}]}}'),
+    )
+    sandbox.scenarios[:] = REFUSED
+    outcome = daily.run(refetch=True)
+    at(daily, "10:40")
+    daily.run(refetch=True)
+
+    assert "not delivered by JSON: weixin-etl: 沙箱公众号 refused" in outcome.log
+    assert told.titles == ["weixin-etl: 沙箱公众号 refused"]
+
+
+def test_tokens_refused_are_told_before_anything_is_asked(
+    daily: DailyDag,
+    told: Receiver,
+    sandbox: Sandbox,
+    sandbox_url: str,
+    accounts: Callable[[int], list[Account]],
+):
+    """Eight at once are one message, and no batch tells them again."""
+    refused = accounts(9)
+    for number, account in enumerate(refused[:8]):
+        daily.connect(account, sandbox_url, f"a{number}", password="wrong")
+
+    outcome = daily.run()
+
+    assert told.titles == ["weixin-etl: 8 problems"]
+    assert told.messages[0]["message"].count("correct the password of the connection a") == 8
+    lines = outcome.log.splitlines()
+    told_at = next(n for n, line in enumerate(lines) if line.startswith("told: weixin-etl"))
+    assert told_at < next(n for n, line in enumerate(lines) if "starting task_id=plan" in line)
+
+
+def test_an_unreachable_api_is_one_message(
+    daily: DailyDag,
+    told: Receiver,
+    sandbox: Sandbox,
+    accounts: Callable[[int], list[Account]],
+):
+    """Of three accounts in three batches, at the end of their last tries."""
+    accounts(3)
+    sandbox.scenarios[:] = [Scenario("http-500")]
+    daily.set("AIRFLOW__WEIXIN__RETRIES", "1")
+    daily.set("AIRFLOW__WEIXIN__CALL_TRIES", "1")
+
+    outcome = daily.run()
+
+    assert [task for task, _ in outcome.errors].count("ingest") == 6
+    assert told.titles == ["weixin-etl: WeChat unreachable"]
+
+
+def test_a_dry_run_tells_nothing(daily: DailyDag, told: Receiver, sandbox: Sandbox):
+    """Nor is anything over by it."""
+    sandbox.scenarios[:] = [Scenario("token-call:errcode:40164")]
+    daily.run(dry_run=True)
+
+    assert told.titles == []
+
+
+def test_a_fault_of_the_program_is_told(
+    daily: DailyDag, told: Receiver, monkeypatch: pytest.MonkeyPatch, warehouse: Engine
+):
+    """Once, by the task's last try, and its recovery."""
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise KeyError("a fault")
+
+    daily.set("AIRFLOW__WEIXIN__RETRIES", "1")
+    with monkeypatch.context() as broke:
+        broke.setattr(ingest, "require_one_time", broken)
+        daily.run(refetch=True)
+    at(daily, "10:40")
+    daily.run(refetch=True)
+
+    assert told.titles == [
+        "weixin-etl: ingest: program fault",
+        "weixin-etl: over: ingest: program fault",
+    ]
+
+
+def test_a_warehouse_that_is_down_is_told_directly(
+    daily: DailyDag, told: Receiver, warehouse: Engine
+):
+    """By the task check alone: nothing can be recorded."""
+    daily.set("AIRFLOW__WEIXIN__RETRIES", "0")
+    daily.set(
+        "AIRFLOW_CONN_WEIXIN_WAREHOUSE",
+        "postgres://nobody:s3cr3t@127.0.0.1:1/weixin?sslmode=disable",
+    )
+
+    outcome = daily.run()
+
+    assert outcome.state == "failed"
+    assert told.titles == ["weixin-etl: trouble with the warehouse"]
+    assert "the warehouse does not answer" in told.messages[0]["message"]
+    assert "s3cr3t" not in told.messages[0]["message"]
+
+
+def test_a_killed_ingest_is_told_by_the_check(
+    daily: DailyDag, told: Receiver, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+):
+    """Nothing of ours ran at its end: the account was not asked."""
+    from weixin_etl.pipeline import Pipeline
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise SystemExit(137)
+
+    daily.set("AIRFLOW__WEIXIN__RETRIES", "0")
+    with monkeypatch.context() as kill:
+        kill.setattr(Pipeline, "ingest", killed)
+        daily.run(refetch=True)
+    at(daily, "10:40")
+    daily.run(refetch=True)
+
+    assert told.titles == [
+        "weixin-etl: 沙箱公众号 not asked",
+        "weixin-etl: over: 沙箱公众号 not asked",
+    ]
+
+
+def test_a_form_filled_in_wrongly_is_for_the_person_who_did(daily: DailyDag, told: Receiver):
+    """It ends readably, and nobody else is told."""
+    one = daily.run(accounts=["nobody"])
+    two = daily.run(begin_date="2026-11-20", end_date="2026-12-01")
+
+    assert one.said("refresh_access_token") == "see the line above"
+    assert two.said("plan") == "see the line above"
+    assert told.titles == []
+
+
+def test_what_waits_until_noon_is_not_told_before(
+    daily: DailyDag, told: Receiver, sandbox: Sandbox
+):
+    """And by noon it is."""
+    sandbox.scenarios[:] = [Scenario("not-ready-code")]
+    at(daily, "09:30")
+    daily.run(refetch=True)
+    before = list(told.titles)
+    at(daily, "12:01")
+    daily.run(refetch=True)
+
+    assert before == []
+    assert told.titles == ["weixin-etl: 沙箱公众号 not in at noon"]

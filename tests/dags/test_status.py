@@ -1,0 +1,123 @@
+"""`weixin-etl status`: exit code and a line per problem, for whoever watches from outside."""
+
+import pytest
+from dag_runs import DAG_ID, DailyDag
+from sqlalchemy import Engine
+
+from weixin_etl.cli import main
+from weixin_sandbox import Sandbox, Scenario
+
+NOT_KNOWN = "Airflow's own database cannot be read from here"
+
+
+@pytest.fixture
+def scheduler(daily: DailyDag, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow as it is when it runs well; of the successor nothing is collected."""
+    from airflow.models import DagModel
+    from airflow.utils.session import create_session
+
+    from weixin_etl.orchestration import airflow_state
+
+    daily.run()
+    with create_session(scoped=False) as session:
+        for dag in session.query(DagModel):
+            dag.is_paused, dag.next_dagrun_create_after = False, None
+    healthy = {"scheduler": {"status": airflow_state.HEALTHY}}
+    monkeypatch.setattr(airflow_state, "get_airflow_health", lambda: healthy)
+
+
+@pytest.mark.usefixtures("scheduler")
+def test_figures_that_come_in_are_exit_code_0(capsys: pytest.CaptureFixture[str]):
+    """One line, and up to which day they are in."""
+    assert main(["status"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1:] == [
+        "1 of 1 accounts and datasets are in, the oldest up to 2026-11-23"
+    ]
+
+
+@pytest.mark.usefixtures("scheduler")
+def test_a_refused_account_is_exit_code_1(
+    daily: DailyDag, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+):
+    """The line of the log in full, and since when."""
+    sandbox.scenarios[:] = [Scenario("unauthorized")]
+    daily.set("WEIXIN_NOW", "2026-11-24T10:40:00+08:00")
+    daily.run(refetch=True)
+    capsys.readouterr()
+
+    assert main(["status"]) == 1
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert first.startswith(
+        "article_total · 沙箱公众号: verify the account, or have permission set 7"
+    )
+    assert "2026-11-17 to 2026-11-23" in first
+    assert first.endswith("since 2026-11-24 10:40 Beijing time")
+    assert last.startswith("0 of 1 accounts")
+
+
+@pytest.mark.usefixtures("scheduler")
+def test_a_morning_without_a_run_is_exit_code_1(
+    daily: DailyDag, capsys: pytest.CaptureFixture[str]
+):
+    """From noon on, yesterday's figures must be in."""
+    daily.set("WEIXIN_NOW", "2026-11-25T11:00:00+08:00")
+    before = main(["status"])
+    capsys.readouterr()
+    daily.set("WEIXIN_NOW", "2026-11-25T12:30:00+08:00")
+
+    assert before == 0
+    assert main(["status"]) == 1
+    assert "2026-11-24" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("scheduler")
+def test_a_paused_dag_and_a_missing_pool_are_told(
+    daily: DailyDag, capsys: pytest.CaptureFixture[str]
+):
+    """Nobody inside of Airflow could: no task runs."""
+    from airflow.models import DagModel, Pool
+    from airflow.utils.session import create_session
+
+    with create_session(scoped=False) as session:
+        session.query(DagModel).filter_by(dag_id=DAG_ID).one().is_paused = True
+    Pool.delete_pool("weixin_api")
+    code = main(["status"])
+    Pool.create_or_update_pool("weixin_api", slots=16, description="", include_deferred=False)
+
+    assert code == 1
+    said = capsys.readouterr().out
+    assert f"unpause {DAG_ID}" in said
+    assert "create the pool weixin_api" in said
+
+
+@pytest.mark.usefixtures("scheduler")
+def test_without_airflows_database_it_says_what_it_does_not_know(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """The rest is judged by the warehouse."""
+    from sqlalchemy.exc import OperationalError
+
+    from weixin_etl.orchestration import airflow_state
+
+    def unreachable(**_: object) -> None:
+        raise OperationalError("SELECT 1", None, Exception("no such host"))
+
+    monkeypatch.setattr(airflow_state, "create_session", unreachable)
+
+    assert main(["status"]) == 0
+    assert NOT_KNOWN in capsys.readouterr().out
+
+
+def test_a_warehouse_that_cannot_be_read_is_exit_code_2(
+    daily: DailyDag, warehouse: Engine, capsys: pytest.CaptureFixture[str]
+):
+    """And the sentence says why, without the password."""
+    daily.set(
+        "AIRFLOW_CONN_WEIXIN_WAREHOUSE",
+        "postgres://nobody:s3cr3t@127.0.0.1:1/weixin?sslmode=disable",
+    )
+
+    assert main(["status"]) == 2
+    said = capsys.readouterr().err
+    assert "the warehouse does not answer" in said
+    assert "s3cr3t" not in said

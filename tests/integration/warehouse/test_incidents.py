@@ -1,0 +1,445 @@
+"""Incidents through weeks: whoever meets trouble, people are told when it begins and is over."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+import pytest
+import sqlalchemy
+from sqlalchemy import Engine
+
+from weixin_etl import clock, incidents
+from weixin_etl.datasets import DATASETS
+from weixin_etl.incidents import Look, Message, record, tell
+from weixin_etl.model import Problem, ProblemKind, Run
+
+DATASET = DATASETS["article_total"]
+FIRST = date(2026, 11, 2)
+BASE_URL = "http://airflow.example"
+
+
+def morning(day: int, hour: int = 9, minute: int = 0) -> datetime:
+    """A time of the day so many days after the first one, in Beijing."""
+    at = datetime(FIRST.year, FIRST.month, FIRST.day, hour, minute, tzinfo=clock.SHANGHAI)
+    return at + timedelta(days=day)
+
+
+def window(day: int) -> tuple[date, ...]:
+    """The publication days that the daily run of that day asks for."""
+    today = FIRST + timedelta(days=day)
+    return tuple(today - timedelta(days=n) for n in range(7, 0, -1))
+
+
+def run(day: int, **changed: object) -> Run:
+    """The scheduled run of that day."""
+    today = FIRST + timedelta(days=day)
+    values = {"is_scheduled": True, **changed}
+    return Run(f"scheduled__{today}", DATASET, today, **values)  # type: ignore[arg-type]
+
+
+def trouble(
+    appid: str, day: int, kind: ProblemKind = ProblemKind.CONFIGURATION, **changed: object
+) -> Problem:
+    """What keeps the account's whole window of that day from being in."""
+    values = {"cause": "the AppSecret is wrong", "cure": "correct it", "errcode": 40125, **changed}
+    values = {"account": f"号{appid}", "appid": appid, "days": window(day), **values}
+    return Problem(kind, **values)  # type: ignore[arg-type]
+
+
+@dataclass
+class People:
+    """Those who are told; their receiver may be down."""
+
+    warehouse: Engine
+    got: list[Message] = field(default_factory=list)
+    is_up: bool = True
+    tried: int = 0
+
+    @property
+    def titles(self) -> list[str]:
+        """What they were told."""
+        return [message.title.removeprefix("weixin-etl: ") for message in self.got]
+
+    def send(self, message: Message) -> bool:
+        """As `Send`."""
+        self.tried += 1
+        if self.is_up:
+            self.got.append(message)
+        return self.is_up
+
+    def note(self, look: Look, *, may_wait: bool = True) -> None:
+        """What a task does when it ends."""
+        record(self.warehouse, look)
+        self.look_again(look.at, may_wait=may_wait)
+
+    def look_again(self, at: datetime, *, may_wait: bool = True) -> None:
+        """Tell what is untold."""
+        tell(self.warehouse, lambda: self.send, now=at, base_url=BASE_URL, may_wait=may_wait)
+
+    def ingest(
+        self,
+        day: int,
+        appids: Sequence[str],
+        problems: Sequence[Problem] = (),
+        *,
+        is_retried: bool = False,
+        is_answered: bool = True,
+        at: datetime | None = None,
+        **changed: object,
+    ) -> None:
+        """A try of a batch of that day's run ends."""
+        self.note(
+            incidents.of_ingest(
+                run(day, **changed),
+                at or morning(day),
+                problems,
+                dict.fromkeys(appids, window(day)),
+                is_retried=is_retried,
+                is_answered=is_answered,
+            )
+        )
+
+    def check(
+        self,
+        day: int,
+        appids: Sequence[str],
+        problems: Sequence[Problem] = (),
+        *,
+        is_answered: bool = True,
+        at: datetime | None = None,
+        failed_tasks: Sequence[str] = (),
+        **changed: object,
+    ) -> None:
+        """The task check of that day's run ends."""
+        self.note(
+            incidents.of_check(
+                run(day, **changed),
+                at or morning(day, 9, 30),
+                problems,
+                dict.fromkeys(appids, window(day)),
+                is_answered=is_answered,
+                failed_tasks=failed_tasks,
+            ),
+            may_wait=False,
+        )
+
+    def live_through(self, day: int, appids: Sequence[str], problems: Sequence[Problem]) -> None:
+        """A whole run: three tries, and the check."""
+        for number in range(3):
+            retried = number < 2
+            self.ingest(day, appids, problems, is_retried=retried, at=morning(day, 9, 5 * number))
+        self.check(day, appids, problems)
+
+
+@pytest.fixture
+def people(warehouse: Engine) -> People:
+    """People whose receiver is up."""
+    return People(warehouse)
+
+
+def test_an_account_refused_for_three_days_is_two_messages(people: People):
+    """One when it is met, one when it is over, with how long it lasted; three tries a day."""
+    for day in range(3):
+        people.live_through(day, ["a", "b"], [trouble("a", day)])
+    for day in range(3, 20):
+        people.live_through(day, ["a", "b"], [])
+
+    assert people.titles == ["号a refused", "over: 号a refused"]
+    assert people.got[0].body.splitlines() == [
+        "号a: correct it (the AppSecret is wrong) · 2026-10-26 to 2026-11-01 · errcode 40125",
+        "since 2026-11-02 09:00 Beijing time",
+        "weixin_article_total: "
+        "http://airflow.example/dags/weixin_article_total/runs/scheduled__2026-11-02",
+    ]
+    assert people.got[1].body.splitlines()[1] == (
+        "lasted 3 days, from 2026-11-02 09:00 to 2026-11-05 09:00 Beijing time"
+    )
+
+
+def test_what_another_try_may_mend_is_told_by_the_last_one(people: People):
+    """Nothing is said of an account while it is tried again, neither that it is refused or well."""
+    unreachable = trouble("a", 0, ProblemKind.UNREACHABLE, errcode=None)
+    people.ingest(0, ["a"], [unreachable], is_retried=True)
+    before = list(people.titles)
+    people.ingest(0, ["a"], [unreachable], at=morning(0, 9, 20))
+
+    assert before == []
+    assert people.titles == ["号a unreachable"]
+
+
+def test_nothing_is_over_for_an_account_that_is_tried_again(people: People):
+    """What it is refused for now may pass; only then is it known what is over."""
+    people.live_through(0, ["a"], [trouble("a", 0)])
+    refused = trouble("a", 1, ProblemKind.TOKEN_REFUSED, errcode=40001)
+    people.ingest(1, ["a"], [refused], is_retried=True)
+    before = list(people.titles)
+    people.ingest(1, ["a"], [], at=morning(1, 9, 10))
+
+    assert before == ["号a refused"]
+    assert people.titles == ["号a refused", "over: 号a refused"]
+
+
+def test_a_refusal_is_told_though_another_account_is_tried_again(people: People):
+    """Its own last try has ended."""
+    unreachable = trouble("b", 0, ProblemKind.UNREACHABLE)
+    people.ingest(0, ["a", "b"], [trouble("a", 0), unreachable], is_retried=True)
+
+    assert people.titles == ["号a refused"]
+
+
+def test_another_errcode_is_another_thing_to_mend(people: People):
+    """The whitelist is mended, now the secret is wrong: both are told."""
+    people.ingest(0, ["a"], [trouble("a", 0, errcode=40164, cause="not on the whitelist")])
+    people.ingest(0, ["a"], [trouble("a", 0)], at=morning(0, 10))
+
+    assert people.titles == ["号a refused", "over: 号a refused", "号a refused"]
+    assert "lasted 1 h 0 min" in people.got[1].body
+
+
+def test_an_unreachable_api_does_not_say_that_a_refusal_is_over(people: People):
+    """Only an answer does."""
+    people.live_through(0, ["a"], [trouble("a", 0)])
+    people.ingest(1, ["a"], [trouble("a", 1, ProblemKind.UNREACHABLE)], is_answered=False)
+    before = list(people.titles)
+    people.live_through(2, ["a"], [])
+
+    assert before == ["号a refused", "WeChat unreachable"]
+    assert sorted(people.titles[2:]) == ["over: WeChat unreachable", "over: 号a refused"]
+
+
+def test_an_api_that_is_down_is_one_incident_of_the_run(people: People):
+    """However many accounts and batches meet it; and one that is down again is another."""
+    down = {"is_answered": False}
+    for day in (0, 2, 3):
+        for appid in "abcd":
+            people.ingest(day, [appid], [trouble(appid, day, ProblemKind.UNREACHABLE)], **down)
+        met = [trouble(appid, day, ProblemKind.UNREACHABLE) for appid in "abcd"]
+        people.check(day, "abcd", met, **down)
+        if day != 2:
+            people.live_through(day + 1, "abcd", [])
+
+    assert people.titles == ["WeChat unreachable", "over: WeChat unreachable"] * 2
+
+
+def test_one_account_of_many_that_cannot_be_reached_is_its_own(people: People):
+    """The others had an answer: the API is not down."""
+    met = [trouble("a", 0, ProblemKind.UNREACHABLE)]
+    people.live_through(0, ["a", "b"], met)
+
+    assert people.titles == ["号a unreachable"]
+
+
+def test_figures_that_are_not_ready_are_told_at_noon_only(people: People):
+    """And once, though they come only the day after."""
+    late = ProblemKind.NOT_READY
+    yesterday = {"days": window(0)[-1:], "errcode": None}
+    for hour in (8, 9, 10, 11):
+        people.ingest(0, ["a"], [trouble("a", 0, late, **yesterday)], at=morning(0, hour))
+    before = list(people.titles)
+    people.ingest(0, ["a"], [trouble("a", 0, late, **yesterday)], at=morning(0, 11, 45))
+    people.check(0, ["a"], [trouble("a", 0, late, **yesterday)], at=morning(0, 11, 46))
+    two = {"days": window(1)[-2:], "errcode": None}
+    people.ingest(1, ["a"], [trouble("a", 1, late, **two)], at=morning(1, 8, 30))
+    people.live_through(1, ["a"], [])
+
+    assert before == []
+    assert people.titles == ["号a not in at noon", "over: 号a not in at noon"]
+
+
+def test_a_run_that_brings_in_old_days_says_nothing_about_yesterday(people: People):
+    """It closes only what is about days it looked at."""
+    day = {"days": window(9)[-1:], "errcode": None}
+    people.check(9, ["a"], [trouble("a", 9, ProblemKind.UNREADABLE, **day)])
+    old = {"begin_date": window(0)[0], "end_date": window(0)[-1], "is_scheduled": False}
+    look = incidents.of_check(run(9, **old), morning(9, 11), [], {"a": window(0)}, is_answered=True)
+    people.note(look)
+    before = list(people.titles)
+    people.check(9, ["a"], [], at=morning(9, 12))
+
+    assert before == ["号a: unreadable answer"]
+    assert people.titles == [*before, "over: 号a: unreadable answer"]
+
+
+def test_an_ingest_of_one_account_says_nothing_about_another(people: People):
+    """Nor about what only the check of the whole run judges."""
+    broken = Problem(ProblemKind.CHECK, "key", "restore", subject="key_is_declared")
+    retired = trouble("b", 0, ProblemKind.ENDPOINT_OFFLINE)
+    people.check(0, ["a", "b"], [trouble("a", 0), broken, retired])
+    people.ingest(1, ["b"], [])
+
+    assert sorted(people.titles) == [
+        "key_is_declared: key_is_declared is broken",
+        "号a refused",
+        "号b: endpoint retired",
+    ]
+
+
+def test_a_total_that_fell_is_told_once_and_its_end_is_no_news(people: People):
+    """The check finds it for as long as its day is in the window; another day is news."""
+    fell = [date(2026, 11, 3), date(2026, 11, 6)]
+    for day in range(20):
+        found = [it for it in fell if it in window(day)]
+        met = trouble("a", day, ProblemKind.TOTAL_FELL, days=tuple(found), subject="total")
+        people.live_through(day, ["a"], [met] if found else [])
+
+    assert people.titles == ["号a: a total fell"] * 2
+
+
+def test_an_unknown_metric_is_told_once_ever(people: People):
+    """By whichever account and run, and its end is no news."""
+    for day in range(30):
+        people.ingest(day, ["a"], incidents.unknown_metrics(["b_new", "a_new"]))
+
+    assert people.titles == ["unknown metric a_new", "unknown metric b_new"]
+
+
+def test_days_that_are_lost_are_told_until_somebody_brings_them_in(people: People):
+    """`plan` tells of them."""
+    lost = trouble("a", 0, ProblemKind.DAYS_LOST, errcode=None)
+    for day, warnings in enumerate([[lost], [lost], [], []]):
+        people.note(incidents.of_plan(run(day), morning(day), warnings, ["a"]))
+
+    assert people.titles == ["号a: days lost", "over: 号a: days lost"]
+
+
+def test_two_runs_of_a_morning_tell_nothing_twice(people: People, warehouse: Engine):
+    """Sixteen tasks at once meet the same, and end at once."""
+    at_once = threading.Barrier(16)
+
+    def meet(problems: Sequence[Problem]) -> Callable[[], None]:
+        def task() -> None:
+            at_once.wait()
+            people.ingest(0, ["a"], problems)
+
+        return task
+
+    for problems in ([trouble("a", 0)], []):
+        threads = [threading.Thread(target=meet(problems)) for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    assert people.titles == ["号a refused", "over: 号a refused"]
+
+
+def test_a_task_killed_before_it_could_tell_leaves_it_to_the_next(people: People):
+    """What was recorded is told by whoever looks next, of whatever dataset."""
+    record(
+        people.warehouse,
+        incidents.of_ingest(run(0), morning(0), [trouble("a", 0)], {}, is_retried=False),
+    )
+    people.ingest(0, ["b"], [], at=morning(0, 9, 5))
+
+    assert people.titles == ["号a refused"]
+
+
+def test_a_killed_task_is_told_by_the_check(people: People):
+    """It could not say why it failed; one that said so is not told again."""
+    people.note(
+        incidents.of_failed_task(
+            run(0), morning(0), "plan", Problem(ProblemKind.PROGRAM, "a fault", "report it")
+        )
+    )
+    people.note(Look(DATASET, run(0).run_id, morning(0), failed_tasks=["plan"]))
+    people.note(Look(DATASET, run(1).run_id, morning(1), failed_tasks=["plan"]))
+    people.note(incidents.of_plan(run(2), morning(2), [], []))
+    people.note(Look(DATASET, run(3).run_id, morning(3), failed_tasks=["refresh_access_token"]))
+
+    assert people.titles == [
+        "plan: program fault",
+        "over: plan: program fault",
+        "refresh_access_token: program fault",
+    ]
+    assert people.got[0].body.startswith("report it (a fault)")
+    assert people.got[1].body.startswith("see the end of its log, then clear plan")
+
+
+def test_a_receiver_that_is_down_for_two_days_is_tried_by_every_look(people: People):
+    """When it is back it gets what is still true, and of what came and went one message."""
+    people.is_up = False
+    people.live_through(0, ["a", "b"], [trouble("a", 0), trouble("b", 0)])
+    people.live_through(1, ["a", "b"], [trouble("b", 1)])
+    tried = people.tried
+    people.is_up = True
+    people.live_through(2, ["a", "b"], [trouble("b", 2)])
+    people.live_through(3, ["a", "b"], [])
+
+    assert tried > 8
+    assert people.titles == ["over: 号a refused", "号b refused", "over: 号b refused"]
+
+
+def test_what_was_over_long_before_anybody_could_be_told_is_no_news(people: People):
+    """Whoever makes the connection later is told what is wrong then."""
+    people.is_up = False
+    people.live_through(0, ["a", "b"], [trouble("a", 0), trouble("b", 0)])
+    for day in range(1, 10):
+        people.live_through(day, ["a", "b"], [trouble("b", day)])
+    people.is_up = True
+    people.live_through(10, ["a", "b"], [trouble("b", 10)])
+
+    assert people.titles == ["号b refused"]
+
+
+def test_three_hundred_accounts_refused_at_once_are_few_messages(people: People):
+    """A batch's are one, ten an hour, and the rest the check's; so is their recovery."""
+    appids = [f"wx{number:03}" for number in range(300)]
+    batches = [appids[start::32] for start in range(32)]
+    for number, batch in enumerate(batches):
+        met = [trouble(appid, 0) for appid in batch]
+        people.ingest(0, batch, met, at=morning(0, 9, number))
+    people.check(0, appids, [trouble(appid, 0) for appid in appids], at=morning(0, 9, 40))
+    begun = len(people.got)
+    for number, batch in enumerate(batches):
+        people.ingest(1, batch, [], at=morning(1, 9, number))
+    people.check(1, appids, [], at=morning(1, 9, 40))
+
+    assert begun == 11
+    assert len(people.got) == 22
+    assert max(len(message.body.encode()) for message in people.got) <= 1800
+    assert people.titles[10] == "200 problems"
+    assert "and 1" in people.got[10].body
+    with people.warehouse.connect() as connection:
+        untold = "SELECT count(*) FROM weixin.incident WHERE closing_told_at IS NULL"
+        assert connection.scalar(sqlalchemy.text(untold)) == 0
+
+
+def test_an_account_that_is_not_collected_any_more_has_no_open_incident(people: People):
+    """Somebody took it off the list: that is no recovery to tell."""
+    with people.warehouse.begin() as connection:
+        connection.execute(
+            sqlalchemy.text(
+                "INSERT INTO weixin.dim_account (appid, name, conn_id, is_active, first_seen_at)"
+                " VALUES ('a', '号a', 'a', FALSE, now())"
+            )
+        )
+    people.check(0, ["a"], [trouble("a", 0)])
+    people.check(1, ["b"], [])
+
+    assert people.titles == ["号a refused"]
+    with people.warehouse.connect() as connection:
+        is_open = "SELECT count(*) FROM weixin.incident WHERE closed_at IS NULL"
+        assert connection.scalar(sqlalchemy.text(is_open)) == 0
+
+
+def test_a_run_that_was_late_is_over_when_a_daily_run_has_ended(people: People):
+    """The deadline opens it."""
+    late = Problem(ProblemKind.RUN_LATE, "not ended", "look")
+    people.note(Look(DATASET, run(0).run_id, morning(0, 12, 30), problems=[late]))
+    people.note(Look(DATASET, run(0).run_id, morning(0, 12, 31), problems=[late]))
+    people.check(0, ["a"], [], at=morning(0, 14))
+
+    assert people.titles == ["the daily run is late", "over: the daily run is late"]
+    assert "lasted 1 h 30 min" in people.got[1].body
+
+
+def test_a_form_filled_in_wrongly_is_for_the_person_who_did(people: People):
+    """A Variable that is wrong is everybody's."""
+    wrong = Problem(ProblemKind.PARAMETER, "accounts: x is no connection id", "")
+    people.note(incidents.of_failed_task(run(0, accounts=("x",)), morning(0), "plan", wrong))
+    before = list(people.titles)
+    people.note(incidents.of_failed_task(run(0), morning(0), "plan", wrong))
+
+    assert before == []
+    assert people.titles == ["plan: wrong parameter"]
