@@ -3,7 +3,8 @@ SELECT
     coverage.appid,
     count(*) AS day_count
 FROM weixin.coverage
-INNER JOIN unnest(
+INNER JOIN
+    unnest(
         cast(:appids AS text[]),
         cast(:publication_dates AS date[])
     ) AS wanted (appid, publication_date)
