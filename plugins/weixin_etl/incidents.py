@@ -226,11 +226,24 @@ def of_tokens(run: Run, now: datetime, problems: Sequence[Problem]) -> Look:
     )
 
 
-def of_failed_task(run: Run, now: datetime, task_id: str, problem: Problem) -> Look:
-    """A task could not do its work. A form filled in wrongly is for the person who did."""
-    is_form = problem.kind is ProblemKind.PARAMETER and bool(run.names_dates or run.accounts)
-    met = replace(problem, account="", appid=None, subject=task_id)
-    return Look(run.dataset, run.run_id, now, problems=[] if is_form else [met])
+def of_failed_tasks(run: Run, now: datetime, failed: Mapping[str, Problem | None]) -> Look:
+    """
+    Tasks could not do their work; None of those that were killed and could not say why.
+
+    A form filled in wrongly is for the person who did.
+    """
+    is_form = bool(run.names_dates or run.accounts)
+    return Look(
+        run.dataset,
+        run.run_id,
+        now,
+        problems=[
+            replace(problem, account="", appid=None, subject=task_id)
+            for task_id, problem in failed.items()
+            if problem and not (is_form and problem.kind is ProblemKind.PARAMETER)
+        ],
+        failed_tasks=[task_id for task_id, problem in failed.items() if not problem],
+    )
 
 
 def _is_early(run: Run, now: datetime) -> bool:

@@ -94,9 +94,9 @@ def checked(run: Run, judgement: Judgement, failed_tasks: Collection[str]) -> No
     )
 
 
-def tasks_failed(run: Run, failed_tasks: Collection[str]) -> None:
-    """The run ends because tasks failed; the ones that were killed have not said so."""
-    look = Look(run.dataset, run.run_id, clock.now(), failed_tasks=failed_tasks)
+def tasks_failed(run: Run, failed: Mapping[str, Problem | None]) -> None:
+    """The run ends because tasks failed; None of those that were killed and have not said why."""
+    look = incidents.of_failed_tasks(run, clock.now(), failed)
     _note(run, lambda _: look, is_last=True)
 
 
@@ -111,7 +111,7 @@ def task_failed(problem: Problem, *, is_retryable: bool) -> None:
         run = run_context.of(dataset, context)
     except ParameterError:
         return  # a date of the form is none: that is for the person who entered it
-    look = incidents.of_failed_task(run, clock.now(), task_id, problem)
+    look = incidents.of_failed_tasks(run, clock.now(), {task_id: problem})
     _note(run, lambda _: look, is_last=task_id == "check")
 
 

@@ -120,7 +120,7 @@ def check(dataset: Dataset) -> None:
     failed = _failed_tasks(context, "failed", "upstream_failed")
     if failed & {"refresh_access_token", "plan"}:
         _say_why_not_planned(run, context)
-        alerts.tasks_failed(run, _failed_tasks(context, "failed"))
+        alerts.tasks_failed(run, _what_failed(context))
         raise _upstream_failed(failed)
     if run.dry_run:
         return
@@ -157,6 +157,15 @@ def _say_why_not_planned(run: Run, context: Context) -> None:
     found = ti.xcom_pull(task_ids="refresh_access_token") or []
     for problem in check_verb.not_planned(run, msgspec.convert(found, list[ConfiguredAccount])):
         log_problem(log, problem)
+
+
+def _what_failed(context: Context) -> dict[str, Problem | None]:
+    """Why tasks failed; None of one that was killed before it could say so."""
+    said = {
+        task_id: context["ti"].xcom_pull(task_ids=task_id, key=PROBLEM)
+        for task_id in _failed_tasks(context, "failed")
+    }
+    return {task_id: it and msgspec.convert(it, Problem) for task_id, it in said.items()}
 
 
 def _upstream_failed(failed: Collection[str]) -> EndOfTask:

@@ -157,6 +157,16 @@ def test_an_account_refused_for_three_days_is_two_messages(people: People):
     )
 
 
+def test_the_loader_may_do_it(loader: Engine):
+    """Daily runs have no other rights."""
+    people = People(loader)
+    people.live_through(0, ["a"], [trouble("a", 0)])
+    people.live_through(1, ["a"], [])
+
+    assert people.titles == ["号a refused", "over: 号a refused"]
+    assert not incidents.is_answered(loader, run(0))
+
+
 def test_what_another_try_may_mend_is_told_by_the_last_one(people: People):
     """Nothing is said of an account while it is tried again, neither that it is refused or well."""
     unreachable = trouble("a", 0, ProblemKind.UNREACHABLE, errcode=None)
@@ -338,14 +348,14 @@ def test_a_task_killed_before_it_could_tell_leaves_it_to_the_next(people: People
 def test_a_killed_task_is_told_by_the_check(people: People):
     """It could not say why it failed; one that said so is not told again."""
     people.note(
-        incidents.of_failed_task(
-            run(0), morning(0), "plan", Problem(ProblemKind.PROGRAM, "a fault", "report it")
+        incidents.of_failed_tasks(
+            run(0), morning(0), {"plan": Problem(ProblemKind.PROGRAM, "a fault", "report it")}
         )
     )
-    people.note(Look(DATASET, run(0).run_id, morning(0), failed_tasks=["plan"]))
-    people.note(Look(DATASET, run(1).run_id, morning(1), failed_tasks=["plan"]))
+    people.note(incidents.of_failed_tasks(run(0), morning(0), {"plan": None}))
+    people.note(incidents.of_failed_tasks(run(1), morning(1), {"plan": None}))
     people.note(incidents.of_plan(run(2), morning(2), [], []))
-    people.note(Look(DATASET, run(3).run_id, morning(3), failed_tasks=["refresh_access_token"]))
+    people.note(incidents.of_failed_tasks(run(3), morning(3), {"refresh_access_token": None}))
 
     assert people.titles == [
         "plan: program fault",
@@ -437,9 +447,9 @@ def test_a_run_that_was_late_is_over_when_a_daily_run_has_ended(people: People):
 def test_a_form_filled_in_wrongly_is_for_the_person_who_did(people: People):
     """A Variable that is wrong is everybody's."""
     wrong = Problem(ProblemKind.PARAMETER, "accounts: x is no connection id", "")
-    people.note(incidents.of_failed_task(run(0, accounts=("x",)), morning(0), "plan", wrong))
+    people.note(incidents.of_failed_tasks(run(0, accounts=("x",)), morning(0), {"plan": wrong}))
     before = list(people.titles)
-    people.note(incidents.of_failed_task(run(0), morning(0), "plan", wrong))
+    people.note(incidents.of_failed_tasks(run(0), morning(0), {"plan": wrong}))
 
     assert before == []
     assert people.titles == ["plan: wrong parameter"]
