@@ -1,10 +1,10 @@
 """The successor endpoint through the same DAG: thirty days, rates to the digit, lists, is_delay."""
 
 import json
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-import dag_runs
 import pytest
 from dag_runs import MORNING, DailyDag, asked, counts, rows, states
 from sqlalchemy import Engine
@@ -28,8 +28,7 @@ Figures = dict[tuple[str, str, str, str], dict[str, Any]]
 @pytest.fixture
 def successor(daily: DailyDag, monkeypatch: pytest.MonkeyPatch) -> DailyDag:
     """The successor's DAG, with the account of `daily`."""
-    monkeypatch.setattr(dag_runs, "DAG_ID", DAG_ID)
-    return daily
+    return replace(daily, dag_id=DAG_ID)
 
 
 def truth(sandbox: Sandbox, days: list[date], asked_on: date) -> Figures:
@@ -134,9 +133,8 @@ def test_both_datasets_describe_the_same_article(
     """Each tells what the other does not know, in one row per article; each has its own fact."""
     yesterday = {"begin_date": "2026-11-23", "end_date": "2026-11-23"}
     daily.run(**yesterday)
-    monkeypatch.setattr(dag_runs, "DAG_ID", DAG_ID)
 
-    outcome = daily.run(**yesterday)
+    outcome = replace(daily, dag_id=DAG_ID).run(**yesterday)
 
     assert outcome.state == "success"
     articles = """

@@ -22,7 +22,8 @@ from support import HASTE
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.http import CallLimits
-from weixin_etl.model import Account, Batch, Run
+from weixin_etl.ingest import IngestError
+from weixin_etl.model import Account, Batch, Run, days_as_ranges
 from weixin_etl.pipeline import Pipeline, Settings
 
 PATIENCE_SECONDS = 120
@@ -150,6 +151,12 @@ def _ingest(order: Order, sender: Connection) -> None:
             lambda planned: WeixinClient(order.accounts[planned.conn_id], order.limits),
             by_itself=order.by_itself,
         )
+    except IngestError as error:
+        said = "\n".join(
+            f"{it.kind}: {it.account}: {it.cure} ({it.cause}) [{days_as_ranges(it.days)}]"
+            for it in error.problems
+        )
+        outcome = Outcome(said=said, is_retryable=error.is_retryable)
     except Exception as error:
         is_retryable = getattr(error, "is_retryable", True)
         outcome = Outcome(said=f"{type(error).__name__}: {error}", is_retryable=is_retryable)

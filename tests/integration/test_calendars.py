@@ -39,7 +39,14 @@ from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import ConfigurationError
 from weixin_etl.api.http import CallLimits
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, DATASETS
-from weixin_etl.model import Account, ConfiguredAccount, PlannedAccount, PlannedPair
+from weixin_etl.model import (
+    Account,
+    ConfiguredAccount,
+    PlannedAccount,
+    PlannedPair,
+    Problem,
+    ProblemKind,
+)
 
 ONE_TRY = CallLimits(tries=1, backoff_seconds=0, minute_quota_wait_seconds=0)
 TROUBLES = frozenset(Trouble) - {Trouble.KILLED}
@@ -96,11 +103,13 @@ class RealPipeline(Pipeline):
         """Give the run its colour by what the warehouse says."""
         self._set_clock(moment)
         accounts = [
-            ConfiguredAccount(conn_id, None, conn_id, problem="no login")
+            ConfiguredAccount(
+                conn_id, None, conn_id, problem=Problem(ProblemKind.CONFIGURATION, "no login", "")
+            )
             for conn_id in process.unplannable
         ]
         try:
-            check_verb.check(process.run, self.warehouse, accounts)
+            check_verb.check(process.run, self.warehouse, accounts).require_good()
         except check_verb.CheckError:
             process.is_red = True
         else:

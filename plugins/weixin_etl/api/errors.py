@@ -164,7 +164,7 @@ class HeldBackError(WeixinError):
 
     kind = ProblemKind.HELD_BACK
     cause = "held back for the quota"
-    cure = "clear the task ingest after 00:00 Beijing time, or lower [weixin] quota_reserve"
+    cure = "clear ingest after 00:00 Beijing time, or lower quota_reserve"
     asked_again = "by the next daily run, where it reaches the day"
 
 
