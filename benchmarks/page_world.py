@@ -200,11 +200,11 @@ _REFUSE = f"""
 """
 _OPEN_INCIDENT = f"""
     INSERT INTO weixin.incident (
-        dataset, kind, appid, account, cause, cure, publication_dates, error_code, run_id,
+        dataset, kind, appid, account, conn_id, cause, cure, publication_dates, error_code, run_id,
         opened_at, seen_at, told_at
     )
     SELECT
-        %(dataset)s, %(kind)s, account.appid, account.name, %(cause)s, %(cure)s,
+        %(dataset)s, %(kind)s, account.appid, account.name, account.conn_id, %(cause)s, %(cure)s,
         ARRAY(
             SELECT %(today)s::date - back FROM generate_series(1, %(since)s) AS back ORDER BY 1
         ),
@@ -216,11 +216,11 @@ _OPEN_INCIDENT = f"""
 """
 _CLOSED_INCIDENT = """
     INSERT INTO weixin.incident (
-        dataset, kind, account, cause, cure, publication_dates, run_id, opened_at, seen_at, told_at,
-        closed_at, closing_told_at
+        dataset, kind, account, conn_id, cause, cure, publication_dates, run_id, opened_at, seen_at,
+        told_at, closed_at, closing_told_at
     )
     VALUES (
-        %(dataset)s, 'unreachable', '', 'WeChat could not be reached (connection refused)',
+        %(dataset)s, 'unreachable', '', '', 'WeChat could not be reached (connection refused)',
         'nothing, unless it persists', ARRAY[%(today)s::date - 3],
         'scheduled__' || (%(today)s::date - 2) || 'T00:30:00+00:00',
         (%(today)s::date - 2 + time '00:31') AT TIME ZONE 'UTC',
@@ -228,11 +228,11 @@ _CLOSED_INCIDENT = """
         (%(today)s::date - 2 + time '02:07') AT TIME ZONE 'UTC', now()
     );
     INSERT INTO weixin.incident (
-        dataset, kind, appid, subject, account, cause, cure, publication_dates, run_id, opened_at,
-        seen_at, told_at
+        dataset, kind, appid, subject, account, conn_id, cause, cure, publication_dates, run_id,
+        opened_at, seen_at, told_at
     )
     SELECT
-        %(dataset)s, 'total_fell', appid, 'share_user', name,
+        %(dataset)s, 'total_fell', appid, 'share_user', name, conn_id,
         'share_user fell from 120 to 117', 'nothing: the figures are stored as WeChat gave them',
         ARRAY[%(today)s::date - 4], 'scheduled__' || %(today)s::date || 'T00:30:00+00:00',
         (%(today)s::date + time '00:33') AT TIME ZONE 'UTC',

@@ -127,9 +127,9 @@ def test_an_open_incident_speaks_for_its_days(warehouse: Engine) -> None:
     for closed_at in (None, datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)):
         change(
             warehouse,
-            "INSERT INTO weixin.incident (dataset, kind, appid, account, cause, cure, "
+            "INSERT INTO weixin.incident (dataset, kind, appid, account, conn_id, cause, cure, "
             "publication_dates, opened_at, seen_at, closed_at) "
-            "VALUES (:dataset, 'unheard_of', 'wx1', '春风', 'refused', 'ask', "
+            "VALUES (:dataset, 'unheard_of', 'wx1', '春风', '', 'refused', 'ask', "
             "ARRAY[date '2026-11-23'], '2026-11-01', '2026-11-24', :closed_at)",
             closed_at=closed_at,
         )
@@ -148,9 +148,9 @@ def test_a_warning_leaves_the_status_healthy(warehouse: Engine) -> None:
     collect(warehouse)
     change(
         warehouse,
-        "INSERT INTO weixin.incident (dataset, kind, appid, account, cause, cure, "
+        "INSERT INTO weixin.incident (dataset, kind, appid, account, conn_id, cause, cure, "
         "publication_dates, opened_at, seen_at) VALUES (:dataset, 'total_fell', "
-        "'wx1', '春风', 'share_user fell', '', ARRAY[date '2026-11-20'], now(), now())",
+        "'wx1', '春风', '', 'share_user fell', '', ARRAY[date '2026-11-20'], now(), now())",
     )
 
     found = read(warehouse)

@@ -76,7 +76,7 @@ function grid(found, dataset, ask) {
   moveByKeys(calendar);
   calendar.addEventListener("click", (event) => {
     const button = event.target.closest("button");
-    if (button) tell(dataset, button.dataset.appid, button.dataset.day, ask, button);
+    if (button) tell(dataset, button.dataset.appid, button.dataset.day, ask);
   });
   return el("div", { class: "scroll" }, calendar);
 }
@@ -126,13 +126,12 @@ function moveByKeys(calendar) {
   });
 }
 
-async function tell(dataset, appid, day, ask, opener) {
+async function tell(dataset, appid, day, ask) {
   const dialog = document.getElementById("story");
   const close = el("button", { type: "button", class: "close", "aria-label": t("close"), onclick: () => dialog.close() }, "×");
   const fill = (title, ...nodes) => dialog.replaceChildren(el("div", { class: "head" }, el("h2", { id: "story-title" }, title), close), ...nodes);
   fill(day, el("p", { class: "loading" }, t("loading")));
   if (!dialog.open) dialog.showModal();
-  dialog.onclose = () => opener?.focus();
   dialog.onclick = (event) => event.target === dialog && dialog.close();
   try {
     const story = await ask("pair", { dataset, appid, day });

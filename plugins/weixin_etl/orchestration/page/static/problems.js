@@ -64,8 +64,8 @@ function facts(it) {
   const dag = dagId(it.dataset);
   const days = it.day_count > 1 ? t("day_count", { count: it.day_count, days: it.days })
     : it.day_count === 1 ? t("one_day", { days: it.days }) : null;
-  const when = it.closed_at
-    ? t("lasted", { duration: duration(it.opened_at, it.closed_at), time: time(it.closed_at) })
+  const when = it.closed_at && it.closed_at === it.opened_at ? t("met_at", { time: time(it.opened_at) })
+    : it.closed_at ? t("lasted", { duration: duration(it.opened_at, it.closed_at), time: time(it.closed_at) })
     : it.opened_at && t("since", { time: time(it.opened_at) });
   const said = [dag ?? t("every_dataset"), days, it.error_code !== null && t("errcode", { code: it.error_code }), when,
     !it.closed_at && it.seen_at && it.seen_at !== it.opened_at && t("seen", { time: time(it.seen_at) })];
