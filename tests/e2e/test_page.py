@@ -345,7 +345,7 @@ def test_problems_say_the_cure_first_and_lead_to_the_run(visit: Visit) -> None:
     expect(card).to_contain_text("10 days")
     href = card.locator("a").get_attribute("href") or ""
     assert href.startswith(f"/dags/{DAG}/runs/scheduled__")
-    over = page.locator(".card.over")
+    over = page.locator(".card.over", has_text="could not be reached")
     expect(over).to_contain_text("lasted 1 hr 36 mins")
     page.fill("#search", "灯塔")
     expect(page.locator(".empty")).to_contain_text("灯塔")
