@@ -53,7 +53,8 @@ def test_what_is_wrong_names_the_connection_that_was_used(
     warehouse: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Correcting the other one would not help."""
-    monkeypatch.setenv("AIRFLOW_CONN_WEIXIN_READER", connection(warehouse))
+    for conn_id in (CONN_ID, of_airflow.READER):
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", connection(warehouse))
 
     said = of_airflow.of_reader(WarehouseError("no answer", f"correct the connection {CONN_ID}"))
 
