@@ -42,8 +42,8 @@ def report(run: Run, warehouse: Engine, plan_counts: Mapping[str, int]) -> dict[
         )
         pairs = rows.mappings().all()
         planned_now = planned_pairs(connection, run)
-        held_back = [pair for pair in planned_now if rules.holds_back(pair, refetch=run.refetch)]
-        problems = not_in(connection, run, held_back)
+        open_pairs = [pair for pair in planned_now if rules.holds_back(pair, refetch=run.refetch)]
+        problems = not_in(connection, run, open_pairs)
     if len(pairs) <= PAIRS_IN_LOG:
         for pair in pairs:
             counts = ", ".join(f"{pair[name]} {name}" for name in COUNTS)

@@ -79,9 +79,8 @@ def test_a_backfill_beyond_the_quota_is_red(daily: DailyDag, sandbox: Sandbox):
     assert sum(asked(sandbox).values()) == 10
     assert [task for task, _ in outcome.errors] == ["ingest", "check"]
     line = (
-        f"{DEFAULT_ACCOUNT.name}: clear the task ingest after 00:00 Beijing time, or lower "
-        "[weixin] quota_reserve (held back for the quota) · 2026-11-01 to 2026-11-10 · "
-        "weixin_default"
+        f"{DEFAULT_ACCOUNT.name}: clear ingest after 00:00 Beijing time, or lower "
+        "quota_reserve (held back for the quota) · 2026-11-01 to 2026-11-10 · weixin_default"
     )
     assert outcome.log.count(line) == 3  # of ingest, report and check
 

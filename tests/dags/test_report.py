@@ -82,10 +82,7 @@ def test_a_run_in_which_nothing_came_has_no_event(daily: DailyDag, sandbox: Sand
     assert outcome.state == "failed"
     assert outcome.tasks["report"] == "skipped"
     assert asset_events(outcome) == []
-    assert (
-        "0 planned, 0 loaded, 0 empty, 0 not_ready, 7 failed, 0 caught_up, 0 final, 0 lost"
-        in outcome.log
-    )
+    assert "0 loaded, 0 empty, 0 not_ready, 7 failed, 0 caught_up, 0 final, 0 lost" in outcome.log
 
 
 def test_a_day_is_announced_once_and_only_when_it_is_in(daily: DailyDag, sandbox: Sandbox):
