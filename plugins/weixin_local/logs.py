@@ -9,12 +9,9 @@ _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _ERROR_LINE = re.compile(
     r"^\S+ \[(?:error|critical) *\] (?P<said>.+?)(?: +\[[\w.]+\](?: \w+=.*)?)?$"
 )
-_RAISED_LINE = re.compile(r"^(?:\w+\.)*(?P<kind>\w*(?:Error|Exception|Exit)): (?P<said>.+)$")
-_ABOVE_TRACEBACK = "Task failed with exception"
-"""Says nothing; the last line of the traceback does."""
-
-_ECHO = "UpstreamError"
-"""Raised by a task because another one failed, which has said why."""
+_RAISED_LINE = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception|Exit): (?P<said>.+)$")
+_SAY_NOTHING = {"Task failed with exception", "Task exited"}
+"""What Airflow says of a failed task; the line below or above it does."""
 
 
 def last_complaint(log: Path) -> str:
@@ -35,9 +32,8 @@ def last_complaint(log: Path) -> str:
 def _text_errors(lines: list[str]) -> Iterator[str]:
     for line in lines:
         if raised := _RAISED_LINE.match(line):
-            if raised["kind"] != _ECHO:
-                yield raised["said"]
-        elif (error := _ERROR_LINE.match(line)) and error["said"] != _ABOVE_TRACEBACK:
+            yield raised["said"]
+        elif (error := _ERROR_LINE.match(line)) and error["said"] not in _SAY_NOTHING:
             yield error["said"]
 
 
@@ -46,8 +42,7 @@ def _json_errors(file: Path) -> Iterator[str]:
         said = json.loads(line)
         if said["level"] not in ("error", "critical"):
             continue
-        raised = said.get("error_detail")
-        if not raised:
-            yield said["event"]
-        elif raised[0]["exc_type"] != _ECHO:
+        if raised := said.get("error_detail"):
             yield raised[0]["exc_value"]
+        elif said["event"] not in _SAY_NOTHING:
+            yield said["event"]

@@ -97,7 +97,11 @@ def test_airflows_own_command_works_on_it(person: Person, rest: Rest, tmp_path: 
     triggered = person.weixin("airflow", "dags", "trigger", DAG, "--conf", conf, "-r", "me", **own)
     asked = person.weixin("airflow", "dags", "delete", "nothing", **own, typed="n\n")
 
-    assert {dag["dag_id"] for dag in json.loads(listed.stdout)} == {DAG, f"{DAG}_detail"}
+    assert {dag["dag_id"] for dag in json.loads(listed.stdout)} == {
+        DAG,
+        f"{DAG}_detail",
+        "weixin_replay",
+    }
     assert wrong.returncode == 2
     assert triggered.returncode == 0, triggered.stderr
     assert rest("GET", f"dags/{DAG}/dagRuns/me")["conf"]["dry_run"] is True

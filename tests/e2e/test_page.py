@@ -1,9 +1,7 @@
 """The page "WeChat articles" in a real Airflow, in a real browser, behind its login."""
 
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -16,7 +14,7 @@ import pytest
 import requests
 from axe_playwright_python.sync_playwright import Axe
 from people import Person
-from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect
 from rest import Rest
 from sqlalchemy import make_url
 
@@ -34,7 +32,6 @@ from weixin_local.environment import (
 
 pytestmark = pytest.mark.stack
 
-CHROMIUM = shutil.which("chromium") or ""
 DAG = "weixin_article_total"
 VIEWS = ("problems", "coverage", "runs", "articles")
 PATHS = (
@@ -241,20 +238,6 @@ class TestHealth:
         causes = {it["cause"]: it["cure"] for it in said["problems"]}
         assert "create the pool weixin_api" in causes["the pool weixin_api does not exist"]
         assert causes["the DAG is paused"] == f"unpause {DAG}: no run is made"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
-    if not CHROMIUM:
-        # CI installs it: there a page that nobody looked at would pass
-        assert not os.environ.get("CI"), "there is no chromium"
-        pytest.skip("there is no chromium: apt install chromium")
-    with sync_playwright() as playwright:
-        yield playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
 
 
 class Visitor:

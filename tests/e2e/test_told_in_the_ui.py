@@ -222,14 +222,16 @@ def test_days_that_cannot_be_asked_for(stack: Stack) -> None:
 
 def test_accounts_that_are_not_configured(stack: Stack) -> None:
     """The line names those that are."""
-    stack.account("chunfeng1")
+    account = stack.account("chunfeng1")
     stack.collect(["chunfeng1"])
 
     red = stack.red(accounts=["chunfeng"])
 
     (line,) = red.errors("refresh_access_token")
-    assert "chunfeng " in line
-    assert "chunfeng1" in line
+    assert line == (
+        "accounts: weixin_accounts has no connection id or appid chunfeng; "
+        f"there are {account.name} (chunfeng1, {account.appid})"
+    )
 
 
 def test_a_variable_that_names_no_accounts(stack: Stack) -> None:

@@ -167,7 +167,7 @@ def test_trouble_without_an_errcode_is_told_without_one() -> None:
     """As when a connection lacks its password."""
     assert str(UnreachableError("HTTP 502", account=ACCOUNT)) == (
         f"{ACCOUNT}: wait; if it persists, check the Base URL and any proxy "
-        "(WeChat could not be reached or was busy: HTTP 502)"
+        "(no usable answer came: HTTP 502)"
     )
     broken = ConfigurationError(account="wx", cause="the password is missing", cure="fill it in")
     assert str(broken) == "wx: fill it in (the password is missing)"

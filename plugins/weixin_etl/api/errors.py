@@ -109,7 +109,7 @@ class UnreachableError(TransientError):
     """No usable answer came."""
 
     kind = ProblemKind.UNREACHABLE
-    cause = "WeChat could not be reached or was busy"
+    cause = "no usable answer came"
     cure = "wait; if it persists, check the Base URL and any proxy"
     met_by = (
         "HTTP 5xx, timeouts, broken connections, no JSON, another HTTP status than 200 without an "

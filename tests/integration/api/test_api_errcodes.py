@@ -27,7 +27,7 @@ Counter = Callable[[str], int]
 @pytest.mark.parametrize(
     ("scenario", "kind", "calls", "says"),
     [
-        ("errcode:-1", UnreachableError, (1, 5), "could not be reached or was busy"),
+        ("errcode:-1", UnreachableError, (1, 5), "no usable answer came"),
         ("errcode:45011", MinuteQuotaError, (1, 2), "lower [weixin] concurrency"),
         ("errcode:61503", NotReadyError, (1, 1), "run again after 10:00 Beijing time"),
         ("errcode:45009", DailyQuotaError, (1, 1), "wait until 00:00 Beijing time"),
@@ -44,7 +44,7 @@ Counter = Callable[[str], int]
             "add 203.0.113.7 to the IP whitelist",
         ),
         ("errcode:99999", CallError, (1, 1), "report it, with the errcode"),
-        ("token-call:errcode:-1", UnreachableError, (5, 0), "could not be reached or was busy"),
+        ("token-call:errcode:-1", UnreachableError, (5, 0), "no usable answer came"),
         ("token-call:errcode:45011", MinuteQuotaError, (2, 0), "in a minute are used up"),
         ("token-call:errcode:40001", ConfigurationError, (1, 0), "the AppSecret is wrong"),
     ],

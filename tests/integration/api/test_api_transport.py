@@ -80,7 +80,7 @@ def test_no_usable_answer_is_tried_again_and_then_given_up(wire: Wire, reply: Re
     assert [asked.path for asked in wire.data_calls] == ["/datacube/getarticletotal"] * 3
     assert str(refusal.error).startswith(
         "春风 (wx0000000000000001): wait; if it persists, check the Base URL and any proxy "
-        f"(WeChat could not be reached or was busy: {says_why}"
+        f"(no usable answer came: {says_why}"
     )
     assert "http://" not in str(refusal.error)
 

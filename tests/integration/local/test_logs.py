@@ -25,7 +25,7 @@ FAILED = "Task failed with exception"
             "Traceback (most recent call last):\n"
             '  File "x.py", line 1, in f\n'
             "weixin_etl.check.CheckError: a promise is broken\n"
-            "weixin_etl.orchestration.tasks.UpstreamError: failed: check; see its log\n"
+            f"{AT} [error    ] Task exited     [task] exit_code='failed: check' loc=x.py:2\n"
             f"{AT} [info     ] bye [a.b] loc=x.py:1\n",
             "a promise is broken",
         ),
@@ -48,7 +48,7 @@ def test_of_a_runs_folder_the_last_error_of_any_task_is_told(tmp_path: Path) -> 
         "plan": [{"level": "info", "event": "fine"}, {"level": "error", "event": "odd"}],
         "check": [
             raised("CheckError", "a promise is broken"),
-            raised("UpstreamError", "see the others"),
+            {"level": "error", "event": "Task exited", "exit_code": "see the others"},
             {"level": "info", "event": "bye"},
         ],
     }.items():
