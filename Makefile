@@ -11,7 +11,7 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down airflow psql migrate secrets test soak test-compose test-newcomer matrix bench bench-peers audit lint format lock clean
+.PHONY: help setup run up down airflow etl psql migrate secrets test soak test-compose test-newcomer matrix bench bench-peers audit lint format lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ down: $(INSTALLED) ## Stop everything that run and up have started
 
 airflow: $(INSTALLED) ## Run Airflow's own command beside `make up`: make airflow ARGS="dags list"
 	@$(BIN)/python -m weixin_local airflow $(ARGS)
+
+etl: $(INSTALLED) ## Run the product's own command beside `make up`: make etl ARGS="status"
+	@$(BIN)/python -m weixin_local etl $(ARGS)
 
 psql: $(INSTALLED) ## Open the warehouse in psql
 	@$(BIN)/python -m weixin_local psql

@@ -28,6 +28,7 @@ with DAG(
     description="Facts rebuilt from the kept answers, without a call to WeChat",
     doc_md=__doc__,
     schedule=None,
+    is_paused_upon_creation=False,  # nothing runs unless somebody triggers it
     max_active_runs=1,
     params=form.REPLAY,
     tags=["weixin"],

@@ -104,8 +104,8 @@ def rejected(options: argparse.Namespace) -> None:
     from weixin_etl.rejected import open_reasons
 
     dataset = DATASETS[options.dataset] if options.dataset else None
-    for reason in open_reasons(open_warehouse(), dataset, options.reason):
-        sys.stdout.write(f"{reason}\n")
+    reasons = [f"{reason}\n" for reason in open_reasons(open_warehouse(), dataset, options.reason)]
+    sys.stdout.write("".join(reasons) or "There is no rejected part.\n")
 
 
 def import_(options: argparse.Namespace) -> int:

@@ -79,7 +79,7 @@ class Imported:
         )
         if self.rejected:
             said += f"; {self.rejected} parts rejected (`weixin-etl rejected` lists them)"
-        return f"{said}; {self.refused} lines refused" if self.refused else said
+        return f"{said}; {self.refused} refused" if self.refused else said
 
 
 def import_files(

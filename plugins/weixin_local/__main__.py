@@ -1,4 +1,4 @@
-"""`python -m weixin_local`: what `make run`, `up`, `down`, `airflow`, `psql`, … start."""
+"""`python -m weixin_local`: what `make run`, `up`, `down`, `airflow`, `etl`, `psql`, … start."""
 
 import argparse
 import os
@@ -47,7 +47,12 @@ def down(_: argparse.Namespace) -> None:
 
 def airflow(options: argparse.Namespace) -> None:
     """Run a command of Airflow's own, like `airflow dags list`, on what `up` has started."""
-    stack.run_airflow(home.find(), options.rest)
+    stack.run_command(home.find(), "airflow", options.rest)
+
+
+def etl(options: argparse.Namespace) -> None:
+    """Run a command of the product's, like `weixin-etl status`, on what `up` has started."""
+    stack.run_command(home.find(), "weixin_etl.cli", options.rest)
 
 
 def migrate(_: argparse.Namespace) -> None:
@@ -78,8 +83,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="weixin-local", description="The whole pipeline on this machine."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (run, up, down, airflow, migrate, psql):
-        cli.add_command(commands, command, passes_on=command in (airflow, psql))
+    for command in (run, up, down, airflow, etl, migrate, psql):
+        cli.add_command(commands, command, passes_on=command in (airflow, etl, psql))
     cli.add_plan(commands, plan)
     commands.choices["up"].add_argument(
         "--port", type=int, default=DEFAULT_PORT, help="of the UI (default: %(default)s)"

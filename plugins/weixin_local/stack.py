@@ -90,9 +90,9 @@ class Stack:
         write_private(home.state / "stack.json", json.dumps(asdict(self)))
 
 
-def run_airflow(home: Home, arguments: Sequence[str]) -> NoReturn:
+def run_command(home: Home, module: str, arguments: Sequence[str]) -> NoReturn:
     """
-    Become the command `airflow` on the stack that runs, whatever Airflow else there is.
+    Become the command of a module on the stack that runs, whatever Airflow else there is.
 
     Raises:
         LocalError: none runs, or for another account than the one configured now.
@@ -108,7 +108,7 @@ def run_airflow(home: Home, arguments: Sequence[str]) -> NoReturn:
     )
     # Airflow would print it on stdout, where it spoils the output for whoever reads it as JSON
     environment.setdefault("PYTHONWARNINGS", "ignore:Could not import graphviz")
-    command = [sys.executable, "-m", "airflow", *arguments]
+    command = [sys.executable, "-m", module, *arguments]
     os.execve(sys.executable, command, environment)  # noqa: S606 -- no shell is meant
 
 

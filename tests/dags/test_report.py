@@ -181,7 +181,8 @@ def test_a_warehouse_that_does_not_answer_is_tried_again(daily: DailyDag):
     first, second = outcome.told("plan")
     assert first == second
     assert first.startswith(
-        "start Postgres, or correct the connection weixin_warehouse (the warehouse does not answer "
+        "start Postgres, or correct the connection weixin_warehouse (the warehouse does not "
+        "answer: Connection refused, at "
     )
     assert "nothing" not in first
 

@@ -89,8 +89,9 @@ def test_the_password_is_not_in_the_error_of_an_unreachable_warehouse() -> None:
     with pytest.raises(WarehouseTroubleError) as error:
         warehouse.require_migrated(warehouse.engine(url))
 
-    assert str(error.value).startswith(
-        "the warehouse does not answer at postgresql+psycopg2://etl:***@127.0.0.1:1/weixin: "
+    assert str(error.value) == (
+        "the warehouse does not answer: Connection refused, at 127.0.0.1:1/weixin; "
+        "start Postgres, or correct the connection weixin_warehouse"
     )
     assert not shows_password(error.value)
 

@@ -1,8 +1,10 @@
 """What can be wrong with the warehouse, as messages for the operator."""
 
+import re
+
 import psycopg2
 from psycopg2.errors import ReadOnlySqlTransaction
-from sqlalchemy import Engine
+from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError
 
 from weixin_etl.model import ProblemKind
@@ -54,6 +56,7 @@ BY_SQLSTATE: dict[str, _Matter] = {
 """By SQLSTATE or its beginning, the longer ones first."""
 _SAYS_NO_CONNECTION_LEFT = ("too many clients", "connection slots", "too many connections")
 """In the messages of refused connections, which have no SQLSTATE."""
+_TO_SERVER = re.compile(r"^connection to server .*? failed: (?:FATAL: +)?")
 
 
 def trouble(error: Exception, warehouse: Engine) -> WarehouseTroubleError | None:
@@ -66,11 +69,23 @@ def trouble(error: Exception, warehouse: Engine) -> WarehouseTroubleError | None
     matter = _matter(cause, said)
     if matter is None:
         return None
-    place = warehouse.url.render_as_string(hide_password=True)
     happened, advice = matter
-    passing = WarehouseTroubleError(f"the warehouse {happened} at {place}: {said}", advice)
+    passing = WarehouseTroubleError(
+        f"the warehouse {happened}: {_reason(said)}, at {_place(warehouse.url)}", advice
+    )
     passing.is_of_one_statement = (cause.pgcode or "").startswith(_OF_ONE_STATEMENT)
     return passing
+
+
+def _reason(said: str) -> str:
+    """What Postgres or the way to it said, without the address and libpq's question."""
+    return _TO_SERVER.sub("", said).split(" Is the server running")[0]
+
+
+def _place(url: URL) -> str:
+    """Host, port and database."""
+    host = url.host or url.query.get("host") or "localhost"
+    return f"{host}{f':{url.port}' if url.port else ''}/{url.database}"
 
 
 def _matter(cause: psycopg2.Error, said: str) -> _Matter | None:

@@ -259,8 +259,7 @@ def test_a_file_cut_in_the_middle(
             f"weixin-etl: {path}, line 10: it is not JSON: the file ends in the middle of it\n"
         )
         assert said.out == (
-            "9 answers loaded: 1 rows new, 8 updated, 0 unchanged, 8 figures restated; "
-            "1 lines refused\n"
+            "9 answers loaded: 1 rows new, 8 updated, 0 unchanged, 8 figures restated; 1 refused\n"
         )
     assert len(raw_answers(warehouse)) >= 8
 

@@ -163,8 +163,8 @@ class TestRequireMigrated:
 
         said, is_retryable = self.sentence(the_warehouse.engine(url))
 
-        shown = url.render_as_string(hide_password=True)
-        assert said.startswith(f"the warehouse does not answer at {shown}")
+        assert said.startswith("the warehouse does not answer: ")
+        assert f", at {url.host}:{url.port}/{url.database}; start Postgres" in said
         assert why in said
         assert (url.password or "") not in said
         assert is_retryable

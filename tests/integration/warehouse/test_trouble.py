@@ -38,7 +38,9 @@ def test_a_lock_that_is_never_released(warehouse: Engine, monkeypatch: pytest.Mo
 
     told = trouble(caught.value, warehouse)
     assert told is not None
-    assert str(told).startswith("the warehouse waited too long for a lock at postgresql+psycopg2:")
+    assert str(told).startswith(
+        "the warehouse waited too long for a lock: canceling statement due to lock timeout, at "
+    )
     assert told.is_of_one_statement
 
 
