@@ -117,7 +117,7 @@ def test_nonsense_in_an_accounts_connection_stops_no_other(
 
     assert outcome.state == "failed"
     assert outcome.told("check") == [
-        "a0: correct it or leave it empty (environment variable AIRFLOW_CONN_A0) "
-        "(the connection's extra is not a JSON object)"
+        "a0: correct the connection's extra or leave it empty (environment variable "
+        "AIRFLOW_CONN_A0) (it is not a JSON object)"
     ]
     assert loaded(warehouse) == truth(sandbox, fine, WINDOW, MORNING.date())

@@ -95,6 +95,7 @@ def test_airflows_own_command_works_on_it(person: Person, rest: Rest, tmp_path: 
     wrong = person.weixin("airflow", "dags", "nonsense", **own)
     conf = json.dumps({"dry_run": True})
     triggered = person.weixin("airflow", "dags", "trigger", DAG, "--conf", conf, "-r", "me", **own)
+    status = person.types("make", "etl", "ARGS=status", **own)
     asked = person.weixin("airflow", "dags", "delete", "nothing", **own, typed="n\n")
 
     assert {dag["dag_id"] for dag in json.loads(listed.stdout)} == {
@@ -103,6 +104,7 @@ def test_airflows_own_command_works_on_it(person: Person, rest: Rest, tmp_path: 
         "weixin_replay",
     }
     assert wrong.returncode == 2
+    assert "accounts and datasets are in" in status.stdout
     assert triggered.returncode == 0, triggered.stderr
     assert rest("GET", f"dags/{DAG}/dagRuns/me")["conf"]["dry_run"] is True
     assert "Cancelled" in asked.stdout + asked.stderr

@@ -257,10 +257,10 @@ def test_connections_that_cannot_be_used(stack: Stack) -> None:
     red = stack.red()
 
     assert [line.split(" (")[0] for line in red.errors("check")] == [
-        "no_login: fill it in",
-        "no_password: fill it in",
+        "no_login: fill in the login",
+        "no_password: fill in the password",
         "no_https: use https, or set allow_http in the connection's extra",
-        "no_address: correct it or leave it empty",
+        "no_address: correct the connection's host or leave it empty",
     ]
     assert red.ends_with("check") == ["4 accounts are not in: see the lines above"]
 

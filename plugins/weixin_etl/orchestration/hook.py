@@ -121,10 +121,10 @@ def _not_found(conn_id: str) -> ConfigurationError:
 
 def _filled_in(connection: Connection, field: str, value: str | None) -> str:
     if not value or not value.strip():
-        raise _unusable(connection, f"the Airflow connection has no {field}", "fill it in")
+        raise _unusable(connection, "the connection has none", f"fill in the {field}")
     if not _is_plain(value):
         raise _unusable(
-            connection, f"the connection's {field} holds control characters", "correct it"
+            connection, "it holds control characters", f"correct the connection's {field}"
         )
     return value
 
@@ -137,8 +137,8 @@ def _extra(connection: Connection) -> dict[str, Any]:
     if not isinstance(extra, dict):
         raise _unusable(
             connection,
-            "the connection's extra is not a JSON object",
-            "correct it or leave it empty",
+            "it is not a JSON object",
+            "correct the connection's extra or leave it empty",
         )
     return extra
 
@@ -151,8 +151,8 @@ def _name(connection: Connection, extra: dict[str, Any]) -> str:
     if not isinstance(name, str) or not _is_plain(name):
         raise _unusable(
             connection,
-            "the name in the connection's extra is not a plain text",
-            "correct it or leave it out",
+            "it is not a plain text",
+            "correct the name in the connection's extra or leave it out",
         )
     return name.strip()
 
@@ -171,8 +171,8 @@ def _base_url(connection: Connection, extra: dict[str, Any]) -> str:
     if address is None:
         raise _unusable(
             connection,
-            "the connection's host, with its port, is not a web address",
-            "correct it or leave it empty",
+            "with its port it is not a web address",
+            "correct the connection's host or leave it empty",
         )
     if not _is_private(address) and str(extra.get("allow_http")).lower() != "true":
         raise _unusable(

@@ -77,15 +77,15 @@ def test_a_connection_describes_an_account(
 
 
 WHERE = f"(environment variable {VARIABLE})"
-NO_LOGIN = f"fill it in {WHERE} (the Airflow connection has no login (AppID))"
-NO_PASSWORD = f"fill it in {WHERE} (the Airflow connection has no password (AppSecret))"
-NO_OBJECT = f"correct it or leave it empty {WHERE} (the connection's extra is not a JSON object)"
+NO_LOGIN = f"fill in the login (AppID) {WHERE} (the connection has none)"
+NO_PASSWORD = f"fill in the password (AppSecret) {WHERE} (the connection has none)"
+NO_OBJECT = f"correct the connection's extra or leave it empty {WHERE} (it is not a JSON object)"
 NO_NAME = (
-    f"correct it or leave it out {WHERE} (the name in the connection's extra is not a plain text)"
+    f"correct the name in the connection's extra or leave it out {WHERE} (it is not a plain text)"
 )
 NO_ADDRESS = (
-    f"correct it or leave it empty {WHERE} "
-    "(the connection's host, with its port, is not a web address)"
+    f"correct the connection's host or leave it empty {WHERE} "
+    "(with its port it is not a web address)"
 )
 UNREADABLE = (
     "correct its JSON or URI: login, password and host are texts, port is a number up to 65535 "
@@ -101,7 +101,7 @@ DEEP = "[" * 10_000 + "]" * 10_000
         (NO_LOGIN, ["weixin://api.weixin.qq.com", "weixin", "{}", "[]", "7", "null"]),
         (NO_PASSWORD, [IS_JSON | {"password": password} for password in (None, "", "\t")]),
         (
-            f"correct it {WHERE} (the connection's login (AppID) holds control characters)",
+            f"correct the connection's login (AppID) {WHERE} (it holds control characters)",
             [IS_JSON | {"login": "wx01\n"}, IS_JSON | {"login": "wx\0"}],
         ),
         (
@@ -251,7 +251,7 @@ def test_the_button_speaks_of_the_connection_it_belongs_to(
     )
     assert empty == (
         False,
-        "weixin_spring: fill it in (the Airflow connection has no login (AppID))",
+        "weixin_spring: fill in the login (AppID) (the connection has none)",
     )
 
 
