@@ -95,13 +95,13 @@ def _end_of(day: date) -> datetime:
 
 def changed_days(run: Run, warehouse: Engine) -> list[date]:
     """
-    The publication days with rows that changed and that are in, not announced before.
+    The publication days with rows that changed and that are in, not announced by another run.
 
     Those of earlier runs that ended before they announced theirs are among them.
     """
     with warehouse.begin() as connection:
         days = connection.scalars(
             statement("run_report/announce.sql"),
-            {"dataset": run.dataset.name, "announced_at": clock.now()},
+            {"run_id": run.run_id, "dataset": run.dataset.name, "announced_at": clock.now()},
         )
         return list(days)

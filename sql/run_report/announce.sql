@@ -1,12 +1,13 @@
 -- The publication days whose rows changed, in any run, and that are in: one row per day. They are
--- announced now.
+-- announced now. A run's own days are announced again when its report is made again: the report that
+-- announced them first may have been killed before Airflow heard of it.
 WITH changed AS (
     UPDATE weixin.run_report AS report
     SET announced_at = :announced_at
     FROM weixin.coverage
     WHERE
         report.dataset = :dataset
-        AND report.announced_at IS NULL
+        AND (report.announced_at IS NULL OR report.run_id = :run_id)
         AND report.inserted + report.updated > 0
         AND coverage.dataset = report.dataset
         AND coverage.appid = report.appid

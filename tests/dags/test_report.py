@@ -7,6 +7,7 @@ from dag_runs import DAG_ID, DailyDag, Outcome, asked, counts, november
 from sqlalchemy import Engine
 
 from weixin_etl import check as check_verb
+from weixin_etl import report as report_verb
 from weixin_etl.orchestration import tasks
 from weixin_local.postgres import Server
 from weixin_sandbox import Sandbox, Scenario
@@ -115,6 +116,29 @@ def test_the_next_run_announces_what_a_run_that_died_loaded(
     assert counts(warehouse, following) == (6, 0, 0, 184)
     assert partitions(died) == []
     assert partitions(following) == [f"2026-11-{day}" for day in range(18, 24)]
+
+
+def test_a_report_that_dies_after_it_announced_does_so_again(
+    daily: DailyDag, monkeypatch: pytest.MonkeyPatch
+):
+    """Airflow drops the event of a try that fails: the next try announces the run's days anew."""
+    daily.set("AIRFLOW__WEIXIN__RETRIES", "1")
+    real, tries = report_verb.changed_days, []
+
+    def first_dies(*arguments: Any) -> Any:
+        days = real(*arguments)
+        tries.append(days)
+        if len(tries) == 1:
+            raise OSError("no memory")
+        return days
+
+    monkeypatch.setattr(report_verb, "changed_days", first_dies)
+
+    outcome = daily.run()
+
+    assert outcome.state == "success"
+    assert len(tries) == 2
+    assert partitions(outcome) == [f"2026-11-{day}" for day in range(18, 24)]
 
 
 def test_a_second_try_of_check_makes_the_report_anew(
