@@ -51,6 +51,8 @@ _BY_ERRCODE = frozenset(
     {ProblemKind.CONFIGURATION, ProblemKind.ACCOUNT_BLOCKED, ProblemKind.CALL_REFUSED}
 )
 """Refusals that only a person can mend: another errcode is another thing to mend."""
+_UNTIL_ANSWERED = frozenset({*_OF_ACCOUNT, *_BY_ERRCODE, ProblemKind.ENDPOINT_OFFLINE})
+"""Over only when WeChat has answered otherwise: what came before they were met proves nothing."""
 _WITHOUT_ANSWER = frozenset(
     {
         ProblemKind.UNREACHABLE,
@@ -106,6 +108,11 @@ class Incident:
     closing_told_at: datetime | None = None
     is_collected: bool = True
     """Whether its account is still in the list of accounts to collect."""
+    is_answered_since: bool = False
+    """
+    Whether WeChat has answered otherwise since it was last met: the account, or anybody when it is
+    no account's.
+    """
 
     @property
     def has_ended(self) -> bool:
@@ -320,7 +327,7 @@ def judge(look: Look, known: Sequence[Incident]) -> Verdict:
         elif (
             None not in unproven
             and incident.problem.appid not in unproven
-            and _is_over(look, incident.problem)
+            and _is_over(look, incident)
         ):
             is_finding = incident.problem.kind in _FINDINGS
             (verdict.silent if is_finding else verdict.closed).append(incident)
@@ -375,15 +382,24 @@ def _has_news(known: Problem, met: Problem) -> bool:
     return known.kind in _FINDINGS and not set(met.days) <= set(known.days)
 
 
-def _is_over(look: Look, known: Problem) -> bool:
+def _is_over(look: Look, incident: Incident) -> bool:
     """Whether the look would have met the trouble if it were still there."""
+    known = incident.problem
     if known.appid is None and known.subject in TASKS:
         return known.subject in look.tasks
     if known.kind not in look.kinds:
         return False
     if known.appid is None:
-        return look.is_answered if known.kind is ProblemKind.UNREACHABLE else look.is_whole
+        match known.kind:
+            case ProblemKind.UNREACHABLE:
+                return incident.is_answered_since
+            case ProblemKind.CONFIGURATION:  # a connection: no other task looks at it anew
+                return look.is_whole and "refresh_access_token" in look.tasks
+            case _:
+                return look.is_whole
     if known.appid not in look.appids:
+        return False
+    if known.kind in _UNTIL_ANSWERED and not incident.is_answered_since:
         return False
     return (
         look.days is None
@@ -432,7 +448,12 @@ def is_answered(warehouse: Engine, run: Run) -> bool:
 def _known(connection: Connection, look: Look) -> list[Incident]:
     metrics = [it.subject for it in look.problems if it.kind in _ONCE_EVER]
     rows = connection.execute(
-        statement("incident/known.sql"), {"dataset": look.dataset.name, "metrics": metrics}
+        statement("incident/known.sql"),
+        {
+            "dataset": look.dataset.name,
+            "metrics": metrics,
+            "kinds_without_answer": [it.value for it in _WITHOUT_ANSWER],
+        },
     )
     return [_incident(row) for row in rows]
 
@@ -458,6 +479,7 @@ def _incident(row: Row[Any]) -> Incident:
         row.told_at,
         row.closing_told_at,
         row.is_collected,
+        row.is_answered_since,
     )
 
 
