@@ -237,9 +237,8 @@ def of_failed_tasks(run: Run, now: datetime, failed: Mapping[str, Problem | None
     """
     Tasks could not do their work; None of those that were killed and could not say why.
 
-    A form filled in wrongly is for the person who did.
+    A parameter that is wrong in a manual run is for the person who triggered it.
     """
-    is_form = bool(run.names_dates or run.accounts)
     return Look(
         run.dataset,
         run.run_id,
@@ -247,7 +246,7 @@ def of_failed_tasks(run: Run, now: datetime, failed: Mapping[str, Problem | None
         problems=[
             replace(problem, account="", appid=None, subject=task_id)
             for task_id, problem in failed.items()
-            if problem and not (is_form and problem.kind is ProblemKind.PARAMETER)
+            if problem and (run.is_scheduled or problem.kind is not ProblemKind.PARAMETER)
         ],
         failed_tasks=[task_id for task_id, problem in failed.items() if not problem],
     )

@@ -538,9 +538,10 @@ def test_a_run_that_was_late_is_over_when_a_daily_run_has_ended(people: People):
 
 
 def test_a_form_filled_in_wrongly_is_for_the_person_who_did(people: People):
-    """A Variable that is wrong is everybody's."""
-    wrong = Problem(ProblemKind.PARAMETER, "accounts: x is no connection id", "")
-    people.note(incidents.of_failed_tasks(run(0, accounts=("x",)), morning(0), {"plan": wrong}))
+    """A misspelt parameter's name as well; a Variable that is wrong is everybody's."""
+    wrong = Problem(ProblemKind.PARAMETER, "begin_dat is no parameter", "")
+    manual = run(0, is_scheduled=False)
+    people.note(incidents.of_failed_tasks(manual, morning(0), {"plan": wrong}))
     before = list(people.titles)
     people.note(incidents.of_failed_tasks(run(0), morning(0), {"plan": wrong}))
 
