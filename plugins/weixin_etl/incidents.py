@@ -546,6 +546,8 @@ MOST_SINGLE = 5
 """So many incidents have a message each; more are lines of one."""
 _MOST_BYTES = 1800
 """Of a body: WeCom refuses texts of more than 2,048 bytes."""
+_MOST_BYTES_SAID = 600
+"""Of a problem that is one of many: so that two have room at least."""
 _PREFIX = "weixin-etl: "
 _TITLES = {
     ProblemKind.UNREACHABLE: "{who} unreachable",
@@ -599,7 +601,7 @@ def _single(incident: Incident, base_url: str) -> Message:
         about.append(_lasted(incident, incident.closed_at))
         head = f"{_PREFIX}over: {title(incident.problem)}"
     else:
-        about.append(f"since {_beijing(incident.opened_at)} Beijing time")
+        about.append(_since(incident))
         head = _PREFIX + title(incident.problem)
     dag_id = DATASETS[incident.dataset].dag_id
     about.append(f"{dag_id}: {_link(incident, base_url)}")
@@ -616,9 +618,14 @@ def _bundle(incidents: Sequence[Incident], base_url: str) -> Message:
         for those, text in ((begun, f"{len(begun)} problems"), (over, f"{len(over)} are over"))
         if those
     ]
-    lines = [str(it.problem) for it in begun]
+    lines = [
+        f"{it.dataset}: {_within(it.problem.in_full, _MOST_BYTES_SAID)} · {_since(it)}"
+        for it in begun
+    ]
     lines += [
-        f"over: {title(it.problem)}, {_lasted(it, it.closed_at)}" for it in over if it.closed_at
+        f"over: {it.dataset}: {title(it.problem)}, {_lasted(it, it.closed_at)}"
+        for it in over
+        if it.closed_at
     ]
     end = [f"all of them: {base_url}/plugin/weixin"]
     return Message(
@@ -653,15 +660,13 @@ def _link(incident: Incident, base_url: str) -> str:
     return f"{base_url}/dags/{dag_id}{run}"
 
 
+def _since(incident: Incident) -> str:
+    return f"since {clock.beijing_text(incident.opened_at)}"
+
+
 def _lasted(incident: Incident, closed_at: datetime) -> str:
-    return (
-        f"lasted {duration(closed_at - incident.opened_at)}, from {_beijing(incident.opened_at)} "
-        f"to {_beijing(closed_at)} Beijing time"
-    )
-
-
-def _beijing(at: datetime) -> str:
-    return f"{at.astimezone(clock.SHANGHAI):%Y-%m-%d %H:%M}"
+    from_to = clock.beijing_text(incident.opened_at, closed_at)
+    return f"lasted {duration(closed_at - incident.opened_at)}, from {from_to}"
 
 
 def duration(lasted: timedelta) -> str:
@@ -739,7 +744,7 @@ def unknown_metrics(names: Iterable[str]) -> list[Problem]:
         Problem(
             ProblemKind.UNKNOWN_METRIC,
             cause=f"WeChat sends a metric {name!r:.60} that is not known here; it is kept in extra",
-            cure="nothing to do: look it up in WeChat's documentation, and ask for a column",
+            cure="look it up in WeChat's documentation, and ask for a column if you want one",
             subject=name[:60],
         )
         for name in sorted(set(names))

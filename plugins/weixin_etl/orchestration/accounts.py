@@ -71,7 +71,7 @@ def configured_conn_ids() -> list[str]:
     """
     text = Variable.get(ACCOUNTS_VARIABLE, default='["weixin_default"]')
     try:
-        conn_ids = msgspec.json.decode(text, type=list[str])
+        conn_ids: list[str] | None = msgspec.json.decode(text, type=list[str])
     except msgspec.MsgspecError:
         conn_ids = None
     if not conn_ids:

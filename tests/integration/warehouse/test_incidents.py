@@ -508,6 +508,25 @@ def test_three_hundred_accounts_refused_at_once_are_few_messages(people: People)
         assert connection.scalar(sqlalchemy.text(untold)) == 0
 
 
+def test_lines_of_one_message_say_which_dataset_and_since_when(people: People):
+    """In full, though the log's line is cut at 160 characters."""
+    cause = f"not on the whitelist: {'x' * 160}"
+    appids = [f"wx{number}" for number in range(6)]
+    people.ingest(0, appids, [trouble(appid, 0, cause=cause) for appid in appids])
+    people.check(1, appids, [], at=morning(1))
+    people.ingest(1, appids, [], at=morning(1, 10))
+
+    assert people.titles == ["6 problems", "6 are over"]
+    assert people.got[0].body.splitlines()[0] == (
+        f"article_total: 号wx0: correct it ({cause}) · 2026-10-26 to 2026-11-01 · errcode 40125 · "
+        "since 2026-11-02 09:00 Beijing time"
+    )
+    assert people.got[1].body.splitlines()[0] == (
+        "over: article_total: 号wx0 refused, lasted 1 day 1 h, from 2026-11-02 09:00 to 2026-11-03 "
+        "10:00 Beijing time"
+    )
+
+
 def test_an_account_that_is_not_collected_any_more_has_no_open_incident(people: People):
     """Somebody took it off the list: that is no recovery to tell."""
     with people.warehouse.begin() as connection:
