@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, Engine
 
-from weixin_etl.clock import SHANGHAI
+from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.load.stage import unpacked
 from weixin_etl.model import ParameterError
@@ -24,12 +24,9 @@ class KeptAnswer:
 
     def __str__(self) -> str:
         """A line for a list."""
-        first, last = (
-            f"{at.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}"
-            for at in (self.fetched_at, self.last_seen_at)
-        )
-        seen = first if first == last else f"{first} to {last}"
-        return f"{self.raw_response_id}  {seen} Beijing time  {len(self.body):,} bytes"
+        last = self.last_seen_at if self.last_seen_at != self.fetched_at else None
+        seen = clock.beijing_text(self.fetched_at, last, pattern="%Y-%m-%d %H:%M:%S")
+        return f"{self.raw_response_id}  {seen}  {len(self.body):,} bytes"
 
 
 def kept_answers(

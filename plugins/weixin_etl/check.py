@@ -162,14 +162,15 @@ def not_planned(run: Run, accounts: Sequence[ConfiguredAccount]) -> list[Problem
     """The accounts of a run that could not be planned, with the days it would have asked for."""
     try:
         days = tuple(rules.window(run, clock.beijing_date(clock.now())).newest_first())
-    except ParameterError:
-        days = ()  # the form's dates are the very reason
+        cure = "clear plan once it can be"
+    except ParameterError:  # the form's dates are the very reason
+        days, cure = (), "trigger a new run, with days that can be asked for"
     return [
         account.problem
         or Problem(
             ProblemKind.NOT_ASKED,
             cause="not asked for, as the run could not be planned",
-            cure="clear plan once it can be",
+            cure=cure,
             account=account.name,
             appid=account.appid,
             conn_id=account.conn_id,

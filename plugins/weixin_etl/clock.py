@@ -42,6 +42,14 @@ def beijing_date(instant: datetime) -> date:
     return instant.astimezone(SHANGHAI).date()
 
 
+def beijing_text(
+    instant: datetime, until: datetime | None = None, *, pattern: str = "%Y-%m-%d %H:%M"
+) -> str:
+    """An aware instant, or a stretch of time, for a sentence: `2026-11-24 08:30 Beijing time`."""
+    ends = [instant] if until is None else [instant, until]
+    return f"{' to '.join(at.astimezone(SHANGHAI).strftime(pattern) for at in ends)} Beijing time"
+
+
 def disagreement(other: datetime) -> timedelta | None:
     """
     How far another clock, read just now, is ahead of this machine's; None within five minutes.

@@ -51,6 +51,8 @@ _BY_ERRCODE = frozenset(
     {ProblemKind.CONFIGURATION, ProblemKind.ACCOUNT_BLOCKED, ProblemKind.CALL_REFUSED}
 )
 """Refusals that only a person can mend: another errcode is another thing to mend."""
+_UNTIL_ANSWERED = frozenset({*_OF_ACCOUNT, *_BY_ERRCODE, ProblemKind.ENDPOINT_OFFLINE})
+"""Over only when WeChat has answered otherwise: what came before they were met proves nothing."""
 _WITHOUT_ANSWER = frozenset(
     {
         ProblemKind.UNREACHABLE,
@@ -106,6 +108,11 @@ class Incident:
     closing_told_at: datetime | None = None
     is_collected: bool = True
     """Whether its account is still in the list of accounts to collect."""
+    is_answered_since: bool = False
+    """
+    Whether WeChat has answered otherwise since it was last met: the account, or anybody when it is
+    no account's.
+    """
 
     @property
     def has_ended(self) -> bool:
@@ -230,9 +237,8 @@ def of_failed_tasks(run: Run, now: datetime, failed: Mapping[str, Problem | None
     """
     Tasks could not do their work; None of those that were killed and could not say why.
 
-    A form filled in wrongly is for the person who did.
+    A parameter that is wrong in a manual run is for the person who triggered it.
     """
-    is_form = bool(run.names_dates or run.accounts)
     return Look(
         run.dataset,
         run.run_id,
@@ -240,7 +246,7 @@ def of_failed_tasks(run: Run, now: datetime, failed: Mapping[str, Problem | None
         problems=[
             replace(problem, account="", appid=None, subject=task_id)
             for task_id, problem in failed.items()
-            if problem and not (is_form and problem.kind is ProblemKind.PARAMETER)
+            if problem and (run.is_scheduled or problem.kind is not ProblemKind.PARAMETER)
         ],
         failed_tasks=[task_id for task_id, problem in failed.items() if not problem],
     )
@@ -320,7 +326,7 @@ def judge(look: Look, known: Sequence[Incident]) -> Verdict:
         elif (
             None not in unproven
             and incident.problem.appid not in unproven
-            and _is_over(look, incident.problem)
+            and _is_over(look, incident)
         ):
             is_finding = incident.problem.kind in _FINDINGS
             (verdict.silent if is_finding else verdict.closed).append(incident)
@@ -375,15 +381,24 @@ def _has_news(known: Problem, met: Problem) -> bool:
     return known.kind in _FINDINGS and not set(met.days) <= set(known.days)
 
 
-def _is_over(look: Look, known: Problem) -> bool:
+def _is_over(look: Look, incident: Incident) -> bool:
     """Whether the look would have met the trouble if it were still there."""
+    known = incident.problem
     if known.appid is None and known.subject in TASKS:
         return known.subject in look.tasks
     if known.kind not in look.kinds:
         return False
     if known.appid is None:
-        return look.is_answered if known.kind is ProblemKind.UNREACHABLE else look.is_whole
+        match known.kind:
+            case ProblemKind.UNREACHABLE:
+                return incident.is_answered_since
+            case ProblemKind.CONFIGURATION:  # a connection: no other task looks at it anew
+                return look.is_whole and "refresh_access_token" in look.tasks
+            case _:
+                return look.is_whole
     if known.appid not in look.appids:
+        return False
+    if known.kind in _UNTIL_ANSWERED and not incident.is_answered_since:
         return False
     return (
         look.days is None
@@ -432,7 +447,12 @@ def is_answered(warehouse: Engine, run: Run) -> bool:
 def _known(connection: Connection, look: Look) -> list[Incident]:
     metrics = [it.subject for it in look.problems if it.kind in _ONCE_EVER]
     rows = connection.execute(
-        statement("incident/known.sql"), {"dataset": look.dataset.name, "metrics": metrics}
+        statement("incident/known.sql"),
+        {
+            "dataset": look.dataset.name,
+            "metrics": metrics,
+            "kinds_without_answer": [it.value for it in _WITHOUT_ANSWER],
+        },
     )
     return [_incident(row) for row in rows]
 
@@ -458,6 +478,7 @@ def _incident(row: Row[Any]) -> Incident:
         row.told_at,
         row.closing_told_at,
         row.is_collected,
+        row.is_answered_since,
     )
 
 
@@ -525,6 +546,8 @@ MOST_SINGLE = 5
 """So many incidents have a message each; more are lines of one."""
 _MOST_BYTES = 1800
 """Of a body: WeCom refuses texts of more than 2,048 bytes."""
+_MOST_BYTES_SAID = 600
+"""Of a problem that is one of many: so that two have room at least."""
 _PREFIX = "weixin-etl: "
 _TITLES = {
     ProblemKind.UNREACHABLE: "{who} unreachable",
@@ -578,7 +601,7 @@ def _single(incident: Incident, base_url: str) -> Message:
         about.append(_lasted(incident, incident.closed_at))
         head = f"{_PREFIX}over: {title(incident.problem)}"
     else:
-        about.append(f"since {_beijing(incident.opened_at)} Beijing time")
+        about.append(_since(incident))
         head = _PREFIX + title(incident.problem)
     dag_id = DATASETS[incident.dataset].dag_id
     about.append(f"{dag_id}: {_link(incident, base_url)}")
@@ -595,9 +618,14 @@ def _bundle(incidents: Sequence[Incident], base_url: str) -> Message:
         for those, text in ((begun, f"{len(begun)} problems"), (over, f"{len(over)} are over"))
         if those
     ]
-    lines = [str(it.problem) for it in begun]
+    lines = [
+        f"{it.dataset}: {_within(it.problem.in_full, _MOST_BYTES_SAID)} · {_since(it)}"
+        for it in begun
+    ]
     lines += [
-        f"over: {title(it.problem)}, {_lasted(it, it.closed_at)}" for it in over if it.closed_at
+        f"over: {it.dataset}: {title(it.problem)}, {_lasted(it, it.closed_at)}"
+        for it in over
+        if it.closed_at
     ]
     end = [f"all of them: {base_url}/plugin/weixin"]
     return Message(
@@ -632,15 +660,13 @@ def _link(incident: Incident, base_url: str) -> str:
     return f"{base_url}/dags/{dag_id}{run}"
 
 
+def _since(incident: Incident) -> str:
+    return f"since {clock.beijing_text(incident.opened_at)}"
+
+
 def _lasted(incident: Incident, closed_at: datetime) -> str:
-    return (
-        f"lasted {duration(closed_at - incident.opened_at)}, from {_beijing(incident.opened_at)} "
-        f"to {_beijing(closed_at)} Beijing time"
-    )
-
-
-def _beijing(at: datetime) -> str:
-    return f"{at.astimezone(clock.SHANGHAI):%Y-%m-%d %H:%M}"
+    from_to = clock.beijing_text(incident.opened_at, closed_at)
+    return f"lasted {duration(closed_at - incident.opened_at)}, from {from_to}"
 
 
 def duration(lasted: timedelta) -> str:
@@ -718,7 +744,7 @@ def unknown_metrics(names: Iterable[str]) -> list[Problem]:
         Problem(
             ProblemKind.UNKNOWN_METRIC,
             cause=f"WeChat sends a metric {name!r:.60} that is not known here; it is kept in extra",
-            cure="nothing to do: look it up in WeChat's documentation, and ask for a column",
+            cure="look it up in WeChat's documentation, and ask for a column if you want one",
             subject=name[:60],
         )
         for name in sorted(set(names))

@@ -128,18 +128,22 @@ class Problem:
     def in_full(self) -> str:
         """Its line, however long."""
         about = f"{self.account}: " if self.account else ""
-        said = " ".join(part for part in (self.cure, self.cause and f"({self.cause})") if part)
         errcode = "" if self.errcode is None else f"errcode {self.errcode}"
         ids = ", ".join(part for part in (self.conn_id, errcode) if part)
         end = (days_as_ranges(self.days), ids)
-        return about + " · ".join(part for part in (said, *end) if part)
+        return about + " · ".join(part for part in (self._said, *end) if part)
+
+    @property
+    def _said(self) -> str:
+        """Cure, and cause."""
+        return (
+            f"{self.cure} ({self.cause})" if self.cure and self.cause else self.cure or self.cause
+        )
 
     def __str__(self) -> str:
         """Account, cure, cause, days, ids."""
         about = f"{_shortened(self.account, _LONGEST_NAME)}: " if self.account else ""
-        said = (
-            f"{self.cure} ({self.cause})" if self.cure and self.cause else self.cure or self.cause
-        )
+        said = self._said
         errcode = "" if self.errcode is None else f"errcode {self.errcode}"
         rid = f"rid {self.rid}" if self.rid else ""
         ends = [

@@ -1,5 +1,18 @@
 -- What is wrong with a dataset as far as is known: one row per open incident; and one per metric of
--- some that was ever told to be unknown.
+-- some that was ever told to be unknown. What WeChat answered before an incident was last met, or
+-- answered with the same refusal, does not show that it is over.
+WITH answer AS (
+    SELECT
+        appid,
+        attempted_at,
+        error_kind,
+        error_code
+    FROM weixin.coverage
+    WHERE
+        dataset = :dataset
+        AND (error_kind IS NULL OR NOT error_kind = any(:kinds_without_answer))
+)
+
 SELECT
     incident.incident_id,
     incident.dataset,
@@ -17,7 +30,25 @@ SELECT
     incident.closed_at,
     incident.told_at,
     incident.closing_told_at,
-    coalesce(account.is_active, TRUE) AS is_collected
+    coalesce(account.is_active, TRUE) AS is_collected,
+    CASE
+        WHEN incident.appid IS NULL
+            THEN EXISTS (
+                    SELECT
+                    FROM answer
+                    WHERE answer.attempted_at > incident.seen_at
+                )
+        ELSE
+            EXISTS (
+                SELECT
+                FROM answer
+                WHERE
+                    answer.appid = incident.appid
+                    AND answer.attempted_at > incident.seen_at
+                    AND (answer.error_kind, answer.error_code)
+                    IS DISTINCT FROM (incident.kind, incident.error_code)
+            )
+    END AS is_answered_since
 FROM weixin.incident
 LEFT JOIN weixin.dim_account AS account ON incident.appid = account.appid
 WHERE

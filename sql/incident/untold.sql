@@ -18,7 +18,8 @@ SELECT
     closed_at,
     told_at,
     closing_told_at,
-    TRUE AS is_collected
+    TRUE AS is_collected,
+    FALSE AS is_answered_since
 FROM weixin.incident
 WHERE
     (told_at IS NULL OR (closed_at IS NOT NULL AND closing_told_at IS NULL))

@@ -68,21 +68,24 @@ def test_a_missing_connection_is_named(
     )
 
 
-def test_a_broken_variable_is_told_once(daily: DailyDag, sandbox: Sandbox):
+@pytest.mark.parametrize(
+    ("variable", "wrong"),
+    [("weixin_default", "is not a JSON list of connection ids"), ("[]", "is empty")],
+)
+def test_a_broken_variable_is_told_once(
+    daily: DailyDag, sandbox: Sandbox, variable: str, wrong: str
+):
     """The sentence shows how to write it; nothing is asked for and nothing tried again."""
-    daily.set("AIRFLOW_VAR_WEIXIN_ACCOUNTS", "weixin_default")
+    daily.set("AIRFLOW_VAR_WEIXIN_ACCOUNTS", variable)
 
     outcome = daily.run()
 
     assert outcome.state == "failed"
     assert outcome.errors == [
-        ("refresh_access_token", "see the line above"),
+        ("refresh_access_token", "see the ERROR line above"),
         ("check", "failed: plan, refresh_access_token; see the lines above and the log of each"),
     ]
-    line = (
-        "the Airflow Variable weixin_accounts is not a JSON list of connection ids; "
-        'write it like ["weixin_default"]'
-    )
+    line = f'the Airflow Variable weixin_accounts {wrong}; write it like ["weixin_default"]'
     assert outcome.problems == [("refresh_access_token", line), ("check", line)]
     assert sandbox.calls == []
 

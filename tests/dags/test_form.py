@@ -31,7 +31,7 @@ def test_days_that_cannot_be_asked_for_are_refused(
 
     assert outcome.state == "failed"
     assert outcome.errors == [
-        ("plan", "see the line above"),
+        ("plan", "see the ERROR line above"),
         ("check", "failed: plan; see the lines above and the log of each"),
     ]
     line = "end_date 2026-11-24 is too late: WeChat has days up to yesterday in Beijing, 2026-11-23"
@@ -40,8 +40,8 @@ def test_days_that_cannot_be_asked_for_are_refused(
         ("check", line),
         (
             "check",
-            "沙箱公众号: clear plan once it can be (not asked for, as the run could not be planned)"
-            " · weixin_default",
+            "沙箱公众号: trigger a new run, with days that can be asked for (not asked for, as the "
+            "run could not be planned) · weixin_default",
         ),
     ]
     assert asked(sandbox) == {}

@@ -159,7 +159,7 @@ def test_a_second_try_of_check_makes_the_report_anew(
     outcome = daily.run()
 
     assert outcome.state == "success"
-    assert outcome.errors == [("check", "see the line above")]
+    assert outcome.errors == [("check", "see the ERROR line above")]
     assert outcome.told("check") == ["report it, with the lines above (OSError: no memory)"]
     totals = "7 calls, 184 inserted, 0 updated, 0 unchanged, 0 rejected, 0 restated, 0 planned, "
     assert outcome.log.count(totals) == 2

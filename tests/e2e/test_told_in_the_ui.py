@@ -213,10 +213,10 @@ def test_days_that_cannot_be_asked_for(stack: Stack) -> None:
 
     line = "begin_date 2026-11-20 is after end_date 2026-11-19"
     assert red.errors("plan") == [line]
-    assert red.ends_with("plan") == ["see the line above"]
+    assert red.ends_with("plan") == ["see the ERROR line above"]
     first, second = red.errors("check")
     assert first == line
-    assert second.startswith(f"{account.name}: clear plan once it can be")
+    assert second.startswith(f"{account.name}: trigger a new run, with days that can be asked for")
     assert red.ends_with("check") == ["failed: plan; see the lines above and the log of each"]
 
 

@@ -86,3 +86,13 @@ def test_clocks_that_disagree_are_told_in_beijing_time() -> None:
         "this machine's clock says 2026-11-24 08:31:00, WeChat's 2026-11-24 07:30:00 Beijing time: "
         "1 h 1 min 0 s behind"
     )
+
+
+def test_a_time_in_a_sentence_is_beijings_and_says_so():
+    """So is a stretch of time."""
+    first = datetime(2026, 11, 24, 0, 30, tzinfo=UTC)
+
+    assert clock.beijing_text(first) == "2026-11-24 08:30 Beijing time"
+    assert clock.beijing_text(first, first + timedelta(hours=1), pattern="%H:%M") == (
+        "08:30 to 09:30 Beijing time"
+    )

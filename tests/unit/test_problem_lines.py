@@ -39,6 +39,14 @@ def test_a_line_says_what_to_change_then_what_happened_then_ids() -> None:
     )
 
 
+@pytest.mark.parametrize(("cause", "cure"), [("begin_dat is no parameter", ""), ("", "wait")])
+def test_what_is_said_alone_has_no_brackets(cause: str, cure: str) -> None:
+    """In the log and in a message."""
+    problem = Problem(ProblemKind.PARAMETER, cause, cure)
+
+    assert str(problem) == problem.in_full == cause + cure
+
+
 def test_the_rid_is_the_first_to_go() -> None:
     """Then the cause is cut, while the cure is whole."""
     roomy = replace(REFUSED, cause="x" * 65)

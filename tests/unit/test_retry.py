@@ -23,7 +23,7 @@ POLICY = WeixinRetryPolicy(120)
         ParameterError(),
         WarehouseError("", ""),
         CheckError(),
-        EndOfTask("see the line above", is_retryable=False),
+        EndOfTask("see the ERROR line above", is_retryable=False),
     ],
     ids=lambda error: type(error).__name__,
 )
@@ -42,7 +42,7 @@ def test_an_error_that_does_not_go_by_itself_fails_at_once(error: BaseException)
         WarehouseTroubleError("", ""),
         OSError(),
         ZeroDivisionError(),
-        EndOfTask("see the line above", is_retryable=True),
+        EndOfTask("see the ERROR line above", is_retryable=True),
     ],
     ids=lambda error: type(error).__name__,
 )

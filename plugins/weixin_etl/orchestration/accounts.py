@@ -71,12 +71,13 @@ def configured_conn_ids() -> list[str]:
     """
     text = Variable.get(ACCOUNTS_VARIABLE, default='["weixin_default"]')
     try:
-        conn_ids = msgspec.json.decode(text, type=list[str])
+        conn_ids: list[str] | None = msgspec.json.decode(text, type=list[str])
     except msgspec.MsgspecError:
-        conn_ids = []
+        conn_ids = None
     if not conn_ids:
+        wrong = "is not a JSON list of connection ids" if conn_ids is None else "is empty"
         raise ParameterError(
-            f"the Airflow Variable {ACCOUNTS_VARIABLE} is not a JSON list of connection ids; "
+            f"the Airflow Variable {ACCOUNTS_VARIABLE} {wrong}; "
             f"write it like {json.dumps(['weixin_default'])}"
         )
     return list(dict.fromkeys(conn_ids))

@@ -57,7 +57,7 @@ def readable_ending() -> Iterator[None]:
         get_current_context()["ti"].xcom_push(PROBLEM, msgspec.to_builtins(problem))
         is_retryable = getattr(error, "is_retryable", True)
         alerts.task_failed(problem, is_retryable=is_retryable)
-        raise EndOfTask("see the line above", is_retryable=is_retryable) from None
+        raise EndOfTask("see the ERROR line above", is_retryable=is_retryable) from None
 
 
 def as_problem(error: Exception) -> Problem:

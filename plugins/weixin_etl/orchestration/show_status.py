@@ -67,8 +67,7 @@ def _line(incident: status.Incident) -> str:
     )
     parts = [part for part in (incident.dataset, problem.in_full) if part]
     if incident.opened_at:
-        at = incident.opened_at.astimezone(clock.SHANGHAI)
-        parts.append(f"since {at:%Y-%m-%d %H:%M} Beijing time")
+        parts.append(f"since {clock.beijing_text(incident.opened_at)}")
     return ("warning: " if incident.is_warning else "") + " · ".join(parts)
 
 

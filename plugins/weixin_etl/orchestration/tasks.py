@@ -83,7 +83,7 @@ def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
         again_at = rules.asks_again_at(pipeline.run, now) if error.has_not_ready else None
         if again_at is None:
             raise
-        log.warning("asks again at %s Beijing time", f"{again_at.astimezone(clock.SHANGHAI):%H:%M}")
+        log.warning("asks again at %s", clock.beijing_text(again_at, pattern="%H:%M"))
         # Airflow has the real clock, whatever WEIXIN_NOW says
         real_time = timezone.utcnow() + (again_at - now)
         raise AirflowRescheduleException(real_time) from None  # type: ignore[no-untyped-call]

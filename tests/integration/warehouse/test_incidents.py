@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+import msgspec
 import pytest
 import sqlalchemy
 from sqlalchemy import Engine
@@ -13,6 +14,7 @@ from weixin_etl import clock, incidents
 from weixin_etl.datasets import DATASETS
 from weixin_etl.incidents import Look, Message, record, tell
 from weixin_etl.model import Problem, ProblemKind, Run
+from weixin_etl.warehouse import statement
 
 DATASET = DATASETS["article_total"]
 FIRST = date(2026, 11, 2)
@@ -88,17 +90,44 @@ class People:
         at: datetime | None = None,
         **changed: object,
     ) -> None:
-        """A try of a batch of that day's run ends."""
+        """A try of a batch of that day's run ends, a second after its last answer."""
+        at = at or morning(day)
+        if is_answered:
+            self.answered(day, appids, problems, at - timedelta(seconds=1))
         self.note(
             incidents.of_ingest(
                 run(day, **changed),
-                at or morning(day),
+                at,
                 problems,
                 dict.fromkeys(appids, window(day)),
                 is_retried=is_retried,
                 is_answered=is_answered,
             )
         )
+
+    def answered(
+        self, day: int, appids: Sequence[str], problems: Sequence[Problem], at: datetime
+    ) -> None:
+        """WeChat answers for the days of that day's run: figures, or with the problems."""
+        refused = {it.appid: it for it in problems}
+        verdicts = [
+            {
+                "appid": appid,
+                "publication_date": publication_date,
+                "attempt_state": "failed" if appid in refused else "ok",
+                "attempted_at": at,
+                "is_final": False,
+                "error_kind": refused[appid].kind if appid in refused else None,
+                "error_code": refused[appid].errcode if appid in refused else None,
+            }
+            for appid in sorted(appids)
+            for publication_date in window(day)
+        ]
+        with self.warehouse.begin() as connection:
+            connection.execute(
+                statement("coverage/verdict.sql"),
+                {"dataset": DATASET.name, "verdicts": msgspec.json.encode(verdicts).decode()},
+            )
 
     def check(
         self,
@@ -218,6 +247,69 @@ def test_an_unreachable_api_does_not_say_that_a_refusal_is_over(people: People):
     assert sorted(people.titles[2:]) == ["over: WeChat unreachable", "over: 号a refused"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "changed"),
+    [
+        (ProblemKind.CONFIGURATION, {}),
+        (ProblemKind.CALL_REFUSED, {"errcode": 47001}),
+        (ProblemKind.DAILY_QUOTA, {"errcode": 45009}),
+        (ProblemKind.ENDPOINT_OFFLINE, {"errcode": 47009}),
+    ],
+)
+def test_answers_from_before_the_trouble_do_not_say_that_it_is_over(
+    people: People, kind: ProblemKind, changed: dict[str, object]
+):
+    """A green run whose `check` is cleared after a red one; nor does the same refusal again."""
+    refused = trouble("a", 0, kind, **changed)
+    people.live_through(0, ["a", "b"], [])
+    people.ingest(0, ["a", "b"], [refused], at=morning(0, 10))
+    people.check(0, ["a", "b"], [refused], at=morning(0, 10, 10))
+    people.check(0, ["a", "b"], [], at=morning(0, 10, 20))
+    people.answered(0, ["a", "b"], [refused], morning(0, 10, 30))
+    people.check(0, ["a", "b"], [], at=morning(0, 10, 40))
+    before = list(people.titles)
+    people.ingest(0, ["a"], [], at=morning(0, 11))
+    people.check(0, ["a", "b"], [], at=morning(0, 11, 10))
+
+    assert len(before) == 1
+    assert people.titles[1:] == [f"over: {people.titles[0]}"]
+
+
+def test_an_ingest_that_asks_for_no_day_does_not_say_that_a_refusal_is_over(people: People):
+    """It has asked nothing of the account."""
+    people.live_through(0, ["a"], [trouble("a", 0)])
+    people.note(incidents.of_ingest(run(0), morning(0, 10), [], {"a": []}, is_retried=False))
+
+    assert people.titles == ["号a refused"]
+
+
+def test_a_run_that_was_answered_before_does_not_say_that_wechat_can_be_reached(people: People):
+    """Its `check` is cleared while the API is down."""
+    people.live_through(0, "ab", [])
+    down = [trouble(appid, 0, ProblemKind.UNREACHABLE) for appid in "ab"]
+    people.ingest(0, "ab", down, is_answered=False, at=morning(0, 10))
+    people.check(0, "ab", [], at=morning(0, 10, 10))
+    before = list(people.titles)
+    people.ingest(0, "ab", [], at=morning(0, 11))
+
+    assert before == ["WeChat unreachable"]
+    assert people.titles == [*before, "over: WeChat unreachable"]
+
+
+def test_a_connection_is_whole_again_when_tokens_are_asked_for(people: People):
+    """The `check` of an older run has only the connections as they were."""
+    missing = Problem(
+        ProblemKind.CONFIGURATION, "there is no connection", "add it", account="x", subject="x"
+    )
+    people.note(incidents.of_tokens(run(0), morning(0), [missing]))
+    people.check(0, ["a"], [], at=morning(0, 10))
+    before = list(people.titles)
+    people.note(incidents.of_tokens(run(0), morning(0, 11), []))
+
+    assert before == ["x refused"]
+    assert people.titles == [*before, "over: x refused"]
+
+
 def test_an_api_that_is_down_is_one_incident_of_the_run(people: People):
     """However many accounts and batches meet it; and one that is down again is another."""
     down = {"is_answered": False}
@@ -317,15 +409,16 @@ def test_two_runs_of_a_morning_tell_nothing_twice(people: People, warehouse: Eng
     """Sixteen tasks at once meet the same, and end at once."""
     at_once = threading.Barrier(16)
 
-    def meet(problems: Sequence[Problem]) -> Callable[[], None]:
+    def meet(problems: Sequence[Problem], at: datetime) -> Callable[[], None]:
         def task() -> None:
             at_once.wait()
-            people.ingest(0, ["a"], problems)
+            people.ingest(0, ["a"], problems, at=at)
 
         return task
 
-    for problems in ([trouble("a", 0)], []):
-        threads = [threading.Thread(target=meet(problems)) for _ in range(16)]
+    for minute, problems in enumerate(([trouble("a", 0)], [])):
+        at = morning(0, 9, minute)
+        threads = [threading.Thread(target=meet(problems, at)) for _ in range(16)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -415,6 +508,25 @@ def test_three_hundred_accounts_refused_at_once_are_few_messages(people: People)
         assert connection.scalar(sqlalchemy.text(untold)) == 0
 
 
+def test_lines_of_one_message_say_which_dataset_and_since_when(people: People):
+    """In full, though the log's line is cut at 160 characters."""
+    cause = f"not on the whitelist: {'x' * 160}"
+    appids = [f"wx{number}" for number in range(6)]
+    people.ingest(0, appids, [trouble(appid, 0, cause=cause) for appid in appids])
+    people.check(1, appids, [], at=morning(1))
+    people.ingest(1, appids, [], at=morning(1, 10))
+
+    assert people.titles == ["6 problems", "6 are over"]
+    assert people.got[0].body.splitlines()[0] == (
+        f"article_total: 号wx0: correct it ({cause}) · 2026-10-26 to 2026-11-01 · errcode 40125 · "
+        "since 2026-11-02 09:00 Beijing time"
+    )
+    assert people.got[1].body.splitlines()[0] == (
+        "over: article_total: 号wx0 refused, lasted 1 day 1 h, from 2026-11-02 09:00 to 2026-11-03 "
+        "10:00 Beijing time"
+    )
+
+
 def test_an_account_that_is_not_collected_any_more_has_no_open_incident(people: People):
     """Somebody took it off the list: that is no recovery to tell."""
     with people.warehouse.begin() as connection:
@@ -445,9 +557,10 @@ def test_a_run_that_was_late_is_over_when_a_daily_run_has_ended(people: People):
 
 
 def test_a_form_filled_in_wrongly_is_for_the_person_who_did(people: People):
-    """A Variable that is wrong is everybody's."""
-    wrong = Problem(ProblemKind.PARAMETER, "accounts: x is no connection id", "")
-    people.note(incidents.of_failed_tasks(run(0, accounts=("x",)), morning(0), {"plan": wrong}))
+    """A misspelt parameter's name as well; a Variable that is wrong is everybody's."""
+    wrong = Problem(ProblemKind.PARAMETER, "begin_dat is no parameter", "")
+    manual = run(0, is_scheduled=False)
+    people.note(incidents.of_failed_tasks(manual, morning(0), {"plan": wrong}))
     before = list(people.titles)
     people.note(incidents.of_failed_tasks(run(0), morning(0), {"plan": wrong}))
 
