@@ -121,6 +121,40 @@ def test_one_dataset_can_be_asked_for(capsys: pytest.CaptureFixture[str]):
 
 
 @pytest.mark.usefixtures("scheduler")
+@pytest.mark.parametrize(("is_succeeded", "count"), [(True, "1 of 1"), (False, "0 of 1")])
+def test_a_retired_account_counts_until_its_successor_collects_it(
+    warehouse: Engine, capsys: pytest.CaptureFixture[str], *, is_succeeded: bool, count: str
+):
+    """In the last line as in the exit code."""
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE weixin.coverage SET attempt_state = 'failed', error_code = 47009"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO weixin.incident (dataset, kind, appid, account, conn_id, cause, cure, "
+            "publication_dates, opened_at, seen_at) SELECT 'article_total', 'endpoint_offline', "
+            "appid, name, conn_id, 'offline', 'use it', '{}', now(), now() FROM weixin.dim_account"
+        )
+        if is_succeeded:
+            connection.exec_driver_sql(
+                "INSERT INTO weixin.first_daily_run SELECT 'article_total_detail', appid, "
+                "'2026-11-24' FROM weixin.first_daily_run"
+            )
+            connection.exec_driver_sql(
+                "INSERT INTO weixin.coverage (dataset, appid, publication_date, data_state, "
+                "fetched_at, ready_at, is_final, attempt_state, attempted_at) "
+                "SELECT 'article_total_detail', appid, date '2026-11-24' - n, 'loaded', "
+                "'2026-11-24 00:31+00', '2026-11-24 00:31+00', false, 'ok', '2026-11-24 00:31+00' "
+                "FROM weixin.dim_account, generate_series(1, 30) AS n"
+            )
+
+    assert main(["status"]) == (0 if is_succeeded else 1)
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("warning: ") == is_succeeded
+    assert last.startswith(f"{count} accounts")
+
+
+@pytest.mark.usefixtures("scheduler")
 def test_a_receiver_that_got_nothing_is_told(
     daily: DailyDag, warehouse: Engine, capsys: pytest.CaptureFixture[str]
 ):
