@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_command(commands, migrate)
     add_plan(commands, plan)
-    add_command(commands, status)
+    add_status(commands)
     add_answers(commands)
     add_replay(commands)
     add_rejected(commands)
@@ -59,11 +59,11 @@ def plan(options: argparse.Namespace) -> None:
     )
 
 
-def status(_: argparse.Namespace) -> int:
+def status(options: argparse.Namespace) -> int:
     """Say whether the figures come in: a line per problem; exit code 0, 1, or 2 if unknown."""
     from weixin_etl.orchestration.show_status import show_status
 
-    return show_status()
+    return show_status([it for it in DATASETS.values() if options.dataset in (None, it.name)])
 
 
 def answers(options: argparse.Namespace) -> None:
@@ -143,6 +143,12 @@ def add_plan(
             flag, type=_day, metavar="YYYY-MM-DD", help=f"{day} publication day, in Beijing"
         )
     parser.add_argument("--refetch", action="store_true", help="ask for final days as well")
+
+
+def add_status(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command `status` with its options."""
+    parser = add_command(commands, status)
+    parser.add_argument("--dataset", choices=DATASETS, help="default: all")
 
 
 def add_answers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

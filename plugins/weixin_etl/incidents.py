@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 TASKS = ("refresh_access_token", "plan", "ingest", "report", "check")
 """What the incident of a whole task has as its subject."""
 
-_OF_ACCOUNT = frozenset(
+OF_ACCOUNT = frozenset(
     {
         ProblemKind.CONFIGURATION,
         ProblemKind.ACCOUNT_BLOCKED,
@@ -402,7 +402,7 @@ def _is_over(look: Look, incident: Incident) -> bool:
         return False
     return (
         look.days is None
-        or known.kind in _OF_ACCOUNT
+        or known.kind in OF_ACCOUNT
         or set(known.days) <= set(look.days[known.appid])
     )
 
@@ -692,7 +692,7 @@ TELL_SECONDS = 20
 MOST_MESSAGES = 10
 """So many messages an hour; what more there is waits for the run's `check`, which bundles it."""
 _HOUR = timedelta(hours=1)
-_STALE = timedelta(days=3)
+STALE = timedelta(days=3)
 """What was over for so long before anybody could be told is not told."""
 
 
@@ -706,7 +706,7 @@ def tell(
     is told by the next look. With `may_wait`, no more than `MOST_MESSAGES` an hour.
     """
     with warehouse.begin() as connection:
-        rows = connection.execute(statement("incident/untold.sql"), {"closed_since": now - _STALE})
+        rows = connection.execute(statement("incident/untold.sql"), {"closed_since": now - STALE})
         untold = [_incident(row) for row in rows]
         if not untold or (may_wait and _is_enough(connection, now)):
             return

@@ -92,6 +92,11 @@ class ProblemKind(StrEnum):
     TOTAL_FELL = "total_fell"
     ARTICLE_MISSING = "article_missing"
 
+    @property
+    def is_warning(self) -> bool:
+        """Whether nothing is broken: the figures are stored as WeChat gave them."""
+        return self in (self.UNKNOWN_METRIC, self.TOTAL_FELL, self.ARTICLE_MISSING)
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

@@ -7,23 +7,20 @@ handed in.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, RowMapping
 
 from weixin_etl import clock, rules
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.model import AttemptState, Coverage, DataState, DayState, ProblemKind
+from weixin_etl.incidents import OF_ACCOUNT, STALE
+from weixin_etl.model import AttemptState, Coverage, DataState, DayState, Problem, ProblemKind
 from weixin_etl.quota import known_quotas
 from weixin_etl.rules import Quota
 from weixin_etl.warehouse import statement
 
-WARNINGS = frozenset(
-    {ProblemKind.UNKNOWN_METRIC, ProblemKind.TOTAL_FELL, ProblemKind.ARTICLE_MISSING}
-)
-"""The figures are stored as WeChat gave them: somebody may look, and nothing is broken."""
 NOT_AS_IT_SHOULD_BE = (DayState.FAILED, DayState.LATE, DayState.NEVER_ASKED)
 """What a day must not be, of those that daily runs still ask for."""
 RECENTLY = timedelta(days=7)
@@ -31,32 +28,27 @@ RECENTLY = timedelta(days=7)
 MOST_INCIDENTS = 500
 OVERDUE = timedelta(minutes=30)
 """So long after its time a run that does not exist is missing."""
+UNTOLD = timedelta(hours=1)
+"""So long after its time a message that nobody got is missing."""
 _DAY = timedelta(days=1)
+Collected = Collection[tuple[str | None, str | None]]
+"""Datasets with the accounts that daily runs collect of them."""
 _NO_CALLS = Quota(calls=0, limit=None, left=None, is_said=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Incident:
+class Trouble:
     """
     Something that is wrong, or was.
 
-    A row of `weixin.incident`; or found by looking, then it has no `incident_id`.
+    An incident of the warehouse; or found by looking, then it has no `incident_id`.
     """
 
-    kind: ProblemKind
-    cause: str
-    """What happened."""
-    cure: str
-    """What to change; when nothing, what happens next."""
+    problem: Problem
     dataset: str | None = None
     """None when it concerns every dataset."""
-    account: str = ""
-    """What people call the account; empty when it concerns the whole run."""
-    appid: str | None = None
-    subject: str | None = None
-    days: tuple[date, ...] = ()
-    """The publication days concerned."""
-    error_code: int | None = None
+    is_warning: bool = False
+    """Whether nothing is broken."""
     run_id: str | None = None
     """The run that met it last."""
     opened_at: datetime | None = None
@@ -64,11 +56,8 @@ class Incident:
     seen_at: datetime | None = None
     closed_at: datetime | None = None
     incident_id: int | None = None
-
-    @property
-    def is_warning(self) -> bool:
-        """Whether nothing is broken."""
-        return self.kind in WARNINGS
+    untold_since: datetime | None = None
+    """Since when a message of it is due that nobody got; None when there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +81,8 @@ class Airflow:
     pool_slots: int | None
     """Slots of the pool; None when there is no such pool."""
     is_scheduler_alive: bool = True
+    alerts: str = ""
+    """The connection by which people are told; empty when there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,15 +126,15 @@ class Status:
     """Everything that is to be said about now."""
 
     checked_at: datetime
-    open: tuple[Incident, ...]
-    closed: tuple[Incident, ...] = ()
+    open: tuple[Trouble, ...]
+    closed: tuple[Trouble, ...] = ()
     """Those that were over lately, newest first."""
     accounts: tuple[AccountStatus, ...] = ()
 
     @property
     def is_healthy(self) -> bool:
         """Whether nothing is broken; warnings do not count."""
-        return all(it.is_warning for it in self.open) and all(it.is_healthy for it in self.accounts)
+        return all(it.is_warning for it in self.open)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +183,10 @@ def read(
     names = [it.name for it in datasets]
     rows = connection.execute(
         statement("status/accounts.sql"),
-        {"datasets": names},
+        {"datasets": [*DATASETS]},
     )
     accounts = rows.mappings().all()
+    collected = frozenset((row["dataset"], row["appid"]) for row in accounts)
     facts = [
         fact
         for dataset in datasets
@@ -209,11 +201,17 @@ def read(
     ]
     found = connection.execute(
         statement("status/incidents.sql"),
-        {"datasets": names, "closed_since": now - RECENTLY, "most": MOST_INCIDENTS},
+        {
+            "datasets": names,
+            "closed_since": now - RECENTLY,
+            "stale_since": now - STALE,
+            "warnings": [it.value for it in ProblemKind if it.is_warning],
+            "most": MOST_INCIDENTS,
+        },
     )
     return judge(
         facts,
-        [_incident(row) for row in found.mappings()],
+        [_incident(row, collected) for row in found.mappings()],
         airflow,
         now=now,
         catch_up_days=catch_up_days,
@@ -239,23 +237,39 @@ def coverage_of(row: RowMapping) -> Coverage:
     )
 
 
-def _incident(row: RowMapping) -> Incident:
+def _incident(row: RowMapping, collected: Collected) -> Trouble:
     """A row of `weixin.incident`."""
-    return Incident(
-        kind=_kind(row["kind"]),
-        cause=row["cause"],
-        cure=row["cure"],
-        dataset=row["dataset"],
+    problem = Problem(
+        _kind(row["kind"]),
+        row["cause"],
+        row["cure"],
         account=row["account"],
         appid=row["appid"],
+        conn_id=row["conn_id"],
         subject=row["subject"],
         days=tuple(row["publication_dates"]),
-        error_code=row["error_code"],
+        errcode=row["error_code"],
+    )
+    return Trouble(
+        problem,
+        dataset=row["dataset"],
+        is_warning=problem.kind.is_warning or _is_succeeded(problem, row["dataset"], collected),
         run_id=row["run_id"],
         opened_at=row["opened_at"],
         seen_at=row["seen_at"],
         closed_at=row["closed_at"],
         incident_id=row["incident_id"],
+        untold_since=row["untold_since"],
+    )
+
+
+def _is_succeeded(problem: Problem, dataset: str, collected: Collected) -> bool:
+    """Whether an endpoint is offline whose successor collects the account."""
+    declared = DATASETS.get(dataset)
+    return (
+        problem.kind is ProblemKind.ENDPOINT_OFFLINE
+        and declared is not None
+        and (declared.successor, problem.appid) in collected
     )
 
 
@@ -312,7 +326,7 @@ def _facts(
 
 def judge(
     facts: Sequence[AccountFacts],
-    incidents: Sequence[Incident],
+    incidents: Sequence[Trouble],
     airflow: Airflow | None,
     *,
     now: datetime,
@@ -322,21 +336,54 @@ def judge(
     """
     What is wrong now, and how each account stands.
 
-    Open incidents are those of the warehouse, those that only Airflow knows, and days that are not
-    in although no incident names their account. `airflow` is None when it can't be asked.
+    Open are the incidents of the warehouse; what only Airflow knows; days that are not in although
+    no incident speaks for them; messages that nobody got; and that no account is collected, where
+    nothing else says why. `airflow` is None when it can't be asked.
     """
     known = [it for it in incidents if it.closed_at is None]
     accounts = [_account(it, known, airflow, now, catch_up_days) for it in facts]
     found = [
+        *known,
         *(trouble_in_airflow(airflow, accounts, now=now, datasets=datasets) if airflow else ()),
+        *(_untold(incidents, airflow.alerts, now) if airflow and airflow.alerts else ()),
         *_days_without_incident(facts, accounts, known),
     ]
+    if not facts and all(it.is_warning for it in found):
+        found.append(_nothing_collected(datasets))
     return Status(
         checked_at=now,
-        open=tuple(sorted([*known, *found], key=lambda it: it.is_warning)),
+        open=tuple(sorted(found, key=lambda it: it.is_warning)),
         closed=tuple(it for it in incidents if it.closed_at is not None),
         accounts=tuple(accounts),
     )
+
+
+def _nothing_collected(datasets: Sequence[Dataset]) -> Trouble:
+    dag_ids = " or ".join(it.dag_id for it in datasets)
+    cure = f"unpause {dag_ids}: the first daily run brings its accounts"
+    return Trouble(Problem(ProblemKind.NOT_ASKED, "no account is collected", cure))
+
+
+def _untold(incidents: Sequence[Trouble], alerts: str, now: datetime) -> list[Trouble]:
+    """One trouble for all messages that should have arrived."""
+    due = [it.untold_since for it in incidents if it.untold_since]
+    late = [at for at in due if now - at > UNTOLD]
+    if not late:
+        return []
+    messages = (
+        "1 message about an incident" if len(late) == 1 else f"{len(late)} messages about incidents"
+    )
+    return [
+        Trouble(
+            Problem(
+                ProblemKind.CONFIGURATION,
+                f"{messages} could not be delivered",
+                f"correct the connection {alerts}: a warning in the log of the last run's check "
+                "says what is wrong; the next run delivers them",
+            ),
+            opened_at=min(late),
+        )
+    ]
 
 
 def trouble_in_airflow(
@@ -345,46 +392,49 @@ def trouble_in_airflow(
     *,
     now: datetime,
     datasets: Sequence[Dataset],
-) -> list[Incident]:
+) -> list[Trouble]:
     """What keeps runs from being made or from working."""
-    found: list[Incident] = []
+    found: list[Trouble] = []
     if not airflow.is_scheduler_alive:
         cause, cure = "Airflow's scheduler gives no sign of life", "start it: no run is made"
-        found.append(Incident(ProblemKind.RUN_LATE, cause, cure))
+        found.append(Trouble(Problem(ProblemKind.RUN_LATE, cause, cure)))
     if not airflow.pool_slots:
         cause = f"the pool {airflow.pool} " + (
             "does not exist" if airflow.pool_slots is None else "has no slots"
         )
         cure = f"create the pool {airflow.pool} with 16 slots under Admin, Pools: tasks wait for it"
-        found.append(Incident(ProblemKind.POOL_MISSING, cause, cure))
+        found.append(Trouble(Problem(ProblemKind.POOL_MISSING, cause, cure)))
     for dataset in datasets:
         dag = airflow.dags.get(dataset.name, DagState(is_known=False))
         collected = [it for it in accounts if it.dataset == dataset and not it.is_retired]
         trouble = _trouble_of_dag(dataset, dag, now) if collected else None
         if trouble:
-            found.append(replace(trouble, dataset=dataset.name))
+            found.append(trouble)
     return found
 
 
-def _trouble_of_dag(dataset: Dataset, dag: DagState, now: datetime) -> Incident | None:
+def _trouble_of_dag(dataset: Dataset, dag: DagState, now: datetime) -> Trouble | None:
     """Why the dataset gets no run."""
+    opened_at = None
     if not dag.is_known:
+        cause = f"Airflow does not know {dataset.dag_id}"
         cure = "see the DAG import errors on Airflow's start page: no run is made"
-        return Incident(ProblemKind.RUN_LATE, f"Airflow does not know {dataset.dag_id}", cure)
-    if dag.is_paused:
-        cure = f"unpause {dataset.dag_id}: no run is made"
-        return Incident(ProblemKind.RUN_LATE, "the DAG is paused", cure)
-    if dag.next_run_at and now - dag.next_run_at > OVERDUE:
-        at = dag.next_run_at.astimezone(clock.SHANGHAI)
-        cause = f"the run of {at:%Y-%m-%d %H:%M} Beijing was not made"
+    elif dag.is_paused:
+        cause, cure = "the DAG is paused", f"unpause {dataset.dag_id}: no run is made"
+    elif dag.next_run_at and now - dag.next_run_at > OVERDUE:
+        opened_at = dag.next_run_at
+        at = opened_at.astimezone(clock.SHANGHAI)
+        cause = f"the run of {at:%Y-%m-%d %H:%M} Beijing time was not made"
         cure = "check that the scheduler runs and that fewer than three runs of the DAG are active"
-        return Incident(ProblemKind.RUN_LATE, cause, cure, opened_at=dag.next_run_at)
-    return None
+    else:
+        return None
+    problem = Problem(ProblemKind.RUN_LATE, cause, cure)
+    return Trouble(problem, dataset=dataset.name, opened_at=opened_at)
 
 
 def _account(
     facts: AccountFacts,
-    known: Sequence[Incident],
+    known: Sequence[Trouble],
     airflow: Airflow | None,
     now: datetime,
     catch_up_days: int,
@@ -421,7 +471,7 @@ def _account(
             filter(None, [next_run_at, resting.next_attempt_at if resting else None]), default=None
         ),
         open_incidents=sum(
-            not it.is_warning and it.dataset == facts.dataset.name and it.appid == facts.appid
+            not it.is_warning and it.dataset == facts.dataset.name and _is_of(it.problem, facts)
             for it in known
         ),
     )
@@ -445,15 +495,16 @@ _KIND_OF = {
 
 
 def _days_without_incident(
-    facts: Sequence[AccountFacts], accounts: Sequence[AccountStatus], known: Sequence[Incident]
-) -> list[Incident]:
-    """An incident per dataset, state and cause, for the days that no open incident names."""
-    named = {(it.dataset, it.appid, day) for it in known for day in it.days}
+    facts: Sequence[AccountFacts], accounts: Sequence[AccountStatus], known: Sequence[Trouble]
+) -> list[Trouble]:
+    """One trouble per dataset, state and cause, for the days that no open incident speaks for."""
+    broken = [it for it in known if not it.is_warning]
     alike: dict[tuple[object, ...], list[tuple[AccountFacts, OpenDay]]] = defaultdict(list)
     for fact, account in zip(facts, accounts, strict=True):
+        ours = [it.problem for it in broken if it.dataset == fact.dataset.name]
         for state in NOT_AS_IT_SHOULD_BE:
             for day in account.days.get(state, ()):
-                if (fact.dataset.name, fact.appid, day) not in named:
+                if not any(_speaks_for(it, fact, day) for it in ours):
                     of = fact.days[day]
                     cover = of.coverage
                     why = (cover.error_kind, cover.error_code, bool(cover.error))
@@ -461,22 +512,51 @@ def _days_without_incident(
     return [_of_days(DayState(str(key[1])), days) for key, days in alike.items()]
 
 
-def _of_days(state: DayState, days: Sequence[tuple[AccountFacts, OpenDay]]) -> Incident:
-    """One incident for days that are not in for the same reason."""
+def _speaks_for(problem: Problem, facts: AccountFacts, day: date) -> bool:
+    """
+    Whether a problem is why the account's day is not in.
+
+    One with the account is why for every day. One of the whole run is why for the days it names, of
+    every account; for all when it names none, if it kept the run from asking.
+    """
+    if _is_of(problem, facts):
+        return day in problem.days or problem.kind in OF_ACCOUNT
+    if problem.appid or problem.account or problem.kind is ProblemKind.CHECK:
+        return False
+    return day in problem.days or (not problem.days and problem.subject not in _AFTER_ASKING)
+
+
+def _is_of(problem: Problem, facts: AccountFacts) -> bool:
+    """Whether it is the account's, which may be known by its connection alone."""
+    if problem.appid:
+        return problem.appid == facts.appid
+    return bool(problem.conn_id) and problem.conn_id == facts.conn_id
+
+
+_AFTER_ASKING = ("report", "check")
+"""Tasks that have nothing to do with whether a day comes in."""
+
+
+def _of_days(state: DayState, days: Sequence[tuple[AccountFacts, OpenDay]]) -> Trouble:
+    """One trouble for days that are not in for the same reason."""
     fact, newest = max(days, key=lambda it: it[1].coverage.publication_date)
     names = list(dict.fromkeys(it.name for it, _ in days))
     cause, cure = _SAID_OF[state]
     attempts = [it.attempted_at for _, it in days if it.attempted_at]
     last = newest.coverage
-    return Incident(
-        kind=last.error_kind or _KIND_OF[state],
-        cause=last.error or cause,
-        cure=last.cure or cure,
-        dataset=fact.dataset.name,
+    problem = Problem(
+        last.error_kind or _KIND_OF[state],
+        last.error or cause,
+        last.cure or cure,
         account=names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more",
         appid=fact.appid if len(names) == 1 else None,
+        conn_id=fact.conn_id if len(names) == 1 else "",
         days=tuple(sorted({it.coverage.publication_date for _, it in days})),
-        error_code=last.error_code,
+        errcode=last.error_code,
+    )
+    return Trouble(
+        problem,
+        dataset=fact.dataset.name,
         opened_at=min(attempts, default=None),
         seen_at=max(attempts, default=None),
     )

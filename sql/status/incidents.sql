@@ -7,6 +7,7 @@ SELECT
     appid,
     subject,
     account,
+    conn_id,
     cause,
     cure,
     publication_dates,
@@ -14,7 +15,14 @@ SELECT
     run_id,
     opened_at,
     seen_at,
-    closed_at
+    closed_at,
+    -- since when a message is due that nobody got; none is sent of what was over long ago
+    CASE
+        WHEN closed_at < :stale_since THEN NULL
+        WHEN told_at IS NULL AND kind = any(:warnings) THEN seen_at -- what is news is told again
+        WHEN told_at IS NULL THEN opened_at
+        WHEN closing_told_at IS NULL THEN closed_at
+    END AS untold_since
 FROM weixin.incident
 WHERE
     dataset = any(:datasets)

@@ -329,7 +329,7 @@ def test_problems_say_the_cure_first_and_lead_to_the_run(visit: Visit) -> None:
     href = card.locator("a").get_attribute("href") or ""
     assert href.startswith(f"/dags/{DAG}/runs/scheduled__")
     over = page.locator(".card.over", has_text="could not be reached")
-    expect(over).to_contain_text("lasted 1 hr 36 mins")
+    expect(over).to_contain_text("lasted 1 h 36 min")
     page.fill("#search", "灯塔")
     expect(page.locator(".empty")).to_contain_text("灯塔")
     page.fill("#search", "茶馆")

@@ -6,10 +6,13 @@ from datetime import datetime
 
 from airflow.api.common.airflow_health import HEALTHY, get_airflow_health
 from airflow.models import DagModel, DagRun, Pool
+from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
 from weixin_etl.datasets import Dataset
+from weixin_etl.orchestration.alerts import CONN_ID as ALERTS
 from weixin_etl.status import Airflow, DagState
 
 POOL = "weixin_api"
@@ -35,7 +38,17 @@ def read(datasets: Sequence[Dataset]) -> Airflow:
         pool=POOL,
         pool_slots=slots,
         is_scheduler_alive=get_airflow_health()["scheduler"]["status"] == HEALTHY,
+        alerts=_alerts(),
     )
+
+
+def _alerts() -> str:
+    """The connection by which people are told; empty when this process finds none."""
+    try:
+        BaseHook.get_connection(ALERTS)
+    except AirflowNotFoundException:
+        return ""
+    return ALERTS
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,9 @@ def read_from_airflows_database() -> str | None:
         there is no such database yet, and so nothing to find.
 
     """
-    engine: sqlalchemy.Engine = settings.get_engine()  # type: ignore[no-untyped-call]
-    file = engine.url.database if engine.dialect.name == "sqlite" else None
-    if file and not Path(file).exists():
+    if not has_database():
         return None
+    engine: sqlalchemy.Engine = settings.get_engine()  # type: ignore[no-untyped-call]
     try:
         with engine.connect() as connection:
             is_migrated = sqlalchemy.inspect(connection).has_table("connection")
@@ -39,3 +38,10 @@ def read_from_airflows_database() -> str | None:
     if is_migrated:
         os.environ[_CONTEXT] = "server"
     return None
+
+
+def has_database() -> bool:
+    """Whether there is an Airflow database to ask: SQLite would create an empty file."""
+    engine: sqlalchemy.Engine = settings.get_engine()  # type: ignore[no-untyped-call]
+    file = engine.url.database if engine.dialect.name == "sqlite" else None
+    return not file or Path(file).exists()

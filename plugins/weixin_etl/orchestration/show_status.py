@@ -1,29 +1,29 @@
 """Whether figures come in, printed for a person or a monitor outside of Airflow."""
 
 import sys
+from collections.abc import Sequence
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from weixin_etl import clock, status
-from weixin_etl.datasets import DATASETS
-from weixin_etl.model import Problem
-from weixin_etl.orchestration import airflow_state, settings
-from weixin_etl.orchestration.warehouse import open_warehouse
-from weixin_etl.warehouse import WarehouseError, require_migrated, trouble
+from weixin_etl.datasets import Dataset
+from weixin_etl.orchestration import airflow_state, outside, settings
+from weixin_etl.orchestration.warehouse import open_warehouse, reading
+from weixin_etl.warehouse import WarehouseError
 
 HEALTHY, UNHEALTHY, UNKNOWN = 0, 1, 2
 """Exit codes; unknown: the warehouse can't be read."""
 
 
-def show_status() -> int:
+def show_status(datasets: Sequence[Dataset]) -> int:
     """
     Print a line per problem, the warnings last, and one about the accounts; the exit code.
 
     Where Airflow's own database can't be read, a sentence says what is not known for it.
     """
-    airflow = _airflow()
+    airflow = _airflow(datasets)
     try:
-        found = _read(airflow)
+        found = _read(airflow, datasets)
     except WarehouseError as error:
         sys.stderr.write(f"{error}\n")
         return UNKNOWN
@@ -37,42 +37,32 @@ def show_status() -> int:
     return HEALTHY if found.is_healthy else UNHEALTHY
 
 
-def _airflow() -> status.Airflow | None:
+def _airflow(datasets: Sequence[Dataset]) -> status.Airflow | None:
+    if not outside.has_database():
+        return None
     try:
-        return airflow_state.read(list(DATASETS.values()))
+        return airflow_state.read(datasets)
     except SQLAlchemyError:
         return None
 
 
-def _read(airflow: status.Airflow | None) -> status.Status:
-    warehouse = open_warehouse()
-    try:
-        require_migrated(warehouse)
-        with warehouse.connect() as connection:
-            catch_up_days = settings.read().pipeline.catch_up_days
-            return status.read(connection, airflow, now=clock.now(), catch_up_days=catch_up_days)
-    except DBAPIError as error:
-        passing = trouble(error, warehouse)
-        raise passing or error from None
+def _read(airflow: status.Airflow | None, datasets: Sequence[Dataset]) -> status.Status:
+    catch_up_days = settings.read().pipeline.catch_up_days
+    with reading(open_warehouse()) as connection:
+        return status.read(
+            connection, airflow, now=clock.now(), catch_up_days=catch_up_days, datasets=datasets
+        )
 
 
-def _line(incident: status.Incident) -> str:
-    problem = Problem(
-        incident.kind,
-        incident.cause,
-        incident.cure,
-        account=incident.account,
-        days=incident.days,
-        errcode=incident.error_code,
-    )
-    parts = [part for part in (incident.dataset, problem.in_full) if part]
-    if incident.opened_at:
-        parts.append(f"since {clock.beijing_text(incident.opened_at)}")
-    return ("warning: " if incident.is_warning else "") + " · ".join(parts)
+def _line(trouble: status.Trouble) -> str:
+    parts = [part for part in (trouble.dataset, trouble.problem.in_full) if part]
+    if trouble.opened_at:
+        parts.append(f"since {clock.beijing_text(trouble.opened_at)}")
+    return ("warning: " if trouble.is_warning else "") + " · ".join(parts)
 
 
 def _summary(found: status.Status) -> str:
-    collected = [it for it in found.accounts if not it.is_retired]
+    collected = [it for it in found.accounts if not (it.is_retired and it.is_healthy)]
     healthy = sum(it.is_healthy for it in collected)
     newest = [it.last_day_in for it in collected if it.last_day_in]
     upto = f", the oldest up to {min(newest)}" if newest else ""

@@ -1,12 +1,15 @@
 """The warehouse of the Airflow connections `weixin_warehouse` and `weixin_reader`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
-from sqlalchemy import URL, Engine
+from sqlalchemy import URL, Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
-from weixin_etl.warehouse import CONN_ID, WarehouseError, engine, url
+from weixin_etl.warehouse import CONN_ID, WarehouseError, engine, require_migrated, trouble, url
 
 READER = "weixin_reader"
 _READS_ONLY = {
@@ -51,6 +54,24 @@ def open_reader() -> Engine:
             f"create {READER} with type postgres, for a user in the role weixin_reader",
         )
     return _reading_engine(found)
+
+
+@contextmanager
+def reading(warehouse: Engine) -> Iterator[Connection]:
+    """
+    A connection to a warehouse that answers and holds every migration.
+
+    Raises:
+        WarehouseError: it does not, or no longer.
+        DBAPIError: it is not the warehouse: a statement of ours does not work.
+
+    """
+    require_migrated(warehouse)
+    try:
+        with warehouse.connect() as connection:
+            yield connection
+    except DBAPIError as error:
+        raise trouble(error, warehouse) or error from None
 
 
 def of_reader(error: WarehouseError) -> WarehouseError:

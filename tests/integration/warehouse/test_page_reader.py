@@ -59,3 +59,28 @@ def test_what_is_wrong_names_the_connection_that_was_used(
     said = of_airflow.of_reader(WarehouseError("no answer", f"correct the connection {CONN_ID}"))
 
     assert said.cure == "correct the connection weixin_reader"
+
+
+def test_a_warehouse_that_lacks_migrations_is_said_before_anything_is_read(
+    warehouse: Engine,
+) -> None:
+    """Not that a table of ours is missing."""
+    with warehouse.begin() as session:
+        session.exec_driver_sql("ALTER TABLE weixin.schema_migrations RENAME TO elsewhere")
+    try:
+        with pytest.raises(WarehouseError, match="lacks"), of_airflow.reading(warehouse):
+            pytest.fail("nothing can be read")
+    finally:
+        with warehouse.begin() as session:
+            session.exec_driver_sql("ALTER TABLE weixin.elsewhere RENAME TO schema_migrations")
+
+
+def test_a_server_that_goes_away_while_it_is_read_is_a_sentence(warehouse: Engine) -> None:
+    """And a statement of ours that does not work is none."""
+    with (
+        pytest.raises(WarehouseError, match="the warehouse"),
+        of_airflow.reading(warehouse) as session,
+    ):
+        session.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
+    with pytest.raises(DBAPIError, match="no_such_table"), of_airflow.reading(warehouse) as session:
+        session.exec_driver_sql("SELECT FROM no_such_table")

@@ -80,11 +80,14 @@ def test_all_is_well_when_every_day_is_in(warehouse: Engine, reader: Engine) -> 
     assert account.next_try_at == NOW
 
 
-def test_an_empty_warehouse_is_well(warehouse: Engine) -> None:
-    """Nothing is collected, nothing is missing."""
+def test_that_no_account_is_collected_is_a_problem(warehouse: Engine) -> None:
+    """As in a fresh installation that nobody unpaused: a monitor must not be green."""
     found = read(warehouse)
 
-    assert (found.is_healthy, found.open, found.accounts) == (True, (), ())
+    (nothing,) = found.open
+    assert (found.is_healthy, found.accounts) == (False, ())
+    assert nothing.problem.cause == "no account is collected"
+    assert nothing.problem.cure.startswith(f"unpause {ARTICLE_TOTAL.dag_id} or ")
 
 
 def test_days_that_are_not_in_are_found_although_nobody_opened_an_incident(
@@ -107,7 +110,7 @@ def test_days_that_are_not_in_are_found_although_nobody_opened_an_incident(
     found = read(warehouse)
 
     assert not found.is_healthy
-    refused, not_asked = found.open
+    refused, not_asked = (it.problem for it in found.open)
     assert refused.kind is ProblemKind.CONFIGURATION
     assert (refused.cure, refused.cause) == ("correct the password", "the AppSecret is wrong")
     assert refused.account == "夏雨 and 1 more"
@@ -137,7 +140,8 @@ def test_an_open_incident_speaks_for_its_days(warehouse: Engine) -> None:
     found = read(warehouse)
 
     (incident,) = found.open
-    assert (incident.kind, incident.cause) == (ProblemKind.PROGRAM, "refused")
+    assert incident.problem.kind is ProblemKind.PROGRAM
+    assert incident.problem.cause == "refused"
     assert incident.incident_id is not None
     assert len(found.closed) == 1
     assert found.accounts[0].open_incidents == 1
@@ -159,6 +163,171 @@ def test_a_warning_leaves_the_status_healthy(warehouse: Engine) -> None:
     assert found.is_healthy
 
 
+def open_incident(warehouse: Engine, kind: str, appid: str | None, **columns: object) -> None:
+    """An open incident that people were told of, with some columns as wanted."""
+    row = {
+        "kind": kind,
+        "appid": appid,
+        "subject": None,
+        "account": "春风" if appid else "",
+        "conn_id": "",
+        "days": [],
+        "opened_at": READY,
+        "seen_at": READY,
+        "closed_at": None,
+        "told_at": READY,
+        "closing_told_at": None,
+    }
+    change(
+        warehouse,
+        "INSERT INTO weixin.incident (dataset, kind, appid, subject, account, conn_id, cause, "
+        "cure, publication_dates, opened_at, seen_at, closed_at, told_at, closing_told_at) "
+        "VALUES (:dataset, :kind, :appid, :subject, :account, :conn_id, 'it happened', 'mend it', "
+        ":days, :opened_at, :seen_at, :closed_at, :told_at, :closing_told_at)",
+        **row | columns,
+    )
+
+
+def fail(warehouse: Engine, error_kind: str, days: list[date] = DAYS) -> None:
+    """The last attempts of some days failed."""
+    change(
+        warehouse,
+        "UPDATE weixin.coverage SET attempt_state = 'failed', error_kind = :error_kind, "
+        "error = 'it happened', cure = 'mend it' WHERE publication_date = any(:days)",
+        error_kind=error_kind,
+        days=days,
+    )
+
+
+def test_a_warning_does_not_hide_days_that_fail(warehouse: Engine) -> None:
+    """A total fell on days that are refused since: something is broken."""
+    collect(warehouse)
+    open_incident(warehouse, "total_fell", "wx1", days=DAYS)
+    fail(warehouse, "call_refused")
+
+    found = read(warehouse)
+
+    assert [(it.problem.kind, it.is_warning) for it in found.open] == [
+        (ProblemKind.CALL_REFUSED, False),
+        (ProblemKind.TOTAL_FELL, True),
+    ]
+    assert not found.is_healthy
+
+
+@pytest.mark.parametrize(
+    ("kind", "columns"),
+    [
+        ("unreachable", {"appid": None, "days": DAYS}),
+        ("run_late", {"appid": None}),
+        ("program", {"appid": None, "subject": "ingest"}),
+        ("configuration", {"appid": "wx1"}),
+        ("configuration", {"appid": None, "account": "春风", "conn_id": "weixin_default"}),
+    ],
+)
+def test_an_incident_of_the_account_or_of_the_run_speaks_for_all_its_days(
+    warehouse: Engine, kind: str, columns: dict[str, object]
+) -> None:
+    """One trouble is listed once, though the incident names not each account or day."""
+    collect(warehouse)
+    fail(warehouse, kind)
+    change(warehouse, "DELETE FROM weixin.coverage WHERE publication_date = '2026-11-23'")
+    open_incident(warehouse, kind, **columns)  # type: ignore[arg-type]
+
+    found = read(warehouse)
+
+    assert [it.problem.kind for it in found.open] == [ProblemKind(kind)]
+    assert not found.is_healthy
+
+
+@pytest.mark.parametrize(
+    ("kind", "columns"),
+    [
+        ("configuration", {"appid": "wx9"}),
+        ("unreadable", {"appid": "wx1", "days": DAYS[:1]}),
+        ("unreachable", {"appid": None, "days": DAYS[:1]}),
+        ("program", {"appid": None, "subject": "report"}),
+        ("check", {"appid": None, "subject": "totals_match"}),
+    ],
+)
+def test_an_incident_of_something_else_does_not_speak_for_a_day(
+    warehouse: Engine, kind: str, columns: dict[str, object]
+) -> None:
+    """Of another account, another day, or what has nothing to do with asking."""
+    collect(warehouse)
+    fail(warehouse, "call_refused", DAYS[-1:])
+    open_incident(warehouse, kind, **columns)  # type: ignore[arg-type]
+
+    found = read(warehouse)
+
+    assert [it.problem.kind for it in found.open] == [ProblemKind(kind), ProblemKind.CALL_REFUSED]
+
+
+HOURS_AGO = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
+MINUTES_AGO = datetime(2026, 11, 24, 4, 50, tzinfo=UTC)
+LONG_AGO = datetime(2026, 11, 19, tzinfo=UTC)
+UNTOLD = [
+    ({"told_at": None, "opened_at": HOURS_AGO}, HOURS_AGO),
+    ({"told_at": None, "opened_at": MINUTES_AGO}, None),
+    ({"closed_at": HOURS_AGO}, HOURS_AGO),
+    ({"closed_at": HOURS_AGO, "closing_told_at": HOURS_AGO}, None),
+    ({"told_at": None, "closed_at": LONG_AGO, "opened_at": LONG_AGO}, None),
+]
+
+
+@pytest.mark.parametrize(("columns", "since"), UNTOLD)
+def test_messages_that_nobody_got_are_a_problem(
+    warehouse: Engine, columns: dict[str, object], since: datetime | None
+) -> None:
+    """Where there is a receiver; not before an hour, and not of what is never told."""
+    collect(warehouse)
+    open_incident(warehouse, "total_fell", "wx1", **{"seen_at": READY} | columns)
+    if columns.get("opened_at") == MINUTES_AGO:
+        change(warehouse, "UPDATE weixin.incident SET seen_at = opened_at")
+    told = Airflow(FINE.dags, "weixin_api", 16, alerts="weixin_alerts")
+
+    found = [it for it in read(warehouse, told).open if not it.is_warning]
+
+    assert bool(found) == bool(since)
+    for it in found:
+        assert it.problem.cause == "1 message about an incident could not be delivered"
+        assert "the connection weixin_alerts" in it.problem.cure
+    assert read(warehouse).is_healthy
+
+
+def test_a_message_of_trouble_that_goes_on_stays_due(warehouse: Engine) -> None:
+    """Each run meets it again: it is still untold since it opened."""
+    collect(warehouse)
+    open_incident(
+        warehouse, "call_refused", "wx1", told_at=None, opened_at=HOURS_AGO, seen_at=MINUTES_AGO
+    )
+    told = Airflow(FINE.dags, "weixin_api", 16, alerts="weixin_alerts")
+
+    assert [it.opened_at for it in read(warehouse, told).open] == [HOURS_AGO, HOURS_AGO]
+
+
+@pytest.mark.parametrize("is_succeeded", [True, False])
+def test_a_retired_endpoint_is_a_warning_where_its_successor_collects_the_account(
+    warehouse: Engine, *, is_succeeded: bool
+) -> None:
+    """Else its figures are missing, and the status is red until somebody has the successor run."""
+    collect(warehouse)
+    change(warehouse, "UPDATE weixin.coverage SET attempt_state = 'failed', error_code = 47009")
+    open_incident(warehouse, "endpoint_offline", "wx1", days=DAYS)
+    if is_succeeded:
+        change(
+            warehouse,
+            "INSERT INTO weixin.first_daily_run VALUES (:successor, 'wx1', '2026-11-24')",
+            successor=ARTICLE_TOTAL.successor,
+        )
+
+    with warehouse.connect() as connection:
+        found = status.read(connection, FINE, now=NOW, catch_up_days=60, datasets=[ARTICLE_TOTAL])
+
+    assert [it.is_warning for it in found.open] == [is_succeeded]
+    assert [it.is_healthy for it in found.accounts] == [is_succeeded]
+    assert found.is_healthy == is_succeeded
+
+
 @pytest.mark.parametrize(
     ("airflow", "cause"),
     [
@@ -171,7 +340,7 @@ def test_a_warning_leaves_the_status_healthy(warehouse: Engine) -> None:
         ),
         (
             Airflow({ARTICLE_TOTAL.name: DagState(True, next_run_at=READY)}, "weixin_api", 16),
-            "the run of 2026-11-24 08:31 Beijing was not made",
+            "the run of 2026-11-24 08:31 Beijing time was not made",
         ),
         (
             Airflow(FINE.dags, "weixin_api", 16, is_scheduler_alive=False),
@@ -187,7 +356,7 @@ def test_what_keeps_runs_from_being_made_is_a_problem(
 
     found = read(warehouse, airflow)
 
-    assert [it.cause for it in found.open] == [cause]
+    assert [it.problem.cause for it in found.open] == [cause]
     assert not found.is_healthy
 
 

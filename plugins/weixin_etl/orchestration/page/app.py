@@ -20,8 +20,8 @@ from weixin_etl.datasets import Dataset
 from weixin_etl.orchestration import airflow_state, settings
 from weixin_etl.orchestration.page import articles, calendar, problems, runs
 from weixin_etl.orchestration.page.reader import Reader, reader
-from weixin_etl.orchestration.warehouse import of_reader, open_reader
-from weixin_etl.warehouse import WarehouseError, require_migrated, trouble
+from weixin_etl.orchestration.warehouse import of_reader, open_reader, reading
+from weixin_etl.warehouse import WarehouseError
 
 log = logging.getLogger(__name__)
 
@@ -60,14 +60,16 @@ async def _headers(request: Request, call_next: Any) -> Response:
 
 
 @app.exception_handler(WarehouseError)
-@app.exception_handler(DBAPIError)
-def _trouble(_: Request, error: Exception) -> Response:
+def _trouble(_: Request, error: WarehouseError) -> Response:
     """The sentence why the warehouse can't be read now."""
-    try:
-        sentence = str(of_reader(_warehouse_error(error)))
-    except DBAPIError:
-        log.exception("the warehouse could not be read")
-        sentence = "the warehouse could not be read: the log of Airflow's API server says why"
+    return _json({"detail": str(of_reader(error))}, 503)
+
+
+@app.exception_handler(DBAPIError)
+def _fault(_: Request, error: DBAPIError) -> Response:
+    """A statement of ours does not work."""
+    log.error("the warehouse could not be read", exc_info=error)
+    sentence = "the warehouse could not be read: the log of Airflow's API server says why"
     return _json({"detail": sentence}, 503)
 
 
@@ -138,7 +140,7 @@ def api_calendar(
 ) -> Response:
     """The states of some accounts' pairs on some days."""
     (chosen,) = _chosen(who, dataset)
-    with open_reader().connect() as connection:
+    with reading(open_reader()) as connection:
         return _json(
             calendar.view(
                 connection,
@@ -158,7 +160,7 @@ def api_calendar(
 def api_pair(who: AReader, dataset: Text, appid: Text, day: Day) -> Response:
     """One pair's story."""
     (chosen,) = _chosen(who, dataset)
-    with open_reader().connect() as connection:
+    with reading(open_reader()) as connection:
         story = calendar.story(
             connection,
             chosen,
@@ -176,7 +178,7 @@ def api_pair(who: AReader, dataset: Text, appid: Text, day: Day) -> Response:
 def api_runs(who: AReader, dataset: Text, offset: Annotated[int, Query(ge=0)] = 0) -> Response:
     """What came of the newest runs."""
     (chosen,) = _chosen(who, dataset)
-    with open_reader().connect() as connection:
+    with reading(open_reader()) as connection:
         return _json(runs.view(connection, chosen, airflow_state.runs, offset))
 
 
@@ -184,7 +186,7 @@ def api_runs(who: AReader, dataset: Text, offset: Annotated[int, Query(ge=0)] = 
 def api_run(who: AReader, dataset: Text, run_id: Annotated[str, Query(max_length=300)]) -> Response:
     """What came of one run, by account."""
     (chosen,) = _chosen(who, dataset)
-    with open_reader().connect() as connection:
+    with reading(open_reader()) as connection:
         return _json(runs.accounts(connection, chosen, run_id))
 
 
@@ -192,7 +194,7 @@ def api_run(who: AReader, dataset: Text, run_id: Annotated[str, Query(max_length
 def api_accounts(who: AReader, dataset: Text) -> Response:
     """The accounts that have articles, for the choice of one."""
     (chosen,) = _chosen(who, dataset)
-    with open_reader().connect() as connection:
+    with reading(open_reader()) as connection:
         return _json(articles.accounts(connection, chosen))
 
 
@@ -200,7 +202,7 @@ def api_accounts(who: AReader, dataset: Text) -> Response:
 def api_articles(who: AReader, dataset: Text, appid: Text) -> Response:
     """An account's latest articles beside what is usual for it."""
     (chosen,) = _chosen(who, dataset)
-    with open_reader().connect() as connection:
+    with reading(open_reader()) as connection:
         return _json(articles.view(connection, chosen, appid))
 
 
@@ -208,7 +210,7 @@ def api_articles(who: AReader, dataset: Text, appid: Text) -> Response:
 def api_article(who: AReader, dataset: Text, appid: Text, msgid: Text) -> Response:
     """Where an article's readers came from."""
     (chosen,) = _chosen(who, dataset)
-    with open_reader().connect() as connection:
+    with reading(open_reader()) as connection:
         return _json(articles.sources(connection, chosen, appid, msgid))
 
 
@@ -249,26 +251,6 @@ def _chosen(who: Reader, dataset: str) -> tuple[Dataset, ...]:
     if not chosen:
         raise HTTPException(404, "no such dataset, or you may not read its DAG")
     return chosen
-
-
-def _warehouse_error(error: Exception) -> WarehouseError:
-    """
-    What is wrong with the warehouse.
-
-    Raises:
-        DBAPIError: it is not the warehouse: a statement of ours does not work.
-
-    """
-    if isinstance(error, WarehouseError):
-        return error
-    warehouse = open_reader()
-    if said := trouble(error, warehouse):
-        return said
-    try:
-        require_migrated(warehouse)
-    except WarehouseError as refusal:
-        return refusal
-    raise error
 
 
 def _json(content: Any, status_code: int = 200) -> Response:

@@ -1,25 +1,23 @@
 """What is wrong now, and how each account stands: the first view, and `/health`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy.exc import DBAPIError
-
-from weixin_etl import clock, status
+from weixin_etl import clock, incidents, status
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import DayState, ProblemKind, days_as_ranges
+from weixin_etl.model import DayState, Problem, ProblemKind, days_as_ranges
 from weixin_etl.orchestration import airflow_state, settings
-from weixin_etl.orchestration.warehouse import of_reader, open_reader, reads_as
-from weixin_etl.status import AccountStatus, Incident, Status
-from weixin_etl.warehouse import WarehouseError, require_migrated, trouble
+from weixin_etl.orchestration.warehouse import of_reader, open_reader, reading, reads_as
+from weixin_etl.status import AccountStatus, Status, Trouble
+from weixin_etl.warehouse import WarehouseError
 
 ACCOUNTS_PER_PAGE = 25
 
 
 @dataclass(frozen=True, slots=True)
-class ShownIncident:
-    """An incident as the page shows it."""
+class ShownTrouble:
+    """What is or was wrong, as the page shows it."""
 
     kind: ProblemKind
     is_warning: bool
@@ -34,6 +32,8 @@ class ShownIncident:
     opened_at: datetime | None
     seen_at: datetime | None
     closed_at: datetime | None
+    lasted: str
+    """How long, in the words of the messages; empty while it is open."""
     run_id: str | None
 
 
@@ -71,8 +71,8 @@ class View:
     is_healthy: bool
     reads_as: str
     """The connection the page reads the warehouse with; empty when it can't."""
-    problems: tuple[ShownIncident, ...]
-    closed: tuple[ShownIncident, ...]
+    problems: tuple[ShownTrouble, ...]
+    closed: tuple[ShownTrouble, ...]
     account_count: int
     """Of accounts and datasets together that match the search."""
     accounts: tuple[ShownAccount, ...]
@@ -86,7 +86,7 @@ class Health:
 
     is_healthy: bool
     checked_at: datetime
-    problems: tuple[ShownIncident, ...]
+    problems: tuple[ShownTrouble, ...]
     accounts: tuple[ShownAccount, ...]
 
 
@@ -97,7 +97,7 @@ def view(datasets: Sequence[Dataset], search: str, offset: int) -> View:
     accounts = [
         it
         for it in found.accounts
-        if wanted in it.name.casefold() or wanted in it.appid.casefold() or wanted in it.conn_id
+        if any(wanted in text.casefold() for text in (it.name, it.appid, it.conn_id))
     ]
     accounts.sort(key=lambda it: it.is_healthy)
     return View(
@@ -128,42 +128,41 @@ def current(datasets: Sequence[Dataset]) -> Status:
     airflow = airflow_state.read(datasets)
     pipeline = settings.read().pipeline
     try:
-        warehouse = open_reader()
-        try:
-            require_migrated(warehouse)
-            with warehouse.connect() as connection:
-                return status.read(
-                    connection,
-                    airflow,
-                    now=now,
-                    catch_up_days=pipeline.catch_up_days,
-                    daily_calls=pipeline.daily_calls,
-                    datasets=datasets,
-                )
-        except DBAPIError as error:
-            raise trouble(error, warehouse) or error from None
+        with reading(open_reader()) as connection:
+            return status.read(
+                connection,
+                airflow,
+                now=now,
+                catch_up_days=pipeline.catch_up_days,
+                daily_calls=pipeline.daily_calls,
+                datasets=datasets,
+            )
     except WarehouseError as error:
         said = of_reader(error)
-        incident = Incident(ProblemKind.WAREHOUSE, cause=said.cause, cure=said.cure)
-        found = status.judge([], [incident], airflow, now=now, catch_up_days=0, datasets=datasets)
-        return replace(found, checked_at=now)
+        incident = Trouble(Problem(ProblemKind.WAREHOUSE, said.cause, said.cure))
+        return status.judge([], [incident], airflow, now=now, catch_up_days=0, datasets=datasets)
 
 
-def _shown(incident: Incident) -> ShownIncident:
-    return ShownIncident(
-        kind=incident.kind,
-        is_warning=incident.is_warning,
-        dataset=incident.dataset,
-        account=incident.account,
-        cure=incident.cure,
-        cause=incident.cause,
-        days=days_as_ranges(incident.days),
-        day_count=len(incident.days),
-        error_code=incident.error_code,
-        opened_at=incident.opened_at,
-        seen_at=incident.seen_at,
-        closed_at=incident.closed_at,
-        run_id=incident.run_id,
+def _shown(trouble: Trouble) -> ShownTrouble:
+    problem = trouble.problem
+    lasted = ""
+    if trouble.opened_at and trouble.closed_at:
+        lasted = incidents.duration(trouble.closed_at - trouble.opened_at)
+    return ShownTrouble(
+        kind=problem.kind,
+        is_warning=trouble.is_warning,
+        dataset=trouble.dataset,
+        account=problem.account,
+        cure=problem.cure,
+        cause=problem.cause,
+        days=days_as_ranges(problem.days),
+        day_count=len(problem.days),
+        error_code=problem.errcode,
+        opened_at=trouble.opened_at,
+        seen_at=trouble.seen_at,
+        closed_at=trouble.closed_at,
+        lasted=lasted,
+        run_id=trouble.run_id,
     )
 
 

@@ -38,23 +38,11 @@ export const time = (iso) => TIME.format(new Date(iso));
 // <time> that shows Beijing's and tells machines the instant.
 export const timeElement = (iso) => el("time", { datetime: iso }, time(iso));
 
-// Two units at most: 3 d 4 h, 25 min.
-export function duration(from, to) {
-  const minutes = Math.max(0, Math.round((new Date(to) - new Date(from)) / 60000));
-  const parts = new Intl.NumberFormat(LOCALE, { style: "unit", unitDisplay: "short", unit: "minute" });
-  const unit = (value, name) =>
-    new Intl.NumberFormat(LOCALE, { style: "unit", unitDisplay: "short", unit: name }).format(value);
-  if (minutes < 60) return parts.format(minutes);
-  const [days, hours] = [Math.floor(minutes / 1440), Math.floor((minutes % 1440) / 60)];
-  const named = days ? [unit(days, "day"), hours && unit(hours, "hour")] : [unit(hours, "hour"), minutes % 60 && parts.format(minutes % 60)];
-  return named.filter(Boolean).join(" ");
-}
-
 export const addDays = (day, count) =>
   new Date(Date.parse(`${day}T00:00:00Z`) + count * 86400000).toISOString().slice(0, 10);
 
-// As a sentence of its own.
-export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+// As a sentence of its own. What begins with a name or an address stays as it is.
+export const sentence = (text) => (/^[a-z]+[ ,]/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text);
 
 // A sentence for people who use a screen reader.
 export function say(sentence) {

@@ -1,6 +1,6 @@
 // What is wrong now, what was lately, and how each account stands.
 
-import { dagId, duration, el, number, pager, runLink, searchBox, sentence, t, table, time, timeElement } from "./common.js";
+import { dagId, el, number, pager, runLink, searchBox, sentence, t, table, time, timeElement } from "./common.js";
 
 export async function problems({ now, go, ask }) {
   const offset = Number(now.offset ?? 0);
@@ -25,21 +25,22 @@ export async function problems({ now, go, ask }) {
 }
 
 function summary(found, count, refresh) {
-  const isWell = count === 0;
-  const title = count > 1 ? t("some_wrong", { count }) : count === 1 ? t("one_wrong")
-    : found.problems.length || !found.is_healthy ? t("only_warnings") : t("all_well");
+  const isWell = found.is_healthy;
+  const title = !isWell ? (count === 1 ? t("one_wrong") : t("some_wrong", { count }))
+    : found.problems.length ? t("only_warnings") : t("all_well");
   return el("div", { class: `notice ${isWell ? "good" : "bad"}` },
     el("h2", {}, title),
-    isWell && found.is_healthy && found.account_count > 0 && el("p", {}, t("all_well_more")),
+    isWell && found.account_count > 0 && el("p", {}, t("all_well_more")),
     el("p", { class: "quiet" }, t("checked_at", { time: time(found.checked_at) }), " ",
       el("button", { type: "button", class: "small", id: "refresh", onclick: refresh }, t("refresh"))));
 }
 
 // What many accounts have alike is one problem: lists of those with the same cure, in their order.
+// What concerns all of them stands alone.
 function together(incidents) {
   const alike = new Map();
   for (const it of incidents) {
-    const key = JSON.stringify([it.dataset, it.kind, it.error_code, it.cure || it.cause, it.account === "" || it.closed_at]);
+    const key = it.account === "" ? it : JSON.stringify([it.dataset, it.kind, it.error_code, it.cure || it.cause, it.closed_at]);
     alike.set(key, [...(alike.get(key) ?? []), it]);
   }
   return [...alike.values()];
@@ -65,7 +66,7 @@ function facts(it) {
   const days = it.day_count > 1 ? t("day_count", { count: it.day_count, days: it.days })
     : it.day_count === 1 ? t("one_day", { days: it.days }) : null;
   const when = it.closed_at && it.closed_at === it.opened_at ? t("met_at", { time: time(it.opened_at) })
-    : it.closed_at ? t("lasted", { duration: duration(it.opened_at, it.closed_at), time: time(it.closed_at) })
+    : it.closed_at ? t("lasted", { duration: it.lasted, time: time(it.closed_at) })
     : it.opened_at && t("since", { time: time(it.opened_at) });
   const said = [dag ?? t("every_dataset"), days, it.error_code !== null && t("errcode", { code: it.error_code }), when,
     !it.closed_at && it.seen_at && it.seen_at !== it.opened_at && t("seen", { time: time(it.seen_at) })];
@@ -99,8 +100,8 @@ function state(it) {
     const label = it.days_not_in_count === 1 ? t("unhealthy_one") : t("unhealthy", { count: number(it.days_not_in_count) });
     return [el("span", { class: "chip bad" }, label), el("span", { class: "quiet under" }, it.days_not_in)];
   }
-  if (it.open_incidents) return el("span", { class: "chip bad" }, t("has_incident"));
   if (it.is_retired) return el("span", { class: "chip retired" }, t("is_retired"));
+  if (it.open_incidents) return el("span", { class: "chip bad" }, t("has_incident"));
   if (it.open_day_count) return el("span", { class: "chip open" }, t("waiting"));
   return el("span", { class: "chip good" }, t("healthy"));
 }

@@ -1,5 +1,7 @@
 """`weixin-etl status`: exit code and a line per problem, for whoever watches from outside."""
 
+from pathlib import Path
+
 import pytest
 from dag_runs import DAG_ID, DailyDag
 from sqlalchemy import Engine
@@ -106,6 +108,92 @@ def test_without_airflows_database_it_says_what_it_does_not_know(
 
     assert main(["status"]) == 0
     assert NOT_KNOWN in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("scheduler")
+def test_one_dataset_can_be_asked_for(capsys: pytest.CaptureFixture[str]):
+    """Of the successor nothing is collected."""
+    assert main(["status", "--dataset", "article_total"]) == 0
+    capsys.readouterr()
+
+    assert main(["status", "--dataset", "article_total_detail"]) == 1
+    assert "unpause weixin_article_total_detail" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("scheduler")
+@pytest.mark.parametrize(("is_succeeded", "count"), [(True, "1 of 1"), (False, "0 of 1")])
+def test_a_retired_account_counts_until_its_successor_collects_it(
+    warehouse: Engine, capsys: pytest.CaptureFixture[str], *, is_succeeded: bool, count: str
+):
+    """In the last line as in the exit code."""
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE weixin.coverage SET attempt_state = 'failed', error_code = 47009"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO weixin.incident (dataset, kind, appid, account, conn_id, cause, cure, "
+            "publication_dates, opened_at, seen_at) SELECT 'article_total', 'endpoint_offline', "
+            "appid, name, conn_id, 'offline', 'use it', '{}', now(), now() FROM weixin.dim_account"
+        )
+        if is_succeeded:
+            connection.exec_driver_sql(
+                "INSERT INTO weixin.first_daily_run SELECT 'article_total_detail', appid, "
+                "'2026-11-24' FROM weixin.first_daily_run"
+            )
+            connection.exec_driver_sql(
+                "INSERT INTO weixin.coverage (dataset, appid, publication_date, data_state, "
+                "fetched_at, ready_at, is_final, attempt_state, attempted_at) "
+                "SELECT 'article_total_detail', appid, date '2026-11-24' - n, 'loaded', "
+                "'2026-11-24 00:31+00', '2026-11-24 00:31+00', false, 'ok', '2026-11-24 00:31+00' "
+                "FROM weixin.dim_account, generate_series(1, 30) AS n"
+            )
+
+    assert main(["status"]) == (0 if is_succeeded else 1)
+    first, *_, last = capsys.readouterr().out.splitlines()
+    assert first.startswith("warning: ") == is_succeeded
+    assert last.startswith(f"{count} accounts")
+
+
+@pytest.mark.usefixtures("scheduler")
+def test_a_receiver_that_got_nothing_is_told(
+    daily: DailyDag, warehouse: Engine, capsys: pytest.CaptureFixture[str]
+):
+    """By the one who watches from outside; without a receiver it is as it was wanted."""
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO weixin.incident (dataset, kind, account, conn_id, cause, cure, "
+            "publication_dates, opened_at, seen_at) VALUES ('article_total', 'unknown_metric', '', "
+            "'', 'new', '', '{}', '2026-11-24 00:31+00', '2026-11-24 00:31+00')"
+        )
+    without = main(["status"])
+    daily.set("AIRFLOW_CONN_WEIXIN_ALERTS", '{"conn_type": "apprise"}')
+    daily.set("WEIXIN_NOW", "2026-11-24T10:40:00+08:00")
+    capsys.readouterr()
+
+    assert without == 0
+    assert main(["status"]) == 1
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith("correct the connection weixin_alerts")
+    assert first.endswith("since 2026-11-24 08:31 Beijing time")
+
+
+@pytest.mark.usefixtures("scheduler")
+def test_where_there_is_no_airflow_none_is_made(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """SQLite would create an empty database by asking it."""
+    import sqlalchemy
+    from airflow import settings
+
+    file = tmp_path / "airflow.db"
+    nowhere = sqlalchemy.create_engine(f"sqlite:///{file}")
+    monkeypatch.setattr(settings, "engine", nowhere)
+    monkeypatch.setattr(settings, "Session", sqlalchemy.orm.sessionmaker(nowhere))
+    monkeypatch.setattr(settings, "NonScopedSession", sqlalchemy.orm.sessionmaker(nowhere))
+
+    assert main(["status"]) == 0
+    assert NOT_KNOWN in capsys.readouterr().out
+    assert not file.exists()
 
 
 def test_a_warehouse_that_cannot_be_read_is_exit_code_2(
