@@ -51,7 +51,7 @@ _BY_ERRCODE = frozenset(
     {ProblemKind.CONFIGURATION, ProblemKind.ACCOUNT_BLOCKED, ProblemKind.CALL_REFUSED}
 )
 """Refusals that only a person can mend: another errcode is another thing to mend."""
-_UNTIL_ANSWERED = frozenset({*_OF_ACCOUNT, *_BY_ERRCODE, ProblemKind.ENDPOINT_OFFLINE})
+_UNTIL_ANSWERED = frozenset({*OF_ACCOUNT, *_BY_ERRCODE, ProblemKind.ENDPOINT_OFFLINE})
 """Over only when WeChat has answered otherwise: what came before they were met proves nothing."""
 _WITHOUT_ANSWER = frozenset(
     {
