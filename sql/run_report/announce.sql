@@ -1,5 +1,5 @@
 -- The publication days whose rows changed, in any run, and that are in: one row per day. They are
--- announced now. A run's own days are announced again when its report is made again: the report that
+-- announced now. A run's own days are announced again when its report is made again: the one that
 -- announced them first may have been killed before Airflow heard of it.
 WITH changed AS (
     UPDATE weixin.run_report AS report
