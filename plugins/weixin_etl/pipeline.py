@@ -455,7 +455,7 @@ def _lost(account: AccountPlan) -> Problem:
         cure = "nothing to do while the endpoint is offline"
     return Problem(
         ProblemKind.DAYS_LOST,
-        cause=f"daily runs do not reach {len(lost)} open days any more",
+        cause="too old for daily runs",
         cure=cure,
         account=account.name,
         appid=account.appid,

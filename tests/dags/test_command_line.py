@@ -123,8 +123,8 @@ def test_a_failing_run(
     for sentence in (
         "号2: correct the password in the environment variable AIRFLOW_CONN_A1 (the AppSecret",
         "号3: find the other program that refreshes this account's token (WeChat refuses the",
-        "号4: wait; if it persists, check the Base URL and any proxy (WeChat",
-        "号1: wait; if it persists, check the Base URL and any proxy (WeChat",
+        "号4: wait; if it persists, check the Base URL and any proxy (no usable",
+        "号1: wait; if it persists, check the Base URL and any proxy (no usable",
     ):
         assert sentence in done.stdout
     assert len(sandbox.issued_tokens) >= 5

@@ -45,8 +45,8 @@ def test_airflow_tries_only_what_is_open(daily: DailyDag, sandbox: Sandbox, ware
     assert outcome.problems == [
         (
             "ingest",
-            "沙箱公众号: wait; if it persists, check the Base URL and any proxy (WeChat could not "
-            "be reached or was busy: HTTP 500) · 2026-11-20 · weixin_default",
+            "沙箱公众号: wait; if it persists, check the Base URL and any proxy (no usable "
+            "answer came: HTTP 500) · 2026-11-20 · weixin_default",
         )
     ]
     assert asked(sandbox) == {**dict.fromkeys(WINDOW, 1), THE_DAY: 6}
@@ -65,8 +65,8 @@ def test_tries_come_to_an_end(daily: DailyDag, sandbox: Sandbox, warehouse: Engi
     assert asked(sandbox) == {**dict.fromkeys(WINDOW, 1), THE_DAY: 20}
     assert states(warehouse, outcome)[THE_DAY] == "failed"
     assert outcome.told("check") == [
-        "沙箱公众号: wait; if it persists, check the Base URL and any proxy (WeChat could not "
-        "be reached or was busy: system error) · 2026-11-20 · weixin_default, errcode -1"
+        "沙箱公众号: wait; if it persists, check the Base URL and any proxy (no usable "
+        "answer came: system error) · 2026-11-20 · weixin_default, errcode -1"
     ]
 
 

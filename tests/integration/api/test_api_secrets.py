@@ -183,6 +183,6 @@ def test_a_proxy_that_fails_shows_neither_token_nor_secret(
 
     error = failure(client)
 
-    assert "could not be reached" in str(error)
+    assert "no usable answer came" in str(error)
     said = shown(error, log)
     assert [x for x in (account.secret, *sandbox.issued_tokens) if x in said] == []

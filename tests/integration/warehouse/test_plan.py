@@ -120,8 +120,8 @@ def test_days_out_of_reach_are_lost(
     assert days(plan) == {"wx1": november(8, 23)}
     assert plan.counts["lost"] == 4
     assert plan.warnings == [
-        "报纸: trigger a run with begin_date 2026-11-03 and end_date 2026-11-07: daily runs do not "
-        "reach 4 open days any more (2026-11-03 to 2026-11-04, 2026-11-06 to 2026-11-07)"
+        "报纸: trigger a run with begin_date 2026-11-03 and end_date 2026-11-07 (too old for daily "
+        "r… · 2026-11-03 to 2026-11-04, 2026-11-06 to 2026-11-07 · weixin_default"
     ]
     assert plan.warnings[0] in caplog.messages
 
@@ -223,8 +223,8 @@ def test_days_out_of_reach_of_a_retired_account(warehouse: Engine, monkeypatch: 
     plan = planned(warehouse, run_on("24", monkeypatch), catch_up_days=6)
 
     assert plan.warnings == [
-        "报纸: daily runs do not reach 2 open days any more, and the endpoint is offline "
-        "(2026-11-09 to 2026-11-10)"
+        "报纸: nothing to do while the endpoint is offline (too old for daily runs) · "
+        "2026-11-09 to 2026-11-10 · weixin_default"
     ]
 
 

@@ -512,7 +512,9 @@ def test_rejected_parts_by_reason(warehouse: Engine, printed: Printed):
         'day before the answer: {"stat_date":"2026-11-27","share_count":1}',
     ]
     assert printed("rejected", "--reason", "LATER than").startswith("2 × stat_date")
-    assert printed("rejected", "--dataset", "article_total_detail") == ""
+    assert printed("rejected", "--dataset", "article_total_detail") == (
+        "There is no rejected part."
+    )
     # the same bytes, seen again when the rows are no longer too early
     load_pairs(warehouse, pair(early, "30 10:30"), account=OTHER_ACCOUNT)
     printed("replay", "article_total", "--rejected", "--apply")
