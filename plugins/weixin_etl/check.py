@@ -142,8 +142,7 @@ def check(run: Run, warehouse: Engine, accounts: Sequence[ConfiguredAccount]) ->
                 warnings += found
             else:
                 broken += found
-        open_pairs = [pair for pair in pairs if rules.holds_back(pair, refetch=run.refetch)]
-        open_problems = [*unplanned, *not_in(connection, run, open_pairs)]
+        open_problems = [*unplanned, *not_in(connection, run, pairs)]
     for problem in warnings:
         log.warning("%s", problem)
     for problem in [*broken, *open_problems]:

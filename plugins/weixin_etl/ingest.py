@@ -7,15 +7,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import groupby
+from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Row
 
 from weixin_etl import clock, rules
 from weixin_etl.api.client import Refusal, WeixinClient
 from weixin_etl.api.errors import ConfigurationError, HeldBackError, from_errcode
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.extract import AccountCalls, Budget, extract
-from weixin_etl.frames import first_line, log_frames
+from weixin_etl.faults import fault, log_frames
 from weixin_etl.load import Judged, Load, Outcome, outcome
 from weixin_etl.model import (
     Account,
@@ -151,7 +152,7 @@ class Ingest:
             passing = trouble(error, self._warehouse)
             if passing is None:
                 raise
-            problems = [*_problems(self._judged), *self._failures.values(), _trouble(passing)]
+            problems = [*_problems(self._judged), *self._failures.values(), passing.problem]
             raise self._not_in(problems, is_retryable=True) from None
         self._require_all_in(pairs)
         return self._unknown_metrics
@@ -399,21 +400,12 @@ class Ingest:
         """Give an account up whose answers can't be worked on or loaded."""
         self._require_warehouse(error)
         if passing := trouble(error, self._warehouse):
-            self._failures[account.appid] = replace(
-                _trouble(passing),
-                account=account.name,
-                appid=account.appid,
-                conn_id=account.conn_id,
-            )
-            return
-        log_frames(log, error)
-        self._failures[account.appid] = Problem(
-            ProblemKind.PROGRAM,
-            cause=first_line(error),
-            cure="report it, with the lines above",
-            account=account.name,
-            appid=account.appid,
-            conn_id=account.conn_id,
+            problem = passing.problem
+        else:
+            log_frames(log, error)
+            problem = fault(error)
+        self._failures[account.appid] = replace(
+            problem, account=account.name, appid=account.appid, conn_id=account.conn_id
         )
 
 
@@ -448,33 +440,35 @@ def planned_pairs(
         statement("run_report/of_run.sql"),
         {"run_id": run.run_id, "dataset": run.dataset.name, "appids": appids},
     )
-    return [
-        PlannedPair(
-            row.appid,
-            row.name or row.appid,
-            row.conn_id or "",
+    return [planned_pair(row) for row in rows]
+
+
+def planned_pair(row: Row[Any]) -> PlannedPair:
+    """The pair of a row of `run_report/of_run.sql`, which has its counts as well."""
+    return PlannedPair(
+        row.appid,
+        row.name or row.appid,
+        row.conn_id or "",
+        row.publication_date,
+        row.planned_at,
+        row.is_probe,
+        PairState(row.state),
+        row.is_retryable,
+        Coverage(
             row.publication_date,
-            row.planned_at,
-            row.is_probe,
-            PairState(row.state),
-            row.is_retryable,
-            Coverage(
-                row.publication_date,
-                row.data_state,
-                row.fetched_at,
-                row.ready_at,
-                row.is_final,
-                row.attempt_state,
-                row.error_kind and ProblemKind(row.error_kind),
-                row.error_code,
-                row.error,
-                row.cure,
-                row.rid,
-                row.next_attempt_at,
-            ),
-        )
-        for row in rows
-    ]
+            row.data_state,
+            row.fetched_at,
+            row.ready_at,
+            row.is_final,
+            row.attempt_state,
+            row.error_kind and ProblemKind(row.error_kind),
+            row.error_code,
+            row.error,
+            row.cure,
+            row.rid,
+            row.next_attempt_at,
+        ),
+    )
 
 
 def days_of(pairs: Iterable[PlannedPair]) -> dict[str, frozenset[date]]:
@@ -486,8 +480,10 @@ def days_of(pairs: Iterable[PlannedPair]) -> dict[str, frozenset[date]]:
 
 
 def not_in(connection: Connection, run: Run, pairs: Sequence[PlannedPair]) -> list[Problem]:
-    """Why these pairs are not in: a problem per account and cause, with the days."""
-    problems = together(_why_not_in(pair) for pair in pairs)
+    """Why those of the pairs that are not in hold the run back: one per account and cause."""
+    problems = together(
+        _why_not_in(pair) for pair in pairs if rules.holds_back(pair, refetch=run.refetch)
+    )
     offline = [it for it in problems if it.kind is ProblemKind.ENDPOINT_OFFLINE]
     held = held_by_successor(connection, run.dataset, offline)
     return [replace(it, cure=held[it]) if it in held else it for it in problems]
@@ -546,10 +542,6 @@ def accounts_not_in(problems: Sequence[Problem]) -> str:
 
 def _problems(judged: Iterable[Judged]) -> list[Problem]:
     return together(it.error.problem(it.account, it.publication_date) for it in judged if it.error)
-
-
-def _trouble(passing: WarehouseError) -> Problem:
-    return Problem(passing.kind, passing.cause, passing.cure)
 
 
 def _log_notes(outcomes: Sequence[Outcome]) -> set[str]:

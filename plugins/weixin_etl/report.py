@@ -7,8 +7,8 @@ from datetime import date, datetime, time, timedelta
 
 from sqlalchemy import Engine
 
-from weixin_etl import clock, rules
-from weixin_etl.ingest import not_in, planned_pairs
+from weixin_etl import clock
+from weixin_etl.ingest import not_in, planned_pair
 from weixin_etl.model import PairState, Run, log_problem
 from weixin_etl.warehouse import require_migrated, statement
 
@@ -39,11 +39,9 @@ def report(run: Run, warehouse: Engine, plan_counts: Mapping[str, int]) -> dict[
         rows = connection.execute(
             statement("run_report/of_run.sql"),
             {"run_id": run.run_id, "dataset": run.dataset.name, "appids": None},
-        )
-        pairs = rows.mappings().all()
-        planned_now = planned_pairs(connection, run)
-        open_pairs = [pair for pair in planned_now if rules.holds_back(pair, refetch=run.refetch)]
-        problems = not_in(connection, run, open_pairs)
+        ).all()
+        problems = not_in(connection, run, [planned_pair(row) for row in rows])
+    pairs = [row._mapping for row in rows]
     if len(pairs) <= PAIRS_IN_LOG:
         for pair in pairs:
             counts = ", ".join(f"{pair[name]} {name}" for name in COUNTS)

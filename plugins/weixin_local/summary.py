@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Engine, RowMapping, text
 
-from weixin_etl import clock, rules
+from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.ingest import not_in, planned_pairs
 from weixin_etl.model import ProblemKind, Run
@@ -84,9 +84,7 @@ def came_in(warehouse: Engine, dataset: Dataset, run_id: str) -> bool:
 def problems(warehouse: Engine, run: Run, *, goes_on: bool) -> list[str]:
     """A line per account and cause why pairs of the run are not in, and no successor `goes_on`."""
     with warehouse.connect() as connection:
-        pairs = planned_pairs(connection, run)
-        open_pairs = [pair for pair in pairs if rules.holds_back(pair, refetch=run.refetch)]
-        found = not_in(connection, run, open_pairs)
+        found = not_in(connection, run, planned_pairs(connection, run))
     return [
         f"{problem}{_come_back() if problem.kind is ProblemKind.NOT_READY else ''}"
         for problem in found

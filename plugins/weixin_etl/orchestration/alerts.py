@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 from weixin_etl import clock, incidents
 from weixin_etl.check import Judgement
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.frames import first_line, log_frames
+from weixin_etl.faults import first_line, log_frames
 from weixin_etl.incidents import Look, Message
 from weixin_etl.model import ParameterError, PlannedAccount, Problem, ProblemKind, Run
 from weixin_etl.orchestration import run_context
@@ -196,7 +196,7 @@ def _warehouse_trouble(error: Exception, warehouse: Engine | None) -> Problem | 
     passing = error if isinstance(error, WarehouseError) else None
     if passing is None and warehouse is not None:
         passing = trouble(error, warehouse)
-    return Problem(passing.kind, passing.cause, passing.cure) if passing else None
+    return passing.problem if passing else None
 
 
 # ------------------------------------------------------------------------------------------ send

@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipExcept
 
 from weixin_etl.api.errors import WeixinError
 from weixin_etl.check import CheckError
-from weixin_etl.frames import first_line, log_frames
+from weixin_etl.faults import fault, log_frames
 from weixin_etl.ingest import IngestError
 from weixin_etl.model import ParameterError, Problem, ProblemKind, log_problem
 from weixin_etl.orchestration import alerts
@@ -66,10 +66,8 @@ def as_problem(error: Exception) -> Problem:
         case WeixinError():
             return error.problem(None)
         case WarehouseError():
-            return Problem(error.kind, error.cause, error.cure)
+            return error.problem
         case ParameterError():
             return Problem(ProblemKind.PARAMETER, str(error), "")
         case _:
-            return Problem(
-                ProblemKind.PROGRAM, first_line(error), "report it, with the lines above"
-            )
+            return fault(error)

@@ -7,7 +7,7 @@ from psycopg2.errors import ReadOnlySqlTransaction
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError
 
-from weixin_etl.model import ProblemKind
+from weixin_etl.model import Problem, ProblemKind
 
 CONN_ID = "weixin_warehouse"
 _TROUBLE_ERRORS = (psycopg2.OperationalError, psycopg2.InterfaceError, ReadOnlySqlTransaction)
@@ -23,6 +23,11 @@ class WarehouseError(Exception):
         super().__init__(f"{cause}; {cure}")
         self.cause = cause
         self.cure = cure
+
+    @property
+    def problem(self) -> Problem:
+        """The trouble of the whole run."""
+        return Problem(self.kind, self.cause, self.cure)
 
 
 class WarehouseTroubleError(WarehouseError):

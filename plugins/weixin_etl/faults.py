@@ -1,7 +1,9 @@
-"""Where a fault of the program was raised, collapsed in the log so that sentences stay in view."""
+"""A fault of the program: where it was raised, collapsed in the log, and its line."""
 
 import logging
 import traceback
+
+from weixin_etl.model import Problem, ProblemKind
 
 
 def log_frames(log: logging.Logger, error: BaseException) -> None:
@@ -9,6 +11,12 @@ def log_frames(log: logging.Logger, error: BaseException) -> None:
     log.info("::group::Where it was raised")
     log.info("%s", "".join(traceback.format_exception(error)))
     log.info("::endgroup::")
+
+
+def fault(error: BaseException) -> Problem:
+    """The trouble, for the line below the frames."""
+    cause = first_line(error)
+    return Problem(ProblemKind.PROGRAM, cause, cure="report it, with the lines above")
 
 
 def first_line(error: BaseException) -> str:
