@@ -7,39 +7,41 @@ from airflow.sdk import Param
 
 from weixin_etl.datasets import DATASETS
 
-DAILY = {
-    "begin_date": Param(
-        None,
-        type=["null", "string"],
-        format="date",
-        title="First publication day",
-        description="Beijing. Leave both days empty for the look-back window.",
-    ),
-    "end_date": Param(
-        None,
-        type=["null", "string"],
-        format="date",
-        title="Last publication day",
-        description="Beijing, included; yesterday at the latest.",
-    ),
-    "accounts": Param(
+
+def _day(title: str, description: str) -> Param:
+    """A day that may be left empty."""
+    return Param(None, type=["null", "string"], format="date", title=title, description=description)
+
+
+def _accounts(description: str) -> Param:
+    """Names, one a line, or none."""
+    return Param(
         None,
         type=["null", "array"],
         items={"type": "string"},
         title="Accounts",
-        description="Connection ids or AppIDs, one a line. Empty: all.",
+        description=description,
+    )
+
+
+def _switch(title: str, description: str) -> Param:
+    """Off unless somebody turns it on."""
+    return Param(False, type="boolean", title=title, description=description)
+
+
+DAILY = {
+    "begin_date": _day(
+        "First publication day", "Beijing. Leave both days empty for the look-back window."
     ),
-    "refetch": Param(
-        False,
-        type="boolean",
-        title="Ask again for final days",
-        description="Final days are skipped otherwise: their totals no longer grow.",
+    "end_date": _day("Last publication day", "Beijing, included; yesterday at the latest."),
+    "accounts": _accounts("Connection ids or AppIDs, one a line. Empty: all."),
+    "refetch": _switch(
+        "Ask again for final days",
+        "Final days are skipped otherwise: their totals no longer grow.",
     ),
-    "dry_run": Param(
-        False,
-        type="boolean",
-        title="Only show the plan",
-        description="The log of the task plan shows what would be asked for.",
+    "dry_run": _switch(
+        "Only show the plan",
+        "The log of the task plan shows what would be asked for.",
     ),
 }
 REPLAY = {
@@ -49,32 +51,12 @@ REPLAY = {
         title="Dataset",
         description="Which endpoint's answers to replay.",
     ),
-    "accounts": Param(
-        None,
-        type=["null", "array"],
-        items={"type": "string"},
-        title="Accounts",
-        description="AppIDs, connection ids or names, one a line. Empty: all.",
-    ),
-    "begin_date": Param(
-        None,
-        type=["null", "string"],
-        format="date",
-        title="First publication day",
-        description="Beijing. Empty: the first there is.",
-    ),
-    "end_date": Param(
-        None,
-        type=["null", "string"],
-        format="date",
-        title="Last publication day",
-        description="Beijing, included. Empty: the last there is.",
-    ),
-    "apply": Param(
-        False,
-        type="boolean",
-        title="Write the difference",
-        description="Otherwise only the log of the task diff shows it.",
+    "accounts": _accounts("AppIDs, connection ids or names, one a line. Empty: all."),
+    "begin_date": _day("First publication day", "Beijing. Empty: the first there is."),
+    "end_date": _day("Last publication day", "Beijing, included. Empty: the last there is."),
+    "apply": _switch(
+        "Write the difference",
+        "Otherwise only the log of the task diff shows it.",
     ),
 }
 FORMS = {dataset.dag_id: DAILY for dataset in DATASETS.values()} | {"weixin_replay": REPLAY}
