@@ -65,7 +65,13 @@ def parse_view(text: str) -> View:
 
 
 def _words(comment: str) -> str:
-    return " ".join(re.findall(r"^ *-- (.*)", comment, re.MULTILINE))
+    """A comment as Postgres keeps it: each part on a line of its own, however it is wrapped."""
+    lines = re.findall(r"^ *-- (.*)", comment, re.MULTILINE)
+    return "".join(f"{_before(line)}{line}" for line in lines).strip()
+
+
+def _before(line: str) -> str:
+    return "\n" if line.startswith(("中文：", "unit: ")) else " "
 
 
 @cache
