@@ -81,6 +81,13 @@ def fill(connection: Connection, dataset: Dataset, accounts: int) -> None:
     """
     connection.exec_driver_sql(
         f"""
+        INSERT INTO weixin.dim_account (appid, name, conn_id, first_seen_at)
+        SELECT DISTINCT appid, '公众号 ' || appid, appid, now() FROM ({articles}) AS article
+        ON CONFLICT DO NOTHING
+        """
+    )
+    connection.exec_driver_sql(
+        f"""
         INSERT INTO weixin.dim_article (
             appid, msgid, message_id, position, publication_date, title, first_seen_at, last_seen_at
         )
@@ -93,10 +100,11 @@ def fill(connection: Connection, dataset: Dataset, accounts: int) -> None:
         f"""
         INSERT INTO weixin.{dataset.fact} (
             appid, msgid, stat_date, publication_date, {columns},
-            raw_response_id, fetched_at, changed_at
+            raw_response_id, fetched_at, loaded_at, changed_at
         )
         SELECT
-            appid, msgid, publication_date + step, publication_date, {values}, 1, now(), now()
+            appid, msgid, publication_date + step, publication_date, {values},
+            1, now(), now(), now()
         FROM ({articles}) AS article
         CROSS JOIN generate_series(0, {dataset.window - 1}) AS step
         WHERE publication_date + step <= {LAST_DAY}

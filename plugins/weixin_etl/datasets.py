@@ -27,9 +27,13 @@ class Metric:
     unit: str = "people"
     caveat: str | None = None
     """What to know before using it."""
+    nearest: str | None = None
+    """The metric of the endpoint's successor that counts nearly the same."""
     kind: Kind = Kind.COUNT
     is_level: bool = False
     """A number that is no running total, such as how many people a message went to."""
+    is_part: bool = False
+    """It counts a part of what another metric does, such as the readers from one place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,11 @@ class Dataset:
         return tuple(m for m in self.metrics if m.kind is Kind.COUNT and not m.is_level)
 
     @property
+    def wholes(self) -> tuple[Metric, ...]:
+        """The running totals that are no part of another."""
+        return tuple(metric for metric in self.totals if not metric.is_part)
+
+    @property
     def others(self) -> tuple[Metric, ...]:
         """The metrics that are no running totals: they have no increments."""
         return tuple(metric for metric in self.metrics if metric not in self.totals)
@@ -100,6 +109,11 @@ class Dataset:
         """The rates of a day: both their metrics have increments."""
         totals = {metric.name for metric in self.totals}
         return tuple(rate for rate in self.rates if {rate.numerator, rate.denominator} <= totals)
+
+    def nearest_in(self, successor: "Dataset") -> list[tuple[Metric, Metric]]:
+        """Its metrics that the successor counts nearly the same, with the successor's."""
+        named = {metric.name: metric for metric in successor.metrics}
+        return [(metric, named[metric.nearest]) for metric in self.metrics if metric.nearest]
 
     @property
     def prefix(self) -> str:
@@ -176,17 +190,25 @@ ARTICLE_TOTAL = Dataset(
             "图文页阅读人数",
             "people who read the article page",
             caveat="The nearest of article_total_detail is read_user, which counts differently",
+            nearest="read_user",
         ),
         Metric("int_page_read_count", "图文页阅读次数", "reads of the article page", "times"),
         Metric("ori_page_read_user", "原文页阅读人数", 'people who followed "read the original"'),
         Metric("ori_page_read_count", "原文页阅读次数", 'visits by "read the original"', "times"),
-        Metric("share_user", "分享人数", "people who shared the article", caveat=_IN_BOTH),
+        Metric(
+            "share_user",
+            "分享人数",
+            "people who shared the article",
+            caveat=_IN_BOTH,
+            nearest="share_user",
+        ),
         Metric("share_count", "分享次数", "shares of the article", "times"),
         Metric(
             "add_to_fav_user",
             "收藏人数",
             "people who added the article to their favourites",
             caveat="The nearest of article_total_detail is collection_user",
+            nearest="collection_user",
         ),
         Metric("add_to_fav_count", "收藏次数", "additions to favourites", "times"),
         Metric(
@@ -194,6 +216,7 @@ ARTICLE_TOTAL = Dataset(
             "公众号会话阅读人数",
             "people who read the article from the account's own chat",
             caveat=_PARTS,
+            is_part=True,
         ),
         Metric(
             "int_page_from_session_read_count",
@@ -201,12 +224,14 @@ ARTICLE_TOTAL = Dataset(
             "reads from the account's own chat",
             "times",
             caveat=_PARTS,
+            is_part=True,
         ),
         Metric(
             "int_page_from_hist_msg_read_user",
             "历史消息页阅读人数",
             "people who read the article from the list of past messages",
             caveat=_PARTS,
+            is_part=True,
         ),
         Metric(
             "int_page_from_hist_msg_read_count",
@@ -214,12 +239,14 @@ ARTICLE_TOTAL = Dataset(
             "reads from the list of past messages",
             "times",
             caveat=_PARTS,
+            is_part=True,
         ),
         Metric(
             "int_page_from_feed_read_user",
             "朋友圈阅读人数",
             "people who read the article from Moments",
             caveat=_PARTS,
+            is_part=True,
         ),
         Metric(
             "int_page_from_feed_read_count",
@@ -227,12 +254,14 @@ ARTICLE_TOTAL = Dataset(
             "reads from Moments",
             "times",
             caveat=_PARTS,
+            is_part=True,
         ),
         Metric(
             "int_page_from_friends_read_user",
             "好友转发阅读人数",
             "people who read the article from a friend's chat",
             caveat=_PARTS,
+            is_part=True,
         ),
         Metric(
             "int_page_from_friends_read_count",
@@ -240,12 +269,14 @@ ARTICLE_TOTAL = Dataset(
             "reads from a friend's chat",
             "times",
             caveat=_PARTS,
+            is_part=True,
         ),
         Metric(
             "int_page_from_other_read_user",
             "其他场景阅读人数",
             "people who read the article from elsewhere",
             caveat=_PARTS,
+            is_part=True,
         ),
         Metric(
             "int_page_from_other_read_count",
@@ -253,12 +284,14 @@ ARTICLE_TOTAL = Dataset(
             "reads from elsewhere",
             "times",
             caveat=_PARTS,
+            is_part=True,
         ),
         Metric(
             "feed_share_from_session_user",
             "公众号会话转发朋友圈人数",
             "people who shared it to Moments from the account's own chat",
             caveat=_PARTS,
+            is_part=True,
         ),
         Metric(
             "feed_share_from_session_cnt",
@@ -266,12 +299,14 @@ ARTICLE_TOTAL = Dataset(
             "shares to Moments from the account's own chat",
             "times",
             caveat=_PARTS,
+            is_part=True,
         ),
         Metric(
             "feed_share_from_feed_user",
             "朋友圈转发朋友圈人数",
             "people who shared it to Moments from Moments",
             caveat=_PARTS,
+            is_part=True,
         ),
         Metric(
             "feed_share_from_feed_cnt",
@@ -279,12 +314,14 @@ ARTICLE_TOTAL = Dataset(
             "shares to Moments from Moments",
             "times",
             caveat=_PARTS,
+            is_part=True,
         ),
         Metric(
             "feed_share_from_other_user",
             "其他场景转发朋友圈人数",
             "people who shared it to Moments from elsewhere",
             caveat=_PARTS,
+            is_part=True,
         ),
         Metric(
             "feed_share_from_other_cnt",
@@ -292,12 +329,14 @@ ARTICLE_TOTAL = Dataset(
             "shares to Moments from elsewhere",
             "times",
             caveat=_PARTS,
+            is_part=True,
         ),
         Metric(
             "int_page_from_kanyikan_read_user",
             "看一看阅读人数",
             "people who read the article from Top Stories (kanyikan)",
             caveat=_OFTEN_ABSENT,
+            is_part=True,
         ),
         Metric(
             "int_page_from_kanyikan_read_count",
@@ -305,12 +344,14 @@ ARTICLE_TOTAL = Dataset(
             "reads from Top Stories (kanyikan)",
             "times",
             caveat=_OFTEN_ABSENT,
+            is_part=True,
         ),
         Metric(
             "int_page_from_souyisou_read_user",
             "搜一搜阅读人数",
             "people who read the article from Search (souyisou)",
             caveat=_OFTEN_ABSENT,
+            is_part=True,
         ),
         Metric(
             "int_page_from_souyisou_read_count",
@@ -318,6 +359,7 @@ ARTICLE_TOTAL = Dataset(
             "reads from Search (souyisou)",
             "times",
             caveat=_OFTEN_ABSENT,
+            is_part=True,
         ),
     ),
 )

@@ -1,74 +1,77 @@
--- One row per article of an account, with its latest figures of both datasets side by side. The
--- datasets count differently: never add their figures
-{% from "analytics/macros.jinja" import last_known %}
-CREATE VIEW analytics.article (
+-- One row per article of an account, whichever endpoint told of it, with its latest totals of
+-- {{ dataset.name }}. An article is {{ dataset.window }} days old before these stop growing: compare
+-- articles, and endpoints, at the same day_number (analytics.article_day{{ dataset.suffix }})
+-- 中文：每个公众号、每篇文章一行：最新累计值
+{% from "analytics/macros.jinja" import last_known, level, total %}
+CREATE VIEW analytics.article{{ dataset.suffix }} (
     -- The account: msgids repeat between accounts
+    -- 中文：公众号 AppID
     appid,
     -- What people call the account
+    -- 中文：公众号名称
     account_name,
     -- WeChat's id of the article, unique within its account
+    -- 中文：文章 ID
     msgid,
-    -- The message the article was sent in
+    -- The message the article was sent in; NULL when the msgid has another form
+    -- 中文：群发消息 ID
     message_id,
-    -- Its place in the message, from 1
+    -- Its place in the message, from 1; NULL when the msgid has another form
+    -- 中文：在群发消息中的位置
     position,
-    -- Title
+    -- Title, as last given; earlier ones are in analytics.article_title
+    -- 中文：标题
     title,
     -- Day of publication (Beijing)
+    -- 中文：发布日期（北京时间）
     publication_date,
     -- Weekday of publication: 1 Monday … 7 Sunday
+    -- 中文：发布星期（1 为星期一）
     publication_weekday,
     -- Address, where WeChat gave one
+    -- 中文：链接
     url,
     -- 0: followers were notified, 1: they were not; NULL when WeChat has not said
+    -- 中文：发布类型（0 群发通知，1 未通知）
     publish_type,
-    {% for dataset in datasets %}
-    {% for metric in dataset.figures %}
-    -- Latest known value of {{ metric.name }} ({{ dataset.name }}): {{ metric.meaning }}
-    {{ dataset.prefix }}{{ metric.name }},
+    -- Whether the newest answer of {{ dataset.name }} for its publication day lists it: an article
+    -- that was deleted is listed no more. NULL when that endpoint never listed it
+    -- 中文：是否仍在最新数据中
+    is_listed,
+    -- Fetch time of the first answer of {{ dataset.name }} without it, of those after the last one
+    -- that lists it; NULL while it is listed
+    -- 中文：何时起不再列出
+    unlisted_since,
+    -- The newest stat_date (Beijing); NULL without a row
+    -- 中文：最新统计日期（北京时间）
+    stat_date,
+    -- Age of the latest totals: stat_date in days after publication, the publication day being 1
+    -- 中文：最新统计日为发布后第几天
+    -- unit: days, level
+    day_number,
+    {% for metric in dataset.figures if metric in dataset.totals %}
+    {{ total(metric, "the last day that has the figure") }}
+    {{ metric.name }},
     {% endfor %}
-    -- Last stat_date up to which every day since publication has a row ({{ dataset.name }}); NULL
-    -- when the publication day has none
-    {{ dataset.prefix }}complete_through_date,
-    -- Whether the totals have stopped growing ({{ dataset.name }}): the article has all
-    -- {{ dataset.window }} rows, or its publication day is final and is not asked for again. False
-    -- when there are no totals
-    {{ dataset.prefix }}is_final,
+    {% for metric in dataset.figures if metric not in dataset.totals %}
+    {{ level(metric) }}
+    {{ metric.name }},
     {% endfor %}
-    -- Fetch time of the earliest answer that held it
+    -- Last stat_date up to which every day since publication has a row; NULL when the publication
+    -- day has none
+    -- 中文：连续完整至哪一天
+    complete_through_date,
+    -- Whether the totals have stopped growing: the article has all {{ dataset.window }} rows, or its
+    -- publication day is final and is not asked for again. False when there are no totals
+    -- 中文：累计值是否已定稿
+    is_final,
+    -- Fetch time of the earliest answer that listed it, of either endpoint
+    -- 中文：首次出现时间
     first_seen_at,
-    -- Fetch time of the newest answer that held it
+    -- Fetch time of the newest answer that listed it, of either endpoint
+    -- 中文：最近出现时间
     last_seen_at
 ) AS
-WITH
-{% for dataset in datasets %}
-{{ dataset.name }} AS (
-    SELECT
-        appid,
-        msgid,
-        {% for metric in dataset.figures %}
-        {{ last_known(metric.name) }} AS {{ metric.name }},
-        {% endfor %}
-        max(stat_date) FILTER (
-            WHERE day_number > 0 AND stat_date = publication_date + day_number - 1
-        ) AS complete_through_date,
-        count(*) FILTER (
-            WHERE stat_date BETWEEN publication_date AND publication_date + {{ dataset.window - 1 }}
-        ) = {{ dataset.window }} AS has_all_rows
-    FROM (
-        SELECT
-            *,
-            (
-                count(*) FILTER (WHERE stat_date >= publication_date) OVER (
-                    PARTITION BY appid, msgid, publication_date ORDER BY stat_date
-                )
-            )::integer AS day_number
-        FROM weixin.{{ dataset.fact }}
-    ) AS numbered
-    GROUP BY appid, msgid
-){{ "," if not loop.last }}
-
-{% endfor %}
 SELECT
     article.appid,
     account.name AS account_name,
@@ -77,30 +80,45 @@ SELECT
     article.position,
     article.title,
     article.publication_date,
-    extract(ISODOW FROM article.publication_date)::integer AS publication_weekday,
+    extract(ISODOW FROM article.publication_date)::smallint AS publication_weekday,
     coalesce(article.url, article.content_url) AS url,
     article.publish_type,
-    {% for dataset in datasets %}
-    {% for metric in dataset.figures %}
-    {{ dataset.name }}.{{ metric.name }} AS {{ dataset.prefix }}{{ metric.name }},
+    listing.last_seen_at >= pair.fetched_at AS is_listed,
+    CASE
+        WHEN listing.last_seen_at < pair.fetched_at
+            THEN (
+                SELECT min(answer.fetched_at)
+                FROM weixin.raw_response AS answer
+                WHERE
+                    answer.dataset = '{{ dataset.name }}'
+                    AND answer.appid = article.appid
+                    AND answer.publication_date = article.publication_date
+                    AND answer.fetched_at > listing.last_seen_at
+            )
+    END AS unlisted_since,
+    latest.stat_date,
+    latest.stat_date - article.publication_date + 1 AS day_number,
+    {% for metric in dataset.figures if metric in dataset.totals %}
+    latest.{{ metric.name }},
     {% endfor %}
-    {{ dataset.name }}.complete_through_date AS {{ dataset.prefix }}complete_through_date,
-    {{ dataset.name }}.appid IS NOT NULL
-    AND ({{ dataset.name }}.has_all_rows OR coalesce({{ dataset.name }}_pair.is_final, FALSE))
-        AS {{ dataset.prefix }}is_final,
+    {% for metric in dataset.figures if metric not in dataset.totals %}
+    latest.{{ metric.name }},
     {% endfor %}
+    latest.complete_through_date,
+    latest.stat_date IS NOT NULL AND (latest.has_all_rows OR coalesce(pair.is_final, FALSE))
+        AS is_final,
     article.first_seen_at,
     greatest(
         article.last_seen_at,
         (
-            SELECT max(listing.last_seen_at)
+            SELECT max(answer.last_seen_at)
             FROM weixin.article_sighting AS sighting
-            INNER JOIN weixin.raw_response AS listing
-                ON sighting.raw_response_id = listing.raw_response_id
+            INNER JOIN weixin.raw_response AS answer
+                ON sighting.raw_response_id = answer.raw_response_id
             WHERE
                 sighting.dataset IN (
-                    {% for dataset in datasets %}
-                    '{{ dataset.name }}'{{ "," if not loop.last }}
+                    {% for it in datasets %}
+                    '{{ it.name }}'{{ "," if not loop.last }}
                     {% endfor %}
                 )
                 AND sighting.appid = article.appid
@@ -108,14 +126,40 @@ SELECT
         )
     ) AS last_seen_at
 FROM weixin.dim_article AS article
-LEFT JOIN weixin.dim_account AS account
+INNER JOIN weixin.dim_account AS account
     ON article.appid = account.appid
-{% for dataset in datasets %}
-LEFT JOIN {{ dataset.name }}
-    ON article.appid = {{ dataset.name }}.appid AND article.msgid = {{ dataset.name }}.msgid
-LEFT JOIN weixin.coverage AS {{ dataset.name }}_pair
+LEFT JOIN weixin.coverage AS pair
     ON
-        article.appid = {{ dataset.name }}_pair.appid
-        AND article.publication_date = {{ dataset.name }}_pair.publication_date
-        AND {{ dataset.name }}_pair.dataset = '{{ dataset.name }}'
-{% endfor %}
+        article.appid = pair.appid
+        AND article.publication_date = pair.publication_date
+        AND pair.dataset = '{{ dataset.name }}'
+LEFT JOIN weixin.article_sighting AS listed
+    ON
+        article.appid = listed.appid
+        AND article.msgid = listed.msgid
+        AND listed.dataset = '{{ dataset.name }}'
+LEFT JOIN weixin.raw_response AS listing
+    ON listed.raw_response_id = listing.raw_response_id
+-- article by article, by the key: whatever the question picks, no other's rows are read
+LEFT JOIN LATERAL (
+    SELECT
+        {% for metric in dataset.figures %}
+        {{ last_known(metric.name) }} AS {{ metric.name }},
+        {% endfor %}
+        max(stat_date) AS stat_date,
+        max(stat_date) FILTER (
+            WHERE days_present > 0 AND stat_date = publication_date + days_present - 1
+        ) AS complete_through_date,
+        count(*) FILTER (
+            WHERE stat_date BETWEEN publication_date AND publication_date + {{ dataset.window - 1 }}
+        ) = {{ dataset.window }} AS has_all_rows
+    FROM (
+        SELECT
+            fact.*,
+            (
+                count(*) FILTER (WHERE stat_date >= publication_date) OVER (ORDER BY stat_date)
+            )::integer AS days_present
+        FROM weixin.{{ dataset.fact }} AS fact
+        WHERE fact.appid = article.appid AND fact.msgid = article.msgid
+    ) AS numbered
+) AS latest ON TRUE

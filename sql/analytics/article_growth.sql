@@ -1,100 +1,122 @@
--- One row per dataset, article and metric: how fast the total grew
+-- One row per dataset, article and metric that is no part of another: how fast the total grew. Of
+-- the others (readers from one place, …), and at the end of other days, article_day has the totals
+-- by day_number
+-- 中文：每个接口、每篇文章、每个指标一行：累计值的增长速度
 {% from "analytics/macros.jinja" import last_known %}
 CREATE VIEW analytics.article_growth (
     -- Which endpoint the figures come from
+    -- 中文：接口
     dataset,
     -- The account
+    -- 中文：公众号 AppID
     appid,
+    -- What people call the account
+    -- 中文：公众号名称
+    account_name,
     -- The article, see analytics.article
+    -- 中文：文章 ID
     msgid,
+    -- Title, as last given
+    -- 中文：标题
+    title,
+    -- Place in the message, from 1; NULL when the msgid has another form
+    -- 中文：在群发消息中的位置
+    position,
     -- Day of publication (Beijing)
+    -- 中文：发布日期（北京时间）
     publication_date,
     -- Name of the metric, see analytics.metric
+    -- 中文：指标名
     metric,
     {% for day in [1, 3, 7, 30] %}
-    -- Total at the end of day {{ day }}, the publication day being day 1; NULL without a row of
-    -- that day, or where it left the figure out
+    -- Total from publication to the end of day {{ day }}, the publication day being 1; NULL without
+    -- a row of that day, or where it left the figure out
+    -- 中文：第 {{ day }} 天累计值
+    -- unit: of the metric, cumulative
     day_{{ day }},
     {% endfor %}
-    -- Latest known total
+    -- Total from publication to the last day that has the figure
+    -- 中文：最新累计值
+    -- unit: of the metric, cumulative
     latest,
     -- Whether latest is the final total: the article has all rows of its window, or its
     -- publication day is final and is not asked for again
+    -- 中文：累计值是否已定稿
     is_final,
     {% for day in [1, 3, 7, 30] %}
     -- Share of the final total reached by the end of day {{ day }}; NULL until the total is final,
     -- or when it is 0
+    -- 中文：第 {{ day }} 天达到最终累计值的比例
+    -- unit: share, level
     day_{{ day }}_share{{ "," if not loop.last }}
     {% endfor %}
 ) AS
-WITH total AS (
-    {% for dataset in datasets %}
-    SELECT
-        '{{ dataset.name }}' AS dataset,
-        {{ dataset.window }} AS days,
-        fact.appid,
-        fact.msgid,
-        fact.publication_date,
-        fact.stat_date,
-        total.metric,
-        total.value
-    FROM weixin.{{ dataset.fact }} AS fact
-    CROSS JOIN
-        LATERAL (
-            VALUES
-            {% for metric in dataset.totals %}
-            ('{{ metric.name }}', fact.{{ metric.name }}){{ "," if not loop.last }}
-            {% endfor %}
-        ) AS total (metric, value)
-    {% if not loop.last %}
-    UNION ALL
-    {% endif %}
+{% for dataset in datasets %}
+SELECT
+    '{{ dataset.name }}' AS dataset,
+    article.appid,
+    account.name AS account_name,
+    article.msgid,
+    article.title,
+    article.position,
+    article.publication_date,
+    metric.name AS metric,
+    {% for day in [1, 3, 7, 30] %}
+    reached.day_{{ day }},
     {% endfor %}
-),
-
-reached AS (
+    reached.latest,
+    reached.has_all_rows OR coalesce(pair.is_final, FALSE) AS is_final,
+    {% for day in [1, 3, 7, 30] %}
+    CASE
+        WHEN reached.has_all_rows OR coalesce(pair.is_final, FALSE)
+            THEN reached.day_{{ day }}::numeric / nullif(reached.latest, 0)
+    END AS day_{{ day }}_share{{ "," if not loop.last }}
+    {% endfor %}
+FROM weixin.dim_article AS article
+-- those that the endpoint told of
+INNER JOIN weixin.article_sighting AS sighting
+    ON
+        article.appid = sighting.appid
+        AND article.msgid = sighting.msgid
+        AND sighting.dataset = '{{ dataset.name }}'
+LEFT JOIN weixin.coverage AS pair
+    ON
+        article.appid = pair.appid
+        AND article.publication_date = pair.publication_date
+        AND pair.dataset = '{{ dataset.name }}'
+-- left joins, as what is not asked for is left out
+LEFT JOIN weixin.dim_account AS account
+    ON article.appid = account.appid
+CROSS JOIN
+    (
+        VALUES
+        {% for metric in dataset.wholes %}
+        ('{{ metric.name }}'){{ "," if not loop.last }}
+        {% endfor %}
+    ) AS metric (name)
+LEFT JOIN LATERAL (
     SELECT
-        dataset,
-        appid,
-        msgid,
-        publication_date,
-        metric,
         {% for day in [1, 3, 7, 30] %}
         max(value) FILTER (WHERE stat_date = publication_date + {{ day - 1 }}) AS day_{{ day }},
         {% endfor %}
         {{ last_known("value") }} AS latest,
         count(*) FILTER (
-            WHERE stat_date BETWEEN publication_date AND publication_date + days - 1
-        ) = days AS has_all_rows
-    FROM total
-    GROUP BY dataset, days, appid, msgid, publication_date, metric
-),
-
-judged AS (
-    SELECT
-        reached.*,
-        reached.has_all_rows OR coalesce(coverage.is_final, FALSE) AS is_final
-    FROM reached
-    LEFT JOIN weixin.coverage
-        ON
-            reached.dataset = coverage.dataset
-            AND reached.appid = coverage.appid
-            AND reached.publication_date = coverage.publication_date
-)
-
-SELECT
-    dataset,
-    appid,
-    msgid,
-    publication_date,
-    metric,
-    {% for day in [1, 3, 7, 30] %}
-    day_{{ day }},
-    {% endfor %}
-    latest,
-    is_final,
-    {% for day in [1, 3, 7] %}
-    CASE WHEN is_final THEN day_{{ day }}::numeric / nullif(latest, 0) END AS day_{{ day }}_share,
-    {% endfor %}
-    CASE WHEN is_final THEN day_30::numeric / nullif(latest, 0) END AS day_30_share
-FROM judged
+            WHERE stat_date BETWEEN publication_date AND publication_date + {{ dataset.window - 1 }}
+        ) = {{ dataset.window }} AS has_all_rows
+    FROM (
+        SELECT
+            fact.stat_date,
+            fact.publication_date,
+            CASE metric.name
+                {% for metric in dataset.wholes %}
+                WHEN '{{ metric.name }}' THEN fact.{{ metric.name }}
+                {% endfor %}
+            END AS value
+        FROM weixin.{{ dataset.fact }} AS fact
+        WHERE fact.appid = article.appid AND fact.msgid = article.msgid
+    ) AS total
+) AS reached ON TRUE
+{% if not loop.last %}
+UNION ALL
+{% endif %}
+{% endfor %}

@@ -1,41 +1,71 @@
 -- One row per dataset, article, stat_date and scene: where readers came from. A scene WeChat left
 -- out has no row; the lists of article_total_detail are kept as they came, and a value there that
 -- is not a number is NULL
+-- 中文：每个接口、每篇文章、每个统计日、每个来源一行
 CREATE VIEW analytics.article_source (
     -- Which endpoint the figures come from
+    -- 中文：接口
     dataset,
     -- The account
+    -- 中文：公众号 AppID
     appid,
+    -- What people call the account
+    -- 中文：公众号名称
+    account_name,
     -- The article, see analytics.article
+    -- 中文：文章 ID
     msgid,
     -- Day of publication (Beijing)
+    -- 中文：发布日期（北京时间）
     publication_date,
     -- The day (Beijing) at whose end the totals stood
+    -- 中文：统计日期（北京时间）
     stat_date,
+    -- Day after publication, the publication day being 1
+    -- 中文：发布后第几天（发布当天为 1）
+    -- unit: days, level
+    day_number,
     -- Where readers came from: session, history, feed, friends, other, kanyikan, souyisou; for
     -- article_total_detail WeChat's own Chinese text
+    -- 中文：阅读来源
     scene,
-    -- People who read it from there, total so far
+    -- People who read it from there, from publication to the end of stat_date
+    -- 中文：来源阅读人数（自发布起累计）
+    -- unit: people, cumulative
     read_user,
-    -- Reads from there, total so far; article_total only
+    -- Reads from there, from publication to the end of stat_date; article_total only
+    -- 中文：来源阅读次数（自发布起累计）
+    -- unit: times, cumulative
     read_count,
-    -- Share of the sum of people over the scenes. The sum may exceed the article's readers, as one
-    -- reader can come from two places
+    -- Share of the sum of people over the scenes of the row's article and day. The sum may exceed
+    -- the article's readers, as one reader can come from two places
+    -- 中文：来源人数占比
+    -- unit: share, level
     read_user_share
 ) AS
-WITH source AS (
-    SELECT
-        'article_total' AS dataset,
-        fact.appid,
-        fact.msgid,
-        fact.publication_date,
-        fact.stat_date,
-        came_from.scene,
-        came_from.read_user,
-        came_from.read_count
-    FROM weixin.fact_article_total AS fact
-    CROSS JOIN
-        LATERAL (
+SELECT
+    'article_total' AS dataset,
+    account.appid,
+    account.name AS account_name,
+    fact.msgid,
+    fact.publication_date,
+    fact.stat_date,
+    fact.stat_date - fact.publication_date + 1 AS day_number,
+    came_from.scene,
+    came_from.read_user,
+    came_from.read_count,
+    came_from.read_user / nullif(came_from.of_all, 0) AS read_user_share
+FROM weixin.dim_account AS account
+INNER JOIN weixin.fact_article_total AS fact
+    ON account.appid = fact.appid
+CROSS JOIN
+    LATERAL (
+        SELECT
+            scene,
+            read_user,
+            read_count,
+            sum(read_user) OVER () AS of_all
+        FROM (
             VALUES
             {%
                 for scene, part in [
@@ -54,50 +84,46 @@ WITH source AS (
                 fact.int_page_from_{{ part }}_read_count
             ){{ "," if not loop.last }}
             {% endfor %}
-        ) AS came_from (scene, read_user, read_count)
-    WHERE came_from.read_user IS NOT NULL OR came_from.read_count IS NOT NULL
-    UNION ALL
-    SELECT
-        'article_total_detail',
-        fact.appid,
-        fact.msgid,
-        fact.publication_date,
-        fact.stat_date,
-        came_from.scene,
-        came_from.read_user,
-        NULL
-    FROM weixin.fact_article_total_detail AS fact
-    CROSS JOIN
-        LATERAL (
+        ) AS given (scene, read_user, read_count)
+        WHERE read_user IS NOT NULL OR read_count IS NOT NULL
+    ) AS came_from
+UNION ALL
+SELECT
+    'article_total_detail' AS dataset,
+    account.appid,
+    account.name AS account_name,
+    fact.msgid,
+    fact.publication_date,
+    fact.stat_date,
+    fact.stat_date - fact.publication_date + 1 AS day_number,
+    came_from.scene,
+    came_from.read_user,
+    came_from.read_count,
+    came_from.read_user / nullif(came_from.of_all, 0) AS read_user_share
+FROM weixin.dim_account AS account
+INNER JOIN weixin.fact_article_total_detail AS fact
+    ON account.appid = fact.appid
+CROSS JOIN
+    LATERAL (
+        SELECT
+            scene,
+            sum(people)::bigint AS read_user,
+            NULL::bigint AS read_count,
+            sum(sum(people)) OVER () AS of_all
+        FROM (
             SELECT
                 entry ->> 'scene_desc' AS scene,
-                sum(
-                    CASE
-                        WHEN entry ->> 'user_count' ~ '^[0-9]{1,18}([.]0+)?$'
-                            THEN (entry ->> 'user_count')::numeric
-                    END
-                )::bigint AS read_user
+                CASE
+                    WHEN entry ->> 'user_count' ~ '^[0-9]{1,18}([.]0+)?$'
+                        THEN (entry ->> 'user_count')::numeric
+                END AS people
             FROM
                 jsonb_array_elements(
                     CASE jsonb_typeof(fact.read_user_source)
                         WHEN 'array' THEN fact.read_user_source
                     END
                 ) AS entry
-            WHERE trim(entry ->> 'scene_desc') != '全部'
-            GROUP BY entry ->> 'scene_desc'
-        ) AS came_from
-)
-
-SELECT
-    dataset,
-    appid,
-    msgid,
-    publication_date,
-    stat_date,
-    scene,
-    read_user,
-    read_count,
-    read_user / nullif(
-        sum(read_user) OVER (PARTITION BY dataset, appid, msgid, publication_date, stat_date), 0
-    ) AS read_user_share
-FROM source
+        ) AS given
+        WHERE trim(scene) != '全部'
+        GROUP BY scene
+    ) AS came_from

@@ -1,52 +1,79 @@
--- One row per dataset, account, position in the message and day 1, 3 or 7: how many readers are
--- usual, over the articles of the 90 days up to the newest one
+-- One row per dataset, account, position in the message and day after publication: how many readers
+-- are usual by the end of that day, over the articles of the 90 days up to the newest one
+-- 中文：每个接口、每个公众号、每个位置、发布后每一天一行：常见阅读人数
 CREATE VIEW analytics.benchmark (
     -- Which endpoint the figures come from
+    -- 中文：接口
     dataset,
     -- The account
+    -- 中文：公众号 AppID
     appid,
+    -- What people call the account
+    -- 中文：公众号名称
+    account_name,
     -- Place in the message, from 1; NULL for articles whose msgid has another form
+    -- 中文：在群发消息中的位置
     position,
     -- Day after publication, the publication day being 1
+    -- 中文：发布后第几天（发布当天为 1）
+    -- unit: days, level
     day_number,
-    -- Articles that have a total of that day
+    -- Articles whose readers by that day are known
+    -- 中文：文章数
+    -- unit: articles, level
     article_count,
-    -- A quarter of them had at most so many readers
+    -- A quarter of them had at most so many readers from publication to the end of that day
+    -- 中文：阅读人数下四分位
+    -- unit: people, level
     lower_quartile,
-    -- Half of them had at most so many readers
+    -- Half of them had at most so many readers from publication to the end of that day
+    -- 中文：阅读人数中位数
+    -- unit: people, level
     median,
-    -- Three quarters of them had at most so many readers
+    -- Three quarters of them had at most so many readers from publication to the end of that day
+    -- 中文：阅读人数上四分位
+    -- unit: people, level
     upper_quartile
 ) AS
+{% for dataset in datasets %}
 SELECT
-    growth.dataset,
-    growth.appid,
-    article.position,
-    day.day_number,
-    count(day.readers) AS article_count,
-    percentile_cont(0.25) WITHIN GROUP (ORDER BY day.readers) AS lower_quartile,
-    percentile_cont(0.5) WITHIN GROUP (ORDER BY day.readers) AS median,
-    percentile_cont(0.75) WITHIN GROUP (ORDER BY day.readers) AS upper_quartile
-FROM (
-    SELECT
-        *,
-        max(publication_date) OVER (PARTITION BY dataset, appid) AS newest_date
-    FROM analytics.article_growth
-    WHERE
-        (dataset, metric) IN (
-            {% for dataset in datasets %}
-            ('{{ dataset.name }}', '{{ dataset.readers }}'){{ "," if not loop.last }}
-            {% endfor %}
-        )
-) AS growth
-INNER JOIN weixin.dim_article AS article
-    ON growth.appid = article.appid AND growth.msgid = article.msgid
+    '{{ dataset.name }}' AS dataset,
+    account.appid,
+    account.name AS account_name,
+    usual.position,
+    usual.day_number,
+    usual.article_count,
+    usual.lower_quartile,
+    usual.median,
+    usual.upper_quartile
+FROM weixin.dim_account AS account
 CROSS JOIN
     LATERAL (
-        VALUES
-        (1, growth.day_1),
-        (3, growth.day_3),
-        (7, growth.day_7)
-    ) AS day (day_number, readers)
-WHERE growth.publication_date > growth.newest_date - 90
-GROUP BY growth.dataset, growth.appid, article.position, day.day_number
+        SELECT
+            article.position,
+            fact.stat_date - fact.publication_date + 1 AS day_number,
+            count(*) AS article_count,
+            percentile_cont(0.25) WITHIN GROUP (ORDER BY fact.{{ dataset.readers }})
+                AS lower_quartile,
+            percentile_cont(0.5) WITHIN GROUP (ORDER BY fact.{{ dataset.readers }}) AS median,
+            percentile_cont(0.75) WITHIN GROUP (ORDER BY fact.{{ dataset.readers }})
+                AS upper_quartile
+        FROM weixin.{{ dataset.fact }} AS fact
+        INNER JOIN weixin.dim_article AS article
+            ON fact.appid = article.appid AND fact.msgid = article.msgid
+        WHERE
+            fact.appid = account.appid
+            AND fact.publication_date > (
+                SELECT max(newest.publication_date) - 90
+                FROM weixin.{{ dataset.fact }} AS newest
+                WHERE newest.appid = account.appid
+            )
+            AND fact.stat_date
+            BETWEEN fact.publication_date AND fact.publication_date + {{ dataset.window - 1 }}
+            AND fact.{{ dataset.readers }} IS NOT NULL
+        GROUP BY article.position, day_number
+    ) AS usual
+{% if not loop.last %}
+UNION ALL
+{% endif %}
+{% endfor %}

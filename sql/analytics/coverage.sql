@@ -1,33 +1,48 @@
 -- One row per dataset, account and publication day, from a window before its first daily run (else
 -- from the first day ever asked for) to yesterday, and per day before that was asked for. For an
 -- account no longer collected, to the last day asked for. What we have, and what is missing
+-- 中文：每个接口、每个公众号、每个发布日一行：已有什么、缺什么
 CREATE VIEW analytics.coverage (
     -- Which endpoint
+    -- 中文：接口
     dataset,
     -- The account
+    -- 中文：公众号 AppID
     appid,
+    -- What people call the account
+    -- 中文：公众号名称
+    account_name,
     -- The publication day (Beijing)
+    -- 中文：发布日期（北京时间）
     publication_date,
     -- loaded; empty (nothing was published); incomplete (loaded, but an article that WeChat's
     -- newest answer lists lacks a row of a day that was computed by then); not_ready or failed
     -- (how the last attempt ended: earlier data stay, see fetched_at); missing (never asked for);
     -- retired (not asked for, or refused, as WeChat has taken the endpoint offline for the
     -- account: errcode 47009 for every day asked of the present window)
+    -- 中文：状态
     state,
     -- Whether the totals have stopped growing, so that the day is not asked for again. An article
     -- may be final before, see analytics.article
+    -- 中文：累计值是否已定稿
     is_final,
     -- Last stat_date that every article of the newest answer reaches
+    -- 中文：全部文章都有数据的最后统计日
     through_date,
     -- When the newest loaded answer was fetched; NULL when there never was one
+    -- 中文：最新数据获取时间
     fetched_at,
     -- When the newest answer was fetched that held all WeChat must have computed by then: rows up
     -- to the day before (Beijing) are there
+    -- 中文：最新完整数据获取时间
     ready_at,
     -- Why the state is what it is, and what to do; NULL where there is nothing to say
+    -- 中文：原因与处理办法
     reason,
     -- Publication days before the unbroken part of these rows that WeChat can be asked for and
     -- that were not loaded
+    -- 中文：此前尚未入库的发布日数
+    -- unit: days, level
     days_not_loaded_before
 ) AS
 WITH dataset (name, days, first_day) AS (
@@ -39,77 +54,52 @@ WITH dataset (name, days, first_day) AS (
     {% endfor %}
 ),
 
-clock AS (
-    SELECT (now() AT TIME ZONE 'Asia/Shanghai')::date - 1 AS yesterday
-),
-
-known AS (
-    SELECT
-        dataset,
-        appid,
-        min(first_daily_date) AS first_daily_date,
-        min(first_date) AS first_date,
-        max(last_date) AS last_date
-    FROM (
-        SELECT
-            dataset,
-            appid,
-            NULL AS first_daily_date,
-            publication_date AS first_date,
-            publication_date AS last_date
-        FROM weixin.coverage
-        UNION ALL
-        SELECT
-            dataset,
-            appid,
-            first_daily_date,
-            NULL,
-            NULL
-        FROM weixin.first_daily_run
-    ) AS asked
-    GROUP BY dataset, appid
-),
-
 begun AS (
     SELECT
-        known.appid,
-        known.dataset,
+        account.appid,
+        account.name AS account_name,
+        dataset.name AS dataset,
         dataset.days,
         dataset.first_day,
         greatest(
-            dataset.first_day, coalesce(known.first_daily_date - dataset.days, known.first_date)
+            dataset.first_day, coalesce(daily.first_daily_date - dataset.days, asked.first_date)
         ) AS first_date,
         greatest(
-            known.last_date, CASE WHEN account.is_active IS NOT FALSE THEN clock.yesterday END
-        ) AS last_date
-    FROM known
-    INNER JOIN dataset
-        ON known.dataset = dataset.name
-    CROSS JOIN clock
-    LEFT JOIN weixin.dim_account AS account
-        ON known.appid = account.appid
-),
-
-retired AS (
-    SELECT
-        coverage.dataset,
-        coverage.appid
-    FROM weixin.coverage
-    INNER JOIN dataset
-        ON coverage.dataset = dataset.name
-    CROSS JOIN clock
-    WHERE
-        coverage.publication_date BETWEEN clock.yesterday - dataset.days + 1 AND clock.yesterday
-        AND coverage.attempted_at IS NOT NULL
-    GROUP BY coverage.dataset, coverage.appid
-    HAVING bool_and(coalesce(coverage.error_code = 47009, FALSE))
+            asked.last_date, CASE WHEN account.is_active THEN clock.yesterday END
+        ) AS last_date,
+        present.is_retired
+    FROM weixin.dim_account AS account
+    CROSS JOIN dataset
+    CROSS JOIN (SELECT (now() AT TIME ZONE 'Asia/Shanghai')::date - 1 AS yesterday) AS clock
+    LEFT JOIN weixin.first_daily_run AS daily
+        ON dataset.name = daily.dataset AND account.appid = daily.appid
+    CROSS JOIN
+        LATERAL (
+            SELECT
+                min(publication_date) AS first_date,
+                max(publication_date) AS last_date
+            FROM weixin.coverage
+            WHERE coverage.dataset = dataset.name AND coverage.appid = account.appid
+        ) AS asked
+    CROSS JOIN
+        LATERAL (
+            SELECT coalesce(bool_and(coalesce(error_code = 47009, FALSE)), FALSE) AS is_retired
+            FROM weixin.coverage
+            WHERE
+                coverage.dataset = dataset.name
+                AND coverage.appid = account.appid
+                AND publication_date BETWEEN clock.yesterday - dataset.days + 1 AND clock.yesterday
+                AND attempted_at IS NOT NULL
+        ) AS present
+    WHERE daily.appid IS NOT NULL OR asked.first_date IS NOT NULL
 ),
 
 pair AS (
     SELECT
         begun.dataset,
         begun.appid,
-        calendar.publication_date,
+        begun.account_name,
+        day.publication_date,
         coverage.data_state,
         coverage.is_provisional,
         coalesce(coverage.is_final, FALSE) AS is_final,
@@ -121,11 +111,11 @@ pair AS (
         begun.first_day,
         least(
             (coverage.ready_at AT TIME ZONE 'Asia/Shanghai')::date,
-            calendar.publication_date + begun.days
+            day.publication_date + begun.days
         ) - 1 AS computed_date,
         CASE
             WHEN
-                retired.appid IS NOT NULL
+                begun.is_retired
                 AND (coverage.appid IS NULL OR coverage.error_code = 47009)
                 THEN 'retired'
             WHEN coverage.attempt_state IN ('not_ready', 'failed') THEN coverage.attempt_state
@@ -135,8 +125,9 @@ pair AS (
     FROM begun
     CROSS JOIN
         LATERAL (
-            SELECT begun.first_date + step AS publication_date
-            FROM generate_series(0, begun.last_date - begun.first_date) AS step
+            SELECT calendar.calendar_date AS publication_date
+            FROM analytics.calendar
+            WHERE calendar.calendar_date BETWEEN begun.first_date AND begun.last_date
             UNION ALL
             SELECT earlier.publication_date
             FROM weixin.coverage AS earlier
@@ -144,19 +135,18 @@ pair AS (
                 earlier.dataset = begun.dataset
                 AND earlier.appid = begun.appid
                 AND earlier.publication_date < begun.first_date
-        ) AS calendar
-    LEFT JOIN retired
-        ON begun.dataset = retired.dataset AND begun.appid = retired.appid
+        ) AS day
     LEFT JOIN weixin.coverage
         ON
             begun.dataset = coverage.dataset
             AND begun.appid = coverage.appid
-            AND calendar.publication_date = coverage.publication_date
+            AND day.publication_date = coverage.publication_date
 )
 
 SELECT
     pair.dataset,
     pair.appid,
+    pair.account_name,
     pair.publication_date,
     CASE WHEN lacking.article_count > 0 THEN 'incomplete' ELSE pair.state END AS state,
     pair.is_final,

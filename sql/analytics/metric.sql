@@ -1,23 +1,32 @@
 -- The dictionary: one row per dataset and metric, and per rate of the views. The two datasets are
 -- not merged into one series: WeChat counts them by different rules (article page against all
 -- reading scenes, 7 against 30 days), and the same article has different totals in both
+-- 中文：指标词典
 {% from "analytics/macros.jinja" import literal %}
 CREATE VIEW analytics.metric (
     -- Which endpoint
+    -- 中文：接口
     dataset,
-    -- Name, as the column of the fact or, for a rate, of the views article_rate and account_daily
+    -- Name, as the column of the fact and of the views; an increment is called <name>_increment
+    -- 中文：指标名
     name,
     -- What it is called in Chinese
+    -- 中文：中文名
     chinese_name,
-    -- What it counts or divides
+    -- What it counts or divides, in English
+    -- 中文：英文含义
     meaning,
     -- people, times, cents, minutes, share (1 is all) or list
+    -- 中文：单位
     unit,
-    -- additive: increments of days add up to the total; level: they do not
+    -- additive: its increments add up over days, to the total; level: it has none
+    -- 中文：可加性
     additivity,
     -- What to know before using it
+    -- 中文：使用须知
     caveat,
     -- What a rate is made of; NULL for what WeChat gives itself
+    -- 中文：公式
     formula
 ) AS
 SELECT *

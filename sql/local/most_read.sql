@@ -1,12 +1,10 @@
 -- Which articles were read most? The accounts of a run, some publication days: at most three rows,
 -- by their newest total. Question 2 of docs/analysts.md.
 SELECT
-    article.title,
+    growth.title,
     growth.publication_date,
     growth.latest AS readers
 FROM analytics.article_growth AS growth
-INNER JOIN weixin.dim_article AS article
-    ON growth.appid = article.appid AND growth.msgid = article.msgid
 WHERE
     growth.dataset = :dataset
     AND growth.metric = :readers

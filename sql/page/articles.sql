@@ -29,8 +29,7 @@ LEFT JOIN LATERAL (
     FROM analytics.article_growth AS reached
     WHERE
         reached.dataset = :dataset
-        -- not the article's: with the constant the view reads this account alone
-        AND reached.appid = :appid
+        AND reached.appid = article.appid
         AND reached.msgid = article.msgid
         AND reached.metric = :readers
 ) AS growth ON TRUE

@@ -1,9 +1,12 @@
 """What `weixin_etl.datasets` says to analysts, and that every view takes it from there."""
 
+import re
+from itertools import pairwise
+
 import pytest
 
 from weixin_etl.datasets import DATASETS, Dataset, Kind
-from weixin_etl.warehouse.views import views
+from weixin_etl.warehouse.views import View, views
 
 METRICS = [(dataset, metric) for dataset in DATASETS.values() for metric in dataset.metrics]
 COLUMNS = {view.name: list(view.columns) for view in views()}
@@ -53,14 +56,73 @@ def test_a_rate_is_made_of_metrics_of_its_dataset(dataset: Dataset) -> None:
 
 @EACH_DATASET
 def test_the_views_have_every_metric(dataset: Dataset) -> None:
-    """In the daily increments, the articles and the accounts' days."""
+    """In the articles' days, the articles and the accounts' days; an increment says so."""
     totals = [metric.name for metric in dataset.totals]
-    others = [metric.name for metric in dataset.others]
-    figures = [dataset.prefix + metric.name for metric in dataset.figures]
-    account = COLUMNS[f"account_daily{dataset.suffix}"]
+    increments = [f"{name}_increment" for name in totals]
+    article_day = COLUMNS[f"article_day{dataset.suffix}"]
+    account_day = COLUMNS[f"account_day{dataset.suffix}"]
+    article = COLUMNS[f"article{dataset.suffix}"]
 
-    assert COLUMNS[f"article_daily{dataset.suffix}"][6:] == totals + others
-    assert [name for name in COLUMNS["article"] if name in figures] == figures
-    assert [name for name in account if name.endswith("_increment")] == [
-        f"{name}_increment" for name in totals
+    assert {metric.name for metric in dataset.metrics} | set(increments) <= set(article_day)
+    assert {metric.name for metric in dataset.figures} <= set(article)
+    assert [name for name in account_day if name.endswith("_increment")] == increments
+    assert set(account_day) & set(totals) == set()
+
+
+@EACH_DATASET
+def test_a_rate_comes_with_what_it_divides(dataset: Dataset) -> None:
+    """So that it can be made over any articles: sums over sums."""
+    parts = [
+        [f"{rate.name}_numerator", f"{rate.name}_denominator", rate.name] for rate in dataset.rates
     ]
+
+    assert parts
+    assert {name for part in parts for name in part} <= set(COLUMNS[f"article_day{dataset.suffix}"])
+
+
+def test_every_view_names_the_account() -> None:
+    """Right after its AppID; only the dictionary is of no account."""
+    others = {
+        name
+        for name, columns in COLUMNS.items()
+        if dict(pairwise(columns)).get("appid") != "account_name"
+    }
+
+    assert others == {"metric"}
+
+
+@pytest.mark.parametrize("view", views(), ids=lambda view: view.name)
+def test_every_column_says_what_it_means(view: View) -> None:
+    """In English and in Chinese; a figure with its unit, how it adds up, since when, until when."""
+    for name, comment in view.columns.items():
+        english, chinese, *unit = comment.split("\n")
+
+        assert len(english) > 5, name
+        assert re.fullmatch("中文：.{2,}", chinese), name
+        assert all(
+            re.fullmatch("unit: [a-z ]+, (additive|cumulative|level)", line) for line in unit
+        ), name
+        if name.endswith("_increment"):
+            assert unit[0].endswith(", additive")
+            assert re.search("since the row before|came on the day", english), name
+        if unit and unit[0].endswith(", cumulative") and not name.endswith("ator"):
+            assert re.search("from publication to |^Total from ", english, re.IGNORECASE), name
+
+
+@pytest.mark.parametrize("view", views(), ids=lambda view: view.name)
+def test_a_figure_has_a_unit(view: View) -> None:
+    """Whatever a metric, a rate or a count is called in a view, its unit stands there."""
+    known = {metric.name: metric.unit for _, metric in METRICS}
+    known |= {rate.name: "share" for dataset in DATASETS.values() for rate in dataset.rates}
+    figures = {
+        name: unit
+        for name in view.columns
+        if (unit := known.get(name.removesuffix("_increment").removeprefix("detail_")))
+    }
+
+    assert {name: _unit(view.columns[name]) for name in figures} == figures
+
+
+def _unit(comment: str) -> str | None:
+    line = re.search("^unit: (.*), ", comment, re.MULTILINE)
+    return line and line[1]

@@ -20,6 +20,7 @@ DAYS = st.integers(-2, 40).map(lambda age: PUBLISHED + timedelta(days=age))
 """Gaps between them, in any order; also days out of the window, which a check warns of."""
 VALUES = st.none() | st.integers(0, 9) | st.integers(0, BIGINT_MAX)
 """What WeChat left out, totals that fall and ones that rise."""
+SEEN = "2026-11-24T01:00:00Z"
 
 Key = tuple[str, str]
 Facts = Mapping[tuple[Key, date], Mapping[str, int | None]]
@@ -38,10 +39,14 @@ def facts(dataset: Dataset) -> st.SearchStrategy[Facts]:
 
 def insert(connection: Connection, tables: MetaData, dataset: Dataset, given_facts: Facts) -> None:
     """The facts, and the articles they belong to."""
-    seen = {"fetched_at": "2026-11-24T01:00:00Z", "changed_at": "2026-11-24T01:00:00Z"}
-    for appid, msgid in {article for article, _ in given_facts}:
+    seen = dict.fromkeys(("fetched_at", "loaded_at", "changed_at"), SEEN)
+    articles = {article for article, _ in given_facts}
+    for appid in {appid for appid, _ in articles}:
+        account = {"appid": appid, "name": appid, "conn_id": appid, "first_seen_at": SEEN}
+        connection.execute(tables.tables["weixin.dim_account"].insert(), account)
+    for appid, msgid in articles:
         article = {"appid": appid, "msgid": msgid, "publication_date": PUBLISHED}
-        times = {"first_seen_at": seen["fetched_at"], "last_seen_at": seen["fetched_at"]}
+        times = {"first_seen_at": SEEN, "last_seen_at": SEEN}
         connection.execute(tables.tables["weixin.dim_article"].insert(), article | times)
     connection.execute(
         tables.tables[f"weixin.{dataset.fact}"].insert(),
@@ -77,8 +82,8 @@ def test_increments_add_up_to_the_last_total(
     Whatever days are missing, whatever is left out and whatever falls.
 
     An article's increments of a metric add up to its last known total and are null where the total
-    is; the days they span add up to the days since publication; a row says that it is restated when
-    a total fell. What an account gained is what its articles have.
+    is; the days they span add up to the days since publication; a row says when a total fell, and
+    has the totals as the fact does. What an account gained is what its articles have.
     """
     suffix, names = VIEWS[dataset], [metric.name for metric in dataset.totals]
     tried = 0
@@ -100,9 +105,9 @@ def test_increments_add_up_to_the_last_total(
         with warehouse.connect() as connection, connection.begin() as transaction:
             insert(connection, tables, dataset, given_facts)
             summed = by_article(connection, summed_sql(suffix, names))
-            articles_view = by_article(connection, "SELECT * FROM analytics.article")
+            articles_view = by_article(connection, f"SELECT * FROM analytics.article{suffix}")  # noqa: S608 # VIEWS
             rows = connection.execute(
-                text(f"SELECT * FROM analytics.article_daily{suffix}")  # noqa: S608 # VIEWS
+                text(f"SELECT * FROM analytics.article_day{suffix}")  # noqa: S608 # VIEWS
             ).mappings()
             daily = {((row["appid"], row["msgid"]), row["stat_date"]): row for row in rows}
             gained = connection.execute(text(gained_sql(suffix))).all()
@@ -116,16 +121,19 @@ def test_increments_add_up_to_the_last_total(
             for article in articles
         }
         assert {
-            article: {name: row[f"detail_{name}" if suffix else name] for name in names}
-            for article, row in articles_view.items()
+            article: {name: row[name] for name in names} for article, row in articles_view.items()
         } == totals
         assert {
-            key: [name for name in names if row[name] is None] for key, row in daily.items()
+            key: {name: row[name] for name in names} for key, row in daily.items()
+        } == given_facts
+        assert {
+            key: [name for name in names if row[f"{name}_increment"] is None]
+            for key, row in daily.items()
         } == {
             key: [name for name in names if row[name] is None] for key, row in given_facts.items()
         }
-        assert {key: row["is_restated"] for key, row in daily.items()} == {
-            key: any(row[name] is not None and row[name] < 0 for name in names)
+        assert {key: row["has_fall"] for key, row in daily.items()} == {
+            key: any((row[f"{name}_increment"] or 0) < 0 for name in names)
             for key, row in daily.items()
         }
         assert {appid: sum_ for appid, sum_ in gained if sum_ is not None} == in_account(totals)
@@ -138,10 +146,10 @@ def test_increments_add_up_to_the_last_total(
 
 def summed_sql(suffix: str, names: list[str]) -> str:
     """What the increments of each article add up to."""
-    sums = ", ".join(f"sum({name}) AS {name}" for name in ["days_spanned", *names])
+    sums = ", ".join(f"sum({name}_increment) AS {name}" for name in names)
     return (
-        f"SELECT appid, msgid, {sums} "  # noqa: S608 # the declaration's names
-        f"FROM analytics.article_daily{suffix} GROUP BY appid, msgid"
+        f"SELECT appid, msgid, sum(days_spanned) AS days_spanned, {sums} "  # noqa: S608 # the declaration's names
+        f"FROM analytics.article_day{suffix} GROUP BY appid, msgid"
     )
 
 
@@ -149,7 +157,7 @@ def gained_sql(suffix: str) -> str:
     """What each account gained over all its days, of a metric that both datasets have."""
     return (
         f"SELECT appid, sum(share_user_increment) "  # noqa: S608 # VIEWS
-        f"FROM analytics.account_daily{suffix} GROUP BY appid"
+        f"FROM analytics.account_day{suffix} WHERE appid IN ('wx1', 'wx2') GROUP BY appid"
     )
 
 

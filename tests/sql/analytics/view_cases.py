@@ -26,7 +26,13 @@ Row = Mapping[str, Any]
 _SPAN = re.compile(r"\d{4}-\d\d-\d\d\.\.\d{4}-\d\d-\d\d")
 
 _SEEN = "2026-11-24 09:00+08:00"
-_FACT = {"appid": "wx1", "raw_response_id": 1, "fetched_at": _SEEN, "changed_at": _SEEN}
+_FACT = {
+    "appid": "wx1",
+    "raw_response_id": 1,
+    "fetched_at": _SEEN,
+    "loaded_at": _SEEN,
+    "changed_at": _SEEN,
+}
 DEFAULTS: dict[str, dict[str, Any]] = {
     "coverage": {
         "appid": "wx1",
@@ -81,8 +87,15 @@ def read(path: Path, day: date) -> Any:
 
 
 def give(connection: Connection, tables: MetaData, given: Mapping[str, Sequence[Row]]) -> None:
-    """Insert the rows; an article is listed by an answer of its own, last seen as the case says."""
-    for name, rows in given.items():
+    """
+    Insert the rows; an article is listed by an answer of its own, last seen as the case says.
+
+    Accounts that the case does not describe are described, as before any load.
+    """
+    named = {row.get("appid", "wx1") for rows in given.values() for row in rows}
+    described = {row.get("appid", "wx1") for row in given.get("dim_account", [])}
+    others = [{"appid": appid} for appid in sorted(named - described)]
+    for name, rows in {**given, "dim_account": [*given.get("dim_account", []), *others]}.items():
         for row in each_day(rows):
             ready = {"ready_at": row.get("fetched_at")} if name == "coverage" else {}
             values = {**DEFAULTS[name], **ready, **row}

@@ -1,0 +1,62 @@
+-- One row per account that was ever planned or imported: its attributes, and how far each endpoint
+-- has told of it
+-- 中文：每个公众号一行：属性与数据范围
+CREATE VIEW analytics.account (
+    -- The account
+    -- 中文：公众号 AppID
+    appid,
+    -- What people call the account
+    -- 中文：公众号名称
+    account_name,
+    -- Whether it is still collected: in the list of accounts
+    -- 中文：是否仍在采集
+    is_active,
+    -- When the pipeline first planned it, or imported an answer of it
+    -- 中文：首次出现时间
+    first_seen_at,
+    {% for dataset in datasets %}
+    -- Day of its first daily run of {{ dataset.name }} (Beijing); NULL without one
+    -- 中文：首次每日运行日期（{{ dataset.name }}）
+    {{ dataset.prefix }}first_daily_date,
+    -- Oldest publication day loaded of {{ dataset.name }} (Beijing)
+    -- 中文：最早已入库发布日（{{ dataset.name }}）
+    {{ dataset.prefix }}first_loaded_date,
+    -- Newest publication day loaded of {{ dataset.name }} (Beijing), be it empty
+    -- 中文：最新已入库发布日（{{ dataset.name }}）
+    {{ dataset.prefix }}last_loaded_date,
+    -- Newest publication day with articles of {{ dataset.name }} (Beijing)
+    -- 中文：最近有文章的发布日（{{ dataset.name }}）
+    {{ dataset.prefix }}last_published_date{{ "," if not loop.last }}
+    {% endfor %}
+) AS
+SELECT
+    account.appid,
+    account.name AS account_name,
+    account.is_active,
+    account.first_seen_at,
+    {% for dataset in datasets %}
+    {{ dataset.name }}.first_daily_date AS {{ dataset.prefix }}first_daily_date,
+    {{ dataset.name }}.first_loaded_date AS {{ dataset.prefix }}first_loaded_date,
+    {{ dataset.name }}.last_loaded_date AS {{ dataset.prefix }}last_loaded_date,
+    {{ dataset.name }}.last_published_date
+        AS {{ dataset.prefix }}last_published_date{{ "," if not loop.last }}
+    {% endfor %}
+FROM weixin.dim_account AS account
+{% for dataset in datasets %}
+LEFT JOIN LATERAL (
+    SELECT
+        (
+            SELECT daily.first_daily_date
+            FROM weixin.first_daily_run AS daily
+            WHERE daily.dataset = '{{ dataset.name }}' AND daily.appid = account.appid
+        ) AS first_daily_date,
+        min(publication_date) AS first_loaded_date,
+        max(publication_date) AS last_loaded_date,
+        max(publication_date) FILTER (WHERE data_state = 'loaded') AS last_published_date
+    FROM weixin.coverage
+    WHERE
+        dataset = '{{ dataset.name }}'
+        AND appid = account.appid
+        AND data_state IS NOT NULL
+) AS {{ dataset.name }} ON TRUE
+{% endfor %}

@@ -1,0 +1,154 @@
+-- One row per account, article and stat_date of {{ dataset.name }}: what the article had reached by
+-- the end of the day, and what came since the row before. Increments add up, to the latest totals;
+-- totals never do over days
+-- 中文：每个公众号、每篇文章、每个统计日一行：累计值与新增值
+{% from "analytics/macros.jinja" import increment, last_known, level, total %}
+CREATE VIEW analytics.article_day{{ dataset.suffix }} (
+    -- The account: msgids repeat between accounts
+    -- 中文：公众号 AppID
+    appid,
+    -- What people call the account
+    -- 中文：公众号名称
+    account_name,
+    -- WeChat's id of the article, unique within its account
+    -- 中文：文章 ID
+    msgid,
+    -- Title, as last given
+    -- 中文：标题
+    title,
+    -- Place in the message, from 1; NULL when the msgid has another form
+    -- 中文：在群发消息中的位置
+    position,
+    -- Day of publication (Beijing)
+    -- 中文：发布日期（北京时间）
+    publication_date,
+    -- Weekday of publication: 1 Monday … 7 Sunday
+    -- 中文：发布星期（1 为星期一）
+    publication_weekday,
+    -- The day (Beijing) at whose end the totals stood; a day WeChat gave no row for has none here
+    -- 中文：统计日期（北京时间）
+    stat_date,
+    -- Day after publication, the publication day being 1
+    -- 中文：发布后第几天（发布当天为 1）
+    -- unit: days, level
+    day_number,
+    -- Days the increments cover: since the row before, or since publication for the first row. The
+    -- increment of a metric that the row before left out reaches back to the last row that held it
+    -- 中文：新增值所跨天数
+    -- unit: days, additive
+    days_spanned,
+    -- Whether it is the article's newest row: of these, totals may be added up over articles
+    -- 中文：是否为该文章最新一行
+    is_latest,
+    -- Whether the article's totals have stopped growing: it has all {{ dataset.window }} rows, or
+    -- its publication day is final and is not asked for again
+    -- 中文：累计值是否已定稿
+    is_final,
+    -- Whether a total is below its last known earlier value, so that an increment is negative
+    -- 中文：是否有累计值下降
+    has_fall,
+    {% for metric in dataset.totals %}
+    {{ total(metric, "the end of stat_date") }}
+    {{ metric.name }},
+    {{ increment(metric, "since the row before that gave it, else since publication") }}
+    {{ metric.name }}_increment,
+    {% endfor %}
+    {% for metric in dataset.others %}
+    {{ level(metric) }}
+    {{ metric.name }},
+    {% endfor %}
+    {% for rate in dataset.rates %}
+    -- {{ rate.numerator }}, where both it and {{ rate.denominator }} are known: sum it over articles
+    -- of one day_number
+    -- 中文：{{ rate.chinese_name }}的分子
+    -- unit: people, cumulative
+    {{ rate.name }}_numerator,
+    -- {{ rate.denominator }}, where both it and {{ rate.numerator }} are known: sum it over articles
+    -- of one day_number
+    -- 中文：{{ rate.chinese_name }}的分母
+    -- unit: people, cumulative
+    {{ rate.name }}_denominator,
+    -- Share of {{ rate.meaning }}, by the end of stat_date. NULL when the denominator is 0; above 1
+    -- where WeChat's figures exceed each other. Never average it: divide sums by sums
+    -- 中文：{{ rate.chinese_name }}
+    -- unit: share, level
+    {{ rate.name }},
+    {% endfor %}
+    -- When the row was first loaded
+    -- 中文：首次入库时间
+    loaded_at,
+    -- When a figure of it last changed; loaded_at when none has
+    -- 中文：最近一次变更时间
+    changed_at
+) AS
+SELECT
+    account.appid,
+    account.name AS account_name,
+    day.msgid,
+    article.title,
+    article.position,
+    day.publication_date,
+    extract(ISODOW FROM day.publication_date)::smallint AS publication_weekday,
+    day.stat_date,
+    day.stat_date - day.publication_date + 1 AS day_number,
+    day.days_spanned,
+    day.is_latest,
+    day.has_all_rows OR coalesce(pair.is_final, FALSE) AS is_final,
+    coalesce(
+        least(
+            {% for metric in dataset.totals %}
+            day.{{ metric.name }}_increment{{ "," if not loop.last }}
+            {% endfor %}
+        ) < 0,
+        FALSE
+    ) AS has_fall,
+    {% for metric in dataset.totals %}
+    day.{{ metric.name }},
+    day.{{ metric.name }}_increment,
+    {% endfor %}
+    {% for metric in dataset.others %}
+    day.{{ metric.name }},
+    {% endfor %}
+    {% for rate in dataset.rates %}
+    CASE WHEN day.{{ rate.denominator }} IS NOT NULL THEN day.{{ rate.numerator }} END
+        AS {{ rate.name }}_numerator,
+    CASE WHEN day.{{ rate.numerator }} IS NOT NULL THEN day.{{ rate.denominator }} END
+        AS {{ rate.name }}_denominator,
+    day.{{ rate.numerator }}::numeric / nullif(day.{{ rate.denominator }}, 0) AS {{ rate.name }},
+    {% endfor %}
+    day.loaded_at,
+    day.changed_at
+FROM weixin.dim_account AS account
+-- account by account, by the index, however the account is named
+CROSS JOIN
+    LATERAL (
+        SELECT
+            fact.*,
+            {% for metric in dataset.totals %}
+            {{ metric.name }} - coalesce({{ last_known(metric.name, "earlier") }}, 0)
+                AS {{ metric.name }}_increment,
+            {% endfor %}
+            stat_date - coalesce(max(stat_date) OVER earlier, publication_date - 1)
+                AS days_spanned,
+            stat_date = max(stat_date) OVER article AS is_latest,
+            count(*) FILTER (
+                WHERE
+                stat_date BETWEEN publication_date AND publication_date + {{ dataset.window - 1 }}
+            ) OVER article = {{ dataset.window }} AS has_all_rows
+        FROM weixin.{{ dataset.fact }} AS fact
+        WHERE fact.appid = account.appid
+        WINDOW
+            article AS (PARTITION BY msgid, publication_date),
+            earlier AS (
+                PARTITION BY msgid, publication_date
+                ORDER BY stat_date
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            )
+    ) AS day
+LEFT JOIN weixin.dim_article AS article
+    ON day.appid = article.appid AND day.msgid = article.msgid
+LEFT JOIN weixin.coverage AS pair
+    ON
+        day.appid = pair.appid
+        AND day.publication_date = pair.publication_date
+        AND pair.dataset = '{{ dataset.name }}'
