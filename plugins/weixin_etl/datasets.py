@@ -90,6 +90,11 @@ class Dataset:
         return tuple(metric for metric in self.metrics if metric.kind is not Kind.LIST)
 
     @property
+    def lists(self) -> tuple[Metric, ...]:
+        """The metrics that are a list of objects."""
+        return tuple(metric for metric in self.metrics if metric.kind is Kind.LIST)
+
+    @property
     def totals(self) -> tuple[Metric, ...]:
         """The metrics that only grow, as long as WeChat does not correct them."""
         return tuple(m for m in self.metrics if m.kind is Kind.COUNT and not m.is_level)

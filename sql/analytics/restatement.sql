@@ -1,44 +1,80 @@
--- One row per figure that was loaded and later given another value
+-- One row per figure or list that was loaded and later given another value, also where WeChat had
+-- left it out before. Figures of articles that were new then are not here: a row that is loaded
+-- for the first time changes nothing
 CREATE VIEW analytics.restatement (
     -- Which endpoint
+    -- 中文：数据来源接口
     dataset,
     -- The account
+    -- 中文：公众号 AppID
     appid,
+    -- What people call the account
+    -- 中文：公众号名称
+    account_name,
     -- The article
+    -- 中文：文章 ID
     msgid,
     -- Its title
+    -- 中文：文章标题
     title,
     -- Day of publication (Beijing)
+    -- 中文：发布日期（北京时间）
     publication_date,
     -- The day whose total changed (Beijing)
+    -- 中文：统计日期（北京时间）
     stat_date,
-    -- Name of the metric
+    -- Name of the metric, see analytics.metric
+    -- 中文：指标名称
     metric,
-    -- Value before
+    -- correction: it had a value and was given another. late: it had none, WeChat gave it later: no
+    -- correction. removed: it had one, and a replay found that no kept answer gives it
+    -- 中文：类型：correction 更正，late 迟到（此前为空），removed 移除
+    kind,
+    -- Value before; NULL when it had none, and of a list
+    -- 中文：变更前的值
+    -- unit: as of its metric, level
     old_value,
-    -- Value after; NULL when a replay found that no kept answer gives the figure
+    -- Value after; NULL when it was removed, and of a list
+    -- 中文：变更后的值
+    -- unit: as of its metric, level
     new_value,
-    -- new_value - old_value
+    -- new_value - old_value; NULL unless it is the correction of a figure
+    -- 中文：差值
+    -- unit: as of its metric, level
     difference,
-    -- wechat: WeChat answered another number; replay: the fact was rebuilt from the kept answers,
+    -- List before, as WeChat gave it
+    -- 中文：变更前的列表
+    old_list,
+    -- List after, as WeChat gave it
+    -- 中文：变更后的列表
+    new_list,
+    -- wechat: WeChat answered something else; replay: the fact was rebuilt from the kept answers,
     -- which a newer parser read differently, or somebody had changed the fact
+    -- 中文：原因：wechat 微信改数，replay 重新解析
     cause,
     -- When it was loaded
+    -- 中文：变更时间
     changed_at
 ) AS
 SELECT
     restatement.dataset,
     restatement.appid,
+    account.name AS account_name,
     restatement.msgid,
     article.title,
     article.publication_date,
     restatement.stat_date,
     restatement.metric,
+    restatement.kind,
     restatement.old_value,
     restatement.new_value,
     restatement.new_value - restatement.old_value AS difference,
+    restatement.old_list,
+    restatement.new_list,
     restatement.cause,
     restatement.changed_at
 FROM weixin.restatement
+LEFT JOIN weixin.dim_account AS account
+    ON restatement.appid = account.appid
 LEFT JOIN weixin.dim_article AS article
     ON restatement.appid = article.appid AND restatement.msgid = article.msgid

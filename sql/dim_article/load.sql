@@ -1,7 +1,27 @@
 -- Staged articles into the dimension: one row per (appid, msgid).
 -- An attribute the answer does not hold keeps its value; the publication day never changes. What
--- is as it was is not written.
-WITH known AS (
+-- is as it was is not written. A title that another replaces goes to the history.
+WITH replaced AS (
+    INSERT INTO weixin.dim_article_title_history (appid, msgid, title, replaced_at)
+    SELECT
+        article.appid,
+        article.msgid,
+        article.title,
+        greatest(
+            :changed_at,
+            (
+                SELECT max(history.replaced_at)
+                FROM weixin.dim_article_title_history AS history
+                WHERE history.appid = article.appid AND history.msgid = article.msgid
+            )
+        )
+    FROM staged_article AS staged
+    INNER JOIN weixin.dim_article AS article
+        ON staged.appid = article.appid AND staged.msgid = article.msgid
+    WHERE staged.title != article.title
+),
+
+known AS (
     UPDATE weixin.dim_article AS article
     SET
         title = coalesce(staged.title, article.title),

@@ -1,5 +1,6 @@
 -- Rebuilt rows whose values stand as they are, but which another answer was the last to change: one
--- row each. changed_at says when values changed, so it stays.
+-- row each. changed_at says when values changed, so it stays. As no value changed, the history gets
+-- no row: as of an earlier instant, too, the row names this answer.
 UPDATE weixin.{{ fact }} AS fact
 SET
     raw_response_id = rebuilt.raw_response_id,

@@ -2,7 +2,8 @@
 -- A metric the answer does not hold keeps its value; `absent` are those it does not hold. A row in
 -- which values are only absent has not changed. Rows that `are_rebuilt` of all kept answers replace
 -- the fact's: what none of the answers holds becomes null, and a row whose values are the same may
--- name another answer.
+-- name another answer. changed_at never goes back, even if the clock does: the versions of a row
+-- stand one after the other.
 {% macro value(name) -%}
 CASE WHEN :are_rebuilt THEN staged.{{ name }} ELSE coalesce(staged.{{ name }}, fact.{{ name }}) END
 {%- endmacro %}
@@ -25,7 +26,12 @@ INSERT INTO different_{{ fact }} (
     old_extra,
     raw_response_id,
     fetched_at,
+    loaded_at,
     changed_at,
+    old_publication_date,
+    old_raw_response_id,
+    old_fetched_at,
+    old_changed_at,
     absent,
     is_new,
     is_changed
@@ -43,7 +49,12 @@ SELECT
     fact.extra,
     staged.raw_response_id,
     staged.fetched_at,
-    staged.changed_at,
+    coalesce(fact.loaded_at, staged.loaded_at),
+    greatest(staged.changed_at, fact.changed_at),
+    fact.publication_date AS old_publication_date,
+    fact.raw_response_id AS old_raw_response_id,
+    fact.fetched_at AS old_fetched_at,
+    fact.changed_at AS old_changed_at,
     num_nulls(
         {% for metric in metrics %}
         staged.{{ metric }}{{ "," if not loop.last }}

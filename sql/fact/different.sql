@@ -14,7 +14,12 @@ SELECT
     extra AS old_extra,
     raw_response_id,
     fetched_at,
+    loaded_at,
     changed_at,
+    publication_date AS old_publication_date,
+    raw_response_id AS old_raw_response_id,
+    fetched_at AS old_fetched_at,
+    changed_at AS old_changed_at,
     0 AS absent,
     TRUE AS is_new,
     TRUE AS is_changed

@@ -1,5 +1,5 @@
 -- Rows that the fact lacks: one row each. Where a writer other than this pipeline was quicker, the
--- newer values stand.
+-- newer values stand; what that writer put there for a moment is in no history.
 INSERT INTO weixin.{{ fact }} AS fact (
     appid,
     msgid,
@@ -11,6 +11,7 @@ INSERT INTO weixin.{{ fact }} AS fact (
     extra,
     raw_response_id,
     fetched_at,
+    loaded_at,
     changed_at
 )
 SELECT
@@ -24,6 +25,7 @@ SELECT
     extra,
     raw_response_id,
     fetched_at,
+    loaded_at,
     changed_at
 FROM different_{{ fact }}
 WHERE is_new
@@ -36,4 +38,4 @@ ON CONFLICT (appid, msgid, stat_date) DO UPDATE
         extra = coalesce(fact.extra || excluded.extra, excluded.extra, fact.extra),
         raw_response_id = excluded.raw_response_id,
         fetched_at = excluded.fetched_at,
-        changed_at = excluded.changed_at
+        changed_at = greatest(excluded.changed_at, fact.changed_at)

@@ -65,6 +65,21 @@ COMMENT ON COLUMN weixin.dim_article.extra IS 'Item keys the pipeline does not k
 COMMENT ON COLUMN weixin.dim_article.first_seen_at IS 'Fetch time of the earliest answer that listed it';
 COMMENT ON COLUMN weixin.dim_article.last_seen_at IS 'Fetch time of the newest answer that listed it; when the same bytes were fetched again, only raw_response.last_seen_at tells';
 
+CREATE TABLE weixin.dim_article_title_history (
+    history_id bigint GENERATED ALWAYS AS IDENTITY,
+    appid text NOT NULL,
+    msgid text NOT NULL,
+    title text NOT NULL,
+    replaced_at timestamptz NOT NULL,
+    PRIMARY KEY (appid, msgid, history_id)
+);
+COMMENT ON TABLE weixin.dim_article_title_history IS 'One row per title of an article that another title replaced; dim_article has the one that stands. A title that came where there was none replaced nothing';
+COMMENT ON COLUMN weixin.dim_article_title_history.history_id IS 'Surrogate key: the titles of an article in the order in which they were replaced';
+COMMENT ON COLUMN weixin.dim_article_title_history.appid IS 'The account';
+COMMENT ON COLUMN weixin.dim_article_title_history.msgid IS 'The article';
+COMMENT ON COLUMN weixin.dim_article_title_history.title IS 'The title that was replaced';
+COMMENT ON COLUMN weixin.dim_article_title_history.replaced_at IS 'When the next title was loaded';
+
 CREATE TABLE weixin.article_sighting (
     dataset text NOT NULL,
     appid text NOT NULL,
@@ -86,7 +101,8 @@ CREATE TABLE weixin.raw_response (
     body_zstd bytea NOT NULL,
     body_sha256 bytea NOT NULL,
     fetched_at timestamptz NOT NULL,
-    last_seen_at timestamptz NOT NULL
+    last_seen_at timestamptz NOT NULL,
+    loaded_at timestamptz NOT NULL
 ) WITH (fillfactor = 50);
 -- compressed already
 ALTER TABLE weixin.raw_response ALTER COLUMN body_zstd SET STORAGE EXTERNAL;
@@ -100,6 +116,7 @@ COMMENT ON COLUMN weixin.raw_response.body_zstd IS 'The exact bytes of the answe
 COMMENT ON COLUMN weixin.raw_response.body_sha256 IS 'SHA-256 of the answer, not compressed';
 COMMENT ON COLUMN weixin.raw_response.fetched_at IS 'When this answer was first fetched';
 COMMENT ON COLUMN weixin.raw_response.last_seen_at IS 'When the same bytes were last fetched with no other answer in between';
+COMMENT ON COLUMN weixin.raw_response.loaded_at IS 'When it was put here: of an imported answer long after fetched_at';
 
 CREATE TABLE weixin.coverage (
     dataset text NOT NULL,
@@ -148,31 +165,6 @@ COMMENT ON COLUMN weixin.coverage.error_code IS 'errcode of the last attempt; nu
 COMMENT ON COLUMN weixin.coverage.error IS 'What happened in the last attempt, with WeChat''s words; null after an ok one';
 COMMENT ON COLUMN weixin.coverage.cure IS 'What to change; when nothing, what happens next; null after an ok attempt';
 COMMENT ON COLUMN weixin.coverage.rid IS 'WeChat''s id of the last attempt''s call; null after an ok one, or where it gave none';
-
-CREATE TABLE weixin.restatement (
-    dataset text NOT NULL,
-    appid text NOT NULL,
-    msgid text NOT NULL,
-    stat_date date NOT NULL,
-    metric text NOT NULL,
-    raw_response_id bigint NOT NULL,
-    old_value numeric NOT NULL,
-    new_value numeric,
-    cause text NOT NULL CHECK (cause IN ('wechat', 'replay')),
-    changed_at timestamptz NOT NULL,
-    PRIMARY KEY (dataset, appid, msgid, stat_date, metric, raw_response_id, cause)
-);
-COMMENT ON TABLE weixin.restatement IS 'One row per figure that was loaded and later given another value; a figure that was null before is not a restatement';
-COMMENT ON COLUMN weixin.restatement.dataset IS 'Which endpoint: article_total, …';
-COMMENT ON COLUMN weixin.restatement.appid IS 'The account';
-COMMENT ON COLUMN weixin.restatement.msgid IS 'The article';
-COMMENT ON COLUMN weixin.restatement.stat_date IS 'The day whose total changed (Beijing)';
-COMMENT ON COLUMN weixin.restatement.metric IS 'Name of the metric, as the fact''s column';
-COMMENT ON COLUMN weixin.restatement.raw_response_id IS 'The answer that changed it';
-COMMENT ON COLUMN weixin.restatement.old_value IS 'Value before';
-COMMENT ON COLUMN weixin.restatement.new_value IS 'Value after; null when a replay found that no kept answer gives the figure';
-COMMENT ON COLUMN weixin.restatement.cause IS 'wechat: WeChat answered another number; replay: the fact was rebuilt from the kept answers, which a newer parser read differently, or somebody had changed the fact';
-COMMENT ON COLUMN weixin.restatement.changed_at IS 'When it was loaded';
 
 CREATE TABLE weixin.rejected_row (
     rejected_row_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -238,7 +230,7 @@ COMMENT ON COLUMN weixin.run_report.inserted IS 'Rows new in the fact';
 COMMENT ON COLUMN weixin.run_report.updated IS 'Rows of the fact that changed';
 COMMENT ON COLUMN weixin.run_report.unchanged IS 'Rows answered that the fact already held';
 COMMENT ON COLUMN weixin.run_report.rejected IS 'Parts of answers that did not fit, see rejected_row';
-COMMENT ON COLUMN weixin.run_report.restated IS 'Figures given another value, see restatement';
+COMMENT ON COLUMN weixin.run_report.restated IS 'Figures that had a value and were given another, see restatement';
 COMMENT ON COLUMN weixin.run_report.state IS 'What the run''s last attempt brought: planned (not asked or not judged yet), held_back (not asked: calls are kept for the daily runs of the day), loaded, empty, not_ready or failed';
 COMMENT ON COLUMN weixin.run_report.is_retryable IS 'Whether an automatic retry of the run asks for it again; false when a person must fix something first';
 COMMENT ON COLUMN weixin.run_report.announced_at IS 'When the rows that changed were announced by an event of Airflow''s asset; null when they were not yet, or none changed';
@@ -248,12 +240,12 @@ CREATE TABLE weixin.view_version (
     text_sha256 text NOT NULL,
     applied_at timestamptz NOT NULL
 );
-COMMENT ON TABLE weixin.view_version IS 'One row per view of schema analytics that this project made: which text it was created by. A view whose file under sql/analytics says something else is updated after the migrations';
-COMMENT ON COLUMN weixin.view_version.view_name IS 'Name of the view in schema analytics';
+COMMENT ON TABLE weixin.view_version IS 'One row per view or function that this project made from a file under sql/analytics or sql/weixin: which text it was created by. One whose file says something else is updated after the migrations';
+COMMENT ON COLUMN weixin.view_version.view_name IS 'Its schema and name';
 COMMENT ON COLUMN weixin.view_version.text_sha256 IS 'SHA-256 of its text, in hexadecimal';
 COMMENT ON COLUMN weixin.view_version.applied_at IS 'When it was created or replaced';
 
--- The analysts' views are files under sql/analytics, applied after the migrations.
+-- Views and functions are files under sql/analytics and sql/weixin, applied after the migrations.
 CREATE SCHEMA analytics;
 COMMENT ON SCHEMA analytics IS 'What analysts query: views over the facts, each with its grain and every column described';
 
@@ -311,10 +303,10 @@ DROP SCHEMA analytics;
 DROP TABLE weixin.view_version;
 DROP TABLE weixin.run_report;
 DROP TABLE weixin.rejected_row;
-DROP TABLE weixin.restatement;
 DROP TABLE weixin.coverage;
 DROP TABLE weixin.raw_response;
 DROP TABLE weixin.article_sighting;
+DROP TABLE weixin.dim_article_title_history;
 DROP TABLE weixin.dim_article;
 DROP TABLE weixin.first_daily_run;
 DROP TABLE weixin.dim_account;

@@ -37,6 +37,7 @@ CREATE TABLE weixin.fact_article_total (
     extra jsonb,
     raw_response_id bigint NOT NULL,
     fetched_at timestamptz NOT NULL,
+    loaded_at timestamptz NOT NULL,
     changed_at timestamptz NOT NULL,
     PRIMARY KEY (appid, msgid, stat_date)
 );
@@ -80,8 +81,26 @@ COMMENT ON COLUMN weixin.fact_article_total.int_page_from_souyisou_read_count IS
 COMMENT ON COLUMN weixin.fact_article_total.extra IS 'Metrics the pipeline does not know, by WeChat''s name';
 COMMENT ON COLUMN weixin.fact_article_total.raw_response_id IS 'The answer that last changed the row, see raw_response';
 COMMENT ON COLUMN weixin.fact_article_total.fetched_at IS 'Fetch time of the answer that last changed the row';
-COMMENT ON COLUMN weixin.fact_article_total.changed_at IS 'When the row last changed';
+COMMENT ON COLUMN weixin.fact_article_total.loaded_at IS 'When the row was first loaded; later changes leave it';
+COMMENT ON COLUMN weixin.fact_article_total.changed_at IS 'When the values last changed: since then the row stands as it is';
+
+-- its rows are appended in the order of replaced_at, and found by that or by their key
+CREATE TABLE weixin.fact_article_total_history (
+    LIKE weixin.fact_article_total INCLUDING COMMENTS,
+    replaced_at timestamptz NOT NULL,
+    cause text NOT NULL CHECK (cause IN ('wechat', 'replay')),
+    history_id bigint GENERATED ALWAYS AS IDENTITY,
+    PRIMARY KEY (appid, msgid, stat_date, history_id)
+);
+CREATE INDEX fact_article_total_history_replaced_at
+ON weixin.fact_article_total_history USING brin (replaced_at);
+
+COMMENT ON TABLE weixin.fact_article_total_history IS 'One row per row of fact_article_total that was replaced because its values changed, as it was: it stood from changed_at until replaced_at. What replaced it is the row of the same key with the next history_id, else the one in fact_article_total';
+COMMENT ON COLUMN weixin.fact_article_total_history.replaced_at IS 'When it was replaced: changed_at of the row that replaced it';
+COMMENT ON COLUMN weixin.fact_article_total_history.cause IS 'What replaced it. wechat: an answer; replay: the fact was rebuilt from the kept answers, which a newer parser read differently, or somebody had changed the fact';
+COMMENT ON COLUMN weixin.fact_article_total_history.history_id IS 'Surrogate key: the versions of a row in the order in which they were replaced';
 
 -- migrate:down
 
+DROP TABLE weixin.fact_article_total_history;
 DROP TABLE weixin.fact_article_total;

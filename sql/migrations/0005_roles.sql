@@ -25,7 +25,13 @@ BEGIN
         GRANT USAGE ON SCHEMA weixin TO weixin_loader;
         GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA weixin TO weixin_loader;
         REVOKE INSERT, UPDATE ON weixin.schema_migrations, weixin.view_version FROM weixin_loader;
-        REVOKE UPDATE ON weixin.raw_response, weixin.rejected_row FROM weixin_loader;
+        REVOKE UPDATE ON
+            weixin.raw_response,
+            weixin.rejected_row,
+            weixin.dim_article_title_history,
+            weixin.fact_article_total_history,
+            weixin.fact_article_total_detail_history
+        FROM weixin_loader;
         GRANT UPDATE (last_seen_at) ON weixin.raw_response TO weixin_loader;
         GRANT UPDATE (resolved_at) ON weixin.rejected_row TO weixin_loader;
         GRANT USAGE ON SEQUENCE weixin.raw_response_raw_response_id_seq TO weixin_loader;
@@ -41,23 +47,34 @@ BEGIN
             weixin.schema_migrations,
             weixin.dim_account,
             weixin.dim_article,
+            weixin.dim_article_title_history,
             weixin.fact_article_total,
+            weixin.fact_article_total_history,
             weixin.fact_article_total_detail,
+            weixin.fact_article_total_detail_history,
             weixin.first_daily_run,
             weixin.coverage,
             weixin.run_report,
             weixin.article_sighting,
-            weixin.restatement,
             weixin.rejected_row,
             weixin.incident,
             weixin.api_call
         TO weixin_reader;
         GRANT SELECT (
-            raw_response_id, dataset, appid, publication_date, body_sha256, fetched_at, last_seen_at
+            raw_response_id,
+            dataset,
+            appid,
+            publication_date,
+            body_sha256,
+            fetched_at,
+            last_seen_at,
+            loaded_at
         ) ON weixin.raw_response TO weixin_reader;
         -- there are none yet, unless the role was created later and this block is run again
         GRANT SELECT ON ALL TABLES IN SCHEMA analytics TO weixin_reader;
+        GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA analytics TO weixin_reader;
         ALTER DEFAULT PRIVILEGES IN SCHEMA analytics GRANT SELECT ON TABLES TO weixin_reader;
+        ALTER DEFAULT PRIVILEGES IN SCHEMA analytics GRANT EXECUTE ON FUNCTIONS TO weixin_reader;
     END IF;
 END
 $$;
@@ -77,6 +94,9 @@ BEGIN
 
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'weixin_reader') THEN
         ALTER DEFAULT PRIVILEGES IN SCHEMA analytics REVOKE SELECT ON TABLES FROM weixin_reader;
+        ALTER DEFAULT PRIVILEGES IN SCHEMA analytics
+            REVOKE EXECUTE ON FUNCTIONS FROM weixin_reader;
+        REVOKE ALL ON ALL FUNCTIONS IN SCHEMA analytics FROM weixin_reader;
         REVOKE ALL ON ALL TABLES IN SCHEMA analytics, weixin FROM weixin_reader;
         REVOKE ALL ON SCHEMA analytics, weixin FROM weixin_reader;
         EXECUTE format('REVOKE ALL ON DATABASE %I FROM weixin_reader', current_database());

@@ -1,7 +1,7 @@
 """
 Pairs of many accounts into the warehouse, in commits: each pair whole or not at all.
 
-    merge     raw answers, articles, rows and restatements, rejected rows, what we have of each pair
+    merge     raw answers, articles, rows, their history, rejected rows, what we have of each pair
     gather    the facts that the rules ask for
     judge     one call of the rules per pair
     write     how the attempts ended: in coverage and in the run's report
@@ -180,7 +180,7 @@ class Load:
         """
         Commit the pairs, and judge all pairs of the accounts that are `complete` with these.
 
-        Raw answers, rows, restatements, rejected rows, coverage, report counts and the count of
+        Raw answers, rows, their history, rejected rows, coverage, report counts and the count of
         calls: all or nothing.
         Loads that share accounts wait for each other, whatever process they run in.
         """

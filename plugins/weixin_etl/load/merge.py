@@ -1,5 +1,5 @@
 """
-Answers of many accounts into raw answers, articles, rows, restatements and rejected rows.
+Answers of many accounts into raw answers, articles, rows, their history, and rejected rows.
 
 The newest answer of a pair wins, field by field, whatever the order of arrival: when an answer is
 older than the newest loaded one, its pair is rebuilt from all its kept answers. A replay rebuilds
@@ -298,7 +298,7 @@ class _Merge:
         copy_answers(
             self._connection,
             (
-                raw_response_line(number, self._dataset, *it.pair, it.answer)
+                raw_response_line(number, self._dataset, it.pair, it.answer, self._changed_at)
                 for number, it in numbered
             ),
         )
@@ -409,7 +409,8 @@ class _Merge:
         return line_end(self._dataset.name, *pair, raw_response_id, *seen_at)
 
     def _row_end(self, pair: Pair, kept: _Kept) -> bytes:
-        return line_end(*pair, kept.raw_response_id, kept.fetched_at, self._changed_at)
+        loaded_at = changed_at = self._changed_at
+        return line_end(*pair, kept.raw_response_id, kept.fetched_at, loaded_at, changed_at)
 
     def _make_tables_of_rows(self) -> None:
         self._execute("fact/stage.sql")
@@ -433,7 +434,7 @@ class _Merge:
         if self._cause is Cause.REPLAY:
             self._diff += Diff(articles=self._execute("dim_article/count.sql").scalar_one())
         if self._is_applied:
-            self._execute("dim_article/load.sql")
+            self._execute("dim_article/load.sql", changed_at=self._changed_at)
             self._execute("article_sighting/load.sql")
 
     def _merge_rows(self, staged: Sequence[_Staged]) -> None:
@@ -462,9 +463,9 @@ class _Merge:
         copy_rows(self._connection, table, self._dataset, (it.rows for it in staged))
         self._execute("fact/compare.sql", are_rebuilt=are_rebuilt)
         if self._is_applied:
+            self._execute("fact_history/save.sql", cause=self._cause)
             self._execute("fact/update.sql")
             self._execute("fact/insert.sql")
-            self._execute("restatement/save.sql", cause=self._cause)
             if are_rebuilt:
                 self._execute("fact/attribute.sql")
         alike = 0

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from weixin_etl import json_text
 from weixin_etl.api.client import Answer
 from weixin_etl.datasets import Dataset, Kind
+from weixin_etl.model import Pair
 from weixin_etl.parse.articles import Article, Parsed
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -24,10 +25,10 @@ _ARTICLE = (
     "msgid, message_id, title, url, content_url, extra, position, publish_type, user_source, "
     "dataset, appid, publication_date, raw_response_id, first_seen_at, last_seen_at"
 )
-_OF_ROW = "extra, appid, publication_date, raw_response_id, fetched_at, changed_at"
+_OF_ROW = "extra, appid, publication_date, raw_response_id, fetched_at, loaded_at, changed_at"
 _RAW_RESPONSE = (
     "raw_response_id, dataset, body_zstd, body_sha256, appid, publication_date, fetched_at, "
-    "last_seen_at"
+    "last_seen_at, loaded_at"
 )
 
 
@@ -149,7 +150,11 @@ def copy_answers(connection: Connection, lines: Iterator[bytes]) -> None:
 
 
 def raw_response_line(
-    raw_response_id: int, dataset: Dataset, appid: str, day: date, answer: PreparedAnswer
+    raw_response_id: int,
+    dataset: Dataset,
+    pair: Pair,
+    answer: PreparedAnswer,
+    loaded_at: datetime,
 ) -> bytes:
     """The line of a raw answer."""
     return b"%d,%b,\\x%b,\\x%b%b" % (
@@ -157,7 +162,7 @@ def raw_response_line(
         _quoted(dataset.name),
         answer.body_zstd.hex().encode(),
         answer.body_sha256.hex().encode(),
-        line_end(appid, day, answer.fetched_at, answer.fetched_at),
+        line_end(*pair, answer.fetched_at, answer.fetched_at, loaded_at),
     )
 
 

@@ -16,7 +16,7 @@ from weixin_etl.loopback import is_loopback
 from weixin_etl.warehouse.connection import engine
 from weixin_etl.warehouse.errors import CONN_ID, WarehouseError, trouble
 from weixin_etl.warehouse.statements import sql_directory
-from weixin_etl.warehouse.views import refuse_if_depended_on, update_views, views
+from weixin_etl.warehouse.views import all_views, refuse_if_depended_on, update_views
 
 ROLES = ("weixin_loader", "weixin_reader")
 """What the last migration creates and grants to, where it may."""
@@ -42,9 +42,9 @@ def migrate(warehouse_url: URL | str) -> str:
     """
     warehouse = engine(warehouse_url)
     try:
-        refuse_if_depended_on(warehouse, views())
+        refuse_if_depended_on(warehouse, all_views())
         said = dbmate(warehouse_url, "migrate")
-        return "\n".join(filter(None, [said, *update_views(warehouse, views())]))
+        return "\n".join(filter(None, [said, *update_views(warehouse, all_views())]))
     finally:
         warehouse.dispose()
 

@@ -1,17 +1,22 @@
-"""The analysts' views under sql/analytics, brought up to date after the migrations."""
+"""The views and functions under sql/analytics and sql/weixin, updated after the migrations."""
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from graphlib import TopologicalSorter
 from typing import Any
 
 import psycopg2
 import sqlalchemy
-from psycopg2.errors import DependentObjectsStillExist, InvalidTableDefinition
+from psycopg2.errors import (
+    DependentObjectsStillExist,
+    InvalidFunctionDefinition,
+    InvalidTableDefinition,
+)
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 from sqlalchemy import Connection, Engine, Row
 from sqlalchemy.exc import DBAPIError
@@ -20,28 +25,47 @@ from weixin_etl.datasets import DATASETS
 from weixin_etl.warehouse.errors import WarehouseError, trouble
 from weixin_etl.warehouse.statements import source, sql_directory, statement
 
-_HEAD = r"(?P<comment>(?:-- .*\n)+)CREATE VIEW analytics\.(?P<name>\w+) \("
-_BODY = r"\n(?P<columns>.*?)^\) AS\n(?P<query>.*)"
-_FILE = re.compile(_HEAD + _BODY, re.DOTALL | re.MULTILINE)
-_COLUMN = re.compile(r"(?P<comment>(?:^ +-- .*\n)+)^ +(?P<name>\w+),?\n", re.MULTILINE)
+SCHEMAS = ("analytics", "weixin")
+"""Each a folder under `sql`; `weixin` holds nothing but views, its tables are migrations."""
+
+_COMMENT = r"(?P<comment>(?:-- .*\n)+)"
+_HEAD = r"CREATE (?P<kind>VIEW|FUNCTION) (?P<schema>\w+)\.(?P<name>\w+) ?\("
+_BODY = r"\n(?P<columns>.*?)^\)(?: AS)?\n(?P<query>.*)"
+_FILE = re.compile(_COMMENT + _HEAD + _BODY, re.DOTALL | re.MULTILINE)
+_COLUMN = re.compile(r"(?P<comment>(?:^ +-- .*\n)+)^ +(?P<name>\w[\w ]*),?\n", re.MULTILINE)
+_OF_A_DATASET = re.compile(r"^CREATE .*{{ dataset\.", re.MULTILINE)
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('weixin.view_version', 0))"
+
+
+class Kind(StrEnum):
+    """What a file makes; views may read functions, functions read tables only."""
+
+    VIEW = "VIEW"
+    FUNCTION = "FUNCTION"
 
 
 @dataclass(frozen=True, slots=True)
 class View:
     """
-    A view of schema `analytics`, as its file says.
+    A view as its file says, or a function that has rows: a view with parameters.
 
     The comment on top of the file becomes the view's, the one above each column's name in the list
     that column's.
     """
 
+    kind: Kind
+    schema: str
     name: str
     text: str
     comment: str
     columns: dict[str, str]
-    """Comments by the columns' names."""
+    """Comments by the columns' names; of a function by its parameters, with their types."""
     query: str
+
+    @property
+    def full_name(self) -> str:
+        """With its schema."""
+        return f"{self.schema}.{self.name}"
 
     @property
     def sha256(self) -> str:
@@ -61,7 +85,15 @@ def parse_view(text: str) -> View:
     if parts is None or _COLUMN.sub("", parts["columns"]):
         raise ValueError(f"no view with a comment on everything: {text[:200]}")
     columns = {column["name"]: _words(column[0]) for column in _COLUMN.finditer(parts["columns"])}
-    return View(parts["name"], text, _words(parts["comment"]), columns, parts["query"])
+    return View(
+        Kind(parts["kind"]),
+        parts["schema"],
+        parts["name"],
+        text,
+        _words(parts["comment"]),
+        columns,
+        parts["query"],
+    )
 
 
 def _words(comment: str) -> str:
@@ -75,28 +107,36 @@ def _before(line: str) -> str:
 
 
 @cache
-def views() -> tuple[View, ...]:
+def all_views() -> tuple[View, ...]:
     """
-    The views, each after those it reads.
+    The views and functions of every schema, each after those it reads.
 
-    A file that names `dataset.suffix` is a view of each dataset.
+    A file that names what it creates after `dataset` creates one for each dataset.
     """
+    paths = [path for schema in SCHEMAS for path in (sql_directory() / schema).glob("*.sql")]
     texts = []
-    for path in sorted((sql_directory() / "analytics").glob("*.sql")):
-        name = f"analytics/{path.name}"
-        is_of_a_dataset = "{{ dataset.suffix }}" in path.read_text()
+    for path in sorted(paths):
+        name = f"{path.parent.name}/{path.name}"
+        is_of_a_dataset = _OF_A_DATASET.search(path.read_text())
         texts += (
             [source(name, it) for it in DATASETS.values()] if is_of_a_dataset else [source(name)]
         )
     return in_order(parse_view(text) for text in texts)
 
 
+def views() -> tuple[View, ...]:
+    """The analysts' views."""
+    return tuple(
+        view for view in all_views() if view.schema == "analytics" and view.kind is Kind.VIEW
+    )
+
+
 def in_order(unordered: Iterable[View]) -> tuple[View, ...]:
     """Each after those it reads."""
-    named = {view.name: view for view in unordered}
+    named = {view.full_name: view for view in unordered}
     reads = {
-        view.name: set(re.findall(r"\banalytics\.(\w+)", view.query)) & named.keys() - {view.name}
-        for view in named.values()
+        name: set(re.findall(r"\b\w+\.\w+", view.query)) & named.keys() - {name}
+        for name, view in named.items()
     }
     return tuple(named[name] for name in TopologicalSorter(reads).static_order())
 
@@ -105,9 +145,9 @@ def update_views(warehouse: Engine, wanted: Sequence[View]) -> list[str]:
     """
     Bring the views to their texts, in one transaction; two processes do so one after the other.
 
-    A view that was created by the same text is left alone. One that can't be replaced is dropped
-    and created with its owner and its privileges, and so are those of ours that stand on it. One
-    that is not wanted any more is dropped, unless somebody else's view stands on it.
+    A view or function that was created by the same text is left alone. One that can't be replaced
+    is dropped and created with its owner and its privileges, and so are those of ours that stand on
+    it. One that is not wanted any more is dropped, unless somebody else's view stands on it.
 
     Returns:
         What was done, in sentences; nothing when everything was up to date.
@@ -142,7 +182,7 @@ def refuse_if_depended_on(warehouse: Engine, wanted: Sequence[View]) -> None:
         with warehouse.connect() as connection:
             if connection.exec_driver_sql("SELECT to_regclass('weixin.view_version')").scalar():
                 update = _Update(connection, wanted)
-                update.drop([view.name for view in wanted if update.has_other_columns(view)])
+                update.drop([view.full_name for view in wanted if update.has_other_columns(view)])
     except DBAPIError:
         return
 
@@ -158,8 +198,10 @@ class _Update:
             "SELECT view_name, text_sha256 FROM weixin.view_version"
         )
         self.known: dict[str, str] = {row[0]: row[1] for row in versions}
-        columns = connection.execute(statement("view_version/columns.sql"))
-        self.present: dict[str, list[str]] = {row[0]: row[1] for row in columns}
+        columns = connection.execute(statement("view_version/columns.sql"), {"schemas": [*SCHEMAS]})
+        self.present: dict[str, tuple[str, list[str]]] = {
+            row.name: (row.kind, row.columns) for row in columns
+        }
         self.dropped: dict[str, list[Row[Any]]] = {}
         """Privileges by view."""
 
@@ -169,8 +211,8 @@ class _Update:
         for view in self.wanted:
             if self.is_stale(view):
                 self.create(view)
-                updated.append(view.name)
-        gone = sorted(self.known.keys() - {view.name for view in self.wanted})
+                updated.append(view.full_name)
+        gone = sorted(self.known.keys() - {view.full_name for view in self.wanted})
         kept = {name: others for name in gone if (others := self.forget(name))}
         dropped = [name for name in gone if name not in kept]
         return [
@@ -181,44 +223,45 @@ class _Update:
 
     def is_stale(self, view: View) -> bool:
         """Whether the view is not there as its text says."""
-        is_there = view.name in self.present and view.name not in self.dropped
-        return not is_there or self.known.get(view.name) != view.sha256
+        name = view.full_name
+        is_there = name in self.present and name not in self.dropped
+        return not is_there or self.known.get(name) != view.sha256
 
     def has_other_columns(self, view: View) -> bool:
         """Whether the view is there with columns that the new ones don't begin with."""
-        present = self.present.get(view.name, [])
-        return self.is_stale(view) and list(view.columns)[: len(present)] != present
+        if not self.is_stale(view) or view.full_name not in self.present:
+            return False
+        kind, columns = self.present[view.full_name]
+        wanted = list(view.columns)
+        if view.kind is Kind.VIEW:
+            wanted = wanted[: len(columns)]
+        return (kind, columns) != (view.kind, wanted)
 
     def create(self, view: View) -> None:
         """Replace it where its columns allow that, else drop it first."""
-        if view.name in self.present and view.name not in self.known:
+        name = view.full_name
+        if name in self.present and name not in self.known:
             raise WarehouseError(
-                f"analytics.{view.name} exists and was not made by this project, "
-                "which has a view of that name",
+                f"{name} exists and was not made by this project, which has a view of that name",
                 "rename it",
             )
-        if not self.replace(view):
-            self.drop([view.name])
+        if self.has_other_columns(view) or not self.replace(view):
+            self.drop([name])
             self.replace(view)
-        if view.name in self.dropped:
+        if name in self.dropped:
             self.give_back(view)
         self.connection.execute(
-            statement("view_version/save.sql"),
-            {"view_name": view.name, "text_sha256": view.sha256},
+            statement("view_version/save.sql"), {"view_name": name, "text_sha256": view.sha256}
         )
 
     def replace(self, view: View) -> bool:
         """Whether Postgres takes the new columns for the old ones' place."""
-        comments = [SQL("COMMENT ON VIEW {} IS {}").format(_of(view.name), Literal(view.comment))]
-        for column, comment in view.columns.items():
-            place = SQL("{}.{}").format(_of(view.name), Identifier(column))
-            comments.append(SQL("COMMENT ON COLUMN {} IS {}").format(place, Literal(comment)))
         try:
             with self.connection.begin_nested():
-                self.execute(view.text.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1))
-                self.execute(SQL(";").join(comments))
-        except InvalidTableDefinition:
-            if view.name in self.dropped:
+                self.execute(view.text.replace("\nCREATE ", "\nCREATE OR REPLACE ", 1))
+                self.execute(SQL(";").join(_comments(view)))
+        except (InvalidTableDefinition, InvalidFunctionDefinition):
+            if view.full_name in self.dropped:
                 raise
             return False
         return True
@@ -241,7 +284,10 @@ class _Update:
             self.dropped[name] = self.privileges(name)
         try:
             with self.connection.begin_nested():
-                self.execute(SQL("DROP VIEW {}").format(SQL(", ").join(map(_of, doomed))))
+                for kind in Kind:
+                    if own := [name for name in doomed if self.present[name][0] == kind]:
+                        names = SQL(", ").join(map(_of, own))
+                        self.execute(SQL("DROP {} {}").format(SQL(kind), names))
         except DependentObjectsStillExist as error:
             others = re.findall(r"^(.+) depends on ", error.diag.message_detail or "", re.MULTILINE)
             raise _DependedOnError(doomed, others) from None
@@ -266,10 +312,10 @@ class _Update:
 
     def give_back(self, view: View) -> None:
         """Owner and privileges as they were before the view was dropped, and no others."""
-        before = self.dropped.pop(view.name)
+        before = self.dropped.pop(view.full_name)
         for own in {row.own for row in before}:
             self.execute(own)
-        for take in {row.take for row in self.privileges(view.name)}:
+        for take in {row.take for row in self.privileges(view.full_name)}:
             self.execute(take)
         for row in before:
             if row.column_name is None or row.column_name in view.columns:
@@ -288,7 +334,7 @@ class _DependedOnError(WarehouseError):
         is_one = len(others) == 1
         self.others = f"{', '.join(others)} {'stands' if is_one else 'stand'} on it"
         super().__init__(
-            f"the columns of analytics.{', analytics.'.join(doomed)} change, so that they must be "
+            f"the columns of {', '.join(doomed)} change, so that they must be "
             f"dropped and created again, but {', '.join(others)} {'stands' if is_one else 'stand'} "
             "on them",
             f"drop {'it' if is_one else 'these'}, run `weixin-etl migrate` again, then "
@@ -297,4 +343,18 @@ class _DependedOnError(WarehouseError):
 
 
 def _of(name: str) -> Composable:
-    return Identifier("analytics", name)
+    return Identifier(*name.split("."))
+
+
+def _comments(view: View) -> Iterator[Composable]:
+    """The statements; a function's parameters have no comments of their own."""
+    comment = view.comment
+    if view.kind is Kind.FUNCTION:
+        comment = "\n".join([comment, *(f"{name}: {it}" for name, it in view.columns.items())])
+    yield SQL("COMMENT ON {} {} IS {}").format(
+        SQL(view.kind), _of(view.full_name), Literal(comment)
+    )
+    if view.kind is Kind.VIEW:
+        for column, its in view.columns.items():
+            place = Identifier(view.schema, view.name, column)
+            yield SQL("COMMENT ON COLUMN {} IS {}").format(place, Literal(its))

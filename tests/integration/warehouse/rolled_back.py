@@ -3,17 +3,21 @@
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.warehouse import dbmate
 
+STANDING = {
+    "VIEW": "SELECT string_agg(oid::regclass::text, ', ') FROM pg_class WHERE relkind = 'v' "
+    "AND relnamespace IN ('analytics'::regnamespace, 'weixin'::regnamespace)",
+    "FUNCTION": "SELECT string_agg(oid::regprocedure::text, ', ') FROM pg_proc "
+    "WHERE pronamespace = 'analytics'::regnamespace",
+}
+
 
 def roll_back(url: str, steps: int) -> None:
-    """Undo the newest migrations; the views, which stand on their tables, go first."""
+    """Undo the newest migrations; what stands on their tables goes first."""
     engine = the_warehouse.engine(url)
     with engine.begin() as connection:
-        views = connection.exec_driver_sql(
-            "SELECT string_agg('analytics.' || viewname, ', ') FROM pg_views "
-            "WHERE schemaname = 'analytics'"
-        ).scalar_one()
-        if views:
-            connection.exec_driver_sql(f"DROP VIEW {views}")
+        for kind, all_of_them in STANDING.items():
+            if names := connection.exec_driver_sql(all_of_them).scalar_one():
+                connection.exec_driver_sql(f"DROP {kind} {names}")
     engine.dispose()
     for _ in range(steps):
         dbmate(url, "down")

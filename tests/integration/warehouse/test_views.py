@@ -50,7 +50,7 @@ GRANTS = """
 @pytest.fixture
 def made(fresh: Engine, database: str, monkeypatch: pytest.MonkeyPatch) -> Engine:
     """A migrated database whose release has two views, one of which stands on the other."""
-    monkeypatch.setattr(the_migrations, "views", lambda: in_order([TOP, BASE]))
+    monkeypatch.setattr(the_migrations, "all_views", lambda: in_order([TOP, BASE]))
     migrate(database)
     return fresh
 
@@ -94,7 +94,7 @@ def test_only_what_changed_is_touched(made: Engine, ask: Ask):
     said = update_views(made, in_order([TOP, OTHER_VALUES]))
     after = {name: (oid, xmin) for name, oid, xmin in ask(VIEWS)}
 
-    assert said == ["Updated the views base."]
+    assert said == ["Updated the views analytics.base."]
     assert ask("SELECT * FROM analytics.base") == [(2, "50%")]
     assert after["a_top"] == before["a_top"]
     assert after["base"][0] == before["base"][0]
@@ -123,7 +123,7 @@ def test_grants_outlive_a_change_of_columns(made: Engine, ask: Ask, changed: Vie
     finally:
         run(made, "DROP OWNED BY somebody", "DROP ROLE somebody")
 
-    assert said == ["Updated the views base, a_top."]
+    assert said == ["Updated the views analytics.base, analytics.a_top."]
     assert kept == [row for row in granted if row[0] != "two" or "two" in changed.columns]
     assert ("base", "weixin_reader", "SELECT", False) not in granted
     assert len(granted) >= 7
@@ -154,7 +154,7 @@ def test_it_stops_before_the_migrations(
     """A release that has other columns, and another migration, changes nothing."""
     versions = "SELECT version FROM weixin.schema_migrations ORDER BY 1"
     run(made, "DELETE FROM weixin.schema_migrations WHERE version = '0005'")
-    monkeypatch.setattr(the_migrations, "views", lambda: in_order([TOP, OTHER_COLUMNS]))
+    monkeypatch.setattr(the_migrations, "all_views", lambda: in_order([TOP, OTHER_COLUMNS]))
 
     with pytest.raises(WarehouseError, match=r"view own\.report stands on them"):
         migrate(database)
@@ -167,7 +167,7 @@ def test_a_view_of_somebody_else_may_stay_otherwise(made: Engine, ask: Ask):
     """New values, and a column behind the others, need no drop."""
     wider = view("base", "SELECT 2 AS one, '50%' AS two, 3 AS three", "one", "two", "three")
 
-    assert update_views(made, in_order([TOP, wider])) == ["Updated the views base."]
+    assert update_views(made, in_order([TOP, wider])) == ["Updated the views analytics.base."]
     assert ask("SELECT * FROM own.report") == [(2,)]
 
 
@@ -186,7 +186,7 @@ def test_two_at_once_and_a_kill_in_between(made: Engine, ask: Ask):
         said = second.result(30)
 
     assert seen == (True, before)
-    assert said == ["Updated the views base, a_top."]
+    assert said == ["Updated the views analytics.base, analytics.a_top."]
     assert ask("SELECT * FROM analytics.base") == [(1, 3)]
 
 
@@ -220,8 +220,8 @@ def test_down_to_an_older_release(made: Engine, ask: Ask):
     said = update_views(made, in_order([TOP, BASE]))
 
     assert said == [
-        "Updated the views base, a_top.",
-        "Dropped the views newer, newest: not of this release.",
+        "Updated the views analytics.base, analytics.a_top.",
+        "Dropped the views analytics.newer, analytics.newest: not of this release.",
     ]
     assert ask(OURS) == [("a_top",), ("base",)]
     assert update_views(made, in_order([TOP, BASE])) == []
@@ -234,8 +234,10 @@ def test_a_view_of_no_release_stays_while_it_is_needed(made: Engine, ask: Ask):
     said = update_views(made, [BASE])
     run(made, "DROP SCHEMA own CASCADE")
 
-    assert said == ["Kept the view a_top, not of this release: view own.report stands on it."]
-    assert update_views(made, [BASE]) == ["Dropped the views a_top: not of this release."]
+    assert said == [
+        "Kept the view analytics.a_top, not of this release: view own.report stands on it."
+    ]
+    assert update_views(made, [BASE]) == ["Dropped the views analytics.a_top: not of this release."]
 
 
 def test_a_view_of_somebody_else_is_not_replaced(made: Engine, ask: Ask):
@@ -253,7 +255,7 @@ def test_migrations_are_undone_and_applied_around_the_views(made: Engine, databa
     """After a migration that took views away, they are there again."""
     roll_back(database, len(migrations()))
 
-    assert "Updated the views base, a_top." in migrate(database)
+    assert "Updated the views analytics.base, analytics.a_top." in migrate(database)
     assert ask(OURS) == [("a_top",), ("base",)]
 
 

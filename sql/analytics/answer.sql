@@ -1,0 +1,44 @@
+-- One row per distinct answer of WeChat for an account and publication day: when it was fetched and
+-- when its figures came into the warehouse. The figures name their answer by raw_response_id
+CREATE VIEW analytics.answer (
+    -- Which endpoint answered
+    -- 中文：数据来源接口
+    dataset,
+    -- The account
+    -- 中文：公众号 AppID
+    appid,
+    -- What people call the account
+    -- 中文：公众号名称
+    account_name,
+    -- The publication day asked for (Beijing)
+    -- 中文：发布日期（北京时间）
+    publication_date,
+    -- Key of the answer
+    -- 中文：应答编号
+    raw_response_id,
+    -- SHA-256 of its bytes, in hexadecimal
+    -- 中文：应答内容的 SHA-256
+    body_sha256,
+    -- When it was first fetched
+    -- 中文：首次获取时间
+    fetched_at,
+    -- When the same bytes were last fetched with no other answer in between
+    -- 中文：最近一次获取到相同内容的时间
+    last_seen_at,
+    -- When it was loaded: of an imported answer long after fetched_at
+    -- 中文：入库时间
+    loaded_at
+) AS
+SELECT
+    answer.dataset,
+    answer.appid,
+    account.name AS account_name,
+    answer.publication_date,
+    answer.raw_response_id,
+    encode(answer.body_sha256, 'hex') AS body_sha256,
+    answer.fetched_at,
+    answer.last_seen_at,
+    answer.loaded_at
+FROM weixin.raw_response AS answer
+LEFT JOIN weixin.dim_account AS account
+    ON answer.appid = account.appid

@@ -1,0 +1,35 @@
+-- Rows of the fact that are being replaced, as they were: one row each. A row whose values stand
+-- leaves none when it only names another answer (`fact/attribute.sql`).
+INSERT INTO weixin.{{ fact }}_history (
+    appid,
+    msgid,
+    stat_date,
+    publication_date,
+    {% for metric in metrics %}
+    {{ metric }},
+    {% endfor %}
+    extra,
+    raw_response_id,
+    fetched_at,
+    loaded_at,
+    changed_at,
+    replaced_at,
+    cause
+)
+SELECT
+    appid,
+    msgid,
+    stat_date,
+    old_publication_date,
+    {% for metric in metrics %}
+    old_{{ metric }},
+    {% endfor %}
+    old_extra,
+    old_raw_response_id,
+    old_fetched_at,
+    loaded_at,
+    old_changed_at,
+    changed_at,
+    :cause
+FROM different_{{ fact }}
+WHERE is_changed AND NOT is_new
