@@ -28,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_replay(commands)
     add_rejected(commands)
     add_import(commands)
+    add_dictionary(commands)
     return run_command(parser, argv, before=read_airflows_database)
 
 
@@ -115,6 +116,15 @@ def import_(options: argparse.Namespace) -> int:
     return show_import(options.file)
 
 
+def dictionary(options: argparse.Namespace) -> None:
+    """Print the data dictionary of the analysts' views: a line per column."""
+    from weixin_etl.dictionary import dictionary, write_csv, write_json
+    from weixin_etl.orchestration.warehouse import open_warehouse
+
+    write = {"csv": write_csv, "json": write_json}[options.format]
+    write(dictionary(open_warehouse()), sys.stdout)
+
+
 def add_command(
     commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
     command: Command,
@@ -197,6 +207,12 @@ def add_import(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Add the command `import` with its options."""
     parser = add_command(commands, import_)
     parser.add_argument("file", nargs="+", type=Path)
+
+
+def add_dictionary(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command `dictionary` with its options."""
+    parser = add_command(commands, dictionary)
+    parser.add_argument("--format", choices=["csv", "json"], default="csv")
 
 
 def _add_dataset(parser: argparse.ArgumentParser) -> None:

@@ -1,6 +1,7 @@
 -- One row per account that was ever planned or imported: its attributes, and how far each endpoint
 -- has told of it
 -- 中文：每个公众号一行：属性与数据范围
+-- key: appid
 CREATE VIEW analytics.account (
     -- The account
     -- 中文：公众号 AppID

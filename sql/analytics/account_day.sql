@@ -3,6 +3,7 @@
 -- what all its articles gained that day. An increment that spans a gap counts on its last day.
 -- NULL is unknown; 0 is known: no article had a row to give
 -- 中文：每个公众号、每一天一行：当日全部文章的新增值
+-- key: appid, calendar_date
 {% from "analytics/macros.jinja" import increment %}
 CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     -- The account

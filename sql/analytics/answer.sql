@@ -1,5 +1,6 @@
 -- One row per distinct answer of WeChat for an account and publication day: when it was fetched and
 -- when its figures came into the warehouse. The figures name their answer by raw_response_id
+-- key: raw_response_id
 CREATE VIEW analytics.answer (
     -- Which endpoint answered
     -- 中文：数据来源接口

@@ -2,6 +2,7 @@
 -- {{ dataset.name }}. An article is {{ dataset.window }} days old before these stop growing: compare
 -- articles, and endpoints, at the same day_number (analytics.article_day{{ dataset.suffix }})
 -- 中文：每个公众号、每篇文章一行：最新累计值
+-- key: appid, msgid
 {% from "analytics/macros.jinja" import last_known, level, total %}
 CREATE VIEW analytics.article{{ dataset.suffix }} (
     -- The account: msgids repeat between accounts

@@ -2,6 +2,7 @@
 -- the end of the day, and what came since the row before. Increments add up, to the latest totals;
 -- totals never do over days
 -- 中文：每个公众号、每篇文章、每个统计日一行：累计值与新增值
+-- key: appid, msgid, stat_date
 {% from "analytics/macros.jinja" import increment, last_known, level, total %}
 CREATE VIEW analytics.article_day{{ dataset.suffix }} (
     -- The account: msgids repeat between accounts

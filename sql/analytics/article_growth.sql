@@ -2,6 +2,7 @@
 -- the others (readers from one place, …), and at the end of other days, article_day has the totals
 -- by day_number
 -- 中文：每个接口、每篇文章、每个指标一行：累计值的增长速度
+-- key: dataset, appid, msgid, metric
 {% from "analytics/macros.jinja" import last_known %}
 CREATE VIEW analytics.article_growth (
     -- Which endpoint the figures come from

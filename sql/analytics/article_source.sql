@@ -2,6 +2,7 @@
 -- out has no row; the lists of article_total_detail are kept as they came, and a value there that
 -- is not a number is NULL
 -- 中文：每个接口、每篇文章、每个统计日、每个来源一行
+-- key: dataset, appid, msgid, stat_date, scene
 CREATE VIEW analytics.article_source (
     -- Which endpoint the figures come from
     -- 中文：接口

@@ -1,4 +1,5 @@
 -- One row per title that an article has had, in the order in which they were loaded
+-- key: appid, msgid, known_from
 CREATE VIEW analytics.article_title (
     -- The account
     -- 中文：公众号 AppID

@@ -1,6 +1,7 @@
 -- One row per dataset, account, position in the message and day after publication: how many readers
 -- are usual by the end of that day, over the articles of the 90 days up to the newest one
 -- 中文：每个接口、每个公众号、每个位置、发布后每一天一行：常见阅读人数
+-- key: dataset, appid, position, day_number
 CREATE VIEW analytics.benchmark (
     -- Which endpoint the figures come from
     -- 中文：接口

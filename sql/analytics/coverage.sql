@@ -2,6 +2,7 @@
 -- from the first day ever asked for) to yesterday, and per day before that was asked for. For an
 -- account no longer collected, to the last day asked for. What we have, and what is missing
 -- 中文：每个接口、每个公众号、每个发布日一行：已有什么、缺什么
+-- key: dataset, appid, publication_date
 CREATE VIEW analytics.coverage (
     -- Which endpoint
     -- 中文：接口

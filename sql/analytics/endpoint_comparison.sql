@@ -2,6 +2,7 @@
 -- end of the same day. They count by different rules (article page against all ways of reading), and
 -- their latest totals are of different age: this is the only fair comparison
 -- 中文：每篇文章、每个统计日一行：两个接口在同一天的累计值对比
+-- key: appid, msgid, stat_date
 {% from "analytics/macros.jinja" import total %}
 {% set old = datasets | selectattr("successor") | first %}
 {% set new = datasets | selectattr("name", "equalto", old.successor) | first %}

@@ -2,6 +2,7 @@
 -- not merged into one series: WeChat counts them by different rules (article page against all
 -- reading scenes, 7 against 30 days), and the same article has different totals in both
 -- 中文：指标词典
+-- key: dataset, name
 {% from "analytics/macros.jinja" import literal %}
 CREATE VIEW analytics.metric (
     -- Which endpoint

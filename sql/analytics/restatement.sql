@@ -1,6 +1,7 @@
 -- One row per figure or list that was loaded and later given another value, also where WeChat had
 -- left it out before. Figures of articles that were new then are not here: a row that is loaded
 -- for the first time changes nothing
+-- key: dataset, appid, msgid, stat_date, metric, changed_at
 CREATE VIEW analytics.restatement (
     -- Which endpoint
     -- 中文：数据来源接口

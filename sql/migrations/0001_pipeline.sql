@@ -278,7 +278,8 @@ FROM (
 ) AS listed;
 ANALYZE analytics.calendar;
 COMMENT ON TABLE analytics.calendar IS 'One row per day from 2014-12-01, the first that WeChat has figures of, to the end of 2099
-中文：日历，每天一行';
+中文：日历，每天一行
+key: calendar_date';
 COMMENT ON COLUMN analytics.calendar.calendar_date IS 'The day
 中文：日期';
 COMMENT ON COLUMN analytics.calendar.iso_week IS 'Its ISO week, as 2026-W48: weeks begin on Monday, and the first of a year holds its first Thursday

@@ -7,26 +7,24 @@ from pathlib import Path
 from eralchemy import render_er
 from sqlalchemy import Column, Engine, ForeignKey, MetaData, Table
 
+from weixin_etl.dictionary import dictionary
+
 PAGE = Path(__file__).parents[2] / "docs/analysts.md"
 PICTURE = re.compile(r"(?<=```mermaid\n)erDiagram\n.*?(?=```)", re.DOTALL)
-KEYS = (
-    *("dataset", "name", "appid", "msgid", "publication_date", "stat_date", "calendar_date"),
-    *("position", "metric", "scene", "day_number"),
-)
-"""Columns by which a row is found; the others are figures and descriptions."""
 OF_AN_ARTICLE = {"msgid": "article.msgid"}
-OF_AN_ACCOUNT = {"appid": "dim_account.appid"}
+OF_AN_ACCOUNT = {"appid": "account.appid"}
 """Nothing in the warehouse declares what a view's column refers to."""
 
 
 def drawn(warehouse: Engine, directory: Path) -> str:
-    """The views of the analysts and the accounts, by their keys, as a Mermaid diagram."""
+    """The views of the analysts, by their keys, as a Mermaid diagram."""
     catalogue = MetaData()
     catalogue.reflect(warehouse, schema="analytics", views=True)
-    catalogue.reflect(warehouse, schema="weixin", only=["dim_account"])
+    keys = {(entry.view, entry.column) for entry in dictionary(warehouse) if entry.is_key}
     picture = MetaData()
     for table in sorted(catalogue.tables.values(), key=lambda table: table.name):
-        is_below_article = "msgid" in table.columns and table.name != "article"
+        is_article = table.name.removesuffix("_detail") == "article"
+        is_below_article = "msgid" in table.columns and not is_article
         parents = OF_AN_ARTICLE if is_below_article else OF_AN_ACCOUNT
         refers = {key: of for key, of in parents.items() if not of.startswith(table.name + ".")}
         columns = [
@@ -38,7 +36,7 @@ def drawn(warehouse: Engine, directory: Path) -> str:
                 nullable=False,
             )
             for column in table.columns
-            if column.name in KEYS and (table.name != "dim_account" or column.primary_key)
+            if (table.name, column.name) in keys or column.name in refers
         ]
         Table(table.name, picture, *columns)
     file = directory / "picture.md"

@@ -1,0 +1,83 @@
+"""The data dictionary of schema `analytics`, read from the catalogue's comments."""
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import TextIO
+
+from sqlalchemy import Engine
+
+from weixin_etl.warehouse import require_migrated, statement
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A column of a view, as its comment describes it: see sql/README.md for the comments' form."""
+
+    view: str
+    column: str
+    type: str
+    is_key: bool
+    """Whether it is one of the columns that together identify a row."""
+    unit: str | None
+    """What a figure is counted in; None for what is no figure."""
+    additivity: str | None
+    """
+    How a figure adds up; None for what is no figure.
+
+    additive: over articles and days. cumulative: over articles, never over days. level: never.
+    """
+    english: str
+    chinese: str | None
+
+
+def dictionary(warehouse: Engine) -> list[Entry]:
+    """
+    Every column of every view, by view and in order.
+
+    Raises:
+        WarehouseError: the warehouse does not answer or is not migrated.
+
+    """
+    require_migrated(warehouse)
+    with warehouse.connect() as connection:
+        rows = connection.execute(statement("dictionary/columns.sql")).all()
+    entries = []
+    for row in rows:
+        key = _parts(row.view_comment).get("key", "").split(", ")
+        comment = _parts(row.comment)
+        unit, _, additivity = comment.get("unit", "").partition(", ")
+        entries.append(
+            Entry(
+                row.view_name,
+                row.column_name,
+                row.type_name,
+                row.column_name in key,
+                unit or None,
+                additivity or None,
+                comment["english"],
+                comment.get("中文"),
+            )
+        )
+    return entries
+
+
+def _parts(comment: str | None) -> dict[str, str]:
+    """A comment's lines: the first is English, the others begin with what they are."""
+    english, *others = (comment or "").split("\n")
+    named = (line.replace("：", ": ", 1).partition(": ") for line in others)
+    return {"english": english, **{name: words for name, _, words in named}}
+
+
+def write_csv(entries: Sequence[Entry], file: TextIO) -> None:
+    """A line per column below a header."""
+    writer = csv.DictWriter(file, [field.name for field in fields(Entry)], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(entry) for entry in entries)
+
+
+def write_json(entries: Sequence[Entry], file: TextIO) -> None:
+    """A list of objects."""
+    json.dump([asdict(entry) for entry in entries], file, ensure_ascii=False, indent=2)
+    file.write("\n")

@@ -1,0 +1,74 @@
+"""`weixin-etl dictionary`: what every column of the analysts' views means."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from weixin_etl import cli
+from weixin_etl.warehouse.views import views
+
+
+@pytest.fixture
+def entries(
+    warehouse: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> list[dict[str, Any]]:
+    """As the command prints it as JSON; the CSV says the same."""
+    url = warehouse.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    monkeypatch.setenv("AIRFLOW_CONN_WEIXIN_WAREHOUSE", url)
+    assert cli.main(["dictionary", "--format", "json"]) == 0
+    listed: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
+    assert cli.main(["dictionary"]) == 0
+    lines = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert lines == [
+        {name: "" if value is None else str(value) for name, value in entry.items()}
+        for entry in listed
+    ]
+    return listed
+
+
+def test_it_is_the_catalogue(entries: list[dict[str, Any]]):
+    """Every column of every view in order, and of the calendar, in both languages."""
+    by_view: dict[str, list[str]] = {}
+    for entry in entries:
+        by_view.setdefault(entry["view"], []).append(entry["column"])
+    calendar = by_view.pop("calendar")
+
+    assert by_view == {view.name: list(view.columns) for view in views()}
+    assert {"calendar_date", "iso_week", "weekday_chinese_name"} <= set(calendar)
+    assert [entry for entry in entries if not entry["english"] or not entry["chinese"]] == []
+
+
+def test_a_figure_says_how_it_adds_up(entries: list[dict[str, Any]]):
+    """A total, its increment and a rate of one view."""
+    article_day = {entry["column"]: entry for entry in entries if entry["view"] == "article_day"}
+    picked = ("share_user", "share_user_increment", "share_rate", "stat_date", "title")
+
+    assert {
+        name: tuple(article_day[name][it] for it in ("type", "is_key", "unit", "additivity"))
+        for name in picked
+    } == {
+        "share_user": ("bigint", False, "people", "cumulative"),
+        "share_user_increment": ("bigint", False, "people", "additive"),
+        "share_rate": ("numeric", False, "share", "level"),
+        "stat_date": ("date", True, None, None),
+        "title": ("text", False, None, None),
+    }
+    assert article_day["share_user"]["english"] == (
+        "People who shared the article, from publication to the end of stat_date; NULL when WeChat "
+        "never gave it"
+    )
+    assert article_day["share_user"]["chinese"] == "分享人数（自发布起累计）"
+
+
+def test_every_view_has_a_key(entries: list[dict[str, Any]]):
+    """The columns that identify a row are among its columns."""
+    keys = {entry["view"] for entry in entries if entry["is_key"]}
+
+    assert keys == {entry["view"] for entry in entries}
+    for view in views():
+        named = view.comment.split("\nkey: ")[1].split(", ")
+        assert set(named) <= set(view.columns), view.name
