@@ -129,10 +129,12 @@ def fill(connection: Connection, dataset: Dataset, accounts: int) -> None:
         f"""
         WITH listing AS (
             INSERT INTO weixin.raw_response (
-                dataset, appid, publication_date, body_zstd, body_sha256, fetched_at, last_seen_at
+                dataset, appid, publication_date, body_zstd, body_sha256, fetched_at, last_seen_at,
+                loaded_at
             )
             VALUES (
-                '{dataset.name}', '{BUSY}', {LAST_DAY}, '', '', {LAST_MORNING}, {LAST_MORNING}
+                '{dataset.name}', '{BUSY}', {LAST_DAY}, '', '', {LAST_MORNING}, {LAST_MORNING},
+                {LAST_MORNING}
             )
             RETURNING raw_response_id
         )

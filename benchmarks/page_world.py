@@ -128,9 +128,12 @@ def _statements(dataset: Dataset) -> list[str]:
         """,
         f"""
         INSERT INTO weixin.raw_response (
-            dataset, appid, publication_date, body_zstd, body_sha256, fetched_at, last_seen_at
+            dataset, appid, publication_date, body_zstd, body_sha256, fetched_at, last_seen_at,
+            loaded_at
         )
-        SELECT %(dataset)s, appid, day, '', sha256((appid || day)::bytea), {_MORNING}, {_MORNING}
+        SELECT
+            %(dataset)s, appid, day, '', sha256((appid || day)::bytea), {_MORNING}, {_MORNING},
+            {_MORNING}
         FROM ({_PAIR}) AS pair
         """,
         f"""
@@ -154,9 +157,9 @@ def _statements(dataset: Dataset) -> list[str]:
         f"""
         INSERT INTO weixin.{dataset.fact} (
             appid, msgid, stat_date, publication_date, {columns}, raw_response_id, fetched_at,
-            changed_at
+            loaded_at, changed_at
         )
-        SELECT appid, {msgid}, day + step, day, {shares}, 1, {_MORNING}, {_MORNING}
+        SELECT appid, {msgid}, day + step, day, {shares}, 1, {_MORNING}, {_MORNING}, {_MORNING}
         FROM ({_PAIR}) AS pair
         CROSS JOIN generate_series(0, %(window)s - 1) AS step
         WHERE day + step < %(today)s::date
@@ -239,11 +242,17 @@ _CLOSED_INCIDENT = """
         (%(today)s::date + time '00:33') AT TIME ZONE 'UTC', now()
     FROM weixin.dim_account
     WHERE appid = 'wx0003';
-    INSERT INTO weixin.restatement
+    INSERT INTO weixin.fact_article_total_history (
+        appid, msgid, stat_date, publication_date, share_user, raw_response_id, fetched_at,
+        loaded_at, changed_at, replaced_at, cause
+    )
     SELECT
-        %(dataset)s, appid, msgid, publication_date + 2, 'share_user', 1, 120, 117, 'wechat', now()
-    FROM weixin.dim_article
-    WHERE appid = 'wx0003' AND publication_date = %(today)s::date - 4;
+        appid, msgid, stat_date, publication_date, share_user + 3, raw_response_id, fetched_at,
+        loaded_at, changed_at, now(), 'wechat'
+    FROM weixin.fact_article_total
+    WHERE
+        appid = 'wx0003' AND publication_date = %(today)s::date - 4
+        AND stat_date = publication_date + 2;
     INSERT INTO weixin.api_call (
         appid, endpoint, beijing_date, calls, quota_limit, quota_left, quota_asked_at
     )

@@ -70,7 +70,10 @@ BEGIN
             last_seen_at,
             loaded_at
         ) ON weixin.raw_response TO weixin_reader;
-        -- there are none yet, unless the role was created later and this block is run again
+        -- there are no views yet, unless the role was created later and this block is run again
+        IF to_regclass('weixin.restatement') IS NOT NULL THEN
+            GRANT SELECT ON weixin.restatement TO weixin_reader;
+        END IF;
         GRANT SELECT ON ALL TABLES IN SCHEMA analytics TO weixin_reader;
         GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA analytics TO weixin_reader;
         ALTER DEFAULT PRIVILEGES IN SCHEMA analytics GRANT SELECT ON TABLES TO weixin_reader;

@@ -1,12 +1,15 @@
--- The figures of a pair's articles that were given another value: one row each, newest first, with
--- how many there are.
+-- The figures and lists of a pair's articles that were given another value, or one where they had
+-- none: one row each, newest first, with how many there are.
 SELECT
     article.title,
     restatement.msgid,
     restatement.stat_date,
     restatement.metric,
+    restatement.kind,
     restatement.old_value,
     restatement.new_value,
+    restatement.old_list IS NOT NULL AS had_list,
+    restatement.new_list IS NOT NULL AS has_list,
     restatement.cause,
     restatement.changed_at,
     count(*) OVER () AS restatement_count

@@ -1,13 +1,13 @@
 -- Who owns a view or function and who may do what with it, as the statements that give it again
 -- and, for each privilege, one that takes it away: for a view that is dropped and created, as the
--- new one has its creator's default privileges. A privilege of one column names it.
+-- new one has its creator's default privileges. A privilege of one column names it. A function is
+-- named without its parameters, which may be others then.
 WITH object AS (
     SELECT
         oid,
         'TABLE' AS kind,
         relnamespace AS schema_oid,
         relname AS name,
-        cast(cast(oid AS regclass) AS text) AS place,
         relowner AS owner,
         coalesce(relacl, acldefault('r', relowner)) AS acl
     FROM pg_class
@@ -17,14 +17,15 @@ WITH object AS (
         'FUNCTION',
         pronamespace,
         proname,
-        cast(cast(oid AS regprocedure) AS text),
         proowner,
         coalesce(proacl, acldefault('f', proowner))
     FROM pg_proc
 ),
 
 chosen AS (
-    SELECT object.*
+    SELECT
+        object.*,
+        format('%I.%I', namespace.nspname, object.name) AS place
     FROM object
     INNER JOIN pg_namespace AS namespace
         ON object.schema_oid = namespace.oid

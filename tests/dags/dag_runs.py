@@ -209,7 +209,8 @@ def loaded(warehouse: Engine) -> Figures:
     sql = """
         SELECT appid, msgid, publication_date, stat_date,
             jsonb_strip_nulls(to_jsonb(fact)) - 'appid' - 'msgid' - 'publication_date'
-                - 'stat_date' - 'raw_response_id' - 'fetched_at' - 'changed_at' - 'extra'
+                - 'stat_date' - 'raw_response_id' - 'fetched_at' - 'loaded_at' - 'changed_at'
+                - 'extra'
                 || coalesce(extra, '{}') AS figures
         FROM weixin.fact_article_total AS fact
     """

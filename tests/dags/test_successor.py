@@ -50,7 +50,7 @@ def loaded(warehouse: Engine) -> Figures:
         SELECT appid, msgid, publication_date::text, stat_date::text, (
             to_jsonb(fact) - ARRAY[
                 'appid', 'msgid', 'publication_date', 'stat_date',
-                'raw_response_id', 'fetched_at', 'changed_at'
+                'raw_response_id', 'fetched_at', 'loaded_at', 'changed_at'
             ]
         )::text
         FROM weixin.fact_article_total_detail AS fact

@@ -82,7 +82,7 @@ def ground_of(warehouses: Warehouses, served: tuple[Sandbox, str]) -> Callable[[
             shared = trial.rows(ACCOUNTS_OF_COMMITS)
         assert sum(count > 1 for (count,) in shared[1:]) > 1
         assert len(contents["coverage"]) == ACCOUNTS * DAYS
-        assert len(contents["restatement"]) > 300
+        assert len(contents[f"{dataset.fact}_history"]) > 50
         assert all(contents.values())
         reached = {boundary(number, outcome.statements) for number in range(ALL_SEEDS // 2)}
         assert reached == set(range(1, outcome.statements + 1))

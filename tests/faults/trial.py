@@ -126,7 +126,7 @@ class Trial:
             SELECT appid, msgid, publication_date::text, stat_date::text, (
                 jsonb_strip_nulls(to_jsonb(fact)) - ARRAY[
                     'appid', 'msgid', 'publication_date', 'stat_date',
-                    'raw_response_id', 'fetched_at', 'changed_at', 'extra'
+                    'raw_response_id', 'fetched_at', 'loaded_at', 'changed_at', 'extra'
                 ] || coalesce(extra, '{{}}')
             )::text
             FROM weixin.{self.dataset.fact} AS fact
@@ -141,7 +141,7 @@ class Trial:
         Of the reports, what all runs together changed of each pair.
         """
         held = {"changes": [str(row) for row in self.rows(_CHANGES)]}
-        for table in (self.dataset.fact, *TABLES):
+        for table in (self.dataset.fact, f"{self.dataset.fact}_history", *TABLES):
             with self.warehouse.connect() as connection:
                 columns = connection.scalars(_COLUMNS, {"table": table}).all()
                 found = connection.exec_driver_sql(
@@ -159,8 +159,8 @@ class Trial:
 
 TABLES = (
     "dim_article",
+    "dim_article_title_history",
     "article_sighting",
-    "restatement",
     "coverage",
     "raw_response",
     "rejected_row",
@@ -169,7 +169,10 @@ _COLUMNS = sqlalchemy.text(
     """
     SELECT column_name FROM information_schema.columns
     WHERE table_schema = 'weixin' AND table_name = :table
-    AND (column_name LIKE '%\\_at' OR column_name IN ('raw_response_id', 'rejected_row_id'))
+    AND (
+        column_name LIKE '%\\_at'
+        OR column_name IN ('raw_response_id', 'rejected_row_id', 'history_id')
+    )
     """
 )
 _CHANGES = """

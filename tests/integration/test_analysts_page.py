@@ -24,7 +24,7 @@ ANSWERED = re.compile(r"```sql\n(?P<query>.*?)```\n\n```text\n(?P<result>.*?)```
 MORNING = datetime(2026, 11, 24, 10, 30, tzinfo=SHANGHAI)
 DAYS = [date(2026, 11, 23) - timedelta(days=age) for age in range(40)]
 KEY = {"appid": DEFAULT_ACCOUNT.appid}
-TIMES = {"raw_response_id": 1, "fetched_at": MORNING, "changed_at": MORNING}
+TIMES = {"raw_response_id": 1, "fetched_at": MORNING, "loaded_at": MORNING, "changed_at": MORNING}
 FELL = date(2026, 11, 19)
 """WeChat corrects this publication day downwards between two runs."""
 
@@ -93,7 +93,7 @@ class Answered:
 def warehouse_rows(
     first: list[Answered], corrected: list[Answered]
 ) -> dict[str, list[dict[str, Any]]]:
-    """The rows of each table; a corrected answer leaves restatements."""
+    """The rows of each table; what a corrected answer replaced is in the history."""
     before = {key: row for answered in first for key, row in answered.rows.items()}
     after = {key: row for answered in corrected for key, row in answered.rows.items()}
     articles = [(one.dataset, one.day, item) for one in first for item in one.articles]
@@ -115,24 +115,23 @@ def warehouse_rows(
             KEY
             | {"dataset": first[0].dataset.name, "publication_date": first[0].day}
             | {"body_zstd": b"", "body_sha256": b""}
-            | {"fetched_at": MORNING, "last_seen_at": MORNING}
+            | {"fetched_at": MORNING, "last_seen_at": MORNING, "loaded_at": MORNING}
         ],
         "article_sighting": [
             KEY | {"dataset": dataset.name, "msgid": item["msgid"], "raw_response_id": 1}
             for dataset, _, item in articles
         ],
         "coverage": [answered.coverage for answered in first],
-        "restatement": [
-            KEY
-            | {"dataset": name, "msgid": msgid, "stat_date": day, "metric": metric.name}
-            | {"old_value": old, "new_value": new, "cause": "wechat"}
-            | {"raw_response_id": 1, "changed_at": MORNING}
-            for (name, msgid, day), row in after.items()
-            for metric in DATASETS[name].figures
-            if (old := before[name, msgid, day][metric.name]) != (new := row[metric.name])
-        ],
         **{
             dataset.fact: [row for key, row in (before | after).items() if key[0] == dataset.name]
+            for dataset in DATASETS.values()
+        },
+        **{
+            f"{dataset.fact}_history": [
+                before[key] | {"replaced_at": MORNING, "cause": "wechat"}
+                for key, row in after.items()
+                if key[0] == dataset.name and before[key] != row
+            ]
             for dataset in DATASETS.values()
         },
     }

@@ -147,8 +147,8 @@ def test_broken_warn_only_tells(warehouse: Engine, caplog: pytest.LogCaptureFixt
         )
         connection.exec_driver_sql(
             "INSERT INTO weixin.raw_response (dataset, appid, publication_date, body_zstd, "
-            "body_sha256, fetched_at, last_seen_at) VALUES ('article_total', 'wx1', '2026-11-20', "
-            "'', '', '2026-11-23 08:30+08', '2026-11-23 08:30+08')"
+            "body_sha256, fetched_at, last_seen_at, loaded_at) VALUES ('article_total', 'wx1', "
+            "'2026-11-20', '', '', '2026-11-23 08:30+08', '2026-11-23 08:30+08', now())"
         )
         connection.exec_driver_sql(
             "INSERT INTO weixin.article_sighting "
@@ -174,8 +174,8 @@ def test_both_kinds_at_once(warehouse: Engine, caplog: pytest.LogCaptureFixture)
     with warehouse.begin() as connection:
         connection.exec_driver_sql(
             "INSERT INTO weixin.fact_article_total (appid, msgid, stat_date, publication_date, "
-            "raw_response_id, fetched_at, changed_at) "
-            "VALUES ('wx1', '1_1', '2026-11-27', '2026-11-20', 7, now(), now())"
+            "raw_response_id, fetched_at, loaded_at, changed_at) "
+            "VALUES ('wx1', '1_1', '2026-11-27', '2026-11-20', 7, now(), now(), now())"
         )
 
     assert said(check(RUN, warehouse, [])) == (

@@ -26,7 +26,10 @@ DAYS = [date(2024, 6, 1) + timedelta(days=age) for age in range(7)]
 FETCHED_AT = datetime(2024, 6, 10, 2, 30, tzinfo=UTC)
 KNOWN = Account("a1", "wx1", "", "known")
 NEW = Account("a2", "wx2", "", "new since the statistics were made")
-TABLES = (FACT, "dim_article", "article_sighting", "coverage", "raw_response")
+TABLES = (
+    *(FACT, "dim_article", "dim_article_title_history", "article_sighting"),
+    *("coverage", "raw_response"),
+)
 HISTORY = f"""
     CREATE TEMP TABLE article AS
     SELECT
@@ -39,8 +42,8 @@ HISTORY = f"""
     SELECT DISTINCT appid, publication_date FROM article;
     INSERT INTO weixin.{FACT}
         (appid, msgid, stat_date, publication_date,
-        int_page_read_count, raw_response_id, fetched_at, changed_at)
-    SELECT appid, msgid, publication_date + age, publication_date, age, 1, now(), now()
+        int_page_read_count, raw_response_id, fetched_at, loaded_at, changed_at)
+    SELECT appid, msgid, publication_date + age, publication_date, age, 1, now(), now(), now()
     FROM article CROSS JOIN generate_series(0, 6) AS age;
     INSERT INTO weixin.dim_article (appid, msgid, message_id, position, publication_date,
         first_seen_at, last_seen_at)
@@ -48,9 +51,9 @@ HISTORY = f"""
     INSERT INTO weixin.article_sighting (dataset, appid, msgid, raw_response_id)
     SELECT 'article_total', appid, msgid, raw_response_id FROM article;
     INSERT INTO weixin.raw_response (raw_response_id, dataset, appid, publication_date, body_zstd,
-        body_sha256, fetched_at, last_seen_at) OVERRIDING SYSTEM VALUE
+        body_sha256, fetched_at, last_seen_at, loaded_at) OVERRIDING SYSTEM VALUE
     SELECT raw_response_id, 'article_total', appid, publication_date, '', sha256(msgid::bytea),
-        '{FIRST_DAY}', '{FIRST_DAY}'
+        '{FIRST_DAY}', '{FIRST_DAY}', '{FIRST_DAY}'
     FROM article;
     SELECT setval('weixin.raw_response_raw_response_id_seq', 100000);
     INSERT INTO weixin.coverage (dataset, appid, publication_date, data_state, fetched_at)
@@ -64,7 +67,10 @@ HISTORY = f"""
 LOOKUPS = {
     "fact/compare.sql": {FACT: "appid msgid stat_date"},
     "fact/update.sql": {FACT: "appid msgid stat_date"},
-    "dim_article/load.sql": {"dim_article": "appid msgid"},
+    "dim_article/load.sql": {
+        "dim_article": "appid msgid",
+        "dim_article_title_history": "appid msgid",
+    },
     "article_sighting/load.sql": {"article_sighting": "dataset appid msgid"},
     "coverage/of_pairs.sql": {"coverage": "dataset appid publication_date"},
     "raw_response/see_again.sql": {

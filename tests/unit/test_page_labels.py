@@ -12,7 +12,17 @@ STATIC = Path(__file__).parents[2] / "plugins/weixin_etl/orchestration/page/stat
 LABELS: dict[str, dict[str, str]] = json.loads((STATIC / "labels.json").read_text())
 SCRIPTS = "".join(path.read_text() for path in STATIC.glob("*.js"))
 TEMPLATE = (STATIC / "page.html").read_text()
-MADE_OF_PARTS = ("view_", "state_", "means_", "field_", "pair_", "run_", "cause_", "scene_")
+MADE_OF_PARTS = (
+    "view_",
+    "state_",
+    "means_",
+    "field_",
+    "pair_",
+    "run_",
+    "cause_",
+    "kind_",
+    "scene_",
+)
 """Labels whose names the scripts put together."""
 
 

@@ -250,6 +250,11 @@ class _Update:
             self.replace(view)
         if name in self.dropped:
             self.give_back(view)
+        elif name not in self.present:
+            for give in self.connection.scalars(
+                statement("view_version/grant.sql"), {"name": name, "schema": view.schema}
+            ):
+                self.execute(give)
         self.connection.execute(
             statement("view_version/save.sql"), {"view_name": name, "text_sha256": view.sha256}
         )

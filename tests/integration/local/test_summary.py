@@ -52,6 +52,7 @@ def article(warehouse: Engine, msgid: str, day: date, title: str, *readers: int 
             int_page_read_user=count,
             raw_response_id=1,
             fetched_at="2026-11-24T00:00Z",
+            loaded_at="2026-11-24T00:00Z",
             changed_at="2026-11-24T00:00Z",
         )
 

@@ -31,7 +31,8 @@ def test_it_overrides_nothing(warehouse: Engine):
         ("新", at("22 08:30"), at("22 09:30"))
     ]
     assert judged.counts == Counts(updated=1)
-    assert rows(warehouse, "SELECT * FROM weixin.restatement") == []
+    restated = "SELECT metric, kind, old_value, new_value, raw_response_id FROM weixin.restatement"
+    assert rows(warehouse, restated) == [("share_user", "late", None, 1, 1)]
 
 
 def test_identical_to_the_newest_it_moves_nothing(warehouse: Engine):

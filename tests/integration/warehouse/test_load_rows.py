@@ -27,13 +27,16 @@ FIRST = body(
 )
 TABLES_OF_FIGURES = (
     "fact_article_total",
-    "restatement",
+    "fact_article_total_history",
+    "dim_article_title_history",
     "rejected_row",
     "dim_article",
     "article_sighting",
 )
 FIGURES = "msgid, stat_date::text, int_page_read_count, share_count"
-RESTATED = "SELECT msgid, metric, old_value, new_value, cause, changed_at FROM weixin.restatement"
+RESTATED = (
+    "SELECT msgid, metric, kind, old_value, new_value, cause, changed_at FROM weixin.restatement"
+)
 
 
 def test_first_load(warehouse: Engine):
@@ -109,14 +112,14 @@ def test_only_what_changed_moves(warehouse: Engine, monkeypatch: pytest.MonkeyPa
         ("2247483647_2", "2026-11-20", 4, None, at("22 08:30"), at("24 10:30"), 1),
     ]
     assert sorted(rows(warehouse, RESTATED)) == [
-        ("2247483647_1", "int_page_read_count", 10, 11, "wechat", at("25 08:30")),
-        ("2247483647_1", "share_count", 1, 0, "wechat", at("25 08:30")),
+        ("2247483647_1", "int_page_read_count", "correction", 10, 11, "wechat", at("25 08:30")),
+        ("2247483647_1", "share_count", "correction", 1, 0, "wechat", at("25 08:30")),
     ]
     assert judged.counts == Counts(inserted=1, updated=1, unchanged=1, restated=2)
 
 
 def test_what_a_newer_answer_leaves_out_keeps_its_value(warehouse: Engine):
-    """Known figures are counted; their row is not written anew; a new figure restates nothing."""
+    """Known figures are counted; their row is not written anew; a new figure came late."""
     figures = {"share_count": 3, "share_user": 2, "new_a": 1, "new_b": 2}
     load_pairs(warehouse, pair(body(article("1_1", {"20": figures})), "22 08:30"))
     before = facts(warehouse, "xmin, *")
@@ -132,7 +135,9 @@ def test_what_a_newer_answer_leaves_out_keeps_its_value(warehouse: Engine):
 
     assert facts(warehouse, "share_user, int_page_read_count, raw_response_id") == [(2, 0, 3)]
     assert judged.counts == Counts(updated=1)
-    assert rows(warehouse, RESTATED) == []
+    assert rows(warehouse, RESTATED) == [
+        ("1_1", "int_page_read_count", "late", None, 0, "wechat", at("24 10:30"))
+    ]
 
 
 def test_two_answers_of_a_commit_claim_the_same_article(warehouse: Engine):

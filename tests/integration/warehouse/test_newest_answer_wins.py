@@ -167,13 +167,13 @@ class Loaded:
         return facts, articles
 
     def versions(self) -> list[tuple]:
-        """Each row of the fact with the transaction that wrote it, and each restatement."""
+        """Each row of the fact with the transaction that wrote it, and each that it replaced."""
         return self.rows(
             "SELECT appid, msgid, stat_date, xmin::text, changed_at, fetched_at, raw_response_id "
             "FROM weixin.fact_article_total WHERE appid = ANY(:appids) ORDER BY 1, 2, 3"
         ) + self.rows(
-            "SELECT appid, msgid, stat_date, metric, raw_response_id, xmin::text "
-            "FROM weixin.restatement WHERE appid = ANY(:appids) ORDER BY 1, 2, 3, 4, 5"
+            "SELECT appid, msgid, stat_date, history_id, replaced_at, xmin::text "
+            "FROM weixin.fact_article_total_history WHERE appid = ANY(:appids) ORDER BY 1, 2, 3, 4"
         )
 
 

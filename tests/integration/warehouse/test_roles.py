@@ -5,6 +5,13 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import ProgrammingError
 from warehouse_loads import rows
 
+HISTORIES = (
+    "fact_article_total_history",
+    "fact_article_total_detail_history",
+    "dim_article_title_history",
+)
+"""What was stays as it was: rows are added and read."""
+
 
 def run(engine: Engine, sql: str) -> None:
     """Do it, and keep it."""
@@ -51,11 +58,17 @@ class TestLoader:
             ("TRUNCATE weixin.fact_article_total", "table fact_article_total"),
             ("UPDATE weixin.raw_response SET body_zstd = ''", "table raw_response"),
             ("UPDATE weixin.rejected_row SET reason = ''", "table rejected_row"),
+            *(
+                (sql.format(history), f"table {history}")
+                for history in HISTORIES
+                for sql in ("UPDATE weixin.{} SET msgid = ''", "DELETE FROM weixin.{}")
+            ),
             ("INSERT INTO weixin.schema_migrations VALUES ('9999')", "table schema_migrations"),
             ("INSERT INTO weixin.view_version VALUES ('v', '', now())", "table view_version"),
             ("UPDATE weixin.view_version SET text_sha256 = ''", "table view_version"),
             ("DELETE FROM weixin.schema_migrations", "table schema_migrations"),
             ("SELECT * FROM analytics.article", "schema analytics"),
+            ("SELECT * FROM analytics.article_total_as_of(now())", "schema analytics"),
             ("CREATE VIEW analytics.own AS SELECT 1", "schema analytics"),
             ("SELECT * FROM elsewhere.secret", "schema elsewhere"),
             ("CREATE TABLE public.own (id int)", "schema public"),
@@ -75,6 +88,21 @@ class TestLoader:
 
         assert said.startswith(("permission denied", "must be owner"))
         assert said.endswith(what)
+
+    def test_adds_to_the_histories(self, loader: Engine):
+        """That is all that a load does with them."""
+        said = [
+            refusal(
+                loader,
+                f"INSERT INTO weixin.{fact}_history (appid, msgid, stat_date, publication_date, "  # noqa: S608 # facts
+                "raw_response_id, fetched_at, loaded_at, changed_at, replaced_at, cause) "
+                "VALUES ('', '', now(), now(), 1, now(), now(), now(), now(), 'wechat')",
+            )
+            for fact in ("fact_article_total", "fact_article_total_detail")
+        ]
+        said += [refusal(loader, f"SELECT * FROM weixin.{history}") for history in HISTORIES]  # noqa: S608 # HISTORIES
+
+        assert said == [""] * 5
 
     def test_later_tables(self, warehouse: Engine, loader: Engine):
         """A table that a later migration creates can be loaded without another grant."""
@@ -100,8 +128,9 @@ class TestReader:
 
     READABLE = (
         *("dim_account", "dim_article", "fact_article_total", "fact_article_total_detail"),
-        *("first_daily_run", "coverage", "run_report", "article_sighting", "restatement"),
+        *("first_daily_run", "coverage", "run_report", "article_sighting"),
         *("rejected_row", "incident", "api_call"),
+        *HISTORIES,
     )
 
     def test_reads_views_facts_and_dimensions(self, warehouse: Engine, reader: Engine):
@@ -118,10 +147,25 @@ class TestReader:
         assert len(views) >= 11
         assert {name for name, words in said.items() if not words} == {
             *(f"analytics.{view}" for view in views),
-            *(f"weixin.{table}" for table in (*self.READABLE, "schema_migrations")),
+            *(f"weixin.{table}" for table in (*self.READABLE, "schema_migrations", "restatement")),
         }
         assert said["weixin.raw_response"] == "permission denied for table raw_response"
-        assert refusal(reader, "SELECT appid, fetched_at FROM weixin.raw_response") == ""
+        assert refusal(reader, "SELECT appid, loaded_at FROM weixin.raw_response") == ""
+
+    def test_calls_the_functions(self, warehouse: Engine, reader: Engine):
+        """Each that stands in schema analytics, also where PUBLIC may call none."""
+        functions = rows(
+            warehouse,
+            "SELECT proname FROM pg_proc WHERE pronamespace = 'analytics'::regnamespace ORDER BY 1",
+        )
+        run(warehouse, "REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA analytics FROM PUBLIC")
+        try:
+            said = [refusal(reader, f"SELECT * FROM analytics.{it}(now())") for (it,) in functions]  # noqa: S608 # the catalogue's names
+        finally:
+            run(warehouse, "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA analytics TO PUBLIC")
+
+        assert functions == [("article_total_as_of",), ("article_total_detail_as_of",)]
+        assert said == ["", ""]
 
     @pytest.mark.parametrize("verb", ["INSERT", "UPDATE", "DELETE", "TRUNCATE"])
     def test_writes_nothing(self, reader: Engine, verb: str):

@@ -1,4 +1,4 @@
-"""The analysts' views follow their files: replaced, made anew, refused; never by CASCADE."""
+"""Views and functions follow their files: replaced, made anew, refused; never by CASCADE."""
 
 import importlib
 import time
@@ -26,11 +26,35 @@ def view(name: str, query: str, *columns: str, says: str = "One row.") -> View:
     return parse_view(f"-- {says}\nCREATE VIEW analytics.{name} (\n{listed}\n) AS\n{query}\n")
 
 
+def function(query: str, parameter: str = "number integer") -> View:
+    """A function as its file would have it: of a table's rows."""
+    return parse_view(
+        "-- One row per thing.\nCREATE FUNCTION analytics.things(\n"
+        f"    -- which of them\n    {parameter}\n)\n"
+        f"RETURNS SETOF weixin.dim_account\nLANGUAGE sql STABLE\nBEGIN ATOMIC\n{query};\nEND\n"
+    )
+
+
 BASE = view("base", "SELECT 1 AS one, '100%' AS two", "one", "two")
 TOP = view("a_top", "SELECT one FROM analytics.base", "one")
 OTHER_VALUES = view("base", "SELECT 2 AS one, '50%' AS two", "one", "two")
 OTHER_COLUMNS = view("base", "SELECT 1 AS one, 3 AS three", "one", "three")
 OTHER_TYPE = view("base", "SELECT 1 AS one, 2 AS two", "one", "two")
+THINGS = function("SELECT * FROM weixin.dim_account")
+OTHER_THINGS = function("SELECT * FROM weixin.dim_account WHERE appid = number::text")
+OTHER_PARAMETER = function("SELECT * FROM weixin.dim_account", "place integer")
+OTHER_PARAMETER_TYPE = function("SELECT * FROM weixin.dim_account", "number bigint")
+ON_THINGS = view("on_things", "SELECT appid FROM analytics.things(1)", "appid")
+OF_THE_PIPELINE = parse_view(
+    "-- One row.\nCREATE VIEW weixin.own (\n    -- The account\n    appid\n) AS\n"
+    "SELECT appid FROM weixin.dim_account\n"
+)
+A_VIEW_ON_THINGS = (
+    "CREATE SCHEMA own",
+    "CREATE VIEW own.v AS SELECT * FROM analytics.things(1)",
+)
+"""Somebody else's."""
+FUNCTIONS = "SELECT oid, xmin::text FROM pg_proc WHERE proname = 'things'"
 VIEWS = "SELECT relname, oid, xmin::text FROM pg_class WHERE relkind = 'v' ORDER BY 1"
 OURS = "SELECT viewname FROM pg_views WHERE schemaname = 'analytics' ORDER BY 1"
 GRANTS = """
@@ -171,10 +195,130 @@ def test_a_view_of_somebody_else_may_stay_otherwise(made: Engine, ask: Ask):
     assert ask("SELECT * FROM own.report") == [(2,)]
 
 
+@pytest.fixture
+def with_function(made: Engine) -> Engine:
+    """It has a function, a view of ours on that, and a view in the pipeline's schema too."""
+    update_views(made, in_order([TOP, BASE, ON_THINGS, THINGS, OF_THE_PIPELINE]))
+    return made
+
+
+def test_functions_and_views_of_the_pipeline_are_made(with_function: Engine, ask: Ask):
+    """Before what reads them, with their comments; weixin_reader may use both."""
+    run(with_function, "INSERT INTO weixin.dim_account VALUES ('wx1', '', '', TRUE, now())")
+
+    assert ask("SELECT * FROM analytics.on_things") == [("wx1",)]
+    assert ask("SELECT obj_description('analytics.things'::regproc, 'pg_proc')") == [
+        ("One row per thing.\nnumber integer: which of them",)
+    ]
+    assert ask(
+        "SELECT has_function_privilege('weixin_reader', 'analytics.things(integer)', 'EXECUTE'), "
+        "has_table_privilege('weixin_reader', 'weixin.own', 'SELECT')"
+    ) == [(True, True)]
+
+
+def test_a_function_with_the_same_parameters_is_replaced_in_its_place(
+    with_function: Engine, ask: Ask
+):
+    """What stands on it, be it somebody else's, stays; and what has not changed is left alone."""
+    run(
+        with_function, "CREATE SCHEMA own", "CREATE VIEW own.v AS SELECT * FROM analytics.things(1)"
+    )
+    views, ((oid, xmin),) = ask(VIEWS), ask(FUNCTIONS)
+    wanted = in_order([TOP, BASE, ON_THINGS, OTHER_THINGS, OF_THE_PIPELINE])
+
+    said = update_views(with_function, wanted)
+    ((oid_then, xmin_then),) = ask(FUNCTIONS)
+
+    assert said == ["Updated the views analytics.things."]
+    assert (oid_then == oid, xmin_then == xmin, ask(VIEWS)) == (True, False, views)
+    assert update_views(with_function, wanted) == []
+
+
+@pytest.mark.parametrize("changed", [OTHER_PARAMETER, OTHER_PARAMETER_TYPE], ids=["name", "type"])
+def test_a_function_with_other_parameters_is_made_anew(
+    with_function: Engine, ask: Ask, changed: View
+):
+    """It and what stands on it, with their owners and grants; none is left beside it."""
+    acl = "SELECT proowner::regrole::text, proacl::text FROM pg_proc WHERE proname = 'things'"
+    run(
+        with_function,
+        "CREATE ROLE somebody",
+        "GRANT USAGE, CREATE ON SCHEMA analytics TO somebody",
+        "REVOKE EXECUTE ON FUNCTION analytics.things FROM PUBLIC",
+        "GRANT EXECUTE ON FUNCTION analytics.things TO somebody WITH GRANT OPTION",
+        "GRANT SELECT ON analytics.on_things TO somebody",
+        "ALTER FUNCTION analytics.things OWNER TO somebody",
+    )
+    try:
+        granted = ask(acl)
+        said = update_views(with_function, in_order([TOP, BASE, ON_THINGS, changed]))
+        kept, may = ask(acl), "has_table_privilege('somebody', 'analytics.on_things', 'SELECT')"
+        may_still = ask(f"SELECT {may}")
+    finally:
+        run(
+            with_function,
+            "REASSIGN OWNED BY somebody TO current_user",
+            "DROP OWNED BY somebody",
+            "DROP ROLE somebody",
+        )
+
+    assert said == [
+        "Updated the views analytics.things, analytics.on_things.",
+        "Dropped the views weixin.own: not of this release.",
+    ]
+    assert kept == granted
+    assert len(granted) == 1
+    assert "PUBLIC" not in granted[0][1]
+    assert may_still == [(True,)]
+
+
+def test_a_view_of_somebody_else_on_a_function_stops_it(
+    with_function: Engine, database: str, ask: Ask, monkeypatch: pytest.MonkeyPatch
+):
+    """Before the migrations: it is named, and nothing has changed."""
+    run(
+        with_function, "CREATE SCHEMA own", "CREATE VIEW own.v AS SELECT * FROM analytics.things(1)"
+    )
+    before = ask(VIEWS), ask(FUNCTIONS)
+    run(with_function, "DELETE FROM weixin.schema_migrations WHERE version = '0005'")
+    wanted = in_order([TOP, BASE, ON_THINGS, OTHER_PARAMETER])
+    monkeypatch.setattr(the_migrations, "all_views", lambda: wanted)
+
+    with pytest.raises(WarehouseError) as refused:
+        migrate(database)
+
+    assert str(refused.value) == (
+        "the columns of analytics.on_things, analytics.things change, so that they must be dropped "
+        "and created again, but view own.v stands on them; drop it, run `weixin-etl migrate` "
+        "again, then create what you dropped"
+    )
+    assert (ask(VIEWS), ask(FUNCTIONS)) == before
+    assert ("0005",) not in ask("SELECT version FROM weixin.schema_migrations")
+
+
+def test_a_function_of_no_release_is_dropped(with_function: Engine, ask: Ask):
+    """Down to an older one; while somebody's view stands on it, it stays."""
+    run(
+        with_function, "CREATE SCHEMA own", "CREATE VIEW own.v AS SELECT * FROM analytics.things(1)"
+    )
+
+    said = update_views(with_function, in_order([TOP, BASE]))
+    run(with_function, "DROP SCHEMA own CASCADE")
+
+    assert said == [
+        "Dropped the views analytics.on_things, weixin.own: not of this release.",
+        "Kept the view analytics.things, not of this release: view own.v stands on it.",
+    ]
+    assert update_views(with_function, in_order([TOP, BASE])) == [
+        "Dropped the views analytics.things: not of this release."
+    ]
+    assert ask(FUNCTIONS) == []
+
+
 def test_two_at_once_and_a_kill_in_between(made: Engine, ask: Ask):
     """The second waits for the first; when that one is killed nothing of its work is there."""
     before = ask(VIEWS)
-    wanted = in_order([TOP, OTHER_COLUMNS])
+    wanted = in_order([TOP, OTHER_COLUMNS, THINGS])
     with ThreadPoolExecutor(1) as pool, made.connect() as first:
         pid = first.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
         _Update(first, wanted).run()
@@ -186,8 +330,9 @@ def test_two_at_once_and_a_kill_in_between(made: Engine, ask: Ask):
         said = second.result(30)
 
     assert seen == (True, before)
-    assert said == ["Updated the views analytics.base, analytics.a_top."]
+    assert said == ["Updated the views analytics.base, analytics.things, analytics.a_top."]
     assert ask("SELECT * FROM analytics.base") == [(1, 3)]
+    assert len(ask(FUNCTIONS)) == 1
 
 
 def waits_for_an_advisory_lock(ask: Ask) -> bool:

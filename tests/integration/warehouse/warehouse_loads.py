@@ -101,14 +101,15 @@ def raw_answers(warehouse: Engine) -> list[tuple[bytes, datetime]]:
 TABLES = (
     "article_sighting",
     "dim_article",
+    "dim_article_title_history",
     "fact_article_total",
+    "fact_article_total_history",
     "raw_response",
     "coverage",
-    "restatement",
     "rejected_row",
     "run_report",
 )
-SURROGATES = ("raw_response_id", "rejected_row_id")
+SURROGATES = ("raw_response_id", "rejected_row_id", "history_id")
 """Numbers drawn from a sequence: where transactions were rolled back they have gaps."""
 
 

@@ -33,6 +33,7 @@ _FACT = {
     "loaded_at": _SEEN,
     "changed_at": _SEEN,
 }
+_REPLACED = {**_FACT, "replaced_at": _SEEN, "cause": "wechat"}
 DEFAULTS: dict[str, dict[str, Any]] = {
     "coverage": {
         "appid": "wx1",
@@ -49,17 +50,14 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "body_zstd": b"",
         "body_sha256": b"",
         "fetched_at": _SEEN,
+        "loaded_at": _SEEN,
     },
     "first_daily_run": {"appid": "wx1", "dataset": "article_total"},
     "fact_article_total": _FACT,
     "fact_article_total_detail": _FACT,
-    "restatement": {
-        "appid": "wx1",
-        "dataset": "article_total",
-        "raw_response_id": 1,
-        "cause": "wechat",
-        "changed_at": _SEEN,
-    },
+    "fact_article_total_history": _REPLACED,
+    "fact_article_total_detail_history": _REPLACED,
+    "dim_article_title_history": {"appid": "wx1", "replaced_at": _SEEN},
 }
 
 

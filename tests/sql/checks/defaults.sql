@@ -40,7 +40,8 @@ ALTER TABLE weixin.raw_response
     ALTER body_zstd SET DEFAULT '',
     ALTER body_sha256 SET DEFAULT '',
     ALTER fetched_at SET DEFAULT '2026-11-24 08:30+08',
-    ALTER last_seen_at SET DEFAULT '2026-11-24 08:30+08';
+    ALTER last_seen_at SET DEFAULT '2026-11-24 08:30+08',
+    ALTER loaded_at SET DEFAULT '2026-11-24 08:30+08';
 
 ALTER TABLE weixin.fact_article_total
     ALTER appid SET DEFAULT 'wx1',
@@ -49,6 +50,7 @@ ALTER TABLE weixin.fact_article_total
     ALTER publication_date SET DEFAULT '2026-11-20',
     ALTER raw_response_id SET DEFAULT 1,
     ALTER fetched_at SET DEFAULT '2026-11-24 08:30+08',
+    ALTER loaded_at SET DEFAULT '2026-11-24 08:30+08',
     ALTER changed_at SET DEFAULT '2026-11-24 08:30+08';
 
 INSERT INTO weixin.raw_response (raw_response_id, last_seen_at) VALUES

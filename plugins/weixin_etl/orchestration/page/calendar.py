@@ -17,7 +17,7 @@ ACCOUNTS_PER_PAGE = 25
 NEIGHBOURS = timedelta(days=62)
 """So far to each side days in the same state are looked for."""
 MOST = 50
-"""Restatements and rejected reasons a story lists."""
+"""Changed figures and rejected reasons a story lists."""
 _DAY = timedelta(days=1)
 
 

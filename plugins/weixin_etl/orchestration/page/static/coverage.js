@@ -224,12 +224,19 @@ function restatements(story) {
       { label: t("article"), cell: (it) => it.title ?? it.msgid },
       { label: t("stat_day"), cell: (it) => it.stat_date },
       { label: t("metric"), cell: (it) => el("code", {}, it.metric) },
-      { label: t("old_value"), number: true, cell: (it) => number(Number(it.old_value)) },
-      { label: t("new_value"), number: true, cell: (it) => number(Number(it.new_value)) },
+      { label: t("kind"), cell: (it) => word("kind", it.kind) },
+      { label: t("old_value"), number: true, cell: (it) => figure(it.old_value, it.had_list) },
+      { label: t("new_value"), number: true, cell: (it) => figure(it.new_value, it.has_list) },
       { label: t("changed_at"), cell: (it) => time(it.changed_at) },
       { label: t("cause"), cell: (it) => word("cause", it.cause) },
     ], story.restatements, { captionHidden: true }),
   ];
+}
+
+// A figure, or that it is a list or nothing.
+function figure(value, isList) {
+  if (isList) return t("list");
+  return value === null ? t("no_value") : number(Number(value));
 }
 
 function answers(dataset, story) {
