@@ -148,13 +148,11 @@ CROSS JOIN
                 LATERAL (
                     SELECT 0 AS step
                     UNION ALL
-                    SELECT increment.stat_date - missing.calendar_date
-                    FROM analytics.calendar AS missing
-                    WHERE
-                        increment.days_spanned > 1
-                        AND missing.calendar_date
-                        BETWEEN increment.stat_date - increment.days_spanned + 1
-                        AND increment.stat_date - 1
+                    SELECT missing.step::integer
+                    FROM
+                        unnest(array_fill(0, ARRAY[greatest(increment.days_spanned - 1, 0)]))
+                        WITH ORDINALITY AS missing (nothing, step)
+                    WHERE increment.days_spanned > 1
                 ) AS covered
             WHERE increment.appid = account.appid
             UNION ALL
