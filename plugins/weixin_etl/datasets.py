@@ -115,11 +115,6 @@ class Dataset:
         totals = {metric.name for metric in self.totals}
         return tuple(rate for rate in self.rates if {rate.numerator, rate.denominator} <= totals)
 
-    def nearest_in(self, successor: "Dataset") -> list[tuple[Metric, Metric]]:
-        """Its metrics that the successor counts nearly the same, with the successor's."""
-        named = {metric.name: metric for metric in successor.metrics}
-        return [(metric, named[metric.nearest]) for metric in self.metrics if metric.nearest]
-
     @property
     def prefix(self) -> str:
         """What the names of its columns begin with where a view has those of every dataset."""

@@ -2,19 +2,10 @@
 -- has told of it
 -- 中文：每个公众号一行：属性与数据范围
 -- key: appid
+{% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.account (
-    -- The account
-    -- 中文：公众号 AppID
-    appid,
-    -- What people call the account
-    -- 中文：公众号名称
-    account_name,
-    -- Whether it is still collected: in the list of accounts
-    -- 中文：是否仍在采集
-    is_active,
-    -- When the pipeline first planned it, or imported an answer of it
-    -- 中文：首次出现时间
-    first_seen_at,
+    {{ the.appid }},
+    {{ the.account_name }},
     {% for dataset in datasets %}
     -- Day of its first daily run of {{ dataset.name }} (Beijing); NULL without one
     -- 中文：首次每日运行日期（{{ dataset.name }}）
@@ -27,21 +18,27 @@ CREATE VIEW analytics.account (
     {{ dataset.prefix }}last_loaded_date,
     -- Newest publication day with articles of {{ dataset.name }} (Beijing)
     -- 中文：最近有文章的发布日（{{ dataset.name }}）
-    {{ dataset.prefix }}last_published_date{{ "," if not loop.last }}
+    {{ dataset.prefix }}last_published_date,
     {% endfor %}
+    -- Whether it is still collected: in the list of accounts
+    -- 中文：是否仍在采集
+    is_active,
+    -- When the pipeline first planned it, or imported an answer of it
+    -- 中文：首次出现时间
+    first_seen_at
 ) AS
 SELECT
     account.appid,
     account.name AS account_name,
-    account.is_active,
-    account.first_seen_at,
     {% for dataset in datasets %}
     {{ dataset.name }}.first_daily_date AS {{ dataset.prefix }}first_daily_date,
     {{ dataset.name }}.first_loaded_date AS {{ dataset.prefix }}first_loaded_date,
     {{ dataset.name }}.last_loaded_date AS {{ dataset.prefix }}last_loaded_date,
     {{ dataset.name }}.last_published_date
-        AS {{ dataset.prefix }}last_published_date{{ "," if not loop.last }}
+        AS {{ dataset.prefix }}last_published_date,
     {% endfor %}
+    account.is_active,
+    account.first_seen_at
 FROM weixin.dim_account AS account
 {% for dataset in datasets %}
 LEFT JOIN LATERAL (

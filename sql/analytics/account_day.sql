@@ -5,13 +5,10 @@
 -- 中文：每个公众号、每一天一行：当日全部文章的新增值
 -- key: appid, calendar_date
 {% from "analytics/macros.jinja" import increment %}
+{% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.account_day{{ dataset.suffix }} (
-    -- The account
-    -- 中文：公众号 AppID
-    appid,
-    -- What people call the account
-    -- 中文：公众号名称
-    account_name,
+    {{ the.appid }},
+    {{ the.account_name }},
     -- The day (Beijing)
     -- 中文：日期（北京时间）
     calendar_date,

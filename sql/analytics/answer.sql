@@ -1,16 +1,13 @@
 -- One row per distinct answer of WeChat for an account and publication day: when it was fetched and
 -- when its figures came into the warehouse. The figures name their answer by raw_response_id
 -- key: raw_response_id
+{% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.answer (
     -- Which endpoint answered
     -- 中文：数据来源接口
     dataset,
-    -- The account
-    -- 中文：公众号 AppID
-    appid,
-    -- What people call the account
-    -- 中文：公众号名称
-    account_name,
+    {{ the.appid }},
+    {{ the.account_name }},
     -- The publication day asked for (Beijing)
     -- 中文：发布日期（北京时间）
     publication_date,

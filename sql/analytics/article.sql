@@ -1,34 +1,21 @@
 -- One row per article of an account, whichever endpoint told of it, with its latest totals of
--- {{ dataset.name }}. An article is {{ dataset.window }} days old before these stop growing: compare
--- articles, and endpoints, at the same day_number (analytics.article_day{{ dataset.suffix }})
+-- {{ dataset.name }}. These grow until the article is {{ dataset.window }} days old:
+-- compare articles of the same day_number, see analytics.article_day{{ dataset.suffix }}
 -- 中文：每个公众号、每篇文章一行：最新累计值
 -- key: appid, msgid
 {% from "analytics/macros.jinja" import last_known, level, total %}
+{% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.article{{ dataset.suffix }} (
-    -- The account: msgids repeat between accounts
-    -- 中文：公众号 AppID
-    appid,
-    -- What people call the account
-    -- 中文：公众号名称
-    account_name,
-    -- WeChat's id of the article, unique within its account
-    -- 中文：文章 ID
-    msgid,
+    {{ the.appid }},
+    {{ the.account_name }},
+    {{ the.msgid }},
     -- The message the article was sent in; NULL when the msgid has another form
     -- 中文：群发消息 ID
     message_id,
-    -- Its place in the message, from 1; NULL when the msgid has another form
-    -- 中文：在群发消息中的位置
-    position,
-    -- Title, as last given; earlier ones are in analytics.article_title
-    -- 中文：标题
-    title,
-    -- Day of publication (Beijing)
-    -- 中文：发布日期（北京时间）
-    publication_date,
-    -- Weekday of publication: 1 Monday … 7 Sunday
-    -- 中文：发布星期（1 为星期一）
-    publication_weekday,
+    {{ the.position }},
+    {{ the.title }},
+    {{ the.publication_date }},
+    {{ the.publication_weekday }},
     -- Address, where WeChat gave one
     -- 中文：链接
     url,
@@ -51,7 +38,7 @@ CREATE VIEW analytics.article{{ dataset.suffix }} (
     -- unit: days, level
     day_number,
     {% for metric in dataset.figures if metric in dataset.totals %}
-    {{ total(metric, "the last day that has the figure") }}
+    {{ total(metric, "the last day that has it") }}
     {{ metric.name }},
     {% endfor %}
     {% for metric in dataset.figures if metric not in dataset.totals %}
@@ -62,8 +49,8 @@ CREATE VIEW analytics.article{{ dataset.suffix }} (
     -- day has none
     -- 中文：连续完整至哪一天
     complete_through_date,
-    -- Whether the totals have stopped growing: the article has all {{ dataset.window }} rows, or its
-    -- publication day is final and is not asked for again. False when there are no totals
+    -- Whether the totals have stopped growing: the article has all {{ dataset.window }} rows, or
+    -- its publication day is final and is not asked for again. False when there are no totals
     -- 中文：累计值是否已定稿
     is_final,
     -- Fetch time of the earliest answer that listed it, of either endpoint
@@ -144,10 +131,10 @@ LEFT JOIN weixin.raw_response AS listing
 -- article by article, by the key: whatever the question picks, no other's rows are read
 LEFT JOIN LATERAL (
     SELECT
+        max(stat_date) AS stat_date,
         {% for metric in dataset.figures %}
         {{ last_known(metric.name) }} AS {{ metric.name }},
         {% endfor %}
-        max(stat_date) AS stat_date,
         max(stat_date) FILTER (
             WHERE days_present > 0 AND stat_date = publication_date + days_present - 1
         ) AS complete_through_date,

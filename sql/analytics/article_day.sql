@@ -4,35 +4,17 @@
 -- 中文：每个公众号、每篇文章、每个统计日一行：累计值与新增值
 -- key: appid, msgid, stat_date
 {% from "analytics/macros.jinja" import increment, last_known, level, total %}
+{% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.article_day{{ dataset.suffix }} (
-    -- The account: msgids repeat between accounts
-    -- 中文：公众号 AppID
-    appid,
-    -- What people call the account
-    -- 中文：公众号名称
-    account_name,
-    -- WeChat's id of the article, unique within its account
-    -- 中文：文章 ID
-    msgid,
-    -- Title, as last given
-    -- 中文：标题
-    title,
-    -- Place in the message, from 1; NULL when the msgid has another form
-    -- 中文：在群发消息中的位置
-    position,
-    -- Day of publication (Beijing)
-    -- 中文：发布日期（北京时间）
-    publication_date,
-    -- Weekday of publication: 1 Monday … 7 Sunday
-    -- 中文：发布星期（1 为星期一）
-    publication_weekday,
-    -- The day (Beijing) at whose end the totals stood; a day WeChat gave no row for has none here
-    -- 中文：统计日期（北京时间）
-    stat_date,
-    -- Day after publication, the publication day being 1
-    -- 中文：发布后第几天（发布当天为 1）
-    -- unit: days, level
-    day_number,
+    {{ the.appid }},
+    {{ the.account_name }},
+    {{ the.msgid }},
+    {{ the.title }},
+    {{ the.position }},
+    {{ the.publication_date }},
+    {{ the.publication_weekday }},
+    {{ the.stat_date }},
+    {{ the.day_number }},
     -- Days the increments cover: since the row before, or since publication for the first row. The
     -- increment of a metric that the row before left out reaches back to the last row that held it
     -- 中文：新增值所跨天数
@@ -51,7 +33,7 @@ CREATE VIEW analytics.article_day{{ dataset.suffix }} (
     {% for metric in dataset.totals %}
     {{ total(metric, "the end of stat_date") }}
     {{ metric.name }},
-    {{ increment(metric, "since the row before that gave it, else since publication") }}
+    {{ increment(metric, "since the row before that gave it") }}
     {{ metric.name }}_increment,
     {% endfor %}
     {% for metric in dataset.others %}
@@ -59,13 +41,13 @@ CREATE VIEW analytics.article_day{{ dataset.suffix }} (
     {{ metric.name }},
     {% endfor %}
     {% for rate in dataset.rates %}
-    -- {{ rate.numerator }}, where both it and {{ rate.denominator }} are known: sum it over articles
-    -- of one day_number
+    -- {{ rate.numerator }}, where both it and {{ rate.denominator }} are known: sum it over
+    -- articles of one day_number
     -- 中文：{{ rate.chinese_name }}的分子
     -- unit: people, cumulative
     {{ rate.name }}_numerator,
-    -- {{ rate.denominator }}, where both it and {{ rate.numerator }} are known: sum it over articles
-    -- of one day_number
+    -- {{ rate.denominator }}, where both it and {{ rate.numerator }} are known: sum it over
+    -- articles of one day_number
     -- 中文：{{ rate.chinese_name }}的分母
     -- unit: people, cumulative
     {{ rate.name }}_denominator,

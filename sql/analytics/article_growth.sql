@@ -4,31 +4,16 @@
 -- 中文：每个接口、每篇文章、每个指标一行：累计值的增长速度
 -- key: dataset, appid, msgid, metric
 {% from "analytics/macros.jinja" import last_known %}
+{% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.article_growth (
-    -- Which endpoint the figures come from
-    -- 中文：接口
-    dataset,
-    -- The account
-    -- 中文：公众号 AppID
-    appid,
-    -- What people call the account
-    -- 中文：公众号名称
-    account_name,
-    -- The article, see analytics.article
-    -- 中文：文章 ID
-    msgid,
-    -- Title, as last given
-    -- 中文：标题
-    title,
-    -- Place in the message, from 1; NULL when the msgid has another form
-    -- 中文：在群发消息中的位置
-    position,
-    -- Day of publication (Beijing)
-    -- 中文：发布日期（北京时间）
-    publication_date,
-    -- Name of the metric, see analytics.metric
-    -- 中文：指标名
-    metric,
+    {{ the.dataset }},
+    {{ the.appid }},
+    {{ the.account_name }},
+    {{ the.msgid }},
+    {{ the.title }},
+    {{ the.position }},
+    {{ the.publication_date }},
+    {{ the.metric }},
     {% for day in [1, 3, 7, 30] %}
     -- Total from publication to the end of day {{ day }}, the publication day being 1; NULL without
     -- a row of that day, or where it left the figure out
@@ -40,17 +25,17 @@ CREATE VIEW analytics.article_growth (
     -- 中文：最新累计值
     -- unit: of the metric, cumulative
     latest,
-    -- Whether latest is the final total: the article has all rows of its window, or its
-    -- publication day is final and is not asked for again
-    -- 中文：累计值是否已定稿
-    is_final,
     {% for day in [1, 3, 7, 30] %}
     -- Share of the final total reached by the end of day {{ day }}; NULL until the total is final,
     -- or when it is 0
     -- 中文：第 {{ day }} 天达到最终累计值的比例
     -- unit: share, level
-    day_{{ day }}_share{{ "," if not loop.last }}
+    day_{{ day }}_share,
     {% endfor %}
+    -- Whether latest is the final total: the article has all rows of its window, or its
+    -- publication day is final and is not asked for again
+    -- 中文：累计值是否已定稿
+    is_final
 ) AS
 {% for dataset in datasets %}
 SELECT
@@ -66,13 +51,13 @@ SELECT
     reached.day_{{ day }},
     {% endfor %}
     reached.latest,
-    reached.has_all_rows OR coalesce(pair.is_final, FALSE) AS is_final,
     {% for day in [1, 3, 7, 30] %}
     CASE
         WHEN reached.has_all_rows OR coalesce(pair.is_final, FALSE)
             THEN reached.day_{{ day }}::numeric / nullif(reached.latest, 0)
-    END AS day_{{ day }}_share{{ "," if not loop.last }}
+    END AS day_{{ day }}_share,
     {% endfor %}
+    reached.has_all_rows OR coalesce(pair.is_final, FALSE) AS is_final
 FROM weixin.dim_article AS article
 -- those that the endpoint told of
 INNER JOIN weixin.article_sighting AS sighting

@@ -3,29 +3,15 @@
 -- is not a number is NULL
 -- 中文：每个接口、每篇文章、每个统计日、每个来源一行
 -- key: dataset, appid, msgid, stat_date, scene
+{% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.article_source (
-    -- Which endpoint the figures come from
-    -- 中文：接口
-    dataset,
-    -- The account
-    -- 中文：公众号 AppID
-    appid,
-    -- What people call the account
-    -- 中文：公众号名称
-    account_name,
-    -- The article, see analytics.article
-    -- 中文：文章 ID
-    msgid,
-    -- Day of publication (Beijing)
-    -- 中文：发布日期（北京时间）
-    publication_date,
-    -- The day (Beijing) at whose end the totals stood
-    -- 中文：统计日期（北京时间）
-    stat_date,
-    -- Day after publication, the publication day being 1
-    -- 中文：发布后第几天（发布当天为 1）
-    -- unit: days, level
-    day_number,
+    {{ the.dataset }},
+    {{ the.appid }},
+    {{ the.account_name }},
+    {{ the.msgid }},
+    {{ the.publication_date }},
+    {{ the.stat_date }},
+    {{ the.day_number }},
     -- Where readers came from: session, history, feed, friends, other, kanyikan, souyisou; for
     -- article_total_detail WeChat's own Chinese text
     -- 中文：阅读来源

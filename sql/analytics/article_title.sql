@@ -1,18 +1,11 @@
 -- One row per title that an article has had, in the order in which they were loaded
 -- key: appid, msgid, known_from
+{% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.article_title (
-    -- The account
-    -- 中文：公众号 AppID
-    appid,
-    -- What people call the account
-    -- 中文：公众号名称
-    account_name,
-    -- The article
-    -- 中文：文章 ID
-    msgid,
-    -- Day of publication (Beijing)
-    -- 中文：发布日期（北京时间）
-    publication_date,
+    {{ the.appid }},
+    {{ the.account_name }},
+    {{ the.msgid }},
+    {{ the.publication_date }},
     -- The title
     -- 中文：标题
     title,

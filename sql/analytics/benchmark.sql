@@ -2,23 +2,13 @@
 -- are usual by the end of that day, over the articles of the 90 days up to the newest one
 -- 中文：每个接口、每个公众号、每个位置、发布后每一天一行：常见阅读人数
 -- key: dataset, appid, position, day_number
+{% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.benchmark (
-    -- Which endpoint the figures come from
-    -- 中文：接口
-    dataset,
-    -- The account
-    -- 中文：公众号 AppID
-    appid,
-    -- What people call the account
-    -- 中文：公众号名称
-    account_name,
-    -- Place in the message, from 1; NULL for articles whose msgid has another form
-    -- 中文：在群发消息中的位置
-    position,
-    -- Day after publication, the publication day being 1
-    -- 中文：发布后第几天（发布当天为 1）
-    -- unit: days, level
-    day_number,
+    {{ the.dataset }},
+    {{ the.appid }},
+    {{ the.account_name }},
+    {{ the.position }},
+    {{ the.day_number }},
     -- Articles whose readers by that day are known
     -- 中文：文章数
     -- unit: articles, level

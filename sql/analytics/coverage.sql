@@ -3,19 +3,14 @@
 -- account no longer collected, to the last day asked for. What we have, and what is missing
 -- 中文：每个接口、每个公众号、每个发布日一行：已有什么、缺什么
 -- key: dataset, appid, publication_date
+{% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.coverage (
     -- Which endpoint
     -- 中文：接口
     dataset,
-    -- The account
-    -- 中文：公众号 AppID
-    appid,
-    -- What people call the account
-    -- 中文：公众号名称
-    account_name,
-    -- The publication day (Beijing)
-    -- 中文：发布日期（北京时间）
-    publication_date,
+    {{ the.appid }},
+    {{ the.account_name }},
+    {{ the.publication_date }},
     -- loaded; empty (nothing was published); incomplete (loaded, but an article that WeChat's
     -- newest answer lists lacks a row of a day that was computed by then); not_ready or failed
     -- (how the last attempt ended: earlier data stay, see fetched_at); missing (never asked for);

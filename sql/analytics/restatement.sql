@@ -2,31 +2,18 @@
 -- left it out before. Figures of articles that were new then are not here: a row that is loaded
 -- for the first time changes nothing
 -- key: dataset, appid, msgid, stat_date, metric, changed_at
+{% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.restatement (
-    -- Which endpoint
-    -- 中文：数据来源接口
-    dataset,
-    -- The account
-    -- 中文：公众号 AppID
-    appid,
-    -- What people call the account
-    -- 中文：公众号名称
-    account_name,
-    -- The article
-    -- 中文：文章 ID
-    msgid,
-    -- Its title
-    -- 中文：文章标题
-    title,
-    -- Day of publication (Beijing)
-    -- 中文：发布日期（北京时间）
-    publication_date,
+    {{ the.dataset }},
+    {{ the.appid }},
+    {{ the.account_name }},
+    {{ the.msgid }},
+    {{ the.title }},
+    {{ the.publication_date }},
     -- The day whose total changed (Beijing)
     -- 中文：统计日期（北京时间）
     stat_date,
-    -- Name of the metric, see analytics.metric
-    -- 中文：指标名称
-    metric,
+    {{ the.metric }},
     -- correction: it had a value and was given another. late: it had none, WeChat gave it later: no
     -- correction. removed: it had one, and a replay found that no kept answer gives it
     -- 中文：类型：correction 更正，late 迟到（此前为空），removed 移除
