@@ -131,12 +131,13 @@ def test_as_of_without_a_filter_reads_the_fact_and_the_changes_since(long_histor
     assert read(history) == 3 * ACCOUNTS * ARTICLES
 
 
-def test_restatements_of_an_article_are_found_by_the_key(long_history: Engine):
+@pytest.mark.parametrize("account", ["appid = 'wx7'", "account_name = 'Account 7'"])
+def test_restatements_of_an_article_are_found_by_the_key(long_history: Engine, account: str):
     """Also through the analysts' view, and nothing of the other dataset is read."""
+    article = "dataset = 'article_total' AND msgid = '17_1'"
     plan = executed(
         long_history,
-        "SELECT * FROM analytics.restatement "
-        "WHERE dataset = 'article_total' AND appid = 'wx7' AND msgid = '17_1'",
+        f"SELECT * FROM analytics.restatement WHERE {account} AND {article}",  # noqa: S608 # ours
     )
 
     read_by = conditions(plan)
