@@ -5,7 +5,7 @@ The limit of an upsert: what Postgres itself takes for rows that are ready.
 
 The rows are made into CSV beforehand, which is not counted. Counted is COPY into a temporary table
 and the insert of the new and changed ones, in one transaction, into a table with the fact's columns
-and primary key: no further index, no restatements, no bookkeeping.
+and primary key: no further index, no history, no bookkeeping.
 """
 
 import csv
@@ -20,6 +20,7 @@ FURTHER = {
     "extra": "jsonb",
     "raw_response_id": "bigint NOT NULL",
     "fetched_at": "timestamptz NOT NULL",
+    "loaded_at": "timestamptz NOT NULL",
     "changed_at": "timestamptz NOT NULL",
 }
 """The columns the fact has beside those of every contender."""
@@ -69,7 +70,7 @@ def ready_lines(answers: Path) -> tuple[io.StringIO, int]:
     lines, count = io.StringIO(), 0
     writer = csv.writer(lines)
     for count, row in enumerate(rows(answers), 1):
-        writer.writerow([*row, count, fetched_at, fetched_at])
+        writer.writerow([*row, count, fetched_at, fetched_at, fetched_at])
     lines.seek(0)
     return lines, count
 

@@ -6,8 +6,8 @@ How near the load is to what Postgres itself can do.
 
 Without a file: ours and the limit (`limit.py`) with every shape but the largest, then with an
 ordinary morning beside five million rows of other accounts, on a server of its own; prints a table.
-With one: loads its answers as an ingest does once it has fetched them, raw answers, restatements,
-coverage and report included, and prints a line.
+With one: loads its answers as an ingest does once it has fetched them, raw answers, the rows that
+are replaced, coverage and report included, and prints a line.
 """
 
 import itertools

@@ -10,8 +10,8 @@ say with the fact: after a fix of the parser, or when figures were changed by ot
 
 **diff** writes nothing. Its log says which rows are new or get other values, for each metric how
 many figures do, with an example. **apply** is skipped unless *Write the difference* is on. It
-writes what `diff` showed; figures that get another value are restatements with the cause `replay`.
-A replay may run beside daily runs, and be killed: the next one completes it.
+writes what `diff` showed; rows that change are kept as they were in the fact's history, with the
+cause `replay`. A replay may run beside daily runs, and be killed: the next one completes it.
 """
 
 from datetime import timedelta

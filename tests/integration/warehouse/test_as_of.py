@@ -1,0 +1,269 @@
+"""As of an instant: `analytics.<dataset>_as_of` has the fact that was there then, row for row."""
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+from unittest import mock
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, text
+from warehouse_loads import SCHEDULED, article, at, body, pair
+
+from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
+from weixin_etl.load import Load, merge
+from weixin_etl.model import Account
+from weixin_etl.parse import parse
+from weixin_etl.replay import Selection, replay
+from weixin_etl.warehouse import statement
+
+DAYS = [date(2026, 11, 20), date(2026, 11, 21)]
+MINUTE = timedelta(minutes=1)
+ATTRIBUTION = ("raw_response_id", "fetched_at")
+"""The answer that a row's values are from. Another can take its place without a change of values,
+when one that is older comes late: no history is kept of that."""
+numbers = itertools.count()
+
+Item = dict[str, Any]
+Rows = Mapping[tuple[str, date], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Loading:
+    """An answer that is loaded when the clock shows `loaded_at`."""
+
+    loaded_at: datetime
+    fetched_at: datetime
+    day: date
+    items: tuple[Item, ...]
+    refetch: bool
+
+
+@dataclass(frozen=True)
+class Replaying:
+    """A replay, maybe of a parser that does not read one of the figures as it did."""
+
+    loaded_at: datetime
+    reads_otherwise: bool
+
+
+Event = Loading | Replaying
+
+counts = st.none() | st.integers(0, 2)
+lists = st.none() | st.sampled_from(
+    [[{"scene_desc": "全部", "user_count": 1}], [{"scene_desc": "全部", "user_count": 2}], []]
+)
+FIGURES = {
+    ARTICLE_TOTAL: {"share_count": counts, "share_user": counts, "new_a": counts},
+    ARTICLE_TOTAL_DETAIL: {
+        "share_user": counts,
+        "read_finish_rate": st.none() | st.sampled_from([0.25, 0.5]),
+        "read_user_source": lists,
+        "new_a": counts,
+    },
+}
+READ_OTHERWISE = {ARTICLE_TOTAL: b'"share_count"', ARTICLE_TOTAL_DETAIL: b'"read_user_source"'}
+SHARED = "9_1"
+"""An article that both days' answers may list: then one commit may change a row twice."""
+
+
+def items(dataset: Dataset, day: date, shared: Sequence[str]) -> st.SearchStrategy[Item]:
+    """An article with up to two rows, each with any of the figures, or without."""
+    own = [f"{day:%d}0_{place}" for place in (1, 2)]
+    figures = st.fixed_dictionaries({}, optional=FIGURES[dataset])
+    return st.builds(
+        article,
+        st.sampled_from([*own, *shared]),
+        st.dictionaries(st.sampled_from(["21", "22"]), figures, max_size=2),
+    )
+
+
+@st.composite
+def histories(
+    draw: st.DrawFn, *, shared: Sequence[str] = (SHARED,), can_read_otherwise: bool = True
+) -> tuple[Dataset, list[Event]]:
+    """
+    What is loaded, one after the other.
+
+    Late answers and identical ones, refetches, replays in between; the clock may stand still and
+    go back.
+    """
+    dataset = draw(st.sampled_from([*FIGURES]))
+    events: list[Event] = []
+    clock = at("24 10:30")
+    for _ in range(draw(st.integers(1, 6))):
+        clock += draw(st.sampled_from([1, 1, 1, 1, 0, -1, -3])) * MINUTE
+        loadings = [event for event in events if isinstance(event, Loading)]
+        kind = draw(st.sampled_from(["new", "new", "new", "same", "replay"]))
+        if kind == "replay":
+            events.append(Replaying(clock, can_read_otherwise and draw(st.booleans())))
+            continue
+        fetched_at = at("23 10:00") + draw(st.integers(0, 6)) * MINUTE
+        if kind == "same" and loadings:
+            known = draw(st.sampled_from(loadings))
+            again = replace(known, loaded_at=clock, refetch=draw(st.booleans()))
+            events.append(
+                replace(again, fetched_at=draw(st.sampled_from([known.fetched_at, fetched_at])))
+            )
+            continue
+        day = draw(st.sampled_from(DAYS))
+        drawn = draw(st.lists(items(dataset, day, shared), max_size=3))
+        events.append(Loading(clock, fetched_at, day, tuple(drawn), refetch=draw(st.booleans())))
+    return dataset, events
+
+
+class Loaded:
+    """An account of an example."""
+
+    def __init__(self, warehouse: Engine, dataset: Dataset) -> None:
+        number = next(numbers)
+        self.warehouse = warehouse
+        self.dataset = dataset
+        self.account = Account(f"weixin_{number}", f"as_of_{number}", "secret", f"号{number}")
+        with warehouse.begin() as connection:
+            known = {"appids": [self.account.appid], "seen_at": at("20 08:00")}
+            connection.execute(statement("dim_account/import.sql"), known)
+
+    def take(self, event: Event) -> None:
+        """Let it happen."""
+        if isinstance(event, Replaying):
+            self.replay(event)
+            return
+        rows_key = self.dataset.rows_key
+        answer = body(*event.items, day=event.day, rows_key=rows_key)
+        came = pair(answer, event.fetched_at, event.day, self.dataset)
+        run = replace(SCHEDULED, dataset=self.dataset, refetch=event.refetch)
+        load = Load(self.warehouse, run, ready_hour=10, now=lambda: event.loaded_at)
+        load.commit([replace(came, account=self.account)], complete={self.account.appid})
+
+    def replay(self, event: Replaying) -> None:
+        name = READ_OTHERWISE[self.dataset]
+        other = b'"other_' + name[1:] if event.reads_otherwise else name
+
+        def read(dataset: Dataset, answer: bytes, *of_pair: Any) -> Any:
+            return parse(dataset, answer.replace(name, other), *of_pair)
+
+        with mock.patch.object(merge, "parse", read):
+            replay(
+                self.warehouse,
+                Selection(self.dataset, accounts=(self.account.appid,)),
+                ready_hour=10,
+                is_applied=True,
+                now=lambda: event.loaded_at,
+            )
+
+    def fact(self) -> Rows:
+        """The fact's rows."""
+        return self._rows(f"weixin.{self.dataset.fact}")
+
+    def as_of(self, instant: datetime) -> Rows:
+        """The fact's rows as they stood at the instant, each once."""
+        return self._rows(f"analytics.{self.dataset.name}_as_of(:instant)", instant=instant)
+
+    def _rows(self, relation: str, **values: Any) -> Rows:
+        sql = text(f"SELECT * FROM {relation} WHERE appid = :appid")  # noqa: S608 # the dataset's
+        with self.warehouse.connect() as connection:
+            found = connection.execute(sql, {"appid": self.account.appid, **values})
+            rows = [dict(row) for row in found.mappings()]
+        by_key = {(row["msgid"], row["stat_date"]): row for row in rows}
+        assert len(by_key) == len(rows)
+        return by_key
+
+
+def instants(events: Sequence[Event]) -> list[datetime]:
+    """Those at which something was loaded, those between, and one before and after all."""
+    loaded = {event.loaded_at for event in events}
+    half = MINUTE / 2
+    return sorted({it + step for it in loaded for step in (-half, 0 * MINUTE, half)})
+
+
+def known_at(events: Sequence[Event], instant: datetime) -> int | None:
+    """
+    How many of the events had happened by then.
+
+    None when the clock can't tell, as it went back: one that showed a later time came before one
+    that had happened.
+    """
+    happened = [event.loaded_at <= instant for event in events]
+    count = sum(happened)
+    return count if all(happened[:count]) else None
+
+
+def without(rows: Rows, columns: Iterable[str]) -> Rows:
+    """The rows less some columns."""
+    return {
+        key: {name: value for name, value in row.items() if name not in columns}
+        for key, row in rows.items()
+    }
+
+
+def keep_order(events: Sequence[Event]) -> bool:
+    """Whether each is an answer that was fetched after those before it: none puts another first."""
+    fetched = [event.fetched_at if isinstance(event, Loading) else None for event in events]
+    return None not in fetched and fetched == sorted(set(fetched))
+
+
+def assert_follows(before: Rows, after: Rows) -> None:
+    """No row is gone, was loaded at another time, or changed at an earlier one than before."""
+    for key, row in before.items():
+        assert after[key]["loaded_at"] == row["loaded_at"]
+        assert after[key]["changed_at"] >= row["changed_at"]
+
+
+of_examples = settings(
+    max_examples=120,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+"""Each example has an account of its own, so that none needs an empty warehouse."""
+
+
+@of_examples
+@given(histories())
+def test_as_of_an_instant_is_the_fact_that_was_there(
+    warehouse: Engine, history: tuple[Dataset, list[Event]]
+):
+    """
+    Every column of every row, whatever was loaded before and since, and whatever the clock did.
+
+    Also where the clock can't tell, a row is there once at most: its versions stand one after the
+    other.
+    """
+    dataset, events = history
+    loaded = Loaded(warehouse, dataset)
+    seen = [loaded.fact()]
+    for event in events:
+        loaded.take(event)
+        seen.append(loaded.fact())
+        assert_follows(seen[-2], seen[-1])
+
+    for instant in instants(events):
+        found = loaded.as_of(instant)
+        count = known_at(events, instant)
+        if count is not None:
+            left_out = () if keep_order(events) else ATTRIBUTION
+            assert without(found, left_out) == without(seen[count], left_out)
+
+
+@settings(of_examples, max_examples=60)
+@given(histories(shared=(), can_read_otherwise=False), st.data())
+def test_as_of_an_instant_is_a_fact_made_of_what_was_loaded_until_then(
+    warehouse: Engine, history: tuple[Dataset, list[Event]], data: st.DataObject
+):
+    """A fresh fact, of these answers in the order in which they were fetched, has its values."""
+    dataset, events = history
+    loaded = Loaded(warehouse, dataset)
+    for event in events:
+        loaded.take(event)
+    told = [it for it in instants(events) if known_at(events, it) is not None]
+    instant = data.draw(st.sampled_from(told))
+
+    fresh = Loaded(warehouse, dataset)
+    until_then = [it for it in events[: known_at(events, instant)] if isinstance(it, Loading)]
+    for event in sorted(until_then, key=lambda it: it.fetched_at):
+        fresh.take(event)
+
+    of_loads = ("appid", *ATTRIBUTION, "loaded_at", "changed_at")
+    assert without(loaded.as_of(instant), of_loads) == without(fresh.fact(), of_loads)

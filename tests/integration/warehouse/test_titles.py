@@ -1,0 +1,104 @@
+"""An article's titles: those that were replaced are kept, with the instant at which they were."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+from warehouse_loads import article, at, body, load_pairs, pair, rows
+
+from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
+
+TITLES = """
+    SELECT title, known_from, known_until FROM analytics.article_title
+    ORDER BY is_current, known_from, known_until
+"""
+Load = Callable[..., None]
+
+
+@pytest.fixture
+def load(warehouse: Engine, monkeypatch: pytest.MonkeyPatch) -> Load:
+    """Load an answer that gives the article a title, or none, when the clock shows `loaded`."""
+
+    def _load(
+        title: str | None, fetched: str, loaded: str, dataset: Dataset = ARTICLE_TOTAL
+    ) -> None:
+        monkeypatch.setenv("WEIXIN_NOW", at(loaded).isoformat())
+        answer = body(article("1_1", {}, title=title), rows_key=dataset.rows_key)
+        load_pairs(warehouse, pair(answer, fetched, dataset=dataset), dataset=dataset)
+
+    return _load
+
+
+def titles(warehouse: Engine) -> list[tuple[Any, ...]]:
+    """The titles in their order, each with its instants."""
+    return rows(warehouse, TITLES)
+
+
+def test_each_title_stood_until_the_next_was_loaded(warehouse: Engine, load: Load):
+    """The same one again, and an answer without one, change nothing."""
+    load("一", "22 08:30", "22 08:31")
+    load("二", "23 08:30", "23 08:31")
+    load("二", "23 09:30", "23 09:31")
+    load(None, "23 10:30", "23 10:31")
+    load("一", "24 08:30", "24 08:31")
+
+    assert titles(warehouse) == [
+        ("一", at("22 08:30"), at("23 08:31")),
+        ("二", at("23 08:31"), at("24 08:31")),
+        ("一", at("24 08:31"), None),
+    ]
+
+
+def test_a_title_where_there_was_none_replaces_nothing(warehouse: Engine, load: Load):
+    """It is the first."""
+    load(None, "22 08:30", "22 08:31")
+    load("一", "23 08:30", "23 08:31")
+
+    assert rows(warehouse, "SELECT * FROM weixin.dim_article_title_history") == []
+    assert titles(warehouse) == [("一", at("22 08:30"), None)]
+
+
+@pytest.mark.parametrize("other", [ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL], ids=lambda it: it.name)
+def test_an_older_answer_that_comes_late_replaces_no_title(
+    warehouse: Engine, load: Load, other: Dataset
+):
+    """Whichever endpoint gave it: the newest title stands, and stood."""
+    load("二", "23 08:30", "23 08:31")
+    load("三", "23 09:30", "23 09:31", other)
+    load("一", "22 08:30", "24 08:31")
+
+    assert titles(warehouse) == [
+        ("二", at("22 08:30"), at("23 09:31")),
+        ("三", at("23 09:31"), None),
+    ]
+
+
+@pytest.mark.parametrize("clock", ["23 08:31", "22 20:00"], ids=["stands still", "goes back"])
+def test_titles_stand_one_after_the_other_whatever_the_clock_does(
+    warehouse: Engine, load: Load, clock: str
+):
+    """None is known until an instant before that from which on it is known."""
+    load("一", "22 08:30", "22 08:31")
+    load("二", "23 08:30", "23 08:31")
+    load("三", "23 09:30", clock)
+
+    assert titles(warehouse) == [
+        ("一", at("22 08:30"), at("23 08:31")),
+        ("二", at("23 08:31"), at("23 08:31")),
+        ("三", at("23 08:31"), None),
+    ]
+
+
+def test_the_loads_instant_is_the_clocks(warehouse: Engine, load: Load):
+    """Of the answer and of the change of the title: one and the same."""
+    load("一", "22 08:30", "22 08:31")
+    load("二", "23 08:30", "23 08:31")
+
+    instants: list[tuple[datetime]] = rows(
+        warehouse,
+        "SELECT replaced_at FROM weixin.dim_article_title_history UNION ALL "
+        "SELECT max(loaded_at) FROM analytics.answer",
+    )
+    assert instants == [(at("23 08:31"),)] * 2

@@ -1,0 +1,155 @@
+"""What reading the history costs: an index scan and the changes since, however much there is."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from weixin_etl import warehouse as the_warehouse
+from weixin_etl.datasets import DATASETS, Kind
+from weixin_local.postgres import Server
+
+ACCOUNTS, ARTICLES, ROWS = 50, 100, 7
+CHANGES = 20
+"""Days on which a part of the rows changed, one after the other."""
+OF_ACCOUNTS = f"""
+    INSERT INTO weixin.dim_account (appid, name, conn_id, first_seen_at)
+    SELECT 'wx' || account, 'Account ' || account, '', now()
+    FROM generate_series(1, {ACCOUNTS}) AS account;
+    INSERT INTO weixin.dim_article (appid, msgid, publication_date, first_seen_at, last_seen_at)
+    SELECT 'wx' || account, article || '_1', '2026-01-01', now(), now()
+    FROM generate_series(1, {ACCOUNTS}) AS account
+    CROSS JOIN generate_series(1, {ARTICLES}) AS article
+"""  # noqa: S608 # numbers
+OF_DATASET = f"""
+    INSERT INTO weixin.{{fact}} (
+        appid, msgid, stat_date, publication_date, {{metrics}}, raw_response_id, fetched_at,
+        loaded_at, changed_at
+    )
+    SELECT
+        'wx' || account, article || '_1', date '2026-01-01' + age, '2026-01-01', {{values}}, 1,
+        now(), '2026-01-01', '2026-01-01'
+    FROM generate_series(1, {ACCOUNTS}) AS account
+    CROSS JOIN generate_series(1, {ARTICLES}) AS article
+    CROSS JOIN generate_series(1, {ROWS}) AS age;
+    INSERT INTO weixin.{{fact}}_history (
+        appid, msgid, stat_date, publication_date, share_user, raw_response_id, fetched_at,
+        loaded_at, changed_at, replaced_at, cause
+    )
+    SELECT
+        appid, msgid, stat_date, publication_date, change, raw_response_id, fetched_at, loaded_at,
+        date '2026-02-01' + change - 1, date '2026-02-01' + change, 'wechat'
+    FROM generate_series(1, {CHANGES}) AS change
+    CROSS JOIN weixin.{{fact}} AS fact
+    WHERE stat_date = date '2026-01-01' + mod(change, {ROWS}) + 1
+    ORDER BY change;
+"""  # noqa: S608 # numbers
+
+
+@pytest.fixture(scope="module")
+def long_history(embedded_server: Server) -> Iterator[Engine]:
+    """Two facts of 35,000 rows, and 100,000 each that were replaced."""
+    embedded_server.create_database("long_history")
+    url = embedded_server.url("long_history")
+    the_warehouse.migrate(url)
+    engine = the_warehouse.engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(OF_ACCOUNTS)
+        for dataset in DATASETS.values():
+            values = ["'[]'" if it.kind is Kind.LIST else "41" for it in dataset.metrics]
+            metrics = [it.name for it in dataset.metrics]
+            connection.exec_driver_sql(
+                OF_DATASET.format(
+                    fact=dataset.fact, metrics=", ".join(metrics), values=", ".join(values)
+                ).replace("%", "%%")
+            )
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("VACUUM ANALYZE")
+    yield engine
+    engine.dispose()
+
+
+def executed(engine: Engine, sql: str) -> list[dict[str, Any]]:
+    """The nodes of the plan of a query, with what they did."""
+    with engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT json) {sql}").scalar_one()
+    return list(nodes(plan[0]["Plan"]))
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for child in plan.get("Plans", []):
+        yield from nodes(child)
+
+
+def read(plan: list[dict[str, Any]]) -> float:
+    """How many rows of tables were looked at."""
+    return sum(
+        (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+        for node in plan
+        if "Relation Name" in node
+    )
+
+
+def conditions(
+    plan: list[dict[str, Any]], columns: Sequence[str] = ("appid", "msgid")
+) -> dict[str, set[str]]:
+    """By which of the columns a plan reads each table; what is no index scan by its own name."""
+    found: dict[str, set[str]] = {}
+    for node in plan:
+        if "Relation Name" in node:
+            condition = node.get("Index Cond", node.get("Recheck Cond", ""))
+            by = " ".join(it for it in columns if it in condition)
+            found.setdefault(node["Relation Name"], set()).add(by or node["Node Type"])
+    return found
+
+
+@pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda it: it.name)
+@pytest.mark.parametrize("by", ["appid", "appid msgid"])
+def test_as_of_reads_fact_and_history_by_their_keys(long_history: Engine, dataset: Any, by: str):
+    """The function is part of the query: its filters reach both tables."""
+    chosen = {"appid": "appid = 'wx7'", "appid msgid": "appid = 'wx7' AND msgid = '17_1'"}[by]
+    plan = executed(
+        long_history,
+        f"SELECT * FROM analytics.{dataset.name}_as_of('2026-02-10') WHERE {chosen}",  # noqa: S608 # ours
+    )
+
+    assert "Function Scan" not in {node["Node Type"] for node in plan}
+    assert conditions(plan) == {dataset.fact: {by}, f"{dataset.fact}_history": {by}}
+    assert plan[0]["Actual Rows"] > 0
+
+
+def test_as_of_without_a_filter_reads_the_fact_and_the_changes_since(long_history: Engine):
+    """Not the changes before."""
+    plan = executed(
+        long_history, "SELECT count(*) FROM analytics.article_total_as_of('2026-02-18 12:00')"
+    )
+
+    history = [it for it in plan if it.get("Relation Name") == "fact_article_total_history"]
+    assert conditions(history, ["replaced_at"]) == {"fact_article_total_history": {"replaced_at"}}
+    assert read(history) == 3 * ACCOUNTS * ARTICLES
+
+
+@pytest.mark.parametrize("account", ["appid = 'wx7'", "account_name = 'Account 7'"])
+def test_restatements_of_an_article_are_found_by_the_key(long_history: Engine, account: str):
+    """Also through the analysts' view, and nothing of the other dataset is read."""
+    article = "dataset = 'article_total' AND msgid = '17_1'"
+    plan = executed(
+        long_history,
+        f"SELECT * FROM analytics.restatement WHERE {account} AND {article}",  # noqa: S608 # ours
+    )
+
+    read_by = conditions(plan)
+    assert read_by.pop("fact_article_total") == {"appid msgid"}
+    assert read_by.pop("fact_article_total_history") == {"appid msgid"}
+    assert read_by.keys() == {"dim_account", "dim_article"}
+    assert read(plan) < 500
+
+
+def test_a_preview_of_restatements_reads_no_more_than_it_shows(long_history: Engine):
+    """A BI tool's first look: nothing is sorted, hashed or aggregated first."""
+    plan = executed(long_history, "SELECT * FROM analytics.restatement LIMIT 100")
+
+    assert plan[0]["Actual Rows"] == 100
+    assert read(plan) < 2_000
