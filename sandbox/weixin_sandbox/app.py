@@ -106,12 +106,11 @@ def _unknown_path(platform: Platform) -> Callable[[Request, Exception], Awaitabl
 
 
 def _remember(platform: Platform, asked: calls.Asked, answer: Answer) -> None:
-    platform.calls.append(
-        Call(
-            path=asked.path,
-            appid=asked.appid,
-            publication_date=asked.publication_date,
-            errcode=answer.errcode,
-            access_token=asked.query.get("access_token"),
-        )
+    call = Call(
+        path=asked.path,
+        appid=asked.appid,
+        publication_date=asked.publication_date,
+        errcode=answer.errcode,
+        access_token=asked.query.get("access_token"),
     )
+    platform.remember(call, answer.body)

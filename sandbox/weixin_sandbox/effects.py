@@ -40,6 +40,60 @@ def _without_last_article(items: list[Item], _yesterday: date) -> list[Item]:
     return items[:-1]
 
 
+def _nothing(_items: list[Item], _yesterday: date) -> list[Item]:
+    return []
+
+
+def _first(change: Callable[[Item], Item]) -> Callable[[list[Item], date], list[Item]]:
+    """The edit that changes an answer's first article."""
+    return lambda items, _yesterday: [*map(change, items[:1]), *items[1:]]
+
+
+def _retitled(item: Item) -> Item:
+    return replace(item, keys={**item.keys, "title": f"{item.keys['title']}（更新）"})
+
+
+def _with_gap(item: Item) -> Item:
+    return replace(item, rows=item.rows[:2] + item.rows[3:])
+
+
+def _taking_off_late(item: Item) -> Item:
+    return replace(item, rows=[*map(_tenth, item.rows[:3]), *item.rows[3:]])
+
+
+def _tenth(row: dict[str, Json]) -> dict[str, Json]:
+    return {
+        name: value if name == "target_user" else _tenth_of(value) for name, value in row.items()
+    }
+
+
+def _tenth_of(value: Json) -> Json:
+    """A tenth of a total, or of the people in a list of sources; rates stay."""
+    if isinstance(value, int):
+        return value // 10
+    if isinstance(value, list):
+        return [
+            {**entry, "user_count": _tenth_of(entry["user_count"])}
+            if isinstance(entry, dict) and "user_count" in entry
+            else entry
+            for entry in value
+        ]
+    return value
+
+
+def _without_kanyikan(items: list[Item], _yesterday: date) -> list[Item]:
+    return [
+        replace(
+            item,
+            rows=[
+                {name: value for name, value in row.items() if "kanyikan" not in name}
+                for row in item.rows
+            ],
+        )
+        for item in items
+    ]
+
+
 def _falling(items: list[Item], _yesterday: date) -> list[Item]:
     return [
         replace(item, rows=[*item.rows[:-1], _below(item.rows[-2], item.rows[-1])])
@@ -60,9 +114,8 @@ def _repeated(items: list[Item], _yesterday: date) -> list[Item]:
     return [*items, *(replace(item, rows=item.rows[:-1]) for item in items[:1])]
 
 
-def _in_words(items: list[Item], _yesterday: date) -> list[Item]:
-    odd = (replace(item, rows=[*item.rows[:-1], _words(item.rows[-1])]) for item in items[:1])
-    return [*odd, *items[1:]]
+def _in_words(item: Item) -> Item:
+    return replace(item, rows=[*item.rows[:-1], _words(item.rows[-1])])
 
 
 def _words(row: dict[str, Json]) -> dict[str, Json]:
@@ -131,6 +184,24 @@ EFFECTS = {
     "fewer-articles": Effect(
         "The last article of an answer has vanished.", edit=_without_last_article
     ),
+    "nothing-published": Effect(
+        "The list is empty, as for a day without publications.", edit=_nothing
+    ),
+    "new-title": Effect(
+        "The first article of an answer has another title.", edit=_first(_retitled)
+    ),
+    "missing-row": Effect(
+        "The first article of an answer has no row of its third day.", edit=_first(_with_gap)
+    ),
+    "late-takeoff": Effect(
+        "The first three rows of an answer's first article have a tenth of its totals.",
+        edit=_first(_taking_off_late),
+    ),
+    "late-figures": Effect(
+        "The figures of kanyikan are missing, as they often are (getarticletotal).",
+        edit=_without_kanyikan,
+        endpoint=ARTICLE_TOTAL.name,
+    ),
     "falling-total": Effect(
         "The newest row's totals are below the day before (in answers of two rows or more).",
         edit=_falling,
@@ -141,7 +212,7 @@ EFFECTS = {
     ),
     "odd-row": Effect(
         "The newest row of an answer's first article has texts in place of whole numbers.",
-        edit=_in_words,
+        edit=_first(_in_words),
     ),
     "ip": Effect(
         "40164 on the token call: the IP is not on the whitelist.",

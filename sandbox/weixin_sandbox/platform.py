@@ -113,6 +113,10 @@ class Platform:
         """Every token value ever issued."""
         return self.tokens.issued()
 
+    def remember(self, call: Call, body: bytes) -> None:  # noqa: ARG002 # for who keeps the bytes
+        """Keep a call as it was answered, but not what the answer said: a subclass may."""
+        self.calls.append(call)
+
     def expire_tokens(self) -> None:
         """Refuse every token now in force with 42001 from now on."""
         self.tokens.expire_all()

@@ -1,5 +1,6 @@
 """What goes wrong on request."""
 
+import json
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -17,14 +18,14 @@ README = Path(__file__).parents[3] / "sandbox" / "README.md"
 def truth(caller: Caller, day: date, endpoint: str = TOTAL) -> list[dict]:
     """The articles of a day when nothing goes wrong."""
     caller.sandbox.scenarios.clear()
-    items: list[dict] = caller.ask(day, endpoint=endpoint).json()["list"]
+    items: list[dict] = json.loads(caller.ask(day, endpoint=endpoint).content)["list"]
     return items
 
 
 def told(caller: Caller, name: str, day: date, endpoint: str = TOTAL) -> dict:
     """The answer for a day with a scenario in force."""
     caller.sandbox.scenarios[:] = [Scenario(name)]
-    answer: dict = caller.ask(day, endpoint=endpoint).json()
+    answer: dict = json.loads(caller.ask(day, endpoint=endpoint).content)
     return answer
 
 
@@ -159,3 +160,52 @@ def test_a_scenario_that_could_never_hit_is_refused(arguments: dict, says: str):
     """A typing mistake must not become a test that passes on nothing."""
     with pytest.raises(ValueError, match=says):
         Scenario(**arguments)
+
+
+def test_an_article_with_another_title_or_without_a_row(caller: Caller):
+    """Of an answer's first article; the others are left alone, and a day may have none at all."""
+    first, *others = truth(caller, OLD_DAY)
+
+    renamed = {**first, "title": f"{first['title']}（更新）"}
+    assert told(caller, "new-title", OLD_DAY)["list"] == [renamed, *others]
+    shortened = {**first, "details": first["details"][:2] + first["details"][3:]}
+    assert told(caller, "missing-row", OLD_DAY)["list"] == [shortened, *others]
+    assert told(caller, "nothing-published", OLD_DAY) == {"list": []}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "rows_key", "readers"),
+    [(TOTAL, "details", "int_page_read_user"), (DETAIL, "detail_list", "read_user")],
+)
+def test_an_article_that_takes_off_late(caller: Caller, endpoint: str, rows_key: str, readers: str):
+    """Few have read it after three days; its totals never fall, and rates stay what they are."""
+    true = truth(caller, OLD_DAY, endpoint)
+
+    late = told(caller, "late-takeoff", OLD_DAY, endpoint)["list"]
+
+    rows, true_rows = late[0][rows_key], true[0][rows_key]
+    assert late[1:] == true[1:]
+    assert rows[3:] == true_rows[3:]
+    assert [row[readers] for row in rows[:3]] == [row[readers] // 10 for row in true_rows[:3]]
+    if endpoint == TOTAL:
+        assert {row["target_user"] for row in rows} == {true_rows[0]["target_user"]}
+    else:
+        assert rows[0]["read_user_source"][0]["user_count"] == rows[0]["read_user"]
+        assert rows[0]["read_finish_rate"] == true_rows[0]["read_finish_rate"]
+
+
+def test_figures_that_come_late(caller: Caller):
+    """Those of kanyikan are left out, and nothing else is."""
+    true = truth(caller, OLD_DAY)
+
+    assert "kanyikan" in str(true)
+    assert told(caller, "late-figures", OLD_DAY)["list"] == [
+        {
+            **item,
+            "details": [
+                {name: value for name, value in row.items() if "kanyikan" not in name}
+                for row in item["details"]
+            ],
+        }
+        for item in true
+    ]
