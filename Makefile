@@ -44,7 +44,7 @@ test: lint ## Run every check and test, as CI does
 	$(BIN)/pytest -n 2 --dist loadfile
 
 bench: $(INSTALLED) ## Measure the analysts' queries, the load, and whole runs; takes 40 minutes
-	$(BIN)/python benchmarks/analysts.py
+	$(BIN)/python benchmarks/queries.py
 	$(BIN)/python benchmarks/load.py
 	$(BIN)/python benchmarks/accounts.py --accounts 1 100 1000
 

@@ -1,7 +1,7 @@
 """
 Whether partitions by month would serve the fact's readers and its load.
 
-    python benchmarks/partitions.py postgresql://…/a_database_that_analysts.py_filled
+    python benchmarks/partitions.py postgresql://…/a_database_that_queries.py_filled
 
 Makes a copy of the fact in monthly partitions beside it, asks both the same; medians of 5.
 """

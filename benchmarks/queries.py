@@ -1,7 +1,7 @@
 """
 How quick the analysts' views answer: three years of one busy account, and 500 accounts for 90 days.
 
-    python benchmarks/analysts.py [postgresql://…/an_empty_database] [--accounts 500] [--plans]
+    python benchmarks/queries.py [postgresql://…/an_empty_database] [--accounts 500] [--plans]
 
 Fills an empty database (without one, that of a Postgres it starts itself), runs every query of
 docs/analysts.md for one account and prints its time (median of 5), the indexes it went by and what
