@@ -222,7 +222,7 @@ def measure(
     explain = sqlalchemy.text(f"EXPLAIN (ANALYZE, TIMING OFF, BUFFERS OFF) {query}")
     plan = "\n".join(connection.scalars(explain))
     indexes = ", ".join(sorted(set(INDEX.findall(plan)))) or "none"
-    if re.search(r"Seq Scan on fact_", plan):
+    if re.search(r"Seq Scan on fact_\w+(?<!_history)\b", plan):
         indexes = "THE WHOLE FACT"
     milliseconds = statistics.median(seconds) * 1000
     print(f"{account:8} {milliseconds:6.0f} ms  {title:60} {indexes}")
