@@ -7,6 +7,7 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 INSTALLED := .venv/.installed
 PEERS := .venv-peers/.installed
+DBT := .venv-dbt/.installed
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links
 
@@ -40,7 +41,7 @@ migrate: $(INSTALLED) ## Apply the migrations the warehouse lacks
 secrets: ## Generate the secrets for docker compose that .env lacks
 	@sh docker/secrets.sh
 
-test: lint ## Run every check and test, as CI does
+test: lint $(DBT) ## Run every check and test, as CI does
 	$(BIN)/pytest -n 2 --dist loadfile
 
 bench: $(INSTALLED) ## Measure the analysts' queries, the load, and whole runs; takes 40 minutes
@@ -57,7 +58,7 @@ test-compose: $(INSTALLED) ## Test installation, upgrade, backup and restore wit
 test-newcomer: $(INSTALLED) ## Test the README on a fresh Debian; ONLY='trixie and not suite' runs a part
 	$(BIN)/pytest -m newcomer tests/e2e/test_newcomer.py $(if $(ONLY),-k "$(ONLY)")
 
-matrix: $(INSTALLED) ## Run the tests on each Python from 3.11 to 3.13
+matrix: $(INSTALLED) $(DBT) ## Run the tests on each Python from 3.11 to 3.13
 	$(BIN)/nox
 
 audit: $(INSTALLED) ## Check every locked requirement for known vulnerabilities
@@ -84,10 +85,11 @@ lock: $(INSTALLED) ## Resolve the requirements again
 	$(LOCK) pyproject.toml --extra server --output-file requirements.txt
 	$(LOCK) pyproject.toml --extra server --extra local --group dev --constraints requirements.txt --output-file requirements-dev.txt
 	$(LOCK) benchmarks/peers/requirements.in --output-file benchmarks/peers/requirements.txt
+	$(LOCK) analytics/dbt/requirements.in --output-file analytics/dbt/requirements.txt
 
 clean: ## Remove the environments and caches; the figures in .weixin stay
 	@if [ -x $(BIN)/weixin-etl ]; then $(BIN)/python -m weixin_local down; fi
-	rm -rf .venv .venv-peers .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-peers .venv-dbt .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # The locked uv, with its hashes; it installs everything else, with hashes as well.
 $(INSTALLED): requirements-dev.txt pyproject.toml
@@ -110,4 +112,10 @@ $(INSTALLED): requirements-dev.txt pyproject.toml
 $(PEERS): benchmarks/peers/requirements.txt | $(INSTALLED)
 	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-peers
 	@$(UV) pip install --quiet --python .venv-peers/bin/python --require-hashes -r $<
+	@touch $@
+
+# dbt for the package under analytics/dbt, in an environment of its own.
+$(DBT): analytics/dbt/requirements.txt | $(INSTALLED)
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-dbt
+	@$(UV) pip install --quiet --python .venv-dbt/bin/python --require-hashes -r $<
 	@touch $@
