@@ -1,0 +1,327 @@
+"""The dbt package under analytics/dbt, run by dbt's own command as an analyst who may only read."""
+
+import json
+import os
+import re
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from generate_sources import sources
+from people import PROJECT
+from sqlalchemy import Engine, text
+from support import HASTE, NOW, TODAY
+
+from weixin_etl import warehouse as the_warehouse
+from weixin_etl.api.client import WeixinClient
+from weixin_etl.datasets import DATASETS
+from weixin_etl.model import Account, ConfiguredAccount, Run
+from weixin_etl.pipeline import Pipeline, Settings
+from weixin_local.postgres import Server
+from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
+
+PACKAGE = PROJECT / "analytics/dbt"
+SOURCES = PACKAGE / "models/sources.yml"
+DBT = PROJECT / ".venv-dbt/bin/dbt"
+ANALYST = "li"
+"""Whom the package's README gives a schema."""
+STATEMENTS = re.findall(r"```sql\n(.*?)```", (PACKAGE / "README.md").read_text(), re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def filled(embedded_server: Server) -> Iterator[Engine]:
+    """Forty publication days of the sandbox, and an analyst as the README makes one."""
+    embedded_server.create_database("analysts")
+    the_warehouse.migrate(embedded_server.url("analysts"))
+    engine = the_warehouse.engine(embedded_server.url("analysts"))
+    with pytest.MonkeyPatch.context() as patch, Sandbox().serve() as url:
+        patch.setenv("WEIXIN_NOW", NOW)
+        load_days(engine, Account("it", DEFAULT_ACCOUNT.appid, DEFAULT_ACCOUNT.secret, "春风", url))
+    with engine.begin() as connection:
+        connection.exec_driver_sql(STATEMENTS[0])
+    yield engine
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"DROP SCHEMA {ANALYST} CASCADE; DROP ROLE {ANALYST}")
+    engine.dispose()
+
+
+def load_days(warehouse: Engine, account: Account) -> None:
+    """Let the pipeline bring in the account's days of both datasets."""
+    for dataset in DATASETS.values():
+        dates = {"begin_date": date(2026, 10, 15), "end_date": date(2026, 11, 23)}
+        run = Run(dataset.name, dataset, TODAY, is_scheduled=False, **dates)
+        pipeline = Pipeline(run, warehouse, Settings())
+        configured = [ConfiguredAccount(account.conn_id, account.appid, account.name)]
+        batch = pipeline.plan(configured, is_new=True).accounts
+        pipeline.ingest(batch, lambda _: WeixinClient(account, HASTE), by_itself=False)
+
+
+@dataclass(frozen=True)
+class Dbt:
+    """The analyst at the command line, in a project's folder."""
+
+    project: Path
+    environment: dict[str, str]
+    artifacts: Path
+
+    def types(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `dbt` and read what it says."""
+        return subprocess.run(
+            [DBT, *arguments],
+            cwd=self.project,
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    def does(self, *arguments: str) -> str:
+        """Run it; it must succeed."""
+        done = self.types(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def wrote(self, artifact: str) -> dict[str, Any]:
+        """What the last command left, such as `run_results.json`."""
+        found: dict[str, Any] = json.loads((self.artifacts / artifact).read_text())
+        return found
+
+
+@pytest.fixture(scope="module")
+def dbt(filled: Engine, tmp_path_factory: pytest.TempPathFactory) -> Dbt:
+    """The package as it stands, by the environment its README names."""
+    if not DBT.exists():
+        assert not os.environ.get("CI"), "there is no dbt"
+        pytest.skip("there is no dbt: make .venv-dbt/.installed, which needs Python 3.11 to 3.13")
+    artifacts = tmp_path_factory.mktemp("artifacts")
+    environment = {
+        "PGHOST": filled.url.host,
+        "PGPORT": str(filled.url.port),
+        "PGDATABASE": filled.url.database,
+        "PGUSER": ANALYST,
+        "PGPASSWORD": re.findall(r"PASSWORD '(.*?)'", STATEMENTS[0])[0],
+        "DBT_TARGET_PATH": str(artifacts),
+        "DBT_LOG_PATH": str(artifacts / "logs"),
+    }
+    return Dbt(PACKAGE, environment, artifacts)
+
+
+@pytest.fixture(scope="module")
+def built(dbt: Dbt) -> Counter[tuple[str, str]]:
+    """`dbt build`: how many of what ended how."""
+    dbt.does("build")
+    results = dbt.wrote("run_results.json")["results"]
+    return Counter((result["unique_id"].split(".")[0], result["status"]) for result in results)
+
+
+def rows(warehouse: Engine, sql: str) -> list[tuple[Any, ...]]:
+    """What a query finds."""
+    with warehouse.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(sql))]
+
+
+def age(warehouse: Engine, hours: float, days: float) -> None:
+    """Let the newest answer be hours old, and the newest change of a figure days."""
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(
+            f"UPDATE weixin.coverage SET fetched_at = now() - interval '{hours} hours'"
+        )
+        for dataset in DATASETS.values():
+            connection.exec_driver_sql(
+                f"UPDATE weixin.{dataset.fact} SET changed_at = now() - interval '{days} days'"
+            )
+
+
+def freshness(dbt: Dbt) -> dict[str, str]:
+    """How dbt judges each source that it asks for its age."""
+    results = dbt.wrote("sources.json")["results"]
+    return {result["unique_id"].split(".")[-1]: result["status"] for result in results}
+
+
+def test_the_sources_are_the_dictionarys(filled: Engine) -> None:
+    """Each view with its key and its columns in both languages; UPDATE_DOCS=1 writes it anew."""
+    fresh = sources(dictionary(filled))
+    if os.environ.get("UPDATE_DOCS"):
+        SOURCES.write_text(fresh)
+
+    assert SOURCES.read_text() == fresh
+
+
+def test_every_key_holds(filled: Engine, built: Counter[tuple[str, str]]) -> None:
+    """One test of each view's key, and those of the weekly report."""
+    (source,) = yaml.safe_load(SOURCES.read_text())["sources"]
+    views = rows(filled, "SELECT FROM pg_class WHERE relnamespace = 'analytics'::regnamespace")
+    report = 2
+
+    assert len(source["tables"]) == len(views)
+    assert built == {
+        ("test", "pass"): len(views) + report,
+        ("unit_test", "pass"): 1,
+        ("model", "success"): 1,
+        ("exposure", "no-op"): 1,
+    }
+
+
+def test_the_weekly_report(filled: Engine, built: Counter[tuple[str, str]]) -> None:
+    """A week that is not known whole is marked, here the first, which begins before the data."""
+    weeks = rows(
+        filled,
+        "SELECT iso_week, articles_published, int_page_read_user_increment, days_incomplete, "
+        f"is_complete FROM {ANALYST}.account_week WHERE iso_week <= '2026-W48' ORDER BY 1",
+    )
+
+    assert weeks == [
+        ("2026-W42", 6, 12363, 7, False),
+        ("2026-W43", 39, 63451, 2, False),
+        ("2026-W44", 43, 62047, 0, True),
+        ("2026-W45", 23, 44298, 0, True),
+        ("2026-W46", 21, 49975, 0, True),
+        ("2026-W47", 53, 87048, 0, True),
+        ("2026-W48", 10, 16312, 6, False),
+    ]
+
+
+def test_an_analyst_writes_in_their_own_schema_alone(
+    filled: Engine, built: Counter[tuple[str, str]]
+) -> None:
+    """All that dbt made is there, and elsewhere it could have made nothing."""
+    owned = "SELECT relname FROM pg_class WHERE relowner = 'li'::regrole AND relkind = 'r'"
+    may_create = (
+        "SELECT nspname FROM pg_namespace WHERE has_schema_privilege('li', oid, 'CREATE') "
+        "AND nspname NOT LIKE 'pg\\_%'"
+    )
+
+    assert rows(filled, owned) == [("account_week",)]
+    assert rows(filled, may_create) == [(ANALYST,)]
+    assert rows(filled, "SELECT has_database_privilege('li', 'analysts', 'CREATE')") == [(False,)]
+
+
+def test_a_broken_key_fails(dbt: Dbt, filled: Engine, built: Counter[tuple[str, str]]) -> None:
+    """A key that two rows share, and one that lacks a part, are two failures."""
+    with filled.begin() as connection:
+        week = f"FROM {ANALYST}.account_week WHERE iso_week = "
+        connection.exec_driver_sql(
+            f"CREATE TEMPORARY TABLE broken AS SELECT * {week} '2026-W44' OR iso_week = '2026-W45';"
+            "UPDATE broken SET appid = NULL WHERE iso_week = '2026-W45';"
+            f"INSERT INTO {ANALYST}.account_week SELECT * FROM broken"
+        )
+
+    done = dbt.types("test", "--select", "account_week,test_name:unique_key")
+
+    (result,) = dbt.wrote("run_results.json")["results"]
+    assert done.returncode == 1, done.stdout
+    assert (result["status"], result["failures"]) == ("fail", 2)
+
+
+def test_how_fresh_the_warehouse_is(dbt: Dbt, filled: Engine) -> None:
+    """A morning without a load is an error after noon; where nobody published is a warning."""
+    age(filled, hours=1, days=1)
+    dbt.does("source", "freshness")
+    fresh = freshness(dbt)
+
+    age(filled, hours=26, days=9)
+    dbt.does("source", "freshness")
+    late = freshness(dbt)
+
+    age(filled, hours=29, days=32)
+    stale = dbt.types("source", "freshness")
+
+    assert fresh == {"coverage": "pass", "article_day": "pass", "article_day_detail": "pass"}
+    assert late == {"coverage": "warn", "article_day": "warn", "article_day_detail": "pass"}
+    assert stale.returncode == 1
+    assert freshness(dbt) == {
+        "coverage": "error",
+        "article_day": "warn",
+        "article_day_detail": "warn",
+    }
+
+
+def test_the_documentation_has_every_comment(dbt: Dbt, filled: Engine) -> None:
+    """`dbt docs generate` shows for each column what the warehouse says of it."""
+    dbt.does("docs", "generate")
+    catalogue, manifest = dbt.wrote("catalog.json"), dbt.wrote("manifest.json")
+
+    said = {
+        (source["metadata"]["name"], name): column["comment"]
+        for source in catalogue["sources"].values()
+        for name, column in source["columns"].items()
+    }
+    described = {
+        (source["name"], name)
+        for source in manifest["sources"].values()
+        for name, column in source["columns"].items()
+        if column["description"]
+    }
+    assert said == {
+        (view, column): comment
+        for view, column, comment in rows(
+            filled,
+            "SELECT relname, attname, col_description(attrelid, attnum) FROM pg_class "
+            "JOIN pg_attribute ON attrelid = pg_class.oid "
+            "WHERE relnamespace = 'analytics'::regnamespace AND relkind IN ('r', 'v') "
+            "AND attnum > 0",
+        )
+    }
+    assert described == said.keys()
+    assert manifest["exposures"]["exposure.weixin.weekly_report"]["depends_on"]["nodes"] == [
+        "model.weixin.account_week"
+    ]
+
+
+NEWSPAPER = {
+    "packages.yml": {"packages": [{"local": str(PACKAGE)}]},
+    "profiles.yml": yaml.safe_load((PACKAGE / "profiles.yml").read_text()),
+    "dbt_project.yml": {
+        "name": "newspaper",
+        "profile": "weixin",
+        "flags": {"send_anonymous_usage_stats": False},
+        "models": {"newspaper": {"+materialized": "table"}},
+        "sources": {
+            "weixin": {
+                "weixin": {
+                    "coverage": {"+freshness": {"error_after": {"count": 9, "period": "day"}}}
+                }
+            }
+        },
+    },
+    "models/best_week.yml": {
+        "models": [
+            {
+                "name": "best_week",
+                "data_tests": [{"weixin.unique_key": {"arguments": {"columns": ["appid"]}}}],
+            }
+        ]
+    },
+}
+"""A project of somebody else's that uses the package, beside its model."""
+BEST_WEEK = """
+SELECT DISTINCT ON (appid) appid, iso_week FROM {{ ref("account_week") }}
+WHERE is_complete ORDER BY appid, int_page_read_user_increment DESC
+"""
+
+
+def test_it_is_a_package_for_a_project_of_ones_own(
+    dbt: Dbt, filled: Engine, tmp_path: Path
+) -> None:
+    """That has its models, sources and test by name, and can say how fresh a source must be."""
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/best_week.sql").write_text(BEST_WEEK)
+    for file, content in NEWSPAPER.items():
+        (tmp_path / file).write_text(yaml.safe_dump(content))
+    own = Dbt(tmp_path, dbt.environment, dbt.artifacts)
+    age(filled, hours=29, days=1)
+
+    own.does("deps")
+    own.does("build", "--select", "+best_week")
+    own.does("source", "freshness", "--select", "source:weixin.coverage")
+
+    assert rows(filled, f"SELECT * FROM {ANALYST}.best_week") == [
+        (DEFAULT_ACCOUNT.appid, "2026-W47")
+    ]
