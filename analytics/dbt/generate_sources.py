@@ -34,7 +34,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "coverage": ("dataset", "appid", "publication_date"),
     "metric": ("dataset", "name"),
 }
-"""The columns that together tell a view's rows apart: nothing in the catalogue says so of a view."""
+"""The columns that together tell a view's rows apart: of a view, the catalogue does not say so."""
 LOADED_AT = {
     "coverage": "fetched_at",
     "article_day": "changed_at",
@@ -53,7 +53,8 @@ def sources(dictionary: Iterable[Entry]) -> str:
         "tables": views,
     }
     file = {"version": 2, "sources": [source]}
-    return HEADER + yaml.safe_dump(file, allow_unicode=True, sort_keys=False, width=100)
+    text: str = yaml.safe_dump(file, allow_unicode=True, sort_keys=False, width=100)
+    return HEADER + text
 
 
 def view(name: str, columns: list[Entry]) -> dict[str, Any]:

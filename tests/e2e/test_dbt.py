@@ -29,9 +29,8 @@ from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 PACKAGE = PROJECT / "analytics/dbt"
 SOURCES = PACKAGE / "models/sources.yml"
 DBT = PROJECT / ".venv-dbt/bin/dbt"
-ANALYST = "li"
-"""Whom the package's README gives a schema."""
-STATEMENTS = re.findall(r"```sql\n(.*?)```", (PACKAGE / "README.md").read_text(), re.DOTALL)
+(STATEMENTS,) = re.findall(r"```sql\n(.*?)```", (PACKAGE / "README.md").read_text(), re.DOTALL)
+"""What the README lets an administrator run: the analyst `li` and a schema of their own."""
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +43,10 @@ def filled(embedded_server: Server) -> Iterator[Engine]:
         patch.setenv("WEIXIN_NOW", NOW)
         load_days(engine, Account("it", DEFAULT_ACCOUNT.appid, DEFAULT_ACCOUNT.secret, "春风", url))
     with engine.begin() as connection:
-        connection.exec_driver_sql(STATEMENTS[0])
+        connection.exec_driver_sql(STATEMENTS)
     yield engine
     with engine.begin() as connection:
-        connection.exec_driver_sql(f"DROP SCHEMA {ANALYST} CASCADE; DROP ROLE {ANALYST}")
+        connection.exec_driver_sql("DROP SCHEMA li CASCADE; DROP ROLE li")
     engine.dispose()
 
 
@@ -105,8 +104,8 @@ def dbt(filled: Engine, tmp_path_factory: pytest.TempPathFactory) -> Dbt:
         "PGHOST": filled.url.host,
         "PGPORT": str(filled.url.port),
         "PGDATABASE": filled.url.database,
-        "PGUSER": ANALYST,
-        "PGPASSWORD": re.findall(r"PASSWORD '(.*?)'", STATEMENTS[0])[0],
+        "PGUSER": "li",
+        "PGPASSWORD": re.findall(r"PASSWORD '(.*?)'", STATEMENTS)[0],
         "DBT_TARGET_PATH": str(artifacts),
         "DBT_LOG_PATH": str(artifacts / "logs"),
     }
@@ -127,16 +126,17 @@ def rows(warehouse: Engine, sql: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in connection.execute(text(sql))]
 
 
-def age(warehouse: Engine, hours: float, days: float) -> None:
+AGE = """
+UPDATE weixin.coverage SET fetched_at = now() - make_interval(hours => :hours);
+UPDATE weixin.fact_article_total SET changed_at = now() - make_interval(days => :days);
+UPDATE weixin.fact_article_total_detail SET changed_at = now() - make_interval(days => :days);
+"""
+
+
+def age(warehouse: Engine, hours: int, days: int) -> None:
     """Let the newest answer be hours old, and the newest change of a figure days."""
     with warehouse.begin() as connection:
-        connection.exec_driver_sql(
-            f"UPDATE weixin.coverage SET fetched_at = now() - interval '{hours} hours'"
-        )
-        for dataset in DATASETS.values():
-            connection.exec_driver_sql(
-                f"UPDATE weixin.{dataset.fact} SET changed_at = now() - interval '{days} days'"
-            )
+        connection.execute(text(AGE), {"hours": hours, "days": days})
 
 
 def freshness(dbt: Dbt) -> dict[str, str]:
@@ -174,7 +174,7 @@ def test_the_weekly_report(filled: Engine, built: Counter[tuple[str, str]]) -> N
     weeks = rows(
         filled,
         "SELECT iso_week, articles_published, int_page_read_user_increment, days_incomplete, "
-        f"is_complete FROM {ANALYST}.account_week WHERE iso_week <= '2026-W48' ORDER BY 1",
+        "is_complete FROM li.account_week WHERE iso_week <= '2026-W48' ORDER BY 1",
     )
 
     assert weeks == [
@@ -199,19 +199,22 @@ def test_an_analyst_writes_in_their_own_schema_alone(
     )
 
     assert rows(filled, owned) == [("account_week",)]
-    assert rows(filled, may_create) == [(ANALYST,)]
+    assert rows(filled, may_create) == [("li",)]
     assert rows(filled, "SELECT has_database_privilege('li', 'analysts', 'CREATE')") == [(False,)]
+
+
+BROKEN = """
+CREATE TEMPORARY TABLE again ON COMMIT DROP AS
+SELECT * FROM li.account_week WHERE iso_week IN ('2026-W44', '2026-W45');
+UPDATE again SET appid = NULL WHERE iso_week = '2026-W45';
+INSERT INTO li.account_week SELECT * FROM again;
+"""
 
 
 def test_a_broken_key_fails(dbt: Dbt, filled: Engine, built: Counter[tuple[str, str]]) -> None:
     """A key that two rows share, and one that lacks a part, are two failures."""
     with filled.begin() as connection:
-        week = f"FROM {ANALYST}.account_week WHERE iso_week = "
-        connection.exec_driver_sql(
-            f"CREATE TEMPORARY TABLE broken AS SELECT * {week} '2026-W44' OR iso_week = '2026-W45';"
-            "UPDATE broken SET appid = NULL WHERE iso_week = '2026-W45';"
-            f"INSERT INTO {ANALYST}.account_week SELECT * FROM broken"
-        )
+        connection.exec_driver_sql(BROKEN)
 
     done = dbt.types("test", "--select", "account_week,test_name:unique_key")
 
@@ -322,6 +325,4 @@ def test_it_is_a_package_for_a_project_of_ones_own(
     own.does("build", "--select", "+best_week")
     own.does("source", "freshness", "--select", "source:weixin.coverage")
 
-    assert rows(filled, f"SELECT * FROM {ANALYST}.best_week") == [
-        (DEFAULT_ACCOUNT.appid, "2026-W47")
-    ]
+    assert rows(filled, "SELECT * FROM li.best_week") == [(DEFAULT_ACCOUNT.appid, "2026-W47")]
