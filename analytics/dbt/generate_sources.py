@@ -19,19 +19,19 @@ ARTICLE = ("appid", "msgid")
 ARTICLE_DAY = (*ARTICLE, "stat_date")
 ACCOUNT_DAY = ("appid", "calendar_date")
 KEYS: dict[str, tuple[str, ...]] = {
+    "account": ("appid",),
     "account_day": ACCOUNT_DAY,
-    "account_daily": ACCOUNT_DAY,
-    "account_daily_detail": ACCOUNT_DAY,
+    "account_day_detail": ACCOUNT_DAY,
     "article": ARTICLE,
-    "article_daily": ARTICLE_DAY,
-    "article_daily_detail": ARTICLE_DAY,
+    "article_day": ARTICLE_DAY,
+    "article_day_detail": ARTICLE_DAY,
+    "article_detail": ARTICLE,
     "article_growth": ("dataset", *ARTICLE, "metric"),
-    "article_rate": ARTICLE_DAY,
-    "article_rate_detail": ARTICLE_DAY,
     "article_source": ("dataset", *ARTICLE_DAY, "scene"),
-    "calendar": ("calendar_date",),
     "benchmark": ("dataset", "appid", "position", "day_number"),
+    "calendar": ("calendar_date",),
     "coverage": ("dataset", "appid", "publication_date"),
+    "endpoint_comparison": ARTICLE_DAY,
     "metric": ("dataset", "name"),
 }
 """The columns that together tell a view's rows apart: of a view, the catalogue does not say so."""
@@ -62,9 +62,8 @@ def view(name: str, columns: list[Entry]) -> dict[str, Any]:
     table: dict[str, Any] = {"name": name}
     if name in LOADED_AT:
         table["config"] = {"loaded_at_field": LOADED_AT[name]}
-    if name in KEYS:
-        table["data_tests"] = [{"unique_key": {"arguments": {"columns": [*KEYS[name]]}}}]
-    return table | {"columns": [column(entry) for entry in columns]}
+    key = {"unique_key": {"arguments": {"columns": [*KEYS[name]]}}}
+    return table | {"data_tests": [key], "columns": [column(entry) for entry in columns]}
 
 
 def column(entry: Entry) -> dict[str, Any]:

@@ -1,13 +1,9 @@
-{#- Fails for each key that several rows share, and for each that is not whole. -#}
+{# Fails for each combination of the columns that several rows have; NULL is a value like others. #}
 {% test unique_key(model, columns) %}
 SELECT
     {{ columns | join(",\n    ") }},
     count(*) AS row_count
 FROM {{ model }}
 GROUP BY {{ columns | join(", ") }}
-HAVING
-    count(*) > 1
-    {% for column in columns %}
-    OR {{ column }} IS NULL
-    {% endfor %}
+HAVING count(*) > 1
 {% endtest %}
