@@ -22,17 +22,20 @@ KEYS: dict[str, tuple[str, ...]] = {
     "account": ("appid",),
     "account_day": ACCOUNT_DAY,
     "account_day_detail": ACCOUNT_DAY,
+    "answer": ("raw_response_id",),
     "article": ARTICLE,
     "article_day": ARTICLE_DAY,
     "article_day_detail": ARTICLE_DAY,
     "article_detail": ARTICLE,
     "article_growth": ("dataset", *ARTICLE, "metric"),
     "article_source": ("dataset", *ARTICLE_DAY, "scene"),
+    "article_title": (*ARTICLE, "known_from"),
     "benchmark": ("dataset", "appid", "position", "day_number"),
     "calendar": ("calendar_date",),
     "coverage": ("dataset", "appid", "publication_date"),
     "endpoint_comparison": ARTICLE_DAY,
     "metric": ("dataset", "name"),
+    "restatement": ("dataset", *ARTICLE_DAY, "metric", "changed_at"),
 }
 """The columns that together tell a view's rows apart: of a view, the catalogue does not say so."""
 LOADED_AT = {
