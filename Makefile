@@ -12,7 +12,7 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down airflow etl psql migrate secrets test soak test-compose test-newcomer matrix bench bench-peers audit lint format lock clean
+.PHONY: help setup run up down airflow etl psql migrate secrets test soak test-compose test-newcomer dbt matrix bench bench-peers audit lint format lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +57,8 @@ test-compose: $(INSTALLED) ## Test installation, upgrade, backup and restore wit
 
 test-newcomer: $(INSTALLED) ## Test the README on a fresh Debian; ONLY='trixie and not suite' runs a part
 	$(BIN)/pytest -m newcomer tests/e2e/test_newcomer.py $(if $(ONLY),-k "$(ONLY)")
+
+dbt: $(DBT) ## Install dbt into .venv-dbt
 
 matrix: $(INSTALLED) $(DBT) ## Run the tests on each Python from 3.11 to 3.13
 	$(BIN)/nox

@@ -51,10 +51,12 @@ def filled(embedded_server: Server) -> Iterator[Engine]:
         sandbox.scenarios.append(Scenario("falling-total"))
         load_days(engine, account, CORRECTED)
     with engine.begin() as connection:
-        connection.exec_driver_sql(STATEMENTS)
+        # as in docker compose: nobody may what was not granted to them
+        connection.exec_driver_sql("REVOKE ALL ON DATABASE analysts FROM PUBLIC")
+        connection.exec_driver_sql(STATEMENTS.replace("DATABASE weixin", "DATABASE analysts"))
     yield engine
     with engine.begin() as connection:
-        connection.exec_driver_sql("DROP SCHEMA li CASCADE; DROP ROLE li")
+        connection.exec_driver_sql("DROP OWNED BY li CASCADE; DROP ROLE li")
     engine.dispose()
 
 
@@ -105,7 +107,7 @@ def dbt(filled: Engine, tmp_path_factory: pytest.TempPathFactory) -> Dbt:
     """The package as it stands, by the environment its README names."""
     if not DBT.exists():
         assert not os.environ.get("CI"), "there is no dbt"
-        pytest.skip("there is no dbt: make .venv-dbt/.installed, which needs Python 3.11 to 3.13")
+        pytest.skip("there is no dbt: `make dbt`, which needs Python 3.11 to 3.13")
     artifacts = tmp_path_factory.mktemp("artifacts")
     environment = {
         "PGHOST": filled.url.host,
