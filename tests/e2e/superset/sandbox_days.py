@@ -48,7 +48,10 @@ def _run(warehouse: Engine, url: str, run: Run) -> None:
         pipeline = Pipeline(run, warehouse)
         configured = [
             ConfiguredAccount(
-                it.conn_id, it.appid, it.name, is_wanted=it.appid in run.accounts or not run.accounts
+                it.conn_id,
+                it.appid,
+                it.name,
+                is_wanted=it.appid in run.accounts or not run.accounts,
             )
             for it in accounts.values()
         ]
