@@ -117,6 +117,6 @@ def _answering(address: str, process: subprocess.Popen[bytes], log: Path) -> str
         try:
             if requests.get(f"{address}/health", timeout=5).ok:
                 return address
-        except requests.ConnectionError:
+        except requests.RequestException:
             time.sleep(0.5)
     raise AssertionError(log.read_text())

@@ -118,8 +118,8 @@ def dashboard(request: pytest.FixtureRequest, visitor: BrowserContext) -> Iterat
     _wait(shown)
     if (shown.choice.account, shown.choice.dataset) != (FIRST, ARTICLE_TOTAL):
         shown.results.clear()
-        _choose(page, "Account", shown.choice.account)
-        _choose(page, "Dataset (endpoint)", shown.choice.dataset.name)
+        _choose(page, "account", shown.choice.account)
+        _choose(page, "dataset", shown.choice.dataset.name)
         page.get_by_role("button", name="Apply filters").click()
         _wait(shown)
     yield shown
@@ -137,7 +137,7 @@ def _dates(choice: Choice) -> str:
 
 
 def _choose(page: Page, name: str, option: str) -> None:
-    page.get_by_label(name).first.click()
+    page.get_by_role("combobox", name=f"NATIVE_FILTER-{name}").click()
     page.get_by_title(option, exact=True).last.click()
 
 
