@@ -137,7 +137,7 @@ def _dates(choice: Choice) -> str:
 
 
 def _choose(page: Page, name: str, option: str) -> None:
-    page.get_by_role("combobox", name=f"NATIVE_FILTER-{name}").click()
+    page.locator(f"[data-test=NATIVE_FILTER-{name}]").click()
     page.get_by_title(option, exact=True).last.click()
 
 
