@@ -8,11 +8,12 @@ UV := $(BIN)/uv
 INSTALLED := .venv/.installed
 PEERS := .venv-peers/.installed
 DBT := .venv-dbt/.installed
+SUPERSET := .venv-superset/.installed
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down airflow etl psql migrate secrets test soak test-compose test-newcomer dbt matrix bench bench-peers audit lint format lock clean
+.PHONY: help setup run up down airflow etl psql migrate secrets test soak test-compose test-newcomer test-superset superset dbt matrix bench bench-peers audit lint format lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +59,11 @@ test-compose: $(INSTALLED) ## Test installation, upgrade, backup and restore wit
 test-newcomer: $(INSTALLED) ## Test the README on a fresh Debian; ONLY='trixie and not suite' runs a part
 	$(BIN)/pytest -m newcomer tests/e2e/test_newcomer.py $(if $(ONLY),-k "$(ONLY)")
 
+test-superset: $(INSTALLED) $(SUPERSET) ## Test the dashboard in Apache Superset, in a browser
+	$(BIN)/pytest -m superset tests/e2e/superset
+
+superset: $(SUPERSET) ## Install Apache Superset into .venv-superset
+
 dbt: $(DBT) ## Install dbt into .venv-dbt
 
 matrix: $(INSTALLED) $(DBT) ## Run the tests on each Python from 3.11 to 3.13
@@ -88,10 +94,11 @@ lock: $(INSTALLED) ## Resolve the requirements again
 	$(LOCK) pyproject.toml --extra server --extra local --group dev --constraints requirements.txt --output-file requirements-dev.txt
 	$(LOCK) benchmarks/peers/requirements.in --output-file benchmarks/peers/requirements.txt
 	$(LOCK) analytics/dbt/requirements.in --output-file analytics/dbt/requirements.txt
+	$(LOCK) analytics/superset/requirements.in --output-file analytics/superset/requirements.txt
 
 clean: ## Remove the environments and caches; the figures in .weixin stay
 	@if [ -x $(BIN)/weixin-etl ]; then $(BIN)/python -m weixin_local down; fi
-	rm -rf .venv .venv-peers .venv-dbt .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-peers .venv-dbt .venv-superset .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 # The locked uv, with its hashes; it installs everything else, with hashes as well.
 $(INSTALLED): requirements-dev.txt pyproject.toml
@@ -121,3 +128,9 @@ $(PEERS): benchmarks/peers/requirements.txt | $(INSTALLED)
 $(DBT): analytics/dbt/requirements.txt | $(INSTALLED)
 	@if $(UV) venv --quiet --clear --no-python-downloads --python '>=3.11,<3.14' .venv-dbt; then \
 		$(UV) pip install --quiet --python .venv-dbt/bin/python --require-hashes -r $< && touch $@; fi
+
+# Apache Superset, which runs on fewer Pythons than the project.
+$(SUPERSET): analytics/superset/requirements.txt | $(INSTALLED)
+	@$(UV) venv --quiet --clear --no-python-downloads --python '>=3.11,<3.13' .venv-superset
+	@$(UV) pip install --quiet --python .venv-superset/bin/python --require-hashes -r $<
+	@touch $@

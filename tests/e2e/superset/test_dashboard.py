@@ -1,0 +1,297 @@
+"""The starter dashboard in Apache Superset, in a real browser: what it shows is what SQL gives."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Response, expect
+from sandbox_days import ACCOUNTS
+from sqlalchemy import Engine, text
+
+from weixin_etl import clock
+from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
+
+GROWTH, GAINS = "Growth of the newest headline articles", "Readers gained per day"
+SOURCES, ARTICLES = "Where readers came from", "Most read articles"
+CHARTS = {GROWTH, GAINS, SOURCES, ARTICLES}
+FIRST, SECOND = (account.name for account in reversed(ACCOUNTS))
+"""As the filter lists them."""
+NOT_COMPLETE, NOTHING_KNOWN = (252, 199, 0), (224, 67, 85)
+"""The colours of days and marks, as the dashboard declares them."""
+NEWEST, USUAL = 8, {"lower quartile", "median", "upper quartile"}
+PATIENCE_MILLISECONDS = 60_000
+COUNT_PIXELS = """(canvas, [red, green, blue]) => {
+    const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    let count = 0;
+    for (let at = 0; at < data.length; at += 4)
+        count += data[at] === red && data[at + 1] === green && data[at + 2] === blue;
+    return count;
+}"""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the filters are set to."""
+
+    account: str = FIRST
+    dataset: Dataset = ARTICLE_TOTAL
+    days: int = 365
+    """Up to yesterday."""
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """For a query that filters in the same way."""
+        today = clock.beijing_date(clock.now())
+        first = today - timedelta(days=self.days)
+        span = {"since": first, "until": today}
+        return {"account": self.account, "dataset": self.dataset.name, **span}
+
+
+@dataclass
+class Dashboard:
+    """The open page, and what it got for each chart."""
+
+    page: Page
+    choice: Choice
+    results: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """By chart: a result for each of its queries."""
+
+    def chart(self, name: str) -> Locator:
+        """A chart's place on the page."""
+        title = self.page.get_by_text(name, exact=True)
+        return self.page.locator(".dashboard-component-chart-holder").filter(has=title)
+
+    def rows(self, name: str, query: int = 0) -> list[dict[str, Any]]:
+        """What a query of a chart brought."""
+        found = self.results[name][query]["data"]
+        assert found, name
+        return found
+
+    def pixels(self, name: str, colour: tuple[int, int, int]) -> int:
+        """How much of the chart has exactly this colour."""
+        return self.chart(name).locator("canvas").evaluate(COUNT_PIXELS, list(colour))
+
+
+@pytest.fixture(scope="module")
+def visitor(browser: Browser, superset: str) -> Iterator[BrowserContext]:
+    """Somebody who is logged in."""
+    context = browser.new_context(base_url=superset, viewport={"width": 1400, "height": 1600})
+    context.set_default_timeout(PATIENCE_MILLISECONDS)
+    page = context.new_page()
+    page.goto("/login/")
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill("choose-one")
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/welcome/")
+    page.close()
+    yield context
+    context.close()
+
+
+@pytest.fixture(
+    scope="module",
+    params=[Choice(), Choice(SECOND, ARTICLE_TOTAL_DETAIL), Choice(days=12)],
+    ids=["as it opens", "another account and endpoint", "twelve days"],
+)
+def dashboard(request: pytest.FixtureRequest, visitor: BrowserContext) -> Iterator[Dashboard]:
+    """The page with its filters set, when every chart has come."""
+    page = visitor.new_page()
+    shown = Dashboard(page, request.param)
+    names = {
+        chart["id"]: chart["slice_name"]
+        for chart in page.request.get("/api/v1/chart/").json()["result"]
+    }
+
+    def keep(response: Response) -> None:
+        asked = parse_qs(urlsplit(response.url).query).get("form_data")
+        if "/api/v1/chart/data" in response.url and asked and response.ok:
+            name = names.get(json.loads(asked[0]).get("slice_id"))
+            if name:
+                shown.results[name] = response.json()["result"]
+
+    page.on("response", keep)
+    page.goto("/superset/dashboard/weixin-articles/" + _dates(shown.choice))
+    _wait(shown)
+    if (shown.choice.account, shown.choice.dataset) != (FIRST, ARTICLE_TOTAL):
+        shown.results.clear()
+        _choose(page, "account", shown.choice.account)
+        _choose(page, "dataset", shown.choice.dataset.name)
+        page.get_by_role("button", name="Apply filters").click()
+        _wait(shown)
+    yield shown
+    page.close()
+
+
+def _dates(choice: Choice) -> str:
+    """The filter on dates as a part of the address."""
+    if choice.days == Choice.days:
+        return ""
+    span = "'{since} : {until}'".format_map(choice.values)
+    chosen = f"extraFormData:(time_range:{span}),filterState:(value:{span})"
+    name = "NATIVE_FILTER-dates"
+    return "?native_filters=" + quote(f"({name}:(id:{name},{chosen}))")
+
+
+def _choose(page: Page, name: str, option: str) -> None:
+    page.locator(f"[data-test=NATIVE_FILTER-{name}]").click()
+    page.get_by_title(option, exact=True).last.click()
+
+
+def _wait(shown: Dashboard) -> None:
+    for _ in range(PATIENCE_MILLISECONDS // 100):
+        if shown.results.keys() == CHARTS:
+            break
+        shown.page.wait_for_timeout(100)
+    assert shown.results.keys() == CHARTS
+    expect(shown.page.locator(".dashboard-component-chart-holder .loading")).to_have_count(0)
+    expect(shown.page.locator("canvas")).to_have_count(3)
+    shown.page.wait_for_timeout(1500)  # until the lines have grown
+
+
+def ask(warehouse: Engine, choice: Choice, query: str) -> list[Any]:
+    """What SQL gives for the same choice; `{readers}` and the like are of its dataset."""
+    dataset = choice.dataset
+    query = query.format(readers=dataset.readers, suffix=dataset.suffix, fact=dataset.fact)
+    with warehouse.connect() as connection:
+        return list(connection.execute(text(query), choice.values))
+
+
+def test_every_chart_has_rows_and_none_an_error(dashboard: Dashboard) -> None:
+    """Each chart is drawn from rows; nothing on the page says otherwise."""
+    page = dashboard.page
+
+    assert [name for name in CHARTS if not dashboard.rows(name)] == []
+    expect(page.get_by_text("No results")).to_have_count(0)
+    expect(page.get_by_role("alert")).to_have_count(0)
+    for name in CHARTS - {ARTICLES}:
+        expect(dashboard.chart(name).locator("canvas")).to_be_visible()
+
+
+def test_growth_shows_the_newest_headlines_and_what_is_usual(
+    dashboard: Dashboard, warehouse: Engine
+) -> None:
+    """Eight articles with their readers day by day, and the benchmark at every day."""
+    choice = dashboard.choice
+    known = ask(
+        warehouse,
+        choice,
+        """
+        SELECT to_char(publication_date, 'MM-DD ') || title, day_number, publication_date,
+            {readers}
+        FROM analytics.article_day{suffix}
+        WHERE account_name = :account AND position = 1
+            AND publication_date >= :since AND publication_date < :until
+        """,
+    )
+    usual = ask(
+        warehouse,
+        choice,
+        """
+        SELECT day_number, lower_quartile, median, upper_quartile FROM analytics.benchmark
+        WHERE account_name = :account AND dataset = :dataset AND position = 1
+        """,
+    )
+    rows = dashboard.rows(GROWTH)
+    lines = set(rows[0]) - {"day_number"}
+    published = {line: day for line, _, day, _ in known}
+
+    assert len(usual) == choice.dataset.window or len(usual) > 7
+    assert {(row["day_number"], *(row[name] for name in sorted(USUAL))) for row in rows} == {
+        tuple(row) for row in usual
+    }
+    assert lines > USUAL
+    assert sorted(published[line] for line in lines - USUAL) == sorted(published.values())[-NEWEST:]
+    assert {
+        (line, row["day_number"], row[line])
+        for row in rows
+        for line in lines - USUAL
+        if row[line] is not None
+    } == {(line, day, readers) for line, day, _, readers in known if line in lines}
+
+
+def test_gains_show_every_day_and_which_are_not_complete(
+    dashboard: Dashboard, warehouse: Engine
+) -> None:
+    """A bar in the colour of its state, and a mark where nothing is known."""
+    choice = dashboard.choice
+    known = ask(
+        warehouse,
+        choice,
+        """
+        SELECT calendar_date, is_complete, {readers}_increment
+        FROM analytics.account_day{suffix}
+        WHERE account_name = :account AND calendar_date >= :since AND calendar_date < :until
+        """,
+    )
+    shown = {
+        (_day(row["calendar_date"]), state == "complete", row[state])
+        for row in dashboard.rows(GAINS)
+        for state in {"complete", "not complete"} & row.keys()
+        if row[state] is not None
+    }
+
+    assert shown == {tuple(row) for row in known if row[2] is not None}
+    assert {_day(row["calendar_date"]) for row in dashboard.results[GAINS][1]["data"]} == {
+        day for day, _, gained in known if gained is None
+    }
+    assert (dashboard.pixels(GAINS, NOT_COMPLETE) > 0) == any(
+        gained is not None and not is_complete for _, is_complete, gained in known
+    )
+    assert (dashboard.pixels(GAINS, NOTHING_KNOWN) > 0) == any(
+        gained is None for *_, gained in known
+    )
+
+
+def test_sources_are_of_the_newest_totals(dashboard: Dashboard, warehouse: Engine) -> None:
+    """Each scene has the readers that the newest row of each article gives it."""
+    known = ask(
+        warehouse,
+        dashboard.choice,
+        """
+        SELECT scene, sum(read_user) FROM analytics.article_source AS source
+        WHERE account_name = :account AND dataset = :dataset
+            AND publication_date >= :since AND publication_date < :until
+            AND stat_date = (
+                SELECT max(stat_date) FROM weixin.{fact} AS fact
+                WHERE fact.appid = source.appid AND fact.msgid = source.msgid
+            )
+        GROUP BY scene
+        """,
+    )
+
+    assert len(known) == 7
+    assert {row["scene"]: row["readers"] for row in dashboard.rows(SOURCES)} == dict(
+        tuple(row) for row in known
+    )
+
+
+def test_the_table_on_the_page_is_what_sql_gives(dashboard: Dashboard, warehouse: Engine) -> None:
+    """Its first lines are the most read articles, with title, day, readers and whether final."""
+    choice = dashboard.choice
+    known = ask(
+        warehouse,
+        choice,
+        """
+        SELECT title, account_name, publication_date::text,
+            to_char({readers}, 'FM999,999,999'), day_number::text, is_final::text
+        FROM analytics.article{suffix}
+        WHERE account_name = :account
+            AND publication_date >= :since AND publication_date < :until
+            AND {readers} IS NOT NULL
+        ORDER BY {readers} DESC
+        LIMIT 10
+        """,
+    )
+    lines = dashboard.chart(ARTICLES).locator("tbody tr")
+
+    assert [lines.nth(at).locator("td").all_inner_texts() for at in range(10)] == [
+        list(row) for row in known
+    ]
+
+
+def _day(milliseconds: float) -> date:
+    return date(1970, 1, 1) + timedelta(milliseconds=milliseconds)
