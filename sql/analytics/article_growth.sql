@@ -40,9 +40,9 @@ CREATE VIEW analytics.article_growth (
 {% for dataset in datasets %}
 SELECT
     '{{ dataset.name }}' AS dataset,
-    article.appid,
+    sighting.appid,
     account.name AS account_name,
-    article.msgid,
+    sighting.msgid,
     article.title,
     article.position,
     article.publication_date,
@@ -58,21 +58,17 @@ SELECT
     END AS day_{{ day }}_share,
     {% endfor %}
     reached.has_all_rows OR coalesce(pair.is_final, FALSE) AS is_final
-FROM weixin.dim_article AS article
--- those that the endpoint told of
-INNER JOIN weixin.article_sighting AS sighting
-    ON
-        article.appid = sighting.appid
-        AND article.msgid = sighting.msgid
-        AND sighting.dataset = '{{ dataset.name }}'
+-- the articles that the endpoint told of; left joins, as what is not asked for is left out
+FROM weixin.article_sighting AS sighting
+LEFT JOIN weixin.dim_article AS article
+    ON sighting.appid = article.appid AND sighting.msgid = article.msgid
+LEFT JOIN weixin.dim_account AS account
+    ON sighting.appid = account.appid
 LEFT JOIN weixin.coverage AS pair
     ON
-        article.appid = pair.appid
+        sighting.appid = pair.appid
         AND article.publication_date = pair.publication_date
         AND pair.dataset = '{{ dataset.name }}'
--- left joins, as what is not asked for is left out
-LEFT JOIN weixin.dim_account AS account
-    ON article.appid = account.appid
 CROSS JOIN
     (
         VALUES
@@ -99,9 +95,10 @@ LEFT JOIN LATERAL (
                 {% endfor %}
             END AS value
         FROM weixin.{{ dataset.fact }} AS fact
-        WHERE fact.appid = article.appid AND fact.msgid = article.msgid
+        WHERE fact.appid = sighting.appid AND fact.msgid = sighting.msgid
     ) AS total
 ) AS reached ON TRUE
+WHERE sighting.dataset = '{{ dataset.name }}'
 {% if not loop.last %}
 UNION ALL
 {% endif %}
