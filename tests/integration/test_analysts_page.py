@@ -3,10 +3,16 @@
 import os
 import re
 from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
+from itertools import zip_longest
+from math import floor, isclose
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy
+from analysts.truth import NATURAL, TRUTHS, Rows
 from analysts.world import World, fill, stop_clock
 from sqlalchemy import Engine
 
@@ -14,11 +20,17 @@ from weixin_etl import warehouse as the_warehouse
 from weixin_local.postgres import Server
 
 PAGE = Path(__file__).parents[2] / "docs/analysts.md"
-ANSWERED = re.compile(r"```sql\n(?P<query>.*?)```\n\n```text\n(?P<result>.*?)```", re.DOTALL)
+ANSWERED = re.compile(
+    r"```sql(?P<wrong> wrong)?\n(?P<query>.*?)```\n\n```text\n(?P<result>.*?)```", re.DOTALL
+)
+SECTION = re.compile(r"^##+ (?:(?P<number>\d+)\. )?(?P<title>.+)\n(?P<text>(?:(?!##).*\n)*)", re.M)
+WITHOUT_TRUTH = {"The dictionary": "its words are those of datasets.py, which WeChat does not say"}
+IN_WORDS = {"reason": "what happened, in a sentence of the engine: compared with the page alone"}
+"""Columns without truth."""
 
 
 @pytest.fixture(scope="module")
-def analysts(server: Server) -> Iterator[tuple[Engine, World]]:
+def loaded(server: Server) -> Iterator[tuple[Engine, World]]:
     """A warehouse that the engine filled, on the morning of `NOW`, and what WeChat said."""
     server.create_database("analysts")
     the_warehouse.migrate(server.url("analysts"))
@@ -58,17 +70,88 @@ def ask(warehouse: Engine, query: str) -> sqlalchemy.CursorResult[tuple[object, 
         return connection.execute(sqlalchemy.text(query)).freeze()()
 
 
-def test_every_query_of_the_page_gives_the_result_under_it(analysts: tuple[Engine, World]) -> None:
+def sections() -> Iterator[tuple[str, list[re.Match[str]]]]:
+    """The page's questions by number, and its other parts by title, with their queries."""
+    for section in SECTION.finditer(PAGE.read_text()):
+        if answered := [*ANSWERED.finditer(section["text"])]:
+            yield section["number"] or section["title"], answered
+
+
+def queries(question: int, *, wrong: bool) -> list[str]:
+    """Those of a question."""
+    answered = dict(sections())[str(question)]
+    return [match["query"] for match in answered if bool(match["wrong"]) is wrong]
+
+
+def answer(warehouse: Engine, query: str) -> Rows:
+    """What a query gives, but for what is told in words."""
+    rows = ask(warehouse, query).mappings()
+    return [{name: it for name, it in row.items() if name not in IN_WORDS} for row in rows]
+
+
+def as_shown(true: Any, shown: Any) -> Any:
+    """A true figure as the query that showed another rounds; what is shown, where they agree."""
+    if isinstance(shown, Decimal) and true is not None:
+        digits = -int(shown.as_tuple().exponent)
+        true = Decimal(floor(Fraction(true) * 10**digits + Fraction(1, 2))).scaleb(-digits)
+    elif isinstance(shown, float) and true is not None and isclose(true, shown, rel_tol=1e-12):
+        true = shown
+    return true
+
+
+def rounded(truth: Rows, shown: Rows) -> Rows:
+    """True rows as the query rounds that gave others."""
+    return [
+        {name: as_shown(value, given.get(name)) for name, value in row.items()}
+        for row, given in zip_longest(truth, shown, fillvalue={})
+    ]
+
+
+def test_every_query_of_the_page_gives_the_result_under_it(loaded: tuple[Engine, World]) -> None:
     """What an analyst reads there is what Postgres answers; UPDATE_DOCS=1 writes it anew."""
     page = PAGE.read_text()
 
     def answered(match: re.Match[str]) -> str:
-        result = as_text(ask(analysts[0], match["query"]))
-        return f"```sql\n{match['query']}```\n\n```text\n{result}```"
+        result = as_text(ask(loaded[0], match["query"]))
+        return f"```sql{match['wrong'] or ''}\n{match['query']}```\n\n```text\n{result}```"
 
     fresh = ANSWERED.sub(answered, page)
     if os.environ.get("UPDATE_DOCS"):
         PAGE.write_text(fresh)
 
-    assert len(ANSWERED.findall(page)) >= 10
     assert fresh == page
+
+
+def test_every_question_has_a_truth():
+    """Each of its queries; what has none says why, and so do the natural queries that are wrong."""
+    right = {name: [it for it in found if not it["wrong"]] for name, found in sections()}
+    wrong = {name for name, found in sections() if any(it["wrong"] for it in found)}
+
+    assert {name: len(found) for name, found in right.items() if name not in WITHOUT_TRUTH} == {
+        str(number): len(truths) for number, truths in TRUTHS.items()
+    }
+    assert wrong == {str(number) for number in NATURAL}
+    assert PAGE.read_text().count("```sql") == sum(len(found) for _, found in sections())
+
+
+@pytest.mark.parametrize("question", TRUTHS)
+def test_a_question_is_answered_with_the_truth(loaded: tuple[Engine, World], question: int) -> None:
+    """Each query gives what follows from WeChat's answers themselves, and nothing else."""
+    warehouse, world = loaded
+    for query, truth in zip(queries(question, wrong=False), TRUTHS[question], strict=True):
+        shown = answer(warehouse, query)
+
+        assert shown == rounded(truth(world), shown)
+        assert shown
+
+
+@pytest.mark.parametrize("question", NATURAL)
+def test_the_natural_query_is_wrong(loaded: tuple[Engine, World], question: int) -> None:
+    """What the page warns of is worth the warning: it says something else than the truth."""
+    warehouse, world = loaded
+    (query,) = queries(question, wrong=True)
+    shown, true = NATURAL[question](answer(warehouse, query), TRUTHS[question][0](world))
+
+    assert shown
+    assert true
+    assert shown != true

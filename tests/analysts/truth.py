@@ -1,0 +1,686 @@
+"""
+The truth of each question of docs/analysts.md, from what WeChat answered.
+
+Rows have the names of the page's columns. Shares are exact: they are rounded as the page's query
+rounds. Where nothing else is said, the account is 春风, the endpoint `getarticletotal`, and now is
+after the run of 24 November.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, timedelta
+from fractions import Fraction
+from typing import Any
+
+from analysts.knowledge import OLD, SUCCESSOR, Article, Known, days, known
+from analysts.world import BUSY, HISTORY, NOW, PAPER, World, at, november
+
+Rows = list[dict[str, Any]]
+READERS, READS, SHARERS = "int_page_read_user", "int_page_read_count", "share_user"
+KANYIKAN = "int_page_from_kanyikan_read_user"
+IN_CHAT, SENT_TO = "int_page_from_session_read_user", "target_user"
+FIRST_DAY, YESTERDAY = HISTORY[0], NOW.date() - timedelta(1)
+DATASETS = {"article_total": OLD, "article_total_detail": SUCCESSOR}
+EXPORTED_AT = at(november(23), 12, 0)
+REMEMBERED_AT = at(november(22), 12, 0)
+WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
+
+
+def share(part: float | None, whole: float | None) -> Fraction | None:
+    """One figure over another; None when that is not known."""
+    return None if part is None or not whole else Fraction(part) / Fraction(whole)
+
+
+def total(values: Iterable[Any]) -> Any:
+    """The sum of the values that are known; None when none is."""
+    known_values = [value for value in values if value is not None]
+    return sum(known_values) if known_values else None
+
+
+def quantile(values: Iterable[float], part: Fraction = Fraction(1, 2)) -> Fraction | None:
+    """Between the two values next to it, as far as it is between them."""
+    ordered = sorted(Fraction(value) for value in values)
+    if not ordered:
+        return None
+    place = part * (len(ordered) - 1)
+    below, above = ordered[int(place)], ordered[min(int(place) + 1, len(ordered) - 1)]
+    return below + (above - below) * (place - int(place))
+
+
+def in_groups(items: Iterable[Any], key: Callable[[Any], Any]) -> dict[Any, list[Any]]:
+    """The items by a key, in its order."""
+    groups: dict[Any, list[Any]] = {}
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
+    return {group: groups[group] for group in sorted(groups)}
+
+
+def most_read(articles: Iterable[Article]) -> list[Article]:
+    """By their newest readers, the most read first."""
+    return sorted(articles, key=lambda article: -article.latest(READERS))
+
+
+def first_articles(it: Known) -> list[Article]:
+    """Those in the first place of their message."""
+    return [article for article in it.articles.values() if article.position == 1]
+
+
+def with_day(articles: Iterable[Article], *numbers: int, metric: str = READERS) -> list[Article]:
+    """Those whose figures of these days are known."""
+    return [
+        article
+        for article in articles
+        if all(article.by_day(number, metric) is not None for number in numbers)
+    ]
+
+
+def final(articles: Iterable[Article]) -> list[Article]:
+    """Those whose totals have stopped growing."""
+    return [article for article in articles if article.is_final]
+
+
+def usual(it: Known, position: int, day_number: int) -> list[int]:
+    """The readers by that day of the articles in that place, published in the newest 90 days."""
+    newest = max(article.publication_date for article in it.articles.values())
+    articles = it.published(newest - timedelta(89), newest)
+    return [
+        article.by_day(day_number, READERS) or 0
+        for article in with_day(articles, day_number)
+        if article.position == position
+    ]
+
+
+def published_on(world: World, appid: str, day: date) -> int:
+    """How many articles either endpoint told of."""
+    return len(
+        {it.msgid for name in DATASETS.values() for it in known(world, appid, name).of_day(day)}
+    )
+
+
+# --------------------------------------------------------------------------------- of every day
+
+
+def newest_articles(world: World) -> Rows:
+    """1. The newest articles, the most read of each day first."""
+    articles = most_read(known(world, BUSY.appid).published(november(22)))
+    newest_first = sorted(articles, key=lambda it: it.publication_date, reverse=True)
+    return [
+        {
+            "publication_date": article.publication_date,
+            "position": article.position,
+            "title": article.title,
+            "readers": article.latest(READERS),
+            "sharers": article.latest(SHARERS),
+            "day_number": article.day_number(max(article.rows)),
+            "is_final": article.is_final,
+        }
+        for article in newest_first[:5]
+    ]
+
+
+def most_read_of_the_month(world: World) -> Rows:
+    """2. The five articles of November that were read most."""
+    articles = known(world, BUSY.appid).published(november(1), november(30))
+    return [
+        {
+            "title": article.title,
+            "publication_date": article.publication_date,
+            "readers": article.latest(READERS),
+            "reads": article.latest(READS),
+        }
+        for article in most_read(articles)[:5]
+    ]
+
+
+def gained_each_day(world: World) -> Rows:
+    """
+    3. What came on each day over all articles.
+
+    The share rate is of the readers and sharers who came on the day.
+    """
+    it = known(world, BUSY.appid)
+    return [
+        {
+            "calendar_date": day,
+            "published": published_on(world, BUSY.appid, day),
+            "expected": len(it.reported(day)) + len(it.lacking(day)),
+            "reported": len(it.reported(day)),
+            "reads": it.gained(day, READS),
+            "shares": it.gained(day, "share_count"),
+            "share_rate": share(it.gained(day, SHARERS), it.gained(day, READERS)),
+            "is_complete": it.is_complete(day),
+        }
+        for day in days(november(17), november(23))
+    ]
+
+
+def gained_by_one_article(world: World) -> Rows:
+    """4. What each day added to the most read of the articles published before 16 November."""
+    (article, *_) = most_read(known(world, BUSY.appid).published(FIRST_DAY, november(15)))
+    counted = {name for row in article.rows.values() for name in row.values if name != SENT_TO}
+    return [
+        {
+            "stat_date": day,
+            "day_number": article.day_number(day),
+            "days_spanned": article.days_spanned(day),
+            "new_readers": article.increments(READERS)[day],
+            "new_reads": article.increments(READS)[day],
+            "new_sharers": article.increments(SHARERS)[day],
+            "has_fall": any((article.increments(name)[day] or 0) < 0 for name in counted),
+        }
+        for day in article.stat_dates
+    ]
+
+
+def reached_by_day(world: World) -> Rows:
+    """5. The share of their final readers that final articles had by a day, sums over sums."""
+    articles = final(known(world, BUSY.appid).articles.values())
+
+    def by(number: int) -> Fraction | None:
+        reached = with_day(articles, number)
+        return share(
+            sum(it.by_day(number, READERS) or 0 for it in reached),
+            sum(it.latest(READERS) for it in reached),
+        )
+
+    return [
+        {"articles": len(articles), "by_day_1": by(1), "by_day_3": by(3), "by_day_7": by(7)},
+    ]
+
+
+def sources(world: World) -> Rows:
+    """6. Where readers came from by the seventh day, and each place's share of their sum."""
+    names = {
+        "session": "session",
+        "hist_msg": "history",
+        "feed": "feed",
+        "friends": "friends",
+        "other": "other",
+        "kanyikan": "kanyikan",
+        "souyisou": "souyisou",
+    }
+    articles = known(world, BUSY.appid).articles.values()
+    readers = {
+        scene: total(it.by_day(7, f"int_page_from_{name}_read_user") for it in articles)
+        for name, scene in names.items()
+    }
+    return [
+        {"scene": scene, "readers": count, "share": share(count, sum(readers.values()))}
+        for scene, count in sorted(readers.items(), key=lambda item: -item[1])
+    ]
+
+
+def open_rate_by_weekday(world: World) -> Rows:
+    """7. Of the people a message was sent to, those who opened its first article in the chat."""
+    articles = final(first_articles(known(world, BUSY.appid)))
+    return [
+        {
+            "weekday": weekday,
+            "messages": len(group),
+            "open_rate": share(
+                sum(it.newest.values[IN_CHAT] for it in group),
+                sum(it.newest.values[SENT_TO] for it in group),
+            ),
+        }
+        for weekday, group in in_groups(
+            articles, lambda it: it.publication_date.isoweekday()
+        ).items()
+    ]
+
+
+def better_than_usual(world: World) -> Rows:
+    """8. Articles of 20 November against those in the same place, by the third day."""
+    it = known(world, BUSY.appid)
+    articles = with_day(it.of_day(november(20)), 3)
+    return [
+        {
+            "title": article.title,
+            "position": article.position,
+            "readers_by_day_3": article.by_day(3, READERS),
+            "median": quantile(usual(it, article.position, 3)),
+            "upper_quartile": quantile(usual(it, article.position, 3), Fraction(3, 4)),
+        }
+        for article in sorted(articles, key=lambda it: (it.position, it.msgid))
+    ]
+
+
+def _states(
+    world: World, appid: str, dataset: str, first_day: date = FIRST_DAY
+) -> list[tuple[date, str, bool]]:
+    """Each publication day up to yesterday: its state, and whether it is asked for no more."""
+    it = known(world, appid, DATASETS[dataset])
+    return [
+        (day, it.state(day), day in it.publication_days and it.publication_days[day].is_final)
+        for day in days(first_day, YESTERDAY)
+    ]
+
+
+def what_we_have(world: World) -> Rows:
+    """9. The publication days of 春风 by their state."""
+    rows = [
+        {
+            "dataset": dataset,
+            "state": state,
+            "is_final": is_final,
+            "days": len(group),
+            "first_day": min(day for day, *_ in group),
+            "last_day": max(day for day, *_ in group),
+        }
+        for dataset in DATASETS
+        for (state, is_final), group in in_groups(
+            _states(world, BUSY.appid, dataset), lambda it: it[1:]
+        ).items()
+    ]
+    return sorted(rows, key=lambda row: (row["dataset"], row["first_day"], row["state"]))
+
+
+def corrections(world: World) -> Rows:
+    """10. Readers that WeChat told otherwise later, as often as it did, the first five by title."""
+    rows = [
+        {
+            "title": change.article.title,
+            "stat_date": change.stat_date,
+            "metric": change.metric,
+            "old_value": change.old,
+            "new_value": change.new,
+            "difference": change.new - change.old,
+        }
+        for change in known(world, BUSY.appid).changes
+        if change.metric == READERS and change.old is not None
+    ]
+    return sorted(rows, key=lambda row: (row["title"], row["stat_date"]))[:5]
+
+
+def kinds_of_change(world: World) -> Rows:
+    """10. Figures that were corrected, and those that were there late."""
+    changes = [it for it in known(world, BUSY.appid).changes if it.metric in (READERS, KANYIKAN)]
+    groups = in_groups(changes, lambda it: ("late" if it.old is None else "correction", it.metric))
+    return [
+        {
+            "kind": kind,
+            "metric": metric,
+            "figures": len(group),
+            "first_day": min(it.article.publication_date for it in group),
+            "last_day": max(it.article.publication_date for it in group),
+        }
+        for (kind, metric), group in groups.items()
+    ]
+
+
+# --------------------------------------------------------------------------------- fifteen more
+
+
+def weekly_report(world: World) -> Rows:
+    """11. What came in each week over all articles; the share rate is of what came."""
+    return [
+        {
+            "account_name": account.name,
+            "iso_week": f"2026-W{week}",
+            "published": sum(published_on(world, account.appid, day) for day in its_days),
+            "reads": total(it.gained(day, READS) for day in its_days),
+            "sharers": total(it.gained(day, SHARERS) for day in its_days),
+            "share_rate": share(
+                total(it.gained(day, SHARERS) for day in its_days),
+                total(it.gained(day, READERS) for day in its_days),
+            ),
+            "complete_days": sum(it.is_complete(day) for day in its_days),
+        }
+        for account in (BUSY, PAPER)
+        for it in [known(world, account.appid)]
+        for week in (45, 46, 47)
+        for its_days in [[date.fromisocalendar(2026, week, day) for day in range(1, 8)]]
+    ]
+
+
+def best_weekday(world: World) -> Rows:
+    """12. The median readers by the third day of first articles, by weekday of publication."""
+    articles = with_day(first_articles(known(world, BUSY.appid)), 3)
+    return [
+        {
+            "weekday_name": WEEKDAYS[weekday],
+            "messages": len(group),
+            "median_readers": quantile(it.by_day(3, READERS) for it in group),
+        }
+        for weekday, group in in_groups(articles, lambda it: it.publication_date.weekday()).items()
+    ]
+
+
+def took_off_late(world: World) -> Rows:
+    """
+    13. Final articles with less than half of their readers by the third day.
+
+    Apart, those of which that is not known.
+    """
+    articles = final(known(world, BUSY.appid).articles.values())
+    rows = [
+        {
+            "title": article.title,
+            "publication_date": article.publication_date,
+            "day_3": by_day_3,
+            "latest": latest,
+            "share": share(by_day_3, latest),
+            "verdict": "unknown" if by_day_3 is None else "late",
+        }
+        for article in articles
+        for by_day_3, latest in [(article.by_day(3, READERS), article.latest(READERS))]
+        if by_day_3 is None or by_day_3 * 2 < latest
+    ]
+    return sorted(rows, key=lambda row: (row["verdict"], row["publication_date"], row["title"]))
+
+
+def long_tail(world: World) -> Rows:
+    """14. Of the successor's articles with all thirty rows, the readers who came late."""
+    articles = [
+        article
+        for article in known(world, BUSY.appid, SUCCESSOR).articles.values()
+        if article.has_all_rows
+    ]
+
+    def after(number: int) -> Fraction:
+        last = sum(it.by_day(30, "read_user") or 0 for it in articles)
+        return 1 - Fraction(sum(it.by_day(number, "read_user") or 0 for it in articles), last)
+
+    return [{"articles": len(articles), "after_day_3": after(3), "after_day_7": after(7)}]
+
+
+def accounts_compared(world: World) -> Rows:
+    """15. First articles whose totals are final, by the third day, of two accounts."""
+    return [
+        {
+            "account_name": account.name,
+            "messages": len(articles),
+            "median_readers": quantile(it.by_day(3, READERS) for it in articles),
+            "open_rate": share(
+                sum(it.by_day(3, IN_CHAT) or 0 for it in articles),
+                sum(it.by_day(3, SENT_TO) or 0 for it in articles),
+            ),
+        }
+        for account in (BUSY, PAPER)
+        for articles in [with_day(final(first_articles(known(world, account.appid))), 3)]
+    ]
+
+
+def word_in_the_title(world: World) -> Rows:
+    """16. Readers by the third day over what is usual in that place, with 医保 and without."""
+    it = known(world, BUSY.appid)
+    articles = with_day(it.articles.values(), 3)
+    return [
+        {
+            "has_word": has_word,
+            "articles": len(group),
+            "against_usual": quantile(
+                Fraction(article.by_day(3, READERS)) / quantile(usual(it, article.position, 3))
+                for article in group
+            ),
+        }
+        for has_word, group in in_groups(articles, lambda it: "医保" in it.title).items()
+    ]
+
+
+def cohort(world: World) -> Rows:
+    """17. The readers by each day of the articles of 1 to 15 November that have all seven."""
+    articles = with_day(known(world, BUSY.appid).published(november(1), november(15)), *range(1, 8))
+    return [
+        {
+            "day_number": number,
+            "articles": len(articles),
+            "readers": sum(it.by_day(number, READERS) or 0 for it in articles),
+        }
+        for number in range(1, 8)
+    ]
+
+
+def months(world: World) -> Rows:
+    """18. What came on the days of October and November on which all is known."""
+    it = known(world, BUSY.appid)
+    return [
+        {
+            "month": f"2026-{month}",
+            "days": len(its_days),
+            "complete_days": len(complete),
+            "reads": sum(it.gained(day, READS) or 0 for day in complete),
+            "reads_per_day": share(
+                sum(it.gained(day, READS) or 0 for day in complete), len(complete)
+            ),
+        }
+        for month, its_days in in_groups(days(FIRST_DAY, YESTERDAY), lambda day: day.month).items()
+        for complete in [[day for day in its_days if it.is_complete(day)]]
+    ]
+
+
+def changed_since(world: World) -> Rows:
+    """19. The rows that are there, or have another figure, since noon of 23 November."""
+    changed = [
+        (day, "new" if row.first_known_at > EXPORTED_AT else "changed")
+        for article in known(world, BUSY.appid).articles.values()
+        for day, row in article.rows.items()
+        if row.changed_at > EXPORTED_AT
+    ]
+    return [
+        {
+            "is": kind,
+            "rows": len(group),
+            "first_day": min(day for day, _ in group),
+            "last_day": max(day for day, _ in group),
+        }
+        for kind, group in in_groups(changed, lambda it: it[1]).items()
+    ]
+
+
+def known_then(world: World) -> Rows:
+    """20. The newest rows of the articles since 18 November, at noon of the 22nd and now."""
+    return [
+        {
+            "known": label,
+            "articles": len(newest),
+            "readers": sum(row.values[READERS] for row in newest),
+            "kanyikan_figures": sum(KANYIKAN in row.values for row in newest),
+        }
+        for label, moment in [("then", REMEMBERED_AT), ("now", NOW)]
+        for it in [known(world, BUSY.appid, at=moment)]
+        for newest in [[article.newest for article in it.published(november(18))]]
+    ]
+
+
+def what_is_missing(world: World) -> Rows:
+    """21. The publication days of November that are not in, of every account."""
+    rows = [
+        {
+            "account_name": name,
+            "dataset": dataset,
+            "state": state,
+            "days": len(group),
+            "first_day": min(day for day, *_ in group),
+            "last_day": max(day for day, *_ in group),
+        }
+        for appid, name in world.names.items()
+        for dataset in DATASETS
+        for state, group in in_groups(
+            _states(world, appid, dataset, november(1)), lambda it: it[1]
+        ).items()
+        if state not in ("loaded", "empty")
+    ]
+    return sorted(rows, key=lambda row: (row["account_name"], row["dataset"], row["first_day"]))
+
+
+def successor_to_old(world: World) -> Rows:
+    """22. The readers that both endpoints told of the same articles, by the same day."""
+    old, new = (known(world, BUSY.appid, endpoint).articles for endpoint in (OLD, SUCCESSOR))
+    both = {
+        number: [
+            (old[msgid].by_day(number, READERS), new[msgid].by_day(number, "read_user"))
+            for msgid in old.keys() & new.keys()
+        ]
+        for number in (1, 3, 7)
+    }
+    told = {number: [pair for pair in pairs if None not in pair] for number, pairs in both.items()}
+    return [
+        {
+            "day_number": number,
+            "articles": len(pairs),
+            "successor_to_old": share(sum(b for _, b in pairs), sum(a for a, _ in pairs)),
+        }
+        for number, pairs in told.items()
+    ]
+
+
+def finish_rate(world: World) -> Rows:
+    """23. The rate of each article's newest row, weighed by the readers it is a share of."""
+    articles = known(world, BUSY.appid, SUCCESSOR).articles.values()
+    weighed = [
+        (Fraction(str(rate)), readers)
+        for article in articles
+        for rate, readers in [(article.latest("read_finish_rate"), article.latest("read_user"))]
+        if rate is not None and readers is not None
+    ]
+    readers = sum(readers for _, readers in weighed)
+    return [
+        {
+            "articles": len(weighed),
+            "finish_rate": share(sum(rate * people for rate, people in weighed), readers),
+        }
+    ]
+
+
+def _verdict(reads: int | None, median: Fraction | None, *, is_complete: bool) -> str:
+    if not is_complete:
+        return "unknown"
+    if not reads:
+        return "silent"
+    return "drop" if median is not None and reads * 2 < median else "ok"
+
+
+def drops(world: World) -> Rows:
+    """24. What came on the last two days against the median of the complete ones before them."""
+    rows = [
+        {
+            "account_name": name,
+            "calendar_date": day,
+            "reads": it.gained(day, READS),
+            "median": median,
+            "verdict": _verdict(it.gained(day, READS), median, is_complete=it.is_complete(day)),
+        }
+        for appid, name in world.names.items()
+        for it in [known(world, appid)]
+        for day in (YESTERDAY - timedelta(1), YESTERDAY)
+        for median in [
+            quantile(
+                it.gained(earlier, READS)
+                for earlier in days(day - timedelta(7), day - timedelta(1))
+                if it.is_complete(earlier)
+            )
+        ]
+    ]
+    return sorted(rows, key=lambda row: (row["account_name"], row["calendar_date"]))
+
+
+def export(world: World) -> Rows:
+    """25. Of 19 November, the rows of `changed_since`."""
+    return [
+        {
+            "publication_date": article.publication_date,
+            "msgid": article.msgid,
+            "stat_date": day,
+            "readers": article.rows[day].values[READERS],
+            "is_final": article.is_final,
+        }
+        for article in sorted(
+            known(world, BUSY.appid).of_day(november(19)), key=lambda it: it.msgid
+        )
+        for day in article.stat_dates
+        if article.rows[day].changed_at > EXPORTED_AT
+    ]
+
+
+Truth = Callable[[World], Rows]
+Natural = Callable[[Rows, Rows], tuple[Any, Any]]
+
+TRUTHS: dict[int, Sequence[Truth]] = {
+    1: [newest_articles],
+    2: [most_read_of_the_month],
+    3: [gained_each_day],
+    4: [gained_by_one_article],
+    5: [reached_by_day],
+    6: [sources],
+    7: [open_rate_by_weekday],
+    8: [better_than_usual],
+    9: [what_we_have],
+    10: [corrections, kinds_of_change],
+    11: [weekly_report],
+    12: [best_weekday],
+    13: [took_off_late],
+    14: [long_tail],
+    15: [accounts_compared],
+    16: [word_in_the_title],
+    17: [cohort],
+    18: [months],
+    19: [changed_since],
+    20: [known_then],
+    21: [what_is_missing],
+    22: [successor_to_old],
+    23: [finish_rate],
+    24: [drops],
+    25: [export],
+}
+"""Of each question, by its number on the page, in the order of its queries."""
+
+
+def _figures(column: str) -> Natural:
+    """A column that both have, to the digits that are shown."""
+    return lambda shown, true: (
+        [round(float(row[column]), 3) for row in shown],
+        [round(float(row[column]), 3) for row in true],
+    )
+
+
+def _best(rows: Rows, column: str) -> dict[str, Any]:
+    return max(rows, key=lambda row: row[column])
+
+
+NATURAL: dict[int, Natural] = {
+    11: lambda shown, true: (
+        [row["reads"] for row in shown],
+        [row["reads"] for row in true if row["account_name"] == BUSY.name],
+    ),
+    12: lambda shown, true: (
+        WEEKDAYS[_best(shown, "readers")["publication_weekday"] - 1],
+        _best(true, "median_readers")["weekday_name"],
+    ),
+    13: lambda shown, true: (
+        shown[0]["late"],
+        sum(row["verdict"] == "late" for row in true),
+    ),
+    14: _figures("after_day_7"),
+    15: lambda shown, true: (
+        _best(shown, "open_rate")["account_name"],
+        _best(true, "open_rate")["account_name"],
+    ),
+    16: lambda shown, true: (
+        round(float(shown[1]["readers"] / shown[0]["readers"]), 2),
+        round(float(true[1]["against_usual"] / true[0]["against_usual"]), 2),
+    ),
+    17: _figures("readers"),
+    18: _figures("reads"),
+    19: lambda shown, true: (shown[0]["rows"], sum(row["rows"] for row in true)),
+    20: lambda shown, true: (
+        [*shown[0].values()],
+        [true[0][name] for name in shown[0]],
+    ),
+    21: lambda shown, true: (
+        {row["account_name"]: row["days"] for row in shown},
+        {row["account_name"]: row["days"] for row in true if row["dataset"] == "article_total"},
+    ),
+    22: lambda shown, true: (
+        round(float(shown[0]["successor_to_old"]), 3),
+        round(float(true[-1]["successor_to_old"]), 3),
+    ),
+    23: _figures("finish_rate"),
+    24: lambda shown, true: (
+        {row["account_name"]: row["is_drop"] for row in shown},
+        {
+            row["account_name"]: row["verdict"] == "drop"
+            for row in true
+            if row["calendar_date"] == YESTERDAY
+        },
+    ),
+}
+"""What the natural query of a question says, from its rows, and what it says in truth."""
