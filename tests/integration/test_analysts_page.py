@@ -168,15 +168,15 @@ SESSIONS = (
 
 
 @pytest.mark.parametrize("view", views(), ids=lambda view: view.name)
-def test_a_view_says_the_same_in_every_session(analysts: tuple[Engine, World], view: View) -> None:
+def test_a_view_says_the_same_in_every_session(loaded: tuple[Engine, World], view: View) -> None:
     """Whatever its time zone and its way to write dates; only how instants are shown differs."""
-    with analysts[0].connect() as connection:
+    with loaded[0].connect() as connection:
         listed = connection.execute(sqlalchemy.text(f"SELECT * FROM {view.full_name} LIMIT 0"))  # noqa: S608 # ours
         types = [(column.name, column.type_code) for column in listed.cursor.description]
     columns = ", ".join(AS_A_NUMBER.get(oid, "{0}").format(f'"{name}"') for name, oid in types)
     said = set()
     for session in SESSIONS:
-        with analysts[0].connect() as connection:
+        with loaded[0].connect() as connection:
             connection.exec_driver_sql(session)
             found = connection.exec_driver_sql(f"SELECT {columns} FROM {view.full_name}")  # noqa: S608 # ours
             said.add(tuple(sorted(map(str, found))))
