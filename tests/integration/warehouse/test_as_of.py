@@ -87,20 +87,23 @@ def histories(
     """
     What is loaded, one after the other.
 
-    Late answers and identical ones, refetches, replays in between; the clock may stand still and
-    go back.
+    Half of them in the order in which it was fetched; the others with late answers and identical
+    ones, refetches, replays in between. The clock may stand still and go back.
     """
     dataset = draw(st.sampled_from([*FIGURES]))
+    in_order = draw(st.booleans())
     events: list[Event] = []
     clock = at("24 10:30")
-    for _ in range(draw(st.integers(1, 6))):
+    for number in range(draw(st.integers(1, 6))):
         clock += draw(st.sampled_from([1, 1, 1, 1, 0, -1, -3])) * MINUTE
         loadings = [event for event in events if isinstance(event, Loading)]
-        kind = draw(st.sampled_from(["new", "new", "new", "same", "replay"]))
+        kinds = ["new"] if in_order else ["new", "new", "new", "same", "replay"]
+        kind = draw(st.sampled_from(kinds))
         if kind == "replay":
             events.append(Replaying(clock, can_read_otherwise and draw(st.booleans())))
             continue
-        fetched_at = at("23 10:00") + draw(st.integers(0, 6)) * MINUTE
+        minute = number if in_order else draw(st.integers(0, 6))
+        fetched_at = at("23 10:00") + minute * MINUTE
         if kind == "same" and loadings:
             known = draw(st.sampled_from(loadings))
             again = replace(known, loaded_at=clock, refetch=draw(st.booleans()))
