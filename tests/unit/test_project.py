@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from weixin_etl.datasets import DATASETS
+from weixin_etl.warehouse.views import SCHEMAS
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "plugins/weixin_etl"
