@@ -52,23 +52,16 @@ SELECT
     {% endfor %}
     reached.latest,
     {% for day in [1, 3, 7, 30] %}
-    CASE
-        WHEN reached.has_all_rows OR coalesce(pair.is_final, FALSE)
-            THEN reached.day_{{ day }}::numeric / nullif(reached.latest, 0)
-    END AS day_{{ day }}_share,
+    CASE WHEN reached.is_final THEN reached.day_{{ day }}::numeric / nullif(reached.latest, 0) END
+        AS day_{{ day }}_share,
     {% endfor %}
-    reached.has_all_rows OR coalesce(pair.is_final, FALSE) AS is_final
+    reached.is_final
 -- the articles that the endpoint told of; left joins, as what is not asked for is left out
 FROM weixin.article_sighting AS sighting
 LEFT JOIN weixin.dim_article AS article
     ON sighting.appid = article.appid AND sighting.msgid = article.msgid
 LEFT JOIN weixin.dim_account AS account
     ON sighting.appid = account.appid
-LEFT JOIN weixin.coverage AS pair
-    ON
-        sighting.appid = pair.appid
-        AND article.publication_date = pair.publication_date
-        AND pair.dataset = '{{ dataset.name }}'
 CROSS JOIN
     (
         VALUES
@@ -84,7 +77,17 @@ LEFT JOIN LATERAL (
         {{ last_known("value") }} AS latest,
         count(*) FILTER (
             WHERE stat_date BETWEEN publication_date AND publication_date + {{ dataset.window - 1 }}
-        ) = {{ dataset.window }} AS has_all_rows
+        ) = {{ dataset.window }}
+        OR coalesce(
+            (
+                SELECT pair.is_final
+                FROM weixin.coverage AS pair
+                WHERE
+                    pair.appid = sighting.appid
+                    AND pair.publication_date = max(total.publication_date)
+                    AND pair.dataset = '{{ dataset.name }}'
+            ), FALSE
+        ) AS is_final
     FROM (
         SELECT
             fact.stat_date,
