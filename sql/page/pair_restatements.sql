@@ -1,6 +1,6 @@
 -- The figures and lists of a pair's articles that were given another value, or one where they had
--- none: one row each, newest first, with how many there are. Without OFFSET 0 the planner would read
--- the account's whole history.
+-- none: one row each, newest first, with how many there are. Without OFFSET 0 the planner reads the
+-- account's whole history.
 SELECT
     article.title,
     restatement.msgid,
