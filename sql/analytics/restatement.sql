@@ -46,7 +46,7 @@ CREATE VIEW analytics.restatement (
 ) AS
 SELECT
     restatement.dataset,
-    restatement.appid,
+    account.appid,
     account.name AS account_name,
     restatement.msgid,
     article.title,
@@ -61,8 +61,17 @@ SELECT
     restatement.new_list,
     restatement.cause,
     restatement.changed_at
-FROM weixin.restatement
-LEFT JOIN weixin.dim_account AS account
-    ON restatement.appid = account.appid
+FROM weixin.dim_account AS account
+CROSS JOIN
+    LATERAL (
+        {% for dataset in datasets %}
+        SELECT *
+        FROM weixin.restatement
+        WHERE restatement.dataset = '{{ dataset.name }}' AND restatement.appid = account.appid
+        {% if not loop.last %}
+        UNION ALL
+        {% endif %}
+        {% endfor %}
+    ) AS restatement
 LEFT JOIN weixin.dim_article AS article
     ON restatement.appid = article.appid AND restatement.msgid = article.msgid

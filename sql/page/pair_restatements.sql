@@ -1,5 +1,6 @@
 -- The figures and lists of a pair's articles that were given another value, or one where they had
--- none: one row each, newest first, with how many there are.
+-- none: one row each, newest first, with how many there are. Without OFFSET 0 the planner reads the
+-- account's whole history.
 SELECT
     article.title,
     restatement.msgid,
@@ -14,11 +15,16 @@ SELECT
     restatement.changed_at,
     count(*) OVER () AS restatement_count
 FROM weixin.dim_article AS article
-INNER JOIN weixin.restatement
-    ON
-        article.appid = restatement.appid
-        AND article.msgid = restatement.msgid
-        AND restatement.dataset = :dataset
+CROSS JOIN
+    LATERAL (
+        SELECT *
+        FROM weixin.restatement
+        WHERE
+            restatement.dataset = :dataset
+            AND restatement.appid = article.appid
+            AND restatement.msgid = article.msgid
+        OFFSET 0 -- noqa: AM09
+    ) AS restatement
 WHERE article.appid = :appid AND article.publication_date = cast(:publication_date AS date)
 ORDER BY
     restatement.changed_at DESC,

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.datasets import DATASETS, Kind
+from weixin_etl.warehouse import source
 from weixin_local.postgres import Server
 
 ACCOUNTS, ARTICLES, ROWS = 50, 100, 7
@@ -84,11 +85,11 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def read(plan: list[dict[str, Any]]) -> float:
-    """How many rows of tables were looked at."""
+    """How many rows of facts and histories were looked at."""
     return sum(
         (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
         for node in plan
-        if "Relation Name" in node
+        if node.get("Relation Name", "").startswith("fact_")
     )
 
 
@@ -131,20 +132,41 @@ def test_as_of_without_a_filter_reads_the_fact_and_the_changes_since(long_histor
     assert read(history) == 3 * ACCOUNTS * ARTICLES
 
 
-@pytest.mark.parametrize("account", ["appid = 'wx7'", "account_name = 'Account 7'"])
-def test_restatements_of_an_article_are_found_by_the_key(long_history: Engine, account: str):
+@pytest.mark.parametrize(
+    ("chosen", "by", "at_most"),
+    [
+        ("appid = 'wx7' AND msgid = '17_1'", "appid msgid", 500),
+        ("account_name = 'Account 7'", "appid", 10_000),
+    ],
+    ids=["article", "account"],
+)
+def test_restatements_are_found_by_the_key(
+    long_history: Engine, chosen: str, by: str, at_most: int
+):
     """Also through the analysts' view, and nothing of the other dataset is read."""
-    article = "dataset = 'article_total' AND msgid = '17_1'"
     plan = executed(
         long_history,
-        f"SELECT * FROM analytics.restatement WHERE {account} AND {article}",  # noqa: S608 # ours
+        f"SELECT * FROM analytics.restatement WHERE dataset = 'article_total' AND {chosen}",  # noqa: S608 # ours
     )
 
     read_by = conditions(plan)
     assert read_by.pop("fact_article_total") == {"appid msgid"}
-    assert read_by.pop("fact_article_total_history") == {"appid msgid"}
+    assert read_by.pop("fact_article_total_history") == {by, "appid msgid"}
     assert read_by.keys() == {"dim_account", "dim_article"}
-    assert read(plan) < 500
+    assert read(plan) < at_most
+
+
+def test_the_page_reads_the_history_of_a_days_articles(long_history: Engine):
+    """Not that of all the account's."""
+    with long_history.begin() as connection:
+        day = "UPDATE weixin.dim_article SET publication_date = '2026-01-02' WHERE msgid = '17_1'"
+        connection.exec_driver_sql(day)
+        values = {"dataset": "article_total", "appid": "wx7", "publication_date": "2026-01-02"}
+        explain = text(f"EXPLAIN (ANALYZE, FORMAT json) {source('page/pair_restatements.sql')}")
+        plan = connection.execute(explain, values | {"most": 50}).scalar_one()
+        connection.rollback()
+
+    assert read(list(nodes(plan[0]["Plan"]))) < 500
 
 
 def test_a_preview_of_restatements_reads_no_more_than_it_shows(long_history: Engine):

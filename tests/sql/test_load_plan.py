@@ -48,6 +48,8 @@ HISTORY = f"""
     INSERT INTO weixin.dim_article (appid, msgid, message_id, position, publication_date,
         first_seen_at, last_seen_at)
     SELECT appid, msgid, msgid, 1, publication_date, now(), now() FROM article;
+    INSERT INTO weixin.dim_article_title_history (appid, msgid, title, replaced_at)
+    SELECT appid, msgid, msgid, now() FROM article;
     INSERT INTO weixin.article_sighting (dataset, appid, msgid, raw_response_id)
     SELECT 'article_total', appid, msgid, raw_response_id FROM article;
     INSERT INTO weixin.raw_response (raw_response_id, dataset, appid, publication_date, body_zstd,
@@ -209,7 +211,7 @@ def test_the_next_morning_rewrites_articles_in_their_pages(long_history: Engine,
             for it in week(account, 1, articles_a_day=100):
                 end = line_end("article_total", *it.pair, raw_response_id, seen_at, seen_at)
                 copy_articles(connection, iter([end.join([*it.answer.articles, b""])]))
-            connection.execute(statement(f"{table}/load.sql"))
+            connection.execute(statement(f"{table}/load.sql"), {"changed_at": seen_at})
             counts.append(connection.exec_driver_sql(count, (f"weixin.{table}",)).one())
 
     (updated, in_their_pages), (updated_then, in_their_pages_then) = counts

@@ -10,14 +10,13 @@ from unittest import mock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
-from warehouse_loads import SCHEDULED, article, at, body, pair
+from warehouse_loads import SCHEDULED, article, at, body, know, pair
 
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
 from weixin_etl.load import Load, merge
 from weixin_etl.model import Account
 from weixin_etl.parse import parse
 from weixin_etl.replay import Selection, replay
-from weixin_etl.warehouse import statement
 
 DAYS = [date(2026, 11, 20), date(2026, 11, 21)]
 MINUTE = timedelta(minutes=1)
@@ -125,9 +124,7 @@ class Loaded:
         self.warehouse = warehouse
         self.dataset = dataset
         self.account = Account(f"weixin_{number}", f"as_of_{number}", "secret", f"号{number}")
-        with warehouse.begin() as connection:
-            known = {"appids": [self.account.appid], "seen_at": at("20 08:00")}
-            connection.execute(statement("dim_account/import.sql"), known)
+        know(warehouse, self.account.appid)
 
     def take(self, event: Event) -> None:
         """Let it happen."""

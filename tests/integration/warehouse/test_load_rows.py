@@ -4,7 +4,19 @@ from datetime import date
 
 import pytest
 from sqlalchemy import Engine
-from warehouse_loads import DAY, article, at, body, contents, facts, load_pairs, pair, rows
+from warehouse_loads import (
+    ACCOUNT,
+    DAY,
+    article,
+    at,
+    body,
+    contents,
+    facts,
+    know,
+    load_pairs,
+    pair,
+    rows,
+)
 
 from weixin_etl.datasets import ARTICLE_TOTAL_DETAIL
 from weixin_etl.model import Counts
@@ -70,6 +82,7 @@ def test_first_load(warehouse: Engine):
 
 def test_same_answer_again_writes_no_row_anew(warehouse: Engine):
     """Loading again what is there writes nothing but when the answer was seen."""
+    know(warehouse, ACCOUNT.appid)
     load_pairs(warehouse, pair(FIRST, "22 08:30"))
     before = contents(warehouse, versions=True)
 

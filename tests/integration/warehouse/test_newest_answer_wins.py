@@ -16,7 +16,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
-from warehouse_loads import SCHEDULED, article, at, body, pair, rows
+from warehouse_loads import SCHEDULED, article, at, body, know, pair, rows
 
 from weixin_etl.load import Load
 from weixin_etl.model import Account
@@ -124,6 +124,7 @@ class Loaded:
             Account(f"weixin_{number}", f"wx{example}_{number}", "secret", f"号{number}")
             for number in range(2)
         ]
+        know(warehouse, *(account.appid for account in self.accounts))
 
     def commit(self, answers_of_commit: Iterable[Given]) -> None:
         """One commit, whichever accounts the answers are of."""

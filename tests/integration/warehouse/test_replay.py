@@ -24,6 +24,7 @@ from warehouse_loads import (
     contents,
     coverage,
     facts,
+    know,
     load_pairs,
     pair,
     rows,
@@ -53,13 +54,6 @@ def alter(warehouse: Engine, sql: str) -> None:
     """Change what the warehouse holds by other means."""
     with warehouse.begin() as connection:
         connection.exec_driver_sql(sql)
-
-
-def know(warehouse: Engine, *appids: str) -> None:
-    """Give accounts a row, as a run does."""
-    with warehouse.begin() as connection:
-        values = {"appids": list(appids), "seen_at": at("20 08:00")}
-        connection.execute(statement("dim_account/import.sql"), values)
 
 
 MORNINGS = [

@@ -16,6 +16,7 @@ from weixin_etl.datasets import ARTICLE_TOTAL, Dataset
 from weixin_etl.load import Judged, Load, Outcome, outcome
 from weixin_etl.load.stage import unpacked
 from weixin_etl.model import Account, Run
+from weixin_etl.warehouse import statement
 
 ACCOUNT = Account("weixin_default", "wx1", "secret-of-wx1", "报纸")
 OTHER_ACCOUNT = Account("weixin_other", "wx2", "secret-of-wx2", "杂志")
@@ -57,6 +58,13 @@ def pair(
 def refused(error: WeixinError, when: str = "24 10:30", day: date = DAY, calls: int = 1) -> Outcome:
     """What ingest hands over when there was no answer."""
     return outcome(ARTICLE_TOTAL, ACCOUNT, day, Refusal(error, at(when), calls))
+
+
+def know(warehouse: Engine, *appids: str) -> None:
+    """Give accounts a row, as a plan does before anything of them is loaded."""
+    with warehouse.begin() as connection:
+        values = {"appids": list(appids), "seen_at": at("20 08:00")}
+        connection.execute(statement("dim_account/import.sql"), values)
 
 
 def load_pairs(
