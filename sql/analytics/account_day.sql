@@ -30,7 +30,7 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     -- part of what counts here came then; a metric that a row left out is not covered by this
     -- 中文：新增值所跨最多天数
     -- unit: days, level
-    days_spanned,
+    most_days_spanned,
     -- Whether a total of an article fell, so that increments and rates hold a negative part
     -- 中文：是否有累计值下降
     has_fall,
@@ -38,7 +38,7 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     {{
         increment(
             metric,
-            "that came on the day, over all articles within their window of "
+            "gained on the day over all articles within their window of "
             ~ dataset.window ~ " days; NULL when unknown"
         )
     }}
@@ -49,7 +49,7 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     -- have both {{ rate.numerator }} and {{ rate.denominator }}; NULL when the denominator is 0
     -- 中文：当日{{ rate.chinese_name }}
     -- unit: share, level
-    {{ rate.name }},
+    daily_{{ rate.name }},
     {% endfor %}
     -- Whether all is known that came on the day. A ready answer of a later day is there for each
     -- of the {{ dataset.window }} publication days whose window holds it, and none of them is
@@ -70,7 +70,7 @@ SELECT
     ) AS articles_published,
     day.articles_reported + pairs.articles_lacking AS articles_expected,
     day.articles_reported,
-    day.days_spanned,
+    day.days_spanned AS most_days_spanned,
     day.has_fall,
     {% for metric in dataset.totals %}
     CASE
@@ -79,7 +79,7 @@ SELECT
     END AS {{ metric.name }}_increment,
     {% endfor %}
     {% for rate in dataset.daily_rates %}
-    day.{{ rate.name }},
+    day.{{ rate.name }} AS daily_{{ rate.name }},
     {% endfor %}
     pairs.is_complete
 FROM weixin.dim_account AS account

@@ -1,5 +1,6 @@
 -- One row per distinct answer of WeChat for an account and publication day: when it was fetched and
 -- when its figures came into the warehouse. The figures name their answer by raw_response_id
+-- 中文：微信的每个不同应答一行：何时获取、何时入库
 -- key: raw_response_id
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.answer (

@@ -1,4 +1,5 @@
 -- One row per title that an article has had, in the order in which they were loaded
+-- 中文：文章用过的每个标题一行
 -- key: appid, msgid, known_from
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.article_title (

@@ -1,6 +1,7 @@
 -- One row per figure or list that was loaded and later given another value, also where WeChat had
 -- left it out before. Figures of articles that were new then are not here: a row that is loaded
 -- for the first time changes nothing
+-- 中文：每次数据变更一行：更正、迟到、移除
 -- key: dataset, appid, msgid, stat_date, metric, changed_at
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.restatement (
@@ -20,15 +21,15 @@ CREATE VIEW analytics.restatement (
     kind,
     -- Value before; NULL when it had none, and of a list
     -- 中文：变更前的值
-    -- unit: as of its metric, level
+    -- unit: of the metric, level
     old_value,
     -- Value after; NULL when it was removed, and of a list
     -- 中文：变更后的值
-    -- unit: as of its metric, level
+    -- unit: of the metric, level
     new_value,
     -- new_value - old_value; NULL unless it is the correction of a figure
     -- 中文：差值
-    -- unit: as of its metric, level
+    -- unit: of the metric, level
     difference,
     -- List before, as WeChat gave it
     -- 中文：变更前的列表

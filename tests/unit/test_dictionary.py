@@ -94,6 +94,7 @@ def test_every_view_names_the_account() -> None:
 @pytest.mark.parametrize("view", views(), ids=lambda view: view.name)
 def test_every_column_says_what_it_means(view: View) -> None:
     """In English and in Chinese; a figure with its unit, how it adds up, since when, until when."""
+    assert re.fullmatch("(One|The dictionary: one) row .+\n中文：.+\nkey: .+", view.comment, re.S)
     for name, comment in view.columns.items():
         english, chinese, *unit = comment.split("\n")
 
@@ -104,7 +105,7 @@ def test_every_column_says_what_it_means(view: View) -> None:
         ), name
         if name.endswith("_increment"):
             assert unit[0].endswith(", additive")
-            assert re.search("since the row before|came on the day", english), name
+            assert re.search("since the row before|gained on the day", english), name
         if unit and unit[0].endswith(", cumulative") and not name.endswith("ator"):
             assert re.search("from publication to |^Total from ", english, re.IGNORECASE), name
 
@@ -117,7 +118,11 @@ def test_a_figure_has_a_unit(view: View) -> None:
     figures = {
         name: unit
         for name in view.columns
-        if (unit := known.get(name.removesuffix("_increment").removeprefix("detail_")))
+        if (
+            unit := known.get(
+                name.removesuffix("_increment").removeprefix("detail_").removeprefix("daily_")
+            )
+        )
     }
 
     assert {name: _unit(view.columns[name]) for name in figures} == figures
