@@ -55,7 +55,7 @@ def served() -> Iterator[tuple[Sandbox, str]]:
 @pytest.fixture(scope="session")
 def ground_of(warehouses: Warehouses, served: tuple[Sandbox, str]) -> Callable[[Dataset], Ground]:
     """
-    The ground of a dataset: an hour before, the newest totals were lower; now rows are odd.
+    The ground of a dataset: an hour before, totals were lower and titles others; now rows are odd.
 
     Several commits of several accounts, every table filled, and a seed for every statement.
     """
@@ -68,6 +68,8 @@ def ground_of(warehouses: Warehouses, served: tuple[Sandbox, str]) -> Callable[[
         sandbox.scenarios[:] = [Scenario("falling-total")]
         order = planned(before, "before", MORNING - timedelta(hours=1))
         assert IngestProcess(order).outcome().is_done
+        with before.warehouse.begin() as connection:
+            connection.exec_driver_sql("UPDATE weixin.dim_article SET title = 'before ' || title")
         before.warehouse.dispose()
 
         sandbox.scenarios[:] = [Scenario("odd-row")]

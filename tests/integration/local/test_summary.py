@@ -41,6 +41,8 @@ def article(warehouse: Engine, msgid: str, day: date, title: str, *readers: int 
         title=title,
         **seen,
     )
+    sighting = {"dataset": ARTICLE_TOTAL.name, "appid": APPID, "msgid": msgid}
+    insert(warehouse, "article_sighting", raw_response_id=1, **sighting)
     for offset, count in enumerate(readers):
         insert(
             warehouse,
