@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from datetime import date
 from pathlib import Path
 
@@ -241,7 +242,8 @@ def run_command(
             signal.signal(number, _interrupt)
     command: Command = options.command
     try:
-        before()
+        with redirect_stdout(sys.stderr):  # what Airflow logs is none of a command's output
+            before()
         return command(options) or 0
     except KeyboardInterrupt:
         sys.stderr.write("weixin-etl: stopped.\n")

@@ -24,7 +24,7 @@ CREATE VIEW analytics.account (
     -- 中文：是否仍在采集
     is_active,
     -- When the pipeline first planned it, or imported an answer of it
-    -- 中文：首次出现时间
+    -- 中文：首次计划或导入时间
     first_seen_at
 ) AS
 SELECT

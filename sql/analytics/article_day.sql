@@ -42,12 +42,12 @@ CREATE VIEW analytics.article_day{{ dataset.suffix }} (
     {% endfor %}
     {% for rate in dataset.rates %}
     -- {{ rate.numerator }}, where both it and {{ rate.denominator }} are known: sum it over
-    -- articles of one day_number
+    -- articles of one day_number and position
     -- 中文：{{ rate.chinese_name }}的分子
     -- unit: people, cumulative
     {{ rate.name }}_numerator,
     -- {{ rate.denominator }}, where both it and {{ rate.numerator }} are known: sum it over
-    -- articles of one day_number
+    -- articles of one day_number and position
     -- 中文：{{ rate.chinese_name }}的分母
     -- unit: people, cumulative
     {{ rate.name }}_denominator,
@@ -57,6 +57,9 @@ CREATE VIEW analytics.article_day{{ dataset.suffix }} (
     -- unit: share, level
     {{ rate.name }},
     {% endfor %}
+    -- The answer that last changed the row, see analytics.answer
+    -- 中文：最近一次变更该行的应答编号
+    raw_response_id,
     -- When the row was first loaded
     -- 中文：首次入库时间
     loaded_at,
@@ -99,6 +102,7 @@ SELECT
         AS {{ rate.name }}_denominator,
     day.{{ rate.numerator }}::numeric / nullif(day.{{ rate.denominator }}, 0) AS {{ rate.name }},
     {% endfor %}
+    day.raw_response_id,
     day.loaded_at,
     day.changed_at
 FROM weixin.dim_account AS account

@@ -16,7 +16,8 @@ CREATE VIEW analytics.article_growth (
     {{ the.metric }},
     {% for day in [1, 3, 7, 30] %}
     -- Total from publication to the end of day {{ day }}, the publication day being 1; NULL without
-    -- a row of that day, or where it left the figure out
+    -- a row of that day (WeChat gives none after 7 days of article_total), or where it left the
+    -- figure out
     -- 中文：第 {{ day }} 天累计值
     -- unit: of the metric, cumulative
     day_{{ day }},

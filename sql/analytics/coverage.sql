@@ -172,6 +172,13 @@ SELECT
             THEN 'not asked for: WeChat has taken the endpoint offline (errcode 47009)'
         WHEN pair.state = 'empty' AND pair.is_provisional
             THEN 'provisional: WeChat may not have listed the articles yet; a daily run asks again'
+        WHEN pair.state = 'loaded' AND NOT pair.is_final AND pair.publication_date < pair.first_date
+            THEN format(
+                    'last asked for on %s, while its totals grew, and daily runs begin after it: '
+                    || 'start a run with begin_date and end_date %s',
+                    to_char(pair.ready_at AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD'),
+                    to_char(pair.publication_date, 'YYYY-MM-DD')
+                )
         ELSE pair.error
     END AS reason,
     (

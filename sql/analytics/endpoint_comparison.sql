@@ -16,9 +16,9 @@ CREATE VIEW analytics.endpoint_comparison (
     {{ the.stat_date }},
     {% for metric in old.metrics if metric.nearest %}
     {% set nearest = new.metrics | selectattr("name", "equalto", metric.nearest) | first %}
-    {{ total(metric, "the end of stat_date") }}
+    {{ total(metric, "the end of stat_date, as " ~ old.name ~ " counts") }}
     {{ metric.name }},
-    {{ total(nearest, "the end of stat_date") }}
+    {{ total(nearest, "the end of stat_date, as " ~ new.name ~ " counts") }}
     {{ new.prefix }}{{ nearest.name }},
     {% endfor %}
     {{ the.day_number }}

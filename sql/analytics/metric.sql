@@ -20,7 +20,8 @@ CREATE VIEW analytics.metric (
     -- people, times, cents, minutes, share (1 is all) or list
     -- 中文：单位
     unit,
-    -- additive: its increments add up over days, to the total; level: it has none
+    -- How the column of this name adds up. cumulative: a running total, over articles, never over
+    -- days; its increment is additive, over days as well. level: never
     -- 中文：可加性
     additivity,
     -- What to know before using it
@@ -41,7 +42,7 @@ FROM (
         '{{ metric.chinese_name }}',
         {{ literal(metric.meaning) }},
         '{{ metric.unit }}',
-        '{{ "additive" if metric in dataset.totals else "level" }}',
+        '{{ "cumulative" if metric in dataset.totals else "level" }}',
         {{ literal(metric.caveat) }},
         NULL
     ),

@@ -183,7 +183,7 @@ def refuse_if_depended_on(warehouse: Engine, wanted: Sequence[View]) -> None:
             if connection.exec_driver_sql("SELECT to_regclass('weixin.view_version')").scalar():
                 update = _Update(connection, wanted)
                 update.drop([view.full_name for view in wanted if update.has_other_columns(view)])
-    except DBAPIError:
+    except (DBAPIError, psycopg2.Error):
         return
 
 
@@ -194,6 +194,8 @@ class _Update:
         self.connection = connection
         self.wanted = wanted
         connection.exec_driver_sql(_LOCK)
+        # whoever waits for a reader keeps all others from reading meanwhile
+        connection.exec_driver_sql("SET LOCAL lock_timeout = '30s'")
         versions = connection.exec_driver_sql(
             "SELECT view_name, text_sha256 FROM weixin.view_version"
         )
@@ -252,7 +254,7 @@ class _Update:
             self.give_back(view)
         elif name not in self.present:
             for give in self.connection.scalars(
-                statement("view_version/grant.sql"), {"name": name, "schema": view.schema}
+                statement("view_version/grant.sql"), {"name": name, "kind": view.kind}
             ):
                 self.execute(give)
         self.connection.execute(

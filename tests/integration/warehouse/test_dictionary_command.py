@@ -3,6 +3,10 @@
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +32,30 @@ def entries(
         for entry in listed
     ]
     return listed
+
+
+def test_the_file_is_the_dictionary_alone(warehouse: Engine, tmp_path: Path):
+    """What Airflow logs, as of a password too short to be masked, goes to stderr."""
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql("CREATE ROLE short LOGIN PASSWORD 'abc' IN ROLE weixin_loader")
+        connection.exec_driver_sql("GRANT USAGE ON SCHEMA analytics TO short")
+    url = warehouse.url.set(drivername="postgresql", username="short", password="abc")
+    found = {"AIRFLOW_CONN_WEIXIN_WAREHOUSE": url.render_as_string(hide_password=False)}
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "weixin_etl.cli", "dictionary"],
+            env={**os.environ, **found, "AIRFLOW_HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        with warehouse.begin() as connection:
+            connection.exec_driver_sql("DROP OWNED BY short; DROP ROLE short")
+
+    assert done.returncode == 0, done.stderr
+    assert "too short" in done.stderr
+    assert done.stdout.startswith("view,column,type,")
 
 
 def test_it_is_the_catalogue(entries: list[dict[str, Any]]):

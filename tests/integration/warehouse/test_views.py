@@ -7,12 +7,20 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import sqlalchemy
 from rolled_back import roll_back
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from weixin_etl.warehouse import WarehouseError, migrate, migrations
-from weixin_etl.warehouse.views import View, _Update, in_order, parse_view, update_views
+from weixin_etl.warehouse.views import (
+    View,
+    _Update,
+    in_order,
+    parse_view,
+    refuse_if_depended_on,
+    update_views,
+)
 
 the_migrations = importlib.import_module("weixin_etl.warehouse.migrations")
 """The module, whose name in the package is a function's."""
@@ -343,6 +351,37 @@ def waits_for_an_advisory_lock(ask: Ask) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+def test_whoever_makes_a_view_lets_the_reader_read_it(made: Engine, ask: Ask):
+    """Default privileges are those of the administrator who applied the migrations."""
+    run(made, "CREATE ROLE another SUPERUSER LOGIN PASSWORD 'choose-one'")
+    another = sqlalchemy.create_engine(made.url.set(username="another", password="choose-one"))
+    try:
+        update_views(another, in_order([TOP, BASE, view("newest", "SELECT 1 AS one", "one")]))
+        may = ask(
+            "SELECT viewowner, has_table_privilege('weixin_reader', 'analytics.newest', 'SELECT') "
+            "FROM pg_views WHERE viewname = 'newest'"
+        )
+    finally:
+        another.dispose()
+        run(made, "DROP OWNED BY another CASCADE", "DROP ROLE another")
+
+    assert may == [("another", True)]
+
+
+def test_who_may_not_change_a_view_is_told(made: Engine, ask: Ask, database: str):
+    """In a sentence, whatever the change needs."""
+    run(made, "CREATE ROLE another LOGIN PASSWORD 'choose-one' IN ROLE weixin_loader")
+    another = sqlalchemy.create_engine(made.url.set(username="another", password="choose-one"))
+    try:
+        refuse_if_depended_on(another, in_order([TOP, OTHER_COLUMNS]))
+        said = refusal(another, TOP, OTHER_COLUMNS)
+    finally:
+        another.dispose()
+        run(made, "DROP ROLE another")
+
+    assert "must be owner of view base" in said or "permission denied" in said
 
 
 def test_what_fails_leaves_all_as_it_was(made: Engine, ask: Ask):
