@@ -242,17 +242,13 @@ _CLOSED_INCIDENT = """
         (%(today)s::date + time '00:33') AT TIME ZONE 'UTC', now()
     FROM weixin.dim_account
     WHERE appid = 'wx0003';
-    INSERT INTO weixin.fact_article_total_history (
-        appid, msgid, stat_date, publication_date, share_user, raw_response_id, fetched_at,
-        loaded_at, changed_at, replaced_at, cause
-    )
-    SELECT
-        appid, msgid, stat_date, publication_date, share_user + 3, raw_response_id, fetched_at,
-        loaded_at, changed_at, now(), 'wechat'
-    FROM weixin.fact_article_total
+    INSERT INTO weixin.fact_article_total_history
+    SELECT fact.*, now(), 'wechat'
+    FROM weixin.fact_article_total AS fact
     WHERE
         appid = 'wx0003' AND publication_date = %(today)s::date - 4
         AND stat_date = publication_date + 2;
+    UPDATE weixin.fact_article_total_history SET share_user = share_user + 3, share_count = NULL;
     INSERT INTO weixin.api_call (
         appid, endpoint, beijing_date, calls, quota_limit, quota_left, quota_asked_at
     )

@@ -364,6 +364,18 @@ def test_the_calendar_is_walked_by_keys_and_a_day_tells_its_story(visit: Visit) 
     assert label.startswith("星辰, ")
 
 
+def test_a_figure_that_came_late_is_no_correction(visit: Visit) -> None:
+    """A day's story says of each figure that changed which of both it is."""
+    page = visit().opens("coverage", dataset=ARTICLE_TOTAL.name)
+
+    page.locator("tr", has_text="冬雪").locator("button.cell").nth(-4).click()
+
+    changed = page.locator("dialog table", has_text="came later").locator("tbody tr")
+    expect(changed).to_have_count(2)
+    expect(changed.filter(has_text="share_user")).to_contain_text("corrected")
+    expect(changed.filter(has_text="share_count")).to_contain_text("none")
+
+
 def test_the_calendar_goes_back_in_time_and_shows_lost_days(visit: Visit) -> None:
     """Days that no daily run reaches any more, by day and by account."""
     visitor = visit()
