@@ -40,9 +40,9 @@ CORRECTED = {"begin_date": date(2026, 11, 19), "end_date": date(2026, 11, 19)}
 @pytest.fixture(scope="module")
 def filled(embedded_server: Server) -> Iterator[Engine]:
     """Forty publication days, one of them corrected, and an analyst as the README makes one."""
-    embedded_server.create_database("analysts")
-    the_warehouse.migrate(embedded_server.url("analysts"))
-    engine = the_warehouse.engine(embedded_server.url("analysts"))
+    embedded_server.create_database("dbt")
+    the_warehouse.migrate(embedded_server.url("dbt"))
+    engine = the_warehouse.engine(embedded_server.url("dbt"))
     sandbox = Sandbox()
     with pytest.MonkeyPatch.context() as patch, sandbox.serve() as url:
         patch.setenv("WEIXIN_NOW", NOW)
@@ -52,8 +52,8 @@ def filled(embedded_server: Server) -> Iterator[Engine]:
         load_days(engine, account, CORRECTED)
     with engine.begin() as connection:
         # as in docker compose: nobody may what was not granted to them
-        connection.exec_driver_sql("REVOKE ALL ON DATABASE analysts FROM PUBLIC")
-        connection.exec_driver_sql(STATEMENTS.replace("DATABASE weixin", "DATABASE analysts"))
+        connection.exec_driver_sql("REVOKE ALL ON DATABASE dbt FROM PUBLIC")
+        connection.exec_driver_sql(STATEMENTS.replace("DATABASE weixin", "DATABASE dbt"))
     yield engine
     with engine.begin() as connection:
         connection.exec_driver_sql("DROP OWNED BY li CASCADE; DROP ROLE li")
@@ -227,7 +227,7 @@ def test_an_analyst_writes_in_their_own_schema_alone(
 
     assert rows(filled, owned) == [("account_week",)]
     assert rows(filled, may_create) == [("li",)]
-    assert rows(filled, "SELECT has_database_privilege('li', 'analysts', 'CREATE')") == [(False,)]
+    assert rows(filled, "SELECT has_database_privilege('li', 'dbt', 'CREATE')") == [(False,)]
 
 
 def test_a_broken_key_fails(dbt: Dbt, filled: Engine, built: Counter[tuple[str, str]]) -> None:
