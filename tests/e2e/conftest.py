@@ -22,9 +22,12 @@ def person() -> Iterator[Person]:
         yield person
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
-    """A Chromium that asks nobody but the pages it is sent to."""
+    """A Chromium that asks nobody but the pages it is sent to.
+
+    Closed with its file: Playwright's event loop runs as long, and no other can in that process.
+    """
     if CHROMIUM is None:
         # CI installs it: there a page that nobody looked at would pass
         assert not os.environ.get("CI"), "there is no chromium"
