@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date
 
+from weixin_sandbox.accounts import DEFAULT_ACCOUNT, Account
 from weixin_sandbox.effects import EFFECTS
-from weixin_sandbox.platform import DEFAULT_ACCOUNT, Account
 from weixin_sandbox.sandbox import Sandbox
-from weixin_sandbox.scenarios import ANY_ERRCODE, ON_QUOTA_CALL, ON_TOKEN_CALL, Scenario
+from weixin_sandbox.scenarios import ANY_ERRCODE, CallKind, Scenario
 
 _LAST_PORT = 65_535
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -67,8 +67,10 @@ def _parser() -> argparse.ArgumentParser:
                 "scenarios:",
                 *scenarios,
                 f"  {ANY_ERRCODE:16}Any other refusal, by its number.",
-                f"  {ON_TOKEN_CALL + 'NAME':16}A failure or errcode:N on the token call.",
-                f"  {ON_QUOTA_CALL + 'NAME':16}The same on the call of quota/get.",
+                f"  {CallKind.TOKEN.prefix + 'NAME':16}A failure or errcode:N on the token call.",
+                f"  {CallKind.QUOTA.prefix + 'NAME':16}The same on the call of quota/get.",
+                f"  {CallKind.LIST.prefix + 'NAME':16}The same on api_get_authorizer_list.",
+                f"  {CallKind.INFO.prefix + 'NAME':16}The same on api_get_authorizer_info.",
             ]
         ),
     )
