@@ -104,7 +104,9 @@ def test_a_list_that_lacks_accounts_withdraws_nobody(
     assert "号1 (wx0000000000000001) is asked, although the list of 平台" in caplog.text
 
 
-@pytest.mark.parametrize("name", ["list-call:http-500", "list-call:bad-json", "list-call:cut-answer"])
+@pytest.mark.parametrize(
+    "name", ["list-call:http-500", "list-call:bad-json", "list-call:cut-answer"]
+)
 def test_without_its_list_the_accounts_of_before_are_there(
     sandbox: Sandbox, open_platform: OpenPlatform, name: str
 ) -> None:
@@ -123,7 +125,7 @@ def test_an_account_whose_name_is_not_told_goes_by_its_appid(
 ) -> None:
     """Until the next run, which asks again."""
     (appid,) = authorize(sandbox, 1)
-    sandbox.scenarios.append(Scenario("info-call:busy", times=3))
+    sandbox.scenarios.append(Scenario("info-call:busy", times=5))
     assert [it.name for it in open_platform().discover(4).accounts] == [appid]
     sandbox.scenarios.clear()
     assert [it.name for it in open_platform().discover(4).accounts] == ["号1"]

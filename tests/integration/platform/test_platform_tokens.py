@@ -36,7 +36,9 @@ def platform(sandbox: Sandbox, open_platform: OpenPlatform) -> Platform:
 
 
 @pytest.fixture
-def order(sandbox: Sandbox, platform: Platform, base_url: str, warehouse: Engine, key: str) -> Order:
+def order(
+    sandbox: Sandbox, platform: Platform, base_url: str, warehouse: Engine, key: str
+) -> Order:
     """A worker's order: the account's token."""
     url = warehouse.url.render_as_string(hide_password=False)
     return Order(base_url, url, [key], sandbox.component.ticket(), APPID)
@@ -207,7 +209,7 @@ def test_a_platform_without_a_token_is_not_asked_for_it_by_every_account(
     for _ in range(3):
         with pytest.raises(ConfigurationError) as refused:
             token(stale)
-        assert "Airflow Variable weixin_platform_ticket" in str(refused.value)
+        assert "the Variable weixin_platform_ticket" in str(refused.value)
     assert asked(COMPONENT_TOKEN) == 2  # the one of before, and one in vain
 
 
