@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from cryptography.fernet import Fernet
-from platform_workers import COMPONENT, the_platform
+from platform_workers import COMPONENT, OpenPlatform, the_platform
 from sqlalchemy import Engine
 from support import HASTE, empty
 
@@ -13,8 +13,6 @@ from weixin_etl.api import client as api_client
 from weixin_etl.platform import Cipher, Platform
 from weixin_local.postgres import Server
 from weixin_sandbox import Sandbox
-
-OpenPlatform = Callable[..., Platform]
 
 
 @pytest.fixture(scope="session")

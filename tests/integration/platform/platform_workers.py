@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
@@ -21,6 +21,8 @@ from weixin_sandbox import Component
 
 COMPONENT = Component("wxcomponent0000001", "c0ffee00c0ffee00c0ffee00c0ffee00")
 PATIENCE_SECONDS = 60
+OpenPlatform = Callable[..., Platform]
+"""Opens the platform as a new process does; other keys, or another ticket, may be given."""
 context = multiprocessing.get_context("forkserver")
 """Not a fork of the test's own process, in which the sandbox's thread runs."""
 

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from conftest import OpenPlatform
-from platform_workers import rows
+from platform_workers import OpenPlatform, rows
 from sqlalchemy import Engine
 
 from weixin_etl.api.errors import WeixinError

@@ -7,9 +7,8 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
-from conftest import OpenPlatform
 from cryptography.fernet import Fernet
-from platform_workers import Order, context, rows, start
+from platform_workers import OpenPlatform, Order, context, rows, start
 from sqlalchemy import Engine
 
 from weixin_etl.api.client import Answer
