@@ -11,7 +11,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from airflow.configuration import conf
-from airflow.sdk import DAG, Context, get_current_context
+from airflow.sdk import Context, get_current_context
 from airflow.sdk.exceptions import AirflowNotFoundException
 from sqlalchemy import Engine
 
@@ -135,20 +135,6 @@ def run_is_late(context: Context) -> None:
         dataset, late["dag_run_id"], clock.now(), problems=[problem] if is_unfinished else []
     )
     _record_and_tell(lambda _: look, is_last=True)
-
-
-class DagWithDeadline(DAG):
-    """
-    A DAG whose scheduled runs must end by a time of the day, or people are told.
-
-    Airflow 3.3.2 can't end a run of `airflow dags test` whose DAG has a deadline: it looks for the
-    alert's id where the alert itself is. Nobody waits for such a run, so it has none.
-    """
-
-    def test(self, *args: Any, **options: Any) -> Any:
-        """Run it once in this process, without a deadline."""
-        self.deadline = None
-        return super().test(*args, **options)
 
 
 def _dataset(dag_id: str) -> Dataset | None:
