@@ -6,7 +6,8 @@ in its log, and the next task that looks tells of it.
 """
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +118,7 @@ def task_failed(problem: Problem, *, is_retryable: bool) -> None:
 
 def run_is_late(context: Context) -> None:
     """
-    The daily run's deadline is missed: called by Airflow, in a process of the executor.
+    The daily run's deadline is missed.
 
     A run that ended red before its deadline is not late; what it could not tell is told now.
     """
@@ -195,15 +196,14 @@ def sender() -> incidents.Send | None:
 
     hook = AppriseHook(CONN_ID)
     receivers = apprise.Apprise()
-    # it names addresses, which hold secrets; what went wrong is said here, without them
-    logging.getLogger("apprise").setLevel(logging.CRITICAL)
     try:
         connection = hook.get_connection(CONN_ID)
     except AirflowNotFoundException:
         log.info("there is no Airflow connection %s, so nobody is told", CONN_ID)
         return None
     try:
-        hook.set_config_from_conn(connection, receivers)
+        with _apprise_is_silent():
+            hook.set_config_from_conn(connection, receivers)
     except (KeyError, TypeError, ValueError, AttributeError):
         receivers.clear()
     if not len(receivers):
@@ -221,15 +221,28 @@ def sender() -> incidents.Send | None:
     return send
 
 
+@contextmanager
+def _apprise_is_silent() -> Iterator[None]:
+    """It names addresses, which hold secrets; what went wrong is said here, without them."""
+    logger = logging.getLogger("apprise")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
 def _send(receivers: "apprise.Apprise", message: Message) -> bool:
     """Deliver to every receiver; it has arrived when one of them took it."""
     try:
-        result = receivers.notify(
-            title=message.title,
-            body=message.body,
-            body_format="text",
-            timeout=MESSAGE_SECONDS,
-        )
+        with _apprise_is_silent():
+            result = receivers.notify(
+                title=message.title,
+                body=message.body,
+                body_format="text",
+                timeout=MESSAGE_SECONDS,
+            )
         refused = [it.name for it in result if not it]
         has_arrived = any(bool(it) for it in result)
     except Exception as error:  # a plugin's fault; its text may hold the address

@@ -8,7 +8,7 @@ does so every 30 seconds, so what only the tasks need is imported when they run.
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from airflow.sdk import DAG, Asset, CronTriggerTimetable, task
+from airflow.sdk import DAG, Asset, Context, CronTriggerTimetable, task
 from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
@@ -64,10 +64,6 @@ BATCH_NAME = (
 """What the UI calls a mapped task, before it begins: an account, and how many others."""
 
 
-RUN_IS_LATE = "weixin_etl.orchestration.alerts.run_is_late"
-"""What Airflow calls when the deadline of a run is missed."""
-
-
 class DagWithDeadline(DAG):
     """
     A DAG whose scheduled runs must end by a time of the day, or people are told.
@@ -80,6 +76,13 @@ class DagWithDeadline(DAG):
         """Run it once in this process, without a deadline."""
         self.deadline = None
         return super().test(*args, **options)
+
+
+def run_is_late(context: Context) -> None:
+    """Called by Airflow, in a process of the executor, when the deadline of a run is missed."""
+    from weixin_etl.orchestration import alerts
+
+    alerts.run_is_late(context)
 
 
 def create_dags() -> None:
@@ -112,7 +115,7 @@ def _daily(dataset: Dataset, config: settings.DagSettings) -> None:
             f"{settings.RUN_AT.minute} {settings.RUN_AT.hour} * * *", timezone="Asia/Shanghai"
         ),
         deadline=DeadlineAlert(
-            DeadlineReference.DAGRUN_LOGICAL_DATE, until_deadline, SyncCallback(RUN_IS_LATE)
+            DeadlineReference.DAGRUN_LOGICAL_DATE, until_deadline, SyncCallback(run_is_late)
         ),
         # a run of an earlier morning has no tasks, and is green
         start_date=datetime.combine(dataset.first_day, time.min),
