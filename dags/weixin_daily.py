@@ -76,6 +76,8 @@ def daily(dataset: Dataset) -> DAG:
             "owner": "weixin-etl",
             "retries": config.retries,
             "retry_policy": WeixinRetryPolicy(config.retry_delay_seconds),
+            # of a task that was killed: no policy is asked then
+            "retry_delay": timedelta(seconds=config.retry_delay_seconds),
             "execution_timeout": timedelta(minutes=10),
         },
     ) as dag:
