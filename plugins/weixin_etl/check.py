@@ -21,9 +21,11 @@ from weixin_etl.ingest import (
     held_by_successor,
     not_in,
     planned_pairs,
+    why_not_in,
 )
 from weixin_etl.model import (
     ConfiguredAccount,
+    PairState,
     ParameterError,
     PlannedPair,
     Problem,
@@ -133,7 +135,7 @@ def check(run: Run, warehouse: Engine, accounts: Sequence[ConfiguredAccount]) ->
     broken: list[Problem] = []
     with warehouse.connect() as connection:
         pairs = planned_pairs(connection, run)
-        warnings = _retired(connection, run, pairs)
+        warnings = [*_retired(connection, run, pairs), *_withdrawn(pairs)]
         for promise in checks(run.dataset):
             found = _broken(connection, run, promise, pairs)
             if not found:
@@ -198,6 +200,15 @@ def _retired(connection: Connection, run: Run, pairs: Sequence[PlannedPair]) -> 
     )
     held = held_by_successor(connection, run.dataset, offline)
     return [replace(it, cure=held.get(it, it.cure)) for it in offline]
+
+
+def _withdrawn(pairs: Sequence[PlannedPair]) -> list[Problem]:
+    """Accounts that withdrew their authorisation of a platform while the run asked them."""
+    return together(
+        why_not_in(pair)
+        for pair in pairs
+        if pair.state is PairState.FAILED and pair.coverage.error_code == rules.WITHDRAWN
+    )
 
 
 def _broken(

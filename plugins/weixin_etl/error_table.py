@@ -15,7 +15,11 @@ from weixin_etl.warehouse.errors import BY_SQLSTATE
 _HEAD = """\
 | what happened | errcode | what to change | asked again without your doing |
 | --- | --- | --- | --- |"""
-_PLACES = {"connection": "the connection", "address": "the address it names"}
+_PLACES = {
+    "connection": "the connection",
+    "ticket": "the Variable",
+    "address": "the address it names",
+}
 
 
 def table() -> str:

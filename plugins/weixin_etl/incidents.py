@@ -39,6 +39,7 @@ OF_ACCOUNT = frozenset(
     {
         ProblemKind.CONFIGURATION,
         ProblemKind.ACCOUNT_BLOCKED,
+        ProblemKind.WITHDRAWN,
         ProblemKind.TOKEN_REFUSED,
         ProblemKind.MINUTE_QUOTA,
         ProblemKind.DAILY_QUOTA,
@@ -141,6 +142,8 @@ class Look:
     """Tasks that failed; one that was killed could not say so."""
     is_whole: bool = False
     """Whether it looked at the whole run, every account of it."""
+    lists_withdrawn: bool = False
+    """Whether it would have met accounts that are no longer collected as they were withdrawn."""
     is_answered: bool = False
     """Whether WeChat has answered anything in this run."""
     is_early: bool = False
@@ -230,6 +233,7 @@ def of_tokens(run: Run, now: datetime, problems: Sequence[Problem]) -> Look:
         kinds={ProblemKind.CONFIGURATION},
         tasks=("refresh_access_token",),
         is_whole=not run.accounts,
+        lists_withdrawn=True,
     )
 
 
@@ -322,7 +326,8 @@ def judge(look: Look, known: Sequence[Incident]) -> Verdict:
         if incident.closed_at is not None or incident.incident_id in met:
             continue
         if look.is_whole and not incident.is_collected:
-            verdict.silent.append(incident)
+            if incident.problem.kind is not ProblemKind.WITHDRAWN or look.lists_withdrawn:
+                verdict.silent.append(incident)
         elif (
             None not in unproven
             and incident.problem.appid not in unproven
@@ -558,6 +563,7 @@ _TITLES = {
     ProblemKind.ENDPOINT_OFFLINE: "{who}: endpoint retired",
     ProblemKind.CONFIGURATION: "{who} refused",
     ProblemKind.ACCOUNT_BLOCKED: "{who} refused",
+    ProblemKind.WITHDRAWN: "{who}: authorisation withdrawn",
     ProblemKind.CLOCK: "the clocks disagree",
     ProblemKind.UNREADABLE: "{who}: unreadable answer",
     ProblemKind.CALL_REFUSED: "{who} refused",

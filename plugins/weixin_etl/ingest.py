@@ -482,14 +482,15 @@ def days_of(pairs: Iterable[PlannedPair]) -> dict[str, frozenset[date]]:
 def not_in(connection: Connection, run: Run, pairs: Sequence[PlannedPair]) -> list[Problem]:
     """Why those of the pairs that are not in hold the run back: one per account and cause."""
     problems = together(
-        _why_not_in(pair) for pair in pairs if rules.holds_back(pair, refetch=run.refetch)
+        why_not_in(pair) for pair in pairs if rules.holds_back(pair, refetch=run.refetch)
     )
     offline = [it for it in problems if it.kind is ProblemKind.ENDPOINT_OFFLINE]
     held = held_by_successor(connection, run.dataset, offline)
     return [replace(it, cure=held[it]) if it in held else it for it in problems]
 
 
-def _why_not_in(pair: PlannedPair) -> Problem:
+def why_not_in(pair: PlannedPair) -> Problem:
+    """Why a pair is not in, by its last attempt."""
     if pair.state is PairState.HELD_BACK:
         account = Account(pair.conn_id, pair.appid, "", pair.name)
         return HeldBackError().problem(account, pair.publication_date)

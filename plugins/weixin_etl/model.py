@@ -77,6 +77,7 @@ class ProblemKind(StrEnum):
     ENDPOINT_OFFLINE = "endpoint_offline"
     CONFIGURATION = "configuration"
     ACCOUNT_BLOCKED = "account_blocked"
+    WITHDRAWN = "withdrawn"
     CLOCK = "clock"
     UNREADABLE = "unreadable"
     CALL_REFUSED = "call_refused"
@@ -94,8 +95,13 @@ class ProblemKind(StrEnum):
 
     @property
     def is_warning(self) -> bool:
-        """Whether nothing is broken: the figures are stored as WeChat gave them."""
-        return self in (self.UNKNOWN_METRIC, self.TOTAL_FELL, self.ARTICLE_MISSING)
+        """Whether nothing is broken here: what WeChat gave is stored, or it may give no more."""
+        return self in (
+            self.UNKNOWN_METRIC,
+            self.TOTAL_FELL,
+            self.ARTICLE_MISSING,
+            self.WITHDRAWN,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +133,7 @@ class Problem:
     @property
     def is_error(self) -> bool:
         """Whether somebody has to act; figures that are late usually come without it."""
-        return self.kind is not ProblemKind.NOT_READY
+        return self.kind not in (ProblemKind.NOT_READY, ProblemKind.WITHDRAWN)
 
     @property
     def in_full(self) -> str:
@@ -201,23 +207,42 @@ class Account:
     """One Official Account, as its Airflow connection describes it."""
 
     conn_id: str
+    """Of an account that authorised a platform: `<the platform's conn_id>/<appid>`."""
     appid: str
     secret: str = field(repr=False)
+    """
+    The AppSecret, or what the token service knows the connection by; empty where neither is needed.
+    """
     name: str
     base_url: str = DEFAULT_BASE_URL
     variable: str = ""
     """The environment variable that holds the connection; empty when it is kept elsewhere."""
+    token_url: str = ""
+    """The token service that owns its token; empty when WeChat is asked for it."""
+    is_platform: bool = False
+    """Whether it is a third-party platform, which stands for the accounts authorised to it."""
 
     @property
     def connection(self) -> str:
         """What an operator has to look for to change it."""
         if self.variable:
             return f"the environment variable {self.variable}"
-        return f"the connection {self.conn_id}"
+        return f"the connection {connection_of(self.conn_id)}"
+
+    @property
+    def ticket_variable(self) -> str:
+        """The Airflow Variable that its platform's ticket is written into."""
+        return f"{connection_of(self.conn_id)}_ticket"
 
     def __str__(self) -> str:
         """What people call it, and which one it is."""
         return self.name if self.name == self.appid else f"{self.name} ({self.appid})"
+
+
+def connection_of(conn_id: str) -> str:
+    """The Airflow connection behind an account's `conn_id`; the platform's when it has one."""
+    platform, _, appid = conn_id.rpartition("/")
+    return platform if platform and appid.startswith("wx") else conn_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from weixin_etl.model import (
 )
 
 OFFLINE = 47009
+WITHDRAWN = 61003
 """WeChat's errcode for an endpoint it has taken out of service."""
 REFUSALS_THAT_STOP = 5
 """In a row, all outages, or all 47009 beyond the present window: they end the account's try."""
@@ -369,14 +370,15 @@ def is_in(coverage: Coverage | None, planned_at: datetime, *, refetch: bool) -> 
 
 def holds_back(pair: PlannedPair, *, refetch: bool) -> bool:
     """
-    Whether the pair makes its run red: it is not in, and no probe that found its endpoint retired.
+    Whether the pair makes its run red: it is not in, and nothing excuses that.
 
-    A probe that the run did not get to make is not excused by what an earlier one was answered.
+    A probe is excused that found its endpoint retired, and a pair whose account has withdrawn its
+    authorisation; but not by what an earlier run was answered.
     """
     if is_in(pair.coverage, pair.planned_at, refetch=refetch):
         return False
-    is_answered = pair.state is PairState.FAILED and pair.coverage.error_code == OFFLINE
-    return not (pair.is_probe and is_answered)
+    answered = pair.coverage.error_code if pair.state is PairState.FAILED else None
+    return not (answered == WITHDRAWN or (pair.is_probe and answered == OFFLINE))
 
 
 def is_back(pair: PlannedPair) -> bool:

@@ -1,7 +1,16 @@
 """A stand-in for the WeChat API on loopback, to develop and test against without an account."""
 
-from weixin_sandbox.platform import DEFAULT_ACCOUNT, Account, Call
+from weixin_sandbox.accounts import DEFAULT_ACCOUNT, DEFAULT_COMPONENT, Account, Component
+from weixin_sandbox.platform import Call
 from weixin_sandbox.sandbox import Sandbox
 from weixin_sandbox.scenarios import Scenario
 
-__all__ = ["DEFAULT_ACCOUNT", "Account", "Call", "Sandbox", "Scenario"]
+__all__ = [
+    "DEFAULT_ACCOUNT",
+    "DEFAULT_COMPONENT",
+    "Account",
+    "Call",
+    "Component",
+    "Sandbox",
+    "Scenario",
+]

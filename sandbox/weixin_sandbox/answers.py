@@ -26,6 +26,7 @@ class Answer:
     hold_seconds: float = 0.0
     is_cut: bool = False
     clock_ahead_seconds: float = 0.0
+    content_type: str = "text/plain"
 
 
 def to_bytes(body: Mapping[str, Json]) -> bytes:

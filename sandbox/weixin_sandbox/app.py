@@ -7,7 +7,7 @@ from email.utils import formatdate
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -26,6 +26,17 @@ def build_app(platform: Platform) -> Starlette:
             _route(platform, "/cgi-bin/token", "GET", calls.classic_token),
             _route(platform, "/cgi-bin/openapi/quota/get", "POST", calls.quota),
             *(_route(platform, path, "POST", calls.data) for path in ENDPOINTS),
+            *(
+                _route(platform, f"/cgi-bin/component/{name}", "POST", decide)
+                for name, decide in [
+                    ("api_component_token", calls.component_token),
+                    ("api_authorizer_token", calls.authorizer_token),
+                    ("api_get_authorizer_list", calls.authorizer_list),
+                    ("api_get_authorizer_info", calls.authorizer_info),
+                ]
+            ),
+            _route(platform, "/token-service", "GET", calls.token_service),
+            _ticket_route(platform),
         ],
         exception_handlers={404: _unknown_path(platform)},
     )
@@ -35,7 +46,7 @@ def build_app(platform: Platform) -> Starlette:
 
 class _Delivery(Response):
     """
-    One answer on its way, as `text/plain` without a charset, with the real time in its Date.
+    One answer on its way, without a charset, with the real time in its Date.
 
     A held answer is dropped when its client hangs up or the server stops first.
     """
@@ -45,7 +56,7 @@ class _Delivery(Response):
         super().__init__(
             answer.body,
             status_code=answer.status,
-            headers={"content-type": "text/plain", "date": date},
+            headers={"content-type": answer.content_type, "date": date},
         )
         self._answer = answer
 
@@ -71,15 +82,15 @@ def _route(platform: Platform, path: str, method: str, decide: calls.Decide) -> 
     async def endpoint(request: Request) -> Response:
         body = await request.body()
         await asyncio.sleep(platform.latency_seconds)
-        asked = calls.Asked(path, request.query_params, body)
+        authorization = request.headers.get("authorization", "")
+        asked = calls.Asked(path, request.query_params, body, authorization)
         try:
             if request.method != method:
                 raise RefusedError(43001 if method == "GET" else 43002)
             answer = decide(platform, asked)
         except RefusedError as refused:
             answer = refusal(refused.errcode, refused.reason)
-        _remember(platform, asked, answer)
-        return _Delivery(answer)
+        return await _delivery(platform, asked, answer)
 
     return Route(path, endpoint, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
 
@@ -99,18 +110,30 @@ def _unknown_path(platform: Platform) -> Callable[[Request, Exception], Awaitabl
     async def endpoint(request: Request, _error: Exception) -> Response:
         answer = refusal(40066, status=404)
         asked = calls.Asked(request.url.path, request.query_params, body=b"")
-        _remember(platform, asked, answer)
-        return _Delivery(answer)
+        return await _delivery(platform, asked, answer)
 
     return endpoint
 
 
-def _remember(platform: Platform, asked: calls.Asked, answer: Answer) -> None:
+async def _delivery(platform: Platform, asked: calls.Asked, answer: Answer) -> _Delivery:
+    """Remember the call and let `before_delivery` run, while other calls are served."""
     call = Call(
         path=asked.path,
         appid=asked.appid,
         publication_date=asked.publication_date,
         errcode=answer.errcode,
-        access_token=asked.query.get("access_token"),
+        access_token=asked.query.get("access_token") or asked.query.get("component_access_token"),
     )
     platform.remember(call, answer.body)
+    if platform.before_delivery is not None:
+        await asyncio.to_thread(platform.before_delivery, call)
+    return _Delivery(answer)
+
+
+def _ticket_route(platform: Platform) -> Route:
+    """Where a script gets the ticket that WeChat would push; no call of the API."""
+
+    def endpoint(_request: Request) -> Response:
+        return PlainTextResponse(platform.component.ticket())
+
+    return Route("/sandbox/ticket", endpoint, methods=["GET"])

@@ -3,15 +3,18 @@
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from weixin_sandbox.answers import Answer, to_bytes
+from weixin_sandbox.answers import Answer, Json, to_bytes
+from weixin_sandbox.component import Authorization
 from weixin_sandbox.effects import Effect
 from weixin_sandbox.endpoints import ENDPOINTS, Endpoint
 from weixin_sandbox.errcodes import RefusedError
 from weixin_sandbox.platform import Platform
-from weixin_sandbox.scenarios import QUOTA_CALL
+from weixin_sandbox.scenarios import CallKind
+
+_LONGEST_PAGE = 500
 
 
 @dataclass
@@ -21,6 +24,7 @@ class Asked:
     path: str
     query: Mapping[str, str]
     body: bytes
+    authorization: str = ""
     appid: str | None = None
     publication_date: date | None = None
 
@@ -34,7 +38,8 @@ def stable_token(platform: Platform, asked: Asked) -> Answer:
     fields = _json_object(asked.body)
     appid = _authenticated(platform, asked, fields)
     if fields.get("force_refresh") is True:
-        return _issued(platform, appid, lambda: _forced(platform, appid))
+        today = platform.beijing_today
+        return _issued(platform, appid, lambda: platform.tokens.force_refresh(appid, today))
     return _issued(platform, appid, lambda: platform.tokens.stable(appid))
 
 
@@ -50,13 +55,19 @@ def quota(platform: Platform, asked: Asked) -> Answer:
     path = _json_object(asked.body).get("cgi_path")
     if not isinstance(path, str) or path not in ENDPOINTS:
         raise RefusedError(76021)
-    effect = platform.scenarios.take(appid, endpoint=QUOTA_CALL)
-    _refuse(effect)
     limit = platform.quota.daily_limit
     used = platform.quota.used(appid, path, platform.beijing_today)
-    numbers = {"daily_limit": limit, "used": used, "remain": max(0, limit - used)}
-    answer = Answer(to_bytes({"errcode": 0, "errmsg": "ok", "quota": {**numbers}}))
-    return _delivered(platform, effect, answer)
+    numbers: dict[str, Json] = {
+        "daily_limit": limit,
+        "used": used,
+        "remain": max(0, limit - used),
+    }
+    return _answered(
+        platform,
+        CallKind.QUOTA,
+        appid,
+        lambda: {"errcode": 0, "errmsg": "ok", "quota": numbers},
+    )
 
 
 def data(platform: Platform, asked: Asked) -> Answer:
@@ -66,7 +77,7 @@ def data(platform: Platform, asked: Asked) -> Answer:
     today = platform.beijing_today
     day = _publication_day(asked, endpoint, today)
     platform.quota.count(appid, asked.path, today)
-    effect = platform.scenarios.take(appid, day, endpoint.name)
+    effect = platform.scenarios.take(CallKind.DATA, appid, day, endpoint.name)
     if effect and effect.expires_token:
         platform.tokens.expire(asked.query["access_token"])
     _refuse(effect)
@@ -79,16 +90,130 @@ def data(platform: Platform, asked: Asked) -> Answer:
     return _delivered(platform, effect, Answer(endpoint.body(items, is_delay=is_delay)))
 
 
-def _forced(platform: Platform, appid: str) -> tuple[str, int]:
-    return platform.tokens.force_refresh(appid, platform.beijing_today)
+def component_token(platform: Platform, asked: Asked) -> Answer:
+    """`POST /cgi-bin/component/api_component_token`: a ticket for a component token."""
+    component, fields = platform.component, _json_object(asked.body)
+    asked.appid = _text(fields, "component_appid")
+    secret = fields.get("component_appsecret")
+    _check_component_appid(platform, fields)
+    if not secret:
+        raise RefusedError(41004)
+    if secret != component.secret:
+        raise RefusedError(40125)
+    ticket = fields.get("component_verify_ticket")
+
+    def issue() -> dict[str, Json]:
+        token, seconds = component.issue_token(ticket)
+        return {"component_access_token": token, "expires_in": seconds}
+
+    return _answered(platform, CallKind.TOKEN, component.appid, issue)
+
+
+def authorizer_token(platform: Platform, asked: Asked) -> Answer:
+    """`POST /cgi-bin/component/api_authorizer_token`: a new token to call for an account."""
+    fields, appid = _of_authorizer(platform, asked)
+    refresh_token = fields.get("authorizer_refresh_token")
+
+    def issue() -> dict[str, Json]:
+        token, seconds, next_refresh_token = platform.component.refresh(appid, refresh_token)
+        return {
+            "authorizer_access_token": token,
+            "expires_in": seconds,
+            "authorizer_refresh_token": next_refresh_token,
+        }
+
+    return _answered(platform, CallKind.TOKEN, appid, issue)
+
+
+def authorizer_list(platform: Platform, asked: Asked) -> Answer:
+    """`POST /cgi-bin/component/api_get_authorizer_list`: a page of who authorised it."""
+    fields = _json_object(asked.body)
+    asked.appid = _text(fields, "component_appid")
+    _check_component(platform, asked, fields)
+    offset, count = fields.get("offset"), fields.get("count")
+    if type(offset) is not int or offset < 0:
+        raise RefusedError(40097, "offset is not a whole number from 0")
+    if type(count) is not int or not 1 <= count <= _LONGEST_PAGE:
+        raise RefusedError(40097, f"count is not a whole number from 1 to {_LONGEST_PAGE}")
+
+    def page() -> dict[str, Json]:
+        total, authorizations = platform.component.page(offset, count)
+        listed: list[Json] = [
+            {
+                "authorizer_appid": authorization.appid,
+                "refresh_token": authorization.refresh_token,
+                "auth_time": authorization.auth_time,
+            }
+            for authorization in authorizations
+        ]
+        return {"total_count": total, "list": listed}
+
+    return _answered(platform, CallKind.LIST, platform.component.appid, page)
+
+
+def authorizer_info(platform: Platform, asked: Asked) -> Answer:
+    """`POST /cgi-bin/component/api_get_authorizer_info`: who an account is, what it granted."""
+    _, appid = _of_authorizer(platform, asked)
+    return _answered(
+        platform,
+        CallKind.INFO,
+        appid,
+        lambda: _info(platform.component.authorization(appid), platform.accounts[appid].name),
+    )
+
+
+def token_service(platform: Platform, asked: Asked) -> Answer:
+    """`GET /token-service`: a company's own server, which answers with HTTP statuses."""
+    service = platform.token_service
+    asked.appid = asked.query.get("appid")
+    if service.bearer is not None and asked.authorization != f"Bearer {service.bearer}":
+        answer = Answer(to_bytes({"error": "the bearer token is wrong"}), errcode=None, status=401)
+    elif asked.appid not in platform.accounts:
+        answer = Answer(to_bytes({"error": "there is no such appid"}), errcode=None, status=404)
+    else:
+        appid = asked.appid
+        answer = _issued(platform, appid, lambda: service.token(appid))
+    return replace(answer, content_type="application/json")
+
+
+def _info(authorization: Authorization, name: str) -> dict[str, Json]:
+    func_info: list[Json] = [
+        {"funcscope_category": {"id": number}} for number in authorization.permissions
+    ]
+    return {
+        "authorizer_info": {
+            "nick_name": name,
+            "head_img": f"http://wx.qlogo.cn/mmopen/{authorization.appid}/0",
+            "service_type_info": {"id": 2},
+            "verify_type_info": {"id": 0},
+            "user_name": f"gh_{authorization.appid[-12:]}",
+            "principal_name": f"{name}有限公司",
+            "alias": "",
+            "qrcode_url": f"http://mmbiz.qpic.cn/mmbiz_jpg/{authorization.appid}/0",
+        },
+        "authorization_info": {
+            "authorizer_appid": authorization.appid,
+            "authorizer_refresh_token": authorization.refresh_token,
+            "func_info": func_info,
+        },
+    }
 
 
 def _issued(platform: Platform, appid: str, issue: Callable[[], tuple[str, int]]) -> Answer:
-    effect = platform.scenarios.take(appid)
+    def fields() -> dict[str, Json]:
+        token, seconds = issue()
+        return {"access_token": token, "expires_in": seconds}
+
+    return _answered(platform, CallKind.TOKEN, appid, fields)
+
+
+def _answered(
+    platform: Platform, kind: CallKind, appid: str, fields: Callable[[], dict[str, Json]]
+) -> Answer:
+    """The answer with these fields, which are made unless a scenario refuses the call."""
+    effect = platform.scenarios.take(kind, appid)
     _refuse(effect)
-    token, seconds = issue()
-    body = to_bytes({"access_token": token, "expires_in": seconds})
-    return _delivered(platform, effect, Answer(body))
+    return _delivered(platform, effect, Answer(to_bytes(fields())))
 
 
 def _refuse(effect: Effect | None) -> None:
@@ -116,8 +241,7 @@ def _json_object(body: bytes) -> dict[str, object]:
 
 def _authenticated(platform: Platform, asked: Asked, fields: Mapping[str, object]) -> str:
     """The appid of a token call with the right secret."""
-    appid, secret = fields.get("appid"), fields.get("secret")
-    asked.appid = appid if isinstance(appid, str) and appid else None
+    asked.appid, secret = _text(fields, "appid"), fields.get("secret")
     if fields.get("grant_type") != "client_credential":
         raise RefusedError(40002)
     if asked.appid is None:
@@ -132,13 +256,46 @@ def _authenticated(platform: Platform, asked: Asked, fields: Mapping[str, object
     return account.appid
 
 
+def _check_component_appid(platform: Platform, fields: Mapping[str, object]) -> None:
+    if not fields.get("component_appid"):
+        raise RefusedError(41002)
+    if fields["component_appid"] != platform.component.appid:
+        raise RefusedError(40013)
+
+
+def _check_component(platform: Platform, asked: Asked, fields: Mapping[str, object]) -> None:
+    """Let a call with the component's token in force and its appid pass."""
+    token = asked.query.get("component_access_token")
+    if not token:
+        raise RefusedError(41001)
+    platform.component.check_token(token)
+    _check_component_appid(platform, fields)
+
+
+def _of_authorizer(platform: Platform, asked: Asked) -> tuple[dict[str, object], str]:
+    """The fields and the account's appid of a component's call about one account."""
+    fields = _json_object(asked.body)
+    asked.appid = _text(fields, "authorizer_appid")
+    _check_component(platform, asked, fields)
+    if asked.appid is None:
+        raise RefusedError(41002)
+    return fields, asked.appid
+
+
 def _authorised(platform: Platform, asked: Asked) -> str:
     """The appid of a call with a token in force."""
     token = asked.query.get("access_token")
     if not token:
         raise RefusedError(41001)
     asked.appid = platform.tokens.owner(token)
+    if asked.appid is not None and platform.tokens.is_of_component(token):
+        platform.component.check_statistics(asked.appid)
     return platform.tokens.check(token)
+
+
+def _text(fields: Mapping[str, object], key: str) -> str | None:
+    value = fields.get(key)
+    return value if isinstance(value, str) and value else None
 
 
 def _publication_day(asked: Asked, endpoint: Endpoint, today: date) -> date:

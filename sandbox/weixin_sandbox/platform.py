@@ -3,33 +3,16 @@
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from weixin_etl import clock
 from weixin_sandbox import endpoints
+from weixin_sandbox.accounts import DEFAULT_ACCOUNT, DEFAULT_COMPONENT, Account, Component
+from weixin_sandbox.component import RegisteredComponent
 from weixin_sandbox.quota import Quota
 from weixin_sandbox.scenarios import Scenario, Scenarios
+from weixin_sandbox.token_service import TokenService
 from weixin_sandbox.tokens import Tokens
-
-
-@dataclass(frozen=True)
-class Account:
-    """One Official Account the platform knows; `name` is what people call it."""
-
-    appid: str
-    secret: str
-    name: str = ""
-
-    def __repr__(self) -> str:
-        """The account without its secret."""
-        return f"Account(appid={self.appid!r}, name={self.name!r})"
-
-
-DEFAULT_ACCOUNT = Account(
-    appid="wx5a4d80c70b1e2f3a",
-    secret="5a4d80c70b1e2f3a5a4d80c70b1e2f3a",  # noqa: S106 - opens nothing but this sandbox
-    name="沙箱公众号",
-)
 
 
 @dataclass(frozen=True)
@@ -37,8 +20,10 @@ class Call:
     """
     One call as it was answered.
 
-    `appid` and `publication_date` are None where the call did not say them, `access_token` on
-    token calls, and `errcode` where the answer has none that can be read; a success is 0.
+    `appid` is the account's, or the component's on its own calls. It and `publication_date` are
+    None where the call did not say them, `access_token` (on a component's calls the component's)
+    where it came without one, and `errcode` where the answer has none that can be read; a success
+    is 0.
     """
 
     path: str
@@ -65,12 +50,20 @@ class Platform:
         today: the Beijing day, or None for the clock's. May be changed at any time.
         latency_seconds: how long every call takes.
         scenarios: what goes wrong. May be changed at any time.
+        component: the third-party platform that accounts may authorise.
+        token_service_bearer: what a caller of the token service must send, or None.
         slow_seconds: how long the scenario `slow` holds an answer back.
         daily_limit: calls per endpoint, account and Beijing day.
         minute_limit: calls per endpoint and account in 60 seconds, or None for no limit.
-        classic_overlap_seconds: how long a classic token outlives its successor's fetch. WeChat
-            grants 300; the default 0 shows at once what two processes do to each other.
-        monotonic: the seconds that tokens and minutes are measured with.
+        classic_overlap_seconds: how long a classic token, a component's token and an authorizer's
+            token outlive their successor's fetch. WeChat grants 300; the default 0 shows at once
+            what two processes do to each other.
+        monotonic: the seconds that tokens, tickets and minutes are measured with.
+
+    Attributes:
+        before_delivery: called with each call once it has been decided and remembered, before
+            the first byte of its answer is sent. It runs in a thread of its own, so it may block
+            or kill the client while other calls are served. May be changed at any time.
 
     """
 
@@ -82,6 +75,8 @@ class Platform:
         latency_seconds: float = 0.0,
         scenarios: Iterable[Scenario] = (),
         *,
+        component: Component = DEFAULT_COMPONENT,
+        token_service_bearer: str | None = None,
         slow_seconds: float = 35.0,
         daily_limit: int = 1000,
         minute_limit: int | None = None,
@@ -96,6 +91,16 @@ class Platform:
         self.calls: list[Call] = []
         self.quota = Quota(daily_limit, minute_limit, monotonic)
         self.tokens = Tokens(monotonic, classic_overlap_seconds)
+        self.token_service = TokenService(self.tokens, token_service_bearer)
+        self.component = RegisteredComponent(
+            component,
+            self.accounts,
+            self.tokens,
+            monotonic,
+            classic_overlap_seconds,
+            auth_time=lambda: int(self.beijing_now.timestamp()),
+        )
+        self.before_delivery: Callable[[Call], None] | None = None
         self._scenarios = Scenarios(scenarios)
 
     @property
@@ -109,8 +114,14 @@ class Platform:
         return self.today or clock.beijing_date(clock.now())
 
     @property
+    def beijing_now(self) -> datetime:
+        """The clock's time of day on the day the platform lives in."""
+        time_of_day = clock.now().astimezone(clock.SHANGHAI).time()
+        return datetime.combine(self.beijing_today, time_of_day, clock.SHANGHAI)
+
+    @property
     def issued_tokens(self) -> set[str]:
-        """Every token value ever issued."""
+        """Every token value of an account ever issued."""
         return self.tokens.issued()
 
     def remember(self, call: Call, body: bytes) -> None:  # noqa: ARG002 # for who keeps the bytes

@@ -5,16 +5,33 @@ import threading
 from collections.abc import Iterable, MutableSequence
 from dataclasses import dataclass
 from datetime import date
+from enum import Enum
 from typing import overload
 
 from weixin_sandbox import endpoints
 from weixin_sandbox.effects import EFFECTS, Effect
 
 ANY_ERRCODE = "errcode:N"
-ON_TOKEN_CALL = "token-call:"  # noqa: S105 - a prefix, not a password
-ON_QUOTA_CALL = "quota-call:"
-QUOTA_CALL = "quota/get"
-"""What stands for it where an endpoint is named."""
+
+
+class CallKind(Enum):
+    """The calls that scenarios tell apart; a name starts with the kind's prefix, `token-call:`."""
+
+    DATA = "data"
+    TOKEN = "token"  # noqa: S105 - a kind, not a password
+    QUOTA = "quota"
+    LIST = "list"
+    INFO = "info"
+
+    @property
+    def prefix(self) -> str:
+        """What a scenario's name starts with to hit such calls instead of data calls."""
+        return "" if self is CallKind.DATA else f"{self.value}-call:"
+
+    @property
+    def title(self) -> str:
+        """A call of this kind, for a sentence."""
+        return f"a {self.value} call" if self is not CallKind.INFO else "an info call"
 
 
 @dataclass(frozen=True)
@@ -24,9 +41,10 @@ class Scenario:
 
     Args:
         name: one of `EFFECTS`, or `errcode:N` for a refusal with any code. Most hit data calls;
-            with `token-call:` or `quota-call:` in front those that do not need an article hit
-            token calls or calls of quota/get.
-        account: an appid, or None for every account.
+            with the prefix of another `CallKind` in front, those that do not need an article hit
+            calls of that kind.
+        account: an appid, or None for every account. On a component's own calls it is the
+            component's.
         day: a publication day, or None for every day.
         times: how many matching calls it hits, or None for every one.
         endpoint: the name of a data endpoint, such as `getarticletotal`, or None for every one
@@ -45,18 +63,14 @@ class Scenario:
 
     def __post_init__(self) -> None:
         """Refuse a scenario that could never hit."""
-        effect = self.effect
-        if self.name.startswith((ON_TOKEN_CALL, ON_QUOTA_CALL)) and (
-            effect.edit or effect.expires_token
-        ):
-            kind = self.name.partition("-")[0]
-            raise ValueError(f"{self.name}: there is nothing to do on a {kind} call")
-        if self.is_for_quota_call and (self.day is not None or self.endpoint is not None):
-            raise ValueError(f"{self.name}: a quota call has no publication day and no endpoint")
-        if self.is_for_token_call and self.day is not None:
-            raise ValueError(f"{self.name}: a token call has no publication day")
-        if self.is_for_token_call and self.endpoint is not None:
-            raise ValueError(f"{self.name}: a token call has no data endpoint")
+        effect, call = self.effect, self.call_kind.title
+        if self.call_kind is not CallKind.DATA:
+            if effect.edit or effect.expires_token:
+                raise ValueError(f"{self.name}: there is nothing to do on {call}")
+            if self.day is not None:
+                raise ValueError(f"{self.name}: {call} has no publication day")
+            if self.endpoint is not None:
+                raise ValueError(f"{self.name}: {call} has no data endpoint")
         if self.endpoint is not None:
             endpoint = endpoints.named(self.endpoint)
             if effect.is_delay and not endpoint.says_is_delay:
@@ -67,7 +81,7 @@ class Scenario:
     @property
     def effect(self) -> Effect:
         """What it does to a call."""
-        name = self.name.removeprefix(ON_TOKEN_CALL).removeprefix(ON_QUOTA_CALL)
+        name = self.name.removeprefix(self._prefixed_kind.prefix)
         if match := re.fullmatch(r"errcode:(-?\d+)", name):
             return Effect(f"{match[1]}.", errcode=int(match[1]))
         if name not in EFFECTS:
@@ -76,33 +90,25 @@ class Scenario:
         return EFFECTS[name]
 
     @property
-    def is_for_token_call(self) -> bool:
-        """Whether it waits for a token call instead of a data call."""
-        return self.name.startswith(ON_TOKEN_CALL) or self.effect.is_for_token_call
+    def call_kind(self) -> CallKind:
+        """The calls it waits for."""
+        kind = self._prefixed_kind
+        is_for_token_call = kind is CallKind.DATA and self.effect.is_for_token_call
+        return CallKind.TOKEN if is_for_token_call else kind
 
     @property
-    def is_for_quota_call(self) -> bool:
-        """Whether it waits for a call of quota/get instead of a data call."""
-        return self.name.startswith(ON_QUOTA_CALL)
+    def _prefixed_kind(self) -> CallKind:
+        prefixed = [kind for kind in CallKind if kind.prefix and self.name.startswith(kind.prefix)]
+        return prefixed[0] if prefixed else CallKind.DATA
 
-    def matches(self, appid: str, day: date | None, endpoint: str | None) -> bool:
-        """
-        Whether a call is one it hits.
-
-        A token call has neither day nor endpoint, and a call of quota/get is named `QUOTA_CALL`.
-        """
-        if self.is_for_quota_call or endpoint == QUOTA_CALL:
-            return self.is_for_quota_call == (endpoint == QUOTA_CALL) and self.account in (
-                None,
-                appid,
-            )
-        if self.is_for_token_call != (endpoint is None):
+    def matches(
+        self, kind: CallKind, appid: str, day: date | None = None, endpoint: str | None = None
+    ) -> bool:
+        """Whether a call is one it hits; only a data call has a day and an endpoint."""
+        if kind is not self.call_kind or self.account not in (None, appid):
             return False
-        is_its_endpoint = endpoint is None or (self.endpoint or self.effect.endpoint) in (
-            None,
-            endpoint,
-        )
-        return is_its_endpoint and self.account in (None, appid) and self.day in (None, day)
+        is_its_endpoint = (self.endpoint or self.effect.endpoint) in (None, endpoint)
+        return kind is not CallKind.DATA or (is_its_endpoint and self.day in (None, day))
 
 
 class Scenarios(MutableSequence[Scenario]):
@@ -118,13 +124,13 @@ class Scenarios(MutableSequence[Scenario]):
         self._entries = [_Entry(scenario) for scenario in scenarios]
 
     def take(
-        self, appid: str, day: date | None = None, endpoint: str | None = None
+        self, kind: CallKind, appid: str, day: date | None = None, endpoint: str | None = None
     ) -> Effect | None:
-        """The effect on one call, a token call without day and endpoint; it uses up one hit."""
+        """The effect on one call; it uses up one hit."""
         with self._lock:
             for entry in self._entries:
                 scenario = entry.scenario
-                if scenario.matches(appid, day, endpoint):
+                if scenario.matches(kind, appid, day, endpoint):
                     if entry.hits == scenario.times:
                         continue
                     entry.hits += 1

@@ -1,10 +1,11 @@
-"""Access tokens and their lives: `stable_token`, and the classic token isolated from it."""
+"""Access tokens and their lives: stable, classic and a component's, isolated from each other."""
 
 import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from enum import Enum
 
 from weixin_sandbox.errcodes import RefusedError
 
@@ -20,11 +21,17 @@ _EXPIRED = 42001
 _DAILY_QUOTA = 45009
 
 
+class _Kind(Enum):
+    STABLE = "stable_token"
+    CLASSIC = "token"
+    OF_COMPONENT = "authorizer_access_token"
+
+
 @dataclass
 class _Token:
     value: str
     appid: str
-    is_stable: bool
+    kind: _Kind
     ends_at: float
     errcode_after_end: int = _EXPIRED
 
@@ -38,12 +45,12 @@ class _Token:
 class Tokens:
     """Every token ever issued, and which of them are in force. Thread-safe."""
 
-    def __init__(self, monotonic: Callable[[], float], classic_overlap_seconds: float) -> None:
+    def __init__(self, monotonic: Callable[[], float], overlap_seconds: float) -> None:
         self._monotonic = monotonic
-        self._classic_overlap_seconds = classic_overlap_seconds
+        self._overlap_seconds = overlap_seconds
         self._lock = threading.RLock()
         self._by_value: dict[str, _Token] = {}
-        self._newest: dict[tuple[str, bool], _Token] = {}
+        self._of: dict[tuple[str, _Kind], list[_Token]] = {}
         self._forced: dict[tuple[str, date], int] = {}
         self._forced_at: dict[str, float] = {}
 
@@ -56,11 +63,11 @@ class Tokens:
         """Ordinary mode: the same token until it nears its end, and the seconds it has left."""
         with self._lock:
             now = self._monotonic()
-            token = self._newest.get((appid, True))
+            token = self._newest(appid, _Kind.STABLE)
             if token is None or token.ends_at - now <= RENEWAL_SECONDS:
                 if token is not None and now < token.ends_at:
                     token.ends_at = now + RENEWAL_SECONDS
-                token = self._issue(appid, is_stable=True)
+                token = self._issue(appid, _Kind.STABLE)
             return token.value, int(token.ends_at - now)
 
     def force_refresh(self, appid: str, today: date) -> tuple[str, int]:
@@ -88,11 +95,22 @@ class Tokens:
 
     def classic(self, appid: str) -> tuple[str, int]:
         """A new token on every fetch; its predecessor is refused once the overlap has passed."""
+        return self._fetched(appid, _Kind.CLASSIC)
+
+    def of_component(self, appid: str) -> tuple[str, int]:
+        """The same for the token with which a component calls for an account."""
+        return self._fetched(appid, _Kind.OF_COMPONENT)
+
+    def is_of_component(self, value: str) -> bool:
+        """Whether a token is one with which a component calls, in force or not."""
         with self._lock:
-            predecessor = self._newest.get((appid, False))
-            if predecessor is not None:
-                predecessor.end(self._monotonic() + self._classic_overlap_seconds, _REPLACED)
-            return self._issue(appid, is_stable=False).value, TOKEN_SECONDS
+            token = self._by_value.get(value)
+            return token is not None and token.kind is _Kind.OF_COMPONENT
+
+    def end_of_component(self, appid: str) -> None:
+        """Refuse the tokens with which a component calls for an account with 40001 from now on."""
+        with self._lock:
+            self._end(appid, _Kind.OF_COMPONENT)
 
     def owner(self, value: str) -> str | None:
         """The appid a token was issued to, in force or not; None for a value never issued."""
@@ -119,11 +137,8 @@ class Tokens:
     def replace(self, appid: str) -> None:
         """Refuse the account's stable tokens with 40001 from now on and issue a new one."""
         with self._lock:
-            now = self._monotonic()
-            for token in self._by_value.values():
-                if token.appid == appid and token.is_stable:
-                    token.end(now, _REPLACED)
-            self._issue(appid, is_stable=True)
+            self._end(appid, _Kind.STABLE)
+            self._issue(appid, _Kind.STABLE)
 
     def expire(self, value: str) -> None:
         """Refuse one token with 42001 from now on."""
@@ -137,9 +152,25 @@ class Tokens:
             for token in self._by_value.values():
                 token.end(now, _EXPIRED)
 
-    def _issue(self, appid: str, *, is_stable: bool) -> _Token:
+    def _fetched(self, appid: str, kind: _Kind) -> tuple[str, int]:
+        with self._lock:
+            predecessor = self._newest(appid, kind)
+            if predecessor is not None:
+                predecessor.end(self._monotonic() + self._overlap_seconds, _REPLACED)
+            return self._issue(appid, kind).value, TOKEN_SECONDS
+
+    def _newest(self, appid: str, kind: _Kind) -> _Token | None:
+        issued = self._of.get((appid, kind))
+        return issued[-1] if issued else None
+
+    def _end(self, appid: str, kind: _Kind) -> None:
+        now = self._monotonic()
+        for token in self._of.pop((appid, kind), []):
+            token.end(now, _REPLACED)
+
+    def _issue(self, appid: str, kind: _Kind) -> _Token:
         value = f"{80 + secrets.randbelow(20)}_{secrets.token_urlsafe(114)}"
-        token = _Token(value, appid, is_stable, ends_at=self._monotonic() + TOKEN_SECONDS)
+        token = _Token(value, appid, kind, ends_at=self._monotonic() + TOKEN_SECONDS)
         self._by_value[value] = token
-        self._newest[appid, is_stable] = token
+        self._of.setdefault((appid, kind), []).append(token)
         return token

@@ -63,7 +63,33 @@ COMMENT ON COLUMN weixin.api_call.quota_limit IS 'Calls allowed in a day, as WeC
 COMMENT ON COLUMN weixin.api_call.quota_left IS 'Calls left of the day as WeChat last said, less those counted since; null when it has not said';
 COMMENT ON COLUMN weixin.api_call.quota_asked_at IS 'When WeChat said so: in answer to quota/get, or by 45009';
 
+CREATE TABLE weixin.platform_token (
+    component_appid text NOT NULL,
+    appid text NOT NULL,
+    name text,
+    access_token text,
+    expires_at timestamptz,
+    refresh_token text,
+    renewed_at timestamptz,
+    authorized_at timestamptz,
+    first_seen_at timestamptz NOT NULL,
+    withdrawn_at timestamptz,
+    PRIMARY KEY (component_appid, appid)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE weixin.platform_token IS 'One row per account that has authorised a third-party platform, and one per platform: their tokens, which all workers share. Each is encrypted with Airflow''s Fernet key, and worth nothing without it';
+COMMENT ON COLUMN weixin.platform_token.component_appid IS 'The platform''s AppID: the login of its connection';
+COMMENT ON COLUMN weixin.platform_token.appid IS 'The account; the platform itself in the row of its own token';
+COMMENT ON COLUMN weixin.platform_token.name IS 'What the account is called at WeChat; null until that is known';
+COMMENT ON COLUMN weixin.platform_token.access_token IS 'The token in force, encrypted; null before the first, and after the authorisation was given anew or withdrawn';
+COMMENT ON COLUMN weixin.platform_token.expires_at IS 'When the token ends';
+COMMENT ON COLUMN weixin.platform_token.refresh_token IS 'What the next token is asked for with, encrypted; null in the row of a platform';
+COMMENT ON COLUMN weixin.platform_token.renewed_at IS 'When the token was given';
+COMMENT ON COLUMN weixin.platform_token.authorized_at IS 'When the account last authorised the platform, by WeChat''s list; null in the row of a platform';
+COMMENT ON COLUMN weixin.platform_token.first_seen_at IS 'When it was first found';
+COMMENT ON COLUMN weixin.platform_token.withdrawn_at IS 'When it was found that the account has withdrawn its authorisation; null while it has not';
+
 -- migrate:down
 
+DROP TABLE weixin.platform_token;
 DROP TABLE weixin.api_call;
 DROP TABLE weixin.incident;

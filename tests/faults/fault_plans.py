@@ -9,6 +9,7 @@ from trial import accounts
 
 from weixin_etl.datasets import Dataset
 from weixin_sandbox import Account, Scenario
+from weixin_sandbox.scenarios import CallKind
 
 FIRST_MORNING = date(2026, 12, 10)
 MORNINGS = 3
@@ -121,5 +122,5 @@ def _scenario(
     times = random.randint(1, 2 if name == "slow" else 8)
     if name in ODD_ANSWERS:
         return Scenario(name, account, random.choice(window[:-1]), times)
-    is_of_a_day = not Scenario(name).is_for_token_call and random.random() < 0.5
+    is_of_a_day = Scenario(name).call_kind is CallKind.DATA and random.random() < 0.5
     return Scenario(name, account, random.choice(window) if is_of_a_day else None, times)

@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 
 from weixin_etl import clock, json_text
+from weixin_etl.api import token_service
 from weixin_etl.api.errors import (
     TokenRefusedError,
     UnreachableError,
@@ -17,7 +18,7 @@ from weixin_etl.api.errors import (
     WeixinError,
 )
 from weixin_etl.api.http import Call, Caller, CallLimits
-from weixin_etl.api.token import Token, TokenKeeper
+from weixin_etl.api.token import AskForToken, Token, TokenKeeper, read_token
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account, SaidQuota
 
@@ -55,12 +56,27 @@ class Refusal:
 class WeixinClient:
     """Speaks for one account; may be used by several threads at once. Its errors hold no secret."""
 
-    def __init__(self, account: Account, limits: CallLimits | None = None) -> None:
+    def __init__(
+        self,
+        account: Account,
+        limits: CallLimits | None = None,
+        ask_for_token: AskForToken | None = None,
+    ) -> None:
+        """
+        Make no call yet.
+
+        Args:
+            account: whom it speaks for.
+            limits: how patient it is.
+            ask_for_token: where a platform's tokens come from; without it the account's own token
+                is asked for, from its token service if it has one.
+
+        """
         self.account = account
         limits = limits or CallLimits()
         self._caller = Caller(account, limits)
         self._quota_caller = Caller(account, _in_short(limits))
-        self._keeper = _keeper(account, self._caller)
+        self._keeper = _keeper(account, ask_for_token or _own_token(account, self._caller))
 
     def check_token(self) -> None:
         """
@@ -115,18 +131,24 @@ class WeixinClient:
         return SaidQuota(said.daily_limit, said.remain, clock.now())
 
     def _with_token(self, post: Callable[[str], bytes]) -> bytes:
-        """Post; a refused token is replaced, but none is used twice nor more than three."""
+        """
+        Post; a refused token is replaced, but none is used twice nor more than three.
+
+        A token service is asked once more only: it, not WeChat, has a stale token then.
+        """
         token = self._keeper.token()
+        most = 2 if self.account.token_url else TOKENS_A_CALL
         refused: set[str] = set()
         while True:
             try:
                 return post(token)
-            except TokenRefusedError:
+            except TokenRefusedError as error:
                 refused.add(token)
-                if len(refused) == TOKENS_A_CALL:
-                    raise
-                token = self._keeper.token_after(token)
+                if len(refused) < most:
+                    token = self._keeper.token_after(token)
                 if token in refused:
+                    if self.account.token_url:
+                        error.cause, error.cure = token_service.STALE
                     raise
 
 
@@ -158,26 +180,27 @@ _keepers: dict[Account, TokenKeeper] = {}
 _keepers_lock = threading.Lock()
 
 
-def _keeper(account: Account, caller: Caller) -> TokenKeeper:
+def _keeper(account: Account, ask: AskForToken) -> TokenKeeper:
     """The process's one keeper of the account's token."""
     with _keepers_lock:
-        return _keepers.setdefault(account, TokenKeeper(lambda: _stable_token(account, caller)))
+        return _keepers.setdefault(account, TokenKeeper(ask))
 
 
 def ask_for_token(account: Account, limits: CallLimits) -> None:
     """
-    Make sure that WeChat gives a token now, whatever token this process keeps.
+    Make sure that the account gets a token now, whatever token this process keeps.
 
     Raises:
         WeixinError: it does not; says why.
 
     """
-    _stable_token(account, Caller(account, limits))
+    _own_token(account, Caller(account, limits))("")
 
 
-class _TokenAnswer(msgspec.Struct):
-    access_token: str
-    expires_in: float
+def _own_token(account: Account, caller: Caller) -> AskForToken:
+    """Where an account's token is from that has authorised no platform."""
+    ask = token_service.ask if account.token_url else _stable_token
+    return lambda _: ask(account, caller)
 
 
 def _stable_token(account: Account, caller: Caller) -> Token:
@@ -192,11 +215,7 @@ def _stable_token(account: Account, caller: Caller) -> Token:
         "secret": account.secret,
         "force_refresh": False,
     }
-    body = caller.post(Call("/cgi-bin/stable_token", payload))
-    try:
-        answer = msgspec.convert(json_text.decode(body), _TokenAnswer)
-    except (msgspec.ValidationError, RecursionError):
-        answer = None
-    if answer is None or not answer.access_token:
+    token = read_token(caller.post(Call("/cgi-bin/stable_token", payload)))
+    if token is None:
         raise UnreachableError("the token call was answered without a token", account=str(account))
-    return Token(answer.access_token, answer.expires_in)
+    return token

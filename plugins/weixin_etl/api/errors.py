@@ -12,6 +12,7 @@ What WeChat, or the way to it, can answer instead of figures.
     ├── EndpointOfflineError     WeChat retired the endpoint
     ├── ConfigurationError       a person has to change something; says what
     ├── AccountBlockedError      WeChat restricts the account
+    ├── WithdrawnError           the account's owner took the platform's authorisation back
     ├── ClockError               this machine's clock and WeChat's disagree
     ├── UnreadableError          figures in an unknown form, or too many of them
     └── CallError                our own mistake, or an unclassified code
@@ -197,6 +198,20 @@ class AccountBlockedError(WeixinError):
     stops_account = True
 
 
+class WithdrawnError(WeixinError):
+    """
+    The account's owner took the third-party platform's authorisation back.
+
+    Nothing here is broken, so it does not make a run red; the account is no longer asked.
+    """
+
+    kind = ProblemKind.WITHDRAWN
+    cause = "its owner withdrew the authorisation"
+    cure = "have it authorised again, or leave it"
+    asked_again = "once it is authorised again"
+    stops_account = True
+
+
 class ClockError(WeixinError):
     """This machine's clock and WeChat's disagree: the days asked for may be the wrong ones."""
 
@@ -225,14 +240,18 @@ class CallError(WeixinError):
 
 
 class Advice(NamedTuple):
-    """What an errcode means and what to change; `{connection}` stands for the account's."""
+    """
+    What an errcode means and what to change.
+
+    `{connection}` stands for the account's, `{ticket}` for the Variable of its platform's ticket.
+    """
 
     cause: str
     cure: str
 
 
 _AUTHORISE_AGAIN = "have the account authorised again"
-_WAIT_FOR_PUSH = "wait for the next push of component_verify_ticket"
+_WAIT_FOR_PUSH = "mend what writes the ticket into {ticket}"
 WHAT_TO_CHANGE: dict[int, Advice] = {
     40001: Advice(
         "the AppSecret is wrong or not the newest", "correct the password in {connection}"
@@ -249,12 +268,13 @@ WHAT_TO_CHANGE: dict[int, Advice] = {
     48001: Advice(
         "the account may not use this API", "verify the account, or have permission set 7 granted"
     ),
-    61003: Advice("the account has not authorised the platform", _AUTHORISE_AGAIN),
     61004: Advice("the platform's IP is not on its whitelist", "add {address} to it"),
     61005: Advice("the platform's component_verify_ticket expired", _WAIT_FOR_PUSH),
     61006: Advice("the platform's component_verify_ticket is wrong", _WAIT_FOR_PUSH),
-    61007: Advice("the authorisation lacks the permission set", _AUTHORISE_AGAIN),
-    61011: Advice("the platform's component is invalid", "correct the platform's AppID"),
+    61007: Advice(
+        "the authorisation lacks permission set 7", f"{_AUTHORISE_AGAIN}, with permission set 7"
+    ),
+    61011: Advice("the platform's component is invalid", "correct the login in {connection}"),
     61023: Advice("the refresh token is invalid", _AUTHORISE_AGAIN),
     61502: Advice(
         "this is not an Official Account",
@@ -285,6 +305,7 @@ BY_CODE: dict[int, type[WeixinError]] = {
     47009: EndpointOfflineError,
     48004: AccountBlockedError,
     50002: AccountBlockedError,
+    61003: WithdrawnError,
     61503: NotReadyError,
 }
 
@@ -302,14 +323,15 @@ def from_errcode(
     *,
     account: str,
     connection: str = "its connection",
+    ticket: str = "its Variable",
     dataset: Dataset | None = None,
     is_token_call: bool = False,
 ) -> WeixinError:
     """
     The error an errcode stands for; on a token call 40001 means the secret, not the token.
 
-    `connection` is what an operator has to look for to change it. With the dataset that was asked
-    for, an endpoint that is offline names its successor.
+    `connection` and `ticket` are what an operator has to look for to change it. With the dataset
+    that was asked for, an endpoint that is offline names its successor.
     """
     rid = _RID.search(errmsg)
     detail = _RID.sub("", errmsg)
@@ -325,7 +347,9 @@ def from_errcode(
         address = _ADDRESS.search(detail)
         cause, cure = WHAT_TO_CHANGE[errcode]
         cure = cure.format(
-            connection=connection, address=address[0] if address else "this machine's IP"
+            connection=connection,
+            ticket=ticket,
+            address=address[0] if address else "this machine's IP",
         )
     elif kind is EndpointOfflineError and dataset is not None:
         cure = _successor(dataset)

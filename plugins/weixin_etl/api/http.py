@@ -1,16 +1,16 @@
-"""One POST with bounded time, size and number of tries; judged by the body's errcode alone."""
+"""One call with bounded time, size and number of tries; WeChat's by the body's errcode alone."""
 
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import cache
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import requests
@@ -34,6 +34,7 @@ _CHUNK_BYTES = 1 << 16
 _BEFORE_A_VALUE = (b"{", b"[", b",")
 _NO_TLS = "the TLS connection failed; the host, its port or a proxy may be wrong"
 _POOL_SIZE = 16
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,12 @@ class Call:
     path: str
     payload: dict[str, Any] = field(repr=False)
     token: str | None = field(default=None, repr=False)
-    """None on a token call."""
+    """None on the call that gives an account's or a platform's own token."""
     dataset: Dataset | None = None
-    """Whose figures are asked for; None on a token call."""
+    """Whose figures are asked for; None on other calls."""
+    token_name: str = "access_token"  # noqa: S105 # a parameter's name
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """What the payload holds that nobody may read, should WeChat repeat it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ def _session() -> requests.Session:
 
 
 class Caller:
-    """Posts JSON for one account; may be used by several threads at once."""
+    """Calls for one account; may be used by several threads at once."""
 
     def __init__(self, account: Account, limits: CallLimits) -> None:
         self._account = account
@@ -119,7 +123,42 @@ class Caller:
         )
         return minute(self._post_patiently, call, on_try)
 
+    def get(self, url: str, parameters: Mapping[str, str], bearer: str) -> tuple[int, bytes]:
+        """
+        The status and the bytes of another server's answer; transport trouble is tried again.
+
+        `bearer` proves who asks; empty where nothing does.
+
+        Raises:
+            UnreachableError: no answer came, or a status of 500 or more.
+            UnreadableError: the answer is too large.
+
+        """
+        headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+
+        def once(deadline: float) -> tuple[int, bytes]:
+            request = requests.Request("GET", url, params=dict(parameters), headers=headers)
+            response = self._exchange(request, deadline)
+            return response.status, response.body
+
+        return self._patiently(once)
+
     def _post_patiently(self, call: Call, on_try: Callable[[], None]) -> bytes:
+        def once(deadline: float) -> bytes:
+            on_try()
+            request = requests.Request(
+                "POST",
+                self._account.base_url.rstrip("/") + call.path,
+                params={call.token_name: call.token} if call.token else None,
+                data=msgspec.json.encode(call.payload),
+                headers={"Content-Type": "application/json"},
+            )
+            return self._judge(call, self._exchange(request, deadline))
+
+        return self._patiently(once)
+
+    def _patiently(self, once: Callable[[float], T]) -> T:
+        """Try until something usable comes, tries or time are used up; hands in the deadline."""
         deadline = time.monotonic() + self._limits.total_seconds
         patiently = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(UnreachableError),
@@ -129,21 +168,17 @@ class Caller:
             + tenacity.wait_random(0, self._limits.backoff_seconds),
             reraise=True,
         )
+        return patiently(once, deadline)
 
-        def once() -> bytes:
-            on_try()
-            return self._judge(call, self._exchange(call, deadline))
-
-        return patiently(once)
-
-    def _exchange(self, call: Call, deadline: float) -> _Response:
+    def _exchange(self, request: requests.Request, deadline: float) -> _Response:
         """One request and its answer, or `UnreachableError` in our own words."""
         try:
-            with _session().post(
-                self._account.base_url.rstrip("/") + call.path,
-                params={"access_token": call.token} if call.token else None,
-                data=msgspec.json.encode(call.payload),
-                headers={"Content-Type": "application/json"},
+            with _session().request(
+                request.method,
+                request.url,
+                params=request.params,
+                data=request.data,
+                headers=request.headers,
                 timeout=(
                     self._limits.connect_seconds,
                     max(0.1, min(self._limits.read_seconds, deadline - time.monotonic())),
@@ -200,7 +235,7 @@ class Caller:
 
     def _refusal(self, call: Call, errcode: int, errmsg: str) -> WeixinError:
         errmsg = json_text.storable(errmsg)
-        for secret in (call.token, self._account.secret):
+        for secret in (call.token, self._account.secret, *call.secrets):
             if secret:
                 errmsg = errmsg.replace(secret, "***")
         return from_errcode(
@@ -208,6 +243,7 @@ class Caller:
             errmsg,
             account=str(self._account),
             connection=self._account.connection,
+            ticket=f"the Variable {self._account.ticket_variable}",
             dataset=call.dataset,
             is_token_call=call.token is None,
         )
@@ -279,6 +315,7 @@ def _os_reason(error: BaseException | None) -> str:
 
 
 _TOKEN = re.compile(r"(access_token=)[^&\s'\"]+")
+"""Also of a platform's `component_access_token`."""
 
 
 class _HideTokens(logging.Filter):

@@ -1,9 +1,13 @@
-"""Access tokens: asked for once per process and account, kept in memory only."""
+"""Access tokens: asked for once per process and account, kept in its memory."""
 
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+
+import msgspec
+
+from weixin_etl import json_text
 
 RENEW_BEFORE_SECONDS = 300
 """WeChat itself renews a token in its last five minutes, when old and new are both good."""
@@ -17,12 +21,28 @@ class Token:
     expires_in_seconds: float
 
 
+class _TokenAnswer(msgspec.Struct):
+    access_token: str
+    expires_in: float
+
+
+def read_token(body: bytes) -> Token | None:
+    """The token of an answer `{"access_token", "expires_in"}`; None when it holds none."""
+    try:
+        answer = msgspec.convert(json_text.decode(body), _TokenAnswer)
+    except (ValueError, RecursionError):
+        return None
+    return Token(answer.access_token, answer.expires_in) if answer.access_token else None
+
+
+AskForToken = Callable[[str], Token]
+"""Where an account's token is from; given the one that WeChat refuses, or "" when none is."""
+
+
 class TokenKeeper:
     """Gives one account's token to every thread of the process."""
 
-    def __init__(
-        self, ask: Callable[[], Token], monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, ask: AskForToken, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._ask = ask
         self._monotonic = monotonic
         self._lock = threading.Lock()
@@ -33,7 +53,7 @@ class TokenKeeper:
         """A token with more than five minutes left, as far as WeChat gives one."""
         with self._lock:
             if self._token is None or self._monotonic() >= self._renew_at:
-                return self._renew()
+                return self._renew("")
             return self._token.value
 
     def token_after(self, refused: str) -> str:
@@ -41,11 +61,11 @@ class TokenKeeper:
         with self._lock:
             if self._token is not None and self._token.value != refused:
                 return self._token.value
-            return self._renew()
+            return self._renew(refused)
 
-    def _renew(self) -> str:
+    def _renew(self, refused: str) -> str:
         self._token = None
-        token = self._ask()
+        token = self._ask(refused)
         seconds = token.expires_in_seconds
         # a token answered in its last minutes is used, not asked for again at every call
         is_old = seconds <= RENEW_BEFORE_SECONDS

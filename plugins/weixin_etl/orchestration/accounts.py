@@ -2,29 +2,35 @@
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from threading import Lock
 
 import msgspec
 from airflow.sdk import Variable
 
 from weixin_etl import rules
 from weixin_etl.api.client import WeixinClient
-from weixin_etl.api.errors import ClockError, WeixinError
+from weixin_etl.api.errors import ClockError, ConfigurationError, WeixinError
+from weixin_etl.api.http import CallLimits
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import (
+    Account,
     ConfiguredAccount,
     ParameterError,
     PlannedAccount,
     Problem,
     Run,
     SaidQuota,
+    connection_of,
     log_problem,
 )
 from weixin_etl.orchestration.connections import ignored_connection, nearest_first, variable_of
 from weixin_etl.orchestration.hook import WeixinHook
+from weixin_etl.orchestration.platforms import open_platform
 from weixin_etl.orchestration.settings import Settings
+from weixin_etl.platform import Discovery, Platform
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +48,8 @@ class _Entry:
     problem: Problem | None = None
     """Why it can't be used, or why its first client gets no token."""
     is_wanted: bool = True
+    is_withdrawn: bool = False
+    """Whether it no longer authorises the platform it is listed with; its problem, while news."""
     tried: int = 0
     """How many of its clients have asked for a token."""
     chosen: WeixinClient | None = None
@@ -50,8 +58,9 @@ class _Entry:
 
     @property
     def names(self) -> set[str]:
-        """What the form may call it."""
-        return {*self.conn_ids, *(client.account.appid for client in self.clients)}
+        """What the form may call it: a platform's connection means all its accounts."""
+        appids = (client.account.appid for client in self.clients)
+        return {*self.conn_ids, *map(connection_of, self.conn_ids), *appids}
 
     def __str__(self) -> str:
         """What people call it, and what the form may call it."""
@@ -91,14 +100,25 @@ def described_accounts(run: Run, settings: Settings) -> list[ConfiguredAccount]:
         ParameterError: the run is limited to accounts that are not configured.
 
     """
-    entries = list(_entries(configured_conn_ids(), settings))
+    entries = list(_entries(configured_conn_ids(), _Lookup(settings, Platform.known)))
     _require_known(run, entries)
-    return [_described(_limited(entry, run)) for entry in entries]
+    return [_described(_limited(entry, run)) for entry in entries if not entry.is_withdrawn]
 
 
-def refresh_access_tokens(run: Run, settings: Settings) -> list[ConfiguredAccount]:
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What `refresh_access_tokens` found."""
+
+    accounts: list[ConfiguredAccount]
+    withdrawn: list[Problem]
+    """Accounts that are no longer asked, since they withdrew their authorisation of a platform."""
+
+
+def refresh_access_tokens(run: Run, settings: Settings) -> Refreshed:
     """
     Ask for the token of each account of the run, a few at once, while others are looked up.
+
+    A platform's accounts are those that authorise it now, by WeChat's list.
 
     Meanwhile WeChat is asked for the quota of those that have one, a few at once as well: so that
     takes no longer. An account whose quota it does not say is no trouble: our calls are counted.
@@ -111,12 +131,13 @@ def refresh_access_tokens(run: Run, settings: Settings) -> list[ConfiguredAccoun
         ClockError: this machine's clock and WeChat's disagree, so that nothing may be asked.
 
     """
-    found: Iterable[_Entry] = _entries(configured_conn_ids(), settings)
+    concurrency = settings.pipeline.concurrency
+    lookup = _Lookup(settings, lambda platform: platform.discover(concurrency))
+    found: Iterable[_Entry] = _entries(configured_conn_ids(), lookup)
     if run.accounts:
         found = list(found)  # nobody is asked before all that is wanted is known
         _require_known(run, found)
     quotas = _Quotas(run.dataset)
-    concurrency = settings.pipeline.concurrency
     with ThreadPoolExecutor(concurrency) as meanwhile, ThreadPoolExecutor(concurrency) as pool:
 
         def ask(entry: _Entry) -> _Entry:
@@ -132,39 +153,145 @@ def refresh_access_tokens(run: Run, settings: Settings) -> list[ConfiguredAccoun
     for future in asking:
         future.result()
     quotas.log()
-    accounts = [_described(entry) for entry in asked]
+    accounts = [_described(entry) for entry in asked if not entry.is_withdrawn]
     _log_tokens([account for account in accounts if account.is_wanted])
-    return accounts
+    withdrawn = [entry.problem for entry in asked if entry.is_withdrawn and entry.problem]
+    for problem in withdrawn:
+        log_problem(log, problem)
+    return Refreshed(accounts, withdrawn)
 
 
-def open_client(planned: PlannedAccount, settings: Settings) -> WeixinClient:
+class Clients:
     """
-    The client of a planned account's connection.
+    The clients of planned accounts, for one task; may be used by several threads at once.
 
-    Raises:
-        WeixinError: the connection can't be used.
+    A platform's connection is looked up once, not once for each of its accounts.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._limits = settings.call_limits
+        self._platforms: dict[str, Platform] = {}
+        self._opening = Lock()
+
+    def open(self, planned: PlannedAccount) -> WeixinClient:
+        """
+        The client of a planned account.
+
+        Raises:
+            WeixinError: its connection can't be used.
+
+        """
+        conn_id = connection_of(planned.conn_id)
+        if conn_id == planned.conn_id:
+            return WeixinHook(conn_id, self._limits).get_conn()
+        with self._opening:
+            platform = self._platforms.get(conn_id)
+            if platform is None:
+                platform = open_platform(_platform_account(conn_id, self._limits), self._limits)
+                self._platforms[conn_id] = platform
+        return platform.client(planned.appid, planned.name)
+
+
+def _platform_account(conn_id: str, limits: CallLimits) -> Account:
+    account = WeixinHook(conn_id, limits).account()
+    if not account.is_platform:
+        raise ConfigurationError(
+            account=conn_id,
+            cause="it is no third-party platform, so it has no accounts",
+            cure=f"set mode to platform in the extra of {account.connection}, or correct "
+            f"{ACCOUNTS_VARIABLE}",
+        )
+    return account
+
+
+@dataclass(frozen=True, slots=True)
+class _OfEntry:
+    """What an entry of the list of accounts stands for."""
+
+    accounts: list[WeixinClient]
+    withdrawn: Mapping[str, Problem | None] = field(default_factory=dict)
+    """Accounts that have withdrawn their authorisation of a platform: see `platform.Discovery`."""
+    problem: WeixinError | None = None
+    """Why there may be more."""
+
+
+class _Lookup:
+    """
+    Looks up what entries of the list stand for; a platform once, however many entries name it.
+
+    Args:
+        settings: how patiently.
+        discover: gives the accounts of a platform.
 
     """
-    return WeixinHook(planned.conn_id, settings.call_limits).get_conn()
+
+    def __init__(self, settings: Settings, discover: Callable[[Platform], Discovery]) -> None:
+        self._limits = settings.call_limits
+        self._discover = discover
+        self._platforms: dict[str, _OfEntry] = {}
+
+    def look_up(self, entry: str) -> _OfEntry:
+        """
+        The accounts of an entry: a connection's id, or a platform's with an AppID.
+
+        Raises:
+            WeixinError: it stands for no account that can be asked.
+
+        """
+        conn_id = connection_of(entry)
+        if conn_id == entry:
+            account = WeixinHook(entry, self._limits).account()
+            if account.is_platform:
+                return self._of_platform(account)
+            return _OfEntry([WeixinClient(account, self._limits)])
+        of_platform = self._of_platform(_platform_account(conn_id, self._limits))
+        appid = entry.removeprefix(f"{conn_id}/")
+        accounts = [it for it in of_platform.accounts if it.account.appid == appid]
+        withdrawn = {it: of_platform.withdrawn[it] for it in of_platform.withdrawn if it == appid}
+        if accounts or withdrawn or of_platform.problem:
+            return _OfEntry(accounts, withdrawn, of_platform.problem)
+        raise ConfigurationError(
+            account=entry,
+            cause=f"it does not authorise {conn_id}",
+            cure=f"have it authorised, or take it out of {ACCOUNTS_VARIABLE}",
+        )
+
+    def _of_platform(self, account: Account) -> _OfEntry:
+        if account.conn_id not in self._platforms:
+            platform = open_platform(account, self._limits)
+            found = self._discover(platform)
+            self._platforms[account.conn_id] = _OfEntry(
+                [platform.client(it.appid, it.name) for it in found.accounts],
+                found.withdrawn,
+                found.problem,
+            )
+        return self._platforms[account.conn_id]
 
 
-def _entries(conn_ids: Sequence[str], settings: Settings) -> Iterator[_Entry]:
+def _entries(conn_ids: Sequence[str], lookup: _Lookup) -> Iterator[_Entry]:
     """An entry per account as it is found; later connections of its AppID are added to it."""
     by_appid: dict[str, _Entry] = {}
     for conn_id in conn_ids:
         try:
-            client = WeixinHook(conn_id, settings.call_limits).get_conn()
+            found = lookup.look_up(conn_id)
+        except ClockError:
+            raise
         except WeixinError as error:
-            yield _Entry([conn_id], problem=error.problem(None))
-            continue
-        twin = by_appid.get(client.account.appid)
-        if twin is None:
-            by_appid[client.account.appid] = entry = _Entry([conn_id], [client])
-            yield entry
-        else:
-            log.warning("%s is the same account as %s", conn_id, twin.conn_ids[0])
-            twin.conn_ids.append(conn_id)
-            twin.clients.append(client)
+            found = _OfEntry([], problem=error)
+        if found.problem:
+            yield _Entry([conn_id], problem=found.problem.problem(None))
+        for appid, problem in found.withdrawn.items():
+            yield _Entry([f"{connection_of(conn_id)}/{appid}"], problem=problem, is_withdrawn=True)
+        for client in found.accounts:
+            account = client.account
+            twin = by_appid.get(account.appid)
+            if twin is None:
+                by_appid[account.appid] = entry = _Entry([account.conn_id], [client])
+                yield entry
+            elif account.conn_id not in twin.conn_ids:
+                log.warning("%s is the same account as %s", account.conn_id, twin.conn_ids[0])
+                twin.conn_ids.append(account.conn_id)
+                twin.clients.append(client)
 
 
 def _require_known(run: Run, entries: Sequence[_Entry]) -> None:
@@ -257,13 +384,14 @@ def _log_tokens(accounts: Sequence[ConfiguredAccount]) -> None:
         others = len(fine) - _NAMES_IN_LOG
         more = f" and {others} more" if others > 0 else ""
         log.info("a token is there for %s%s", names, more)
-    for account in [*refused, *fine][:_NAMES_IN_LOG]:  # each costs a call of Airflow's API
-        if warning := ignored_connection(account.conn_id):
+    some = [connection_of(account.conn_id) for account in [*refused, *fine][:_NAMES_IN_LOG]]
+    for conn_id in dict.fromkeys(some):  # each costs a call of Airflow's API
+        if warning := ignored_connection(conn_id):
             log.warning("%s", warning)
 
 
 def _with_source(account: ConfiguredAccount) -> str:
     """The account, and where its connection is if Airflow's UI does not show it."""
-    variable = variable_of(account.conn_id)
+    variable = variable_of(connection_of(account.conn_id))
     source = f", from the environment variable {variable}" if variable else ""
     return f"{account.name} ({account.appid}{source})"

@@ -12,11 +12,13 @@ from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
 from weixin_etl.api.client import WeixinClient, ask_for_token
+from weixin_etl.api.component import Component
 from weixin_etl.api.errors import ConfigurationError, WeixinError
 from weixin_etl.api.http import CallLimits
 from weixin_etl.loopback import is_loopback
 from weixin_etl.model import DEFAULT_BASE_URL, Account
 from weixin_etl.orchestration.connections import connections_like, variable_name, variable_of
+from weixin_etl.orchestration.platforms import ticket
 
 tested_conn_id: ContextVar[str] = ContextVar("tested_conn_id", default="")
 """While the button *Test* is served: the connection's id. Airflow hands the hook a random one."""
@@ -32,10 +34,12 @@ WHILE_SOMEBODY_WAITS = CallLimits(
 
 class WeixinHook(BaseHook):
     """
-    A WeChat Official Account.
+    A WeChat Official Account, or a third-party platform with the accounts authorised to it.
 
     login = AppID, password = AppSecret, host = base URL, extra `name` = what people call it, extra
-    `allow_http` = whether secret and token may travel unencrypted to another machine.
+    `allow_http` = whether secret and token may travel unencrypted to another machine. Extra `mode`
+    = `platform`: AppID and AppSecret are the platform's. Extra `token_url` = the token service that
+    owns the account's token, which is asked with the password, if there is one.
     """
 
     conn_name_attr = "weixin_conn_id"
@@ -65,8 +69,11 @@ class WeixinHook(BaseHook):
             raise _not_found(conn_id) from None
         connection.conn_id = conn_id
         appid = _filled_in(connection, "login (AppID)", connection.login)
-        secret = _filled_in(connection, "password (AppSecret)", connection.password)
         extra = _extra(connection)
+        token_url = _token_url(connection, extra)
+        secret = connection.password or ""
+        if secret or not token_url:
+            secret = _filled_in(connection, "password (AppSecret)", secret)
         return Account(
             conn_id=conn_id,
             appid=appid,
@@ -74,6 +81,8 @@ class WeixinHook(BaseHook):
             name=_name(connection, extra) or conn_id,
             base_url=_base_url(connection, extra),
             variable=_variable(conn_id),
+            token_url=token_url,
+            is_platform=_is_platform(connection, extra),
         )
 
     def get_conn(self) -> WeixinClient:
@@ -81,19 +90,31 @@ class WeixinHook(BaseHook):
         A client for the account.
 
         Raises:
-            ConfigurationError: as `account`.
+            ConfigurationError: as `account`, or it is a platform, which has no figures of its own.
 
         """
-        return WeixinClient(self.account(), self.limits)
+        account = self.account()
+        if account.is_platform:
+            raise ConfigurationError(
+                account=account.conn_id,
+                cause="it is a third-party platform, not an account",
+                cure=f"name one of its accounts: {account.conn_id}/<appid>",
+            )
+        return WeixinClient(account, self.limits)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Whether WeChat gives a token for the account now, and the sentence why not."""
+        """Whether there is a token for the account or platform now, and the sentence why not."""
+        limits = self.limits or WHILE_SOMEBODY_WAITS
         try:
             account = self.account()
-            ask_for_token(account, self.limits or WHILE_SOMEBODY_WAITS)
+            if account.is_platform:
+                Component(account, limits).component_token(ticket(account))
+            else:
+                ask_for_token(account, limits)
         except WeixinError as error:
             return False, str(error)
-        return True, f"WeChat gave a token for {account}"
+        giver = "The token service" if account.token_url else "WeChat"
+        return True, f"{giver} gave a token for {account}"
 
 
 def _variable(conn_id: str) -> str:
@@ -157,6 +178,38 @@ def _name(connection: Connection, extra: dict[str, Any]) -> str:
     return name.strip()
 
 
+def _is_platform(connection: Connection, extra: dict[str, Any]) -> bool:
+    mode = extra.get("mode")
+    if mode not in (None, "", "platform"):
+        raise _unusable(
+            connection,
+            "its mode is not known",
+            "write platform into the mode of the connection's extra, or leave it out",
+        )
+    if mode and extra.get("token_url"):
+        raise _unusable(
+            connection,
+            "a platform's tokens are renewed here, not by a token service",
+            "leave mode or token_url out of the connection's extra",
+        )
+    return bool(mode)
+
+
+def _token_url(connection: Connection, extra: dict[str, Any]) -> str:
+    url = extra.get("token_url")
+    if not url:
+        return ""
+    address = _web_address(url) if isinstance(url, str) else None
+    if address is None:
+        raise _unusable(
+            connection,
+            "it is not a web address without a query",
+            "correct token_url in the connection's extra",
+        )
+    _require_private(connection, extra, address, f"the token would come unencrypted from {url}")
+    return str(url)
+
+
 def _base_url(connection: Connection, extra: dict[str, Any]) -> str:
     """The host with a scheme; a connection written as a URI has its port apart."""
     host, port = connection.host, connection.port
@@ -174,13 +227,18 @@ def _base_url(connection: Connection, extra: dict[str, Any]) -> str:
             "with its port it is not a web address",
             "correct the connection's host or leave it empty",
         )
+    _require_private(connection, extra, address, f"{url} would get the AppSecret unencrypted")
+    return url
+
+
+def _require_private(
+    connection: Connection, extra: dict[str, Any], address: Url, otherwise: str
+) -> None:
+    """Make sure that nobody in between can read the traffic, unless somebody allowed that."""
     if not _is_private(address) and str(extra.get("allow_http")).lower() != "true":
         raise _unusable(
-            connection,
-            f"{url} would get the AppSecret unencrypted",
-            "use https, or set allow_http in the connection's extra",
+            connection, otherwise, "use https, or set allow_http in the connection's extra"
         )
-    return url
 
 
 def _unusable(connection: Connection, cause: str, cure: str) -> ConfigurationError:

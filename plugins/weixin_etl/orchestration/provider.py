@@ -24,6 +24,18 @@ def get_provider_info() -> dict[str, Any]:
                         "description": "What people call the account",
                         "schema": {"type": ["string", "null"]},
                     },
+                    "mode": {
+                        "label": "Mode",
+                        "description": "platform: AppID and AppSecret are a third-party "
+                        "platform's, which stands for all accounts authorised to it",
+                        "schema": {"type": ["string", "null"]},
+                    },
+                    "token_url": {
+                        "label": "Token URL",
+                        "description": "A token service that owns the token: it is asked instead "
+                        "of WeChat, with the password as its bearer token",
+                        "schema": {"type": ["string", "null"]},
+                    },
                     "allow_http": {
                         "label": "Allow http",
                         "description": "Let secret and token travel unencrypted to another machine",

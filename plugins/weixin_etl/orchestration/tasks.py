@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Collection
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -39,10 +38,11 @@ def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
     context = get_current_context()
     run_context.require_known_parameters(context)
     run = run_context.of(dataset, context)
-    configured = accounts.refresh_access_tokens(run, settings.read())
-    alerts.tokens_refreshed(run, [it.problem for it in configured if it.is_wanted and it.problem])
-    found: list[dict[str, Any]] = msgspec.to_builtins(configured)
-    return found
+    found = accounts.refresh_access_tokens(run, settings.read())
+    refused = [it.problem for it in found.accounts if it.is_wanted and it.problem]
+    alerts.tokens_refreshed(run, [*refused, *found.withdrawn])
+    configured: list[dict[str, Any]] = msgspec.to_builtins(found.accounts)
+    return configured
 
 
 @readable_ending()
@@ -69,7 +69,7 @@ def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
     context = get_current_context()
     planned = msgspec.convert(batch, Batch)
     pipeline = _pipeline(dataset, context)
-    client_of = partial(accounts.open_client, settings=settings.read())
+    client_of = accounts.Clients(settings.read()).open
     try:
         unknown = pipeline.ingest(planned, client_of, by_itself=run_context.is_by_itself(context))
     except IngestError as error:

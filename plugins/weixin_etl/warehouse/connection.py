@@ -61,8 +61,9 @@ def engine(warehouse_url: URL | str, session: Mapping[str, str] | None = None) -
     }
     options = [f"-c {name}={value}" for name, value in {**_SESSION, **(session or {})}.items()]
     ours["options"] = " ".join([*options, str(given.query.get("options", ""))])
+    # no limit to its connections but that of the threads: one that waits for another could hold it
     return sqlalchemy.create_engine(
-        given, hide_parameters=True, pool_pre_ping=True, connect_args=ours
+        given, hide_parameters=True, pool_pre_ping=True, max_overflow=-1, connect_args=ours
     )
 
 

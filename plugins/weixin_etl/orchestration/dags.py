@@ -1,4 +1,23 @@
 """
+The DAGs: one for each endpoint, and the replay.
+
+A file in Airflow's DAG folder calls `create_dags`; Airflow collects what is created meanwhile.
+"""
+
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from airflow.sdk import DAG, Asset, CronTriggerTimetable, task
+from airflow.sdk.definitions.callback import SyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+
+from weixin_etl import error_table
+from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.orchestration import form, replay, settings, tasks
+from weixin_etl.orchestration.alerts import DagWithDeadline, run_is_late
+from weixin_etl.orchestration.retry import WeixinRetryPolicy
+
+DAILY_MD = """
 ### WeChat article statistics, every morning
 
 ```
@@ -22,24 +41,21 @@ whichever run brought it in.
 **Waiting?** Until noon, `ingest` asks again every 30 minutes for what WeChat has not computed yet.
 """
 
-from datetime import datetime, time, timedelta
-from typing import Any
+REPLAY_MD = """
+### Facts rebuilt from the kept answers, without a call to WeChat
 
-from airflow.sdk import (
-    DAG,
-    Asset,
-    CronTriggerTimetable,
-    DeadlineAlert,
-    DeadlineReference,
-    SyncCallback,
-    task,
-)
+```
+diff ─► apply
+```
 
-from weixin_etl import error_table
-from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.orchestration import form, settings, tasks
-from weixin_etl.orchestration.alerts import DagWithDeadline, run_is_late
-from weixin_etl.orchestration.retry import WeixinRetryPolicy
+Reads WeChat's answers again as they are kept, in the order they were seen, and compares what they
+say with the fact: after a fix of the parser, or when figures were changed by other means.
+
+**diff** writes nothing. Its log says which rows are new or get other values, for each metric how
+many figures do, with an example. **apply** is skipped unless *Write the difference* is on. It
+writes what `diff` showed; rows that change are kept as they were in the fact's history, with the
+cause `replay`. A replay may run beside daily runs, and be killed: the next one completes it.
+"""
 
 BATCH_NAME = (
     "{% set batch = task.op_kwargs['batch'] %}"
@@ -48,9 +64,23 @@ BATCH_NAME = (
 """What the UI calls a mapped task, before it begins: an account, and how many others."""
 
 
-def daily(dataset: Dataset) -> DAG:
-    """The DAG of one endpoint."""
+def create_dags() -> None:
+    """
+    Create every DAG, with the settings in force.
+
+    Raises:
+        AirflowConfigException: a setting is not a number.
+        ValueError: `deadline_hour` is no time after the start of the run.
+
+    """
     config = settings.read()
+    for dataset in DATASETS.values():
+        _daily(dataset, config)
+    _replay(config)
+
+
+def _daily(dataset: Dataset, config: settings.Settings) -> None:
+    """The DAG of one endpoint, every morning."""
     deadline = config.deadline
     until_deadline = timedelta(
         hours=deadline.hour - settings.RUN_AT.hour, minutes=deadline.minute - settings.RUN_AT.minute
@@ -59,7 +89,7 @@ def daily(dataset: Dataset) -> DAG:
     with DagWithDeadline(
         dataset.dag_id,
         description=f"Totals of each article and day, from datacube/{dataset.endpoint}",
-        doc_md=f"{__doc__}\n{error_table.table()}",
+        doc_md=f"{DAILY_MD}\n{error_table.table()}",
         schedule=CronTriggerTimetable(
             f"{settings.RUN_AT.minute} {settings.RUN_AT.hour} * * *", timezone="Asia/Shanghai"
         ),
@@ -80,7 +110,7 @@ def daily(dataset: Dataset) -> DAG:
             "retry_delay": timedelta(seconds=config.retry_delay_seconds),
             "execution_timeout": timedelta(minutes=10),
         },
-    ) as dag:
+    ):
 
         @task(
             doc_md="Asks for each account's access token; the log says why WeChat refuses one.",
@@ -122,13 +152,39 @@ def daily(dataset: Dataset) -> DAG:
         def check() -> None:
             tasks.check(dataset)
 
-        batches = plan(refresh_access_token())
+        batches = plan(refresh_access_token())  # type: ignore[arg-type] # a value, once it runs
         ingested = ingest.expand(batch=batches)
         checked = check()
         ingested >> report() >> checked
         ingested >> checked  # so that it waits for ingest when only the failed tasks are cleared
-    return dag
 
 
-for declared in DATASETS.values():
-    globals()[declared.dag_id] = daily(declared)
+def _replay(config: settings.Settings) -> None:
+    """The DAG that rebuilds facts, when somebody triggers it."""
+    with DAG(
+        "weixin_replay",
+        description="Facts rebuilt from the kept answers, without a call to WeChat",
+        doc_md=REPLAY_MD,
+        schedule=None,
+        is_paused_upon_creation=False,  # nothing runs unless somebody triggers it
+        max_active_runs=1,
+        params=form.REPLAY,
+        tags=["weixin"],
+        default_args={
+            "owner": "weixin-etl",
+            "retries": config.retries,
+            "retry_policy": WeixinRetryPolicy(config.retry_delay_seconds),
+            "retry_delay": timedelta(seconds=config.retry_delay_seconds),
+            "execution_timeout": timedelta(hours=12),
+        },
+    ):
+
+        @task(doc_md="What the kept answers would change; the log lists it. Writes nothing.")
+        def diff() -> None:
+            replay.diff()
+
+        @task(doc_md="Writes the difference, if the form says so.")
+        def apply() -> None:
+            replay.apply()
+
+        diff() >> apply()

@@ -1,0 +1,444 @@
+"""
+A third-party platform: which accounts have authorised it, and their tokens.
+
+WeChat gives each token once, to whoever renews it, and may give a new refresh token with it. So
+they are kept in `weixin.platform_token`, encrypted, for all workers: a token is renewed by the one
+that holds its row's lock, and the refresh token that came with it is committed before the token is
+used. What a process that was killed in between has lost, WeChat tells once more.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import msgspec
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from sqlalchemy import Connection, Engine, Row
+
+from weixin_etl import clock
+from weixin_etl.api.client import WeixinClient
+from weixin_etl.api.component import Authorization, Component, Page, Renewed
+from weixin_etl.api.errors import ConfigurationError, TokenRefusedError, WeixinError, WithdrawnError
+from weixin_etl.api.http import CallLimits
+from weixin_etl.api.token import RENEW_BEFORE_SECONDS, Token
+from weixin_etl.model import Account, Problem
+from weixin_etl.warehouse import statement
+
+log = logging.getLogger(__name__)
+
+INVALID_REFRESH_TOKEN = 61023
+WITHDRAWN_IS_SAID = timedelta(days=30)
+"""How long people are shown that an account has withdrawn its authorisation."""
+_LISTINGS = 3
+"""Accounts come and go while the list is read page by page; so often it is read."""
+_ASK_AGAIN_SECONDS = 60
+"""So long a platform that got no token is not asked for once more: a batch has many accounts."""
+_LOCK_WAITS = """
+SET LOCAL lock_timeout = '3min';
+SET LOCAL idle_in_transaction_session_timeout = '3min';
+"""
+"""A worker that is gone, with its machine, holds a lock no longer than this."""
+_NAMES_IN_LOG = 20
+T = TypeVar("T")
+
+
+class Cipher:
+    """What tokens are encrypted with: the first of the keys; all of them open what there is."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        """
+        Use these keys, newest first.
+
+        Raises:
+            ValueError: one is no Fernet key, or there is none.
+
+        """
+        fernets = [Fernet(key) for key in keys]
+        self._all = MultiFernet(fernets)
+        self._newest = fernets[0]
+
+    def encrypt(self, text: str) -> str:
+        """What may be stored."""
+        return self._newest.encrypt(text.encode()).decode()
+
+    def decrypt(self, stored: str | None) -> str | None:
+        """The text; None when there is none, or when no key opens it any more."""
+        return _opened(self._all, stored)
+
+    def is_of_newest_key(self, stored: str) -> bool:
+        """Whether the newest key opens it."""
+        return _opened(self._newest, stored) is not None
+
+
+def _opened(fernet: Fernet | MultiFernet, stored: str | None) -> str | None:
+    try:
+        return fernet.decrypt(stored).decode() if stored else None
+    except InvalidToken:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """The accounts of a platform."""
+
+    accounts: list[Account]
+    """Those that authorise it."""
+    withdrawn: dict[str, Problem | None]
+    """Those that no longer do, by AppID; None once that is no news any more."""
+    problem: WeixinError | None = None
+    """Why their list could not be read: then the accounts are those known from before."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """An account that has once authorised the platform."""
+
+    appid: str
+    name: str
+    refresh_token: str | None = field(repr=False)
+    """Encrypted."""
+    authorized_at: datetime
+    withdrawn_at: datetime | None
+
+
+class Platform:
+    """A platform's accounts and their tokens; may be used by several threads at once."""
+
+    def __init__(
+        self,
+        account: Account,
+        warehouse: Engine,
+        cipher: Cipher,
+        ticket: Callable[[], str],
+        limits: CallLimits,
+    ) -> None:
+        """
+        Make no call yet.
+
+        Args:
+            account: the platform itself, as its connection describes it.
+            warehouse: where the tokens are kept.
+            cipher: what they are encrypted with.
+            ticket: gives the newest `component_verify_ticket`; raises `WeixinError` where there is
+                none.
+            limits: how patient it is.
+
+        """
+        self.account = account
+        self._warehouse = warehouse
+        self._cipher = cipher
+        self._ticket = ticket
+        self._limits = limits
+        self._component = Component(account, limits)
+        self._asking = threading.Lock()
+        self._refused: tuple[WeixinError, float] | None = None
+        """Why the platform got no token, and until when it is not asked for again."""
+
+    # ------------------------------------------------------------------------------- accounts
+
+    def client(self, appid: str, name: str) -> WeixinClient:
+        """The client of an account that has authorised the platform."""
+        account = self._authorizer(appid, name)
+        return WeixinClient(account, self._limits, lambda refused: self.token(account, refused))
+
+    def known(self, problem: WeixinError | None = None) -> Discovery:
+        """The accounts as far as they are known without asking WeChat."""
+        said_since = clock.now() - WITHDRAWN_IS_SAID
+        accounts: list[Account] = []
+        withdrawn: dict[str, Problem | None] = {}
+        for it in self._known():
+            account = self._authorizer(it.appid, it.name)
+            if it.withdrawn_at is None:
+                accounts.append(account)
+            else:
+                is_news = it.withdrawn_at > said_since
+                withdrawn[it.appid] = WithdrawnError().problem(account) if is_news else None
+        return Discovery(accounts, withdrawn, problem)
+
+    def discover(self, concurrency: int) -> Discovery:
+        """
+        Read the list of accounts from WeChat, and keep what is new.
+
+        An account that the list lacks is withdrawn only if WeChat says that of the account itself,
+        too. What new accounts are called is asked for, `concurrency` at once.
+
+        Raises:
+            WeixinError: the platform gets no token, so that no account can be asked.
+
+        """
+        token = self._component_token()
+        problem = None
+        try:
+            listed = self._with_component_token(token, self._listed)
+        except WeixinError as error:
+            problem = error
+        else:
+            self._keep(listed)
+            with ThreadPoolExecutor(concurrency) as pool:
+                self._withdraw(pool, {it.appid for it in listed})
+                self._name(pool)
+        return self.known(problem)
+
+    def _authorizer(self, appid: str, name: str) -> Account:
+        return replace(
+            self.account,
+            conn_id=f"{self.account.conn_id}/{appid}",
+            appid=appid,
+            secret="",
+            name=name or appid,
+            is_platform=False,
+        )
+
+    def _known(self) -> list[_Known]:
+        keys = {"component_appid": self.account.appid}
+        with self._warehouse.connect() as connection:
+            rows = connection.execute(statement("platform_token/of_platform.sql"), keys).all()
+        return [
+            _Known(it.appid, it.name or "", it.refresh_token, it.authorized_at, it.withdrawn_at)
+            for it in rows
+        ]
+
+    def _listed(self, component_token: str) -> list[Authorization]:
+        """The whole list; read again when it changed meanwhile, since that may hide accounts."""
+        for _ in range(_LISTINGS):
+            pages = list(self._pages(component_token))
+            found = {it.appid: it for page in pages for it in page.authorizations}
+            if {page.total for page in pages} == {len(found)}:
+                break
+        return list(found.values())
+
+    def _pages(self, component_token: str) -> Iterator[Page]:
+        offset = 0
+        while True:
+            page = self._component.authorizations(component_token, offset)
+            yield page
+            offset += len(page.authorizations)
+            if not page.authorizations or offset >= page.total:
+                return
+
+    def _keep(self, listed: Iterable[Authorization]) -> None:
+        """Write down what is new in the list, and what is not encrypted with the newest key."""
+        known = {it.appid: it for it in self._known()}
+        new: list[dict[str, Any]] = []
+        again: list[dict[str, Any]] = []
+        for it in listed:
+            before = known.get(it.appid)
+            if before is None or before.authorized_at < it.authorized_at or before.withdrawn_at:
+                encrypted = self._cipher.encrypt(it.refresh_token)
+                new.append(
+                    {
+                        "appid": it.appid,
+                        "refresh_token": encrypted,
+                        "authorized_at": it.authorized_at,
+                    }
+                )
+            elif before.refresh_token and not self._cipher.is_of_newest_key(before.refresh_token):
+                opened = self._cipher.decrypt(before.refresh_token) or it.refresh_token
+                again.append(
+                    {
+                        "appid": it.appid,
+                        "encrypted_before": before.refresh_token,
+                        "encrypted": self._cipher.encrypt(opened),
+                    }
+                )
+        keys = {"component_appid": self.account.appid}
+        with self._warehouse.begin() as connection:
+            if new:
+                connection.execute(
+                    statement("platform_token/authorize.sql"),
+                    {**keys, "authorizations": _json(new), "seen_at": clock.now()},
+                )
+            if again:
+                connection.execute(
+                    statement("platform_token/encrypt_again.sql"),
+                    {**keys, "refresh_tokens": _json(again)},
+                )
+        if new:
+            appids = _few([it["appid"] for it in new])
+            log.info("%s: %s accounts have authorised it: %s", self.account, len(new), appids)
+
+    def _withdraw(self, pool: ThreadPoolExecutor, listed: set[str]) -> None:
+        """Write down which of the accounts that the list lacks have withdrawn."""
+        missing = [it for it in self.known().accounts if it.appid not in listed]
+        answers = pool.map(self._has_withdrawn, missing)
+        for account, has_withdrawn in zip(missing, answers, strict=True):
+            if not has_withdrawn:
+                log.warning("%s is asked, although the list of %s lacks it", account, self.account)
+                continue
+            with self._warehouse.begin() as connection:
+                connection.execute(
+                    statement("platform_token/withdraw.sql"),
+                    {**self._keys(account), "withdrawn_at": clock.now()},
+                )
+
+    def _has_withdrawn(self, account: Account) -> bool:
+        try:
+            self._with_component_token(
+                self._component_token(), lambda token: self._component.info(token, account)
+            )
+        except WithdrawnError:
+            return True
+        except WeixinError:
+            return False
+        return False
+
+    def _name(self, pool: ThreadPoolExecutor) -> None:
+        """Ask what accounts are called that have no name yet; without one it is the AppID."""
+        nameless = [it for it in self.known().accounts if it.name == it.appid]
+        names = [it for it in pool.map(self._named, nameless) if it["name"]]
+        if names:
+            with self._warehouse.begin() as connection:
+                connection.execute(
+                    statement("platform_token/name.sql"),
+                    {"component_appid": self.account.appid, "names": _json(names)},
+                )
+
+    def _named(self, account: Account) -> dict[str, str]:
+        try:
+            info = self._with_component_token(
+                self._component_token(), lambda token: self._component.info(token, account)
+            )
+        except WeixinError as error:
+            log.info("what %s is called is not known: %s", account.appid, error.happened)
+            return {"appid": account.appid, "name": ""}
+        return {"appid": account.appid, "name": info.name}
+
+    # --------------------------------------------------------------------------------- tokens
+
+    def token(self, account: Account, refused: str = "") -> Token:
+        """
+        The token of an account that all workers share; renewed when it ends soon or is `refused`.
+
+        Raises:
+            WithdrawnError: the account no longer authorises the platform.
+            WeixinError: WeChat gives no token; says why.
+
+        """
+        if token := self._stored(account, refused):
+            return token
+        return self._with_component_token(
+            self._component_token(),
+            lambda component_token: self._shared(
+                account,
+                refused,
+                lambda row: self._refreshed(
+                    account, self._cipher.decrypt(row.refresh_token), component_token
+                ),
+            ),
+        )
+
+    def _refreshed(self, account: Account, known: str | None, component_token: str) -> Renewed:
+        """By the refresh token that is known, else by the one that WeChat says is in force."""
+        if known:
+            try:
+                return self._component.renewed(component_token, account, known)
+            except ConfigurationError as error:
+                if error.errcode != INVALID_REFRESH_TOKEN:
+                    raise
+                refusal = error
+        in_force = self._component.info(component_token, account).refresh_token
+        if in_force and in_force != known:
+            return self._component.renewed(component_token, account, in_force)
+        if known:
+            raise refusal
+        raise ConfigurationError(
+            account=str(account),
+            cause="its refresh token is lost",
+            cure="have the account authorised again",
+        )
+
+    def _component_token(self, refused: str = "") -> str:
+        """The platform's own token."""
+        with self._asking:  # the other threads wait for the same
+            if self._refused and time.monotonic() < self._refused[1]:
+                raise self._refused[0].with_traceback(None)
+            try:
+                token = self._stored(self.account, refused) or self._new_component_token(refused)
+            except WeixinError as error:
+                self._refused = error, time.monotonic() + _ASK_AGAIN_SECONDS
+                raise
+            return token.value
+
+    def _new_component_token(self, refused: str) -> Token:
+        with self._warehouse.begin() as connection:
+            connection.execute(
+                statement("platform_token/add_platform.sql"),
+                {"component_appid": self.account.appid, "seen_at": clock.now()},
+            )
+
+        def renew(_: Row[Any]) -> Renewed:
+            return Renewed(self._component.component_token(self._ticket()), "")
+
+        return self._shared(self.account, refused, renew)
+
+    def _with_component_token(self, token: str, call: Callable[[str], T]) -> T:
+        """Make a call; once more with another token of the platform when WeChat refuses it."""
+        try:
+            return call(token)
+        except TokenRefusedError:
+            return call(self._component_token(refused=token))
+
+    def _stored(self, account: Account, refused: str) -> Token | None:
+        with self._warehouse.connect() as connection:
+            row = connection.execute(
+                statement("platform_token/read.sql"), self._keys(account)
+            ).one_or_none()
+        return self._good(row, refused)
+
+    def _shared(
+        self, account: Account, refused: str, renew: Callable[[Row[Any]], Renewed]
+    ) -> Token:
+        """The stored token if another worker has renewed it meanwhile, else the renewed one."""
+        with self._warehouse.begin() as connection:
+            connection.exec_driver_sql(_LOCK_WAITS)
+            row = connection.execute(
+                statement("platform_token/lock.sql"), self._keys(account)
+            ).one_or_none()
+            if row is None:
+                raise ConfigurationError(
+                    account=str(account),
+                    cause=f"it has not authorised {self.account.name}",
+                    cure="have it authorised; the next run finds it",
+                )
+            if token := self._good(row, refused):
+                return token
+            renewed = renew(row)
+            self._save(connection, account, renewed)
+        return renewed.token
+
+    def _save(self, connection: Connection, account: Account, renewed: Renewed) -> None:
+        refresh_token = renewed.refresh_token and self._cipher.encrypt(renewed.refresh_token)
+        connection.execute(
+            statement("platform_token/renew.sql"),
+            {
+                **self._keys(account),
+                "access_token": self._cipher.encrypt(renewed.token.value),
+                "refresh_token": refresh_token or None,
+                "expires_in": renewed.token.expires_in_seconds,
+            },
+        )
+
+    def _good(self, row: Row[Any] | None, refused: str) -> Token | None:
+        """The row's token, if it can be opened, is not the refused one, and does not end soon."""
+        value = self._cipher.decrypt(row.access_token) if row else None
+        if row is None or not value or value == refused:
+            return None
+        left = float(row.seconds_left)
+        return Token(value, left) if left > RENEW_BEFORE_SECONDS else None
+
+    def _keys(self, account: Account) -> dict[str, str]:
+        return {"component_appid": self.account.appid, "appid": account.appid}
+
+
+def _json(rows: Sequence[dict[str, Any]]) -> str:
+    return msgspec.json.encode(rows).decode()
+
+
+def _few(names: Sequence[str]) -> str:
+    more = len(names) - _NAMES_IN_LOG
+    return ", ".join(names[:_NAMES_IN_LOG]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,228 @@
+"""WeChat's side of a third-party platform: tickets, its token, and who authorised it."""
+
+import secrets
+import threading
+from bisect import bisect_left, insort
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from weixin_sandbox.accounts import Account, Component
+from weixin_sandbox.errcodes import RefusedError
+from weixin_sandbox.tokens import Tokens
+
+TICKET_SECONDS = 12 * 3600
+STATISTICS = 7
+"""The permission set that the data endpoints belong to."""
+
+_PERMISSIONS = (1, 2, 3, 4, STATISTICS, 11, 15)
+
+
+@dataclass(frozen=True)
+class Authorization:
+    """What an account granted: since when (Unix seconds), and which permission sets."""
+
+    appid: str
+    auth_time: int
+    refresh_token: str = field(repr=False)
+    permissions: tuple[int, ...] = _PERMISSIONS
+
+
+class RegisteredComponent:
+    """
+    One component as WeChat knows it. Thread-safe; no call takes longer with more accounts.
+
+    Args:
+        component: its credentials.
+        accounts: the platform's; who authorises the component joins them.
+        tokens: the accounts' tokens, those for the component included.
+        monotonic: the seconds that tickets and tokens are measured with.
+        overlap_seconds: how long a component token outlives its successor's fetch.
+        auth_time: the time of an authorisation given now, in Unix seconds.
+
+    Attributes:
+        rotates_refresh_tokens: whether each refresh replaces the refresh token and invalidates
+            the old one at once. WeChat usually returns the same one.
+
+    """
+
+    def __init__(
+        self,
+        component: Component,
+        accounts: dict[str, Account],
+        tokens: Tokens,
+        monotonic: Callable[[], float],
+        overlap_seconds: float,
+        auth_time: Callable[[], int],
+    ) -> None:
+        self.appid = component.appid
+        self.secret = component.secret
+        self.rotates_refresh_tokens = False
+        self._accounts = accounts
+        self._account_tokens = tokens
+        self._monotonic = monotonic
+        self._auth_time = auth_time
+        self._own_tokens = Tokens(monotonic, overlap_seconds)
+        self._lock = threading.RLock()
+        self._ticket_ends: dict[str, float] = {}
+        self._newest_ticket = ""
+        self._authorizations: dict[str, Authorization] = {}
+        self._in_order: list[tuple[int, str]] = []
+        self._issued: set[str] = set()
+
+    @property
+    def issued_secrets(self) -> set[str]:
+        """Every ticket, component token, authorizer token and refresh token ever issued."""
+        with self._lock:
+            return set(self._issued)
+
+    def push_ticket(self) -> str:
+        """Make a new ticket; those of the last 12 hours stay good."""
+        with self._lock:
+            self._newest_ticket = self._remembered(f"ticket@@@{secrets.token_urlsafe(64)}")
+            self._ticket_ends[self._newest_ticket] = self._monotonic() + TICKET_SECONDS
+            return self._newest_ticket
+
+    def ticket(self) -> str:
+        """Return the newest ticket, or a new one if that is no longer good."""
+        with self._lock:
+            if self._monotonic() < self._ticket_ends.get(self._newest_ticket, float("-inf")):
+                return self._newest_ticket
+            return self.push_ticket()
+
+    def expire_tickets(self) -> None:
+        """Refuse every ticket pushed so far with 61005 from now on."""
+        with self._lock:
+            self._ticket_ends = dict.fromkeys(self._ticket_ends, float("-inf"))
+
+    def expire_tokens(self) -> None:
+        """Refuse every component token now in force with 42001 from now on."""
+        self._own_tokens.expire_all()
+
+    def authorize(self, account: Account | str) -> None:
+        """
+        Let an account, or the one of an appid, authorise the component, perhaps again.
+
+        It grants every permission set and gets a new refresh token and authorisation time. An
+        account that the platform does not know yet joins its accounts; a known one stays as it is.
+        """
+        new = Account(account) if isinstance(account, str) else account
+        with self._lock:
+            appid = self._accounts.setdefault(new.appid, new).appid
+            if appid in self._authorizations:
+                self._remove(appid)
+            authorization = Authorization(appid, self._auth_time(), self._new_refresh_token())
+            self._authorizations[appid] = authorization
+            insort(self._in_order, (authorization.auth_time, appid))
+
+    def withdraw(self, appid: str) -> None:
+        """
+        Let an account withdraw its authorisation: its refresh token and tokens are invalid.
+
+        Raises:
+            KeyError: it has not authorised the component.
+
+        """
+        with self._lock:
+            self._remove(appid)
+            self._account_tokens.end_of_component(appid)
+
+    def revoke_permission(self, appid: str) -> None:
+        """
+        Take permission set 7 out of an authorisation.
+
+        Raises:
+            KeyError: the account has not authorised the component.
+
+        """
+        with self._lock:
+            granted = self._authorizations[appid]
+            kept = tuple(number for number in granted.permissions if number != STATISTICS)
+            self._authorizations[appid] = replace(granted, permissions=kept)
+
+    def issue_token(self, ticket: object) -> tuple[str, int]:
+        """
+        Issue a component token for a ticket; the seconds are those it lasts.
+
+        Raises:
+            RefusedError: 61006 for a ticket that was never pushed, 61005 for an expired one.
+
+        """
+        with self._lock:
+            ends_at = self._ticket_ends.get(ticket) if isinstance(ticket, str) else None
+            if ends_at is None:
+                raise RefusedError(61006)
+            if self._monotonic() >= ends_at:
+                raise RefusedError(61005)
+            token, seconds = self._own_tokens.classic(self.appid)
+            return self._remembered(token), seconds
+
+    def check_token(self, value: str) -> None:
+        """
+        Let a component token in force pass.
+
+        Raises:
+            RefusedError: 40001 for an unknown or replaced one, 42001 for an expired one.
+
+        """
+        self._own_tokens.check(value)
+
+    def refresh(self, appid: str, refresh_token: object) -> tuple[str, int, str]:
+        """
+        Issue a token of an account: its value, the seconds it lasts and the refresh token now.
+
+        Raises:
+            RefusedError: 61003 when the account has not authorised the component, 61023 when the
+                refresh token is not its current one.
+
+        """
+        with self._lock:
+            authorization = self.authorization(appid)
+            if refresh_token != authorization.refresh_token:
+                raise RefusedError(61023)
+            if self.rotates_refresh_tokens:
+                authorization = replace(authorization, refresh_token=self._new_refresh_token())
+                self._authorizations[appid] = authorization
+            token, seconds = self._account_tokens.of_component(appid)
+            return self._remembered(token), seconds, authorization.refresh_token
+
+    def authorization(self, appid: str) -> Authorization:
+        """
+        Return what an account granted.
+
+        Raises:
+            RefusedError: 61003 when it has not authorised the component.
+
+        """
+        with self._lock:
+            if appid not in self._authorizations:
+                raise RefusedError(61003)
+            return self._authorizations[appid]
+
+    def check_statistics(self, appid: str) -> None:
+        """
+        Let a data call for an account pass.
+
+        Raises:
+            RefusedError: 61003 when it has not authorised the component, 61007 when it has not
+                granted permission set 7.
+
+        """
+        if STATISTICS not in self.authorization(appid).permissions:
+            raise RefusedError(61007)
+
+    def page(self, offset: int, count: int) -> tuple[int, list[Authorization]]:
+        """How many accounts have authorised it, and a page of them by (auth_time, appid)."""
+        with self._lock:
+            appids = [appid for _, appid in self._in_order[offset : offset + count]]
+            return len(self._in_order), [self._authorizations[appid] for appid in appids]
+
+    def _remove(self, appid: str) -> None:
+        authorization = self._authorizations.pop(appid)
+        del self._in_order[bisect_left(self._in_order, (authorization.auth_time, appid))]
+
+    def _new_refresh_token(self) -> str:
+        return self._remembered(f"refreshtoken@@@{secrets.token_urlsafe(32)}")
+
+    def _remembered(self, secret: str) -> str:
+        self._issued.add(secret)
+        return secret

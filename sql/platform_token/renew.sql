@@ -1,0 +1,8 @@
+-- A token that was just answered, and the refresh token that came with it.
+UPDATE weixin.platform_token
+SET
+    access_token = :access_token,
+    refresh_token = :refresh_token,
+    expires_at = clock_timestamp() + :expires_in * interval '1 second',
+    renewed_at = clock_timestamp()
+WHERE component_appid = :component_appid AND appid = :appid
