@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,6 +11,8 @@ import pytest
 from counted_sandbox import ACCOUNTS
 from installation import DAG, Installation
 
+from weixin_sandbox import DEFAULT_COMPONENT
+
 ONE_MACHINE = ("docker-compose.yml", "tests/e2e/compose/counted_sandbox.yml")
 WORKERS = (
     "docker-compose.yml",
@@ -18,6 +20,7 @@ WORKERS = (
     "tests/e2e/compose/counted_sandbox.yml",
     "tests/e2e/compose/impatient.yml",
 )
+SANDBOX, LOOPBACK = "http://sandbox:8077", "http://localhost:8077"
 PAIRS = len(ACCOUNTS) * 7
 SLOTS, CALLS_OF_A_TASK = 6, 4
 PATIENCE_SECONDS = 600
@@ -58,11 +61,15 @@ class Morning:
         return [call for call in self.calls if call["path"].startswith("/datacube")]
 
 
+def sandbox_says(installation: Installation, path: str) -> str:
+    """What the sandbox answers, asked in its own container."""
+    code = f"from urllib.request import urlopen as u; print(u('{LOOPBACK}{path}').read().decode())"
+    return installation.does(f'docker compose exec -T sandbox python -c "{code}"')
+
+
 def asked(installation: Installation) -> list[dict[str, Any]]:
     """Every call that the sandbox has answered."""
-    code = "from urllib.request import urlopen as u; print(u('http://localhost:8077/asked').read().decode())"
-    said = installation.does(f'docker compose exec -T sandbox python -c "{code}"')
-    calls: list[dict[str, Any]] = json.loads(said)
+    calls: list[dict[str, Any]] = json.loads(sandbox_says(installation, "/asked"))
     return calls
 
 
@@ -117,7 +124,7 @@ def alone(base_images: None, checkout: Installation) -> Iterator[list[list[str]]
         {
             "connection_id": f"weixin_{number}",
             "conn_type": "weixin",
-            "host": "http://sandbox:8077",
+            "host": SANDBOX,
             "login": account.appid,
             "password": account.secret,
             "extra": json.dumps({"name": account.name, "allow_http": True}),
@@ -239,6 +246,39 @@ def test_logs_of_workers_are_shown(workers: Installation, morning: Morning) -> N
     assert [text for text in morning.logs_of_running if ":8793/log/" not in text] == []
     assert "Pre Execute" in log(workers, killed, 1)
     assert "inserted" in log(workers, killed, 2)
+
+
+def test_no_token_of_a_platform_is_refreshed_twice(workers: Installation, morning: Morning) -> None:
+    """Two runs begin at once on two workers: what one renews, the other uses."""
+    rest = workers.rest()
+    platform = {
+        "connection_id": "weixin_platform",
+        "conn_type": "weixin",
+        "host": SANDBOX,
+        "login": DEFAULT_COMPONENT.appid,
+        "password": DEFAULT_COMPONENT.secret,
+        "extra": json.dumps({"mode": "platform", "allow_http": True}),
+    }
+    ticket = sandbox_says(workers, "/sandbox/ticket").strip()
+    rest("POST", "connections", platform)
+    rest("POST", "variables", {"key": "weixin_platform_ticket", "value": ticket})
+    names = {"key": "weixin_accounts", "value": json.dumps(["weixin_platform"])}
+    rest("PATCH", "variables/weixin_accounts", names)
+    before = len(asked(workers))
+    newest = max(day for _, day in morning.were_in)
+    one_day = {"begin_date": newest, "end_date": newest, "refetch": True}
+
+    run_ids = [rest.trigger(DAG, one_day) for _ in range(2)]
+
+    runs = [workers.rest().ended(DAG, run_id, PATIENCE_SECONDS) for run_id in run_ids]
+    calls = asked(workers)[before:]
+    paths: dict[str, list[str]] = defaultdict(list)
+    for call in calls:
+        paths[call["path"].rpartition("/")[2]].append(call["appid"])
+    assert [run["state"] for run in runs] == ["success", "success"]
+    assert len(paths["api_component_token"]) == 1
+    assert sorted(paths["api_authorizer_token"]) == sorted(it.appid for it in ACCOUNTS)
+    assert len({call["caller"] for call in calls}) == 2
 
 
 def test_tasks_that_no_worker_takes_wait_and_what_redis_forgets_is_sent_again(
