@@ -25,7 +25,7 @@ PAIRS = len(ACCOUNTS) * 7
 SLOTS, CALLS_OF_A_TASK = 6, 4
 PATIENCE_SECONDS = 600
 FACTS = """
-    SELECT to_jsonb(it) - '{raw_response_id,fetched_at,changed_at}'::text[]
+    SELECT to_jsonb(it) - '{raw_response_id,fetched_at,changed_at,loaded_at}'::text[]
     FROM weixin.fact_article_total it ORDER BY appid, msgid, stat_date
 """
 COVERAGE = """
