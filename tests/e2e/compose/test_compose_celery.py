@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from counted_sandbox import ACCOUNTS
@@ -304,7 +305,7 @@ def test_tasks_that_no_worker_takes_wait_and_what_redis_forgets_is_sent_again(
     workers.does("docker compose stop worker")
 
     run_id = workers.rest().trigger(DAG, few)
-    sent_again = f"eventLogs?run_id={run_id}&event=stuck in queued reschedule"
+    sent_again = f"eventLogs?run_id={quote(run_id)}&event=stuck in queued reschedule"
     until(lambda: workers.rest()("GET", sent_again)["total_entries"] > 3)
     workers.does("docker compose restart redis && docker compose up --detach --wait worker")
 
