@@ -155,7 +155,7 @@ def test_no_service_is_root_or_can_become_more(settings: dict[str, Any]) -> None
 
 def test_redis_hands_no_task_out_twice_while_it_runs() -> None:
     """It would after `visibility_timeout`; no task of ours may take as long."""
-    longest = timedelta(hours=12)  # dags/weixin_replay.py
+    longest = timedelta(hours=12)  # of weixin_replay: orchestration/dags.py
     name = "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT"
 
     for service in ("scheduler", "worker"):
