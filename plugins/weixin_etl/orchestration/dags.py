@@ -127,6 +127,8 @@ def _daily(dataset: Dataset, config: settings.DagSettings) -> None:
             "owner": "weixin-etl",
             "retries": config.retries,
             "retry_policy": WeixinRetryPolicy(config.retry_delay_seconds),
+            # of a task that was killed: no policy is asked then
+            "retry_delay": timedelta(seconds=config.retry_delay_seconds),
             "execution_timeout": timedelta(minutes=10),
         },
     ):
@@ -203,6 +205,7 @@ def _replay(config: settings.DagSettings) -> None:
             "owner": "weixin-etl",
             "retries": config.retries,
             "retry_policy": WeixinRetryPolicy(config.retry_delay_seconds),
+            "retry_delay": timedelta(seconds=config.retry_delay_seconds),
             "execution_timeout": timedelta(hours=12),
         },
     ):
