@@ -172,7 +172,9 @@ def _commit(
         named = _named(connection, dataset, appids, kept.values())
         unneeded: list[int] = []
         for pair, rows in kept.items():
-            reasons = why_they_stay(_read(dataset, pair, rows), named)
+            reasons = named | {rows[-1].raw_response_id: Stay.NEWEST}
+            if any(row.raw_response_id not in reasons for row in rows):
+                reasons = why_they_stay(_read(dataset, pair, rows)) | reasons
             for row in rows:
                 reason = reasons.get(row.raw_response_id)
                 sizes[reason] += Size(1, len(row.body_zstd))
@@ -238,11 +240,11 @@ def _read(dataset: Dataset, pair: Pair, rows: Sequence[Row[Any]]) -> list[ReadAn
     return read
 
 
-def why_they_stay(answers: Sequence[ReadAnswer], named: Mapping[int, Stay]) -> dict[int, Stay]:
+def why_they_stay(answers: Sequence[ReadAnswer]) -> dict[int, Stay]:
     """
-    Which answers of a pair stay, in the order they were last seen, and why.
+    Which answers of a pair, in the order they were last seen, stay for what they say, and why.
 
-    By raw_response_id; what is not there can go. `named` are those that a table refers to.
+    By raw_response_id.
     """
     found = dict.fromkeys(_needed(answers), Stay.NEEDED)
     for it in answers:
@@ -250,37 +252,28 @@ def why_they_stay(answers: Sequence[ReadAnswer], named: Mapping[int, Stay]) -> d
             found[it.raw_response_id] = Stay.UNREADABLE
         elif it.parsed.rejected:
             found[it.raw_response_id] = Stay.REJECTED
-    found |= named
-    return found | dict.fromkeys(_newest(answers), Stay.NEWEST)
-
-
-def _newest(answers: Sequence[ReadAnswer]) -> set[int]:
-    """The newest answer, that which can be read, and that which tells what was published."""
-    readable = [it for it in answers if it.parsed is not None]
-    with_data = [
-        it for it in readable if it.parsed and (it.parsed.articles or not it.parsed.rejected)
-    ]
-    return {group[-1].raw_response_id for group in (answers, readable, with_data) if group}
+    return found
 
 
 def _needed(answers: Sequence[ReadAnswer]) -> set[int]:
     """
     The answers without which a replay, or the view of articles, would say something else.
 
-    A replay: of a figure, an attribute, the answer that last changed a row, or when an article was
-    first and last seen. The view: since when an article is listed no more.
+    A replay: of a figure, an attribute, the answer that last changed a row, when an article was
+    first and last seen, or what coverage has of the newest answer. The view: since when an article
+    is listed no more.
     """
     by_id = {it.raw_response_id: it for it in answers}
     parsed = [(it.raw_response_id, it.parsed) for it in answers if it.parsed is not None]
     found = needed(parsed)
     for listed_by in merge(parsed).listed_by.values():
         listing = [by_id[number] for number in listed_by]
+        found |= {end(listing, key=_fetched_at).raw_response_id for end in (min, max)}
         without = [it for it in answers if it.fetched_at > listing[-1].last_seen_at]
-        ends = [min, max]
-        found |= {end(listing, key=_fetched_at).raw_response_id for end in ends}
         if without:
             found.add(min(without, key=_fetched_at).raw_response_id)
-    return found
+    with_data = [number for number, it in parsed if it.articles or not it.rejected]
+    return found.union([number for number, _ in parsed][-1:], with_data[-1:])
 
 
 def _fetched_at(it: ReadAnswer) -> datetime:

@@ -135,6 +135,13 @@ class Twin:
         found = self._rows("SELECT * FROM weixin.raw_response WHERE appid = :appid ORDER BY 1")
         return [row["raw_response_id"] for row in found]
 
+    def named(self) -> set[int]:
+        """The answers that something refers to."""
+        found = itertools.chain(
+            *(self._rows(f"SELECT * FROM {it} WHERE appid = :appid") for it in SEEN)  # noqa: S608 # these
+        )
+        return {row["raw_response_id"] for row in found if row.get("raw_response_id")}
+
     def seen(self, answers: Sequence[int]) -> dict[str, list[dict[str, Any]]]:
         """All there is to see, each answer by its place among these."""
         places = {number: place for place, number in enumerate(answers)}
@@ -219,6 +226,7 @@ def test_nobody_can_tell_that_answers_were_pruned(
 
     run(warehouse, pruned.selection)
 
+    assert pruned.named() <= set(pruned.answers())
     assert pruned.seen(places[pruned]) == whole.seen(places[whole])
     for twin in (pruned, whole):
         if is_wiped:
