@@ -90,6 +90,11 @@ def log(installation: Installation, task: dict[str, Any], try_number: int) -> st
     return json.dumps(installation.rest()("GET", path)["content"])
 
 
+def batched(those: list[Any], size: int) -> Iterator[list[Any]]:
+    """The same, some at a time."""
+    return (those[start : start + size] for start in range(0, len(those), size))
+
+
 def until(what: Callable[[], Any]) -> Any:
     """The first answer that is true."""
     deadline = time.monotonic() + PATIENCE_SECONDS
@@ -141,7 +146,8 @@ def alone(base_images: None, checkout: Installation) -> Iterator[list[list[str]]
         }
         for number, account in enumerate(ACCOUNTS)
     ]
-    rest("PATCH", "connections", {"actions": [{"action": "create", "entities": connections}]})
+    for few in batched(connections, 20):  # each call has half a minute
+        rest("PATCH", "connections", {"actions": [{"action": "create", "entities": few}]})
     names = json.dumps([it["connection_id"] for it in connections])
     rest("POST", "variables", {"key": "weixin_accounts", "value": names})
     run = rest.ended(DAG, rest.trigger(DAG), PATIENCE_SECONDS)
