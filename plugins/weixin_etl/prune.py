@@ -112,7 +112,7 @@ def _require_privilege(warehouse: Engine) -> None:
         raise WarehouseError(
             f"{warehouse.url.username} may not delete answers, as daily runs never do",
             f"let {CONN_ID} name the owner of the warehouse for this command, as for "
-            "weixin-etl migrate, or a user of your own who may delete from weixin.raw_response",
+            "weixin-etl migrate, or a user of your own who may delete answers",
         )
 
 
