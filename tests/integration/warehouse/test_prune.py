@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -539,3 +540,26 @@ def test_the_command(warehouse: Engine, printed: Callable[..., str]):
     ]
     assert "Only VACUUM (FULL) weixin.raw_response gives it back" in applied
     assert len(kept(warehouse)) == 7
+
+
+def test_old_run_reports_that_the_manual_deletes(warehouse: Engine, loader: Engine):
+    """As the loader: those of new runs stay, and those of rows that were not announced."""
+    manual = Path(__file__).parents[3] / "docs/operating.md"
+    delete = manual.read_text().split("### Run reports and the rest")[1].split("```")[1][4:]
+    reports = [("new", 1, None), ("unchanged", 0, None), ("told", 1, "now"), ("untold", 1, None)]
+    with warehouse.begin() as connection:
+        for run_id, inserted, announced_at in reports:
+            planned_at = "now" if run_id == "new" else "2020-01-01"
+            connection.exec_driver_sql(
+                "INSERT INTO weixin.run_report (run_id, dataset, appid, publication_date, "
+                "planned_at, inserted, announced_at) VALUES (%s, '', '', 'today', %s, %s, %s)",
+                (run_id, planned_at, inserted, announced_at),
+            )
+
+    with loader.begin() as connection:
+        connection.exec_driver_sql(delete)
+
+    assert rows(warehouse, "SELECT run_id FROM weixin.run_report ORDER BY 1") == [
+        ("new",),
+        ("untold",),
+    ]
