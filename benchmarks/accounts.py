@@ -2,10 +2,12 @@
 What a morning costs with many accounts: the daily run through Airflow's scheduler.
 
     python benchmarks/accounts.py [--accounts 1 100 …] [--latency SECONDS] [--mask-in-parts]
+                                  [--platform]
 
 For each number of accounts it starts Airflow as `make up` does, and the sandbox in a process of its
 own, in a folder of their own. The accounts are connections in Airflow's database and the Variable
-`weixin_accounts`. Runs the DAG twice on the same day and prints for each run a row of a Markdown
+`weixin_accounts`; with --platform they have authorised a third-party platform, the one connection
+there is. Runs the DAG twice on the same day and prints for each run a row of a Markdown
 table, then how long each task waited for its turn and how long it worked. The sandbox answers after
 100 ms, with 10,000 accounts and more at once, so that our own cost shows. Fails unless a run is
 green and the fact holds what the sandbox serves. Whatever was started is stopped, also by Ctrl-C.
@@ -48,10 +50,12 @@ from weixin_local.home import METADATA_DATABASE, WAREHOUSE_DATABASE, Home, find
 from weixin_local.machine import choose_port
 from weixin_local.progress import Steps
 from weixin_local.stack import up
-from weixin_sandbox import Account, Sandbox
+from weixin_sandbox import DEFAULT_COMPONENT, Account, Sandbox
 
 ACCOUNTS = (1, 100, 1_000, 10_000)
 LATENCY_SECONDS = 0.1
+PLATFORM = "weixin_platform"
+"""The connection of the platform."""
 LATENCY_UP_TO = 1_000
 """With more accounts the answers come at once, unless `--latency` says otherwise."""
 
@@ -79,7 +83,7 @@ ROLES = {"scheduler": "tasks", "api-server": "api"}
 HEAD = (
     "accounts",
     "run",
-    "token calls",
+    "other calls",
     "data calls",
     "rows",
     "run s",
@@ -128,9 +132,7 @@ CONNECT = sqlalchemy.text(
     VALUES (:conn_id, 'weixin', :host, :login, :password, :extra, TRUE, TRUE)
     """
 )
-COLLECT = sqlalchemy.text(
-    "INSERT INTO variable (key, val, is_encrypted) VALUES ('weixin_accounts', :val, TRUE)"
-)
+SET = sqlalchemy.text("INSERT INTO variable (key, val, is_encrypted) VALUES (:key, :val, TRUE)")
 BUSY = sqlalchemy.text("SELECT active_time / 1000 FROM pg_stat_database WHERE datname = :name")
 FACT = sqlalchemy.text(
     f"""
@@ -157,6 +159,7 @@ def main() -> None:
     parser.add_argument("--latency", type=float, metavar="SECONDS")
     parser.add_argument("--minutes", type=float, default=30, help="that a run may take")
     parser.add_argument("--mask-in-parts", action="store_true", help="see masking.py")
+    parser.add_argument("--platform", action="store_true", help="the accounts of a platform")
     parser.add_argument("--runs", type=int, default=2, help="on the same day")
     parser.add_argument("--keep", action="store_true", help="leave the logs behind")
     options = parser.parse_args()
@@ -182,6 +185,7 @@ class Installation:
     sandbox: "SandboxProcess"
     count: int
     latency_seconds: float
+    is_platform: bool
 
     @cached_property
     def metadata(self) -> sqlalchemy.Engine:
@@ -206,14 +210,14 @@ def installation(
         (home.airflow / "config").mkdir()
         (home.airflow / "config" / "airflow_local_settings.py").write_text(MASK_IN_PARTS)
     try:
-        with SandboxProcess(count, latency) as sandbox:
+        with SandboxProcess(count, latency, is_platform=options.platform) as sandbox:
             try:
                 os.environ[CONNECTION_VARIABLE] = NO_ACCOUNT
                 port = choose_port()
                 up(home, port, Steps(console))
                 api = AirflowApi(port, admin_password(home))
                 api.log_in()
-                installed = Installation(home, api, sandbox, count, latency)
+                installed = Installation(home, api, sandbox, count, latency, options.platform)
                 wait_for_first_runs(installed)
                 stop_schedule(installed)
                 connect_accounts(installed)
@@ -267,19 +271,32 @@ def connect_accounts(installed: Installation) -> None:
     def encrypted(text: str) -> str:
         return fernet.encrypt(text.encode()).decode()
 
-    rows = [
-        {
-            "conn_id": f"account_{number}",
+    def described(conn_id: str, appid: str, secret: str, extra: dict[str, str]) -> dict[str, str]:
+        return {
+            "conn_id": conn_id,
             "host": installed.sandbox.base_url,
-            "login": account.appid,
-            "password": encrypted(account.secret),
-            "extra": encrypted(json.dumps({"name": account.name})),
+            "login": appid,
+            "password": encrypted(secret),
+            "extra": encrypted(json.dumps(extra)),
         }
-        for number, account in enumerate(accounts(installed.count), start=1)
-    ]
+
+    if installed.is_platform:
+        component = DEFAULT_COMPONENT
+        rows = [described(PLATFORM, component.appid, component.secret, {"mode": "platform"})]
+    else:
+        rows = [
+            described(f"account_{number}", account.appid, account.secret, {"name": account.name})
+            for number, account in enumerate(accounts(installed.count), start=1)
+        ]
+    variables = {
+        "weixin_accounts": json.dumps([row["conn_id"] for row in rows]),
+        f"{PLATFORM}_ticket": installed.sandbox.ticket,
+    }
     with installed.metadata.begin() as connection:
         connection.execute(CONNECT, rows)
-        connection.execute(COLLECT, {"val": encrypted(json.dumps([r["conn_id"] for r in rows]))})
+        connection.execute(
+            SET, [{"key": key, "val": encrypted(text)} for key, text in variables.items()]
+        )
 
 
 def measure(installed: Installation, title: str, patience_seconds: float) -> None:
@@ -302,12 +319,14 @@ def measure(installed: Installation, title: str, patience_seconds: float) -> Non
     with installed.metadata.connect() as connection:
         run = connection.execute(RUN, {"run_id": run_id}).one()
         instances = connection.execute(INSTANCES, {"run_id": run_id}).all()
-    print_row(installed, title, run, instances, calls - calls_before, busy, sampler)
+    made = calls - calls_before
+    print_row(installed, title, run, instances, made, busy, sampler)
+    print(", ".join(f"{count:,} {path}" for path, count in sorted(made.items())), end="\n\n")
     print_tasks(instances)
     if state != "success":
         failed = Counter(i.task_id for i in instances if i.state not in ("success", "skipped"))
         raise WrongError(f"the run is {state}: {dict(failed)}")
-    verify(installed, run_id, day, calls - calls_before)
+    verify(installed, run_id, day, made)
 
 
 def wait(installed: Installation, run_id: str, patience_seconds: float) -> str:
@@ -340,8 +359,9 @@ def verify(installed: Installation, run_id: str, day: date, calls: Counter[str])
             f"{len(wrong)} accounts differ, such as {first}: the sandbox serves "
             f"{served.get(first)}, the fact holds {stored.get(first)} (rows, reads)"
         )
-    if counted != calls["data"]:
-        raise WrongError(f"the report says {counted} calls, the sandbox {calls['data']}")
+    if counted != calls[ARTICLE_TOTAL.path]:
+        asked = calls[ARTICLE_TOTAL.path]
+        raise WrongError(f"the report says {counted} calls, the sandbox {asked}")
 
 
 def busy_seconds(installed: Installation) -> float:
@@ -366,6 +386,7 @@ def print_row(
     with installed.warehouse.connect() as connection:
         rows = sum(count for _, count, _ in connection.execute(FACT))
     seconds = run.ended_at - run.queued_at
+    data = calls[ARTICLE_TOTAL.path]
     cpu = sampler.cpu_seconds()
     concurrency = int(OPTIONS["concurrency"][1])
     in_flight = at_once([i for i in instances if i.task_id == "ingest"]) * concurrency
@@ -373,12 +394,12 @@ def print_row(
     cells = (
         f"{installed.count:,}",
         f"{title} of the day",
-        f"{calls['token']:,}",
-        f"{calls['data']:,}",
+        f"{calls.total() - data:,}",
+        f"{data:,}",
         f"{rows:,}",
         f"{seconds:.1f}",
         f"{calls.total() / seconds:.0f}",
-        f"{calls['data'] * installed.latency_seconds / max(in_flight, 1):.1f} ({in_flight} calls)",
+        f"{data * installed.latency_seconds / max(in_flight, 1):.1f} ({in_flight} calls)",
         f"{cpu['tasks']:.1f}",
         f"{cpu['warehouse']:.1f}",
         f"{cpu['api']:.1f}",
@@ -525,7 +546,10 @@ class SandboxProcess:
 
     count: int
     latency_seconds: float
+    is_platform: bool
     base_url: str = ""
+    ticket: str = field(default="", repr=False)
+    """The platform's `component_verify_ticket`."""
     pid: int = 0
     _pipe: Any = field(default=None, repr=False)
     _process: Any = field(default=None, repr=False)
@@ -534,11 +558,13 @@ class SandboxProcess:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(
-            target=serve, args=(theirs, self.count, self.latency_seconds), daemon=True
+            target=serve,
+            args=(theirs, self.count, self.latency_seconds, self.is_platform),
+            daemon=True,
         )
         self._process.start()
         theirs.close()
-        self.base_url, self.pid = self._pipe.recv()
+        self.base_url, self.pid, self.ticket = self._pipe.recv()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -549,7 +575,7 @@ class SandboxProcess:
             self._process.join()
 
     def calls(self) -> Counter[str]:
-        """Calls answered so far: of tokens and of data."""
+        """Calls answered so far, by path."""
         self._pipe.send(None)
         calls: Counter[str] = self._pipe.recv()
         return calls
@@ -561,17 +587,20 @@ class SandboxProcess:
         return content
 
 
-def serve(pipe: Pipe, count: int, latency_seconds: float) -> None:
+def serve(pipe: Pipe, count: int, latency_seconds: float, is_platform: bool) -> None:
     """Serve until the other end of the pipe is closed, and answer what it asks."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent closes the pipe
     sandbox = Sandbox(accounts=accounts(count), latency_seconds=latency_seconds)
+    if is_platform:
+        for account in accounts(count):
+            sandbox.component.authorize(account)
     with sandbox.serve() as base_url, suppress(EOFError):
-        pipe.send((base_url, os.getpid()))
+        pipe.send((base_url, os.getpid(), sandbox.component.ticket()))
         while True:
             asked = pipe.recv()
             if asked is None:
                 answered = list(sandbox.calls)
-                pipe.send(Counter("data" if c.publication_date else "token" for c in answered))
+                pipe.send(Counter(call.path for call in answered))
             else:
                 pipe.send(_content(sandbox, asked))
 

@@ -17,7 +17,7 @@ _HEAD = """\
 | --- | --- | --- | --- |"""
 _PLACES = {
     "connection": "the connection",
-    "ticket": "the Airflow Variable",
+    "ticket": "the Variable",
     "address": "the address it names",
 }
 

@@ -10,9 +10,8 @@ used. What a process that was killed in between has lost, WeChat tells once more
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -207,18 +206,20 @@ class Platform:
     def _listed(self, component_token: str) -> list[Authorization]:
         """The whole list; read again when it changed meanwhile, since that may hide accounts."""
         for _ in range(_LISTINGS):
-            found: dict[str, Authorization] = {}
-            offset, total = 0, 1
-            while offset < total:
-                page: Page = self._component.authorizations(component_token, offset)
-                total = page.total
-                if not page.authorizations:
-                    break
-                offset += len(page.authorizations)
-                found |= {it.appid: it for it in page.authorizations}
-            if len(found) == total:
+            pages = list(self._pages(component_token))
+            found = {it.appid: it for page in pages for it in page.authorizations}
+            if {page.total for page in pages} == {len(found)}:
                 break
         return list(found.values())
+
+    def _pages(self, component_token: str) -> Iterator[Page]:
+        offset = 0
+        while True:
+            page = self._component.authorizations(component_token, offset)
+            yield page
+            offset += len(page.authorizations)
+            if not page.authorizations or offset >= page.total:
+                return
 
     def _keep(self, listed: Iterable[Authorization]) -> None:
         """Write down what is new in the list, and what is not encrypted with the newest key."""
@@ -355,7 +356,7 @@ class Platform:
         """The platform's own token."""
         with self._asking:  # the other threads wait for the same
             if self._refused and time.monotonic() < self._refused[1]:
-                raise copy(self._refused[0])
+                raise self._refused[0].with_traceback(None)
             try:
                 token = self._stored(self.account, refused) or self._new_component_token(refused)
             except WeixinError as error:

@@ -8,13 +8,16 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import date
+from random import Random
 
-from weixin_sandbox.accounts import DEFAULT_ACCOUNT, Account
+from weixin_sandbox.accounts import DEFAULT_ACCOUNT, DEFAULT_COMPONENT, Account, Component
 from weixin_sandbox.effects import EFFECTS
 from weixin_sandbox.sandbox import Sandbox
 from weixin_sandbox.scenarios import ANY_ERRCODE, CallKind, Scenario
+from weixin_sandbox.titles import account_name
 
 _LAST_PORT = 65_535
+_NAMED_AUTHORIZERS = 10
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -28,9 +31,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         today=options.today,
         latency_seconds=options.latency,
         scenarios=options.scenario,
+        component=options.component or DEFAULT_COMPONENT,
+        token_service_bearer=options.token_service_bearer,
     )
+    for account in [*options.authorizer, *_made_up(options.authorizers)]:
+        sandbox.component.authorize(account)
     for scenario in sandbox.scenarios:
-        if scenario.account not in (None, *sandbox.accounts):
+        if scenario.account not in (None, sandbox.component.appid, *sandbox.accounts):
             parser.error(f"--scenario {scenario.name}: there is no account {scenario.account}")
     with ExitStack() as stack:
         stop = stack.enter_context(_stop_signal())
@@ -43,7 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 "free it or choose another with --port.\n"
             )
             return 1
-        sys.stdout.write(_greeting(sandbox, url))
+        greeting = _greeting(sandbox, url)
+        if options.component or options.authorizer or options.authorizers:
+            greeting += _component_greeting(sandbox)
+        sys.stdout.write(greeting)
         sys.stdout.flush()
         stop.wait()
     return 0
@@ -52,8 +62,31 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _greeting(sandbox: Sandbox, url: str) -> str:
     lines = ["This is a sandbox, not WeChat: every figure it answers is made up.", f"url     {url}"]
     for account in sandbox.accounts.values():
-        lines += [f"appid   {account.appid}  {account.name}".rstrip(), f"secret  {account.secret}"]
+        if account.secret:
+            appid = f"appid   {account.appid}  {account.name}".rstrip()
+            lines += [appid, f"secret  {account.secret}"]
     return "\n".join(lines) + "\n"
+
+
+def _component_greeting(sandbox: Sandbox) -> str:
+    component = sandbox.component
+    total, first = component.page(0, _NAMED_AUTHORIZERS)
+    lines = [
+        f"component   {component.appid}",
+        f"secret      {component.secret}",
+        f"ticket      {component.ticket()}",
+        *(f"authorizer  {one.appid}  {sandbox.accounts[one.appid].name}".rstrip() for one in first),
+    ]
+    if total > len(first):
+        lines.append(f"            and {total - len(first)} more")
+    return "\n".join(lines) + "\n"
+
+
+def _made_up(count: int) -> Iterator[Account]:
+    """So many accounts without a secret, the same in every process."""
+    for number in range(1, count + 1):
+        random = Random(number)  # noqa: S311 - made-up names, not keys
+        yield Account(f"wx{number:016x}", name=account_name(random))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -88,6 +121,26 @@ def _parser() -> argparse.ArgumentParser:
         metavar="APPID:SECRET[:NAME]",
         help="may be given several times",
     )
+    parser.add_argument(
+        "--component",
+        type=_component,
+        metavar="APPID:SECRET",
+        help="the third-party platform that authorizers authorise",
+    )
+    parser.add_argument(
+        "--authorizer",
+        type=_authorizer,
+        action="append",
+        default=[],
+        metavar="APPID[:NAME]",
+        help="an account that authorised the component; may be given several times",
+    )
+    parser.add_argument(
+        "--authorizers", type=_count, default=0, metavar="N", help="so many made-up ones"
+    )
+    parser.add_argument(
+        "--token-service-bearer", metavar="TOKEN", help="what /token-service wants to be sent"
+    )
     parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS", help="per call")
     parser.add_argument(
         "--scenario",
@@ -112,6 +165,26 @@ def _account(text: str) -> Account:
     if not appid or not secret:
         raise argparse.ArgumentTypeError(f"{appid!r} is not APPID:SECRET[:NAME]")
     return Account(appid, secret, name)
+
+
+def _component(text: str) -> Component:
+    appid, _, secret = text.partition(":")
+    if not appid or not secret:
+        raise argparse.ArgumentTypeError(f"{appid!r} is not APPID:SECRET")
+    return Component(appid, secret)
+
+
+def _authorizer(text: str) -> Account:
+    appid, _, name = text.partition(":")
+    if not appid:
+        raise argparse.ArgumentTypeError(f"{text!r} is not APPID[:NAME]")
+    return Account(appid, name=name)
+
+
+def _count(text: str) -> int:
+    if not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of accounts")
+    return int(text)
 
 
 def _scenario(text: str) -> Scenario:

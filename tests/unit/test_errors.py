@@ -20,6 +20,7 @@ from weixin_etl.api.errors import (
     UnreachableError,
     UnreadableError,
     WeixinError,
+    WithdrawnError,
     from_errcode,
 )
 from weixin_etl.datasets import DATASETS
@@ -34,11 +35,12 @@ ON_A_DATA_CALL = {
     DailyQuotaError: [45009],
     EndpointOfflineError: [47009],
     ConfigurationError: [
-        *(40013, 40125, 40164, 40243, 42007, 48001, 61003, 61004, 61007, 61502),
+        *(40013, 40125, 40164, 40243, 42007, 48001, 61004, 61007, 61502),
         *(89501, 89503, 89506, 89507),
         *(61005, 61006, 61011, 61023),
     ],
     AccountBlockedError: [48004, 50002],
+    WithdrawnError: [61003],
     CallError: [41001, 41002, 41004, 43002, 44002, 47001, 40097, 61500, 61501, 12345],
 }
 """WeChat's table of errcodes, and one nobody has classified yet."""
@@ -107,11 +109,12 @@ def test_a_token_call_has_no_token_to_refuse(errcode: int, kind: type[WeixinErro
 @pytest.mark.parametrize("errcode", ON_A_DATA_CALL[ConfigurationError])
 def test_every_configuration_error_says_what_to_change(errcode: int) -> None:
     """What to change first, in words of its own: the connection, or the address, by its name."""
-    error = from_errcode(errcode, "x 203.0.113.7", account="", connection="connection a")
+    places = {"connection": "connection a", "ticket": "the Variable a_ticket"}
+    error = from_errcode(errcode, "x 203.0.113.7", account="", **places)
     cause, cure = WHAT_TO_CHANGE[errcode]
 
     assert error.cause == cause
-    assert error.cure == cure.format(connection="connection a", address="203.0.113.7")
+    assert error.cure == cure.format(address="203.0.113.7", **places)
     assert str(error) == f"{error.cure} ({cause}: x 203.0.113.7, errcode {errcode})"
 
 

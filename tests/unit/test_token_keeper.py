@@ -24,7 +24,7 @@ class Platform:
         self._two_calls = threading.Barrier(2)
         self.keeper = TokenKeeper(self.ask, monotonic=lambda: self.seconds)
 
-    def ask(self) -> Token:
+    def ask(self, _refused: str) -> Token:
         """As the token call."""
         for trouble in self.troubles:
             raise trouble

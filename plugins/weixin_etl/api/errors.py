@@ -207,7 +207,7 @@ class WithdrawnError(WeixinError):
 
     kind = ProblemKind.WITHDRAWN
     cause = "its owner withdrew the authorisation"
-    cure = "have the account authorised again, or leave it: it is no longer asked"
+    cure = "have it authorised again, or leave it"
     asked_again = "once it is authorised again"
     stops_account = True
 
@@ -251,7 +251,7 @@ class Advice(NamedTuple):
 
 
 _AUTHORISE_AGAIN = "have the account authorised again"
-_WAIT_FOR_PUSH = "mend what writes WeChat's component_verify_ticket into {ticket}"
+_WAIT_FOR_PUSH = "mend what writes the ticket into {ticket}"
 WHAT_TO_CHANGE: dict[int, Advice] = {
     40001: Advice(
         "the AppSecret is wrong or not the newest", "correct the password in {connection}"

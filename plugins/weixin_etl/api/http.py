@@ -243,7 +243,7 @@ class Caller:
             errmsg,
             account=str(self._account),
             connection=self._account.connection,
-            ticket=f"the Airflow Variable {self._account.ticket_variable}",
+            ticket=f"the Variable {self._account.ticket_variable}",
             dataset=call.dataset,
             is_token_call=call.token is None,
         )

@@ -21,8 +21,10 @@ COMMAND = [sys.executable, "-m", "weixin_sandbox"]
 
 
 @contextmanager
-def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], list[str], Caller]]:
-    """A sandbox process, the lines of its greeting, and a client of it."""
+def running(
+    *arguments: str, lines: int = 4
+) -> Iterator[tuple[subprocess.Popen[str], list[str], Caller]]:
+    """A sandbox process, so many lines of its greeting, and a client of it."""
     process = subprocess.Popen(
         [*COMMAND, "--port", "0", *arguments],
         stdout=subprocess.PIPE,
@@ -32,7 +34,7 @@ def running(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], list[str],
     )
     try:
         assert process.stdout is not None
-        greeting = [process.stdout.readline() for _ in range(4)]
+        greeting = [process.stdout.readline() for _ in range(lines)]
         url = re.search(r"http://127\.0\.0\.1:\d+", greeting[1])
         assert url
         caller = Caller(Sandbox(), url[0])
@@ -64,6 +66,39 @@ def test_options_reach_the_sandbox():
 
     assert "wx1  一号" in greeting[2]
     assert codes == [61501, 48004, 0, 47009]
+
+
+def test_a_component_and_its_authorizers_on_the_command_line():
+    """The greeting has the first ticket and the first ten accounts; all of them authorised it."""
+    arguments = ["--component", "wxc:sc", "--authorizer", "wx00:零号", "--authorizers", "30"]
+    arguments += ["--token-service-bearer", "b1", "--scenario", "info-call:busy:account=wxc"]
+    with running(*arguments, lines=18) as (_, greeting, caller):
+        ticket = greeting[6].split()[1]
+        token = caller.post(
+            "/cgi-bin/component/api_component_token",
+            {
+                "component_appid": "wxc",
+                "component_appsecret": "sc",
+                "component_verify_ticket": ticket,
+            },
+        ).json()["component_access_token"]
+        listed = caller.post(
+            "/cgi-bin/component/api_get_authorizer_list",
+            {"component_appid": "wxc", "offset": 0, "count": 500},
+            params={"component_access_token": token},
+        ).json()
+        newest = caller.get("/sandbox/ticket").text
+        service = caller.get("/token-service", params={"appid": "wx00"})
+
+    assert [line.split() for line in greeting[4:6]] == [["component", "wxc"], ["secret", "sc"]]
+    assert newest == ticket
+    appids = [one["authorizer_appid"] for one in listed["list"]]
+    named = [line.split() for line in greeting[7:17]]
+    assert named[0] == ["authorizer", "wx00", "零号"]
+    assert [appid for _, appid, _ in named] == appids[:10]
+    assert greeting[17] == "            and 21 more\n"
+    assert listed["total_count"] == 31
+    assert service.status_code == 401
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -99,6 +134,9 @@ def test_help_lists_every_scenario_with_its_sentence(capsys: pytest.CaptureFixtu
         (["--host", "0.0.0.0"], "unrecognized arguments"),  # noqa: S104 - refused is the point
         (["--port", "65536"], "not a port"),
         (["--account", "wx1"], "is not APPID:SECRET"),
+        (["--component", "wxc"], "is not APPID:SECRET"),
+        (["--authorizer", ":name"], "is not APPID"),
+        (["--authorizers", "many"], "not a number of accounts"),
         (["--today", "yesterday"], "yesterday"),
         (["--scenario", "bussy"], "no scenario 'bussy'"),
         (["--scenario", "busy:time=1"], "unknown options: time"),

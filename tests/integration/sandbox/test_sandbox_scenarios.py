@@ -10,6 +10,7 @@ from sandbox_caller import DETAIL, TODAY, TOKEN_PATH, TOTAL, YESTERDAY, Caller
 
 from weixin_sandbox import Account, Scenario
 from weixin_sandbox.effects import EFFECTS
+from weixin_sandbox.scenarios import CallKind
 
 OLD_DAY = date(2026, 11, 9)
 README = Path(__file__).parents[3] / "sandbox" / "README.md"
@@ -37,7 +38,8 @@ def test_the_readme_lists_every_scenario():
     assert {name: table.get(name) for name in EFFECTS} == {
         name: effect.sentence for name, effect in EFFECTS.items()
     }
-    assert set(table) - set(EFFECTS) == {"errcode:N", "token-call:NAME", "quota-call:NAME"}
+    prefixed = {f"{kind.prefix}NAME" for kind in CallKind if kind.prefix}
+    assert set(table) - set(EFFECTS) == {"errcode:N", *prefixed}
 
 
 @pytest.mark.parametrize(
@@ -154,6 +156,8 @@ def test_a_list_of_scenarios_is_a_script(caller: Caller):
         ({"name": "token-call:not-ready"}, "nothing to do on a token call"),
         ({"name": "quota-call:not-ready"}, "nothing to do on a quota call"),
         ({"name": "quota-call:busy", "day": OLD_DAY}, "no publication day"),
+        ({"name": "list-call:token-expired"}, "nothing to do on a list call"),
+        ({"name": "info-call:busy", "endpoint": TOTAL}, "an info call has no data endpoint"),
     ],
 )
 def test_a_scenario_that_could_never_hit_is_refused(arguments: dict, says: str):

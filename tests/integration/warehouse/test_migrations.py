@@ -25,6 +25,7 @@ TABLES = [
     "fact_article_total_history",
     "first_daily_run",
     "incident",
+    "platform_token",
     "raw_response",
     "rejected_row",
     "run_report",

@@ -1,0 +1,69 @@
+"""A platform with its tokens in a real warehouse, asking the sandbox over HTTP."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from cryptography.fernet import Fernet
+from platform_workers import COMPONENT, OpenPlatform, the_platform
+from sqlalchemy import Engine
+from support import HASTE, empty
+
+from weixin_etl import warehouse as the_warehouse
+from weixin_etl.api import client as api_client
+from weixin_etl.platform import Cipher, Platform
+from weixin_local.postgres import Server
+from weixin_sandbox import Sandbox
+
+
+@pytest.fixture(scope="session")
+def platform_warehouse(embedded_server: Server) -> Iterator[Engine]:
+    """A migrated warehouse that these tests share."""
+    embedded_server.create_database("weixin_platform")
+    url = embedded_server.url("weixin_platform")
+    the_warehouse.migrate(url)
+    engine = the_warehouse.engine(url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def warehouse(platform_warehouse: Engine, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """An empty, migrated warehouse; no token is remembered, as in a process that has just begun."""
+    empty(platform_warehouse)
+    monkeypatch.setattr(api_client, "_keepers", {})
+    return platform_warehouse
+
+
+@pytest.fixture
+def sandbox() -> Sandbox:
+    """A WeChat that knows a platform, which nobody has authorised yet."""
+    return Sandbox([], component=COMPONENT)
+
+
+@pytest.fixture
+def base_url(sandbox: Sandbox) -> Iterator[str]:
+    """Where it answers."""
+    with sandbox.serve() as url:
+        yield url
+
+
+@pytest.fixture
+def asked(sandbox: Sandbox) -> Callable[[str], int]:
+    """How often a call of the platform was made."""
+    return lambda name: sum(call.path == f"/cgi-bin/component/{name}" for call in sandbox.calls)
+
+
+@pytest.fixture
+def key() -> str:
+    """Airflow's Fernet key."""
+    return Fernet.generate_key().decode()
+
+
+@pytest.fixture
+def open_platform(sandbox: Sandbox, base_url: str, warehouse: Engine, key: str) -> OpenPlatform:
+    """A platform as a new process opens it; other keys may be given."""
+
+    def opened(*keys: str, ticket: Callable[[], str] = sandbox.component.ticket) -> Platform:
+        return Platform(the_platform(base_url), warehouse, Cipher(keys or [key]), ticket, HASTE)
+
+    return opened

@@ -1,0 +1,152 @@
+"""Which accounts a platform stands for: found, named, withdrawn, authorised again."""
+
+from collections.abc import Callable
+
+import pytest
+from platform_workers import OpenPlatform, rows
+from sqlalchemy import Engine
+
+from weixin_etl.api.errors import WeixinError
+from weixin_etl.model import ProblemKind
+from weixin_sandbox import Account, Sandbox, Scenario
+from weixin_sandbox.platform import Call
+
+LIST = "api_get_authorizer_list"
+INFO = "api_get_authorizer_info"
+Asked = Callable[[str], int]
+
+
+def authorize(sandbox: Sandbox, *numbers: int) -> list[str]:
+    """Let accounts of these numbers authorise the platform."""
+    accounts = [Account(f"wx{number:016x}", name=f"号{number}") for number in numbers]
+    for account in accounts:
+        sandbox.component.authorize(account)
+    return [account.appid for account in accounts]
+
+
+def test_1201_accounts_are_found_on_three_pages_and_named_once(
+    sandbox: Sandbox, open_platform: OpenPlatform, asked: Asked
+) -> None:
+    """Each by the id under which its figures go, with its name at WeChat."""
+    appids = authorize(sandbox, *range(1, 1202))
+    found = open_platform().discover(4)
+    assert [it.appid for it in found.accounts] == appids
+    assert {(it.conn_id, it.name) for it in found.accounts} == {
+        (f"weixin_platform/{appid}", f"号{number}") for number, appid in enumerate(appids, start=1)
+    }
+    assert (asked(LIST), asked(INFO)) == (3, 1201)
+
+    again = open_platform()
+    assert again.discover(4) == found
+    assert again.known() == found
+    assert (asked(LIST), asked(INFO)) == (6, 1201)
+
+
+def test_accounts_that_come_and_go_while_the_list_is_read_hide_no_others(
+    sandbox: Sandbox, open_platform: OpenPlatform
+) -> None:
+    """The first page loses an account, so that the second one begins one too far."""
+    appids = authorize(sandbox, *range(1, 1002))
+    platform = open_platform()
+
+    def withdraw(call: Call) -> None:
+        if call.path.endswith(LIST) and len(sandbox.calls) == 2:
+            sandbox.component.withdraw(appids[0])
+
+    sandbox.before_delivery = withdraw
+    found = platform.discover(4)
+    assert {it.appid for it in found.accounts} == set(appids[1:])
+    assert found.problem is None
+
+
+def test_an_account_is_withdrawn_when_the_list_lacks_it_and_wechat_says_so(
+    sandbox: Sandbox, open_platform: OpenPlatform, warehouse: Engine, asked: Asked
+) -> None:
+    """It is told of for thirty days, and authorised again it is as good as new."""
+    gone, stays = authorize(sandbox, 1, 2)
+    open_platform().discover(4)
+    sandbox.component.withdraw(gone)
+    found = open_platform().discover(4)
+    assert [it.appid for it in found.accounts] == [stays]
+    (problem,) = found.withdrawn.values()
+    assert problem is not None
+    assert (problem.kind, problem.appid, problem.account) == (ProblemKind.WITHDRAWN, gone, "号1")
+    assert open_platform().discover(4) == found
+
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE weixin.platform_token SET withdrawn_at = withdrawn_at - interval '30 days'"
+        )
+    assert open_platform().discover(4).withdrawn == {gone: None}
+
+    asked_before = asked(INFO)
+    sandbox.component.authorize(gone)
+    found = open_platform().discover(4)
+    assert ([it.appid for it in found.accounts], found.withdrawn) == ([gone, stays], {})
+    assert open_platform().token(found.accounts[0]).value in sandbox.issued_tokens
+    assert asked(INFO) == asked_before
+
+
+def test_a_list_that_lacks_accounts_withdraws_nobody(
+    sandbox: Sandbox,
+    open_platform: OpenPlatform,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An accident of WeChat's must not end the collection of accounts that authorise it."""
+    appids = authorize(sandbox, 1, 2)
+    platform = open_platform()
+    platform.discover(4)
+    monkeypatch.setattr(sandbox.component, "page", lambda *_: (0, []))
+    found = platform.discover(4)
+    assert ([it.appid for it in found.accounts], found.withdrawn) == (appids, {})
+    assert "号1 (wx0000000000000001) is asked, although the list of 平台" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "name", ["list-call:http-500", "list-call:bad-json", "list-call:cut-answer"]
+)
+def test_without_its_list_the_accounts_of_before_are_there(
+    sandbox: Sandbox, open_platform: OpenPlatform, name: str
+) -> None:
+    """And it is said that others may be missing."""
+    appids = authorize(sandbox, 1, 2)
+    open_platform().discover(4)
+    authorize(sandbox, 3)
+    sandbox.scenarios.append(Scenario(name))
+    found = open_platform().discover(4)
+    assert [it.appid for it in found.accounts] == appids
+    assert isinstance(found.problem, WeixinError)
+
+
+def test_an_account_whose_name_is_not_told_goes_by_its_appid(
+    sandbox: Sandbox, open_platform: OpenPlatform
+) -> None:
+    """Until the next run, which asks again."""
+    (appid,) = authorize(sandbox, 1)
+    sandbox.scenarios.append(Scenario("info-call:busy", times=5))
+    assert [it.name for it in open_platform().discover(4).accounts] == [appid]
+    sandbox.scenarios.clear()
+    assert [it.name for it in open_platform().discover(4).accounts] == ["号1"]
+
+
+def test_an_account_that_authorises_anew_gets_its_new_refresh_token(
+    sandbox: Sandbox,
+    open_platform: OpenPlatform,
+    warehouse: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was known of it is worth nothing any more."""
+    monkeypatch.setenv("WEIXIN_NOW", "2026-11-24T08:30:00+08:00")
+    (appid,) = authorize(sandbox, 1)
+    platform = open_platform()
+    (account,) = platform.discover(4).accounts
+    platform.token(account)
+    monkeypatch.setenv("WEIXIN_NOW", "2026-11-24T08:31:00+08:00")
+    sandbox.component.withdraw(appid)
+    sandbox.component.authorize(appid)
+    platform.discover(4)
+    assert rows(warehouse, "SELECT access_token FROM weixin.platform_token WHERE name = '号1'") == [
+        (None,)
+    ]
+    assert platform.token(account).value in sandbox.issued_tokens

@@ -1,0 +1,250 @@
+"""A platform's tokens: shared by all workers, never lost, readable by nobody."""
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from cryptography.fernet import Fernet
+from platform_workers import OpenPlatform, Order, context, rows, start
+from sqlalchemy import Engine
+
+from weixin_etl.api.client import Answer
+from weixin_etl.api.errors import ConfigurationError, WithdrawnError
+from weixin_etl.datasets import DATASETS
+from weixin_etl.platform import Platform
+from weixin_sandbox import Account, Sandbox, Scenario
+from weixin_sandbox.platform import Call
+
+APPID = "wx0000000000000001"
+REFRESH = "api_authorizer_token"
+COMPONENT_TOKEN = "api_component_token"
+INFO = "api_get_authorizer_info"
+Asked = Callable[[str], int]
+
+
+@pytest.fixture
+def platform(sandbox: Sandbox, open_platform: OpenPlatform) -> Platform:
+    """A platform that one account has authorised, and that has found it."""
+    sandbox.component.authorize(Account(APPID, name="号"))
+    platform = open_platform()
+    assert [it.appid for it in platform.discover(4).accounts] == [APPID]
+    return platform
+
+
+@pytest.fixture
+def order(
+    sandbox: Sandbox, platform: Platform, base_url: str, warehouse: Engine, key: str
+) -> Order:
+    """A worker's order: the account's token."""
+    url = warehouse.url.render_as_string(hide_password=False)
+    return Order(base_url, url, [key], sandbox.component.ticket(), APPID)
+
+
+def token(platform: Platform, refused: str = "") -> str:
+    """The account's token as a new process gets it."""
+    return platform.token(platform.client(APPID, "").account, refused).value
+
+
+def is_good(sandbox: Sandbox, token: str) -> bool:
+    """Whether WeChat takes it for a call of the account."""
+    return sandbox.tokens.check(token) == APPID
+
+
+# ---------------------------------------------------------------------------------------- shared
+
+
+def test_a_token_is_renewed_once_for_all_processes(
+    sandbox: Sandbox, platform: Platform, open_platform: OpenPlatform, asked: Asked
+) -> None:
+    """Only in its last five minutes or when WeChat refuses it is there another one."""
+    first = token(platform)
+    assert token(open_platform()) == first
+    assert is_good(sandbox, first)
+    assert (asked(COMPONENT_TOKEN), asked(REFRESH)) == (1, 1)
+
+    second = token(open_platform(), refused=first)
+    assert second != first
+    assert token(open_platform(), refused=first) == second
+    assert (asked(COMPONENT_TOKEN), asked(REFRESH)) == (1, 2)
+
+
+@pytest.mark.parametrize(("seconds", "renewals"), [(310, 1), (290, 2)])
+def test_a_token_in_its_last_five_minutes_is_renewed(
+    platform: Platform, warehouse: Engine, asked: Asked, seconds: int, renewals: int
+) -> None:
+    """By the warehouse's clock, which is the same for all."""
+    token(platform)
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE weixin.platform_token SET expires_at = now() + %s * interval '1 second'",
+            (seconds,),
+        )
+    token(platform)
+    assert asked(REFRESH) == renewals
+
+
+@pytest.mark.parametrize("rotates", [False, True])
+def test_workers_that_need_a_token_at_once_renew_it_once(
+    sandbox: Sandbox, order: Order, asked: Asked, rotates: bool
+) -> None:
+    """A refresh token is good for one renewal where WeChat replaces it."""
+    sandbox.component.rotates_refresh_tokens = rotates
+    sandbox.latency_seconds = 0.2
+    together = context.Barrier(4)
+    workers = [start(replace(order, together=together)) for _ in range(4)]
+    (shared,) = {worker.token() for worker in workers}
+    assert is_good(sandbox, shared)
+    assert asked(REFRESH) == 1
+
+
+def test_a_platforms_token_that_is_refused_is_replaced(
+    sandbox: Sandbox, platform: Platform, asked: Asked
+) -> None:
+    """Another program may have asked for one."""
+    sandbox.component.expire_tokens()
+    assert is_good(sandbox, token(platform))
+    assert asked(COMPONENT_TOKEN) == 2
+
+
+def test_a_client_replaces_a_token_that_a_data_call_refuses(
+    sandbox: Sandbox, platform: Platform
+) -> None:
+    """As for any account."""
+    client = platform.client(APPID, "")
+    client.check_token()
+    sandbox.expire_tokens()
+    sandbox.today = date(2026, 11, 24)
+    assert isinstance(client.datacube(DATASETS["article_total"], date(2026, 11, 23)), Answer)
+
+
+# ---------------------------------------------------------------------------------------- killed
+
+
+@pytest.mark.parametrize("rotates", [False, True])
+@pytest.mark.parametrize("dies_at", ["UPDATE weixin.platform_token", "COMMIT"])
+def test_a_worker_that_dies_between_answer_and_commit_loses_nothing(
+    sandbox: Sandbox, order: Order, platform: Platform, dies_at: str, rotates: bool
+) -> None:
+    """WeChat may have replaced the refresh token: then it says which one is in force."""
+    sandbox.component.rotates_refresh_tokens = rotates
+    assert start(replace(order, dies_at=dies_at)).token() == ""
+    assert is_good(sandbox, token(platform))
+    assert is_good(sandbox, token(platform, refused=token(platform)))
+
+
+def test_a_worker_that_dies_before_the_answer_comes_loses_nothing(
+    sandbox: Sandbox, order: Order, platform: Platform
+) -> None:
+    """WeChat has decided, and nobody hears of it; who waits for its lock goes on."""
+    sandbox.component.rotates_refresh_tokens = True
+    worker = waiting = None
+
+    def kill(call: Call) -> None:
+        nonlocal worker, waiting
+        if call.path.endswith(REFRESH) and worker and not waiting:
+            waiting = start(order)
+            os.kill(worker.process.pid, signal.SIGKILL)
+
+    sandbox.before_delivery = kill
+    worker = start(order)
+    assert worker.token() == ""
+    assert waiting is not None
+    assert is_good(sandbox, waiting.token())
+    assert is_good(sandbox, token(platform))
+
+
+def test_a_token_that_was_not_committed_is_not_used(
+    sandbox: Sandbox, platform: Platform, warehouse: Engine
+) -> None:
+    """The refresh token that came with it would be lost."""
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(
+            "ALTER TABLE weixin.platform_token ADD CONSTRAINT none_fits CHECK (expires_at IS NULL) "
+            "NOT VALID"
+        )
+    try:
+        with pytest.raises(Exception, match="none_fits"):
+            token(platform)
+    finally:
+        with warehouse.begin() as connection:
+            connection.exec_driver_sql(
+                "ALTER TABLE weixin.platform_token DROP CONSTRAINT none_fits"
+            )
+    assert is_good(sandbox, token(platform))
+
+
+def test_an_account_whose_refresh_token_is_lost_for_good_is_named(
+    sandbox: Sandbox, platform: Platform
+) -> None:
+    """WeChat refuses the only one it says is in force."""
+    sandbox.scenarios.append(Scenario("token-call:errcode:61023", account=APPID))
+    with pytest.raises(ConfigurationError) as refused:
+        token(platform)
+    assert APPID in str(refused.value)
+    assert "have the account authorised again" in str(refused.value)
+
+
+def test_an_account_that_has_withdrawn_gets_none(sandbox: Sandbox, platform: Platform) -> None:
+    """Whatever is still in the table."""
+    sandbox.component.withdraw(APPID)
+    with pytest.raises(WithdrawnError):
+        token(platform)
+
+
+# --------------------------------------------------------------------------------------- refused
+
+
+def test_a_platform_without_a_token_is_not_asked_for_it_by_every_account(
+    sandbox: Sandbox, open_platform: OpenPlatform, platform: Platform, asked: Asked
+) -> None:
+    """A batch has hundreds of accounts: one refusal speaks for all."""
+    ticket = sandbox.component.ticket()
+    sandbox.component.expire_tokens()
+    sandbox.component.expire_tickets()
+    stale = open_platform(ticket=lambda: ticket)
+    for _ in range(3):
+        with pytest.raises(ConfigurationError) as refused:
+            token(stale)
+        assert "the Variable weixin_platform_ticket" in str(refused.value)
+    assert asked(COMPONENT_TOKEN) == 2  # the one of before, and one in vain
+
+
+# ------------------------------------------------------------------------------------- encrypted
+
+
+def test_the_table_holds_nothing_that_can_be_read(
+    sandbox: Sandbox, platform: Platform, warehouse: Engine
+) -> None:
+    """Neither tokens nor tickets nor the secret, in any form a person would find."""
+    token(platform)
+    stored = str(rows(warehouse, "SELECT * FROM weixin.platform_token"))
+    secrets = sandbox.component.issued_secrets | sandbox.issued_tokens | {sandbox.component.secret}
+    assert len(secrets) >= 5
+    assert not [secret for secret in secrets if secret in stored]
+
+
+def test_a_new_key_takes_over(
+    sandbox: Sandbox, platform: Platform, open_platform: OpenPlatform, key: str, asked: Asked
+) -> None:
+    """While both keys are there, the next listing encrypts everything with the new one."""
+    sandbox.component.rotates_refresh_tokens = True
+    first = token(platform)
+    new = Fernet.generate_key().decode()
+    assert token(open_platform(new, key)) == first
+
+    open_platform(new, key).discover(4)
+    sandbox.component.rotates_refresh_tokens = False
+    assert is_good(sandbox, token(open_platform(new)))
+    assert (asked(REFRESH), asked(INFO)) == (2, 1)  # the info: what it is called
+
+
+def test_a_lost_key_costs_a_renewal(
+    sandbox: Sandbox, platform: Platform, open_platform: OpenPlatform
+) -> None:
+    """What can't be opened any more is asked for again."""
+    sandbox.component.rotates_refresh_tokens = True
+    token(platform)
+    assert is_good(sandbox, token(open_platform(Fernet.generate_key().decode())))
