@@ -1,16 +1,20 @@
 """Runs of a third-party platform: its accounts, its tokens, its ticket."""
 
-import json
 from collections import Counter
+from collections.abc import Iterator
 from datetime import date
+from typing import Any
 
 import pytest
 from conftest import PlatformDag
-from dag_runs import MORNING, WINDOW, Figures, Outcome, asked, loaded, november, rows, truth
+from dag_runs import MORNING, NOT_IN, WINDOW, Figures, asked, loaded, november, rows, truth
+from receivers import Receiver
 from sqlalchemy import Engine
 
+from weixin_etl import clock, status
 from weixin_etl.cli import main
-from weixin_sandbox import DEFAULT_COMPONENT, Account, Sandbox, Scenario
+from weixin_etl.model import ProblemKind
+from weixin_sandbox import DEFAULT_COMPONENT, Account, Call, Sandbox, Scenario
 
 OF_PLATFORM = "/cgi-bin/component/"
 ACTIVE = "SELECT conn_id FROM weixin.dim_account WHERE is_active ORDER BY conn_id"
@@ -23,6 +27,15 @@ def component_calls(sandbox: Sandbox) -> Counter[str]:
         for call in sandbox.calls
         if call.path.startswith(OF_PLATFORM)
     )
+
+
+def data_calls(sandbox: Sandbox, account: Account) -> list[int | None]:
+    """The errcodes of an account's data calls, 0 for figures."""
+    return [
+        call.errcode
+        for call in sandbox.calls
+        if call.path.startswith("/datacube/") and call.appid == account.appid
+    ]
 
 
 def truths(
@@ -148,7 +161,7 @@ def test_a_new_account_starts_with_its_window_and_says_what_it_lacks(
     platform: PlatformDag, sandbox: Sandbox, warehouse: Engine
 ):
     """The morning after it authorised the platform; the morning after that nothing is said."""
-    first = platform.authorize(1)
+    platform.authorize(1)
     platform.dag.run()
     new = platform.authorize(2)
 
@@ -157,15 +170,14 @@ def test_a_new_account_starts_with_its_window_and_says_what_it_lacks(
 
     assert outcome.state == "success"
     lacks = (
-        "2 accounts are new: 号2, 号3; daily runs ask for their days from 2026-11-18 on, for "
-        "earlier ones trigger a run with begin_date and end_date"
+        "2 accounts are new: 号2, 号3; their days before 2026-11-18 are asked for only by a run "
+        "with begin_date and end_date"
     )
-    assert lacks in outcome.log
-    assert "are new" not in later.log
+    assert outcome.log.count(lacks) == 1
+    assert " new: " not in later.log
     days = november(18, 19, 20, 21, 22, 23, 24, 25)
     of_new = {key for key in loaded(warehouse) if key[0] in {it.appid for it in new}}
     assert of_new == truths(sandbox, new, days, date(2026, 11, 26)).keys()
-    assert first
 
 
 def test_a_plan_makes_no_call(
@@ -199,17 +211,17 @@ def spoil(platform: PlatformDag, how: str) -> None:
             platform.set_ticket("ticket@@@nobody's")
 
 
-CAUSES = {
+SAID = {
     "missing": "let your receiver write it into the Airflow Variable weixin_platform_ticket "
     "(WeChat's component_verify_ticket is missing)",
-    "old": "mend what writes WeChat's component_verify_ticket into the Airflow Variable "
-    "weixin_platform_ticket (the platfo…",
-    "wrong": "mend what writes WeChat's component_verify_ticket into the Airflow Variable "
-    "weixin_platform_ticket (the platfo…",
+    "old": "mend what writes the ticket into the Variable weixin_platform_ticket (the platform's "
+    "component_verify_ticket expired",
+    "wrong": "mend what writes the ticket into the Variable weixin_platform_ticket (the platform's "
+    "component_verify_ticket is wrong",
 }
 
 
-@pytest.mark.parametrize("how", CAUSES)
+@pytest.mark.parametrize("how", SAID)
 def test_without_a_good_ticket_one_sentence_names_the_variable(
     platform: PlatformDag, sandbox: Sandbox, warehouse: Engine, how: str
 ):
@@ -218,7 +230,7 @@ def test_without_a_good_ticket_one_sentence_names_the_variable(
 
     The next morning with a good ticket brings the missed days in.
     """
-    accounts = platform.authorize(6)
+    accounts = platform.authorize(4)
     platform.dag.run()
     sandbox.calls.clear()
     spoil(platform, how)
@@ -229,12 +241,262 @@ def test_without_a_good_ticket_one_sentence_names_the_variable(
     next_morning = platform.dag.on(2)
 
     assert outcome.state == "failed"
-    print(outcome.problems, calls)
     (line,) = outcome.told("refresh_access_token")
-    assert CAUSES[how] in line
+    assert line.startswith(f"平台 ({DEFAULT_COMPONENT.appid}): {SAID[how]}")
     assert outcome.told("check") == [line]
-    assert calls.total() <= 3
+    assert outcome.errors == [("check", NOT_IN)]
+    assert calls["api_component_token"] == (how != "missing")
+    assert calls.total() <= 2
     assert active == conn_ids(accounts)
     assert next_morning.state == "success"
     days = november(17, 18, 19, 20, 21, 22, 23, 24, 25)
     assert loaded(warehouse).keys() == truths(sandbox, accounts, days, date(2026, 11, 26)).keys()
+
+
+@pytest.mark.parametrize("form", [{}, {"accounts": ["wx0000000000000002"]}])
+def test_it_is_one_sentence_whoever_is_listed_or_wanted(
+    platform: PlatformDag, sandbox: Sandbox, warehouse: Engine, form: dict[str, Any]
+):
+    """Also when accounts are listed one by one; none leaves the list, nor is one unknown."""
+    accounts = platform.authorize(2)
+    entries = [conn_id for (conn_id,) in conn_ids(accounts)]
+    platform.dag.collect(entries)
+    platform.dag.run()
+    spoil(platform, "old")
+    sandbox.calls.clear()
+
+    outcome = platform.dag.on(1, **form)
+
+    assert outcome.state == "failed"
+    (line,) = outcome.told("refresh_access_token")
+    assert "weixin_platform_ticket" in line
+    assert component_calls(sandbox)["api_component_token"] == 1
+    assert rows(warehouse, ACTIVE) == conn_ids(accounts)
+
+
+def test_a_ticket_replaced_during_the_run_is_used(
+    platform: PlatformDag, sandbox: Sandbox, warehouse: Engine
+):
+    """Every token ends, and the ticket of the first is old: the run goes on with the newest."""
+    accounts = platform.authorize(2)
+
+    def renew(call: Call) -> None:
+        if call.publication_date == WINDOW[-1]:
+            sandbox.before_delivery = None
+            sandbox.component.expire_tickets()
+            sandbox.component.expire_tokens()
+            sandbox.expire_tokens()
+            platform.set_ticket(sandbox.component.push_ticket())
+
+    sandbox.before_delivery = renew
+    outcome = platform.dag.run()
+
+    assert (outcome.state, outcome.problems) == ("success", [])
+    assert sandbox.before_delivery is None
+    assert component_calls(sandbox)["api_component_token"] >= 2
+    assert loaded(warehouse) == truths(sandbox, accounts)
+
+
+def test_accounts_known_before_are_asked_although_the_list_cannot_be_read(
+    platform: PlatformDag, sandbox: Sandbox, warehouse: Engine
+):
+    """The run is red by one sentence, since there may be more."""
+    accounts = platform.authorize(2)
+    platform.dag.run()
+    sandbox.scenarios[:] = [Scenario("list-call:busy")]
+
+    outcome = platform.dag.on(1)
+
+    assert outcome.state == "failed"
+    assert outcome.errors == [("check", NOT_IN)]
+    (line,) = outcome.told("check")
+    assert line.startswith(f"平台 ({DEFAULT_COMPONENT.appid}): wait; if it persists, check")
+    days = november(17, 18, 19, 20, 21, 22, 23, 24)
+    assert loaded(warehouse).keys() == truths(sandbox, accounts, days, date(2026, 11, 25)).keys()
+    assert rows(warehouse, ACTIVE) == conn_ids(accounts)
+
+
+def test_a_platform_that_nobody_has_authorised_is_red(platform: PlatformDag):
+    """It stands for nothing, as an empty list."""
+    outcome = platform.dag.run()
+
+    assert outcome.state == "failed"
+    assert outcome.told("check") == [
+        "weixin_platform: have one authorised: the next run finds it (no account is known to "
+        "authorise this platform)"
+    ]
+
+
+def test_an_authorisation_without_permission_set_7_is_red(
+    platform: PlatformDag, sandbox: Sandbox, warehouse: Engine
+):
+    """The sentence says what to do; the other account is loaded, and nothing is asked in vain."""
+    fine, lacking = platform.authorize(2)
+    sandbox.component.revoke_permission(lacking.appid)
+    platform.dag.set("AIRFLOW__WEIXIN__CONCURRENCY", "1")
+
+    outcome = platform.dag.run()
+
+    assert outcome.state == "failed"
+    (line,) = outcome.told("check")
+    assert line.startswith(
+        "号2: have the account authorised again, with permission set 7 (the authorisation "
+    )
+    assert line.endswith("errcode 61007")
+    assert data_calls(sandbox, lacking) == [61007]
+    assert loaded(warehouse) == truths(sandbox, [fine])
+
+
+# -------------------------------------------------------------------------------- withdrawals
+
+
+@pytest.fixture
+def receiver(platform: PlatformDag) -> Iterator[Receiver]:
+    """Who is told."""
+    with Receiver().listening() as receiver:
+        platform.dag.set("AIRFLOW_CONN_WEIXIN_ALERTS", receiver.connection)
+        yield receiver
+
+
+def shown(warehouse: Engine) -> status.Status:
+    """What the page and `weixin-etl status` show now."""
+    with warehouse.connect() as connection:
+        return status.read(connection, None, now=clock.now(), catch_up_days=60)
+
+
+def withdrawals(warehouse: Engine) -> list[tuple[str, bool]]:
+    """The open withdrawals: the account, and whether it is only a warning."""
+    return [
+        (it.problem.account, it.is_warning)
+        for it in shown(warehouse).open
+        if it.problem.kind is ProblemKind.WITHDRAWN
+    ]
+
+
+def trouble(warehouse: Engine) -> list[status.Trouble]:
+    """What is more than a warning."""
+    return [it for it in shown(warehouse).open if not it.is_warning]
+
+
+WITHDRAWN = "号2: have it authorised again, or leave it (its owner withdrew the authorisation"
+OPENED = "weixin-etl: 号2: authorisation withdrawn"
+
+
+def told_of_withdrawals(receiver: Receiver) -> list[str]:
+    """The titles of the messages about it."""
+    return [title for title in receiver.titles if "withdrawn" in title]
+
+
+def test_an_account_that_withdrew_is_told_once_and_not_asked(
+    platform: PlatformDag, sandbox: Sandbox, warehouse: Engine, receiver: Receiver
+):
+    """
+    The run is green, and the warning stays on the status, until it is authorised again.
+
+    Then its missed days come in, and that it is over is told.
+    """
+    accounts = platform.authorize(2)
+    _, gone = accounts
+    platform.dag.run()
+    sandbox.component.withdraw(gone.appid)
+    sandbox.calls.clear()
+
+    first, second = platform.dag.on(1), platform.dag.on(2)
+
+    assert (first.state, second.state) == ("success", "success")
+    assert WITHDRAWN in first.log
+    assert not first.problems
+    assert data_calls(sandbox, gone) == []
+    assert component_calls(sandbox)["api_get_authorizer_info"] == 1
+    assert rows(warehouse, ACTIVE) == conn_ids(accounts[:1])
+    assert withdrawals(warehouse) == [("号2", True)]
+    assert told_of_withdrawals(receiver) == [OPENED]
+
+    sandbox.component.authorize(gone.appid)
+    again = platform.dag.on(3)
+
+    assert again.state == "success"
+    assert withdrawals(warehouse) == []
+    assert told_of_withdrawals(receiver) == [OPENED, OPENED.replace(": ", ": over: ", 1)]
+    days = november(17, 18, 19, 20, 21, 22, 23, 24, 25, 26)
+    assert loaded(warehouse).keys() == truths(sandbox, accounts, days, date(2026, 11, 27)).keys()
+
+
+def test_after_thirty_days_a_withdrawal_is_silently_gone(
+    platform: PlatformDag, sandbox: Sandbox, warehouse: Engine, receiver: Receiver
+):
+    """Whoever has not acted by then does not want to."""
+    _, gone = platform.authorize(2)
+    platform.dag.run()
+    sandbox.component.withdraw(gone.appid)
+    open_on = {}
+    for days_later in (1, 30, 31):
+        outcome = platform.dag.on(days_later)
+        open_on[days_later] = (outcome.state, withdrawals(warehouse))
+
+    still = ("success", [("号2", True)])
+    assert open_on == {1: still, 30: still, 31: ("success", [])}
+    assert told_of_withdrawals(receiver) == [OPENED]
+
+
+def test_an_account_that_withdrew_but_has_a_connection_of_its_own_is_no_trouble(
+    platform: PlatformDag, sandbox: Sandbox, sandbox_url: str, receiver: Receiver
+):
+    """Nobody is told, morning after morning, of what the other connection makes up for."""
+    account = Account("wx00000000000000aa", "its own secret", "号2")
+    sandbox.component.authorize(account)
+    platform.dag.connect(account, sandbox_url, "own")
+    platform.dag.collect(["weixin_platform", "own"])
+    platform.dag.run()
+    sandbox.component.withdraw(account.appid)
+
+    outcome = platform.dag.on(1)
+
+    assert outcome.state == "success"
+    assert asked(sandbox, account.appid)[date(2026, 11, 24)] == 1
+    assert told_of_withdrawals(receiver) == []
+
+
+QUOTA = "/cgi-bin/openapi/quota/get"
+
+
+@pytest.mark.parametrize(
+    ("when", "brought_in"), [("before ingest", set()), ("at its fifth call", set(WINDOW[-5:]))]
+)
+def test_an_account_that_withdraws_during_the_run(
+    platform: PlatformDag,
+    sandbox: Sandbox,
+    warehouse: Engine,
+    receiver: Receiver,
+    when: str,
+    brought_in: set[date],
+):
+    """Green with a warning, the others are in; one incident, and the next morning asks no more."""
+    fine, gone = platform.authorize(2)
+    platform.dag.set("AIRFLOW__WEIXIN__CONCURRENCY", "1")
+
+    def withdraw(call: Call) -> None:
+        is_now = call.path == QUOTA if not brought_in else call.publication_date == WINDOW[-5]
+        if call.appid == gone.appid and is_now:
+            sandbox.before_delivery = None
+            sandbox.component.withdraw(gone.appid)
+
+    sandbox.before_delivery = withdraw
+    outcome = platform.dag.run()
+    calls = data_calls(sandbox, gone)
+    after_run = withdrawals(warehouse), trouble(warehouse)
+    sandbox.calls.clear()
+    next_morning = platform.dag.on(1)
+
+    assert (outcome.state, outcome.problems) == ("success", [])
+    assert WITHDRAWN in outcome.log
+    assert calls == [0] * len(brought_in) + [61003]
+    figures = loaded(warehouse)
+    assert {key[2] for key in figures if key[0] == gone.appid} <= brought_in
+    assert {key[2] for key in figures if key[0] == fine.appid} >= set(WINDOW[1:])
+    assert after_run == ([("号2", True)], [])
+    assert next_morning.state == "success"
+    assert data_calls(sandbox, gone) == []
+    assert withdrawals(warehouse) == [("号2", True)]
+    assert rows(warehouse, "SELECT count(*) FROM weixin.incident WHERE kind = 'withdrawn'") == [(1,)]
+    assert told_of_withdrawals(receiver) == [OPENED]
