@@ -319,10 +319,12 @@ _TOKEN = re.compile(r"(access_token=)[^&\s'\"]+")
 
 
 class _HideTokens(logging.Filter):
-    """Rewrites a record; every handler, also one at DEBUG, sees it rewritten."""
+    """Rewrites a record with a token; every handler, also one at DEBUG, sees it rewritten."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = _TOKEN.sub(r"\1***", record.getMessage()), ()
+        hidden, found = _TOKEN.subn(r"\1***", record.getMessage())
+        if found:
+            record.msg, record.args = hidden, ()
         return True
 
 

@@ -30,7 +30,7 @@ from weixin_etl.orchestration.connections import ignored_connection, nearest_fir
 from weixin_etl.orchestration.hook import WeixinHook
 from weixin_etl.orchestration.platforms import open_platform
 from weixin_etl.orchestration.settings import Settings
-from weixin_etl.platform import Discovery, Platform
+from weixin_etl.platforms import Discovery, Platform
 
 log = logging.getLogger(__name__)
 
@@ -218,7 +218,7 @@ class _OfEntry:
 
     accounts: list[WeixinClient]
     withdrawn: Mapping[str, Problem | None] = field(default_factory=dict)
-    """Accounts that have withdrawn their authorisation of a platform: see `platform.Discovery`."""
+    """Accounts that have withdrawn their authorisation of a platform: see `platforms.Discovery`."""
     problem: WeixinError | None = None
     """Of a platform: why there may be more."""
 

@@ -10,7 +10,7 @@ from weixin_etl.api.errors import ConfigurationError
 from weixin_etl.api.http import CallLimits
 from weixin_etl.model import Account
 from weixin_etl.orchestration.warehouse import open_warehouse
-from weixin_etl.platform import Cipher, Platform
+from weixin_etl.platforms import Cipher, Platform
 
 
 def open_platform(account: Account, limits: CallLimits) -> Platform:

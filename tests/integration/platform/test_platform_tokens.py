@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from weixin_etl.api.client import Answer
 from weixin_etl.api.errors import ConfigurationError, WithdrawnError
 from weixin_etl.datasets import DATASETS
-from weixin_etl.platform import Platform
+from weixin_etl.platforms import Platform
 from weixin_sandbox import Account, Sandbox, Scenario
 from weixin_sandbox.platform import Call
 
