@@ -1,23 +1,27 @@
 """A real Airflow for these tests: its metadata in Postgres, everything else by environment."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+import sqlalchemy
 from cryptography.fernet import Fernet
-from dag_runs import REPOSITORY, DailyDag
+from dag_runs import DAG_ID, REPOSITORY, DailyDag
 from sqlalchemy import Engine
 from support import empty
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.api import client as api_client
 from weixin_etl.api.token import TokenKeeper
-from weixin_local.postgres import Server
 from weixin_etl.model import Account as CollectedAccount
+from weixin_local.postgres import Server
 from weixin_sandbox import DEFAULT_ACCOUNT, DEFAULT_COMPONENT, Account, Sandbox
 
+Done = subprocess.CompletedProcess[str]
 SETTINGS = {
     "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
     "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
@@ -113,6 +117,33 @@ def accounts(daily: DailyDag, sandbox: Sandbox, sandbox_url: str) -> Callable[[i
         return made
 
     return make
+
+
+@pytest.fixture
+def metadata(metadata_url: str) -> Iterator[Engine]:
+    """Airflow's own database."""
+    engine = sqlalchemy.create_engine(metadata_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def dags_test(daily: DailyDag, tmp_path: Path) -> Callable[[str], Done]:
+    """Run `airflow dags test` of a day, logging all there is, with a home of its own."""
+
+    def run(day: str) -> Done:
+        daily.set("AIRFLOW_HOME", str(tmp_path))
+        daily.set("AIRFLOW__LOGGING__LOGGING_LEVEL", "DEBUG")
+        daily.set("AIRFLOW__LOGGING__BASE_LOG_FOLDER", str(tmp_path / "logs"))
+        return subprocess.run(
+            [sys.executable, "-m", "airflow", "dags", "test", DAG_ID, day],
+            env=os.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
 
 
 class _NoMemory(dict[CollectedAccount, TokenKeeper]):

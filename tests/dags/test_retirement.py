@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from dag_runs import MORNING, WINDOW, DailyDag, asked, loaded, states, truth
+from dag_runs import WINDOW, DailyDag, asked, loaded, states, truth
 from sqlalchemy import Engine
 
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
