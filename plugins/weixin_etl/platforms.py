@@ -176,6 +176,8 @@ class Platform:
         try:
             listed = self._with_component_token(token, self._listed)
         except WeixinError as error:
+            if self._refused:  # another token of the platform was needed for it
+                raise
             problem = error
         else:
             self._keep(listed)

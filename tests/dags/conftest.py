@@ -1,18 +1,27 @@
 """A real Airflow for these tests: its metadata in Postgres, everything else by environment."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
-from dag_runs import REPOSITORY, DailyDag
+import sqlalchemy
+from cryptography.fernet import Fernet
+from dag_runs import DAG_ID, REPOSITORY, DailyDag
 from sqlalchemy import Engine
 from support import empty
 
 from weixin_etl import warehouse as the_warehouse
+from weixin_etl.api import client as api_client
+from weixin_etl.api.token import TokenKeeper
+from weixin_etl.model import Account as CollectedAccount
 from weixin_local.postgres import Server
-from weixin_sandbox import DEFAULT_ACCOUNT, Account, Sandbox
+from weixin_sandbox import DEFAULT_ACCOUNT, DEFAULT_COMPONENT, Account, Sandbox
 
+Done = subprocess.CompletedProcess[str]
 SETTINGS = {
     "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
     "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
@@ -108,3 +117,79 @@ def accounts(daily: DailyDag, sandbox: Sandbox, sandbox_url: str) -> Callable[[i
         return made
 
     return make
+
+
+@pytest.fixture
+def metadata(metadata_url: str) -> Iterator[Engine]:
+    """Airflow's own database."""
+    engine = sqlalchemy.create_engine(metadata_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def dags_test(daily: DailyDag, tmp_path: Path) -> Callable[[str], Done]:
+    """Run `airflow dags test` of a day, logging all there is, with a home of its own."""
+
+    def run(day: str) -> Done:
+        daily.set("AIRFLOW_HOME", str(tmp_path))
+        daily.set("AIRFLOW__LOGGING__LOGGING_LEVEL", "DEBUG")
+        daily.set("AIRFLOW__LOGGING__BASE_LOG_FOLDER", str(tmp_path / "logs"))
+        return subprocess.run(
+            [sys.executable, "-m", "airflow", "dags", "test", DAG_ID, day],
+            env=os.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+class _NoMemory(dict[CollectedAccount, TokenKeeper]):
+    """Keeps nothing: each task is a process in Airflow, and has no token of another's memory."""
+
+    def setdefault(self, _: CollectedAccount, default: TokenKeeper) -> TokenKeeper:  # type: ignore[override]
+        return default
+
+
+@pytest.fixture
+def memories_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No task finds a token that another one has asked for in the memory of this process."""
+    monkeypatch.setattr(api_client, "_keepers", _NoMemory())
+
+
+@dataclass
+class PlatformDag:
+    """The DAG with the sandbox's third-party platform in its connection `weixin_platform`."""
+
+    dag: DailyDag
+    sandbox: Sandbox
+
+    def authorize(self, count: int) -> list[Account]:
+        """Let this many more accounts authorise it."""
+        first = len(self.sandbox.accounts) + 1
+        made = [Account(f"wx{n:016x}", "", f"号{n}") for n in range(first, first + count)]
+        for account in made:
+            self.sandbox.component.authorize(account)
+        return made
+
+    def set_ticket(self, ticket: str) -> None:
+        """Write a ticket where its receiver does."""
+        self.dag.set("AIRFLOW_VAR_WEIXIN_PLATFORM_TICKET", ticket)
+
+
+@pytest.fixture
+def platform(
+    daily: DailyDag, memories_apart: None, sandbox: Sandbox, sandbox_url: str
+) -> PlatformDag:
+    """It alone is collected, has a good ticket, and no account has authorised it yet."""
+    sandbox.accounts.clear()
+    component = Account(DEFAULT_COMPONENT.appid, DEFAULT_COMPONENT.secret, "平台")
+    extra = {"name": component.name, "mode": "platform"}
+    daily.connect(component, sandbox_url, "weixin_platform", extra=extra)
+    daily.collect(["weixin_platform"])
+    daily.set("AIRFLOW__CORE__FERNET_KEY", Fernet.generate_key().decode())
+    platform = PlatformDag(daily, sandbox)
+    platform.set_ticket(sandbox.component.push_ticket())
+    return platform

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +87,7 @@ class DailyDag:
     caplog: pytest.LogCaptureFixture
     dag_id: str = DAG_ID
 
-    def connect(self, account: Account, base_url: str, conn_id: str, **changed: str) -> None:
+    def connect(self, account: Account, base_url: str, conn_id: str, **changed: Any) -> None:
         """Make an Airflow connection for the account, in the environment."""
         connection = {
             "conn_type": "weixin",
@@ -106,6 +106,12 @@ class DailyDag:
     def set(self, name: str, value: str) -> None:
         """Set an environment variable until the test's end."""
         self.monkeypatch.setenv(name, value)
+
+    def on(self, days_later: int, **form: Any) -> Outcome:
+        """Run it at 10:30 of the morning some days after `MORNING`; the clock stays there."""
+        today = MORNING.date() + timedelta(days=days_later)
+        self.set("WEIXIN_NOW", f"{today}T10:30:00+08:00")
+        return self.run(datetime.combine(today, time(0, 30), UTC), **form)
 
     def run(
         self,
