@@ -143,7 +143,7 @@ class Look:
     is_whole: bool = False
     """Whether it looked at the whole run, every account of it."""
     collected: Collection[str] = ()
-    """Accounts that are collected from now on, by AppID, whatever the warehouse says of them yet."""
+    """Accounts that are collected from now on, by AppID; the warehouse may not know it yet."""
     lists_withdrawn: bool = False
     """Whether it would have met accounts that are no longer collected as they were withdrawn."""
     is_answered: bool = False

@@ -4,13 +4,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import sqlalchemy
 from cryptography.fernet import Fernet
-from dag_runs import DAG_ID, REPOSITORY, DailyDag
+from dag_runs import DAG_ID, REPOSITORY, DailyDag, Done, PlatformDag
 from sqlalchemy import Engine
 from support import empty
 
@@ -21,7 +20,6 @@ from weixin_etl.model import Account as CollectedAccount
 from weixin_local.postgres import Server
 from weixin_sandbox import DEFAULT_ACCOUNT, DEFAULT_COMPONENT, Account, Sandbox
 
-Done = subprocess.CompletedProcess[str]
 SETTINGS = {
     "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
     "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
@@ -157,26 +155,6 @@ class _NoMemory(dict[CollectedAccount, TokenKeeper]):
 def memories_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """No task finds a token that another one has asked for in the memory of this process."""
     monkeypatch.setattr(api_client, "_keepers", _NoMemory())
-
-
-@dataclass
-class PlatformDag:
-    """The DAG with the sandbox's third-party platform in its connection `weixin_platform`."""
-
-    dag: DailyDag
-    sandbox: Sandbox
-
-    def authorize(self, count: int) -> list[Account]:
-        """Let this many more accounts authorise it."""
-        first = len(self.sandbox.accounts) + 1
-        made = [Account(f"wx{n:016x}", "", f"号{n}") for n in range(first, first + count)]
-        for account in made:
-            self.sandbox.component.authorize(account)
-        return made
-
-    def set_ticket(self, ticket: str) -> None:
-        """Write a ticket where its receiver does."""
-        self.dag.set("AIRFLOW_VAR_WEIXIN_PLATFORM_TICKET", ticket)
 
 
 @pytest.fixture

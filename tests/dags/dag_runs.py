@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import subprocess
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from weixin_sandbox import Account, Sandbox
 
 REPOSITORY = Path(__file__).parents[2]
 DAG_ID = "weixin_article_total"
+Done = subprocess.CompletedProcess[str]
 MORNING = datetime(2026, 11, 24, 0, 30, tzinfo=UTC)
 """The tick of 24 November, 08:30 in Beijing."""
 
@@ -135,6 +137,26 @@ class DailyDag:
             "\n".join(record.getMessage() for record in self.caplog.records),
             list(_problems(self.caplog.records)),
         )
+
+
+@dataclass
+class PlatformDag:
+    """The DAG with the sandbox's third-party platform in its connection `weixin_platform`."""
+
+    dag: DailyDag
+    sandbox: Sandbox
+
+    def authorize(self, count: int) -> list[Account]:
+        """Let this many more accounts authorise it."""
+        first = len(self.sandbox.accounts) + 1
+        made = [Account(f"wx{n:016x}", "", f"号{n}") for n in range(first, first + count)]
+        for account in made:
+            self.sandbox.component.authorize(account)
+        return made
+
+    def set_ticket(self, ticket: str) -> None:
+        """Write a ticket where its receiver does."""
+        self.dag.set("AIRFLOW_VAR_WEIXIN_PLATFORM_TICKET", ticket)
 
 
 def _problems(records: Sequence[logging.LogRecord]) -> Iterator[tuple[str, str]]:

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from conftest import Done
-from dag_runs import WINDOW, DailyDag, asked, loaded, november, truth
+from dag_runs import WINDOW, DailyDag, Done, asked, loaded, november, truth
 from secret_search import places, printed
 from sqlalchemy import Engine
 

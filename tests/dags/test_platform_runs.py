@@ -9,8 +9,18 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from conftest import Done, PlatformDag
-from dag_runs import MORNING, NOT_IN, WINDOW, Figures, asked, loaded, november, rows, truth
+from dag_runs import (
+    NOT_IN,
+    WINDOW,
+    Done,
+    Figures,
+    PlatformDag,
+    asked,
+    loaded,
+    november,
+    rows,
+    truth,
+)
 from receivers import Receiver
 from secret_search import places, printed
 from sqlalchemy import Engine
@@ -47,7 +57,7 @@ def truths(
     sandbox: Sandbox,
     accounts: Sequence[Account],
     days: Sequence[date] = WINDOW,
-    on: date = MORNING.date(),
+    on: date = date(2026, 11, 24),
 ) -> Figures:
     """What the sandbox knows of several accounts."""
     return {

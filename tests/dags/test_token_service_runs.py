@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Done
-from dag_runs import MORNING, NOT_IN, WINDOW, DailyDag, asked, loaded, truth
+from dag_runs import MORNING, NOT_IN, WINDOW, DailyDag, Done, asked, loaded, truth
 from secret_search import places, printed
 from sqlalchemy import Engine
 
