@@ -8,6 +8,7 @@ from contextlib import redirect_stdout
 from datetime import date
 from pathlib import Path
 
+from weixin_etl import __version__
 from weixin_etl.datasets import DATASETS
 
 INTERRUPTED = 130
@@ -21,6 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="weixin-etl", description="WeChat article statistics in Postgres, on Airflow."
     )
+    parser.add_argument("--version", action="version", version=f"weixin-etl {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_command(commands, migrate)
     add_plan(commands, plan)

@@ -104,11 +104,7 @@ def prune(
 def may_delete(warehouse: Engine) -> bool:
     """Whether the user of the connection may delete answers: that of daily runs may not."""
     with warehouse.connect() as connection:
-        return bool(
-            connection.exec_driver_sql(
-                "SELECT has_table_privilege('weixin.raw_response', 'DELETE')"
-            ).scalar_one()
-        )
+        return bool(connection.execute(statement("raw_response/may_delete.sql")).scalar_one())
 
 
 def _require_privilege(warehouse: Engine) -> None:
@@ -116,7 +112,7 @@ def _require_privilege(warehouse: Engine) -> None:
         raise WarehouseError(
             f"{warehouse.url.username} may not delete answers, as daily runs never do",
             f"let {CONN_ID} name the owner of the warehouse for this command, as for "
-            "weixin-etl migrate, or a user of your own with DELETE on weixin.raw_response",
+            "weixin-etl migrate, or a user of your own who may delete answers",
         )
 
 

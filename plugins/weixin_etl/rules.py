@@ -31,8 +31,9 @@ from weixin_etl.model import (
 )
 
 OFFLINE = 47009
-WITHDRAWN = 61003
 """WeChat's errcode for an endpoint it has taken out of service."""
+WITHDRAWN = 61003
+"""WeChat's errcode for an account that does not authorise the platform."""
 REFUSALS_THAT_STOP = 5
 """In a row, all outages, or all 47009 beyond the present window: they end the account's try."""
 WAIT_FOR_READY = timedelta(minutes=30)

@@ -110,7 +110,7 @@ def _defaults(home: Home, connection: str, warehouse_url: str) -> dict[str, str]
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PARALLELISM": "8",
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
-        "AIRFLOW__CORE__SENSITIVE_VAR_CONN_NAMES": "config",
+        "AIRFLOW__CORE__SENSITIVE_VAR_CONN_NAMES": "config,ticket",
         "AIRFLOW__API__DEFAULT_WRAP": "True",
         "AIRFLOW__API__WORKERS": "1",
     }

@@ -17,7 +17,7 @@ from airflow.providers.fab.auth_manager.cli_commands.utils import get_applicatio
 from airflow.providers.fab.auth_manager.models.db import FABDBManager
 from airflow.utils.session import create_session
 
-ROLES = {"viewer": "Viewer", "nobody": "Nobody"}
+ROLES = {"admin": "Admin", "viewer": "Viewer", "nobody": "Nobody"}
 
 
 def main(port: int) -> None:

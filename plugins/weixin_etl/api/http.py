@@ -134,10 +134,15 @@ class Caller:
             UnreadableError: the answer is too large.
 
         """
-        headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+
+        def proven(request: requests.PreparedRequest) -> requests.PreparedRequest:
+            request.headers["Authorization"] = f"Bearer {bearer}"
+            return request
 
         def once(deadline: float) -> tuple[int, bytes]:
-            request = requests.Request("GET", url, params=dict(parameters), headers=headers)
+            # not as a header: what ~/.netrc says of the host would replace it
+            auth = proven if bearer else None
+            request = requests.Request("GET", url, params=dict(parameters), auth=auth)
             response = self._exchange(request, deadline)
             return response.status, response.body
 
@@ -179,6 +184,7 @@ class Caller:
                 params=request.params,
                 data=request.data,
                 headers=request.headers,
+                auth=request.auth,
                 timeout=(
                     self._limits.connect_seconds,
                     max(0.1, min(self._limits.read_seconds, deadline - time.monotonic())),

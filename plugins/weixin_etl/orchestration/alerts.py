@@ -39,9 +39,9 @@ _AS_IT_SHOULD_BE = """{"config": {"path": "wecombot://KEY"}}"""
 # ------------------------------------------------------------------------------------------ look
 
 
-def tokens_refreshed(run: Run, problems: Sequence[Problem]) -> None:
-    """The task refresh_access_token has done its work."""
-    _note(run, lambda _: incidents.of_tokens(run, clock.now(), problems))
+def tokens_refreshed(run: Run, problems: Sequence[Problem], collected: Collection[str]) -> None:
+    """The task refresh_access_token has done its work; `collected` are the AppIDs of the list."""
+    _note(run, lambda _: incidents.of_tokens(run, clock.now(), problems, collected))
 
 
 def planned(run: Run, warnings: Sequence[Problem], appids: Collection[str]) -> None:

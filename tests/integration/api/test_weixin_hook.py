@@ -76,7 +76,56 @@ def test_a_connection_describes_an_account(
     )
 
 
+@pytest.mark.parametrize(
+    ("changes", "is_platform", "token_url"),
+    [
+        ({"extra": {"mode": "platform"}}, True, ""),
+        ({"extra": {"mode": "", "token_url": ""}}, False, ""),
+        ({"extra": {"mode": None, "token_url": None}}, False, ""),
+        ({"extra": {"token_url": "https://a.example/token"}}, False, "https://a.example/token"),
+        ({"extra": {"token_url": f"{SANDBOX}/token"}}, False, f"{SANDBOX}/token"),
+        (
+            {"extra": {"token_url": "http://a.example/token", "allow_http": True}},
+            False,
+            "http://a.example/token",
+        ),
+    ],
+)
+def test_a_connection_describes_where_tokens_are_from(
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, object],
+    is_platform: bool,
+    token_url: str,
+):
+    """A platform, a token service on this machine or by https; a field left empty is neither."""
+    account = described(monkeypatch, IS_JSON | changes)
+
+    assert (account.is_platform, account.token_url) == (is_platform, token_url)
+
+
+@pytest.mark.parametrize("password", [None, "", SECRET])
+def test_a_token_service_may_ask_for_no_password(
+    monkeypatch: pytest.MonkeyPatch, password: str | None
+):
+    """WeChat is not asked, so that the AppSecret may be unknown here."""
+    extra = {"token_url": "https://a.example/token"}
+    account = described(monkeypatch, IS_JSON | {"password": password, "extra": extra})
+
+    assert account.secret == (password or "")
+
+
 WHERE = f"(environment variable {VARIABLE})"
+NO_MODE = (
+    "write platform into the mode of the connection's extra, or leave it out "
+    f"{WHERE} (its mode is not known)"
+)
+NOT_BOTH = (
+    f"leave mode or token_url out of the connection's extra {WHERE} "
+    "(a platform's tokens are renewed here, not by a token service)"
+)
+NO_TOKEN_URL = (
+    f"correct token_url in the connection's extra {WHERE} (it is not a web address without a query)"
+)
 NO_LOGIN = f"fill in the login (AppID) {WHERE} (the connection has none)"
 NO_PASSWORD = f"fill in the password (AppSecret) {WHERE} (the connection has none)"
 NO_OBJECT = f"correct the connection's extra or leave it empty {WHERE} (it is not a JSON object)"
@@ -114,6 +163,25 @@ DEEP = "[" * 10_000 + "]" * 10_000
             [
                 IS_JSON | {"extra": {"name": name}}
                 for name in (7, 0, True, [], {"a": 1}, "a\nb", "a\0")
+            ],
+        ),
+        (
+            NO_MODE,
+            [IS_JSON | {"extra": {"mode": mode}} for mode in ("Platform", "component", " ", 1)],
+        ),
+        (
+            NOT_BOTH,
+            [IS_JSON | {"extra": {"mode": "platform", "token_url": "https://a.example/token"}}],
+        ),
+        (NO_PASSWORD, [IS_JSON | {"password": "", "extra": {"mode": "platform"}}]),
+        (
+            NO_TOKEN_URL,
+            [
+                IS_JSON | {"extra": {"token_url": url}}
+                for url in (
+                    *("a.example/token", "ftp://a.example", "https://", "https://a.example/?b=c"),
+                    *("https://user@a.example", "https://a.example\n", " ", 7, ["https://a"]),
+                )
             ],
         ),
         (NO_ADDRESS, [IS_JSON | {"host": "a.example", "port": port} for port in (-1, 70_000)]),
@@ -335,4 +403,31 @@ def test_another_machine_is_not_sent_the_secret_in_the_open(
     assert str(caught.value) == (
         f"weixin_default: use https, or set allow_http in the connection's extra {WHERE} "
         f"({host} would get the AppSecret unencrypted)"
+    )
+
+
+@pytest.mark.parametrize("extra", [{}, {"allow_http": False}])
+def test_another_machine_is_not_asked_for_a_token_in_the_open(
+    monkeypatch: pytest.MonkeyPatch, extra: dict[str, object]
+):
+    """A token service on another machine: https, unless somebody allowed otherwise."""
+    url = "http://127.0.0.1.evil.example/token"
+    with pytest.raises(ConfigurationError) as caught:
+        described(monkeypatch, IS_JSON | {"extra": extra | {"token_url": url}})
+
+    assert str(caught.value) == (
+        f"weixin_default: use https, or set allow_http in the connection's extra {WHERE} "
+        f"(the token would come unencrypted from {url})"
+    )
+
+
+def test_a_platform_has_no_figures_of_its_own(monkeypatch: pytest.MonkeyPatch):
+    """Whoever asks for its client is told how its accounts are called."""
+    monkeypatch.setenv(VARIABLE, json.dumps(IS_JSON | {"extra": {"mode": "platform"}}))
+    with pytest.raises(ConfigurationError) as caught:
+        WeixinHook().get_conn()
+
+    assert str(caught.value) == (
+        "weixin_default: name one of its accounts: weixin_default/<appid> "
+        "(it is a third-party platform, not an account)"
     )

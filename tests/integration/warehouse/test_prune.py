@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,6 +74,10 @@ odd = st.just({"share_count": -1})
 texts = st.none() | st.sampled_from(["甲", "乙"])
 
 
+SHARED = "9_1"
+"""An article that both days' answers may list. Which day's tell that it is gone is not settled."""
+
+
 @st.composite
 def bodies(draw: st.DrawFn, day: date) -> bytes:
     """Articles with their rows, some that do not fit; now and then nothing that can be read."""
@@ -85,7 +90,7 @@ def bodies(draw: st.DrawFn, day: date) -> bytes:
             **draw(st.fixed_dictionaries({}, optional={"title": texts, "new_key": texts})),
         )
         for msgid in draw(
-            st.lists(st.sampled_from([f"{day:%d}0_1", f"{day:%d}0_2", "9_1"]), max_size=3)
+            st.lists(st.sampled_from([f"{day:%d}0_1", f"{day:%d}0_2", SHARED]), max_size=3)
         )
     ]
     return body(*items, day=day)
@@ -153,6 +158,8 @@ class Twin:
             row.pop("conn_id", None)
             for name in ("appid", "account_name", "rejected_row_id", "history_id"):
                 row.pop(name, None)
+            if row.get("msgid") == SHARED:
+                row.pop("unlisted_since", None)
             if "raw_response_id" in row:
                 row["raw_response_id"] = places.get(row["raw_response_id"])
         return {relation: sorted(found[relation], key=str) for relation in SEEN}
@@ -539,3 +546,26 @@ def test_the_command(warehouse: Engine, printed: Callable[..., str]):
     ]
     assert "Only VACUUM (FULL) weixin.raw_response gives it back" in applied
     assert len(kept(warehouse)) == 7
+
+
+def test_old_run_reports_that_the_manual_deletes(warehouse: Engine, loader: Engine):
+    """As the loader: those of new runs stay, and those of rows that were not announced."""
+    manual = Path(__file__).parents[3] / "docs/operating.md"
+    delete = manual.read_text().split("### Run reports and the rest")[1].split("```")[1][4:]
+    reports = [("new", 1, None), ("unchanged", 0, None), ("told", 1, "now"), ("untold", 1, None)]
+    with warehouse.begin() as connection:
+        for run_id, inserted, announced_at in reports:
+            planned_at = "now" if run_id == "new" else "2020-01-01"
+            connection.exec_driver_sql(
+                "INSERT INTO weixin.run_report (run_id, dataset, appid, publication_date, "
+                "planned_at, inserted, announced_at) VALUES (%s, '', '', 'today', %s, %s, %s)",
+                (run_id, planned_at, inserted, announced_at),
+            )
+
+    with loader.begin() as connection:
+        connection.exec_driver_sql(delete)
+
+    assert rows(warehouse, "SELECT run_id FROM weixin.run_report ORDER BY 1") == [
+        ("new",),
+        ("untold",),
+    ]
