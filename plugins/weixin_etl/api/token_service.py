@@ -44,8 +44,8 @@ def ask(account: Account, caller: Caller) -> Token:
         raise ConfigurationError(
             f"HTTP {status}",
             account=str(account),
-            cause="the token service does not know the account",
-            cure=f"correct login or token_url in {account.connection}, or have it added there",
+            cause="unknown to the token service",
+            cure=f"correct login or token_url in {account.connection}",
         )
     token = read_token(body) if status == requests.codes.ok else None
     if token is None:
