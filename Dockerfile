@@ -11,7 +11,7 @@ RUN uv venv --no-cache /opt/weixin-etl \
     && uv pip install --no-cache --python /opt/weixin-etl --compile-bytecode \
         --require-hashes -r requirements.txt
 
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY plugins/weixin_etl plugins/weixin_etl
 COPY sql sql
 RUN uv build --no-cache --wheel --build-constraints requirements-dev.txt --require-hashes \

@@ -9,11 +9,12 @@ INSTALLED := .venv/.installed
 PEERS := .venv-peers/.installed
 DBT := .venv-dbt/.installed
 SUPERSET := .venv-superset/.installed
+BUILD := $(UV) build --quiet --build-constraints requirements-dev.txt --require-hashes
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down airflow etl psql migrate secrets test soak test-compose test-newcomer test-superset superset dbt matrix bench bench-peers audit lint format lock clean
+.PHONY: help setup run up down airflow etl psql migrate secrets test soak test-compose test-newcomer test-superset superset dbt matrix bench bench-peers audit wheel release lint format lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,11 +67,20 @@ superset: $(SUPERSET) ## Install Apache Superset into .venv-superset
 
 dbt: $(DBT) ## Install dbt into .venv-dbt
 
-matrix: $(INSTALLED) $(DBT) ## Run the tests on each Python from 3.11 to 3.13
+matrix: $(INSTALLED) $(DBT) ## Run the tests on each Python from 3.11 to 3.13, and on the lowest requirements
 	$(BIN)/nox
 
 audit: $(INSTALLED) ## Check every locked requirement for known vulnerabilities
 	$(UV) tool run pip-audit==2.10.1 --requirement requirements.txt --require-hashes --disable-pip
+
+wheel: $(INSTALLED) ## Build the wheel into dist, for an Airflow that is already there
+	$(BUILD) --wheel
+
+release: $(INSTALLED) ## Build wheel and sdist into dist, check both and install from both
+	rm -rf dist
+	$(BUILD)
+	$(UV) tool run --quiet twine==7.0.0 check --strict dist/*
+	$(BIN)/pytest -m release tests/e2e/test_release.py
 
 soak: $(INSTALLED) ## Run every fault test by its seeds, about an hour; SEED=17 repeats one
 	$(BIN)/pytest tests/faults tests/unit/test_parse_properties.py tests/unit/test_rules_calendars.py \
@@ -92,6 +102,7 @@ setup: $(INSTALLED) ## Create .venv with everything in it (the other commands do
 lock: $(INSTALLED) ## Resolve the requirements again
 	$(LOCK) pyproject.toml --extra server --output-file requirements.txt
 	$(LOCK) pyproject.toml --extra server --extra local --group dev --constraints requirements.txt --output-file requirements-dev.txt
+	$(LOCK) pyproject.toml --resolution lowest-direct --output-file requirements-lowest.txt
 	$(LOCK) benchmarks/peers/requirements.in --output-file benchmarks/peers/requirements.txt
 	$(LOCK) analytics/dbt/requirements.in --output-file analytics/dbt/requirements.txt
 	$(LOCK) analytics/superset/requirements.in --output-file analytics/superset/requirements.txt

@@ -1,4 +1,4 @@
-"""`make matrix`: the whole suite on every Python, each on every Postgres of the machine."""
+"""`make matrix`: the suite on every Python, on every Postgres, and on the lowest requirements."""
 
 from pathlib import Path
 
@@ -6,6 +6,9 @@ import nox
 
 OTHER_POSTGRES = Path("/usr/lib/postgresql/15/bin")
 """Beside the embedded 18. `make test` does without where there is none; the matrix does not."""
+
+PRODUCT = ["tests/unit", "tests/sql", "tests/integration", "tests/dags"]
+"""The tests of what the wheel holds."""
 
 nox.options.default_venv_backend = "uv"
 nox.options.error_on_missing_interpreters = True
@@ -19,3 +22,13 @@ def tests(session: nox.Session) -> None:
     session.install("--require-hashes", "-r", "requirements-dev.txt")
     session.install("--no-deps", "--build-constraints", "requirements-dev.txt", "--editable", ".")
     session.run("pytest", "-n", "2", "--dist", "loadfile", *session.posargs)
+
+
+@nox.session(python="3.11")
+def lowest(session: nox.Session) -> None:
+    """What an older pin of somebody's Airflow could break passes on the lowest requirements."""
+    session.install("--require-hashes", "-r", "requirements-lowest.txt")
+    session.install(
+        "--constraints", "requirements-lowest.txt", "--group", "dev", "--editable", ".[local]"
+    )
+    session.run("pytest", "-n", "2", "--dist", "loadfile", *(session.posargs or PRODUCT))

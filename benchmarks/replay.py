@@ -18,8 +18,9 @@ import shapes
 import throw_away
 
 from weixin_etl import warehouse
+from weixin_etl.answers import Selection
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.replay import Selection, replay
+from weixin_etl.replay import replay
 
 
 def main() -> None:

@@ -49,6 +49,14 @@ def embedded_server() -> Iterator[Server]:
     yield from _serve(None)
 
 
+@pytest.fixture(scope="session")
+def oldest_server() -> Iterator[Server]:
+    """The oldest Postgres of the machine beside the embedded one."""
+    if not INSTALLED:
+        pytest.skip("there is no other Postgres under /usr/lib/postgresql")
+    yield from _serve(INSTALLED[0])
+
+
 @pytest.fixture(
     scope="session",
     params=[None, *INSTALLED],

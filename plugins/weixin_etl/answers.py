@@ -1,16 +1,35 @@
-"""The kept answers of a pair: WeChat's exact bytes, for `weixin-etl answers`."""
+"""The kept answers: of a pair, for `weixin-etl answers`, and of a selection, commit by commit."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Row
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.load.stage import unpacked
-from weixin_etl.model import ParameterError
+from weixin_etl.model import Pair, ParameterError
 from weixin_etl.warehouse import require_migrated, statement
+
+_MOST_PAIRS = 500
+_MOST_BYTES = 2 << 20
+"""Of compressed answers in a commit; their articles and rows take some ten times as much memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which kept answers to replay or to prune."""
+
+    dataset: Dataset
+    accounts: tuple[str, ...] = ()
+    """AppIDs, connection ids or names; none means all."""
+    begin_date: date | None = None
+    end_date: date | None = None
+    """First and last publication day, both included; None means from the first, to the last."""
+    is_rejected: bool = False
+    """Only pairs with a rejected part that no replay has resolved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +105,51 @@ def _answers(
     for row in rows:
         body = unpacked(bytes(row.body_zstd))
         yield KeptAnswer(row.raw_response_id, body, row.fetched_at, row.last_seen_at)
+
+
+def count_selected(warehouse: Engine, selection: Selection) -> int:
+    """How many answers are selected."""
+    keys = _keys(warehouse, selection)
+    with warehouse.connect() as connection:
+        count: int = connection.execute(statement("raw_response/count.sql"), keys).scalar_one()
+    return count
+
+
+def commits(warehouse: Engine, selection: Selection) -> Iterator[tuple[list[Row[Any]], set[str]]]:
+    """The selected pairs as commits hold them, each with the accounts whose last pair it holds."""
+    commit: list[Row[Any]] = []
+    size = 0
+    for pair in _pairs(warehouse, _keys(warehouse, selection)):
+        if commit and (size + pair.byte_count > _MOST_BYTES or len(commit) == _MOST_PAIRS):
+            yield commit, {it.appid for it in commit} - {pair.appid}
+            commit, size = [], 0
+        commit.append(pair)
+        size += pair.byte_count
+    if commit:
+        yield commit, {it.appid for it in commit}
+
+
+def _keys(warehouse: Engine, selection: Selection) -> dict[str, object]:
+    """The selection as the statements take it."""
+    with warehouse.connect() as connection:
+        appids = [appid_of(connection, name) for name in selection.accounts]
+    return {
+        "dataset": selection.dataset.name,
+        "appids": appids or None,
+        "begin_date": selection.begin_date,
+        "end_date": selection.end_date,
+        "is_rejected": selection.is_rejected,
+    }
+
+
+def _pairs(warehouse: Engine, keys: dict[str, object]) -> Iterator[Row[Any]]:
+    """The pairs in order, read in parts: no transaction lasts as long as what is done with them."""
+    after: Pair = "", date.min
+    while True:
+        values = {**keys, "after_appid": after[0], "after_date": after[1], "count": _MOST_PAIRS}
+        with warehouse.connect() as connection:
+            rows = connection.execute(statement("raw_response/pairs.sql"), values).all()
+        yield from rows
+        if len(rows) < _MOST_PAIRS:
+            return
+        after = rows[-1].appid, rows[-1].publication_date

@@ -8,6 +8,7 @@ from contextlib import redirect_stdout
 from datetime import date
 from pathlib import Path
 
+from weixin_etl import __version__
 from weixin_etl.datasets import DATASETS
 
 INTERRUPTED = 130
@@ -21,12 +22,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="weixin-etl", description="WeChat article statistics in Postgres, on Airflow."
     )
+    parser.add_argument("--version", action="version", version=f"weixin-etl {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_command(commands, migrate)
     add_plan(commands, plan)
     add_status(commands)
     add_answers(commands)
     add_replay(commands)
+    add_prune(commands)
     add_rejected(commands)
     add_import(commands)
     add_dictionary(commands)
@@ -87,8 +90,8 @@ def answers(options: argparse.Namespace) -> None:
 
 def replay(options: argparse.Namespace) -> None:
     """Rebuild facts from the kept answers, without a call; shows the difference unless --apply."""
+    from weixin_etl.answers import Selection
     from weixin_etl.orchestration.replay import show_replay
-    from weixin_etl.replay import Selection
 
     selection = Selection(
         DATASETS[options.dataset],
@@ -98,6 +101,18 @@ def replay(options: argparse.Namespace) -> None:
         options.rejected,
     )
     show_replay(selection, is_applied=options.apply)
+
+
+def prune(options: argparse.Namespace) -> None:
+    """Delete kept answers that nothing needs any more; shows how many unless --apply."""
+    from weixin_etl.orchestration.prune import show_prune
+
+    show_prune(
+        [it for it in DATASETS.values() if options.dataset in (None, it.name)],
+        tuple(options.accounts),
+        options.before or options.days,
+        is_applied=options.apply,
+    )
 
 
 def rejected(options: argparse.Namespace) -> None:
@@ -177,13 +192,7 @@ def add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Add the command `replay` with its options."""
     parser = add_command(commands, replay)
     parser.add_argument("dataset", choices=DATASETS)
-    parser.add_argument(
-        "--accounts",
-        nargs="+",
-        default=(),
-        metavar="ACCOUNT",
-        help="AppIDs, connection ids or names (default: all)",
-    )
+    _add_accounts(parser)
     for flag, day in (("--begin", "first"), ("--end", "last")):
         parser.add_argument(
             flag,
@@ -195,6 +204,25 @@ def add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
         "--rejected", action="store_true", help="only days with open rejected parts"
     )
     parser.add_argument("--apply", action="store_true", help="write the difference")
+
+
+def add_prune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command `prune` with its options."""
+    parser = add_command(commands, prune)
+    parser.add_argument("--dataset", choices=DATASETS, help="default: all")
+    _add_accounts(parser)
+    age = parser.add_mutually_exclusive_group()
+    age.add_argument(
+        "--days",
+        type=int,
+        default=90,
+        help="only publication days at least this many days ago (default: %(default)s, which daily "
+        "runs ask for no more)",
+    )
+    age.add_argument(
+        "--before", type=_day, metavar="YYYY-MM-DD", help="only earlier publication days instead"
+    )
+    parser.add_argument("--apply", action="store_true", help="delete them")
 
 
 def add_rejected(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -219,6 +247,16 @@ def add_dictionary(commands: "argparse._SubParsersAction[argparse.ArgumentParser
 def _add_dataset(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dataset", choices=DATASETS, default=next(iter(DATASETS)), help="default: %(default)s"
+    )
+
+
+def _add_accounts(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--accounts",
+        nargs="+",
+        default=(),
+        metavar="ACCOUNT",
+        help="AppIDs, connection ids or names (default: all)",
     )
 
 

@@ -142,6 +142,8 @@ class Look:
     """Tasks that failed; one that was killed could not say so."""
     is_whole: bool = False
     """Whether it looked at the whole run, every account of it."""
+    collected: Collection[str] = ()
+    """Accounts that are collected from now on, by AppID; the warehouse may not know it yet."""
     lists_withdrawn: bool = False
     """Whether it would have met accounts that are no longer collected as they were withdrawn."""
     is_answered: bool = False
@@ -222,8 +224,14 @@ def of_plan(run: Run, now: datetime, warnings: Sequence[Problem], appids: Collec
     )
 
 
-def of_tokens(run: Run, now: datetime, problems: Sequence[Problem]) -> Look:
-    """What `refresh_access_token` shows; an account that may get a token later is not refused."""
+def of_tokens(
+    run: Run, now: datetime, problems: Sequence[Problem], collected: Collection[str]
+) -> Look:
+    """
+    What `refresh_access_token` shows of the accounts in the list, by AppID.
+
+    An account that may get a token later is not refused.
+    """
     return Look(
         run.dataset,
         run.run_id,
@@ -233,6 +241,7 @@ def of_tokens(run: Run, now: datetime, problems: Sequence[Problem]) -> Look:
         kinds={ProblemKind.CONFIGURATION},
         tasks=("refresh_access_token",),
         is_whole=not run.accounts,
+        collected=collected,
         lists_withdrawn=True,
     )
 
@@ -325,7 +334,8 @@ def judge(look: Look, known: Sequence[Incident]) -> Verdict:
     for incident in known:
         if incident.closed_at is not None or incident.incident_id in met:
             continue
-        if look.is_whole and not incident.is_collected:
+        is_collected = incident.is_collected or incident.problem.appid in look.collected
+        if look.is_whole and not is_collected:
             if incident.problem.kind is not ProblemKind.WITHDRAWN or look.lists_withdrawn:
                 verdict.silent.append(incident)
         elif (

@@ -39,6 +39,7 @@ SECONDS_A_CALL = 0.3
 """What the expected minutes are reckoned with; assumed, for an answer of some 60 articles."""
 TASKS_AT_ONCE = 8
 """The same: how many ingest tasks Airflow is assumed to run at a time."""
+_NAMES_IN_LOG = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,8 @@ class AccountPlan:
     """Of the days due, those beyond the quota, newest first."""
     stays_open: bool
     """Whether the next daily run asks for these; else they stay in the plan of this run."""
+    is_new: bool = False
+    """Whether this day's daily run is the account's first in the dataset."""
 
     @property
     def days(self) -> list[date]:
@@ -195,6 +198,7 @@ class Pipeline:
         known = self._known_days(connection, concerned)
         quotas = self._quotas(connection, list(accounts), said)
         planned = []
+        is_daily = rules.is_daily(run, today)
         for appid, account in accounts.items():
             days = known[appid]
             due = rules.due(
@@ -217,7 +221,8 @@ class Pipeline:
                     _why_open([day for day in due.caught_up if day not in held_back], days),
                     quotas[appid],
                     held_back,
-                    stays_open=rules.is_daily(run, today),
+                    stays_open=is_daily,
+                    is_new=is_daily and first_daily.get(appid, today) == today,
                 )
             )
         return planned
@@ -310,6 +315,9 @@ class Pipeline:
                 lost=len(due.lost),
             )
             log.info("%s", self._plan_line(account, days))
+        new = [account.name for account in planned if account.is_new]
+        if new and days.first > self.run.dataset.first_day:
+            log.info("%s", _lacking(new, days.first))
         reserve = self.settings.quota_reserve
         held_back = [_held_back(account, reserve) for account in planned if account.held_back]
         lost = [_lost(account) for account in planned if account.due.lost]
@@ -408,6 +416,17 @@ def batches(accounts: Sequence[PlannedAccount]) -> list[Batch]:
         count = min(MOST_BATCHES, math.ceil(count / FEWEST_ACCOUNTS))
         count = max(count, math.ceil(len(accounts) / MOST_ACCOUNTS))
     return [list(accounts[start::count]) for start in range(count)]
+
+
+def _lacking(new: Sequence[str], first_day: date) -> str:
+    """What history accounts lack that daily runs begin with: one line, there may be thousands."""
+    names = ", ".join(new[:_NAMES_IN_LOG])
+    more = f" and {len(new) - _NAMES_IN_LOG} more" if len(new) > _NAMES_IN_LOG else ""
+    count = "1 account is" if len(new) == 1 else f"{len(new)} accounts are"
+    return (
+        f"{count} new: {names}{more}; their days before {first_day} are asked for only by a run "
+        "with begin_date and end_date"
+    )
 
 
 def _said(accounts: Sequence[ConfiguredAccount]) -> dict[str, SaidQuota]:

@@ -6,39 +6,20 @@ that makes of the pair is compared with the fact. A diff ends there, and writes 
 the same differences are written, in commits of whole pairs. No row is deleted.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row
 
 from weixin_etl import clock
-from weixin_etl.answers import appid_of
-from weixin_etl.datasets import Dataset
+from weixin_etl.answers import Selection, commits, count_selected
 from weixin_etl.load import merge
 from weixin_etl.load.coverage import Answered, Had, judge_again, save_data, verdicts
 from weixin_etl.load.merge import Diff, Rebuilt
 from weixin_etl.model import AttemptState, DataState, Pair, ParameterError
 from weixin_etl.warehouse import require_migrated, statement, trouble
-
-_MOST_PAIRS = 500
-_MOST_BYTES = 2 << 20
-"""Of compressed answers in a commit; their articles and rows take some ten times as much memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which kept answers to replay."""
-
-    dataset: Dataset
-    accounts: tuple[str, ...] = ()
-    """AppIDs, connection ids or names; none means all."""
-    begin_date: date | None = None
-    end_date: date | None = None
-    """First and last publication day, both included; None means from the first, to the last."""
-    is_rejected: bool = False
-    """Only pairs with a rejected part that no replay has resolved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +139,9 @@ class _Replay:
         self._unjudged: dict[Pair, Answered] = {}
 
     def run(self, on_progress: Callable[[int, int], None]) -> Replayed:
-        keys = self._keys()
-        with self._warehouse.connect() as connection:
-            total = connection.execute(statement("raw_response/count.sql"), keys).scalar_one()
+        total = count_selected(self._warehouse, self._selection)
         done = Replayed(self._is_applied)
-        for pairs, complete in _commits(self._pairs(keys)):
+        for pairs, complete in commits(self._warehouse, self._selection):
             part = self._commit([(it.appid, it.publication_date) for it in pairs], complete)
             done = Replayed(
                 self._is_applied,
@@ -174,36 +153,6 @@ class _Replay:
             )
             on_progress(done.answers, total)
         return done
-
-    def _keys(self) -> dict[str, object]:
-        """The selection as the statements take it."""
-        selection = self._selection
-        with self._warehouse.connect() as connection:
-            appids = [appid_of(connection, name) for name in selection.accounts]
-        return {
-            "dataset": self._dataset.name,
-            "appids": appids or None,
-            "begin_date": selection.begin_date,
-            "end_date": selection.end_date,
-            "is_rejected": selection.is_rejected,
-        }
-
-    def _pairs(self, keys: dict[str, object]) -> Iterator[Row[Any]]:
-        """The pairs in order, read in parts: no transaction lasts as long as the replay."""
-        after: Pair = "", date.min
-        while True:
-            values = {
-                **keys,
-                "after_appid": after[0],
-                "after_date": after[1],
-                "count": _MOST_PAIRS,
-            }
-            with self._warehouse.connect() as connection:
-                rows = connection.execute(statement("raw_response/pairs.sql"), values).all()
-            yield from rows
-            if len(rows) < _MOST_PAIRS:
-                return
-            after = rows[-1].appid, rows[-1].publication_date
 
     def _commit(self, pairs: Sequence[Pair], complete: Collection[str]) -> Replayed:
         """
@@ -280,20 +229,6 @@ class _Replay:
             if found[it.pair].is_ready
         }
         return judge_again(connection, self._dataset, ready)
-
-
-def _commits(pairs: Iterator[Row[Any]]) -> Iterator[tuple[list[Row[Any]], set[str]]]:
-    """The pairs as commits hold them, each with the accounts whose last pair it holds."""
-    commit: list[Row[Any]] = []
-    size = 0
-    for pair in pairs:
-        if commit and (size + pair.byte_count > _MOST_BYTES or len(commit) == _MOST_PAIRS):
-            yield commit, {it.appid for it in commit} - {pair.appid}
-            commit, size = [], 0
-        commit.append(pair)
-        size += pair.byte_count
-    if commit:
-        yield commit, {it.appid for it in commit}
 
 
 def _had(it: Rebuilt, ready_hour: int) -> dict[str, object] | None:

@@ -498,7 +498,7 @@ def _days_without_incident(
     facts: Sequence[AccountFacts], accounts: Sequence[AccountStatus], known: Sequence[Trouble]
 ) -> list[Trouble]:
     """One trouble per dataset, state and cause, for the days that no open incident speaks for."""
-    broken = [it for it in known if not it.is_warning]
+    broken = [it for it in known if not it.is_warning or it.problem.kind is ProblemKind.WITHDRAWN]
     alike: dict[tuple[object, ...], list[tuple[AccountFacts, OpenDay]]] = defaultdict(list)
     for fact, account in zip(facts, accounts, strict=True):
         ours = [it.problem for it in broken if it.dataset == fact.dataset.name]

@@ -1,17 +1,24 @@
 """A real Airflow for these tests: its metadata in Postgres, everything else by environment."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
-from dag_runs import REPOSITORY, DailyDag
+import sqlalchemy
+from cryptography.fernet import Fernet
+from dag_runs import DAG_ID, REPOSITORY, DailyDag, Done, PlatformDag
 from sqlalchemy import Engine
 from support import empty
 
 from weixin_etl import warehouse as the_warehouse
+from weixin_etl.api import client as api_client
+from weixin_etl.api.token import TokenKeeper
+from weixin_etl.model import Account as CollectedAccount
 from weixin_local.postgres import Server
-from weixin_sandbox import DEFAULT_ACCOUNT, Account, Sandbox
+from weixin_sandbox import DEFAULT_ACCOUNT, DEFAULT_COMPONENT, Account, Sandbox
 
 SETTINGS = {
     "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
@@ -108,3 +115,59 @@ def accounts(daily: DailyDag, sandbox: Sandbox, sandbox_url: str) -> Callable[[i
         return made
 
     return make
+
+
+@pytest.fixture
+def metadata(metadata_url: str) -> Iterator[Engine]:
+    """Airflow's own database."""
+    engine = sqlalchemy.create_engine(metadata_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def dags_test(daily: DailyDag, tmp_path: Path) -> Callable[[str], Done]:
+    """Run `airflow dags test` of a day, logging all there is, with a home of its own."""
+
+    def run(day: str) -> Done:
+        daily.set("AIRFLOW_HOME", str(tmp_path))
+        daily.set("AIRFLOW__LOGGING__LOGGING_LEVEL", "DEBUG")
+        daily.set("AIRFLOW__LOGGING__BASE_LOG_FOLDER", str(tmp_path / "logs"))
+        return subprocess.run(
+            [sys.executable, "-m", "airflow", "dags", "test", DAG_ID, day],
+            env=os.environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+class _NoMemory(dict[CollectedAccount, TokenKeeper]):
+    """Keeps nothing: each task is a process in Airflow, and has no token of another's memory."""
+
+    def setdefault(self, _: CollectedAccount, default: TokenKeeper) -> TokenKeeper:  # type: ignore[override]
+        return default
+
+
+@pytest.fixture
+def memories_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No task finds a token that another one has asked for in the memory of this process."""
+    monkeypatch.setattr(api_client, "_keepers", _NoMemory())
+
+
+@pytest.fixture
+def platform(
+    daily: DailyDag, memories_apart: None, sandbox: Sandbox, sandbox_url: str
+) -> PlatformDag:
+    """It alone is collected, has a good ticket, and no account has authorised it yet."""
+    sandbox.accounts.clear()
+    component = Account(DEFAULT_COMPONENT.appid, DEFAULT_COMPONENT.secret, "平台")
+    extra = {"name": component.name, "mode": "platform"}
+    daily.connect(component, sandbox_url, "weixin_platform", extra=extra)
+    daily.collect(["weixin_platform"])
+    daily.set("AIRFLOW__CORE__FERNET_KEY", Fernet.generate_key().decode())
+    platform = PlatformDag(daily, sandbox)
+    platform.set_ticket(sandbox.component.push_ticket())
+    return platform

@@ -3,11 +3,12 @@
 import json
 import logging
 import re
+import subprocess
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from weixin_sandbox import Account, Sandbox
 
 REPOSITORY = Path(__file__).parents[2]
 DAG_ID = "weixin_article_total"
+Done = subprocess.CompletedProcess[str]
 MORNING = datetime(2026, 11, 24, 0, 30, tzinfo=UTC)
 """The tick of 24 November, 08:30 in Beijing."""
 
@@ -87,7 +89,7 @@ class DailyDag:
     caplog: pytest.LogCaptureFixture
     dag_id: str = DAG_ID
 
-    def connect(self, account: Account, base_url: str, conn_id: str, **changed: str) -> None:
+    def connect(self, account: Account, base_url: str, conn_id: str, **changed: Any) -> None:
         """Make an Airflow connection for the account, in the environment."""
         connection = {
             "conn_type": "weixin",
@@ -106,6 +108,12 @@ class DailyDag:
     def set(self, name: str, value: str) -> None:
         """Set an environment variable until the test's end."""
         self.monkeypatch.setenv(name, value)
+
+    def on(self, days_later: int, **form: Any) -> Outcome:
+        """Run it at 10:30 of the morning some days after `MORNING`; the clock stays there."""
+        today = MORNING.date() + timedelta(days=days_later)
+        self.set("WEIXIN_NOW", f"{today}T10:30:00+08:00")
+        return self.run(datetime.combine(today, time(0, 30), UTC), **form)
 
     def run(
         self,
@@ -129,6 +137,26 @@ class DailyDag:
             "\n".join(record.getMessage() for record in self.caplog.records),
             list(_problems(self.caplog.records)),
         )
+
+
+@dataclass
+class PlatformDag:
+    """The DAG with the sandbox's third-party platform in its connection `weixin_platform`."""
+
+    dag: DailyDag
+    sandbox: Sandbox
+
+    def authorize(self, count: int) -> list[Account]:
+        """Let this many more accounts authorise it."""
+        first = len(self.sandbox.accounts) + 1
+        made = [Account(f"wx{n:016x}", "", f"号{n}") for n in range(first, first + count)]
+        for account in made:
+            self.sandbox.component.authorize(account)
+        return made
+
+    def set_ticket(self, ticket: str) -> None:
+        """Write a ticket where its receiver does."""
+        self.dag.set("AIRFLOW_VAR_WEIXIN_PLATFORM_TICKET", ticket)
 
 
 def _problems(records: Sequence[logging.LogRecord]) -> Iterator[tuple[str, str]]:

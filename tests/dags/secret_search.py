@@ -1,5 +1,7 @@
 """Where a text lies: in what was printed, in files, and in every table of databases."""
 
+import re
+import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -33,6 +35,16 @@ def places(
         *(cell for name, engine in databases.items() for cell in _cells(name, engine)),
     ]
     return {name for name, content in hay if any(needle in content for needle in wanted)}
+
+
+def printed(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
+    """
+    What the command printed, but for the lines in which Airflow itself says what it will mask.
+
+    It prints those at DEBUG, under `dags test` alone, before any code of ours could stop it.
+    """
+    masking = re.compile(r"^\S+ \[debug +\] Sending request .* msg=MaskSecret\(.*\n", re.MULTILINE)
+    return {"stdout": masking.sub("", done.stdout), "stderr": done.stderr}
 
 
 def _files(folder: Path) -> Iterator[tuple[str, bytes]]:

@@ -1,58 +1,13 @@
 """`airflow dags test`, as somebody types it: exit codes, and no secret anywhere."""
 
-import os
-import re
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-import sqlalchemy
-from dag_runs import DAG_ID, WINDOW, DailyDag, asked, loaded, november, truth
-from secret_search import places
+from dag_runs import WINDOW, DailyDag, Done, asked, loaded, november, truth
+from secret_search import places, printed
 from sqlalchemy import Engine
 
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
-
-Done = subprocess.CompletedProcess[str]
-
-
-@pytest.fixture
-def metadata(metadata_url: str) -> Iterator[Engine]:
-    """Airflow's own database."""
-    engine = sqlalchemy.create_engine(metadata_url)
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture
-def dags_test(daily: DailyDag, tmp_path: Path) -> Callable[[str], Done]:
-    """Run `airflow dags test` of a day, logging all there is, with a home of its own."""
-
-    def run(day: str) -> Done:
-        daily.set("AIRFLOW_HOME", str(tmp_path))
-        daily.set("AIRFLOW__LOGGING__LOGGING_LEVEL", "DEBUG")
-        daily.set("AIRFLOW__LOGGING__BASE_LOG_FOLDER", str(tmp_path / "logs"))
-        return subprocess.run(
-            [sys.executable, "-m", "airflow", "dags", "test", DAG_ID, day],
-            env=os.environ,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    return run
-
-
-def printed(done: Done) -> dict[str, str]:
-    """
-    What the command printed, but for the lines in which Airflow itself says what it will mask.
-
-    It prints those at DEBUG, under `dags test` alone, before any code of ours could stop it.
-    """
-    masking = re.compile(r"^\S+ \[debug +\] Sending request .* msg=MaskSecret\(.*\n", re.MULTILINE)
-    return {"stdout": masking.sub("", done.stdout), "stderr": done.stderr}
 
 
 def test_a_good_run(

@@ -129,6 +129,7 @@ def test_each_task_ends_and_is_tried_again_as_the_settings_say(monkeypatch):
     }
     assert {task.retries for task in dag.tasks} == {5}
     assert {task.retry_policy.delay_seconds for task in dag.tasks} == {77}
+    assert {task.retry_delay for task in dag.tasks} == {timedelta(seconds=77)}  # after a kill
 
 
 def test_it_survives_serialisation(dag):

@@ -1,9 +1,8 @@
 """An endpoint that WeChat took offline: red once, then one question a day until it is back."""
 
-from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from datetime import date, timedelta
 
-from dag_runs import MORNING, WINDOW, DailyDag, Outcome, asked, loaded, states, truth
+from dag_runs import WINDOW, DailyDag, asked, loaded, states, truth
 from sqlalchemy import Engine
 
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
@@ -16,13 +15,6 @@ STILL_OFFLINE = (
     "沙箱公众号: unpause and trigger weixin_article_total_detail, which has 0 of 1 days (WeChat "
     "still has getarticletotal of…"
 )
-
-
-def on(dag: DailyDag, days_later: int, **form: Any) -> Outcome:
-    """A run of the morning some days after the first."""
-    today = MORNING.date() + timedelta(days=days_later)
-    dag.set("WEIXIN_NOW", f"{today}T10:30:00+08:00")
-    return dag.run(datetime(today.year, today.month, today.day, 0, 30, tzinfo=UTC), **form)
 
 
 def test_the_first_refusal_is_red_and_names_the_successor(
@@ -49,7 +41,7 @@ def test_later_runs_ask_once_and_are_green(daily: DailyDag, sandbox: Sandbox, wa
     calls = {}
     for days_later in (1, 2, 3):
         sandbox.calls.clear()
-        outcome = on(daily, days_later)
+        outcome = daily.on(days_later)
         calls[days_later] = (
             *(outcome.state, asked(sandbox), outcome.problems),
             STILL_OFFLINE in outcome.log,
@@ -57,9 +49,9 @@ def test_later_runs_ask_once_and_are_green(daily: DailyDag, sandbox: Sandbox, wa
 
     sandbox.scenarios.clear()
     sandbox.calls.clear()
-    back = on(daily, 4)
+    back = daily.on(4)
     loaded_when_back = loaded(warehouse)
-    next_morning = on(daily, 5)
+    next_morning = daily.on(5)
 
     assert calls == {
         1: ("success", {date(2026, 11, 24): 1}, [], True),

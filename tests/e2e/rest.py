@@ -31,9 +31,18 @@ class Rest:
 
     def run(self, dag_id: str, conf: dict[str, Any] | None = None) -> dict[str, Any]:
         """A run of the DAG that has come to its end."""
+        return self.ended(dag_id, self.trigger(dag_id, conf))
+
+    def trigger(self, dag_id: str, conf: dict[str, Any] | None = None) -> str:
+        """The id of a new run of the DAG."""
         body = {"logical_date": None, "conf": conf or {}}
-        run_id = self("POST", f"dags/{dag_id}/dagRuns", body)["dag_run_id"]
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        return str(self("POST", f"dags/{dag_id}/dagRuns", body)["dag_run_id"])
+
+    def ended(
+        self, dag_id: str, run_id: str, patience_seconds: float = PATIENCE_SECONDS
+    ) -> dict[str, Any]:
+        """The run when it has come to its end."""
+        deadline = time.monotonic() + patience_seconds
         while (run := self("GET", f"dags/{dag_id}/dagRuns/{run_id}"))["state"] in (
             "queued",
             "running",

@@ -19,6 +19,7 @@ MADE = {
     "WEIXIN_OWNER_PASSWORD": 64,
     "WEIXIN_LOADER_PASSWORD": 64,
     "WEIXIN_PAGE_PASSWORD": 64,
+    "REDIS_PASSWORD": 64,
 }
 """Each secret of docker compose, and how long it is; Airflow wants 64 for the JWT's."""
 

@@ -134,10 +134,15 @@ class Caller:
             UnreadableError: the answer is too large.
 
         """
-        headers = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+
+        def proven(request: requests.PreparedRequest) -> requests.PreparedRequest:
+            request.headers["Authorization"] = f"Bearer {bearer}"
+            return request
 
         def once(deadline: float) -> tuple[int, bytes]:
-            request = requests.Request("GET", url, params=dict(parameters), headers=headers)
+            # not as a header: what ~/.netrc says of the host would replace it
+            auth = proven if bearer else None
+            request = requests.Request("GET", url, params=dict(parameters), auth=auth)
             response = self._exchange(request, deadline)
             return response.status, response.body
 
@@ -179,6 +184,7 @@ class Caller:
                 params=request.params,
                 data=request.data,
                 headers=request.headers,
+                auth=request.auth,
                 timeout=(
                     self._limits.connect_seconds,
                     max(0.1, min(self._limits.read_seconds, deadline - time.monotonic())),
@@ -319,10 +325,12 @@ _TOKEN = re.compile(r"(access_token=)[^&\s'\"]+")
 
 
 class _HideTokens(logging.Filter):
-    """Rewrites a record; every handler, also one at DEBUG, sees it rewritten."""
+    """Rewrites a record with a token; every handler, also one at DEBUG, sees it rewritten."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = _TOKEN.sub(r"\1***", record.getMessage()), ()
+        hidden, found = _TOKEN.subn(r"\1***", record.getMessage())
+        if found:
+            record.msg, record.args = hidden, ()
         return True
 
 

@@ -30,7 +30,7 @@ from weixin_etl.orchestration.connections import ignored_connection, nearest_fir
 from weixin_etl.orchestration.hook import WeixinHook
 from weixin_etl.orchestration.platforms import open_platform
 from weixin_etl.orchestration.settings import Settings
-from weixin_etl.platform import Discovery, Platform
+from weixin_etl.platforms import Discovery, Platform
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,10 @@ class _Entry:
     is_wanted: bool = True
     is_withdrawn: bool = False
     """Whether it no longer authorises the platform it is listed with; its problem, while news."""
+    is_platform: bool = False
+    """Whether it is a platform whose accounts are not all known."""
+    supposed: frozenset[str] = frozenset()
+    """Of such a platform: what the form calls accounts that may be its."""
     tried: int = 0
     """How many of its clients have asked for a token."""
     chosen: WeixinClient | None = None
@@ -60,7 +64,9 @@ class _Entry:
     def names(self) -> set[str]:
         """What the form may call it: a platform's connection means all its accounts."""
         appids = (client.account.appid for client in self.clients)
-        return {*self.conn_ids, *map(connection_of, self.conn_ids), *appids}
+        of_platforms = (it.removeprefix(f"{connection_of(it)}/") for it in self.conn_ids)
+        connections = map(connection_of, self.conn_ids)
+        return {*self.conn_ids, *connections, *of_platforms, *appids, *self.supposed}
 
     def __str__(self) -> str:
         """What people call it, and what the form may call it."""
@@ -155,7 +161,9 @@ def refresh_access_tokens(run: Run, settings: Settings) -> Refreshed:
     quotas.log()
     accounts = [_described(entry) for entry in asked if not entry.is_withdrawn]
     _log_tokens([account for account in accounts if account.is_wanted])
-    withdrawn = [entry.problem for entry in asked if entry.is_withdrawn and entry.problem]
+    collected = {account.appid for account in accounts}
+    gone = [entry.problem for entry in asked if entry.is_withdrawn and entry.problem]
+    withdrawn = [it for it in gone if it.appid not in collected]  # by a connection of its own
     for problem in withdrawn:
         log_problem(log, problem)
     return Refreshed(accounts, withdrawn)
@@ -210,9 +218,14 @@ class _OfEntry:
 
     accounts: list[WeixinClient]
     withdrawn: Mapping[str, Problem | None] = field(default_factory=dict)
-    """Accounts that have withdrawn their authorisation of a platform: see `platform.Discovery`."""
+    """Accounts that have withdrawn their authorisation of a platform: see `platforms.Discovery`."""
     problem: WeixinError | None = None
-    """Why there may be more."""
+    """Of a platform: why there may be more."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it stands for anything, or may do so."""
+        return bool(self.accounts or self.withdrawn or self.problem)
 
 
 class _Lookup:
@@ -241,45 +254,66 @@ class _Lookup:
         conn_id = connection_of(entry)
         if conn_id == entry:
             account = WeixinHook(entry, self._limits).account()
-            if account.is_platform:
-                return self._of_platform(account)
-            return _OfEntry([WeixinClient(account, self._limits)])
-        of_platform = self._of_platform(_platform_account(conn_id, self._limits))
+            if not account.is_platform:
+                return _OfEntry([WeixinClient(account, self._limits)])
+            of_platform = self._of_platform(entry)
+            if not of_platform.is_known:
+                raise ConfigurationError(
+                    account=entry,
+                    cause="no account is known to authorise this platform",
+                    cure="have one authorised: the next run finds it",
+                )
+            return of_platform
+        of_platform = self._of_platform(conn_id)
         appid = entry.removeprefix(f"{conn_id}/")
         accounts = [it for it in of_platform.accounts if it.account.appid == appid]
         withdrawn = {it: of_platform.withdrawn[it] for it in of_platform.withdrawn if it == appid}
-        if accounts or withdrawn or of_platform.problem:
-            return _OfEntry(accounts, withdrawn, of_platform.problem)
-        raise ConfigurationError(
-            account=entry,
-            cause=f"it does not authorise {conn_id}",
-            cure=f"have it authorised, or take it out of {ACCOUNTS_VARIABLE}",
-        )
-
-    def _of_platform(self, account: Account) -> _OfEntry:
-        if account.conn_id not in self._platforms:
-            platform = open_platform(account, self._limits)
-            found = self._discover(platform)
-            self._platforms[account.conn_id] = _OfEntry(
-                [platform.client(it.appid, it.name) for it in found.accounts],
-                found.withdrawn,
-                found.problem,
+        found = _OfEntry(accounts, withdrawn, of_platform.problem)
+        if not found.is_known:
+            raise ConfigurationError(
+                account=entry,
+                cause=f"it does not authorise {conn_id}",
+                cure=f"have it authorised, or take it out of {ACCOUNTS_VARIABLE}",
             )
-        return self._platforms[account.conn_id]
+        return found
+
+    def _of_platform(self, conn_id: str) -> _OfEntry:
+        if conn_id not in self._platforms:
+            try:
+                self._platforms[conn_id] = self._discovered(conn_id)
+            except ClockError:
+                raise
+            except WeixinError as error:
+                self._platforms[conn_id] = _OfEntry([], problem=error)
+        return self._platforms[conn_id]
+
+    def _discovered(self, conn_id: str) -> _OfEntry:
+        platform = open_platform(_platform_account(conn_id, self._limits), self._limits)
+        found = self._discover(platform)
+        clients = [platform.client(it.appid, it.name) for it in found.accounts]
+        return _OfEntry(clients, found.withdrawn, found.problem)
 
 
 def _entries(conn_ids: Sequence[str], lookup: _Lookup) -> Iterator[_Entry]:
-    """An entry per account as it is found; later connections of its AppID are added to it."""
+    """
+    An entry per account as it is found; later connections of its AppID are added to it.
+
+    And one per platform whose accounts are not all known, however many of them are listed.
+    """
     by_appid: dict[str, _Entry] = {}
+    in_trouble: set[str] = set()
     for conn_id in conn_ids:
         try:
             found = lookup.look_up(conn_id)
         except ClockError:
             raise
         except WeixinError as error:
-            found = _OfEntry([], problem=error)
-        if found.problem:
-            yield _Entry([conn_id], problem=found.problem.problem(None))
+            yield _Entry([conn_id], problem=error.problem(None))
+            continue
+        platform = connection_of(conn_id)
+        if found.problem and platform not in in_trouble:
+            in_trouble.add(platform)
+            yield _Entry([platform], problem=found.problem.problem(None), is_platform=True)
         for appid, problem in found.withdrawn.items():
             yield _Entry([f"{connection_of(conn_id)}/{appid}"], problem=problem, is_withdrawn=True)
         for client in found.accounts:
@@ -295,8 +329,14 @@ def _entries(conn_ids: Sequence[str], lookup: _Lookup) -> Iterator[_Entry]:
 
 
 def _require_known(run: Run, entries: Sequence[_Entry]) -> None:
-    """Make sure that every account the run is limited to is configured."""
+    """Make sure that every account the run is limited to is configured, as far as is known."""
     unknown = set(run.accounts).difference(*(entry.names for entry in entries))
+    for entry in entries:
+        if entry.is_platform:
+            entry.supposed = frozenset(
+                it for it in unknown if it.startswith("wx") or connection_of(it) in entry.conn_ids
+            )
+    unknown = unknown.difference(*(entry.supposed for entry in entries))
     if not unknown:
         return
     first = min(unknown)

@@ -6,12 +6,13 @@ in its log, and the next task that looks tells of it.
 """
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from airflow.configuration import conf
-from airflow.sdk import DAG, Context, get_current_context
+from airflow.sdk import Context, get_current_context
 from airflow.sdk.exceptions import AirflowNotFoundException
 from sqlalchemy import Engine
 
@@ -38,9 +39,9 @@ _AS_IT_SHOULD_BE = """{"config": {"path": "wecombot://KEY"}}"""
 # ------------------------------------------------------------------------------------------ look
 
 
-def tokens_refreshed(run: Run, problems: Sequence[Problem]) -> None:
-    """The task refresh_access_token has done its work."""
-    _note(run, lambda _: incidents.of_tokens(run, clock.now(), problems))
+def tokens_refreshed(run: Run, problems: Sequence[Problem], collected: Collection[str]) -> None:
+    """The task refresh_access_token has done its work; `collected` are the AppIDs of the list."""
+    _note(run, lambda _: incidents.of_tokens(run, clock.now(), problems, collected))
 
 
 def planned(run: Run, warnings: Sequence[Problem], appids: Collection[str]) -> None:
@@ -117,7 +118,7 @@ def task_failed(problem: Problem, *, is_retryable: bool) -> None:
 
 def run_is_late(context: Context) -> None:
     """
-    The daily run's deadline is missed: called by Airflow, in a process of the executor.
+    The daily run's deadline is missed.
 
     A run that ended red before its deadline is not late; what it could not tell is told now.
     """
@@ -135,20 +136,6 @@ def run_is_late(context: Context) -> None:
         dataset, late["dag_run_id"], clock.now(), problems=[problem] if is_unfinished else []
     )
     _record_and_tell(lambda _: look, is_last=True)
-
-
-class DagWithDeadline(DAG):
-    """
-    A DAG whose scheduled runs must end by a time of the day, or people are told.
-
-    Airflow 3.3.2 can't end a run of `airflow dags test` whose DAG has a deadline: it looks for the
-    alert's id where the alert itself is. Nobody waits for such a run, so it has none.
-    """
-
-    def test(self, *args: Any, **options: Any) -> Any:
-        """Run it once in this process, without a deadline."""
-        self.deadline = None
-        return super().test(*args, **options)
 
 
 def _dataset(dag_id: str) -> Dataset | None:
@@ -209,15 +196,14 @@ def sender() -> incidents.Send | None:
 
     hook = AppriseHook(CONN_ID)
     receivers = apprise.Apprise()
-    # it names addresses, which hold secrets; what went wrong is said here, without them
-    logging.getLogger("apprise").setLevel(logging.CRITICAL)
     try:
         connection = hook.get_connection(CONN_ID)
     except AirflowNotFoundException:
         log.info("there is no Airflow connection %s, so nobody is told", CONN_ID)
         return None
     try:
-        hook.set_config_from_conn(connection, receivers)
+        with _apprise_is_silent():
+            hook.set_config_from_conn(connection, receivers)
     except (KeyError, TypeError, ValueError, AttributeError):
         receivers.clear()
     if not len(receivers):
@@ -235,15 +221,28 @@ def sender() -> incidents.Send | None:
     return send
 
 
+@contextmanager
+def _apprise_is_silent() -> Iterator[None]:
+    """It names addresses, which hold secrets; what went wrong is said here, without them."""
+    logger = logging.getLogger("apprise")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
 def _send(receivers: "apprise.Apprise", message: Message) -> bool:
     """Deliver to every receiver; it has arrived when one of them took it."""
     try:
-        result = receivers.notify(
-            title=message.title,
-            body=message.body,
-            body_format="text",
-            timeout=MESSAGE_SECONDS,
-        )
+        with _apprise_is_silent():
+            result = receivers.notify(
+                title=message.title,
+                body=message.body,
+                body_format="text",
+                timeout=MESSAGE_SECONDS,
+            )
         refused = [it.name for it in result if not it]
         has_arrived = any(bool(it) for it in result)
     except Exception as error:  # a plugin's fault; its text may hold the address

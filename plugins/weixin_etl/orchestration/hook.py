@@ -98,7 +98,7 @@ class WeixinHook(BaseHook):
             raise ConfigurationError(
                 account=account.conn_id,
                 cause="it is a third-party platform, not an account",
-                cure=f"name one of its accounts: {account.conn_id}/<appid>",
+                cure=f"collect its accounts by {account.conn_id}/<appid> in weixin_accounts",
             )
         return WeixinClient(account, self.limits)
 

@@ -67,13 +67,6 @@ class KnownParameters:
         return await self._app(scope, read.receive, send)
 
 
-ROOT_MIDDLEWARES: list[dict[str, Any]] = [
-    {"name": "weixin connection test", "middleware": ConnectionTest},
-    {"name": "weixin known parameters", "middleware": KnownParameters},
-]
-"""For Airflow's plugin."""
-
-
 def _posted_to(scope: Scope) -> str:
     """The path of a POST below `[api] base_url`, whether a proxy cut that off or not; else ""."""
     if scope["type"] != "http" or scope["method"] != "POST":

@@ -10,7 +10,8 @@ from weixin_etl.api.errors import ConfigurationError
 from weixin_etl.api.http import CallLimits
 from weixin_etl.model import Account
 from weixin_etl.orchestration.warehouse import open_warehouse
-from weixin_etl.platform import Cipher, Platform
+from weixin_etl.platforms import Cipher, Platform
+from weixin_etl.warehouse import require_migrated
 
 
 def open_platform(account: Account, limits: CallLimits) -> Platform:
@@ -19,10 +20,12 @@ def open_platform(account: Account, limits: CallLimits) -> Platform:
 
     Raises:
         ConfigurationError: Airflow has no key to encrypt its tokens with.
-        WarehouseError: there is no warehouse to keep them in.
+        WarehouseError: there is no warehouse to keep them in, or it is not migrated.
 
     """
-    return Platform(account, open_warehouse(), _cipher(account), partial(ticket, account), limits)
+    cipher, warehouse = _cipher(account), open_warehouse()
+    require_migrated(warehouse)
+    return Platform(account, warehouse, cipher, partial(ticket, account), limits)
 
 
 def ticket(account: Account) -> str:

@@ -1,18 +1,73 @@
 """
 What Airflow's web server gets from the installed distribution.
 
-The page "WeChat articles", and two calls that it answers better.
+The page "WeChat articles", and two calls that it answers better. Every process of Airflow imports
+this module, each task of other DAGs too: what only the web server needs is imported by its calls.
 """
 
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 
-from weixin_etl.orchestration import middleware, page
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+TITLE = "WeChat articles"
+PREFIX = "/weixin"
+_HREF = f"{urlsplit(conf.get('api', 'base_url', fallback='')).path.rstrip('/')}{PREFIX}/"
+"""Airflow may be served below a path."""
+
+
+async def page(scope: "Scope", receive: "Receive", send: "Send") -> None:
+    """Answer a call of the page."""
+    from weixin_etl.orchestration.page.app import app
+
+    await app(scope, receive, send)
+
+
+def connection_test(app: "ASGIApp") -> "ASGIApp":
+    """The web server, made to answer the button *Test*."""
+    from weixin_etl.orchestration.middleware import ConnectionTest
+
+    return ConnectionTest(app)
+
+
+def known_parameters(app: "ASGIApp") -> "ASGIApp":
+    """The web server, made to refuse mistyped parameters."""
+    from weixin_etl.orchestration.middleware import KnownParameters
+
+    return KnownParameters(app)
+
+
+_APPS: list[dict[str, Any]] = [{"app": page, "url_prefix": PREFIX, "name": TITLE}]
+_MIDDLEWARES: list[dict[str, Any]] = [
+    {"name": "weixin connection test", "middleware": connection_test},
+    {"name": "weixin known parameters", "middleware": known_parameters},
+]
+_VIEWS: list[dict[str, Any]] = [
+    {
+        "name": TITLE,
+        "href": _HREF,
+        "url_route": "weixin",
+        "destination": "nav",
+        "icon": f"{_HREF}static/icon.svg",
+        "icon_dark_mode": f"{_HREF}static/icon_dark.svg",
+    },
+    {
+        "name": TITLE,
+        "href": f"{_HREF}?dag_id={{DAG_ID}}",
+        "url_route": "weixin_dag",
+        "destination": "dag",
+    },
+]
 
 
 class WeixinPlugin(AirflowPlugin):
     """Airflow's entry point `airflow.plugins`."""
 
     name = "weixin"
-    fastapi_apps = page.FASTAPI_APPS
-    external_views = page.EXTERNAL_VIEWS
-    fastapi_root_middlewares = middleware.ROOT_MIDDLEWARES
+    fastapi_apps = _APPS
+    fastapi_root_middlewares = _MIDDLEWARES
+    external_views = _VIEWS

@@ -10,11 +10,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from weixin_etl.answers import Selection
 from weixin_etl.datasets import DATASETS
 from weixin_etl.orchestration import run_context, settings
 from weixin_etl.orchestration.ending import readable_ending
 from weixin_etl.orchestration.warehouse import open_warehouse
-from weixin_etl.replay import Replayed, Selection, replay
+from weixin_etl.replay import Replayed, replay
 
 log = logging.getLogger(__name__)
 

@@ -1,10 +1,17 @@
-"""Settings of the pipeline: section `[weixin]` of Airflow's configuration."""
+"""
+Settings of the pipeline: section `[weixin]` of Airflow's configuration.
+
+Whatever imports Airflow imports this module: its configuration asks the provider for OPTIONS. So
+nothing else of the package is imported before settings are read.
+"""
 
 from dataclasses import dataclass
 from datetime import time
+from typing import TYPE_CHECKING
 
-from weixin_etl import ingest
-from weixin_etl.api.http import CallLimits
+if TYPE_CHECKING:
+    from weixin_etl import ingest
+    from weixin_etl.api.http import CallLimits
 
 SECTION = "weixin"
 RUN_AT = time(8, 30)
@@ -75,56 +82,91 @@ OPTIONS: dict[str, tuple[str, str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """The settings in force."""
+class DagSettings:
+    """The settings that the DAGs are created with."""
 
-    pipeline: ingest.Settings
     retries: int
     retry_delay_seconds: int
     deadline: time
     """In Beijing, on the run's day."""
-    call_limits: CallLimits
 
 
-def read() -> Settings:
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings that tasks and commands work with."""
+
+    pipeline: "ingest.Settings"
+    call_limits: "CallLimits"
+
+
+def read_of_dags() -> DagSettings:
     """
-    The settings of Airflow's configuration.
+    The DAGs' settings. All are looked at, so that the DAG file says what is wrong, not each task.
 
     Raises:
         AirflowConfigException: a value is not a number.
         ValueError: `deadline_hour` is no time after the start of the run.
 
     """
-    # Airflow's configuration asks the provider, and so this module, for OPTIONS while it is made
-    from airflow.configuration import conf
+    for name, (kind, _, _) in OPTIONS.items():
+        if kind == "integer":
+            _whole(name)
+        elif kind == "float":
+            _number(name)
+    return DagSettings(
+        retries=_whole("retries"),
+        retry_delay_seconds=_whole("retry_delay_seconds"),
+        deadline=_deadline(_text("deadline_hour")),
+    )
 
-    def whole(name: str) -> int:
-        return conf.getint(SECTION, name, fallback=OPTIONS[name][1])
 
-    def number(name: str) -> float:
-        return conf.getfloat(SECTION, name, fallback=OPTIONS[name][1])
+def read() -> Settings:
+    """
+    The other settings.
+
+    Raises:
+        AirflowConfigException: a value is not a number.
+
+    """
+    from weixin_etl import ingest
+    from weixin_etl.api.http import CallLimits
 
     return Settings(
         pipeline=ingest.Settings(
-            concurrency=whole("concurrency"),
-            catch_up_days=whole("catch_up_days"),
-            ready_hour=whole("ready_hour"),
-            commit_bytes=whole("commit_megabytes") << 20,
-            daily_calls=whole("daily_calls"),
-            quota_reserve=whole("quota_reserve"),
+            concurrency=_whole("concurrency"),
+            catch_up_days=_whole("catch_up_days"),
+            ready_hour=_whole("ready_hour"),
+            commit_bytes=_whole("commit_megabytes") << 20,
+            daily_calls=_whole("daily_calls"),
+            quota_reserve=_whole("quota_reserve"),
         ),
-        retries=whole("retries"),
-        retry_delay_seconds=whole("retry_delay_seconds"),
-        deadline=_deadline(conf.get(SECTION, "deadline_hour", fallback="12:30")),
         call_limits=CallLimits(
-            connect_seconds=number("connect_timeout_seconds"),
-            read_seconds=number("read_timeout_seconds"),
-            tries=whole("call_tries"),
-            total_seconds=number("call_total_seconds"),
-            backoff_seconds=number("backoff_seconds"),
-            minute_quota_wait_seconds=number("minute_quota_wait_seconds"),
+            connect_seconds=_number("connect_timeout_seconds"),
+            read_seconds=_number("read_timeout_seconds"),
+            tries=_whole("call_tries"),
+            total_seconds=_number("call_total_seconds"),
+            backoff_seconds=_number("backoff_seconds"),
+            minute_quota_wait_seconds=_number("minute_quota_wait_seconds"),
         ),
     )
+
+
+def _text(name: str) -> str:
+    from airflow.configuration import conf
+
+    return conf.get(SECTION, name, fallback=OPTIONS[name][1])
+
+
+def _whole(name: str) -> int:
+    from airflow.configuration import conf
+
+    return conf.getint(SECTION, name, fallback=OPTIONS[name][1])
+
+
+def _number(name: str) -> float:
+    from airflow.configuration import conf
+
+    return conf.getfloat(SECTION, name, fallback=OPTIONS[name][1])
 
 
 def _deadline(text: str) -> time:

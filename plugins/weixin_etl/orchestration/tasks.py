@@ -40,7 +40,8 @@ def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
     run = run_context.of(dataset, context)
     found = accounts.refresh_access_tokens(run, settings.read())
     refused = [it.problem for it in found.accounts if it.is_wanted and it.problem]
-    alerts.tokens_refreshed(run, [*refused, *found.withdrawn])
+    collected = [it.appid for it in found.accounts if it.appid]
+    alerts.tokens_refreshed(run, [*refused, *found.withdrawn], collected)
     configured: list[dict[str, Any]] = msgspec.to_builtins(found.accounts)
     return configured
 

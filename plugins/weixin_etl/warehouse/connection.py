@@ -11,8 +11,18 @@ from weixin_etl.warehouse.errors import WarehouseError
 
 _DRIVER = "postgresql+psycopg2"
 _CONNECT_SECONDS = 10
-_SESSION = {"timezone": "UTC", "lock_timeout": "30min", "statement_timeout": "1h"}
-"""Airflow's `execution_timeout` can't interrupt a wait for Postgres; Postgres itself can."""
+_SESSION = {
+    "timezone": "UTC",
+    # Airflow's `execution_timeout` can't interrupt a wait for Postgres; Postgres itself can
+    "lock_timeout": "30min",
+    "statement_timeout": "1h",
+    # the locks of a worker whose machine is lost: Postgres keeps them for two hours by itself
+    "tcp_keepalives_idle": "60",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "6",
+    "tcp_user_timeout": "2min",
+}
+"""Of each session, in Postgres."""
 _LOST_SERVER = {
     "keepalives_idle": 60,
     "keepalives_interval": 10,
@@ -49,8 +59,8 @@ def engine(warehouse_url: URL | str, session: Mapping[str, str] | None = None) -
     An engine whose errors show no values: a statement's values may be a whole answer.
 
     Sessions use UTC. Limits: ten seconds for connecting, half an hour for a lock, an hour for a
-    statement, two minutes for a server that gives no sign of life. `session` holds others, settings
-    in the URL take precedence.
+    statement, two minutes for a server or a client that gives no sign of life. `session` holds
+    others, settings in the URL take precedence.
     """
     given = make_url(warehouse_url).set(drivername=_DRIVER)
     ours = {

@@ -45,6 +45,7 @@ _UNREACHABLE = ("does not answer", f"start Postgres, or correct the connection {
 _NO_CONNECTION_LEFT = ("has no connection left", "close some, or raise its max_connections")
 BY_SQLSTATE: dict[str, _Matter] = {
     "08": _UNREACHABLE,
+    "25P03": ("ended a session that waited for WeChat", "wait, it is done again"),
     "25006": ("is read-only", f"point the connection {CONN_ID} at the primary"),
     "40": (
         "rolled back a transaction (deadlock or serialization failure)",
@@ -66,6 +67,8 @@ _TO_SERVER = re.compile(r"^connection to server .*? failed: (?:FATAL: +)?")
 
 def trouble(error: Exception, warehouse: Engine) -> WarehouseTroubleError | None:
     """What an error says about the state of the warehouse; None when it says nothing about it."""
+    if isinstance(error, WarehouseTroubleError):
+        return error
     cause = error.orig if isinstance(error, DBAPIError) else error
     if not isinstance(cause, _TROUBLE_ERRORS):
         return None

@@ -18,7 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def base_images() -> None:
-    """`python:3.13-slim` and `postgres:18`."""
+    """`python:3.13-slim`, `postgres:18` and `redis:8`."""
     stand_ins.make_missing()
 
 

@@ -26,13 +26,15 @@ class Installation:
 
     folder: Path
     port: int
+    files: tuple[str, ...] = ("docker-compose.yml", "tests/e2e/compose/sandbox.yml")
+    """Of docker compose, in the order in which they are merged."""
 
     def types(self, command: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a line of shell and read what it says."""
         own = {k: v for k, v in os.environ.items() if not k.startswith((*FOREIGN, "COMPOSE"))}
         compose = {
             "COMPOSE_PROJECT_NAME": self.folder.name,
-            "COMPOSE_FILE": f"docker-compose.yml:{self.folder}/tests/e2e/compose/sandbox.yml",
+            "COMPOSE_FILE": ":".join(self.files),
             "AIRFLOW_PORT": str(self.port),
         }
         return subprocess.run(
@@ -99,8 +101,9 @@ def clone() -> Iterator[Installation]:
         copy_checkout(installation.folder)
         for path in installation.folder.rglob("*"):
             path.chmod(0o700 if path.is_dir() else 0o600)
-        sandbox = installation.folder / "sandbox"  # which sandbox.yml mounts into a container
-        for path in (sandbox, *sandbox.rglob("*")):
+        sandbox = installation.folder / "sandbox"
+        counted = installation.folder / "tests/e2e/compose/counted_sandbox.py"
+        for path in (sandbox, *sandbox.rglob("*"), counted):  # which containers have mounted
             path.chmod(0o755)
         try:
             yield installation

@@ -17,6 +17,7 @@ SECRETS = [
     "WEIXIN_LOADER_PASSWORD",
     "WEIXIN_PAGE_PASSWORD",
 ]
+CELERY = "docker-compose.yml:docker-compose.celery.yml"
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,15 @@ def test_a_missing_secret_is_refused_by_its_name(env: Installation, name: str) -
     assert said.returncode != 0
     assert f"{name} is missing a value: `make secrets` puts one into .env" in said.stderr
     assert env.containers() == []
+
+
+def test_without_a_password_there_is_no_redis(env: Installation) -> None:
+    """Celery's file alone asks for it: who does not use Celery needs none."""
+    said = env.types("docker compose up --detach", COMPOSE_FILE=CELERY, REDIS_PASSWORD="")
+
+    assert "REDIS_PASSWORD is missing a value: `make secrets` puts one into .env" in said.stderr
+    assert env.does("docker compose config --quiet", REDIS_PASSWORD="") == ""
+    assert len(env.secret("REDIS_PASSWORD")) == 64
 
 
 def connection(env: Installation, conn_id: str, **variables: str) -> dict[str, Any] | None:

@@ -19,9 +19,9 @@ REACHING = [f"Acquire::{what}" for what in ("http", "https", "Check-Valid-Until"
 
 def make_missing() -> None:
     """Make the base images that Docker does not have."""
-    for tag, recipe in {"python:3.13-slim": "python", "postgres:18": "postgres"}.items():
+    for tag in ("python:3.13-slim", "postgres:18", "redis:8"):
         if not _is_there(tag):
-            _build(tag, RECIPES / recipe)
+            _build(tag, RECIPES / tag.partition(":")[0])
 
 
 def newcomers(suite: str) -> str:

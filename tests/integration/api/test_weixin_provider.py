@@ -37,6 +37,8 @@ def test_the_form_shows_only_what_matters():
     }
     assert [name for name in fields if "weixin" in name] == [
         "extra__weixin__name",
+        "extra__weixin__mode",
+        "extra__weixin__token_url",
         "extra__weixin__allow_http",
     ]
 

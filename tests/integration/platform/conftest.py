@@ -10,7 +10,7 @@ from support import HASTE, empty
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.api import client as api_client
-from weixin_etl.platform import Cipher, Platform
+from weixin_etl.platforms import Cipher, Platform
 from weixin_local.postgres import Server
 from weixin_sandbox import Sandbox
 

@@ -16,7 +16,7 @@ from support import HASTE
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.api.errors import WeixinError
 from weixin_etl.model import Account
-from weixin_etl.platform import Cipher, Platform
+from weixin_etl.platforms import Cipher, Platform
 from weixin_sandbox import Component
 
 COMPONENT = Component("wxcomponent0000001", "c0ffee00c0ffee00c0ffee00c0ffee00")

@@ -6,7 +6,7 @@ import pytest
 from platform_workers import OpenPlatform, rows
 from sqlalchemy import Engine
 
-from weixin_etl.api.errors import WeixinError
+from weixin_etl.api.errors import ClockError, WeixinError
 from weixin_etl.model import ProblemKind
 from weixin_sandbox import Account, Sandbox, Scenario
 from weixin_sandbox.platform import Call
@@ -150,3 +150,26 @@ def test_an_account_that_authorises_anew_gets_its_new_refresh_token(
         (None,)
     ]
     assert platform.token(account).value in sandbox.issued_tokens
+
+
+def test_a_list_that_stays_incomplete_is_said(
+    sandbox: Sandbox, open_platform: OpenPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else accounts that nobody has seen yet are missing behind a green run."""
+    authorize(sandbox, 1, 2)
+    whole = sandbox.component.page
+    monkeypatch.setattr(sandbox.component, "page", lambda *_: (2, whole(0, 1)[1]))
+    found = open_platform().discover(4)
+    assert len(found.accounts) == 1
+    assert "it has 1 of 2 accounts" in str(found.problem)
+
+
+def test_clocks_that_disagree_stop_everything(
+    sandbox: Sandbox, open_platform: OpenPlatform
+) -> None:
+    """The days to ask for would be the wrong ones."""
+    authorize(sandbox, 1)
+    open_platform().token(open_platform().discover(4).accounts[0])
+    sandbox.scenarios.append(Scenario("list-call:clock-skew"))
+    with pytest.raises(ClockError):
+        open_platform().discover(4)

@@ -12,9 +12,9 @@ from platform_workers import OpenPlatform, Order, context, rows, start
 from sqlalchemy import Engine
 
 from weixin_etl.api.client import Answer
-from weixin_etl.api.errors import ConfigurationError, WithdrawnError
+from weixin_etl.api.errors import ConfigurationError, UnreachableError, WithdrawnError
 from weixin_etl.datasets import DATASETS
-from weixin_etl.platform import Platform
+from weixin_etl.platforms import Platform
 from weixin_sandbox import Account, Sandbox, Scenario
 from weixin_sandbox.platform import Call
 
@@ -192,6 +192,19 @@ def test_an_account_that_has_withdrawn_gets_none(sandbox: Sandbox, platform: Pla
     sandbox.component.withdraw(APPID)
     with pytest.raises(WithdrawnError):
         token(platform)
+
+
+def test_a_row_that_stays_locked_is_the_trouble_of_its_account(
+    platform: Platform, warehouse: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It must not end the task, and with it all other accounts."""
+    monkeypatch.setattr(platform, "_lock_limits", "SET LOCAL lock_timeout = '100ms'")
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql("SELECT FROM weixin.platform_token FOR UPDATE")
+        with pytest.raises(UnreachableError, match=APPID) as stuck:
+            token(platform)
+    assert "waited too long for a lock" in str(stuck.value)
+    assert token(platform)
 
 
 # --------------------------------------------------------------------------------------- refused

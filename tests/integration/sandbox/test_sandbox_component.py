@@ -103,11 +103,11 @@ def test_a_platform_calls_for_an_account_that_authorised_it(agency: Agency):
         "authorizer_refresh_token": second["refresh_token"],
     }
     assert figures.content == sandbox.answer("wx2", YESTERDAY, TODAY)
-    assert [(call.path, call.appid, call.errcode) for call in sandbox.calls] == [
-        (PREFIX + TOKEN, COMPONENT.appid, 0),
-        (PREFIX + LIST, COMPONENT.appid, 0),
-        (PREFIX + AUTHORIZER_TOKEN, "wx2", 0),
-        ("/datacube/getarticletotal", "wx2", 0),
+    assert [(call.path, call.appid, call.access_token, call.errcode) for call in sandbox.calls] == [
+        (PREFIX + TOKEN, COMPONENT.appid, None, 0),
+        (PREFIX + LIST, COMPONENT.appid, token, 0),
+        (PREFIX + AUTHORIZER_TOKEN, "wx2", token, 0),
+        ("/datacube/getarticletotal", "wx2", access_token, 0),
     ]
     secrets = {ticket, token, access_token, second["refresh_token"]}
     assert secrets <= sandbox.component.issued_secrets

@@ -301,10 +301,10 @@ def test_a_connection_is_whole_again_when_tokens_are_asked_for(people: People):
     missing = Problem(
         ProblemKind.CONFIGURATION, "there is no connection", "add it", account="x", subject="x"
     )
-    people.note(incidents.of_tokens(run(0), morning(0), [missing]))
+    people.note(incidents.of_tokens(run(0), morning(0), [missing], []))
     people.check(0, ["a"], [], at=morning(0, 10))
     before = list(people.titles)
-    people.note(incidents.of_tokens(run(0), morning(0, 11), []))
+    people.note(incidents.of_tokens(run(0), morning(0, 11), [], []))
 
     assert before == ["x refused"]
     assert people.titles == [*before, "over: x refused"]

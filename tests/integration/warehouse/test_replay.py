@@ -31,10 +31,11 @@ from warehouse_loads import (
 )
 
 from weixin_etl import cli
+from weixin_etl.answers import Selection
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL
 from weixin_etl.load.merge import Diff, FigureDiff
 from weixin_etl.model import ParameterError
-from weixin_etl.replay import Replayed, Selection, replay
+from weixin_etl.replay import Replayed, replay
 from weixin_etl.warehouse import statement
 
 ALL = Selection(ARTICLE_TOTAL)
@@ -378,13 +379,13 @@ def test_the_loader_may_replay(warehouse: Engine, loader: Engine):
 
 KILLED = """
 import os, signal, sys
-from weixin_etl import replay as verb, warehouse
+from weixin_etl import answers, replay as verb, warehouse
 from weixin_etl.datasets import ARTICLE_TOTAL
-verb._MOST_PAIRS = 1
+answers._MOST_PAIRS = 1
 def on_progress(done, total):
     if done > 3:
         os.kill(os.getpid(), signal.SIGKILL)
-verb.replay(warehouse.engine(sys.argv[1]), verb.Selection(ARTICLE_TOTAL), ready_hour=10,
+verb.replay(warehouse.engine(sys.argv[1]), answers.Selection(ARTICLE_TOTAL), ready_hour=10,
     is_applied=True, on_progress=on_progress)
 """
 

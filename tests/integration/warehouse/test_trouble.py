@@ -17,11 +17,21 @@ def test_no_wait_is_without_end(warehouse: Engine):
     with warehouse.connect() as connection:
         limits = {
             name: connection.exec_driver_sql(f"SHOW {name}").scalar_one()
-            for name in ("lock_timeout", "statement_timeout")
+            for name in (
+                "lock_timeout",
+                "statement_timeout",
+                "tcp_keepalives_idle",
+                "tcp_user_timeout",
+            )
         }
         parameters = connection.connection.driver_connection.get_dsn_parameters()
 
-    assert limits == {"lock_timeout": "30min", "statement_timeout": "1h"}
+    assert limits == {
+        "lock_timeout": "30min",
+        "statement_timeout": "1h",
+        "tcp_keepalives_idle": "60",  # 1 minute
+        "tcp_user_timeout": "120000",
+    }
     assert parameters["keepalives_idle"] == "60"
     assert parameters["tcp_user_timeout"] == "120000"
 

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -19,15 +20,23 @@ from typing import Any, TypeVar
 import msgspec
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from sqlalchemy import Connection, Engine, Row
+from sqlalchemy.exc import DBAPIError
 
 from weixin_etl import clock
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.component import Authorization, Component, Page, Renewed
-from weixin_etl.api.errors import ConfigurationError, TokenRefusedError, WeixinError, WithdrawnError
+from weixin_etl.api.errors import (
+    ClockError,
+    ConfigurationError,
+    TokenRefusedError,
+    UnreachableError,
+    WeixinError,
+    WithdrawnError,
+)
 from weixin_etl.api.http import CallLimits
 from weixin_etl.api.token import RENEW_BEFORE_SECONDS, Token
 from weixin_etl.model import Account, Problem
-from weixin_etl.warehouse import statement
+from weixin_etl.warehouse import statement, trouble
 
 log = logging.getLogger(__name__)
 
@@ -38,12 +47,14 @@ _LISTINGS = 3
 """Accounts come and go while the list is read page by page; so often it is read."""
 _ASK_AGAIN_SECONDS = 60
 """So long a platform that got no token is not asked for once more: a batch has many accounts."""
-_LOCK_WAITS = """
-SET LOCAL lock_timeout = '3min';
-SET LOCAL idle_in_transaction_session_timeout = '3min';
+_LOCK_LIMITS = """
+SET LOCAL lock_timeout = '{seconds}s';
+SET LOCAL idle_in_transaction_session_timeout = '{seconds}s';
 """
 """A worker that is gone, with its machine, holds a lock no longer than this."""
+_CALLS_UNDER_LOCK = 3
 _NAMES_IN_LOG = 20
+_ONE_KEY = "[core] fernet_key must be the same on every machine; if it is, nothing is to be done"
 T = TypeVar("T")
 
 
@@ -135,7 +146,10 @@ class Platform:
         self._ticket = ticket
         self._limits = limits
         self._component = Component(account, limits)
+        a_call = 2 * limits.total_seconds + limits.minute_quota_wait_seconds
+        self._lock_limits = _LOCK_LIMITS.format(seconds=int(_CALLS_UNDER_LOCK * a_call) + 60)
         self._asking = threading.Lock()
+        self._has_warned = False
         self._refused: tuple[WeixinError, float] | None = None
         """Why the platform got no token, and until when it is not asked for again."""
 
@@ -171,18 +185,33 @@ class Platform:
             WeixinError: the platform gets no token, so that no account can be asked.
 
         """
-        token = self._component_token()
-        problem = None
-        try:
-            listed = self._with_component_token(token, self._listed)
-        except WeixinError as error:
-            problem = error
-        else:
-            self._keep(listed)
-            with ThreadPoolExecutor(concurrency) as pool:
-                self._withdraw(pool, {it.appid for it in listed})
-                self._name(pool)
+        with self._warehouse_trouble(self.account):
+            token = self._component_token()
+            problem: WeixinError | None = None
+            try:
+                listed, total = self._with_component_token(token, self._listed)
+            except ClockError:
+                raise
+            except WeixinError as error:
+                if self._refused:  # another token of the platform was needed for it
+                    raise
+                problem = error
+            else:
+                self._keep(listed)
+                with ThreadPoolExecutor(concurrency) as pool:
+                    self._withdraw(pool, {it.appid for it in listed})
+                    self._name(pool)
+                if len(listed) != total:
+                    problem = self._incomplete(len(listed), total)
         return self.known(problem)
+
+    def _incomplete(self, found: int, total: int) -> WeixinError:
+        return UnreachableError(
+            f"it has {found} of {total} accounts",
+            account=str(self.account),
+            cause="WeChat's list of its accounts is not whole",
+            cure="clear refresh_access_token, which reads it again",
+        )
 
     def _authorizer(self, appid: str, name: str) -> Account:
         return replace(
@@ -196,21 +225,25 @@ class Platform:
 
     def _known(self) -> list[_Known]:
         keys = {"component_appid": self.account.appid}
-        with self._warehouse.connect() as connection:
+        with self._warehouse_trouble(self.account), self._warehouse.connect() as connection:
             rows = connection.execute(statement("platform_token/of_platform.sql"), keys).all()
         return [
             _Known(it.appid, it.name or "", it.refresh_token, it.authorized_at, it.withdrawn_at)
             for it in rows
         ]
 
-    def _listed(self, component_token: str) -> list[Authorization]:
-        """The whole list; read again when it changed meanwhile, since that may hide accounts."""
+    def _listed(self, component_token: str) -> tuple[list[Authorization], int]:
+        """
+        The list, and how many accounts WeChat says it has.
+
+        Read again when it changed meanwhile, since that may hide accounts.
+        """
         for _ in range(_LISTINGS):
             pages = list(self._pages(component_token))
             found = {it.appid: it for page in pages for it in page.authorizations}
             if {page.total for page in pages} == {len(found)}:
                 break
-        return list(found.values())
+        return list(found.values()), pages[-1].total
 
     def _pages(self, component_token: str) -> Iterator[Page]:
         offset = 0
@@ -283,6 +316,8 @@ class Platform:
             )
         except WithdrawnError:
             return True
+        except ClockError:
+            raise
         except WeixinError:
             return False
         return False
@@ -303,6 +338,8 @@ class Platform:
             info = self._with_component_token(
                 self._component_token(), lambda token: self._component.info(token, account)
             )
+        except ClockError:
+            raise
         except WeixinError as error:
             log.info("what %s is called is not known: %s", account.appid, error.happened)
             return {"appid": account.appid, "name": ""}
@@ -317,20 +354,37 @@ class Platform:
         Raises:
             WithdrawnError: the account no longer authorises the platform.
             WeixinError: WeChat gives no token; says why.
+            WarehouseError: the warehouse is in trouble.
 
         """
-        if token := self._stored(account, refused):
-            return token
-        return self._with_component_token(
-            self._component_token(),
-            lambda component_token: self._shared(
-                account,
-                refused,
-                lambda row: self._refreshed(
-                    account, self._cipher.decrypt(row.refresh_token), component_token
+        with self._warehouse_trouble(account):
+            if token := self._stored(account, refused):
+                return token
+            return self._with_component_token(
+                self._component_token(),
+                lambda component_token: self._shared(
+                    account,
+                    refused,
+                    lambda row: self._refreshed(
+                        account, self._cipher.decrypt(row.refresh_token), component_token
+                    ),
                 ),
-            ),
-        )
+            )
+
+    @contextmanager
+    def _warehouse_trouble(self, account: Account) -> Iterator[None]:
+        """Say what is wrong with the warehouse; with one row, it is the account's trouble."""
+        try:
+            yield
+        except DBAPIError as error:
+            passing = trouble(error, self._warehouse)
+            if passing is None:
+                raise
+            if passing.is_of_one_statement:
+                raise UnreachableError(
+                    account=str(account), cause=passing.cause, cure=passing.cure
+                ) from None
+            raise passing from None
 
     def _refreshed(self, account: Account, known: str | None, component_token: str) -> Renewed:
         """By the refresh token that is known, else by the one that WeChat says is in force."""
@@ -395,7 +449,7 @@ class Platform:
     ) -> Token:
         """The stored token if another worker has renewed it meanwhile, else the renewed one."""
         with self._warehouse.begin() as connection:
-            connection.exec_driver_sql(_LOCK_WAITS)
+            connection.exec_driver_sql(self._lock_limits)
             row = connection.execute(
                 statement("platform_token/lock.sql"), self._keys(account)
             ).one_or_none()
@@ -426,6 +480,9 @@ class Platform:
     def _good(self, row: Row[Any] | None, refused: str) -> Token | None:
         """The row's token, if it can be opened, is not the refused one, and does not end soon."""
         value = self._cipher.decrypt(row.access_token) if row else None
+        if row and row.access_token and not value and not self._has_warned:
+            self._has_warned = True
+            log.warning("%s: a token is encrypted with another key: %s", self.account, _ONE_KEY)
         if row is None or not value or value == refused:
             return None
         left = float(row.seconds_left)

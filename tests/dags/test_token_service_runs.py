@@ -1,0 +1,152 @@
+"""Runs of accounts whose tokens a company's own token service gives: WeChat is asked for none."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dag_runs import MORNING, NOT_IN, WINDOW, DailyDag, Done, asked, loaded, truth
+from secret_search import places, printed
+from sqlalchemy import Engine
+
+from weixin_sandbox import DEFAULT_ACCOUNT, Account, Sandbox, Scenario
+
+BEARER = "the bearer of the token service"
+SERVICE = "/token-service"
+
+
+@pytest.fixture
+def collected(
+    daily: DailyDag, memories_apart: None, sandbox: Sandbox, sandbox_url: str
+) -> Callable[..., DailyDag]:
+    """The DAG with the account's token given by the sandbox's token service."""
+
+    def make(account: Account = DEFAULT_ACCOUNT, bearer: str = BEARER, **extra: Any) -> DailyDag:
+        sandbox.token_service.bearer = BEARER
+        extra = {"name": account.name, "token_url": f"{sandbox_url}{SERVICE}", **extra}
+        daily.connect(account, sandbox_url, "weixin_default", password=bearer, extra=extra)
+        return daily
+
+    return make
+
+
+def token_calls(sandbox: Sandbox) -> Counter[str]:
+    """Where a token was asked for, and how often."""
+    return Counter(call.path for call in sandbox.calls if "token" in call.path)
+
+
+def test_a_whole_run(collected: Callable[..., DailyDag], sandbox: Sandbox, warehouse: Engine):
+    """Every figure; each task that needs the token asks the service once."""
+    outcome = collected().run()
+
+    assert (outcome.state, outcome.errors) == ("success", [])
+    assert loaded(warehouse) == truth(sandbox, DEFAULT_ACCOUNT, WINDOW, MORNING.date())
+    assert token_calls(sandbox) == {SERVICE: 2}
+
+
+def test_a_token_that_ends_during_the_run_is_asked_for_once_more(
+    collected: Callable[..., DailyDag], sandbox: Sandbox, warehouse: Engine
+):
+    """The service has a new one, and the day comes in."""
+    daily = collected()
+    sandbox.scenarios[:] = [Scenario("token-expired", day=WINDOW[3], times=1)]
+
+    outcome = daily.run()
+
+    assert outcome.state == "success"
+    assert loaded(warehouse) == truth(sandbox, DEFAULT_ACCOUNT, WINDOW, MORNING.date())
+    assert token_calls(sandbox) == {SERVICE: 3}
+
+
+def test_a_stale_token_is_asked_for_once_more_then_said(
+    collected: Callable[..., DailyDag], sandbox: Sandbox, warehouse: Engine
+):
+    """The sentence sends the operator to the service; once it is mended the run comes in."""
+    daily = collected()
+    daily.set("AIRFLOW__WEIXIN__RETRIES", "0")
+    daily.set("AIRFLOW__WEIXIN__CONCURRENCY", "1")
+    sandbox.token_service.is_stale = True
+    sandbox.token_service.token(DEFAULT_ACCOUNT.appid)
+    sandbox.expire_tokens()
+
+    outcome = daily.run()
+    calls, data = token_calls(sandbox), asked_in_vain(sandbox)
+    sandbox.token_service.is_stale = False
+    mended = daily.run()
+
+    assert outcome.state == "failed"
+    assert outcome.errors == [("ingest", NOT_IN), ("check", NOT_IN)]
+    (line,) = outcome.told("check")
+    assert line.startswith(
+        f"{DEFAULT_ACCOUNT.name}: have the token service mended: it gives a stale token, also "
+        "when asked again"
+    )
+    assert calls == {SERVICE: 4}  # twice for the quota, twice for a day
+    assert data == 1
+    assert mended.state == "success"
+    assert loaded(warehouse) == truth(sandbox, DEFAULT_ACCOUNT, WINDOW, MORNING.date())
+    assert token_calls(sandbox).keys() == {SERVICE}
+
+
+def asked_in_vain(sandbox: Sandbox) -> int:
+    """Data calls that were refused."""
+    return sum(call.path.startswith("/datacube/") and bool(call.errcode) for call in sandbox.calls)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        (
+            {"bearer": "not the bearer"},
+            "correct the password in the environment variable AIRFLOW_CONN_WEIXIN_DEFAULT (the "
+            "token service refuses who asks: HTTP 401)",
+        ),
+        (
+            {"account": Account("wx00000000000000ff", "", "沙箱公众号")},
+            "correct login or token_url in the environment variable AIRFLOW_CONN_WEIXIN_DEFAULT, "
+            "or have it added there (the token se",
+        ),
+        (
+            {"token_url": "http://127.0.0.1:1/token-service"},
+            "wait; if it persists, look at the token service (the token service gives no usable "
+            "answer",
+        ),
+    ],
+)
+def test_a_service_that_gives_no_token_is_named(
+    collected: Callable[..., DailyDag], sandbox: Sandbox, changed: dict[str, Any], said: str
+):
+    """Wrong bearer, unknown account, nobody there: no day is asked for, and WeChat for no token."""
+    daily = collected(**changed)
+    daily.set("AIRFLOW__WEIXIN__RETRIES", "0")
+
+    outcome = daily.run()
+
+    assert outcome.state == "failed"
+    (line,) = outcome.told("check")
+    assert line.startswith(f"沙箱公众号: {said}")
+    assert asked(sandbox) == {}
+    assert token_calls(sandbox).keys() <= {SERVICE}
+
+
+def test_no_token_or_bearer_is_left_anywhere(
+    collected: Callable[..., DailyDag],
+    sandbox: Sandbox,
+    warehouse: Engine,
+    metadata: Engine,
+    dags_test: Callable[[str], Done],
+    tmp_path: Path,
+):
+    """Neither in print nor logs at DEBUG nor in both databases, of a run with a stale token."""
+    collected().set("AIRFLOW__WEIXIN__RETRIES", "0")
+    sandbox.token_service.is_stale = True
+    sandbox.scenarios[:] = [Scenario("token-expired", day=WINDOW[3])]
+
+    done = dags_test("2026-11-24")
+
+    assert done.returncode == 1
+    assert "have the token service mended" in done.stdout
+    searched = (printed(done), [tmp_path], {"airflow": metadata, "weixin": warehouse})
+    assert places([BEARER, *sandbox.issued_tokens], *searched) == set()
+    assert "stdout" in places([DEFAULT_ACCOUNT.appid], *searched)

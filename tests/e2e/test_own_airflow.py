@@ -1,0 +1,267 @@
+"""
+`docs/operating.md`, "Into your own Airflow", in a plain Airflow with a DAG of somebody else's.
+
+A fresh environment with the lowest requirements, LocalExecutor on Postgres. It needs no container:
+what matters is which packages there are, and `make test` can afford it.
+"""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import sqlalchemy
+from people import PROJECT
+from receivers import Receiver
+from rest import Rest
+from sqlalchemy import make_url
+
+from weixin_local import machine, processes
+from weixin_local.environment import connection
+from weixin_local.postgres import Server
+from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
+
+DAG = "weixin_article_total"
+PASSWORD = "somebody-s-own"
+UV = [sys.executable, "-m", "uv"]
+PATIENCE_SECONDS = 240
+PARTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+OTHERS = """
+import logging
+from airflow.sdk import dag, task
+
+@dag(schedule=None, is_paused_upon_creation=False)
+def somebody_elses():
+    @task
+    def work():
+        import sys
+        logging.getLogger("somebody").warning("root has level %s", logging.root.level)
+        return sorted(it for it in sys.modules if it.startswith("weixin_etl"))
+
+    work()
+
+somebody_elses()
+"""
+
+
+def blocks(language: str) -> list[str]:
+    """What the section tells to type, or to put into a file."""
+    section = (PROJECT / "docs/operating.md").read_text().split("\n## Into your own Airflow\n")[1]
+    return re.findall(rf"```{language}\n(.*?)```", section.split("\n## ")[0], re.S)
+
+
+@dataclass
+class OwnAirflow:
+    """Somebody's Airflow: an environment, a DAG folder, two databases of Postgres."""
+
+    folder: Path
+    server: Server
+    port: int
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Plain Airflow; nothing of it names weixin."""
+        origin = f"http://127.0.0.1:{self.port}"
+        foreign = ("AIRFLOW", "WEIXIN", "PYTEST", "MAKE", "VIRTUAL_ENV", "PYTHONPATH")
+        own = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
+        return {
+            **own,
+            "PATH": f"{self.folder / 'env/bin'}:{os.environ['PATH']}",
+            "AIRFLOW_HOME": str(self.folder / "airflow"),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(self.folder / "dags"),
+            "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+            "AIRFLOW__CORE__PARALLELISM": "4",
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__FERNET_KEY": "cZfO0ig0kBQJ2B6qgRx9QFuUEm5n0vJZUu1sQk2uTgU=",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+            "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(self.folder / "passwords"),
+            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{origin}/execution/",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.server.url("own_airflow"),
+            "AIRFLOW__API__HOST": "127.0.0.1",
+            "AIRFLOW__API__PORT": str(self.port),
+            "AIRFLOW__API__BASE_URL": origin,
+            "AIRFLOW__API__WORKERS": "1",
+            "AIRFLOW__API__SECRET_KEY": "s" * 64,
+            "AIRFLOW__API_AUTH__JWT_SECRET": "j" * 64,
+            "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+        }
+
+    def types(self, command: str) -> str:
+        """Run a line of shell beside the wheel; what it prints."""
+        done = subprocess.run(
+            ["sh", "-ec", command],
+            cwd=self.folder / "dist",
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def page(self, path: str, rest: Rest) -> requests.Response:
+        """What the page answers a person who is logged in."""
+        return requests.get(f"{rest.origin}/weixin/{path}", headers=rest.headers, timeout=60)
+
+    def tables(self, database: str) -> set[tuple[str, str]]:
+        """Schema and name of each table and view."""
+        engine = sqlalchemy.create_engine(self.server.url(database))
+        with engine.connect() as connection:
+            found = connection.exec_driver_sql(
+                "SELECT table_schema, table_name FROM information_schema.tables "
+                "WHERE table_schema NOT IN ('pg_catalog', 'information_schema')"
+            ).all()
+        engine.dispose()
+        return {(schema, name) for schema, name in found}
+
+
+def until(is_so: Callable[[], Any]) -> Any:
+    """Wait for it; what it found."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (found := is_so()):
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    return found
+
+
+@pytest.fixture(scope="module")
+def own(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnAirflow]:
+    """It has somebody's DAG, and the wheel as the manual says; it runs, and knows no connection."""
+    folder = tmp_path_factory.mktemp("own")
+    own = OwnAirflow(folder, embedded_server, machine.choose_port())
+    for name in ("airflow", "dags", "dist"):
+        (folder / name).mkdir()
+    (folder / "passwords").write_text(json.dumps({"admin": PASSWORD}))
+    (folder / "dags/others.py").write_text(OTHERS)
+    for database in ("own_airflow", "own_figures"):
+        embedded_server.create_database(database)
+    python = str(folder / "env/bin/python")
+    lowest = str(PROJECT / "requirements-lowest.txt")
+    wheel = ["--target", "wheel", "--directory", str(folder / "dist")]
+    for command in (
+        [*UV, "venv", "--quiet", "--seed", "--python", sys.executable, str(folder / "env")],
+        [*UV, "pip", "install", "--quiet", "--python", python, "--require-hashes", "-r", lowest],
+        [sys.executable, "-m", "hatchling", "build", *wheel],
+    ):
+        subprocess.run(command, cwd=PROJECT, check=True)
+    own.types("airflow db migrate")
+    for command in blocks("sh")[:1]:
+        own.types(command)
+    (folder / "dags/weixin_dags.py").write_text(blocks("python")[0])
+    started = [
+        processes.start(
+            part,
+            [str(folder / "env/bin/airflow"), part],
+            own.environment,
+            folder / f"{part}.log",
+            folder,
+        )
+        for part in PARTS
+    ]
+    try:
+        yield own
+    finally:
+        processes.stop(started, 10)
+
+
+@pytest.fixture(scope="module")
+def rest(own: OwnAirflow) -> Rest:
+    """Its REST API, once it has parsed every DAG."""
+
+    def logged_in() -> Rest | None:
+        try:
+            return Rest(own.port, PASSWORD)
+        except requests.RequestException:
+            return None
+
+    rest: Rest = until(logged_in)
+    until(lambda: rest("GET", "dags")["total_entries"] == 4)
+    return rest
+
+
+def test_without_connections_others_work_and_the_page_says_what_is_missing(
+    own: OwnAirflow, rest: Rest
+) -> None:
+    """The DAG file imports; a task of somebody else's imports five modules; no answer is a 500."""
+    assert rest("GET", "importErrors")["total_entries"] == 0
+    run = rest.run("somebody_elses")
+    path = f"dags/somebody_elses/dagRuns/{run['dag_run_id']}/taskInstances/work/xcomEntries"
+    imported = rest("GET", f"{path}/return_value")["value"]
+    problems = own.page("api/problems", rest)
+
+    assert run["state"] == "success"
+    assert set(json.loads(imported) if isinstance(imported, str) else imported) <= {
+        "weixin_etl",
+        "weixin_etl.orchestration",
+        "weixin_etl.orchestration.plugin",
+        "weixin_etl.orchestration.provider",
+        "weixin_etl.orchestration.settings",
+    }
+    assert own.page("", rest).status_code == 200
+    assert problems.status_code < 500 or problems.status_code == 503
+    assert "weixin_warehouse" in problems.text
+
+
+@pytest.fixture(scope="module")
+def connected(own: OwnAirflow, rest: Rest) -> Iterator[tuple[Sandbox, Receiver]]:
+    """The manual's commands were typed, and alerts have a receiver."""
+    sandbox = Sandbox()
+    with sandbox.serve() as base_url, Receiver().listening() as receiver:
+        account = DEFAULT_ACCOUNT
+        weixin = connection(account.appid, account.secret, base_url, name=account.name)
+        warehouse = make_url(own.server.url("own_figures")).set(drivername="postgres")
+        lines = (
+            blocks("sh")[1]
+            .replace(
+                """'{"conn_type": "weixin", "login": "wx…", "password": "…"}'""",
+                shlex.quote(weixin),
+            )
+            .replace(
+                "'postgres://user:password@host:5432/weixin'",
+                shlex.quote(warehouse.render_as_string(hide_password=False)),
+            )
+        )
+        own.types(lines)
+        own.types(
+            "airflow connections add weixin_alerts --conn-json " + shlex.quote(receiver.connection)
+        )
+        yield sandbox, receiver
+
+
+def test_it_runs_and_shows_and_keeps_to_its_schemas(
+    own: OwnAirflow, rest: Rest, connected: tuple[Sandbox, Receiver]
+) -> None:
+    """Two connections, the pool and the tables are enough."""
+    metadata = own.tables("own_airflow")
+    rest("PATCH", f"dags/{DAG}", {"is_paused": False})
+
+    run = rest.run(DAG)
+
+    assert run["state"] == "success"
+    assert own.page("api/runs?dataset=article_total", rest).json()["runs"]
+    assert own.page("plotly.js", rest).status_code == 200
+    assert {schema for schema, _ in own.tables("own_figures")} == {"weixin", "analytics"}
+    assert own.tables("own_airflow") == metadata
+    pools = {it["name"] for it in rest("GET", "pools")["pools"]}
+    assert pools == {"default_pool", "weixin_api"}
+    assert rest("GET", "variables")["total_entries"] == 0
+
+
+def test_people_are_told(rest: Rest, connected: tuple[Sandbox, Receiver]) -> None:
+    """Of an account that WeChat refuses."""
+    sandbox, receiver = connected
+    sandbox.scenarios[:] = [Scenario("errcode:48001")]
+
+    run = rest.run(DAG)
+
+    assert run["state"] == "failed"
+    until(lambda: any("48001" in message["message"] for message in receiver.messages))

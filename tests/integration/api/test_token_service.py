@@ -1,0 +1,116 @@
+"""A company's token service: asked instead of WeChat, and never led to ask WeChat itself."""
+
+from collections.abc import Callable
+from datetime import date
+
+import pytest
+from secrecy import shown_by_error
+from wire import LIMITS
+
+from weixin_etl.api.client import Answer, Refusal, WeixinClient
+from weixin_etl.api.errors import ConfigurationError, TokenRefusedError, UnreachableError
+from weixin_etl.datasets import ARTICLE_TOTAL
+from weixin_etl.model import Account
+from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
+
+DAY = date(2026, 11, 23)
+BEARER = "b3arer-of-the-service"
+SERVICE = "/token-service"
+
+
+@pytest.fixture
+def sandbox() -> Sandbox:
+    """A WeChat, and beside it a service that knows who may ask."""
+    return Sandbox(token_service_bearer=BEARER, today=date(2026, 11, 24))
+
+
+@pytest.fixture
+def make(sandbox_url: str) -> Callable[..., WeixinClient]:
+    """A client whose connection names the service."""
+
+    def client(appid: str = DEFAULT_ACCOUNT.appid, secret: str = BEARER) -> WeixinClient:
+        url = f"{sandbox_url}{SERVICE}"
+        return WeixinClient(
+            Account("spring", appid, secret, "春风", sandbox_url, token_url=url), LIMITS
+        )
+
+    return client
+
+
+def test_its_token_is_used_and_asked_for_once(
+    sandbox: Sandbox, make: Callable[..., WeixinClient], asked: Callable[[str], int]
+) -> None:
+    """By GET with the AppID; WeChat is asked for figures only."""
+    client = make()
+    client.check_token()
+    assert isinstance(client.datacube(ARTICLE_TOTAL, DAY), Answer)
+    assert [call.path for call in sandbox.calls] == [SERVICE, ARTICLE_TOTAL.path]
+    assert sandbox.calls[0].appid == DEFAULT_ACCOUNT.appid
+
+
+def test_a_refused_token_is_asked_for_once_more(
+    sandbox: Sandbox, make: Callable[..., WeixinClient], asked: Callable[[str], int]
+) -> None:
+    """The service may have renewed it meanwhile."""
+    client = make()
+    client.check_token()
+    sandbox.expire_tokens()
+    assert isinstance(client.datacube(ARTICLE_TOTAL, DAY), Answer)
+    assert asked(SERVICE) == 2
+
+
+@pytest.mark.parametrize("gives_another", [False, True])
+def test_a_service_with_stale_tokens_is_named(
+    sandbox: Sandbox,
+    make: Callable[..., WeixinClient],
+    asked: Callable[[str], int],
+    gives_another: bool,
+) -> None:
+    """Whether it gives the same one again or another one that WeChat refuses as well."""
+    client = make()
+    client.check_token()
+    sandbox.expire_tokens()
+    if gives_another:
+        sandbox.scenarios.append(Scenario("token-expired"))
+    else:
+        sandbox.token_service.is_stale = True
+    came = client.datacube(ARTICLE_TOTAL, DAY)
+    assert isinstance(came, Refusal)
+    assert isinstance(came.error, TokenRefusedError)
+    assert came.error.cause == "WeChat refuses the token of the token service"
+    assert "have the token service mended" in str(came.error)
+    assert asked(SERVICE) == 2
+    assert not [call for call in sandbox.calls if call.path.startswith("/cgi-bin")]
+
+
+@pytest.mark.parametrize(
+    ("changed", "cure"),
+    [
+        ({"secret": "another"}, "correct the password in the connection spring"),
+        ({"secret": ""}, "correct the password in the connection spring"),
+        ({"appid": "wx00000000unknown1"}, "correct login or token_url in the connection spring"),
+    ],
+)
+def test_its_refusal_says_what_to_change(
+    make: Callable[..., WeixinClient], changed: dict[str, str], cure: str
+) -> None:
+    """The password, or the account."""
+    with pytest.raises(ConfigurationError) as refused:
+        make(**changed).check_token()
+    assert cure in str(refused.value)
+    assert BEARER not in shown_by_error(refused.value)
+
+
+@pytest.mark.parametrize(
+    "scenario", ["token-call:http-500", "token-call:bad-json", "token-call:busy"]
+)
+def test_a_service_in_trouble_is_named_instead_of_wechat(
+    sandbox: Sandbox, make: Callable[..., WeixinClient], scenario: str
+) -> None:
+    """It is the service that somebody has to look at."""
+    sandbox.scenarios.append(Scenario(scenario))
+    with pytest.raises(UnreachableError) as trouble:
+        make().check_token()
+    assert trouble.value.cause == "the token service gives no usable answer"
+    assert "look at the token service" in str(trouble.value)
+    assert BEARER not in shown_by_error(trouble.value)
