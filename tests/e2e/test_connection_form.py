@@ -12,11 +12,13 @@ from rest import Rest
 
 from weixin_local import machine
 from weixin_local.environment import admin_password
-from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
+from weixin_sandbox import DEFAULT_ACCOUNT, Component, Sandbox
 
 pytestmark = pytest.mark.stack
 
 DAG = "weixin_article_total"
+COMPONENT = Component("wxc0mp0nent", "5ecret-of-the-component")
+BEARER = "b3arer-of-the-service"
 WINDOW = 7
 ENDED = {"success", "failed", "upstream_failed", "skipped"}
 PATIENCE_MILLISECONDS = 30_000
@@ -31,7 +33,13 @@ class Stack:
     sandbox: Sandbox
     base_url: str
 
-    def connect(self, conn_id: str, name: str = "", secret: str = DEFAULT_ACCOUNT.secret) -> None:
+    def connect(
+        self,
+        conn_id: str,
+        appid: str = DEFAULT_ACCOUNT.appid,
+        secret: str = DEFAULT_ACCOUNT.secret,
+        **extra: str,
+    ) -> None:
         """Fill in the form and save it."""
         self.page.goto(f"{self.rest.origin}/connections")
         self.page.get_by_role("button", name="Add Connection").click()
@@ -41,11 +49,22 @@ class Stack:
         self.page.keyboard.type("WeChat")
         self.page.keyboard.press("Enter")
         form.locator("input[name=host]").fill(self.base_url)
-        form.locator("input[name=login]").fill(DEFAULT_ACCOUNT.appid)
+        form.locator("input[name=login]").fill(appid)
         form.locator("input[name=password]").fill(secret)
-        if name:
+        if extra:
             form.get_by_role("button", name="Extra Fields", exact=True).click()
-            form.locator("input[name=element_name]").fill(name)
+        for field, value in extra.items():
+            form.locator(f"input[name=element_{field}]").fill(value)
+        form.get_by_role("button", name="Save").click()
+        expect(form).to_be_hidden()
+
+    def create_variable(self, key: str, value: str) -> None:
+        """Fill in the form of a Variable and save it."""
+        self.page.goto(f"{self.rest.origin}/variables")
+        self.page.get_by_role("button", name="Add Variable").click()
+        form = self.page.get_by_role("dialog")
+        form.locator("input[name=key]").fill(key)
+        form.locator("textarea[name=value]").fill(value)
         form.get_by_role("button", name="Save").click()
         expect(form).to_be_hidden()
 
@@ -68,7 +87,8 @@ def stack(person: Person, browser: Browser) -> Iterator[Stack]:
     said = person.weixin("up", "--port", str(port))
     assert said.returncode == 0, said.stderr
     password = admin_password(person.home)
-    rest, sandbox = Rest(port, password), Sandbox()
+    rest = Rest(port, password)
+    sandbox = Sandbox(component=COMPONENT, token_service_bearer=BEARER)
     with browser.new_context(locale="en-US") as context, sandbox.serve() as base_url:
         context.set_default_timeout(PATIENCE_MILLISECONDS)
         page = context.new_page()
@@ -105,6 +125,39 @@ def test_the_button_says_what_to_change(stack: Stack) -> None:
         f"Test Connection Failed\nweixin_wrong ({DEFAULT_ACCOUNT.appid}): correct the password in "
         "the connection weixin_wrong (the AppSecret is wrong"
     )
+
+
+def test_the_button_tests_a_platform(stack: Stack) -> None:
+    """Without a ticket it says where that belongs; with one, WeChat gives the platform a token."""
+    stack.connect("weixin_agency", COMPONENT.appid, COMPONENT.secret, name="平台", mode="platform")
+
+    without = stack.test("weixin_agency")
+    stack.create_variable("weixin_agency_ticket", stack.sandbox.component.push_ticket())
+    with_one = stack.test("weixin_agency")
+
+    assert without.startswith("Test Connection Failed\n平台 (wxc0mp0nent): let your receiver write")
+    assert "Variable weixin_agency_ticket" in without
+    assert with_one.splitlines() == [
+        "Test Connection Successful",
+        "WeChat gave a token for 平台 (wxc0mp0nent)",
+    ]
+
+
+def test_the_button_asks_the_token_service(stack: Stack) -> None:
+    """With the password as bearer token; WeChat is asked for none."""
+    url = f"{stack.base_url}/token-service"
+    stack.connect("weixin_served", secret=BEARER, token_url=url)
+    stack.connect("weixin_stranger", secret="wrong", token_url=url)
+    stack.sandbox.calls.clear()
+
+    served, stranger = stack.test("weixin_served"), stack.test("weixin_stranger")
+
+    assert served.splitlines() == [
+        "Test Connection Successful",
+        f"The token service gave a token for weixin_served ({DEFAULT_ACCOUNT.appid})",
+    ]
+    assert "correct the password in the connection weixin_stranger" in stranger
+    assert {call.path for call in stack.sandbox.calls} == {"/token-service"}
 
 
 def test_a_mapped_task_carries_its_accounts_name_while_it_works(stack: Stack) -> None:

@@ -428,6 +428,6 @@ def test_a_platform_has_no_figures_of_its_own(monkeypatch: pytest.MonkeyPatch):
         WeixinHook().get_conn()
 
     assert str(caught.value) == (
-        "weixin_default: name one of its accounts: weixin_default/<appid> "
+        "weixin_default: collect its accounts by weixin_default/<appid> in weixin_accounts "
         "(it is a third-party platform, not an account)"
     )
