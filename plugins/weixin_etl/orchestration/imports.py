@@ -36,9 +36,9 @@ def show_import(paths: Sequence[Path]) -> int:
     with Progress(
         *columns,
         TimeRemainingColumn(),
-        console=errors,
+        # not disabled: up to rich 14 a display that is ends with an empty line
+        console=errors if errors.is_terminal else Console(quiet=True),
         transient=True,
-        disable=not errors.is_terminal,
     ) as progress:
         size = sum(path.stat().st_size for path in paths if path.is_file())
         files = progress.add_task("answers", total=size)

@@ -84,9 +84,9 @@ def show_replay(selection: Selection, *, is_applied: bool) -> None:
     with Progress(
         *columns,
         TimeRemainingColumn(),
-        console=errors,
+        # not disabled: up to rich 14 a display that is ends with an empty line
+        console=errors if errors.is_terminal else Console(quiet=True),
         transient=True,
-        disable=not errors.is_terminal,
     ) as progress:
         answers = progress.add_task("kept answers", total=None)
         replayed = replay(
