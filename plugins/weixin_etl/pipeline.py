@@ -424,7 +424,7 @@ def _lacking(new: Sequence[str], first_day: date) -> str:
     more = f" and {len(new) - _NAMES_IN_LOG} more" if len(new) > _NAMES_IN_LOG else ""
     count = "1 account is" if len(new) == 1 else f"{len(new)} accounts are"
     return (
-        f"{count} new: {names}{more}; their days before {first_day} are asked for only by a run "
+        f"{count} new: {names}{more}; days before {first_day} are asked for only by a run "
         "with begin_date and end_date"
     )
 

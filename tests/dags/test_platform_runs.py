@@ -188,7 +188,7 @@ def test_a_new_account_starts_with_its_window_and_says_what_it_lacks(
 
     assert outcome.state == "success"
     lacks = (
-        "2 accounts are new: 号2, 号3; their days before 2026-11-18 are asked for only by a run "
+        "2 accounts are new: 号2, 号3; days before 2026-11-18 are asked for only by a run "
         "with begin_date and end_date"
     )
     assert outcome.log.count(lacks) == 1
