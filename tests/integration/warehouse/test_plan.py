@@ -238,8 +238,8 @@ def test_a_dry_run_writes_nothing(warehouse: Engine, caplog: pytest.LogCaptureFi
     assert caplog.messages == [
         "报纸: publication days 2026-11-17 to 2026-11-23; 7 calls; about 1 min; 0 calls made "
         "today, 1000 of 1000 left (the count)",
-        "1 account is new: 报纸; days before 2026-11-17 are asked for only by a run with begin_date "
-        "and end_date",
+        "1 account is new: 报纸; days before 2026-11-17 are asked for only by a run with "
+        "begin_date and end_date",
         "7 calls, about 1 min if a call takes 0.3 s (1 ingest tasks, each with 4 calls at once)",
     ]
     for table in ("run_report", "dim_account", "first_daily_run"):
