@@ -3,14 +3,13 @@
 import re
 
 import psycopg2
-from psycopg2.errors import ReadOnlySqlTransaction
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError
 
 from weixin_etl.model import Problem, ProblemKind
 
 CONN_ID = "weixin_warehouse"
-_TROUBLE_ERRORS = (psycopg2.OperationalError, psycopg2.InterfaceError, ReadOnlySqlTransaction)
+_TROUBLE_ERRORS = (psycopg2.OperationalError, psycopg2.InterfaceError, psycopg2.InternalError)
 
 
 class WarehouseError(Exception):

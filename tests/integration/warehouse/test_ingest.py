@@ -451,7 +451,7 @@ def test_what_is_odd_about_answers_is_told(
     ingested(collecting, batch, wire.account)
 
     name = "春风 (wx0000000000000001)"
-    told = caplog.messages[2:]
+    told = caplog.messages[3:]
     assert told[:5] == [
         f"{name}: 1 rows that repeated a key of their answer",
         f"{name}: 1 NUL characters removed from texts",

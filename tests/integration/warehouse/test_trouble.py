@@ -1,5 +1,6 @@
 """What an error of Postgres says of the warehouse, and how long the pipeline waits for it."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -52,6 +53,23 @@ def test_a_lock_that_is_never_released(warehouse: Engine, monkeypatch: pytest.Mo
         "the warehouse waited too long for a lock: canceling statement due to lock timeout, at "
     )
     assert told.is_of_one_statement
+
+
+def test_a_session_that_waited_too_long_for_wechat(warehouse: Engine):
+    """
+    A platform's row is locked while WeChat is asked; Postgres frees it in the end.
+
+    Some versions of libpq hide why the session ended; that it passes is told either way.
+    """
+    with warehouse.connect() as connection:
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = '50ms'")
+        time.sleep(0.5)
+        with pytest.raises(DBAPIError) as caught:
+            connection.exec_driver_sql("SELECT 1")
+
+    told = trouble(caught.value, warehouse)
+    assert told is not None
+    assert told.is_retryable
 
 
 @pytest.mark.parametrize(
