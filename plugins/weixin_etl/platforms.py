@@ -165,7 +165,9 @@ class Platform:
         said_since = clock.now() - WITHDRAWN_IS_SAID
         accounts: list[Account] = []
         withdrawn: dict[str, Problem | None] = {}
-        for it in self._known():
+        with self._warehouse_trouble(self.account):
+            known = self._known()
+        for it in known:
             account = self._authorizer(it.appid, it.name)
             if it.withdrawn_at is None:
                 accounts.append(account)
@@ -225,7 +227,7 @@ class Platform:
 
     def _known(self) -> list[_Known]:
         keys = {"component_appid": self.account.appid}
-        with self._warehouse_trouble(self.account), self._warehouse.connect() as connection:
+        with self._warehouse.connect() as connection:
             rows = connection.execute(statement("platform_token/of_platform.sql"), keys).all()
         return [
             _Known(it.appid, it.name or "", it.refresh_token, it.authorized_at, it.withdrawn_at)
@@ -280,7 +282,7 @@ class Platform:
                     }
                 )
         keys = {"component_appid": self.account.appid}
-        with self._warehouse.begin() as connection:
+        with self._writing_many() as connection:
             if new:
                 connection.execute(
                     statement("platform_token/authorize.sql"),
@@ -294,6 +296,13 @@ class Platform:
         if new:
             appids = _few([it["appid"] for it in new])
             log.info("%s: %s accounts have authorised it: %s", self.account, len(new), appids)
+
+    @contextmanager
+    def _writing_many(self) -> Iterator[Connection]:
+        """Write many accounts, one process after the other: so no two wait for each other."""
+        with self._warehouse.begin() as connection:
+            self._lock(connection, self.account)
+            yield connection
 
     def _withdraw(self, pool: ThreadPoolExecutor, listed: set[str]) -> None:
         """Write down which of the accounts that the list lacks have withdrawn."""
@@ -327,7 +336,7 @@ class Platform:
         nameless = [it for it in self.known().accounts if it.name == it.appid]
         names = [it for it in pool.map(self._named, nameless) if it["name"]]
         if names:
-            with self._warehouse.begin() as connection:
+            with self._writing_many() as connection:
                 connection.execute(
                     statement("platform_token/name.sql"),
                     {"component_appid": self.account.appid, "names": _json(names)},
@@ -439,10 +448,7 @@ class Platform:
 
     def _stored(self, account: Account, refused: str) -> Token | None:
         with self._warehouse.connect() as connection:
-            row = connection.execute(
-                statement("platform_token/read.sql"), self._keys(account)
-            ).one_or_none()
-        return self._good(row, refused)
+            return self._good(self._row(connection, account), refused)
 
     def _shared(
         self, account: Account, refused: str, renew: Callable[[Row[Any]], Renewed]
@@ -450,9 +456,8 @@ class Platform:
         """The stored token if another worker has renewed it meanwhile, else the renewed one."""
         with self._warehouse.begin() as connection:
             connection.exec_driver_sql(self._lock_limits)
-            row = connection.execute(
-                statement("platform_token/lock.sql"), self._keys(account)
-            ).one_or_none()
+            self._lock(connection, account)
+            row = self._row(connection, account)
             if row is None:
                 raise ConfigurationError(
                     account=str(account),
@@ -464,6 +469,13 @@ class Platform:
             renewed = renew(row)
             self._save(connection, account, renewed)
         return renewed.token
+
+    def _lock(self, connection: Connection, account: Account) -> None:
+        connection.execute(statement("platform_token/lock.sql"), self._keys(account))
+
+    def _row(self, connection: Connection, account: Account) -> Row[Any] | None:
+        read = statement("platform_token/read.sql")
+        return connection.execute(read, self._keys(account)).one_or_none()
 
     def _save(self, connection: Connection, account: Account, renewed: Renewed) -> None:
         refresh_token = renewed.refresh_token and self._cipher.encrypt(renewed.refresh_token)

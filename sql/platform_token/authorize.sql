@@ -1,5 +1,5 @@
 -- Accounts that have authorised the platform for the first time, or anew: their tokens of before
--- are no longer good. The rows are written in one order, so that two runs never deadlock.
+-- are no longer good.
 INSERT INTO weixin.platform_token AS known (
     component_appid, appid, refresh_token, authorized_at, first_seen_at
 )
@@ -12,7 +12,6 @@ SELECT
 FROM jsonb_to_recordset(cast(:authorizations AS jsonb)) AS listed (
         appid text, refresh_token text, authorized_at timestamptz
     )
-ORDER BY listed.appid
 ON CONFLICT (component_appid, appid) DO UPDATE SET
     refresh_token = excluded.refresh_token,
     authorized_at = excluded.authorized_at,

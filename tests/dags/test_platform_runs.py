@@ -214,6 +214,24 @@ def test_a_plan_makes_no_call(
     assert ["号1" in said, "号2" in said] == [True, True]
 
 
+def test_a_plan_of_a_platform_that_nobody_authorises(
+    platform: PlatformDag, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+):
+    """Before the first account it says what to do; after the last one there is nothing to ask."""
+    assert main(["plan"]) == 1
+    before = capsys.readouterr().err
+    (only,) = platform.authorize(1)
+    platform.dag.run()
+    sandbox.component.withdraw(only.appid)
+    platform.dag.on(1)
+    capsys.readouterr()
+
+    assert main(["plan"]) == 0
+
+    assert "have one authorised: the next run finds it (no account is known" in before
+    assert "0 calls, about 0 min" in capsys.readouterr().out
+
+
 # --------------------------------------------------------------------------- ticket, list
 
 

@@ -46,7 +46,7 @@ def show_plan(
     in_force = settings.read()
     accounts = described_accounts(run, in_force)
     problems = [str(account.problem) for account in accounts if account.problem]
-    if len(problems) == len(accounts):
+    if problems and len(problems) == len(accounts):
         raise ParameterError("\n".join(problems))
     logging.getLogger(Pipeline.__module__).setLevel(logging.ERROR)  # the lines below say it
     pipeline = Pipeline(run, open_warehouse(), in_force.pipeline)

@@ -1,6 +1,7 @@
 """Which accounts a platform stands for: found, named, withdrawn, authorised again."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from platform_workers import OpenPlatform, rows
@@ -57,6 +58,24 @@ def test_accounts_that_come_and_go_while_the_list_is_read_hide_no_others(
     found = platform.discover(4)
     assert {it.appid for it in found.accounts} == set(appids[1:])
     assert found.problem is None
+
+
+def test_runs_that_write_many_accounts_do_so_one_after_the_other(
+    sandbox: Sandbox, open_platform: OpenPlatform, warehouse: Engine
+) -> None:
+    """Two DAGs begin in the same minute; row by row, each could wait for what the other holds."""
+    platform = open_platform()
+    platform.discover(4)
+    authorize(sandbox, 1, 2)
+    with ThreadPoolExecutor(1) as pool, warehouse.begin() as other:
+        other.exec_driver_sql("SELECT FROM weixin.platform_token FOR UPDATE")
+        found = pool.submit(platform.discover, 4)
+        with pytest.raises(TimeoutError):
+            found.result(timeout=1)
+        names = "SELECT name FROM weixin.platform_token WHERE name IS NOT NULL"
+        assert rows(warehouse, names) == []
+        other.rollback()
+        assert {it.name for it in found.result().accounts} == {"号1", "号2"}
 
 
 def test_an_account_is_withdrawn_when_the_list_lacks_it_and_wechat_says_so(
