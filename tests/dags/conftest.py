@@ -24,6 +24,7 @@ SETTINGS = {
     "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
     "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__CORE__FERNET_KEY": Fernet.generate_key().decode(),
     "AIRFLOW__WEIXIN__RETRY_DELAY_SECONDS": "0",
     "AIRFLOW__WEIXIN__BACKOFF_SECONDS": "0.01",
     "AIRFLOW__WEIXIN__MINUTE_QUOTA_WAIT_SECONDS": "0.01",
@@ -41,9 +42,11 @@ def metadata_url(embedded_server: Server) -> str:
         command = [sys.executable, "-m", "airflow", "db", "migrate"]
         subprocess.run(command, check=True, capture_output=True)
 
-        # other tests may have imported Airflow already, with the database of its defaults
+        # other tests may have imported Airflow already, with the database and key of its defaults
         from airflow import settings
+        from airflow.models.crypto import get_fernet
 
+        get_fernet.cache_clear()
         settings.configure_vars()
         settings.dispose_orm()
         settings.configure_orm()
@@ -167,7 +170,6 @@ def platform(
     extra = {"name": component.name, "mode": "platform"}
     daily.connect(component, sandbox_url, "weixin_platform", extra=extra)
     daily.collect(["weixin_platform"])
-    daily.set("AIRFLOW__CORE__FERNET_KEY", Fernet.generate_key().decode())
     platform = PlatformDag(daily, sandbox)
     platform.set_ticket(sandbox.component.push_ticket())
     return platform
