@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from sqlalchemy import Engine
-from support import NOW, empty
+from support import NOW, empty, migrated_warehouse
 
-from weixin_etl import warehouse as the_warehouse
 from weixin_etl.model import Account
 from weixin_local.postgres import Server
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
@@ -73,11 +72,8 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def migrated(server: Server) -> Iterator[Engine]:
     """A migrated warehouse that the tests of a server share."""
-    server.create_database("weixin")
-    the_warehouse.migrate(server.url("weixin"))
-    engine = the_warehouse.engine(server.url("weixin"))
-    yield engine
-    engine.dispose()
+    with migrated_warehouse(server, "weixin") as engine:
+        yield engine
 
 
 @pytest.fixture

@@ -1,16 +1,31 @@
 """What tests share beside their fixtures."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 
 from sqlalchemy import Engine
 
+from weixin_etl import warehouse as the_warehouse
 from weixin_etl.api.http import CallLimits
+from weixin_local.postgres import Server
 
 TODAY = date(2026, 11, 24)
 """The run's day in Beijing, for tests that let no clock run."""
 NOW = "2026-11-24T10:30:00+08:00"
 HASTE = CallLimits(backoff_seconds=0.01, minute_quota_wait_seconds=0.01)
 """The API client's limits without the waits."""
+
+
+@contextmanager
+def migrated_warehouse(server: Server, name: str) -> Iterator[Engine]:
+    """A new warehouse on a server; its name is no other test's."""
+    server.create_database(name)
+    url = server.url(name)
+    the_warehouse.migrate(url)
+    engine = the_warehouse.engine(url)
+    yield engine
+    engine.dispose()
 
 
 def empty(warehouse: Engine) -> None:

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
+import support
 from cryptography.fernet import Fernet
 from dag_runs import DAG_ID, REPOSITORY, DailyDag, Done, PlatformDag
 from sqlalchemy import Engine
-from support import empty
 
-from weixin_etl import warehouse as the_warehouse
 from weixin_etl.api import client as api_client
 from weixin_etl.api.token import TokenKeeper
 from weixin_etl.model import Account as CollectedAccount
@@ -66,18 +65,14 @@ def _airflow(metadata_url: str) -> dict[str, str]:
 @pytest.fixture(scope="session")
 def migrated_warehouse(embedded_server: Server) -> Iterator[Engine]:
     """A migrated warehouse that these tests share."""
-    embedded_server.create_database("weixin_dags")
-    url = embedded_server.url("weixin_dags")
-    the_warehouse.migrate(url)
-    engine = the_warehouse.engine(url)
-    yield engine
-    engine.dispose()
+    with support.migrated_warehouse(embedded_server, "weixin_dags") as engine:
+        yield engine
 
 
 @pytest.fixture
 def warehouse(migrated_warehouse: Engine) -> Engine:
     """An empty, migrated warehouse on the embedded server: it is the DAG that is under test."""
-    empty(migrated_warehouse)
+    support.empty(migrated_warehouse)
     return migrated_warehouse
 
 

@@ -17,9 +17,8 @@ import yaml
 from generate_sources import sources
 from people import PROJECT
 from sqlalchemy import Engine
-from support import HASTE, NOW, TODAY
+from support import HASTE, NOW, TODAY, migrated_warehouse
 
-from weixin_etl import warehouse as the_warehouse
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.datasets import DATASETS
 from weixin_etl.model import Account, ConfiguredAccount, Run
@@ -40,24 +39,21 @@ CORRECTED = {"begin_date": date(2026, 11, 19), "end_date": date(2026, 11, 19)}
 @pytest.fixture(scope="module")
 def filled(embedded_server: Server) -> Iterator[Engine]:
     """Forty publication days, one of them corrected, and an analyst as the README makes one."""
-    embedded_server.create_database("dbt")
-    the_warehouse.migrate(embedded_server.url("dbt"))
-    engine = the_warehouse.engine(embedded_server.url("dbt"))
-    sandbox = Sandbox()
-    with pytest.MonkeyPatch.context() as patch, sandbox.serve() as url:
-        patch.setenv("WEIXIN_NOW", NOW)
-        account = Account("it", DEFAULT_ACCOUNT.appid, DEFAULT_ACCOUNT.secret, "春风", url)
-        load_days(engine, account, FORTY)
-        sandbox.scenarios.append(Scenario("falling-total"))
-        load_days(engine, account, CORRECTED)
-    with engine.begin() as connection:
-        # as in docker compose: nobody may what was not granted to them
-        connection.exec_driver_sql("REVOKE ALL ON DATABASE dbt FROM PUBLIC")
-        connection.exec_driver_sql(STATEMENTS.replace("DATABASE weixin", "DATABASE dbt"))
-    yield engine
-    with engine.begin() as connection:
-        connection.exec_driver_sql("DROP OWNED BY li CASCADE; DROP ROLE li")
-    engine.dispose()
+    with migrated_warehouse(embedded_server, "dbt") as engine:
+        sandbox = Sandbox()
+        with pytest.MonkeyPatch.context() as patch, sandbox.serve() as url:
+            patch.setenv("WEIXIN_NOW", NOW)
+            account = Account("it", DEFAULT_ACCOUNT.appid, DEFAULT_ACCOUNT.secret, "春风", url)
+            load_days(engine, account, FORTY)
+            sandbox.scenarios.append(Scenario("falling-total"))
+            load_days(engine, account, CORRECTED)
+        with engine.begin() as connection:
+            # as in docker compose: nobody may what was not granted to them
+            connection.exec_driver_sql("REVOKE ALL ON DATABASE dbt FROM PUBLIC")
+            connection.exec_driver_sql(STATEMENTS.replace("DATABASE weixin", "DATABASE dbt"))
+        yield engine
+        with engine.begin() as connection:
+            connection.exec_driver_sql("DROP OWNED BY li CASCADE; DROP ROLE li")
 
 
 def load_days(warehouse: Engine, account: Account, days: dict[str, date]) -> None:

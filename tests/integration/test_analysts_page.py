@@ -15,8 +15,8 @@ import sqlalchemy
 from analysts.truth import NATURAL, TRUTHS, Rows
 from analysts.world import World, fill, stop_clock
 from sqlalchemy import Engine
+from support import migrated_warehouse
 
-from weixin_etl import warehouse as the_warehouse
 from weixin_etl.warehouse.views import View, views
 from weixin_local.postgres import Server
 
@@ -33,13 +33,10 @@ IN_WORDS = {"reason": "what happened, in a sentence of the engine: compared with
 @pytest.fixture(scope="module")
 def loaded(server: Server) -> Iterator[tuple[Engine, World]]:
     """A warehouse that the engine filled, on the morning of `NOW`, and what WeChat said."""
-    server.create_database("analysts")
-    the_warehouse.migrate(server.url("analysts"))
-    engine = the_warehouse.engine(server.url("analysts"))
-    world = fill(engine)
-    stop_clock(engine)
-    yield engine, world
-    engine.dispose()
+    with migrated_warehouse(server, "analysts") as engine:
+        world = fill(engine)
+        stop_clock(engine)
+        yield engine, world
 
 
 def as_text(result: sqlalchemy.CursorResult[tuple[object, ...]]) -> str:

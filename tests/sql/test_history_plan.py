@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
+from support import migrated_warehouse
 
-from weixin_etl import warehouse as the_warehouse
 from weixin_etl.datasets import DATASETS, Kind
 from weixin_etl.warehouse import source
 from weixin_local.postgres import Server
@@ -51,24 +51,20 @@ OF_DATASET = f"""
 @pytest.fixture(scope="module")
 def long_history(embedded_server: Server) -> Iterator[Engine]:
     """Two facts of 35,000 rows, and 100,000 each that were replaced."""
-    embedded_server.create_database("long_history")
-    url = embedded_server.url("long_history")
-    the_warehouse.migrate(url)
-    engine = the_warehouse.engine(url)
-    with engine.begin() as connection:
-        connection.exec_driver_sql(OF_ACCOUNTS)
-        for dataset in DATASETS.values():
-            values = ["'[]'" if it.kind is Kind.LIST else "41" for it in dataset.metrics]
-            metrics = [it.name for it in dataset.metrics]
-            connection.exec_driver_sql(
-                OF_DATASET.format(
-                    fact=dataset.fact, metrics=", ".join(metrics), values=", ".join(values)
-                ).replace("%", "%%")
-            )
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("VACUUM ANALYZE")
-    yield engine
-    engine.dispose()
+    with migrated_warehouse(embedded_server, "long_history") as engine:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(OF_ACCOUNTS)
+            for dataset in DATASETS.values():
+                values = ["'[]'" if it.kind is Kind.LIST else "41" for it in dataset.metrics]
+                metrics = [it.name for it in dataset.metrics]
+                connection.exec_driver_sql(
+                    OF_DATASET.format(
+                        fact=dataset.fact, metrics=", ".join(metrics), values=", ".join(values)
+                    ).replace("%", "%%")
+                )
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("VACUUM ANALYZE")
+        yield engine
 
 
 def executed(engine: Engine, sql: str) -> list[dict[str, Any]]:

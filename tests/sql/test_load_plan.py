@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event
+from support import migrated_warehouse
 
-from weixin_etl import warehouse as the_warehouse
 from weixin_etl.api.client import Answer
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.load import Load, Outcome, outcome
@@ -97,16 +97,14 @@ LOOKUPS = {
 @pytest.fixture(scope="module")
 def long_history(embedded_server: Server) -> Iterator[Engine]:
     """A migrated warehouse with a long history that nobody has analysed."""
-    embedded_server.create_database("history")
-    url = embedded_server.url("history")
-    the_warehouse.migrate(url)
-    engine = the_warehouse.engine(url)
-    with engine.begin() as connection:
-        for table in TABLES:
-            connection.exec_driver_sql(f"ALTER TABLE weixin.{table} SET (autovacuum_enabled = off)")
-        connection.exec_driver_sql(HISTORY)
-    yield engine
-    engine.dispose()
+    with migrated_warehouse(embedded_server, "history") as engine:
+        with engine.begin() as connection:
+            for table in TABLES:
+                connection.exec_driver_sql(
+                    f"ALTER TABLE weixin.{table} SET (autovacuum_enabled = off)"
+                )
+            connection.exec_driver_sql(HISTORY)
+        yield engine
 
 
 def week(account: Account, share_count: int, articles_a_day: int = 4) -> list[Outcome]:

@@ -123,14 +123,7 @@ def _daily(dataset: Dataset, config: settings.DagSettings) -> None:
         max_active_runs=3,
         params=form.DAILY,
         tags=["weixin", dataset.name],
-        default_args={
-            "owner": "weixin-etl",
-            "retries": config.retries,
-            "retry_policy": WeixinRetryPolicy(config.retry_delay_seconds),
-            # of a task that was killed: no policy is asked then
-            "retry_delay": timedelta(seconds=config.retry_delay_seconds),
-            "execution_timeout": timedelta(minutes=10),
-        },
+        default_args=_default_args(config, timedelta(minutes=10)),
     ):
 
         @task(
@@ -201,13 +194,7 @@ def _replay(config: settings.DagSettings) -> None:
         max_active_runs=1,
         params=form.REPLAY,
         tags=["weixin"],
-        default_args={
-            "owner": "weixin-etl",
-            "retries": config.retries,
-            "retry_policy": WeixinRetryPolicy(config.retry_delay_seconds),
-            "retry_delay": timedelta(seconds=config.retry_delay_seconds),
-            "execution_timeout": timedelta(hours=12),
-        },
+        default_args=_default_args(config, timedelta(hours=12)),
     ):
 
         @task(doc_md="What the kept answers would change; the log lists it. Writes nothing.")
@@ -223,3 +210,15 @@ def _replay(config: settings.DagSettings) -> None:
             replay.apply()
 
         diff() >> apply()
+
+
+def _default_args(config: settings.DagSettings, execution_timeout: timedelta) -> dict[str, Any]:
+    """What all tasks of a DAG have, unless they say otherwise."""
+    return {
+        "owner": "weixin-etl",
+        "retries": config.retries,
+        "retry_policy": WeixinRetryPolicy(config.retry_delay_seconds),
+        # of a task that was killed: no policy is asked then
+        "retry_delay": timedelta(seconds=config.retry_delay_seconds),
+        "execution_timeout": execution_timeout,
+    }

@@ -6,9 +6,8 @@ import pytest
 from cryptography.fernet import Fernet
 from platform_workers import COMPONENT, OpenPlatform, the_platform
 from sqlalchemy import Engine
-from support import HASTE, empty
+from support import HASTE, empty, migrated_warehouse
 
-from weixin_etl import warehouse as the_warehouse
 from weixin_etl.api import client as api_client
 from weixin_etl.platforms import Cipher, Platform
 from weixin_local.postgres import Server
@@ -18,12 +17,8 @@ from weixin_sandbox import Sandbox
 @pytest.fixture(scope="session")
 def platform_warehouse(embedded_server: Server) -> Iterator[Engine]:
     """A migrated warehouse that these tests share."""
-    embedded_server.create_database("weixin_platform")
-    url = embedded_server.url("weixin_platform")
-    the_warehouse.migrate(url)
-    engine = the_warehouse.engine(url)
-    yield engine
-    engine.dispose()
+    with migrated_warehouse(embedded_server, "weixin_platform") as engine:
+        yield engine
 
 
 @pytest.fixture
