@@ -211,7 +211,7 @@ def test_no_secret_is_in_what_the_containers_print(installation: Installation, r
     secrets = [*map(installation.secret, names), "5a4d80c70b1e2f3a5a4d80c70b1e2f3a"]
 
     assert run_id in printed
-    assert len(secrets) == 10
+    assert len(secrets) == 11
     assert [secret for secret in secrets if secret in printed] == []
 
 

@@ -4,13 +4,17 @@ from pathlib import Path
 
 from installation import DAG, Installation
 
+import weixin_etl
+
+VERSION = weixin_etl.__version__
+LATER = f"{VERSION}.post1"
 COUNT = "SELECT count(*) FROM weixin.fact_article_total"
 
 
 def release(folder: Path) -> None:
     """Make the checkout that of a later version, with one migration more."""
-    project = folder / "pyproject.toml"
-    project.write_text(project.read_text().replace('version = "0.1.0"', 'version = "0.1.1"'))
+    of_version = folder / "plugins/weixin_etl/__init__.py"
+    of_version.write_text(of_version.read_text().replace(VERSION, LATER))
     migrations = folder / "sql/migrations"
     number = len([*migrations.iterdir()]) + 1
     (migrations / f"{number:04}_later.sql").write_text(
@@ -31,7 +35,7 @@ def test_an_upgrade_by_the_manual_migrates_and_keeps_the_rows(installation: Inst
 
     version = 'from importlib.metadata import version; print(version("weixin-etl"))'
     installed = installation.does(f"docker compose exec -T scheduler python -c '{version}'")
-    assert installed == "0.1.1\n"
+    assert installed == f"{LATER}\n"
     assert installation.asks(COUNT) == rows
     assert installation.asks("INSERT INTO weixin.later VALUES (1)", user="weixin_loader")
     assert installation.secret("AIRFLOW_ADMIN_PASSWORD") == password
