@@ -126,7 +126,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         asked = urlsplit(self.path)
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         token = parse_qs(asked.query).get("access_token", [None])[0]
         self.asked = Asked(asked.path, token, dict(self.headers), body)
         self.server.asked.append(self.asked)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, Row
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.load.stage import unpacked
-from weixin_etl.model import Pair, ParameterError
+from weixin_etl.model import Pair, ParameterError, few_names
 from weixin_etl.warehouse import require_migrated, statement
 
 _MOST_PAIRS = 500
@@ -87,12 +87,9 @@ def appid_of(connection: Connection, name: str) -> str:
     if found:
         appids = ", ".join(row.appid for row in found)
         raise ParameterError(f"several accounts are called {name}; give one's AppID: {appids}")
-    known = connection.exec_driver_sql(
-        "SELECT name FROM weixin.dim_account ORDER BY name"
-    ).scalars()
-    raise ParameterError(
-        f"no account of the warehouse is called {name}; there are: {', '.join(known) or 'none yet'}"
-    )
+    names = connection.exec_driver_sql("SELECT name FROM weixin.dim_account ORDER BY name")
+    known = few_names(list(names.scalars())) or "none yet"
+    raise ParameterError(f"no account of the warehouse is called {name}; there are: {known}")
 
 
 def _answers(

@@ -11,6 +11,7 @@ from pathlib import Path
 from weixin_etl import __version__
 from weixin_etl.datasets import DATASETS
 
+_MOST_DAYS_AGO = 36_500
 INTERRUPTED = 130
 """The exit code of a command that Ctrl-C ended."""
 
@@ -214,7 +215,7 @@ def add_prune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     age = parser.add_mutually_exclusive_group()
     age.add_argument(
         "--days",
-        type=int,
+        type=_days_ago,
         default=90,
         help="only publication days at least this many days ago (default: %(default)s, which daily "
         "runs ask for no more)",
@@ -304,6 +305,16 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a date like 2026-11-24") from None
+
+
+def _days_ago(text: str) -> int:
+    try:
+        days = int(text)
+    except ValueError:
+        days = -1
+    if 0 <= days <= _MOST_DAYS_AGO:
+        return days
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of days, 0 to {_MOST_DAYS_AGO}")
 
 
 def _sentences() -> tuple[type[Exception], ...]:

@@ -225,12 +225,18 @@ def of_plan(run: Run, now: datetime, warnings: Sequence[Problem], appids: Collec
 
 
 def of_tokens(
-    run: Run, now: datetime, problems: Sequence[Problem], collected: Collection[str]
+    run: Run,
+    now: datetime,
+    problems: Sequence[Problem],
+    collected: Collection[str],
+    *,
+    is_whole: bool = True,
 ) -> Look:
     """
     What `refresh_access_token` shows of the accounts in the list, by AppID.
 
-    An account that may get a token later is not refused.
+    An account that may get a token later is not refused. The list is not whole when a platform's
+    accounts are not all known.
     """
     return Look(
         run.dataset,
@@ -240,7 +246,7 @@ def of_tokens(
         # what is wrong with an account itself only its answers can show to be over
         kinds={ProblemKind.CONFIGURATION},
         tasks=("refresh_access_token",),
-        is_whole=not run.accounts,
+        is_whole=is_whole and not run.accounts,
         collected=collected,
         lists_withdrawn=True,
     )

@@ -29,6 +29,7 @@ from weixin_etl.model import (
     ProblemKind,
     Run,
     days_as_ranges,
+    few_names,
     log_problem,
     together,
 )
@@ -202,8 +203,8 @@ class Ingest:
         with warehouse.connect() as connection:
             connection.detach()  # so that leaving ends the session, and with it the locks
             if waits:
-                names = ", ".join(account.name for account in batch[:_NAMES_IN_LOG])
-                log.info("waits for other runs that ingest %s accounts: %s", len(batch), names)
+                names = few_names([account.name for account in batch])
+                log.info("waits for other runs that ingest these accounts: %s", names)
             lock = statement(
                 "dim_account/lock_for_ingest.sql"
                 if waits

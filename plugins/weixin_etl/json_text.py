@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -10,6 +11,7 @@ import msgspec
 _LONGEST_NUMBER = 4300
 """Characters of a whole number that msgspec decodes: both decoders are to say the same."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_DIRECTIONS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -40,6 +42,16 @@ def encode(value: Any) -> str:
 def storable(text: str) -> str:
     """The text without what Postgres cannot hold: U+0000 and lone surrogates."""
     return _LONE_SURROGATE.sub("\ufffd", text.replace("\0", ""))
+
+
+def one_line(text: str) -> str:
+    """The text in one line, and read in its order: no control and no direction characters."""
+    plain = (
+        " " if unicodedata.category(it) == "Cc" else it
+        for it in storable(text)
+        if unicodedata.bidirectional(it) not in _DIRECTIONS
+    )
+    return " ".join("".join(plain).split())
 
 
 class _Beyond(float):

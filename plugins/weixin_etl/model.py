@@ -153,7 +153,8 @@ class Problem:
 
     def __str__(self) -> str:
         """Account, cure, cause, days, ids."""
-        about = f"{_shortened(self.account, _LONGEST_NAME)}: " if self.account else ""
+        longest = _LONGEST_NAME if self.appid or self.conn_id else _LONGEST_ENTRY
+        about = f"{_shortened(self.account, longest)}: " if self.account else ""
         said = self._said
         errcode = "" if self.errcode is None else f"errcode {self.errcode}"
         rid = f"rid {self.rid}" if self.rid else ""
@@ -188,7 +189,11 @@ def log_problem(log: logging.Logger, problem: Problem) -> None:
 
 LONGEST_LINE = 160
 _LONGEST_NAME = 24
+"""Of an account, whose ids are at the line's end."""
+_LONGEST_ENTRY = 64
+"""Of an entry of the list of accounts, which nothing else tells from others."""
 _RANGES_IN_LINE = 2
+_NAMES_IN_LINE = 20
 
 
 def _shortened(text: str, length: int) -> str:
@@ -357,6 +362,12 @@ class Counts:
     restated: int = 0
     kept: int = 0
     """Values that the answer left out and that keep their old value."""
+
+
+def few_names(names: Sequence[str]) -> str:
+    """`a, b and 9 more`: as many as a line holds, there may be thousands."""
+    more = len(names) - _NAMES_IN_LINE
+    return ", ".join(names[:_NAMES_IN_LINE]) + (f" and {more} more" if more > 0 else "")
 
 
 def days_as_ranges(days: Sequence[date]) -> str:

@@ -23,6 +23,7 @@ from weixin_etl.model import (
     Run,
     SaidQuota,
     days_as_ranges,
+    few_names,
 )
 from weixin_etl.quota import known_quotas, save_said
 from weixin_etl.rules import Due, Quota
@@ -39,7 +40,6 @@ SECONDS_A_CALL = 0.3
 """What the expected minutes are reckoned with; assumed, for an answer of some 60 articles."""
 TASKS_AT_ONCE = 8
 """The same: how many ingest tasks Airflow is assumed to run at a time."""
-_NAMES_IN_LOG = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,13 +162,15 @@ class Pipeline:
                 "seen_at": self.now(),
             },
         )
-        connection.execute(
+        gone = connection.execute(
             statement("dim_account/deactivate.sql"),
             {
                 "appids": [account.appid for account in accounts if account.appid],
                 "conn_ids": [account.conn_id for account in accounts if not account.appid],
             },
         )
+        if names := [row.name for row in gone]:
+            log.warning("%s", _no_longer_collected(names))
         save_said(connection, self.run.dataset, _said(wanted))
         if rules.is_daily(self.run, self._today):
             connection.execute(
@@ -420,12 +422,19 @@ def batches(accounts: Sequence[PlannedAccount]) -> list[Batch]:
 
 def _lacking(new: Sequence[str], first_day: date) -> str:
     """What history accounts lack that daily runs begin with: one line, there may be thousands."""
-    names = ", ".join(new[:_NAMES_IN_LOG])
-    more = f" and {len(new) - _NAMES_IN_LOG} more" if len(new) > _NAMES_IN_LOG else ""
     count = "1 account is" if len(new) == 1 else f"{len(new)} accounts are"
     return (
-        f"{count} new: {names}{more}; days before {first_day} are asked for only by a run "
+        f"{count} new: {few_names(new)}; days before {first_day} are asked for only by a run "
         "with begin_date and end_date"
+    )
+
+
+def _no_longer_collected(names: Sequence[str]) -> str:
+    """Said once. The Variable may be lost, too: then Airflow gives its default."""
+    count = "1 account is" if len(names) == 1 else f"{len(names)} accounts are"
+    return (
+        f"{count} no longer collected, by the Airflow Variable weixin_accounts or as their "
+        f"authorisation is withdrawn: {few_names(names)}"
     )
 
 

@@ -35,7 +35,7 @@ from weixin_etl.api.errors import (
 )
 from weixin_etl.api.http import CallLimits
 from weixin_etl.api.token import RENEW_BEFORE_SECONDS, Token
-from weixin_etl.model import Account, Problem
+from weixin_etl.model import Account, Problem, few_names
 from weixin_etl.warehouse import statement, trouble
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,6 @@ SET LOCAL idle_in_transaction_session_timeout = '{seconds}s';
 """
 """A worker that is gone, with its machine, holds a lock no longer than this."""
 _CALLS_UNDER_LOCK = 3
-_NAMES_IN_LOG = 20
 _ONE_KEY = "[core] fernet_key must be the same on every machine; if it is, nothing is to be done"
 T = TypeVar("T")
 
@@ -98,11 +97,11 @@ class Discovery:
     """The accounts of a platform."""
 
     accounts: list[Account]
-    """Those that authorise it."""
+    """Those that authorise it; none while it has no token, since none can be asked."""
     withdrawn: dict[str, Problem | None]
     """Those that no longer do, by AppID; None once that is no news any more."""
     problem: WeixinError | None = None
-    """Why their list could not be read: then the accounts are those known from before."""
+    """Why there may be others: then those that are known from before are among these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,28 +183,24 @@ class Platform:
         too. What new accounts are called is asked for, `concurrency` at once.
 
         Raises:
-            WeixinError: the platform gets no token, so that no account can be asked.
+            ClockError: this machine's clock and WeChat's disagree.
+            WarehouseError: the warehouse is in trouble.
 
         """
         with self._warehouse_trouble(self.account):
-            token = self._component_token()
-            problem: WeixinError | None = None
             try:
-                listed, total = self._with_component_token(token, self._listed)
+                listed, total = self._with_component_token(self._component_token(), self._listed)
             except ClockError:
                 raise
             except WeixinError as error:
-                if self._refused:  # another token of the platform was needed for it
-                    raise
-                problem = error
-            else:
-                self._keep(listed)
-                with ThreadPoolExecutor(concurrency) as pool:
-                    self._withdraw(pool, {it.appid for it in listed})
-                    self._name(pool)
-                if len(listed) != total:
-                    problem = self._incomplete(len(listed), total)
-        return self.known(problem)
+                found = self.known(error)
+                return replace(found, accounts=[]) if self._refused else found
+            self._keep(listed)
+            with ThreadPoolExecutor(concurrency) as pool:
+                self._withdraw(pool, {it.appid for it in listed})
+                self._name(pool)
+            is_whole = len(listed) == total
+            return self.known(None if is_whole else self._incomplete(len(listed), total))
 
     def _incomplete(self, found: int, total: int) -> WeixinError:
         return UnreachableError(
@@ -249,12 +244,15 @@ class Platform:
 
     def _pages(self, component_token: str) -> Iterator[Page]:
         offset = 0
+        seen: set[str] = set()
         while True:
             page = self._component.authorizations(component_token, offset)
             yield page
-            offset += len(page.authorizations)
-            if not page.authorizations or offset >= page.total:
+            appids = {it.appid for it in page.authorizations}
+            offset += page.entries
+            if appids <= seen or offset >= page.total:  # without news, it would have no end
                 return
+            seen |= appids
 
     def _keep(self, listed: Iterable[Authorization]) -> None:
         """Write down what is new in the list, and what is not encrypted with the newest key."""
@@ -294,7 +292,7 @@ class Platform:
                     {**keys, "refresh_tokens": _json(again)},
                 )
         if new:
-            appids = _few([it["appid"] for it in new])
+            appids = few_names([it["appid"] for it in new])
             log.info("%s: %s accounts have authorised it: %s", self.account, len(new), appids)
 
     @contextmanager
@@ -506,8 +504,3 @@ class Platform:
 
 def _json(rows: Sequence[dict[str, Any]]) -> str:
     return msgspec.json.encode(rows).decode()
-
-
-def _few(names: Sequence[str]) -> str:
-    more = len(names) - _NAMES_IN_LOG
-    return ", ".join(names[:_NAMES_IN_LOG]) + (f" and {more} more" if more > 0 else "")

@@ -57,14 +57,16 @@ class Pruned:
     is_applied: bool
     before: Size = field(default_factory=Size)
     """All that is kept of the dataset, selected or not."""
+    after: Size = field(default_factory=Size)
+    """The same afterwards: another prune may work beside it."""
     gone: Size = field(default_factory=Size)
     stays: Mapping[Stay, Size] = field(default_factory=dict)
     """Of those selected."""
 
     @property
-    def after(self) -> Size:
-        """What is left of what there was before."""
-        return self.before - self.gone
+    def seen(self) -> Size:
+        """What was looked at."""
+        return sum(self.stays.values(), self.gone)
 
     @property
     def left_out(self) -> Size:
@@ -139,7 +141,8 @@ def _prune(
                 stays[stay] += size
         done += sum(it.answer_count for it in pairs)
         on_progress(done, total)
-    return Pruned(dataset, is_applied, before, gone, dict(stays))
+    after = _kept(warehouse, dataset) if is_applied else before - gone
+    return Pruned(dataset, is_applied, before, after, gone, dict(stays))
 
 
 def _kept(warehouse: Engine, dataset: Dataset) -> Size:

@@ -8,3 +8,4 @@ WHERE
     AND appid != all(:appids)
     AND conn_id != all(:conn_ids)
     AND regexp_replace(conn_id, '/wx[^/]*$', '') != all(:conn_ids)
+RETURNING name

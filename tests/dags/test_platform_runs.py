@@ -32,6 +32,10 @@ from weixin_etl.model import ProblemKind
 from weixin_sandbox import DEFAULT_COMPONENT, Account, Call, Sandbox, Scenario
 
 OF_PLATFORM = "/cgi-bin/component/"
+OPEN_INCIDENTS = (
+    "SELECT incident_id, kind FROM weixin.incident WHERE closed_at IS NULL ORDER BY incident_id"
+)
+TRIED_AGAIN = ("refresh_access_token", "see the ERROR line above")
 ACTIVE = "SELECT conn_id FROM weixin.dim_account WHERE is_active ORDER BY conn_id"
 
 
@@ -228,7 +232,7 @@ def test_a_plan_of_a_platform_that_nobody_authorises(
 
     assert main(["plan"]) == 0
 
-    assert "have one authorised: the next run finds it (no account is known" in before
+    assert "trigger a run: it reads WeChat's list of those that do" in before
     assert "0 calls, about 0 min" in capsys.readouterr().out
 
 
@@ -342,7 +346,7 @@ def test_a_ticket_replaced_during_the_run_is_used(
 def test_accounts_known_before_are_asked_although_the_list_cannot_be_read(
     platform: PlatformDag, sandbox: Sandbox, warehouse: Engine
 ):
-    """The run is red by one sentence, since there may be more."""
+    """Once Airflow's tries have ended; the run is red by one sentence, since there may be more."""
     accounts = platform.authorize(2)
     platform.dag.run()
     sandbox.scenarios[:] = [Scenario("list-call:busy")]
@@ -350,12 +354,76 @@ def test_accounts_known_before_are_asked_although_the_list_cannot_be_read(
     outcome = platform.dag.on(1)
 
     assert outcome.state == "failed"
-    assert outcome.errors == [("check", NOT_IN)]
+    *tries, last = outcome.errors
+    assert set(tries) == {TRIED_AGAIN}
+    assert last == ("check", NOT_IN)
     (line,) = outcome.told("check")
     assert line.startswith(f"平台 ({DEFAULT_COMPONENT.appid}): wait; if it persists, check")
     days = november(17, 18, 19, 20, 21, 22, 23, 24)
     assert loaded(warehouse).keys() == truths(sandbox, accounts, days, date(2026, 11, 25)).keys()
     assert rows(warehouse, ACTIVE) == conn_ids(accounts)
+
+
+@pytest.mark.parametrize("call", ["list", "token"])
+def test_what_may_pass_is_tried_again_before_accounts_are_left_out(
+    platform: PlatformDag, sandbox: Sandbox, warehouse: Engine, call: str
+):
+    """A bad minute at WeChat costs no account its morning."""
+    accounts = platform.authorize(2)
+    platform.dag.run()
+    sandbox.component.expire_tokens()
+    platform.dag.set("AIRFLOW__WEIXIN__CALL_TRIES", "2")
+    trouble = Scenario(f"{call}-call:http-500", account=DEFAULT_COMPONENT.appid, times=2)
+    sandbox.scenarios[:] = [trouble]
+
+    outcome = platform.dag.on(1)
+
+    assert (outcome.state, outcome.errors) == ("success", [TRIED_AGAIN])
+    days = november(17, 18, 19, 20, 21, 22, 23, 24)
+    assert loaded(warehouse).keys() == truths(sandbox, accounts, days, date(2026, 11, 25)).keys()
+
+
+def test_without_a_token_of_the_platform_no_trouble_is_over(
+    platform: PlatformDag, sandbox: Sandbox, warehouse: Engine, receiver: Receiver
+):
+    """Of neither a withdrawal nor a wrong entry is anybody told a second time."""
+    gone, _ = platform.authorize(2)
+    platform.dag.collect(["weixin_platform", "weixin_platform/wx00000000000000ff"])
+    platform.dag.run()
+    sandbox.component.withdraw(gone.appid)
+    platform.dag.on(1)
+    told, before = [*receiver.titles], rows(warehouse, OPEN_INCIDENTS)
+    spoil(platform, "old", warehouse)
+    platform.dag.on(2)
+    platform.set_ticket(sandbox.component.push_ticket())
+    platform.dag.on(3)
+
+    assert len(before) == 2
+    assert rows(warehouse, OPEN_INCIDENTS) == before
+    of_ticket = [title for title in receiver.titles if title not in told]
+    assert [title.replace("over: ", "") for title in of_ticket] == [of_ticket[0]] * 2
+
+
+def test_a_withdrawn_account_is_told_of_once_a_run_and_not_asked_for_by_its_name(
+    platform: PlatformDag, sandbox: Sandbox
+):
+    """However often it is listed; a form that names it is refused, else its run would be green."""
+    gone, _ = platform.authorize(2)
+    platform.dag.collect(["weixin_platform", f"weixin_platform/{gone.appid}"])
+    platform.dag.run()
+    sandbox.component.withdraw(gone.appid)
+    listed = platform.dag.on(1)
+    named = platform.dag.on(2, accounts=[gone.appid])
+    all_of_it = platform.dag.on(3, accounts=["weixin_platform"])
+
+    assert listed.log.count("have it authorised again, or leave it") == 1
+    assert listed.log.count("1 account is no longer collected") == 1
+    assert named.state == "failed"
+    assert named.told("refresh_access_token") == [
+        f"accounts: {gone.appid} no longer authorises weixin_platform; have it authorised again, "
+        "or leave it out"
+    ]
+    assert all_of_it.state == "success"
 
 
 def test_a_platform_that_nobody_has_authorised_is_red(platform: PlatformDag):
@@ -592,6 +660,7 @@ def test_no_token_ticket_or_secret_is_left_anywhere(
     _, invalid, lacking, refused, renamed, gone = platform.authorize(6)
     platform.dag.set("AIRFLOW__WEIXIN__RETRIES", "0")
     platform.dag.set("AIRFLOW__WEIXIN__CALL_TRIES", "2")
+    platform.dag.set("AIRFLOW__WEIXIN__CONCURRENCY", "1")
     sandbox.component.revoke_permission(lacking.appid)
     sandbox.scenarios[:] = [
         Scenario("list-call:bad-json", times=1),

@@ -5,17 +5,21 @@ https://developers.weixin.qq.com/doc/oplatform/openApi/OpenApiDoc/ under "author
 and "ticket-token".
 """
 
+import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
+from msgspec import Meta
 
 from weixin_etl import json_text
-from weixin_etl.api.errors import UnreachableError
+from weixin_etl.api.errors import UnreachableError, UnreadableError
 from weixin_etl.api.http import Call, Caller, CallLimits
-from weixin_etl.api.token import Token
+from weixin_etl.api.token import Seconds, Token, TokenText
 from weixin_etl.model import Account
+
+log = logging.getLogger(__name__)
 
 ACCOUNTS_A_PAGE = 500
 _PATH = "/cgi-bin/component/"
@@ -47,7 +51,10 @@ class Page:
 
     total: int
     """Of all parts."""
+    entries: int
+    """Of this one."""
     authorizations: list[Authorization]
+    """Those that can be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +129,10 @@ class Component:
         }
         call = self._call("api_get_authorizer_list", payload, component_token)
         answer = self._post(self.account, call, _List)
-        return Page(
-            answer.total_count,
-            [
-                Authorization(
-                    it.authorizer_appid,
-                    it.refresh_token,
-                    datetime.fromtimestamp(it.auth_time, tz=UTC),
-                )
-                for it in answer.list
-            ],
-        )
+        readable = [it for entry in answer.list if (it := _authorization(entry))]
+        if unreadable := len(answer.list) - len(readable):
+            log.warning("%s: %s entries of its list cannot be read", self.account, unreadable)
+        return Page(answer.total_count, len(answer.list), readable)
 
     def info(self, component_token: str, account: Account) -> AccountInfo:
         """
@@ -148,8 +148,8 @@ class Component:
         call = self._call("api_get_authorizer_info", payload, component_token)
         answer = self._post(account, call, _Info)
         return AccountInfo(
-            json_text.storable(answer.authorizer_info.nick_name).strip(),
-            answer.authorization_info.authorizer_refresh_token,
+            json_text.one_line(answer.authorizer_info.nick_name or ""),
+            answer.authorization_info.authorizer_refresh_token or "",
         )
 
     def _call(self, name: str, payload: dict[str, Any], token: str, *secrets: str) -> Call:
@@ -157,46 +157,62 @@ class Component:
 
     def _post(self, account: Account, call: Call, form: type[T]) -> T:
         """The answer of a call about an account, in the form the documentation shows."""
-        body = Caller(account, self._limits).post(call)
         try:
+            body = Caller(account, self._limits).post(call)
             return msgspec.convert(json_text.decode(body), form)
         except (ValueError, RecursionError):
-            name = call.path.rpartition("/")[2]
-            raise UnreachableError(
-                f"{name} was answered in an unknown form", account=str(account)
-            ) from None
+            trouble = "was answered in an unknown form"
+        except UnreadableError as error:
+            trouble = f"was not answered usably: {error.detail}"
+        name = call.path.rpartition("/")[2]
+        raise UnreachableError(f"{name} {trouble}", account=str(account))
+
+
+def _authorization(entry: Any) -> Authorization | None:
+    """An entry of the list; None when it cannot be read."""
+    try:
+        it = msgspec.convert(entry, _Listed)
+    except ValueError:
+        return None
+    authorized_at = datetime.fromtimestamp(it.auth_time, tz=UTC)
+    return Authorization(it.authorizer_appid, it.refresh_token or "", authorized_at)
+
+
+_RefreshToken = Annotated[str, Meta(pattern=r"^[!-~]*\Z")] | None
+"""May be empty or missing."""
 
 
 class _ComponentToken(msgspec.Struct):
-    component_access_token: str
-    expires_in: float
+    component_access_token: TokenText
+    expires_in: Seconds
 
 
 class _AuthorizerToken(msgspec.Struct):
-    authorizer_access_token: str
-    expires_in: float
-    authorizer_refresh_token: str = ""
+    authorizer_access_token: TokenText
+    expires_in: Seconds
+    authorizer_refresh_token: _RefreshToken = None
 
 
 class _Listed(msgspec.Struct):
-    authorizer_appid: str
-    refresh_token: str
-    auth_time: float
+    authorizer_appid: Annotated[str, Meta(pattern=r"^wx\w{1,62}\Z")]
+    auth_time: Annotated[float, Meta(ge=0, lt=1 << 33)]
+    """Unix time; WeChat was not there before it began, and milliseconds are beyond the limit."""
+    refresh_token: _RefreshToken = None
 
 
 class _List(msgspec.Struct):
     total_count: int
-    list: list[_Listed]
+    list: list[Any]
 
 
 class _AuthorizerInfo(msgspec.Struct):
-    nick_name: str = ""
+    nick_name: str | None = None
 
 
 class _AuthorizationInfo(msgspec.Struct):
-    authorizer_refresh_token: str = ""
+    authorizer_refresh_token: _RefreshToken = None
 
 
 class _Info(msgspec.Struct):
-    authorizer_info: _AuthorizerInfo
-    authorization_info: _AuthorizationInfo
+    authorizer_info: _AuthorizerInfo = msgspec.field(default_factory=_AuthorizerInfo)
+    authorization_info: _AuthorizationInfo = msgspec.field(default_factory=_AuthorizationInfo)

@@ -4,8 +4,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from weixin_etl import json_text
 
@@ -21,9 +23,15 @@ class Token:
     expires_in_seconds: float
 
 
+TokenText = Annotated[str, Meta(pattern=r"^[!-~]+\Z")]
+"""A token in an answer: what a URL can carry."""
+Seconds = Annotated[float, Meta(ge=0, le=1_000_000_000)]
+"""How long a token in an answer is good for."""
+
+
 class _TokenAnswer(msgspec.Struct):
-    access_token: str
-    expires_in: float
+    access_token: TokenText
+    expires_in: Seconds
 
 
 def read_token(body: bytes) -> Token | None:
@@ -32,7 +40,7 @@ def read_token(body: bytes) -> Token | None:
         answer = msgspec.convert(json_text.decode(body), _TokenAnswer)
     except (ValueError, RecursionError):
         return None
-    return Token(answer.access_token, answer.expires_in) if answer.access_token else None
+    return Token(answer.access_token, answer.expires_in)
 
 
 AskForToken = Callable[[str], Token]

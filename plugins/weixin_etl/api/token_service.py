@@ -2,8 +2,8 @@
 
 import requests
 
-from weixin_etl.api.errors import ConfigurationError, UnreachableError
-from weixin_etl.api.http import Caller
+from weixin_etl.api.errors import ConfigurationError, UnreachableError, UnreadableError
+from weixin_etl.api.http import Caller, errcode_and_errmsg
 from weixin_etl.api.token import Token, read_token
 from weixin_etl.model import Account
 
@@ -12,8 +12,12 @@ STALE = (
     "have the token service mended: it gives a stale token, also when asked again",
 )
 """Cause and cure."""
-_LOOK = "wait; if it persists, look at the token service"
+_UNUSABLE = (
+    "the token service gives no usable answer",
+    "wait; if it persists, look at the token service",
+)
 _REFUSED = (requests.codes.unauthorized, requests.codes.forbidden)
+_PASSES = (requests.codes.request_timeout, requests.codes.too_many_requests)
 
 
 def ask(account: Account, caller: Caller) -> Token:
@@ -30,9 +34,8 @@ def ask(account: Account, caller: Caller) -> Token:
     """
     try:
         status, body = caller.get(account.token_url, {"appid": account.appid}, account.secret)
-    except UnreachableError as error:
-        error.cause, error.cure = "the token service gives no usable answer", _LOOK
-        raise
+    except (UnreachableError, UnreadableError) as error:
+        raise _unusable(account, error.detail) from None
     if status in _REFUSED:
         raise ConfigurationError(
             f"HTTP {status}",
@@ -47,12 +50,25 @@ def ask(account: Account, caller: Caller) -> Token:
             cause="unknown to the token service",
             cure=f"correct login or token_url in {account.connection}",
         )
+    if requests.codes.multiple_choices <= status and status not in _PASSES:
+        raise ConfigurationError(
+            f"HTTP {status}",
+            account=str(account),
+            cause="no token service answers at this address, and no redirect is followed",
+            cure=f"correct token_url in {account.connection}",
+        )
     token = read_token(body) if status == requests.codes.ok else None
     if token is None:
-        raise UnreachableError(
-            f"HTTP {status} without access_token and expires_in",
-            account=str(account),
-            cause="the token service gives no usable answer",
-            cure=_LOOK,
-        )
+        raise _unusable(account, f"HTTP {status} without access_token and expires_in", body)
     return token
+
+
+def _unusable(account: Account, detail: str, body: bytes = b"") -> UnreachableError:
+    """With WeChat's errcode, where the service passes that on."""
+    try:
+        errcode, _ = errcode_and_errmsg(body)
+    except ValueError:
+        errcode = 0
+    said = f"{detail}, but errcode {errcode}" if errcode else detail
+    cause, cure = _UNUSABLE
+    return UnreachableError(said, account=str(account), cause=cause, cure=cure)

@@ -24,6 +24,7 @@ from weixin_etl.model import (
     Run,
     SaidQuota,
     connection_of,
+    few_names,
     log_problem,
 )
 from weixin_etl.orchestration.connections import ignored_connection, nearest_first, variable_of
@@ -50,8 +51,8 @@ class _Entry:
     is_wanted: bool = True
     is_withdrawn: bool = False
     """Whether it no longer authorises the platform it is listed with; its problem, while news."""
-    is_platform: bool = False
-    """Whether it is a platform whose accounts are not all known."""
+    trouble: WeixinError | None = None
+    """Of a platform: why it may have other accounts than those that are known."""
     supposed: frozenset[str] = frozenset()
     """Of such a platform: what the form calls accounts that may be its."""
     tried: int = 0
@@ -106,7 +107,8 @@ def described_accounts(run: Run, settings: Settings) -> list[ConfiguredAccount]:
         ParameterError: the run is limited to accounts that are not configured.
 
     """
-    entries = list(_entries(configured_conn_ids(), _Lookup(settings, Platform.known)))
+    if_none = "trigger a run: it reads WeChat's list of those that do"
+    entries = list(_entries(configured_conn_ids(), _Lookup(settings, Platform.known, if_none)))
     _require_known(run, entries)
     return [_described(_limited(entry, run)) for entry in entries if not entry.is_withdrawn]
 
@@ -118,6 +120,8 @@ class Refreshed:
     accounts: list[ConfiguredAccount]
     withdrawn: list[Problem]
     """Accounts that are no longer asked, since they withdrew their authorisation of a platform."""
+    trouble: list[WeixinError]
+    """Of platforms: why there may be other accounts."""
 
 
 def refresh_access_tokens(run: Run, settings: Settings) -> Refreshed:
@@ -138,7 +142,8 @@ def refresh_access_tokens(run: Run, settings: Settings) -> Refreshed:
 
     """
     concurrency = settings.pipeline.concurrency
-    lookup = _Lookup(settings, lambda platform: platform.discover(concurrency))
+    if_none = "have one authorised: the next run finds it"
+    lookup = _Lookup(settings, lambda platform: platform.discover(concurrency), if_none)
     found: Iterable[_Entry] = _entries(configured_conn_ids(), lookup)
     if run.accounts:
         found = list(found)  # nobody is asked before all that is wanted is known
@@ -166,7 +171,7 @@ def refresh_access_tokens(run: Run, settings: Settings) -> Refreshed:
     withdrawn = [it for it in gone if it.appid not in collected]  # by a connection of its own
     for problem in withdrawn:
         log_problem(log, problem)
-    return Refreshed(accounts, withdrawn)
+    return Refreshed(accounts, withdrawn, [entry.trouble for entry in asked if entry.trouble])
 
 
 class Clients:
@@ -235,12 +240,16 @@ class _Lookup:
     Args:
         settings: how patiently.
         discover: gives the accounts of a platform.
+        if_none: what to do about a platform without any.
 
     """
 
-    def __init__(self, settings: Settings, discover: Callable[[Platform], Discovery]) -> None:
+    def __init__(
+        self, settings: Settings, discover: Callable[[Platform], Discovery], if_none: str
+    ) -> None:
         self._limits = settings.call_limits
         self._discover = discover
+        self._if_none = if_none
         self._platforms: dict[str, _OfEntry] = {}
 
     def look_up(self, entry: str) -> _OfEntry:
@@ -261,7 +270,7 @@ class _Lookup:
                 raise ConfigurationError(
                     account=entry,
                     cause="no account is known to authorise this platform",
-                    cure="have one authorised: the next run finds it",
+                    cure=self._if_none,
                 )
             return of_platform
         of_platform = self._of_platform(conn_id)
@@ -302,6 +311,7 @@ def _entries(conn_ids: Sequence[str], lookup: _Lookup) -> Iterator[_Entry]:
     """
     by_appid: dict[str, _Entry] = {}
     in_trouble: set[str] = set()
+    withdrawn: set[tuple[str, str]] = set()
     for conn_id in conn_ids:
         try:
             found = lookup.look_up(conn_id)
@@ -313,9 +323,11 @@ def _entries(conn_ids: Sequence[str], lookup: _Lookup) -> Iterator[_Entry]:
         platform = connection_of(conn_id)
         if found.problem and platform not in in_trouble:
             in_trouble.add(platform)
-            yield _Entry([platform], problem=found.problem.problem(None), is_platform=True)
+            yield _Entry([platform], problem=found.problem.problem(None), trouble=found.problem)
         for appid, problem in found.withdrawn.items():
-            yield _Entry([f"{connection_of(conn_id)}/{appid}"], problem=problem, is_withdrawn=True)
+            if (platform, appid) not in withdrawn:
+                withdrawn.add((platform, appid))
+                yield _Entry([f"{platform}/{appid}"], problem=problem, is_withdrawn=True)
         for client in found.accounts:
             account = client.account
             twin = by_appid.get(account.appid)
@@ -332,12 +344,13 @@ def _require_known(run: Run, entries: Sequence[_Entry]) -> None:
     """Make sure that every account the run is limited to is configured, as far as is known."""
     unknown = set(run.accounts).difference(*(entry.names for entry in entries))
     for entry in entries:
-        if entry.is_platform:
+        if entry.trouble:
             entry.supposed = frozenset(
                 it for it in unknown if it.startswith("wx") or connection_of(it) in entry.conn_ids
             )
     unknown = unknown.difference(*(entry.supposed for entry in entries))
     if not unknown:
+        _require_authorised(run, entries)
         return
     first = min(unknown)
     names = {str(it): [*it.names, *(c.account.name for c in it.clients)] for it in entries}
@@ -345,6 +358,18 @@ def _require_known(run: Run, entries: Sequence[_Entry]) -> None:
         f"accounts: {ACCOUNTS_VARIABLE} has no connection id or appid {first}; there are "
         f"{', '.join(nearest_first(first, names))}"
     )
+
+
+def _require_authorised(run: Run, entries: Sequence[_Entry]) -> None:
+    """Make sure that no account the run is limited to by its own name has withdrawn."""
+    collected = set().union(*(entry.names for entry in entries if not entry.is_withdrawn))
+    for entry in entries:
+        own = entry.names - {connection_of(it) for it in entry.conn_ids}
+        if entry.is_withdrawn and (named := own.intersection(run.accounts) - collected):
+            raise ParameterError(
+                f"accounts: {min(named)} no longer authorises {connection_of(entry.conn_ids[0])}; "
+                "have it authorised again, or leave it out"
+            )
 
 
 def _limited(entry: _Entry, run: Run) -> _Entry:
@@ -420,10 +445,7 @@ def _log_tokens(accounts: Sequence[ConfiguredAccount]) -> None:
     for problem in [account.problem for account in accounts if account.problem]:
         log_problem(log, problem)
     if fine:
-        names = ", ".join(_with_source(account) for account in fine[:_NAMES_IN_LOG])
-        others = len(fine) - _NAMES_IN_LOG
-        more = f" and {others} more" if others > 0 else ""
-        log.info("a token is there for %s%s", names, more)
+        log.info("a token is there for %s", few_names([_with_source(account) for account in fine]))
     some = [connection_of(account.conn_id) for account in [*refused, *fine][:_NAMES_IN_LOG]]
     for conn_id in dict.fromkeys(some):  # each costs a call of Airflow's API
         if warning := ignored_connection(conn_id):

@@ -39,9 +39,18 @@ _AS_IT_SHOULD_BE = """{"config": {"path": "wecombot://KEY"}}"""
 # ------------------------------------------------------------------------------------------ look
 
 
-def tokens_refreshed(run: Run, problems: Sequence[Problem], collected: Collection[str]) -> None:
-    """The task refresh_access_token has done its work; `collected` are the AppIDs of the list."""
-    _note(run, lambda _: incidents.of_tokens(run, clock.now(), problems, collected))
+def tokens_refreshed(
+    run: Run, problems: Sequence[Problem], collected: Collection[str], *, is_whole: bool
+) -> None:
+    """
+    The task refresh_access_token has done its work.
+
+    `collected` are the AppIDs of the list, all of them when it `is_whole`.
+    """
+    _note(
+        run,
+        lambda _: incidents.of_tokens(run, clock.now(), problems, collected, is_whole=is_whole),
+    )
 
 
 def planned(run: Run, warnings: Sequence[Problem], appids: Collection[str]) -> None:

@@ -38,13 +38,16 @@ def show_prune(
     last_day = before - timedelta(days=1)
     warehouse = open_warehouse()
     console = Console()
-    gone = Size()
+    gone = seen = Size()
     for dataset in datasets:
         selection = Selection(dataset, accounts, end_date=last_day)
         pruned = _prune_with_bar(warehouse, selection, is_applied=is_applied)
         console.print(_table(pruned, last_day))
         gone += pruned.gone
-    if not gone.answers:
+        seen += pruned.seen
+    if not seen.answers:
+        said = f"No answer is kept for a publication day until {last_day}: nothing was looked at."
+    elif not gone.answers:
         said = "Nothing can go: each answer that was looked at is needed."
     elif is_applied:
         said = _SPACE

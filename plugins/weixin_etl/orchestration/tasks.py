@@ -39,9 +39,14 @@ def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
     run_context.require_known_parameters(context)
     run = run_context.of(dataset, context)
     found = accounts.refresh_access_tokens(run, settings.read())
+    passing = [it for it in found.trouble if it.is_retryable]
+    if passing and not run_context.is_last_try(context):
+        raise passing[0]  # the accounts of a platform may be found by the next try
     refused = [it.problem for it in found.accounts if it.is_wanted and it.problem]
     collected = [it.appid for it in found.accounts if it.appid]
-    alerts.tokens_refreshed(run, [*refused, *found.withdrawn], collected)
+    alerts.tokens_refreshed(
+        run, [*refused, *found.withdrawn], collected, is_whole=not found.trouble
+    )
     configured: list[dict[str, Any]] = msgspec.to_builtins(found.accounts)
     return configured
 

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 from secrecy import shown_by_error
-from wire import LIMITS
+from wire import LIMITS, Reply, Wire, refuses, says
 
 from weixin_etl.api.client import Answer, Refusal, WeixinClient
 from weixin_etl.api.errors import ConfigurationError, TokenRefusedError, UnreachableError
@@ -114,3 +114,33 @@ def test_a_service_in_trouble_is_named_instead_of_wechat(
     assert trouble.value.cause == "the token service gives no usable answer"
     assert "look at the token service" in str(trouble.value)
     assert BEARER not in shown_by_error(trouble.value)
+
+
+USELESS = b'{"access_token": "it", "expires_in": 7200}'
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (says(USELESS, 302, b"Location: /"), "correct token_url in the connection spring"),
+        (says(USELESS, 410), "correct token_url in the connection spring"),
+        (says(USELESS, 429), "wait; if it persists, look at the token service"),
+        (says(USELESS, 201), "wait; if it persists, look at the token service"),
+        (refuses(40164, "no"), "HTTP 200 without access_token and expires_in, but errcode 40164"),
+        (says(b"<html>"), "HTTP 200 without access_token and expires_in"),
+        (says(b'{"access_token": "", "expires_in": 7200}'), "HTTP 200 without access_token"),
+        (says(b" " * (LIMITS.max_answer_bytes + 1)), "the answer is larger than 16777216 bytes"),
+    ],
+)
+def test_an_answer_without_a_usable_token_says_what_came(
+    wire: Wire, reply: Reply, said: str
+) -> None:
+    """The service or its address is what somebody has to look at, never WeChat."""
+    wire.on_data = reply
+    url = f"{wire.account.base_url}/tokens"
+    account = Account("spring", "wx1", BEARER, "春风", wire.account.base_url, token_url=url)
+    with pytest.raises((ConfigurationError, UnreachableError)) as told:
+        WeixinClient(account, LIMITS).check_token()
+    assert said in str(told.value)
+    assert "token service" in told.value.cause
+    assert {call.path for call in wire.asked} == {"/tokens"}

@@ -183,6 +183,35 @@ def test_a_list_that_stays_incomplete_is_said(
     assert "it has 1 of 2 accounts" in str(found.problem)
 
 
+def test_a_list_without_an_end_ends(
+    sandbox: Sandbox, open_platform: OpenPlatform, monkeypatch: pytest.MonkeyPatch, asked: Asked
+) -> None:
+    """A server that heeds no offset gives the same page for ever."""
+    authorize(sandbox, 1)
+    first = sandbox.component.page(0, 1)[1]
+    monkeypatch.setattr(sandbox.component, "page", lambda *_: (10**9, first))
+    found = open_platform().discover(4)
+    assert asked(LIST) == 3 * 2  # the list is read three times, while it is not whole
+    assert "it has 1 of 1000000000 accounts" in str(found.problem)
+
+
+def test_without_a_token_of_the_platform_no_account_is_asked_and_none_forgotten(
+    sandbox: Sandbox, open_platform: OpenPlatform
+) -> None:
+    """Those that have withdrawn are told of for thirty days, whatever the ticket is."""
+    gone, _ = authorize(sandbox, 1, 2)
+    open_platform().discover(4)
+    sandbox.component.withdraw(gone)
+    withdrawn = open_platform().discover(4).withdrawn
+    sandbox.component.expire_tokens()
+    sandbox.component.expire_tickets()
+    found = open_platform(ticket=lambda: "ticket@@@nobody's").discover(4)
+    assert found.problem
+    assert "61006" in str(found.problem)
+    assert (found.accounts, found.withdrawn) == ([], withdrawn)
+    assert [*withdrawn] == [gone]
+
+
 def test_clocks_that_disagree_stop_everything(
     sandbox: Sandbox, open_platform: OpenPlatform
 ) -> None:
