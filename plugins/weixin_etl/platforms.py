@@ -4,7 +4,7 @@ A third-party platform: which accounts have authorised it, and their tokens.
 WeChat gives each token once, to whoever renews it, and may give a new refresh token with it. So
 they are kept in `weixin.platform_token`, encrypted, for all workers: a token is renewed by the one
 that holds its row's lock, and the refresh token that came with it is committed before the token is
-used. What a process that was killed in between has lost, WeChat tells once more.
+used. A refresh token that a killed process has lost is asked for: WeChat says which is in force.
 """
 
 import logging
@@ -44,16 +44,16 @@ INVALID_REFRESH_TOKEN = 61023
 WITHDRAWN_IS_SAID = timedelta(days=30)
 """How long people are shown that an account has withdrawn its authorisation."""
 _LISTINGS = 3
-"""Accounts come and go while the list is read page by page; so often it is read."""
+"""How often the list is read: accounts come and go between its pages, and may hide others."""
 _ASK_AGAIN_SECONDS = 60
-"""So long a platform that got no token is not asked for once more: a batch has many accounts."""
+"""How long a refusal of the platform's token stands for all accounts: a batch has hundreds."""
 _LOCK_LIMITS = """
 SET LOCAL lock_timeout = '{seconds}s';
 SET LOCAL idle_in_transaction_session_timeout = '{seconds}s';
 """
 """A worker that is gone, with its machine, holds a lock no longer than this."""
 _CALLS_UNDER_LOCK = 3
-_ONE_KEY = "[core] fernet_key must be the same on every machine; if it is, nothing is to be done"
+_ONE_KEY = "it is renewed; if this is said again, [core] fernet_key differs between machines"
 T = TypeVar("T")
 
 

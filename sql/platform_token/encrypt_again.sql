@@ -1,4 +1,5 @@
--- The same refresh tokens, encrypted with the newest key; one that was renewed meanwhile is.
+-- The same refresh tokens, encrypted with the newest key. One that was renewed meanwhile stays: it
+-- is encrypted with that key already.
 UPDATE weixin.platform_token AS known
 SET refresh_token = again.encrypted
 FROM
