@@ -41,14 +41,14 @@ class _Article(msgspec.Struct):
 
 
 class _Answer(msgspec.Struct):
-    list: list[_Article]
+    articles: list[_Article] = msgspec.field(name="list")
 
 
 def flat(answers: Path) -> Iterator[tuple[Any, ...]]:
     """The file's rows, as `COLUMNS`."""
     decode = msgspec.json.Decoder(_Answer).decode
     for answer in read(answers):
-        for article in decode(answer.body).list:
+        for article in decode(answer.body).articles:
             for row in article.details:
                 stat_date, *figures = msgspec.structs.astuple(row)
                 yield answer.appid, article.msgid, stat_date, article.ref_date, *figures

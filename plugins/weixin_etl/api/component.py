@@ -129,10 +129,10 @@ class Component:
         }
         call = self._call("api_get_authorizer_list", payload, component_token)
         answer = self._post(self.account, call, _List)
-        readable = [it for entry in answer.list if (it := _authorization(entry))]
-        if unreadable := len(answer.list) - len(readable):
+        readable = [it for entry in answer.entries if (it := _authorization(entry))]
+        if unreadable := len(answer.entries) - len(readable):
             log.warning("%s: %s entries of its list cannot be read", self.account, unreadable)
-        return Page(answer.total_count, len(answer.list), readable)
+        return Page(answer.total_count, len(answer.entries), readable)
 
     def info(self, component_token: str, account: Account) -> AccountInfo:
         """
@@ -202,7 +202,7 @@ class _Listed(msgspec.Struct):
 
 class _List(msgspec.Struct):
     total_count: int
-    list: list[Any]
+    entries: list[Any] = msgspec.field(name="list")
 
 
 class _AuthorizerInfo(msgspec.Struct):

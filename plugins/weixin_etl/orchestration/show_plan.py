@@ -1,6 +1,8 @@
 """What a run would ask WeChat for, printed without asking."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 
 from rich.box import SIMPLE_HEAD
@@ -48,13 +50,24 @@ def show_plan(
     problems = [str(account.problem) for account in accounts if account.problem]
     if problems and len(problems) == len(accounts):
         raise ParameterError("\n".join(problems))
-    logging.getLogger(Pipeline.__module__).setLevel(logging.ERROR)  # the lines below say it
     pipeline = Pipeline(run, open_warehouse(), in_force.pipeline)
-    plan = pipeline.plan(accounts, is_new=True)
+    with _silence(logging.getLogger(Pipeline.__module__)):  # the lines below say it
+        plan = pipeline.plan(accounts, is_new=True)
     console = Console(markup=False)  # a sentence or a name may hold brackets
     console.print(_table(pipeline, plan))
     for said in [*problems, *plan.held_back, *plan.lost, pipeline.expectation(plan), *_NOTES]:
         console.print(said, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _silence(logger: logging.Logger) -> Iterator[None]:
+    """Nothing below ERROR is logged meanwhile."""
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _table(pipeline: Pipeline, plan: Plan) -> Table:

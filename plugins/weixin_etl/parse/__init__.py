@@ -44,7 +44,7 @@ def parse(dataset: Dataset, body: bytes, publication_date: date, fetched_at: dat
 
 
 class _Answer(msgspec.Struct):
-    list: list[msgspec.Raw]
+    articles: list[msgspec.Raw] = msgspec.field(name="list")
     is_delay: msgspec.Raw = msgspec.Raw(b"null")
 
 
@@ -57,7 +57,7 @@ def _article_by_article(
     try:
         answer = _answer_decoder.decode(body)
         lenient.is_delay(decoded(answer.is_delay))
-        for item in answer.list:
+        for item in answer.articles:
             article = documented.article(item)
             if article:
                 lenient.parsed.add(article)
