@@ -413,6 +413,8 @@ def _is_over(look: Look, incident: Incident) -> bool:
         match known.kind:
             case ProblemKind.UNREACHABLE:
                 return incident.is_answered_since
+            case ProblemKind.RUN_LATE:  # one that ends after midnight is no daily run any more
+                return look.is_whole or look.run_id == incident.run_id
             case ProblemKind.CONFIGURATION:  # a connection: no other task looks at it anew
                 return look.is_whole and "refresh_access_token" in look.tasks
             case _:

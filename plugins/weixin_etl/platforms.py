@@ -105,7 +105,7 @@ class Discovery:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _StoredAccount:
     """An account that has once authorised the platform."""
 
     appid: str
@@ -165,7 +165,7 @@ class Platform:
         accounts: list[Account] = []
         withdrawn: dict[str, Problem | None] = {}
         with self._warehouse_trouble(self.account):
-            known = self._known()
+            known = self._stored_accounts()
         for it in known:
             account = self._authorizer(it.appid, it.name)
             if it.withdrawn_at is None:
@@ -220,12 +220,14 @@ class Platform:
             is_platform=False,
         )
 
-    def _known(self) -> list[_Known]:
+    def _stored_accounts(self) -> list[_StoredAccount]:
         keys = {"component_appid": self.account.appid}
         with self._warehouse.connect() as connection:
             rows = connection.execute(statement("platform_token/of_platform.sql"), keys).all()
         return [
-            _Known(it.appid, it.name or "", it.refresh_token, it.authorized_at, it.withdrawn_at)
+            _StoredAccount(
+                it.appid, it.name or "", it.refresh_token, it.authorized_at, it.withdrawn_at
+            )
             for it in rows
         ]
 
@@ -256,7 +258,7 @@ class Platform:
 
     def _keep(self, listed: Iterable[Authorization]) -> None:
         """Write down what is new in the list, and what is not encrypted with the newest key."""
-        known = {it.appid: it for it in self._known()}
+        known = {it.appid: it for it in self._stored_accounts()}
         new: list[dict[str, Any]] = []
         again: list[dict[str, Any]] = []
         for it in listed:
@@ -393,19 +395,19 @@ class Platform:
                 ) from None
             raise passing from None
 
-    def _refreshed(self, account: Account, known: str | None, component_token: str) -> Renewed:
-        """By the refresh token that is known, else by the one that WeChat says is in force."""
-        if known:
+    def _refreshed(self, account: Account, stored: str | None, component_token: str) -> Renewed:
+        """By the stored refresh token, else by the one that WeChat says is in force."""
+        if stored:
             try:
-                return self._component.renewed(component_token, account, known)
+                return self._component.renewed(component_token, account, stored)
             except ConfigurationError as error:
                 if error.errcode != INVALID_REFRESH_TOKEN:
                     raise
                 refusal = error
         in_force = self._component.info(component_token, account).refresh_token
-        if in_force and in_force != known:
+        if in_force and in_force != stored:
             return self._component.renewed(component_token, account, in_force)
-        if known:
+        if stored:
             raise refusal
         raise ConfigurationError(
             account=str(account),

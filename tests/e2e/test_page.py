@@ -1,6 +1,7 @@
 """The page "WeChat articles" in a real Airflow, in a real browser, behind its login."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -58,10 +59,25 @@ NOT_NEEDED = "maplibregl"
 
 
 @pytest.fixture(scope="module")
-def port(person: Person) -> int:
+def noon() -> Iterator[str]:
+    """Today at noon in Beijing: what the page says depends on whether today's run was due."""
+    today = clock.beijing_date(clock.now())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WEIXIN_NOW", f"{today}T12:00:00+08:00")
+        yield os.environ["WEIXIN_NOW"]
+
+
+@pytest.fixture(scope="module")
+def port(person: Person, noon: str) -> int:
     """Where a running Airflow listens that makes no run by itself."""
     chosen = machine.choose_port()
-    said = person.weixin("up", "--port", str(chosen), AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE="False")
+    said = person.weixin(
+        "up",
+        "--port",
+        str(chosen),
+        AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE="False",
+        WEIXIN_NOW=noon,
+    )
     assert said.returncode == 0, said.stdout + said.stderr
     return chosen
 
@@ -76,7 +92,9 @@ class Starting:
 
 
 @pytest.fixture(scope="module")
-def fab(person: Person, port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Starting]:
+def fab(
+    person: Person, port: int, noon: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Starting]:
     """The same Airflow with FAB, which starts while other things are done."""
     home, url, own_port = (
         person.home,
@@ -87,6 +105,7 @@ def fab(person: Person, port: int, tmp_path_factory: pytest.TempPathFactory) -> 
     environment = airflow_environment(home, "weixin://", url, own_port) | {
         READER_VARIABLE: postgres_connection(reader),
         "FAB_PASSWORD": PASSWORD,
+        "WEIXIN_NOW": noon,
     }
     log = tmp_path_factory.mktemp("fab") / "log"
     command = [sys.executable, Path(__file__).with_name("fab_server.py"), str(own_port)]

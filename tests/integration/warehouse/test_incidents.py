@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 import msgspec
@@ -554,6 +554,19 @@ def test_a_run_that_was_late_is_over_when_a_daily_run_has_ended(people: People):
 
     assert people.titles == ["the daily run is late", "over: the daily run is late"]
     assert "lasted 1 h 30 min" in people.got[1].body
+
+
+def test_a_run_that_was_late_is_over_when_it_ends_itself(people: People):
+    """Also after midnight, when it is no daily run any more; another run of that night does not."""
+    late = Problem(ProblemKind.RUN_LATE, "not ended", "look")
+    people.note(Look(DATASET, run(0).run_id, morning(0, 12, 30), problems=[late]))
+    another = replace(run(0, is_scheduled=False), run_id="another")
+    people.note(incidents.of_check(another, morning(1, 0, 20), [], {"a": window(0)}))
+    before = [*people.titles]
+    people.note(incidents.of_check(run(0), morning(1, 0, 30), [], {"a": window(0)}))
+
+    assert before == ["the daily run is late"]
+    assert people.titles == ["the daily run is late", "over: the daily run is late"]
 
 
 def test_a_form_filled_in_wrongly_is_for_the_person_who_did(people: People):
