@@ -75,7 +75,7 @@ def run_id_of(day: date) -> str:
 _ACCOUNT = """
     SELECT
         number,
-        'wx' || lpad(number::text, 4, '0') AS appid,
+        'wx' || lpad(number::text, greatest(4, length(number::text)), '0') AS appid,
         mod(number, 16) AS slot
     FROM generate_series(1, %(accounts)s) AS number
 """

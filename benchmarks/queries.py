@@ -90,7 +90,7 @@ def fill(connection: Connection, dataset: Dataset, accounts: int) -> None:
         FROM (
             SELECT '{BUSY}' AS appid, 1095 AS days
             UNION ALL
-            SELECT 'wx' || lpad(number::text, 4, '0'), 90
+            SELECT 'wx' || lpad(number::text, greatest(4, length(number::text)), '0'), 90
             FROM generate_series(1, {accounts}) AS number
         ) AS account
         CROSS JOIN LATERAL generate_series(0, days - 1) AS day
