@@ -47,6 +47,14 @@ def test_what_is_said_alone_has_no_brackets(cause: str, cure: str) -> None:
     assert str(problem) == problem.in_full == cause + cure
 
 
+def test_an_entry_that_stands_for_no_account_is_named_whole() -> None:
+    """Nothing else in its line tells it from others of the same platform."""
+    entry = "weixin_platform/wx5a4d80c70b1e2f3a"
+    refusal = errors.ConfigurationError(account=entry, cause="no account", cure="remove it")
+
+    assert str(refusal.problem(None)) == f"{entry}: remove it (no account)"
+
+
 def test_the_rid_is_the_first_to_go() -> None:
     """Then the cause is cut, while the cure is whole."""
     roomy = replace(REFUSED, cause="x" * 65)

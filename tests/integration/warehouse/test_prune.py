@@ -376,6 +376,29 @@ def test_only_what_is_selected(warehouse: Engine, chosen: dict[str, Any]):
     assert pruned.left_out.answers == (9 if "accounts" in chosen else 18)
 
 
+def test_what_is_left_is_read_again(warehouse: Engine):
+    """Another prune may work beside it, which takes more than this one counts."""
+    load_mornings(warehouse, ACCOUNT, OTHER_ACCOUNT)
+    of_one, of_other = (replace(ALL, accounts=(appid,)) for appid in ("wx1", "wx2"))
+
+    def beside(_done: int, _total: int) -> None:
+        run(warehouse, of_other)
+
+    pruned = prune(warehouse, of_one, is_applied=True, on_progress=beside)
+
+    assert pruned.after.answers == len(kept(warehouse))
+    assert (pruned.before - pruned.gone).answers == pruned.after.answers + 2
+
+
+@pytest.mark.parametrize("days", ["999999999", "-1", "ninety"])
+def test_days_that_are_no_number_of_days(days: str, capsys: pytest.CaptureFixture[str]):
+    """A sentence, and nothing is looked at."""
+    with pytest.raises(SystemExit):
+        cli.main(["prune", "--days", days])
+
+    assert f"'{days}' is not a number of days, 0 to 36500" in capsys.readouterr().err
+
+
 def test_what_is_imported_again_changes_no_fact(warehouse: Engine):
     """The pruned answers are kept again, each in its place in the order."""
     load_mornings(warehouse, ACCOUNT)
