@@ -28,6 +28,7 @@ from weixin_etl.model import (
     Problem,
     ProblemKind,
     Run,
+    accounts_are,
     days_as_ranges,
     few_names,
     log_problem,
@@ -538,8 +539,7 @@ def _instead(successor: Dataset, held: int, wanted: int) -> str:
 def accounts_not_in(problems: Sequence[Problem]) -> str:
     """`3 accounts are not in: see the lines above`, a task's last line."""
     accounts = len({problem.appid or problem.account for problem in problems})
-    what = "1 account is" if accounts == 1 else f"{accounts} accounts are"
-    return f"{what} not in: see the lines above"
+    return f"{accounts_are(accounts)} not in: see the lines above"
 
 
 def _problems(judged: Iterable[Judged]) -> list[Problem]:

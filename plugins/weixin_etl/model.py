@@ -364,6 +364,11 @@ class Counts:
     """Values that the answer left out and that keep their old value."""
 
 
+def accounts_are(count: int) -> str:
+    """`1 account is`, `3 accounts are`."""
+    return "1 account is" if count == 1 else f"{count} accounts are"
+
+
 def few_names(names: Sequence[str]) -> str:
     """`a, b and 9 more`: as many as a line holds, there may be thousands."""
     more = len(names) - _NAMES_IN_LINE

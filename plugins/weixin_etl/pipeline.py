@@ -22,6 +22,7 @@ from weixin_etl.model import (
     ProblemKind,
     Run,
     SaidQuota,
+    accounts_are,
     days_as_ranges,
     few_names,
 )
@@ -422,19 +423,17 @@ def batches(accounts: Sequence[PlannedAccount]) -> list[Batch]:
 
 def _lacking(new: Sequence[str], first_day: date) -> str:
     """What history accounts lack that daily runs begin with: one line, there may be thousands."""
-    count = "1 account is" if len(new) == 1 else f"{len(new)} accounts are"
     return (
-        f"{count} new: {few_names(new)}; days before {first_day} are asked for only by a run "
-        "with begin_date and end_date"
+        f"{accounts_are(len(new))} new: {few_names(new)}; days before {first_day} are asked for "
+        "only by a run with begin_date and end_date"
     )
 
 
 def _no_longer_collected(names: Sequence[str]) -> str:
     """Said once. The Variable may be lost, too: then Airflow gives its default."""
-    count = "1 account is" if len(names) == 1 else f"{len(names)} accounts are"
     return (
-        f"{count} no longer collected, by the Airflow Variable weixin_accounts or as their "
-        f"authorisation is withdrawn: {few_names(names)}"
+        f"{accounts_are(len(names))} no longer collected, by the Airflow Variable weixin_accounts "
+        f"or as their authorisation is withdrawn: {few_names(names)}"
     )
 
 

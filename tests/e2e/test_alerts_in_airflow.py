@@ -28,7 +28,7 @@ from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
 pytestmark = pytest.mark.stack
 
 DAG = "weixin_article_total"
-PATIENCE_SECONDS = 240
+PATIENCE_SECONDS = 120
 
 
 @dataclass(frozen=True)

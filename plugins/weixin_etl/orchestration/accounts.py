@@ -137,7 +137,7 @@ def refresh_access_tokens(run: Run, settings: Settings) -> Refreshed:
     reported, not raised: the others go on, and its days will fail one by one.
 
     Raises:
-        ParameterError: the run is limited to accounts that are not configured.
+        ParameterError: the run is limited to accounts that are not configured, or have withdrawn.
         ClockError: this machine's clock and WeChat's disagree, so that nothing may be asked.
 
     """
@@ -148,6 +148,7 @@ def refresh_access_tokens(run: Run, settings: Settings) -> Refreshed:
     if run.accounts:
         found = list(found)  # nobody is asked before all that is wanted is known
         _require_known(run, found)
+        _require_authorised(run, found)
     quotas = _Quotas(run.dataset)
     with ThreadPoolExecutor(concurrency) as meanwhile, ThreadPoolExecutor(concurrency) as pool:
 
@@ -350,7 +351,6 @@ def _require_known(run: Run, entries: Sequence[_Entry]) -> None:
             )
     unknown = unknown.difference(*(entry.supposed for entry in entries))
     if not unknown:
-        _require_authorised(run, entries)
         return
     first = min(unknown)
     names = {str(it): [*it.names, *(c.account.name for c in it.clients)] for it in entries}

@@ -6,8 +6,8 @@ in its log, and the next task that looks tells of it.
 """
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.faults import first_line, log_frames
 from weixin_etl.incidents import Look, Message
 from weixin_etl.model import ParameterError, PlannedAccount, Problem, ProblemKind, Run
-from weixin_etl.orchestration import run_context
+from weixin_etl.orchestration import quiet, run_context
 from weixin_etl.orchestration.warehouse import open_warehouse
 from weixin_etl.warehouse import WarehouseError, require_migrated, trouble
 
@@ -230,16 +230,9 @@ def sender() -> incidents.Send | None:
     return send
 
 
-@contextmanager
-def _apprise_is_silent() -> Iterator[None]:
+def _apprise_is_silent() -> AbstractContextManager[None]:
     """It names addresses, which hold secrets; what went wrong is said here, without them."""
-    logger = logging.getLogger("apprise")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
+    return quiet.only_from(logging.CRITICAL, "apprise")
 
 
 def _send(receivers: "apprise.Apprise", message: Message) -> bool:

@@ -1,8 +1,6 @@
 """What a run would ask WeChat for, printed without asking."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 
 from rich.box import SIMPLE_HEAD
@@ -12,7 +10,7 @@ from rich.table import Table
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import ParameterError, Run, days_as_ranges
-from weixin_etl.orchestration import settings
+from weixin_etl.orchestration import quiet, settings
 from weixin_etl.orchestration.accounts import described_accounts
 from weixin_etl.orchestration.warehouse import open_warehouse
 from weixin_etl.pipeline import Pipeline, Plan, source
@@ -51,23 +49,12 @@ def show_plan(
     if problems and len(problems) == len(accounts):
         raise ParameterError("\n".join(problems))
     pipeline = Pipeline(run, open_warehouse(), in_force.pipeline)
-    with _silence(logging.getLogger(Pipeline.__module__)):  # the lines below say it
+    with quiet.only_from(logging.ERROR, Pipeline.__module__):  # the lines below say it
         plan = pipeline.plan(accounts, is_new=True)
     console = Console(markup=False)  # a sentence or a name may hold brackets
     console.print(_table(pipeline, plan))
     for said in [*problems, *plan.held_back, *plan.lost, pipeline.expectation(plan), *_NOTES]:
         console.print(said, highlight=False, soft_wrap=True)
-
-
-@contextmanager
-def _silence(logger: logging.Logger) -> Iterator[None]:
-    """Nothing below ERROR is logged meanwhile."""
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 def _table(pipeline: Pipeline, plan: Plan) -> Table:
