@@ -135,7 +135,7 @@ def check(run: Run, warehouse: Engine, accounts: Sequence[ConfiguredAccount]) ->
     broken: list[Problem] = []
     with warehouse.connect() as connection:
         pairs = planned_pairs(connection, run)
-        warnings = [*_retired(connection, run, pairs), *_withdrawn(pairs)]
+        warnings = [*_retired(connection, run, pairs), *_withdrawn(run, pairs)]
         for promise in checks(run.dataset):
             found = _broken(connection, run, promise, pairs)
             if not found:
@@ -202,12 +202,14 @@ def _retired(connection: Connection, run: Run, pairs: Sequence[PlannedPair]) -> 
     return [replace(it, cure=held.get(it, it.cure)) for it in offline]
 
 
-def _withdrawn(pairs: Sequence[PlannedPair]) -> list[Problem]:
+def _withdrawn(run: Run, pairs: Sequence[PlannedPair]) -> list[Problem]:
     """Accounts that withdrew their authorisation of a platform while the run asked them."""
     return together(
         why_not_in(pair)
         for pair in pairs
-        if pair.state is PairState.FAILED and pair.coverage.error_code == rules.WITHDRAWN
+        if pair.state is PairState.FAILED
+        and pair.coverage.error_kind is ProblemKind.WITHDRAWN
+        and not rules.holds_back(pair, run)
     )
 
 

@@ -217,8 +217,7 @@ def add_prune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "--days",
         type=_days_ago,
         default=90,
-        help="only publication days at least this many days ago (default: %(default)s, which daily "
-        "runs ask for no more)",
+        help="only publication days at least this many days ago (default: %(default)s)",
     )
     age.add_argument(
         "--before", type=_day, metavar="YYYY-MM-DD", help="only earlier publication days instead"

@@ -43,9 +43,9 @@ def _rows() -> Iterator[tuple[str, str, str, str]]:
 
 
 def _kinds(kind: type[WeixinError]) -> Iterator[type[WeixinError]]:
-    """The leaves of the tree, in its order."""
+    """Those of the tree that are raised, in its order."""
     below = sorted(kind.__subclasses__(), key=list(vars(errors).values()).index)
-    if not below:
+    if not below or kind is ConfigurationError:
         yield kind
     for child in below:
         yield from _kinds(child)

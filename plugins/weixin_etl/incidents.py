@@ -411,7 +411,7 @@ def _is_over(look: Look, incident: Incident) -> bool:
         return False
     if known.appid is None:
         match known.kind:
-            case ProblemKind.UNREACHABLE:
+            case ProblemKind.UNREACHABLE if known.subject is None:  # nobody reached WeChat
                 return incident.is_answered_since
             case ProblemKind.RUN_LATE:  # one that ends after midnight is no daily run any more
                 return look.is_whole or look.run_id == incident.run_id

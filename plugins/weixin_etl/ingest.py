@@ -163,8 +163,7 @@ class Ingest:
         open_pairs = [
             pair
             for pair in pairs
-            if rules.holds_back(pair, refetch=self._run.refetch)
-            and pair.appid not in self._failures
+            if rules.holds_back(pair, self._run) and pair.appid not in self._failures
         ]
         if not open_pairs and not self._failures:
             return
@@ -483,9 +482,7 @@ def days_of(pairs: Iterable[PlannedPair]) -> dict[str, frozenset[date]]:
 
 def not_in(connection: Connection, run: Run, pairs: Sequence[PlannedPair]) -> list[Problem]:
     """Why those of the pairs that are not in hold the run back: one per account and cause."""
-    problems = together(
-        why_not_in(pair) for pair in pairs if rules.holds_back(pair, refetch=run.refetch)
-    )
+    problems = together(why_not_in(pair) for pair in pairs if rules.holds_back(pair, run))
     offline = [it for it in problems if it.kind is ProblemKind.ENDPOINT_OFFLINE]
     held = held_by_successor(connection, run.dataset, offline)
     return [replace(it, cure=held[it]) if it in held else it for it in problems]

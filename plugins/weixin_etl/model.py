@@ -107,7 +107,7 @@ class ProblemKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Problem:
     """
-    Trouble of one kind, with one cause, of one account or of the whole run.
+    Trouble of one kind, with one cause, of one account, a whole connection, or the whole run.
 
     `str()` is its line in the log: what to change first, ids last, at most 160 characters. WeChat's
     id of the call is left out where it does not fit.
@@ -140,9 +140,14 @@ class Problem:
         """Its line, however long."""
         about = f"{self.account}: " if self.account else ""
         errcode = "" if self.errcode is None else f"errcode {self.errcode}"
-        ids = ", ".join(part for part in (self.conn_id, errcode) if part)
+        ids = ", ".join(part for part in (self._conn_id, errcode) if part)
         end = (days_as_ranges(self.days), ids)
         return about + " · ".join(part for part in (self._said, *end) if part)
+
+    @property
+    def _conn_id(self) -> str:
+        """Shown of an account; a connection's own trouble begins with what tells it from others."""
+        return self.conn_id if self.appid else ""
 
     @property
     def _said(self) -> str:
@@ -153,7 +158,7 @@ class Problem:
 
     def __str__(self) -> str:
         """Account, cure, cause, days, ids."""
-        longest = _LONGEST_NAME if self.appid or self.conn_id else _LONGEST_ENTRY
+        longest = _LONGEST_NAME if self.appid else _LONGEST_ENTRY
         about = f"{_shortened(self.account, longest)}: " if self.account else ""
         said = self._said
         errcode = "" if self.errcode is None else f"errcode {self.errcode}"
@@ -161,8 +166,8 @@ class Problem:
         ends = [
             "".join(f" · {part}" for part in (_few_ranges(self.days), ", ".join(ids)) if part)
             for ids in (
-                [part for part in (self.conn_id, errcode, rid) if part],
-                [part for part in (self.conn_id, errcode) if part],
+                [part for part in (self._conn_id, errcode, rid) if part],
+                [part for part in (self._conn_id, errcode) if part],
             )
         ]
         end = next((it for it in ends if len(about + said + it) <= LONGEST_LINE), ends[-1])

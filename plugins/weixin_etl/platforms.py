@@ -24,16 +24,18 @@ from sqlalchemy.exc import DBAPIError
 
 from weixin_etl import clock
 from weixin_etl.api.client import WeixinClient
-from weixin_etl.api.component import Authorization, Component, Page, Renewed
+from weixin_etl.api.component import AccountInfo, Authorization, Component, Page, Renewed
 from weixin_etl.api.errors import (
     ClockError,
     ConfigurationError,
+    NotAuthorisedError,
     TokenRefusedError,
     UnreachableError,
     WeixinError,
     WithdrawnError,
 )
 from weixin_etl.api.http import CallLimits
+from weixin_etl.api.outages import Outages
 from weixin_etl.api.token import RENEW_BEFORE_SECONDS, Token
 from weixin_etl.model import Account, Problem, few_names
 from weixin_etl.warehouse import statement, trouble
@@ -43,10 +45,12 @@ log = logging.getLogger(__name__)
 INVALID_REFRESH_TOKEN = 61023
 WITHDRAWN_IS_SAID = timedelta(days=30)
 """How long people are shown that an account has withdrawn its authorisation."""
+_DESCRIBED_AT_ONCE = 500
+"""Accounts whose names are kept together: a task that is ended has lost no more."""
 _LISTINGS = 3
 """How often the list is read: accounts come and go between its pages, and may hide others."""
 _ASK_AGAIN_SECONDS = 60
-"""How long a refusal of the platform's token stands for all accounts: a batch has hundreds."""
+"""So long a list, or a refusal of the platform's token, stands for all: a batch has hundreds."""
 _LOCK_LIMITS = """
 SET LOCAL lock_timeout = '{seconds}s';
 SET LOCAL idle_in_transaction_session_timeout = '{seconds}s';
@@ -100,6 +104,8 @@ class Discovery:
     """Those that authorise it; none while it has no token, since none can be asked."""
     withdrawn: dict[str, Problem | None]
     """Those that no longer do, by AppID; None once that is no news any more."""
+    others: frozenset[str]
+    """What authorises it but is no Official Account, by AppID: it has no articles."""
     problem: WeixinError | None = None
     """Why there may be others: then those that are known from before are among these."""
 
@@ -114,6 +120,8 @@ class _StoredAccount:
     """Encrypted."""
     authorized_at: datetime
     withdrawn_at: datetime | None
+    is_official_account: bool | None
+    """None while WeChat has not said."""
 
 
 class Platform:
@@ -151,6 +159,9 @@ class Platform:
         self._has_warned = False
         self._refused: tuple[WeixinError, float] | None = None
         """Why the platform got no token, and until when it is not asked for again."""
+        self._listing = threading.Lock()
+        self._listed_lately: tuple[set[str], float] | None = None
+        """Accounts that WeChat's list has, and until when it is not read again."""
 
     # ------------------------------------------------------------------------------- accounts
 
@@ -167,20 +178,23 @@ class Platform:
         with self._warehouse_trouble(self.account):
             known = self._stored_accounts()
         for it in known:
+            if it.is_official_account is False:
+                continue
             account = self._authorizer(it.appid, it.name)
             if it.withdrawn_at is None:
                 accounts.append(account)
             else:
                 is_news = it.withdrawn_at > said_since
                 withdrawn[it.appid] = WithdrawnError().problem(account) if is_news else None
-        return Discovery(accounts, withdrawn, problem)
+        others = frozenset(it.appid for it in known if it.is_official_account is False)
+        return Discovery(accounts, withdrawn, others, problem)
 
     def discover(self, concurrency: int) -> Discovery:
         """
         Read the list of accounts from WeChat, and keep what is new.
 
         An account that the list lacks is withdrawn only if WeChat says that of the account itself,
-        too. What new accounts are called is asked for, `concurrency` at once.
+        too. What new accounts are and are called is asked for, `concurrency` at once.
 
         Raises:
             ClockError: this machine's clock and WeChat's disagree.
@@ -197,8 +211,8 @@ class Platform:
                 return replace(found, accounts=[]) if self._refused else found
             self._keep(listed)
             with ThreadPoolExecutor(concurrency) as pool:
-                self._withdraw(pool, {it.appid for it in listed})
-                self._name(pool)
+                self._withdraw_missing(pool, {it.appid for it in listed})
+                self._describe(pool)
             is_whole = len(listed) == total
             return self.known(None if is_whole else self._incomplete(len(listed), total))
 
@@ -226,7 +240,12 @@ class Platform:
             rows = connection.execute(statement("platform_token/of_platform.sql"), keys).all()
         return [
             _StoredAccount(
-                it.appid, it.name or "", it.refresh_token, it.authorized_at, it.withdrawn_at
+                it.appid,
+                it.name or "",
+                it.refresh_token,
+                it.authorized_at,
+                it.withdrawn_at,
+                it.is_official_account,
             )
             for it in rows
         ]
@@ -304,26 +323,29 @@ class Platform:
             self._lock(connection, self.account)
             yield connection
 
-    def _withdraw(self, pool: ThreadPoolExecutor, listed: set[str]) -> None:
+    def _withdraw_missing(self, pool: ThreadPoolExecutor, listed: set[str]) -> None:
         """Write down which of the accounts that the list lacks have withdrawn."""
         missing = [it for it in self.known().accounts if it.appid not in listed]
-        answers = pool.map(self._has_withdrawn, missing)
-        for account, has_withdrawn in zip(missing, answers, strict=True):
-            if not has_withdrawn:
+        outages = Outages()
+        answers = pool.map(lambda it: self._is_disowned(it, outages), missing)
+        for account, is_disowned in zip(missing, answers, strict=True):
+            if is_disowned:
+                self._withdraw(account)
+            else:
                 log.warning("%s is asked, although the list of %s lacks it", account, self.account)
-                continue
-            with self._warehouse.begin() as connection:
-                connection.execute(
-                    statement("platform_token/withdraw.sql"),
-                    {**self._keys(account), "withdrawn_at": clock.now()},
-                )
 
-    def _has_withdrawn(self, account: Account) -> bool:
-        try:
-            self._with_component_token(
-                self._component_token(), lambda token: self._component.info(token, account)
+    def _withdraw(self, account: Account) -> None:
+        with self._warehouse.begin() as connection:
+            connection.execute(
+                statement("platform_token/withdraw.sql"),
+                {**self._keys(account), "withdrawn_at": clock.now()},
             )
-        except WithdrawnError:
+
+    def _is_disowned(self, account: Account, outages: Outages) -> bool:
+        """Whether WeChat says of the account itself that it does not authorise the platform."""
+        try:
+            self._info(account, outages)
+        except NotAuthorisedError:
             return True
         except ClockError:
             raise
@@ -331,28 +353,61 @@ class Platform:
             return False
         return False
 
-    def _name(self, pool: ThreadPoolExecutor) -> None:
-        """Ask what accounts are called that have no name yet; without one it is the AppID."""
-        nameless = [it for it in self.known().accounts if it.name == it.appid]
-        names = [it for it in pool.map(self._named, nameless) if it["name"]]
-        if names:
+    def _describe(self, pool: ThreadPoolExecutor) -> None:
+        """
+        Ask what accounts are, and are called, of which that is not known yet.
+
+        Without a name it is the AppID; what may be an Official Account is asked for figures.
+        """
+        stored = [it for it in self._stored_accounts() if it.withdrawn_at is None]
+        unknown = [it for it in stored if not it.name or it.is_official_account is None]
+        accounts = [self._authorizer(it.appid, it.name) for it in unknown]
+        outages = Outages()
+        untold: list[str] = []
+        for first in range(0, len(accounts), _DESCRIBED_AT_ONCE):
+            some = accounts[first : first + _DESCRIBED_AT_ONCE]
+            told = list(pool.map(lambda it: self._described(it, outages), some))
+            untold += [it for it in told if isinstance(it, str)]
+            said = [it for it in told if not isinstance(it, str)]
             with self._writing_many() as connection:
                 connection.execute(
-                    statement("platform_token/name.sql"),
-                    {"component_appid": self.account.appid, "names": _json(names)},
+                    statement("platform_token/describe.sql"),
+                    {"component_appid": self.account.appid, "accounts": _json(said)},
                 )
-
-    def _named(self, account: Account) -> dict[str, str]:
-        try:
-            info = self._with_component_token(
-                self._component_token(), lambda token: self._component.info(token, account)
+        if untold:
+            log.info(
+                "%s: what %s of its accounts are called is not known: %s",
+                self.account,
+                len(untold),
+                untold[-1],
             )
+        others = self.known().others
+        if others:
+            log.info(
+                "%s: %s are no Official Accounts, and are not asked for articles",
+                self.account,
+                few_names(sorted(others)),
+            )
+
+    def _described(self, account: Account, outages: Outages) -> dict[str, Any] | str:
+        """What WeChat says of an account, or why it does not."""
+        try:
+            info = self._info(account, outages)
         except ClockError:
             raise
         except WeixinError as error:
-            log.info("what %s is called is not known: %s", account.appid, error.happened)
-            return {"appid": account.appid, "name": ""}
-        return {"appid": account.appid, "name": info.name}
+            return error.happened
+        return {
+            "appid": account.appid,
+            "name": info.name,
+            "is_official_account": info.is_official_account,
+        }
+
+    def _info(self, account: Account, outages: Outages) -> AccountInfo:
+        with outages.counted():
+            return self._with_component_token(
+                self._component_token(), lambda token: self._component.info(token, account)
+            )
 
     # --------------------------------------------------------------------------------- tokens
 
@@ -369,16 +424,40 @@ class Platform:
         with self._warehouse_trouble(account):
             if token := self._stored(account, refused):
                 return token
-            return self._with_component_token(
-                self._component_token(),
-                lambda component_token: self._shared(
-                    account,
-                    refused,
-                    lambda row: self._refreshed(
-                        account, self._cipher.decrypt(row.refresh_token), component_token
+            try:
+                return self._with_component_token(
+                    self._component_token(),
+                    lambda component_token: self._shared(
+                        account,
+                        refused,
+                        lambda row: self._refreshed(
+                            account, self._cipher.decrypt(row.refresh_token), component_token
+                        ),
                     ),
-                ),
-            )
+                )
+            except NotAuthorisedError as error:
+                if self._may_be_listed(account):
+                    raise
+                self._withdraw(account)
+                raise WithdrawnError(
+                    error.detail, account=error.account, errcode=error.errcode, rid=error.rid
+                ) from None
+
+    def _may_be_listed(self, account: Account) -> bool:
+        """Whether WeChat's list of the last minute has the account, or may have it."""
+        with self._listing:  # the other threads wait for the same
+            if self._listed_lately is None or time.monotonic() >= self._listed_lately[1]:
+                try:
+                    listed, total = self._with_component_token(
+                        self._component_token(), self._listed
+                    )
+                except WeixinError:
+                    return True
+                if len(listed) != total:
+                    return True
+                until = time.monotonic() + _ASK_AGAIN_SECONDS
+                self._listed_lately = {it.appid for it in listed}, until
+            return account.appid in self._listed_lately[0]
 
     @contextmanager
     def _warehouse_trouble(self, account: Account) -> Iterator[None]:

@@ -27,13 +27,12 @@ from weixin_etl.model import (
     PairState,
     ParameterError,
     PlannedPair,
+    ProblemKind,
     Run,
 )
 
 OFFLINE = 47009
 """WeChat's errcode for an endpoint it has taken out of service."""
-WITHDRAWN = 61003
-"""WeChat's errcode for an account that does not authorise the platform."""
 REFUSALS_THAT_STOP = 5
 """In a row, all outages, or all 47009 beyond the present window: they end the account's try."""
 WAIT_FOR_READY = timedelta(minutes=30)
@@ -369,17 +368,21 @@ def is_in(coverage: Coverage | None, planned_at: datetime, *, refetch: bool) -> 
     return coverage.ready_at is not None and coverage.ready_at >= planned_at
 
 
-def holds_back(pair: PlannedPair, *, refetch: bool) -> bool:
+def holds_back(pair: PlannedPair, run: Run) -> bool:
     """
     Whether the pair makes its run red: it is not in, and nothing excuses that.
 
     A probe is excused that found its endpoint retired, and a pair whose account has withdrawn its
-    authorisation; but not by what an earlier run was answered.
+    authorisation, unless the run was told to ask that account; but not by what an earlier run was
+    answered.
     """
-    if is_in(pair.coverage, pair.planned_at, refetch=refetch):
+    if is_in(pair.coverage, pair.planned_at, refetch=run.refetch):
         return False
-    answered = pair.coverage.error_code if pair.state is PairState.FAILED else None
-    return not (answered == WITHDRAWN or (pair.is_probe and answered == OFFLINE))
+    if pair.state is not PairState.FAILED:
+        return True
+    if pair.coverage.error_kind is ProblemKind.WITHDRAWN:
+        return not {pair.appid, pair.conn_id}.isdisjoint(run.accounts)
+    return not (pair.is_probe and pair.coverage.error_code == OFFLINE)
 
 
 def is_back(pair: PlannedPair) -> bool:

@@ -16,7 +16,15 @@ from sqlalchemy import Connection, RowMapping
 from weixin_etl import clock, rules
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.incidents import OF_ACCOUNT, STALE
-from weixin_etl.model import AttemptState, Coverage, DataState, DayState, Problem, ProblemKind
+from weixin_etl.model import (
+    AttemptState,
+    Coverage,
+    DataState,
+    DayState,
+    Problem,
+    ProblemKind,
+    connection_of,
+)
 from weixin_etl.quota import known_quotas
 from weixin_etl.rules import Quota
 from weixin_etl.warehouse import statement
@@ -360,7 +368,10 @@ def judge(
 
 def _nothing_collected(datasets: Sequence[Dataset]) -> Trouble:
     dag_ids = " or ".join(it.dag_id for it in datasets)
-    cure = f"unpause {dag_ids}: the first daily run brings its accounts"
+    cure = (
+        f"unpause {dag_ids}: the first daily run brings its accounts; if one has run, "
+        "weixin_accounts names no account that WeChat still lets it ask for"
+    )
     return Trouble(Problem(ProblemKind.NOT_ASKED, "no account is collected", cure))
 
 
@@ -527,10 +538,11 @@ def _speaks_for(problem: Problem, facts: AccountFacts, day: date) -> bool:
 
 
 def _is_of(problem: Problem, facts: AccountFacts) -> bool:
-    """Whether it is the account's, which may be known by its connection alone."""
+    """Whether it is the account's, or its whole connection's or platform's."""
     if problem.appid:
         return problem.appid == facts.appid
-    return bool(problem.conn_id) and problem.conn_id == facts.conn_id
+    ours = (facts.conn_id, connection_of(facts.conn_id))
+    return bool(problem.conn_id) and problem.conn_id in ours
 
 
 _AFTER_ASKING = ("report", "check")

@@ -1,6 +1,12 @@
 """A stand-in for the WeChat API on loopback, to develop and test against without an account."""
 
-from weixin_sandbox.accounts import DEFAULT_ACCOUNT, DEFAULT_COMPONENT, Account, Component
+from weixin_sandbox.accounts import (
+    DEFAULT_ACCOUNT,
+    DEFAULT_COMPONENT,
+    Account,
+    AccountKind,
+    Component,
+)
 from weixin_sandbox.platform import Call
 from weixin_sandbox.sandbox import Sandbox
 from weixin_sandbox.scenarios import Scenario
@@ -9,6 +15,7 @@ __all__ = [
     "DEFAULT_ACCOUNT",
     "DEFAULT_COMPONENT",
     "Account",
+    "AccountKind",
     "Call",
     "Component",
     "Sandbox",

@@ -1,12 +1,21 @@
-"""Who the platform knows: Official Accounts, and the component of a third-party platform."""
+"""Who the platform knows: accounts, and the component of a third-party platform."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class AccountKind(StrEnum):
+    """What can authorise a third-party platform; only an Official Account has articles."""
+
+    OFFICIAL = "official"
+    MINI_PROGRAM = "mini program"
+    VIDEO = "video"
 
 
 @dataclass(frozen=True)
 class Account:
     """
-    One Official Account; `name` is what people call it.
+    One account; `name` is what people call it.
 
     An account without a secret is called with the tokens of a component that it authorised.
     """
@@ -14,6 +23,7 @@ class Account:
     appid: str
     secret: str = field(default="", repr=False)
     name: str = ""
+    kind: AccountKind = AccountKind.OFFICIAL
 
 
 @dataclass(frozen=True)

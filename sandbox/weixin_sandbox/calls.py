@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
+from weixin_sandbox.accounts import Account, AccountKind
 from weixin_sandbox.answers import Answer, Json, to_bytes
 from weixin_sandbox.component import Authorization
 from weixin_sandbox.effects import Effect
@@ -74,6 +75,8 @@ def data(platform: Platform, asked: Asked) -> Answer:
     """A statistics endpoint: one account, one publication day."""
     endpoint = ENDPOINTS[asked.path]
     appid = _authorised(platform, asked)
+    if platform.accounts[appid].kind is not AccountKind.OFFICIAL:
+        raise RefusedError(61502)
     today = platform.beijing_today
     day = _publication_day(asked, endpoint, today)
     platform.quota.count(appid, asked.path, today)
@@ -158,7 +161,7 @@ def authorizer_info(platform: Platform, asked: Asked) -> Answer:
         platform,
         CallKind.INFO,
         appid,
-        lambda: _info(platform.component.authorization(appid), platform.accounts[appid].name),
+        lambda: _info(platform.component.authorization(appid), platform.accounts[appid]),
     )
 
 
@@ -176,7 +179,18 @@ def token_service(platform: Platform, asked: Asked) -> Answer:
     return replace(answer, content_type="application/json")
 
 
-def _info(authorization: Authorization, name: str) -> dict[str, Json]:
+_OF_KIND: dict[AccountKind, dict[str, Json]] = {
+    AccountKind.OFFICIAL: {},
+    AccountKind.MINI_PROGRAM: {
+        "MiniProgramInfo": {"network": {"RequestDomain": []}, "categories": [], "visit_status": 0}
+    },
+    AccountKind.VIDEO: {"channels_info": {"channels_type": 1}},
+}
+"""What tells the kinds apart."""
+
+
+def _info(authorization: Authorization, account: Account) -> dict[str, Json]:
+    name = account.name
     func_info: list[Json] = [
         {"funcscope_category": {"id": number}} for number in authorization.permissions
     ]
@@ -190,6 +204,7 @@ def _info(authorization: Authorization, name: str) -> dict[str, Json]:
             "principal_name": f"{name}有限公司",
             "alias": "",
             "qrcode_url": f"http://mmbiz.qpic.cn/mmbiz_jpg/{authorization.appid}/0",
+            **_OF_KIND[account.kind],
         },
         "authorization_info": {
             "authorizer_appid": authorization.appid,

@@ -67,6 +67,7 @@ CREATE TABLE weixin.platform_token (
     component_appid text NOT NULL,
     appid text NOT NULL,
     name text,
+    is_official_account boolean,
     access_token text,
     expires_at timestamptz,
     refresh_token text,
@@ -80,6 +81,7 @@ COMMENT ON TABLE weixin.platform_token IS 'One row per account that has authoris
 COMMENT ON COLUMN weixin.platform_token.component_appid IS 'The platform''s AppID: the login of its connection';
 COMMENT ON COLUMN weixin.platform_token.appid IS 'The account; the platform itself in the row of its own token';
 COMMENT ON COLUMN weixin.platform_token.name IS 'What the account is called at WeChat; null until that is known';
+COMMENT ON COLUMN weixin.platform_token.is_official_account IS 'Whether it has articles: false for mini programs and video accounts, null until WeChat has said';
 COMMENT ON COLUMN weixin.platform_token.access_token IS 'The token in force, encrypted; null before the first, and after the authorisation was given anew or withdrawn';
 COMMENT ON COLUMN weixin.platform_token.expires_at IS 'When the token ends';
 COMMENT ON COLUMN weixin.platform_token.refresh_token IS 'What the next token is asked for with, encrypted; null in the row of a platform';

@@ -4,7 +4,8 @@ SELECT
     name,
     refresh_token,
     authorized_at,
-    withdrawn_at
+    withdrawn_at,
+    is_official_account
 FROM weixin.platform_token
 WHERE component_appid = :component_appid AND appid != component_appid
 ORDER BY appid

@@ -70,7 +70,7 @@ def test_a_missing_connection_is_named(
 
 @pytest.mark.parametrize(
     ("variable", "wrong"),
-    [("weixin_default", "is not a JSON list of connection ids"), ("[]", "is empty")],
+    [("weixin_default", "is not a JSON list of connection ids"), ("[]", "names no account")],
 )
 def test_a_broken_variable_is_told_once(
     daily: DailyDag, sandbox: Sandbox, variable: str, wrong: str

@@ -29,7 +29,7 @@ from weixin_etl import clock, status
 from weixin_etl.cli import main
 from weixin_etl.datasets import DATASETS
 from weixin_etl.model import ProblemKind
-from weixin_sandbox import DEFAULT_COMPONENT, Account, Call, Sandbox, Scenario
+from weixin_sandbox import DEFAULT_COMPONENT, Account, AccountKind, Call, Sandbox, Scenario
 
 OF_PLATFORM = "/cgi-bin/component/"
 OPEN_INCIDENTS = (
@@ -160,6 +160,87 @@ def test_the_form_chooses_all_accounts_of_a_platform_or_one(
     assert (outcome.state, outcome.labels) == ("success", labels)
 
 
+def test_what_is_no_official_account_is_not_asked(
+    platform: PlatformDag, sandbox: Sandbox, warehouse: Engine
+):
+    """A mini program in WeChat's list makes no run red; an entry that names it says why."""
+    (account,) = platform.authorize(1)
+    mini = Account("wx00000000000000ff", name="小程序", kind=AccountKind.MINI_PROGRAM)
+    sandbox.component.authorize(mini)
+
+    morning = platform.dag.run()
+    platform.dag.collect(["weixin_platform", f"weixin_platform/{mini.appid}"])
+    named = platform.dag.on(1)
+
+    assert (morning.state, morning.labels) == ("success", ["号1"])
+    assert data_calls(sandbox, mini) == []
+    assert rows(warehouse, ACTIVE) == conn_ids([account])
+    assert "平台" in morning.log
+    assert f"{mini.appid} are no Official Accounts, and are not asked" in morning.log
+    assert named.told("check") == [
+        f"weixin_platform/{mini.appid}: take it out of weixin_accounts (it is no Official Account)"
+    ]
+
+
+def test_an_account_of_a_platform_can_be_left_out(
+    platform: PlatformDag, sandbox: Sandbox, warehouse: Engine
+):
+    """One whose owner will never grant permission set 7, say; what it gave before stays."""
+    fine, unwanted = platform.authorize(2)
+    platform.dag.run()
+    before = loaded(warehouse)
+    platform.dag.collect(["weixin_platform", f"-weixin_platform/{unwanted.appid}"])
+    sandbox.calls.clear()
+
+    outcome = platform.dag.on(1)
+    named = platform.dag.on(2, accounts=[unwanted.appid])
+
+    assert (outcome.state, outcome.labels) == ("success", ["号1"])
+    assert data_calls(sandbox, unwanted) == []
+    assert rows(warehouse, ACTIVE) == conn_ids([fine])
+    assert before.keys() <= loaded(warehouse).keys()
+    assert named.state == "failed"
+    assert named.told("refresh_access_token")[0].startswith(
+        f"accounts: weixin_accounts has no connection id or appid {unwanted.appid}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("entries", "sentence"),
+    [
+        (["-weixin_platform"], "-weixin_platform is no account of a platform; write"),
+        (["-weixin_platform/wx1"], "names no account; write it like"),
+    ],
+)
+def test_what_leaves_nothing_out_or_nothing_over_is_refused(
+    platform: PlatformDag, entries: list[str], sentence: str
+):
+    """Else a slip of the pen would end the collection of a whole platform."""
+    platform.dag.collect(entries)
+
+    outcome = platform.dag.run()
+
+    assert outcome.state == "failed"
+    (line,) = outcome.told("refresh_access_token")
+    assert sentence in line
+
+
+def test_tokens_are_not_asked_for_in_vain(platform: PlatformDag, sandbox: Sandbox):
+    """Five outages in a row, and the platform is left alone until each account's days are asked."""
+    platform.authorize(12)
+    platform.dag.set("AIRFLOW__WEIXIN__CALL_TRIES", "1")
+    platform.dag.set("AIRFLOW__WEIXIN__CONCURRENCY", "1")
+    platform.dag.set("AIRFLOW__WEIXIN__RETRIES", "0")
+    sandbox.scenarios[:] = [
+        Scenario("token-call:http-500", account=f"wx{number:016x}") for number in range(1, 13)
+    ]
+
+    outcome = platform.dag.run()
+
+    assert outcome.state == "failed"
+    assert component_calls(sandbox)["api_authorizer_token"] == 5 + 12
+
+
 @pytest.mark.parametrize("order", [["own", "weixin_platform"], ["weixin_platform", "own"]])
 def test_an_account_with_a_connection_of_its_own_is_one_account(
     platform: PlatformDag, sandbox: Sandbox, sandbox_url: str, warehouse: Engine, order: list[str]
@@ -278,6 +359,7 @@ def test_without_a_good_ticket_one_sentence_names_the_variable(
 
     outcome = platform.dag.on(1)
     calls, active = component_calls(sandbox), rows(warehouse, ACTIVE)
+    shown_at_noon = trouble(warehouse)
     platform.set_ticket(sandbox.component.push_ticket())
     next_morning = platform.dag.on(2)
 
@@ -289,6 +371,7 @@ def test_without_a_good_ticket_one_sentence_names_the_variable(
     assert calls["api_component_token"] == (how != "missing")
     assert calls.total() <= 1
     assert active == conn_ids(accounts)
+    assert [str(it.problem) for it in shown_at_noon] == [line]
     assert next_morning.state == "success"
     days = november(17, 18, 19, 20, 21, 22, 23, 24, 25)
     assert loaded(warehouse).keys() == truths(sandbox, accounts, days, date(2026, 11, 26)).keys()
@@ -432,8 +515,8 @@ def test_a_platform_that_nobody_has_authorised_is_red(platform: PlatformDag):
 
     assert outcome.state == "failed"
     assert outcome.told("check") == [
-        "weixin_platform: have one authorised: the next run finds it (no account is known to "
-        "authorise this platform)"
+        "weixin_platform: have one authorised: the next run finds it (no Official Account is known "
+        "to authorise this platform)"
     ]
 
 
@@ -450,11 +533,48 @@ def test_an_authorisation_without_permission_set_7_is_red(
     assert outcome.state == "failed"
     (line,) = outcome.told("check")
     assert line.startswith(
-        "号2: have the account authorised again, with permission set 7 (the authorisation "
+        "号2: have set 7 authorised, or leave it out of weixin_accounts (the authorisation"
     )
     assert line.endswith("errcode 61007")
     assert data_calls(sandbox, lacking) == [61007]
     assert loaded(warehouse) == truths(sandbox, [fine])
+
+
+def test_a_list_that_stays_unreadable_is_told_once(
+    platform: PlatformDag, sandbox: Sandbox, receiver: Receiver
+):
+    """Though its accounts answer every morning; once it can be read again, that is told."""
+
+    def told() -> list[str]:
+        return [title for title in receiver.titles if "unreachable" in title]
+
+    platform.authorize(2)
+    platform.dag.run()
+    sandbox.scenarios[:] = [Scenario("list-call:busy")]
+    platform.dag.on(1)
+    platform.dag.on(2)
+    while_busy = told()
+    sandbox.scenarios.clear()
+    platform.dag.on(3)
+
+    (opened,) = while_busy
+    assert told() == [opened, opened.replace(": ", ": over: ", 1)]
+
+
+def test_a_run_of_another_account_does_not_wait_for_the_platform(
+    platform: PlatformDag, sandbox: Sandbox, sandbox_url: str
+):
+    """A backfill of an account with a connection of its own is green without the list."""
+    own = Account("wx00000000000000aa", "its own secret", "号一")
+    sandbox.accounts[own.appid] = own
+    platform.authorize(1)
+    platform.dag.connect(own, sandbox_url, "own")
+    platform.dag.collect(["weixin_platform", "own"])
+    sandbox.scenarios[:] = [Scenario("list-call:busy")]
+
+    outcome = platform.dag.run(accounts=["own"])
+
+    assert (outcome.state, outcome.errors) == ("success", [])
 
 
 # -------------------------------------------------------------------------------- withdrawals
@@ -610,6 +730,48 @@ def test_an_account_that_withdraws_during_the_run(
         (1,)
     ]
     assert told_of_withdrawals(receiver) == [OPENED]
+
+
+def test_an_account_that_wechat_lists_but_calls_unauthorised_is_red(
+    platform: PlatformDag, sandbox: Sandbox, warehouse: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    """WeChat's word of one call is not enough: else its figures would stop behind green runs."""
+    fine, lacking = platform.authorize(2)
+    listed = sandbox.component.page(0, 500)
+
+    def withdraw(call: Call) -> None:
+        if call.appid == lacking.appid and call.publication_date:
+            sandbox.before_delivery = None
+            sandbox.component.withdraw(lacking.appid)
+
+    sandbox.before_delivery = withdraw
+    monkeypatch.setattr(sandbox.component, "page", lambda *_: listed)
+    outcome = platform.dag.run()
+    next_morning = platform.dag.on(1)
+
+    assert (outcome.state, next_morning.state) == ("failed", "failed")
+    (line,) = next_morning.told("check")
+    assert line.startswith("号2: have it authorised, or leave it out of weixin_accounts (it has ")
+    assert {key[0] for key in loaded(warehouse)} >= {fine.appid}
+    assert [it.problem.errcode for it in trouble(warehouse)] == [61003]
+
+
+def test_an_account_that_withdraws_while_it_is_asked_by_its_name_is_red(
+    platform: PlatformDag, sandbox: Sandbox
+):
+    """Whoever wants its figures is told that there are none."""
+    _, gone = platform.authorize(2)
+
+    def withdraw(call: Call) -> None:
+        if call.appid == gone.appid and call.publication_date:
+            sandbox.before_delivery = None
+            sandbox.component.withdraw(gone.appid)
+
+    sandbox.before_delivery = withdraw
+    outcome = platform.dag.run(accounts=[gone.appid])
+
+    assert outcome.errors[-1] == ("check", NOT_IN)
+    assert "号2: have it authorised again, or leave it" in outcome.log
 
 
 # ------------------------------------------------------------------------------------ secrets

@@ -17,7 +17,6 @@ from rest import Rest
 from sqlalchemy import make_url
 
 from weixin_etl.api.errors import BY_CODE, WHAT_TO_CHANGE
-from weixin_etl.rules import WITHDRAWN
 from weixin_etl.warehouse.errors import BY_SQLSTATE
 from weixin_local import machine
 from weixin_local.environment import admin_password
@@ -170,7 +169,7 @@ def warehouse(stack: Stack) -> Iterator[Callable[[str], None]]:
 
 
 TOKEN_CODES = sorted(set(WHAT_TO_CHANGE) - {61502})
-DATA_CODES = sorted({*BY_CODE, 48001, 61502, 41001} - {61503, WITHDRAWN})
+DATA_CODES = sorted({*BY_CODE, 48001, 61502, 41001} - {61503})
 """Whose refusal makes a run red; a withdrawn authorisation does not."""
 
 

@@ -118,7 +118,7 @@ def colour(trial: Trial, order: Order, end: Outcome) -> str:
     assert {(pair.appid, pair.publication_date) for pair in pairs} == {
         (planned.appid, day) for planned in order.batch for day in planned.days
     }
-    held_back = [pair for pair in pairs if rules.holds_back(pair, refetch=False)]
+    held_back = [pair for pair in pairs if rules.holds_back(pair, order.run)]
     for pair in pairs:
         assert pair.state is not PairState.PLANNED or pair.coverage.is_final
         assert pair not in held_back or pair.coverage.error

@@ -15,12 +15,12 @@ from weixin_etl.api.errors import (
     DailyQuotaError,
     EndpointOfflineError,
     MinuteQuotaError,
+    NotAuthorisedError,
     NotReadyError,
     TokenRefusedError,
     UnreachableError,
     UnreadableError,
     WeixinError,
-    WithdrawnError,
     from_errcode,
 )
 from weixin_etl.datasets import DATASETS
@@ -40,7 +40,7 @@ ON_A_DATA_CALL = {
         *(61005, 61006, 61011, 61023),
     ],
     AccountBlockedError: [48004, 50002],
-    WithdrawnError: [61003],
+    NotAuthorisedError: [61003],
     CallError: [41001, 41002, 41004, 43002, 44002, 47001, 40097, 61500, 61501, 12345],
 }
 """WeChat's table of errcodes, and one nobody has classified yet."""

@@ -92,6 +92,7 @@ def test_no_line_is_longer_than_160(
         cause,
         cure,
         account=account,
+        appid="wx1" if conn_id else None,
         conn_id=conn_id,
         days=days,
         errcode=code,

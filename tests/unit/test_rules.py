@@ -14,6 +14,7 @@ from weixin_etl.model import (
     PairState,
     ParameterError,
     PlannedPair,
+    ProblemKind,
     Run,
 )
 from weixin_etl.rules import Days, Due, StillCounting
@@ -39,6 +40,7 @@ def days(*numbers: int) -> list[date]:
 
 TODAY = nov(24)
 DAILY = Run("daily", ARTICLE_TOTAL, TODAY, is_scheduled=True)
+REFETCH = replace(DAILY, is_scheduled=False, refetch=True)
 DETAIL = replace(DAILY, dataset=ARTICLE_TOTAL_DETAIL)
 PAST = replace(DAILY, today=nov(10), is_scheduled=False)
 DATES = replace(DAILY, is_scheduled=False, begin_date=nov(1), end_date=nov(3))
@@ -444,38 +446,53 @@ def planned(
     )
 
 
+WITHDRAWN = replace(
+    OPEN, attempt_state=AttemptState.FAILED, error_kind=ProblemKind.WITHDRAWN, error_code=61003
+)
+NOT_AUTHORISED = replace(WITHDRAWN, error_kind=ProblemKind.CONFIGURATION)
+
+
 @pytest.mark.parametrize(
-    ("pair", "refetch", "expected"),
+    ("pair", "run", "expected"),
     [
-        case(planned(), False, True, id="not in"),
-        case(planned(READY), False, False, id="in"),
-        case(planned(FINAL), False, False, id="final"),
-        case(planned(FINAL), True, True, id="final, to be fetched again"),
-        case(planned(REFUSED), False, True, id="offline, of an endpoint that is not retired"),
+        case(planned(), DAILY, True, id="not in"),
+        case(planned(READY), DAILY, False, id="in"),
+        case(planned(FINAL), DAILY, False, id="final"),
+        case(planned(FINAL), REFETCH, True, id="final, to be fetched again"),
+        case(planned(REFUSED), DAILY, True, id="offline, of an endpoint that is not retired"),
         case(
             planned(REFUSED, PairState.FAILED, is_probe=True),
-            False,
+            DAILY,
             False,
             id="a probe that finds it offline",
         ),
         case(
             planned(REFUSED, is_probe=True),
-            False,
+            DAILY,
             True,
             id="a probe that was not made, after one that found it offline",
         ),
         case(
             planned(replace(REFUSED, error_code=48001), PairState.FAILED, is_probe=True),
-            False,
+            DAILY,
             True,
             id="a probe that is refused otherwise",
         ),
-        case(planned(is_probe=True), False, True, id="a probe that was not made"),
+        case(planned(is_probe=True), DAILY, True, id="a probe that was not made"),
+        case(planned(WITHDRAWN, PairState.FAILED), DAILY, False, id="withdrawn"),
+        case(planned(WITHDRAWN), DAILY, True, id="found withdrawn by an earlier run"),
+        case(
+            planned(WITHDRAWN, PairState.FAILED),
+            replace(DAILY, accounts=("wx",)),
+            True,
+            id="withdrawn, and asked for by its name",
+        ),
+        case(planned(NOT_AUTHORISED, PairState.FAILED), DAILY, True, id="61003 alone"),
     ],
 )
-def test_a_pair_makes_its_run_red(pair: PlannedPair, refetch: bool, expected: bool) -> None:
-    """It is not in, and no probe of a retired endpoint."""
-    assert rules.holds_back(pair, refetch=refetch) is expected
+def test_a_pair_makes_its_run_red(pair: PlannedPair, run: Run, expected: bool) -> None:
+    """It is not in, no probe of a retired endpoint, and of no account that has withdrawn."""
+    assert rules.holds_back(pair, run) is expected
 
 
 FAILED = PairState.FAILED

@@ -12,6 +12,7 @@ import msgspec
 from weixin_etl import clock, json_text
 from weixin_etl.api import token_service
 from weixin_etl.api.errors import (
+    NotAuthorisedError,
     TokenRefusedError,
     UnreachableError,
     UnreadableError,
@@ -134,7 +135,9 @@ class WeixinClient:
         """
         Post; a refused token is replaced, but none is used twice nor more than three.
 
-        A token service is asked once more only: it, not WeChat, has a stale token then.
+        So is one for which WeChat says that the platform is not authorised: where the next token
+        is from, it is known whether that is so. A token service is asked once more only: it, not
+        WeChat, has a stale token then.
         """
         token = self._keeper.token()
         most = 2 if self.account.token_url else TOKENS_A_CALL
@@ -142,12 +145,12 @@ class WeixinClient:
         while True:
             try:
                 return post(token)
-            except TokenRefusedError as error:
+            except (TokenRefusedError, NotAuthorisedError) as error:
                 refused.add(token)
                 if len(refused) < most:
                     token = self._keeper.token_after(token)
                 if token in refused:
-                    if self.account.token_url:
+                    if self.account.token_url and isinstance(error, TokenRefusedError):
                         error.cause, error.cure = token_service.STALE
                     raise
 

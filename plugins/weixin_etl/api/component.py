@@ -63,6 +63,8 @@ class AccountInfo:
 
     name: str
     """What its readers call it; may be empty."""
+    is_official_account: bool
+    """Whether it has articles: mini programs and video accounts authorise platforms as well."""
     refresh_token: str = field(repr=False)
     """The one now in force; may be empty."""
 
@@ -97,7 +99,7 @@ class Component:
 
         Raises:
             TokenRefusedError: WeChat refuses the platform's token.
-            WithdrawnError: the account no longer authorises the platform.
+            NotAuthorisedError: by WeChat, the account does not authorise the platform.
             WeixinError: WeChat gives none.
 
         """
@@ -136,19 +138,21 @@ class Component:
 
     def info(self, component_token: str, account: Account) -> AccountInfo:
         """
-        What an account is called, and its refresh token.
+        What an account is, what it is called, and its refresh token.
 
         Raises:
             TokenRefusedError: WeChat refuses the platform's token.
-            WithdrawnError: the account does not authorise the platform.
+            NotAuthorisedError: by WeChat, the account does not authorise the platform.
             WeixinError: WeChat does not say.
 
         """
         payload = {"component_appid": self.account.appid, "authorizer_appid": account.appid}
         call = self._call("api_get_authorizer_info", payload, component_token)
         answer = self._post(account, call, _Info)
+        info = answer.authorizer_info
         return AccountInfo(
-            json_text.one_line(answer.authorizer_info.nick_name or ""),
+            json_text.one_line(info.nick_name or ""),
+            not (info.mini_program_info or info.channels_info),
             answer.authorization_info.authorizer_refresh_token or "",
         )
 
@@ -207,6 +211,9 @@ class _List(msgspec.Struct):
 
 class _AuthorizerInfo(msgspec.Struct):
     nick_name: str | None = None
+    mini_program_info: Any = msgspec.field(name="MiniProgramInfo", default=None)
+    channels_info: Any = None
+    """Either is there only where the account is such a one."""
 
 
 class _AuthorizationInfo(msgspec.Struct):

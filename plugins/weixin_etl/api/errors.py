@@ -11,8 +11,9 @@ What WeChat, or the way to it, can answer instead of figures.
     ├── HeldBackError            not asked: the day's last calls are kept for its daily runs
     ├── EndpointOfflineError     WeChat retired the endpoint
     ├── ConfigurationError       a person has to change something; says what
+    │   └── NotAuthorisedError   WeChat says that the account has not authorised the platform
     ├── AccountBlockedError      WeChat restricts the account
-    ├── WithdrawnError           the account's owner took the platform's authorisation back
+    ├── WithdrawnError           not WeChat's list either has the account any more
     ├── ClockError               this machine's clock and WeChat's disagree
     ├── UnreadableError          figures in an unknown form, or too many of them
     └── CallError                our own mistake, or an unclassified code
@@ -28,6 +29,9 @@ from typing import ClassVar, NamedTuple
 
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import Account, Problem, ProblemKind
+
+_AUTHORISE_AGAIN = "have the account authorised again"
+_LEAVE_OUT = "leave it out of weixin_accounts"
 
 
 class WeixinError(Exception):
@@ -189,6 +193,17 @@ class ConfigurationError(WeixinError):
     stops_account = True
 
 
+class NotAuthorisedError(ConfigurationError):
+    """
+    WeChat says that the account has not authorised the platform.
+
+    Said of an account whose token is a token service's, or that WeChat's list has nevertheless.
+    """
+
+    cause = "it has not authorised the platform"
+    cure = f"have it authorised, or {_LEAVE_OUT}"
+
+
 class AccountBlockedError(WeixinError):
     """WeChat restricts the account; its owner has to act."""
 
@@ -202,12 +217,14 @@ class WithdrawnError(WeixinError):
     """
     The account's owner took the third-party platform's authorisation back.
 
-    Nothing here is broken, so it does not make a run red; the account is no longer asked.
+    Found by two answers: `NotAuthorisedError`, and WeChat's list, which lacks the account. Nothing
+    here is broken, so it does not make a run red; the account is no longer asked.
     """
 
     kind = ProblemKind.WITHDRAWN
     cause = "its owner withdrew the authorisation"
     cure = "have it authorised again, or leave it"
+    met_by = "61003, and the list of the platform's accounts lacks it"
     asked_again = "once it is authorised again"
     stops_account = True
 
@@ -250,7 +267,6 @@ class Advice(NamedTuple):
     cure: str
 
 
-_AUTHORISE_AGAIN = "have the account authorised again"
 _WAIT_FOR_PUSH = "mend what writes the ticket into {ticket}"
 WHAT_TO_CHANGE: dict[int, Advice] = {
     40001: Advice(
@@ -272,14 +288,12 @@ WHAT_TO_CHANGE: dict[int, Advice] = {
     61005: Advice("the platform's component_verify_ticket expired", _WAIT_FOR_PUSH),
     61006: Advice("the platform's component_verify_ticket is wrong", _WAIT_FOR_PUSH),
     61007: Advice(
-        "the authorisation lacks permission set 7", f"{_AUTHORISE_AGAIN}, with permission set 7"
+        "the authorisation lacks permission set 7",
+        f"have set 7 authorised, or {_LEAVE_OUT}",
     ),
     61011: Advice("the platform's component is invalid", "correct the login in {connection}"),
     61023: Advice("the refresh token is invalid", _AUTHORISE_AGAIN),
-    61502: Advice(
-        "this is not an Official Account",
-        "remove it from the Airflow Variable weixin_accounts",
-    ),
+    61502: Advice("this is not an Official Account", _LEAVE_OUT),
     89501: Advice(
         "the account's admin must confirm this machine's IP",
         "ask the admin to confirm {address}; then clear ingest",
@@ -305,7 +319,7 @@ BY_CODE: dict[int, type[WeixinError]] = {
     47009: EndpointOfflineError,
     48004: AccountBlockedError,
     50002: AccountBlockedError,
-    61003: WithdrawnError,
+    61003: NotAuthorisedError,
     61503: NotReadyError,
 }
 

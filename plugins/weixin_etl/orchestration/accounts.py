@@ -2,18 +2,19 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Lock
 
 import msgspec
 from airflow.sdk import Variable
 
-from weixin_etl import rules
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import ClockError, ConfigurationError, WeixinError
 from weixin_etl.api.http import CallLimits
+from weixin_etl.api.outages import Outages
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import (
     Account,
@@ -36,6 +37,7 @@ from weixin_etl.platforms import Discovery, Platform
 log = logging.getLogger(__name__)
 
 ACCOUNTS_VARIABLE = "weixin_accounts"
+_LEAVES_OUT = "-"
 _NAMES_IN_LOG = 20
 _REASONS_IN_LOG = 3
 
@@ -77,9 +79,19 @@ class _Entry:
         return f"{name} ({others})" if others else name
 
 
-def configured_conn_ids() -> list[str]:
+@dataclass(frozen=True, slots=True)
+class _Configured:
+    """The Airflow Variable `weixin_accounts`, taken apart."""
+
+    conn_ids: list[str]
+    """Connections, and accounts of platforms."""
+    left_out: frozenset[str]
+    """Accounts of platforms that are not collected: its entries that begin with a minus."""
+
+
+def configured_accounts() -> _Configured:
     """
-    The connections to collect: Airflow Variable `weixin_accounts`, a JSON list of their ids.
+    What to collect: Airflow Variable `weixin_accounts`, a JSON list of connection ids.
 
     Raises:
         ParameterError: it is no such list.
@@ -87,16 +99,29 @@ def configured_conn_ids() -> list[str]:
     """
     text = Variable.get(ACCOUNTS_VARIABLE, default='["weixin_default"]')
     try:
-        conn_ids: list[str] | None = msgspec.json.decode(text, type=list[str])
+        entries: list[str] | None = msgspec.json.decode(text, type=list[str])
     except msgspec.MsgspecError:
-        conn_ids = None
-    if not conn_ids:
-        wrong = "is not a JSON list of connection ids" if conn_ids is None else "is empty"
+        entries = None
+    left_out = frozenset(
+        it.removeprefix(_LEAVES_OUT) for it in entries or () if it.startswith(_LEAVES_OUT)
+    )
+    if wrong := [it for it in left_out if connection_of(it) == it]:
         raise ParameterError(
-            f"the Airflow Variable {ACCOUNTS_VARIABLE} {wrong}; "
+            f"the Airflow Variable {ACCOUNTS_VARIABLE}: {_LEAVES_OUT}{min(wrong)} is no account of "
+            f"a platform; write {_LEAVES_OUT}<connection id>/<appid>, or leave it away"
+        )
+    conn_ids = [
+        it
+        for it in dict.fromkeys(entries or ())
+        if not it.startswith(_LEAVES_OUT) and it not in left_out
+    ]
+    if not conn_ids:
+        said = "is not a JSON list of connection ids" if entries is None else "names no account"
+        raise ParameterError(
+            f"the Airflow Variable {ACCOUNTS_VARIABLE} {said}; "
             f"write it like {json.dumps(['weixin_default'])}"
         )
-    return list(dict.fromkeys(conn_ids))
+    return _Configured(conn_ids, left_out)
 
 
 def described_accounts(run: Run, settings: Settings) -> list[ConfiguredAccount]:
@@ -108,7 +133,9 @@ def described_accounts(run: Run, settings: Settings) -> list[ConfiguredAccount]:
 
     """
     if_none = "trigger a run: it reads WeChat's list of those that do"
-    entries = list(_entries(configured_conn_ids(), _Lookup(settings, Platform.known, if_none)))
+    configured = configured_accounts()
+    lookup = _Lookup(settings, configured.left_out, Platform.known, if_none)
+    entries = list(_entries(configured.conn_ids, lookup))
     _require_known(run, entries)
     return [_described(_limited(entry, run)) for entry in entries if not entry.is_withdrawn]
 
@@ -121,7 +148,7 @@ class Refreshed:
     withdrawn: list[Problem]
     """Accounts that are no longer asked, since they withdrew their authorisation of a platform."""
     trouble: list[WeixinError]
-    """Of platforms: why there may be other accounts."""
+    """Of platforms that the run collects: why there may be other accounts."""
 
 
 def refresh_access_tokens(run: Run, settings: Settings) -> Refreshed:
@@ -143,18 +170,22 @@ def refresh_access_tokens(run: Run, settings: Settings) -> Refreshed:
     """
     concurrency = settings.pipeline.concurrency
     if_none = "have one authorised: the next run finds it"
-    lookup = _Lookup(settings, lambda platform: platform.discover(concurrency), if_none)
-    found: Iterable[_Entry] = _entries(configured_conn_ids(), lookup)
+    configured = configured_accounts()
+    lookup = _Lookup(
+        settings, configured.left_out, lambda platform: platform.discover(concurrency), if_none
+    )
+    found: Iterable[_Entry] = _entries(configured.conn_ids, lookup)
     if run.accounts:
         found = list(found)  # nobody is asked before all that is wanted is known
         _require_known(run, found)
         _require_authorised(run, found)
     quotas = _Quotas(run.dataset)
+    outages: defaultdict[str, Outages] = defaultdict(Outages)
     with ThreadPoolExecutor(concurrency) as meanwhile, ThreadPoolExecutor(concurrency) as pool:
 
         def ask(entry: _Entry) -> _Entry:
             had_one = entry.chosen
-            if _ask(entry).chosen and not had_one:
+            if _ask(entry, outages).chosen and not had_one:
                 asking.append(meanwhile.submit(quotas.ask, entry))
             return entry
 
@@ -172,7 +203,8 @@ def refresh_access_tokens(run: Run, settings: Settings) -> Refreshed:
     withdrawn = [it for it in gone if it.appid not in collected]  # by a connection of its own
     for problem in withdrawn:
         log_problem(log, problem)
-    return Refreshed(accounts, withdrawn, [entry.trouble for entry in asked if entry.trouble])
+    trouble = [entry.trouble for entry in asked if entry.is_wanted and entry.trouble]
+    return Refreshed(accounts, withdrawn, trouble)
 
 
 class Clients:
@@ -225,6 +257,8 @@ class _OfEntry:
     accounts: list[WeixinClient]
     withdrawn: Mapping[str, Problem | None] = field(default_factory=dict)
     """Accounts that have withdrawn their authorisation of a platform: see `platforms.Discovery`."""
+    others: frozenset[str] = frozenset()
+    """What authorises a platform but is no Official Account, by AppID."""
     problem: WeixinError | None = None
     """Of a platform: why there may be more."""
 
@@ -240,15 +274,21 @@ class _Lookup:
 
     Args:
         settings: how patiently.
+        left_out: accounts of platforms that are not collected.
         discover: gives the accounts of a platform.
         if_none: what to do about a platform without any.
 
     """
 
     def __init__(
-        self, settings: Settings, discover: Callable[[Platform], Discovery], if_none: str
+        self,
+        settings: Settings,
+        left_out: Collection[str],
+        discover: Callable[[Platform], Discovery],
+        if_none: str,
     ) -> None:
         self._limits = settings.call_limits
+        self._left_out = left_out
         self._discover = discover
         self._if_none = if_none
         self._platforms: dict[str, _OfEntry] = {}
@@ -270,7 +310,7 @@ class _Lookup:
             if not of_platform.is_known:
                 raise ConfigurationError(
                     account=entry,
-                    cause="no account is known to authorise this platform",
+                    cause="no Official Account is known to authorise this platform",
                     cure=self._if_none,
                 )
             return of_platform
@@ -278,7 +318,13 @@ class _Lookup:
         appid = entry.removeprefix(f"{conn_id}/")
         accounts = [it for it in of_platform.accounts if it.account.appid == appid]
         withdrawn = {it: of_platform.withdrawn[it] for it in of_platform.withdrawn if it == appid}
-        found = _OfEntry(accounts, withdrawn, of_platform.problem)
+        found = _OfEntry(accounts, withdrawn, problem=of_platform.problem)
+        if appid in of_platform.others:
+            raise ConfigurationError(
+                account=entry,
+                cause="it is no Official Account",
+                cure=f"take it out of {ACCOUNTS_VARIABLE}",
+            )
         if not found.is_known:
             raise ConfigurationError(
                 account=entry,
@@ -300,8 +346,11 @@ class _Lookup:
     def _discovered(self, conn_id: str) -> _OfEntry:
         platform = open_platform(_platform_account(conn_id, self._limits), self._limits)
         found = self._discover(platform)
-        clients = [platform.client(it.appid, it.name) for it in found.accounts]
-        return _OfEntry(clients, found.withdrawn, found.problem)
+        left_out = {it.rpartition("/")[2] for it in self._left_out if connection_of(it) == conn_id}
+        accounts = [it for it in found.accounts if it.appid not in left_out]
+        clients = [platform.client(it.appid, it.name) for it in accounts]
+        withdrawn = {it: found.withdrawn[it] for it in found.withdrawn if it not in left_out}
+        return _OfEntry(clients, withdrawn, found.others, found.problem)
 
 
 def _entries(conn_ids: Sequence[str], lookup: _Lookup) -> Iterator[_Entry]:
@@ -319,12 +368,13 @@ def _entries(conn_ids: Sequence[str], lookup: _Lookup) -> Iterator[_Entry]:
         except ClockError:
             raise
         except WeixinError as error:
-            yield _Entry([conn_id], problem=error.problem(None))
+            yield _Entry([conn_id], problem=_of_connection(error, conn_id))
             continue
         platform = connection_of(conn_id)
         if found.problem and platform not in in_trouble:
             in_trouble.add(platform)
-            yield _Entry([platform], problem=found.problem.problem(None), trouble=found.problem)
+            trouble = _of_connection(found.problem, platform)
+            yield _Entry([platform], problem=trouble, trouble=found.problem)
         for appid, problem in found.withdrawn.items():
             if (platform, appid) not in withdrawn:
                 withdrawn.add((platform, appid))
@@ -339,6 +389,11 @@ def _entries(conn_ids: Sequence[str], lookup: _Lookup) -> Iterator[_Entry]:
                 log.warning("%s is the same account as %s", account.conn_id, twin.conn_ids[0])
                 twin.conn_ids.append(account.conn_id)
                 twin.clients.append(client)
+
+
+def _of_connection(error: WeixinError, conn_id: str) -> Problem:
+    """The trouble of a whole connection, or of an entry that stands for no account."""
+    return replace(error.problem(None), conn_id=conn_id)
 
 
 def _require_known(run: Run, entries: Sequence[_Entry]) -> None:
@@ -386,13 +441,19 @@ def _described(entry: _Entry) -> ConfiguredAccount:
     return ConfiguredAccount(conn_id, appid, name, entry.is_wanted, entry.problem, entry.quota)
 
 
-def _ask(entry: _Entry) -> _Entry:
-    """Ask for a token with the clients not yet tried, until one gets it."""
+def _ask(entry: _Entry, outages: Mapping[str, Outages]) -> _Entry:
+    """
+    Ask for a token with the clients not yet tried, until one gets it.
+
+    A platform is not asked for those of its other accounts while it gives no answer: `outages` are
+    those of each connection.
+    """
     while entry.is_wanted and not entry.chosen and entry.tried < len(entry.clients):
         client = entry.clients[entry.tried]
         entry.tried += 1
         try:
-            client.check_token()
+            with outages[connection_of(client.account.conn_id)].counted():
+                client.check_token()
         except ClockError:
             raise
         except WeixinError as error:
@@ -408,27 +469,24 @@ class _Quotas:
 
     def __init__(self, dataset: Dataset) -> None:
         self._dataset = dataset
-        self._outages = 0
-        """In a row."""
+        self._outages = Outages()
         self._unsaid: list[str] = []
         """Why it does not say some."""
 
     def ask(self, entry: _Entry) -> None:
         """Ask for the quota of an account that has a token."""
-        if entry.chosen is None or self._outages >= rules.REFUSALS_THAT_STOP:
+        if entry.chosen is None or self._outages.are_enough:
             return
         try:
-            entry.quota = entry.chosen.quota(self._dataset)
+            with self._outages.counted():
+                entry.quota = entry.chosen.quota(self._dataset)
         except WeixinError as error:
-            self._outages = self._outages + 1 if error.is_outage else 0
             errcode = "" if error.errcode is None else f" (errcode {error.errcode})"
             self._unsaid.append(f"{error.account}: {error.happened}{errcode}")
-        else:
-            self._outages = 0
 
     def log(self) -> None:
         """One line, if there is something to say: there may be thousands of accounts."""
-        if self._outages >= rules.REFUSALS_THAT_STOP:
+        if self._outages.are_enough:
             log.info("WeChat was not asked for further quotas: our calls are counted")
         if self._unsaid:
             log.info(

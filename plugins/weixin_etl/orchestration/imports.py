@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import DownloadColumn
 
 from weixin_etl.imported import import_files
 from weixin_etl.orchestration import settings
+from weixin_etl.orchestration.bar import bar
 from weixin_etl.orchestration.warehouse import open_warehouse
 
 _LINES_SHOWN = 20
@@ -32,22 +33,14 @@ def show_import(paths: Sequence[Path]) -> int:
         if shown <= _LINES_SHOWN:
             errors.print(f"weixin-etl: {sentence}", highlight=False, markup=False, soft_wrap=True)
 
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    with Progress(
-        *columns,
-        TimeRemainingColumn(),
-        # not disabled: up to rich 14 a display that is ends with an empty line
-        console=errors if errors.is_terminal else Console(quiet=True),
-        transient=True,
-    ) as progress:
-        size = sum(path.stat().st_size for path in paths if path.is_file())
-        files = progress.add_task("answers", total=size)
+    size = sum(path.stat().st_size for path in paths if path.is_file())
+    with bar("answers", DownloadColumn) as on_progress:
         imported = import_files(
             open_warehouse(),
             paths,
             ready_hour=in_force.ready_hour,
             commit_bytes=in_force.commit_bytes,
-            on_progress=lambda done: progress.update(files, completed=done),
+            on_progress=lambda done: on_progress(done, size),
             on_refused=on_refused,
         )
     if shown > _LINES_SHOWN:

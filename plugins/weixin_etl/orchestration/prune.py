@@ -6,13 +6,12 @@ from datetime import date, timedelta
 from rich import filesize
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
-from sqlalchemy import Engine
 
 from weixin_etl import clock
 from weixin_etl.answers import Selection
 from weixin_etl.datasets import Dataset
+from weixin_etl.orchestration.bar import bar
 from weixin_etl.orchestration.warehouse import open_warehouse
 from weixin_etl.prune import Pruned, Size, Stay, may_delete, prune
 
@@ -41,7 +40,8 @@ def show_prune(
     gone = seen = Size()
     for dataset in datasets:
         selection = Selection(dataset, accounts, end_date=last_day)
-        pruned = _prune_with_bar(warehouse, selection, is_applied=is_applied)
+        with bar(f"answers of {dataset.name}") as on_progress:
+            pruned = prune(warehouse, selection, is_applied=is_applied, on_progress=on_progress)
         console.print(_table(pruned, last_day))
         gone += pruned.gone
         seen += pruned.seen
@@ -57,25 +57,6 @@ def show_prune(
         user = warehouse.url.username
         said = f"Nothing is deleted: --apply does, as a user who may; {user} may not."
     console.print(said, highlight=False, soft_wrap=True)
-
-
-def _prune_with_bar(warehouse: Engine, selection: Selection, *, is_applied: bool) -> Pruned:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    errors = Console(stderr=True)
-    with Progress(
-        *columns,
-        TimeRemainingColumn(),
-        console=errors,
-        transient=True,
-        disable=not errors.is_terminal,
-    ) as progress:
-        answers = progress.add_task(f"answers of {selection.dataset.name}", total=None)
-        return prune(
-            warehouse,
-            selection,
-            is_applied=is_applied,
-            on_progress=lambda done, total: progress.update(answers, completed=done, total=total),
-        )
 
 
 _SPACE = (

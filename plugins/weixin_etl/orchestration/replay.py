@@ -7,12 +7,12 @@ from airflow.sdk import Context, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from weixin_etl.answers import Selection
 from weixin_etl.datasets import DATASETS
 from weixin_etl.orchestration import run_context, settings
+from weixin_etl.orchestration.bar import bar
 from weixin_etl.orchestration.ending import readable_ending
 from weixin_etl.orchestration.warehouse import open_warehouse
 from weixin_etl.replay import Replayed, replay
@@ -79,22 +79,13 @@ def show_replay(selection: Selection, *, is_applied: bool) -> None:
         WarehouseError: the warehouse does not answer or is not migrated.
 
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    errors = Console(stderr=True)
-    with Progress(
-        *columns,
-        TimeRemainingColumn(),
-        # not disabled: up to rich 14 a display that is ends with an empty line
-        console=errors if errors.is_terminal else Console(quiet=True),
-        transient=True,
-    ) as progress:
-        answers = progress.add_task("kept answers", total=None)
+    with bar("kept answers") as on_progress:
         replayed = replay(
             open_warehouse(),
             selection,
             ready_hour=settings.read().pipeline.ready_hour,
             is_applied=is_applied,
-            on_progress=lambda done, total: progress.update(answers, completed=done, total=total),
+            on_progress=on_progress,
         )
     console = Console()
     for sentence in replayed.sentences():

@@ -6,10 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from platform_workers import OpenPlatform, rows
 from sqlalchemy import Engine
+from support import HASTE
 
+from weixin_etl import platforms
 from weixin_etl.api.errors import ClockError, WeixinError
 from weixin_etl.model import ProblemKind
-from weixin_sandbox import Account, Sandbox, Scenario
+from weixin_etl.rules import REFUSALS_THAT_STOP
+from weixin_sandbox import Account, AccountKind, Sandbox, Scenario
 from weixin_sandbox.platform import Call
 
 LIST = "api_get_authorizer_list"
@@ -136,6 +139,60 @@ def test_without_its_list_the_accounts_of_before_are_there(
     found = open_platform().discover(4)
     assert [it.appid for it in found.accounts] == appids
     assert isinstance(found.problem, WeixinError)
+
+
+@pytest.mark.parametrize("kind", [AccountKind.MINI_PROGRAM, AccountKind.VIDEO])
+def test_what_is_no_official_account_is_not_among_the_accounts(
+    sandbox: Sandbox, open_platform: OpenPlatform, asked: Asked, kind: AccountKind
+) -> None:
+    """Mini programs authorise platforms as well, in the same list; each is asked about once."""
+    (appid,) = authorize(sandbox, 1)
+    sandbox.component.authorize(Account("wx00000000000000ff", name="小程序", kind=kind))
+
+    found = open_platform().discover(4)
+    again = open_platform().discover(4)
+
+    assert [it.appid for it in found.accounts] == [appid]
+    assert (found.others, found.problem) == ({"wx00000000000000ff"}, None)
+    assert again == found
+    assert asked(INFO) == 2
+
+
+def test_names_are_not_asked_for_in_vain(
+    sandbox: Sandbox, open_platform: OpenPlatform, asked: Asked, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Thousands of calls that all fail would take the whole morning, of the other accounts too."""
+    caplog.set_level("INFO")
+    appids = authorize(sandbox, *range(1, 41))
+    sandbox.scenarios.append(Scenario("info-call:busy"))
+
+    found = open_platform().discover(1)
+
+    assert [it.appid for it in found.accounts] == appids
+    assert asked(INFO) == REFUSALS_THAT_STOP * HASTE.tries
+    assert "what 40 of its accounts are called is not known: no usable answer came" in caplog.text
+
+
+def test_names_are_kept_while_others_are_asked_for(
+    sandbox: Sandbox,
+    open_platform: OpenPlatform,
+    warehouse: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A task that Airflow ends at its limit has not asked for all of them in vain."""
+    monkeypatch.setattr(platforms, "_DESCRIBED_AT_ONCE", 2)
+    authorize(sandbox, *range(1, 6))
+    named: list[int] = []
+
+    def count(call: Call) -> None:
+        if call.path.endswith(INFO):
+            names = "SELECT count(name) FROM weixin.platform_token"
+            named.append(rows(warehouse, names)[0][0])
+
+    sandbox.before_delivery = count
+    open_platform().discover(1)
+
+    assert named == [0, 0, 2, 2, 4]
 
 
 def test_an_account_whose_name_is_not_told_goes_by_its_appid(
