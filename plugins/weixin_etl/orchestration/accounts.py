@@ -10,6 +10,7 @@ from threading import Lock
 
 import msgspec
 from airflow.sdk import Variable
+from sqlalchemy import Engine
 
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import ClockError, ConfigurationError, WeixinError
@@ -32,6 +33,7 @@ from weixin_etl.orchestration.connections import ignored_connection, nearest_fir
 from weixin_etl.orchestration.hook import WeixinHook
 from weixin_etl.orchestration.platforms import open_platform
 from weixin_etl.orchestration.settings import Settings
+from weixin_etl.orchestration.warehouse import open_warehouse
 from weixin_etl.platforms import Discovery, Platform
 
 log = logging.getLogger(__name__)
@@ -214,8 +216,9 @@ class Clients:
     A platform's connection is looked up once, not once for each of its accounts.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, warehouse: Engine) -> None:
         self._limits = settings.call_limits
+        self._warehouse = warehouse
         self._platforms: dict[str, Platform] = {}
         self._opening = Lock()
 
@@ -233,7 +236,8 @@ class Clients:
         with self._opening:
             platform = self._platforms.get(conn_id)
             if platform is None:
-                platform = open_platform(_platform_account(conn_id, self._limits), self._limits)
+                account = _platform_account(conn_id, self._limits)
+                platform = open_platform(account, self._limits, self._warehouse)
                 self._platforms[conn_id] = platform
         return platform.client(planned.appid, planned.name)
 
@@ -344,7 +348,8 @@ class _Lookup:
         return self._platforms[conn_id]
 
     def _discovered(self, conn_id: str) -> _OfEntry:
-        platform = open_platform(_platform_account(conn_id, self._limits), self._limits)
+        account = _platform_account(conn_id, self._limits)
+        platform = open_platform(account, self._limits, open_warehouse())
         found = self._discover(platform)
         left_out = {it.rpartition("/")[2] for it in self._left_out if connection_of(it) == conn_id}
         accounts = [it for it in found.accounts if it.appid not in left_out]

@@ -5,25 +5,25 @@ from functools import partial
 from airflow.configuration import conf
 from airflow.sdk import Variable
 from airflow.sdk.log import mask_secret
+from sqlalchemy import Engine
 
 from weixin_etl.api.errors import ConfigurationError
 from weixin_etl.api.http import CallLimits
 from weixin_etl.model import Account
-from weixin_etl.orchestration.warehouse import open_warehouse
 from weixin_etl.platforms import Cipher, Platform
 from weixin_etl.warehouse import require_migrated
 
 
-def open_platform(account: Account, limits: CallLimits) -> Platform:
+def open_platform(account: Account, limits: CallLimits, warehouse: Engine) -> Platform:
     """
-    The platform that a connection describes.
+    The platform that a connection describes, with its tokens in the warehouse.
 
     Raises:
         ConfigurationError: Airflow has no key to encrypt its tokens with.
-        WarehouseError: there is no warehouse to keep them in, or it is not migrated.
+        WarehouseError: the warehouse does not answer, or is not migrated.
 
     """
-    cipher, warehouse = _cipher(account), open_warehouse()
+    cipher = _cipher(account)
     require_migrated(warehouse)
     return Platform(account, warehouse, cipher, partial(ticket, account), limits)
 

@@ -19,6 +19,8 @@ _READS_ONLY = {
     "idle_in_transaction_session_timeout": "1min",
 }
 """A person waits: a slow statement is ended, and nothing is written whoever the user is."""
+_IDLE_OF_PAGE = 5
+"""Its views ask for several things at once."""
 
 
 def open_warehouse() -> Engine:
@@ -88,7 +90,7 @@ def reads_as() -> str:
 @lru_cache(maxsize=4)
 def _reading_engine(url: URL) -> Engine:
     """One pool of connections per user and password: pages ask often."""
-    return engine(url, _READS_ONLY)
+    return engine(url, _READS_ONLY, idle_connections=_IDLE_OF_PAGE)
 
 
 def _url(conn_id: str) -> URL | None:

@@ -9,6 +9,8 @@ from sqlalchemy import URL, Engine, make_url
 from weixin_etl import clock
 from weixin_etl.warehouse.errors import WarehouseError
 
+IDLE_CONNECTIONS = 2
+"""Those a task keeps open while it needs none: sixteen tasks share a server's hundred."""
 _DRIVER = "postgresql+psycopg2"
 _CONNECT_SECONDS = 10
 _SESSION = {
@@ -54,13 +56,17 @@ def url(
     return URL.create(_DRIVER, login, password, host, port, database, query)
 
 
-def engine(warehouse_url: URL | str, session: Mapping[str, str] | None = None) -> Engine:
+def engine(
+    warehouse_url: URL | str,
+    session: Mapping[str, str] | None = None,
+    idle_connections: int = IDLE_CONNECTIONS,
+) -> Engine:
     """
     An engine whose errors show no values: a statement's values may be a whole answer.
 
     Sessions use UTC. Limits: ten seconds for connecting, half an hour for a lock, an hour for a
     statement, two minutes for a server or a client that gives no sign of life. `session` holds
-    others, settings in the URL take precedence.
+    others, settings in the URL take precedence. At most `idle_connections` are kept for later use.
     """
     given = make_url(warehouse_url).set(drivername=_DRIVER)
     ours = {
@@ -73,7 +79,12 @@ def engine(warehouse_url: URL | str, session: Mapping[str, str] | None = None) -
     ours["options"] = " ".join([*options, str(given.query.get("options", ""))])
     # no limit to its connections but that of the threads: one that waits for another could hold it
     return sqlalchemy.create_engine(
-        given, hide_parameters=True, pool_pre_ping=True, max_overflow=-1, connect_args=ours
+        given,
+        hide_parameters=True,
+        pool_pre_ping=True,
+        pool_size=idle_connections,
+        max_overflow=-1,
+        connect_args=ours,
     )
 
 
