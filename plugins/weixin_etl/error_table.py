@@ -31,6 +31,7 @@ def _rows() -> Iterator[tuple[str, str, str, str]]:
     for kind in _kinds(WeixinError):
         if kind is ConfigurationError:
             yield from _refusals()
+        if not hasattr(kind, "cause"):
             continue
         codes = [str(code) for code, of in BY_CODE.items() if of is kind]
         met_by = ", ".join(filter(None, [*codes, kind.met_by])) or "–"

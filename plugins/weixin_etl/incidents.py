@@ -40,6 +40,7 @@ OF_ACCOUNT = frozenset(
         ProblemKind.CONFIGURATION,
         ProblemKind.ACCOUNT_BLOCKED,
         ProblemKind.WITHDRAWN,
+        ProblemKind.PLATFORM,
         ProblemKind.TOKEN_REFUSED,
         ProblemKind.MINUTE_QUOTA,
         ProblemKind.DAILY_QUOTA,
@@ -59,6 +60,7 @@ _WITHOUT_ANSWER = frozenset(
         ProblemKind.UNREACHABLE,
         ProblemKind.MINUTE_QUOTA,
         ProblemKind.CLOCK,
+        ProblemKind.PLATFORM,
         ProblemKind.WAREHOUSE,
         ProblemKind.PROGRAM,
         ProblemKind.PARAMETER,
@@ -244,7 +246,7 @@ def of_tokens(
         now,
         problems=[it for it in problems if it.kind not in _RETRIED],
         # what is wrong with an account itself only its answers can show to be over
-        kinds={ProblemKind.CONFIGURATION},
+        kinds={ProblemKind.CONFIGURATION, ProblemKind.PLATFORM},
         tasks=("refresh_access_token",),
         is_whole=is_whole and not run.accounts,
         collected=collected,
@@ -415,7 +417,8 @@ def _is_over(look: Look, incident: Incident) -> bool:
                 return incident.is_answered_since
             case ProblemKind.RUN_LATE:  # one that ends after midnight is no daily run any more
                 return look.is_whole or look.run_id == incident.run_id
-            case ProblemKind.CONFIGURATION:  # a connection: no other task looks at it anew
+            # a connection: no other task looks at it anew
+            case ProblemKind.CONFIGURATION | ProblemKind.PLATFORM:
                 return look.is_whole and "refresh_access_token" in look.tasks
             case _:
                 return look.is_whole
@@ -582,6 +585,7 @@ _TITLES = {
     ProblemKind.CONFIGURATION: "{who} refused",
     ProblemKind.ACCOUNT_BLOCKED: "{who} refused",
     ProblemKind.WITHDRAWN: "{who}: authorisation withdrawn",
+    ProblemKind.PLATFORM: "{who} gets no token",
     ProblemKind.CLOCK: "the clocks disagree",
     ProblemKind.UNREADABLE: "{who}: unreadable answer",
     ProblemKind.CALL_REFUSED: "{who} refused",

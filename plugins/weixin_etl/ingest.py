@@ -29,6 +29,7 @@ from weixin_etl.model import (
     ProblemKind,
     Run,
     accounts_are,
+    connection_of,
     days_as_ranges,
     few_names,
     log_problem,
@@ -494,6 +495,8 @@ def why_not_in(pair: PlannedPair) -> Problem:
         account = Account(pair.conn_id, pair.appid, "", pair.name)
         return HeldBackError().problem(account, pair.publication_date)
     known = pair.coverage
+    if known.error_kind is ProblemKind.PLATFORM:
+        return _of_platform(pair)
     return Problem(
         known.error_kind or ProblemKind.NOT_ASKED,
         cause=known.error or _NOT_ASKED[pair.state is PairState.PLANNED],
@@ -504,6 +507,21 @@ def why_not_in(pair: PlannedPair) -> Problem:
         days=(pair.publication_date,),
         errcode=known.error_code,
         rid=known.rid or "",
+    )
+
+
+def _of_platform(pair: PlannedPair) -> Problem:
+    """Why no account of the pair's platform has a token: the same for all of them."""
+    conn_id = connection_of(pair.conn_id)
+    return Problem(
+        ProblemKind.PLATFORM,
+        cause=pair.coverage.error or "",
+        cure=pair.coverage.cure or "",
+        account=conn_id,
+        conn_id=conn_id,
+        subject=conn_id,
+        days=(pair.publication_date,),
+        errcode=pair.coverage.error_code,
     )
 
 

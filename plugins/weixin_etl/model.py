@@ -78,6 +78,7 @@ class ProblemKind(StrEnum):
     CONFIGURATION = "configuration"
     ACCOUNT_BLOCKED = "account_blocked"
     WITHDRAWN = "withdrawn"
+    PLATFORM = "platform"
     CLOCK = "clock"
     UNREADABLE = "unreadable"
     CALL_REFUSED = "call_refused"

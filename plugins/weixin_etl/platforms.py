@@ -29,6 +29,7 @@ from weixin_etl.api.errors import (
     ClockError,
     ConfigurationError,
     NotAuthorisedError,
+    PlatformError,
     TokenRefusedError,
     UnreachableError,
     WeixinError,
@@ -502,8 +503,9 @@ class Platform:
             try:
                 token = self._stored(self.account, refused) or self._new_component_token(refused)
             except WeixinError as error:
-                self._refused = error, time.monotonic() + _ASK_AGAIN_SECONDS
-                raise
+                of_platform = error if _may_pass(error) else _of_platform(error)
+                self._refused = of_platform, time.monotonic() + _ASK_AGAIN_SECONDS
+                raise of_platform from None
             return token.value
 
     def _new_component_token(self, refused: str) -> Token:
@@ -581,6 +583,22 @@ class Platform:
 
     def _keys(self, account: Account) -> dict[str, str]:
         return {"component_appid": self.account.appid, "appid": account.appid}
+
+
+def _may_pass(error: WeixinError) -> bool:
+    return error.is_retryable or isinstance(error, ClockError)
+
+
+def _of_platform(error: WeixinError) -> PlatformError:
+    """The same trouble, said of the platform whoever of its accounts meets it."""
+    return PlatformError(
+        error.detail,
+        account=error.account,
+        errcode=error.errcode,
+        rid=error.rid,
+        cause=error.cause,
+        cure=error.cure,
+    )
 
 
 def _json(rows: Sequence[dict[str, Any]]) -> str:

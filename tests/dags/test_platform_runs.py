@@ -377,6 +377,39 @@ def test_without_a_good_ticket_one_sentence_names_the_variable(
     assert loaded(warehouse).keys() == truths(sandbox, accounts, days, date(2026, 11, 26)).keys()
 
 
+def test_a_ticket_that_ends_during_the_run_is_one_trouble(
+    platform: PlatformDag, sandbox: Sandbox, warehouse: Engine, receiver: Receiver
+):
+    """However many accounts ask for a token in vain; the next morning with a good one ends it."""
+    platform.authorize(4)
+    platform.dag.set("AIRFLOW__WEIXIN__CONCURRENCY", "1")
+
+    def end(call: Call) -> None:
+        if call.publication_date:
+            sandbox.before_delivery = None
+            sandbox.component.expire_tickets()
+            sandbox.component.expire_tokens()
+            sandbox.expire_tokens()
+
+    sandbox.before_delivery = end
+    outcome = platform.dag.run()
+    incidents = rows(warehouse, OPEN_INCIDENTS)
+    shown_at_noon = trouble(warehouse)
+    platform.set_ticket(sandbox.component.push_ticket())
+    next_morning = platform.dag.on(1)
+
+    assert outcome.state == "failed"
+    (line,) = outcome.told("check")
+    assert line.startswith("weixin_platform: mend what writes the ticket into the Variable ")
+    assert [kind for _, kind in incidents] == ["platform"]
+    assert [it.problem.kind for it in shown_at_noon] == [ProblemKind.PLATFORM]
+    assert next_morning.state == "success"
+    assert [title for title in receiver.titles if "no token" in title] == [
+        "weixin-etl: weixin_platform gets no token",
+        "weixin-etl: over: weixin_platform gets no token",
+    ]
+
+
 @pytest.mark.parametrize("form", [{}, {"accounts": ["wx0000000000000002"]}])
 def test_it_is_one_sentence_whoever_is_listed_or_wanted(
     platform: PlatformDag, sandbox: Sandbox, warehouse: Engine, form: dict[str, Any]

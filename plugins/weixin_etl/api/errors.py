@@ -11,7 +11,8 @@ What WeChat, or the way to it, can answer instead of figures.
     ├── HeldBackError            not asked: the day's last calls are kept for its daily runs
     ├── EndpointOfflineError     WeChat retired the endpoint
     ├── ConfigurationError       a person has to change something; says what
-    │   └── NotAuthorisedError   WeChat says that the account has not authorised the platform
+    │   ├── NotAuthorisedError   WeChat says that the account has not authorised the platform
+    │   └── PlatformError        the platform gets no token, so that no account of it does
     ├── AccountBlockedError      WeChat restricts the account
     ├── WithdrawnError           not WeChat's list either has the account any more
     ├── ClockError               this machine's clock and WeChat's disagree
@@ -24,11 +25,12 @@ https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_C
 """
 
 import re
+from dataclasses import replace
 from datetime import date
 from typing import ClassVar, NamedTuple
 
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.model import Account, Problem, ProblemKind
+from weixin_etl.model import Account, Problem, ProblemKind, connection_of
 
 _AUTHORISE_AGAIN = "have the account authorised again"
 _LEAVE_OUT = "leave it out of weixin_accounts"
@@ -202,6 +204,17 @@ class NotAuthorisedError(ConfigurationError):
 
     cause = "it has not authorised the platform"
     cure = f"have it authorised, or {_LEAVE_OUT}"
+
+
+class PlatformError(ConfigurationError):
+    """A third-party platform gets no token: said of it, not of each account that needs one."""
+
+    kind = ProblemKind.PLATFORM
+
+    def problem(self, account: Account | None, *days: date) -> Problem:
+        """The trouble of the platform, met for the account, with some days."""
+        conn_id = connection_of(account.conn_id) if account else ""
+        return replace(super().problem(None, *days), conn_id=conn_id, subject=conn_id or None)
 
 
 class AccountBlockedError(WeixinError):

@@ -398,7 +398,7 @@ def _entries(conn_ids: Sequence[str], lookup: _Lookup) -> Iterator[_Entry]:
 
 def _of_connection(error: WeixinError, conn_id: str) -> Problem:
     """The trouble of a whole connection, or of an entry that stands for no account."""
-    return replace(error.problem(None), conn_id=conn_id)
+    return replace(error.problem(None), conn_id=conn_id, subject=conn_id)
 
 
 def _require_known(run: Run, entries: Sequence[_Entry]) -> None:

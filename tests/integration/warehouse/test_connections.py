@@ -9,7 +9,10 @@ from sqlalchemy import Engine
 from weixin_etl.warehouse import engine
 
 THREADS = 6
-OPEN = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'these'"
+OPEN = (
+    "SELECT count(*) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND application_name = 'these'"
+)
 
 
 def test_a_task_keeps_two_whatever_its_threads_have_opened(warehouse: Engine) -> None:
