@@ -256,6 +256,19 @@ def test_it_runs_and_shows_and_keeps_to_its_schemas(
     assert rest("GET", "variables")["total_entries"] == 0
 
 
+def test_the_wheel_of_an_upgrade_takes_the_old_ones_place(
+    own: OwnAirflow, connected: tuple[Sandbox, Receiver]
+) -> None:
+    """Also one of the same version, which pip would take for the one that is there."""
+    (installed,) = own.folder.glob("env/lib/python3.*/site-packages/weixin_etl/clock.py")
+    newest = installed.read_text()
+    installed.write_text(f"{newest}# old\n")
+
+    own.types(blocks("sh")[2])
+
+    assert installed.read_text() == newest
+
+
 def test_people_are_told(rest: Rest, connected: tuple[Sandbox, Receiver]) -> None:
     """Of an account that WeChat refuses."""
     sandbox, receiver = connected
