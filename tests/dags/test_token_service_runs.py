@@ -150,3 +150,18 @@ def test_no_token_or_bearer_is_left_anywhere(
     searched = (printed(done), [tmp_path], {"airflow": metadata, "weixin": warehouse})
     assert places([BEARER, *sandbox.issued_tokens], *searched) == set()
     assert "stdout" in places([DEFAULT_ACCOUNT.appid], *searched)
+
+
+def test_a_token_of_a_platform_that_the_account_has_left_makes_the_run_red(
+    collected: Callable[..., DailyDag], sandbox: Sandbox
+):
+    """The service may be a platform's; without its list nobody retires the account but a person."""
+    daily = collected()
+    sandbox.scenarios[:] = [Scenario("errcode:61003")]
+
+    morning, next_morning = daily.run(), daily.on(1)
+
+    assert (morning.state, next_morning.state) == ("failed", "failed")
+    (line,) = next_morning.told("check")
+    assert "have it authorised, or leave it out of weixin_accounts" in line
+    assert line.endswith("errcode 61003")

@@ -5,7 +5,8 @@ import time
 from datetime import UTC, datetime
 
 import pytest
-from installation import DAG, Installation
+from dotenv import set_key
+from installation import DAG, Installation, commands
 from rest import PATIENCE_SECONDS
 
 FACT = "SELECT count(*), sum(int_page_read_user) FROM weixin.fact_article_total"
@@ -47,3 +48,22 @@ def test_the_next_run_is_good_after_airflows_history_is_cleaned(loaded: Installa
     assert re.search(r"table task_instance\nFound [1-9]\d* rows", cleaned)
     assert rest.run(DAG)["state"] == "success"
     assert loaded.asks(FACT) == before
+
+
+def test_the_fernet_key_can_be_changed(loaded: Installation) -> None:
+    """What was encrypted with the old one can be read without it afterwards, and runs are good."""
+    rest, env = loaded.rest(), loaded.folder / ".env"
+    kept = {"connection_id": "kept", "conn_type": "http", "password": "a password of before"}
+    rest("POST", "connections", kept)
+    generate, rotate = (it.replace("exec", "exec -T") for it in commands("Change the Fernet key"))
+    old, new = loaded.secret("AIRFLOW_FERNET_KEY"), loaded.does(generate).strip()
+
+    set_key(env, "AIRFLOW_FERNET_KEY", f"{new},{old}")
+    loaded.does("docker compose up --detach --wait")
+    loaded.does(rotate)
+    set_key(env, "AIRFLOW_FERNET_KEY", new)
+    loaded.does("docker compose up --detach --wait")
+
+    get = "docker compose exec -T api-server airflow connections get kept --output json"
+    assert kept["password"] in loaded.does(get)
+    assert loaded.rest().run(DAG)["state"] == "success"

@@ -12,8 +12,14 @@ from platform_workers import OpenPlatform, Order, context, rows, start
 from sqlalchemy import Engine
 
 from weixin_etl.api.client import Answer
-from weixin_etl.api.errors import ConfigurationError, UnreachableError, WithdrawnError
+from weixin_etl.api.errors import (
+    ConfigurationError,
+    NotAuthorisedError,
+    UnreachableError,
+    WithdrawnError,
+)
 from weixin_etl.datasets import DATASETS
+from weixin_etl.model import ProblemKind
 from weixin_etl.platforms import Platform
 from weixin_sandbox import Account, Sandbox, Scenario
 from weixin_sandbox.platform import Call
@@ -22,6 +28,7 @@ APPID = "wx0000000000000001"
 REFRESH = "api_authorizer_token"
 COMPONENT_TOKEN = "api_component_token"
 INFO = "api_get_authorizer_info"
+LIST = "api_get_authorizer_list"
 Asked = Callable[[str], int]
 
 
@@ -192,6 +199,45 @@ def test_an_account_that_has_withdrawn_gets_none(sandbox: Sandbox, platform: Pla
     sandbox.component.withdraw(APPID)
     with pytest.raises(WithdrawnError):
         token(platform)
+
+
+def test_one_list_is_enough_for_all_accounts_that_have_withdrawn(
+    sandbox: Sandbox, platform: Platform, asked: Asked
+) -> None:
+    """Thousands may fail in the same minute; none of them is among the accounts afterwards."""
+    appids = [f"wx{number:016x}" for number in range(2, 6)]
+    for appid in appids:
+        sandbox.component.authorize(Account(appid))
+    platform.discover(4)
+    for appid in appids:
+        sandbox.component.withdraw(appid)
+    before = asked(LIST)
+    for appid in appids:
+        with pytest.raises(WithdrawnError):
+            platform.token(platform.client(appid, "").account)
+    assert asked(LIST) == before + 1
+    found = platform.known()
+    assert ([it.appid for it in found.accounts], list(found.withdrawn)) == ([APPID], appids)
+
+
+@pytest.mark.parametrize("trouble", ["list-call:http-500", "not whole", "lists it"])
+def test_an_account_counts_as_withdrawn_only_by_a_whole_list(
+    sandbox: Sandbox, platform: Platform, monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    """Else WeChat's word of one call would end its collection behind green runs."""
+    of_before = sandbox.component.page(0, 500)
+    sandbox.component.withdraw(APPID)
+    match trouble:
+        case "not whole":
+            monkeypatch.setattr(sandbox.component, "page", lambda *_: (2, []))
+        case "lists it":
+            monkeypatch.setattr(sandbox.component, "page", lambda *_: of_before)
+        case _:
+            sandbox.scenarios.append(Scenario(trouble))
+    with pytest.raises(NotAuthorisedError) as refused:
+        token(platform)
+    assert (refused.value.errcode, refused.value.kind) == (61003, ProblemKind.CONFIGURATION)
+    assert [it.appid for it in platform.known().accounts] == [APPID]
 
 
 def test_a_row_that_stays_locked_is_the_trouble_of_its_account(
