@@ -3,7 +3,7 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -359,7 +359,7 @@ def test_without_a_good_ticket_one_sentence_names_the_variable(
 
     outcome = platform.dag.on(1)
     calls, active = component_calls(sandbox), rows(warehouse, ACTIVE)
-    shown_at_noon = trouble(warehouse)
+    shown_later = trouble(warehouse, hours_later=6)
     platform.set_ticket(sandbox.component.push_ticket())
     next_morning = platform.dag.on(2)
 
@@ -371,7 +371,7 @@ def test_without_a_good_ticket_one_sentence_names_the_variable(
     assert calls["api_component_token"] == (how != "missing")
     assert calls.total() <= 1
     assert active == conn_ids(accounts)
-    assert [str(it.problem) for it in shown_at_noon] == [line]
+    assert [str(it.problem) for it in shown_later] == [line]
     assert next_morning.state == "success"
     days = november(17, 18, 19, 20, 21, 22, 23, 24, 25)
     assert loaded(warehouse).keys() == truths(sandbox, accounts, days, date(2026, 11, 26)).keys()
@@ -394,7 +394,7 @@ def test_a_ticket_that_ends_during_the_run_is_one_trouble(
     sandbox.before_delivery = end
     outcome = platform.dag.run()
     incidents = rows(warehouse, OPEN_INCIDENTS)
-    shown_at_noon = trouble(warehouse)
+    shown_later = trouble(warehouse, hours_later=6)
     platform.set_ticket(sandbox.component.push_ticket())
     next_morning = platform.dag.on(1)
 
@@ -402,7 +402,7 @@ def test_a_ticket_that_ends_during_the_run_is_one_trouble(
     (line,) = outcome.told("check")
     assert line.startswith("weixin_platform: mend what writes the ticket into the Variable ")
     assert [kind for _, kind in incidents] == ["platform"]
-    assert [it.problem.kind for it in shown_at_noon] == [ProblemKind.PLATFORM]
+    assert [it.problem.kind for it in shown_later] == [ProblemKind.PLATFORM]
     assert next_morning.state == "success"
     assert [title for title in receiver.titles if "no token" in title] == [
         "weixin-etl: weixin_platform gets no token",
@@ -621,10 +621,11 @@ def receiver(platform: PlatformDag) -> Iterator[Receiver]:
         yield receiver
 
 
-def shown(warehouse: Engine) -> status.Status:
-    """What the page and `weixin-etl status` show now."""
+def shown(warehouse: Engine, hours_later: int = 0) -> status.Status:
+    """What the page and `weixin-etl status` show."""
+    now = clock.now() + timedelta(hours=hours_later)
     with warehouse.connect() as connection:
-        return status.read(connection, None, now=clock.now(), catch_up_days=60)
+        return status.read(connection, None, now=now, catch_up_days=60)
 
 
 def withdrawals(warehouse: Engine) -> list[tuple[str, bool]]:
@@ -636,9 +637,9 @@ def withdrawals(warehouse: Engine) -> list[tuple[str, bool]]:
     ]
 
 
-def trouble(warehouse: Engine) -> list[status.Trouble]:
+def trouble(warehouse: Engine, hours_later: int = 0) -> list[status.Trouble]:
     """What is more than a warning."""
-    return [it for it in shown(warehouse).open if not it.is_warning]
+    return [it for it in shown(warehouse, hours_later).open if not it.is_warning]
 
 
 WITHDRAWN = "号2: have it authorised again, or leave it (its owner withdrew the authorisation"
