@@ -27,7 +27,7 @@ from sqlalchemy import Connection, Engine, Row
 
 from weixin_etl import clock, rules
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.model import Problem, ProblemKind, Run
+from weixin_etl.model import Problem, ProblemKind, Run, connection_of
 from weixin_etl.warehouse import statement
 
 log = logging.getLogger(__name__)
@@ -338,7 +338,9 @@ def judge(look: Look, known: Sequence[Incident]) -> Verdict:
         elif (incident := here[same]).closed_at is None:
             verdict.met.append(Met(incident, problem, _has_news(incident.problem, problem)))
     met = {it.incident.incident_id for it in verdict.met}
-    unproven = {it.appid for it in look.problems if it.kind in _WITHOUT_ANSWER}
+    without_answer = [it for it in look.problems if it.kind in _WITHOUT_ANSWER]
+    connections = {it.conn_id for it in without_answer if it.conn_id and not it.appid}
+    unproven = {it.appid for it in without_answer if it.appid or not it.conn_id}
     for incident in known:
         if incident.closed_at is not None or incident.incident_id in met:
             continue
@@ -349,6 +351,7 @@ def judge(look: Look, known: Sequence[Incident]) -> Verdict:
         elif (
             None not in unproven
             and incident.problem.appid not in unproven
+            and connection_of(incident.problem.conn_id) not in connections
             and _is_over(look, incident)
         ):
             is_finding = incident.problem.kind in _FINDINGS

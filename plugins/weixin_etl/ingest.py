@@ -495,8 +495,16 @@ def why_not_in(pair: PlannedPair) -> Problem:
         account = Account(pair.conn_id, pair.appid, "", pair.name)
         return HeldBackError().problem(account, pair.publication_date)
     known = pair.coverage
-    if known.error_kind is ProblemKind.PLATFORM:
-        return _of_platform(pair)
+    if known.error_kind is ProblemKind.PLATFORM:  # the same for all of its accounts
+        return Problem.of_connection(
+            connection_of(pair.conn_id),
+            known.error_kind,
+            known.error or "",
+            known.cure or "",
+            (pair.publication_date,),
+            known.error_code,
+            known.rid or "",
+        )
     return Problem(
         known.error_kind or ProblemKind.NOT_ASKED,
         cause=known.error or _NOT_ASKED[pair.state is PairState.PLANNED],
@@ -507,21 +515,6 @@ def why_not_in(pair: PlannedPair) -> Problem:
         days=(pair.publication_date,),
         errcode=known.error_code,
         rid=known.rid or "",
-    )
-
-
-def _of_platform(pair: PlannedPair) -> Problem:
-    """Why no account of the pair's platform has a token: the same for all of them."""
-    conn_id = connection_of(pair.conn_id)
-    return Problem(
-        ProblemKind.PLATFORM,
-        cause=pair.coverage.error or "",
-        cure=pair.coverage.cure or "",
-        account=conn_id,
-        conn_id=conn_id,
-        subject=conn_id,
-        days=(pair.publication_date,),
-        errcode=pair.coverage.error_code,
     )
 
 
@@ -553,8 +546,10 @@ def _instead(successor: Dataset, held: int, wanted: int) -> str:
 
 def accounts_not_in(problems: Sequence[Problem]) -> str:
     """`3 accounts are not in: see the lines above`, a task's last line."""
-    accounts = len({problem.appid or problem.account for problem in problems})
-    return f"{accounts_are(accounts)} not in: see the lines above"
+    platforms = sorted({it.account for it in problems if it.kind is ProblemKind.PLATFORM})
+    accounts = len({it.appid or it.account for it in problems}.difference(platforms))
+    not_in = [f"{it} is" for it in platforms] + ([accounts_are(accounts)] if accounts else [])
+    return f"{' not in, '.join(not_in)} not in: see the lines above"
 
 
 def _problems(judged: Iterable[Judged]) -> list[Problem]:

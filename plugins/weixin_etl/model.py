@@ -131,6 +131,30 @@ class Problem:
     rid: str = ""
     """WeChat's id of one of the refused calls."""
 
+    @classmethod
+    def of_connection(
+        cls,
+        conn_id: str,
+        kind: ProblemKind,
+        cause: str,
+        cure: str,
+        days: tuple[date, ...] = (),
+        errcode: int | None = None,
+        rid: str = "",
+    ) -> "Problem":
+        """Trouble of a whole connection, or of an entry of the list that stands for no account."""
+        return cls(
+            kind,
+            cause,
+            cure,
+            account=conn_id,
+            conn_id=conn_id,
+            subject=conn_id,
+            days=days,
+            errcode=errcode,
+            rid=rid,
+        )
+
     @property
     def is_error(self) -> bool:
         """Whether somebody has to act; figures that are late usually come without it."""

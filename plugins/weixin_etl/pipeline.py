@@ -433,7 +433,7 @@ def _no_longer_collected(names: Sequence[str]) -> str:
     """Said once. The Variable may be lost, too: then Airflow gives its default."""
     return (
         f"{accounts_are(len(names))} no longer collected, by the Airflow Variable weixin_accounts "
-        f"or as their authorisation is withdrawn: {few_names(names)}"
+        f"or by what WeChat says of their platform: {few_names(names)}"
     )
 
 

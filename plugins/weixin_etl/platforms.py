@@ -8,6 +8,7 @@ used. A refresh token that a killed process has lost is asked for: WeChat says w
 """
 
 import logging
+import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -38,7 +39,7 @@ from weixin_etl.api.errors import (
 from weixin_etl.api.http import CallLimits
 from weixin_etl.api.outages import Outages
 from weixin_etl.api.token import RENEW_BEFORE_SECONDS, Token
-from weixin_etl.model import Account, Problem, few_names
+from weixin_etl.model import Account, Problem, accounts_are, few_names
 from weixin_etl.warehouse import statement, trouble
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ SET LOCAL lock_timeout = '{seconds}s';
 SET LOCAL idle_in_transaction_session_timeout = '{seconds}s';
 """
 """A worker that is gone, with its machine, holds a lock no longer than this."""
+_MOMENT_SECONDS = 10
 _CALLS_UNDER_LOCK = 3
 _ONE_KEY = "it is renewed; if this is said again, [core] fernet_key differs between machines"
 T = TypeVar("T")
@@ -160,9 +162,11 @@ class Platform:
         self._has_warned = False
         self._refused: tuple[WeixinError, float] | None = None
         """Why the platform got no token, and until when it is not asked for again."""
+        self._outages = Outages()
+        """Of renewals of accounts' tokens."""
         self._listing = threading.Lock()
-        self._listed_lately: tuple[set[str], float] | None = None
-        """Accounts that WeChat's list has, and until when it is not read again."""
+        self._listed_lately: tuple[set[str] | None, float] | None = None
+        """What WeChat's list has, None where it could not be read; and when it was read."""
 
     # ------------------------------------------------------------------------------- accounts
 
@@ -329,11 +333,19 @@ class Platform:
         missing = [it for it in self.known().accounts if it.appid not in listed]
         outages = Outages()
         answers = pool.map(lambda it: self._is_disowned(it, outages), missing)
+        asked: list[str] = []
         for account, is_disowned in zip(missing, answers, strict=True):
             if is_disowned:
                 self._withdraw(account)
             else:
-                log.warning("%s is asked, although the list of %s lacks it", account, self.account)
+                asked.append(str(account))
+        if asked:
+            log.warning(
+                "%s asked, although the list of %s lacks them: %s",
+                accounts_are(len(asked)),
+                self.account,
+                few_names(asked),
+            )
 
     def _withdraw(self, account: Account) -> None:
         with self._warehouse.begin() as connection:
@@ -363,6 +375,7 @@ class Platform:
         stored = [it for it in self._stored_accounts() if it.withdrawn_at is None]
         unknown = [it for it in stored if not it.name or it.is_official_account is None]
         accounts = [self._authorizer(it.appid, it.name) for it in unknown]
+        random.shuffle(accounts)  # else five that never answer would stand before the same others
         outages = Outages()
         untold: list[str] = []
         for first in range(0, len(accounts), _DESCRIBED_AT_ONCE):
@@ -426,16 +439,17 @@ class Platform:
             if token := self._stored(account, refused):
                 return token
             try:
-                return self._with_component_token(
-                    self._component_token(),
-                    lambda component_token: self._shared(
-                        account,
-                        refused,
-                        lambda row: self._refreshed(
-                            account, self._cipher.decrypt(row.refresh_token), component_token
+                with self._outages.counted():
+                    return self._with_component_token(
+                        self._component_token(),
+                        lambda component_token: self._shared(
+                            account,
+                            refused,
+                            lambda row: self._refreshed(
+                                account, self._cipher.decrypt(row.refresh_token), component_token
+                            ),
                         ),
-                    ),
-                )
+                    )
             except NotAuthorisedError as error:
                 if self._may_be_listed(account):
                     raise
@@ -445,20 +459,28 @@ class Platform:
                 ) from None
 
     def _may_be_listed(self, account: Account) -> bool:
-        """Whether WeChat's list of the last minute has the account, or may have it."""
+        """Whether WeChat's list, as it was lately, has the account; or may have it."""
         with self._listing:  # the other threads wait for the same
-            if self._listed_lately is None or time.monotonic() >= self._listed_lately[1]:
-                try:
-                    listed, total = self._with_component_token(
-                        self._component_token(), self._listed
-                    )
-                except WeixinError:
-                    return True
-                if len(listed) != total:
-                    return True
-                until = time.monotonic() + _ASK_AGAIN_SECONDS
-                self._listed_lately = {it.appid for it in listed}, until
-            return account.appid in self._listed_lately[0]
+            if self._is_list_old(account):
+                self._listed_lately = self._listed_appids(), time.monotonic()
+            appids, _ = self._listed_lately or (None, 0)
+            return appids is None or account.appid in appids
+
+    def _is_list_old(self, account: Account) -> bool:
+        """One that has the account may be from before it withdrew, a moment ago."""
+        if self._listed_lately is None:
+            return True
+        appids, read_at = self._listed_lately
+        has_it = appids is not None and account.appid in appids
+        return time.monotonic() - read_at > (_MOMENT_SECONDS if has_it else _ASK_AGAIN_SECONDS)
+
+    def _listed_appids(self) -> set[str] | None:
+        """The accounts of WeChat's list; None when it cannot be read, or is not whole."""
+        try:
+            listed, total = self._with_component_token(self._component_token(), self._listed)
+        except WeixinError:
+            return None
+        return {it.appid for it in listed} if len(listed) == total else None
 
     @contextmanager
     def _warehouse_trouble(self, account: Account) -> Iterator[None]:

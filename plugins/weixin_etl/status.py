@@ -538,10 +538,12 @@ def _speaks_for(problem: Problem, facts: AccountFacts, day: date) -> bool:
 
 
 def _is_of(problem: Problem, facts: AccountFacts) -> bool:
-    """Whether it is the account's, or its whole connection's or platform's."""
+    """Whether it is the account's, or keeps its connection or platform from being asked."""
     if problem.appid:
         return problem.appid == facts.appid
-    ours = (facts.conn_id, connection_of(facts.conn_id))
+    ours = {facts.conn_id}
+    if problem.kind in (ProblemKind.PLATFORM, ProblemKind.CONFIGURATION):
+        ours.add(connection_of(facts.conn_id))
     return bool(problem.conn_id) and problem.conn_id in ours
 
 

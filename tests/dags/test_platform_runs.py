@@ -204,6 +204,11 @@ def test_an_account_of_a_platform_can_be_left_out(
         f"accounts: weixin_accounts has no connection id or appid {unwanted.appid}"
     )
 
+    platform.dag.collect(["weixin_platform", *(f"-{it}" for (it,) in conn_ids([fine, unwanted]))])
+    assert platform.dag.on(3).told("check") == [
+        "weixin_platform: leave fewer out in weixin_accounts (all of its accounts are left out)"
+    ]
+
 
 @pytest.mark.parametrize(
     ("entries", "sentence"),
@@ -365,9 +370,9 @@ def test_without_a_good_ticket_one_sentence_names_the_variable(
 
     assert outcome.state == "failed"
     (line,) = outcome.told("refresh_access_token")
-    assert line.startswith(f"平台 ({DEFAULT_COMPONENT.appid}): {SAID[how]}")
+    assert line.startswith(f"weixin_platform: {SAID[how]}")
     assert outcome.told("check") == [line]
-    assert outcome.errors == [("check", NOT_IN)]
+    assert outcome.errors == [("check", "weixin_platform is not in: see the lines above")]
     assert calls["api_component_token"] == (how != "missing")
     assert calls.total() <= 1
     assert active == conn_ids(accounts)
@@ -474,7 +479,8 @@ def test_accounts_known_before_are_asked_although_the_list_cannot_be_read(
     assert set(tries) == {TRIED_AGAIN}
     assert last == ("check", NOT_IN)
     (line,) = outcome.told("check")
-    assert line.startswith(f"平台 ({DEFAULT_COMPONENT.appid}): wait; if it persists, check")
+    assert line.startswith("weixin_platform: wait; if it persists, check")
+    assert [it.open_incidents for it in shown(warehouse).accounts] == [0, 0]
     days = november(17, 18, 19, 20, 21, 22, 23, 24)
     assert loaded(warehouse).keys() == truths(sandbox, accounts, days, date(2026, 11, 25)).keys()
     assert rows(warehouse, ACTIVE) == conn_ids(accounts)

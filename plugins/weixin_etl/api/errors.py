@@ -25,7 +25,6 @@ https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_C
 """
 
 import re
-from dataclasses import replace
 from datetime import date
 from typing import ClassVar, NamedTuple
 
@@ -96,6 +95,12 @@ class WeixinError(Exception):
             days=days,
             errcode=self.errcode,
             rid=self.rid,
+        )
+
+    def of_connection(self, conn_id: str, *days: date) -> Problem:
+        """The trouble of a whole connection, or of an entry that stands for no account."""
+        return Problem.of_connection(
+            conn_id, self.kind, self.happened, self.cure, days, self.errcode, self.rid
         )
 
     def __str__(self) -> str:
@@ -213,8 +218,9 @@ class PlatformError(ConfigurationError):
 
     def problem(self, account: Account | None, *days: date) -> Problem:
         """The trouble of the platform, met for the account, with some days."""
-        conn_id = connection_of(account.conn_id) if account else ""
-        return replace(super().problem(None, *days), conn_id=conn_id, subject=conn_id or None)
+        if account is None:
+            return super().problem(None, *days)
+        return self.of_connection(connection_of(account.conn_id), *days)
 
 
 class AccountBlockedError(WeixinError):

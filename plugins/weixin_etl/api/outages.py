@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 
 from weixin_etl import rules
 from weixin_etl.api.errors import WeixinError
@@ -15,8 +16,10 @@ class Outages:
     """
 
     def __init__(self) -> None:
+        self._lock = Lock()
         self._in_a_row = 0
         self._last: WeixinError | None = None
+        """The newest of them."""
 
     @property
     def are_enough(self) -> bool:
@@ -32,12 +35,17 @@ class Outages:
             WeixinError: the call's, or the last outage.
 
         """
-        if self._last and self.are_enough:
-            raise self._last.with_traceback(None)
+        with self._lock:
+            if self._last and self.are_enough:
+                raise self._last.with_traceback(None)
         try:
             yield
         except WeixinError as error:
-            self._in_a_row = self._in_a_row + 1 if error.is_outage else 0
-            self._last = error
+            self._note(error if error.is_outage else None)
             raise
-        self._in_a_row = 0
+        self._note(None)
+
+    def _note(self, outage: WeixinError | None) -> None:
+        with self._lock:
+            self._in_a_row = self._in_a_row + 1 if outage else 0
+            self._last = outage

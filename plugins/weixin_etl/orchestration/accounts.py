@@ -2,10 +2,9 @@
 
 import json
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import Lock
 
 import msgspec
@@ -182,12 +181,11 @@ def refresh_access_tokens(run: Run, settings: Settings) -> Refreshed:
         _require_known(run, found)
         _require_authorised(run, found)
     quotas = _Quotas(run.dataset)
-    outages: defaultdict[str, Outages] = defaultdict(Outages)
     with ThreadPoolExecutor(concurrency) as meanwhile, ThreadPoolExecutor(concurrency) as pool:
 
         def ask(entry: _Entry) -> _Entry:
             had_one = entry.chosen
-            if _ask(entry, outages).chosen and not had_one:
+            if _ask(entry).chosen and not had_one:
                 asking.append(meanwhile.submit(quotas.ask, entry))
             return entry
 
@@ -263,6 +261,8 @@ class _OfEntry:
     """Accounts that have withdrawn their authorisation of a platform: see `platforms.Discovery`."""
     others: frozenset[str] = frozenset()
     """What authorises a platform but is no Official Account, by AppID."""
+    left_out: frozenset[str] = frozenset()
+    """Accounts that authorise a platform and are not collected, by AppID."""
     problem: WeixinError | None = None
     """Of a platform: why there may be more."""
 
@@ -311,13 +311,19 @@ class _Lookup:
             if not account.is_platform:
                 return _OfEntry([WeixinClient(account, self._limits)])
             of_platform = self._of_platform(entry)
-            if not of_platform.is_known:
+            if of_platform.is_known:
+                return of_platform
+            if of_platform.left_out:
                 raise ConfigurationError(
                     account=entry,
-                    cause="no Official Account is known to authorise this platform",
-                    cure=self._if_none,
+                    cause="all of its accounts are left out",
+                    cure=f"leave fewer out in {ACCOUNTS_VARIABLE}",
                 )
-            return of_platform
+            raise ConfigurationError(
+                account=entry,
+                cause="no Official Account is known to authorise this platform",
+                cure=self._if_none,
+            )
         of_platform = self._of_platform(conn_id)
         appid = entry.removeprefix(f"{conn_id}/")
         accounts = [it for it in of_platform.accounts if it.account.appid == appid]
@@ -352,10 +358,18 @@ class _Lookup:
         platform = open_platform(account, self._limits, open_warehouse())
         found = self._discover(platform)
         left_out = {it.rpartition("/")[2] for it in self._left_out if connection_of(it) == conn_id}
-        accounts = [it for it in found.accounts if it.appid not in left_out]
-        clients = [platform.client(it.appid, it.name) for it in accounts]
-        withdrawn = {it: found.withdrawn[it] for it in found.withdrawn if it not in left_out}
-        return _OfEntry(clients, withdrawn, found.others, found.problem)
+        appids = {it.appid for it in found.accounts}
+        return _OfEntry(
+            [
+                platform.client(it.appid, it.name)
+                for it in found.accounts
+                if it.appid not in left_out
+            ],
+            {it: found.withdrawn[it] for it in found.withdrawn if it not in left_out},
+            found.others,
+            frozenset(appids & left_out),
+            found.problem,
+        )
 
 
 def _entries(conn_ids: Sequence[str], lookup: _Lookup) -> Iterator[_Entry]:
@@ -373,12 +387,12 @@ def _entries(conn_ids: Sequence[str], lookup: _Lookup) -> Iterator[_Entry]:
         except ClockError:
             raise
         except WeixinError as error:
-            yield _Entry([conn_id], problem=_of_connection(error, conn_id))
+            yield _Entry([conn_id], problem=error.of_connection(conn_id))
             continue
         platform = connection_of(conn_id)
         if found.problem and platform not in in_trouble:
             in_trouble.add(platform)
-            trouble = _of_connection(found.problem, platform)
+            trouble = found.problem.of_connection(platform)
             yield _Entry([platform], problem=trouble, trouble=found.problem)
         for appid, problem in found.withdrawn.items():
             if (platform, appid) not in withdrawn:
@@ -394,11 +408,6 @@ def _entries(conn_ids: Sequence[str], lookup: _Lookup) -> Iterator[_Entry]:
                 log.warning("%s is the same account as %s", account.conn_id, twin.conn_ids[0])
                 twin.conn_ids.append(account.conn_id)
                 twin.clients.append(client)
-
-
-def _of_connection(error: WeixinError, conn_id: str) -> Problem:
-    """The trouble of a whole connection, or of an entry that stands for no account."""
-    return replace(error.problem(None), conn_id=conn_id, subject=conn_id)
 
 
 def _require_known(run: Run, entries: Sequence[_Entry]) -> None:
@@ -446,19 +455,13 @@ def _described(entry: _Entry) -> ConfiguredAccount:
     return ConfiguredAccount(conn_id, appid, name, entry.is_wanted, entry.problem, entry.quota)
 
 
-def _ask(entry: _Entry, outages: Mapping[str, Outages]) -> _Entry:
-    """
-    Ask for a token with the clients not yet tried, until one gets it.
-
-    A platform is not asked for those of its other accounts while it gives no answer: `outages` are
-    those of each connection.
-    """
+def _ask(entry: _Entry) -> _Entry:
+    """Ask for a token with the clients not yet tried, until one gets it."""
     while entry.is_wanted and not entry.chosen and entry.tried < len(entry.clients):
         client = entry.clients[entry.tried]
         entry.tried += 1
         try:
-            with outages[connection_of(client.account.conn_id)].counted():
-                client.check_token()
+            client.check_token()
         except ClockError:
             raise
         except WeixinError as error:
@@ -505,7 +508,7 @@ def _log_tokens(accounts: Sequence[ConfiguredAccount]) -> None:
     """A line per account without a token, and one for all others: there may be thousands."""
     refused = [account for account in accounts if account.problem]
     fine = [account for account in accounts if not account.problem]
-    for problem in [account.problem for account in accounts if account.problem]:
+    for problem in dict.fromkeys(account.problem for account in accounts if account.problem):
         log_problem(log, problem)
     if fine:
         log.info("a token is there for %s", few_names([_with_source(account) for account in fine]))

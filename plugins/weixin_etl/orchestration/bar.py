@@ -16,10 +16,16 @@ from rich.progress import (
 
 @contextmanager
 def bar(
-    what: str, column: Callable[[], ProgressColumn] = MofNCompleteColumn
+    what: str,
+    column: Callable[[], ProgressColumn] = MofNCompleteColumn,
+    errors: Console | None = None,
 ) -> Iterator[Callable[[int, int], None]]:
-    """Show how far `what` has come; the callable takes how much is done, and all there is."""
-    errors = Console(stderr=True)
+    """
+    Show how far `what` has come; the callable takes how much is done, and all there is.
+
+    Lines that are printed meanwhile go to the same console `errors`, else the bar is among them.
+    """
+    errors = errors or Console(stderr=True)
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),

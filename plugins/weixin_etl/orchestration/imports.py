@@ -34,7 +34,7 @@ def show_import(paths: Sequence[Path]) -> int:
             errors.print(f"weixin-etl: {sentence}", highlight=False, markup=False, soft_wrap=True)
 
     size = sum(path.stat().st_size for path in paths if path.is_file())
-    with bar("answers", DownloadColumn) as on_progress:
+    with bar("answers", DownloadColumn, errors) as on_progress:
         imported = import_files(
             open_warehouse(),
             paths,

@@ -281,6 +281,22 @@ def test_the_command(warehouse: Engine, tmp_path: Path, capsys: pytest.CaptureFi
     assert capsys.readouterr().err == f"weixin-etl: there is no file {tmp_path}/nothing\n"
 
 
+@pytest.mark.usefixtures("_connected")
+def test_a_refused_line_stands_above_the_bar(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    """On a terminal: the bar is wiped first, and drawn again below."""
+    monkeypatch.setenv("FORCE_COLOR", "1")  # which Rich takes for a terminal
+    path = tmp_path / "a.jsonl"
+    path.write_text("no JSON\n")
+
+    assert cli.main(["import", str(path)]) == 1
+
+    before, _, _ = capsys.readouterr().err.partition(f"weixin-etl: {path}, line 1")
+    assert "answers" in before
+    assert before.endswith("\x1b[2K")
+
+
 def test_the_loader_may_import(warehouse: Engine, loader: Engine, tmp_path: Path):
     """With the privileges of daily runs."""
     path = tmp_path / "answers.jsonl"

@@ -310,6 +310,21 @@ def test_a_connection_is_whole_again_when_tokens_are_asked_for(people: People):
     assert people.titles == [*before, "over: x refused"]
 
 
+def test_a_platform_without_a_token_keeps_only_its_own_accounts_incidents(people: People):
+    """Of them nothing is known; what else was wrong is over when it is."""
+    of_its = trouble("a", 0, ProblemKind.ENDPOINT_OFFLINE)
+    people.check(0, ["a", "b"], [replace(of_its, conn_id="p/wxa")])
+    late = Problem(ProblemKind.RUN_LATE, "not ended", "look")
+    people.note(Look(DATASET, run(1).run_id, morning(1, 9), problems=[late]))
+    ticket = Problem.of_connection("p", ProblemKind.PLATFORM, "the ticket is old", "mend it")
+    people.answered(1, ["a", "b"], [], morning(1, 9))
+    people.check(1, ["a", "b"], [ticket])
+
+    over = [title for title in people.titles if title.startswith("over")]
+    assert over == ["over: the daily run is late"]
+    assert "p gets no token" in people.titles
+
+
 def test_an_api_that_is_down_is_one_incident_of_the_run(people: People):
     """However many accounts and batches meet it; and one that is down again is another."""
     down = {"is_answered": False}
