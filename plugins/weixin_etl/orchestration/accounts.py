@@ -326,15 +326,15 @@ class _Lookup:
             )
         of_platform = self._of_platform(conn_id)
         appid = entry.removeprefix(f"{conn_id}/")
-        accounts = [it for it in of_platform.accounts if it.account.appid == appid]
-        withdrawn = {it: of_platform.withdrawn[it] for it in of_platform.withdrawn if it == appid}
-        found = _OfEntry(accounts, withdrawn, problem=of_platform.problem)
         if appid in of_platform.others:
             raise ConfigurationError(
                 account=entry,
                 cause="it is no Official Account",
                 cure=f"take it out of {ACCOUNTS_VARIABLE}",
             )
+        accounts = [it for it in of_platform.accounts if it.account.appid == appid]
+        withdrawn = {it: of_platform.withdrawn[it] for it in of_platform.withdrawn if it == appid}
+        found = _OfEntry(accounts, withdrawn, problem=of_platform.problem)
         if not found.is_known:
             raise ConfigurationError(
                 account=entry,
