@@ -6,6 +6,7 @@ A red task's log ends with a line per account and cause, what to change first, a
 
 import json
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import psycopg2
 import pytest
 from people import Person
-from rest import Rest
+from rest import PATIENCE_SECONDS, Rest
 from sqlalchemy import make_url
 
 from weixin_etl.api.errors import BY_CODE, WHAT_TO_CHANGE
@@ -77,6 +78,15 @@ class Stack:
             extra=json.dumps({"name": account.name}),
         )
         return account
+
+    def wait_for_the_scheduled_run(self) -> None:
+        """Airflow makes one as soon as it can: it would ask the accounts of the tests as well."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        path = f"dags/{DAG}/dagRuns?run_type=scheduled"
+        while not (runs := self.rest("GET", path)["dag_runs"]):
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+        self.rest.ended(DAG, runs[0]["dag_run_id"])
 
     def red(self, **conf: Any) -> "Red":
         """A run that ends red."""
@@ -149,6 +159,7 @@ def stack(person: Person) -> Iterator[Stack]:
         stack = Stack(person.home, Rest(port, admin_password(person.home)), sandbox, base_url)
         stack.connect_warehouse(person.home.server.url(SANDBOX_DATABASE))
         stack.rest("POST", "variables", variable(["weixin_default"]))
+        stack.wait_for_the_scheduled_run()
         yield stack
 
 
