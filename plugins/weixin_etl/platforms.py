@@ -59,6 +59,7 @@ SET LOCAL idle_in_transaction_session_timeout = '{seconds}s';
 """
 """A worker that is gone, with its machine, holds a lock no longer than this."""
 _MOMENT_SECONDS = 10
+"""So long a list stands that has an account of which WeChat says otherwise."""
 _CALLS_UNDER_LOCK = 3
 _ONE_KEY = "it is renewed; if this is said again, [core] fernet_key differs between machines"
 T = TypeVar("T")
@@ -219,7 +220,14 @@ class Platform:
                 self._withdraw_missing(pool, {it.appid for it in listed})
                 self._describe(pool)
             is_whole = len(listed) == total
-            return self.known(None if is_whole else self._incomplete(len(listed), total))
+            found = self.known(None if is_whole else self._incomplete(len(listed), total))
+        if found.others:
+            log.info(
+                "%s: %s are no Official Accounts, and are not asked for articles",
+                self.account,
+                few_names(sorted(found.others)),
+            )
+        return found
 
     def _incomplete(self, found: int, total: int) -> WeixinError:
         return UnreachableError(
@@ -377,45 +385,42 @@ class Platform:
         accounts = [self._authorizer(it.appid, it.name) for it in unknown]
         random.shuffle(accounts)  # else five that never answer would stand before the same others
         outages = Outages()
-        untold: list[str] = []
+        untold: list[WeixinError] = []
         for first in range(0, len(accounts), _DESCRIBED_AT_ONCE):
             some = accounts[first : first + _DESCRIBED_AT_ONCE]
-            told = list(pool.map(lambda it: self._described(it, outages), some))
-            untold += [it for it in told if isinstance(it, str)]
-            said = [it for it in told if not isinstance(it, str)]
-            with self._writing_many() as connection:
-                connection.execute(
-                    statement("platform_token/describe.sql"),
-                    {"component_appid": self.account.appid, "accounts": _json(said)},
-                )
+            answers = [*pool.map(lambda it: self._described(it, outages), some)]
+            untold += [it for it in answers if isinstance(it, WeixinError)]
+            said = [
+                {
+                    "appid": account.appid,
+                    "name": it.name,
+                    "is_official_account": it.is_official_account,
+                }
+                for account, it in zip(some, answers, strict=True)
+                if isinstance(it, AccountInfo)
+            ]
+            if said:
+                with self._writing_many() as connection:
+                    connection.execute(
+                        statement("platform_token/describe.sql"),
+                        {"component_appid": self.account.appid, "accounts": _json(said)},
+                    )
         if untold:
             log.info(
                 "%s: what %s of its accounts are called is not known: %s",
                 self.account,
                 len(untold),
-                untold[-1],
-            )
-        others = self.known().others
-        if others:
-            log.info(
-                "%s: %s are no Official Accounts, and are not asked for articles",
-                self.account,
-                few_names(sorted(others)),
+                untold[-1].happened,
             )
 
-    def _described(self, account: Account, outages: Outages) -> dict[str, Any] | str:
+    def _described(self, account: Account, outages: Outages) -> AccountInfo | WeixinError:
         """What WeChat says of an account, or why it does not."""
         try:
-            info = self._info(account, outages)
+            return self._info(account, outages)
         except ClockError:
             raise
         except WeixinError as error:
-            return error.happened
-        return {
-            "appid": account.appid,
-            "name": info.name,
-            "is_official_account": info.is_official_account,
-        }
+            return error
 
     def _info(self, account: Account, outages: Outages) -> AccountInfo:
         with outages.counted():

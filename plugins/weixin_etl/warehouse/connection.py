@@ -9,7 +9,7 @@ from sqlalchemy import URL, Engine, make_url
 from weixin_etl import clock
 from weixin_etl.warehouse.errors import WarehouseError
 
-IDLE_CONNECTIONS = 2
+_IDLE_CONNECTIONS = 2
 """Those a task keeps open while it needs none: sixteen tasks share a server's hundred."""
 _DRIVER = "postgresql+psycopg2"
 _CONNECT_SECONDS = 10
@@ -59,7 +59,7 @@ def url(
 def engine(
     warehouse_url: URL | str,
     session: Mapping[str, str] | None = None,
-    idle_connections: int = IDLE_CONNECTIONS,
+    idle_connections: int = _IDLE_CONNECTIONS,
 ) -> Engine:
     """
     An engine whose errors show no values: a statement's values may be a whole answer.
