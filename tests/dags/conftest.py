@@ -11,6 +11,7 @@ import sqlalchemy
 import support
 from cryptography.fernet import Fernet
 from dag_runs import DAG_ID, REPOSITORY, DailyDag, Done, PlatformDag
+from receivers import Receiver
 from sqlalchemy import Engine
 
 from weixin_etl.api import client as api_client
@@ -153,6 +154,14 @@ class _NoMemory(dict[CollectedAccount, TokenKeeper]):
 def memories_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """No task finds a token that another one has asked for in the memory of this process."""
     monkeypatch.setattr(api_client, "_keepers", _NoMemory())
+
+
+@pytest.fixture
+def receiver(daily: DailyDag) -> Iterator[Receiver]:
+    """Who is told: `weixin_alerts` leads there."""
+    with Receiver().listening() as receiver:
+        daily.set("AIRFLOW_CONN_WEIXIN_ALERTS", receiver.connection)
+        yield receiver
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """People are told of trouble once, when it is met for good, and once when it is over."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,13 +15,6 @@ OPEN = "SELECT kind, account, told_at IS NOT NULL FROM weixin.incident WHERE clo
 REFUSED = [Scenario("unauthorized")]
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """A receiver that takes messages."""
-    with Receiver().listening() as receiver:
-        yield receiver
-
-
 def at(daily: DailyDag, time_of_day: str) -> None:
     """Let it be that time of the morning, in Beijing."""
     daily.set("WEIXIN_NOW", f"2026-11-24T{time_of_day}:00+08:00")
@@ -29,8 +22,7 @@ def at(daily: DailyDag, time_of_day: str) -> None:
 
 @pytest.fixture
 def told(daily: DailyDag, receiver: Receiver, sandbox: Sandbox, warehouse: Engine) -> Receiver:
-    """The receiver that `weixin_alerts` leads to; the sandbox's unknown metrics are known."""
-    daily.set("AIRFLOW_CONN_WEIXIN_ALERTS", receiver.connection)
+    """Who is told, and already knows the sandbox's unknown metrics."""
     daily.set("AIRFLOW__API__BASE_URL", "http://airflow.example")
     at(daily, "09:00")
     daily.run()

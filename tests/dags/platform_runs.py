@@ -1,0 +1,79 @@
+"""What tests of a third-party platform's runs look at: its calls, accounts and trouble."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from dag_runs import WINDOW, Figures, PlatformDag, truth
+from sqlalchemy import Engine
+
+from weixin_etl import clock, status
+from weixin_sandbox import Account, Sandbox
+
+OF_PLATFORM = "/cgi-bin/component/"
+OPEN_INCIDENTS = (
+    "SELECT incident_id, kind FROM weixin.incident WHERE closed_at IS NULL ORDER BY incident_id"
+)
+ACTIVE = "SELECT conn_id FROM weixin.dim_account WHERE is_active ORDER BY conn_id"
+
+
+def component_calls(sandbox: Sandbox) -> Counter[str]:
+    """How often each of a platform's own calls was made."""
+    return Counter(
+        call.path.removeprefix(OF_PLATFORM)
+        for call in sandbox.calls
+        if call.path.startswith(OF_PLATFORM)
+    )
+
+
+def data_calls(sandbox: Sandbox, account: Account) -> list[int | None]:
+    """The errcodes of an account's data calls, 0 for figures."""
+    return [
+        call.errcode
+        for call in sandbox.calls
+        if call.path.startswith("/datacube/") and call.appid == account.appid
+    ]
+
+
+def truths(
+    sandbox: Sandbox,
+    accounts: Sequence[Account],
+    days: Sequence[date] = WINDOW,
+    on: date = date(2026, 11, 24),
+) -> Figures:
+    """What the sandbox knows of several accounts."""
+    return {
+        key: figures
+        for account in accounts
+        for key, figures in truth(sandbox, account, days, on).items()
+    }
+
+
+def conn_ids(accounts: Sequence[Account]) -> list[tuple[str]]:
+    """How a platform's accounts go in the warehouse."""
+    return [(f"weixin_platform/{account.appid}",) for account in accounts]
+
+
+def spoil(platform: PlatformDag, how: str, warehouse: Engine) -> None:
+    """Let all tokens have ended by the next morning, and the ticket be good for none."""
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql("UPDATE weixin.platform_token SET expires_at = now()")
+    match how:
+        case "missing":
+            platform.dag.monkeypatch.delenv("AIRFLOW_VAR_WEIXIN_PLATFORM_TICKET")
+        case "old":
+            platform.sandbox.component.expire_tickets()
+        case "wrong":
+            platform.set_ticket("ticket@@@nobody's")
+
+
+def shown(warehouse: Engine, hours_later: int = 0) -> status.Status:
+    """What the page and `weixin-etl status` show."""
+    now = clock.now() + timedelta(hours=hours_later)
+    with warehouse.connect() as connection:
+        return status.read(connection, None, now=now, catch_up_days=60)
+
+
+def trouble(warehouse: Engine, hours_later: int = 0) -> list[status.Trouble]:
+    """What is more than a warning."""
+    return [it for it in shown(warehouse, hours_later).open if not it.is_warning]

@@ -1,0 +1,187 @@
+"""Runs of a third-party platform whose accounts withdraw their authorisation."""
+
+from datetime import date
+
+import pytest
+from dag_runs import NOT_IN, WINDOW, PlatformDag, asked, loaded, november, rows
+from platform_runs import ACTIVE, component_calls, conn_ids, data_calls, shown, trouble, truths
+from receivers import Receiver
+from sqlalchemy import Engine
+
+from weixin_etl.model import ProblemKind
+from weixin_sandbox import Account, Call, Sandbox
+
+
+def withdrawals(warehouse: Engine) -> list[tuple[str, bool]]:
+    """The open withdrawals: the account, and whether it is only a warning."""
+    return [
+        (it.problem.account, it.is_warning)
+        for it in shown(warehouse).open
+        if it.problem.kind is ProblemKind.WITHDRAWN
+    ]
+
+
+WITHDRAWN = "号2: have it authorised again, or leave it (its owner withdrew the authorisation"
+OPENED = "weixin-etl: 号2: authorisation withdrawn"
+
+
+def told_of_withdrawals(receiver: Receiver) -> list[str]:
+    """The titles of the messages about it."""
+    return [title for title in receiver.titles if "withdrawn" in title]
+
+
+def test_an_account_that_withdrew_is_told_once_and_not_asked(
+    platform: PlatformDag, sandbox: Sandbox, warehouse: Engine, receiver: Receiver
+):
+    """
+    The run is green, and the warning stays on the status, until it is authorised again.
+
+    Then its missed days come in, and that it is over is told.
+    """
+    accounts = platform.authorize(2)
+    _, gone = accounts
+    platform.dag.run()
+    sandbox.component.withdraw(gone.appid)
+    sandbox.calls.clear()
+
+    first, second = platform.dag.on(1), platform.dag.on(2)
+
+    assert (first.state, second.state) == ("success", "success")
+    assert WITHDRAWN in first.log
+    assert not first.problems
+    assert data_calls(sandbox, gone) == []
+    assert component_calls(sandbox)["api_get_authorizer_info"] == 1
+    assert rows(warehouse, ACTIVE) == conn_ids(accounts[:1])
+    assert withdrawals(warehouse) == [("号2", True)]
+    assert told_of_withdrawals(receiver) == [OPENED]
+
+    sandbox.component.authorize(gone.appid)
+    again = platform.dag.on(3)
+
+    assert again.state == "success"
+    assert withdrawals(warehouse) == []
+    assert told_of_withdrawals(receiver) == [OPENED, OPENED.replace(": ", ": over: ", 1)]
+    days = november(17, 18, 19, 20, 21, 22, 23, 24, 25, 26)
+    assert loaded(warehouse).keys() == truths(sandbox, accounts, days, date(2026, 11, 27)).keys()
+
+
+def test_after_thirty_days_a_withdrawal_is_silently_gone(
+    platform: PlatformDag, sandbox: Sandbox, warehouse: Engine, receiver: Receiver
+):
+    """Whoever has not acted by then does not want to."""
+    _, gone = platform.authorize(2)
+    platform.dag.run()
+    sandbox.component.withdraw(gone.appid)
+    open_on = {}
+    for days_later in (1, 30, 31):
+        outcome = platform.dag.on(days_later)
+        open_on[days_later] = (outcome.state, withdrawals(warehouse))
+
+    still = ("success", [("号2", True)])
+    assert open_on == {1: still, 30: still, 31: ("success", [])}
+    assert told_of_withdrawals(receiver) == [OPENED]
+
+
+def test_an_account_that_withdrew_but_has_a_connection_of_its_own_is_no_trouble(
+    platform: PlatformDag, sandbox: Sandbox, sandbox_url: str, receiver: Receiver
+):
+    """Nobody is told, morning after morning, of what the other connection makes up for."""
+    account = Account("wx00000000000000aa", "its own secret", "号2")
+    sandbox.component.authorize(account)
+    platform.dag.connect(account, sandbox_url, "own")
+    platform.dag.collect(["weixin_platform", "own"])
+    platform.dag.run()
+    sandbox.component.withdraw(account.appid)
+
+    outcome = platform.dag.on(1)
+
+    assert outcome.state == "success"
+    assert asked(sandbox, account.appid)[date(2026, 11, 24)] == 1
+    assert told_of_withdrawals(receiver) == []
+
+
+QUOTA = "/cgi-bin/openapi/quota/get"
+
+
+@pytest.mark.parametrize(
+    ("when", "brought_in"), [("before ingest", []), ("at its fifth call", WINDOW[-5:])]
+)
+def test_an_account_that_withdraws_during_the_run(
+    platform: PlatformDag,
+    sandbox: Sandbox,
+    warehouse: Engine,
+    receiver: Receiver,
+    when: str,
+    brought_in: list[date],
+):
+    """Green with a warning, the others are in; one incident, and the next morning asks no more."""
+    fine, gone = platform.authorize(2)
+    platform.dag.set("AIRFLOW__WEIXIN__CONCURRENCY", "1")
+
+    def withdraw(call: Call) -> None:
+        is_now = call.path == QUOTA if not brought_in else call.publication_date == WINDOW[-5]
+        if call.appid == gone.appid and is_now:
+            sandbox.before_delivery = None
+            sandbox.component.withdraw(gone.appid)
+
+    sandbox.before_delivery = withdraw
+    outcome = platform.dag.run()
+    calls, figures = data_calls(sandbox, gone), loaded(warehouse)
+    after_run = withdrawals(warehouse), trouble(warehouse)
+    sandbox.calls.clear()
+    next_morning = platform.dag.on(1)
+
+    assert (outcome.state, outcome.problems) == ("success", [])
+    assert WITHDRAWN in outcome.log
+    assert calls == [0] * len(brought_in) + [61003]
+    assert figures == truths(sandbox, [fine]) | truths(sandbox, [gone], brought_in)
+    assert after_run == ([("号2", True)], [])
+    assert next_morning.state == "success"
+    assert data_calls(sandbox, gone) == []
+    assert withdrawals(warehouse) == [("号2", True)]
+    assert rows(warehouse, "SELECT count(*) FROM weixin.incident WHERE kind = 'withdrawn'") == [
+        (1,)
+    ]
+    assert told_of_withdrawals(receiver) == [OPENED]
+
+
+def test_an_account_that_wechat_lists_but_calls_unauthorised_is_red(
+    platform: PlatformDag, sandbox: Sandbox, warehouse: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    """WeChat's word of one call is not enough: else its figures would stop behind green runs."""
+    fine, lacking = platform.authorize(2)
+    listed = sandbox.component.page(0, 500)
+
+    def withdraw(call: Call) -> None:
+        if call.appid == lacking.appid and call.publication_date:
+            sandbox.before_delivery = None
+            sandbox.component.withdraw(lacking.appid)
+
+    sandbox.before_delivery = withdraw
+    monkeypatch.setattr(sandbox.component, "page", lambda *_: listed)
+    outcome = platform.dag.run()
+    next_morning = platform.dag.on(1)
+
+    assert (outcome.state, next_morning.state) == ("failed", "failed")
+    (line,) = next_morning.told("check")
+    assert line.startswith("号2: have it authorised, or leave it out of weixin_accounts (it has ")
+    assert {key[0] for key in loaded(warehouse)} >= {fine.appid}
+    assert [it.problem.errcode for it in trouble(warehouse)] == [61003]
+
+
+def test_an_account_that_withdraws_while_it_is_asked_by_its_name_is_red(
+    platform: PlatformDag, sandbox: Sandbox
+):
+    """Whoever wants its figures is told that there are none."""
+    _, gone = platform.authorize(2)
+
+    def withdraw(call: Call) -> None:
+        if call.appid == gone.appid and call.publication_date:
+            sandbox.before_delivery = None
+            sandbox.component.withdraw(gone.appid)
+
+    sandbox.before_delivery = withdraw
+    outcome = platform.dag.run(accounts=[gone.appid])
+
+    assert outcome.errors[-1] == ("check", NOT_IN)
+    assert "号2: have it authorised again, or leave it" in outcome.log
