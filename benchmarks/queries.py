@@ -77,7 +77,11 @@ def _name(appid: str) -> str:
 
 
 def fill(connection: Connection, dataset: Dataset, accounts: int) -> None:
-    """Eight articles a day: three years of the busy account, 90 days of the others."""
+    """
+    Eight articles a day: three years of the busy account, 90 days of the others.
+
+    Four figures of each tenth row were corrected once.
+    """
     columns = ", ".join(metric.name for metric in dataset.metrics)
     values = ", ".join(_value(metric.kind, index) for index, metric in enumerate(dataset.metrics))
     articles = f"""
@@ -126,6 +130,24 @@ def fill(connection: Connection, dataset: Dataset, accounts: int) -> None:
         CROSS JOIN generate_series(0, {dataset.window - 1}) AS step
         WHERE publication_date + step <= {LAST_DAY}
           AND publication_date >= DATE '{dataset.first_day}'
+        """
+    )
+    changed = [metric.name for metric in dataset.wholes[:4]]
+    before = ", ".join(
+        f"{metric.name} - 1" if metric.name in changed else metric.name
+        for metric in dataset.metrics
+    )
+    connection.exec_driver_sql(
+        f"""
+        INSERT INTO weixin.{dataset.fact}_history (
+            appid, msgid, stat_date, publication_date, {columns}, raw_response_id, fetched_at,
+            loaded_at, changed_at, replaced_at, cause, changed_metrics
+        )
+        SELECT
+            appid, msgid, stat_date, publication_date, {before}, 1, fetched_at,
+            loaded_at, changed_at, changed_at, 'wechat', '{{{", ".join(changed)}}}'
+        FROM weixin.{dataset.fact}
+        WHERE mod(hashtext(msgid || stat_date), 10) = 0
         """
     )
     connection.exec_driver_sql(

@@ -38,7 +38,7 @@ CREATE VIEW analytics.article{{ dataset.suffix }} (
     -- unit: days, level
     day_number,
     {% for metric in dataset.figures if metric in dataset.totals %}
-    {{ total(metric, "the last day that has it") }}
+    {{ total(metric, "the last day that has it", "never gave it") }}
     {{ metric.name }},
     {% endfor %}
     {% for metric in dataset.figures if metric not in dataset.totals %}

@@ -31,7 +31,7 @@ CREATE VIEW analytics.article_day{{ dataset.suffix }} (
     -- 中文：是否有累计值下降
     has_fall,
     {% for metric in dataset.totals %}
-    {{ total(metric, "the end of stat_date") }}
+    {{ total(metric, "the end of stat_date", "did not give it") }}
     {{ metric.name }},
     {{ increment(metric, "since the row before that gave it") }}
     {{ metric.name }}_increment,

@@ -1,4 +1,5 @@
--- One row per title that an article has had, in the order in which they were loaded
+-- One row per title that an article has had, in the order in which they were loaded; one that the
+-- same load replaced is not among them
 -- 中文：文章用过的每个标题一行
 -- key: appid, msgid, known_from
 {% import "analytics/columns.jinja" as the %}
@@ -27,19 +28,7 @@ SELECT
     article.msgid,
     article.publication_date,
     version.title,
-    coalesce(
-        (
-            SELECT earlier.replaced_at
-            FROM weixin.dim_article_title_history AS earlier
-            WHERE
-                earlier.appid = article.appid
-                AND earlier.msgid = article.msgid
-                AND (version.history_id IS NULL OR earlier.history_id < version.history_id)
-            ORDER BY earlier.history_id DESC
-            LIMIT 1
-        ),
-        article.first_seen_at
-    ) AS known_from,
+    since.known_from,
     version.replaced_at AS known_until,
     version.history_id IS NULL AS is_current
 FROM weixin.dim_article AS article
@@ -60,3 +49,21 @@ CROSS JOIN
         FROM weixin.dim_article_title_history AS history
         WHERE history.appid = article.appid AND history.msgid = article.msgid
     ) AS version
+CROSS JOIN
+    LATERAL (
+        SELECT
+            coalesce(
+                (
+                    SELECT earlier.replaced_at
+                    FROM weixin.dim_article_title_history AS earlier
+                    WHERE
+                        earlier.appid = article.appid
+                        AND earlier.msgid = article.msgid
+                        AND (version.history_id IS NULL OR earlier.history_id < version.history_id)
+                    ORDER BY earlier.history_id DESC
+                    LIMIT 1
+                ),
+                article.first_seen_at
+            ) AS known_from
+    ) AS since
+WHERE version.history_id IS NULL OR since.known_from < version.replaced_at

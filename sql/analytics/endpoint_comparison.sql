@@ -16,9 +16,9 @@ CREATE VIEW analytics.endpoint_comparison (
     {{ the.stat_date }},
     {% for metric in old.metrics if metric.nearest %}
     {% set nearest = new.metrics | selectattr("name", "equalto", metric.nearest) | first %}
-    {{ total(metric, "the end of stat_date, as " ~ old.name ~ " counts") }}
+    {{ total(metric, "the end of stat_date, as " ~ old.name ~ " counts", "did not give it") }}
     {{ metric.name }},
-    {{ total(nearest, "the end of stat_date, as " ~ new.name ~ " counts") }}
+    {{ total(nearest, "the end of stat_date, as " ~ new.name ~ " counts", "did not give it") }}
     {{ new.prefix }}{{ nearest.name }},
     {% endfor %}
     {{ the.day_number }}
@@ -42,3 +42,17 @@ INNER JOIN weixin.{{ new.fact }} AS new
     ON old.appid = new.appid AND old.msgid = new.msgid AND old.stat_date = new.stat_date
 LEFT JOIN weixin.dim_article AS article
     ON old.appid = article.appid AND old.msgid = article.msgid
+-- an account that has only one endpoint's rows is left at once, not after all of them
+WHERE
+    (
+        SELECT TRUE
+        FROM weixin.{{ old.fact }} AS its
+        WHERE its.appid = account.appid
+        LIMIT 1 -- noqa: AM09
+    )
+    AND (
+        SELECT TRUE
+        FROM weixin.{{ new.fact }} AS its
+        WHERE its.appid = account.appid
+        LIMIT 1 -- noqa: AM09
+    )

@@ -14,7 +14,8 @@ INSERT INTO weixin.{{ fact }}_history (
     loaded_at,
     changed_at,
     replaced_at,
-    cause
+    cause,
+    changed_metrics
 )
 SELECT
     appid,
@@ -30,6 +31,16 @@ SELECT
     loaded_at,
     old_changed_at,
     changed_at,
-    :cause
+    :cause,
+    array_remove(
+        ARRAY[
+            {% for metric in metrics %}
+            CASE WHEN {{ metric }} IS DISTINCT FROM old_{{ metric }} THEN '{{ metric }}' END{{
+                "," if not loop.last
+            }}
+            {% endfor %}
+        ],
+        NULL
+    )
 FROM different_{{ fact }}
 WHERE is_changed AND NOT is_new

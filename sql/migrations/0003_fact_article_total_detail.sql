@@ -57,6 +57,7 @@ CREATE TABLE weixin.fact_article_total_detail_history (
     LIKE weixin.fact_article_total_detail INCLUDING COMMENTS,
     replaced_at timestamptz NOT NULL,
     cause text NOT NULL CHECK (cause IN ('wechat', 'replay')),
+    changed_metrics text[] NOT NULL,
     history_id bigint GENERATED ALWAYS AS IDENTITY,
     PRIMARY KEY (appid, msgid, stat_date, history_id)
 );
@@ -66,6 +67,7 @@ ON weixin.fact_article_total_detail_history USING brin (replaced_at);
 COMMENT ON TABLE weixin.fact_article_total_detail_history IS 'One row per row of fact_article_total_detail that was replaced because its values changed, as it was: it stood from changed_at until replaced_at. What replaced it is the row of the same key with the next history_id, else the one in fact_article_total_detail';
 COMMENT ON COLUMN weixin.fact_article_total_detail_history.replaced_at IS 'When it was replaced: changed_at of the row that replaced it';
 COMMENT ON COLUMN weixin.fact_article_total_detail_history.cause IS 'What replaced it. wechat: an answer; replay: the fact was rebuilt from the kept answers, which a newer parser read differently, or somebody had changed the fact';
+COMMENT ON COLUMN weixin.fact_article_total_detail_history.changed_metrics IS 'Names of the metrics that the row which replaced it has other values of; empty when only extra differs';
 COMMENT ON COLUMN weixin.fact_article_total_detail_history.history_id IS 'Surrogate key: the versions of a row in the order in which they were replaced';
 
 -- migrate:down

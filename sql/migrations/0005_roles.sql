@@ -56,7 +56,6 @@ BEGIN
             weixin.coverage,
             weixin.run_report,
             weixin.article_sighting,
-            weixin.rejected_row,
             weixin.incident,
             weixin.api_call
         TO weixin_reader;
@@ -70,6 +69,18 @@ BEGIN
             last_seen_at,
             loaded_at
         ) ON weixin.raw_response TO weixin_reader;
+        GRANT SELECT (
+            rejected_row_id,
+            dataset,
+            appid,
+            publication_date,
+            msgid,
+            stat_date,
+            reason,
+            raw_response_id,
+            rejected_at,
+            resolved_at
+        ) ON weixin.rejected_row TO weixin_reader;
         -- there are no views yet, unless the role was created later and this block is run again
         IF to_regclass('weixin.restatement') IS NOT NULL THEN
             GRANT SELECT ON weixin.restatement TO weixin_reader;

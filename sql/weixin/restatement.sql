@@ -1,5 +1,7 @@
 -- One row per figure or list that was loaded and later given another value, also where there was
--- none before: each version of a row in the history is compared with the one that replaced it
+-- none before: what the history says has changed. The version that replaced a row is looked up for
+-- the columns that tell of it alone: listing metrics reads nothing but the history
+{% from "weixin/macros.jinja" import figure, list, replaced_by %}
 CREATE VIEW weixin.restatement (
     -- Which endpoint: article_total, …
     dataset,
@@ -36,68 +38,29 @@ SELECT
     old.appid,
     old.msgid,
     old.stat_date,
-    figure.metric,
+    changed.metric,
     CASE
-        WHEN figure.old_value IS NULL AND figure.old_list IS NULL THEN 'late'
-        WHEN figure.new_value IS NULL AND figure.new_list IS NULL THEN 'removed'
+        WHEN num_nonnulls({{ figure(dataset, "old") }}, {{ list(dataset, "old") }}) = 0 THEN 'late'
+        WHEN
+            old.cause = 'replay'
+            AND {{
+                replaced_by(
+                    dataset,
+                    "num_nonnulls(" ~ figure(dataset, "new") ~ ", " ~ list(dataset, "new") ~ ")"
+                )
+            }} = 0
+            THEN 'removed'
         ELSE 'correction'
     END AS kind,
-    new.raw_response_id,
-    figure.old_value,
-    figure.new_value,
-    figure.old_list,
-    figure.new_list,
+    {{ replaced_by(dataset, "new.raw_response_id") }} AS raw_response_id,
+    {{ figure(dataset, "old") }} AS old_value,
+    {{ replaced_by(dataset, figure(dataset, "new")) }} AS new_value,
+    {{ list(dataset, "old") }} AS old_list,
+    {{ replaced_by(dataset, list(dataset, "new")) }} AS new_list,
     old.cause,
     old.replaced_at AS changed_at
 FROM weixin.{{ dataset.fact }}_history AS old
-CROSS JOIN
-    LATERAL (
-        SELECT
-            {% for metric in dataset.metrics %}
-            history.{{ metric.name }},
-            {% endfor %}
-            history.raw_response_id,
-            history.history_id
-        FROM weixin.{{ dataset.fact }}_history AS history
-        WHERE
-            history.appid = old.appid
-            AND history.msgid = old.msgid
-            AND history.stat_date = old.stat_date
-            AND history.history_id > old.history_id
-        UNION ALL
-        SELECT
-            {% for metric in dataset.metrics %}
-            fact.{{ metric.name }},
-            {% endfor %}
-            fact.raw_response_id,
-            NULL
-        FROM weixin.{{ dataset.fact }} AS fact
-        WHERE
-            fact.appid = old.appid
-            AND fact.msgid = old.msgid
-            AND fact.stat_date = old.stat_date
-        ORDER BY history_id -- noqa: RF02
-        LIMIT 1
-    ) AS new
-CROSS JOIN
-    LATERAL (
-        VALUES
-        {% for metric in dataset.lists %}
-        ('{{ metric.name }}', NULL, NULL, old.{{ metric.name }}, new.{{ metric.name }}),
-        {% endfor %}
-        {% for metric in dataset.figures %}
-        (
-            '{{ metric.name }}',
-            old.{{ metric.name }}::numeric,
-            new.{{ metric.name }}::numeric,
-            NULL::jsonb,
-            NULL::jsonb
-        ){{ "," if not loop.last }}
-        {% endfor %}
-    ) AS figure (metric, old_value, new_value, old_list, new_list)
-WHERE
-    figure.old_value IS DISTINCT FROM figure.new_value
-    OR figure.old_list IS DISTINCT FROM figure.new_list
+CROSS JOIN LATERAL unnest(old.changed_metrics) AS changed (metric)
 {% if not loop.last %}
 UNION ALL
 {% endif %}

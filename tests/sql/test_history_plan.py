@@ -36,11 +36,12 @@ OF_DATASET = f"""
     CROSS JOIN generate_series(1, {ROWS}) AS age;
     INSERT INTO weixin.{{fact}}_history (
         appid, msgid, stat_date, publication_date, share_user, raw_response_id, fetched_at,
-        loaded_at, changed_at, replaced_at, cause
+        loaded_at, changed_at, replaced_at, cause, changed_metrics
     )
     SELECT
         appid, msgid, stat_date, publication_date, change, raw_response_id, fetched_at, loaded_at,
-        date '2026-02-01' + change - 1, date '2026-02-01' + change, 'wechat'
+        date '2026-02-01' + change - 1, date '2026-02-01' + change, 'wechat',
+        '{{{{share_user}}}}'
     FROM generate_series(1, {CHANGES}) AS change
     CROSS JOIN weixin.{{fact}} AS fact
     WHERE stat_date = date '2026-01-01' + mod(change, {ROWS}) + 1
@@ -171,3 +172,26 @@ def test_a_preview_of_restatements_reads_no_more_than_it_shows(long_history: Eng
 
     assert plan[0]["Actual Rows"] == 100
     assert read(plan) < 2_000
+
+
+def test_listing_what_was_restated_reads_nothing_but_the_history(long_history: Engine):
+    """A BI tool's filter: the versions that replaced the rows are not looked up."""
+    plan = executed(long_history, "SELECT DISTINCT metric, cause FROM analytics.restatement")
+
+    assert plan[0]["Actual Rows"] == 1
+    assert {it for it in conditions(plan) if it.startswith("fact_")} == {
+        f"{dataset.fact}_history" for dataset in DATASETS.values()
+    }
+
+
+@pytest.mark.parametrize("only", ["fact_article_total", "fact_article_total_detail"])
+def test_comparing_the_endpoints_leaves_accounts_of_one_at_once(long_history: Engine, only: str):
+    """Those that have used the old one or the new one alone, however many rows they have."""
+    (other,) = {dataset.fact for dataset in DATASETS.values()} - {only}
+    with long_history.connect() as connection:
+        connection.exec_driver_sql(f"DELETE FROM weixin.{other}")  # noqa: S608 # ours
+        explain = "EXPLAIN (ANALYZE, FORMAT json) SELECT * FROM analytics.endpoint_comparison"
+        plan = connection.exec_driver_sql(explain).scalar_one()
+        connection.rollback()
+
+    assert read(list(nodes(plan[0]["Plan"]))) <= 2 * ACCOUNTS

@@ -80,10 +80,6 @@ def test_a_whole_number_is_one_however_it_is_written(written: bytes, value: int)
             (item(row(), msgid="99_1", ref_date=day), f"ref_date {day!r} is not the day asked for")
             for day in ("2026-11-16", "2026-11-17 ", "", 20261117, None)
         ),
-        *(
-            (item(msgid="99_1", details=details), "details is not a list")
-            for details in ({}, "", 0, False)
-        ),
     ],
 )
 def test_an_article_that_does_not_fit_is_rejected(stranger: Any, reason: str) -> None:
@@ -95,6 +91,21 @@ def test_an_article_that_does_not_fit_is_rejected(stranger: Any, reason: str) ->
     assert json.loads(rejected.payload) == stranger
     assert list(parsed.articles) == ["100_1"]
     assert metrics(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
+
+
+@pytest.mark.parametrize("details", [{}, "", 0, False])
+def test_an_article_whose_rows_are_no_list_is_listed_without_any(details: Any) -> None:
+    """WeChat has not deleted it: its rows are missing, and what stands in their place is kept."""
+    stranger = item(msgid="99_1", details=details)
+
+    parsed = read(body(stranger, item(row(share_user=5))))
+
+    (rejected,) = parsed.rejected
+    assert (rejected.reason, rejected.msgid) == ("details is not a list", "99_1")
+    assert json.loads(rejected.payload) == stranger
+    assert list(parsed.articles) == ["99_1", "100_1"]
+    assert parsed.articles["99_1"].rows == {}
+    assert parsed.articles_without_list == 0
 
 
 @pytest.mark.parametrize(

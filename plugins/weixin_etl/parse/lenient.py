@@ -93,10 +93,14 @@ class TakeApart:
                 setattr(article, name, value)
             elif name not in ("ref_date", "msgid", rows_key) and value is not None:
                 article.extra[name] = value
-        if item.get(rows_key) is None:
+        rows = item.get(rows_key)
+        if rows is None:
             self.parsed.articles_without_list += 1
-        for row in item.get(rows_key) or ():
-            self._row(article, row)
+        elif isinstance(rows, list):
+            for row in rows:
+                self._row(article, row)
+        else:  # it is listed, without a row
+            self._reject(f"{rows_key} is not a list", item, item)
         self.parsed.add(article)
 
     def _why_not(self, item: Any, as_answered: Any) -> str | None:
@@ -110,8 +114,6 @@ class TakeApart:
             return f"msgid {item.get('msgid')!r:.60} is not a text"
         if len(item["msgid"]) > LONGEST_MSGID:
             return f"msgid {item['msgid']!r:.60} is longer than {LONGEST_MSGID} characters"
-        if not isinstance(item.get(self.dataset.rows_key), list | None):
-            return f"{self.dataset.rows_key} is not a list"
         return None
 
     def _row(self, article: Article, row: Any) -> None:

@@ -11,6 +11,7 @@ from warehouse_loads import (
     body,
     contents,
     coverage,
+    know,
     load_pairs,
     pair,
     raw_answers,
@@ -140,6 +141,20 @@ def test_an_article_of_which_no_row_fits_is_a_failure(warehouse: Engine):
 
     load_pairs(warehouse, pair(answer, "29 08:30"))
     assert of_pair(warehouse, "is_final, attempt_state") == (True, "failed")
+
+
+def test_an_article_whose_rows_are_no_list_is_still_listed(warehouse: Engine):
+    """WeChat has not deleted it: it lacks its row, and the day is incomplete."""
+    fine = article("1_1", {"20": {"share_user": 1}, "21": {"share_user": 2}})
+    odd = {**article("1_2", {}), "details": "oops"}
+    know(warehouse, "wx1")
+    load_pairs(warehouse, pair(body(fine, article("1_2", {"20": {"share_user": 3}})), "21 10:30"))
+    load_pairs(warehouse, pair(body(fine, odd), "22 10:30"))
+
+    listed = "SELECT msgid, is_listed, unlisted_since FROM analytics.article ORDER BY msgid"
+    assert rows(warehouse, listed) == [("1_1", True, None), ("1_2", True, None)]
+    state = "SELECT state FROM analytics.coverage WHERE publication_date = '2026-11-20'"
+    assert rows(warehouse, state + " AND dataset = 'article_total'") == [("incomplete",)]
 
 
 def test_attempts_are_counted_until_one_is_ok(warehouse: Engine):

@@ -95,8 +95,9 @@ class TestLoader:
             refusal(
                 loader,
                 f"INSERT INTO weixin.{fact}_history (appid, msgid, stat_date, publication_date, "  # noqa: S608 # facts
-                "raw_response_id, fetched_at, loaded_at, changed_at, replaced_at, cause) "
-                "VALUES ('', '', now(), now(), 1, now(), now(), now(), now(), 'wechat')",
+                "raw_response_id, fetched_at, loaded_at, changed_at, replaced_at, cause, "
+                "changed_metrics) "
+                "VALUES ('', '', now(), now(), 1, now(), now(), now(), now(), 'wechat', '{}')",
             )
             for fact in ("fact_article_total", "fact_article_total_detail")
         ]
@@ -129,12 +130,12 @@ class TestReader:
     READABLE = (
         *("dim_account", "dim_article", "fact_article_total", "fact_article_total_detail"),
         *("first_daily_run", "coverage", "run_report", "article_sighting"),
-        *("rejected_row", "incident", "api_call"),
+        *("incident", "api_call"),
         *HISTORIES,
     )
 
     def test_reads_views_facts_and_dimensions(self, warehouse: Engine, reader: Engine):
-        """Every view, and the tables of the page in Airflow; the bytes of raw answers are not."""
+        """Every view, and the tables of the page in Airflow; neither answers nor parts of one."""
         views = relations(warehouse, "analytics")
         tables = relations(warehouse, "weixin")
 
@@ -150,7 +151,9 @@ class TestReader:
             *(f"weixin.{table}" for table in (*self.READABLE, "schema_migrations", "restatement")),
         }
         assert said["weixin.raw_response"] == "permission denied for table raw_response"
+        assert said["weixin.rejected_row"] == "permission denied for table rejected_row"
         assert refusal(reader, "SELECT appid, loaded_at FROM weixin.raw_response") == ""
+        assert refusal(reader, "SELECT appid, reason FROM weixin.rejected_row") == ""
 
     def test_calls_the_functions(self, warehouse: Engine, reader: Engine):
         """Each that stands in schema analytics, also where PUBLIC may call none."""

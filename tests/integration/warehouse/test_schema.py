@@ -52,6 +52,7 @@ def test_a_history_holds_whole_rows_of_its_fact(warehouse: Engine):
         assert {name for name, *_ in set(history) - set(fact)} == {
             "replaced_at",
             "cause",
+            "changed_metrics",
             "history_id",
         }
 

@@ -79,14 +79,13 @@ def test_an_older_answer_that_comes_late_replaces_no_title(
 def test_titles_stand_one_after_the_other_whatever_the_clock_does(
     warehouse: Engine, load: Load, clock: str
 ):
-    """None is known until an instant before that from which on it is known."""
+    """One that never stood is not told: of two titles of an instant, the last."""
     load("一", "22 08:30", "22 08:31")
     load("二", "23 08:30", "23 08:31")
     load("三", "23 09:30", clock)
 
     assert titles(warehouse) == [
         ("一", at("22 08:30"), at("23 08:31")),
-        ("二", at("23 08:31"), at("23 08:31")),
         ("三", at("23 08:31"), None),
     ]
 
