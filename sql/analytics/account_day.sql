@@ -53,9 +53,10 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     {% endfor %}
     -- Whether all is known that came on the day. A ready answer of a later day is there for each
     -- of the {{ dataset.window }} publication days whose window holds it, and none of them is
-    -- empty by an answer too early to be sure; every article expected has reported; and no
-    -- increment spans a gap that covers the day or ends on it. False also near the start of what
-    -- was loaded
+    -- empty by an answer too early to be sure; every article expected has reported, and its row
+    -- gives {{ dataset.readers }}; and no increment spans a gap that covers the day or ends on it.
+    -- False also near the start of what was loaded. A part that a row left out is not covered: its
+    -- figure counts on the day on which it came
     -- 中文：当日数据是否完整
     is_complete
 ) AS
@@ -107,8 +108,8 @@ CROSS JOIN
             WHERE dataset = '{{ dataset.name }}' AND first_daily_run.appid = account.appid
         ) AS asked
     ) AS known
--- step 0: an increment on its own day; above: a day it covers as well, whose row is missing; NULL:
--- a day of the calendar
+-- step 0: an increment on its own day; above: a day it covers as well, whose row is missing; -1:
+-- the day after a row without readers, whose increment covers both; NULL: a day of the calendar
 CROSS JOIN
     LATERAL (
         SELECT
@@ -129,7 +130,7 @@ CROSS JOIN
             count(*) FILTER (WHERE step = 0 AND is_in_window) AS articles_reported,
             max(days_spanned) FILTER (WHERE step = 0) AS days_spanned,
             coalesce(bool_or(has_fall) FILTER (WHERE step = 0), FALSE) AS has_fall,
-            coalesce(bool_or(days_spanned > 1), FALSE) AS has_gap
+            coalesce(bool_or(days_spanned > 1 OR lacks_readers), FALSE) AS has_gap
         FROM (
             SELECT
                 {% for metric in dataset.totals %}
@@ -139,7 +140,8 @@ CROSS JOIN
                 covered.step,
                 increment.day_number BETWEEN 1 AND {{ dataset.window }} AS is_in_window,
                 increment.days_spanned,
-                increment.has_fall
+                increment.has_fall,
+                increment.{{ dataset.readers }} IS NULL AS lacks_readers
             FROM analytics.article_day{{ dataset.suffix }} AS increment
             CROSS JOIN
                 LATERAL (
@@ -150,6 +152,12 @@ CROSS JOIN
                         unnest(array_fill(0, ARRAY[greatest(increment.days_spanned - 1, 0)]))
                         WITH ORDINALITY AS missing (nothing, step)
                     WHERE increment.days_spanned > 1
+                    UNION ALL
+                    SELECT -1
+                    WHERE
+                        increment.{{ dataset.readers }} IS NULL
+                        AND increment.day_number < {{ dataset.window }}
+                        AND increment.stat_date < known.last_date
                 ) AS covered
             WHERE increment.appid = account.appid
             UNION ALL
@@ -158,6 +166,7 @@ CROSS JOIN
                 NULL,
                 {% endfor %}
                 calendar.calendar_date,
+                NULL,
                 NULL,
                 NULL,
                 NULL,
