@@ -186,8 +186,8 @@ def refuse_if_depended_on(warehouse: Engine, wanted: Sequence[View]) -> None:
     """
     Find out before the migrations whether somebody else's view stands on one that must be dropped.
 
-    Waits for nobody, and changes nothing. A view that can't be made before the migrations is judged
-    by the names of its columns: whether their types allow a replacement is known later. Says
+    Waits for no reader, and changes nothing. A view that can't be made before the migrations is
+    judged by the names of its columns: whether their types allow a replacement is known later. Says
     nothing of a warehouse that does not answer: migrating it tells what is wrong.
 
     Raises:
