@@ -241,7 +241,7 @@ CREATE TABLE weixin.view_version (
     applied_at timestamptz NOT NULL
 );
 COMMENT ON TABLE weixin.view_version IS 'One row per view or function that this project made from a file under sql/analytics or sql/weixin: which text it was created by. One whose file says something else is updated after the migrations';
-COMMENT ON COLUMN weixin.view_version.view_name IS 'Its schema and name';
+COMMENT ON COLUMN weixin.view_version.view_name IS 'Its schema and name; a function''s with the types of its parameters';
 COMMENT ON COLUMN weixin.view_version.text_sha256 IS 'SHA-256 of its text, in hexadecimal';
 COMMENT ON COLUMN weixin.view_version.applied_at IS 'When it was created or replaced';
 

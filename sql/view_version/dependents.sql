@@ -1,9 +1,11 @@
--- The views and functions that stand on the named ones, directly or through others, and these.
-WITH RECURSIVE named AS (
+-- What DROP would find standing on the named views and functions, directly or through others: ours
+-- by their names, these included, and other people's as Postgres describes them. One row each.
+-- It asks the catalogue only: no view is locked, and nothing is translated.
+WITH RECURSIVE ours AS (
     SELECT
-        cast(cast('pg_class' AS regclass) AS oid) AS class_id,
-        class.oid,
-        format('%s.%s', namespace.nspname, class.relname) AS name
+        cast(cast('pg_class' AS regclass) AS oid) AS classid,
+        class.oid AS objid,
+        format('%s.%s', namespace.nspname, class.relname) AS identity
     FROM pg_class AS class
     INNER JOIN pg_namespace AS namespace
         ON class.relnamespace = namespace.oid
@@ -11,40 +13,82 @@ WITH RECURSIVE named AS (
     SELECT
         cast(cast('pg_proc' AS regclass) AS oid),
         proc.oid,
-        format('%s.%s', namespace.nspname, proc.proname)
+        format('%s.%s(%s)', namespace.nspname, proc.proname, oidvectortypes(proc.proargtypes))
     FROM pg_proc AS proc
     INNER JOIN pg_namespace AS namespace
         ON proc.pronamespace = namespace.oid
 ),
 
+-- whatever depends on something that goes, be it by its row type, goes, too; and a part of another
+-- object, such as a view's rule, takes that with it
 standing AS (
     SELECT
-        named.class_id,
-        named.oid
-    FROM named
-    WHERE named.name = any(cast(:names AS text[]))
+        ours.classid,
+        ours.objid,
+        0 AS objsubid
+    FROM ours
+    WHERE ours.identity = any(cast(:names AS text[]))
     UNION
-    SELECT
-        CASE
-            WHEN rewrite.oid IS NULL THEN dependency.classid
-            ELSE cast(cast('pg_class' AS regclass) AS oid)
-        END,
-        coalesce(rewrite.ev_class, dependency.objid)
+    SELECT next.*
     FROM standing
-    INNER JOIN pg_depend AS dependency
-        ON
-            standing.class_id = dependency.refclassid
-            AND standing.oid = dependency.refobjid
-            AND dependency.classid IN (
-                cast('pg_rewrite' AS regclass), cast('pg_proc' AS regclass)
-            )
-    LEFT JOIN pg_rewrite AS rewrite
-        ON
-            dependency.classid = cast('pg_rewrite' AS regclass)
-            AND dependency.objid = rewrite.oid
+    CROSS JOIN LATERAL (
+        SELECT
+            dependent.classid,
+            dependent.objid,
+            dependent.objsubid
+        FROM pg_depend AS dependent
+        WHERE
+            dependent.refclassid = standing.classid
+            AND dependent.refobjid = standing.objid
+            AND standing.objsubid IN (0, dependent.refobjsubid)
+        UNION ALL
+        SELECT
+            part.refclassid,
+            part.refobjid,
+            part.refobjsubid
+        FROM pg_depend AS part
+        WHERE
+            part.classid = standing.classid
+            AND part.objid = standing.objid
+            AND part.objsubid = standing.objsubid
+            AND part.deptype = 'i'
+    ) AS next
 )
 
-SELECT named.name
+SELECT
+    ours.identity AS own,
+    format('%s %s', object.type, object.identity) AS other
 FROM standing
-INNER JOIN named
-    ON standing.class_id = named.class_id AND standing.oid = named.oid
+LEFT JOIN ours
+    ON
+        standing.classid = ours.classid
+        AND standing.objid = ours.objid
+        AND ours.identity = any(cast(:known AS text[]))
+CROSS JOIN LATERAL pg_identify_object(standing.classid, standing.objid, standing.objsubid) AS object
+-- DROP asks nobody about what belongs to another object that goes, such as an index, a view's rule
+-- and its row type
+WHERE
+    NOT EXISTS (
+        SELECT
+        FROM pg_depend AS part
+        INNER JOIN standing AS whole
+            ON
+                part.refclassid = whole.classid
+                AND part.refobjid = whole.objid
+                AND whole.objsubid IN (0, part.refobjsubid)
+        WHERE
+            part.classid = standing.classid
+            AND part.objid = standing.objid
+            AND part.objsubid IN (0, standing.objsubid)
+            AND part.deptype IN ('a', 'i')
+    )
+    AND NOT EXISTS (
+        SELECT
+        FROM standing AS whole
+        WHERE
+            standing.objsubid <> 0
+            AND whole.objsubid = 0
+            AND standing.classid = whole.classid
+            AND standing.objid = whole.objid
+    )
+ORDER BY own, other

@@ -49,6 +49,18 @@ def test_a_migration_goes_up_and_down(path: Path) -> None:
     assert all(";" in part for part in parts[2::2])
 
 
+@pytest.mark.parametrize("path", MIGRATIONS, ids=name_in_project)
+def test_a_migration_drops_no_view(path: Path) -> None:
+    """Its grants would be lost, and a view of somebody else's on it would not be named."""
+    dropped = re.findall(
+        r"\bDROP\s+(?:MATERIALIZED|VIEW|FUNCTION|ROUTINE)\b|\bCASCADE\b",
+        path.read_text(),
+        re.IGNORECASE,
+    )
+
+    assert dropped == []
+
+
 @pytest.mark.parametrize("path", STATEMENTS, ids=name_in_project)
 def test_a_statement_opens_with_a_comment(path: Path) -> None:
     """It says the statement's grain and why it exists."""

@@ -3,8 +3,8 @@
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from graphlib import TopologicalSorter
@@ -12,11 +12,6 @@ from typing import Any
 
 import psycopg2
 import sqlalchemy
-from psycopg2.errors import (
-    DependentObjectsStillExist,
-    InvalidFunctionDefinition,
-    InvalidTableDefinition,
-)
 from psycopg2.sql import SQL, Composable, Identifier, Literal
 from sqlalchemy import Connection, Engine, Row
 from sqlalchemy.exc import DBAPIError
@@ -33,8 +28,13 @@ _HEAD = r"CREATE (?P<kind>VIEW|FUNCTION) (?P<schema>\w+)\.(?P<name>\w+) ?\("
 _BODY = r"\n(?P<columns>.*?)^\)(?: AS)?\n(?P<query>.*)"
 _FILE = re.compile(_COMMENT + _HEAD + _BODY, re.DOTALL | re.MULTILINE)
 _COLUMN = re.compile(r"(?P<comment>(?:^ +-- .*\n)+)^ +(?P<name>\w[\w ]*),?\n", re.MULTILINE)
+_FUNCTION_BODY = re.compile(r"^BEGIN ATOMIC\n.*", re.DOTALL | re.MULTILINE)
 _OF_A_DATASET = re.compile(r"^CREATE .*{{ dataset\.", re.MULTILINE)
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('weixin.view_version', 0))"
+
+
+Shape = list[tuple[str, str]]
+"""What CREATE OR REPLACE keeps: names and types of columns, or a function's parameters and rows."""
 
 
 class Kind(StrEnum):
@@ -68,9 +68,23 @@ class View:
         return f"{self.schema}.{self.name}"
 
     @property
+    def identity(self) -> str:
+        """What tells it from all others: its name, a function's with its parameters' types."""
+        types = ", ".join(parameter.partition(" ")[2] for parameter in self.columns)
+        return f"{self.full_name}({types})" if self.kind is Kind.FUNCTION else self.full_name
+
+    @property
     def sha256(self) -> str:
         """Of the whole text, comments included."""
         return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def probe(self) -> "View":
+        """One of the same shape by another name; a function's body says nothing of its shape."""
+        probe = replace(self, name="view_version_probe")
+        own, other = (f"CREATE {self.kind} {it.full_name}" for it in (self, probe))
+        text = _FUNCTION_BODY.sub("AS ''", self.text.replace(own, other, 1))
+        return replace(probe, text=text)
 
 
 def parse_view(text: str) -> View:
@@ -156,9 +170,45 @@ def update_views(warehouse: Engine, wanted: Sequence[View]) -> list[str]:
         WarehouseError: it could not be done, and nothing is changed.
 
     """
+    with _told(warehouse), warehouse.begin() as connection:
+        return update(connection, wanted)
+
+
+def update(connection: Connection, wanted: Sequence[View]) -> list[str]:
+    """See `update_views`: its transaction's work."""
+    connection.exec_driver_sql(_LOCK)
+    # whoever waits for a reader keeps all others from reading meanwhile
+    connection.exec_driver_sql("SET LOCAL lock_timeout = '30s'")
+    return _Update(connection, wanted).run()
+
+
+def refuse_if_depended_on(warehouse: Engine, wanted: Sequence[View]) -> None:
+    """
+    Find out before the migrations whether somebody else's view stands on one that must be dropped.
+
+    Waits for no reader, and changes nothing. A view that can't be made before the migrations is
+    judged by the names of its columns: whether their types allow a replacement is known later. Says
+    nothing of a warehouse that does not answer: migrating it tells what is wrong.
+
+    Raises:
+        WarehouseError: there is one; the sentence names it.
+
+    """
     try:
-        with warehouse.begin() as connection:
-            return _Update(connection, wanted).run()
+        connection = warehouse.connect()
+    except DBAPIError:
+        return
+    with _told(warehouse), connection:
+        if connection.exec_driver_sql("SELECT to_regclass('weixin.view_version')").scalar():
+            connection.exec_driver_sql("SET LOCAL lock_timeout = '1s'")
+            _Update(connection, wanted).refuse()
+
+
+@contextmanager
+def _told(warehouse: Engine) -> Iterator[None]:
+    """A database's error becomes a sentence."""
+    try:
+        yield
     except (DBAPIError, psycopg2.Error) as error:
         said = str(error.orig if isinstance(error, DBAPIError) else error).strip()
         failed = WarehouseError(
@@ -167,24 +217,12 @@ def update_views(warehouse: Engine, wanted: Sequence[View]) -> list[str]:
         raise trouble(error, warehouse) or failed from None
 
 
-def refuse_if_depended_on(warehouse: Engine, wanted: Sequence[View]) -> None:
-    """
-    Find out before the migrations whether somebody else's view stands on one that must be dropped.
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """What a view was last created as."""
 
-    Judged by the names of columns: whether their types allow a replacement is known later. Says
-    nothing of a warehouse that can't be asked: migrating it tells what is wrong.
-
-    Raises:
-        WarehouseError: there is one; the sentence names it.
-
-    """
-    try:
-        with warehouse.connect() as connection:
-            if connection.exec_driver_sql("SELECT to_regclass('weixin.view_version')").scalar():
-                update = _Update(connection, wanted)
-                update.drop([view.full_name for view in wanted if update.has_other_columns(view)])
-    except (DBAPIError, psycopg2.Error):
-        return
+    identity: str
+    sha256: str
 
 
 class _Update:
@@ -192,29 +230,23 @@ class _Update:
 
     def __init__(self, connection: Connection, wanted: Sequence[View]) -> None:
         self.connection = connection
-        self.wanted = wanted
-        connection.exec_driver_sql(_LOCK)
-        # whoever waits for a reader keeps all others from reading meanwhile
-        connection.exec_driver_sql("SET LOCAL lock_timeout = '30s'")
+        self.wanted = {view.full_name: view for view in wanted}
         versions = connection.exec_driver_sql(
             "SELECT view_name, text_sha256 FROM weixin.view_version"
         )
-        self.known: dict[str, str] = {row[0]: row[1] for row in versions}
-        columns = connection.execute(statement("view_version/columns.sql"), {"schemas": [*SCHEMAS]})
-        self.present: dict[str, tuple[str, list[str]]] = {
-            row.name: (row.kind, row.columns) for row in columns
-        }
-        self.dropped: dict[str, list[Row[Any]]] = {}
-        """Privileges by view."""
+        self.known = {row[0].partition("(")[0]: _Version(*row) for row in versions}
+        self.present = self.shapes()
+        self.privileges: dict[str, list[Row[Any]]] = {}
+        """Of what was dropped to be made anew, by full name."""
 
     def run(self) -> list[str]:
         """Everything; see `update_views`."""
         updated = []
-        for view in self.wanted:
+        for view in self.wanted.values():
             if self.is_stale(view):
                 self.create(view)
                 updated.append(view.full_name)
-        gone = sorted(self.known.keys() - {view.full_name for view in self.wanted})
+        gone = sorted(self.known.keys() - self.wanted.keys())
         kept = {name: others for name in gone if (others := self.forget(name))}
         dropped = [name for name in gone if name not in kept]
         return [
@@ -223,57 +255,78 @@ class _Update:
             *[f"Kept the view {name}, not of this release: {kept[name]}." for name in kept],
         ]
 
-    def is_stale(self, view: View) -> bool:
-        """Whether the view is not there as its text says."""
-        name = view.full_name
-        is_there = name in self.present and name not in self.dropped
-        return not is_there or self.known.get(name) != view.sha256
+    def refuse(self) -> None:
+        """See `refuse_if_depended_on`."""
+        doomed = [name for name, view in self.wanted.items() if self.must_be_dropped(view)]
+        self.standing_on([self.known[name].identity for name in doomed])
 
-    def has_other_columns(self, view: View) -> bool:
-        """Whether the view is there with columns that the new ones don't begin with."""
-        if not self.is_stale(view) or view.full_name not in self.present:
+    def is_stale(self, view: View) -> bool:
+        """Whether it is not there, or was created by another text."""
+        version = _Version(view.identity, view.sha256)
+        return view.identity not in self.present or self.known.get(view.full_name) != version
+
+    def must_be_dropped(self, view: View) -> bool:
+        """Whether it is there as something that CREATE OR REPLACE can't make into the new one."""
+        version = self.known.get(view.full_name)
+        if version is None or version.identity not in self.present or not self.is_stale(view):
             return False
-        kind, columns = self.present[view.full_name]
-        wanted = list(view.columns)
-        if view.kind is Kind.VIEW:
-            wanted = wanted[: len(columns)]
-        return (kind, columns) != (view.kind, wanted)
+        if version.identity != view.identity:
+            return True
+        present = self.present[view.identity]
+        return self.wanted_shape(view)[: len(present)] != present
+
+    def wanted_shape(self, view: View) -> Shape:
+        """
+        What the view would be, made under another name and taken back.
+
+        Where it can't be made of what is there, a column's type is taken to be what it was.
+        """
+        probe = view.probe
+        try:
+            with self.connection.begin_nested() as probing:
+                self.execute("SET LOCAL check_function_bodies = off")
+                self.execute(probe.text)
+                shape = self.shapes()[probe.identity]
+                probing.rollback()
+        except psycopg2.Error:
+            types = dict(self.present[view.identity])
+            return [(column, types.get(column, "")) for column in view.columns]
+        return shape
+
+    def shapes(self) -> dict[str, Shape]:
+        """Of all that is in the schemas, by identity."""
+        found = self.connection.execute(
+            statement("view_version/shapes.sql"), {"schemas": [*SCHEMAS]}
+        )
+        return {row.identity: [*zip(row.columns, row.types, strict=True)] for row in found}
 
     def create(self, view: View) -> None:
         """Replace it where its columns allow that, else drop it first."""
         name = view.full_name
-        if name in self.present and name not in self.known:
+        version = self.known.get(name)
+        if view.identity in self.present and (not version or version.identity != view.identity):
             raise WarehouseError(
-                f"{name} exists and was not made by this project, which has a view of that name",
+                f"{view.identity} exists and was not made by this project, which has a view of "
+                "that name",
                 "rename it",
             )
-        if self.has_other_columns(view) or not self.replace(view):
-            self.drop([name])
-            self.replace(view)
-        if name in self.dropped:
+        if version and self.must_be_dropped(view):
+            self.drop([version.identity])
+        self.execute(view.text.replace("\nCREATE ", "\nCREATE OR REPLACE ", 1))
+        self.execute(SQL(";").join(_comments(view)))
+        if name in self.privileges:
             self.give_back(view)
-        elif name not in self.present:
+        elif view.identity not in self.present:
             for give in self.connection.scalars(
                 statement("view_version/grant.sql"), {"name": name, "kind": view.kind}
             ):
                 self.execute(give)
         self.connection.execute(
-            statement("view_version/save.sql"), {"view_name": name, "text_sha256": view.sha256}
+            statement("view_version/save.sql"),
+            {"view_name": view.identity, "text_sha256": view.sha256},
         )
 
-    def replace(self, view: View) -> bool:
-        """Whether Postgres takes the new columns for the old ones' place."""
-        try:
-            with self.connection.begin_nested():
-                self.execute(view.text.replace("\nCREATE ", "\nCREATE OR REPLACE ", 1))
-                self.execute(SQL(";").join(_comments(view)))
-        except (InvalidTableDefinition, InvalidFunctionDefinition):
-            if view.full_name in self.dropped:
-                raise
-            return False
-        return True
-
-    def drop(self, names: Sequence[str]) -> None:
+    def drop(self, identities: Sequence[str]) -> None:
         """
         Drop views of ours with those of ours that stand on them, and keep their privileges in mind.
 
@@ -281,48 +334,59 @@ class _Update:
             WarehouseError: somebody else's view or function stands on one of them.
 
         """
-        standing = self.connection.scalars(
-            statement("view_version/dependents.sql"), {"names": [*names]}
+        doomed = self.standing_on(identities)
+        for identity in doomed:
+            successor = self.wanted.get(identity.partition("(")[0])
+            if successor and successor.kind is _kind(identity):
+                self.privileges[successor.full_name] = self.privileges_of(identity, successor)
+            del self.present[identity]
+        for kind in Kind:
+            if own := [identity for identity in doomed if _kind(identity) is kind]:
+                self.execute(f"DROP {kind} {', '.join(own)}")
+        self.connection.execute(
+            sqlalchemy.text("DELETE FROM weixin.view_version WHERE view_name = any(:names)"),
+            {"names": [*identities, *doomed]},
         )
-        doomed = sorted(self.known.keys() & standing.all())
-        if not doomed:
-            return
-        for name in doomed:
-            self.dropped[name] = self.privileges(name)
-        try:
-            with self.connection.begin_nested():
-                for kind in Kind:
-                    if own := [name for name in doomed if self.present[name][0] == kind]:
-                        names = SQL(", ").join(map(_of, own))
-                        self.execute(SQL("DROP {} {}").format(SQL(kind), names))
-        except DependentObjectsStillExist as error:
-            others = re.findall(r"^(.+) depends on ", error.diag.message_detail or "", re.MULTILINE)
-            raise _DependedOnError(doomed, others) from None
+
+    def standing_on(self, identities: Sequence[str]) -> list[str]:
+        """
+        What of ours stands on these, and they themselves, where they are there.
+
+        Raises:
+            WarehouseError: somebody else's view or function does, too.
+
+        """
+        known = [version.identity for version in self.known.values()]
+        found = self.connection.execute(
+            statement("view_version/dependents.sql"), {"names": [*identities], "known": known}
+        ).all()
+        own = [row.own for row in found if row.own]
+        if others := [row.other for row in found if not row.own]:
+            raise _DependedOnError(own, others)
+        return own
 
     def forget(self, name: str) -> str | None:
         """Drop a view that is not wanted any more; who keeps it from that."""
         try:
-            self.drop([name])
+            self.drop([self.known[name].identity])
         except _DependedOnError as refusal:
-            del self.dropped[name]
             return refusal.others
-        self.connection.execute(
-            sqlalchemy.text("DELETE FROM weixin.view_version WHERE view_name = :name"),
-            {"name": name},
-        )
         return None
 
-    def privileges(self, name: str) -> list[Row[Any]]:
-        """Who may do what with the view, as statements."""
-        found = self.connection.execute(statement("view_version/privileges.sql"), {"name": name})
+    def privileges_of(self, identity: str, successor: View) -> list[Row[Any]]:
+        """Who may do what with it, as statements about what is made in its place."""
+        found = self.connection.execute(
+            statement("view_version/privileges.sql"),
+            {"identity": identity, "successor": successor.identity},
+        )
         return list(found.all())
 
     def give_back(self, view: View) -> None:
         """Owner and privileges as they were before the view was dropped, and no others."""
-        before = self.dropped.pop(view.full_name)
+        before = self.privileges.pop(view.full_name)
         for own in {row.own for row in before}:
             self.execute(own)
-        for take in {row.take for row in self.privileges(view.full_name)}:
+        for take in {row.take for row in self.privileges_of(view.identity, view)}:
             self.execute(take)
         for row in before:
             if row.column_name is None or row.column_name in view.columns:
@@ -349,8 +413,8 @@ class _DependedOnError(WarehouseError):
         )
 
 
-def _of(name: str) -> Composable:
-    return Identifier(*name.split("."))
+def _kind(identity: str) -> Kind:
+    return Kind.FUNCTION if "(" in identity else Kind.VIEW
 
 
 def _comments(view: View) -> Iterator[Composable]:
@@ -358,9 +422,7 @@ def _comments(view: View) -> Iterator[Composable]:
     comment = view.comment
     if view.kind is Kind.FUNCTION:
         comment = "\n".join([comment, *(f"{name}: {it}" for name, it in view.columns.items())])
-    yield SQL("COMMENT ON {} {} IS {}").format(
-        SQL(view.kind), _of(view.full_name), Literal(comment)
-    )
+    yield SQL("COMMENT ON {} {} IS {}").format(SQL(view.kind), SQL(view.identity), Literal(comment))
     if view.kind is Kind.VIEW:
         for column, its in view.columns.items():
             place = Identifier(view.schema, view.name, column)

@@ -1,0 +1,30 @@
+-- What the schemas of views hold, and what of it CREATE OR REPLACE keeps: of a view or table the
+-- columns with types and collations, of a function the parameters and what it returns. The name of
+-- a function has the types of its parameters, as others may have the same name without them.
+SELECT
+    format('%s.%s', namespace.nspname, class.relname) AS identity,
+    array_agg(cast(attribute.attname AS text) ORDER BY attribute.attnum) AS columns,
+    array_agg(
+        concat_ws(
+            ' ',
+            format_type(attribute.atttypid, attribute.atttypmod),
+            cast(attribute.attcollation AS regcollation)
+        )
+        ORDER BY attribute.attnum
+    ) AS types
+FROM pg_class AS class
+INNER JOIN pg_namespace AS namespace
+    ON class.relnamespace = namespace.oid
+LEFT JOIN pg_attribute AS attribute
+    ON class.oid = attribute.attrelid AND attribute.attnum > 0 AND NOT attribute.attisdropped
+WHERE namespace.nspname = any(:schemas)
+GROUP BY namespace.nspname, class.relname
+UNION ALL
+SELECT
+    format('%s.%s(%s)', namespace.nspname, proc.proname, oidvectortypes(proc.proargtypes)),
+    ARRAY['parameters', 'returns'],
+    ARRAY[pg_get_function_arguments(proc.oid), pg_get_function_result(proc.oid)]
+FROM pg_proc AS proc
+INNER JOIN pg_namespace AS namespace
+    ON proc.pronamespace = namespace.oid
+WHERE namespace.nspname = any(:schemas)
