@@ -30,11 +30,11 @@ ROWS = """
     VALUES ('wx1', '9_1', '2026-11-21', '2026-11-20', 2, 2, now(), '2026-11-22', '2026-11-23');
     INSERT INTO weixin.{fact}_history (
         appid, msgid, stat_date, publication_date, share_user, raw_response_id, fetched_at,
-        loaded_at, changed_at, replaced_at, cause
+        loaded_at, changed_at, replaced_at, cause, changed_metrics
     )
     VALUES (
         'wx1', '9_1', '2026-11-21', '2026-11-20', 1, 1, now(), '2026-11-22', '2026-11-22',
-        '2026-11-23', 'wechat'
+        '2026-11-23', 'wechat', '{{share_user}}'
     )
 """
 MIGRATION = """-- migrate:up
