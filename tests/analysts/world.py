@@ -133,7 +133,7 @@ def fill(warehouse: Engine) -> World:
         for morning, run in _runs():
             patch.setenv("WEIXIN_NOW", at(morning).isoformat())
             sandbox.scenarios[:] = _scenarios(morning)
-            _collect(run, warehouse, accounts)
+            collect(run, warehouse, accounts)
             if run is OLDER:
                 _repair(warehouse)
     return world
@@ -176,7 +176,8 @@ def _runs() -> Iterator[tuple[date, Run]]:
             yield morning, Run(f"scheduled__{morning}", dataset, morning, is_scheduled=True)
 
 
-def _collect(run: Run, warehouse: Engine, accounts: Sequence[Account]) -> None:
+def collect(run: Run, warehouse: Engine, accounts: Sequence[Account]) -> None:
+    """Plan and ingest, of the accounts that the run names or of all."""
     clients = {account.appid: WeixinClient(account, HASTE) for account in accounts}
     configured = [
         ConfiguredAccount(it.conn_id, it.appid, it.name, is_wanted=it.appid in wanted)
