@@ -60,14 +60,6 @@ def quantile(values: Iterable[float], part: Fraction = Fraction(1, 2)) -> Fracti
     return below + (above - below) * (place - int(place))
 
 
-def in_groups_of_days(items: Iterable[tuple[Any, Any, date]]) -> dict[Any, list[date]]:
-    """The days by what stands before them."""
-    groups: dict[Any, list[date]] = {}
-    for *key, day in items:
-        groups.setdefault(tuple(key), []).append(day)
-    return groups
-
-
 def in_groups(items: Iterable[Any], key: Callable[[Any], Any]) -> dict[Any, list[Any]]:
     """The items by a key, in its order."""
     groups: dict[Any, list[Any]] = {}
@@ -537,7 +529,7 @@ def what_is_missing(world: World, first_day: date = NOVEMBER) -> Rows:
     """
     21. The publication days since a day that are not in, or will not be asked for, by their reason.
 
-    It names the day where articles lack rows, or where it can't be told what was left out.
+    Where a day was answered, its reason names it: it is that of no other day.
     """
     rows = [
         {
@@ -545,21 +537,24 @@ def what_is_missing(world: World, first_day: date = NOVEMBER) -> Rows:
             "dataset": dataset,
             "state": state,
             "days": len(group),
-            "first_day": min(group),
-            "last_day": max(group),
+            "first_day": min(day for day, *_ in group),
+            "last_day": max(day for day, *_ in group),
             "appid": appid,
         }
         for appid, name in world.names.items()
         for dataset in DATASETS
-        for (state, _), group in in_groups_of_days(
-            (state, day if state in ("loaded", "incomplete") else None, day)
-            for day, state, is_final in _states(world, appid, dataset, first_day)
-            if state not in ("loaded", "empty")
-            or (state == "loaded" and not is_final and day < asked_daily_from(dataset))
+        for (_, state), group in in_groups(
+            [
+                (day, state)
+                for day, state, is_final in _states(world, appid, dataset, first_day)
+                if state not in ("loaded", "empty")
+                or (state == "loaded" and not is_final and day < asked_daily_from(dataset))
+            ],
+            lambda it: (it[0] if it[1] in ("loaded", "incomplete") else date.min, it[1]),
         ).items()
     ]
-    names = ("account_name", "appid", "dataset", "first_day", "state")
-    rows.sort(key=lambda row: [row[name] for name in names])
+    order = ("account_name", "appid", "dataset", "first_day", "state")
+    rows.sort(key=lambda row: [row[name] for name in order])
     return [{name: value for name, value in row.items() if name != "appid"} for row in rows]
 
 

@@ -202,6 +202,12 @@ def _scenarios(morning: date) -> list[Scenario]:
 
     script = [
         *[Scenario("nothing-published", SILENT.appid, november(day)) for day in range(9, 24)],
+        *[
+            Scenario(
+                "fewer-articles", account.appid, november(day), endpoint=ARTICLE_TOTAL.endpoint
+            )
+            for account, day in [(PAPER, 14), (BUSY, 23)]
+        ],
         of_busy("late-takeoff", 6),
         of_busy("late-takeoff", 12),
         of_busy("missing-row", 11),
