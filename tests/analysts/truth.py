@@ -2,30 +2,44 @@
 The truth of each question of docs/analysts.md, from what WeChat answered.
 
 Rows have the names of the page's columns. Shares are exact: they are rounded as the page's query
-rounds. Where nothing else is said, the account is 春风, the endpoint `getarticletotal`, and now is
-after the run of 24 November.
+rounds. Where nothing else is said, the account is the page's, 春风, the endpoint `getarticletotal`,
+and now is after the run of 24 November.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
-from analysts.knowledge import OLD, SUCCESSOR, Article, Known, days, known
-from analysts.world import BUSY, HISTORY, NOW, PAPER, World, at, november
+from analysts.knowledge import OLD, SUCCESSOR, WINDOW, Article, Known, days, known
+from analysts.world import (
+    BUSY,
+    HISTORY,
+    MORNINGS,
+    NOW,
+    PAPER,
+    SUCCESSOR_MORNINGS,
+    World,
+    at,
+    november,
+)
 
 Rows = list[dict[str, Any]]
 READERS, READS, SHARERS = "int_page_read_user", "int_page_read_count", "share_user"
 KANYIKAN = "int_page_from_kanyikan_read_user"
 IN_CHAT, SENT_TO = "int_page_from_session_read_user", "target_user"
+TWO = (BUSY.appid, PAPER.appid)
 FIRST_DAY, YESTERDAY = HISTORY[0], NOW.date() - timedelta(1)
 DATASETS = {"article_total": OLD, "article_total_detail": SUCCESSOR}
-EXPORTED_AT = at(november(23), 12, 0)
+EXPORTED_AT = at(november(23), 11, 0)
+"""When an export began, less an hour."""
 REMEMBERED_AT = at(november(22), 12, 0)
+NOVEMBER = november(1)
 WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
 
-def share(part: float | None, whole: float | None) -> Fraction | None:
+def share(part: Fraction | float | None, whole: float | None) -> Fraction | None:
     """One figure over another; None when that is not known."""
     return None if part is None or not whole else Fraction(part) / Fraction(whole)
 
@@ -55,8 +69,9 @@ def in_groups(items: Iterable[Any], key: Callable[[Any], Any]) -> dict[Any, list
 
 
 def most_read(articles: Iterable[Article]) -> list[Article]:
-    """By their newest readers, the most read first."""
-    return sorted(articles, key=lambda article: -article.latest(READERS))
+    """Those whose readers are known, the most read first."""
+    read = [article for article in articles if article.latest(READERS) is not None]
+    return sorted(read, key=lambda article: -article.latest(READERS))
 
 
 def first_articles(it: Known) -> list[Article]:
@@ -80,7 +95,7 @@ def final(articles: Iterable[Article]) -> list[Article]:
 
 def usual(it: Known, position: int, day_number: int) -> list[int]:
     """The readers by that day of the articles in that place, published in the newest 90 days."""
-    newest = max(article.publication_date for article in it.articles.values())
+    newest = max(article.publication_date for article in it.articles.values() if article.rows)
     articles = it.published(newest - timedelta(89), newest)
     return [
         article.by_day(day_number, READERS) or 0
@@ -99,10 +114,18 @@ def published_on(world: World, appid: str, day: date) -> int:
 # --------------------------------------------------------------------------------- of every day
 
 
-def newest_articles(world: World) -> Rows:
-    """1. The newest articles, the most read of each day first."""
-    articles = most_read(known(world, BUSY.appid).published(november(22)))
-    newest_first = sorted(articles, key=lambda it: it.publication_date, reverse=True)
+def newest_articles(world: World, appid: str = BUSY.appid) -> Rows:
+    """
+    1. The newest articles, the most read of each day first.
+
+    Last those that only the successor told of.
+    """
+    old, new = (known(world, appid, endpoint).articles for endpoint in (OLD, SUCCESSOR))
+    only_new = [replace(new[msgid], rows={}, is_final=False) for msgid in new.keys() - old.keys()]
+    newest_first = sorted(
+        [it for it in [*old.values(), *only_new] if it.publication_date >= november(22)],
+        key=lambda it: (-it.publication_date.toordinal(), -(it.latest(READERS) or -1), it.msgid),
+    )
     return [
         {
             "publication_date": article.publication_date,
@@ -110,16 +133,16 @@ def newest_articles(world: World) -> Rows:
             "title": article.title,
             "readers": article.latest(READERS),
             "sharers": article.latest(SHARERS),
-            "day_number": article.day_number(max(article.rows)),
+            "day_number": article.day_number(max(article.rows)) if article.rows else None,
             "is_final": article.is_final,
         }
         for article in newest_first[:5]
     ]
 
 
-def most_read_of_the_month(world: World) -> Rows:
+def most_read_of_the_month(world: World, appid: str = BUSY.appid) -> Rows:
     """2. The five articles of November that were read most."""
-    articles = known(world, BUSY.appid).published(november(1), november(30))
+    articles = known(world, appid).published(november(1), november(30))
     return [
         {
             "title": article.title,
@@ -131,17 +154,17 @@ def most_read_of_the_month(world: World) -> Rows:
     ]
 
 
-def gained_each_day(world: World) -> Rows:
+def gained_each_day(world: World, appid: str = BUSY.appid) -> Rows:
     """
     3. What came on each day over all articles.
 
     The share rate is of the readers and sharers who came on the day.
     """
-    it = known(world, BUSY.appid)
+    it = known(world, appid)
     return [
         {
             "calendar_date": day,
-            "published": published_on(world, BUSY.appid, day),
+            "published": published_on(world, appid, day),
             "expected": len(it.reported(day)) + len(it.lacking(day)),
             "reported": len(it.reported(day)),
             "reads": it.gained(day, READS),
@@ -153,10 +176,16 @@ def gained_each_day(world: World) -> Rows:
     ]
 
 
-def gained_by_one_article(world: World) -> Rows:
+def gained_by_one_article(world: World, appid: str = BUSY.appid) -> Rows:
     """4. What each day added to the most read of the articles published before 16 November."""
-    (article, *_) = most_read(known(world, BUSY.appid).published(FIRST_DAY, november(15)))
-    counted = {name for row in article.rows.values() for name in row.values if name != SENT_TO}
+    articles = most_read(known(world, appid).published(date.min, november(15)))
+    counted = {
+        name
+        for article in articles[:1]
+        for row in article.rows.values()
+        for name in row.values
+        if name != SENT_TO
+    }
     return [
         {
             "stat_date": day,
@@ -167,19 +196,20 @@ def gained_by_one_article(world: World) -> Rows:
             "new_sharers": article.increments(SHARERS)[day],
             "has_fall": any((article.increments(name)[day] or 0) < 0 for name in counted),
         }
+        for article in articles[:1]
         for day in article.stat_dates
     ]
 
 
-def reached_by_day(world: World) -> Rows:
+def reached_by_day(world: World, appid: str = BUSY.appid) -> Rows:
     """5. The share of their final readers that final articles had by a day, sums over sums."""
-    articles = final(known(world, BUSY.appid).articles.values())
+    articles = final(known(world, appid).articles.values())
 
     def by(number: int) -> Fraction | None:
         reached = with_day(articles, number)
         return share(
-            sum(it.by_day(number, READERS) or 0 for it in reached),
-            sum(it.latest(READERS) for it in reached),
+            total(it.by_day(number, READERS) for it in reached),
+            total(it.latest(READERS) for it in reached),
         )
 
     return [
@@ -187,7 +217,7 @@ def reached_by_day(world: World) -> Rows:
     ]
 
 
-def sources(world: World) -> Rows:
+def sources(world: World, appid: str = BUSY.appid) -> Rows:
     """6. Where readers came from by the seventh day, and each place's share of their sum."""
     names = {
         "session": "session",
@@ -198,27 +228,28 @@ def sources(world: World) -> Rows:
         "kanyikan": "kanyikan",
         "souyisou": "souyisou",
     }
-    articles = known(world, BUSY.appid).articles.values()
+    articles = known(world, appid).articles.values()
     readers = {
         scene: total(it.by_day(7, f"int_page_from_{name}_read_user") for it in articles)
         for name, scene in names.items()
     }
     return [
-        {"scene": scene, "readers": count, "share": share(count, sum(readers.values()))}
-        for scene, count in sorted(readers.items(), key=lambda item: -item[1])
+        {"scene": scene, "readers": count, "share": share(count, total(readers.values()))}
+        for scene, count in sorted(readers.items(), key=lambda item: (-(item[1] or 0), item[0]))
+        if count is not None
     ]
 
 
-def open_rate_by_weekday(world: World) -> Rows:
+def open_rate_by_weekday(world: World, appid: str = BUSY.appid) -> Rows:
     """7. Of the people a message was sent to, those who opened its first article in the chat."""
-    articles = final(first_articles(known(world, BUSY.appid)))
+    articles = final(first_articles(known(world, appid)))
     return [
         {
             "weekday": weekday,
             "messages": len(group),
             "open_rate": share(
-                sum(it.newest.values[IN_CHAT] for it in group),
-                sum(it.newest.values[SENT_TO] for it in group),
+                total(it.newest.values[IN_CHAT] for it in group),
+                total(it.newest.values[SENT_TO] for it in group),
             ),
         }
         for weekday, group in in_groups(
@@ -227,9 +258,9 @@ def open_rate_by_weekday(world: World) -> Rows:
     ]
 
 
-def better_than_usual(world: World) -> Rows:
+def better_than_usual(world: World, appid: str = BUSY.appid) -> Rows:
     """8. Articles of 20 November against those in the same place, by the third day."""
-    it = known(world, BUSY.appid)
+    it = known(world, appid)
     articles = with_day(it.of_day(november(20)), 3)
     return [
         {
@@ -243,18 +274,26 @@ def better_than_usual(world: World) -> Rows:
     ]
 
 
+def asked_daily_from(dataset: str) -> date:
+    """The first publication day of the first daily run."""
+    mornings = MORNINGS if dataset == "article_total" else SUCCESSOR_MORNINGS
+    return mornings[0] - timedelta(WINDOW[DATASETS[dataset]])
+
+
 def _states(
-    world: World, appid: str, dataset: str, first_day: date = FIRST_DAY
+    world: World, appid: str, dataset: str, first_day: date = date.min
 ) -> list[tuple[date, str, bool]]:
     """Each publication day up to yesterday: its state, and whether it is asked for no more."""
     it = known(world, appid, DATASETS[dataset])
+    asked = {*it.publication_days, *days(asked_daily_from(dataset), YESTERDAY)}
     return [
         (day, it.state(day), day in it.publication_days and it.publication_days[day].is_final)
-        for day in days(first_day, YESTERDAY)
+        for day in sorted(asked)
+        if day >= first_day
     ]
 
 
-def what_we_have(world: World) -> Rows:
+def what_we_have(world: World, appid: str = BUSY.appid) -> Rows:
     """9. The publication days of 春风 by their state."""
     rows = [
         {
@@ -267,13 +306,13 @@ def what_we_have(world: World) -> Rows:
         }
         for dataset in DATASETS
         for (state, is_final), group in in_groups(
-            _states(world, BUSY.appid, dataset), lambda it: it[1:]
+            _states(world, appid, dataset), lambda it: it[1:]
         ).items()
     ]
     return sorted(rows, key=lambda row: (row["dataset"], row["first_day"], row["state"]))
 
 
-def corrections(world: World) -> Rows:
+def corrections(world: World, appid: str = BUSY.appid) -> Rows:
     """10. Readers that WeChat told otherwise later, as often as it did, the first five by title."""
     rows = [
         {
@@ -284,15 +323,15 @@ def corrections(world: World) -> Rows:
             "new_value": change.new,
             "difference": change.new - change.old,
         }
-        for change in known(world, BUSY.appid).changes
+        for change in known(world, appid).changes
         if change.metric == READERS and change.old is not None
     ]
     return sorted(rows, key=lambda row: (row["title"], row["stat_date"]))[:5]
 
 
-def kinds_of_change(world: World) -> Rows:
+def kinds_of_change(world: World, appid: str = BUSY.appid) -> Rows:
     """10. Figures that were corrected, and those that were there late."""
-    changes = [it for it in known(world, BUSY.appid).changes if it.metric in (READERS, KANYIKAN)]
+    changes = [it for it in known(world, appid).changes if it.metric in (READERS, KANYIKAN)]
     groups = in_groups(changes, lambda it: ("late" if it.old is None else "correction", it.metric))
     return [
         {
@@ -309,13 +348,13 @@ def kinds_of_change(world: World) -> Rows:
 # --------------------------------------------------------------------------------- fifteen more
 
 
-def weekly_report(world: World) -> Rows:
+def weekly_report(world: World, appids: Sequence[str] = TWO) -> Rows:
     """11. What came in each week over all articles; the share rate is of what came."""
     return [
         {
-            "account_name": account.name,
+            "account_name": world.names[appid],
             "iso_week": f"2026-W{week}",
-            "published": sum(published_on(world, account.appid, day) for day in its_days),
+            "published": sum(published_on(world, appid, day) for day in its_days),
             "reads": total(it.gained(day, READS) for day in its_days),
             "sharers": total(it.gained(day, SHARERS) for day in its_days),
             "share_rate": share(
@@ -324,16 +363,16 @@ def weekly_report(world: World) -> Rows:
             ),
             "complete_days": sum(it.is_complete(day) for day in its_days),
         }
-        for account in (BUSY, PAPER)
-        for it in [known(world, account.appid)]
+        for appid in sorted(appids, key=lambda it: (world.names[it], it))
+        for it in [known(world, appid)]
         for week in (45, 46, 47)
         for its_days in [[date.fromisocalendar(2026, week, day) for day in range(1, 8)]]
     ]
 
 
-def best_weekday(world: World) -> Rows:
+def best_weekday(world: World, appid: str = BUSY.appid) -> Rows:
     """12. The median readers by the third day of first articles, by weekday of publication."""
-    articles = with_day(first_articles(known(world, BUSY.appid)), 3)
+    articles = with_day(first_articles(known(world, appid)), 3)
     return [
         {
             "weekday_name": WEEKDAYS[weekday],
@@ -344,13 +383,13 @@ def best_weekday(world: World) -> Rows:
     ]
 
 
-def took_off_late(world: World) -> Rows:
+def took_off_late(world: World, appid: str = BUSY.appid) -> Rows:
     """
     13. Final articles with less than half of their readers by the third day.
 
     Apart, those of which that is not known.
     """
-    articles = final(known(world, BUSY.appid).articles.values())
+    articles = final(known(world, appid).articles.values())
     rows = [
         {
             "title": article.title,
@@ -367,42 +406,49 @@ def took_off_late(world: World) -> Rows:
     return sorted(rows, key=lambda row: (row["verdict"], row["publication_date"], row["title"]))
 
 
-def long_tail(world: World) -> Rows:
+def long_tail(world: World, appid: str = BUSY.appid) -> Rows:
     """14. Of the successor's articles with all thirty rows, the readers who came late."""
     articles = [
         article
-        for article in known(world, BUSY.appid, SUCCESSOR).articles.values()
+        for article in known(world, appid, SUCCESSOR).articles.values()
         if article.has_all_rows
     ]
 
-    def after(number: int) -> Fraction:
-        last = sum(it.by_day(30, "read_user") or 0 for it in articles)
-        return 1 - Fraction(sum(it.by_day(number, "read_user") or 0 for it in articles), last)
+    def after(number: int) -> Fraction | None:
+        before = share(
+            *(total(it.by_day(day, "read_user") for it in articles) for day in (number, 30))
+        )
+        return None if before is None else 1 - before
 
     return [{"articles": len(articles), "after_day_3": after(3), "after_day_7": after(7)}]
 
 
-def accounts_compared(world: World) -> Rows:
+def accounts_compared(world: World, appids: Sequence[str] = TWO) -> Rows:
     """15. First articles whose totals are final, by the third day, of two accounts."""
     return [
         {
-            "account_name": account.name,
+            "account_name": world.names[appid],
             "messages": len(articles),
             "median_readers": quantile(it.by_day(3, READERS) for it in articles),
             "open_rate": share(
-                sum(it.by_day(3, IN_CHAT) or 0 for it in articles),
-                sum(it.by_day(3, SENT_TO) or 0 for it in articles),
+                total(it.by_day(3, IN_CHAT) for it in articles),
+                total(it.by_day(3, SENT_TO) for it in articles),
             ),
         }
-        for account in (BUSY, PAPER)
-        for articles in [with_day(final(first_articles(known(world, account.appid))), 3)]
+        for appid in sorted(appids, key=lambda it: (world.names[it], it))
+        for articles in [with_day(final(first_articles(known(world, appid))), 3)]
+        if articles
     ]
 
 
-def word_in_the_title(world: World) -> Rows:
-    """16. Readers by the third day over what is usual in that place, with 医保 and without."""
-    it = known(world, BUSY.appid)
-    articles = with_day(it.articles.values(), 3)
+def word_in_the_title(world: World, appid: str = BUSY.appid) -> Rows:
+    """
+    16. Readers by the third day over what is usual in that place, with 医保 and without.
+
+    Of the articles of 90 days.
+    """
+    it = known(world, appid)
+    articles = with_day(it.published(YESTERDAY - timedelta(89)), 3)
     return [
         {
             "has_word": has_word,
@@ -416,9 +462,9 @@ def word_in_the_title(world: World) -> Rows:
     ]
 
 
-def cohort(world: World) -> Rows:
+def cohort(world: World, appid: str = BUSY.appid) -> Rows:
     """17. The readers by each day of the articles of 1 to 15 November that have all seven."""
-    articles = with_day(known(world, BUSY.appid).published(november(1), november(15)), *range(1, 8))
+    articles = with_day(known(world, appid).published(november(1), november(15)), *range(1, 8))
     return [
         {
             "day_number": number,
@@ -429,29 +475,27 @@ def cohort(world: World) -> Rows:
     ]
 
 
-def months(world: World) -> Rows:
+def months(world: World, appid: str = BUSY.appid) -> Rows:
     """18. What came on the days of October and November on which all is known."""
-    it = known(world, BUSY.appid)
+    it = known(world, appid)
     return [
         {
             "month": f"2026-{month}",
             "days": len(its_days),
             "complete_days": len(complete),
-            "reads": sum(it.gained(day, READS) or 0 for day in complete),
-            "reads_per_day": share(
-                sum(it.gained(day, READS) or 0 for day in complete), len(complete)
-            ),
+            "reads": total(it.gained(day, READS) for day in complete),
+            "reads_per_day": share(total(it.gained(day, READS) for day in complete), len(complete)),
         }
         for month, its_days in in_groups(days(FIRST_DAY, YESTERDAY), lambda day: day.month).items()
         for complete in [[day for day in its_days if it.is_complete(day)]]
     ]
 
 
-def changed_since(world: World) -> Rows:
+def changed_since(world: World, appid: str = BUSY.appid) -> Rows:
     """19. The rows that are there, or have another figure, since noon of 23 November."""
     changed = [
         (day, "new" if row.first_known_at > EXPORTED_AT else "changed")
-        for article in known(world, BUSY.appid).articles.values()
+        for article in known(world, appid).articles.values()
         for day, row in article.rows.items()
         if row.changed_at > EXPORTED_AT
     ]
@@ -466,23 +510,27 @@ def changed_since(world: World) -> Rows:
     ]
 
 
-def known_then(world: World) -> Rows:
+def known_then(world: World, appid: str = BUSY.appid) -> Rows:
     """20. The newest rows of the articles since 18 November, at noon of the 22nd and now."""
     return [
         {
             "known": label,
             "articles": len(newest),
-            "readers": sum(row.values[READERS] for row in newest),
+            "readers": total(row.values[READERS] for row in newest),
             "kanyikan_figures": sum(KANYIKAN in row.values for row in newest),
         }
         for label, moment in [("then", REMEMBERED_AT), ("now", NOW)]
-        for it in [known(world, BUSY.appid, at=moment)]
+        for it in [known(world, appid, at=moment)]
         for newest in [[article.newest for article in it.published(november(18))]]
     ]
 
 
-def what_is_missing(world: World) -> Rows:
-    """21. The publication days of November that are not in, of every account."""
+def what_is_missing(world: World, first_day: date = NOVEMBER) -> Rows:
+    """
+    21. The publication days since a day that are not in, or will not be asked for, by their reason.
+
+    Where a day was answered, its reason names it: it is that of no other day.
+    """
     rows = [
         {
             "account_name": name,
@@ -491,20 +539,28 @@ def what_is_missing(world: World) -> Rows:
             "days": len(group),
             "first_day": min(day for day, *_ in group),
             "last_day": max(day for day, *_ in group),
+            "appid": appid,
         }
         for appid, name in world.names.items()
         for dataset in DATASETS
-        for state, group in in_groups(
-            _states(world, appid, dataset, november(1)), lambda it: it[1]
+        for (_, state), group in in_groups(
+            [
+                (day, state)
+                for day, state, is_final in _states(world, appid, dataset, first_day)
+                if state not in ("loaded", "empty")
+                or (state == "loaded" and not is_final and day < asked_daily_from(dataset))
+            ],
+            lambda it: (it[0] if it[1] in ("loaded", "incomplete") else date.min, it[1]),
         ).items()
-        if state not in ("loaded", "empty")
     ]
-    return sorted(rows, key=lambda row: (row["account_name"], row["dataset"], row["first_day"]))
+    order = ("account_name", "appid", "dataset", "first_day", "state")
+    rows.sort(key=lambda row: [row[name] for name in order])
+    return [{name: value for name, value in row.items() if name != "appid"} for row in rows]
 
 
-def successor_to_old(world: World) -> Rows:
+def successor_to_old(world: World, appid: str = BUSY.appid) -> Rows:
     """22. The readers that both endpoints told of the same articles, by the same day."""
-    old, new = (known(world, BUSY.appid, endpoint).articles for endpoint in (OLD, SUCCESSOR))
+    old, new = (known(world, appid, endpoint).articles for endpoint in (OLD, SUCCESSOR))
     both = {
         number: [
             (old[msgid].by_day(number, READERS), new[msgid].by_day(number, "read_user"))
@@ -523,75 +579,89 @@ def successor_to_old(world: World) -> Rows:
     ]
 
 
-def finish_rate(world: World) -> Rows:
+def finish_rate(world: World, appid: str = BUSY.appid) -> Rows:
     """23. The rate of each article's newest row, weighed by the readers it is a share of."""
-    articles = known(world, BUSY.appid, SUCCESSOR).articles.values()
+    articles = known(world, appid, SUCCESSOR).articles.values()
     weighed = [
         (Fraction(str(rate)), readers)
         for article in articles
         for rate, readers in [(article.latest("read_finish_rate"), article.latest("read_user"))]
         if rate is not None and readers is not None
     ]
-    readers = sum(readers for _, readers in weighed)
     return [
         {
             "articles": len(weighed),
-            "finish_rate": share(sum(rate * people for rate, people in weighed), readers),
+            "finish_rate": share(
+                total(rate * readers for rate, readers in weighed),
+                total(readers for _, readers in weighed),
+            ),
         }
     ]
 
 
-def _verdict(reads: int | None, median: Fraction | None, *, is_complete: bool) -> str:
+def _verdict(reads: int | None, earlier: Sequence[int], *, is_complete: bool) -> str:
     if not is_complete:
         return "unknown"
     if not reads:
         return "silent"
-    return "drop" if median is not None and reads * 2 < median else "ok"
+    if len(earlier) < 3:
+        return "unknown"
+    return "drop" if reads * 2 < (quantile(earlier) or 0) else "ok"
 
 
-def drops(world: World) -> Rows:
+def drops(world: World, last_day: date = YESTERDAY) -> Rows:
     """24. What came on the last two days against the median of the complete ones before them."""
     rows = [
         {
             "account_name": name,
             "calendar_date": day,
             "reads": it.gained(day, READS),
-            "median": median,
-            "verdict": _verdict(it.gained(day, READS), median, is_complete=it.is_complete(day)),
+            "days": len(earlier),
+            "median": quantile(earlier),
+            "verdict": _verdict(it.gained(day, READS), earlier, is_complete=it.is_complete(day)),
         }
-        for appid, name in world.names.items()
+        for appid, name in sorted(world.names.items())
         for it in [known(world, appid)]
-        for day in (YESTERDAY - timedelta(1), YESTERDAY)
-        for median in [
-            quantile(
-                it.gained(earlier, READS)
-                for earlier in days(day - timedelta(7), day - timedelta(1))
-                if it.is_complete(earlier)
-            )
+        for day in (last_day - timedelta(1), last_day)
+        for earlier in [
+            [
+                it.gained(before, READS) or 0
+                for before in days(day - timedelta(7), day - timedelta(1))
+                if it.is_complete(before)
+            ]
         ]
     ]
-    return sorted(rows, key=lambda row: (row["account_name"], row["calendar_date"]))
+    return sorted(rows, key=lambda row: row["account_name"])
 
 
-def export(world: World) -> Rows:
-    """25. Of 19 November, the rows of `changed_since`."""
+def export(world: World, appid: str = BUSY.appid) -> Rows:
+    """25. The publication days of which something came or changed, with all their rows."""
+    it = known(world, appid)
+    by_day = in_groups(it.articles.values(), lambda article: article.publication_date)
+    groups = {
+        day: [row for article in articles for row in article.rows.values()]
+        for day, articles in by_day.items()
+        if any(
+            call.errcode == 0 and call.given_at > EXPORTED_AT
+            for call in it.publication_days[day].calls
+        )
+    }
     return [
         {
-            "publication_date": article.publication_date,
-            "msgid": article.msgid,
-            "stat_date": day,
-            "readers": article.rows[day].values[READERS],
-            "is_final": article.is_final,
+            "publication_date": day,
+            "rows": len(rows),
+            "changed": sum(row.changed_at > EXPORTED_AT for row in rows),
+            "newest": len(newest),
+            "readers": total(row.values[READERS] for row in newest),
         }
-        for article in sorted(
-            known(world, BUSY.appid).of_day(november(19)), key=lambda it: it.msgid
-        )
-        for day in article.stat_dates
-        if article.rows[day].changed_at > EXPORTED_AT
+        for day, rows in groups.items()
+        for newest in [[article.newest for article in by_day[day] if article.rows]]
+        if rows
     ]
 
 
-Truth = Callable[[World], Rows]
+Truth = Callable[..., Rows]
+"""From the world, and of whom or when it is asked, where that is not what the page asks."""
 Natural = Callable[[Rows, Rows], tuple[Any, Any]]
 
 TRUTHS: dict[int, Sequence[Truth]] = {
@@ -674,6 +744,10 @@ NATURAL: dict[int, Natural] = {
         round(float(true[-1]["successor_to_old"]), 3),
     ),
     23: _figures("finish_rate"),
+    25: lambda shown, true: (
+        {row["publication_date"]: row["newest"] for row in shown},
+        {row["publication_date"]: row["newest"] for row in true},
+    ),
     24: lambda shown, true: (
         {row["account_name"]: row["is_drop"] for row in shown},
         {

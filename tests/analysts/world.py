@@ -13,15 +13,17 @@ from datetime import date, datetime, time
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from support import HASTE, empty
 
 from weixin_etl import clock
+from weixin_etl.answers import Selection
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
 from weixin_etl.ingest import IngestError
 from weixin_etl.model import Account, ConfiguredAccount, PlannedAccount, Run
 from weixin_etl.pipeline import Pipeline
+from weixin_etl.replay import replay
 from weixin_etl.warehouse.views import views
 from weixin_sandbox import DEFAULT_ACCOUNT, Call, Sandbox, Scenario
 from weixin_sandbox import Account as SandboxAccount
@@ -55,6 +57,17 @@ def at(day: date, hour: int = 10, minute: int = 30) -> datetime:
 HISTORY = (date(2026, 10, 1), november(16))
 """What the first run, by hand, asks for."""
 FIRST_MORNING = november(17)
+OLDER = Run(
+    "older",
+    ARTICLE_TOTAL,
+    FIRST_MORNING,
+    is_scheduled=False,
+    begin_date=date(2026, 7, 1),
+    end_date=date(2026, 7, 31),
+    accounts=(SILENT.appid,),
+)
+"""Then, of one account, days that no benchmark covers."""
+REPAIRED = november(6)
 MORNINGS = [november(day) for day in range(18, 25)]
 """Those of the daily runs."""
 SUCCESSOR_MORNINGS = MORNINGS[-2:]
@@ -120,8 +133,24 @@ def fill(warehouse: Engine) -> World:
         for morning, run in _runs():
             patch.setenv("WEIXIN_NOW", at(morning).isoformat())
             sandbox.scenarios[:] = _scenarios(morning)
-            _collect(run, warehouse, accounts)
+            collect(run, warehouse, accounts)
+            if run is OLDER:
+                _repair(warehouse)
     return world
+
+
+def _repair(warehouse: Engine) -> None:
+    """Somebody changes readers of 春风 by hand, and a replay puts them right."""
+    with warehouse.begin() as connection:
+        connection.execute(
+            text(
+                "UPDATE weixin.fact_article_total SET int_page_read_user = 1 "
+                "WHERE appid = :appid AND publication_date = :day"
+            ),
+            {"appid": BUSY.appid, "day": REPAIRED},
+        )
+    selection = Selection(ARTICLE_TOTAL, (BUSY.appid,), REPAIRED, REPAIRED)
+    replay(warehouse, selection, ready_hour=10, is_applied=True)
 
 
 def stop_clock(warehouse: Engine) -> None:
@@ -141,14 +170,20 @@ def _runs() -> Iterator[tuple[date, Run]]:
     for dataset in DATASETS.values():
         backfill = Run("backfill", dataset, FIRST_MORNING, False, begin_date=first, end_date=last)
         yield FIRST_MORNING, backfill
+    yield FIRST_MORNING, OLDER
     for morning in MORNINGS:
         for dataset in DATASETS.values() if morning in SUCCESSOR_MORNINGS else [ARTICLE_TOTAL]:
             yield morning, Run(f"scheduled__{morning}", dataset, morning, is_scheduled=True)
 
 
-def _collect(run: Run, warehouse: Engine, accounts: Sequence[Account]) -> None:
+def collect(run: Run, warehouse: Engine, accounts: Sequence[Account]) -> None:
+    """Plan and ingest, of the accounts that the run names or of all."""
     clients = {account.appid: WeixinClient(account, HASTE) for account in accounts}
-    configured = [ConfiguredAccount(it.conn_id, it.appid, it.name) for it in accounts]
+    configured = [
+        ConfiguredAccount(it.conn_id, it.appid, it.name, is_wanted=it.appid in wanted)
+        for it in accounts
+        for wanted in [run.accounts or clients]
+    ]
 
     def open_client(planned: PlannedAccount) -> WeixinClient:
         return clients[planned.appid]
@@ -167,6 +202,12 @@ def _scenarios(morning: date) -> list[Scenario]:
 
     script = [
         *[Scenario("nothing-published", SILENT.appid, november(day)) for day in range(9, 24)],
+        *[
+            Scenario(
+                "fewer-articles", account.appid, november(day), endpoint=ARTICLE_TOTAL.endpoint
+            )
+            for account, day in [(PAPER, 14), (BUSY, 23)]
+        ],
         of_busy("late-takeoff", 6),
         of_busy("late-takeoff", 12),
         of_busy("missing-row", 11),

@@ -131,17 +131,42 @@ def rows(warehouse: Engine, sql: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in connection.execute(sqlalchemy.text(sql))]
 
 
-AGE = """
-UPDATE weixin.coverage SET fetched_at = now() - make_interval(hours => :hours);
-UPDATE weixin.fact_article_total SET changed_at = now() - make_interval(days => :days);
-UPDATE weixin.fact_article_total_detail SET changed_at = now() - make_interval(days => :days);
+AT = """
+CREATE SCHEMA IF NOT EXISTS clock;
+GRANT USAGE ON SCHEMA clock TO li;
+CREATE OR REPLACE FUNCTION clock.now() RETURNS timestamptz LANGUAGE sql AS $$
+    SELECT timestamptz '{now}'
+$$;
+ALTER ROLE li SET search_path = clock, pg_catalog, li
 """
+"""For dbt's session alone: Postgres asks a schema that stands before pg_catalog first."""
 
 
-def age(warehouse: Engine, hours: int, days: int) -> None:
-    """Let the newest answer be hours old, and the newest change of a figure days."""
+def freshness_at(dbt: Dbt, warehouse: Engine, now: str) -> dict[str, str]:
+    """How dbt judges each source at a time in Beijing; it fails when one is an error."""
     with warehouse.begin() as connection:
-        connection.execute(sqlalchemy.text(AGE), {"hours": hours, "days": days})
+        connection.exec_driver_sql(AT.format(now=f"{now}:00+08"))
+    done = dbt.types("source", "freshness")
+    judged = freshness(dbt)
+
+    assert done.returncode == ("error" in judged.values()), done.stdout
+    return judged
+
+
+@pytest.fixture
+def undone(filled: Engine) -> Iterator[Engine]:
+    """The warehouse, for a test that changes what it has of yesterday, or the time."""
+    saved = "SELECT * INTO public.saved FROM weixin.coverage"
+    with filled.begin() as connection:
+        connection.exec_driver_sql(saved)
+    yield filled
+    with filled.begin() as connection:
+        connection.exec_driver_sql(
+            "TRUNCATE weixin.coverage; INSERT INTO weixin.coverage SELECT * FROM public.saved; "
+            "DROP TABLE public.saved; DELETE FROM weixin.dim_account WHERE appid = 'silent'; "
+            "DROP SCHEMA IF EXISTS clock CASCADE; "
+            "ALTER ROLE li RESET search_path"
+        )
 
 
 def freshness(dbt: Dbt) -> dict[str, str]:
@@ -241,22 +266,55 @@ def test_a_broken_key_fails(dbt: Dbt, filled: Engine, built: Counter[tuple[str, 
     assert (result["status"], result["failures"]) == ("fail", 2)
 
 
-def test_how_fresh_the_warehouse_is(dbt: Dbt, filled: Engine) -> None:
-    """A morning without a load is an error after noon; where nobody published is a warning."""
-    age(filled, hours=24, days=7)
-    dbt.does("source", "freshness")
-    fresh = freshness(dbt)
+FRESH = {"coverage": "pass", "article_day": "pass", "article_day_detail": "pass"}
+NOT_READY = """
+UPDATE weixin.coverage SET attempt_state = 'not_ready'
+WHERE publication_date BETWEEN '2026-11-17' AND '2026-11-23' AND data_state = 'loaded';
+UPDATE weixin.coverage SET ready_at = NULL WHERE publication_date = '2026-11-23';
+INSERT INTO weixin.dim_account (appid, name, conn_id, is_active, first_seen_at)
+VALUES ('silent', 'silent', 'silent', TRUE, now());
+INSERT INTO weixin.coverage (
+    dataset, appid, publication_date, data_state, is_provisional, fetched_at, ready_at
+)
+SELECT 'article_total', 'silent', '2026-11-23', 'empty', TRUE, fetched_at, fetched_at
+FROM weixin.coverage LIMIT 1
+"""
+"""24 November, had WeChat not computed the day before; beside an account that is always silent."""
 
-    age(filled, hours=29, days=9)
-    stale = dbt.types("source", "freshness")
 
-    assert fresh == {"coverage": "pass", "article_day": "pass", "article_day_detail": "pass"}
-    assert stale.returncode == 1
-    assert freshness(dbt) == {
-        "coverage": "error",
-        "article_day": "warn",
-        "article_day_detail": "pass",
-    }
+@pytest.mark.parametrize(
+    ("now", "coverage"),
+    [
+        ("2026-11-24 13:00", "pass"),
+        ("2026-11-25 11:59", "warn"),
+        ("2026-11-25 12:01", "error"),
+    ],
+)
+def test_a_morning_without_a_load_is_an_error_at_noon(
+    dbt: Dbt, undone: Engine, now: str, coverage: str
+) -> None:
+    """Not before, and whatever the hour of the answers of the morning before."""
+    assert freshness_at(dbt, undone, now)["coverage"] == coverage
+
+
+def test_a_morning_that_is_not_ready_is_an_error_at_noon(dbt: Dbt, undone: Engine) -> None:
+    """Its answers were fetched, but hold nothing of yesterday; a silent account's do not count."""
+    with undone.begin() as connection:
+        connection.exec_driver_sql(NOT_READY)
+
+    assert freshness_at(dbt, undone, "2026-11-24 13:00")["coverage"] == "error"
+
+
+def test_silence_is_no_error(dbt: Dbt, undone: Engine) -> None:
+    """Where nobody published, empty answers are what the morning should bring."""
+    with undone.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE weixin.coverage SET data_state = 'empty', is_final = FALSE; "
+            "UPDATE weixin.fact_article_total SET changed_at = '2026-11-15 10:30+08'; "
+            "UPDATE weixin.fact_article_total_detail SET changed_at = '2026-11-15 10:30+08'"
+        )
+
+    assert freshness_at(dbt, undone, "2026-11-24 13:00") == FRESH | {"article_day": "warn"}
 
 
 def test_the_documentation_has_every_comment(dbt: Dbt, filled: Engine) -> None:

@@ -16,9 +16,10 @@ from weixin_sandbox import Account as SandboxAccount
 from weixin_sandbox import Sandbox
 
 ACCOUNTS = [
+    SandboxAccount("wx0000000000000002", "2" * 32, "春风"),
     SandboxAccount("wx0000000000000001", "1" * 32, "春风"),
-    SandboxAccount("wx0000000000000002", "2" * 32, "夏雨"),
 ]
+"""Of one name: what is of one must not be added to the other's."""
 MORNINGS, DAYS = 5, 40
 
 

@@ -18,7 +18,7 @@ from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
 GROWTH, GAINS = "Growth of the newest headline articles", "Readers gained per day"
 SOURCES, ARTICLES = "Where readers came from", "Most read articles"
 CHARTS = {GROWTH, GAINS, SOURCES, ARTICLES}
-FIRST, SECOND = (account.name for account in reversed(ACCOUNTS))
+FIRST, SECOND = (f"{account.name} {account.appid}" for account in reversed(ACCOUNTS))
 """As the filter lists them."""
 NOT_COMPLETE, NOTHING_KNOWN = (252, 199, 0), (224, 67, 85)
 """The colours of days and marks, as the dashboard declares them."""
@@ -48,7 +48,13 @@ class Choice:
         today = clock.beijing_date(clock.now())
         first = today - timedelta(days=self.days)
         span = {"since": first, "until": today}
-        return {"account": self.account, "dataset": self.dataset.name, **span}
+        appid = self.account.split()[-1]
+        return {
+            "account": self.account,
+            "appid": appid,
+            "dataset": self.dataset.name,
+            **span,
+        }
 
 
 @dataclass
@@ -183,7 +189,7 @@ def test_growth_shows_the_newest_headlines_and_what_is_usual(
         SELECT to_char(publication_date, 'MM-DD ') || title, day_number, publication_date,
             {readers}
         FROM analytics.article_day{suffix}
-        WHERE account_name = :account AND position = 1
+        WHERE appid = :appid AND position = 1
             AND publication_date >= :since AND publication_date < :until
         """,
     )
@@ -192,7 +198,7 @@ def test_growth_shows_the_newest_headlines_and_what_is_usual(
         choice,
         """
         SELECT day_number, lower_quartile, median, upper_quartile FROM analytics.benchmark
-        WHERE account_name = :account AND dataset = :dataset AND position = 1
+        WHERE appid = :appid AND dataset = :dataset AND position = 1
         """,
     )
     rows = dashboard.rows(GROWTH)
@@ -224,7 +230,7 @@ def test_gains_show_every_day_and_which_are_not_complete(
         """
         SELECT calendar_date, is_complete, {readers}_increment
         FROM analytics.account_day{suffix}
-        WHERE account_name = :account AND calendar_date >= :since AND calendar_date < :until
+        WHERE appid = :appid AND calendar_date >= :since AND calendar_date < :until
         """,
     )
     shown = {
@@ -253,7 +259,7 @@ def test_sources_are_of_the_newest_totals(dashboard: Dashboard, warehouse: Engin
         dashboard.choice,
         """
         SELECT scene, sum(read_user) FROM analytics.article_source AS source
-        WHERE account_name = :account AND dataset = :dataset
+        WHERE appid = :appid AND dataset = :dataset
             AND publication_date >= :since AND publication_date < :until
             AND stat_date = (
                 SELECT max(stat_date) FROM weixin.{fact} AS fact
@@ -276,10 +282,10 @@ def test_the_table_on_the_page_is_what_sql_gives(dashboard: Dashboard, warehouse
         warehouse,
         choice,
         """
-        SELECT title, account_name, publication_date::text,
+        SELECT title, :account, publication_date::text,
             to_char({readers}, 'FM999,999,999'), day_number::text, is_final::text
         FROM analytics.article{suffix}
-        WHERE account_name = :account
+        WHERE appid = :appid
             AND publication_date >= :since AND publication_date < :until
             AND {readers} IS NOT NULL
         ORDER BY {readers} DESC

@@ -1,0 +1,63 @@
+"""docs/analysts.md as a program reads it: its questions and their queries, and what these give."""
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
+from itertools import zip_longest
+from math import floor, isclose
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import Connection
+
+from analysts.truth import Rows
+
+PAGE = Path(__file__).parents[2] / "docs/analysts.md"
+ANSWERED = re.compile(
+    r"```sql(?P<wrong> wrong)?\n(?P<query>.*?)```\n\n```text\n(?P<result>.*?)```", re.DOTALL
+)
+SECTION = re.compile(r"^##+ (?:(?P<number>\d+)\. )?(?P<title>.+)\n(?P<text>(?:(?!##).*\n)*)", re.M)
+IN_WORDS = {"reason": "what happened, in a sentence of the engine: compared with the page alone"}
+"""Columns without truth."""
+
+
+def sections() -> Iterator[tuple[str, list[re.Match[str]]]]:
+    """The page's questions by number, and its other parts by title, with their queries."""
+    for section in SECTION.finditer(PAGE.read_text()):
+        if answered := [*ANSWERED.finditer(section["text"])]:
+            yield section["number"] or section["title"], answered
+
+
+def queries(question: int, *, wrong: bool = False) -> list[str]:
+    """Those of a question."""
+    answered = dict(sections())[str(question)]
+    return [match["query"] for match in answered if bool(match["wrong"]) is wrong]
+
+
+def answer(connection: Connection, query: str) -> Rows:
+    """What a query gives an analyst, but for what is told in words."""
+    with connection.begin_nested() as nested:
+        connection.exec_driver_sql("SET LOCAL ROLE weixin_reader")
+        rows = connection.execute(sqlalchemy.text(query)).mappings().all()
+        nested.rollback()
+    return [{name: it for name, it in row.items() if name not in IN_WORDS} for row in rows]
+
+
+def as_shown(true: Any, shown: Any) -> Any:
+    """A true figure as the query that showed another rounds; what is shown, where they agree."""
+    if isinstance(shown, Decimal) and true is not None:
+        digits = -int(shown.as_tuple().exponent)
+        true = Decimal(floor(Fraction(true) * 10**digits + Fraction(1, 2))).scaleb(-digits)
+    elif isinstance(shown, float) and true is not None and isclose(true, shown, rel_tol=1e-12):
+        true = shown
+    return true
+
+
+def rounded(truth: Rows, shown: Rows) -> Rows:
+    """True rows as the query rounds that gave others."""
+    return [
+        {name: as_shown(value, given.get(name)) for name, value in row.items()}
+        for row, given in zip_longest(truth, shown, fillvalue={})
+    ]
