@@ -3,15 +3,10 @@
 import os
 import re
 from collections.abc import Iterator
-from decimal import Decimal
-from fractions import Fraction
-from itertools import zip_longest
-from math import floor, isclose
-from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy
+from analysts.page import ANSWERED, PAGE, answer, queries, rounded, sections
 from analysts.truth import NATURAL, TRUTHS, Rows
 from analysts.world import World, fill, stop_clock
 from sqlalchemy import Engine
@@ -20,14 +15,7 @@ from support import migrated_warehouse
 from weixin_etl.warehouse.views import View, views
 from weixin_local.postgres import Server
 
-PAGE = Path(__file__).parents[2] / "docs/analysts.md"
-ANSWERED = re.compile(
-    r"```sql(?P<wrong> wrong)?\n(?P<query>.*?)```\n\n```text\n(?P<result>.*?)```", re.DOTALL
-)
-SECTION = re.compile(r"^##+ (?:(?P<number>\d+)\. )?(?P<title>.+)\n(?P<text>(?:(?!##).*\n)*)", re.M)
 WITHOUT_TRUTH = {"The dictionary": "its words are those of datasets.py, which WeChat does not say"}
-IN_WORDS = {"reason": "what happened, in a sentence of the engine: compared with the page alone"}
-"""Columns without truth."""
 
 
 @pytest.fixture(scope="module")
@@ -68,41 +56,10 @@ def ask(warehouse: Engine, query: str) -> sqlalchemy.CursorResult[tuple[object, 
         return connection.execute(sqlalchemy.text(query)).freeze()()
 
 
-def sections() -> Iterator[tuple[str, list[re.Match[str]]]]:
-    """The page's questions by number, and its other parts by title, with their queries."""
-    for section in SECTION.finditer(PAGE.read_text()):
-        if answered := [*ANSWERED.finditer(section["text"])]:
-            yield section["number"] or section["title"], answered
-
-
-def queries(question: int, *, wrong: bool) -> list[str]:
-    """Those of a question."""
-    answered = dict(sections())[str(question)]
-    return [match["query"] for match in answered if bool(match["wrong"]) is wrong]
-
-
-def answer(warehouse: Engine, query: str) -> Rows:
-    """What a query gives, but for what is told in words."""
-    rows = ask(warehouse, query).mappings()
-    return [{name: it for name, it in row.items() if name not in IN_WORDS} for row in rows]
-
-
-def as_shown(true: Any, shown: Any) -> Any:
-    """A true figure as the query that showed another rounds; what is shown, where they agree."""
-    if isinstance(shown, Decimal) and true is not None:
-        digits = -int(shown.as_tuple().exponent)
-        true = Decimal(floor(Fraction(true) * 10**digits + Fraction(1, 2))).scaleb(-digits)
-    elif isinstance(shown, float) and true is not None and isclose(true, shown, rel_tol=1e-12):
-        true = shown
-    return true
-
-
-def rounded(truth: Rows, shown: Rows) -> Rows:
-    """True rows as the query rounds that gave others."""
-    return [
-        {name: as_shown(value, given.get(name)) for name, value in row.items()}
-        for row, given in zip_longest(truth, shown, fillvalue={})
-    ]
+def shown_by(warehouse: Engine, query: str) -> Rows:
+    """What a query gives an analyst, but for what is told in words."""
+    with warehouse.connect() as connection:
+        return answer(connection, query)
 
 
 def test_every_query_of_the_page_gives_the_result_under_it(loaded: tuple[Engine, World]) -> None:
@@ -136,8 +93,8 @@ def test_every_question_has_a_truth():
 def test_a_question_is_answered_with_the_truth(loaded: tuple[Engine, World], question: int) -> None:
     """Each query gives what follows from WeChat's answers themselves, and nothing else."""
     warehouse, world = loaded
-    for query, truth in zip(queries(question, wrong=False), TRUTHS[question], strict=True):
-        shown = answer(warehouse, query)
+    for query, truth in zip(queries(question), TRUTHS[question], strict=True):
+        shown = shown_by(warehouse, query)
 
         assert shown == rounded(truth(world), shown)
         assert shown
@@ -148,7 +105,7 @@ def test_the_natural_query_is_wrong(loaded: tuple[Engine, World], question: int)
     """What the page warns of is worth the warning: it says something else than the truth."""
     warehouse, world = loaded
     (query,) = queries(question, wrong=True)
-    shown, true = NATURAL[question](answer(warehouse, query), TRUTHS[question][0](world))
+    shown, true = NATURAL[question](shown_by(warehouse, query), TRUTHS[question][0](world))
 
     assert shown
     assert true
