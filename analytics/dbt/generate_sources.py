@@ -24,9 +24,14 @@ FROM (
     SELECT
         max(publication_date) FILTER (WHERE ready_at IS NOT NULL) AS newest_date,
         rank() OVER (
-            ORDER BY bool_or(NOT is_final AND state NOT IN ('empty', 'missing', 'retired')) DESC
+            ORDER BY bool_or(
+                state NOT IN ('empty', 'missing', 'retired')
+                AND publication_date >= (now() AT TIME ZONE 'Asia/Shanghai')::date - 7
+            ) DESC
         ) AS choice
     FROM analytics.coverage
+    INNER JOIN analytics.account USING (appid)
+    WHERE is_active
     GROUP BY dataset, appid
 ) AS account
 WHERE choice = 1
@@ -34,8 +39,8 @@ WHERE choice = 1
 """
 The end of the newest publication day of which a complete answer came, also an empty one.
 
-An account with articles still counting comes first: of one without any, an empty answer is complete
-at whatever hour it comes.
+Of the accounts that are collected, those that have published in the last seven days come first: of
+the others an empty answer is complete at whatever hour it comes.
 """
 LOADED_AT = {
     "coverage": {"loaded_at_query": " ".join(NEWEST_DAY.split())},

@@ -64,6 +64,8 @@ class Dataset:
     metrics: tuple[Metric, ...]
     readers: str
     """The metric that counts the people who read an article."""
+    headline: tuple[str, ...]
+    """The running totals without which a row is not known: WeChat always gives them."""
     rates: tuple[Rate, ...] = ()
     suffix: str = ""
     """What the names of its own views in schema `analytics` end in."""
@@ -139,6 +141,7 @@ ARTICLE_TOTAL = Dataset(
     window=7,
     first_day=date(2014, 12, 1),
     readers="int_page_read_user",
+    headline=("int_page_read_user", "int_page_read_count"),
     rates=(
         Rate(
             "session_open_rate",
@@ -372,6 +375,7 @@ ARTICLE_TOTAL_DETAIL = Dataset(
     window=30,
     first_day=date(2025, 11, 1),
     readers="read_user",
+    headline=("read_user",),
     suffix="_detail",
     rates=(
         Rate(

@@ -53,10 +53,11 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     {% endfor %}
     -- Whether all is known that came on the day. A ready answer of a later day is there for each
     -- of the {{ dataset.window }} publication days whose window holds it, and none of them is
-    -- empty by an answer too early to be sure; every article expected has reported, and its row
-    -- gives {{ dataset.readers }}; and no increment spans a gap that covers the day or ends on it.
-    -- False also near the start of what was loaded. A part that a row left out is not covered: its
-    -- figure counts on the day on which it came
+    -- empty by an answer too early to be sure; every article expected has reported, and its rows of
+    -- the day and of the day before give
+    -- {{ dataset.headline | join(" and ") }};
+    -- and no increment spans a gap that covers the day or ends on it. False also near the start of
+    -- what was loaded. Any other figure that a row left out counts on the day on which it came
     -- 中文：当日数据是否完整
     is_complete
 ) AS
@@ -109,7 +110,8 @@ CROSS JOIN
         ) AS asked
     ) AS known
 -- step 0: an increment on its own day; above: a day it covers as well, whose row is missing; -1:
--- the day after a row without readers, whose increment covers both; NULL: a day of the calendar
+-- the day after a row without its headline figures, whose increments cover both; NULL: a day of the
+-- calendar
 CROSS JOIN
     LATERAL (
         SELECT
@@ -130,7 +132,7 @@ CROSS JOIN
             count(*) FILTER (WHERE step = 0 AND is_in_window) AS articles_reported,
             max(days_spanned) FILTER (WHERE step = 0) AS days_spanned,
             coalesce(bool_or(has_fall) FILTER (WHERE step = 0), FALSE) AS has_fall,
-            coalesce(bool_or(days_spanned > 1 OR lacks_readers), FALSE) AS has_gap
+            coalesce(bool_or(days_spanned > 1 OR lacks_headline), FALSE) AS has_gap
         FROM (
             SELECT
                 {% for metric in dataset.totals %}
@@ -141,8 +143,13 @@ CROSS JOIN
                 increment.day_number BETWEEN 1 AND {{ dataset.window }} AS is_in_window,
                 increment.days_spanned,
                 increment.has_fall,
-                increment.{{ dataset.readers }} IS NULL AS lacks_readers
-            FROM analytics.article_day{{ dataset.suffix }} AS increment
+                increment.lacks_headline
+            FROM (
+                SELECT
+                    day.*,
+                    num_nulls({{ dataset.headline | join(", ") }}) > 0 AS lacks_headline
+                FROM analytics.article_day{{ dataset.suffix }} AS day
+            ) AS increment
             CROSS JOIN
                 LATERAL (
                     SELECT 0 AS step
@@ -155,7 +162,7 @@ CROSS JOIN
                     UNION ALL
                     SELECT -1
                     WHERE
-                        increment.{{ dataset.readers }} IS NULL
+                        increment.lacks_headline
                         AND increment.day_number < {{ dataset.window }}
                         AND increment.stat_date < known.last_date
                 ) AS covered

@@ -61,7 +61,7 @@ CREATE VIEW analytics.article{{ dataset.suffix }} (
     last_seen_at
 ) AS
 SELECT
-    article.appid,
+    account.appid,
     account.name AS account_name,
     article.msgid,
     article.message_id,

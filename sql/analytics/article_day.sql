@@ -1,6 +1,7 @@
 -- One row per account, article and stat_date of {{ dataset.name }}: what the article had reached by
 -- the end of the day, and what came since the row before. Increments add up, to the latest totals;
--- totals never do over days. Should two publication days list an article, rows of each are apart
+-- totals never do over days. Should two publication days list an article, it
+-- counts twice: each day has its own increments and newest row
 -- 中文：每个公众号、每篇文章、每个统计日一行：累计值与新增值
 -- key: appid, msgid, stat_date
 {% from "analytics/macros.jinja" import increment, last_known, level, total %}

@@ -61,6 +61,13 @@ SELECT
     old.replaced_at AS changed_at
 FROM weixin.{{ dataset.fact }}_history AS old
 CROSS JOIN LATERAL unnest(old.changed_metrics) AS changed (metric)
+-- those of this release
+WHERE
+    changed.metric IN (
+        {% for metric in dataset.metrics %}
+        '{{ metric.name }}'{{ "," if not loop.last }}
+        {% endfor %}
+    )
 {% if not loop.last %}
 UNION ALL
 {% endif %}

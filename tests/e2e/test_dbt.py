@@ -164,6 +164,7 @@ def undone(filled: Engine) -> Iterator[Engine]:
         connection.exec_driver_sql(
             "TRUNCATE weixin.coverage; INSERT INTO weixin.coverage SELECT * FROM public.saved; "
             "DROP TABLE public.saved; DELETE FROM weixin.dim_account WHERE appid = 'silent'; "
+            "UPDATE weixin.dim_account SET is_active = TRUE; "
             "DROP SCHEMA IF EXISTS clock CASCADE; "
             "ALTER ROLE li RESET search_path"
         )
@@ -276,10 +277,15 @@ VALUES ('silent', 'silent', 'silent', TRUE, now());
 INSERT INTO weixin.coverage (
     dataset, appid, publication_date, data_state, is_provisional, fetched_at, ready_at
 )
-SELECT 'article_total', 'silent', '2026-11-23', 'empty', TRUE, fetched_at, fetched_at
-FROM weixin.coverage LIMIT 1
+SELECT 'article_total', 'silent', day, state, state = 'empty', fetched_at, fetched_at
+FROM (SELECT fetched_at FROM weixin.coverage LIMIT 1) AS answer
+CROSS JOIN (VALUES (DATE '2026-11-23', 'empty'), ('2026-10-19', 'loaded')) AS its (day, state)
 """
-"""24 November, had WeChat not computed the day before; beside an account that is always silent."""
+"""24 November, had WeChat not computed the day before; beside an account that has fallen silent."""
+SILENT_ALONE = """
+UPDATE weixin.dim_account SET is_active = appid = 'silent';
+DELETE FROM weixin.coverage WHERE appid <> 'silent' AND publication_date > '2026-11-18'
+"""
 
 
 @pytest.mark.parametrize(
@@ -298,11 +304,20 @@ def test_a_morning_without_a_load_is_an_error_at_noon(
 
 
 def test_a_morning_that_is_not_ready_is_an_error_at_noon(dbt: Dbt, undone: Engine) -> None:
-    """Its answers were fetched, but hold nothing of yesterday; a silent account's do not count."""
+    """
+    Its answers were fetched, but hold nothing of yesterday; a silent account's do not count.
+
+    Unless the others are no longer collected: then it is the only one to be judged.
+    """
     with undone.begin() as connection:
         connection.exec_driver_sql(NOT_READY)
 
     assert freshness_at(dbt, undone, "2026-11-24 13:00")["coverage"] == "error"
+
+    with undone.begin() as connection:
+        connection.exec_driver_sql(SILENT_ALONE)
+    assert dbt.types("source", "freshness").returncode == 0
+    assert freshness(dbt)["coverage"] == "pass"
 
 
 def test_silence_is_no_error(dbt: Dbt, undone: Engine) -> None:

@@ -257,6 +257,8 @@ class _Update:
 
     def refuse(self) -> None:
         """See `refuse_if_depended_on`."""
+        for view in self.wanted.values():
+            self.require_ours(view)
         doomed = [name for name, view in self.wanted.items() if self.must_be_dropped(view)]
         self.standing_on([self.known[name].identity for name in doomed])
 
@@ -279,7 +281,8 @@ class _Update:
         """
         What the view would be, made under another name and taken back.
 
-        Where it can't be made of what is there, a column's type is taken to be what it was.
+        Where it can't be made of what is there, a column's type is taken to be what it was, and a
+        function to have its old columns.
         """
         probe = view.probe
         try:
@@ -289,8 +292,10 @@ class _Update:
                 shape = self.shapes()[probe.identity]
                 probing.rollback()
         except psycopg2.Error:
-            types = dict(self.present[view.identity])
-            return [(column, types.get(column, "")) for column in view.columns]
+            present = self.present[view.identity]
+            if view.kind is Kind.FUNCTION:
+                return present
+            return [(column, dict(present).get(column, "")) for column in view.columns]
         return shape
 
     def shapes(self) -> dict[str, Shape]:
@@ -300,16 +305,27 @@ class _Update:
         )
         return {row.identity: [*zip(row.columns, row.types, strict=True)] for row in found}
 
-    def create(self, view: View) -> None:
-        """Replace it where its columns allow that, else drop it first."""
-        name = view.full_name
-        version = self.known.get(name)
+    def require_ours(self, view: View) -> None:
+        """
+        Make sure that what has the view's name is what we made.
+
+        Raises:
+            WarehouseError: it is somebody else's.
+
+        """
+        version = self.known.get(view.full_name)
         if view.identity in self.present and (not version or version.identity != view.identity):
             raise WarehouseError(
                 f"{view.identity} exists and was not made by this project, which has a view of "
                 "that name",
                 "rename it",
             )
+
+    def create(self, view: View) -> None:
+        """Replace it where its columns allow that, else drop it first."""
+        name = view.full_name
+        version = self.known.get(name)
+        self.require_ours(view)
         if version and self.must_be_dropped(view):
             self.drop([version.identity])
         self.execute(view.text.replace("\nCREATE ", "\nCREATE OR REPLACE ", 1))
@@ -402,14 +418,12 @@ class _DependedOnError(WarehouseError):
     """Somebody else's view or function stands on one that must be dropped."""
 
     def __init__(self, doomed: Sequence[str], others: Sequence[str]) -> None:
-        is_one = len(others) == 1
-        self.others = f"{', '.join(others)} {'stands' if is_one else 'stand'} on it"
+        theirs, stand = ", ".join(others), "stands" if len(others) == 1 else "stand"
+        self.others = f"{theirs} {stand} on it"
         super().__init__(
-            f"the columns of {', '.join(doomed)} change, so that they must be "
-            f"dropped and created again, but {', '.join(others)} {'stands' if is_one else 'stand'} "
-            "on them",
-            f"drop {'it' if is_one else 'these'}, run `weixin-etl migrate` again, then "
-            "create what you dropped",
+            f"the columns of {', '.join(doomed)} change, so that they must be dropped and created "
+            f"again, but {theirs} {stand} on them",
+            f"drop {theirs}, run `weixin-etl migrate` again, then create what you dropped",
         )
 
 

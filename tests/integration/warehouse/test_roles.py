@@ -135,7 +135,7 @@ class TestReader:
     )
 
     def test_reads_views_facts_and_dimensions(self, warehouse: Engine, reader: Engine):
-        """Every view, and the tables of the page in Airflow; neither answers nor parts of one."""
+        """Every view, and the tables of the page in Airflow; no answer, nor what was rejected."""
         views = relations(warehouse, "analytics")
         tables = relations(warehouse, "weixin")
 

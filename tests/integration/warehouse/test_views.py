@@ -173,8 +173,8 @@ def test_a_view_of_somebody_else_stops_it(made: Engine, ask: Ask, changed: View)
 
     assert said == (
         "the columns of analytics.a_top, analytics.base change, so that they must be dropped and "
-        "created again, but view own.report stands on them; drop it, run `weixin-etl migrate` "
-        "again, then create what you dropped"
+        "created again, but view own.report stands on them; drop view own.report, run "
+        "`weixin-etl migrate` again, then create what you dropped"
     )
     assert ask(VIEWS) == before
 
@@ -211,6 +211,24 @@ def test_what_can_not_be_made_yet_is_judged_by_its_names(made: Engine):
         refuse_if_depended_on(made, in_order([TOP, view("base", query, "two", "one")]))
 
     refuse_if_depended_on(made, in_order([TOP, view("base", query, "one", "two")]))
+
+
+def test_a_function_that_can_not_be_made_yet_stops_nothing(with_function: Engine):
+    """What it will return is known once the migrations are applied."""
+    run(with_function, *A_VIEW_ON_THINGS)
+    later = parse_view(THINGS.text.replace("weixin.dim_account", "weixin.not_yet"))
+
+    refuse_if_depended_on(with_function, in_order([TOP, BASE, ON_THINGS, later]))
+
+
+def test_what_was_dropped_by_hand_leaves_nothing_behind(with_function: Engine, ask: Ask):
+    """Else a later release would find the new one of unknown origin."""
+    run(with_function, "DROP FUNCTION analytics.things(integer) CASCADE")
+
+    update_views(with_function, in_order([TOP, BASE, OTHER_PARAMETER_TYPE]))
+
+    kept = "SELECT view_name FROM weixin.view_version WHERE view_name LIKE 'analytics.things%%'"
+    assert ask(kept) == [("analytics.things(bigint)",)]
 
 
 def test_whatever_stands_on_a_view_is_named(made: Engine, ask: Ask):
@@ -302,9 +320,7 @@ def test_a_function_with_the_same_parameters_is_replaced_in_its_place(
     with_function: Engine, ask: Ask
 ):
     """What stands on it, be it somebody else's, stays; and what has not changed is left alone."""
-    run(
-        with_function, "CREATE SCHEMA own", "CREATE VIEW own.v AS SELECT * FROM analytics.things(1)"
-    )
+    run(with_function, *A_VIEW_ON_THINGS)
     views, ((oid, xmin),) = ask(VIEWS), ask(FUNCTIONS)
     wanted = in_order([TOP, BASE, ON_THINGS, OTHER_THINGS, OF_THE_PIPELINE])
 
@@ -358,9 +374,7 @@ def test_a_view_of_somebody_else_on_a_function_stops_it(
     with_function: Engine, database: str, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ):
     """Before the migrations: it is named, and nothing has changed."""
-    run(
-        with_function, "CREATE SCHEMA own", "CREATE VIEW own.v AS SELECT * FROM analytics.things(1)"
-    )
+    run(with_function, *A_VIEW_ON_THINGS)
     before = ask(VIEWS), ask(FUNCTIONS)
     run(with_function, "DELETE FROM weixin.schema_migrations WHERE version = '0005'")
     wanted = in_order([TOP, BASE, ON_THINGS, OTHER_PARAMETER])
@@ -371,7 +385,7 @@ def test_a_view_of_somebody_else_on_a_function_stops_it(
 
     assert str(refused.value) == (
         "the columns of analytics.on_things, analytics.things(integer) change, so that they must "
-        "be dropped and created again, but view own.v stands on them; drop it, run "
+        "be dropped and created again, but view own.v stands on them; drop view own.v, run "
         "`weixin-etl migrate` again, then create what you dropped"
     )
     assert (ask(VIEWS), ask(FUNCTIONS)) == before
@@ -426,9 +440,7 @@ def test_what_becomes_a_function_is_made_anew(made: Engine, ask: Ask):
 
 def test_a_function_of_no_release_is_dropped(with_function: Engine, ask: Ask):
     """Down to an older one; while somebody's view stands on it, it stays."""
-    run(
-        with_function, "CREATE SCHEMA own", "CREATE VIEW own.v AS SELECT * FROM analytics.things(1)"
-    )
+    run(with_function, *A_VIEW_ON_THINGS)
 
     said = update_views(with_function, in_order([TOP, BASE]))
     run(with_function, "DROP SCHEMA own CASCADE")
@@ -547,8 +559,11 @@ def test_a_view_of_no_release_stays_while_it_is_needed(made: Engine, ask: Ask):
 def test_a_view_of_somebody_else_is_not_replaced(made: Engine, ask: Ask):
     """A name that was taken before is refused."""
     run(made, "CREATE VIEW analytics.theirs AS SELECT 1 AS own")
+    ours = view("theirs", "SELECT 1 AS one", "one")
 
-    assert refusal(made, TOP, BASE, view("theirs", "SELECT 1 AS one", "one")) == (
+    with pytest.raises(WarehouseError, match="was not made by this project"):
+        refuse_if_depended_on(made, in_order([TOP, BASE, ours]))
+    assert refusal(made, TOP, BASE, ours) == (
         "analytics.theirs exists and was not made by this project, which has a view of that name; "
         "rename it"
     )
