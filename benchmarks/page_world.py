@@ -243,7 +243,7 @@ _CLOSED_INCIDENT = """
     FROM weixin.dim_account
     WHERE appid = 'wx0003';
     INSERT INTO weixin.fact_article_total_history
-    SELECT fact.*, now(), 'wechat'
+    SELECT fact.*, now(), 'wechat', ARRAY['share_user', 'share_count']
     FROM weixin.fact_article_total AS fact
     WHERE
         appid = 'wx0003' AND publication_date = %(today)s::date - 4

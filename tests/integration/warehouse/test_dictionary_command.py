@@ -87,7 +87,7 @@ def test_a_figure_says_how_it_adds_up(entries: list[dict[str, Any]]):
     }
     assert article_day["share_user"]["english"] == (
         "People who shared the article, from publication to the end of stat_date; NULL when WeChat "
-        "never gave it"
+        "did not give it"
     )
     assert article_day["share_user"]["chinese"] == "分享人数（自发布起累计）"
 
