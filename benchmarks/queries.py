@@ -125,9 +125,12 @@ def fill(connection: Connection, dataset: Dataset, accounts: int) -> None:
         )
         SELECT
             appid, msgid, publication_date + step, publication_date, {values},
-            1, now(), now(), now()
+            1, morning, morning, morning
         FROM ({articles}) AS article
         CROSS JOIN generate_series(0, {dataset.window - 1}) AS step
+        CROSS JOIN LATERAL (
+            SELECT (publication_date + step + 1 + time '08:31') AT TIME ZONE 'Asia/Shanghai'
+        ) AS next (morning)
         WHERE publication_date + step <= {LAST_DAY}
           AND publication_date >= DATE '{dataset.first_day}'
         """
