@@ -1,11 +1,12 @@
 -- What DROP would find standing on the named views and functions, directly or through others: ours
 -- by their names, these included, and other people's as Postgres describes them. One row each.
 -- It asks the catalogue only: no view is locked, and nothing is translated.
+{% from "view_version/macros.jinja" import of_function, of_relation %}
 WITH RECURSIVE ours AS (
     SELECT
         cast(cast('pg_class' AS regclass) AS oid) AS classid,
         class.oid AS objid,
-        format('%s.%s', namespace.nspname, class.relname) AS identity
+        {{ of_relation() }} AS identity
     FROM pg_class AS class
     INNER JOIN pg_namespace AS namespace
         ON class.relnamespace = namespace.oid
@@ -13,7 +14,7 @@ WITH RECURSIVE ours AS (
     SELECT
         cast(cast('pg_proc' AS regclass) AS oid),
         proc.oid,
-        format('%s.%s(%s)', namespace.nspname, proc.proname, oidvectortypes(proc.proargtypes))
+        {{ of_function() }}
     FROM pg_proc AS proc
     INNER JOIN pg_namespace AS namespace
         ON proc.pronamespace = namespace.oid

@@ -2,11 +2,12 @@
 -- one that is made in its place (whose parameters may be others) and, for each privilege, one that
 -- takes it away: the new one has its creator's default privileges. A privilege of one column names
 -- it.
+{% from "view_version/macros.jinja" import of_function, of_relation %}
 WITH object AS (
     SELECT
         class.oid,
         'TABLE' AS kind,
-        format('%s.%s', namespace.nspname, class.relname) AS identity,
+        {{ of_relation() }} AS identity,
         class.relowner AS owner,
         coalesce(class.relacl, acldefault('r', class.relowner)) AS acl
     FROM pg_class AS class
@@ -16,7 +17,7 @@ WITH object AS (
     SELECT
         proc.oid,
         'FUNCTION',
-        format('%s.%s(%s)', namespace.nspname, proc.proname, oidvectortypes(proc.proargtypes)),
+        {{ of_function() }},
         proc.proowner,
         coalesce(proc.proacl, acldefault('f', proc.proowner))
     FROM pg_proc AS proc

@@ -1,8 +1,9 @@
 -- What the schemas of views hold, and what of it CREATE OR REPLACE keeps: of a view or table the
 -- columns with types and collations, of a function the parameters and what it returns. The name of
 -- a function has the types of its parameters, as others may have the same name without them.
+{% from "view_version/macros.jinja" import of_function, of_relation %}
 SELECT
-    format('%s.%s', namespace.nspname, class.relname) AS identity,
+    {{ of_relation() }} AS identity,
     array_agg(cast(attribute.attname AS text) ORDER BY attribute.attnum) AS columns,
     array_agg(
         concat_ws(
@@ -21,7 +22,7 @@ WHERE namespace.nspname = any(:schemas)
 GROUP BY namespace.nspname, class.relname
 UNION ALL
 SELECT
-    format('%s.%s(%s)', namespace.nspname, proc.proname, oidvectortypes(proc.proargtypes)),
+    {{ of_function() }},
     ARRAY['parameters', 'returns'],
     ARRAY[pg_get_function_arguments(proc.oid), pg_get_function_result(proc.oid)]
 FROM pg_proc AS proc

@@ -6,11 +6,10 @@ from datetime import date, timedelta
 import pytest
 import sqlalchemy
 from sqlalchemy import Connection, Engine
-from support import migrated_warehouse
 
 from analysts.page import answer, queries, rounded
 from analysts.truth import TRUTHS, drops, what_is_missing
-from analysts.world import BUSY, PAPER, World, fill, stop_clock
+from analysts.world import BUSY, PAPER, World, filled_warehouse
 from weixin_etl.datasets import DATASETS
 from weixin_local.postgres import Server
 
@@ -24,10 +23,8 @@ OF_ALL = [it for it in TRUTHS if it not in OF_AN_ACCOUNT + OF_A_LIST]
 @pytest.fixture(scope="module")
 def filled(embedded_server: Server) -> Iterator[tuple[Engine, World]]:
     """A warehouse that the engine filled, on the morning of `NOW`, and what WeChat said."""
-    with migrated_warehouse(embedded_server, "every_account") as engine:
-        world = fill(engine)
-        stop_clock(engine)
-        yield engine, world
+    with filled_warehouse(embedded_server, "every_account") as filled:
+        yield filled
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ without the warehouse.
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
-from support import HASTE, empty
+from support import HASTE, empty, migrated_warehouse
 
 from weixin_etl import clock
 from weixin_etl.answers import Selection
@@ -25,6 +25,7 @@ from weixin_etl.model import Account, ConfiguredAccount, PlannedAccount, Run
 from weixin_etl.pipeline import Pipeline
 from weixin_etl.replay import replay
 from weixin_etl.warehouse.views import views
+from weixin_local.postgres import Server
 from weixin_sandbox import DEFAULT_ACCOUNT, Call, Sandbox, Scenario
 from weixin_sandbox import Account as SandboxAccount
 
@@ -118,6 +119,15 @@ class _Heard(Sandbox):
                     {} if call.errcode is None else json.loads(body),
                 )
             )
+
+
+@contextmanager
+def filled_warehouse(server: Server, database: str) -> Iterator[tuple[Engine, World]]:
+    """A warehouse that the engine filled, on the morning of `NOW`, and what WeChat said."""
+    with migrated_warehouse(server, database) as engine:
+        world = fill(engine)
+        stop_clock(engine)
+        yield engine, world
 
 
 def fill(warehouse: Engine) -> World:

@@ -8,9 +8,8 @@ import pytest
 import sqlalchemy
 from analysts.page import ANSWERED, PAGE, answer, queries, rounded, sections
 from analysts.truth import NATURAL, TRUTHS, Rows
-from analysts.world import World, fill, stop_clock
+from analysts.world import World, filled_warehouse
 from sqlalchemy import Engine
-from support import migrated_warehouse
 
 from weixin_etl.warehouse.views import View, views
 from weixin_local.postgres import Server
@@ -21,10 +20,8 @@ WITHOUT_TRUTH = {"The dictionary": "its words are those of datasets.py, which We
 @pytest.fixture(scope="module")
 def loaded(server: Server) -> Iterator[tuple[Engine, World]]:
     """A warehouse that the engine filled, on the morning of `NOW`, and what WeChat said."""
-    with migrated_warehouse(server, "analysts") as engine:
-        world = fill(engine)
-        stop_clock(engine)
-        yield engine, world
+    with filled_warehouse(server, "analysts") as filled:
+        yield filled
 
 
 def as_text(result: sqlalchemy.CursorResult[tuple[object, ...]]) -> str:

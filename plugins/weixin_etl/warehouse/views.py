@@ -359,10 +359,6 @@ class _Update:
         for kind in Kind:
             if own := [identity for identity in doomed if _kind(identity) is kind]:
                 self.execute(f"DROP {kind} {', '.join(own)}")
-        self.connection.execute(
-            sqlalchemy.text("DELETE FROM weixin.view_version WHERE view_name = any(:names)"),
-            {"names": [*identities, *doomed]},
-        )
 
     def standing_on(self, identities: Sequence[str]) -> list[str]:
         """
@@ -383,10 +379,15 @@ class _Update:
 
     def forget(self, name: str) -> str | None:
         """Drop a view that is not wanted any more; who keeps it from that."""
+        identity = self.known[name].identity
         try:
-            self.drop([self.known[name].identity])
+            self.drop([identity])
         except _DependedOnError as refusal:
             return refusal.others
+        self.connection.execute(
+            sqlalchemy.text("DELETE FROM weixin.view_version WHERE view_name = :name"),
+            {"name": identity},
+        )
         return None
 
     def privileges_of(self, identity: str, successor: View) -> list[Row[Any]]:
