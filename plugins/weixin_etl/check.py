@@ -21,6 +21,7 @@ from weixin_etl.ingest import (
     held_by_successor,
     not_in,
     planned_pairs,
+    require_plan,
     why_not_in,
 )
 from weixin_etl.model import (
@@ -28,6 +29,7 @@ from weixin_etl.model import (
     PairState,
     ParameterError,
     PlannedPair,
+    PlanStamp,
     Problem,
     ProblemKind,
     Run,
@@ -115,15 +117,17 @@ def checks(dataset: Dataset) -> Iterator[Check]:
             yield Check(name, Severity(severity), promise, cure, sql)
 
 
-def check(run: Run, warehouse: Engine, accounts: Sequence[ConfiguredAccount]) -> Judgement:
+def check(
+    run: Run, warehouse: Engine, accounts: Sequence[ConfiguredAccount], stamp: PlanStamp
+) -> Judgement:
     """
     Judge the run by what is true now, whoever brought it in, and log how each promise fares.
 
     `accounts` are those the run was planned for: one that could not be planned makes it red. What
-    makes the run red is logged last.
+    makes the run red is logged last. `stamp` is that of the run's newest plan.
 
     Raises:
-        WarehouseError: the warehouse does not answer or is not migrated.
+        WarehouseError: the warehouse does not answer, is not migrated, or has not the run's plan.
 
     """
     require_migrated(warehouse)
@@ -134,6 +138,7 @@ def check(run: Run, warehouse: Engine, accounts: Sequence[ConfiguredAccount]) ->
     ]
     broken: list[Problem] = []
     with warehouse.connect() as connection:
+        require_plan(connection, run, stamp)
         pairs = planned_pairs(connection, run)
         warnings = [*_retired(connection, run, pairs), *_withdrawn(run, pairs)]
         for promise in checks(run.dataset):

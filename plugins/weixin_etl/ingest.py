@@ -25,6 +25,7 @@ from weixin_etl.model import (
     PairState,
     PlannedAccount,
     PlannedPair,
+    PlanStamp,
     Problem,
     ProblemKind,
     Run,
@@ -139,10 +140,12 @@ class Ingest:
 
         Raises:
             IngestError: pairs are not in.
-            WarehouseError: the warehouse has another time than this machine.
+            WarehouseError: the warehouse has another time than this machine, or not the batch's
+                plan.
 
         """
         try:
+            self._require_plan(batch)
             with self._alone(batch, waits=False) as accounts:
                 self._ingest(accounts)
             if others := [account for account in batch if account not in accounts]:
@@ -159,6 +162,14 @@ class Ingest:
             raise self._not_in(problems, is_retryable=True) from None
         self._require_all_in(pairs)
         return self._unknown_metrics
+
+    def _require_plan(self, batch: Batch) -> None:
+        stamps = {it.planned_at for it in batch}
+        with self._warehouse.connect() as connection:
+            for planned_at in stamps:
+                own = [it for it in batch if it.planned_at == planned_at]
+                stamp = PlanStamp(planned_at, sum(len(it.days) for it in own))
+                require_plan(connection, self._run, stamp, [it.appid for it in own])
 
     def _require_all_in(self, pairs: Sequence[PlannedPair]) -> None:
         open_pairs = [
@@ -439,10 +450,41 @@ def planned_pairs(
 ) -> list[PlannedPair]:
     """The pairs of the run's newest plan, newest first; of some accounts or of all."""
     rows = connection.execute(
-        statement("run_report/of_run.sql"),
-        {"run_id": run.run_id, "dataset": run.dataset.name, "appids": appids},
+        statement("run_report/of_run.sql"), {**run_keys(run), "appids": appids}
     )
     return [planned_pair(row) for row in rows]
+
+
+def run_keys(run: Run) -> dict[str, str]:
+    """What tells a run's rows of `weixin.run_report` from others."""
+    return {
+        "run_id": run.run_id,
+        "dataset": run.dataset.name,
+        "installation": run.installation,
+    }
+
+
+def require_plan(
+    connection: Connection, run: Run, stamp: PlanStamp, appids: Sequence[str] | None = None
+) -> None:
+    """
+    Make sure that the run's plan is in the warehouse as it was made; of some accounts or of all.
+
+    Raises:
+        WarehouseError: it is not; the warehouse may have been restored from a backup.
+
+    """
+    found = connection.scalar(
+        statement("run_report/planned.sql"),
+        {**run_keys(run), "planned_at": stamp.planned_at, "appids": appids},
+    )
+    if (found or 0) < stamp.pair_count:
+        raise WarehouseError(
+            "the plan is gone from the warehouse: of the "
+            f"{stamp.pair_count} days planned at {clock.beijing_text(stamp.planned_at)} it has "
+            f"{found or 0}; it was restored from a backup, or the run was planned again",
+            "clear plan with its downstream tasks",
+        )
 
 
 def planned_pair(row: Row[Any]) -> PlannedPair:
@@ -454,6 +496,7 @@ def planned_pair(row: Row[Any]) -> PlannedPair:
         row.publication_date,
         row.planned_at,
         row.is_probe,
+        row.is_witness,
         PairState(row.state),
         row.is_retryable,
         Coverage(
@@ -462,13 +505,13 @@ def planned_pair(row: Row[Any]) -> PlannedPair:
             row.fetched_at,
             row.ready_at,
             row.is_final,
-            row.attempt_state,
-            row.error_kind and ProblemKind(row.error_kind),
-            row.error_code,
-            row.error,
-            row.cure,
-            row.rid,
-            row.next_attempt_at,
+            attempt_state=row.attempt_state,
+            error_kind=row.error_kind and ProblemKind(row.error_kind),
+            error_code=row.error_code,
+            error=row.error,
+            cure=row.cure,
+            rid=row.rid,
+            next_attempt_at=row.next_attempt_at,
         ),
     )
 

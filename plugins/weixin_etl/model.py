@@ -315,6 +315,16 @@ class PlannedAccount:
     appid: str
     name: str
     days: list[date]
+    planned_at: datetime
+    """When its run was planned: it tells the plan from the run's others."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanStamp:
+    """What tells a run's plan from its others, and how much it names."""
+
+    planned_at: datetime
+    pair_count: int
 
 
 Pair = tuple[str, date]
@@ -332,6 +342,8 @@ class Run:
     today: date
     """The run's day in Beijing: of its logical date, or of its start when it has none."""
     is_scheduled: bool
+    installation: str = ""
+    """Which Airflow it is a run of: those that share a warehouse may use the same run ids."""
     begin_date: date | None = None
     end_date: date | None = None
     accounts: tuple[str, ...] = ()
@@ -356,6 +368,10 @@ class Coverage:
     ready_at: datetime | None = None
     """Fetch time of the newest ready answer."""
     is_final: bool = False
+    is_resting: bool = False
+    """It waits until WeChat lists an article of the account again: it is final but for that."""
+    lists_articles: bool = False
+    """Whether the newest answer lists any."""
     attempt_state: AttemptState | None = None
     error_kind: ProblemKind | None = None
     error_code: int | None = None
@@ -377,6 +393,8 @@ class PlannedPair:
     publication_date: date
     planned_at: datetime
     is_probe: bool
+    is_witness: bool
+    """It is asked for even if it is final, to find out whether the account lists an article."""
     state: PairState
     is_retryable: bool
     coverage: Coverage

@@ -4,20 +4,21 @@ import logging
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date, datetime, timedelta
 
 import msgspec
 from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock, rules
-from weixin_etl.ingest import Ingest, OpenClient, Settings, planned_pairs
+from weixin_etl.ingest import Ingest, OpenClient, Settings, planned_pairs, run_keys
 from weixin_etl.model import (
     AttemptState,
     Batch,
     ConfiguredAccount,
     Coverage,
     PlannedAccount,
+    PlanStamp,
     Problem,
     ProblemKind,
     Run,
@@ -39,6 +40,8 @@ MOST_ACCOUNTS = 250
 """Of a batch: an ingest holds two locks an account, and Postgres has room for 6,400."""
 SECONDS_A_CALL = 0.3
 """What the expected minutes are reckoned with; assumed, for an answer of some 60 articles."""
+LISTED_FOR = timedelta(days=7)
+"""So long after its last plan an installation's list of accounts is still in force."""
 TASKS_AT_ONCE = 8
 """The same: how many ingest tasks Airflow is assumed to run at a time."""
 
@@ -49,14 +52,15 @@ class Plan:
 
     accounts: list[PlannedAccount]
     """Those with days to ask for."""
+    stamp: PlanStamp
     held_back: list[str]
     """Days beyond the quota: a sentence per account."""
     lost: list[Problem]
     """Days that daily runs do not reach any more, one per account."""
     counts: dict[str, int]
     """
-    Publication days to ask for, of these caught up; skipped as final; lost; and those that a daily
-    run holds back, which are not in its plan.
+    Publication days to ask for, of these caught up and witnesses; skipped as final and as resting;
+    lost; and those that a daily run holds back, which are not in its plan.
     """
     details: list["AccountPlan"]
     """Every account, also one without a day to ask for."""
@@ -138,13 +142,14 @@ class Pipeline:
         require_migrated(self.warehouse)
         require_one_time(self.warehouse)
         wanted = [account for account in accounts if account.appid and account.is_wanted]
+        planned_at = self.now()
         with self.warehouse.begin() as connection:
             if not self.run.dry_run:
                 self._save_accounts(connection, accounts, wanted)
             planned = self._due(connection, wanted, said=_said(wanted))
             if not self.run.dry_run:
-                self._save_plan(connection, planned, is_new=is_new)
-        return self._as_plan(planned)
+                self._save_plan(connection, planned, planned_at, is_new=is_new)
+        return self._as_plan(planned, planned_at)
 
     @property
     def _today(self) -> date:
@@ -156,22 +161,24 @@ class Pipeline:
         accounts: Sequence[ConfiguredAccount],
         wanted: Sequence[ConfiguredAccount],
     ) -> None:
-        connection.execute(
-            statement("dim_account/save.sql"),
-            {
-                "accounts": msgspec.json.encode([asdict(account) for account in wanted]).decode(),
-                "seen_at": self.now(),
-            },
-        )
-        gone = connection.execute(
-            statement("dim_account/deactivate.sql"),
-            {
-                "appids": [account.appid for account in accounts if account.appid],
-                "conn_ids": [account.conn_id for account in accounts if not account.appid],
-            },
-        )
+        now = self.now()
+        listed = {
+            "accounts": msgspec.json.encode([asdict(account) for account in wanted]).decode(),
+            "installation": self.run.installation,
+            "appids": [account.appid for account in accounts if account.appid],
+            "conn_ids": [account.conn_id for account in accounts if not account.appid],
+            "seen_at": now,
+            "listed_at": now,
+            "stale_since": now - LISTED_FOR,
+        }
+        for path in ("dim_account/save", "account_list/save", "account_list/see"):
+            connection.execute(statement(f"{path}.sql"), listed)
+        connection.execute(statement("account_list/forget.sql"), listed)
+        gone = connection.execute(statement("dim_account/deactivate.sql"))
         if names := [row.name for row in gone]:
             log.warning("%s", _no_longer_collected(names))
+        for other in connection.execute(statement("account_list/others.sql"), listed):
+            log.info("%s", _another_installation(other.account_count, other.listed_at))
         save_said(connection, self.run.dataset, _said(wanted))
         if rules.is_daily(self.run, self._today):
             connection.execute(
@@ -199,29 +206,33 @@ class Pipeline:
         first_daily: dict[str, date] = {row.appid: row.first_daily_date for row in rows}
         concerned = {a: rules.concerned(run, first_daily.get(a), today).first for a in accounts}
         known = self._known_days(connection, concerned)
+        dues = {
+            appid: rules.due(
+                run,
+                first_daily_date=first_daily.get(appid),
+                today=today,
+                known=known[appid],
+                catch_up_days=self.settings.catch_up_days,
+            )
+            for appid in accounts
+        }
+        dues |= self._with_witness(connection, dues, known)
         quotas = self._quotas(connection, list(accounts), said)
         planned = []
         is_daily = rules.is_daily(run, today)
         for appid, account in accounts.items():
-            days = known[appid]
-            due = rules.due(
-                run,
-                first_daily_date=first_daily.get(appid),
-                today=today,
-                open_days={day for day, coverage in days.items() if not coverage.is_final},
-                is_retired=rules.is_retired(dataset, days, today),
-                catch_up_days=self.settings.catch_up_days,
-            )
+            due = dues[appid]
             held_back = rules.beyond_quota(
                 run, due.days, quotas[appid], today=today, reserve=self.settings.quota_reserve
             )
+            caught_up = [day for day in due.caught_up if day not in held_back]
             planned.append(
                 AccountPlan(
                     account.conn_id,
                     appid,
                     account.name,
                     due,
-                    _why_open([day for day in due.caught_up if day not in held_back], days),
+                    _why_open(caught_up, known[appid]),
                     quotas[appid],
                     held_back,
                     stays_open=is_daily,
@@ -229,6 +240,39 @@ class Pipeline:
                 )
             )
         return planned
+
+    def _with_witness(
+        self,
+        connection: Connection,
+        dues: Mapping[str, Due],
+        known: Mapping[str, Mapping[date, Coverage]],
+    ) -> dict[str, Due]:
+        """What is due of accounts that have a witness and none of whose days lists an article."""
+        silent = {
+            appid: due
+            for appid, due in dues.items()
+            if rules.lacks_witness(self.run, due, known[appid], self._today)
+        }
+        if not silent:
+            return {}
+        pairs = [(appid, day) for appid, due in silent.items() for day in due.days]
+        rows = connection.execute(
+            statement("coverage/witness.sql"),
+            {
+                "dataset": self.run.dataset.name,
+                "appids": list(silent),
+                "due_appids": [appid for appid, _ in pairs],
+                "due_dates": [day for _, day in pairs],
+            },
+        )
+        return {
+            row.appid: replace(
+                silent[row.appid],
+                days=[*silent[row.appid].days, row.publication_date],
+                witness=row.publication_date,
+            )
+            for row in rows
+        }
 
     def _quotas(
         self, connection: Connection, appids: Sequence[str], said: Mapping[str, SaidQuota]
@@ -249,7 +293,7 @@ class Pipeline:
     def _known_days(
         self, connection: Connection, first_dates: Mapping[str, date]
     ) -> dict[str, dict[date, Coverage]]:
-        """Each account's days that are not final, asked for or not, and its present window."""
+        """Each account's days that decide what is due: see `rules.due`."""
         present = rules.present_window(self.run.dataset, self._today)
         rows = connection.execute(
             statement("coverage/open.sql"),
@@ -259,16 +303,19 @@ class Pipeline:
                 "first_dates": [min(first, present.first) for first in first_dates.values()],
                 "last_date": present.last,
                 "window_first_date": present.first,
+                "is_daily": rules.is_daily(self.run, self._today),
             },
         )
         known: dict[str, dict[date, Coverage]] = defaultdict(dict)
         for row in rows:
             known[row.appid][row.publication_date] = Coverage(
                 row.publication_date,
+                ready_at=row.ready_at,
                 is_final=row.is_final,
+                is_resting=row.is_resting,
+                lists_articles=row.lists_articles,
                 attempt_state=row.attempt_state and AttemptState(row.attempt_state),
                 error_code=row.error_code,
-                error=row.error,
             )
         return known
 
@@ -276,44 +323,49 @@ class Pipeline:
         self,
         connection: Connection,
         planned: Sequence[AccountPlan],
+        planned_at: datetime,
         *,
         is_new: bool,
     ) -> None:
-        keys = {"run_id": self.run.run_id, "dataset": self.run.dataset.name}
+        keys = run_keys(self.run)
         if is_new:
             connection.execute(statement("run_report/forget.sql"), keys)
-        pairs = [
-            (account.appid, day, account.due.is_probe)
-            for account in planned
-            for day in account.days
-        ]
         connection.execute(statement("run_report/drop.sql"), keys)
-        self._save_pairs(connection, pairs)
+        pairs = [(account.appid, day, account.due) for account in planned for day in account.days]
+        self._save_pairs(connection, pairs, planned_at)
 
-    def _save_pairs(self, connection: Connection, pairs: Sequence[tuple[str, date, bool]]) -> None:
-        """Plan the pairs: appid, publication day, whether it is a probe."""
+    def _save_pairs(
+        self,
+        connection: Connection,
+        pairs: Sequence[tuple[str, date, Due]],
+        planned_at: datetime,
+    ) -> None:
+        """Plan the pairs: appid, publication day, and what is due of the account."""
         connection.execute(
             statement("run_report/plan.sql"),
             {
-                "run_id": self.run.run_id,
-                "dataset": self.run.dataset.name,
+                **run_keys(self.run),
                 "appids": [appid for appid, _, _ in pairs],
                 "publication_dates": [day for _, day, _ in pairs],
-                "is_probes": [is_probe for *_, is_probe in pairs],
-                "planned_at": self.now(),
+                "is_probes": [due.is_probe for *_, due in pairs],
+                "are_witnesses": [day == due.witness for _, day, due in pairs],
+                "planned_at": planned_at,
             },
         )
 
-    def _as_plan(self, planned: Sequence[AccountPlan]) -> Plan:
+    def _as_plan(self, planned: Sequence[AccountPlan], planned_at: datetime) -> Plan:
         """Log a line per account and the time it all takes, and give the plan out."""
-        counts: Counter[str] = Counter(asked=0, caught_up=0, final=0, held_back=0, lost=0)
+        names = ("asked", "caught_up", "witnesses", "final", "resting", "held_back", "lost")
+        counts: Counter[str] = Counter(dict.fromkeys(names, 0))
         days = rules.window(self.run, self._today)
         for account in planned:
             due = account.due
             counts.update(
                 asked=len(account.asked),
                 caught_up=len(account.caught_up),
+                witnesses=due.witness in account.asked,
                 final=due.final,
+                resting=due.resting,
                 held_back=len(account.held_back) if account.stays_open else 0,
                 lost=len(due.lost),
             )
@@ -327,11 +379,12 @@ class Pipeline:
         for warning in [*held_back, *lost]:
             log.warning("%s", warning)
         accounts = [
-            PlannedAccount(account.conn_id, account.appid, account.name, account.days)
+            PlannedAccount(account.conn_id, account.appid, account.name, account.days, planned_at)
             for account in planned
             if account.days
         ]
-        plan = Plan(accounts, held_back, lost, dict(counts), list(planned))
+        stamp = PlanStamp(planned_at, sum(len(account.days) for account in accounts))
+        plan = Plan(accounts, stamp, held_back, lost, dict(counts), list(planned))
         log.info("%s", self.expectation(plan))
         return plan
 
@@ -364,9 +417,13 @@ class Pipeline:
             said += f"; {len(account.asked)} calls"
             if account.caught_up:
                 said += f", {len(account.caught_up)} of them to catch up ({account.why})"
+            if due.witness in account.asked:
+                said += f", {due.witness} to find out whether WeChat lists any article of it"
         said += f"; about {self.minutes_of(account)} min"
         if due.final:
             said += f"; {due.final} skipped as final"
+        if due.resting:
+            said += f"; {due.resting} rest until WeChat lists an article of it"
         return f"{said}; {account.quota.calls} calls made today, {left(account.quota)}"
 
     # ----------------------------------------------------------------------------------- ingest
@@ -392,12 +449,12 @@ class Pipeline:
                 for pair in planned_pairs(connection, self.run, [it.appid for it in planned])
             }
             pairs = [
-                (account.appid, day, False)
+                (account.appid, day, account.due)
                 for account in self._due(connection, wanted, said={})
                 for day in account.days
                 if (account.appid, day) not in known
             ]
-            self._save_pairs(connection, pairs)
+            self._save_pairs(connection, pairs, planned[0].planned_at)
         days: dict[str, list[date]] = defaultdict(list)
         for appid, day, _ in pairs:
             days[appid].append(day)
@@ -434,6 +491,14 @@ def _no_longer_collected(names: Sequence[str]) -> str:
     return (
         f"{accounts_are(len(names))} no longer collected, by the Airflow Variable weixin_accounts "
         f"or by what WeChat says of their platform: {few_names(names)}"
+    )
+
+
+def _another_installation(account_count: int, listed_at: datetime) -> str:
+    """That two Airflows share the warehouse, which may be meant or not."""
+    return (
+        f"another Airflow loads into this warehouse as well: {accounts_are(account_count)} in its "
+        f"list, last planned {clock.beijing_text(listed_at)}; accounts of either are collected"
     )
 
 
@@ -497,10 +562,12 @@ def _why_open(days: Sequence[date], known: Mapping[date, Coverage]) -> str:
     for day in days:
         coverage = known[day]
         match coverage.attempt_state:
+            case None if coverage.ready_at:
+                reasons["imported, to be confirmed"].append(day)
             case None:
                 reasons["never asked"].append(day)
             case AttemptState.OK:
-                reasons["not final yet"].append(day)
+                reasons["not final yet, or to be confirmed"].append(day)
             case AttemptState.NOT_READY:
                 reasons["was not ready"].append(day)
             case AttemptState.FAILED:

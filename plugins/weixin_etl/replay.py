@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, Row
 from weixin_etl import clock
 from weixin_etl.answers import Selection, commits, count_selected
 from weixin_etl.load import merge
-from weixin_etl.load.coverage import Answered, Had, judge_again, save_data, verdicts
+from weixin_etl.load.coverage import Answered, Had, judge_again, save_data, verdicts, wake
 from weixin_etl.load.merge import Diff, Rebuilt
 from weixin_etl.model import AttemptState, DataState, Pair, ParameterError
 from weixin_etl.warehouse import require_migrated, statement, trouble
@@ -33,7 +33,7 @@ class Replayed:
     coverage: int = 0
     """Pairs of which coverage says otherwise what we have."""
     judged: int = 0
-    """Pairs found to be ready or final that were not; a diff can't know."""
+    """Pairs found to be ready or final that were not, or judged otherwise; a diff can't know."""
 
     @property
     def is_empty(self) -> bool:
@@ -70,7 +70,7 @@ class Replayed:
             "rejected parts fit now, or are rejected for another reason": diff.fitting,
             "parts are rejected that were not, or for another reason": diff.rejected,
             "pairs have other counts in coverage": self.coverage,
-            "pairs are ready or final now that were not": self.judged,
+            "pairs are ready, final, or judged otherwise now": self.judged,
             "rows are in no kept answer: they stay as they are": diff.left_rows,
         }
         return [said, *(f"{count} {what}" for what, count in counts.items() if count)]
@@ -187,7 +187,7 @@ class _Replay:
         others = []
         for it in rebuilt:
             held = known.get(it.pair)
-            row = _had(it, self._ready_hour)
+            row = _had(it)
             if row and (held is None or _differs(row, held)):
                 others.append(row)
             self._note_unjudged(it, held)
@@ -212,6 +212,8 @@ class _Replay:
                 it.pair,
                 newest.fetched_at,
                 newest.is_delayed,
+                newest.list_sha256,
+                newest.is_empty,
                 newest.rejected,
                 as_of=newest.fetched_at,
             )
@@ -224,14 +226,14 @@ class _Replay:
             return 0
         found = verdicts(connection, self._dataset, asked, ready_hour=self._ready_hour)
         ready = {
-            it.pair: (it.fetched_at, found[it.pair].is_final)
-            for it in asked
-            if found[it.pair].is_ready
+            it.pair: (it.fetched_at, found[it.pair]) for it in asked if found[it.pair].is_ready
         }
-        return judge_again(connection, self._dataset, ready)
+        judged = judge_again(connection, self._dataset, ready)
+        wake(connection, self._dataset, asked)
+        return judged
 
 
-def _had(it: Rebuilt, ready_hour: int) -> dict[str, object] | None:
+def _had(it: Rebuilt) -> dict[str, object] | None:
     """What coverage should say of the pair; None when no answer tells what was published."""
     newest = it.newest_with_data
     if newest is None:
@@ -244,7 +246,7 @@ def _had(it: Rebuilt, ready_hour: int) -> dict[str, object] | None:
         newest.article_count,
         newest.row_count,
         newest.through_date,
-    ).as_row(ready_hour)
+    ).as_row()
 
 
 def _differs(row: dict[str, object], held: Row[Any]) -> bool:
@@ -256,5 +258,5 @@ def _differs(row: dict[str, object], held: Row[Any]) -> bool:
     if held.fetched_at > row["fetched_at"]:
         return False
     if held.data_state == DataState.LOADED:
-        row = {**row, "data_state": DataState.LOADED, "is_provisional": False}
+        row = {**row, "data_state": DataState.LOADED}
     return any(getattr(held, name) != value for name, value in row.items())

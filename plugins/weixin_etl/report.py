@@ -8,37 +8,39 @@ from datetime import date, datetime, time, timedelta
 from sqlalchemy import Engine
 
 from weixin_etl import clock
-from weixin_etl.ingest import not_in, planned_pair
-from weixin_etl.model import PairState, Run, log_problem
+from weixin_etl.ingest import not_in, planned_pair, require_plan, run_keys
+from weixin_etl.model import PairState, PlanStamp, Run, log_problem
 from weixin_etl.warehouse import require_migrated, statement
 
 log = logging.getLogger(__name__)
 
 COUNTS = ("calls", "inserted", "updated", "unchanged", "rejected", "restated")
-PLAN_COUNTS = ("caught_up", "final", "lost")
+PLAN_COUNTS = ("caught_up", "witnesses", "final", "resting", "lost")
 _IN = {PairState.LOADED, PairState.EMPTY}
 _OLDEST = timedelta(days=60)
 PAIRS_IN_LOG = 700
 """Up to so many pairs have a line each; of a longer run only what is not in is told."""
 
 
-def report(run: Run, warehouse: Engine, plan_counts: Mapping[str, int]) -> dict[str, int]:
+def report(
+    run: Run, warehouse: Engine, plan_counts: Mapping[str, int], stamp: PlanStamp
+) -> dict[str, int]:
     """
     Log a line per pair the run planned, and one per account and cause of what is not in.
 
     Returns:
-        The run's totals, its pairs by state, and of its plan the days caught up, skipped as final,
-        and lost (beyond the reach of daily runs).
+        The run's totals, its pairs by state, and of its plan the days caught up and asked for as
+        witnesses, skipped as final or as resting, and lost (beyond the reach of daily runs).
 
     Raises:
-        WarehouseError: the warehouse does not answer or is not migrated.
+        WarehouseError: the warehouse does not answer, is not migrated, or has not the run's plan.
 
     """
     require_migrated(warehouse)
     with warehouse.connect() as connection:
+        require_plan(connection, run, stamp)
         rows = connection.execute(
-            statement("run_report/of_run.sql"),
-            {"run_id": run.run_id, "dataset": run.dataset.name, "appids": None},
+            statement("run_report/of_run.sql"), {**run_keys(run), "appids": None}
         ).all()
         problems = not_in(connection, run, [planned_pair(row) for row in rows])
     pairs = [row._mapping for row in rows]
@@ -98,8 +100,4 @@ def changed_days(run: Run, warehouse: Engine) -> list[date]:
     Those of earlier runs that ended before they announced theirs are among them.
     """
     with warehouse.begin() as connection:
-        days = connection.scalars(
-            statement("run_report/announce.sql"),
-            {"run_id": run.run_id, "dataset": run.dataset.name, "announced_at": clock.now()},
-        )
-        return list(days)
+        return list(connection.scalars(statement("run_report/announce.sql"), run_keys(run)))

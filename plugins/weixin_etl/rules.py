@@ -6,8 +6,10 @@ of `W` days, WeChat gives the rows `P … P+W-1`; the last is ready on the morni
 
     due       what a run asks for: a daily run every open day within reach, newest first
     ready     an answer that holds all that WeChat must have computed when it was fetched
-    final     a day whose totals have stopped growing: it is not asked for again
-    in        a planned pair that a ready answer has brought in since it was planned
+    confirmed a pair whose list of articles is the same by the answers of two days in Beijing
+    final     a confirmed pair whose totals have stopped growing: it is not asked for again
+    resting   a pair that is final but for an account that lists nothing: it waits until one speaks
+    in        a planned pair that a ready answer has brought in since the run's newest plan
     retired   an endpoint that last answered 47009 for every day of the present window
     held back what is not asked for, so that calls are left for the daily runs of the day
     stopped   an account that is not asked any more, for this try, this run or until midnight
@@ -15,7 +17,7 @@ of `W` days, WeChat gives the rows `P … P+W-1`; the last is ready on the morni
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 from weixin_etl import clock
@@ -33,6 +35,8 @@ from weixin_etl.model import (
 
 OFFLINE = 47009
 """WeChat's errcode for an endpoint it has taken out of service."""
+CHANGES_THAT_END = 8
+"""Of a pair's list of articles, each on another day: it is final although two never agree."""
 REFUSALS_THAT_STOP = 5
 """In a row, all outages, or all 47009 beyond the present window: they end the account's try."""
 WAIT_FOR_READY = timedelta(minutes=30)
@@ -67,15 +71,19 @@ class Due:
     """What a run asks an account for."""
 
     days: list[date]
-    """Newest first."""
+    """Newest first, then the witness."""
     caught_up: list[date]
-    """Of these, the ones before the window, which earlier daily runs left open."""
+    """Of these, the ones before the window, which earlier runs left open."""
     final: int
     """Days of the window, or of the dates named, that are skipped because they are final."""
     lost: list[date]
     """Open days beyond the reach of daily runs: only a run with their dates brings them in."""
+    resting: int = 0
+    """Days that are skipped because they wait until the account lists an article."""
     is_probe: bool = False
     """The endpoint is retired: one day is asked, to find out when it is back."""
+    witness: date | None = None
+    """A day with a known article, asked for because none of the others lists one."""
 
 
 def is_daily(run: Run, today: date) -> bool:
@@ -149,8 +157,7 @@ def due(
     *,
     first_daily_date: date | None,
     today: date,
-    open_days: Collection[date],
-    is_retired: bool,
+    known: Mapping[date, Coverage],
     catch_up_days: int,
 ) -> Due:
     """
@@ -160,8 +167,8 @@ def due(
         run: the run.
         first_daily_date: the day of the account's first daily run in this dataset, if any.
         today: the real day in Beijing, as `WEIXIN_NOW` has it.
-        open_days: those of `concerned` that are not final.
-        is_retired: see `is_retired`.
+        known: the coverage of the present window, of the days `concerned` that are not final, asked
+            for or not, and for a daily run of every older pair with a ready answer that is open.
         catch_up_days: how many days before the window a daily run still reaches.
 
     Raises:
@@ -169,21 +176,40 @@ def due(
 
     """
     days = window(run, today)
-    in_window = [day for day in days.newest_first() if run.refetch or day in open_days]
-    skipped = len(days.newest_first()) - len(in_window)
-    if run.names_dates:
-        return Due(in_window, [], skipped, [])
+    open_days = {day: it for day, it in known.items() if not it.is_final}
+    resting = set() if run.names_dates else {day for day, it in open_days.items() if it.is_resting}
+    wanted = [day for day in days.newest_first() if run.refetch or day in open_days]
+    skipped = len(days.newest_first()) - len(wanted)
+    in_window = [day for day in wanted if day not in resting]
     earlier: list[date] = []
     lost: list[date] = []
     if is_daily(run, today):
-        reach = days.first - _DAY * catch_up_days
-        before = sorted((day for day in open_days if day < days.first), reverse=True)
         first = concerned(run, first_daily_date, today).first
-        earlier = [day for day in before if max(reach, first) <= day]
-        lost = [day for day in before if first <= day < reach]
-    if is_retired:
-        return Due([days.last], [], skipped, lost, is_probe=True)
-    return Due(in_window + earlier, earlier, skipped, lost)
+        reach = max(first, days.first - _DAY * catch_up_days)
+        before = sorted((day for day in open_days if day < days.first), reverse=True)
+        awake = [day for day in before if day not in resting]
+        earlier = [day for day in awake if reach <= day or open_days[day].ready_at]
+        lost = [day for day in awake if first <= day < reach and not open_days[day].ready_at]
+    is_probe = not run.names_dates and is_retired(run.dataset, known, today)
+    return Due(
+        [days.last] if is_probe else in_window + earlier,
+        [] if is_probe else earlier,
+        skipped,
+        lost,
+        len(resting),
+        is_probe=is_probe,
+    )
+
+
+def lacks_witness(run: Run, due: Due, known: Mapping[date, Coverage], today: date) -> bool:
+    """
+    Whether nothing that is due of a daily run can show if the account is silent.
+
+    Then a witness is asked for as well: of the pairs with a ready answer and a known article, the
+    one attempted longest ago, final or not.
+    """
+    lists = any(day in known and known[day].lists_articles for day in due.days)
+    return is_daily(run, today) and not due.is_probe and not lists
 
 
 # ----------------------------------------------------------------------------------------- quota
@@ -293,32 +319,48 @@ def is_ready(
     return not is_yesterdays and publication_date not in counting.publication_dates
 
 
-def is_provisional(publication_date: date, fetched_at: datetime, ready_hour: int) -> bool:
-    """Whether an empty answer may be followed by one with articles: it came very early."""
-    sure_at = datetime.combine(publication_date + _DAY, time(ready_hour), clock.SHANGHAI)
-    return fetched_at < sure_at
-
-
 # ----------------------------------------------------------------------------------------- final
 
 
-def is_final(
-    dataset: Dataset, publication_date: date, fetched_at: datetime, *, is_whole: bool
-) -> bool:
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a pair's ready answers say of its list of articles, from `P+W-1` on."""
+
+    list_sha256: bytes | None = None
+    """Of the newest list that counts."""
+    since: date | None = None
+    """The day in Beijing of the first answer since which all have listed the same."""
+    changes: int = 0
+    """How often the list has changed, once a day at most."""
+    ready_at: datetime | None = None
+    """When the newest ready answer was fetched, whatever its day."""
+    is_resting: bool = False
+    is_provisional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A pair's answer, and what is known once all answers of its account's try are merged."""
+
+    publication_date: date
+    fetched_at: datetime
+    is_delayed: bool
+    list_sha256: bytes
+    """Of the articles it lists."""
+    is_empty: bool
+    """Whether it lists none."""
+    is_whole: bool
     """
-    Whether a ready answer ends the asking for its day.
-
-    From `P+W` on when the day `is_whole`: every article this dataset ever listed for it has all its
-    rows, and no part of the answer was rejected. From `P+W+2` on in any case: asking always ends.
+    Whether every article this dataset ever listed for the day has all its rows, and no part of the
+    answer was rejected.
     """
-    if is_last_row_due(dataset, publication_date, fetched_at - _DAY * _LAST_ANSWERS_AFTER):
-        return True
-    return is_whole and is_last_row_due(dataset, publication_date, fetched_at)
+    speaks: bool
+    """Whether an answer of this dataset lists an article of the account on that day in Beijing."""
 
-
-def is_last_row_due(dataset: Dataset, publication_date: date, fetched_at: datetime) -> bool:
-    """Whether an answer of that time is of `P+W` or later: before it no day is final."""
-    return clock.beijing_date(fetched_at) >= publication_date + _DAY * dataset.window
+    @property
+    def beijing_date(self) -> date:
+        """The day it was fetched."""
+        return clock.beijing_date(self.fetched_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,28 +370,136 @@ class Verdict:
     is_ready: bool
     is_final: bool
     """Whether it ends the asking for its day."""
+    evidence: Evidence
+    """What its pair's answers say now."""
 
 
 def verdict(
     dataset: Dataset,
-    publication_date: date,
-    fetched_at: datetime,
+    answered: Answered,
+    known: Evidence,
     *,
-    is_delayed: bool,
     counting: StillCounting,
-    is_whole: bool,
     ready_hour: int,
 ) -> Verdict:
-    """Judge an answer by `is_ready` and `is_final`, once all of its account's are merged."""
-    ready = is_ready(
-        publication_date,
-        fetched_at,
-        is_delayed=is_delayed,
+    """
+    Judge an answer, once all of its account's are merged.
+
+    A ready answer makes its pair final from `P+W` on when the pair is confirmed and whole, and from
+    `P+W+2` on when it is confirmed, or its list has changed eight times. An empty one does so only
+    on a day on which the account speaks; until then the pair rests.
+    """
+    is_ready_now = is_ready(
+        answered.publication_date,
+        answered.fetched_at,
+        is_delayed=answered.is_delayed,
         counting=counting,
         ready_hour=ready_hour,
     )
-    final = ready and is_final(dataset, publication_date, fetched_at, is_whole=is_whole)
-    return Verdict(is_ready=ready, is_final=final)
+    if not is_ready_now:
+        is_resting = known.is_resting and answered.is_empty
+        return Verdict(
+            is_ready=False, is_final=False, evidence=replace(known, is_resting=is_resting)
+        )
+    if known.ready_at and answered.fetched_at < known.ready_at:
+        evidence = _with_late(dataset, answered, known)
+        return Verdict(is_ready=True, is_final=False, evidence=evidence)
+    evidence = _with_newest(dataset, answered, known)
+    counts = answered.speaks or not answered.is_empty
+    is_last = is_whole_at(dataset, answered, is_whole=answered.is_whole)
+    is_final = (
+        counts
+        and is_last
+        and (is_confirmed(evidence, answered) or evidence.changes >= CHANGES_THAT_END)
+    )
+    return Verdict(
+        is_ready=True,
+        is_final=is_final,
+        evidence=replace(
+            evidence,
+            is_resting=is_last and not counts,
+            is_provisional=not is_final
+            and is_provisional(dataset, answered, evidence, ready_hour=ready_hour),
+        ),
+    )
+
+
+def is_counted(dataset: Dataset, publication_date: date, fetched_at: datetime) -> bool:
+    """Whether an answer of that time may be evidence: the last row but one is there."""
+    return clock.beijing_date(fetched_at) >= publication_date + _DAY * (dataset.window - 1)
+
+
+def is_last_row_due(dataset: Dataset, publication_date: date, fetched_at: datetime) -> bool:
+    """Whether an answer of that time is of `P+W` or later: before it no day is final."""
+    return clock.beijing_date(fetched_at) >= publication_date + _DAY * dataset.window
+
+
+def is_whole_at(dataset: Dataset, answered: Answered, *, is_whole: bool) -> bool:
+    """Whether no more rows are to come: all are there, or it is `P+W+2`."""
+    day, at = answered.publication_date, answered.fetched_at
+    if is_last_row_due(dataset, day, at - _DAY * _LAST_ANSWERS_AFTER):
+        return True
+    return is_whole and is_last_row_due(dataset, day, at)
+
+
+def is_confirmed(evidence: Evidence, answered: Answered) -> bool:
+    """Whether the answer lists what those of an earlier day listed, and all between."""
+    return (
+        evidence.since is not None
+        and evidence.since < answered.beijing_date
+        and evidence.list_sha256 == answered.list_sha256
+    )
+
+
+def is_provisional(
+    dataset: Dataset, answered: Answered, evidence: Evidence, *, ready_hour: int
+) -> bool:
+    """
+    Whether what a pair's newest ready answer lists must not be relied on yet.
+
+    An empty list that came very early, or on a day on which the account lists nothing at all; and
+    whatever it lists when the window is over and no other day has listed the same.
+    """
+    day = answered.publication_date
+    sure_at = datetime.combine(day + _DAY, time(ready_hour), clock.SHANGHAI)
+    if answered.is_empty and (answered.fetched_at < sure_at or not answered.speaks):
+        return True
+    is_over = is_last_row_due(dataset, day, answered.fetched_at)
+    return is_over and not is_confirmed(evidence, answered)
+
+
+def _with_newest(dataset: Dataset, answered: Answered, known: Evidence) -> Evidence:
+    """The evidence with the pair's newest ready answer."""
+    day, at = answered.publication_date, answered.fetched_at
+    known = replace(known, ready_at=at)
+    is_silent = answered.is_empty and not answered.speaks
+    if is_silent or not is_counted(dataset, day, at):
+        return known
+    if known.since and known.list_sha256 == answered.list_sha256:
+        return known
+    is_change = known.since is not None and known.since < answered.beijing_date
+    return replace(
+        known,
+        list_sha256=answered.list_sha256,
+        since=answered.beijing_date,
+        changes=known.changes + is_change,
+    )
+
+
+def _with_late(dataset: Dataset, answered: Answered, known: Evidence) -> Evidence:
+    """
+    The evidence with a ready answer older than the newest: it proves nothing, but may contradict.
+
+    Then the list stands only since the newest one's day.
+    """
+    day, at = answered.publication_date, answered.fetched_at
+    is_silent = answered.is_empty and not answered.speaks
+    if is_silent or not is_counted(dataset, day, at) or known.since is None:
+        return known
+    is_between = known.since <= answered.beijing_date
+    if not is_between or known.list_sha256 == answered.list_sha256 or known.ready_at is None:
+        return known
+    return replace(known, since=clock.beijing_date(known.ready_at), changes=known.changes + 1)
 
 
 # -------------------------------------------------------------------------------------------- in
@@ -357,7 +507,7 @@ def verdict(
 
 def is_in(coverage: Coverage | None, planned_at: datetime, *, refetch: bool) -> bool:
     """
-    Whether a planned pair is in: by a ready answer since it was planned, whoever fetched it.
+    Whether a planned pair is in: by a ready answer since the run's newest plan, whoever fetched it.
 
     A final pair is in as well, unless the run was told to `refetch`.
     """
@@ -397,10 +547,8 @@ def is_to_be_asked(pair: PlannedPair, *, refetch: bool, by_itself: bool) -> bool
     A new plan asks for all it names. Later tries ask for what is not in; one that Airflow makes
     `by_itself` not for what only a person can mend.
     """
-    if pair.coverage.is_final and not refetch:
-        return False
     if pair.state is PairState.PLANNED:
-        return True
+        return refetch or pair.is_witness or not pair.coverage.is_final
     if is_in(pair.coverage, pair.planned_at, refetch=refetch):
         return False
     return pair.is_retryable or not by_itself

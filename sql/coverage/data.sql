@@ -8,7 +8,6 @@ INSERT INTO weixin.coverage AS coverage (
     data_state,
     through_date,
     fetched_at,
-    is_provisional,
     article_count,
     row_count
 )
@@ -19,7 +18,6 @@ SELECT
     data_state,
     through_date,
     fetched_at,
-    is_provisional,
     article_count,
     row_count
 FROM jsonb_to_recordset(cast(:answers AS jsonb)) AS answer (
@@ -28,18 +26,12 @@ FROM jsonb_to_recordset(cast(:answers AS jsonb)) AS answer (
         data_state text,
         through_date date,
         fetched_at timestamptz,
-        is_provisional boolean,
         article_count integer,
         row_count integer
     )
 ON CONFLICT (dataset, appid, publication_date) DO UPDATE SET
     data_state = CASE
         WHEN coverage.data_state = 'loaded' THEN 'loaded' ELSE excluded.data_state
-    END,
-    is_provisional = CASE
-        WHEN 'loaded' IN (coverage.data_state, excluded.data_state) THEN FALSE
-        WHEN coverage.fetched_at > excluded.fetched_at THEN coverage.is_provisional
-        ELSE excluded.is_provisional
     END,
     through_date = CASE
         WHEN coverage.fetched_at > excluded.fetched_at THEN coverage.through_date

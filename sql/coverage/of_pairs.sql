@@ -7,7 +7,6 @@ SELECT
     coverage.row_count,
     coverage.article_count,
     coverage.through_date,
-    coverage.is_provisional,
     coverage.ready_at,
     coverage.is_final,
     coverage.attempt_state

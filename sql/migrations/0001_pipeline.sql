@@ -17,8 +17,21 @@ COMMENT ON TABLE weixin.dim_account IS 'One row per Official Account that a run 
 COMMENT ON COLUMN weixin.dim_account.appid IS 'AppID of the Official Account at WeChat';
 COMMENT ON COLUMN weixin.dim_account.name IS 'What people call the account: extra "name" of its Airflow connection, else the connection id';
 COMMENT ON COLUMN weixin.dim_account.conn_id IS 'Airflow connection that holds its credentials; empty while it is known by imported answers only';
-COMMENT ON COLUMN weixin.dim_account.is_active IS 'Whether it is in the list of accounts to collect (Airflow Variable weixin_accounts)';
+COMMENT ON COLUMN weixin.dim_account.is_active IS 'Whether an installation lists it among the accounts to collect (Airflow Variable weixin_accounts), see account_list';
 COMMENT ON COLUMN weixin.dim_account.first_seen_at IS 'When the pipeline first planned it, or imported an answer of it';
+
+CREATE TABLE weixin.account_list (
+    installation text NOT NULL,
+    appid text NOT NULL,
+    conn_id text NOT NULL,
+    listed_at timestamptz NOT NULL,
+    PRIMARY KEY (installation, appid)
+);
+COMMENT ON TABLE weixin.account_list IS 'One row per installation of Airflow and account in its list of accounts to collect, by its newest plan: an account is collected as long as any installation lists it';
+COMMENT ON COLUMN weixin.account_list.installation IS 'Which Airflow: its Variable weixin_installation';
+COMMENT ON COLUMN weixin.account_list.appid IS 'The account';
+COMMENT ON COLUMN weixin.account_list.conn_id IS 'Airflow connection that the account goes by there';
+COMMENT ON COLUMN weixin.account_list.listed_at IS 'When the installation planned last: one that has not planned for a week lists nothing any more';
 
 CREATE TABLE weixin.first_daily_run (
     dataset text NOT NULL,
@@ -128,6 +141,10 @@ CREATE TABLE weixin.coverage (
     ready_at timestamptz,
     is_provisional boolean NOT NULL DEFAULT FALSE,
     is_final boolean NOT NULL DEFAULT FALSE,
+    is_resting boolean NOT NULL DEFAULT FALSE,
+    list_sha256 bytea,
+    list_since_date date,
+    list_changes integer NOT NULL DEFAULT 0,
     article_count integer,
     row_count integer,
     attempt_state text CHECK (attempt_state IN ('ok', 'not_ready', 'failed')),
@@ -142,8 +159,11 @@ CREATE TABLE weixin.coverage (
     PRIMARY KEY (appid, publication_date, dataset),
     CHECK ((data_state IS NULL) = (fetched_at IS NULL)),
     CHECK (NOT is_final OR ready_at IS NOT NULL),
+    CHECK (NOT (is_final AND (is_resting OR is_provisional))),
     CHECK ((attempt_state IS NULL) = (attempted_at IS NULL))
 ) WITH (fillfactor = 50);
+CREATE INDEX coverage_is_open ON weixin.coverage (appid, dataset, publication_date)
+WHERE NOT is_final;
 COMMENT ON TABLE weixin.coverage IS 'One row per dataset, account and publication day ever asked for: what we have, and how the last attempt ended';
 COMMENT ON COLUMN weixin.coverage.dataset IS 'Which endpoint: article_total, …';
 COMMENT ON COLUMN weixin.coverage.appid IS 'The account';
@@ -152,8 +172,12 @@ COMMENT ON COLUMN weixin.coverage.data_state IS 'What we have: loaded (articles)
 COMMENT ON COLUMN weixin.coverage.through_date IS 'Last stat_date that every article of the newest answer reaches; null when one has no row or there is none';
 COMMENT ON COLUMN weixin.coverage.fetched_at IS 'Fetch time of the newest loaded answer; an identical answer updates it too';
 COMMENT ON COLUMN weixin.coverage.ready_at IS 'Fetch time of the newest answer that was ready: it contained everything that WeChat must have computed by then; an identical answer updates it too; null when none was';
-COMMENT ON COLUMN weixin.coverage.is_provisional IS 'Whether it is empty according to an answer from before ready_hour of the day after publication: WeChat may not have listed the articles yet';
-COMMENT ON COLUMN weixin.coverage.is_final IS 'Whether the totals have stopped growing, so that the day is not asked for again';
+COMMENT ON COLUMN weixin.coverage.is_provisional IS 'Whether what the newest ready answer lists must not be relied on yet: nothing, before ready_hour of the day after publication or on a day on which no answer listed an article of the account; or, once the window is over, what no answer of another day has confirmed';
+COMMENT ON COLUMN weixin.coverage.is_final IS 'Whether the totals have stopped growing, and two days'' answers list the same articles, so that the day is not asked for again';
+COMMENT ON COLUMN weixin.coverage.is_resting IS 'Whether it would be final if its newest answer, which is empty, were of a day on which the account lists articles: it is asked for again once an answer lists one';
+COMMENT ON COLUMN weixin.coverage.list_sha256 IS 'SHA-256 of the msgids that the newest answer lists, of those that count as evidence: from the last day but one of the window on, and empty ones only of days on which the account lists articles';
+COMMENT ON COLUMN weixin.coverage.list_since_date IS 'Day (Beijing) of the first answer since which all that count have listed the same: a later day confirms it';
+COMMENT ON COLUMN weixin.coverage.list_changes IS 'How often that list has changed, once a day at most';
 COMMENT ON COLUMN weixin.coverage.article_count IS 'Articles in the newest answer';
 COMMENT ON COLUMN weixin.coverage.row_count IS 'Rows in the newest answer, without rejected ones';
 COMMENT ON COLUMN weixin.coverage.attempt_state IS 'How the last attempt ended: ok, not_ready (WeChat had not computed yesterday yet) or failed; null when the first attempt was interrupted before it was judged';
@@ -200,9 +224,11 @@ CREATE TABLE weixin.run_report (
     dataset text NOT NULL,
     appid text NOT NULL,
     publication_date date NOT NULL,
+    installation text NOT NULL DEFAULT '',
     planned_at timestamptz NOT NULL,
     is_planned boolean NOT NULL DEFAULT TRUE,
     is_probe boolean NOT NULL DEFAULT FALSE,
+    is_witness boolean NOT NULL DEFAULT FALSE,
     calls integer NOT NULL DEFAULT 0,
     inserted integer NOT NULL DEFAULT 0,
     updated integer NOT NULL DEFAULT 0,
@@ -212,19 +238,21 @@ CREATE TABLE weixin.run_report (
     state text NOT NULL DEFAULT 'planned'
     CHECK (state IN ('planned', 'held_back', 'loaded', 'empty', 'not_ready', 'failed')),
     is_retryable boolean NOT NULL DEFAULT TRUE,
-    announced_at timestamptz,
-    PRIMARY KEY (run_id, dataset, appid, publication_date)
+    has_news boolean NOT NULL DEFAULT FALSE,
+    PRIMARY KEY (run_id, dataset, appid, publication_date, installation)
 ) WITH (fillfactor = 80);
 CREATE INDEX run_report_to_announce ON weixin.run_report (dataset)
-WHERE announced_at IS NULL AND inserted + updated > 0;
+WHERE has_news;
 COMMENT ON TABLE weixin.run_report IS 'One row per pair (account, publication day) that a run planned, with its result; a later try of the same run adds its counts';
 COMMENT ON COLUMN weixin.run_report.run_id IS 'Airflow''s run id';
 COMMENT ON COLUMN weixin.run_report.dataset IS 'Which endpoint: article_total, …';
 COMMENT ON COLUMN weixin.run_report.appid IS 'The account';
 COMMENT ON COLUMN weixin.run_report.publication_date IS 'The publication day (Beijing)';
-COMMENT ON COLUMN weixin.run_report.planned_at IS 'When the run first planned the pair: a ready answer fetched since then, by any run, brings it in';
+COMMENT ON COLUMN weixin.run_report.installation IS 'Which Airflow''s run: those that share a warehouse use the same run ids';
+COMMENT ON COLUMN weixin.run_report.planned_at IS 'When the run was planned last: a ready answer fetched since then, by any run, brings the pair in';
 COMMENT ON COLUMN weixin.run_report.is_planned IS 'Whether the run''s newest plan names the pair; one that only an earlier plan named keeps its counts; of a daily run no pair that is held_back';
 COMMENT ON COLUMN weixin.run_report.is_probe IS 'Whether the endpoint was retired when the run was planned, so that the pair only asks whether it is back: another 47009 does not make the run red';
+COMMENT ON COLUMN weixin.run_report.is_witness IS 'Whether the pair is asked for, final or not, because none of the account''s other days lists an article: it shows whether WeChat is silent';
 COMMENT ON COLUMN weixin.run_report.calls IS 'Data calls made, repeated tries of a call included';
 COMMENT ON COLUMN weixin.run_report.inserted IS 'Rows new in the fact';
 COMMENT ON COLUMN weixin.run_report.updated IS 'Rows of the fact that changed';
@@ -233,7 +261,7 @@ COMMENT ON COLUMN weixin.run_report.rejected IS 'Parts of answers that did not f
 COMMENT ON COLUMN weixin.run_report.restated IS 'Figures that had a value and were given another, see restatement';
 COMMENT ON COLUMN weixin.run_report.state IS 'What the run''s last attempt brought: planned (not asked or not judged yet), held_back (not asked: calls are kept for the daily runs of the day), loaded, empty, not_ready or failed';
 COMMENT ON COLUMN weixin.run_report.is_retryable IS 'Whether an automatic retry of the run asks for it again; false when a person must fix something first';
-COMMENT ON COLUMN weixin.run_report.announced_at IS 'When the rows that changed were announced by an event of Airflow''s asset; null when they were not yet, or none changed';
+COMMENT ON COLUMN weixin.run_report.has_news IS 'Whether rows changed that no event of Airflow''s asset has announced yet';
 
 CREATE TABLE weixin.view_version (
     view_name text PRIMARY KEY,
@@ -310,4 +338,5 @@ DROP TABLE weixin.article_sighting;
 DROP TABLE weixin.dim_article_title_history;
 DROP TABLE weixin.dim_article;
 DROP TABLE weixin.first_daily_run;
+DROP TABLE weixin.account_list;
 DROP TABLE weixin.dim_account;

@@ -1,14 +1,14 @@
--- The publication days whose rows changed, in any run, and that are in: one row per day. They are
--- announced now. A run's own days are announced again when its report is made again: the one that
--- announced them first may have been killed before Airflow heard of it.
+-- The publication days whose rows changed, in any run of an installation, and that are in: one row
+-- per day. They are announced now. A run's own days are announced again when its report is made
+-- again: the one that announced them first may have been killed before Airflow heard of it.
 WITH changed AS (
     UPDATE weixin.run_report AS report
-    SET announced_at = :announced_at
+    SET has_news = FALSE
     FROM weixin.coverage
     WHERE
         report.dataset = :dataset
-        AND (report.announced_at IS NULL OR report.run_id = :run_id)
-        AND report.inserted + report.updated > 0
+        AND report.installation = :installation
+        AND (report.has_news OR (report.run_id = :run_id AND report.inserted + report.updated > 0))
         AND coverage.dataset = report.dataset
         AND coverage.appid = report.appid
         AND coverage.publication_date = report.publication_date

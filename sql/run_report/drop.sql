@@ -2,4 +2,8 @@
 -- counts.
 UPDATE weixin.run_report
 SET is_planned = FALSE
-WHERE run_id = :run_id AND dataset = :dataset AND is_planned
+WHERE
+    run_id = :run_id
+    AND dataset = :dataset
+    AND installation = :installation
+    AND is_planned

@@ -6,6 +6,7 @@ WITH planned AS MATERIALIZED (
     WHERE
         run_id = :run_id
         AND dataset = :dataset
+        AND installation = :installation
         AND is_planned
         AND (cast(:appids AS text[]) IS NULL OR appid = any(:appids))
 )
@@ -17,6 +18,7 @@ SELECT
     report.publication_date,
     report.planned_at,
     report.is_probe,
+    report.is_witness,
     report.calls,
     report.inserted,
     report.updated,

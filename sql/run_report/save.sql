@@ -6,6 +6,7 @@ INSERT INTO weixin.run_report AS report (
     dataset,
     appid,
     publication_date,
+    installation,
     planned_at,
     calls,
     inserted,
@@ -14,13 +15,15 @@ INSERT INTO weixin.run_report AS report (
     rejected,
     restated,
     state,
-    is_retryable
+    is_retryable,
+    has_news
 )
 SELECT
     :run_id,
     :dataset,
     appid,
     publication_date,
+    :installation,
     :saved_at,
     calls,
     inserted,
@@ -29,7 +32,8 @@ SELECT
     rejected,
     restated,
     coalesce(state, 'planned'),
-    coalesce(is_retryable, TRUE)
+    coalesce(is_retryable, TRUE),
+    inserted + updated > 0 AS has_news
 FROM jsonb_to_recordset(cast(:counts AS jsonb)) AS counted (
         appid text,
         publication_date date,
@@ -42,7 +46,7 @@ FROM jsonb_to_recordset(cast(:counts AS jsonb)) AS counted (
         state text,
         is_retryable boolean
     )
-ON CONFLICT (run_id, dataset, appid, publication_date) DO UPDATE SET
+ON CONFLICT (run_id, dataset, appid, publication_date, installation) DO UPDATE SET
     calls = report.calls + excluded.calls,
     inserted = report.inserted + excluded.inserted,
     updated = report.updated + excluded.updated,
@@ -52,6 +56,4 @@ ON CONFLICT (run_id, dataset, appid, publication_date) DO UPDATE SET
     state = excluded.state,
     is_planned = report.is_planned AND NOT (:leaves_open AND excluded.state = 'held_back'),
     is_retryable = excluded.is_retryable,
-    announced_at = CASE
-        WHEN excluded.inserted + excluded.updated = 0 THEN report.announced_at
-    END
+    has_news = report.has_news OR excluded.has_news

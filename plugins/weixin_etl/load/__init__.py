@@ -34,7 +34,15 @@ from weixin_etl.api.errors import (
 )
 from weixin_etl.datasets import Dataset
 from weixin_etl.load import merge
-from weixin_etl.load.coverage import Answered, Had, judge_again, save_data, verdicts
+from weixin_etl.load.coverage import (
+    Answered,
+    Had,
+    judge_again,
+    save_data,
+    verdict_columns,
+    verdicts,
+    wake,
+)
 from weixin_etl.load.stage import PreparedAnswer, prepare
 from weixin_etl.model import Account, AttemptState, Counts, DataState, Pair, PairState, Run
 from weixin_etl.parse import parse
@@ -132,6 +140,8 @@ class _Merged:
     counts: Counts
     has_answer: bool
     is_delayed: bool
+    list_sha256: bytes
+    is_empty: bool
     article_count: int
     row_count: int
     rejected: int
@@ -145,9 +155,6 @@ class _Merged:
     def morning(self) -> tuple[str, date]:
         """The account, and the day on which it answered (Beijing)."""
         return self.account.appid, clock.beijing_date(self.ended_at)
-
-
-_NO_ANSWER = rules.Verdict(is_ready=False, is_final=False)
 
 
 class Load:
@@ -235,40 +242,47 @@ class Load:
             for outcome in outcomes
             if outcome.answer
         ]
-        save_data(connection, self._dataset, [it.as_row(self._ready_hour) for it in had])
+        save_data(connection, self._dataset, [it.as_row() for it in had])
 
     def _judge(self, connection: Connection, merged: Sequence[_Merged]) -> list[Judged]:
         """Ask the rules, and write down how the attempts ended."""
-        found = self._verdicts(connection, [it for it in merged if it.has_answer])
+        answered = self._answered([it for it in merged if it.has_answer])
+        found = verdicts(connection, self._dataset, answered, ready_hour=self._ready_hour)
         judged = []
         attempts = []
-        ready: dict[Pair, tuple[datetime, bool]] = {}
+        ready: dict[Pair, tuple[datetime, rules.Verdict]] = {}
         for it in merged:
-            verdict = found.get(it.pair, _NO_ANSWER)
+            verdict = found.get(it.pair)
             error = _why_not_in(it, verdict)
             judged.append(_judged(it, error))
             if not isinstance(error, HeldBackError):  # that is no attempt
                 attempts.append(_attempt(it, verdict, error))
-            if error is None or verdict.is_final:
-                ready[it.pair] = it.ended_at, verdict.is_final
+            if verdict and (error is None or verdict.is_final):
+                ready[it.pair] = it.ended_at, verdict
         if self._is_import:
             judge_again(connection, self._dataset, ready)
         else:
             self._execute(connection, "coverage/verdict.sql", verdicts=_json(attempts))
+        wake(connection, self._dataset, answered)
         return judged
 
-    def _verdicts(
-        self, connection: Connection, merged: Sequence[_Merged]
-    ) -> Mapping[Pair, rules.Verdict]:
-        """By pair; what any answer of an account's morning shows counts for all of them."""
+    def _answered(self, merged: Sequence[_Merged]) -> list[Answered]:
+        """What any answer of an account's morning shows counts for all of them."""
         last: dict[Pair, datetime] = {}
         for it in merged:
             last[it.morning] = max(it.ended_at, last.get(it.morning, it.ended_at))
-        answered = [
-            Answered(it.pair, it.ended_at, it.is_delayed, it.rejected, as_of=last[it.morning])
+        return [
+            Answered(
+                it.pair,
+                it.ended_at,
+                it.is_delayed,
+                it.list_sha256,
+                it.is_empty,
+                it.rejected,
+                as_of=last[it.morning],
+            )
             for it in merged
         ]
-        return verdicts(connection, self._dataset, answered, ready_hour=self._ready_hour)
 
     def _save_report(
         self,
@@ -299,6 +313,7 @@ class Load:
             connection,
             "run_report/save.sql",
             run_id=self._run.run_id,
+            installation=self._run.installation,
             saved_at=self._now(),
             leaves_open=rules.is_daily(self._run, clock.beijing_date(self._now())),
             counts=_json(counts),
@@ -339,6 +354,8 @@ def _merged(outcome: Outcome, counts: Counts) -> _Merged:
         counts=counts,
         has_answer=answer is not None and outcome.error is None,
         is_delayed=answer is not None and answer.others.is_delayed,
+        list_sha256=answer.list_sha256 if answer else b"",
+        is_empty=answer is not None and answer.is_empty,
         article_count=len(answer.msgids) if answer else 0,
         row_count=len(answer.rows) if answer else 0,
         rejected=len(rejected),
@@ -346,7 +363,7 @@ def _merged(outcome: Outcome, counts: Counts) -> _Merged:
     )
 
 
-def _why_not_in(it: _Merged, verdict: rules.Verdict) -> WeixinError | None:
+def _why_not_in(it: _Merged, verdict: rules.Verdict | None) -> WeixinError | None:
     name = str(it.account)
     if it.error:
         return it.error
@@ -356,7 +373,7 @@ def _why_not_in(it: _Merged, verdict: rules.Verdict) -> WeixinError | None:
             f"{it.first_rejection}; see weixin.rejected_row",
             account=name,
         )
-    if verdict.is_ready:
+    if verdict and verdict.is_ready:
         return None
     why = "the answer says is_delay" if it.is_delayed else "no article has yesterday's row"
     return NotReadyError(why, account=name)
@@ -372,14 +389,16 @@ def _judged(it: _Merged, error: WeixinError | None) -> Judged:
     return Judged(it.account, it.publication_date, state, it.counts, it.rejected, error)
 
 
-def _attempt(it: _Merged, verdict: rules.Verdict, error: WeixinError | None) -> dict[str, object]:
+def _attempt(
+    it: _Merged, verdict: rules.Verdict | None, error: WeixinError | None
+) -> dict[str, object]:
     # a final day is not asked for again, even if no row of its last answer fits
-    is_ready = verdict.is_final or error is None
+    is_ready = error is None or (verdict is not None and verdict.is_final)
     return {
         "appid": it.account.appid,
         "publication_date": it.publication_date,
         "ready_at": it.ended_at if is_ready else None,
-        "is_final": verdict.is_final,
+        **verdict_columns(verdict),
         "attempt_state": _attempt_state(error),
         "attempted_at": it.ended_at,
         "next_attempt_at": it.rests_until,

@@ -95,6 +95,9 @@ class Newest:
     rejected: int
     through_date: date | None
     is_delayed: bool
+    list_sha256: bytes
+    is_empty: bool
+    """Whether it lists nothing."""
 
     @property
     def has_data(self) -> bool:
@@ -400,6 +403,8 @@ class _Merge:
                 len(parsed.rejected),
                 through_date(parsed.articles.values()),
                 parsed.is_delayed,
+                parsed.list_sha256,
+                not parsed.listing,
             )
             if rebuilt.newest.has_data:
                 rebuilt.newest_with_data = rebuilt.newest

@@ -46,6 +46,9 @@ class PreparedAnswer:
     body_sha256: bytes
     fetched_at: datetime
     msgids: tuple[str, ...]
+    list_sha256: bytes
+    is_empty: bool
+    """Whether it lists nothing, not even a part in which no article can be made out."""
     articles: tuple[bytes, ...]
     """A line each, in the order of `msgids`."""
     rows: list[bytes]
@@ -64,6 +67,8 @@ def prepare(dataset: Dataset, answer: Answer, parsed: Parsed) -> PreparedAnswer:
         answer.sha256,
         answer.fetched_at,
         tuple(parsed.articles),
+        parsed.list_sha256,
+        not parsed.listing,
         tuple(map(article_line, articles)),
         row_lines(dataset, articles),
         through_date(articles),

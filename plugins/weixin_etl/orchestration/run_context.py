@@ -1,18 +1,21 @@
 """What a run is asked to do: Airflow's run and the form's parameters, in our own terms."""
 
 from datetime import date
+from uuid import uuid4
 
-from airflow.sdk import Context
+from airflow.sdk import Context, Variable
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import ParameterError, Run
 from weixin_etl.orchestration.form import unknown_parameters
 
+INSTALLATION_VARIABLE = "weixin_installation"
+
 
 def of(dataset: Dataset, context: Context) -> Run:
     """
-    The run an Airflow task belongs to.
+    The run an Airflow task belongs to, without its installation.
 
     Raises:
         ParameterError: a date of the form is not a date.
@@ -30,6 +33,16 @@ def of(dataset: Dataset, context: Context) -> Run:
         refetch=params["refetch"],
         dry_run=params["dry_run"],
     )
+
+
+def installation() -> str:
+    """Which Airflow this is, of those that load into a warehouse: made up once, and kept."""
+    known = Variable.get(INSTALLATION_VARIABLE, default=None)
+    if known is None:
+        description = "Tells this Airflow from others that load into the same warehouse"
+        Variable.set(INSTALLATION_VARIABLE, uuid4().hex, description=description)
+        known = Variable.get(INSTALLATION_VARIABLE)
+    return str(known)
 
 
 def require_known_parameters(context: Context) -> None:

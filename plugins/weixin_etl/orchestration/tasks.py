@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from weixin_etl.ingest import IngestError
 from weixin_etl.model import (
     Batch,
     ConfiguredAccount,
+    PlanStamp,
     Problem,
     Run,
     log_problem,
@@ -28,6 +30,7 @@ from weixin_etl.pipeline import Pipeline, batches
 log = logging.getLogger(__name__)
 
 _PLAN_COUNTS = "counts"
+_PLAN_STAMP = "stamp"
 _PLAN_WARNINGS = "warnings"
 _NOT_PLANNED = "not_planned"
 
@@ -61,6 +64,7 @@ def plan(dataset: Dataset, found: list[dict[str, Any]]) -> list[list[dict[str, A
     if pipeline.run.dry_run:
         raise AirflowSkipException("dry run: nothing was asked for")
     context["ti"].xcom_push(_PLAN_COUNTS, planned.counts)
+    context["ti"].xcom_push(_PLAN_STAMP, msgspec.to_builtins(planned.stamp))
     context["ti"].xcom_push(_PLAN_WARNINGS, planned.warnings)
     alerts.planned(pipeline.run, planned.lost, [it.appid for it in planned.accounts])
     not_planned = msgspec.to_builtins([it for it in configured if not it.appid])
@@ -104,10 +108,11 @@ def report(dataset: Dataset, asset: Any) -> dict[str, int]:
     There is no asset event when no day changed.
     """
     context = get_current_context()
-    run = run_context.of(dataset, context)
-    if run.dry_run:
-        raise AirflowSkipException("dry run: nothing to report")
-    totals = _report(run, context)
+    run = _run(dataset, context)
+    stamp = _stamp(context)
+    if run.dry_run or stamp is None:
+        raise AirflowSkipException("nothing was planned, so there is nothing to report")
+    totals = _report(run, context, stamp)
     days = report_verb.changed_days(run, open_warehouse())
     if not days:
         context["ti"].xcom_push("return_value", totals)
@@ -122,22 +127,23 @@ def report(dataset: Dataset, asset: Any) -> dict[str, int]:
 def check(dataset: Dataset) -> None:
     """The run's promises, by what is true now; red as well when a task before it failed."""
     context = get_current_context()
-    run = run_context.of(dataset, context)
+    run = _run(dataset, context)
     failed = _failed_tasks(context, "failed", "upstream_failed")
     if failed & {"refresh_access_token", "plan"}:
         _say_why_not_planned(run, context)
         alerts.tasks_failed(run, _what_failed(context))
         raise _upstream_failed(failed)
-    if run.dry_run:
+    stamp = _stamp(context)
+    if run.dry_run or stamp is None:
         return
     if not run_context.is_first_try(context):
-        _report(run, context)  # "clear only failed tasks" does not run report again
+        _report(run, context, stamp)  # "clear only failed tasks" does not run report again
     for warning in context["ti"].xcom_pull(task_ids="plan", key=_PLAN_WARNINGS) or []:
         log.warning("%s", warning)
     not_planned = context["ti"].xcom_pull(task_ids="plan", key=_NOT_PLANNED) or []
     warehouse = open_warehouse()
     judgement = check_verb.check(
-        run, warehouse, msgspec.convert(not_planned, list[ConfiguredAccount])
+        run, warehouse, msgspec.convert(not_planned, list[ConfiguredAccount]), stamp
     )
     metrics.emit_freshness(run, warehouse, clock.now(), judgement)
     alerts.checked(run, judgement, _failed_tasks(context, "failed"))
@@ -146,12 +152,18 @@ def check(dataset: Dataset) -> None:
         raise _upstream_failed(failed)
 
 
-def _report(run: Run, context: Context) -> dict[str, int]:
+def _report(run: Run, context: Context, stamp: PlanStamp) -> dict[str, int]:
     counts = context["ti"].xcom_pull(task_ids="plan", key=_PLAN_COUNTS)
-    totals = report_verb.report(run, open_warehouse(), counts or {})
+    totals = report_verb.report(run, open_warehouse(), counts or {}, stamp)
     log.info("%s", ", ".join(f"{count} {name}" for name, count in totals.items()))
     metrics.emit_counts(run, totals)
     return totals
+
+
+def _stamp(context: Context) -> PlanStamp | None:
+    """That of the run's newest plan; None when nothing was planned."""
+    stamp = context["ti"].xcom_pull(task_ids="plan", key=_PLAN_STAMP)
+    return msgspec.convert(stamp, PlanStamp) if stamp else None
 
 
 def _say_why_not_planned(run: Run, context: Context) -> None:
@@ -182,9 +194,12 @@ def _upstream_failed(failed: Collection[str]) -> EndOfTask:
 
 
 def _pipeline(dataset: Dataset, context: Context) -> Pipeline:
-    return Pipeline(
-        run_context.of(dataset, context), open_warehouse(), settings.read().pipeline, clock.now
-    )
+    return Pipeline(_run(dataset, context), open_warehouse(), settings.read().pipeline, clock.now)
+
+
+def _run(dataset: Dataset, context: Context) -> Run:
+    """The task's run, with what tells this Airflow from others on the same warehouse."""
+    return replace(run_context.of(dataset, context), installation=run_context.installation())
 
 
 def _failed_tasks(context: Context, *wanted: str) -> set[str]:

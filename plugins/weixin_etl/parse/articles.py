@@ -1,5 +1,6 @@
 """What an answer says: articles with their rows, what a value may be, and what does not fit."""
 
+import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -137,6 +138,17 @@ class Parsed:
     stripped_nuls: int = 0
     """U+0000 taken out of texts: Postgres cannot hold them."""
     unknown_metrics: set[str] = field(default_factory=set)
+
+    @property
+    def listing(self) -> tuple[str, ...]:
+        """What it lists: msgids in order, and `?` for a part that is no article."""
+        unknown = sum(it.msgid not in self.articles for it in self.rejected)
+        return (*sorted(self.articles), *["?"] * unknown)
+
+    @property
+    def list_sha256(self) -> bytes:
+        """Of the listing: two answers list the same articles when it is the same."""
+        return hashlib.sha256("\0".join(self.listing).encode()).digest()
 
     @property
     def row_count(self) -> int:
