@@ -181,6 +181,7 @@ def due(
     wanted = [day for day in days.newest_first() if run.refetch or day in open_days]
     skipped = len(days.newest_first()) - len(wanted)
     in_window = [day for day in wanted if day not in resting]
+    rest = len(wanted) - len(in_window)
     earlier: list[date] = []
     lost: list[date] = []
     if is_daily(run, today):
@@ -188,6 +189,7 @@ def due(
         reach = max(first, days.first - _DAY * catch_up_days)
         before = sorted((day for day in open_days if day < days.first), reverse=True)
         awake = [day for day in before if day not in resting]
+        rest += len(before) - len(awake)
         earlier = [day for day in awake if reach <= day or open_days[day].ready_at]
         lost = [day for day in awake if first <= day < reach and not open_days[day].ready_at]
     is_probe = not run.names_dates and is_retired(run.dataset, known, today)
@@ -196,7 +198,7 @@ def due(
         [] if is_probe else earlier,
         skipped,
         lost,
-        len(resting),
+        rest,
         is_probe=is_probe,
     )
 

@@ -16,7 +16,8 @@ WHERE
             coverage.dataset = answered.dataset
             AND coverage.appid = answered.appid
             AND coverage.article_count > 0
-            AND coverage.fetched_at >= cast(answered.beijing_date AS timestamp) AT TIME ZONE 'Asia/Shanghai'
+            AND coverage.fetched_at
+            >= cast(answered.beijing_date AS timestamp) AT TIME ZONE 'Asia/Shanghai'
             AND coverage.fetched_at
             < cast(answered.beijing_date + 1 AS timestamp) AT TIME ZONE 'Asia/Shanghai'
     )

@@ -7,7 +7,7 @@ from enum import StrEnum
 from math import inf
 
 from calendars.pipeline import CATCH_UP_DAYS, GOOD_MORNINGS, Calendar, Start
-from calendars.worlds import Article, Refusal, World, at, date_of
+from calendars.worlds import Article, Refusal, World, at, date_of, day_number, day_of
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
 from weixin_etl.model import Run
 
@@ -19,12 +19,15 @@ class Trouble(StrEnum):
     ODD = "articles that end early, have gaps, are deleted, late or corrected"
     REFUSED = "refusals for hours or days"
     REFUSED_ONCE = "refusals of one pair on one day"
-    OMITTED = "answers that leave articles out"
+    LIES = "answers that are empty, or leave articles out"
+    SILENT = "up to twenty days on which every answer is empty"
+    STOPPED = "accounts that stop publishing, articles and days that are deleted at any age"
+    FICKLE = "articles that are listed every second day only"
     RETIRED = "an endpoint that goes for good"
     MISSED = "mornings without a run, or with a late one"
     BY_HAND = "runs at odd hours, of past days, and with dates"
     KILLED = "runs that are killed"
-    CLEARED = "red runs that are cleared"
+    CLEARED = "red runs that are cleared, and green ones"
     ACCOUNTS = "accounts that come and go, another login, a broken connection"
     BOTH = "both datasets"
 
@@ -64,9 +67,18 @@ def draw_calendar(seed: int, mornings: int, troubles: Collection[Trouble]) -> Ca
         for run in draw_runs(lots, dataset, range(first, mornings + GOOD_MORNINGS), mornings)
     ]
     clears = [
-        (at(lots.uniform(0, mornings)), lots.choice(["check", "ingest", "all"]))
+        (at(lots.uniform(0, mornings)), lots.choice(["check", "ingest", "all", "green all"]))
         for _ in lots.times(Trouble.CLEARED, 0, 1, 6)
     ]
+    for dataset in datasets:
+        asked = sorted(
+            day_number(run.today)
+            for _, run, _ in runs
+            if run.dataset is dataset and run.is_scheduled and day_number(run.today) < mornings
+        )
+        for appid in appids:
+            draw_lies(lots, worlds[dataset.name, appid], asked, mornings)
+        runs += draw_runs_with_dates(lots, worlds[dataset.name, appids[0]], mornings)
     return Calendar(mornings, worlds, runs, connections, clears)
 
 
@@ -111,7 +123,7 @@ def draw_world(lots: Lots, dataset: Dataset, mornings: int) -> World:
                 draw_article(lots, world, day, mornings, odd) for _ in range(count)
             ]
     draw_refusals(lots, world, mornings)
-    draw_omissions(lots, world, mornings)
+    draw_ends(lots, world, mornings)
     if lots.strikes(Trouble.RETIRED, 0.05):
         world.retired_at = at(lots.uniform(0, mornings))
     return world
@@ -170,17 +182,60 @@ def draw_refusals(lots: Lots, world: World, mornings: int) -> None:
         world.refused_on[today - back, today] = lots.choice(singly)
 
 
-def draw_omissions(lots: Lots, world: World, mornings: int) -> None:
-    """Never of a day's last chance: nobody can see what its only answer leaves out."""
-    if not lots.strikes(Trouble.OMITTED, 0.3):
-        return
-    today = lots.randrange(6)
-    while today < mornings:
-        for day in range(today - world.dataset.window - 1, today):
-            share = lots.choice([1, 0.3, 0.3])
-            articles = world.articles.get(day, [])
-            world.omitted_on[day, today] = [a for a in articles if lots.random() < share]
-        today += lots.randrange(3, 20)
+def draw_ends(lots: Lots, world: World, mornings: int) -> None:
+    """Accounts that stop for ten days or for good; articles and whole days deleted at any age."""
+    window = world.dataset.window
+    if lots.strikes(Trouble.STOPPED, 0.35):
+        first = lots.randrange(-window, mornings)
+        last = first + lots.choice([8, 10, 10**6])
+        for day in [day for day in world.articles if first <= day < last]:
+            del world.articles[day]
+    if lots.strikes(Trouble.STOPPED, 0.4):
+        for day, articles in world.articles.items():
+            if lots.random() < 0.15:
+                gone_at = at(day + 1 + lots.uniform(0, lots.choice([3, window + 4, 80])))
+                for article in articles if lots.random() < 0.5 else articles[:1]:
+                    article.deleted_at = min(gone_at, article.deleted_at)
+
+
+def draw_lies(lots: Lots, world: World, asked: list[int], mornings: int) -> None:
+    """On days that are asked on, most of all after days that are not."""
+    kinds = lots.choice([{Trouble.LIES}, {Trouble.SILENT}, {Trouble.LIES, Trouble.SILENT}, set()])
+    kinds &= set(lots.troubles)
+    after = [day for n, day in enumerate(asked) if n == 0 or asked[n - 1] < day - 1]
+    for _ in range(lots.choice([1, 1, 2, 4, 8]) * (Trouble.LIES in kinds)):
+        first = lots.choice(lots.choice([asked, after]) or [0])
+        for day in range(first, min(mornings, first + lots.choice([1, 1, 1, 2, 3]))):
+            world.lies_on[day] = lots.choice([0.1, 0.5, 1])
+    for _ in range(lots.choice([1, 1, 1, 2]) * (Trouble.SILENT in kinds)):
+        days = lots.randrange(1, 21)
+        first = lots.choice([max(0, mornings - days), lots.randrange(mornings)])
+        begin = at(first + (lots.random() / 2) * (lots.random() < 0.2))
+        end = at(min(mornings, first + days) - (lots.random() / 2) * (lots.random() < 0.2))
+        if begin < end:
+            world.silent.append((begin, end))
+    if not kinds and lots.strikes(Trouble.FICKLE, 0.3):
+        for article in itertools.chain(*world.articles.values()):
+            article.is_fickle = lots.random() < 0.1
+
+
+def draw_runs_with_dates(lots: Lots, world: World, mornings: int) -> Iterator[Start]:
+    """While the world lies, and at other times."""
+    spells = [day_of(moment) for begin, end in world.silent for moment in (begin, end - 1)]
+    bad = sorted({*world.lies_on, *spells})
+    for number in lots.times(Trouble.BY_HAND, 0, 1, 1, 3):
+        today = lots.choice(bad) if bad and lots.random() < 0.7 else lots.randrange(mornings)
+        last = today - lots.randrange(1, world.dataset.window + 50)
+        run = Run(
+            f"backfill {world.dataset.name} {today} #{number}",
+            world.dataset,
+            date_of(today),
+            is_scheduled=False,
+            begin_date=date_of(last - lots.randrange(40)),
+            end_date=date_of(last),
+            refetch=lots.random() < 0.2,
+        )
+        yield at(today, lots.uniform(0, 24)), run, None
 
 
 def draw_runs(lots: Lots, dataset: Dataset, days: range, mornings: int) -> Iterator[Start]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from math import inf
+from typing import NamedTuple
 
 from calendars.worlds import (
     MIDNIGHT_0,
@@ -27,13 +28,14 @@ from calendars.worlds import (
     day_of,
     instant,
 )
-from weixin_etl import rules
+from weixin_etl import clock, rules
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import AttemptState, Coverage, PairState, PlannedPair, Run
 
 READY_HOUR, CATCH_UP_DAYS = 10, 60
 GOOD_MORNINGS = 4
 QUICK_TRIES = 3
+GREEN_TOO = "green "
 CALL, PLAN, CHECK, QUICK_TRY = 3, 60, 12, 120
 """Seconds they take, or are waited for."""
 
@@ -41,6 +43,13 @@ Endpoint = tuple[str, str]
 """Dataset and appid."""
 Pair = tuple[str, date]
 """appid and publication day."""
+
+
+class Purpose(NamedTuple):
+    """Why a pair is planned, beside being due."""
+
+    is_probe: bool = False
+    is_witness: bool = False
 
 
 Start = tuple[float, Run, int | None]
@@ -59,7 +68,7 @@ class Calendar:
     )
     """Connection id, its login (None: broken), from, until."""
     clears: list[tuple[float, str]] = field(default_factory=list)
-    """When some red run is cleared, and which tasks of it."""
+    """When some red run is cleared, or any one if `green `, and which tasks of it."""
 
     def accounts(self, moment: float) -> dict[str, str | None]:
         """The configured connections, and their logins."""
@@ -81,8 +90,12 @@ class Known:
     listed: Collection[Article] = ()
     """In the newest answer."""
     facts: Listing = field(default_factory=dict)
+    evidence: rules.Evidence = field(default_factory=rules.Evidence)
+    rested_at: float = -inf
+    """When it was last found to rest."""
     ready_at: list[int] = field(default_factory=list)
     """When answers came that were judged ready, and that WeChat called complete."""
+    asked_at: float = -inf
     final_at: float = inf
     inferred_at: int | None = None
     """When the last attempt was, if it only lacked rows."""
@@ -103,10 +116,13 @@ class Process:
     run: Run
     killed_after: int | None = None
     begun_at: float = inf
-    pairs: dict[Pair, bool] = field(default_factory=dict)
-    """Of the newest plan; whether they are probes."""
-    planned_at: dict[Pair, datetime] = field(default_factory=dict)
-    """The first plan of each."""
+    pairs: dict[Pair, Purpose] = field(default_factory=dict)
+    """Of the newest plan."""
+    planned_at: datetime = MIDNIGHT_0
+    """The newest plan."""
+    cleared_at: datetime | None = None
+    """When a person cleared its plan last."""
+    first_planned_at: dict[Pair, datetime] = field(default_factory=dict)
     states: dict[Pair, tuple[PairState, bool]] = field(default_factory=dict)
     """Of each, and whether it is retryable."""
     unplannable: list[str] = field(default_factory=list)
@@ -145,36 +161,56 @@ class Pipeline:
     known: dict[Endpoint, dict[date, Known]] = field(default_factory=lambda: defaultdict(dict))
     first_daily: dict[Endpoint, date] = field(default_factory=dict)
     calls: list[tuple[str, str, date, int]] = field(default_factory=list)
+    spoken: dict[Endpoint, set[int]] = field(default_factory=lambda: defaultdict(set))
+    """Days on which an answer listed an article."""
 
     def plan(self, process: Process, moment: int) -> None:
-        """Replace the run's plan; a pair that it planned before keeps its `planned_at`."""
+        """Replace the run's plan."""
         run, today = process.run, date_of(day_of(moment))
         process.begun_at = min(process.begun_at, moment)
+        process.planned_at = instant(moment)
         process.pairs, process.unplannable, process.lost = {}, [], {}
         for conn_id, appid in self.calendar.accounts(moment).items():
             if appid is None:
                 process.unplannable.append(conn_id)
             elif not run.accounts or appid in run.accounts:
-                due = self._due(run, appid, today)
+                due = self.due(run, appid, today)
                 process.lost[appid] = due.lost
                 for day in due.days:
-                    self._plan_pair(process, (appid, day), moment, is_probe=due.is_probe)
+                    self._plan_pair(process, (appid, day), due)
 
-    def _due(self, run: Run, appid: str, today: date) -> rules.Due:
+    def due(self, run: Run, appid: str, today: date) -> rules.Due:
         endpoint = run.dataset.name, appid
         coverage = {day: known.coverage for day, known in self.known[endpoint].items()}
         if rules.is_daily(run, today):
             self.first_daily.setdefault(endpoint, run.today)
         first_daily = self.first_daily.get(endpoint)
         days = rules.concerned(run, first_daily, today).newest_first()
-        return rules.due(
+        present = rules.present_window(run.dataset, today)
+        known = {
+            day: it
+            for day, it in ({day: Coverage(day) for day in days} | coverage).items()
+            if day in present or day in days or (it.ready_at and not it.is_final)
+        }
+        due = rules.due(
             run,
             first_daily_date=first_daily,
             today=today,
-            open_days={day for day in days if day not in coverage or not coverage[day].is_final},
-            is_retired=rules.is_retired(run.dataset, coverage, today),
+            known=known,
             catch_up_days=CATCH_UP_DAYS,
         )
+        if rules.lacks_witness(run, due, known, today):
+            witness = min(
+                (
+                    (it.asked_at, -day_number(day), day)
+                    for day, it in self.known[endpoint].items()
+                    if it.facts and it.coverage.ready_at and day not in due.days
+                ),
+                default=None,
+            )
+            if witness:
+                return replace(due, days=[*due.days, witness[2]], witness=witness[2])
+        return due
 
     def planned(self, process: Process) -> list[PlannedPair]:
         """The pairs of the newest plan."""
@@ -184,12 +220,12 @@ class Pipeline:
                 appid,
                 appid,
                 day,
-                process.planned_at[appid, day],
-                is_probe,
+                process.planned_at,
+                *purpose,
                 *process.states[appid, day],
                 self.known[process.run.dataset.name, appid][day].coverage,
             )
-            for (appid, day), is_probe in process.pairs.items()
+            for (appid, day), purpose in process.pairs.items()
         ]
 
     def ingest(self, process: Process, moment: int, *, by_itself: bool) -> tuple[int, bool]:
@@ -209,15 +245,15 @@ class Pipeline:
 
     def _plan_more(self, process: Process, appid: str, moment: int) -> list[date]:
         """The open days of an account whose endpoint is back."""
-        due = self._due(process.run, appid, date_of(day_of(moment)))
+        due = self.due(process.run, appid, date_of(day_of(moment)))
         days = [day for day in due.days if (appid, day) not in process.pairs]
         for day in days:
-            self._plan_pair(process, (appid, day), moment, is_probe=False)
+            self._plan_pair(process, (appid, day), due)
         return days
 
-    def _plan_pair(self, process: Process, pair: Pair, moment: int, *, is_probe: bool) -> None:
-        process.pairs[pair] = is_probe
-        process.planned_at.setdefault(pair, instant(moment))
+    def _plan_pair(self, process: Process, pair: Pair, due: rules.Due) -> None:
+        process.pairs[pair] = Purpose(due.is_probe, pair[1] == due.witness)
+        process.first_planned_at.setdefault(pair, process.planned_at)
         process.states[pair] = PairState.PLANNED, True
         self.known[process.run.dataset.name, pair[0]].setdefault(pair[1], Known(Coverage(pair[1])))
 
@@ -241,7 +277,8 @@ class Pipeline:
                     answers = []  # before the commit
                 break
             moment += CALL
-            refusal, listing = world.call(day_number(day), moment, warehouse[day].facts)
+            refusal, listing = world.call(day_number(day), moment)
+            warehouse[day].asked_at = moment
             process.calls[appid, day] += 1
             self.calls.append((*endpoint, day, moment))
             if refusal is None or refusal is Refusal.IS_DELAY:
@@ -269,36 +306,68 @@ class Pipeline:
     ) -> None:
         """Load what an account answered in a try, then judge each answer by all of them."""
         dataset, warehouse = process.run.dataset, self.known[process.run.dataset.name, appid]
-        for day, _, _, listing in answers:
+        for day, moment, _, listing in answers:
             known = warehouse[day]
             known.listed = list(listing)
+            if listing:
+                self.spoken[dataset.name, appid].add(day_of(moment))
+            known.coverage = replace(
+                known.coverage, fetched_at=instant(moment), lists_articles=bool(listing)
+            )
             for article, rows in listing.items():
                 known.facts[article] = known.facts.get(article, {}) | rows
         counting = {
             yesterday: self._counting(dataset, appid, yesterday)
             for yesterday in {day_of(moment) - 1 for _, moment, _, _ in answers}
         }
-        for day, moment, refusal, _ in answers:
+        speaking = {
+            clock.beijing_date(it.coverage.fetched_at)
+            for it in warehouse.values()
+            if it.listed and it.coverage.fetched_at
+        }
+        for day, moment, refusal, listing in answers:
             known, fetched_at = warehouse[day], instant(moment)
-            if not rules.is_ready(
-                day,
-                fetched_at,
-                is_delayed=refusal is Refusal.IS_DELAY,
+            listed = " ".join(sorted(str(id(article)) for article in listing))
+            verdict = rules.verdict(
+                dataset,
+                rules.Answered(
+                    day,
+                    fetched_at,
+                    refusal is Refusal.IS_DELAY,
+                    listed.encode(),
+                    not listing,
+                    is_whole=known.is_whole(dataset.window),
+                    speaks=date_of(day_of(moment)) in speaking,
+                ),
+                known.evidence,
                 counting=counting[day_of(moment) - 1],
                 ready_hour=READY_HOUR,
-            ):
-                self._attempted(process, (appid, day), PairState.NOT_READY, fetched_at=fetched_at)
+            )
+            known.evidence = verdict.evidence
+            if not verdict.is_ready:
+                self._attempted(process, (appid, day), PairState.NOT_READY)
                 known.inferred_at = moment if refusal is None else None
                 continue
-            is_whole = known.is_whole(dataset.window)
-            is_final = rules.is_final(dataset, day, fetched_at, is_whole=is_whole)
-            if is_final and not known.coverage.is_final:
+            if verdict.is_final and not known.coverage.is_final:
                 known.final_at = moment
+            if verdict.evidence.is_resting:
+                known.rested_at = moment
             if refusal is None:
                 known.ready_at.append(moment)
-            is_final |= known.coverage.is_final
-            facts = {"fetched_at": fetched_at, "ready_at": fetched_at, "is_final": is_final}
+            is_final = known.coverage.is_final or verdict.is_final
+            is_resting = verdict.evidence.is_resting and not is_final
+            facts = {"ready_at": fetched_at, "is_final": is_final, "is_resting": is_resting}
             self._attempted(process, (appid, day), PairState.LOADED, **facts)
+        self._wake(warehouse, [moment for _, moment, _, listing in answers if listing])
+
+    def _wake(self, warehouse: dict[date, Known], heard: list[int]) -> None:
+        """An article was listed: whatever was answered before does not rest any more."""
+        for known in warehouse.values() if heard else ():
+            coverage = known.coverage
+            is_later = coverage.fetched_at and coverage.fetched_at < instant(max(heard))
+            if coverage.is_resting and (is_later or known.listed):
+                known.coverage = replace(coverage, is_resting=False)
+                known.evidence = replace(known.evidence, is_resting=False)
 
     def _counting(self, dataset: Dataset, appid: str, yesterday: int) -> rules.StillCounting:
         listed = {
@@ -311,6 +380,7 @@ class Pipeline:
 
     def _refused(self, process: Process, pair: Pair, refusal: Refusal, moment: int) -> None:
         is_not_ready = refusal is Refusal.NOT_READY
+        self.known[process.run.dataset.name, pair[0]][pair[1]].asked_at = moment
         rest = {"next_attempt_at": rules.rests_until(instant(moment))}
         self._attempted(
             process,
@@ -369,6 +439,8 @@ class Pipeline:
     def clear(self, process: Process, moment: int, tasks: str) -> int | None:
         """As an operator does: `all` tasks, those from `ingest` on, or `check` alone."""
         process.is_cleared = True
+        if tasks == "all":
+            process.cleared_at = instant(moment)
         if tasks != "check":
             process.quick_tries = 0
         if tasks == "all":
@@ -388,6 +460,8 @@ def live(
 ) -> tuple[Pipeline, list[Process]]:
     """Live through a calendar, or through its runs of one dataset; the runs as they ended."""
     pipeline, done = pipeline or Pipeline(calendar, on_check), list[Process]()
+    for world in calendar.worlds.values():
+        world.told.clear()
     lots, number = random.Random(calendar.mornings), itertools.count()
     events: list[tuple[float, int, str, Process | None]] = [
         (moment, next(number), "step", Process(run, killed_after))
@@ -399,12 +473,12 @@ def live(
     while events:
         moment, _, tasks, process = heapq.heappop(events)
         if process is None:
-            red = [process for process in done if process.is_red]
-            if not red:
+            ended = [it for it in done if it.is_red or tasks.startswith(GREEN_TOO)]
+            if not ended:
                 continue
-            process = lots.choice(red)
+            process = lots.choice(ended)
             done.remove(process)
-            again = pipeline.clear(process, int(moment), tasks)
+            again = pipeline.clear(process, int(moment), tasks.removeprefix(GREEN_TOO))
         else:
             again = pipeline.step(process, int(moment))
         if again is None:

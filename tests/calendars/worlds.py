@@ -5,6 +5,8 @@ Time is whole seconds since Beijing's midnight of day 0, and a day is its number
 `date_of` are what the rules speak of.
 """
 
+import random
+from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
@@ -72,6 +74,8 @@ class Article:
     listed_at: float = -inf
     deleted_at: float = inf
     corrections: Collection[tuple[float, int]] = ()
+    is_fickle: bool = False
+    """Past the window it is listed every second day only."""
     computed: dict[int, float] = field(default_factory=dict)
     """When a row is there, if not with the account's others of its day."""
 
@@ -91,9 +95,15 @@ class World:
     """From, until, how, and every how many publication days."""
     refused_on: dict[tuple[int, int], Refusal] = field(default_factory=dict)
     """By publication day and day of the call."""
-    omitted_on: dict[tuple[int, int], Collection[Article]] = field(default_factory=dict)
-    """By the same: left out of the answer, though an earlier one listed them."""
+    lies_on: dict[int, float] = field(default_factory=dict)
+    """By day of the call: how likely an answer is empty, or leaves articles out."""
+    silent: list[tuple[float, float]] = field(default_factory=list)
+    """From, until: every answer is empty."""
     retired_at: float = inf
+    told: dict[int, dict[frozenset[Article], int]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+    """By publication day: each lie, and the day on which it was told. None is told on two."""
 
     def rows(self, article: Article, moment: float) -> Rows:
         """What WeChat shows of an article."""
@@ -115,9 +125,12 @@ class World:
             if article.listed_at <= moment < article.deleted_at
         }
 
-    def call(
-        self, day: int, moment: float, known: Collection[Article]
-    ) -> tuple[Refusal | None, Listing]:
+    def is_honest(self, moment: float) -> bool:
+        """Whether no answer of that moment is a lie."""
+        is_silent = any(begin <= moment < end for begin, end in self.silent)
+        return day_of(moment) not in self.lies_on and not is_silent
+
+    def call(self, day: int, moment: float) -> tuple[Refusal | None, Listing]:
         """What WeChat answers."""
         today, is_delayed = day_of(moment), False
         assert day < today, "WeChat has no day later than yesterday"
@@ -130,11 +143,27 @@ class World:
                 if refusal is not Refusal.IS_DELAY:
                     return refusal, {}
                 is_delayed = True
-        listing = self.listing(day, moment)
-        for article in self.omitted_on.get((day, today), ()):
-            if article in known:
-                listing.pop(article, None)
+        listing = self._as_told(day, moment, self.listing(day, moment))
         return Refusal.IS_DELAY if is_delayed else None, listing
+
+    def _as_told(self, day: int, moment: float, listing: Listing) -> Listing:
+        """What WeChat says instead."""
+        today, told = day_of(moment), self.told[day]
+        if any(begin <= moment < end for begin, end in self.silent):
+            if listing:
+                told.setdefault(frozenset(), today)
+            return {}
+        if today % 2 and today >= day + self.dataset.window - 1:
+            listing = {it: rows for it, rows in listing.items() if not it.is_fickle}
+        lots = random.Random(f"{day} {today}")  # the same for all who ask on that day
+        if listing and lots.random() < self.lies_on.get(today, 0):
+            is_empty = lots.random() < 0.5
+            short = {
+                it: rows for it, rows in listing.items() if not is_empty and lots.random() < 0.5
+            }
+            if len(short) < len(listing) and told.setdefault(frozenset(short), today) == today:
+                return short
+        return listing
 
 
 def in_time(

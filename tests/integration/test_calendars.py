@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from calendars.drawn import Trouble, draw_calendar
-from calendars.pipeline import CALL, Calendar, Endpoint, Pipeline, Process, daily, live
+from calendars.pipeline import CALL, Calendar, Pipeline, Process, Purpose, daily, live
 from calendars.worlds import (
     Article,
     Refusal,
@@ -44,6 +44,7 @@ from weixin_etl.model import (
     ConfiguredAccount,
     PlannedAccount,
     PlannedPair,
+    PlanStamp,
     Problem,
     ProblemKind,
 )
@@ -60,8 +61,8 @@ class RealPipeline(Pipeline):
     warehouse: Engine = None  # type: ignore[assignment] # the fields before have defaults
     wire: Wire = None  # type: ignore[assignment] # the same
     planned_before: set[str] = field(default_factory=set)
-    shown: dict[tuple[Endpoint, int], set[Article]] = field(default_factory=dict)
-    """What answers have listed."""
+    stamps: dict[str, PlanStamp] = field(default_factory=dict)
+    """Of the newest plan of each run."""
     asking: tuple[Process, int] | None = None
     """Who asks, and what time it is."""
 
@@ -73,12 +74,14 @@ class RealPipeline(Pipeline):
         process.unplannable = [a.conn_id for a in accounts if a.is_wanted and not a.appid]
         is_new = process.run.run_id not in self.planned_before
         self.planned_before.add(process.run.run_id)
-        self._verbs(process).plan(accounts, is_new=is_new)
+        plan = self._verbs(process).plan(accounts, is_new=is_new)
+        self.stamps[process.run.run_id] = plan.stamp
         process.pairs = self._pairs(process)
 
-    def _pairs(self, process: Process) -> dict[tuple[str, date], bool]:
+    def _pairs(self, process: Process) -> dict[tuple[str, date], Purpose]:
         return {
-            (pair.appid, pair.publication_date): pair.is_probe for pair in self.planned(process)
+            (pair.appid, pair.publication_date): Purpose(pair.is_probe, pair.is_witness)
+            for pair in self.planned(process)
         }
 
     def planned(self, process: Process) -> list[PlannedPair]:
@@ -90,8 +93,9 @@ class RealPipeline(Pipeline):
         """Ask over HTTP and load; when that ends."""
         self._set_clock(moment)
         self.asking = process, moment
+        planned_at = self.stamps[process.run.run_id].planned_at
         batch = [
-            PlannedAccount(conn_id, appid, appid, process.days(appid))
+            PlannedAccount(conn_id, appid, appid, process.days(appid), planned_at)
             for conn_id, appid in self._connections_of(process)
         ]
         with suppress(ingest.IngestError):
@@ -109,7 +113,8 @@ class RealPipeline(Pipeline):
             for conn_id in process.unplannable
         ]
         try:
-            check_verb.check(process.run, self.warehouse, accounts).require_good()
+            stamp = self.stamps[process.run.run_id]
+            check_verb.check(process.run, self.warehouse, accounts, stamp).require_good()
         except check_verb.CheckError:
             process.is_red = True
         else:
@@ -127,11 +132,9 @@ class RealPipeline(Pipeline):
         day = date.fromisoformat(json.loads(handler.asked.body)["begin_date"])
         process.calls[appid, day] += 1
         endpoint, number = (dataset.name, appid), day_number(day)
-        shown = self.shown.setdefault((endpoint, number), set())
         world = self.calendar.worlds[endpoint]
-        refusal, listing = world.call(number, moment, shown)
+        refusal, listing = world.call(number, moment)
         if refusal is None or refusal is Refusal.IS_DELAY:
-            shown.update(listing)
             says(body(world, number, listing, is_delay=refusal is Refusal.IS_DELAY))(handler)
         elif refusal is Refusal.UNREACHABLE:
             resets(handler)

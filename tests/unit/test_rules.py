@@ -1,6 +1,6 @@
 """The rules of time and state, each with its cases; all times are Beijing's, in November 2026."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -241,6 +241,30 @@ WINDOW = days(23, 22, 21, 20, 19, 18, 17)
             id="nothing before the endpoint's first day",
         ),
         case(
+            DAILY,
+            {"open_days": [*days(2, 5, 16), *WINDOW], "answered": days(2), "catch_up_days": 0},
+            Due([*WINDOW, *days(2)], days(2), 0, days(16, 5)),
+            id="however old, a day with a ready answer that is not confirmed",
+        ),
+        case(
+            DAILY,
+            {"open_days": [*days(5, 16), *WINDOW], "resting": days(5, 20)},
+            Due([*days(23, 22, 21, 19, 18, 17), *days(16)], days(16), 0, [], 2),
+            id="no day that rests",
+        ),
+        case(
+            PAST,
+            {"open_days": days(9, 8, 7), "resting": days(8)},
+            Due(days(9, 7), [], 4, [], 1),
+            id="a past run: no day that rests",
+        ),
+        case(
+            DATES,
+            {"open_days": days(3, 2, 1), "resting": days(2)},
+            Due(days(3, 2, 1), [], 0, []),
+            id="a run with dates: one that rests as well",
+        ),
+        case(
             PAST,
             {"open_days": [*days(1, 3, 9), *WINDOW]},
             Due(days(9, 3), [], 5, []),
@@ -266,7 +290,7 @@ WINDOW = days(23, 22, 21, 20, 19, 18, 17)
         ),
         case(
             PAST,
-            {"open_days": days(9, 8), "is_retired": True},
+            {"open_days": [*days(9, 8), *WINDOW], "is_retired": True},
             Due(days(9), [], 5, [], is_probe=True),
             id="retired: a past run's last day alone",
         ),
@@ -283,12 +307,56 @@ def test_what_is_due(run: Run, facts: dict[str, object], expected: Due) -> None:
     usual = {
         "today": TODAY,
         "first_daily_date": nov(1),
-        "open_days": WINDOW,
-        "is_retired": False,
         "catch_up_days": 60,
+        "known": known(
+            facts.pop("open_days", WINDOW),
+            answered=facts.pop("answered", ()),
+            resting=facts.pop("resting", ()),
+            is_retired=facts.pop("is_retired", False),
+        ),
     }
 
     assert rules.due(run, **(usual | facts)) == expected
+
+
+def known(
+    open_days: Collection[date],
+    *,
+    answered: Collection[date],
+    resting: Collection[date],
+    is_retired: bool,
+) -> dict[date, Coverage]:
+    """Open days as they are known."""
+    refused = {"attempt_state": AttemptState.FAILED, "error_code": rules.OFFLINE}
+    return {
+        day: Coverage(
+            day,
+            ready_at=at(20) if day in (*answered, *resting) else None,
+            is_resting=day in resting,
+            **(refused if is_retired else {}),
+        )
+        for day in open_days
+    }
+
+
+@pytest.mark.parametrize(
+    ("run", "listing", "is_probe", "expected"),
+    [
+        case(DAILY, days(23), False, False, id="a day that is due lists an article"),
+        case(DAILY, days(16), False, True, id="only another day does"),
+        case(DAILY, (), False, True, id="none does"),
+        case(DAILY, (), True, False, id="the endpoint is retired"),
+        case(PAST, (), False, False, id="the run is no daily one"),
+    ],
+)
+def test_a_witness_is_asked(
+    run: Run, listing: Collection[date], is_probe: bool, expected: bool
+) -> None:
+    """Of a daily run none of whose due days lists an article."""
+    due = Due(days(23, 22), [], 0, [], is_probe=is_probe)
+    coverage = {day: Coverage(day, lists_articles=day in listing) for day in days(23, 22, 16)}
+
+    assert rules.lacks_witness(run, due, coverage, TODAY) is expected
 
 
 # ----------------------------------------------------------------------------------------- ready
@@ -340,56 +408,157 @@ def test_an_answer_is_ready(
     assert is_ready is expected
 
 
-@pytest.mark.parametrize(
-    ("fetched_at", "expected"),
-    [
-        case(at(24, 0, 5), True, id="in the night"),
-        case(at(24, 9, 59, 59), True, id="before the hour"),
-        case(at(24, 10, 0).astimezone(UTC), False, id="from the hour on"),
-        case(at(25, 0, 5), False, id="the night after"),
-    ],
-)
-def test_an_empty_answer_is_provisional(fetched_at: datetime, expected: bool) -> None:
-    """Before the ready hour of the next day."""
-    assert rules.is_provisional(nov(23), fetched_at, ready_hour=10) is expected
-
-
 # ----------------------------------------------------------------------------------------- final
 
 
+def judged(
+    *answers: tuple[datetime, str] | tuple[datetime, str, dict[str, object]],
+    dataset: Dataset = ARTICLE_TOTAL,
+) -> list[rules.Verdict]:
+    """
+    Ready answers of 10 November, one after the other: when, what they list, and what else.
+
+    Usually they are whole, and the account speaks.
+    """
+    evidence, verdicts = rules.Evidence(), []
+    for fetched_at, listed, *others in answers:
+        facts = {"is_whole": True, "speaks": True, "is_delayed": False} | dict(*others)
+        answered = rules.Answered(
+            nov(10),
+            fetched_at,
+            list_sha256=listed.encode(),
+            is_empty=not listed,
+            **facts,
+        )
+        verdict = rules.verdict(dataset, answered, evidence, counting=NOBODY, ready_hour=10)
+        evidence = verdict.evidence
+        verdicts.append(verdict)
+    return verdicts
+
+
+GAP = {"is_whole": False}
+SILENT = {"speaks": False}
+UTC_MIDNIGHT = datetime(2026, 11, 16, 16, 0, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
-    ("dataset", "fetched_at", "is_whole", "expected"),
+    ("answers", "expected"),
     [
-        case(ARTICLE_TOTAL, at(16, 23, 59, 59), True, False, id="whole on P+W-1"),
-        case(ARTICLE_TOTAL, at(17, 0, 0), True, True, id="whole from Beijing's midnight of P+W"),
+        case([(at(16), "a"), (at(17), "a")], True, id="the same on P+W-1 and P+W"),
+        case([(at(15, 23, 59), "a"), (at(17), "a")], False, id="one of P+W-2 proves nothing"),
+        case([(at(17, 8), "a"), (at(17, 14), "a")], False, id="two answers of one day"),
+        case([(at(17), "a"), (at(18), "a")], True, id="the next day"),
+        case([(at(60), "a")], False, id="a first answer long after"),
+        case([(at(60), "a"), (at(61), "a")], True, id="confirmed long after"),
+        case([(at(16), "a"), (UTC_MIDNIGHT, "a")], True, id="days are Beijing's"),
+        case([(at(16), "a"), (UTC_MIDNIGHT - timedelta(seconds=1), "a")], False, id="not UTC's"),
+        case([(at(16), "a b"), (at(17), "a")], False, id="an article was left out"),
+        case([(at(16), "a"), (at(17), ""), (at(18), "a")], False, id="contradicted between"),
+        case([(at(16), "a b"), (at(17), "a"), (at(18), "a")], True, id="it stays away"),
+        case([(at(16), "a"), (at(17), "a", GAP)], False, id="not whole on P+W"),
+        case([(at(16), "a"), (at(18, 23, 59), "a", GAP)], False, id="not whole on P+W+1"),
+        case([(at(16), "a"), (at(19), "a", GAP)], True, id="whatever rows it has on P+W+2"),
+        case([(at(16), ""), (at(17), "")], True, id="nothing was published, and it speaks"),
+        case([(at(16), ""), (at(17), "", SILENT)], False, id="an account that is silent"),
         case(
-            ARTICLE_TOTAL,
-            datetime(2026, 11, 16, 15, 59, 59, tzinfo=UTC),
-            True,
+            [(at(16), "", SILENT), (at(17), "", SILENT), (at(18), "")],
             False,
-            id="whole, a second before it by UTC",
+            id="silent days prove nothing",
         ),
         case(
-            ARTICLE_TOTAL,
-            datetime(2026, 11, 16, 16, 0, tzinfo=UTC),
+            [(at(16), "", SILENT), (at(17), "", SILENT), (at(18), ""), (at(19), "")],
             True,
-            True,
-            id="whole, at it by UTC",
+            id="it speaks on two days",
         ),
-        case(ARTICLE_TOTAL, at(17), False, False, id="not whole on P+W"),
-        case(ARTICLE_TOTAL, at(18, 23, 59, 59), False, False, id="not whole on P+W+1"),
-        case(ARTICLE_TOTAL, at(19, 0, 0), False, True, id="in any case from P+W+2 on"),
-        case(ARTICLE_TOTAL, at(60), False, True, id="long after"),
-        case(ARTICLE_TOTAL_DETAIL, at(39), True, False, id="thirty days: whole on P+W-1"),
-        case(ARTICLE_TOTAL_DETAIL, at(40), True, True, id="thirty days: whole on P+W"),
-        case(ARTICLE_TOTAL_DETAIL, at(42), False, True, id="thirty days: P+W+2"),
+        case(
+            [(at(16), "a"), (at(17), "", SILENT), (at(18), "a", SILENT)],
+            True,
+            id="a silent answer contradicts nothing",
+        ),
+        case(
+            [(at(16 + n), "ab"[n % 2], GAP) for n in range(8)],
+            False,
+            id="a list that has changed seven times",
+        ),
+        case(
+            [(at(16 + n), "ab"[n % 2], GAP) for n in range(9)],
+            True,
+            id="eight times",
+        ),
+        case(
+            [(at(19, 8 + n), "ab"[n % 2]) for n in range(12)],
+            False,
+            id="on one day it changes once",
+        ),
+        case([(at(16), "a"), (at(17), "a", {"is_delayed": True})], False, id="not ready"),
+        case(
+            [(at(16), "a"), (at(18), "a", GAP), (at(17), "a")],
+            False,
+            id="an older answer that arrives late makes nothing final",
+        ),
+        case(
+            [(at(16), "a"), (at(18), "a", GAP), (at(17), "b"), (at(18, 9), "a")],
+            False,
+            id="but it contradicts",
+        ),
     ],
 )
-def test_a_day_is_final(
-    dataset: Dataset, fetched_at: datetime, is_whole: bool, expected: bool
-) -> None:
-    """Of 10 November, by a ready answer."""
-    assert rules.is_final(dataset, nov(10), fetched_at, is_whole=is_whole) is expected
+def test_a_day_is_final(answers: list[tuple[datetime, str]], expected: bool) -> None:
+    """By the same list on two days, the later one P+W or later, once it is whole or P+W+2."""
+    assert judged(*answers)[-1].is_final is expected
+
+
+def test_thirty_days_are_final() -> None:
+    """From P+W on, which is 10 December."""
+    answers = [(at(39), "a"), (at(40), "a")]
+
+    assert [it.is_final for it in judged(*answers, dataset=ARTICLE_TOTAL_DETAIL)] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        case([(at(17), "", SILENT)], True, id="empty at P+W"),
+        case([(at(16), "", SILENT)], False, id="empty before it"),
+        case([(at(17), "")], False, id="the account speaks"),
+        case([(at(16), "a"), (at(17), "", SILENT)], True, id="whole, and nothing is listed now"),
+        case([(at(16), "a"), (at(18), "", SILENT | GAP)], False, id="not whole on P+W+1"),
+        case([(at(16), "a"), (at(19), "", SILENT | GAP)], True, id="whatever it has on P+W+2"),
+        case([(at(17), "", SILENT), (at(18), "a")], False, id="it lists an article"),
+        case(
+            [(at(17), "", SILENT), (at(18), "", {"is_delayed": True})],
+            True,
+            id="an answer that is not ready changes nothing",
+        ),
+        case(
+            [(at(17), "", SILENT), (at(18), "a", {"is_delayed": True})],
+            False,
+            id="unless it lists an article",
+        ),
+    ],
+)
+def test_a_day_rests(answers: list[tuple[datetime, str]], expected: bool) -> None:
+    """It would be final, but is empty on a day on which the account is silent."""
+    assert judged(*answers)[-1].evidence.is_resting is expected
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        case([(at(11, 9, 59), "")], True, id="empty, before the hour"),
+        case([(at(11, 10), "")], False, id="from the hour on"),
+        case([(at(11, 8), "a")], False, id="it lists an article"),
+        case([(at(12), "", SILENT)], True, id="empty, and the account is silent"),
+        case([(at(16), "a")], False, id="within the window"),
+        case([(at(17), "a")], True, id="past it, of one day only"),
+        case([(at(17), "a"), (at(18), "a", GAP)], False, id="of two days"),
+        case([(at(16), "a"), (at(17), "b")], True, id="another list"),
+        case([(at(11, 9), ""), (at(11, 9, 30), "", {"is_delayed": True})], True, id="not ready"),
+    ],
+)
+def test_an_answer_is_provisional(answers: list[tuple[datetime, str]], expected: bool) -> None:
+    """Nothing that came early or of a silent day, and what no other day has confirmed."""
+    assert judged(*answers)[-1].evidence.is_provisional is expected
 
 
 # -------------------------------------------------------------------------------------------- in
@@ -438,11 +607,21 @@ def planned(
     state: PairState = PairState.PLANNED,
     *,
     is_probe: bool = False,
+    is_witness: bool = False,
     is_retryable: bool = False,
 ) -> PlannedPair:
     """A pair that was planned at 08:00."""
     return PlannedPair(
-        "wx", "wx", "wx", nov(20), at(24, 8, 0), is_probe, state, is_retryable, coverage
+        "wx",
+        "wx",
+        "wx",
+        nov(20),
+        at(24, 8, 0),
+        is_probe,
+        is_witness,
+        state,
+        is_retryable,
+        coverage,
     )
 
 

@@ -26,7 +26,7 @@ ANY_TROUBLES = st.sets(st.sampled_from(Trouble)) | st.just(frozenset(Trouble))
 def test_every_promise_holds_after_any_calendar(
     seed: int, mornings: int, troubles: frozenset[Trouble]
 ) -> None:
-    """C1 to C9; `draw_calendar` with what hypothesis prints is the calendar that breaks one."""
+    """C1 to C10; `draw_calendar` with what hypothesis prints is the calendar that breaks one."""
     assert broken_promises(draw_calendar(seed, mornings, troubles)) == []
 
 
@@ -53,10 +53,21 @@ def refused(world: World, begin: float, end: float, refusal: Refusal) -> World:
     return world
 
 
-def omitting(world: World, today: int, *numbers: int) -> World:
-    """The world, whose answer of day 0 leaves articles out on a day."""
-    world.omitted_on[0, today] = [world.articles[0][number] for number in numbers]
+def lying(world: World, *days: int) -> World:
+    """The world, whose answers on some days are lies."""
+    world.lies_on = dict.fromkeys(days, 1.0)
     return world
+
+
+def silenced(world: World, begin: float, end: float) -> World:
+    """The world, whose every answer is empty for some time."""
+    world.silent.append((begin, end))
+    return world
+
+
+def every_day(days: range, late: dict[int, float] | None = None) -> World:
+    """An article a day."""
+    return in_time(ARTICLE_TOTAL, {day: [FULL] for day in days}, late)
 
 
 def by_hand(moment: float, day: int, **form: Any) -> Start:
@@ -86,12 +97,32 @@ RETIRED = silent()
 RETIRED.retired_at = at(1)
 CALENDARS = {
     "the last row is there on P+W+1 at 11:00": daily(one_day(FULL, late={6: at(8, 11)}), 12),
-    "the last row is there on P+W at 11:00": daily(one_day(FULL, late={6: at(7, 11)}), 12),
+    "the last row is there on P+W at 11:00": daily(every_day(range(12), {6: at(7, 11)}), 12),
     "a row is later than the last one": daily(one_day(FULL, late={5: at(7, 9.1)}), 12),
-    "the answer of P+W leaves out one of two articles": daily(
-        omitting(one_day(FULL, FULL), 7, 1), 12
+    "the answer of P+W is a lie": daily(lying(one_day(FULL, FULL), 7), 12),
+    "fourteen mornings are missed, and the next is a lie": daily(
+        lying(every_day(range(30)), 20), 30, range(6, 20)
     ),
-    "the answer of P+W leaves out the only article": daily(omitting(one_day(FULL), 7, 0), 12),
+    "twelve silent mornings": daily(silenced(every_day(range(30)), at(8), at(20)), 30),
+    "an account stops for good, and then WeChat is silent": daily(
+        silenced(every_day(range(-7, 14)), at(14), at(30)), 30
+    ),
+    "a backfill is answered by lies": daily(
+        lying(every_day(range(-80, 30)), 12),
+        30,
+        (),
+        by_hand(at(12, 14), 12, begin_date=date_of(-60), end_date=date_of(-50)),
+    ),
+    "cleared with its plan while every call fails": Calendar(
+        30,
+        {
+            (ARTICLE_TOTAL.name, "A"): refused(
+                every_day(range(30)), at(20, 14), at(21), Refusal.FORBIDDEN
+            )
+        },
+        daily(every_day(range(1)), 30).runs,
+        clears=[(at(20, 15), "green all")] * 12,
+    ),
     "yesterday's rows come at 09:15": daily(one_day(FULL, late={3: at(4, 9.25)}), 12),
     "48001 from P+W to P+W+3": daily(refused(one_day(FULL), at(7), at(11), Refusal.FORBIDDEN), 14),
     "is_delay all day, of a day with data": daily(
@@ -147,20 +178,34 @@ def test_every_promise_holds_after(name: str) -> None:
     ("rule", "broken", "name", "promise"),
     [
         pytest.param(
-            "is_final",
-            lambda dataset, day, fetched_at, **_: (
-                fetched_at.date() >= day + timedelta(dataset.window)
+            "is_whole_at",
+            lambda dataset, answered, **_: (
+                answered.beijing_date >= answered.publication_date + timedelta(dataset.window)
             ),
             "the last row is there on P+W at 11:00",
             "C4 final, not whole",
             id="final without all rows",
         ),
         pytest.param(
-            "is_final",
+            "is_whole_at",
             lambda *_, is_whole: is_whole,
             "an article that WeChat stops counting",
             "C2 open",
             id="never final without all rows",
+        ),
+        pytest.param(
+            "is_confirmed",
+            lambda *_: True,
+            "fourteen mornings are missed, and the next is a lie",
+            "C4 final, not whole",
+            id="final by one answer",
+        ),
+        pytest.param(
+            "lacks_witness",
+            lambda *_: False,
+            "an account stops for good, and then WeChat is silent",
+            "C1 facts are not whole",
+            id="no witness",
         ),
         pytest.param(
             "is_ready",
