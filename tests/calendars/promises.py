@@ -189,6 +189,11 @@ class Life:
             if article.deleted_at >= at(last, 12) and not article.is_fickle
         )
 
+    def _is_new(self, endpoint: Endpoint, day: date) -> bool:
+        """Whether its first answer came too late for two good mornings to end it."""
+        ready_at = self._known(endpoint, day).ready_at
+        return bool(ready_at) and ready_at[0] >= at(self.calendar.last_day - 1)
+
     def _is_excused(self, endpoint: Endpoint, day: date) -> bool:
         """Whether nothing could tell that the account was silent, or too late to ask again."""
         known = self._known(endpoint, day)
@@ -217,6 +222,8 @@ class Life:
             if owner == endpoint[1] and not purpose.is_witness
         }
         for day in sorted({*self._reached_days(endpoint), *answered}):
+            if self._is_new(endpoint, date_of(day)):
+                continue
             was_resting = self._known(endpoint, date_of(day)).rested_at > -inf
             is_woken = is_quiet and (day in asked or was_resting)
             has_ended = self._is_settled(endpoint, date_of(day)) or is_woken
@@ -224,7 +231,6 @@ class Life:
                 yield f"C2 open: day {day}"
         for day in sorted(asked):
             known = pairs[date_of(day)]
-            is_new = known.ready_at and known.ready_at[0] >= at(self.calendar.last_day - 1)
             since = known.evidence.since
             is_heard_late = known.rested_at >= at(self.calendar.last_day - 2) or (
                 is_quiet
@@ -234,6 +240,7 @@ class Life:
                     or (since is not None and day_number(since) >= self.calendar.mornings + 2)
                 )
             )
+            is_new = self._is_new(endpoint, date_of(day))
             if is_new or is_heard_late or self._has_moved(endpoint, day):
                 continue
             if day < past - (0 if known.is_whole(window) else 2):

@@ -209,24 +209,3 @@ def test_the_newest_answer_stands(
         load_pairs(warehouse, pair(answer, fetched))
 
     assert of_pair(warehouse, DATA) == data
-
-
-@pytest.mark.parametrize(
-    ("answers", "is_provisional"),
-    [
-        ([(body(), "21 09:59")], True),
-        ([(body(), "21 09:00"), (body(), "21 10:00")], False),
-        ([(body(), "21 10:00"), (body(), "21 09:00")], False),
-        ([(body(), "21 09:00"), (body(article("1_1", {})), "21 09:30")], False),
-        ([(body(article("1_1", {})), "21 09:30"), (body(), "21 09:00")], False),
-    ],
-    ids=["early", "confirmed", "early after late", "articles", "had articles"],
-)
-def test_an_empty_day_may_be_provisional(
-    warehouse: Engine, answers: list[tuple[bytes, str]], is_provisional: bool
-):
-    """Empty by an answer from before ten in the morning after it."""
-    for answer, fetched in answers:
-        load_pairs(warehouse, pair(answer, fetched))
-
-    assert of_pair(warehouse, "is_provisional") == (is_provisional,)

@@ -151,23 +151,43 @@ def test_later_tries_ask_for_what_is_not_in(warehouse: Engine, wire: Wire):
 
 
 def test_what_another_run_brought_in_is_not_asked_again(warehouse: Engine, wire: Wire):
-    """What failed here and came in there; and a day that became final since the plan."""
+    """What failed here and came in there."""
     wire.on_data = by_day({22: refuses(47009), 20: OUTAGE})
     collecting, other = pipeline(warehouse), pipeline(warehouse, MANUAL)
-    old = pipeline(
-        warehouse, replace(FORTY, run_id="old", end_date=date(2026, 10, 20), accounts=("wx1",))
-    )
-    batch, old_batch = planned(collecting, wire.account), planned(old, wire.account)
+    batch = planned(collecting, wire.account)
     ingested(collecting, batch, wire.account)
     wire.on_data = EMPTY
     ingested(other, planned(other, wire.account), wire.account)
-    ingested(
-        pipeline(warehouse, FORTY), planned(pipeline(warehouse, FORTY), wire.account), wire.account
-    )
     wire.asked.clear()
 
     assert ingested(collecting, batch, wire.account) is None
-    assert ingested(old, old_batch, wire.account) is None
+    assert wire.asked == []
+
+
+def test_cleared_with_its_plan_a_run_asks_anew(
+    warehouse: Engine, wire: Wire, monkeypatch: pytest.MonkeyPatch
+):
+    """What came in before a person cleared it is not in for the new plan, so it may be red."""
+    collecting = pipeline(warehouse)
+    assert ingested(collecting, planned(collecting, wire.account), wire.account) is None
+    monkeypatch.setenv("WEIXIN_NOW", "2026-11-24T15:00:00+08:00")
+    wire.on_data = refuses(48001)
+
+    error = ingested(collecting, planned(collecting, wire.account), wire.account)
+
+    assert str(error) == "1 account is not in: see the lines above"
+
+
+def test_a_batch_without_its_plan_is_refused(warehouse: Engine, wire: Wire):
+    """The warehouse was restored, and only ingest is cleared: no call, and no green task."""
+    collecting = pipeline(warehouse)
+    batch = planned(collecting, wire.account)
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM weixin.run_report")
+    wire.asked.clear()
+
+    with pytest.raises(WarehouseError, match="the plan is gone from the warehouse"):
+        ingested(collecting, batch, wire.account)
 
     assert wire.asked == []
 
@@ -486,7 +506,7 @@ def test_a_retry_at_midnight_does_not_extend_a_rest(
 def test_a_warehouse_that_is_gone_is_not_asked_for_every_account(wire: Wire):
     """One sentence, and WeChat is not asked in vain."""
     gone = create_engine("postgresql+psycopg2://nobody@127.0.0.1:1/none")
-    batch = [PlannedAccount(f"a{n}", f"wx{n}", f"号{n}", []) for n in range(3)]
+    batch = [PlannedAccount(f"a{n}", f"wx{n}", f"号{n}", [], at("24 10:30")) for n in range(3)]
 
     error = ingested(pipeline(gone), batch, wire.account)
 

@@ -11,9 +11,11 @@ from warehouse_loads import (
     ACCOUNT,
     OTHER_ACCOUNT,
     SCHEDULED,
+    article,
     at,
     body,
     load_pairs,
+    make_final,
     pair,
     refused,
     rows,
@@ -21,8 +23,11 @@ from warehouse_loads import (
 
 from weixin_etl.api.errors import EndpointOfflineError, NotReadyError, UnreachableError
 from weixin_etl.datasets import ARTICLE_TOTAL_DETAIL
+from weixin_etl.ingest import require_plan
 from weixin_etl.model import ConfiguredAccount, ParameterError, Run
 from weixin_etl.pipeline import Pipeline, Plan, Settings, batches
+from weixin_etl.report import changed_days
+from weixin_etl.warehouse import WarehouseError
 
 MANUAL = replace(SCHEDULED, run_id="manual", is_scheduled=False)
 ONE, TWO = (
@@ -55,12 +60,6 @@ def days(plan: Plan) -> dict[str, list[date]]:
     return {account.appid: account.days for account in plan.accounts}
 
 
-def make_final(warehouse: Engine, *final_days: date) -> None:
-    """Load answers that end the asking for these days."""
-    outcomes = [pair(body(day=day), at("24 10:00"), day=day) for day in final_days]
-    load_pairs(warehouse, *outcomes, run_id="before")
-
-
 def run_on(morning: str, monkeypatch: pytest.MonkeyPatch, **of_run: object) -> Run:
     """The daily run of a morning of November, which is now."""
     monkeypatch.setenv("WEIXIN_NOW", f"2026-11-{morning}T10:30:00+08:00")
@@ -72,7 +71,7 @@ def test_a_first_daily_run(warehouse: Engine):
     plan = planned(warehouse, accounts=[ONE, TWO])
 
     assert days(plan) == {"wx1": november(17, 23), "wx2": november(17, 23)}
-    assert plan.counts == {"asked": 14, "caught_up": 0, "final": 0, "held_back": 0, "lost": 0}
+    assert plan.counts == dict.fromkeys(plan.counts, 0) | {"asked": 14}
     assert rows(
         warehouse,
         "SELECT DISTINCT run_id, dataset, planned_at, is_planned, is_probe, calls, state "
@@ -97,14 +96,21 @@ def test_days_that_missed_mornings_left_open_are_caught_up(
 
     plan = planned(warehouse, run_on("24", monkeypatch))
 
-    assert days(plan) == {"wx1": november(18, 23) + november(10, 11) + november(3, 6)}
-    assert plan.counts == {"asked": 12, "caught_up": 6, "final": 1, "held_back": 0, "lost": 0}
+    due = november(18, 23) + november(10, 11) + november(3, 6)
+    assert days(plan) == {"wx1": due + november(17, 17)}
+    assert plan.counts == dict.fromkeys(plan.counts, 0) | {
+        "asked": 13,
+        "caught_up": 6,
+        "witnesses": 1,
+        "final": 1,
+    }
     assert caplog.messages == [
-        "报纸: publication days 2026-11-17 to 2026-11-23; 12 calls, 6 of them to catch up "
+        "报纸: publication days 2026-11-17 to 2026-11-23; 13 calls, 6 of them to catch up "
         "(2026-11-03 to 2026-11-04, 2026-11-10 to 2026-11-11: never asked; 2026-11-06: was not "
-        "ready; 2026-11-05: failed (errcode -1)); about 1 min; 1 skipped as final; 11 calls made "
-        "today, 989 of 1000 left (the count)",
-        "12 calls, about 1 min if a call takes 0.3 s (1 ingest tasks, each with 4 calls at once)",
+        "ready; 2026-11-05: failed (errcode -1)), 2026-11-17 to find out whether WeChat lists any "
+        "article of it; about 1 min; 1 skipped as final; 11 calls made today, 989 of 1000 left "
+        "(the count)",
+        "13 calls, about 1 min if a call takes 0.3 s (1 ingest tasks, each with 4 calls at once)",
     ]
 
 
@@ -117,7 +123,7 @@ def test_days_out_of_reach_are_lost(
 
     plan = planned(warehouse, run_on("24", monkeypatch), catch_up_days=9)
 
-    assert days(plan) == {"wx1": november(8, 23)}
+    assert days(plan) == {"wx1": november(8, 23) + november(5, 5)}
     assert plan.counts["lost"] == 4
     assert plan.warnings == [
         "报纸: trigger a run with begin_date 2026-11-03 and end_date 2026-11-07 (too old for daily "
@@ -269,9 +275,10 @@ def test_the_accounts_of_a_run(warehouse: Engine):
 
 
 def test_a_run_that_is_planned_again(warehouse: Engine, monkeypatch: pytest.MonkeyPatch):
-    """It keeps planned_at and counts, asks anew, and plans no more what is final by now."""
+    """It is planned as of now, keeps its counts, and plans no more what is final by now."""
     planned(warehouse)
-    load_pairs(warehouse, pair(body(day=date(2026, 11, 22)), "24 10:30", day=date(2026, 11, 22)))
+    listing = body(article("1_1", {}), day=date(2026, 11, 22))
+    load_pairs(warehouse, pair(listing, "24 10:30", day=date(2026, 11, 22)))
     make_final(warehouse, date(2026, 11, 17))
     planned(warehouse, replace(MANUAL, begin_date=date(2026, 11, 16), end_date=date(2026, 11, 16)))
     monkeypatch.setenv("WEIXIN_NOW", "2026-11-24T18:00:00+08:00")
@@ -288,7 +295,7 @@ def test_a_run_that_is_planned_again(warehouse: Engine, monkeypatch: pytest.Monk
     )
     assert found == [
         ("2026-11-17", at("24 10:30"), False, 0, "planned"),
-        ("2026-11-22", at("24 10:30"), True, 1, "planned"),
+        ("2026-11-22", at("24 18:00"), True, 1, "planned"),
     ]
     of_another = "SELECT count(*) FROM weixin.run_report WHERE run_id = 'manual' AND is_planned"
     assert rows(warehouse, of_another) == [(1,)]
@@ -306,6 +313,67 @@ def test_a_new_run_forgets_an_earlier_one_of_its_id(warehouse: Engine):
         warehouse,
         "SELECT run_id, count(*), sum(calls) FROM weixin.run_report GROUP BY 1 ORDER BY 1",
     ) == [("manual", 7, 0), (SCHEDULED.run_id, 7, 0)]
+
+
+def test_a_run_id_that_is_used_again_swallows_no_news(
+    warehouse: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    """What the first run brought in and did not live to announce, the second announces."""
+    planned(warehouse)
+    load_pairs(warehouse, pair(body(article("1_1", {"20": {}})), "24 10:30"))
+
+    planned(warehouse)
+
+    assert changed_days(SCHEDULED, warehouse) == [date(2026, 11, 20)]
+    assert changed_days(SCHEDULED, warehouse) == []
+    counts = "SELECT is_planned, calls, inserted FROM weixin.run_report WHERE inserted + calls > 0"
+    assert rows(warehouse, counts) == []
+
+
+def test_two_installations_share_a_warehouse(
+    warehouse: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    """Their runs have the same id and their lists other accounts: neither takes the other's."""
+    caplog.set_level(logging.INFO)
+    here, there = (replace(SCHEDULED, installation=name) for name in ("here", "there"))
+    plans = [planned(warehouse, here, [ONE]), planned(warehouse, there, [TWO])]
+
+    with warehouse.connect() as connection:
+        for run, plan in zip((here, there), plans, strict=True):
+            require_plan(connection, run, plan.stamp)
+    active = "SELECT appid FROM weixin.dim_account WHERE is_active ORDER BY 1"
+    assert rows(warehouse, active) == [("wx1",), ("wx2",)]
+    assert (
+        "another Airflow loads into this warehouse as well: 1 account is in its list, last planned "
+        "2026-11-24 10:30 Beijing time; accounts of either are collected" in caplog.messages
+    )
+
+    planned(warehouse, run_on("30", monkeypatch, installation="there"), [TWO])
+    assert rows(warehouse, active) == [("wx1",), ("wx2",)]
+    planned(warehouse, run_on("30", monkeypatch, installation="there"), [ONE])
+    assert rows(warehouse, active) == [("wx1",)]
+    monkeypatch.setenv("WEIXIN_NOW", "2026-12-08T10:30:00+08:00")
+    later = replace(there, run_id="later", today=date(2026, 12, 8))
+    planned(warehouse, later, [TWO])
+    assert rows(warehouse, active) == [("wx2",)]
+
+
+def test_a_plan_that_is_gone(warehouse: Engine):
+    """Restored from a backup or replaced by a standby: less than was planned is no plan."""
+    plan = planned(warehouse)
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(
+            "DELETE FROM weixin.run_report WHERE publication_date = '2026-11-20'"
+        )
+
+    with warehouse.connect() as connection, pytest.raises(WarehouseError) as error:
+        require_plan(connection, SCHEDULED, plan.stamp)
+
+    assert error.value.problem.cure == "clear plan with its downstream tasks"
+    assert error.value.cause.startswith(
+        "the plan is gone from the warehouse: of the 7 days planned at 2026-11-24 10:30 Beijing "
+        "time it has 6"
+    )
 
 
 @pytest.mark.parametrize(

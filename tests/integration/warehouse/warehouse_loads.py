@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy
@@ -74,6 +74,21 @@ def load_pairs(
     load = Load(warehouse, replace(SCHEDULED, **of_run), ready_hour=10)
     own = [replace(outcome, account=account) for outcome in outcomes]
     return load.commit(own, complete={account.appid})
+
+
+def whole(day: date, until: date) -> dict[str, Any]:
+    """An article of a publication day, with its rows until another."""
+    last = min(day + timedelta(ARTICLE_TOTAL.window - 1), until)
+    dates = [day + timedelta(n) for n in range((last - day).days + 1)]
+    return {"msgid": f"{day:%m%d}_1", "details": [{"stat_date": str(it)} for it in dates]}
+
+
+def make_final(warehouse: Engine, *days: date) -> None:
+    """Load the answers of two mornings that end the asking for these days."""
+    for morning in (at("23 10:00"), at("24 10:00")):
+        until = morning.date() - timedelta(1)
+        answers = [pair(body(whole(day, until), day=day), morning, day=day) for day in days]
+        load_pairs(warehouse, *answers, run_id="before")
 
 
 def rows(warehouse: Engine, sql: str, **values: Any) -> list[tuple[Any, ...]]:
