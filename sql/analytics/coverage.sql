@@ -4,6 +4,17 @@
 -- 中文：每个接口、每个公众号、每个发布日一行：已有什么、缺什么
 -- key: dataset, appid, publication_date
 {% import "analytics/columns.jinja" as the %}
+{#- The day in Beijing of the newest answer that lists an article of the pair's account. -#}
+{% macro listed_date(pair) -%}
+(
+    SELECT max(listing.fetched_at AT TIME ZONE 'Asia/Shanghai')::date
+    FROM weixin.coverage AS listing
+    WHERE
+        listing.dataset = {{ pair }}.dataset
+        AND listing.appid = {{ pair }}.appid
+        AND listing.article_count > 0
+)
+{%- endmacro %}
 CREATE VIEW analytics.coverage (
     -- Which endpoint
     -- 中文：接口
@@ -12,14 +23,16 @@ CREATE VIEW analytics.coverage (
     {{ the.account_name }},
     {{ the.publication_date }},
     -- loaded; empty (nothing was published); incomplete (loaded, but an article that WeChat's
-    -- newest answer lists lacks a row of a day that was computed by then); not_ready or failed
-    -- (how the last attempt ended: earlier data stay, see fetched_at); missing (never asked for);
-    -- retired (not asked for, or refused, as WeChat has taken the endpoint offline for the
+    -- newest answer lists lacks a row of a day that was computed by then); unconfirmed (the window
+    -- is over, and no answer of another day lists the same articles: the day may be short); silent
+    -- (empty, on a day on which WeChat listed no article of the account at all); not_ready or
+    -- failed (how the last attempt ended: earlier data stay, see fetched_at); missing (never asked
+    -- for); retired (not asked for, or refused, as WeChat has taken the endpoint offline for the
     -- account: errcode 47009 for every day asked of the present window)
     -- 中文：状态
     state,
-    -- Whether the totals have stopped growing, so that the day is not asked for again. An article
-    -- may be final before, see analytics.article
+    -- Whether the totals have stopped growing and two days' answers list the same articles, so that
+    -- the day is not asked for again. An article may be final before, see analytics.article
     -- 中文：累计值是否已定稿
     is_final,
     -- Last stat_date that every article of the newest answer reaches
@@ -98,6 +111,7 @@ pair AS (
         day.publication_date,
         coverage.data_state,
         coverage.is_provisional,
+        coverage.is_resting,
         coalesce(coverage.is_final, FALSE) AS is_final,
         coverage.through_date,
         coverage.fetched_at,
@@ -116,6 +130,20 @@ pair AS (
                 THEN 'retired'
             WHEN coverage.attempt_state IN ('not_ready', 'failed') THEN coverage.attempt_state
             WHEN coverage.fetched_at IS NOT NULL AND coverage.ready_at IS NULL THEN 'not_ready'
+            WHEN
+                coverage.is_provisional
+                AND coverage.article_count = 0
+                AND coalesce(
+                    (coverage.ready_at AT TIME ZONE 'Asia/Shanghai')::date
+                    > {{ listed_date("coverage") }},
+                    TRUE
+                )
+                THEN 'silent'
+            WHEN
+                coverage.is_provisional
+                AND (coverage.ready_at AT TIME ZONE 'Asia/Shanghai')::date
+                >= day.publication_date + begun.days
+                THEN 'unconfirmed'
             ELSE coalesce(coverage.data_state, 'missing')
         END AS state
     FROM begun
@@ -172,13 +200,17 @@ SELECT
             THEN 'not asked for: WeChat has taken the endpoint offline (errcode 47009)'
         WHEN pair.state = 'empty' AND pair.is_provisional
             THEN 'provisional: WeChat may not have listed the articles yet; a daily run asks again'
-        WHEN pair.state = 'loaded' AND NOT pair.is_final AND pair.publication_date < pair.first_date
-            THEN format(
-                    'last asked for on %s, while its totals grew, and daily runs begin after it: '
-                    || 'start a run with begin_date and end_date %s',
-                    to_char(pair.ready_at AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD'),
-                    to_char(pair.publication_date, 'YYYY-MM-DD')
-                )
+        WHEN pair.state = 'unconfirmed'
+            THEN 'the answers of one day only list these articles: the next daily run asks again'
+        WHEN pair.state = 'silent'
+            THEN coalesce(
+                    'silent since ' || to_char({{ listed_date("pair") }}, 'YYYY-MM-DD')
+                    || ', when WeChat last listed an article of the account',
+                    'WeChat has never listed an article of the account'
+                ) || CASE
+                    WHEN pair.is_resting THEN ': it is asked for again once WeChat lists one'
+                    ELSE ': a daily run asks again'
+                END
         ELSE pair.error
     END AS reason,
     (
