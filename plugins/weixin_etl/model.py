@@ -57,6 +57,7 @@ class DayState(StrEnum):
 
     FINAL = "final"
     IN = "in"
+    RESTING = "resting"
     OPEN = "open"
     LATE = "late"
     FAILED = "failed"

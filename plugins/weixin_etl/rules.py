@@ -616,17 +616,20 @@ def day_state(
     What a pair is called where people look at it.
 
     `first_daily_date` is the day of the account's first daily run in this dataset: daily runs reach
-    from a window before it on, and not further back than `catch_up_days` before today's window.
+    from a window before it on, and not further back than `catch_up_days` before today's window, but
+    for days with a ready answer.
     """
     if coverage and coverage.is_final:
         return DayState.FINAL
     if is_retired and (coverage is None or coverage.error_code == OFFLINE):
         return DayState.RETIRED
+    if coverage and coverage.is_resting:
+        return DayState.RESTING
     today = clock.beijing_date(now)
     reach = today - _DAY * (dataset.window + catch_up_days)
     if first_daily_date is not None:
         reach = max(reach, first_daily_date - _DAY * dataset.window)
-    if publication_date < reach:
+    if publication_date < reach and not (coverage and coverage.ready_at):
         return DayState.LOST
     if coverage and coverage.attempt_state is AttemptState.FAILED:
         return DayState.FAILED

@@ -7,6 +7,7 @@ SELECT
     fetched_at,
     ready_at,
     is_final,
+    is_resting,
     attempt_state,
     next_attempt_at,
     error_kind,

@@ -6,6 +6,7 @@ SELECT
     ready_at,
     is_provisional,
     is_final,
+    is_resting,
     article_count,
     row_count,
     attempt_state,

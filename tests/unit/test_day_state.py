@@ -62,6 +62,12 @@ WAITING = {"attempt_state": AttemptState.NOT_READY}
             AFTERNOON,
             DayState.FINAL,
         ),
+        (
+            DAY_BEFORE,
+            answered(DAY_BEFORE, "2026-11-20 08:30", is_resting=True),
+            AFTERNOON,
+            DayState.RESTING,
+        ),
     ],
 )
 def test_a_day_within_reach_is_named_by_what_is_due(
@@ -76,6 +82,8 @@ def test_a_day_no_daily_run_reaches_is_lost() -> None:
     assert state(date(2026, 9, 18), None) is DayState.NEVER_ASKED
     assert state(date(2026, 9, 17), None) is DayState.LOST
     assert state(date(2026, 9, 17), FAILED) is DayState.LOST
+    backfilled = answered(date(2026, 9, 17), "2026-11-24 08:30")
+    assert state(date(2026, 9, 17), backfilled) is DayState.IN
     before_first = day_state(
         ARTICLE_TOTAL,
         date(2026, 11, 10),
