@@ -575,14 +575,14 @@ def test_old_run_reports_that_the_manual_deletes(warehouse: Engine, loader: Engi
     """As the loader: those of new runs stay, and those of rows that were not announced."""
     manual = Path(__file__).parents[3] / "docs/operating.md"
     delete = manual.read_text().split("### Run reports and the rest")[1].split("```")[1][4:]
-    reports = [("new", 1, None), ("unchanged", 0, None), ("told", 1, "now"), ("untold", 1, None)]
+    reports = [("new", True), ("unchanged", False), ("untold", True)]
     with warehouse.begin() as connection:
-        for run_id, inserted, announced_at in reports:
+        for run_id, has_news in reports:
             planned_at = "now" if run_id == "new" else "2020-01-01"
             connection.exec_driver_sql(
                 "INSERT INTO weixin.run_report (run_id, dataset, appid, publication_date, "
-                "planned_at, inserted, announced_at) VALUES (%s, '', '', 'today', %s, %s, %s)",
-                (run_id, planned_at, inserted, announced_at),
+                "planned_at, has_news) VALUES (%s, '', '', 'today', %s, %s)",
+                (run_id, planned_at, has_news),
             )
 
     with loader.begin() as connection:
