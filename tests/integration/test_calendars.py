@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from calendars.drawn import Trouble, draw_calendar
 from calendars.pipeline import CALL, Calendar, Pipeline, Process, Purpose, daily, live
+from calendars.promises import broken_promises
 from calendars.worlds import (
     Article,
     Refusal,
@@ -47,6 +48,7 @@ from weixin_etl.model import (
     PlanStamp,
     Problem,
     ProblemKind,
+    Run,
 )
 
 ONE_TRY = CallLimits(tries=1, backoff_seconds=0, minute_quota_wait_seconds=0)
@@ -312,3 +314,41 @@ def test_an_outage_of_ten_mornings(warehouse: Engine, wire: Wire, dataset: Any) 
         for n in rows
     }
     assert {(key[2], key[4]) for key in facts_of_the_warehouse(warehouse)} == shown
+
+
+def seen(trouble: str) -> Calendar:
+    """What lost rows behind green runs: an article a day, four good mornings at the end."""
+    world = in_time(ARTICLE_TOTAL, {day: [range(7), range(7)] for day in range(-30, 16)})
+    match trouble:
+        case "a backfill that is answered by lies":
+            world.lies_on = {3: 1.0}
+            dates = {"begin_date": date_of(-25), "end_date": date_of(-16)}
+            backfill = Run("backfill", ARTICLE_TOTAL, date_of(3), False, **dates)
+            return daily(world, 6, (), (at(3, 14), backfill, None))
+        case "nine missed mornings, and a lie":
+            world.lies_on = {11: 1.0}
+            return daily(world, 12, range(2, 11))
+        case "five silent mornings":
+            world.silent = [(at(8), at(13))]
+            return daily(world, 13)
+    calendar = daily(world, 6)
+    world.refused = [(at(4, 14), at(5), Refusal.FORBIDDEN, 1)]
+    calendar.clears = [(at(4, 15), "green all")]
+    return calendar
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        "a backfill that is answered by lies",
+        "nine missed mornings, and a lie",
+        "five silent mornings",
+        "cleared with its plan while every call fails",
+    ],
+)
+def test_what_was_lost_behind_green_runs(warehouse: Engine, wire: Wire, trouble: str) -> None:
+    """The real pipeline keeps every promise, too, where a single answer was believed once."""
+    calendar = seen(trouble)
+    assert broken_promises(calendar) == []
+
+    assert_the_same(seen(trouble), warehouse, wire)

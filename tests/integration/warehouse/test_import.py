@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine
 from warehouse_loads import (
     DAY,
+    SCHEDULED,
     article,
     at,
     body,
@@ -28,7 +29,8 @@ from warehouse_loads import (
 from weixin_etl import cli
 from weixin_etl.api.errors import EndpointOfflineError
 from weixin_etl.imported import Imported, import_files
-from weixin_etl.model import Counts
+from weixin_etl.model import ConfiguredAccount, Counts
+from weixin_etl.pipeline import Pipeline
 
 FIGURES = "appid, msgid, stat_date::text, share_count, raw_response_id"
 
@@ -147,6 +149,8 @@ def test_days_are_ready_and_final_by_the_rules(warehouse: Engine, load: Load):
     """As of when they were fetched; the last attempt stays what it was, if it was later."""
     week = {str(day): {"share_count": day} for day in range(14, 21)}
     whole = body(article("0_1", week), day=date(2026, 11, 14)).decode()
+    del week["20"]
+    before = body(article("0_1", week), day=date(2026, 11, 14)).decode()
     days = {"publication_date": "2026-11-14"}
     load_pairs(
         warehouse,
@@ -155,6 +159,7 @@ def test_days_are_ready_and_final_by_the_rules(warehouse: Engine, load: Load):
     )
 
     load(
+        line(before, on(20), **days),
         line(whole, on(21), **days),
         line(answer(1).decode(), on(23, "08:30")),
         line(answer(1).decode(), on(23, "08:30"), publication_date="2026-11-19", appid="wx2"),
@@ -306,3 +311,30 @@ def test_the_loader_may_import(warehouse: Engine, loader: Engine, tmp_path: Path
 
     assert imported.answers == 10
     assert facts(warehouse, "share_count") == [(9,)]
+
+
+def test_an_import_ends_no_day_by_one_answer(warehouse: Engine, load: Load):
+    """Days that nobody asked for are imported as empty: the next daily run asks for each."""
+    days = [date(2026, 11, day) for day in (1, 2, 3)]
+    load(*(line('{"list":[]}', on(24, "10:00"), publication_date=str(day)) for day in days))
+    silent = coverage(warehouse, "publication_date, is_final, is_resting, is_provisional")
+
+    load_pairs(warehouse, pair(answer(1), "24 10:10"))
+    plan = Pipeline(SCHEDULED, warehouse).plan(
+        [ConfiguredAccount("weixin_default", "wx1", "报纸")], is_new=True
+    )
+
+    assert silent == [(day, False, True, True) for day in days]
+    assert plan.accounts[0].days[-3:] == days[::-1]
+
+
+def test_an_import_of_two_mornings_ends_a_day(warehouse: Engine, load: Load):
+    """Both are evidence, in whatever order they stand in the file."""
+    rows_of = {f"{day}": {} for day in range(10, 17)}
+    listed = body(article("1_1", rows_of), day=date(2026, 11, 10)).decode()
+    load(
+        line(listed, on(18), publication_date="2026-11-10"),
+        line(listed, on(17), publication_date="2026-11-10"),
+    )
+
+    assert coverage(warehouse, "is_final, is_provisional") == [(True, False)]
