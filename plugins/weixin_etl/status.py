@@ -15,7 +15,7 @@ from sqlalchemy import Connection, RowMapping
 
 from weixin_etl import clock, rules
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.incidents import OF_ACCOUNT, STALE
+from weixin_etl.incidents import END_IS_NO_NEWS, OF_ACCOUNT, STALE
 from weixin_etl.model import (
     AttemptState,
     Coverage,
@@ -213,7 +213,7 @@ def read(
             "datasets": names,
             "closed_since": now - RECENTLY,
             "stale_since": now - STALE,
-            "warnings": [it.value for it in ProblemKind if it.is_warning],
+            "told_though_over": [it.value for it in END_IS_NO_NEWS],
             "most": MOST_INCIDENTS,
         },
     )
@@ -237,7 +237,7 @@ def coverage_of(row: RowMapping) -> Coverage:
         ready_at=row["ready_at"],
         is_final=row["is_final"],
         attempt_state=AttemptState(attempt) if attempt else None,
-        error_kind=_kind(row["error_kind"]) if row["error_kind"] else None,
+        error_kind=ProblemKind(row["error_kind"]) if row["error_kind"] else None,
         error_code=row["error_code"],
         error=row["error"],
         cure=row["cure"],
@@ -248,7 +248,7 @@ def coverage_of(row: RowMapping) -> Coverage:
 def _incident(row: RowMapping, collected: Collected) -> Trouble:
     """A row of `weixin.incident`."""
     problem = Problem(
-        _kind(row["kind"]),
+        ProblemKind(row["kind"]),
         row["cause"],
         row["cure"],
         account=row["account"],
@@ -279,11 +279,6 @@ def _is_succeeded(problem: Problem, dataset: str, collected: Collected) -> bool:
         and declared is not None
         and (declared.successor, problem.appid) in collected
     )
-
-
-def _kind(name: str) -> ProblemKind:
-    """The kind of that name; a later version may have written others."""
-    return next((it for it in ProblemKind if it == name), ProblemKind.PROGRAM)
 
 
 def _facts(

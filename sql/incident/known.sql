@@ -1,6 +1,7 @@
 -- What is wrong with a dataset as far as is known: one row per open incident; and one per metric of
 -- some that was ever told to be unknown. What WeChat answered before an incident was last met, or
--- answered with the same refusal, does not show that it is over.
+-- answered with the same refusal, does not show that it is over. days_settled: those of its days
+-- that are final, or in since it was last met; of rejected parts, those that have none open.
 WITH answer AS (
     SELECT
         appid,
@@ -48,7 +49,33 @@ SELECT
                     AND (answer.error_kind, answer.error_code)
                     IS DISTINCT FROM (incident.kind, incident.error_code)
             )
-    END AS is_answered_since
+    END AS is_answered_since,
+    CASE
+        WHEN incident.kind = 'rejected'
+            THEN ARRAY(
+                    SELECT day.publication_date
+                    FROM unnest(incident.publication_dates) AS day (publication_date)
+                    WHERE NOT EXISTS (
+                        SELECT
+                        FROM weixin.rejected_row
+                        WHERE
+                            rejected_row.appid = incident.appid
+                            AND rejected_row.publication_date = day.publication_date
+                            AND rejected_row.dataset = :dataset
+                            AND rejected_row.resolved_at IS NULL
+                    )
+                )
+        ELSE
+            ARRAY(
+                SELECT coverage.publication_date
+                FROM weixin.coverage
+                WHERE
+                    coverage.appid = incident.appid
+                    AND coverage.publication_date = any(incident.publication_dates)
+                    AND coverage.dataset = :dataset
+                    AND (coverage.is_final OR coverage.ready_at > incident.seen_at)
+            )
+    END AS days_settled
 FROM weixin.incident
 LEFT JOIN weixin.dim_account AS account ON incident.appid = account.appid
 WHERE

@@ -140,7 +140,7 @@ def test_an_open_incident_speaks_for_its_days(warehouse: Engine) -> None:
     found = read(warehouse)
 
     (incident,) = found.open
-    assert incident.problem.kind is ProblemKind.PROGRAM
+    assert incident.problem.kind is ProblemKind.UNKNOWN
     assert incident.problem.cause == "refused"
     assert incident.incident_id is not None
     assert len(found.closed) == 1
@@ -271,6 +271,8 @@ UNTOLD = [
     ({"closed_at": HOURS_AGO}, HOURS_AGO),
     ({"closed_at": HOURS_AGO, "closing_told_at": HOURS_AGO}, None),
     ({"told_at": None, "closed_at": LONG_AGO, "opened_at": LONG_AGO}, None),
+    ({"told_at": None, "closed_at": HOURS_AGO}, HOURS_AGO),
+    ({"kind": "call_refused", "told_at": None, "closed_at": HOURS_AGO}, None),
 ]
 
 
@@ -280,7 +282,8 @@ def test_messages_that_nobody_got_are_a_problem(
 ) -> None:
     """Where there is a receiver; not before an hour, and not of what is never told."""
     collect(warehouse)
-    open_incident(warehouse, "total_fell", "wx1", **{"seen_at": READY} | columns)
+    row = {"kind": "total_fell", "appid": "wx1", "seen_at": READY} | columns
+    open_incident(warehouse, **row)  # type: ignore[arg-type]
     if columns.get("opened_at") == MINUTES_AGO:
         change(warehouse, "UPDATE weixin.incident SET seen_at = opened_at")
     told = Airflow(FINE.dags, "weixin_api", 16, alerts="weixin_alerts")
