@@ -9,9 +9,11 @@ Incidents: trouble from when it is met until it is over, and the messages that t
 
 However many tries, runs and days meet the same trouble, it is one row, and two messages: one when
 it is met, one when it is over. It is over only with evidence: a look proves nothing about days that
-it did not look at, and a day is well when the warehouse says that it is in. A process that is killed between `record` and `tell` leaves rows
-that the next look tells of. One that is killed between the delivery of a message and the commit
-that remembers it lets it be delivered twice: at least once, never not at all.
+it did not look at, and a day is well when the warehouse says that it is in.
+
+A process that is killed between `record` and `tell` leaves rows that the next look tells of. One
+that is killed between the delivery of a message and the commit that remembers it lets it be
+delivered twice: at least once, never not at all.
 """
 
 import logging
@@ -94,9 +96,7 @@ _FINDINGS = frozenset(
 Found by `check` for as long as a run asks for the day, so told once per day of publication.
 """
 _ONCE_EVER = frozenset({ProblemKind.UNKNOWN_METRIC})
-END_IS_NO_NEWS = frozenset(
-    {*_FINDINGS, *_ONCE_EVER, ProblemKind.SILENT, ProblemKind.NOT_COLLECTED}
-)
+END_IS_NO_NEWS = frozenset({*_FINDINGS, *_ONCE_EVER, ProblemKind.SILENT, ProblemKind.NOT_COLLECTED})
 """
 Told once, as something to know. That it is no longer found is not told: it was seen to, or time has
 passed, or an account publishes again, which its figures show.

@@ -4,11 +4,12 @@ import logging
 import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
+from dataclasses import asdict, dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Row
 
 from weixin_etl import clock, rules
 from weixin_etl.ingest import Ingest, OpenClient, Settings, planned_pairs
@@ -23,6 +24,7 @@ from weixin_etl.model import (
     Run,
     SaidQuota,
     accounts_are,
+    connection_of,
     days_as_ranges,
     few_names,
 )
@@ -41,6 +43,8 @@ SECONDS_A_CALL = 0.3
 """What the expected minutes are reckoned with; assumed, for an answer of some 60 articles."""
 TASKS_AT_ONCE = 8
 """The same: how many ingest tasks Airflow is assumed to run at a time."""
+LEFT_IS_SAID = timedelta(days=30)
+"""How long people are shown that an account has left the list of those to collect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,8 @@ class Plan:
     """
     details: list["AccountPlan"]
     """Every account, also one without a day to ask for."""
+    left: list[Problem]
+    """Accounts that have left the list of those to collect within `LEFT_IS_SAID`."""
 
     @property
     def warnings(self) -> list[str]:
@@ -139,12 +145,14 @@ class Pipeline:
         require_one_time(self.warehouse)
         wanted = [account for account in accounts if account.appid and account.is_wanted]
         with self.warehouse.begin() as connection:
+            left = []
             if not self.run.dry_run:
-                self._save_accounts(connection, accounts, wanted)
+                left = self._save_accounts(connection, accounts, wanted)
             planned = self._due(connection, wanted, said=_said(wanted))
+            self._leave_unwanted_out(connection, planned)
             if not self.run.dry_run:
                 self._save_plan(connection, planned, is_new=is_new)
-        return self._as_plan(planned)
+        return self._as_plan(planned, left)
 
     @property
     def _today(self) -> date:
@@ -155,7 +163,8 @@ class Pipeline:
         connection: Connection,
         accounts: Sequence[ConfiguredAccount],
         wanted: Sequence[ConfiguredAccount],
-    ) -> None:
+    ) -> list[Problem]:
+        """Write down who is collected; the accounts that have left."""
         connection.execute(
             statement("dim_account/save.sql"),
             {
@@ -168,9 +177,11 @@ class Pipeline:
             {
                 "appids": [account.appid for account in accounts if account.appid],
                 "conn_ids": [account.conn_id for account in accounts if not account.appid],
+                "now": self.now(),
+                "left_since": self.now() - LEFT_IS_SAID,
             },
-        )
-        if names := [row.name for row in gone]:
+        ).all()
+        if names := [row.name for row in gone if row.is_news]:
             log.warning("%s", _no_longer_collected(names))
         save_said(connection, self.run.dataset, _said(wanted))
         if rules.is_daily(self.run, self._today):
@@ -182,6 +193,51 @@ class Pipeline:
                     "today": self.run.today,
                 },
             )
+        return self._left(
+            connection,
+            [row for row in gone if not row.is_withdrawn],
+            {account.conn_id for account in accounts if account.appid},
+        )
+
+    def _left(
+        self, connection: Connection, gone: Sequence[Row[Any]], conn_ids: Collection[str]
+    ) -> list[Problem]:
+        """The accounts that daily runs have collected and no longer do, with their open days."""
+        if not gone:
+            return []
+        dataset = self.run.dataset
+        rows = connection.execute(
+            statement("coverage/left_behind.sql"),
+            {
+                "dataset": dataset.name,
+                "appids": [row.appid for row in gone],
+                "since": self._today - timedelta(days=dataset.window + self.settings.catch_up_days),
+            },
+        )
+        open_days: dict[str, list[date]] = {row.appid: row.publication_dates for row in rows}
+        return [
+            _no_longer(row, open_days[row.appid], has_other=row.conn_id in conn_ids)
+            for row in gone
+            if row.appid in open_days
+        ]
+
+    def _leave_unwanted_out(self, connection: Connection, planned: list[AccountPlan]) -> None:
+        """Days that daily runs do not reach and that somebody said are not wanted are not lost."""
+        lost = [(it.appid, day) for it in planned for day in it.due.lost]
+        if not lost:
+            return
+        rows = connection.execute(
+            statement("unwanted_range/of_days.sql"),
+            {
+                "dataset": self.run.dataset.name,
+                "appids": [appid for appid, _ in lost],
+                "publication_dates": [day for _, day in lost],
+            },
+        )
+        unwanted = {(row.appid, row.publication_date) for row in rows}
+        for number, it in enumerate(planned):
+            wanted = [day for day in it.due.lost if (it.appid, day) not in unwanted]
+            planned[number] = replace(it, due=replace(it.due, lost=wanted))
 
     def _due(
         self,
@@ -304,7 +360,7 @@ class Pipeline:
             },
         )
 
-    def _as_plan(self, planned: Sequence[AccountPlan]) -> Plan:
+    def _as_plan(self, planned: Sequence[AccountPlan], left: list[Problem]) -> Plan:
         """Log a line per account and the time it all takes, and give the plan out."""
         counts: Counter[str] = Counter(asked=0, caught_up=0, final=0, held_back=0, lost=0)
         days = rules.window(self.run, self._today)
@@ -331,7 +387,7 @@ class Pipeline:
             for account in planned
             if account.days
         ]
-        plan = Plan(accounts, held_back, lost, dict(counts), list(planned))
+        plan = Plan(accounts, held_back, lost, dict(counts), list(planned), left)
         log.info("%s", self.expectation(plan))
         return plan
 
@@ -434,6 +490,26 @@ def _no_longer_collected(names: Sequence[str]) -> str:
     return (
         f"{accounts_are(len(names))} no longer collected, by the Airflow Variable weixin_accounts "
         f"or by what WeChat says of their platform: {few_names(names)}"
+    )
+
+
+def _no_longer(account: Row[Any], open_days: Sequence[date], *, has_other: bool) -> Problem:
+    """An account that has left, and what is given up with it."""
+    why = "WeChat's list of its platform, or weixin_accounts, no longer names it"
+    cure = "put it back into weixin_accounts, or leave it"
+    if has_other:
+        why, cure = f"{account.conn_id} has another AppID now", "give it a connection, or leave it"
+    elif connection_of(account.conn_id) == account.conn_id:
+        why = "weixin_accounts no longer names it"
+    count = len(open_days)
+    return Problem(
+        ProblemKind.NOT_COLLECTED,
+        cause=f"no longer collected, {count} {'day' if count == 1 else 'days'} open: {why}",
+        cure=cure,
+        account=account.name,
+        appid=account.appid,
+        conn_id=account.conn_id,
+        days=tuple(sorted(open_days)),
     )
 
 

@@ -50,34 +50,32 @@ SELECT
                     IS DISTINCT FROM (incident.kind, incident.error_code)
             )
     END AS is_answered_since,
-    CASE
-        WHEN incident.kind = 'rejected'
-            THEN ARRAY(
-                    SELECT day.publication_date
-                    FROM unnest(incident.publication_dates) AS day (publication_date)
-                    WHERE NOT EXISTS (
+    coalesce(settled.publication_dates, '{}') AS days_settled
+FROM weixin.incident
+LEFT JOIN weixin.dim_account AS account ON incident.appid = account.appid
+LEFT JOIN LATERAL (
+    SELECT array_agg(day.publication_date) AS publication_dates
+    FROM unnest(incident.publication_dates) AS day (publication_date)
+    LEFT JOIN weixin.coverage
+        ON
+            incident.appid = coverage.appid
+            AND day.publication_date = coverage.publication_date
+            AND incident.dataset = coverage.dataset
+    WHERE
+        CASE
+            WHEN incident.kind = 'rejected'
+                THEN NOT EXISTS (
                         SELECT
                         FROM weixin.rejected_row
                         WHERE
                             rejected_row.appid = incident.appid
                             AND rejected_row.publication_date = day.publication_date
-                            AND rejected_row.dataset = :dataset
+                            AND rejected_row.dataset = incident.dataset
                             AND rejected_row.resolved_at IS NULL
                     )
-                )
-        ELSE
-            ARRAY(
-                SELECT coverage.publication_date
-                FROM weixin.coverage
-                WHERE
-                    coverage.appid = incident.appid
-                    AND coverage.publication_date = any(incident.publication_dates)
-                    AND coverage.dataset = :dataset
-                    AND (coverage.is_final OR coverage.ready_at > incident.seen_at)
-            )
-    END AS days_settled
-FROM weixin.incident
-LEFT JOIN weixin.dim_account AS account ON incident.appid = account.appid
+            ELSE coverage.is_final OR coverage.ready_at > incident.seen_at
+        END
+) AS settled ON TRUE
 WHERE
     incident.dataset = :dataset
     AND (

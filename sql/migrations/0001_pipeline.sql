@@ -11,6 +11,7 @@ CREATE TABLE weixin.dim_account (
     name text NOT NULL,
     conn_id text NOT NULL,
     is_active boolean NOT NULL DEFAULT TRUE,
+    left_at timestamptz,
     first_seen_at timestamptz NOT NULL
 );
 COMMENT ON TABLE weixin.dim_account IS 'One row per Official Account that a run has planned, or of which answers were imported';
@@ -18,6 +19,7 @@ COMMENT ON COLUMN weixin.dim_account.appid IS 'AppID of the Official Account at 
 COMMENT ON COLUMN weixin.dim_account.name IS 'What people call the account: extra "name" of its Airflow connection, else the connection id';
 COMMENT ON COLUMN weixin.dim_account.conn_id IS 'Airflow connection that holds its credentials; empty while it is known by imported answers only';
 COMMENT ON COLUMN weixin.dim_account.is_active IS 'Whether it is in the list of accounts to collect (Airflow Variable weixin_accounts)';
+COMMENT ON COLUMN weixin.dim_account.left_at IS 'When a run first found that it is no longer in that list; null while it is, and where it never was';
 COMMENT ON COLUMN weixin.dim_account.first_seen_at IS 'When the pipeline first planned it, or imported an answer of it';
 
 CREATE TABLE weixin.first_daily_run (
@@ -144,6 +146,9 @@ CREATE TABLE weixin.coverage (
     CHECK (NOT is_final OR ready_at IS NOT NULL),
     CHECK ((attempt_state IS NULL) = (attempted_at IS NULL))
 ) WITH (fillfactor = 50);
+-- its columns stay as they are in an ordinary morning: see status/left_open.sql
+CREATE INDEX coverage_is_left_open ON weixin.coverage (dataset, appid, publication_date)
+WHERE attempt_state IN ('failed', 'not_ready') AND error_code IS DISTINCT FROM 47009;
 COMMENT ON TABLE weixin.coverage IS 'One row per dataset, account and publication day ever asked for: what we have, and how the last attempt ended';
 COMMENT ON COLUMN weixin.coverage.dataset IS 'Which endpoint: article_total, …';
 COMMENT ON COLUMN weixin.coverage.appid IS 'The account';

@@ -393,7 +393,8 @@ OPEN = "SELECT kind, publication_dates FROM weixin.incident WHERE closed_at IS N
 def still_open(people: People) -> dict[str, list[date]]:
     """The open incidents, and the days they are about."""
     with people.warehouse.connect() as connection:
-        return {row.kind: row.publication_dates for row in connection.execute(sqlalchemy.text(OPEN))}
+        rows = connection.execute(sqlalchemy.text(OPEN))
+        return {row.kind: row.publication_dates for row in rows}
 
 
 def test_trouble_with_days_is_over_when_each_of_them_is_in(people: People):
