@@ -35,7 +35,7 @@ COMMENT ON COLUMN weixin.incident.account IS 'What people call the account; empt
 COMMENT ON COLUMN weixin.incident.conn_id IS 'The account''s Airflow connection; empty when it concerns the whole run';
 COMMENT ON COLUMN weixin.incident.cause IS 'What happened, when it was last met';
 COMMENT ON COLUMN weixin.incident.cure IS 'What to change; when nothing, what happens next';
-COMMENT ON COLUMN weixin.incident.publication_dates IS 'The publication days concerned (Beijing), oldest first, when it was last met';
+COMMENT ON COLUMN weixin.incident.publication_dates IS 'The publication days concerned (Beijing), of all looks that met it, less those that are in since';
 COMMENT ON COLUMN weixin.incident.error_code IS 'WeChat''s errcode, if it gave one';
 COMMENT ON COLUMN weixin.incident.run_id IS 'The run that met it last';
 COMMENT ON COLUMN weixin.incident.opened_at IS 'When it was first met';
