@@ -92,14 +92,14 @@ _FINDINGS = frozenset(
         ProblemKind.UNSTEADY,
     }
 )
-"""
-Found by `check` for as long as a run asks for the day, so told once per day of publication.
-"""
+"""Found by `check` for as long as a run asks for the day, so told once per day of publication."""
 _ONCE_EVER = frozenset({ProblemKind.UNKNOWN_METRIC})
-END_IS_NO_NEWS = frozenset({*_FINDINGS, *_ONCE_EVER, ProblemKind.SILENT, ProblemKind.NOT_COLLECTED})
+TOLD_THOUGH_OVER = _FINDINGS | _ONCE_EVER
+"""Something to know that stays true: also told when it is no longer found."""
+_END_IS_NO_NEWS = TOLD_THOUGH_OVER | {ProblemKind.SILENT, ProblemKind.NOT_COLLECTED}
 """
-Told once, as something to know. That it is no longer found is not told: it was seen to, or time has
-passed, or an account publishes again, which its figures show.
+Told once. When it is no longer found it was seen to, or time has passed, or an account publishes
+again, which its figures show.
 """
 _OF_PLAN = frozenset({ProblemKind.DAYS_LOST, ProblemKind.NOT_COLLECTED})
 _OF_CHECK = frozenset(
@@ -111,12 +111,8 @@ _OF_CHECK = frozenset(
         ProblemKind.RUN_LATE,
     }
 )
-_OF_INGEST = (
-    frozenset(ProblemKind) - _OF_PLAN - _OF_CHECK - _ONCE_EVER - frozenset({ProblemKind.UNKNOWN})
-)
-_OF_DAILY_RUN = frozenset({*_FINDINGS, ProblemKind.SILENT, ProblemKind.DAYS_LOST}) - frozenset(
-    {ProblemKind.REJECTED}
-)
+_OF_INGEST = frozenset(ProblemKind) - _OF_PLAN - _OF_CHECK - _ONCE_EVER - {ProblemKind.UNKNOWN}
+_OF_DAILY_RUN = (_FINDINGS - {ProblemKind.REJECTED}) | {ProblemKind.SILENT, ProblemKind.DAYS_LOST}
 """Found by each daily run for as long as it is to be told of, whatever its days."""
 IN_WITH_ITS_DAYS = _OF_INGEST.difference(OF_ACCOUNT) | {
     ProblemKind.ENDPOINT_OFFLINE,
@@ -373,13 +369,15 @@ def judge(look: Look, known: Sequence[Incident]) -> Verdict:
     verdict = Verdict()
     here = {identity(it.problem): it for it in known}
     for same, problem in _met(look, known).items():
+        is_early = look.is_early and problem.kind is ProblemKind.NOT_READY
         if same not in here:
-            if not (look.is_early and problem.kind is ProblemKind.NOT_READY):
+            if not is_early:
                 verdict.opened.append(problem)
         elif (incident := here[same]).closed_at is None:
-            days = tuple(sorted({*problem.days, *_days_left(look, incident)}))
             has_news = _has_news(look, incident, problem)
-            verdict.met.append(Met(incident, replace(problem, days=days), has_news))
+            if not (is_early and has_news):
+                days = tuple(sorted({*problem.days, *_days_left(look, incident)}))
+                verdict.met.append(Met(incident, replace(problem, days=days), has_news))
     met = {it.incident.incident_id for it in verdict.met}
     without_answer = [it for it in look.problems if it.kind in _WITHOUT_ANSWER]
     connections = {it.conn_id for it in without_answer if it.conn_id and not it.appid}
@@ -398,8 +396,8 @@ def judge(look: Look, known: Sequence[Incident]) -> Verdict:
             and connection_of(incident.problem.conn_id) not in connections
         ):
             if _is_over(look, incident):
-                (verdict.silent if kind in END_IS_NO_NEWS else verdict.closed).append(incident)
-            elif len(left := _days_left(look, incident)) < len(incident.problem.days):
+                (verdict.silent if kind in _END_IS_NO_NEWS else verdict.closed).append(incident)
+            elif 0 < len(left := _days_left(look, incident)) < len(incident.problem.days):
                 verdict.narrowed.append((incident, tuple(sorted(left))))
     return verdict
 
@@ -822,7 +820,7 @@ def tell(
             statement("incident/untold.sql"),
             {
                 "closed_since": now - STALE,
-                "told_though_over": [it.value for it in END_IS_NO_NEWS],
+                "told_though_over": [it.value for it in TOLD_THOUGH_OVER],
             },
         )
         untold = [_incident(row) for row in rows]

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, RowMapping
 
 from weixin_etl import clock, rules
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.incidents import END_IS_NO_NEWS, OF_ACCOUNT, STALE
+from weixin_etl.incidents import OF_ACCOUNT, STALE, TOLD_THOUGH_OVER
 from weixin_etl.model import (
     AttemptState,
     Coverage,
@@ -218,7 +218,7 @@ def read(
             "datasets": names,
             "closed_since": now - RECENTLY,
             "stale_since": now - STALE,
-            "told_though_over": [it.value for it in END_IS_NO_NEWS],
+            "told_though_over": [it.value for it in TOLD_THOUGH_OVER],
             "most": MOST_INCIDENTS,
         },
     )

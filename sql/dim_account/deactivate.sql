@@ -36,7 +36,7 @@ SELECT
     away.name,
     away.conn_id,
     away.is_news,
-    EXISTS (
+    exists(
         SELECT
         FROM weixin.platform_token
         WHERE

@@ -1,7 +1,7 @@
 -- What nobody was told yet: one row per incident that opened, or is over. They are locked until
 -- they are told; what another process is telling now is left to it. What was over before anybody
--- was told that it had begun is not told, unless it is of a kind whose end is no news; nor is what
--- was over long ago.
+-- was told that it had begun is not told, unless it is of a kind that is told though it is over;
+-- nor is what was over long ago.
 SELECT
     incident_id,
     dataset,

@@ -447,7 +447,18 @@ def test_the_same_trouble_with_other_days_is_told_as_well(people: People):
         people.live_through(day, ["a"], [replace(unreadable, days=window(2)[:1])])
     people.live_through(3, ["a"], [])
 
-    assert people.titles == ["号a: unreadable answer"] * 2
+    late = trouble("a", 4, ProblemKind.NOT_READY, days=AUGUST, errcode=None)
+    people.backfill(morning(4, 13), AUGUST, [late])
+    late = replace(late, days=window(5)[-1:])
+    people.ingest(5, ["a"], [late], at=morning(5, 8, 30))
+    before_noon = len(people.titles)
+    people.ingest(5, ["a"], [late], at=morning(5, 12, 5))
+
+    assert people.titles[:before_noon] == [
+        *["号a: unreadable answer"] * 2,
+        "号a not in at noon",
+    ]
+    assert people.titles[before_noon:] == ["号a not in at noon"]
     assert "2026-08-03 to 2026-08-04, 2026-10-28" in people.got[1].body
 
 
