@@ -35,7 +35,7 @@ def main() -> None:
             print(f"| {' | '.join(map(str, cells))} |")
 
 
-def costs(dataset: Dataset, missed: int) -> tuple[str, str, int, int, int]:
+def costs(dataset: Dataset, missed: int) -> tuple[str | int, ...]:
     """Days lost, the same if each answer of the first morning lies, and the calls of three runs."""
     honest, calls = after(dataset, missed, lies=False)
     lying, _ = after(dataset, missed, lies=True)

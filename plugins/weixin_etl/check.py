@@ -49,6 +49,10 @@ _ACCOUNTS_NAMED = 100
 _KINDS = {
     "total_does_not_fall": ProblemKind.TOTAL_FELL,
     "article_is_still_there": ProblemKind.ARTICLE_MISSING,
+    "article_has_one_publication_day": ProblemKind.ARTICLE_MOVED,
+    "every_value_fits": ProblemKind.REJECTED,
+    "list_is_steady": ProblemKind.UNSTEADY,
+    "account_publishes": ProblemKind.SILENT,
 }
 
 

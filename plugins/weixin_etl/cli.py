@@ -28,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_command(commands, migrate)
     add_plan(commands, plan)
     add_status(commands)
+    add_unwanted(commands)
     add_answers(commands)
     add_replay(commands)
     add_prune(commands)
@@ -70,6 +71,30 @@ def status(options: argparse.Namespace) -> int:
     from weixin_etl.orchestration.show_status import show_status
 
     return show_status([it for it in DATASETS.values() if options.dataset in (None, it.name)])
+
+
+def unwanted(options: argparse.Namespace) -> None:
+    """Say that publication days that did not come in are not wanted: they are no trouble then."""
+    import getpass
+
+    from weixin_etl import clock
+    from weixin_etl.model import accounts_are
+    from weixin_etl.orchestration.warehouse import open_warehouse
+    from weixin_etl.unwanted import say_unwanted
+
+    count = say_unwanted(
+        open_warehouse(),
+        DATASETS[options.dataset],
+        options.accounts,
+        options.begin,
+        options.end,
+        said_at=clock.now(),
+        said_by=getpass.getuser(),
+    )
+    sys.stdout.write(
+        f"{accounts_are(count)} not expected to have {options.begin} to {options.end}, until a run "
+        "asks for a day of these. Daily runs do, for days within their reach.\n"
+    )
 
 
 def answers(options: argparse.Namespace) -> None:
@@ -176,6 +201,21 @@ def add_status(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     """Add the command `status` with its options."""
     parser = add_command(commands, status)
     parser.add_argument("--dataset", choices=DATASETS, help="default: all")
+
+
+def add_unwanted(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command `unwanted` with its options."""
+    parser = add_command(commands, unwanted)
+    parser.add_argument("dataset", choices=DATASETS)
+    _add_accounts(parser)
+    for flag, day in (("--begin", "first"), ("--end", "last")):
+        parser.add_argument(
+            flag,
+            type=_day,
+            metavar="YYYY-MM-DD",
+            required=True,
+            help=f"{day} publication day, in Beijing",
+        )
 
 
 def add_answers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

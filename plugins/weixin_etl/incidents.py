@@ -8,9 +8,12 @@ Incidents: trouble from when it is met until it is over, and the messages that t
     tell     send them, and remember what was delivered          `tell`
 
 However many tries, runs and days meet the same trouble, it is one row, and two messages: one when
-it is met, one when it is over. A process that is killed between `record` and `tell` leaves rows
-that the next look tells of. One that is killed between the delivery of a message and the commit
-that remembers it lets it be delivered twice: at least once, never not at all.
+it is met, one when it is over. It is over only with evidence: a look proves nothing about days that
+it did not look at, and a day is well when the warehouse says that it is in.
+
+A process that is killed between `record` and `tell` leaves rows that the next look tells of. One
+that is killed between the delivery of a message and the commit that remembers it lets it be
+delivered twice: at least once, never not at all.
 """
 
 import logging
@@ -80,17 +83,42 @@ _RETRIED = frozenset(
     }
 )
 """What another try of the task may mend; see `api.errors` and `IngestError.is_retryable`."""
-_FINDINGS = frozenset({ProblemKind.TOTAL_FELL, ProblemKind.ARTICLE_MISSING})
-"""
-Found by `check` for as long as the day is in the window, so told once per day of publication; that
-it is no longer found is no news.
-"""
-_ONCE_EVER = frozenset({ProblemKind.UNKNOWN_METRIC})
-_OF_PLAN = frozenset({ProblemKind.DAYS_LOST})
-_OF_CHECK = frozenset(
-    {*_FINDINGS, ProblemKind.CHECK, ProblemKind.ENDPOINT_OFFLINE, ProblemKind.RUN_LATE}
+_FINDINGS = frozenset(
+    {
+        ProblemKind.TOTAL_FELL,
+        ProblemKind.ARTICLE_MISSING,
+        ProblemKind.ARTICLE_MOVED,
+        ProblemKind.REJECTED,
+        ProblemKind.UNSTEADY,
+    }
 )
-_OF_INGEST = frozenset(ProblemKind) - _OF_PLAN - _OF_CHECK - _ONCE_EVER
+"""Found by `check` for as long as a run asks for the day, so told once per day of publication."""
+_ONCE_EVER = frozenset({ProblemKind.UNKNOWN_METRIC})
+TOLD_THOUGH_OVER = _FINDINGS | _ONCE_EVER
+"""Something to know that stays true: also told when it is no longer found."""
+_END_IS_NO_NEWS = TOLD_THOUGH_OVER | {ProblemKind.SILENT, ProblemKind.NOT_COLLECTED}
+"""
+Told once. When it is no longer found it was seen to, or time has passed, or an account publishes
+again, which its figures show.
+"""
+_OF_PLAN = frozenset({ProblemKind.DAYS_LOST, ProblemKind.NOT_COLLECTED})
+_OF_CHECK = frozenset(
+    {
+        *_FINDINGS,
+        ProblemKind.SILENT,
+        ProblemKind.CHECK,
+        ProblemKind.ENDPOINT_OFFLINE,
+        ProblemKind.RUN_LATE,
+    }
+)
+_OF_INGEST = frozenset(ProblemKind) - _OF_PLAN - _OF_CHECK - _ONCE_EVER - {ProblemKind.UNKNOWN}
+_OF_DAILY_RUN = (_FINDINGS - {ProblemKind.REJECTED}) | {ProblemKind.SILENT, ProblemKind.DAYS_LOST}
+"""Found by each daily run for as long as it is to be told of, whatever its days."""
+IN_WITH_ITS_DAYS = _OF_INGEST.difference(OF_ACCOUNT) | {
+    ProblemKind.ENDPOINT_OFFLINE,
+    ProblemKind.DAYS_LOST,
+}
+"""Trouble with days of an account: over for each of them that is in."""
 
 
 # ------------------------------------------------------------------------------------------ look
@@ -116,6 +144,8 @@ class Incident:
     Whether WeChat has answered otherwise since it was last met: the account, or anybody when it is
     no account's.
     """
+    days_settled: frozenset[date] = frozenset()
+    """Of its days, those that are final, or in since it was last met; of rejected parts, none."""
 
     @property
     def has_ended(self) -> bool:
@@ -136,8 +166,10 @@ class Look:
     """What it would have met, if it were there."""
     appids: Collection[str] = ()
     """The accounts it looked at, all of whose tries have ended."""
-    days: Mapping[str, Collection[date]] | None = None
-    """The publication days it looked at, by AppID; None for all that are open."""
+    days: Mapping[str, Collection[date]] = field(default_factory=dict)
+    """The publication days it looked at, by AppID."""
+    is_daily: bool = False
+    """Whether it is of a daily run."""
     tasks: Collection[str] = ()
     """Tasks that did their work."""
     failed_tasks: Collection[str] = ()
@@ -170,14 +202,15 @@ def of_ingest(
     """
     left = _RETRIED if is_retried else frozenset()
     undecided = {it.appid for it in problems if it.kind in left}
+    met = [_with_days(it, days) for it in problems if it.kind not in left]
     return Look(
         run.dataset,
         run.run_id,
         now,
-        problems=[_of_task(it, "ingest") for it in problems if it.kind not in left],
+        problems=[_of_task(it, "ingest") for it in met],
         kinds=_OF_INGEST,
         appids=set() if None in undecided else days.keys() - undecided,
-        days=_looked_at(run, now, days),
+        days=days,
         is_answered=is_answered,
         is_early=_is_early(run, now),
     )
@@ -195,15 +228,15 @@ def of_check(
 ) -> Look:
     """What `check` shows of the whole run; of the `unjudged` kinds it does not know all."""
     is_daily = rules.is_daily(run, clock.beijing_date(now))
-    kinds = (_OF_INGEST | _OF_CHECK) - frozenset(unjudged)
     return Look(
         run.dataset,
         run.run_id,
         now,
         problems=[_of_task(it, "check") for it in problems],
-        kinds=kinds,
+        kinds=(_OF_INGEST | _OF_CHECK).difference(unjudged),
         appids=days.keys(),
-        days=_looked_at(run, now, days),
+        days=days,
+        is_daily=is_daily,
         tasks={"check", "ingest", "report"} - set(failed_tasks),
         failed_tasks=failed_tasks,
         is_whole=is_daily and not run.accounts,
@@ -213,7 +246,7 @@ def of_check(
 
 
 def of_plan(run: Run, now: datetime, warnings: Sequence[Problem], appids: Collection[str]) -> Look:
-    """What `plan` shows: only a daily run knows which days are lost."""
+    """What `plan` shows: only a daily run knows which days are lost, and who has left."""
     is_daily = rules.is_daily(run, clock.beijing_date(now))
     return Look(
         run.dataset,
@@ -222,6 +255,7 @@ def of_plan(run: Run, now: datetime, warnings: Sequence[Problem], appids: Collec
         problems=warnings,
         kinds=_OF_PLAN if is_daily else (),
         appids=appids,
+        is_daily=is_daily,
         tasks=("plan",),
     )
 
@@ -285,10 +319,11 @@ def _of_task(problem: Problem, task_id: str) -> Problem:
     return replace(problem, subject=task_id) if is_whole and not is_of_wechat else problem
 
 
-def _looked_at(
-    run: Run, now: datetime, days: Mapping[str, Collection[date]]
-) -> Mapping[str, Collection[date]] | None:
-    return None if rules.is_daily(run, clock.beijing_date(now)) else days
+def _with_days(problem: Problem, days: Mapping[str, Collection[date]]) -> Problem:
+    """Trouble that kept an account from being loaded is about all its days of the run."""
+    if problem.days or not problem.appid:
+        return problem
+    return replace(problem, days=tuple(sorted(days.get(problem.appid, ()))))
 
 
 # ----------------------------------------------------------------------------------------- judge
@@ -314,6 +349,8 @@ class Verdict:
 
     opened: list[Problem] = field(default_factory=list)
     met: list[Met] = field(default_factory=list)
+    narrowed: list[tuple[Incident, tuple[date, ...]]] = field(default_factory=list)
+    """Open incidents with the days that are left of theirs."""
     closed: list[Incident] = field(default_factory=list)
     silent: list[Incident] = field(default_factory=list)
     """Closed, and no message tells of it."""
@@ -332,11 +369,15 @@ def judge(look: Look, known: Sequence[Incident]) -> Verdict:
     verdict = Verdict()
     here = {identity(it.problem): it for it in known}
     for same, problem in _met(look, known).items():
+        is_early = look.is_early and problem.kind is ProblemKind.NOT_READY
         if same not in here:
-            if not (look.is_early and problem.kind is ProblemKind.NOT_READY):
+            if not is_early:
                 verdict.opened.append(problem)
         elif (incident := here[same]).closed_at is None:
-            verdict.met.append(Met(incident, problem, _has_news(incident.problem, problem)))
+            has_news = _has_news(look, incident, problem)
+            if not (is_early and has_news):
+                days = tuple(sorted({*problem.days, *_days_left(look, incident)}))
+                verdict.met.append(Met(incident, replace(problem, days=days), has_news))
     met = {it.incident.incident_id for it in verdict.met}
     without_answer = [it for it in look.problems if it.kind in _WITHOUT_ANSWER]
     connections = {it.conn_id for it in without_answer if it.conn_id and not it.appid}
@@ -345,17 +386,19 @@ def judge(look: Look, known: Sequence[Incident]) -> Verdict:
         if incident.closed_at is not None or incident.incident_id in met:
             continue
         is_collected = incident.is_collected or incident.problem.appid in look.collected
-        if look.is_whole and not is_collected:
-            if incident.problem.kind is not ProblemKind.WITHDRAWN or look.lists_withdrawn:
+        kind = incident.problem.kind
+        if look.is_whole and not is_collected and kind is not ProblemKind.NOT_COLLECTED:
+            if kind is not ProblemKind.WITHDRAWN or look.lists_withdrawn:
                 verdict.silent.append(incident)
         elif (
             None not in unproven
             and incident.problem.appid not in unproven
             and connection_of(incident.problem.conn_id) not in connections
-            and _is_over(look, incident)
         ):
-            is_finding = incident.problem.kind in _FINDINGS
-            (verdict.silent if is_finding else verdict.closed).append(incident)
+            if _is_over(look, incident):
+                (verdict.silent if kind in _END_IS_NO_NEWS else verdict.closed).append(incident)
+            elif 0 < len(left := _days_left(look, incident)) < len(incident.problem.days):
+                verdict.narrowed.append((incident, tuple(sorted(left))))
     return verdict
 
 
@@ -403,8 +446,31 @@ def _ended_by_airflow(task_id: str) -> Problem:
     )
 
 
-def _has_news(known: Problem, met: Problem) -> bool:
-    return known.kind in _FINDINGS and not set(met.days) <= set(known.days)
+def _has_news(look: Look, incident: Incident, met: Problem) -> bool:
+    """
+    Whether people who were told of the incident do not know the half.
+
+    They know of trouble that goes on: it meets days again that it met before. Trouble with other
+    days, while the days they know of are left as they were, is another; but not of an account, or
+    an endpoint, that is refused whatever the day.
+    """
+    known = set(incident.problem.days)
+    if met.kind in _FINDINGS:
+        return not known.issuperset(met.days)
+    if not met.appid or met.kind in OF_ACCOUNT or met.kind is ProblemKind.ENDPOINT_OFFLINE:
+        return False
+    return bool(met.days and _days_left(look, incident)) and known.isdisjoint(met.days)
+
+
+def _days_left(look: Look, incident: Incident) -> set[date]:
+    """The incident's days of which nothing shows that they are well."""
+    known = incident.problem
+    if known.kind in _OF_DAILY_RUN and look.is_daily and known.kind in look.kinds:
+        return set()
+    if known.kind is ProblemKind.CHECK or known.kind in _OF_DAILY_RUN:
+        looked_at = look.days.get(known.appid or "", ()) if known.kind in look.kinds else ()
+        return set(known.days).difference(looked_at)
+    return set(known.days) - incident.days_settled
 
 
 def _is_over(look: Look, incident: Incident) -> bool:
@@ -425,15 +491,15 @@ def _is_over(look: Look, incident: Incident) -> bool:
                 return look.is_whole and "refresh_access_token" in look.tasks
             case _:
                 return look.is_whole
+    if known.kind is ProblemKind.NOT_COLLECTED:  # plan would have met it again
+        return True
     if known.appid not in look.appids:
         return False
+    if known.kind is ProblemKind.SILENT:
+        return look.is_daily
     if known.kind in _UNTIL_ANSWERED and not incident.is_answered_since:
         return False
-    return (
-        look.days is None
-        or known.kind in OF_ACCOUNT
-        or set(known.days) <= set(look.days[known.appid])
-    )
+    return known.kind in OF_ACCOUNT or not _days_left(look, incident)
 
 
 # ---------------------------------------------------------------------------------------- record
@@ -508,6 +574,7 @@ def _incident(row: Row[Any]) -> Incident:
         row.closing_told_at,
         row.is_collected,
         row.is_answered_since,
+        frozenset(row.days_settled),
     )
 
 
@@ -533,6 +600,12 @@ def _write(connection: Connection, look: Look, verdict: Verdict) -> None:
             for it in verdict.met
         ]
         connection.execute(statement("incident/see.sql"), {"problems": _json(met), **seen})
+    if verdict.narrowed:
+        narrowed = [
+            {"incident_id": it.incident_id, "publication_dates": days}
+            for it, days in verdict.narrowed
+        ]
+        connection.execute(statement("incident/narrow.sql"), {"incidents": _json(narrowed)})
     if over := [*verdict.closed, *verdict.silent]:
         connection.execute(
             statement("incident/close.sql"),
@@ -604,6 +677,12 @@ _TITLES = {
     ProblemKind.UNKNOWN_METRIC: "unknown metric {subject}",
     ProblemKind.TOTAL_FELL: "{who}: a total fell",
     ProblemKind.ARTICLE_MISSING: "{who}: an article is missing",
+    ProblemKind.ARTICLE_MOVED: "{who}: an article has another publication day",
+    ProblemKind.REJECTED: "{who}: a value does not fit",
+    ProblemKind.UNSTEADY: "{who}: the list of articles keeps changing",
+    ProblemKind.SILENT: "{who} lists nothing new",
+    ProblemKind.NOT_COLLECTED: "{who}: no longer collected",
+    ProblemKind.UNKNOWN: "{who}: trouble",
 }
 
 
@@ -724,7 +803,7 @@ MOST_MESSAGES = 10
 """So many messages an hour; what more there is waits for the run's `check`, which bundles it."""
 _HOUR = timedelta(hours=1)
 STALE = timedelta(days=3)
-"""What was over for so long before anybody could be told is not told."""
+"""An end that nobody could be told of for so long is not told."""
 
 
 def tell(
@@ -737,7 +816,13 @@ def tell(
     is told by the next look. With `may_wait`, no more than `MOST_MESSAGES` an hour.
     """
     with warehouse.begin() as connection:
-        rows = connection.execute(statement("incident/untold.sql"), {"closed_since": now - STALE})
+        rows = connection.execute(
+            statement("incident/untold.sql"),
+            {
+                "closed_since": now - STALE,
+                "told_though_over": [it.value for it in TOLD_THOUGH_OVER],
+            },
+        )
         untold = [_incident(row) for row in rows]
         if not untold or (may_wait and _is_enough(connection, now)):
             return

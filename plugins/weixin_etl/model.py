@@ -94,6 +94,17 @@ class ProblemKind(StrEnum):
     UNKNOWN_METRIC = "unknown_metric"
     TOTAL_FELL = "total_fell"
     ARTICLE_MISSING = "article_missing"
+    ARTICLE_MOVED = "article_moved"
+    REJECTED = "rejected"
+    UNSTEADY = "unsteady"
+    SILENT = "silent"
+    NOT_COLLECTED = "not_collected"
+    UNKNOWN = "unknown"
+    """Of another version, which wrote it into the warehouse: nothing here meets it."""
+
+    @classmethod
+    def _missing_(cls, _: object) -> "ProblemKind":
+        return cls.UNKNOWN
 
     @property
     def is_warning(self) -> bool:
@@ -102,6 +113,11 @@ class ProblemKind(StrEnum):
             self.UNKNOWN_METRIC,
             self.TOTAL_FELL,
             self.ARTICLE_MISSING,
+            self.ARTICLE_MOVED,
+            self.REJECTED,
+            self.UNSTEADY,
+            self.SILENT,
+            self.NOT_COLLECTED,
             self.WITHDRAWN,
         )
 

@@ -6,9 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, Row
 
 from weixin_etl import clock, rules
 from weixin_etl.ingest import Ingest, OpenClient, Settings, planned_pairs, run_keys
@@ -24,6 +25,7 @@ from weixin_etl.model import (
     Run,
     SaidQuota,
     accounts_are,
+    connection_of,
     days_as_ranges,
     few_names,
 )
@@ -44,6 +46,8 @@ LISTED_FOR = timedelta(days=7)
 """So long after its last plan an installation's list of accounts is still in force."""
 TASKS_AT_ONCE = 8
 """The same: how many ingest tasks Airflow is assumed to run at a time."""
+LEFT_IS_SAID = timedelta(days=30)
+"""How long people are shown that an account has left the list of those to collect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,8 @@ class Plan:
     """
     details: list["AccountPlan"]
     """Every account, also one without a day to ask for."""
+    left: list[Problem]
+    """Accounts that have left the list of those to collect within `LEFT_IS_SAID`."""
 
     @property
     def warnings(self) -> list[str]:
@@ -144,12 +150,14 @@ class Pipeline:
         wanted = [account for account in accounts if account.appid and account.is_wanted]
         planned_at = self.now()
         with self.warehouse.begin() as connection:
+            left = []
             if not self.run.dry_run:
-                self._save_accounts(connection, accounts, wanted)
+                left = self._save_accounts(connection, accounts, wanted)
             planned = self._due(connection, wanted, said=_said(wanted))
+            self._leave_unwanted_out(connection, planned)
             if not self.run.dry_run:
                 self._save_plan(connection, planned, planned_at, is_new=is_new)
-        return self._as_plan(planned, planned_at)
+        return self._as_plan(planned, planned_at, left)
 
     @property
     def _today(self) -> date:
@@ -160,7 +168,8 @@ class Pipeline:
         connection: Connection,
         accounts: Sequence[ConfiguredAccount],
         wanted: Sequence[ConfiguredAccount],
-    ) -> None:
+    ) -> list[Problem]:
+        """Write down who is collected; the accounts that have left."""
         now = self.now()
         listed = {
             "accounts": msgspec.json.encode([asdict(account) for account in wanted]).decode(),
@@ -170,12 +179,14 @@ class Pipeline:
             "seen_at": now,
             "listed_at": now,
             "stale_since": now - LISTED_FOR,
+            "left_at": now,
+            "left_since": now - LEFT_IS_SAID,
         }
         for path in ("dim_account/save", "account_list/save", "account_list/see"):
             connection.execute(statement(f"{path}.sql"), listed)
         connection.execute(statement("account_list/forget.sql"), listed)
-        gone = connection.execute(statement("dim_account/deactivate.sql"))
-        if names := [row.name for row in gone]:
+        gone = connection.execute(statement("dim_account/deactivate.sql"), listed).all()
+        if names := [row.name for row in gone if row.is_news]:
             log.warning("%s", _no_longer_collected(names))
         for other in connection.execute(statement("account_list/others.sql"), listed):
             log.info("%s", _another_installation(other.account_count, other.listed_at))
@@ -189,6 +200,51 @@ class Pipeline:
                     "today": self.run.today,
                 },
             )
+        return self._left(
+            connection,
+            [row for row in gone if not row.is_withdrawn],
+            {account.conn_id for account in accounts if account.appid},
+        )
+
+    def _left(
+        self, connection: Connection, gone: Sequence[Row[Any]], conn_ids: Collection[str]
+    ) -> list[Problem]:
+        """The accounts that daily runs have collected and no longer do, with their open days."""
+        if not gone:
+            return []
+        dataset = self.run.dataset
+        rows = connection.execute(
+            statement("coverage/left_behind.sql"),
+            {
+                "dataset": dataset.name,
+                "appids": [row.appid for row in gone],
+                "since": self._today - timedelta(days=dataset.window + self.settings.catch_up_days),
+            },
+        )
+        open_days: dict[str, list[date]] = {row.appid: row.publication_dates for row in rows}
+        return [
+            _no_longer(row, open_days[row.appid], has_other=row.conn_id in conn_ids)
+            for row in gone
+            if row.appid in open_days
+        ]
+
+    def _leave_unwanted_out(self, connection: Connection, planned: list[AccountPlan]) -> None:
+        """Days that daily runs do not reach and that somebody said are not wanted are not lost."""
+        lost = [(it.appid, day) for it in planned for day in it.due.lost]
+        if not lost:
+            return
+        rows = connection.execute(
+            statement("unwanted_range/of_days.sql"),
+            {
+                "dataset": self.run.dataset.name,
+                "appids": [appid for appid, _ in lost],
+                "publication_dates": [day for _, day in lost],
+            },
+        )
+        unwanted = {(row.appid, row.publication_date) for row in rows}
+        for number, it in enumerate(planned):
+            wanted = [day for day in it.due.lost if (it.appid, day) not in unwanted]
+            planned[number] = replace(it, due=replace(it.due, lost=wanted))
 
     def _due(
         self,
@@ -353,7 +409,9 @@ class Pipeline:
             },
         )
 
-    def _as_plan(self, planned: Sequence[AccountPlan], planned_at: datetime) -> Plan:
+    def _as_plan(
+        self, planned: Sequence[AccountPlan], planned_at: datetime, left: list[Problem]
+    ) -> Plan:
         """Log a line per account and the time it all takes, and give the plan out."""
         names = ("asked", "caught_up", "witnesses", "final", "resting", "held_back", "lost")
         counts: Counter[str] = Counter(dict.fromkeys(names, 0))
@@ -384,7 +442,7 @@ class Pipeline:
             if account.days
         ]
         stamp = PlanStamp(planned_at, sum(len(account.days) for account in accounts))
-        plan = Plan(accounts, stamp, held_back, lost, dict(counts), list(planned))
+        plan = Plan(accounts, stamp, held_back, lost, dict(counts), list(planned), left)
         log.info("%s", self.expectation(plan))
         return plan
 
@@ -499,6 +557,26 @@ def _another_installation(account_count: int, listed_at: datetime) -> str:
     return (
         f"another Airflow loads into this warehouse as well: {accounts_are(account_count)} in its "
         f"list, last planned {clock.beijing_text(listed_at)}; accounts of either are collected"
+    )
+
+
+def _no_longer(account: Row[Any], open_days: Sequence[date], *, has_other: bool) -> Problem:
+    """An account that has left, and what is given up with it."""
+    why = "WeChat's list of its platform, or weixin_accounts, no longer names it"
+    cure = "put it back into weixin_accounts, or leave it"
+    if has_other:
+        why, cure = f"{account.conn_id} has another AppID now", "give it a connection, or leave it"
+    elif connection_of(account.conn_id) == account.conn_id:
+        why = "weixin_accounts no longer names it"
+    count = len(open_days)
+    return Problem(
+        ProblemKind.NOT_COLLECTED,
+        cause=f"no longer collected, {count} {'day' if count == 1 else 'days'} open: {why}",
+        cure=cure,
+        account=account.name,
+        appid=account.appid,
+        conn_id=account.conn_id,
+        days=tuple(sorted(open_days)),
     )
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, RowMapping
 
 from weixin_etl import clock, rules
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.incidents import OF_ACCOUNT, STALE
+from weixin_etl.incidents import OF_ACCOUNT, STALE, TOLD_THOUGH_OVER
 from weixin_etl.model import (
     AttemptState,
     Coverage,
@@ -106,7 +106,10 @@ class AccountStatus:
     ready_at: datetime | None
     """When its newest ready answer was fetched: the last success."""
     days: Mapping[DayState, tuple[date, ...]]
-    """The days within reach of daily runs that are not final, oldest first."""
+    """
+    The days within reach of daily runs that are not final, and those that a run with dates left
+    open, oldest first.
+    """
     quota: Quota = _NO_CALLS
     """Of today."""
     next_try_at: datetime | None = None
@@ -147,10 +150,12 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class OpenDay:
-    """A publication day that daily runs still ask for, or one of the present window."""
+    """A publication day that daily runs ask for, one of the present window, or one left open."""
 
     coverage: Coverage
     attempted_at: datetime | None = None
+    is_out_of_reach: bool = False
+    """Whether a run with dates left it open, and no daily run asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +190,7 @@ def read(
     """
     How the warehouse stands, by reading it; see `judge`.
 
-    Two statements and two per dataset. `daily_calls` is the setting.
+    Two statements and three per dataset. `daily_calls` is the setting.
     """
     today = clock.beijing_date(now)
     names = [it.name for it in datasets]
@@ -213,7 +218,7 @@ def read(
             "datasets": names,
             "closed_since": now - RECENTLY,
             "stale_since": now - STALE,
-            "warnings": [it.value for it in ProblemKind if it.is_warning],
+            "told_though_over": [it.value for it in TOLD_THOUGH_OVER],
             "most": MOST_INCIDENTS,
         },
     )
@@ -236,8 +241,9 @@ def coverage_of(row: RowMapping) -> Coverage:
         fetched_at=row["fetched_at"],
         ready_at=row["ready_at"],
         is_final=row["is_final"],
+        is_resting=row["is_resting"],
         attempt_state=AttemptState(attempt) if attempt else None,
-        error_kind=_kind(row["error_kind"]) if row["error_kind"] else None,
+        error_kind=ProblemKind(row["error_kind"]) if row["error_kind"] else None,
         error_code=row["error_code"],
         error=row["error"],
         cure=row["cure"],
@@ -248,7 +254,7 @@ def coverage_of(row: RowMapping) -> Coverage:
 def _incident(row: RowMapping, collected: Collected) -> Trouble:
     """A row of `weixin.incident`."""
     problem = Problem(
-        _kind(row["kind"]),
+        ProblemKind(row["kind"]),
         row["cause"],
         row["cure"],
         account=row["account"],
@@ -281,11 +287,6 @@ def _is_succeeded(problem: Problem, dataset: str, collected: Collected) -> bool:
     )
 
 
-def _kind(name: str) -> ProblemKind:
-    """The kind of that name; a later version may have written others."""
-    return next((it for it in ProblemKind if it == name), ProblemKind.PROGRAM)
-
-
 def _facts(
     connection: Connection,
     dataset: Dataset,
@@ -313,6 +314,18 @@ def _facts(
     )
     for row in rows.mappings():
         days[row["appid"]][row["publication_date"]] = OpenDay(coverage_of(row), row["attempted_at"])
+    left_open = connection.execute(
+        statement("status/left_open.sql"),
+        {
+            "dataset": dataset.name,
+            "appids": [*first_dates],
+            "first_dates": [*first_dates.values()],
+        },
+    )
+    for row in left_open.mappings():
+        days[row["appid"]][row["publication_date"]] = OpenDay(
+            coverage_of(row), row["attempted_at"], is_out_of_reach=True
+        )
     quotas = known_quotas(connection, dataset, [*first_dates], today=today, daily_calls=daily_calls)
     for row in accounts:
         yield AccountFacts(
@@ -464,6 +477,8 @@ def _account(
             is_retired=is_retired,
             catch_up_days=catch_up_days,
         )
+        if facts.days[day].is_out_of_reach:
+            state = DayState.FAILED
         if state is not DayState.FINAL:
             days[state].append(day)
     resting = rules.resting(coverages.values(), now)
@@ -518,7 +533,12 @@ def _days_without_incident(
                 if not any(_speaks_for(it, fact, day) for it in ours):
                     of = fact.days[day]
                     cover = of.coverage
-                    why = (cover.error_kind, cover.error_code, bool(cover.error))
+                    why = (
+                        cover.error_kind,
+                        cover.error_code,
+                        bool(cover.error),
+                        of.is_out_of_reach,
+                    )
                     alike[fact.dataset.name, state, *why].append((fact, of))
     return [_of_days(DayState(str(key[1])), days) for key, days in alike.items()]
 
@@ -558,14 +578,21 @@ def _of_days(state: DayState, days: Sequence[tuple[AccountFacts, OpenDay]]) -> T
     cause, cure = _SAID_OF[state]
     attempts = [it.attempted_at for _, it in days if it.attempted_at]
     last = newest.coverage
+    named = tuple(sorted({it.coverage.publication_date for _, it in days}))
+    cure = last.cure or cure
+    if newest.is_out_of_reach:
+        cure += (
+            f"; then trigger a run with begin_date {named[0]} and end_date {named[-1]}, or say that"
+            " the days are not wanted: weixin-etl unwanted"
+        )
     problem = Problem(
         last.error_kind or _KIND_OF[state],
         last.error or cause,
-        last.cure or cure,
+        cure,
         account=names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more",
         appid=fact.appid if len(names) == 1 else None,
         conn_id=fact.conn_id if len(names) == 1 else "",
-        days=tuple(sorted({it.coverage.publication_date for _, it in days})),
+        days=named,
         errcode=last.error_code,
     )
     return Trouble(

@@ -1,6 +1,7 @@
 -- What is wrong with a dataset as far as is known: one row per open incident; and one per metric of
 -- some that was ever told to be unknown. What WeChat answered before an incident was last met, or
--- answered with the same refusal, does not show that it is over.
+-- answered with the same refusal, does not show that it is over. days_settled: those of its days
+-- that are final, or in since it was last met; of rejected parts, those that have none open.
 WITH answer AS (
     SELECT
         appid,
@@ -48,9 +49,33 @@ SELECT
                     AND (answer.error_kind, answer.error_code)
                     IS DISTINCT FROM (incident.kind, incident.error_code)
             )
-    END AS is_answered_since
+    END AS is_answered_since,
+    coalesce(settled.publication_dates, '{}') AS days_settled
 FROM weixin.incident
 LEFT JOIN weixin.dim_account AS account ON incident.appid = account.appid
+LEFT JOIN LATERAL (
+    SELECT array_agg(day.publication_date) AS publication_dates
+    FROM unnest(incident.publication_dates) AS day (publication_date)
+    LEFT JOIN weixin.coverage
+        ON
+            incident.appid = coverage.appid
+            AND day.publication_date = coverage.publication_date
+            AND incident.dataset = coverage.dataset
+    WHERE
+        CASE
+            WHEN incident.kind = 'rejected'
+                THEN NOT EXISTS (
+                        SELECT
+                        FROM weixin.rejected_row
+                        WHERE
+                            rejected_row.appid = incident.appid
+                            AND rejected_row.publication_date = day.publication_date
+                            AND rejected_row.dataset = incident.dataset
+                            AND rejected_row.resolved_at IS NULL
+                    )
+            ELSE coverage.is_final OR coverage.ready_at > incident.seen_at
+        END
+) AS settled ON TRUE
 WHERE
     incident.dataset = :dataset
     AND (

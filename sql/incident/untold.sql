@@ -1,6 +1,7 @@
 -- What nobody was told yet: one row per incident that opened, or is over. They are locked until
--- they are told; what another process is telling now is left to it. What was over long ago without
--- anybody having been told is not news any more.
+-- they are told; what another process is telling now is left to it. What was over before anybody
+-- was told that it had begun is not told, unless it is of a kind that is told though it is over;
+-- nor is what was over long ago.
 SELECT
     incident_id,
     dataset,
@@ -19,10 +20,13 @@ SELECT
     told_at,
     closing_told_at,
     TRUE AS is_collected,
-    FALSE AS is_answered_since
+    FALSE AS is_answered_since,
+    cast('{}' AS date[]) AS days_settled
 FROM weixin.incident
 WHERE
+    -- as the index has it, which the planner would not find else
     (told_at IS NULL OR (closed_at IS NOT NULL AND closing_told_at IS NULL))
+    AND (told_at IS NOT NULL OR closed_at IS NULL OR kind = any(:told_though_over))
     AND (closed_at IS NULL OR closed_at >= :closed_since)
 ORDER BY incident_id
 FOR UPDATE SKIP LOCKED

@@ -11,6 +11,7 @@ CREATE TABLE weixin.dim_account (
     name text NOT NULL,
     conn_id text NOT NULL,
     is_active boolean NOT NULL DEFAULT TRUE,
+    left_at timestamptz,
     first_seen_at timestamptz NOT NULL
 );
 COMMENT ON TABLE weixin.dim_account IS 'One row per Official Account that a run has planned, or of which answers were imported';
@@ -18,6 +19,7 @@ COMMENT ON COLUMN weixin.dim_account.appid IS 'AppID of the Official Account at 
 COMMENT ON COLUMN weixin.dim_account.name IS 'What people call the account: extra "name" of its Airflow connection, else the connection id';
 COMMENT ON COLUMN weixin.dim_account.conn_id IS 'Airflow connection that holds its credentials; empty while it is known by imported answers only';
 COMMENT ON COLUMN weixin.dim_account.is_active IS 'Whether an installation lists it among the accounts to collect (Airflow Variable weixin_accounts), see account_list';
+COMMENT ON COLUMN weixin.dim_account.left_at IS 'When a run first found that no installation lists it any more; null while one does, and where none ever did';
 COMMENT ON COLUMN weixin.dim_account.first_seen_at IS 'When the pipeline first planned it, or imported an answer of it';
 
 CREATE TABLE weixin.account_list (

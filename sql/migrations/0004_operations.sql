@@ -35,7 +35,7 @@ COMMENT ON COLUMN weixin.incident.account IS 'What people call the account; empt
 COMMENT ON COLUMN weixin.incident.conn_id IS 'The account''s Airflow connection; empty when it concerns the whole run';
 COMMENT ON COLUMN weixin.incident.cause IS 'What happened, when it was last met';
 COMMENT ON COLUMN weixin.incident.cure IS 'What to change; when nothing, what happens next';
-COMMENT ON COLUMN weixin.incident.publication_dates IS 'The publication days concerned (Beijing), oldest first, when it was last met';
+COMMENT ON COLUMN weixin.incident.publication_dates IS 'The publication days concerned (Beijing), of all looks that met it, less those that are in since';
 COMMENT ON COLUMN weixin.incident.error_code IS 'WeChat''s errcode, if it gave one';
 COMMENT ON COLUMN weixin.incident.run_id IS 'The run that met it last';
 COMMENT ON COLUMN weixin.incident.opened_at IS 'When it was first met';
@@ -43,6 +43,23 @@ COMMENT ON COLUMN weixin.incident.seen_at IS 'When it was last met';
 COMMENT ON COLUMN weixin.incident.told_at IS 'When the message about it was delivered; null until then, and again when it has news';
 COMMENT ON COLUMN weixin.incident.closed_at IS 'When it was found to be over; null while it is open';
 COMMENT ON COLUMN weixin.incident.closing_told_at IS 'When the message about its end was delivered; null until then. Equal to closed_at where there is no such message';
+
+CREATE TABLE weixin.unwanted_range (
+    dataset text NOT NULL,
+    appid text NOT NULL,
+    begin_date date NOT NULL,
+    end_date date NOT NULL,
+    said_at timestamptz NOT NULL,
+    said_by text NOT NULL,
+    PRIMARY KEY (appid, dataset, begin_date, end_date)
+);
+COMMENT ON TABLE weixin.unwanted_range IS 'One row per dataset, account and range of publication days that somebody said are not wanted: those of them that were not asked for since, and that no daily run asks for, are no trouble';
+COMMENT ON COLUMN weixin.unwanted_range.dataset IS 'Which endpoint: article_total, …';
+COMMENT ON COLUMN weixin.unwanted_range.appid IS 'The account';
+COMMENT ON COLUMN weixin.unwanted_range.begin_date IS 'First publication day (Beijing)';
+COMMENT ON COLUMN weixin.unwanted_range.end_date IS 'Last publication day (Beijing)';
+COMMENT ON COLUMN weixin.unwanted_range.said_at IS 'When that was said: an attempt since then makes a day wanted again';
+COMMENT ON COLUMN weixin.unwanted_range.said_by IS 'Who said it: the user of the operating system who ran weixin-etl unwanted';
 
 CREATE TABLE weixin.api_call (
     appid text NOT NULL,
@@ -94,4 +111,5 @@ COMMENT ON COLUMN weixin.platform_token.withdrawn_at IS 'When it was found that 
 
 DROP TABLE weixin.platform_token;
 DROP TABLE weixin.api_call;
+DROP TABLE weixin.unwanted_range;
 DROP TABLE weixin.incident;

@@ -57,6 +57,7 @@ BEGIN
             weixin.run_report,
             weixin.article_sighting,
             weixin.incident,
+            weixin.unwanted_range,
             weixin.api_call
         TO weixin_reader;
         GRANT SELECT (

@@ -16,10 +16,11 @@ SELECT
     opened_at,
     seen_at,
     closed_at,
-    -- since when a message is due that nobody got; none is sent of what was over long ago
+    -- since when a message is due that nobody got: see incident/untold.sql
     CASE
         WHEN closed_at < :stale_since THEN NULL
-        WHEN told_at IS NULL AND kind = any(:warnings) THEN seen_at -- what is news is told again
+        WHEN told_at IS NULL AND kind = any(:told_though_over) THEN seen_at -- news is told again
+        WHEN told_at IS NULL AND closed_at IS NOT NULL THEN NULL
         WHEN told_at IS NULL THEN opened_at
         WHEN closing_told_at IS NULL THEN closed_at
     END AS untold_since

@@ -12,7 +12,10 @@ from weixin_etl import ingest
 from weixin_sandbox import Account, Sandbox, Scenario
 
 OPEN = "SELECT kind, account, told_at IS NOT NULL FROM weixin.incident WHERE closed_at IS NULL"
+OPEN_DAYS = "SELECT appid, count(*) FROM weixin.coverage WHERE NOT is_final"
 REFUSED = [Scenario("unauthorized")]
+LEFT = "weixin-etl: 沙箱公众号: no longer collected"
+"""Where a test collects others."""
 
 
 def at(daily: DailyDag, time_of_day: str) -> None:
@@ -201,7 +204,7 @@ def test_tokens_refused_are_told_before_anything_is_asked(
 
     outcome = daily.run()
 
-    assert told.titles == ["weixin-etl: 8 problems"]
+    assert told.titles == ["weixin-etl: 8 problems", LEFT]
     correct = "correct the password in the environment variable AIRFLOW_CONN_A"
     assert told.messages[0]["message"].count(correct) == 8
     lines = outcome.log.splitlines()
@@ -224,7 +227,7 @@ def test_an_unreachable_api_is_one_message(
     outcome = daily.run()
 
     assert [task for task, _ in outcome.errors].count("ingest") == 6
-    assert told.titles == ["weixin-etl: WeChat unreachable"]
+    assert told.titles == [LEFT, "weixin-etl: WeChat unreachable"]
 
 
 def test_a_dry_run_tells_nothing(daily: DailyDag, told: Receiver, sandbox: Sandbox):
@@ -303,6 +306,47 @@ def test_a_form_filled_in_wrongly_is_for_the_person_who_did(daily: DailyDag, tol
 
     assert (one.state, two.state) == ("failed", "failed")
     assert told.titles == []
+
+
+def test_an_account_that_leaves_the_list_is_told_once_and_listed_for_thirty_days(
+    daily: DailyDag,
+    receiver: Receiver,
+    sandbox_url: str,
+    warehouse: Engine,
+    accounts: Callable[[int], list[Account]],
+):
+    """Left out of the Variable, or its connection has another AppID; until it is back."""
+    first, _, third = accounts(3)
+    daily.on(1)
+    receiver.messages.clear()  # of unknown metrics
+    days = [count for _, count in rows(warehouse, f"{OPEN_DAYS} GROUP BY appid ORDER BY appid")]
+    daily.collect(["a0"])
+    daily.connect(third, sandbox_url, "a0")
+    one, two = daily.on(2), daily.on(3)
+    listed = rows(warehouse, f"{OPEN} ORDER BY account")
+    daily.connect(first, sandbox_url, "a1")
+    daily.collect(["a0", "a1"])
+    daily.on(4)
+    back = rows(warehouse, OPEN)
+    daily.on(33)
+
+    assert (one.state, two.state) == ("success", "success")
+    assert "2 accounts are no longer collected" in one.log
+    assert "no longer collected" not in two.log
+    assert receiver.titles == [
+        "weixin-etl: 号1: no longer collected",
+        "weixin-etl: 号2: no longer collected",
+    ]
+    assert [it["message"].splitlines()[0].split(" · ")[0] for it in receiver.messages] == [
+        f"号1: give it a connection, or leave it (no longer collected, {days[0]} days open: "
+        "a0 has another AppID now)",
+        f"号2: put it back into weixin_accounts, or leave it (no longer collected, {days[1]} days "
+        "open: weixin_accounts no longer names it)",
+    ]
+    assert set(days) <= {6, 7}
+    assert listed == [("not_collected", "号1", True), ("not_collected", "号2", True)]
+    assert back == [("not_collected", "号2", True)]
+    assert rows(warehouse, OPEN) == []
 
 
 def test_what_waits_until_noon_is_not_told_before(

@@ -178,6 +178,34 @@ def test_a_receiver_that_got_nothing_is_told(
 
 
 @pytest.mark.usefixtures("scheduler")
+def test_days_that_a_backfill_left_open_are_listed_until_they_are_not_wanted(
+    daily: DailyDag, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+):
+    """The daily run asks for other days: its answers say nothing about these."""
+    sandbox.scenarios[:] = [Scenario("bad-json")]
+    daily.set("AIRFLOW__WEIXIN__RETRIES", "0")
+    daily.set("AIRFLOW__WEIXIN__CALL_TRIES", "1")
+    daily.set("WEIXIN_NOW", "2026-11-24T10:40:00+08:00")
+    backfill = daily.run(begin_date="2026-08-03", end_date="2026-08-04")
+    sandbox.scenarios[:] = []
+    morning = daily.on(1)
+    capsys.readouterr()
+    before = main(["status"])
+    listed = capsys.readouterr().out.splitlines()
+    said = main(["unwanted", "article_total", "--begin", "2026-08-01", "--end", "2026-08-31"])
+    sentence = capsys.readouterr().out
+
+    assert (backfill.state, morning.state) == ("failed", "success")
+    assert (before, said) == (1, 0)
+    assert "2026-08-03 to 2026-08-04" in listed[0]
+    assert sentence == (
+        "1 account is not expected to have 2026-08-01 to 2026-08-31, until a run asks for a day of "
+        "these. Daily runs do, for days within their reach.\n"
+    )
+    assert main(["status"]) == 0
+
+
+@pytest.mark.usefixtures("scheduler")
 def test_where_there_is_no_airflow_none_is_made(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -7,6 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from weixin_etl import clock, status
 from weixin_etl.datasets import Dataset
+from weixin_etl.model import DayState
 from weixin_etl.orchestration import airflow_state, outside, settings
 from weixin_etl.orchestration.warehouse import open_warehouse, reading
 from weixin_etl.warehouse import WarehouseError
@@ -66,4 +67,10 @@ def _summary(found: status.Status) -> str:
     healthy = sum(it.is_healthy for it in collected)
     newest = [it.last_day_in for it in collected if it.last_day_in]
     upto = f", the oldest up to {min(newest)}" if newest else ""
-    return f"{healthy} of {len(collected)} accounts and datasets are in{upto}"
+    said = f"{healthy} of {len(collected)} accounts and datasets are in{upto}"
+    resting = [len(it.days.get(DayState.RESTING, ())) for it in collected]
+    if any(resting):
+        said += (
+            f"; {sum(resting)} days of {sum(map(bool, resting))} rest until WeChat lists an article"
+        )
+    return said

@@ -66,7 +66,8 @@ def plan(dataset: Dataset, found: list[dict[str, Any]]) -> list[list[dict[str, A
     context["ti"].xcom_push(_PLAN_COUNTS, planned.counts)
     context["ti"].xcom_push(_PLAN_STAMP, msgspec.to_builtins(planned.stamp))
     context["ti"].xcom_push(_PLAN_WARNINGS, planned.warnings)
-    alerts.planned(pipeline.run, planned.lost, [it.appid for it in planned.accounts])
+    warnings = [*planned.lost, *planned.left]
+    alerts.planned(pipeline.run, warnings, [it.appid for it in planned.accounts])
     not_planned = msgspec.to_builtins([it for it in configured if not it.appid])
     context["ti"].xcom_push(_NOT_PLANNED, not_planned)
     builtins: list[list[dict[str, Any]]] = msgspec.to_builtins(batches(planned.accounts))

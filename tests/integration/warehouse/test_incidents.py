@@ -1,7 +1,7 @@
 """Incidents through weeks: whoever meets trouble, people are told when it begins and is over."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
@@ -109,19 +109,26 @@ class People:
         self, day: int, appids: Sequence[str], problems: Sequence[Problem], at: datetime
     ) -> None:
         """WeChat answers for the days of that day's run: figures, or with the problems."""
+        self.brought(dict.fromkeys(appids, window(day)), problems, at)
+
+    def brought(
+        self, days: Mapping[str, Sequence[date]], problems: Sequence[Problem], at: datetime
+    ) -> None:
+        """How the attempts for some days ended: with the account's problem, or ready."""
         refused = {it.appid: it for it in problems}
         verdicts = [
             {
                 "appid": appid,
                 "publication_date": publication_date,
+                "ready_at": None if appid in refused else at,
                 "attempt_state": "failed" if appid in refused else "ok",
                 "attempted_at": at,
                 "is_final": False,
                 "error_kind": refused[appid].kind if appid in refused else None,
                 "error_code": refused[appid].errcode if appid in refused else None,
             }
-            for appid in sorted(appids)
-            for publication_date in window(day)
+            for appid in sorted(days)
+            for publication_date in days[appid]
         ]
         with self.warehouse.begin() as connection:
             connection.execute(
@@ -152,6 +159,21 @@ class People:
             ),
             may_wait=False,
         )
+
+    def backfill(
+        self, at: datetime, days: Sequence[date], problems: Sequence[Problem] = ()
+    ) -> None:
+        """A run with dates asks account a for these days, and its check ends a second later."""
+        self.brought({"a": days}, [it for it in problems if it.errcode or not it.subject], at)
+        dated = run(0, begin_date=days[0], end_date=days[-1], is_scheduled=False)
+        look = incidents.of_check(
+            replace(dated, today=clock.beijing_date(at), run_id=f"manual__{at:%H:%M}"),
+            at + timedelta(seconds=1),
+            problems,
+            {"a": days},
+            is_answered=True,
+        )
+        self.note(look, may_wait=False)
 
     def live_through(self, day: int, appids: Sequence[str], problems: Sequence[Problem]) -> None:
         """A whole run: three tries, and the check."""
@@ -364,18 +386,80 @@ def test_figures_that_are_not_ready_are_told_at_noon_only(people: People):
     assert people.titles == ["号a not in at noon", "over: 号a not in at noon"]
 
 
-def test_a_run_that_brings_in_old_days_says_nothing_about_yesterday(people: People):
-    """It closes only what is about days it looked at."""
-    day = {"days": window(9)[-1:], "errcode": None}
-    people.check(9, ["a"], [trouble("a", 9, ProblemKind.UNREADABLE, **day)])
-    old = {"begin_date": window(0)[0], "end_date": window(0)[-1], "is_scheduled": False}
-    look = incidents.of_check(run(9, **old), morning(9, 11), [], {"a": window(0)}, is_answered=True)
-    people.note(look)
-    before = list(people.titles)
-    people.check(9, ["a"], [], at=morning(9, 12))
+AUGUST = (date(2026, 8, 3), date(2026, 8, 4))
+OPEN = "SELECT kind, publication_dates FROM weixin.incident WHERE closed_at IS NULL"
 
+
+def still_open(people: People) -> dict[str, list[date]]:
+    """The open incidents, and the days they are about."""
+    with people.warehouse.connect() as connection:
+        rows = connection.execute(sqlalchemy.text(OPEN))
+        return {row.kind: row.publication_dates for row in rows}
+
+
+def test_trouble_with_days_is_over_when_each_of_them_is_in(people: People):
+    """Not by daily runs, which ask for others; day by day, whoever brings them in."""
+    unreadable = trouble("a", 0, ProblemKind.UNREADABLE, days=AUGUST, errcode=None)
+    people.backfill(morning(0, 8), AUGUST, [unreadable])
+    people.live_through(0, ["a"], [])
+    people.live_through(1, ["a"], [])
+    by_others = still_open(people)
+    people.brought({"a": AUGUST[:1]}, [], morning(1, 10))
+    people.live_through(2, ["a"], [])
+    by_a_half = still_open(people)
+    before = list(people.titles)
+    people.backfill(morning(2, 10), AUGUST[1:])
+
+    assert by_others == {"unreadable": [*AUGUST]}
+    assert by_a_half == {"unreadable": [AUGUST[1]]}
     assert before == ["号a: unreadable answer"]
     assert people.titles == [*before, "over: 号a: unreadable answer"]
+
+
+def test_a_broken_check_is_over_when_it_was_run_on_the_same_days(people: People):
+    """And found nothing: the daily run's checks look at other days."""
+    broken = trouble("a", 0, ProblemKind.CHECK, days=AUGUST, errcode=None, subject="answer")
+    people.backfill(morning(0, 8), AUGUST, [broken])
+    people.live_through(0, ["a"], [])
+    people.backfill(morning(0, 10), AUGUST[:1])
+    by_others = still_open(people)
+    people.backfill(morning(0, 11), AUGUST[1:])
+
+    assert by_others == {"check": [AUGUST[1]]}
+    assert people.titles == ["号a: answer is broken", "over: 号a: answer is broken"]
+
+
+def test_a_backfill_that_meets_the_same_does_not_hide_the_other_days(people: People):
+    """An incident is about all the days that are not in, whichever look has met them."""
+    used_up = trouble("a", 0, ProblemKind.DAILY_QUOTA, errcode=45009)
+    people.live_through(0, ["a"], [used_up])
+    people.backfill(morning(0, 11), AUGUST, [replace(used_up, days=AUGUST)])
+
+    assert still_open(people) == {"daily_quota": [*AUGUST, *sorted(window(0))]}
+    assert len(people.titles) == 1
+
+
+def test_the_same_trouble_with_other_days_is_told_as_well(people: People):
+    """Else a day that nobody brings in would hide every later one."""
+    unreadable = trouble("a", 0, ProblemKind.UNREADABLE, days=AUGUST, errcode=None)
+    people.backfill(morning(0, 8), AUGUST, [unreadable])
+    for day in (1, 2):
+        people.live_through(day, ["a"], [replace(unreadable, days=window(2)[:1])])
+    people.live_through(3, ["a"], [])
+
+    late = trouble("a", 4, ProblemKind.NOT_READY, days=AUGUST, errcode=None)
+    people.backfill(morning(4, 13), AUGUST, [late])
+    late = replace(late, days=window(5)[-1:])
+    people.ingest(5, ["a"], [late], at=morning(5, 8, 30))
+    before_noon = len(people.titles)
+    people.ingest(5, ["a"], [late], at=morning(5, 12, 5))
+
+    assert people.titles[:before_noon] == [
+        *["号a: unreadable answer"] * 2,
+        "号a not in at noon",
+    ]
+    assert people.titles[before_noon:] == ["号a not in at noon"]
+    assert "2026-08-03 to 2026-08-04, 2026-10-28" in people.got[1].body
 
 
 def test_an_ingest_of_one_account_says_nothing_about_another(people: People):
@@ -401,6 +485,44 @@ def test_a_total_that_fell_is_told_once_and_its_end_is_no_news(people: People):
         people.live_through(day, ["a"], [met] if found else [])
 
     assert people.titles == ["号a: a total fell"] * 2
+
+
+def test_an_account_that_falls_silent_is_told_once(people: People):
+    """Neither that it is silent on another day, nor that it publishes again, is news."""
+    for day in range(10):
+        silent = trouble("a", day, ProblemKind.SILENT, days=window(day)[:1], subject="publishes")
+        people.check(day, ["a"], [silent] if day < 8 else [])
+        people.backfill(morning(day, 11), AUGUST)
+        if day == 7:
+            before = still_open(people).keys()
+
+    assert people.titles == ["号a lists nothing new"]
+    assert before == {"silent"}
+    assert still_open(people) == {}
+
+
+def test_a_rejected_value_is_told_once_and_listed_until_it_is_resolved(people: People):
+    """Though no run asks for its day any more."""
+    rejected = trouble("a", 0, ProblemKind.REJECTED, days=AUGUST[:1], subject="fits")
+    with people.warehouse.begin() as connection:
+        connection.execute(
+            sqlalchemy.text(
+                "INSERT INTO weixin.rejected_row (dataset, appid, publication_date, reason,"
+                " payload, raw_response_id, rejected_at)"
+                " VALUES ('article_total', 'a', '2026-08-03', 'no number', '{}', 1, now())"
+            )
+        )
+    people.backfill(morning(0), AUGUST, [rejected])
+    for day in range(3):
+        people.live_through(day, ["a"], [])
+    before = still_open(people)
+    with people.warehouse.begin() as connection:
+        connection.execute(sqlalchemy.text("UPDATE weixin.rejected_row SET resolved_at = now()"))
+    people.live_through(3, ["a"], [])
+
+    assert before == {"rejected": [AUGUST[0]]}
+    assert still_open(people) == {}
+    assert people.titles == ["号a: a value does not fit"]
 
 
 def test_an_unknown_metric_is_told_once_ever(people: People):
@@ -475,7 +597,7 @@ def test_a_killed_task_is_told_by_the_check(people: People):
 
 
 def test_a_receiver_that_is_down_for_two_days_is_tried_by_every_look(people: People):
-    """When it is back it gets what is still true, and of what came and went one message."""
+    """When it is back it gets what is still true, and nothing of what came and went."""
     people.is_up = False
     people.live_through(0, ["a", "b"], [trouble("a", 0), trouble("b", 0)])
     people.live_through(1, ["a", "b"], [trouble("b", 1)])
@@ -485,19 +607,40 @@ def test_a_receiver_that_is_down_for_two_days_is_tried_by_every_look(people: Peo
     people.live_through(3, ["a", "b"], [])
 
     assert tried > 8
-    assert people.titles == ["over: 号a refused", "号b refused", "over: 号b refused"]
+    assert people.titles == ["号b refused", "over: 号b refused"]
 
 
-def test_what_was_over_long_before_anybody_could_be_told_is_no_news(people: People):
-    """Whoever makes the connection later is told what is wrong then."""
+def test_an_end_that_nobody_could_be_told_of_for_long_is_no_news(people: People):
+    """Nor is a finding that is no longer found; but it is for three days."""
+    fell = trouble("a", 0, ProblemKind.TOTAL_FELL, subject="total")
+    people.live_through(0, ["b"], [trouble("b", 0)])
     people.is_up = False
-    people.live_through(0, ["a", "b"], [trouble("a", 0), trouble("b", 0)])
-    for day in range(1, 10):
-        people.live_through(day, ["a", "b"], [trouble("b", day)])
+    people.live_through(0, ["a"], [fell])
+    people.live_through(1, ["a", "b"], [])
+    untold = people.tried
+    people.look_again(morning(3))
+    tried = people.tried - untold
     people.is_up = True
-    people.live_through(10, ["a", "b"], [trouble("b", 10)])
+    people.look_again(morning(5))
 
+    assert tried == 2
     assert people.titles == ["号b refused"]
+
+
+def test_an_incident_of_a_later_version_is_left_to_it(people: People):
+    """Its kind is not known here: it is told, and nothing else is done about it."""
+    with people.warehouse.begin() as connection:
+        connection.execute(
+            sqlalchemy.text(
+                "INSERT INTO weixin.incident (dataset, kind, appid, account, conn_id, cause, cure,"
+                " publication_dates, opened_at, seen_at) VALUES ('article_total', 'unheard_of',"
+                " 'a', '号a', 'a', 'it happened', 'mend it', '{}', now(), now())"
+            )
+        )
+    people.live_through(0, ["a"], [])
+
+    assert people.titles == ["号a: trouble"]
+    assert still_open(people) == {"unheard_of": []}
 
 
 def test_three_hundred_accounts_refused_at_once_are_few_messages(people: People):

@@ -30,6 +30,7 @@ TABLES = [
     "rejected_row",
     "run_report",
     "schema_migrations",
+    "unwanted_range",
     "view_version",
 ]
 

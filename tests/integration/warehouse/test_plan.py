@@ -27,6 +27,7 @@ from weixin_etl.ingest import require_plan
 from weixin_etl.model import ConfiguredAccount, ParameterError, Run
 from weixin_etl.pipeline import Pipeline, Plan, Settings, batches
 from weixin_etl.report import changed_days
+from weixin_etl.unwanted import say_unwanted
 from weixin_etl.warehouse import WarehouseError
 
 MANUAL = replace(SCHEDULED, run_id="manual", is_scheduled=False)
@@ -130,6 +131,22 @@ def test_days_out_of_reach_are_lost(
         "r… · 2026-11-03 to 2026-11-04, 2026-11-06 to 2026-11-07 · weixin_default"
     ]
     assert plan.warnings[0] in caplog.messages
+
+
+def test_lost_days_that_are_not_wanted_are_not_warned_of(
+    warehouse: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    """Until somebody asks for one of them."""
+    planned(warehouse, run_on("10", monkeypatch))
+    today = run_on("24", monkeypatch)
+    first, last = date(2026, 11, 3), date(2026, 11, 6)
+    say_unwanted(warehouse, today.dataset, [], first, last, said_at=at("24 08:00"), said_by="lin")
+    plan = planned(warehouse, today, catch_up_days=9)
+    load_pairs(warehouse, refused(UnreachableError(), "24 09:00", day=first))
+    asked = planned(warehouse, today, catch_up_days=9)
+
+    assert [it.days for it in plan.lost] == [(date(2026, 11, 7),)]
+    assert [it.days for it in asked.lost] == [(first, date(2026, 11, 7))]
 
 
 def test_each_dataset_has_a_first_daily_run_of_its_own(

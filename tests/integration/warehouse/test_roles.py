@@ -130,7 +130,7 @@ class TestReader:
     READABLE = (
         *("dim_account", "dim_article", "fact_article_total", "fact_article_total_detail"),
         *("first_daily_run", "coverage", "run_report", "article_sighting"),
-        *("incident", "api_call"),
+        *("incident", "unwanted_range", "api_call"),
         *HISTORIES,
     )
 

@@ -10,6 +10,7 @@ from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
 from weixin_etl.model import DayState, ProblemKind
 from weixin_etl.rules import Quota
 from weixin_etl.status import Airflow, DagState, Status
+from weixin_etl.unwanted import say_unwanted
 
 NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 """One o'clock in the afternoon in Beijing."""
@@ -140,7 +141,7 @@ def test_an_open_incident_speaks_for_its_days(warehouse: Engine) -> None:
     found = read(warehouse)
 
     (incident,) = found.open
-    assert incident.problem.kind is ProblemKind.PROGRAM
+    assert incident.problem.kind is ProblemKind.UNKNOWN
     assert incident.problem.cause == "refused"
     assert incident.incident_id is not None
     assert len(found.closed) == 1
@@ -271,6 +272,8 @@ UNTOLD = [
     ({"closed_at": HOURS_AGO}, HOURS_AGO),
     ({"closed_at": HOURS_AGO, "closing_told_at": HOURS_AGO}, None),
     ({"told_at": None, "closed_at": LONG_AGO, "opened_at": LONG_AGO}, None),
+    ({"told_at": None, "closed_at": HOURS_AGO}, HOURS_AGO),
+    ({"kind": "call_refused", "told_at": None, "closed_at": HOURS_AGO}, None),
 ]
 
 
@@ -280,7 +283,8 @@ def test_messages_that_nobody_got_are_a_problem(
 ) -> None:
     """Where there is a receiver; not before an hour, and not of what is never told."""
     collect(warehouse)
-    open_incident(warehouse, "total_fell", "wx1", **{"seen_at": READY} | columns)
+    row = {"kind": "total_fell", "appid": "wx1", "seen_at": READY} | columns
+    open_incident(warehouse, **row)  # type: ignore[arg-type]
     if columns.get("opened_at") == MINUTES_AGO:
         change(warehouse, "UPDATE weixin.incident SET seen_at = opened_at")
     told = Airflow(FINE.dags, "weixin_api", 16, alerts="weixin_alerts")
@@ -379,3 +383,43 @@ def test_an_account_that_is_not_collected_any_more_has_no_status(warehouse: Engi
     change(warehouse, "UPDATE weixin.dim_account SET is_active = FALSE")
 
     assert read(warehouse).accounts == ()
+
+
+OLD = date(2026, 8, 3)
+LEFT_OPEN = (
+    "INSERT INTO weixin.coverage (dataset, appid, publication_date, attempt_state, attempted_at, "
+    "attempts, error_kind, error_code, error, cure) VALUES (:dataset, 'wx1', :day, 'failed', :at, "
+    "1, 'unreadable', :code, 'no JSON', 'see the answer')"
+)
+
+
+def test_days_that_a_run_with_dates_left_open_are_a_problem_until_they_are_not_wanted(
+    warehouse: Engine, loader: Engine, reader: Engine
+) -> None:
+    """No daily run asks for them; those of an endpoint that is offline have their own incident."""
+    collect(warehouse)
+    for day, code in ((OLD, None), (date(2026, 8, 4), None), (date(2026, 8, 5), 47009)):
+        change(warehouse, LEFT_OPEN, day=day, at=READY, code=code)
+    open_incident(warehouse, "unreadable", "wx1", days=[OLD])
+    found = read(reader)
+    count = say_unwanted(
+        loader, ARTICLE_TOTAL, ["春风"], OLD, date(2026, 8, 31), said_at=NOW, said_by="lin"
+    )
+    unwanted = read(reader)
+    change(
+        warehouse,
+        "UPDATE weixin.coverage SET attempted_at = '2026-11-25' WHERE publication_date = :day",
+        day=OLD,
+    )
+    asked_again = read(reader)
+
+    assert [it.problem.days for it in found.open] == [(OLD,), (date(2026, 8, 4),)]
+    assert found.open[1].problem.cure == (
+        "see the answer; then trigger a run with begin_date 2026-08-04 and end_date 2026-08-04, or "
+        "say that the days are not wanted: weixin-etl unwanted"
+    )
+    assert found.accounts[0].days_not_in == (OLD, date(2026, 8, 4))
+    assert not found.is_healthy
+    assert count == 1
+    assert (unwanted.is_healthy, unwanted.open) == (True, ())
+    assert [it.problem.days for it in asked_again.open] == [(OLD,)]
