@@ -76,6 +76,7 @@ BEGIN
             publication_date,
             msgid,
             stat_date,
+            metric,
             reason,
             raw_response_id,
             rejected_at,

@@ -133,7 +133,7 @@ class _Merged:
     has_answer: bool
     is_delayed: bool
     article_count: int
-    row_count: int
+    nothing_fits: bool
     rejected: int
     first_rejection: str
 
@@ -340,7 +340,7 @@ def _merged(outcome: Outcome, counts: Counts) -> _Merged:
         has_answer=answer is not None and outcome.error is None,
         is_delayed=answer is not None and answer.others.is_delayed,
         article_count=len(answer.msgids) if answer else 0,
-        row_count=len(answer.rows) if answer else 0,
+        nothing_fits=answer is not None and answer.nothing_fits,
         rejected=len(rejected),
         first_rejection=rejected[0].reason if rejected else "",
     )
@@ -350,7 +350,7 @@ def _why_not_in(it: _Merged, verdict: rules.Verdict) -> WeixinError | None:
     name = str(it.account)
     if it.error:
         return it.error
-    if it.rejected and not it.row_count:
+    if it.nothing_fits:
         return UnreadableError(
             f"no row of the answer fits; the first of {it.rejected} rejected parts: "
             f"{it.first_rejection}; see weixin.rejected_row",

@@ -51,6 +51,7 @@ class PreparedAnswer:
     rows: list[bytes]
     """A line each."""
     through_date: date | None
+    nothing_fits: bool
     others: Parsed
     """What the answer says beside its articles."""
 
@@ -67,6 +68,7 @@ def prepare(dataset: Dataset, answer: Answer, parsed: Parsed) -> PreparedAnswer:
         tuple(map(article_line, articles)),
         row_lines(dataset, articles),
         through_date(articles),
+        parsed.nothing_fits,
         replace(parsed, articles={}),
     )
 
