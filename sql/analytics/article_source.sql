@@ -94,7 +94,7 @@ CROSS JOIN
     LATERAL (
         SELECT
             scene,
-            sum(people)::bigint AS read_user,
+            trim_scale(sum(people)) AS read_user,
             NULL::bigint AS read_count,
             sum(sum(people)) OVER () AS of_all
         FROM (
