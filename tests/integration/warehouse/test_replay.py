@@ -293,6 +293,28 @@ def test_what_an_older_parser_rejected(warehouse: Engine):
     assert run(warehouse, replaced(ALL, is_rejected=True)).pairs == 0
 
 
+def test_only_a_replay_resolves_what_a_mended_parser_reads(warehouse: Engine):
+    """An answer that leaves the part out does not: the fact would never get the value."""
+    know(warehouse, "wx1")
+    load_pairs(warehouse, pair(body(article("1_1", {"20": {"share_count": 1}})), "22 08:30"))
+    alter(warehouse, "UPDATE weixin.fact_article_total SET share_count = NULL")
+    alter(
+        warehouse,
+        "INSERT INTO weixin.rejected_row (dataset, appid, publication_date, msgid, stat_date, "
+        "metric, reason, payload, raw_response_id, rejected_at) SELECT dataset, appid, "
+        "publication_date, '1_1', '2026-11-20', 'share_count', 'an older reason', '', "
+        "raw_response_id, now() FROM weixin.raw_response",
+    )
+    is_open = "SELECT resolved_at IS NULL FROM weixin.rejected_row"
+
+    load_pairs(warehouse, pair(body(article("1_1", {"20": {}})), "23 08:30"))
+    assert rows(warehouse, is_open) == [(True,)]
+
+    run(warehouse, replaced(ALL, is_rejected=True))
+    assert rows(warehouse, is_open) == [(False,)]
+    assert facts(warehouse, "share_count") == [(1,)]
+
+
 def test_what_still_does_not_fit_stays_open(warehouse: Engine):
     """An open part is not rejected a second time; one with a new reason replaces the old."""
     know(warehouse, "wx1")
