@@ -71,7 +71,7 @@ def written(answer: Any) -> bytes:
 
 
 def held_rows(dataset: Dataset, answer: dict[str, Any]) -> int:
-    """How many parts of an answer must each be a row, merged into one, or rejected."""
+    """How many parts of an answer must each be a row, merged into one, or rejected as a whole."""
     return sum(
         sum(row != {} for row in item.get(dataset.rows_key) or ())
         if _fits(dataset, item)

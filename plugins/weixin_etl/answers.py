@@ -29,7 +29,7 @@ class Selection:
     end_date: date | None = None
     """First and last publication day, both included; None means from the first, to the last."""
     is_rejected: bool = False
-    """Only pairs with a rejected part that no replay has resolved."""
+    """Only pairs with an open rejected part."""
 
 
 @dataclass(frozen=True, slots=True)

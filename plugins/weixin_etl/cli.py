@@ -142,7 +142,7 @@ def prune(options: argparse.Namespace) -> None:
 
 
 def rejected(options: argparse.Namespace) -> None:
-    """List why parts of answers were rejected and have not been replayed since."""
+    """List why parts of answers were rejected that are still open."""
     from weixin_etl.orchestration.warehouse import open_warehouse
     from weixin_etl.rejected import open_reasons
 

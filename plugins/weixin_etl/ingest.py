@@ -605,6 +605,7 @@ def _log_notes(outcomes: Sequence[Outcome]) -> set[str]:
     said = [outcome.answer.others for outcome in outcomes if outcome.answer]
     notes = {
         "rows that repeated a key of their answer": sum(it.merged_rows for it in said),
+        "numbers written as texts": sum(it.numbers_in_texts for it in said),
         "NUL characters removed from texts": sum(it.stripped_nuls for it in said),
         "empty row objects": sum(it.empty_rows for it in said),
         "articles without a list of rows": sum(it.articles_without_list for it in said),

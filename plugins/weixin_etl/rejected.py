@@ -1,4 +1,4 @@
-"""Why parts of answers were rejected, and not replayed since: for `weixin-etl rejected`."""
+"""Why parts of answers were rejected that are still open: for `weixin-etl rejected`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _LONGEST_PAYLOAD = 300
 
 @dataclass(frozen=True, slots=True)
 class RejectionReason:
-    """Rejected parts of answers with the same reason, but for the values it names."""
+    """Rejected parts of answers with the same reason, which names the metric."""
 
     dataset: str
     reason: str
@@ -24,20 +24,20 @@ class RejectionReason:
     accounts: Sequence[str]
     first_date: date
     last_date: date
-    example: tuple[str, str, str | None, str, str]
-    """Of the newest: account, publication day, msgid, whole reason, and the part itself."""
+    example: tuple[str, str, str | None, str | None, str]
+    """Of the newest: account, publication day, msgid, stat_date, and the part itself."""
 
     def __str__(self) -> str:
         """Three lines: how much, where, and an example."""
-        account, day, msgid, reason, payload = self.example
+        account, day, msgid, stat_date, payload = self.example
         names = ", ".join(self.accounts[:_NAMES_SHOWN])
         if others := len(self.accounts) - _NAMES_SHOWN:
             names += f" and {others} more" if others > 0 else ""
-        what = " ".join(filter(None, (account, day, msgid)))
+        what = " ".join(filter(None, (account, day, msgid, stat_date)))
         return (
             f"{self.row_count} × {self.reason} ({self.dataset})\n"
             f"    {names}: {self.pair_count} days, {self.first_date} to {self.last_date}\n"
-            f"    for example {what}: {reason}: {payload:.{_LONGEST_PAYLOAD}}"
+            f"    for example {what}: {payload:.{_LONGEST_PAYLOAD}}"
         )
 
 

@@ -67,7 +67,9 @@ class Replayed:
                 diff.renamed_rows
             ),
             "articles are new or get other attributes": diff.articles,
-            "rejected parts fit now, or are rejected for another reason": diff.fitting,
+            "rejected parts fit now, were given by a later answer, or have another reason": (
+                diff.fitting
+            ),
             "parts are rejected that were not, or for another reason": diff.rejected,
             "pairs have other counts in coverage": self.coverage,
             "pairs are ready, final, or judged otherwise now": self.judged,
@@ -198,7 +200,7 @@ class _Replay:
     def _note_unjudged(self, it: Rebuilt, held: Row[Any] | None) -> None:
         """Note the pair's newest answer, unless it can't make the pair more than it is."""
         newest = it.newest
-        if newest is None or (newest.rejected and not newest.row_count):
+        if newest is None or newest.nothing_fits:
             return
         is_done = (
             held is not None

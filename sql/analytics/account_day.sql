@@ -56,7 +56,9 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     -- empty by an answer too early to be sure; every article expected has reported, and its rows of
     -- the day and of the day before give
     -- {{ dataset.headline | join(" and ") }};
-    -- and no increment spans a gap that covers the day or ends on it. False also near the start of
+    -- no increment spans a gap that covers the day or ends on it; and no value of the day or of the
+    -- day before was rejected, nor an article or a row that may be of any day of the window, unless
+    -- a newer answer gave it (analytics.coverage names these). False also near the start of
     -- what was loaded. Any other figure that a row left out counts on the day on which it came
     -- 中文：当日数据是否完整
     is_complete
@@ -188,6 +190,21 @@ CROSS JOIN
         SELECT
             coalesce(sum(pair.articles_lacking), 0)::bigint AS articles_lacking,
             NOT day.has_gap
+            AND NOT EXISTS (
+                SELECT FROM weixin.rejected_row AS rejected
+                WHERE
+                    rejected.resolved_at IS NULL
+                    AND rejected.dataset = '{{ dataset.name }}'
+                    AND rejected.appid = account.appid
+                    AND rejected.publication_date
+                    BETWEEN day.calendar_date - {{ dataset.window - 1 }} AND day.calendar_date
+                    AND (
+                        rejected.stat_date IN (day.calendar_date, day.calendar_date - 1)
+                        OR rejected.metric IS NULL AND rejected.stat_date BETWEEN
+                        rejected.publication_date
+                        AND rejected.publication_date + {{ dataset.window - 1 }} IS NOT TRUE
+                    )
+            )
             AND coalesce(sum(pair.articles_lacking), 0) = 0
             AND {{ dataset.window }} = count(*) FILTER (
                 WHERE

@@ -1,9 +1,10 @@
 -- One row per dataset, article, stat_date and scene: where readers came from. A scene WeChat left
 -- out has no row; the lists of article_total_detail are kept as they came, and a value there that
--- is not a number is NULL
+-- is not a number, or larger than a bigint, is NULL
 -- 中文：每个接口、每篇文章、每个统计日、每个来源一行
 -- key: dataset, appid, msgid, stat_date, scene
 {% import "analytics/columns.jinja" as the %}
+{% set most_people = 9223372036854775807 %}
 CREATE VIEW analytics.article_source (
     {{ the.dataset }},
     {{ the.appid }},
@@ -94,7 +95,7 @@ CROSS JOIN
     LATERAL (
         SELECT
             scene,
-            sum(people)::bigint AS read_user,
+            CASE WHEN sum(people) <= {{ most_people }} THEN sum(people)::bigint END AS read_user,
             NULL::bigint AS read_count,
             sum(sum(people)) OVER () AS of_all
         FROM (

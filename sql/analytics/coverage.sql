@@ -22,12 +22,13 @@ CREATE VIEW analytics.coverage (
     {{ the.appid }},
     {{ the.account_name }},
     {{ the.publication_date }},
-    -- loaded; empty (nothing was published); incomplete (loaded, but an article that WeChat's
-    -- newest answer lists lacks a row of a day that was computed by then); unconfirmed (the window
-    -- is over, and no answer of another day lists the same articles: the day may be short); silent
-    -- (empty, on a day on which WeChat listed no article of the account at all); not_ready or
-    -- failed (how the last attempt ended: earlier data stay, see fetched_at); missing (never asked
-    -- for); retired (not asked for, or refused, as WeChat has taken the endpoint offline for the
+    -- loaded; empty (nothing was published); incomplete (loaded or empty, but a part of an answer
+    -- was rejected that no newer answer gave, or an article that WeChat's newest answer lists lacks
+    -- a row of a day that was computed by then); unconfirmed (the window is over, and no answer of
+    -- another day lists the same articles: the day may be short); silent (empty, on a day on which
+    -- WeChat listed no article of the account at all); not_ready or failed (how the last attempt
+    -- ended: earlier data stay, see fetched_at); missing (never asked for); retired (not asked for,
+    -- or refused, as WeChat has taken the endpoint offline for the
     -- account: errcode 47009 for every day asked of the present window)
     -- 中文：状态
     state,
@@ -172,12 +173,30 @@ SELECT
     pair.appid,
     pair.account_name,
     pair.publication_date,
-    CASE WHEN lacking.article_count > 0 THEN 'incomplete' ELSE pair.state END AS state,
+    CASE
+        WHEN lacking.article_count > 0 OR rejected.part_count > 0 THEN 'incomplete'
+        ELSE pair.state
+    END AS state,
     pair.is_final,
     pair.through_date,
     pair.fetched_at,
     pair.ready_at,
     CASE
+        WHEN rejected.part_count > 0
+            THEN format(
+                    '%s rejected parts, first %s; a newer answer that '
+                    || 'fits heals it: %s with begin_date and end_date %s%s; or mend the parser, '
+                    || 'then weixin-etl replay %s --rejected --apply',
+                    rejected.part_count,
+                    rejected.first_part,
+                    CASE
+                        WHEN pair.is_final THEN 'the day is final, so start a run'
+                        ELSE 'a daily run asks again, or start a run'
+                    END,
+                    to_char(pair.publication_date, 'YYYY-MM-DD'),
+                    CASE WHEN pair.is_final THEN ' and refetch' ELSE '' END,
+                    pair.dataset
+                )
         WHEN lacking.article_count > 0
             THEN format(
                     '%s of %s articles lack a row that WeChat must have computed (%s to %s), the '
@@ -263,3 +282,28 @@ CROSS JOIN
         ) AS listed
         WHERE pair.state = 'loaded'
     ) AS lacking
+-- the parts of a day's answers that do not fit and that no newer answer gave
+CROSS JOIN
+    LATERAL (
+        SELECT
+            count(*) AS part_count,
+            min(
+                concat(
+                    part.msgid || to_char(part.stat_date, '" of "YYYY-MM-DD') || ': ', part.reason
+                )
+            ) AS first_part
+        FROM (
+            SELECT DISTINCT
+                rejected_row.msgid,
+                rejected_row.stat_date,
+                rejected_row.metric,
+                rejected_row.reason
+            FROM weixin.rejected_row
+            WHERE
+                rejected_row.resolved_at IS NULL
+                AND rejected_row.dataset = pair.dataset
+                AND rejected_row.appid = pair.appid
+                AND rejected_row.publication_date = pair.publication_date
+        ) AS part
+        WHERE pair.state IN ('loaded', 'empty')
+    ) AS rejected

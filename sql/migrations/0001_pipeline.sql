@@ -199,6 +199,7 @@ CREATE TABLE weixin.rejected_row (
     publication_date date NOT NULL,
     msgid text,
     stat_date date,
+    metric text,
     reason text NOT NULL,
     payload text NOT NULL,
     raw_response_id bigint NOT NULL,
@@ -208,18 +209,19 @@ CREATE TABLE weixin.rejected_row (
 CREATE INDEX rejected_row_raw_response_id ON weixin.rejected_row (raw_response_id);
 CREATE INDEX rejected_row_is_open ON weixin.rejected_row (appid, publication_date, dataset)
 WHERE resolved_at IS NULL;
-COMMENT ON TABLE weixin.rejected_row IS 'One row per part of an answer that does not fit the facts; the remaining rows were loaded';
+COMMENT ON TABLE weixin.rejected_row IS 'One row per part of an answer that does not fit: a value of a row, a whole row, or an article; what remains of the answer was loaded';
 COMMENT ON COLUMN weixin.rejected_row.rejected_row_id IS 'Surrogate key';
 COMMENT ON COLUMN weixin.rejected_row.dataset IS 'Which endpoint: article_total, …';
 COMMENT ON COLUMN weixin.rejected_row.appid IS 'The account';
 COMMENT ON COLUMN weixin.rejected_row.publication_date IS 'The publication day asked for (Beijing)';
 COMMENT ON COLUMN weixin.rejected_row.msgid IS 'The article, where the answer names one';
-COMMENT ON COLUMN weixin.rejected_row.stat_date IS 'The day whose total it is (Beijing); null when the answer gives no valid date: see payload';
-COMMENT ON COLUMN weixin.rejected_row.reason IS 'What does not fit';
+COMMENT ON COLUMN weixin.rejected_row.stat_date IS 'The day whose total it is (Beijing); null for an article, and when the answer gives no valid date: see payload';
+COMMENT ON COLUMN weixin.rejected_row.metric IS 'Whose value it is; null when a whole row or article does not fit';
+COMMENT ON COLUMN weixin.rejected_row.reason IS 'What does not fit: the key, and the kind of value; nothing of the answer is quoted';
 COMMENT ON COLUMN weixin.rejected_row.payload IS 'The rejected part as JSON text';
 COMMENT ON COLUMN weixin.rejected_row.raw_response_id IS 'The answer that contains it';
 COMMENT ON COLUMN weixin.rejected_row.rejected_at IS 'When it was rejected';
-COMMENT ON COLUMN weixin.rejected_row.resolved_at IS 'When a replay found that it fits now, or is rejected for another reason; null while it is open';
+COMMENT ON COLUMN weixin.rejected_row.resolved_at IS 'When a later answer gave it as it should be, or a replay found that it fits now or is rejected for another reason; null while it is open';
 
 CREATE TABLE weixin.run_report (
     run_id text NOT NULL,

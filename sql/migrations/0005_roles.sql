@@ -77,6 +77,7 @@ BEGIN
             publication_date,
             msgid,
             stat_date,
+            metric,
             reason,
             raw_response_id,
             rejected_at,

@@ -1,10 +1,11 @@
--- Rejected parts of some pairs' answers that no replay has resolved: one row each. Of a part's
--- text, which may be long, the SHA-256.
+-- Rejected parts of some pairs' answers that are not resolved: one row each. Of a part's text,
+-- which may be long, the SHA-256.
 SELECT
     rejected.rejected_row_id,
     rejected.raw_response_id,
     rejected.msgid,
     rejected.stat_date,
+    rejected.metric,
     rejected.reason,
     sha256(convert_to(rejected.payload, 'UTF8')) AS payload_sha256
 FROM unnest(

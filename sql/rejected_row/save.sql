@@ -5,6 +5,7 @@ INSERT INTO weixin.rejected_row (
     publication_date,
     msgid,
     stat_date,
+    metric,
     reason,
     payload,
     raw_response_id,
@@ -16,6 +17,7 @@ SELECT
     publication_date,
     msgid,
     stat_date,
+    metric,
     reason,
     payload,
     raw_response_id,
@@ -25,7 +27,10 @@ FROM unnest(
         cast(:publication_dates AS date[]),
         cast(:msgids AS text[]),
         cast(:stat_dates AS date[]),
+        cast(:metrics AS text[]),
         cast(:reasons AS text[]),
         cast(:payloads AS text[]),
         cast(:raw_response_ids AS bigint[])
-    ) AS rejected (appid, publication_date, msgid, stat_date, reason, payload, raw_response_id)
+    ) AS rejected (
+        appid, publication_date, msgid, stat_date, metric, reason, payload, raw_response_id
+    )

@@ -47,7 +47,7 @@ HELD = sqlalchemy.text(
     SELECT
         (SELECT count(*) FROM weixin.fact_article_total WHERE appid = :appid)
         + (SELECT count(*) FROM weixin.fact_article_total_detail WHERE appid = :appid)
-        + (SELECT count(*) FROM weixin.rejected_row WHERE appid = :appid)
+        + (SELECT count(*) FROM weixin.rejected_row WHERE appid = :appid AND metric IS NULL)
     """
 )
 

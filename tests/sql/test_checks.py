@@ -206,14 +206,19 @@ def test_a_warning_names_the_first_hundred_accounts(
     """Its statement finds the others: ten thousand lines help nobody."""
     plan_pairs(warehouse, *((f"wx{n}", "2026-11-21", IN, None) for n in range(100, 203)))
     with warehouse.begin() as connection:
-        connection.exec_driver_sql("UPDATE weixin.run_report SET rejected = 1")
+        connection.exec_driver_sql(
+            "INSERT INTO weixin.rejected_row (dataset, appid, publication_date, msgid, stat_date, "
+            "metric, reason, payload, raw_response_id, rejected_at) "
+            "SELECT dataset, appid, publication_date, '1_1', '2026-11-22', 'share_user', "
+            "'share_user is a text', '', 1, now() FROM weixin.run_report"
+        )
 
     check(RUN, warehouse, [])
 
     others, *lines = logged(caplog, "WARNING")
-    assert others == "every_row_fits is broken by 3 more accounts"
+    assert others == "every_value_fits is broken by 3 more accounts"
     assert lines[0] == (
-        "wx100: look at weixin.rejected_row, and report it (every_row_fits: has rejected "
-        "parts, see weixin.rejected_row) · 2026-11-21"
+        "wx100: wait for an answer that fits; if final, refetch; or fix the parser and replay "
+        "(every_value_fits: 1_1 of 2026-11-22: share_user is a text) · 2026-11-21"
     )
     assert len(lines) == 100

@@ -114,10 +114,16 @@ def test_articles_read_by_type_change_nothing_of_what_the_lenient_way_says(
 
 
 @pytest.mark.parametrize(
-    "written_rate", ['"0.5"', '"1_0"', '"１"', "true", "[1]", "1e400", "1e99999999999999999999"]
+    ("written_rate", "rate_read"),
+    [
+        ('"0.50"', "0.50"),
+        ('"12"', "12"),
+        *((it, None) for it in ('"1_0"', '"１"', '"1e1"', '".5"', '"-1"', '"50%"')),
+        *((it, None) for it in ("true", "[1]", "1e400", "1e99999999999999999999")),
+    ],
 )
-def test_a_rate_that_is_no_number_rejects_its_row(written_rate: str) -> None:
-    """A text is none, whatever Python could read in it."""
+def test_a_rate_is_a_number_or_rejected_alone(written_rate: str, rate_read: str | None) -> None:
+    """Of a text, plain decimals are a number to the digit, not whatever Python could read in it."""
     dataset = DATASETS["article_total_detail"]
     rate = next(metric.name for metric in dataset.metrics if metric.kind is Kind.RATE)
     rows = [{"stat_date": str(DAY), rate: "RATE"}, {"stat_date": str(NEXT_DAY)}]
@@ -126,9 +132,10 @@ def test_a_rate_that_is_no_number_rejects_its_row(written_rate: str) -> None:
 
     parsed = parse(dataset, body, DAY, FETCHED_AT)
 
-    (rejected,) = parsed.rejected
-    assert rejected.reason.startswith(f"{rate} ")
-    assert list(parsed.articles["1_1"].rows) == [NEXT_DAY]
+    found = getattr(parsed.articles["1_1"].rows[DAY], rate)
+    assert (found if found is None else str(found)) == rate_read
+    assert [it.metric for it in parsed.rejected] == ([] if rate_read else [rate])
+    assert list(parsed.articles["1_1"].rows) == [DAY, NEXT_DAY]
 
 
 @both_datasets

@@ -143,7 +143,7 @@ class _Merged:
     list_sha256: bytes
     is_empty: bool
     article_count: int
-    row_count: int
+    nothing_fits: bool
     rejected: int
     first_rejection: str
 
@@ -357,7 +357,7 @@ def _merged(outcome: Outcome, counts: Counts) -> _Merged:
         list_sha256=answer.list_sha256 if answer else b"",
         is_empty=answer is not None and answer.is_empty,
         article_count=len(answer.msgids) if answer else 0,
-        row_count=len(answer.rows) if answer else 0,
+        nothing_fits=answer is not None and answer.nothing_fits,
         rejected=len(rejected),
         first_rejection=rejected[0].reason if rejected else "",
     )
@@ -367,7 +367,7 @@ def _why_not_in(it: _Merged, verdict: rules.Verdict | None) -> WeixinError | Non
     name = str(it.account)
     if it.error:
         return it.error
-    if it.rejected and not it.row_count:
+    if it.nothing_fits:
         return UnreadableError(
             f"no row of the answer fits; the first of {it.rejected} rejected parts: "
             f"{it.first_rejection}; see weixin.rejected_row",

@@ -8,7 +8,7 @@ pairs in the same way, without a new answer.
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
@@ -30,8 +30,14 @@ from weixin_etl.load.stage import (
     unpacked,
 )
 from weixin_etl.model import Cause, Counts, DataState, Pair
-from weixin_etl.parse import parse
-from weixin_etl.parse.articles import Merged, Parsed, Rejected, UnreadableAnswerError
+from weixin_etl.parse import day_before, parse
+from weixin_etl.parse.articles import (
+    Merged,
+    OpenParts,
+    Parsed,
+    Rejected,
+    UnreadableAnswerError,
+)
 from weixin_etl.parse.articles import merge as merge_parsed
 from weixin_etl.warehouse import statement
 
@@ -98,6 +104,7 @@ class Newest:
     list_sha256: bytes
     is_empty: bool
     """Whether it lists nothing."""
+    nothing_fits: bool
 
     @property
     def has_data(self) -> bool:
@@ -117,7 +124,9 @@ class Rebuilt:
     readable: set[int] = field(default_factory=set)
     """The answers in which articles can be made out, by raw_response_id."""
     rejected: list[tuple[int, Rejected]] = field(default_factory=list)
-    """What does not fit, with the answer it is a part of."""
+    """What does not fit and no later answer gave, with the answer it is a part of."""
+    given: list[tuple[int, Rejected]] = field(default_factory=list)
+    """What did not fit and a later answer gave, with the answer it is a part of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,12 +236,8 @@ class _Merge:
             if it.is_readable
         ]
         self._merge_in(staged)
-        self._save_rejected(
-            (it.pair, kept[it.pair].raw_response_id, rejected)
-            for it in fetched
-            if kept[it.pair].seen_before is None  # the others' are kept already
-            for rejected in it.answer.others.rejected
-        )
+        rebuilt = {it.pair for it in staged if it.is_rebuilt}
+        self._reject([it for it in fetched if it.pair not in known], kept, rebuilt)
         return {it.pair: self._counts(it) for it in staged}
 
     def rebuild(self, pairs: Sequence[Pair]) -> tuple[list[Rebuilt], Diff]:
@@ -250,6 +255,33 @@ class _Merge:
         self._diff += Diff(left_rows=max(0, sum(held.values()) - known))
         self._reject_again(done)
         return done, self._diff
+
+    def _reject(
+        self,
+        fetched: Sequence[Fetched],
+        kept: Mapping[Pair, _Kept],
+        rebuilt: Collection[Pair],
+    ) -> None:
+        """Note what of the answers does not fit; resolve the open parts that they give."""
+        readable = [it for it in fetched if it.is_readable]
+        found = self._execute(
+            "rejected_row/open_pairs.sql", **self._arrays(it.pair for it in readable)
+        )
+        had_open = {(row.appid, row.publication_date) for row in found}
+        self._save_rejected(
+            (it.pair, kept[it.pair].raw_response_id, rejected)
+            for it in readable
+            # those of an answer seen before are kept already
+            if it.pair not in rebuilt and kept[it.pair].seen_before is None
+            for rejected in it.answer.others.rejected
+        )
+        for it in readable:
+            is_rebuilt = it.pair in rebuilt
+            if it.pair in had_open or (is_rebuilt and it.answer.others.rejected):
+                answers = self._kept_answers([it.pair])[it.pair]
+                # of the others' rows, the fact holds what the parser of their time made of them
+                merged = None if is_rebuilt else {kept[it.pair].raw_response_id}
+                self._reject_again([self._rebuilt(it.pair, answers)], merged)
 
     def _execute(self, path: str, **values: Any) -> CursorResult[Any]:
         return self._connection.execute(
@@ -381,11 +413,13 @@ class _Merge:
     def _rebuilt(self, pair: Pair, answers: Sequence[Row[Any]]) -> Rebuilt:
         """All the pair's kept answers as one."""
         rebuilt = Rebuilt(pair, Merged())
-        rebuilt.merged = merge_parsed(self._readable(rebuilt, answers))
+        parts = OpenParts[int](pair[1], self._dataset.window)
+        rebuilt.merged = merge_parsed(self._readable(rebuilt, answers, parts))
+        rebuilt.rejected, rebuilt.given = parts.open, parts.given
         return rebuilt
 
     def _readable(
-        self, rebuilt: Rebuilt, answers: Sequence[Row[Any]]
+        self, rebuilt: Rebuilt, answers: Sequence[Row[Any]], parts: OpenParts[int]
     ) -> Iterator[tuple[_Kept, Parsed]]:
         """The answers but for unreadable ones; what is to be known of them is noted."""
         day = rebuilt.pair[1]
@@ -395,7 +429,7 @@ class _Merge:
             except UnreadableAnswerError:
                 continue
             rebuilt.readable.add(row.raw_response_id)
-            rebuilt.rejected += [(row.raw_response_id, it) for it in parsed.rejected]
+            parts.take(row.raw_response_id, parsed, day_before(row.last_seen_at))
             rebuilt.newest = Newest(
                 row.last_seen_at,
                 len(parsed.articles),
@@ -405,6 +439,7 @@ class _Merge:
                 parsed.is_delayed,
                 parsed.list_sha256,
                 not parsed.listing,
+                parsed.nothing_fits,
             )
             if rebuilt.newest.has_data:
                 rebuilt.newest_with_data = rebuilt.newest
@@ -499,25 +534,41 @@ class _Merge:
         unchanged = staged.row_count - changes.inserted - changes.updated
         return replace(changes, unchanged=unchanged)
 
-    def _reject_again(self, rebuilt: Sequence[Rebuilt]) -> None:
-        """Resolve rejected parts that fit now; note those that do not and did."""
-        readable = set().union(*(it.readable for it in rebuilt))
+    def _reject_again(
+        self, rebuilt: Sequence[Rebuilt], merged: Collection[int] | None = None
+    ) -> None:
+        """
+        Resolve rejected parts that later answers gave or that fit now; note those that did fit.
+
+        What an answer says today is in the fact only if it is one of `merged`, by raw_response_id;
+        without these, of all that are readable.
+        """
+        if merged is None:
+            merged = set().union(*(it.readable for it in rebuilt))
         parts: dict[_Part, tuple[Pair, int, Rejected]] = {
             _part(number, rejected): (it.pair, number, rejected)
             for it in rebuilt
             for number, rejected in it.rejected
         }
+        given = {_part(number, rejected) for it in rebuilt for number, rejected in it.given}
         known: set[_Part] = set()
         resolved: list[int] = []
         for row in self._execute(
             "rejected_row/open.sql", **self._arrays(it.pair for it in rebuilt)
         ):
             digest = bytes(row.payload_sha256)
-            part = row.raw_response_id, row.msgid, row.stat_date, row.reason, digest
+            part = (
+                row.raw_response_id,
+                row.msgid,
+                row.stat_date,
+                row.metric,
+                row.reason,
+                digest,
+            )
             known.add(part)
-            if row.raw_response_id in readable and part not in parts:
+            if part in given or (row.raw_response_id in merged and part not in parts):
                 resolved.append(row.rejected_row_id)
-        new = [its for part, its in parts.items() if part not in known]
+        new = [its for part, its in parts.items() if part not in known and part[0] in merged]
         self._diff += Diff(fitting=len(resolved), rejected=len(new))
         if self._is_applied:
             if resolved:
@@ -537,7 +588,8 @@ class _Merge:
             "rejected_row/save.sql",
             **self._arrays(pair for pair, *_ in rows),
             msgids=[rejected.msgid for *_, rejected in rows],
-            stat_dates=[_date(rejected.stat_date) for *_, rejected in rows],
+            stat_dates=[rejected.stat_date for *_, rejected in rows],
+            metrics=[rejected.metric for *_, rejected in rows],
             reasons=[rejected.reason for *_, rejected in rows],
             payloads=[rejected.payload for *_, rejected in rows],
             raw_response_ids=[raw_response_id for _, raw_response_id, _ in rows],
@@ -545,7 +597,7 @@ class _Merge:
         )
 
 
-_Part = tuple[int, str | None, date | None, str, bytes]
+_Part = tuple[int, str | None, date | None, str | None, str, bytes]
 """A rejected part of an answer, as told from others: its payload by the SHA-256."""
 
 
@@ -554,7 +606,8 @@ def _part(raw_response_id: int, rejected: Rejected) -> _Part:
     return (
         raw_response_id,
         rejected.msgid,
-        _date(rejected.stat_date),
+        rejected.stat_date,
+        rejected.metric,
         rejected.reason,
         digest,
     )
@@ -573,14 +626,6 @@ def _is_known(it: Fetched, kept: _Kept, loaded: _Loaded | None) -> bool:
         is_seen_then = kept.fetched_at <= it.answer.fetched_at
         return it.is_readable and is_seen_then and kept.seen_before == kept.last_seen_at
     return kept.seen_before == loaded.fetched_at and loaded.row_count == len(it.answer.rows)
-
-
-def _date(text: str | None) -> date | None:
-    """The day a rejected row names; None when that is none, which may be why it was rejected."""
-    try:
-        return date.fromisoformat(text or "")
-    except ValueError:
-        return None
 
 
 def _layers(staged: Iterable[_Staged]) -> list[list[_Staged]]:

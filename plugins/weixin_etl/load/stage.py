@@ -54,6 +54,7 @@ class PreparedAnswer:
     rows: list[bytes]
     """A line each."""
     through_date: date | None
+    nothing_fits: bool
     others: Parsed
     """What the answer says beside its articles."""
 
@@ -72,6 +73,7 @@ def prepare(dataset: Dataset, answer: Answer, parsed: Parsed) -> PreparedAnswer:
         tuple(map(article_line, articles)),
         row_lines(dataset, articles),
         through_date(articles),
+        parsed.nothing_fits,
         replace(parsed, articles={}),
     )
 

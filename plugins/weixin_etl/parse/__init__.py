@@ -4,7 +4,7 @@ Bytes to typed articles and rows (pure).
 An answer that is exactly what the documentation shows is decoded at once by type. Any other is read
 article by article: unknown keys are put aside and the rest is decoded by type. Only an odd article
 (a value of another type, a row of another day, a text with U+0000) is taken apart value by value:
-what does not fit is rejected with a reason, and the remaining rows are loaded.
+what does not fit is rejected with a reason, and the rest of its row is loaded.
 """
 
 from datetime import date, datetime, timedelta
@@ -16,6 +16,11 @@ from weixin_etl.datasets import Dataset
 from weixin_etl.parse.articles import Parsed
 from weixin_etl.parse.documented import DocumentedReader
 from weixin_etl.parse.lenient import TakeApart, decoded, take_apart
+
+
+def day_before(fetched_at: datetime) -> date:
+    """The last day an answer can have rows of: in Beijing, the one before it was fetched."""
+    return clock.beijing_date(fetched_at) - timedelta(days=1)
 
 
 def parse(dataset: Dataset, body: bytes, publication_date: date, fetched_at: datetime) -> Parsed:
@@ -31,7 +36,7 @@ def parse(dataset: Dataset, body: bytes, publication_date: date, fetched_at: dat
             more than 100 000 parts of it do not fit.
 
     """
-    last_day = clock.beijing_date(fetched_at) - timedelta(days=1)
+    last_day = day_before(fetched_at)
     documented = DocumentedReader(dataset, publication_date, last_day)
     parsed = documented.answer(body)
     if parsed is None:

@@ -5,7 +5,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, Generic, TypeVar
@@ -113,12 +113,17 @@ class Article:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A part of an answer that does not fit, and why."""
+    """A part of an answer that does not fit: a value of a row, a whole row, or an article."""
 
     reason: str
+    """Quotes nothing of the answer: more people may read it than the payload."""
     payload: str
     msgid: str | None = None
-    stat_date: str | None = None
+    """None when it names no article."""
+    stat_date: date | None = None
+    """None when it is of no row, or of one without a date."""
+    metric: str | None = None
+    """Of a value; None when the whole row or article does not fit."""
 
 
 @dataclass(slots=True)
@@ -137,6 +142,8 @@ class Parsed:
     """Mentions of an article whose list of rows is missing or null: kept without rows."""
     stripped_nuls: int = 0
     """U+0000 taken out of texts: Postgres cannot hold them."""
+    numbers_in_texts: int = 0
+    """Figures that were written as texts."""
     unknown_metrics: set[str] = field(default_factory=set)
 
     @property
@@ -154,6 +161,15 @@ class Parsed:
     def row_count(self) -> int:
         """Rows that fit, each key once."""
         return sum(len(article.rows) for article in self.articles.values())
+
+    @property
+    def nothing_fits(self) -> bool:
+        """Whether parts are rejected, and no row gives a figure."""
+        return bool(self.rejected) and not any(
+            len(article.row_fields(day)) > 1  # the day is one
+            for article in self.articles.values()
+            for day in article.rows
+        )
 
     def add(self, article: Article) -> None:
         """Add an article, or merge it into its earlier mention."""
@@ -231,6 +247,72 @@ def _last_givers(mentions: _Mentions[Source]) -> Iterator[Source]:
             yield source
 
 
+@dataclass(slots=True)
+class _OpenPart(Generic[Source]):
+    source: Source
+    rejected: Rejected
+    days: set[date]
+    """Of a row or an article: each that it may be about and that no later answer gave."""
+    listed: set[str]
+    """The articles that later answers list."""
+    listed_before: int
+    """How many articles its own answer lists, those without a name included."""
+
+    def is_given_by(self, later: Parsed) -> bool:
+        """Whether the next answer, with those before it, gives as it should be what it is about."""
+        part = self.rejected
+        if part.msgid is None:
+            self.listed.update(later.articles)
+            return len(self.listed) >= self.listed_before
+        article = later.articles.get(part.msgid)
+        if article is None:
+            return False
+        if part.metric and part.stat_date:
+            row = article.rows.get(part.stat_date)
+            return getattr(row, part.metric, None) is not None
+        self.days -= article.rows.keys()
+        return not self.days
+
+
+class OpenParts(Generic[Source]):
+    """
+    What of a pair's answers does not fit, until later answers give it as it should be.
+
+    A value is given by the same article, day and metric, a row by the same article and day. A row
+    without a day of the window, and an article, by rows of each day they can have been about; what
+    names no article, by as many articles as were listed with it. An answer that merely leaves a
+    part out gives nothing.
+    """
+
+    def __init__(self, publication_date: date, window: int) -> None:
+        """Take no answer yet; an article's totals grow for `window` days."""
+        self._window = [publication_date + timedelta(days=number) for number in range(window)]
+        self._open: list[_OpenPart[Source]] = []
+        self.given: list[tuple[Source, Rejected]] = []
+        """Parts that later answers gave, each with its answer."""
+
+    @property
+    def open(self) -> list[tuple[Source, Rejected]]:
+        """Parts that none gave, each with its answer."""
+        return [(part.source, part.rejected) for part in self._open]
+
+    def take(self, source: Source, answer: Parsed, last_day: date) -> None:
+        """Take the answer that was seen next; its rows end with `last_day`."""
+        still_open = []
+        for part in self._open:
+            if part.is_given_by(answer):
+                self.given.append((part.source, part.rejected))
+            else:
+                still_open.append(part)
+        past = [day for day in self._window if day <= last_day] or self._window[:1]
+        listed: set[str] = set()
+        count = len(answer.articles) + sum(it.msgid is None for it in answer.rejected)
+        for it in answer.rejected:
+            days = {it.stat_date} if it.stat_date in self._window else set(past)
+            still_open.append(_OpenPart(source, it, days, listed, count))
+        self._open = still_open
+
+
 BIGINT_MAX = 2**63 - 1
 SMALLINT_MAX = 2**15 - 1
 LONGEST_MSGID = 200
@@ -247,6 +329,18 @@ TYPES: dict[Kind, Any] = {
 }
 """What a metric's value is decoded as."""
 _RATE_MAX = 10**15
+_IN_TEXTS = {
+    Kind.COUNT: re.compile("[0-9]{1,19}"),
+    Kind.RATE: re.compile("[0-9]{1,15}([.][0-9]{1,30})?"),
+}
+"""As long as a figure can be: how a number in a text is written."""
+_NAMES = {
+    type(None): "missing",
+    bool: "a boolean",
+    str: "a text",
+    list: "a list",
+    dict: "an object",
+}
 _MOST_DIGITS = 100
 _DEPTH_OF_VALUES = 5
 _CONTAINERS = (list, dict)
@@ -256,6 +350,20 @@ def as_int(value: Any) -> Any:
     """The whole number a decimal is, as in 3.0; anything else as it is."""
     is_whole = isinstance(value, Decimal) and abs(value) <= BIGINT_MAX and value == int(value)
     return int(value) if is_whole else value
+
+
+def as_number(kind: Kind, value: Any) -> Any:
+    """The number in a text, where the metric is one: digits, of a rate with a decimal point."""
+    pattern = _IN_TEXTS.get(kind)
+    if pattern is None or not isinstance(value, str) or not pattern.fullmatch(value):
+        return value
+    return int(value) if kind is Kind.COUNT else Decimal(value)
+
+
+def what_it_is(value: Any) -> str:
+    """What kind of value it is, in words that quote nothing of it."""
+    name = _NAMES.get(type(value), "a number")
+    return "a negative number" if name == "a number" and value < 0 else name
 
 
 def is_storable(value: Any, depth: int = 0) -> bool:

@@ -20,8 +20,10 @@ from weixin_etl.parse.articles import (
     Rejected,
     UnreadableAnswerError,
     as_int,
+    as_number,
     is_storable,
     row_type,
+    what_it_is,
 )
 
 _NUMBERS = {"publish_type": SMALLINT_MAX, "user_source": BIGINT_MAX}
@@ -82,9 +84,14 @@ class TakeApart:
     def item(self, as_answered: Any) -> None:
         """Take an item of the list, which should be an article."""
         item = self._clean(as_answered, 2)
-        reason = self._why_not(item, as_answered)
-        if reason:
-            self._reject(reason, item, item)
+        if not isinstance(item, dict):
+            self._reject("an article that is not an object", item)
+            return
+        # cleaned, a number that takes a page to write is a text
+        is_text = isinstance(as_answered.get("msgid", ""), str)
+        why_unnamed = _why_no_msgid(item.get("msgid") if is_text else as_answered["msgid"])
+        if reason := self._why_another_day(item.get("ref_date")) or why_unnamed:
+            self._reject(reason, item, None if why_unnamed else item["msgid"])
             return
         article = Article(item["msgid"])
         rows_key = self.dataset.rows_key
@@ -100,84 +107,71 @@ class TakeApart:
             for row in rows:
                 self._row(article, row)
         else:  # it is listed, without a row
-            self._reject(f"{rows_key} is not a list", item, item)
+            self._reject(f"{rows_key} is {what_it_is(rows)}, not a list", item, article.msgid)
         self.parsed.add(article)
 
-    def _why_not(self, item: Any, as_answered: Any) -> str | None:
-        if not isinstance(item, dict):
-            return "an article that is not an object"
-        if item.get("ref_date") != self.publication_date.isoformat():
-            return f"ref_date {item.get('ref_date')!r:.60} is not the day asked for"
-        # cleaned, a number that takes a page to write is a text
-        is_text = isinstance(as_answered.get("msgid", ""), str)
-        if not is_text or not isinstance(item.get("msgid"), str) or not item["msgid"]:
-            return f"msgid {item.get('msgid')!r:.60} is not a text"
-        if len(item["msgid"]) > LONGEST_MSGID:
-            return f"msgid {item['msgid']!r:.60} is longer than {LONGEST_MSGID} characters"
-        return None
+    def _why_another_day(self, ref_date: Any) -> str | None:
+        if ref_date == self.publication_date.isoformat():
+            return None
+        if _as_date(ref_date):
+            return "ref_date is another day than the one asked for"
+        return f"ref_date is {what_it_is(ref_date)}, not the day asked for"
 
     def _row(self, article: Article, row: Any) -> None:
-        item = {"msgid": article.msgid}
         if not isinstance(row, dict):
-            self._reject("a row that is not an object", item, row)
+            self._reject("a row that is not an object", row, article.msgid)
             return
         if not row:
             self.parsed.empty_rows += 1
             return
-        fields = _row_fields(self.dataset)
-        known = {name: row[name] for name in row.keys() & fields}
-        unknown = {name: row[name] for name in row.keys() - fields if row[name] is not None}
-        reason = self._why_row_not(known)
-        if reason:
-            self._reject(reason, item, row)
+        stat_date = _as_date(row.get("stat_date"))
+        if reason := self._why_no_day(row.get("stat_date"), stat_date):
+            self._reject(reason, row, article.msgid, stat_date)
             return
-        counts = _count_fields(self.dataset)
-        typed = msgspec.convert(
-            {name: as_int(known[name]) if name in counts else known[name] for name in known},
-            row_type(self.dataset),
-        )
+        values: dict[str, Any] = {"stat_date": stat_date}
+        for metric in self.dataset.metrics:
+            written = row.get(metric.name)
+            value = as_number(metric.kind, written)
+            fits, what = FITS[metric.kind]
+            if fits(value):
+                values[metric.name] = as_int(value) if metric.kind is Kind.COUNT else value
+                self.parsed.numbers_in_texts += value is not written
+            else:
+                reason = f"{metric.name} is {what_it_is(written)}, not {what}"
+                self._reject(reason, written, article.msgid, stat_date, metric.name)
+        fields = _row_fields(self.dataset)
+        unknown = {name: row[name] for name in row.keys() - fields if row[name] is not None}
+        typed = msgspec.convert(values, row_type(self.dataset))
         twin = Article(article.msgid, rows={typed.stat_date: typed})
         if unknown:
             twin.row_extras[typed.stat_date] = unknown
         self.parsed.merged_rows += article.merge(twin)
 
-    def _why_row_not(self, known: dict[str, Any]) -> str | None:
-        """What keeps a row from being loaded, if anything; a whole number may be written as 3.0."""
-        written = known.get("stat_date")
-        try:
-            stat_date = msgspec.convert(written, date)
-        except msgspec.ValidationError:
-            return f"stat_date {written!r:.60} is not a date"
+    def _why_no_day(self, written: Any, stat_date: date | None) -> str | None:
+        """What keeps a whole row from being loaded, if anything."""
+        if stat_date is None:
+            return f"stat_date is {what_it_is(written)}, not a date"
         if stat_date < self.publication_date:
-            return f"stat_date {stat_date} is before the publication day"
+            return "stat_date is before the publication day"
         if stat_date > self.last_day:
-            return f"stat_date {stat_date} is later than {self.last_day}, the day before the answer"
-        for metric in self.dataset.metrics:
-            value = known.get(metric.name)
-            fits, what = FITS[metric.kind]
-            if not fits(value):
-                shown = repr(value) if isinstance(value, str) else str(value)
-                return f"{metric.name} {shown:.60} is not {what}"
+            return "stat_date is later than the day before the answer"
         return None
 
-    def _reject(self, reason: str, item: Any, payload: Any) -> None:
+    def _reject(
+        self,
+        reason: str,
+        payload: Any,
+        msgid: str | None = None,
+        stat_date: date | None = None,
+        metric: str | None = None,
+    ) -> None:
         if len(self.parsed.rejected) == _MOST_REJECTED:
             raise UnreadableAnswerError(
                 f"more than {_MOST_REJECTED} parts of the answer do not fit, the first because of "
                 f"{self.parsed.rejected[0].reason}"
             )
-
-        def text(holder: Any, key: str) -> str | None:
-            value = holder.get(key) if isinstance(holder, dict) else None
-            return None if value is None else str(value)
-
         self.parsed.rejected.append(
-            Rejected(
-                reason,
-                json_text.encode(payload),
-                msgid=text(item, "msgid"),
-                stat_date=text(payload, "stat_date"),
-            )
+            Rejected(reason, json_text.encode(payload), msgid, stat_date, metric)
         )
 
     def _clean(self, value: Any, depth: int) -> Any:
@@ -207,9 +201,20 @@ def _row_fields(dataset: Dataset) -> frozenset[str]:
     return frozenset(row_type(dataset).__struct_fields__)
 
 
-@cache
-def _count_fields(dataset: Dataset) -> frozenset[str]:
-    return frozenset(metric.name for metric in dataset.metrics if metric.kind is Kind.COUNT)
+def _as_date(written: Any) -> date | None:
+    """The day a text names as WeChat writes it; None when it names none."""
+    try:
+        return msgspec.convert(written, date)
+    except msgspec.ValidationError:
+        return None
+
+
+def _why_no_msgid(written: Any) -> str | None:
+    if not isinstance(written, str):
+        return f"msgid is {what_it_is(written)}, not a text"
+    if not 0 < len(written) <= LONGEST_MSGID:
+        return f"msgid is a text of none or more than {LONGEST_MSGID} characters"
+    return None
 
 
 def _fits_attribute(name: str, value: Any) -> bool:

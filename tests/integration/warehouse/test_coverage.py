@@ -99,7 +99,8 @@ def test_an_identical_answer_moves_the_times(warehouse: Engine):
                 "unreadable",
                 None,
                 f"{UnreadableError.cause}: no row of the answer fits; the first of 1 "
-                "rejected parts: msgid '' is not a text; see weixin.rejected_row",
+                "rejected parts: msgid is a text of none or more than 200 characters; see "
+                "weixin.rejected_row",
                 UnreadableError.cure,
             ),
         ),
@@ -134,7 +135,7 @@ def test_an_attempt_that_brings_nothing_at_all(warehouse: Engine):
 
 def test_an_article_of_which_no_row_fits_is_a_failure(warehouse: Engine):
     """Its figures are not in. It is final two days past the window: asking always ends."""
-    answer = body(article("1_1", {"20": {"share_count": "1"}, "23": {"share_count": "2"}}))
+    answer = body(article("1_1", {"20": {"share_count": "a"}, "23": {"share_count": "b"}}))
 
     load_pairs(warehouse, pair(answer, "28 08:30"))
     assert of_pair(warehouse, "ready_at, is_final, attempt_state") == (None, False, "failed")

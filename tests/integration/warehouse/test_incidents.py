@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from weixin_etl import clock, incidents
 from weixin_etl.datasets import DATASETS
 from weixin_etl.incidents import Look, Message, record, tell
+from weixin_etl.load.coverage import verdict_columns
 from weixin_etl.model import Problem, ProblemKind, Run
 from weixin_etl.warehouse import statement
 
@@ -123,7 +124,7 @@ class People:
                 "ready_at": None if appid in refused else at,
                 "attempt_state": "failed" if appid in refused else "ok",
                 "attempted_at": at,
-                "is_final": False,
+                **verdict_columns(None),
                 "error_kind": refused[appid].kind if appid in refused else None,
                 "error_code": refused[appid].errcode if appid in refused else None,
             }

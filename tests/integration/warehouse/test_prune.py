@@ -290,7 +290,7 @@ MORNINGS = [
 ]
 OTHER_MORNINGS = [
     ("22 10:30", b"[]"),
-    ("22 11:30", body(article("2_1", {"21": {"share_count": -7}}), day=OTHER_DAY)),
+    ("22 11:30", body(article("2_1", {"20": {"share_count": 7}}), day=OTHER_DAY)),
     ("22 12:30", body(article("2_1", {"21": {"share_count": 7}}), day=OTHER_DAY)),
     ("22 13:30", body(article("2_2", {}), day=OTHER_DAY, told_at="13:30")),
     ("23 10:30", body(article("2_2", {}), day=OTHER_DAY)),

@@ -43,7 +43,7 @@ def test_identical_answers_of_other_pairs_are_their_own(warehouse: Engine):
 
 
 def test_what_does_not_fit_is_kept_with_its_reason(warehouse: Engine):
-    """With its article, its day where that is one, and its answer; the other rows are loaded."""
+    """With its article, day, metric and answer, where it has these; what remains is loaded."""
     bad = [{"stat_date": "2026-11-20", "share_count": -1}, {"stat_date": "2026-11-31"}]
     good = {"stat_date": "2026-11-21", "share_count": 2}
     answer = body({"msgid": "1_1", "details": [*bad, good]})
@@ -52,16 +52,16 @@ def test_what_does_not_fit_is_kept_with_its_reason(warehouse: Engine):
 
     (first, second) = rows(
         warehouse,
-        "SELECT dataset, appid, publication_date, msgid, stat_date, payload::jsonb, "
+        "SELECT dataset, appid, publication_date, msgid, stat_date, metric, payload::jsonb, "
         "raw_response_id, rejected_at, reason FROM weixin.rejected_row ORDER BY rejected_row_id",
     )
     of_answer = ("article_total", "wx1", DAY, "1_1")
     assert first == (
-        *(*of_answer, DAY, bad[0], 1, at("24 10:30")),
-        "share_count -1 is not a whole number from 0 to 9223372036854775807",
+        *(*of_answer, DAY, "share_count", -1, 1, at("24 10:30")),
+        "share_count is a negative number, not a whole number from 0 to 9223372036854775807",
     )
-    assert second[:8] == (*of_answer, None, bad[1], 1, at("24 10:30"))
-    assert (judged.counts.inserted, judged.rejected) == (1, 2)
+    assert second[:9] == (*of_answer, None, None, bad[1], 1, at("24 10:30"))
+    assert (judged.counts.inserted, judged.rejected) == (2, 2)
 
 
 def test_rejected_rows_are_kept_once_per_answer(warehouse: Engine):

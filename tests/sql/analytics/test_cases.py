@@ -2,11 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import view_cases as cases
 from sqlalchemy import Connection, Engine, MetaData
 
+from weixin_etl.datasets import DATASETS, Kind
+from weixin_etl.parse.articles import BIGINT_MAX
 from weixin_etl.warehouse.views import views
 
 
@@ -39,6 +42,45 @@ def test_every_view_has_a_case(connection: Connection) -> None:
     covered = {folder.parent.name for folder in cases.folders()}
 
     assert covered == {view.name for view in views()} - {"metric"}
+
+
+def test_no_view_fails_on_the_largest_counts(connection: Connection, tables: MetaData) -> None:
+    """Nor on what they add up to, over articles, days and the entries of a list."""
+    given: dict[str, list[cases.Row]] = {"dim_article": [], "article_sighting": []}
+    of_article = {"publication_date": "2026-11-02"}
+    for msgid in ("1_1", "1_2"):
+        given["dim_article"].append({**of_article, "msgid": msgid, "title": "春", "position": 1})
+    for dataset in DATASETS.values():
+        values: dict[Kind, Any] = {
+            Kind.COUNT: BIGINT_MAX,
+            Kind.RATE: 10**15 - 1,
+            Kind.LIST: [{"scene_desc": "推荐", "user_count": 10**18 - 1}] * 20,
+        }
+        largest = {metric.name: values[metric.kind] for metric in dataset.metrics}
+        smallest = {metric.name: 0 for metric in dataset.totals}
+        facts: list[cases.Row] = []
+        for msgid in ("1_1", "1_2"):
+            given["article_sighting"].append({"msgid": msgid, "dataset": dataset.name})
+            for day, figures in (("02", largest), ("03", smallest), ("04..2026-11-08", largest)):
+                row = {**of_article, "msgid": msgid, "stat_date": f"2026-11-{day}"}
+                facts.append({**row, **figures})
+        given[dataset.fact] = facts
+        given[f"{dataset.fact}_history"] = [
+            {**row, "changed_metrics": list(largest)} for row in facts
+        ]
+        given.setdefault("coverage", []).append(
+            {
+                "dataset": dataset.name,
+                "publication_date": "2026-11-02..2026-11-08",
+                "data_state": "loaded",
+                "fetched_at": "2026-11-24 09:00+08:00",
+            }
+        )
+    cases.give(connection, tables, given)
+
+    for view in views():
+        written = f"SELECT length(held::text) FROM {view.schema}.{view.name} AS held"  # noqa: S608 # views
+        assert connection.exec_driver_sql(written).all(), view.name
 
 
 def test_an_empty_warehouse_has_empty_views(connection: Connection) -> None:

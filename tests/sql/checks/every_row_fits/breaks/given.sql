@@ -1,1 +1,0 @@
-INSERT INTO weixin.run_report (state, rejected) VALUES ('loaded', 2);
