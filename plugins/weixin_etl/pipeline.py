@@ -182,9 +182,13 @@ class Pipeline:
             "left_at": now,
             "left_since": now - LEFT_IS_SAID,
         }
-        for path in ("dim_account/save", "account_list/save", "account_list/see"):
-            connection.execute(statement(f"{path}.sql"), listed)
-        connection.execute(statement("account_list/forget.sql"), listed)
+        for path in (
+            "dim_account/save.sql",
+            "account_list/save.sql",
+            "account_list/see.sql",
+            "account_list/forget.sql",
+        ):
+            connection.execute(statement(path), listed)
         gone = connection.execute(statement("dim_account/deactivate.sql"), listed).all()
         if names := [row.name for row in gone if row.is_news]:
             log.warning("%s", _no_longer_collected(names))
