@@ -1,8 +1,8 @@
 -- warn: account_publishes: an account that used to publish still lists new articles
 -- do: nothing to do if nobody publishes; else compare with WeChat's console
--- An account of the run is quiet when more than seven publication days after that of its newest
--- article were answered and list none. A day that was not asked for, or not answered, shows nothing.
--- Without OFFSET 0 the planner reads all articles that the dataset ever listed of an account.
+-- An account is quiet when more than seven publication days after that of its newest article were
+-- answered and list none. A day that was not asked for, or not answered, shows nothing. Without
+-- OFFSET 0 the planner reads all articles that the dataset ever listed of an account.
 WITH quiet AS MATERIALIZED (
     SELECT
         planned.appid,
