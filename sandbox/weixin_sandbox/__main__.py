@@ -2,18 +2,20 @@
 
 import argparse
 import os
+import re
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import date
+from datetime import date, datetime
 from random import Random
+from typing import Any
 
 from weixin_sandbox.accounts import DEFAULT_ACCOUNT, DEFAULT_COMPONENT, Account, Component
-from weixin_sandbox.effects import EFFECTS
+from weixin_sandbox.effects import EFFECTS, NUMBERED
 from weixin_sandbox.sandbox import Sandbox
-from weixin_sandbox.scenarios import ANY_ERRCODE, CallKind, Scenario
+from weixin_sandbox.scenarios import CallKind, Scenario
 from weixin_sandbox.titles import account_name
 
 _LAST_PORT = 65_535
@@ -90,7 +92,8 @@ def _made_up(count: int) -> Iterator[Account]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    scenarios = [f"  {name:16}{effect.sentence}" for name, effect in EFFECTS.items()]
+    sentences = {name: effect.sentence for name, effect in EFFECTS.items()} | NUMBERED
+    scenarios = [f"  {name:16}{sentence}" for name, sentence in sentences.items()]
     parser = argparse.ArgumentParser(
         prog="python -m weixin_sandbox",
         description="A stand-in for the WeChat API on 127.0.0.1, with made-up figures.",
@@ -99,7 +102,6 @@ def _parser() -> argparse.ArgumentParser:
             [
                 "scenarios:",
                 *scenarios,
-                f"  {ANY_ERRCODE:16}Any other refusal, by its number.",
                 f"  {CallKind.TOKEN.prefix + 'NAME':16}A failure or errcode:N on the token call.",
                 f"  {CallKind.QUOTA.prefix + 'NAME':16}The same on the call of quota/get.",
                 f"  {CallKind.LIST.prefix + 'NAME':16}The same on api_get_authorizer_list.",
@@ -147,8 +149,10 @@ def _parser() -> argparse.ArgumentParser:
         type=_scenario,
         action="append",
         default=[],
-        metavar="NAME[:account=APPID,day=YYYY-MM-DD,times=N,endpoint=ENDPOINT]",
-        help="what goes wrong; may be given several times",
+        metavar="NAME[:KEY=VALUE,…]",
+        help="what goes wrong; may be given several times. Keys: account (an AppID), day and "
+        "last_day (YYYY-MM-DD), times, endpoint, asked_from and asked_before (YYYY-MM-DD, or an "
+        "instant such as 2026-11-24T08:30:00+08:00)",
     )
     return parser
 
@@ -188,23 +192,29 @@ def _count(text: str) -> int:
 
 
 def _scenario(text: str) -> Scenario:
-    name, _, tail = text.rpartition(":")
-    if "=" not in tail:
-        name, tail = text, ""
-    options = dict(part.partition("=")[::2] for part in tail.split(",") if part)
+    name, *tail = re.split(r":(?=[a-z_]+=)", text, maxsplit=1)
+    options = dict(part.partition("=")[::2] for part in ",".join(tail).split(",") if part)
+    if unknown := set(options) - set(_SCENARIO_OPTIONS):
+        raise argparse.ArgumentTypeError(f"unknown options: {', '.join(sorted(unknown))}")
     try:
-        scenario = Scenario(
-            name,
-            account=options.pop("account", None),
-            day=date.fromisoformat(options.pop("day")) if "day" in options else None,
-            times=int(options.pop("times")) if "times" in options else None,
-            endpoint=options.pop("endpoint", None),
-        )
+        return Scenario(name, **{key: _SCENARIO_OPTIONS[key](options[key]) for key in options})
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
-    if options:
-        raise argparse.ArgumentTypeError(f"unknown options: {', '.join(options)}")
-    return scenario
+
+
+def _day_or_instant(text: str) -> date:
+    return datetime.fromisoformat(text) if "T" in text else date.fromisoformat(text)
+
+
+_SCENARIO_OPTIONS: dict[str, Callable[[str], Any]] = {
+    "account": str,
+    "day": date.fromisoformat,
+    "last_day": date.fromisoformat,
+    "times": int,
+    "endpoint": str,
+    "asked_from": _day_or_instant,
+    "asked_before": _day_or_instant,
+}
 
 
 @contextmanager

@@ -80,7 +80,7 @@ def data(platform: Platform, asked: Asked) -> Answer:
     today = platform.beijing_today
     day = _publication_day(asked, endpoint, today)
     platform.quota.count(appid, asked.path, today)
-    effect = platform.scenarios.take(CallKind.DATA, appid, day, endpoint.name)
+    effect = platform.scenarios.take(CallKind.DATA, platform.beijing_now, appid, day, endpoint.name)
     if effect and effect.expires_token:
         platform.tokens.expire(asked.query["access_token"])
     _refuse(effect)
@@ -226,7 +226,7 @@ def _answered(
     platform: Platform, kind: CallKind, appid: str, fields: Callable[[], dict[str, Json]]
 ) -> Answer:
     """The answer with these fields, which are made unless a scenario refuses the call."""
-    effect = platform.scenarios.take(kind, appid)
+    effect = platform.scenarios.take(kind, platform.beijing_now, appid)
     _refuse(effect)
     return _delivered(platform, effect, Answer(to_bytes(fields())))
 

@@ -1,5 +1,6 @@
 """What each scenario does to a call, and the one sentence that says so."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -42,6 +43,13 @@ def _without_last_article(items: list[Item], _yesterday: date) -> list[Item]:
 
 def _nothing(_items: list[Item], _yesterday: date) -> list[Item]:
     return []
+
+
+def _short(left_out: int) -> Effect:
+    return Effect(
+        "The first article of an answer is left out.",
+        edit=lambda items, _yesterday: items[left_out:],
+    )
 
 
 def _first(change: Callable[[Item], Item]) -> Callable[[list[Item], date], list[Item]]:
@@ -184,9 +192,10 @@ EFFECTS = {
     "fewer-articles": Effect(
         "The last article of an answer has vanished.", edit=_without_last_article
     ),
-    "nothing-published": Effect(
-        "The list is empty, as for a day without publications.", edit=_nothing
+    "empty": Effect(
+        "The list is empty, as for a day without publications, whatever there is.", edit=_nothing
     ),
+    "short": _short(1),
     "new-title": Effect(
         "The first article of an answer has another title.", edit=_first(_retitled)
     ),
@@ -223,3 +232,26 @@ EFFECTS = {
         "40243 on the token call: the secret is frozen.", errcode=40243, is_for_token_call=True
     ),
 }
+NUMBERED = {
+    "errcode:N": "Any other refusal, by its number.",
+    "short:N": "The first N articles of an answer are left out.",
+}
+"""Scenarios with a number, and the sentence of each."""
+
+
+def effect_named(name: str) -> Effect:
+    """
+    What a scenario's name stands for.
+
+    Raises:
+        ValueError: there is no such scenario.
+
+    """
+    if match := re.fullmatch(r"errcode:(-?\d+)", name):
+        return Effect(f"{match[1]}.", errcode=int(match[1]))
+    if match := re.fullmatch(r"short:([1-9]\d*)", name):
+        return _short(int(match[1]))
+    if name not in EFFECTS:
+        known = ", ".join([*EFFECTS, *NUMBERED])
+        raise ValueError(f"There is no scenario {name!r}; there are {known}.")
+    return EFFECTS[name]

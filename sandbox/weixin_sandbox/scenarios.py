@@ -1,17 +1,15 @@
 """Scenarios: which calls go wrong, how often and how."""
 
-import re
 import threading
 from collections.abc import Iterable, MutableSequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, time
 from enum import Enum
 from typing import overload
 
+from weixin_etl import clock
 from weixin_sandbox import endpoints
-from weixin_sandbox.effects import EFFECTS, Effect
-
-ANY_ERRCODE = "errcode:N"
+from weixin_sandbox.effects import Effect, effect_named
 
 
 class CallKind(Enum):
@@ -40,15 +38,18 @@ class Scenario:
     One thing that goes wrong for the calls it matches.
 
     Args:
-        name: one of `EFFECTS`, or `errcode:N` for a refusal with any code. Most hit data calls;
-            with the prefix of another `CallKind` in front, those that do not need an article hit
-            calls of that kind.
+        name: one of `EFFECTS`, or of `NUMBERED` with its number. Most hit data calls; with the
+            prefix of another `CallKind` in front, those that do not need an article hit calls of
+            that kind.
         account: an appid, or None for every account. On a component's own calls it is the
             component's.
-        day: a publication day, or None for every day.
+        day: a publication day, or None for every day. With `last_day` the first of several.
         times: how many matching calls it hits, or None for every one.
         endpoint: the name of a data endpoint, such as `getarticletotal`, or None for every one
             that the effect is meant for.
+        last_day: the last publication day, or None for `day` alone.
+        asked_from: the Beijing day or the instant from which on a call is hit.
+        asked_before: the Beijing day or the instant from which on none is hit any more.
 
     Raises:
         ValueError: there is no such scenario, or it could never hit a call.
@@ -60,6 +61,9 @@ class Scenario:
     day: date | None = None
     times: int | None = None
     endpoint: str | None = None
+    last_day: date | None = None
+    asked_from: date | None = None
+    asked_before: date | None = None
 
     def __post_init__(self) -> None:
         """Refuse a scenario that could never hit."""
@@ -77,17 +81,19 @@ class Scenario:
                 raise ValueError(f"{self.name}: {endpoint.name} does not say is_delay")
         if self.times is not None and self.times < 1:
             raise ValueError(f"{self.name}: times={self.times} never hits; leave it out for always")
+        if self.last_day is not None:
+            if self.day is None:
+                raise ValueError(f"{self.name}: last_day without day, the first")
+            if self.last_day < self.day:
+                raise ValueError(f"{self.name}: last_day is before day")
+        begin, end = _instant(self.asked_from), _instant(self.asked_before)
+        if begin and end and end <= begin:
+            raise ValueError(f"{self.name}: asked_before is not after asked_from")
 
     @property
     def effect(self) -> Effect:
         """What it does to a call."""
-        name = self.name.removeprefix(self._prefixed_kind.prefix)
-        if match := re.fullmatch(r"errcode:(-?\d+)", name):
-            return Effect(f"{match[1]}.", errcode=int(match[1]))
-        if name not in EFFECTS:
-            known = ", ".join([*EFFECTS, ANY_ERRCODE])
-            raise ValueError(f"There is no scenario {name!r}; there are {known}.")
-        return EFFECTS[name]
+        return effect_named(self.name.removeprefix(self._prefixed_kind.prefix))
 
     @property
     def call_kind(self) -> CallKind:
@@ -102,13 +108,35 @@ class Scenario:
         return prefixed[0] if prefixed else CallKind.DATA
 
     def matches(
-        self, kind: CallKind, appid: str, day: date | None = None, endpoint: str | None = None
+        self,
+        kind: CallKind,
+        asked_at: datetime,
+        appid: str,
+        day: date | None = None,
+        endpoint: str | None = None,
     ) -> bool:
         """Whether a call is one it hits; only a data call has a day and an endpoint."""
         if kind is not self.call_kind or self.account not in (None, appid):
             return False
+        begin, end = _instant(self.asked_from), _instant(self.asked_before)
+        if (begin and asked_at < begin) or (end and end <= asked_at):
+            return False
         is_its_endpoint = (self.endpoint or self.effect.endpoint) in (None, endpoint)
-        return kind is not CallKind.DATA or (is_its_endpoint and self.day in (None, day))
+        return kind is not CallKind.DATA or (is_its_endpoint and self._is_of(day))
+
+    def _is_of(self, day: date | None) -> bool:
+        if self.day is None or day is None:
+            return self.day is None
+        return self.day <= day <= (self.last_day or self.day)
+
+
+def _instant(when: date | None) -> datetime | None:
+    """An instant itself, or the one at which a day begins in Beijing."""
+    if not isinstance(when, datetime):
+        return datetime.combine(when, time(), clock.SHANGHAI) if when else None
+    if when.tzinfo is None:
+        raise ValueError(f"{when.isoformat()} has no offset, so it is no instant")
+    return when
 
 
 class Scenarios(MutableSequence[Scenario]):
@@ -124,13 +152,18 @@ class Scenarios(MutableSequence[Scenario]):
         self._entries = [_Entry(scenario) for scenario in scenarios]
 
     def take(
-        self, kind: CallKind, appid: str, day: date | None = None, endpoint: str | None = None
+        self,
+        kind: CallKind,
+        asked_at: datetime,
+        appid: str,
+        day: date | None = None,
+        endpoint: str | None = None,
     ) -> Effect | None:
         """The effect on one call; it uses up one hit."""
         with self._lock:
             for entry in self._entries:
                 scenario = entry.scenario
-                if scenario.matches(kind, appid, day, endpoint):
+                if scenario.matches(kind, asked_at, appid, day, endpoint):
                     if entry.hits == scenario.times:
                         continue
                     entry.hits += 1

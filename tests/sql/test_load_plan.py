@@ -8,10 +8,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, text
 from support import migrated_warehouse
 
 from weixin_etl.api.client import Answer
+from weixin_etl.check import checks
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.load import Load, Outcome, outcome
 from weixin_etl.load.stage import copy_articles, line_end
@@ -175,6 +176,24 @@ def lookups(plan: list[dict[str, Any]]) -> dict[str, str]:
             by = " ".join(column for column in columns if f"({column} " in condition)
             found[table].add(by if condition else node["Node Type"])
     return {table: " | ".join(sorted(ways, key=len)) for table, ways in found.items()}
+
+
+def test_looking_for_quiet_accounts_reads_no_more_than_their_last_days(long_history: Engine):
+    """By keys, newest article first, however many an account has; also if nobody analysed them."""
+    sql = next(it.sql for it in checks(ARTICLE_TOTAL) if it.name == "account_publishes")
+    run = {"run_id": "run", "dataset": "article_total"}
+    with long_history.connect() as connection:
+        found = connection.execute(text(f"EXPLAIN (FORMAT json) {sql}"), run).scalar_one()
+
+    plan = list(nodes(found[0]["Plan"]))
+    assert lookups(plan) == {
+        "dim_article": "appid",
+        "article_sighting": "dataset appid msgid",
+        "coverage": "dataset appid publication_date",
+    }
+    assert [node["Sort Key"] for node in plan if node["Node Type"] == "Sort"] == [
+        ["quiet.appid", "quiet.publication_date"]
+    ]
 
 
 @pytest.mark.parametrize("is_analysed", [False, True], ids=["never analysed", "analysed"])

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 
 import pytest
 import requests
@@ -15,7 +16,7 @@ from sandbox_caller import DETAIL, TODAY, YESTERDAY, Caller
 
 from weixin_sandbox import DEFAULT_ACCOUNT, Account, Sandbox
 from weixin_sandbox.__main__ import main
-from weixin_sandbox.effects import EFFECTS
+from weixin_sandbox.effects import EFFECTS, NUMBERED
 
 COMMAND = [sys.executable, "-m", "weixin_sandbox"]
 
@@ -59,13 +60,17 @@ def test_options_reach_the_sandbox():
     arguments = ["--account", "wx1:s1:一号", "--today", "2026-11-24", "--seed", "7"]
     arguments += ["--scenario", "errcode:48004:account=wx1,day=2026-11-23,times=1"]
     arguments += ["--scenario", f"offline:endpoint={DETAIL}"]
+    arguments += ["--scenario", "empty:day=2026-11-09,last_day=2026-11-10,asked_from=2026-11-24"]
+    arguments += ["--scenario", "short:99:asked_before=2026-11-23T23:59:59+08:00"]
     with running(*arguments) as (_, greeting, caller):
         caller.account = Account("wx1", "s1")
         codes = [caller.errcode(day) for day in (TODAY, YESTERDAY, YESTERDAY)]
         codes.append(caller.errcode(YESTERDAY, endpoint=DETAIL))
+        lists = [caller.ask(date(2026, 11, day)).json()["list"] for day in (9, 10, 18)]
 
     assert "wx1  一号" in greeting[2]
     assert codes == [61501, 48004, 0, 47009]
+    assert [bool(listed) for listed in lists] == [False, False, True]
 
 
 def test_a_component_and_its_authorizers_on_the_command_line():
@@ -124,8 +129,9 @@ def test_help_lists_every_scenario_with_its_sentence(capsys: pytest.CaptureFixtu
 
     assert ended.value.code == 0
     lines = capsys.readouterr().out.splitlines()
-    for name, effect in EFFECTS.items():
-        assert f"  {name:16}{effect.sentence}" in lines
+    sentences = {name: effect.sentence for name, effect in EFFECTS.items()}
+    for name, sentence in {**sentences, **NUMBERED}.items():
+        assert f"  {name:16}{sentence}" in lines
 
 
 @pytest.mark.parametrize(
@@ -141,6 +147,7 @@ def test_help_lists_every_scenario_with_its_sentence(capsys: pytest.CaptureFixtu
         (["--scenario", "bussy"], "no scenario 'bussy'"),
         (["--scenario", "busy:time=1"], "unknown options: time"),
         (["--scenario", "busy:day=20x"], "20x"),
+        (["--scenario", "busy:asked_from=8 o'clock"], "8 o'clock"),
         (["--scenario", "busy:account=wx-nobody"], "there is no account wx-nobody"),
     ],
 )

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sandbox_caller import DETAIL, TODAY, TOKEN_PATH, TOTAL, YESTERDAY, Caller
 
 from weixin_sandbox import Account, Scenario
-from weixin_sandbox.effects import EFFECTS
+from weixin_sandbox.effects import EFFECTS, NUMBERED
 from weixin_sandbox.scenarios import CallKind
 
 OLD_DAY = date(2026, 11, 9)
@@ -39,7 +39,7 @@ def test_the_readme_lists_every_scenario():
         name: effect.sentence for name, effect in EFFECTS.items()
     }
     prefixed = {f"{kind.prefix}NAME" for kind in CallKind if kind.prefix}
-    assert set(table) - set(EFFECTS) == {"errcode:N", *prefixed}
+    assert set(table) - set(EFFECTS) == {*NUMBERED, *prefixed}
 
 
 @pytest.mark.parametrize(
@@ -109,6 +109,8 @@ def test_figures_that_are_not_ready(
     [
         (Scenario("busy"), [-1, -1, -1, -1]),
         (Scenario("busy", day=OLD_DAY), [0, -1, 0, 0]),
+        (Scenario("busy", day=OLD_DAY, last_day=YESTERDAY), [-1, -1, -1, -1]),
+        (Scenario("busy", day=OLD_DAY, last_day=date(2026, 11, 22)), [0, -1, 0, 0]),
         (Scenario("busy", account="wx2"), [0, 0, -1, 0]),
         (Scenario("busy", endpoint=DETAIL), [0, 0, 0, -1]),
         (Scenario("busy", times=2), [-1, -1, 0, 0]),
@@ -149,6 +151,11 @@ def test_a_list_of_scenarios_is_a_script(caller: Caller):
     [
         ({"name": "bussy"}, "no scenario 'bussy'; there are busy, "),
         ({"name": "busy", "times": 0}, "never hits"),
+        ({"name": "empty", "last_day": OLD_DAY}, "last_day without day"),
+        ({"name": "empty", "day": TODAY, "last_day": OLD_DAY}, "last_day is before day"),
+        ({"name": "empty", "asked_from": TODAY, "asked_before": TODAY}, "is not after asked_from"),
+        ({"name": "empty", "asked_from": datetime.fromisoformat("2026-11-24T08:30")}, "no offset"),
+        ({"name": "short:0"}, "no scenario 'short:0'"),
         ({"name": "token-call:busy", "day": OLD_DAY}, "no publication day"),
         ({"name": "busy", "endpoint": "getnothing"}, "no endpoint 'getnothing'; there are "),
         ({"name": "ip", "endpoint": TOTAL}, "no data endpoint"),
@@ -167,14 +174,13 @@ def test_a_scenario_that_could_never_hit_is_refused(arguments: dict, says: str):
 
 
 def test_an_article_with_another_title_or_without_a_row(caller: Caller):
-    """Of an answer's first article; the others are left alone, and a day may have none at all."""
+    """Of an answer's first article; the others are left alone."""
     first, *others = truth(caller, OLD_DAY)
 
     renamed = {**first, "title": f"{first['title']}（更新）"}
     assert told(caller, "new-title", OLD_DAY)["list"] == [renamed, *others]
     shortened = {**first, "details": first["details"][:2] + first["details"][3:]}
     assert told(caller, "missing-row", OLD_DAY)["list"] == [shortened, *others]
-    assert told(caller, "nothing-published", OLD_DAY) == {"list": []}
 
 
 @pytest.mark.parametrize(
@@ -213,3 +219,47 @@ def test_figures_that_come_late(caller: Caller):
         }
         for item in true
     ]
+
+
+def test_an_answer_that_leaves_articles_out(caller: Caller):
+    """The first, as many as are named, or all; the others and the next answer are true."""
+    true = truth(caller, OLD_DAY)
+
+    assert len(true) > 3
+    assert told(caller, "short", OLD_DAY) == {"list": true[1:]}
+    assert told(caller, "short:3", OLD_DAY) == {"list": true[3:]}
+    assert told(caller, "short:99", OLD_DAY) == told(caller, "empty", OLD_DAY) == {"list": []}
+    assert told(caller, "empty", OLD_DAY, DETAIL) == {"list": [], "is_delay": False}
+    assert truth(caller, OLD_DAY) == true
+
+
+SPELL = {"asked_from": date(2026, 11, 20), "asked_before": date(2026, 11, 22)}
+MORNING = datetime.fromisoformat("2026-11-21T09:00:00+08:00")
+
+
+@pytest.mark.parametrize(
+    ("when", "empty"),
+    [
+        (SPELL, ["20T00:00", "21T08:59", "21T09:00", "21T23:59"]),
+        ({"asked_from": MORNING}, ["21T09:00", "21T23:59", "22T00:00"]),
+        ({"asked_before": MORNING}, ["19T23:59", "20T00:00", "21T08:59"]),
+        ({**SPELL, "account": "wx2"}, []),
+        ({**SPELL, "endpoint": DETAIL}, []),
+    ],
+)
+def test_a_silent_spell_lasts_from_one_day_or_instant_until_another(
+    start: Callable[..., Caller], monkeypatch: pytest.MonkeyPatch, when: dict, empty: list[str]
+):
+    """Of one account and endpoint, by Beijing's clock; all other answers are true."""
+    caller = start(accounts=[Account("wx1", "s1"), Account("wx2", "s2")], today=None)
+    caller.account = Account("wx1", "s1")
+    caller.sandbox.scenarios[:] = [Scenario("empty", **{"account": "wx1", **when})]
+    token, answered = caller.token(), {}
+    for asked in ["19T23:59", "20T00:00", "21T08:59", "21T09:00", "21T23:59", "22T00:00"]:
+        monkeypatch.setenv("WEIXIN_NOW", f"2026-11-{asked}:00+08:00")
+        answered[asked] = caller.ask(OLD_DAY, token).content
+
+    assert [asked for asked, body in answered.items() if body == b'{"list":[]}'] == empty
+    for asked, body in answered.items():
+        asked_on = date(2026, 11, int(asked[:2]))
+        assert asked in empty or body == caller.sandbox.answer("wx1", OLD_DAY, asked_on)
