@@ -55,7 +55,9 @@ def test_running_again_changes_nothing(daily: DailyDag, warehouse: Engine):
     assert outcome.state == "success"
     assert len(before) == 184
     assert fact(warehouse) == before
-    assert counts(warehouse, outcome) == (6, 0, 0, 184)
+    assert counts(warehouse, outcome) == (7, 0, 0, 184)
+    installations = rows(warehouse, "SELECT DISTINCT installation FROM weixin.run_report")
+    assert [len(name) for (name,) in installations] == [32]
 
 
 def test_each_account_gets_its_own_rows(

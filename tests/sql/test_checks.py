@@ -8,7 +8,7 @@ publication day, msgid, detail. A case's name says whether it breaks the promise
 import json
 import logging
 from collections import defaultdict
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
@@ -18,12 +18,13 @@ from sqlalchemy import Engine
 from weixin_etl.api.errors import ConfigurationError
 from weixin_etl.check import Check, CheckError, Judgement, check, checks
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.model import ConfiguredAccount, Run
+from weixin_etl.model import ConfiguredAccount, PlanStamp, Run
 
 FOLDER = Path(__file__).parent / "checks"
 CASES = sorted(path.parent for path in FOLDER.glob("*/*/given.sql"))
 CHECKS = {promise.name: promise for promise in checks(ARTICLE_TOTAL)}
 RUN = Run("run", ARTICLE_TOTAL, date(2026, 11, 24), is_scheduled=True)
+STAMP = PlanStamp(datetime.fromisoformat("2026-11-24T08:30:00+08:00"), 0)
 
 
 def found(warehouse: Engine, promise: Check, given: str) -> list[list[str | None]]:
@@ -113,7 +114,7 @@ def test_pairs_that_are_not_in_make_the_run_red(
     plan_pairs(warehouse, ("wx1", "2026-11-22", "2026-11-24 08:20+08", "refused"), rid="1-a")
     caplog.set_level(logging.INFO)
 
-    assert said(check(RUN, warehouse, [])) == "2 accounts are not in: see the lines above"
+    assert said(check(RUN, warehouse, [], STAMP)) == "2 accounts are not in: see the lines above"
     assert logged(caplog, "ERROR") == [
         "wx1: ask (refused) · 2026-11-21 to 2026-11-22 · rid 1-a",
         "wx2: clear the task ingest (not asked yet) · 2026-11-22 · rid 2-b",
@@ -130,7 +131,7 @@ def test_an_account_that_could_not_be_planned_makes_the_run_red(
     broken = ConfiguredAccount("c", None, "c", problem=no_password.problem(None))
     left_out = ConfiguredAccount("d", None, "d", False, problem=no_password.problem(None))
 
-    judgement = check(RUN, warehouse, [broken, left_out])
+    judgement = check(RUN, warehouse, [broken, left_out], STAMP)
 
     assert said(judgement) == "1 account is not in: see the lines above"
     assert logged(caplog, "ERROR") == ["c: fill it in (no password)"]
@@ -156,7 +157,7 @@ def test_broken_warn_only_tells(warehouse: Engine, caplog: pytest.LogCaptureFixt
         )
     caplog.set_level(logging.INFO)
 
-    assert said(check(RUN, warehouse, [])) == ""
+    assert said(check(RUN, warehouse, [], STAMP)) == ""
     assert logged(caplog, "WARNING") == [
         "wx1: nothing to do: what was loaded stays (article_is_still_there: 1_2 was last seen on "
         "2026-11-23 at 08:30 Beijing time) · 2026-11-20"
@@ -178,7 +179,7 @@ def test_both_kinds_at_once(warehouse: Engine, caplog: pytest.LogCaptureFixture)
             "VALUES ('wx1', '1_1', '2026-11-27', '2026-11-20', 7, now(), now(), now())"
         )
 
-    assert said(check(RUN, warehouse, [])) == (
+    assert said(check(RUN, warehouse, [], STAMP)) == (
         "1 account is not in: see the lines above; broken: raw_answer_exists; see the lines above"
     )
     assert logged(caplog, "ERROR") == [
@@ -194,7 +195,7 @@ def test_of_many_failures_each_has_its_line(warehouse: Engine, caplog: pytest.Lo
     """The last sentence stays readable."""
     plan_pairs(warehouse, *((f"wx{n}", "2026-11-21", None, f"wx{n}: no") for n in range(100, 153)))
 
-    assert said(check(RUN, warehouse, [])) == "53 accounts are not in: see the lines above"
+    assert said(check(RUN, warehouse, [], STAMP)) == "53 accounts are not in: see the lines above"
     assert logged(caplog, "ERROR") == [
         f"wx{n}: ask (wx{n}: no) · 2026-11-21" for n in range(100, 153)
     ]
@@ -213,7 +214,7 @@ def test_a_warning_names_the_first_hundred_accounts(
             "'share_user is a text', '', 1, now() FROM weixin.run_report"
         )
 
-    check(RUN, warehouse, [])
+    check(RUN, warehouse, [], STAMP)
 
     others, *lines = logged(caplog, "WARNING")
     assert others == "every_value_fits is broken by 3 more accounts"

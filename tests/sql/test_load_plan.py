@@ -24,7 +24,7 @@ FACT = ARTICLE_TOTAL.fact
 FIRST_DAY = date(2024, 1, 1)
 ARTICLES_A_DAY = 100
 DAYS = [date(2024, 6, 1) + timedelta(days=age) for age in range(7)]
-FETCHED_AT = datetime(2024, 6, 10, 2, 30, tzinfo=UTC)
+FETCHED_AT = datetime(2024, 6, 14, 2, 30, tzinfo=UTC)
 KNOWN = Account("a1", "wx1", "", "known")
 NEW = Account("a2", "wx2", "", "new since the statistics were made")
 TABLES = (
@@ -86,6 +86,9 @@ LOOKUPS = {
         "raw_response": "raw_response_id",
         FACT: "appid msgid",
     },
+    "coverage/evidence.sql": {"coverage": "dataset appid publication_date"},
+    "coverage/speaking.sql": {"coverage": "appid"},
+    "coverage/wake.sql": {"coverage": "appid"},
     "fact/open_days.sql": {
         "dim_article": "appid publication_date",
         "article_sighting": "appid msgid",
