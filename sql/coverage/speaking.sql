@@ -8,9 +8,9 @@ FROM unnest(
         cast(:appids AS text[]),
         cast(:beijing_dates AS date[])
     ) AS answered (dataset, appid, beijing_date)
-WHERE
-    EXISTS (
-        SELECT
+CROSS JOIN
+    LATERAL (
+        SELECT coverage.appid
         FROM weixin.coverage
         WHERE
             coverage.dataset = answered.dataset
@@ -20,4 +20,6 @@ WHERE
             >= cast(answered.beijing_date AS timestamp) AT TIME ZONE 'Asia/Shanghai'
             AND coverage.fetched_at
             < cast(answered.beijing_date + 1 AS timestamp) AT TIME ZONE 'Asia/Shanghai'
-    )
+        ORDER BY coverage.publication_date DESC
+        LIMIT 1 -- account by account
+    ) AS listing

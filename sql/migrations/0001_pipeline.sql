@@ -166,6 +166,8 @@ CREATE TABLE weixin.coverage (
 ) WITH (fillfactor = 50);
 CREATE INDEX coverage_is_open ON weixin.coverage (appid, dataset, publication_date)
 WHERE NOT is_final;
+CREATE INDEX coverage_is_resting ON weixin.coverage (appid, dataset)
+WHERE is_resting;
 COMMENT ON TABLE weixin.coverage IS 'One row per dataset, account and publication day ever asked for: what we have, and how the last attempt ended';
 COMMENT ON COLUMN weixin.coverage.dataset IS 'Which endpoint: article_total, …';
 COMMENT ON COLUMN weixin.coverage.appid IS 'The account';

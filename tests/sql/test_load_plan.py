@@ -87,8 +87,8 @@ LOOKUPS = {
         FACT: "appid msgid",
     },
     "coverage/evidence.sql": {"coverage": "dataset appid publication_date"},
-    "coverage/speaking.sql": {"coverage": "appid"},
-    "coverage/wake.sql": {"coverage": "appid"},
+    "coverage/speaking.sql": {"coverage": "dataset appid"},
+    "coverage/wake.sql": {"coverage": "dataset appid"},
     "fact/open_days.sql": {
         "dim_article": "appid publication_date",
         "article_sighting": "appid msgid",
