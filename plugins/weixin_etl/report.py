@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from weixin_etl import clock
 from weixin_etl.ingest import not_in, planned_pair
 from weixin_etl.model import PairState, Run, log_problem
-from weixin_etl.warehouse import require_migrated, statement
+from weixin_etl.warehouse import follow_clock, require_migrated, statement
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +35,7 @@ def report(run: Run, warehouse: Engine, plan_counts: Mapping[str, int]) -> dict[
 
     """
     require_migrated(warehouse)
+    follow_clock(warehouse)
     with warehouse.connect() as connection:
         rows = connection.execute(
             statement("run_report/of_run.sql"),
