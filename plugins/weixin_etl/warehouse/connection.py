@@ -16,6 +16,11 @@ _DRIVER = "postgresql+psycopg2"
 _CONNECT_SECONDS = 10
 _SESSION = {
     "timezone": "UTC",
+    # whatever somebody has set for the role or the database: statements have backslashes, a load
+    # must see what the one wrote that it waited for, a lock is held while WeChat is asked
+    "standard_conforming_strings": "on",
+    "default_transaction_isolation": r"read\ committed",
+    "idle_session_timeout": "0",
     # Airflow's `execution_timeout` can't interrupt a wait for Postgres; Postgres itself can
     "lock_timeout": "30min",
     "statement_timeout": "1h",
@@ -75,6 +80,7 @@ def engine(
         "connect_timeout": _CONNECT_SECONDS,
         **_LOST_SERVER,
         **given.query,
+        "client_encoding": "UTF8",  # COPY is sent it
     }
     options = [f"-c {name}={value}" for name, value in {**_SESSION, **(session or {})}.items()]
     ours["options"] = " ".join([*options, str(given.query.get("options", ""))])
