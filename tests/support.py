@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import Engine
 
@@ -36,3 +36,17 @@ def empty(warehouse: Engine) -> None:
             "WHERE schemaname = 'weixin' AND tablename NOT IN ('schema_migrations', 'view_version')"
         ).scalar_one()
         connection.exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY")
+
+
+def newest_instants(warehouse: Engine) -> dict[str, datetime]:
+    """The newest instant in each column that has any: `coverage.fetched_at`, …"""
+    newest = {}
+    with warehouse.connect() as connection:
+        for table, column in connection.exec_driver_sql(
+            "SELECT table_name, column_name FROM information_schema.columns "
+            "WHERE table_schema = 'weixin' AND data_type = 'timestamp with time zone'"
+        ):
+            sql = f"SELECT max({column}) FROM weixin.{table}"  # noqa: S608 # of the catalogue
+            if found := connection.exec_driver_sql(sql).scalar():
+                newest[f"{table}.{column}"] = found
+    return newest

@@ -1,6 +1,11 @@
-"""The one clock: every calendar decision asks it, so a test can live through weeks."""
+"""
+The one clock: every instant and every calendar decision is by it, so a test can live through weeks.
+
+A task's is the warehouse's, whatever its machine's says: what many machines write is ordered by it.
+"""
 
 import os
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -8,11 +13,13 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 """WeChat counts days in Beijing time (UTC+8, no daylight saving)."""
 TOLERANCE = timedelta(minutes=5)
 """How far apart two clocks may be and still agree."""
+_ahead = timedelta(0)
+"""How far the clock that this process follows is ahead of this machine's."""
 
 
 def now() -> datetime:
     """
-    The current instant, aware, in UTC.
+    The current instant, aware, in UTC; by the clock that this process follows, if any.
 
     `WEIXIN_NOW` (ISO 8601 with an offset, say `2026-11-24T08:30:00+08:00`) replaces it.
 
@@ -22,7 +29,7 @@ def now() -> datetime:
     """
     replacement = os.environ.get("WEIXIN_NOW")
     if not replacement:
-        return datetime.now(UTC)
+        return datetime.now(UTC) + _ahead
     try:
         instant = datetime.fromisoformat(replacement)
     except ValueError:
@@ -33,6 +40,25 @@ def now() -> datetime:
             "write it like 2026-11-24T08:30:00+08:00 or unset it."
         )
     return instant.astimezone(UTC)
+
+
+def follow(read: Callable[[], datetime]) -> timedelta:
+    """
+    Let `now` go by another clock from here on, in this process, if it agrees with this machine's.
+
+    `read` asks for its time, and is taken to have got it midway.
+
+    Returns:
+        How far it is ahead; beyond `TOLERANCE` one of them is wrong, and nothing changes.
+
+    """
+    global _ahead
+    before = datetime.now(UTC)
+    theirs = read()
+    ahead = theirs - before - (datetime.now(UTC) - before) / 2
+    if abs(ahead) <= TOLERANCE:
+        _ahead = ahead
+    return ahead
 
 
 def beijing_date(instant: datetime) -> date:

@@ -32,7 +32,7 @@ from weixin_etl.api.http import CallLimits, errcode_and_errmsg, too_large
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.load import Judged, Load, Outcome, outcome
 from weixin_etl.model import Account, Counts, Pair, ParameterError, Run
-from weixin_etl.warehouse import require_migrated, statement, trouble
+from weixin_etl.warehouse import follow_clock, require_migrated, statement, trouble
 
 _GZIP = b"\x1f\x8b"
 _LIMITS = CallLimits()
@@ -107,6 +107,7 @@ def import_files(
         if not path.is_file():
             raise ParameterError(f"there is no file {path}")
     require_migrated(warehouse)
+    follow_clock(warehouse)
     loading = _Import(warehouse, ready_hour, commit_bytes, on_progress, on_refused, now)
     try:
         return loading.run(paths)

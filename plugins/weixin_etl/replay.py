@@ -19,7 +19,7 @@ from weixin_etl.load import merge
 from weixin_etl.load.coverage import Answered, Had, judge_again, save_data, verdicts, wake
 from weixin_etl.load.merge import Diff, Rebuilt
 from weixin_etl.model import AttemptState, DataState, Pair, ParameterError
-from weixin_etl.warehouse import require_migrated, statement, trouble
+from weixin_etl.warehouse import follow_clock, require_migrated, statement, trouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,7 @@ def replay(
             f"begin_date {selection.begin_date} is after end_date {selection.end_date}"
         )
     require_migrated(warehouse)
+    follow_clock(warehouse)
     try:
         return _Replay(warehouse, selection, ready_hour, is_applied, now).run(on_progress)
     except Exception as error:

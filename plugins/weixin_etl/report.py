@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from weixin_etl import clock
 from weixin_etl.ingest import not_in, planned_pair, require_plan, run_keys
 from weixin_etl.model import PairState, PlanStamp, Run, log_problem
-from weixin_etl.warehouse import require_migrated, statement
+from weixin_etl.warehouse import follow_clock, require_migrated, statement
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +37,7 @@ def report(
 
     """
     require_migrated(warehouse)
+    follow_clock(warehouse)
     with warehouse.connect() as connection:
         require_plan(connection, run, stamp)
         rows = connection.execute(

@@ -66,6 +66,7 @@ def test_without_weixin_now_it_is_the_real_time(
     written: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Unset and empty are the same."""
+    monkeypatch.setattr(clock, "_ahead", timedelta(0))
     if written is None:
         monkeypatch.delenv("WEIXIN_NOW", raising=False)
     else:

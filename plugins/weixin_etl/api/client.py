@@ -156,12 +156,12 @@ class WeixinClient:
 
 
 QUOTA_PATH = "/cgi-bin/openapi/quota/get"
-_Count = Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)]
 
 
 class _Quota(msgspec.Struct):
-    daily_limit: _Count
-    remain: _Count
+    daily_limit: Annotated[int, msgspec.Meta(gt=0, lt=1 << 31)]
+    """0 of 0 is no limit that is known: WeChat may answer the account all the same."""
+    remain: Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)]
 
 
 class _QuotaAnswer(msgspec.Struct):

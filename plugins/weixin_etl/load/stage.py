@@ -206,6 +206,10 @@ def _copy(connection: Connection, table: str, columns: str, lines: Iterator[byte
     cursor = connection.connection.cursor()
     try:
         cursor.copy_expert(f"COPY {table} ({columns}) {_AS_CSV}", source)
-    except psycopg2.Error as error:
-        # psycopg2's own error would only say that the COPY was cancelled
-        raise source.error or error from None
+    except Exception as error:
+        if source.error:  # psycopg2's own error would only say that the COPY was cancelled
+            raise source.error from None
+        if isinstance(error, psycopg2.Error):
+            raise
+        # what psycopg2 stumbles over when the session ends: a SystemError, say
+        raise psycopg2.OperationalError(f"the COPY broke off: {error}") from None

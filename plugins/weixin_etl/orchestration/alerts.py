@@ -24,7 +24,7 @@ from weixin_etl.incidents import Look, Message
 from weixin_etl.model import ParameterError, PlannedAccount, Problem, ProblemKind, Run
 from weixin_etl.orchestration import quiet, run_context
 from weixin_etl.orchestration.warehouse import open_warehouse
-from weixin_etl.warehouse import WarehouseError, require_migrated, trouble
+from weixin_etl.warehouse import WarehouseError, follow_clock, require_migrated, trouble
 
 if TYPE_CHECKING:
     import apprise
@@ -106,8 +106,7 @@ def checked(run: Run, judgement: Judgement, failed_tasks: Collection[str]) -> No
 
 def tasks_failed(run: Run, failed: Mapping[str, Problem | None]) -> None:
     """The run ends because tasks failed; None of those that were killed and have not said why."""
-    look = incidents.of_failed_tasks(run, clock.now(), failed)
-    _note(run, lambda _: look, is_last=True)
+    _note(run, lambda _: incidents.of_failed_tasks(run, clock.now(), failed), is_last=True)
 
 
 def task_failed(problem: Problem, *, is_retryable: bool) -> None:
@@ -121,8 +120,11 @@ def task_failed(problem: Problem, *, is_retryable: bool) -> None:
         run = run_context.of(dataset, context)
     except ParameterError:
         return  # a date of the form is none: that is for the person who entered it
-    look = incidents.of_failed_tasks(run, clock.now(), {task_id: problem})
-    _note(run, lambda _: look, is_last=task_id == "check")
+    _note(
+        run,
+        lambda _: incidents.of_failed_tasks(run, clock.now(), {task_id: problem}),
+        is_last=task_id == "check",
+    )
 
 
 def run_is_late(context: Context) -> None:
@@ -140,11 +142,10 @@ def run_is_late(context: Context) -> None:
         cause="the daily run has not ended in time",
         cure="look what it waits for: a slot of the pool weixin_api, a worker, WeChat",
     )
-    is_unfinished = late["state"] in ("queued", "running")
-    look = Look(
-        dataset, late["dag_run_id"], clock.now(), problems=[problem] if is_unfinished else []
+    problems = [problem] if late["state"] in ("queued", "running") else []
+    _record_and_tell(
+        lambda _: Look(dataset, late["dag_run_id"], clock.now(), problems=problems), is_last=True
     )
-    _record_and_tell(lambda _: look, is_last=True)
 
 
 def _dataset(dag_id: str) -> Dataset | None:
@@ -167,6 +168,7 @@ def _record_and_tell(look: Callable[[Engine], Look], *, is_last: bool) -> None:
     try:
         warehouse = open_warehouse()
         require_migrated(warehouse)
+        follow_clock(warehouse)
         incidents.record(warehouse, look(warehouse))
         incidents.tell(
             warehouse,

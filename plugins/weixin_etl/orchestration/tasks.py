@@ -2,12 +2,14 @@
 
 import logging
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import msgspec
 from airflow.sdk import Context, get_current_context, timezone
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
+from sqlalchemy.exc import DBAPIError
 
 from weixin_etl import check as check_verb
 from weixin_etl import clock, rules
@@ -26,6 +28,7 @@ from weixin_etl.orchestration import accounts, alerts, metrics, run_context, set
 from weixin_etl.orchestration.ending import PROBLEM, EndOfTask, readable_ending
 from weixin_etl.orchestration.warehouse import open_warehouse
 from weixin_etl.pipeline import Pipeline, batches
+from weixin_etl.warehouse import WarehouseError, follow_clock
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +44,8 @@ def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
     context = get_current_context()
     run_context.require_known_parameters(context)
     run = run_context.of(dataset, context)
+    with suppress(WarehouseError, DBAPIError):  # this task can do without the warehouse
+        follow_clock(open_warehouse())
     found = accounts.refresh_access_tokens(run, settings.read())
     passing = [it for it in found.trouble if it.is_retryable]
     if passing and not run_context.is_last_try(context):

@@ -1,6 +1,6 @@
 """The warehouse: the way to it, its statements, its migrations, and what can be wrong with it."""
 
-from weixin_etl.warehouse.connection import engine, require_one_time, url
+from weixin_etl.warehouse.connection import engine, follow_clock, require_one_time, url
 from weixin_etl.warehouse.errors import (
     CONN_ID,
     WarehouseError,
@@ -26,6 +26,7 @@ __all__ = [
     "ask_for_roles",
     "dbmate",
     "engine",
+    "follow_clock",
     "migrate",
     "migrations",
     "missing_roles",

@@ -69,7 +69,10 @@ def trouble(error: Exception, warehouse: Engine) -> WarehouseTroubleError | None
     if isinstance(error, WarehouseTroubleError):
         return error
     cause = error.orig if isinstance(error, DBAPIError) else error
-    if not isinstance(cause, _TROUBLE_ERRORS):
+    if not isinstance(cause, psycopg2.Error):
+        return None
+    # of the base class itself is what libpq has no message for: a session that was lost
+    if not isinstance(cause, _TROUBLE_ERRORS) and type(cause) is not psycopg2.DatabaseError:
         return None
     diagnosed = cause.diag.message_primary if isinstance(cause, psycopg2.OperationalError) else None
     said = diagnosed or " ".join(str(cause).split())

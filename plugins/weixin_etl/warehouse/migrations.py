@@ -1,25 +1,32 @@
 """The migrations under sql/migrations, applied by dbmate; then the views."""
 
 import os
+import re
 import shutil
 import subprocess
 import sysconfig
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import sqlalchemy
 from psycopg2.errors import InsufficientPrivilege
 from sqlalchemy import URL, Engine, make_url
-from sqlalchemy.exc import DBAPIError, ProgrammingError
+from sqlalchemy.exc import DBAPIError
 
 from weixin_etl.loopback import is_loopback
+from weixin_etl.model import few_names
 from weixin_etl.warehouse.connection import engine
 from weixin_etl.warehouse.errors import CONN_ID, WarehouseError, trouble
-from weixin_etl.warehouse.statements import sql_directory
+from weixin_etl.warehouse.statements import sql_directory, statement
 from weixin_etl.warehouse.views import all_views, refuse_if_depended_on, update_views
 
 ROLES = ("weixin_loader", "weixin_reader")
 """What the last migration creates and grants to, where it may."""
+
+
+_VERSION = "schema_migrations.version"
+_APPLIED = "SELECT version FROM weixin.schema_migrations"
 
 
 def migrations() -> list[Path]:
@@ -42,6 +49,8 @@ def migrate(warehouse_url: URL | str) -> str:
     """
     warehouse = engine(warehouse_url)
     try:
+        with suppress(DBAPIError):  # whoever can't even look is told why by dbmate
+            _applied(warehouse)
         refuse_if_depended_on(warehouse, all_views())
         said = dbmate(warehouse_url, "migrate")
         return "\n".join(filter(None, [said, *update_views(warehouse, all_views())]))
@@ -105,24 +114,69 @@ def require_migrated(warehouse: Engine) -> None:
         WarehouseError: it does not.
 
     """
-    applied_sql = sqlalchemy.text("SELECT version FROM weixin.schema_migrations")
     try:
-        with warehouse.connect() as connection:
-            applied = set(connection.scalars(applied_sql))
-    except ProgrammingError as error:
+        applied = _applied(warehouse)
+    except DBAPIError as error:
         if isinstance(error.orig, InsufficientPrivilege):
             raise WarehouseError(
                 f"the user of the connection {CONN_ID} may not read the schema weixin",
                 "make it a member of weixin_loader",
             ) from None
-        applied = set()
-    except DBAPIError as error:
         raise trouble(error, warehouse) or error from None
-    missing = [path.stem for path in migrations() if path.stem.split("_")[0] not in applied]
+    missing = [path.stem for path in migrations() if _version(path) not in applied]
     if missing:
         raise WarehouseError(
             f"the warehouse lacks the migrations {', '.join(missing)}", "run `weixin-etl migrate`"
         )
+
+
+def _applied(warehouse: Engine) -> set[str]:
+    """
+    The versions of the migrations that the warehouse has; those of a later release are among them.
+
+    Raises:
+        WarehouseError: it is none of ours, so that nothing may be migrated or loaded.
+
+    """
+    # of one instant: others may be migrating
+    in_one_look = warehouse.execution_options(isolation_level="REPEATABLE READ")
+    with in_one_look.connect() as connection:
+        encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+        columns = list(connection.scalars(statement("schema_migrations/columns.sql")))
+        applied: set[str] = set()
+        if _VERSION in columns:
+            applied = set(connection.scalars(sqlalchemy.text(_APPLIED)))
+    database = warehouse.url.database
+    if encoding != "UTF8":
+        raise WarehouseError(
+            f"the database {database} has the encoding {encoding}, but texts are UTF-8",
+            f"create one with ENCODING 'UTF8' and point the connection {CONN_ID} at it",
+        )
+    ours = {_version(path): path for path in migrations()}
+    if (applied or set(columns) - {_VERSION}) and min(ours) not in applied:
+        tables = few_names(list(dict.fromkeys(it.partition(".")[0] for it in columns)))
+        raise WarehouseError(
+            f"the schema weixin of the database {database} holds tables of others: {tables}",
+            f"point the connection {CONN_ID} at another database",
+        )
+    others = [f"migration {it}" for it in sorted(applied - ours.keys()) if it < max(ours)]
+    made = [it for version in sorted(applied & ours.keys()) for it in _columns_of(ours[version])]
+    if odd := [*others, *(f"no {it}" for it in made if it not in columns)]:
+        raise WarehouseError(
+            f"the warehouse is older than 0.1.0, or was changed by hand: {few_names(odd)}",
+            f"restore a backup, or point the connection {CONN_ID} at an empty database and "
+            "backfill it",
+        )
+    return applied
+
+
+def _version(migration: Path) -> str:
+    return migration.stem.split("_")[0]
+
+
+def _columns_of(migration: Path) -> list[str]:
+    """The columns that a migration makes: it comments on each."""
+    return re.findall(r"^COMMENT ON COLUMN weixin\.(\w+\.\w+)", migration.read_text(), re.MULTILINE)
 
 
 def _dbmate_url(warehouse_url: URL) -> str:

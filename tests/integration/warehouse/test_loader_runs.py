@@ -1,19 +1,23 @@
 """The pipeline works as weixin_loader: no run needs a right that the role lacks."""
 
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import Engine
 from support import HASTE
-from warehouse_loads import SCHEDULED, article, body, load_pairs, pair, refused, rows
+from warehouse_loads import ACCOUNT, SCHEDULED, article, body, load_pairs, pair, refused, rows
 
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import EndpointOfflineError
 from weixin_etl.check import check
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.model import Account, ConfiguredAccount
+from weixin_etl.model import Account, ConfiguredAccount, PlannedAccount
 from weixin_etl.pipeline import Pipeline
 from weixin_etl.report import report
+from weixin_etl.warehouse import statement
 
 
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda it: it.name)
@@ -51,3 +55,69 @@ def test_restated_rejected_and_refused(loader: Engine):
         ("2026-11-21",)
     ]
     assert rows(loader, "SELECT error_code FROM weixin.coverage") == [(47009,)]
+
+
+ODD = (
+    "bytea_output TO escape",
+    "client_encoding TO latin1",
+    "datestyle TO sql, dmy",
+    "default_transaction_isolation TO serializable",
+    "idle_session_timeout TO '50ms'",
+    "intervalstyle TO iso_8601",
+    "quote_all_identifiers TO on",
+    "row_security TO off",
+    "search_path TO pg_temp, public, pg_catalog",
+    "standard_conforming_strings TO off",
+    "timezone TO 'Asia/Kolkata'",
+    "transform_null_equals TO on",
+    "xmloption TO document",
+)
+LOCKED = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+
+
+@pytest.fixture
+def odd(loader: Engine, warehouse: Engine) -> Iterator[Engine]:
+    """The warehouse as the pipeline sees it when somebody has set all this for its role."""
+    with warehouse.begin() as connection:
+        for setting in ODD:
+            connection.exec_driver_sql(f"ALTER ROLE weixin_loader SET {setting}")
+    yield loader
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql("ALTER ROLE weixin_loader RESET ALL")
+
+
+def test_a_run_of_a_role_with_odd_settings(odd: Engine, warehouse: Engine, account: Account):
+    """Texts stay as they are, and the lock of an account is held for as long as WeChat takes."""
+    locks = []
+
+    def open_client(_: PlannedAccount) -> WeixinClient:
+        time.sleep(0.2)
+        locks.append(rows(warehouse, LOCKED))
+        return WeixinClient(account, HASTE)
+
+    configured = [ConfiguredAccount(account.conn_id, account.appid, account.name)]
+    pipeline = Pipeline(SCHEDULED, odd)
+    pipeline.ingest(pipeline.plan(configured, is_new=True).accounts, open_client, by_itself=False)
+    load_pairs(odd, pair(body(article("1_1", {"20": {"share_user": 5}}, title="春\\")), "22 08:30"))
+
+    assert rows(warehouse, "SELECT title FROM weixin.dim_article WHERE appid = 'wx1'") == [
+        ("春\\",)
+    ]
+    assert locks == [[(1,)]]
+
+
+def test_a_load_of_a_role_with_odd_settings_waits(odd: Engine, warehouse: Engine):
+    """And sees what the load wrote that it waited for."""
+    load_pairs(odd, pair(body(article("1_1", {"20": {"share_user": 5}})), "22 08:30"))
+    later = pair(body(article("1_1", {"20": {"share_user": 6}})), "23 08:30")
+    with ThreadPoolExecutor(1) as pool:
+        with warehouse.begin() as other:
+            other.execute(statement("dim_account/lock_for_load.sql"), {"appids": [ACCOUNT.appid]})
+            waiting = pool.submit(load_pairs, odd, later)
+            while not rows(warehouse, "SELECT 1 FROM pg_locks WHERE NOT granted"):
+                assert not waiting.done()
+            other.exec_driver_sql("UPDATE weixin.fact_article_total SET share_user = 7")
+        waiting.result()
+
+    history = "SELECT share_user FROM weixin.fact_article_total_history"
+    assert rows(warehouse, history) == [(7,)]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psycopg2
 import pytest
 from rolled_back import roll_back
 from sqlalchemy import URL, Engine, make_url
@@ -172,3 +173,80 @@ class TestRequireMigrated:
         assert why in said
         assert (url.password or "") not in said
         assert is_retryable
+
+
+class TestNotOurWarehouse:
+    """Nothing is migrated, not by half; `migrate` and runs say what is there and what to do."""
+
+    @staticmethod
+    def sentence(engine: Engine) -> str:
+        """What both say."""
+        with pytest.raises(WarehouseError) as refused:
+            migrate(engine.url)
+        with pytest.raises(WarehouseError) as run_refused:
+            require_migrated(engine)
+        assert str(run_refused.value) == str(refused.value)
+        return str(refused.value)
+
+    def test_of_another_encoding(self, server: Server):
+        """Which can't hold, or does not check, what WeChat says."""
+        admin = psycopg2.connect(server.libpq_url("postgres"))
+        admin.autocommit = True
+        admin.cursor().execute(
+            "CREATE DATABASE old ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0"
+        )
+        admin.close()
+        engine = the_warehouse.engine(server.url("old"))
+
+        said = self.sentence(engine)
+
+        assert said == (
+            "the database old has the encoding SQL_ASCII, but texts are UTF-8; create one with "
+            "ENCODING 'UTF8' and point the connection weixin_warehouse at it"
+        )
+        with engine.connect() as connection:
+            assert connection.exec_driver_sql("SELECT to_regnamespace('weixin')").scalar() is None
+        engine.dispose()
+
+    @pytest.mark.parametrize(
+        ("theirs", "there"),
+        [
+            ("weixin.fans (id integer)", "fans"),
+            ("weixin.schema_migrations (id integer)", "schema_migrations"),
+            ("weixin.schema_migrations AS SELECT '20200101' AS version", "schema_migrations"),
+        ],
+    )
+    def test_of_somebody_else(
+        self, fresh: Engine, ask: Callable[[str], list[tuple]], theirs: str, there: str
+    ):
+        """A schema of that name with tables, whatever they are called."""
+        with fresh.begin() as connection:
+            connection.exec_driver_sql(f"CREATE SCHEMA weixin; CREATE TABLE {theirs}")
+
+        assert self.sentence(fresh) == (
+            f"the schema weixin of the database fresh holds tables of others: {there}; point the "
+            "connection weixin_warehouse at another database"
+        )
+        assert ask(TABLES_SQL) == [(there,)]
+
+    @pytest.mark.parametrize(
+        ("before", "lacks"),
+        [
+            ("ALTER TABLE weixin.coverage DROP COLUMN through_date", "no coverage.through_date"),
+            ("INSERT INTO weixin.schema_migrations VALUES ('0003a')", "migration 0003a"),
+        ],
+    )
+    def test_older_than_the_first_release(
+        self, fresh: Engine, ask: Callable[[str], list[tuple]], before: str, lacks: str
+    ):
+        """Its migrations were other ones by the same names."""
+        migrate(fresh.url)
+        roll_back(fresh.url.render_as_string(hide_password=False), 1)
+        with fresh.begin() as connection:
+            connection.exec_driver_sql(before)
+
+        assert self.sentence(fresh) == (
+            f"the warehouse is older than 0.1.0, or was changed by hand: {lacks}; restore a "
+            "backup, or point the connection weixin_warehouse at an empty database and backfill it"
+        )
+        assert ask("SELECT max(version) FROM weixin.schema_migrations") == [("0004",)]

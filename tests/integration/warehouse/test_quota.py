@@ -201,9 +201,17 @@ def test_a_limit_that_wechat_said_is_remembered(collector: Collector):
     assert collector.known(TODAY + timedelta(days=32)) == Quota(0, 1000, 1000, is_said=False)
 
 
-@pytest.mark.parametrize("answer", [b"{}", b'{"quota": 3}', b'{"quota": {"daily_limit": 5}}'])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"{}",
+        b'{"quota": 3}',
+        b'{"quota": {"daily_limit": 5}}',
+        b'{"quota": {"daily_limit": 0, "used": 3, "remain": 0}}',
+    ],
+)
 def test_an_odd_answer_is_none(monkeypatch: pytest.MonkeyPatch, answer: bytes):
-    """It says nothing of the quota."""
+    """It says nothing of the quota; so does 0 of 0, which would hold back all days for ever."""
     monkeypatch.setattr(api_client, "_keepers", {})
     with Wire().serving() as wire:
         wire.on_data = says(answer)

@@ -2,8 +2,11 @@
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
+import psycopg2
 import pytest
+from psycopg2.extensions import cursor
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
@@ -129,3 +132,46 @@ def test_what_breaks_off_a_copy_is_told_as_it_is(warehouse: Engine, error: BaseE
         connection.exec_driver_sql("CREATE TEMP TABLE numbers (number integer)")
         with pytest.raises(type(error)):
             _copy(connection, "numbers", "number", lines())
+
+
+@pytest.mark.parametrize(
+    "called",
+    [
+        None,
+        SystemError("<function decode> returned a result with an exception set"),
+        ValueError("I/O operation on closed file"),
+        psycopg2.DatabaseError("error with status PGRES_COPY_IN and no message from the libpq"),
+        psycopg2.InterfaceError("connection already closed"),
+    ],
+    ids=lambda it: type(it).__name__,
+)
+def test_a_session_that_ends_in_mid_copy(warehouse: Engine, called: Exception | None):
+    """It is the warehouse that is in trouble and that passes, whatever psycopg2 calls it."""
+
+    class Cursor(cursor):
+        def copy_expert(self, *args: Any) -> None:
+            try:
+                super().copy_expert(*args)
+            except psycopg2.Error as error:
+                raise called or error from None
+
+    with warehouse.connect() as connection:
+        raw = connection.connection.driver_connection
+        raw.cursor_factory = Cursor
+        connection.exec_driver_sql("CREATE TEMP TABLE numbers (number integer)")
+
+        def lines() -> Iterator[bytes]:
+            yield b"1\n" * (1 << 20)
+            with warehouse.begin() as other:
+                ends = f"SELECT pg_terminate_backend({raw.get_backend_pid()}, 5000)"
+                assert other.exec_driver_sql(ends).scalar()
+            yield b"2\n"
+
+        with pytest.raises(psycopg2.Error) as caught:
+            _copy(connection, "numbers", "number", lines())
+        connection.invalidate()
+
+    told = trouble(caught.value, warehouse)
+    assert told is not None
+    assert told.is_retryable
+    assert not told.is_of_one_statement
