@@ -125,10 +125,11 @@ CROSS JOIN
             ) OVER article = {{ dataset.window }} AS has_all_rows
         FROM weixin.{{ dataset.fact }} AS fact
         WHERE fact.appid = account.appid
+        -- an article's rows are of one publication day: it lets filters on it reach the index
         WINDOW
-            article AS (PARTITION BY msgid),
+            article AS (PARTITION BY msgid, publication_date),
             earlier AS (
-                PARTITION BY msgid
+                PARTITION BY msgid, publication_date
                 ORDER BY stat_date
                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
             )

@@ -44,7 +44,7 @@ BEGIN ATOMIC
     {% else %}
     LEFT JOIN weixin.dim_article AS article
         ON version.appid = article.appid AND version.msgid = article.msgid
-    WHERE version.changed_at <= instant AND instant < version.replaced_at;
+    WHERE version.changed_at <= instant AND instant < version.replaced_at; -- noqa: RF02
     {% endif %}
     {% endfor %}
 END

@@ -1,13 +1,13 @@
 -- warn: article_has_one_publication_day: all answers list an article under the same publication day
--- do: nothing to do: its figures are counted once, under the day of the newest answer
+-- do: nothing to do: its figures count once
 SELECT
     article.appid,
     article.publication_date,
     article.msgid,
     format(
-        'was published on %s by the newest answer, on %s by others',
-        article.publication_date,
-        array_to_string(article.other_publication_dates, ', ')
+        'moved from %s to %s',
+        array_to_string(article.other_publication_dates, ', '),
+        article.publication_date
     ) AS detail
 FROM weixin.run_report AS report
 INNER JOIN weixin.dim_article AS article

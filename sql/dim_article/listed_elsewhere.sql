@@ -1,5 +1,5 @@
--- Of the articles that some pairs list, those that answers have listed under another publication day
--- as well: one row per article and pair, with all the days known.
+-- Of the articles that some pairs list, those that answers list under another publication day, too:
+-- one row per article and pair, with all the days known.
 SELECT
     listing.appid,
     listed.msgid,

@@ -1,5 +1,5 @@
--- The publication day of staged articles, which may have moved: one row each. What was the day before
--- is among the other days from now on; so is the day under which a late answer lists the article.
+-- The publication day of staged articles, which may have moved: one row each. What it was before is
+-- among the other days from now on; so is the day under which a late answer lists the article.
 {% from "dim_article/macros.jinja" import days_of %}
 UPDATE weixin.dim_article AS article
 SET

@@ -1,5 +1,5 @@
--- Rows whose values have changed: one row each. Unchanged ones are neither written nor locked. Of the
--- publication day see follow.sql.
+-- Rows whose values have changed: one row each. Unchanged ones are neither written nor locked. For
+-- the publication day see follow.sql.
 UPDATE weixin.{{ fact }} AS fact
 SET
     {% for metric in metrics %}
