@@ -682,11 +682,12 @@ def _layers(staged: Iterable[_Staged]) -> list[list[_Staged]]:
     """
     The pairs in groups that can be merged at once, one group after the other.
 
-    One group, unless two pairs list the same article of an account.
+    One group, unless two pairs list the same article of an account: then the later day's comes
+    first, which the article most likely is of, and what is written counts as its.
     """
     layers: list[list[_Staged]] = []
     free: dict[tuple[str, str], int] = {}
-    for it in sorted(staged, key=lambda it: it.pair):
+    for it in sorted(staged, key=lambda it: it.pair, reverse=True):
         articles = [(it.pair[0], msgid) for msgid in it.msgids]
         place = max((free.get(article, 0) for article in articles), default=0)
         free |= dict.fromkeys(articles, place + 1)
