@@ -2,7 +2,9 @@
 The verb prune: kept answers deleted that nothing needs any more. Knows no Airflow.
 
 An answer goes when no table refers to it, and when a replay of its pair comes out the same without
-it, field for field. Commits hold whole pairs; what one has deleted is whole by itself.
+it, field for field. A pair that lists an article of several publication days keeps all: a replay
+merges the answers of all these days. Commits hold whole pairs; what one has deleted is whole by
+itself.
 """
 
 from collections import defaultdict
@@ -169,9 +171,12 @@ def _commit(
         connection.execute(statement("dim_account/lock_for_load.sql"), {"appids": appids})
         kept = _kept_answers(connection, dataset, pairs)
         named = _named(connection, dataset, appids, kept.values())
+        shared = _shared(connection, appids)
         unneeded: list[int] = []
         for pair, rows in kept.items():
-            reasons = named | {rows[-1].raw_response_id: Stay.NEWEST}
+            all_needed = dict.fromkeys((row.raw_response_id for row in rows), Stay.NEEDED)
+            reasons = all_needed if pair in shared else {}
+            reasons |= named | {rows[-1].raw_response_id: Stay.NEWEST}
             if any(row.raw_response_id not in reasons for row in rows):
                 reasons = why_they_stay(_read(dataset, pair, rows)) | reasons
             for row in rows:
@@ -214,6 +219,12 @@ def _named(
         row.raw_response_id: Stay.REJECTED if row.is_rejected else Stay.NAMED
         for row in connection.execute(statement("raw_response/named.sql", dataset), values)
     }
+
+
+def _shared(connection: Connection, appids: Sequence[str]) -> set[Pair]:
+    """The pairs that list an article of several publication days: a replay merges all these."""
+    rows = connection.execute(statement("dim_article/shared_days.sql"), {"appids": appids})
+    return {(row.appid, row.publication_date) for row in rows}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,6 @@
 -- One row per account, article and stat_date of {{ dataset.name }}: what the article had reached by
 -- the end of the day, and what came since the row before. Increments add up, to the latest totals;
--- totals never do over days. Should two publication days list an article, it
--- counts twice: each day has its own increments and newest row
+-- totals never do over days
 -- 中文：每个公众号、每篇文章、每个统计日一行：累计值与新增值
 -- key: appid, msgid, stat_date
 {% from "analytics/macros.jinja" import increment, last_known, level, total %}
@@ -17,7 +16,8 @@ CREATE VIEW analytics.article_day{{ dataset.suffix }} (
     {{ the.stat_date }},
     {{ the.day_number }},
     -- Days the increments cover: since the row before, or since publication for the first row. The
-    -- increment of a metric that the row before left out reaches back to the last row that held it
+    -- increment of a metric that the row before left out reaches back to the last row that held it.
+    -- 0 or less for the first row, if that is of a day before publication
     -- 中文：新增值所跨天数
     -- unit: days, additive
     days_spanned,
@@ -125,6 +125,7 @@ CROSS JOIN
             ) OVER article = {{ dataset.window }} AS has_all_rows
         FROM weixin.{{ dataset.fact }} AS fact
         WHERE fact.appid = account.appid
+        -- an article's rows are of one publication day: it lets filters on it reach the index
         WINDOW
             article AS (PARTITION BY msgid, publication_date),
             earlier AS (

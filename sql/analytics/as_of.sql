@@ -1,7 +1,7 @@
 -- The rows of weixin.{{ fact }} as they stood at an instant: what an analyst would have seen then.
 -- One row per account, article and stat_date; the columns are the fact's, which has a comment on
--- each. Rows changed by a load that had begun but was not yet committed at the instant are there as
--- the load made them.
+-- each. An article has the publication day that it has now. Rows changed by a load that had begun
+-- but was not yet committed at the instant are there as the load made them.
 -- 中文：某一时刻所知的数据
 CREATE FUNCTION analytics.{{ dataset.name }}_as_of(
     -- the instant, with its offset: '2026-11-24 09:00+08'
@@ -25,24 +25,26 @@ LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     {% for table in [fact, fact + "_history"] %}
     SELECT
-        appid,
-        msgid,
-        stat_date,
-        publication_date,
+        version.appid,
+        version.msgid,
+        version.stat_date,
+        {{ "version" if loop.first else "article" }}.publication_date,
         {% for metric in metrics %}
-        {{ metric }},
+        version.{{ metric }},
         {% endfor %}
-        extra,
-        raw_response_id,
-        fetched_at,
-        loaded_at,
-        changed_at
-    FROM weixin.{{ table }}
+        version.extra,
+        version.raw_response_id,
+        version.fetched_at,
+        version.loaded_at,
+        version.changed_at
+    FROM weixin.{{ table }} AS version
     {% if loop.first %}
-    WHERE changed_at <= instant
+    WHERE version.changed_at <= instant
     UNION ALL
     {% else %}
-    WHERE changed_at <= instant AND instant < replaced_at;
+    LEFT JOIN weixin.dim_article AS article
+        ON version.appid = article.appid AND version.msgid = article.msgid
+    WHERE version.changed_at <= instant AND instant < version.replaced_at; -- noqa: RF02
     {% endif %}
     {% endfor %}
 END

@@ -27,4 +27,5 @@ WHERE
     report.run_id = :run_id
     AND report.dataset = :dataset
     AND report.state IN ('loaded', 'empty')
+    AND listing.publication_date = article.publication_date
     AND listing.last_seen_at < coverage.fetched_at;

@@ -1,5 +1,5 @@
 -- Staged articles into the dimension: one row per (appid, msgid).
--- An attribute the answer does not hold keeps its value; the publication day never changes. What
+-- An attribute the answer does not hold keeps its value; of the publication day see move.sql. What
 -- is as it was is not written. A title that another replaces goes to the history.
 WITH replaced AS (
     INSERT INTO weixin.dim_article_title_history (appid, msgid, title, replaced_at)

@@ -27,23 +27,6 @@ WHERE report.run_id = :run_id AND report.dataset = :dataset
 GROUP BY fact.appid, fact.msgid, fact.stat_date
 HAVING count(*) > 1;
 
--- fail: publication_day_is_unchanged: an article keeps the publication day it had first
--- do: report it, with the answers that `weixin-etl answers` prints
-SELECT DISTINCT
-    fact.appid,
-    fact.publication_date,
-    fact.msgid,
-    format('was published on %s before', article.publication_date) AS detail
-FROM weixin.{{ fact }} AS fact
-INNER JOIN weixin.run_report AS report
-    ON fact.appid = report.appid AND fact.publication_date = report.publication_date
-INNER JOIN weixin.dim_article AS article
-    ON fact.appid = article.appid AND fact.msgid = article.msgid
-WHERE
-    report.run_id = :run_id
-    AND report.dataset = :dataset
-    AND fact.publication_date != article.publication_date;
-
 -- fail: raw_answer_exists: the answer a row came from is kept
 -- do: restore weixin.raw_response from a backup
 SELECT
@@ -61,7 +44,7 @@ WHERE
     AND report.dataset = :dataset
     AND raw_response.raw_response_id IS NULL;
 
--- warn: row_is_in_window: stat_date is one of the days an article's totals grow
+-- warn: row_is_in_window: no row is of a day after those in which an article's totals grow
 -- do: nothing to do: the row is loaded
 SELECT
     fact.appid,
@@ -74,10 +57,7 @@ INNER JOIN weixin.run_report AS report
 WHERE
     report.run_id = :run_id
     AND report.dataset = :dataset
-    AND (
-        fact.stat_date < fact.publication_date
-        OR fact.stat_date >= fact.publication_date + {{ window }}
-    );
+    AND fact.stat_date >= fact.publication_date + {{ window }};
 
 -- warn: total_does_not_fall: a running total is not below that of the day before
 -- do: nothing to do: WeChat corrected a figure, see weixin.restatement

@@ -1,7 +1,7 @@
--- Rows whose values have changed: one row each. Unchanged ones are neither written nor locked.
+-- Rows whose values have changed: one row each. Unchanged ones are neither written nor locked. For
+-- the publication day see follow.sql.
 UPDATE weixin.{{ fact }} AS fact
 SET
-    publication_date = changed.publication_date,
     {% for metric in metrics %}
     {{ metric }} = changed.{{ metric }},
     {% endfor %}

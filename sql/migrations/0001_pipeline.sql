@@ -54,6 +54,7 @@ CREATE TABLE weixin.dim_article (
     message_id text,
     position smallint,
     publication_date date NOT NULL,
+    other_publication_dates date[],
     title text,
     url text,
     content_url text,
@@ -70,7 +71,8 @@ COMMENT ON COLUMN weixin.dim_article.appid IS 'The account: msgids repeat betwee
 COMMENT ON COLUMN weixin.dim_article.msgid IS 'WeChat''s id of the article, <message>_<position>';
 COMMENT ON COLUMN weixin.dim_article.message_id IS 'The message the article was sent in: msgid before the last underscore; null when msgid has another form';
 COMMENT ON COLUMN weixin.dim_article.position IS 'Its position in the message, from 1; null when msgid has another form';
-COMMENT ON COLUMN weixin.dim_article.publication_date IS 'Day of publication (Beijing), according to the first answer that listed the article';
+COMMENT ON COLUMN weixin.dim_article.publication_date IS 'Day of publication (Beijing): that of the newest answer that lists the article, fetched last, of any dataset. Of answers fetched on one day in Beijing that list it under several publication days, the latest of these';
+COMMENT ON COLUMN weixin.dim_article.other_publication_dates IS 'Other publication days under which answers list it or once listed it, oldest first; null when there is none, as of nearly all articles';
 COMMENT ON COLUMN weixin.dim_article.title IS 'Title';
 COMMENT ON COLUMN weixin.dim_article.url IS 'Address as item key url (undocumented)';
 COMMENT ON COLUMN weixin.dim_article.content_url IS 'Address as item key content_url';

@@ -1,5 +1,5 @@
--- Every answer of some pairs (account, publication day): one row each, those of a pair in the order
--- they were last seen.
+-- Every answer of some pairs (account, publication day): one row each, oldest first.
+{% from "raw_response/macros.jinja" import age %}
 SELECT
     raw.appid,
     raw.publication_date,
@@ -17,4 +17,4 @@ INNER JOIN weixin.raw_response AS raw
         pair.dataset = raw.dataset
         AND pair.appid = raw.appid
         AND pair.publication_date = raw.publication_date
-ORDER BY raw.last_seen_at, raw.raw_response_id
+ORDER BY {{ age("raw") }}

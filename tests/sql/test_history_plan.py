@@ -106,7 +106,7 @@ def conditions(
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda it: it.name)
 @pytest.mark.parametrize("by", ["appid", "appid msgid"])
 def test_as_of_reads_fact_and_history_by_their_keys(long_history: Engine, dataset: Any, by: str):
-    """The function is part of the query: its filters reach both tables."""
+    """The function is part of the query: its filters reach both, and the articles' days."""
     chosen = {"appid": "appid = 'wx7'", "appid msgid": "appid = 'wx7' AND msgid = '17_1'"}[by]
     plan = executed(
         long_history,
@@ -114,7 +114,8 @@ def test_as_of_reads_fact_and_history_by_their_keys(long_history: Engine, datase
     )
 
     assert "Function Scan" not in {node["Node Type"] for node in plan}
-    assert conditions(plan) == {dataset.fact: {by}, f"{dataset.fact}_history": {by}}
+    tables = (dataset.fact, f"{dataset.fact}_history", "dim_article")
+    assert conditions(plan) == {table: {by} for table in tables}
     assert plan[0]["Actual Rows"] > 0
 
 

@@ -70,6 +70,7 @@ HISTORY = f"""
 LOOKUPS = {
     "fact/compare.sql": {FACT: "appid msgid stat_date"},
     "fact/update.sql": {FACT: "appid msgid stat_date"},
+    "dim_article/listed_elsewhere.sql": {"dim_article": "appid msgid"},
     "dim_article/load.sql": {
         "dim_article": "appid msgid",
         "dim_article_title_history": "appid msgid",

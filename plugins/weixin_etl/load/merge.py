@@ -4,6 +4,10 @@ Answers of many accounts into raw answers, articles, rows, their history, and re
 The newest answer of a pair wins, field by field, whatever the order of arrival: when an answer is
 older than the newest loaded one, its pair is rebuilt from all its kept answers. A replay rebuilds
 pairs in the same way, without a new answer.
+
+An article that answers list under several publication days is one article. A pair that lists one is
+rebuilt, and the article is made of the answers of all these days, in the order that
+`raw_response/macros.jinja` gives. Its publication day is that of the newest answer.
 """
 
 import hashlib
@@ -13,10 +17,11 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
+import msgspec
 from psycopg2.errors import UniqueViolation
 from sqlalchemy import Connection, CursorResult, Row
 
-from weixin_etl.datasets import Dataset
+from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.load.stage import (
     PreparedAnswer,
     article_line,
@@ -53,9 +58,10 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """Where an answer is kept."""
+    """Where an answer is kept, and the publication day it was asked for."""
 
     raw_response_id: int
+    publication_date: date
     fetched_at: datetime
     last_seen_at: datetime
     seen_before: datetime | None = None
@@ -87,7 +93,11 @@ class _Staged:
     has_facts: bool
     """Whether the fact may hold rows of the pair, to be compared with these."""
     is_rebuilt: bool = False
-    """Whether these are all that the pair's kept answers say, not only what the newest does."""
+    """Whether these are all that kept answers say, not only what the pair's newest does."""
+
+
+_OtherDays = Mapping[str, set[date]]
+"""Of articles that several publication days list, by msgid: the other days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,28 +240,36 @@ class _Merge:
         kept = self._keep(fetched)
         again = [it for it in fetched if _is_known(it, kept[it.pair], loaded.get(it.pair))]
         known = set() if refetch else self._with_all_rows(again)
+        readable = [it for it in fetched if it.is_readable]
+        late = {it.pair for it in readable if _is_late(it, loaded.get(it.pair))}
+        rebuilt = self._rebuilt_for(readable, late - known)
         staged = [
-            self._staged(it, kept[it.pair], loaded.get(it.pair), is_known=it.pair in known)
-            for it in fetched
-            if it.is_readable
+            self._staged_again(rebuilt[it.pair], it.answer if it.pair in late else None)
+            if it.pair in rebuilt
+            else self._staged(it, kept[it.pair], loaded.get(it.pair), is_known=it.pair in known)
+            for it in readable
         ]
         self._merge_in(staged)
-        rebuilt = {it.pair for it in staged if it.is_rebuilt}
-        self._reject([it for it in fetched if it.pair not in known], kept, rebuilt)
+        of_all = {it.pair for it in staged if it.is_rebuilt}
+        self._reject([it for it in fetched if it.pair not in known], kept, of_all)
         return {it.pair: self._counts(it) for it in staged}
 
     def rebuild(self, pairs: Sequence[Pair]) -> tuple[list[Rebuilt], Diff]:
         held = self._row_counts(pairs)
         kept = self._kept_answers(pairs)
         done: list[Rebuilt] = []
-        staged: list[_Staged] = []
+        staged: dict[Pair, _Staged] = {}
         for pair in pairs:
             rebuilt = self._rebuilt(pair, kept.pop(pair, []))
-            staged.append(self._staged_again(rebuilt))
+            staged[pair] = self._staged_again(rebuilt)
             has_articles = bool(rebuilt.merged.articles)
             done.append(replace(rebuilt, merged=Merged(), has_articles=has_articles))
-        self._merge_in(staged)
-        known = sum(it.row_count for it in staged) - self._diff.new_rows
+        listed = {it.pair: it.msgids for it in staged.values()}
+        for pair, others in self._other_days(listed).items():
+            rebuilt = self._with_other_days(pair, others)
+            staged[pair] = self._staged_again(rebuilt, of_its_own_day=True)
+        self._merge_in(staged.values())
+        known = sum(it.row_count for it in staged.values()) - self._diff.new_rows
         self._diff += Diff(left_rows=max(0, sum(held.values()) - known))
         self._reject_again(done)
         return done, self._diff
@@ -321,7 +339,11 @@ class _Merge:
         )
         kept = {
             (row.appid, row.publication_date): _Kept(
-                row.raw_response_id, row.fetched_at, row.last_seen_at, row.seen_before
+                row.raw_response_id,
+                row.publication_date,
+                row.fetched_at,
+                row.last_seen_at,
+                row.seen_before,
             )
             for row in again
         }
@@ -338,7 +360,7 @@ class _Merge:
             ),
         )
         return kept | {
-            it.pair: _Kept(number, it.answer.fetched_at, it.answer.fetched_at)
+            it.pair: _Kept(number, it.pair[1], it.answer.fetched_at, it.answer.fetched_at)
             for number, it in numbered
         }
 
@@ -357,13 +379,9 @@ class _Merge:
     def _staged(
         self, it: Fetched, kept: _Kept, loaded: _Loaded | None, *, is_known: bool
     ) -> _Staged:
-        """The answer's lines when it is the pair's newest, else those of all its answers."""
-        if loaded and it.answer.fetched_at < loaded.fetched_at:
-            if is_known:
-                return _Staged(it.pair, (), b"", b"", len(it.answer.rows), has_facts=True)
-            first_seen = dict.fromkeys(it.answer.msgids, it.answer.fetched_at)
-            answers = self._kept_answers([it.pair])[it.pair]
-            return self._staged_again(self._rebuilt(it.pair, answers), first_seen)
+        """The lines of the pair's newest answer; none of a late one that is known."""
+        if _is_late(it, loaded):
+            return _Staged(it.pair, (), b"", b"", len(it.answer.rows), has_facts=True)
         # bytes that were seen before: raw_response tells when they were seen again
         end = self._article_end(it.pair, kept.raw_response_id, kept.fetched_at, kept.fetched_at)
         return _Staged(
@@ -375,23 +393,84 @@ class _Merge:
             has_facts=loaded is not None and loaded.has_articles,
         )
 
+    def _rebuilt_for(
+        self, fetched: Sequence[Fetched], late: Collection[Pair]
+    ) -> dict[Pair, Rebuilt]:
+        """The pairs that are late, or list an article that another publication day lists."""
+        rebuilt: dict[Pair, Rebuilt] = {}
+        listed: dict[Pair, Collection[str]] = {it.pair: it.answer.msgids for it in fetched}
+        pairs = set(late)
+        while True:
+            for pair in pairs:
+                rebuilt[pair] = self._rebuilt(pair, self._kept_answers([pair])[pair])
+                listed[pair] = rebuilt[pair].merged.articles
+            others = self._other_days(listed)
+            pairs = others.keys() - rebuilt.keys()
+            if not pairs:
+                return rebuilt | {it: self._with_other_days(it, others[it]) for it in others}
+
+    def _other_days(self, listed: Mapping[Pair, Collection[str]]) -> dict[Pair, _OtherDays]:
+        """
+        Of the articles that each pair lists, those that other publication days list, too.
+
+        These days are known from loads before, or are among the pairs.
+        """
+        days: defaultdict[tuple[str, str], set[date]] = defaultdict(set)
+        for (appid, day), msgids in listed.items():
+            for msgid in msgids:
+                days[appid, msgid].add(day)
+        listings = [
+            {"appid": appid, "publication_date": day, "msgids": list(msgids)}
+            for (appid, day), msgids in listed.items()
+        ]
+        listings_json = msgspec.json.encode(listings).decode()
+        for row in self._execute("dim_article/listed_elsewhere.sql", listings=listings_json):
+            days[row.appid, row.msgid].update(row.publication_dates)
+        others: dict[Pair, _OtherDays] = {}
+        for (appid, day), msgids in listed.items():
+            shared = {it: days[appid, it] - {day} for it in msgids if len(days[appid, it]) > 1}
+            if shared:
+                others[appid, day] = shared
+        return others
+
+    def _with_other_days(self, pair: Pair, others: _OtherDays) -> Rebuilt:
+        """The pair as its kept answers make it, and those of other days its shared articles."""
+        appid, _ = pair
+        pairs = {pair} | {(appid, day) for days in others.values() for day in days}
+        return self._rebuilt(pair, self._answers_of(sorted(pairs)), shared=others.keys())
+
     def _staged_again(
-        self, rebuilt: Rebuilt, first_seen: Mapping[str, datetime] | None = None
+        self,
+        rebuilt: Rebuilt,
+        late: PreparedAnswer | None = None,
+        *,
+        of_its_own_day: bool = False,
     ) -> _Staged:
-        """The lines of a rebuilt pair; of some articles it is known when they were first seen."""
+        """
+        The lines of a rebuilt pair.
+
+        Of the articles of a `late` answer it is known when they were seen, even if it is not kept.
+        Rows may be limited to articles whose newest answer is of this publication day.
+        """
         merged, pair = rebuilt.merged, rebuilt.pair
+        seen_late = set(late.msgids) if late else set()
         articles = []
         for msgid, article in merged.articles.items():
             listed_by = merged.listed_by[msgid]
             seen_at = [it.fetched_at for it in listed_by]
-            if first_seen and msgid in first_seen:
-                seen_at.append(first_seen[msgid])
+            if late and msgid in seen_late:
+                seen_at.append(late.fetched_at)
             newest_id = listed_by[-1].raw_response_id
             articles.append(article_line(article))
             articles.append(self._article_end(pair, newest_id, min(seen_at), max(seen_at)))
+        with_rows = {
+            msgid: article
+            for msgid, article in merged.articles.items()
+            if not of_its_own_day or merged.listed_by[msgid][-1].publication_date == pair[1]
+        }
         ends = {kept: self._row_end(pair, kept) for kept in set(merged.changed_by.values())}
-        lines = row_lines(self._dataset, merged.articles.values())
-        days = ((msgid, day) for msgid, it in merged.articles.items() for day in it.rows)
+        lines = row_lines(self._dataset, with_rows.values())
+        days = ((msgid, day) for msgid, it in with_rows.items() for day in it.rows)
         rows = [line + ends[merged.changed_by[key]] for line, key in zip(lines, days, strict=True)]
         return _Staged(
             pair,
@@ -404,29 +483,44 @@ class _Merge:
         )
 
     def _kept_answers(self, pairs: Sequence[Pair]) -> dict[Pair, list[Row[Any]]]:
-        """The kept answers of each pair in the order they were last seen."""
+        """The kept answers of each pair, oldest first."""
         kept: dict[Pair, list[Row[Any]]] = defaultdict(list)
-        for row in self._execute("raw_response/of_pairs.sql", **self._arrays(pairs)):
+        for row in self._answers_of(pairs):
             kept[row.appid, row.publication_date].append(row)
         return kept
 
-    def _rebuilt(self, pair: Pair, answers: Sequence[Row[Any]]) -> Rebuilt:
-        """All the pair's kept answers as one."""
+    def _answers_of(self, pairs: Sequence[Pair]) -> Sequence[Row[Any]]:
+        """The kept answers of pairs, oldest first."""
+        return self._execute("raw_response/of_pairs.sql", **self._arrays(pairs)).all()
+
+    def _rebuilt(
+        self, pair: Pair, answers: Sequence[Row[Any]], shared: Collection[str] = ()
+    ) -> Rebuilt:
+        """All the pair's kept answers as one, with what those of other days say of `shared`."""
         rebuilt = Rebuilt(pair, Merged())
         parts = OpenParts[int](pair[1], self._dataset.window)
-        rebuilt.merged = merge_parsed(self._readable(rebuilt, answers, parts))
+        rebuilt.merged = merge_parsed(self._readable(rebuilt, answers, parts, shared))
         rebuilt.rejected, rebuilt.given = parts.open, parts.given
         return rebuilt
 
     def _readable(
-        self, rebuilt: Rebuilt, answers: Sequence[Row[Any]], parts: OpenParts[int]
+        self,
+        rebuilt: Rebuilt,
+        answers: Sequence[Row[Any]],
+        parts: OpenParts[int],
+        shared: Collection[str],
     ) -> Iterator[tuple[_Kept, Parsed]]:
-        """The answers but for unreadable ones; what is to be known of them is noted."""
-        day = rebuilt.pair[1]
+        """The answers but for unreadable ones; what is to be known of the pair's own is noted."""
         for row in answers:
+            day = row.publication_date
+            kept = _Kept(row.raw_response_id, day, row.fetched_at, row.last_seen_at)
             try:
                 parsed = parse(self._dataset, unpacked(bytes(row.body_zstd)), day, row.last_seen_at)
             except UnreadableAnswerError:
+                continue
+            if day != rebuilt.pair[1]:
+                articles = {msgid: it for msgid, it in parsed.articles.items() if msgid in shared}
+                yield kept, replace(parsed, articles=articles)
                 continue
             rebuilt.readable.add(row.raw_response_id)
             parts.take(row.raw_response_id, parsed, day_before(row.last_seen_at))
@@ -443,7 +537,7 @@ class _Merge:
             )
             if rebuilt.newest.has_data:
                 rebuilt.newest_with_data = rebuilt.newest
-            yield _Kept(row.raw_response_id, row.fetched_at, row.last_seen_at), parsed
+            yield kept, parsed
 
     def _article_end(self, pair: Pair, raw_response_id: int, *seen_at: datetime) -> bytes:
         return line_end(self._dataset.name, *pair, raw_response_id, *seen_at)
@@ -456,7 +550,7 @@ class _Merge:
         self._execute("fact/stage.sql")
         self._execute("fact/different.sql")
 
-    def _merge_in(self, staged: Sequence[_Staged]) -> None:
+    def _merge_in(self, staged: Collection[_Staged]) -> None:
         layers = _layers(it for it in staged if not it.is_rebuilt)
         layers += _layers(it for it in staged if it.is_rebuilt)
         for number, layer in enumerate(layers):
@@ -465,6 +559,9 @@ class _Merge:
                 self._execute("fact/unstage.sql")
             self._merge_articles(layer)
             self._merge_rows(layer)
+            if layer[0].is_rebuilt and self._is_applied:
+                for dataset in DATASETS.values():
+                    self._connection.execute(statement("fact/follow.sql", dataset))
 
     def _merge_articles(self, staged: Sequence[_Staged]) -> None:
         self._execute("dim_article/stage.sql")
@@ -476,6 +573,8 @@ class _Merge:
         if self._is_applied:
             self._execute("dim_article/load.sql", changed_at=self._changed_at)
             self._execute("article_sighting/load.sql")
+            if staged[0].is_rebuilt:
+                self._execute("dim_article/move.sql")
 
     def _merge_rows(self, staged: Sequence[_Staged]) -> None:
         new = [it for it in staged if it.rows and not it.has_facts]
@@ -491,7 +590,7 @@ class _Merge:
         try:
             with self._connection.begin_nested():
                 copy_rows(self._connection, fact, self._dataset, (it.rows for it in staged))
-        except UniqueViolation:  # another publication day had the article before
+        except UniqueViolation:  # the fact holds rows of which coverage knows nothing
             return False
         self._changes |= {it.pair: Counts(inserted=it.row_count) for it in staged}
         return True
@@ -622,22 +721,27 @@ def _is_known(it: Fetched, kept: _Kept, loaded: _Loaded | None) -> bool:
     """
     if loaded is None or kept.seen_before is None:
         return False
-    if it.answer.fetched_at < loaded.fetched_at:
+    if _is_late(it, loaded):
         is_seen_then = kept.fetched_at <= it.answer.fetched_at
         return it.is_readable and is_seen_then and kept.seen_before == kept.last_seen_at
     return kept.seen_before == loaded.fetched_at and loaded.row_count == len(it.answer.rows)
+
+
+def _is_late(it: Fetched, loaded: _Loaded | None) -> bool:
+    """Whether a newer answer of the pair is loaded."""
+    return loaded is not None and it.answer.fetched_at < loaded.fetched_at
 
 
 def _layers(staged: Iterable[_Staged]) -> list[list[_Staged]]:
     """
     The pairs in groups that can be merged at once, one group after the other.
 
-    One group, unless two answers claim the same article of an account: then the older day's comes
-    first. The check on publication days reports such a case.
+    One group, unless two pairs list the same article of an account: then the later day's comes
+    first, which the article most likely is of, and what is written counts as its.
     """
     layers: list[list[_Staged]] = []
     free: dict[tuple[str, str], int] = {}
-    for it in sorted(staged, key=lambda it: it.pair):
+    for it in sorted(staged, key=lambda it: it.pair, reverse=True):
         articles = [(it.pair[0], msgid) for msgid in it.msgids]
         place = max((free.get(article, 0) for article in articles), default=0)
         free |= dict.fromkeys(articles, place + 1)

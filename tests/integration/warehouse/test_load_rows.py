@@ -68,6 +68,7 @@ def test_first_load(warehouse: Engine):
         "message_id": "2247483647",
         "position": 1,
         "publication_date": DAY,
+        "other_publication_dates": None,
         "title": "头条",
         "url": "http://mp.weixin.qq.com/s?a=1",
         "content_url": "http://mp.weixin.qq.com/s?b=2",
@@ -153,8 +154,8 @@ def test_what_a_newer_answer_leaves_out_keeps_its_value(warehouse: Engine):
     ]
 
 
-def test_two_answers_of_a_commit_claim_the_same_article(warehouse: Engine):
-    """They are merged one after the other, oldest day first: an article keeps its first day."""
+def test_two_answers_of_a_commit_list_the_same_article(warehouse: Engine):
+    """The later day has it, and its value stands: it is written once."""
     next_day = date(2026, 11, 21)
     of_both = [
         pair(body(article("1_1", {"21": {"share_count": count}}), day=day), "22 10:30", day=day)
@@ -163,9 +164,8 @@ def test_two_answers_of_a_commit_claim_the_same_article(warehouse: Engine):
 
     judged = load_pairs(warehouse, *of_both)
 
-    assert facts(warehouse, "stat_date::text, share_count") == [("2026-11-21", 2)]
-    assert rows(warehouse, "SELECT publication_date FROM weixin.dim_article") == [(DAY,)]
-    assert [pair.counts for pair in judged] == [Counts(updated=1, restated=1), Counts(inserted=1)]
+    assert facts(warehouse, "publication_date, share_count") == [(next_day, 2)]
+    assert [pair.counts for pair in judged] == [Counts(inserted=1), Counts(unchanged=1)]
 
 
 @pytest.mark.parametrize(

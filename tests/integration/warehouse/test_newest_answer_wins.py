@@ -2,8 +2,9 @@
 Any order of arrival, any repetition, any overlap of loads: the fact that rules 4 and 5 describe.
 
 `expected` is that description: of each field the last non-null value, answers taken in the order
-they were fetched. `expected_open` says which values do not fit and were not given since. Every
-example has accounts of its own, so none needs an empty warehouse.
+they were fetched; of those of one day in Beijing, the later publication day's are newer. An
+article's publication day is the newest answer's. `expected_open` says which values do not fit and
+were not given since. Every example has accounts of its own, so none needs an empty warehouse.
 """
 
 import itertools
@@ -52,6 +53,11 @@ class Given:
     def place(self) -> tuple[int, date]:
         return self.appid, self.day
 
+    @property
+    def age(self) -> tuple[date, date, datetime]:
+        """What answers are ordered by."""
+        return self.fetched_at.date(), self.day, self.fetched_at
+
 
 figures = st.builds(
     operator.or_,
@@ -62,7 +68,7 @@ figures = st.builds(
 )
 items = st.builds(
     lambda message, rows_, keys: article(f"{message}", rows_, **keys),
-    st.sampled_from(["1", "2"]),
+    st.sampled_from(["1", "2", "3"]),
     st.dictionaries(st.sampled_from(["21", "22"]), figures, max_size=2),
     st.dictionaries(
         st.sampled_from([*ATTRIBUTES, "new_key"]), st.none() | st.sampled_from(["甲", "乙"])
@@ -71,19 +77,20 @@ items = st.builds(
 
 
 def of_day(day: date, item: dict[str, Any]) -> dict[str, Any]:
-    """The item under a msgid of its publication day: an article has one."""
-    return {**item, "msgid": f"{day:%d}0{item['msgid']}_1"}
+    """The item under a msgid of its publication day; message 3 is one that any day may list."""
+    message = item["msgid"] if item["msgid"] == "3" else f"{day:%d}0{item['msgid']}"
+    return {**item, "msgid": f"{message}_1"}
 
 
 def answers(*, minutes: st.SearchStrategy[list[int]]) -> st.SearchStrategy[list[Given]]:
-    """Answers of two accounts and three days, fetched in these minutes."""
+    """Answers of two accounts and three days, fetched in these minutes of three mornings."""
 
     def build(drawn: list[tuple[int, tuple[int, date, list[dict[str, Any]]]]]) -> list[Given]:
         return [
             Given(
                 appid,
                 day,
-                at("23 08:00") + timedelta(minutes=minute),
+                at("23 08:00") + timedelta(days=minute // 7, minutes=minute % 7),
                 tuple(of_day(day, item) for item in its_items),
             )
             for minute, (appid, day, its_items) in drawn
@@ -104,21 +111,27 @@ repeated_minutes = st.lists(st.integers(0, 2), min_size=1, max_size=5)
 
 
 def expected(answers_in_order: Iterable[Given]) -> tuple[dict, dict]:
-    """Facts and articles: the last non-null value of each field, in the order given."""
+    """Facts and articles: the last non-null value of each field, in the order of age."""
     facts: dict[tuple, dict[str, Any]] = {}
     articles: dict[tuple, dict[str, Any]] = {}
-    for answer in answers_in_order:
+    for answer in sorted(answers_in_order, key=lambda it: it.age):
         for item in answer.items:
+            seen_at = answer.fetched_at
             known = articles.setdefault(
-                (answer.appid, item["msgid"]), {"day": answer.day, "first": answer.fetched_at}
+                (answer.appid, item["msgid"]), {"first": seen_at, "last": seen_at}
             )
-            known["last"] = answer.fetched_at
+            known["first"], known["last"] = (
+                min(known["first"], seen_at),
+                max(known["last"], seen_at),
+            )
+            known["day"] = answer.day
             known |= {k: v for k, v in item.items() if v is not None and k != "details"}
             for row in item["details"]:
                 stat_date = date.fromisoformat(row["stat_date"])
                 fact = facts.setdefault((answer.appid, item["msgid"], stat_date), {})
-                fact |= {"day": answer.day}
                 fact |= {k: v for k, v in row.items() if v not in (None, ODD) and k != "stat_date"}
+    for (appid, msgid, _), fact in facts.items():
+        fact["day"] = articles[appid, msgid]["day"]
     return facts, articles
 
 
