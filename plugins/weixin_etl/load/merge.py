@@ -257,22 +257,23 @@ class _Merge:
     def rebuild(self, pairs: Sequence[Pair]) -> tuple[list[Rebuilt], Diff]:
         held = self._row_counts(pairs)
         kept = self._kept_answers(pairs)
-        done: list[Rebuilt] = []
+        done: dict[Pair, Rebuilt] = {}
         staged: dict[Pair, _Staged] = {}
         for pair in pairs:
             rebuilt = self._rebuilt(pair, kept.pop(pair, []))
             staged[pair] = self._staged_again(rebuilt)
             has_articles = bool(rebuilt.merged.articles)
-            done.append(replace(rebuilt, merged=Merged(), has_articles=has_articles))
+            done[pair] = replace(rebuilt, merged=Merged(), has_articles=has_articles)
         listed = {it.pair: it.msgids for it in staged.values()}
         for pair, others in self._other_days(listed).items():
             rebuilt = self._with_other_days(pair, others)
             staged[pair] = self._staged_again(rebuilt, of_its_own_day=True)
+            done[pair] = replace(done[pair], rejected=rebuilt.rejected, given=rebuilt.given)
         self._merge_in(staged.values())
         known = sum(it.row_count for it in staged.values()) - self._diff.new_rows
         self._diff += Diff(left_rows=max(0, sum(held.values()) - known))
-        self._reject_again(done)
-        return done, self._diff
+        self._reject_again([*done.values()])
+        return [*done.values()], self._diff
 
     def _reject(
         self,
@@ -282,10 +283,12 @@ class _Merge:
     ) -> None:
         """Note what of the answers does not fit; resolve the open parts that they give."""
         readable = [it for it in fetched if it.is_readable]
-        found = self._execute(
-            "rejected_row/open_pairs.sql", **self._arrays(it.pair for it in readable)
-        )
-        had_open = {(row.appid, row.publication_date) for row in found}
+        listings = _as_listings({it.pair: it.answer.msgids for it in readable})
+        found = self._execute("rejected_row/open_pairs.sql", listings=listings)
+        concerned = {(row.appid, row.publication_date) for row in found}
+        concerned |= {
+            it.pair for it in readable if it.pair in rebuilt and it.answer.others.rejected
+        }
         self._save_rejected(
             (it.pair, kept[it.pair].raw_response_id, rejected)
             for it in readable
@@ -293,13 +296,13 @@ class _Merge:
             if it.pair not in rebuilt and kept[it.pair].seen_before is None
             for rejected in it.answer.others.rejected
         )
-        for it in readable:
-            is_rebuilt = it.pair in rebuilt
-            if it.pair in had_open or (is_rebuilt and it.answer.others.rejected):
-                answers = self._kept_answers([it.pair])[it.pair]
-                # of the others' rows, the fact holds what the parser of their time made of them
-                merged = None if is_rebuilt else {kept[it.pair].raw_response_id}
-                self._reject_again([self._rebuilt(it.pair, answers)], merged)
+        for pair in sorted(concerned):
+            again = self._rebuilt(pair, self._kept_answers([pair])[pair])
+            if others := self._other_days({pair: again.merged.articles}).get(pair):
+                again = self._with_other_days(pair, others)
+            # of the others' rows, the fact holds what the parser of their time made of them
+            merged = {kept[pair].raw_response_id} if pair in kept else set()
+            self._reject_again([again], None if pair in rebuilt else merged)
 
     def _execute(self, path: str, **values: Any) -> CursorResult[Any]:
         return self._connection.execute(
@@ -419,12 +422,8 @@ class _Merge:
         for (appid, day), msgids in listed.items():
             for msgid in msgids:
                 days[appid, msgid].add(day)
-        listings = [
-            {"appid": appid, "publication_date": day, "msgids": list(msgids)}
-            for (appid, day), msgids in listed.items()
-        ]
-        listings_json = msgspec.json.encode(listings).decode()
-        for row in self._execute("dim_article/listed_elsewhere.sql", listings=listings_json):
+        listings = _as_listings(listed)
+        for row in self._execute("dim_article/listed_elsewhere.sql", listings=listings):
             days[row.appid, row.msgid].update(row.publication_dates)
         others: dict[Pair, _OtherDays] = {}
         for (appid, day), msgids in listed.items():
@@ -520,7 +519,9 @@ class _Merge:
                 continue
             if day != rebuilt.pair[1]:
                 articles = {msgid: it for msgid, it in parsed.articles.items() if msgid in shared}
-                yield kept, replace(parsed, articles=articles)
+                elsewhere = replace(parsed, articles=articles)
+                parts.take_elsewhere(elsewhere)
+                yield kept, elsewhere
                 continue
             rebuilt.readable.add(row.raw_response_id)
             parts.take(row.raw_response_id, parsed, day_before(row.last_seen_at))
@@ -725,6 +726,15 @@ def _is_known(it: Fetched, kept: _Kept, loaded: _Loaded | None) -> bool:
         is_seen_then = kept.fetched_at <= it.answer.fetched_at
         return it.is_readable and is_seen_then and kept.seen_before == kept.last_seen_at
     return kept.seen_before == loaded.fetched_at and loaded.row_count == len(it.answer.rows)
+
+
+def _as_listings(listed: Mapping[Pair, Collection[str]]) -> str:
+    """The articles that pairs list, as statements take them."""
+    listings = [
+        {"appid": appid, "publication_date": day, "msgids": list(msgids)}
+        for (appid, day), msgids in listed.items()
+    ]
+    return msgspec.json.encode(listings).decode()
 
 
 def _is_late(it: Fetched, loaded: _Loaded | None) -> bool:

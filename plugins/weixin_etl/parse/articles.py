@@ -298,18 +298,26 @@ class OpenParts(Generic[Source]):
 
     def take(self, source: Source, answer: Parsed, last_day: date) -> None:
         """Take the answer that was seen next; its rows end with `last_day`."""
-        still_open = []
-        for part in self._open:
-            if part.is_given_by(answer):
-                self.given.append((part.source, part.rejected))
-            else:
-                still_open.append(part)
+        self._give(answer)
         past = [day for day in self._window if day <= last_day] or self._window[:1]
         listed: set[str] = set()
         count = len(answer.articles) + sum(it.msgid is None for it in answer.rejected)
         for it in answer.rejected:
             days = {it.stat_date} if it.stat_date in self._window else set(past)
-            still_open.append(_OpenPart(source, it, days, listed, count))
+            self._open.append(_OpenPart(source, it, days, listed, count))
+
+    def take_elsewhere(self, answer: Parsed) -> None:
+        """Take what was seen next of shared articles, under another publication day."""
+        self._give(answer, is_elsewhere=True)
+
+    def _give(self, answer: Parsed, *, is_elsewhere: bool = False) -> None:
+        still_open = []
+        for part in self._open:
+            may_give = part.rejected.msgid is not None or not is_elsewhere
+            if may_give and part.is_given_by(answer):
+                self.given.append((part.source, part.rejected))
+            else:
+                still_open.append(part)
         self._open = still_open
 
 
