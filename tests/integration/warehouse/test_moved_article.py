@@ -97,12 +97,19 @@ def test_what_it_gained_counts_once(warehouse: Engine, dataset: Dataset):
 
 def test_days_that_both_list_it_each_morning(warehouse: Engine):
     """The later one has it, whichever is asked first; nothing moves, no figure is restated."""
-    for number, morning in enumerate(("22", "23", "24")):
+    for minute, morning in ((29, "22"), (31, "23"), (29, "24")):
         both = [
-            (DAY, {"1_1": {"21": 1000}, "1_2": {morning: 7}}),
-            (NEXT_DAY, {"1_1": {"21": 1100}, "2_1": {morning: 9}}),
+            answered(
+                ARTICLE_TOTAL,
+                DAY,
+                f"{morning} 10:{minute}",
+                {"1_1": {"21": 1}, "1_2": {morning: 7}},
+            ),
+            answered(
+                ARTICLE_TOTAL, NEXT_DAY, f"{morning} 10:30", {"1_1": {"21": 2}, "2_1": {morning: 9}}
+            ),
         ]
-        load(warehouse, ARTICLE_TOTAL, f"{morning} 10:30", *both[:: 1 - 2 * (number % 2)])
+        load_pairs(warehouse, *both)
 
     assert publication_dates(warehouse) == {NEXT_DAY}
     assert rows(
@@ -111,18 +118,28 @@ def test_days_that_both_list_it_each_morning(warehouse: Engine):
     assert rows(warehouse, "SELECT count(*) FROM weixin.fact_article_total_history") == [(0,)]
 
 
-def test_the_newest_answer_of_any_dataset_says_which_day(warehouse: Engine):
+def test_the_newest_answer_of_any_dataset_says_which_day(
+    warehouse: Engine, monkeypatch: pytest.MonkeyPatch
+):
     """The rows of both follow, back to the earlier day as well; so do those that were replaced."""
-    load(warehouse, ARTICLE_TOTAL, "22 08:30", (DAY, {"1_1": {"20": 1, "21": 2}}))
-    load(warehouse, ARTICLE_TOTAL_DETAIL, "22 08:31", (DAY, {"1_1": {"20": 3, "21": 4}}))
-    ((before,),) = rows(warehouse, "SELECT clock_timestamp()")
-    load(warehouse, ARTICLE_TOTAL, "23 10:30", (DAY, {"1_1": {"20": 1, "21": 5}}))
+    instant = at("22 12:00")
 
-    load(warehouse, ARTICLE_TOTAL_DETAIL, "23 10:31", (DAY, {}), (NEXT_DAY, {"1_1": {"22": 9}}))
-    assert publication_dates(warehouse, before) == {NEXT_DAY}
+    def load_at(dataset: Dataset, now: str, *listed: tuple[date, Listed]) -> None:
+        monkeypatch.setenv("WEIXIN_NOW", at(now).isoformat())
+        load(warehouse, dataset, now, *listed)
 
-    load(warehouse, ARTICLE_TOTAL, "24 10:30", (DAY, {"1_1": {"22": 6}}))
-    assert publication_dates(warehouse, before) == {DAY}
+    load_at(ARTICLE_TOTAL, "22 08:30", (DAY, {"1_1": {"20": 1, "21": 2}}))
+    load_at(ARTICLE_TOTAL_DETAIL, "22 08:31", (DAY, {"1_1": {"20": 3, "21": 4}}))
+    load_at(ARTICLE_TOTAL, "23 10:30", (DAY, {"1_1": {"20": 1, "21": 5}}))
+
+    load_at(ARTICLE_TOTAL_DETAIL, "23 10:31", (DAY, {}), (NEXT_DAY, {"1_1": {"22": 9}}))
+    assert publication_dates(warehouse, instant) == {NEXT_DAY}
+
+    load_at(ARTICLE_TOTAL, "23 10:32", (DAY, {"1_1": {"20": 1, "21": 6}}))
+    assert publication_dates(warehouse, instant) == {NEXT_DAY}
+
+    load_at(ARTICLE_TOTAL, "24 10:30", (DAY, {"1_1": {"22": 6}}))
+    assert publication_dates(warehouse, instant) == {DAY}
 
 
 @pytest.mark.parametrize("alone", [DAY, NEXT_DAY], ids=str)
