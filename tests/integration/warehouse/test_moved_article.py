@@ -8,6 +8,7 @@ from warehouse_loads import (
     DAY,
     SCHEDULED,
     article,
+    at,
     body,
     contents,
     facts,
@@ -21,6 +22,7 @@ from weixin_etl.answers import Selection
 from weixin_etl.check import checks
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, DATASETS, Dataset
 from weixin_etl.load import Outcome
+from weixin_etl.prune import prune
 from weixin_etl.replay import replay
 
 NEXT_DAY = DAY + timedelta(days=1)
@@ -96,12 +98,19 @@ def test_what_it_gained_counts_once(warehouse: Engine, dataset: Dataset):
 
 def test_days_that_both_list_it_each_morning(warehouse: Engine):
     """The later one has it, whichever is asked first; nothing moves, no figure is restated."""
-    for number, morning in enumerate(("22", "23", "24")):
+    for minute, morning in ((29, "22"), (31, "23"), (29, "24")):
         both = [
-            (DAY, {"1_1": {"21": 1000}, "1_2": {morning: 7}}),
-            (NEXT_DAY, {"1_1": {"21": 1100}, "2_1": {morning: 9}}),
+            answered(
+                ARTICLE_TOTAL,
+                DAY,
+                f"{morning} 10:{minute}",
+                {"1_1": {"21": 1}, "1_2": {morning: 7}},
+            ),
+            answered(
+                ARTICLE_TOTAL, NEXT_DAY, f"{morning} 10:30", {"1_1": {"21": 2}, "2_1": {morning: 9}}
+            ),
         ]
-        load(warehouse, ARTICLE_TOTAL, f"{morning} 10:30", *both[:: 1 - 2 * (number % 2)])
+        load_pairs(warehouse, *both)
 
     assert publication_dates(warehouse) == {NEXT_DAY}
     assert rows(
@@ -110,18 +119,28 @@ def test_days_that_both_list_it_each_morning(warehouse: Engine):
     assert rows(warehouse, "SELECT count(*) FROM weixin.fact_article_total_history") == [(0,)]
 
 
-def test_the_newest_answer_of_any_dataset_says_which_day(warehouse: Engine):
+def test_the_newest_answer_of_any_dataset_says_which_day(
+    warehouse: Engine, monkeypatch: pytest.MonkeyPatch
+):
     """The rows of both follow, back to the earlier day as well; so do those that were replaced."""
-    load(warehouse, ARTICLE_TOTAL, "22 08:30", (DAY, {"1_1": {"20": 1, "21": 2}}))
-    load(warehouse, ARTICLE_TOTAL_DETAIL, "22 08:31", (DAY, {"1_1": {"20": 3, "21": 4}}))
-    ((before,),) = rows(warehouse, "SELECT clock_timestamp()")
-    load(warehouse, ARTICLE_TOTAL, "23 10:30", (DAY, {"1_1": {"20": 1, "21": 5}}))
+    instant = at("22 12:00")
 
-    load(warehouse, ARTICLE_TOTAL_DETAIL, "23 10:31", (DAY, {}), (NEXT_DAY, {"1_1": {"22": 9}}))
-    assert publication_dates(warehouse, before) == {NEXT_DAY}
+    def load_at(dataset: Dataset, now: str, *listed: tuple[date, Listed]) -> None:
+        monkeypatch.setenv("WEIXIN_NOW", at(now).isoformat())
+        load(warehouse, dataset, now, *listed)
 
-    load(warehouse, ARTICLE_TOTAL, "24 10:30", (DAY, {"1_1": {"22": 6}}))
-    assert publication_dates(warehouse, before) == {DAY}
+    load_at(ARTICLE_TOTAL, "22 08:30", (DAY, {"1_1": {"20": 1, "21": 2}}))
+    load_at(ARTICLE_TOTAL_DETAIL, "22 08:31", (DAY, {"1_1": {"20": 3, "21": 4}}))
+    load_at(ARTICLE_TOTAL, "23 10:30", (DAY, {"1_1": {"20": 1, "21": 5}}))
+
+    load_at(ARTICLE_TOTAL_DETAIL, "23 10:31", (DAY, {}), (NEXT_DAY, {"1_1": {"22": 9}}))
+    assert publication_dates(warehouse, instant) == {NEXT_DAY}
+
+    load_at(ARTICLE_TOTAL, "23 10:32", (DAY, {"1_1": {"20": 1, "21": 6}}))
+    assert publication_dates(warehouse, instant) == {NEXT_DAY}
+
+    load_at(ARTICLE_TOTAL, "24 10:30", (DAY, {"1_1": {"22": 6}}))
+    assert publication_dates(warehouse, instant) == {DAY}
 
 
 @pytest.mark.parametrize("alone", [DAY, NEXT_DAY], ids=str)
@@ -140,3 +159,39 @@ def test_a_pair_that_is_rebuilt_alone(warehouse: Engine, alone: date):
         ("2026-11-20", 1000),
         ("2026-11-21", 1100),
     ]
+
+
+def test_a_difference_names_its_figures_once(warehouse: Engine):
+    """Though the answers of two days give them, and applied it is the same."""
+    load(warehouse, ARTICLE_TOTAL, "22 10:30", (DAY, {"1_1": {"20": 1000, "21": 1050}}))
+    load(warehouse, ARTICLE_TOTAL, "23 10:30", (NEXT_DAY, {"1_1": {"21": 1100}}))
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql("UPDATE weixin.fact_article_total SET int_page_read_user = 7")
+
+    foreseen, done = (
+        replay(warehouse, Selection(ARTICLE_TOTAL), ready_hour=10, is_applied=is_applied).diff
+        for is_applied in (False, True)
+    )
+    assert foreseen.changed_rows == 2
+    assert foreseen == done
+
+
+def test_a_prune_keeps_what_a_replay_of_the_other_day_needs(warehouse: Engine):
+    """Alone, neither day needs the late answer: it shows that what the other day gave changed."""
+    late = (DAY, "22 09:00", {"share_count": 2})
+    for day, fetched, figures in (
+        (DAY, "22 08:00", {"share_count": 1, "int_page_read_user": 1}),
+        (DAY, "22 10:00", {"share_user": 5}),
+        (NEXT_DAY, "22 10:00", {"share_user": 6}),
+        (NEXT_DAY, "22 11:00", {"share_count": 1}),
+        (DAY, "23 08:00", {"share_count": 1}),
+        (DAY, "23 09:00", {"share_user": 6}),
+        (DAY, "23 10:00", {"share_count": 1, "share_user": 6}),
+        late,
+    ):
+        answer = body(article("1_1", {"21": figures}), day=day)
+        load_pairs(warehouse, pair(answer, fetched, day))
+
+    prune(warehouse, Selection(ARTICLE_TOTAL), is_applied=True)
+
+    assert replay(warehouse, Selection(ARTICLE_TOTAL), ready_hour=10, is_applied=False).is_empty
