@@ -22,6 +22,7 @@ from weixin_etl.ingest import (
     not_in,
     planned_pairs,
     require_plan,
+    run_keys,
     why_not_in,
 )
 from weixin_etl.model import (
@@ -226,9 +227,7 @@ def _broken(
     connection: Connection, run: Run, promise: Check, pairs: Sequence[PlannedPair]
 ) -> list[Problem]:
     """A problem per account that breaks the promise; of very many accounts the first."""
-    found = connection.execute(
-        sqlalchemy.text(promise.sql), {"run_id": run.run_id, "dataset": run.dataset.name}
-    ).all()
+    found = connection.execute(sqlalchemy.text(promise.sql), run_keys(run)).all()
     by_account: Mapping[str | None, list[Row[Any]]] = defaultdict(list)
     for row in found:
         by_account[row.appid].append(row)

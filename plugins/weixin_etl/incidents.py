@@ -160,6 +160,8 @@ class Look:
     dataset: Dataset
     run_id: str
     at: datetime
+    installation: str = ""
+    """Which Airflow looks: another one's trouble is none of its business."""
     problems: Sequence[Problem] = ()
     """What it met and what is not tried again by itself."""
     kinds: Collection[ProblemKind] = ()
@@ -533,6 +535,7 @@ def is_answered(warehouse: Engine, run: Run) -> bool:
                 {
                     "run_id": run.run_id,
                     "dataset": run.dataset.name,
+                    "installation": run.installation,
                     "kinds_without_answer": [it.value for it in _WITHOUT_ANSWER],
                 },
             )
@@ -545,6 +548,7 @@ def _known(connection: Connection, look: Look) -> list[Incident]:
         statement("incident/known.sql"),
         {
             "dataset": look.dataset.name,
+            "installation": look.installation,
             "metrics": metrics,
             "kinds_without_answer": [it.value for it in _WITHOUT_ANSWER],
         },
@@ -588,7 +592,12 @@ def _write(connection: Connection, look: Look, verdict: Verdict) -> None:
         ]
         connection.execute(
             statement("incident/open.sql"),
-            {"dataset": look.dataset.name, "problems": _json(opened), **seen},
+            {
+                "dataset": look.dataset.name,
+                "installation": look.installation,
+                "problems": _json(opened),
+                **seen,
+            },
         )
     if verdict.met:
         met = [

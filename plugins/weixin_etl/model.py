@@ -60,6 +60,7 @@ class DayState(StrEnum):
     RESTING = "resting"
     OPEN = "open"
     LATE = "late"
+    UNCONFIRMED = "unconfirmed"
     FAILED = "failed"
     NEVER_ASKED = "never_asked"
     RETIRED = "retired"
@@ -387,6 +388,8 @@ class Coverage:
     is_final: bool = False
     is_resting: bool = False
     """It waits until WeChat lists an article of the account again: it is final but for that."""
+    is_provisional: bool = False
+    """What the newest ready answer lists must not be relied on yet."""
     lists_articles: bool = False
     """Whether the newest answer lists any."""
     attempt_state: AttemptState | None = None

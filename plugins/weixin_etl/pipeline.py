@@ -172,7 +172,8 @@ class Pipeline:
         """Write down who is collected; the accounts that have left."""
         now = self.now()
         listed = {
-            "accounts": msgspec.json.encode([asdict(account) for account in wanted]).decode(),
+            "accounts": _as_json(wanted),
+            "listed": _as_json([account for account in accounts if account.appid]),
             "installation": self.run.installation,
             "appids": [account.appid for account in accounts if account.appid],
             "conn_ids": [account.conn_id for account in accounts if not account.appid],
@@ -546,6 +547,10 @@ def _lacking(new: Sequence[str], first_day: date) -> str:
         f"{accounts_are(len(new))} new: {few_names(new)}; days before {first_day} are asked for "
         "only by a run with begin_date and end_date"
     )
+
+
+def _as_json(accounts: Sequence[ConfiguredAccount]) -> str:
+    return msgspec.json.encode([asdict(account) for account in accounts]).decode()
 
 
 def _no_longer_collected(names: Sequence[str]) -> str:

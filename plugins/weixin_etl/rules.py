@@ -638,6 +638,9 @@ def day_state(
     if coverage and coverage.ready_at:
         ready_date = clock.beijing_date(coverage.ready_at)
     waits = coverage is not None and coverage.attempt_state is AttemptState.NOT_READY
+    is_over = publication_date + _DAY * dataset.window < today
+    if coverage and coverage.ready_at and coverage.is_provisional and is_over and not waits:
+        return DayState.UNCONFIRMED
     if ready_date >= today or (ready_date >= due and not waits):
         return DayState.IN
     if publication_date >= due or (waits and due < today):

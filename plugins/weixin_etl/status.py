@@ -242,6 +242,7 @@ def coverage_of(row: RowMapping) -> Coverage:
         ready_at=row["ready_at"],
         is_final=row["is_final"],
         is_resting=row["is_resting"],
+        is_provisional=row["is_provisional"],
         attempt_state=AttemptState(attempt) if attempt else None,
         error_kind=ProblemKind(row["error_kind"]) if row["error_kind"] else None,
         error_code=row["error_code"],

@@ -5,7 +5,7 @@ SELECT
     appid,
     conn_id,
     :listed_at
-FROM jsonb_to_recordset(cast(:accounts AS jsonb)) AS planned (appid text, conn_id text)
+FROM jsonb_to_recordset(cast(:listed AS jsonb)) AS planned (appid text, conn_id text)
 ON CONFLICT (installation, appid) DO UPDATE SET
     conn_id = excluded.conn_id,
     listed_at = excluded.listed_at

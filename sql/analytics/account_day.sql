@@ -52,9 +52,10 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     daily_{{ rate.name }},
     {% endfor %}
     -- Whether all is known that came on the day. A ready answer of a later day is there for each
-    -- of the {{ dataset.window }} publication days whose window holds it, and none of them is
-    -- empty by an answer too early to be sure; every article expected has reported, and its rows of
-    -- the day and of the day before give
+    -- of the {{ dataset.window }} publication days whose window holds it, and may be relied on: not
+    -- if it is empty and came too early or on a day on which WeChat listed no article of the
+    -- account, nor, once that window is over, before another day's answer has confirmed it; every
+    -- article expected has reported, and its rows of the day and of the day before give
     -- {{ dataset.headline | join(" and ") }};
     -- no increment spans a gap that covers the day or ends on it; and no value of the day or of the
     -- day before was rejected, nor an article or a row that may be of any day of the window, unless
@@ -231,7 +232,9 @@ CROSS JOIN
                                 article.appid = coverage.appid
                                 AND article.publication_date = coverage.publication_date
                                 AND sighting.dataset = '{{ dataset.name }}'
-                                AND listing.last_seen_at >= coverage.ready_at
+                                -- that one answer leaves an article out may be a lie
+                                AND (listing.last_seen_at AT TIME ZONE 'Asia/Shanghai')::date
+                                >= (coverage.ready_at AT TIME ZONE 'Asia/Shanghai')::date - 1
                                 AND NOT EXISTS (
                                     SELECT FROM weixin.{{ dataset.fact }} AS fact
                                     WHERE

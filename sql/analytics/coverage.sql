@@ -7,12 +7,11 @@
 {#- The day in Beijing of the newest answer that lists an article of the pair's account. -#}
 {% macro listed_date(pair) -%}
 (
-    SELECT max(listing.fetched_at AT TIME ZONE 'Asia/Shanghai')::date
-    FROM weixin.coverage AS listing
-    WHERE
-        listing.dataset = {{ pair }}.dataset
-        AND listing.appid = {{ pair }}.appid
-        AND listing.article_count > 0
+    SELECT max(newest.last_seen_at AT TIME ZONE 'Asia/Shanghai')::date
+    FROM weixin.article_sighting AS listed
+    INNER JOIN weixin.raw_response AS newest
+        ON listed.raw_response_id = newest.raw_response_id
+    WHERE listed.dataset = {{ pair }}.dataset AND listed.appid = {{ pair }}.appid
 )
 {%- endmacro %}
 CREATE VIEW analytics.coverage (
@@ -68,6 +67,7 @@ begun AS (
     SELECT
         account.appid,
         account.name AS account_name,
+        account.is_active,
         dataset.name AS dataset,
         dataset.days,
         dataset.first_day,
@@ -120,6 +120,7 @@ pair AS (
         coverage.error || coalesce('; ' || coverage.cure, '') AS error,
         begun.first_date,
         begun.first_day,
+        begun.is_active,
         least(
             (coverage.ready_at AT TIME ZONE 'Asia/Shanghai')::date,
             day.publication_date + begun.days
@@ -184,7 +185,7 @@ SELECT
     CASE
         WHEN rejected.part_count > 0
             THEN format(
-                    '%s rejected parts, first %s; a newer answer that '
+                    '%s rejected part(s), first %s; a newer answer that '
                     || 'fits heals it: %s with begin_date and end_date %s%s; or mend the parser, '
                     || 'then weixin-etl replay %s --rejected --apply',
                     rejected.part_count,
@@ -220,7 +221,10 @@ SELECT
         WHEN pair.state = 'empty' AND pair.is_provisional
             THEN 'provisional: WeChat may not have listed the articles yet; a daily run asks again'
         WHEN pair.state = 'unconfirmed'
-            THEN 'the answers of one day only list these articles: the next daily run asks again'
+            THEN 'the answer of no other day has confirmed it yet: ' || CASE
+                    WHEN pair.is_active THEN 'the next daily run asks again'
+                    ELSE 'no run asks again, as no list of accounts has the account'
+                END
         WHEN pair.state = 'silent'
             THEN coalesce(
                     'silent since ' || to_char({{ listed_date("pair") }}, 'YYYY-MM-DD')
@@ -278,7 +282,9 @@ CROSS JOIN
                 article.appid = pair.appid
                 AND article.publication_date = pair.publication_date
                 AND sighting.dataset = pair.dataset
-                AND listing.last_seen_at >= pair.ready_at
+                -- that one answer leaves an article out may be a lie
+                AND (listing.last_seen_at AT TIME ZONE 'Asia/Shanghai')::date
+                >= (pair.ready_at AT TIME ZONE 'Asia/Shanghai')::date - 1
         ) AS listed
         WHERE pair.state = 'loaded'
     ) AS lacking
@@ -305,5 +311,5 @@ CROSS JOIN
                 AND rejected_row.appid = pair.appid
                 AND rejected_row.publication_date = pair.publication_date
         ) AS part
-        WHERE pair.state IN ('loaded', 'empty')
+        WHERE pair.state IN ('loaded', 'empty', 'unconfirmed', 'silent')
     ) AS rejected

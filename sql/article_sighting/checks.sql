@@ -26,6 +26,10 @@ INNER JOIN weixin.raw_response AS listing
 WHERE
     report.run_id = :run_id
     AND report.dataset = :dataset
+    AND report.installation = :installation
     AND report.state IN ('loaded', 'empty')
+    -- what a silent endpoint or a single answer leaves out may be there
+    AND NOT report.is_witness
+    AND NOT coverage.is_provisional
     AND listing.publication_date = article.publication_date
     AND listing.last_seen_at < coverage.fetched_at;

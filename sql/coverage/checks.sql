@@ -15,6 +15,7 @@ INNER JOIN weixin.coverage
 WHERE
     report.run_id = :run_id
     AND report.dataset = :dataset
+    AND report.installation = :installation
     AND NOT report.is_witness
     AND coverage.is_final
     AND coverage.list_changes >= 8;

@@ -10,7 +10,12 @@ WITH quiet AS MATERIALIZED (
     FROM (
         SELECT DISTINCT appid
         FROM weixin.run_report
-        WHERE run_id = :run_id AND dataset = :dataset AND is_planned AND NOT is_probe
+        WHERE
+            run_id = :run_id
+            AND dataset = :dataset
+            AND installation = :installation
+            AND is_planned
+            AND NOT is_probe
     ) AS planned
     CROSS JOIN
         LATERAL (

@@ -20,4 +20,5 @@ INNER JOIN weixin.article_sighting AS sighting
 WHERE
     report.run_id = :run_id
     AND report.dataset = :dataset
+    AND report.installation = :installation
     AND article.other_publication_dates IS NOT NULL;

@@ -23,7 +23,10 @@ SELECT
 FROM weixin.{{ fact }} AS fact
 INNER JOIN weixin.run_report AS report
     ON fact.appid = report.appid AND fact.publication_date = report.publication_date
-WHERE report.run_id = :run_id AND report.dataset = :dataset
+WHERE
+    report.run_id = :run_id
+    AND report.dataset = :dataset
+    AND report.installation = :installation
 GROUP BY fact.appid, fact.msgid, fact.stat_date
 HAVING count(*) > 1;
 
@@ -42,6 +45,7 @@ LEFT JOIN weixin.raw_response
 WHERE
     report.run_id = :run_id
     AND report.dataset = :dataset
+    AND report.installation = :installation
     AND raw_response.raw_response_id IS NULL;
 
 -- warn: row_is_in_window: no row is of a day after those in which an article's totals grow
@@ -57,6 +61,7 @@ INNER JOIN weixin.run_report AS report
 WHERE
     report.run_id = :run_id
     AND report.dataset = :dataset
+    AND report.installation = :installation
     AND fact.stat_date >= fact.publication_date + {{ window }};
 
 -- warn: total_does_not_fall: a running total is not below that of the day before
@@ -81,7 +86,10 @@ FROM (
     FROM weixin.{{ fact }} AS fact
     INNER JOIN weixin.run_report AS report
         ON fact.appid = report.appid AND fact.publication_date = report.publication_date
-    WHERE report.run_id = :run_id AND report.dataset = :dataset
+    WHERE
+        report.run_id = :run_id
+        AND report.dataset = :dataset
+        AND report.installation = :installation
     WINDOW article AS (PARTITION BY fact.appid, fact.msgid ORDER BY fact.stat_date)
 ) AS total
 CROSS JOIN
@@ -138,6 +146,7 @@ LEFT JOIN weixin.{{ fact }} AS fact
 WHERE
     report.run_id = :run_id
     AND report.dataset = :dataset
+    AND report.installation = :installation
     AND covered.yesterday <= report.publication_date + {{ window }} - 1
     AND fact.msgid IS NULL;
 
@@ -169,6 +178,9 @@ LEFT JOIN weixin.{{ fact }} AS fact
         AND article.msgid = fact.msgid
         AND fact.stat_date BETWEEN
         article.publication_date AND article.publication_date + {{ window }} - 1
-WHERE report.run_id = :run_id AND report.dataset = :dataset AND coverage.is_final
+WHERE
+    report.run_id = :run_id
+    AND report.dataset = :dataset
+    AND report.installation = :installation AND coverage.is_final
 GROUP BY article.appid, article.publication_date, article.msgid
 HAVING count(fact.stat_date) < {{ window }};

@@ -10,6 +10,7 @@ SELECT exists(
     WHERE
         report.run_id = :run_id
         AND report.dataset = :dataset
+        AND report.installation = :installation
         AND report.is_planned
         AND (
             report.state IN ('loaded', 'empty', 'not_ready')

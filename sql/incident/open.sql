@@ -2,6 +2,7 @@
 -- met are closed at once, and no message tells their end.
 INSERT INTO weixin.incident (
     dataset,
+    installation,
     kind,
     appid,
     subject,
@@ -19,6 +20,7 @@ INSERT INTO weixin.incident (
 )
 SELECT
     :dataset,
+    :installation,
     kind,
     appid,
     subject,

@@ -8,6 +8,7 @@ SELECT
     ready_at,
     is_final,
     is_resting,
+    is_provisional,
     attempt_state,
     next_attempt_at,
     error_kind,

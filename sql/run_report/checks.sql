@@ -23,7 +23,10 @@ FROM (
             report.dataset = part.dataset
             AND report.appid = part.appid
             AND report.publication_date = part.publication_date
-    WHERE report.run_id = :run_id AND report.dataset = :dataset AND part.resolved_at IS NULL
+    WHERE
+        report.run_id = :run_id
+        AND report.dataset = :dataset
+        AND report.installation = :installation AND part.resolved_at IS NULL
 ) AS rejected
 GROUP BY rejected.appid, rejected.publication_date, rejected.metric, rejected.reason
 ORDER BY rejected.appid ASC, rejected.publication_date DESC, rejected.reason ASC;

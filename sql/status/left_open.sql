@@ -10,6 +10,7 @@ SELECT
     coverage.ready_at,
     coverage.is_final,
     coverage.is_resting,
+    coverage.is_provisional,
     coverage.attempt_state,
     coverage.attempted_at,
     coverage.next_attempt_at,

@@ -18,6 +18,7 @@ from sqlalchemy import Engine
 from weixin_etl.api.errors import ConfigurationError
 from weixin_etl.check import Check, CheckError, Judgement, check, checks
 from weixin_etl.datasets import ARTICLE_TOTAL
+from weixin_etl.ingest import run_keys
 from weixin_etl.model import ConfiguredAccount, PlanStamp, Run
 
 FOLDER = Path(__file__).parent / "checks"
@@ -32,7 +33,7 @@ def found(warehouse: Engine, promise: Check, given: str) -> list[list[str | None
     with warehouse.connect() as connection:
         connection.exec_driver_sql((FOLDER / "defaults.sql").read_text() + given)
         rows = connection.execute(
-            sqlalchemy.text(promise.sql), {"run_id": RUN.run_id, "dataset": RUN.dataset.name}
+            sqlalchemy.text(promise.sql), run_keys(RUN)
         ).all()
         connection.rollback()
     return sorted([None if value is None else str(value) for value in row] for row in rows)

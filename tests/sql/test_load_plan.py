@@ -89,7 +89,6 @@ LOOKUPS = {
     },
     "coverage/evidence.sql": {"coverage": "dataset appid publication_date"},
     "coverage/speaking.sql": {"coverage": "dataset appid"},
-    "coverage/wake.sql": {"coverage": "dataset appid"},
     "fact/open_days.sql": {
         "dim_article": "appid publication_date",
         "article_sighting": "appid msgid",
@@ -185,7 +184,7 @@ def lookups(plan: list[dict[str, Any]]) -> dict[str, str]:
 def test_looking_for_quiet_accounts_reads_no_more_than_their_last_days(long_history: Engine):
     """By keys, newest article first, however many an account has; also if nobody analysed them."""
     sql = next(it.sql for it in checks(ARTICLE_TOTAL) if it.name == "account_publishes")
-    run = {"run_id": "run", "dataset": "article_total"}
+    run = {"run_id": "run", "dataset": "article_total", "installation": ""}
     with long_history.connect() as connection:
         found = connection.execute(text(f"EXPLAIN (FORMAT json) {sql}"), run).scalar_one()
 

@@ -8,6 +8,7 @@ in its log, and the next task that looks tells of it.
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +118,7 @@ def task_failed(problem: Problem, *, is_retryable: bool) -> None:
         return
     task_id = context["ti"].task_id
     try:
-        run = run_context.of(dataset, context)
+        run = run_context.of_installation(dataset, context)
     except ParameterError:
         return  # a date of the form is none: that is for the person who entered it
     _note(
@@ -144,7 +145,10 @@ def run_is_late(context: Context) -> None:
     )
     problems = [problem] if late["state"] in ("queued", "running") else []
     _record_and_tell(
-        lambda _: Look(dataset, late["dag_run_id"], clock.now(), problems=problems), is_last=True
+        lambda _: Look(
+            dataset, late["dag_run_id"], clock.now(), run_context.installation(), problems
+        ),
+        is_last=True,
     )
 
 
@@ -154,7 +158,10 @@ def _dataset(dag_id: str) -> Dataset | None:
 
 def _note(run: Run, look: Callable[[Engine], Look], *, is_last: bool = False) -> None:
     if not run.dry_run:
-        _record_and_tell(look, is_last=is_last)
+        _record_and_tell(
+            lambda warehouse: replace(look(warehouse), installation=run.installation),
+            is_last=is_last,
+        )
 
 
 def _record_and_tell(look: Callable[[Engine], Look], *, is_last: bool) -> None:

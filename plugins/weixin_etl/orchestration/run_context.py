@@ -1,5 +1,6 @@
 """What a run is asked to do: Airflow's run and the form's parameters, in our own terms."""
 
+from dataclasses import replace
 from datetime import date
 from uuid import uuid4
 
@@ -33,6 +34,17 @@ def of(dataset: Dataset, context: Context) -> Run:
         refetch=params["refetch"],
         dry_run=params["dry_run"],
     )
+
+
+def of_installation(dataset: Dataset, context: Context) -> Run:
+    """
+    The run an Airflow task belongs to, with what tells this Airflow from others.
+
+    Raises:
+        ParameterError: a date of the form is not a date.
+
+    """
+    return replace(of(dataset, context), installation=installation())
 
 
 def installation() -> str:

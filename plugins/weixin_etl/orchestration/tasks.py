@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -43,7 +42,7 @@ def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
     """The configured accounts, each with the reason why it has no token, if so."""
     context = get_current_context()
     run_context.require_known_parameters(context)
-    run = run_context.of(dataset, context)
+    run = run_context.of_installation(dataset, context)
     with suppress(WarehouseError, DBAPIError):  # this task can do without the warehouse
         follow_clock(open_warehouse())
     found = accounts.refresh_access_tokens(run, settings.read())
@@ -114,7 +113,7 @@ def report(dataset: Dataset, asset: Any) -> dict[str, int]:
     There is no asset event when no day changed.
     """
     context = get_current_context()
-    run = _run(dataset, context)
+    run = run_context.of_installation(dataset, context)
     stamp = _stamp(context)
     if run.dry_run or stamp is None:
         raise AirflowSkipException("nothing was planned, so there is nothing to report")
@@ -133,15 +132,19 @@ def report(dataset: Dataset, asset: Any) -> dict[str, int]:
 def check(dataset: Dataset) -> None:
     """The run's promises, by what is true now; red as well when a task before it failed."""
     context = get_current_context()
-    run = _run(dataset, context)
+    run = run_context.of_installation(dataset, context)
     failed = _failed_tasks(context, "failed", "upstream_failed")
     if failed & {"refresh_access_token", "plan"}:
         _say_why_not_planned(run, context)
         alerts.tasks_failed(run, _what_failed(context))
         raise _upstream_failed(failed)
-    stamp = _stamp(context)
-    if run.dry_run or stamp is None:
+    if run.dry_run:
         return
+    stamp = _stamp(context)
+    if stamp is None:
+        raise EndOfTask(
+            "the run has no plan: clear plan with its downstream tasks", is_retryable=False
+        )
     if not run_context.is_first_try(context):
         _report(run, context, stamp)  # "clear only failed tasks" does not run report again
     for warning in context["ti"].xcom_pull(task_ids="plan", key=_PLAN_WARNINGS) or []:
@@ -200,12 +203,12 @@ def _upstream_failed(failed: Collection[str]) -> EndOfTask:
 
 
 def _pipeline(dataset: Dataset, context: Context) -> Pipeline:
-    return Pipeline(_run(dataset, context), open_warehouse(), settings.read().pipeline, clock.now)
-
-
-def _run(dataset: Dataset, context: Context) -> Run:
-    """The task's run, with what tells this Airflow from others on the same warehouse."""
-    return replace(run_context.of(dataset, context), installation=run_context.installation())
+    return Pipeline(
+        run_context.of_installation(dataset, context),
+        open_warehouse(),
+        settings.read().pipeline,
+        clock.now,
+    )
 
 
 def _failed_tasks(context: Context, *wanted: str) -> set[str]:

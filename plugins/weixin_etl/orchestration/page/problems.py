@@ -54,6 +54,8 @@ class ShownAccount:
     days_not_in_count: int
     open_day_count: int
     """Not in yet, and nothing is wrong: a run of today asks."""
+    resting_day_count: int
+    """They wait until WeChat lists an article of the account."""
     open_incidents: int
     calls_today: int
     quota_limit: int | None
@@ -179,6 +181,7 @@ def _account(account: AccountStatus) -> ShownAccount:
         days_not_in=days_as_ranges(account.days_not_in),
         days_not_in_count=len(account.days_not_in),
         open_day_count=len(account.days.get(DayState.OPEN, ())),
+        resting_day_count=len(account.days.get(DayState.RESTING, ())),
         open_incidents=account.open_incidents,
         calls_today=account.quota.calls,
         quota_limit=account.quota.limit,

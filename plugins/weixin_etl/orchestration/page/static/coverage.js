@@ -3,7 +3,7 @@
 import { addDays, airflowLink, copyButton, dagId, el, number, pager, runLink, searchBox, sentence, t, table, time, word } from "./common.js";
 
 const SIGNS = {
-  final: "✓", in: "●", resting: "z", open: "○", late: "!", failed: "✕", never_asked: "?", retired: "–", lost: "∅",
+  final: "✓", in: "●", resting: "z", open: "○", late: "!", unconfirmed: "1", failed: "✕", never_asked: "?", retired: "–", lost: "∅",
 };
 const CELL = 24; // pixels, as in page.css
 const NARROW = 700;

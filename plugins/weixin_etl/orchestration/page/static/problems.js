@@ -103,6 +103,7 @@ function state(it) {
   if (it.is_retired) return el("span", { class: "chip retired" }, t("is_retired"));
   if (it.open_incidents) return el("span", { class: "chip bad" }, t("has_incident"));
   if (it.open_day_count) return el("span", { class: "chip open" }, t("waiting"));
+  if (it.resting_day_count) return el("span", { class: "chip retired" }, t("resting", { count: number(it.resting_day_count) }));
   return el("span", { class: "chip good" }, t("healthy"));
 }
 
