@@ -32,9 +32,7 @@ def found(warehouse: Engine, promise: Check, given: str) -> list[list[str | None
     """What a check finds in given rows, which are taken back."""
     with warehouse.connect() as connection:
         connection.exec_driver_sql((FOLDER / "defaults.sql").read_text() + given)
-        rows = connection.execute(
-            sqlalchemy.text(promise.sql), run_keys(RUN)
-        ).all()
+        rows = connection.execute(sqlalchemy.text(promise.sql), run_keys(RUN)).all()
         connection.rollback()
     return sorted([None if value is None else str(value) for value in row] for row in rows)
 
