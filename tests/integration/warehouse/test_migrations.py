@@ -14,6 +14,7 @@ from weixin_etl.warehouse import WarehouseError, migrate, migrations, require_mi
 from weixin_local.postgres import Server
 
 TABLES = [
+    "account_list",
     "api_call",
     "article_sighting",
     "coverage",

@@ -17,7 +17,7 @@ from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import HeldBackError, WeixinError
 from weixin_etl.ingest import IngestError, Settings
 from weixin_etl.load import merge
-from weixin_etl.model import Account, ConfiguredAccount, Problem, ProblemKind, Run
+from weixin_etl.model import Account, ConfiguredAccount, PlanStamp, Problem, ProblemKind, Run
 from weixin_etl.pipeline import Pipeline, Plan
 from weixin_etl.quota import known_quotas
 from weixin_etl.rules import Quota
@@ -43,6 +43,8 @@ class Collector:
     monkeypatch: pytest.MonkeyPatch
     settings: Settings = field(default_factory=lambda: Settings(concurrency=1))
     asks_quota: bool = True
+    stamps: dict[str, PlanStamp] = field(default_factory=dict)
+    """Of each run's newest plan."""
 
     def come_to(self, today: date, time: str = "10:30") -> Run:
         """Let it be that day and time in Beijing; its daily run."""
@@ -61,7 +63,9 @@ class Collector:
         configured = ConfiguredAccount(
             self.account.conn_id, self.account.appid, self.account.name, quota=quota
         )
-        return self.pipeline(run).plan([configured], is_new=True)
+        plan = self.pipeline(run).plan([configured], is_new=True)
+        self.stamps[run.run_id] = plan.stamp
+        return plan
 
     def ingest(self, run: Run, plan: Plan, *, by_itself: bool = False) -> IngestError | None:
         """Bring the plan in; why it is not."""
@@ -75,7 +79,7 @@ class Collector:
 
     def not_in(self, run: Run) -> list[Problem]:
         """What makes the run red."""
-        return check_verb.check(run, self.warehouse, []).not_in
+        return check_verb.check(run, self.warehouse, [], self.stamps[run.run_id]).not_in
 
     def asked(self) -> list[date]:
         """The days asked for since the last time, newest first."""
@@ -126,13 +130,13 @@ def test_runs_of_one_day_share_the_count(collector: Collector):
 
     collector.come_to(TODAY, "23:59")
     collector.ingest(MANUAL, collector.plan(MANUAL))
-    assert collector.known(TODAY) == Quota(15, 1000, 985, is_said=False)
-    assert collector.used(TODAY) == 15
+    assert collector.known(TODAY) == Quota(16, 1000, 984, is_said=False)
+    assert collector.used(TODAY) == 16
 
     tomorrow = TODAY + timedelta(days=1)
     run = collector.come_to(tomorrow, "00:01")
     collector.ingest(run, collector.plan(run))
-    assert (collector.known(TODAY).calls, collector.known(tomorrow).calls) == (15, 7)
+    assert (collector.known(TODAY).calls, collector.known(tomorrow).calls) == (16, 8)
 
 
 def test_a_refused_call_is_counted(collector: Collector):
@@ -243,7 +247,7 @@ def test_todays_window_comes_first(collector: Collector, caplog: pytest.LogCaptu
 
     name = collector.account.name
     assert plan.warnings == [
-        f"{name}: held back for the quota: 2026-09-19 to 2026-10-24 (36 days); the next daily run "
+        f"{name}: held back for the quota: 2026-09-18 to 2026-10-24 (37 days); the next daily run "
         "asks for them; 50 of 1000 left (WeChat), and 20 are kept for daily runs ([weixin] "
         "quota_reserve)"
     ]
@@ -265,7 +269,7 @@ def test_mornings_until_all_is_caught_up(collector: Collector):
     collector.settings = replace(collector.settings, quota_reserve=20)
     held_back, left = [], []
 
-    for age in range(4):
+    for age in range(6):
         today = TODAY + timedelta(days=age)
         run = collector.come_to(today)
         plan = collector.plan(run)
@@ -276,8 +280,9 @@ def test_mornings_until_all_is_caught_up(collector: Collector):
         held_back.append(plan.counts["held_back"])
         left.append(50 - collector.used(today))
 
-    assert held_back == [31, 8, 0, 0]
-    assert left == [20, 20, 35, 43]
+    # each day is asked for twice: what one morning brought the next one confirms
+    assert held_back == [32, 33, 10, 9, 0, 0]
+    assert left == [20, 20, 20, 20, 33, 36]
     open_days = "SELECT count(*) FROM weixin.coverage WHERE NOT is_final"
     assert rows(collector.warehouse, open_days) == [(6,)]
 
@@ -331,7 +336,7 @@ def test_what_another_run_used_since_the_plan_is_not_there_any_more(collector: C
     """A daily run leaves the days open that it held back only then, and stays green."""
     run = after_an_outage(collector)
     plan = collector.plan(run)
-    assert len(plan.accounts[0].days) == 66
+    assert len(plan.accounts[0].days) == 67
     collector.sandbox.quota.spend(collector.account.appid, PATH, TODAY, 870)
     collector.plan(dated(date(2025, 1, 1), date(2025, 1, 2)))  # it asks WeChat
     collector.asked()
@@ -342,7 +347,7 @@ def test_what_another_run_used_since_the_plan_is_not_there_any_more(collector: C
     later = (
         "SELECT is_planned, count(*) FROM weixin.run_report WHERE state = 'held_back' GROUP BY 1"
     )
-    assert rows(collector.warehouse, later) == [(False, 36)]
+    assert rows(collector.warehouse, later) == [(False, 37)]
 
     tomorrow = collector.come_to(TODAY + timedelta(days=1))
     assert collector.plan(tomorrow).counts["held_back"] == 0

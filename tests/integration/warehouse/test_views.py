@@ -304,8 +304,11 @@ def with_function(made: Engine) -> Engine:
 
 def test_functions_and_views_of_the_pipeline_are_made(with_function: Engine, ask: Ask):
     """Before what reads them, with their comments; weixin_reader may use both."""
-    columns = "(appid, name, conn_id, first_seen_at)"
-    run(with_function, f"INSERT INTO weixin.dim_account {columns} VALUES ('wx1', '', '', now())")
+    run(
+        with_function,
+        "INSERT INTO weixin.dim_account (appid, name, conn_id, first_seen_at) "
+        "VALUES ('wx1', '', '', now())",
+    )
 
     assert ask("SELECT * FROM analytics.on_things") == [("wx1",)]
     assert ask("SELECT obj_description('analytics.things'::regproc, 'pg_proc')") == [
