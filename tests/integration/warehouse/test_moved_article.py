@@ -87,7 +87,7 @@ def test_what_it_gained_counts_once(warehouse: Engine, dataset: Dataset):
         f"FROM analytics.account_day{SHOWN[dataset]} WHERE calendar_date = '2026-11-21'",
     ) == [(260, 2, 2)]
     assert rows(warehouse, "SELECT count(*) FROM weixin.restatement") == [(0,)]
-    run = {"run_id": SCHEDULED.run_id, "dataset": dataset.name}
+    run = {"run_id": SCHEDULED.run_id, "dataset": dataset.name, "installation": ""}
     found = {promise.name: rows(warehouse, promise.sql, **run) for promise in checks(dataset)}
     assert {name: broken_by for name, broken_by in found.items() if broken_by} == {
         "article_has_one_publication_day": [
