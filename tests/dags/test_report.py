@@ -54,7 +54,9 @@ def test_each_day_that_changed_has_an_asset_event(daily: DailyDag):
                 "planned": 0,
                 "held_back": 0,
                 "caught_up": 0,
+                "witnesses": 0,
                 "final": 0,
+                "resting": 0,
                 "lost": 0,
             },
         )
