@@ -49,8 +49,10 @@ def test_days_that_cannot_be_asked_for_are_refused(
 
 
 def test_final_days_are_skipped(daily: DailyDag, sandbox: Sandbox, warehouse: Engine):
-    """Days past the window are final once they are in: asked again they cost no call."""
+    """Days past the window are final once two mornings agree: asked again they cost no call."""
     days = {"begin_date": "2026-11-10", "end_date": "2026-11-13"}
+    daily.run(**days)
+    daily.set("WEIXIN_NOW", "2026-11-25T10:30:00+08:00")
     daily.run(**days)
     sandbox.calls.clear()
 

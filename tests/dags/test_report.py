@@ -85,7 +85,7 @@ def test_a_run_in_which_nothing_came_has_no_event(daily: DailyDag, sandbox: Sand
     assert outcome.state == "failed"
     assert outcome.tasks["report"] == "skipped"
     assert asset_events(outcome) == []
-    assert "0 loaded, 0 empty, 0 not_ready, 7 failed, 0 caught_up, 0 final, 0 lost" in outcome.log
+    assert "0 loaded, 0 empty, 0 not_ready, 7 failed, 0 caught_up, 0 witnesses" in outcome.log
 
 
 def test_a_day_is_announced_once_and_only_when_it_is_in(daily: DailyDag, sandbox: Sandbox):
@@ -115,7 +115,7 @@ def test_the_next_run_announces_what_a_run_that_died_loaded(
 
     following = daily.run()
 
-    assert counts(warehouse, following) == (6, 0, 0, 184)
+    assert counts(warehouse, following) == (7, 0, 0, 184)
     assert partitions(died) == []
     assert partitions(following) == [f"2026-11-{day}" for day in range(18, 24)]
 
