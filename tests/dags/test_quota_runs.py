@@ -98,6 +98,6 @@ def test_a_daily_run_says_in_check_what_it_held_back(daily: DailyDag, sandbox: S
 
     assert outcome.state == "success"
     assert sorted(asked(sandbox)) == [date(2026, 11, day) for day in range(14, 24)]
-    said = "held back for the quota: 2026-10-29 to 2026-11-13 (16 days); the next daily run asks"
+    said = "held back for the quota: 2026-10-28 to 2026-11-13 (17 days); the next daily run asks"
     assert outcome.log.count(said) == 2
-    assert "0 planned, 16 held_back, " in outcome.log
+    assert "0 planned, 17 held_back, " in outcome.log

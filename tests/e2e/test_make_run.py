@@ -101,7 +101,7 @@ def test_postgres_goes_on_running_and_nothing_else_does(person: Person) -> None:
 
 @pytest.mark.usefixtures("second")
 def test_plan_shows_what_is_due_and_asks_nobody(person: Person) -> None:
-    """Six days: the seventh is final. The successor would ask for thirty."""
+    """Seven days: none is final by one morning. The successor would ask for thirty."""
     wide = NEWCOMERS_DAY | {"COLUMNS": "200"}
     said = person.weixin("plan", **wide)
     refetched = person.weixin("plan", "--refetch", **wide)
@@ -109,7 +109,7 @@ def test_plan_shows_what_is_due_and_asks_nobody(person: Person) -> None:
 
     assert (said.returncode, refetched.returncode, successor.returncode) == (0, 0, 0)
     for told, first, calls in (
-        (said, "2026-11-19", 6),
+        (said, "2026-11-18", 7),
         (refetched, "2026-11-18", 7),
         (successor, "2026-10-26", 30),
     ):
