@@ -84,5 +84,5 @@ def test_tasks_write_instants_by_the_warehouses_clock(
         "incident.opened_at",
         "raw_response.fetched_at",
         "run_report.planned_at",
-        "run_report.announced_at",
+        "account_list.listed_at",
     } <= written.keys()
