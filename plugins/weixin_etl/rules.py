@@ -364,6 +364,11 @@ class Answered:
         """The day it was fetched."""
         return clock.beijing_date(self.fetched_at)
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether it proves nothing: empty, on a day on which the account lists nothing at all."""
+        return self.is_empty and not self.speaks
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -407,11 +412,10 @@ def verdict(
         evidence = _with_late(dataset, answered, known)
         return Verdict(is_ready=True, is_final=False, evidence=evidence)
     evidence = _with_newest(dataset, answered, known)
-    counts = answered.speaks or not answered.is_empty
     is_last = is_whole_at(dataset, answered, is_whole=answered.is_whole)
     is_final = (
-        counts
-        and is_last
+        is_last
+        and not answered.is_silent
         and (is_confirmed(evidence, answered) or evidence.changes >= CHANGES_THAT_END)
     )
     return Verdict(
@@ -419,7 +423,7 @@ def verdict(
         is_final=is_final,
         evidence=replace(
             evidence,
-            is_resting=is_last and not counts,
+            is_resting=is_last and answered.is_silent,
             is_provisional=not is_final
             and is_provisional(dataset, answered, evidence, ready_hour=ready_hour),
         ),
@@ -474,8 +478,7 @@ def _with_newest(dataset: Dataset, answered: Answered, known: Evidence) -> Evide
     """The evidence with the pair's newest ready answer."""
     day, at = answered.publication_date, answered.fetched_at
     known = replace(known, ready_at=at)
-    is_silent = answered.is_empty and not answered.speaks
-    if is_silent or not is_counted(dataset, day, at):
+    if answered.is_silent or not is_counted(dataset, day, at):
         return known
     if known.since and known.list_sha256 == answered.list_sha256:
         return known
@@ -495,8 +498,7 @@ def _with_late(dataset: Dataset, answered: Answered, known: Evidence) -> Evidenc
     Then the list stands only since the newest one's day.
     """
     day, at = answered.publication_date, answered.fetched_at
-    is_silent = answered.is_empty and not answered.speaks
-    if is_silent or not is_counted(dataset, day, at) or known.since is None:
+    if answered.is_silent or not is_counted(dataset, day, at) or known.since is None:
         return known
     is_between = known.since <= answered.beijing_date
     if not is_between or known.list_sha256 == answered.list_sha256 or known.ready_at is None:
