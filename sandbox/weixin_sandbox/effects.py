@@ -127,7 +127,9 @@ def _in_words(item: Item) -> Item:
 
 
 def _words(row: dict[str, Json]) -> dict[str, Json]:
-    return {name: str(value) if isinstance(value, int) else value for name, value in row.items()}
+    return {
+        name: f"about {value}" if isinstance(value, int) else value for name, value in row.items()
+    }
 
 
 def _server_error(answer: Answer, _slow_seconds: float) -> Answer:

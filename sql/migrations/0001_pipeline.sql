@@ -246,11 +246,11 @@ CREATE TABLE weixin.run_report (
     state text NOT NULL DEFAULT 'planned'
     CHECK (state IN ('planned', 'held_back', 'loaded', 'empty', 'not_ready', 'failed')),
     is_retryable boolean NOT NULL DEFAULT TRUE,
-    has_news boolean NOT NULL DEFAULT FALSE,
+    is_unannounced boolean NOT NULL DEFAULT FALSE,
     PRIMARY KEY (run_id, dataset, appid, publication_date, installation)
 ) WITH (fillfactor = 80);
 CREATE INDEX run_report_to_announce ON weixin.run_report (dataset)
-WHERE has_news;
+WHERE is_unannounced;
 COMMENT ON TABLE weixin.run_report IS 'One row per pair (account, publication day) that a run planned, with its result; a later try of the same run adds its counts';
 COMMENT ON COLUMN weixin.run_report.run_id IS 'Airflow''s run id';
 COMMENT ON COLUMN weixin.run_report.dataset IS 'Which endpoint: article_total, …';
@@ -269,7 +269,7 @@ COMMENT ON COLUMN weixin.run_report.rejected IS 'Parts of answers that did not f
 COMMENT ON COLUMN weixin.run_report.restated IS 'Figures that had a value and were given another, see restatement';
 COMMENT ON COLUMN weixin.run_report.state IS 'What the run''s last attempt brought: planned (not asked or not judged yet), held_back (not asked: calls are kept for the daily runs of the day), loaded, empty, not_ready or failed';
 COMMENT ON COLUMN weixin.run_report.is_retryable IS 'Whether an automatic retry of the run asks for it again; false when a person must fix something first';
-COMMENT ON COLUMN weixin.run_report.has_news IS 'Whether rows changed that no event of Airflow''s asset has announced yet';
+COMMENT ON COLUMN weixin.run_report.is_unannounced IS 'Whether rows changed that no event of Airflow''s asset has announced yet';
 
 CREATE TABLE weixin.view_version (
     view_name text PRIMARY KEY,

@@ -3,12 +3,12 @@
 -- again: the one that announced them first may have been killed before Airflow heard of it.
 WITH changed AS (
     UPDATE weixin.run_report AS report
-    SET has_news = FALSE
+    SET is_unannounced = FALSE
     FROM weixin.coverage
     WHERE
         report.dataset = :dataset
         AND report.installation = :installation
-        AND (report.has_news OR (report.run_id = :run_id AND report.inserted + report.updated > 0))
+        AND (report.is_unannounced OR (report.run_id = :run_id AND report.inserted + report.updated > 0))
         AND coverage.dataset = report.dataset
         AND coverage.appid = report.appid
         AND coverage.publication_date = report.publication_date

@@ -14,7 +14,7 @@ WITH to_announce AS (
         run_id = :run_id
         AND dataset = :dataset
         AND installation = :installation
-        AND has_news
+        AND is_unannounced
 )
 
 DELETE FROM weixin.run_report
@@ -22,4 +22,4 @@ WHERE
     run_id = :run_id
     AND dataset = :dataset
     AND installation = :installation
-    AND NOT has_news
+    AND NOT is_unannounced

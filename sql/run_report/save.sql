@@ -16,7 +16,7 @@ INSERT INTO weixin.run_report AS report (
     restated,
     state,
     is_retryable,
-    has_news
+    is_unannounced
 )
 SELECT
     :run_id,
@@ -33,7 +33,7 @@ SELECT
     restated,
     coalesce(state, 'planned'),
     coalesce(is_retryable, TRUE),
-    inserted + updated > 0 AS has_news
+    inserted + updated > 0 AS is_unannounced
 FROM jsonb_to_recordset(cast(:counts AS jsonb)) AS counted (
         appid text,
         publication_date date,
@@ -56,4 +56,4 @@ ON CONFLICT (run_id, dataset, appid, publication_date, installation) DO UPDATE S
     state = excluded.state,
     is_planned = report.is_planned AND NOT (:leaves_open AND excluded.state = 'held_back'),
     is_retryable = excluded.is_retryable,
-    has_news = report.has_news OR excluded.has_news
+    is_unannounced = report.is_unannounced OR excluded.is_unannounced

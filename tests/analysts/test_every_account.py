@@ -103,7 +103,7 @@ def test_no_query_divides_by_zero(connection: Connection, world: World) -> None:
     assert failed == []
 
 
-def test_a_day_that_is_loaded_and_not_asked_for_again_is_missing(
+def test_days_of_a_run_with_dates_are_asked_for_until_they_are_final(
     connection: Connection, world: World
 ) -> None:
     """October was answered once, before the successor's totals had stopped growing."""
@@ -112,7 +112,12 @@ def test_a_day_that_is_loaded_and_not_asked_for_again_is_missing(
     shown = answer(connection, query.replace("2026-11-01", first_day.isoformat()))
 
     assert shown == what_is_missing(world, first_day)
-    assert "loaded" in {row["state"] for row in shown}
+    unfinished = answer(
+        connection,
+        "SELECT dataset, publication_date FROM analytics.coverage "
+        "WHERE state = 'loaded' AND NOT is_final AND publication_date < DATE '2026-10-24'",
+    )
+    assert unfinished == []
 
 
 def test_a_drop_is_judged_by_three_complete_days(connection: Connection, world: World) -> None:

@@ -546,11 +546,10 @@ def what_is_missing(world: World, first_day: date = NOVEMBER) -> Rows:
         for (_, state), group in in_groups(
             [
                 (day, state)
-                for day, state, is_final in _states(world, appid, dataset, first_day)
+                for day, state, _ in _states(world, appid, dataset, first_day)
                 if state not in ("loaded", "empty")
-                or (state == "loaded" and not is_final and day < asked_daily_from(dataset))
             ],
-            lambda it: (it[0] if it[1] in ("loaded", "incomplete") else date.min, it[1]),
+            lambda it: (it[0] if it[1] == "incomplete" else date.min, it[1]),
         ).items()
     ]
     order = ("account_name", "appid", "dataset", "first_day", "state")

@@ -91,7 +91,7 @@ def test_totals_that_fall_are_stored_and_recorded(
     outcome = daily.run()
 
     assert outcome.state == "success"
-    assert counts(warehouse, outcome) == (6, 0, 40, 144)
+    assert counts(warehouse, outcome) == (7, 0, 40, 144)
     assert rows(
         warehouse,
         "SELECT DISTINCT stat_date, cause, new_value < old_value "

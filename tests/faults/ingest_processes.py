@@ -23,7 +23,7 @@ from weixin_etl import warehouse as the_warehouse
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.http import CallLimits
 from weixin_etl.ingest import IngestError
-from weixin_etl.model import Account, Batch, Run, days_as_ranges
+from weixin_etl.model import Account, Batch, PlanStamp, Run, days_as_ranges
 from weixin_etl.pipeline import Pipeline, Settings
 
 PATIENCE_SECONDS = 120
@@ -63,6 +63,11 @@ class Order:
     hold: Hold | None = None
     together: Barrier | None = None
     """It waits for the others here before it begins."""
+
+    @property
+    def stamp(self) -> PlanStamp:
+        """Of the run's plan, which its batch is the whole of."""
+        return PlanStamp(self.batch[0].planned_at, sum(len(it.days) for it in self.batch))
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ def colour(trial: Trial, order: Order, end: Outcome) -> str:
     for pair in pairs:
         assert pair.state is not PairState.PLANNED or pair.coverage.is_final
         assert pair not in held_back or pair.coverage.error
-    judgement = check(order.run, trial.warehouse, trial.configured)
+    judgement = check(order.run, trial.warehouse, trial.configured, order.stamp)
     if not held_back:
         judgement.require_good()
         return "green"

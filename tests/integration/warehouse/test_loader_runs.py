@@ -31,8 +31,8 @@ def test_a_whole_run(loader: Engine, account: Account, dataset: Dataset):
     for is_new in (True, False):
         plan = pipeline.plan(configured, is_new=is_new)
         pipeline.ingest(plan.accounts, lambda _: WeixinClient(account, HASTE), by_itself=False)
-        totals = report(run, loader, plan.counts)
-        check(run, loader, configured)
+        totals = report(run, loader, plan.counts, plan.stamp)
+        check(run, loader, configured, plan.stamp)
 
     assert totals["calls"] >= totals["loaded"] + totals["empty"] > 5
     assert totals["inserted"] > 0

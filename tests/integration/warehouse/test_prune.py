@@ -575,12 +575,12 @@ def test_old_run_reports_that_the_manual_deletes(warehouse: Engine, loader: Engi
     delete = manual.read_text().split("### Run reports and the rest")[1].split("```")[1][4:]
     reports = [("new", True), ("unchanged", False), ("untold", True)]
     with warehouse.begin() as connection:
-        for run_id, has_news in reports:
+        for run_id, is_unannounced in reports:
             planned_at = "now" if run_id == "new" else "2020-01-01"
             connection.exec_driver_sql(
                 "INSERT INTO weixin.run_report (run_id, dataset, appid, publication_date, "
-                "planned_at, has_news) VALUES (%s, '', '', 'today', %s, %s)",
-                (run_id, planned_at, has_news),
+                "planned_at, is_unannounced) VALUES (%s, '', '', 'today', %s, %s)",
+                (run_id, planned_at, is_unannounced),
             )
 
     with loader.begin() as connection:

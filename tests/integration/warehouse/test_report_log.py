@@ -1,18 +1,21 @@
 """What the report logs, by how many pairs the run planned."""
 
 import logging
+from datetime import datetime
 
 import pytest
 from sqlalchemy import Engine
 from warehouse_loads import SCHEDULED
 
+from weixin_etl.model import PlanStamp
 from weixin_etl.report import PAIRS_IN_LOG, report
 
+PLANNED_AT = datetime.fromisoformat("2026-11-24T08:30:00+08:00")
 PLAN = """
     INSERT INTO weixin.run_report (
         run_id, dataset, appid, publication_date, planned_at, calls, state
     )
-    SELECT %s, 'article_total', 'wx' || number, DATE '2026-11-17' + day, now(), 1,
+    SELECT %s, 'article_total', 'wx' || number, DATE '2026-11-17' + day, %s, 1,
         CASE WHEN number = 1 AND day != 3 THEN 'failed' ELSE 'loaded' END
     FROM generate_series(1, %s) AS number CROSS JOIN generate_series(0, 6) AS day
 """
@@ -40,12 +43,13 @@ def lines(
     warehouse: Engine, caplog: pytest.LogCaptureFixture, accounts: int
 ) -> list[tuple[str, str]]:
     """What the report logs of a week of so many accounts; one is refused on six days."""
+    stamp = PlanStamp(PLANNED_AT, 7 * accounts)
     with warehouse.begin() as connection:
-        connection.exec_driver_sql(PLAN, (SCHEDULED.run_id, accounts))
+        connection.exec_driver_sql(PLAN, (SCHEDULED.run_id, stamp.planned_at, accounts))
         connection.exec_driver_sql(NAME)
         connection.exec_driver_sql(REFUSE)
     caplog.set_level(logging.INFO)
-    totals = report(SCHEDULED, warehouse, {})
+    totals = report(SCHEDULED, warehouse, {}, stamp)
     assert (totals["calls"], totals["failed"]) == (7 * accounts, 6)
     return [(record.levelname, record.message) for record in caplog.records]
 

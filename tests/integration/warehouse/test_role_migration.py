@@ -165,4 +165,4 @@ def test_roles_an_administrator_created_later(
             admin.execute(f"DROP ROLE {role}")
 
     assert missing == []
-    assert ("weixin_reader", "SELECT", len(views()) + 16) in granted
+    assert ("weixin_reader", "SELECT", len(views()) + 18) in granted
