@@ -8,7 +8,10 @@ WITH changed AS (
     WHERE
         report.dataset = :dataset
         AND report.installation = :installation
-        AND (report.is_unannounced OR (report.run_id = :run_id AND report.inserted + report.updated > 0))
+        AND (
+            report.is_unannounced
+            OR (report.run_id = :run_id AND report.inserted + report.updated > 0)
+        )
         AND coverage.dataset = report.dataset
         AND coverage.appid = report.appid
         AND coverage.publication_date = report.publication_date

@@ -17,7 +17,7 @@ import yaml
 from generate_sources import sources
 from people import PROJECT
 from sqlalchemy import Engine
-from support import HASTE, NOW, TODAY, migrated_warehouse
+from support import HASTE, TODAY, migrated_warehouse
 
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.datasets import DATASETS
@@ -32,19 +32,23 @@ DBT = PROJECT / ".venv-dbt/bin/dbt"
 (STATEMENTS,) = re.findall(r"```sql\n(.*?)```", (PACKAGE / "README.md").read_text(), re.DOTALL)
 """What the README lets an administrator run: the analyst `li` and a schema of their own."""
 
-FORTY = {"begin_date": date(2026, 10, 15), "end_date": date(2026, 11, 23)}
+MORNINGS = {
+    date(2026, 11, 23): {"begin_date": date(2026, 10, 15), "end_date": date(2026, 11, 22)},
+    TODAY: {"begin_date": date(2026, 10, 15), "end_date": date(2026, 11, 23)},
+}
 CORRECTED = {"begin_date": date(2026, 11, 19), "end_date": date(2026, 11, 19)}
 
 
 @pytest.fixture(scope="module")
 def filled(embedded_server: Server) -> Iterator[Engine]:
-    """Forty publication days, one of them corrected, and an analyst as the README makes one."""
+    """Forty publication days, asked for on two mornings, and an analyst as the README makes one."""
     with migrated_warehouse(embedded_server, "dbt") as engine:
         sandbox = Sandbox()
         with pytest.MonkeyPatch.context() as patch, sandbox.serve() as url:
-            patch.setenv("WEIXIN_NOW", NOW)
             account = Account("it", DEFAULT_ACCOUNT.appid, DEFAULT_ACCOUNT.secret, "春风", url)
-            load_days(engine, account, FORTY)
+            for morning, days in MORNINGS.items():
+                patch.setenv("WEIXIN_NOW", f"{morning}T11:00:00+08:00")
+                load_days(engine, account, days)
             sandbox.scenarios.append(Scenario("falling-total"))
             load_days(engine, account, CORRECTED)
         with engine.begin() as connection:

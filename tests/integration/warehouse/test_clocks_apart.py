@@ -42,7 +42,15 @@ class Machine:
         del os.environ["WEIXIN_NOW"]
         clock.datetime = type("Datetime", (datetime,), {"now": classmethod(self._now)})
         today = clock.beijing_date(clock.now())
-        run = Run(f"of {self.ahead}", ARTICLE_TOTAL, today, False, day, day, refetch=True)
+        run = Run(
+            f"of {self.ahead}",
+            ARTICLE_TOTAL,
+            today,
+            False,
+            begin_date=day,
+            end_date=day,
+            refetch=True,
+        )
         pipeline = Pipeline(run, the_warehouse.engine(self.warehouse_url))
         its = self.account
         plan = pipeline.plan([ConfiguredAccount(its.conn_id, its.appid, its.name)], is_new=True)
