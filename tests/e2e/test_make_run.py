@@ -232,12 +232,8 @@ def test_a_retired_endpoint_is_gone_on_with_its_successor(person: Person) -> Non
         "going on with its successor getarticletotaldetail."
     )
     assert (said.returncode, again.returncode) == (0, 0), said.stderr + again.stderr
-    for told, before, now in (
-        (said, "✗ ingest 0/1: failed", 0),
-        (again, "✓ ingest 1/1", 1),
-    ):
+    for told, before in ((said, "✗ ingest 0/1: failed"), (again, "✓ ingest 1/1")):
         assert told.stdout.index(before) < told.stdout.index(going_on)
-        assert [line[-1] for line in counts(told)].count("final") == now
     assert len(counts(said)) == 30
     assert "which articles were read most?" in said.stdout.lower()
 
