@@ -1,8 +1,7 @@
 """
 What a morning costs with many accounts: the daily run through Airflow's scheduler.
 
-    python benchmarks/accounts.py [--accounts 1 100 …] [--latency SECONDS] [--mask-in-parts]
-                                  [--platform]
+    python benchmarks/accounts.py [--accounts 1 100 …] [--latency SECONDS] [--platform]
 
 For each number of accounts it starts Airflow as `make up` does, and the sandbox in a process of its
 own, in a folder of their own. The accounts are connections in Airflow's database and the Variable
@@ -32,7 +31,6 @@ from datetime import date, timedelta
 from functools import cached_property
 from hashlib import sha256
 from multiprocessing.connection import Connection as Pipe
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -61,15 +59,6 @@ LATENCY_UP_TO = 1_000
 
 NO_ACCOUNT = '{"conn_type": "weixin"}'
 """A `weixin_default` that can't be used: the accounts come later."""
-
-MASK_IN_PARTS = f"""
-import sys
-
-sys.path.append({str(Path(__file__).parent)!r})
-from masking import mask_in_parts
-
-mask_in_parts()
-"""
 
 START_SECONDS = 120
 STOP_SECONDS = 5
@@ -158,7 +147,6 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, nargs="+", default=ACCOUNTS, metavar="N")
     parser.add_argument("--latency", type=float, metavar="SECONDS")
     parser.add_argument("--minutes", type=float, default=30, help="that a run may take")
-    parser.add_argument("--mask-in-parts", action="store_true", help="see masking.py")
     parser.add_argument("--platform", action="store_true", help="the accounts of a platform")
     parser.add_argument("--runs", type=int, default=2, help="on the same day")
     parser.add_argument("--keep", action="store_true", help="leave the logs behind")
@@ -206,9 +194,6 @@ def installation(
     os.environ["WEIXIN_HOME"] = tempfile.mkdtemp(prefix="weixin-accounts-")
     home = find()
     is_wanted = options.keep
-    if options.mask_in_parts:
-        (home.airflow / "config").mkdir()
-        (home.airflow / "config" / "airflow_local_settings.py").write_text(MASK_IN_PARTS)
     try:
         with SandboxProcess(count, latency, is_platform=options.platform) as sandbox:
             try:

@@ -20,7 +20,7 @@ _MOST_BYTES = 2 << 20
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which kept answers to replay or to prune."""
+    """Which kept answers to replay."""
 
     dataset: Dataset
     accounts: tuple[str, ...] = ()

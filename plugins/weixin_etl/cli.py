@@ -11,7 +11,6 @@ from pathlib import Path
 from weixin_etl import __version__
 from weixin_etl.datasets import DATASETS
 
-_MOST_DAYS_AGO = 36_500
 INTERRUPTED = 130
 """The exit code of a command that Ctrl-C ended."""
 
@@ -31,7 +30,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_unwanted(commands)
     add_answers(commands)
     add_replay(commands)
-    add_prune(commands)
     add_rejected(commands)
     add_import(commands)
     add_dictionary(commands)
@@ -127,18 +125,6 @@ def replay(options: argparse.Namespace) -> None:
         options.rejected,
     )
     show_replay(selection, is_applied=options.apply)
-
-
-def prune(options: argparse.Namespace) -> None:
-    """Delete kept answers that nothing needs any more; shows how many unless --apply."""
-    from weixin_etl.orchestration.prune import show_prune
-
-    show_prune(
-        [it for it in DATASETS.values() if options.dataset in (None, it.name)],
-        tuple(options.accounts),
-        options.before or options.days,
-        is_applied=options.apply,
-    )
 
 
 def rejected(options: argparse.Namespace) -> None:
@@ -247,24 +233,6 @@ def add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
     parser.add_argument("--apply", action="store_true", help="write the difference")
 
 
-def add_prune(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command `prune` with its options."""
-    parser = add_command(commands, prune)
-    parser.add_argument("--dataset", choices=DATASETS, help="default: all")
-    _add_accounts(parser)
-    age = parser.add_mutually_exclusive_group()
-    age.add_argument(
-        "--days",
-        type=_days_ago,
-        default=90,
-        help="only publication days at least this many days ago (default: %(default)s)",
-    )
-    age.add_argument(
-        "--before", type=_day, metavar="YYYY-MM-DD", help="only earlier publication days instead"
-    )
-    parser.add_argument("--apply", action="store_true", help="delete them")
-
-
 def add_rejected(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command `rejected` with its options."""
     parser = add_command(commands, rejected)
@@ -344,16 +312,6 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a date like 2026-11-24") from None
-
-
-def _days_ago(text: str) -> int:
-    try:
-        days = int(text)
-    except ValueError:
-        days = -1
-    if 0 <= days <= _MOST_DAYS_AGO:
-        return days
-    raise argparse.ArgumentTypeError(f"{text!r} is not a number of days, 0 to {_MOST_DAYS_AGO}")
 
 
 def _sentences() -> tuple[type[Exception], ...]:

@@ -1,4 +1,4 @@
--- The next pairs whose kept answers a replay or a prune reads: one row a pair with the compressed
+-- The next pairs whose kept answers a replay reads: one row a pair with the compressed
 -- bytes of its answers, in the order of the accounts and days, after a given one.
 {% from "raw_response/macros.jinja" import is_selected %}
 SELECT

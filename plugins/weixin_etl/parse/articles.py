@@ -2,8 +2,7 @@
 
 import hashlib
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
@@ -60,12 +59,6 @@ class Article:
         """The message's id and the article's position in it, from 1."""
         match = _MSGID.fullmatch(self.msgid)
         return (match["message"], int(match["position"])) if match else (None, None)
-
-    @property
-    def fields(self) -> set[str]:
-        """Names of what it gives a value, its msgid among them; not its rows'."""
-        named = {name for name in ATTRIBUTES if getattr(self, name) is not None}
-        return {"msgid", *named, *(f"extra {key}" for key in self.extra)}
 
     def row_fields(self, day: date) -> set[str]:
         """Names of what its row of that day gives a value, the day among them."""
@@ -205,46 +198,6 @@ def merge(answers: Iterable[tuple[Source, Parsed]]) -> Merged[Source]:
             merged.listed_by.setdefault(msgid, []).append(source)
             merged.changed_by |= {(msgid, day): source for day in changed}
     return merged
-
-
-def needed(answers: Sequence[tuple[Source, Parsed]]) -> set[Source]:
-    """
-    The answers of one pair, oldest first, that are enough for `merge` to come out the same.
-
-    Those that gave each field last; and of each row also those that had, until the answer that last
-    changed it and until the one before: else another would seem to have changed it. Every article
-    is then still listed last by the same answer. A further answer, wherever it belongs in the
-    order, gives no field another value than it would among all of them.
-    """
-    articles: defaultdict[str, _Mentions[Source]] = defaultdict(list)
-    rows: defaultdict[tuple[str, date], _Mentions[Source]] = defaultdict(list)
-    for source, parsed in answers:
-        for msgid, article in parsed.articles.items():
-            articles[msgid].append((source, article.fields))
-            for day in article.rows:
-                rows[msgid, day].append((source, article.row_fields(day)))
-    found: set[Source] = set()
-    for mentions in articles.values():
-        found.update(_last_givers(mentions))
-    for key, last in merge(answers).changed_by.items():
-        mentions = rows[key]
-        place = [source for source, _ in mentions].index(last)
-        for until in (place, place + 1, len(mentions)):
-            found.update(_last_givers(mentions[:until]))
-    return found
-
-
-_Mentions = list[tuple[Source, set[str]]]
-"""Of an article or a row, oldest first: each answer that has it, and the fields given there."""
-
-
-def _last_givers(mentions: _Mentions[Source]) -> Iterator[Source]:
-    """Each answer that gives a field which none after it gives."""
-    given: set[str] = set()
-    for source, fields in reversed(mentions):
-        if not fields <= given:
-            given |= fields
-            yield source
 
 
 @dataclass(slots=True)

@@ -19,18 +19,6 @@ def loaded(installation: Installation) -> Installation:
     return installation
 
 
-def test_a_prune_is_for_the_owner(loaded: Installation) -> None:
-    """As the service `init`; the tasks' user looks, and is told who may."""
-    as_owner = "docker compose run --rm -T init weixin-etl prune"
-    as_loader = "docker compose exec -T scheduler weixin-etl prune"
-
-    assert "nothing was looked at" in loaded.does(f"{as_owner} --apply")
-    assert "each answer that was looked at is needed" in loaded.does(f"{as_loader} --days 0")
-    refused = loaded.types(f"{as_loader} --apply")
-    assert refused.returncode == 1
-    assert "weixin_loader may not delete answers" in refused.stderr
-
-
 def test_the_next_run_is_good_after_airflows_history_is_cleaned(loaded: Installation) -> None:
     """All of a moment ago goes, with its logs, while the scheduler works."""
     before, rest, moment = loaded.asks(FACT), loaded.rest(), datetime.now(UTC)

@@ -22,7 +22,6 @@ from weixin_etl.answers import Selection
 from weixin_etl.check import checks
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, DATASETS, Dataset
 from weixin_etl.load import Outcome
-from weixin_etl.prune import prune
 from weixin_etl.replay import replay
 
 NEXT_DAY = DAY + timedelta(days=1)
@@ -174,24 +173,3 @@ def test_a_difference_names_its_figures_once(warehouse: Engine):
     )
     assert foreseen.changed_rows == 2
     assert foreseen == done
-
-
-def test_a_prune_keeps_what_a_replay_of_the_other_day_needs(warehouse: Engine):
-    """Alone, neither day needs the late answer: it shows that what the other day gave changed."""
-    late = (DAY, "22 09:00", {"share_count": 2})
-    for day, fetched, figures in (
-        (DAY, "22 08:00", {"share_count": 1, "int_page_read_user": 1}),
-        (DAY, "22 10:00", {"share_user": 5}),
-        (NEXT_DAY, "22 10:00", {"share_user": 6}),
-        (NEXT_DAY, "22 11:00", {"share_count": 1}),
-        (DAY, "23 08:00", {"share_count": 1}),
-        (DAY, "23 09:00", {"share_user": 6}),
-        (DAY, "23 10:00", {"share_count": 1, "share_user": 6}),
-        late,
-    ):
-        answer = body(article("1_1", {"21": figures}), day=day)
-        load_pairs(warehouse, pair(answer, fetched, day))
-
-    prune(warehouse, Selection(ARTICLE_TOTAL), is_applied=True)
-
-    assert replay(warehouse, Selection(ARTICLE_TOTAL), ready_hour=10, is_applied=False).is_empty
