@@ -1,4 +1,4 @@
-"""The migrations: dbmate on every Postgres, over TCP and over a Unix socket."""
+"""The migrations: on every Postgres, over TCP and over a Unix socket."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
