@@ -126,7 +126,7 @@ def test_one_that_fails_changes_nothing_and_is_named(database: str, fresh: Engin
     with fresh.begin() as connection:
         connection.exec_driver_sql("CREATE SCHEMA analytics; CREATE TABLE analytics.calendar ()")
 
-    with pytest.raises(WarehouseError, match="could not be migrated: 0001_pipeline.sql: ") as it:
+    with pytest.raises(WarehouseError, match=r"could not be migrated: 0001_pipeline\.sql: ") as it:
         migrate(database)
     left = ask(TABLES_SQL)
     with fresh.begin() as connection:
