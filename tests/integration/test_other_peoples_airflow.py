@@ -140,7 +140,7 @@ def test_every_process_of_airflow_imports_next_to_nothing_of_ours(said: Said) ->
     assert "weixin_etl.ingest" not in ours
     top = {it.split(".")[0] for it in parsed}
     assert (
-        top & {"apprise", "fastapi", "numpy", "pandas", "plotly", "requests", "starlette"} == set()
+        top & {"apprise", "fastapi", "numpy", "pandas", "requests", "starlette"} == set()
     )
 
 
