@@ -10,11 +10,14 @@ PEERS := .venv-peers/.installed
 DBT := .venv-dbt/.installed
 SUPERSET := .venv-superset/.installed
 BUILD := $(UV) build --quiet --build-constraints requirements-dev.txt --require-hashes
+KNOWN_TO_BE_VULNERABLE := https://pypi.org/pypi/jinja2/2.4.1/json
+PLOTLY := plugins/weixin_etl/orchestration/page/plotly
+PLOTLY_VERSION := 4.1.1
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down airflow etl psql migrate secrets test soak test-compose test-newcomer test-superset superset dbt matrix bench bench-peers audit wheel release lint format lock clean
+.PHONY: help setup run up down airflow etl psql migrate secrets test soak test-compose test-newcomer test-superset superset dbt matrix bench bench-peers audit plotly wheel release lint format lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,7 +74,15 @@ matrix: $(INSTALLED) $(DBT) ## Run the tests on each Python from 3.11 to 3.13, a
 	$(BIN)/nox
 
 audit: $(INSTALLED) ## Check every locked requirement for known vulnerabilities
-	$(UV) tool run pip-audit==2.10.1 --requirement requirements.txt --require-hashes --disable-pip
+	@$(BIN)/python -c 'import json, urllib.request as web; json.load(web.urlopen("$(KNOWN_TO_BE_VULNERABLE)", timeout=60))["vulnerabilities"][0]' 2>/dev/null \
+		|| { echo "Nothing was audited: $(KNOWN_TO_BE_VULNERABLE) does not answer, or lists no vulnerability" >&2; exit 1; }
+	$(UV) tool run --python $(BIN)/python pip-audit==2.10.1 --strict --requirement requirements.txt --require-hashes --disable-pip
+
+plotly: ## Fetch the page's chart library from npm again; fails if it is not what is committed
+	@folder=$$(mktemp -d) && trap 'rm -r "$$folder"' EXIT \
+		&& npm pack --silent --pack-destination "$$folder" plotly.js-basic-dist-min@$(PLOTLY_VERSION) >/dev/null \
+		&& tar -xzf "$$folder"/*.tgz -C $(PLOTLY) --strip-components=1 package/LICENSE package/plotly-basic.min.js
+	@git diff --stat --exit-code -- $(PLOTLY)
 
 wheel: $(INSTALLED) ## Build the wheel into dist, for an Airflow that is already there
 	$(BUILD) --wheel

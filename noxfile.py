@@ -32,3 +32,16 @@ def lowest(session: nox.Session) -> None:
         "--constraints", "requirements-lowest.txt", "--group", "dev", "--editable", ".[local]"
     )
     session.run("pytest", "-n", "2", "--dist", "loadfile", *(session.posargs or PRODUCT))
+
+
+@nox.session(default=False)
+def next_airflow(session: nox.Session) -> None:
+    """What the next release of Airflow will break: its newest pre-release, whatever our bounds."""
+    bounds = Path(session.create_tmp(), "bounds.txt")
+    parts = ("apache-airflow>=3.4", "apache-airflow-core>=3.4", "apache-airflow-task-sdk>=1.4")
+    bounds.write_text("".join(f"{part}.0.dev0\n" for part in parts))
+    session.install(
+        "--override", str(bounds), "--group", "dev", "--editable", ".[local,server]", silent=False
+    )
+    session.run("airflow", "version")
+    session.run("pytest", "-n", "2", "--dist", "loadfile", *(session.posargs or PRODUCT))

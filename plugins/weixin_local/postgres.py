@@ -132,7 +132,7 @@ class Server:
         return self.libpq_url(database).replace("postgresql://", "postgresql+psycopg2://", 1)
 
     def libpq_url(self, database: str) -> str:
-        """The URL over TCP for `psql`, dbmate and `psycopg2.connect`."""
+        """The URL over TCP for `psql` and `psycopg2.connect`."""
         password = self._password_file.read_text()
         address = f"{machine.LOOPBACK}:{self.port}"
         return f"postgresql://{SUPERUSER}:{password}@{address}/{quote(database)}"

@@ -1,9 +1,8 @@
 -- migrate:up
 
--- dbmate has created the schema already, for its own list of applied migrations
-CREATE SCHEMA IF NOT EXISTS weixin;
+-- the schema is there already, with the list of applied migrations: schema_migrations/create.sql
 COMMENT ON SCHEMA weixin IS 'The WeChat article statistics: facts, dimensions, raw answers, and the state of the pipeline';
-COMMENT ON TABLE weixin.schema_migrations IS 'The migrations applied to this database, kept by dbmate';
+COMMENT ON TABLE weixin.schema_migrations IS 'One row per migration applied to this database';
 COMMENT ON COLUMN weixin.schema_migrations.version IS 'Number of the migration file in sql/migrations';
 
 CREATE TABLE weixin.dim_account (

@@ -9,8 +9,8 @@ from weixin_etl.warehouse.errors import (
 )
 from weixin_etl.warehouse.migrations import (
     ROLES,
+    apply_migrations,
     ask_for_roles,
-    dbmate,
     migrate,
     migrations,
     missing_roles,
@@ -23,8 +23,8 @@ __all__ = [
     "ROLES",
     "WarehouseError",
     "WarehouseTroubleError",
+    "apply_migrations",
     "ask_for_roles",
-    "dbmate",
     "engine",
     "follow_clock",
     "migrate",

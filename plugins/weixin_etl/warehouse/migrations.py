@@ -1,16 +1,18 @@
-"""The migrations under sql/migrations, applied by dbmate; then the views."""
+"""The migrations under sql/migrations, each applied once; then the views."""
 
-import os
 import re
-import shutil
-import subprocess
-import sysconfig
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psycopg2
 import sqlalchemy
-from psycopg2.errors import InsufficientPrivilege
+from psycopg2.errors import (
+    DuplicateObject,
+    DuplicateTable,
+    InsufficientPrivilege,
+    UniqueViolation,
+)
 from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import DBAPIError
 
@@ -18,8 +20,13 @@ from weixin_etl.loopback import is_loopback
 from weixin_etl.model import few_names
 from weixin_etl.warehouse.connection import engine
 from weixin_etl.warehouse.errors import CONN_ID, WarehouseError, trouble
-from weixin_etl.warehouse.statements import sql_directory, statement
-from weixin_etl.warehouse.views import all_views, refuse_if_depended_on, update_views
+from weixin_etl.warehouse.statements import source, sql_directory, statement
+from weixin_etl.warehouse.views import (
+    all_views,
+    execute,
+    refuse_if_depended_on,
+    update_views,
+)
 
 ROLES = ("weixin_loader", "weixin_reader")
 """What the last migration creates and grants to, where it may."""
@@ -27,6 +34,9 @@ ROLES = ("weixin_loader", "weixin_reader")
 
 _VERSION = "schema_migrations.version"
 _APPLIED = "SELECT version FROM weixin.schema_migrations"
+_APPLY = "INSERT INTO weixin.schema_migrations (version) VALUES (:version)"
+_LOCK = "LOCK TABLE weixin.schema_migrations IN SHARE ROW EXCLUSIVE MODE"
+"""Whoever may only read can't take it, and goes on reading."""
 
 
 def migrations() -> list[Path]:
@@ -47,13 +57,14 @@ def migrate(warehouse_url: URL | str) -> str:
         WarehouseError: it could not.
 
     """
-    warehouse = engine(warehouse_url)
+    # an index on a large fact may take longer than any statement of a run
+    warehouse = engine(_requiring_tls(make_url(warehouse_url)), {"statement_timeout": "0"})
     try:
-        with suppress(DBAPIError):  # whoever can't even look is told why by dbmate
+        with _told():
             _applied(warehouse)
         refuse_if_depended_on(warehouse, all_views())
-        said = dbmate(warehouse_url, "migrate")
-        return "\n".join(filter(None, [said, *update_views(warehouse, all_views())]))
+        said = apply_migrations(warehouse)
+        return "\n".join([*said, *update_views(warehouse, all_views())])
     finally:
         warehouse.dispose()
 
@@ -76,32 +87,54 @@ def ask_for_roles(missing: Sequence[str]) -> str:
     )
 
 
-def dbmate(warehouse_url: URL | str, *command: str) -> str:
-    """Run a dbmate command on the warehouse; see `migrate`."""
-    program = shutil.which("dbmate", path=sysconfig.get_path("scripts")) or shutil.which("dbmate")
-    if program is None:
-        raise WarehouseError("dbmate is not installed", "run `make setup`")
-    finished = subprocess.run(
-        [
-            program,
-            "--env-file=/dev/null",
-            "--no-dump-schema",
-            "--migration-lock",
-            f"--migrations-dir={sql_directory() / 'migrations'}",
-            "--migrations-table=weixin.schema_migrations",
-            *command,
-        ],
-        env={**os.environ, "DATABASE_URL": _dbmate_url(make_url(warehouse_url))},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if finished.returncode:
-        said = (finished.stderr or finished.stdout).strip().removeprefix("Error: ")
+def apply_migrations(warehouse: Engine) -> list[str]:
+    """
+    Apply the migrations that are missing, each in a transaction of its own, but no views.
+
+    Returns:
+        What was done, in sentences; without what another process has done meanwhile.
+
+    Raises:
+        WarehouseError: one could not be applied; it has changed nothing, those before it stay.
+
+    """
+    with _told():
+        applied = _applied(warehouse)
+        if not applied:
+            _create_list(warehouse)
+    missing = [path for path in migrations() if _version(path) not in applied]
+    said = []
+    for path in missing:
+        with _told(f"{path.name}: "), warehouse.begin() as connection:
+            connection.exec_driver_sql(_LOCK)
+            if _version(path) not in connection.scalars(sqlalchemy.text(_APPLIED)).all():
+                up, _, _ = path.read_text().partition("-- migrate:down")
+                execute(connection, up)
+                connection.execute(sqlalchemy.text(_APPLY), {"version": _version(path)})
+                said.append(f"Applied: {path.name}")
+    return said
+
+
+def _create_list(warehouse: Engine) -> None:
+    """The table of the applied migrations, unless another process creates it at this moment."""
+    # IF NOT EXISTS does not see what is not committed: it waits for that, and then fails
+    with (
+        suppress(UniqueViolation, DuplicateTable, DuplicateObject),
+        warehouse.begin() as connection,
+    ):
+        execute(connection, source("schema_migrations/create.sql"))
+
+
+@contextmanager
+def _told(doing: str = "") -> Iterator[None]:
+    """A database's error becomes a sentence."""
+    try:
+        yield
+    except (DBAPIError, psycopg2.Error) as error:
+        said = str(error.orig if isinstance(error, DBAPIError) else error).strip()
         raise WarehouseError(
-            f"the warehouse could not be migrated: {said}", "correct that and migrate again"
-        )
-    return finished.stdout.strip()
+            f"the warehouse could not be migrated: {doing}{said}", "correct that and migrate again"
+        ) from None
 
 
 def require_migrated(warehouse: Engine) -> None:
@@ -179,16 +212,10 @@ def _columns_of(migration: Path) -> list[str]:
     return re.findall(r"^COMMENT ON COLUMN weixin\.(\w+\.\w+)", migration.read_text(), re.MULTILINE)
 
 
-def _dbmate_url(warehouse_url: URL) -> str:
-    """
-    As dbmate (Go's lib/pq) wants it.
-
-    lib/pq insists on TLS unless told otherwise, which a server on the same machine seldom speaks.
-    """
-    query = dict(warehouse_url.query)
-    host = warehouse_url.host or query.get("host")
+def _requiring_tls(warehouse_url: URL) -> URL:
+    """With TLS for a server elsewhere, as the owner's session goes there; else as the URL says."""
+    host = warehouse_url.host or warehouse_url.query.get("host")
     is_local = not host or str(host).startswith("/") or is_loopback(str(host))
-    query.setdefault("sslmode", "disable" if is_local else "require")
-    return warehouse_url.set(drivername="postgres", query=query).render_as_string(
-        hide_password=False
-    )
+    if is_local or "sslmode" in warehouse_url.query:
+        return warehouse_url
+    return warehouse_url.update_query_dict({"sslmode": "require"})

@@ -30,7 +30,8 @@ _FILE = re.compile(_COMMENT + _HEAD + _BODY, re.DOTALL | re.MULTILINE)
 _COLUMN = re.compile(r"(?P<comment>(?:^ +-- .*\n)+)^ +(?P<name>\w[\w ]*),?\n", re.MULTILINE)
 _FUNCTION_BODY = re.compile(r"^BEGIN ATOMIC\n.*", re.DOTALL | re.MULTILINE)
 _OF_A_DATASET = re.compile(r"^CREATE .*{{ dataset\.", re.MULTILINE)
-_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('weixin.view_version', 0))"
+_LOCK = "LOCK TABLE weixin.view_version IN SHARE ROW EXCLUSIVE MODE"
+"""Whoever may only read can't take it."""
 
 
 Shape = list[tuple[str, str]]
@@ -176,6 +177,8 @@ def update_views(warehouse: Engine, wanted: Sequence[View]) -> list[str]:
 
 def update(connection: Connection, wanted: Sequence[View]) -> list[str]:
     """See `update_views`: its transaction's work."""
+    if _Update(connection, wanted).is_done():
+        return []
     connection.exec_driver_sql(_LOCK)
     # whoever waits for a reader keeps all others from reading meanwhile
     connection.exec_driver_sql("SET LOCAL lock_timeout = '30s'")
@@ -254,6 +257,11 @@ class _Update:
             *([f"Dropped the views {', '.join(dropped)}: not of this release."] if dropped else []),
             *[f"Kept the view {name}, not of this release: {kept[name]}." for name in kept],
         ]
+
+    def is_done(self) -> bool:
+        """Whether there is nothing to do; who may not change anything is not refused then."""
+        is_stale = any(self.is_stale(view) for view in self.wanted.values())
+        return not is_stale and self.known.keys() == self.wanted.keys()
 
     def refuse(self) -> None:
         """See `refuse_if_depended_on`."""
@@ -410,9 +418,14 @@ class _Update:
                 self.execute(row.give)
 
     def execute(self, sql: str | Composable) -> None:
-        """Send SQL that has no parameters: its percent signs are its own."""
-        with closing(self.connection.connection.cursor()) as cursor:
-            cursor.execute(sql)
+        """See `execute`."""
+        execute(self.connection, sql)
+
+
+def execute(connection: Connection, sql: str | Composable) -> None:
+    """Send SQL that has no parameters: its percent signs are its own."""
+    with closing(connection.connection.cursor()) as cursor:
+        cursor.execute(sql)
 
 
 class _DependedOnError(WarehouseError):

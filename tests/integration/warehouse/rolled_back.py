@@ -1,7 +1,8 @@
 """Migrations undone."""
 
 from weixin_etl import warehouse as the_warehouse
-from weixin_etl.warehouse import dbmate
+from weixin_etl.warehouse import migrations
+from weixin_etl.warehouse.views import execute
 
 STANDING = {
     "VIEW": "SELECT string_agg(oid::regclass::text, ', ') FROM pg_class WHERE relkind = 'v' "
@@ -9,6 +10,7 @@ STANDING = {
     "FUNCTION": "SELECT string_agg(oid::regprocedure::text, ', ') FROM pg_proc "
     "WHERE pronamespace = 'analytics'::regnamespace",
 }
+FORGET = "DELETE FROM weixin.schema_migrations WHERE version = %(version)s"
 
 
 def roll_back(url: str, steps: int) -> None:
@@ -18,6 +20,7 @@ def roll_back(url: str, steps: int) -> None:
         for kind, all_of_them in STANDING.items():
             if names := connection.exec_driver_sql(all_of_them).scalar_one():
                 connection.exec_driver_sql(f"DROP {kind} {names}")
+        for path in reversed(migrations()[-steps:]):
+            execute(connection, path.read_text().partition("-- migrate:down")[2])
+            connection.exec_driver_sql(FORGET, {"version": path.name[:4]})
     engine.dispose()
-    for _ in range(steps):
-        dbmate(url, "down")

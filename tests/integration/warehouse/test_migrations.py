@@ -1,4 +1,4 @@
-"""The migrations: dbmate on every Postgres, over TCP and over a Unix socket."""
+"""The migrations: on every Postgres, over TCP and over a Unix socket."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,11 +8,13 @@ import psycopg2
 import pytest
 from rolled_back import roll_back
 from sqlalchemy import URL, Engine, make_url
+from sqlalchemy.exc import ProgrammingError
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.warehouse import WarehouseError, migrate, migrations, require_migrated
 from weixin_local.postgres import Server
 
+Ask = Callable[[str], list[tuple]]
 TABLES = [
     "account_list",
     "api_call",
@@ -92,6 +94,47 @@ def test_three_at_once(database: str, ask: Callable[[str], list[tuple]]):
     versions = [(path.name[:4],) for path in migrations()]
     assert ask("SELECT version FROM weixin.schema_migrations ORDER BY 1") == versions
     assert said.count("Applied: 0001_") == said.count("Updated the views ") == 1
+
+
+ADVISORY = "SELECT pg_advisory_lock(hashtextextended('weixin.view_version', 0))"
+NOTHING_DONE = "DELETE FROM weixin.schema_migrations WHERE version = '0005'"
+ALL_STALE = "UPDATE weixin.view_version SET text_sha256 = ''"
+
+
+def test_no_reader_holds_it_up(database: str, fresh: Engine):
+    """Of its two locks a reader can take neither, and one who is reading is not waited for."""
+    migrate(database)
+    impatient = make_url(database).update_query_dict({"options": "-c lock_timeout=3s"})
+    with fresh.begin() as owner:
+        owner.exec_driver_sql(NOTHING_DONE)
+        owner.exec_driver_sql(ALL_STALE)
+    with fresh.connect() as reader:
+        reader.exec_driver_sql("SET ROLE weixin_reader")
+        reader.exec_driver_sql(ADVISORY)
+        reader.exec_driver_sql("LOCK TABLE weixin.schema_migrations IN ACCESS SHARE MODE")
+        for table, mode in (("schema_migrations", "ROW SHARE"), ("view_version", "ACCESS SHARE")):
+            with pytest.raises(ProgrammingError, match="denied"), reader.begin_nested():
+                reader.exec_driver_sql(f"LOCK TABLE weixin.{table} IN {mode} MODE")
+        said = migrate(impatient)
+
+    assert "Applied: 0005_roles.sql" in said
+    assert "Updated the views " in said
+
+
+def test_one_that_fails_changes_nothing_and_is_named(database: str, fresh: Engine, ask: Ask):
+    """Those before it stay; once what was in its way is gone, the rest follows."""
+    with fresh.begin() as connection:
+        connection.exec_driver_sql("CREATE SCHEMA analytics; CREATE TABLE analytics.calendar ()")
+
+    with pytest.raises(WarehouseError, match=r"could not be migrated: 0001_pipeline\.sql: ") as it:
+        migrate(database)
+    left = ask(TABLES_SQL)
+    with fresh.begin() as connection:
+        connection.exec_driver_sql("DROP SCHEMA analytics CASCADE")
+
+    assert "exists" in str(it.value)
+    assert left == [("schema_migrations",)]
+    assert "Applied: 0005_roles.sql" in migrate(database)
 
 
 def socket_urls(server: Server, database: str) -> list[URL]:

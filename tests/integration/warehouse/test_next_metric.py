@@ -11,7 +11,14 @@ import pytest
 from sqlalchemy import Engine
 
 from weixin_etl.datasets import DATASETS, Dataset, Metric
-from weixin_etl.warehouse import WarehouseError, dbmate, migrate, migrations, source, views
+from weixin_etl.warehouse import (
+    WarehouseError,
+    apply_migrations,
+    migrate,
+    migrations,
+    source,
+    views,
+)
 
 the_migrations = importlib.import_module("weixin_etl.warehouse.migrations")
 """The module, whose name in the package is a function's."""
@@ -89,7 +96,7 @@ def test_as_of_goes_on_before_and_after_the_views_follow(
         asked = f"SELECT {columns} FROM analytics.{dataset.name}_as_of"  # noqa: S608 # ours
         return [ask(f"{asked}('2026-11-{day}')") for day in (21, 22, 23)]
 
-    dbmate(database, "migrate")
+    apply_migrations(fresh)
     between = as_of("share_user")
     said = migrate(database)
     with fresh.begin() as connection:

@@ -52,7 +52,7 @@ function chooser(accounts, chosen, go) {
 }
 
 let loading;
-// Its 5 MB are fetched when they are first needed, from this server; figures and texts don't wait.
+// Its 1.2 MB are fetched when they are first needed, from this server; figures and texts don't wait.
 function plotly() {
   loading ??= new Promise((done, failed) => {
     const fail = () => {
