@@ -23,6 +23,7 @@ from weixin_etl.model import Pair
 from weixin_etl.parse import parse
 from weixin_etl.parse.articles import Parsed, UnreadableAnswerError, merge, needed
 from weixin_etl.warehouse import CONN_ID, WarehouseError, require_migrated, statement, trouble
+from weixin_etl.warehouse.locks import lock_load
 
 
 class Stay(StrEnum):
@@ -168,7 +169,7 @@ def _commit(
         return sizes
     appids = sorted({appid for appid, _ in pairs})
     with warehouse.begin() as connection:
-        connection.execute(statement("dim_account/lock_for_load.sql"), {"appids": appids})
+        lock_load(connection, appids)
         kept = _kept_answers(connection, dataset, pairs)
         named = _named(connection, dataset, appids, kept.values())
         shared = _shared(connection, appids)

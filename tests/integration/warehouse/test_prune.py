@@ -38,7 +38,8 @@ from weixin_etl.load import Load
 from weixin_etl.model import Account
 from weixin_etl.prune import Pruned, Size, Stay, prune
 from weixin_etl.replay import replay
-from weixin_etl.warehouse import WarehouseError, statement
+from weixin_etl.warehouse import WarehouseError
+from weixin_etl.warehouse.locks import lock_load
 
 ALL = Selection(ARTICLE_TOTAL)
 OTHER_DAY = DAY + timedelta(days=1)
@@ -470,10 +471,10 @@ def test_a_killed_prune_is_completed_by_the_next(warehouse: Engine):
 def test_what_a_load_comes_to_name_meanwhile_stays(warehouse: Engine):
     """A prune waits for the load of an account, and looks only then."""
     load_mornings(warehouse, ACCOUNT)
-    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
     with ThreadPoolExecutor(1) as pool:
         with warehouse.begin() as connection:
-            connection.execute(statement("dim_account/lock_for_load.sql"), {"appids": ["wx1"]})
+            lock_load(connection, ["wx1"])
             pruning = pool.submit(run, warehouse)
             for _ in range(1000):
                 if rows(warehouse, waiting) == [(1,)] or pruning.done():
