@@ -49,9 +49,9 @@ def ingested(warehouse: Engine, wire: Wire) -> tuple[IngestError, int]:
     """Why pairs are not in, and how many commits were begun."""
     begun: list[str] = []
 
-    def note(_connection: Any, _cursor: Any, _sql: str, values: Any, *_others: Any) -> None:
-        if "load:" in str(values):
-            begun.append(str(values))
+    def note(_connection: Any, _cursor: Any, sql: str, values: Any, *_others: Any) -> None:
+        if "FOR UPDATE" in sql and "load:" in str(values):
+            begun.append(sql)
 
     accounts = {f"a_{it}": replace(wire.account, appid=it, name=f"n{it}") for it in ACCOUNTS}
     pipeline = Pipeline(RUN, warehouse)
