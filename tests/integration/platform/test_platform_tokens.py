@@ -330,7 +330,7 @@ def test_a_token_opens_in_its_own_row_alone(
 
     assert is_good(sandbox, token(platform))
     assert caplog.messages[-1:] == [
-        "号 (wx0000000000000001): a token is encrypted with another key, or for another account: "
+        "wx0000000000000001: a token is encrypted with another key, or for another account: "
         "it is renewed; if this is said again, [core] fernet_key differs between machines, or "
         "somebody copies tokens between the rows of weixin.platform_token: find out who may write "
         "there"

@@ -136,7 +136,7 @@ class TestReader:
     READABLE = (
         *("dim_account", "dim_article", "fact_article_total", "fact_article_total_detail"),
         *("first_daily_run", "coverage", "run_report", "article_sighting"),
-        *("incident", "unwanted_range", "api_call"),
+        *("incident", "unwanted_range", "account_list", "api_call"),
         *HISTORIES,
     )
 
@@ -284,9 +284,7 @@ class TestAttacker:
         """Of no table that it may read, nor of the locks themselves."""
         tables = (*TestReader.READABLE, "writer_lock")
 
-        said = [
-            refusal(analyst, f"SELECT FROM weixin.{it} FOR {strength}") for it in tables
-        ]  # READABLE
+        said = [refusal(analyst, f"SELECT FROM weixin.{it} FOR {strength}") for it in tables]
 
         assert said == [f"permission denied for table {it}" for it in tables]
 
@@ -303,8 +301,6 @@ class TestAttacker:
             "SELECT setval('weixin.raw_response_raw_response_id_seq', 1)",
             "SELECT last_value FROM weixin.raw_response_raw_response_id_seq",
             "CREATE SCHEMA own",
-            "CREATE DATABASE own",
-            "CREATE EXTENSION dblink",
             "SET ROLE weixin_loader",
             "SET temp_file_limit = -1",
             "ALTER ROLE weixin_reader RESET ALL",
@@ -355,15 +351,12 @@ def test_the_readers_own_login_is_limited(reader: Engine):
         password=reader.url.password,
         dbname=reader.url.database,
     )
-    said = []
     with own, own.cursor() as cursor:
-        for limit in (
-            "statement_timeout",
-            "idle_in_transaction_session_timeout",
-            "temp_file_limit",
-        ):
-            cursor.execute(f"SHOW {limit}")
-            said += cursor.fetchone()
+        cursor.execute(
+            "SELECT current_setting('statement_timeout'), current_setting('temp_file_limit'), "
+            "current_setting('idle_in_transaction_session_timeout')"
+        )
+        said = cursor.fetchone()
     own.close()
 
-    assert said == ["10min", "10min", "5GB"]
+    assert said == ("10min", "5GB", "10min")
