@@ -40,9 +40,10 @@ def ingest_locks(
     """
     names = {f"ingest:{dataset}:{appid}": appid for appid in appids}
     with warehouse.begin() as connection:  # committed, so that no one waits for a new row
-        _execute(connection, "add", names)
+        _add(connection, names)
+    take = statement("writer_lock/take.sql" if waits else "writer_lock/take_free.sql")
     with warehouse.connect() as connection:
-        taken = _execute(connection, "take" if waits else "take_free", names)
+        taken = connection.scalars(take, {"lock_names": list(names)}).all()
         try:
             yield {names[name] for name in taken}
         finally:
@@ -50,11 +51,10 @@ def ingest_locks(
                 connection.rollback()
 
 
+def _add(connection: Connection, names: Collection[str]) -> None:
+    connection.execute(statement("writer_lock/add.sql"), {"lock_names": list(names)})
+
+
 def _take(connection: Connection, names: Collection[str]) -> None:
-    _execute(connection, "add", names)
-    _execute(connection, "take", names)
-
-
-def _execute(connection: Connection, what: str, names: Collection[str]) -> list[str]:
-    found = connection.execute(statement(f"writer_lock/{what}.sql"), {"lock_names": list(names)})
-    return list(found.scalars()) if found.returns_rows else []
+    _add(connection, names)
+    connection.execute(statement("writer_lock/take.sql"), {"lock_names": list(names)})
