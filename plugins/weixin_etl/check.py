@@ -45,6 +45,8 @@ _HEAD = re.compile(
     r"^-- (?P<severity>fail|warn): (?P<name>\w+): (?P<promise>.+)\n-- do: (?P<cure>.+)$",
     re.MULTILINE,
 )
+_MSGID = re.compile("[0-9]{1,20}_[0-9]{1,4}")
+"""As WeChat writes it: another one may be any text, which a message does not quote."""
 _ACCOUNTS_NAMED = 100
 """Of each promise: its statement finds the others."""
 _KINDS = {
@@ -245,7 +247,10 @@ def _broken_by(
     promise: Check, pair: PlannedPair | None, appid: str | None, rows: Sequence[Row[Any]]
 ) -> Problem:
     first, count = rows[0], len(rows)
-    example = " ".join(part for part in (first.msgid, first.detail) if part)
+    msgid = first.msgid
+    if msgid and not _MSGID.fullmatch(msgid):
+        msgid = "an article with an odd msgid"
+    example = " ".join(part for part in (msgid, first.detail) if part)
     others = f" and {count - 1} more" if count > 1 else ""
     return Problem(
         _KINDS.get(promise.name, ProblemKind.CHECK),

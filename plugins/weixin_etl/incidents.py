@@ -19,7 +19,7 @@ delivered twice: at least once, never not at all.
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -32,6 +32,7 @@ from weixin_etl import clock, rules
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import Problem, ProblemKind, Run, connection_of
 from weixin_etl.warehouse import statement
+from weixin_etl.warehouse.locks import lock_incidents
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +95,10 @@ _FINDINGS = frozenset(
 )
 """Found by `check` for as long as a run asks for the day, so told once per day of publication."""
 _ONCE_EVER = frozenset({ProblemKind.UNKNOWN_METRIC})
+_MOST_UNKNOWN = 20
+"""Metrics that are told one by one; an endpoint has some thirty in all."""
+_UNKNOWN_NAMED = 3
+"""Of more."""
 TOLD_THOUGH_OVER = _FINDINGS | _ONCE_EVER
 """Something to know that stays true: also told when it is no longer found."""
 _END_IS_NO_NEWS = TOLD_THOUGH_OVER | {ProblemKind.SILENT, ProblemKind.NOT_COLLECTED}
@@ -515,7 +520,7 @@ def record(warehouse: Engine, look: Look) -> Verdict:
     """Judge a look, and write the verdict; one look of a dataset at a time."""
     with warehouse.begin() as connection:
         connection.exec_driver_sql(_LOCK_WAIT)
-        connection.execute(statement("incident/lock.sql"), {"dataset": look.dataset.name})
+        lock_incidents(connection, look.dataset.name)
         verdict = judge(look, _known(connection, look))
         _write(connection, look, verdict)
     for problem in verdict.opened[:_MOST_LINES]:
@@ -863,14 +868,29 @@ def _in_time(messages: Sequence[Message]) -> Iterator[Message]:
         yield message
 
 
-def unknown_metrics(names: Iterable[str]) -> list[Problem]:
-    """A problem per metric that an answer has and the declaration of the dataset has not."""
+def unknown_metrics(names: Collection[str]) -> list[Problem]:
+    """
+    What of an answer the declaration of the dataset does not have: a problem per metric.
+
+    More than WeChat would add at once are one problem, with their count and a few names.
+    """
+    known = sorted(set(names))
+    if len(known) > _MOST_UNKNOWN:
+        few = ", ".join(_named(name) for name in known[:_UNKNOWN_NAMED])
+        return [_unknown(f"{len(known)} metrics that are not known here ({few}, …)", "(many)")]
     return [
-        Problem(
-            ProblemKind.UNKNOWN_METRIC,
-            cause=f"WeChat sends a metric {name!r:.60} that is not known here; it is kept in extra",
-            cure="look it up in WeChat's documentation, and ask for a column if you want one",
-            subject=name[:60],
-        )
-        for name in sorted(set(names))
+        _unknown(f"a metric {_named(name)} that is not known here", name[:60]) for name in known
     ]
+
+
+def _unknown(what: str, subject: str) -> Problem:
+    return Problem(
+        ProblemKind.UNKNOWN_METRIC,
+        cause=f"WeChat sends {what}; kept in extra",
+        cure="look it up in WeChat's documentation, and ask for a column if you want one",
+        subject=subject,
+    )
+
+
+def _named(name: str) -> str:
+    return f"{name!r:.60}"

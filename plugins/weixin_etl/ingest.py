@@ -38,6 +38,7 @@ from weixin_etl.model import (
 )
 from weixin_etl.quota import known_quotas
 from weixin_etl.warehouse import WarehouseError, require_one_time, statement, trouble
+from weixin_etl.warehouse.locks import ingest_locks
 
 log = logging.getLogger(__name__)
 
@@ -207,22 +208,12 @@ class Ingest:
         self, batch: Sequence[PlannedAccount], *, waits: bool
     ) -> Iterator[list[PlannedAccount]]:
         """The accounts that no other run ingests; when it `waits`, all, once the others ended."""
-        keys = {
-            "dataset": self._run.dataset.name,
-            "appids": [account.appid for account in batch],
-        }
-        warehouse = self._warehouse.execution_options(isolation_level="AUTOCOMMIT")
-        with warehouse.connect() as connection:
-            connection.detach()  # so that leaving ends the session, and with it the locks
-            if waits:
-                names = few_names([account.name for account in batch])
-                log.info("waits for other runs that ingest these accounts: %s", names)
-            lock = statement(
-                "dim_account/lock_for_ingest.sql"
-                if waits
-                else "dim_account/try_lock_for_ingest.sql"
-            )
-            locked = set(connection.scalars(lock, keys))
+        if waits:
+            names = few_names([account.name for account in batch])
+            log.info("waits for other runs that ingest these accounts: %s", names)
+        appids = [account.appid for account in batch]
+        locks = ingest_locks(self._warehouse, self._run.dataset.name, appids, waits=waits)
+        with locks as locked:
             yield [account for account in batch if account.appid in locked]
 
     def _ingest(self, accounts: Sequence[PlannedAccount]) -> None:

@@ -39,7 +39,7 @@ MOST_BATCHES = 32
 FEWEST_ACCOUNTS = 8
 """Of a batch, when there are more accounts than batches: a task costs as much as their calls."""
 MOST_ACCOUNTS = 250
-"""Of a batch: an ingest holds two locks an account, and Postgres has room for 6,400."""
+"""Of a batch: an account that another run needs waits for its whole batch."""
 SECONDS_A_CALL = 0.3
 """What the expected minutes are reckoned with; assumed, for an answer of some 60 articles."""
 LISTED_FOR = timedelta(days=7)

@@ -61,12 +61,28 @@ SET LOCAL idle_in_transaction_session_timeout = '{seconds}s';
 _MOMENT_SECONDS = 10
 """So long a list stands that has an account of which WeChat says otherwise."""
 _CALLS_UNDER_LOCK = 3
-_ONE_KEY = "it is renewed; if this is said again, [core] fernet_key differs between machines"
+_ONE_KEY = (
+    "it is renewed; if this is said again, [core] fernet_key differs between machines, or somebody "
+    "copies tokens between the rows of weixin.platform_token: find out who may write there"
+)
 T = TypeVar("T")
 
 
+class _Sealed(msgspec.Struct):
+    """What is encrypted: the token, with the row that it belongs to."""
+
+    component_appid: str
+    appid: str
+    token: str
+
+
 class Cipher:
-    """What tokens are encrypted with: the first of the keys; all of them open what there is."""
+    """
+    What tokens are encrypted with: the first of the keys; all of them open what there is.
+
+    A token is encrypted for one row of `weixin.platform_token`, by the AppIDs of its platform and
+    its account, and opens in no other.
+    """
 
     def __init__(self, keys: Sequence[str]) -> None:
         """
@@ -80,24 +96,29 @@ class Cipher:
         self._all = MultiFernet(fernets)
         self._newest = fernets[0]
 
-    def encrypt(self, text: str) -> str:
-        """What may be stored."""
-        return self._newest.encrypt(text.encode()).decode()
+    def encrypt(self, token: str, component_appid: str, appid: str) -> str:
+        """What may be stored in the row."""
+        sealed = msgspec.json.encode(_Sealed(component_appid, appid, token))
+        return self._newest.encrypt(sealed).decode()
 
-    def decrypt(self, stored: str | None) -> str | None:
-        """The text; None when there is none, or when no key opens it any more."""
-        return _opened(self._all, stored)
+    def decrypt(self, stored: str | None, component_appid: str, appid: str) -> str | None:
+        """The row's token; None when it has none, no key opens it, or it is of another row."""
+        return _opened(self._all, stored, component_appid, appid)
 
-    def is_of_newest_key(self, stored: str) -> bool:
-        """Whether the newest key opens it."""
-        return _opened(self._newest, stored) is not None
+    def is_of_newest_key(self, stored: str, component_appid: str, appid: str) -> bool:
+        """Whether the newest key opens it as the row's."""
+        return _opened(self._newest, stored, component_appid, appid) is not None
 
 
-def _opened(fernet: Fernet | MultiFernet, stored: str | None) -> str | None:
+def _opened(
+    fernet: Fernet | MultiFernet, stored: str | None, component_appid: str, appid: str
+) -> str | None:
     try:
-        return fernet.decrypt(stored).decode() if stored else None
-    except InvalidToken:
+        opened = msgspec.json.decode(fernet.decrypt(stored or ""), type=_Sealed)
+    except (InvalidToken, msgspec.DecodeError):
         return None
+    is_of_row = (opened.component_appid, opened.appid) == (component_appid, appid)
+    return opened.token if is_of_row else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +317,7 @@ class Platform:
         for it in listed:
             before = known.get(it.appid)
             if before is None or before.authorized_at < it.authorized_at or before.withdrawn_at:
-                encrypted = self._cipher.encrypt(it.refresh_token)
+                encrypted = self._cipher.encrypt(it.refresh_token, *self._row_of(it.appid))
                 new.append(
                     {
                         "appid": it.appid,
@@ -304,13 +325,16 @@ class Platform:
                         "authorized_at": it.authorized_at,
                     }
                 )
-            elif before.refresh_token and not self._cipher.is_of_newest_key(before.refresh_token):
-                opened = self._cipher.decrypt(before.refresh_token) or it.refresh_token
+            elif before.refresh_token and not self._cipher.is_of_newest_key(
+                before.refresh_token, *self._row_of(it.appid)
+            ):
+                stored = self._cipher.decrypt(before.refresh_token, *self._row_of(it.appid))
+                opened = stored or it.refresh_token
                 again.append(
                     {
                         "appid": it.appid,
                         "encrypted_before": before.refresh_token,
-                        "encrypted": self._cipher.encrypt(opened),
+                        "encrypted": self._cipher.encrypt(opened, *self._row_of(it.appid)),
                     }
                 )
         keys = {"component_appid": self.account.appid}
@@ -451,7 +475,7 @@ class Platform:
                             account,
                             refused,
                             lambda row: self._refreshed(
-                                account, self._cipher.decrypt(row.refresh_token), component_token
+                                account, self._opened(row.refresh_token, account), component_token
                             ),
                         ),
                     )
@@ -556,7 +580,7 @@ class Platform:
 
     def _stored(self, account: Account, refused: str) -> Token | None:
         with self._warehouse.connect() as connection:
-            return self._good(self._row(connection, account), refused)
+            return self._good(account, self._row(connection, account), refused)
 
     def _shared(
         self, account: Account, refused: str, renew: Callable[[Row[Any]], Renewed]
@@ -572,7 +596,7 @@ class Platform:
                     cause=f"it has not authorised {self.account.name}",
                     cure="have it authorised; the next run finds it",
                 )
-            if token := self._good(row, refused):
+            if token := self._good(account, row, refused):
                 return token
             renewed = renew(row)
             self._save(connection, account, renewed)
@@ -586,27 +610,41 @@ class Platform:
         return connection.execute(read, self._keys(account)).one_or_none()
 
     def _save(self, connection: Connection, account: Account, renewed: Renewed) -> None:
-        refresh_token = renewed.refresh_token and self._cipher.encrypt(renewed.refresh_token)
+        row = self._row_of(account.appid)
+        refresh_token = renewed.refresh_token and self._cipher.encrypt(renewed.refresh_token, *row)
         connection.execute(
             statement("platform_token/renew.sql"),
             {
                 **self._keys(account),
-                "access_token": self._cipher.encrypt(renewed.token.value),
+                "access_token": self._cipher.encrypt(renewed.token.value, *row),
                 "refresh_token": refresh_token or None,
                 "expires_in": renewed.token.expires_in_seconds,
             },
         )
 
-    def _good(self, row: Row[Any] | None, refused: str) -> Token | None:
+    def _good(self, account: Account, row: Row[Any] | None, refused: str) -> Token | None:
         """The row's token, if it can be opened, is not the refused one, and does not end soon."""
-        value = self._cipher.decrypt(row.access_token) if row else None
-        if row and row.access_token and not value and not self._has_warned:
-            self._has_warned = True
-            log.warning("%s: a token is encrypted with another key: %s", self.account, _ONE_KEY)
+        value = self._opened(row.access_token, account) if row else None
         if row is None or not value or value == refused:
             return None
         left = float(row.seconds_left)
         return Token(value, left) if left > RENEW_BEFORE_SECONDS else None
+
+    def _opened(self, stored: str | None, account: Account) -> str | None:
+        """A token of the account's row; None when there is none, or it can't be opened as such."""
+        value = self._cipher.decrypt(stored, *self._row_of(account.appid))
+        if stored and not value and not self._has_warned:
+            self._has_warned = True
+            log.warning(
+                "%s: a token is encrypted with another key, or for another account: %s",
+                account,
+                _ONE_KEY,
+            )
+        return value
+
+    def _row_of(self, appid: str) -> tuple[str, str]:
+        """What tells the account's row from all others."""
+        return self.account.appid, appid
 
     def _keys(self, account: Account) -> dict[str, str]:
         return {"component_appid": self.account.appid, "appid": account.appid}

@@ -20,6 +20,7 @@ from weixin_etl.load.coverage import Answered, Had, judge_again, save_data, verd
 from weixin_etl.load.merge import Diff, Rebuilt
 from weixin_etl.model import AttemptState, DataState, Pair, ParameterError
 from weixin_etl.warehouse import follow_clock, require_migrated, statement, trouble
+from weixin_etl.warehouse.locks import lock_load
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +166,7 @@ class _Replay:
         """
         appids = sorted({appid for appid, _ in pairs})
         with self._warehouse.begin() as connection:
-            connection.execute(statement("dim_account/lock_for_load.sql"), {"appids": appids})
+            lock_load(connection, appids)
             connection.execute(statement("fact/pin_plan.sql"))
             rebuilt, diff = merge.rebuild(
                 connection,

@@ -109,8 +109,15 @@ COMMENT ON COLUMN weixin.platform_token.authorized_at IS 'When the account last 
 COMMENT ON COLUMN weixin.platform_token.first_seen_at IS 'When it was first found';
 COMMENT ON COLUMN weixin.platform_token.withdrawn_at IS 'When it was found that the account has withdrawn its authorisation; null while it has not';
 
+CREATE TABLE weixin.writer_lock (
+    lock_name text PRIMARY KEY
+);
+COMMENT ON TABLE weixin.writer_lock IS 'One row per thing that writers do one at a time: whoever does it has the row locked. Only who may write can lock a row';
+COMMENT ON COLUMN weixin.writer_lock.lock_name IS 'load:<appid>, a commit of an account; ingest:<dataset>:<appid>, a run that asks for an account; incident:<dataset>, a look at what is wrong';
+
 -- migrate:down
 
+DROP TABLE weixin.writer_lock;
 DROP TABLE weixin.platform_token;
 DROP TABLE weixin.api_call;
 DROP TABLE weixin.unwanted_range;

@@ -100,23 +100,26 @@ def without_room_for_its_log(server: Server, disk: Path) -> Iterator[None]:
 
 
 @contextmanager
-def ended_idle_sessions(warehouse: Engine) -> Iterator[None]:
-    """Every session of the pipeline that waits for its next statement outside of a transaction."""
+def ended_lock_sessions(warehouse: Engine) -> Iterator[None]:
+    """Every session that holds the locks of an ingest."""
     with warehouse.connect() as connection:
         ended = connection.exec_driver_sql(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'idle'"
+            "WHERE datname = current_database() AND pid <> pg_backend_pid() "
+            "AND query LIKE '%%writer_lock%%SKIP LOCKED'"
         ).all()
     assert ended
     yield
 
 
 WAITING = """
-    SELECT (
-        SELECT count(*) FROM pg_locks AS held
-        WHERE held.locktype = 'advisory' AND held.granted AND held.pid = lock.pid
-    )
-    FROM pg_locks AS lock INNER JOIN pg_database ON lock.database = pg_database.oid
-    WHERE NOT lock.granted AND datname = current_database()
+    SELECT pid FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock'
 """
-"""The sessions of the same warehouse that wait for a lock: how many advisory locks each has."""
+"""The sessions of the warehouse that wait for a lock."""
+TAKEN = """
+    SELECT lock_name FROM weixin.writer_lock WHERE lock_name LIKE 'ingest:%%'
+    EXCEPT
+    SELECT * FROM (SELECT lock_name FROM weixin.writer_lock FOR UPDATE SKIP LOCKED) AS free
+"""
+"""The locks of ingests that some session has."""

@@ -18,7 +18,7 @@ from weixin_local import postgres
 from weixin_local.postgres import Server
 from weixin_sandbox import Sandbox, Scenario
 
-LOADING = 8
+LOADING = 9
 """A statement of the first commit."""
 LATER = 35
 """One of the second commit, when the first holds the refusals of an account."""
@@ -154,7 +154,7 @@ def test_a_lost_lock_session(warehouses: Warehouses, make: Make, undisturbed: di
         trial = make(engine)
         order = trial.plan("run", MORNING)
 
-        outcome = disturbed(order, LOADING, ill_postgres.ended_idle_sessions(engine))
+        outcome = disturbed(order, LOADING, ill_postgres.ended_lock_sessions(engine))
 
         assert outcome.is_done, outcome.said
         assert trial.contents() == undisturbed

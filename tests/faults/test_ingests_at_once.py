@@ -16,7 +16,7 @@ from weixin_sandbox import Sandbox
 
 YESTERDAY = MORNING.date() - timedelta(days=1)
 AT_ONCE = 4
-LOADING = 8
+LOADING = 9
 """A statement of a load."""
 
 
@@ -88,9 +88,10 @@ def test_what_other_runs_ingest_holds_up_nothing_else(
                 break
             process.wait(0.02)
         in_meanwhile = trial.rows("SELECT DISTINCT appid FROM weixin.fact_article_total")
-        for hold, ended in reversed(list(zip(holds, others, strict=True))):
+        for place, (hold, ended) in reversed(list(enumerate(zip(holds, others, strict=True)))):
             process.wait(0.2)
-            assert trial.rows(ill_postgres.WAITING) == [(0,)]
+            assert len(trial.rows(ill_postgres.WAITING)) == 1
+            assert len(trial.rows(ill_postgres.TAKEN)) == place + 1
             hold.over.set()
             assert ended.outcome().is_done
 

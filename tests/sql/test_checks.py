@@ -203,14 +203,19 @@ def test_of_many_failures_each_has_its_line(warehouse: Engine, caplog: pytest.Lo
 def test_a_warning_names_the_first_hundred_accounts(
     warehouse: Engine, caplog: pytest.LogCaptureFixture
 ):
-    """Its statement finds the others: ten thousand lines help nobody."""
+    """
+    Its statement finds the others: ten thousand lines help nobody.
+
+    A msgid is named if it is written as WeChat writes them; any other text is not quoted.
+    """
     plan_pairs(warehouse, *((f"wx{n}", "2026-11-21", IN, None) for n in range(100, 203)))
     with warehouse.begin() as connection:
         connection.exec_driver_sql(
             "INSERT INTO weixin.rejected_row (dataset, appid, publication_date, msgid, stat_date, "
             "metric, reason, payload, raw_response_id, rejected_at) "
-            "SELECT dataset, appid, publication_date, '1_1', '2026-11-22', 'share_user', "
-            "'share_user is a text', '', 1, now() FROM weixin.run_report"
+            "SELECT dataset, appid, publication_date, "
+            "CASE appid WHEN 'wx100' THEN '1_1' ELSE 'https://phish.example' END, '2026-11-22', "
+            "'share_user', 'share_user is a text', '', 1, now() FROM weixin.run_report"
         )
 
     check(RUN, warehouse, [], STAMP)
@@ -221,4 +226,5 @@ def test_a_warning_names_the_first_hundred_accounts(
         "wx100: wait for an answer that fits; if final, refetch; or fix the parser and replay "
         "(every_value_fits: 1_1 of 2026-11-22: share_user is a text) · 2026-11-21"
     )
+    assert "(every_value_fits: an article with an odd msgid of 2026-11-22" in lines[1]
     assert len(lines) == 100

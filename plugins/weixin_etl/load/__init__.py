@@ -49,6 +49,7 @@ from weixin_etl.parse import parse
 from weixin_etl.parse.articles import Parsed, UnreadableAnswerError
 from weixin_etl.quota import MadeCalls
 from weixin_etl.warehouse import statement
+from weixin_etl.warehouse.locks import lock_load
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +194,7 @@ class Load:
         """
         appids = list({outcome.account.appid for outcome in outcomes})
         with self._warehouse.begin() as connection:
-            connection.execute(statement("dim_account/lock_for_load.sql"), {"appids": appids})
+            lock_load(connection, appids)
             connection.execute(statement("fact/pin_plan.sql"))
             merged = self._merge(connection, outcomes)
             to_judge = [it for appid in complete for it in self._unjudged[appid]]

@@ -21,6 +21,7 @@ _SESSION = {
     "standard_conforming_strings": "on",
     "default_transaction_isolation": r"read\ committed",
     "idle_session_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
     # Airflow's `execution_timeout` can't interrupt a wait for Postgres; Postgres itself can
     "lock_timeout": "30min",
     "statement_timeout": "1h",

@@ -307,3 +307,31 @@ def test_a_lost_key_costs_a_renewal(
     sandbox.component.rotates_refresh_tokens = True
     token(platform)
     assert is_good(sandbox, token(open_platform(Fernet.generate_key().decode())))
+
+
+def test_a_token_opens_in_its_own_row_alone(
+    sandbox: Sandbox,
+    platform: Platform,
+    warehouse: Engine,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Whoever copies another account's tokens into a row gets neither used, and it is said."""
+    other = "wx0000000000000002"
+    sandbox.component.authorize(Account(other))
+    platform.discover(4)
+    platform.token(platform.client(other, "").account)
+    token(platform)
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE weixin.platform_token AS own SET access_token = other.access_token, "
+            "refresh_token = other.refresh_token FROM weixin.platform_token AS other "
+            "WHERE own.appid LIKE 'wx%%1' AND other.appid LIKE 'wx%%2'"
+        )
+
+    assert is_good(sandbox, token(platform))
+    assert caplog.messages[-1:] == [
+        "wx0000000000000001: a token is encrypted with another key, or for another account: "
+        "it is renewed; if this is said again, [core] fernet_key differs between machines, or "
+        "somebody copies tokens between the rows of weixin.platform_token: find out who may write "
+        "there"
+    ]

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 import sqlalchemy
 from sqlalchemy import Engine
+from warehouse_loads import rows
 
 from weixin_etl import clock, incidents
 from weixin_etl.datasets import DATASETS
@@ -532,6 +533,23 @@ def test_an_unknown_metric_is_told_once_ever(people: People):
         people.ingest(day, ["a"], incidents.unknown_metrics(["b_new", "a_new"]))
 
     assert people.titles == ["unknown metric a_new", "unknown metric b_new"]
+
+
+def test_a_hundred_thousand_unknown_metrics_are_one_incident(people: People):
+    """With their count and a few names, cut; once ever, whatever they are called the next day."""
+    for day in range(2):
+        names = [f"{day}{number:06}{'x' * 99}" for number in range(100_003)]
+        people.ingest(day, ["a"], incidents.unknown_metrics(names))
+
+    causes = rows(people.warehouse, "SELECT cause FROM weixin.incident")
+    first = [f"'{number:07}{'x' * 52}" for number in range(3)]
+    assert causes == [
+        (
+            f"WeChat sends 100003 metrics that are not known here ({', '.join(first)}, …); kept in "
+            "extra",
+        )
+    ]
+    assert people.titles == ["unknown metric (many)"]
 
 
 def test_days_that_are_lost_are_told_until_somebody_brings_them_in(people: People):

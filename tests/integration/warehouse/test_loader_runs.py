@@ -17,7 +17,7 @@ from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import Account, ConfiguredAccount, PlannedAccount
 from weixin_etl.pipeline import Pipeline
 from weixin_etl.report import report
-from weixin_etl.warehouse import statement
+from weixin_etl.warehouse.locks import lock_load
 
 
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda it: it.name)
@@ -62,6 +62,7 @@ ODD = (
     "client_encoding TO latin1",
     "datestyle TO sql, dmy",
     "default_transaction_isolation TO serializable",
+    "idle_in_transaction_session_timeout TO '50ms'",
     "idle_session_timeout TO '50ms'",
     "intervalstyle TO iso_8601",
     "quote_all_identifiers TO on",
@@ -72,7 +73,7 @@ ODD = (
     "transform_null_equals TO on",
     "xmloption TO document",
 )
-LOCKED = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+FREE = "SELECT lock_name FROM weixin.writer_lock ORDER BY 1 FOR UPDATE SKIP LOCKED"
 
 
 @pytest.fixture
@@ -88,11 +89,11 @@ def odd(loader: Engine, warehouse: Engine) -> Iterator[Engine]:
 
 def test_a_run_of_a_role_with_odd_settings(odd: Engine, warehouse: Engine, account: Account):
     """Texts stay as they are, and the lock of an account is held for as long as WeChat takes."""
-    locks = []
+    free = []
 
     def open_client(_: PlannedAccount) -> WeixinClient:
         time.sleep(0.2)
-        locks.append(rows(warehouse, LOCKED))
+        free.append(rows(warehouse, FREE))
         return WeixinClient(account, HASTE)
 
     configured = [ConfiguredAccount(account.conn_id, account.appid, account.name)]
@@ -103,7 +104,8 @@ def test_a_run_of_a_role_with_odd_settings(odd: Engine, warehouse: Engine, accou
     assert rows(warehouse, "SELECT title FROM weixin.dim_article WHERE appid = 'wx1'") == [
         ("春\\",)
     ]
-    assert locks == [[(1,)]]
+    assert free == [[]]
+    assert (f"ingest:article_total:{account.appid}",) in rows(warehouse, FREE)
 
 
 def test_a_load_of_a_role_with_odd_settings_waits(odd: Engine, warehouse: Engine):
@@ -112,7 +114,7 @@ def test_a_load_of_a_role_with_odd_settings_waits(odd: Engine, warehouse: Engine
     later = pair(body(article("1_1", {"20": {"share_user": 6}})), "23 08:30")
     with ThreadPoolExecutor(1) as pool:
         with warehouse.begin() as other:
-            other.execute(statement("dim_account/lock_for_load.sql"), {"appids": [ACCOUNT.appid]})
+            lock_load(other, [ACCOUNT.appid])
             waiting = pool.submit(load_pairs, odd, later)
             while not rows(warehouse, "SELECT 1 FROM pg_locks WHERE NOT granted"):
                 assert not waiting.done()

@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-import sqlalchemy
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import OperationalError
 from warehouse_loads import ACCOUNT, OTHER_ACCOUNT, SCHEDULED, article, body, load_pairs, pair, rows
@@ -14,16 +13,10 @@ from weixin_etl import warehouse as the_warehouse
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.load import Load
 from weixin_etl.model import Counts
+from weixin_etl.warehouse.locks import lock_load
 
-LOCK = sqlalchemy.text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
-"""What a load takes first."""
-LOCKS_OF_WAITING = """
-    SELECT (
-        SELECT count(*) FROM pg_locks AS held
-        WHERE held.locktype = 'advisory' AND held.granted AND held.pid = lock.pid
-    )
-    FROM pg_locks AS lock WHERE NOT granted
-"""
+WAITING = "SELECT FROM pg_locks WHERE NOT granted"
+FREE = "SELECT lock_name FROM weixin.writer_lock ORDER BY 1 FOR UPDATE SKIP LOCKED"
 
 
 @pytest.fixture
@@ -34,7 +27,7 @@ def impatient(warehouse: Engine) -> Iterator[Engine]:
         engine, "connect", lambda raw, _: raw.cursor().execute("SET lock_timeout = '50ms'")
     )
     with warehouse.connect() as connection, connection.begin():
-        connection.execute(LOCK, {"key": ACCOUNT.appid})
+        lock_load(connection, [ACCOUNT.appid])
         yield engine
     engine.dispose()
 
@@ -63,12 +56,15 @@ def test_a_load_takes_its_locks_in_one_order(warehouse: Engine):
     answer = pair(body(), "24 08:30")
     outcomes = [replace(answer, account=account) for account in accounts]
     load = Load(warehouse, SCHEDULED, ready_hour=10)
+    with warehouse.begin() as connection:
+        lock_load(connection, [account.appid for account in reversed(accounts)])
     with ThreadPoolExecutor(1) as pool:
-        with warehouse.connect() as connection, connection.begin():
-            connection.execute(LOCK, {"key": "wx1"})
+        with warehouse.begin() as connection:
+            lock_load(connection, ["wx1"])
             loading = pool.submit(load.commit, outcomes, complete=())
-            while not (waiting := rows(warehouse, LOCKS_OF_WAITING)):
+            while not rows(warehouse, WAITING):
                 assert not loading.done()
+            free = rows(warehouse, FREE)
         loading.result()
 
-    assert waiting == [(0,)]
+    assert free == [(f"load:wx{number}",) for number in range(2, 9)]

@@ -49,8 +49,8 @@ def ingested(warehouse: Engine, wire: Wire) -> tuple[IngestError, int]:
     """Why pairs are not in, and how many commits were begun."""
     begun: list[str] = []
 
-    def note(_connection: Any, _cursor: Any, sql: str, *_others: Any) -> None:
-        if "pg_advisory_xact_lock" in sql:
+    def note(_connection: Any, _cursor: Any, sql: str, values: Any, *_others: Any) -> None:
+        if "FOR UPDATE" in sql and "load:" in str(values):
             begun.append(sql)
 
     accounts = {f"a_{it}": replace(wire.account, appid=it, name=f"n{it}") for it in ACCOUNTS}

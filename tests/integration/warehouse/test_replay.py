@@ -36,7 +36,7 @@ from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL
 from weixin_etl.load.merge import Diff, FigureDiff
 from weixin_etl.model import ParameterError
 from weixin_etl.replay import Replayed, replay
-from weixin_etl.warehouse import statement
+from weixin_etl.warehouse.locks import lock_load
 
 ALL = Selection(ARTICLE_TOTAL)
 WITHOUT_CHANGED_AT = "to_jsonb(fact_article_total) - 'changed_at' - 'loaded_at'"
@@ -431,9 +431,9 @@ def test_a_replay_waits_for_a_load_of_the_account(warehouse: Engine):
     """And a load for it: they take the same lock, one account after the other."""
     load_mornings(warehouse)
     alter(warehouse, WIPE)
-    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
     with ThreadPoolExecutor(1) as pool, warehouse.begin() as connection:
-        connection.execute(statement("dim_account/lock_for_load.sql"), {"appids": ["wx2"]})
+        lock_load(connection, ["wx2"])
         replaying = pool.submit(run, warehouse)
         for _ in range(1000):
             if rows(warehouse, waiting) == [(1,)] or replaying.done():

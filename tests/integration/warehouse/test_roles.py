@@ -1,9 +1,15 @@
 """What the roles weixin_loader and weixin_reader may do, tried as each of them."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
 import pytest
 from sqlalchemy import Engine
-from sqlalchemy.exc import ProgrammingError
-from warehouse_loads import rows
+from sqlalchemy.exc import DBAPIError, ProgrammingError
+from warehouse_loads import article, body, load_pairs, pair, rows
+
+from weixin_etl import warehouse as the_warehouse
 
 HISTORIES = (
     "fact_article_total_history",
@@ -130,7 +136,7 @@ class TestReader:
     READABLE = (
         *("dim_account", "dim_article", "fact_article_total", "fact_article_total_detail"),
         *("first_daily_run", "coverage", "run_report", "article_sighting"),
-        *("incident", "unwanted_range", "api_call"),
+        *("incident", "unwanted_range", "account_list", "api_call"),
         *HISTORIES,
     )
 
@@ -217,3 +223,140 @@ class TestReader:
             run(warehouse, "DROP VIEW analytics.later; DROP TABLE weixin.later")
 
         assert said == ["", "permission denied for table later"]
+
+
+ANALYST = "analyst_of_the_test"
+DATABASES = Path(__file__).parents[3] / "docker" / "databases.sql"
+"""Its last part closes in a database what Postgres leaves open to everybody."""
+OPEN_TO_ALL = """
+    SELECT string_agg(oid::regprocedure::text, ', ') FROM pg_proc
+    WHERE proname ~ '^(lo_(creat|create|from_bytea|put)|lowrite|pg_(try_)?advisory_(xact_)?lock)'
+"""
+
+
+class TestAttacker:
+    """An analyst who means harm: a login of its own that is a member of weixin_reader."""
+
+    @pytest.fixture
+    def analyst(self, warehouse: Engine) -> Iterator[Engine]:
+        """The warehouse as that login sees it."""
+        run(warehouse, f"CREATE ROLE {ANALYST} LOGIN PASSWORD '{ANALYST}' IN ROLE weixin_reader")
+        engine = the_warehouse.engine(warehouse.url.set(username=ANALYST, password=ANALYST))
+        yield engine
+        engine.dispose()
+        run(warehouse, f"DROP ROLE {ANALYST}")
+
+    @pytest.fixture
+    def closed(self, warehouse: Engine) -> Iterator[None]:
+        """The database as docker compose makes it."""
+        _, closing = DATABASES.read_text().split("\\connect weixin\n")
+        run(warehouse, closing.replace("TO weixin'", "TO CURRENT_USER'").replace("%", "%%"))
+        run(warehouse, "REVOKE ALL ON DATABASE weixin, postgres, template1 FROM PUBLIC")
+        yield
+        ((functions,),) = rows(warehouse, OPEN_TO_ALL)
+        run(warehouse, f"GRANT EXECUTE ON FUNCTION {functions} TO PUBLIC")
+        run(
+            warehouse,
+            "REVOKE EXECUTE ON FUNCTION lo_creat, lo_create, lo_from_bytea, lo_put, "
+            "lowrite FROM PUBLIC",
+        )
+        run(warehouse, "GRANT CONNECT, TEMPORARY ON DATABASE weixin, postgres, template1 TO PUBLIC")
+
+    def test_holds_up_no_load(self, warehouse: Engine, analyst: Engine):
+        """Whatever it locks that can be locked by who only reads."""
+        impatient = the_warehouse.engine(warehouse.url, {"lock_timeout": "2s"})
+        answer = pair(body(article("1_1", {"20": {"share_user": 5}})), "22 08:30")
+        with analyst.begin() as connection:
+            for table in TestReader.READABLE:
+                connection.exec_driver_sql(f"LOCK TABLE weixin.{table} IN ACCESS SHARE MODE")
+            for key in ("wx1", "load:wx1", "ingest:article_total:wx1", "incident:article_total"):
+                connection.exec_driver_sql(
+                    f"SELECT pg_advisory_xact_lock(hashtextextended('{key}', 0))"
+                )
+            connection.exec_driver_sql("LISTEN anything; NOTIFY anything")
+            (judged,) = load_pairs(impatient, answer)
+        impatient.dispose()
+
+        assert judged.counts.inserted == 1
+
+    @pytest.mark.parametrize("strength", ["KEY SHARE", "SHARE", "NO KEY UPDATE", "UPDATE"])
+    def test_locks_no_row(self, analyst: Engine, strength: str):
+        """Of no table that it may read, nor of the locks themselves."""
+        tables = (*TestReader.READABLE, "writer_lock")
+
+        said = [refusal(analyst, f"SELECT FROM weixin.{it} FOR {strength}") for it in tables]
+
+        assert said == [f"permission denied for table {it}" for it in tables]
+
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "SELECT lo_creat(-1)",
+            "SELECT lo_create(0)",
+            "SELECT lo_from_bytea(0, 'x')",
+            "LOCK TABLE weixin.coverage IN ROW SHARE MODE",
+            "CREATE FUNCTION public.own() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "CREATE FUNCTION analytics.own() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "CREATE SEQUENCE public.own",
+            "SELECT setval('weixin.raw_response_raw_response_id_seq', 1)",
+            "SELECT last_value FROM weixin.raw_response_raw_response_id_seq",
+            "CREATE SCHEMA own",
+            "SET ROLE weixin_loader",
+            "SET temp_file_limit = -1",
+            "ALTER ROLE weixin_reader RESET ALL",
+            "SELECT pg_read_file('/etc/passwd')",
+            "COPY (SELECT 1) TO '/tmp/own'",
+            "COPY (SELECT 1) TO PROGRAM 'true'",
+            "SELECT body_zstd FROM weixin.raw_response",
+            "SELECT access_token FROM weixin.platform_token",
+        ],
+    )
+    def test_may_not(self, analyst: Engine, sql: str):
+        """It makes nothing that stays, reaches no file, and becomes nobody else."""
+        said = refusal(analyst, sql)
+
+        assert said.startswith(("permission denied", "must be"))
+
+    @pytest.mark.usefixtures("closed")
+    @pytest.mark.parametrize(
+        "sql",
+        [
+            "CREATE TEMPORARY TABLE own (id int)",
+            "SELECT pg_advisory_lock(number) FROM generate_series(1, 1000000) AS number",
+            "SELECT lo_create(0)",
+        ],
+    )
+    def test_fills_nothing_where_the_database_is_the_warehouses_own(
+        self, analyst: Engine, sql: str
+    ):
+        """As with docker compose: neither the disk with temporary tables nor the lock table."""
+        assert refusal(analyst, sql).startswith("permission denied")
+
+    @pytest.mark.usefixtures("closed")
+    @pytest.mark.parametrize("other", ["postgres", "template1"])
+    def test_enters_no_other_database(self, analyst: Engine, other: str):
+        """As with docker compose."""
+        engine = the_warehouse.engine(analyst.url.set(database=other))
+
+        with pytest.raises(DBAPIError, match="permission denied for database"):
+            engine.connect()
+
+
+def test_the_readers_own_login_is_limited(reader: Engine):
+    """A statement, a transaction that waits, and temporary files, which no session may change."""
+    own = psycopg2.connect(
+        host=reader.url.host,
+        port=reader.url.port,
+        user=reader.url.username,
+        password=reader.url.password,
+        dbname=reader.url.database,
+    )
+    with own, own.cursor() as cursor:
+        cursor.execute(
+            "SELECT current_setting('statement_timeout'), current_setting('temp_file_limit'), "
+            "current_setting('idle_in_transaction_session_timeout')"
+        )
+        said = cursor.fetchone()
+    own.close()
+
+    assert said == ("10min", "5GB", "10min")

@@ -1,0 +1,60 @@
+"""
+What writers do one at a time: the locks are rows of `weixin.writer_lock`.
+
+Whoever may only read can lock no row; an advisory lock is anybody's whose key he can work out.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from weixin_etl.warehouse.statements import statement
+
+
+def lock_load(connection: Connection, appids: Iterable[str]) -> None:
+    """
+    One commit of an account at a time, across datasets: they share the articles.
+
+    Held until the transaction ends. Waits for the others account by account in one order, so that
+    commits that share accounts never deadlock.
+    """
+    _take(connection, [f"load:{appid}" for appid in appids])
+
+
+def lock_incidents(connection: Connection, dataset: str) -> None:
+    """One transaction at a time judges a dataset's incidents: what two runs meet is opened once."""
+    _take(connection, [f"incident:{dataset}"])
+
+
+@contextmanager
+def ingest_locks(
+    warehouse: Engine, dataset: str, appids: Collection[str], *, waits: bool
+) -> Iterator[set[str]]:
+    """
+    One run at a time ingests an account of a dataset: those of the accounts that no other has.
+
+    When it `waits`, all of them, once the others have ended. A session of their own holds the locks
+    in an open transaction; they end with it, so a killed process holds none.
+    """
+    names = {f"ingest:{dataset}:{appid}": appid for appid in appids}
+    with warehouse.begin() as connection:  # committed, so that no one waits for a new row
+        _add(connection, names)
+    take = statement("writer_lock/take.sql" if waits else "writer_lock/take_free.sql")
+    with warehouse.connect() as connection:
+        taken = connection.scalars(take, {"lock_names": list(names)}).all()
+        try:
+            yield {names[name] for name in taken}
+        finally:
+            with suppress(DBAPIError):  # a session that was lost holds nothing any more
+                connection.rollback()
+
+
+def _add(connection: Connection, names: Collection[str]) -> None:
+    connection.execute(statement("writer_lock/add.sql"), {"lock_names": list(names)})
+
+
+def _take(connection: Connection, names: Collection[str]) -> None:
+    _add(connection, names)
+    connection.execute(statement("writer_lock/take.sql"), {"lock_names": list(names)})

@@ -1,0 +1,6 @@
+-- Locks that nobody has taken before: one row each, added in one order.
+INSERT INTO weixin.writer_lock (lock_name)
+SELECT lock_name
+FROM unnest(cast(:lock_names AS text[])) AS wanted (lock_name)
+ORDER BY lock_name
+ON CONFLICT (lock_name) DO NOTHING
