@@ -85,11 +85,12 @@ def unknown_parameters(entered: Iterable[str], known: Iterable[str]) -> str:
 
 def _nearest(name: str, names: list[str]) -> str:
     """The name that was meant, or all of them when it is like none."""
-    near = difflib.get_close_matches(name.lower(), names, n=1)
+    near = difflib.get_close_matches(name[:_LONGEST_NAME].lower(), names, n=1)
     return f": did you mean {near[0]}?" if near else f"; there are {', '.join(names)}."
 
 
 def _shown(name: str) -> str:
     """As it can stand in a line of the log."""
-    shown = name if name.isprintable() else ascii(name)
+    cut = name[: _LONGEST_NAME + 1]
+    shown = cut if cut.isprintable() else ascii(cut)
     return shown if len(shown) <= _LONGEST_NAME else f"{shown[:_LONGEST_NAME]}…"

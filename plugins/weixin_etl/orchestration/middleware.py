@@ -3,9 +3,17 @@
 import json
 import re
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
+from airflow.api_fastapi.app import get_auth_manager
+from airflow.api_fastapi.auth.managers.base_auth_manager import BaseAuthManager
+from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
+from airflow.api_fastapi.core_api.security import bearer_scheme, get_user
+from fastapi import HTTPException, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -29,7 +37,9 @@ class ConnectionTest:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the call on, mended where it is the button's."""
-        if _posted_to(scope) != "/api/v2/connections/test":
+        if _posted_to(scope) != "/api/v2/connections/test" or not await _may(
+            scope, lambda manager, user: manager.is_authorized_connection(method="POST", user=user)
+        ):
             return await self._app(scope, receive, send)
         read = await _ReadAhead.of(receive)
         asked = read.json_object()
@@ -57,11 +67,20 @@ class KnownParameters:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the call on, or answer 400 as Airflow does for a parameter of the wrong type."""
         runs = self._RUNS.fullmatch(_posted_to(scope))
-        if runs is None or runs[1] not in FORMS:
+        dag_id = runs[1] if runs else ""
+        if dag_id not in FORMS or not await _may(
+            scope,
+            lambda manager, user: manager.is_authorized_dag(
+                method="POST",
+                access_entity=DagAccessEntity.RUN,
+                details=DagDetails(id=dag_id),
+                user=user,
+            ),
+        ):
             return await self._app(scope, receive, send)
         read = await _ReadAhead.of(receive)
         conf = read.json_object().get("conf")
-        refusal = unknown_parameters(conf, FORMS[runs[1]]) if isinstance(conf, dict) else ""
+        refusal = unknown_parameters(conf, FORMS[dag_id]) if isinstance(conf, dict) else ""
         if refusal:
             return await JSONResponse({"detail": refusal}, 400)(scope, read.receive, send)
         return await self._app(scope, read.receive, send)
@@ -74,6 +93,16 @@ def _posted_to(scope: Scope) -> str:
     path: str = scope["path"]
     root: str = scope.get("root_path", "").rstrip("/")
     return path.removeprefix(root) if path.startswith(f"{root}/") else path
+
+
+async def _may(scope: Scope, allows: Callable[[BaseAuthManager[Any], BaseUser], bool]) -> bool:
+    """Whether Airflow knows who asks, and lets them; if not, its own answer says so."""
+    request = Request(scope)
+    try:
+        user = await get_user(request, None, await bearer_scheme(request))
+    except HTTPException:
+        return False
+    return await run_in_threadpool(allows, get_auth_manager(), user)
 
 
 @dataclass

@@ -1,15 +1,20 @@
 """What Airflow's API server does differently for two calls, and that it leaves all others alone."""
 
 import json
+import tracemalloc
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import anyio
 import pytest
+from airflow.api_fastapi.app import create_auth_manager
+from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+from airflow.api_fastapi.core_api.security import USER_INJECTED_BY_TRUSTED_MIDDLEWARE
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from weixin_etl.orchestration.form import DAILY, unknown_parameters
 from weixin_etl.orchestration.hook import tested_conn_id
 from weixin_etl.orchestration.middleware import (
     LONGEST_BODY_BYTES,
@@ -20,6 +25,12 @@ from weixin_etl.orchestration.middleware import (
 RUNS = "/api/v2/dags/weixin_article_total/dagRuns"
 TEST = "/api/v2/connections/test"
 MISTYPED = {"logical_date": None, "conf": {"acounts": ["a1"], "dryrun": True}}
+
+
+@pytest.fixture(autouse=True)
+def auth_manager() -> None:
+    """Airflow's simple one decides what a role may."""
+    create_auth_manager()
 
 
 @dataclass
@@ -42,9 +53,19 @@ class Airflow:
 
 
 def post(
-    app: ASGIApp, path: str, body: object, *, root_path: str = "", method: str = "POST"
+    app: ASGIApp,
+    path: str,
+    body: object,
+    *,
+    root_path: str = "",
+    method: str = "POST",
+    role: str = "admin",
 ) -> tuple[int, str]:
-    """The status and detail of the answer; the body comes in two parts, as a server gives it."""
+    """
+    The status and detail of the answer; the body comes in two parts, as a server gives it.
+
+    Airflow's own middleware has read the cookie; without a role there was none.
+    """
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     half = len(data) // 2
     parts: list[Message] = [
@@ -69,7 +90,13 @@ def post(
         "root_path": root_path,
         "headers": [(b"content-length", str(len(data)).encode())],
         "received": lambda: count,
+        "state": {},
     }
+    if role:
+        scope["state"] = {
+            "user": SimpleAuthManagerUser(username="somebody", role=role),
+            "user_authenticated_via": USER_INJECTED_BY_TRUSTED_MIDDLEWARE,
+        }
 
     async def call() -> None:
         await app(scope, receive, send)
@@ -126,6 +153,19 @@ def test_the_sentence_stays_readable(conf: dict[str, int], detail: str) -> None:
     assert post(KnownParameters(Airflow()), RUNS, {"conf": conf}) == (400, detail)
 
 
+def test_a_long_name_costs_no_more_than_a_short_one() -> None:
+    """A megabyte is compared with the known names by its beginning."""
+    name = "ab" * (1 << 19)
+
+    tracemalloc.start()
+    said = unknown_parameters([name], DAILY)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert said.startswith(f"{name[:40]}… is no parameter; there are")
+    assert peak_bytes < 100_000
+
+
 @pytest.mark.parametrize(
     ("path", "root_path"),
     [
@@ -164,24 +204,28 @@ def test_what_is_not_mistyped_is_airflows_to_judge(body: object) -> None:
 
 @pytest.mark.parametrize("middleware", [KnownParameters, ConnectionTest])
 @pytest.mark.parametrize(
-    ("path", "method"),
+    ("path", "method", "role"),
     [
-        ("/api/v2/dags/somebody_elses/dagRuns", "POST"),
-        (f"{RUNS}/list", "POST"),
-        (f"/somewhere{RUNS}", "POST"),
-        (RUNS, "PATCH"),
-        ("/api/v2/connections", "POST"),
-        ("/api/v2/connections/enqueue-test", "POST"),
-        (TEST, "PUT"),
+        ("/api/v2/dags/somebody_elses/dagRuns", "POST", "admin"),
+        (f"{RUNS}/list", "POST", "admin"),
+        (f"/somewhere{RUNS}", "POST", "admin"),
+        (RUNS, "PATCH", "admin"),
+        ("/api/v2/connections", "POST", "admin"),
+        ("/api/v2/connections/enqueue-test", "POST", "admin"),
+        (TEST, "PUT", "admin"),
+        (RUNS, "POST", "viewer"),
+        (RUNS, "POST", ""),
+        (TEST, "POST", "viewer"),
+        (TEST, "POST", ""),
     ],
 )
 def test_other_calls_are_not_read(
-    middleware: type[KnownParameters] | type[ConnectionTest], path: str, method: str
+    middleware: type[KnownParameters] | type[ConnectionTest], path: str, method: str, role: str
 ) -> None:
-    """Airflow receives them itself, piece by piece."""
+    """Airflow receives them itself, piece by piece; so it does those of who may not make them."""
     airflow = Airflow()
 
-    answer = post(middleware(airflow), path, MISTYPED, method=method)
+    answer = post(middleware(airflow), path, MISTYPED, method=method, role=role)
 
     assert answer == PASSED_ON
     assert airflow.received_before == 0

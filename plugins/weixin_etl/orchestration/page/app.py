@@ -2,20 +2,24 @@
 
 import json
 import logging
+import unicodedata
 from collections.abc import Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import parse_qsl
 
 import jinja2
 import msgspec
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, HTMLResponse
+from pydantic import Field
 from sqlalchemy.exc import DBAPIError
 
 from weixin_etl import clock
-from weixin_etl.datasets import Dataset
+from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.orchestration import airflow_state, settings
 from weixin_etl.orchestration.page import articles, calendar, problems, runs
 from weixin_etl.orchestration.page.reader import Reader, reader
@@ -42,10 +46,34 @@ POLICY = "; ".join(
 """Nothing from elsewhere, and nothing that stands in a page's own text is run."""
 MEDIA_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
-app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(reader)])
+
+def _well_formed(request: Request) -> None:
+    """Refuse what no parameter may be, and what would be read as something else than was asked."""
+    query = request.scope["query_string"].decode("latin-1")
+    try:
+        asked = parse_qsl(query, keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise HTTPException(422, "the parameters are not UTF-8") from None
+    if len(dict(asked)) < len(asked):
+        raise HTTPException(422, "a parameter is given more than once")
+    if any(unicodedata.category(it) == "Cc" for _, value in asked for it in value):
+        raise HTTPException(422, "a parameter contains a control character")
+
+
+app = FastAPI(
+    docs_url=None,
+    redoc_url=None,
+    openapi_url=None,
+    dependencies=[Depends(reader), Depends(_well_formed)],
+)
 AReader = Annotated[Reader, Depends(reader)]
-Day = Annotated[date, Query()]
 Text = Annotated[str, Query(max_length=200)]
+Name = Annotated[str, Query(min_length=1, max_length=300)]
+Offset = Annotated[int, Query(ge=0, le=1_000_000)]
+Day = Annotated[
+    date, Field(ge=min(it.first_day for it in DATASETS.values()), le=date(2999, 12, 31))
+]
+"""From the first that WeChat has, and far from where dates end."""
 
 
 @app.middleware("http")
@@ -71,6 +99,13 @@ def _fault(_: Request, error: DBAPIError) -> Response:
     log.error("the warehouse could not be read", exc_info=error)
     sentence = "the warehouse could not be read: the log of Airflow's API server says why"
     return _json({"detail": sentence}, 503)
+
+
+@app.exception_handler(RequestValidationError)
+def _refused(_: Request, error: RequestValidationError) -> Response:
+    """Which parameter may not have its value, and why; the value is not repeated."""
+    said = "; ".join(f"{it['loc'][-1]}: {it['msg']}" for it in error.errors())
+    return _json({"detail": said}, 422)
 
 
 @app.get("/", response_class=HTMLResponse)
@@ -120,9 +155,7 @@ def health(who: AReader, dataset: Text = "") -> Response:
 
 
 @app.get("/api/problems")
-def api_problems(
-    who: AReader, search: Text = "", offset: Annotated[int, Query(ge=0)] = 0
-) -> Response:
+def api_problems(who: AReader, search: Text = "", offset: Offset = 0) -> Response:
     """What is wrong now, what was lately, and how each account stands."""
     return _json(problems.view(who.datasets, search, offset))
 
@@ -130,11 +163,11 @@ def api_problems(
 @app.get("/api/calendar")
 def api_calendar(
     who: AReader,
-    dataset: Text,
-    last: Annotated[date | None, Query()] = None,
+    dataset: Name,
+    last: Day | None = None,
     days: Annotated[int, Query(ge=1, le=120)] = 35,
     search: Text = "",
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Offset = 0,
     only_trouble: bool = False,
 ) -> Response:
     """The states of some accounts' pairs on some days."""
@@ -156,7 +189,7 @@ def api_calendar(
 
 
 @app.get("/api/pair")
-def api_pair(who: AReader, dataset: Text, appid: Text, day: Day) -> Response:
+def api_pair(who: AReader, dataset: Name, appid: Name, day: Day) -> Response:
     """One pair's story."""
     (chosen,) = _chosen(who, dataset)
     with reading(open_reader()) as connection:
@@ -174,7 +207,7 @@ def api_pair(who: AReader, dataset: Text, appid: Text, day: Day) -> Response:
 
 
 @app.get("/api/runs")
-def api_runs(who: AReader, dataset: Text, offset: Annotated[int, Query(ge=0)] = 0) -> Response:
+def api_runs(who: AReader, dataset: Name, offset: Offset = 0) -> Response:
     """What came of the newest runs."""
     (chosen,) = _chosen(who, dataset)
     with reading(open_reader()) as connection:
@@ -182,7 +215,7 @@ def api_runs(who: AReader, dataset: Text, offset: Annotated[int, Query(ge=0)] = 
 
 
 @app.get("/api/run")
-def api_run(who: AReader, dataset: Text, run_id: Annotated[str, Query(max_length=300)]) -> Response:
+def api_run(who: AReader, dataset: Name, run_id: Name) -> Response:
     """What came of one run, by account."""
     (chosen,) = _chosen(who, dataset)
     with reading(open_reader()) as connection:
@@ -190,7 +223,7 @@ def api_run(who: AReader, dataset: Text, run_id: Annotated[str, Query(max_length
 
 
 @app.get("/api/accounts")
-def api_accounts(who: AReader, dataset: Text) -> Response:
+def api_accounts(who: AReader, dataset: Name) -> Response:
     """The accounts that have articles, for the choice of one."""
     (chosen,) = _chosen(who, dataset)
     with reading(open_reader()) as connection:
@@ -198,7 +231,7 @@ def api_accounts(who: AReader, dataset: Text) -> Response:
 
 
 @app.get("/api/articles")
-def api_articles(who: AReader, dataset: Text, appid: Text) -> Response:
+def api_articles(who: AReader, dataset: Name, appid: Name) -> Response:
     """An account's latest articles beside what is usual for it."""
     (chosen,) = _chosen(who, dataset)
     with reading(open_reader()) as connection:
@@ -206,7 +239,7 @@ def api_articles(who: AReader, dataset: Text, appid: Text) -> Response:
 
 
 @app.get("/api/article")
-def api_article(who: AReader, dataset: Text, appid: Text, msgid: Text) -> Response:
+def api_article(who: AReader, dataset: Name, appid: Name, msgid: Name) -> Response:
     """Where an article's readers came from."""
     (chosen,) = _chosen(who, dataset)
     with reading(open_reader()) as connection:

@@ -1,0 +1,121 @@
+"""What Airflow's web server, with our page and middlewares in it, answers to hostile calls."""
+
+from collections.abc import Iterator
+
+import page_world
+import pytest
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine
+
+from weixin_etl import clock
+from weixin_etl.datasets import ARTICLE_TOTAL
+from weixin_etl.orchestration.page.app import app as page
+
+RUNS = "/api/v2/dags/weixin_article_total/dagRuns"
+TEST = "/api/v2/connections/test"
+MISTYPED = {"logical_date": None, "conf": {"acounts": ["a1"], "x" * (1 << 19): 1}}
+
+
+@pytest.fixture(scope="module")
+def web(metadata_url: str) -> Iterator[TestClient]:
+    """Airflow's own app, with the plugin as Airflow finds it."""
+    from airflow.api_fastapi.app import create_app
+
+    with TestClient(create_app(apps="core"), raise_server_exceptions=False) as client:
+        yield client
+
+
+def token(role: str) -> str:
+    """What somebody of this role got when they logged in."""
+    from airflow.api_fastapi.app import get_auth_manager
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+
+    user = SimpleAuthManagerUser(username=role, role=role)
+    return get_auth_manager().generate_jwt(user)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "detail"),
+    [
+        ({}, 401, "Not authenticated"),
+        ({"Authorization": "Bearer no.token.atall"}, 403, "Invalid JWT token"),
+        ({"Cookie": "_token=no.token.atall"}, 403, "Invalid JWT token"),
+        ("viewer", 403, "Forbidden"),
+    ],
+)
+@pytest.mark.parametrize("path", [RUNS, TEST])
+def test_who_may_not_gets_airflows_own_answer(
+    web: TestClient, path: str, headers: dict[str, str] | str, status: int, detail: str
+) -> None:
+    """Whatever the body: nobody is told a parameter's name who may not enter one."""
+    if isinstance(headers, str):
+        headers = {"Authorization": f"Bearer {token(headers)}"}
+
+    answer = web.post(path, json=MISTYPED, headers=headers)
+
+    assert (answer.status_code, answer.json()) == (status, {"detail": detail})
+
+
+@pytest.mark.parametrize("header", ["Authorization: Bearer {}", "Cookie: _token={}"])
+def test_who_may_trigger_is_told_what_is_mistyped(web: TestClient, header: str) -> None:
+    """By REST with a token, by Airflow's UI with its cookie."""
+    name, value = header.format(token("user")).split(": ")
+
+    answer = web.post(RUNS, json=MISTYPED, headers={name: value})
+
+    assert answer.status_code == 400
+    assert answer.json()["detail"].startswith(
+        "acounts is no parameter: did you mean accounts? xxxxxxx"
+    )
+
+
+GOOD = {
+    "dataset": ARTICLE_TOTAL.name,
+    "appid": "wx0001",
+    "msgid": "1_1",
+    "run_id": "none",
+    "day": "2026-11-20",
+}
+"""What is given to a parameter that has to be given."""
+NEVER = [
+    *("x" * 5000, "9" * 5000),
+    *("%00", "a%00b", "%1B[2J", "%C2%9B"),  # control characters
+    *("%FF%FE", "%ED%A0%80"),  # no UTF-8
+    "a&{}=a",  # given twice
+]
+"""What no parameter may be."""
+TEXTS = ["", "0001-01-01", "9999-12-31", "-1", str(2**70), "1e300", "nan"]
+"""What is no number, day or switch; an optional text may be all of it, one that is needed a few."""
+
+
+@pytest.mark.parametrize(
+    "route", [it for it in page.routes if isinstance(it, APIRoute)], ids=lambda it: it.path
+)
+@pytest.mark.usefixtures("airflow")
+def test_an_odd_value_is_refused_with_a_sentence(
+    web: TestClient, warehouse: Engine, route: APIRoute
+) -> None:
+    """In each parameter of each route: never 500, and never that the warehouse can't be read."""
+    with warehouse.begin() as connection:
+        page_world.fill(connection, ARTICLE_TOTAL, 1, 8, clock.now())
+    headers = {"Authorization": f"Bearer {token('viewer')}"}
+    fields = route.dependant.query_params
+    good = {it.alias: GOOD[it.alias] for it in fields if it.field_info.is_required()}
+
+    def said(**odd: str) -> tuple[int, object]:
+        query = "&".join(f"{name}={value}" for name, value in (good | odd).items())
+        path = route.path.format(name="page.css")
+        answer = web.get(f"/weixin{path}?{query}", headers=headers)
+        detail = answer.json().get("detail") if answer.status_code in (404, 422) else None
+        return answer.status_code, detail
+
+    status, _ = said()
+    assert status in (200, 503)
+    for field in fields:
+        is_text = field.field_info.annotation is str
+        for value in [*NEVER, *TEXTS]:
+            fits = is_text and value in TEXTS and not (value == "" and field.alias in good)
+            answered, detail = said(**{field.alias: value.format(field.alias)})
+            assert answered in ({status, 404} if fits else {422}), (field.alias, value, detail)
+            assert isinstance(detail, str) or answered == status
