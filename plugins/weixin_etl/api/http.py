@@ -3,7 +3,7 @@
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -33,6 +33,8 @@ _CHUNK_BYTES = 1 << 16
 _BEFORE_A_VALUE = (b"{", b"[", b",")
 _NO_TLS = "the TLS connection failed; the host, its port or a proxy may be wrong"
 _POOL_SIZE = 16
+_LONGEST_SAID = 2000
+_LONGEST_DATE = 100
 _NO_ANSWER = (
     requests.RequestException,
     urllib3.exceptions.HTTPError,
@@ -242,13 +244,10 @@ class Caller:
         return response.body
 
     def _refusal(self, call: Call, errcode: int, errmsg: str) -> WeixinError:
-        errmsg = json_text.storable(errmsg)
-        for secret in (call.token, self._account.secret, *call.secrets):
-            if secret:
-                errmsg = errmsg.replace(secret, "***")
+        secrets = [it for it in (call.token, self._account.secret, *call.secrets) if it]
         return from_errcode(
             errcode,
-            errmsg,
+            _without(secrets, errmsg),
             account=str(self._account),
             connection=self._account.connection,
             ticket=f"the Variable {self._account.ticket_variable}",
@@ -274,6 +273,18 @@ def too_large(body: bytes | bytearray, limits: CallLimits) -> str | None:
     if sum(map(body.count, _BEFORE_A_VALUE)) > limits.max_answer_values:
         return f"the answer holds more than {limits.max_answer_values} values"
     return None
+
+
+def _without(secrets: Sequence[str], said: str) -> str:
+    """What WeChat said, without what nobody may read: also not the part of it at a cut."""
+    part = max(map(len, secrets), default=0)
+    head = said[: _LONGEST_SAID + part]
+    for secret in secrets:
+        head = head.replace(secret, "***")
+    line = json_text.one_line(head[:-part] if part and len(said) > _LONGEST_SAID + part else head)
+    for secret in secrets:  # which a character that is not shown held apart
+        line = line.replace(secret, "***")
+    return line
 
 
 class _Envelope(msgspec.Struct):
@@ -304,7 +315,7 @@ def errcode_and_errmsg(body: bytes) -> tuple[int, str]:
 def _disagreement(date_header: str | None) -> str:
     """This machine's time and that of the header, where they disagree; HTTP's dates are in UTC."""
     try:
-        said_at = parsedate_to_datetime(date_header or "")
+        said_at = parsedate_to_datetime((date_header or "")[:_LONGEST_DATE])
         if said_at.tzinfo is None:
             said_at = said_at.replace(tzinfo=UTC)
         ahead = clock.disagreement(said_at)
