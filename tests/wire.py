@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import StreamRequestHandler
 from urllib.parse import parse_qs, urlsplit
 
 from weixin_etl.api.client import Answer, Refusal
@@ -118,6 +119,19 @@ class Wire(ThreadingHTTPServer):
         self.scheme = "https"
 
 
+class DripsTls(StreamRequestHandler):
+    """A TLS handshake that comes a byte at a time, and never whole."""
+
+    server: Wire
+
+    def handle(self) -> None:
+        record = b"\x16\x03\x03\x40\x00"
+        for byte in record + bytes(int(GIVES_UP_SECONDS / 0.02)):
+            self.wfile.write(bytes([byte]))
+            if self.server.is_over.wait(0.02):
+                return
+
+
 class Handler(BaseHTTPRequestHandler):
     """One call; a reply finds what was asked in `asked`."""
 
@@ -193,10 +207,15 @@ def is_silent(handler: Handler) -> None:
 
 
 def trickles(head: bytes, piece: bytes, pause_seconds: float) -> Reply:
-    """A beginning, and then a piece again and again."""
+    """The head of an answer, and then a piece again and again."""
+    return drips(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\n", piece, pause_seconds)
+
+
+def drips(beginning: bytes, piece: bytes, pause_seconds: float = 0.02) -> Reply:
+    """These bytes, and then a piece again and again, status line and all."""
 
     def reply(handler: Handler) -> None:
-        handler.wfile.write(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\n")
+        handler.wfile.write(beginning)
         for _ in range(int(GIVES_UP_SECONDS / pause_seconds)):
             handler.wfile.write(piece)
             if handler.server.is_over.wait(pause_seconds):

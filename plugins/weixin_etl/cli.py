@@ -10,6 +10,7 @@ from pathlib import Path
 
 from weixin_etl import __version__
 from weixin_etl.datasets import DATASETS
+from weixin_etl.json_text import one_line, shown
 
 INTERRUPTED = 130
 """The exit code of a command that Ctrl-C ended."""
@@ -96,7 +97,7 @@ def unwanted(options: argparse.Namespace) -> None:
 
 
 def answers(options: argparse.Namespace) -> None:
-    """Print WeChat's exact answer for an account and a publication day."""
+    """Print WeChat's exact answer for an account and a day; on a terminal what can be shown."""
     from weixin_etl.answers import kept_answers
     from weixin_etl.model import ParameterError
     from weixin_etl.orchestration.warehouse import open_warehouse
@@ -109,7 +110,10 @@ def answers(options: argparse.Namespace) -> None:
     wanted = [it for it in kept if options.id in (None, it.raw_response_id)]
     if not wanted:
         raise ParameterError(f"{options.id} is none of the answers that --list shows")
-    sys.stdout.buffer.write(wanted[-1].body)
+    body = wanted[-1].body
+    if sys.stdout.isatty():
+        body = shown(body.decode(errors="replace")).encode()
+    sys.stdout.buffer.write(body)
 
 
 def replay(options: argparse.Namespace) -> None:
@@ -298,7 +302,7 @@ def run_command(
         if not isinstance(error, (*_sentences(), *also)):
             raise
         for sentence in str(error).splitlines():
-            sys.stderr.write(f"weixin-etl: {sentence}\n")
+            sys.stderr.write(f"weixin-etl: {one_line(sentence)}\n")
         return 1
 
 

@@ -4,7 +4,6 @@ import logging
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -17,6 +16,7 @@ from weixin_etl.api.client import Answer, Refusal, WeixinClient
 from weixin_etl.api.errors import EndpointOfflineError, HeldBackError, WeixinError
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account
+from weixin_etl.threads import thread_pool
 
 log = logging.getLogger(__name__)
 
@@ -164,7 +164,7 @@ def extract(
     its answer; it runs in the thread of the call.
     """
     extraction = _Extraction(accounts, ask, concurrency, most_bytes)
-    with ThreadPoolExecutor(concurrency, thread_name_prefix="extract") as pool:
+    with thread_pool(concurrency) as pool:
         try:
             callers = [pool.submit(extraction.call) for _ in range(concurrency)]
             yield from iter(lambda: extraction.take(most_seconds), [])

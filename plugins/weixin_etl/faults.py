@@ -3,13 +3,14 @@
 import logging
 import traceback
 
+from weixin_etl.json_text import one_line, shown
 from weixin_etl.model import Problem, ProblemKind
 
 
 def log_frames(log: logging.Logger, error: BaseException) -> None:
     """Log the frames between the marks by which Airflow's UI collapses them."""
     log.info("::group::Where it was raised")
-    log.info("%s", "".join(traceback.format_exception(error)))
+    log.info("%s", shown("".join(traceback.format_exception(error))))
     log.info("::endgroup::")
 
 
@@ -23,4 +24,4 @@ def first_line(error: BaseException) -> str:
     """The error's class and first line; the driver's line where SQLAlchemy wraps its error."""
     said = str(getattr(error, "orig", None) or error).strip()
     name = type(error).__name__
-    return f"{name}: {said.splitlines()[0]}" if said else name
+    return f"{name}: {one_line(said.splitlines()[0])}" if said else name

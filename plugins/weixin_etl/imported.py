@@ -168,8 +168,8 @@ class _Import:
         try:
             dataset, came = _answer_of(line, self._now())
         except RefusedLineError as error:
-            why = json_text.storable(str(error))
-            self._refuse(f"{path}, line {number}: {why:.{_LONGEST_WHY}}")
+            why = json_text.one_line(str(error), _LONGEST_WHY)
+            self._refuse(f"{path}, line {number}: {why}")
             return
         self._waiting[dataset.name].append(came)
         self._bytes += came.size
@@ -256,7 +256,7 @@ def _answer_of(line: bytes, now: datetime) -> tuple[Dataset, Outcome]:
     fetched_at = _fetched_at(said.fetched_at, now)
     day = _publication_date(said.publication_date, dataset, fetched_at)
     appid = said.appid
-    if not appid or len(appid) > _LONGEST_APPID or appid != json_text.storable(appid):
+    if not appid or len(appid) > _LONGEST_APPID or appid != json_text.one_line(appid):
         raise RefusedLineError(f"appid {appid!r:.60} is no AppID")
     body = _body(said.body)
     _require_success(body)
@@ -281,7 +281,7 @@ def _decoded(line: bytes) -> _Line:
 
 def _dataset(name: str) -> Dataset:
     if name not in DATASETS:
-        near = difflib.get_close_matches(name, DATASETS, n=len(DATASETS), cutoff=0)
+        near = difflib.get_close_matches(name[:_LONGEST_APPID], DATASETS, n=len(DATASETS), cutoff=0)
         raise RefusedLineError(f"dataset {name!r:.60} is none of {', '.join(near)}")
     return DATASETS[name]
 

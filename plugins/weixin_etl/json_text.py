@@ -2,7 +2,6 @@
 
 import json
 import re
-import unicodedata
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -11,7 +10,15 @@ import msgspec
 _LONGEST_NUMBER = 4300
 """Characters of a whole number that msgspec decodes: both decoders are to say the same."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-_DIRECTIONS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+_LONGEST_SHOWN = 2000
+_NOT_SHOWN: dict[int, str | None] = {
+    **dict.fromkeys([*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029], " "),
+    **dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]),
+    0: None,
+    ord("\n"): "\n",
+    ord("\t"): "\t",
+}
+"""Control characters, and those that turn the order in which a text is read."""
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -44,14 +51,19 @@ def storable(text: str) -> str:
     return _LONE_SURROGATE.sub("\ufffd", text.replace("\0", ""))
 
 
-def one_line(text: str) -> str:
-    """The text in one line, and read in its order: no control and no direction characters."""
-    plain = (
-        " " if unicodedata.category(it) == "Cc" else it
-        for it in storable(text)
-        if unicodedata.bidirectional(it) not in _DIRECTIONS
-    )
-    return " ".join("".join(plain).split())
+def shown(text: str) -> str:
+    """
+    The text as a terminal, a log or a page may be given it; what is stored keeps its characters.
+
+    Lines and tabs stay. No control character is left, nor one that turns the order of reading.
+    """
+    return text if text.isprintable() else storable(text).translate(_NOT_SHOWN)
+
+
+def one_line(text: str, longest: int = _LONGEST_SHOWN) -> str:
+    """A stranger's text for a sentence: cut before anything looks at it, `shown` in one line."""
+    line = " ".join(shown(text[:longest]).split())
+    return line if len(text) <= longest else f"{line}…"
 
 
 class _Beyond(float):

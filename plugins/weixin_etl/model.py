@@ -8,6 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from weixin_etl.datasets import Dataset
+from weixin_etl.json_text import one_line
 
 DEFAULT_BASE_URL = "https://api.weixin.qq.com"
 
@@ -148,6 +149,12 @@ class Problem:
     errcode: int | None = None
     rid: str = ""
     """WeChat's id of one of the refused calls."""
+
+    def __post_init__(self) -> None:
+        """Hold texts that can be shown: all but `kind` may quote a stranger."""
+        for name in ("cause", "cure", "account", "subject"):
+            if text := getattr(self, name):
+                object.__setattr__(self, name, one_line(text))
 
     @classmethod
     def of_connection(

@@ -40,6 +40,7 @@ from weixin_etl.api.http import CallLimits
 from weixin_etl.api.outages import Outages
 from weixin_etl.api.token import RENEW_BEFORE_SECONDS, Token
 from weixin_etl.model import Account, Problem, accounts_are, few_names
+from weixin_etl.threads import thread_pool
 from weixin_etl.warehouse import statement, trouble
 
 log = logging.getLogger(__name__)
@@ -237,7 +238,7 @@ class Platform:
                 found = self.known(error)
                 return replace(found, accounts=[]) if self._refused else found
             self._keep(listed)
-            with ThreadPoolExecutor(concurrency) as pool:
+            with thread_pool(concurrency) as pool:
                 self._withdraw_missing(pool, {it.appid for it in listed})
                 self._describe(pool)
             is_whole = len(listed) == total

@@ -7,6 +7,7 @@ from datetime import date
 from sqlalchemy import Engine
 
 from weixin_etl.datasets import Dataset
+from weixin_etl.json_text import one_line
 from weixin_etl.warehouse import require_migrated, statement
 
 _NAMES_SHOWN = 5
@@ -30,14 +31,14 @@ class RejectionReason:
     def __str__(self) -> str:
         """Three lines: how much, where, and an example."""
         account, day, msgid, stat_date, payload = self.example
-        names = ", ".join(self.accounts[:_NAMES_SHOWN])
+        names = ", ".join(map(one_line, self.accounts[:_NAMES_SHOWN]))
         if others := len(self.accounts) - _NAMES_SHOWN:
             names += f" and {others} more" if others > 0 else ""
         what = " ".join(filter(None, (account, day, msgid, stat_date)))
         return (
-            f"{self.row_count} × {self.reason} ({self.dataset})\n"
+            f"{self.row_count} × {one_line(self.reason)} ({self.dataset})\n"
             f"    {names}: {self.pair_count} days, {self.first_date} to {self.last_date}\n"
-            f"    for example {what}: {payload:.{_LONGEST_PAYLOAD}}"
+            f"    for example {one_line(what)}: {one_line(payload, _LONGEST_PAYLOAD)}"
         )
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, Row
 
 from weixin_etl import clock
 from weixin_etl.answers import Selection, commits, count_selected
+from weixin_etl.json_text import one_line
 from weixin_etl.load import merge
 from weixin_etl.load.coverage import Answered, Had, judge_again, save_data, verdicts, wake
 from weixin_etl.load.merge import Diff, Rebuilt
@@ -81,7 +82,7 @@ class Replayed:
     def figures(self) -> list[str]:
         """A sentence for each metric that gets other values."""
         return [
-            f"{it.metric}: {it.count} figures; for example {appid} {msgid} {stat_date}: "
+            f"{it.metric}: {it.count} figures; for example {appid} {one_line(msgid)} {stat_date}: "
             f"{_shown(old)} → {_shown(new)}"
             for it in self.diff.figures
             for appid, msgid, stat_date, old, new in (it.example,)
@@ -89,7 +90,7 @@ class Replayed:
 
 
 def _shown(value: str | None) -> str:
-    return "none" if value is None else f"{value:.60}"
+    return "none" if value is None else one_line(value, 60)
 
 
 def replay(

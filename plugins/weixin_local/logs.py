@@ -5,9 +5,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from weixin_etl.json_text import one_line
+
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _ERROR_LINE = re.compile(
-    r"^\S+ \[(?:error|critical) *\] (?P<said>.+?)(?: +\[[\w.]+\](?: \w+=.*)?)?$"
+    r"^\S+ \[(?:error|critical) *\] (?P<said>.+?)(?:(?<! ) +\[[\w.]+\](?: \w+=.*)?)?$"
 )
 _RAISED_LINE = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception|Exit): (?P<said>.+)$")
 _SAY_NOTHING = {"Task failed with exception", "Task exited"}
@@ -26,7 +28,7 @@ def last_complaint(log: Path) -> str:
     else:
         lines = [_COLOUR.sub("", line) for line in log.read_text(errors="replace").splitlines()]
         said = list(_text_errors(lines)) or [line for line in lines if line.strip()]
-    return said[-1] if said else "its log says nothing"
+    return one_line(said[-1]) if said else "its log says nothing"
 
 
 def _text_errors(lines: list[str]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, RowMapping, text
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.ingest import not_in, planned_pairs
+from weixin_etl.json_text import one_line
 from weixin_etl.model import ProblemKind, Run
 from weixin_etl.warehouse import statement
 from weixin_local.progress import Steps
@@ -44,7 +45,7 @@ def show(
         table = Table("title", "publication day", box=SIMPLE_HEAD, pad_edge=False)
         table.add_column("readers", justify="right")
         for title, publication_date, readers in most_read:
-            table.add_row(escape(title or ""), str(publication_date), str(readers))
+            table.add_row(escape(one_line(title or "")), str(publication_date), str(readers))
         steps.console.print(table)
 
 

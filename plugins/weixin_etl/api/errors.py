@@ -29,6 +29,7 @@ from datetime import date
 from typing import ClassVar, NamedTuple
 
 from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.json_text import one_line
 from weixin_etl.model import Account, Problem, ProblemKind, connection_of
 
 _AUTHORISE_AGAIN = "have the account authorised again"
@@ -346,7 +347,7 @@ BY_CODE: dict[int, type[WeixinError]] = {
 _ERRCODES = range(-(2**31), 2**31)
 _LONGEST_ERRMSG = 500
 _LONGEST_RID = 100
-_RID = re.compile(r"[\s,;]*\brid: *([\w-]+)")
+_RID = re.compile(r"(?<![\s,;])[\s,;]*\brid: *([\w-]+)")
 _ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
 
 
@@ -366,6 +367,7 @@ def from_errcode(
     `connection` and `ticket` are what an operator has to look for to change it. With the dataset
     that was asked for, an endpoint that is offline names its successor.
     """
+    errmsg = one_line(errmsg)
     rid = _RID.search(errmsg)
     detail = _RID.sub("", errmsg)
     if len(detail) > _LONGEST_ERRMSG:

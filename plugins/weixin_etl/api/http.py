@@ -3,12 +3,11 @@
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import cache
-from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import version
 from typing import Any, TypeVar
 
@@ -16,9 +15,9 @@ import msgspec
 import requests
 import tenacity
 import urllib3
-from requests.adapters import HTTPAdapter
 
 from weixin_etl import clock, json_text
+from weixin_etl.api.deadline import Adapter, within
 from weixin_etl.api.errors import (
     ClockError,
     MinuteQuotaError,
@@ -34,6 +33,14 @@ _CHUNK_BYTES = 1 << 16
 _BEFORE_A_VALUE = (b"{", b"[", b",")
 _NO_TLS = "the TLS connection failed; the host, its port or a proxy may be wrong"
 _POOL_SIZE = 16
+_LONGEST_SAID = 2000
+_LONGEST_DATE = 100
+_NO_ANSWER = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    TimeoutError,
+    ValueError,
+)
 T = TypeVar("T")
 
 
@@ -92,9 +99,8 @@ def _session() -> requests.Session:
     hide_tokens()
     session = _Session()
     session.headers["User-Agent"] = f"weixin-etl/{version('weixin-etl')}"
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     # retries are tenacity's: urllib3 would log the URL, and so the token
-    adapter = HTTPAdapter(pool_maxsize=_POOL_SIZE, max_retries=0)
+    adapter = Adapter(pool_maxsize=_POOL_SIZE, max_retries=0)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
@@ -178,41 +184,39 @@ class Caller:
     def _exchange(self, request: requests.Request, deadline: float) -> _Response:
         """One request and its answer, or `UnreachableError` in our own words."""
         try:
-            with _session().request(
-                request.method,
-                request.url,
-                params=request.params,
-                data=request.data,
-                headers=request.headers,
-                auth=request.auth,
-                timeout=(
-                    self._limits.connect_seconds,
-                    max(0.1, min(self._limits.read_seconds, deadline - time.monotonic())),
-                ),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                status = response.status_code
-                disagreement = _disagreement(response.headers.get("Date"))
-                body = self._read(response, deadline)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
+            seconds = max(0.1, deadline - time.monotonic())
+            response = within(seconds, lambda: self._send(request))
+        except _NO_ANSWER as error:
             trouble = self._describe(error)
         else:
-            if status < requests.codes.server_error:
-                return _Response(status, body, disagreement)
-            trouble = f"HTTP {status}"
+            if response.status < requests.codes.server_error:
+                return response
+            trouble = f"HTTP {response.status}"
         # raised out here: an exception of requests carries the URL, and so the token
         raise UnreachableError(trouble, account=str(self._account))
 
-    def _read(self, response: requests.Response, deadline: float) -> bytes:
+    def _send(self, request: requests.Request) -> _Response:
+        with _session().request(
+            request.method,
+            request.url,
+            params=request.params,
+            data=request.data,
+            headers=request.headers,
+            auth=request.auth,
+            timeout=(self._limits.connect_seconds, self._limits.read_seconds),
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            disagreement = _disagreement(response.headers.get("Date"))
+            return _Response(response.status_code, self._read(response), disagreement)
+
+    def _read(self, response: requests.Response) -> bytes:
         body = bytearray()
-        # read1 gives what has come; iter_content would wait for a whole chunk, past the deadline
+        # read1 gives what has come: its size is known before more is read
         while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
             body += chunk
             if len(body) > self._limits.max_answer_bytes:
                 break
-            if time.monotonic() > deadline:
-                raise requests.Timeout
         if excess := too_large(body, self._limits):
             raise UnreadableError(excess, account=str(self._account))
         return bytes(body)
@@ -240,13 +244,10 @@ class Caller:
         return response.body
 
     def _refusal(self, call: Call, errcode: int, errmsg: str) -> WeixinError:
-        errmsg = json_text.storable(errmsg)
-        for secret in (call.token, self._account.secret, *call.secrets):
-            if secret:
-                errmsg = errmsg.replace(secret, "***")
+        secrets = [it for it in (call.token, self._account.secret, *call.secrets) if it]
         return from_errcode(
             errcode,
-            errmsg,
+            _without(secrets, errmsg),
             account=str(self._account),
             connection=self._account.connection,
             ticket=f"the Variable {self._account.ticket_variable}",
@@ -260,7 +261,7 @@ class Caller:
             return "the TLS certificate could not be verified" if is_untrusted else _NO_TLS
         if isinstance(error, requests.ConnectTimeout):
             return f"no connection within {self._limits.connect_seconds:g} s"
-        if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError):
+        if isinstance(error, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
             return "no complete answer in time"
         return _os_reason(error) or f"the connection broke: {type(error).__name__}"
 
@@ -272,6 +273,18 @@ def too_large(body: bytes | bytearray, limits: CallLimits) -> str | None:
     if sum(map(body.count, _BEFORE_A_VALUE)) > limits.max_answer_values:
         return f"the answer holds more than {limits.max_answer_values} values"
     return None
+
+
+def _without(secrets: Sequence[str], said: str) -> str:
+    """What WeChat said, without what nobody may read: also not the part of it at a cut."""
+    part = max(map(len, secrets), default=0)
+    head = said[: _LONGEST_SAID + part]
+    for secret in secrets:
+        head = head.replace(secret, "***")
+    line = json_text.one_line(head[:-part] if part and len(said) > _LONGEST_SAID + part else head)
+    for secret in secrets:  # which a character that is not shown held apart
+        line = line.replace(secret, "***")
+    return line
 
 
 class _Envelope(msgspec.Struct):
@@ -302,7 +315,7 @@ def errcode_and_errmsg(body: bytes) -> tuple[int, str]:
 def _disagreement(date_header: str | None) -> str:
     """This machine's time and that of the header, where they disagree; HTTP's dates are in UTC."""
     try:
-        said_at = parsedate_to_datetime(date_header or "")
+        said_at = parsedate_to_datetime((date_header or "")[:_LONGEST_DATE])
         if said_at.tzinfo is None:
             said_at = said_at.replace(tzinfo=UTC)
         ahead = clock.disagreement(said_at)

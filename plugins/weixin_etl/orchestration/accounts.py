@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -34,6 +34,7 @@ from weixin_etl.orchestration.platforms import open_platform
 from weixin_etl.orchestration.settings import Settings
 from weixin_etl.orchestration.warehouse import open_warehouse
 from weixin_etl.platforms import Discovery, Platform
+from weixin_etl.threads import thread_pool
 
 log = logging.getLogger(__name__)
 
@@ -181,7 +182,7 @@ def refresh_access_tokens(run: Run, settings: Settings) -> Refreshed:
         _require_known(run, found)
         _require_authorised(run, found)
     quotas = _Quotas(run.dataset)
-    with ThreadPoolExecutor(concurrency) as meanwhile, ThreadPoolExecutor(concurrency) as pool:
+    with thread_pool(concurrency) as meanwhile, thread_pool(concurrency) as pool:
 
         def ask(entry: _Entry) -> _Entry:
             had_one = entry.chosen

@@ -15,6 +15,7 @@ from weixin_etl.api.client import WeixinClient, ask_for_token
 from weixin_etl.api.component import Component
 from weixin_etl.api.errors import ConfigurationError, WeixinError
 from weixin_etl.api.http import CallLimits
+from weixin_etl.json_text import one_line
 from weixin_etl.loopback import is_loopback
 from weixin_etl.model import DEFAULT_BASE_URL, Account
 from weixin_etl.orchestration.connections import connections_like, variable_name, variable_of
@@ -175,7 +176,7 @@ def _name(connection: Connection, extra: dict[str, Any]) -> str:
             "it is not a plain text",
             "correct the name in the connection's extra or leave it out",
         )
-    return name.strip()
+    return one_line(name)
 
 
 def _is_platform(connection: Connection, extra: dict[str, Any]) -> bool:

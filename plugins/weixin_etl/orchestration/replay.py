@@ -7,10 +7,12 @@ from airflow.sdk import Context, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from weixin_etl.answers import Selection
 from weixin_etl.datasets import DATASETS
+from weixin_etl.json_text import one_line
 from weixin_etl.orchestration import run_context, settings
 from weixin_etl.orchestration.bar import bar
 from weixin_etl.orchestration.ending import readable_ending
@@ -104,6 +106,6 @@ def _figures(replayed: Replayed) -> Table:
     table.add_column("by the answers", justify="right", max_width=20)
     for it in replayed.diff.figures:
         appid, msgid, stat_date, old, new = it.example
-        example = f"{appid} {msgid} {stat_date}"
-        table.add_row(it.metric, str(it.count), example, old or "–", new or "–")
+        texts = (f"{appid} {msgid} {stat_date}", old or "–", new or "–")
+        table.add_row(it.metric, str(it.count), *(escape(one_line(text)) for text in texts))
     return table

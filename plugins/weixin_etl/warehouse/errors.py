@@ -6,6 +6,7 @@ import psycopg2
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError
 
+from weixin_etl.json_text import one_line
 from weixin_etl.model import Problem, ProblemKind
 
 CONN_ID = "weixin_warehouse"
@@ -75,7 +76,7 @@ def trouble(error: Exception, warehouse: Engine) -> WarehouseTroubleError | None
     if not isinstance(cause, _TROUBLE_ERRORS) and type(cause) is not psycopg2.DatabaseError:
         return None
     diagnosed = cause.diag.message_primary if isinstance(cause, psycopg2.OperationalError) else None
-    said = diagnosed or " ".join(str(cause).split())
+    said = one_line(diagnosed or str(cause))
     matter = _matter(cause, said)
     if matter is None:
         return None

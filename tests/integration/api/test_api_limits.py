@@ -1,17 +1,23 @@
 """A call is bounded: in tries, in time and in bytes, whatever the server does."""
 
 import gzip
+import socket
+import threading
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from wire import (
     DATASET,
     DAY,
+    GIVES_UP_SECONDS,
     LIMITS,
+    DripsTls,
     Reply,
     Wire,
     answered,
+    drips,
     is_silent,
     refused,
     refuses,
@@ -25,6 +31,8 @@ from weixin_etl.api.http import CallLimits
 
 GENEROUS_SECONDS = 8
 """Far above what the limits allow, far below what the servers here would take."""
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+IN_HALF_A_SECOND = replace(LIMITS, connect_seconds=30, read_seconds=30, total_seconds=0.5)
 THOUSAND_BYTES = b'{"list":[' + b" " * 989 + b"]}"
 AT_MOST_1000_BYTES = replace(LIMITS, max_answer_bytes=1000)
 
@@ -41,15 +49,21 @@ def client_with_token(wire: Wire, limits: CallLimits) -> WeixinClient:
         trickles(b"Content-Length: 100000000", b" ", pause_seconds=0.02),
         trickles(b"Transfer-Encoding: chunked", b"1\r\n \r\n", pause_seconds=0.02),
         trickles(b"Connection: close", b" ", pause_seconds=0.02),
+        drips(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        drips(b"HTTP/1.1 200 OK\r\nA: ", b"a"),
+        drips(CHUNKED, b"0"),
+        drips(CHUNKED + b"1\r\n \r\n0\r\n", b"a: b\r\n"),
         is_silent,
     ],
-    ids=["length", "chunks", "until-closed", "silent"],
+    ids=[
+        *("length", "chunks", "until-closed", "continue", "header", "chunk-size", "trailers"),
+        "silent",
+    ],
 )
 def test_an_answer_that_never_ends_is_given_up_in_time(wire: Wire, reply: Reply):
     """The read timeout is longer, or each byte comes well within it: the total ends the call."""
     wire.on_data = reply
-    limits = replace(LIMITS, read_seconds=30, tries=3, total_seconds=0.5)
-    client = client_with_token(wire, limits)
+    client = client_with_token(wire, IN_HALF_A_SECOND)
     begun = time.monotonic()
 
     error = refused(client.datacube(DATASET, DAY)).error
@@ -58,6 +72,56 @@ def test_an_answer_that_never_ends_is_given_up_in_time(wire: Wire, reply: Reply)
     assert "no complete answer in time" in str(error)
     assert time.monotonic() - begun < GENEROUS_SECONDS
     assert len(wire.data_calls) == 1
+
+
+def test_a_handshake_that_never_ends_is_given_up_in_time(wire: Wire):
+    """Each byte of it comes in time; the connection is left."""
+    wire.scheme = "https"
+    wire.RequestHandlerClass = DripsTls
+    begun = time.monotonic()
+
+    with pytest.raises(UnreachableError, match="no complete answer in time"):
+        WeixinClient(wire.account, IN_HALF_A_SECOND).check_token()
+
+    assert time.monotonic() - begun < GENEROUS_SECONDS
+
+
+def test_a_name_that_is_looked_up_for_long_is_given_up_in_time(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+):
+    """Nothing can interrupt the look-up; once it has ended, nothing is sent any more."""
+    begun, resolves = time.monotonic(), threading.Event()
+    look_up, looked_up = socket.getaddrinfo, threading.Event()
+
+    def slowly(*args: Any, **options: Any) -> Any:
+        resolves.wait(GIVES_UP_SECONDS)
+        looked_up.set()
+        return look_up(*args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slowly)
+    with pytest.raises(UnreachableError, match="no complete answer in time"):
+        WeixinClient(wire.account, IN_HALF_A_SECOND).check_token()
+    took = time.monotonic() - begun
+    (call,) = [it for it in threading.enumerate() if it.name == "call"]
+    resolves.set()
+    call.join(GENEROUS_SECONDS)
+
+    assert took < GENEROUS_SECONDS
+    assert looked_up.is_set()
+    assert not call.is_alive()
+    assert wire.asked == []
+
+
+def test_a_call_that_was_given_up_leaves_no_thread(wire: Wire):
+    """Its connection is ended from outside, so that what reads from it ends too."""
+    wire.on_data = drips(b"", b"HTTP/1.1 100 Continue\r\n\r\n")
+    client = client_with_token(wire, IN_HALF_A_SECOND)
+
+    refused(client.datacube(DATASET, DAY))
+    for call in [it for it in threading.enumerate() if it.name == "call"]:
+        call.join(GENEROUS_SECONDS)
+
+    assert [it for it in threading.enumerate() if it.name == "call"] == []
 
 
 def test_a_wait_that_would_pass_the_total_is_not_begun(wire: Wire):

@@ -1,7 +1,8 @@
 """Extract: one call per pair, a few at once over all accounts; none holds up the others."""
 
+import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -289,12 +290,65 @@ def test_calls_go_on_while_the_caller_works_within_the_bytes_it_allows():
         return replace(at_once(calls, day), size=100)
 
     came = extract(in_turn_(), ask, concurrency=2, most_bytes=200, most_seconds=60)
+    before = {*threading.enumerate()}
 
     assert len(next(came)) == 1
+    callers = {*threading.enumerate()} - before
     sleep(0.2)  # for one too many
     came.close()
+    for caller in callers:
+        caller.join(PATIENCE_SECONDS)
     assert (len(in_hand), len(begun)) == (4, 2)
-    assert not [it for it in threading.enumerate() if it.name.startswith("extract")]
+    assert [caller.is_alive() for caller in callers] == [False, False]
+
+
+class TimeIsUpError(BaseException):
+    """As Airflow's timeout of a task, which no handler of errors takes."""
+
+
+def is_interrupted(came: Generator[list[Came]]) -> None:
+    """Airflow's signal comes while the task waits for what is in flight."""
+
+    def time_is_up(*_: object) -> None:
+        raise TimeIsUpError
+
+    handler = signal.signal(signal.SIGALRM, time_is_up)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(TimeIsUpError):
+            list(came)
+    finally:
+        signal.signal(signal.SIGALRM, handler)
+
+
+def is_left(came: Generator[list[Came]]) -> None:
+    """It comes while the task loads what has come."""
+    next(came)
+    came.close()
+
+
+@pytest.mark.parametrize("ends", [is_interrupted, is_left])
+def test_a_task_whose_time_is_up_waits_for_no_call(ends: Callable[[Generator[list[Came]]], None]):
+    """The call in flight is left to end by its deadline; no other is made."""
+    slow, quick = several(2, days=4)
+    goes_on = threading.Event()
+    calls_made: list[str] = []
+    before = {*threading.enumerate()}
+
+    def ask(calls: AccountCalls, day: date) -> Came:
+        calls_made.append(calls.account.appid)
+        if calls is slow:
+            goes_on.wait(PATIENCE_SECONDS)
+        return replace(at_once(calls, day), size=100)
+
+    ends(extract([slow, quick], ask, concurrency=2, most_bytes=400, most_seconds=60))
+    in_flight = [it for it in {*threading.enumerate()} - before if it.is_alive()]
+    goes_on.set()
+    for caller in in_flight:
+        caller.join(PATIENCE_SECONDS)
+
+    assert len(in_flight) >= 1
+    assert calls_made.count(slow.account.appid) <= 2
 
 
 def test_what_there_is_comes_after_some_time():

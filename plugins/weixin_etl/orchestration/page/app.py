@@ -18,7 +18,7 @@ from fastapi.responses import FileResponse, HTMLResponse
 from pydantic import Field
 from sqlalchemy.exc import DBAPIError
 
-from weixin_etl import clock
+from weixin_etl import clock, json_text
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.orchestration import airflow_state, settings
 from weixin_etl.orchestration.page import articles, calendar, problems, runs
@@ -286,4 +286,6 @@ def _chosen(who: Reader, dataset: str) -> tuple[Dataset, ...]:
 
 
 def _json(content: Any, status_code: int = 200) -> Response:
-    return Response(msgspec.json.encode(content), status_code, media_type="application/json")
+    # its texts in order of reading; others than these characters are escaped in JSON
+    text = json_text.shown(msgspec.json.encode(content).decode())
+    return Response(text, status_code, media_type="application/json")

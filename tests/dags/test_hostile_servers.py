@@ -1,0 +1,184 @@
+"""Servers in WeChat's place that mean harm: they hold no run, and what they write does none."""
+
+import io
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dag_runs import MORNING, NOT_IN, WINDOW, DailyDag, loaded, november, rows, truth
+from receivers import Receiver
+from rich.console import Console
+from sqlalchemy import Engine
+from wire import Handler, Reply, Wire, drips, says
+
+from weixin_etl.cli import main
+from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
+from weixin_local import summary
+from weixin_local.progress import Steps
+from weixin_sandbox import Account, Sandbox
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+WITHOUT_END = [
+    drips(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    drips(b"HTTP/1.1 200 OK\r\nA: ", b"a"),
+    drips(CHUNKED, b"0"),
+    drips(CHUNKED + b"1\r\n \r\n0\r\n", b"a: b\r\n"),
+]
+"""Interim answers, a header, the size of a chunk, trailers."""
+HOSTILE = "\x1b[2J\x07\x7f\x9b\u202e\u2066\u200f\u2028\r2 of 2 accounts"
+"""Clears a terminal, rings, turns the order of reading, and begins the line anew."""
+HARM = {*HOSTILE} - {*"[2J of 2 accounts"}
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[[Reply], Wire]]:
+    """Start a server that answers calls for figures so."""
+    with ExitStack() as served:
+
+        def start(on_data: Reply) -> Wire:
+            wire = Wire()
+            wire.on_data = on_data
+            return served.enter_context(wire.serving())
+
+        yield start
+
+
+def test_answers_without_end_fail_their_accounts_alone(
+    daily: DailyDag,
+    sandbox: Sandbox,
+    warehouse: Engine,
+    accounts: Callable[[int], list[Account]],
+    start: Callable[[Reply], Wire],
+):
+    """Each call ends at its deadline, and so does the run; the other account is in."""
+    fine, *held = accounts(1 + len(WITHOUT_END))
+    for number, (account, reply) in enumerate(zip(held, WITHOUT_END, strict=True), start=1):
+        daily.connect(account, start(reply).account.base_url, f"a{number}")
+    daily.set("AIRFLOW__WEIXIN__CALL_TOTAL_SECONDS", "0.5")
+    daily.set("AIRFLOW__WEIXIN__RETRIES", "0")
+
+    outcome = daily.run()
+
+    assert outcome.state == "failed"
+    assert outcome.errors == [
+        *[("ingest", NOT_IN)] * len(held),
+        ("check", "4 accounts are not in: see the lines above"),
+    ]
+    assert sorted(outcome.told("check")) == [
+        f"号{number}: wait; if it persists, check the Base URL and any proxy (no usable answer "
+        f"came: no complete answer in time) · 2026-11-17 to 2026-11-23 · a{number - 1}"
+        for number in (2, 3, 4, 5)
+    ]
+    assert loaded(warehouse) == truth(sandbox, fine, WINDOW, MORNING.date())
+
+
+def answers(handler: Handler) -> None:
+    """A refusal of the oldest day; of the others an article, whose every text means harm."""
+    day = json.loads(handler.asked.body)["begin_date"]
+    if day == str(WINDOW[0]):
+        refusal = {"errcode": 61501, "errmsg": HOSTILE}
+        says(json.dumps(refusal, ensure_ascii=False).encode())(handler)
+        return
+    row = {"stat_date": day, "share_count": HOSTILE, "share_user": 1, f"m{HOSTILE}": 1}
+    item = {"ref_date": day, "msgid": f"1{HOSTILE}_1", "title": HOSTILE, "details": [row]}
+    strange = {"ref_date": HOSTILE, "msgid": HOSTILE}
+    says(json.dumps({"list": [item, strange]}, ensure_ascii=False).encode())(handler)
+
+
+def test_no_text_of_a_stranger_reaches_people_as_it_is(
+    daily: DailyDag,
+    receiver: Receiver,
+    warehouse: Engine,
+    start: Callable[[Reply], Wire],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+):
+    """Not by a command, a log line, a message or the page; the warehouse has WeChat's own."""
+    wire = start(answers)
+    account = wire.account
+    who = Account(account.appid, account.secret, f"春风{HOSTILE[-12:]}\u202e")
+    daily.connect(who, account.base_url, "weixin_default")
+
+    outcome = daily.run()
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql("UPDATE weixin.fact_article_total SET int_page_read_user = 9")
+    file = tmp_path / "answers.jsonl"
+    file.write_text(json.dumps({"appid": HOSTILE, "dataset": HOSTILE}) + "\n")
+    commands = [
+        ["plan"],
+        ["status"],
+        ["rejected"],
+        ["replay", "article_total"],
+        ["prune"],
+        ["import", str(file)],
+        ["answers", "--list", account.appid, str(november(20)[0])],
+        ["answers", HOSTILE, str(november(20)[0])],
+    ]
+    for command in commands:
+        main(command)
+    printed = capsys.readouterr()
+    on_terminal = in_terminal(
+        monkeypatch, lambda: main(["answers", account.appid, str(november(20)[0])])
+    )
+
+    told = json.dumps(receiver.messages, ensure_ascii=False)
+    seen = {
+        "log": outcome.log,
+        "out": printed.out,
+        "err": printed.err,
+        "terminal": on_terminal.replace("\r\n", "\n"),
+        "messages": told,
+        "page": page(warehouse, account.appid),
+        "make run": what_make_run_prints(warehouse, outcome.run_id),
+    }
+    assert {where: HARM & {*text} for where, text in seen.items()} == {
+        where: set() for where in seen
+    }
+    quoting = [where for where, text in seen.items() if "2 of 2 accounts" in text]
+    assert quoting == [*seen]
+    assert rows(warehouse, "SELECT DISTINCT title FROM weixin.dim_article") == [(HOSTILE,)]
+
+
+def in_terminal(monkeypatch: pytest.MonkeyPatch, command: Callable[[], Any]) -> str:
+    """What a command writes to a terminal."""
+    master, slave = os.openpty()
+    with os.fdopen(master, "rb") as terminal, os.fdopen(slave, "w") as stdout:
+        with monkeypatch.context() as patch:
+            patch.setattr("sys.stdout", stdout)
+            command()
+            stdout.flush()
+        return os.read(terminal.fileno(), 1 << 16).decode()
+
+
+def page(warehouse: Engine, appid: str) -> str:
+    """What the page is given."""
+    from weixin_etl.orchestration.page import app, articles, calendar, problems
+
+    with warehouse.connect() as connection:
+        shown: list[Any] = [
+            problems.view([*DATASETS.values()], "", 0),
+            articles.view(connection, ARTICLE_TOTAL, appid),
+            rejected(connection, appid, calendar),
+        ]
+    return "".join(bytes(app._json(it).body).decode() for it in shown)
+
+
+def rejected(connection: Any, appid: str, calendar: Any) -> Any:
+    """The story of a day."""
+    return calendar.story(
+        connection, ARTICLE_TOTAL, appid, november(20)[0], now=MORNING, catch_up_days=60
+    )
+
+
+def what_make_run_prints(warehouse: Engine, run_id: str) -> str:
+    """The table and the answer to a question."""
+    out = io.StringIO()
+    days: list[date] = WINDOW
+    summary.show(warehouse, ARTICLE_TOTAL, run_id, days, Steps(Console(file=out, width=200)))
+    return out.getvalue()
