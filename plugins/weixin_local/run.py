@@ -28,6 +28,7 @@ from weixin_local.environment import (
 from weixin_local.home import METADATA_DATABASE, Home
 from weixin_local.logs import last_complaint
 from weixin_local.machine import LocalError
+from weixin_local.processes import uninterrupted
 from weixin_local.progress import Seen, Steps, Wanted
 from weixin_local.stack import Stack
 from weixin_sandbox import Sandbox
@@ -140,22 +141,22 @@ def _airflow(
     command: list[str], environment: dict[str, str], log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
     """An `airflow` command in a session of its own; it does not outlive the block."""
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(
-            [sys.executable, "-m", "airflow", *command],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        ) as process,
-    ):
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
+    process = None
+    try:
+        with log.open("wb") as output, uninterrupted():
+            process = subprocess.Popen(
+                [sys.executable, "-m", "airflow", *command],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        yield process
+    finally:
+        if process and process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def _run_on(running: Stack, home: Home, steps: Steps, dataset: Dataset) -> Finished:
