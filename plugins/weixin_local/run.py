@@ -23,6 +23,7 @@ from weixin_local.environment import (
     admin_password,
     airflow_environment,
     configured_connection,
+    keep_private,
     sandbox_connection,
 )
 from weixin_local.home import METADATA_DATABASE, Home
@@ -62,6 +63,7 @@ def run(home: Home, steps: Steps) -> None:
         LocalError: a run is red, with a line per thing wrong; or it can't begin.
 
     """
+    keep_private(home, steps.say)
     connection = configured_connection(home)
     with home.locked(steps.say):
         running = stack.running(home)
