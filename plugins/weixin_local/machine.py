@@ -23,7 +23,7 @@ def write_private(path: Path, text: str, owner: str | None = None) -> None:
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
     unfinished.unlink(missing_ok=True)
     made = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(made, "w", encoding="utf-8") as file:
+    with os.fdopen(made, "w", encoding="utf-8") as file:
         file.write(text)
         if owner:
             shutil.chown(made, owner, owner)
@@ -60,7 +60,7 @@ def read_plain(path: Path, limit: int = 4096) -> str:
     Raises: as `open_plain`.
 
     """
-    with open(open_plain(path, os.O_RDONLY), encoding="utf-8", errors="replace") as file:
+    with os.fdopen(open_plain(path, os.O_RDONLY), encoding="utf-8", errors="replace") as file:
         return file.read(limit)
 
 

@@ -208,7 +208,9 @@ class Server:
             "--auth-host=scram-sha-256",
             *(["--no-sync"] if self.settings.get("fsync") == "off" else []),
         )
-        include = "include '../weixin.conf'"  # written by the server's user, as the folder is theirs
+        include = (
+            "include '../weixin.conf'"  # written by the server's user, as the folder is theirs
+        )
         configuration = unfinished / "postgresql.conf"
         self._run("/bin/sh", "-c", 'echo "$1" >> "$2"', "sh", include, str(configuration))
         unfinished.rename(self._data)
@@ -234,7 +236,7 @@ class Server:
 
     def _new_log(self) -> BinaryIO:
         """The end of the log, which the server's user may write to but not make."""
-        log = open(open_plain(self.log_file, os.O_RDWR | os.O_CREAT), "rb")
+        log = os.fdopen(open_plain(self.log_file, os.O_RDWR | os.O_CREAT), "rb")
         if user := server_user():
             shutil.chown(log.fileno(), user, user)
         log.seek(0, os.SEEK_END)
@@ -283,7 +285,7 @@ class Server:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """One process at a time starts or stops this server."""
-        with open(open_plain(self.directory / "lock", os.O_RDWR | os.O_CREAT)) as lock:
+        with os.fdopen(open_plain(self.directory / "lock", os.O_RDWR | os.O_CREAT)) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 

@@ -84,8 +84,8 @@ def uninterrupted() -> Iterator[None]:
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
-        for number in came[:1]:
-            signal.raise_signal(number)
+        for interrupt in came[:1]:
+            signal.raise_signal(interrupt)
 
 
 def start(

@@ -243,10 +243,12 @@ def test_root_follows_no_link_in_the_servers_folder(
     plant = ["ln", "-sf", secret, server.directory / name]
     subprocess.run(plant, user=postgres.server_user(), cwd="/", check=True)
 
-    with pytest.raises(LocalError, match=f"{name} is a link"):
+    def use() -> None:
         server.start()
         server.libpq_url("postgres")
 
+    with pytest.raises(LocalError, match=f"{name} is a link"):
+        use()
     assert secret.read_text() == "roots:secret\n"
     (server.directory / name).unlink()
 
