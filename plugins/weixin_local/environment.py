@@ -3,8 +3,9 @@
 import base64
 import json
 import os
+import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from dotenv import dotenv_values
 from sqlalchemy import URL, make_url
@@ -19,6 +20,7 @@ WAREHOUSE_VARIABLE = "AIRFLOW_CONN_WEIXIN_WAREHOUSE"
 READER_VARIABLE = "AIRFLOW_CONN_WEIXIN_READER"
 ADMIN = "admin"
 DEFAULT_PORT = 8080
+_SECRET = re.compile("SECRET|PASSWORD|KEY")
 NOWHERE = "http://127.0.0.1:9"
 """Where the sandbox is as long as nothing is asked."""
 
@@ -47,6 +49,20 @@ def configured_connection(home: Home) -> str | None:
             "or empty both to use the sandbox."
         )
     return connection(appid, secret, DEFAULT_BASE_URL, name=appid)
+
+
+def keep_private(home: Home, say: Callable[[str], None]) -> None:
+    """Make a `.env` with a secret readable by its owner alone; say so, or why it is not."""
+    path = home.project / ".env"
+    secret = any(value for name, value in dotenv_values(path).items() if _SECRET.search(name))
+    if not secret or not path.stat().st_mode & 0o077:
+        return
+    try:
+        path.chmod(0o600)
+    except OSError as error:
+        say(f"! Others can read the secrets in {path}, and that can't be changed: {error.strerror}")
+    else:
+        say(f"! Others could read the secrets in {path}: now only its owner can.")
 
 
 def where_configured(home: Home) -> str:

@@ -19,12 +19,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote
 
 import psutil
 
 from weixin_local import machine
-from weixin_local.machine import LocalError, write_private
+from weixin_local.machine import LocalError, open_plain, read_plain, write_private
 
 MAJOR_VERSION = 18
 SHARED_DIRECTORY = Path("/var/lib/weixin-etl")
@@ -42,6 +43,9 @@ PATIENCE_SECONDS = 20
 PORT_PATIENCE_SECONDS = 2
 """The last child of a server that was killed may hold the port for a moment."""
 
+SAID_LIMIT = 65_536
+"""Bytes of the log of a failed start that are looked at."""
+
 PASSING_TROUBLE = (
     "lock file",  # a server that was killed leaves its lock until its last child is gone
     "pre-existing shared memory block",
@@ -56,6 +60,9 @@ class Server:
 
     The socket needs no password: only the server's user and root can open its folder. There is
     none where its path would be too long.
+
+    As root, `directory` is root's own, and the server's user may only write to its `data` and its
+    log: what root opens there is never a link of that user's.
 
     `binaries` is a folder with `initdb` and `pg_ctl` (None: the embedded ones), `settings` go to
     the server's configuration, such as `{"fsync": "off"}` for a server that is thrown away. As
@@ -133,14 +140,14 @@ class Server:
 
     def libpq_url(self, database: str) -> str:
         """The URL over TCP for `psql` and `psycopg2.connect`."""
-        password = self._password_file.read_text()
+        password = read_plain(self._password_file)
         address = f"{machine.LOOPBACK}:{self.port}"
         return f"postgresql://{SUPERUSER}:{password}@{address}/{quote(database)}"
 
     @property
     def port(self) -> int:
         """The port of the last start."""
-        return int(self._port_file.read_text())
+        return int(read_plain(self._port_file))
 
     @property
     def programs(self) -> Path:
@@ -150,8 +157,8 @@ class Server:
     @property
     def socket_directory(self) -> Path | None:
         """The folder of the Unix socket, for `host=` in a URL; None where its path is too long."""
-        longest = self.directory / ".s.PGSQL.65535.lock"
-        return self.directory if len(os.fsencode(longest)) <= SOCKET_PATH_LIMIT else None
+        longest = self._data / ".s.PGSQL.65535.lock"
+        return self._data if len(os.fsencode(longest)) <= SOCKET_PATH_LIMIT else None
 
     @property
     def log_file(self) -> Path:
@@ -174,8 +181,9 @@ class Server:
         user = server_user()
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if user:
-            shutil.chown(self.directory, user, user)
-            if not can_run("test", user, "-w", str(self.directory)):
+            shutil.chown(self.directory, "root", user)
+            self.directory.chmod(0o710)
+            if not can_run("test", user, "-x", str(self.directory)):
                 raise LocalError(
                     f"Postgres runs as {user}, who can't reach {self.directory}: "
                     "choose a folder all of whose parents are open to others."
@@ -185,6 +193,9 @@ class Server:
         """Create the data elsewhere and move them, so that a killed attempt leaves none."""
         unfinished = self.directory / "data.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(mode=0o700)
+        if user := server_user():
+            shutil.chown(unfinished, user, user)
         self._write(self._password_file, secrets.token_urlsafe(24))
         self._run(
             "initdb",
@@ -197,8 +208,11 @@ class Server:
             "--auth-host=scram-sha-256",
             *(["--no-sync"] if self.settings.get("fsync") == "off" else []),
         )
-        with (unfinished / "postgresql.conf").open("a") as configuration:
-            configuration.write("\ninclude '../weixin.conf'\n")
+        include = (
+            "include '../weixin.conf'"  # written by the server's user, as the folder is theirs
+        )
+        configuration = unfinished / "postgresql.conf"
+        self._run("/bin/sh", "-c", 'echo "$1" >> "$2"', "sh", include, str(configuration))
         unfinished.rename(self._data)
 
     def _start_patiently(self) -> None:
@@ -206,19 +220,27 @@ class Server:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             self._configure()
-            said_before = self.log_file.stat().st_size if self.log_file.exists() else 0
-            try:
-                self._run("pg_ctl", "start", f"--pgdata={self._data}", f"--log={self.log_file}")
-            except LocalError:
-                said = self.log_file.read_bytes()[said_before:].decode(errors="replace")
-                passes = any(words in said for words in PASSING_TROUBLE)
-                if not passes or time.monotonic() > deadline:
-                    raise LocalError(
-                        f"The embedded Postgres does not start, see {self.log_file}: {said.strip()}"
-                    ) from None
-                time.sleep(0.2)
-            else:
-                return
+            with self._new_log() as log:
+                try:
+                    self._run("pg_ctl", "start", f"--pgdata={self._data}", f"--log={self.log_file}")
+                except LocalError:
+                    said = log.read(SAID_LIMIT).decode(errors="replace")
+                else:
+                    return
+            passes = any(words in said for words in PASSING_TROUBLE)
+            if not passes or time.monotonic() > deadline:
+                raise LocalError(
+                    f"The embedded Postgres does not start, see {self.log_file}: {said.strip()}"
+                )
+            time.sleep(0.2)
+
+    def _new_log(self) -> BinaryIO:
+        """The end of the log, which the server's user may write to but not make."""
+        log = os.fdopen(open_plain(self.log_file, os.O_RDWR | os.O_CREAT), "rb")
+        if user := server_user():
+            shutil.chown(log.fileno(), user, user)
+        log.seek(0, os.SEEK_END)
+        return log
 
     def _configure(self) -> None:
         """Write the server's settings anew, so that an upgrade of this file reaches old data."""
@@ -240,9 +262,9 @@ class Server:
 
     def _lock_holder(self) -> psutil.Process | None:
         try:
-            pid = int((self._data / "postmaster.pid").read_text().split(maxsplit=1)[0])
+            pid = int(read_plain(self._data / "postmaster.pid").split(maxsplit=1)[0])
             return psutil.Process(pid)
-        except (FileNotFoundError, IndexError, psutil.NoSuchProcess):
+        except (FileNotFoundError, IndexError, ValueError, OverflowError, psutil.NoSuchProcess):
             return None
 
     def _remove_foreign_lock(self) -> None:
@@ -263,7 +285,7 @@ class Server:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """One process at a time starts or stops this server."""
-        with (self.directory / "lock").open("w") as lock:
+        with os.fdopen(open_plain(self.directory / "lock", os.O_RDWR | os.O_CREAT)) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 

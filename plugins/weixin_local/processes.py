@@ -5,8 +5,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,13 +65,37 @@ class Process:
             return False
 
 
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """
+    Hold back what would interrupt the block, Ctrl-C or a kill, until its end.
+
+    A program that is started within it is known to its caller before anything is raised: otherwise
+    an interrupt between the fork and the caller's first line leaves a process nobody ends.
+    """
+    came: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, _: came.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        if callable(signal.getsignal(number))  # one that is ignored, say under nohup, stays so
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for interrupt in came[:1]:
+            signal.raise_signal(interrupt)
+
+
 def start(
     name: str, command: Sequence[str], environment: Mapping[str, str], log: Path, folder: Path
 ) -> Process:
     """Start a process in the background and record it; the log of its predecessor is kept."""
     if log.exists():
         log.replace(log.with_suffix(".previous.log"))
-    with log.open("wb") as output:
+    record = folder / f"{name}.json"
+    with log.open("wb") as output, uninterrupted():
         started = subprocess.Popen(
             command,
             env=environment,
@@ -80,9 +104,8 @@ def start(
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    record = folder / f"{name}.json"
-    process = Process(name, started.pid, psutil.Process(started.pid).create_time(), record)
-    write_private(record, json.dumps({"pid": process.session, "create_time": process.born_at}))
+        process = Process(name, started.pid, psutil.Process(started.pid).create_time(), record)
+        write_private(record, json.dumps({"pid": process.session, "create_time": process.born_at}))
     return process
 
 

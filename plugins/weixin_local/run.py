@@ -23,11 +23,13 @@ from weixin_local.environment import (
     admin_password,
     airflow_environment,
     configured_connection,
+    keep_private,
     sandbox_connection,
 )
 from weixin_local.home import METADATA_DATABASE, Home
 from weixin_local.logs import last_complaint
 from weixin_local.machine import LocalError
+from weixin_local.processes import uninterrupted
 from weixin_local.progress import Seen, Steps, Wanted
 from weixin_local.stack import Stack
 from weixin_sandbox import Sandbox
@@ -61,6 +63,7 @@ def run(home: Home, steps: Steps) -> None:
         LocalError: a run is red, with a line per thing wrong; or it can't begin.
 
     """
+    keep_private(home, steps.say)
     connection = configured_connection(home)
     with home.locked(steps.say):
         running = stack.running(home)
@@ -140,22 +143,22 @@ def _airflow(
     command: list[str], environment: dict[str, str], log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
     """An `airflow` command in a session of its own; it does not outlive the block."""
-    with (
-        log.open("wb") as output,
-        subprocess.Popen(
-            [sys.executable, "-m", "airflow", *command],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        ) as process,
-    ):
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
+    process = None
+    try:
+        with log.open("wb") as output, uninterrupted():
+            process = subprocess.Popen(
+                [sys.executable, "-m", "airflow", *command],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        yield process
+    finally:
+        if process and process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def _run_on(running: Stack, home: Home, steps: Steps, dataset: Dataset) -> Finished:

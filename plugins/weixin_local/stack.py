@@ -25,6 +25,7 @@ from weixin_local.environment import (
     admin_password,
     airflow_environment,
     configured_connection,
+    keep_private,
     page_password,
     postgres_connection,
     sandbox_connection,
@@ -121,6 +122,7 @@ def up(home: Home, port: int, steps: Steps) -> None:
             for another account.
 
     """
+    keep_private(home, steps.say)
     connection = configured_connection(home)
     with home.locked(steps.say):
         found = running(home)

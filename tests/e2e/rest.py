@@ -5,7 +5,11 @@ from typing import Any
 
 import requests
 
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 900
+"""Until a run has ended; on a busy machine a task takes a minute to begin."""
+
+REQUEST_SECONDS = 300
+"""Until an answer has come: none of these tests is about how fast."""
 
 
 class Rest:
@@ -16,7 +20,7 @@ class Rest:
         answer = requests.post(
             f"{self.origin}/auth/token",
             json={"username": "admin", "password": password},
-            timeout=30,
+            timeout=REQUEST_SECONDS,
         )
         answer.raise_for_status()
         self.headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
@@ -24,7 +28,11 @@ class Rest:
     def __call__(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """The answer's JSON; nothing when there is none."""
         answer = requests.request(
-            method, f"{self.origin}/api/v2/{path}", json=body, headers=self.headers, timeout=30
+            method,
+            f"{self.origin}/api/v2/{path}",
+            json=body,
+            headers=self.headers,
+            timeout=REQUEST_SECONDS,
         )
         answer.raise_for_status()
         return answer.json() if answer.content else None

@@ -26,7 +26,7 @@ from rest import Rest
 from sqlalchemy import make_url
 
 from weixin_local import machine, processes
-from weixin_local.environment import connection
+from weixin_local.environment import connection, postgres_connection
 from weixin_local.postgres import Server
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
 
@@ -218,19 +218,14 @@ def connected(own: OwnAirflow, rest: Rest) -> Iterator[tuple[Sandbox, Receiver]]
     with sandbox.serve() as base_url, Receiver().listening() as receiver:
         account = DEFAULT_ACCOUNT
         weixin = connection(account.appid, account.secret, base_url, name=account.name)
-        warehouse = make_url(own.server.url("own_figures")).set(drivername="postgres")
-        lines = (
-            blocks("sh")[1]
-            .replace(
-                """'{"conn_type": "weixin", "login": "wx…", "password": "…"}'""",
-                shlex.quote(weixin),
-            )
-            .replace(
-                "'postgres://user:password@host:5432/weixin'",
-                shlex.quote(warehouse.render_as_string(hide_password=False)),
-            )
-        )
-        own.types(lines)
+        warehouse = postgres_connection(make_url(own.server.url("own_figures")))
+        given = {"weixin_default": json.loads(weixin), "weixin_warehouse": json.loads(warehouse)}
+        assert {name: {*it} for name, it in json.loads(blocks("json")[0]).items()} == {
+            "weixin_default": given["weixin_default"].keys() - {"host", "extra"},
+            "weixin_warehouse": given["weixin_warehouse"].keys() - {"extra"},
+        }
+        (own.folder / "dist/connections.json").write_text(json.dumps(given))
+        own.types(blocks("sh")[1])
         own.types(
             "airflow connections add weixin_alerts --conn-json " + shlex.quote(receiver.connection)
         )

@@ -94,6 +94,21 @@ def test_every_check_is_described_with_its_severity() -> None:
     assert described == {check.name: check.severity for check in checks(ARTICLE_TOTAL)}
 
 
+def test_no_command_of_the_manual_shows_a_password_or_leaves_a_dump_open() -> None:
+    """Others read command lines in the list of processes, and files made without `umask 077`."""
+    text = (ROOT / "docs/operating.md").read_text()
+    commands = [
+        *re.findall(r"^```(?:sh|console)\n(.*?)^```", text, re.M | re.S),
+        *re.findall(r"`((?:docker|airflow|psql|curl|make|CREATE ROLE) [^`\n]*)`", text),
+    ]
+    shows = re.compile(r"PASSWORD '|\"password\":|--password\b|://\w+:[^/\s]+@|Bearer [^%\s]")
+    keeps = re.compile(r"> \S*(?:dump|bearer)\b")
+
+    assert len(commands) > 60
+    assert [it for it in commands if shows.search(it)] == []
+    assert [it for it in commands if keeps.search(it) and not it.startswith("umask 077\n")] == []
+
+
 def test_the_table_of_outages_is_what_the_rules_give() -> None:
     """The manual shows what the command prints."""
     printed = subprocess.run(

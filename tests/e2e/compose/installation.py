@@ -45,7 +45,7 @@ class Installation:
             capture_output=True,
             text=True,
             check=False,
-            timeout=900,
+            timeout=3600,
         )
 
     def does(self, command: str, **variables: str) -> str:

@@ -26,6 +26,8 @@ def before(installation: Installation) -> list[str]:
     installation.rest()("POST", "connections", SECOND)
     assert installation.rest().run(DAG)["state"] == "success"
     installation.follows("Back up")
+    dumps = [*installation.folder.glob("*.dump")]
+    assert [(len(dumps), dump.stat().st_mode & 0o777) for dump in dumps] == [(2, 0o600)] * 2
     tables = installation.asks(TABLES)
     installation.does("docker compose down --volumes")
     installation.follows("Restore")

@@ -146,7 +146,7 @@ def alone(base_images: None, checkout: Installation) -> Iterator[list[list[str]]
         }
         for number, account in enumerate(ACCOUNTS)
     ]
-    for few in batched(connections, 20):  # each call has half a minute
+    for few in batched(connections, 20):  # all at once would be one very long call
         rest("PATCH", "connections", {"actions": [{"action": "create", "entities": few}]})
     names = json.dumps([it["connection_id"] for it in connections])
     rest("POST", "variables", {"key": "weixin_accounts", "value": names})

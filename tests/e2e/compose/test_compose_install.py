@@ -7,9 +7,25 @@ from datetime import date, timedelta
 import pytest
 import requests
 from installation import DAG, Installation
+from rest import REQUEST_SECONDS
 
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 
+GIGABYTE = 1 << 30
+GATEWAY = "{{ (index .IPAM.Config 0).Gateway }}"
+"""From where a proxy on this machine comes to a published port."""
+
+MANY_THREADS = """
+import os, threading
+def start():
+    try:
+        threading.Thread(target=threading.Event().wait, daemon=True).start()
+    except RuntimeError:
+        return False
+    return True
+print(sum(iter(start, False)), flush=True)
+os._exit(0)
+"""
 SERVICES = {"api-server", "dag-processor", "postgres", "sandbox", "scheduler", "triggerer"}
 
 
@@ -44,26 +60,31 @@ def test_a_person_logs_in_by_the_form(
     """With the password of `.env`, and with no other."""
     origin = f"http://localhost:{installation.port}"
     browser = requests.Session()
-    form = browser.get(f"{origin}/auth/login/", timeout=30).text
+    form = browser.get(f"{origin}/auth/login/", timeout=REQUEST_SECONDS).text
     token = re.findall(r'name="csrf_token"[^>]*value="([^"]+)"', form)[0]
     password = password or installation.secret("AIRFLOW_ADMIN_PASSWORD")
 
     browser.post(
         f"{origin}/auth/login/",
         {"csrf_token": token, "username": "admin", "password": password},
-        timeout=30,
+        timeout=REQUEST_SECONDS,
     )
 
-    assert (browser.get(f"{origin}/api/v2/dags", timeout=30).status_code == 200) is enters
+    assert (
+        browser.get(f"{origin}/api/v2/dags", timeout=REQUEST_SECONDS).status_code == 200
+    ) is enters
 
 
 def test_behind_tls_no_cookie_is_for_the_open(installation: Installation) -> None:
-    """Once `.env` says so, and the web server before it that it was asked by https."""
-    installation.does("docker compose up --detach --wait api-server", AIRFLOW_COOKIE_SECURE="True")
+    """Once `.env` says so and names the web server before it, which says that it was asked so."""
+    outside = f"{installation.folder.name}_outside"
+    proxy = installation.does(f"docker network inspect --format '{GATEWAY}' $NAME", NAME=outside)
+    settings = {"AIRFLOW_COOKIE_SECURE": "True", "AIRFLOW_PROXIES": proxy.strip()}
+    installation.does("docker compose up --detach --wait api-server", **settings)
     origin = f"http://localhost:{installation.port}"
     browser = requests.Session()
     browser.headers["X-Forwarded-Proto"] = "https"
-    form = browser.get(f"{origin}/auth/login/", timeout=30)
+    form = browser.get(f"{origin}/auth/login/", timeout=REQUEST_SECONDS)
     token = re.findall(r'name="csrf_token"[^>]*value="([^"]+)"', form.text)[0]
 
     landed = requests.post(
@@ -79,7 +100,7 @@ def test_behind_tls_no_cookie_is_for_the_open(installation: Installation) -> Non
             "Cookie": form.headers["Set-Cookie"].split(";")[0],
         },
         allow_redirects=False,
-        timeout=30,
+        timeout=REQUEST_SECONDS,
     )
     installation.does("docker compose up --detach --wait api-server")
 
@@ -94,8 +115,8 @@ def test_nobody_without_a_password_triggers_a_run(installation: Installation) ->
     origin = f"http://localhost:{installation.port}"
     body = {"username": "airflow", "password": "airflow"}
 
-    runs = requests.post(f"{origin}/api/v2/dags/{DAG}/dagRuns", json={}, timeout=30)
-    token = requests.post(f"{origin}/auth/token", json=body, timeout=30)
+    runs = requests.post(f"{origin}/api/v2/dags/{DAG}/dagRuns", json={}, timeout=REQUEST_SECONDS)
+    token = requests.post(f"{origin}/auth/token", json=body, timeout=REQUEST_SECONDS)
 
     assert (runs.status_code, token.status_code) == (401, 401)
 
@@ -132,7 +153,7 @@ def test_the_page_reads_as_a_user_who_can_only_read(installation: Installation) 
     rest = installation.rest()
 
     def page(path: str, headers: dict[str, str] = rest.headers) -> requests.Response:
-        return requests.get(f"{rest.origin}/weixin{path}", headers=headers, timeout=30)
+        return requests.get(f"{rest.origin}/weixin{path}", headers=headers, timeout=REQUEST_SECONDS)
 
     assert page("/", {}).status_code == 401
     assert page("/api/problems").json()["reads_as"] == "weixin_reader"
@@ -179,7 +200,7 @@ def test_the_execution_api_wants_a_tasks_token(installation: Installation, is_ad
     answer = requests.get(
         f"{rest.origin}/execution/connections/weixin_warehouse",
         headers=rest.headers if is_admin else {},
-        timeout=30,
+        timeout=REQUEST_SECONDS,
     )
 
     assert answer.status_code in (401, 403)
@@ -201,6 +222,46 @@ def test_nobody_is_root(installation: Installation) -> None:
     assert {(*host["CapDrop"], *host["SecurityOpt"]) for host in hosts} == {
         ("ALL", "no-new-privileges:true")
     }
+
+
+def test_every_container_has_its_limits(installation: Installation) -> None:
+    """Memory, processes, no core dump; the root is read-only, that of Postgres too."""
+    services = sorted(SERVICES - {"sandbox"})
+    hosts = {
+        service: inspect(
+            installation,
+            installation.does(f"docker compose ps --quiet {service}").strip(),
+            ".HostConfig",
+        )
+        for service in services
+    }
+
+    assert {name: host["Memory"] for name, host in hosts.items()} == {
+        "api-server": GIGABYTE,
+        "dag-processor": GIGABYTE,
+        "postgres": 2 * GIGABYTE,
+        "scheduler": 4 * GIGABYTE,
+        "triggerer": GIGABYTE,
+    }
+    for host in hosts.values():
+        assert (host["PidsLimit"], host["ReadonlyRootfs"]) == (512, True)
+        assert host["Ulimits"] == [{"Name": "core", "Hard": 0, "Soft": 0}]
+
+
+def test_what_runs_wild_is_ended_and_its_service_goes_on(installation: Installation) -> None:
+    """A process that takes all memory it can get, one that starts all threads it can, a crash."""
+    triggerer = "docker compose exec -T triggerer"
+    before = installation.does("docker compose ps --quiet triggerer")
+
+    hungry = installation.types(f"{triggerer} python -c 'b\"x\" * (4 << 30)'")
+    threads = int(installation.does(f"{triggerer} python -c '{MANY_THREADS}'"))
+    core = installation.does(f"{triggerer} sh -c 'ulimit -Hc'")
+
+    assert hungry.returncode == 137
+    assert 0 < threads < 512
+    assert core == "0\n"
+    assert installation.does("docker compose ps --quiet triggerer") == before
+    assert installation.rest()("GET", "monitor/health")["triggerer"]["status"] == "healthy"
 
 
 def test_no_secret_is_in_what_the_containers_print(installation: Installation, run_id: str) -> None:
@@ -225,6 +286,25 @@ def test_a_second_up_keeps_what_was_changed(installation: Installation) -> None:
 
     assert rest("GET", "pools/weixin_api")["slots"] == 5
     assert installation.rest()
+
+
+def test_logins_are_limited_whatever_address_a_client_claims(installation: Installation) -> None:
+    """Of the published port: five in forty seconds, however often it claims to be another."""
+    login = f"http://localhost:{installation.port}/auth/login/"
+    browser = requests.Session()
+    form = browser.get(login, timeout=REQUEST_SECONDS).text
+    token = re.findall(r'name="csrf_token"[^>]*value="([^"]+)"', form)[0]
+
+    def guess(number: int) -> int:
+        return browser.post(
+            login,
+            {"csrf_token": token, "username": "admin", "password": f"guess {number}"},
+            headers={"X-Forwarded-For": f"203.0.113.{number}"},
+            allow_redirects=False,
+            timeout=REQUEST_SECONDS,
+        ).status_code
+
+    assert 429 in map(guess, range(40))
 
 
 def state_of(day: date) -> str:

@@ -1,14 +1,19 @@
 """Whose figures are collected: those of a connection, of the credentials, or the sandbox's."""
 
 import json
+from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from weixin_local.environment import configured_connection, sandbox_connection
 from weixin_local.home import Home
 from weixin_local.machine import LocalError
-from weixin_local.stack import Stack, base_url_of, fingerprint, whose_figures
+from weixin_local.progress import Steps
+from weixin_local.run import run
+from weixin_local.stack import Stack, base_url_of, fingerprint, up, whose_figures
 
 
 @pytest.fixture
@@ -70,6 +75,25 @@ def test_half_the_credentials_are_refused_with_the_other_halfs_name(
 
     with pytest.raises(LocalError, match=f"{given} is set and {missing} is not: add it to .env"):
         configured_connection(home)
+
+
+@pytest.mark.parametrize(
+    "command", [run, lambda home, steps: up(home, 8080, steps)], ids=["make run", "make up"]
+)
+def test_an_env_with_a_secret_becomes_its_owners_alone(
+    home: Home, command: Callable[[Home, Steps], None]
+) -> None:
+    """Before anything else is made of it, and it is said."""
+    env_file = home.project / ".env"
+    env_file.write_text("WEIXIN_SECRET=s3cret\n")
+    env_file.chmod(0o644)
+    steps = Steps(Console(file=StringIO(), width=200))
+
+    with pytest.raises(LocalError, match="WEIXIN_APPID is not"), steps.console.capture() as said:
+        command(home, steps)
+
+    assert env_file.stat().st_mode & 0o777 == 0o600
+    assert said.get() == f"! Others could read the secrets in {env_file}: now only its owner can.\n"
 
 
 UI = "it is not in the UI's list"

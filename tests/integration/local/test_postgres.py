@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -92,7 +93,7 @@ def test_nobody_enters_without_the_password_or_the_folder(server: Server) -> Non
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
         ask(wrong, "SELECT 1")
     assert ask(socket_, "SELECT 1") == 1
-    assert server.directory.stat().st_mode & 0o077 == 0
+    assert server.directory.stat().st_mode & 0o007 == 0
     assert (server.directory / "password").stat().st_mode & 0o777 == 0o600
 
 
@@ -208,7 +209,7 @@ def test_a_server_that_cannot_start_says_why(make: Callable[..., Server]) -> Non
 
 @as_root_only
 def test_root_runs_the_server_as_another_user_and_opens_no_door_for_it(folder: Path) -> None:
-    """Postgres refuses root; the folders above the data keep their modes."""
+    """Postgres refuses root; its user may not put a file where root opens some."""
     parent = folder / "parent"
     parent.mkdir(mode=0o711)
     server = Server(parent / "server", settings=HASTE)
@@ -216,9 +217,62 @@ def test_root_runs_the_server_as_another_user_and_opens_no_door_for_it(folder: P
         server.start()
 
         assert postmaster(server).username() == postgres.SERVER_USER
+        assert not postgres.can_run("test", postgres.SERVER_USER, "-w", str(server.directory))
         assert parent.stat().st_mode & 0o777 == 0o711
     finally:
         server.stop()
+
+
+@pytest.fixture
+def secret(folder: Path) -> Path:
+    """A file that only root may read."""
+    path = folder / "secret"
+    path.write_text("roots:secret\n")
+    path.chmod(0o600)
+    return path
+
+
+@as_root_only
+@pytest.mark.parametrize("name", ["lock", "port", "password", "data/postmaster.pid"])
+def test_root_follows_no_link_in_the_servers_folder(
+    server: Server, secret: Path, name: str
+) -> None:
+    """Whoever took over Postgres gets no file of root's emptied or quoted."""
+    server.stop()
+    shutil.chown(server.directory, postgres.SERVER_USER)  # whose it was once
+    plant = ["ln", "-sf", secret, server.directory / name]
+    subprocess.run(plant, user=postgres.server_user(), cwd="/", check=True)
+
+    def use() -> None:
+        server.start()
+        server.libpq_url("postgres")
+
+    with pytest.raises(LocalError, match=f"{name} is a link"):
+        use()
+    assert secret.read_text() == "roots:secret\n"
+    (server.directory / name).unlink()
+
+
+@as_root_only
+def test_root_writes_nothing_where_the_servers_user_may_put_links(
+    folder: Path, secret: Path
+) -> None:
+    """While the data are made, too: this `initdb` leaves a link as their configuration."""
+    (folder / "programs").mkdir()
+    for program in postgres.embedded().iterdir():
+        (folder / "programs" / program.name).symlink_to(program)
+    initdb = folder / "programs/initdb"
+    real = initdb.readlink()
+    initdb.unlink()
+    initdb.write_text(
+        f'#!/bin/sh\n{real} "$@" && ln -sf {secret} "${{1#--pgdata=}}/postgresql.conf"\n'
+    )
+    initdb.chmod(0o755)
+
+    with pytest.raises(LocalError, match="Permission denied"):
+        Server(folder / "server", folder / "programs", HASTE).start()
+
+    assert secret.read_text() == "roots:secret\n"
 
 
 @as_root_only

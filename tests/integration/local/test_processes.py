@@ -1,6 +1,8 @@
 """Processes that outlive their starter are found again, and ended with all their children."""
 
 import os
+import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from weixin_local import processes
+from weixin_local import processes, run
 from weixin_local.processes import Process
 
 SLEEP = "import time; time.sleep(60)"
@@ -69,6 +71,39 @@ def test_a_recorded_process_is_found_again_and_ended(
     assert processes.stop(found, PATIENCE_SECONDS) == ["one"]
     assert not found[0].is_alive()
     assert processes.recorded(tmp_path) == []
+
+
+@pytest.fixture
+def interrupted_fork(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of the processes started, each followed at once by a Ctrl-C."""
+    fork, numbers = subprocess._fork_exec, []
+
+    def fork_and_interrupt(*arguments: object) -> int:
+        numbers.append(fork(*arguments))
+        signal.raise_signal(signal.SIGINT)
+        return numbers[-1]
+
+    monkeypatch.setattr(subprocess, "_fork_exec", fork_and_interrupt)
+    return numbers
+
+
+def test_an_interrupt_right_after_the_fork_leaves_no_process(
+    tmp_path: Path, interrupted_fork: list[int]
+) -> None:
+    """What `up` has started then is recorded, so that it is stopped; what `run` has, is dead."""
+    with pytest.raises(KeyboardInterrupt):
+        processes.start("up", [sys.executable, "-c", SLEEP], {}, tmp_path / "log", tmp_path)
+    assert processes.stop(processes.recorded(tmp_path), PATIENCE_SECONDS) == ["up"]
+
+    with pytest.raises(KeyboardInterrupt), run._airflow(["version"], {}, tmp_path / "log"):
+        pass
+
+    assert len(interrupted_fork) == 2
+    assert [number for number in interrupted_fork if _is_at_work(number)] == []
+
+
+def _is_at_work(number: int) -> bool:
+    return psutil.pid_exists(number) and is_alive(psutil.Process(number))
 
 
 @pytest.mark.parametrize("is_dead", [False, True], ids=["at work", "dead"])
