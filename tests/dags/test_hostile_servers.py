@@ -115,7 +115,6 @@ def test_no_text_of_a_stranger_reaches_people_as_it_is(
         ["status"],
         ["rejected"],
         ["replay", "article_total"],
-        ["prune"],
         ["import", str(file)],
         ["answers", "--list", account.appid, str(november(20)[0])],
         ["answers", HOSTILE, str(november(20)[0])],
