@@ -34,6 +34,7 @@ TABLES = [
     "schema_migrations",
     "unwanted_range",
     "view_version",
+    "writer_lock",
 ]
 
 
