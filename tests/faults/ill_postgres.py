@@ -113,8 +113,12 @@ def ended_lock_sessions(warehouse: Engine) -> Iterator[None]:
 
 
 WAITING = """
-    SELECT pid FROM pg_stat_activity
-    WHERE datname = current_database() AND wait_event_type = 'Lock'
+    SELECT pid FROM pg_locks
+    WHERE NOT granted AND pid IN (
+        SELECT held.pid FROM pg_locks AS held
+        INNER JOIN pg_database ON held.database = pg_database.oid
+        WHERE datname = current_database()
+    )
 """
 """The sessions of the warehouse that wait for a lock."""
 TAKEN = """

@@ -36,6 +36,7 @@ TABLES = [
     "schema_migrations",
     "unwanted_range",
     "view_version",
+    "writer_lock",
 ]
 
 
