@@ -27,11 +27,16 @@ def test_four_ingests_of_accounts_that_overlap(warehouses: Warehouses):
     A day that one of them makes final is asked for once.
     """
     window = ARTICLE_TOTAL.window
-    final = [MORNING.date() - timedelta(days=window + age) for age in range(3)]
-    counting = [MORNING.date() - timedelta(days=age) for age in range(1, window)]
-    sandbox = Sandbox(accounts(12), today=MORNING.date(), latency_seconds=0.01)
+    final = [MORNING.date() - timedelta(days=window + age) for age in range(1, 4)]
+    counting = [MORNING.date() - timedelta(days=age) for age in range(1, window + 1)]
+    the_day_before = MORNING - timedelta(days=1)
+    sandbox = Sandbox(accounts(12), today=the_day_before.date(), latency_seconds=0.01)
     with warehouses.passing("at_once") as engine, sandbox.serve() as url:
         trial = Trial(ARTICLE_TOTAL, engine, sandbox, url)
+        first = trial.plan("first", the_day_before, begin_date=min(final), end_date=max(final))
+        assert IngestProcess(first).outcome().is_done
+        sandbox.today = MORNING.date()
+        sandbox.calls.clear()
         together = context.Barrier(AT_ONCE)
         orders = [
             trial.plan(f"run {number}", MORNING, begin_date=min(final), end_date=YESTERDAY)
