@@ -10,6 +10,7 @@ from weixin_etl.datasets import Dataset
 from weixin_etl.incidents import IN_WITH_ITS_DAYS
 from weixin_etl.model import ParameterError
 from weixin_etl.warehouse import require_migrated, statement
+from weixin_etl.warehouse.locks import lock_incidents
 
 
 def say_unwanted(
@@ -43,7 +44,7 @@ def say_unwanted(
             "said_at": said_at,
         }
         named = [appid_of(connection, name) for name in accounts] or None
-        connection.execute(statement("incident/lock.sql"), {"dataset": dataset.name})
+        lock_incidents(connection, dataset.name)
         save = statement("unwanted_range/save.sql")
         appids = list(connection.scalars(save, {**said, "appids": named, "said_by": said_by}))
         connection.execute(

@@ -70,7 +70,7 @@ def test_a_statement_opens_with_a_comment(path: Path) -> None:
 
 
 def test_every_statement_is_used() -> None:
-    """Each file under sql/ is named by the code; checks and views are found by their place."""
+    """Each file under sql/ is named by the code, and each named is there; views by their place."""
     code = "".join(
         path.read_text() for path in [*MODULES, *(ROOT / "plugins/weixin_local").rglob("*.py")]
     )
@@ -83,8 +83,11 @@ def test_every_statement_is_used() -> None:
         and f'"{path.relative_to(SQL)}"' not in code
     ]
 
+    named = re.findall(r'"([a-z_]+/[a-z_]+\.sql)"', code)
+
     assert len(STATEMENTS) > 10
     assert unused == []
+    assert [path for path in named if not (SQL / path).exists()] == []
 
 
 def test_the_package_holds_no_sql_longer_than_a_line() -> None:

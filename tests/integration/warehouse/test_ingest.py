@@ -376,16 +376,17 @@ def test_an_account_whose_quota_is_used_up_is_not_asked(
     assert asked(wire) == [23]
     wire.on_data = EMPTY
 
-    def pass_midnight(_: object) -> None:
-        monkeypatch.setenv("WEIXIN_NOW", "2026-11-25T00:00:01+08:00")
+    def pass_midnight(*executed: Any) -> None:
+        if "INSERT INTO weixin.coverage" in executed[2]:
+            monkeypatch.setenv("WEIXIN_NOW", "2026-11-25T00:00:01+08:00")
 
     again = pipeline(warehouse, FORTY)
     batch = planned(again, wire.account)
-    event.listen(warehouse, "commit", pass_midnight)
+    event.listen(warehouse, "after_cursor_execute", pass_midnight)
     try:
         error = ingested(again, batch, wire.account)
     finally:
-        event.remove(warehouse, "commit", pass_midnight)
+        event.remove(warehouse, "after_cursor_execute", pass_midnight)
 
     (line,) = lines(error)
     assert line.startswith("春风: wait until 00:00 Beijing time, or have it raised and refetch")
