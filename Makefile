@@ -76,7 +76,7 @@ matrix: $(INSTALLED) $(DBT) ## Run the tests on each Python from 3.11 to 3.13, a
 audit: $(INSTALLED) ## Check every locked requirement for known vulnerabilities
 	@$(BIN)/python -c 'import json, urllib.request as web; json.load(web.urlopen("$(KNOWN_TO_BE_VULNERABLE)", timeout=60))["vulnerabilities"][0]' 2>/dev/null \
 		|| { echo "Nothing was audited: $(KNOWN_TO_BE_VULNERABLE) does not answer, or lists no vulnerability" >&2; exit 1; }
-	$(UV) tool run --python $(BIN)/python pip-audit==2.10.1 --strict --requirement requirements.txt --require-hashes --disable-pip
+	$(UV) tool run --python $(BIN)/python pip-audit==2.10.1 --strict --requirement requirements-dev.txt --require-hashes --disable-pip
 
 plotly: ## Fetch the page's chart library from npm again; fails if it is not what is committed
 	@folder=$$(mktemp -d) && trap 'rm -r "$$folder"' EXIT \
@@ -95,6 +95,7 @@ release: $(INSTALLED) ## Build wheel and sdist into dist, check both and install
 
 soak: $(INSTALLED) ## Run every fault test by its seeds, about an hour; SEED=17 repeats one
 	$(BIN)/pytest tests/faults tests/unit/test_parse_properties.py tests/unit/test_rules_calendars.py \
+		tests/integration/test_calendars.py \
 		--soak --hypothesis-profile soak -n 2 --verbose $(if $(SEED),--seed $(SEED))
 
 lint: $(INSTALLED) ## Check style, types and SQL

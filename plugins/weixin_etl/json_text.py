@@ -4,6 +4,7 @@ import json
 import re
 from decimal import Decimal, InvalidOperation
 from typing import Any
+from unicodedata import category
 
 import msgspec
 
@@ -58,6 +59,11 @@ def shown(text: str) -> str:
     Lines and tabs stay. No control character is left, nor one that turns the order of reading.
     """
     return text if text.isprintable() else storable(text).translate(_NOT_SHOWN)
+
+
+def visible(text: str) -> str:
+    """The text without control and format characters, which nobody sees; lines and tabs stay."""
+    return "".join(it for it in text if it in "\n\t" or category(it) not in ("Cc", "Cf"))
 
 
 def one_line(text: str, longest: int = _LONGEST_SHOWN) -> str:

@@ -116,7 +116,7 @@ def _opened(
 ) -> str | None:
     try:
         opened = msgspec.json.decode(fernet.decrypt(stored or ""), type=_Sealed)
-    except (InvalidToken, msgspec.DecodeError):
+    except (InvalidToken, ValueError):  # msgspec's are among these
         return None
     is_of_row = (opened.component_appid, opened.appid) == (component_appid, appid)
     return opened.token if is_of_row else None

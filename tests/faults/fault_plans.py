@@ -35,7 +35,9 @@ REFUSALS = [
     "not-ready-code",
 ]
 ONLY_OF = {"article_total": ["offline"], "article_total_detail": ["delayed", "delayed-text"]}
-ODD_ANSWERS = ["fewer-articles", "falling-total", "repeated-article", "odd-row"]
+ODD_ROWS = ["falling-total", "repeated-article", "odd-row"]
+LIES = ["fewer-articles", "empty", "short:1"]
+"""Lists without some of the articles, and no word of it."""
 
 
 @dataclass(frozen=True)
@@ -81,19 +83,31 @@ def drawn(dataset: Dataset, seed: int) -> FaultPlan:
     """The plan of a seed."""
     random = Random(f"{dataset.name} {seed}")
     involved = accounts(random.randint(1, 6 if dataset.window < MANY_DAYS else 2))
+    lying = random.randint(1, MORNINGS)
     mornings = [
-        _morning(dataset, random, involved, FIRST_MORNING + timedelta(days=number))
+        _morning(
+            dataset,
+            random,
+            involved,
+            FIRST_MORNING + timedelta(days=number),
+            may_lie=number == lying,
+        )
         for number in range(1, MORNINGS + 1)
     ]
     return FaultPlan(involved, mornings, FIRST_MORNING - timedelta(days=dataset.window + 3))
 
 
-def _morning(dataset: Dataset, random: Random, involved: Sequence[Account], today: date) -> Morning:
+def _morning(
+    dataset: Dataset, random: Random, involved: Sequence[Account], today: date, *, may_lie: bool
+) -> Morning:
     window = [today - timedelta(days=age) for age in range(1, dataset.window + 1)]
     return Morning(
         today,
         random.choice([8, 10]),
-        [_scenario(dataset, random, involved, window) for _ in range(random.randint(1, 6))],
+        [
+            _scenario(dataset, random, involved, window, may_lie=may_lie)
+            for _ in range(random.randint(1, 6))
+        ],
         [PlannedRun(None, _kill(random))]
         + [
             PlannedRun(today - timedelta(days=random.randint(1, dataset.window + 3)), _kill(random))
@@ -109,18 +123,29 @@ def _kill(random: Random) -> int:
 
 
 def _scenario(
-    dataset: Dataset, random: Random, involved: Sequence[Account], window: Sequence[date]
+    dataset: Dataset,
+    random: Random,
+    involved: Sequence[Account],
+    window: Sequence[date],
+    *,
+    may_lie: bool,
 ) -> Scenario:
     """
     Something that later answers make good.
 
-    So no answer that may make a day final is odd: it would be WeChat's last word.
+    So no row of an answer that may make a day final is odd: it would be WeChat's last word. A list
+    may lie of any day, but on one morning of a plan: two that agree are believed.
     """
     refusals = REFUSALS + ONLY_OF[dataset.name]
-    name = random.choice(random.choice([SHORT_TROUBLE, refusals, ODD_ANSWERS]))
+    name = random.choice(
+        random.choice([SHORT_TROUBLE, refusals, ODD_ROWS, *([LIES] if may_lie else [])])
+    )
     account = random.choice([None, random.choice(involved).appid])
     times = random.randint(1, 2 if name == "slow" else 8)
-    if name in ODD_ANSWERS:
+    if name in LIES:
+        older = [window[-1] - timedelta(days=age) for age in range(1, 4)]
+        return Scenario(name, account, random.choice([*window, *older]), times)
+    if name in ODD_ROWS:
         return Scenario(name, account, random.choice(window[:-1]), times)
     is_of_a_day = Scenario(name).call_kind is CallKind.DATA and random.random() < 0.5
     return Scenario(name, account, random.choice(window) if is_of_a_day else None, times)

@@ -67,6 +67,8 @@ def test_a_connection_is_a_url(
         ("postgresql://etl@localhost/weixin", None),
         ("postgresql://etl@/weixin?host=/run/pg&port=5433", None),
         ("postgresql://etl@/weixin?host=db.example.org", "require"),
+        ("postgresql://etl@localhost/weixin?hostaddr=10.1.2.3", "require"),
+        ("postgresql://etl@/weixin?service=warehouse", "require"),
         ("postgresql://etl@127.0.0.1/weixin?sslmode=verify-full", "verify-full"),
         ("postgresql://etl@db.example.org/weixin?sslmode=disable", "disable"),
     ],

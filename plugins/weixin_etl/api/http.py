@@ -278,13 +278,11 @@ def too_large(body: bytes | bytearray, limits: CallLimits) -> str | None:
 def _without(secrets: Sequence[str], said: str) -> str:
     """What WeChat said, without what nobody may read: also not the part of it at a cut."""
     part = max(map(len, secrets), default=0)
-    head = said[: _LONGEST_SAID + part]
+    # also where a character that nobody sees holds a secret's parts apart
+    head = json_text.visible(said[: _LONGEST_SAID + part])
     for secret in secrets:
         head = head.replace(secret, "***")
-    line = json_text.one_line(head[:-part] if part and len(said) > _LONGEST_SAID + part else head)
-    for secret in secrets:  # which a character that is not shown held apart
-        line = line.replace(secret, "***")
-    return line
+    return json_text.one_line(head[:-part] if part and len(said) > _LONGEST_SAID + part else head)
 
 
 class _Envelope(msgspec.Struct):
@@ -338,12 +336,19 @@ _TOKEN = re.compile(r"(access_token=)[^&\s'\"]+")
 
 
 class _HideTokens(logging.Filter):
-    """Rewrites a record with a token; every handler, also one at DEBUG, sees it rewritten."""
+    """
+    Rewrites records before any handler, also one at DEBUG, sees them.
+
+    No token is in them, and little of what a server said.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        hidden, found = _TOKEN.subn(r"\1***", record.getMessage())
-        if found:
+        said = record.getMessage()
+        hidden = json_text.one_line(_TOKEN.sub(r"\1***", said[: 2 * _LONGEST_SAID]))
+        if hidden != said:
             record.msg, record.args = hidden, ()
+        # of headers that can't be read urllib3 adds the traceback, which quotes them all
+        record.exc_info = record.exc_text = None
         return True
 
 

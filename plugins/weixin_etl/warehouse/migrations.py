@@ -37,6 +37,8 @@ _APPLIED = "SELECT version FROM weixin.schema_migrations"
 _APPLY = "INSERT INTO weixin.schema_migrations (version) VALUES (:version)"
 _LOCK = "LOCK TABLE weixin.schema_migrations IN SHARE ROW EXCLUSIVE MODE"
 """Whoever may only read can't take it, and goes on reading."""
+_PATIENCE = "SET LOCAL lock_timeout = '30s'"
+"""For a reader's transaction: while a migration waits for one, nobody else can read either."""
 
 
 def migrations() -> list[Path]:
@@ -107,6 +109,7 @@ def apply_migrations(warehouse: Engine) -> list[str]:
     for path in missing:
         with _told(f"{path.name}: "), warehouse.begin() as connection:
             connection.exec_driver_sql(_LOCK)
+            connection.exec_driver_sql(_PATIENCE)
             if _version(path) not in connection.scalars(sqlalchemy.text(_APPLIED)).all():
                 up, _, _ = path.read_text().partition("-- migrate:down")
                 execute(connection, up)
@@ -214,8 +217,9 @@ def _columns_of(migration: Path) -> list[str]:
 
 def _requiring_tls(warehouse_url: URL) -> URL:
     """With TLS for a server elsewhere, as the owner's session goes there; else as the URL says."""
-    host = warehouse_url.host or warehouse_url.query.get("host")
-    is_local = not host or str(host).startswith("/") or is_loopback(str(host))
-    if is_local or "sslmode" in warehouse_url.query:
+    query = warehouse_url.query
+    hosts = [str(it) for it in (warehouse_url.host, query.get("host"), query.get("hostaddr")) if it]
+    is_local = all(it.startswith("/") or is_loopback(it) for it in hosts)
+    if (is_local and "service" not in query) or "sslmode" in query:
         return warehouse_url
     return warehouse_url.update_query_dict({"sslmode": "require"})

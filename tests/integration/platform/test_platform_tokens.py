@@ -300,13 +300,18 @@ def test_a_new_key_takes_over(
     assert (asked(REFRESH), asked(INFO)) == (2, 1)  # the info: what it is called
 
 
-def test_a_lost_key_costs_a_renewal(
-    sandbox: Sandbox, platform: Platform, open_platform: OpenPlatform
+def test_what_can_not_be_opened_costs_a_renewal(
+    sandbox: Sandbox, platform: Platform, open_platform: OpenPlatform, warehouse: Engine
 ) -> None:
-    """What can't be opened any more is asked for again."""
+    """Its key is lost, or it is no ciphertext at all."""
     sandbox.component.rotates_refresh_tokens = True
     token(platform)
     assert is_good(sandbox, token(open_platform(Fernet.generate_key().decode())))
+
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql("UPDATE weixin.platform_token SET access_token = 'é'")
+    platform.discover(4)
+    assert is_good(sandbox, token(platform))
 
 
 def test_a_token_opens_in_its_own_row_alone(

@@ -324,6 +324,7 @@ class TestAttacker:
             "CREATE TEMPORARY TABLE own (id int)",
             "SELECT pg_advisory_lock(number) FROM generate_series(1, 1000000) AS number",
             "SELECT lo_create(0)",
+            "SELECT pg_logical_emit_message(false, '', repeat('x', 50000000))",
         ],
     )
     def test_fills_nothing_where_the_database_is_the_warehouses_own(
