@@ -74,8 +74,10 @@ def test_a_recorded_process_is_found_again_and_ended(
 
 
 @pytest.fixture
-def interrupted_fork(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def interrupted_fork(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """The numbers of the processes started, each followed at once by a Ctrl-C."""
+    # in the background a shell has it ignored
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     fork, numbers = subprocess._fork_exec, []
 
     def fork_and_interrupt(*arguments: object) -> int:
@@ -84,7 +86,8 @@ def interrupted_fork(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         return numbers[-1]
 
     monkeypatch.setattr(subprocess, "_fork_exec", fork_and_interrupt)
-    return numbers
+    yield numbers
+    signal.signal(signal.SIGINT, before)
 
 
 def test_an_interrupt_right_after_the_fork_leaves_no_process(
