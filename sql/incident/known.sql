@@ -78,7 +78,7 @@ LEFT JOIN LATERAL (
 ) AS settled ON TRUE
 WHERE
     incident.dataset = :dataset
-    AND incident.installation = :installation
+    AND incident.installation IN (:installation, '')
     AND (
         incident.closed_at IS NULL
         OR (incident.kind = 'unknown_metric' AND incident.subject = any(:metrics))
