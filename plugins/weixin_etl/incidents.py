@@ -166,7 +166,7 @@ class Look:
     run_id: str
     at: datetime
     installation: str = ""
-    """Which Airflow looks: another one's trouble is none of its business; empty if it can't tell."""
+    """Which Airflow looks: another one's trouble is not its own; empty if it can't tell."""
     problems: Sequence[Problem] = ()
     """What it met and what is not tried again by itself."""
     kinds: Collection[ProblemKind] = ()
