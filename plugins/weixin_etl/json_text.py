@@ -15,7 +15,6 @@ _LONGEST_SHOWN = 2000
 _NOT_SHOWN: dict[int, str | None] = {
     **dict.fromkeys([*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029], " "),
     **dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]),
-    0: None,
     ord("\n"): "\n",
     ord("\t"): "\t",
 }

@@ -208,10 +208,9 @@ class Server:
             "--auth-host=scram-sha-256",
             *(["--no-sync"] if self.settings.get("fsync") == "off" else []),
         )
-        include = (
-            "include '../weixin.conf'"  # written by the server's user, as the folder is theirs
-        )
         configuration = unfinished / "postgresql.conf"
+        include = "include '../weixin.conf'"
+        # written by the server's user, as the folder is theirs
         self._run("/bin/sh", "-c", 'echo "$1" >> "$2"', "sh", include, str(configuration))
         unfinished.rename(self._data)
 

@@ -1,7 +1,7 @@
 """
-What writers do one at a time: the locks are rows of `weixin.writer_lock`.
+What writers do one at a time: the locks are rows of `weixin.writer_lock`, or whole tables.
 
-Whoever may only read can lock no row; an advisory lock is anybody's whose key he can work out.
+Whoever may only read can take neither; an advisory lock is anybody's whose key he can work out.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -26,6 +26,17 @@ def lock_load(connection: Connection, appids: Iterable[str]) -> None:
 def lock_incidents(connection: Connection, dataset: str) -> None:
     """One transaction at a time judges a dataset's incidents: what two runs meet is opened once."""
     _take(connection, [f"incident:{dataset}"])
+
+
+def lock_changes(connection: Connection, table: str) -> None:
+    """
+    One transaction at a time makes the changes that a table lists: migrations, or views.
+
+    Whoever may only read can't take the lock, and goes on reading. For a reader of what is changed
+    it waits thirty seconds afterwards: until then nobody else can read that either.
+    """
+    connection.exec_driver_sql(f"LOCK TABLE weixin.{table} IN SHARE ROW EXCLUSIVE MODE")
+    connection.exec_driver_sql("SET LOCAL lock_timeout = '30s'")
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from weixin_etl.loopback import is_loopback
 from weixin_etl.model import few_names
 from weixin_etl.warehouse.connection import engine
 from weixin_etl.warehouse.errors import CONN_ID, WarehouseError, trouble
+from weixin_etl.warehouse.locks import lock_changes
 from weixin_etl.warehouse.statements import source, sql_directory, statement
 from weixin_etl.warehouse.views import (
     all_views,
@@ -35,10 +36,6 @@ ROLES = ("weixin_loader", "weixin_reader")
 _VERSION = "schema_migrations.version"
 _APPLIED = "SELECT version FROM weixin.schema_migrations"
 _APPLY = "INSERT INTO weixin.schema_migrations (version) VALUES (:version)"
-_LOCK = "LOCK TABLE weixin.schema_migrations IN SHARE ROW EXCLUSIVE MODE"
-"""Whoever may only read can't take it, and goes on reading."""
-_PATIENCE = "SET LOCAL lock_timeout = '30s'"
-"""For a reader's transaction: while a migration waits for one, nobody else can read either."""
 
 
 def migrations() -> list[Path]:
@@ -108,8 +105,7 @@ def apply_migrations(warehouse: Engine) -> list[str]:
     said = []
     for path in missing:
         with _told(f"{path.name}: "), warehouse.begin() as connection:
-            connection.exec_driver_sql(_LOCK)
-            connection.exec_driver_sql(_PATIENCE)
+            lock_changes(connection, "schema_migrations")
             if _version(path) not in connection.scalars(sqlalchemy.text(_APPLIED)).all():
                 up, _, _ = path.read_text().partition("-- migrate:down")
                 execute(connection, up)

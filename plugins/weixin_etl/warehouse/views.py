@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from weixin_etl.datasets import DATASETS
 from weixin_etl.warehouse.errors import WarehouseError, trouble
+from weixin_etl.warehouse.locks import lock_changes
 from weixin_etl.warehouse.statements import source, sql_directory, statement
 
 SCHEMAS = ("analytics", "weixin")
@@ -30,8 +31,6 @@ _FILE = re.compile(_COMMENT + _HEAD + _BODY, re.DOTALL | re.MULTILINE)
 _COLUMN = re.compile(r"(?P<comment>(?:^ +-- .*\n)+)^ +(?P<name>\w[\w ]*),?\n", re.MULTILINE)
 _FUNCTION_BODY = re.compile(r"^BEGIN ATOMIC\n.*", re.DOTALL | re.MULTILINE)
 _OF_A_DATASET = re.compile(r"^CREATE .*{{ dataset\.", re.MULTILINE)
-_LOCK = "LOCK TABLE weixin.view_version IN SHARE ROW EXCLUSIVE MODE"
-"""Whoever may only read can't take it."""
 
 
 Shape = list[tuple[str, str]]
@@ -179,9 +178,7 @@ def update(connection: Connection, wanted: Sequence[View]) -> list[str]:
     """See `update_views`: its transaction's work."""
     if _Update(connection, wanted).is_done():
         return []
-    connection.exec_driver_sql(_LOCK)
-    # whoever waits for a reader keeps all others from reading meanwhile
-    connection.exec_driver_sql("SET LOCAL lock_timeout = '30s'")
+    lock_changes(connection, "view_version")
     return _Update(connection, wanted).run()
 
 
