@@ -263,7 +263,9 @@ class Pipeline:
         stopped: Refusal | None = None
         if appid not in self.calendar.accounts(moment).values():
             stopped = Refusal.NO_CONNECTION
-        elif rules.resting((known.coverage for known in warehouse.values()), instant(moment)):
+        elif not process.run.refetch and rules.resting(
+            (known.coverage for known in warehouse.values()), instant(moment)
+        ):
             stopped = Refusal.QUOTA
         answers: list[tuple[date, int, Refusal | None, Listing]] = []
         outages: list[Refusal] = []
