@@ -24,10 +24,10 @@ from sqlalchemy import Engine
 from weixin_etl import clock, warehouse
 from weixin_etl.api.client import Answer
 from weixin_etl.datasets import ARTICLE_TOTAL as DATASET
-from weixin_etl.extract import AccountCalls, extract
-from weixin_etl.ingest import COMMIT_SECONDS, Settings
 from weixin_etl.load import Load, outcome
 from weixin_etl.model import Account, Run
+from weixin_etl.run.extract import AccountCalls, extract
+from weixin_etl.run.ingest import COMMIT_SECONDS, Settings
 
 RUNS = (
     ("small", 0),

@@ -10,7 +10,7 @@ import yaml
 from sqlalchemy import Engine
 from sqlalchemy.engine.reflection import ObjectKind
 
-from weixin_etl.dictionary import Entry, dictionary
+from weixin_etl.warehouse.dictionary import Entry, dictionary
 
 HEADER = """\
 # Made of the warehouse's catalogue by generate_sources.py: see README.md.

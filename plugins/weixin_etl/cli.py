@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def read_airflows_database() -> None:
     """Let the command find the connections and Variables that were made in Airflow's UI."""
-    from weixin_etl.orchestration.outside import read_from_airflows_database
+    from weixin_etl.orchestration.commands.outside import read_from_airflows_database
 
     if trouble := read_from_airflows_database():
         sys.stderr.write(f"weixin-etl: {trouble}\n")
@@ -58,7 +58,7 @@ def migrate(_: argparse.Namespace) -> None:
 
 def plan(options: argparse.Namespace) -> None:
     """Show what a run of today would ask WeChat for."""
-    from weixin_etl.orchestration.show_plan import show_plan
+    from weixin_etl.orchestration.commands.plan import show_plan
 
     show_plan(
         DATASETS[options.dataset], options.begin_date, options.end_date, refetch=options.refetch
@@ -67,7 +67,7 @@ def plan(options: argparse.Namespace) -> None:
 
 def status(options: argparse.Namespace) -> int:
     """Say whether the figures come in: a line per problem; exit code 0, 1, or 2 if unknown."""
-    from weixin_etl.orchestration.show_status import show_status
+    from weixin_etl.orchestration.commands.status import show_status
 
     return show_status([it for it in DATASETS.values() if options.dataset in (None, it.name)])
 
@@ -79,7 +79,7 @@ def unwanted(options: argparse.Namespace) -> None:
     from weixin_etl import clock
     from weixin_etl.model import accounts_are
     from weixin_etl.orchestration.warehouse import open_warehouse
-    from weixin_etl.unwanted import say_unwanted
+    from weixin_etl.trouble.unwanted import say_unwanted
 
     count = say_unwanted(
         open_warehouse(),
@@ -98,7 +98,7 @@ def unwanted(options: argparse.Namespace) -> None:
 
 def answers(options: argparse.Namespace) -> None:
     """Print WeChat's exact answer for an account and a day; on a terminal what can be shown."""
-    from weixin_etl.answers import kept_answers
+    from weixin_etl.kept.answers import kept_answers
     from weixin_etl.model import ParameterError
     from weixin_etl.orchestration.warehouse import open_warehouse
 
@@ -118,7 +118,7 @@ def answers(options: argparse.Namespace) -> None:
 
 def replay(options: argparse.Namespace) -> None:
     """Rebuild facts from the kept answers, without a call; shows the difference unless --apply."""
-    from weixin_etl.answers import Selection
+    from weixin_etl.kept.answers import Selection
     from weixin_etl.orchestration.replay import show_replay
 
     selection = Selection(
@@ -133,8 +133,8 @@ def replay(options: argparse.Namespace) -> None:
 
 def rejected(options: argparse.Namespace) -> None:
     """List why parts of answers were rejected that are still open."""
+    from weixin_etl.kept.rejected import open_reasons
     from weixin_etl.orchestration.warehouse import open_warehouse
-    from weixin_etl.rejected import open_reasons
 
     dataset = DATASETS[options.dataset] if options.dataset else None
     reasons = [f"{reason}\n" for reason in open_reasons(open_warehouse(), dataset, options.reason)]
@@ -143,15 +143,15 @@ def rejected(options: argparse.Namespace) -> None:
 
 def import_(options: argparse.Namespace) -> int:
     """Load answers that another program kept: JSON lines, gzip or not."""
-    from weixin_etl.orchestration.imports import show_import
+    from weixin_etl.orchestration.commands.imports import show_import
 
     return show_import(options.file)
 
 
 def dictionary(options: argparse.Namespace) -> None:
     """Print the data dictionary of the analysts' views: a line per column."""
-    from weixin_etl.dictionary import dictionary, write_csv, write_json
     from weixin_etl.orchestration.warehouse import open_warehouse
+    from weixin_etl.warehouse.dictionary import dictionary, write_csv, write_json
 
     write = {"csv": write_csv, "json": write_json}[options.format]
     write(dictionary(open_warehouse()), sys.stdout)

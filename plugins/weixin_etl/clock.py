@@ -5,7 +5,7 @@ A task's is the warehouse's, whatever its machine's says: what many machines wri
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -96,4 +96,17 @@ def comparison(whose: str, other: datetime, ahead: timedelta) -> str:
     return (
         f"this machine's clock says {ours:%Y-%m-%d %H:%M:%S}, "
         f"{whose} {theirs:%Y-%m-%d %H:%M:%S} Beijing time: {apart}"
+    )
+
+
+def days_as_ranges(days: Sequence[date]) -> str:
+    """`2026-11-17 to 2026-11-19, 2026-11-23`: the days in order, neighbours joined."""
+    ranges: list[list[date]] = []
+    for day in sorted(set(days)):
+        if ranges and (day - ranges[-1][1]).days == 1:
+            ranges[-1][1] = day
+        else:
+            ranges.append([day, day])
+    return ", ".join(
+        str(first) if first == last else f"{first} to {last}" for first, last in ranges
     )

@@ -29,9 +29,9 @@ from weixin_etl.model import (
     PairState,
     ParameterError,
     PlannedPair,
-    ProblemKind,
     Run,
 )
+from weixin_etl.problem import ProblemKind
 
 OFFLINE = 47009
 """WeChat's errcode for an endpoint it has taken out of service."""

@@ -16,12 +16,12 @@ from support import HASTE, empty, migrated_warehouse
 
 from analysts.page import PAGE
 from analysts.world import BUSY, PAPER, SEED, at, collect, november
-from weixin_etl.answers import Selection
 from weixin_etl.api.client import Answer, WeixinClient
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.imported import import_files
+from weixin_etl.kept.answers import Selection
+from weixin_etl.kept.imported import import_files
+from weixin_etl.kept.replay import replay
 from weixin_etl.model import Account, Run
-from weixin_etl.replay import replay
 from weixin_local.postgres import Server
 from weixin_sandbox import Sandbox, Scenario
 

@@ -17,13 +17,13 @@ from sqlalchemy import Engine, text
 from support import HASTE, empty, migrated_warehouse
 
 from weixin_etl import clock
-from weixin_etl.answers import Selection
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
-from weixin_etl.ingest import IngestError
+from weixin_etl.kept.answers import Selection
+from weixin_etl.kept.replay import replay
 from weixin_etl.model import Account, ConfiguredAccount, PlannedAccount, Run
-from weixin_etl.pipeline import Pipeline
-from weixin_etl.replay import replay
+from weixin_etl.run.ingest import IngestError
+from weixin_etl.run.pipeline import Pipeline
 from weixin_etl.warehouse.views import views
 from weixin_local.postgres import Server
 from weixin_sandbox import DEFAULT_ACCOUNT, Call, Sandbox, Scenario

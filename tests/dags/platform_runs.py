@@ -7,7 +7,8 @@ from datetime import date, timedelta
 from dag_runs import WINDOW, Figures, PlatformDag, truth
 from sqlalchemy import Engine
 
-from weixin_etl import clock, status
+from weixin_etl import clock
+from weixin_etl.trouble import status
 from weixin_sandbox import Account, Sandbox
 
 OF_PLATFORM = "/cgi-bin/component/"

@@ -8,7 +8,7 @@ from dag_runs import DailyDag, rows
 from receivers import Receiver
 from sqlalchemy import Engine
 
-from weixin_etl import ingest
+from weixin_etl.run import ingest
 from weixin_sandbox import Account, Sandbox, Scenario
 
 OPEN = "SELECT kind, account, told_at IS NOT NULL FROM weixin.incident WHERE closed_at IS NULL"
@@ -281,7 +281,7 @@ def test_a_killed_ingest_is_told_by_the_check(
     daily: DailyDag, told: Receiver, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ):
     """Nothing of ours ran at its end: the account was not asked."""
-    from weixin_etl.pipeline import Pipeline
+    from weixin_etl.run.pipeline import Pipeline
 
     def killed(*_: Any, **__: Any) -> None:
         raise SystemExit(137)

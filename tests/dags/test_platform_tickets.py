@@ -19,7 +19,7 @@ from platform_runs import (
 from receivers import Receiver
 from sqlalchemy import Engine
 
-from weixin_etl.model import ProblemKind
+from weixin_etl.problem import ProblemKind
 from weixin_sandbox import DEFAULT_COMPONENT, Account, Call, Sandbox, Scenario
 
 TRIED_AGAIN = ("refresh_access_token", "see the ERROR line above")

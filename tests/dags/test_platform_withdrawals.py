@@ -8,7 +8,7 @@ from platform_runs import ACTIVE, component_calls, conn_ids, data_calls, shown, 
 from receivers import Receiver
 from sqlalchemy import Engine
 
-from weixin_etl.model import ProblemKind
+from weixin_etl.problem import ProblemKind
 from weixin_sandbox import Account, Call, Sandbox
 
 

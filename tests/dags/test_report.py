@@ -6,9 +6,9 @@ import pytest
 from dag_runs import DAG_ID, DailyDag, Outcome, asked, counts, november
 from sqlalchemy import Engine
 
-from weixin_etl import check as check_verb
-from weixin_etl import report as report_verb
 from weixin_etl.orchestration import tasks
+from weixin_etl.run import check as check_verb
+from weixin_etl.run import report as report_verb
 from weixin_local.postgres import Server
 from weixin_sandbox import Sandbox, Scenario
 

@@ -22,7 +22,7 @@ from support import HASTE, TODAY, migrated_warehouse
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.datasets import DATASETS
 from weixin_etl.model import Account, ConfiguredAccount, Run
-from weixin_etl.pipeline import Pipeline, Settings
+from weixin_etl.run.pipeline import Pipeline, Settings
 from weixin_local.postgres import Server
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
 

@@ -22,9 +22,10 @@ from support import HASTE
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.http import CallLimits
-from weixin_etl.ingest import IngestError
-from weixin_etl.model import Account, Batch, PlanStamp, Run, days_as_ranges
-from weixin_etl.pipeline import Pipeline, Settings
+from weixin_etl.clock import days_as_ranges
+from weixin_etl.model import Account, Batch, PlanStamp, Run
+from weixin_etl.run.ingest import IngestError
+from weixin_etl.run.pipeline import Pipeline, Settings
 
 PATIENCE_SECONDS = 120
 """An ingest that takes longer hangs."""
@@ -33,7 +34,7 @@ TRIES = 4
 
 context = multiprocessing.get_context("forkserver")
 """Not a fork of the test's own process, in which the sandbox's thread runs."""
-context.set_forkserver_preload(["pytest", "psycopg2", "weixin_etl.pipeline"])
+context.set_forkserver_preload(["pytest", "psycopg2", "weixin_etl.run.pipeline"])
 
 
 @dataclass(frozen=True)

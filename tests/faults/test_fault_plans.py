@@ -15,14 +15,15 @@ from trial import Trial, Warehouses
 
 from weixin_etl import rules
 from weixin_etl.api.client import Answer
-from weixin_etl.check import CheckError, check
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import Dataset
-from weixin_etl.ingest import planned_pairs
 from weixin_etl.load import Load, outcome
 from weixin_etl.load.stage import unpacked
-from weixin_etl.model import Account, PairState, ProblemKind, Run
-from weixin_etl.pipeline import Settings
+from weixin_etl.model import Account, PairState, Run
+from weixin_etl.problem import ProblemKind
+from weixin_etl.run.check import CheckError, check
+from weixin_etl.run.ingest import planned_pairs
+from weixin_etl.run.pipeline import Settings
 from weixin_sandbox import Sandbox
 
 IMPATIENT = replace(HASTE, read_seconds=0.5)

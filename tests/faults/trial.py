@@ -18,7 +18,7 @@ from weixin_etl import warehouse as the_warehouse
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account, ConfiguredAccount, Run
-from weixin_etl.pipeline import Pipeline, Settings
+from weixin_etl.run.pipeline import Pipeline, Settings
 from weixin_local.postgres import Server
 from weixin_sandbox import Account as SandboxAccount
 from weixin_sandbox import Sandbox

@@ -33,23 +33,15 @@ from sqlalchemy import Engine
 from support import empty
 from wire import SECRET, Handler, Wire, gives_token, refuses, resets, says
 
-from weixin_etl import check as check_verb
-from weixin_etl import ingest
-from weixin_etl import pipeline as real
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import ConfigurationError
 from weixin_etl.api.http import CallLimits
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, DATASETS
-from weixin_etl.model import (
-    Account,
-    ConfiguredAccount,
-    PlannedAccount,
-    PlannedPair,
-    PlanStamp,
-    Problem,
-    ProblemKind,
-    Run,
-)
+from weixin_etl.model import Account, ConfiguredAccount, PlannedAccount, PlannedPair, PlanStamp, Run
+from weixin_etl.problem import Problem, ProblemKind
+from weixin_etl.run import check as check_verb
+from weixin_etl.run import ingest
+from weixin_etl.run import pipeline as real
 
 ONE_TRY = CallLimits(tries=1, backoff_seconds=0, minute_quota_wait_seconds=0)
 TROUBLES = frozenset(Trouble) - {Trouble.KILLED}

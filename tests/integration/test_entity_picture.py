@@ -7,7 +7,7 @@ from pathlib import Path
 from eralchemy import render_er
 from sqlalchemy import Column, Engine, ForeignKey, MetaData, Table
 
-from weixin_etl.dictionary import dictionary
+from weixin_etl.warehouse.dictionary import dictionary
 
 PAGE = Path(__file__).parents[2] / "docs/analysts.md"
 PICTURE = re.compile(r"(?<=```mermaid\n)erDiagram\n.*?(?=```)", re.DOTALL)

@@ -137,7 +137,7 @@ def test_every_process_of_airflow_imports_next_to_nothing_of_ours(said: Said) ->
     assert "weixin_etl.orchestration.dags" in ours
     for needed_by_tasks in ("tasks", "alerts", "replay", "hook", "warehouse", "page"):
         assert f"weixin_etl.orchestration.{needed_by_tasks}" not in ours
-    assert "weixin_etl.ingest" not in ours
+    assert "weixin_etl.run.ingest" not in ours
     top = {it.split(".")[0] for it in parsed}
     assert top & {"apprise", "fastapi", "numpy", "pandas", "requests", "starlette"} == set()
 

@@ -12,11 +12,11 @@ from sqlalchemy import Engine, event, text
 from support import migrated_warehouse
 
 from weixin_etl.api.client import Answer
-from weixin_etl.check import checks
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.load import Load, Outcome, outcome
 from weixin_etl.load.stage import copy_articles, line_end
 from weixin_etl.model import Account, Run
+from weixin_etl.run.check import checks
 from weixin_etl.warehouse import source, statement
 from weixin_local.postgres import Server
 

@@ -85,8 +85,8 @@ def test_every_setting_is_described_and_every_described_one_exists() -> None:
 
 def test_every_check_is_described_with_its_severity() -> None:
     """The table of checks in docs/operating.md is what lies under sql/."""
-    from weixin_etl.check import checks
     from weixin_etl.datasets import ARTICLE_TOTAL
+    from weixin_etl.run.check import checks
 
     section = (ROOT / "docs/operating.md").read_text().split("### Checks")[1].split("\n## ")[0]
     described = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", section, re.M))

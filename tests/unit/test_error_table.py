@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from weixin_etl.api.errors import BY_CODE, WHAT_TO_CHANGE
-from weixin_etl.error_table import table
+from weixin_etl.trouble.error_table import table
 
 OPERATING = Path(__file__).parents[2] / "docs" / "operating.md"
 
 
 def test_the_documented_table_is_that_of_the_errors() -> None:
-    """`python -m weixin_etl.error_table` prints it anew."""
+    """`python -m weixin_etl.trouble.error_table` prints it anew."""
     _, _, after = OPERATING.read_text().partition("error_table` -->\n")
     documented, _, _ = after.partition("\n<!-- end of errors -->")
 

@@ -11,8 +11,8 @@ import pytest
 from weixin_etl import json_text
 from weixin_etl.api import http
 from weixin_etl.api.errors import from_errcode
-from weixin_etl.imported import RefusedLineError, _dataset
-from weixin_etl.model import Problem, ProblemKind
+from weixin_etl.kept.imported import RefusedLineError, _dataset
+from weixin_etl.problem import Problem, ProblemKind
 from weixin_local.logs import _text_errors
 
 PLUGINS = Path(__file__).parents[2] / "plugins"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from weixin_etl.incidents import title
-from weixin_etl.model import Problem, ProblemKind
+from weixin_etl.problem import Problem, ProblemKind
+from weixin_etl.trouble.incidents import title
 
 
 @pytest.mark.parametrize("kind", ProblemKind)

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from weixin_etl.api import errors
 from weixin_etl.api.errors import from_errcode
-from weixin_etl.check import checks
 from weixin_etl.datasets import DATASETS
-from weixin_etl.model import Account, Problem, ProblemKind, together
+from weixin_etl.model import Account
+from weixin_etl.problem import Problem, ProblemKind, together
+from weixin_etl.run.check import checks
 
 WEEK = tuple(date(2026, 11, 17) + timedelta(days=n) for n in range(7))
 NAME, CONN_ID = "n" * 24, "c" * 25

@@ -6,10 +6,10 @@ import pytest
 from airflow.sdk.definitions.retry_policy import RetryAction
 
 from weixin_etl.api.errors import NotReadyError, UnreachableError, from_errcode
-from weixin_etl.check import CheckError
 from weixin_etl.model import ParameterError
 from weixin_etl.orchestration.ending import EndOfTask
 from weixin_etl.orchestration.retry import WeixinRetryPolicy
+from weixin_etl.run.check import CheckError
 from weixin_etl.warehouse import WarehouseError, WarehouseTroubleError
 
 POLICY = WeixinRetryPolicy(120)

@@ -8,15 +8,8 @@ import pytest
 
 from weixin_etl import clock, rules
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
-from weixin_etl.model import (
-    AttemptState,
-    Coverage,
-    PairState,
-    ParameterError,
-    PlannedPair,
-    ProblemKind,
-    Run,
-)
+from weixin_etl.model import AttemptState, Coverage, PairState, ParameterError, PlannedPair, Run
+from weixin_etl.problem import ProblemKind
 from weixin_etl.rules import Days, Due, StillCounting
 
 case = pytest.param

@@ -6,10 +6,10 @@ from datetime import time
 import pytest
 from airflow.exceptions import AirflowConfigException
 
-from weixin_etl import ingest
 from weixin_etl.api.http import CallLimits
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.settings import DagSettings, Settings
+from weixin_etl.run import ingest
 
 DEFAULTS = Settings(
     pipeline=ingest.Settings(concurrency=4, catch_up_days=60, ready_hour=10, commit_bytes=64 << 20),

@@ -30,7 +30,8 @@ from typing import ClassVar, NamedTuple
 
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.json_text import one_line
-from weixin_etl.model import Account, Problem, ProblemKind, connection_of
+from weixin_etl.model import Account, connection_of
+from weixin_etl.problem import Problem, ProblemKind
 
 _AUTHORISE_AGAIN = "have the account authorised again"
 _LEAVE_OUT = "leave it out of weixin_accounts"

@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, CursorResult, Engine
 
-from weixin_etl import clock, quota, rules
+from weixin_etl import clock, rules
 from weixin_etl.api.client import Answer, Refusal
 from weixin_etl.api.errors import (
     DailyQuotaError,
@@ -33,7 +33,7 @@ from weixin_etl.api.errors import (
     WeixinError,
 )
 from weixin_etl.datasets import Dataset
-from weixin_etl.load import merge
+from weixin_etl.load import merge, quota
 from weixin_etl.load.coverage import (
     Answered,
     Had,
@@ -43,11 +43,11 @@ from weixin_etl.load.coverage import (
     verdicts,
     wake,
 )
+from weixin_etl.load.quota import MadeCalls
 from weixin_etl.load.stage import PreparedAnswer, prepare
 from weixin_etl.model import Account, AttemptState, Counts, DataState, Pair, PairState, Run
 from weixin_etl.parse import parse
 from weixin_etl.parse.articles import Parsed, UnreadableAnswerError
-from weixin_etl.quota import MadeCalls
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.locks import lock_load
 

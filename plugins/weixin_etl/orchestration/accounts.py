@@ -11,6 +11,7 @@ import msgspec
 from airflow.sdk import Variable
 from sqlalchemy import Engine
 
+from weixin_etl.accounts.platforms import Discovery, Platform
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import ClockError, ConfigurationError, WeixinError
 from weixin_etl.api.http import CallLimits
@@ -21,19 +22,17 @@ from weixin_etl.model import (
     ConfiguredAccount,
     ParameterError,
     PlannedAccount,
-    Problem,
     Run,
     SaidQuota,
     connection_of,
     few_names,
-    log_problem,
 )
 from weixin_etl.orchestration.connections import ignored_connection, nearest_first, variable_of
 from weixin_etl.orchestration.hook import WeixinHook
 from weixin_etl.orchestration.platforms import open_platform
 from weixin_etl.orchestration.settings import Settings
 from weixin_etl.orchestration.warehouse import open_warehouse
-from weixin_etl.platforms import Discovery, Platform
+from weixin_etl.problem import Problem, log_problem
 from weixin_etl.threads import thread_pool
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from weixin_etl.datasets import Dataset
 from weixin_etl.orchestration.alerts import CONN_ID as ALERTS
-from weixin_etl.status import Airflow, DagState
+from weixin_etl.trouble.status import Airflow, DagState
 
 POOL = "weixin_api"
 

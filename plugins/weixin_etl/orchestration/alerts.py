@@ -17,14 +17,15 @@ from airflow.sdk import Context, get_current_context
 from airflow.sdk.exceptions import AirflowNotFoundException
 from sqlalchemy import Engine
 
-from weixin_etl import clock, incidents
-from weixin_etl.check import Judgement
+from weixin_etl import clock
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.faults import first_line, log_frames
-from weixin_etl.incidents import Look, Message
-from weixin_etl.model import ParameterError, PlannedAccount, Problem, ProblemKind, Run
+from weixin_etl.model import ParameterError, PlannedAccount, Run
 from weixin_etl.orchestration import quiet, run_context
 from weixin_etl.orchestration.warehouse import open_warehouse
+from weixin_etl.problem import Problem, ProblemKind, first_line, log_frames
+from weixin_etl.run.check import Judgement
+from weixin_etl.trouble import incidents
+from weixin_etl.trouble.incidents import Look, Message
 from weixin_etl.warehouse import WarehouseError, follow_clock, require_migrated, trouble
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from airflow.sdk import DAG, Asset, Context, CronTriggerTimetable, task
 from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
-from weixin_etl import error_table
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.orchestration import form, settings
 from weixin_etl.orchestration.retry import WeixinRetryPolicy
+from weixin_etl.trouble import error_table
 
 DAILY_MD = """
 ### WeChat article statistics, every morning

@@ -9,11 +9,11 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 
 from weixin_etl.api.errors import WeixinError
-from weixin_etl.check import CheckError
-from weixin_etl.faults import fault, log_frames
-from weixin_etl.ingest import IngestError
-from weixin_etl.model import ParameterError, Problem, ProblemKind, log_problem
+from weixin_etl.model import ParameterError
 from weixin_etl.orchestration import alerts
+from weixin_etl.problem import Problem, ProblemKind, fault, log_frames, log_problem
+from weixin_etl.run.check import CheckError
+from weixin_etl.run.ingest import IngestError
 from weixin_etl.warehouse import WarehouseError
 
 log = logging.getLogger(__name__)

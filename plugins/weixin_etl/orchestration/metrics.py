@@ -10,9 +10,9 @@ from datetime import datetime
 from airflow.sdk.observability import stats
 from sqlalchemy import Engine
 
-from weixin_etl.check import Judgement
 from weixin_etl.model import PairState, Run
-from weixin_etl.report import COUNTS, PLAN_COUNTS, freshness_hours
+from weixin_etl.run.check import Judgement
+from weixin_etl.run.report import COUNTS, PLAN_COUNTS, freshness_hours
 
 _GROUPS = {
     **{name: f"rows.{name}" for name in COUNTS if name != "calls"},

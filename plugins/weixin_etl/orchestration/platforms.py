@@ -7,10 +7,10 @@ from airflow.sdk import Variable
 from airflow.sdk.log import mask_secret
 from sqlalchemy import Engine
 
+from weixin_etl.accounts.platforms import Cipher, Platform
 from weixin_etl.api.errors import ConfigurationError
 from weixin_etl.api.http import CallLimits
 from weixin_etl.model import Account
-from weixin_etl.platforms import Cipher, Platform
 from weixin_etl.warehouse import require_migrated
 
 

@@ -10,14 +10,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from weixin_etl.answers import Selection
 from weixin_etl.datasets import DATASETS
 from weixin_etl.json_text import one_line
+from weixin_etl.kept.answers import Selection
+from weixin_etl.kept.replay import Replayed, replay
 from weixin_etl.orchestration import run_context, settings
-from weixin_etl.orchestration.bar import bar
+from weixin_etl.orchestration.commands.bar import bar
 from weixin_etl.orchestration.ending import readable_ending
 from weixin_etl.orchestration.warehouse import open_warehouse
-from weixin_etl.replay import Replayed, replay
 
 log = logging.getLogger(__name__)
 

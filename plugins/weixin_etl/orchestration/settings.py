@@ -10,8 +10,8 @@ from datetime import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from weixin_etl import ingest
     from weixin_etl.api.http import CallLimits
+    from weixin_etl.run import ingest
 
 SECTION = "weixin"
 RUN_AT = time(8, 30)
@@ -128,8 +128,8 @@ def read() -> Settings:
         AirflowConfigException: a value is not a number.
 
     """
-    from weixin_etl import ingest
     from weixin_etl.api.http import CallLimits
+    from weixin_etl.run import ingest
 
     return Settings(
         pipeline=ingest.Settings(

@@ -10,23 +10,17 @@ from airflow.sdk import Context, get_current_context, timezone
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 from sqlalchemy.exc import DBAPIError
 
-from weixin_etl import check as check_verb
 from weixin_etl import clock, rules
-from weixin_etl import report as report_verb
 from weixin_etl.datasets import Dataset
-from weixin_etl.ingest import IngestError
-from weixin_etl.model import (
-    Batch,
-    ConfiguredAccount,
-    PlanStamp,
-    Problem,
-    Run,
-    log_problem,
-)
+from weixin_etl.model import Batch, ConfiguredAccount, PlanStamp, Run
 from weixin_etl.orchestration import accounts, alerts, metrics, run_context, settings
 from weixin_etl.orchestration.ending import PROBLEM, EndOfTask, readable_ending
 from weixin_etl.orchestration.warehouse import open_warehouse
-from weixin_etl.pipeline import Pipeline, batches
+from weixin_etl.problem import Problem, log_problem
+from weixin_etl.run import check as check_verb
+from weixin_etl.run import report as report_verb
+from weixin_etl.run.ingest import IngestError
+from weixin_etl.run.pipeline import Pipeline, batches
 from weixin_etl.warehouse import WarehouseError, follow_clock
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError
 
 from weixin_etl.json_text import one_line
-from weixin_etl.model import Problem, ProblemKind
+from weixin_etl.problem import Problem, ProblemKind
 
 CONN_ID = "weixin_warehouse"
 _TROUBLE_ERRORS = (psycopg2.OperationalError, psycopg2.InterfaceError, psycopg2.InternalError)

@@ -11,7 +11,7 @@ from weixin_etl.api.client import WeixinClient
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import DATASETS
 from weixin_etl.model import Account, ConfiguredAccount, Run
-from weixin_etl.pipeline import Pipeline
+from weixin_etl.run.pipeline import Pipeline
 from weixin_sandbox import Account as SandboxAccount
 from weixin_sandbox import Sandbox
 

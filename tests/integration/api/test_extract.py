@@ -21,9 +21,9 @@ from weixin_etl.api.errors import (
     UnreachableError,
 )
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.extract import AccountCalls, extract
 from weixin_etl.model import Account
 from weixin_etl.rules import Days
+from weixin_etl.run.extract import AccountCalls, extract
 from weixin_sandbox import Sandbox, Scenario
 
 DAYS = [date(2026, 11, day) for day in range(23, 11, -1)]

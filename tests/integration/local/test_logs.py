@@ -24,7 +24,7 @@ FAILED = "Task failed with exception"
             f"{AT} [error    ] {FAILED}     [task] loc=x.py:2\n"
             "Traceback (most recent call last):\n"
             '  File "x.py", line 1, in f\n'
-            "weixin_etl.check.CheckError: a promise is broken\n"
+            "weixin_etl.run.check.CheckError: a promise is broken\n"
             f"{AT} [error    ] Task exited     [task] exit_code='failed: check' loc=x.py:2\n"
             f"{AT} [info     ] bye [a.b] loc=x.py:1\n",
             "a promise is broken",

@@ -14,9 +14,9 @@ from sqlalchemy import Engine, event
 from support import HASTE
 
 from weixin_etl import warehouse as the_warehouse
+from weixin_etl.accounts.platforms import Cipher, Platform
 from weixin_etl.api.errors import WeixinError
 from weixin_etl.model import Account
-from weixin_etl.platforms import Cipher, Platform
 from weixin_sandbox import Component
 
 COMPONENT = Component("wxcomponent0000001", "c0ffee00c0ffee00c0ffee00c0ffee00")

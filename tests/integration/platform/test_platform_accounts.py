@@ -8,9 +8,9 @@ from platform_workers import OpenPlatform, rows
 from sqlalchemy import Engine
 from support import HASTE
 
-from weixin_etl import platforms
+from weixin_etl.accounts import platforms
 from weixin_etl.api.errors import ClockError, WeixinError
-from weixin_etl.model import ProblemKind
+from weixin_etl.problem import ProblemKind
 from weixin_etl.rules import REFUSALS_THAT_STOP
 from weixin_sandbox import Account, AccountKind, Sandbox, Scenario
 from weixin_sandbox.platform import Call

@@ -11,6 +11,7 @@ from cryptography.fernet import Fernet
 from platform_workers import OpenPlatform, Order, context, rows, start
 from sqlalchemy import Engine
 
+from weixin_etl.accounts.platforms import Platform
 from weixin_etl.api.client import Answer
 from weixin_etl.api.errors import (
     ConfigurationError,
@@ -19,8 +20,7 @@ from weixin_etl.api.errors import (
     WithdrawnError,
 )
 from weixin_etl.datasets import DATASETS
-from weixin_etl.model import ProblemKind
-from weixin_etl.platforms import Platform
+from weixin_etl.problem import ProblemKind
 from weixin_sandbox import Account, Sandbox, Scenario
 from weixin_sandbox.platform import Call
 

@@ -8,7 +8,7 @@ from warehouse_loads import ACCOUNT, SCHEDULED, article, body, load_pairs, pair
 
 from weixin_etl import cli
 from weixin_etl.model import ConfiguredAccount
-from weixin_etl.pipeline import Pipeline
+from weixin_etl.run.pipeline import Pipeline
 
 OLD = b'{ "list" : [ ],\n "odd": "\x01" }'
 NEW = body(article("1_1", {"20": {"share_count": 2}}))

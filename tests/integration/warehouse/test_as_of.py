@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 from warehouse_loads import SCHEDULED, article, at, body, know, pair
 
-from weixin_etl.answers import Selection
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
+from weixin_etl.kept.answers import Selection
+from weixin_etl.kept.replay import replay
 from weixin_etl.load import Load, merge
 from weixin_etl.model import Account
 from weixin_etl.parse import parse
-from weixin_etl.replay import replay
 
 DAYS = [date(2026, 11, 20), date(2026, 11, 21)]
 MINUTE = timedelta(minutes=1)

@@ -28,9 +28,9 @@ from warehouse_loads import (
 
 from weixin_etl import cli
 from weixin_etl.api.errors import EndpointOfflineError
-from weixin_etl.imported import Imported, import_files
+from weixin_etl.kept.imported import Imported, import_files
 from weixin_etl.model import ConfiguredAccount, Counts
-from weixin_etl.pipeline import Pipeline
+from weixin_etl.run.pipeline import Pipeline
 
 FIGURES = "appid, msgid, stat_date::text, share_count, raw_response_id"
 

@@ -11,11 +11,13 @@ import sqlalchemy
 from sqlalchemy import Engine
 from warehouse_loads import rows
 
-from weixin_etl import clock, incidents
+from weixin_etl import clock
 from weixin_etl.datasets import DATASETS
-from weixin_etl.incidents import Look, Message, record, tell
 from weixin_etl.load.coverage import verdict_columns
-from weixin_etl.model import Problem, ProblemKind, Run
+from weixin_etl.model import Run
+from weixin_etl.problem import Problem, ProblemKind
+from weixin_etl.trouble import incidents
+from weixin_etl.trouble.incidents import Look, Message, record, tell
 from weixin_etl.warehouse import statement
 
 DATASET = DATASETS["article_total"]

@@ -18,9 +18,9 @@ from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import ConfigurationError, UnreadableError
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import ARTICLE_TOTAL_DETAIL
-from weixin_etl.ingest import IngestError, OpenClient, Settings
 from weixin_etl.model import Account, Batch, ConfiguredAccount, PlannedAccount, Run
-from weixin_etl.pipeline import Pipeline
+from weixin_etl.run.ingest import IngestError, OpenClient, Settings
+from weixin_etl.run.pipeline import Pipeline
 from weixin_etl.warehouse import WarehouseError
 
 EMPTY = says(b'{"list":[]}')

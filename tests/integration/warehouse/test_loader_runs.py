@@ -12,11 +12,11 @@ from warehouse_loads import ACCOUNT, SCHEDULED, article, body, load_pairs, pair,
 
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import EndpointOfflineError
-from weixin_etl.check import check
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import Account, ConfiguredAccount, PlannedAccount
-from weixin_etl.pipeline import Pipeline
-from weixin_etl.report import report
+from weixin_etl.run.check import check
+from weixin_etl.run.pipeline import Pipeline
+from weixin_etl.run.report import report
 from weixin_etl.warehouse.locks import lock_load
 
 

@@ -18,11 +18,11 @@ from warehouse_loads import (
     rows,
 )
 
-from weixin_etl.answers import Selection
-from weixin_etl.check import checks
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, DATASETS, Dataset
+from weixin_etl.kept.answers import Selection
+from weixin_etl.kept.replay import replay
 from weixin_etl.load import Outcome
-from weixin_etl.replay import replay
+from weixin_etl.run.check import checks
 
 NEXT_DAY = DAY + timedelta(days=1)
 SILENT = [date(2026, 11, day) for day in range(15, 20)]

@@ -23,11 +23,11 @@ from warehouse_loads import (
 
 from weixin_etl.api.errors import EndpointOfflineError, NotReadyError, UnreachableError
 from weixin_etl.datasets import ARTICLE_TOTAL_DETAIL
-from weixin_etl.ingest import require_plan
 from weixin_etl.model import ConfiguredAccount, ParameterError, Run
-from weixin_etl.pipeline import Pipeline, Plan, Settings, batches
-from weixin_etl.report import changed_days
-from weixin_etl.unwanted import say_unwanted
+from weixin_etl.run.ingest import require_plan
+from weixin_etl.run.pipeline import Pipeline, Plan, Settings, batches
+from weixin_etl.run.report import changed_days
+from weixin_etl.trouble.unwanted import say_unwanted
 from weixin_etl.warehouse import WarehouseError
 
 MANUAL = replace(SCHEDULED, run_id="manual", is_scheduled=False)

@@ -15,9 +15,9 @@ from wire import LIMITS, Handler, Wire, gives_token, says
 from weixin_etl import load
 from weixin_etl.api import client as api_client
 from weixin_etl.api.client import WeixinClient
-from weixin_etl.ingest import IngestError
 from weixin_etl.model import ConfiguredAccount
-from weixin_etl.pipeline import Pipeline
+from weixin_etl.run.ingest import IngestError
+from weixin_etl.run.pipeline import Pipeline
 
 ACCOUNTS = [f"wx{number:02}" for number in range(50)]
 POISONED = "wx07"

@@ -11,16 +11,17 @@ from support import HASTE
 from warehouse_loads import SCHEDULED, rows
 from wire import Wire, says
 
-from weixin_etl import check as check_verb
 from weixin_etl.api import client as api_client
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import HeldBackError, WeixinError
-from weixin_etl.ingest import IngestError, Settings
 from weixin_etl.load import merge
-from weixin_etl.model import Account, ConfiguredAccount, PlanStamp, Problem, ProblemKind, Run
-from weixin_etl.pipeline import Pipeline, Plan
-from weixin_etl.quota import known_quotas
+from weixin_etl.load.quota import known_quotas
+from weixin_etl.model import Account, ConfiguredAccount, PlanStamp, Run
+from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.rules import Quota
+from weixin_etl.run import check as check_verb
+from weixin_etl.run.ingest import IngestError, Settings
+from weixin_etl.run.pipeline import Pipeline, Plan
 from weixin_sandbox import Sandbox, Scenario
 
 PATH = SCHEDULED.dataset.path

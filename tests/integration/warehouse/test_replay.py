@@ -31,11 +31,11 @@ from warehouse_loads import (
 )
 
 from weixin_etl import cli
-from weixin_etl.answers import Selection
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL
+from weixin_etl.kept.answers import Selection
+from weixin_etl.kept.replay import Replayed, replay
 from weixin_etl.load.merge import Diff, FigureDiff
 from weixin_etl.model import ParameterError
-from weixin_etl.replay import Replayed, replay
 from weixin_etl.warehouse.locks import lock_load
 
 ALL = Selection(ARTICLE_TOTAL)
@@ -401,7 +401,8 @@ def test_the_loader_may_replay(warehouse: Engine, loader: Engine):
 
 KILLED = """
 import os, signal, sys
-from weixin_etl import answers, replay as verb, warehouse
+from weixin_etl import warehouse
+from weixin_etl.kept import answers, replay as verb
 from weixin_etl.datasets import ARTICLE_TOTAL
 answers._MOST_PAIRS = 1
 def on_progress(done, total):

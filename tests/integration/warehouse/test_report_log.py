@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from warehouse_loads import SCHEDULED
 
 from weixin_etl.model import PlanStamp
-from weixin_etl.report import PAIRS_IN_LOG, report
+from weixin_etl.run.report import PAIRS_IN_LOG, report
 
 PLANNED_AT = datetime.fromisoformat("2026-11-24T08:30:00+08:00")
 PLAN = """

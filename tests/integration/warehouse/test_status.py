@@ -5,12 +5,13 @@ from datetime import UTC, date, datetime
 import pytest
 from sqlalchemy import Engine, text
 
-from weixin_etl import status
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
-from weixin_etl.model import DayState, ProblemKind
+from weixin_etl.model import DayState
+from weixin_etl.problem import ProblemKind
 from weixin_etl.rules import Quota
-from weixin_etl.status import Airflow, DagState, Status
-from weixin_etl.unwanted import say_unwanted
+from weixin_etl.trouble import status
+from weixin_etl.trouble.status import Airflow, DagState, Status
+from weixin_etl.trouble.unwanted import say_unwanted
 
 NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 """One o'clock in the afternoon in Beijing."""

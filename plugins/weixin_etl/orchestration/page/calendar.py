@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping
 
-from weixin_etl import clock, rules, status
+from weixin_etl import clock, rules
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Coverage, DayState
+from weixin_etl.trouble import status
 from weixin_etl.warehouse import statement
 
 ACCOUNTS_PER_PAGE = 25

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from weixin_etl import clock, incidents, status
+from weixin_etl import clock
+from weixin_etl.clock import days_as_ranges
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import DayState, Problem, ProblemKind, days_as_ranges
+from weixin_etl.model import DayState
 from weixin_etl.orchestration import airflow_state, settings
 from weixin_etl.orchestration.warehouse import of_reader, open_reader, reading, reads_as
-from weixin_etl.status import AccountStatus, Status, Trouble
+from weixin_etl.problem import Problem, ProblemKind
+from weixin_etl.trouble import incidents, status
+from weixin_etl.trouble.status import AccountStatus, Status, Trouble
 from weixin_etl.warehouse import WarehouseError
 
 ACCOUNTS_PER_PAGE = 25

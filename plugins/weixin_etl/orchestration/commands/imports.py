@@ -6,9 +6,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import DownloadColumn
 
-from weixin_etl.imported import import_files
+from weixin_etl.kept.imported import import_files
 from weixin_etl.orchestration import settings
-from weixin_etl.orchestration.bar import bar
+from weixin_etl.orchestration.commands.bar import bar
 from weixin_etl.orchestration.warehouse import open_warehouse
 
 _LINES_SHOWN = 20

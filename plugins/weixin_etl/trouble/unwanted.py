@@ -5,10 +5,10 @@ from datetime import date, datetime
 
 from sqlalchemy import Engine
 
-from weixin_etl.answers import appid_of
+from weixin_etl.accounts.known import appid_of
 from weixin_etl.datasets import Dataset
-from weixin_etl.incidents import IN_WITH_ITS_DAYS
 from weixin_etl.model import ParameterError
+from weixin_etl.trouble.incidents import IN_WITH_ITS_DAYS
 from weixin_etl.warehouse import require_migrated, statement
 from weixin_etl.warehouse.locks import lock_incidents
 

@@ -8,8 +8,9 @@ from datetime import date, datetime, time, timedelta
 from sqlalchemy import Engine
 
 from weixin_etl import clock
-from weixin_etl.ingest import not_in, planned_pair, require_plan, run_keys
-from weixin_etl.model import PairState, PlanStamp, Run, log_problem
+from weixin_etl.model import PairState, PlanStamp, Run
+from weixin_etl.problem import log_problem
+from weixin_etl.run.ingest import not_in, planned_pair, require_plan, run_keys
 from weixin_etl.warehouse import follow_clock, require_migrated, statement
 
 log = logging.getLogger(__name__)

@@ -1,7 +1,7 @@
 """
 The operator's table of what can go wrong, in Markdown, for docs/operating.md.
 
-It is made of the errors themselves: `python -m weixin_etl.error_table` prints it.
+It is made of the errors themselves: `python -m weixin_etl.trouble.error_table` prints it.
 """
 
 import sys

@@ -39,7 +39,8 @@ from weixin_etl.api.errors import (
 from weixin_etl.api.http import CallLimits
 from weixin_etl.api.outages import Outages
 from weixin_etl.api.token import RENEW_BEFORE_SECONDS, Token
-from weixin_etl.model import Account, Problem, accounts_are, few_names
+from weixin_etl.model import Account, accounts_are, few_names
+from weixin_etl.problem import Problem
 from weixin_etl.threads import thread_pool
 from weixin_etl.warehouse import statement, trouble
 

@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row
 
 from weixin_etl import clock
-from weixin_etl.answers import Selection, commits, count_selected
 from weixin_etl.json_text import one_line
+from weixin_etl.kept.answers import Selection, commits, count_selected
 from weixin_etl.load import merge
 from weixin_etl.load.coverage import Answered, Had, judge_again, save_data, verdicts, wake
 from weixin_etl.load.merge import Diff, Rebuilt

@@ -30,7 +30,8 @@ from sqlalchemy import Connection, Engine, Row
 
 from weixin_etl import clock, rules
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.model import Problem, ProblemKind, Run, connection_of
+from weixin_etl.model import Run, connection_of
+from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.locks import lock_incidents
 

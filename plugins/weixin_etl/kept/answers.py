@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row
 
 from weixin_etl import clock
+from weixin_etl.accounts.known import appid_of
 from weixin_etl.datasets import Dataset
 from weixin_etl.load.stage import unpacked
-from weixin_etl.model import Pair, ParameterError, few_names
+from weixin_etl.model import Pair, ParameterError
 from weixin_etl.warehouse import require_migrated, statement
 
 _MOST_PAIRS = 500
@@ -71,25 +72,6 @@ def kept_answers(
             f"{publication_date}"
         )
     return answers
-
-
-def appid_of(connection: Connection, name: str) -> str:
-    """
-    The AppID of an account of the warehouse, by its AppID, its connection's id or its name.
-
-    Raises:
-        ParameterError: there is none, or several are called so.
-
-    """
-    found = connection.execute(statement("dim_account/named.sql"), {"name": name}).all()
-    if len(found) == 1:
-        return str(found[0].appid)
-    if found:
-        appids = ", ".join(row.appid for row in found)
-        raise ParameterError(f"several accounts are called {name}; give one's AppID: {appids}")
-    names = connection.exec_driver_sql("SELECT name FROM weixin.dim_account ORDER BY name")
-    known = few_names(list(names.scalars())) or "none yet"
-    raise ParameterError(f"no account of the warehouse is called {name}; there are: {known}")
 
 
 def _answers(

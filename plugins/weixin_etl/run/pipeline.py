@@ -12,7 +12,8 @@ import msgspec
 from sqlalchemy import Connection, Engine, Row
 
 from weixin_etl import clock, rules
-from weixin_etl.ingest import Ingest, OpenClient, Settings, planned_pairs, run_keys
+from weixin_etl.clock import days_as_ranges
+from weixin_etl.load.quota import known_quotas, save_said
 from weixin_etl.model import (
     AttemptState,
     Batch,
@@ -20,17 +21,15 @@ from weixin_etl.model import (
     Coverage,
     PlannedAccount,
     PlanStamp,
-    Problem,
-    ProblemKind,
     Run,
     SaidQuota,
     accounts_are,
     connection_of,
-    days_as_ranges,
     few_names,
 )
-from weixin_etl.quota import known_quotas, save_said
+from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.rules import Due, Quota
+from weixin_etl.run.ingest import Ingest, OpenClient, Settings, planned_pairs, run_keys
 from weixin_etl.warehouse import require_migrated, require_one_time, statement
 
 log = logging.getLogger(__name__)

@@ -8,12 +8,13 @@ from rich.console import Console
 from rich.table import Table
 
 from weixin_etl import clock
+from weixin_etl.clock import days_as_ranges
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import ParameterError, Run, days_as_ranges
+from weixin_etl.model import ParameterError, Run
 from weixin_etl.orchestration import quiet, settings
 from weixin_etl.orchestration.accounts import described_accounts
 from weixin_etl.orchestration.warehouse import open_warehouse
-from weixin_etl.pipeline import Pipeline, Plan, source
+from weixin_etl.run.pipeline import Pipeline, Plan, source
 
 _NOTES = (
     "Days that are final are left out: their totals no longer grow (`--refetch` asks).",

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from weixin_etl import clock, status
+from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import DayState
-from weixin_etl.orchestration import airflow_state, outside, settings
+from weixin_etl.orchestration import airflow_state, settings
+from weixin_etl.orchestration.commands import outside
 from weixin_etl.orchestration.warehouse import open_warehouse, reading
+from weixin_etl.trouble import status
 from weixin_etl.warehouse import WarehouseError
 
 HEALTHY, UNHEALTHY, UNKNOWN = 0, 1, 2

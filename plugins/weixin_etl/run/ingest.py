@@ -14,10 +14,10 @@ from sqlalchemy import Connection, Engine, Row
 from weixin_etl import clock, rules
 from weixin_etl.api.client import Refusal, WeixinClient
 from weixin_etl.api.errors import ConfigurationError, HeldBackError, from_errcode
+from weixin_etl.clock import days_as_ranges
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.extract import AccountCalls, Budget, extract
-from weixin_etl.faults import fault, log_frames
 from weixin_etl.load import Judged, Load, Outcome, outcome
+from weixin_etl.load.quota import known_quotas
 from weixin_etl.model import (
     Account,
     Batch,
@@ -26,17 +26,13 @@ from weixin_etl.model import (
     PlannedAccount,
     PlannedPair,
     PlanStamp,
-    Problem,
-    ProblemKind,
     Run,
     accounts_are,
     connection_of,
-    days_as_ranges,
     few_names,
-    log_problem,
-    together,
 )
-from weixin_etl.quota import known_quotas
+from weixin_etl.problem import Problem, ProblemKind, fault, log_frames, log_problem, together
+from weixin_etl.run.extract import AccountCalls, Budget, extract
 from weixin_etl.warehouse import WarehouseError, require_one_time, statement, trouble
 from weixin_etl.warehouse.locks import ingest_locks
 

@@ -15,7 +15,16 @@ from sqlalchemy import Connection, Engine, Row
 
 from weixin_etl import clock, rules
 from weixin_etl.datasets import Dataset
-from weixin_etl.ingest import (
+from weixin_etl.model import (
+    ConfiguredAccount,
+    PairState,
+    ParameterError,
+    PlannedPair,
+    PlanStamp,
+    Run,
+)
+from weixin_etl.problem import Problem, ProblemKind, log_problem, together
+from weixin_etl.run.ingest import (
     accounts_not_in,
     days_of,
     held_by_successor,
@@ -24,18 +33,6 @@ from weixin_etl.ingest import (
     require_plan,
     run_keys,
     why_not_in,
-)
-from weixin_etl.model import (
-    ConfiguredAccount,
-    PairState,
-    ParameterError,
-    PlannedPair,
-    PlanStamp,
-    Problem,
-    ProblemKind,
-    Run,
-    log_problem,
-    together,
 )
 from weixin_etl.warehouse import require_migrated, source, sql_directory
 

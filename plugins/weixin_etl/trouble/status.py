@@ -15,18 +15,11 @@ from sqlalchemy import Connection, RowMapping
 
 from weixin_etl import clock, rules
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.incidents import OF_ACCOUNT, STALE, TOLD_THOUGH_OVER
-from weixin_etl.model import (
-    AttemptState,
-    Coverage,
-    DataState,
-    DayState,
-    Problem,
-    ProblemKind,
-    connection_of,
-)
-from weixin_etl.quota import known_quotas
+from weixin_etl.load.quota import known_quotas
+from weixin_etl.model import AttemptState, Coverage, DataState, DayState, connection_of
+from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.rules import Quota
+from weixin_etl.trouble.incidents import OF_ACCOUNT, STALE, TOLD_THOUGH_OVER
 from weixin_etl.warehouse import statement
 
 NOT_AS_IT_SHOULD_BE = (DayState.FAILED, DayState.LATE, DayState.NEVER_ASKED)

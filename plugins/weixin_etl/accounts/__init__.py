@@ -1,0 +1,1 @@
+"""Who is collected: a platform's accounts and tokens."""

@@ -1,0 +1,1 @@
+"""The commands of `weixin-etl` that work with what Airflow knows."""
