@@ -17,7 +17,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -62,7 +61,6 @@ class Taken:
     rows: int
     peak_mb: float
     wal_mb: float
-    dead_rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +171,6 @@ class Contest:
     def _load(self, database: str, contender: Contender, path: Path) -> Taken:
         self._ask(database, "CHECKPOINT")
         wal_before = self._ask(database, "SELECT pg_current_wal_lsn()")
-        dead_before = self._dead_rows(database, contender)
         line = self._process(database, contender, path)
         wal = self._ask(database, f"SELECT pg_current_wal_lsn() - '{wal_before}'")
         return Taken(
@@ -181,7 +178,6 @@ class Contest:
             int(line["rows"]),
             float(line["peak_mb"]),
             float(wal) / 1e6,
-            self._dead_rows(database, contender) - dead_before,
         )
 
     def _process(self, database: str, contender: Contender, path: Path) -> re.Match[str]:
@@ -198,26 +194,6 @@ class Contest:
         if done.returncode or not line:
             raise SystemExit(f"{contender.name} failed:\n{done.stdout}{done.stderr}")
         return line
-
-    def _dead_rows(self, database: str, contender: Contender) -> int:
-        """
-        Row versions that loads have replaced or deleted, once their sessions have ended.
-
-        n_dead_tup would leave out those that autovacuum has removed already.
-        """
-        others = (
-            "SELECT count(*) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND backend_type = 'client backend'"
-        )
-        while self._ask(database, others) > 1:
-            time.sleep(0.01)
-        return int(
-            self._ask(
-                database,
-                "SELECT coalesce(sum(n_tup_upd + n_tup_del), 0) FROM pg_stat_user_tables "
-                f"WHERE relid = to_regclass('{contender.table}')",
-            )
-        )
 
     def _content(self, database: str, contender: Contender) -> str:
         columns = ", ".join((*COLUMNS, *(["extra"] if contender.keeps_extra else [])))
@@ -285,8 +261,8 @@ def table(cases: Sequence[Case]) -> str:
         if case.contender == LIMIT.name
     }
     lines = [
-        "| answers | load | by | seconds | × limit | rows/s | WAL MB | dead rows | peak MB |",
-        "| --- | --- | --- | --: | --: | --: | --: | --: | --: |",
+        "| answers | load | by | seconds | × limit | rows/s | WAL MB | peak MB |",
+        "| --- | --- | --- | --: | --: | --: | --: | --: |",
     ]
     for case in cases:
         seconds = case.median("seconds")
@@ -294,8 +270,7 @@ def table(cases: Sequence[Case]) -> str:
         lines.append(
             f"| {case.title} | {case.load} | {case.contender} | {seconds:.3f} "
             f"| {f'{seconds / limit:.2f}' if limit else ''} | {case.median('rows') / seconds:,.0f} "
-            f"| {case.median('wal_mb'):.1f} | {case.median('dead_rows'):,.0f} "
-            f"| {case.median('peak_mb'):.0f} |"
+            f"| {case.median('wal_mb'):.1f} | {case.median('peak_mb'):.0f} |"
         )
     return "\n".join(lines)
 
