@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy
-from rolled_back import roll_back
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
-from weixin_etl.warehouse import WarehouseError, migrate, migrations
+from weixin_etl.warehouse import WarehouseError, migrate
 from weixin_etl.warehouse.views import View, in_order, parse_view, update, update_views
 
 the_migrations = importlib.import_module("weixin_etl.warehouse.migrations")
@@ -412,14 +411,6 @@ def test_what_was_dropped_by_hand_comes_back(with_function: Engine, ask: Ask):
     assert said == ["Updated the views analytics.things, weixin.own, analytics.on_things."]
     assert ask(kept) == [("analytics.things(bigint)",)]
     assert update_views(with_function, wanted) == []
-
-
-def test_migrations_are_undone_and_applied_around_the_views(made: Engine, database: str, ask: Ask):
-    """After a migration that took views away, they are there again."""
-    roll_back(database, len(migrations()))
-
-    assert "Updated the views analytics.base, analytics.a_top." in migrate(database)
-    assert ask(OURS) == [("a_top",), ("base",)]
 
 
 def test_a_column_without_a_comment_is_no_view():
