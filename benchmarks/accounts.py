@@ -47,7 +47,7 @@ from weixin_local.progress import Steps
 from weixin_local.stack import up
 from weixin_sandbox import Account, Sandbox
 
-ACCOUNTS = (1, 100, 1_000, 10_000)
+ACCOUNTS = (1, 100, 1_000)
 NO_ACCOUNT = '{"conn_type": "weixin"}'
 """A `weixin_default` that can't be used: the accounts come later."""
 
@@ -328,7 +328,8 @@ def print_tasks(instances: Sequence[sqlalchemy.Row[Any]]) -> None:
 def cpu_seconds(installed: Installation) -> dict[str, float]:
     """Of each part since it was started, ended children included."""
     recorded = {it.name: it for it in processes.recorded(installed.home.processes)}
-    server = psutil.Process(_postmaster(installed.home))
+    lock = installed.home.server.directory / "data" / "postmaster.pid"
+    server = psutil.Process(int(lock.read_text().split()[0]))
     members = {
         "tasks": recorded["scheduler"].members(),  # they run below it
         "api": recorded["api-server"].members(),
@@ -344,10 +345,6 @@ def _cpu_seconds(process: psutil.Process) -> float:
         times = process.cpu_times()
         return float(times.user + times.system + times.children_user + times.children_system)
     return 0.0
-
-
-def _postmaster(home: Home) -> int:
-    return int((home.server.directory / "data" / "postmaster.pid").read_text().split()[0])
 
 
 # ------------------------------------------------------------------------------------- the sandbox
@@ -377,10 +374,8 @@ class SandboxProcess:
 
     def __exit__(self, *_: object) -> None:
         self._pipe.close()
-        self._process.join(timeout=10)
-        if self._process.is_alive():
-            self._process.kill()
-            self._process.join()
+        self._process.terminate()
+        self._process.join()
 
     def calls(self) -> Counter[str]:
         """Calls answered so far, by path."""

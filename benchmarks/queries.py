@@ -1,7 +1,7 @@
 """
 How quick the analysts' views answer: three years of one busy account, and 500 accounts for 90 days.
 
-    python benchmarks/queries.py [--accounts 500] [--plans]
+    python benchmarks/queries.py [--accounts 500]
 
 Fills a database of a Postgres that it starts itself, runs every query of
 docs/analysts.md for one account and prints its time (median of 5) and the indexes it went by; then
@@ -36,30 +36,29 @@ def main() -> None:
     """Fill, measure, print."""
     parser = argparse.ArgumentParser(description="Time the analysts' queries on much data.")
     parser.add_argument("--accounts", type=int, default=500)
-    parser.add_argument("--plans", action="store_true", help="print the plan of each query")
     options = parser.parse_args()
     with database() as url:
         warehouse.migrate(url)
         engine = warehouse.engine(url).execution_options(isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
-            compare(connection, options.accounts, show_plans=options.plans)
+            compare(connection, options.accounts)
         engine.dispose()
 
 
-def compare(connection: Connection, accounts: int, *, show_plans: bool) -> None:
+def compare(connection: Connection, accounts: int) -> None:
     """Fill, then ask."""
     for dataset in DATASETS.values():
         fill(connection, dataset, accounts)
     connection.exec_driver_sql("VACUUM ANALYZE")
     for account in (BUSY, ORDINARY):
         for title, query in page_queries(account):
-            measure(connection, account, title, query, show_plan=show_plans)
+            measure(connection, account, title, query)
     for view in views():
         query = f"SELECT * FROM {view.full_name} LIMIT 100"
-        measure(connection, "all", query, query, show_plan=show_plans)
+        measure(connection, "all", query, query)
         if "metric" in view.columns:
             query = f"SELECT DISTINCT metric FROM {view.full_name}"
-            measure(connection, "all", query, query, show_plan=show_plans)
+            measure(connection, "all", query, query)
 
 
 def _name(appid: str) -> str:
@@ -210,9 +209,7 @@ def _for(account: str, query: str) -> str:
     return query
 
 
-def measure(
-    connection: Connection, account: str, title: str, query: str, *, show_plan: bool
-) -> None:
+def measure(connection: Connection, account: str, title: str, query: str) -> None:
     """Print a query's median time, and the indexes its plan goes by or that it scans a fact."""
     statement = sqlalchemy.text(query)
     seconds = []
@@ -227,8 +224,6 @@ def measure(
         indexes = "THE WHOLE FACT"
     milliseconds = statistics.median(seconds) * 1000
     print(f"{account:8} {milliseconds:6.0f} ms  {title:60} {indexes}")
-    if show_plan:
-        print(plan)
 
 
 if __name__ == "__main__":
