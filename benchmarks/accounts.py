@@ -99,8 +99,7 @@ CALLS = sqlalchemy.text(
     "SELECT coalesce(sum(calls), 0) FROM weixin.run_report WHERE run_id = :run_id"
 )
 
-Content = dict[str, tuple[int, int]]
-"""Rows and reads of each account."""
+Content = dict[str, tuple[int, int]]  # rows and reads of each account
 
 
 def main() -> None:

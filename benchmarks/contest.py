@@ -45,12 +45,10 @@ class Contender:
     name: str
     program: tuple[str | Path, ...]
     table: str = TABLE
-    keeps_extra: bool = False
-    """Whether its table has a column for unknown metrics."""
 
 
-OURS = Contender("ours", (sys.executable, HERE / "load.py"), "weixin.fact_article_total", True)
-LIMIT = Contender("limit", (sys.executable, HERE / "limit.py"), keeps_extra=True)
+OURS = Contender("ours", (sys.executable, HERE / "load.py"), "weixin.fact_article_total")
+LIMIT = Contender("limit", (sys.executable, HERE / "limit.py"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,13 +133,13 @@ class Contest:
         return [Case(title, load, contender, taken) for (load, contender), taken in rounds.items()]
 
     def _turns(
-        self, files: Mapping[str, Path], truths: Mapping[str, Mapping[bool, str]]
+        self, files: Mapping[str, Path], truths: Mapping[str, str]
     ) -> Iterator[tuple[int, str, str, Taken]]:
         for number, contender in itertools.product(range(1, self._rounds + 1), self._contenders):
             with self._copied(contender) as database:
                 for load, path in files.items():
                     taken = self._load(database, contender, path)
-                    if self._content(database, contender) != truths[load][contender.keeps_extra]:
+                    if self._content(database, contender) != truths[load]:
                         raise SystemExit(f"{contender.name} did not load the rows of {path}")
                     self._ask(database, "VACUUM (ANALYZE)")
                     yield number, contender.name, load, taken
@@ -196,10 +194,9 @@ class Contest:
         return line
 
     def _content(self, database: str, contender: Contender) -> str:
-        columns = ", ".join((*COLUMNS, *(["extra"] if contender.keeps_extra else [])))
         with closing(self._connect(database)) as connection, tempfile.TemporaryFile() as lines:
             connection.cursor().copy_expert(
-                f"COPY (SELECT {columns} FROM {contender.table} "
+                f"COPY (SELECT {', '.join(COLUMNS)} FROM {contender.table} "
                 f"WHERE appid NOT LIKE '{HISTORY}%') TO STDOUT",
                 lines,
             )
@@ -237,13 +234,13 @@ def _history(table: str, count: int) -> str:
     """
 
 
-def truth(path: Path) -> dict[bool, str]:
-    """What a table has to hold after the file: with the unknown metrics, and without."""
+def truth(path: Path) -> str:
+    """What a table has to hold after the file."""
     lines = [
         "\t".join("\\N" if value is None else str(value) for value in row).encode()
         for row in rows(path)
     ]
-    return {True: content(lines), False: content(line.rsplit(b"\t", 1)[0] for line in lines)}
+    return content(lines)
 
 
 def content(lines: Iterable[bytes]) -> str:
