@@ -16,14 +16,17 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 import psutil
+import psycopg2
+from psycopg2.errors import DuplicateDatabase
+from psycopg2.sql import SQL, Composable, Identifier
 
 from weixin_local import machine
 from weixin_local.machine import LocalError, write_private
@@ -117,18 +120,20 @@ class Server:
 
     def create_database(self, name: str) -> bool:
         """Create the database; False says that it existed."""
-        import psycopg2
-        from psycopg2.sql import SQL, Identifier
-
-        connection = psycopg2.connect(self.libpq_url("postgres"))
-        connection.autocommit = True
         try:
-            connection.cursor().execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
-        except psycopg2.errors.DuplicateDatabase:
+            self.ask("postgres", SQL("CREATE DATABASE {}").format(Identifier(name)))
+        except DuplicateDatabase:
             return False
-        finally:
-            connection.close()
         return True
+
+    def ask(self, database: str, sql: str | Composable) -> Any:
+        """Run a statement outside a transaction; the first value it answers, if there is one."""
+        with closing(psycopg2.connect(self.libpq_url(database))) as connection:
+            connection.autocommit = True
+            cursor = connection.cursor()
+            cursor.execute(sql)
+            row = cursor.fetchone() if cursor.description else None
+        return row[0] if row else None
 
     def destroy(self) -> None:
         """Stop the server and delete everything it kept."""
