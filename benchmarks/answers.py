@@ -41,21 +41,13 @@ def read(path: Path) -> Iterator[Line]:
 
 
 def rows(path: Path) -> Iterator[tuple[Value, ...]]:
-    """The rows of a file as plainly as can be: `COLUMNS`, then the unknown metrics as JSON."""
+    """The rows of a file as plainly as can be: `COLUMNS`."""
     for answer in read(path):
         for article in json.loads(answer.body)["list"]:
             for row in article["details"]:
-                stat_date = row.pop("stat_date")
-                known = [row.pop(name, None) for name in METRICS]
-                extra = json.dumps(row) if row else None
-                yield (
-                    answer.appid,
-                    article["msgid"],
-                    stat_date,
-                    article["ref_date"],
-                    *known,
-                    extra,
-                )
+                figures = [row.get(name) for name in METRICS]
+                key = (answer.appid, article["msgid"], row["stat_date"])
+                yield (*key, article["ref_date"], *figures)
 
 
 def create_table(*more_columns: str) -> str:

@@ -17,7 +17,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -46,12 +45,10 @@ class Contender:
     name: str
     program: tuple[str | Path, ...]
     table: str = TABLE
-    keeps_extra: bool = False
-    """Whether its table has a column for unknown metrics."""
 
 
-OURS = Contender("ours", (sys.executable, HERE / "load.py"), "weixin.fact_article_total", True)
-LIMIT = Contender("limit", (sys.executable, HERE / "limit.py"), keeps_extra=True)
+OURS = Contender("ours", (sys.executable, HERE / "load.py"), "weixin.fact_article_total")
+LIMIT = Contender("limit", (sys.executable, HERE / "limit.py"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +59,6 @@ class Taken:
     rows: int
     peak_mb: float
     wal_mb: float
-    dead_rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +133,13 @@ class Contest:
         return [Case(title, load, contender, taken) for (load, contender), taken in rounds.items()]
 
     def _turns(
-        self, files: Mapping[str, Path], truths: Mapping[str, Mapping[bool, str]]
+        self, files: Mapping[str, Path], truths: Mapping[str, str]
     ) -> Iterator[tuple[int, str, str, Taken]]:
         for number, contender in itertools.product(range(1, self._rounds + 1), self._contenders):
             with self._copied(contender) as database:
                 for load, path in files.items():
                     taken = self._load(database, contender, path)
-                    if self._content(database, contender) != truths[load][contender.keeps_extra]:
+                    if self._content(database, contender) != truths[load]:
                         raise SystemExit(f"{contender.name} did not load the rows of {path}")
                     self._ask(database, "VACUUM (ANALYZE)")
                     yield number, contender.name, load, taken
@@ -173,7 +169,6 @@ class Contest:
     def _load(self, database: str, contender: Contender, path: Path) -> Taken:
         self._ask(database, "CHECKPOINT")
         wal_before = self._ask(database, "SELECT pg_current_wal_lsn()")
-        dead_before = self._dead_rows(database, contender)
         line = self._process(database, contender, path)
         wal = self._ask(database, f"SELECT pg_current_wal_lsn() - '{wal_before}'")
         return Taken(
@@ -181,7 +176,6 @@ class Contest:
             int(line["rows"]),
             float(line["peak_mb"]),
             float(wal) / 1e6,
-            self._dead_rows(database, contender) - dead_before,
         )
 
     def _process(self, database: str, contender: Contender, path: Path) -> re.Match[str]:
@@ -199,31 +193,10 @@ class Contest:
             raise SystemExit(f"{contender.name} failed:\n{done.stdout}{done.stderr}")
         return line
 
-    def _dead_rows(self, database: str, contender: Contender) -> int:
-        """
-        Row versions that loads have replaced or deleted, once their sessions have ended.
-
-        n_dead_tup would leave out those that autovacuum has removed already.
-        """
-        others = (
-            "SELECT count(*) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND backend_type = 'client backend'"
-        )
-        while self._ask(database, others) > 1:
-            time.sleep(0.01)
-        return int(
-            self._ask(
-                database,
-                "SELECT coalesce(sum(n_tup_upd + n_tup_del), 0) FROM pg_stat_user_tables "
-                f"WHERE relid = to_regclass('{contender.table}')",
-            )
-        )
-
     def _content(self, database: str, contender: Contender) -> str:
-        columns = ", ".join((*COLUMNS, *(["extra"] if contender.keeps_extra else [])))
         with closing(self._connect(database)) as connection, tempfile.TemporaryFile() as lines:
             connection.cursor().copy_expert(
-                f"COPY (SELECT {columns} FROM {contender.table} "
+                f"COPY (SELECT {', '.join(COLUMNS)} FROM {contender.table} "
                 f"WHERE appid NOT LIKE '{HISTORY}%') TO STDOUT",
                 lines,
             )
@@ -261,13 +234,13 @@ def _history(table: str, count: int) -> str:
     """
 
 
-def truth(path: Path) -> dict[bool, str]:
-    """What a table has to hold after the file: with the unknown metrics, and without."""
+def truth(path: Path) -> str:
+    """What a table has to hold after the file."""
     lines = [
         "\t".join("\\N" if value is None else str(value) for value in row).encode()
         for row in rows(path)
     ]
-    return {True: content(lines), False: content(line.rsplit(b"\t", 1)[0] for line in lines)}
+    return content(lines)
 
 
 def content(lines: Iterable[bytes]) -> str:
@@ -285,8 +258,8 @@ def table(cases: Sequence[Case]) -> str:
         if case.contender == LIMIT.name
     }
     lines = [
-        "| answers | load | by | seconds | × limit | rows/s | WAL MB | dead rows | peak MB |",
-        "| --- | --- | --- | --: | --: | --: | --: | --: | --: |",
+        "| answers | load | by | seconds | × limit | rows/s | WAL MB | peak MB |",
+        "| --- | --- | --- | --: | --: | --: | --: | --: |",
     ]
     for case in cases:
         seconds = case.median("seconds")
@@ -294,8 +267,7 @@ def table(cases: Sequence[Case]) -> str:
         lines.append(
             f"| {case.title} | {case.load} | {case.contender} | {seconds:.3f} "
             f"| {f'{seconds / limit:.2f}' if limit else ''} | {case.median('rows') / seconds:,.0f} "
-            f"| {case.median('wal_mb'):.1f} | {case.median('dead_rows'):,.0f} "
-            f"| {case.median('peak_mb'):.0f} |"
+            f"| {case.median('wal_mb'):.1f} | {case.median('peak_mb'):.0f} |"
         )
     return "\n".join(lines)
 

@@ -70,7 +70,7 @@ def ready_lines(answers: Path) -> tuple[io.StringIO, int]:
     lines, count = io.StringIO(), 0
     writer = csv.writer(lines)
     for count, row in enumerate(rows(answers), 1):
-        writer.writerow([*row, count, fetched_at, fetched_at, fetched_at])
+        writer.writerow([*row, None, count, fetched_at, fetched_at, fetched_at])
     lines.seek(0)
     return lines, count
 

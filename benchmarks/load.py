@@ -32,7 +32,6 @@ from weixin_etl.run.ingest import COMMIT_SECONDS, Settings
 RUNS = (
     ("small", 0),
     ("morning", 0),
-    ("drift", 0),
     ("busy", 0),
     ("morning", 5_000_000),
 )

@@ -48,8 +48,6 @@ CORRECTED = {
 }
 """The figures that a changed row has others of."""
 
-UNKNOWN = ("int_page_from_finder_read_user",)
-
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -60,8 +58,6 @@ class Shape:
     """The days since publication of the publication days, on the first morning."""
     articles: int
     """Of a publication day."""
-    unknown: tuple[str, ...] = ()
-    """Metrics that each row has beside the documented ones."""
 
     def rows(self, load: str) -> int:
         """Rows of a load's file."""
@@ -93,7 +89,6 @@ A_WEEK = range(11, 4, -1)
 SHAPES = {
     "small": Shape(accounts=1, ages=A_WEEK, articles=8),
     "morning": Shape(accounts=100, ages=A_WEEK, articles=8),
-    "drift": Shape(accounts=100, ages=A_WEEK, articles=8, unknown=UNKNOWN),
     "busy": Shape(accounts=1, ages=range(37, 6, -1), articles=170),
     "group": Shape(accounts=1450, ages=A_WEEK, articles=8),
 }
@@ -133,7 +128,7 @@ def _lines(shape: Shape, load: str) -> Iterator[bytes]:
                     _row_count(age) == ARTICLE_TOTAL.window and next(is_corrected)
                     for _ in range(row_count)
                 ]
-                articles.append(_article(shape, appid, msgid, day, corrected))
+                articles.append(_article(appid, msgid, day, corrected))
             body = msgspec.json.encode({"list": articles})
             yield f"{appid}\t{day}\t{fetched_at.isoformat()}\t".encode() + body + b"\n"
 
@@ -143,9 +138,7 @@ def _evenly(chosen: int, among: int) -> Iterator[bool]:
     return (k * chosen // among != (k + 1) * chosen // among for k in itertools.count())
 
 
-def _article(
-    shape: Shape, appid: str, msgid: str, day: date, corrected: list[bool]
-) -> dict[str, object]:
+def _article(appid: str, msgid: str, day: date, corrected: list[bool]) -> dict[str, object]:
     """An article with a row for each day, the ones given as corrected with other figures."""
     random = Random(appid + msgid)
     headline = title(random)
@@ -168,9 +161,8 @@ def _article(
             name: int(total * (other if name in CORRECTED else reached))
             for name, total in zip(METRICS[1:], totals, strict=True)
         }
-        unknown = {name: int(readers * reached / 500) for name in shape.unknown}
         stat_date = str(day + timedelta(days=step))
-        rows.append({"stat_date": stat_date, METRICS[0]: target_user, **figures, **unknown})
+        rows.append({"stat_date": stat_date, METRICS[0]: target_user, **figures})
     return {
         "ref_date": str(day),
         "msgid": msgid,

@@ -1,4 +1,4 @@
-"""A server for a benchmark, which goes with it, and a database: the one given or one of its own."""
+"""A server and a database for a benchmark, deleted at its end."""
 
 import tempfile
 from collections.abc import Iterator
@@ -23,11 +23,8 @@ def server(binaries: Path | None = None) -> Iterator[Server]:
 
 
 @contextmanager
-def database(url: str | None) -> Iterator[str]:
-    """The URL of an empty database; without one an embedded Postgres is started and deleted."""
-    if url:
-        yield url
-        return
+def database() -> Iterator[str]:
+    """The URL of an empty database of an embedded Postgres, which is deleted at the end."""
     with server() as started:
         started.create_database("benchmark")
         yield started.url("benchmark")

@@ -50,10 +50,6 @@ class AirflowApi:
         """Whether runs of the DAG would wait for ever."""
         return bool(self._json("GET", f"/api/v2/dags/{dag_id}")["is_paused"])
 
-    def unpause(self, dag_id: str) -> None:
-        """Let the DAG run."""
-        self._json("PATCH", f"/api/v2/dags/{dag_id}", {"is_paused": False})
-
     def ensure_pool(self, name: str, slots: int) -> None:
         """Create the pool unless it is there."""
         pools = self._json("GET", "/api/v2/pools?limit=100")["pools"]

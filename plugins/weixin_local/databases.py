@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import psycopg2
 from psycopg2.errors import DuplicateObject
 from psycopg2.sql import SQL, Identifier, Literal
 from sqlalchemy import URL, make_url
@@ -99,16 +98,10 @@ def page_url(home: Home, warehouse_url: str, password: str) -> str | None:
     if make_url(warehouse_url).port != home.server.port:
         return None
     url = make_url(warehouse_url).set(username=PAGE_USER, password=password)
-    connection = psycopg2.connect(home.server.libpq_url(METADATA_DATABASE))
-    connection.autocommit = True
-    user, secret = Identifier(PAGE_USER), Literal(password)
-    try:
-        with connection.cursor() as cursor, suppress(DuplicateObject):
-            cursor.execute(SQL("CREATE ROLE {} LOGIN IN ROLE weixin_reader").format(user))
-        with connection.cursor() as cursor:
-            cursor.execute(SQL("ALTER ROLE {} PASSWORD {}").format(user, secret))
-    finally:
-        connection.close()
+    with suppress(DuplicateObject):
+        home.server.ask(METADATA_DATABASE, f"CREATE ROLE {PAGE_USER} LOGIN IN ROLE weixin_reader")
+    alter = SQL("ALTER ROLE {} PASSWORD {}").format(Identifier(PAGE_USER), Literal(password))
+    home.server.ask(METADATA_DATABASE, alter)
     return url.render_as_string(hide_password=False)
 
 
@@ -143,19 +136,15 @@ def _own_warehouse_url() -> str | None:
 def _migrate_metadata(home: Home, environment: dict[str, str], steps: Steps) -> None:
     """A migration takes seconds even when there is nothing to do: hence the note."""
     installed = f"airflow {importlib.metadata.version('apache-airflow-core')}"
-    connection = psycopg2.connect(home.server.libpq_url(METADATA_DATABASE))
-    connection.autocommit = True
-    try:
-        cursor = connection.cursor()
-        cursor.execute(warehouse.source("local/metadata_version.sql"))
-        if cursor.fetchone() == (installed,):
-            return
-        with steps.step("Airflow's own database"):
-            _airflow_db_migrate(home.logs / "db-migrate.log", environment)
-        note = SQL("COMMENT ON DATABASE {} IS {}")
-        cursor.execute(note.format(Identifier(METADATA_DATABASE), Literal(installed)))
-    finally:
-        connection.close()
+    by = home.server.ask(METADATA_DATABASE, warehouse.source("local/metadata_version.sql"))
+    if by == installed:
+        return
+    with steps.step("Airflow's own database"):
+        _airflow_db_migrate(home.logs / "db-migrate.log", environment)
+    note = SQL("COMMENT ON DATABASE {} IS {}")
+    home.server.ask(
+        METADATA_DATABASE, note.format(Identifier(METADATA_DATABASE), Literal(installed))
+    )
 
 
 def _airflow_db_migrate(log: Path, environment: dict[str, str]) -> None:

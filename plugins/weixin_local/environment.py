@@ -123,6 +123,7 @@ def _defaults(home: Home, connection: str, warehouse_url: str) -> dict[str, str]
         CONNECTION_VARIABLE: connection,
         WAREHOUSE_VARIABLE: postgres_connection(make_url(warehouse_url)),
         "AIRFLOW__CORE__DAGS_FOLDER": str(home.dags),
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PARALLELISM": "8",
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",

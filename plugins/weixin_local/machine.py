@@ -1,11 +1,9 @@
 """What the local stack takes from this machine, and the error that says what is wrong with it."""
 
-import errno
 import os
 import random
 import shutil
 import socket
-import stat
 import time
 from pathlib import Path
 
@@ -28,40 +26,6 @@ def write_private(path: Path, text: str, owner: str | None = None) -> None:
         if owner:
             shutil.chown(made, owner, owner)
     unfinished.replace(path)
-
-
-def open_plain(path: Path, flags: int) -> int:
-    """
-    Open a file that another user may have put there: its descriptor.
-
-    Raises:
-        FileNotFoundError: it is not there.
-        LocalError: it is a link or no file at all: then it is neither followed nor waited for.
-
-    """
-    refused = LocalError(f"{path} is a link, a pipe or a folder, and should be a file: delete it.")
-    try:
-        found = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENXIO, errno.EISDIR):
-            raise refused from None
-        raise
-    state = os.fstat(found)
-    if not stat.S_ISREG(state.st_mode) or state.st_nlink > 1:
-        os.close(found)
-        raise refused
-    return found
-
-
-def read_plain(path: Path, limit: int = 4096) -> str:
-    """
-    The beginning of a file that another user may have put there.
-
-    Raises: as `open_plain`.
-
-    """
-    with os.fdopen(open_plain(path, os.O_RDONLY), encoding="utf-8", errors="replace") as file:
-        return file.read(limit)
 
 
 def is_free(port: int) -> bool:

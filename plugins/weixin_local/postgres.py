@@ -9,23 +9,27 @@ import importlib.metadata
 import os
 import pwd
 import secrets
+import shlex
 import shutil
 import subprocess
 import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 import psutil
+import psycopg2
+from psycopg2.errors import DuplicateDatabase
+from psycopg2.sql import SQL, Composable, Identifier
 
 from weixin_local import machine
-from weixin_local.machine import LocalError, open_plain, read_plain, write_private
+from weixin_local.machine import LocalError, write_private
 
 MAJOR_VERSION = 18
 SHARED_DIRECTORY = Path("/var/lib/weixin-etl")
@@ -62,10 +66,10 @@ class Server:
     none where its path would be too long.
 
     As root, `directory` is root's own, and the server's user may only write to its `data` and its
-    log: what root opens there is never a link of that user's.
+    log: root writes nothing in `data`, and follows no link there.
 
-    `binaries` is a folder with `initdb` and `pg_ctl` (None: the embedded ones), `settings` go to
-    the server's configuration, such as `{"fsync": "off"}` for a server that is thrown away. As
+    `binaries` is a folder with `initdb` and `pg_ctl` (None: the embedded ones), `settings` are for
+    the server's command line, such as `{"fsync": "off"}` for a server that is thrown away. As
     root, `directory` must be reachable by the server's user: a new folder in `/tmp` is, pytest's
     `tmp_path` is not.
     """
@@ -116,18 +120,20 @@ class Server:
 
     def create_database(self, name: str) -> bool:
         """Create the database; False says that it existed."""
-        import psycopg2
-        from psycopg2.sql import SQL, Identifier
-
-        connection = psycopg2.connect(self.libpq_url("postgres"))
-        connection.autocommit = True
         try:
-            connection.cursor().execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
-        except psycopg2.errors.DuplicateDatabase:
+            self.ask("postgres", SQL("CREATE DATABASE {}").format(Identifier(name)))
+        except DuplicateDatabase:
             return False
-        finally:
-            connection.close()
         return True
+
+    def ask(self, database: str, sql: str | Composable) -> Any:
+        """Run a statement outside a transaction; the first value it answers, if there is one."""
+        with closing(psycopg2.connect(self.libpq_url(database))) as connection:
+            connection.autocommit = True
+            cursor = connection.cursor()
+            cursor.execute(sql)
+            row = cursor.fetchone() if cursor.description else None
+        return row[0] if row else None
 
     def destroy(self) -> None:
         """Stop the server and delete everything it kept."""
@@ -140,14 +146,14 @@ class Server:
 
     def libpq_url(self, database: str) -> str:
         """The URL over TCP for `psql` and `psycopg2.connect`."""
-        password = read_plain(self._password_file)
+        password = self._password_file.read_text()
         address = f"{machine.LOOPBACK}:{self.port}"
         return f"postgresql://{SUPERUSER}:{password}@{address}/{quote(database)}"
 
     @property
     def port(self) -> int:
         """The port of the last start."""
-        return int(read_plain(self._port_file))
+        return int(self._port_file.read_text())
 
     @property
     def programs(self) -> Path:
@@ -208,20 +214,17 @@ class Server:
             "--auth-host=scram-sha-256",
             *(["--no-sync"] if self.settings.get("fsync") == "off" else []),
         )
-        configuration = unfinished / "postgresql.conf"
-        include = "include '../weixin.conf'"
-        # written by the server's user, as the folder is theirs
-        self._run("/bin/sh", "-c", 'echo "$1" >> "$2"', "sh", include, str(configuration))
         unfinished.rename(self._data)
 
     def _start_patiently(self) -> None:
         """Start; wait for a dead server's lock to go, and move away from a port in use."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
-            self._configure()
+            command = ["start", f"--pgdata={self._data}", f"--log={self.log_file}"]
+            command.append(f"--options={shlex.join(self._options())}")
             with self._new_log() as log:
                 try:
-                    self._run("pg_ctl", "start", f"--pgdata={self._data}", f"--log={self.log_file}")
+                    self._run("pg_ctl", *command)
                 except LocalError:
                     said = log.read(SAID_LIMIT).decode(errors="replace")
                 else:
@@ -235,14 +238,14 @@ class Server:
 
     def _new_log(self) -> BinaryIO:
         """The end of the log, which the server's user may write to but not make."""
-        log = os.fdopen(open_plain(self.log_file, os.O_RDWR | os.O_CREAT), "rb")
+        log = os.fdopen(os.open(self.log_file, os.O_RDWR | os.O_CREAT, 0o600), "rb")
         if user := server_user():
             shutil.chown(log.fileno(), user, user)
         log.seek(0, os.SEEK_END)
         return log
 
-    def _configure(self) -> None:
-        """Write the server's settings anew, so that an upgrade of this file reaches old data."""
+    def _options(self) -> Iterator[str]:
+        """Choose and keep the port; the settings for the server's command line."""
         port = self.port if self._port_file.exists() else machine.choose_port()
         if not machine.becomes_free(port, PORT_PATIENCE_SECONDS):
             port = machine.choose_port()
@@ -254,16 +257,16 @@ class Server:
             "log_timezone": "UTC",
             **self.settings,
         }
-        quoted = {name: value.replace("'", "''") for name, value in settings.items()}
-        lines = [f"{name} = '{value}'\n" for name, value in quoted.items()]
-        self._write(self.directory / "weixin.conf", "".join(lines))
         self._write(self._port_file, str(port))
+        for name, value in settings.items():
+            yield from ("-c", f"{name}={value}")
 
     def _lock_holder(self) -> psutil.Process | None:
+        lock = self._data / "postmaster.pid"
         try:
-            pid = int(read_plain(self._data / "postmaster.pid").split(maxsplit=1)[0])
-            return psutil.Process(pid)
-        except (FileNotFoundError, IndexError, ValueError, OverflowError, psutil.NoSuchProcess):
+            with os.fdopen(os.open(lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)) as file:
+                return psutil.Process(int(file.read(4096).split(maxsplit=1)[0]))
+        except (OSError, IndexError, ValueError, OverflowError, psutil.NoSuchProcess):
             return None
 
     def _remove_foreign_lock(self) -> None:
@@ -284,7 +287,7 @@ class Server:
     @contextmanager
     def _locked(self) -> Iterator[None]:
         """One process at a time starts or stops this server."""
-        with os.fdopen(open_plain(self.directory / "lock", os.O_RDWR | os.O_CREAT)) as lock:
+        with (self.directory / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 

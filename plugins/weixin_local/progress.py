@@ -34,12 +34,6 @@ class Steps:
             yield
         self.line("✓", doing, time.monotonic() - began_at)
 
-    @contextmanager
-    def spinner(self, doing: str) -> Iterator[Callable[[str], None]]:
-        """Show what is at work until the block ends; the value changes the text."""
-        with self.console.status(escape(doing)) as status:
-            yield lambda text: status.update(escape(text))
-
     def line(self, mark: str, what: str, seconds: float | None = None) -> None:
         """Say how something ended."""
         colour = {"✓": "green", "✗": "red"}.get(mark, "yellow")
@@ -87,11 +81,11 @@ def follow(metadata: Engine, wanted: Wanted, is_over: Callable[[Seen], bool], st
     """
     shown: list[str] = []
     try:
-        with steps.spinner("Airflow starts") as spin:
+        with steps.console.status("Airflow starts") as status:
             while not is_over(seen := look(metadata, wanted)):
                 _show_ended(seen, shown, steps)
                 if len(shown) < len(STAGES) and seen.tasks:
-                    spin(_describe(STAGES[len(shown)], seen))
+                    status.update(_describe(STAGES[len(shown)], seen))
                 time.sleep(POLL_SECONDS)
         seen = look(metadata, wanted)
     except OperationalError as error:

@@ -1,8 +1,5 @@
 """`run`: the pipeline for today, through Airflow, while somebody watches."""
 
-import os
-import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,12 +9,13 @@ from functools import partial
 from pathlib import Path
 
 import requests
+from sqlalchemy import Engine
 
 from weixin_etl import clock
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, Dataset
 from weixin_etl.model import Run
-from weixin_local import databases, progress, stack, summary
+from weixin_local import databases, processes, progress, stack, summary
 from weixin_local.api import AirflowApi
 from weixin_local.environment import (
     admin_password,
@@ -29,7 +27,6 @@ from weixin_local.environment import (
 from weixin_local.home import METADATA_DATABASE, Home
 from weixin_local.logs import last_complaint
 from weixin_local.machine import LocalError
-from weixin_local.processes import uninterrupted
 from weixin_local.progress import Seen, Steps, Wanted
 from weixin_local.stack import Stack
 from weixin_sandbox import Sandbox
@@ -41,8 +38,7 @@ class Finished:
 
     dataset: Dataset
     seen: Seen
-    is_green: bool
-    warehouse_url: str
+    warehouse: Engine
     log: Path
     """A file, or the folder with a file per task."""
     ui: str
@@ -80,8 +76,8 @@ def _run(run_dataset: RunDataset, steps: Steps) -> None:
     problems: list[str] = []
     while dataset:
         finished = run_dataset(dataset)
-        offline = _offline(finished) if dataset.successor else []
-        problems += _conclude(finished, steps, goes_on=bool(offline))
+        offline = summary.offline(finished.warehouse, dataset, finished.seen.run_id)
+        problems += _conclude(finished, steps, goes_on=bool(offline and dataset.successor))
         dataset = _successor(dataset, offline, steps)
     if problems:
         raise LocalError("\n".join(problems))
@@ -106,7 +102,10 @@ def _airflow_for_now(home: Home, connection: str | None, steps: Steps) -> Iterat
         databases.migrate(home, environment, warehouse_url, steps)
         # the client retries by itself; what it gives up on, somebody who waits wants to know
         environment.setdefault("AIRFLOW__WEIXIN__RETRIES", "0")
-        yield partial(_run_alone, home, environment, warehouse_url, steps)
+        try:
+            yield partial(_run_alone, home, environment, warehouse_url, steps)
+        finally:
+            processes.stop(processes.recorded(home.processes), patience_seconds=0)
 
 
 def _run_alone(
@@ -115,16 +114,17 @@ def _run_alone(
     today = clock.now().astimezone(clock.SHANGHAI)
     log = home.logs / f"run-{today:%Y%m%dT%H%M%S}-{dataset.name}.log"
     steps.say(f"  {dataset.dag_id} runs, its log is {log}")
-    command = ["dags", "test", dataset.dag_id, today.isoformat()]
-    with _airflow(command, environment, log) as process:
-        seen = progress.follow(
-            the_warehouse.engine(home.server.url(METADATA_DATABASE)),
-            Wanted(dataset.dag_id, logical_date=today),
-            lambda _: process.poll() is not None,
-            steps,
-        )
+    airflow = [sys.executable, "-m", "airflow"]
+    command = [*airflow, "dags", "test", dataset.dag_id, today.isoformat()]
+    process = processes.start("run", command, environment, log, home.processes)
+    seen = progress.follow(
+        the_warehouse.engine(home.server.url(METADATA_DATABASE)),
+        Wanted(dataset.dag_id, logical_date=today),
+        lambda _: not process.is_alive(),
+        steps,
+    )
     ui = "`make up` starts Airflow with its UI"
-    return Finished(dataset, seen, process.returncode == 0, warehouse_url, log, ui)
+    return Finished(dataset, seen, the_warehouse.engine(warehouse_url), log, ui)
 
 
 @contextmanager
@@ -136,29 +136,6 @@ def _account(connection: str | None, steps: Steps) -> Iterator[str]:
     steps.say("  No account in .env: the bundled sandbox answers, its figures are made up.")
     with Sandbox().serve() as base_url:
         yield sandbox_connection(base_url)
-
-
-@contextmanager
-def _airflow(
-    command: list[str], environment: dict[str, str], log: Path
-) -> Iterator[subprocess.Popen[bytes]]:
-    """An `airflow` command in a session of its own; it does not outlive the block."""
-    process = None
-    try:
-        with log.open("wb") as output, uninterrupted():
-            process = subprocess.Popen(
-                [sys.executable, "-m", "airflow", *command],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        yield process
-    finally:
-        if process and process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
 
 
 def _run_on(running: Stack, home: Home, steps: Steps, dataset: Dataset) -> Finished:
@@ -185,13 +162,7 @@ def _run_on(running: Stack, home: Home, steps: Steps, dataset: Dataset) -> Finis
     )
     log = home.airflow / "logs" / f"dag_id={dataset.dag_id}" / f"run_id={run_id}"
     ui = f"{api.origin} shows the run"
-    return Finished(dataset, seen, seen.state == "success", running.warehouse_url, log, ui)
-
-
-def _offline(finished: Finished) -> list[str]:
-    return summary.offline(
-        the_warehouse.engine(finished.warehouse_url), finished.dataset, finished.seen.run_id
-    )
+    return Finished(dataset, seen, the_warehouse.engine(running.warehouse_url), log, ui)
 
 
 def _successor(dataset: Dataset, offline: Sequence[str], steps: Steps) -> Dataset | None:
@@ -209,8 +180,7 @@ def _successor(dataset: Dataset, offline: Sequence[str], steps: Steps) -> Datase
 
 def _conclude(finished: Finished, steps: Steps, *, goes_on: bool) -> list[str]:
     """Print what came of a run; a line per thing wrong, besides what its successor makes up for."""
-    warehouse = the_warehouse.engine(finished.warehouse_url)
-    dataset, run_id = finished.dataset, finished.seen.run_id
+    warehouse, dataset, run_id = finished.warehouse, finished.dataset, finished.seen.run_id
     problems: list[str] = []
     if run_id:
         today = clock.beijing_date(clock.now())
@@ -219,7 +189,7 @@ def _conclude(finished: Finished, steps: Steps, *, goes_on: bool) -> list[str]:
             summary.show(warehouse, dataset, run_id, days, steps)
         run = Run(run_id, dataset, today, is_scheduled=False)
         problems = summary.problems(warehouse, run, goes_on=goes_on)
-    if finished.is_green or (goes_on and not problems):
+    if finished.seen.state == "success" or (goes_on and not problems):
         return []
     problems = problems or [f"the run failed: {last_complaint(finished.log)}"]
     return [*problems, f"the log: {finished.log}"]

@@ -252,8 +252,6 @@ def _start_airflow(home: Home, environment: Mapping[str, str], port: int) -> Non
         api.log_in()
         api.ensure_pool(POOL, POOL_SLOTS)
         _wait(home, airflow, lambda: _unread_dags(api))
-        for dag_id in _dag_ids():
-            api.unpause(dag_id)
     except requests.RequestException as error:
         raise LocalError(f"Airflow started and then refused a call: {error}") from None
 

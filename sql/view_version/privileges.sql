@@ -1,71 +1,57 @@
 -- Who owns a view or function and who may do what with it, as the statements that give it again to
--- one that is made in its place (whose parameters may be others) and, for each privilege, one that
--- takes it away: the new one has its creator's default privileges. A privilege of one column names
--- it.
-{% from "view_version/macros.jinja" import of_function, of_relation %}
+-- one that is created in its place (whose parameters may be others) and, for each privilege, one
+-- that takes it away: the new one has its creator's default privileges. A privilege of one column
+-- names it.
 WITH object AS (
     SELECT
-        class.oid,
         'TABLE' AS kind,
-        {{ of_relation() }} AS identity,
-        class.relowner AS owner,
-        coalesce(class.relacl, acldefault('r', class.relowner)) AS acl
-    FROM pg_class AS class
-    INNER JOIN pg_namespace AS namespace
-        ON class.relnamespace = namespace.oid
-    UNION ALL
-    SELECT
-        proc.oid,
-        'FUNCTION',
-        {{ of_function() }},
-        proc.proowner,
-        coalesce(proc.proacl, acldefault('f', proc.proowner))
-    FROM pg_proc AS proc
-    INNER JOIN pg_namespace AS namespace
-        ON proc.pronamespace = namespace.oid
-),
-
-given AS (
-    SELECT
-        object.*,
+        relowner AS owner,
         NULL AS column_name,
-        entry.*
-    FROM object
-    CROSS JOIN LATERAL aclexplode(object.acl) AS entry
+        coalesce(relacl, acldefault('r', relowner)) AS acl
+    FROM pg_class
+    WHERE oid = to_regclass(:VIEW)
     UNION ALL
     SELECT
-        object.*,
+        'TABLE',
+        class.relowner,
         attribute.attname,
-        entry.*
-    FROM object
-    INNER JOIN pg_attribute AS attribute
-        ON object.kind = 'TABLE' AND object.oid = attribute.attrelid
-    CROSS JOIN LATERAL aclexplode(attribute.attacl) AS entry
+        attribute.attacl
+    FROM pg_attribute AS attribute
+    INNER JOIN pg_class AS class
+        ON attribute.attrelid = class.oid
+    WHERE class.oid = to_regclass(:VIEW)
+    UNION ALL
+    SELECT
+        'FUNCTION',
+        proowner,
+        NULL,
+        coalesce(proacl, acldefault('f', proowner))
+    FROM pg_proc
+    WHERE oid = to_regprocedure(:FUNCTION)
 )
 
 SELECT
-    given.column_name,
-    format(
-        'ALTER %s %s OWNER TO %I', given.kind, cast(:successor AS text), owner.rolname
-    ) AS own,
+    object.column_name,
+    format('ALTER %s %s OWNER TO %I', object.kind, named.successor, owner.rolname) AS own,
     format(
         'GRANT %s %s ON %s %s TO %s %s',
-        given.privilege_type,
-        '(' || quote_ident(given.column_name) || ')',
-        given.kind,
-        cast(:successor AS text),
+        entry.privilege_type,
+        '(' || quote_ident(object.column_name) || ')',
+        object.kind,
+        named.successor,
         coalesce(quote_ident(grantee.rolname), 'PUBLIC'),
-        CASE WHEN given.is_grantable THEN 'WITH GRANT OPTION' END
+        CASE WHEN entry.is_grantable THEN 'WITH GRANT OPTION' END
     ) AS give,
     format(
         'REVOKE ALL ON %s %s FROM %s',
-        given.kind,
-        cast(:successor AS text),
+        object.kind,
+        named.successor,
         coalesce(quote_ident(grantee.rolname), 'PUBLIC')
     ) AS take
-FROM given
+FROM object
+CROSS JOIN LATERAL aclexplode(object.acl) AS entry
+CROSS JOIN (SELECT cast(:successor AS text) AS successor) AS named
 INNER JOIN pg_roles AS owner
-    ON given.owner = owner.oid
+    ON object.owner = owner.oid
 LEFT JOIN pg_roles AS grantee
-    ON given.grantee = grantee.oid
-WHERE given.identity = :identity
+    ON entry.grantee = grantee.oid

@@ -1,12 +1,4 @@
--- The text by which a view was last created: one row per view. A function of other parameters, or a
--- view that became a function, takes the place of what it was.
-WITH replaced AS (
-    DELETE FROM weixin.view_version
-    WHERE
-        split_part(view_name, '(', 1) = split_part(:view_name, '(', 1)
-        AND view_name <> :view_name
-)
-
+-- The text from which a view was last created: one row per view or function.
 INSERT INTO weixin.view_version (view_name, text_sha256, applied_at)
 VALUES (:view_name, :text_sha256, now())
 ON CONFLICT (view_name) DO UPDATE SET

@@ -41,14 +41,16 @@ def metadata(wheel: ZipFile, name: str) -> bytes:
 
 
 def test_it_holds_the_package_and_the_statements_and_nothing_else(wheel: ZipFile) -> None:
-    """Neither `weixin_local` nor the sandbox: nothing of them belongs on a server."""
+    """Neither `weixin_local` with its statements nor the sandbox: a server needs none of them."""
     package = {file.removeprefix("plugins/") for file in files("plugins/weixin_etl", "*")}
-    statements = {f"weixin_etl/{file}" for file in files("sql", "*")}
+    local = files("sql/local", "*")
+    statements = {f"weixin_etl/{file}" for file in files("sql", "*") - local}
     held = {path for path in wheel.namelist() if ".dist-info/" not in path}
 
     assert "weixin_etl/cli.py" in held
     assert "weixin_etl/orchestration/page/static/labels.json" in held
     assert "weixin_etl/sql/migrations/0001_pipeline.sql" in held
+    assert len(local) >= 1
     assert held == package | statements
 
 

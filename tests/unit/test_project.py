@@ -69,6 +69,22 @@ def test_a_statement_opens_with_a_comment(path: Path) -> None:
     assert re.match(r"(--|\{#-?) \S", first)
 
 
+def test_a_folder_of_statements_is_a_table_a_schema_or_a_reader() -> None:
+    """And nothing else: the path of a statement says where to look for it."""
+    tables = {
+        name
+        for path in MIGRATIONS
+        for name in re.findall(r"^CREATE TABLE weixin\.(\w+)", path.read_text(), re.MULTILINE)
+    }
+    others = {path.name for path in SQL.iterdir() if path.is_dir()} - tables - {"migrations"}
+
+    assert others - {*SCHEMAS} == {
+        *("fact", "fact_history"),
+        *("status", "page", "dictionary", "local"),
+        "schema_migrations",
+    }
+
+
 def test_every_statement_is_used() -> None:
     """Each file under sql/ is named by the code, and each named is there; views by their place."""
     code = "".join(

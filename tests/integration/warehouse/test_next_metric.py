@@ -12,7 +12,6 @@ from sqlalchemy import Engine
 
 from weixin_etl.datasets import DATASETS, Dataset, Metric
 from weixin_etl.warehouse import (
-    WarehouseError,
     apply_migrations,
     migrate,
     migrations,
@@ -108,20 +107,3 @@ def test_as_of_goes_on_before_and_after_the_views_follow(
     assert after == [[], [(1, None, None)], [(2, 7, None)]]
     assert ask(f"SELECT next_user FROM analytics.article_day{dataset.suffix}") == [(7,)]  # noqa: S608 # ours
     assert migrate(database) == ""
-
-
-@pytest.mark.usefixtures("next_release")
-def test_a_view_of_somebody_else_on_as_of_stops_it_before_the_migration(
-    database: str, fresh: Engine, ask: Ask, dataset: Dataset
-):
-    """Its rows get a column, so that it must be dropped: judged although no table has it yet."""
-    with fresh.begin() as connection:
-        connection.exec_driver_sql("CREATE SCHEMA own")
-        connection.exec_driver_sql(
-            f"CREATE VIEW own.known AS SELECT msgid FROM analytics.{dataset.name}_as_of(now())"  # noqa: S608 # ours
-        )
-
-    with pytest.raises(WarehouseError, match=r"view own\.known stands on them"):
-        migrate(database)
-
-    assert len(ask("SELECT FROM weixin.schema_migrations")) == len(migrations()) - 1

@@ -1,38 +1,30 @@
 """
-What mornings without a run cost afterwards, as a Markdown table.
+What mornings without a run cost afterwards: one account, an article a day, all rows in time.
 
-    python benchmarks/outages.py
-
-For one account with an article a day and all rows in time. Nothing is started: the calendars of
-tests/calendars are lived through, and `weixin_etl.rules` decides.
+Nothing is started: calendars are lived through, and `weixin_etl.rules` decides.
 """
-
-import sys
-from pathlib import Path
-
-from weixin_etl.datasets import DATASETS, Dataset
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from calendars.pipeline import Calendar, Pipeline, daily, live
 from calendars.worlds import at, date_of, in_time
+from weixin_etl.datasets import DATASETS, Dataset
 
 OUTAGES = (1, 6, 8, 20, 70)
 FIRST_MISSED = 3
 """The day of the account's fourth run."""
 
 
-def main() -> None:
-    """Print the table."""
-    print(
+def table() -> str:
+    """The table of the manual, in Markdown."""
+    rows = [
         "| mornings missed | dataset | days lost | if the first answers lie "
-        "| calls, first morning after | second | third |"
-    )
-    print("| ---: | --- | --- | --- | ---: | ---: | ---: |")
+        "| calls, first morning after | second | third |",
+        "| ---: | --- | --- | --- | ---: | ---: | ---: |",
+    ]
     for missed in OUTAGES:
         for dataset in DATASETS.values():
             cells = (missed, f"`{dataset.name}`", *costs(dataset, missed))
-            print(f"| {' | '.join(map(str, cells))} |")
+            rows.append(f"| {' | '.join(map(str, cells))} |")
+    return "\n".join(rows)
 
 
 def costs(dataset: Dataset, missed: int) -> tuple[str | int, ...]:
@@ -71,7 +63,3 @@ def lacking(pipeline: Pipeline, calendar: Calendar, dataset: Dataset) -> list[in
         if date_of(day) not in known
         or known[date_of(day)].facts != world.listing(day, at(calendar.last_day, 8.5))
     ]
-
-
-if __name__ == "__main__":
-    main()
