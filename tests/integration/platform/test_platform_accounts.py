@@ -8,7 +8,7 @@ from platform_workers import OpenPlatform, rows
 from sqlalchemy import Engine
 from support import HASTE
 
-from weixin_etl.accounts import platforms
+from weixin_etl.accounts import platform as the_platform
 from weixin_etl.api.errors import ClockError, WeixinError
 from weixin_etl.problem import ProblemKind
 from weixin_etl.rules import REFUSALS_THAT_STOP
@@ -180,7 +180,7 @@ def test_names_are_kept_while_others_are_asked_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A task that Airflow ends at its limit has not asked for all of them in vain."""
-    monkeypatch.setattr(platforms, "_DESCRIBED_AT_ONCE", 2)
+    monkeypatch.setattr(the_platform, "_ASKED_ABOUT_AT_ONCE", 2)
     authorize(sandbox, *range(1, 6))
     named: list[int] = []
 

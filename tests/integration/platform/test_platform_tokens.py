@@ -11,7 +11,8 @@ from cryptography.fernet import Fernet
 from platform_workers import OpenPlatform, Order, context, rows, start
 from sqlalchemy import Engine
 
-from weixin_etl.accounts.platforms import Platform
+from weixin_etl.accounts import tokens
+from weixin_etl.accounts.platform import Platform
 from weixin_etl.api.client import Answer
 from weixin_etl.api.errors import (
     ConfigurationError,
@@ -244,7 +245,7 @@ def test_a_row_that_stays_locked_is_the_trouble_of_its_account(
     platform: Platform, warehouse: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It must not end the task, and with it all other accounts."""
-    monkeypatch.setattr(platform, "_lock_limits", "SET LOCAL lock_timeout = '100ms'")
+    monkeypatch.setattr(tokens, "_LOCK_LIMITS", "SET LOCAL lock_timeout = '100ms'")
     with warehouse.begin() as connection:
         connection.exec_driver_sql("SELECT FROM weixin.platform_token FOR UPDATE")
         with pytest.raises(UnreachableError, match=APPID) as stuck:
