@@ -97,22 +97,14 @@ def refresh_access_tokens(run: Run, settings: Settings) -> Refreshed:
     )
     listed.require(run.accounts)
     wanted = [it for it in listed.accounts if listed.is_wanted(it, run.accounts)]
-    others = [it for it in listed.accounts if not listed.is_wanted(it, run.accounts)]
-    quotas = _Quotas(run.dataset)
-    said: list[Future[SaidQuota | None]] = []
-    with thread_pool(concurrency) as meanwhile, thread_pool(concurrency) as pool:
-        got = []
-        for it in pool.map(partial(_first_with_token, clients), wanted):
-            got.append(it)
-            said.append(meanwhile.submit(quotas.ask, it[0]))
-    quotas.log()
-    in_trouble = [(it, listed.is_wanted(it, run.accounts)) for it in listed.in_trouble]
+    in_trouble = [it for it in listed.in_trouble if listed.is_wanted(it, run.accounts)]
     accounts = [
-        *(it.configured(is_wanted=is_wanted) for it, is_wanted in in_trouble),
-        *(it.configured(is_wanted=False) for it in others),
+        *_asked(wanted, clients, run.dataset, concurrency),
+        *(it.configured() for it in in_trouble),
         *(
-            it.configured(chosen=client and client.account, problem=problem, quota=quota.result())
-            for it, (client, problem), quota in zip(wanted, got, said, strict=True)
+            it.configured(is_wanted=False)
+            for it in [*listed.accounts, *listed.in_trouble]
+            if not listed.is_wanted(it, run.accounts)
         ),
     ]
     _log_tokens([account for account in accounts if account.is_wanted])
@@ -120,8 +112,25 @@ def refresh_access_tokens(run: Run, settings: Settings) -> Refreshed:
     withdrawn = [it for it in listed.withdrawn.values() if it and it.appid not in collected]
     for problem in withdrawn:
         log_problem(log, problem)
-    trouble = [listed.trouble[it.conn_ids[0]] for it, is_wanted in in_trouble if is_wanted]
-    return Refreshed(accounts, withdrawn, trouble)
+    return Refreshed(accounts, withdrawn, [listed.trouble[it.conn_ids[0]] for it in in_trouble])
+
+
+def _asked(
+    wanted: Sequence[ListedAccount], clients: "Clients", dataset: Dataset, concurrency: int
+) -> list[ConfiguredAccount]:
+    """The accounts, each with what it was answered when it was asked for token and quota."""
+    quotas = _Quotas(dataset)
+    asked: list[tuple[WeixinClient | None, Problem | None, Future[SaidQuota | None]]] = []
+    with thread_pool(concurrency) as meanwhile, thread_pool(concurrency) as pool:
+        for client, problem in pool.map(partial(_first_with_token, clients), wanted):
+            asked.append((client, problem, meanwhile.submit(quotas.ask, client)))
+    quotas.log()
+    return [
+        it.configured(
+            chosen=client.account if client else None, problem=problem, quota=quota.result()
+        )
+        for it, (client, problem, quota) in zip(wanted, asked, strict=True)
+    ]
 
 
 class Clients:
