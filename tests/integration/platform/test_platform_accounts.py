@@ -195,17 +195,6 @@ def test_names_are_kept_while_others_are_asked_for(
     assert named == [0, 0, 2, 2, 4]
 
 
-def test_an_account_whose_name_is_not_told_goes_by_its_appid(
-    sandbox: Sandbox, open_platform: OpenPlatform
-) -> None:
-    """Until the next run, which asks again."""
-    (appid,) = authorize(sandbox, 1)
-    sandbox.scenarios.append(Scenario("info-call:busy", times=5))
-    assert [it.name for it in open_platform().discover(4).accounts] == [appid]
-    sandbox.scenarios.clear()
-    assert [it.name for it in open_platform().discover(4).accounts] == ["号1"]
-
-
 def test_an_account_that_authorises_anew_gets_its_new_refresh_token(
     sandbox: Sandbox,
     open_platform: OpenPlatform,

@@ -4,7 +4,6 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
 
 import pytest
 from cryptography.fernet import Fernet
@@ -13,14 +12,12 @@ from sqlalchemy import Engine
 
 from weixin_etl.accounts import tokens
 from weixin_etl.accounts.platform import Platform
-from weixin_etl.api.client import Answer
 from weixin_etl.api.errors import (
     ConfigurationError,
     NotAuthorisedError,
     UnreachableError,
     WithdrawnError,
 )
-from weixin_etl.datasets import DATASETS
 from weixin_etl.problem import ProblemKind
 from weixin_sandbox import Account, Sandbox, Scenario
 from weixin_sandbox.platform import Call
@@ -117,17 +114,6 @@ def test_a_platforms_token_that_is_refused_is_replaced(
     assert asked(COMPONENT_TOKEN) == 2
 
 
-def test_a_client_replaces_a_token_that_a_data_call_refuses(
-    sandbox: Sandbox, platform: Platform
-) -> None:
-    """As for any account."""
-    client = platform.client(APPID, "")
-    client.check_token()
-    sandbox.expire_tokens()
-    sandbox.today = date(2026, 11, 24)
-    assert isinstance(client.datacube(DATASETS["article_total"], date(2026, 11, 23)), Answer)
-
-
 # ---------------------------------------------------------------------------------------- killed
 
 
@@ -193,13 +179,6 @@ def test_an_account_whose_refresh_token_is_lost_for_good_is_named(
         token(platform)
     assert APPID in str(refused.value)
     assert "have the account authorised again" in str(refused.value)
-
-
-def test_an_account_that_has_withdrawn_gets_none(sandbox: Sandbox, platform: Platform) -> None:
-    """Whatever is still in the table."""
-    sandbox.component.withdraw(APPID)
-    with pytest.raises(WithdrawnError):
-        token(platform)
 
 
 def test_one_list_is_enough_for_all_accounts_that_have_withdrawn(
