@@ -112,7 +112,7 @@ class StoredTokens:
             }
             for it in accounts
         ]
-        self._write_many("authorize", rows, seen_at=clock.now())
+        self._write_many("platform_token/authorize.sql", rows, seen_at=clock.now())
 
     def describe(self, said: Mapping[str, AccountInfo]) -> None:
         """Keep what accounts are and are called, by AppID."""
@@ -120,7 +120,7 @@ class StoredTokens:
             {"appid": appid, "name": it.name, "is_official_account": it.is_official_account}
             for appid, it in said.items()
         ]
-        self._write_many("describe", rows)
+        self._write_many("platform_token/describe.sql", rows)
 
     def withdraw(self, account: Account) -> None:
         """Keep that an account has withdrawn its authorisation; its token is forgotten."""
@@ -183,7 +183,7 @@ class StoredTokens:
         with self.warehouse.begin() as connection:
             self._lock(connection, self.platform)
             connection.execute(
-                statement(f"platform_token/{name}.sql"),
+                statement(name),
                 {**self._platform, **values, "accounts": msgspec.json.encode(rows).decode()},
             )
 

@@ -1,14 +1,17 @@
 """A call is bounded: in tries, in time and in bytes, whatever the server does."""
 
 import gzip
+import socket
 import threading
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from wire import (
     DATASET,
     DAY,
+    GIVES_UP_SECONDS,
     LIMITS,
     DripsTls,
     Reply,
@@ -73,6 +76,32 @@ def test_a_handshake_that_never_ends_is_given_up_in_time(wire: Wire):
         WeixinClient(wire.account, IN_HALF_A_SECOND).check_token()
 
     assert time.monotonic() - begun < GENEROUS_SECONDS
+
+
+def test_a_name_that_is_looked_up_for_long_is_given_up_in_time(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+):
+    """Nothing can interrupt the look-up; once it has ended, nothing is sent any more."""
+    begun, resolves = time.monotonic(), threading.Event()
+    look_up, looked_up = socket.getaddrinfo, threading.Event()
+
+    def slowly(*args: Any, **options: Any) -> Any:
+        resolves.wait(GIVES_UP_SECONDS)
+        looked_up.set()
+        return look_up(*args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slowly)
+    with pytest.raises(UnreachableError, match="no complete answer in time"):
+        WeixinClient(wire.account, IN_HALF_A_SECOND).check_token()
+    took = time.monotonic() - begun
+    (call,) = [it for it in threading.enumerate() if it.name == "call"]
+    resolves.set()
+    call.join(GENEROUS_SECONDS)
+
+    assert took < GENEROUS_SECONDS
+    assert looked_up.is_set()
+    assert not call.is_alive()
+    assert wire.asked == []
 
 
 def test_a_call_that_was_given_up_leaves_no_thread(wire: Wire):
