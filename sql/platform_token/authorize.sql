@@ -9,7 +9,7 @@ SELECT
     listed.refresh_token,
     listed.authorized_at,
     :seen_at
-FROM jsonb_to_recordset(cast(:authorizations AS jsonb)) AS listed (
+FROM jsonb_to_recordset(cast(:accounts AS jsonb)) AS listed (
         appid text, refresh_token text, authorized_at timestamptz
     )
 ON CONFLICT (component_appid, appid) DO UPDATE SET

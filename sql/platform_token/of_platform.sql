@@ -1,8 +1,7 @@
 -- The accounts that have ever authorised a platform.
 SELECT
     appid,
-    name,
-    refresh_token,
+    coalesce(name, '') AS name,
     authorized_at,
     withdrawn_at,
     is_official_account

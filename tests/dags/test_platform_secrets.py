@@ -5,14 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
-from dag_runs import WINDOW, Done, PlatformDag, rows
-from platform_runs import spoil
+from dag_runs import Done, PlatformDag, rows
 from receivers import Receiver
 from secret_search import places, printed
 from sqlalchemy import Engine
 
 from weixin_etl.datasets import DATASETS
-from weixin_sandbox import DEFAULT_COMPONENT, Call, Sandbox, Scenario
+from weixin_sandbox import DEFAULT_COMPONENT, Account, Call, Sandbox, Scenario
+
+BEARER = "the bearer of the token service"
 
 
 def on_the_page(run_id: str) -> dict[str, str]:
@@ -45,6 +46,7 @@ def on_the_page(run_id: str) -> dict[str, str]:
 def test_no_token_ticket_or_secret_is_left_anywhere(
     platform: PlatformDag,
     sandbox: Sandbox,
+    sandbox_url: str,
     receiver: Receiver,
     warehouse: Engine,
     metadata: Engine,
@@ -54,46 +56,48 @@ def test_no_token_ticket_or_secret_is_left_anywhere(
     """
     In print and logs at DEBUG, both databases, messages and the page.
 
-    Of a run in which accounts are refused in every way there is, and of one without a good ticket.
+    A run in which WeChat refuses a refresh token, the ticket, and what a token service gives.
     """
     sandbox.component.rotates_refresh_tokens = True
-    _, invalid, lacking, refused, renamed, gone = platform.authorize(6)
+    invalid, last = platform.authorize(2)
+    serviced = Account("wx00000000000000aa", "", "号9")
+    sandbox.accounts[serviced.appid] = serviced
+    extra = {"name": serviced.name, "token_url": f"{sandbox_url}/token-service"}
+    platform.dag.connect(serviced, sandbox_url, "serviced", password=BEARER, extra=extra)
+    platform.dag.collect(["weixin_platform", "serviced"])
+    sandbox.token_service.bearer = BEARER
+    sandbox.token_service.is_stale = True
     platform.dag.set("AIRFLOW__WEIXIN__RETRIES", "0")
     platform.dag.set("AIRFLOW__WEIXIN__CALL_TRIES", "2")
     platform.dag.set("AIRFLOW__WEIXIN__CONCURRENCY", "1")
-    sandbox.component.revoke_permission(lacking.appid)
     sandbox.scenarios[:] = [
         Scenario("list-call:bad-json", times=1),
         Scenario("token-call:errcode:61023", account=invalid.appid),
-        Scenario("errcode:40001", account=refused.appid),
-        Scenario("info-call:cut-answer", account=renamed.appid),
+        Scenario("info-call:cut-answer", account=last.appid),
+        Scenario("token-expired", account=last.appid),
+        Scenario("token-expired", account=serviced.appid),
     ]
 
-    def withdraw(call: Call) -> None:
-        if call.appid == gone.appid and call.publication_date == WINDOW[-2]:
-            sandbox.component.withdraw(gone.appid)
+    def end(call: Call) -> None:
+        if call.appid == last.appid and call.publication_date:
+            sandbox.component.expire_tickets()
+            sandbox.component.expire_tokens()
 
-    sandbox.before_delivery = withdraw
-    first = dags_test("2026-11-24")
-    sandbox.before_delivery = None
-    spoil(platform, "old", warehouse)
-    second = dags_test("2026-11-24")
+    sandbox.before_delivery = end
+    done = dags_test("2026-11-24")
 
     (run_id,) = rows(warehouse, "SELECT DISTINCT run_id FROM weixin.run_report")[0]
-    for sentence in ("61023", "61007", "61003", "40001"):
-        assert sentence in first.stdout
-    assert "weixin_platform_ticket" in second.stdout
-    ours = [DEFAULT_COMPONENT.secret, os.environ["AIRFLOW__CORE__FERNET_KEY"]]
+    for sentence in ("61023", "weixin_platform_ticket", "have the token service mended"):
+        assert sentence in done.stdout
+    ours = [DEFAULT_COMPONENT.secret, os.environ["AIRFLOW__CORE__FERNET_KEY"], BEARER]
     hidden = [*ours, *sandbox.component.issued_secrets, *sandbox.issued_tokens]
-    said = {f"first {name}": text for name, text in printed(first).items()}
-    said |= {f"second {name}": text for name, text in printed(second).items()}
-    said |= on_the_page(run_id) | {"messages": str(receiver.messages)}
+    said = printed(done) | on_the_page(run_id) | {"messages": str(receiver.messages)}
     databases = {"airflow": metadata, "weixin": warehouse}
-    assert len(hidden) > 15
+    assert len(hidden) > 10
     assert places(hidden, said, [tmp_path], databases) == set()
     # the search finds what may be there
-    assert places(["号2", refused.appid], said, [tmp_path], databases) >= {
-        "first stdout",
+    assert places([last.name, last.appid], said, [tmp_path], databases) >= {
+        "stdout",
         "/health",
         "/api/problems",
         "messages",

@@ -1,7 +1,6 @@
 """Runs of a third-party platform without a ticket, a token or a list."""
 
 from datetime import date
-from typing import Any
 
 import pytest
 from dag_runs import NOT_IN, WINDOW, PlatformDag, loaded, november, rows
@@ -10,7 +9,6 @@ from platform_runs import (
     OPEN_INCIDENTS,
     component_calls,
     conn_ids,
-    data_calls,
     shown,
     spoil,
     trouble,
@@ -20,7 +18,7 @@ from receivers import Receiver
 from sqlalchemy import Engine
 
 from weixin_etl.problem import ProblemKind
-from weixin_sandbox import DEFAULT_COMPONENT, Account, Call, Sandbox, Scenario
+from weixin_sandbox import DEFAULT_COMPONENT, Call, Sandbox, Scenario
 
 TRIED_AGAIN = ("refresh_access_token", "see the ERROR line above")
 SAID = {
@@ -28,8 +26,6 @@ SAID = {
     "(WeChat's component_verify_ticket is missing)",
     "old": "mend what writes the ticket into the Variable weixin_platform_ticket (the platform's "
     "component_verify_ticket expired",
-    "wrong": "mend what writes the ticket into the Variable weixin_platform_ticket (the platform's "
-    "component_verify_ticket is wrong",
 }
 
 
@@ -98,32 +94,6 @@ def test_a_ticket_that_ends_during_the_run_is_one_trouble(
         "weixin-etl: weixin_platform gets no token",
         "weixin-etl: over: weixin_platform gets no token",
     ]
-
-
-@pytest.mark.parametrize("form", [{}, {"accounts": ["wx0000000000000002"]}])
-def test_it_is_one_sentence_whoever_is_listed_or_wanted(
-    platform: PlatformDag, sandbox: Sandbox, warehouse: Engine, form: dict[str, Any]
-):
-    """
-    Also when accounts are listed one by one; none leaves the list, nor is one unknown.
-
-    Here WeChat refuses the platform's token before its time.
-    """
-    accounts = platform.authorize(2)
-    entries = [conn_id for (conn_id,) in conn_ids(accounts)]
-    platform.dag.collect(entries)
-    platform.dag.run()
-    sandbox.component.expire_tokens()
-    sandbox.component.expire_tickets()
-    sandbox.calls.clear()
-
-    outcome = platform.dag.on(1, **form)
-
-    assert outcome.state == "failed"
-    (line,) = outcome.told("refresh_access_token")
-    assert "weixin_platform_ticket" in line
-    assert component_calls(sandbox)["api_component_token"] == 1
-    assert rows(warehouse, ACTIVE) == conn_ids(accounts)
 
 
 def test_a_ticket_replaced_during_the_run_is_used(
@@ -209,93 +179,3 @@ def test_without_a_token_of_the_platform_no_trouble_is_over(
     assert rows(warehouse, OPEN_INCIDENTS) == before
     of_ticket = [title for title in receiver.titles if title not in told]
     assert [title.replace("over: ", "") for title in of_ticket] == [of_ticket[0]] * 2
-
-
-def test_a_withdrawn_account_is_told_of_once_a_run_and_not_asked_for_by_its_name(
-    platform: PlatformDag, sandbox: Sandbox
-):
-    """However often it is listed; a form that names it is refused, else its run would be green."""
-    gone, _ = platform.authorize(2)
-    platform.dag.collect(["weixin_platform", f"weixin_platform/{gone.appid}"])
-    platform.dag.run()
-    sandbox.component.withdraw(gone.appid)
-    listed = platform.dag.on(1)
-    named = platform.dag.on(2, accounts=[gone.appid])
-    all_of_it = platform.dag.on(3, accounts=["weixin_platform"])
-
-    assert listed.log.count("have it authorised again, or leave it") == 1
-    assert listed.log.count("1 account is no longer collected") == 1
-    assert named.state == "failed"
-    assert named.told("refresh_access_token") == [
-        f"accounts: {gone.appid} no longer authorises weixin_platform; have it authorised again, "
-        "or leave it out"
-    ]
-    assert all_of_it.state == "success"
-
-
-def test_a_platform_that_nobody_has_authorised_is_red(platform: PlatformDag):
-    """It stands for nothing, as an empty list."""
-    outcome = platform.dag.run()
-
-    assert outcome.state == "failed"
-    assert outcome.told("check") == [
-        "weixin_platform: have one authorised: the next run finds it (no Official Account is known "
-        "to authorise this platform)"
-    ]
-
-
-def test_an_authorisation_without_permission_set_7_is_red(
-    platform: PlatformDag, sandbox: Sandbox, warehouse: Engine
-):
-    """The sentence says what to do; the other account is loaded, and nothing is asked in vain."""
-    fine, lacking = platform.authorize(2)
-    sandbox.component.revoke_permission(lacking.appid)
-    platform.dag.set("AIRFLOW__WEIXIN__CONCURRENCY", "1")
-
-    outcome = platform.dag.run()
-
-    assert outcome.state == "failed"
-    (line,) = outcome.told("check")
-    assert line.startswith(
-        "号2: have set 7 authorised, or leave it out of weixin_accounts (the authorisation"
-    )
-    assert line.endswith("errcode 61007")
-    assert data_calls(sandbox, lacking) == [61007]
-    assert loaded(warehouse) == truths(sandbox, [fine])
-
-
-def test_a_list_that_stays_unreadable_is_told_once(
-    platform: PlatformDag, sandbox: Sandbox, receiver: Receiver
-):
-    """Though its accounts answer every morning; once it can be read again, that is told."""
-
-    def told() -> list[str]:
-        return [title for title in receiver.titles if "unreachable" in title]
-
-    platform.authorize(2)
-    platform.dag.run()
-    sandbox.scenarios[:] = [Scenario("list-call:busy")]
-    platform.dag.on(1)
-    platform.dag.on(2)
-    while_busy = told()
-    sandbox.scenarios.clear()
-    platform.dag.on(3)
-
-    (opened,) = while_busy
-    assert told() == [opened, opened.replace(": ", ": over: ", 1)]
-
-
-def test_a_run_of_another_account_does_not_wait_for_the_platform(
-    platform: PlatformDag, sandbox: Sandbox, sandbox_url: str
-):
-    """A backfill of an account with a connection of its own is green without the list."""
-    own = Account("wx00000000000000aa", "its own secret", "号一")
-    sandbox.accounts[own.appid] = own
-    platform.authorize(1)
-    platform.dag.connect(own, sandbox_url, "own")
-    platform.dag.collect(["weixin_platform", "own"])
-    sandbox.scenarios[:] = [Scenario("list-call:busy")]
-
-    outcome = platform.dag.run(accounts=["own"])
-
-    assert (outcome.state, outcome.errors) == ("success", [])

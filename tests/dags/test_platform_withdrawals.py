@@ -2,7 +2,6 @@
 
 from datetime import date
 
-import pytest
 from dag_runs import NOT_IN, WINDOW, PlatformDag, asked, loaded, november, rows
 from platform_runs import ACTIVE, component_calls, conn_ids, data_calls, shown, trouble, truths
 from receivers import Receiver
@@ -100,27 +99,18 @@ def test_an_account_that_withdrew_but_has_a_connection_of_its_own_is_no_trouble(
     assert told_of_withdrawals(receiver) == []
 
 
-QUOTA = "/cgi-bin/openapi/quota/get"
-
-
-@pytest.mark.parametrize(
-    ("when", "brought_in"), [("before ingest", []), ("at its fifth call", WINDOW[-5:])]
-)
 def test_an_account_that_withdraws_during_the_run(
     platform: PlatformDag,
     sandbox: Sandbox,
     warehouse: Engine,
     receiver: Receiver,
-    when: str,
-    brought_in: list[date],
 ):
     """Green with a warning, the others are in; one incident, and the next morning asks no more."""
     fine, gone = platform.authorize(2)
     platform.dag.set("AIRFLOW__WEIXIN__CONCURRENCY", "1")
 
     def withdraw(call: Call) -> None:
-        is_now = call.path == QUOTA if not brought_in else call.publication_date == WINDOW[-5]
-        if call.appid == gone.appid and is_now:
+        if call.appid == gone.appid and call.publication_date == WINDOW[-5]:
             sandbox.before_delivery = None
             sandbox.component.withdraw(gone.appid)
 
@@ -133,8 +123,8 @@ def test_an_account_that_withdraws_during_the_run(
 
     assert (outcome.state, outcome.problems) == ("success", [])
     assert WITHDRAWN in outcome.log
-    assert calls == [0] * len(brought_in) + [61003]
-    assert figures == truths(sandbox, [fine]) | truths(sandbox, [gone], brought_in)
+    assert calls == [0] * 5 + [61003]
+    assert figures == truths(sandbox, [fine]) | truths(sandbox, [gone], WINDOW[-5:])
     assert after_run == ([("号2", True)], [])
     assert next_morning.state == "success"
     assert data_calls(sandbox, gone) == []
@@ -143,30 +133,6 @@ def test_an_account_that_withdraws_during_the_run(
         (1,)
     ]
     assert told_of_withdrawals(receiver) == [OPENED]
-
-
-def test_an_account_that_wechat_lists_but_calls_unauthorised_is_red(
-    platform: PlatformDag, sandbox: Sandbox, warehouse: Engine, monkeypatch: pytest.MonkeyPatch
-):
-    """WeChat's word of one call is not enough: else its figures would stop behind green runs."""
-    fine, lacking = platform.authorize(2)
-    listed = sandbox.component.page(0, 500)
-
-    def withdraw(call: Call) -> None:
-        if call.appid == lacking.appid and call.publication_date:
-            sandbox.before_delivery = None
-            sandbox.component.withdraw(lacking.appid)
-
-    sandbox.before_delivery = withdraw
-    monkeypatch.setattr(sandbox.component, "page", lambda *_: listed)
-    outcome = platform.dag.run()
-    next_morning = platform.dag.on(1)
-
-    assert (outcome.state, next_morning.state) == ("failed", "failed")
-    (line,) = next_morning.told("check")
-    assert line.startswith("号2: have it authorised, or leave it out of weixin_accounts (it has ")
-    assert {key[0] for key in loaded(warehouse)} >= {fine.appid}
-    assert [it.problem.errcode for it in trouble(warehouse)] == [61003]
 
 
 def test_an_account_that_withdraws_while_it_is_asked_by_its_name_is_red(

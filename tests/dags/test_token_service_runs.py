@@ -2,12 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from dag_runs import MORNING, NOT_IN, WINDOW, DailyDag, Done, asked, loaded, truth
-from secret_search import places, printed
+from dag_runs import MORNING, NOT_IN, WINDOW, DailyDag, loaded, truth
 from sqlalchemy import Engine
 
 from weixin_sandbox import DEFAULT_ACCOUNT, Account, Sandbox, Scenario
@@ -34,15 +32,6 @@ def collected(
 def token_calls(sandbox: Sandbox) -> Counter[str]:
     """Where a token was asked for, and how often."""
     return Counter(call.path for call in sandbox.calls if "token" in call.path)
-
-
-def test_a_whole_run(collected: Callable[..., DailyDag], sandbox: Sandbox, warehouse: Engine):
-    """Every figure; each task that needs the token asks the service once."""
-    outcome = collected().run()
-
-    assert (outcome.state, outcome.errors) == ("success", [])
-    assert loaded(warehouse) == truth(sandbox, DEFAULT_ACCOUNT, WINDOW, MORNING.date())
-    assert token_calls(sandbox) == {SERVICE: 2}
 
 
 def test_a_token_that_ends_during_the_run_is_asked_for_once_more(
@@ -92,64 +81,6 @@ def test_a_stale_token_is_asked_for_once_more_then_said(
 def asked_in_vain(sandbox: Sandbox) -> int:
     """Data calls that were refused."""
     return sum(call.path.startswith("/datacube/") and bool(call.errcode) for call in sandbox.calls)
-
-
-@pytest.mark.parametrize(
-    ("changed", "said"),
-    [
-        (
-            {"bearer": "not the bearer"},
-            "correct the password in the environment variable AIRFLOW_CONN_WEIXIN_DEFAULT (the "
-            "token service refuses who",
-        ),
-        (
-            {"account": Account("wx00000000000000ff", "", "沙箱公众号")},
-            "correct login or token_url in the environment variable AIRFLOW_CONN_WEIXIN_DEFAULT "
-            "(unknown to the token se",
-        ),
-        (
-            {"token_url": "http://127.0.0.1:1/token-service"},
-            "wait; if it persists, look at the token service (the token service gives no usable "
-            "answer",
-        ),
-    ],
-)
-def test_a_service_that_gives_no_token_is_named(
-    collected: Callable[..., DailyDag], sandbox: Sandbox, changed: dict[str, Any], said: str
-):
-    """Wrong bearer, unknown account, nobody there: no day is asked for, and WeChat for no token."""
-    daily = collected(**changed)
-    daily.set("AIRFLOW__WEIXIN__RETRIES", "0")
-
-    outcome = daily.run()
-
-    assert outcome.state == "failed"
-    (line,) = outcome.told("check")
-    assert line.startswith(f"沙箱公众号: {said}")
-    assert asked(sandbox) == {}
-    assert token_calls(sandbox).keys() <= {SERVICE}
-
-
-def test_no_token_or_bearer_is_left_anywhere(
-    collected: Callable[..., DailyDag],
-    sandbox: Sandbox,
-    warehouse: Engine,
-    metadata: Engine,
-    dags_test: Callable[[str], Done],
-    tmp_path: Path,
-):
-    """Neither in print nor logs at DEBUG nor in both databases, of a run with a stale token."""
-    collected().set("AIRFLOW__WEIXIN__RETRIES", "0")
-    sandbox.token_service.is_stale = True
-    sandbox.scenarios[:] = [Scenario("token-expired", day=WINDOW[3])]
-
-    done = dags_test("2026-11-24")
-
-    assert done.returncode == 1
-    assert "have the token service mended" in done.stdout
-    searched = (printed(done), [tmp_path], {"airflow": metadata, "weixin": warehouse})
-    assert places([BEARER, *sandbox.issued_tokens], *searched) == set()
-    assert "stdout" in places([DEFAULT_ACCOUNT.appid], *searched)
 
 
 def test_a_token_of_a_platform_that_the_account_has_left_makes_the_run_red(

@@ -78,19 +78,6 @@ def test_a_token_answered_in_its_last_minutes_is_used() -> None:
     assert tokens == ["t1", "t1", "t1", "t1", "t2"]
 
 
-def test_the_renewed_token_lives_as_long_as_it_says() -> None:
-    """Its time counts from when it was asked for, not from the first one's."""
-    platform = Platform()
-    platform.keeper.token()
-    platform.seconds = 5000
-    platform.keeper.token_after("t1")
-
-    platform.seconds = 5000 + 6899
-    assert platform.keeper.token() == "t2"
-    platform.seconds = 5000 + 6900
-    assert platform.keeper.token() == "t3"
-
-
 def test_trouble_while_asking_is_not_the_end() -> None:
     """It is raised, and the next call asks again: no lock is held, no old token given."""
     platform = Platform()

@@ -1,1 +1,1 @@
-"""Who is collected: a platform's accounts and tokens."""
+"""Who is collected: the entries of the list, and a platform's accounts and tokens."""

@@ -1,8 +1,6 @@
 """Where Airflow finds a connection: in the environment first, then among those made in its UI."""
 
-import difflib
 import os
-from collections.abc import Iterable, Mapping
 from typing import Any
 
 from airflow.sdk import Connection
@@ -10,7 +8,7 @@ from airflow.sdk.execution_time.secrets import ExecutionAPISecretsBackend
 from airflow.sdk.execution_time.supervisor import ensure_secrets_backend_loaded
 from airflow.secrets.environment_variables import CONN_ENV_PREFIX, EnvironmentVariablesBackend
 
-_NAMES_IN_SENTENCE = 3
+from weixin_etl.accounts.entries import nearest_first
 
 
 def variable_name(conn_id: str) -> str:
@@ -53,20 +51,6 @@ def connections_like(conn_id: str, conn_type: str) -> str:
     named = nearest_first(conn_id, {it: [it] for it in alike})
     there = f"{', '.join(named)} (environment) or " if named else ""
     return f"{there}one of Admin → Connections"
-
-
-def nearest_first(wanted: str, names: Mapping[str, Iterable[str]]) -> list[str]:
-    """The texts whose names are most like the wanted one, and how many more there are."""
-
-    def likeness(text: str) -> float:
-        return max(
-            difflib.SequenceMatcher(None, wanted.lower(), name.lower()).ratio()
-            for name in names[text]
-        )
-
-    ranked = sorted(names, key=lambda text: (-likeness(text), text))
-    more = len(ranked) - _NAMES_IN_SENTENCE
-    return ranked[:_NAMES_IN_SENTENCE] + ([f"{more} more"] if more > 0 else [])
 
 
 def _in_environment(conn_id: str) -> Connection | None:

@@ -6,8 +6,9 @@ import unicodedata
 from contextvars import ContextVar
 from typing import Any
 
-from airflow.sdk import BaseHook, Connection
+from airflow.sdk import BaseHook, Connection, Variable
 from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.log import mask_secret
 from urllib3.exceptions import LocationParseError
 from urllib3.util import Url, parse_url
 
@@ -19,7 +20,6 @@ from weixin_etl.json_text import one_line
 from weixin_etl.loopback import is_loopback
 from weixin_etl.model import DEFAULT_BASE_URL, Account
 from weixin_etl.orchestration.connections import connections_like, variable_name, variable_of
-from weixin_etl.orchestration.platforms import ticket
 
 tested_conn_id: ContextVar[str] = ContextVar("tested_conn_id", default="")
 """While the button *Test* is served: the connection's id. Airflow hands the hook a random one."""
@@ -116,6 +116,25 @@ class WeixinHook(BaseHook):
             return False, str(error)
         giver = "The token service" if account.token_url else "WeChat"
         return True, f"{giver} gave a token for {account}"
+
+
+def ticket(platform: Account) -> str:
+    """
+    A platform's newest `component_verify_ticket`, from its Airflow Variable.
+
+    Raises:
+        ConfigurationError: there is none.
+
+    """
+    text = (Variable.get(platform.ticket_variable, default="") or "").strip()
+    if not text:
+        raise ConfigurationError(
+            account=str(platform),
+            cause="WeChat's component_verify_ticket is missing",
+            cure=f"let your receiver write it into the Airflow Variable {platform.ticket_variable}",
+        )
+    mask_secret(text)
+    return text
 
 
 def _variable(conn_id: str) -> str:

@@ -2,10 +2,8 @@
 
 import json
 import re
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.base_auth_manager import BaseAuthManager
@@ -41,17 +39,16 @@ class ConnectionTest:
             scope, lambda manager, user: manager.is_authorized_connection(method="POST", user=user)
         ):
             return await self._app(scope, receive, send)
-        read = await _ReadAhead.of(receive)
-        asked = read.json_object()
+        asked, receive = await _read(receive)
         if asked.get("conn_type") != WeixinHook.conn_type:
-            return await self._app(scope, read.receive, send)
+            return await self._app(scope, receive, send)
         if asked.get("port") == 0:
             del asked["port"]
-            scope = read.replace(json.dumps(asked).encode(), scope)
+            scope, receive = _replaced(json.dumps(asked).encode(), scope, receive)
         conn_id = asked.get("connection_id")
         tested = tested_conn_id.set(conn_id if isinstance(conn_id, str) else "")
         try:
-            return await self._app(scope, read.receive, send)
+            return await self._app(scope, receive, send)
         finally:
             tested_conn_id.reset(tested)
 
@@ -78,12 +75,11 @@ class KnownParameters:
             ),
         ):
             return await self._app(scope, receive, send)
-        read = await _ReadAhead.of(receive)
-        conf = read.json_object().get("conf")
+        asked, receive = await _read(receive)
+        conf = asked.get("conf")
         refusal = unknown_parameters(conf, FORMS[dag_id]) if isinstance(conf, dict) else ""
-        if refusal:
-            return await JSONResponse({"detail": refusal}, 400)(scope, read.receive, send)
-        return await self._app(scope, read.receive, send)
+        answer = JSONResponse({"detail": refusal}, 400) if refusal else self._app
+        return await answer(scope, receive, send)
 
 
 def _posted_to(scope: Scope) -> str:
@@ -105,42 +101,38 @@ async def _may(scope: Scope, allows: Callable[[BaseAuthManager[Any], BaseUser], 
     return await run_in_threadpool(allows, get_auth_manager(), user)
 
 
-@dataclass
-class _ReadAhead:
-    """What was received of a call, to look at and to be received again."""
+async def _read(receive: Receive) -> tuple[dict[str, Any], Receive]:
+    """
+    The JSON object that is posted, and a way to receive it again.
 
-    messages: deque[Message]
-    is_whole: bool
-    """Whether the body ended within what may be read."""
-    _receive: Receive
+    What is no JSON object, or longer than may be read, is empty here: Airflow judges it.
+    """
+    messages: list[Message] = []
+    size, goes_on = 0, True
+    while goes_on and size <= LONGEST_BODY_BYTES:
+        messages.append(await receive())
+        size += len(messages[-1].get("body", b""))
+        goes_on = messages[-1].get("more_body", False)
+    is_whole = not goes_on and size <= LONGEST_BODY_BYTES
+    try:
+        posted = json.loads(b"".join(it.get("body", b"") for it in messages) if is_whole else b"")
+    except (ValueError, RecursionError):
+        posted = None
+    return posted if isinstance(posted, dict) else {}, _again(messages, receive)
 
-    @classmethod
-    async def of(cls, receive: Receive) -> Self:
-        """Read the body, as far as it may be read."""
-        messages: deque[Message] = deque()
-        size, goes_on = 0, True
-        while goes_on and size <= LONGEST_BODY_BYTES:
-            messages.append(await receive())
-            size += len(messages[-1].get("body", b""))
-            goes_on = messages[-1].get("more_body", False)
-        return cls(messages, not goes_on and size <= LONGEST_BODY_BYTES, receive)
 
-    def json_object(self) -> dict[str, Any]:
-        """As Airflow reads it; what is no JSON object is empty here, for Airflow to refuse."""
-        body = b"".join(it.get("body", b"") for it in self.messages) if self.is_whole else b""
-        try:
-            read = json.loads(body)
-        except (ValueError, RecursionError):
-            return {}
-        return read if isinstance(read, dict) else {}
+def _again(messages: list[Message], receive: Receive) -> Receive:
+    """Receive these messages, then those that follow."""
 
-    def replace(self, body: bytes, scope: Scope) -> Scope:
-        """Let another body be received; the call that goes with it."""
-        self.messages = deque([{"type": "http.request", "body": body, "more_body": False}])
-        length = (b"content-length", str(len(body)).encode())
-        headers = [header for header in scope["headers"] if header[0] != b"content-length"]
-        return {**scope, "headers": [*headers, length]}
+    async def again() -> Message:
+        return messages.pop(0) if messages else await receive()
 
-    async def receive(self) -> Message:
-        """The messages again, then those that follow."""
-        return self.messages.popleft() if self.messages else await self._receive()
+    return again
+
+
+def _replaced(body: bytes, scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
+    """The call with another body."""
+    headers = [header for header in scope["headers"] if header[0] != b"content-length"]
+    headers.append((b"content-length", str(len(body)).encode()))
+    message = {"type": "http.request", "body": body, "more_body": False}
+    return {**scope, "headers": headers}, _again([message], receive)

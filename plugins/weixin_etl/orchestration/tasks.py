@@ -78,7 +78,7 @@ def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
     context = get_current_context()
     planned = msgspec.convert(batch, Batch)
     pipeline = _pipeline(dataset, context)
-    client_of = accounts.Clients(settings.read(), pipeline.warehouse).open
+    client_of = accounts.Clients(settings.read()).open
     try:
         unknown = pipeline.ingest(planned, client_of, by_itself=run_context.is_by_itself(context))
     except IngestError as error:

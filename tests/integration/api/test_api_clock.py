@@ -9,7 +9,6 @@ from wire import DATASET, DAY, LIMITS, Wire, answered, gives_token, refused, say
 
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import ClockError, UnreachableError
-from weixin_sandbox import Sandbox, Scenario
 
 
 def dated(seconds: float) -> bytes:
@@ -75,14 +74,3 @@ def test_what_is_no_answer_of_wechats_is_not_compared(wire: Wire):
     refusal = refused(WeixinClient(wire.account, LIMITS).datacube(DATASET, DAY))
 
     assert type(refusal.error) is UnreachableError
-
-
-@pytest.mark.parametrize("scenario", ["clock-skew", "token-call:clock-skew"])
-def test_the_sandbox_sends_its_time_and_a_wrong_one_on_request(
-    sandbox: Sandbox, client: WeixinClient, scenario: str
-):
-    """One call with the wrong time, then the right one again."""
-    sandbox.scenarios[:] = [Scenario(scenario, times=1)]
-
-    assert type(refused(client.datacube(DATASET, DAY)).error) is ClockError
-    assert answered(client.datacube(DATASET, DAY))

@@ -5,13 +5,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from wire import DATASET, DAY, LIMITS, Wire, answered, refused, says
+from wire import DATASET, DAY, LIMITS, Wire, refused, says
 
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import UnreachableError
 from weixin_etl.api.token import Token
-from weixin_etl.model import Account
-from weixin_sandbox import Sandbox, Scenario
+from weixin_sandbox import Sandbox
 
 
 def test_each_account_has_its_own_token(wire: Wire):
@@ -46,33 +45,6 @@ def test_an_answer_without_a_token_is_no_token(wire: Wire, body: bytes):
     assert type(error) is UnreachableError
     assert "answered without a token" in str(error)
     assert wire.data_calls == []
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        b'{"access_token":"t","expires_in":7200,"note":"a\nb"}',
-        b'\xef\xbb\xbf{"access_token":"t","expires_in":7200}',
-    ],
-    ids=["control character", "byte order mark"],
-)
-def test_a_token_in_an_odd_answer_is_a_token(wire: Wire, body: bytes):
-    """What is odd beside it is nothing to stumble over."""
-    wire.on_token = says(body)
-
-    WeixinClient(wire.account, LIMITS).datacube(DATASET, DAY)
-
-    assert len(wire.data_calls) == 1
-
-
-def test_a_failed_token_call_is_forgotten(sandbox: Sandbox, account: Account, client: WeixinClient):
-    """The next call asks again, and goes on once WeChat gives a token."""
-    sandbox.scenarios[:] = [Scenario("ip", times=1)]
-    refused(client.datacube(DATASET, DAY))
-
-    answer = answered(client.datacube(DATASET, DAY))
-
-    assert answer.body == sandbox.answer(account.appid, DAY, asked_on=sandbox.beijing_today)
 
 
 def test_a_token_is_in_no_file_and_in_no_environment(

@@ -6,7 +6,7 @@ import pytest
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.comms import ConnectionResult, ErrorResponse, GetConnection
 
-from weixin_etl.orchestration.connections import ignored_connection, nearest_first
+from weixin_etl.orchestration.connections import ignored_connection
 
 USED = {"conn_type": "weixin", "login": "wx01", "password": "used"}
 
@@ -65,11 +65,3 @@ def test_outside_a_task_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("AIRFLOW_CONN_WEIXIN_DEFAULT", json.dumps(USED))
 
     assert ignored_connection("weixin_default") == ""
-
-
-def test_the_nearest_names_come_first() -> None:
-    """By any of an account's names; of many, three and how many more there are."""
-    names = {f"号{number} (a{number})": [f"号{number}", f"a{number}"] for number in range(5)}
-
-    assert nearest_first("A3", names) == ["号3 (a3)", "号0 (a0)", "号1 (a1)", "2 more"]
-    assert nearest_first("号4", names)[0] == "号4 (a4)"

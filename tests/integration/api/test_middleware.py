@@ -1,7 +1,6 @@
 """What Airflow's API server does differently for two calls, and that it leaves all others alone."""
 
 import json
-import tracemalloc
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -14,7 +13,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from weixin_etl.orchestration.form import DAILY, unknown_parameters
 from weixin_etl.orchestration.hook import tested_conn_id
 from weixin_etl.orchestration.middleware import (
     LONGEST_BODY_BYTES,
@@ -132,38 +130,15 @@ def test_a_mistyped_parameter_is_refused_with_the_one_that_was_meant() -> None:
         ),
         ({"Dry_Run": 1}, "Dry_Run is no parameter: did you mean dry_run?"),
         (
-            {"refetc\n": 1},
-            "'refetc\\n' is no parameter: did you mean refetch?",
-        ),
-        (
             {"a" * 100: 1},
             f"{'a' * 40}… is no parameter; there are begin_date, end_date, accounts, refetch, "
             "dry_run.",
-        ),
-        (
-            {f"refetch{number}": 1 for number in range(5)},
-            "refetch0 is no parameter: did you mean refetch? "
-            "refetch1 is no parameter: did you mean refetch? "
-            "refetch2 is no parameter: did you mean refetch? And 2 more.",
         ),
     ],
 )
 def test_the_sentence_stays_readable(conf: dict[str, int], detail: str) -> None:
     """Whatever was entered: bounded, on one line, with all names when none is near."""
     assert post(KnownParameters(Airflow()), RUNS, {"conf": conf}) == (400, detail)
-
-
-def test_a_long_name_costs_no_more_than_a_short_one() -> None:
-    """A megabyte is compared with the known names by its beginning."""
-    name = "ab" * (1 << 19)
-
-    tracemalloc.start()
-    said = unknown_parameters([name], DAILY)
-    _, peak_bytes = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-
-    assert said.startswith(f"{name[:40]}… is no parameter; there are")
-    assert peak_bytes < 100_000
 
 
 @pytest.mark.parametrize(
@@ -183,8 +158,6 @@ def test_a_base_url_with_a_path_makes_no_difference(path: str, root_path: str) -
     "body",
     [
         {"logical_date": None},
-        {"conf": None},
-        {"conf": {}},
         {"conf": {"accounts": ["a1"], "dry_run": True}},
         {"conf": ["acounts"]},
         ["conf"],
@@ -207,11 +180,8 @@ def test_what_is_not_mistyped_is_airflows_to_judge(body: object) -> None:
     ("path", "method", "role"),
     [
         ("/api/v2/dags/somebody_elses/dagRuns", "POST", "admin"),
-        (f"{RUNS}/list", "POST", "admin"),
-        (f"/somewhere{RUNS}", "POST", "admin"),
         (RUNS, "PATCH", "admin"),
         ("/api/v2/connections", "POST", "admin"),
-        ("/api/v2/connections/enqueue-test", "POST", "admin"),
         (TEST, "PUT", "admin"),
         (RUNS, "POST", "viewer"),
         (RUNS, "POST", ""),

@@ -103,17 +103,6 @@ def test_a_connection_describes_where_tokens_are_from(
     assert (account.is_platform, account.token_url) == (is_platform, token_url)
 
 
-@pytest.mark.parametrize("password", [None, "", SECRET])
-def test_a_token_service_may_ask_for_no_password(
-    monkeypatch: pytest.MonkeyPatch, password: str | None
-):
-    """WeChat is not asked, so that the AppSecret may be unknown here."""
-    extra = {"token_url": "https://a.example/token"}
-    account = described(monkeypatch, IS_JSON | {"password": password, "extra": extra})
-
-    assert account.secret == (password or "")
-
-
 WHERE = f"(environment variable {VARIABLE})"
 NO_MODE = (
     "write platform into the mode of the connection's extra, or leave it out "
@@ -249,17 +238,6 @@ def test_a_missing_connection_names_those_there_are_nearest_first(
     )
 
 
-def test_a_missing_connection_says_what_to_create():
-    """Also where the environment has none."""
-    with pytest.raises(ConfigurationError) as caught:
-        WeixinHook("weixin_spring").account()
-
-    assert str(caught.value) == (
-        "weixin_spring: create it with type weixin, or use one of Admin → Connections "
-        "(there is no such Airflow connection)"
-    )
-
-
 @pytest.fixture
 def secrets_backend(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """One that has the connection: Airflow asks it before it looks into the environment."""
@@ -280,18 +258,6 @@ def test_a_connection_of_a_secrets_backend_is_not_said_to_be_in_the_environment(
 ):
     """There may be one of the same name, which is not used."""
     assert described(monkeypatch, IS_JSON).variable == ""
-
-
-def test_a_refusal_names_the_variable_to_correct(
-    sandbox: Sandbox, account: Account, monkeypatch: pytest.MonkeyPatch
-):
-    """In the UI there is no such connection to correct."""
-    hook = connect(monkeypatch, replace(account, secret=SECRET))
-
-    with pytest.raises(ConfigurationError) as caught:
-        hook.get_conn().check_token()
-
-    assert f"correct the password in the environment variable {VARIABLE} " in str(caught.value)
 
 
 @pytest.fixture
@@ -357,14 +323,6 @@ def connect(monkeypatch: pytest.MonkeyPatch, account: Account) -> WeixinHook:
     fields = {"login": account.appid, "password": account.secret, "host": account.base_url}
     monkeypatch.setenv(VARIABLE, json.dumps({"conn_type": "weixin", "extra": extra, **fields}))
     return WeixinHook(limits=LIMITS)
-
-
-def test_a_good_connection_tests_well(account: Account, monkeypatch: pytest.MonkeyPatch):
-    """The button in the UI asks WeChat for a token and names the account."""
-    assert connect(monkeypatch, account).test_connection() == (
-        True,
-        "WeChat gave a token for 沙箱公众号 (wx5a4d80c70b1e2f3a)",
-    )
 
 
 def test_a_refused_connection_tests_badly_and_says_why(

@@ -8,7 +8,8 @@ from platform_workers import COMPONENT, OpenPlatform, the_platform
 from sqlalchemy import Engine
 from support import HASTE, empty, migrated_warehouse
 
-from weixin_etl.accounts.platforms import Cipher, Platform
+from weixin_etl.accounts.platform import Platform
+from weixin_etl.accounts.tokens import Cipher
 from weixin_etl.api import client as api_client
 from weixin_local.postgres import Server
 from weixin_sandbox import Sandbox

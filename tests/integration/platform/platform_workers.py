@@ -14,7 +14,8 @@ from sqlalchemy import Engine, event
 from support import HASTE
 
 from weixin_etl import warehouse as the_warehouse
-from weixin_etl.accounts.platforms import Cipher, Platform
+from weixin_etl.accounts.platform import Platform
+from weixin_etl.accounts.tokens import Cipher
 from weixin_etl.api.errors import WeixinError
 from weixin_etl.model import Account
 from weixin_sandbox import Component

@@ -8,7 +8,7 @@ from platform_workers import OpenPlatform, rows
 from sqlalchemy import Engine
 from support import HASTE
 
-from weixin_etl.accounts import platforms
+from weixin_etl.accounts import platform as the_platform
 from weixin_etl.api.errors import ClockError, WeixinError
 from weixin_etl.problem import ProblemKind
 from weixin_etl.rules import REFUSALS_THAT_STOP
@@ -180,7 +180,7 @@ def test_names_are_kept_while_others_are_asked_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A task that Airflow ends at its limit has not asked for all of them in vain."""
-    monkeypatch.setattr(platforms, "_DESCRIBED_AT_ONCE", 2)
+    monkeypatch.setattr(the_platform, "_ASKED_ABOUT_AT_ONCE", 2)
     authorize(sandbox, *range(1, 6))
     named: list[int] = []
 
@@ -193,17 +193,6 @@ def test_names_are_kept_while_others_are_asked_for(
     open_platform().discover(1)
 
     assert named == [0, 0, 2, 2, 4]
-
-
-def test_an_account_whose_name_is_not_told_goes_by_its_appid(
-    sandbox: Sandbox, open_platform: OpenPlatform
-) -> None:
-    """Until the next run, which asks again."""
-    (appid,) = authorize(sandbox, 1)
-    sandbox.scenarios.append(Scenario("info-call:busy", times=5))
-    assert [it.name for it in open_platform().discover(4).accounts] == [appid]
-    sandbox.scenarios.clear()
-    assert [it.name for it in open_platform().discover(4).accounts] == ["号1"]
 
 
 def test_an_account_that_authorises_anew_gets_its_new_refresh_token(

@@ -4,22 +4,20 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
 
 import pytest
 from cryptography.fernet import Fernet
 from platform_workers import OpenPlatform, Order, context, rows, start
 from sqlalchemy import Engine
 
-from weixin_etl.accounts.platforms import Platform
-from weixin_etl.api.client import Answer
+from weixin_etl.accounts import tokens
+from weixin_etl.accounts.platform import Platform
 from weixin_etl.api.errors import (
     ConfigurationError,
     NotAuthorisedError,
     UnreachableError,
     WithdrawnError,
 )
-from weixin_etl.datasets import DATASETS
 from weixin_etl.problem import ProblemKind
 from weixin_sandbox import Account, Sandbox, Scenario
 from weixin_sandbox.platform import Call
@@ -116,17 +114,6 @@ def test_a_platforms_token_that_is_refused_is_replaced(
     assert asked(COMPONENT_TOKEN) == 2
 
 
-def test_a_client_replaces_a_token_that_a_data_call_refuses(
-    sandbox: Sandbox, platform: Platform
-) -> None:
-    """As for any account."""
-    client = platform.client(APPID, "")
-    client.check_token()
-    sandbox.expire_tokens()
-    sandbox.today = date(2026, 11, 24)
-    assert isinstance(client.datacube(DATASETS["article_total"], date(2026, 11, 23)), Answer)
-
-
 # ---------------------------------------------------------------------------------------- killed
 
 
@@ -194,13 +181,6 @@ def test_an_account_whose_refresh_token_is_lost_for_good_is_named(
     assert "have the account authorised again" in str(refused.value)
 
 
-def test_an_account_that_has_withdrawn_gets_none(sandbox: Sandbox, platform: Platform) -> None:
-    """Whatever is still in the table."""
-    sandbox.component.withdraw(APPID)
-    with pytest.raises(WithdrawnError):
-        token(platform)
-
-
 def test_one_list_is_enough_for_all_accounts_that_have_withdrawn(
     sandbox: Sandbox, platform: Platform, asked: Asked
 ) -> None:
@@ -244,7 +224,7 @@ def test_a_row_that_stays_locked_is_the_trouble_of_its_account(
     platform: Platform, warehouse: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It must not end the task, and with it all other accounts."""
-    monkeypatch.setattr(platform, "_lock_limits", "SET LOCAL lock_timeout = '100ms'")
+    monkeypatch.setattr(tokens, "_LOCK_LIMITS", "SET LOCAL lock_timeout = '100ms'")
     with warehouse.begin() as connection:
         connection.exec_driver_sql("SELECT FROM weixin.platform_token FOR UPDATE")
         with pytest.raises(UnreachableError, match=APPID) as stuck:

@@ -9,9 +9,9 @@ from datetime import date, timedelta
 from itertools import pairwise
 
 import pytest
-from sandbox_caller import DETAIL, TODAY, TOTAL, YESTERDAY, Caller
+from sandbox_caller import DETAIL, TODAY, TOTAL, Caller
 
-from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL
+from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 
 HALF_A_YEAR = [date(2025, 11, 1) + timedelta(days=number) for number in range(180)]
@@ -66,21 +66,6 @@ def test_an_article_of_getarticletotal_looks_like_wechats(finished: list[dict]):
         frozenset(OFTEN_ABSENT | UNDOCUMENTED),
     }
     assert all(always <= set(row) for row in rows)
-
-
-def test_an_answer_of_getarticletotaldetail_looks_like_wechats(caller: Caller):
-    """Keys in WeChat's order, Chinese scenes, decimal rates, and a top-level is_delay."""
-    answer = json.loads(caller.ask(YESTERDAY, endpoint=DETAIL).content)
-
-    assert list(answer) == ["list", "is_delay"]
-    assert answer["is_delay"] is False
-    item = answer["list"][0]
-    keys = ["ref_date", "msgid", "publish_type", "title", "content_url", "detail_list"]
-    assert list(item) == keys
-    (row,) = item["detail_list"]
-    assert set(row) == {metric.name for metric in ARTICLE_TOTAL_DETAIL.metrics} | {"stat_date"}
-    assert row["read_user_source"][0] == {"user_count": row["read_user"], "scene_desc": "全部"}
-    assert row["read_jump_position"][0] == {"position": 1, "rate": 0.3529479}
 
 
 @pytest.mark.parametrize(

@@ -136,16 +136,6 @@ def test_a_scenario_hits_what_it_names_only(
     assert [caller.errcode(day, tokens[who], endpoint) for who, day, endpoint in calls] == codes
 
 
-def test_a_list_of_scenarios_is_a_script(caller: Caller):
-    """Each call is hit by the first that matches and has hits left; a list put in anew has all."""
-    script = [Scenario("busy", times=2), Scenario("unauthorized", times=1)]
-    caller.sandbox.scenarios[:] = script
-
-    assert [caller.errcode(YESTERDAY) for _ in range(4)] == [-1, -1, 48001, 0]
-    caller.sandbox.scenarios[:] = script
-    assert caller.errcode(YESTERDAY) == -1
-
-
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -155,111 +145,12 @@ def test_a_list_of_scenarios_is_a_script(caller: Caller):
         ({"name": "empty", "day": TODAY, "last_day": OLD_DAY}, "last_day is before day"),
         ({"name": "empty", "asked_from": TODAY, "asked_before": TODAY}, "is not after asked_from"),
         ({"name": "empty", "asked_from": datetime.fromisoformat("2026-11-24T08:30")}, "no offset"),
-        ({"name": "short:0"}, "no scenario 'short:0'"),
         ({"name": "token-call:busy", "day": OLD_DAY}, "no publication day"),
         ({"name": "busy", "endpoint": "getnothing"}, "no endpoint 'getnothing'; there are "),
-        ({"name": "ip", "endpoint": TOTAL}, "no data endpoint"),
-        ({"name": "delayed", "endpoint": TOTAL}, "does not say is_delay"),
         ({"name": "token-call:not-ready"}, "nothing to do on a token call"),
-        ({"name": "quota-call:not-ready"}, "nothing to do on a quota call"),
-        ({"name": "quota-call:busy", "day": OLD_DAY}, "no publication day"),
-        ({"name": "list-call:token-expired"}, "nothing to do on a list call"),
-        ({"name": "info-call:busy", "endpoint": TOTAL}, "an info call has no data endpoint"),
     ],
 )
 def test_a_scenario_that_could_never_hit_is_refused(arguments: dict, says: str):
     """A typing mistake must not become a test that passes on nothing."""
     with pytest.raises(ValueError, match=says):
         Scenario(**arguments)
-
-
-def test_an_article_with_another_title_or_without_a_row(caller: Caller):
-    """Of an answer's first article; the others are left alone."""
-    first, *others = truth(caller, OLD_DAY)
-
-    renamed = {**first, "title": f"{first['title']}（更新）"}
-    assert told(caller, "new-title", OLD_DAY)["list"] == [renamed, *others]
-    shortened = {**first, "details": first["details"][:2] + first["details"][3:]}
-    assert told(caller, "missing-row", OLD_DAY)["list"] == [shortened, *others]
-
-
-@pytest.mark.parametrize(
-    ("endpoint", "rows_key", "readers"),
-    [(TOTAL, "details", "int_page_read_user"), (DETAIL, "detail_list", "read_user")],
-)
-def test_an_article_that_takes_off_late(caller: Caller, endpoint: str, rows_key: str, readers: str):
-    """Few have read it after three days; its totals never fall, and rates stay what they are."""
-    true = truth(caller, OLD_DAY, endpoint)
-
-    late = told(caller, "late-takeoff", OLD_DAY, endpoint)["list"]
-
-    rows, true_rows = late[0][rows_key], true[0][rows_key]
-    assert late[1:] == true[1:]
-    assert rows[3:] == true_rows[3:]
-    assert [row[readers] for row in rows[:3]] == [row[readers] // 10 for row in true_rows[:3]]
-    if endpoint == TOTAL:
-        assert {row["target_user"] for row in rows} == {true_rows[0]["target_user"]}
-    else:
-        assert rows[0]["read_user_source"][0]["user_count"] == rows[0]["read_user"]
-        assert rows[0]["read_finish_rate"] == true_rows[0]["read_finish_rate"]
-
-
-def test_figures_that_come_late(caller: Caller):
-    """Those of kanyikan are left out, and nothing else is."""
-    true = truth(caller, OLD_DAY)
-
-    assert "kanyikan" in str(true)
-    assert told(caller, "late-figures", OLD_DAY)["list"] == [
-        {
-            **item,
-            "details": [
-                {name: value for name, value in row.items() if "kanyikan" not in name}
-                for row in item["details"]
-            ],
-        }
-        for item in true
-    ]
-
-
-def test_an_answer_that_leaves_articles_out(caller: Caller):
-    """The first, as many as are named, or all; the others and the next answer are true."""
-    true = truth(caller, OLD_DAY)
-
-    assert len(true) > 3
-    assert told(caller, "short", OLD_DAY) == {"list": true[1:]}
-    assert told(caller, "short:3", OLD_DAY) == {"list": true[3:]}
-    assert told(caller, "short:99", OLD_DAY) == told(caller, "empty", OLD_DAY) == {"list": []}
-    assert told(caller, "empty", OLD_DAY, DETAIL) == {"list": [], "is_delay": False}
-    assert truth(caller, OLD_DAY) == true
-
-
-SPELL = {"asked_from": date(2026, 11, 20), "asked_before": date(2026, 11, 22)}
-MORNING = datetime.fromisoformat("2026-11-21T09:00:00+08:00")
-
-
-@pytest.mark.parametrize(
-    ("when", "empty"),
-    [
-        (SPELL, ["20T00:00", "21T08:59", "21T09:00", "21T23:59"]),
-        ({"asked_from": MORNING}, ["21T09:00", "21T23:59", "22T00:00"]),
-        ({"asked_before": MORNING}, ["19T23:59", "20T00:00", "21T08:59"]),
-        ({**SPELL, "account": "wx2"}, []),
-        ({**SPELL, "endpoint": DETAIL}, []),
-    ],
-)
-def test_a_silent_spell_lasts_from_one_day_or_instant_until_another(
-    start: Callable[..., Caller], monkeypatch: pytest.MonkeyPatch, when: dict, empty: list[str]
-):
-    """Of one account and endpoint, by Beijing's clock; all other answers are true."""
-    caller = start(accounts=[Account("wx1", "s1"), Account("wx2", "s2")], today=None)
-    caller.account = Account("wx1", "s1")
-    caller.sandbox.scenarios[:] = [Scenario("empty", **{"account": "wx1", **when})]
-    token, answered = caller.token(), {}
-    for asked in ["19T23:59", "20T00:00", "21T08:59", "21T09:00", "21T23:59", "22T00:00"]:
-        monkeypatch.setenv("WEIXIN_NOW", f"2026-11-{asked}:00+08:00")
-        answered[asked] = caller.ask(OLD_DAY, token).content
-
-    assert [asked for asked, body in answered.items() if body == b'{"list":[]}'] == empty
-    for asked, body in answered.items():
-        asked_on = date(2026, 11, int(asked[:2]))
-        assert asked in empty or body == caller.sandbox.answer("wx1", OLD_DAY, asked_on)

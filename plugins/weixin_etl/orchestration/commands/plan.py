@@ -45,7 +45,7 @@ def show_plan(
         dry_run=True,
     )
     in_force = settings.read()
-    accounts = described_accounts(run, in_force)
+    accounts = described_accounts(in_force)
     problems = [str(account.problem) for account in accounts if account.problem]
     if problems and len(problems) == len(accounts):
         raise ParameterError("\n".join(problems))
