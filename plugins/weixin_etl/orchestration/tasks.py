@@ -18,9 +18,9 @@ from weixin_etl.orchestration.ending import PROBLEM, EndOfTask, readable_ending
 from weixin_etl.orchestration.warehouse import open_warehouse
 from weixin_etl.problem import Problem, log_problem
 from weixin_etl.run import check as check_verb
+from weixin_etl.run import ingest as ingest_verb
+from weixin_etl.run import plan as plan_verb
 from weixin_etl.run import report as report_verb
-from weixin_etl.run.ingest import IngestError
-from weixin_etl.run.pipeline import Pipeline, batches
 from weixin_etl.warehouse import WarehouseError, follow_clock
 
 log = logging.getLogger(__name__)
@@ -56,19 +56,25 @@ def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
 def plan(dataset: Dataset, found: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """Batches of accounts with the days to ask for; a dry run ends here."""
     context = get_current_context()
-    pipeline = _pipeline(dataset, context)
+    run = run_context.of_installation(dataset, context)
     configured = msgspec.convert(found, list[ConfiguredAccount])
-    planned = pipeline.plan(configured, is_new=run_context.is_first_try(context))
-    if pipeline.run.dry_run:
+    planned = plan_verb.plan(
+        run,
+        open_warehouse(),
+        settings.read().pipeline,
+        configured,
+        is_new=run_context.is_first_try(context),
+    )
+    if run.dry_run:
         raise AirflowSkipException("dry run: nothing was asked for")
     context["ti"].xcom_push(_PLAN_COUNTS, planned.counts)
     context["ti"].xcom_push(_PLAN_STAMP, msgspec.to_builtins(planned.stamp))
     context["ti"].xcom_push(_PLAN_WARNINGS, planned.warnings)
     warnings = [*planned.lost, *planned.left]
-    alerts.planned(pipeline.run, warnings, [it.appid for it in planned.accounts])
+    alerts.planned(run, warnings, [it.appid for it in planned.accounts])
     not_planned = msgspec.to_builtins([it for it in configured if not it.appid])
     context["ti"].xcom_push(_NOT_PLANNED, not_planned)
-    builtins: list[list[dict[str, Any]]] = msgspec.to_builtins(batches(planned.accounts))
+    builtins: list[list[dict[str, Any]]] = msgspec.to_builtins(plan_verb.batches(planned.accounts))
     return builtins
 
 
@@ -77,26 +83,31 @@ def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
     """Bring the batch's pairs in; in a scheduled run, wait for those that are not ready."""
     context = get_current_context()
     planned = msgspec.convert(batch, Batch)
-    pipeline = _pipeline(dataset, context)
-    client_of = accounts.Clients(settings.read(), pipeline.warehouse).open
+    run = run_context.of_installation(dataset, context)
+    in_force, warehouse = settings.read(), open_warehouse()
     try:
-        unknown = pipeline.ingest(planned, client_of, by_itself=run_context.is_by_itself(context))
-    except IngestError as error:
-        is_retried = error.is_retryable and not run_context.is_last_try(context)
-        alerts.ingested(
-            pipeline.run, planned, error.problems, error.unknown_metrics, is_retried=is_retried
+        unknown = ingest_verb.ingest(
+            run,
+            warehouse,
+            in_force.pipeline,
+            planned,
+            accounts.Clients(in_force, warehouse).open,
+            by_itself=run_context.is_by_itself(context),
         )
+    except ingest_verb.IngestError as error:
+        is_retried = error.is_retryable and not run_context.is_last_try(context)
+        alerts.ingested(run, planned, error.problems, error.unknown_metrics, is_retried=is_retried)
         if is_retried:
             raise
         now = clock.now()
-        again_at = rules.asks_again_at(pipeline.run, now) if error.has_not_ready else None
+        again_at = rules.asks_again_at(run, now) if error.has_not_ready else None
         if again_at is None:
             raise
         log.warning("asks again at %s", clock.beijing_text(again_at, pattern="%H:%M"))
         # Airflow has the real clock, whatever WEIXIN_NOW says
         real_time = timezone.utcnow() + (again_at - now)
         raise AirflowRescheduleException(real_time) from None  # type: ignore[no-untyped-call]
-    alerts.ingested(pipeline.run, planned, [], unknown)
+    alerts.ingested(run, planned, [], unknown)
 
 
 @readable_ending()
@@ -193,15 +204,6 @@ def _upstream_failed(failed: Collection[str]) -> EndOfTask:
     names = ", ".join(sorted(failed))
     return EndOfTask(
         f"failed: {names}; see the lines above and the log of each", is_retryable=False
-    )
-
-
-def _pipeline(dataset: Dataset, context: Context) -> Pipeline:
-    return Pipeline(
-        run_context.of_installation(dataset, context),
-        open_warehouse(),
-        settings.read().pipeline,
-        clock.now,
     )
 
 

@@ -19,9 +19,12 @@ from weixin_etl.load.quota import known_quotas
 from weixin_etl.model import Account, ConfiguredAccount, PlanStamp, Run
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.rules import Quota
+from weixin_etl.run import Settings
 from weixin_etl.run import check as check_verb
-from weixin_etl.run.ingest import IngestError, Settings
-from weixin_etl.run.pipeline import Pipeline, Plan
+from weixin_etl.run import ingest as ingest_verb
+from weixin_etl.run import plan as plan_verb
+from weixin_etl.run.ingest import IngestError
+from weixin_etl.run.plan import Plan
 from weixin_sandbox import Sandbox, Scenario
 
 PATH = SCHEDULED.dataset.path
@@ -52,10 +55,6 @@ class Collector:
         self.monkeypatch.setenv("WEIXIN_NOW", f"{today}T{time}:00+08:00")
         return replace(SCHEDULED, run_id=f"run {today}", today=today)
 
-    def pipeline(self, run: Run) -> Pipeline:
-        """The verbs of a run."""
-        return Pipeline(run, self.warehouse, self.settings)
-
     def plan(self, run: Run) -> Plan:
         """Ask WeChat for the quota, as `refresh_access_token` does, and plan."""
         quota = None
@@ -64,15 +63,20 @@ class Collector:
         configured = ConfiguredAccount(
             self.account.conn_id, self.account.appid, self.account.name, quota=quota
         )
-        plan = self.pipeline(run).plan([configured], is_new=True)
+        plan = plan_verb.plan(run, self.warehouse, self.settings, [configured], is_new=True)
         self.stamps[run.run_id] = plan.stamp
         return plan
 
     def ingest(self, run: Run, plan: Plan, *, by_itself: bool = False) -> IngestError | None:
         """Bring the plan in; why it is not."""
         try:
-            self.pipeline(run).ingest(
-                plan.accounts, lambda _: WeixinClient(self.account, HASTE), by_itself=by_itself
+            ingest_verb.ingest(
+                run,
+                self.warehouse,
+                self.settings,
+                plan.accounts,
+                lambda _: WeixinClient(self.account, HASTE),
+                by_itself=by_itself,
             )
         except IngestError as error:
             return error
@@ -255,7 +259,7 @@ def test_todays_window_comes_first(collector: Collector, caplog: pytest.LogCaptu
     assert plan.warnings[0] in caplog.messages
     assert caplog.messages[0] == (
         f"{name}: publication days 2026-11-17 to 2026-11-23; 30 calls, 23 of them to catch up "
-        "(2026-10-25 to 2026-11-16: never asked); about 1 min; 0 calls made today, 50 of 1000 left "
+        "(2026-10-25 to 2026-11-16: never asked); 0 calls made today, 50 of 1000 left "
         "(WeChat)"
     )
     assert collector.ingest(run, plan) is None
