@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -25,10 +26,17 @@ from weixin_etl.warehouse import WarehouseError, follow_clock
 
 log = logging.getLogger(__name__)
 
-_PLAN_COUNTS = "counts"
-_PLAN_STAMP = "stamp"
-_PLAN_WARNINGS = "warnings"
-_NOT_PLANNED = "not_planned"
+_PLAN = "plan"
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """What report and check are told of the run's newest plan."""
+
+    stamp: PlanStamp
+    counts: dict[str, int]
+    warnings: list[str]
+    not_planned: list[ConfiguredAccount]
 
 
 @readable_ending()
@@ -67,13 +75,11 @@ def plan(dataset: Dataset, found: list[dict[str, Any]]) -> list[list[dict[str, A
     )
     if run.dry_run:
         raise AirflowSkipException("dry run: nothing was asked for")
-    context["ti"].xcom_push(_PLAN_COUNTS, planned.counts)
-    context["ti"].xcom_push(_PLAN_STAMP, msgspec.to_builtins(planned.stamp))
-    context["ti"].xcom_push(_PLAN_WARNINGS, planned.warnings)
+    not_planned = [it for it in configured if not it.appid]
+    told = _Planned(planned.stamp, planned.counts, planned.warnings, not_planned)
+    context["ti"].xcom_push(_PLAN, msgspec.to_builtins(told))
     warnings = [*planned.lost, *planned.left]
     alerts.planned(run, warnings, [it.appid for it in planned.accounts])
-    not_planned = msgspec.to_builtins([it for it in configured if not it.appid])
-    context["ti"].xcom_push(_NOT_PLANNED, not_planned)
     builtins: list[list[dict[str, Any]]] = msgspec.to_builtins(plan_verb.batches(planned.accounts))
     return builtins
 
@@ -119,10 +125,10 @@ def report(dataset: Dataset, asset: Any) -> dict[str, int]:
     """
     context = get_current_context()
     run = run_context.of_installation(dataset, context)
-    stamp = _stamp(context)
-    if run.dry_run or stamp is None:
+    planned = _planned(context)
+    if run.dry_run or planned is None:
         raise AirflowSkipException("nothing was planned, so there is nothing to report")
-    totals = _report(run, context, stamp)
+    totals = _report(run, planned)
     days = report_verb.changed_days(run, open_warehouse())
     if not days:
         context["ti"].xcom_push("return_value", totals)
@@ -145,20 +151,17 @@ def check(dataset: Dataset) -> None:
         raise _upstream_failed(failed)
     if run.dry_run:
         return
-    stamp = _stamp(context)
-    if stamp is None:
+    planned = _planned(context)
+    if planned is None:
         raise EndOfTask(
             "the run has no plan: clear plan with its downstream tasks", is_retryable=False
         )
     if not run_context.is_first_try(context):
-        _report(run, context, stamp)  # "clear only failed tasks" does not run report again
-    for warning in context["ti"].xcom_pull(task_ids="plan", key=_PLAN_WARNINGS) or []:
+        _report(run, planned)  # "clear only failed tasks" does not run report again
+    for warning in planned.warnings:
         log.warning("%s", warning)
-    not_planned = context["ti"].xcom_pull(task_ids="plan", key=_NOT_PLANNED) or []
     warehouse = open_warehouse()
-    judgement = check_verb.check(
-        run, warehouse, msgspec.convert(not_planned, list[ConfiguredAccount]), stamp
-    )
+    judgement = check_verb.check(run, warehouse, planned.not_planned, planned.stamp)
     metrics.emit_freshness(run, warehouse, clock.now(), judgement)
     alerts.checked(run, judgement, _failed_tasks(context, "failed"))
     judgement.require_good()
@@ -166,18 +169,17 @@ def check(dataset: Dataset) -> None:
         raise _upstream_failed(failed)
 
 
-def _report(run: Run, context: Context, stamp: PlanStamp) -> dict[str, int]:
-    counts = context["ti"].xcom_pull(task_ids="plan", key=_PLAN_COUNTS)
-    totals = report_verb.report(run, open_warehouse(), counts or {}, stamp)
+def _report(run: Run, planned: _Planned) -> dict[str, int]:
+    totals = report_verb.report(run, open_warehouse(), planned.counts, planned.stamp)
     log.info("%s", ", ".join(f"{count} {name}" for name, count in totals.items()))
     metrics.emit_counts(run, totals)
     return totals
 
 
-def _stamp(context: Context) -> PlanStamp | None:
-    """That of the run's newest plan; None when nothing was planned."""
-    stamp = context["ti"].xcom_pull(task_ids="plan", key=_PLAN_STAMP)
-    return msgspec.convert(stamp, PlanStamp) if stamp else None
+def _planned(context: Context) -> _Planned | None:
+    """The run's newest plan; None when nothing was planned."""
+    told = context["ti"].xcom_pull(task_ids="plan", key=_PLAN)
+    return told and msgspec.convert(told, _Planned)
 
 
 def _say_why_not_planned(run: Run, context: Context) -> None:

@@ -167,22 +167,20 @@ class Plan:
 
     @property
     def held_back(self) -> list[str]:
-        """Days beyond the quota, and who asks for them: a sentence per account."""
+        """Days beyond the quota, and when they are asked for: a sentence per account."""
+        later = "the next daily run asks for them"
+        if not self.is_daily:
+            later = (
+                "clear the task ingest after 00:00 Beijing time, or trigger a run with these dates "
+                "then"
+            )
         return [
             f"{it.name}: held back for the quota: {days_as_ranges(it.held_back)} "
-            f"({len(it.held_back)} days); {self._asks_later(it.held_back)}; {it.left}, and "
-            f"{self.settings.quota_reserve} are kept for daily runs ([weixin] quota_reserve)"
+            f"({len(it.held_back)} days); {later}; {it.left}, and {self.settings.quota_reserve} "
+            "are kept for daily runs ([weixin] quota_reserve)"
             for it in self.details
             if it.held_back
         ]
-
-    def _asks_later(self, days: Sequence[date]) -> str:
-        if self.is_daily:
-            return "the next daily run asks for them"
-        return (
-            "clear the task ingest after 00:00 Beijing time, or trigger a run with begin_date "
-            f"{min(days)} and end_date {max(days)} then"
-        )
 
     @property
     def lost(self) -> list[Problem]:
@@ -239,13 +237,8 @@ def plan(
     """
     Decide which days of the accounts to ask for, and write that down; a dry run only decides.
 
-    Args:
-        run: the run.
-        warehouse: what is known of the accounts' days.
-        settings: how far daily runs reach, and how many calls are kept for them.
-        accounts: every configured account, those the run is limited to marked `is_wanted`.
-        is_new: whether nothing of the run was tried before.
-        now: the clock.
+    `accounts` are all that are configured, those the run is limited to marked `is_wanted`; `is_new`
+    is whether nothing of the run was tried before.
 
     Raises:
         ParameterError: the dates of the form can't be asked for.

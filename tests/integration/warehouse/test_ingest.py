@@ -182,20 +182,6 @@ def test_what_another_run_brought_in_is_not_asked_again(warehouse: Engine, wire:
     assert wire.asked == []
 
 
-def test_cleared_with_its_plan_a_run_asks_anew(
-    warehouse: Engine, wire: Wire, monkeypatch: pytest.MonkeyPatch
-):
-    """What came in before a person cleared it is not in for the new plan, so it may be red."""
-    collecting = a_run(warehouse)
-    assert ingested(collecting, planned(collecting, wire.account), wire.account) is None
-    monkeypatch.setenv("WEIXIN_NOW", "2026-11-24T15:00:00+08:00")
-    wire.on_data = refuses(48001)
-
-    error = ingested(collecting, planned(collecting, wire.account), wire.account)
-
-    assert str(error) == "1 account is not in: see the lines above"
-
-
 def test_a_batch_without_its_plan_is_refused(warehouse: Engine, wire: Wire):
     """The warehouse was restored, and only ingest is cleared: no call, and no green task."""
     collecting = a_run(warehouse)
@@ -413,17 +399,6 @@ def test_an_account_whose_quota_is_used_up_is_not_asked(
 
     assert ingested(again, batch, wire.account) is None
     assert len(wire.data_calls) == 40
-
-
-def test_a_refetch_asks_whether_the_quota_was_raised(warehouse: Engine, wire: Wire):
-    """Somebody may have had it raised: whoever wants to know says so."""
-    wire.on_data = refuses(45009)
-    collecting = a_run(warehouse)
-    ingested(collecting, planned(collecting, wire.account), wire.account)
-    wire.on_data = EMPTY
-    again = a_run(warehouse, replace(MANUAL, refetch=True))
-
-    assert ingested(again, planned(again, wire.account), wire.account) is None
 
 
 @pytest.mark.parametrize(

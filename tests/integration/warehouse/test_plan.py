@@ -23,7 +23,7 @@ from warehouse_loads import (
 
 from weixin_etl.api.errors import EndpointOfflineError, NotReadyError, UnreachableError
 from weixin_etl.datasets import ARTICLE_TOTAL_DETAIL
-from weixin_etl.model import ConfiguredAccount, ParameterError, Run
+from weixin_etl.model import ConfiguredAccount, ParameterError, PlannedAccount, Run
 from weixin_etl.run import Settings
 from weixin_etl.run.pairs import require_plan
 from weixin_etl.run.plan import Plan, batches, plan
@@ -170,30 +170,6 @@ def test_each_dataset_has_a_first_daily_run_of_its_own(
         ("article_total_detail", "wx1", "2026-11-25"),
     ]
     assert [made.counts["caught_up"] for made in plans] == [0, 3]
-
-
-def test_a_run_of_the_past(warehouse: Engine, monkeypatch: pytest.MonkeyPatch):
-    """It asks for its own window less final days; nothing is caught up, nothing warned of."""
-    planned(warehouse, run_on("01", monkeypatch))
-    make_final(warehouse, date(2026, 11, 13))
-    monkeypatch.undo()
-    monkeypatch.setenv("WEIXIN_NOW", "2026-11-24T10:30:00+08:00")
-
-    made = planned(warehouse, replace(SCHEDULED, today=date(2026, 11, 20)), catch_up_days=1)
-
-    assert days(made) == {"wx1": november(14, 19)}
-    assert made.warnings == []
-
-
-@pytest.mark.parametrize(("refetch", "first"), [(False, 0), (True, -1)])
-def test_a_run_with_dates(warehouse: Engine, refetch: bool, first: int):
-    """The days named, both ends included, less final ones unless it is to refetch them."""
-    make_final(warehouse, date(2026, 10, 30))
-    run = replace(
-        MANUAL, begin_date=date(2026, 10, 30), end_date=date(2026, 11, 2), refetch=refetch
-    )
-
-    assert days(planned(warehouse, run)) == {"wx1": november(first, 2)}
 
 
 def test_dates_that_cannot_be_asked_for(warehouse: Engine):
@@ -403,11 +379,14 @@ def test_a_plan_that_is_gone(warehouse: Engine):
         (8001, [243] * 15 + [242] * 18),
     ],
 )
-def test_batches(warehouse: Engine, count: int, sizes: list[int]):
+def test_batches(count: int, sizes: list[int]):
     """One account a batch up to 32; more are spread evenly over batches of 8 to 250."""
-    accounts = [ConfiguredAccount(f"weixin_{n}", f"wx{n:04}", f"{n}") for n in range(count)]
+    accounts = [
+        PlannedAccount(f"weixin_{n}", f"wx{n:04}", f"{n}", november(23, 23), at("24 10:30"))
+        for n in range(count)
+    ]
 
-    made = batches(planned(warehouse, accounts=accounts).accounts)
+    made = batches(accounts)
 
     assert [len(batch) for batch in made] == sizes
     assert sorted(account.appid for batch in made for account in batch) == [
