@@ -270,7 +270,7 @@ def is_held_back(run: Run, day: date, spare: int | None, today: date) -> bool:
 
 
 def held_back(run: Run, days: Sequence[date], spare: int | None, today: date) -> list[date]:
-    """Which of the days are not asked for when each before them takes one of the `spare` calls."""
+    """Which of the days are held back when each day before them takes one of the `spare` calls."""
     return [
         day
         for number, day in enumerate(days)

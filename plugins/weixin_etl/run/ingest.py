@@ -45,25 +45,21 @@ OpenClient = Callable[[PlannedAccount], WeixinClient]
 """The client of a planned account; raises `WeixinError` when its connection can't be used."""
 
 
+@dataclass(eq=False)
 class IngestError(Exception):
     """Planned pairs that are not in. `str()` says of how many accounts; the log has said why."""
 
-    def __init__(
-        self,
-        problems: Sequence[Problem],
-        *,
-        is_retryable: bool,
-        has_not_ready: bool = False,
-        unknown_metrics: Collection[str] = (),
-    ) -> None:
-        super().__init__(accounts_not_in(problems))
-        self.problems = list(problems)
-        self.unknown_metrics = unknown_metrics
-        """Those of the answers that are in."""
-        self.is_retryable = is_retryable
-        """Whether something may come in by another try."""
-        self.has_not_ready = has_not_ready
-        """Whether something may come in later in the morning."""
+    problems: list[Problem]
+    unknown_metrics: Collection[str]
+    """Those of the answers that are in."""
+    is_retryable: bool
+    """Whether something may come in by another try."""
+    has_not_ready: bool
+    """Whether something may come in later in the morning."""
+
+    def __str__(self) -> str:
+        """`3 accounts are not in: see the lines above`."""
+        return accounts_not_in(self.problems)
 
 
 def ingest(
@@ -128,6 +124,10 @@ class _Try:
             ]
             with self.warehouse.connect() as connection:
                 problems = [*not_in(connection, self.run, pairs), *self.failures.values()]
+            waiting = [pair for pair in pairs if pair.state is PairState.NOT_READY]
+            is_retryable = bool(self.failures) or any(
+                pair.is_retryable for pair in pairs if pair.state is not PairState.NOT_READY
+            )
         except WarehouseError:
             raise
         except Exception as error:
@@ -135,29 +135,12 @@ class _Try:
             if passing is None:
                 raise
             problems = [*together(self.refused), *self.failures.values(), passing.problem]
-            raise self.error(problems, is_retryable=True) from None
-        if problems:
-            not_ready = [pair for pair in pairs if pair.state is PairState.NOT_READY]
-            others_ = [pair for pair in pairs if pair.state is not PairState.NOT_READY]
-            raise self.error(
-                problems,
-                is_retryable=bool(self.failures) or any(pair.is_retryable for pair in others_),
-                has_not_ready=bool(not_ready),
-            )
-        return self.unknown_metrics
-
-    def error(
-        self, problems: Sequence[Problem], *, is_retryable: bool, has_not_ready: bool = False
-    ) -> IngestError:
-        """The error that ends the try, after a line per account and cause, above its last one."""
-        for problem in problems:
+            is_retryable, waiting = True, []
+        for problem in problems:  # one per account and cause, right above the task's last line
             log_problem(log, problem)
-        return IngestError(
-            problems,
-            is_retryable=is_retryable,
-            has_not_ready=has_not_ready,
-            unknown_metrics=self.unknown_metrics,
-        )
+        if problems:
+            raise IngestError(problems, self.unknown_metrics, is_retryable, bool(waiting))
+        return self.unknown_metrics
 
     def require_plan(self, batch: Batch) -> None:
         """Make sure that the batch's plan is in the warehouse."""
