@@ -26,8 +26,9 @@ from weixin_etl.api.client import Answer
 from weixin_etl.datasets import ARTICLE_TOTAL as DATASET
 from weixin_etl.load import Load, outcome
 from weixin_etl.model import Account, Run
+from weixin_etl.run import Settings
 from weixin_etl.run.extract import AccountCalls, extract
-from weixin_etl.run.ingest import COMMIT_SECONDS, Settings
+from weixin_etl.run.ingest import COMMIT_SECONDS
 
 RUNS = (
     ("small", 0),

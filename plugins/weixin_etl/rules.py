@@ -38,7 +38,7 @@ OFFLINE = 47009
 CHANGES_THAT_END = 8
 """Of a pair's list of articles, each on another day: it is final although two never agree."""
 REFUSALS_THAT_STOP = 5
-"""In a row, all outages, or all 47009 beyond the present window: they end the account's try."""
+"""In a row, all outages, or all 47009 beyond the present window: no further call is made."""
 WAIT_FOR_READY = timedelta(minutes=30)
 _DAY = timedelta(days=1)
 _LAST_ANSWERS_AFTER = 2
@@ -235,16 +235,10 @@ def quota(
     calls: int, *, said_limit: int | None, said_left: int | None, assumed_limit: int
 ) -> Quota:
     """
-    Judge what an account has left.
+    What an account has left of a day on which `calls` were counted.
 
-    WeChat's word is believed over our count, because it counts everybody's calls.
-
-    Args:
-        calls: counted on that day.
-        said_limit: calls allowed in a day, as WeChat last said.
-        said_left: calls left of that day, as WeChat said on it, less those counted since.
-        assumed_limit: the limit where WeChat never said one; 0 for none.
-
+    What WeChat said of that day is believed over the count, because it counts everybody's calls.
+    Else the limit is what it last said, or the assumed one (0 for none).
     """
     limit = assumed_limit or None if said_limit is None else said_limit
     if said_left is not None:
@@ -253,12 +247,7 @@ def quota(
     return Quota(calls, limit, left, is_said=False)
 
 
-def has_priority(run: Run, day: date, today: date) -> bool:
-    """Whether the day may be asked for out of the reserve: the window of a daily run."""
-    return is_daily(run, today) and day in window(run, today)
-
-
-def calls_to_spend(quota: Quota, *, refetch: bool, reserve: int) -> int | None:
+def spare_calls(quota: Quota, *, refetch: bool, reserve: int) -> int | None:
     """
     How many calls leave the reserve whole; None for any number.
 
@@ -266,22 +255,27 @@ def calls_to_spend(quota: Quota, *, refetch: bool, reserve: int) -> int | None:
     """
     if quota.left is None or (refetch and quota.is_said and not quota.left):
         return None
-    return max(0, quota.left - reserve)
+    return quota.left - reserve
 
 
-def beyond_quota(
-    run: Run, days: Sequence[date], quota: Quota, *, today: date, reserve: int
-) -> list[date]:
+def is_held_back(run: Run, day: date, spare: int | None, today: date) -> bool:
     """
-    Which of the days due, newest first, are not asked for.
+    Whether a day is not asked for while `spare` calls leave the reserve whole; None for any number.
 
-    A daily run's window always is: the reserve is for it. Other days only take calls above the
-    reserve, the newest first.
+    The days of a daily run's window are never held back: the reserve is for them.
     """
-    first = [day for day in days if has_priority(run, day, today)]
-    others = [day for day in days if not has_priority(run, day, today)]
-    spend = calls_to_spend(quota, refetch=run.refetch, reserve=reserve)
-    return [] if spend is None else others[max(0, spend - len(first)) :]
+    if spare is None or spare > 0:
+        return False
+    return not (is_daily(run, today) and day in window(run, today))
+
+
+def held_back(run: Run, days: Sequence[date], spare: int | None, today: date) -> list[date]:
+    """Which of the days are held back when each day before them takes one of the `spare` calls."""
+    return [
+        day
+        for number, day in enumerate(days)
+        if is_held_back(run, day, None if spare is None else spare - number, today)
+    ]
 
 
 # ----------------------------------------------------------------------------------------- ready
@@ -522,13 +516,12 @@ def is_in(coverage: Coverage | None, planned_at: datetime, *, refetch: bool) -> 
     return coverage.ready_at is not None and coverage.ready_at >= planned_at
 
 
-def holds_back(pair: PlannedPair, run: Run) -> bool:
+def makes_red(pair: PlannedPair, run: Run) -> bool:
     """
-    Whether the pair makes its run red: it is not in, and nothing excuses that.
+    Whether the pair makes its run red: it is not in, and the run's own attempt does not excuse it.
 
-    A probe is excused that found its endpoint retired, and a pair whose account has withdrawn its
-    authorisation, unless the run was told to ask that account; but not by what an earlier run was
-    answered.
+    Two answers do: a probe's that the endpoint is still retired, and that the account has withdrawn
+    its authorisation, unless the run was told to ask that account.
     """
     if is_in(pair.coverage, pair.planned_at, refetch=run.refetch):
         return False

@@ -13,7 +13,7 @@ from weixin_etl.datasets import Dataset
 from weixin_etl.json_text import one_line
 from weixin_etl.model import Run
 from weixin_etl.problem import ProblemKind
-from weixin_etl.run.ingest import not_in, planned_pairs
+from weixin_etl.run.pairs import not_in, planned_pairs
 from weixin_etl.warehouse import statement
 from weixin_local.progress import Steps
 

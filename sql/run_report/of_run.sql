@@ -13,8 +13,8 @@ WITH planned AS MATERIALIZED (
 
 SELECT
     report.appid,
-    account.name,
-    account.conn_id,
+    coalesce(account.name, report.appid) AS name,
+    coalesce(account.conn_id, '') AS conn_id,
     report.publication_date,
     report.planned_at,
     report.is_probe,

@@ -22,8 +22,9 @@ from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
 from weixin_etl.kept.answers import Selection
 from weixin_etl.kept.replay import replay
 from weixin_etl.model import Account, ConfiguredAccount, PlannedAccount, Run
-from weixin_etl.run.ingest import IngestError
-from weixin_etl.run.pipeline import Pipeline
+from weixin_etl.run import Settings
+from weixin_etl.run.ingest import IngestError, ingest
+from weixin_etl.run.plan import plan
 from weixin_etl.warehouse.views import views
 from weixin_local.postgres import Server
 from weixin_sandbox import DEFAULT_ACCOUNT, Call, Sandbox, Scenario
@@ -198,10 +199,9 @@ def collect(run: Run, warehouse: Engine, accounts: Sequence[Account]) -> None:
     def open_client(planned: PlannedAccount) -> WeixinClient:
         return clients[planned.appid]
 
-    pipeline = Pipeline(run, warehouse)
-    plan = pipeline.plan(configured, is_new=True)
+    batch = plan(run, warehouse, Settings(), configured, is_new=True).accounts
     with suppress(IngestError):  # the scenarios see to that
-        pipeline.ingest(plan.accounts, open_client, by_itself=False)
+        ingest(run, warehouse, Settings(), batch, open_client, by_itself=False)
 
 
 def _scenarios(morning: date) -> list[Scenario]:

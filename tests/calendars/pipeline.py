@@ -411,7 +411,7 @@ class Pipeline:
 
     def check(self, process: Process, moment: int) -> None:
         """Give the run its colour."""
-        held = [p for p in self.planned(process) if rules.holds_back(p, process.run)]
+        held = [p for p in self.planned(process) if rules.makes_red(p, process.run)]
         process.is_red = bool(held or process.unplannable)
         self.on_check(self, process, day_of(moment), held)
 

@@ -281,14 +281,13 @@ def test_a_killed_ingest_is_told_by_the_check(
     daily: DailyDag, told: Receiver, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ):
     """Nothing of ours ran at its end: the account was not asked."""
-    from weixin_etl.run.pipeline import Pipeline
 
     def killed(*_: Any, **__: Any) -> None:
         raise SystemExit(137)
 
     daily.set("AIRFLOW__WEIXIN__RETRIES", "0")
     with monkeypatch.context() as kill:
-        kill.setattr(Pipeline, "ingest", killed)
+        kill.setattr(ingest, "ingest", killed)
         daily.run(refetch=True)
     at(daily, "10:40")
     daily.run(refetch=True)

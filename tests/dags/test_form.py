@@ -86,7 +86,7 @@ def test_a_dry_run_only_shows_the_plan(daily: DailyDag, sandbox: Sandbox, wareho
     assert asked(sandbox) == {}
     assert rows(warehouse, tables) == before
     assert (
-        "沙箱公众号: publication days 2026-11-17 to 2026-11-23; 6 calls; about 1 min; 1 rest until "
+        "沙箱公众号: publication days 2026-11-17 to 2026-11-23; 6 calls; 1 rest until "
         "WeChat lists an article of it; 1 calls made today, 999 of 1000 left (WeChat)"
         in outcome.log
     )

@@ -22,7 +22,9 @@ from support import HASTE, TODAY, migrated_warehouse
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.datasets import DATASETS
 from weixin_etl.model import Account, ConfiguredAccount, Run
-from weixin_etl.run.pipeline import Pipeline, Settings
+from weixin_etl.run import Settings
+from weixin_etl.run.ingest import ingest
+from weixin_etl.run.plan import plan
 from weixin_local.postgres import Server
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
 
@@ -62,12 +64,12 @@ def filled(embedded_server: Server) -> Iterator[Engine]:
 
 def load_days(warehouse: Engine, account: Account, days: dict[str, date]) -> None:
     """Let the pipeline bring in the account's days of both datasets."""
+    client = WeixinClient(account, HASTE)
     for dataset in DATASETS.values():
         run = Run(f"{dataset.name} {days}", dataset, TODAY, False, **days, refetch=True)
-        pipeline = Pipeline(run, warehouse, Settings())
         configured = [ConfiguredAccount(account.conn_id, account.appid, account.name)]
-        batch = pipeline.plan(configured, is_new=True).accounts
-        pipeline.ingest(batch, lambda _: WeixinClient(account, HASTE), by_itself=False)
+        batch = plan(run, warehouse, Settings(), configured, is_new=True).accounts
+        ingest(run, warehouse, Settings(), batch, lambda _: client, by_itself=False)
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,9 @@ from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.http import CallLimits
 from weixin_etl.clock import days_as_ranges
 from weixin_etl.model import Account, Batch, PlanStamp, Run
+from weixin_etl.run import Settings
+from weixin_etl.run import ingest as ingest_verb
 from weixin_etl.run.ingest import IngestError
-from weixin_etl.run.pipeline import Pipeline, Settings
 
 PATIENCE_SECONDS = 120
 """An ingest that takes longer hangs."""
@@ -34,7 +35,7 @@ TRIES = 4
 
 context = multiprocessing.get_context("forkserver")
 """Not a fork of the test's own process, in which the sandbox's thread runs."""
-context.set_forkserver_preload(["pytest", "psycopg2", "weixin_etl.run.pipeline"])
+context.set_forkserver_preload(["pytest", "psycopg2", "weixin_etl.run.ingest"])
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,10 @@ def _ingest(order: Order, sender: Connection) -> None:
         order.together.wait(PATIENCE_SECONDS)
     outcome = Outcome(is_done=True)
     try:
-        Pipeline(order.run, warehouse, order.settings).ingest(
+        ingest_verb.ingest(
+            order.run,
+            warehouse,
+            order.settings,
             order.batch,
             lambda planned: WeixinClient(order.accounts[planned.conn_id], order.limits),
             by_itself=order.by_itself,

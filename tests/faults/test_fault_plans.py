@@ -21,9 +21,9 @@ from weixin_etl.load import Load, outcome
 from weixin_etl.load.stage import unpacked
 from weixin_etl.model import Account, PairState, Run
 from weixin_etl.problem import ProblemKind
+from weixin_etl.run import Settings
 from weixin_etl.run.check import CheckError, check
-from weixin_etl.run.ingest import planned_pairs
-from weixin_etl.run.pipeline import Settings
+from weixin_etl.run.pairs import planned_pairs
 from weixin_sandbox import Sandbox
 
 IMPATIENT = replace(HASTE, read_seconds=0.5)
@@ -121,17 +121,17 @@ def colour(trial: Trial, order: Order, end: Outcome) -> str:
     assert known >= ordered
     # an endpoint that answers its probe is back: the account's other days are asked for as well
     assert {appid for appid, _ in known - ordered} <= {it.appid for it in pairs if it.is_probe}
-    held_back = [pair for pair in pairs if rules.holds_back(pair, order.run)]
+    red = [pair for pair in pairs if rules.makes_red(pair, order.run)]
     for pair in pairs:
         assert pair.state is not PairState.PLANNED or pair.coverage.is_final
-        assert pair not in held_back or pair.coverage.error
+        assert pair not in red or pair.coverage.error
     judgement = check(order.run, trial.warehouse, trial.configured, order.stamp)
-    if not held_back:
+    if not red:
         judgement.require_good()
         return "green"
     with pytest.raises(CheckError):
         judgement.require_good()
-    assert {problem.account for problem in judgement.not_in} == {pair.name for pair in held_back}
+    assert {problem.account for problem in judgement.not_in} == {pair.name for pair in red}
     return "red"
 
 

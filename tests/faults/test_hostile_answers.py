@@ -24,7 +24,7 @@ from weixin_etl.datasets import ARTICLE_TOTAL, Dataset
 from weixin_etl.load import Judged, Load, Outcome, outcome
 from weixin_etl.model import Account, Counts, Run
 from weixin_etl.parse import parse
-from weixin_etl.run.pipeline import Settings
+from weixin_etl.run import Settings
 from weixin_sandbox import Sandbox
 
 EXAMPLES = (40, 3000)

@@ -11,7 +11,7 @@ from ingest_processes import PATIENCE_SECONDS, Hold, IngestProcess, context
 from trial import MORNING, Make, Trial, Warehouses, accounts
 
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.run.pipeline import Settings
+from weixin_etl.run import Settings
 from weixin_sandbox import Sandbox
 
 YESTERDAY = MORNING.date() - timedelta(days=1)

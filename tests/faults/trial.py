@@ -18,7 +18,8 @@ from weixin_etl import warehouse as the_warehouse
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account, ConfiguredAccount, Run
-from weixin_etl.run.pipeline import Pipeline, Settings
+from weixin_etl.run import Settings
+from weixin_etl.run import plan as plan_verb
 from weixin_local.postgres import Server
 from weixin_sandbox import Account as SandboxAccount
 from weixin_sandbox import Sandbox
@@ -102,7 +103,9 @@ class Trial:
     def plan(self, run_id: str, now: datetime, **form: Any) -> Order:
         """Plan a run at that time: a scheduled one, or a manual one with what the form says."""
         run = Run(run_id, self.dataset, now.date(), is_scheduled=not form, **form)
-        plan = Pipeline(run, self.warehouse, now=lambda: now).plan(self.configured, is_new=True)
+        plan = plan_verb.plan(
+            run, self.warehouse, self.settings, self.configured, is_new=True, now=lambda: now
+        )
         url = self.warehouse.url.render_as_string(hide_password=False)
         return Order(run, plan.accounts, self.accounts, url, now, settings=self.settings)
 

@@ -39,11 +39,14 @@ from weixin_etl.api.http import CallLimits
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, DATASETS
 from weixin_etl.model import Account, ConfiguredAccount, PlannedAccount, PlannedPair, PlanStamp, Run
 from weixin_etl.problem import Problem, ProblemKind
+from weixin_etl.run import Settings
 from weixin_etl.run import check as check_verb
-from weixin_etl.run import ingest
-from weixin_etl.run import pipeline as real
+from weixin_etl.run import ingest as ingest_verb
+from weixin_etl.run import plan as plan_verb
+from weixin_etl.run.pairs import planned_pairs
 
 ONE_TRY = CallLimits(tries=1, backoff_seconds=0, minute_quota_wait_seconds=0)
+SETTINGS = Settings(concurrency=1)
 TROUBLES = frozenset(Trouble) - {Trouble.KILLED}
 """Kills have tests of their own, at every statement (tests/faults)."""
 
@@ -68,7 +71,7 @@ class RealPipeline(Pipeline):
         process.unplannable = [a.conn_id for a in accounts if a.is_wanted and not a.appid]
         is_new = process.run.run_id not in self.planned_before
         self.planned_before.add(process.run.run_id)
-        plan = self._verbs(process).plan(accounts, is_new=is_new)
+        plan = plan_verb.plan(process.run, self.warehouse, SETTINGS, accounts, is_new=is_new)
         self.stamps[process.run.run_id] = plan.stamp
         process.pairs = self._pairs(process)
 
@@ -81,7 +84,7 @@ class RealPipeline(Pipeline):
     def planned(self, process: Process) -> list[PlannedPair]:
         """The pairs of the newest plan, from the warehouse."""
         with self.warehouse.connect() as connection:
-            return ingest.planned_pairs(connection, process.run)
+            return planned_pairs(connection, process.run)
 
     def ingest(self, process: Process, moment: int, *, by_itself: bool) -> tuple[int, bool]:
         """Ask over HTTP and load; when that ends."""
@@ -92,8 +95,16 @@ class RealPipeline(Pipeline):
             PlannedAccount(conn_id, appid, appid, process.days(appid), planned_at)
             for conn_id, appid in self._connections_of(process)
         ]
-        with suppress(ingest.IngestError):
-            self._verbs(process).ingest(batch, self._open_client, by_itself=by_itself)
+        with suppress(ingest_verb.IngestError):
+            if batch:
+                ingest_verb.ingest(
+                    process.run,
+                    self.warehouse,
+                    SETTINGS,
+                    batch,
+                    self._open_client,
+                    by_itself=by_itself,
+                )
         process.pairs = self._pairs(process)
         return self.asking[1], False
 
@@ -134,9 +145,6 @@ class RealPipeline(Pipeline):
             resets(handler)
         else:
             refuses(refusal)(handler)
-
-    def _verbs(self, process: Process) -> real.Pipeline:
-        return real.Pipeline(process.run, self.warehouse, ingest.Settings(concurrency=1))
 
     def _configured(self, process: Process, moment: int) -> list[ConfiguredAccount]:
         wanted = process.run.accounts

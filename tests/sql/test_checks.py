@@ -19,7 +19,7 @@ from weixin_etl.api.errors import ConfigurationError
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.model import ConfiguredAccount, PlanStamp, Run
 from weixin_etl.run.check import Check, CheckError, Judgement, check, checks
-from weixin_etl.run.ingest import run_keys
+from weixin_etl.run.pairs import run_keys
 
 FOLDER = Path(__file__).parent / "checks"
 CASES = sorted(path.parent for path in FOLDER.glob("*/*/given.sql"))

@@ -4,8 +4,6 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from weixin_etl import rules
 from weixin_etl.datasets import ARTICLE_TOTAL
@@ -18,11 +16,6 @@ DATED = replace(DAILY, begin_date=date(2026, 1, 1), end_date=date(2026, 11, 23))
 PAST = replace(DAILY, today=date(2026, 11, 20))
 DAYS = [TODAY - timedelta(days=age) for age in range(1, 68)]
 """The window of seven, then sixty to catch up."""
-
-
-def having(left: int | None, *, is_said: bool = True) -> Quota:
-    """A quota of which this is left."""
-    return Quota(0, 1000, left, is_said=is_said)
 
 
 @pytest.mark.parametrize(
@@ -56,50 +49,31 @@ def test_what_is_left(
 
 
 @pytest.mark.parametrize(
-    ("run", "left", "asked"),
+    ("run", "spare", "asked"),
     [
-        (DAILY, 50, 7 + 3),
-        (DAILY, 45, 7),
-        (DAILY, 0, 7),
-        (DAILY, 1000, 67),
-        (DATED, 50, 10),
-        (DATED, 40, 0),
-        (PAST, 43, 3),
+        (DAILY, 10, 7 + 3),
+        (DAILY, 5, 7),
+        (DAILY, -40, 7),
         (DAILY, None, 67),
+        (DATED, 10, 10),
+        (DATED, 0, 0),
         (DATED, None, 67),
+        (PAST, 3, 3),
     ],
 )
-def test_days_beyond_the_quota_are_held_back(run: Run, left: int | None, asked: int) -> None:
-    """The window of a daily run never is; others leave a reserve of 40, the newest come first."""
-    held_back = rules.beyond_quota(run, DAYS, having(left), today=TODAY, reserve=40)
-
-    assert held_back == DAYS[asked:]
+def test_days_beyond_the_quota_are_held_back(run: Run, spare: int | None, asked: int) -> None:
+    """Each day takes a call, the newest first; the window of a daily run is never held back."""
+    assert rules.held_back(run, DAYS, spare, TODAY) == DAYS[asked:]
 
 
-def test_a_refetch_does_not_believe_that_the_quota_is_used_up() -> None:
-    """Somebody may have had it raised; what is left above nothing is believed."""
-    refetch = replace(DATED, refetch=True)
-
-    assert rules.beyond_quota(refetch, DAYS, having(0), today=TODAY, reserve=40) == []
-    assert rules.beyond_quota(refetch, DAYS, having(1), today=TODAY, reserve=40) == DAYS
-
-
-@given(
-    left=st.integers(0, 200),
-    reserve=st.integers(0, 120),
-    count=st.integers(0, 67),
-    run=st.sampled_from([DAILY, DATED, PAST]),
+@pytest.mark.parametrize(
+    ("left", "refetch", "spare"),
+    [(100, False, 60), (30, False, -10), (None, False, None), (0, True, None), (1, True, -39)],
 )
-def test_the_reserve_is_whole(left: int, reserve: int, count: int, run: Run) -> None:
-    """Unless the window of a daily run takes from it; and no call above it is left unused."""
-    days = DAYS[:count]
-    held_back = rules.beyond_quota(run, days, having(left), today=TODAY, reserve=reserve)
-    asked = days[: len(days) - len(held_back)]
-    beyond_window = [day for day in asked if not rules.has_priority(run, day, TODAY)]
+def test_calls_that_leave_the_reserve_whole(
+    left: int | None, refetch: bool, spare: int | None
+) -> None:
+    """A refetch does not believe that none is left: somebody may have had the quota raised."""
+    quota = Quota(0, 1000, left, is_said=True)
 
-    assert asked + held_back == days
-    assert not any(rules.has_priority(run, day, TODAY) for day in held_back)
-    if beyond_window:
-        assert left - len(asked) >= reserve
-    if held_back:
-        assert left - len(asked) <= reserve
+    assert rules.spare_calls(quota, refetch=refetch, reserve=40) == spare

@@ -664,7 +664,7 @@ NOT_AUTHORISED = replace(WITHDRAWN, error_kind=ProblemKind.CONFIGURATION)
 )
 def test_a_pair_makes_its_run_red(pair: PlannedPair, run: Run, expected: bool) -> None:
     """It is not in, no probe of a retired endpoint, and of no account that has withdrawn."""
-    assert rules.holds_back(pair, run) is expected
+    assert rules.makes_red(pair, run) is expected
 
 
 FAILED = PairState.FAILED

@@ -6,13 +6,13 @@ from datetime import time
 import pytest
 from airflow.exceptions import AirflowConfigException
 
+from weixin_etl import run
 from weixin_etl.api.http import CallLimits
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.settings import DagSettings, Settings
-from weixin_etl.run import ingest
 
 DEFAULTS = Settings(
-    pipeline=ingest.Settings(concurrency=4, catch_up_days=60, ready_hour=10, commit_bytes=64 << 20),
+    pipeline=run.Settings(concurrency=4, catch_up_days=60, ready_hour=10, commit_bytes=64 << 20),
     call_limits=CallLimits(
         connect_seconds=5,
         read_seconds=30,

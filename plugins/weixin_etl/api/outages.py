@@ -1,4 +1,4 @@
-"""When to stop asking: several calls of one kind in a row that brought no usable answer."""
+"""When to stop asking: several calls in a row that brought no usable answer."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -41,11 +41,17 @@ class Outages:
         try:
             yield
         except WeixinError as error:
-            self._note(error if error.is_outage else None)
+            self.note(error if error.is_outage else None)
             raise
-        self._note(None)
+        self.note(None)
 
-    def _note(self, outage: WeixinError | None) -> None:
+    def note(self, outage: WeixinError | None) -> None:
+        """
+        Take the end of a call into account; None when it was no outage, which ends the row.
+
+        An endpoint that is offline counts too, where the caller says so, in a row of its own.
+        """
         with self._lock:
-            self._in_a_row = self._in_a_row + 1 if outage else 0
+            is_alike = outage and self._last and outage.is_outage == self._last.is_outage
+            self._in_a_row = self._in_a_row + 1 if is_alike else int(outage is not None)
             self._last = outage

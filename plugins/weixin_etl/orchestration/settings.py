@@ -10,8 +10,8 @@ from datetime import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from weixin_etl import run
     from weixin_etl.api.http import CallLimits
-    from weixin_etl.run import ingest
 
 SECTION = "weixin"
 RUN_AT = time(8, 30)
@@ -95,7 +95,7 @@ class DagSettings:
 class Settings:
     """The settings that tasks and commands work with."""
 
-    pipeline: "ingest.Settings"
+    pipeline: "run.Settings"
     call_limits: "CallLimits"
 
 
@@ -128,11 +128,11 @@ def read() -> Settings:
         AirflowConfigException: a value is not a number.
 
     """
+    from weixin_etl import run
     from weixin_etl.api.http import CallLimits
-    from weixin_etl.run import ingest
 
     return Settings(
-        pipeline=ingest.Settings(
+        pipeline=run.Settings(
             concurrency=_whole("concurrency"),
             catch_up_days=_whole("catch_up_days"),
             ready_hour=_whole("ready_hour"),

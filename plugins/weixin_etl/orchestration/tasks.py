@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -18,17 +19,24 @@ from weixin_etl.orchestration.ending import PROBLEM, EndOfTask, readable_ending
 from weixin_etl.orchestration.warehouse import open_warehouse
 from weixin_etl.problem import Problem, log_problem
 from weixin_etl.run import check as check_verb
+from weixin_etl.run import ingest as ingest_verb
+from weixin_etl.run import plan as plan_verb
 from weixin_etl.run import report as report_verb
-from weixin_etl.run.ingest import IngestError
-from weixin_etl.run.pipeline import Pipeline, batches
 from weixin_etl.warehouse import WarehouseError, follow_clock
 
 log = logging.getLogger(__name__)
 
-_PLAN_COUNTS = "counts"
-_PLAN_STAMP = "stamp"
-_PLAN_WARNINGS = "warnings"
-_NOT_PLANNED = "not_planned"
+_PLAN = "plan"
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """What report and check are told of the run's newest plan."""
+
+    stamp: PlanStamp
+    counts: dict[str, int]
+    warnings: list[str]
+    not_planned: list[ConfiguredAccount]
 
 
 @readable_ending()
@@ -56,19 +64,23 @@ def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
 def plan(dataset: Dataset, found: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """Batches of accounts with the days to ask for; a dry run ends here."""
     context = get_current_context()
-    pipeline = _pipeline(dataset, context)
+    run = run_context.of_installation(dataset, context)
     configured = msgspec.convert(found, list[ConfiguredAccount])
-    planned = pipeline.plan(configured, is_new=run_context.is_first_try(context))
-    if pipeline.run.dry_run:
+    planned = plan_verb.plan(
+        run,
+        open_warehouse(),
+        settings.read().pipeline,
+        configured,
+        is_new=run_context.is_first_try(context),
+    )
+    if run.dry_run:
         raise AirflowSkipException("dry run: nothing was asked for")
-    context["ti"].xcom_push(_PLAN_COUNTS, planned.counts)
-    context["ti"].xcom_push(_PLAN_STAMP, msgspec.to_builtins(planned.stamp))
-    context["ti"].xcom_push(_PLAN_WARNINGS, planned.warnings)
+    not_planned = [it for it in configured if not it.appid]
+    told = _Planned(planned.stamp, planned.counts, planned.warnings, not_planned)
+    context["ti"].xcom_push(_PLAN, msgspec.to_builtins(told))
     warnings = [*planned.lost, *planned.left]
-    alerts.planned(pipeline.run, warnings, [it.appid for it in planned.accounts])
-    not_planned = msgspec.to_builtins([it for it in configured if not it.appid])
-    context["ti"].xcom_push(_NOT_PLANNED, not_planned)
-    builtins: list[list[dict[str, Any]]] = msgspec.to_builtins(batches(planned.accounts))
+    alerts.planned(run, warnings, [it.appid for it in planned.accounts])
+    builtins: list[list[dict[str, Any]]] = msgspec.to_builtins(plan_verb.batches(planned.accounts))
     return builtins
 
 
@@ -77,26 +89,31 @@ def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
     """Bring the batch's pairs in; in a scheduled run, wait for those that are not ready."""
     context = get_current_context()
     planned = msgspec.convert(batch, Batch)
-    pipeline = _pipeline(dataset, context)
-    client_of = accounts.Clients(settings.read()).open
+    run = run_context.of_installation(dataset, context)
+    in_force, warehouse = settings.read(), open_warehouse()
     try:
-        unknown = pipeline.ingest(planned, client_of, by_itself=run_context.is_by_itself(context))
-    except IngestError as error:
-        is_retried = error.is_retryable and not run_context.is_last_try(context)
-        alerts.ingested(
-            pipeline.run, planned, error.problems, error.unknown_metrics, is_retried=is_retried
+        unknown = ingest_verb.ingest(
+            run,
+            warehouse,
+            in_force.pipeline,
+            planned,
+            accounts.Clients(in_force).open,
+            by_itself=run_context.is_by_itself(context),
         )
+    except ingest_verb.IngestError as error:
+        is_retried = error.is_retryable and not run_context.is_last_try(context)
+        alerts.ingested(run, planned, error.problems, error.unknown_metrics, is_retried=is_retried)
         if is_retried:
             raise
         now = clock.now()
-        again_at = rules.asks_again_at(pipeline.run, now) if error.has_not_ready else None
+        again_at = rules.asks_again_at(run, now) if error.has_not_ready else None
         if again_at is None:
             raise
         log.warning("asks again at %s", clock.beijing_text(again_at, pattern="%H:%M"))
         # Airflow has the real clock, whatever WEIXIN_NOW says
         real_time = timezone.utcnow() + (again_at - now)
         raise AirflowRescheduleException(real_time) from None  # type: ignore[no-untyped-call]
-    alerts.ingested(pipeline.run, planned, [], unknown)
+    alerts.ingested(run, planned, [], unknown)
 
 
 @readable_ending()
@@ -108,10 +125,10 @@ def report(dataset: Dataset, asset: Any) -> dict[str, int]:
     """
     context = get_current_context()
     run = run_context.of_installation(dataset, context)
-    stamp = _stamp(context)
-    if run.dry_run or stamp is None:
+    planned = _planned(context)
+    if run.dry_run or planned is None:
         raise AirflowSkipException("nothing was planned, so there is nothing to report")
-    totals = _report(run, context, stamp)
+    totals = _report(run, planned)
     days = report_verb.changed_days(run, open_warehouse())
     if not days:
         context["ti"].xcom_push("return_value", totals)
@@ -134,20 +151,17 @@ def check(dataset: Dataset) -> None:
         raise _upstream_failed(failed)
     if run.dry_run:
         return
-    stamp = _stamp(context)
-    if stamp is None:
+    planned = _planned(context)
+    if planned is None:
         raise EndOfTask(
             "the run has no plan: clear plan with its downstream tasks", is_retryable=False
         )
     if not run_context.is_first_try(context):
-        _report(run, context, stamp)  # "clear only failed tasks" does not run report again
-    for warning in context["ti"].xcom_pull(task_ids="plan", key=_PLAN_WARNINGS) or []:
+        _report(run, planned)  # "clear only failed tasks" does not run report again
+    for warning in planned.warnings:
         log.warning("%s", warning)
-    not_planned = context["ti"].xcom_pull(task_ids="plan", key=_NOT_PLANNED) or []
     warehouse = open_warehouse()
-    judgement = check_verb.check(
-        run, warehouse, msgspec.convert(not_planned, list[ConfiguredAccount]), stamp
-    )
+    judgement = check_verb.check(run, warehouse, planned.not_planned, planned.stamp)
     metrics.emit_freshness(run, warehouse, clock.now(), judgement)
     alerts.checked(run, judgement, _failed_tasks(context, "failed"))
     judgement.require_good()
@@ -155,18 +169,17 @@ def check(dataset: Dataset) -> None:
         raise _upstream_failed(failed)
 
 
-def _report(run: Run, context: Context, stamp: PlanStamp) -> dict[str, int]:
-    counts = context["ti"].xcom_pull(task_ids="plan", key=_PLAN_COUNTS)
-    totals = report_verb.report(run, open_warehouse(), counts or {}, stamp)
+def _report(run: Run, planned: _Planned) -> dict[str, int]:
+    totals = report_verb.report(run, open_warehouse(), planned.counts, planned.stamp)
     log.info("%s", ", ".join(f"{count} {name}" for name, count in totals.items()))
     metrics.emit_counts(run, totals)
     return totals
 
 
-def _stamp(context: Context) -> PlanStamp | None:
-    """That of the run's newest plan; None when nothing was planned."""
-    stamp = context["ti"].xcom_pull(task_ids="plan", key=_PLAN_STAMP)
-    return msgspec.convert(stamp, PlanStamp) if stamp else None
+def _planned(context: Context) -> _Planned | None:
+    """The run's newest plan; None when nothing was planned."""
+    told = context["ti"].xcom_pull(task_ids="plan", key=_PLAN)
+    return told and msgspec.convert(told, _Planned)
 
 
 def _say_why_not_planned(run: Run, context: Context) -> None:
@@ -193,15 +206,6 @@ def _upstream_failed(failed: Collection[str]) -> EndOfTask:
     names = ", ".join(sorted(failed))
     return EndOfTask(
         f"failed: {names}; see the lines above and the log of each", is_retryable=False
-    )
-
-
-def _pipeline(dataset: Dataset, context: Context) -> Pipeline:
-    return Pipeline(
-        run_context.of_installation(dataset, context),
-        open_warehouse(),
-        settings.read().pipeline,
-        clock.now,
     )
 
 

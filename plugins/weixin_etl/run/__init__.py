@@ -1,1 +1,17 @@
-"""The verbs of a morning: plan, ingest, report, check. They know no Airflow."""
+"""The verbs of a morning: plan, extract, ingest, report, check. They know no Airflow."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the verbs work; see `[weixin]` in Airflow's configuration."""
+
+    concurrency: int = 4
+    catch_up_days: int = 60
+    ready_hour: int = 10
+    commit_bytes: int = 64 << 20
+    daily_calls: int = 1000
+    """Calls an account may make in a day where WeChat does not say; 0 when that is not known."""
+    quota_reserve: int = 100
+    """Of these, the ones that only the windows of daily runs may use."""

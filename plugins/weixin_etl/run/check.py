@@ -3,7 +3,7 @@
 import logging
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
@@ -24,15 +24,14 @@ from weixin_etl.model import (
     Run,
 )
 from weixin_etl.problem import Problem, ProblemKind, log_problem, together
-from weixin_etl.run.ingest import (
+from weixin_etl.run.pairs import (
     accounts_not_in,
-    days_of,
-    held_by_successor,
     not_in,
     planned_pairs,
     require_plan,
     run_keys,
     why_not_in,
+    with_successor,
 )
 from weixin_etl.warehouse import require_migrated, source, sql_directory
 
@@ -89,7 +88,7 @@ class Judgement:
     broken: list[Problem]
     """Promises of severity `fail`."""
     warnings: list[Problem]
-    days: Mapping[str, frozenset[date]] = field(default_factory=dict)
+    days: Mapping[str, Collection[date]] = field(default_factory=dict)
     """The publication days it is about, by AppID."""
     unjudged: frozenset[ProblemKind] = frozenset()
     """Kinds of problems that too many accounts have to name them all."""
@@ -159,11 +158,14 @@ def check(
     for problem in [*broken, *open_problems]:
         log_problem(log, problem)
     kinds = Counter(problem.kind for problem in [*broken, *warnings])
+    days: dict[str, set[date]] = defaultdict(set)
+    for pair in pairs:
+        days[pair.appid].add(pair.publication_date)
     return Judgement(
         open_problems,
         broken,
         warnings,
-        days=days_of(pairs),
+        days=days,
         unjudged=frozenset(kind for kind, count in kinds.items() if count >= _ACCOUNTS_NAMED),
     )
 
@@ -193,22 +195,15 @@ def not_planned(run: Run, accounts: Sequence[ConfiguredAccount]) -> list[Problem
 
 def _retired(connection: Connection, run: Run, pairs: Sequence[PlannedPair]) -> list[Problem]:
     """Accounts whose endpoint WeChat still has offline: only yesterday was asked."""
+    cause = f"WeChat still has {run.dataset.endpoint} offline"
     offline = together(
-        Problem(
-            ProblemKind.ENDPOINT_OFFLINE,
-            cause=f"WeChat still has {run.dataset.endpoint} offline",
-            cure=pair.coverage.cure or "",
-            account=pair.name,
-            appid=pair.appid,
-            conn_id=pair.conn_id,
-            days=(pair.publication_date,),
-            errcode=rules.OFFLINE,
-        )
+        replace(why_not_in(pair), cause=cause, rid="")
         for pair in pairs
-        if pair.is_probe and pair.coverage.error_code == rules.OFFLINE
+        if pair.is_probe
+        and pair.state is not PairState.HELD_BACK
+        and pair.coverage.error_code == rules.OFFLINE
     )
-    held = held_by_successor(connection, run.dataset, offline)
-    return [replace(it, cure=held.get(it, it.cure)) for it in offline]
+    return with_successor(connection, run.dataset, offline)
 
 
 def _withdrawn(run: Run, pairs: Sequence[PlannedPair]) -> list[Problem]:
@@ -218,7 +213,7 @@ def _withdrawn(run: Run, pairs: Sequence[PlannedPair]) -> list[Problem]:
         for pair in pairs
         if pair.state is PairState.FAILED
         and pair.coverage.error_kind is ProblemKind.WITHDRAWN
-        and not rules.holds_back(pair, run)
+        and not rules.makes_red(pair, run)
     )
 
 

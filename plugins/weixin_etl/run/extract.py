@@ -2,51 +2,32 @@
 
 import logging
 import sys
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from itertools import islice
 from threading import Condition, Lock
 from typing import Generic, Protocol, TypeVar
 
-from weixin_etl import rules
+from weixin_etl import clock, rules
 from weixin_etl.api.client import Answer, Refusal, WeixinClient
 from weixin_etl.api.errors import EndpointOfflineError, HeldBackError, WeixinError
-from weixin_etl.datasets import Dataset
-from weixin_etl.model import Account
+from weixin_etl.api.outages import Outages
+from weixin_etl.model import Account, Run
 from weixin_etl.threads import thread_pool
 
 log = logging.getLogger(__name__)
 
-
 ENOUGH_BYTES = 8 << 20
-
-
-@dataclass(slots=True)
-class Budget:
-    """How many calls an account may make, and which days are asked for whatever it holds."""
-
-    has_priority: Callable[[date], bool]
-    left: int | None = None
-    """Calls that leave the reserve whole, the ones made since taken off; None for any number."""
-
-    def holds_back(self, day: date) -> bool:
-        """Whether the day must not be asked for."""
-        return self.left is not None and self.left <= 0 and not self.has_priority(day)
-
-    def spend(self, calls: int) -> None:
-        """Take calls off; a call that is given up before it is made gives one back."""
-        if self.left is not None:
-            self.left -= calls
+"""Of answers: so many are handed on together."""
 
 
 class AccountCalls:
     """
     One account's calls of a try; several threads may make them at once.
 
-    A day beyond the account's `budget` is not asked for, and gets a `HeldBackError`.
+    A day that is held back for the quota is not asked for, and gets a `HeldBackError`.
 
     Once a refusal stops the account, the days not yet asked get it without a call, with its time: a
     daily quota rests from the answer on.
@@ -54,40 +35,40 @@ class AccountCalls:
 
     def __init__(
         self,
+        run: Run,
         account: Account,
         days: Sequence[date],
         open_client: Callable[[], WeixinClient],
-        dataset: Dataset,
         *,
-        present: rules.Days,
-        now: Callable[[], datetime],
-        budget: Budget | None = None,
+        today: date,
+        now: Callable[[], datetime] = clock.now,
+        spare: int | None = None,
         stopped: Refusal | None = None,
     ) -> None:
         """
         Make no call yet.
 
-        `present` is the present window: its days are asked for even when the endpoint is offline.
-        `open_client` raises `WeixinError` when the account can't be asked.
+        `open_client` raises `WeixinError` when the account can't be asked. `spare` is the number of
+        calls that leave the reserve of its quota whole; None for any number.
         """
         self.account = account
         self.days = deque(days)
         """Not asked yet."""
         self.failure: Exception | None = None
         """What went wrong in the program itself: no more is asked."""
+        self._run = run
         self._open_client = open_client
-        self._dataset = dataset
-        self._present = present
+        self._today = today
         self._now = now
-        self._budget = budget or Budget(has_priority=lambda _: True)
+        self._spare = spare
         self._client: WeixinClient | Refusal | None = stopped
         """None before the first call; once a refusal stops the account, that."""
-        self._in_a_row: list[WeixinError] = []
+        self._outages = Outages()
         self._opening = Lock()
         self._noting = Lock()
 
     def ask(self, day: date) -> Answer | Refusal:
-        """Ask for the day, unless the account is stopped or its budget is spent."""
+        """Ask for the day, unless the account is stopped or the day is held back."""
         with self._opening:
             if self._client is None:
                 self._client = self._opened()
@@ -95,12 +76,12 @@ class AccountCalls:
         if isinstance(client, Refusal):
             return replace(client, calls=0)
         with self._noting:
-            if self._budget.holds_back(day):
+            if rules.is_held_back(self._run, day, self._spare, self._today):
                 return Refusal(HeldBackError(account=str(self.account)), self._now(), calls=0)
-            self._budget.spend(1)
-        came = client.datacube(self._dataset, day)
+            self._spend(1)
+        came = client.datacube(self._run.dataset, day)
         with self._noting:
-            self._budget.spend(came.calls - 1)
+            self._spend(came.calls - 1)
             self._note(day, came)
         return came
 
@@ -112,23 +93,23 @@ class AccountCalls:
             return Refusal(error, self._now(), calls=0)
         return client
 
+    def _spend(self, calls: int) -> None:
+        """Take calls off; one that is given up before it is made is given back."""
+        if self._spare is not None:
+            self._spare -= calls
+
     def _note(self, day: date, came: Answer | Refusal) -> None:
         """
         Take a call's end into account.
 
-        An outage stops the account when it is met five times in a row. So does an endpoint that is
-        offline, but not within the present window: WeChat may give older days that newer ones lack.
+        Several outages in a row stop the account. So does an endpoint that is offline, but not
+        within the present window: WeChat may give older days that newer ones lack.
         """
         error = came.error if isinstance(came, Refusal) else None
-        is_offline = isinstance(error, EndpointOfflineError) and day not in self._present
-        if error is None or not (error.is_outage or is_offline):
-            self._in_a_row = []
-        elif self._in_a_row and type(self._in_a_row[-1]) is type(error):
-            self._in_a_row.append(error)
-        else:
-            self._in_a_row = [error]
-        is_enough = len(self._in_a_row) == rules.REFUSALS_THAT_STOP
-        if isinstance(came, Refusal) and (came.error.stops_account or is_enough):
+        present = rules.present_window(self._run.dataset, self._today)
+        is_offline = isinstance(error, EndpointOfflineError) and day not in present
+        self._outages.note(error if error and (error.is_outage or is_offline) else None)
+        if isinstance(came, Refusal) and (came.error.stops_account or self._outages.are_enough):
             self._client = came
 
 
@@ -190,7 +171,7 @@ class _Extraction(Generic[T]):
         self._accounts = iter(accounts)
         self._active: list[AccountCalls] = []
         """At most as many as calls in flight."""
-        self._in_flight: dict[AccountCalls, int] = {}
+        self._in_flight: Counter[AccountCalls] = Counter()
         self._came: deque[T] = deque()
         self._bytes = 0
         self._callers = concurrency
@@ -201,10 +182,14 @@ class _Extraction(Generic[T]):
         """Make calls until there is none left to make."""
         try:
             while turn := self._next():
-                with self._flight(*turn) as (account, day):
-                    came = self._ask(account, day)
-                    self._put(came)
-                    del came  # else it stays until the next one is there
+                account, day = turn
+                try:
+                    self._put(self._ask(account, day))
+                except Exception as error:
+                    self._give_up(account, day, error)
+                finally:
+                    with self._changed:
+                        self._in_flight[account] -= 1
         finally:
             with self._changed:
                 self._callers -= 1
@@ -217,26 +202,19 @@ class _Extraction(Generic[T]):
                 self._active += islice(self._accounts, 1)
             if not self._active:
                 return None
-            account = min(self._active, key=lambda it: self._in_flight.get(it, 0))
-            self._in_flight[account] = self._in_flight.get(account, 0) + 1
+            account = min(self._active, key=lambda it: self._in_flight[it])
+            self._in_flight[account] += 1
             day = account.days.popleft()
             if not account.days:
                 self._active.remove(account)
             return account, day
 
-    @contextmanager
-    def _flight(self, account: AccountCalls, day: date) -> Iterator[tuple[AccountCalls, date]]:
-        try:
-            yield account, day
-        except Exception as error:
-            name = type(error).__name__
-            log.warning("%s %s: the answer could not be worked on: %s", account.account, day, name)
-            with self._changed:
-                account.failure = error
-                self._active = [it for it in self._active if it is not account]
-        finally:
-            with self._changed:
-                self._in_flight[account] -= 1
+    def _give_up(self, account: AccountCalls, day: date, error: Exception) -> None:
+        name = type(error).__name__
+        log.warning("%s %s: the answer could not be worked on: %s", account.account, day, name)
+        with self._changed:
+            account.failure = error
+            self._active = [it for it in self._active if it is not account]
 
     def _put(self, came: T) -> None:
         with self._changed:

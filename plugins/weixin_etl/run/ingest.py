@@ -1,21 +1,19 @@
-"""The verb ingest: a batch's planned pairs brought in, and why some are not. Knows no Airflow."""
+"""The verb ingest: a batch's planned pairs brought in by extract and load; why some are not."""
 
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from itertools import groupby
-from typing import Any
+from functools import partial
 
-from sqlalchemy import Connection, Engine, Row
+from sqlalchemy import Engine
 
 from weixin_etl import clock, rules
 from weixin_etl.api.client import Refusal, WeixinClient
-from weixin_etl.api.errors import ConfigurationError, HeldBackError, from_errcode
+from weixin_etl.api.errors import ConfigurationError, from_errcode
 from weixin_etl.clock import days_as_ranges
-from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.load import Judged, Load, Outcome, outcome
 from weixin_etl.load.quota import known_quotas
 from weixin_etl.model import (
@@ -27,12 +25,13 @@ from weixin_etl.model import (
     PlannedPair,
     PlanStamp,
     Run,
-    accounts_are,
-    connection_of,
     few_names,
 )
-from weixin_etl.problem import Problem, ProblemKind, fault, log_frames, log_problem, together
-from weixin_etl.run.extract import AccountCalls, Budget, extract
+from weixin_etl.problem import Problem, fault, log_frames, log_problem, together
+from weixin_etl.run import Settings
+from weixin_etl.run.extract import AccountCalls, extract
+from weixin_etl.run.pairs import accounts_not_in, not_in, planned_pairs, require_plan
+from weixin_etl.run.plan import plan_open_days
 from weixin_etl.warehouse import WarehouseError, require_one_time, statement, trouble
 from weixin_etl.warehouse.locks import ingest_locks
 
@@ -41,178 +40,127 @@ log = logging.getLogger(__name__)
 COMMIT_SECONDS = 60
 """A commit holds what came in this time, so that a kill costs no more."""
 _NAMES_IN_LOG = 20
-_NOT_ASKED = {
-    True: "not asked yet",
-    False: "answered before it was planned, by the clocks of two machines",
-}
 
 OpenClient = Callable[[PlannedAccount], WeixinClient]
 """The client of a planned account; raises `WeixinError` when its connection can't be used."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How the pipeline works; see `[weixin]` in Airflow's configuration."""
-
-    concurrency: int = 4
-    catch_up_days: int = 60
-    ready_hour: int = 10
-    commit_bytes: int = 64 << 20
-    daily_calls: int = 1000
-    """Calls an account may make in a day where WeChat does not say; 0 when that is not known."""
-    quota_reserve: int = 100
-    """Of these, the ones that only the windows of daily runs may use."""
-
-
+@dataclass(eq=False)
 class IngestError(Exception):
     """Planned pairs that are not in. `str()` says of how many accounts; the log has said why."""
 
-    def __init__(
-        self,
-        problems: Sequence[Problem],
-        *,
-        is_retryable: bool,
-        has_not_ready: bool = False,
-        unknown_metrics: Collection[str] = (),
-    ) -> None:
-        super().__init__(accounts_not_in(problems))
-        self.problems = list(problems)
-        self.unknown_metrics = unknown_metrics
-        """Those of the answers that are in."""
-        self.is_retryable = is_retryable
-        """Whether something may come in by another try."""
-        self.has_not_ready = has_not_ready
-        """Whether something may come in later in the morning."""
+    problems: list[Problem]
+    unknown_metrics: Collection[str]
+    """Those of the answers that are in."""
+    is_retryable: bool
+    """Whether something may come in by another try."""
+    has_not_ready: bool
+    """Whether something may come in later in the morning."""
+
+    def __str__(self) -> str:
+        """`3 accounts are not in: see the lines above`."""
+        return accounts_not_in(self.problems)
 
 
-class Ingest:
+def ingest(
+    run: Run,
+    warehouse: Engine,
+    settings: Settings,
+    batch: Batch,
+    open_client: OpenClient,
+    *,
+    by_itself: bool,
+    now: Callable[[], datetime] = clock.now,
+) -> Collection[str]:
+    """
+    Bring the batch's pairs in; no account's trouble stops another.
+
+    Accounts that another run ingests come last: what it brings in is not asked for again.
+    `by_itself` is whether Airflow tries again without a person: then what only a person can mend is
+    not asked for.
+
+    Returns:
+        The metrics of the answers that the dataset's declaration does not have.
+
+    Raises:
+        IngestError: pairs are not in.
+        WarehouseError: the warehouse has another time than this machine, or not the batch's plan.
+
+    """
+    return _Try(run, warehouse, settings, open_client, by_itself, now).ingest(batch)
+
+
+@dataclass(slots=True)
+class _Try:
     """One try of a batch."""
 
-    def __init__(
-        self,
-        run: Run,
-        warehouse: Engine,
-        settings: Settings,
-        now: Callable[[], datetime],
-        *,
-        open_client: OpenClient,
-        plan_more: Callable[[Sequence[PlannedAccount]], Mapping[str, Sequence[date]]],
-        by_itself: bool,
-    ) -> None:
-        """
-        Do nothing yet.
-
-        Args:
-            run: the run.
-            warehouse: where its plan is.
-            settings: how much at once.
-            now: the clock.
-            open_client: gives an account's client.
-            plan_more: adds what is due of accounts whose endpoint is back to the plan; the days
-                that it did not have before, by AppID.
-            by_itself: whether Airflow tries again without a person: then what only a person can
-                mend is not asked for.
-
-        """
-        self._run = run
-        self._warehouse = warehouse
-        self._settings = settings
-        self._now = now
-        self._open_client = open_client
-        self._plan_more = plan_more
-        self._by_itself = by_itself
-        self._judged: list[Judged] = []
-        self._failures: dict[str, Problem] = {}
-        """Why accounts could not be loaded, by AppID."""
-        self._unknown_metrics: set[str] = set()
+    run: Run
+    warehouse: Engine
+    settings: Settings
+    open_client: OpenClient
+    by_itself: bool
+    now: Callable[[], datetime]
+    refused: list[Problem] = field(default_factory=list)
+    """Why pairs are not in that were asked for."""
+    failures: dict[str, Problem] = field(default_factory=dict)
+    """Why accounts could not be loaded, by AppID."""
+    unknown_metrics: set[str] = field(default_factory=set)
 
     def ingest(self, batch: Batch) -> Collection[str]:
-        """
-        Bring the batch's pairs in; no account's trouble stops another.
-
-        Accounts that another run ingests come last: what it brings in is not asked for again.
-
-        Returns:
-            The metrics of the answers that the dataset's declaration does not have.
-
-        Raises:
-            IngestError: pairs are not in.
-            WarehouseError: the warehouse has another time than this machine, or not the batch's
-                plan.
-
-        """
+        """Bring the batch in, or say why it is not."""
         try:
-            self._require_plan(batch)
-            with self._alone(batch, waits=False) as accounts:
-                self._ingest(accounts)
-            if others := [account for account in batch if account not in accounts]:
-                with self._alone(others, waits=True) as accounts:
-                    self._ingest(accounts)
-            pairs = self._planned_pairs(batch)
+            self.require_plan(batch)
+            with self.locked(batch, waits=False) as free:
+                self.bring_in(free)
+            if others := [account for account in batch if account not in free]:
+                names = few_names([account.name for account in others])
+                log.info("waits for other runs that ingest these accounts: %s", names)
+                with self.locked(others, waits=True):
+                    self.bring_in(others)
+            pairs = [
+                pair
+                for pair in self.planned_pairs(batch)
+                if rules.makes_red(pair, self.run) and pair.appid not in self.failures
+            ]
+            with self.warehouse.connect() as connection:
+                problems = [*not_in(connection, self.run, pairs), *self.failures.values()]
+            waiting = [pair for pair in pairs if pair.state is PairState.NOT_READY]
+            is_retryable = bool(self.failures) or any(
+                pair.is_retryable for pair in pairs if pair.state is not PairState.NOT_READY
+            )
         except WarehouseError:
             raise
         except Exception as error:
-            passing = trouble(error, self._warehouse)
+            passing = trouble(error, self.warehouse)
             if passing is None:
                 raise
-            problems = [*_problems(self._judged), *self._failures.values(), passing.problem]
-            raise self._not_in(problems, is_retryable=True) from None
-        self._require_all_in(pairs)
-        return self._unknown_metrics
-
-    def _require_plan(self, batch: Batch) -> None:
-        stamps = {it.planned_at for it in batch}
-        with self._warehouse.connect() as connection:
-            for planned_at in stamps:
-                own = [it for it in batch if it.planned_at == planned_at]
-                stamp = PlanStamp(planned_at, sum(len(it.days) for it in own))
-                require_plan(connection, self._run, stamp, [it.appid for it in own])
-
-    def _require_all_in(self, pairs: Sequence[PlannedPair]) -> None:
-        open_pairs = [
-            pair
-            for pair in pairs
-            if rules.holds_back(pair, self._run) and pair.appid not in self._failures
-        ]
-        if not open_pairs and not self._failures:
-            return
-        with self._warehouse.connect() as connection:
-            problems = [*not_in(connection, self._run, open_pairs), *self._failures.values()]
-        not_ready = [pair for pair in open_pairs if pair.state is PairState.NOT_READY]
-        others = [pair for pair in open_pairs if pair.state is not PairState.NOT_READY]
-        raise self._not_in(
-            problems,
-            is_retryable=bool(self._failures) or any(pair.is_retryable for pair in others),
-            has_not_ready=bool(not_ready),
-        )
-
-    def _not_in(
-        self, problems: Sequence[Problem], *, is_retryable: bool, has_not_ready: bool = False
-    ) -> IngestError:
-        """The error that ends the try, after a line per account and cause, above its last one."""
-        for problem in problems:
+            problems = [*together(self.refused), *self.failures.values(), passing.problem]
+            is_retryable, waiting = True, []
+        for problem in problems:  # one per account and cause, right above the task's last line
             log_problem(log, problem)
-        return IngestError(
-            problems,
-            is_retryable=is_retryable,
-            has_not_ready=has_not_ready,
-            unknown_metrics=self._unknown_metrics,
-        )
+        if problems:
+            raise IngestError(problems, self.unknown_metrics, is_retryable, bool(waiting))
+        return self.unknown_metrics
+
+    def require_plan(self, batch: Batch) -> None:
+        """Make sure that the batch's plan is in the warehouse."""
+        stamp = PlanStamp(batch[0].planned_at, sum(len(it.days) for it in batch))
+        with self.warehouse.connect() as connection:
+            require_plan(connection, self.run, stamp, [it.appid for it in batch])
 
     @contextmanager
-    def _alone(
-        self, batch: Sequence[PlannedAccount], *, waits: bool
-    ) -> Iterator[list[PlannedAccount]]:
+    def locked(self, batch: Batch, *, waits: bool) -> Iterator[Batch]:
         """The accounts that no other run ingests; when it `waits`, all, once the others ended."""
-        if waits:
-            names = few_names([account.name for account in batch])
-            log.info("waits for other runs that ingest these accounts: %s", names)
         appids = [account.appid for account in batch]
-        locks = ingest_locks(self._warehouse, self._run.dataset.name, appids, waits=waits)
-        with locks as locked:
+        with ingest_locks(self.warehouse, self.run.dataset.name, appids, waits=waits) as locked:
             yield [account for account in batch if account.appid in locked]
 
-    def _ingest(self, accounts: Sequence[PlannedAccount]) -> None:
+    def planned_pairs(self, accounts: Batch) -> list[PlannedPair]:
+        """The pairs of the run's newest plan."""
+        with self.warehouse.connect() as connection:
+            return planned_pairs(connection, self.run, [account.appid for account in accounts])
+
+    def bring_in(self, accounts: Batch) -> None:
         """
         Ask for the accounts' pairs, newest days first, and load them.
 
@@ -220,191 +168,144 @@ class Ingest:
         """
         if not accounts:
             return
-        require_one_time(self._warehouse)
-        self._bring_in(accounts, self._to_ask(accounts))
-        answered = {pair.appid for pair in self._planned_pairs(accounts) if rules.is_back(pair)}
-        if back := [account for account in accounts if account.appid in answered]:
-            self._bring_in(back, self._plan_more(back))
-
-    def _planned_pairs(self, accounts: Sequence[PlannedAccount]) -> list[PlannedPair]:
-        with self._warehouse.connect() as connection:
-            return planned_pairs(connection, self._run, [account.appid for account in accounts])
-
-    def _to_ask(self, accounts: Sequence[PlannedAccount]) -> dict[str, list[date]]:
+        require_one_time(self.warehouse)
         days: dict[str, list[date]] = defaultdict(list)
-        for pair in self._planned_pairs(accounts):
-            if rules.is_to_be_asked(pair, refetch=self._run.refetch, by_itself=self._by_itself):
+        for pair in self.planned_pairs(accounts):
+            if rules.is_to_be_asked(pair, refetch=self.run.refetch, by_itself=self.by_itself):
                 days[pair.appid].append(pair.publication_date)
-        return days
+        self.ask(accounts, days)
+        answered = {pair.appid for pair in self.planned_pairs(accounts) if rules.is_back(pair)}
+        if back := [account for account in accounts if account.appid in answered]:
+            more = plan_open_days(self.run, self.warehouse, self.settings, back, self.now())
+            self.ask(back, more)
 
-    def _bring_in(
-        self, accounts: Sequence[PlannedAccount], days: Mapping[str, Sequence[date]]
-    ) -> None:
+    def ask(self, accounts: Batch, days: Mapping[str, Sequence[date]]) -> None:
         """Ask for days of the accounts, by AppID, and load what comes in commits."""
-        refusals = self._refusals_at_rest(accounts)
-        budgets = self._budgets(accounts)
-        calls = [
-            self._calls(
-                account,
-                days[account.appid],
-                budgets[account.appid],
-                refusals.get(account.appid),
-            )
-            for account in accounts
-            if days.get(account.appid)
-        ]
+        calls = self.calls([it for it in accounts if days.get(it.appid)], days)
+        load = Load(self.warehouse, self.run, ready_hour=self.settings.ready_hour, now=self.now)
         awaited = Counter({appid: len(dates) for appid, dates in days.items()})
-        load = Load(self._warehouse, self._run, ready_hour=self._settings.ready_hour, now=self._now)
         for outcomes in extract(
             calls,
-            self._outcome,
-            concurrency=self._settings.concurrency,
-            most_bytes=self._settings.commit_bytes,
+            self.outcome,
+            concurrency=self.settings.concurrency,
+            most_bytes=self.settings.commit_bytes,
             most_seconds=COMMIT_SECONDS,
         ):
-            awaited.subtract(it.account.appid for it in outcomes)
-            complete = {appid for appid, count in awaited.items() if not count}
-            for appid in complete:
-                del awaited[appid]
-            given_up = [it for it in outcomes if it.account.appid in self._failures]
-            loadable = [it for it in outcomes if it.account.appid not in self._failures]
+            before = set(awaited)
+            awaited -= Counter(it.account.appid for it in outcomes)
+            given_up = [it for it in outcomes if it.account.appid in self.failures]
+            loadable = [it for it in outcomes if it.account.appid not in self.failures]
             if given_up:
                 load.count_calls(given_up)
             if loadable:
-                self._commit(load, loadable, complete - self._failures.keys())
+                complete = before - awaited.keys() - self.failures.keys()
+                self.commit(load, loadable, complete)
             del outcomes, given_up, loadable  # else they stay until the next ones are all there
         for account in calls:
             if account.failure:
-                self._fail(account.account, account.failure)
+                self.fail(account.account, account.failure)
 
-    def _refusals_at_rest(self, accounts: Sequence[PlannedAccount]) -> dict[str, Refusal]:
-        """Those of the accounts whose daily quota is used up."""
-        if self._run.refetch:
-            return {}  # somebody had the quota raised
-        now = self._now()
-        with self._warehouse.connect() as connection:
-            rows = connection.execute(
-                statement("coverage/resting.sql"),
-                {
-                    "dataset": self._run.dataset.name,
-                    "appids": [account.appid for account in accounts],
-                    "now": now,
-                },
-            ).all()
-        known: dict[str, list[Coverage]] = defaultdict(list)
-        for row in rows:
-            coverage = Coverage(
-                row.publication_date,
-                error_code=row.error_code,
-                next_attempt_at=row.next_attempt_at,
-            )
-            known[row.appid].append(coverage)
-        refusals = {}
-        for account in accounts:
-            if held := rules.resting(known[account.appid], now):
-                error = from_errcode(
-                    held.error_code or 0,
-                    "not asked again until then",
-                    account=str(_as_account(account)),
-                )
-                refusals[account.appid] = Refusal(error, now, calls=0)
-        return refusals
-
-    def _budgets(self, accounts: Sequence[PlannedAccount]) -> dict[str, Budget]:
+    def calls(self, accounts: Batch, days: Mapping[str, Sequence[date]]) -> list[AccountCalls]:
         """
-        What each account may spend, by AppID.
+        The accounts' calls, with what their quotas allow.
 
         As of now, not of the plan: other runs may have called since, and none does while this one
-        has the account.
+        has the accounts.
         """
-        run, today = self._run, clock.beijing_date(self._now())
-        with self._warehouse.connect() as connection:
+        now, run = self.now(), self.run
+        today = clock.beijing_date(now)
+        appids = [account.appid for account in accounts]
+        with self.warehouse.connect() as connection:
             quotas = known_quotas(
-                connection,
-                run.dataset,
-                [account.appid for account in accounts],
+                connection, run.dataset, appids, today=today, daily_calls=self.settings.daily_calls
+            )
+            rows = connection.execute(
+                statement("coverage/resting.sql"),
+                {"dataset": run.dataset.name, "appids": appids, "now": now},
+            ).mappings()
+            known: dict[str, list[Coverage]] = defaultdict(list)
+            for row in rows:
+                known[row["appid"]].append(Coverage.of(row))
+        reserve = self.settings.quota_reserve
+        return [
+            AccountCalls(
+                run,
+                _as_account(it),
+                days[it.appid],
+                partial(self.client, it),
                 today=today,
-                daily_calls=self._settings.daily_calls,
+                now=self.now,
+                spare=rules.spare_calls(quotas[it.appid], refetch=run.refetch, reserve=reserve),
+                # a refetch: somebody may have had the quota raised
+                stopped=None if run.refetch else _at_rest(it, known[it.appid], now),
             )
-        return {
-            appid: Budget(
-                has_priority=lambda day: rules.has_priority(run, day, today),
-                left=rules.calls_to_spend(
-                    quota, refetch=run.refetch, reserve=self._settings.quota_reserve
-                ),
-            )
-            for appid, quota in quotas.items()
-        }
-
-    def _calls(
-        self,
-        planned: PlannedAccount,
-        days: Sequence[date],
-        budget: Budget,
-        stopped: Refusal | None,
-    ) -> AccountCalls:
-        def open_client() -> WeixinClient:
-            client = self._open_client(planned)
-            _require_same_account(planned, client)
-            return client
-
-        return AccountCalls(
-            _as_account(planned),
-            days,
-            open_client,
-            self._run.dataset,
-            present=rules.present_window(self._run.dataset, clock.beijing_date(self._now())),
-            now=self._now,
-            budget=budget,
-            stopped=stopped,
-        )
-
-    def _outcome(self, calls: AccountCalls, day: date) -> Outcome:
-        """Ask for a day, and take the answer apart."""
-        return outcome(self._run.dataset, calls.account, day, calls.ask(day))
-
-    def _commit(self, load: Load, outcomes: Sequence[Outcome], complete: Collection[str]) -> None:
-        """Load the outcomes; when that fails, account by account."""
-        of_account = [
-            list(own)
-            for _, own in groupby(
-                sorted(outcomes, key=lambda it: it.account.appid), lambda it: it.account.appid
-            )
+            for it in accounts
         ]
+
+    def client(self, planned: PlannedAccount) -> WeixinClient:
+        """
+        The account's client.
+
+        Raises:
+            ConfigurationError: the connection's login has changed since the plan.
+
+        """
+        client = self.open_client(planned)
+        appid = client.account.appid
+        if appid != planned.appid:
+            raise ConfigurationError(
+                account=planned.name,
+                cause=f"the AppID of connection {planned.conn_id} was {planned.appid} when the run "
+                f"was planned and is {appid} now",
+                cure="clear the task refresh_access_token with its downstream tasks",
+            )
+        return client
+
+    def outcome(self, calls: AccountCalls, day: date) -> Outcome:
+        """Ask for a day, and take the answer apart."""
+        return outcome(self.run.dataset, calls.account, day, calls.ask(day))
+
+    def commit(self, load: Load, outcomes: Sequence[Outcome], complete: Collection[str]) -> None:
+        """Load the outcomes; when that fails, account by account."""
+        of_account: dict[str, list[Outcome]] = defaultdict(list)
+        for it in outcomes:
+            of_account[it.account.appid].append(it)
         try:
             judged = load.commit(outcomes, complete=complete)
         except Exception as error:
             if len(of_account) == 1:
-                self._fail(outcomes[0].account, error)
+                self.fail(outcomes[0].account, error)
                 load.count_calls(outcomes)
                 return
-            self._require_warehouse(error)
+            self.require_warehouse(error)
             log.warning(
                 "%s accounts are loaded one by one: %s", len(of_account), type(error).__name__
             )
-            for own in of_account:
-                self._commit(load, own, {own[0].account.appid} & set(complete))
+            for appid, own in of_account.items():
+                self.commit(load, own, {appid} & set(complete))
         else:
-            self._judged += judged
-            for own in of_account:
-                self._unknown_metrics |= _log_notes(own)
+            self.refused += [
+                it.error.problem(it.account, it.publication_date) for it in judged if it.error
+            ]
+            for own in of_account.values():
+                self.unknown_metrics |= _log_notes(own)
             _log_judged(judged)
 
-    def _require_warehouse(self, error: Exception) -> None:
+    def require_warehouse(self, error: Exception) -> None:
         """Make sure that the error is of one statement, so that others can still be made."""
-        passing = trouble(error, self._warehouse)
+        passing = trouble(error, self.warehouse)
         if passing and not passing.is_of_one_statement:
             raise error
 
-    def _fail(self, account: Account, error: Exception) -> None:
+    def fail(self, account: Account, error: Exception) -> None:
         """Give an account up whose answers can't be worked on or loaded."""
-        self._require_warehouse(error)
-        if passing := trouble(error, self._warehouse):
+        self.require_warehouse(error)
+        if passing := trouble(error, self.warehouse):
             problem = passing.problem
         else:
             log_frames(log, error)
             problem = fault(error)
-        self._failures[account.appid] = replace(
+        self.failures[account.appid] = replace(
             problem, account=account.name, appid=account.appid, conn_id=account.conn_id
         )
 
@@ -414,176 +315,16 @@ def _as_account(planned: PlannedAccount) -> Account:
     return Account(planned.conn_id, planned.appid, "", planned.name)
 
 
-def _require_same_account(planned: PlannedAccount, client: WeixinClient) -> None:
-    """
-    Make sure that the client speaks for the planned account.
-
-    Raises:
-        ConfigurationError: the connection's login has changed since the plan.
-
-    """
-    appid = client.account.appid
-    if appid != planned.appid:
-        raise ConfigurationError(
-            account=planned.name,
-            cause=f"the AppID of connection {planned.conn_id} was {planned.appid} when the run was "
-            f"planned and is {appid} now",
-            cure="clear the task refresh_access_token with its downstream tasks",
-        )
-
-
-def planned_pairs(
-    connection: Connection, run: Run, appids: Sequence[str] | None = None
-) -> list[PlannedPair]:
-    """The pairs of the run's newest plan, newest first; of some accounts or of all."""
-    rows = connection.execute(
-        statement("run_report/of_run.sql"), {**run_keys(run), "appids": appids}
-    )
-    return [planned_pair(row) for row in rows]
-
-
-def run_keys(run: Run) -> dict[str, str]:
-    """What tells a run's rows of `weixin.run_report` from others."""
-    return {
-        "run_id": run.run_id,
-        "dataset": run.dataset.name,
-        "installation": run.installation,
-    }
-
-
-def require_plan(
-    connection: Connection, run: Run, stamp: PlanStamp, appids: Sequence[str] | None = None
-) -> None:
-    """
-    Make sure that the run's plan is in the warehouse as it was made; of some accounts or of all.
-
-    Raises:
-        WarehouseError: it is not; the warehouse may have been restored from a backup.
-
-    """
-    found = connection.scalar(
-        statement("run_report/planned.sql"),
-        {**run_keys(run), "planned_at": stamp.planned_at, "appids": appids},
-    )
-    if (found or 0) < stamp.pair_count:
-        raise WarehouseError(
-            "the plan is gone from the warehouse: of the "
-            f"{stamp.pair_count} days planned at {clock.beijing_text(stamp.planned_at)} it has "
-            f"{found or 0}; it was restored from a backup, or the run was planned again",
-            "clear plan with its downstream tasks",
-        )
-
-
-def planned_pair(row: Row[Any]) -> PlannedPair:
-    """The pair of a row of `run_report/of_run.sql`, which has its counts as well."""
-    return PlannedPair(
-        row.appid,
-        row.name or row.appid,
-        row.conn_id or "",
-        row.publication_date,
-        row.planned_at,
-        row.is_probe,
-        row.is_witness,
-        PairState(row.state),
-        row.is_retryable,
-        Coverage(
-            row.publication_date,
-            row.data_state,
-            row.fetched_at,
-            row.ready_at,
-            row.is_final,
-            attempt_state=row.attempt_state,
-            error_kind=row.error_kind and ProblemKind(row.error_kind),
-            error_code=row.error_code,
-            error=row.error,
-            cure=row.cure,
-            rid=row.rid,
-            next_attempt_at=row.next_attempt_at,
-        ),
-    )
-
-
-def days_of(pairs: Iterable[PlannedPair]) -> dict[str, frozenset[date]]:
-    """The pairs' publication days, by AppID."""
-    days: dict[str, set[date]] = defaultdict(set)
-    for pair in pairs:
-        days[pair.appid].add(pair.publication_date)
-    return {appid: frozenset(those) for appid, those in days.items()}
-
-
-def not_in(connection: Connection, run: Run, pairs: Sequence[PlannedPair]) -> list[Problem]:
-    """Why those of the pairs that are not in hold the run back: one per account and cause."""
-    problems = together(why_not_in(pair) for pair in pairs if rules.holds_back(pair, run))
-    offline = [it for it in problems if it.kind is ProblemKind.ENDPOINT_OFFLINE]
-    held = held_by_successor(connection, run.dataset, offline)
-    return [replace(it, cure=held[it]) if it in held else it for it in problems]
-
-
-def why_not_in(pair: PlannedPair) -> Problem:
-    """Why a pair is not in, by its last attempt."""
-    if pair.state is PairState.HELD_BACK:
-        account = Account(pair.conn_id, pair.appid, "", pair.name)
-        return HeldBackError().problem(account, pair.publication_date)
-    known = pair.coverage
-    if known.error_kind is ProblemKind.PLATFORM:  # the same for all of its accounts
-        return Problem.of_connection(
-            connection_of(pair.conn_id),
-            known.error_kind,
-            known.error or "",
-            known.cure or "",
-            (pair.publication_date,),
-            known.error_code,
-            known.rid or "",
-        )
-    return Problem(
-        known.error_kind or ProblemKind.NOT_ASKED,
-        cause=known.error or _NOT_ASKED[pair.state is PairState.PLANNED],
-        cure=known.cure or "clear the task ingest",
-        account=pair.name,
-        appid=pair.appid,
-        conn_id=pair.conn_id,
-        days=(pair.publication_date,),
-        errcode=known.error_code,
-        rid=known.rid or "",
-    )
-
-
-def held_by_successor(
-    connection: Connection, dataset: Dataset, offline: Sequence[Problem]
-) -> dict[Problem, str]:
-    """What to do about days of an endpoint that is offline, by what its successor has of them."""
-    if dataset.successor is None or not offline:
-        return {}
-    successor = DATASETS[dataset.successor]
-    pairs = [(it.appid, day) for it in offline for day in it.days]
-    rows = connection.execute(
-        statement("coverage/held_by_successor.sql"),
-        {
-            "successor": successor.name,
-            "appids": [appid for appid, _ in pairs],
-            "publication_dates": [day for _, day in pairs],
-        },
-    )
-    held = {row.appid: row.day_count for row in rows}
-    return {it: _instead(successor, held.get(it.appid, 0), len(it.days)) for it in offline}
-
-
-def _instead(successor: Dataset, held: int, wanted: int) -> str:
-    if held == wanted:
-        return f"nothing to do: {successor.dag_id} has these days"
-    return f"unpause and trigger {successor.dag_id}, which has {held} of {wanted} days"
-
-
-def accounts_not_in(problems: Sequence[Problem]) -> str:
-    """`3 accounts are not in: see the lines above`, a task's last line."""
-    platforms = sorted({it.account for it in problems if it.kind is ProblemKind.PLATFORM})
-    accounts = len({it.appid or it.account for it in problems}.difference(platforms))
-    not_in = [f"{it} is" for it in platforms] + ([accounts_are(accounts)] if accounts else [])
-    return f"{' not in, '.join(not_in)} not in: see the lines above"
-
-
-def _problems(judged: Iterable[Judged]) -> list[Problem]:
-    return together(it.error.problem(it.account, it.publication_date) for it in judged if it.error)
+def _at_rest(
+    planned: PlannedAccount, coverages: Iterable[Coverage], now: datetime
+) -> Refusal | None:
+    """The refusal of an account whose daily quota is used up."""
+    held = rules.resting(coverages, now)
+    if held is None:
+        return None
+    account = str(_as_account(planned))
+    error = from_errcode(held.error_code or 0, "not asked again until then", account=account)
+    return Refusal(error, now, calls=0)
 
 
 def _log_notes(outcomes: Sequence[Outcome]) -> set[str]:

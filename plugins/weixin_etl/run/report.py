@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from weixin_etl import clock
 from weixin_etl.model import PairState, PlanStamp, Run
 from weixin_etl.problem import log_problem
-from weixin_etl.run.ingest import not_in, planned_pair, require_plan, run_keys
+from weixin_etl.run.pairs import not_in, planned_pairs, require_plan, run_keys
 from weixin_etl.warehouse import follow_clock, require_migrated, statement
 
 log = logging.getLogger(__name__)
@@ -41,29 +41,22 @@ def report(
     follow_clock(warehouse)
     with warehouse.connect() as connection:
         require_plan(connection, run, stamp)
-        rows = connection.execute(
-            statement("run_report/of_run.sql"), {**run_keys(run), "appids": None}
-        ).all()
-        problems = not_in(connection, run, [planned_pair(row) for row in rows])
-    pairs = [row._mapping for row in rows]
+        pairs = planned_pairs(connection, run)
+        problems = not_in(connection, run, pairs)
     if len(pairs) <= PAIRS_IN_LOG:
         for pair in pairs:
-            counts = ", ".join(f"{pair[name]} {name}" for name in COUNTS)
-            level = logging.INFO if pair["state"] in _IN else logging.WARNING
             log.log(
-                level,
+                logging.INFO if pair.state in _IN else logging.WARNING,
                 "%s %s: %s; %s",
-                pair["name"],
-                pair["publication_date"],
-                pair["state"],
-                counts,
+                *(pair.name, pair.publication_date, pair.state),
+                ", ".join(f"{getattr(pair, name)} {name}" for name in COUNTS),
             )
     else:
         log.info("weixin.run_report has the counts of each of the %s pairs", len(pairs))
     for problem in problems:
         log_problem(log, problem)
-    totals = Counter({name: sum(pair[name] for pair in pairs) for name in COUNTS})
-    totals.update(pair["state"] for pair in pairs)
+    totals = Counter({name: sum(getattr(pair, name) for pair in pairs) for name in COUNTS})
+    totals.update(pair.state.value for pair in pairs)
     totals[PairState.HELD_BACK] += plan_counts.get(PairState.HELD_BACK, 0)
     planned = {name: plan_counts.get(name, 0) for name in PLAN_COUNTS}
     states = [state.value for state in PairState]

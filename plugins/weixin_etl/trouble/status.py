@@ -16,7 +16,7 @@ from sqlalchemy import Connection, RowMapping
 from weixin_etl import clock, rules
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.load.quota import known_quotas
-from weixin_etl.model import AttemptState, Coverage, DataState, DayState, connection_of
+from weixin_etl.model import Coverage, DayState, connection_of
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.rules import Quota
 from weixin_etl.trouble.incidents import OF_ACCOUNT, STALE, TOLD_THOUGH_OVER
@@ -225,26 +225,6 @@ def read(
     )
 
 
-def coverage_of(row: RowMapping) -> Coverage:
-    """What a row that has the columns of `weixin.coverage` says, in the rules' terms."""
-    data, attempt = row["data_state"], row["attempt_state"]
-    return Coverage(
-        publication_date=row["publication_date"],
-        data_state=DataState(data) if data else None,
-        fetched_at=row["fetched_at"],
-        ready_at=row["ready_at"],
-        is_final=row["is_final"],
-        is_resting=row["is_resting"],
-        is_provisional=row["is_provisional"],
-        attempt_state=AttemptState(attempt) if attempt else None,
-        error_kind=ProblemKind(row["error_kind"]) if row["error_kind"] else None,
-        error_code=row["error_code"],
-        error=row["error"],
-        cure=row["cure"],
-        next_attempt_at=row["next_attempt_at"],
-    )
-
-
 def _incident(row: RowMapping, collected: Collected) -> Trouble:
     """A row of `weixin.incident`."""
     problem = Problem(
@@ -307,7 +287,7 @@ def _facts(
         },
     )
     for row in rows.mappings():
-        days[row["appid"]][row["publication_date"]] = OpenDay(coverage_of(row), row["attempted_at"])
+        days[row["appid"]][row["publication_date"]] = OpenDay(Coverage.of(row), row["attempted_at"])
     left_open = connection.execute(
         statement("status/left_open.sql"),
         {
@@ -318,7 +298,7 @@ def _facts(
     )
     for row in left_open.mappings():
         days[row["appid"]][row["publication_date"]] = OpenDay(
-            coverage_of(row), row["attempted_at"], is_out_of_reach=True
+            Coverage.of(row), row["attempted_at"], is_out_of_reach=True
         )
     quotas = known_quotas(connection, dataset, [*first_dates], today=today, daily_calls=daily_calls)
     for row in accounts:

@@ -11,7 +11,9 @@ from weixin_etl.api.client import WeixinClient
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import DATASETS
 from weixin_etl.model import Account, ConfiguredAccount, Run
-from weixin_etl.run.pipeline import Pipeline
+from weixin_etl.run import Settings
+from weixin_etl.run.ingest import ingest
+from weixin_etl.run.plan import plan
 from weixin_sandbox import Account as SandboxAccount
 from weixin_sandbox import Sandbox
 
@@ -46,7 +48,6 @@ def _run(warehouse: Engine, url: str, run: Run) -> None:
     accounts = {it.appid: Account(it.appid, it.appid, it.secret, it.name, url) for it in ACCOUNTS}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WEIXIN_NOW", datetime.combine(run.today, time(10, 30), SHANGHAI).isoformat())
-        pipeline = Pipeline(run, warehouse)
         configured = [
             ConfiguredAccount(
                 it.conn_id,
@@ -56,8 +57,11 @@ def _run(warehouse: Engine, url: str, run: Run) -> None:
             )
             for it in accounts.values()
         ]
-        pipeline.ingest(
-            pipeline.plan(configured, is_new=True).accounts,
+        ingest(
+            run,
+            warehouse,
+            Settings(),
+            plan(run, warehouse, Settings(), configured, is_new=True).accounts,
             lambda planned: WeixinClient(accounts[planned.conn_id], HASTE),
             by_itself=False,
         )

@@ -21,8 +21,7 @@ from weixin_etl.api.errors import (
     UnreachableError,
 )
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.model import Account
-from weixin_etl.rules import Days
+from weixin_etl.model import Account, Run
 from weixin_etl.run.extract import AccountCalls, extract
 from weixin_sandbox import Sandbox, Scenario
 
@@ -30,7 +29,10 @@ DAYS = [date(2026, 11, day) for day in range(23, 11, -1)]
 ANSWER = says(b'{"list":[]}')
 OUTAGE = says(b"", 502)
 OFFLINE = refuses(47009)
-LONG_AGO = Days(date(2020, 1, 1), date(2020, 1, 7))
+LONG_AGO = date(2020, 1, 8)
+RUN = Run(
+    "manual", ARTICLE_TOTAL, LONG_AGO, is_scheduled=False, begin_date=DAYS[-1], end_date=DAYS[0]
+)
 PATIENCE_SECONDS = 5
 
 
@@ -50,11 +52,11 @@ def asked(calls: AccountCalls, day: date) -> Came:
 
 
 def calls_of(
-    account: Account, present: Days = LONG_AGO, now: Callable[[], datetime] = clock.now
+    account: Account, today: date = LONG_AGO, now: Callable[[], datetime] = clock.now
 ) -> AccountCalls:
     """Calls for the days, by default none of the present window."""
     client = WeixinClient(account, LIMITS)
-    return AccountCalls(account, DAYS, lambda: client, ARTICLE_TOTAL, present=present, now=now)
+    return AccountCalls(RUN, account, DAYS, lambda: client, today=today, now=now)
 
 
 def extracted(
@@ -160,7 +162,7 @@ def test_an_endpoint_that_is_offline_is_asked_for_each_day_of_the_present_window
     """WeChat may still give older days when it refuses newer ones."""
     wire.on_data = in_turn(*[OFFLINE] * 7, ANSWER)
 
-    came = extracted(calls_of(wire.account, present=Days(min(DAYS), max(DAYS))))
+    came = extracted(calls_of(wire.account, today=date(2026, 11, 24)))
 
     assert len(wire.data_calls) == len(DAYS)
     assert [place for place, _, _ in refusals(came)] == list(range(7))
@@ -199,12 +201,11 @@ def several(count: int, days: int = 12) -> list[AccountCalls]:
     """Calls of accounts that have no server."""
     return [
         AccountCalls(
+            RUN,
             Account(f"a{number}", f"wx{number}", "", f"号{number}"),
             DAYS[:days],
             lambda: pytest.fail("nobody needs a client"),
-            ARTICLE_TOTAL,
-            present=LONG_AGO,
-            now=clock.now,
+            today=LONG_AGO,
         )
         for number in range(count)
     ]

@@ -8,7 +8,8 @@ from warehouse_loads import ACCOUNT, SCHEDULED, article, body, load_pairs, pair
 
 from weixin_etl import cli
 from weixin_etl.model import ConfiguredAccount
-from weixin_etl.run.pipeline import Pipeline
+from weixin_etl.run import Settings
+from weixin_etl.run.plan import plan
 
 OLD = b'{ "list" : [ ],\n "odd": "\x01" }'
 NEW = body(article("1_1", {"20": {"share_count": 2}}))
@@ -20,7 +21,7 @@ def _kept(warehouse: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     url = warehouse.url.set(drivername="postgresql").render_as_string(hide_password=False)
     monkeypatch.setitem(os.environ, "AIRFLOW_CONN_WEIXIN_WAREHOUSE", url)
     known = ConfiguredAccount(ACCOUNT.conn_id, ACCOUNT.appid, ACCOUNT.name)
-    Pipeline(SCHEDULED, warehouse).plan([known], is_new=True)
+    plan(SCHEDULED, warehouse, Settings(), [known], is_new=True)
     for answer, fetched in ((OLD, "22 08:30"), (NEW, "22 09:00"), (NEW, "22 09:30")):
         load_pairs(warehouse, pair(answer, fetched))
 

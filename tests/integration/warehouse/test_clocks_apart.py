@@ -20,7 +20,9 @@ from weixin_etl.kept.answers import Selection
 from weixin_etl.kept.replay import replay
 from weixin_etl.load.merge import Diff
 from weixin_etl.model import Account, ConfiguredAccount, Run
-from weixin_etl.run.pipeline import Pipeline
+from weixin_etl.run import Settings
+from weixin_etl.run.ingest import ingest
+from weixin_etl.run.plan import plan
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,11 @@ class Machine:
             end_date=day,
             refetch=True,
         )
-        pipeline = Pipeline(run, the_warehouse.engine(self.warehouse_url))
-        its = self.account
-        plan = pipeline.plan([ConfiguredAccount(its.conn_id, its.appid, its.name)], is_new=True)
-        pipeline.ingest(plan.accounts, lambda _: WeixinClient(its, HASTE), by_itself=False)
+        warehouse, its = the_warehouse.engine(self.warehouse_url), self.account
+        configured = [ConfiguredAccount(its.conn_id, its.appid, its.name)]
+        batch = plan(run, warehouse, Settings(), configured, is_new=True).accounts
+        client = WeixinClient(its, HASTE)
+        ingest(run, warehouse, Settings(), batch, lambda _: client, by_itself=False)
 
     def _now(self, _class: type, zone: Any = None) -> datetime:
         return datetime.now(zone) + self.ahead

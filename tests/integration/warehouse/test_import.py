@@ -30,7 +30,8 @@ from weixin_etl import cli
 from weixin_etl.api.errors import EndpointOfflineError
 from weixin_etl.kept.imported import Imported, import_files
 from weixin_etl.model import ConfiguredAccount, Counts
-from weixin_etl.run.pipeline import Pipeline
+from weixin_etl.run import Settings
+from weixin_etl.run.plan import plan
 
 FIGURES = "appid, msgid, stat_date::text, share_count, raw_response_id"
 
@@ -320,12 +321,11 @@ def test_an_import_ends_no_day_by_one_answer(warehouse: Engine, load: Load):
     silent = coverage(warehouse, "publication_date, is_final, is_resting, is_provisional")
 
     load_pairs(warehouse, pair(answer(1), "24 10:10"))
-    plan = Pipeline(SCHEDULED, warehouse).plan(
-        [ConfiguredAccount("weixin_default", "wx1", "报纸")], is_new=True
-    )
+    configured = [ConfiguredAccount("weixin_default", "wx1", "报纸")]
+    planned = plan(SCHEDULED, warehouse, Settings(), configured, is_new=True)
 
     assert silent == [(day, False, True, True) for day in days]
-    assert plan.accounts[0].days[-3:] == days[::-1]
+    assert planned.accounts[0].days[-3:] == days[::-1]
 
 
 def test_an_import_of_two_mornings_ends_a_day(warehouse: Engine, load: Load):

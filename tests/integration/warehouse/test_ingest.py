@@ -2,8 +2,8 @@
 
 import json
 import logging
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -19,8 +19,10 @@ from weixin_etl.api.errors import ConfigurationError, UnreadableError
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import ARTICLE_TOTAL_DETAIL
 from weixin_etl.model import Account, Batch, ConfiguredAccount, PlannedAccount, Run
-from weixin_etl.run.ingest import IngestError, OpenClient, Settings
-from weixin_etl.run.pipeline import Pipeline
+from weixin_etl.run import Settings
+from weixin_etl.run import ingest as ingest_verb
+from weixin_etl.run.ingest import IngestError, OpenClient
+from weixin_etl.run.plan import plan
 from weixin_etl.warehouse import WarehouseError
 
 EMPTY = says(b'{"list":[]}')
@@ -61,17 +63,28 @@ def asked(wire: Wire) -> list[int]:
     return list(dict.fromkeys(days))
 
 
-def pipeline(warehouse: Engine, run: Run = SCHEDULED, **settings: int) -> Pipeline:
-    return Pipeline(run, warehouse, Settings(**{"concurrency": 1, **settings}))
+@dataclass(frozen=True)
+class Collecting:
+    """A run, and what its verbs work with."""
+
+    warehouse: Engine
+    run: Run
+    settings: Settings
+    now: Callable[[], datetime] = clock.now
 
 
-def planned(pipeline: Pipeline, *accounts: Account) -> Batch:
+def a_run(warehouse: Engine, run: Run = SCHEDULED, **settings: int) -> Collecting:
+    return Collecting(warehouse, run, Settings(**{"concurrency": 1, **settings}))
+
+
+def planned(collecting: Collecting, *accounts: Account) -> Batch:
     configured = [ConfiguredAccount(a.conn_id, a.appid, a.name) for a in accounts]
-    return pipeline.plan(configured, is_new=True).accounts
+    it = collecting
+    return plan(it.run, it.warehouse, it.settings, configured, is_new=True, now=it.now).accounts
 
 
 def ingested(
-    pipeline: Pipeline, batch: Batch, account: Account | OpenClient, *, by_itself: bool = False
+    collecting: Collecting, batch: Batch, account: Account | OpenClient, *, by_itself: bool = False
 ) -> IngestError | None:
     """Why pairs are not in, if so."""
 
@@ -81,7 +94,12 @@ def ingested(
         return account(planned)
 
     try:
-        pipeline.ingest(batch, open_client, by_itself=by_itself)
+        it = collecting
+        ingest_verb.ingest(
+            *(it.run, it.warehouse, it.settings, batch, open_client),
+            by_itself=by_itself,
+            now=it.now,
+        )
     except IngestError as error:
         return error
     return None
@@ -102,7 +120,7 @@ def test_commits_are_bounded(
 ):
     """By the bytes of their answers; every pair is in, whatever commit it was in."""
     wire.on_data = EMPTY
-    collecting = pipeline(warehouse, run, commit_bytes=commit_bytes)
+    collecting = a_run(warehouse, run, commit_bytes=commit_bytes)
 
     batch = planned(collecting, wire.account)
     assert ingested(collecting, batch, wire.account) is None
@@ -122,7 +140,7 @@ def test_all_commits_of_a_try_are_judged_together(
         for day, rows_ in ((22, ["22"]), (17, ["17", "23"]))
     )
     wire.on_data = by_day({22: newest, 17: oldest})
-    collecting = pipeline(warehouse, commit_bytes=1)
+    collecting = a_run(warehouse, commit_bytes=1)
 
     assert ingested(collecting, planned(collecting, wire.account), wire.account) is None
 
@@ -132,7 +150,7 @@ def test_all_commits_of_a_try_are_judged_together(
 def test_later_tries_ask_for_what_is_not_in(warehouse: Engine, wire: Wire):
     """Those that Airflow makes by itself do not ask for what only a person can mend."""
     wire.on_data = by_day({22: refuses(47009), 21: refuses(61503), 20: OUTAGE})
-    collecting = pipeline(warehouse)
+    collecting = a_run(warehouse)
     batch = planned(collecting, wire.account)
 
     ingested(collecting, batch, wire.account)
@@ -153,7 +171,7 @@ def test_later_tries_ask_for_what_is_not_in(warehouse: Engine, wire: Wire):
 def test_what_another_run_brought_in_is_not_asked_again(warehouse: Engine, wire: Wire):
     """What failed here and came in there."""
     wire.on_data = by_day({22: refuses(47009), 20: OUTAGE})
-    collecting, other = pipeline(warehouse), pipeline(warehouse, MANUAL)
+    collecting, other = a_run(warehouse), a_run(warehouse, MANUAL)
     batch = planned(collecting, wire.account)
     ingested(collecting, batch, wire.account)
     wire.on_data = EMPTY
@@ -164,23 +182,9 @@ def test_what_another_run_brought_in_is_not_asked_again(warehouse: Engine, wire:
     assert wire.asked == []
 
 
-def test_cleared_with_its_plan_a_run_asks_anew(
-    warehouse: Engine, wire: Wire, monkeypatch: pytest.MonkeyPatch
-):
-    """What came in before a person cleared it is not in for the new plan, so it may be red."""
-    collecting = pipeline(warehouse)
-    assert ingested(collecting, planned(collecting, wire.account), wire.account) is None
-    monkeypatch.setenv("WEIXIN_NOW", "2026-11-24T15:00:00+08:00")
-    wire.on_data = refuses(48001)
-
-    error = ingested(collecting, planned(collecting, wire.account), wire.account)
-
-    assert str(error) == "1 account is not in: see the lines above"
-
-
 def test_a_batch_without_its_plan_is_refused(warehouse: Engine, wire: Wire):
     """The warehouse was restored, and only ingest is cleared: no call, and no green task."""
-    collecting = pipeline(warehouse)
+    collecting = a_run(warehouse)
     batch = planned(collecting, wire.account)
     with warehouse.begin() as connection:
         connection.exec_driver_sql("DELETE FROM weixin.run_report")
@@ -194,7 +198,7 @@ def test_a_batch_without_its_plan_is_refused(warehouse: Engine, wire: Wire):
 
 def test_the_login_changed_since_the_plan(warehouse: Engine, wire: Wire):
     """Another account's figures under this one's name: nothing is asked, nothing is loaded."""
-    collecting = pipeline(warehouse)
+    collecting = a_run(warehouse)
     batch = planned(collecting, wire.account)
 
     error = ingested(collecting, batch, replace(wire.account, appid="wx2"))
@@ -249,7 +253,7 @@ def test_one_accounts_trouble_stops_no_other(
             raise raised
         return WeixinClient(wire.account, LIMITS)
 
-    collecting = pipeline(warehouse)
+    collecting = a_run(warehouse)
     error = ingested(collecting, planned(collecting, broken, wire.account), open_client)
 
     assert error is not None
@@ -278,7 +282,7 @@ def test_what_is_said_of_days_that_are_not_in(
     """
     replies = {day: refuses(errcode, f"no rid: {day}") for day in (22, 21, 19)}
     wire.on_data = by_day(replies)
-    collecting = pipeline(warehouse, commit_bytes=1)
+    collecting = a_run(warehouse, commit_bytes=1)
 
     error = ingested(collecting, planned(collecting, wire.account), wire.account)
 
@@ -311,10 +315,10 @@ def test_an_offline_endpoint_says_what_its_successor_has(
         begin_date=date(2026, 11, 14),
         end_date=date(2026, 11, 16 + held),
     )
-    successor = pipeline(warehouse, detail)
+    successor = a_run(warehouse, detail)
     ingested(successor, planned(successor, wire.account), wire.account)
     wire.on_data = refuses(47009)
-    collecting = pipeline(warehouse)
+    collecting = a_run(warehouse)
 
     error = ingested(collecting, planned(collecting, wire.account), wire.account)
 
@@ -329,7 +333,7 @@ def test_an_offline_endpoint_says_what_its_successor_has(
 def test_a_probe_of_a_retired_endpoint(warehouse: Engine, wire: Wire, newest: Reply, is_in: bool):
     """Still offline is nothing to complain of. Once it is answered the open days are asked for."""
     wire.on_data = refuses(47009)
-    collecting, again = pipeline(warehouse), pipeline(warehouse, MANUAL)
+    collecting, again = a_run(warehouse), a_run(warehouse, MANUAL)
     assert ingested(collecting, planned(collecting, wire.account), wire.account) is not None
     wire.asked.clear()
     batch = planned(again, wire.account)
@@ -348,7 +352,7 @@ def test_an_answer_that_nobody_can_read(
 ):
     """Its bytes are kept and its pair fails with the reason; nothing else is affected."""
     unreadable = b'{"list": 5}'
-    collecting, again = pipeline(warehouse), pipeline(warehouse, MANUAL)
+    collecting, again = a_run(warehouse), a_run(warehouse, MANUAL)
     ingested(collecting, planned(collecting, wire.account), wire.account)
     wire.on_data = by_day({22: says(unreadable)})
     monkeypatch.setenv("WEIXIN_NOW", "2026-11-24T11:00:00+08:00")
@@ -371,7 +375,7 @@ def test_an_account_whose_quota_is_used_up_is_not_asked(
 ):
     """By no run until midnight in Beijing, though midnight passes while that is written down."""
     wire.on_data = refuses(45009)
-    collecting = pipeline(warehouse)
+    collecting = a_run(warehouse)
     ingested(collecting, planned(collecting, wire.account), wire.account)
     assert asked(wire) == [23]
     wire.on_data = EMPTY
@@ -380,7 +384,7 @@ def test_an_account_whose_quota_is_used_up_is_not_asked(
         if "INSERT INTO weixin.coverage" in executed[2]:
             monkeypatch.setenv("WEIXIN_NOW", "2026-11-25T00:00:01+08:00")
 
-    again = pipeline(warehouse, FORTY)
+    again = a_run(warehouse, FORTY)
     batch = planned(again, wire.account)
     event.listen(warehouse, "after_cursor_execute", pass_midnight)
     try:
@@ -397,17 +401,6 @@ def test_an_account_whose_quota_is_used_up_is_not_asked(
     assert len(wire.data_calls) == 40
 
 
-def test_a_refetch_asks_whether_the_quota_was_raised(warehouse: Engine, wire: Wire):
-    """Somebody may have had it raised: whoever wants to know says so."""
-    wire.on_data = refuses(45009)
-    collecting = pipeline(warehouse)
-    ingested(collecting, planned(collecting, wire.account), wire.account)
-    wire.on_data = EMPTY
-    again = pipeline(warehouse, replace(MANUAL, refetch=True))
-
-    assert ingested(again, planned(again, wire.account), wire.account) is None
-
-
 @pytest.mark.parametrize(
     ("reply", "calls"),
     [(refuses(48001), 1), (refuses(40001), 4), (refuses(47009), 7 + 5), (OUTAGE, 4 * 5 * 3)],
@@ -418,7 +411,7 @@ def test_a_backfill_of_a_year_that_is_refused(
 ):
     """It costs a handful of calls over all of Airflow's tries, and each day has its sentence."""
     wire.on_data = reply
-    collecting = pipeline(warehouse, YEAR)
+    collecting = a_run(warehouse, YEAR)
     batch = planned(collecting, wire.account)
 
     for is_retry in (False, True, True, True):
@@ -441,14 +434,14 @@ def test_the_warehouse_has_another_time(
     warehouse: Engine, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ):
     """One sentence; nothing is planned and nothing is asked, not even for a token."""
-    collecting = pipeline(warehouse)
+    collecting = a_run(warehouse)
     batch = planned(collecting, wire.account)
     before = contents(warehouse, versions=True)
     monkeypatch.setattr(clock, "datetime", AnHourAhead)
     said = "the warehouse's .*: 1 h 0 min 0 s behind; correct the wrong clock, then clear this task"
 
     with pytest.raises(WarehouseError, match=said):
-        planned(pipeline(warehouse, MANUAL), wire.account)
+        planned(a_run(warehouse, MANUAL), wire.account)
     with pytest.raises(WarehouseError, match=said):
         ingested(collecting, batch, wire.account)
 
@@ -466,7 +459,7 @@ def test_what_is_odd_about_answers_is_told(
     wire.on_data = by_day(
         {22: says(body(odd, {"msgid": "1_2", "details": None}, day=date(2026, 11, 22)))}
     )
-    collecting = pipeline(warehouse)
+    collecting = a_run(warehouse)
     caplog.set_level(logging.INFO)
 
     batch = planned(collecting, wire.account)
@@ -494,7 +487,7 @@ def test_a_retry_at_midnight_does_not_extend_a_rest(
 ):
     """It makes no call, so that the quota of the new day is not touched."""
     wire.on_data = refuses(45009)
-    collecting = pipeline(warehouse)
+    collecting = a_run(warehouse)
     batch = planned(collecting, wire.account)
     ingested(collecting, batch, wire.account)
     times = iter([datetime(2026, 11, 24, 23, 59, 59, tzinfo=SHANGHAI)] * 2)
@@ -511,7 +504,7 @@ def test_a_warehouse_that_is_gone_is_not_asked_for_every_account(wire: Wire):
     gone = create_engine("postgresql+psycopg2://nobody@127.0.0.1:1/none")
     batch = [PlannedAccount(f"a{n}", f"wx{n}", f"号{n}", [], at("24 10:30")) for n in range(3)]
 
-    error = ingested(pipeline(gone), batch, wire.account)
+    error = ingested(a_run(gone), batch, wire.account)
 
     assert error is not None
     assert error.is_retryable

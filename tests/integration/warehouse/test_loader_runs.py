@@ -14,8 +14,10 @@ from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import EndpointOfflineError
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import Account, ConfiguredAccount, PlannedAccount
+from weixin_etl.run import Settings
 from weixin_etl.run.check import check
-from weixin_etl.run.pipeline import Pipeline
+from weixin_etl.run.ingest import ingest
+from weixin_etl.run.plan import plan
 from weixin_etl.run.report import report
 from weixin_etl.warehouse.locks import lock_load
 
@@ -25,14 +27,14 @@ def test_a_whole_run(loader: Engine, account: Account, dataset: Dataset):
     """Plan, ingest, report and check, twice: the second try of the run adds to the first."""
     run = replace(SCHEDULED, dataset=dataset, refetch=True)
     configured = [ConfiguredAccount(account.conn_id, account.appid, account.name)]
-    pipeline = Pipeline(run, loader)
+    client = WeixinClient(account, HASTE)
 
     totals = {}
     for is_new in (True, False):
-        plan = pipeline.plan(configured, is_new=is_new)
-        pipeline.ingest(plan.accounts, lambda _: WeixinClient(account, HASTE), by_itself=False)
-        totals = report(run, loader, plan.counts, plan.stamp)
-        check(run, loader, configured, plan.stamp)
+        made = plan(run, loader, Settings(), configured, is_new=is_new)
+        ingest(run, loader, Settings(), made.accounts, lambda _: client, by_itself=False)
+        totals = report(run, loader, made.counts, made.stamp)
+        check(run, loader, configured, made.stamp)
 
     assert totals["calls"] >= totals["loaded"] + totals["empty"] > 5
     assert totals["inserted"] > 0
@@ -97,8 +99,8 @@ def test_a_run_of_a_role_with_odd_settings(odd: Engine, warehouse: Engine, accou
         return WeixinClient(account, HASTE)
 
     configured = [ConfiguredAccount(account.conn_id, account.appid, account.name)]
-    pipeline = Pipeline(SCHEDULED, odd)
-    pipeline.ingest(pipeline.plan(configured, is_new=True).accounts, open_client, by_itself=False)
+    batch = plan(SCHEDULED, odd, Settings(), configured, is_new=True).accounts
+    ingest(SCHEDULED, odd, Settings(), batch, open_client, by_itself=False)
     load_pairs(odd, pair(body(article("1_1", {"20": {"share_user": 5}}, title="春\\")), "22 08:30"))
 
     assert rows(warehouse, "SELECT title FROM weixin.dim_article WHERE appid = 'wx1'") == [

@@ -23,9 +23,10 @@ from warehouse_loads import (
 
 from weixin_etl.api.errors import EndpointOfflineError, NotReadyError, UnreachableError
 from weixin_etl.datasets import ARTICLE_TOTAL_DETAIL
-from weixin_etl.model import ConfiguredAccount, ParameterError, Run
-from weixin_etl.run.ingest import require_plan
-from weixin_etl.run.pipeline import Pipeline, Plan, Settings, batches
+from weixin_etl.model import ConfiguredAccount, ParameterError, PlannedAccount, Run
+from weixin_etl.run import Settings
+from weixin_etl.run.pairs import require_plan
+from weixin_etl.run.plan import Plan, batches, plan
 from weixin_etl.run.report import changed_days
 from weixin_etl.trouble.unwanted import say_unwanted
 from weixin_etl.warehouse import WarehouseError
@@ -51,9 +52,7 @@ def planned(
     is_new: bool = True,
     catch_up_days: int = 60,
 ) -> Plan:
-    return Pipeline(run, warehouse, Settings(catch_up_days=catch_up_days)).plan(
-        accounts, is_new=is_new
-    )
+    return plan(run, warehouse, Settings(catch_up_days=catch_up_days), accounts, is_new=is_new)
 
 
 def days(plan: Plan) -> dict[str, list[date]]:
@@ -69,10 +68,10 @@ def run_on(morning: str, monkeypatch: pytest.MonkeyPatch, **of_run: object) -> R
 
 def test_a_first_daily_run(warehouse: Engine):
     """It asks for its window, newest first, and writes each pair down as planned now."""
-    plan = planned(warehouse, accounts=[ONE, TWO])
+    made = planned(warehouse, accounts=[ONE, TWO])
 
-    assert days(plan) == {"wx1": november(17, 23), "wx2": november(17, 23)}
-    assert plan.counts == dict.fromkeys(plan.counts, 0) | {"asked": 14}
+    assert days(made) == {"wx1": november(17, 23), "wx2": november(17, 23)}
+    assert made.counts == dict.fromkeys(made.counts, 0) | {"asked": 14}
     assert rows(
         warehouse,
         "SELECT DISTINCT run_id, dataset, planned_at, is_planned, is_probe, calls, state "
@@ -95,11 +94,11 @@ def test_days_that_missed_mornings_left_open_are_caught_up(
     caplog.set_level(logging.INFO)
     caplog.clear()
 
-    plan = planned(warehouse, run_on("24", monkeypatch))
+    made = planned(warehouse, run_on("24", monkeypatch))
 
     due = november(18, 23) + november(10, 11) + november(3, 6)
-    assert days(plan) == {"wx1": due + november(17, 17)}
-    assert plan.counts == dict.fromkeys(plan.counts, 0) | {
+    assert days(made) == {"wx1": due + november(17, 17)}
+    assert made.counts == dict.fromkeys(made.counts, 0) | {
         "asked": 13,
         "caught_up": 6,
         "witnesses": 1,
@@ -109,7 +108,7 @@ def test_days_that_missed_mornings_left_open_are_caught_up(
         "报纸: publication days 2026-11-17 to 2026-11-23; 13 calls, 6 of them to catch up "
         "(2026-11-03 to 2026-11-04, 2026-11-10 to 2026-11-11: never asked; 2026-11-06: was not "
         "ready; 2026-11-05: failed (errcode -1)), 2026-11-17 to find out whether WeChat lists any "
-        "article of it; about 1 min; 1 skipped as final; 11 calls made today, 989 of 1000 left "
+        "article of it; 1 skipped as final; 11 calls made today, 989 of 1000 left "
         "(the count)",
         "13 calls, about 1 min if a call takes 0.3 s (1 ingest tasks, each with 4 calls at once)",
     ]
@@ -122,15 +121,15 @@ def test_days_out_of_reach_are_lost(
     planned(warehouse, run_on("10", monkeypatch))
     make_final(warehouse, date(2026, 11, 5))
 
-    plan = planned(warehouse, run_on("24", monkeypatch), catch_up_days=9)
+    made = planned(warehouse, run_on("24", monkeypatch), catch_up_days=9)
 
-    assert days(plan) == {"wx1": november(8, 23) + november(5, 5)}
-    assert plan.counts["lost"] == 4
-    assert plan.warnings == [
+    assert days(made) == {"wx1": november(8, 23) + november(5, 5)}
+    assert made.counts["lost"] == 4
+    assert made.warnings == [
         "报纸: trigger a run with begin_date 2026-11-03 and end_date 2026-11-07 (too old for daily "
         "r… · 2026-11-03 to 2026-11-04, 2026-11-06 to 2026-11-07 · weixin_default"
     ]
-    assert plan.warnings[0] in caplog.messages
+    assert made.warnings[0] in caplog.messages
 
 
 def test_lost_days_that_are_not_wanted_are_not_warned_of(
@@ -141,11 +140,11 @@ def test_lost_days_that_are_not_wanted_are_not_warned_of(
     today = run_on("24", monkeypatch)
     first, last = date(2026, 11, 3), date(2026, 11, 6)
     say_unwanted(warehouse, today.dataset, [], first, last, said_at=at("24 08:00"), said_by="lin")
-    plan = planned(warehouse, today, catch_up_days=9)
+    made = planned(warehouse, today, catch_up_days=9)
     load_pairs(warehouse, refused(UnreachableError(), "24 09:00", day=first))
     asked = planned(warehouse, today, catch_up_days=9)
 
-    assert [it.days for it in plan.lost] == [(date(2026, 11, 7),)]
+    assert [it.days for it in made.lost] == [(date(2026, 11, 7),)]
     assert [it.days for it in asked.lost] == [(first, date(2026, 11, 7))]
 
 
@@ -170,31 +169,7 @@ def test_each_dataset_has_a_first_daily_run_of_its_own(
         ("article_total", "wx1", "2026-11-22"),
         ("article_total_detail", "wx1", "2026-11-25"),
     ]
-    assert [plan.counts["caught_up"] for plan in plans] == [0, 3]
-
-
-def test_a_run_of_the_past(warehouse: Engine, monkeypatch: pytest.MonkeyPatch):
-    """It asks for its own window less final days; nothing is caught up, nothing warned of."""
-    planned(warehouse, run_on("01", monkeypatch))
-    make_final(warehouse, date(2026, 11, 13))
-    monkeypatch.undo()
-    monkeypatch.setenv("WEIXIN_NOW", "2026-11-24T10:30:00+08:00")
-
-    plan = planned(warehouse, replace(SCHEDULED, today=date(2026, 11, 20)), catch_up_days=1)
-
-    assert days(plan) == {"wx1": november(14, 19)}
-    assert plan.warnings == []
-
-
-@pytest.mark.parametrize(("refetch", "first"), [(False, 0), (True, -1)])
-def test_a_run_with_dates(warehouse: Engine, refetch: bool, first: int):
-    """The days named, both ends included, less final ones unless it is to refetch them."""
-    make_final(warehouse, date(2026, 10, 30))
-    run = replace(
-        MANUAL, begin_date=date(2026, 10, 30), end_date=date(2026, 11, 2), refetch=refetch
-    )
-
-    assert days(planned(warehouse, run)) == {"wx1": november(first, 2)}
+    assert [made.counts["caught_up"] for made in plans] == [0, 3]
 
 
 def test_dates_that_cannot_be_asked_for(warehouse: Engine):
@@ -232,7 +207,7 @@ def test_a_retired_account_probes_one_day(
     ) == [("wx1", "run 24", "2026-11-23")]
     assert (
         "报纸: publication days 2026-11-17 to 2026-11-23; the endpoint is offline: asks for "
-        "2026-11-23 only, to find out if it is back; about 1 min; 7 calls made today, 993 of 1000 "
+        "2026-11-23 only, to find out if it is back; 7 calls made today, 993 of 1000 "
         "left (the count)"
     ) in caplog.messages
 
@@ -243,9 +218,9 @@ def test_days_out_of_reach_of_a_retired_account(warehouse: Engine, monkeypatch: 
     gone = [refused(EndpointOfflineError(errcode=47009), day=day) for day in november(17, 23)]
     load_pairs(warehouse, *gone)
 
-    plan = planned(warehouse, run_on("24", monkeypatch), catch_up_days=6)
+    made = planned(warehouse, run_on("24", monkeypatch), catch_up_days=6)
 
-    assert plan.warnings == [
+    assert made.warnings == [
         "报纸: nothing to do while the endpoint is offline (too old for daily runs) · "
         "2026-11-09 to 2026-11-10 · weixin_default"
     ]
@@ -255,11 +230,11 @@ def test_a_dry_run_writes_nothing(warehouse: Engine, caplog: pytest.LogCaptureFi
     """It decides and logs as the run would, and leaves no trace in the warehouse."""
     caplog.set_level(logging.INFO)
 
-    plan = planned(warehouse, replace(SCHEDULED, dry_run=True))
+    made = planned(warehouse, replace(SCHEDULED, dry_run=True))
 
-    assert days(plan) == {"wx1": november(17, 23)}
+    assert days(made) == {"wx1": november(17, 23)}
     assert caplog.messages == [
-        "报纸: publication days 2026-11-17 to 2026-11-23; 7 calls; about 1 min; 0 calls made "
+        "报纸: publication days 2026-11-17 to 2026-11-23; 7 calls; 0 calls made "
         "today, 1000 of 1000 left (the count)",
         "1 account is new: 报纸; days before 2026-11-17 are asked for only by a run with "
         "begin_date and end_date",
@@ -356,8 +331,8 @@ def test_two_installations_share_a_warehouse(
     plans = [planned(warehouse, here, [ONE]), planned(warehouse, there, [TWO])]
 
     with warehouse.connect() as connection:
-        for run, plan in zip((here, there), plans, strict=True):
-            require_plan(connection, run, plan.stamp)
+        for run, made in zip((here, there), plans, strict=True):
+            require_plan(connection, run, made.stamp)
     active = "SELECT appid FROM weixin.dim_account WHERE is_active ORDER BY 1"
     assert rows(warehouse, active) == [("wx1",), ("wx2",)]
     assert (
@@ -377,14 +352,14 @@ def test_two_installations_share_a_warehouse(
 
 def test_a_plan_that_is_gone(warehouse: Engine):
     """Restored from a backup or replaced by a standby: less than was planned is no plan."""
-    plan = planned(warehouse)
+    made = planned(warehouse)
     with warehouse.begin() as connection:
         connection.exec_driver_sql(
             "DELETE FROM weixin.run_report WHERE publication_date = '2026-11-20'"
         )
 
     with warehouse.connect() as connection, pytest.raises(WarehouseError) as error:
-        require_plan(connection, SCHEDULED, plan.stamp)
+        require_plan(connection, SCHEDULED, made.stamp)
 
     assert error.value.problem.cure == "clear plan with its downstream tasks"
     assert error.value.cause.startswith(
@@ -404,11 +379,14 @@ def test_a_plan_that_is_gone(warehouse: Engine):
         (8001, [243] * 15 + [242] * 18),
     ],
 )
-def test_batches(warehouse: Engine, count: int, sizes: list[int]):
+def test_batches(count: int, sizes: list[int]):
     """One account a batch up to 32; more are spread evenly over batches of 8 to 250."""
-    accounts = [ConfiguredAccount(f"weixin_{n}", f"wx{n:04}", f"{n}") for n in range(count)]
+    accounts = [
+        PlannedAccount(f"weixin_{n}", f"wx{n:04}", f"{n}", november(23, 23), at("24 10:30"))
+        for n in range(count)
+    ]
 
-    made = batches(planned(warehouse, accounts=accounts).accounts)
+    made = batches(accounts)
 
     assert [len(batch) for batch in made] == sizes
     assert sorted(account.appid for batch in made for account in batch) == [

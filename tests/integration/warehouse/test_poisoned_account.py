@@ -16,8 +16,9 @@ from weixin_etl import load
 from weixin_etl.api import client as api_client
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.model import ConfiguredAccount
-from weixin_etl.run.ingest import IngestError
-from weixin_etl.run.pipeline import Pipeline
+from weixin_etl.run import Settings
+from weixin_etl.run.ingest import IngestError, ingest
+from weixin_etl.run.plan import plan
 
 ACCOUNTS = [f"wx{number:02}" for number in range(50)]
 POISONED = "wx07"
@@ -54,14 +55,18 @@ def ingested(warehouse: Engine, wire: Wire) -> tuple[IngestError, int]:
             begun.append(sql)
 
     accounts = {f"a_{it}": replace(wire.account, appid=it, name=f"n{it}") for it in ACCOUNTS}
-    pipeline = Pipeline(RUN, warehouse)
     configured = [ConfiguredAccount(conn_id, it.appid, it.name) for conn_id, it in accounts.items()]
-    batch = pipeline.plan(configured, is_new=True).accounts
+    batch = plan(RUN, warehouse, Settings(), configured, is_new=True).accounts
     event.listen(warehouse, "before_cursor_execute", note)
     try:
         with pytest.raises(IngestError) as caught:
-            pipeline.ingest(
-                batch, lambda it: WeixinClient(accounts[it.conn_id], LIMITS), by_itself=False
+            ingest(
+                RUN,
+                warehouse,
+                Settings(),
+                batch,
+                lambda it: WeixinClient(accounts[it.conn_id], LIMITS),
+                by_itself=False,
             )
     finally:
         event.remove(warehouse, "before_cursor_execute", note)

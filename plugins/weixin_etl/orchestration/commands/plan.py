@@ -14,7 +14,8 @@ from weixin_etl.model import ParameterError, Run
 from weixin_etl.orchestration import quiet, settings
 from weixin_etl.orchestration.accounts import described_accounts
 from weixin_etl.orchestration.warehouse import open_warehouse
-from weixin_etl.run.pipeline import Pipeline, Plan, source
+from weixin_etl.run import plan as plan_verb
+from weixin_etl.run.plan import Plan
 
 _NOTES = (
     "Days that are final are left out: their totals no longer grow (`--refetch` asks).",
@@ -49,21 +50,20 @@ def show_plan(
     problems = [str(account.problem) for account in accounts if account.problem]
     if problems and len(problems) == len(accounts):
         raise ParameterError("\n".join(problems))
-    pipeline = Pipeline(run, open_warehouse(), in_force.pipeline)
-    with quiet.only_from(logging.ERROR, Pipeline.__module__):  # the lines below say it
-        plan = pipeline.plan(accounts, is_new=True)
+    with quiet.only_from(logging.ERROR, plan_verb.__name__):  # the lines below say it
+        plan = plan_verb.plan(run, open_warehouse(), in_force.pipeline, accounts, is_new=True)
     console = Console(markup=False)  # a sentence or a name may hold brackets
-    console.print(_table(pipeline, plan))
-    for said in [*problems, *plan.held_back, *plan.lost, pipeline.expectation(plan), *_NOTES]:
+    console.print(_table(plan))
+    for said in [*problems, *plan.held_back, *plan.lost, plan.expectation, *_NOTES]:
         console.print(said, highlight=False, soft_wrap=True)
 
 
-def _table(pipeline: Pipeline, plan: Plan) -> Table:
+def _table(plan: Plan) -> Table:
     """A row per account, also one without a day to ask for."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     table.add_column("account", no_wrap=True)
     table.add_column("to ask for")
-    for heading in ("calls", "min", "final", "held", "made", "left"):
+    for heading in ("calls", "final", "held", "made", "left"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("by", no_wrap=True)
     for account in plan.details:
@@ -71,9 +71,7 @@ def _table(pipeline: Pipeline, plan: Plan) -> Table:
         table.add_row(
             account.name,
             days_as_ranges(account.asked),
-            *(str(len(account.asked)), str(pipeline.minutes_of(account))),
-            *(str(account.due.final), str(len(account.held_back)), str(quota.calls)),
-            "" if quota.left is None else str(quota.left),
-            source(quota),
+            *(str(len(account.asked)), str(account.due.final), str(len(account.held_back))),
+            *(str(quota.calls), "" if quota.left is None else str(quota.left), account.known_by),
         )
     return table

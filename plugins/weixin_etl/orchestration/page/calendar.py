@@ -204,7 +204,7 @@ def _coverages(
     )
     found: dict[str, dict[date, Coverage]] = defaultdict(dict)
     for row in rows.mappings():
-        found[row["appid"]][row["publication_date"]] = status.coverage_of(row)
+        found[row["appid"]][row["publication_date"]] = Coverage.of(row)
     return found
 
 

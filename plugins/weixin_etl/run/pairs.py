@@ -1,0 +1,142 @@
+"""The pairs of a run's newest plan, as the warehouse has them, and why they are not in."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import date
+
+from sqlalchemy import Connection
+
+from weixin_etl import clock, rules
+from weixin_etl.api.errors import HeldBackError
+from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.model import (
+    Account,
+    PairState,
+    PlannedPair,
+    PlanStamp,
+    Run,
+    accounts_are,
+    connection_of,
+)
+from weixin_etl.problem import Problem, ProblemKind, together
+from weixin_etl.warehouse import WarehouseError, statement
+
+
+def run_keys(run: Run) -> dict[str, str]:
+    """What tells a run's rows of `weixin.run_report` from others."""
+    return {
+        "run_id": run.run_id,
+        "dataset": run.dataset.name,
+        "installation": run.installation,
+    }
+
+
+def planned_pairs(
+    connection: Connection, run: Run, appids: Sequence[str] | None = None
+) -> list[PlannedPair]:
+    """The pairs of the run's newest plan, newest first; of some accounts or of all."""
+    rows = connection.execute(
+        statement("run_report/of_run.sql"), {**run_keys(run), "appids": appids}
+    )
+    return [PlannedPair.of(row) for row in rows.mappings()]
+
+
+def require_plan(
+    connection: Connection, run: Run, stamp: PlanStamp, appids: Sequence[str] | None = None
+) -> None:
+    """
+    Make sure that the run's plan is in the warehouse as it was made; of some accounts or of all.
+
+    Raises:
+        WarehouseError: it is not; the warehouse may have been restored from a backup.
+
+    """
+    found = connection.scalar(
+        statement("run_report/planned.sql"),
+        {**run_keys(run), "planned_at": stamp.planned_at, "appids": appids},
+    )
+    if (found or 0) < stamp.pair_count:
+        raise WarehouseError(
+            "the plan is gone from the warehouse: of the "
+            f"{stamp.pair_count} days planned at {clock.beijing_text(stamp.planned_at)} it has "
+            f"{found or 0}; it was restored from a backup, or the run was planned again",
+            "clear plan with its downstream tasks",
+        )
+
+
+def not_in(connection: Connection, run: Run, pairs: Iterable[PlannedPair]) -> list[Problem]:
+    """Why pairs that make the run red are not in: one problem per account and cause."""
+    problems = together(why_not_in(pair) for pair in pairs if rules.makes_red(pair, run))
+    return with_successor(connection, run.dataset, problems)
+
+
+def why_not_in(pair: PlannedPair) -> Problem:
+    """Why a pair is not in, by its last attempt."""
+    days = (pair.publication_date,)
+    if pair.state is PairState.HELD_BACK:
+        return HeldBackError().problem(Account(pair.conn_id, pair.appid, "", pair.name), *days)
+    known = pair.coverage
+    cause, cure, rid = known.error or "", known.cure or "", known.rid or ""
+    if known.error_kind is ProblemKind.PLATFORM:  # the same for all of its accounts
+        conn_id = connection_of(pair.conn_id)
+        return Problem.of_connection(
+            conn_id, known.error_kind, cause, cure, days, known.error_code, rid
+        )
+    never = "not asked yet"
+    if pair.state is not PairState.PLANNED:
+        never = "answered before it was planned, by the clocks of two machines"
+    return Problem(
+        known.error_kind or ProblemKind.NOT_ASKED,
+        cause=cause or never,
+        cure=cure or "clear the task ingest",
+        account=pair.name,
+        appid=pair.appid,
+        conn_id=pair.conn_id,
+        days=days,
+        errcode=known.error_code,
+        rid=rid,
+    )
+
+
+def with_successor(
+    connection: Connection, dataset: Dataset, problems: Sequence[Problem]
+) -> list[Problem]:
+    """The problems; those of an endpoint that is offline say what its successor has instead."""
+    pairs = [
+        (it.appid, day)
+        for it in problems
+        for day in it.days
+        if it.kind is ProblemKind.ENDPOINT_OFFLINE
+    ]
+    if dataset.successor is None or not pairs:
+        return list(problems)
+    successor = DATASETS[dataset.successor]
+    rows = connection.execute(
+        statement("coverage/held_by_successor.sql"),
+        {
+            "successor": successor.name,
+            "appids": [appid for appid, _ in pairs],
+            "publication_dates": [day for _, day in pairs],
+        },
+    )
+    held: dict[str | None, int] = {row.appid: row.day_count for row in rows}
+    return [
+        replace(it, cure=_instead(successor, held.get(it.appid, 0), it.days))
+        if it.kind is ProblemKind.ENDPOINT_OFFLINE
+        else it
+        for it in problems
+    ]
+
+
+def _instead(successor: Dataset, held: int, days: Sequence[date]) -> str:
+    if held == len(days):
+        return f"nothing to do: {successor.dag_id} has these days"
+    return f"unpause and trigger {successor.dag_id}, which has {held} of {len(days)} days"
+
+
+def accounts_not_in(problems: Sequence[Problem]) -> str:
+    """`3 accounts are not in: see the lines above`, a task's last line."""
+    platforms = sorted({it.account for it in problems if it.kind is ProblemKind.PLATFORM})
+    accounts = len({it.appid or it.account for it in problems}.difference(platforms))
+    named = [f"{it} is" for it in platforms] + ([accounts_are(accounts)] if accounts else [])
+    return f"{' not in, '.join(named)} not in: see the lines above"
