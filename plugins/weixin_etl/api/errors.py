@@ -19,7 +19,7 @@ What WeChat, or the way to it, can answer instead of figures.
     ├── UnreadableError          figures in an unknown form, or too many of them
     └── CallError                our own mistake, or an unclassified code
 
-Each says what happened (`cause`) and what to change (`cure`). The table in docs/operating.md is
+Each says what happened (`cause`) and what to change (`cure`). The table in the manual is
 made of them. The codes are WeChat's "全局返回码":
 https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html
 """
