@@ -104,7 +104,7 @@ class AccountStatus:
     open, oldest first.
     """
     quota: Quota = _NO_CALLS
-    """Of today."""
+    """The account's quota today."""
     next_try_at: datetime | None = None
     """The next scheduled run, or the end of the rest when its daily quota is used up."""
     open_incidents: int = 0
