@@ -46,8 +46,11 @@ migrate: $(INSTALLED) ## Apply the migrations the warehouse lacks
 secrets: ## Generate the secrets for docker compose that .env lacks
 	@sh docker/secrets.sh
 
-test: lint $(DBT) ## Run every check and test, as CI does
-	$(BIN)/pytest -n 2 --dist loadfile
+test: lint ## Tell whether everything works: every check, and the tests on the embedded Postgres
+	$(BIN)/pytest --part newcomers -n 2 --dist loadfile
+
+test-all: $(INSTALLED) $(DBT) ## Run what CI runs besides: every Postgres, the stack, browsers, dbt, faults
+	$(BIN)/pytest --part rest -n 2 --dist loadfile
 
 bench: $(INSTALLED) ## Measure the analysts' queries, the load, and whole runs; takes 40 minutes
 	$(BIN)/python benchmarks/queries.py

@@ -19,6 +19,39 @@ INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 
 settings.register_profile("soak", max_examples=2000)
 
+TESTS = Path(__file__).parent
+NEWCOMERS = [TESTS / "unit", TESTS / "integration", TESTS / "sql", TESTS / "dags/test_whole_run.py"]
+"""What `make test` runs, on the embedded Postgres: enough to tell whether a change works."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the Makefile run the suite in two parts."""
+    parser.addoption(
+        "--part",
+        choices=["newcomers", "rest"],
+        help="tests of `make test`, or those that `make test-all` runs besides; without it all",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Each test is in exactly one of the two parts."""
+    part = config.getoption("part")
+    if part is None:
+        return
+    chosen: dict[bool, list[pytest.Item]] = {True: [], False: []}
+    for item in items:
+        chosen[is_newcomers(item) == (part == "newcomers")].append(item)
+    items[:] = chosen[True]
+    config.hook.pytest_deselected(items=chosen[False])
+
+
+def is_newcomers(item: pytest.Item) -> bool:
+    """Whether `make test` runs it."""
+    parameters = getattr(item, "callspec", None)
+    is_embedded = parameters is None or parameters.params.get("server") is None
+    return is_embedded and any(item.path.is_relative_to(it) for it in NEWCOMERS)
+
+
 # before anything imports Airflow, which writes its configuration there
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="weixin-airflow-")
 for name in [name for name in os.environ if name.startswith(("AIRFLOW_CONN_", "AIRFLOW_VAR_"))]:
