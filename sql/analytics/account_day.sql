@@ -51,8 +51,8 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     -- unit: share, level
     daily_{{ rate.name }},
     {% endfor %}
-    -- Whether everything that came on the day is known. Each of the {{ dataset.window }} publication
-    -- days whose window contains the day has a ready answer of a later day that may be relied on
+    -- Whether everything that came on the day is known. Each of the {{ dataset.window }}
+    -- publication days whose window contains the day has a ready answer of a later day that may be relied on
     -- (not an empty one that came too early or on a day on which WeChat listed no article of the
     -- account and, once that window is over, not one that no other day's answer has confirmed);
     -- every expected article has a row, and its rows of the day and of the day before give

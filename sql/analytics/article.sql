@@ -26,8 +26,8 @@ CREATE VIEW analytics.article{{ dataset.suffix }} (
     -- article is no longer listed. NULL if that endpoint never listed it
     -- 中文：是否仍在最新数据中
     is_listed,
-    -- Fetch time of the first answer of {{ dataset.name }} that no longer lists it; NULL while it is
-    -- listed
+    -- Fetch time of the first answer of {{ dataset.name }} that no longer lists it; NULL while it
+    -- is listed
     -- 中文：何时起不再列出
     unlisted_since,
     -- The newest stat_date (Beijing); NULL without a row

@@ -15,9 +15,9 @@ CREATE VIEW analytics.article_day{{ dataset.suffix }} (
     {{ the.publication_weekday }},
     {{ the.stat_date }},
     {{ the.day_number }},
-    -- Days the increments cover: since the previous row, or since publication for the first row. The
-    -- increment of a metric that the previous row left out reaches back to the last row that has it.
-    -- 0 or less for a first row of a day before publication
+    -- Days the increments cover: since the previous row, or since publication for the first row.
+    -- The increment of a metric that the previous row left out reaches back to the last row that
+    -- has it. 0 or less for a first row of a day before publication
     -- 中文：新增值所跨天数
     -- unit: days, additive
     days_spanned,

@@ -1,6 +1,6 @@
 -- One row per dataset, article and metric that is not part of another: how fast the total grew.
--- article_day has the totals of the other metrics (readers from one place, …) and of other days, by
--- day_number
+-- article_day has the totals of the other metrics (readers from one place, …) and of other days,
+-- by day_number
 -- 中文：每个接口、每篇文章、每个指标一行：累计值的增长速度
 -- key: dataset, appid, msgid, metric
 {% from "analytics/macros.jinja" import last_known %}
