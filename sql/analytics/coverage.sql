@@ -1,6 +1,7 @@
--- One row per dataset, account and publication day: what we have, and what is missing. From a window
--- before the first daily run (without one, from the first day ever asked for) to yesterday, or for
--- an account no longer collected to the last day asked for; and each earlier day that was asked for
+-- One row per dataset, account and publication day: what we have, and what is missing. From a
+-- window before the first daily run (without one, from the first day ever asked for) to yesterday,
+-- or for an account no longer collected to the last day asked for; and each earlier day that was
+-- asked for
 -- 中文：每个接口、每个公众号、每个发布日一行：已有什么、缺什么
 -- key: dataset, appid, publication_date
 {% import "analytics/columns.jinja" as the %}
