@@ -56,10 +56,11 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     -- relied on (not an empty one that came too early or on a day on which WeChat listed no article
     -- of the account and, once that window is over, not one that no other day's answer has
     -- confirmed); every expected article has a row, and its rows of the day and of the day before
-    -- give {{ dataset.headline | join(" and ") }}; no increment spans a gap that covers the day or
-    -- ends on it; and no value of the day or of the day before was rejected, nor an article or a
-    -- row that may belong to any day of the window, unless a newer answer gave it
-    -- (analytics.coverage names these). Also false near the start of what was loaded. Any other
+    -- give
+    -- {{ dataset.headline | join(" and ") }};
+    -- no increment spans a gap that covers the day or ends on it; and no value of the day or of the
+    -- day before was rejected, nor an article or a row that may belong to any day of the window,
+    -- unless a newer answer gave it (analytics.coverage names these). Also false near the start of what was loaded. Any other
     -- figure that a row left out counts on the day on which it came
     -- 中文：当日数据是否完整
     is_complete
