@@ -60,8 +60,8 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     -- {{ dataset.headline | join(" and ") }};
     -- no increment spans a gap that covers the day or ends on it; and no value of the day or of the
     -- day before was rejected, nor an article or a row that may belong to any day of the window,
-    -- unless a newer answer gave it (analytics.coverage names these). Also false near the start of what was loaded. Any other
-    -- figure that a row left out counts on the day on which it came
+    -- unless a newer answer gave it (analytics.coverage names these). Also false near the start of
+    -- what was loaded. Any other figure that a row left out counts on the day on which it came
     -- 中文：当日数据是否完整
     is_complete
 ) AS
