@@ -1,4 +1,4 @@
-"""`weixin-etl`: what a person types. Each command imports what it needs when it runs."""
+"""The command line `weixin-etl`. Each command imports what it needs when it runs."""
 
 import argparse
 import signal
@@ -13,13 +13,13 @@ from weixin_etl.datasets import DATASETS
 from weixin_etl.json_text import one_line, shown
 
 INTERRUPTED = 130
-"""The exit code of a command that Ctrl-C ended."""
+"""The exit code of a command that was ended by Ctrl-C."""
 
 Command = Callable[[argparse.Namespace], int | None]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; its exit code. What goes wrong is one sentence on stderr."""
+    """Run a command and return its exit code. An error is one sentence on stderr."""
     parser = argparse.ArgumentParser(
         prog="weixin-etl", description="WeChat article statistics in Postgres, on Airflow."
     )
@@ -46,7 +46,7 @@ def read_airflows_database() -> None:
 
 
 def migrate(_: argparse.Namespace) -> None:
-    """Apply the migrations the warehouse lacks."""
+    """Apply the migrations that the warehouse lacks, and update the analysts' views."""
     from weixin_etl import warehouse
     from weixin_etl.orchestration.warehouse import open_warehouse
 
@@ -66,14 +66,14 @@ def plan(options: argparse.Namespace) -> None:
 
 
 def status(options: argparse.Namespace) -> int:
-    """Say whether the figures come in: a line per problem; exit code 0, 1, or 2 if unknown."""
+    """Say whether figures are coming in: a line per problem; exit code 0, 1, or 2 if unknown."""
     from weixin_etl.orchestration.commands.status import show_status
 
     return show_status([it for it in DATASETS.values() if options.dataset in (None, it.name)])
 
 
 def unwanted(options: argparse.Namespace) -> None:
-    """Say that publication days that did not come in are not wanted: they are no trouble then."""
+    """Say that publication days that did not come in are not wanted, and so no problem."""
     import getpass
 
     from weixin_etl import clock
@@ -91,13 +91,13 @@ def unwanted(options: argparse.Namespace) -> None:
         said_by=getpass.getuser(),
     )
     sys.stdout.write(
-        f"{accounts_are(count)} not expected to have {options.begin} to {options.end}, until a run "
-        "asks for a day of these. Daily runs do, for days within their reach.\n"
+        f"{accounts_are(count)} not expected to have {options.begin} to {options.end}, unless a "
+        "later run asks for one of these days, as daily runs do within their reach.\n"
     )
 
 
 def answers(options: argparse.Namespace) -> None:
-    """Print WeChat's exact answer for an account and a day; on a terminal what can be shown."""
+    """Print WeChat's exact answer for an account and a day; on a terminal, printable text only."""
     from weixin_etl.kept.answers import kept_answers
     from weixin_etl.model import ParameterError
     from weixin_etl.orchestration.warehouse import open_warehouse
@@ -109,7 +109,7 @@ def answers(options: argparse.Namespace) -> None:
         return
     wanted = [it for it in kept if options.id in (None, it.raw_response_id)]
     if not wanted:
-        raise ParameterError(f"{options.id} is none of the answers that --list shows")
+        raise ParameterError(f"{options.id} is not one of the answers that --list shows")
     body = wanted[-1].body
     if sys.stdout.isatty():
         body = shown(body.decode(errors="replace")).encode()
@@ -132,7 +132,7 @@ def replay(options: argparse.Namespace) -> None:
 
 
 def rejected(options: argparse.Namespace) -> None:
-    """List why parts of answers were rejected that are still open."""
+    """List the parts of answers that were rejected and are still open, by reason."""
     from weixin_etl.kept.rejected import open_reasons
     from weixin_etl.orchestration.warehouse import open_warehouse
 
@@ -142,7 +142,7 @@ def rejected(options: argparse.Namespace) -> None:
 
 
 def import_(options: argparse.Namespace) -> int:
-    """Load answers that another program kept: JSON lines, gzip or not."""
+    """Load answers that another program kept: JSON lines, optionally compressed with gzip."""
     from weixin_etl.orchestration.commands.imports import show_import
 
     return show_import(options.file)
@@ -163,7 +163,7 @@ def add_command(
     *,
     passes_on: bool = False,
 ) -> argparse.ArgumentParser:
-    """Add a command under its function's name and docstring; `rest` gets what it `passes_on`."""
+    """Add a command with its function's name and docstring; `passes_on` keeps unknown options."""
     parser: argparse.ArgumentParser = commands.add_parser(
         command.__name__.rstrip("_"),
         help=command.__doc__,
@@ -216,7 +216,7 @@ def add_answers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     _add_dataset(parser)
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--list", action="store_true", help="list the distinct answers instead")
-    which.add_argument("--id", type=int, help="which of the list (default: the one seen last)")
+    which.add_argument("--id", type=int, help="one of the list (default: the one seen last)")
 
 
 def add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -279,9 +279,9 @@ def run_command(
     before: Callable[[], None] = lambda: None,
 ) -> int:
     """
-    Run the command that `argv` names, and `before` it what all need; its exit code.
+    Call `before`, run the command that `argv` names, and return its exit code.
 
-    Errors whose text is a sentence, those in `also` among them, are printed without a traceback.
+    Errors whose text is a sentence, including those in `also`, are printed without a traceback.
     """
     options, rest = parser.parse_known_args(argv)
     if rest and not options.passes_on:
@@ -292,7 +292,7 @@ def run_command(
             signal.signal(number, _interrupt)
     command: Command = options.command
     try:
-        with redirect_stdout(sys.stderr):  # what Airflow logs is none of a command's output
+        with redirect_stdout(sys.stderr):  # what Airflow logs is not part of a command's output
             before()
         return command(options) or 0
     except KeyboardInterrupt:

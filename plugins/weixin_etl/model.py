@@ -77,7 +77,7 @@ class Account:
     """One Official Account, as its Airflow connection describes it."""
 
     conn_id: str
-    """Of an account that authorised a platform: `<the platform's conn_id>/<appid>`."""
+    """`<conn_id of the platform>/<appid>` for an account that has authorised a platform."""
     appid: str
     secret: str = field(repr=False)
     """
@@ -122,7 +122,7 @@ class SaidQuota:
     limit: int
     """Calls allowed in a day in Beijing."""
     left: int
-    """Of these, the ones that can still be made on the day of `asked_at`."""
+    """Calls that are left on the day of `asked_at`."""
     asked_at: datetime
 
 

@@ -1,18 +1,19 @@
 """
 The rules of time and state: which days are due, and when an answer is ready, a day final or in.
 
-Facts in, a verdict out: no clock, no connection, no Airflow. For a publication day `P` and a window
-of `W` days, WeChat gives the rows `P … P+W-1`; the last is ready on the morning of `P+W`.
+Pure functions: facts in, a verdict out; no clock, no connection, no Airflow. For a publication day
+`P` and a window of `W` days, WeChat gives the rows `P … P+W-1`; the last is ready on the morning of
+`P+W`.
 
     due       what a run asks for: a daily run every open day within reach, newest first
     ready     an answer that holds all that WeChat must have computed when it was fetched
     confirmed a pair whose list of articles is the same by the answers of two days in Beijing
     final     a confirmed pair whose totals have stopped growing: it is not asked for again
-    resting   a pair that is final but for an account that lists nothing: it waits until one speaks
-    in        a planned pair that a ready answer has brought in since the run's newest plan
+    resting   a pair that would be final, but its account lists nothing: it waits until it does
+    in        a planned pair with a ready answer fetched since the run's newest plan
     retired   an endpoint that last answered 47009 for every day of the present window
     held back what is not asked for, so that calls are left for the daily runs of the day
-    stopped   an account that is not asked any more, for this try, this run or until midnight
+    stopped   an account that is no longer asked, for this try, this run or until midnight
     shown     what the page and `weixin-etl status` call a pair
 """
 
@@ -36,9 +37,9 @@ from weixin_etl.problem import ProblemKind
 OFFLINE = 47009
 """WeChat's errcode for an endpoint it has taken out of service."""
 CHANGES_THAT_END = 8
-"""Of a pair's list of articles, each on another day: it is final although two never agree."""
+"""Changes of a pair's list of articles, at most one a day, after which it is final all the same."""
 REFUSALS_THAT_STOP = 5
-"""In a row, all outages, or all 47009 beyond the present window: no further call is made."""
+"""Outages, or 47009 beyond the present window, in a row, that end the account's try."""
 WAIT_FOR_READY = timedelta(minutes=30)
 _DAY = timedelta(days=1)
 _LAST_ANSWERS_AFTER = 2
@@ -73,11 +74,11 @@ class Due:
     days: list[date]
     """Newest first, then the witness."""
     caught_up: list[date]
-    """Of these, the ones before the window, which earlier runs left open."""
+    """Those of `days` before the window, which earlier runs left open."""
     final: int
     """Days of the window, or of the dates named, that are skipped because they are final."""
     lost: list[date]
-    """Open days beyond the reach of daily runs: only a run with their dates brings them in."""
+    """Open days beyond the reach of daily runs: only a run with their dates asks for them."""
     resting: int = 0
     """Days that are skipped because they wait until the account lists an article."""
     is_probe: bool = False
@@ -143,7 +144,7 @@ def concerned(run: Run, first_daily_date: date | None, today: date) -> Days:
     """
     The days whose state decides what is due and what is lost, for an account.
 
-    Of a daily run: all since the account's first daily run in this dataset, less its window.
+    For a daily run: all days from a window before the account's first daily run in this dataset.
     """
     days = window(run, today)
     if not is_daily(run, today) or first_daily_date is None:
@@ -167,8 +168,9 @@ def due(
         run: the run.
         first_daily_date: the day of the account's first daily run in this dataset, if any.
         today: the real day in Beijing, as `WEIXIN_NOW` has it.
-        known: the coverage of the present window, of the days `concerned` that are not final, asked
-            for or not, and for a daily run of every older pair with a ready answer that is open.
+        known: the coverage of the present window; of the days `concerned` that are not final,
+            whether asked for or not; and, for a daily run, of every older open pair that has a
+            ready answer.
         catch_up_days: how many days before the window a daily run still reaches.
 
     Raises:
@@ -205,10 +207,10 @@ def due(
 
 def lacks_witness(run: Run, due: Due, known: Mapping[date, Coverage], today: date) -> bool:
     """
-    Whether nothing that is due of a daily run can show if the account is silent.
+    Whether a daily run asks for nothing that can show whether the account is silent.
 
-    Then a witness is asked for as well: of the pairs with a ready answer and a known article, the
-    one attempted longest ago, final or not.
+    It then asks for a witness as well: of the pairs with a ready answer and a known article, final
+    or not, the one attempted longest ago.
     """
     lists = any(day in known and known[day].lists_articles for day in due.days)
     return is_daily(run, today) and not due.is_probe and not lists
@@ -302,9 +304,10 @@ def is_ready(
     """
     Whether an answer holds all that WeChat must have computed when it was fetched.
 
-    `is_delayed` is WeChat's own word. Before `ready_hour` (Beijing) it is inferred: when articles
-    are still counting and none has yesterday's row, WeChat has not computed yesterday yet, for the
-    day before and for every day that lists such an article. `counting` is of that yesterday.
+    `is_delayed` is what WeChat says itself. Before `ready_hour` (Beijing) it is also inferred: if
+    articles are still counting and none has yesterday's row, WeChat has not computed yesterday yet,
+    neither for yesterday's articles nor for any day that lists such an article. `counting`
+    describes that yesterday.
     """
     if is_delayed:
         return False
@@ -320,14 +323,14 @@ def is_ready(
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a pair's ready answers say of its list of articles, from `P+W-1` on."""
+    """What a pair's ready answers from `P+W-1` on say about its list of articles."""
 
     list_sha256: bytes | None = None
-    """Of the newest list that counts."""
+    """Hash of the newest list that counts."""
     since: date | None = None
-    """The day in Beijing of the first answer since which all have listed the same."""
+    """The day in Beijing since which all answers have listed the same."""
     changes: int = 0
-    """How often the list has changed, once a day at most."""
+    """How often the list has changed, counted at most once a day."""
     ready_at: datetime | None = None
     """When the newest ready answer was fetched, whatever its day."""
     is_resting: bool = False
@@ -336,13 +339,13 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A pair's answer, and what is known once all answers of its account's try are merged."""
+    """A pair's answer, and what is known once all answers of the account's try are merged."""
 
     publication_date: date
     fetched_at: datetime
     is_delayed: bool
     list_sha256: bytes
-    """Of the articles it lists."""
+    """Hash of the articles it lists."""
     is_empty: bool
     """Whether it lists none."""
     is_whole: bool
@@ -351,7 +354,7 @@ class Answered:
     answer was rejected.
     """
     speaks: bool
-    """Whether an answer of this dataset lists an article of the account on that day in Beijing."""
+    """Whether any answer of this dataset on that day in Beijing lists an article of the account."""
 
     @property
     def beijing_date(self) -> date:
@@ -370,9 +373,9 @@ class Verdict:
 
     is_ready: bool
     is_final: bool
-    """Whether it ends the asking for its day."""
+    """Whether its day is no longer asked for."""
     evidence: Evidence
-    """What its pair's answers say now."""
+    """What the pair's answers now say about its list."""
 
 
 def verdict(
@@ -386,8 +389,8 @@ def verdict(
     """
     Judge an answer, once all of its account's are merged.
 
-    A ready answer makes its pair final from `P+W` on when the pair is confirmed and whole, and from
-    `P+W+2` on when it is confirmed, or its list has changed eight times. An empty one does so only
+    A ready answer makes its pair final from `P+W` on if the pair is confirmed and whole, and from
+    `P+W+2` on if it is confirmed or its list has changed eight times. An empty answer does so only
     on a day on which the account speaks; until then the pair rests.
     """
     is_ready_now = is_ready(
@@ -425,17 +428,17 @@ def verdict(
 
 
 def is_counted(dataset: Dataset, publication_date: date, fetched_at: datetime) -> bool:
-    """Whether an answer of that time may be evidence: the last row but one is there."""
+    """Whether an answer fetched then counts as evidence: the last row but one was due."""
     return clock.beijing_date(fetched_at) >= publication_date + _DAY * (dataset.window - 1)
 
 
 def is_last_row_due(dataset: Dataset, publication_date: date, fetched_at: datetime) -> bool:
-    """Whether an answer of that time is of `P+W` or later: before it no day is final."""
+    """Whether an answer fetched then is from `P+W` or later: no day is final before that."""
     return clock.beijing_date(fetched_at) >= publication_date + _DAY * dataset.window
 
 
 def is_whole_at(dataset: Dataset, answered: Answered, *, is_whole: bool) -> bool:
-    """Whether no more rows are to come: all are there, or it is `P+W+2`."""
+    """Whether no more rows will come: all are there, or it is `P+W+2` or later."""
     day, at = answered.publication_date, answered.fetched_at
     if is_last_row_due(dataset, day, at - _DAY * _LAST_ANSWERS_AFTER):
         return True
@@ -443,7 +446,7 @@ def is_whole_at(dataset: Dataset, answered: Answered, *, is_whole: bool) -> bool
 
 
 def is_confirmed(evidence: Evidence, answered: Answered) -> bool:
-    """Whether the answer lists what those of an earlier day listed, and all between."""
+    """Whether the answer lists what the answers of an earlier day and all since then listed."""
     return (
         evidence.since is not None
         and evidence.since < answered.beijing_date
@@ -457,8 +460,9 @@ def is_provisional(
     """
     Whether what a pair's newest ready answer lists must not be relied on yet.
 
-    An empty list that came very early, or on a day on which the account lists nothing at all; and
-    whatever it lists when the window is over and no other day has listed the same.
+    That is an empty list that came before `ready_hour` of the day after publication, or on a day on
+    which the account lists nothing at all; and, once the window is over, any list that no other
+    day's answer has confirmed.
     """
     day = answered.publication_date
     sure_at = datetime.combine(day + _DAY, time(ready_hour), clock.SHANGHAI)
@@ -487,9 +491,9 @@ def _with_newest(dataset: Dataset, answered: Answered, known: Evidence) -> Evide
 
 def _with_late(dataset: Dataset, answered: Answered, known: Evidence) -> Evidence:
     """
-    The evidence with a ready answer older than the newest: it proves nothing, but may contradict.
+    The evidence with a ready answer older than the newest: it confirms nothing, but may contradict.
 
-    Then the list stands only since the newest one's day.
+    If it contradicts, the list stands only since the day of the newest answer.
     """
     day, at = answered.publication_date, answered.fetched_at
     if answered.is_silent or not is_counted(dataset, day, at) or known.since is None:
@@ -505,7 +509,7 @@ def _with_late(dataset: Dataset, answered: Answered, known: Evidence) -> Evidenc
 
 def is_in(coverage: Coverage | None, planned_at: datetime, *, refetch: bool) -> bool:
     """
-    Whether a planned pair is in: by a ready answer since the run's newest plan, whoever fetched it.
+    Whether a planned pair has a ready answer since the run's newest plan, whoever fetched it.
 
     A final pair is in as well, unless the run was told to `refetch`.
     """
@@ -520,8 +524,8 @@ def makes_red(pair: PlannedPair, run: Run) -> bool:
     """
     Whether the pair makes its run red: it is not in, and the run's own attempt does not excuse it.
 
-    Two answers do: a probe's that the endpoint is still retired, and that the account has withdrawn
-    its authorisation, unless the run was told to ask that account.
+    Two refusals are excused, if this run met them: a probe that found its endpoint still retired,
+    and an account that has withdrawn its authorisation, unless the run names that account.
     """
     if is_in(pair.coverage, pair.planned_at, refetch=run.refetch):
         return False
@@ -533,7 +537,7 @@ def makes_red(pair: PlannedPair, run: Run) -> bool:
 
 
 def is_back(pair: PlannedPair) -> bool:
-    """Whether a probe of a retired endpoint was answered: the account's open days are due again."""
+    """Whether a retired endpoint answered its probe: the account's open days are due again."""
     return pair.is_probe and pair.state in (PairState.LOADED, PairState.EMPTY, PairState.NOT_READY)
 
 
@@ -541,8 +545,8 @@ def is_to_be_asked(pair: PlannedPair, *, refetch: bool, by_itself: bool) -> bool
     """
     Whether an ingest asks for the pair.
 
-    A new plan asks for all it names. Later tries ask for what is not in; one that Airflow makes
-    `by_itself` not for what only a person can mend.
+    The first try after a plan asks for all pairs of the plan. Later tries ask for those that are
+    not in; an automatic retry (`by_itself`) leaves out those that only a person can fix.
     """
     if pair.state is PairState.PLANNED:
         return refetch or pair.is_witness or not pair.coverage.is_final
@@ -558,7 +562,8 @@ def is_retired(dataset: Dataset, coverage: Mapping[date, Coverage], today: date)
     """
     Whether WeChat has taken the endpoint offline for an account.
 
-    The last attempt of every pair asked in the present window was answered 47009, and there is one.
+    That is, at least one pair of the present window was asked for, and the last attempt of each was
+    answered 47009.
     """
     present = [coverage.get(day) for day in present_window(dataset, today).newest_first()]
     codes = [known.error_code for known in present if known and known.attempt_state]
@@ -566,19 +571,19 @@ def is_retired(dataset: Dataset, coverage: Mapping[date, Coverage], today: date)
 
 
 def rests_until(answered_at: datetime) -> datetime:
-    """When an account may be asked again whose daily quota was used up: the next midnight."""
+    """When an account whose daily quota is used up may be asked again: the next midnight."""
     tomorrow = clock.beijing_date(answered_at) + _DAY
     return datetime.combine(tomorrow, time(0), clock.SHANGHAI)
 
 
 def resting(coverages: Iterable[Coverage], now: datetime) -> Coverage | None:
-    """The pair whose refusal keeps the account from being asked now, if any."""
+    """The pair whose refusal prevents the account from being asked now, if any."""
     held = [known for known in coverages if known.next_attempt_at and known.next_attempt_at > now]
     return max(held, key=lambda known: known.next_attempt_at or now, default=None)
 
 
 def asks_again_at(run: Run, now: datetime) -> datetime | None:
-    """When a scheduled run asks again for what was not ready; None when it has waited enough."""
+    """When a scheduled run asks again for what was not ready; None once it stops waiting."""
     last = datetime.combine(run.today, _LAST_WAIT_ENDS, clock.SHANGHAI)
     again = now + WAIT_FOR_READY
     return again if run.is_scheduled and again <= last else None
@@ -591,7 +596,7 @@ def due_date(now: datetime) -> date:
     """
     The morning whose figures must be in by now: today's from noon on (Beijing), else yesterday's.
 
-    At noon a scheduled run has waited enough.
+    At noon a scheduled run stops waiting.
     """
     at = now.astimezone(clock.SHANGHAI)
     return at.date() if at.hour >= _LAST_WAIT_ENDS.hour else at.date() - _DAY
@@ -610,8 +615,8 @@ def day_state(
     """
     What a pair is called where people look at it.
 
-    `first_daily_date` is the day of the account's first daily run in this dataset: daily runs reach
-    from a window before it on, and not further back than `catch_up_days` before today's window, but
+    `first_daily_date` is the day of the account's first daily run in this dataset. Daily runs reach
+    back to a window before it, but no further than `catch_up_days` before today's window, except
     for days with a ready answer.
     """
     if coverage and coverage.is_final:

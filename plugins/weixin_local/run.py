@@ -53,7 +53,7 @@ def run(home: Home, steps: Steps) -> None:
     """
     Run the DAG for today and print what came of it; its successor's where WeChat retired it.
 
-    On the stack of `up` where that runs: a second Airflow beside its scheduler would race it.
+    If the stack of `up` runs, on that: a second Airflow would compete with its scheduler.
 
     Raises:
         LocalError: a run is red, with a line per thing wrong; or it can't begin.

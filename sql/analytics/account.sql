@@ -1,5 +1,5 @@
--- One row per account that was ever planned or imported: its attributes, and how far each endpoint
--- has told of it
+-- One row per account that was ever planned or imported: its attributes, and the days loaded from
+-- each endpoint
 -- 中文：每个公众号一行：属性与数据范围
 -- key: appid
 {% import "analytics/columns.jinja" as the %}
@@ -13,7 +13,7 @@ CREATE VIEW analytics.account (
     -- Oldest publication day loaded of {{ dataset.name }} (Beijing)
     -- 中文：最早已入库发布日（{{ dataset.name }}）
     {{ dataset.prefix }}first_loaded_date,
-    -- Newest publication day loaded of {{ dataset.name }} (Beijing), be it empty
+    -- Newest publication day loaded of {{ dataset.name }} (Beijing), even if empty
     -- 中文：最新已入库发布日（{{ dataset.name }}）
     {{ dataset.prefix }}last_loaded_date,
     -- Newest publication day with articles of {{ dataset.name }} (Beijing)

@@ -1,7 +1,7 @@
 -- One row per account and calendar day of {{ dataset.name }}, from the first publication day asked
 -- for to yesterday (Beijing), or for an account no longer collected to the last day asked for:
 -- what all its articles gained that day. An increment that spans a gap counts on its last day.
--- NULL is unknown; 0 is known: no article had a row to give
+-- NULL means unknown, 0 that the day is known and nothing came
 -- 中文：每个公众号、每一天一行：当日全部文章的新增值
 -- key: appid, calendar_date
 {% from "analytics/macros.jinja" import increment %}
@@ -12,7 +12,7 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     -- The day (Beijing)
     -- 中文：日期（北京时间）
     calendar_date,
-    -- Articles published on the day, as far as either endpoint told
+    -- Articles published on the day, as known from either endpoint
     -- 中文：当日发布文章数
     -- unit: articles, additive
     articles_published,
@@ -22,16 +22,16 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     -- 中文：当日应有数据的文章数
     -- unit: articles, level
     articles_expected,
-    -- Those of them that have it
+    -- Those expected articles that have a row of the day
     -- 中文：当日已有数据的文章数
     -- unit: articles, level
     articles_reported,
-    -- Most days since an article's row before. Above 1, an article had no row the day before, and
-    -- part of what counts here came then; a metric that a row left out is not covered by this
+    -- Largest number of days since an article's previous row. Above 1, an article had no row the
+    -- day before, and part of what counts here came then. Metrics that a row left out are ignored
     -- 中文：新增值所跨最多天数
     -- unit: days, level
     most_days_spanned,
-    -- Whether a total of an article fell, so that increments and rates hold a negative part
+    -- Whether a total of an article fell, so that increments and rates contain a negative part
     -- 中文：是否有累计值下降
     has_fall,
     {% for metric in dataset.totals %}
@@ -51,15 +51,16 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     -- unit: share, level
     daily_{{ rate.name }},
     {% endfor %}
-    -- Whether all is known that came on the day. A ready answer of a later day is there for each
-    -- of the {{ dataset.window }} publication days whose window holds it, and may be relied on: not
-    -- if it is empty and came too early or on a day on which WeChat listed no article of the
-    -- account, nor, once that window is over, before another day's answer has confirmed it; every
-    -- article expected has reported, and its rows of the day and of the day before give
+    -- Whether everything that came on the day is known. Each of the {{ dataset.window }}
+    -- publication days whose window contains the day has a ready answer of a later day that may be
+    -- relied on (not an empty one that came too early or on a day on which WeChat listed no article
+    -- of the account and, once that window is over, not one that no other day's answer has
+    -- confirmed); every expected article has a row, and its rows of the day and of the day before
+    -- give
     -- {{ dataset.headline | join(" and ") }};
     -- no increment spans a gap that covers the day or ends on it; and no value of the day or of the
-    -- day before was rejected, nor an article or a row that may be of any day of the window, unless
-    -- a newer answer gave it (analytics.coverage names these). False also near the start of
+    -- day before was rejected, nor an article or a row that may belong to any day of the window,
+    -- unless a newer answer gave it (analytics.coverage names these). Also false near the start of
     -- what was loaded. Any other figure that a row left out counts on the day on which it came
     -- 中文：当日数据是否完整
     is_complete

@@ -24,7 +24,7 @@ CREATE VIEW analytics.answer (
     -- When the same bytes were last fetched with no other answer in between
     -- 中文：最近一次获取到相同内容的时间
     last_seen_at,
-    -- When it was loaded: of an imported answer long after fetched_at
+    -- When it was loaded: for an imported answer long after fetched_at
     -- 中文：入库时间
     loaded_at
 ) AS

@@ -1,4 +1,4 @@
--- One row per article of an account, whichever endpoint told of it, with its latest totals of
+-- One row per article of an account, listed by either endpoint, with its latest totals of
 -- {{ dataset.name }}. These grow until the article is {{ dataset.window }} days old:
 -- compare articles of the same day_number, see analytics.article_day{{ dataset.suffix }}
 -- 中文：每个公众号、每篇文章一行：最新累计值
@@ -22,12 +22,12 @@ CREATE VIEW analytics.article{{ dataset.suffix }} (
     -- 0: followers were notified, 1: they were not; NULL when WeChat has not said
     -- 中文：发布类型（0 群发通知，1 未通知）
     publish_type,
-    -- Whether the newest answer of {{ dataset.name }} for its publication day lists it: an article
-    -- that was deleted is listed no more. NULL when that endpoint never listed it
+    -- Whether the newest answer of {{ dataset.name }} for its publication day lists it: a deleted
+    -- article is no longer listed. NULL if that endpoint never listed it
     -- 中文：是否仍在最新数据中
     is_listed,
-    -- Fetch time of the first answer of {{ dataset.name }} without it, of those after the last one
-    -- that lists it; NULL while it is listed
+    -- Fetch time of the first answer of {{ dataset.name }} that no longer lists it; NULL while it
+    -- is listed
     -- 中文：何时起不再列出
     unlisted_since,
     -- The newest stat_date (Beijing); NULL without a row

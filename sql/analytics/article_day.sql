@@ -1,6 +1,6 @@
 -- One row per account, article and stat_date of {{ dataset.name }}: what the article had reached by
--- the end of the day, and what came since the row before. Increments add up, to the latest totals;
--- totals never do over days
+-- the end of the day, and what came since the previous row. Increments add up to the latest totals;
+-- never add up totals over days
 -- 中文：每个公众号、每篇文章、每个统计日一行：累计值与新增值
 -- key: appid, msgid, stat_date
 {% from "analytics/macros.jinja" import increment, last_known, level, total %}
@@ -15,13 +15,13 @@ CREATE VIEW analytics.article_day{{ dataset.suffix }} (
     {{ the.publication_weekday }},
     {{ the.stat_date }},
     {{ the.day_number }},
-    -- Days the increments cover: since the row before, or since publication for the first row. The
-    -- increment of a metric that the row before left out reaches back to the last row that held it.
-    -- 0 or less for the first row, if that is of a day before publication
+    -- Days the increments cover: since the previous row, or since publication for the first row.
+    -- The increment of a metric that the previous row left out reaches back to the last row that
+    -- has it. 0 or less for a first row of a day before publication
     -- 中文：新增值所跨天数
     -- unit: days, additive
     days_spanned,
-    -- Whether it is the article's newest row: of these, totals may be added up over articles
+    -- Whether it is the article's newest row: totals of such rows may be added up over articles
     -- 中文：是否为该文章最新一行
     is_latest,
     -- Whether the article's totals have stopped growing: it has all {{ dataset.window }} rows, or
@@ -64,7 +64,7 @@ CREATE VIEW analytics.article_day{{ dataset.suffix }} (
     -- When the row was first loaded
     -- 中文：首次入库时间
     loaded_at,
-    -- When a figure of it last changed; loaded_at when none has
+    -- When one of its figures last changed; loaded_at if none has
     -- 中文：最近一次变更时间
     changed_at
 ) AS

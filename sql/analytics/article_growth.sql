@@ -1,5 +1,5 @@
--- One row per dataset, article and metric that is no part of another: how fast the total grew. Of
--- the others (readers from one place, …), and at the end of other days, article_day has the totals
+-- One row per dataset, article and metric that is not part of another: how fast the total grew.
+-- article_day has the totals of the other metrics (readers from one place, …) and of other days,
 -- by day_number
 -- 中文：每个接口、每篇文章、每个指标一行：累计值的增长速度
 -- key: dataset, appid, msgid, metric

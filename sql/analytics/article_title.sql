@@ -1,5 +1,5 @@
--- One row per title that an article has had, in the order in which they were loaded; one that the
--- same load replaced is not among them
+-- One row per title that an article has had, in the order in which they were loaded; without a
+-- title that was replaced in the same load
 -- 中文：文章用过的每个标题一行
 -- key: appid, msgid, known_from
 {% import "analytics/columns.jinja" as the %}
@@ -11,11 +11,11 @@ CREATE VIEW analytics.article_title (
     -- The title
     -- 中文：标题
     title,
-    -- When it was loaded; of an article's first title, when the earliest answer that lists the
+    -- When it was loaded; for an article's first title, when the earliest answer that lists the
     -- article was fetched
     -- 中文：从何时起使用该标题
     known_from,
-    -- When the next title was loaded; NULL of the current one
+    -- When the next title was loaded; NULL for the current one
     -- 中文：到何时为止使用该标题
     known_until,
     -- Whether it is the current one

@@ -13,15 +13,15 @@ CREATE VIEW analytics.benchmark (
     -- 中文：文章数
     -- unit: articles, level
     article_count,
-    -- A quarter of them had at most so many readers from publication to the end of that day
+    -- A quarter of them had at most this many readers from publication to the end of that day
     -- 中文：阅读人数下四分位
     -- unit: people, level
     lower_quartile,
-    -- Half of them had at most so many readers from publication to the end of that day
+    -- Half of them had at most this many readers from publication to the end of that day
     -- 中文：阅读人数中位数
     -- unit: people, level
     median,
-    -- Three quarters of them had at most so many readers from publication to the end of that day
+    -- Three quarters of them had at most this many readers from publication to the end of that day
     -- 中文：阅读人数上四分位
     -- unit: people, level
     upper_quartile

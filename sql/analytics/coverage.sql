@@ -1,6 +1,7 @@
--- One row per dataset, account and publication day, from a window before its first daily run (else
--- from the first day ever asked for) to yesterday, and per day before that was asked for. For an
--- account no longer collected, to the last day asked for. What we have, and what is missing
+-- One row per dataset, account and publication day: what we have, and what is missing. From a
+-- window before the first daily run (without one, from the first day ever asked for) to yesterday,
+-- or for an account no longer collected to the last day asked for; and each earlier day that was
+-- asked for
 -- 中文：每个接口、每个公众号、每个发布日一行：已有什么、缺什么
 -- key: dataset, appid, publication_date
 {% import "analytics/columns.jinja" as the %}
@@ -41,8 +42,8 @@ CREATE VIEW analytics.coverage (
     -- When the newest loaded answer was fetched; NULL when there never was one
     -- 中文：最新数据获取时间
     fetched_at,
-    -- When the newest answer was fetched that held all WeChat must have computed by then: rows up
-    -- to the day before (Beijing) are there
+    -- When the newest answer was fetched that held everything WeChat must have computed by then:
+    -- rows up to the day before (Beijing)
     -- 中文：最新完整数据获取时间
     ready_at,
     -- Why the state is what it is, and what to do; NULL where there is nothing to say

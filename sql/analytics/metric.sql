@@ -27,7 +27,7 @@ CREATE VIEW analytics.metric (
     -- What to know before using it
     -- 中文：使用须知
     caveat,
-    -- What a rate is made of; NULL for what WeChat gives itself
+    -- How a rate is calculated; NULL for metrics that WeChat gives itself
     -- 中文：公式
     formula
 ) AS

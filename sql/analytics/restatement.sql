@@ -1,6 +1,5 @@
--- One row per figure or list that was loaded and later given another value, also where WeChat had
--- left it out before. Figures of articles that were new then are not here: a row that is loaded
--- for the first time changes nothing
+-- One row per figure or list whose value changed after its row was loaded, including those that
+-- WeChat had left out before. A row that is loaded for the first time restates nothing
 -- 中文：每次数据变更一行：更正、迟到、移除
 -- key: dataset, appid, msgid, stat_date, metric, changed_at
 {% import "analytics/columns.jinja" as the %}

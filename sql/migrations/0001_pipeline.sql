@@ -15,10 +15,10 @@ CREATE TABLE weixin.dim_account (
 );
 COMMENT ON TABLE weixin.dim_account IS 'One row per Official Account that a run has planned, or of which answers were imported';
 COMMENT ON COLUMN weixin.dim_account.appid IS 'AppID of the Official Account at WeChat';
-COMMENT ON COLUMN weixin.dim_account.name IS 'What people call the account: extra "name" of its Airflow connection, else the connection id';
-COMMENT ON COLUMN weixin.dim_account.conn_id IS 'Airflow connection that holds its credentials; empty while it is known by imported answers only';
+COMMENT ON COLUMN weixin.dim_account.name IS 'Display name: extra "name" of its Airflow connection, else the connection id';
+COMMENT ON COLUMN weixin.dim_account.conn_id IS 'Airflow connection that holds its credentials; empty while it is known from imported answers only';
 COMMENT ON COLUMN weixin.dim_account.is_active IS 'Whether an installation lists it among the accounts to collect (Airflow Variable weixin_accounts), see account_list';
-COMMENT ON COLUMN weixin.dim_account.left_at IS 'When a run first found that no installation lists it any more; null while one does, and where none ever did';
+COMMENT ON COLUMN weixin.dim_account.left_at IS 'When a run first found that no installation lists it any longer; null while one does, or if none ever did';
 COMMENT ON COLUMN weixin.dim_account.first_seen_at IS 'When the pipeline first planned it, or imported an answer of it';
 
 CREATE TABLE weixin.account_list (
@@ -31,8 +31,8 @@ CREATE TABLE weixin.account_list (
 COMMENT ON TABLE weixin.account_list IS 'One row per installation of Airflow and account in its list of accounts to collect, by its newest plan: an account is collected as long as any installation lists it';
 COMMENT ON COLUMN weixin.account_list.installation IS 'Which Airflow: its Variable weixin_installation';
 COMMENT ON COLUMN weixin.account_list.appid IS 'The account';
-COMMENT ON COLUMN weixin.account_list.conn_id IS 'Airflow connection that the account goes by there';
-COMMENT ON COLUMN weixin.account_list.listed_at IS 'When the installation planned last: one that has not planned for a week lists nothing any more';
+COMMENT ON COLUMN weixin.account_list.conn_id IS 'Airflow connection of the account there';
+COMMENT ON COLUMN weixin.account_list.listed_at IS 'When the installation planned last: one that has not planned for a week no longer counts';
 
 CREATE TABLE weixin.first_daily_run (
     dataset text NOT NULL,
@@ -40,7 +40,7 @@ CREATE TABLE weixin.first_daily_run (
     first_daily_date date NOT NULL,
     PRIMARY KEY (dataset, appid)
 );
-COMMENT ON TABLE weixin.first_daily_run IS 'One row per dataset and account that a daily run has planned: publication days from here on, and those of the window before it, are caught up. Per dataset, because an account may start with each endpoint on a different day';
+COMMENT ON TABLE weixin.first_daily_run IS 'One row per dataset and account that a daily run has planned: publication days from a window before this day on are caught up. Per dataset, because an account may start with each endpoint on a different day';
 COMMENT ON COLUMN weixin.first_daily_run.dataset IS 'Which endpoint: article_total, …';
 COMMENT ON COLUMN weixin.first_daily_run.appid IS 'The account';
 COMMENT ON COLUMN weixin.first_daily_run.first_daily_date IS 'Day (Beijing) of the account''s first daily run in the dataset';
@@ -70,8 +70,8 @@ COMMENT ON COLUMN weixin.dim_article.appid IS 'The account: msgids repeat betwee
 COMMENT ON COLUMN weixin.dim_article.msgid IS 'WeChat''s id of the article, <message>_<position>';
 COMMENT ON COLUMN weixin.dim_article.message_id IS 'The message the article was sent in: msgid before the last underscore; null when msgid has another form';
 COMMENT ON COLUMN weixin.dim_article.position IS 'Its position in the message, from 1; null when msgid has another form';
-COMMENT ON COLUMN weixin.dim_article.publication_date IS 'Day of publication (Beijing): that of the newest answer that lists the article, fetched last, of any dataset. Of answers fetched on one day in Beijing that list it under several publication days, the latest of these';
-COMMENT ON COLUMN weixin.dim_article.other_publication_dates IS 'Other publication days under which answers list it or once listed it, oldest first; null when there is none, as of nearly all articles';
+COMMENT ON COLUMN weixin.dim_article.publication_date IS 'Day of publication (Beijing): that of the newest answer, of any dataset, that lists the article. If answers fetched on one day in Beijing list it under several publication days, the latest of these';
+COMMENT ON COLUMN weixin.dim_article.other_publication_dates IS 'Other publication days under which answers list it or once listed it, oldest first; null if there is none, as for nearly all articles';
 COMMENT ON COLUMN weixin.dim_article.title IS 'Title';
 COMMENT ON COLUMN weixin.dim_article.url IS 'Address as item key url (undocumented)';
 COMMENT ON COLUMN weixin.dim_article.content_url IS 'Address as item key content_url';
@@ -79,7 +79,7 @@ COMMENT ON COLUMN weixin.dim_article.publish_type IS '0: followers were notified
 COMMENT ON COLUMN weixin.dim_article.user_source IS 'Item key user_source (undocumented, 0 where seen)';
 COMMENT ON COLUMN weixin.dim_article.extra IS 'Item keys the pipeline does not know, and known ones whose value has an unexpected type';
 COMMENT ON COLUMN weixin.dim_article.first_seen_at IS 'Fetch time of the earliest answer that listed it';
-COMMENT ON COLUMN weixin.dim_article.last_seen_at IS 'Fetch time of the newest answer that listed it; when the same bytes were fetched again, only raw_response.last_seen_at tells';
+COMMENT ON COLUMN weixin.dim_article.last_seen_at IS 'Fetch time of the newest answer that listed it; if the same bytes were fetched again, only raw_response.last_seen_at changes';
 
 CREATE TABLE weixin.dim_article_title_history (
     history_id bigint GENERATED ALWAYS AS IDENTITY,
@@ -89,7 +89,7 @@ CREATE TABLE weixin.dim_article_title_history (
     replaced_at timestamptz NOT NULL,
     PRIMARY KEY (appid, msgid, history_id)
 );
-COMMENT ON TABLE weixin.dim_article_title_history IS 'One row per title of an article that another title replaced; dim_article has the one that stands. A title that came where there was none replaced nothing';
+COMMENT ON TABLE weixin.dim_article_title_history IS 'One row per title of an article that another title replaced; dim_article has the current one. A first title replaces nothing';
 COMMENT ON COLUMN weixin.dim_article_title_history.history_id IS 'Surrogate key: the titles of an article in the order in which they were replaced';
 COMMENT ON COLUMN weixin.dim_article_title_history.appid IS 'The account';
 COMMENT ON COLUMN weixin.dim_article_title_history.msgid IS 'The article';
@@ -132,7 +132,7 @@ COMMENT ON COLUMN weixin.raw_response.body_zstd IS 'The exact bytes of the answe
 COMMENT ON COLUMN weixin.raw_response.body_sha256 IS 'SHA-256 of the answer, not compressed';
 COMMENT ON COLUMN weixin.raw_response.fetched_at IS 'When this answer was first fetched';
 COMMENT ON COLUMN weixin.raw_response.last_seen_at IS 'When the same bytes were last fetched with no other answer in between';
-COMMENT ON COLUMN weixin.raw_response.loaded_at IS 'When it was put here: of an imported answer long after fetched_at';
+COMMENT ON COLUMN weixin.raw_response.loaded_at IS 'When it was stored: for an imported answer long after fetched_at';
 
 CREATE TABLE weixin.coverage (
     dataset text NOT NULL,
@@ -177,23 +177,23 @@ COMMENT ON COLUMN weixin.coverage.data_state IS 'What we have: loaded (articles)
 COMMENT ON COLUMN weixin.coverage.through_date IS 'Last stat_date that every article of the newest answer reaches; null when one has no row or there is none';
 COMMENT ON COLUMN weixin.coverage.fetched_at IS 'Fetch time of the newest loaded answer; an identical answer updates it too';
 COMMENT ON COLUMN weixin.coverage.ready_at IS 'Fetch time of the newest answer that was ready: it contained everything that WeChat must have computed by then; an identical answer updates it too; null when none was';
-COMMENT ON COLUMN weixin.coverage.is_provisional IS 'Whether what the newest ready answer lists must not be relied on yet: nothing, before ready_hour of the day after publication or on a day on which no answer listed an article of the account; or, once the window is over, what no answer of another day has confirmed';
+COMMENT ON COLUMN weixin.coverage.is_provisional IS 'Whether what the newest ready answer lists must not be relied on yet: an empty list that came before ready_hour of the day after publication, or on a day on which no answer listed an article of the account; or, once the window is over, a list that no other day''s answer has confirmed';
 COMMENT ON COLUMN weixin.coverage.is_final IS 'Whether the totals have stopped growing, and two days'' answers list the same articles, so that the day is not asked for again';
-COMMENT ON COLUMN weixin.coverage.is_resting IS 'Whether it would be final if its newest answer, which is empty, were of a day on which the account lists articles: it is asked for again once an answer lists one';
-COMMENT ON COLUMN weixin.coverage.list_sha256 IS 'SHA-256 of the msgids that the newest answer lists, of those that count as evidence: from the last day but one of the window on, and empty ones only of days on which the account lists articles';
-COMMENT ON COLUMN weixin.coverage.list_since_date IS 'Day (Beijing) of the first answer since which all that count have listed the same: a later day confirms it';
-COMMENT ON COLUMN weixin.coverage.list_changes IS 'How often that list has changed, once a day at most';
+COMMENT ON COLUMN weixin.coverage.is_resting IS 'Whether it would be final, but its newest answer is empty and came on a day on which no answer listed an article of the account: it is asked for again once an answer lists one';
+COMMENT ON COLUMN weixin.coverage.list_sha256 IS 'SHA-256 of the msgids listed by the newest answer that counts as evidence: one from the last day but one of the window on and, if empty, from a day on which the account lists articles';
+COMMENT ON COLUMN weixin.coverage.list_since_date IS 'Day (Beijing) since which all answers that count have listed the same: an answer of a later day confirms it';
+COMMENT ON COLUMN weixin.coverage.list_changes IS 'How often that list has changed, counted at most once a day';
 COMMENT ON COLUMN weixin.coverage.article_count IS 'Articles in the newest answer';
 COMMENT ON COLUMN weixin.coverage.row_count IS 'Rows in the newest answer, without rejected ones';
 COMMENT ON COLUMN weixin.coverage.attempt_state IS 'How the last attempt ended: ok, not_ready (WeChat had not computed yesterday yet) or failed; null when the first attempt was interrupted before it was judged';
 COMMENT ON COLUMN weixin.coverage.attempted_at IS 'When the last attempt was answered or abandoned';
 COMMENT ON COLUMN weixin.coverage.attempts IS 'Attempts in a row that did not end ok; 0 after an ok one';
 COMMENT ON COLUMN weixin.coverage.next_attempt_at IS 'The account is not asked again before this time (daily quota); null when it may be';
-COMMENT ON COLUMN weixin.coverage.error_kind IS 'What kind of trouble ended the last attempt, as weixin_etl.model.ProblemKind names them; null after an ok one';
+COMMENT ON COLUMN weixin.coverage.error_kind IS 'What kind of trouble ended the last attempt, as weixin_etl.problem.ProblemKind names it; null after an ok one';
 COMMENT ON COLUMN weixin.coverage.error_code IS 'errcode of the last attempt; null when it ended ok or WeChat gave none';
 COMMENT ON COLUMN weixin.coverage.error IS 'What happened in the last attempt, with WeChat''s words; null after an ok one';
-COMMENT ON COLUMN weixin.coverage.cure IS 'What to change; when nothing, what happens next; null after an ok attempt';
-COMMENT ON COLUMN weixin.coverage.rid IS 'WeChat''s id of the last attempt''s call; null after an ok one, or where it gave none';
+COMMENT ON COLUMN weixin.coverage.cure IS 'What to change or, if nothing, what happens next; null after an ok attempt';
+COMMENT ON COLUMN weixin.coverage.rid IS 'WeChat''s id of the last attempt''s call; null after an ok one, or if it gave none';
 
 CREATE TABLE weixin.rejected_row (
     rejected_row_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -218,13 +218,13 @@ COMMENT ON COLUMN weixin.rejected_row.dataset IS 'Which endpoint: article_total,
 COMMENT ON COLUMN weixin.rejected_row.appid IS 'The account';
 COMMENT ON COLUMN weixin.rejected_row.publication_date IS 'The publication day asked for (Beijing)';
 COMMENT ON COLUMN weixin.rejected_row.msgid IS 'The article, where the answer names one';
-COMMENT ON COLUMN weixin.rejected_row.stat_date IS 'The day whose total it is (Beijing); null for an article, and when the answer gives no valid date: see payload';
+COMMENT ON COLUMN weixin.rejected_row.stat_date IS 'The day whose total it is (Beijing); null for an article, and if the answer gives no valid date: see payload';
 COMMENT ON COLUMN weixin.rejected_row.metric IS 'Whose value it is; null when a whole row or article does not fit';
 COMMENT ON COLUMN weixin.rejected_row.reason IS 'What does not fit: the key, and the kind of value; nothing of the answer is quoted';
 COMMENT ON COLUMN weixin.rejected_row.payload IS 'The rejected part as JSON text';
 COMMENT ON COLUMN weixin.rejected_row.raw_response_id IS 'The answer that contains it';
 COMMENT ON COLUMN weixin.rejected_row.rejected_at IS 'When it was rejected';
-COMMENT ON COLUMN weixin.rejected_row.resolved_at IS 'When a later answer gave it as it should be, or a replay found that it fits now or is rejected for another reason; null while it is open';
+COMMENT ON COLUMN weixin.rejected_row.resolved_at IS 'When a later answer gave a valid value, or a replay found that it fits now or is rejected for another reason; null while it is open';
 
 CREATE TABLE weixin.run_report (
     run_id text NOT NULL,
@@ -255,9 +255,9 @@ COMMENT ON COLUMN weixin.run_report.run_id IS 'Airflow''s run id';
 COMMENT ON COLUMN weixin.run_report.dataset IS 'Which endpoint: article_total, …';
 COMMENT ON COLUMN weixin.run_report.appid IS 'The account';
 COMMENT ON COLUMN weixin.run_report.publication_date IS 'The publication day (Beijing)';
-COMMENT ON COLUMN weixin.run_report.installation IS 'Which Airflow''s run: those that share a warehouse use the same run ids';
-COMMENT ON COLUMN weixin.run_report.planned_at IS 'When the run was planned last: a ready answer fetched since then, by any run, brings the pair in';
-COMMENT ON COLUMN weixin.run_report.is_planned IS 'Whether the run''s newest plan names the pair; one that only an earlier plan named keeps its counts; of a daily run no pair that is held_back';
+COMMENT ON COLUMN weixin.run_report.installation IS 'Which Airflow''s run: installations that share a warehouse use the same run ids';
+COMMENT ON COLUMN weixin.run_report.planned_at IS 'When the run was last planned: the pair is in if any run has fetched a ready answer since';
+COMMENT ON COLUMN weixin.run_report.is_planned IS 'Whether the run''s newest plan names the pair. A pair that only an earlier plan named keeps its counts; a daily run''s plan has no pairs that are held_back';
 COMMENT ON COLUMN weixin.run_report.is_probe IS 'Whether the endpoint was retired when the run was planned, so that the pair only asks whether it is back: another 47009 does not make the run red';
 COMMENT ON COLUMN weixin.run_report.is_witness IS 'Whether the pair is asked for, final or not, because none of the account''s other days lists an article: it shows whether WeChat is silent';
 COMMENT ON COLUMN weixin.run_report.calls IS 'Data calls made, repeated tries of a call included';
@@ -266,7 +266,7 @@ COMMENT ON COLUMN weixin.run_report.updated IS 'Rows of the fact that changed';
 COMMENT ON COLUMN weixin.run_report.unchanged IS 'Rows answered that the fact already held';
 COMMENT ON COLUMN weixin.run_report.rejected IS 'Parts of answers that did not fit, see rejected_row';
 COMMENT ON COLUMN weixin.run_report.restated IS 'Figures that had a value and were given another, see restatement';
-COMMENT ON COLUMN weixin.run_report.state IS 'What the run''s last attempt brought: planned (not asked or not judged yet), held_back (not asked: calls are kept for the daily runs of the day), loaded, empty, not_ready or failed';
+COMMENT ON COLUMN weixin.run_report.state IS 'Result of the run''s last attempt: planned (not asked or not judged yet), held_back (not asked: calls are kept for the daily runs of the day), loaded, empty, not_ready or failed';
 COMMENT ON COLUMN weixin.run_report.is_retryable IS 'Whether an automatic retry of the run asks for it again; false when a person must fix something first';
 COMMENT ON COLUMN weixin.run_report.is_unannounced IS 'Whether rows changed that no event of Airflow''s asset has announced yet';
 
@@ -275,7 +275,7 @@ CREATE TABLE weixin.view_version (
     text_sha256 text NOT NULL,
     applied_at timestamptz NOT NULL
 );
-COMMENT ON TABLE weixin.view_version IS 'One row per view or function that this project made from a file under sql/analytics or sql/weixin: which text it was created by. One whose file says something else is updated after the migrations';
+COMMENT ON TABLE weixin.view_version IS 'One row per view or function that this project made from a file under sql/analytics or sql/weixin: which text it was created from. One whose file has changed is updated after the migrations';
 COMMENT ON COLUMN weixin.view_version.view_name IS 'Its schema and name; a function''s with the types of its parameters';
 COMMENT ON COLUMN weixin.view_version.text_sha256 IS 'SHA-256 of its text, in hexadecimal';
 COMMENT ON COLUMN weixin.view_version.applied_at IS 'When it was created or replaced';

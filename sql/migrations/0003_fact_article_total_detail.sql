@@ -32,7 +32,7 @@ COMMENT ON TABLE weixin.fact_article_total_detail IS 'One row per account, artic
 COMMENT ON COLUMN weixin.fact_article_total_detail.appid IS 'The account: msgids repeat between accounts';
 COMMENT ON COLUMN weixin.fact_article_total_detail.msgid IS 'The article, see dim_article';
 COMMENT ON COLUMN weixin.fact_article_total_detail.stat_date IS 'The day (Beijing) at the end of which the totals were taken';
-COMMENT ON COLUMN weixin.fact_article_total_detail.publication_date IS 'The article''s publication day (Beijing), as in dim_article. When that moves, the rows follow, without a version in the history; a row may then be of a day before it';
+COMMENT ON COLUMN weixin.fact_article_total_detail.publication_date IS 'The article''s publication day (Beijing), as in dim_article. If WeChat moves the article to another day, this changes without a version in the history; stat_date may then be earlier';
 COMMENT ON COLUMN weixin.fact_article_total_detail.read_user IS 'People who read the article, total so far; null when WeChat never gave it';
 COMMENT ON COLUMN weixin.fact_article_total_detail.read_user_source IS 'Where they came from: a list of {scene_desc, user_count}; scene_desc is WeChat''s own Chinese text, 全部 is their sum; null when WeChat never gave it';
 COMMENT ON COLUMN weixin.fact_article_total_detail.share_user IS 'People who shared it, total so far; null when WeChat never gave it';
@@ -50,7 +50,7 @@ COMMENT ON COLUMN weixin.fact_article_total_detail.extra IS 'Metrics the pipelin
 COMMENT ON COLUMN weixin.fact_article_total_detail.raw_response_id IS 'The answer that last changed the row, see raw_response';
 COMMENT ON COLUMN weixin.fact_article_total_detail.fetched_at IS 'Fetch time of the answer that last changed the row';
 COMMENT ON COLUMN weixin.fact_article_total_detail.loaded_at IS 'When the row was first loaded; later changes leave it';
-COMMENT ON COLUMN weixin.fact_article_total_detail.changed_at IS 'When the values last changed: since then the row stands as it is';
+COMMENT ON COLUMN weixin.fact_article_total_detail.changed_at IS 'When the values last changed';
 
 -- its rows are appended in the order of replaced_at, and found by that or by their key
 CREATE TABLE weixin.fact_article_total_detail_history (
@@ -64,10 +64,10 @@ CREATE TABLE weixin.fact_article_total_detail_history (
 CREATE INDEX fact_article_total_detail_history_replaced_at
 ON weixin.fact_article_total_detail_history USING brin (replaced_at);
 
-COMMENT ON TABLE weixin.fact_article_total_detail_history IS 'One row per row of fact_article_total_detail that was replaced because its values changed, as it was: it stood from changed_at until replaced_at. What replaced it is the row of the same key with the next history_id, else the one in fact_article_total_detail';
+COMMENT ON TABLE weixin.fact_article_total_detail_history IS 'One row per row of fact_article_total_detail that was replaced because its values changed, as it was from changed_at until replaced_at. It was replaced by the row of the same key with the next history_id or, if there is none, by the one in fact_article_total_detail';
 COMMENT ON COLUMN weixin.fact_article_total_detail_history.replaced_at IS 'When it was replaced: changed_at of the row that replaced it';
 COMMENT ON COLUMN weixin.fact_article_total_detail_history.cause IS 'What replaced it. wechat: an answer; replay: the fact was rebuilt from the kept answers, which a newer parser read differently, or somebody had changed the fact';
-COMMENT ON COLUMN weixin.fact_article_total_detail_history.changed_metrics IS 'Names of the metrics that the row which replaced it has other values of; empty when only extra differs';
+COMMENT ON COLUMN weixin.fact_article_total_detail_history.changed_metrics IS 'Names of the metrics that have other values in the row that replaced it; empty when only extra differs';
 COMMENT ON COLUMN weixin.fact_article_total_detail_history.history_id IS 'Surrogate key: the versions of a row in the order in which they were replaced';
 
 -- migrate:down

@@ -26,25 +26,25 @@ WHERE closed_at IS NULL;
 CREATE INDEX incident_opened_at ON weixin.incident (opened_at);
 CREATE INDEX incident_is_untold ON weixin.incident (incident_id)
 WHERE told_at IS NULL OR (closed_at IS NOT NULL AND closing_told_at IS NULL);
-COMMENT ON TABLE weixin.incident IS 'One row per trouble from when it was met until it was over, whatever the number of runs and tries that met it: people are told when it opens and when it closes, once each';
+COMMENT ON TABLE weixin.incident IS 'One row per incident, from its beginning to its end, however many runs and tries are affected: people are told once when it opens and once when it closes';
 COMMENT ON COLUMN weixin.incident.incident_id IS 'Surrogate key';
 COMMENT ON COLUMN weixin.incident.dataset IS 'Which endpoint: article_total, …';
-COMMENT ON COLUMN weixin.incident.installation IS 'Which Airflow met it: its Variable weixin_installation; empty if it could not tell, as of a missed deadline: what is found later of that run, or by any daily run, ends it';
-COMMENT ON COLUMN weixin.incident.kind IS 'What kind of trouble, as weixin_etl.model.ProblemKind names them';
+COMMENT ON COLUMN weixin.incident.installation IS 'Which Airflow found it: its Variable weixin_installation; empty if unknown, as for a missed deadline: then a later result of that run, or any daily run, ends it';
+COMMENT ON COLUMN weixin.incident.kind IS 'What kind of trouble, as weixin_etl.problem.ProblemKind names it';
 COMMENT ON COLUMN weixin.incident.appid IS 'The account; null when it concerns the whole run, or an account without an AppID: see subject';
-COMMENT ON COLUMN weixin.incident.subject IS 'What else tells it from others of its kind: a metric, a check, a task, an errcode, a connection''s id';
+COMMENT ON COLUMN weixin.incident.subject IS 'What distinguishes it from others of its kind: a metric, a check, a task, an errcode, a connection''s id';
 COMMENT ON COLUMN weixin.incident.account IS 'What people call the account; empty when it concerns the whole run';
 COMMENT ON COLUMN weixin.incident.conn_id IS 'The account''s Airflow connection; empty when it concerns the whole run';
 COMMENT ON COLUMN weixin.incident.cause IS 'What happened, when it was last met';
-COMMENT ON COLUMN weixin.incident.cure IS 'What to change; when nothing, what happens next';
-COMMENT ON COLUMN weixin.incident.publication_dates IS 'The publication days concerned (Beijing), of all looks that met it, less those that are in since';
+COMMENT ON COLUMN weixin.incident.cure IS 'What to change or, if nothing, what happens next';
+COMMENT ON COLUMN weixin.incident.publication_dates IS 'The publication days concerned (Beijing), without those that have come in since';
 COMMENT ON COLUMN weixin.incident.error_code IS 'WeChat''s errcode, if it gave one';
 COMMENT ON COLUMN weixin.incident.run_id IS 'The run that met it last';
 COMMENT ON COLUMN weixin.incident.opened_at IS 'When it was first met';
 COMMENT ON COLUMN weixin.incident.seen_at IS 'When it was last met';
 COMMENT ON COLUMN weixin.incident.told_at IS 'When the message about it was delivered; null until then, and again when it has news';
 COMMENT ON COLUMN weixin.incident.closed_at IS 'When it was found to be over; null while it is open';
-COMMENT ON COLUMN weixin.incident.closing_told_at IS 'When the message about its end was delivered; null until then. Equal to closed_at where there is no such message';
+COMMENT ON COLUMN weixin.incident.closing_told_at IS 'When the message about its end was delivered; null until then. Equal to closed_at if no such message is sent';
 
 CREATE TABLE weixin.unwanted_range (
     dataset text NOT NULL,
@@ -55,7 +55,7 @@ CREATE TABLE weixin.unwanted_range (
     said_by text NOT NULL,
     PRIMARY KEY (appid, dataset, begin_date, end_date)
 );
-COMMENT ON TABLE weixin.unwanted_range IS 'One row per dataset, account and range of publication days that somebody said are not wanted: those of them that were not asked for since, and that no daily run asks for, are no trouble';
+COMMENT ON TABLE weixin.unwanted_range IS 'One row per dataset, account and range of publication days that somebody said are not wanted: unless asked for since, or within reach of daily runs, these days are no problem';
 COMMENT ON COLUMN weixin.unwanted_range.dataset IS 'Which endpoint: article_total, …';
 COMMENT ON COLUMN weixin.unwanted_range.appid IS 'The account';
 COMMENT ON COLUMN weixin.unwanted_range.begin_date IS 'First publication day (Beijing)';
@@ -99,11 +99,11 @@ CREATE TABLE weixin.platform_token (
 COMMENT ON TABLE weixin.platform_token IS 'One row per account that has authorised a third-party platform, and one per platform: their tokens, which all workers share. Each is encrypted with Airflow''s Fernet key, and worth nothing without it';
 COMMENT ON COLUMN weixin.platform_token.component_appid IS 'The platform''s AppID: the login of its connection';
 COMMENT ON COLUMN weixin.platform_token.appid IS 'The account; the platform itself in the row of its own token';
-COMMENT ON COLUMN weixin.platform_token.name IS 'What the account is called at WeChat; null until that is known';
+COMMENT ON COLUMN weixin.platform_token.name IS 'The account''s name at WeChat; null until known';
 COMMENT ON COLUMN weixin.platform_token.is_official_account IS 'Whether it has articles: false for mini programs and video accounts, null until WeChat has said';
-COMMENT ON COLUMN weixin.platform_token.access_token IS 'The token in force, encrypted; null before the first, and after the authorisation was given anew or withdrawn';
-COMMENT ON COLUMN weixin.platform_token.expires_at IS 'When the token ends';
-COMMENT ON COLUMN weixin.platform_token.refresh_token IS 'What the next token is asked for with, encrypted; null in the row of a platform';
+COMMENT ON COLUMN weixin.platform_token.access_token IS 'The token in force, encrypted; null before the first one, and after the authorisation was renewed or withdrawn';
+COMMENT ON COLUMN weixin.platform_token.expires_at IS 'When the token expires';
+COMMENT ON COLUMN weixin.platform_token.refresh_token IS 'The refresh token that the next token is requested with, encrypted; null in the row of a platform';
 COMMENT ON COLUMN weixin.platform_token.renewed_at IS 'When the token was given';
 COMMENT ON COLUMN weixin.platform_token.authorized_at IS 'When the account last authorised the platform, by WeChat''s list; null in the row of a platform';
 COMMENT ON COLUMN weixin.platform_token.first_seen_at IS 'When it was first found';
@@ -112,7 +112,7 @@ COMMENT ON COLUMN weixin.platform_token.withdrawn_at IS 'When it was found that 
 CREATE TABLE weixin.writer_lock (
     lock_name text PRIMARY KEY
 );
-COMMENT ON TABLE weixin.writer_lock IS 'One row per thing that writers do one at a time: whoever does it has the row locked. Only who may write can lock a row';
+COMMENT ON TABLE weixin.writer_lock IS 'One row per thing that writers do one at a time: whoever does it holds a lock on the row. Only users who may write can lock a row';
 COMMENT ON COLUMN weixin.writer_lock.lock_name IS 'load:<appid>, a commit of an account; ingest:<dataset>:<appid>, a run that asks for an account; incident:<dataset>, a look at what is wrong';
 
 -- migrate:down

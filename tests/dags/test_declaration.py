@@ -75,12 +75,12 @@ def test_only_check_is_last(dag):
 
 @pytest.mark.usefixtures("airflow")
 def test_the_documented_consumer_waits_for_this_dags_asset(dag, tmp_path):
-    """The example of docs/operating.md can be put beside the DAG as it is."""
+    """The example of the manual can be put beside the DAG as it is."""
     from airflow.dag_processing.dagbag import DagBag
     from airflow.sdk import PartitionedAssetTimetable
 
-    section = (REPOSITORY / "docs/operating.md").read_text().split("## Run something when")[1]
-    (tmp_path / "consumer.py").write_text(section.split("```python\n")[1].split("```")[0])
+    page = (REPOSITORY / "docs/operating/every-morning.md").read_text()
+    (tmp_path / "consumer.py").write_text(page.split("```python\n")[1].split("```")[0])
 
     bag = DagBag(str(tmp_path))
 

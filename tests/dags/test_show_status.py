@@ -199,8 +199,8 @@ def test_days_that_a_backfill_left_open_are_listed_until_they_are_not_wanted(
     assert (before, said) == (1, 0)
     assert "2026-08-03 to 2026-08-04" in listed[0]
     assert sentence == (
-        "1 account is not expected to have 2026-08-01 to 2026-08-31, until a run asks for a day of "
-        "these. Daily runs do, for days within their reach.\n"
+        "1 account is not expected to have 2026-08-01 to 2026-08-31, unless a later run asks for "
+        "one of these days, as daily runs do within their reach.\n"
     )
     assert main(["status"]) == 0
 

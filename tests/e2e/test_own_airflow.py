@@ -1,5 +1,5 @@
 """
-`docs/operating.md`, "Into your own Airflow", in a plain Airflow with a DAG of somebody else's.
+The manual's "Into your own Airflow", in a plain Airflow with a DAG of somebody else's.
 
 A fresh environment with the lowest requirements, LocalExecutor on Postgres. It needs no container:
 what matters is which packages there are, and `make test` can afford it.
@@ -55,7 +55,8 @@ somebody_elses()
 
 def blocks(language: str) -> list[str]:
     """What the section tells to type, or to put into a file."""
-    section = (PROJECT / "docs/operating.md").read_text().split("\n## Into your own Airflow\n")[1]
+    page = (PROJECT / "docs/operating/install.md").read_text()
+    section = page.split("\n## Into your own Airflow\n")[1]
     return re.findall(rf"```{language}\n(.*?)```", section.split("\n## ")[0], re.S)
 
 

@@ -140,7 +140,7 @@ def test_every_service_has_limits(settings: dict[str, Any]) -> None:
 
     assert memory
     assert f"\n# {memory[1]}=" in (ROOT / ".env.example").read_text()
-    assert f"`{memory[1]}`" in (ROOT / "docs/operating.md").read_text()
+    assert f"`{memory[1]}`" in (ROOT / "docs/operating/install.md").read_text()
     assert settings["pids_limit"] == 512
     assert settings["ulimits"] == {"core": 0}
     assert settings["read_only"]

@@ -8,6 +8,7 @@ import pytest
 from calendars import outages
 
 ROOT = Path(__file__).parents[2]
+MANUAL = ROOT / "docs/operating"
 DOCUMENTS = sorted(
     path
     for path in ROOT.rglob("*.md")
@@ -66,17 +67,26 @@ def test_every_key_of_the_env_example_is_used() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_links_lead_somewhere(document: Path) -> None:
-    """Each relative link of a document leads to a file of the project."""
-    links = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", document.read_text())
+    """Each relative link of a document leads to a file of the project, or to a heading in one."""
+    links = re.findall(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]+))?\)", document.read_text())
+    targets = [((document.parent / file if file else document), anchor) for file, anchor in links]
 
-    assert [link for link in links if not (document.parent / link).exists()] == []
+    assert [str(file) for file, _ in targets if not file.exists()] == []
+    assert [f"{file}#{name}" for file, name in targets if name and name not in anchors(file)] == []
+
+
+def anchors(document: Path) -> set[str]:
+    """What GitHub makes of the headings of a document."""
+    text = re.sub(r"^```.*?^```", "", document.read_text(), flags=re.M | re.S)
+    headings = re.findall(r"^#+ (.+)", text, re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_every_setting_is_described_and_every_described_one_exists() -> None:
-    """The table of settings in docs/operating.md is the declared list, defaults included."""
+    """The table of settings in the manual is the declared list, defaults included."""
     from weixin_etl.orchestration.settings import OPTIONS
 
-    text = (ROOT / "docs/operating.md").read_text()
+    text = (MANUAL / "reference.md").read_text()
     section = text.split("## Settings")[1].split("\n## ")[0]
     described = dict(re.findall(r"^\| `(\w+)` \| (\S+) \|", section, re.M))
 
@@ -84,11 +94,12 @@ def test_every_setting_is_described_and_every_described_one_exists() -> None:
 
 
 def test_every_check_is_described_with_its_severity() -> None:
-    """The table of checks in docs/operating.md is what lies under sql/."""
+    """The table of checks in the manual is what lies under sql/."""
     from weixin_etl.datasets import ARTICLE_TOTAL
     from weixin_etl.run.check import checks
 
-    section = (ROOT / "docs/operating.md").read_text().split("### Checks")[1].split("\n## ")[0]
+    text = (MANUAL / "something-is-red.md").read_text()
+    section = text.split("\n## Checks")[1].split("\n## ")[0]
     described = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", section, re.M))
 
     assert described == {check.name: check.severity for check in checks(ARTICLE_TOTAL)}
@@ -96,7 +107,7 @@ def test_every_check_is_described_with_its_severity() -> None:
 
 def test_no_command_of_the_manual_shows_a_password_or_leaves_a_dump_open() -> None:
     """Others read command lines in the list of processes, and files made without `umask 077`."""
-    text = (ROOT / "docs/operating.md").read_text()
+    text = "".join(page.read_text() for page in MANUAL.glob("*.md"))
     commands = [
         *re.findall(r"^```(?:sh|console)\n(.*?)^```", text, re.M | re.S),
         *re.findall(r"`((?:docker|airflow|psql|curl|make|CREATE ROLE) [^`\n]*)`", text),
@@ -111,7 +122,7 @@ def test_no_command_of_the_manual_shows_a_password_or_leaves_a_dump_open() -> No
 
 def test_the_table_of_outages_is_what_the_rules_give() -> None:
     """The manual shows what the calendars cost."""
-    assert outages.table() in (ROOT / "docs/operating.md").read_text()
+    assert outages.table() in (MANUAL / "every-morning.md").read_text()
 
 
 def _code(document: Path) -> str:

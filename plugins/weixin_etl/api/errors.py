@@ -14,12 +14,12 @@ What WeChat, or the way to it, can answer instead of figures.
     │   ├── NotAuthorisedError   WeChat says that the account has not authorised the platform
     │   └── PlatformError        the platform gets no token, so that no account of it does
     ├── AccountBlockedError      WeChat restricts the account
-    ├── WithdrawnError           not WeChat's list either has the account any more
+    ├── WithdrawnError           the account is no longer in WeChat's list either
     ├── ClockError               this machine's clock and WeChat's disagree
     ├── UnreadableError          figures in an unknown form, or too many of them
     └── CallError                our own mistake, or an unclassified code
 
-Each says what happened (`cause`) and what to change (`cure`). The table in docs/operating.md is
+Each says what happened (`cause`) and what to change (`cure`). The table in the manual is
 made of them. The codes are WeChat's "全局返回码":
 https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_Code.html
 """

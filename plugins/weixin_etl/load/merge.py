@@ -715,7 +715,7 @@ def _part(raw_response_id: int, rejected: Rejected) -> _Part:
 
 def _is_known(it: Fetched, kept: _Kept, loaded: _Loaded | None) -> bool:
     """
-    Whether the answer is a loaded one again, byte for byte, and changes no order.
+    Whether the answer equals a loaded one byte for byte and leaves the order of answers as it is.
 
     The newest one, row for row: fetched on a later day, the same bytes may hold a row that was too
     early before. Or an older one, at a time at which it is known to have been seen.

@@ -121,7 +121,7 @@ def task_failed(problem: Problem, *, is_retryable: bool) -> None:
     try:
         run = run_context.of_installation(dataset, context)
     except ParameterError:
-        return  # a date of the form is none: that is for the person who entered it
+        return  # an invalid date in the form: its run says so to the person who entered it
     _note(
         run,
         lambda _: incidents.of_failed_tasks(run, clock.now(), {task_id: problem}),
@@ -142,7 +142,7 @@ def run_is_late(context: Context) -> None:
     problem = Problem(
         ProblemKind.RUN_LATE,
         cause="the daily run has not ended in time",
-        cure="look what it waits for: a slot of the pool weixin_api, a worker, WeChat",
+        cure="see what it waits for: a slot of the pool weixin_api, a worker, WeChat",
     )
     problems = [problem] if late["state"] in ("queued", "running") else []
     # of no installation: Airflow lets a deadline's callback read no Variable

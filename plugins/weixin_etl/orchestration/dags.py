@@ -1,8 +1,8 @@
 """
 The DAGs: one for each endpoint, and the replay.
 
-A file in Airflow's DAG folder calls `create_dags`; Airflow collects what is created meanwhile. It
-does so every 30 seconds, so what only the tasks need is imported when they run.
+A file in Airflow's DAG folder calls `create_dags`, and Airflow collects the DAGs it creates. The
+file is parsed every 30 seconds, so what only the tasks need is imported when they run.
 """
 
 from datetime import datetime, time, timedelta
@@ -26,17 +26,17 @@ refresh_access_token ─► plan ─► ingest (mapped over batches of accounts)
 ```
 
 Asks WeChat for the totals of the publication days in the look-back window and upserts them into
-Postgres. Running it again changes nothing that did not change at WeChat.
+Postgres. If you run it again, only what has changed at WeChat changes.
 
 **Backfill:** trigger it with `begin_date` and `end_date`. Days whose totals are final are skipped
 unless `refetch` is on. Days that earlier runs missed need no backfill: the next daily run asks for
 every open day of the last 60, and warns of older ones.
 
 **Red?** The last lines of the log of `check` say what to change first, then why, for which account
-and days; the table below has every cause, and the page [WeChat articles](/plugin/weixin) what is
-wrong now. After that, clear the first red task with its downstream tasks; `refresh_access_token`
-when a connection was missing or incomplete. The run is green as soon as every day it planned is in,
-whichever run brought it in.
+and days. The table below has every cause, and the page [WeChat articles](/plugin/weixin) shows what
+is wrong now. Once it is corrected, clear the first red task with its downstream tasks, or
+`refresh_access_token` if a connection was missing or incomplete. The run is green as soon as every
+day it planned is in, whichever run loaded it.
 
 **Waiting?** Until noon, `ingest` asks again every 30 minutes for what WeChat has not computed yet.
 """
@@ -48,25 +48,26 @@ REPLAY_MD = """
 diff ─► apply
 ```
 
-Reads WeChat's answers again as they are kept, in the order they were seen, and compares what they
-say with the fact: after a fix of the parser, or when figures were changed by other means.
+Reads the kept answers again, in the order in which they were seen, and compares them with the fact:
+after a fix of the parser, or if figures were changed by other means.
 
-**diff** writes nothing. Its log says which rows are new or get other values, for each metric how
-many figures do, with an example. **apply** is skipped unless *Write the difference* is on. It
+**diff** writes nothing. Its log says how many rows are new or would change and, for each metric,
+how many figures, with an example. **apply** is skipped unless *Write the difference* is on. It
 writes what `diff` showed; rows that change are kept as they were in the fact's history, with the
-cause `replay`. A replay may run beside daily runs, and be killed: the next one completes it.
+cause `replay`. A replay may run at the same time as daily runs; if it is killed, the next one
+completes it.
 """
 
 BATCH_NAME = (
     "{% set batch = task.op_kwargs['batch'] %}"
     "{{ batch[0].name }}{% if batch[1:] %} +{{ batch | length - 1 }}{% endif %}"
 )
-"""What the UI calls a mapped task, before it begins: an account, and how many others."""
+"""The UI's name of a mapped task: its first account, and how many others."""
 
 
 class DagWithDeadline(DAG):
     """
-    A DAG whose scheduled runs must end by a time of the day, or people are told.
+    A DAG whose scheduled runs must end by a time of day; otherwise people are told.
 
     Airflow 3.3.2 can't end a run of `airflow dags test` whose DAG has a deadline: it looks for the
     alert's id where the alert itself is. Nobody waits for such a run, so it has none.
@@ -91,7 +92,7 @@ def create_dags() -> None:
 
     Raises:
         AirflowConfigException: a setting is not a number.
-        ValueError: `deadline_hour` is no time after the start of the run.
+        ValueError: `deadline_hour` is not a time after the start of the run.
 
     """
     config = settings.read_of_dags()
@@ -117,7 +118,7 @@ def _daily(dataset: Dataset, config: settings.DagSettings) -> None:
         deadline=DeadlineAlert(
             DeadlineReference.DAGRUN_LOGICAL_DATE, until_deadline, SyncCallback(run_is_late)
         ),
-        # a run of an earlier morning has no tasks, and is green
+        # a run of an earlier morning would have no tasks, and be green
         start_date=datetime.combine(dataset.first_day, time.min),
         catchup=False,
         max_active_runs=3,
@@ -138,7 +139,7 @@ def _daily(dataset: Dataset, config: settings.DagSettings) -> None:
             return tasks.refresh_access_token(dataset)
 
         @task(
-            doc_md="Which account and publication day to ask for; the log lists them.",
+            doc_md="Decides which accounts and publication days to ask for; the log lists them.",
             show_return_value_in_logs=False,
         )
         def plan(configured: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
@@ -147,7 +148,7 @@ def _daily(dataset: Dataset, config: settings.DagSettings) -> None:
             return tasks.plan(dataset, configured)
 
         @task(
-            doc_md="One call per account and day: the bytes are kept, taken apart and upserted.",
+            doc_md="Makes one call per account and day; keeps, parses and upserts the answer.",
             map_index_template=BATCH_NAME,
             pool="weixin_api",
             execution_timeout=timedelta(hours=2),
@@ -158,7 +159,7 @@ def _daily(dataset: Dataset, config: settings.DagSettings) -> None:
             tasks.ingest(dataset, batch)
 
         @task(
-            doc_md="What came of each account and day, and the asset event for those who wait.",
+            doc_md="Reports the result per account and day, and sends the asset event.",
             trigger_rule="all_done",
             outlets=[asset],
         )
@@ -168,7 +169,7 @@ def _daily(dataset: Dataset, config: settings.DagSettings) -> None:
             return tasks.report(dataset, asset)
 
         @task(
-            doc_md="The run's promises. Red when a planned day is not in; the log says why.",
+            doc_md="Verifies the run. Red if a planned day is not in; the log says why.",
             trigger_rule="all_done",
         )
         def check() -> None:
@@ -180,7 +181,7 @@ def _daily(dataset: Dataset, config: settings.DagSettings) -> None:
         ingested = ingest.expand(batch=batches)
         checked = check()
         ingested >> report() >> checked
-        ingested >> checked  # so that it waits for ingest when only the failed tasks are cleared
+        ingested >> checked  # so that check waits for ingest when only the failed tasks are cleared
 
 
 def _replay(config: settings.DagSettings) -> None:
@@ -197,7 +198,7 @@ def _replay(config: settings.DagSettings) -> None:
         default_args=_default_args(config, timedelta(hours=12)),
     ):
 
-        @task(doc_md="What the kept answers would change; the log lists it. Writes nothing.")
+        @task(doc_md="Logs what the kept answers would change. Writes nothing.")
         def diff() -> None:
             from weixin_etl.orchestration import replay
 
@@ -213,12 +214,12 @@ def _replay(config: settings.DagSettings) -> None:
 
 
 def _default_args(config: settings.DagSettings, execution_timeout: timedelta) -> dict[str, Any]:
-    """What all tasks of a DAG have, unless they say otherwise."""
+    """The defaults of a DAG's tasks."""
     return {
         "owner": "weixin-etl",
         "retries": config.retries,
         "retry_policy": WeixinRetryPolicy(config.retry_delay_seconds),
-        # of a task that was killed: no policy is asked then
+        # for a task that was killed: the policy is not asked then
         "retry_delay": timedelta(seconds=config.retry_delay_seconds),
         "execution_timeout": execution_timeout,
     }

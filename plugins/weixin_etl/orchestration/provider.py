@@ -27,18 +27,18 @@ def get_provider_info() -> dict[str, Any]:
                     "mode": {
                         "label": "Mode",
                         "description": "platform: AppID and AppSecret are a third-party "
-                        "platform's, which stands for all accounts authorised to it",
+                        "platform's; it stands for all accounts that have authorised it",
                         "schema": {"type": ["string", "null"]},
                     },
                     "token_url": {
                         "label": "Token URL",
-                        "description": "A token service that owns the token: it is asked instead "
-                        "of WeChat, with the password as its bearer token",
+                        "description": "A token service that owns the token; it is asked instead "
+                        "of WeChat, with the password as bearer token",
                         "schema": {"type": ["string", "null"]},
                     },
                     "allow_http": {
                         "label": "Allow http",
-                        "description": "Let secret and token travel unencrypted to another machine",
+                        "description": "Send secret and token unencrypted to another machine",
                         "schema": {"type": ["boolean", "null"]},
                     },
                 },

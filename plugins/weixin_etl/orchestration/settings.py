@@ -1,8 +1,8 @@
 """
 Settings of the pipeline: section `[weixin]` of Airflow's configuration.
 
-Whatever imports Airflow imports this module: its configuration asks the provider for OPTIONS. So
-nothing else of the package is imported before settings are read.
+Airflow imports this module in each of its processes, because its configuration asks the provider
+for OPTIONS. So the rest of the package is imported only when settings are read.
 """
 
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 SECTION = "weixin"
 RUN_AT = time(8, 30)
-"""When the scheduled runs of a day begin, in Beijing."""
+"""When scheduled runs begin, in Beijing."""
 
 OPTIONS: dict[str, tuple[str, str, str]] = {
     # name: (type, default, description)
     "concurrency": (
         "integer",
         "4",
-        "API calls a task makes at once. A task takes one slot of the pool weixin_api.",
+        "API calls that a task makes at once. A task takes one slot of the pool weixin_api.",
     ),
     "catch_up_days": (
         "integer",
         "60",
-        "How many days before the window a daily run still asks for, when they are not final.",
+        "How many days before the window a daily run asks for if they are not final.",
     ),
     "ready_hour": (
         "integer",
@@ -38,25 +38,25 @@ OPTIONS: dict[str, tuple[str, str, str]] = {
     "deadline_hour": (
         "string",
         "12:30",
-        "Time of day (Beijing) by which a scheduled run must have ended; later people are told.",
+        "Time of day (Beijing) by which a scheduled run must have ended; if not, people are told.",
     ),
     "commit_megabytes": (
         "integer",
         "64",
-        "Bytes of answers an ingest task holds, which bounds its memory: while one half is loaded "
-        "in a commit, the other waits.",
+        "Megabytes of answers that an ingest task holds, which bounds its memory: one half is "
+        "being committed while the other collects answers.",
     ),
     "daily_calls": (
         "integer",
         "1000",
-        "Calls of an endpoint that WeChat allows an account in a day, where WeChat does not say; "
-        "0 when it is not known: then nothing is held back.",
+        "Calls of an endpoint that WeChat allows an account per day, used where WeChat does not "
+        "say; 0 if unknown: then nothing is held back.",
     ),
     "quota_reserve": (
         "integer",
         "100",
-        "Of these, the ones kept for the windows of daily runs: days that are caught up or "
-        "backfilled are held back before they are used.",
+        "Of the calls allowed per day, those kept for the windows of daily runs: caught-up and "
+        "backfilled days are held back before these are used.",
     ),
     "retries": ("integer", "3", "How often Airflow retries a failed task."),
     "retry_delay_seconds": (
@@ -101,11 +101,11 @@ class Settings:
 
 def read_of_dags() -> DagSettings:
     """
-    The DAGs' settings. All are looked at, so that the DAG file says what is wrong, not each task.
+    Read the DAGs' settings, and check all others, so that the DAG file reports what is wrong.
 
     Raises:
         AirflowConfigException: a value is not a number.
-        ValueError: `deadline_hour` is no time after the start of the run.
+        ValueError: `deadline_hour` is not a time after the start of the run.
 
     """
     for name, (kind, _, _) in OPTIONS.items():
@@ -122,7 +122,7 @@ def read_of_dags() -> DagSettings:
 
 def read() -> Settings:
     """
-    The other settings.
+    Read the settings of tasks and commands.
 
     Raises:
         AirflowConfigException: a value is not a number.
@@ -176,6 +176,6 @@ def _deadline(text: str) -> time:
         deadline = RUN_AT
     if deadline <= RUN_AT:
         raise ValueError(
-            f"[weixin] deadline_hour {text!r} is no time after {RUN_AT:%H:%M}; write it like 12:30"
+            f"[weixin] deadline_hour {text!r} is not a time after {RUN_AT:%H:%M}, such as 12:30"
         )
     return deadline

@@ -1,5 +1,5 @@
 """
-The operator's table of what can go wrong, in Markdown, for docs/operating.md.
+The operator's table of what can go wrong, in Markdown, for the manual.
 
 It is made of the errors themselves: `python -m weixin_etl.trouble.error_table` prints it.
 """

@@ -13,7 +13,7 @@ it did not look at, and a day is well when the warehouse says that it is in.
 
 A process that is killed between `record` and `tell` leaves rows that the next look tells of. One
 that is killed between the delivery of a message and the commit that remembers it lets it be
-delivered twice: at least once, never not at all.
+delivered twice: delivery is at least once.
 """
 
 import logging
@@ -171,7 +171,7 @@ class Look:
     problems: Sequence[Problem] = ()
     """What it met and what is not tried again by itself."""
     kinds: Collection[ProblemKind] = ()
-    """What it would have met, if it were there."""
+    """The kinds of trouble that the look would have found if it existed."""
     appids: Collection[str] = ()
     """The accounts it looked at, all of whose tries have ended."""
     days: Mapping[str, Collection[date]] = field(default_factory=dict)
@@ -187,7 +187,7 @@ class Look:
     collected: Collection[str] = ()
     """Accounts that are collected from now on, by AppID; the warehouse may not know it yet."""
     lists_withdrawn: bool = False
-    """Whether it would have met accounts that are no longer collected as they were withdrawn."""
+    """Whether it looked for accounts whose authorisation was withdrawn."""
     is_answered: bool = False
     """Whether WeChat has answered anything in this run."""
     is_early: bool = False

@@ -104,7 +104,7 @@ class AccountStatus:
     open, oldest first.
     """
     quota: Quota = _NO_CALLS
-    """Of today."""
+    """The account's quota today."""
     next_try_at: datetime | None = None
     """The next scheduled run, or the end of the rest when its daily quota is used up."""
     open_incidents: int = 0
@@ -394,7 +394,7 @@ def trouble_in_airflow(
     """What keeps runs from being made or from working."""
     found: list[Trouble] = []
     if not airflow.is_scheduler_alive:
-        cause, cure = "Airflow's scheduler gives no sign of life", "start it: no run is made"
+        cause, cure = "Airflow's scheduler is not responding", "start it: no run is created"
         found.append(Trouble(Problem(ProblemKind.RUN_LATE, cause, cure)))
     if not airflow.pool_slots:
         cause = f"the pool {airflow.pool} " + (
@@ -416,9 +416,9 @@ def _trouble_of_dag(dataset: Dataset, dag: DagState, now: datetime) -> Trouble |
     opened_at = None
     if not dag.is_known:
         cause = f"Airflow does not know {dataset.dag_id}"
-        cure = "see the DAG import errors on Airflow's start page: no run is made"
+        cure = "see the DAG import errors on Airflow's start page: no run is created"
     elif dag.is_paused:
-        cause, cure = "the DAG is paused", f"unpause {dataset.dag_id}: no run is made"
+        cause, cure = "the DAG is paused", f"unpause {dataset.dag_id}: no run is created"
     elif dag.next_run_at and now - dag.next_run_at > OVERDUE:
         opened_at = dag.next_run_at
         at = opened_at.astimezone(clock.SHANGHAI)

@@ -32,6 +32,6 @@ def checkout() -> Iterator[Installation]:
 @pytest.fixture(scope="module")
 def installation(base_images: None, checkout: Installation) -> Installation:
     """Installed by the manual, and its DAG may run."""
-    checkout.follows("Install")
+    checkout.follows("With docker compose")
     checkout.rest()("PATCH", f"dags/{DAG}", {"is_paused": False})
     return checkout

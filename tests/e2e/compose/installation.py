@@ -1,4 +1,4 @@
-"""Somebody who installs the project on a server, as docs/operating.md tells them to."""
+"""Somebody who installs the project on a server, as the manual, docs/operating, tells them to."""
 
 import os
 import re
@@ -16,7 +16,7 @@ from rest import Rest
 
 from weixin_local import machine
 
-MANUAL = (PROJECT / "docs/operating.md").read_text()
+MANUAL = "".join(page.read_text() for page in sorted((PROJECT / "docs/operating").glob("*.md")))
 DAG = "weixin_article_total"
 
 
@@ -81,7 +81,7 @@ class Installation:
 
 
 def commands(section: str) -> list[str]:
-    """The shell blocks of a section of docs/operating.md."""
+    """The shell blocks of a section of the manual."""
     text = re.split(rf"^#+ {section}$", MANUAL, flags=re.M)[1]
     found = re.findall(r"^```sh\n(.*?)^```", re.split(r"^#+ ", text, flags=re.M)[0], re.M | re.S)
     assert found, section

@@ -60,7 +60,7 @@ def test_the_list(capsys: pytest.CaptureFixture[str]):
             ["wx1", "2026-11-21"],
             "no answer of getarticletotal is kept for wx1 and the publication day 2026-11-21",
         ),
-        (["wx1", "2026-11-20", "--id", "3"], "3 is none of the answers that --list shows"),
+        (["wx1", "2026-11-20", "--id", "3"], "3 is not one of the answers that --list shows"),
     ],
     ids=["account", "day", "id"],
 )

@@ -349,7 +349,7 @@ def test_a_retired_endpoint_is_a_warning_where_its_successor_collects_the_accoun
         ),
         (
             Airflow(FINE.dags, "weixin_api", 16, is_scheduler_alive=False),
-            "Airflow's scheduler gives no sign of life",
+            "Airflow's scheduler is not responding",
         ),
     ],
 )
