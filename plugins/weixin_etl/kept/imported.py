@@ -30,8 +30,9 @@ from weixin_etl import clock, json_text
 from weixin_etl.api.client import Answer
 from weixin_etl.api.http import CallLimits, errcode_and_errmsg, too_large
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.load import Judged, Load, Outcome, outcome
+from weixin_etl.load import Judged, Load, Outcome, answered
 from weixin_etl.model import Account, Counts, Pair, ParameterError, Run
+from weixin_etl.parse import parse
 from weixin_etl.warehouse import follow_clock, require_migrated, statement, trouble
 
 _GZIP = b"\x1f\x8b"
@@ -260,10 +261,11 @@ def _answer_of(line: bytes, now: datetime) -> tuple[Dataset, Outcome]:
         raise RefusedLineError(f"appid {appid!r:.60} is no AppID")
     body = _body(said.body)
     _require_success(body)
-    came = outcome(dataset, Account("", appid, "", appid), day, Answer(body, fetched_at, calls=0))
-    if came.error:
-        raise RefusedLineError(f"body: {came.error.detail}")
-    return dataset, came
+    parsed = parse(dataset, body, day, fetched_at)
+    if parsed.unreadable:
+        raise RefusedLineError(f"body: {parsed.unreadable}")
+    account = Account("", appid, "", appid)
+    return dataset, answered(dataset, account, day, Answer(body, fetched_at, calls=0), parsed)
 
 
 def _decoded(line: bytes) -> _Line:

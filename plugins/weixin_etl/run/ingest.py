@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import groupby
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row
@@ -16,7 +17,7 @@ from weixin_etl.api.client import Refusal, WeixinClient
 from weixin_etl.api.errors import ConfigurationError, HeldBackError, from_errcode
 from weixin_etl.clock import days_as_ranges
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.load import Judged, Load, Outcome, outcome
+from weixin_etl.load import Judged, Load, Outcome, answered, refused
 from weixin_etl.load.quota import known_quotas
 from weixin_etl.model import (
     Account,
@@ -31,6 +32,7 @@ from weixin_etl.model import (
     connection_of,
     few_names,
 )
+from weixin_etl.parse import parse
 from weixin_etl.problem import Problem, ProblemKind, fault, log_frames, log_problem, together
 from weixin_etl.run.extract import AccountCalls, Budget, extract
 from weixin_etl.warehouse import WarehouseError, require_one_time, statement, trouble
@@ -45,6 +47,9 @@ _NOT_ASKED = {
     True: "not asked yet",
     False: "answered before it was planned, by the clocks of two machines",
 }
+
+_one_at_a_time = Lock()
+"""On the way an answer takes several times its bytes, whatever the number of threads."""
 
 OpenClient = Callable[[PlannedAccount], WeixinClient]
 """The client of a planned account; raises `WeixinError` when its connection can't be used."""
@@ -360,8 +365,14 @@ class Ingest:
         )
 
     def _outcome(self, calls: AccountCalls, day: date) -> Outcome:
-        """Ask for a day, and take the answer apart."""
-        return outcome(self._run.dataset, calls.account, day, calls.ask(day))
+        """Ask for a day, take the answer apart, and write it down for its load."""
+        came = calls.ask(day)
+        if isinstance(came, Refusal):
+            return refused(calls.account, day, came)
+        dataset = self._run.dataset
+        with _one_at_a_time:
+            parsed = parse(dataset, came.body, day, came.fetched_at)
+            return answered(dataset, calls.account, day, came, parsed)
 
     def _commit(self, load: Load, outcomes: Sequence[Outcome], complete: Collection[str]) -> None:
         """Load the outcomes; when that fails, account by account."""
@@ -589,7 +600,7 @@ def _problems(judged: Iterable[Judged]) -> list[Problem]:
 def _log_notes(outcomes: Sequence[Outcome]) -> set[str]:
     """What is unusual about an account's answers, no data is lost by it; its unknown metrics."""
     account = outcomes[0].account
-    said = [outcome.answer.others for outcome in outcomes if outcome.answer]
+    said = [outcome.parsed for outcome in outcomes if outcome.parsed]
     notes = {
         "rows that repeated a key of their answer": sum(it.merged_rows for it in said),
         "numbers written as texts": sum(it.numbers_in_texts for it in said),

@@ -15,7 +15,7 @@ from warehouse_loads import SCHEDULED, article, at, body, know, pair
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
 from weixin_etl.kept.answers import Selection
 from weixin_etl.kept.replay import replay
-from weixin_etl.load import Load, merge
+from weixin_etl.load import Load, rebuild
 from weixin_etl.model import Account
 from weixin_etl.parse import parse
 
@@ -148,7 +148,7 @@ class Loaded:
         def read(dataset: Dataset, answer: bytes, *of_pair: Any) -> Any:
             return parse(dataset, answer.replace(name, other), *of_pair)
 
-        with mock.patch.object(merge, "parse", read):
+        with mock.patch.object(rebuild, "parse", read):
             replay(
                 self.warehouse,
                 Selection(self.dataset, accounts=(self.account.appid,)),

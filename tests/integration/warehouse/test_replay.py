@@ -33,8 +33,7 @@ from warehouse_loads import (
 from weixin_etl import cli
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL
 from weixin_etl.kept.answers import Selection
-from weixin_etl.kept.replay import Replayed, replay
-from weixin_etl.load.merge import Diff, FigureDiff
+from weixin_etl.kept.replay import Diff, FigureDiff, Replayed, replay
 from weixin_etl.model import ParameterError
 from weixin_etl.warehouse.locks import lock_load
 
