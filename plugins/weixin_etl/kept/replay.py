@@ -21,8 +21,7 @@ from weixin_etl.load.coverage import data_columns, judge_again, save_data, verdi
 from weixin_etl.load.rebuild import (
     Rebuilt,
     open_parts,
-    other_days,
-    rebuild,
+    rebuild_pairs,
     settle,
     settled_parts,
     staged_again,
@@ -224,14 +223,10 @@ class _Replay:
         held = sum(tables.row_counts(pairs).values())
         done: dict[Pair, Rebuilt] = {}
         staged: dict[Pair, Staged] = {}
-        for pair in pairs:
-            done[pair] = rebuild(tables, pair)
-            staged[pair] = staged_again(tables, done[pair])
-            done[pair].merged = Merged()  # which takes much memory
-        for pair, others in other_days(tables, {it: staged[it].msgids for it in pairs}).items():
-            shared = rebuild(tables, pair, others)
-            staged[pair] = staged_again(tables, shared, of_its_own_day=True)
-            done[pair].rejected, done[pair].given = shared.rejected, shared.given
+        for it, is_shared in rebuild_pairs(tables, pairs):
+            staged[it.pair] = staged_again(tables, it, of_its_own_day=is_shared)
+            it.merged = Merged()  # it takes much memory
+            done[it.pair] = it
         diff = self._merge(tables, staged.values()) + self._settle_parts(tables, done)
         known = sum(it.row_count for it in staged.values()) - diff.new_rows
         return [*done.values()], diff + Diff(left_rows=max(0, held - known))

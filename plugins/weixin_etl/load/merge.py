@@ -16,10 +16,10 @@ from weixin_etl.datasets import Dataset
 from weixin_etl.load.outcome import Outcome
 from weixin_etl.load.rebuild import (
     Part,
+    Rebuilt,
     open_parts,
-    other_days,
     part,
-    rebuild,
+    rebuild_pairs,
     rebuild_with_shared,
     settle,
     settled_parts,
@@ -28,6 +28,7 @@ from weixin_etl.load.rebuild import (
 from weixin_etl.load.stage import Staged, copy_answers, line
 from weixin_etl.load.tables import Tables
 from weixin_etl.model import Counts, DataState, Pair
+from weixin_etl.parse.articles import Merged
 
 Kept = Mapping[Pair, Row[Any]]
 """Where answers are kept, by pair: see `raw_response/keep.sql`."""
@@ -168,10 +169,7 @@ def _settle_parts(
         if it.pair not in concerned and kept[it.pair].seen_before is None
         for rejected in it.rejected
     ]
-    for pair in sorted(concerned):
-        again = rebuild(tables, pair)
-        if others := other_days(tables, {pair: again.merged.articles}).get(pair):
-            again = rebuild(tables, pair, others)
+    for pair, again in _rebuilt_again(tables, sorted(concerned)).items():
         # of the others' rows, the fact holds what the parser of their time made of them
         merged = {kept[pair].raw_response_id} if pair in kept else set()
         gone, more = settled_parts(
@@ -180,6 +178,15 @@ def _settle_parts(
         resolved += gone
         new += more
     settle(tables, resolved, new)
+
+
+def _rebuilt_again(tables: Tables, pairs: Sequence[Pair]) -> dict[Pair, Rebuilt]:
+    """What the pairs' kept answers reject; their articles are of no use here."""
+    again: dict[Pair, Rebuilt] = {}
+    for it, _ in rebuild_pairs(tables, pairs):
+        it.merged = Merged()
+        again[it.pair] = it
+    return again
 
 
 def _may_give(it: Outcome, place: Row[Any], known: Collection[Part]) -> bool:

@@ -28,6 +28,9 @@ from weixin_etl.parse import day_before, parse
 from weixin_etl.parse.articles import Merged, OpenParts, Parsed, Rejected, Summary, merge
 from weixin_etl.warehouse import statement
 
+_PAIRS_READ = 50
+"""Pairs whose compressed answers are read at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
@@ -85,15 +88,43 @@ OtherDays = Mapping[str, set[date]]
 """Of articles that several publication days list, by msgid: the other days."""
 
 
-def rebuild(tables: Tables, pair: Pair, others: OtherDays | None = None) -> Rebuilt:
-    """The pair by its kept answers, and by those of `others` as far as its shared articles go."""
-    shared = others or {}
-    days = {pair[1]}.union(*shared.values())
-    pairs = [(pair[0], day) for day in sorted(days)]
-    rebuilt = Rebuilt(pair, Merged())
-    parts = OpenParts[int](pair[1], tables.dataset.window)
+def rebuild_pairs(tables: Tables, pairs: Sequence[Pair]) -> Iterator[tuple[Rebuilt, bool]]:
+    """
+    Rebuild pairs; then once more those that list an article which another publication day lists.
+
+    With each comes whether the answers of other days are in it; it is the caller's to change.
+    """
+    listed: dict[Pair, Collection[str]] = {}
+    for rebuilt in _rebuild_alone(tables, pairs):
+        listed[rebuilt.pair] = tuple(rebuilt.merged.articles)
+        yield rebuilt, False
+    for pair, others in other_days(tables, listed).items():
+        yield _rebuild_with(tables, pair, others), True
+
+
+def _rebuild_alone(tables: Tables, pairs: Sequence[Pair]) -> Iterator[Rebuilt]:
+    for first in range(0, len(pairs), _PAIRS_READ):
+        some = pairs[first : first + _PAIRS_READ]
+        kept: dict[Pair, list[KeptAnswer]] = {pair: [] for pair in some}
+        for answer in kept_answers(tables.connection, tables.dataset, some):
+            kept[answer.pair].append(answer)
+        for pair in some:
+            yield _rebuild(tables.dataset, pair, kept.pop(pair))
+
+
+def _rebuild_with(tables: Tables, pair: Pair, others: OtherDays) -> Rebuilt:
+    """The pair with what the answers of other days say of its shared articles."""
+    pairs = [(pair[0], day) for day in sorted({pair[1]}.union(*others.values()))]
     answers = kept_answers(tables.connection, tables.dataset, pairs)
-    rebuilt.merged = merge(_readable(tables.dataset, rebuilt, answers, parts, shared.keys()))
+    return _rebuild(tables.dataset, pair, answers, others.keys())
+
+
+def _rebuild(
+    dataset: Dataset, pair: Pair, answers: Iterable[KeptAnswer], shared: Collection[str] = ()
+) -> Rebuilt:
+    rebuilt = Rebuilt(pair, Merged())
+    parts = OpenParts[int](pair[1], dataset.window)
+    rebuilt.merged = merge(_readable(dataset, rebuilt, answers, parts, shared))
     rebuilt.rejected, rebuilt.given = parts.open, parts.given
     return rebuilt
 
@@ -135,13 +166,13 @@ def rebuild_with_shared(
     rebuilt: dict[Pair, Rebuilt] = {}
     listed = dict(listed)
     while True:
-        for pair in pairs:
-            rebuilt[pair] = rebuild(tables, pair)
-            listed[pair] = rebuilt[pair].merged.articles
+        for it in _rebuild_alone(tables, sorted(pairs)):
+            rebuilt[it.pair] = it
+            listed[it.pair] = it.merged.articles
         others = other_days(tables, listed)
         pairs = others.keys() - rebuilt.keys()
         if not pairs:
-            return rebuilt | {it: rebuild(tables, it, others[it]) for it in others}
+            return rebuilt | {it: _rebuild_with(tables, it, others[it]) for it in others}
 
 
 def other_days(
