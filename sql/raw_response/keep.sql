@@ -46,7 +46,8 @@ WITH answer AS MATERIALIZED (
                 AND (near.from_newest = 1 OR (near.from_oldest = 1 AND NOT near.is_before))
             ORDER BY near.is_before DESC, near.last_seen_at ASC
             LIMIT 1
-        ) AS kept ON TRUE
+        ) AS kept
+        ON TRUE
 ),
 
 seen AS (
@@ -62,7 +63,7 @@ SELECT
     appid,
     publication_date,
     coalesce(raw_response_id, nextval('weixin.raw_response_raw_response_id_seq'))
-    AS raw_response_id,
+        AS raw_response_id,
     coalesce(fetched_at, now_seen_at) AS fetched_at,
     greatest(last_seen_at, now_seen_at) AS last_seen_at,
     last_seen_at AS seen_before

@@ -62,14 +62,7 @@ class Imported:
         """Add what came of some answers."""
         self.answers += len(judged)
         self.rejected += sum(it.rejected for it in judged)
-        held = [self.counts, *(it.counts for it in judged)]
-        self.counts = Counts(
-            inserted=sum(it.inserted for it in held),
-            updated=sum(it.updated for it in held),
-            unchanged=sum(it.unchanged for it in held),
-            restated=sum(it.restated for it in held),
-            kept=sum(it.kept for it in held),
-        )
+        self.counts = sum((it.counts for it in judged), self.counts)
 
     def __str__(self) -> str:
         """A line for the person typing."""

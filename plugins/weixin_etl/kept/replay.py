@@ -8,7 +8,7 @@ the same differences are written, in commits of whole pairs. No row is deleted.
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +32,7 @@ from weixin_etl.model import AttemptState, Cause, DataState, Pair, ParameterErro
 from weixin_etl.parse.articles import Merged, Summary
 from weixin_etl.warehouse import follow_clock, require_migrated, statement, trouble
 from weixin_etl.warehouse.locks import lock_load
+from weixin_etl.warehouse.statements import arrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +67,10 @@ class Diff:
         counts = Counter({it.metric: it.count for it in self.figures})
         counts.update({it.metric: it.count for it in other.figures})
         examples = {it.metric: it.example for it in (*other.figures, *self.figures)}
-        return Diff(
-            self.new_rows + other.new_rows,
-            self.changed_rows + other.changed_rows,
-            self.attributed_rows + other.attributed_rows,
-            self.left_rows + other.left_rows,
-            self.articles + other.articles,
-            self.fitting + other.fitting,
-            self.rejected + other.rejected,
-            tuple(FigureDiff(name, counts[name], examples[name]) for name in sorted(counts)),
-        )
+        names = [it.name for it in fields(Diff) if it.name != "figures"]
+        sums = {name: getattr(self, name) + getattr(other, name) for name in names}
+        figures = tuple(FigureDiff(name, counts[name], examples[name]) for name in sorted(counts))
+        return Diff(**sums, figures=figures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,11 +250,7 @@ class _Replay:
 
     def _coverage(self, connection: Connection, rebuilt: Sequence[Rebuilt]) -> int:
         """Correct what coverage says we have of the pairs; of how many it said otherwise."""
-        values = {
-            "datasets": [self._dataset.name] * len(rebuilt),
-            "appids": [it.pair[0] for it in rebuilt],
-            "publication_dates": [it.pair[1] for it in rebuilt],
-        }
+        values = arrays(self._dataset, [it.pair for it in rebuilt])
         rows = connection.execute(statement("coverage/of_pairs.sql"), values)
         known = {(row.appid, row.publication_date): row for row in rows}
         others = []

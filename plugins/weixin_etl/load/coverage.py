@@ -19,6 +19,7 @@ from weixin_etl.model import Pair
 from weixin_etl.parse.articles import Summary
 from weixin_etl.rules import Evidence, StillCounting, Verdict
 from weixin_etl.warehouse import statement
+from weixin_etl.warehouse.statements import arrays
 
 Answers = Mapping[Pair, Summary]
 """The newest answer of each pair, in short."""
@@ -105,20 +106,9 @@ def verdicts(
     }
 
 
-def _arrays(
-    dataset: Dataset, of_accounts: Collection[tuple[str, date]], dates: str = "publication_dates"
-) -> dict[str, list[object]]:
-    """Accounts and days as the arrays that statements take; see `Tables.arrays`."""
-    return {
-        "datasets": [dataset.name] * len(of_accounts),
-        "appids": [appid for appid, _ in of_accounts],
-        dates: [day for _, day in of_accounts],
-    }
-
-
 def _evidence(connection: Connection, dataset: Dataset, answers: Answers) -> dict[Pair, Evidence]:
     """What earlier answers say of the pairs' lists."""
-    rows = connection.execute(statement("coverage/evidence.sql"), _arrays(dataset, answers.keys()))
+    rows = connection.execute(statement("coverage/evidence.sql"), arrays(dataset, answers.keys()))
     return {
         (row.appid, row.publication_date): Evidence(
             row.list_sha256 and bytes(row.list_sha256),
@@ -142,7 +132,7 @@ def _speaking(connection: Connection, dataset: Dataset, answers: Answers) -> set
     if not (silent := sorted(days.keys() - speaking)):
         return speaking
     rows = connection.execute(
-        statement("coverage/speaking.sql"), _arrays(dataset, silent, "beijing_dates")
+        statement("coverage/speaking.sql"), arrays(dataset, silent, "beijing_dates")
     )
     return speaking | {(row.appid, row.beijing_date) for row in rows}
 
@@ -154,7 +144,7 @@ def _still_counting(
     rows = connection.execute(
         statement("coverage/still_counting.sql", dataset),
         {
-            **_arrays(dataset, [(it.appid, it.yesterday) for it in mornings], "yesterdays"),
+            **arrays(dataset, [(it.appid, it.yesterday) for it in mornings], "yesterdays"),
             "as_ofs": [it.as_of for it in mornings],
         },
     )
@@ -175,7 +165,7 @@ def _open_days(connection: Connection, dataset: Dataset, answers: Answers) -> se
         for pair, it in answers.items()
         if rules.is_last_row_due(dataset, pair[1], it.fetched_at)
     ]
-    rows = connection.execute(statement("fact/open_days.sql", dataset), _arrays(dataset, due))
+    rows = connection.execute(statement("fact/open_days.sql", dataset), arrays(dataset, due))
     return {(row.appid, row.publication_date) for row in rows}
 
 

@@ -29,6 +29,7 @@ from weixin_etl.load.stage import Staged, copy_answers, line
 from weixin_etl.load.tables import Tables
 from weixin_etl.model import Counts, DataState, Pair
 from weixin_etl.parse.articles import Merged
+from weixin_etl.warehouse.statements import arrays
 
 Kept = Mapping[Pair, Row[Any]]
 """Where answers are kept, by pair: see `raw_response/keep.sql`."""
@@ -72,7 +73,9 @@ def merge(
 
 
 def _loaded(tables: Tables, outcomes: Sequence[Outcome]) -> Loaded:
-    rows = tables.execute("coverage/of_pairs.sql", **tables.arrays(it.pair for it in outcomes))
+    rows = tables.execute(
+        "coverage/of_pairs.sql", **arrays(tables.dataset, [it.pair for it in outcomes])
+    )
     return {(row.appid, row.publication_date): row for row in rows}
 
 
@@ -80,7 +83,7 @@ def _keep(tables: Tables, outcomes: Sequence[Outcome]) -> Kept:
     """Keep the answers' bytes."""
     rows = tables.execute(
         "raw_response/keep.sql",
-        **tables.arrays(it.pair for it in outcomes),
+        **arrays(tables.dataset, [it.pair for it in outcomes]),
         hashes=[it.body_sha256 for it in outcomes],
         fetched_ats=[it.ended_at for it in outcomes],
     )

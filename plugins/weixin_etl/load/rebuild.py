@@ -27,6 +27,7 @@ from weixin_etl.model import Pair
 from weixin_etl.parse import day_before, parse
 from weixin_etl.parse.articles import Merged, OpenParts, Parsed, Rejected, Summary, merge
 from weixin_etl.warehouse import statement
+from weixin_etl.warehouse.statements import arrays
 
 _PAIRS_READ = 50
 """Pairs whose compressed answers are read at once."""
@@ -52,14 +53,7 @@ def kept_answers(
     connection: Connection, dataset: Dataset, pairs: Collection[Pair]
 ) -> Iterator[KeptAnswer]:
     """Every distinct answer of pairs, oldest first."""
-    rows = connection.execute(
-        statement("raw_response/of_pairs.sql"),
-        {
-            "datasets": [dataset.name] * len(pairs),
-            "appids": [appid for appid, _ in pairs],
-            "publication_dates": [day for _, day in pairs],
-        },
-    )
+    rows = connection.execute(statement("raw_response/of_pairs.sql"), arrays(dataset, pairs))
     for row in rows:
         pair = row.appid, row.publication_date
         yield KeptAnswer(

@@ -13,6 +13,7 @@ from weixin_etl.load.stage import Staged, copy_articles, copy_rows, line_end
 from weixin_etl.model import Cause, Counts, Pair
 from weixin_etl.parse.articles import Rejected
 from weixin_etl.warehouse import statement
+from weixin_etl.warehouse.statements import arrays
 
 
 class Tables:
@@ -37,20 +38,6 @@ class Tables:
             statement(path, self.dataset), {"dataset": self.dataset.name, **values}
         )
 
-    def arrays(self, pairs: Iterable[Pair]) -> dict[str, list[Any]]:
-        """
-        Pairs as the arrays that statements take.
-
-        The dataset is one of them: of a constant, a planner without statistics expects few rows,
-        and begins with all of the dataset's.
-        """
-        listed = list(pairs)
-        return {
-            "datasets": [self.dataset.name] * len(listed),
-            "appids": [appid for appid, _ in listed],
-            "publication_dates": [day for _, day in listed],
-        }
-
     def article_end(self, pair: Pair, raw_response_id: int, *seen_at: datetime) -> bytes:
         """The end of the line of an article, with when it was seen first and last."""
         return line_end(self.dataset.name, *pair, raw_response_id, *seen_at)
@@ -63,7 +50,7 @@ class Tables:
         """How many rows the fact holds of each pair that has any."""
         if not pairs:
             return {}
-        rows = self.execute("fact/known_rows.sql", **self.arrays(pairs))
+        rows = self.execute("fact/known_rows.sql", **arrays(self.dataset, pairs))
         return {(row.appid, row.publication_date): row.row_count for row in rows}
 
     def merge(self, staged: Collection[Staged]) -> dict[Pair, Counts]:
@@ -153,7 +140,7 @@ class Tables:
             return
         self.execute(
             "rejected_row/save.sql",
-            **self.arrays(pair for pair, *_ in rows),
+            **arrays(self.dataset, [pair for pair, *_ in rows]),
             msgids=[rejected.msgid for *_, rejected in rows],
             stat_dates=[rejected.stat_date for *_, rejected in rows],
             metrics=[rejected.metric for *_, rejected in rows],

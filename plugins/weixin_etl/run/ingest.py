@@ -22,6 +22,7 @@ from weixin_etl.load.quota import known_quotas
 from weixin_etl.model import (
     Account,
     Batch,
+    Counts,
     Coverage,
     PairState,
     PlannedAccount,
@@ -624,16 +625,17 @@ def _log_judged(judged: Iterable[Judged]) -> None:
     for it in judged:
         alike[str(it.account), it.state].append(it)
     for (account, state), pairs in alike.items():
+        counts = sum((it.counts for it in pairs), Counts())
         log.log(
             logging.INFO if state in (PairState.LOADED, PairState.EMPTY) else logging.WARNING,
             "%s: %s %s; %s inserted, %s updated, %s unchanged, %s rejected",
             account,
             days_as_ranges([it.publication_date for it in pairs]),
             state,
-            sum(it.counts.inserted for it in pairs),
-            sum(it.counts.updated for it in pairs),
-            sum(it.counts.unchanged for it in pairs),
+            counts.inserted,
+            counts.updated,
+            counts.unchanged,
             sum(it.rejected for it in pairs),
         )
-        if kept := sum(it.counts.kept for it in pairs):
+        if kept := counts.kept:
             log.warning("%s: %s values left out of an answer keep their old value", account, kept)

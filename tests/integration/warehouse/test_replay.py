@@ -203,17 +203,6 @@ def test_the_difference_is_what_applying_it_does(warehouse: Engine):
     assert run(warehouse).is_empty
 
 
-def test_nothing_changes_where_nothing_differs(warehouse: Engine):
-    """Not one row is written anew."""
-    load_mornings(warehouse)
-    before = contents(warehouse, versions=True)
-
-    replayed = run(warehouse)
-
-    assert replayed == Replayed(is_applied=True, pairs=4, answers=10)
-    assert contents(warehouse, versions=True) == before
-
-
 @pytest.mark.parametrize(
     ("chosen", "appids", "days"),
     [
@@ -444,27 +433,6 @@ def test_a_replay_waits_for_a_load_of_the_account(warehouse: Engine):
         assert facts(warehouse, "msgid") == []
         connection.rollback()
         assert replaying.result().diff.new_rows == 10
-
-
-def test_replays_beside_loads_of_the_same_accounts(warehouse: Engine):
-    """Nobody is stopped, and the fact is what the answers say."""
-    know(warehouse, "wx1", "wx2")
-
-    def load(account: Any) -> None:
-        for fetched, answer in MORNINGS * 4:
-            load_pairs(
-                warehouse,
-                pair(answer, at(fetched) + timedelta(minutes=1)),
-                account=account,
-            )
-
-    with ThreadPoolExecutor(3) as pool:
-        loads = [pool.submit(load, account) for account in (ACCOUNT, OTHER_ACCOUNT)]
-        replays = [pool.submit(run, warehouse) for _ in range(8)]
-        for future in [*loads, *replays]:
-            future.result()
-
-    assert run(warehouse).is_empty
 
 
 @pytest.fixture
