@@ -1,7 +1,7 @@
 -- Where COPY puts the rows of the answers being loaded, as the fact holds them: one row per (appid,
--- msgid, stat_date). And one row for each of them that the fact lacks or holds with other values:
--- what becomes of it, and what the fact held. Made once a session. Never
--- analysed: the load's plan must not depend on it.
+-- msgid, stat_date). And what becomes of each that the fact lacks or holds with other values, with
+-- what the fact held. Both are made once a session, and never analysed: the load's plan must not
+-- depend on it.
 CREATE TEMPORARY TABLE IF NOT EXISTS staged_{{ fact }} (
     LIKE weixin.{{ fact }}
 ) ON COMMIT DELETE ROWS;
