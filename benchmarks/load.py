@@ -15,6 +15,7 @@ from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
+from threading import Lock
 
 import contender
 from answers import Line, read
@@ -22,10 +23,11 @@ from contest import LIMIT, OURS, arguments, hold
 from sqlalchemy import Engine
 
 from weixin_etl import clock, warehouse
-from weixin_etl.api.client import Answer
+from weixin_etl.api.client import Answer, Refusal
 from weixin_etl.datasets import ARTICLE_TOTAL as DATASET
-from weixin_etl.load import Load, outcome
+from weixin_etl.load import Load, Outcome, answered, refused
 from weixin_etl.model import Account, Run
+from weixin_etl.parse import parse
 from weixin_etl.run import Settings
 from weixin_etl.run.extract import AccountCalls, extract
 from weixin_etl.run.ingest import COMMIT_SECONDS
@@ -72,7 +74,7 @@ def load_answers(engine: Engine, path: Path) -> int:
         awaited: Counter[str] = Counter()
         for outcomes in extract(
             _accounts(lines, awaited),
-            lambda account, day: outcome(DATASET, account.account, day, account.ask(day)),
+            _outcome,
             concurrency=settings.concurrency,
             most_bytes=settings.commit_bytes,
             most_seconds=COMMIT_SECONDS,
@@ -80,11 +82,24 @@ def load_answers(engine: Engine, path: Path) -> int:
             came = Counter(it.account.appid for it in outcomes)
             awaited.subtract(came)
             load.commit(outcomes, complete={appid for appid in came if not awaited[appid]})
-            row_count += sum(len(it.answer.rows) for it in outcomes if it.answer)
+            row_count += sum(len(it.rows) for it in outcomes)
             if unreadable := [it for it in outcomes if it.error]:
                 first = unreadable[0]
                 raise SystemExit(f"{first.pair}: {first.error}")
     return row_count
+
+
+_one_at_a_time = Lock()
+
+
+def _outcome(account: AccountCalls, day: date) -> Outcome:
+    """As an ingest makes it."""
+    came = account.ask(day)
+    if isinstance(came, Refusal):
+        return refused(account.account, day, came)
+    with _one_at_a_time:
+        parsed = parse(DATASET, came.body, day, came.fetched_at)
+        return answered(DATASET, account.account, day, came, parsed)
 
 
 class Fetched(AccountCalls):

@@ -98,14 +98,14 @@ def unwanted(options: argparse.Namespace) -> None:
 
 def answers(options: argparse.Namespace) -> None:
     """Print WeChat's exact answer for an account and a day; on a terminal, printable text only."""
-    from weixin_etl.kept.answers import kept_answers
+    from weixin_etl.kept.answers import answer_line, answers_of_pair
     from weixin_etl.model import ParameterError
     from weixin_etl.orchestration.warehouse import open_warehouse
 
     dataset = DATASETS[options.dataset]
-    kept = kept_answers(open_warehouse(), dataset, options.account, options.publication_day)
+    kept = answers_of_pair(open_warehouse(), dataset, options.account, options.publication_day)
     if options.list:
-        sys.stdout.write("".join(f"{answer}\n" for answer in kept))
+        sys.stdout.write("".join(f"{answer_line(answer)}\n" for answer in kept))
         return
     wanted = [it for it in kept if options.id in (None, it.raw_response_id)]
     if not wanted:

@@ -266,6 +266,16 @@ class Counts:
     kept: int = 0
     """Values that the answer left out and that keep their old value."""
 
+    def __add__(self, other: "Counts") -> "Counts":
+        """Both."""
+        return Counts(
+            self.inserted + other.inserted,
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+            self.restated + other.restated,
+            self.kept + other.kept,
+        )
+
 
 def accounts_are(count: int) -> str:
     """`1 account is`, `3 accounts are`."""

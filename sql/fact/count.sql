@@ -1,5 +1,5 @@
 -- What a merge does: one row per pair that it changes or whose answer left values out. Rows that
--- are `alike` have the same values: they only lack some, or, rebuilt, name another answer.
+-- are `attributed` have the same values: they only lack some, or, rebuilt, name another answer.
 SELECT
     appid,
     publication_date,
@@ -7,7 +7,7 @@ SELECT
     count(*) FILTER (WHERE is_changed AND NOT is_new) AS updated,
     coalesce(sum(restated) FILTER (WHERE NOT is_new), 0) AS restated,
     coalesce(sum(kept) FILTER (WHERE NOT is_new), 0) AS kept,
-    count(*) FILTER (WHERE NOT is_changed AND NOT is_new) AS alike
+    count(*) FILTER (WHERE NOT is_changed AND NOT is_new) AS attributed
 FROM (
     SELECT
         appid,

@@ -17,9 +17,10 @@ from weixin_etl import rules
 from weixin_etl.api.client import Answer
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import Dataset
-from weixin_etl.load import Load, outcome
+from weixin_etl.load import Load, answered
 from weixin_etl.load.stage import unpacked
 from weixin_etl.model import Account, PairState, Run
+from weixin_etl.parse import parse
 from weixin_etl.problem import ProblemKind
 from weixin_etl.run import Settings
 from weixin_etl.run.check import CheckError, check
@@ -144,7 +145,8 @@ def arrive_late(trial: Trial, appid: str, day: date, asked_on: date) -> None:
             row.update({name: value // 2 for name, value in row.items() if type(value) is int})
     body = json.dumps(answer, ensure_ascii=False).encode()
     at = datetime.combine(asked_on, time(11), SHANGHAI)
-    late = outcome(dataset, Account("late", appid, "", "late"), day, Answer(body, at, calls=1))
+    account, parsed = Account("late", appid, "", "late"), parse(dataset, body, day, at)
+    late = answered(dataset, account, day, Answer(body, at, calls=1), parsed)
     run = Run("late", dataset, asked_on, is_scheduled=False)
     Load(trial.warehouse, run, ready_hour=10).commit([late], complete={appid})
 

@@ -18,10 +18,11 @@ from sqlalchemy import Engine
 from trial import MORNING, Trial, Warehouses, accounts
 from wire import LIMITS, Handler, Reply, Wire, refused, says
 
+from weixin_etl import load as loading
 from weixin_etl.api.client import Answer, WeixinClient
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import ARTICLE_TOTAL, Dataset
-from weixin_etl.load import Judged, Load, Outcome, outcome
+from weixin_etl.load import Judged, Load, Outcome
 from weixin_etl.model import Account, Counts, Run
 from weixin_etl.parse import parse
 from weixin_etl.run import Settings
@@ -65,7 +66,8 @@ def test_any_answer_is_in_the_warehouse_once(
             account = Account("any", f"wx{next(numbers)}", "", "any")
             body = written(answer)
             parsed = parse(dataset, body, DAY, FETCHED_AT)
-            it = outcome(dataset, account, DAY, Answer(body, FETCHED_AT, calls=1))
+            came = Answer(body, FETCHED_AT, calls=1)
+            it = loading.answered(dataset, account, DAY, came, parsed)
 
             load(engine, dataset, it)
             again = load(engine, dataset, it)
@@ -95,7 +97,7 @@ def test_any_refusal_is_in_the_warehouse_as_a_sentence(
             error = refusal.error
             assert error.__traceback__ is error.__context__ is None  # they would hold the answer
 
-            load(engine, dataset, outcome(dataset, client.account, DAY, refusal))
+            load(engine, dataset, loading.refused(client.account, DAY, refusal))
 
             with engine.connect() as connection:
                 said = connection.exec_driver_sql("SELECT error FROM weixin.coverage").scalar_one()

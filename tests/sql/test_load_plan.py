@@ -13,9 +13,10 @@ from support import migrated_warehouse
 
 from weixin_etl.api.client import Answer
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.load import Load, Outcome, outcome
+from weixin_etl.load import Load, Outcome, answered
 from weixin_etl.load.stage import copy_articles, line_end
 from weixin_etl.model import Account, Run
+from weixin_etl.parse import parse
 from weixin_etl.run.check import checks
 from weixin_etl.warehouse import source, statement
 from weixin_local.postgres import Server
@@ -77,9 +78,7 @@ LOOKUPS = {
     },
     "article_sighting/load.sql": {"article_sighting": "dataset appid msgid"},
     "coverage/of_pairs.sql": {"coverage": "dataset appid publication_date"},
-    "raw_response/see_again.sql": {
-        "raw_response": "raw_response_id | dataset appid publication_date"
-    },
+    "raw_response/keep.sql": {"raw_response": "raw_response_id | dataset appid publication_date"},
     "coverage/still_counting.sql": {
         "coverage": "dataset appid publication_date",
         "dim_article": "appid publication_date",
@@ -128,7 +127,8 @@ def _answered(account: Account, day: date, share_count: int, articles: int) -> O
     ]
     body = json.dumps({"list": items}).encode()
     fetched_at = FETCHED_AT + timedelta(minutes=share_count)
-    return outcome(ARTICLE_TOTAL, account, day, Answer(body, fetched_at, calls=1))
+    parsed = parse(ARTICLE_TOTAL, body, day, fetched_at)
+    return answered(ARTICLE_TOTAL, account, day, Answer(body, fetched_at, calls=1), parsed)
 
 
 def load(warehouse: Engine, share_count: int) -> None:
@@ -230,7 +230,7 @@ def test_the_next_morning_rewrites_articles_in_their_pages(long_history: Engine,
             seen_at = FETCHED_AT + timedelta(days=raw_response_id)
             for it in week(account, 1, articles_a_day=100):
                 end = line_end("article_total", *it.pair, raw_response_id, seen_at, seen_at)
-                copy_articles(connection, iter([end.join([*it.answer.articles, b""])]))
+                copy_articles(connection, iter([end.join([*it.articles, b""])]))
             connection.execute(statement(f"{table}/load.sql"), {"changed_at": seen_at})
             counts.append(connection.exec_driver_sql(count, (f"weixin.{table}",)).one())
 

@@ -1,10 +1,6 @@
 """The same key twice in one answer is one row: the last non-null value of each field."""
 
-from datetime import date
-
 from parse_cases import DAY, NEXT_DAY, body, item, metrics, read, row
-
-from weixin_etl.parse.articles import merge
 
 
 def test_an_article_with_and_without_its_url_is_one_article() -> None:
@@ -55,26 +51,3 @@ def test_the_unknown_keys_of_repetitions_are_put_together() -> None:
     article = parsed.articles["100_1"]
     assert article.row_extras == {DAY: {"like_user": 3, "seen_user": 2}}
     assert article.extra == {"is_top": True, "mood": "b"}
-
-
-def test_answers_merged_are_what_the_last_one_says_of_each_field() -> None:
-    """What only an older answer says stays: a vanished article, row or metric is kept."""
-    older = read(
-        body(
-            item(row(share_user=5, share_count=8), row("2026-11-18", share_user=9), title="old"),
-            item(row(share_user=1), msgid="100_2"),
-        )
-    )
-    newer = read(body(item(row(share_user=4), row("2026-11-19", share_user=9), title="new")))
-
-    merged = merge(enumerate([older, newer]))
-
-    assert {msgid: metrics(article) for msgid, article in merged.articles.items()} == {
-        "100_1": {
-            DAY: {"share_user": 4, "share_count": 8},
-            NEXT_DAY: {"share_user": 9},
-            date(2026, 11, 19): {"share_user": 9},
-        },
-        "100_2": {DAY: {"share_user": 1}},
-    }
-    assert merged.articles["100_1"].title == "new"

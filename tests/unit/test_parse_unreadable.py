@@ -1,4 +1,4 @@
-"""Bytes that are no answer at all raise, and never crash the worker."""
+"""Bytes that are no answer at all are unreadable for a reason, and never crash the worker."""
 
 import json
 from typing import Any
@@ -7,8 +7,6 @@ import pytest
 from parse_cases import body as body_of
 from parse_cases import item, read, row
 
-from weixin_etl.parse.articles import UnreadableAnswerError
-
 
 @pytest.mark.parametrize(
     "body",
@@ -16,8 +14,7 @@ from weixin_etl.parse.articles import UnreadableAnswerError
 )
 def test_what_is_not_json_is_unreadable(body: bytes) -> None:
     """A proxy's page, a cut answer, an empty body."""
-    with pytest.raises(UnreadableAnswerError, match=r"^the answer is not JSON$"):
-        read(body)
+    assert read(body).unreadable == "the answer is not JSON"
 
 
 @pytest.mark.parametrize(
@@ -25,8 +22,7 @@ def test_what_is_not_json_is_unreadable(body: bytes) -> None:
 )
 def test_json_without_a_list_is_unreadable(body: bytes) -> None:
     """Nothing is taken for an empty day that does not say so."""
-    with pytest.raises(UnreadableAnswerError, match=r"^the answer has no list of articles$"):
-        read(body)
+    assert read(body).unreadable == "the answer has no list of articles"
 
 
 @pytest.mark.parametrize(
@@ -41,8 +37,7 @@ def test_json_without_a_list_is_unreadable(body: bytes) -> None:
 )
 def test_a_hundred_thousand_levels_are_unreadable(body: bytes) -> None:
     """Nesting ends in a sentence, not in a crash."""
-    with pytest.raises(UnreadableAnswerError, match=r"^the answer is nested too deeply$"):
-        read(body)
+    assert read(body).unreadable == "the answer is nested too deeply"
 
 
 def test_an_unknown_key_may_be_nested_to_the_hundredth_level() -> None:
@@ -54,17 +49,14 @@ def test_an_unknown_key_may_be_nested_to_the_hundredth_level() -> None:
     assert read(body_of(item(row(x=nested(95)), x=nested(97)))).row_count == 1
 
     for too_deep in (item(row(x=nested(96))), item(row(), x=nested(98))):
-        with pytest.raises(UnreadableAnswerError, match=r"^the answer is nested too deeply$"):
-            read(body_of(too_deep))
+        assert read(body_of(too_deep)).unreadable == "the answer is nested too deeply"
 
 
 def test_a_hundred_thousand_misfits_are_unreadable() -> None:
     """So many parts set aside one by one would fill the memory, and the warehouse."""
     assert len(read(b'{"list": [' + b"0, " * 99_999 + b"0]}").rejected) == 100_000
 
-    with pytest.raises(
-        UnreadableAnswerError,
-        match=r"^more than 100000 parts of the answer do not fit, the first because of "
-        r"an article that is not an object$",
-    ):
-        read(b'{"list": [' + b"0, " * 100_000 + b"0]}")
+    assert read(b'{"list": [' + b"0, " * 100_000 + b"0]}").unreadable == (
+        "more than 100000 parts of the answer do not fit, the first because of "
+        "an article that is not an object"
+    )

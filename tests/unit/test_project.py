@@ -193,7 +193,7 @@ ROOMS = {
     "parse": NOUNS,
     "warehouse": NOUNS,
     "load": {*NOUNS, "api", "parse", "warehouse"},
-    "run": {*NOUNS, "api", "warehouse", "load"},
+    "run": {*NOUNS, "api", "parse", "warehouse", "load"},
     "accounts": {*NOUNS, "api", "warehouse"},
     "kept": {*NOUNS, "api", "parse", "warehouse", "load", "accounts"},
     "trouble": {*NOUNS, "api", "warehouse", "load", "accounts"},

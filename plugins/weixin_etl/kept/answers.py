@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row
+from sqlalchemy import Engine, Row
 
 from weixin_etl import clock
 from weixin_etl.accounts.known import appid_of
 from weixin_etl.datasets import Dataset
-from weixin_etl.load.stage import unpacked
+from weixin_etl.load.rebuild import KeptAnswer, kept_answers
 from weixin_etl.model import Pair, ParameterError
 from weixin_etl.warehouse import require_migrated, statement
 
@@ -33,23 +33,7 @@ class Selection:
     """Only pairs with an open rejected part."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeptAnswer:
-    """An answer, as it is kept."""
-
-    raw_response_id: int
-    body: bytes
-    fetched_at: datetime
-    last_seen_at: datetime
-
-    def __str__(self) -> str:
-        """A line for a list."""
-        last = self.last_seen_at if self.last_seen_at != self.fetched_at else None
-        seen = clock.beijing_text(self.fetched_at, last, pattern="%Y-%m-%d %H:%M:%S")
-        return f"{self.raw_response_id}  {seen}  {len(self.body):,} bytes"
-
-
-def kept_answers(
+def answers_of_pair(
     warehouse: Engine, dataset: Dataset, account: str, publication_date: date
 ) -> list[KeptAnswer]:
     """
@@ -65,7 +49,7 @@ def kept_answers(
     require_migrated(warehouse)
     with warehouse.connect() as connection:
         appid = appid_of(connection, account)
-        answers = list(_answers(connection, dataset, appid, publication_date))
+        answers = list(kept_answers(connection, dataset, [(appid, publication_date)]))
     if not answers:
         raise ParameterError(
             f"no answer of {dataset.endpoint} is kept for {account} and the publication day "
@@ -74,16 +58,11 @@ def kept_answers(
     return answers
 
 
-def _answers(
-    connection: Connection, dataset: Dataset, appid: str, day: date
-) -> Iterator[KeptAnswer]:
-    rows = connection.execute(
-        statement("raw_response/of_pairs.sql"),
-        {"datasets": [dataset.name], "appids": [appid], "publication_dates": [day]},
-    )
-    for row in rows:
-        body = unpacked(bytes(row.body_zstd))
-        yield KeptAnswer(row.raw_response_id, body, row.fetched_at, row.last_seen_at)
+def answer_line(answer: KeptAnswer) -> str:
+    """A line of the list of answers: number, when it was seen, and how long it is."""
+    last = answer.last_seen_at if answer.last_seen_at != answer.fetched_at else None
+    seen = clock.beijing_text(answer.fetched_at, last, pattern="%Y-%m-%d %H:%M:%S")
+    return f"{answer.raw_response_id}  {seen}  {len(answer.body):,} bytes"
 
 
 def count_selected(warehouse: Engine, selection: Selection) -> int:

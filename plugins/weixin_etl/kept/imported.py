@@ -30,8 +30,9 @@ from weixin_etl import clock, json_text
 from weixin_etl.api.client import Answer
 from weixin_etl.api.http import CallLimits, errcode_and_errmsg, too_large
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.load import Judged, Load, Outcome, outcome
+from weixin_etl.load import Judged, Load, Outcome, answered
 from weixin_etl.model import Account, Counts, Pair, ParameterError, Run
+from weixin_etl.parse import parse
 from weixin_etl.warehouse import follow_clock, require_migrated, statement, trouble
 
 _GZIP = b"\x1f\x8b"
@@ -61,14 +62,7 @@ class Imported:
         """Add what came of some answers."""
         self.answers += len(judged)
         self.rejected += sum(it.rejected for it in judged)
-        held = [self.counts, *(it.counts for it in judged)]
-        self.counts = Counts(
-            inserted=sum(it.inserted for it in held),
-            updated=sum(it.updated for it in held),
-            unchanged=sum(it.unchanged for it in held),
-            restated=sum(it.restated for it in held),
-            kept=sum(it.kept for it in held),
-        )
+        self.counts = sum((it.counts for it in judged), self.counts)
 
     def __str__(self) -> str:
         """A line for the person typing."""
@@ -260,10 +254,11 @@ def _answer_of(line: bytes, now: datetime) -> tuple[Dataset, Outcome]:
         raise RefusedLineError(f"appid {appid!r:.60} is no AppID")
     body = _body(said.body)
     _require_success(body)
-    came = outcome(dataset, Account("", appid, "", appid), day, Answer(body, fetched_at, calls=0))
-    if came.error:
-        raise RefusedLineError(f"body: {came.error.detail}")
-    return dataset, came
+    parsed = parse(dataset, body, day, fetched_at)
+    if parsed.unreadable:
+        raise RefusedLineError(f"body: {parsed.unreadable}")
+    account = Account("", appid, "", appid)
+    return dataset, answered(dataset, account, day, Answer(body, fetched_at, calls=0), parsed)
 
 
 def _decoded(line: bytes) -> _Line:

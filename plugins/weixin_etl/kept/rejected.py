@@ -58,16 +58,4 @@ def open_reasons(
             statement("rejected_row/reasons.sql"),
             {"dataset": dataset.name if dataset else None, "reason": reason},
         )
-        return [
-            RejectionReason(
-                row.dataset,
-                row.reason,
-                row.row_count,
-                row.pair_count,
-                row.accounts,
-                row.first_date,
-                row.last_date,
-                row.example,
-            )
-            for row in rows
-        ]
+        return [RejectionReason(**row) for row in rows.mappings()]

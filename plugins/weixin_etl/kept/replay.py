@@ -6,8 +6,9 @@ that makes of the pair is compared with the fact. A diff ends there, and writes 
 the same differences are written, in commits of whole pairs. No row is deleted.
 """
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,12 +17,60 @@ from sqlalchemy import Connection, Engine, Row
 from weixin_etl import clock
 from weixin_etl.json_text import one_line
 from weixin_etl.kept.answers import Selection, commits, count_selected
-from weixin_etl.load import merge
-from weixin_etl.load.coverage import Answered, Had, judge_again, save_data, verdicts, wake
-from weixin_etl.load.merge import Diff, Rebuilt
-from weixin_etl.model import AttemptState, DataState, Pair, ParameterError
+from weixin_etl.load.coverage import data_columns, judge_again, save_data, verdicts, wake
+from weixin_etl.load.rebuild import (
+    Rebuilt,
+    open_parts,
+    rebuild_pairs,
+    settle,
+    settled_parts,
+    staged_again,
+)
+from weixin_etl.load.stage import Staged
+from weixin_etl.load.tables import Tables
+from weixin_etl.model import AttemptState, Cause, DataState, Pair, ParameterError
+from weixin_etl.parse.articles import Merged, Summary
 from weixin_etl.warehouse import follow_clock, require_migrated, statement, trouble
 from weixin_etl.warehouse.locks import lock_load
+from weixin_etl.warehouse.statements import arrays
+
+
+@dataclass(frozen=True, slots=True)
+class FigureDiff:
+    """A metric that a replay gives other values."""
+
+    metric: str
+    count: int
+    example: tuple[str, str, str, str | None, str | None]
+    """AppID, msgid, stat_date, value before and after."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """What a replay changes in the tables, or would change."""
+
+    new_rows: int = 0
+    changed_rows: int = 0
+    attributed_rows: int = 0
+    """Rows whose values stay, but which another answer was the last to change."""
+    left_rows: int = 0
+    """Rows of the fact that no kept answer holds: they stay."""
+    articles: int = 0
+    fitting: int = 0
+    """Rejected parts that fit now, or are rejected for another reason."""
+    rejected: int = 0
+    """Parts that are rejected and were not, or for another reason."""
+    figures: tuple[FigureDiff, ...] = ()
+
+    def __add__(self, other: "Diff") -> "Diff":
+        """Both, with the first example of each metric."""
+        counts = Counter({it.metric: it.count for it in self.figures})
+        counts.update({it.metric: it.count for it in other.figures})
+        examples = {it.metric: it.example for it in (*other.figures, *self.figures)}
+        names = [it.name for it in fields(Diff) if it.name != "figures"]
+        sums = {name: getattr(self, name) + getattr(other, name) for name in names}
+        figures = tuple(FigureDiff(name, counts[name], examples[name]) for name in sorted(counts))
+        return Diff(**sums, figures=figures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +89,8 @@ class Replayed:
     @property
     def is_empty(self) -> bool:
         """Whether nothing changes."""
-        diff = self.diff
-        return not any(
-            (
-                diff.new_rows,
-                diff.changed_rows,
-                diff.renamed_rows,
-                diff.articles,
-                diff.fitting,
-                diff.rejected,
-                self.coverage,
-                self.judged,
-            )
-        )
+        changed = replace(self.diff, left_rows=0)
+        return changed == Diff() and not self.coverage and not self.judged
 
     def sentences(self) -> list[str]:
         """What there is to say of it, but for the figures."""
@@ -66,7 +104,7 @@ class Replayed:
             "rows are new": diff.new_rows,
             "rows get other values": diff.changed_rows,
             "rows keep their values, but another answer was the last to change them": (
-                diff.renamed_rows
+                diff.attributed_rows
             ),
             "articles are new or get other attributes": diff.articles,
             "rejected parts fit now, were given by a later answer, or have another reason": (
@@ -141,7 +179,7 @@ class _Replay:
         self._ready_hour = ready_hour
         self._is_applied = is_applied
         self._now = now
-        self._unjudged: dict[Pair, Answered] = {}
+        self._unjudged: dict[Pair, Summary] = {}
 
     def run(self, on_progress: Callable[[int, int], None]) -> Replayed:
         total = count_selected(self._warehouse, self._selection)
@@ -169,30 +207,56 @@ class _Replay:
         with self._warehouse.begin() as connection:
             lock_load(connection, appids)
             connection.execute(statement("fact/pin_plan.sql"))
-            rebuilt, diff = merge.rebuild(
-                connection,
-                self._dataset,
-                pairs,
-                changed_at=self._now(),
-                is_applied=self._is_applied,
-            )
+            tables = Tables(connection, self._dataset, self._now(), Cause.REPLAY)
+            rebuilt, diff = self._rebuild(tables, pairs)
             coverage = self._coverage(connection, rebuilt)
             judged = self._judge(connection, complete) if self._is_applied else 0
         return Replayed(self._is_applied, diff=diff, coverage=coverage, judged=judged)
 
+    def _rebuild(self, tables: Tables, pairs: Sequence[Pair]) -> tuple[list[Rebuilt], Diff]:
+        """Make pairs what their kept answers say, or find out what that would change."""
+        held = sum(tables.row_counts(pairs).values())
+        done: dict[Pair, Rebuilt] = {}
+        staged: dict[Pair, Staged] = {}
+        for it, is_shared in rebuild_pairs(tables, pairs):
+            staged[it.pair] = staged_again(tables, it, of_its_own_day=is_shared)
+            it.merged = Merged()  # it takes much memory
+            done[it.pair] = it
+        diff = self._merge(tables, staged.values()) + self._settle_parts(tables, done)
+        known = sum(it.row_count for it in staged.values()) - diff.new_rows
+        return [*done.values()], diff + Diff(left_rows=max(0, held - known))
+
+    def _merge(self, tables: Tables, staged: Collection[Staged]) -> Diff:
+        diff = Diff()
+        for layer in tables.stage(staged):
+            diff += Diff(articles=tables.execute("dim_article/count.sql").scalar_one())
+            if self._is_applied:
+                tables.load_articles(layer)
+            tables.compare(layer)
+            if self._is_applied:
+                tables.load_rows(layer)
+                tables.follow(layer)
+            diff += _difference(tables)
+        return diff
+
+    def _settle_parts(self, tables: Tables, done: Mapping[Pair, Rebuilt]) -> Diff:
+        known = open_parts(tables, dict.fromkeys(done, ()))
+        settled = [settled_parts(it, known.get(it.pair, {}), it.readable) for it in done.values()]
+        resolved = [number for numbers, _ in settled for number in numbers]
+        new = [it for _, parts in settled for it in parts]
+        if self._is_applied:
+            settle(tables, resolved, new)
+        return Diff(fitting=len(resolved), rejected=len(new))
+
     def _coverage(self, connection: Connection, rebuilt: Sequence[Rebuilt]) -> int:
         """Correct what coverage says we have of the pairs; of how many it said otherwise."""
-        values = {
-            "datasets": [self._dataset.name] * len(rebuilt),
-            "appids": [it.pair[0] for it in rebuilt],
-            "publication_dates": [it.pair[1] for it in rebuilt],
-        }
+        values = arrays(self._dataset, [it.pair for it in rebuilt])
         rows = connection.execute(statement("coverage/of_pairs.sql"), values)
         known = {(row.appid, row.publication_date): row for row in rows}
         others = []
         for it in rebuilt:
             held = known.get(it.pair)
-            row = _had(it)
+            row = it.newest_with_data and data_columns(it.pair, it.newest_with_data)
             if row and (held is None or _differs(row, held)):
                 others.append(row)
             self._note_unjudged(it, held)
@@ -212,46 +276,35 @@ class _Replay:
             and held.attempt_state in (None, AttemptState.OK)
         )
         if not is_done:
-            # what came later, of any pair, does not show what WeChat had computed then
-            self._unjudged[it.pair] = Answered(
-                it.pair,
-                newest.fetched_at,
-                newest.is_delayed,
-                newest.list_sha256,
-                newest.is_empty,
-                newest.rejected,
-                as_of=newest.fetched_at,
-            )
+            self._unjudged[it.pair] = newest
 
     def _judge(self, connection: Connection, complete: Collection[str]) -> int:
-        asked = [it for it in self._unjudged.values() if it.appid in complete]
-        for it in asked:
-            del self._unjudged[it.pair]
+        asked = {pair: it for pair, it in self._unjudged.items() if pair[0] in complete}
         if not asked:
             return 0
-        found = verdicts(connection, self._dataset, asked, ready_hour=self._ready_hour)
-        ready = {
-            it.pair: (it.fetched_at, found[it.pair]) for it in asked if found[it.pair].is_ready
-        }
-        judged = judge_again(connection, self._dataset, ready)
+        for pair in asked:
+            del self._unjudged[pair]
+        found = verdicts(
+            connection, self._dataset, asked, ready_hour=self._ready_hour, are_together=False
+        )
+        ready = {pair: it for pair, it in found.items() if it.is_ready}
+        judged = judge_again(connection, self._dataset, asked, ready)
         wake(connection, self._dataset, asked)
         return judged
 
 
-def _had(it: Rebuilt) -> dict[str, object] | None:
-    """What coverage should say of the pair; None when no answer tells what was published."""
-    newest = it.newest_with_data
-    if newest is None:
-        return None
-    state = DataState.LOADED if it.has_articles else DataState.EMPTY
-    return Had(
-        it.pair,
-        newest.fetched_at,
-        state,
-        newest.article_count,
-        newest.row_count,
-        newest.through_date,
-    ).as_row()
+def _difference(tables: Tables) -> Diff:
+    """What the rows of a layer change, or would change."""
+    counts = tables.execute("fact/count.sql").all()
+    figures = tables.execute("fact/diff.sql")
+    return Diff(
+        new_rows=sum(row.inserted for row in counts),
+        changed_rows=sum(row.updated for row in counts),
+        attributed_rows=sum(row.attributed for row in counts),
+        figures=tuple(
+            FigureDiff(row.metric, row.figure_count, tuple(row.example)) for row in figures
+        ),
+    )
 
 
 def _differs(row: dict[str, object], held: Row[Any]) -> bool:

@@ -1,48 +1,60 @@
-"""What the warehouse has of pairs, and what the rules say of it: gathered, judged, written."""
+"""
+What coverage says of pairs: what we have, and what the rules say of it.
+
+The facts are gathered, judged by one call of the rules per pair, and written down. Of each pair it
+takes the newest answer, in short, once its rows are in the fact.
+"""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 from sqlalchemy import Connection
 
 from weixin_etl import clock, rules
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import DataState, Pair
+from weixin_etl.model import Pair
+from weixin_etl.parse.articles import Summary
 from weixin_etl.rules import Evidence, StillCounting, Verdict
 from weixin_etl.warehouse import statement
+from weixin_etl.warehouse.statements import arrays
+
+Answers = Mapping[Pair, Summary]
+"""The newest answer of each pair, in short."""
 
 
-@dataclass(frozen=True, slots=True)
-class Had:
-    """What we have of a pair, by its newest answer that tells what was published."""
+class _Morning(NamedTuple):
+    """An account's answers of a day, and up to when they were fetched."""
 
-    pair: Pair
-    fetched_at: datetime
-    data_state: DataState
-    article_count: int
-    row_count: int
-    through_date: date | None
+    appid: str
+    as_of: datetime
 
-    def as_row(self) -> dict[str, object]:
-        """The columns of `weixin.coverage`."""
-        appid, day = self.pair
-        return {
-            "appid": appid,
-            "publication_date": day,
-            "data_state": self.data_state,
-            "through_date": self.through_date,
-            "fetched_at": self.fetched_at,
-            "article_count": self.article_count,
-            "row_count": self.row_count,
-        }
+    @property
+    def beijing_date(self) -> date:
+        return clock.beijing_date(self.as_of)
+
+    @property
+    def yesterday(self) -> date:
+        """The newest day that WeChat can have computed by then."""
+        return self.beijing_date - timedelta(days=1)
 
 
-def save_data(
-    connection: Connection, dataset: Dataset, rows: Sequence[Mapping[str, object]]
-) -> None:
+def data_columns(pair: Pair, answer: Summary) -> dict[str, object]:
+    """What we have of a pair by its newest answer that tells it, as columns of coverage."""
+    return {
+        "appid": pair[0],
+        "publication_date": pair[1],
+        "data_state": answer.data_state,
+        "through_date": answer.through_date,
+        "fetched_at": answer.fetched_at,
+        "article_count": answer.article_count,
+        "row_count": answer.row_count,
+    }
+
+
+def save_data(connection: Connection, dataset: Dataset, rows: Collection[object]) -> None:
     """Write what we have of pairs."""
     connection.execute(
         statement("coverage/data.sql"),
@@ -50,91 +62,54 @@ def save_data(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A pair's answer, once its rows are in the fact: what the rules ask about it."""
-
-    pair: Pair
-    fetched_at: datetime
-    is_delayed: bool
-    list_sha256: bytes
-    """Of what it lists; see `parse.articles.Parsed.listing`."""
-    is_empty: bool
-    """Whether it lists nothing."""
-    rejected: int
-    """Parts of it that do not fit."""
-    as_of: datetime
-    """What was fetched later does not count: it does not show what WeChat had computed."""
-
-    @property
-    def appid(self) -> str:
-        """The account."""
-        return self.pair[0]
-
-    @property
-    def beijing_date(self) -> date:
-        """The day of the answer."""
-        return clock.beijing_date(self.fetched_at)
-
-    @property
-    def yesterday(self) -> date:
-        """The newest day that WeChat can have computed when it answered."""
-        return self.beijing_date - timedelta(days=1)
-
-
 def verdicts(
-    connection: Connection, dataset: Dataset, answered: Sequence[Answered], *, ready_hour: int
+    connection: Connection,
+    dataset: Dataset,
+    answers: Answers,
+    *,
+    ready_hour: int,
+    are_together: bool,
 ) -> dict[Pair, Verdict]:
-    """Gather the facts, and ask the rules once per pair."""
-    counting = _still_counting(connection, dataset, answered)
-    open_days = _open_days(connection, dataset, answered)
-    evidence = _evidence(connection, dataset, answered)
-    speaking = _speaking(connection, dataset, answered)
+    """
+    Gather the facts, and ask the rules once per pair.
+
+    What was fetched later than an answer does not count: it does not show what WeChat had computed.
+    But if the answers `are_together`, any answer of an account's morning counts for all of them.
+    """
+    mornings = {pair: _Morning(pair[0], it.fetched_at) for pair, it in answers.items()}
+    if are_together:
+        ends: dict[tuple[str, date], _Morning] = {}
+        for it in sorted(mornings.values(), key=lambda it: it.as_of):
+            ends[it.appid, it.beijing_date] = it
+        mornings = {pair: ends[it.appid, it.beijing_date] for pair, it in mornings.items()}
+    evidence = _evidence(connection, dataset, answers)
+    open_days = _open_days(connection, dataset, answers)
+    counting = _still_counting(connection, dataset, set(mornings.values()))
+    speaking = _speaking(connection, dataset, answers)
     return {
-        it.pair: rules.verdict(
+        pair: rules.verdict(
             dataset,
             rules.Answered(
-                it.pair[1],
+                pair[1],
                 it.fetched_at,
                 it.is_delayed,
                 it.list_sha256,
                 it.is_empty,
-                is_whole=it.pair not in open_days and not it.rejected,
-                speaks=(it.appid, it.beijing_date) in speaking,
+                is_whole=pair not in open_days and not it.rejected,
+                speaks=(pair[0], clock.beijing_date(it.fetched_at)) in speaking,
             ),
-            evidence[it.pair],
-            counting=counting[it.appid, it.yesterday, it.as_of],
+            evidence.get(pair, Evidence()),
+            counting=counting[mornings[pair]],
             ready_hour=ready_hour,
         )
-        for it in answered
+        for pair, it in answers.items()
     }
 
 
-def wake(connection: Connection, dataset: Dataset, answered: Sequence[Answered]) -> None:
-    """End the rest of pairs whose account has listed an article since."""
-    heard: dict[str, datetime] = {}
-    for it in answered:
-        if not it.is_empty:
-            heard[it.appid] = max(it.fetched_at, heard.get(it.appid, it.fetched_at))
-    connection.execute(
-        statement("coverage/wake.sql"),
-        {"dataset": dataset.name, "appids": list(heard), "heard_ats": list(heard.values())},
-    )
-
-
-def _evidence(
-    connection: Connection, dataset: Dataset, answered: Sequence[Answered]
-) -> dict[Pair, Evidence]:
+def _evidence(connection: Connection, dataset: Dataset, answers: Answers) -> dict[Pair, Evidence]:
     """What earlier answers say of the pairs' lists."""
-    rows = connection.execute(
-        statement("coverage/evidence.sql"),
-        {
-            "datasets": [dataset.name] * len(answered),
-            "appids": [it.appid for it in answered],
-            "publication_dates": [it.pair[1] for it in answered],
-        },
-    )
-    known = {
+    rows = connection.execute(statement("coverage/evidence.sql"), arrays(dataset, answers.keys()))
+    return {
         (row.appid, row.publication_date): Evidence(
             row.list_sha256 and bytes(row.list_sha256),
             row.list_since_date,
@@ -145,74 +120,57 @@ def _evidence(
         )
         for row in rows
     }
-    return {it.pair: known.get(it.pair, Evidence()) for it in answered}
 
 
-def _speaking(
-    connection: Connection, dataset: Dataset, answered: Sequence[Answered]
-) -> set[tuple[str, date]]:
+def _speaking(connection: Connection, dataset: Dataset, answers: Answers) -> set[tuple[str, date]]:
     """The days on which an answer lists an article of an account: of these, or of others."""
-    speaking = {(it.appid, it.beijing_date) for it in answered if not it.is_empty}
-    silent = sorted({(it.appid, it.beijing_date) for it in answered} - speaking)
-    if not silent:
+    days: dict[tuple[str, date], bool] = {}
+    for (appid, _), it in answers.items():
+        day = appid, clock.beijing_date(it.fetched_at)
+        days[day] = days.get(day, False) or not it.is_empty
+    speaking = {day for day, speaks in days.items() if speaks}
+    if not (silent := sorted(days.keys() - speaking)):
         return speaking
     rows = connection.execute(
-        statement("coverage/speaking.sql"),
-        {
-            "datasets": [dataset.name] * len(silent),
-            "appids": [appid for appid, _ in silent],
-            "beijing_dates": [day for _, day in silent],
-        },
+        statement("coverage/speaking.sql"), arrays(dataset, silent, "beijing_dates")
     )
     return speaking | {(row.appid, row.beijing_date) for row in rows}
 
 
-_Morning = tuple[str, date, datetime]
-"""An account, the day before its answers, and up to when they were fetched."""
-
-
 def _still_counting(
-    connection: Connection, dataset: Dataset, answered: Sequence[Answered]
-) -> Mapping[_Morning, StillCounting]:
-    """By account and the day before its answers: midnight may pass between two of them."""
-    asked = {(it.appid, it.yesterday, it.as_of) for it in answered}
+    connection: Connection, dataset: Dataset, mornings: Collection[_Morning]
+) -> dict[_Morning, StillCounting]:
+    """Which of each account's days list articles that must get a row of the day before."""
     rows = connection.execute(
         statement("coverage/still_counting.sql", dataset),
         {
-            "datasets": [dataset.name] * len(asked),
-            "appids": [appid for appid, *_ in asked],
-            "yesterdays": [yesterday for _, yesterday, _ in asked],
-            "as_ofs": [as_of for *_, as_of in asked],
+            **arrays(dataset, [(it.appid, it.yesterday) for it in mornings], "yesterdays"),
+            "as_ofs": [it.as_of for it in mornings],
         },
     )
     days: dict[_Morning, set[date]] = defaultdict(set)
     reported: set[_Morning] = set()
     for row in rows:
-        morning = row.appid, row.yesterday, row.as_of
+        morning = _Morning(row.appid, row.as_of)
         days[morning].add(row.publication_date)
         if row.has_yesterday:
             reported.add(morning)
-    return {it: StillCounting(days[it], it in reported) for it in asked}
+    return {it: StillCounting(days[it], it in reported) for it in mornings}
 
 
-def _open_days(connection: Connection, dataset: Dataset, answered: Sequence[Answered]) -> set[Pair]:
-    """Of the pairs that may be final."""
-    due = [it.pair for it in answered if rules.is_last_row_due(dataset, it.pair[1], it.fetched_at)]
-    rows = connection.execute(
-        statement("fact/open_days.sql", dataset),
-        {
-            "datasets": [dataset.name] * len(due),
-            "appids": [appid for appid, _ in due],
-            "publication_dates": [day for _, day in due],
-        },
-    )
+def _open_days(connection: Connection, dataset: Dataset, answers: Answers) -> set[Pair]:
+    """Of the pairs that may be final, those with an article that lacks a row."""
+    due = [
+        pair
+        for pair, it in answers.items()
+        if rules.is_last_row_due(dataset, pair[1], it.fetched_at)
+    ]
+    rows = connection.execute(statement("fact/open_days.sql", dataset), arrays(dataset, due))
     return {(row.appid, row.publication_date) for row in rows}
 
 
 def judge_again(
-    connection: Connection,
-    dataset: Dataset,
-    judged: Mapping[Pair, tuple[datetime, Verdict]],
+    connection: Connection, dataset: Dataset, answers: Answers, found: Mapping[Pair, Verdict]
 ) -> int:
     """
     Write down what answers are worth that came by no attempt of a run, with their times.
@@ -225,10 +183,10 @@ def judge_again(
         {
             "appid": appid,
             "publication_date": day,
-            "answered_at": answered_at,
+            "answered_at": answers[appid, day].fetched_at,
             **verdict_columns(verdict),
         }
-        for (appid, day), (answered_at, verdict) in judged.items()
+        for (appid, day), verdict in found.items()
     ]
     done = connection.execute(
         statement("coverage/judge_again.sql"),
@@ -248,3 +206,15 @@ def verdict_columns(verdict: Verdict | None) -> dict[str, object]:
         "is_resting": evidence.is_resting,
         "is_provisional": evidence.is_provisional,
     }
+
+
+def wake(connection: Connection, dataset: Dataset, answers: Answers) -> None:
+    """End the rest of pairs whose account has listed an article since."""
+    heard: dict[str, datetime] = {}
+    for (appid, _), it in answers.items():
+        if not it.is_empty:
+            heard[appid] = max(it.fetched_at, heard.get(appid, it.fetched_at))
+    connection.execute(
+        statement("coverage/wake.sql"),
+        {"dataset": dataset.name, "appids": list(heard), "heard_ats": list(heard.values())},
+    )

@@ -1,7 +1,7 @@
-"""Answers taken apart and written down as the bytes COPY takes, and the COPY itself."""
+"""Articles, rows and raw answers as the bytes that COPY takes, and the COPY itself."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -11,15 +11,14 @@ import zstandard
 from sqlalchemy import Connection
 
 from weixin_etl import json_text
-from weixin_etl.api.client import Answer
 from weixin_etl.datasets import Dataset, Kind
 from weixin_etl.model import Pair
-from weixin_etl.parse.articles import Article, Parsed
+from weixin_etl.parse.articles import Article
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _AS_CSV = "FROM STDIN (FORMAT csv, NULL 'null', ESCAPE '\\')"
-_ZSTD_LEVEL = 1
 _PART_BYTES = 1 << 20
+_ZSTD_LEVEL = 1
 
 _ARTICLE = (
     "msgid, message_id, title, url, content_url, extra, position, publish_type, user_source, "
@@ -27,67 +26,39 @@ _ARTICLE = (
 )
 _OF_ROW = "extra, appid, publication_date, raw_response_id, fetched_at, loaded_at, changed_at"
 _RAW_RESPONSE = (
-    "raw_response_id, dataset, body_zstd, body_sha256, appid, publication_date, fetched_at, "
+    "raw_response_id, dataset, appid, publication_date, body_zstd, body_sha256, fetched_at, "
     "last_seen_at, loaded_at"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class PreparedAnswer:
+class Staged:
     """
-    An answer as a load takes it: a fraction of the memory of its bytes and of its objects.
+    A pair's lines for the temporary tables: of one answer, or rebuilt of all that are kept.
 
-    Lines of articles and rows lack what all lines of the pair have in common: their end.
+    Beyond an outcome it knows where the answers are kept, and what the fact may hold already.
     """
 
-    size: int
-    """Bytes of the answer, and of what is rejected of it."""
-    body_zstd: bytes
-    body_sha256: bytes
-    fetched_at: datetime
-    msgids: tuple[str, ...]
-    list_sha256: bytes
-    is_empty: bool
-    """Whether it lists nothing, not even a part in which no article can be made out."""
-    articles: tuple[bytes, ...]
-    """A line each, in the order of `msgids`."""
-    rows: list[bytes]
-    """A line each."""
-    through_date: date | None
-    nothing_fits: bool
-    others: Parsed
-    """What the answer says beside its articles."""
+    pair: Pair
+    msgids: Collection[str]
+    articles: bytes
+    """Lines."""
+    rows: bytes
+    """Lines."""
+    row_count: int
+    has_facts: bool
+    """Whether the fact may hold rows of the pair, to be compared with these."""
+    is_rebuilt: bool = False
 
 
-def prepare(dataset: Dataset, answer: Answer, parsed: Parsed) -> PreparedAnswer:
-    """Write an answer down for its load."""
-    articles = parsed.articles.values()
-    return PreparedAnswer(
-        len(answer.body) + sum(len(rejected.payload) for rejected in parsed.rejected),
-        zstandard.compress(answer.body, _ZSTD_LEVEL),
-        answer.sha256,
-        answer.fetched_at,
-        tuple(parsed.articles),
-        parsed.list_sha256,
-        not parsed.listing,
-        tuple(map(article_line, articles)),
-        row_lines(dataset, articles),
-        through_date(articles),
-        parsed.nothing_fits,
-        replace(parsed, articles={}),
-    )
+def packed(body: bytes) -> bytes:
+    """An answer's bytes as they are kept."""
+    return zstandard.compress(body, _ZSTD_LEVEL)
 
 
 def unpacked(body_zstd: bytes) -> bytes:
     """The exact bytes of an answer that is kept."""
     return zstandard.decompress(body_zstd)
-
-
-def through_date(articles: Iterable[Article]) -> date | None:
-    """The last stat_date every article reaches; None when one has no row, or there is none."""
-    last_dates = [max(article.rows, default=None) for article in articles]
-    reached = [last_date for last_date in last_dates if last_date is not None]
-    return min(reached) if reached and len(reached) == len(last_dates) else None
 
 
 def row_lines(dataset: Dataset, articles: Iterable[Article]) -> list[bytes]:
@@ -133,11 +104,20 @@ def _quoted(text: str | None) -> bytes:
     return b'"' + text.replace("\\", "\\\\").replace('"', '\\"').encode() + b'"'
 
 
-def line_end(*values: str | int | date | datetime) -> bytes:
-    """What lines have in common at their end."""
-    return b",%b\n" % b",".join(
-        _quoted(it) if isinstance(it, str) else _encode(it) for it in values
-    )
+def line_end(*values: str | int | bytes | date | datetime) -> bytes:
+    """The last values of a line, which others may have in common with it."""
+    return b",%b\n" % b",".join(map(_value, values))
+
+
+def line(*values: str | int | bytes | date | datetime) -> bytes:
+    """A whole line; bytes as bytea."""
+    return line_end(*values)[1:]
+
+
+def _value(value: str | int | bytes | date | datetime) -> bytes:
+    if isinstance(value, bytes):
+        return b"\\x" + value.hex().encode()
+    return _quoted(value) if isinstance(value, str) else _encode(value)
 
 
 def copy_articles(connection: Connection, lines: Iterator[bytes]) -> None:
@@ -154,23 +134,6 @@ def copy_rows(connection: Connection, table: str, dataset: Dataset, lines: Itera
 def copy_answers(connection: Connection, lines: Iterator[bytes]) -> None:
     """Raw answers into their table."""
     _copy(connection, "weixin.raw_response", _RAW_RESPONSE, lines)
-
-
-def raw_response_line(
-    raw_response_id: int,
-    dataset: Dataset,
-    pair: Pair,
-    answer: PreparedAnswer,
-    loaded_at: datetime,
-) -> bytes:
-    """The line of a raw answer."""
-    return b"%d,%b,\\x%b,\\x%b%b" % (
-        raw_response_id,
-        _quoted(dataset.name),
-        answer.body_zstd.hex().encode(),
-        answer.body_sha256.hex().encode(),
-        line_end(*pair, answer.fetched_at, answer.fetched_at, loaded_at),
-    )
 
 
 class _Lines:

@@ -13,7 +13,7 @@ import msgspec
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
-from weixin_etl.parse.articles import Parsed
+from weixin_etl.parse.articles import Parsed, UnreadableAnswerError
 from weixin_etl.parse.documented import DocumentedReader
 from weixin_etl.parse.lenient import TakeApart, decoded, take_apart
 
@@ -31,21 +31,20 @@ def parse(dataset: Dataset, body: bytes, publication_date: date, fetched_at: dat
     publication day to the day before the answer, in Beijing. How many days an article's totals
     grow is not asked here: a row beyond the window is a row.
 
-    Raises:
-        UnreadableAnswerError: it is not a JSON object with a `list`, is nested too deeply, or
-            more than 100 000 parts of it do not fit.
-
+    It is `unreadable` if it is not a JSON object with a `list`, is nested too deeply, or more than
+    100 000 parts of it do not fit.
     """
     last_day = day_before(fetched_at)
     documented = DocumentedReader(dataset, publication_date, last_day)
-    parsed = documented.answer(body)
-    if parsed is None:
-        parsed = _article_by_article(
-            documented, TakeApart(dataset, publication_date, last_day), body
+    if parsed := documented.answer(body):
+        return parsed
+    try:
+        lenient = TakeApart(dataset, publication_date, last_day)
+        return _article_by_article(documented, lenient, body) or take_apart(
+            dataset, body, publication_date, last_day
         )
-    if parsed is None:
-        parsed = take_apart(dataset, body, publication_date, last_day)
-    return parsed
+    except UnreadableAnswerError as error:
+        return Parsed(unreadable=str(error))
 
 
 class _Answer(msgspec.Struct):

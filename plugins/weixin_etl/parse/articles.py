@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, Generic, TypeVar
@@ -12,6 +12,7 @@ from typing import Annotated, Any, Generic, TypeVar
 import msgspec
 
 from weixin_etl.datasets import Dataset, Kind
+from weixin_etl.model import DataState
 
 ATTRIBUTES = ("title", "url", "content_url", "publish_type", "user_source")
 _MSGID = re.compile(r"(?P<message>.+)_(?P<position>[1-9]\d{0,3})")
@@ -60,13 +61,13 @@ class Article:
         match = _MSGID.fullmatch(self.msgid)
         return (match["message"], int(match["position"])) if match else (None, None)
 
-    def row_fields(self, day: date) -> set[str]:
-        """Names of what its row of that day gives a value, the day among them."""
-        values = msgspec.structs.asdict(self.rows[day]).items()
-        extras = self.row_extras.get(day, {})
-        return {name for name, value in values if value is not None} | {
-            f"extra {key}" for key in extras
-        }
+    def gives_a_figure(self) -> bool:
+        """Whether any of its rows holds more than its day."""
+        return bool(self.row_extras) or any(
+            value is not None
+            for row in self.rows.values()
+            for value in msgspec.structs.astuple(row)[1:]
+        )
 
     def changed_by(self, newer: "Article") -> list[date]:
         """The days of the rows that a later mention of the article adds or gives other values."""
@@ -119,11 +120,50 @@ class Rejected:
     """Of a value; None when the whole row or article does not fit."""
 
 
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """An answer in short: what coverage and the rules need of it, whatever becomes of its rows."""
+
+    fetched_at: datetime
+    article_count: int
+    row_count: int
+    through_date: date | None
+    """The last stat_date every article reaches; None when one has no row, or there is none."""
+    list_sha256: bytes
+    """Of the listing: two answers list the same articles when it is the same."""
+    is_empty: bool
+    """Whether it lists nothing, not even a part in which no article can be made out."""
+    is_delayed: bool
+    """WeChat's own word that the figures are not the newest."""
+    rejected: int
+    """Parts that do not fit."""
+    first_reason: str
+    """Why the first of these does not."""
+    nothing_fits: bool
+    """Whether parts are rejected, and no row gives a figure."""
+
+    @property
+    def has_data(self) -> bool:
+        """Whether it tells what was published; not when every part of it is rejected."""
+        return bool(self.article_count or not self.rejected)
+
+    @property
+    def data_state(self) -> DataState:
+        """What the warehouse has of the pair by this answer."""
+        return DataState.LOADED if self.article_count else DataState.EMPTY
+
+
 @dataclass(slots=True)
 class Parsed:
-    """What one answer says of its publication day."""
+    """
+    What one answer says of its publication day.
+
+    Beyond the bytes it knows which articles and rows they are, and what of them does not fit.
+    """
 
     articles: dict[str, Article] = field(default_factory=dict)
+    unreadable: str = ""
+    """Why no articles can be made out in it, if so."""
     rejected: list[Rejected] = field(default_factory=list)
     is_delayed: bool = False
     """WeChat's own word that the figures are not the newest."""
@@ -146,22 +186,26 @@ class Parsed:
         return (*sorted(self.articles), *["?"] * unknown)
 
     @property
-    def list_sha256(self) -> bytes:
-        """Of the listing: two answers list the same articles when it is the same."""
-        return hashlib.sha256("\0".join(self.listing).encode()).digest()
-
-    @property
     def row_count(self) -> int:
         """Rows that fit, each key once."""
         return sum(len(article.rows) for article in self.articles.values())
 
-    @property
-    def nothing_fits(self) -> bool:
-        """Whether parts are rejected, and no row gives a figure."""
-        return bool(self.rejected) and not any(
-            len(article.row_fields(day)) > 1  # the day is one
-            for article in self.articles.values()
-            for day in article.rows
+    def summary(self, fetched_at: datetime) -> Summary:
+        """The answer in short."""
+        articles, listing = self.articles.values(), self.listing
+        reached = [max(article.rows, default=date.min) for article in articles]
+        through_date = min(reached, default=date.min)
+        return Summary(
+            fetched_at,
+            len(articles),
+            self.row_count,
+            None if through_date == date.min else through_date,
+            hashlib.sha256("\0".join(listing).encode()).digest(),
+            not listing,
+            self.is_delayed,
+            len(self.rejected),
+            self.rejected[0].reason if self.rejected else "",
+            bool(self.rejected) and not any(map(Article.gives_a_figure, articles)),
         )
 
     def add(self, article: Article) -> None:

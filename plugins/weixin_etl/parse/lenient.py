@@ -18,6 +18,7 @@ from weixin_etl.parse.articles import (
     Article,
     Parsed,
     Rejected,
+    Row,
     UnreadableAnswerError,
     as_int,
     as_number,
@@ -128,6 +129,28 @@ class TakeApart:
         if reason := self._why_no_day(row.get("stat_date"), stat_date):
             self._reject(reason, row, article.msgid, stat_date)
             return
+        typed = self._documented(row) or self._value_by_value(article, row, stat_date)
+        twin = Article(article.msgid, rows={typed.stat_date: typed})
+        fields = _row_fields(self.dataset)
+        unknown = {name: row[name] for name in row.keys() - fields if row[name] is not None}
+        if unknown:
+            twin.row_extras[typed.stat_date] = unknown
+        self.parsed.merged_rows += article.merge(twin)
+
+    def _documented(self, row: dict[str, Any]) -> Row | None:
+        """The row by type, which is quick, if nothing of it is odd."""
+        try:
+            typed = msgspec.convert(row, row_type(self.dataset))
+        except msgspec.ValidationError:
+            return None
+        odd = [
+            metric.name
+            for metric in self.dataset.metrics
+            if metric.kind is not Kind.COUNT and not FITS[metric.kind][0](row.get(metric.name))
+        ]
+        return None if odd else typed
+
+    def _value_by_value(self, article: Article, row: dict[str, Any], stat_date: date | None) -> Row:
         values: dict[str, Any] = {"stat_date": stat_date}
         for metric in self.dataset.metrics:
             written = row.get(metric.name)
@@ -139,13 +162,7 @@ class TakeApart:
             else:
                 reason = f"{metric.name} is {what_it_is(written)}, not {what}"
                 self._reject(reason, written, article.msgid, stat_date, metric.name)
-        fields = _row_fields(self.dataset)
-        unknown = {name: row[name] for name in row.keys() - fields if row[name] is not None}
-        typed = msgspec.convert(values, row_type(self.dataset))
-        twin = Article(article.msgid, rows={typed.stat_date: typed})
-        if unknown:
-            twin.row_extras[typed.stat_date] = unknown
-        self.parsed.merged_rows += article.merge(twin)
+        return msgspec.convert(values, row_type(self.dataset))
 
     def _why_no_day(self, written: Any, stat_date: date | None) -> str | None:
         """What keeps a whole row from being loaded, if anything."""
@@ -176,7 +193,11 @@ class TakeApart:
 
     def _clean(self, value: Any, depth: int) -> Any:
         """The same value without what Postgres cannot hold: U+0000, lone surrogates, infinity."""
+        if value is None or type(value) is int:
+            return value
         if isinstance(value, str):
+            if value.isascii() and "\0" not in value:
+                return value
             self.parsed.stripped_nuls += value.count("\0")
             return json_text.storable(value)
         if isinstance(value, list | dict) and depth == DEEPEST:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
+from threading import Lock
 
 from sqlalchemy import Engine
 
@@ -14,11 +15,12 @@ from weixin_etl import clock, rules
 from weixin_etl.api.client import Refusal, WeixinClient
 from weixin_etl.api.errors import ConfigurationError, from_errcode
 from weixin_etl.clock import days_as_ranges
-from weixin_etl.load import Judged, Load, Outcome, outcome
+from weixin_etl.load import Judged, Load, Outcome, answered, refused
 from weixin_etl.load.quota import known_quotas
 from weixin_etl.model import (
     Account,
     Batch,
+    Counts,
     Coverage,
     PairState,
     PlannedAccount,
@@ -27,6 +29,7 @@ from weixin_etl.model import (
     Run,
     few_names,
 )
+from weixin_etl.parse import parse
 from weixin_etl.problem import Problem, fault, log_frames, log_problem, together
 from weixin_etl.run import Settings
 from weixin_etl.run.extract import AccountCalls, extract
@@ -40,6 +43,9 @@ log = logging.getLogger(__name__)
 COMMIT_SECONDS = 60
 """A commit holds what came in this time, so that a kill costs no more."""
 _NAMES_IN_LOG = 20
+
+_one_at_a_time = Lock()
+"""On the way an answer takes several times its bytes, whatever the number of threads."""
 
 OpenClient = Callable[[PlannedAccount], WeixinClient]
 """The client of a planned account; raises `WeixinError` when its connection can't be used."""
@@ -262,8 +268,14 @@ class _Try:
         return client
 
     def outcome(self, calls: AccountCalls, day: date) -> Outcome:
-        """Ask for a day, and take the answer apart."""
-        return outcome(self.run.dataset, calls.account, day, calls.ask(day))
+        """Ask for a day, take the answer apart, and write it down for its load."""
+        came = calls.ask(day)
+        if isinstance(came, Refusal):
+            return refused(calls.account, day, came)
+        dataset = self.run.dataset
+        with _one_at_a_time:
+            parsed = parse(dataset, came.body, day, came.fetched_at)
+            return answered(dataset, calls.account, day, came, parsed)
 
     def commit(self, load: Load, outcomes: Sequence[Outcome], complete: Collection[str]) -> None:
         """Load the outcomes; when that fails, account by account."""
@@ -330,7 +342,7 @@ def _at_rest(
 def _log_notes(outcomes: Sequence[Outcome]) -> set[str]:
     """What is unusual about an account's answers, no data is lost by it; its unknown metrics."""
     account = outcomes[0].account
-    said = [outcome.answer.others for outcome in outcomes if outcome.answer]
+    said = [outcome.parsed for outcome in outcomes if outcome.parsed]
     notes = {
         "rows that repeated a key of their answer": sum(it.merged_rows for it in said),
         "numbers written as texts": sum(it.numbers_in_texts for it in said),
@@ -354,16 +366,17 @@ def _log_judged(judged: Iterable[Judged]) -> None:
     for it in judged:
         alike[str(it.account), it.state].append(it)
     for (account, state), pairs in alike.items():
+        counts = sum((it.counts for it in pairs), Counts())
         log.log(
             logging.INFO if state in (PairState.LOADED, PairState.EMPTY) else logging.WARNING,
             "%s: %s %s; %s inserted, %s updated, %s unchanged, %s rejected",
             account,
             days_as_ranges([it.publication_date for it in pairs]),
             state,
-            sum(it.counts.inserted for it in pairs),
-            sum(it.counts.updated for it in pairs),
-            sum(it.counts.unchanged for it in pairs),
+            counts.inserted,
+            counts.updated,
+            counts.unchanged,
             sum(it.rejected for it in pairs),
         )
-        if kept := sum(it.counts.kept for it in pairs):
+        if kept := counts.kept:
             log.warning("%s: %s values left out of an answer keep their old value", account, kept)

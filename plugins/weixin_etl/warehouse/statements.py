@@ -1,5 +1,7 @@
 """The statements: files under sql/, whose path says their table."""
 
+from collections.abc import Collection
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,22 @@ def statement(path: str, dataset: Dataset | None = None) -> TextClause:
     fact's name and the metrics' columns. Identifiers come from nowhere else.
     """
     return sqlalchemy.text(source(path, dataset))
+
+
+def arrays(
+    dataset: Dataset, pairs: Collection[tuple[str, date]], dates: str = "publication_dates"
+) -> dict[str, list[Any]]:
+    """
+    Accounts with a day each, as the arrays that statements take.
+
+    The dataset is one of them: of a constant, a planner without statistics expects few rows, and
+    begins with all of the dataset's.
+    """
+    return {
+        "datasets": [dataset.name] * len(pairs),
+        "appids": [appid for appid, _ in pairs],
+        dates: [day for _, day in pairs],
+    }
 
 
 @cache

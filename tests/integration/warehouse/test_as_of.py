@@ -15,7 +15,7 @@ from warehouse_loads import SCHEDULED, article, at, body, know, pair
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
 from weixin_etl.kept.answers import Selection
 from weixin_etl.kept.replay import replay
-from weixin_etl.load import Load, merge
+from weixin_etl.load import Load, rebuild
 from weixin_etl.model import Account
 from weixin_etl.parse import parse
 
@@ -71,21 +71,19 @@ SHARED = "9_1"
 """An article that both days' answers may list: then one commit may change a row twice."""
 
 
-def items(dataset: Dataset, day: date, shared: Sequence[str]) -> st.SearchStrategy[Item]:
+def items(dataset: Dataset, day: date) -> st.SearchStrategy[Item]:
     """An article with up to two rows, each with any of the figures, or without."""
     own = [f"{day:%d}0_{place}" for place in (1, 2)]
     figures = st.fixed_dictionaries({}, optional=FIGURES[dataset])
     return st.builds(
         article,
-        st.sampled_from([*own, *shared]),
+        st.sampled_from([*own, SHARED]),
         st.dictionaries(st.sampled_from(["21", "22"]), figures, max_size=2),
     )
 
 
 @st.composite
-def histories(
-    draw: st.DrawFn, *, shared: Sequence[str] = (SHARED,), can_read_otherwise: bool = True
-) -> tuple[Dataset, list[Event]]:
+def histories(draw: st.DrawFn) -> tuple[Dataset, list[Event]]:
     """
     What is loaded, one after the other.
 
@@ -102,7 +100,7 @@ def histories(
         kinds = ["new"] if in_order else ["new", "new", "new", "same", "replay"]
         kind = draw(st.sampled_from(kinds))
         if kind == "replay":
-            events.append(Replaying(clock, can_read_otherwise and draw(st.booleans())))
+            events.append(Replaying(clock, draw(st.booleans())))
             continue
         minute = number if in_order else draw(st.integers(0, 6))
         fetched_at = at("23 10:00") + minute * MINUTE
@@ -114,7 +112,7 @@ def histories(
             )
             continue
         day = draw(st.sampled_from(DAYS))
-        drawn = draw(st.lists(items(dataset, day, shared), max_size=3))
+        drawn = draw(st.lists(items(dataset, day), max_size=3))
         events.append(Loading(clock, fetched_at, day, tuple(drawn), refetch=draw(st.booleans())))
     return dataset, events
 
@@ -148,7 +146,7 @@ class Loaded:
         def read(dataset: Dataset, answer: bytes, *of_pair: Any) -> Any:
             return parse(dataset, answer.replace(name, other), *of_pair)
 
-        with mock.patch.object(merge, "parse", read):
+        with mock.patch.object(rebuild, "parse", read):
             replay(
                 self.warehouse,
                 Selection(self.dataset, accounts=(self.account.appid,)),
@@ -256,25 +254,3 @@ def test_as_of_an_instant_is_the_fact_that_was_there(
         if count is not None:
             left_out = ALWAYS_NEW if keep_order(events) else (*ALWAYS_NEW, *ATTRIBUTION)
             assert without(found, left_out) == without(seen[count], left_out)
-
-
-@settings(of_examples, max_examples=60)
-@given(histories(shared=(), can_read_otherwise=False), st.data())
-def test_as_of_an_instant_is_a_fact_made_of_what_was_loaded_until_then(
-    warehouse: Engine, history: tuple[Dataset, list[Event]], data: st.DataObject
-):
-    """A fresh fact, of these answers in the order in which they were fetched, has its values."""
-    dataset, events = history
-    loaded = Loaded(warehouse, dataset)
-    for event in events:
-        loaded.take(event)
-    told = [it for it in instants(events) if known_at(events, it) is not None]
-    instant = data.draw(st.sampled_from(told))
-
-    fresh = Loaded(warehouse, dataset)
-    until_then = [it for it in events[: known_at(events, instant)] if isinstance(it, Loading)]
-    for event in sorted(until_then, key=lambda it: it.fetched_at):
-        fresh.take(event)
-
-    of_loads = ("appid", *ATTRIBUTION, "loaded_at", "changed_at")
-    assert without(loaded.as_of(instant), of_loads) == without(fresh.fact(), of_loads)

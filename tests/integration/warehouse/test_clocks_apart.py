@@ -17,8 +17,7 @@ from weixin_etl import warehouse as the_warehouse
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.kept.answers import Selection
-from weixin_etl.kept.replay import replay
-from weixin_etl.load.merge import Diff
+from weixin_etl.kept.replay import Diff, replay
 from weixin_etl.model import Account, ConfiguredAccount, Run
 from weixin_etl.run import Settings
 from weixin_etl.run.ingest import ingest

@@ -119,7 +119,7 @@ def test_an_attempt_that_brings_nothing_keeps_the_data(
     assert of_pair(warehouse, DATA) == before
     assert of_pair(warehouse, ATTEMPT) == ("failed", at("24 10:30"), 1, None, *error)
     assert judged.state == "failed"
-    bodies = {first, unpacked(bad.answer.body_zstd)} if bad.answer else {first}
+    bodies = {first, unpacked(bad.body_zstd)} if bad.summary else {first}
     assert {body for body, _ in raw_answers(warehouse)} == bodies
 
 

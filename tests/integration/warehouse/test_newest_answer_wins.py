@@ -10,10 +10,8 @@ were not given since. Every example has accounts of its own, so none needs an em
 import itertools
 import operator
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from threading import Barrier
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -280,27 +278,6 @@ def test_any_way_of_loading_gives_the_same_fact_and_again_changes_nothing(
     assert loaded.versions() == before
     assert loaded.held() == expected(in_order)
     assert loaded.open() == expected_open(in_order)
-
-
-@settings(many, max_examples=40)
-@given(any_way())
-def test_loads_at_once_that_share_accounts_wait_for_each_other(
-    warehouse: Engine, case: tuple[list[Given], list[list[Given]]]
-):
-    """Two begun together give the fact that one after the other gives."""
-    in_order, arriving = case
-    loaded = Loaded(warehouse)
-    together = Barrier(2, timeout=20)
-
-    def commit_every_other(first: int) -> None:
-        together.wait()
-        for commit in arriving[first::2]:
-            loaded.commit(commit)
-
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(commit_every_other, (0, 1)))
-
-    assert loaded.held() == expected(in_order)
 
 
 @many

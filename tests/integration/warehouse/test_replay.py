@@ -33,8 +33,7 @@ from warehouse_loads import (
 from weixin_etl import cli
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL
 from weixin_etl.kept.answers import Selection
-from weixin_etl.kept.replay import Replayed, replay
-from weixin_etl.load.merge import Diff, FigureDiff
+from weixin_etl.kept.replay import Diff, FigureDiff, Replayed, replay
 from weixin_etl.model import ParameterError
 from weixin_etl.warehouse.locks import lock_load
 
@@ -202,17 +201,6 @@ def test_the_difference_is_what_applying_it_does(warehouse: Engine):
     applied = run(warehouse)
     assert replaced(diff, is_applied=True) == applied
     assert run(warehouse).is_empty
-
-
-def test_nothing_changes_where_nothing_differs(warehouse: Engine):
-    """Not one row is written anew."""
-    load_mornings(warehouse)
-    before = contents(warehouse, versions=True)
-
-    replayed = run(warehouse)
-
-    assert replayed == Replayed(is_applied=True, pairs=4, answers=10)
-    assert contents(warehouse, versions=True) == before
 
 
 @pytest.mark.parametrize(
@@ -445,27 +433,6 @@ def test_a_replay_waits_for_a_load_of_the_account(warehouse: Engine):
         assert facts(warehouse, "msgid") == []
         connection.rollback()
         assert replaying.result().diff.new_rows == 10
-
-
-def test_replays_beside_loads_of_the_same_accounts(warehouse: Engine):
-    """Nobody is stopped, and the fact is what the answers say."""
-    know(warehouse, "wx1", "wx2")
-
-    def load(account: Any) -> None:
-        for fetched, answer in MORNINGS * 4:
-            load_pairs(
-                warehouse,
-                pair(answer, at(fetched) + timedelta(minutes=1)),
-                account=account,
-            )
-
-    with ThreadPoolExecutor(3) as pool:
-        loads = [pool.submit(load, account) for account in (ACCOUNT, OTHER_ACCOUNT)]
-        replays = [pool.submit(run, warehouse) for _ in range(8)]
-        for future in [*loads, *replays]:
-            future.result()
-
-    assert run(warehouse).is_empty
 
 
 @pytest.fixture

@@ -9,13 +9,15 @@ from typing import Any
 import sqlalchemy
 from sqlalchemy import Engine
 
+from weixin_etl import load
 from weixin_etl.api.client import Answer, Refusal
 from weixin_etl.api.errors import WeixinError
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import ARTICLE_TOTAL, Dataset
-from weixin_etl.load import Judged, Load, Outcome, outcome
+from weixin_etl.load import Judged, Load, Outcome
 from weixin_etl.load.stage import unpacked
 from weixin_etl.model import Account, Run
+from weixin_etl.parse import parse
 from weixin_etl.warehouse import statement
 
 ACCOUNT = Account("weixin_default", "wx1", "secret-of-wx1", "报纸")
@@ -52,12 +54,13 @@ def pair(
 ) -> Outcome:
     """What ingest hands over after the call: the answer, fetched then, taken apart."""
     fetched_at = at(fetched) if isinstance(fetched, str) else fetched
-    return outcome(dataset, ACCOUNT, day, Answer(answer, fetched_at, calls=1))
+    came = Answer(answer, fetched_at, calls=1)
+    return load.answered(dataset, ACCOUNT, day, came, parse(dataset, answer, day, fetched_at))
 
 
 def refused(error: WeixinError, when: str = "24 10:30", day: date = DAY, calls: int = 1) -> Outcome:
     """What ingest hands over when there was no answer."""
-    return outcome(ARTICLE_TOTAL, ACCOUNT, day, Refusal(error, at(when), calls))
+    return load.refused(ACCOUNT, day, Refusal(error, at(when), calls))
 
 
 def know(warehouse: Engine, *appids: str) -> None:
@@ -71,9 +74,9 @@ def load_pairs(
     warehouse: Engine, *outcomes: Outcome, account: Account = ACCOUNT, **of_run: Any
 ) -> list[Judged]:
     """Commit the pairs as the account's, and judge them."""
-    load = Load(warehouse, replace(SCHEDULED, **of_run), ready_hour=10)
+    loading = Load(warehouse, replace(SCHEDULED, **of_run), ready_hour=10)
     own = [replace(outcome, account=account) for outcome in outcomes]
-    return load.commit(own, complete={account.appid})
+    return loading.commit(own, complete={account.appid})
 
 
 def whole(day: date, until: date) -> dict[str, Any]:
