@@ -26,11 +26,11 @@ WHERE closed_at IS NULL;
 CREATE INDEX incident_opened_at ON weixin.incident (opened_at);
 CREATE INDEX incident_is_untold ON weixin.incident (incident_id)
 WHERE told_at IS NULL OR (closed_at IS NOT NULL AND closing_told_at IS NULL);
-COMMENT ON TABLE weixin.incident IS 'One row per trouble from when it was met until it was over, whatever the number of runs and tries that met it: people are told when it opens and when it closes, once each';
+COMMENT ON TABLE weixin.incident IS 'One row per problem from when it was met until it was over, whatever the number of runs and tries that met it: people are told when it opens and when it closes, once each';
 COMMENT ON COLUMN weixin.incident.incident_id IS 'Surrogate key';
 COMMENT ON COLUMN weixin.incident.dataset IS 'Which endpoint: article_total, …';
 COMMENT ON COLUMN weixin.incident.installation IS 'Which Airflow met it: its Variable weixin_installation; empty if it could not tell, as of a missed deadline: what is found later of that run, or by any daily run, ends it';
-COMMENT ON COLUMN weixin.incident.kind IS 'What kind of trouble, as weixin_etl.model.ProblemKind names them';
+COMMENT ON COLUMN weixin.incident.kind IS 'What kind of problem, as weixin_etl.problem.ProblemKind names them';
 COMMENT ON COLUMN weixin.incident.appid IS 'The account; null when it concerns the whole run, or an account without an AppID: see subject';
 COMMENT ON COLUMN weixin.incident.subject IS 'What else tells it from others of its kind: a metric, a check, a task, an errcode, a connection''s id';
 COMMENT ON COLUMN weixin.incident.account IS 'What people call the account; empty when it concerns the whole run';

@@ -31,7 +31,14 @@ from weixin_etl.model import (
     connection_of,
     few_names,
 )
-from weixin_etl.problem import Problem, ProblemKind, fault, log_frames, log_problem, together
+from weixin_etl.problem import (
+    Problem,
+    ProblemKind,
+    log_frames,
+    log_problem,
+    program_fault,
+    together,
+)
 from weixin_etl.run.extract import AccountCalls, Budget, extract
 from weixin_etl.warehouse import WarehouseError, require_one_time, statement, trouble
 from weixin_etl.warehouse.locks import ingest_locks
@@ -403,7 +410,7 @@ class Ingest:
             problem = passing.problem
         else:
             log_frames(log, error)
-            problem = fault(error)
+            problem = program_fault(error)
         self._failures[account.appid] = replace(
             problem, account=account.name, appid=account.appid, conn_id=account.conn_id
         )
