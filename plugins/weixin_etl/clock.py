@@ -76,6 +76,16 @@ def beijing_text(
     return f"{' to '.join(at.astimezone(SHANGHAI).strftime(pattern) for at in ends)} Beijing time"
 
 
+def duration(lasted: timedelta) -> str:
+    """`2 days 3 h`, `3 h 5 min`, `12 min`."""
+    minutes = max(round(lasted.total_seconds() / 60), 1)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} {'day' if days == 1 else 'days'}" + (f" {hours} h" if hours else "")
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
 def disagreement(other: datetime) -> timedelta | None:
     """
     How far another clock, read just now, is ahead of this machine's; None within five minutes.

@@ -1,4 +1,4 @@
-"""What can go wrong, and what people are told of it: one trouble with its cause and its cure."""
+"""What can go wrong: the table of its kinds; and a problem with its cause, cure and line."""
 
 import logging
 import traceback
@@ -6,72 +6,188 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from enum import StrEnum
+from enum import Enum, Flag, StrEnum, auto
+from typing import Any, NamedTuple
 
 from weixin_etl.clock import days_as_ranges
 from weixin_etl.json_text import one_line, shown
 
 
-class ProblemKind(StrEnum):
-    """What can go wrong, in the words of the tables, the messages and the page."""
+class Whose(Enum):
+    """What a kind of problem concerns."""
 
-    UNREACHABLE = "unreachable"
-    TOKEN_REFUSED = "token_refused"  # noqa: S105 # no secret
-    MINUTE_QUOTA = "minute_quota"
-    NOT_READY = "not_ready"
-    DAILY_QUOTA = "daily_quota"
-    HELD_BACK = "held_back"
-    ENDPOINT_OFFLINE = "endpoint_offline"
-    CONFIGURATION = "configuration"
-    ACCOUNT_BLOCKED = "account_blocked"
-    WITHDRAWN = "withdrawn"
-    PLATFORM = "platform"
-    CLOCK = "clock"
-    UNREADABLE = "unreadable"
-    CALL_REFUSED = "call_refused"
-    PARAMETER = "parameter"
-    WAREHOUSE = "warehouse"
-    PROGRAM = "program"
-    NOT_ASKED = "not_asked"
-    CHECK = "check"
-    POOL_MISSING = "pool_missing"
-    RUN_LATE = "run_late"
-    DAYS_LOST = "days_lost"
-    UNKNOWN_METRIC = "unknown_metric"
-    TOTAL_FELL = "total_fell"
-    ARTICLE_MISSING = "article_missing"
-    ARTICLE_MOVED = "article_moved"
-    REJECTED = "rejected"
-    UNSTEADY = "unsteady"
-    SILENT = "silent"
-    NOT_COLLECTED = "not_collected"
-    UNKNOWN = "unknown"
-    """Of another version, which wrote it into the warehouse: nothing here meets it."""
+    DAYS = auto()
+    """Some days of an account."""
+    ACCOUNT = auto()
+    """An account, whatever the day."""
+    CONNECTION = auto()
+    """An account, or a connection with all its accounts."""
+    RUN = auto()
+    """Runs, whatever the account."""
+
+
+class End(Enum):
+    """What shows that a problem is over."""
+
+    ANSWER = auto()
+    """WeChat has answered otherwise since; if it concerns days, they are in as well."""
+    DAYS_IN = auto()
+    """Each of its days is in or final; if it is a rejected value, the row was resolved."""
+    LOOK = auto()
+    """The task that finds it has looked at all its days again and did not find it."""
+    DAILY_RUN = auto()
+    """As `LOOK`; or a daily run did not find it, whatever its days."""
+    AT_ONCE = auto()
+    """It is told once and never again."""
+    NOTHING = auto()
+    """Only the version of the program that wrote it can tell."""
+
+
+class Mark(Flag):
+    """What else is true of a kind of problem."""
+
+    RETRIED = auto()
+    """Another try may succeed, so Airflow retries the task."""
+    NO_ANSWER = auto()
+    """It is no answer of WeChat's, so it says nothing about what else is wrong."""
+    BY_ERRCODE = auto()
+    """Only a person can mend it, and another errcode is another thing to mend."""
+    WARNING = auto()
+    """Nothing is broken: what WeChat gave is stored, or it may give no more."""
+
+
+_DAYS, _ACCOUNT, _CONNECTION, _RUN = Whose
+_ANSWER, _DAYS_IN, _LOOK, _DAILY_RUN, _AT_ONCE, _NOTHING = End
+_RETRIED, _NO_ANSWER, _BY_ERRCODE, _WARNING = Mark
+
+
+class _Row(NamedTuple):
+    """What is known of a kind of problem; see `ProblemKind`."""
+
+    word: str
+    heading: str
+    whose: Whose
+    ends: End
+    marks: Mark = Mark(0)
+    found_by: str = "ingest"
+
+
+class ProblemKind(StrEnum):
+    """What can go wrong, in the words of the tables, the messages and the page: a row per kind."""
+
+    heading: str
+    """The problem in a few words; `{who}` is an account, a task or a subject."""
+    whose: Whose
+    ends: End
+    marks: Mark
+    found_by: str
+    """The task that looks for it; empty if none does."""
+
+    UNREACHABLE = _Row("unreachable", "{who} unreachable", _ACCOUNT, _ANSWER, _RETRIED | _NO_ANSWER)
+    TOKEN_REFUSED = _Row("token_refused", "{who} refused", _ACCOUNT, _ANSWER, _RETRIED)
+    MINUTE_QUOTA = _Row(
+        "minute_quota",
+        "{who}: the minute's quota is used up",
+        _ACCOUNT,
+        _ANSWER,
+        _RETRIED | _NO_ANSWER,
+    )
+    NOT_READY = _Row("not_ready", "{who} not in at noon", _DAYS, _DAYS_IN)
+    DAILY_QUOTA = _Row("daily_quota", "{who}: the day's quota is used up", _ACCOUNT, _ANSWER)
+    HELD_BACK = _Row(
+        "held_back", "{who}: days held back for the quota", _DAYS, _DAYS_IN, _NO_ANSWER
+    )
+    ENDPOINT_OFFLINE = _Row(
+        "endpoint_offline", "{who}: endpoint retired", _DAYS, _ANSWER, found_by="check"
+    )
+    CONFIGURATION = _Row("configuration", "{who} refused", _CONNECTION, _ANSWER, _BY_ERRCODE)
+    ACCOUNT_BLOCKED = _Row("account_blocked", "{who} refused", _ACCOUNT, _ANSWER, _BY_ERRCODE)
+    WITHDRAWN = _Row("withdrawn", "{who}: authorisation withdrawn", _ACCOUNT, _ANSWER, _WARNING)
+    PLATFORM = _Row("platform", "{who} gets no token", _CONNECTION, _ANSWER, _NO_ANSWER)
+    CLOCK = _Row("clock", "the clocks disagree", _ACCOUNT, _ANSWER, _NO_ANSWER)
+    UNREADABLE = _Row("unreadable", "{who}: unreadable answer", _DAYS, _DAYS_IN)
+    CALL_REFUSED = _Row("call_refused", "{who} refused", _DAYS, _ANSWER, _BY_ERRCODE)
+    PARAMETER = _Row("parameter", "{who}: wrong parameter", _DAYS, _DAYS_IN, _NO_ANSWER)
+    WAREHOUSE = _Row(
+        "warehouse", "trouble with the warehouse", _DAYS, _DAYS_IN, _RETRIED | _NO_ANSWER
+    )
+    PROGRAM = _Row("program", "{who}: program fault", _DAYS, _DAYS_IN, _RETRIED | _NO_ANSWER)
+    NOT_ASKED = _Row("not_asked", "{who} not asked", _DAYS, _DAYS_IN, _RETRIED | _NO_ANSWER)
+    CHECK = _Row("check", "{who}: {subject} is broken", _DAYS, _LOOK, found_by="check")
+    POOL_MISSING = _Row("pool_missing", "the pool is missing", _RUN, _LOOK, found_by="")
+    RUN_LATE = _Row("run_late", "the daily run is late", _RUN, _LOOK, found_by="check")
+    DAYS_LOST = _Row("days_lost", "{who}: days lost", _DAYS, _DAILY_RUN, found_by="plan")
+    UNKNOWN_METRIC = _Row(
+        "unknown_metric", "unknown metric {subject}", _RUN, _AT_ONCE, _WARNING, ""
+    )
+    TOTAL_FELL = _Row("total_fell", "{who}: a total fell", _DAYS, _DAILY_RUN, _WARNING, "check")
+    ARTICLE_MISSING = _Row(
+        "article_missing", "{who}: an article is missing", _DAYS, _DAILY_RUN, _WARNING, "check"
+    )
+    ARTICLE_MOVED = _Row(
+        "article_moved",
+        "{who}: an article has another publication day",
+        _DAYS,
+        _DAILY_RUN,
+        _WARNING,
+        "check",
+    )
+    REJECTED = _Row("rejected", "{who}: a value does not fit", _DAYS, _DAYS_IN, _WARNING, "check")
+    UNSTEADY = _Row(
+        "unsteady",
+        "{who}: the list of articles keeps changing",
+        _DAYS,
+        _DAILY_RUN,
+        _WARNING,
+        "check",
+    )
+    SILENT = _Row("silent", "{who} lists nothing new", _ACCOUNT, _DAILY_RUN, _WARNING, "check")
+    NOT_COLLECTED = _Row(
+        "not_collected", "{who}: no longer collected", _ACCOUNT, _DAILY_RUN, _WARNING, "plan"
+    )
+    UNKNOWN = _Row("unknown", "{who}: trouble", _RUN, _NOTHING, found_by="")
+    """Of another version, which wrote it into the warehouse: nothing here finds it."""
+
+    def __new__(cls, *row: Any) -> "ProblemKind":
+        """A word that carries its row."""
+        kind = str.__new__(cls, row[0])
+        kind._value_, kind.heading, kind.whose, kind.ends, kind.marks, kind.found_by = row
+        return kind
 
     @classmethod
     def _missing_(cls, _: object) -> "ProblemKind":
         return cls.UNKNOWN
 
     @property
+    def is_retried(self) -> bool:
+        """Whether another try may succeed, so that Airflow retries the task."""
+        return Mark.RETRIED in self.marks
+
+    @property
     def is_warning(self) -> bool:
-        """Whether nothing is broken here: what WeChat gave is stored, or it may give no more."""
-        return self in (
-            self.UNKNOWN_METRIC,
-            self.TOTAL_FELL,
-            self.ARTICLE_MISSING,
-            self.ARTICLE_MOVED,
-            self.REJECTED,
-            self.UNSTEADY,
-            self.SILENT,
-            self.NOT_COLLECTED,
-            self.WITHDRAWN,
-        )
+        """Whether nothing is broken."""
+        return Mark.WARNING in self.marks
+
+    @property
+    def is_of_account(self) -> bool:
+        """Whether it concerns an account whatever the day."""
+        return self.whose in (Whose.ACCOUNT, Whose.CONNECTION)
+
+    @property
+    def is_finding(self) -> bool:
+        """Whether it is something to know that stays true: told even after it is over."""
+        return self.is_warning and not self.is_of_account
+
+    @property
+    def keeps_days_out(self) -> bool:
+        """Whether days are not in because of it: nothing to mend where nobody wants them."""
+        return self.whose is Whose.DAYS and self.ends is not End.LOOK and not self.is_warning
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """
-    Trouble of one kind, with one cause, of one account, a whole connection, or the whole run.
+    What went wrong, with one cause, for one account, a whole connection, or the whole run.
 
     `str()` is its line in the log: what to change first, ids last, at most 160 characters. WeChat's
     id of the call is left out where it does not fit.
@@ -111,7 +227,7 @@ class Problem:
         errcode: int | None = None,
         rid: str = "",
     ) -> "Problem":
-        """Trouble of a whole connection, or of an entry of the list that stands for no account."""
+        """The problem of a connection, or of an entry of the list that stands for no account."""
         return cls(
             kind,
             cause,
@@ -127,21 +243,29 @@ class Problem:
     @property
     def is_error(self) -> bool:
         """Whether somebody has to act; figures that are late usually come without it."""
-        return self.kind not in (ProblemKind.NOT_READY, ProblemKind.WITHDRAWN)
+        return not self.kind.is_warning and self.kind is not ProblemKind.NOT_READY
+
+    @property
+    def title(self) -> str:
+        """The problem in a few words."""
+        who = self.account or self.subject or "WeChat"
+        return self.kind.heading.format(who=who, subject=self.subject)
 
     @property
     def in_full(self) -> str:
-        """Its line, however long."""
-        about = f"{self.account}: " if self.account else ""
-        errcode = "" if self.errcode is None else f"errcode {self.errcode}"
-        ids = ", ".join(part for part in (self._conn_id, errcode) if part)
-        end = (days_as_ranges(self.days), ids)
-        return about + " · ".join(part for part in (self._said, *end) if part)
+        """Its line, however long, without the id of a call."""
+        return self._line(self.account, self._said, days_as_ranges(self.days))
 
-    @property
-    def _conn_id(self) -> str:
-        """Shown of an account; a connection's own trouble begins with what tells it from others."""
-        return self.conn_id if self.appid else ""
+    def __str__(self) -> str:
+        """Account, cure, cause, days, ids."""
+        account = _shortened(self.account, _LONGEST_NAME if self.appid else _LONGEST_ENTRY)
+        days = _few_ranges(self.days)
+        line = self._line(account, self._said, days, self.rid)
+        if len(line) > LONGEST_LINE:
+            line = self._line(account, self._said, days)
+        if (excess := len(line) - LONGEST_LINE) > 0:
+            line = self._line(account, _shortened(self._said, len(self._said) - excess), days)
+        return line
 
     @property
     def _said(self) -> str:
@@ -150,22 +274,12 @@ class Problem:
             f"{self.cure} ({self.cause})" if self.cure and self.cause else self.cure or self.cause
         )
 
-    def __str__(self) -> str:
-        """Account, cure, cause, days, ids."""
-        longest = _LONGEST_NAME if self.appid else _LONGEST_ENTRY
-        about = f"{_shortened(self.account, longest)}: " if self.account else ""
-        said = self._said
+    def _line(self, account: str, said: str, days: str, rid: str = "") -> str:
+        """A connection's problem has no conn_id at the end: it begins with it."""
         errcode = "" if self.errcode is None else f"errcode {self.errcode}"
-        rid = f"rid {self.rid}" if self.rid else ""
-        ends = [
-            "".join(f" · {part}" for part in (_few_ranges(self.days), ", ".join(ids)) if part)
-            for ids in (
-                [part for part in (self._conn_id, errcode, rid) if part],
-                [part for part in (self._conn_id, errcode) if part],
-            )
-        ]
-        end = next((it for it in ends if len(about + said + it) <= LONGEST_LINE), ends[-1])
-        return about + _shortened(said, LONGEST_LINE - len(about) - len(end)) + end
+        ids = [self.conn_id if self.appid else "", errcode, f"rid {rid}" if rid else ""]
+        parts = [said, days, ", ".join(filter(None, ids))]
+        return (f"{account}: " if account else "") + " · ".join(filter(None, parts))
 
 
 def together(problems: Iterable[Problem]) -> list[Problem]:
@@ -212,10 +326,9 @@ def log_frames(log: logging.Logger, error: BaseException) -> None:
     log.info("::endgroup::")
 
 
-def fault(error: BaseException) -> Problem:
-    """The trouble, for the line below the frames."""
-    cause = first_line(error)
-    return Problem(ProblemKind.PROGRAM, cause, cure="report it, with the lines above")
+def program_fault(error: BaseException) -> Problem:
+    """The problem that an unexpected error is, for the line below its frames."""
+    return Problem(ProblemKind.PROGRAM, first_line(error), cure="report it, with the lines above")
 
 
 def first_line(error: BaseException) -> str:

@@ -1,8 +1,10 @@
--- Incidents that are over. Of the silent ones no message tells the end.
+-- Incidents that are over: one row each. No message tells the end of those that are not told.
 UPDATE weixin.incident
 SET
     closed_at = :closed_at,
-    closing_told_at = CASE
-        WHEN incident_id = any(:silent_ids) THEN cast(:closed_at AS timestamptz)
-    END
-WHERE incident_id = any(:incident_ids)
+    closing_told_at = CASE WHEN NOT is_over.is_told THEN cast(:closed_at AS timestamptz) END
+FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS is_over (
+        incident_id bigint,
+        is_told boolean
+    )
+WHERE incident.incident_id = is_over.incident_id

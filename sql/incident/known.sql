@@ -29,7 +29,6 @@ SELECT
     incident.run_id,
     incident.opened_at,
     incident.closed_at,
-    incident.told_at,
     incident.closing_told_at,
     coalesce(account.is_active, TRUE) AS is_collected,
     CASE

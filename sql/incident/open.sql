@@ -28,14 +28,14 @@ SELECT
     conn_id,
     cause,
     cure,
-    publication_dates,
-    error_code,
+    days,
+    errcode,
     :run_id,
     :seen_at,
     :seen_at,
     CASE WHEN is_over THEN cast(:seen_at AS timestamptz) END,
     CASE WHEN is_over THEN cast(:seen_at AS timestamptz) END
-FROM jsonb_to_recordset(cast(:problems AS jsonb)) AS met (
+FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS met (
         kind text,
         appid text,
         subject text,
@@ -43,7 +43,7 @@ FROM jsonb_to_recordset(cast(:problems AS jsonb)) AS met (
         conn_id text,
         cause text,
         cure text,
-        publication_dates date[],
-        error_code integer,
+        days date[],
+        errcode integer,
         is_over boolean
     )

@@ -5,19 +5,19 @@ SET
     conn_id = met.conn_id,
     cause = met.cause,
     cure = met.cure,
-    publication_dates = met.publication_dates,
-    error_code = met.error_code,
+    publication_dates = met.days,
+    error_code = met.errcode,
     run_id = :run_id,
     seen_at = :seen_at,
     told_at = CASE WHEN NOT met.has_news THEN incident.told_at END
-FROM jsonb_to_recordset(cast(:problems AS jsonb)) AS met (
+FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS met (
         incident_id bigint,
         account text,
         conn_id text,
         cause text,
         cure text,
-        publication_dates date[],
-        error_code integer,
+        days date[],
+        errcode integer,
         has_news boolean
     )
 WHERE incident.incident_id = met.incident_id

@@ -17,11 +17,7 @@ SELECT
     run_id,
     opened_at,
     closed_at,
-    told_at,
-    closing_told_at,
-    TRUE AS is_collected,
-    FALSE AS is_answered_since,
-    cast('{}' AS date[]) AS days_settled
+    closing_told_at
 FROM weixin.incident
 WHERE
     -- as the index has it, which the planner would not find else

@@ -72,6 +72,6 @@ def shown(warehouse: Engine, hours_later: int = 0) -> status.Status:
         return status.read(connection, None, now=now, catch_up_days=60)
 
 
-def trouble(warehouse: Engine, hours_later: int = 0) -> list[status.Trouble]:
+def trouble(warehouse: Engine, hours_later: int = 0) -> list[status.ListedProblem]:
     """What is more than a warning."""
     return [it for it in shown(warehouse, hours_later).open if not it.is_warning]

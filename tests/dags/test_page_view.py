@@ -38,4 +38,4 @@ def test_what_lasted_seconds_lasted_a_minute_as_in_the_message(
         )
 
     (over,) = problems.view(list(DATASETS.values()), "", 0).closed
-    assert over.lasted == "1 min"
+    assert over["lasted"] == "1 min"

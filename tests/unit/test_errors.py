@@ -64,7 +64,7 @@ def test_every_class_carries_its_reaction() -> None:
     """Airflow tries again; the account's other days are not asked; it counts as an outage."""
     kinds = {*ON_A_DATA_CALL, ClockError, UnreadableError}
 
-    assert {kind for kind in kinds if kind.is_retryable} == {
+    assert {kind for kind in kinds if kind.kind.is_retried} == {
         *(UnreachableError, TokenRefusedError, MinuteQuotaError)
     }
     assert {kind for kind in kinds if not kind.stops_account} == {

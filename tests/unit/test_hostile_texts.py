@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from weixin_etl import json_text
-from weixin_etl.api import http
+from weixin_etl.api import errors, http
 from weixin_etl.api.errors import from_errcode
 from weixin_etl.kept.imported import RefusedLineError, _dataset
 from weixin_etl.problem import Problem, ProblemKind
@@ -74,7 +74,7 @@ def _refused(text: str) -> None:
 LOOKS = {
     **dict(_patterns()),
     "errmsg": lambda text: from_errcode(40164, text, account=""),
-    "errmsg with secrets": lambda text: http._without(["a" * 32, "rid: "], text),
+    "errmsg with secrets": lambda text: errors._harmless(text, ["a" * 32, "rid: "]),
     "Date header": http._disagreement,
     "name": json_text.one_line,
     "traceback": json_text.shown,
@@ -122,11 +122,11 @@ def test_a_text_is_cut_before_anything_looks_at_it() -> None:
 def test_no_part_of_a_secret_is_left_where_a_text_is_cut() -> None:
     """Wherever it begins; nor what a character that is not shown held apart."""
     secret = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
-    left = {http._without([secret], "x" * before + secret * 1000) for before in range(2040)}
+    left = {errors._harmless("x" * before + secret * 1000, [secret]) for before in range(2040)}
 
     assert set("".join(left)) == set("x*")
     for unseen in "\u200e\u200b\ufeff\xad\x1b":
-        assert http._without([secret], f"{secret[:9]}{unseen}{secret[9:]}") == "***"
+        assert errors._harmless(f"{secret[:9]}{unseen}{secret[9:]}", [secret]) == "***"
 
 
 def test_what_is_shown_has_no_control_and_no_direction_character() -> None:

@@ -133,6 +133,15 @@ def test_every_cure_fits(error: errors.WeixinError) -> None:
     assert len(line) <= 160
 
 
+@pytest.mark.parametrize("kind", ProblemKind)
+def test_every_kind_has_a_word_and_a_title(kind: ProblemKind) -> None:
+    """Without a title a problem would be recorded and never told."""
+    title = Problem(kind, "a cause", "a cure", account="春风", subject="a metric").title
+
+    assert ProblemKind(str(kind)) is kind
+    assert re.fullmatch("[^{}]+", title)
+
+
 def test_what_differs_in_days_and_rids_only_is_one_problem() -> None:
     """The days are joined and sorted, and one rid is kept; another cause is another line."""
     first = replace(REFUSED, days=WEEK[2:4], rid="1-a")

@@ -2,10 +2,9 @@
 What WeChat, or the way to it, can answer instead of figures.
 
     WeixinError
-    ├── TransientError           tried again by the client, then by Airflow
-    │   ├── UnreachableError     no usable answer: connection, timeout, HTTP 5xx, -1, not JSON
-    │   ├── TokenRefusedError    a new token was asked for and did not help
-    │   └── MinuteQuotaError     the minute's calls are used up
+    ├── UnreachableError         no usable answer: connection, timeout, HTTP 5xx, -1, not JSON
+    ├── TokenRefusedError        a new token was asked for and did not help
+    ├── MinuteQuotaError         the minute's calls are used up
     ├── NotReadyError            the figures are not computed yet: the day stays open
     ├── DailyQuotaError          the day's calls are used up: the account rests until tomorrow
     ├── HeldBackError            not asked: the day's last calls are kept for its daily runs
@@ -14,7 +13,7 @@ What WeChat, or the way to it, can answer instead of figures.
     │   ├── NotAuthorisedError   WeChat says that the account has not authorised the platform
     │   └── PlatformError        the platform gets no token, so that no account of it does
     ├── AccountBlockedError      WeChat restricts the account
-    ├── WithdrawnError           the account is no longer in WeChat's list either
+    ├── WithdrawnError           the account's owner withdrew the platform's authorisation
     ├── ClockError               this machine's clock and WeChat's disagree
     ├── UnreadableError          figures in an unknown form, or too many of them
     └── CallError                our own mistake, or an unclassified code
@@ -25,11 +24,12 @@ https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_C
 """
 
 import re
+from collections.abc import Sequence
 from datetime import date
 from typing import ClassVar, NamedTuple
 
+from weixin_etl import json_text
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.json_text import one_line
 from weixin_etl.model import Account, connection_of
 from weixin_etl.problem import Problem, ProblemKind
 
@@ -49,8 +49,6 @@ class WeixinError(Exception):
     """What stands for it besides errcodes, for the operator's table."""
     asked_again: ClassVar[str] = "no"
     """When the account is asked again without anybody's doing, for the operator's table."""
-    is_retryable: ClassVar[bool] = False
-    """Whether Airflow should try the task again by itself."""
     stops_account: ClassVar[bool] = False
     """
     Whether the account's other days need not be asked for: in this try when the error is
@@ -80,12 +78,17 @@ class WeixinError(Exception):
         self.cure = cure or self.cure
 
     @property
+    def is_retryable(self) -> bool:
+        """Whether Airflow should retry the task."""
+        return self.kind.is_retried
+
+    @property
     def happened(self) -> str:
         """The cause, and what was said; the same for calls refused alike."""
         return f"{self.cause}: {self.detail}" if self.detail else self.cause
 
     def problem(self, account: Account | None, *days: date) -> Problem:
-        """The trouble of the account with some days; None when its connection can't be used."""
+        """The account's problem with some days; None when its connection can't be used."""
         return Problem(
             self.kind,
             self.happened,
@@ -100,7 +103,7 @@ class WeixinError(Exception):
         )
 
     def of_connection(self, conn_id: str, *days: date) -> Problem:
-        """The trouble of a whole connection, or of an entry that stands for no account."""
+        """The problem of a connection, or of an entry that stands for no account."""
         return Problem.of_connection(
             conn_id, self.kind, self.happened, self.cure, days, self.errcode, self.rid
         )
@@ -113,13 +116,7 @@ class WeixinError(Exception):
         return f"{about}{self.cure} ({self.happened}{errcode}{rid})"
 
 
-class TransientError(WeixinError):
-    """Trouble that usually passes without intervention."""
-
-    is_retryable = True
-
-
-class UnreachableError(TransientError):
+class UnreachableError(WeixinError):
     """No usable answer came."""
 
     kind = ProblemKind.UNREACHABLE
@@ -133,7 +130,7 @@ class UnreachableError(TransientError):
     is_outage = True
 
 
-class TokenRefusedError(TransientError):
+class TokenRefusedError(WeixinError):
     """The access token was refused and asking for another one did not help."""
 
     kind = ProblemKind.TOKEN_REFUSED
@@ -143,7 +140,7 @@ class TokenRefusedError(TransientError):
     stops_account = True
 
 
-class MinuteQuotaError(TransientError):
+class MinuteQuotaError(WeixinError):
     """The calls of this minute are used up, and were still after a wait."""
 
     kind = ProblemKind.MINUTE_QUOTA
@@ -219,7 +216,7 @@ class PlatformError(ConfigurationError):
     kind = ProblemKind.PLATFORM
 
     def problem(self, account: Account | None, *days: date) -> Problem:
-        """The trouble of the platform, met for the account, with some days."""
+        """The problem of the platform, met for the account, with some days."""
         if account is None:
             return super().problem(None, *days)
         return self.of_connection(connection_of(account.conn_id), *days)
@@ -347,6 +344,7 @@ BY_CODE: dict[int, type[WeixinError]] = {
 
 _ERRCODES = range(-(2**31), 2**31)
 _LONGEST_ERRMSG = 500
+_LONGEST_READ = 2000
 _LONGEST_RID = 100
 _RID = re.compile(r"(?<![\s,;])[\s,;]*\brid: *([\w-]+)")
 _ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
@@ -361,14 +359,16 @@ def from_errcode(
     ticket: str = "its Variable",
     dataset: Dataset | None = None,
     is_token_call: bool = False,
+    secrets: Sequence[str] = (),
 ) -> WeixinError:
     """
     The error an errcode stands for; on a token call 40001 means the secret, not the token.
 
     `connection` and `ticket` are what an operator has to look for to change it. With the dataset
-    that was asked for, an endpoint that is offline names its successor.
+    that was asked for, an endpoint that is offline names its successor. `secrets` are what nobody
+    may read, should WeChat repeat it.
     """
-    errmsg = one_line(errmsg)
+    errmsg = _harmless(errmsg, secrets)
     rid = _RID.search(errmsg)
     detail = _RID.sub("", errmsg)
     if len(detail) > _LONGEST_ERRMSG:
@@ -397,6 +397,16 @@ def from_errcode(
         cause=cause,
         cure=cure,
     )
+
+
+def _harmless(said: str, secrets: Sequence[str]) -> str:
+    """What WeChat said, in one line, without secrets: also not the part of one at a cut."""
+    part = max(map(len, secrets), default=0)
+    # also where a character that nobody sees holds a secret's parts apart
+    head = json_text.visible(said[: _LONGEST_READ + part])
+    for secret in secrets:
+        head = head.replace(secret, "***")
+    return json_text.one_line(head[:-part] if part and len(said) > _LONGEST_READ + part else head)
 
 
 def _successor(dataset: Dataset) -> str:

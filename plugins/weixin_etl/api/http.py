@@ -3,7 +3,7 @@
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -244,15 +244,15 @@ class Caller:
         return response.body
 
     def _refusal(self, call: Call, errcode: int, errmsg: str) -> WeixinError:
-        secrets = [it for it in (call.token, self._account.secret, *call.secrets) if it]
         return from_errcode(
             errcode,
-            _without(secrets, errmsg),
+            errmsg,
             account=str(self._account),
             connection=self._account.connection,
             ticket=f"the Variable {self._account.ticket_variable}",
             dataset=call.dataset,
             is_token_call=call.token is None,
+            secrets=[it for it in (call.token, self._account.secret, *call.secrets) if it],
         )
 
     def _describe(self, error: Exception) -> str:
@@ -273,16 +273,6 @@ def too_large(body: bytes | bytearray, limits: CallLimits) -> str | None:
     if sum(map(body.count, _BEFORE_A_VALUE)) > limits.max_answer_values:
         return f"the answer holds more than {limits.max_answer_values} values"
     return None
-
-
-def _without(secrets: Sequence[str], said: str) -> str:
-    """What WeChat said, without what nobody may read: also not the part of it at a cut."""
-    part = max(map(len, secrets), default=0)
-    # also where a character that nobody sees holds a secret's parts apart
-    head = json_text.visible(said[: _LONGEST_SAID + part])
-    for secret in secrets:
-        head = head.replace(secret, "***")
-    return json_text.one_line(head[:-part] if part and len(said) > _LONGEST_SAID + part else head)
 
 
 class _Envelope(msgspec.Struct):

@@ -1,15 +1,15 @@
 """
 People are told: what tasks meet becomes incidents, and messages through `weixin_alerts`.
 
-Nothing here fails a task or holds it up for long: what can't be recorded or delivered is a warning
-in its log, and the next task that looks tells of it.
+Nothing here makes a task fail or delays it for long: what can't be recorded or delivered is a
+warning in its log, and the next task that looks tells of it.
 """
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import replace
-from datetime import date
+from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.configuration import conf
@@ -19,13 +19,13 @@ from sqlalchemy import Engine
 
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.model import ParameterError, PlannedAccount, Run
+from weixin_etl.model import ParameterError, Run
 from weixin_etl.orchestration import quiet, run_context
 from weixin_etl.orchestration.warehouse import open_warehouse
 from weixin_etl.problem import Problem, ProblemKind, first_line, log_frames
-from weixin_etl.run.check import Judgement
-from weixin_etl.trouble import incidents
-from weixin_etl.trouble.incidents import Look, Message
+from weixin_etl.trouble import incidents, messages
+from weixin_etl.trouble.incidents import Look
+from weixin_etl.trouble.messages import Message, Send
 from weixin_etl.warehouse import WarehouseError, follow_clock, require_migrated, trouble
 
 if TYPE_CHECKING:
@@ -41,74 +41,41 @@ _AS_IT_SHOULD_BE = """{"config": {"path": "wecombot://KEY"}}"""
 # ------------------------------------------------------------------------------------------ look
 
 
-def tokens_refreshed(
-    run: Run, problems: Sequence[Problem], collected: Collection[str], *, is_whole: bool
-) -> None:
+def note(run: Run, look: Callable[[datetime], Look], *, is_last: bool = False) -> None:
     """
-    The task refresh_access_token has done its work.
+    Record what a task has met, and tell people what they do not know yet.
 
-    `collected` are the AppIDs of the list, all of them when it `is_whole`.
+    When `is_last` nothing in the run looks after this: all is told, and a problem of the warehouse
+    is told without a record.
     """
-    _note(
-        run,
-        lambda _: incidents.of_tokens(run, clock.now(), problems, collected, is_whole=is_whole),
-    )
-
-
-def planned(run: Run, warnings: Sequence[Problem], appids: Collection[str]) -> None:
-    """The task plan has done its work."""
-    _note(run, lambda _: incidents.of_plan(run, clock.now(), warnings, appids))
-
-
-def ingested(
-    run: Run,
-    batch: Sequence[PlannedAccount],
-    problems: Sequence[Problem],
-    unknown_metrics: Collection[str],
-    *,
-    is_retried: bool = False,
-) -> None:
-    """A try of the task ingest has ended; `is_retried` when Airflow makes another one."""
-    days: Mapping[str, Collection[date]] = {it.appid: it.days for it in batch}
-    met = [*problems, *incidents.unknown_metrics(unknown_metrics)]
-    _note(
-        run,
-        lambda warehouse: incidents.of_ingest(
-            run,
-            clock.now(),
-            met,
-            days,
-            is_retried=is_retried,
-            is_answered=incidents.is_answered(warehouse, run),
-        ),
-    )
-
-
-def checked(run: Run, judgement: Judgement, failed_tasks: Collection[str]) -> None:
-    """The task check has judged the run; promises that only warn are left to its log."""
-    met = [
-        *judgement.not_in,
-        *judgement.broken,
-        *(it for it in judgement.warnings if it.kind is not ProblemKind.CHECK),
-    ]
-    _note(
-        run,
-        lambda warehouse: incidents.of_check(
-            run,
-            clock.now(),
-            met,
-            judgement.days,
-            unjudged=judgement.unjudged,
-            failed_tasks=failed_tasks,
-            is_answered=incidents.is_answered(warehouse, run),
-        ),
-        is_last=True,
-    )
-
-
-def tasks_failed(run: Run, failed: Mapping[str, Problem | None]) -> None:
-    """The run ends because tasks failed; None of those that were killed and have not said why."""
-    _note(run, lambda _: incidents.of_failed_tasks(run, clock.now(), failed), is_last=True)
+    if run.dry_run:
+        return
+    warehouse: Engine | None = None
+    try:
+        warehouse = open_warehouse()
+        require_migrated(warehouse)
+        follow_clock(warehouse)
+        incidents.record(warehouse, look(clock.now()))
+        messages.tell(
+            warehouse,
+            sender,
+            now=clock.now(),
+            base_url=conf.get("api", "base_url", fallback="").rstrip("/"),
+            may_wait=not is_last,
+        )
+    except Exception as error:  # whatever it is, the run goes on
+        refused = error if isinstance(error, WarehouseError) else None
+        if refused is None and warehouse is not None:
+            refused = trouble(error, warehouse)
+        if refused is None:
+            log_frames(log, error)
+        said = refused.cause if refused else first_line(error)
+        log.warning("people could not be told now, the next task tries again: %s", said)
+        if refused and is_last and (send := sender()):
+            send(messages.direct(refused.problem))
+    finally:
+        if warehouse:
+            warehouse.dispose()
 
 
 def task_failed(problem: Problem, *, is_retryable: bool) -> None:
@@ -122,9 +89,9 @@ def task_failed(problem: Problem, *, is_retryable: bool) -> None:
         run = run_context.of_installation(dataset, context)
     except ParameterError:
         return  # an invalid date in the form: its run says so to the person who entered it
-    _note(
+    note(
         run,
-        lambda _: incidents.of_failed_tasks(run, clock.now(), {task_id: problem}),
+        lambda now: incidents.of_failed_tasks(run, now, {task_id: problem}),
         is_last=task_id == "check",
     )
 
@@ -142,70 +109,22 @@ def run_is_late(context: Context) -> None:
     problem = Problem(
         ProblemKind.RUN_LATE,
         cause="the daily run has not ended in time",
-        cure="see what it waits for: a slot of the pool weixin_api, a worker, WeChat",
+        cure="find out what it waits for: a slot of the pool weixin_api, a worker, or WeChat",
     )
     problems = [problem] if late["state"] in ("queued", "running") else []
     # of no installation: Airflow lets a deadline's callback read no Variable
-    look = Look(dataset, late["dag_run_id"], clock.now(), problems=problems)
-    _record_and_tell(lambda _: look, is_last=True)
+    run = Run(late["dag_run_id"], dataset, clock.beijing_date(clock.now()), is_scheduled=True)
+    note(run, lambda now: Look(run, now, problems), is_last=True)
 
 
 def _dataset(dag_id: str) -> Dataset | None:
     return next((it for it in DATASETS.values() if it.dag_id == dag_id), None)
 
 
-def _note(run: Run, look: Callable[[Engine], Look], *, is_last: bool = False) -> None:
-    if not run.dry_run:
-        _record_and_tell(
-            lambda warehouse: replace(look(warehouse), installation=run.installation),
-            is_last=is_last,
-        )
-
-
-def _record_and_tell(look: Callable[[Engine], Look], *, is_last: bool) -> None:
-    """
-    Record a look, and tell people what they do not know yet.
-
-    When `is_last` nothing in the run looks after this: all is told, and that the warehouse is in
-    trouble is told without a record.
-    """
-    warehouse: Engine | None = None
-    try:
-        warehouse = open_warehouse()
-        require_migrated(warehouse)
-        follow_clock(warehouse)
-        incidents.record(warehouse, look(warehouse))
-        incidents.tell(
-            warehouse,
-            sender,
-            now=clock.now(),
-            base_url=conf.get("api", "base_url", fallback="").rstrip("/"),
-            may_wait=not is_last,
-        )
-    except Exception as error:  # whatever it is, the run goes on
-        in_trouble = _warehouse_trouble(error, warehouse)
-        if in_trouble is None:
-            log_frames(log, error)
-        said = in_trouble.cause if in_trouble else first_line(error)
-        log.warning("people could not be told now, the next task tries again: %s", said)
-        if in_trouble and is_last and (send := sender()):
-            send(incidents.direct(in_trouble))
-    finally:
-        if warehouse:
-            warehouse.dispose()
-
-
-def _warehouse_trouble(error: Exception, warehouse: Engine | None) -> Problem | None:
-    passing = error if isinstance(error, WarehouseError) else None
-    if passing is None and warehouse is not None:
-        passing = trouble(error, warehouse)
-    return passing.problem if passing else None
-
-
 # ------------------------------------------------------------------------------------------ send
 
 
-def sender() -> incidents.Send | None:
+def sender() -> Send | None:
     """What delivers messages to the receivers of `weixin_alerts`; None when there are none."""
     import apprise  # when there is something to tell: it takes two seconds
     from airflow.providers.apprise.hooks.apprise import AppriseHook
@@ -231,10 +150,7 @@ def sender() -> incidents.Send | None:
         )
         return None
 
-    def send(message: Message) -> bool:
-        return _send(receivers, message)
-
-    return send
+    return partial(_send, receivers)
 
 
 def _apprise_is_silent() -> AbstractContextManager[None]:

@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipExcept
 from weixin_etl.api.errors import WeixinError
 from weixin_etl.model import ParameterError
 from weixin_etl.orchestration import alerts
-from weixin_etl.problem import Problem, ProblemKind, fault, log_frames, log_problem
+from weixin_etl.problem import Problem, ProblemKind, log_frames, log_problem, program_fault
 from weixin_etl.run.check import CheckError
 from weixin_etl.run.ingest import IngestError
 from weixin_etl.warehouse import WarehouseError
@@ -70,4 +70,4 @@ def as_problem(error: Exception) -> Problem:
         case ParameterError():
             return Problem(ProblemKind.PARAMETER, str(error), "")
         case _:
-            return fault(error)
+            return program_fault(error)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from airflow.sdk import Param
 
 from weixin_etl.datasets import DATASETS
+from weixin_etl.json_text import one_line
 
 
 def _day(title: str, description: str) -> Param:
@@ -75,7 +76,7 @@ def unknown_parameters(entered: Iterable[str], known: Iterable[str]) -> str:
     names = list(known)
     unknown = sorted(set(entered).difference(names))
     sentences = [
-        f"{_shown(name)} is no parameter{_nearest(name, names)}"
+        f"{one_line(name, _LONGEST_NAME)} is no parameter{_nearest(name, names)}"
         for name in unknown[:_NAMES_IN_SENTENCE]
     ]
     if len(unknown) > _NAMES_IN_SENTENCE:
@@ -87,10 +88,3 @@ def _nearest(name: str, names: list[str]) -> str:
     """The name that was meant, or all of them when it is like none."""
     near = difflib.get_close_matches(name[:_LONGEST_NAME].lower(), names, n=1)
     return f": did you mean {near[0]}?" if near else f"; there are {', '.join(names)}."
-
-
-def _shown(name: str) -> str:
-    """As it can stand in a line of the log."""
-    cut = name[: _LONGEST_NAME + 1]
-    shown = cut if cut.isprintable() else ascii(cut)
-    return shown if len(shown) <= _LONGEST_NAME else f"{shown[:_LONGEST_NAME]}…"

@@ -1,7 +1,7 @@
 """The tasks as Airflow runs them: its context and XCom on one side, the verbs on the other."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,7 @@ from weixin_etl.run import check as check_verb
 from weixin_etl.run import ingest as ingest_verb
 from weixin_etl.run import plan as plan_verb
 from weixin_etl.run import report as report_verb
+from weixin_etl.trouble import incidents
 from weixin_etl.warehouse import WarehouseError, follow_clock
 
 log = logging.getLogger(__name__)
@@ -53,8 +54,11 @@ def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
         raise passing[0]  # the accounts of a platform may be found by the next try
     refused = [it.problem for it in found.accounts if it.is_wanted and it.problem]
     collected = [it.appid for it in found.accounts if it.appid]
-    alerts.tokens_refreshed(
-        run, [*refused, *found.withdrawn], collected, is_whole=not found.trouble
+    alerts.note(
+        run,
+        lambda now: incidents.of_tokens(
+            run, now, [*refused, *found.withdrawn], collected, is_whole=not found.trouble
+        ),
     )
     configured: list[dict[str, Any]] = msgspec.to_builtins(found.accounts)
     return configured
@@ -75,11 +79,18 @@ def plan(dataset: Dataset, found: list[dict[str, Any]]) -> list[list[dict[str, A
     )
     if run.dry_run:
         raise AirflowSkipException("dry run: nothing was asked for")
+    alerts.note(
+        run,
+        lambda now: incidents.of_plan(
+            run,
+            now,
+            [*planned.lost, *planned.left],
+            [it.appid for it in planned.accounts],
+        ),
+    )
     not_planned = [it for it in configured if not it.appid]
     told = _Planned(planned.stamp, planned.counts, planned.warnings, not_planned)
     context["ti"].xcom_push(_PLAN, msgspec.to_builtins(told))
-    warnings = [*planned.lost, *planned.left]
-    alerts.planned(run, warnings, [it.appid for it in planned.accounts])
     builtins: list[list[dict[str, Any]]] = msgspec.to_builtins(plan_verb.batches(planned.accounts))
     return builtins
 
@@ -102,7 +113,7 @@ def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
         )
     except ingest_verb.IngestError as error:
         is_retried = error.is_retryable and not run_context.is_last_try(context)
-        alerts.ingested(run, planned, error.problems, error.unknown_metrics, is_retried=is_retried)
+        _ingested(run, planned, error.problems, error.unknown_metrics, is_retried=is_retried)
         if is_retried:
             raise
         now = clock.now()
@@ -113,7 +124,21 @@ def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
         # Airflow has the real clock, whatever WEIXIN_NOW says
         real_time = timezone.utcnow() + (again_at - now)
         raise AirflowRescheduleException(real_time) from None  # type: ignore[no-untyped-call]
-    alerts.ingested(run, planned, [], unknown)
+    _ingested(run, planned, [], unknown)
+
+
+def _ingested(
+    run: Run,
+    batch: Batch,
+    problems: Sequence[Problem],
+    unknown_metrics: Collection[str],
+    *,
+    is_retried: bool = False,
+) -> None:
+    """People are told of what a try has met."""
+    met = [*problems, *incidents.unknown_metrics(unknown_metrics)]
+    days = {it.appid: it.days for it in batch}
+    alerts.note(run, lambda now: incidents.of_ingest(run, now, met, days, is_retried=is_retried))
 
 
 @readable_ending()
@@ -147,7 +172,8 @@ def check(dataset: Dataset) -> None:
     failed = _failed_tasks(context, "failed", "upstream_failed")
     if failed & {"refresh_access_token", "plan"}:
         _say_why_not_planned(run, context)
-        alerts.tasks_failed(run, _what_failed(context))
+        said = _what_failed(context)
+        alerts.note(run, lambda now: incidents.of_failed_tasks(run, now, said), is_last=True)
         raise _upstream_failed(failed)
     if run.dry_run:
         return
@@ -163,7 +189,19 @@ def check(dataset: Dataset) -> None:
     warehouse = open_warehouse()
     judgement = check_verb.check(run, warehouse, planned.not_planned, planned.stamp)
     metrics.emit_freshness(run, warehouse, clock.now(), judgement)
-    alerts.checked(run, judgement, _failed_tasks(context, "failed"))
+    failed_tasks = _failed_tasks(context, "failed")
+    alerts.note(
+        run,
+        lambda now: incidents.of_check(
+            run,
+            now,
+            judgement.problems,
+            judgement.days,
+            unjudged=judgement.unjudged,
+            failed_tasks=failed_tasks,
+        ),
+        is_last=True,
+    )
     judgement.require_good()
     if failed:
         raise _upstream_failed(failed)

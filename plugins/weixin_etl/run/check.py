@@ -93,6 +93,12 @@ class Judgement:
     unjudged: frozenset[ProblemKind] = frozenset()
     """Kinds of problems that too many accounts have to name them all."""
 
+    @property
+    def problems(self) -> list[Problem]:
+        """Those that people are told of: promises that only warn are left to the log."""
+        warnings = (it for it in self.warnings if it.kind is not ProblemKind.CHECK)
+        return [*self.not_in, *self.broken, *warnings]
+
     def require_good(self) -> None:
         """
         Make sure that the run may be green.

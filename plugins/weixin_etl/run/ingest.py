@@ -30,7 +30,7 @@ from weixin_etl.model import (
     few_names,
 )
 from weixin_etl.parse import parse
-from weixin_etl.problem import Problem, fault, log_frames, log_problem, together
+from weixin_etl.problem import Problem, log_frames, log_problem, program_fault, together
 from weixin_etl.run import Settings
 from weixin_etl.run.extract import AccountCalls, extract
 from weixin_etl.run.pairs import accounts_not_in, not_in, planned_pairs, require_plan
@@ -316,7 +316,7 @@ class _Try:
             problem = passing.problem
         else:
             log_frames(log, error)
-            problem = fault(error)
+            problem = program_fault(error)
         self.failures[account.appid] = replace(
             problem, account=account.name, appid=account.appid, conn_id=account.conn_id
         )

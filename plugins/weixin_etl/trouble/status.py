@@ -1,29 +1,29 @@
 """
 How the warehouse stands now: what is wrong, and how fresh each account is.
 
-Read by `read`, judged by pure functions, shown by the page, by its `/health`, and by whatever asks
-from outside. Needs a connection that can only read. What only Airflow knows (`Airflow`) is
-handed in.
+`read` reads the facts, `assess` (pure) says what they mean; shown by the page, its `/health` and
+`weixin-etl status`. A connection that can only read is enough. What only Airflow knows (`Airflow`)
+is handed in.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import Connection, Row, RowMapping
 
 from weixin_etl import clock, rules
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.load.quota import known_quotas
 from weixin_etl.model import Coverage, DayState, connection_of
-from weixin_etl.problem import Problem, ProblemKind
+from weixin_etl.problem import Problem, ProblemKind, Whose
 from weixin_etl.rules import Quota
-from weixin_etl.trouble.incidents import OF_ACCOUNT, STALE, TOLD_THOUGH_OVER
+from weixin_etl.trouble.incidents import problem_of
+from weixin_etl.trouble.messages import FINDINGS, STALE
 from weixin_etl.warehouse import statement
 
-NOT_AS_IT_SHOULD_BE = (DayState.FAILED, DayState.LATE, DayState.NEVER_ASKED)
-"""What a day must not be, of those that daily runs still ask for."""
 RECENTLY = timedelta(days=7)
 """So long an incident that is over is still listed."""
 MOST_INCIDENTS = 500
@@ -38,27 +38,21 @@ _NO_CALLS = Quota(calls=0, limit=None, left=None, is_said=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
-    """
-    Something that is wrong, or was.
-
-    An incident of the warehouse; or found by looking, then it has no `incident_id`.
-    """
+class ListedProblem:
+    """A problem that is there, or was lately: an incident, or what `assess` found besides."""
 
     problem: Problem
     dataset: str | None = None
     """None when it concerns every dataset."""
     is_warning: bool = False
-    """Whether nothing is broken."""
     run_id: str | None = None
     """The run that met it last."""
     opened_at: datetime | None = None
     """Since when; None when that is not known."""
     seen_at: datetime | None = None
     closed_at: datetime | None = None
-    incident_id: int | None = None
     untold_since: datetime | None = None
-    """Since when a message of it is due that nobody got; None when there is none."""
+    """Since when a message about it is due that nobody got; None when there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,61 +81,6 @@ class Airflow:
 
 
 @dataclass(frozen=True, slots=True)
-class AccountStatus:
-    """How an account stands in a dataset that daily runs collect."""
-
-    dataset: Dataset
-    appid: str
-    name: str
-    conn_id: str
-    last_day_in: date | None
-    """The newest publication day with a ready answer."""
-    ready_at: datetime | None
-    """When its newest ready answer was fetched: the last success."""
-    days: Mapping[DayState, tuple[date, ...]]
-    """
-    The days within reach of daily runs that are not final, and those that a run with dates left
-    open, oldest first.
-    """
-    quota: Quota = _NO_CALLS
-    """The account's quota today."""
-    next_try_at: datetime | None = None
-    """The next scheduled run, or the end of the rest when its daily quota is used up."""
-    open_incidents: int = 0
-
-    @property
-    def is_retired(self) -> bool:
-        """Whether WeChat has taken the endpoint offline for it."""
-        return bool(self.days.get(DayState.RETIRED))
-
-    @property
-    def days_not_in(self) -> tuple[date, ...]:
-        """The days that are not as they should be."""
-        return tuple(sorted(day for it in NOT_AS_IT_SHOULD_BE for day in self.days.get(it, ())))
-
-    @property
-    def is_healthy(self) -> bool:
-        """Whether its figures are as fresh as they can be."""
-        return not self.days_not_in and not self.open_incidents
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Everything that is to be said about now."""
-
-    checked_at: datetime
-    open: tuple[Trouble, ...]
-    closed: tuple[Trouble, ...] = ()
-    """Those that were over lately, newest first."""
-    accounts: tuple[AccountStatus, ...] = ()
-
-    @property
-    def is_healthy(self) -> bool:
-        """Whether nothing is broken; warnings do not count."""
-        return all(it.is_warning for it in self.open)
-
-
-@dataclass(frozen=True, slots=True)
 class OpenDay:
     """A publication day that daily runs ask for, one of the present window, or one left open."""
 
@@ -160,12 +99,59 @@ class AccountFacts:
     name: str
     conn_id: str
     first_daily_date: date
-    first_date: date
-    """The first day that daily runs reach."""
     days: Mapping[date, OpenDay]
-    last_day_in: date | None = None
-    ready_at: datetime | None = None
-    quota: Quota = _NO_CALLS
+    last_day_in: date | None
+    """The newest publication day with a ready answer."""
+    ready_at: datetime | None
+    """When its newest ready answer was fetched: the last success."""
+    quota: Quota
+    """The account's quota today."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountStatus:
+    """How an account stands in a dataset that daily runs collect."""
+
+    facts: AccountFacts
+    days: Mapping[DayState, tuple[date, ...]]
+    """
+    The days within reach of daily runs that are not final, and those that a run with dates left
+    open, oldest first.
+    """
+    next_try_at: datetime | None
+    """The next scheduled run, or the end of the rest when its daily quota is used up."""
+    open_incidents: int
+
+    @property
+    def is_retired(self) -> bool:
+        """Whether WeChat has taken the endpoint offline for it."""
+        return bool(self.days.get(DayState.RETIRED))
+
+    @property
+    def days_not_in(self) -> tuple[date, ...]:
+        """The days that are not as they should be."""
+        return tuple(sorted(day for it in _NOT_IN for day in self.days.get(it, ())))
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether its figures are as fresh as they can be."""
+        return not self.days_not_in and not self.open_incidents
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What is wrong now, what was lately, and how each account stands."""
+
+    checked_at: datetime
+    open: tuple[ListedProblem, ...]
+    closed: tuple[ListedProblem, ...] = ()
+    """Those that ended lately, newest first."""
+    accounts: tuple[AccountStatus, ...] = ()
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether nothing is broken; warnings do not count."""
+        return all(it.is_warning for it in self.open)
 
 
 # ------------------------------------------------------------------------------------------ read
@@ -181,16 +167,13 @@ def read(
     datasets: Sequence[Dataset] = tuple(DATASETS.values()),
 ) -> Status:
     """
-    How the warehouse stands, by reading it; see `judge`.
+    How the warehouse stands; see `assess`. `daily_calls` is the setting.
 
-    Two statements and three per dataset. `daily_calls` is the setting.
+    Two statements and three per dataset.
     """
     today = clock.beijing_date(now)
     names = [it.name for it in datasets]
-    rows = connection.execute(
-        statement("status/accounts.sql"),
-        {"datasets": [*DATASETS]},
-    )
+    rows = connection.execute(statement("status/accounts.sql"), {"datasets": [*DATASETS]})
     accounts = rows.mappings().all()
     collected = frozenset((row["dataset"], row["appid"]) for row in accounts)
     facts = [
@@ -211,13 +194,13 @@ def read(
             "datasets": names,
             "closed_since": now - RECENTLY,
             "stale_since": now - STALE,
-            "told_though_over": [it.value for it in TOLD_THOUGH_OVER],
+            "told_though_over": FINDINGS,
             "most": MOST_INCIDENTS,
         },
     )
-    return judge(
+    return assess(
         facts,
-        [_incident(row, collected) for row in found.mappings()],
+        [_incident(row, collected) for row in found],
         airflow,
         now=now,
         catch_up_days=catch_up_days,
@@ -225,39 +208,24 @@ def read(
     )
 
 
-def _incident(row: RowMapping, collected: Collected) -> Trouble:
-    """A row of `weixin.incident`."""
-    problem = Problem(
-        ProblemKind(row["kind"]),
-        row["cause"],
-        row["cure"],
-        account=row["account"],
-        appid=row["appid"],
-        conn_id=row["conn_id"],
-        subject=row["subject"],
-        days=tuple(row["publication_dates"]),
-        errcode=row["error_code"],
-    )
-    return Trouble(
-        problem,
-        dataset=row["dataset"],
-        is_warning=problem.kind.is_warning or _is_succeeded(problem, row["dataset"], collected),
-        run_id=row["run_id"],
-        opened_at=row["opened_at"],
-        seen_at=row["seen_at"],
-        closed_at=row["closed_at"],
-        incident_id=row["incident_id"],
-        untold_since=row["untold_since"],
-    )
-
-
-def _is_succeeded(problem: Problem, dataset: str, collected: Collected) -> bool:
-    """Whether an endpoint is offline whose successor collects the account."""
-    declared = DATASETS.get(dataset)
-    return (
+def _incident(row: Row[Any], collected: Collected) -> ListedProblem:
+    """An incident; an endpoint that is offline is a warning if its successor has the account."""
+    problem = problem_of(row)
+    declared = DATASETS.get(row.dataset)
+    is_succeeded = (
         problem.kind is ProblemKind.ENDPOINT_OFFLINE
         and declared is not None
         and (declared.successor, problem.appid) in collected
+    )
+    return ListedProblem(
+        problem,
+        dataset=row.dataset,
+        is_warning=problem.kind.is_warning or is_succeeded,
+        run_id=row.run_id,
+        opened_at=row.opened_at,
+        seen_at=row.seen_at,
+        closed_at=row.closed_at,
+        untold_since=row.untold_since,
     )
 
 
@@ -269,37 +237,24 @@ def _facts(
     catch_up_days: int,
     daily_calls: int,
 ) -> Iterable[AccountFacts]:
-    """Of the dataset's accounts, in their order."""
+    """What the warehouse has of the dataset's accounts, in their order."""
     reach = today - _DAY * (dataset.window + catch_up_days)
     first_dates = {
         row["appid"]: max(reach, row["first_daily_date"] - _DAY * dataset.window, dataset.first_day)
         for row in accounts
     }
+    wanted = {
+        "dataset": dataset.name,
+        "appids": [*first_dates],
+        "first_dates": [*first_dates.values()],
+        "last_date": today - _DAY,
+        "window_first_date": rules.present_window(dataset, today).first,
+    }
     days: dict[str, dict[date, OpenDay]] = defaultdict(dict)
-    rows = connection.execute(
-        statement("status/open_days.sql"),
-        {
-            "dataset": dataset.name,
-            "appids": [*first_dates],
-            "first_dates": [*first_dates.values()],
-            "last_date": today - _DAY,
-            "window_first_date": rules.present_window(dataset, today).first,
-        },
-    )
-    for row in rows.mappings():
-        days[row["appid"]][row["publication_date"]] = OpenDay(Coverage.of(row), row["attempted_at"])
-    left_open = connection.execute(
-        statement("status/left_open.sql"),
-        {
-            "dataset": dataset.name,
-            "appids": [*first_dates],
-            "first_dates": [*first_dates.values()],
-        },
-    )
-    for row in left_open.mappings():
-        days[row["appid"]][row["publication_date"]] = OpenDay(
-            Coverage.of(row), row["attempted_at"], is_out_of_reach=True
-        )
+    for name, is_out_of_reach in (("status/open_days.sql", False), ("status/left_open.sql", True)):
+        for row in connection.execute(statement(name), wanted).mappings():
+            day = OpenDay(Coverage.of(row), row["attempted_at"], is_out_of_reach)
+            days[row["appid"]][row["publication_date"]] = day
     quotas = known_quotas(connection, dataset, [*first_dates], today=today, daily_calls=daily_calls)
     for row in accounts:
         yield AccountFacts(
@@ -308,7 +263,6 @@ def _facts(
             name=row["name"],
             conn_id=row["conn_id"],
             first_daily_date=row["first_daily_date"],
-            first_date=first_dates[row["appid"]],
             days=days[row["appid"]],
             last_day_in=row["last_day_in"],
             ready_at=row["ready_at"],
@@ -316,12 +270,12 @@ def _facts(
         )
 
 
-# ----------------------------------------------------------------------------------------- judge
+# ---------------------------------------------------------------------------------------- assess
 
 
-def judge(
+def assess(
     facts: Sequence[AccountFacts],
-    incidents: Sequence[Trouble],
+    incidents: Sequence[ListedProblem],
     airflow: Airflow | None,
     *,
     now: datetime,
@@ -331,17 +285,18 @@ def judge(
     """
     What is wrong now, and how each account stands.
 
-    Open are the incidents of the warehouse; what only Airflow knows; days that are not in although
-    no incident speaks for them; messages that nobody got; and that no account is collected, where
-    nothing else says why. `airflow` is None when it can't be asked.
+    Open are the incidents of the warehouse; what Airflow says of the DAGs, the pool and the
+    scheduler; messages that nobody got; days that are not in although no incident is about them;
+    and that no account is collected, if nothing else says why. `airflow` is None when it can't be
+    asked.
     """
     known = [it for it in incidents if it.closed_at is None]
     accounts = [_account(it, known, airflow, now, catch_up_days) for it in facts]
     found = [
         *known,
-        *(trouble_in_airflow(airflow, accounts, now=now, datasets=datasets) if airflow else ()),
+        *(_of_airflow(airflow, accounts, now, datasets) if airflow else ()),
         *(_untold(incidents, airflow.alerts, now) if airflow and airflow.alerts else ()),
-        *_days_without_incident(facts, accounts, known),
+        *_days_without_incident(accounts, known),
     ]
     if not facts and all(it.is_warning for it in found):
         found.append(_nothing_collected(datasets))
@@ -353,17 +308,17 @@ def judge(
     )
 
 
-def _nothing_collected(datasets: Sequence[Dataset]) -> Trouble:
+def _nothing_collected(datasets: Sequence[Dataset]) -> ListedProblem:
     dag_ids = " or ".join(it.dag_id for it in datasets)
     cure = (
         f"unpause {dag_ids}: the first daily run brings its accounts; if one has run, "
         "weixin_accounts names no account that WeChat still lets it ask for"
     )
-    return Trouble(Problem(ProblemKind.NOT_ASKED, "no account is collected", cure))
+    return ListedProblem(Problem(ProblemKind.NOT_ASKED, "no account is collected", cure))
 
 
-def _untold(incidents: Sequence[Trouble], alerts: str, now: datetime) -> list[Trouble]:
-    """One trouble for all messages that should have arrived."""
+def _untold(incidents: Sequence[ListedProblem], alerts: str, now: datetime) -> list[ListedProblem]:
+    """One problem for all messages that should have arrived."""
     due = [it.untold_since for it in incidents if it.untold_since]
     late = [at for at in due if now - at > UNTOLD]
     if not late:
@@ -371,68 +326,60 @@ def _untold(incidents: Sequence[Trouble], alerts: str, now: datetime) -> list[Tr
     messages = (
         "1 message about an incident" if len(late) == 1 else f"{len(late)} messages about incidents"
     )
-    return [
-        Trouble(
-            Problem(
-                ProblemKind.CONFIGURATION,
-                f"{messages} could not be delivered",
-                f"correct the connection {alerts}: a warning in the log of the last run's check "
-                "says what is wrong; the next run delivers them",
-            ),
-            opened_at=min(late),
-        )
-    ]
+    cause = f"{messages} could not be delivered"
+    cure = (
+        f"correct the connection {alerts}: a warning in the log of the last run's check says what "
+        "is wrong; the next run delivers them"
+    )
+    problem = Problem(ProblemKind.CONFIGURATION, cause, cure)
+    return [ListedProblem(problem, opened_at=min(late))]
 
 
-def trouble_in_airflow(
+def _of_airflow(
     airflow: Airflow,
     accounts: Sequence[AccountStatus],
-    *,
     now: datetime,
     datasets: Sequence[Dataset],
-) -> list[Trouble]:
-    """What keeps runs from being made or from working."""
-    found: list[Trouble] = []
+) -> Iterator[ListedProblem]:
+    """What keeps Airflow from making runs, or tasks from starting."""
     if not airflow.is_scheduler_alive:
         cause, cure = "Airflow's scheduler is not responding", "start it: no run is created"
-        found.append(Trouble(Problem(ProblemKind.RUN_LATE, cause, cure)))
+        yield ListedProblem(Problem(ProblemKind.RUN_LATE, cause, cure))
     if not airflow.pool_slots:
         cause = f"the pool {airflow.pool} " + (
             "does not exist" if airflow.pool_slots is None else "has no slots"
         )
         cure = f"create the pool {airflow.pool} with 16 slots under Admin, Pools: tasks wait for it"
-        found.append(Trouble(Problem(ProblemKind.POOL_MISSING, cause, cure)))
+        yield ListedProblem(Problem(ProblemKind.POOL_MISSING, cause, cure))
     for dataset in datasets:
-        dag = airflow.dags.get(dataset.name, DagState(is_known=False))
-        collected = [it for it in accounts if it.dataset == dataset and not it.is_retired]
-        trouble = _trouble_of_dag(dataset, dag, now) if collected else None
-        if trouble:
-            found.append(trouble)
-    return found
+        if any(it.facts.dataset == dataset and not it.is_retired for it in accounts):
+            dag = airflow.dags.get(dataset.name, DagState(is_known=False))
+            if why := _why_no_run(dataset, dag, now):
+                is_missing = dag.is_known and not dag.is_paused
+                yield ListedProblem(
+                    Problem(ProblemKind.RUN_LATE, *why),
+                    dataset=dataset.name,
+                    opened_at=dag.next_run_at if is_missing else None,
+                )
 
 
-def _trouble_of_dag(dataset: Dataset, dag: DagState, now: datetime) -> Trouble | None:
-    """Why the dataset gets no run."""
-    opened_at = None
+def _why_no_run(dataset: Dataset, dag: DagState, now: datetime) -> tuple[str, str] | None:
+    """Why the dataset gets no run, and what to change."""
     if not dag.is_known:
-        cause = f"Airflow does not know {dataset.dag_id}"
         cure = "see the DAG import errors on Airflow's start page: no run is created"
-    elif dag.is_paused:
-        cause, cure = "the DAG is paused", f"unpause {dataset.dag_id}: no run is created"
-    elif dag.next_run_at and now - dag.next_run_at > OVERDUE:
-        opened_at = dag.next_run_at
-        at = opened_at.astimezone(clock.SHANGHAI)
-        cause = f"the run of {at:%Y-%m-%d %H:%M} Beijing time was not made"
+        return f"Airflow does not know {dataset.dag_id}", cure
+    if dag.is_paused:
+        return "the DAG is paused", f"unpause {dataset.dag_id}: no run is created"
+    if dag.next_run_at and now - dag.next_run_at > OVERDUE:
+        at = dag.next_run_at.astimezone(clock.SHANGHAI)
         cure = "check that the scheduler runs and that fewer than three runs of the DAG are active"
-    else:
-        return None
-    problem = Problem(ProblemKind.RUN_LATE, cause, cure)
-    return Trouble(problem, dataset=dataset.name, opened_at=opened_at)
+        return f"the run of {at:%Y-%m-%d %H:%M} Beijing time was not made", cure
+    return None
 
 
 def _account(
     facts: AccountFacts,
-    known: Sequence[Trouble],
+    known: Sequence[ListedProblem],
     airflow: Airflow | None,
     now: datetime,
     catch_up_days: int,
@@ -459,14 +406,8 @@ def _account(
     dag = airflow.dags.get(facts.dataset.name) if airflow else None
     next_run_at = dag.next_run_at if dag and not dag.is_paused else None
     return AccountStatus(
-        dataset=facts.dataset,
-        appid=facts.appid,
-        name=facts.name,
-        conn_id=facts.conn_id,
-        last_day_in=facts.last_day_in,
-        ready_at=facts.ready_at,
+        facts,
         days={state: tuple(it) for state, it in days.items()},
-        quota=facts.quota,
         next_try_at=max(
             filter(None, [next_run_at, resting.next_attempt_at if resting else None]), default=None
         ),
@@ -482,42 +423,48 @@ def _is_known(coverage: Coverage) -> bool:
     return coverage.attempt_state is not None or coverage.fetched_at is not None
 
 
-_SAID_OF = {
-    DayState.FAILED: ("the last attempt failed", "see the log of the task check"),
-    DayState.LATE: ("not in by noon (Beijing)", "the next daily run asks again"),
-    DayState.NEVER_ASKED: ("no run has asked for it", "the next daily run asks for it"),
+_NOT_IN = {
+    DayState.FAILED: (
+        ProblemKind.CALL_REFUSED,
+        "the last attempt failed",
+        "see the log of the task check",
+    ),
+    DayState.LATE: (
+        ProblemKind.NOT_READY,
+        "not in by noon (Beijing)",
+        "the next daily run asks again",
+    ),
+    DayState.NEVER_ASKED: (
+        ProblemKind.NOT_ASKED,
+        "no run has asked for it",
+        "the next daily run asks for it",
+    ),
 }
-_KIND_OF = {
-    DayState.FAILED: ProblemKind.CALL_REFUSED,
-    DayState.LATE: ProblemKind.NOT_READY,
-    DayState.NEVER_ASKED: ProblemKind.NOT_ASKED,
-}
+"""What is said of days that are not as they should be, if the last attempt said nothing."""
 
 
 def _days_without_incident(
-    facts: Sequence[AccountFacts], accounts: Sequence[AccountStatus], known: Sequence[Trouble]
-) -> list[Trouble]:
-    """One trouble per dataset, state and cause, for the days that no open incident speaks for."""
+    accounts: Sequence[AccountStatus], known: Sequence[ListedProblem]
+) -> list[ListedProblem]:
+    """A problem per dataset, state and cause, for the days that no open incident is about."""
     broken = [it for it in known if not it.is_warning or it.problem.kind is ProblemKind.WITHDRAWN]
-    alike: dict[tuple[object, ...], list[tuple[AccountFacts, OpenDay]]] = defaultdict(list)
-    for fact, account in zip(facts, accounts, strict=True):
+    alike: dict[tuple[DayState, *tuple[object, ...]], list[tuple[AccountFacts, OpenDay]]] = (
+        defaultdict(list)
+    )
+    for account in accounts:
+        fact = account.facts
         ours = [it.problem for it in broken if it.dataset == fact.dataset.name]
-        for state in NOT_AS_IT_SHOULD_BE:
+        for state in _NOT_IN:
             for day in account.days.get(state, ()):
-                if not any(_speaks_for(it, fact, day) for it in ours):
+                if not any(_is_why(it, fact, day) for it in ours):
                     of = fact.days[day]
-                    cover = of.coverage
-                    why = (
-                        cover.error_kind,
-                        cover.error_code,
-                        bool(cover.error),
-                        of.is_out_of_reach,
-                    )
-                    alike[fact.dataset.name, state, *why].append((fact, of))
-    return [_of_days(DayState(str(key[1])), days) for key, days in alike.items()]
+                    last = of.coverage
+                    why = (last.error_kind, last.error_code, bool(last.error), of.is_out_of_reach)
+                    alike[state, fact.dataset.name, *why].append((fact, of))
+    return [_of_days(state, days) for (state, *_), days in alike.items()]
 
 
-def _speaks_for(problem: Problem, facts: AccountFacts, day: date) -> bool:
+def _is_why(problem: Problem, facts: AccountFacts, day: date) -> bool:
     """
     Whether a problem is why the account's day is not in.
 
@@ -525,7 +472,7 @@ def _speaks_for(problem: Problem, facts: AccountFacts, day: date) -> bool:
     every account; for all when it names none, if it kept the run from asking.
     """
     if _is_of(problem, facts):
-        return day in problem.days or problem.kind in OF_ACCOUNT
+        return day in problem.days or problem.kind.is_of_account
     if problem.appid or problem.account or problem.kind is ProblemKind.CHECK:
         return False
     return day in problem.days or (not problem.days and problem.subject not in _AFTER_ASKING)
@@ -536,7 +483,7 @@ def _is_of(problem: Problem, facts: AccountFacts) -> bool:
     if problem.appid:
         return problem.appid == facts.appid
     ours = {facts.conn_id}
-    if problem.kind in (ProblemKind.PLATFORM, ProblemKind.CONFIGURATION):
+    if problem.kind.whose is Whose.CONNECTION:
         ours.add(connection_of(facts.conn_id))
     return bool(problem.conn_id) and problem.conn_id in ours
 
@@ -545,11 +492,11 @@ _AFTER_ASKING = ("report", "check")
 """Tasks that have nothing to do with whether a day comes in."""
 
 
-def _of_days(state: DayState, days: Sequence[tuple[AccountFacts, OpenDay]]) -> Trouble:
-    """One trouble for days that are not in for the same reason."""
+def _of_days(state: DayState, days: Sequence[tuple[AccountFacts, OpenDay]]) -> ListedProblem:
+    """One problem for days that are not in for the same reason."""
     fact, newest = max(days, key=lambda it: it[1].coverage.publication_date)
     names = list(dict.fromkeys(it.name for it, _ in days))
-    cause, cure = _SAID_OF[state]
+    kind, cause, cure = _NOT_IN[state]
     attempts = [it.attempted_at for _, it in days if it.attempted_at]
     last = newest.coverage
     named = tuple(sorted({it.coverage.publication_date for _, it in days}))
@@ -560,7 +507,7 @@ def _of_days(state: DayState, days: Sequence[tuple[AccountFacts, OpenDay]]) -> T
             " the days are not wanted: weixin-etl unwanted"
         )
     problem = Problem(
-        last.error_kind or _KIND_OF[state],
+        last.error_kind or kind,
         last.error or cause,
         cure,
         account=names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more",
@@ -569,7 +516,7 @@ def _of_days(state: DayState, days: Sequence[tuple[AccountFacts, OpenDay]]) -> T
         days=named,
         errcode=last.error_code,
     )
-    return Trouble(
+    return ListedProblem(
         problem,
         dataset=fact.dataset.name,
         opened_at=min(attempts, default=None),

@@ -1,4 +1,4 @@
-"""Days that somebody says are not wanted: no trouble until they are asked for again."""
+"""Days that somebody says are not wanted: no problem until they are asked for again."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from weixin_etl.accounts.known import appid_of
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import ParameterError
-from weixin_etl.trouble.incidents import IN_WITH_ITS_DAYS
+from weixin_etl.problem import ProblemKind
 from weixin_etl.warehouse import require_migrated, statement
 from weixin_etl.warehouse.locks import lock_incidents
 
@@ -49,6 +49,10 @@ def say_unwanted(
         appids = list(connection.scalars(save, {**said, "appids": named, "said_by": said_by}))
         connection.execute(
             statement("incident/unwanted.sql"),
-            {**said, "appids": appids, "kinds": [it.value for it in IN_WITH_ITS_DAYS]},
+            {
+                **said,
+                "appids": appids,
+                "kinds": [it.value for it in ProblemKind if it.keeps_days_out],
+            },
         )
     return len(appids)

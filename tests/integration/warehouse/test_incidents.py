@@ -17,7 +17,8 @@ from weixin_etl.load.coverage import verdict_columns
 from weixin_etl.model import Run
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.trouble import incidents
-from weixin_etl.trouble.incidents import Look, Message, record, tell
+from weixin_etl.trouble.incidents import Look, record
+from weixin_etl.trouble.messages import Message, tell
 from weixin_etl.warehouse import statement
 
 DATASET = DATASETS["article_total"]
@@ -44,7 +45,7 @@ def run(day: int, **changed: object) -> Run:
     return Run(f"scheduled__{today}", DATASET, today, **values)  # type: ignore[arg-type]
 
 
-def trouble(
+def refusal(
     appid: str, day: int, kind: ProblemKind = ProblemKind.CONFIGURATION, **changed: object
 ) -> Problem:
     """What keeps the account's whole window of that day from being in."""
@@ -90,14 +91,12 @@ class People:
         problems: Sequence[Problem] = (),
         *,
         is_retried: bool = False,
-        is_answered: bool = True,
         at: datetime | None = None,
         **changed: object,
     ) -> None:
         """A try of a batch of that day's run ends, a second after its last answer."""
         at = at or morning(day)
-        if is_answered:
-            self.answered(day, appids, problems, at - timedelta(seconds=1))
+        self.answered(day, appids, problems, at - timedelta(seconds=1))
         self.note(
             incidents.of_ingest(
                 run(day, **changed),
@@ -105,7 +104,6 @@ class People:
                 problems,
                 dict.fromkeys(appids, window(day)),
                 is_retried=is_retried,
-                is_answered=is_answered,
             )
         )
 
@@ -113,12 +111,16 @@ class People:
         self, day: int, appids: Sequence[str], problems: Sequence[Problem], at: datetime
     ) -> None:
         """WeChat answers for the days of that day's run: figures, or with the problems."""
-        self.brought(dict.fromkeys(appids, window(day)), problems, at)
+        self.brought(dict.fromkeys(appids, window(day)), problems, at, run(day).run_id)
 
     def brought(
-        self, days: Mapping[str, Sequence[date]], problems: Sequence[Problem], at: datetime
+        self,
+        days: Mapping[str, Sequence[date]],
+        problems: Sequence[Problem],
+        at: datetime,
+        run_id: str = "another",
     ) -> None:
-        """How the attempts for some days ended: with the account's problem, or ready."""
+        """How a run's attempts for some days ended: with the account's problem, or ready."""
         refused = {it.appid: it for it in problems}
         verdicts = [
             {
@@ -139,6 +141,23 @@ class People:
                 statement("coverage/verdict.sql"),
                 {"dataset": DATASET.name, "verdicts": msgspec.json.encode(verdicts).decode()},
             )
+            connection.execute(
+                sqlalchemy.text(
+                    "INSERT INTO weixin.run_report (run_id, dataset, appid, publication_date,"
+                    " planned_at, state) VALUES (:run_id, 'article_total', :appid,"
+                    " :publication_date, now(), :state) ON CONFLICT (run_id, dataset, appid,"
+                    " publication_date, installation) DO UPDATE SET state = excluded.state"
+                ),
+                [
+                    {
+                        "run_id": run_id,
+                        "appid": it["appid"],
+                        "publication_date": it["publication_date"],
+                        "state": "loaded" if it["attempt_state"] == "ok" else "failed",
+                    }
+                    for it in verdicts
+                ],
+            )
 
     def check(
         self,
@@ -146,7 +165,6 @@ class People:
         appids: Sequence[str],
         problems: Sequence[Problem] = (),
         *,
-        is_answered: bool = True,
         at: datetime | None = None,
         failed_tasks: Sequence[str] = (),
         **changed: object,
@@ -158,7 +176,6 @@ class People:
                 at or morning(day, 9, 30),
                 problems,
                 dict.fromkeys(appids, window(day)),
-                is_answered=is_answered,
                 failed_tasks=failed_tasks,
             ),
             may_wait=False,
@@ -175,7 +192,6 @@ class People:
             at + timedelta(seconds=1),
             problems,
             {"a": days},
-            is_answered=True,
         )
         self.note(look, may_wait=False)
 
@@ -196,7 +212,7 @@ def people(warehouse: Engine) -> People:
 def test_an_account_refused_for_three_days_is_two_messages(people: People):
     """One when it is met, one when it is over, with how long it lasted; three tries a day."""
     for day in range(3):
-        people.live_through(day, ["a", "b"], [trouble("a", day)])
+        people.live_through(day, ["a", "b"], [refusal("a", day)])
     for day in range(3, 20):
         people.live_through(day, ["a", "b"], [])
 
@@ -215,28 +231,27 @@ def test_an_account_refused_for_three_days_is_two_messages(people: People):
 def test_the_loader_may_do_it(loader: Engine):
     """Daily runs have no other rights."""
     people = People(loader)
-    people.live_through(0, ["a"], [trouble("a", 0)])
+    people.live_through(0, ["a"], [refusal("a", 0)])
     people.live_through(1, ["a"], [])
 
     assert people.titles == ["号a refused", "over: 号a refused"]
-    assert not incidents.is_answered(loader, run(0))
 
 
 def test_what_another_try_may_mend_is_told_by_the_last_one(people: People):
     """Nothing is said of an account while it is tried again, neither that it is refused or well."""
-    unreachable = trouble("a", 0, ProblemKind.UNREACHABLE, errcode=None)
+    unreachable = refusal("a", 0, ProblemKind.UNREACHABLE, errcode=None)
     people.ingest(0, ["a"], [unreachable], is_retried=True)
     before = list(people.titles)
     people.ingest(0, ["a"], [unreachable], at=morning(0, 9, 20))
 
     assert before == []
-    assert people.titles == ["号a unreachable"]
+    assert people.titles == ["WeChat unreachable"]
 
 
 def test_nothing_is_over_for_an_account_that_is_tried_again(people: People):
     """What it is refused for now may pass; only then is it known what is over."""
-    people.live_through(0, ["a"], [trouble("a", 0)])
-    refused = trouble("a", 1, ProblemKind.TOKEN_REFUSED, errcode=40001)
+    people.live_through(0, ["a"], [refusal("a", 0)])
+    refused = refusal("a", 1, ProblemKind.TOKEN_REFUSED, errcode=40001)
     people.ingest(1, ["a"], [refused], is_retried=True)
     before = list(people.titles)
     people.ingest(1, ["a"], [], at=morning(1, 9, 10))
@@ -247,16 +262,16 @@ def test_nothing_is_over_for_an_account_that_is_tried_again(people: People):
 
 def test_a_refusal_is_told_though_another_account_is_tried_again(people: People):
     """Its own last try has ended."""
-    unreachable = trouble("b", 0, ProblemKind.UNREACHABLE)
-    people.ingest(0, ["a", "b"], [trouble("a", 0), unreachable], is_retried=True)
+    unreachable = refusal("b", 0, ProblemKind.UNREACHABLE)
+    people.ingest(0, ["a", "b"], [refusal("a", 0), unreachable], is_retried=True)
 
     assert people.titles == ["号a refused"]
 
 
 def test_another_errcode_is_another_thing_to_mend(people: People):
     """The whitelist is mended, now the secret is wrong: both are told."""
-    people.ingest(0, ["a"], [trouble("a", 0, errcode=40164, cause="not on the whitelist")])
-    people.ingest(0, ["a"], [trouble("a", 0)], at=morning(0, 10))
+    people.ingest(0, ["a"], [refusal("a", 0, errcode=40164, cause="not on the whitelist")])
+    people.ingest(0, ["a"], [refusal("a", 0)], at=morning(0, 10))
 
     assert people.titles == ["号a refused", "over: 号a refused", "号a refused"]
     assert "lasted 1 h 0 min" in people.got[1].body
@@ -264,8 +279,8 @@ def test_another_errcode_is_another_thing_to_mend(people: People):
 
 def test_an_unreachable_api_does_not_say_that_a_refusal_is_over(people: People):
     """Only an answer does."""
-    people.live_through(0, ["a"], [trouble("a", 0)])
-    people.ingest(1, ["a"], [trouble("a", 1, ProblemKind.UNREACHABLE)], is_answered=False)
+    people.live_through(0, ["a"], [refusal("a", 0)])
+    people.ingest(1, ["a"], [refusal("a", 1, ProblemKind.UNREACHABLE)])
     before = list(people.titles)
     people.live_through(2, ["a"], [])
 
@@ -286,7 +301,7 @@ def test_answers_from_before_the_trouble_do_not_say_that_it_is_over(
     people: People, kind: ProblemKind, changed: dict[str, object]
 ):
     """A green run whose `check` is cleared after a red one; nor does the same refusal again."""
-    refused = trouble("a", 0, kind, **changed)
+    refused = refusal("a", 0, kind, **changed)
     people.live_through(0, ["a", "b"], [])
     people.ingest(0, ["a", "b"], [refused], at=morning(0, 10))
     people.check(0, ["a", "b"], [refused], at=morning(0, 10, 10))
@@ -303,7 +318,7 @@ def test_answers_from_before_the_trouble_do_not_say_that_it_is_over(
 
 def test_an_ingest_that_asks_for_no_day_does_not_say_that_a_refusal_is_over(people: People):
     """It has asked nothing of the account."""
-    people.live_through(0, ["a"], [trouble("a", 0)])
+    people.live_through(0, ["a"], [refusal("a", 0)])
     people.note(incidents.of_ingest(run(0), morning(0, 10), [], {"a": []}, is_retried=False))
 
     assert people.titles == ["号a refused"]
@@ -312,8 +327,8 @@ def test_an_ingest_that_asks_for_no_day_does_not_say_that_a_refusal_is_over(peop
 def test_a_run_that_was_answered_before_does_not_say_that_wechat_can_be_reached(people: People):
     """Its `check` is cleared while the API is down."""
     people.live_through(0, "ab", [])
-    down = [trouble(appid, 0, ProblemKind.UNREACHABLE) for appid in "ab"]
-    people.ingest(0, "ab", down, is_answered=False, at=morning(0, 10))
+    down = [refusal(appid, 0, ProblemKind.UNREACHABLE) for appid in "ab"]
+    people.ingest(0, "ab", down, at=morning(0, 10))
     people.check(0, "ab", [], at=morning(0, 10, 10))
     before = list(people.titles)
     people.ingest(0, "ab", [], at=morning(0, 11))
@@ -338,10 +353,10 @@ def test_a_connection_is_whole_again_when_tokens_are_asked_for(people: People):
 
 def test_a_platform_without_a_token_keeps_only_its_own_accounts_incidents(people: People):
     """Of them nothing is known; what else was wrong is over when it is."""
-    of_its = trouble("a", 0, ProblemKind.ENDPOINT_OFFLINE)
+    of_its = refusal("a", 0, ProblemKind.ENDPOINT_OFFLINE)
     people.check(0, ["a", "b"], [replace(of_its, conn_id="p/wxa")])
     late = Problem(ProblemKind.RUN_LATE, "not ended", "look")
-    people.note(Look(DATASET, run(1).run_id, morning(1, 9), problems=[late]))
+    people.note(Look(run(1), morning(1, 9), problems=[late]))
     ticket = Problem.of_connection("p", ProblemKind.PLATFORM, "the ticket is old", "mend it")
     people.answered(1, ["a", "b"], [], morning(1, 9))
     people.check(1, ["a", "b"], [ticket])
@@ -353,12 +368,11 @@ def test_a_platform_without_a_token_keeps_only_its_own_accounts_incidents(people
 
 def test_an_api_that_is_down_is_one_incident_of_the_run(people: People):
     """However many accounts and batches meet it; and one that is down again is another."""
-    down = {"is_answered": False}
     for day in (0, 2, 3):
         for appid in "abcd":
-            people.ingest(day, [appid], [trouble(appid, day, ProblemKind.UNREACHABLE)], **down)
-        met = [trouble(appid, day, ProblemKind.UNREACHABLE) for appid in "abcd"]
-        people.check(day, "abcd", met, **down)
+            people.ingest(day, [appid], [refusal(appid, day, ProblemKind.UNREACHABLE)])
+        met = [refusal(appid, day, ProblemKind.UNREACHABLE) for appid in "abcd"]
+        people.check(day, "abcd", met)
         if day != 2:
             people.live_through(day + 1, "abcd", [])
 
@@ -367,7 +381,7 @@ def test_an_api_that_is_down_is_one_incident_of_the_run(people: People):
 
 def test_one_account_of_many_that_cannot_be_reached_is_its_own(people: People):
     """The others had an answer: the API is not down."""
-    met = [trouble("a", 0, ProblemKind.UNREACHABLE)]
+    met = [refusal("a", 0, ProblemKind.UNREACHABLE)]
     people.live_through(0, ["a", "b"], met)
 
     assert people.titles == ["号a unreachable"]
@@ -378,12 +392,12 @@ def test_figures_that_are_not_ready_are_told_at_noon_only(people: People):
     late = ProblemKind.NOT_READY
     yesterday = {"days": window(0)[-1:], "errcode": None}
     for hour in (8, 9, 10, 11):
-        people.ingest(0, ["a"], [trouble("a", 0, late, **yesterday)], at=morning(0, hour))
+        people.ingest(0, ["a"], [refusal("a", 0, late, **yesterday)], at=morning(0, hour))
     before = list(people.titles)
-    people.ingest(0, ["a"], [trouble("a", 0, late, **yesterday)], at=morning(0, 11, 45))
-    people.check(0, ["a"], [trouble("a", 0, late, **yesterday)], at=morning(0, 11, 46))
+    people.ingest(0, ["a"], [refusal("a", 0, late, **yesterday)], at=morning(0, 11, 45))
+    people.check(0, ["a"], [refusal("a", 0, late, **yesterday)], at=morning(0, 11, 46))
     two = {"days": window(1)[-2:], "errcode": None}
-    people.ingest(1, ["a"], [trouble("a", 1, late, **two)], at=morning(1, 8, 30))
+    people.ingest(1, ["a"], [refusal("a", 1, late, **two)], at=morning(1, 8, 30))
     people.live_through(1, ["a"], [])
 
     assert before == []
@@ -403,7 +417,7 @@ def still_open(people: People) -> dict[str, list[date]]:
 
 def test_trouble_with_days_is_over_when_each_of_them_is_in(people: People):
     """Not by daily runs, which ask for others; day by day, whoever brings them in."""
-    unreadable = trouble("a", 0, ProblemKind.UNREADABLE, days=AUGUST, errcode=None)
+    unreadable = refusal("a", 0, ProblemKind.UNREADABLE, days=AUGUST, errcode=None)
     people.backfill(morning(0, 8), AUGUST, [unreadable])
     people.live_through(0, ["a"], [])
     people.live_through(1, ["a"], [])
@@ -422,7 +436,7 @@ def test_trouble_with_days_is_over_when_each_of_them_is_in(people: People):
 
 def test_a_broken_check_is_over_when_it_was_run_on_the_same_days(people: People):
     """And found nothing: the daily run's checks look at other days."""
-    broken = trouble("a", 0, ProblemKind.CHECK, days=AUGUST, errcode=None, subject="answer")
+    broken = refusal("a", 0, ProblemKind.CHECK, days=AUGUST, errcode=None, subject="answer")
     people.backfill(morning(0, 8), AUGUST, [broken])
     people.live_through(0, ["a"], [])
     people.backfill(morning(0, 10), AUGUST[:1])
@@ -435,7 +449,7 @@ def test_a_broken_check_is_over_when_it_was_run_on_the_same_days(people: People)
 
 def test_a_backfill_that_meets_the_same_does_not_hide_the_other_days(people: People):
     """An incident is about all the days that are not in, whichever look has met them."""
-    used_up = trouble("a", 0, ProblemKind.DAILY_QUOTA, errcode=45009)
+    used_up = refusal("a", 0, ProblemKind.DAILY_QUOTA, errcode=45009)
     people.live_through(0, ["a"], [used_up])
     people.backfill(morning(0, 11), AUGUST, [replace(used_up, days=AUGUST)])
 
@@ -445,13 +459,13 @@ def test_a_backfill_that_meets_the_same_does_not_hide_the_other_days(people: Peo
 
 def test_the_same_trouble_with_other_days_is_told_as_well(people: People):
     """Else a day that nobody brings in would hide every later one."""
-    unreadable = trouble("a", 0, ProblemKind.UNREADABLE, days=AUGUST, errcode=None)
+    unreadable = refusal("a", 0, ProblemKind.UNREADABLE, days=AUGUST, errcode=None)
     people.backfill(morning(0, 8), AUGUST, [unreadable])
     for day in (1, 2):
         people.live_through(day, ["a"], [replace(unreadable, days=window(2)[:1])])
     people.live_through(3, ["a"], [])
 
-    late = trouble("a", 4, ProblemKind.NOT_READY, days=AUGUST, errcode=None)
+    late = refusal("a", 4, ProblemKind.NOT_READY, days=AUGUST, errcode=None)
     people.backfill(morning(4, 13), AUGUST, [late])
     late = replace(late, days=window(5)[-1:])
     people.ingest(5, ["a"], [late], at=morning(5, 8, 30))
@@ -469,8 +483,8 @@ def test_the_same_trouble_with_other_days_is_told_as_well(people: People):
 def test_an_ingest_of_one_account_says_nothing_about_another(people: People):
     """Nor about what only the check of the whole run judges."""
     broken = Problem(ProblemKind.CHECK, "key", "restore", subject="key_is_declared")
-    retired = trouble("b", 0, ProblemKind.ENDPOINT_OFFLINE)
-    people.check(0, ["a", "b"], [trouble("a", 0), broken, retired])
+    retired = refusal("b", 0, ProblemKind.ENDPOINT_OFFLINE)
+    people.check(0, ["a", "b"], [refusal("a", 0), broken, retired])
     people.ingest(1, ["b"], [])
 
     assert sorted(people.titles) == [
@@ -485,7 +499,7 @@ def test_a_total_that_fell_is_told_once_and_its_end_is_no_news(people: People):
     fell = [date(2026, 11, 3), date(2026, 11, 6)]
     for day in range(20):
         found = [it for it in fell if it in window(day)]
-        met = trouble("a", day, ProblemKind.TOTAL_FELL, days=tuple(found), subject="total")
+        met = refusal("a", day, ProblemKind.TOTAL_FELL, days=tuple(found), subject="total")
         people.live_through(day, ["a"], [met] if found else [])
 
     assert people.titles == ["号a: a total fell"] * 2
@@ -494,7 +508,7 @@ def test_a_total_that_fell_is_told_once_and_its_end_is_no_news(people: People):
 def test_an_account_that_falls_silent_is_told_once(people: People):
     """Neither that it is silent on another day, nor that it publishes again, is news."""
     for day in range(10):
-        silent = trouble("a", day, ProblemKind.SILENT, days=window(day)[:1], subject="publishes")
+        silent = refusal("a", day, ProblemKind.SILENT, days=window(day)[:1], subject="publishes")
         people.check(day, ["a"], [silent] if day < 8 else [])
         people.backfill(morning(day, 11), AUGUST)
         if day == 7:
@@ -507,7 +521,7 @@ def test_an_account_that_falls_silent_is_told_once(people: People):
 
 def test_a_rejected_value_is_told_once_and_listed_until_it_is_resolved(people: People):
     """Though no run asks for its day any more."""
-    rejected = trouble("a", 0, ProblemKind.REJECTED, days=AUGUST[:1], subject="fits")
+    rejected = refusal("a", 0, ProblemKind.REJECTED, days=AUGUST[:1], subject="fits")
     with people.warehouse.begin() as connection:
         connection.execute(
             sqlalchemy.text(
@@ -544,7 +558,7 @@ def test_a_hundred_thousand_unknown_metrics_are_one_incident(people: People):
         people.ingest(day, ["a"], incidents.unknown_metrics(names))
 
     causes = rows(people.warehouse, "SELECT cause FROM weixin.incident")
-    first = [f"'{number:07}{'x' * 52}" for number in range(3)]
+    first = [f"'{number:07}{'x' * 53}…'" for number in range(3)]
     assert causes == [
         (
             f"WeChat sends 100003 metrics that are not known here ({', '.join(first)}, …); kept in "
@@ -556,7 +570,7 @@ def test_a_hundred_thousand_unknown_metrics_are_one_incident(people: People):
 
 def test_days_that_are_lost_are_told_until_somebody_brings_them_in(people: People):
     """`plan` tells of them."""
-    lost = trouble("a", 0, ProblemKind.DAYS_LOST, errcode=None)
+    lost = refusal("a", 0, ProblemKind.DAYS_LOST, errcode=None)
     for day, warnings in enumerate([[lost], [lost], [], []]):
         people.note(incidents.of_plan(run(day), morning(day), warnings, ["a"]))
 
@@ -574,7 +588,7 @@ def test_two_runs_of_a_morning_tell_nothing_twice(people: People, warehouse: Eng
 
         return task
 
-    for minute, problems in enumerate(([trouble("a", 0)], [])):
+    for minute, problems in enumerate(([refusal("a", 0)], [])):
         at = morning(0, 9, minute)
         threads = [threading.Thread(target=meet(problems, at)) for _ in range(16)]
         for thread in threads:
@@ -589,7 +603,7 @@ def test_a_task_killed_before_it_could_tell_leaves_it_to_the_next(people: People
     """What was recorded is told by whoever looks next, of whatever dataset."""
     record(
         people.warehouse,
-        incidents.of_ingest(run(0), morning(0), [trouble("a", 0)], {}, is_retried=False),
+        incidents.of_ingest(run(0), morning(0), [refusal("a", 0)], {}, is_retried=False),
     )
     people.ingest(0, ["b"], [], at=morning(0, 9, 5))
 
@@ -620,11 +634,11 @@ def test_a_killed_task_is_told_by_the_check(people: People):
 def test_a_receiver_that_is_down_for_two_days_is_tried_by_every_look(people: People):
     """When it is back it gets what is still true, and nothing of what came and went."""
     people.is_up = False
-    people.live_through(0, ["a", "b"], [trouble("a", 0), trouble("b", 0)])
-    people.live_through(1, ["a", "b"], [trouble("b", 1)])
+    people.live_through(0, ["a", "b"], [refusal("a", 0), refusal("b", 0)])
+    people.live_through(1, ["a", "b"], [refusal("b", 1)])
     tried = people.tried
     people.is_up = True
-    people.live_through(2, ["a", "b"], [trouble("b", 2)])
+    people.live_through(2, ["a", "b"], [refusal("b", 2)])
     people.live_through(3, ["a", "b"], [])
 
     assert tried > 8
@@ -633,8 +647,8 @@ def test_a_receiver_that_is_down_for_two_days_is_tried_by_every_look(people: Peo
 
 def test_an_end_that_nobody_could_be_told_of_for_long_is_no_news(people: People):
     """Nor is a finding that is no longer found; but it is for three days."""
-    fell = trouble("a", 0, ProblemKind.TOTAL_FELL, subject="total")
-    people.live_through(0, ["b"], [trouble("b", 0)])
+    fell = refusal("a", 0, ProblemKind.TOTAL_FELL, subject="total")
+    people.live_through(0, ["b"], [refusal("b", 0)])
     people.is_up = False
     people.live_through(0, ["a"], [fell])
     people.live_through(1, ["a", "b"], [])
@@ -669,9 +683,9 @@ def test_three_hundred_accounts_refused_at_once_are_few_messages(people: People)
     appids = [f"wx{number:03}" for number in range(300)]
     batches = [appids[start::32] for start in range(32)]
     for number, batch in enumerate(batches):
-        met = [trouble(appid, 0) for appid in batch]
+        met = [refusal(appid, 0) for appid in batch]
         people.ingest(0, batch, met, at=morning(0, 9, number))
-    people.check(0, appids, [trouble(appid, 0) for appid in appids], at=morning(0, 9, 40))
+    people.check(0, appids, [refusal(appid, 0) for appid in appids], at=morning(0, 9, 40))
     begun = len(people.got)
     for number, batch in enumerate(batches):
         people.ingest(1, batch, [], at=morning(1, 9, number))
@@ -691,7 +705,7 @@ def test_lines_of_one_message_say_which_dataset_and_since_when(people: People):
     """In full, though the log's line is cut at 160 characters."""
     cause = f"not on the whitelist: {'x' * 160}"
     appids = [f"wx{number}" for number in range(6)]
-    people.ingest(0, appids, [trouble(appid, 0, cause=cause) for appid in appids])
+    people.ingest(0, appids, [refusal(appid, 0, cause=cause) for appid in appids])
     people.check(1, appids, [], at=morning(1))
     people.ingest(1, appids, [], at=morning(1, 10))
 
@@ -715,7 +729,7 @@ def test_an_account_that_is_not_collected_any_more_has_no_open_incident(people: 
                 " VALUES ('a', '号a', 'a', FALSE, now())"
             )
         )
-    people.check(0, ["a"], [trouble("a", 0)])
+    people.check(0, ["a"], [refusal("a", 0)])
     people.check(1, ["b"], [])
 
     assert people.titles == ["号a refused"]
@@ -727,8 +741,8 @@ def test_an_account_that_is_not_collected_any_more_has_no_open_incident(people: 
 def test_a_run_that_was_late_is_over_when_a_daily_run_has_ended(people: People):
     """The deadline opens it."""
     late = Problem(ProblemKind.RUN_LATE, "not ended", "look")
-    people.note(Look(DATASET, run(0).run_id, morning(0, 12, 30), problems=[late]))
-    people.note(Look(DATASET, run(0).run_id, morning(0, 12, 31), problems=[late]))
+    people.note(Look(run(0), morning(0, 12, 30), problems=[late]))
+    people.note(Look(run(0), morning(0, 12, 31), problems=[late]))
     people.check(0, ["a"], [], at=morning(0, 14))
 
     assert people.titles == ["the daily run is late", "over: the daily run is late"]
@@ -738,7 +752,7 @@ def test_a_run_that_was_late_is_over_when_a_daily_run_has_ended(people: People):
 def test_a_run_that_was_late_is_over_when_it_ends_itself(people: People):
     """Also after midnight, when it is no daily run any more; another run of that night does not."""
     late = Problem(ProblemKind.RUN_LATE, "not ended", "look")
-    people.note(Look(DATASET, run(0).run_id, morning(0, 12, 30), problems=[late]))
+    people.note(Look(run(0), morning(0, 12, 30), problems=[late]))
     another = replace(run(0, is_scheduled=False), run_id="another")
     people.note(incidents.of_check(another, morning(1, 0, 20), [], {"a": window(0)}))
     before = [*people.titles]

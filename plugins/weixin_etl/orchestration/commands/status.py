@@ -57,17 +57,17 @@ def _read(airflow: status.Airflow | None, datasets: Sequence[Dataset]) -> status
         )
 
 
-def _line(trouble: status.Trouble) -> str:
-    parts = [part for part in (trouble.dataset, trouble.problem.in_full) if part]
-    if trouble.opened_at:
-        parts.append(f"since {clock.beijing_text(trouble.opened_at)}")
-    return ("warning: " if trouble.is_warning else "") + " · ".join(parts)
+def _line(listed: status.ListedProblem) -> str:
+    parts = [part for part in (listed.dataset, listed.problem.in_full) if part]
+    if listed.opened_at:
+        parts.append(f"since {clock.beijing_text(listed.opened_at)}")
+    return ("warning: " if listed.is_warning else "") + " · ".join(parts)
 
 
 def _summary(found: status.Status) -> str:
     collected = [it for it in found.accounts if not (it.is_retired and it.is_healthy)]
     healthy = sum(it.is_healthy for it in collected)
-    newest = [it.last_day_in for it in collected if it.last_day_in]
+    newest = [it.facts.last_day_in for it in collected if it.facts.last_day_in]
     upto = f", the oldest up to {min(newest)}" if newest else ""
     said = f"{healthy} of {len(collected)} accounts and datasets are in{upto}"
     resting = [len(it.days.get(DayState.RESTING, ())) for it in collected]

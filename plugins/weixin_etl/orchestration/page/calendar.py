@@ -94,7 +94,7 @@ def view(
         found = status.read(
             connection, None, now=now, catch_up_days=catch_up_days, datasets=[dataset]
         )
-        appids = [it.appid for it in found.accounts if not it.is_healthy]
+        appids = [it.facts.appid for it in found.accounts if not it.is_healthy]
     rows = connection.execute(
         statement("page/accounts.sql"),
         {
