@@ -268,16 +268,15 @@ def test_the_table_holds_nothing_that_can_be_read(
 def test_a_new_key_takes_over(
     sandbox: Sandbox, platform: Platform, open_platform: OpenPlatform, key: str, asked: Asked
 ) -> None:
-    """While both keys are there, the next listing encrypts everything with the new one."""
-    sandbox.component.rotates_refresh_tokens = True
+    """While both keys are there, a renewal encrypts with the new one; then the old one may go."""
     first = token(platform)
     new = Fernet.generate_key().decode()
     assert token(open_platform(new, key)) == first
 
-    open_platform(new, key).discover(4)
-    sandbox.component.rotates_refresh_tokens = False
-    assert is_good(sandbox, token(open_platform(new)))
-    assert (asked(REFRESH), asked(INFO)) == (2, 1)  # the info: what it is called
+    second = token(open_platform(new, key), refused=first)
+    assert token(open_platform(new)) == second
+    assert is_good(sandbox, token(open_platform(new), refused=second))
+    assert (asked(REFRESH), asked(INFO)) == (3, 1)  # the info: what it is called
 
 
 def test_what_can_not_be_opened_costs_a_renewal(
