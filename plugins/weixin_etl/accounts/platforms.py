@@ -42,7 +42,7 @@ from weixin_etl.api.token import RENEW_BEFORE_SECONDS, Token
 from weixin_etl.model import Account, accounts_are, few_names
 from weixin_etl.problem import Problem
 from weixin_etl.threads import thread_pool
-from weixin_etl.warehouse import statement, trouble
+from weixin_etl.warehouse import diagnose, statement
 
 log = logging.getLogger(__name__)
 
@@ -519,7 +519,7 @@ class Platform:
         try:
             yield
         except DBAPIError as error:
-            passing = trouble(error, self._warehouse)
+            passing = diagnose(error, self._warehouse)
             if passing is None:
                 raise
             if passing.is_of_one_statement:

@@ -20,7 +20,7 @@ from weixin_etl.load import merge
 from weixin_etl.load.coverage import Answered, Had, judge_again, save_data, verdicts, wake
 from weixin_etl.load.merge import Diff, Rebuilt
 from weixin_etl.model import AttemptState, DataState, Pair, ParameterError
-from weixin_etl.warehouse import follow_clock, require_migrated, statement, trouble
+from weixin_etl.warehouse import diagnose, follow_clock, require_migrated, statement
 from weixin_etl.warehouse.locks import lock_load
 
 
@@ -121,7 +121,7 @@ def replay(
     try:
         return _Replay(warehouse, selection, ready_hour, is_applied, now).run(on_progress)
     except Exception as error:
-        if passing := trouble(error, warehouse):
+        if passing := diagnose(error, warehouse):
             raise passing from None
         raise
 

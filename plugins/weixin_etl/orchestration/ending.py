@@ -37,7 +37,7 @@ class EndOfTask(SystemExit):  # it is no error: the error has been said
 @contextmanager
 def readable_ending() -> Iterator[None]:
     """
-    Let a task end readably: a line per trouble, what to change first; frames only collapsed.
+    Let a task end readably: a line per problem, what to change first; frames only collapsed.
 
     Raises:
         EndOfTask: instead of any error.

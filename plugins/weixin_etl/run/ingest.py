@@ -40,7 +40,7 @@ from weixin_etl.problem import (
     together,
 )
 from weixin_etl.run.extract import AccountCalls, Budget, extract
-from weixin_etl.warehouse import WarehouseError, require_one_time, statement, trouble
+from weixin_etl.warehouse import WarehouseError, diagnose, require_one_time, statement
 from weixin_etl.warehouse.locks import ingest_locks
 
 log = logging.getLogger(__name__)
@@ -159,7 +159,7 @@ class Ingest:
         except WarehouseError:
             raise
         except Exception as error:
-            passing = trouble(error, self._warehouse)
+            passing = diagnose(error, self._warehouse)
             if passing is None:
                 raise
             problems = [*_problems(self._judged), *self._failures.values(), passing.problem]
@@ -399,14 +399,14 @@ class Ingest:
 
     def _require_warehouse(self, error: Exception) -> None:
         """Make sure that the error is of one statement, so that others can still be made."""
-        passing = trouble(error, self._warehouse)
+        passing = diagnose(error, self._warehouse)
         if passing and not passing.is_of_one_statement:
             raise error
 
     def _fail(self, account: Account, error: Exception) -> None:
         """Give an account up whose answers can't be worked on or loaded."""
         self._require_warehouse(error)
-        if passing := trouble(error, self._warehouse):
+        if passing := diagnose(error, self._warehouse):
             problem = passing.problem
         else:
             log_frames(log, error)

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, Row
 from sqlalchemy.exc import DBAPIError
 
 from weixin_etl.datasets import DATASETS
-from weixin_etl.warehouse.errors import WarehouseError, trouble
+from weixin_etl.warehouse.errors import WarehouseError, diagnose
 from weixin_etl.warehouse.locks import lock_changes
 from weixin_etl.warehouse.statements import source, sql_directory, statement
 
@@ -214,7 +214,7 @@ def _told(warehouse: Engine) -> Iterator[None]:
         failed = WarehouseError(
             f"the analysts' views could not be updated: {said}", "correct that and migrate again"
         )
-        raise trouble(error, warehouse) or failed from None
+        raise diagnose(error, warehouse) or failed from None
 
 
 @dataclass(frozen=True, slots=True)
