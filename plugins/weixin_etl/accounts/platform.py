@@ -41,7 +41,7 @@ from weixin_etl.api.token import Token
 from weixin_etl.model import Account, accounts_are, few_names
 from weixin_etl.problem import Problem
 from weixin_etl.threads import thread_pool
-from weixin_etl.warehouse import trouble
+from weixin_etl.warehouse import diagnose
 
 log = logging.getLogger(__name__)
 
@@ -421,7 +421,7 @@ class Platform:
         try:
             yield
         except DBAPIError as error:
-            passing = trouble(error, self._stored.warehouse)
+            passing = diagnose(error, self._stored.warehouse)
             if passing is None:
                 raise
             if passing.is_of_one_statement:

@@ -33,7 +33,7 @@ from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.load import Judged, Load, Outcome, answered
 from weixin_etl.model import Account, Counts, Pair, ParameterError, Run
 from weixin_etl.parse import parse
-from weixin_etl.warehouse import follow_clock, require_migrated, statement, trouble
+from weixin_etl.warehouse import diagnose, follow_clock, require_migrated, statement
 
 _GZIP = b"\x1f\x8b"
 _LIMITS = CallLimits()
@@ -106,7 +106,7 @@ def import_files(
     try:
         return loading.run(paths)
     except Exception as error:
-        if passing := trouble(error, warehouse):
+        if passing := diagnose(error, warehouse):
             raise passing from None
         raise
 

@@ -30,7 +30,7 @@ from weixin_etl.load.stage import Staged
 from weixin_etl.load.tables import Tables
 from weixin_etl.model import AttemptState, Cause, DataState, Pair, ParameterError
 from weixin_etl.parse.articles import Merged, Summary
-from weixin_etl.warehouse import follow_clock, require_migrated, statement, trouble
+from weixin_etl.warehouse import diagnose, follow_clock, require_migrated, statement
 from weixin_etl.warehouse.locks import lock_load
 from weixin_etl.warehouse.statements import arrays
 
@@ -159,7 +159,7 @@ def replay(
     try:
         return _Replay(warehouse, selection, ready_hour, is_applied, now).run(on_progress)
     except Exception as error:
-        if passing := trouble(error, warehouse):
+        if passing := diagnose(error, warehouse):
             raise passing from None
         raise
 

@@ -26,7 +26,7 @@ from weixin_etl.problem import Problem, ProblemKind, first_line, log_frames
 from weixin_etl.trouble import incidents, messages
 from weixin_etl.trouble.incidents import Look
 from weixin_etl.trouble.messages import Message, Send
-from weixin_etl.warehouse import WarehouseError, follow_clock, require_migrated, trouble
+from weixin_etl.warehouse import WarehouseError, diagnose, follow_clock, require_migrated
 
 if TYPE_CHECKING:
     import apprise
@@ -66,7 +66,7 @@ def note(run: Run, look: Callable[[datetime], Look], *, is_last: bool = False) -
     except Exception as error:  # whatever it is, the run goes on
         refused = error if isinstance(error, WarehouseError) else None
         if refused is None and warehouse is not None:
-            refused = trouble(error, warehouse)
+            refused = diagnose(error, warehouse)
         if refused is None:
             log_frames(log, error)
         said = refused.cause if refused else first_line(error)

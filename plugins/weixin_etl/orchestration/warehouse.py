@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from weixin_etl.warehouse import CONN_ID, WarehouseError, engine, require_migrated, trouble, url
+from weixin_etl.warehouse import CONN_ID, WarehouseError, diagnose, engine, require_migrated, url
 
 READER = "weixin_reader"
 _READS_ONLY = {
@@ -73,7 +73,7 @@ def reading(warehouse: Engine) -> Iterator[Connection]:
         with warehouse.connect() as connection:
             yield connection
     except DBAPIError as error:
-        raise trouble(error, warehouse) or error from None
+        raise diagnose(error, warehouse) or error from None
 
 
 def of_reader(error: WarehouseError) -> WarehouseError:

@@ -35,7 +35,7 @@ from weixin_etl.run import Settings
 from weixin_etl.run.extract import AccountCalls, extract
 from weixin_etl.run.pairs import accounts_not_in, not_in, planned_pairs, require_plan
 from weixin_etl.run.plan import plan_open_days
-from weixin_etl.warehouse import WarehouseError, require_one_time, statement, trouble
+from weixin_etl.warehouse import WarehouseError, diagnose, require_one_time, statement
 from weixin_etl.warehouse.locks import ingest_locks
 
 log = logging.getLogger(__name__)
@@ -137,7 +137,7 @@ class _Try:
         except WarehouseError:
             raise
         except Exception as error:
-            passing = trouble(error, self.warehouse)
+            passing = diagnose(error, self.warehouse)
             if passing is None:
                 raise
             problems = [*together(self.refused), *self.failures.values(), passing.problem]
@@ -305,14 +305,14 @@ class _Try:
 
     def require_warehouse(self, error: Exception) -> None:
         """Make sure that the error is of one statement, so that others can still be made."""
-        passing = trouble(error, self.warehouse)
+        passing = diagnose(error, self.warehouse)
         if passing and not passing.is_of_one_statement:
             raise error
 
     def fail(self, account: Account, error: Exception) -> None:
         """Give an account up whose answers can't be worked on or loaded."""
         self.require_warehouse(error)
-        if passing := trouble(error, self.warehouse):
+        if passing := diagnose(error, self.warehouse):
             problem = passing.problem
         else:
             log_frames(log, error)

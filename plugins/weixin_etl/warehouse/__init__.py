@@ -5,7 +5,7 @@ from weixin_etl.warehouse.errors import (
     CONN_ID,
     WarehouseError,
     WarehouseTroubleError,
-    trouble,
+    diagnose,
 )
 from weixin_etl.warehouse.migrations import (
     ROLES,
@@ -25,6 +25,7 @@ __all__ = [
     "WarehouseTroubleError",
     "apply_migrations",
     "ask_for_roles",
+    "diagnose",
     "engine",
     "follow_clock",
     "migrate",
@@ -35,6 +36,5 @@ __all__ = [
     "source",
     "sql_directory",
     "statement",
-    "trouble",
     "url",
 ]

@@ -65,7 +65,7 @@ _SAYS_NO_CONNECTION_LEFT = ("too many clients", "connection slots", "too many co
 _TO_SERVER = re.compile(r"^connection to server .*? failed: (?:FATAL: +)?")
 
 
-def trouble(error: Exception, warehouse: Engine) -> WarehouseTroubleError | None:
+def diagnose(error: Exception, warehouse: Engine) -> WarehouseTroubleError | None:
     """What an error says about the state of the warehouse; None when it says nothing about it."""
     if isinstance(error, WarehouseTroubleError):
         return error

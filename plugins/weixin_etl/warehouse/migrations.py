@@ -19,7 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from weixin_etl.loopback import is_loopback
 from weixin_etl.model import few_names
 from weixin_etl.warehouse.connection import engine
-from weixin_etl.warehouse.errors import CONN_ID, WarehouseError, trouble
+from weixin_etl.warehouse.errors import CONN_ID, WarehouseError, diagnose
 from weixin_etl.warehouse.locks import lock_changes
 from weixin_etl.warehouse.statements import source, sql_directory, statement
 from weixin_etl.warehouse.views import all_views, execute, update_views
@@ -146,7 +146,7 @@ def require_migrated(warehouse: Engine) -> None:
                 f"the user of the connection {CONN_ID} may not read the schema weixin",
                 "make it a member of weixin_loader",
             ) from None
-        raise trouble(error, warehouse) or error from None
+        raise diagnose(error, warehouse) or error from None
     missing = [path.stem for path in migrations() if _version(path) not in applied]
     if missing:
         raise WarehouseError(

@@ -23,7 +23,7 @@ from sqlalchemy.exc import DBAPIError
 
 from weixin_etl.datasets import DATASETS
 from weixin_etl.json_text import one_line
-from weixin_etl.warehouse.errors import WarehouseError, trouble
+from weixin_etl.warehouse.errors import WarehouseError, diagnose
 from weixin_etl.warehouse.locks import lock_changes
 from weixin_etl.warehouse.statements import source, sql_directory, statement
 
@@ -190,7 +190,7 @@ def _told(warehouse: Engine) -> Iterator[None]:
             said = f"{cause.diag.message_primary}: {cause.diag.message_detail}"
             cure = "drop what depends on it, run `weixin-etl migrate` again, then create it again"
         failed = WarehouseError(f"the analysts' views could not be updated: {one_line(said)}", cure)
-        raise trouble(error, warehouse) or failed from None
+        raise diagnose(error, warehouse) or failed from None
 
 
 class _Update:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.load.stage import _copy
-from weixin_etl.warehouse import WarehouseError, trouble
+from weixin_etl.warehouse import WarehouseError, diagnose
 from weixin_etl.warehouse import connection as the_way
 
 
@@ -50,7 +50,7 @@ def test_a_lock_that_is_never_released(warehouse: Engine, monkeypatch: pytest.Mo
             waiting.exec_driver_sql("LOCK TABLE weixin.dim_article")
     impatient.dispose()
 
-    told = trouble(caught.value, warehouse)
+    told = diagnose(caught.value, warehouse)
     assert told is not None
     assert str(told).startswith(
         "the warehouse waited too long for a lock: canceling statement due to lock timeout, at "
@@ -70,7 +70,7 @@ def test_a_session_that_waited_too_long_for_wechat(warehouse: Engine):
         with pytest.raises(DBAPIError) as caught:
             connection.exec_driver_sql("SELECT 1")
 
-    told = trouble(caught.value, warehouse)
+    told = diagnose(caught.value, warehouse)
     assert told is not None
     assert told.is_retryable
 
@@ -90,7 +90,7 @@ def test_what_postgres_can_not_do_with_a_value_is_no_trouble(warehouse: Engine, 
     with pytest.raises(DBAPIError) as caught, warehouse.begin() as connection:
         connection.exec_driver_sql(asked)
 
-    assert trouble(caught.value, warehouse) is None
+    assert diagnose(caught.value, warehouse) is None
 
 
 def test_what_the_connection_says_goes_before(warehouse: Engine):
@@ -171,7 +171,7 @@ def test_a_session_that_ends_in_mid_copy(warehouse: Engine, called: Exception | 
             _copy(connection, "numbers", "number", lines())
         connection.invalidate()
 
-    told = trouble(caught.value, warehouse)
+    told = diagnose(caught.value, warehouse)
     assert told is not None
     assert told.is_retryable
     assert not told.is_of_one_statement
