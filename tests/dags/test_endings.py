@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from dag_runs import NOT_IN, DailyDag
 
-from weixin_etl import load
+from weixin_etl.parse import parse
 from weixin_sandbox import Sandbox, Scenario
 
 
@@ -36,7 +36,7 @@ def test_a_fault_of_the_program_has_its_frames_collapsed(
 ):
     """Above its line; it may pass, so it is tried again."""
     daily.set("AIRFLOW__WEIXIN__RETRIES", "1")
-    monkeypatch.setattr(load, "parse", stumbling(load.parse))
+    monkeypatch.setattr("weixin_etl.run.ingest.parse", stumbling(parse))
 
     outcome = daily.run()
 

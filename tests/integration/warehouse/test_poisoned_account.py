@@ -12,10 +12,10 @@ from sqlalchemy import Engine, event
 from warehouse_loads import SCHEDULED, article, body, rows
 from wire import LIMITS, Handler, Wire, gives_token, says
 
-from weixin_etl import load
 from weixin_etl.api import client as api_client
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.model import ConfiguredAccount
+from weixin_etl.parse import parse
 from weixin_etl.run import Settings
 from weixin_etl.run.ingest import IngestError, ingest
 from weixin_etl.run.plan import plan
@@ -134,7 +134,7 @@ def test_an_account_that_the_program_stumbles_over(
     warehouse: Engine, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ):
     """Its other day is loaded all the same, with those of all others, in one commit."""
-    monkeypatch.setattr(load, "parse", stumbling(load.parse))
+    monkeypatch.setattr("weixin_etl.run.ingest.parse", stumbling(parse))
 
     error, begun = ingested(warehouse, wire)
 
