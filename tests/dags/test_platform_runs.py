@@ -97,3 +97,19 @@ def test_a_plan_of_a_platform_that_nobody_authorises(
 
     assert "trigger a run: it reads WeChat's list of those that do" in before
     assert "0 calls, about 0 min" in capsys.readouterr().out
+
+
+def test_a_plan_makes_no_call(
+    platform: PlatformDag, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
+):
+    """It knows the accounts that the last run found."""
+    platform.authorize(2)
+    platform.dag.run()
+    sandbox.calls.clear()
+    capsys.readouterr()
+
+    assert main(["plan"]) == 0
+
+    assert sandbox.calls == []
+    said = capsys.readouterr().out
+    assert ["号1" in said, "号2" in said] == [True, True]

@@ -134,9 +134,9 @@ def expected(answers_in_order: Iterable[Given]) -> tuple[dict, dict]:
 
 
 def expected_open(answers_in_order: Iterable[Given]) -> set[tuple]:
-    """Values that do not fit, less those that a later answer gave."""
+    """Values that do not fit, less those that a later answer gave, in the order of age as well."""
     found: set[tuple] = set()
-    for answer in answers_in_order:
+    for answer in sorted(answers_in_order, key=lambda it: it.age):
         values = [
             ((answer.appid, item["msgid"], date.fromisoformat(row["stat_date"]), metric), value)
             for item in answer.items
