@@ -200,7 +200,7 @@ class _AuthorizerToken(msgspec.Struct):
 class _Listed(msgspec.Struct):
     authorizer_appid: Annotated[str, Meta(pattern=r"^wx\w{1,62}\Z")]
     auth_time: Annotated[float, Meta(ge=0, lt=1 << 33)]
-    """Unix time; WeChat was not there before it began, and milliseconds are beyond the limit."""
+    """Unix time in seconds: milliseconds are beyond the limit."""
     refresh_token: _RefreshToken = None
 
 

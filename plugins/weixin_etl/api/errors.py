@@ -302,7 +302,9 @@ WHAT_TO_CHANGE: dict[int, Advice] = {
     48001: Advice(
         "the account may not use this API", "verify the account, or have permission set 7 granted"
     ),
-    61004: Advice("the platform's IP is not on its whitelist", "add {address} to it"),
+    61004: Advice(
+        "the platform's IP is not on its whitelist", "add {address} to the platform's whitelist"
+    ),
     61005: Advice("the platform's component_verify_ticket expired", _WAIT_FOR_PUSH),
     61006: Advice("the platform's component_verify_ticket is wrong", _WAIT_FOR_PUSH),
     61007: Advice(

@@ -1,4 +1,4 @@
-"""One call with bounded time, size and number of tries; WeChat's by the body's errcode alone."""
+"""One call, bounded in time, size and tries; of an answer of WeChat only the errcode counts."""
 
 import logging
 import re

@@ -173,10 +173,10 @@ class Load:
         for it in merged:
             counts = asdict(it.counts)
             report[it.pair] |= {"calls": it.calls, "rejected": _rejected(it), **counts}
-        for verdict in judged:
-            report[verdict.account.appid, verdict.publication_date] |= {
-                "state": verdict.state,
-                "is_retryable": verdict.state not in _ENDED or verdict.is_retryable,
+        for ended in judged:
+            report[ended.account.appid, ended.publication_date] |= {
+                "state": ended.state,
+                "is_retryable": ended.state not in _ENDED or ended.is_retryable,
             }
         rows = [
             {"appid": appid, "publication_date": day, **values}

@@ -196,7 +196,7 @@ def judge_again(
 
 
 def verdict_columns(verdict: Verdict | None) -> dict[str, object]:
-    """A verdict as columns of `weixin.coverage`, of an attempt that brought none as well."""
+    """A verdict as columns of `weixin.coverage`; also for an attempt without one."""
     evidence = verdict.evidence if verdict else Evidence()
     return {
         "is_final": bool(verdict and verdict.is_final),

@@ -196,8 +196,8 @@ def _may_give(it: Outcome, place: Row[Any], known: Collection[Part]) -> bool:
     """
     Whether the pair's newest answer may give one of its open parts, or fits better than before.
 
-    It gives no value that does not fit in it, either: a metric that WeChat writes oddly every day
-    costs no look at the kept answers.
+    A value that does not fit in the newest answer either is not given: a metric that WeChat writes
+    oddly every day costs no look at the kept answers.
     """
     own = {part(place.raw_response_id, rejected) for rejected in it.rejected}
     values = {(msgid, day, metric) for _, msgid, day, metric, *_ in own if metric}

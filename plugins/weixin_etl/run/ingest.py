@@ -340,7 +340,7 @@ def _at_rest(
 
 
 def _log_notes(outcomes: Sequence[Outcome]) -> set[str]:
-    """What is unusual about an account's answers, no data is lost by it; its unknown metrics."""
+    """Log what is unusual about an account's answers, without loss of data; its unknown metrics."""
     account = outcomes[0].account
     said = [outcome.parsed for outcome in outcomes if outcome.parsed]
     notes = {

@@ -45,11 +45,11 @@ _UNREACHABLE = ("does not answer", f"start Postgres, or correct the connection {
 _NO_CONNECTION_LEFT = ("has no connection left", "close some, or raise its max_connections")
 BY_SQLSTATE: dict[str, _Matter] = {
     "08": _UNREACHABLE,
-    "25P03": ("ended a session that waited for WeChat", "wait, it is done again"),
+    "25P03": ("ended a session that waited for WeChat", "wait; Airflow tries again"),
     "25006": ("is read-only", f"point the connection {CONN_ID} at the primary"),
     "40": (
         "rolled back a transaction (deadlock or serialization failure)",
-        "wait, it is done again; no action is needed unless it persists",
+        "wait; Airflow tries again; no action is needed unless it persists",
     ),
     "53100": ("has no space left on its disk", "free some of it"),
     "53300": _NO_CONNECTION_LEFT,

@@ -1,7 +1,7 @@
 """
 What writers do one at a time: the locks are rows of `weixin.writer_lock`, or whole tables.
 
-Whoever may only read can take neither; an advisory lock is anybody's whose key he can work out.
+Those who may only read can take neither. An advisory lock could be taken by anybody with its key.
 """
 
 from collections.abc import Collection, Iterable, Iterator

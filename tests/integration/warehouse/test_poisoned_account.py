@@ -96,7 +96,7 @@ def refused_by_postgres(warehouse: Engine, sqlstate: str) -> Iterator[None]:
     ("sqlstate", "said"),
     [
         ("23514", "nwx07: report it, with the lines above (CheckViolation: "),
-        ("40P01", "nwx07: wait, it is done again; no action is needed unless it persists (the "),
+        ("40P01", "nwx07: wait; Airflow tries again; no action is needed unless it persists (the "),
     ],
     ids=["a row that Postgres refuses", "a deadlock"],
 )

@@ -19,7 +19,7 @@ ACCOUNTS_PER_PAGE = 25
 
 
 Shown = dict[str, object]
-"""A problem or an account, in the words of `/health`: see docs/operating.md."""
+"""A problem or an account, in the words of `/health`: see docs/operating/something-is-red.md."""
 
 
 @dataclass(frozen=True, slots=True)
