@@ -119,7 +119,7 @@ def answers(options: argparse.Namespace) -> None:
 def replay(options: argparse.Namespace) -> None:
     """Rebuild facts from the kept answers, without a call; shows the difference unless --apply."""
     from weixin_etl.kept.answers import Selection
-    from weixin_etl.orchestration.replay import show_replay
+    from weixin_etl.orchestration.commands.replay import show_replay
 
     selection = Selection(
         DATASETS[options.dataset],

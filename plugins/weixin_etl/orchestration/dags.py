@@ -200,15 +200,15 @@ def _replay(config: settings.DagSettings) -> None:
 
         @task(doc_md="Logs what the kept answers would change. Writes nothing.")
         def diff() -> None:
-            from weixin_etl.orchestration import replay
+            from weixin_etl.orchestration import replay_tasks
 
-            replay.diff()
+            replay_tasks.diff()
 
         @task(doc_md="Writes the difference, if the form says so.")
         def apply() -> None:
-            from weixin_etl.orchestration import replay
+            from weixin_etl.orchestration import replay_tasks
 
-            replay.apply()
+            replay_tasks.apply()
 
         diff() >> apply()
 
