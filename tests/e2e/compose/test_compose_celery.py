@@ -265,13 +265,12 @@ def test_the_pool_bounds_the_calls_in_flight_of_both_workers(morning: Morning) -
 
 def test_logs_of_workers_are_shown(workers: Installation, morning: Morning) -> None:
     """Of a running task by its worker, of a killed one as well."""
-    killed = next(
-        task for task in tasks(workers, morning.run["dag_run_id"]) if task["try_number"] == 2
-    )
+    killed = [task for task in tasks(workers, morning.run["dag_run_id"]) if task["try_number"] == 2]
 
     assert "Pre Execute" in morning.log_by_worker
-    assert "Pre Execute" in log(workers, killed, 1)
-    assert "inserted" in log(workers, killed, 2)
+    assert all("Pre Execute" in log(workers, task, 1) for task in killed)
+    # one may have had nothing left to ask for
+    assert any("inserted" in log(workers, task, 2) for task in killed)
 
 
 def test_no_token_of_a_platform_is_refreshed_twice(workers: Installation, morning: Morning) -> None:
