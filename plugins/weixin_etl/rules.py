@@ -188,12 +188,13 @@ def due(
     lost: list[date] = []
     if is_daily(run, today):
         first = concerned(run, first_daily_date, today).first
-        reach = max(first, days.first - _DAY * catch_up_days)
+        in_reach = reach(run.dataset, today, first_daily_date, catch_up_days=catch_up_days)
+        begin = max(first, in_reach)
         before = sorted((day for day in open_days if day < days.first), reverse=True)
         awake = [day for day in before if day not in resting]
         rest += len(before) - len(awake)
-        earlier = [day for day in awake if reach <= day or open_days[day].ready_at]
-        lost = [day for day in awake if first <= day < reach and not open_days[day].ready_at]
+        earlier = [day for day in awake if begin <= day or open_days[day].ready_at]
+        lost = [day for day in awake if first <= day < begin and not open_days[day].ready_at]
     is_probe = not run.names_dates and is_retired(run.dataset, known, today)
     return Due(
         [days.last] if is_probe else in_window + earlier,
@@ -602,6 +603,21 @@ def due_date(now: datetime) -> date:
     return at.date() if at.hour >= _LAST_WAIT_ENDS.hour else at.date() - _DAY
 
 
+def reach(
+    dataset: Dataset, today: date, first_daily_date: date | None, *, catch_up_days: int
+) -> date:
+    """
+    The first publication day that daily runs ask for; of earlier ones only those once ready.
+
+    They reach `catch_up_days` beyond today's window, but no further back than the window of the
+    account's first daily run, if it had one.
+    """
+    first = today - _DAY * (dataset.window + catch_up_days)
+    if first_daily_date is None:
+        return first
+    return max(first, first_daily_date - _DAY * dataset.window)
+
+
 def day_state(
     dataset: Dataset,
     publication_date: date,
@@ -615,9 +631,7 @@ def day_state(
     """
     What a pair is called where people look at it.
 
-    `first_daily_date` is the day of the account's first daily run in this dataset. Daily runs reach
-    back to a window before it, but no further than `catch_up_days` before today's window, except
-    for days with a ready answer.
+    `first_daily_date` is the day of the account's first daily run in this dataset.
     """
     if coverage and coverage.is_final:
         return DayState.FINAL
@@ -626,10 +640,8 @@ def day_state(
     if coverage and coverage.is_resting:
         return DayState.RESTING
     today = clock.beijing_date(now)
-    reach = today - _DAY * (dataset.window + catch_up_days)
-    if first_daily_date is not None:
-        reach = max(reach, first_daily_date - _DAY * dataset.window)
-    if publication_date < reach and not (coverage and coverage.ready_at):
+    first = reach(dataset, today, first_daily_date, catch_up_days=catch_up_days)
+    if publication_date < first and not (coverage and coverage.ready_at):
         return DayState.LOST
     if coverage and coverage.attempt_state is AttemptState.FAILED:
         return DayState.FAILED

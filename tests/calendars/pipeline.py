@@ -176,8 +176,17 @@ class Pipeline:
             elif not run.accounts or appid in run.accounts:
                 due = self.due(run, appid, today)
                 process.lost[appid] = due.lost
+                spare = 0 if self._is_quota_used_up(run.dataset, appid, moment) else None
+                held_back = rules.held_back(run, due.days, spare, today)
+                stays_open = rules.is_daily(run, today)  # else it is this run's all the same
                 for day in due.days:
-                    self._plan_pair(process, (appid, day), due)
+                    if not (stays_open and day in held_back):
+                        self._plan_pair(process, (appid, day), due)
+
+    def _is_quota_used_up(self, dataset: Dataset, appid: str, moment: int) -> bool:
+        warehouse = self.known[dataset.name, appid]
+        coverages = (known.coverage for known in warehouse.values())
+        return rules.resting(coverages, instant(moment)) is not None
 
     def due(self, run: Run, appid: str, today: date) -> rules.Due:
         endpoint = run.dataset.name, appid
@@ -263,9 +272,7 @@ class Pipeline:
         stopped: Refusal | None = None
         if appid not in self.calendar.accounts(moment).values():
             stopped = Refusal.NO_CONNECTION
-        elif not process.run.refetch and rules.resting(
-            (known.coverage for known in warehouse.values()), instant(moment)
-        ):
+        elif not process.run.refetch and self._is_quota_used_up(process.run.dataset, appid, moment):
             stopped = Refusal.QUOTA
         answers: list[tuple[date, int, Refusal | None, Listing]] = []
         outages: list[Refusal] = []

@@ -293,6 +293,7 @@ def assert_the_same(calendar: Calendar, warehouse: Engine, wire: Wire) -> None:
 @given(seed=st.integers(0, 2**32), mornings=st.integers(3, 14))
 @example(seed=13044, mornings=9)  # a probe that is answered, but not ready
 @example(seed=381770, mornings=6)  # a refetch after the day's quota was used up
+@example(seed=4294967296, mornings=3)  # a daily run after it
 def test_any_calendar(warehouse: Engine, wire: Wire, seed: int, mornings: int) -> None:
     """A few weeks with every trouble there is."""
     assert_the_same(draw_calendar(seed, mornings, TROUBLES), warehouse, wire)

@@ -376,7 +376,7 @@ def _save_accounts(
         {
             "dataset": run.dataset.name,
             "appids": [*left],
-            "since": today - timedelta(days=run.dataset.window + settings.catch_up_days),
+            "since": rules.reach(run.dataset, today, None, catch_up_days=settings.catch_up_days),
         },
     )
     open_days: dict[str, list[date]] = {row.appid: row.publication_dates for row in rows}

@@ -238,9 +238,11 @@ def _facts(
     daily_calls: int,
 ) -> Iterable[AccountFacts]:
     """What the warehouse has of the dataset's accounts, in their order."""
-    reach = today - _DAY * (dataset.window + catch_up_days)
     first_dates = {
-        row["appid"]: max(reach, row["first_daily_date"] - _DAY * dataset.window, dataset.first_day)
+        row["appid"]: max(
+            rules.reach(dataset, today, row["first_daily_date"], catch_up_days=catch_up_days),
+            dataset.first_day,
+        )
         for row in accounts
     }
     wanted = {
