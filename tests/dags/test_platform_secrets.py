@@ -96,7 +96,8 @@ def test_no_token_ticket_or_secret_is_left_anywhere(
     assert len(hidden) > 10
     assert places(hidden, said, [tmp_path], databases) == set()
     # the search finds what may be there
-    assert places([last.name, last.appid], said, [tmp_path], databases) >= {
+    names = [invalid.name, last.name, last.appid]
+    assert places(names, said, [tmp_path], databases) >= {
         "stdout",
         "/health",
         "/api/problems",
