@@ -19,7 +19,10 @@ from weixin_etl.warehouse import statement
 
 log = logging.getLogger(__name__)
 
-_LOCK_LIMITS = ("lock_timeout", "idle_in_transaction_session_timeout")
+_LOCK_LIMITS = """
+SET LOCAL lock_timeout = '{seconds}s';
+SET LOCAL idle_in_transaction_session_timeout = '{seconds}s';
+"""
 """A worker that is gone, with its machine, holds a lock no longer than this."""
 _ONE_KEY = (
     "it is renewed; if this is said again, [core] fernet_key differs between machines, or somebody "
@@ -142,8 +145,7 @@ class StoredTokens:
         it gives is committed before anybody uses it.
         """
         with self.warehouse.begin() as connection:
-            for limit in _LOCK_LIMITS:
-                connection.exec_driver_sql(f"SET LOCAL {limit} = '{self.lock_seconds}s'")
+            connection.exec_driver_sql(_LOCK_LIMITS.format(seconds=self.lock_seconds))
             self._lock(connection, account)
             row = self._read(connection, account)
             if row is None:
