@@ -33,7 +33,7 @@ from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.load import Judged, Load, Outcome, answered
 from weixin_etl.model import Account, Counts, Pair, ParameterError, Run
 from weixin_etl.parse import parse
-from weixin_etl.warehouse import diagnose, follow_clock, require_migrated, statement
+from weixin_etl.warehouse import diagnosed, follow_clock, require_migrated, statement
 
 _GZIP = b"\x1f\x8b"
 _LIMITS = CallLimits()
@@ -103,12 +103,8 @@ def import_files(
     require_migrated(warehouse)
     follow_clock(warehouse)
     loading = _Import(warehouse, ready_hour, commit_bytes, on_progress, on_refused, now)
-    try:
+    with diagnosed(warehouse):
         return loading.run(paths)
-    except Exception as error:
-        if passing := diagnose(error, warehouse):
-            raise passing from None
-        raise
 
 
 class _Import:

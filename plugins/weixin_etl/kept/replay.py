@@ -30,7 +30,7 @@ from weixin_etl.load.stage import Staged
 from weixin_etl.load.tables import Tables
 from weixin_etl.model import AttemptState, Cause, DataState, Pair, ParameterError
 from weixin_etl.parse.articles import Merged, Summary
-from weixin_etl.warehouse import diagnose, follow_clock, require_migrated, statement
+from weixin_etl.warehouse import diagnosed, follow_clock, require_migrated, statement
 from weixin_etl.warehouse.locks import lock_load
 from weixin_etl.warehouse.statements import arrays
 
@@ -156,12 +156,8 @@ def replay(
         )
     require_migrated(warehouse)
     follow_clock(warehouse)
-    try:
+    with diagnosed(warehouse):
         return _Replay(warehouse, selection, ready_hour, is_applied, now).run(on_progress)
-    except Exception as error:
-        if passing := diagnose(error, warehouse):
-            raise passing from None
-        raise
 
 
 class _Replay:

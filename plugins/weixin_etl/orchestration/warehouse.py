@@ -7,9 +7,8 @@ from functools import lru_cache
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 from sqlalchemy import URL, Connection, Engine
-from sqlalchemy.exc import DBAPIError
 
-from weixin_etl.warehouse import CONN_ID, WarehouseError, diagnose, engine, require_migrated, url
+from weixin_etl.warehouse import CONN_ID, WarehouseError, diagnosed, engine, require_migrated, url
 
 READER = "weixin_reader"
 _READS_ONLY = {
@@ -69,11 +68,8 @@ def reading(warehouse: Engine) -> Iterator[Connection]:
 
     """
     require_migrated(warehouse)
-    try:
-        with warehouse.connect() as connection:
-            yield connection
-    except DBAPIError as error:
-        raise diagnose(error, warehouse) or error from None
+    with diagnosed(warehouse), warehouse.connect() as connection:
+        yield connection
 
 
 def of_reader(error: WarehouseError) -> WarehouseError:

@@ -6,6 +6,7 @@ from weixin_etl.warehouse.errors import (
     WarehouseError,
     WarehouseTroubleError,
     diagnose,
+    diagnosed,
 )
 from weixin_etl.warehouse.migrations import (
     ROLES,
@@ -26,6 +27,7 @@ __all__ = [
     "apply_migrations",
     "ask_for_roles",
     "diagnose",
+    "diagnosed",
     "engine",
     "follow_clock",
     "migrate",

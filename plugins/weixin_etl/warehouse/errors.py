@@ -1,6 +1,8 @@
 """What can be wrong with the warehouse, as messages for the operator."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psycopg2
 from sqlalchemy import URL, Engine
@@ -86,6 +88,23 @@ def diagnose(error: Exception, warehouse: Engine) -> WarehouseTroubleError | Non
     )
     passing.is_of_one_statement = (cause.pgcode or "").startswith(_OF_ONE_STATEMENT)
     return passing
+
+
+@contextmanager
+def diagnosed(warehouse: Engine) -> Iterator[None]:
+    """
+    Let an error that says something about the state of the warehouse end the block as that.
+
+    Raises:
+        WarehouseTroubleError: instead of such an error; others pass as they are.
+
+    """
+    try:
+        yield
+    except Exception as error:
+        if passing := diagnose(error, warehouse):
+            raise passing from None
+        raise
 
 
 def _reason(said: str) -> str:
