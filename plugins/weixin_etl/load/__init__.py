@@ -21,10 +21,9 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
-from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, CursorResult, Engine
+from sqlalchemy import Engine
 
 from weixin_etl import clock, rules
 from weixin_etl.api.errors import (
@@ -45,6 +44,7 @@ from weixin_etl.load.coverage import (
 )
 from weixin_etl.load.outcome import Outcome, answered, refused
 from weixin_etl.load.quota import MadeCalls
+from weixin_etl.load.tables import Tables
 from weixin_etl.model import Account, AttemptState, Counts, Pair, PairState, Run
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.locks import lock_load
@@ -112,12 +112,13 @@ class Load:
         with self._warehouse.begin() as connection:
             lock_load(connection, appids)
             connection.execute(statement("fact/pin_plan.sql"))
-            merged = self._merge(connection, outcomes)
+            tables = Tables(connection, self._dataset, self._now())
+            merged = self._merge(tables, outcomes)
             to_judge = [it for appid in complete for it in self._unjudged[appid]]
             to_judge += [it for it in merged if it.account.appid in complete]
-            judged = self._judge(connection, to_judge) if to_judge else []
+            judged = self._judge(tables, to_judge) if to_judge else []
             if not self._is_import:
-                self._save_report(connection, merged, judged)
+                self._save_report(tables, merged, judged)
                 quota.count(connection, self._dataset, _made_calls(outcomes))
         for it in merged:
             self._unjudged[it.account.appid].append(it)
@@ -130,21 +131,17 @@ class Load:
         with self._warehouse.begin() as connection:
             quota.count(connection, self._dataset, _made_calls(outcomes))
 
-    def _merge(self, connection: Connection, outcomes: Sequence[Outcome]) -> list[Outcome]:
-        counts = merge.merge(
-            connection,
-            self._dataset,
-            [outcome for outcome in outcomes if outcome.summary],
-            changed_at=self._now(),
-            refetch=self._run.refetch,
-        )
+    def _merge(self, tables: Tables, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        answered = [outcome for outcome in outcomes if outcome.summary]
+        counts = merge.merge(tables, answered, refetch=self._run.refetch)
         readable = [(it.pair, it.readable) for it in outcomes if it.readable]
         data = [data_columns(pair, answer) for pair, answer in readable if answer.has_data]
-        save_data(connection, self._dataset, data)
+        save_data(tables.connection, self._dataset, data)
         return [it.merged(counts.get(it.pair, Counts())) for it in outcomes]
 
-    def _judge(self, connection: Connection, merged: Sequence[Outcome]) -> list[Judged]:
+    def _judge(self, tables: Tables, merged: Sequence[Outcome]) -> list[Judged]:
         """Ask the rules, and write down how the attempts ended."""
+        connection = tables.connection
         answers = {it.pair: it.readable for it in merged if it.readable}
         found = verdicts(
             connection, self._dataset, answers, ready_hour=self._ready_hour, are_together=True
@@ -160,12 +157,12 @@ class Load:
                 for it, error in errors
                 if not isinstance(error, HeldBackError)  # that is no attempt
             ]
-            self._execute(connection, "coverage/verdict.sql", verdicts=_json(attempts))
+            tables.execute("coverage/verdict.sql", verdicts=_json(attempts))
         wake(connection, self._dataset, answers)
         return [_judged(it, error) for it, error in errors]
 
     def _save_report(
-        self, connection: Connection, merged: Sequence[Outcome], judged: Sequence[Judged]
+        self, tables: Tables, merged: Sequence[Outcome], judged: Sequence[Judged]
     ) -> None:
         """Counts of this commit's pairs; states of all that were judged."""
         nothing = {"calls": 0, "rejected": 0, **asdict(Counts())}
@@ -182,19 +179,13 @@ class Load:
             {"appid": appid, "publication_date": day, **values}
             for (appid, day), values in report.items()
         ]
-        self._execute(
-            connection,
+        tables.execute(
             "run_report/save.sql",
             run_id=self._run.run_id,
             installation=self._run.installation,
             saved_at=self._now(),
             leaves_open=rules.is_daily(self._run, clock.beijing_date(self._now())),
             counts=_json(rows),
-        )
-
-    def _execute(self, connection: Connection, path: str, **values: object) -> CursorResult[Any]:
-        return connection.execute(
-            statement(path, self._dataset), {"dataset": self._dataset.name, **values}
         )
 
 

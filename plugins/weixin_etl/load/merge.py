@@ -7,12 +7,10 @@ lists.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Row
 
-from weixin_etl.datasets import Dataset
 from weixin_etl.load.outcome import Outcome
 from weixin_etl.load.rebuild import (
     Part,
@@ -37,14 +35,7 @@ Loaded = Mapping[Pair, Row[Any]]
 """What was loaded of pairs before, if anything: see `coverage/of_pairs.sql`."""
 
 
-def merge(
-    connection: Connection,
-    dataset: Dataset,
-    outcomes: Sequence[Outcome],
-    *,
-    changed_at: datetime,
-    refetch: bool,
-) -> dict[Pair, Counts]:
+def merge(tables: Tables, outcomes: Sequence[Outcome], *, refetch: bool) -> dict[Pair, Counts]:
     """
     Merge the answers, in the transaction of the caller; what changed, by pair.
 
@@ -52,7 +43,6 @@ def merge(
     """
     if not outcomes:
         return {}
-    tables = Tables(connection, dataset, changed_at)
     readable = [it for it in outcomes if it.readable]
     loaded = _loaded(tables, outcomes)
     kept = _keep(tables, outcomes)
@@ -68,7 +58,7 @@ def merge(
         ]
     )
     new = [it for it in readable if it.pair not in known]
-    _settle_parts(tables, new, kept, rebuilt.keys())
+    _settle_parts(tables, new, kept, rebuilt)
     return changes
 
 
@@ -153,7 +143,7 @@ def _staged(tables: Tables, it: Outcome, kept: Kept, loaded: Loaded, *, is_known
 
 
 def _settle_parts(
-    tables: Tables, outcomes: Sequence[Outcome], kept: Kept, rebuilt: Collection[Pair]
+    tables: Tables, outcomes: Sequence[Outcome], kept: Kept, rebuilt: Mapping[Pair, Rebuilt]
 ) -> None:
     """Note what of the answers does not fit; resolve the open parts that they give."""
     known = open_parts(tables, {it.pair: it.msgids for it in outcomes})
@@ -172,18 +162,18 @@ def _settle_parts(
         if it.pair not in concerned and kept[it.pair].seen_before is None
         for rejected in it.rejected
     ]
-    for pair, again in _rebuilt_again(tables, sorted(concerned)).items():
+    pairs = {**rebuilt, **_rebuilt(tables, sorted(concerned - rebuilt.keys()))}
+    for pair in sorted(concerned):
         # of the others' rows, the fact holds what the parser of their time made of them
         merged = {kept[pair].raw_response_id} if pair in kept else set()
-        gone, more = settled_parts(
-            again, known.get(pair, {}), again.readable if pair in rebuilt else merged
-        )
+        readable = pairs[pair].readable if pair in rebuilt else merged
+        gone, more = settled_parts(pairs[pair], known.get(pair, {}), readable)
         resolved += gone
         new += more
     settle(tables, resolved, new)
 
 
-def _rebuilt_again(tables: Tables, pairs: Sequence[Pair]) -> dict[Pair, Rebuilt]:
+def _rebuilt(tables: Tables, pairs: Sequence[Pair]) -> dict[Pair, Rebuilt]:
     """What the pairs' kept answers reject; their articles are of no use here."""
     again: dict[Pair, Rebuilt] = {}
     for it, _ in rebuild_pairs(tables, pairs):
