@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 from sqlalchemy import Engine
-from support import NOW, empty, migrated_warehouse
+from support import NOW, empty, keep, migrated_warehouse
 
 from weixin_etl.model import Account
 from weixin_local.postgres import Server
@@ -35,14 +35,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Each test is in exactly one of the two parts."""
-    part = config.getoption("part")
-    if part is None:
-        return
-    chosen: dict[bool, list[pytest.Item]] = {True: [], False: []}
-    for item in items:
-        chosen[is_newcomers(item) == (part == "newcomers")].append(item)
-    items[:] = chosen[True]
-    config.hook.pytest_deselected(items=chosen[False])
+    if part := config.getoption("part"):
+        keep(config, items, lambda item: is_newcomers(item) == (part == "newcomers"))
 
 
 def is_newcomers(item: pytest.Item) -> bool:

@@ -1,9 +1,11 @@
 """What tests share beside their fixtures."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
+from typing import Any
 
+import pytest
 from sqlalchemy import Engine
 
 from weixin_etl import warehouse as the_warehouse
@@ -50,3 +52,11 @@ def newest_instants(warehouse: Engine) -> dict[str, datetime]:
             if found := connection.exec_driver_sql(sql).scalar():
                 newest[f"{table}.{column}"] = found
     return newest
+
+
+def keep(
+    config: pytest.Config, items: list[pytest.Item], is_wanted: Callable[[pytest.Item], Any]
+) -> None:
+    """Leave the others out, and let pytest count them as such."""
+    config.hook.pytest_deselected(items=[item for item in items if not is_wanted(item)])
+    items[:] = [item for item in items if is_wanted(item)]

@@ -9,11 +9,11 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
 from ingest_processes import IngestProcess, disturbed, ingest
 from sqlalchemy import Engine
+from support import keep
 from trial import MORNING, STATEMENTS, STEADY, Make, Trial, Warehouses, accounts
 
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
@@ -45,17 +45,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is for the long run; a seed that is tried again is tried alone."""
     if not config.getoption("--soak", False):
-        _keep(config, items, lambda item: item.get_closest_marker("soak") is None)
+        keep(config, items, lambda item: item.get_closest_marker("soak") is None)
     if config.getoption("--seed", None) is not None:
-        _keep(config, items, lambda item: SEEDS.keys() & set(getattr(item, "fixturenames", ())))
-
-
-def _keep(
-    config: pytest.Config, items: list[pytest.Item], is_wanted: Callable[[pytest.Item], Any]
-) -> None:
-    """Leave the others out, and let pytest count them as such."""
-    config.hook.pytest_deselected(items=[item for item in items if not is_wanted(item)])
-    items[:] = [item for item in items if is_wanted(item)]
+        keep(config, items, lambda item: SEEDS.keys() & set(getattr(item, "fixturenames", ())))
 
 
 @pytest.fixture(scope="session")

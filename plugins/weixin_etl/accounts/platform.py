@@ -80,16 +80,16 @@ def _discovery(
     """What the stored accounts amount to."""
     accounts: list[Account] = []
     withdrawn: dict[str, Problem | None] = {}
+    others = frozenset(it.appid for it in stored if it.is_official_account is False)
     for it in stored:
-        account = _authorizer(platform, it.appid, it.name)
-        if it.is_official_account is False:
+        if it.appid in others:
             continue
+        account = _authorizer(platform, it.appid, it.name)
         if it.withdrawn_at is None:
             accounts.append(account)
         else:
             is_news = it.withdrawn_at > now - WITHDRAWN_IS_SAID
             withdrawn[it.appid] = WithdrawnError().problem(account) if is_news else None
-    others = frozenset(it.appid for it in stored if it.is_official_account is False)
     return Discovery(accounts, withdrawn, others, problem)
 
 

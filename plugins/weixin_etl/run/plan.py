@@ -332,7 +332,7 @@ def _save_accounts(
         "accounts": _as_json(wanted),
         "listed": _as_json(listed),
         "installation": run.installation,
-        "appids": [account.appid for account in accounts if account.appid],
+        "appids": [account.appid for account in listed],
         "conn_ids": [account.conn_id for account in accounts if not account.appid],
         "seen_at": now,
         "listed_at": now,
