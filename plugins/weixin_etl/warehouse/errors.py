@@ -50,7 +50,7 @@ BY_SQLSTATE: dict[str, _Matter] = {
     "25P03": ("ended a session that waited for WeChat", "wait; Airflow tries again"),
     "25006": ("is read-only", f"point the connection {CONN_ID} at the primary"),
     "40": (
-        "rolled back a transaction (deadlock or serialization failure)",
+        "met a deadlock or a serialization failure",
         "wait; Airflow tries again; no action is needed unless it persists",
     ),
     "53100": ("has no space left on its disk", "free some of it"),
@@ -77,8 +77,7 @@ def diagnose(error: Exception, warehouse: Engine) -> WarehouseTroubleError | Non
     # of the base class itself is what libpq has no message for: a session that was lost
     if not isinstance(cause, _TROUBLE_ERRORS) and type(cause) is not psycopg2.DatabaseError:
         return None
-    diagnosed = cause.diag.message_primary if isinstance(cause, psycopg2.OperationalError) else None
-    said = one_line(diagnosed or str(cause))
+    said = one_line(cause.diag.message_primary or str(cause))
     matter = _matter(cause, said)
     if matter is None:
         return None
