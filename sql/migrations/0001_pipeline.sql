@@ -10,29 +10,14 @@ CREATE TABLE weixin.dim_account (
     name text NOT NULL,
     conn_id text NOT NULL,
     is_active boolean NOT NULL DEFAULT TRUE,
-    left_at timestamptz,
     first_seen_at timestamptz NOT NULL
 );
 COMMENT ON TABLE weixin.dim_account IS 'One row per Official Account that a run has planned, or of which answers were imported';
 COMMENT ON COLUMN weixin.dim_account.appid IS 'AppID of the Official Account at WeChat';
 COMMENT ON COLUMN weixin.dim_account.name IS 'Display name: extra "name" of its Airflow connection, else the connection id';
 COMMENT ON COLUMN weixin.dim_account.conn_id IS 'Airflow connection that holds its credentials; empty while it is known from imported answers only';
-COMMENT ON COLUMN weixin.dim_account.is_active IS 'Whether an installation lists it among the accounts to collect (Airflow Variable weixin_accounts), see account_list';
-COMMENT ON COLUMN weixin.dim_account.left_at IS 'When a run first found that no installation lists it any longer; null while one does, or if none ever did';
+COMMENT ON COLUMN weixin.dim_account.is_active IS 'Whether it is in the list of accounts to collect (Airflow Variable weixin_accounts)';
 COMMENT ON COLUMN weixin.dim_account.first_seen_at IS 'When the pipeline first planned it, or imported an answer of it';
-
-CREATE TABLE weixin.account_list (
-    installation text NOT NULL,
-    appid text NOT NULL,
-    conn_id text NOT NULL,
-    listed_at timestamptz NOT NULL,
-    PRIMARY KEY (installation, appid)
-);
-COMMENT ON TABLE weixin.account_list IS 'One row per installation of Airflow and account in its list of accounts to collect, by its newest plan: an account is collected as long as any installation lists it';
-COMMENT ON COLUMN weixin.account_list.installation IS 'Which Airflow: its Variable weixin_installation';
-COMMENT ON COLUMN weixin.account_list.appid IS 'The account';
-COMMENT ON COLUMN weixin.account_list.conn_id IS 'Airflow connection of the account there';
-COMMENT ON COLUMN weixin.account_list.listed_at IS 'When the installation planned last: one that has not planned for a week no longer counts';
 
 CREATE TABLE weixin.first_daily_run (
     dataset text NOT NULL,
@@ -53,7 +38,6 @@ CREATE TABLE weixin.dim_article (
     message_id text,
     position smallint,
     publication_date date NOT NULL,
-    other_publication_dates date[],
     title text,
     url text,
     content_url text,
@@ -70,8 +54,7 @@ COMMENT ON COLUMN weixin.dim_article.appid IS 'The account: msgids repeat betwee
 COMMENT ON COLUMN weixin.dim_article.msgid IS 'WeChat''s id of the article, <message>_<position>';
 COMMENT ON COLUMN weixin.dim_article.message_id IS 'The message the article was sent in: msgid before the last underscore; null when msgid has another form';
 COMMENT ON COLUMN weixin.dim_article.position IS 'Its position in the message, from 1; null when msgid has another form';
-COMMENT ON COLUMN weixin.dim_article.publication_date IS 'Day of publication (Beijing): that of the newest answer, of any dataset, that lists the article. If answers fetched on one day in Beijing list it under several publication days, the latest of these';
-COMMENT ON COLUMN weixin.dim_article.other_publication_dates IS 'Other publication days under which answers list it or once listed it, oldest first; null if there is none, as for nearly all articles';
+COMMENT ON COLUMN weixin.dim_article.publication_date IS 'Day of publication (Beijing), according to the first answer that listed the article';
 COMMENT ON COLUMN weixin.dim_article.title IS 'Title';
 COMMENT ON COLUMN weixin.dim_article.url IS 'Address as item key url (undocumented)';
 COMMENT ON COLUMN weixin.dim_article.content_url IS 'Address as item key content_url';
@@ -144,10 +127,6 @@ CREATE TABLE weixin.coverage (
     ready_at timestamptz,
     is_provisional boolean NOT NULL DEFAULT FALSE,
     is_final boolean NOT NULL DEFAULT FALSE,
-    is_resting boolean NOT NULL DEFAULT FALSE,
-    list_sha256 bytea,
-    list_since_date date,
-    list_changes integer NOT NULL DEFAULT 0,
     article_count integer,
     row_count integer,
     attempt_state text CHECK (attempt_state IN ('ok', 'not_ready', 'failed')),
@@ -162,13 +141,8 @@ CREATE TABLE weixin.coverage (
     PRIMARY KEY (appid, publication_date, dataset),
     CHECK ((data_state IS NULL) = (fetched_at IS NULL)),
     CHECK (NOT is_final OR ready_at IS NOT NULL),
-    CHECK (NOT (is_final AND (is_resting OR is_provisional))),
     CHECK ((attempt_state IS NULL) = (attempted_at IS NULL))
 ) WITH (fillfactor = 50);
-CREATE INDEX coverage_is_open ON weixin.coverage (appid, dataset, publication_date)
-WHERE NOT is_final;
-CREATE INDEX coverage_is_resting ON weixin.coverage (appid, dataset)
-WHERE is_resting;
 COMMENT ON TABLE weixin.coverage IS 'One row per dataset, account and publication day ever asked for: what we have, and how the last attempt ended';
 COMMENT ON COLUMN weixin.coverage.dataset IS 'Which endpoint: article_total, …';
 COMMENT ON COLUMN weixin.coverage.appid IS 'The account';
@@ -177,12 +151,8 @@ COMMENT ON COLUMN weixin.coverage.data_state IS 'What we have: loaded (articles)
 COMMENT ON COLUMN weixin.coverage.through_date IS 'Last stat_date that every article of the newest answer reaches; null when one has no row or there is none';
 COMMENT ON COLUMN weixin.coverage.fetched_at IS 'Fetch time of the newest loaded answer; an identical answer updates it too';
 COMMENT ON COLUMN weixin.coverage.ready_at IS 'Fetch time of the newest answer that was ready: it contained everything that WeChat must have computed by then; an identical answer updates it too; null when none was';
-COMMENT ON COLUMN weixin.coverage.is_provisional IS 'Whether what the newest ready answer lists must not be relied on yet: an empty list that came before ready_hour of the day after publication, or on a day on which no answer listed an article of the account; or, once the window is over, a list that no other day''s answer has confirmed';
-COMMENT ON COLUMN weixin.coverage.is_final IS 'Whether the totals have stopped growing, and two days'' answers list the same articles, so that the day is not asked for again';
-COMMENT ON COLUMN weixin.coverage.is_resting IS 'Whether it would be final, but its newest answer is empty and came on a day on which no answer listed an article of the account: it is asked for again once an answer lists one';
-COMMENT ON COLUMN weixin.coverage.list_sha256 IS 'SHA-256 of the msgids listed by the newest answer that counts as evidence: one from the last day but one of the window on and, if empty, from a day on which the account lists articles';
-COMMENT ON COLUMN weixin.coverage.list_since_date IS 'Day (Beijing) since which all answers that count have listed the same: an answer of a later day confirms it';
-COMMENT ON COLUMN weixin.coverage.list_changes IS 'How often that list has changed, counted at most once a day';
+COMMENT ON COLUMN weixin.coverage.is_provisional IS 'Whether it is empty according to an answer from before ready_hour of the day after publication: WeChat may not have listed the articles yet';
+COMMENT ON COLUMN weixin.coverage.is_final IS 'Whether the totals have stopped growing, so that the day is not asked for again';
 COMMENT ON COLUMN weixin.coverage.article_count IS 'Articles in the newest answer';
 COMMENT ON COLUMN weixin.coverage.row_count IS 'Rows in the newest answer, without rejected ones';
 COMMENT ON COLUMN weixin.coverage.attempt_state IS 'How the last attempt ended: ok, not_ready (WeChat had not computed yesterday yet) or failed; null when the first attempt was interrupted before it was judged';
@@ -202,7 +172,6 @@ CREATE TABLE weixin.rejected_row (
     publication_date date NOT NULL,
     msgid text,
     stat_date date,
-    metric text,
     reason text NOT NULL,
     payload text NOT NULL,
     raw_response_id bigint NOT NULL,
@@ -212,30 +181,27 @@ CREATE TABLE weixin.rejected_row (
 CREATE INDEX rejected_row_raw_response_id ON weixin.rejected_row (raw_response_id);
 CREATE INDEX rejected_row_is_open ON weixin.rejected_row (appid, publication_date, dataset)
 WHERE resolved_at IS NULL;
-COMMENT ON TABLE weixin.rejected_row IS 'One row per part of an answer that does not fit: a value of a row, a whole row, or an article; what remains of the answer was loaded';
+COMMENT ON TABLE weixin.rejected_row IS 'One row per part of an answer that does not fit the facts; the remaining rows were loaded';
 COMMENT ON COLUMN weixin.rejected_row.rejected_row_id IS 'Surrogate key';
 COMMENT ON COLUMN weixin.rejected_row.dataset IS 'Which endpoint: article_total, …';
 COMMENT ON COLUMN weixin.rejected_row.appid IS 'The account';
 COMMENT ON COLUMN weixin.rejected_row.publication_date IS 'The publication day asked for (Beijing)';
 COMMENT ON COLUMN weixin.rejected_row.msgid IS 'The article, where the answer names one';
-COMMENT ON COLUMN weixin.rejected_row.stat_date IS 'The day whose total it is (Beijing); null for an article, and if the answer gives no valid date: see payload';
-COMMENT ON COLUMN weixin.rejected_row.metric IS 'Whose value it is; null when a whole row or article does not fit';
-COMMENT ON COLUMN weixin.rejected_row.reason IS 'What does not fit: the key, and the kind of value; nothing of the answer is quoted';
+COMMENT ON COLUMN weixin.rejected_row.stat_date IS 'The day whose total it is (Beijing); null when the answer gives no valid date: see payload';
+COMMENT ON COLUMN weixin.rejected_row.reason IS 'What does not fit';
 COMMENT ON COLUMN weixin.rejected_row.payload IS 'The rejected part as JSON text';
 COMMENT ON COLUMN weixin.rejected_row.raw_response_id IS 'The answer that contains it';
 COMMENT ON COLUMN weixin.rejected_row.rejected_at IS 'When it was rejected';
-COMMENT ON COLUMN weixin.rejected_row.resolved_at IS 'When a later answer gave a valid value, or a replay found that it fits now or is rejected for another reason; null while it is open';
+COMMENT ON COLUMN weixin.rejected_row.resolved_at IS 'When a replay found that it fits now, or is rejected for another reason; null while it is open';
 
 CREATE TABLE weixin.run_report (
     run_id text NOT NULL,
     dataset text NOT NULL,
     appid text NOT NULL,
     publication_date date NOT NULL,
-    installation text NOT NULL DEFAULT '',
     planned_at timestamptz NOT NULL,
     is_planned boolean NOT NULL DEFAULT TRUE,
     is_probe boolean NOT NULL DEFAULT FALSE,
-    is_witness boolean NOT NULL DEFAULT FALSE,
     calls integer NOT NULL DEFAULT 0,
     inserted integer NOT NULL DEFAULT 0,
     updated integer NOT NULL DEFAULT 0,
@@ -245,21 +211,19 @@ CREATE TABLE weixin.run_report (
     state text NOT NULL DEFAULT 'planned'
     CHECK (state IN ('planned', 'held_back', 'loaded', 'empty', 'not_ready', 'failed')),
     is_retryable boolean NOT NULL DEFAULT TRUE,
-    is_unannounced boolean NOT NULL DEFAULT FALSE,
-    PRIMARY KEY (run_id, dataset, appid, publication_date, installation)
+    announced_at timestamptz,
+    PRIMARY KEY (run_id, dataset, appid, publication_date)
 ) WITH (fillfactor = 80);
 CREATE INDEX run_report_to_announce ON weixin.run_report (dataset)
-WHERE is_unannounced;
+WHERE announced_at IS NULL AND inserted + updated > 0;
 COMMENT ON TABLE weixin.run_report IS 'One row per pair (account, publication day) that a run planned, with its result; a later try of the same run adds its counts';
 COMMENT ON COLUMN weixin.run_report.run_id IS 'Airflow''s run id';
 COMMENT ON COLUMN weixin.run_report.dataset IS 'Which endpoint: article_total, …';
 COMMENT ON COLUMN weixin.run_report.appid IS 'The account';
 COMMENT ON COLUMN weixin.run_report.publication_date IS 'The publication day (Beijing)';
-COMMENT ON COLUMN weixin.run_report.installation IS 'Which Airflow''s run: installations that share a warehouse use the same run ids';
-COMMENT ON COLUMN weixin.run_report.planned_at IS 'When the run was last planned: the pair is in if any run has fetched a ready answer since';
+COMMENT ON COLUMN weixin.run_report.planned_at IS 'When the run first planned the pair: a ready answer fetched since then, by any run, brings it in';
 COMMENT ON COLUMN weixin.run_report.is_planned IS 'Whether the run''s newest plan names the pair. A pair that only an earlier plan named keeps its counts; a daily run''s plan has no pairs that are held_back';
 COMMENT ON COLUMN weixin.run_report.is_probe IS 'Whether the endpoint was retired when the run was planned, so that the pair only asks whether it is back: another 47009 does not make the run red';
-COMMENT ON COLUMN weixin.run_report.is_witness IS 'Whether the pair is asked for, final or not, because none of the account''s other days lists an article: it shows whether WeChat is silent';
 COMMENT ON COLUMN weixin.run_report.calls IS 'Data calls made, repeated tries of a call included';
 COMMENT ON COLUMN weixin.run_report.inserted IS 'Rows new in the fact';
 COMMENT ON COLUMN weixin.run_report.updated IS 'Rows of the fact that changed';
@@ -268,7 +232,6 @@ COMMENT ON COLUMN weixin.run_report.rejected IS 'Parts of answers that did not f
 COMMENT ON COLUMN weixin.run_report.restated IS 'Figures that had a value and were given another, see restatement';
 COMMENT ON COLUMN weixin.run_report.state IS 'Result of the run''s last attempt: planned (not asked or not judged yet), held_back (not asked: calls are kept for the daily runs of the day), loaded, empty, not_ready or failed';
 COMMENT ON COLUMN weixin.run_report.is_retryable IS 'Whether an automatic retry of the run asks for it again; false when a person must fix something first';
-COMMENT ON COLUMN weixin.run_report.is_unannounced IS 'Whether rows changed that no event of Airflow''s asset has announced yet';
 
 CREATE TABLE weixin.view_version (
     view_name text PRIMARY KEY,
@@ -345,5 +308,4 @@ DROP TABLE weixin.article_sighting;
 DROP TABLE weixin.dim_article_title_history;
 DROP TABLE weixin.dim_article;
 DROP TABLE weixin.first_daily_run;
-DROP TABLE weixin.account_list;
 DROP TABLE weixin.dim_account;

@@ -48,7 +48,7 @@ COMMENT ON TABLE weixin.fact_article_total IS 'One row per account, article and 
 COMMENT ON COLUMN weixin.fact_article_total.appid IS 'The account: msgids repeat between accounts';
 COMMENT ON COLUMN weixin.fact_article_total.msgid IS 'The article, see dim_article';
 COMMENT ON COLUMN weixin.fact_article_total.stat_date IS 'The day (Beijing) at the end of which the totals were taken';
-COMMENT ON COLUMN weixin.fact_article_total.publication_date IS 'The article''s publication day (Beijing), as in dim_article. If WeChat moves the article to another day, this changes without a version in the history; stat_date may then be earlier';
+COMMENT ON COLUMN weixin.fact_article_total.publication_date IS 'The publication day (Beijing) whose answer contained the row: its ref_date';
 COMMENT ON COLUMN weixin.fact_article_total.target_user IS 'People the message was sent to: a level, not a running total; null when WeChat never gave it';
 COMMENT ON COLUMN weixin.fact_article_total.int_page_read_user IS 'People who read the article page, total so far; null when WeChat never gave it';
 COMMENT ON COLUMN weixin.fact_article_total.int_page_read_count IS 'Reads of the article page, total so far; null when WeChat never gave it';

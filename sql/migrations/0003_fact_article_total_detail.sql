@@ -32,7 +32,7 @@ COMMENT ON TABLE weixin.fact_article_total_detail IS 'One row per account, artic
 COMMENT ON COLUMN weixin.fact_article_total_detail.appid IS 'The account: msgids repeat between accounts';
 COMMENT ON COLUMN weixin.fact_article_total_detail.msgid IS 'The article, see dim_article';
 COMMENT ON COLUMN weixin.fact_article_total_detail.stat_date IS 'The day (Beijing) at the end of which the totals were taken';
-COMMENT ON COLUMN weixin.fact_article_total_detail.publication_date IS 'The article''s publication day (Beijing), as in dim_article. If WeChat moves the article to another day, this changes without a version in the history; stat_date may then be earlier';
+COMMENT ON COLUMN weixin.fact_article_total_detail.publication_date IS 'The publication day (Beijing) whose answer contained the row: its ref_date';
 COMMENT ON COLUMN weixin.fact_article_total_detail.read_user IS 'People who read the article, total so far; null when WeChat never gave it';
 COMMENT ON COLUMN weixin.fact_article_total_detail.read_user_source IS 'Where they came from: a list of {scene_desc, user_count}; scene_desc is WeChat''s own Chinese text, 全部 is their sum; null when WeChat never gave it';
 COMMENT ON COLUMN weixin.fact_article_total_detail.share_user IS 'People who shared it, total so far; null when WeChat never gave it';

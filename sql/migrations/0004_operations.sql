@@ -3,7 +3,6 @@
 CREATE TABLE weixin.incident (
     incident_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     dataset text NOT NULL,
-    installation text NOT NULL DEFAULT '',
     kind text NOT NULL,
     appid text,
     subject text,
@@ -21,7 +20,7 @@ CREATE TABLE weixin.incident (
     closing_told_at timestamptz
 );
 CREATE UNIQUE INDEX incident_is_open_once
-ON weixin.incident (dataset, installation, kind, coalesce(appid, ''), coalesce(subject, ''))
+ON weixin.incident (dataset, kind, coalesce(appid, ''), coalesce(subject, ''))
 WHERE closed_at IS NULL;
 CREATE INDEX incident_opened_at ON weixin.incident (opened_at);
 CREATE INDEX incident_is_untold ON weixin.incident (incident_id)
@@ -29,7 +28,6 @@ WHERE told_at IS NULL OR (closed_at IS NOT NULL AND closing_told_at IS NULL);
 COMMENT ON TABLE weixin.incident IS 'One row per incident, from its beginning to its end, however many runs and tries are affected: people are told once when it opens and once when it closes';
 COMMENT ON COLUMN weixin.incident.incident_id IS 'Surrogate key';
 COMMENT ON COLUMN weixin.incident.dataset IS 'Which endpoint: article_total, …';
-COMMENT ON COLUMN weixin.incident.installation IS 'Which Airflow found it: its Variable weixin_installation; empty if unknown, as for a missed deadline: then a later result of that run, or any daily run, ends it';
 COMMENT ON COLUMN weixin.incident.kind IS 'What kind of trouble, as weixin_etl.problem.ProblemKind names it';
 COMMENT ON COLUMN weixin.incident.appid IS 'The account; null when it concerns the whole run, or an account without an AppID: see subject';
 COMMENT ON COLUMN weixin.incident.subject IS 'What distinguishes it from others of its kind: a metric, a check, a task, an errcode, a connection''s id';
@@ -37,7 +35,7 @@ COMMENT ON COLUMN weixin.incident.account IS 'What people call the account; empt
 COMMENT ON COLUMN weixin.incident.conn_id IS 'The account''s Airflow connection; empty when it concerns the whole run';
 COMMENT ON COLUMN weixin.incident.cause IS 'What happened, when it was last met';
 COMMENT ON COLUMN weixin.incident.cure IS 'What to change or, if nothing, what happens next';
-COMMENT ON COLUMN weixin.incident.publication_dates IS 'The publication days concerned (Beijing), without those that have come in since';
+COMMENT ON COLUMN weixin.incident.publication_dates IS 'The publication days concerned (Beijing), oldest first, when it was last met';
 COMMENT ON COLUMN weixin.incident.error_code IS 'WeChat''s errcode, if it gave one';
 COMMENT ON COLUMN weixin.incident.run_id IS 'The run that met it last';
 COMMENT ON COLUMN weixin.incident.opened_at IS 'When it was first met';
@@ -45,23 +43,6 @@ COMMENT ON COLUMN weixin.incident.seen_at IS 'When it was last met';
 COMMENT ON COLUMN weixin.incident.told_at IS 'When the message about it was delivered; null until then, and again when it has news';
 COMMENT ON COLUMN weixin.incident.closed_at IS 'When it was found to be over; null while it is open';
 COMMENT ON COLUMN weixin.incident.closing_told_at IS 'When the message about its end was delivered; null until then. Equal to closed_at if no such message is sent';
-
-CREATE TABLE weixin.unwanted_range (
-    dataset text NOT NULL,
-    appid text NOT NULL,
-    begin_date date NOT NULL,
-    end_date date NOT NULL,
-    said_at timestamptz NOT NULL,
-    said_by text NOT NULL,
-    PRIMARY KEY (appid, dataset, begin_date, end_date)
-);
-COMMENT ON TABLE weixin.unwanted_range IS 'One row per dataset, account and range of publication days that somebody said are not wanted: unless asked for since, or within reach of daily runs, these days are no problem';
-COMMENT ON COLUMN weixin.unwanted_range.dataset IS 'Which endpoint: article_total, …';
-COMMENT ON COLUMN weixin.unwanted_range.appid IS 'The account';
-COMMENT ON COLUMN weixin.unwanted_range.begin_date IS 'First publication day (Beijing)';
-COMMENT ON COLUMN weixin.unwanted_range.end_date IS 'Last publication day (Beijing)';
-COMMENT ON COLUMN weixin.unwanted_range.said_at IS 'When that was said: an attempt since then makes a day wanted again';
-COMMENT ON COLUMN weixin.unwanted_range.said_by IS 'Who said it: the user of the operating system who ran weixin-etl unwanted';
 
 CREATE TABLE weixin.api_call (
     appid text NOT NULL,
@@ -109,16 +90,8 @@ COMMENT ON COLUMN weixin.platform_token.authorized_at IS 'When the account last 
 COMMENT ON COLUMN weixin.platform_token.first_seen_at IS 'When it was first found';
 COMMENT ON COLUMN weixin.platform_token.withdrawn_at IS 'When it was found that the account has withdrawn its authorisation; null while it has not';
 
-CREATE TABLE weixin.writer_lock (
-    lock_name text PRIMARY KEY
-);
-COMMENT ON TABLE weixin.writer_lock IS 'One row per thing that writers do one at a time: whoever does it holds a lock on the row. Only users who may write can lock a row';
-COMMENT ON COLUMN weixin.writer_lock.lock_name IS 'load:<appid>, a commit of an account; ingest:<dataset>:<appid>, a run that asks for an account; incident:<dataset>, a look at what is wrong';
-
 -- migrate:down
 
-DROP TABLE weixin.writer_lock;
 DROP TABLE weixin.platform_token;
 DROP TABLE weixin.api_call;
-DROP TABLE weixin.unwanted_range;
 DROP TABLE weixin.incident;

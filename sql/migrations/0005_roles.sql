@@ -16,7 +16,7 @@ BEGIN
             WHEN duplicate_object OR unique_violation THEN
                 NULL;
             WHEN insufficient_privilege THEN
-                RAISE WARNING 'role % was not created: % may not create roles; let an administrator create it, then run the block of 0005_roles.sql again', role_name, current_user;
+                RAISE WARNING 'role % was not created: % may not create roles; let an administrator create it, then run the blocks of 0005_roles.sql and 0007_roles.sql again', role_name, current_user;
         END;
     END LOOP;
 
@@ -35,7 +35,7 @@ BEGIN
         GRANT UPDATE (last_seen_at) ON weixin.raw_response TO weixin_loader;
         GRANT UPDATE (resolved_at) ON weixin.rejected_row TO weixin_loader;
         GRANT USAGE ON SEQUENCE weixin.raw_response_raw_response_id_seq TO weixin_loader;
-        GRANT DELETE ON weixin.run_report, weixin.account_list TO weixin_loader;
+        GRANT DELETE ON weixin.run_report TO weixin_loader;
         ALTER DEFAULT PRIVILEGES IN SCHEMA weixin
             GRANT SELECT, INSERT, UPDATE ON TABLES TO weixin_loader;
     END IF;
@@ -57,8 +57,6 @@ BEGIN
             weixin.run_report,
             weixin.article_sighting,
             weixin.incident,
-            weixin.unwanted_range,
-            weixin.account_list,
             weixin.api_call
         TO weixin_reader;
         GRANT SELECT (
@@ -78,7 +76,6 @@ BEGIN
             publication_date,
             msgid,
             stat_date,
-            metric,
             reason,
             raw_response_id,
             rejected_at,
@@ -96,56 +93,10 @@ BEGIN
 END
 $$;
 
--- By default everybody may make large objects, as many as the disk holds. That only a superuser can
--- change, and most of what limits a role's sessions; whoever else migrates is told.
-DO $$
-DECLARE
-    what text;
-BEGIN
-    IF EXISTS (SELECT FROM pg_roles WHERE rolname = current_user AND rolsuper) THEN
-        REVOKE EXECUTE ON FUNCTION
-            lo_creat(integer),
-            lo_create(oid),
-            lo_from_bytea(oid, bytea),
-            lo_put(oid, bigint, bytea),
-            lowrite(integer, bytea)
-        FROM PUBLIC;
-    ELSIF has_function_privilege('lo_create(oid)', 'EXECUTE') THEN
-        RAISE NOTICE 'everybody may still make large objects here: % may not change that; the manual has what an administrator runs', current_user;
-    END IF;
-
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'weixin_reader') THEN
-        RETURN;
-    END IF;
-    FOREACH what IN ARRAY ARRAY[
-        'statement_timeout = ''10min''',
-        'idle_in_transaction_session_timeout = ''10min''',
-        'temp_file_limit = ''5GB'''
-    ] LOOP
-        BEGIN
-            EXECUTE format('ALTER ROLE weixin_reader IN DATABASE %I SET %s', current_database(), what);
-        EXCEPTION
-            WHEN insufficient_privilege THEN
-                RAISE NOTICE 'weixin_reader is not limited to %: % may not do that', what, current_user;
-        END;
-    END LOOP;
-END
-$$;
-
 -- migrate:down
 
 DO $$
 BEGIN
-    IF EXISTS (SELECT FROM pg_roles WHERE rolname = current_user AND rolsuper) THEN
-        GRANT EXECUTE ON FUNCTION
-            lo_creat(integer),
-            lo_create(oid),
-            lo_from_bytea(oid, bytea),
-            lo_put(oid, bigint, bytea),
-            lowrite(integer, bytea)
-        TO PUBLIC;
-    END IF;
-
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'weixin_loader') THEN
         ALTER DEFAULT PRIVILEGES IN SCHEMA weixin
             REVOKE SELECT, INSERT, UPDATE ON TABLES FROM weixin_loader;
@@ -163,12 +114,6 @@ BEGIN
         REVOKE ALL ON ALL TABLES IN SCHEMA analytics, weixin FROM weixin_reader;
         REVOKE ALL ON SCHEMA analytics, weixin FROM weixin_reader;
         EXECUTE format('REVOKE ALL ON DATABASE %I FROM weixin_reader', current_database());
-        BEGIN
-            EXECUTE format('ALTER ROLE weixin_reader IN DATABASE %I RESET ALL', current_database());
-        EXCEPTION
-            WHEN insufficient_privilege THEN
-                RAISE NOTICE '% may not undo the limits of weixin_reader', current_user;
-        END;
     END IF;
 END
 $$;

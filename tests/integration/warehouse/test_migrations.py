@@ -98,7 +98,7 @@ def test_three_at_once(database: str, ask: Callable[[str], list[tuple]]):
 
 
 ADVISORY = "SELECT pg_advisory_lock(hashtextextended('weixin.view_version', 0))"
-NOTHING_DONE = "DELETE FROM weixin.schema_migrations WHERE version = '0005'"
+NOTHING_DONE = "DELETE FROM weixin.schema_migrations WHERE version = '0007'"
 ALL_STALE = "UPDATE weixin.view_version SET text_sha256 = ''"
 
 
@@ -118,7 +118,7 @@ def test_no_reader_holds_it_up(database: str, fresh: Engine):
                 reader.exec_driver_sql(f"LOCK TABLE weixin.{table} IN {mode} MODE")
         said = migrate(impatient)
 
-    assert "Applied: 0005_roles.sql" in said
+    assert "Applied: 0007_roles.sql" in said
     assert "Updated the views " in said
 
 
@@ -135,7 +135,7 @@ def test_one_that_fails_changes_nothing_and_is_named(database: str, fresh: Engin
 
     assert "exists" in str(it.value)
     assert left == [("schema_migrations",)]
-    assert "Applied: 0005_roles.sql" in migrate(database)
+    assert "Applied: 0007_roles.sql" in migrate(database)
 
 
 def socket_urls(server: Server, database: str) -> list[URL]:
@@ -294,4 +294,4 @@ class TestNotOurWarehouse:
             f"the warehouse is older than 0.1.0, or was changed by hand: {lacks}; restore a "
             "backup, or point the connection weixin_warehouse at an empty database and backfill it"
         )
-        assert ask("SELECT max(version) FROM weixin.schema_migrations") == [("0004",)]
+        assert ask("SELECT max(version) FROM weixin.schema_migrations") == [("0006",)]

@@ -1,4 +1,4 @@
-"""The migration that makes the roles: where it may not, twice on one server, down and up again."""
+"""The migrations that make the roles: where it may not, twice on one server, down and up again."""
 
 import io
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from weixin_local.progress import Steps
 
 OWNER = "owner_of_the_test"
 PASSWORD = "of-the-test"
-(ROLES_MIGRATION,) = [path for path in migrations() if path.name.endswith("_roles.sql")]
+ROLES_MIGRATIONS = [path for path in migrations() if path.name.endswith("_roles.sql")]
 GRANTS = """
     SELECT grantee, privilege_type, count(*)
     FROM information_schema.role_table_grants
@@ -81,8 +81,8 @@ def no_roles(migrated: Engine, admin: psycopg2.extensions.cursor) -> Iterator[No
 
 
 def undo(url: str) -> None:
-    """Roll the roles' migration back, and those after it."""
-    roll_back(url, len(migrations()) - migrations().index(ROLES_MIGRATION))
+    """Roll the migration that makes the roles back, and those after it."""
+    roll_back(url, len(migrations()) - migrations().index(ROLES_MIGRATIONS[0]))
 
 
 def ask(url: str, sql: str) -> list[tuple]:
@@ -113,7 +113,8 @@ def test_whoever_migrates_is_told(owned: str):
     assert isinstance(console.file, io.StringIO)
     assert console.file.getvalue().splitlines()[1] == (
         "! The roles weixin_loader and weixin_reader don't exist, and you may not create them: let "
-        "an administrator do so, then run the block of sql/migrations/0005_roles.sql again."
+        "an administrator do so, then run the blocks of sql/migrations/0005_roles.sql and "
+        "0007_roles.sql again."
     )
 
 
@@ -148,15 +149,16 @@ def test_up_down_up(server: Server, owned: str):
 def test_roles_an_administrator_created_later(
     server: Server, admin: psycopg2.extensions.cursor, owned: str
 ):
-    """Once they exist the migration's block may be run again, and grants what it could not."""
+    """Once they exist the migrations' blocks may be run again, and grant what it could not."""
     migrate(owned)
     for role in ROLES:
         admin.execute(f"CREATE ROLE {role}")
     try:
         the_owner = the_warehouse.engine(owned)
         with the_owner.begin() as connection:
-            block = ROLES_MIGRATION.read_text().split("-- migrate:down")[0]
-            connection.exec_driver_sql(block.replace("%", "%%"))
+            for migration in ROLES_MIGRATIONS:
+                blocks = migration.read_text().split("-- migrate:down")[0]
+                connection.exec_driver_sql(blocks.replace("%", "%%"))
         the_owner.dispose()
         missing, granted = missing_roles(owned), ask(server.url("owned"), GRANTS)
         undo(owned)
