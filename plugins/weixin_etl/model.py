@@ -1,13 +1,14 @@
 """The nouns: what the verbs hand to one another, and the states a pair can be in."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
 import msgspec
 
+from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.problem import Problem, ProblemKind
 
@@ -193,6 +194,44 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Summary:
+    """An answer in short: what coverage and the rules need of it, whatever becomes of its rows."""
+
+    fetched_at: datetime
+    list_sha256: bytes
+    """Of what it lists: two answers list the same articles when it is the same."""
+    is_empty: bool
+    """Whether it lists nothing, not even a part in which no article can be made out."""
+    is_delayed: bool = False
+    """WeChat's own word that the figures are not the newest."""
+    article_count: int = 0
+    row_count: int = 0
+    through_date: date | None = None
+    """The last stat_date every article reaches; None when one has no row, or there is none."""
+    rejected: int = 0
+    """Parts that do not fit."""
+    first_reason: str = ""
+    """Why the first of these does not."""
+    nothing_fits: bool = False
+    """Whether parts are rejected, and no row gives a figure."""
+
+    @property
+    def beijing_date(self) -> date:
+        """The day it was fetched."""
+        return clock.beijing_date(self.fetched_at)
+
+    @property
+    def has_data(self) -> bool:
+        """Whether it tells what was published; not when every part of it is rejected."""
+        return bool(self.article_count or not self.rejected)
+
+    @property
+    def data_state(self) -> DataState:
+        """What the warehouse has of the pair by this answer."""
+        return DataState.LOADED if self.article_count else DataState.EMPTY
+
+
+@dataclass(frozen=True, slots=True)
 class Coverage:
     """What the warehouse has of a pair, and how its last attempt ended."""
 
@@ -268,13 +307,7 @@ class Counts:
 
     def __add__(self, other: "Counts") -> "Counts":
         """Both."""
-        return Counts(
-            self.inserted + other.inserted,
-            self.updated + other.updated,
-            self.unchanged + other.unchanged,
-            self.restated + other.restated,
-            self.kept + other.kept,
-        )
+        return Counts(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
 
 def accounts_are(count: int) -> str:

@@ -17,9 +17,10 @@ Pure functions: facts in, a verdict out; no clock, no connection, no Airflow. Fo
     shown     what the page and `weixin-etl status` call a pair
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from math import inf
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
@@ -31,6 +32,7 @@ from weixin_etl.model import (
     ParameterError,
     PlannedPair,
     Run,
+    Summary,
 )
 from weixin_etl.problem import ProblemKind
 
@@ -140,23 +142,23 @@ def _named_days(run: Run, yesterday: date) -> Days:
     return Days(run.begin_date, run.end_date)
 
 
-def concerned(run: Run, first_daily_date: date | None, today: date) -> Days:
+def concerned(run: Run, first_daily_date: date, today: date) -> Days:
     """
     The days whose state decides what is due and what is lost, for an account.
 
     For a daily run: all days from a window before the account's first daily run in this dataset.
     """
     days = window(run, today)
-    if not is_daily(run, today) or first_daily_date is None:
+    if not is_daily(run, today):
         return days
     first = max(first_daily_date - _DAY * run.dataset.window, run.dataset.first_day)
-    return Days(min(first, days.first), days.last)
+    return Days(first, days.last)
 
 
 def due(
     run: Run,
     *,
-    first_daily_date: date | None,
+    first_daily_date: date,
     today: date,
     known: Mapping[date, Coverage],
     catch_up_days: int,
@@ -166,7 +168,8 @@ def due(
 
     Args:
         run: the run.
-        first_daily_date: the day of the account's first daily run in this dataset, if any.
+        first_daily_date: the day of the account's first daily run in this dataset; without one,
+            `today`.
         today: the real day in Beijing, as `WEIXIN_NOW` has it.
         known: the coverage of the present window; of the days `concerned` that are not final,
             whether asked for or not; and, for a daily run, of every older open pair that has a
@@ -179,29 +182,25 @@ def due(
     """
     days = window(run, today)
     open_days = {day: it for day, it in known.items() if not it.is_final}
-    resting = set() if run.names_dates else {day for day, it in open_days.items() if it.is_resting}
     wanted = [day for day in days.newest_first() if run.refetch or day in open_days]
-    skipped = len(days.newest_first()) - len(wanted)
-    in_window = [day for day in wanted if day not in resting]
-    rest = len(wanted) - len(in_window)
-    earlier: list[date] = []
-    lost: list[date] = []
+    final = len(days.newest_first()) - len(wanted)
+    first = begin = concerned(run, first_daily_date, today).first
     if is_daily(run, today):
-        first = concerned(run, first_daily_date, today).first
         in_reach = reach(run.dataset, today, first_daily_date, catch_up_days=catch_up_days)
         begin = max(first, in_reach)
-        before = sorted((day for day in open_days if day < days.first), reverse=True)
-        awake = [day for day in before if day not in resting]
-        rest += len(before) - len(awake)
-        earlier = [day for day in awake if begin <= day or open_days[day].ready_at]
-        lost = [day for day in awake if first <= day < begin and not open_days[day].ready_at]
+        wanted += sorted((day for day in open_days if day < days.first), reverse=True)
+    resting = {day for day in wanted if day in open_days and open_days[day].is_resting}
+    if run.names_dates:
+        resting.clear()
+    awake = [day for day in wanted if day not in resting]
+    asked = [day for day in awake if begin <= day or open_days[day].ready_at]
     is_probe = not run.names_dates and is_retired(run.dataset, known, today)
     return Due(
-        [days.last] if is_probe else in_window + earlier,
-        [] if is_probe else earlier,
-        skipped,
-        lost,
-        rest,
+        [days.last] if is_probe else asked,
+        [] if is_probe else [day for day in asked if day < days.first],
+        final,
+        [day for day in awake if first <= day < begin and not open_days[day].ready_at],
+        len(resting),
         is_probe=is_probe,
     )
 
@@ -250,35 +249,24 @@ def quota(
     return Quota(calls, limit, left, is_said=False)
 
 
-def spare_calls(quota: Quota, *, refetch: bool, reserve: int) -> int | None:
+def spare_calls(quota: Quota, *, refetch: bool, reserve: int) -> float:
     """
-    How many calls leave the reserve whole; None for any number.
+    How many calls leave the reserve whole; infinity for any number.
 
     A `refetch` does not believe that the quota is used up: somebody may have had it raised.
     """
     if quota.left is None or (refetch and quota.is_said and not quota.left):
-        return None
+        return inf
     return quota.left - reserve
 
 
-def is_held_back(run: Run, day: date, spare: int | None, today: date) -> bool:
+def is_held_back(run: Run, day: date, spare: float, today: date) -> bool:
     """
-    Whether a day is not asked for while `spare` calls leave the reserve whole; None for any number.
+    Whether a day is not asked for while `spare` calls leave the reserve whole.
 
     The days of a daily run's window are never held back: the reserve is for them.
     """
-    if spare is None or spare > 0:
-        return False
-    return not (is_daily(run, today) and day in window(run, today))
-
-
-def held_back(run: Run, days: Sequence[date], spare: int | None, today: date) -> list[date]:
-    """Which of the days are held back when each day before them takes one of the `spare` calls."""
-    return [
-        day
-        for number, day in enumerate(days)
-        if is_held_back(run, day, None if spare is None else spare - number, today)
-    ]
+    return spare <= 0 and not (is_daily(run, today) and day in window(run, today))
 
 
 # ----------------------------------------------------------------------------------------- ready
@@ -295,24 +283,19 @@ class StillCounting:
 
 
 def is_ready(
-    publication_date: date,
-    fetched_at: datetime,
-    *,
-    is_delayed: bool,
-    counting: StillCounting,
-    ready_hour: int,
+    publication_date: date, answer: Summary, counting: StillCounting, ready_hour: int
 ) -> bool:
     """
     Whether an answer holds all that WeChat must have computed when it was fetched.
 
-    `is_delayed` is what WeChat says itself. Before `ready_hour` (Beijing) it is also inferred: if
+    WeChat may say itself that it does not. Before `ready_hour` (Beijing) that is also inferred: if
     articles are still counting and none has yesterday's row, WeChat has not computed yesterday yet,
     neither for yesterday's articles nor for any day that lists such an article. `counting`
     describes that yesterday.
     """
-    if is_delayed:
+    if answer.is_delayed:
         return False
-    at = fetched_at.astimezone(clock.SHANGHAI)
+    at = answer.fetched_at.astimezone(clock.SHANGHAI)
     if at.hour >= ready_hour or counting.has_yesterday or not counting.publication_dates:
         return True
     is_yesterdays = publication_date == at.date() - _DAY
@@ -337,35 +320,28 @@ class Evidence:
     is_resting: bool = False
     is_provisional: bool = False
 
+    def with_newest(self, answer: Summary) -> "Evidence":
+        """With the pair's newest ready answer."""
+        if self.since and self.list_sha256 == answer.list_sha256:
+            return self
+        is_change = self.since is not None and self.since < answer.beijing_date
+        return replace(
+            self,
+            list_sha256=answer.list_sha256,
+            since=answer.beijing_date,
+            changes=self.changes + is_change,
+        )
 
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A pair's answer, and what is known once all answers of the account's try are merged."""
+    def with_late(self, answer: Summary) -> "Evidence":
+        """
+        With a ready answer older than the newest: it confirms nothing, but may contradict.
 
-    publication_date: date
-    fetched_at: datetime
-    is_delayed: bool
-    list_sha256: bytes
-    """Hash of the articles it lists."""
-    is_empty: bool
-    """Whether it lists none."""
-    is_whole: bool
-    """
-    Whether every article this dataset ever listed for the day has all its rows, and no part of the
-    answer was rejected.
-    """
-    speaks: bool
-    """Whether any answer of this dataset on that day in Beijing lists an article of the account."""
-
-    @property
-    def beijing_date(self) -> date:
-        """The day it was fetched."""
-        return clock.beijing_date(self.fetched_at)
-
-    @property
-    def is_silent(self) -> bool:
-        """Whether it proves nothing: empty, on a day on which the account lists nothing at all."""
-        return self.is_empty and not self.speaks
+        If it contradicts, the list stands only since the day of the newest answer.
+        """
+        is_between = self.since is not None and self.since <= answer.beijing_date
+        if not is_between or self.list_sha256 == answer.list_sha256 or self.ready_at is None:
+            return self
+        return replace(self, since=clock.beijing_date(self.ready_at), changes=self.changes + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,10 +357,13 @@ class Verdict:
 
 def verdict(
     dataset: Dataset,
-    answered: Answered,
+    publication_date: date,
+    answer: Summary,
     known: Evidence,
     *,
     counting: StillCounting,
+    is_whole: bool,
+    speaks: bool,
     ready_hour: int,
 ) -> Verdict:
     """
@@ -393,129 +372,76 @@ def verdict(
     A ready answer makes its pair final from `P+W` on if the pair is confirmed and whole, and from
     `P+W+2` on if it is confirmed or its list has changed eight times. An empty answer does so only
     on a day on which the account speaks; until then the pair rests.
+
+    What a ready answer lists is provisional, that is, not to be relied on yet, if it is an empty
+    list that came before `ready_hour` of the day after publication, or on a day on which the
+    account lists nothing at all; and, once the window is over, any list that no other day's answer
+    has confirmed.
+
+    Args:
+        dataset: of the pair.
+        publication_date: of the pair.
+        answer: the pair's, in short.
+        known: what the pair's earlier answers say about its list.
+        counting: the account's articles that must get the row of the answer's yesterday.
+        is_whole: every article this dataset ever listed for the day has all its rows, and no part
+            of the answer was rejected.
+        speaks: an answer of this dataset on that day in Beijing lists an article of the account.
+        ready_hour: in Beijing; from then on what is missing is not still being computed.
+
     """
-    is_ready_now = is_ready(
-        answered.publication_date,
-        answered.fetched_at,
-        is_delayed=answered.is_delayed,
-        counting=counting,
-        ready_hour=ready_hour,
-    )
-    if not is_ready_now:
-        is_resting = known.is_resting and answered.is_empty
-        return Verdict(
-            is_ready=False, is_final=False, evidence=replace(known, is_resting=is_resting)
-        )
-    if known.ready_at and answered.fetched_at < known.ready_at:
-        evidence = _with_late(dataset, answered, known)
-        return Verdict(is_ready=True, is_final=False, evidence=evidence)
-    evidence = _with_newest(dataset, answered, known)
-    is_last = is_whole_at(dataset, answered, is_whole=answered.is_whole)
-    is_final = (
-        is_last
-        and not answered.is_silent
-        and (is_confirmed(evidence, answered) or evidence.changes >= CHANGES_THAT_END)
-    )
+    if not is_ready(publication_date, answer, counting, ready_hour):
+        is_resting = known.is_resting and answer.is_empty
+        return Verdict(False, False, replace(known, is_resting=is_resting))
+    past = days_past(dataset, publication_date, answer.fetched_at)
+    is_silent = answer.is_empty and not speaks
+    is_evidence = past >= -1 and not is_silent
+    if known.ready_at and answer.fetched_at < known.ready_at:
+        return Verdict(True, False, known.with_late(answer) if is_evidence else known)
+    evidence = known.with_newest(answer) if is_evidence else known
+    is_last = is_whole_at(past, is_whole=is_whole)
+    is_sure = is_confirmed(evidence, answer)
+    is_final = is_last and not is_silent and (is_sure or evidence.changes >= CHANGES_THAT_END)
+    sure_at = datetime.combine(publication_date + _DAY, time(ready_hour), clock.SHANGHAI)
+    is_early = answer.is_empty and answer.fetched_at < sure_at
+    is_provisional = is_early or is_silent or (past >= 0 and not is_sure)
     return Verdict(
-        is_ready=True,
-        is_final=is_final,
-        evidence=replace(
+        True,
+        is_final,
+        replace(
             evidence,
-            is_resting=is_last and answered.is_silent,
-            is_provisional=not is_final
-            and is_provisional(dataset, answered, evidence, ready_hour=ready_hour),
+            ready_at=answer.fetched_at,
+            is_resting=is_last and is_silent,
+            is_provisional=is_provisional and not is_final,
         ),
     )
 
 
-def is_counted(dataset: Dataset, publication_date: date, fetched_at: datetime) -> bool:
-    """Whether an answer fetched then counts as evidence: the last row but one was due."""
-    return clock.beijing_date(fetched_at) >= publication_date + _DAY * (dataset.window - 1)
+def is_whole_at(past: int, *, is_whole: bool) -> bool:
+    """Whether no more rows will come: all are there on `P+W`, or it is `P+W+2` or later."""
+    return past >= _LAST_ANSWERS_AFTER or (is_whole and past >= 0)
 
 
-def is_last_row_due(dataset: Dataset, publication_date: date, fetched_at: datetime) -> bool:
-    """Whether an answer fetched then is from `P+W` or later: no day is final before that."""
-    return clock.beijing_date(fetched_at) >= publication_date + _DAY * dataset.window
-
-
-def is_whole_at(dataset: Dataset, answered: Answered, *, is_whole: bool) -> bool:
-    """Whether no more rows will come: all are there, or it is `P+W+2` or later."""
-    day, at = answered.publication_date, answered.fetched_at
-    if is_last_row_due(dataset, day, at - _DAY * _LAST_ANSWERS_AFTER):
-        return True
-    return is_whole and is_last_row_due(dataset, day, at)
-
-
-def is_confirmed(evidence: Evidence, answered: Answered) -> bool:
+def is_confirmed(evidence: Evidence, answer: Summary) -> bool:
     """Whether the answer lists what the answers of an earlier day and all since then listed."""
-    return (
-        evidence.since is not None
-        and evidence.since < answered.beijing_date
-        and evidence.list_sha256 == answered.list_sha256
-    )
+    is_earlier = evidence.since is not None and evidence.since < answer.beijing_date
+    return is_earlier and evidence.list_sha256 == answer.list_sha256
 
 
-def is_provisional(
-    dataset: Dataset, answered: Answered, evidence: Evidence, *, ready_hour: int
-) -> bool:
-    """
-    Whether what a pair's newest ready answer lists must not be relied on yet.
-
-    That is an empty list that came before `ready_hour` of the day after publication, or on a day on
-    which the account lists nothing at all; and, once the window is over, any list that no other
-    day's answer has confirmed.
-    """
-    day = answered.publication_date
-    sure_at = datetime.combine(day + _DAY, time(ready_hour), clock.SHANGHAI)
-    if answered.is_empty and (answered.fetched_at < sure_at or not answered.speaks):
-        return True
-    is_over = is_last_row_due(dataset, day, answered.fetched_at)
-    return is_over and not is_confirmed(evidence, answered)
-
-
-def _with_newest(dataset: Dataset, answered: Answered, known: Evidence) -> Evidence:
-    """The evidence with the pair's newest ready answer."""
-    day, at = answered.publication_date, answered.fetched_at
-    known = replace(known, ready_at=at)
-    if answered.is_silent or not is_counted(dataset, day, at):
-        return known
-    if known.since and known.list_sha256 == answered.list_sha256:
-        return known
-    is_change = known.since is not None and known.since < answered.beijing_date
-    return replace(
-        known,
-        list_sha256=answered.list_sha256,
-        since=answered.beijing_date,
-        changes=known.changes + is_change,
-    )
-
-
-def _with_late(dataset: Dataset, answered: Answered, known: Evidence) -> Evidence:
-    """
-    The evidence with a ready answer older than the newest: it confirms nothing, but may contradict.
-
-    If it contradicts, the list stands only since the day of the newest answer.
-    """
-    day, at = answered.publication_date, answered.fetched_at
-    if answered.is_silent or not is_counted(dataset, day, at) or known.since is None:
-        return known
-    is_between = known.since <= answered.beijing_date
-    if not is_between or known.list_sha256 == answered.list_sha256 or known.ready_at is None:
-        return known
-    return replace(known, since=clock.beijing_date(known.ready_at), changes=known.changes + 1)
+def days_past(dataset: Dataset, publication_date: date, at: datetime) -> int:
+    """Days in Beijing since `P+W`, on whose morning the last row is ready; negative before it."""
+    return (clock.beijing_date(at) - publication_date).days - dataset.window
 
 
 # -------------------------------------------------------------------------------------------- in
 
 
-def is_in(coverage: Coverage | None, planned_at: datetime, *, refetch: bool) -> bool:
+def is_in(coverage: Coverage, planned_at: datetime, *, refetch: bool) -> bool:
     """
     Whether a planned pair has a ready answer since the run's newest plan, whoever fetched it.
 
     A final pair is in as well, unless the run was told to `refetch`.
     """
-    if coverage is None:
-        return False
     if coverage.is_final and not refetch:
         return True
     return coverage.ready_at is not None and coverage.ready_at >= planned_at
@@ -571,16 +497,10 @@ def is_retired(dataset: Dataset, coverage: Mapping[date, Coverage], today: date)
     return bool(codes) and set(codes) == {OFFLINE}
 
 
-def rests_until(answered_at: datetime) -> datetime:
+def next_attempt_at(answered_at: datetime) -> datetime:
     """When an account whose daily quota is used up may be asked again: the next midnight."""
     tomorrow = clock.beijing_date(answered_at) + _DAY
     return datetime.combine(tomorrow, time(0), clock.SHANGHAI)
-
-
-def resting(coverages: Iterable[Coverage], now: datetime) -> Coverage | None:
-    """The pair whose refusal prevents the account from being asked now, if any."""
-    held = [known for known in coverages if known.next_attempt_at and known.next_attempt_at > now]
-    return max(held, key=lambda known: known.next_attempt_at or now, default=None)
 
 
 def asks_again_at(run: Run, now: datetime) -> datetime | None:
@@ -627,11 +547,14 @@ def day_state(
     now: datetime,
     is_retired: bool,
     catch_up_days: int,
+    is_left_open: bool = False,
 ) -> DayState:
     """
     What a pair is called where people look at it.
 
-    `first_daily_date` is the day of the account's first daily run in this dataset.
+    `first_daily_date` is the day of the account's first daily run in this dataset. A pair
+    `is_left_open` if a run with dates asked for it in vain and nobody has said that it is not
+    wanted: out of reach of daily runs it has failed, and is not lost.
     """
     if coverage and coverage.is_final:
         return DayState.FINAL
@@ -642,7 +565,7 @@ def day_state(
     today = clock.beijing_date(now)
     first = reach(dataset, today, first_daily_date, catch_up_days=catch_up_days)
     if publication_date < first and not (coverage and coverage.ready_at):
-        return DayState.LOST
+        return DayState.FAILED if is_left_open else DayState.LOST
     if coverage and coverage.attempt_state is AttemptState.FAILED:
         return DayState.FAILED
     due = due_date(now)
@@ -650,7 +573,7 @@ def day_state(
     if coverage and coverage.ready_at:
         ready_date = clock.beijing_date(coverage.ready_at)
     waits = coverage is not None and coverage.attempt_state is AttemptState.NOT_READY
-    is_over = publication_date + _DAY * dataset.window < today
+    is_over = days_past(dataset, publication_date, now) > 0
     if coverage and coverage.ready_at and coverage.is_provisional and is_over and not waits:
         return DayState.UNCONFIRMED
     if ready_date >= today or (ready_date >= due and not waits):

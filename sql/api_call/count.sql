@@ -7,12 +7,14 @@ SELECT
     appid,
     :endpoint,
     beijing_date,
-    calls,
-    CASE WHEN refused_at IS NOT NULL THEN 0 END,
-    refused_at
+    sum(calls),
+    CASE WHEN max(refused_at) IS NOT NULL THEN 0 END,
+    max(refused_at)
 FROM jsonb_to_recordset(cast(:made AS jsonb)) AS made (
         appid text, beijing_date date, calls integer, refused_at timestamptz
     )
+GROUP BY appid, beijing_date
+ORDER BY appid, beijing_date
 ON CONFLICT (appid, endpoint, beijing_date) DO UPDATE SET
     calls = known.calls + excluded.calls,
     quota_left = coalesce(

@@ -1,13 +1,24 @@
--- How fresh the figures are: one row per account of a run, with its newest publication day that is
--- in since a day.
+-- How old the figures are: one row per account of a run, with the hours since the end of its newest
+-- publication day that is in, in Beijing; since the end of :since where none is.
 SELECT
-    wanted.appid,
-    max(coverage.publication_date) AS publication_date
-FROM unnest(cast(:appids AS text[])) AS wanted (appid)
-LEFT JOIN weixin.coverage
-    ON
-        coverage.dataset = :dataset
-        AND wanted.appid = coverage.appid
-        AND coverage.publication_date >= :since
-        AND coverage.ready_at IS NOT NULL
-GROUP BY wanted.appid
+    newest.appid,
+    round(
+        extract(
+            EPOCH FROM cast(:now AS timestamptz)
+            - cast(newest.publication_date + 1 AS timestamp) AT TIME ZONE 'Asia/Shanghai'
+        ) / 3600,
+        1
+    ) AS hours
+FROM (
+    SELECT
+        wanted.appid,
+        coalesce(max(coverage.publication_date), cast(:since AS date)) AS publication_date
+    FROM unnest(cast(:appids AS text[])) AS wanted (appid)
+    LEFT JOIN weixin.coverage
+        ON
+            coverage.dataset = :dataset
+            AND wanted.appid = coverage.appid
+            AND coverage.publication_date >= :since
+            AND coverage.ready_at IS NOT NULL
+    GROUP BY wanted.appid
+) AS newest

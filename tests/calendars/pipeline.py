@@ -30,7 +30,7 @@ from calendars.worlds import (
 )
 from weixin_etl import clock, rules
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import AttemptState, Coverage, PairState, PlannedPair, Run
+from weixin_etl.model import AttemptState, Coverage, PairState, PlannedPair, Run, Summary
 
 READY_HOUR, CATCH_UP_DAYS = 10, 60
 GOOD_MORNINGS = 4
@@ -176,24 +176,25 @@ class Pipeline:
             elif not run.accounts or appid in run.accounts:
                 due = self.due(run, appid, today)
                 process.lost[appid] = due.lost
-                spare = 0 if self._is_quota_used_up(run.dataset, appid, moment) else None
-                held_back = rules.held_back(run, due.days, spare, today)
+                spare = -inf if self._is_quota_used_up(run.dataset, appid, moment) else inf
                 stays_open = rules.is_daily(run, today)  # else it is this run's all the same
                 for day in due.days:
-                    if not (stays_open and day in held_back):
+                    if not (stays_open and rules.is_held_back(run, day, spare, today)):
                         self._plan_pair(process, (appid, day), due)
 
     def _is_quota_used_up(self, dataset: Dataset, appid: str, moment: int) -> bool:
         warehouse = self.known[dataset.name, appid]
-        coverages = (known.coverage for known in warehouse.values())
-        return rules.resting(coverages, instant(moment)) is not None
+        return any(
+            it.coverage.next_attempt_at and it.coverage.next_attempt_at > instant(moment)
+            for it in warehouse.values()
+        )
 
     def due(self, run: Run, appid: str, today: date) -> rules.Due:
         endpoint = run.dataset.name, appid
         coverage = {day: known.coverage for day, known in self.known[endpoint].items()}
         if rules.is_daily(run, today):
             self.first_daily.setdefault(endpoint, run.today)
-        first_daily = self.first_daily.get(endpoint)
+        first_daily = self.first_daily.get(endpoint, today)
         days = rules.concerned(run, first_daily, today).newest_first()
         present = rules.present_window(run.dataset, today)
         known = {
@@ -336,20 +337,15 @@ class Pipeline:
         }
         for day, moment, refusal, listing in answers:
             known, fetched_at = warehouse[day], instant(moment)
-            listed = " ".join(sorted(str(id(article)) for article in listing))
+            listed = " ".join(sorted(str(id(article)) for article in listing)).encode()
             verdict = rules.verdict(
                 dataset,
-                rules.Answered(
-                    day,
-                    fetched_at,
-                    refusal is Refusal.IS_DELAY,
-                    listed.encode(),
-                    not listing,
-                    is_whole=known.is_whole(dataset.window),
-                    speaks=date_of(day_of(moment)) in speaking,
-                ),
+                day,
+                Summary(fetched_at, listed, not listing, refusal is Refusal.IS_DELAY),
                 known.evidence,
                 counting=counting[day_of(moment) - 1],
+                is_whole=known.is_whole(dataset.window),
+                speaks=date_of(day_of(moment)) in speaking,
                 ready_hour=READY_HOUR,
             )
             known.evidence = verdict.evidence
@@ -390,7 +386,7 @@ class Pipeline:
     def _refused(self, process: Process, pair: Pair, refusal: Refusal, moment: int) -> None:
         is_not_ready = refusal is Refusal.NOT_READY
         self.known[process.run.dataset.name, pair[0]][pair[1]].asked_at = moment
-        rest = {"next_attempt_at": rules.rests_until(instant(moment))}
+        rest = {"next_attempt_at": rules.next_attempt_at(instant(moment))}
         self._attempted(
             process,
             pair,

@@ -22,7 +22,7 @@ from weixin_etl import load as loading
 from weixin_etl.api.client import Answer, WeixinClient
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import ARTICLE_TOTAL, Dataset
-from weixin_etl.load import Judged, Load, Outcome
+from weixin_etl.load import Load, Outcome
 from weixin_etl.model import Account, Counts, Run
 from weixin_etl.parse import parse
 from weixin_etl.run import Settings
@@ -107,7 +107,7 @@ def test_any_refusal_is_in_the_warehouse_as_a_sentence(
         load_refusal()
 
 
-def load(engine: Engine, dataset: Dataset, it: Outcome) -> Judged:
+def load(engine: Engine, dataset: Dataset, it: Outcome) -> Outcome:
     """Commit one pair."""
     run = Run("run", dataset, FETCHED_AT.date(), is_scheduled=False)
     (judged,) = Load(engine, run, ready_hour=10).commit([it], complete={it.account.appid})

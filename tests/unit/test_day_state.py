@@ -96,6 +96,22 @@ def test_a_day_no_daily_run_reaches_is_lost() -> None:
     assert before_first is DayState.LOST
 
 
+def test_a_day_that_a_run_with_dates_left_open_has_failed() -> None:
+    """Though no daily run reaches it."""
+    left_open = day_state(
+        ARTICLE_TOTAL,
+        date(2026, 9, 17),
+        FAILED,
+        first_daily_date=FIRST_DAILY,
+        now=AFTERNOON,
+        is_retired=False,
+        catch_up_days=60,
+        is_left_open=True,
+    )
+
+    assert left_open is DayState.FAILED
+
+
 def test_a_final_day_stays_final_and_a_retired_one_is_no_failure() -> None:
     """What WeChat took offline is not called late; what other refusals left open still failed."""
     old = answered(date(2026, 2, 1), "2026-02-08 08:30", is_final=True)

@@ -11,7 +11,6 @@ import pytest
 from weixin_etl import json_text
 from weixin_etl.api import errors, http
 from weixin_etl.api.errors import from_errcode
-from weixin_etl.kept.imported import RefusedLineError, _dataset
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_local.logs import _text_errors
 
@@ -66,11 +65,6 @@ def _all_replaced(pattern: re.Pattern[str]) -> Callable[[str], object]:
     return lambda text: pattern.sub("", text)
 
 
-def _refused(text: str) -> None:
-    with pytest.raises(RefusedLineError):
-        _dataset(text)
-
-
 LOOKS = {
     **dict(_patterns()),
     "errmsg": lambda text: from_errcode(40164, text, account=""),
@@ -78,7 +72,6 @@ LOOKS = {
     "Date header": http._disagreement,
     "name": json_text.one_line,
     "traceback": json_text.shown,
-    "dataset of a file": _refused,
     "log": lambda text: list(_text_errors([text])),
 }
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from parse_cases import DAY, FETCHED_AT, body, item, read, row
 
+from weixin_etl.load.rejected import OpenParts
 from weixin_etl.parse import day_before
-from weixin_etl.parse.articles import OpenParts
 
 ROWS = [row(f"2026-11-{day}", share_user=day) for day in (17, 18, 19)]
 """Of each day that an answer of the 20th can have rows of."""
@@ -59,7 +59,7 @@ def test_a_part_is_open_until_it_is_given(
     rejecting: list[Any], later: list[list[Any]], is_open: bool
 ) -> None:
     """By the answers after it, in the order they were seen; its own twin gives nothing."""
-    parts = OpenParts[int](DAY, window=7)
+    parts = OpenParts(DAY, window=7)
 
     for number, items in enumerate([rejecting, *later]):
         fetched_at = FETCHED_AT.replace(day=20) + timedelta(days=number)
@@ -71,7 +71,7 @@ def test_a_part_is_open_until_it_is_given(
 
 def test_days_that_a_part_cannot_be_about_are_not_waited_for() -> None:
     """A month later an answer still has the rows of the window, and no others."""
-    parts = OpenParts[int](DAY, window=2)
+    parts = OpenParts(DAY, window=2)
     parts.take(0, read(body(NO_DATE)), date(2026, 11, 30))
 
     parts.take(1, read(body(item(*ROWS[:2]))), date(2026, 11, 30))

@@ -2,11 +2,11 @@
 
 import json
 import operator
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
+import msgspec
 import pytest
 from hostile_answers import ANY_JSON, DATES, DAY, answers, no_deadline, written
 from hypothesis import given
@@ -15,13 +15,12 @@ from parse_cases import FETCHED_AT, read
 
 from weixin_etl.datasets import DATASETS, Dataset, Kind
 from weixin_etl.load.stage import article_line, row_lines
-from weixin_etl.parse import parse
-from weixin_etl.parse.articles import BIGINT_MAX, SMALLINT_MAX, Parsed, UnreadableAnswerError
-from weixin_etl.parse.lenient import TakeApart, take_apart
+from weixin_etl.parse import Reader, parse
+from weixin_etl.parse.articles import Parsed
+from weixin_etl.parse.values import BIGINT_MAX, SMALLINT_MAX
 
 both_datasets = pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
 NEXT_DAY = DAY + timedelta(days=1)
-LAST_DAY = DAY + timedelta(days=6)
 WHOLE = st.none() | st.integers(0, BIGINT_MAX)
 TITLES = st.none() | st.text(st.characters(exclude_characters="\0", codec="utf-8"))
 DOCUMENTED_VALUES: dict[Kind, st.SearchStrategy[Any]] = {
@@ -67,13 +66,14 @@ def documented(
     return st.lists(st.builds(operator.or_, unknown, item), max_size=4)
 
 
-def said(read: Callable[[], Parsed]) -> Parsed | str:
-    """What was read of an answer, or why it is unreadable."""
-    try:
-        parsed = read()
-        return parsed.unreadable or parsed
-    except UnreadableAnswerError as error:
-        return str(error)
+def taken_apart(dataset: Dataset, body: bytes) -> Parsed:
+    """The answer without reading anything by type."""
+    decoder = Mock(decode=Mock(side_effect=msgspec.DecodeError))
+    with (
+        patch.object(Reader, "documented", return_value=None),
+        patch("weixin_etl.parse._answer_decoder", decoder),
+    ):
+        return parse(dataset, body, DAY, FETCHED_AT)
 
 
 @both_datasets
@@ -90,10 +90,10 @@ def test_a_documented_article_is_read_by_type_unknown_keys_or_not(
     answer["list"] = data.draw(documented(dataset, unknown))
     body = json.dumps(answer, ensure_ascii=is_ascii).encode()
 
-    with patch.object(TakeApart, "item", side_effect=AssertionError):
+    with patch.object(Reader, "take_apart", side_effect=AssertionError):
         parsed = parse(dataset, body, DAY, FETCHED_AT)
 
-    assert parsed == take_apart(dataset, body, DAY, LAST_DAY)
+    assert parsed == taken_apart(dataset, body)
 
 
 @both_datasets
@@ -109,9 +109,9 @@ def test_articles_read_by_type_change_nothing_of_what_the_lenient_way_says(
     answer["list"] = data.draw(st.permutations(items))
     body = written(answer).replace(b"\\u00ff", b"\xff").replace(b"\\u0001", b"\x01")
 
-    by_type = said(lambda: parse(dataset, body, DAY, FETCHED_AT))
+    by_type = parse(dataset, body, DAY, FETCHED_AT)
 
-    assert by_type == said(lambda: take_apart(dataset, body, DAY, LAST_DAY))
+    assert by_type == taken_apart(dataset, body)
 
 
 @pytest.mark.parametrize(

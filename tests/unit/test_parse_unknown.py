@@ -3,7 +3,7 @@
 import pytest
 from parse_cases import DAY, NEXT_DAY, body, item, metrics, read, row
 
-from weixin_etl.parse.lenient import TakeApart
+from weixin_etl.parse import Reader
 
 
 def test_an_unknown_metric_is_kept_beside_the_row_and_named() -> None:
@@ -49,7 +49,7 @@ def test_an_attribute_of_another_type_is_kept_in_extra() -> None:
 def test_only_an_odd_article_is_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     """The others of its answer are read by type, with or without unknown keys."""
     taken_apart = []
-    monkeypatch.setattr(TakeApart, "item", lambda _, item: taken_apart.append(item["msgid"]))
+    monkeypatch.setattr(Reader, "take_apart", lambda _, item: taken_apart.append(item["msgid"]))
 
     read(
         body(

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from math import inf
 
 import pytest
 
@@ -54,25 +55,27 @@ def test_what_is_left(
         (DAILY, 10, 7 + 3),
         (DAILY, 5, 7),
         (DAILY, -40, 7),
-        (DAILY, None, 67),
+        (DAILY, inf, 67),
         (DATED, 10, 10),
         (DATED, 0, 0),
-        (DATED, None, 67),
+        (DATED, inf, 67),
         (PAST, 3, 3),
     ],
 )
-def test_days_beyond_the_quota_are_held_back(run: Run, spare: int | None, asked: int) -> None:
-    """Each day takes a call, the newest first; the window of a daily run is never held back."""
-    assert rules.held_back(run, DAYS, spare, TODAY) == DAYS[asked:]
+def test_days_beyond_the_quota_are_held_back(run: Run, spare: float, asked: int) -> None:
+    """The window of a daily run never is."""
+    held_back = [
+        day for n, day in enumerate(DAYS) if rules.is_held_back(run, day, spare - n, TODAY)
+    ]
+
+    assert held_back == DAYS[asked:]
 
 
 @pytest.mark.parametrize(
     ("left", "refetch", "spare"),
-    [(100, False, 60), (30, False, -10), (None, False, None), (0, True, None), (1, True, -39)],
+    [(100, False, 60), (30, False, -10), (None, False, inf), (0, True, inf), (1, True, -39)],
 )
-def test_calls_that_leave_the_reserve_whole(
-    left: int | None, refetch: bool, spare: int | None
-) -> None:
+def test_calls_that_leave_the_reserve_whole(left: int | None, refetch: bool, spare: float) -> None:
     """A refetch does not believe that none is left: somebody may have had the quota raised."""
     quota = Quota(0, 1000, left, is_said=True)
 

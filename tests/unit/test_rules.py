@@ -8,7 +8,15 @@ import pytest
 
 from weixin_etl import clock, rules
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
-from weixin_etl.model import AttemptState, Coverage, PairState, ParameterError, PlannedPair, Run
+from weixin_etl.model import (
+    AttemptState,
+    Coverage,
+    PairState,
+    ParameterError,
+    PlannedPair,
+    Run,
+    Summary,
+)
 from weixin_etl.problem import ProblemKind
 from weixin_etl.rules import Days, Due, StillCounting
 
@@ -158,7 +166,6 @@ def test_days_out_of_range_are_refused(run: Run, sentence: str) -> None:
     [
         case(DAILY, nov(10), Days(nov(3), nov(23)), id="of a daily run, all since the first one"),
         case(DAILY, TODAY, Days(nov(17), nov(23)), id="of the first daily run, its window"),
-        case(DAILY, None, Days(nov(17), nov(23)), id="without a daily run yet, the window"),
         case(
             DETAIL,
             date(2025, 11, 5),
@@ -169,7 +176,7 @@ def test_days_out_of_range_are_refused(run: Run, sentence: str) -> None:
         case(DATES, nov(20), Days(nov(1), nov(3)), id="of a run with dates, these"),
     ],
 )
-def test_the_days_concerned(run: Run, first_daily_date: date | None, expected: Days) -> None:
+def test_the_days_concerned(run: Run, first_daily_date: date, expected: Days) -> None:
     """What decides what is due and lost."""
     assert rules.concerned(run, first_daily_date, TODAY) == expected
 
@@ -216,12 +223,6 @@ WINDOW = days(23, 22, 21, 20, 19, 18, 17)
             {"open_days": [*days(16), *WINDOW], "first_daily_date": TODAY},
             Due(WINDOW, [], 0, []),
             id="the first daily run catches nothing up",
-        ),
-        case(
-            DAILY,
-            {"open_days": [*days(16), *WINDOW], "first_daily_date": None},
-            Due(WINDOW, [], 0, []),
-            id="nor does one before it is known",
         ),
         case(
             replace(DETAIL, today=date(2025, 11, 4)),
@@ -394,11 +395,10 @@ def test_an_answer_is_ready(
     expected: bool,
 ) -> None:
     """Unless WeChat has not computed yesterday yet, for the pairs that this concerns."""
-    usual = {"is_delayed": False, "ready_hour": 10}
+    ready_hour = facts.pop("ready_hour", 10)
+    answer = Summary(fetched_at, b"a", is_empty=False, **facts)
 
-    is_ready = rules.is_ready(nov(day), fetched_at, counting=counting, **(usual | facts))
-
-    assert is_ready is expected
+    assert rules.is_ready(nov(day), answer, counting, ready_hour) is expected
 
 
 # ----------------------------------------------------------------------------------------- final
@@ -416,14 +416,10 @@ def judged(
     evidence, verdicts = rules.Evidence(), []
     for fetched_at, listed, *others in answers:
         facts = {"is_whole": True, "speaks": True, "is_delayed": False} | dict(*others)
-        answered = rules.Answered(
-            nov(10),
-            fetched_at,
-            list_sha256=listed.encode(),
-            is_empty=not listed,
-            **facts,
+        answer = Summary(fetched_at, listed.encode(), not listed, facts.pop("is_delayed"))
+        verdict = rules.verdict(
+            dataset, nov(10), answer, evidence, counting=NOBODY, ready_hour=10, **facts
         )
-        verdict = rules.verdict(dataset, answered, evidence, counting=NOBODY, ready_hour=10)
         evidence = verdict.evidence
         verdicts.append(verdict)
     return verdicts
@@ -565,7 +561,6 @@ REFUSED = replace(OPEN, attempt_state=AttemptState.FAILED, error_code=rules.OFFL
 @pytest.mark.parametrize(
     ("coverage", "planned_at", "refetch", "expected"),
     [
-        case(None, at(24), False, False, id="nothing is known of it"),
         case(OPEN, at(24), False, False, id="no answer yet"),
         case(READY, at(24, 8, 30), False, True, id="a ready answer at the moment of the plan"),
         case(READY, at(24, 8, 31), False, False, id="a ready answer before the plan"),
@@ -589,7 +584,7 @@ REFUSED = replace(OPEN, attempt_state=AttemptState.FAILED, error_code=rules.OFFL
     ],
 )
 def test_a_pair_is_in(
-    coverage: Coverage | None, planned_at: datetime, refetch: bool, expected: bool
+    coverage: Coverage, planned_at: datetime, refetch: bool, expected: bool
 ) -> None:
     """By a ready answer since it was planned, whoever asked."""
     assert rules.is_in(coverage, planned_at, refetch=refetch) is expected
@@ -750,33 +745,9 @@ def test_a_pair_that_was_never_attempted_says_nothing_of_retirement() -> None:
         case(datetime(2026, 11, 24, 16, 0, tzinfo=UTC), at(26, 0, 0), id="midnight is Beijing's"),
     ],
 )
-def test_a_used_up_quota_rests(answered_at: datetime, expected: datetime) -> None:
+def test_a_used_up_quota_stops_the_account(answered_at: datetime, expected: datetime) -> None:
     """Until the Beijing midnight after its answer."""
-    assert rules.rests_until(answered_at) == expected
-
-
-RESTING = replace(OPEN, next_attempt_at=at(25, 0, 0))
-
-
-@pytest.mark.parametrize(
-    ("coverages", "now", "expected"),
-    [
-        case([OPEN, READY], at(24), None, id="nothing holds"),
-        case([OPEN, RESTING], at(24, 23, 59, 59), RESTING, id="one pair's quota"),
-        case([RESTING], at(25, 0, 0), None, id="until midnight"),
-        case(
-            [RESTING, replace(RESTING, next_attempt_at=at(26, 0, 0)), OPEN],
-            at(24),
-            replace(RESTING, next_attempt_at=at(26, 0, 0)),
-            id="the longest",
-        ),
-    ],
-)
-def test_an_account_rests(
-    coverages: list[Coverage], now: datetime, expected: Coverage | None
-) -> None:
-    """As long as one of its pairs says."""
-    assert rules.resting(coverages, now) == expected
+    assert rules.next_attempt_at(answered_at) == expected
 
 
 @pytest.mark.parametrize(

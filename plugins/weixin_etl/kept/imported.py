@@ -13,7 +13,6 @@ A file holds a JSON object a line, and may be compressed by gzip. Its keys; othe
 A line that can't be loaded is refused with a sentence, and the others are loaded.
 """
 
-import difflib
 import gzip
 import zlib
 from collections import defaultdict
@@ -21,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Annotated, BinaryIO
 
 import msgspec
 from sqlalchemy import Engine
@@ -30,7 +29,7 @@ from weixin_etl import clock, json_text
 from weixin_etl.api.client import Answer
 from weixin_etl.api.http import CallLimits, errcode_and_errmsg, too_large
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.load import Judged, Load, Outcome, answered
+from weixin_etl.load import Load, Outcome, answered
 from weixin_etl.model import Account, Counts, Pair, ParameterError, Run
 from weixin_etl.parse import parse
 from weixin_etl.warehouse import diagnosed, follow_clock, require_migrated, statement
@@ -58,7 +57,7 @@ class Imported:
     """Parts of answers."""
     counts: Counts = field(default_factory=Counts)
 
-    def add(self, judged: Sequence[Judged]) -> None:
+    def add(self, judged: Sequence[Outcome]) -> None:
         """Add what came of some answers."""
         self.answers += len(judged)
         self.rejected += sum(it.rejected for it in judged)
@@ -107,29 +106,22 @@ def import_files(
         return loading.run(paths)
 
 
+@dataclass(slots=True)
 class _Import:
     """Answers waiting for their commit, of all datasets together no more than half the bytes."""
 
-    def __init__(
-        self,
-        warehouse: Engine,
-        ready_hour: int,
-        commit_bytes: int,
-        on_progress: Callable[[int], None],
-        on_refused: Callable[[str], None],
-        now: Callable[[], datetime],
-    ) -> None:
-        self._warehouse = warehouse
-        self._ready_hour = ready_hour
-        self._most_bytes = commit_bytes // 2
-        self._on_progress = on_progress
-        self._on_refused = on_refused
-        self._now = now
-        self._waiting: defaultdict[str, list[Outcome]] = defaultdict(list)
-        self._bytes = 0
-        self._known: set[str] = set()
-        """Accounts of which the warehouse has a row, by AppID."""
-        self._imported = Imported()
+    warehouse: Engine
+    ready_hour: int
+    commit_bytes: int
+    on_progress: Callable[[int], None]
+    on_refused: Callable[[str], None]
+    now: Callable[[], datetime]
+    waiting: defaultdict[str, list[Outcome]] = field(default_factory=lambda: defaultdict(list))
+    """By dataset."""
+    waiting_bytes: int = 0
+    known: set[str] = field(default_factory=set)
+    """Accounts of which the warehouse has a row, by AppID."""
+    imported: Imported = field(default_factory=Imported)
 
     def run(self, paths: Sequence[Path]) -> Imported:
         read = 0
@@ -138,8 +130,8 @@ class _Import:
                 self._read(path, file, read)
             read += path.stat().st_size
         self._commit()
-        self._on_progress(read)
-        return self._imported
+        self.on_progress(read)
+        return self.imported
 
     def _read(self, path: Path, file: BinaryIO, read: int) -> None:
         number = 0
@@ -147,55 +139,55 @@ class _Import:
             for number, line in enumerate(_lines(file), start=1):
                 if line.strip():
                     self._take(path, number, line)
-                if self._bytes >= self._most_bytes:
+                if self.waiting_bytes >= self.commit_bytes // 2:
                     self._commit()
-                    self._on_progress(read + file.tell())
+                    self.on_progress(read + file.tell())
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             self._refuse(f"{path}, after line {number}: the file is cut off or damaged ({error})")
 
     def _take(self, path: Path, number: int, line: bytes) -> None:
         """Take a line's answer apart, or refuse the line."""
         try:
-            dataset, came = _answer_of(line, self._now())
+            dataset, came = _answer_of(line, self.now())
         except RefusedLineError as error:
             why = json_text.one_line(str(error), _LONGEST_WHY)
             self._refuse(f"{path}, line {number}: {why}")
             return
-        self._waiting[dataset.name].append(came)
-        self._bytes += came.size
+        self.waiting[dataset.name].append(came)
+        self.waiting_bytes += came.size
 
     def _refuse(self, sentence: str) -> None:
-        self._imported.refused += 1
-        self._on_refused(sentence)
+        self.imported.refused += 1
+        self.on_refused(sentence)
 
     def _commit(self) -> None:
         """Load what waits, a pair once in a commit, in the order in which it was fetched."""
-        for name, outcomes in self._waiting.items():
+        for name, outcomes in self.waiting.items():
             dataset = DATASETS[name]
             outcomes.sort(key=lambda it: it.ended_at)
             for commit in _without_repeated_pairs(outcomes):
                 appids = {it.account.appid for it in commit}
-                self._save_accounts(appids - self._known)
+                self._save_accounts(appids - self.known)
                 load = Load(
-                    self._warehouse,
-                    Run("import", dataset, clock.beijing_date(self._now()), is_scheduled=False),
-                    ready_hour=self._ready_hour,
-                    now=self._now,
+                    self.warehouse,
+                    Run("import", dataset, clock.beijing_date(self.now()), is_scheduled=False),
+                    ready_hour=self.ready_hour,
+                    now=self.now,
                     is_import=True,
                 )
-                self._imported.add(load.commit(commit, complete=appids))
-        self._waiting.clear()
-        self._bytes = 0
+                self.imported.add(load.commit(commit, complete=appids))
+        self.waiting.clear()
+        self.waiting_bytes = 0
 
     def _save_accounts(self, appids: set[str]) -> None:
         if not appids:
             return
-        with self._warehouse.begin() as connection:
+        with self.warehouse.begin() as connection:
             connection.execute(
                 statement("dim_account/import.sql"),
-                {"appids": sorted(appids), "seen_at": self._now()},
+                {"appids": sorted(appids), "seen_at": self.now()},
             )
-        self._known |= appids
+        self.known |= appids
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
@@ -228,8 +220,8 @@ def _without_repeated_pairs(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
 class _Line(msgspec.Struct):
     appid: str
     dataset: str
-    publication_date: str
-    fetched_at: str
+    publication_date: date
+    fetched_at: Annotated[datetime, msgspec.Meta(tz=True)]
     body: msgspec.Raw
 
 
@@ -242,12 +234,23 @@ def _answer_of(line: bytes, now: datetime) -> tuple[Dataset, Outcome]:
 
     """
     said = _decoded(line)
-    dataset = _dataset(said.dataset)
-    fetched_at = _fetched_at(said.fetched_at, now)
-    day = _publication_date(said.publication_date, dataset, fetched_at)
-    appid = said.appid
+    appid, day, fetched_at = said.appid, said.publication_date, said.fetched_at
     if not appid or len(appid) > _LONGEST_APPID or appid != json_text.one_line(appid):
         raise RefusedLineError(f"appid {appid!r:.60} is no AppID")
+    dataset = DATASETS.get(said.dataset)
+    if dataset is None:
+        raise RefusedLineError(f"dataset {said.dataset!r:.60} is none of {', '.join(DATASETS)}")
+    if fetched_at > now + clock.TOLERANCE:
+        raise RefusedLineError(f"fetched_at {fetched_at} is in the future")
+    if day < dataset.first_day:
+        raise RefusedLineError(
+            f"publication_date {day} is too early: {dataset.endpoint} starts on {dataset.first_day}"
+        )
+    if day >= clock.beijing_date(fetched_at):
+        raise RefusedLineError(
+            f"publication_date {day} is not before the day in Beijing on which the answer was "
+            f"fetched, {clock.beijing_date(fetched_at)}"
+        )
     body = _body(said.body)
     _require_success(body)
     parsed = parse(dataset, body, day, fetched_at)
@@ -268,47 +271,6 @@ def _decoded(line: bytes) -> _Line:
         is_cut = not line.endswith(b"\n")
         why = "the file ends in the middle of it" if is_cut else str(error)
         raise RefusedLineError(f"it is not JSON: {why}") from None
-
-
-def _dataset(name: str) -> Dataset:
-    if name not in DATASETS:
-        near = difflib.get_close_matches(name[:_LONGEST_APPID], DATASETS, n=len(DATASETS), cutoff=0)
-        raise RefusedLineError(f"dataset {name!r:.60} is none of {', '.join(near)}")
-    return DATASETS[name]
-
-
-def _fetched_at(text: str, now: datetime) -> datetime:
-    try:
-        fetched_at = datetime.fromisoformat(text)
-    except ValueError:
-        fetched_at = None
-    if fetched_at is None or fetched_at.tzinfo is None:
-        raise RefusedLineError(
-            f"fetched_at {text!r:.60} is not a time with an offset; write it like "
-            "2026-11-23T08:30:00+08:00"
-        )
-    if fetched_at > now + clock.TOLERANCE:
-        raise RefusedLineError(f"fetched_at {text} is in the future")
-    return fetched_at
-
-
-def _publication_date(text: str, dataset: Dataset, fetched_at: datetime) -> date:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise RefusedLineError(
-            f"publication_date {text!r:.60} is not a date; write it like 2026-11-22"
-        ) from None
-    if day < dataset.first_day:
-        raise RefusedLineError(
-            f"publication_date {day} is too early: {dataset.endpoint} starts on {dataset.first_day}"
-        )
-    if day >= clock.beijing_date(fetched_at):
-        raise RefusedLineError(
-            f"publication_date {day} is not before the day in Beijing on which the answer was "
-            f"fetched, {clock.beijing_date(fetched_at)}"
-        )
-    return day
 
 
 def _body(raw: msgspec.Raw) -> bytes:

@@ -12,27 +12,20 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row
+from sqlalchemy import Engine, Row
 
 from weixin_etl import clock
 from weixin_etl.json_text import one_line
 from weixin_etl.kept.answers import Selection, commits, count_selected
 from weixin_etl.load.coverage import data_columns, judge_again, save_data, verdicts, wake
-from weixin_etl.load.rebuild import (
-    Rebuilt,
-    open_parts,
-    rebuild_pairs,
-    settle,
-    settled_parts,
-    staged_again,
-)
+from weixin_etl.load.rebuild import Rebuilt, rebuild, staged_again
+from weixin_etl.load.rejected import open_parts, settle, settled_parts
 from weixin_etl.load.stage import Staged
 from weixin_etl.load.tables import Tables
-from weixin_etl.model import AttemptState, Cause, DataState, Pair, ParameterError
-from weixin_etl.parse.articles import Merged, Summary
+from weixin_etl.model import AttemptState, Cause, DataState, Pair, ParameterError, Summary
+from weixin_etl.parse.articles import Merged
 from weixin_etl.warehouse import diagnosed, follow_clock, require_migrated, statement
 from weixin_etl.warehouse.locks import lock_load
-from weixin_etl.warehouse.statements import arrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,30 +153,25 @@ def replay(
         return _Replay(warehouse, selection, ready_hour, is_applied, now).run(on_progress)
 
 
+@dataclass(slots=True)
 class _Replay:
-    def __init__(
-        self,
-        warehouse: Engine,
-        selection: Selection,
-        ready_hour: int,
-        is_applied: bool,
-        now: Callable[[], datetime],
-    ) -> None:
-        self._warehouse = warehouse
-        self._selection = selection
-        self._dataset = selection.dataset
-        self._ready_hour = ready_hour
-        self._is_applied = is_applied
-        self._now = now
-        self._unjudged: dict[Pair, Summary] = {}
+    """One replay, commit by commit."""
+
+    warehouse: Engine
+    selection: Selection
+    ready_hour: int
+    is_applied: bool
+    now: Callable[[], datetime]
+    unjudged: dict[Pair, Summary] = field(default_factory=dict)
+    """The newest answers of accounts that have more pairs in later commits."""
 
     def run(self, on_progress: Callable[[int, int], None]) -> Replayed:
-        total = count_selected(self._warehouse, self._selection)
-        done = Replayed(self._is_applied)
-        for pairs, complete in commits(self._warehouse, self._selection):
+        total = count_selected(self.warehouse, self.selection)
+        done = Replayed(self.is_applied)
+        for pairs, complete in commits(self.warehouse, self.selection):
             part = self._commit([(it.appid, it.publication_date) for it in pairs], complete)
             done = Replayed(
-                self._is_applied,
+                self.is_applied,
                 done.pairs + len(pairs),
                 done.answers + sum(it.answer_count for it in pairs),
                 done.diff + part.diff,
@@ -200,21 +188,21 @@ class _Replay:
         It waits for loads of these accounts, and they for it: the lock is theirs.
         """
         appids = sorted({appid for appid, _ in pairs})
-        with self._warehouse.begin() as connection:
+        with self.warehouse.begin() as connection:
             lock_load(connection, appids)
             connection.execute(statement("fact/pin_plan.sql"))
-            tables = Tables(connection, self._dataset, self._now(), Cause.REPLAY)
+            tables = Tables(connection, self.selection.dataset, self.now(), Cause.REPLAY)
             rebuilt, diff = self._rebuild(tables, pairs)
-            coverage = self._coverage(connection, rebuilt)
-            judged = self._judge(connection, complete) if self._is_applied else 0
-        return Replayed(self._is_applied, diff=diff, coverage=coverage, judged=judged)
+            coverage = self._coverage(tables, rebuilt)
+            judged = self._judge(tables, complete) if self.is_applied else 0
+        return Replayed(self.is_applied, diff=diff, coverage=coverage, judged=judged)
 
     def _rebuild(self, tables: Tables, pairs: Sequence[Pair]) -> tuple[list[Rebuilt], Diff]:
         """Make pairs what their kept answers say, or find out what that would change."""
         held = sum(tables.row_counts(pairs).values())
         done: dict[Pair, Rebuilt] = {}
         staged: dict[Pair, Staged] = {}
-        for it, is_shared in rebuild_pairs(tables, pairs):
+        for it, is_shared in rebuild(tables, pairs):
             staged[it.pair] = staged_again(tables, it, of_its_own_day=is_shared)
             it.merged = Merged()  # it takes much memory
             done[it.pair] = it
@@ -226,10 +214,10 @@ class _Replay:
         diff = Diff()
         for layer in tables.stage(staged):
             diff += Diff(articles=tables.execute("dim_article/count.sql").scalar_one())
-            if self._is_applied:
+            if self.is_applied:
                 tables.load_articles(layer)
             tables.compare(layer)
-            if self._is_applied:
+            if self.is_applied:
                 tables.load_rows(layer)
                 tables.follow(layer)
             diff += _difference(tables)
@@ -237,27 +225,28 @@ class _Replay:
 
     def _settle_parts(self, tables: Tables, done: Mapping[Pair, Rebuilt]) -> Diff:
         known = open_parts(tables, dict.fromkeys(done, ()))
-        settled = [settled_parts(it, known.get(it.pair, {}), it.readable) for it in done.values()]
+        settled = [
+            settled_parts(it.pair, it.parts, known.get(it.pair, {}), it.readable)
+            for it in done.values()
+        ]
         resolved = [number for numbers, _ in settled for number in numbers]
         new = [it for _, parts in settled for it in parts]
-        if self._is_applied:
+        if self.is_applied:
             settle(tables, resolved, new)
         return Diff(fitting=len(resolved), rejected=len(new))
 
-    def _coverage(self, connection: Connection, rebuilt: Sequence[Rebuilt]) -> int:
+    def _coverage(self, tables: Tables, rebuilt: Sequence[Rebuilt]) -> int:
         """Correct what coverage says we have of the pairs; of how many it said otherwise."""
-        values = arrays(self._dataset, [it.pair for it in rebuilt])
-        rows = connection.execute(statement("coverage/of_pairs.sql"), values)
+        rows = tables.execute("coverage/of_pairs.sql", **tables.arrays([it.pair for it in rebuilt]))
         known = {(row.appid, row.publication_date): row for row in rows}
-        others = []
+        others: dict[Pair, Summary] = {}
         for it in rebuilt:
-            held = known.get(it.pair)
-            row = it.newest_with_data and data_columns(it.pair, it.newest_with_data)
-            if row and (held is None or _differs(row, held)):
-                others.append(row)
+            held, newest = known.get(it.pair), it.newest_with_data
+            if newest and (held is None or _differs(data_columns(it.pair, newest), held)):
+                others[it.pair] = newest
             self._note_unjudged(it, held)
-        if others and self._is_applied:
-            save_data(connection, self._dataset, others)
+        if others and self.is_applied:
+            save_data(tables, others)
         return len(others)
 
     def _note_unjudged(self, it: Rebuilt, held: Row[Any] | None) -> None:
@@ -272,20 +261,18 @@ class _Replay:
             and held.attempt_state in (None, AttemptState.OK)
         )
         if not is_done:
-            self._unjudged[it.pair] = newest
+            self.unjudged[it.pair] = newest
 
-    def _judge(self, connection: Connection, complete: Collection[str]) -> int:
-        asked = {pair: it for pair, it in self._unjudged.items() if pair[0] in complete}
+    def _judge(self, tables: Tables, complete: Collection[str]) -> int:
+        asked = {pair: it for pair, it in self.unjudged.items() if pair[0] in complete}
         if not asked:
             return 0
         for pair in asked:
-            del self._unjudged[pair]
-        found = verdicts(
-            connection, self._dataset, asked, ready_hour=self._ready_hour, are_together=False
-        )
+            del self.unjudged[pair]
+        found = verdicts(tables, asked, ready_hour=self.ready_hour, are_together=False)
         ready = {pair: it for pair, it in found.items() if it.is_ready}
-        judged = judge_again(connection, self._dataset, asked, ready)
-        wake(connection, self._dataset, asked)
+        judged = judge_again(tables, asked, ready)
+        wake(tables, asked)
         return judged
 
 

@@ -6,9 +6,8 @@ Pairs of many accounts into the warehouse, in commits: each pair whole or not at
     judge     one call of the rules per pair
     write     how the attempts ended: in coverage and in the run's report
 
-On its way an answer is, one after the other: the client's `Answer`, `Parsed`, an `Outcome`,
-`Staged`, given a `Verdict` by the rules, and `Judged`. `load/rebuild.py` makes a pair of all its
-kept answers.
+On its way an answer is, one after the other: the client's `Answer`, `Parsed`, an `Outcome`, and
+`Staged`; the rules give it a `Verdict`. `load/rebuild.py` makes a pair of all its kept answers.
 
 Beside them the calls are counted: those of a commit that fails are not, so whoever gives the pairs
 up counts them by `count_calls`.
@@ -19,59 +18,23 @@ whether WeChat has computed yesterday shows in all of an account's answers, not 
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from dataclasses import asdict, replace
+from datetime import datetime
 
 import msgspec
 from sqlalchemy import Engine
 
 from weixin_etl import clock, rules
-from weixin_etl.api.errors import (
-    DailyQuotaError,
-    HeldBackError,
-    NotReadyError,
-    UnreadableError,
-    WeixinError,
-)
+from weixin_etl.api.errors import HeldBackError, NotReadyError, UnreadableError, WeixinError
 from weixin_etl.load import merge, quota
-from weixin_etl.load.coverage import (
-    data_columns,
-    judge_again,
-    save_data,
-    verdict_columns,
-    verdicts,
-    wake,
-)
+from weixin_etl.load.coverage import judge_again, save_data, verdict_columns, verdicts, wake
 from weixin_etl.load.outcome import Outcome, answered, refused
-from weixin_etl.load.quota import MadeCalls
 from weixin_etl.load.tables import Tables
-from weixin_etl.model import Account, AttemptState, Counts, Pair, PairState, Run
+from weixin_etl.model import AttemptState, Counts, Pair, PairState, Run
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.locks import lock_load
 
-__all__ = ["Judged", "Load", "Outcome", "answered", "refused"]
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """
-    What a run's attempt brought of a pair.
-
-    Beyond the verdict it knows what the run shows of it: how the attempt ended, and why.
-    """
-
-    account: Account
-    publication_date: date
-    state: PairState
-    counts: Counts
-    rejected: int
-    error: WeixinError | None
-    """Why the pair is not in, if so."""
-
-    @property
-    def is_retryable(self) -> bool:
-        """Whether another try may bring it in, without anybody's doing."""
-        return self.error is not None and self.error.is_retryable
+__all__ = ["Load", "Outcome", "answered", "refused"]
 
 
 class Load:
@@ -100,7 +63,7 @@ class Load:
         self._is_import = is_import
         self._unjudged: defaultdict[str, list[Outcome]] = defaultdict(list)
 
-    def commit(self, outcomes: Sequence[Outcome], *, complete: Collection[str]) -> list[Judged]:
+    def commit(self, outcomes: Sequence[Outcome], *, complete: Collection[str]) -> list[Outcome]:
         """
         Commit the pairs, and judge all pairs of the accounts that are `complete` with these.
 
@@ -119,7 +82,7 @@ class Load:
             judged = self._judge(tables, to_judge) if to_judge else []
             if not self._is_import:
                 self._save_report(tables, merged, judged)
-                quota.count(connection, self._dataset, _made_calls(outcomes))
+                quota.count(connection, self._dataset, outcomes)
         for it in merged:
             self._unjudged[it.account.appid].append(it)
         for appid in complete:
@@ -129,49 +92,45 @@ class Load:
     def count_calls(self, outcomes: Sequence[Outcome]) -> None:
         """Count the calls of pairs that are not committed: they used the quota all the same."""
         with self._warehouse.begin() as connection:
-            quota.count(connection, self._dataset, _made_calls(outcomes))
+            quota.count(connection, self._dataset, outcomes)
 
     def _merge(self, tables: Tables, outcomes: Sequence[Outcome]) -> list[Outcome]:
         answered = [outcome for outcome in outcomes if outcome.summary]
         counts = merge.merge(tables, answered, refetch=self._run.refetch)
-        readable = [(it.pair, it.readable) for it in outcomes if it.readable]
-        data = [data_columns(pair, answer) for pair, answer in readable if answer.has_data]
-        save_data(tables.connection, self._dataset, data)
+        readable = {it.pair: it.readable for it in outcomes if it.readable}
+        save_data(tables, {pair: it for pair, it in readable.items() if it.has_data})
         return [it.merged(counts.get(it.pair, Counts())) for it in outcomes]
 
-    def _judge(self, tables: Tables, merged: Sequence[Outcome]) -> list[Judged]:
+    def _judge(self, tables: Tables, merged: Sequence[Outcome]) -> list[Outcome]:
         """Ask the rules, and write down how the attempts ended."""
-        connection = tables.connection
         answers = {it.pair: it.readable for it in merged if it.readable}
-        found = verdicts(
-            connection, self._dataset, answers, ready_hour=self._ready_hour, are_together=True
-        )
-        errors = [(it, _why_not_in(it, found.get(it.pair))) for it in merged]
+        found = verdicts(tables, answers, ready_hour=self._ready_hour, are_together=True)
+        judged = [_judged(it, found.get(it.pair)) for it in merged]
         if self._is_import:
-            why = {it.pair: error for it, error in errors}
-            ready = {pair: it for pair, it in found.items() if it.is_final or why[pair] is None}
-            judge_again(connection, self._dataset, answers, ready)
+            good = {it.pair for it in judged if it.error is None}
+            ready = {pair: it for pair, it in found.items() if it.is_final or pair in good}
+            judge_again(tables, answers, ready)
         else:
             attempts = [
-                _attempt(it, found.get(it.pair), error)
-                for it, error in errors
-                if not isinstance(error, HeldBackError)  # that is no attempt
+                _attempt(it, found.get(it.pair))
+                for it in judged
+                if it.state is not PairState.HELD_BACK  # that is no attempt
             ]
             tables.execute("coverage/verdict.sql", verdicts=_json(attempts))
-        wake(connection, self._dataset, answers)
-        return [_judged(it, error) for it, error in errors]
+        wake(tables, answers)
+        return judged
 
     def _save_report(
-        self, tables: Tables, merged: Sequence[Outcome], judged: Sequence[Judged]
+        self, tables: Tables, merged: Sequence[Outcome], judged: Sequence[Outcome]
     ) -> None:
         """Counts of this commit's pairs; states of all that were judged."""
         nothing = {"calls": 0, "rejected": 0, **asdict(Counts())}
         report: dict[Pair, dict[str, object]] = defaultdict(lambda: {**nothing})
         for it in merged:
             counts = asdict(it.counts)
-            report[it.pair] |= {"calls": it.calls, "rejected": _rejected(it), **counts}
+            report[it.pair] |= {"calls": it.calls, "rejected": it.rejected, **counts}
         for ended in judged:
-            report[ended.account.appid, ended.publication_date] |= {
+            report[ended.pair] |= {
                 "state": ended.state,
                 "is_retryable": ended.state not in _ENDED or ended.is_retryable,
             }
@@ -193,23 +152,6 @@ _ENDED = {PairState.FAILED, PairState.HELD_BACK}
 """States that another try of Airflow's only changes when the error is retryable."""
 
 
-def _made_calls(outcomes: Sequence[Outcome]) -> list[MadeCalls]:
-    """The calls of each account and day, and when the quota was said to be used up."""
-    made: dict[tuple[str, date], MadeCalls] = {}
-    for it in outcomes:
-        if it.calls:
-            key = it.account.appid, clock.beijing_date(it.ended_at)
-            of_day = made.setdefault(key, MadeCalls(*key))
-            of_day.calls += it.calls
-            if isinstance(it.error, DailyQuotaError):
-                of_day.refused_at = it.ended_at
-    return list(made.values())
-
-
-def _rejected(it: Outcome) -> int:
-    return it.summary.rejected if it.summary else 0
-
-
 def _why_not_in(it: Outcome, verdict: rules.Verdict | None) -> WeixinError | None:
     name = str(it.account)
     if it.error or it.summary is None:
@@ -227,19 +169,19 @@ def _why_not_in(it: Outcome, verdict: rules.Verdict | None) -> WeixinError | Non
     return NotReadyError(why, account=name)
 
 
-def _judged(it: Outcome, error: WeixinError | None) -> Judged:
+def _judged(it: Outcome, verdict: rules.Verdict | None) -> Outcome:
+    error = _why_not_in(it, verdict)
     if it.summary and error is None:
         state = PairState(it.summary.data_state)
     elif isinstance(error, HeldBackError):
         state = PairState.HELD_BACK
     else:
-        state = PairState(_attempt_state(error))
-    return Judged(it.account, it.publication_date, state, it.counts, _rejected(it), error)
+        state = PairState.NOT_READY if isinstance(error, NotReadyError) else PairState.FAILED
+    return replace(it, error=error, state=state)
 
 
-def _attempt(
-    it: Outcome, verdict: rules.Verdict | None, error: WeixinError | None
-) -> dict[str, object]:
+def _attempt(it: Outcome, verdict: rules.Verdict | None) -> dict[str, object]:
+    error = it.error
     # a final day is not asked for again, even if no row of its last answer fits
     is_ready = error is None or (verdict is not None and verdict.is_final)
     return {
@@ -247,21 +189,15 @@ def _attempt(
         "publication_date": it.publication_date,
         "ready_at": it.ended_at if is_ready else None,
         **verdict_columns(verdict),
-        "attempt_state": _attempt_state(error),
+        "attempt_state": it.state if error else AttemptState.OK,
         "attempted_at": it.ended_at,
-        "next_attempt_at": it.rests_until,
+        "next_attempt_at": it.next_attempt_at,
         "error_kind": error.kind if error else None,
         "error_code": error.errcode if error else None,
         "error": error.happened if error else None,
         "cure": error.cure if error else None,
         "rid": (error.rid or None) if error else None,
     }
-
-
-def _attempt_state(error: WeixinError | None) -> AttemptState:
-    if error is None:
-        return AttemptState.OK
-    return AttemptState.NOT_READY if isinstance(error, NotReadyError) else AttemptState.FAILED
 
 
 def _json(values: Sequence[Mapping[str, object]]) -> str:

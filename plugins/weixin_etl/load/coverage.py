@@ -11,15 +11,11 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import Connection
 
 from weixin_etl import clock, rules
-from weixin_etl.datasets import Dataset
-from weixin_etl.model import Pair
-from weixin_etl.parse.articles import Summary
+from weixin_etl.load.tables import Tables
+from weixin_etl.model import Pair, Summary
 from weixin_etl.rules import Evidence, StillCounting, Verdict
-from weixin_etl.warehouse import statement
-from weixin_etl.warehouse.statements import arrays
 
 Answers = Mapping[Pair, Summary]
 """The newest answer of each pair, in short."""
@@ -54,21 +50,14 @@ def data_columns(pair: Pair, answer: Summary) -> dict[str, object]:
     }
 
 
-def save_data(connection: Connection, dataset: Dataset, rows: Collection[object]) -> None:
+def save_data(tables: Tables, answers: Answers) -> None:
     """Write what we have of pairs."""
-    connection.execute(
-        statement("coverage/data.sql"),
-        {"dataset": dataset.name, "answers": msgspec.json.encode(rows).decode()},
-    )
+    rows = [data_columns(pair, it) for pair, it in answers.items()]
+    tables.execute("coverage/data.sql", answers=msgspec.json.encode(rows).decode())
 
 
 def verdicts(
-    connection: Connection,
-    dataset: Dataset,
-    answers: Answers,
-    *,
-    ready_hour: int,
-    are_together: bool,
+    tables: Tables, answers: Answers, *, ready_hour: int, are_together: bool
 ) -> dict[Pair, Verdict]:
     """
     Gather the facts, and ask the rules once per pair.
@@ -78,37 +67,29 @@ def verdicts(
     """
     mornings = {pair: _Morning(pair[0], it.fetched_at) for pair, it in answers.items()}
     if are_together:
-        ends: dict[tuple[str, date], _Morning] = {}
-        for it in sorted(mornings.values(), key=lambda it: it.as_of):
-            ends[it.appid, it.beijing_date] = it
+        ends = {(it.appid, it.beijing_date): it for it in sorted(mornings.values())}
         mornings = {pair: ends[it.appid, it.beijing_date] for pair, it in mornings.items()}
-    evidence = _evidence(connection, dataset, answers)
-    open_days = _open_days(connection, dataset, answers)
-    counting = _still_counting(connection, dataset, set(mornings.values()))
-    speaking = _speaking(connection, dataset, answers)
+    evidence = _evidence(tables, answers)
+    open_days = _open_days(tables, answers)
+    counting = _still_counting(tables, set(mornings.values()))
+    speaking = _speaking(tables, answers)
     return {
         pair: rules.verdict(
-            dataset,
-            rules.Answered(
-                pair[1],
-                it.fetched_at,
-                it.is_delayed,
-                it.list_sha256,
-                it.is_empty,
-                is_whole=pair not in open_days and not it.rejected,
-                speaks=(pair[0], clock.beijing_date(it.fetched_at)) in speaking,
-            ),
+            tables.dataset,
+            pair[1],
+            it,
             evidence.get(pair, Evidence()),
             counting=counting[mornings[pair]],
+            is_whole=pair not in open_days and not it.rejected,
+            speaks=(pair[0], it.beijing_date) in speaking,
             ready_hour=ready_hour,
         )
         for pair, it in answers.items()
     }
 
 
-def _evidence(connection: Connection, dataset: Dataset, answers: Answers) -> dict[Pair, Evidence]:
+def _evidence(tables: Tables, answers: Answers) -> dict[Pair, Evidence]:
     """What earlier answers say of the pairs' lists."""
-    rows = connection.execute(statement("coverage/evidence.sql"), arrays(dataset, answers.keys()))
     return {
         (row.appid, row.publication_date): Evidence(
             row.list_sha256 and bytes(row.list_sha256),
@@ -118,35 +99,28 @@ def _evidence(connection: Connection, dataset: Dataset, answers: Answers) -> dic
             row.is_resting,
             row.is_provisional,
         )
-        for row in rows
+        for row in tables.execute("coverage/evidence.sql", **tables.arrays(answers))
     }
 
 
-def _speaking(connection: Connection, dataset: Dataset, answers: Answers) -> set[tuple[str, date]]:
+def _speaking(tables: Tables, answers: Answers) -> set[tuple[str, date]]:
     """The days on which an answer lists an article of an account: of these, or of others."""
-    days: dict[tuple[str, date], bool] = {}
-    for (appid, _), it in answers.items():
-        day = appid, clock.beijing_date(it.fetched_at)
-        days[day] = days.get(day, False) or not it.is_empty
-    speaking = {day for day, speaks in days.items() if speaks}
-    if not (silent := sorted(days.keys() - speaking)):
+    days = {(appid, it.beijing_date) for (appid, _), it in answers.items()}
+    speaking = {(appid, it.beijing_date) for (appid, _), it in answers.items() if not it.is_empty}
+    if not (silent := sorted(days - speaking)):
         return speaking
-    rows = connection.execute(
-        statement("coverage/speaking.sql"), arrays(dataset, silent, "beijing_dates")
-    )
+    rows = tables.execute("coverage/speaking.sql", **tables.arrays(silent, "beijing_dates"))
     return speaking | {(row.appid, row.beijing_date) for row in rows}
 
 
 def _still_counting(
-    connection: Connection, dataset: Dataset, mornings: Collection[_Morning]
+    tables: Tables, mornings: Collection[_Morning]
 ) -> dict[_Morning, StillCounting]:
     """Which of each account's days list articles that must get a row of the day before."""
-    rows = connection.execute(
-        statement("coverage/still_counting.sql", dataset),
-        {
-            **arrays(dataset, [(it.appid, it.yesterday) for it in mornings], "yesterdays"),
-            "as_ofs": [it.as_of for it in mornings],
-        },
+    rows = tables.execute(
+        "coverage/still_counting.sql",
+        **tables.arrays([(it.appid, it.yesterday) for it in mornings], "yesterdays"),
+        as_ofs=[it.as_of for it in mornings],
     )
     days: dict[_Morning, set[date]] = defaultdict(set)
     reported: set[_Morning] = set()
@@ -158,20 +132,18 @@ def _still_counting(
     return {it: StillCounting(days[it], it in reported) for it in mornings}
 
 
-def _open_days(connection: Connection, dataset: Dataset, answers: Answers) -> set[Pair]:
+def _open_days(tables: Tables, answers: Answers) -> set[Pair]:
     """Of the pairs that may be final, those with an article that lacks a row."""
     due = [
         pair
         for pair, it in answers.items()
-        if rules.is_last_row_due(dataset, pair[1], it.fetched_at)
+        if rules.days_past(tables.dataset, pair[1], it.fetched_at) >= 0
     ]
-    rows = connection.execute(statement("fact/open_days.sql", dataset), arrays(dataset, due))
+    rows = tables.execute("fact/open_days.sql", **tables.arrays(due))
     return {(row.appid, row.publication_date) for row in rows}
 
 
-def judge_again(
-    connection: Connection, dataset: Dataset, answers: Answers, found: Mapping[Pair, Verdict]
-) -> int:
+def judge_again(tables: Tables, answers: Answers, found: Mapping[Pair, Verdict]) -> int:
     """
     Write down what answers are worth that came by no attempt of a run, with their times.
 
@@ -188,11 +160,8 @@ def judge_again(
         }
         for (appid, day), verdict in found.items()
     ]
-    done = connection.execute(
-        statement("coverage/judge_again.sql"),
-        {"dataset": dataset.name, "verdicts": msgspec.json.encode(rows).decode()},
-    )
-    return done.rowcount
+    verdicts = msgspec.json.encode(rows).decode()
+    return tables.execute("coverage/judge_again.sql", verdicts=verdicts).rowcount
 
 
 def verdict_columns(verdict: Verdict | None) -> dict[str, object]:
@@ -208,13 +177,11 @@ def verdict_columns(verdict: Verdict | None) -> dict[str, object]:
     }
 
 
-def wake(connection: Connection, dataset: Dataset, answers: Answers) -> None:
+def wake(tables: Tables, answers: Answers) -> None:
     """End the rest of pairs whose account has listed an article since."""
-    heard: dict[str, datetime] = {}
-    for (appid, _), it in answers.items():
-        if not it.is_empty:
-            heard[appid] = max(it.fetched_at, heard.get(appid, it.fetched_at))
-    connection.execute(
-        statement("coverage/wake.sql"),
-        {"dataset": dataset.name, "appids": list(heard), "heard_ats": list(heard.values())},
-    )
+    heard = {
+        appid: it.fetched_at
+        for (appid, _), it in sorted(answers.items(), key=lambda pair: pair[1].fetched_at)
+        if not it.is_empty
+    }
+    tables.execute("coverage/wake.sql", appids=list(heard), heard_ats=list(heard.values()))

@@ -12,22 +12,12 @@ from typing import Any
 from sqlalchemy import Row
 
 from weixin_etl.load.outcome import Outcome
-from weixin_etl.load.rebuild import (
-    Part,
-    Rebuilt,
-    open_parts,
-    part,
-    rebuild_pairs,
-    rebuild_with_shared,
-    settle,
-    settled_parts,
-    staged_again,
-)
+from weixin_etl.load.rebuild import Rebuilt, rebuild, staged_again
+from weixin_etl.load.rejected import Part, open_parts, part, settle, settled_parts
 from weixin_etl.load.stage import Staged, copy_answers, line
 from weixin_etl.load.tables import Tables
 from weixin_etl.model import Counts, DataState, Pair
 from weixin_etl.parse.articles import Merged
-from weixin_etl.warehouse.statements import arrays
 
 Kept = Mapping[Pair, Row[Any]]
 """Where answers are kept, by pair: see `raw_response/keep.sql`."""
@@ -48,7 +38,8 @@ def merge(tables: Tables, outcomes: Sequence[Outcome], *, refetch: bool) -> dict
     kept = _keep(tables, outcomes)
     late = {it.pair for it in readable if _is_late(it, loaded)}
     known = set() if refetch else _known(tables, outcomes, kept, loaded)
-    rebuilt = rebuild_with_shared(tables, {it.pair: it.msgids for it in readable}, late - known)
+    listed = {it.pair: it.msgids for it in readable}
+    rebuilt = {it.pair: it for it, _ in rebuild(tables, late - known, listed)}
     changes = tables.merge(
         [
             staged_again(tables, rebuilt[it.pair], it if it.pair in late else None)
@@ -63,9 +54,7 @@ def merge(tables: Tables, outcomes: Sequence[Outcome], *, refetch: bool) -> dict
 
 
 def _loaded(tables: Tables, outcomes: Sequence[Outcome]) -> Loaded:
-    rows = tables.execute(
-        "coverage/of_pairs.sql", **arrays(tables.dataset, [it.pair for it in outcomes])
-    )
+    rows = tables.execute("coverage/of_pairs.sql", **tables.arrays([it.pair for it in outcomes]))
     return {(row.appid, row.publication_date): row for row in rows}
 
 
@@ -73,7 +62,7 @@ def _keep(tables: Tables, outcomes: Sequence[Outcome]) -> Kept:
     """Keep the answers' bytes."""
     rows = tables.execute(
         "raw_response/keep.sql",
-        **arrays(tables.dataset, [it.pair for it in outcomes]),
+        **tables.arrays([it.pair for it in outcomes]),
         hashes=[it.body_sha256 for it in outcomes],
         fetched_ats=[it.ended_at for it in outcomes],
     )
@@ -148,7 +137,7 @@ def _settle_parts(
     """Note what of the answers does not fit; resolve the open parts that they give."""
     known = open_parts(tables, {it.pair: it.msgids for it in outcomes})
     answers = {it.pair: it for it in outcomes}
-    concerned = {it.pair for it in outcomes if it.pair in rebuilt and it.rejected}
+    concerned = {it.pair for it in outcomes if it.pair in rebuilt and it.rejected_parts}
     concerned |= {
         pair
         for pair, parts in known.items()
@@ -160,23 +149,23 @@ def _settle_parts(
         for it in outcomes
         # those of an answer seen before are kept already
         if it.pair not in concerned and kept[it.pair].seen_before is None
-        for rejected in it.rejected
+        for rejected in it.rejected_parts
     ]
-    pairs = {**rebuilt, **_rebuilt(tables, sorted(concerned - rebuilt.keys()))}
+    pairs = {**rebuilt, **_rebuilt(tables, concerned - rebuilt.keys())}
     for pair in sorted(concerned):
         # of the others' rows, the fact holds what the parser of their time made of them
         merged = {kept[pair].raw_response_id} if pair in kept else set()
         readable = pairs[pair].readable if pair in rebuilt else merged
-        gone, more = settled_parts(pairs[pair], known.get(pair, {}), readable)
+        gone, more = settled_parts(pair, pairs[pair].parts, known.get(pair, {}), readable)
         resolved += gone
         new += more
     settle(tables, resolved, new)
 
 
-def _rebuilt(tables: Tables, pairs: Sequence[Pair]) -> dict[Pair, Rebuilt]:
+def _rebuilt(tables: Tables, pairs: Collection[Pair]) -> dict[Pair, Rebuilt]:
     """What the pairs' kept answers reject; their articles are of no use here."""
     again: dict[Pair, Rebuilt] = {}
-    for it, _ in rebuild_pairs(tables, pairs):
+    for it, _ in rebuild(tables, pairs):
         it.merged = Merged()
         again[it.pair] = it
     return again
@@ -189,7 +178,7 @@ def _may_give(it: Outcome, place: Row[Any], known: Collection[Part]) -> bool:
     A value that does not fit in the newest answer either is not given: a metric that WeChat writes
     oddly every day costs no look at the kept answers.
     """
-    own = {part(place.raw_response_id, rejected) for rejected in it.rejected}
+    own = {part(place.raw_response_id, rejected) for rejected in it.rejected_parts}
     values = {(msgid, day, metric) for _, msgid, day, metric, *_ in own if metric}
     is_repeated = it.parsed is None or bool(it.parsed.merged_rows)
     for key in known:

@@ -9,8 +9,8 @@ from weixin_etl.api.client import Answer, Refusal
 from weixin_etl.api.errors import DailyQuotaError, UnreadableError, WeixinError
 from weixin_etl.datasets import Dataset
 from weixin_etl.load.stage import article_line, packed, row_lines
-from weixin_etl.model import Account, Counts, Pair
-from weixin_etl.parse.articles import Parsed, Rejected, Summary
+from weixin_etl.model import Account, Counts, Pair, PairState, Summary
+from weixin_etl.parse.articles import Parsed, Rejected
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +28,11 @@ class Outcome:
     ended_at: datetime
     """When the answer had come, or the pair was given up."""
     error: WeixinError | None = None
-    """With an answer: no articles can be made out in it, so that only its bytes are kept."""
-    rests_until: datetime | None = None
+    """
+    Why the pair is not in. With an answer that is not judged yet: no articles can be made out in
+    it, so that only its bytes are kept.
+    """
+    next_attempt_at: datetime | None = None
     """Before it the account is not asked again: its daily quota is used up."""
     summary: Summary | None = None
     """None without an answer."""
@@ -46,6 +49,8 @@ class Outcome:
     """What the answer says beside its articles."""
     counts: Counts = Counts()  # noqa: RUF009 # it is frozen
     """What its merge did."""
+    state: PairState | None = None
+    """What it makes of its pair; None until it is judged."""
 
     @property
     def pair(self) -> Pair:
@@ -58,9 +63,19 @@ class Outcome:
         return None if self.error else self.summary
 
     @property
-    def rejected(self) -> Sequence[Rejected]:
-        """The parts of the answer that do not fit."""
+    def rejected_parts(self) -> Sequence[Rejected]:
+        """The parts of the answer that do not fit, until it is merged."""
         return self.parsed.rejected if self.parsed else ()
+
+    @property
+    def rejected(self) -> int:
+        """How many these are."""
+        return self.summary.rejected if self.summary else 0
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether another try may bring the pair in, without anybody's doing."""
+        return self.error is not None and self.error.is_retryable
 
     def merged(self, counts: Counts) -> "Outcome":
         """The same once it is merged: what it said is in the tables."""
@@ -72,8 +87,8 @@ class Outcome:
 def refused(account: Account, day: date, refusal: Refusal) -> Outcome:
     """The outcome of a call that brought no figures."""
     error, at = refusal.error, refusal.refused_at
-    until = rules.rests_until(at) if isinstance(error, DailyQuotaError) else None
-    return Outcome(account, day, refusal.calls, at, error, until)
+    again_at = rules.next_attempt_at(at) if isinstance(error, DailyQuotaError) else None
+    return Outcome(account, day, refusal.calls, at, error, again_at)
 
 
 def answered(

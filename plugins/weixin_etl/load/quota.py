@@ -1,28 +1,18 @@
 """Calls per account, endpoint and day in Beijing: counted, and what WeChat says of the quota."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 
 import msgspec
 from sqlalchemy import Connection
 
 from weixin_etl import clock, rules
+from weixin_etl.api.errors import DailyQuotaError
 from weixin_etl.datasets import Dataset
+from weixin_etl.load.outcome import Outcome
 from weixin_etl.model import SaidQuota
 from weixin_etl.rules import Quota
 from weixin_etl.warehouse import statement
-
-
-@dataclass(slots=True)
-class MadeCalls:
-    """Calls of an account that ended on one day in Beijing."""
-
-    appid: str
-    beijing_date: date
-    calls: int = 0
-    refused_at: datetime | None = None
-    """When WeChat said that the quota is used up, if it did."""
 
 
 def known_quotas(
@@ -72,11 +62,20 @@ def save_said(connection: Connection, dataset: Dataset, said: Mapping[str, SaidQ
         )
 
 
-def count(connection: Connection, dataset: Dataset, made: Sequence[MadeCalls]) -> None:
-    """Add the calls to those counted before: one entry per account and day."""
+def count(connection: Connection, dataset: Dataset, outcomes: Iterable[Outcome]) -> None:
+    """Add the calls that outcomes took to those counted before, each on the day it ended."""
+    made = [
+        {
+            "appid": it.account.appid,
+            "beijing_date": clock.beijing_date(it.ended_at),
+            "calls": it.calls,
+            "refused_at": it.ended_at if isinstance(it.error, DailyQuotaError) else None,
+        }
+        for it in outcomes
+        if it.calls
+    ]
     if made:
-        ordered = sorted(made, key=lambda it: (it.appid, it.beijing_date))
         connection.execute(
             statement("api_call/count.sql"),
-            {"endpoint": dataset.path, "made": msgspec.json.encode(ordered).decode()},
+            {"endpoint": dataset.path, "made": msgspec.json.encode(made).decode()},
         )

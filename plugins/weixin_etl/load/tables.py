@@ -1,17 +1,17 @@
 """Staged pairs into the tables: articles, rows, and the history of the rows that are replaced."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from psycopg2.errors import UniqueViolation
 from sqlalchemy import Connection, CursorResult
 
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.load.stage import Staged, copy_articles, copy_rows, line_end
 from weixin_etl.model import Cause, Counts, Pair
-from weixin_etl.parse.articles import Rejected
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.statements import arrays
 
@@ -38,6 +38,18 @@ class Tables:
             statement(path, self.dataset), {"dataset": self.dataset.name, **values}
         )
 
+    def arrays(self, pairs: Collection[Pair], dates: str = "publication_dates") -> dict[str, Any]:
+        """Accounts with a day each, as the arrays that statements take."""
+        return arrays(self.dataset, pairs, dates)
+
+    def listings(self, listed: Mapping[Pair, Collection[str]]) -> str:
+        """The articles that pairs list, as statements take them."""
+        of_pairs = [
+            {"appid": appid, "publication_date": day, "msgids": list(msgids)}
+            for (appid, day), msgids in listed.items()
+        ]
+        return msgspec.json.encode(of_pairs).decode()
+
     def article_end(self, pair: Pair, raw_response_id: int, *seen_at: datetime) -> bytes:
         """The end of the line of an article, with when it was seen first and last."""
         return line_end(self.dataset.name, *pair, raw_response_id, *seen_at)
@@ -50,7 +62,7 @@ class Tables:
         """How many rows the fact holds of each pair that has any."""
         if not pairs:
             return {}
-        rows = self.execute("fact/known_rows.sql", **arrays(self.dataset, pairs))
+        rows = self.execute("fact/known_rows.sql", **self.arrays(pairs))
         return {(row.appid, row.publication_date): row.row_count for row in rows}
 
     def merge(self, staged: Collection[Staged]) -> dict[Pair, Counts]:
@@ -133,22 +145,6 @@ class Tables:
         if layer[0].is_rebuilt:
             for dataset in DATASETS.values():
                 self.connection.execute(statement("fact/follow.sql", dataset))
-
-    def reject(self, parts: Iterable[tuple[Pair, int, Rejected]]) -> None:
-        """Write down parts that do not fit, each with its pair and its answer."""
-        if not (rows := list(parts)):
-            return
-        self.execute(
-            "rejected_row/save.sql",
-            **arrays(self.dataset, [pair for pair, *_ in rows]),
-            msgids=[rejected.msgid for *_, rejected in rows],
-            stat_dates=[rejected.stat_date for *_, rejected in rows],
-            metrics=[rejected.metric for *_, rejected in rows],
-            reasons=[rejected.reason for *_, rejected in rows],
-            payloads=[rejected.payload for *_, rejected in rows],
-            raw_response_ids=[raw_response_id for _, raw_response_id, _ in rows],
-            rejected_at=self.changed_at,
-        )
 
 
 def layers(staged: Iterable[Staged]) -> list[list[Staged]]:

@@ -28,6 +28,7 @@ from weixin_etl.run.pairs import (
     accounts_not_in,
     not_in,
     planned_pairs,
+    problem_of,
     require_plan,
     run_keys,
     why_not_in,
@@ -183,17 +184,9 @@ def not_planned(run: Run, accounts: Sequence[ConfiguredAccount]) -> list[Problem
         cure = "clear plan once it can be"
     except ParameterError:  # the form's dates are the very reason
         days, cure = (), "trigger a new run, with days that can be asked for"
+    cause = "not asked for, as the run could not be planned"
     return [
-        account.problem
-        or Problem(
-            ProblemKind.NOT_ASKED,
-            cause="not asked for, as the run could not be planned",
-            cure=cure,
-            account=account.name,
-            appid=account.appid,
-            conn_id=account.conn_id,
-            days=days,
-        )
+        account.problem or problem_of(account, ProblemKind.NOT_ASKED, cause, cure, days)
         for account in accounts
         if account.is_wanted
     ]

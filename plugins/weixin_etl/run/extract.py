@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from itertools import islice
+from math import inf
 from threading import Condition, Lock
-from typing import Generic, Protocol, TypeVar
 
 from weixin_etl import clock, rules
 from weixin_etl.api.client import Answer, Refusal, WeixinClient
 from weixin_etl.api.errors import EndpointOfflineError, HeldBackError, WeixinError
 from weixin_etl.api.outages import Outages
+from weixin_etl.load import Outcome
 from weixin_etl.model import Account, Run
 from weixin_etl.threads import thread_pool
 
@@ -29,8 +30,7 @@ class AccountCalls:
 
     A day that is held back for the quota is not asked for, and gets a `HeldBackError`.
 
-    Once a refusal stops the account, the days not yet asked get it without a call, with its time: a
-    daily quota rests from the answer on.
+    Once a refusal stops the account, the days not yet asked get it without a call, with its time.
     """
 
     def __init__(
@@ -42,14 +42,14 @@ class AccountCalls:
         *,
         today: date,
         now: Callable[[], datetime] = clock.now,
-        spare: int | None = None,
+        spare: float = inf,
         stopped: Refusal | None = None,
     ) -> None:
         """
         Make no call yet.
 
         `open_client` raises `WeixinError` when the account can't be asked. `spare` is the number of
-        calls that leave the reserve of its quota whole; None for any number.
+        calls that leave the reserve of its quota whole.
         """
         self.account = account
         self.days = deque(days)
@@ -78,10 +78,10 @@ class AccountCalls:
         with self._noting:
             if rules.is_held_back(self._run, day, self._spare, self._today):
                 return Refusal(HeldBackError(account=str(self.account)), self._now(), calls=0)
-            self._spend(1)
+            self._spare -= 1
         came = client.datacube(self._run.dataset, day)
         with self._noting:
-            self._spend(came.calls - 1)
+            self._spare -= came.calls - 1  # a call that was given up is not taken off
             self._note(day, came)
         return came
 
@@ -92,11 +92,6 @@ class AccountCalls:
         except WeixinError as error:
             return Refusal(error, self._now(), calls=0)
         return client
-
-    def _spend(self, calls: int) -> None:
-        """Take calls off; one that is given up before it is made is given back."""
-        if self._spare is not None:
-            self._spare -= calls
 
     def _note(self, day: date, came: Answer | Refusal) -> None:
         """
@@ -113,25 +108,14 @@ class AccountCalls:
             self._client = came
 
 
-class Sized(Protocol):
-    """What a call came to."""
-
-    @property
-    def size(self) -> int:
-        """Bytes of the answer."""
-
-
-T = TypeVar("T", bound=Sized)
-
-
 def extract(
     accounts: Iterable[AccountCalls],
-    ask: Callable[[AccountCalls, date], T],
+    ask: Callable[[AccountCalls, date], Outcome],
     *,
     concurrency: int,
     most_bytes: int,
     most_seconds: float,
-) -> Iterator[list[T]]:
+) -> Iterator[list[Outcome]]:
     """
     Ask for each account's days, `concurrency` calls at once, from the first to the last.
 
@@ -155,13 +139,13 @@ def extract(
         caller.result()
 
 
-class _Extraction(Generic[T]):
+class _Extraction:
     """What the calling threads and the one that takes their results share."""
 
     def __init__(
         self,
         accounts: Iterable[AccountCalls],
-        ask: Callable[[AccountCalls, date], T],
+        ask: Callable[[AccountCalls, date], Outcome],
         concurrency: int,
         most_bytes: int,
     ) -> None:
@@ -172,7 +156,7 @@ class _Extraction(Generic[T]):
         self._active: list[AccountCalls] = []
         """At most as many as calls in flight."""
         self._in_flight: Counter[AccountCalls] = Counter()
-        self._came: deque[T] = deque()
+        self._came: deque[Outcome] = deque()
         self._bytes = 0
         self._callers = concurrency
         self._enough_bytes = min(self._most_bytes, ENOUGH_BYTES)
@@ -216,14 +200,14 @@ class _Extraction(Generic[T]):
             account.failure = error
             self._active = [it for it in self._active if it is not account]
 
-    def _put(self, came: T) -> None:
+    def _put(self, came: Outcome) -> None:
         with self._changed:
             self._changed.wait_for(lambda: self._bytes < self._most_bytes)
             self._came.append(came)
             self._bytes += came.size
             self._changed.notify_all()
 
-    def take(self, most_seconds: float) -> list[T]:
+    def take(self, most_seconds: float) -> list[Outcome]:
         """What has come, once that is enough or late enough; nothing when all is taken."""
         with self._changed:
             while True:
@@ -233,8 +217,8 @@ class _Extraction(Generic[T]):
                 if self._came or not self._callers:
                     return self._taken()
 
-    def _taken(self) -> list[T]:
-        taken: list[T] = []
+    def _taken(self) -> list[Outcome]:
+        taken: list[Outcome] = []
         size = 0
         while self._came and (not taken or size + self._came[0].size <= self._most_bytes):
             taken.append(self._came.popleft())

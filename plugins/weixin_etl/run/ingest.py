@@ -2,8 +2,7 @@
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
@@ -15,13 +14,12 @@ from weixin_etl import clock, rules
 from weixin_etl.api.client import Refusal, WeixinClient
 from weixin_etl.api.errors import ConfigurationError, from_errcode
 from weixin_etl.clock import days_as_ranges
-from weixin_etl.load import Judged, Load, Outcome, answered, refused
+from weixin_etl.load import Load, Outcome, answered, refused
 from weixin_etl.load.quota import known_quotas
 from weixin_etl.model import (
     Account,
     Batch,
     Counts,
-    Coverage,
     PairState,
     PlannedAccount,
     PlannedPair,
@@ -115,14 +113,14 @@ class _Try:
     def ingest(self, batch: Batch) -> Collection[str]:
         """Bring the batch in, or say why it is not."""
         try:
-            self.require_plan(batch)
-            with self.locked(batch, waits=False) as free:
-                self.bring_in(free)
-            if others := [account for account in batch if account not in free]:
+            stamp = PlanStamp(batch[0].planned_at, sum(len(it.days) for it in batch))
+            with self.warehouse.connect() as connection:
+                require_plan(connection, self.run, stamp, [it.appid for it in batch])
+            others = self.bring_in_locked(batch, waits=False)
+            if others:
                 names = few_names([account.name for account in others])
                 log.info("waits for other runs that ingest these accounts: %s", names)
-                with self.locked(others, waits=True):
-                    self.bring_in(others)
+                self.bring_in_locked(others, waits=True)
             pairs = [
                 pair
                 for pair in self.planned_pairs(batch)
@@ -148,18 +146,12 @@ class _Try:
             raise IngestError(problems, self.unknown_metrics, is_retryable, bool(waiting))
         return self.unknown_metrics
 
-    def require_plan(self, batch: Batch) -> None:
-        """Make sure that the batch's plan is in the warehouse."""
-        stamp = PlanStamp(batch[0].planned_at, sum(len(it.days) for it in batch))
-        with self.warehouse.connect() as connection:
-            require_plan(connection, self.run, stamp, [it.appid for it in batch])
-
-    @contextmanager
-    def locked(self, batch: Batch, *, waits: bool) -> Iterator[Batch]:
-        """The accounts that no other run ingests; when it `waits`, all, once the others ended."""
+    def bring_in_locked(self, batch: Batch, *, waits: bool) -> Batch:
+        """Bring in the accounts that no other run ingests, or, when it `waits`, all; the others."""
         appids = [account.appid for account in batch]
         with ingest_locks(self.warehouse, self.run.dataset.name, appids, waits=waits) as locked:
-            yield [account for account in batch if account.appid in locked]
+            self.bring_in([account for account in batch if account.appid in locked])
+        return [account for account in batch if account.appid not in locked]
 
     def planned_pairs(self, accounts: Batch) -> list[PlannedPair]:
         """The pairs of the run's newest plan."""
@@ -225,13 +217,13 @@ class _Try:
             quotas = known_quotas(
                 connection, run.dataset, appids, today=today, daily_calls=self.settings.daily_calls
             )
+            # a refetch: somebody may have had the quota raised
+            asked = [] if run.refetch else appids
             rows = connection.execute(
-                statement("coverage/resting.sql"),
-                {"dataset": run.dataset.name, "appids": appids, "now": now},
-            ).mappings()
-            known: dict[str, list[Coverage]] = defaultdict(list)
-            for row in rows:
-                known[row["appid"]].append(Coverage.of(row))
+                statement("coverage/stopped.sql"),
+                {"dataset": run.dataset.name, "appids": asked, "now": now},
+            )
+            errcodes = {row.appid: row.error_code for row in rows}
         reserve = self.settings.quota_reserve
         return [
             AccountCalls(
@@ -242,8 +234,7 @@ class _Try:
                 today=today,
                 now=self.now,
                 spare=rules.spare_calls(quotas[it.appid], refetch=run.refetch, reserve=reserve),
-                # a refetch: somebody may have had the quota raised
-                stopped=None if run.refetch else _at_rest(it, known[it.appid], now),
+                stopped=_stopped(it, errcodes[it.appid], now) if it.appid in errcodes else None,
             )
             for it in accounts
         ]
@@ -327,15 +318,10 @@ def _as_account(planned: PlannedAccount) -> Account:
     return Account(planned.conn_id, planned.appid, "", planned.name)
 
 
-def _at_rest(
-    planned: PlannedAccount, coverages: Iterable[Coverage], now: datetime
-) -> Refusal | None:
+def _stopped(planned: PlannedAccount, errcode: int, now: datetime) -> Refusal:
     """The refusal of an account whose daily quota is used up."""
-    held = rules.resting(coverages, now)
-    if held is None:
-        return None
     account = str(_as_account(planned))
-    error = from_errcode(held.error_code or 0, "not asked again until then", account=account)
+    error = from_errcode(errcode, "not asked again until then", account=account)
     return Refusal(error, now, calls=0)
 
 
@@ -360,9 +346,9 @@ def _log_notes(outcomes: Sequence[Outcome]) -> set[str]:
     return unknown
 
 
-def _log_judged(judged: Iterable[Judged]) -> None:
+def _log_judged(judged: Iterable[Outcome]) -> None:
     """A line per account and state; why pairs are not in has its own."""
-    alike: dict[tuple[str, PairState], list[Judged]] = defaultdict(list)
+    alike: dict[tuple[str, PairState | None], list[Outcome]] = defaultdict(list)
     for it in judged:
         alike[str(it.account), it.state].append(it)
     for (account, state), pairs in alike.items():

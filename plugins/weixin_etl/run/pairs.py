@@ -10,8 +10,9 @@ from weixin_etl import clock, rules
 from weixin_etl.api.errors import HeldBackError
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import (
-    Account,
+    ConfiguredAccount,
     PairState,
+    PlannedAccount,
     PlannedPair,
     PlanStamp,
     Run,
@@ -20,6 +21,9 @@ from weixin_etl.model import (
 )
 from weixin_etl.problem import Problem, ProblemKind, together
 from weixin_etl.warehouse import WarehouseError, statement
+from weixin_etl.warehouse.statements import arrays
+
+Named = ConfiguredAccount | PlannedAccount | PlannedPair
 
 
 def run_keys(run: Run) -> dict[str, str]:
@@ -74,27 +78,33 @@ def why_not_in(pair: PlannedPair) -> Problem:
     """Why a pair is not in, by its last attempt."""
     days = (pair.publication_date,)
     if pair.state is PairState.HELD_BACK:
-        return HeldBackError().problem(Account(pair.conn_id, pair.appid, "", pair.name), *days)
+        return problem_of(pair, HeldBackError.kind, HeldBackError.cause, HeldBackError.cure, days)
     known = pair.coverage
-    cause, cure, rid = known.error or "", known.cure or "", known.rid or ""
+    errcode, rid = known.error_code, known.rid or ""
+    cause, cure = known.error or "", known.cure or ""
     if known.error_kind is ProblemKind.PLATFORM:  # the same for all of its accounts
         conn_id = connection_of(pair.conn_id)
-        return Problem.of_connection(
-            conn_id, known.error_kind, cause, cure, days, known.error_code, rid
-        )
+        return Problem.of_connection(conn_id, known.error_kind, cause, cure, days, errcode, rid)
     never = "not asked yet"
     if pair.state is not PairState.PLANNED:
         never = "answered before it was planned, by the clocks of two machines"
+    kind = known.error_kind or ProblemKind.NOT_ASKED
+    problem = problem_of(pair, kind, cause or never, cure or "clear the task ingest", days)
+    return replace(problem, errcode=errcode, rid=rid)
+
+
+def problem_of(
+    account: Named, kind: ProblemKind, cause: str, cure: str, days: Iterable[date] = ()
+) -> Problem:
+    """The problem of an account with some publication days."""
     return Problem(
-        known.error_kind or ProblemKind.NOT_ASKED,
-        cause=cause or never,
-        cure=cure or "clear the task ingest",
-        account=pair.name,
-        appid=pair.appid,
-        conn_id=pair.conn_id,
-        days=days,
-        errcode=known.error_code,
-        rid=rid,
+        kind,
+        cause,
+        cure,
+        account=account.name,
+        appid=account.appid,
+        conn_id=account.conn_id,
+        days=tuple(sorted(days)),
     )
 
 
@@ -106,19 +116,12 @@ def with_successor(
         (it.appid, day)
         for it in problems
         for day in it.days
-        if it.kind is ProblemKind.ENDPOINT_OFFLINE
+        if it.kind is ProblemKind.ENDPOINT_OFFLINE and it.appid
     ]
     if dataset.successor is None or not pairs:
         return list(problems)
     successor = DATASETS[dataset.successor]
-    rows = connection.execute(
-        statement("coverage/held_by_successor.sql"),
-        {
-            "successor": successor.name,
-            "appids": [appid for appid, _ in pairs],
-            "publication_dates": [day for _, day in pairs],
-        },
-    )
+    rows = connection.execute(statement("coverage/held_by_successor.sql"), arrays(successor, pairs))
     held: dict[str | None, int] = {row.appid: row.day_count for row in rows}
     return [
         replace(it, cure=_instead(successor, held.get(it.appid, 0), it.days))

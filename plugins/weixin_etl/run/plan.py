@@ -29,8 +29,9 @@ from weixin_etl.model import (
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.rules import Due, Quota
 from weixin_etl.run import Settings
-from weixin_etl.run.pairs import planned_pairs, run_keys
+from weixin_etl.run.pairs import planned_pairs, problem_of, run_keys
 from weixin_etl.warehouse import require_migrated, require_one_time, statement
+from weixin_etl.warehouse.statements import arrays
 
 log = logging.getLogger(__name__)
 
@@ -56,11 +57,12 @@ class AccountPlan:
     planned: PlannedAccount
     """With the days of the run's plan: those of a daily run are without the ones held back."""
     due: Due
+    """Without the days that are held back."""
     known: Mapping[date, Coverage]
     """Coverage of the days that are due."""
     quota: Quota
     held_back: list[date]
-    """Of the days due, those beyond the quota, newest first."""
+    """The days that are due but beyond the quota, newest first."""
     is_new: bool
     """Whether this day's daily run is the account's first in the dataset."""
 
@@ -68,16 +70,6 @@ class AccountPlan:
     def name(self) -> str:
         """What people call the account."""
         return self.planned.name
-
-    @property
-    def asked(self) -> list[date]:
-        """The days that the quota allows to ask for today, newest first."""
-        return _less(self.due.days, self.held_back)
-
-    @property
-    def caught_up(self) -> list[date]:
-        """Of these, the ones that earlier daily runs left open."""
-        return _less(self.due.caught_up, self.held_back)
 
     @property
     def left(self) -> str:
@@ -103,11 +95,11 @@ class AccountPlan:
                 f"the endpoint is offline: asks for {due.days[0]} only, to find out if it is back"
             )
         else:
-            said = f"{len(self.asked)} calls"
-            if self.caught_up:
-                why = _why_open(self.caught_up, self.known)
-                said += f", {len(self.caught_up)} of them to catch up ({why})"
-            if due.witness in self.asked:
+            said = f"{len(due.days)} calls"
+            if due.caught_up:
+                why = _why_open(due.caught_up, self.known)
+                said += f", {len(due.caught_up)} of them to catch up ({why})"
+            if due.witness in due.days:
                 said += f", {due.witness} to find out whether WeChat lists any article of it"
         if due.final:
             said += f"; {due.final} skipped as final"
@@ -155,9 +147,9 @@ class Plan:
         counts: Counter[str] = Counter(dict.fromkeys(names, 0))
         for it in self.details:
             counts.update(
-                asked=len(it.asked),
-                caught_up=len(it.caught_up),
-                witnesses=it.due.witness in it.asked,
+                asked=len(it.due.days),
+                caught_up=len(it.due.caught_up),
+                witnesses=it.due.witness in it.due.days,
                 final=it.due.final,
                 resting=it.due.resting,
                 held_back=len(it.held_back) if self.is_daily else 0,
@@ -401,15 +393,9 @@ def _no_longer_collected(account: Row[Any], days: Sequence[date], *, has_other: 
     elif connection_of(account.conn_id) == account.conn_id:
         why = "weixin_accounts no longer names it"
     count = f"{len(days)} {'day' if len(days) == 1 else 'days'}"
-    return Problem(
-        ProblemKind.NOT_COLLECTED,
-        cause=f"no longer collected, {count} open: {why}",
-        cure=cure,
-        account=account.name,
-        appid=account.appid,
-        conn_id=account.conn_id,
-        days=tuple(sorted(days)),
-    )
+    cause = f"no longer collected, {count} open: {why}"
+    gone = ConfiguredAccount(account.conn_id, account.appid, account.name)
+    return problem_of(gone, ProblemKind.NOT_COLLECTED, cause, cure, days)
 
 
 # ------------------------------------------------------------------------------------- what is due
@@ -429,13 +415,14 @@ def _due(
         statement("first_daily_run/of_accounts.sql"),
         {"dataset": dataset.name, "appids": list(accounts)},
     )
-    first_daily: dict[str, date] = {row.appid: row.first_daily_date for row in rows}
-    concerned = {a: rules.concerned(run, first_daily.get(a), today).first for a in accounts}
+    first_daily = dict.fromkeys(accounts, today)
+    first_daily |= {row.appid: row.first_daily_date for row in rows}
+    concerned = {a: rules.concerned(run, first_daily[a], today).first for a in accounts}
     known = _known_days(connection, run, concerned, today)
     dues = {
         appid: rules.due(
             run,
-            first_daily_date=first_daily.get(appid),
+            first_daily_date=first_daily[appid],
             today=today,
             known=known[appid],
             catch_up_days=settings.catch_up_days,
@@ -452,11 +439,18 @@ def _due(
     for appid, account in accounts.items():
         due, quota = dues[appid], quotas[appid]
         spare = rules.spare_calls(quota, refetch=run.refetch, reserve=settings.quota_reserve)
-        held_back = rules.held_back(run, due.days, spare, today)
-        days = _less(due.days, held_back) if is_daily else due.days
-        is_new = is_daily and first_daily.get(appid, today) == today
+        held_back = [
+            day
+            for number, day in enumerate(due.days)  # each takes a call
+            if rules.is_held_back(run, day, spare - number, today)
+        ]
+        asked = replace(
+            due, days=_less(due.days, held_back), caught_up=_less(due.caught_up, held_back)
+        )
+        days = asked.days if is_daily else due.days
+        is_new = is_daily and first_daily[appid] == today
         account_of_plan = PlannedAccount(account.conn_id, appid, account.name, days, now)
-        planned.append(AccountPlan(account_of_plan, due, known[appid], quota, held_back, is_new))
+        planned.append(AccountPlan(account_of_plan, asked, known[appid], quota, held_back, is_new))
     return planned
 
 
@@ -529,11 +523,7 @@ def _without_unwanted(connection: Connection, run: Run, dues: Mapping[str, Due])
         return {}
     rows = connection.execute(
         statement("unwanted_range/of_days.sql"),
-        {
-            "dataset": run.dataset.name,
-            "appids": [appid for appid, _ in lost],
-            "publication_dates": [day for _, day in lost],
-        },
+        {"dataset": run.dataset.name, **arrays(run.dataset, lost)},
     )
     unwanted: dict[str, list[date]] = defaultdict(list)
     for row in rows:
@@ -552,8 +542,7 @@ def _save_pairs(connection: Connection, run: Run, planned: Sequence[AccountPlan]
         statement("run_report/plan.sql"),
         {
             **run_keys(run),
-            "appids": [it.planned.appid for it, _ in pairs],
-            "publication_dates": [day for _, day in pairs],
+            **arrays(run.dataset, [(it.planned.appid, day) for it, day in pairs]),
             "is_probes": [it.due.is_probe for it, _ in pairs],
             "are_witnesses": [day == it.due.witness for it, day in pairs],
             "planned_at": planned[0].planned.planned_at,
@@ -563,19 +552,11 @@ def _save_pairs(connection: Connection, run: Run, planned: Sequence[AccountPlan]
 
 def _lost(account: AccountPlan) -> Problem:
     """What to enter into the form for days that daily runs do not reach any more."""
-    lost, planned = account.due.lost, account.planned
+    lost = account.due.lost
     cure = f"trigger a run with begin_date {min(lost)} and end_date {max(lost)}"
     if account.due.is_probe:
         cure = "nothing to do while the endpoint is offline"
-    return Problem(
-        ProblemKind.DAYS_LOST,
-        cause="too old for daily runs",
-        cure=cure,
-        account=planned.name,
-        appid=planned.appid,
-        conn_id=planned.conn_id,
-        days=tuple(sorted(lost)),
-    )
+    return problem_of(account.planned, ProblemKind.DAYS_LOST, "too old for daily runs", cure, lost)
 
 
 def _why_open(days: Sequence[date], known: Mapping[date, Coverage]) -> str:

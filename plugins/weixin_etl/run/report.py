@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Collection, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import Engine
 
@@ -75,17 +75,9 @@ def freshness_hours(
     with warehouse.connect() as connection:
         rows = connection.execute(
             statement("coverage/freshness.sql"),
-            {"dataset": run.dataset.name, "appids": sorted(appids), "since": since},
+            {"dataset": run.dataset.name, "appids": sorted(appids), "since": since, "now": now},
         )
-        newest = {row.appid: row.publication_date or since for row in rows}
-    return {
-        appid: round((now - _end_of(day)).total_seconds() / 3600, 1)
-        for appid, day in newest.items()
-    }
-
-
-def _end_of(day: date) -> datetime:
-    return datetime.combine(day + timedelta(days=1), time(0), clock.SHANGHAI)
+        return {row.appid: float(row.hours) for row in rows}
 
 
 def changed_days(run: Run, warehouse: Engine) -> list[date]:

@@ -119,7 +119,7 @@ class AccountStatus:
     open, oldest first.
     """
     next_try_at: datetime | None
-    """The next scheduled run, or the end of the rest when its daily quota is used up."""
+    """The next scheduled run; when its daily quota is used up, the midnight after that."""
     open_incidents: int
 
     @property
@@ -399,19 +399,18 @@ def _account(
             now=now,
             is_retired=is_retired,
             catch_up_days=catch_up_days,
+            is_left_open=facts.days[day].is_out_of_reach,
         )
-        if facts.days[day].is_out_of_reach:
-            state = DayState.FAILED
         if state is not DayState.FINAL:
             days[state].append(day)
-    resting = rules.resting(coverages.values(), now)
+    midnights = [it.next_attempt_at for it in coverages.values() if it.next_attempt_at]
     dag = airflow.dags.get(facts.dataset.name) if airflow else None
     next_run_at = dag.next_run_at if dag and not dag.is_paused else None
     return AccountStatus(
         facts,
         days={state: tuple(it) for state, it in days.items()},
         next_try_at=max(
-            filter(None, [next_run_at, resting.next_attempt_at if resting else None]), default=None
+            filter(None, [next_run_at, *(it for it in midnights if it > now)]), default=None
         ),
         open_incidents=sum(
             not it.is_warning and it.dataset == facts.dataset.name and _is_of(it.problem, facts)

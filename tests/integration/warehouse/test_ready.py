@@ -21,7 +21,7 @@ from warehouse_loads import (
 )
 
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
-from weixin_etl.load import Judged, Load
+from weixin_etl.load import Load, Outcome
 from weixin_etl.model import Account
 
 OLD_DAY, NEXT_DAY, YESTERDAY = (date(2026, 11, day) for day in (16, 22, 23))
@@ -37,7 +37,7 @@ def load(warehouse: Engine) -> Load:
     return Load(warehouse, SCHEDULED, ready_hour=10)
 
 
-def states(judged: list[Judged]) -> list[str]:
+def states(judged: list[Outcome]) -> list[str]:
     return [pair.state for pair in judged]
 
 

@@ -14,7 +14,7 @@ from weixin_etl.api.client import Answer, Refusal
 from weixin_etl.api.errors import WeixinError
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import ARTICLE_TOTAL, Dataset
-from weixin_etl.load import Judged, Load, Outcome
+from weixin_etl.load import Load, Outcome
 from weixin_etl.load.stage import unpacked
 from weixin_etl.model import Account, Run
 from weixin_etl.parse import parse
@@ -72,7 +72,7 @@ def know(warehouse: Engine, *appids: str) -> None:
 
 def load_pairs(
     warehouse: Engine, *outcomes: Outcome, account: Account = ACCOUNT, **of_run: Any
-) -> list[Judged]:
+) -> list[Outcome]:
     """Commit the pairs as the account's, and judge them."""
     loading = Load(warehouse, replace(SCHEDULED, **of_run), ready_hour=10)
     own = [replace(outcome, account=account) for outcome in outcomes]

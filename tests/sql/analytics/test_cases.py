@@ -9,7 +9,7 @@ import view_cases as cases
 from sqlalchemy import Connection, Engine, MetaData
 
 from weixin_etl.datasets import DATASETS, Kind
-from weixin_etl.parse.articles import BIGINT_MAX
+from weixin_etl.parse.values import BIGINT_MAX
 from weixin_etl.warehouse.views import views
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, MetaData, text
 
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
-from weixin_etl.parse.articles import BIGINT_MAX
+from weixin_etl.parse.values import BIGINT_MAX
 
 PUBLISHED = date(2026, 11, 2)
 EXAMPLES = 300

@@ -70,8 +70,8 @@ def _table(plan: Plan) -> Table:
         quota = account.quota
         table.add_row(
             account.name,
-            days_as_ranges(account.asked),
-            *(str(len(account.asked)), str(account.due.final), str(len(account.held_back))),
+            days_as_ranges(account.due.days),
+            *(str(len(account.due.days)), str(account.due.final), str(len(account.held_back))),
             *(str(quota.calls), "" if quota.left is None else str(quota.left), account.known_by),
         )
     return table
