@@ -17,8 +17,6 @@ DEFAULT_BASE_URL = "https://api.weixin.qq.com"
 class ParameterError(ValueError):
     """A parameter of the run can't be used. `str()` says why and what to enter."""
 
-    is_retryable = False
-
 
 class DataState(StrEnum):
     """What the warehouse has of a pair."""

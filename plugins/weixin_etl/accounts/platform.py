@@ -158,7 +158,7 @@ class OwnToken:
                     self._stored.add_platform()
                     token = self._stored.renewed(platform, refused, self._renewed)
             except WeixinError as error:
-                may_pass = error.is_retryable or isinstance(error, ClockError)
+                may_pass = error.kind.is_retried or isinstance(error, ClockError)
                 of_platform = error if may_pass else _of_platform(error)
                 self._refusal = of_platform, time.monotonic() + _REFUSAL_STANDS_SECONDS
                 raise of_platform from None

@@ -25,6 +25,7 @@ https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_C
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import ClassVar, NamedTuple
 
@@ -78,11 +79,6 @@ class WeixinError(Exception):
         self.cure = cure or self.cure
 
     @property
-    def is_retryable(self) -> bool:
-        """Whether Airflow should retry the task."""
-        return self.kind.is_retried
-
-    @property
     def happened(self) -> str:
         """The cause, and what was said; the same for calls refused alike."""
         return f"{self.cause}: {self.detail}" if self.detail else self.cause
@@ -104,9 +100,7 @@ class WeixinError(Exception):
 
     def of_connection(self, conn_id: str, *days: date) -> Problem:
         """The problem of a connection, or of an entry that stands for no account."""
-        return Problem.of_connection(
-            conn_id, self.kind, self.happened, self.cure, days, self.errcode, self.rid
-        )
+        return replace(self.problem(None, *days), conn_id=conn_id)
 
     def __str__(self) -> str:
         """The sentence for the operator, the ids at its end."""

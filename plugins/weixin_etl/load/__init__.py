@@ -71,7 +71,7 @@ class Judged:
     @property
     def is_retryable(self) -> bool:
         """Whether another try may bring it in, without anybody's doing."""
-        return self.error is not None and self.error.is_retryable
+        return self.error is not None and self.error.kind.is_retried
 
 
 class Load:

@@ -78,11 +78,11 @@ def note(run: Run, look: Callable[[datetime], Look], *, is_last: bool = False) -
             warehouse.dispose()
 
 
-def task_failed(problem: Problem, *, is_retryable: bool) -> None:
+def task_failed(problem: Problem) -> None:
     """This task could not do its work; people are told when it is not tried again."""
     context = get_current_context()
     dataset = _dataset(context["dag"].dag_id)
-    if dataset is None or (is_retryable and not run_context.is_last_try(context)):
+    if dataset is None or (problem.kind.is_retried and not run_context.is_last_try(context)):
         return
     task_id = context["ti"].task_id
     try:

@@ -49,7 +49,7 @@ def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
     with suppress(WarehouseError, DBAPIError):  # this task can do without the warehouse
         follow_clock(open_warehouse())
     found = accounts.refresh_access_tokens(run, settings.read())
-    passing = [it for it in found.trouble if it.is_retryable]
+    passing = [it for it in found.trouble if it.kind.is_retried]
     if passing and not run_context.is_last_try(context):
         raise passing[0]  # the accounts of a platform may be found by the next try
     refused = [it.problem for it in found.accounts if it.is_wanted and it.problem]

@@ -79,8 +79,14 @@ def why_not_in(pair: PlannedPair) -> Problem:
     cause, cure, rid = known.error or "", known.cure or "", known.rid or ""
     if known.error_kind is ProblemKind.PLATFORM:  # the same for all of its accounts
         conn_id = connection_of(pair.conn_id)
-        return Problem.of_connection(
-            conn_id, known.error_kind, cause, cure, days, known.error_code, rid
+        return Problem(
+            known.error_kind,
+            cause,
+            cure,
+            conn_id=conn_id,
+            days=days,
+            errcode=known.error_code,
+            rid=rid,
         )
     never = "not asked yet"
     if pair.state is not PairState.PLANNED:
