@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from weixin_etl.datasets import Dataset
+from weixin_etl.json_text import counted
 from weixin_etl.problem import Problem, ProblemKind
 
 DEFAULT_BASE_URL = "https://api.weixin.qq.com"
@@ -277,7 +278,7 @@ class Counts:
 
 def accounts_are(count: int) -> str:
     """`1 account is`, `3 accounts are`."""
-    return "1 account is" if count == 1 else f"{count} accounts are"
+    return f"{counted(count, 'account')} {'is' if count == 1 else 'are'}"
 
 
 def few_names(names: Sequence[str]) -> str:

@@ -27,7 +27,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, TypeVar
 
 from weixin_etl import json_text
 from weixin_etl.datasets import DATASETS, Dataset
@@ -36,6 +36,7 @@ from weixin_etl.problem import Problem, ProblemKind
 
 _AUTHORISE_AGAIN = "have the account authorised again"
 _LEAVE_OUT = "leave it out of weixin_accounts"
+E = TypeVar("E", bound="WeixinError")
 
 
 class WeixinError(Exception):
@@ -96,6 +97,17 @@ class WeixinError(Exception):
             days=days,
             errcode=self.errcode,
             rid=self.rid,
+        )
+
+    def said_as(self, kind: type[E]) -> E:
+        """The same refusal as an error of another kind, which may have its own cause and cure."""
+        return kind(
+            self.detail,
+            account=self.account,
+            errcode=self.errcode,
+            rid=self.rid,
+            cause=getattr(kind, "cause", self.cause),
+            cure=getattr(kind, "cure", self.cure),
         )
 
     def of_connection(self, conn_id: str, *days: date) -> Problem:

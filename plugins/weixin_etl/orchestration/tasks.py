@@ -49,7 +49,7 @@ def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
     with suppress(WarehouseError, DBAPIError):  # this task can do without the warehouse
         follow_clock(open_warehouse())
     found = accounts.refresh_access_tokens(run, settings.read())
-    passing = [it for it in found.trouble if it.kind.is_retried]
+    passing = [it for it in found.errors if it.kind.is_retried]
     if passing and not run_context.is_last_try(context):
         raise passing[0]  # the accounts of a platform may be found by the next try
     refused = [it.problem for it in found.accounts if it.is_wanted and it.problem]
@@ -57,7 +57,7 @@ def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
     alerts.note(
         run,
         lambda now: incidents.of_tokens(
-            run, now, [*refused, *found.withdrawn], collected, is_whole=not found.trouble
+            run, now, [*refused, *found.withdrawn], collected, is_whole=not found.errors
         ),
     )
     configured: list[dict[str, Any]] = msgspec.to_builtins(found.accounts)
