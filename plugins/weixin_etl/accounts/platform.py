@@ -110,7 +110,8 @@ def _new(listed: Sequence[Authorization], stored: Sequence[StoredAccount]) -> li
     return [
         it
         for it in listed
-        if it.appid not in known or known[it.appid].authorized_at < it.authorized_at
+        if (before := known.get(it.authorizer_appid)) is None
+        or before.authorized_at < it.authorized_at
     ]
 
 
@@ -241,10 +242,10 @@ class Platform:
             new = _new(listed, self._stored.accounts())
             self._stored.authorize(new)
             if new:
-                appids = few_names([it.appid for it in new])
+                appids = few_names([it.authorizer_appid for it in new])
                 log.info("%s: %s accounts have authorised it: %s", self.account, len(new), appids)
             with thread_pool(concurrency) as pool:
-                self._ask_about_doubtful({it.appid for it in listed}, pool)
+                self._ask_about_doubtful({it.authorizer_appid for it in listed}, pool)
             not_whole = UnreachableError(
                 f"it has {len(listed)} of {total} accounts",
                 account=str(self.account),
@@ -268,7 +269,7 @@ class Platform:
         """
         for _ in range(_LISTINGS):
             pages = list(self._pages(component_token))
-            found = {it.appid: it for page in pages for it in page.authorizations}
+            found = {it.authorizer_appid: it for page in pages for it in page.authorizations}
             if {page.total for page in pages} == {len(found)}:
                 break
         return list(found.values()), pages[-1].total
@@ -279,7 +280,7 @@ class Platform:
         while True:
             page = self._component.authorizations(component_token, offset)
             yield page
-            appids = {it.appid for it in page.authorizations}
+            appids = {it.authorizer_appid for it in page.authorizations}
             offset += page.entries
             if appids <= seen or offset >= page.total:  # without news, it would have no end
                 return
@@ -402,7 +403,7 @@ class Platform:
                 with suppress(WeixinError):
                     listed, total = self._own_token.used_for(self._list)
                 is_whole = len(listed) == total
-                self._listed_lately = {it.appid for it in listed} if is_whole else None
+                self._listed_lately = {it.authorizer_appid for it in listed} if is_whole else None
                 self._list_stands_until = time.monotonic() + _LIST_STANDS_SECONDS
             return self._listed_lately is None or account.appid in self._listed_lately
 

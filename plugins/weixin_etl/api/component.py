@@ -35,14 +35,23 @@ class Renewed:
     refresh_token: str = field(repr=False)
 
 
+_RefreshToken = Annotated[str, Meta(pattern=r"^[!-~]*\Z")] | None
+"""May be empty or missing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """An account that has authorised the platform."""
+    """An account that has authorised the platform, by WeChat's list."""
 
-    appid: str
-    refresh_token: str = field(repr=False)
-    authorized_at: datetime
-    """When it last did so."""
+    authorizer_appid: Annotated[str, Meta(pattern=r"^wx\w{1,62}\Z")]
+    auth_time: Annotated[float, Meta(ge=0, lt=1 << 33)]
+    """When it last did so, in seconds of Unix time: milliseconds are beyond the limit."""
+    refresh_token: _RefreshToken = field(default=None, repr=False)
+
+    @property
+    def authorized_at(self) -> datetime:
+        """The same as an instant."""
+        return datetime.fromtimestamp(self.auth_time, tz=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,15 +184,9 @@ class Component:
 def _authorization(entry: Any) -> Authorization | None:
     """An entry of the list; None when it cannot be read."""
     try:
-        it = msgspec.convert(entry, _Listed)
+        return msgspec.convert(entry, Authorization)
     except ValueError:
         return None
-    authorized_at = datetime.fromtimestamp(it.auth_time, tz=UTC)
-    return Authorization(it.authorizer_appid, it.refresh_token or "", authorized_at)
-
-
-_RefreshToken = Annotated[str, Meta(pattern=r"^[!-~]*\Z")] | None
-"""May be empty or missing."""
 
 
 class _ComponentToken(msgspec.Struct):
@@ -195,13 +198,6 @@ class _AuthorizerToken(msgspec.Struct):
     authorizer_access_token: TokenText
     expires_in: Seconds
     authorizer_refresh_token: _RefreshToken = None
-
-
-class _Listed(msgspec.Struct):
-    authorizer_appid: Annotated[str, Meta(pattern=r"^wx\w{1,62}\Z")]
-    auth_time: Annotated[float, Meta(ge=0, lt=1 << 33)]
-    """Unix time in seconds: milliseconds are beyond the limit."""
-    refresh_token: _RefreshToken = None
 
 
 class _List(msgspec.Struct):

@@ -34,7 +34,7 @@ from weixin_etl.model import (
     connection_of,
     few_names,
 )
-from weixin_etl.orchestration.connections import ignored_connection, variable_of
+from weixin_etl.orchestration.connections import variable_of
 from weixin_etl.orchestration.hook import WeixinHook, ticket
 from weixin_etl.orchestration.settings import Settings
 from weixin_etl.orchestration.warehouse import open_warehouse
@@ -44,7 +44,6 @@ from weixin_etl.warehouse import require_migrated
 
 log = logging.getLogger(__name__)
 
-_NAMES_IN_LOG = 20
 _REASONS_IN_LOG = 3
 
 
@@ -271,16 +270,11 @@ def _log_quotas(unsaid: Sequence[str], outages: Outages) -> None:
 
 def _log_tokens(accounts: Sequence[ConfiguredAccount]) -> None:
     """A line per account without a token, and one for all others: there may be thousands."""
-    refused = [account for account in accounts if account.problem]
     fine = [account for account in accounts if not account.problem]
     for problem in dict.fromkeys(account.problem for account in accounts if account.problem):
         log_problem(log, problem)
     if fine:
         log.info("a token is there for %s", few_names([_with_source(account) for account in fine]))
-    some = [connection_of(account.conn_id) for account in [*refused, *fine][:_NAMES_IN_LOG]]
-    for conn_id in dict.fromkeys(some):  # each costs a call of Airflow's API
-        if warning := ignored_connection(conn_id):
-            log.warning("%s", warning)
 
 
 def _with_source(account: ConfiguredAccount) -> str:

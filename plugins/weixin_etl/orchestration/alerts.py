@@ -21,12 +21,13 @@ from weixin_etl import clock
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import ParameterError, Run
 from weixin_etl.orchestration import quiet, run_context
+from weixin_etl.orchestration.settings import POOL
 from weixin_etl.orchestration.warehouse import open_warehouse
 from weixin_etl.problem import Problem, ProblemKind, first_line, log_frames
 from weixin_etl.trouble import incidents, messages
 from weixin_etl.trouble.incidents import Look
 from weixin_etl.trouble.messages import Message, Send
-from weixin_etl.warehouse import WarehouseError, diagnose, follow_clock, require_migrated
+from weixin_etl.warehouse import WarehouseError, diagnosed, follow_clock, require_migrated
 
 if TYPE_CHECKING:
     import apprise
@@ -35,6 +36,7 @@ log = logging.getLogger(__name__)
 
 CONN_ID = "weixin_alerts"
 MESSAGE_SECONDS = 10
+_NOT_TOLD = "people could not be told now, the next task tries again: %s"
 _AS_IT_SHOULD_BE = """{"config": {"path": "wecombot://KEY"}}"""
 
 
@@ -53,26 +55,24 @@ def note(run: Run, look: Callable[[datetime], Look], *, is_last: bool = False) -
     warehouse: Engine | None = None
     try:
         warehouse = open_warehouse()
-        require_migrated(warehouse)
-        follow_clock(warehouse)
-        incidents.record(warehouse, look(clock.now()))
-        messages.tell(
-            warehouse,
-            sender,
-            now=clock.now(),
-            base_url=conf.get("api", "base_url", fallback="").rstrip("/"),
-            may_wait=not is_last,
-        )
+        with diagnosed(warehouse):
+            require_migrated(warehouse)
+            follow_clock(warehouse)
+            incidents.record(warehouse, look(clock.now()))
+            messages.tell(
+                warehouse,
+                sender,
+                now=clock.now(),
+                base_url=conf.get("api", "base_url", fallback="").rstrip("/"),
+                may_wait=not is_last,
+            )
+    except WarehouseError as error:
+        log.warning(_NOT_TOLD, error.cause)
+        if is_last and (send := sender()):
+            send(messages.direct(error.problem))
     except Exception as error:  # whatever it is, the run goes on
-        refused = error if isinstance(error, WarehouseError) else None
-        if refused is None and warehouse is not None:
-            refused = diagnose(error, warehouse)
-        if refused is None:
-            log_frames(log, error)
-        said = refused.cause if refused else first_line(error)
-        log.warning("people could not be told now, the next task tries again: %s", said)
-        if refused and is_last and (send := sender()):
-            send(messages.direct(refused.problem))
+        log_frames(log, error)
+        log.warning(_NOT_TOLD, first_line(error))
     finally:
         if warehouse:
             warehouse.dispose()
@@ -109,7 +109,7 @@ def run_is_late(context: Context) -> None:
     problem = Problem(
         ProblemKind.RUN_LATE,
         cause="the daily run has not ended in time",
-        cure="find out what it waits for: a slot of the pool weixin_api, a worker, or WeChat",
+        cure=f"find out what it waits for: a slot of the pool {POOL}, a worker, or WeChat",
     )
     problems = [problem] if late["state"] in ("queued", "running") else []
     # of no installation: Airflow lets a deadline's callback read no Variable

@@ -12,6 +12,7 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.api_fastapi.core_api.security import bearer_scheme, get_user
 from fastapi import HTTPException, Request
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,7 +20,7 @@ from weixin_etl.orchestration.form import FORMS, unknown_parameters
 from weixin_etl.orchestration.hook import WeixinHook, tested_conn_id
 
 LONGEST_BODY_BYTES = 1 << 20
-"""A longer body is passed on unread."""
+"""A body that is longer, or of unknown length, is passed on unread."""
 
 
 class ConnectionTest:
@@ -39,7 +40,7 @@ class ConnectionTest:
             scope, lambda manager, user: manager.is_authorized_connection(method="POST", user=user)
         ):
             return await self._app(scope, receive, send)
-        asked, receive = await _read(receive)
+        asked, receive = await _read(scope, receive)
         if asked.get("conn_type") != WeixinHook.conn_type:
             return await self._app(scope, receive, send)
         if asked.get("port") == 0:
@@ -75,7 +76,7 @@ class KnownParameters:
             ),
         ):
             return await self._app(scope, receive, send)
-        asked, receive = await _read(receive)
+        asked, receive = await _read(scope, receive)
         conf = asked.get("conf")
         refusal = unknown_parameters(conf, FORMS[dag_id]) if isinstance(conf, dict) else ""
         answer = JSONResponse({"detail": refusal}, 400) if refusal else self._app
@@ -101,31 +102,29 @@ async def _may(scope: Scope, allows: Callable[[BaseAuthManager[Any], BaseUser], 
     return await run_in_threadpool(allows, get_auth_manager(), user)
 
 
-async def _read(receive: Receive) -> tuple[dict[str, Any], Receive]:
+async def _read(scope: Scope, receive: Receive) -> tuple[dict[str, Any], Receive]:
     """
     The JSON object that is posted, and a way to receive it again.
 
     What is no JSON object, or longer than may be read, is empty here: Airflow judges it.
     """
-    messages: list[Message] = []
-    size, goes_on = 0, True
-    while goes_on and size <= LONGEST_BODY_BYTES:
-        messages.append(await receive())
-        size += len(messages[-1].get("body", b""))
-        goes_on = messages[-1].get("more_body", False)
-    is_whole = not goes_on and size <= LONGEST_BODY_BYTES
+    length = Headers(scope=scope).get("content-length", "")
+    if not length.isdecimal() or int(length) > LONGEST_BODY_BYTES:
+        return {}, receive
+    body = await Request(scope, receive).body()
     try:
-        posted = json.loads(b"".join(it.get("body", b"") for it in messages) if is_whole else b"")
+        posted = json.loads(body)
     except (ValueError, RecursionError):
         posted = None
-    return posted if isinstance(posted, dict) else {}, _again(messages, receive)
+    return posted if isinstance(posted, dict) else {}, _again(body, receive)
 
 
-def _again(messages: list[Message], receive: Receive) -> Receive:
-    """Receive these messages, then those that follow."""
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Receive this body, then what follows."""
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def again() -> Message:
-        return messages.pop(0) if messages else await receive()
+        return messages.pop() if messages else await receive()
 
     return again
 
@@ -134,5 +133,4 @@ def _replaced(body: bytes, scope: Scope, receive: Receive) -> tuple[Scope, Recei
     """The call with another body."""
     headers = [header for header in scope["headers"] if header[0] != b"content-length"]
     headers.append((b"content-length", str(len(body)).encode()))
-    message = {"type": "http.request", "body": body, "more_body": False}
-    return {**scope, "headers": headers}, _again([message], receive)
+    return {**scope, "headers": headers}, _again(body, receive)
