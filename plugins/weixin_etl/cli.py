@@ -76,8 +76,8 @@ def read_airflows_database() -> None:
     """Let the command find the connections and Variables that were made in Airflow's UI."""
     from weixin_etl.orchestration.commands.outside import read_from_airflows_database
 
-    if trouble := read_from_airflows_database():
-        sys.stderr.write(f"weixin-etl: {trouble}\n")
+    if why := read_from_airflows_database():
+        sys.stderr.write(f"weixin-etl: {why}\n")
 
 
 def migrate(_: argparse.Namespace) -> None:

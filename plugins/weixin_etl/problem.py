@@ -143,7 +143,7 @@ class ProblemKind(StrEnum):
         _WARNING,
         "plan",
     )
-    UNKNOWN = "unknown", "{who}: trouble", _RUN, _LOOK, _PLAIN, ""
+    UNKNOWN = "unknown", "{who}: unknown problem", _RUN, _LOOK, _PLAIN, ""
     """Of another version, which wrote it into the warehouse: nothing here finds it."""
 
     def __new__(cls, word: str, *row: Any) -> "ProblemKind":
@@ -221,11 +221,6 @@ class Problem:
                 object.__setattr__(self, name, one_line(text))
 
     @property
-    def is_error(self) -> bool:
-        """Whether somebody has to act; figures that are late usually come without it."""
-        return not self.kind.is_warning and self.kind is not ProblemKind.NOT_READY
-
-    @property
     def title(self) -> str:
         """The problem in a few words."""
         who = self.account or self.subject or "WeChat"
@@ -276,8 +271,9 @@ def together(problems: Iterable[Problem]) -> list[Problem]:
 
 
 def log_problem(log: logging.Logger, problem: Problem) -> None:
-    """Log its line; the level tells whether somebody has to act."""
-    log.log(logging.ERROR if problem.is_error else logging.WARNING, "%s", problem)
+    """Log its line; an error where somebody has to act: figures that are late usually come."""
+    is_warning = problem.kind.is_warning or problem.kind is ProblemKind.NOT_READY
+    log.log(logging.WARNING if is_warning else logging.ERROR, "%s", problem)
 
 
 LONGEST_LINE = 160

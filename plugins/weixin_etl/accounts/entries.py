@@ -61,11 +61,6 @@ class AccountList:
             )
         return cls(entries, left_out)
 
-    @property
-    def connections(self) -> list[str]:
-        """The Airflow connections behind the entries."""
-        return [*dict.fromkeys(map(connection_of, self.entries))]
-
 
 @dataclass(frozen=True, slots=True)
 class ListedAccount:

@@ -174,11 +174,11 @@ class Component:
             body = Caller(account, self._limits).post(call)
             return msgspec.convert(json_text.decode(body), form)
         except (ValueError, RecursionError):
-            trouble = "was answered in an unknown form"
+            said = "was answered in an unknown form"
         except UnreadableError as error:
-            trouble = f"was not answered usably: {error.detail}"
+            said = f"was not answered usably: {error.detail}"
         name = call.path.rpartition("/")[2]
-        raise UnreachableError(f"{name} {trouble}", account=str(account))
+        raise UnreachableError(f"{name} {said}", account=str(account))
 
 
 def _authorization(entry: Any) -> Authorization | None:

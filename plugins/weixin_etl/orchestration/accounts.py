@@ -78,7 +78,7 @@ def refresh_access_tokens(run: Run, settings: Settings) -> Refreshed:
     A platform's accounts are those that authorise it now, by WeChat's list.
 
     Meanwhile WeChat is asked for the quota of those that have one, a few at once as well: so that
-    takes no longer. An account whose quota it does not say is no trouble: our calls are counted.
+    takes no longer. An account whose quota it does not say is no problem: our calls are counted.
 
     Of several connections of one account, the first that gets a token is used. A refused account is
     reported, not raised: the others go on, and its days will fail one by one.
@@ -203,7 +203,7 @@ def _look_up(clients: Clients, discover: Callable[[Platform], Discovery], if_non
     """What the Variable's entries stand for; `discover` gives the accounts of a platform."""
     listed = AccountList.read(Variable.get(ACCOUNTS_VARIABLE, default='["weixin_default"]'))
     found: dict[str, Account | Discovery | WeixinError] = {}
-    for conn_id in listed.connections:
+    for conn_id in dict.fromkeys(map(connection_of, listed.entries)):
         try:
             account = WeixinHook(conn_id).account()
         except WeixinError as error:

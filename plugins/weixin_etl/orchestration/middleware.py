@@ -23,50 +23,25 @@ LONGEST_BODY_BYTES = 1 << 20
 """A body that is longer, or of unknown length, is passed on unread."""
 
 
-class ConnectionTest:
-    """
-    Makes the button *Test* work for connections of type `weixin`.
+class OurCalls:
+    """Answers two calls that concern us, and passes on all others unread."""
 
-    The list sends port 0 for a connection without one, which Airflow takes for another server, and
-    the hook is handed a random id in place of the connection's.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the call on, mended where it is the button's."""
-        if _posted_to(scope) != "/api/v2/connections/test" or not await _may(
-            scope, lambda manager, user: manager.is_authorized_connection(method="POST", user=user)
-        ):
-            return await self._app(scope, receive, send)
-        asked, receive = await _read(scope, receive)
-        if asked.get("conn_type") != WeixinHook.conn_type:
-            return await self._app(scope, receive, send)
-        if asked.get("port") == 0:
-            del asked["port"]
-            scope, receive = _replaced(json.dumps(asked).encode(), scope, receive)
-        conn_id = asked.get("connection_id")
-        tested = tested_conn_id.set(conn_id if isinstance(conn_id, str) else "")
-        try:
-            return await self._app(scope, receive, send)
-        finally:
-            tested_conn_id.reset(tested)
-
-
-class KnownParameters:
-    """Refuses a run with a parameter that its form does not have, before the run is created."""
-
+    _TEST = "/api/v2/connections/test"
     _RUNS = re.compile(r"/api/v2/dags/([^/]+)/dagRuns")
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the call on, or answer 400 as Airflow does for a parameter of the wrong type."""
-        runs = self._RUNS.fullmatch(_posted_to(scope))
+        """Answer the call, or pass it on."""
+        path = _posted_to(scope)
+        runs = self._RUNS.fullmatch(path)
         dag_id = runs[1] if runs else ""
-        if dag_id not in FORMS or not await _may(
+        if path == self._TEST and await _may(
+            scope, lambda manager, user: manager.is_authorized_connection(method="POST", user=user)
+        ):
+            await self._test(scope, receive, send)
+        elif dag_id in FORMS and await _may(
             scope,
             lambda manager, user: manager.is_authorized_dag(
                 method="POST",
@@ -75,12 +50,36 @@ class KnownParameters:
                 user=user,
             ),
         ):
-            return await self._app(scope, receive, send)
+            await self._create_run(dag_id, scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _test(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """
+        Make the button *Test* work for connections of type `weixin`.
+
+        The list sends port 0 for a connection without one, which Airflow takes for another server,
+        and the hook is handed a random id in place of the connection's.
+        """
+        asked, receive = await _read(scope, receive)
+        is_ours = asked.get("conn_type") == WeixinHook.conn_type
+        if is_ours and asked.get("port") == 0:
+            del asked["port"]
+            scope, receive = _replaced(json.dumps(asked).encode(), scope, receive)
+        conn_id = asked.get("connection_id")
+        tested = tested_conn_id.set(conn_id if is_ours and isinstance(conn_id, str) else "")
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            tested_conn_id.reset(tested)
+
+    async def _create_run(self, dag_id: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse a parameter that the form does not have, as Airflow does one of a wrong type."""
         asked, receive = await _read(scope, receive)
         conf = asked.get("conf")
         refusal = unknown_parameters(conf, FORMS[dag_id]) if isinstance(conf, dict) else ""
         answer = JSONResponse({"detail": refusal}, 400) if refusal else self._app
-        return await answer(scope, receive, send)
+        await answer(scope, receive, send)
 
 
 def _posted_to(scope: Scope) -> str:

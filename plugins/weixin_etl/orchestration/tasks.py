@@ -171,8 +171,11 @@ def check(dataset: Dataset) -> None:
     run = run_context.of_installation(dataset, context)
     failed = _failed_tasks(context, "failed", "upstream_failed")
     if failed & {"refresh_access_token", "plan"}:
-        _say_why_not_planned(run, context)
         said = _what_failed(context)
+        found = context["ti"].xcom_pull(task_ids="refresh_access_token") or []
+        not_asked = check_verb.not_planned(run, msgspec.convert(found, list[ConfiguredAccount]))
+        for problem in [*filter(None, said.values()), *not_asked]:
+            log_problem(log, problem)
         alerts.note(run, lambda now: incidents.of_failed_tasks(run, now, said), is_last=True)
         raise _upstream_failed(failed)
     if run.dry_run:
@@ -218,17 +221,6 @@ def _planned(context: Context) -> _Planned | None:
     """The run's newest plan; None when nothing was planned."""
     told = context["ti"].xcom_pull(task_ids="plan", key=_PLAN)
     return told and msgspec.convert(told, _Planned)
-
-
-def _say_why_not_planned(run: Run, context: Context) -> None:
-    """Why nothing was planned, and which accounts and days are not asked for because of it."""
-    ti = context["ti"]
-    for task_id in ("refresh_access_token", "plan"):
-        if problem := ti.xcom_pull(task_ids=task_id, key=PROBLEM):
-            log_problem(log, msgspec.convert(problem, Problem))
-    found = ti.xcom_pull(task_ids="refresh_access_token") or []
-    for problem in check_verb.not_planned(run, msgspec.convert(found, list[ConfiguredAccount])):
-        log_problem(log, problem)
 
 
 def _what_failed(context: Context) -> dict[str, Problem | None]:

@@ -83,7 +83,7 @@ class Look:
     problems: Sequence[Problem] = ()
     """What it met, without what Airflow tries again."""
     kinds: Collection[ProblemKind] = ()
-    """The kinds of trouble that the look would have found if it existed."""
+    """The kinds of problem that the look would have found if it existed."""
     appids: Collection[str] = ()
     """The accounts it looked at, all of whose tries have ended."""
     days: Mapping[str, Collection[date]] = field(default_factory=dict)

@@ -674,7 +674,7 @@ def test_an_incident_of_a_later_version_is_left_to_it(people: People):
         )
     people.live_through(0, ["a"], [])
 
-    assert people.titles == ["号a: trouble"]
+    assert people.titles == ["号a: unknown problem"]
     assert still_open(people) == {"unheard_of": []}
 
 
