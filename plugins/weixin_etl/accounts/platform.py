@@ -37,6 +37,7 @@ from weixin_etl.api.errors import (
 from weixin_etl.api.http import CallLimits
 from weixin_etl.api.outages import Outages
 from weixin_etl.api.token import Token
+from weixin_etl.json_text import counted
 from weixin_etl.model import Account, accounts_are, few_names
 from weixin_etl.problem import Problem
 from weixin_etl.threads import thread_pool
@@ -243,7 +244,12 @@ class Platform:
             self._stored.authorize(new)
             if new:
                 appids = few_names([it.authorizer_appid for it in new])
-                log.info("%s: %s accounts have authorised it: %s", self.account, len(new), appids)
+                log.info(
+                    "%s: authorised by %s: %s",
+                    self.account,
+                    counted(len(new), "new account"),
+                    appids,
+                )
             with thread_pool(concurrency) as pool:
                 self._ask_about_doubtful({it.authorizer_appid for it in listed}, pool)
             not_whole = UnreachableError(

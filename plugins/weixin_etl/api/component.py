@@ -142,7 +142,11 @@ class Component:
         answer = self._post(self.account, call, _List)
         readable = [it for entry in answer.entries if (it := _authorization(entry))]
         if unreadable := len(answer.entries) - len(readable):
-            log.warning("%s: %s entries of its list cannot be read", self.account, unreadable)
+            log.warning(
+                "%s: its list has %s",
+                self.account,
+                json_text.counted(unreadable, "unreadable item"),
+            )
         return Page(answer.total_count, len(answer.entries), readable)
 
     def info(self, component_token: str, account: Account) -> AccountInfo:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from weixin_etl import clock, rules
 from weixin_etl.api.errors import HeldBackError
 from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.json_text import counted
 from weixin_etl.model import (
     Account,
     PairState,
@@ -57,8 +58,8 @@ def require_plan(
     )
     if (found or 0) < stamp.pair_count:
         raise WarehouseError(
-            "the plan is gone from the warehouse: of the "
-            f"{stamp.pair_count} days planned at {clock.beijing_text(stamp.planned_at)} it has "
+            f"the plan is gone from the warehouse: of the {counted(stamp.pair_count, 'day')} "
+            f"planned at {clock.beijing_text(stamp.planned_at)} it has "
             f"{found or 0}; it was restored from a backup, or the run was planned again",
             "clear plan with its downstream tasks",
         )
