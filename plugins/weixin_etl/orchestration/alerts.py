@@ -6,9 +6,8 @@ warning in its log, and the next task that looks tells of it.
 """
 
 import logging
-from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import datetime
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -43,14 +42,14 @@ _AS_IT_SHOULD_BE = """{"config": {"path": "wecombot://KEY"}}"""
 # ------------------------------------------------------------------------------------------ look
 
 
-def note(run: Run, look: Callable[[datetime], Look], *, is_last: bool = False) -> None:
+def note(look: Look, *, is_last: bool = False) -> None:
     """
     Record what a task has met, and tell people what they do not know yet.
 
     When `is_last` nothing in the run looks after this: all is told, and a problem of the warehouse
     is told without a record.
     """
-    if run.dry_run:
+    if look.run.dry_run:
         return
     warehouse: Engine | None = None
     try:
@@ -58,7 +57,7 @@ def note(run: Run, look: Callable[[datetime], Look], *, is_last: bool = False) -
         with diagnosed(warehouse):
             require_migrated(warehouse)
             follow_clock(warehouse)
-            incidents.record(warehouse, look(clock.now()))
+            incidents.record(warehouse, replace(look, at=clock.now()))
             messages.tell(
                 warehouse,
                 sender,
@@ -89,11 +88,8 @@ def task_failed(problem: Problem) -> None:
         run = run_context.of_installation(dataset, context)
     except ParameterError:
         return  # an invalid date in the form: its run says so to the person who entered it
-    note(
-        run,
-        lambda now: incidents.of_failed_tasks(run, now, {task_id: problem}),
-        is_last=task_id == "check",
-    )
+    failed = incidents.of_failed_tasks(run, clock.now(), {task_id: problem})
+    note(failed, is_last=task_id == "check")
 
 
 def run_is_late(context: Context) -> None:
@@ -114,7 +110,7 @@ def run_is_late(context: Context) -> None:
     problems = [problem] if late["state"] in ("queued", "running") else []
     # of no installation: Airflow lets a deadline's callback read no Variable
     run = Run(late["dag_run_id"], dataset, clock.beijing_date(clock.now()), is_scheduled=True)
-    note(run, lambda now: Look(run, now, problems), is_last=True)
+    note(Look(run, clock.now(), problems), is_last=True)
 
 
 def _dataset(dag_id: str) -> Dataset | None:

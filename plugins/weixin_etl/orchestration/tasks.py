@@ -54,11 +54,9 @@ def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
         raise passing[0]  # the accounts of a platform may be found by the next try
     refused = [it.problem for it in found.accounts if it.is_wanted and it.problem]
     collected = [it.appid for it in found.accounts if it.appid]
+    problems = [*refused, *found.withdrawn]
     alerts.note(
-        run,
-        lambda now: incidents.of_tokens(
-            run, now, [*refused, *found.withdrawn], collected, is_whole=not found.errors
-        ),
+        incidents.of_tokens(run, clock.now(), problems, collected, is_whole=not found.errors)
     )
     configured: list[dict[str, Any]] = msgspec.to_builtins(found.accounts)
     return configured
@@ -79,15 +77,8 @@ def plan(dataset: Dataset, found: list[dict[str, Any]]) -> list[list[dict[str, A
     )
     if run.dry_run:
         raise AirflowSkipException("dry run: nothing was asked for")
-    alerts.note(
-        run,
-        lambda now: incidents.of_plan(
-            run,
-            now,
-            [*planned.lost, *planned.left],
-            [it.appid for it in planned.accounts],
-        ),
-    )
+    appids = [it.appid for it in planned.accounts]
+    alerts.note(incidents.of_plan(run, clock.now(), [*planned.lost, *planned.left], appids))
     not_planned = [it for it in configured if not it.appid]
     told = _Planned(planned.stamp, planned.counts, planned.warnings, not_planned)
     context["ti"].xcom_push(_PLAN, msgspec.to_builtins(told))
@@ -138,7 +129,7 @@ def _ingested(
     """People are told of what a try has met."""
     met = [*problems, *incidents.unknown_metrics(unknown_metrics)]
     days = {it.appid: it.days for it in batch}
-    alerts.note(run, lambda now: incidents.of_ingest(run, now, met, days, is_retried=is_retried))
+    alerts.note(incidents.of_ingest(run, clock.now(), met, days, is_retried=is_retried))
 
 
 @readable_ending()
@@ -176,7 +167,7 @@ def check(dataset: Dataset) -> None:
         not_asked = check_verb.not_planned(run, msgspec.convert(found, list[ConfiguredAccount]))
         for problem in [*filter(None, said.values()), *not_asked]:
             log_problem(log, problem)
-        alerts.note(run, lambda now: incidents.of_failed_tasks(run, now, said), is_last=True)
+        alerts.note(incidents.of_failed_tasks(run, clock.now(), said), is_last=True)
         raise _upstream_failed(failed)
     if run.dry_run:
         return
@@ -192,19 +183,15 @@ def check(dataset: Dataset) -> None:
     warehouse = open_warehouse()
     judgement = check_verb.check(run, warehouse, planned.not_planned, planned.stamp)
     metrics.emit_freshness(run, warehouse, clock.now(), judgement)
-    failed_tasks = _failed_tasks(context, "failed")
-    alerts.note(
+    looked = incidents.of_check(
         run,
-        lambda now: incidents.of_check(
-            run,
-            now,
-            judgement.problems,
-            judgement.days,
-            unjudged=judgement.unjudged,
-            failed_tasks=failed_tasks,
-        ),
-        is_last=True,
+        clock.now(),
+        judgement.problems,
+        judgement.days,
+        unjudged=judgement.unjudged,
+        failed_tasks=_failed_tasks(context, "failed"),
     )
+    alerts.note(looked, is_last=True)
     judgement.require_good()
     if failed:
         raise _upstream_failed(failed)
