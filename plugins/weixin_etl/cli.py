@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from weixin_etl import __version__
 from weixin_etl.datasets import DATASETS
@@ -16,6 +17,10 @@ INTERRUPTED = 130
 """The exit code of a command that was ended by Ctrl-C."""
 
 Command = Callable[[argparse.Namespace], int | None]
+Commands = Any
+"""What `argparse` gives for adding commands; its class has no public name."""
+Argument = tuple[tuple[str, ...], dict[str, Any]]
+"""What `add_argument` is called with."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,15 +30,45 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"weixin-etl {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    dataset = _argument("dataset", choices=DATASETS)
+    any_dataset = _argument("--dataset", choices=DATASETS, help="default: all")
+    accounts = _argument(
+        "--accounts",
+        nargs="+",
+        default=(),
+        metavar="ACCOUNT",
+        help="AppIDs, connection ids or names (default: all)",
+    )
     add_command(commands, migrate)
     add_plan(commands, plan)
-    add_status(commands)
-    add_unwanted(commands)
-    add_answers(commands)
-    add_replay(commands)
-    add_rejected(commands)
-    add_import(commands)
-    add_dictionary(commands)
+    add_command(commands, status, any_dataset)
+    add_command(commands, unwanted, dataset, accounts, *_days("--begin", "--end", is_required=True))
+    which = add_command(
+        commands,
+        answers,
+        _argument("account", help="its AppID, its connection's id, or its name"),
+        _argument("publication_day", type=_day, metavar="YYYY-MM-DD"),
+        _default_dataset(),
+    ).add_mutually_exclusive_group()
+    which.add_argument("--list", action="store_true", help="list the distinct answers instead")
+    which.add_argument("--id", type=int, help="one of the list (default: the one seen last)")
+    add_command(
+        commands,
+        replay,
+        dataset,
+        accounts,
+        *_days("--begin", "--end", " (default: the {day} there is)"),
+        _argument("--rejected", action="store_true", help="only days with open rejected parts"),
+        _argument("--apply", action="store_true", help="write the difference"),
+    )
+    add_command(
+        commands,
+        rejected,
+        any_dataset,
+        _argument("--reason", metavar="TEXT", help="only reasons that contain this"),
+    )
+    add_command(commands, import_, _argument("file", nargs="+", type=Path))
+    add_command(commands, dictionary, _argument("--format", choices=["csv", "json"], default="csv"))
     return run_command(parser, argv, before=read_airflows_database)
 
 
@@ -41,8 +76,8 @@ def read_airflows_database() -> None:
     """Let the command find the connections and Variables that were made in Airflow's UI."""
     from weixin_etl.orchestration.commands.outside import read_from_airflows_database
 
-    if trouble := read_from_airflows_database():
-        sys.stderr.write(f"weixin-etl: {trouble}\n")
+    if why := read_from_airflows_database():
+        sys.stderr.write(f"weixin-etl: {why}\n")
 
 
 def migrate(_: argparse.Namespace) -> None:
@@ -158,10 +193,7 @@ def dictionary(options: argparse.Namespace) -> None:
 
 
 def add_command(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    command: Command,
-    *,
-    passes_on: bool = False,
+    commands: Commands, command: Command, *arguments: Argument, passes_on: bool = False
 ) -> argparse.ArgumentParser:
     """Add a command with its function's name and docstring; `passes_on` keeps unknown options."""
     parser: argparse.ArgumentParser = commands.add_parser(
@@ -171,105 +203,40 @@ def add_command(
         add_help=not passes_on,
     )
     parser.set_defaults(command=command, passes_on=passes_on)
+    for flags, options in arguments:
+        parser.add_argument(*flags, **options)
     return parser
 
 
-def add_plan(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", command: Command
-) -> None:
+def add_plan(commands: Commands, command: Command) -> None:
     """Add the command `plan` with its options."""
-    parser = add_command(commands, command)
-    _add_dataset(parser)
-    for flag, day in (("--begin-date", "first"), ("--end-date", "last")):
-        parser.add_argument(
-            flag, type=_day, metavar="YYYY-MM-DD", help=f"{day} publication day, in Beijing"
-        )
-    parser.add_argument("--refetch", action="store_true", help="ask for final days as well")
+    refetch = _argument("--refetch", action="store_true", help="ask for final days as well")
+    add_command(
+        commands, command, _default_dataset(), *_days("--begin-date", "--end-date"), refetch
+    )
 
 
-def add_status(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command `status` with its options."""
-    parser = add_command(commands, status)
-    parser.add_argument("--dataset", choices=DATASETS, help="default: all")
+def _argument(*flags: str, **options: Any) -> Argument:
+    return flags, options
 
 
-def add_unwanted(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command `unwanted` with its options."""
-    parser = add_command(commands, unwanted)
-    parser.add_argument("dataset", choices=DATASETS)
-    _add_accounts(parser)
-    for flag, day in (("--begin", "first"), ("--end", "last")):
-        parser.add_argument(
+def _default_dataset() -> Argument:
+    first = next(iter(DATASETS))
+    return _argument("--dataset", choices=DATASETS, default=first, help="default: %(default)s")
+
+
+def _days(begin: str, end: str, default: str = "", *, is_required: bool = False) -> list[Argument]:
+    """The first and the last day; `default` says what holds without them, `{day}` is which."""
+    return [
+        _argument(
             flag,
             type=_day,
             metavar="YYYY-MM-DD",
-            required=True,
-            help=f"{day} publication day, in Beijing",
+            required=is_required,
+            help=f"{day} publication day, in Beijing{default.format(day=day)}",
         )
-
-
-def add_answers(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command `answers` with its options."""
-    parser = add_command(commands, answers)
-    parser.add_argument("account", help="its AppID, its connection's id, or its name")
-    parser.add_argument("publication_day", type=_day, metavar="YYYY-MM-DD")
-    _add_dataset(parser)
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument("--list", action="store_true", help="list the distinct answers instead")
-    which.add_argument("--id", type=int, help="one of the list (default: the one seen last)")
-
-
-def add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command `replay` with its options."""
-    parser = add_command(commands, replay)
-    parser.add_argument("dataset", choices=DATASETS)
-    _add_accounts(parser)
-    for flag, day in (("--begin", "first"), ("--end", "last")):
-        parser.add_argument(
-            flag,
-            type=_day,
-            metavar="YYYY-MM-DD",
-            help=f"{day} publication day, in Beijing (default: the {day} there is)",
-        )
-    parser.add_argument(
-        "--rejected", action="store_true", help="only days with open rejected parts"
-    )
-    parser.add_argument("--apply", action="store_true", help="write the difference")
-
-
-def add_rejected(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command `rejected` with its options."""
-    parser = add_command(commands, rejected)
-    parser.add_argument("--dataset", choices=DATASETS, help="default: all")
-    parser.add_argument("--reason", metavar="TEXT", help="only reasons that contain this")
-
-
-def add_import(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command `import` with its options."""
-    parser = add_command(commands, import_)
-    parser.add_argument("file", nargs="+", type=Path)
-
-
-def add_dictionary(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command `dictionary` with its options."""
-    parser = add_command(commands, dictionary)
-    parser.add_argument("--format", choices=["csv", "json"], default="csv")
-
-
-def _add_dataset(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--dataset", choices=DATASETS, default=next(iter(DATASETS)), help="default: %(default)s"
-    )
-
-
-def _add_accounts(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--accounts",
-        nargs="+",
-        default=(),
-        metavar="ACCOUNT",
-        help="AppIDs, connection ids or names (default: all)",
-    )
+        for flag, day in ((begin, "first"), (end, "last"))
+    ]
 
 
 def run_command(

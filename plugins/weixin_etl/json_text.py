@@ -71,6 +71,11 @@ def one_line(text: str, longest: int = _LONGEST_SHOWN) -> str:
     return line if len(text) <= longest else f"{line}…"
 
 
+def counted(count: int, what: str) -> str:
+    """`1 day`, `3 days`: a count and what is counted, in the singular, for a sentence."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
 class _Beyond(float):
     """A number with an exponent that Decimal does not hold, as it is written."""
 

@@ -10,6 +10,7 @@ import msgspec
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
+from weixin_etl.json_text import counted
 from weixin_etl.problem import Problem, ProblemKind
 
 DEFAULT_BASE_URL = "https://api.weixin.qq.com"
@@ -17,8 +18,6 @@ DEFAULT_BASE_URL = "https://api.weixin.qq.com"
 
 class ParameterError(ValueError):
     """A parameter of the run can't be used. `str()` says why and what to enter."""
-
-    is_retryable = False
 
 
 class DataState(StrEnum):
@@ -312,7 +311,7 @@ class Counts:
 
 def accounts_are(count: int) -> str:
     """`1 account is`, `3 accounts are`."""
-    return "1 account is" if count == 1 else f"{count} accounts are"
+    return f"{counted(count, 'account')} {'is' if count == 1 else 'are'}"
 
 
 def few_names(names: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum, Flag, StrEnum, auto
-from typing import Any, NamedTuple
+from typing import Any
 
 from weixin_etl.clock import days_as_ranges
 from weixin_etl.json_text import one_line, shown
@@ -39,8 +39,6 @@ class End(Enum):
     """As `LOOK`; or a daily run did not find it, whatever its days."""
     AT_ONCE = auto()
     """It is told once and never again."""
-    NOTHING = auto()
-    """Only the version of the program that wrote it can tell."""
 
 
 class Mark(Flag):
@@ -57,19 +55,9 @@ class Mark(Flag):
 
 
 _DAYS, _ACCOUNT, _CONNECTION, _RUN = Whose
-_ANSWER, _DAYS_IN, _LOOK, _DAILY_RUN, _AT_ONCE, _NOTHING = End
+_ANSWER, _DAYS_IN, _LOOK, _DAILY_RUN, _AT_ONCE = End
 _RETRIED, _NO_ANSWER, _BY_ERRCODE, _WARNING = Mark
-
-
-class _Row(NamedTuple):
-    """What is known of a kind of problem; see `ProblemKind`."""
-
-    word: str
-    heading: str
-    whose: Whose
-    ends: End
-    marks: Mark = Mark(0)
-    found_by: str = "ingest"
+_PLAIN = Mark(0)
 
 
 class ProblemKind(StrEnum):
@@ -83,48 +71,53 @@ class ProblemKind(StrEnum):
     found_by: str
     """The task that looks for it; empty if none does."""
 
-    UNREACHABLE = _Row("unreachable", "{who} unreachable", _ACCOUNT, _ANSWER, _RETRIED | _NO_ANSWER)
-    TOKEN_REFUSED = _Row("token_refused", "{who} refused", _ACCOUNT, _ANSWER, _RETRIED)
-    MINUTE_QUOTA = _Row(
+    UNREACHABLE = "unreachable", "{who} unreachable", _ACCOUNT, _ANSWER, _RETRIED | _NO_ANSWER
+    TOKEN_REFUSED = "token_refused", "{who} refused", _ACCOUNT, _ANSWER, _RETRIED
+    MINUTE_QUOTA = (
         "minute_quota",
         "{who}: the minute's quota is used up",
         _ACCOUNT,
         _ANSWER,
         _RETRIED | _NO_ANSWER,
     )
-    NOT_READY = _Row("not_ready", "{who} not in at noon", _DAYS, _DAYS_IN)
-    DAILY_QUOTA = _Row("daily_quota", "{who}: the day's quota is used up", _ACCOUNT, _ANSWER)
-    HELD_BACK = _Row(
-        "held_back", "{who}: days held back for the quota", _DAYS, _DAYS_IN, _NO_ANSWER
+    NOT_READY = "not_ready", "{who} not in at noon", _DAYS, _DAYS_IN
+    DAILY_QUOTA = "daily_quota", "{who}: the day's quota is used up", _ACCOUNT, _ANSWER
+    HELD_BACK = "held_back", "{who}: days held back for the quota", _DAYS, _DAYS_IN, _NO_ANSWER
+    ENDPOINT_OFFLINE = (
+        "endpoint_offline",
+        "{who}: endpoint retired",
+        _DAYS,
+        _ANSWER,
+        _PLAIN,
+        "check",
     )
-    ENDPOINT_OFFLINE = _Row(
-        "endpoint_offline", "{who}: endpoint retired", _DAYS, _ANSWER, found_by="check"
+    CONFIGURATION = "configuration", "{who} refused", _CONNECTION, _ANSWER, _BY_ERRCODE
+    ACCOUNT_BLOCKED = "account_blocked", "{who} refused", _ACCOUNT, _ANSWER, _BY_ERRCODE
+    WITHDRAWN = "withdrawn", "{who}: authorisation withdrawn", _ACCOUNT, _ANSWER, _WARNING
+    PLATFORM = "platform", "{who} gets no token", _CONNECTION, _ANSWER, _NO_ANSWER
+    CLOCK = "clock", "the clocks disagree", _ACCOUNT, _ANSWER, _NO_ANSWER
+    UNREADABLE = "unreadable", "{who}: unreadable answer", _DAYS, _DAYS_IN
+    CALL_REFUSED = "call_refused", "{who} refused", _DAYS, _ANSWER, _BY_ERRCODE
+    PARAMETER = "parameter", "{who}: wrong parameter", _DAYS, _DAYS_IN, _NO_ANSWER
+    WAREHOUSE = "warehouse", "the warehouse does not work", _DAYS, _DAYS_IN, _RETRIED | _NO_ANSWER
+    WAREHOUSE_SETUP = "warehouse_setup", "the warehouse cannot be used", _DAYS, _DAYS_IN, _NO_ANSWER
+    PROGRAM = "program", "{who}: program fault", _DAYS, _DAYS_IN, _RETRIED | _NO_ANSWER
+    NOT_ASKED = "not_asked", "{who} not asked", _DAYS, _DAYS_IN, _RETRIED | _NO_ANSWER
+    CHECK = "check", "{who}: {subject} is broken", _DAYS, _LOOK, _PLAIN, "check"
+    POOL_MISSING = "pool_missing", "the pool is missing", _RUN, _LOOK, _PLAIN, ""
+    RUN_LATE = "run_late", "the daily run is late", _RUN, _LOOK, _PLAIN, "check"
+    DAYS_LOST = "days_lost", "{who}: days lost", _DAYS, _DAILY_RUN, _PLAIN, "plan"
+    UNKNOWN_METRIC = "unknown_metric", "unknown metric {subject}", _RUN, _AT_ONCE, _WARNING, ""
+    TOTAL_FELL = "total_fell", "{who}: a total fell", _DAYS, _DAILY_RUN, _WARNING, "check"
+    ARTICLE_MISSING = (
+        "article_missing",
+        "{who}: an article is missing",
+        _DAYS,
+        _DAILY_RUN,
+        _WARNING,
+        "check",
     )
-    CONFIGURATION = _Row("configuration", "{who} refused", _CONNECTION, _ANSWER, _BY_ERRCODE)
-    ACCOUNT_BLOCKED = _Row("account_blocked", "{who} refused", _ACCOUNT, _ANSWER, _BY_ERRCODE)
-    WITHDRAWN = _Row("withdrawn", "{who}: authorisation withdrawn", _ACCOUNT, _ANSWER, _WARNING)
-    PLATFORM = _Row("platform", "{who} gets no token", _CONNECTION, _ANSWER, _NO_ANSWER)
-    CLOCK = _Row("clock", "the clocks disagree", _ACCOUNT, _ANSWER, _NO_ANSWER)
-    UNREADABLE = _Row("unreadable", "{who}: unreadable answer", _DAYS, _DAYS_IN)
-    CALL_REFUSED = _Row("call_refused", "{who} refused", _DAYS, _ANSWER, _BY_ERRCODE)
-    PARAMETER = _Row("parameter", "{who}: wrong parameter", _DAYS, _DAYS_IN, _NO_ANSWER)
-    WAREHOUSE = _Row(
-        "warehouse", "trouble with the warehouse", _DAYS, _DAYS_IN, _RETRIED | _NO_ANSWER
-    )
-    PROGRAM = _Row("program", "{who}: program fault", _DAYS, _DAYS_IN, _RETRIED | _NO_ANSWER)
-    NOT_ASKED = _Row("not_asked", "{who} not asked", _DAYS, _DAYS_IN, _RETRIED | _NO_ANSWER)
-    CHECK = _Row("check", "{who}: {subject} is broken", _DAYS, _LOOK, found_by="check")
-    POOL_MISSING = _Row("pool_missing", "the pool is missing", _RUN, _LOOK, found_by="")
-    RUN_LATE = _Row("run_late", "the daily run is late", _RUN, _LOOK, found_by="check")
-    DAYS_LOST = _Row("days_lost", "{who}: days lost", _DAYS, _DAILY_RUN, found_by="plan")
-    UNKNOWN_METRIC = _Row(
-        "unknown_metric", "unknown metric {subject}", _RUN, _AT_ONCE, _WARNING, ""
-    )
-    TOTAL_FELL = _Row("total_fell", "{who}: a total fell", _DAYS, _DAILY_RUN, _WARNING, "check")
-    ARTICLE_MISSING = _Row(
-        "article_missing", "{who}: an article is missing", _DAYS, _DAILY_RUN, _WARNING, "check"
-    )
-    ARTICLE_MOVED = _Row(
+    ARTICLE_MOVED = (
         "article_moved",
         "{who}: an article has another publication day",
         _DAYS,
@@ -132,8 +125,8 @@ class ProblemKind(StrEnum):
         _WARNING,
         "check",
     )
-    REJECTED = _Row("rejected", "{who}: a value does not fit", _DAYS, _DAYS_IN, _WARNING, "check")
-    UNSTEADY = _Row(
+    REJECTED = "rejected", "{who}: a value does not fit", _DAYS, _DAYS_IN, _WARNING, "check"
+    UNSTEADY = (
         "unsteady",
         "{who}: the list of articles keeps changing",
         _DAYS,
@@ -141,17 +134,24 @@ class ProblemKind(StrEnum):
         _WARNING,
         "check",
     )
-    SILENT = _Row("silent", "{who} lists nothing new", _ACCOUNT, _DAILY_RUN, _WARNING, "check")
-    NOT_COLLECTED = _Row(
-        "not_collected", "{who}: no longer collected", _ACCOUNT, _DAILY_RUN, _WARNING, "plan"
+    SILENT = "silent", "{who} lists nothing new", _ACCOUNT, _DAILY_RUN, _WARNING, "check"
+    NOT_COLLECTED = (
+        "not_collected",
+        "{who}: no longer collected",
+        _ACCOUNT,
+        _DAILY_RUN,
+        _WARNING,
+        "plan",
     )
-    UNKNOWN = _Row("unknown", "{who}: trouble", _RUN, _NOTHING, found_by="")
+    UNKNOWN = "unknown", "{who}: unknown problem", _RUN, _LOOK, _PLAIN, ""
     """Of another version, which wrote it into the warehouse: nothing here finds it."""
 
-    def __new__(cls, *row: Any) -> "ProblemKind":
+    def __new__(cls, word: str, *row: Any) -> "ProblemKind":
         """A word that carries its row."""
-        kind = str.__new__(cls, row[0])
-        kind._value_, kind.heading, kind.whose, kind.ends, kind.marks, kind.found_by = row
+        kind = str.__new__(cls, word)
+        kind._value_ = word
+        last: list[Any] = [_PLAIN, "ingest"][len(row) - 3 :]
+        kind.heading, kind.whose, kind.ends, kind.marks, kind.found_by = [*row, *last]
         return kind
 
     @classmethod
@@ -199,8 +199,9 @@ class Problem:
     cure: str
     """What to change; when nothing, what happens next."""
     account: str = ""
-    """What people call the account; empty when it concerns the whole run."""
+    """What people call the account, or the connection; empty when it concerns the whole run."""
     appid: str | None = None
+    """None as well when it concerns a connection, or an entry that stands for no account."""
     conn_id: str = ""
     subject: str | None = None
     """What else tells it from others of its kind: a metric, an article, a connection."""
@@ -212,38 +213,12 @@ class Problem:
 
     def __post_init__(self) -> None:
         """Hold texts that can be shown: all but `kind` may quote a stranger."""
+        if self.conn_id and not self.appid:
+            object.__setattr__(self, "account", self.conn_id)
+            object.__setattr__(self, "subject", self.conn_id)
         for name in ("cause", "cure", "account", "subject"):
             if text := getattr(self, name):
                 object.__setattr__(self, name, one_line(text))
-
-    @classmethod
-    def of_connection(
-        cls,
-        conn_id: str,
-        kind: ProblemKind,
-        cause: str,
-        cure: str,
-        days: tuple[date, ...] = (),
-        errcode: int | None = None,
-        rid: str = "",
-    ) -> "Problem":
-        """The problem of a connection, or of an entry of the list that stands for no account."""
-        return cls(
-            kind,
-            cause,
-            cure,
-            account=conn_id,
-            conn_id=conn_id,
-            subject=conn_id,
-            days=days,
-            errcode=errcode,
-            rid=rid,
-        )
-
-    @property
-    def is_error(self) -> bool:
-        """Whether somebody has to act; figures that are late usually come without it."""
-        return not self.kind.is_warning and self.kind is not ProblemKind.NOT_READY
 
     @property
     def title(self) -> str:
@@ -296,8 +271,9 @@ def together(problems: Iterable[Problem]) -> list[Problem]:
 
 
 def log_problem(log: logging.Logger, problem: Problem) -> None:
-    """Log its line; the level tells whether somebody has to act."""
-    log.log(logging.ERROR if problem.is_error else logging.WARNING, "%s", problem)
+    """Log its line; an error where somebody has to act: figures that are late usually come."""
+    is_warning = problem.kind.is_warning or problem.kind is ProblemKind.NOT_READY
+    log.log(logging.WARNING if is_warning else logging.ERROR, "%s", problem)
 
 
 LONGEST_LINE = 160

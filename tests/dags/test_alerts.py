@@ -231,7 +231,7 @@ def test_a_warehouse_that_is_down_is_told_directly(
     outcome = daily.run()
 
     assert outcome.state == "failed"
-    assert told.titles == ["weixin-etl: trouble with the warehouse"]
+    assert told.titles == ["weixin-etl: the warehouse does not work"]
     assert "the warehouse does not answer" in told.messages[0]["message"]
     assert "s3cr3t" not in told.messages[0]["message"]
 

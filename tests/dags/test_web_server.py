@@ -1,4 +1,4 @@
-"""What Airflow's web server, with our page and middlewares in it, answers to hostile calls."""
+"""What Airflow's web server, with our page and middleware in it, answers to hostile calls."""
 
 from collections.abc import Iterator
 

@@ -24,6 +24,7 @@ from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.http import CallLimits
 from weixin_etl.clock import days_as_ranges
 from weixin_etl.model import Account, Batch, PlanStamp, Run
+from weixin_etl.problem import ProblemKind
 from weixin_etl.run import Settings
 from weixin_etl.run import ingest as ingest_verb
 from weixin_etl.run.ingest import IngestError
@@ -168,7 +169,7 @@ def _ingest(order: Order, sender: Connection) -> None:
         )
         outcome = Outcome(said=said, is_retryable=error.is_retryable)
     except Exception as error:
-        is_retryable = getattr(error, "is_retryable", True)
+        is_retryable = getattr(error, "kind", ProblemKind.PROGRAM).is_retried
         outcome = Outcome(said=f"{type(error).__name__}: {error}", is_retryable=is_retryable)
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
     sender.send(replace(outcome, statements=next(statements) - 1, peak_mb=peak_mb))

@@ -32,7 +32,7 @@ def listed(*entries: str, agency: Account | Discovery | WeixinError = AGENCY) ->
 
 def conn_ids(listed: Listed) -> list[list[str]]:
     """Of each account, the entries that name it."""
-    return [[*it.conn_ids] for it in listed.accounts]
+    return [[*it.conn_ids] for it in listed.accounts if it.described]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_an_entry_stands_for_accounts(entries: list[str], found: list[list[str]]
 def test_an_entry_that_stands_for_no_account_says_why(
     entries: list[str], agency: Discovery, line: str
 ) -> None:
-    """It is told as the trouble of the entry."""
+    """It is told as the problem of the entry."""
     (unusable,) = listed(*entries, agency=agency).accounts
 
     assert unusable.configured().appid is None
@@ -101,13 +101,13 @@ def test_an_entry_that_stands_for_no_account_says_why(
         (Account("agency", "wxc", "secret", "号"), "set mode to platform"),
     ],
 )
-def test_trouble_of_a_platform_is_told_once(
+def test_a_problem_of_a_platform_is_told_once(
     agency: Account | Discovery | WeixinError, cure: str
 ) -> None:
     """However many of its accounts are listed."""
     found = listed("agency/wx1", "agency/wx9", agency=agency)
 
-    (platform,) = found.in_trouble
+    (platform,) = [it for it in found.accounts if it.may_have_more]
     assert str(platform.problem).startswith(f"agency: {cure}")
     assert conn_ids(found) == ([["agency/wx1"]] if isinstance(agency, Discovery) else [])
 
@@ -152,13 +152,16 @@ def test_a_run_for_an_account_that_is_not_collected_is_refused(wanted: str, sent
 
 
 @pytest.mark.parametrize("wanted", ["wx9", "agency/wx9", "agency"])
-def test_a_platform_in_trouble_may_have_the_account(wanted: str) -> None:
+def test_a_platform_without_its_list_may_have_the_account(wanted: str) -> None:
     """So the run is not refused, and says what is wrong with the platform; `own` does not wait."""
     found = listed("own", "agency", agency=Discovery(problem=BUSY))
     found.require([wanted])
 
-    assert [found.is_wanted(it, [wanted]) for it in found.in_trouble] == [True]
-    assert [found.is_wanted(it, ["own"]) for it in found.in_trouble] == [False]
+    assert {it.conn_ids[0]: found.is_wanted(it, [wanted]) for it in found.accounts} == {
+        "agency": True,
+        "own": False,
+    }
+    assert [it.conn_ids[0] for it in found.accounts if found.is_wanted(it, ["own"])] == ["own"]
 
 
 def test_the_nearest_names_come_first() -> None:

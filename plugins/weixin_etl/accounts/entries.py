@@ -61,11 +61,6 @@ class AccountList:
             )
         return cls(entries, left_out)
 
-    @property
-    def connections(self) -> list[str]:
-        """The Airflow connections behind the entries."""
-        return [*dict.fromkeys(map(connection_of, self.entries))]
-
 
 @dataclass(frozen=True, slots=True)
 class ListedAccount:
@@ -75,8 +70,15 @@ class ListedAccount:
     """By which the list names it."""
     described: Sequence[Account] = ()
     """The account as each of these connections describes it; none if it can't be asked."""
-    problem: Problem | None = None
-    """Why it can't be asked."""
+    error: WeixinError | None = None
+    """Why it can't be asked; or, of a platform, why it may have further accounts."""
+    may_have_more: bool = False
+    """Whether it is a platform that may have further accounts."""
+
+    @property
+    def problem(self) -> Problem | None:
+        """The error as the problem of the entry."""
+        return self.error.of_connection(self.conn_ids[0]) if self.error else None
 
     @property
     def names(self) -> set[str]:
@@ -114,16 +116,6 @@ class Listed:
     accounts: list[ListedAccount]
     withdrawn: Mapping[str, Problem | None] = field(default_factory=dict)
     """Accounts that no longer authorise their platform, by entry; None if that is no news."""
-    trouble: Mapping[str, WeixinError] = field(default_factory=dict)
-    """Why a platform may have further accounts, by its connection."""
-
-    @property
-    def in_trouble(self) -> list[ListedAccount]:
-        """The platforms that may have further accounts, each with its problem."""
-        return [
-            ListedAccount([conn_id], problem=error.of_connection(conn_id))
-            for conn_id, error in self.trouble.items()
-        ]
 
     def is_wanted(self, account: ListedAccount, wanted: Collection[str]) -> bool:
         """
@@ -133,13 +125,11 @@ class Listed:
         """
         if not wanted or not account.names.isdisjoint(wanted):
             return True
-        return account.conn_ids[0] in self.trouble and any(
-            _may_be_of(name, account.conn_ids[0]) for name in self._unknown(wanted)
-        )
+        return any(_may_be_of(name, account) for name in self._unknown(wanted))
 
     def _unknown(self, wanted: Collection[str]) -> set[str]:
         """Names that are not those of any account or platform."""
-        names = (it.names for it in [*self.accounts, *self.in_trouble])
+        names = (it.names for it in self.accounts)
         return set(wanted).difference(*names, *map(_names, self.withdrawn))
 
     def require(self, wanted: Collection[str]) -> None:
@@ -153,13 +143,13 @@ class Listed:
         unknown = {
             name
             for name in self._unknown(wanted)
-            if not any(_may_be_of(name, platform) for platform in self.trouble)
+            if not any(_may_be_of(name, it) for it in self.accounts)
         }
         if unknown:
             first = min(unknown)
             names = {
                 str(it): [*it.names, *(account.name for account in it.described)]
-                for it in [*self.accounts, *self.in_trouble]
+                for it in self.accounts
             }
             raise ParameterError(
                 f"accounts: {ACCOUNTS_VARIABLE} has no connection id or appid {first}; there are "
@@ -193,7 +183,7 @@ def accounts_of(
     accounts: dict[str, list[Account]] = {}
     unusable: dict[str, WeixinError] = {}
     withdrawn: dict[str, Problem | None] = {}
-    trouble: dict[str, WeixinError] = {}
+    with_more: set[str] = set()
     for entry in listed.entries:
         conn_id = connection_of(entry)
         appid = entry.removeprefix(f"{conn_id}/") if entry != conn_id else None
@@ -201,14 +191,16 @@ def accounts_of(
         if appid and isinstance(it, Account):
             it = no_platform(it)
         if isinstance(it, WeixinError):
-            (trouble if appid else unusable)[conn_id] = it
+            unusable[conn_id] = it
+            with_more |= {conn_id} if appid else set()
             continue
         if isinstance(it, Account):
             it = Discovery([it])
         elif error := _why_none(entry, appid, it, listed.left_out, if_none):
             unusable[entry] = error
         if it.problem:
-            trouble[conn_id] = it.problem
+            unusable[conn_id] = it.problem
+            with_more.add(conn_id)
         for account in it.accounts:
             if appid in (None, account.appid) and account.conn_id not in listed.left_out:
                 described = accounts.setdefault(account.appid, [])
@@ -222,13 +214,12 @@ def accounts_of(
     return Listed(
         [
             *(
-                ListedAccount([entry], problem=error.of_connection(entry))
+                ListedAccount([entry], error=error, may_have_more=entry in with_more)
                 for entry, error in unusable.items()
             ),
             *(ListedAccount([it.conn_id for it in those], those) for those in accounts.values()),
         ],
         withdrawn,
-        trouble,
     )
 
 
@@ -296,6 +287,8 @@ def _names(entry: str) -> set[str]:
     return {entry, conn_id, entry.removeprefix(f"{conn_id}/")}
 
 
-def _may_be_of(name: str, platform: str) -> bool:
-    """Whether a name may be that of an account of the platform."""
-    return name.startswith("wx") or connection_of(name) == platform
+def _may_be_of(name: str, listed: ListedAccount) -> bool:
+    """Whether a name may be that of a further account of a platform."""
+    return listed.may_have_more and (
+        name.startswith("wx") or connection_of(name) == listed.conn_ids[0]
+    )

@@ -13,13 +13,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
 
 from weixin_etl import clock
 from weixin_etl.accounts.tokens import Cipher, StoredAccount, StoredTokens
@@ -38,10 +37,11 @@ from weixin_etl.api.errors import (
 from weixin_etl.api.http import CallLimits
 from weixin_etl.api.outages import Outages
 from weixin_etl.api.token import Token
+from weixin_etl.json_text import counted
 from weixin_etl.model import Account, accounts_are, few_names
 from weixin_etl.problem import Problem
 from weixin_etl.threads import thread_pool
-from weixin_etl.warehouse import diagnose
+from weixin_etl.warehouse import PassingWarehouseError, diagnosed
 
 log = logging.getLogger(__name__)
 
@@ -111,7 +111,8 @@ def _new(listed: Sequence[Authorization], stored: Sequence[StoredAccount]) -> li
     return [
         it
         for it in listed
-        if it.appid not in known or known[it.appid].authorized_at < it.authorized_at
+        if (before := known.get(it.authorizer_appid)) is None
+        or before.authorized_at < it.authorized_at
     ]
 
 
@@ -138,7 +139,7 @@ class OwnToken:
         Make a call with the token; once more with a new one if WeChat refuses it.
 
         Raises:
-            WeixinError: the call's; or there is no token, which is the trouble of the platform.
+            WeixinError: the call's; or there is no token, which is the problem of the platform.
 
         """
         token = self._value()
@@ -158,8 +159,8 @@ class OwnToken:
                     self._stored.add_platform()
                     token = self._stored.renewed(platform, refused, self._renewed)
             except WeixinError as error:
-                may_pass = error.is_retryable or isinstance(error, ClockError)
-                of_platform = error if may_pass else _of_platform(error)
+                may_pass = error.kind.is_retried or isinstance(error, ClockError)
+                of_platform = error if may_pass else error.said_as(PlatformError)
                 self._refusal = of_platform, time.monotonic() + _REFUSAL_STANDS_SECONDS
                 raise of_platform from None
             self._refusal = None
@@ -216,7 +217,7 @@ class Platform:
 
     def known(self, problem: WeixinError | None = None) -> Discovery:
         """The accounts as far as they are known without asking WeChat."""
-        with self._warehouse_trouble(self.account):
+        with self._diagnosed(self.account):
             return _discovery(self.account, self._stored.accounts(), problem, clock.now())
 
     def discover(self, concurrency: int) -> Discovery:
@@ -228,10 +229,10 @@ class Platform:
 
         Raises:
             ClockError: this machine's clock and WeChat's disagree.
-            WarehouseError: the warehouse is in trouble.
+            WarehouseError: the warehouse does not work.
 
         """
-        with self._warehouse_trouble(self.account):
+        with self._diagnosed(self.account):
             try:
                 listed, total = self._own_token.used_for(self._list)
             except ClockError:
@@ -242,11 +243,22 @@ class Platform:
             new = _new(listed, self._stored.accounts())
             self._stored.authorize(new)
             if new:
-                appids = few_names([it.appid for it in new])
-                log.info("%s: %s accounts have authorised it: %s", self.account, len(new), appids)
+                appids = few_names([it.authorizer_appid for it in new])
+                log.info(
+                    "%s: authorised by %s: %s",
+                    self.account,
+                    counted(len(new), "new account"),
+                    appids,
+                )
             with thread_pool(concurrency) as pool:
-                self._ask_about_doubtful({it.appid for it in listed}, pool)
-            found = self.known(self._incomplete(listed, total))
+                self._ask_about_doubtful({it.authorizer_appid for it in listed}, pool)
+            not_whole = UnreachableError(
+                f"it has {len(listed)} of {total} accounts",
+                account=str(self.account),
+                cause="WeChat's list of its accounts is not whole",
+                cure="clear refresh_access_token, which reads it again",
+            )
+            found = self.known(not_whole if len(listed) != total else None)
         if found.others:
             log.info(
                 "%s: %s are no Official Accounts, and are not asked for articles",
@@ -254,16 +266,6 @@ class Platform:
                 few_names(sorted(found.others)),
             )
         return found
-
-    def _incomplete(self, listed: Sequence[Authorization], total: int) -> WeixinError | None:
-        if len(listed) == total:
-            return None
-        return UnreachableError(
-            f"it has {len(listed)} of {total} accounts",
-            account=str(self.account),
-            cause="WeChat's list of its accounts is not whole",
-            cure="clear refresh_access_token, which reads it again",
-        )
 
     def _list(self, component_token: str) -> tuple[list[Authorization], int]:
         """
@@ -273,7 +275,7 @@ class Platform:
         """
         for _ in range(_LISTINGS):
             pages = list(self._pages(component_token))
-            found = {it.appid: it for page in pages for it in page.authorizations}
+            found = {it.authorizer_appid: it for page in pages for it in page.authorizations}
             if {page.total for page in pages} == {len(found)}:
                 break
         return list(found.values()), pages[-1].total
@@ -284,7 +286,7 @@ class Platform:
         while True:
             page = self._component.authorizations(component_token, offset)
             yield page
-            appids = {it.appid for it in page.authorizations}
+            appids = {it.authorizer_appid for it in page.authorizations}
             offset += page.entries
             if appids <= seen or offset >= page.total:  # without news, it would have no end
                 return
@@ -358,10 +360,10 @@ class Platform:
         Raises:
             WithdrawnError: the account no longer authorises the platform.
             WeixinError: WeChat gives no token; says why.
-            WarehouseError: the warehouse is in trouble.
+            WarehouseError: the warehouse does not work.
 
         """
-        with self._warehouse_trouble(account):
+        with self._diagnosed(account):
             if token := self._stored.token(account, refused):
                 return token
             try:
@@ -377,9 +379,7 @@ class Platform:
                 if self._may_be_listed(account):
                     raise
                 self._stored.withdraw(account)
-                raise WithdrawnError(
-                    error.detail, account=error.account, errcode=error.errcode, rid=error.rid
-                ) from None
+                raise error.said_as(WithdrawnError) from None
 
     def _renewed(self, account: Account, stored: str | None, component_token: str) -> Renewed:
         """By the stored refresh token, else by the one that WeChat says is in force."""
@@ -404,40 +404,24 @@ class Platform:
         """Whether WeChat's list, as it was a moment ago, has the account; or may have it."""
         with self._listing:  # the other threads wait for the same
             if time.monotonic() >= self._list_stands_until:
-                self._listed_lately = self._listed_appids()
+                listed: list[Authorization] = []
+                total = -1  # unless it can be read
+                with suppress(WeixinError):
+                    listed, total = self._own_token.used_for(self._list)
+                is_whole = len(listed) == total
+                self._listed_lately = {it.authorizer_appid for it in listed} if is_whole else None
                 self._list_stands_until = time.monotonic() + _LIST_STANDS_SECONDS
             return self._listed_lately is None or account.appid in self._listed_lately
 
-    def _listed_appids(self) -> set[str] | None:
-        try:
-            listed, total = self._own_token.used_for(self._list)
-        except WeixinError:
-            return None
-        return {it.appid for it in listed} if len(listed) == total else None
-
     @contextmanager
-    def _warehouse_trouble(self, account: Account) -> Iterator[None]:
-        """Say what is wrong with the warehouse; with one row, it is the account's trouble."""
+    def _diagnosed(self, account: Account) -> Iterator[None]:
+        """Say what is wrong with the warehouse; with one row, it is the account's problem."""
         try:
-            yield
-        except DBAPIError as error:
-            passing = diagnose(error, self._stored.warehouse)
-            if passing is None:
+            with diagnosed(self._stored.warehouse):
+                yield
+        except PassingWarehouseError as error:
+            if not error.is_of_one_statement:
                 raise
-            if passing.is_of_one_statement:
-                raise UnreachableError(
-                    account=str(account), cause=passing.cause, cure=passing.cure
-                ) from None
-            raise passing from None
-
-
-def _of_platform(error: WeixinError) -> PlatformError:
-    """The same trouble, said of the platform whoever of its accounts meets it."""
-    return PlatformError(
-        error.detail,
-        account=error.account,
-        errcode=error.errcode,
-        rid=error.rid,
-        cause=error.cause,
-        cure=error.cure,
-    )
+            raise UnreachableError(
+                account=str(account), cause=error.cause, cure=error.cure
+            ) from None

@@ -106,8 +106,8 @@ class StoredTokens:
         """Keep accounts that have authorised the platform for the first time, or anew."""
         rows = [
             {
-                "appid": it.appid,
-                "refresh_token": self._encrypted(it.refresh_token, it.appid),
+                "appid": it.authorizer_appid,
+                "refresh_token": self._encrypted(it.refresh_token, it.authorizer_appid),
                 "authorized_at": it.authorized_at.isoformat(),
             }
             for it in accounts
@@ -201,7 +201,7 @@ class StoredTokens:
         left = float(row.seconds_left)
         return Token(value, left) if left > RENEW_BEFORE_SECONDS else None
 
-    def _encrypted(self, token: str, appid: str) -> str | None:
+    def _encrypted(self, token: str | None, appid: str) -> str | None:
         return self.cipher.encrypt(token, self.platform.appid, appid) if token else None
 
     def _decrypted(self, stored: str | None, account: Account) -> str | None:

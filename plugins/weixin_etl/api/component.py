@@ -35,14 +35,23 @@ class Renewed:
     refresh_token: str = field(repr=False)
 
 
+_RefreshToken = Annotated[str, Meta(pattern=r"^[!-~]*\Z")] | None
+"""May be empty or missing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """An account that has authorised the platform."""
+    """An account that has authorised the platform, by WeChat's list."""
 
-    appid: str
-    refresh_token: str = field(repr=False)
-    authorized_at: datetime
-    """When it last did so."""
+    authorizer_appid: Annotated[str, Meta(pattern=r"^wx\w{1,62}\Z")]
+    auth_time: Annotated[float, Meta(ge=0, lt=1 << 33)]
+    """When it last did so, in seconds of Unix time: milliseconds are beyond the limit."""
+    refresh_token: _RefreshToken = field(default=None, repr=False)
+
+    @property
+    def authorized_at(self) -> datetime:
+        """The same as an instant."""
+        return datetime.fromtimestamp(self.auth_time, tz=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +142,11 @@ class Component:
         answer = self._post(self.account, call, _List)
         readable = [it for entry in answer.entries if (it := _authorization(entry))]
         if unreadable := len(answer.entries) - len(readable):
-            log.warning("%s: %s entries of its list cannot be read", self.account, unreadable)
+            log.warning(
+                "%s: its list has %s",
+                self.account,
+                json_text.counted(unreadable, "unreadable item"),
+            )
         return Page(answer.total_count, len(answer.entries), readable)
 
     def info(self, component_token: str, account: Account) -> AccountInfo:
@@ -165,25 +178,19 @@ class Component:
             body = Caller(account, self._limits).post(call)
             return msgspec.convert(json_text.decode(body), form)
         except (ValueError, RecursionError):
-            trouble = "was answered in an unknown form"
+            said = "was answered in an unknown form"
         except UnreadableError as error:
-            trouble = f"was not answered usably: {error.detail}"
+            said = f"was not answered usably: {error.detail}"
         name = call.path.rpartition("/")[2]
-        raise UnreachableError(f"{name} {trouble}", account=str(account))
+        raise UnreachableError(f"{name} {said}", account=str(account))
 
 
 def _authorization(entry: Any) -> Authorization | None:
     """An entry of the list; None when it cannot be read."""
     try:
-        it = msgspec.convert(entry, _Listed)
+        return msgspec.convert(entry, Authorization)
     except ValueError:
         return None
-    authorized_at = datetime.fromtimestamp(it.auth_time, tz=UTC)
-    return Authorization(it.authorizer_appid, it.refresh_token or "", authorized_at)
-
-
-_RefreshToken = Annotated[str, Meta(pattern=r"^[!-~]*\Z")] | None
-"""May be empty or missing."""
 
 
 class _ComponentToken(msgspec.Struct):
@@ -195,13 +202,6 @@ class _AuthorizerToken(msgspec.Struct):
     authorizer_access_token: TokenText
     expires_in: Seconds
     authorizer_refresh_token: _RefreshToken = None
-
-
-class _Listed(msgspec.Struct):
-    authorizer_appid: Annotated[str, Meta(pattern=r"^wx\w{1,62}\Z")]
-    auth_time: Annotated[float, Meta(ge=0, lt=1 << 33)]
-    """Unix time in seconds: milliseconds are beyond the limit."""
-    refresh_token: _RefreshToken = None
 
 
 class _List(msgspec.Struct):

@@ -25,8 +25,9 @@ https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/Global_Return_C
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, TypeVar
 
 from weixin_etl import json_text
 from weixin_etl.datasets import DATASETS, Dataset
@@ -35,6 +36,7 @@ from weixin_etl.problem import Problem, ProblemKind
 
 _AUTHORISE_AGAIN = "have the account authorised again"
 _LEAVE_OUT = "leave it out of weixin_accounts"
+E = TypeVar("E", bound="WeixinError")
 
 
 class WeixinError(Exception):
@@ -78,11 +80,6 @@ class WeixinError(Exception):
         self.cure = cure or self.cure
 
     @property
-    def is_retryable(self) -> bool:
-        """Whether Airflow should retry the task."""
-        return self.kind.is_retried
-
-    @property
     def happened(self) -> str:
         """The cause, and what was said; the same for calls refused alike."""
         return f"{self.cause}: {self.detail}" if self.detail else self.cause
@@ -102,11 +99,20 @@ class WeixinError(Exception):
             rid=self.rid,
         )
 
+    def said_as(self, kind: type[E]) -> E:
+        """The same refusal as an error of another kind, which may have its own cause and cure."""
+        return kind(
+            self.detail,
+            account=self.account,
+            errcode=self.errcode,
+            rid=self.rid,
+            cause=getattr(kind, "cause", self.cause),
+            cure=getattr(kind, "cure", self.cure),
+        )
+
     def of_connection(self, conn_id: str, *days: date) -> Problem:
         """The problem of a connection, or of an entry that stands for no account."""
-        return Problem.of_connection(
-            conn_id, self.kind, self.happened, self.cure, days, self.errcode, self.rid
-        )
+        return replace(self.problem(None, *days), conn_id=conn_id)
 
     def __str__(self) -> str:
         """The sentence for the operator, the ids at its end."""

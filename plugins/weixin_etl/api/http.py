@@ -96,7 +96,9 @@ class _Session(requests.Session):
 @cache
 def _session() -> requests.Session:
     """The process's one session: all accounts call the same host, and share its connections."""
-    hide_tokens()
+    # a logger's filters do not hold for the loggers below it, so each is named
+    for module in ("connection", "connectionpool", "poolmanager", "response", "util.retry"):
+        logging.getLogger(f"urllib3.{module}").addFilter(_hide_tokens)
     session = _Session()
     session.headers["User-Agent"] = f"weixin-etl/{version('weixin-etl')}"
     # retries are tenacity's: urllib3 would log the URL, and so the token
@@ -115,7 +117,7 @@ class Caller:
 
     def post(self, call: Call, on_try: Callable[[], None] = lambda: None) -> bytes:
         """
-        The bytes of a successful answer; transport trouble is tried again, 45011 once after a wait.
+        The bytes of a successful answer; transport errors are retried, 45011 once after a wait.
 
         Raises:
             WeixinError: what WeChat or the way to it answered instead.
@@ -131,7 +133,7 @@ class Caller:
 
     def get(self, url: str, parameters: Mapping[str, str], bearer: str) -> tuple[int, bytes]:
         """
-        The status and the bytes of another server's answer; transport trouble is tried again.
+        The status and the bytes of another server's answer; transport errors are retried.
 
         `bearer` proves who asks; empty where nothing does.
 
@@ -187,13 +189,13 @@ class Caller:
             seconds = max(0.1, deadline - time.monotonic())
             response = within(seconds, lambda: self._send(request))
         except _NO_ANSWER as error:
-            trouble = self._describe(error)
+            said = self._describe(error)
         else:
             if response.status < requests.codes.server_error:
                 return response
-            trouble = f"HTTP {response.status}"
+            said = f"HTTP {response.status}"
         # raised out here: an exception of requests carries the URL, and so the token
-        raise UnreachableError(trouble, account=str(self._account))
+        raise UnreachableError(said, account=str(self._account))
 
     def _send(self, request: requests.Request) -> _Response:
         with _session().request(
@@ -325,32 +327,16 @@ _TOKEN = re.compile(r"(access_token=)[^&\s'\"]+")
 """Also of a platform's `component_access_token`."""
 
 
-class _HideTokens(logging.Filter):
+def _hide_tokens(record: logging.LogRecord) -> bool:
     """
-    Rewrites records before any handler, also one at DEBUG, sees them.
+    Rewrite what urllib3 logs with a URL before any handler, also one at DEBUG, sees it.
 
-    No token is in them, and little of what a server said.
+    Tokens travel in the URL: none is left, and little of what a server said.
     """
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        said = record.getMessage()
-        hidden = json_text.one_line(_TOKEN.sub(r"\1***", said[: 2 * _LONGEST_SAID]))
-        if hidden != said:
-            record.msg, record.args = hidden, ()
-        # of headers that can't be read urllib3 adds the traceback, which quotes them all
-        record.exc_info = record.exc_text = None
-        return True
-
-
-_hide_tokens = _HideTokens()
-
-
-def hide_tokens() -> None:
-    """
-    Hide tokens in everything that urllib3 logs with a URL; may be called again.
-
-    They travel in the URL, and urllib3 logs URLs: they are hidden before any handler.
-    """
-    # a logger's filters do not hold for the loggers below it, so each is named
-    for module in ("connection", "connectionpool", "poolmanager", "response", "util.retry"):
-        logging.getLogger(f"urllib3.{module}").addFilter(_hide_tokens)
+    said = record.getMessage()
+    hidden = json_text.one_line(_TOKEN.sub(r"\1***", said[: 2 * _LONGEST_SAID]))
+    if hidden != said:
+        record.msg, record.args = hidden, ()
+    # of headers that can't be read urllib3 adds the traceback, which quotes them all
+    record.exc_info = record.exc_text = None
+    return True

@@ -16,7 +16,19 @@ _UNUSABLE = (
     "the token service gives no usable answer",
     "wait; if it persists, look at the token service",
 )
-_REFUSED = (requests.codes.unauthorized, requests.codes.forbidden)
+_REFUSED = ("the token service refuses who asks", "correct the password in {connection}")
+_BY_STATUS = {
+    requests.codes.unauthorized: _REFUSED,
+    requests.codes.forbidden: _REFUSED,
+    requests.codes.not_found: (
+        "unknown to the token service",
+        "correct login or token_url in {connection}",
+    ),
+}
+_NOT_THERE = (
+    "no token service answers at this address, and no redirect is followed",
+    "correct token_url in {connection}",
+)
 _PASSES = (requests.codes.request_timeout, requests.codes.too_many_requests)
 
 
@@ -36,27 +48,13 @@ def ask(account: Account, caller: Caller) -> Token:
         status, body = caller.get(account.token_url, {"appid": account.appid}, account.secret)
     except (UnreachableError, UnreadableError) as error:
         raise _unusable(account, error.detail) from None
-    if status in _REFUSED:
-        raise ConfigurationError(
-            f"HTTP {status}",
-            account=str(account),
-            cause="the token service refuses who asks",
-            cure=f"correct the password in {account.connection}",
-        )
-    if status == requests.codes.not_found:
-        raise ConfigurationError(
-            f"HTTP {status}",
-            account=str(account),
-            cause="unknown to the token service",
-            cure=f"correct login or token_url in {account.connection}",
-        )
-    if requests.codes.multiple_choices <= status and status not in _PASSES:
-        raise ConfigurationError(
-            f"HTTP {status}",
-            account=str(account),
-            cause="no token service answers at this address, and no redirect is followed",
-            cure=f"correct token_url in {account.connection}",
-        )
+    refusal = _BY_STATUS.get(status)
+    if refusal is None and status >= requests.codes.multiple_choices and status not in _PASSES:
+        refusal = _NOT_THERE
+    if refusal:
+        cause, cure = refusal
+        cure = cure.format(connection=account.connection)
+        raise ConfigurationError(f"HTTP {status}", account=str(account), cause=cause, cure=cure)
     token = read_token(body) if status == requests.codes.ok else None
     if token is None:
         raise _unusable(account, f"HTTP {status} without access_token and expires_in", body)

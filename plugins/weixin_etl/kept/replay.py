@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Engine, Row
 
 from weixin_etl import clock
-from weixin_etl.json_text import one_line
+from weixin_etl.json_text import counted, one_line
 from weixin_etl.kept.answers import Selection, commits, count_selected
 from weixin_etl.load.coverage import data_columns, judge_again, save_data, verdicts, wake
 from weixin_etl.load.rebuild import Rebuilt, rebuild, staged_again
@@ -88,7 +88,10 @@ class Replayed:
     def sentences(self) -> list[str]:
         """What there is to say of it, but for the figures."""
         diff = self.diff
-        said = f"{self.pairs} pairs of account and publication day, {self.answers} answers read"
+        said = (
+            f"{counted(self.pairs, 'pair')} of account and publication day, "
+            f"{counted(self.answers, 'answer')} read"
+        )
         if self.is_empty:
             said += ": the fact is what they say, nothing changes"
         else:

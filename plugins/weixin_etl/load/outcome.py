@@ -75,7 +75,7 @@ class Outcome:
     @property
     def is_retryable(self) -> bool:
         """Whether another try may bring the pair in, without anybody's doing."""
-        return self.error is not None and self.error.is_retryable
+        return self.error is not None and self.error.kind.is_retried
 
     def merged(self, counts: Counts) -> "Outcome":
         """The same once it is merged: what it said is in the tables."""

@@ -24,6 +24,7 @@ from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import ClockError, ConfigurationError, WeixinError
 from weixin_etl.api.outages import Outages
 from weixin_etl.datasets import Dataset
+from weixin_etl.json_text import counted
 from weixin_etl.model import (
     Account,
     ConfiguredAccount,
@@ -33,7 +34,7 @@ from weixin_etl.model import (
     connection_of,
     few_names,
 )
-from weixin_etl.orchestration.connections import ignored_connection, variable_of
+from weixin_etl.orchestration.connections import variable_of
 from weixin_etl.orchestration.hook import WeixinHook, ticket
 from weixin_etl.orchestration.settings import Settings
 from weixin_etl.orchestration.warehouse import open_warehouse
@@ -43,7 +44,6 @@ from weixin_etl.warehouse import require_migrated
 
 log = logging.getLogger(__name__)
 
-_NAMES_IN_LOG = 20
 _REASONS_IN_LOG = 3
 
 
@@ -57,7 +57,7 @@ def described_accounts(settings: Settings) -> list[ConfiguredAccount]:
     """
     if_none = "trigger a run: it reads WeChat's list of those that do"
     listed = _look_up(Clients(settings), Platform.known, if_none)
-    return [it.configured() for it in [*listed.in_trouble, *listed.accounts]]
+    return [it.configured() for it in listed.accounts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,8 @@ class Refreshed:
     accounts: list[ConfiguredAccount]
     withdrawn: list[Problem]
     """Accounts that are no longer asked, since they withdrew their authorisation of a platform."""
-    trouble: list[WeixinError]
-    """Of platforms that the run collects: why there may be other accounts."""
+    errors: list[WeixinError]
+    """Of platforms that the run collects: why they may have further accounts."""
 
 
 def refresh_access_tokens(run: Run, settings: Settings) -> Refreshed:
@@ -78,7 +78,7 @@ def refresh_access_tokens(run: Run, settings: Settings) -> Refreshed:
     A platform's accounts are those that authorise it now, by WeChat's list.
 
     Meanwhile WeChat is asked for the quota of those that have one, a few at once as well: so that
-    takes no longer. An account whose quota it does not say is no trouble: our calls are counted.
+    takes no longer. An account whose quota it does not say is no problem: our calls are counted.
 
     Of several connections of one account, the first that gets a token is used. A refused account is
     reported, not raised: the others go on, and its days will fail one by one.
@@ -96,40 +96,41 @@ def refresh_access_tokens(run: Run, settings: Settings) -> Refreshed:
         "have one authorised: the next run finds it",
     )
     listed.require(run.accounts)
-    wanted = [it for it in listed.accounts if listed.is_wanted(it, run.accounts)]
-    in_trouble = [it for it in listed.in_trouble if listed.is_wanted(it, run.accounts)]
+    wanted: list[ListedAccount] = []
+    others: list[ListedAccount] = []
+    for it in listed.accounts:
+        (wanted if listed.is_wanted(it, run.accounts) else others).append(it)
     accounts = [
         *_asked(wanted, clients, run.dataset, concurrency),
-        *(it.configured() for it in in_trouble),
-        *(
-            it.configured(is_wanted=False)
-            for it in [*listed.accounts, *listed.in_trouble]
-            if not listed.is_wanted(it, run.accounts)
-        ),
+        *(it.configured(is_wanted=False) for it in others),
     ]
     _log_tokens([account for account in accounts if account.is_wanted])
     collected = {account.appid for account in accounts}  # maybe by a connection of its own
     withdrawn = [it for it in listed.withdrawn.values() if it and it.appid not in collected]
     for problem in withdrawn:
         log_problem(log, problem)
-    return Refreshed(accounts, withdrawn, [listed.trouble[it.conn_ids[0]] for it in in_trouble])
+    errors = [it.error for it in wanted if it.error and it.may_have_more]
+    return Refreshed(accounts, withdrawn, errors)
 
 
 def _asked(
     wanted: Sequence[ListedAccount], clients: "Clients", dataset: Dataset, concurrency: int
 ) -> list[ConfiguredAccount]:
     """The accounts, each with what it was answered when it was asked for token and quota."""
-    quotas = _Quotas(dataset)
-    asked: list[tuple[WeixinClient | None, Problem | None, Future[SaidQuota | None]]] = []
+    outages = Outages()
+    asked: list[tuple[WeixinClient | None, Problem | None, Future[SaidQuota | str | None]]] = []
     with thread_pool(concurrency) as meanwhile, thread_pool(concurrency) as pool:
         for client, problem in pool.map(partial(_first_with_token, clients), wanted):
-            asked.append((client, problem, meanwhile.submit(quotas.ask, client)))
-    quotas.log()
+            asked.append((client, problem, meanwhile.submit(_quota, client, dataset, outages)))
+    quotas = [it.result() for *_, it in asked]
+    _log_quotas([it for it in quotas if isinstance(it, str)], outages)
     return [
         it.configured(
-            chosen=client.account if client else None, problem=problem, quota=quota.result()
+            chosen=client.account if client else None,
+            problem=problem,
+            quota=None if isinstance(quota, str) else quota,
         )
-        for it, (client, problem, quota) in zip(wanted, asked, strict=True)
+        for it, (client, problem, _), quota in zip(wanted, asked, quotas, strict=True)
     ]
 
 
@@ -144,16 +145,6 @@ class Clients:
         self._limits = settings.call_limits
         self._platforms: dict[str, Platform] = {}
         self._opening = Lock()
-
-    def account(self, conn_id: str) -> Account:
-        """
-        What a connection describes: an account, or a platform.
-
-        Raises:
-            WeixinError: it can't be used.
-
-        """
-        return WeixinHook(conn_id, self._limits).account()
 
     def platform(self, account: Account) -> Platform:
         """
@@ -185,7 +176,7 @@ class Clients:
         if conn_id == planned.conn_id:
             return WeixinHook(conn_id, self._limits).get_conn()
         with self._opening:
-            platform = self._platforms.get(conn_id) or self.platform(self.account(conn_id))
+            platform = self._platforms.get(conn_id) or self.platform(WeixinHook(conn_id).account())
         return platform.client(planned.appid, planned.name)
 
     def of(self, account: Account) -> WeixinClient:
@@ -212,9 +203,9 @@ def _look_up(clients: Clients, discover: Callable[[Platform], Discovery], if_non
     """What the Variable's entries stand for; `discover` gives the accounts of a platform."""
     listed = AccountList.read(Variable.get(ACCOUNTS_VARIABLE, default='["weixin_default"]'))
     found: dict[str, Account | Discovery | WeixinError] = {}
-    for conn_id in listed.connections:
+    for conn_id in dict.fromkeys(map(connection_of, listed.entries)):
         try:
-            account = clients.account(conn_id)
+            account = WeixinHook(conn_id).account()
         except WeixinError as error:
             found[conn_id] = error
             continue
@@ -251,51 +242,39 @@ def _first_with_token(
     return None, problem
 
 
-class _Quotas:
-    """Asks WeChat for the quotas of a run's accounts; not any more once that is in vain."""
+def _quota(
+    client: WeixinClient | None, dataset: Dataset, outages: Outages
+) -> SaidQuota | str | None:
+    """An account's quota, or why WeChat does not say it; None of one that is not asked."""
+    if client is None or outages.are_enough:
+        return None
+    try:
+        with outages.counted():
+            return client.quota(dataset)
+    except WeixinError as error:
+        errcode = "" if error.errcode is None else f" (errcode {error.errcode})"
+        return f"{error.account}: {error.happened}{errcode}"
 
-    def __init__(self, dataset: Dataset) -> None:
-        self._dataset = dataset
-        self._outages = Outages()
-        self._unsaid: list[str] = []
-        """Why it does not say some."""
 
-    def ask(self, client: WeixinClient | None) -> SaidQuota | None:
-        """The quota of an account that has a token, if WeChat says it."""
-        if client is None or self._outages.are_enough:
-            return None
-        try:
-            with self._outages.counted():
-                return client.quota(self._dataset)
-        except WeixinError as error:
-            errcode = "" if error.errcode is None else f" (errcode {error.errcode})"
-            self._unsaid.append(f"{error.account}: {error.happened}{errcode}")
-            return None
-
-    def log(self) -> None:
-        """One line, if there is something to say: there may be thousands of accounts."""
-        if self._outages.are_enough:
-            log.info("WeChat was not asked for further quotas: our calls are counted")
-        if self._unsaid:
-            log.info(
-                "WeChat does not say the quota of %s accounts, so our calls are counted: %s",
-                len(self._unsaid),
-                "; ".join(self._unsaid[:_REASONS_IN_LOG]),
-            )
+def _log_quotas(unsaid: Sequence[str], outages: Outages) -> None:
+    """One line, if there is something to say: there may be thousands of accounts."""
+    if outages.are_enough:
+        log.info("WeChat was not asked for further quotas: our calls are counted")
+    if unsaid:
+        log.info(
+            "WeChat does not say the quota of %s, so our calls are counted: %s",
+            counted(len(unsaid), "account"),
+            "; ".join(unsaid[:_REASONS_IN_LOG]),
+        )
 
 
 def _log_tokens(accounts: Sequence[ConfiguredAccount]) -> None:
     """A line per account without a token, and one for all others: there may be thousands."""
-    refused = [account for account in accounts if account.problem]
     fine = [account for account in accounts if not account.problem]
     for problem in dict.fromkeys(account.problem for account in accounts if account.problem):
         log_problem(log, problem)
     if fine:
         log.info("a token is there for %s", few_names([_with_source(account) for account in fine]))
-    some = [connection_of(account.conn_id) for account in [*refused, *fine][:_NAMES_IN_LOG]]
-    for conn_id in dict.fromkeys(some):  # each costs a call of Airflow's API
-        if warning := ignored_connection(conn_id):
-            log.warning("%s", warning)
 
 
 def _with_source(account: ConfiguredAccount) -> str:

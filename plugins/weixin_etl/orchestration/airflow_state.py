@@ -13,9 +13,8 @@ from sqlalchemy import select
 
 from weixin_etl.datasets import Dataset
 from weixin_etl.orchestration.alerts import CONN_ID as ALERTS
+from weixin_etl.orchestration.settings import POOL
 from weixin_etl.trouble.status import Airflow, DagState
-
-POOL = "weixin_api"
 
 
 def read(datasets: Sequence[Dataset]) -> Airflow:
@@ -26,11 +25,11 @@ def read(datasets: Sequence[Dataset]) -> Airflow:
         )
         dags = {
             dag.dag_id: DagState(
-                is_known=not dag.is_stale,
                 is_paused=bool(dag.is_paused),
                 next_run_at=dag.next_dagrun_create_after,
             )
             for dag in found
+            if not dag.is_stale
         }
         slots = session.scalar(select(Pool.slots).where(Pool.pool == POOL))
     return Airflow(

@@ -6,9 +6,8 @@ warning in its log, and the next task that looks tells of it.
 """
 
 import logging
-from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import datetime
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +20,13 @@ from weixin_etl import clock
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import ParameterError, Run
 from weixin_etl.orchestration import quiet, run_context
+from weixin_etl.orchestration.settings import POOL
 from weixin_etl.orchestration.warehouse import open_warehouse
 from weixin_etl.problem import Problem, ProblemKind, first_line, log_frames
 from weixin_etl.trouble import incidents, messages
 from weixin_etl.trouble.incidents import Look
 from weixin_etl.trouble.messages import Message, Send
-from weixin_etl.warehouse import WarehouseError, diagnose, follow_clock, require_migrated
+from weixin_etl.warehouse import WarehouseError, diagnosed, follow_clock, require_migrated
 
 if TYPE_CHECKING:
     import apprise
@@ -35,65 +35,61 @@ log = logging.getLogger(__name__)
 
 CONN_ID = "weixin_alerts"
 MESSAGE_SECONDS = 10
+_NOT_TOLD = "people could not be told now, the next task tries again: %s"
 _AS_IT_SHOULD_BE = """{"config": {"path": "wecombot://KEY"}}"""
 
 
 # ------------------------------------------------------------------------------------------ look
 
 
-def note(run: Run, look: Callable[[datetime], Look], *, is_last: bool = False) -> None:
+def note(look: Look, *, is_last: bool = False) -> None:
     """
     Record what a task has met, and tell people what they do not know yet.
 
     When `is_last` nothing in the run looks after this: all is told, and a problem of the warehouse
     is told without a record.
     """
-    if run.dry_run:
+    if look.run.dry_run:
         return
     warehouse: Engine | None = None
     try:
         warehouse = open_warehouse()
-        require_migrated(warehouse)
-        follow_clock(warehouse)
-        incidents.record(warehouse, look(clock.now()))
-        messages.tell(
-            warehouse,
-            sender,
-            now=clock.now(),
-            base_url=conf.get("api", "base_url", fallback="").rstrip("/"),
-            may_wait=not is_last,
-        )
+        with diagnosed(warehouse):
+            require_migrated(warehouse)
+            follow_clock(warehouse)
+            incidents.record(warehouse, replace(look, at=clock.now()))
+            messages.tell(
+                warehouse,
+                sender,
+                now=clock.now(),
+                base_url=conf.get("api", "base_url", fallback="").rstrip("/"),
+                may_wait=not is_last,
+            )
+    except WarehouseError as error:
+        log.warning(_NOT_TOLD, error.cause)
+        if is_last and (send := sender()):
+            send(messages.direct(error.problem))
     except Exception as error:  # whatever it is, the run goes on
-        refused = error if isinstance(error, WarehouseError) else None
-        if refused is None and warehouse is not None:
-            refused = diagnose(error, warehouse)
-        if refused is None:
-            log_frames(log, error)
-        said = refused.cause if refused else first_line(error)
-        log.warning("people could not be told now, the next task tries again: %s", said)
-        if refused and is_last and (send := sender()):
-            send(messages.direct(refused.problem))
+        log_frames(log, error)
+        log.warning(_NOT_TOLD, first_line(error))
     finally:
         if warehouse:
             warehouse.dispose()
 
 
-def task_failed(problem: Problem, *, is_retryable: bool) -> None:
+def task_failed(problem: Problem) -> None:
     """This task could not do its work; people are told when it is not tried again."""
     context = get_current_context()
     dataset = _dataset(context["dag"].dag_id)
-    if dataset is None or (is_retryable and not run_context.is_last_try(context)):
+    if dataset is None or (problem.kind.is_retried and not run_context.is_last_try(context)):
         return
     task_id = context["ti"].task_id
     try:
         run = run_context.of_installation(dataset, context)
     except ParameterError:
         return  # an invalid date in the form: its run says so to the person who entered it
-    note(
-        run,
-        lambda now: incidents.of_failed_tasks(run, now, {task_id: problem}),
-        is_last=task_id == "check",
-    )
+    failed = incidents.of_failed_tasks(run, clock.now(), {task_id: problem})
+    note(failed, is_last=task_id == "check")
 
 
 def run_is_late(context: Context) -> None:
@@ -109,12 +105,12 @@ def run_is_late(context: Context) -> None:
     problem = Problem(
         ProblemKind.RUN_LATE,
         cause="the daily run has not ended in time",
-        cure="find out what it waits for: a slot of the pool weixin_api, a worker, or WeChat",
+        cure=f"find out what it waits for: a slot of the pool {POOL}, a worker, or WeChat",
     )
     problems = [problem] if late["state"] in ("queued", "running") else []
     # of no installation: Airflow lets a deadline's callback read no Variable
     run = Run(late["dag_run_id"], dataset, clock.beijing_date(clock.now()), is_scheduled=True)
-    note(run, lambda now: Look(run, now, problems), is_last=True)
+    note(Look(run, clock.now(), problems), is_last=True)
 
 
 def _dataset(dag_id: str) -> Dataset | None:

@@ -1,10 +1,8 @@
 """Where Airflow finds a connection: in the environment first, then among those made in its UI."""
 
 import os
-from typing import Any
 
 from airflow.sdk import Connection
-from airflow.sdk.execution_time.secrets import ExecutionAPISecretsBackend
 from airflow.sdk.execution_time.supervisor import ensure_secrets_backend_loaded
 from airflow.secrets.environment_variables import CONN_ENV_PREFIX, EnvironmentVariablesBackend
 
@@ -19,25 +17,6 @@ def variable_name(conn_id: str) -> str:
 def variable_of(conn_id: str) -> str:
     """The environment variable Airflow reads the connection from, or "" when it does not."""
     return variable_name(conn_id) if _in_environment(conn_id) else ""
-
-
-def ignored_connection(conn_id: str) -> str:
-    """
-    In a task: a warning that a connection made in the UI is ignored, or "".
-
-    The API server looks into its own environment as well, before its database: there it may find
-    the very connection that is used, so only a different one is told.
-    """
-    used, api = _in_environment(conn_id), ensure_secrets_backend_loaded()[-1]
-    if used is None or not isinstance(api, ExecutionAPISecretsBackend):
-        return ""
-    found = api.get_connection(conn_id)
-    if found is None or _content(found) == _content(used):
-        return ""
-    return (
-        f"Airflow's UI has another connection {conn_id}, which is ignored: the environment "
-        f"variable {variable_name(conn_id)} comes first"
-    )
 
 
 def connections_like(conn_id: str, conn_type: str) -> str:
@@ -63,9 +42,3 @@ def _in_environment(conn_id: str) -> Connection | None:
     except Exception:
         return None
     return found
-
-
-def _content(connection: Connection) -> tuple[Any, ...]:
-    """What it says; Airflow writes an absent field in several ways."""
-    fields = (connection.login, connection.password, connection.host, connection.port)
-    return *(field or None for field in fields), connection.extra or "{}"

@@ -129,7 +129,7 @@ def _daily(dataset: Dataset, config: settings.DagSettings) -> None:
 
         @task(
             doc_md="Asks for each account's access token; the log says why WeChat refuses one.",
-            pool="weixin_api",
+            pool=settings.POOL,
             execution_timeout=timedelta(hours=1),
             show_return_value_in_logs=False,
         )
@@ -150,7 +150,7 @@ def _daily(dataset: Dataset, config: settings.DagSettings) -> None:
         @task(
             doc_md="Makes one call per account and day; keeps, parses and upserts the answer.",
             map_index_template=BATCH_NAME,
-            pool="weixin_api",
+            pool=settings.POOL,
             execution_timeout=timedelta(hours=2),
         )
         def ingest(batch: list[dict[str, Any]]) -> None:

@@ -37,7 +37,7 @@ class EndOfTask(SystemExit):  # it is no error: the error has been said
 @contextmanager
 def readable_ending() -> Iterator[None]:
     """
-    Let a task end readably: a line per trouble, what to change first; frames only collapsed.
+    Let a task end readably: a line per problem; frames only collapsed.
 
     Raises:
         EndOfTask: instead of any error.
@@ -55,9 +55,8 @@ def readable_ending() -> Iterator[None]:
             log_frames(log, error)
         log_problem(log, problem)
         get_current_context()["ti"].xcom_push(PROBLEM, msgspec.to_builtins(problem))
-        is_retryable = getattr(error, "is_retryable", True)
-        alerts.task_failed(problem, is_retryable=is_retryable)
-        raise EndOfTask("see the ERROR line above", is_retryable=is_retryable) from None
+        alerts.task_failed(problem)
+        raise EndOfTask("see the ERROR line above", is_retryable=problem.kind.is_retried) from None
 
 
 def as_problem(error: Exception) -> Problem:

@@ -27,25 +27,15 @@ async def page(scope: "Scope", receive: "Receive", send: "Send") -> None:
     await app(scope, receive, send)
 
 
-def connection_test(app: "ASGIApp") -> "ASGIApp":
-    """The web server, made to answer the button *Test*."""
-    from weixin_etl.orchestration.middleware import ConnectionTest
+def our_calls(app: "ASGIApp") -> "ASGIApp":
+    """The web server, made to answer the button *Test* and to refuse mistyped parameters."""
+    from weixin_etl.orchestration.middleware import OurCalls
 
-    return ConnectionTest(app)
-
-
-def known_parameters(app: "ASGIApp") -> "ASGIApp":
-    """The web server, made to refuse mistyped parameters."""
-    from weixin_etl.orchestration.middleware import KnownParameters
-
-    return KnownParameters(app)
+    return OurCalls(app)
 
 
 _APPS: list[dict[str, Any]] = [{"app": page, "url_prefix": PREFIX, "name": TITLE}]
-_MIDDLEWARES: list[dict[str, Any]] = [
-    {"name": "weixin connection test", "middleware": connection_test},
-    {"name": "weixin known parameters", "middleware": known_parameters},
-]
+_MIDDLEWARES: list[dict[str, Any]] = [{"name": "weixin", "middleware": our_calls}]
 _VIEWS: list[dict[str, Any]] = [
     {
         "name": TITLE,

@@ -19,28 +19,22 @@ def get_provider_info() -> dict[str, Any]:
                 "hook-class-name": "weixin_etl.orchestration.hook.WeixinHook",
                 "hook-name": "WeChat Official Account",
                 "conn-fields": {
-                    "name": {
-                        "label": "Name",
-                        "description": "What people call the account",
-                        "schema": {"type": ["string", "null"]},
-                    },
-                    "mode": {
-                        "label": "Mode",
-                        "description": "platform: AppID and AppSecret are a third-party "
-                        "platform's; it stands for all accounts that have authorised it",
-                        "schema": {"type": ["string", "null"]},
-                    },
-                    "token_url": {
-                        "label": "Token URL",
-                        "description": "A token service that owns the token; it is asked instead "
-                        "of WeChat, with the password as bearer token",
-                        "schema": {"type": ["string", "null"]},
-                    },
-                    "allow_http": {
-                        "label": "Allow http",
-                        "description": "Send secret and token unencrypted to another machine",
-                        "schema": {"type": ["boolean", "null"]},
-                    },
+                    "name": _field("Name", "What people call the account"),
+                    "mode": _field(
+                        "Mode",
+                        "platform: AppID and AppSecret are a third-party platform's; it stands for "
+                        "all accounts that have authorised it",
+                    ),
+                    "token_url": _field(
+                        "Token URL",
+                        "A token service that owns the token; it is asked instead of WeChat, with "
+                        "the password as bearer token",
+                    ),
+                    "allow_http": _field(
+                        "Allow http",
+                        "Send secret and token unencrypted to another machine",
+                        "boolean",
+                    ),
                 },
                 "ui-field-behaviour": {
                     "hidden-fields": ["port", "schema", "extra"],
@@ -72,3 +66,8 @@ def get_provider_info() -> dict[str, Any]:
             }
         },
     }
+
+
+def _field(label: str, description: str, kind: str = "string") -> dict[str, Any]:
+    """A field of the connection's form that may be left empty."""
+    return {"label": label, "description": description, "schema": {"type": [kind, "null"]}}

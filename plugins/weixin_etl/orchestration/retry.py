@@ -10,10 +10,10 @@ from airflow.sdk.definitions.retry_policy import RetryDecision, RetryPolicy
 
 class WeixinRetryPolicy(RetryPolicy):
     """
-    Fails at once on errors that call themselves not retryable (`is_retryable` false).
+    Fails at once after an end of the task that calls itself not retryable (`is_retryable` false).
 
-    Others wait `delay_seconds`, doubled each time, times a random factor from 0.5 to 1.5: Airflow's
-    own jitter is the same for all mapped tasks, which would ask WeChat in step.
+    After others it waits `delay_seconds`, doubled each time, times a random factor from 0.5 to 1.5:
+    Airflow's own jitter is the same for all mapped tasks, which would ask WeChat in step.
     """
 
     def __init__(self, delay_seconds: float) -> None:

@@ -37,13 +37,7 @@ def of(dataset: Dataset, context: Context) -> Run:
 
 
 def of_installation(dataset: Dataset, context: Context) -> Run:
-    """
-    The run an Airflow task belongs to, with what tells this Airflow from others.
-
-    Raises:
-        ParameterError: a date of the form is not a date.
-
-    """
+    """As `of`, with what tells this Airflow from others."""
     return replace(of(dataset, context), installation=installation())
 
 

@@ -5,15 +5,17 @@ Airflow imports this module in each of its processes, because its configuration 
 for OPTIONS. So the rest of the package is imported only when settings are read.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from weixin_etl import run
     from weixin_etl.api.http import CallLimits
 
 SECTION = "weixin"
+POOL = "weixin_api"
 RUN_AT = time(8, 30)
 """When scheduled runs begin, in Beijing."""
 
@@ -108,15 +110,11 @@ def read_of_dags() -> DagSettings:
         ValueError: `deadline_hour` is not a time after the start of the run.
 
     """
-    for name, (kind, _, _) in OPTIONS.items():
-        if kind == "integer":
-            _whole(name)
-        elif kind == "float":
-            _number(name)
+    values = _values()
     return DagSettings(
-        retries=_whole("retries"),
-        retry_delay_seconds=_whole("retry_delay_seconds"),
-        deadline=_deadline(_text("deadline_hour")),
+        retries=values["retries"],
+        retry_delay_seconds=values["retry_delay_seconds"],
+        deadline=_deadline(values["deadline_hour"]),
     )
 
 
@@ -131,42 +129,40 @@ def read() -> Settings:
     from weixin_etl import run
     from weixin_etl.api.http import CallLimits
 
+    values = _values()
     return Settings(
         pipeline=run.Settings(
-            concurrency=_whole("concurrency"),
-            catch_up_days=_whole("catch_up_days"),
-            ready_hour=_whole("ready_hour"),
-            commit_bytes=_whole("commit_megabytes") << 20,
-            daily_calls=_whole("daily_calls"),
-            quota_reserve=_whole("quota_reserve"),
+            concurrency=values["concurrency"],
+            catch_up_days=values["catch_up_days"],
+            ready_hour=values["ready_hour"],
+            commit_bytes=values["commit_megabytes"] << 20,
+            daily_calls=values["daily_calls"],
+            quota_reserve=values["quota_reserve"],
         ),
         call_limits=CallLimits(
-            connect_seconds=_number("connect_timeout_seconds"),
-            read_seconds=_number("read_timeout_seconds"),
-            tries=_whole("call_tries"),
-            total_seconds=_number("call_total_seconds"),
-            backoff_seconds=_number("backoff_seconds"),
-            minute_quota_wait_seconds=_number("minute_quota_wait_seconds"),
+            connect_seconds=values["connect_timeout_seconds"],
+            read_seconds=values["read_timeout_seconds"],
+            tries=values["call_tries"],
+            total_seconds=values["call_total_seconds"],
+            backoff_seconds=values["backoff_seconds"],
+            minute_quota_wait_seconds=values["minute_quota_wait_seconds"],
         ),
     )
 
 
-def _text(name: str) -> str:
+def _values() -> dict[str, Any]:
+    """Every setting in force, by its name and of its type."""
     from airflow.configuration import conf
 
-    return conf.get(SECTION, name, fallback=OPTIONS[name][1])
-
-
-def _whole(name: str) -> int:
-    from airflow.configuration import conf
-
-    return conf.getint(SECTION, name, fallback=OPTIONS[name][1])
-
-
-def _number(name: str) -> float:
-    from airflow.configuration import conf
-
-    return conf.getfloat(SECTION, name, fallback=OPTIONS[name][1])
+    read: dict[str, Callable[..., Any]] = {
+        "integer": conf.getint,
+        "float": conf.getfloat,
+        "string": conf.get,
+    }
+    return {
+        name: read[kind](SECTION, name, fallback=default)
+        for name, (kind, default, _) in OPTIONS.items()
+    }
 
 
 def _deadline(text: str) -> time:

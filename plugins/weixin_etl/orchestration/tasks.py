@@ -49,16 +49,14 @@ def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
     with suppress(WarehouseError, DBAPIError):  # this task can do without the warehouse
         follow_clock(open_warehouse())
     found = accounts.refresh_access_tokens(run, settings.read())
-    passing = [it for it in found.trouble if it.is_retryable]
+    passing = [it for it in found.errors if it.kind.is_retried]
     if passing and not run_context.is_last_try(context):
         raise passing[0]  # the accounts of a platform may be found by the next try
     refused = [it.problem for it in found.accounts if it.is_wanted and it.problem]
     collected = [it.appid for it in found.accounts if it.appid]
+    problems = [*refused, *found.withdrawn]
     alerts.note(
-        run,
-        lambda now: incidents.of_tokens(
-            run, now, [*refused, *found.withdrawn], collected, is_whole=not found.trouble
-        ),
+        incidents.of_tokens(run, clock.now(), problems, collected, is_whole=not found.errors)
     )
     configured: list[dict[str, Any]] = msgspec.to_builtins(found.accounts)
     return configured
@@ -79,15 +77,8 @@ def plan(dataset: Dataset, found: list[dict[str, Any]]) -> list[list[dict[str, A
     )
     if run.dry_run:
         raise AirflowSkipException("dry run: nothing was asked for")
-    alerts.note(
-        run,
-        lambda now: incidents.of_plan(
-            run,
-            now,
-            [*planned.lost, *planned.left],
-            [it.appid for it in planned.accounts],
-        ),
-    )
+    appids = [it.appid for it in planned.accounts]
+    alerts.note(incidents.of_plan(run, clock.now(), [*planned.lost, *planned.left], appids))
     not_planned = [it for it in configured if not it.appid]
     told = _Planned(planned.stamp, planned.counts, planned.warnings, not_planned)
     context["ti"].xcom_push(_PLAN, msgspec.to_builtins(told))
@@ -138,7 +129,7 @@ def _ingested(
     """People are told of what a try has met."""
     met = [*problems, *incidents.unknown_metrics(unknown_metrics)]
     days = {it.appid: it.days for it in batch}
-    alerts.note(run, lambda now: incidents.of_ingest(run, now, met, days, is_retried=is_retried))
+    alerts.note(incidents.of_ingest(run, clock.now(), met, days, is_retried=is_retried))
 
 
 @readable_ending()
@@ -171,9 +162,12 @@ def check(dataset: Dataset) -> None:
     run = run_context.of_installation(dataset, context)
     failed = _failed_tasks(context, "failed", "upstream_failed")
     if failed & {"refresh_access_token", "plan"}:
-        _say_why_not_planned(run, context)
         said = _what_failed(context)
-        alerts.note(run, lambda now: incidents.of_failed_tasks(run, now, said), is_last=True)
+        found = context["ti"].xcom_pull(task_ids="refresh_access_token") or []
+        not_asked = check_verb.not_planned(run, msgspec.convert(found, list[ConfiguredAccount]))
+        for problem in [*filter(None, said.values()), *not_asked]:
+            log_problem(log, problem)
+        alerts.note(incidents.of_failed_tasks(run, clock.now(), said), is_last=True)
         raise _upstream_failed(failed)
     if run.dry_run:
         return
@@ -189,19 +183,15 @@ def check(dataset: Dataset) -> None:
     warehouse = open_warehouse()
     judgement = check_verb.check(run, warehouse, planned.not_planned, planned.stamp)
     metrics.emit_freshness(run, warehouse, clock.now(), judgement)
-    failed_tasks = _failed_tasks(context, "failed")
-    alerts.note(
+    looked = incidents.of_check(
         run,
-        lambda now: incidents.of_check(
-            run,
-            now,
-            judgement.problems,
-            judgement.days,
-            unjudged=judgement.unjudged,
-            failed_tasks=failed_tasks,
-        ),
-        is_last=True,
+        clock.now(),
+        judgement.problems,
+        judgement.days,
+        unjudged=judgement.unjudged,
+        failed_tasks=_failed_tasks(context, "failed"),
     )
+    alerts.note(looked, is_last=True)
     judgement.require_good()
     if failed:
         raise _upstream_failed(failed)
@@ -218,17 +208,6 @@ def _planned(context: Context) -> _Planned | None:
     """The run's newest plan; None when nothing was planned."""
     told = context["ti"].xcom_pull(task_ids="plan", key=_PLAN)
     return told and msgspec.convert(told, _Planned)
-
-
-def _say_why_not_planned(run: Run, context: Context) -> None:
-    """Why nothing was planned, and which accounts and days are not asked for because of it."""
-    ti = context["ti"]
-    for task_id in ("refresh_access_token", "plan"):
-        if problem := ti.xcom_pull(task_ids=task_id, key=PROBLEM):
-            log_problem(log, msgspec.convert(problem, Problem))
-    found = ti.xcom_pull(task_ids="refresh_access_token") or []
-    for problem in check_verb.not_planned(run, msgspec.convert(found, list[ConfiguredAccount])):
-        log_problem(log, problem)
 
 
 def _what_failed(context: Context) -> dict[str, Problem | None]:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from weixin_etl import clock, rules
 from weixin_etl.api.errors import HeldBackError
 from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.json_text import counted
 from weixin_etl.model import (
     ConfiguredAccount,
     PairState,
@@ -61,8 +62,8 @@ def require_plan(
     )
     if (found or 0) < stamp.pair_count:
         raise WarehouseError(
-            "the plan is gone from the warehouse: of the "
-            f"{stamp.pair_count} days planned at {clock.beijing_text(stamp.planned_at)} it has "
+            f"the plan is gone from the warehouse: of the {counted(stamp.pair_count, 'day')} "
+            f"planned at {clock.beijing_text(stamp.planned_at)} it has "
             f"{found or 0}; it was restored from a backup, or the run was planned again",
             "clear plan with its downstream tasks",
         )
@@ -84,7 +85,9 @@ def why_not_in(pair: PlannedPair) -> Problem:
     cause, cure = known.error or "", known.cure or ""
     if known.error_kind is ProblemKind.PLATFORM:  # the same for all of its accounts
         conn_id = connection_of(pair.conn_id)
-        return Problem.of_connection(conn_id, known.error_kind, cause, cure, days, errcode, rid)
+        return Problem(
+            known.error_kind, cause, cure, conn_id=conn_id, days=days, errcode=errcode, rid=rid
+        )
     never = "not asked yet"
     if pair.state is not PairState.PLANNED:
         never = "answered before it was planned, by the clocks of two machines"

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, Row
 
 from weixin_etl import clock, rules
 from weixin_etl.clock import days_as_ranges
+from weixin_etl.json_text import counted
 from weixin_etl.load.quota import known_quotas, save_said
 from weixin_etl.model import (
     AttemptState,
@@ -392,8 +393,7 @@ def _no_longer_collected(account: Row[Any], days: Sequence[date], *, has_other: 
         why, cure = f"{account.conn_id} has another AppID now", "give it a connection, or leave it"
     elif connection_of(account.conn_id) == account.conn_id:
         why = "weixin_accounts no longer names it"
-    count = f"{len(days)} {'day' if len(days) == 1 else 'days'}"
-    cause = f"no longer collected, {count} open: {why}"
+    cause = f"no longer collected, {counted(len(days), 'day')} open: {why}"
     gone = ConfiguredAccount(account.conn_id, account.appid, account.name)
     return problem_of(gone, ProblemKind.NOT_COLLECTED, cause, cure, days)
 

@@ -16,10 +16,9 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Engine, Row
+from sqlalchemy import Connection, Engine, RowMapping
 
 from weixin_etl import clock, rules
 from weixin_etl.json_text import one_line
@@ -61,38 +60,15 @@ class Incident:
     days_settled: frozenset[date] = frozenset()
     """Those of its days that are final, or in since it was last met; see `incident/known.sql`."""
 
+    @classmethod
+    def of(cls, row: RowMapping) -> "Incident":
+        """The incident of a row; what only a look must know may be left out."""
+        return msgspec.convert({**row, "problem": dict(row)}, cls)
+
     @property
     def has_ended(self) -> bool:
         """Whether its end is what is to be told."""
         return self.closed_at is not None and self.closing_told_at is None
-
-
-def problem_of(row: Row[Any]) -> Problem:
-    """What the row of an incident says is wrong."""
-    return Problem(
-        ProblemKind(row.kind),
-        row.cause,
-        row.cure,
-        account=row.account,
-        appid=row.appid,
-        conn_id=row.conn_id,
-        subject=row.subject,
-        days=tuple(row.publication_dates),
-        errcode=row.error_code,
-    )
-
-
-def incident_of(row: Row[Any]) -> Incident:
-    """The row of an incident, without what only a look must know."""
-    return Incident(
-        row.incident_id,
-        row.dataset,
-        problem_of(row),
-        row.run_id,
-        row.opened_at,
-        row.closed_at,
-        row.closing_told_at,
-    )
 
 
 # ------------------------------------------------------------------------------------------ look
@@ -107,7 +83,7 @@ class Look:
     problems: Sequence[Problem] = ()
     """What it met, without what Airflow tries again."""
     kinds: Collection[ProblemKind] = ()
-    """The kinds of trouble that the look would have found if it existed."""
+    """The kinds of problem that the look would have found if it existed."""
     appids: Collection[str] = ()
     """The accounts it looked at, all of whose tries have ended."""
     days: Mapping[str, Collection[date]] = field(default_factory=dict)
@@ -533,15 +509,7 @@ def _known(connection: Connection, look: Look) -> list[Incident]:
             "kinds_without_answer": _NO_ANSWER,
         },
     )
-    return [
-        replace(
-            incident_of(row),
-            is_collected=row.is_collected,
-            is_answered_since=row.is_answered_since,
-            days_settled=frozenset(row.days_settled),
-        )
-        for row in rows
-    ]
+    return [Incident.of(row) for row in rows.mappings()]
 
 
 def _write(connection: Connection, look: Look, changes: Changes) -> None:

@@ -17,8 +17,9 @@ from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS
+from weixin_etl.json_text import counted
 from weixin_etl.problem import Problem, ProblemKind
-from weixin_etl.trouble.incidents import Incident, incident_of
+from weixin_etl.trouble.incidents import Incident
 from weixin_etl.warehouse import statement
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ def tell(
             statement("incident/untold.sql"),
             {"closed_since": now - STALE, "told_though_over": FINDINGS},
         )
-        untold = [incident_of(row) for row in rows]
+        untold = [Incident.of(row) for row in rows.mappings()]
         if not untold or (may_wait and _are_enough(connection, now)) or not (send := sender()):
             return
         started = time.monotonic()
@@ -120,7 +121,7 @@ def _single(incident: Incident, base_url: str) -> Message:
 def _bundle(incidents: Sequence[Incident], base_url: str) -> Message:
     begun = [it for it in incidents if not it.has_ended]
     over = [it for it in incidents if it.has_ended]
-    counts = [f"{len(begun)} problems"] * bool(begun) + [f"{len(over)} are over"] * bool(over)
+    counts = [counted(len(begun), "problem")] * bool(begun) + [f"{len(over)} are over"] * bool(over)
     lines = [
         f"{it.dataset}: {_within(it.problem.in_full, _MOST_BYTES_SAID)} · {_when(it)}"
         for it in begun

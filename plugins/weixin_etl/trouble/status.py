@@ -8,19 +8,19 @@ is handed in.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, Row, RowMapping
+import msgspec
+from sqlalchemy import Connection, RowMapping
 
 from weixin_etl import clock, rules
 from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.json_text import counted
 from weixin_etl.load.quota import known_quotas
 from weixin_etl.model import Coverage, DayState, connection_of
 from weixin_etl.problem import Problem, ProblemKind, Whose
 from weixin_etl.rules import Quota
-from weixin_etl.trouble.incidents import problem_of
 from weixin_etl.trouble.messages import FINDINGS, STALE
 from weixin_etl.warehouse import statement
 
@@ -59,8 +59,6 @@ class ListedProblem:
 class DagState:
     """What Airflow knows of a dataset's DAG."""
 
-    is_known: bool
-    """Whether Airflow has read the DAG's file."""
     is_paused: bool = False
     next_run_at: datetime | None = None
     """When the next scheduled run is created; in the past: it should have been."""
@@ -71,7 +69,7 @@ class Airflow:
     """What Airflow knows."""
 
     dags: Mapping[str, DagState]
-    """By dataset."""
+    """By dataset; of those whose file Airflow has read."""
     pool: str
     pool_slots: int | None
     """Slots of the pool; None when there is no such pool."""
@@ -200,7 +198,7 @@ def read(
     )
     return assess(
         facts,
-        [_incident(row, collected) for row in found],
+        [_incident(row, collected) for row in found.mappings()],
         airflow,
         now=now,
         catch_up_days=catch_up_days,
@@ -208,25 +206,16 @@ def read(
     )
 
 
-def _incident(row: Row[Any], collected: Collected) -> ListedProblem:
+def _incident(row: RowMapping, collected: Collected) -> ListedProblem:
     """An incident; an endpoint that is offline is a warning if its successor has the account."""
-    problem = problem_of(row)
-    declared = DATASETS.get(row.dataset)
+    listed = msgspec.convert({**row, "problem": dict(row)}, ListedProblem)
+    declared = DATASETS.get(row["dataset"])
     is_succeeded = (
-        problem.kind is ProblemKind.ENDPOINT_OFFLINE
+        listed.problem.kind is ProblemKind.ENDPOINT_OFFLINE
         and declared is not None
-        and (declared.successor, problem.appid) in collected
+        and (declared.successor, listed.problem.appid) in collected
     )
-    return ListedProblem(
-        problem,
-        dataset=row.dataset,
-        is_warning=problem.kind.is_warning or is_succeeded,
-        run_id=row.run_id,
-        opened_at=row.opened_at,
-        seen_at=row.seen_at,
-        closed_at=row.closed_at,
-        untold_since=row.untold_since,
-    )
+    return replace(listed, is_warning=listed.problem.kind.is_warning or is_succeeded)
 
 
 def _facts(
@@ -259,17 +248,9 @@ def _facts(
             days[row["appid"]][row["publication_date"]] = day
     quotas = known_quotas(connection, dataset, [*first_dates], today=today, daily_calls=daily_calls)
     for row in accounts:
-        yield AccountFacts(
-            dataset=dataset,
-            appid=row["appid"],
-            name=row["name"],
-            conn_id=row["conn_id"],
-            first_daily_date=row["first_daily_date"],
-            days=days[row["appid"]],
-            last_day_in=row["last_day_in"],
-            ready_at=row["ready_at"],
-            quota=quotas.get(row["appid"], _NO_CALLS),
-        )
+        quota = quotas.get(row["appid"], _NO_CALLS)
+        known = {**row, "dataset": dataset, "days": days[row["appid"]], "quota": quota}
+        yield AccountFacts(**known)
 
 
 # ---------------------------------------------------------------------------------------- assess
@@ -325,10 +306,7 @@ def _untold(incidents: Sequence[ListedProblem], alerts: str, now: datetime) -> l
     late = [at for at in due if now - at > UNTOLD]
     if not late:
         return []
-    messages = (
-        "1 message about an incident" if len(late) == 1 else f"{len(late)} messages about incidents"
-    )
-    cause = f"{messages} could not be delivered"
+    cause = f"{counted(len(late), 'message')} about incidents could not be delivered"
     cure = (
         f"correct the connection {alerts}: a warning in the log of the last run's check says what "
         "is wrong; the next run delivers them"
@@ -355,19 +333,18 @@ def _of_airflow(
         yield ListedProblem(Problem(ProblemKind.POOL_MISSING, cause, cure))
     for dataset in datasets:
         if any(it.facts.dataset == dataset and not it.is_retired for it in accounts):
-            dag = airflow.dags.get(dataset.name, DagState(is_known=False))
+            dag = airflow.dags.get(dataset.name)
             if why := _why_no_run(dataset, dag, now):
-                is_missing = dag.is_known and not dag.is_paused
                 yield ListedProblem(
                     Problem(ProblemKind.RUN_LATE, *why),
                     dataset=dataset.name,
-                    opened_at=dag.next_run_at if is_missing else None,
+                    opened_at=dag.next_run_at if dag and not dag.is_paused else None,
                 )
 
 
-def _why_no_run(dataset: Dataset, dag: DagState, now: datetime) -> tuple[str, str] | None:
+def _why_no_run(dataset: Dataset, dag: DagState | None, now: datetime) -> tuple[str, str] | None:
     """Why the dataset gets no run, and what to change."""
-    if not dag.is_known:
+    if dag is None:
         cure = "see the DAG import errors on Airflow's start page: no run is created"
         return f"Airflow does not know {dataset.dag_id}", cure
     if dag.is_paused:

@@ -3,8 +3,8 @@
 from weixin_etl.warehouse.connection import engine, follow_clock, require_one_time, url
 from weixin_etl.warehouse.errors import (
     CONN_ID,
+    PassingWarehouseError,
     WarehouseError,
-    WarehouseTroubleError,
     diagnose,
     diagnosed,
 )
@@ -22,8 +22,8 @@ from weixin_etl.warehouse.statements import source, sql_directory, statement
 __all__ = [
     "CONN_ID",
     "ROLES",
+    "PassingWarehouseError",
     "WarehouseError",
-    "WarehouseTroubleError",
     "apply_migrations",
     "ask_for_roles",
     "diagnose",

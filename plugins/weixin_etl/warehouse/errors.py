@@ -18,8 +18,7 @@ _TROUBLE_ERRORS = (psycopg2.OperationalError, psycopg2.InterfaceError, psycopg2.
 class WarehouseError(Exception):
     """The warehouse can't be used. `str()` says why and what to do."""
 
-    kind = ProblemKind.WAREHOUSE
-    is_retryable = False
+    kind = ProblemKind.WAREHOUSE_SETUP
 
     def __init__(self, cause: str, cure: str) -> None:
         super().__init__(f"{cause}; {cure}")
@@ -28,14 +27,14 @@ class WarehouseError(Exception):
 
     @property
     def problem(self) -> Problem:
-        """The trouble of the whole run."""
+        """The problem of the whole run."""
         return Problem(self.kind, self.cause, self.cure)
 
 
-class WarehouseTroubleError(WarehouseError):
+class PassingWarehouseError(WarehouseError):
     """The warehouse does not answer or cannot work at the moment; that may pass."""
 
-    is_retryable = True
+    kind = ProblemKind.WAREHOUSE
     is_of_one_statement = False
     """Whether only this statement is affected: other accounts can still be loaded."""
 
@@ -67,9 +66,9 @@ _SAYS_NO_CONNECTION_LEFT = ("too many clients", "connection slots", "too many co
 _TO_SERVER = re.compile(r"^connection to server .*? failed: (?:FATAL: +)?")
 
 
-def diagnose(error: Exception, warehouse: Engine) -> WarehouseTroubleError | None:
+def diagnose(error: Exception, warehouse: Engine) -> PassingWarehouseError | None:
     """What an error says about the state of the warehouse; None when it says nothing about it."""
-    if isinstance(error, WarehouseTroubleError):
+    if isinstance(error, PassingWarehouseError):
         return error
     cause = error.orig if isinstance(error, DBAPIError) else error
     if not isinstance(cause, psycopg2.Error):
@@ -82,7 +81,7 @@ def diagnose(error: Exception, warehouse: Engine) -> WarehouseTroubleError | Non
     if matter is None:
         return None
     happened, advice = matter
-    passing = WarehouseTroubleError(
+    passing = PassingWarehouseError(
         f"the warehouse {happened}: {_reason(said)}, at {_place(warehouse.url)}", advice
     )
     passing.is_of_one_statement = (cause.pgcode or "").startswith(_OF_ONE_STATEMENT)
@@ -95,7 +94,7 @@ def diagnosed(warehouse: Engine) -> Iterator[None]:
     Let an error that says something about the state of the warehouse end the block as that.
 
     Raises:
-        WarehouseTroubleError: instead of such an error; others pass as they are.
+        PassingWarehouseError: instead of such an error; others pass as they are.
 
     """
     try:

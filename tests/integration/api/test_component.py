@@ -44,7 +44,7 @@ def test_an_odd_entry_hides_no_other(
     page = platform.authorizations("token", 0)
     assert (page.total, page.entries) == (2, 2)
     assert [it.appid for it in page.authorizations] == ["wx1"]
-    assert "1 entries of its list cannot be read" in caplog.text
+    assert "its list has 1 unreadable item" in caplog.text
 
 
 @pytest.mark.parametrize("token", [{"refresh_token": None}, {"refresh_token": ""}, {}], ids=str)

@@ -14,11 +14,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from weixin_etl.orchestration.hook import tested_conn_id
-from weixin_etl.orchestration.middleware import (
-    LONGEST_BODY_BYTES,
-    ConnectionTest,
-    KnownParameters,
-)
+from weixin_etl.orchestration.middleware import LONGEST_BODY_BYTES, OurCalls
 
 RUNS = "/api/v2/dags/weixin_article_total/dagRuns"
 TEST = "/api/v2/connections/test"
@@ -111,7 +107,7 @@ def test_a_mistyped_parameter_is_refused_with_the_one_that_was_meant() -> None:
     """No run is created: Airflow is not asked."""
     airflow = Airflow()
 
-    answer = post(KnownParameters(airflow), RUNS, MISTYPED)
+    answer = post(OurCalls(airflow), RUNS, MISTYPED)
 
     assert answer == (
         400,
@@ -138,7 +134,7 @@ def test_a_mistyped_parameter_is_refused_with_the_one_that_was_meant() -> None:
 )
 def test_the_sentence_stays_readable(conf: dict[str, int], detail: str) -> None:
     """Whatever was entered: bounded, on one line, with all names when none is near."""
-    assert post(KnownParameters(Airflow()), RUNS, {"conf": conf}) == (400, detail)
+    assert post(OurCalls(Airflow()), RUNS, {"conf": conf}) == (400, detail)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +147,7 @@ def test_the_sentence_stays_readable(conf: dict[str, int], detail: str) -> None:
 )
 def test_a_base_url_with_a_path_makes_no_difference(path: str, root_path: str) -> None:
     """`[api] base_url` may be `https://example.org/airflow`."""
-    assert post(KnownParameters(Airflow()), path, MISTYPED, root_path=root_path)[0] == 400
+    assert post(OurCalls(Airflow()), path, MISTYPED, root_path=root_path)[0] == 400
 
 
 @pytest.mark.parametrize(
@@ -171,11 +167,10 @@ def test_what_is_not_mistyped_is_airflows_to_judge(body: object) -> None:
     """A good call, and one that is no JSON object: the bytes are passed on as they came."""
     airflow = Airflow()
 
-    assert post(KnownParameters(airflow), RUNS, body) == PASSED_ON
+    assert post(OurCalls(airflow), RUNS, body) == PASSED_ON
     assert airflow.bodies == [body if isinstance(body, bytes) else json.dumps(body).encode()]
 
 
-@pytest.mark.parametrize("middleware", [KnownParameters, ConnectionTest])
 @pytest.mark.parametrize(
     ("path", "method", "role"),
     [
@@ -189,32 +184,28 @@ def test_what_is_not_mistyped_is_airflows_to_judge(body: object) -> None:
         (TEST, "POST", ""),
     ],
 )
-def test_other_calls_are_not_read(
-    middleware: type[KnownParameters] | type[ConnectionTest], path: str, method: str, role: str
-) -> None:
+def test_other_calls_are_not_read(path: str, method: str, role: str) -> None:
     """Airflow receives them itself, piece by piece; so it does those of who may not make them."""
     airflow = Airflow()
 
-    answer = post(middleware(airflow), path, MISTYPED, method=method, role=role)
+    answer = post(OurCalls(airflow), path, MISTYPED, method=method, role=role)
 
     assert answer == PASSED_ON
     assert airflow.received_before == 0
 
 
 @pytest.mark.parametrize(
-    ("middleware", "path", "body"),
+    ("path", "body"),
     [
-        (KnownParameters, RUNS, {"conf": {"acounts": "x" * 2 * LONGEST_BODY_BYTES}}),
-        (ConnectionTest, TEST, {"conn_type": "weixin", "port": 0, "x": "x" * LONGEST_BODY_BYTES}),
+        (RUNS, {"conf": {"acounts": "x" * 2 * LONGEST_BODY_BYTES}}),
+        (TEST, {"conn_type": "weixin", "port": 0, "x": "x" * LONGEST_BODY_BYTES}),
     ],
 )
-def test_a_long_body_is_passed_on_unread(
-    middleware: type[KnownParameters] | type[ConnectionTest], path: str, body: object
-) -> None:
+def test_a_long_body_is_passed_on_unread(path: str, body: object) -> None:
     """No more of it is held than what is bounded; the first task refuses what was mistyped."""
     airflow = Airflow()
 
-    assert post(middleware(airflow), path, body) == PASSED_ON
+    assert post(OurCalls(airflow), path, body) == PASSED_ON
     assert airflow.bodies == [json.dumps(body).encode()]
 
 
@@ -223,7 +214,7 @@ def test_port_0_of_the_list_is_left_out_and_the_hook_knows_the_connection() -> N
     airflow = Airflow()
     asked = {"connection_id": "weixin_spring", "conn_type": "weixin", "port": 0, "extra": "春"}
 
-    assert post(ConnectionTest(airflow), TEST, asked) == PASSED_ON
+    assert post(OurCalls(airflow), TEST, asked) == PASSED_ON
 
     (body,) = airflow.bodies
     assert json.loads(body) == {key: asked[key] for key in asked if key != "port"}
@@ -246,6 +237,6 @@ def test_other_connections_are_tested_as_they_are(asked: Iterable[str], tested: 
     """Those of other types, and a port that is one."""
     airflow = Airflow()
 
-    assert post(ConnectionTest(airflow), TEST, asked) == PASSED_ON
+    assert post(OurCalls(airflow), TEST, asked) == PASSED_ON
     assert airflow.bodies == [json.dumps(asked).encode()]
     assert airflow.tested == [tested]

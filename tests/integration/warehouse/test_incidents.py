@@ -357,7 +357,7 @@ def test_a_platform_without_a_token_keeps_only_its_own_accounts_incidents(people
     people.check(0, ["a", "b"], [replace(of_its, conn_id="p/wxa")])
     late = Problem(ProblemKind.RUN_LATE, "not ended", "look")
     people.note(Look(run(1), morning(1, 9), problems=[late]))
-    ticket = Problem.of_connection("p", ProblemKind.PLATFORM, "the ticket is old", "mend it")
+    ticket = Problem(ProblemKind.PLATFORM, "the ticket is old", "mend it", conn_id="p")
     people.answered(1, ["a", "b"], [], morning(1, 9))
     people.check(1, ["a", "b"], [ticket])
 
@@ -674,7 +674,7 @@ def test_an_incident_of_a_later_version_is_left_to_it(people: People):
         )
     people.live_through(0, ["a"], [])
 
-    assert people.titles == ["号a: trouble"]
+    assert people.titles == ["号a: unknown problem"]
     assert still_open(people) == {"unheard_of": []}
 
 

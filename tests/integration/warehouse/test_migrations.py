@@ -184,7 +184,7 @@ class TestRequireMigrated:
         with pytest.raises(WarehouseError) as refused:
             require_migrated(engine)
         engine.dispose()
-        return str(refused.value), refused.value.is_retryable
+        return str(refused.value), refused.value.kind.is_retried
 
     def test_what_is_missing(self, database: str):
         """Only that is named; Airflow need not try again; a migrated warehouse is fine."""

@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 """One o'clock in the afternoon in Beijing."""
 READY = datetime(2026, 11, 24, 0, 31, tzinfo=UTC)
 FINE = Airflow(
-    dags={it.name: DagState(is_known=True, next_run_at=NOW) for it in DATASETS.values()},
+    dags={it.name: DagState(next_run_at=NOW) for it in DATASETS.values()},
     pool="weixin_api",
     pool_slots=16,
 )
@@ -277,7 +277,7 @@ def test_messages_that_nobody_got_are_a_problem(
 
     assert bool(found) == bool(since)
     for it in found:
-        assert it.problem.cause == "1 message about an incident could not be delivered"
+        assert it.problem.cause == "1 message about incidents could not be delivered"
         assert "the connection weixin_alerts" in it.problem.cure
     assert read(warehouse).is_healthy
 
@@ -323,11 +323,11 @@ def test_a_retired_endpoint_is_a_warning_where_its_successor_collects_the_accoun
         (Airflow(FINE.dags, "weixin_api", 0), "the pool weixin_api has no slots"),
         (Airflow({}, "weixin_api", 16), f"Airflow does not know {ARTICLE_TOTAL.dag_id}"),
         (
-            Airflow({ARTICLE_TOTAL.name: DagState(True, is_paused=True)}, "weixin_api", 16),
+            Airflow({ARTICLE_TOTAL.name: DagState(is_paused=True)}, "weixin_api", 16),
             "the DAG is paused",
         ),
         (
-            Airflow({ARTICLE_TOTAL.name: DagState(True, next_run_at=READY)}, "weixin_api", 16),
+            Airflow({ARTICLE_TOTAL.name: DagState(next_run_at=READY)}, "weixin_api", 16),
             "the run of 2026-11-24 08:31 Beijing time was not made",
         ),
         (
@@ -354,7 +354,7 @@ def test_a_retired_endpoint_is_no_problem(warehouse: Engine) -> None:
     change(warehouse, "UPDATE weixin.coverage SET attempt_state = 'failed', error_code = 47009")
 
     found = read(
-        warehouse, Airflow({ARTICLE_TOTAL.name: DagState(True, is_paused=True)}, "weixin_api", 16)
+        warehouse, Airflow({ARTICLE_TOTAL.name: DagState(is_paused=True)}, "weixin_api", 16)
     )
 
     assert found.accounts[0].is_retired

@@ -72,7 +72,7 @@ def test_a_session_that_waited_too_long_for_wechat(warehouse: Engine):
 
     told = diagnose(caught.value, warehouse)
     assert told is not None
-    assert told.is_retryable
+    assert told.kind.is_retried
 
 
 @pytest.mark.parametrize(
@@ -173,5 +173,5 @@ def test_a_session_that_ends_in_mid_copy(warehouse: Engine, called: Exception | 
 
     told = diagnose(caught.value, warehouse)
     assert told is not None
-    assert told.is_retryable
+    assert told.kind.is_retried
     assert not told.is_of_one_statement

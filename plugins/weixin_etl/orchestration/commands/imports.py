@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import DownloadColumn
 
+from weixin_etl.json_text import counted
 from weixin_etl.kept.imported import import_files
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.commands.bar import bar
@@ -44,6 +45,8 @@ def show_import(paths: Sequence[Path]) -> int:
             on_refused=on_refused,
         )
     if shown > _LINES_SHOWN:
-        errors.print(f"weixin-etl: and {shown - _LINES_SHOWN} more lines", highlight=False)
+        errors.print(
+            f"weixin-etl: and {counted(shown - _LINES_SHOWN, 'more line')}", highlight=False
+        )
     Console().print(str(imported), highlight=False, soft_wrap=True)
     return 1 if imported.refused else 0
