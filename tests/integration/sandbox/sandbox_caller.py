@@ -47,11 +47,6 @@ class Caller:
         """A stable token's value."""
         return str(self.post(TOKEN_PATH, self.credentials(**fields)).json()["access_token"])
 
-    def classic(self) -> str:
-        """A classic token's value."""
-        answer = self.get("/cgi-bin/token", params=self.credentials())
-        return str(answer.json()["access_token"])
-
     def ask(
         self, day: date, token: str | None = None, endpoint: str = TOTAL, **options: Any
     ) -> requests.Response:
