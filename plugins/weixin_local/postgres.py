@@ -4,7 +4,6 @@ The embedded PostgreSQL: its programs, the user who may run them, and a server.
 A server is one directory and one port, started and stopped by hand.
 """
 
-import fcntl
 import importlib.metadata
 import os
 import pwd
@@ -16,7 +15,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -29,7 +28,7 @@ from psycopg2.errors import DuplicateDatabase
 from psycopg2.sql import SQL, Composable, Identifier
 
 from weixin_local import machine
-from weixin_local.machine import LocalError, write_private
+from weixin_local.machine import LocalError, locked, write_private
 
 MAJOR_VERSION = 18
 SHARED_DIRECTORY = Path("/var/lib/weixin-etl")
@@ -89,7 +88,7 @@ class Server:
 
         """
         self._create_directory()
-        with self._locked():
+        with locked(self.directory / "lock"):
             if self.is_running():
                 return False
             if not self._data.exists():
@@ -102,7 +101,7 @@ class Server:
         """Stop the server, ending every connection; False says that it wasn't running."""
         if not self.is_running():
             return False
-        with self._locked():
+        with locked(self.directory / "lock"):
             try:
                 self._run("pg_ctl", "stop", f"--pgdata={self._data}", "--mode=fast")
             except LocalError:
@@ -189,11 +188,6 @@ class Server:
         if user:
             shutil.chown(self.directory, "root", user)
             self.directory.chmod(0o710)
-            if not can_run("test", user, "-x", str(self.directory)):
-                raise LocalError(
-                    f"Postgres runs as {user}, who can't reach {self.directory}: "
-                    "choose a folder all of whose parents are open to others."
-                )
 
     def _initdb(self) -> None:
         """Create the data elsewhere and move them, so that a killed attempt leaves none."""
@@ -284,13 +278,6 @@ class Server:
     def _write(self, path: Path, text: str) -> None:
         write_private(path, text, owner=server_user())
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """One process at a time starts or stops this server."""
-        with (self.directory / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-
 
 def server_user() -> str | None:
     """
@@ -304,8 +291,7 @@ def server_user() -> str | None:
         return None
     if not _has_server_user():
         # two useradds at once each make the user, and the second changes its number
-        with (shared_directory() / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(shared_directory() / "lock"):
             if not _has_server_user():
                 _create_server_user()
     return SERVER_USER

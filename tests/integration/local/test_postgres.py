@@ -249,18 +249,6 @@ def test_root_follows_no_link_in_the_servers_data(
 
 
 @as_root_only
-def test_a_folder_the_servers_user_cannot_reach_is_a_sentence(folder: Path) -> None:
-    """As root below a closed folder: no traceback, and no folder opened to the world."""
-    closed = folder / "closed"
-    closed.mkdir(mode=0o700)
-
-    with pytest.raises(LocalError, match=f"{postgres.SERVER_USER}, who can't reach"):
-        Server(closed / "server").start()
-
-    assert closed.stat().st_mode & 0o777 == 0o700
-
-
-@as_root_only
 def test_programs_in_a_closed_folder_are_copied_to_an_open_one(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
