@@ -54,7 +54,6 @@ PEERS = {
     "dlt_merge": "dlt",
     "insert_rows": "apache-airflow-providers-postgres",
     "pandas_staging": "pandas",
-    "target_postgres_copy": "meltanolabs-target-postgres",
 }
 """The programs of `peers/`, each with the distribution it shows."""
 
