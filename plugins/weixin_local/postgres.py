@@ -37,9 +37,6 @@ SERVER_USER = "pgserver"
 """Postgres refuses to run as root, so root runs it as this system user."""
 
 SUPERUSER = "postgres"
-SOCKET_PATH_LIMIT = 107
-"""Bytes a Unix socket's path may have, its file name included."""
-
 PATIENCE_SECONDS = 20
 """How long a start is tried again over what passes by itself."""
 
@@ -59,10 +56,7 @@ PASSING_TROUBLE = (
 @dataclass(frozen=True)
 class Server:
     """
-    A PostgreSQL server for one machine: on 127.0.0.1 with a password, and on a Unix socket.
-
-    The socket needs no password: only the server's user and root can open its folder. There is
-    none where its path would be too long.
+    A PostgreSQL server for one machine: on 127.0.0.1, with a password.
 
     As root, `directory` is root's own, and the server's user may only write to its `data` and its
     log: root writes nothing in `data`, and follows no link there.
@@ -160,12 +154,6 @@ class Server:
         return self.binaries or embedded()
 
     @property
-    def socket_directory(self) -> Path | None:
-        """The folder of the Unix socket, for `host=` in a URL; None where its path is too long."""
-        longest = self._data / ".s.PGSQL.65535.lock"
-        return self._data if len(os.fsencode(longest)) <= SOCKET_PATH_LIMIT else None
-
-    @property
     def log_file(self) -> Path:
         """What the server says."""
         return self.directory / "postgres.log"
@@ -204,8 +192,7 @@ class Server:
             f"--pwfile={self._password_file}",
             "--encoding=UTF8",
             "--locale=C.UTF-8",
-            "--auth-local=trust",
-            "--auth-host=scram-sha-256",
+            "--auth=scram-sha-256",
             *(["--no-sync"] if self.settings.get("fsync") == "off" else []),
         )
         unfinished.rename(self._data)
@@ -246,7 +233,7 @@ class Server:
         settings = {
             "listen_addresses": machine.LOOPBACK,
             "port": str(port),
-            "unix_socket_directories": str(self.socket_directory or ""),
+            "unix_socket_directories": "",
             "timezone": "UTC",
             "log_timezone": "UTC",
             **self.settings,
