@@ -111,13 +111,10 @@ class Server:
         except psutil.NoSuchProcess:
             return False
 
-    def create_database(self, name: str) -> bool:
-        """Create the database; False says that it existed."""
-        try:
+    def create_database(self, name: str) -> None:
+        """Create the database if it is missing."""
+        with suppress(DuplicateDatabase):
             self.ask("postgres", SQL("CREATE DATABASE {}").format(Identifier(name)))
-        except DuplicateDatabase:
-            return False
-        return True
 
     def ask(self, database: str, sql: str | Composable) -> Any:
         """Run a statement outside a transaction; the first value it answers, if there is one."""

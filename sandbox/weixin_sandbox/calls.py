@@ -37,8 +37,19 @@ Decide = Callable[[Platform, Asked], Answer]
 def stable_token(platform: Platform, asked: Asked) -> Answer:
     """`POST /cgi-bin/stable_token`."""
     fields = _json_object(asked.body)
-    appid = _authenticated(platform, asked, fields)
-    return _issued(platform, appid, lambda: platform.tokens.stable(appid))
+    asked.appid, secret = _text(fields, "appid"), fields.get("secret")
+    if fields.get("grant_type") != "client_credential":
+        raise RefusedError(40002)
+    if asked.appid is None:
+        raise RefusedError(41002)
+    if not secret:
+        raise RefusedError(41004)
+    account = platform.accounts.get(asked.appid)
+    if account is None:
+        raise RefusedError(40013)
+    if secret != account.secret:
+        raise RefusedError(40125)
+    return _issued(platform, account.appid, lambda: platform.tokens.stable(account.appid))
 
 
 def quota(platform: Platform, asked: Asked) -> Answer:
@@ -244,23 +255,6 @@ def _json_object(body: bytes) -> dict[str, object]:
     if not isinstance(fields, dict):
         raise RefusedError(47001)
     return fields
-
-
-def _authenticated(platform: Platform, asked: Asked, fields: Mapping[str, object]) -> str:
-    """The appid of a token call with the right secret."""
-    asked.appid, secret = _text(fields, "appid"), fields.get("secret")
-    if fields.get("grant_type") != "client_credential":
-        raise RefusedError(40002)
-    if asked.appid is None:
-        raise RefusedError(41002)
-    if not secret:
-        raise RefusedError(41004)
-    account = platform.accounts.get(asked.appid)
-    if account is None:
-        raise RefusedError(40013)
-    if secret != account.secret:
-        raise RefusedError(40125)
-    return account.appid
 
 
 def _check_component_appid(platform: Platform, fields: Mapping[str, object]) -> None:

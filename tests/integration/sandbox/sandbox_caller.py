@@ -34,10 +34,6 @@ class Caller:
         content = {} if body is None else {"json": body}
         return self.session.post(self.url + path, timeout=self.read_timeout, **content, **options)
 
-    def get(self, path: str, **options: Any) -> requests.Response:
-        """GET a path."""
-        return self.session.get(self.url + path, timeout=self.read_timeout, **options)
-
     def credentials(self, **fields: object) -> dict[str, object]:
         """What a token call sends, with fields that replace the right ones."""
         right = {"appid": self.account.appid, "secret": self.account.secret}
