@@ -58,7 +58,7 @@ bench: $(INSTALLED) ## Measure the analysts' queries, the load, and whole runs; 
 	$(BIN)/python benchmarks/accounts.py --accounts 1 100 1000
 
 bench-peers: $(INSTALLED) $(PEERS) ## Compare the load with other loaders; POSTGRES=/usr/lib/postgresql/15/bin for that server
-	$(BIN)/python benchmarks/compare.py $(if $(POSTGRES),--postgres $(POSTGRES))
+	$(BIN)/python benchmarks/load.py --shape morning --peers $(if $(POSTGRES),--postgres $(POSTGRES))
 
 test-compose: $(INSTALLED) ## Test installation, upgrade, backup and restore with docker compose
 	$(BIN)/pytest -m compose tests/e2e/compose

@@ -3,8 +3,8 @@ What a morning costs with many accounts: the daily run through Airflow's schedul
 
     python benchmarks/accounts.py [--accounts 1 100 …] [--latency SECONDS] [--runs 2]
 
-For each number of accounts it starts Airflow as `make up` does, and the sandbox in a process of its
-own, in a folder of their own. The accounts are connections in Airflow's database and the Variable
+For each number of accounts it starts Airflow as `make up` does, in a folder of its own, and serves
+the sandbox itself. The accounts are connections in Airflow's database and the Variable
 `weixin_accounts`. Runs the DAG twice on the same day and prints for each run a row of a Markdown
 table, then how long each task waited for its turn and how long it worked. The sandbox answers after
 100 ms: take `--latency 0` with 10,000 accounts, so that our own cost shows. Fails unless a run is
@@ -14,7 +14,6 @@ stopped, also by Ctrl-C.
 
 import argparse
 import json
-import multiprocessing
 import os
 import shutil
 import signal
@@ -24,11 +23,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 from hashlib import sha256
-from multiprocessing.connection import Connection as Pipe
 from typing import Any
 
 import psutil
@@ -126,8 +124,13 @@ class Installation:
 
     home: Home
     api: AirflowApi
-    sandbox: "SandboxProcess"
-    count: int
+    sandbox: Sandbox
+    base_url: str
+
+    @property
+    def count(self) -> int:
+        """Of the accounts."""
+        return len(self.sandbox.accounts)
 
     @cached_property
     def metadata(self) -> sqlalchemy.Engine:
@@ -145,14 +148,15 @@ def installation(console: Console, count: int, latency: float) -> Iterator[Insta
     """Everything started, as long as the block lasts."""
     os.environ["WEIXIN_HOME"] = tempfile.mkdtemp(prefix="weixin-accounts-")
     home = find()
-    with SandboxProcess(count, latency) as sandbox:
+    sandbox = Sandbox(accounts=accounts(count), latency_seconds=latency)
+    with sandbox.serve() as base_url:
         try:
             os.environ[CONNECTION_VARIABLE] = NO_ACCOUNT
             port = choose_port()
             up(home, port, Steps(console))
             api = AirflowApi(port, admin_password(home))
             api.log_in()
-            installed = Installation(home, api, sandbox, count)
+            installed = Installation(home, api, sandbox, base_url)
             wait_for_first_runs(installed)
             stop_schedule(installed)
             connect_accounts(installed)
@@ -205,12 +209,12 @@ def connect_accounts(installed: Installation) -> None:
     rows = [
         {
             "conn_id": f"account_{number}",
-            "host": installed.sandbox.base_url,
+            "host": installed.base_url,
             "login": account.appid,
             "password": encrypted(account.secret),
             "extra": encrypted(json.dumps({"name": account.name})),
         }
-        for number, account in enumerate(accounts(installed.count), start=1)
+        for number, account in enumerate(installed.sandbox.accounts.values(), start=1)
     ]
     conn_ids = encrypted(json.dumps([row["conn_id"] for row in rows]))
     with installed.metadata.begin() as connection:
@@ -225,12 +229,12 @@ def measure(installed: Installation, title: str) -> None:
     Exits if it was red, took too long, or the fact is not what the sandbox serves.
     """
     day = clock.beijing_date(clock.now())
-    calls_before = installed.sandbox.calls()
+    calls_before = len(installed.sandbox.calls)
     cpu_before = cpu_seconds(installed)
     run_id = installed.api.trigger(ARTICLE_TOTAL.dag_id)
     state = wait(installed, run_id)
     cpu = {role: spent - cpu_before[role] for role, spent in cpu_seconds(installed).items()}
-    made = installed.sandbox.calls() - calls_before
+    made = Counter(call.path for call in installed.sandbox.calls[calls_before:])
     with installed.metadata.connect() as connection:
         seconds = connection.execute(RUN, {"run_id": run_id}).one().seconds
         instances = connection.execute(INSTANCES, {"run_id": run_id}).all()
@@ -262,7 +266,7 @@ def verify(installed: Installation, run_id: str, day: date, calls: Counter[str])
     with installed.warehouse.connect() as connection:
         stored = {appid: (rows, int(reads or 0)) for appid, rows, reads in connection.execute(FACT)}
         counted = connection.execute(CALLS, {"run_id": run_id}).scalar_one()
-    served = installed.sandbox.content(day)
+    served = content(installed.sandbox, day)
     wrong = [a for a in served.keys() | stored.keys() if served.get(a) != stored.get(a)]
     if wrong or not served:
         first = min(wrong, default="")
@@ -273,6 +277,22 @@ def verify(installed: Installation, run_id: str, day: date, calls: Counter[str])
     if counted != calls[ARTICLE_TOTAL.path]:
         asked = calls[ARTICLE_TOTAL.path]
         sys.exit(f"the report says {counted} calls, the sandbox {asked}")
+
+
+def content(sandbox: Sandbox, today: date) -> Content:
+    """What it serves on the day: of each account that has any, the rows and their reads."""
+    days = [today - timedelta(days=age) for age in range(1, ARTICLE_TOTAL.window + 1)]
+    found: Content = {}
+    for appid in sandbox.accounts:
+        rows = [
+            row
+            for day in days
+            for article in json.loads(sandbox.answer(appid, day, today))["list"]
+            for row in article["details"]
+        ]
+        if rows:
+            found[appid] = len(rows), sum(row["int_page_read_count"] for row in rows)
+    return found
 
 
 # ----------------------------------------------------------------------------------- how it prints
@@ -333,7 +353,7 @@ def cpu_seconds(installed: Installation) -> dict[str, float]:
         "tasks": recorded["scheduler"].members(),  # they run below it
         "api": recorded["api-server"].members(),
         "postgres": [server, *server.children(recursive=True)],
-        "sandbox": [psutil.Process(installed.sandbox.pid)],
+        "sandbox": [psutil.Process()],
     }
     return {role: sum(map(_cpu_seconds, of_role)) for role, of_role in members.items()}
 
@@ -344,79 +364,6 @@ def _cpu_seconds(process: psutil.Process) -> float:
         times = process.cpu_times()
         return float(times.user + times.system + times.children_user + times.children_system)
     return 0.0
-
-
-# ------------------------------------------------------------------------------------- the sandbox
-
-
-@dataclass
-class SandboxProcess:
-    """The sandbox in a process of its own, which ends with the `with` block or with its parent."""
-
-    count: int
-    latency_seconds: float
-    base_url: str = ""
-    pid: int = 0
-    _pipe: Any = field(default=None, repr=False)
-    _process: Any = field(default=None, repr=False)
-
-    def __enter__(self) -> "SandboxProcess":
-        context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(
-            target=serve, args=(theirs, self.count, self.latency_seconds), daemon=True
-        )
-        self._process.start()
-        theirs.close()
-        self.base_url, self.pid = self._pipe.recv()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._pipe.close()
-        self._process.terminate()
-        self._process.join()
-
-    def calls(self) -> Counter[str]:
-        """Calls answered so far, by path."""
-        self._pipe.send(None)
-        calls: Counter[str] = self._pipe.recv()
-        return calls
-
-    def content(self, day: date) -> Content:
-        """What it serves on the day: of each account that has any, the rows and their reads."""
-        self._pipe.send(day)
-        content: Content = self._pipe.recv()
-        return content
-
-
-def serve(pipe: Pipe, count: int, latency_seconds: float) -> None:
-    """Serve until the other end of the pipe is closed, and answer what it asks."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent closes the pipe
-    sandbox = Sandbox(accounts=accounts(count), latency_seconds=latency_seconds)
-    with sandbox.serve() as base_url, suppress(EOFError):
-        pipe.send((base_url, os.getpid()))
-        while True:
-            asked = pipe.recv()
-            if asked is None:
-                answered = list(sandbox.calls)
-                pipe.send(Counter(call.path for call in answered))
-            else:
-                pipe.send(_content(sandbox, asked))
-
-
-def _content(sandbox: Sandbox, today: date) -> Content:
-    days = [today - timedelta(days=age) for age in range(1, ARTICLE_TOTAL.window + 1)]
-    content: Content = {}
-    for appid in sandbox.accounts:
-        rows = [
-            row
-            for day in days
-            for article in json.loads(sandbox.answer(appid, day, today))["list"]
-            for row in article["details"]
-        ]
-        if rows:
-            content[appid] = len(rows), sum(row["int_page_read_count"] for row in rows)
-    return content
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ of its own. What it left is compared with the answers. Then the database is vacu
 as autovacuum does long before the next morning, and checkpointed.
 """
 
-import argparse
 import hashlib
 import itertools
 import os
@@ -20,13 +19,12 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from importlib.metadata import distributions
 from pathlib import Path
-from typing import Any
 
 import psycopg2
 from answers import COLUMNS, METRICS, TABLE, rows
-from psycopg2.extensions import ISOLATION_LEVEL_AUTOCOMMIT
-from shapes import FETCHED_AT, SHAPES, write
+from shapes import FETCHED_AT, write
 from throw_away import server
 
 from weixin_etl import clock
@@ -51,6 +49,23 @@ OURS = Contender("ours", (sys.executable, HERE / "load.py"), "weixin.fact_articl
 LIMIT = Contender("limit", (sys.executable, HERE / "limit.py"))
 
 
+ENVIRONMENT = HERE.parent / ".venv-peers"
+PEERS = {
+    "dlt_merge": "dlt",
+    "insert_rows": "apache-airflow-providers-postgres",
+    "pandas_staging": "pandas",
+}
+"""The programs of `peers/`, each with the distribution it shows."""
+
+
+def peer(name: str) -> Contender:
+    """A program of `peers/`, named with its version."""
+    installed = [str(path) for path in ENVIRONMENT.glob("lib/python*/site-packages")]
+    (found,) = distributions(name=PEERS[name], path=installed)
+    title = f"{name} ({found.name} {found.version})"
+    return Contender(title, (ENVIRONMENT / "bin/python", HERE / "peers" / f"{name}.py"))
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """What a load took."""
@@ -73,15 +88,6 @@ class Case:
     def median(self, what: str) -> float:
         """Of the rounds."""
         return float(statistics.median(getattr(taken, what) for taken in self.rounds))
-
-
-def arguments(description: str) -> argparse.ArgumentParser:
-    """The options of every contest."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--shape", nargs="+", choices=SHAPES, help="which answers to load")
-    parser.add_argument("--rounds", type=int, default=5, help="print medians of so many (5)")
-    parser.add_argument("--postgres", type=Path, help="a folder with other server programs")
-    return parser
 
 
 def hold(
@@ -110,7 +116,7 @@ class Contest:
     def machine(self) -> str:
         """What the figures depend on."""
         processor = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
-        version = self._ask("postgres", "SHOW server_version").split()[0]
+        version = self._server.ask("postgres", "SHOW server_version").split()[0]
         return (
             f"{processor[1] if processor else platform.processor()}, {os.cpu_count()} cores, "
             f"Python {platform.python_version()}, PostgreSQL {version}"
@@ -141,7 +147,7 @@ class Contest:
                     taken = self._load(database, contender, path)
                     if self._content(database, contender) != truths[load]:
                         raise SystemExit(f"{contender.name} did not load the rows of {path}")
-                    self._ask(database, "VACUUM (ANALYZE)")
+                    self._server.ask(database, "VACUUM (ANALYZE)")
                     yield number, contender.name, load, taken
 
     @contextmanager
@@ -153,24 +159,26 @@ class Contest:
             self._server.create_database(database)
             self._process(database, contender, Path(os.devnull))
             if history_rows:
-                self._ask(database, _history(contender.table, history_rows))
-                self._ask(database, "VACUUM (ANALYZE)")
+                self._server.ask(database, _history(contender.table, history_rows))
+                self._server.ask(database, "VACUUM (ANALYZE)")
         yield
         for contender in self._contenders:
-            self._ask("postgres", f'DROP DATABASE "{_template(contender)}"')
+            self._server.ask("postgres", f'DROP DATABASE "{_template(contender)}"')
 
     @contextmanager
     def _copied(self, contender: Contender) -> Iterator[str]:
         template = _template(contender)
-        self._ask("postgres", f'CREATE DATABASE round TEMPLATE "{template}" STRATEGY file_copy')
+        self._server.ask(
+            "postgres", f'CREATE DATABASE round TEMPLATE "{template}" STRATEGY file_copy'
+        )
         yield "round"
-        self._ask("postgres", "DROP DATABASE round")
+        self._server.ask("postgres", "DROP DATABASE round")
 
     def _load(self, database: str, contender: Contender, path: Path) -> Taken:
-        self._ask(database, "CHECKPOINT")
-        wal_before = self._ask(database, "SELECT pg_current_wal_lsn()")
+        self._server.ask(database, "CHECKPOINT")
+        wal_before = self._server.ask(database, "SELECT pg_current_wal_lsn()")
         line = self._process(database, contender, path)
-        wal = self._ask(database, f"SELECT pg_current_wal_lsn() - '{wal_before}'")
+        wal = self._server.ask(database, f"SELECT pg_current_wal_lsn() - '{wal_before}'")
         return Taken(
             float(line["seconds"]),
             int(line["rows"]),
@@ -194,7 +202,10 @@ class Contest:
         return line
 
     def _content(self, database: str, contender: Contender) -> str:
-        with closing(self._connect(database)) as connection, tempfile.TemporaryFile() as lines:
+        with (
+            closing(psycopg2.connect(self._server.libpq_url(database))) as connection,
+            tempfile.TemporaryFile() as lines,
+        ):
             connection.cursor().copy_expert(
                 f"COPY (SELECT {', '.join(COLUMNS)} FROM {contender.table} "
                 f"WHERE appid NOT LIKE '{HISTORY}%') TO STDOUT",
@@ -202,18 +213,6 @@ class Contest:
             )
             lines.seek(0)
             return content(line.rstrip(b"\n") for line in lines)
-
-    def _ask(self, database: str, sql: str) -> Any:
-        """Run a statement outside a transaction; the first value it answers."""
-        with closing(self._connect(database)) as connection:
-            cursor = connection.cursor()
-            cursor.execute(sql)
-            return cursor.fetchone()[0] if cursor.description else None
-
-    def _connect(self, database: str) -> Any:
-        connection = psycopg2.connect(self._server.libpq_url(database))
-        connection.set_isolation_level(ISOLATION_LEVEL_AUTOCOMMIT)
-        return connection
 
 
 def _template(contender: Contender) -> str:

@@ -1,15 +1,18 @@
 """
 How near the load is to what Postgres itself can do.
 
-    python benchmarks/load.py [--shape morning …] [--rounds 5] [--postgres a/folder]
+    python benchmarks/load.py [--shape morning …] [--peers …] [--rounds 5] [--postgres a/folder]
     python benchmarks/load.py --answers FILE --url postgresql://…/a_database
 
 Without a file: ours and the limit (`limit.py`) with every shape but the largest, then with an
 ordinary morning beside five million rows of other accounts, on a server of its own; prints a table.
+With `--peers` beside other loaders too: short programs in `peers/`, each written as its own
+documentation advises, which run in `.venv-peers` (`make bench-peers` installs that).
 With one: loads its answers as an ingest does once it has fetched them, raw answers, the rows that
 are replaced, coverage and report included, and prints a line.
 """
 
+import argparse
 import itertools
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
@@ -19,7 +22,8 @@ from threading import Lock
 
 import contender
 from answers import Line, read
-from contest import LIMIT, OURS, arguments, hold
+from contest import LIMIT, OURS, PEERS, hold, peer
+from shapes import SHAPES
 from sqlalchemy import Engine
 
 from weixin_etl import clock, warehouse
@@ -43,7 +47,11 @@ RUNS = (
 
 def main() -> None:
     """Load a file, or hold the contest."""
-    parser = arguments("Time the load against its limit.")
+    parser = argparse.ArgumentParser(description="Time the load against its limit.")
+    parser.add_argument("--shape", nargs="+", choices=SHAPES, help="which answers to load")
+    parser.add_argument("--peers", nargs="*", choices=PEERS, help="which other loaders too (all)")
+    parser.add_argument("--rounds", type=int, default=5, help="print medians of so many (5)")
+    parser.add_argument("--postgres", type=Path, help="a folder with other server programs")
     parser.add_argument("--answers", type=Path, help="load this file instead")
     parser.add_argument("--url", help="into this database")
     options = parser.parse_args()
@@ -53,7 +61,9 @@ def main() -> None:
         contender.contend(prepare, options.answers, options.url)
         return
     runs = [(shape, 0) for shape in options.shape] if options.shape else RUNS
-    hold((LIMIT, OURS), runs, rounds=options.rounds, postgres=options.postgres)
+    peers = () if options.peers is None else options.peers or PEERS
+    contenders = (LIMIT, OURS, *map(peer, peers))
+    hold(contenders, runs, rounds=options.rounds, postgres=options.postgres)
 
 
 def prepare(answers: Path, url: str) -> contender.Load:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import sqlalchemy
 from sqlalchemy import Connection
-from throw_away import database
+from throw_away import server
 
 from weixin_etl import warehouse
 from weixin_etl.datasets import DATASETS, Dataset, Kind
@@ -37,7 +37,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Time the analysts' queries on much data.")
     parser.add_argument("--accounts", type=int, default=500)
     options = parser.parse_args()
-    with database() as url:
+    with server() as started:
+        started.create_database("benchmark")
+        url = started.url("benchmark")
         warehouse.migrate(url)
         engine = warehouse.engine(url).execution_options(isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:

@@ -1,4 +1,4 @@
-"""A server and a database for a benchmark, deleted at its end."""
+"""A server for a benchmark, deleted at its end."""
 
 import tempfile
 from collections.abc import Iterator
@@ -20,11 +20,3 @@ def server(binaries: Path | None = None) -> Iterator[Server]:
     finally:
         started.destroy()
         directory.rmdir()
-
-
-@contextmanager
-def database() -> Iterator[str]:
-    """The URL of an empty database of an embedded Postgres, which is deleted at the end."""
-    with server() as started:
-        started.create_database("benchmark")
-        yield started.url("benchmark")

@@ -57,11 +57,9 @@ def _serve(binaries: Path | None) -> Iterator[Server]:
     # not tmp_path_factory: as root, the server's own user must reach the folder
     with tempfile.TemporaryDirectory(prefix="weixin-pg-") as folder:
         Path(folder).chmod(0o755)
-        server = Server(
-            Path(folder) / "server",
-            binaries,
-            {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"},
-        )
+        haste = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        socket = {"unix_socket_directories": f"{folder}/server/data"}
+        server = Server(Path(folder) / "server", binaries, {**haste, **socket})
         server.start()
         try:
             yield server

@@ -133,6 +133,34 @@ _OFTEN_ABSENT = "WeChat often leaves it out: null, not 0"
 _NOT_ADDITIVE = "Not additive, and never to be averaged over articles"
 _IN_BOTH = "Both datasets have a metric of this name; they count differently"
 
+
+def _reads(scene: str, chinese: str, place: str, caveat: str = _PARTS) -> tuple[Metric, Metric]:
+    """The readers who came from one place, such as `int_page_from_feed_read_user`; their reads."""
+    name, chinese_name = f"int_page_from_{scene}_read", f"{chinese}阅读"
+    people, reads = f"people who read the article from {place}", f"reads from {place}"
+    return _people_and_times(f"{name}_user", f"{name}_count", chinese_name, people, reads, caveat)
+
+
+def _shares_to_moments(scene: str, chinese: str, place: str) -> tuple[Metric, Metric]:
+    """Those who shared to Moments from one place, `feed_share_from_feed_user`; their shares."""
+    name, chinese_name = f"feed_share_from_{scene}", f"{chinese}转发朋友圈"
+    people, shares = (
+        f"people who shared it to Moments from {place}",
+        f"shares to Moments from {place}",
+    )
+    return _people_and_times(f"{name}_user", f"{name}_cnt", chinese_name, people, shares, _PARTS)
+
+
+def _people_and_times(
+    user: str, count: str, chinese: str, people: str, times: str, caveat: str
+) -> tuple[Metric, Metric]:
+    """A part of the readers or shares: how many people, and how often."""
+    return (
+        Metric(user, f"{chinese}人数", people, caveat=caveat, is_part=True),
+        Metric(count, f"{chinese}次数", times, "times", caveat=caveat, is_part=True),
+    )
+
+
 # https://developers.weixin.qq.com/doc/offiaccount/Analytics/Graphic_Analysis_Data_Interface.html
 ARTICLE_TOTAL = Dataset(
     name="article_total",
@@ -214,156 +242,16 @@ ARTICLE_TOTAL = Dataset(
             nearest="collection_user",
         ),
         Metric("add_to_fav_count", "收藏次数", "additions to favourites", "times"),
-        Metric(
-            "int_page_from_session_read_user",
-            "公众号会话阅读人数",
-            "people who read the article from the account's own chat",
-            caveat=_PARTS,
-            is_part=True,
-        ),
-        Metric(
-            "int_page_from_session_read_count",
-            "公众号会话阅读次数",
-            "reads from the account's own chat",
-            "times",
-            caveat=_PARTS,
-            is_part=True,
-        ),
-        Metric(
-            "int_page_from_hist_msg_read_user",
-            "历史消息页阅读人数",
-            "people who read the article from the list of past messages",
-            caveat=_PARTS,
-            is_part=True,
-        ),
-        Metric(
-            "int_page_from_hist_msg_read_count",
-            "历史消息页阅读次数",
-            "reads from the list of past messages",
-            "times",
-            caveat=_PARTS,
-            is_part=True,
-        ),
-        Metric(
-            "int_page_from_feed_read_user",
-            "朋友圈阅读人数",
-            "people who read the article from Moments",
-            caveat=_PARTS,
-            is_part=True,
-        ),
-        Metric(
-            "int_page_from_feed_read_count",
-            "朋友圈阅读次数",
-            "reads from Moments",
-            "times",
-            caveat=_PARTS,
-            is_part=True,
-        ),
-        Metric(
-            "int_page_from_friends_read_user",
-            "好友转发阅读人数",
-            "people who read the article from a friend's chat",
-            caveat=_PARTS,
-            is_part=True,
-        ),
-        Metric(
-            "int_page_from_friends_read_count",
-            "好友转发阅读次数",
-            "reads from a friend's chat",
-            "times",
-            caveat=_PARTS,
-            is_part=True,
-        ),
-        Metric(
-            "int_page_from_other_read_user",
-            "其他场景阅读人数",
-            "people who read the article from elsewhere",
-            caveat=_PARTS,
-            is_part=True,
-        ),
-        Metric(
-            "int_page_from_other_read_count",
-            "其他场景阅读次数",
-            "reads from elsewhere",
-            "times",
-            caveat=_PARTS,
-            is_part=True,
-        ),
-        Metric(
-            "feed_share_from_session_user",
-            "公众号会话转发朋友圈人数",
-            "people who shared it to Moments from the account's own chat",
-            caveat=_PARTS,
-            is_part=True,
-        ),
-        Metric(
-            "feed_share_from_session_cnt",
-            "公众号会话转发朋友圈次数",
-            "shares to Moments from the account's own chat",
-            "times",
-            caveat=_PARTS,
-            is_part=True,
-        ),
-        Metric(
-            "feed_share_from_feed_user",
-            "朋友圈转发朋友圈人数",
-            "people who shared it to Moments from Moments",
-            caveat=_PARTS,
-            is_part=True,
-        ),
-        Metric(
-            "feed_share_from_feed_cnt",
-            "朋友圈转发朋友圈次数",
-            "shares to Moments from Moments",
-            "times",
-            caveat=_PARTS,
-            is_part=True,
-        ),
-        Metric(
-            "feed_share_from_other_user",
-            "其他场景转发朋友圈人数",
-            "people who shared it to Moments from elsewhere",
-            caveat=_PARTS,
-            is_part=True,
-        ),
-        Metric(
-            "feed_share_from_other_cnt",
-            "其他场景转发朋友圈次数",
-            "shares to Moments from elsewhere",
-            "times",
-            caveat=_PARTS,
-            is_part=True,
-        ),
-        Metric(
-            "int_page_from_kanyikan_read_user",
-            "看一看阅读人数",
-            "people who read the article from Top Stories (kanyikan)",
-            caveat=_OFTEN_ABSENT,
-            is_part=True,
-        ),
-        Metric(
-            "int_page_from_kanyikan_read_count",
-            "看一看阅读次数",
-            "reads from Top Stories (kanyikan)",
-            "times",
-            caveat=_OFTEN_ABSENT,
-            is_part=True,
-        ),
-        Metric(
-            "int_page_from_souyisou_read_user",
-            "搜一搜阅读人数",
-            "people who read the article from Search (souyisou)",
-            caveat=_OFTEN_ABSENT,
-            is_part=True,
-        ),
-        Metric(
-            "int_page_from_souyisou_read_count",
-            "搜一搜阅读次数",
-            "reads from Search (souyisou)",
-            "times",
-            caveat=_OFTEN_ABSENT,
-            is_part=True,
-        ),
+        *_reads("session", "公众号会话", "the account's own chat"),
+        *_reads("hist_msg", "历史消息页", "the list of past messages"),
+        *_reads("feed", "朋友圈", "Moments"),
+        *_reads("friends", "好友转发", "a friend's chat"),
+        *_reads("other", "其他场景", "elsewhere"),
+        *_shares_to_moments("session", "公众号会话", "the account's own chat"),
+        *_shares_to_moments("feed", "朋友圈", "Moments"),
+        *_shares_to_moments("other", "其他场景", "elsewhere"),
+        *_reads("kanyikan", "看一看", "Top Stories (kanyikan)", _OFTEN_ABSENT),
+        *_reads("souyisou", "搜一搜", "Search (souyisou)", _OFTEN_ABSENT),
     ),
 )
 

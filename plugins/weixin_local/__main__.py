@@ -1,7 +1,6 @@
 """`python -m weixin_local`: what `make run`, `up`, `down`, `airflow`, `etl`, `psql`, … start."""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
@@ -9,13 +8,7 @@ from rich.console import Console
 
 from weixin_etl import cli
 from weixin_local import databases, home, stack
-from weixin_local.environment import (
-    DEFAULT_PORT,
-    NOWHERE,
-    airflow_environment,
-    configured_connection,
-    sandbox_connection,
-)
+from weixin_local.environment import DEFAULT_PORT
 from weixin_local.machine import LocalError
 from weixin_local.progress import Steps
 
@@ -61,18 +54,6 @@ def migrate(_: argparse.Namespace) -> None:
     databases.migrate_warehouse(databases.open_warehouse(steps), steps)
 
 
-def plan(options: argparse.Namespace) -> None:
-    """Show what a run of today would ask WeChat for."""
-    found = home.find()
-    databases.start_postgres(found, _steps())
-    configured = configured_connection(found)
-    url = databases.warehouse_url(found, is_sandbox=configured is None)
-    connection = configured or sandbox_connection(NOWHERE)
-    os.environ.update(airflow_environment(found, connection, url))  # before Airflow is imported
-    cli.read_airflows_database()
-    cli.plan(options)
-
-
 def psql(options: argparse.Namespace) -> None:
     """Open the warehouse."""
     databases.psql(options.rest, _steps(stderr=True))  # the output is the answer's alone
@@ -85,7 +66,6 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (run, up, down, airflow, etl, migrate, psql):
         cli.add_command(commands, command, passes_on=command in (airflow, etl, psql))
-    cli.add_plan(commands, plan)
     commands.choices["up"].add_argument(
         "--port", type=int, default=DEFAULT_PORT, help="of the UI (default: %(default)s)"
     )

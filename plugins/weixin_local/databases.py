@@ -6,7 +6,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 
 from psycopg2.errors import DuplicateObject
 from psycopg2.sql import SQL, Identifier, Literal
@@ -139,16 +138,8 @@ def _migrate_metadata(home: Home, environment: dict[str, str], steps: Steps) -> 
     by = home.server.ask(METADATA_DATABASE, warehouse.source("local/metadata_version.sql"))
     if by == installed:
         return
-    with steps.step("Airflow's own database"):
-        _airflow_db_migrate(home.logs / "db-migrate.log", environment)
-    note = SQL("COMMENT ON DATABASE {} IS {}")
-    home.server.ask(
-        METADATA_DATABASE, note.format(Identifier(METADATA_DATABASE), Literal(installed))
-    )
-
-
-def _airflow_db_migrate(log: Path, environment: dict[str, str]) -> None:
-    with log.open("wb") as output:
+    log = home.logs / "db-migrate.log"
+    with steps.step("Airflow's own database"), log.open("wb") as output:
         done = subprocess.run(
             [sys.executable, "-m", "airflow", "db", "migrate"],
             env=environment,
@@ -157,5 +148,9 @@ def _airflow_db_migrate(log: Path, environment: dict[str, str]) -> None:
             stderr=subprocess.STDOUT,
             check=False,
         )
-    if done.returncode:
-        raise LocalError(f"`airflow db migrate` failed, see {log}: {last_complaint(log)}")
+        if done.returncode:
+            raise LocalError(f"`airflow db migrate` failed, see {log}: {last_complaint(log)}")
+    note = SQL("COMMENT ON DATABASE {} IS {}")
+    home.server.ask(
+        METADATA_DATABASE, note.format(Identifier(METADATA_DATABASE), Literal(installed))
+    )

@@ -21,8 +21,6 @@ READER_VARIABLE = "AIRFLOW_CONN_WEIXIN_READER"
 ADMIN = "admin"
 DEFAULT_PORT = 8080
 _SECRET = re.compile("SECRET|PASSWORD|KEY")
-NOWHERE = "http://127.0.0.1:9"
-"""Where the sandbox is as long as nothing is asked."""
 
 
 def configured_connection(home: Home) -> str | None:
@@ -159,18 +157,8 @@ def _ties(home: Home, port: int) -> dict[str, str]:
 
 
 def postgres_connection(url: URL) -> str:
-    """An Airflow connection of type `postgres`, as JSON."""
-    return json.dumps(
-        {
-            "conn_type": "postgres",
-            "host": url.host,
-            "port": url.port,
-            "login": url.username,
-            "password": url.password,
-            "schema": url.database,
-            "extra": dict(url.query),
-        }
-    )
+    """An Airflow connection of type `postgres`, as a URI."""
+    return url.set(drivername="postgres").render_as_string(hide_password=False)
 
 
 def _secrets(home: Home) -> Mapping[str, str]:

@@ -1,15 +1,14 @@
 """Where the local stack keeps what."""
 
-import fcntl
 import hashlib
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import weixin_etl
-from weixin_local import postgres
+from weixin_local import machine, postgres
 from weixin_local.machine import LocalError
 from weixin_local.postgres import Server
 
@@ -58,16 +57,10 @@ class Home:
         state_hash = hashlib.sha256(os.fsencode(self.state)).hexdigest()[:12]
         return Server(postgres.shared_directory() / state_hash)
 
-    @contextmanager
-    def locked(self, say: Callable[[str], None]) -> Iterator[None]:
+    def locked(self, say: Callable[[str], None]) -> AbstractContextManager[None]:
         """One command at a time starts or stops what belongs to this home; `say` if it waits."""
-        with (self.state / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                say("Waiting for another command of this checkout to end …")
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+        waiting = "Waiting for another command of this checkout to end …"
+        return machine.locked(self.state / "lock", lambda: say(waiting))
 
 
 def find() -> Home:

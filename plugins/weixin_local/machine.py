@@ -1,10 +1,13 @@
 """What the local stack takes from this machine, and the error that says what is wrong with it."""
 
+import fcntl
 import os
 import random
 import shutil
 import socket
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
@@ -14,6 +17,18 @@ PORTS = range(20_000, 32_768)
 
 class LocalError(Exception):
     """What is wrong on this machine and what to do about it, as one sentence to print."""
+
+
+@contextmanager
+def locked(path: Path, waits: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """One process at a time runs the block; it `waits` when another holds the lock of this path."""
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waits()
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def write_private(path: Path, text: str, owner: str | None = None) -> None:

@@ -4,7 +4,6 @@ The embedded PostgreSQL: its programs, the user who may run them, and a server.
 A server is one directory and one port, started and stopped by hand.
 """
 
-import fcntl
 import importlib.metadata
 import os
 import pwd
@@ -16,7 +15,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -29,7 +28,7 @@ from psycopg2.errors import DuplicateDatabase
 from psycopg2.sql import SQL, Composable, Identifier
 
 from weixin_local import machine
-from weixin_local.machine import LocalError, write_private
+from weixin_local.machine import LocalError, locked, write_private
 
 MAJOR_VERSION = 18
 SHARED_DIRECTORY = Path("/var/lib/weixin-etl")
@@ -38,9 +37,6 @@ SERVER_USER = "pgserver"
 """Postgres refuses to run as root, so root runs it as this system user."""
 
 SUPERUSER = "postgres"
-SOCKET_PATH_LIMIT = 107
-"""Bytes a Unix socket's path may have, its file name included."""
-
 PATIENCE_SECONDS = 20
 """How long a start is tried again over what passes by itself."""
 
@@ -60,10 +56,7 @@ PASSING_TROUBLE = (
 @dataclass(frozen=True)
 class Server:
     """
-    A PostgreSQL server for one machine: on 127.0.0.1 with a password, and on a Unix socket.
-
-    The socket needs no password: only the server's user and root can open its folder. There is
-    none where its path would be too long.
+    A PostgreSQL server for one machine: on 127.0.0.1, with a password.
 
     As root, `directory` is root's own, and the server's user may only write to its `data` and its
     log: root writes nothing in `data`, and follows no link there.
@@ -89,7 +82,7 @@ class Server:
 
         """
         self._create_directory()
-        with self._locked():
+        with locked(self.directory / "lock"):
             if self.is_running():
                 return False
             if not self._data.exists():
@@ -102,7 +95,7 @@ class Server:
         """Stop the server, ending every connection; False says that it wasn't running."""
         if not self.is_running():
             return False
-        with self._locked():
+        with locked(self.directory / "lock"):
             try:
                 self._run("pg_ctl", "stop", f"--pgdata={self._data}", "--mode=fast")
             except LocalError:
@@ -118,13 +111,10 @@ class Server:
         except psutil.NoSuchProcess:
             return False
 
-    def create_database(self, name: str) -> bool:
-        """Create the database; False says that it existed."""
-        try:
+    def create_database(self, name: str) -> None:
+        """Create the database if it is missing."""
+        with suppress(DuplicateDatabase):
             self.ask("postgres", SQL("CREATE DATABASE {}").format(Identifier(name)))
-        except DuplicateDatabase:
-            return False
-        return True
 
     def ask(self, database: str, sql: str | Composable) -> Any:
         """Run a statement outside a transaction; the first value it answers, if there is one."""
@@ -161,12 +151,6 @@ class Server:
         return self.binaries or embedded()
 
     @property
-    def socket_directory(self) -> Path | None:
-        """The folder of the Unix socket, for `host=` in a URL; None where its path is too long."""
-        longest = self._data / ".s.PGSQL.65535.lock"
-        return self._data if len(os.fsencode(longest)) <= SOCKET_PATH_LIMIT else None
-
-    @property
     def log_file(self) -> Path:
         """What the server says."""
         return self.directory / "postgres.log"
@@ -189,11 +173,6 @@ class Server:
         if user:
             shutil.chown(self.directory, "root", user)
             self.directory.chmod(0o710)
-            if not can_run("test", user, "-x", str(self.directory)):
-                raise LocalError(
-                    f"Postgres runs as {user}, who can't reach {self.directory}: "
-                    "choose a folder all of whose parents are open to others."
-                )
 
     def _initdb(self) -> None:
         """Create the data elsewhere and move them, so that a killed attempt leaves none."""
@@ -210,8 +189,7 @@ class Server:
             f"--pwfile={self._password_file}",
             "--encoding=UTF8",
             "--locale=C.UTF-8",
-            "--auth-local=trust",
-            "--auth-host=scram-sha-256",
+            "--auth=scram-sha-256",
             *(["--no-sync"] if self.settings.get("fsync") == "off" else []),
         )
         unfinished.rename(self._data)
@@ -252,7 +230,7 @@ class Server:
         settings = {
             "listen_addresses": machine.LOOPBACK,
             "port": str(port),
-            "unix_socket_directories": str(self.socket_directory or ""),
+            "unix_socket_directories": "",
             "timezone": "UTC",
             "log_timezone": "UTC",
             **self.settings,
@@ -284,13 +262,6 @@ class Server:
     def _write(self, path: Path, text: str) -> None:
         write_private(path, text, owner=server_user())
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """One process at a time starts or stops this server."""
-        with (self.directory / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-
 
 def server_user() -> str | None:
     """
@@ -304,8 +275,7 @@ def server_user() -> str | None:
         return None
     if not _has_server_user():
         # two useradds at once each make the user, and the second changes its number
-        with (shared_directory() / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(shared_directory() / "lock"):
             if not _has_server_user():
                 _create_server_user()
     return SERVER_USER

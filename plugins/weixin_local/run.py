@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -183,11 +182,8 @@ def _conclude(finished: Finished, steps: Steps, *, goes_on: bool) -> list[str]:
     warehouse, dataset, run_id = finished.warehouse, finished.dataset, finished.seen.run_id
     problems: list[str] = []
     if run_id:
-        today = clock.beijing_date(clock.now())
-        days = [today - timedelta(days=n) for n in range(dataset.window, 0, -1)]
-        if not goes_on or summary.came_in(warehouse, dataset, run_id):
-            summary.show(warehouse, dataset, run_id, days, steps)
-        run = Run(run_id, dataset, today, is_scheduled=False)
+        run = Run(run_id, dataset, clock.beijing_date(clock.now()), is_scheduled=False)
+        summary.show(warehouse, run, steps, goes_on=goes_on)
         problems = summary.problems(warehouse, run, goes_on=goes_on)
     if finished.seen.state == "success" or (goes_on and not problems):
         return []

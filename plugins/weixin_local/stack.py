@@ -247,7 +247,7 @@ def _start_airflow(home: Home, environment: Mapping[str, str], port: int) -> Non
         for name, command in AIRFLOW_COMMANDS.items()
     ]
     api = AirflowApi(port, admin_password(home))
-    _wait(home, airflow, lambda: _unhealthy(api, since))
+    _wait(home, airflow, lambda: api.unhealthy(since))
     try:
         api.log_in()
         api.ensure_pool(POOL, POOL_SLOTS)
@@ -262,13 +262,6 @@ def _start_process(
     return processes.start(name, command, environment, home.logs / f"{name}.log", home.processes)
 
 
-def _unhealthy(api: AirflowApi, since: datetime) -> Sequence[str]:
-    try:
-        return api.unhealthy(since)
-    except requests.RequestException:
-        return ["api-server"]
-
-
 def _unread_dags(api: AirflowApi) -> Sequence[str]:
     """
     The DAGs Airflow has not read yet.
@@ -279,11 +272,7 @@ def _unread_dags(api: AirflowApi) -> Sequence[str]:
     """
     for error in api.import_errors():
         raise LocalError(f"Airflow can't read a DAG: {error}")
-    return sorted(set(_dag_ids()) - api.dag_ids())
-
-
-def _dag_ids() -> list[str]:
-    return [dataset.dag_id for dataset in DATASETS.values()]
+    return sorted({dataset.dag_id for dataset in DATASETS.values()} - api.dag_ids())
 
 
 def _wait(home: Home, started: Sequence[Process], lacking: Callable[[], Sequence[str]]) -> None:

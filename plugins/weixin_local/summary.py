@@ -1,12 +1,12 @@
 """What came of a run, for the person who typed it."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import timedelta
 
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy import Engine, RowMapping, text
+from sqlalchemy import Engine, RowMapping
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
@@ -18,6 +18,7 @@ from weixin_etl.warehouse import statement
 from weixin_local.progress import Steps
 
 COUNTS = ("articles", "inserted", "updated", "unchanged", "rejected")
+IN = {"loaded", "empty"}
 FINAL = "final"
 """What the statement says of a day the run planned nothing for."""
 
@@ -25,19 +26,24 @@ READY_HOURS = (8, 10)
 """Beijing: yesterday's figures are there after the first, by the second at the latest."""
 
 
-def show(
-    warehouse: Engine, dataset: Dataset, run_id: str, days: Sequence[date], steps: Steps
-) -> None:
-    """Print the counts of each publication day, and the answer to a question of the analysts."""
+def show(warehouse: Engine, run: Run, steps: Steps, *, goes_on: bool = False) -> None:
+    """
+    Print the counts of each publication day, and the answer to a question of the analysts.
+
+    Nothing of a run that brought nothing in and whose successor `goes_on`.
+    """
+    dataset = run.dataset
     values = {
-        "run_id": run_id,
+        "run_id": run.run_id,
         "dataset": dataset.name,
-        "publication_dates": list(days),
+        "publication_dates": [run.today - timedelta(days=n) for n in range(dataset.window, 0, -1)],
         "readers": dataset.readers,
     }
     with warehouse.connect() as connection:
         counts = connection.execute(statement("local/run_days.sql"), values).mappings().all()
         most_read = connection.execute(statement("local/most_read.sql"), values).all()
+    if goes_on and not any(IN & {*row["states"].split(", ")} for row in counts):
+        return
     steps.console.print(_counts_table(counts))
     if any(row["states"] == FINAL for row in counts):
         steps.say("final: the day's totals no longer grow, so it was not asked for.")
@@ -70,17 +76,6 @@ def offline(warehouse: Engine, dataset: Dataset, run_id: str | None) -> list[str
             statement("local/offline.sql"), {"dataset": dataset.name, "run_id": run_id}
         )
         return list(names)
-
-
-def came_in(warehouse: Engine, dataset: Dataset, run_id: str) -> bool:
-    """Whether the run brought a pair in."""
-    sql = (
-        "SELECT count(*) > 0 FROM weixin.run_report "
-        "WHERE run_id = :run_id AND dataset = :dataset AND state IN ('loaded', 'empty')"
-    )
-    with warehouse.connect() as connection:
-        values = {"run_id": run_id, "dataset": dataset.name}
-        return bool(connection.scalar(text(sql), values))
 
 
 def problems(warehouse: Engine, run: Run, *, goes_on: bool) -> list[str]:

@@ -7,8 +7,8 @@ from weixin_sandbox.accounts import (
     AccountKind,
     Component,
 )
+from weixin_sandbox.app import Sandbox
 from weixin_sandbox.platform import Call
-from weixin_sandbox.sandbox import Sandbox
 from weixin_sandbox.scenarios import Scenario
 
 __all__ = [

@@ -1,24 +1,21 @@
 """The sandbox on the command line: `python -m weixin_sandbox`."""
 
 import argparse
-import os
 import re
 import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import date, datetime
 from random import Random
 from typing import Any
 
-from weixin_sandbox.accounts import DEFAULT_ACCOUNT, DEFAULT_COMPONENT, Account, Component
+from weixin_sandbox.accounts import DEFAULT_ACCOUNT, Account
+from weixin_sandbox.app import Sandbox
 from weixin_sandbox.effects import EFFECTS, NUMBERED
-from weixin_sandbox.sandbox import Sandbox
 from weixin_sandbox.scenarios import CallKind, Scenario
 from weixin_sandbox.titles import account_name
 
-_LAST_PORT = 65_535
 _NAMED_AUTHORIZERS = 10
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -33,31 +30,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         today=options.today,
         latency_seconds=options.latency,
         scenarios=options.scenario,
-        component=options.component or DEFAULT_COMPONENT,
-        token_service_bearer=options.token_service_bearer,
     )
-    for account in [*options.authorizer, *_made_up(options.authorizers)]:
-        sandbox.component.authorize(account)
+    for number in range(1, options.authorizers + 1):
+        random = Random(number)  # noqa: S311 - made-up names, not keys
+        sandbox.component.authorize(Account(f"wx{number:016x}", name=account_name(random)))
     for scenario in sandbox.scenarios:
         if scenario.account not in (None, sandbox.component.appid, *sandbox.accounts):
             parser.error(f"--scenario {scenario.name}: there is no account {scenario.account}")
+    # before a thread is started: it would not wait for them otherwise
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
     with ExitStack() as stack:
-        stop = stack.enter_context(_stop_signal())
         try:
             url = stack.enter_context(sandbox.serve(options.port))
-        except OSError as error:
-            reason = os.strerror(error.errno or 0)
+        except (OSError, OverflowError) as error:
             sys.stderr.write(
-                f"The sandbox cannot listen on port {options.port} ({reason}): "
+                f"The sandbox cannot listen on port {options.port} ({error}): "
                 "free it or choose another with --port.\n"
             )
             return 1
-        greeting = _greeting(sandbox, url)
-        if options.component or options.authorizer or options.authorizers:
-            greeting += _component_greeting(sandbox)
-        sys.stdout.write(greeting)
+        sys.stdout.write(_greeting(sandbox, url))
+        if options.authorizers:
+            sys.stdout.write(_component_greeting(sandbox))
         sys.stdout.flush()
-        stop.wait()
+        signal.sigwait(_STOP_SIGNALS)
     return 0
 
 
@@ -84,13 +79,6 @@ def _component_greeting(sandbox: Sandbox) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _made_up(count: int) -> Iterator[Account]:
-    """So many accounts without a secret, the same in every process."""
-    for number in range(1, count + 1):
-        random = Random(number)  # noqa: S311 - made-up names, not keys
-        yield Account(f"wx{number:016x}", name=account_name(random))
-
-
 def _parser() -> argparse.ArgumentParser:
     sentences = {name: effect.sentence for name, effect in EFFECTS.items()} | NUMBERED
     scenarios = [f"  {name:16}{sentence}" for name, sentence in sentences.items()]
@@ -109,9 +97,7 @@ def _parser() -> argparse.ArgumentParser:
             ]
         ),
     )
-    parser.add_argument(
-        "--port", type=_port, default=8077, help="0 takes a free one (default 8077)"
-    )
+    parser.add_argument("--port", type=int, default=8077, help="0 takes a free one (default 8077)")
     parser.add_argument(
         "--today", type=date.fromisoformat, metavar="YYYY-MM-DD", help="instead of Beijing's today"
     )
@@ -124,24 +110,11 @@ def _parser() -> argparse.ArgumentParser:
         help="may be given several times",
     )
     parser.add_argument(
-        "--component",
-        type=_component,
-        metavar="APPID:SECRET",
-        help="the third-party platform that authorizers authorise",
-    )
-    parser.add_argument(
-        "--authorizer",
-        type=_authorizer,
-        action="append",
-        default=[],
-        metavar="APPID[:NAME]",
-        help="an account that authorised the component; may be given several times",
-    )
-    parser.add_argument(
-        "--authorizers", type=_count, default=0, metavar="N", help="so many made-up ones"
-    )
-    parser.add_argument(
-        "--token-service-bearer", metavar="TOKEN", help="what /token-service wants to be sent"
+        "--authorizers",
+        type=int,
+        default=0,
+        metavar="N",
+        help="make up so many accounts that have authorised the third-party platform",
     )
     parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS", help="per call")
     parser.add_argument(
@@ -157,38 +130,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _port(text: str) -> int:
-    if not text.isdigit() or int(text) > _LAST_PORT:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port from 0 to {_LAST_PORT}")
-    return int(text)
-
-
 def _account(text: str) -> Account:
     appid, _, rest = text.partition(":")
     secret, _, name = rest.partition(":")
     if not appid or not secret:
         raise argparse.ArgumentTypeError(f"{appid!r} is not APPID:SECRET[:NAME]")
     return Account(appid, secret, name)
-
-
-def _component(text: str) -> Component:
-    appid, _, secret = text.partition(":")
-    if not appid or not secret:
-        raise argparse.ArgumentTypeError(f"{appid!r} is not APPID:SECRET")
-    return Component(appid, secret)
-
-
-def _authorizer(text: str) -> Account:
-    appid, _, name = text.partition(":")
-    if not appid:
-        raise argparse.ArgumentTypeError(f"{text!r} is not APPID[:NAME]")
-    return Account(appid, name=name)
-
-
-def _count(text: str) -> int:
-    if not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of accounts")
-    return int(text)
 
 
 def _scenario(text: str) -> Scenario:
@@ -215,18 +162,6 @@ _SCENARIO_OPTIONS: dict[str, Callable[[str], Any]] = {
     "asked_from": _day_or_instant,
     "asked_before": _day_or_instant,
 }
-
-
-@contextmanager
-def _stop_signal() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set; the handlers before it come back at the end."""
-    stop = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in _STOP_SIGNALS}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 if __name__ == "__main__":

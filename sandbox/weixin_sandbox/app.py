@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from email.utils import formatdate
 
 from starlette.applications import Starlette
@@ -16,6 +17,21 @@ from weixin_sandbox.answers import Answer, refusal
 from weixin_sandbox.endpoints import ENDPOINTS
 from weixin_sandbox.errcodes import RefusedError
 from weixin_sandbox.platform import Call, Platform
+from weixin_sandbox.server import serve
+
+
+class Sandbox(Platform):
+    """A WeChat API on loopback; see `Platform` for what it is made from and what it remembers."""
+
+    def serve(self, port: int = 0) -> AbstractContextManager[str]:
+        """
+        Serve it on 127.0.0.1 in a thread; port 0 takes a free one. The value is the base URL.
+
+        Raises:
+            OSError: the port cannot be bound.
+
+        """
+        return serve(build_app(self), port)
 
 
 def build_app(platform: Platform) -> Starlette:
@@ -23,7 +39,6 @@ def build_app(platform: Platform) -> Starlette:
     app = Starlette(
         routes=[
             _route(platform, "/cgi-bin/stable_token", "POST", calls.stable_token),
-            _route(platform, "/cgi-bin/token", "GET", calls.classic_token),
             _route(platform, "/cgi-bin/openapi/quota/get", "POST", calls.quota),
             *(_route(platform, path, "POST", calls.data) for path in ENDPOINTS),
             *(

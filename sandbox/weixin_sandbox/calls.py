@@ -37,17 +37,19 @@ Decide = Callable[[Platform, Asked], Answer]
 def stable_token(platform: Platform, asked: Asked) -> Answer:
     """`POST /cgi-bin/stable_token`."""
     fields = _json_object(asked.body)
-    appid = _authenticated(platform, asked, fields)
-    if fields.get("force_refresh") is True:
-        today = platform.beijing_today
-        return _issued(platform, appid, lambda: platform.tokens.force_refresh(appid, today))
-    return _issued(platform, appid, lambda: platform.tokens.stable(appid))
-
-
-def classic_token(platform: Platform, asked: Asked) -> Answer:
-    """`GET /cgi-bin/token`."""
-    appid = _authenticated(platform, asked, asked.query)
-    return _issued(platform, appid, lambda: platform.tokens.classic(appid))
+    asked.appid, secret = _text(fields, "appid"), fields.get("secret")
+    if fields.get("grant_type") != "client_credential":
+        raise RefusedError(40002)
+    if asked.appid is None:
+        raise RefusedError(41002)
+    if not secret:
+        raise RefusedError(41004)
+    account = platform.accounts.get(asked.appid)
+    if account is None:
+        raise RefusedError(40013)
+    if secret != account.secret:
+        raise RefusedError(40125)
+    return _issued(platform, account.appid, lambda: platform.tokens.stable(account.appid))
 
 
 def quota(platform: Platform, asked: Asked) -> Answer:
@@ -80,7 +82,7 @@ def data(platform: Platform, asked: Asked) -> Answer:
     today = platform.beijing_today
     day = _publication_day(asked, endpoint, today)
     platform.quota.count(appid, asked.path, today)
-    effect = platform.scenarios.take(CallKind.DATA, platform.beijing_now, appid, day, endpoint.name)
+    effect = platform.effect(CallKind.DATA, appid, day, endpoint.name)
     if effect and effect.expires_token:
         platform.tokens.expire(asked.query["access_token"])
     _refuse(effect)
@@ -226,7 +228,7 @@ def _answered(
     platform: Platform, kind: CallKind, appid: str, fields: Callable[[], dict[str, Json]]
 ) -> Answer:
     """The answer with these fields, which are made unless a scenario refuses the call."""
-    effect = platform.scenarios.take(kind, platform.beijing_now, appid)
+    effect = platform.effect(kind, appid)
     _refuse(effect)
     return _delivered(platform, effect, Answer(to_bytes(fields())))
 
@@ -237,9 +239,10 @@ def _refuse(effect: Effect | None) -> None:
 
 
 def _delivered(platform: Platform, effect: Effect | None, answer: Answer) -> Answer:
-    if effect and effect.deliver:
-        return effect.deliver(answer, platform.slow_seconds)
-    return answer
+    if effect is None:
+        return answer
+    hold_seconds = platform.slow_seconds if effect.is_slow else 0
+    return replace(answer, hold_seconds=hold_seconds, **effect.answer)
 
 
 def _json_object(body: bytes) -> dict[str, object]:
@@ -252,23 +255,6 @@ def _json_object(body: bytes) -> dict[str, object]:
     if not isinstance(fields, dict):
         raise RefusedError(47001)
     return fields
-
-
-def _authenticated(platform: Platform, asked: Asked, fields: Mapping[str, object]) -> str:
-    """The appid of a token call with the right secret."""
-    asked.appid, secret = _text(fields, "appid"), fields.get("secret")
-    if fields.get("grant_type") != "client_credential":
-        raise RefusedError(40002)
-    if asked.appid is None:
-        raise RefusedError(41002)
-    if not secret:
-        raise RefusedError(41004)
-    account = platform.accounts.get(asked.appid)
-    if account is None:
-        raise RefusedError(40013)
-    if secret != account.secret:
-        raise RefusedError(40125)
-    return account.appid
 
 
 def _check_component_appid(platform: Platform, fields: Mapping[str, object]) -> None:

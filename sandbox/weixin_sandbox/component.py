@@ -1,8 +1,6 @@
 """WeChat's side of a third-party platform: tickets, its token, and who authorised it."""
 
 import secrets
-import threading
-from bisect import bisect_left, insort
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -10,7 +8,6 @@ from weixin_sandbox.accounts import Account, Component
 from weixin_sandbox.errcodes import RefusedError
 from weixin_sandbox.tokens import Tokens
 
-TICKET_SECONDS = 12 * 3600
 STATISTICS = 7
 """The permission set that the data endpoints belong to."""
 
@@ -29,14 +26,12 @@ class Authorization:
 
 class RegisteredComponent:
     """
-    One component as WeChat knows it. Thread-safe; no call takes longer with more accounts.
+    One component as WeChat knows it.
 
     Args:
         component: its credentials.
         accounts: the platform's; who authorises the component joins them.
         tokens: the accounts' tokens, those for the component included.
-        monotonic: the seconds that tickets and tokens are measured with.
-        overlap_seconds: how long a component token outlives its successor's fetch.
         auth_time: the time of an authorisation given now, in Unix seconds.
 
     Attributes:
@@ -50,8 +45,6 @@ class RegisteredComponent:
         component: Component,
         accounts: dict[str, Account],
         tokens: Tokens,
-        monotonic: Callable[[], float],
-        overlap_seconds: float,
         auth_time: Callable[[], int],
     ) -> None:
         self.appid = component.appid
@@ -59,40 +52,31 @@ class RegisteredComponent:
         self.rotates_refresh_tokens = False
         self._accounts = accounts
         self._account_tokens = tokens
-        self._monotonic = monotonic
         self._auth_time = auth_time
-        self._own_tokens = Tokens(monotonic, overlap_seconds)
-        self._lock = threading.RLock()
-        self._ticket_ends: dict[str, float] = {}
-        self._newest_ticket = ""
+        self._own_tokens = Tokens()
+        self._tickets: list[str] = []
+        self._expired_tickets: list[str] = []
         self._authorizations: dict[str, Authorization] = {}
-        self._in_order: list[tuple[int, str]] = []
         self._issued: set[str] = set()
 
     @property
     def issued_secrets(self) -> set[str]:
         """Every ticket, component token, authorizer token and refresh token ever issued."""
-        with self._lock:
-            return set(self._issued)
+        return set(self._issued)
 
     def push_ticket(self) -> str:
-        """Make a new ticket; those of the last 12 hours stay good."""
-        with self._lock:
-            self._newest_ticket = self._remembered(f"ticket@@@{secrets.token_urlsafe(64)}")
-            self._ticket_ends[self._newest_ticket] = self._monotonic() + TICKET_SECONDS
-            return self._newest_ticket
+        """Make a new ticket; those before stay good until `expire_tickets`."""
+        self._tickets.append(self._remembered(f"ticket@@@{secrets.token_urlsafe(64)}"))
+        return self._tickets[-1]
 
     def ticket(self) -> str:
-        """Return the newest ticket, or a new one if that is no longer good."""
-        with self._lock:
-            if self._monotonic() < self._ticket_ends.get(self._newest_ticket, float("-inf")):
-                return self._newest_ticket
-            return self.push_ticket()
+        """Return the newest ticket that is good, or a new one."""
+        return self._tickets[-1] if self._tickets else self.push_ticket()
 
     def expire_tickets(self) -> None:
         """Refuse every ticket pushed so far with 61005 from now on."""
-        with self._lock:
-            self._ticket_ends = dict.fromkeys(self._ticket_ends, float("-inf"))
+        self._expired_tickets += self._tickets
+        self._tickets = []
 
     def expire_tokens(self) -> None:
         """Refuse every component token now in force with 42001 from now on."""
@@ -106,13 +90,9 @@ class RegisteredComponent:
         account that the platform does not know yet joins its accounts; a known one stays as it is.
         """
         new = Account(account) if isinstance(account, str) else account
-        with self._lock:
-            appid = self._accounts.setdefault(new.appid, new).appid
-            if appid in self._authorizations:
-                self._remove(appid)
-            authorization = Authorization(appid, self._auth_time(), self._new_refresh_token())
-            self._authorizations[appid] = authorization
-            insort(self._in_order, (authorization.auth_time, appid))
+        appid = self._accounts.setdefault(new.appid, new).appid
+        refresh_token = self._new_refresh_token()
+        self._authorizations[appid] = Authorization(appid, self._auth_time(), refresh_token)
 
     def withdraw(self, appid: str) -> None:
         """
@@ -122,9 +102,8 @@ class RegisteredComponent:
             KeyError: it has not authorised the component.
 
         """
-        with self._lock:
-            self._remove(appid)
-            self._account_tokens.end_of_component(appid)
+        del self._authorizations[appid]
+        self._account_tokens.end_of_component(appid)
 
     def revoke_permission(self, appid: str) -> None:
         """
@@ -134,10 +113,9 @@ class RegisteredComponent:
             KeyError: the account has not authorised the component.
 
         """
-        with self._lock:
-            granted = self._authorizations[appid]
-            kept = tuple(number for number in granted.permissions if number != STATISTICS)
-            self._authorizations[appid] = replace(granted, permissions=kept)
+        granted = self._authorizations[appid]
+        kept = tuple(number for number in granted.permissions if number != STATISTICS)
+        self._authorizations[appid] = replace(granted, permissions=kept)
 
     def issue_token(self, ticket: object) -> tuple[str, int]:
         """
@@ -147,14 +125,12 @@ class RegisteredComponent:
             RefusedError: 61006 for a ticket that was never pushed, 61005 for an expired one.
 
         """
-        with self._lock:
-            ends_at = self._ticket_ends.get(ticket) if isinstance(ticket, str) else None
-            if ends_at is None:
-                raise RefusedError(61006)
-            if self._monotonic() >= ends_at:
-                raise RefusedError(61005)
-            token, seconds = self._own_tokens.classic(self.appid)
-            return self._remembered(token), seconds
+        if ticket in self._expired_tickets:
+            raise RefusedError(61005)
+        if ticket not in self._tickets:
+            raise RefusedError(61006)
+        token, seconds = self._own_tokens.of_component(self.appid)
+        return self._remembered(token), seconds
 
     def check_token(self, value: str) -> None:
         """
@@ -175,15 +151,14 @@ class RegisteredComponent:
                 refresh token is not its current one.
 
         """
-        with self._lock:
-            authorization = self.authorization(appid)
-            if refresh_token != authorization.refresh_token:
-                raise RefusedError(61023)
-            if self.rotates_refresh_tokens:
-                authorization = replace(authorization, refresh_token=self._new_refresh_token())
-                self._authorizations[appid] = authorization
-            token, seconds = self._account_tokens.of_component(appid)
-            return self._remembered(token), seconds, authorization.refresh_token
+        authorization = self.authorization(appid)
+        if refresh_token != authorization.refresh_token:
+            raise RefusedError(61023)
+        if self.rotates_refresh_tokens:
+            authorization = replace(authorization, refresh_token=self._new_refresh_token())
+            self._authorizations[appid] = authorization
+        token, seconds = self._account_tokens.of_component(appid)
+        return self._remembered(token), seconds, authorization.refresh_token
 
     def authorization(self, appid: str) -> Authorization:
         """
@@ -193,10 +168,10 @@ class RegisteredComponent:
             RefusedError: 61003 when it has not authorised the component.
 
         """
-        with self._lock:
-            if appid not in self._authorizations:
-                raise RefusedError(61003)
-            return self._authorizations[appid]
+        granted = self._authorizations.get(appid)
+        if granted is None:
+            raise RefusedError(61003)
+        return granted
 
     def check_statistics(self, appid: str) -> None:
         """
@@ -212,13 +187,8 @@ class RegisteredComponent:
 
     def page(self, offset: int, count: int) -> tuple[int, list[Authorization]]:
         """How many accounts have authorised it, and a page of them by (auth_time, appid)."""
-        with self._lock:
-            appids = [appid for _, appid in self._in_order[offset : offset + count]]
-            return len(self._in_order), [self._authorizations[appid] for appid in appids]
-
-    def _remove(self, appid: str) -> None:
-        authorization = self._authorizations.pop(appid)
-        del self._in_order[bisect_left(self._in_order, (authorization.auth_time, appid))]
+        granted = sorted(self._authorizations.values(), key=lambda it: (it.auth_time, it.appid))
+        return len(granted), granted[offset : offset + count]
 
     def _new_refresh_token(self) -> str:
         return self._remembered(f"refreshtoken@@@{secrets.token_urlsafe(32)}")

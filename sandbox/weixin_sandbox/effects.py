@@ -1,14 +1,18 @@
 """What each scenario does to a call, and the one sentence that says so."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from typing import Any
 
-from weixin_sandbox.answers import Answer, Json
+from weixin_sandbox.answers import Json
 from weixin_sandbox.endpoints import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Item
 
-_HTML = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
+_HTML = {
+    "body": b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>",
+    "errcode": None,
+}
 
 
 @dataclass(frozen=True)
@@ -17,8 +21,8 @@ class Effect:
     One way a call goes wrong.
 
     A call is refused with `errcode`, or its articles are changed by `edit` (given yesterday's
-    date), or the finished answer is changed by `deliver` (given the seconds of a slow answer).
-    `is_delay` is what the answer then says of a day whose figures are not the newest.
+    date), or the finished answer has other fields, those in `answer`; one that `is_slow` is held
+    back. `is_delay` is what the answer then says of a day whose figures are not the newest.
     `endpoint` names the one it hits unless the scenario names another; None hits all.
     """
 
@@ -27,7 +31,8 @@ class Effect:
     is_for_token_call: bool = False
     expires_token: bool = False
     edit: Callable[[list[Item], date], list[Item]] | None = None
-    deliver: Callable[[Answer, float], Answer] | None = None
+    answer: Mapping[str, Any] = field(default_factory=dict)
+    is_slow: bool = False
     is_delay: bool | str = False
     endpoint: str | None = None
 
@@ -132,34 +137,16 @@ def _words(row: dict[str, Json]) -> dict[str, Json]:
     }
 
 
-def _server_error(answer: Answer, _slow_seconds: float) -> Answer:
-    return replace(answer, body=_HTML, errcode=None, status=500)
-
-
-def _html(answer: Answer, _slow_seconds: float) -> Answer:
-    return replace(answer, body=_HTML, errcode=None)
-
-
-def _cut(answer: Answer, _slow_seconds: float) -> Answer:
-    return replace(answer, errcode=None, is_cut=True)
-
-
-def _held_back(answer: Answer, slow_seconds: float) -> Answer:
-    return replace(answer, hold_seconds=slow_seconds)
-
-
-def _an_hour_ago(answer: Answer, _slow_seconds: float) -> Answer:
-    return replace(answer, clock_ahead_seconds=-3600)
-
-
 EFFECTS = {
     "busy": Effect("-1: the system is busy.", errcode=-1),
-    "http-500": Effect("HTTP status 500 with a page of HTML.", deliver=_server_error),
-    "cut-answer": Effect("The connection closes after half of the body.", deliver=_cut),
-    "slow": Effect("The answer is held back longer than a client waits.", deliver=_held_back),
-    "bad-json": Effect("HTTP status 200 with a page of HTML.", deliver=_html),
+    "http-500": Effect("HTTP status 500 with a page of HTML.", answer={**_HTML, "status": 500}),
+    "cut-answer": Effect(
+        "The connection closes after half of the body.", answer={"errcode": None, "is_cut": True}
+    ),
+    "slow": Effect("The answer is held back longer than a client waits.", is_slow=True),
+    "bad-json": Effect("HTTP status 200 with a page of HTML.", answer=_HTML),
     "clock-skew": Effect(
-        "The Date header says what time it was an hour ago.", deliver=_an_hour_ago
+        "The Date header says what time it was an hour ago.", answer={"clock_ahead_seconds": -3600}
     ),
     "token-expired": Effect(
         "42001: the token is expired from now on; asking again gives a new one.",

@@ -1,6 +1,5 @@
 """WeChat's side without HTTP: accounts, tokens, quota, figures and what was asked."""
 
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -9,8 +8,9 @@ from weixin_etl import clock
 from weixin_sandbox import endpoints
 from weixin_sandbox.accounts import DEFAULT_ACCOUNT, DEFAULT_COMPONENT, Account, Component
 from weixin_sandbox.component import RegisteredComponent
+from weixin_sandbox.effects import Effect
 from weixin_sandbox.quota import Quota
-from weixin_sandbox.scenarios import Scenario, Scenarios
+from weixin_sandbox.scenarios import CallKind, Scenario
 from weixin_sandbox.token_service import TokenService
 from weixin_sandbox.tokens import Tokens
 
@@ -42,23 +42,18 @@ class Call:
 
 class Platform:
     """
-    Everything a WeChat API remembers.
+    Everything a WeChat API remembers. Calls are decided one at a time.
 
     Args:
         accounts: who may call; by default `DEFAULT_ACCOUNT` alone.
         seed: another seed gives other figures.
         today: the Beijing day, or None for the clock's. May be changed at any time.
         latency_seconds: how long every call takes.
-        scenarios: what goes wrong. May be changed at any time.
+        scenarios: what goes wrong, first match first. May be changed at any time.
         component: the third-party platform that accounts may authorise.
         token_service_bearer: what a caller of the token service must send, or None.
         slow_seconds: how long the scenario `slow` holds an answer back.
         daily_limit: calls per endpoint, account and Beijing day.
-        minute_limit: calls per endpoint and account in 60 seconds, or None for no limit.
-        classic_overlap_seconds: how long a classic token, a component's token and an authorizer's
-            token outlive their successor's fetch. WeChat grants 300; the default 0 shows at once
-            what two processes do to each other.
-        monotonic: the seconds that tokens, tickets and minutes are measured with.
 
     Attributes:
         before_delivery: called with each call once it has been decided and remembered, before
@@ -79,9 +74,6 @@ class Platform:
         token_service_bearer: str | None = None,
         slow_seconds: float = 35.0,
         daily_limit: int = 1000,
-        minute_limit: int | None = None,
-        classic_overlap_seconds: float = 0.0,
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.accounts = {account.appid: account for account in accounts}
         self.seed = seed
@@ -89,24 +81,17 @@ class Platform:
         self.latency_seconds = latency_seconds
         self.slow_seconds = slow_seconds
         self.calls: list[Call] = []
-        self.quota = Quota(daily_limit, minute_limit, monotonic)
-        self.tokens = Tokens(monotonic, classic_overlap_seconds)
+        self.quota = Quota(daily_limit)
+        self.tokens = Tokens()
         self.token_service = TokenService(self.tokens, token_service_bearer)
         self.component = RegisteredComponent(
             component,
             self.accounts,
             self.tokens,
-            monotonic,
-            classic_overlap_seconds,
             auth_time=lambda: int(self.beijing_now.timestamp()),
         )
         self.before_delivery: Callable[[Call], None] | None = None
-        self._scenarios = Scenarios(scenarios)
-
-    @property
-    def scenarios(self) -> Scenarios:
-        """What goes wrong, first match first."""
-        return self._scenarios
+        self.scenarios = list(scenarios)
 
     @property
     def beijing_today(self) -> date:
@@ -123,6 +108,14 @@ class Platform:
     def issued_tokens(self) -> set[str]:
         """Every token value of an account ever issued."""
         return self.tokens.issued()
+
+    def effect(
+        self, kind: CallKind, appid: str, day: date | None = None, endpoint: str | None = None
+    ) -> Effect | None:
+        """What the first scenario does to a call that it hits; no other hits the same call."""
+        now = self.beijing_now
+        hits = (it for it in list(self.scenarios) if it.hits(kind, now, appid, day, endpoint))
+        return next((scenario.effect for scenario in hits), None)
 
     def remember(self, call: Call, body: bytes) -> None:  # noqa: ARG002 # for who keeps the bytes
         """Keep a call as it was answered, but not what the answer said: a subclass may."""

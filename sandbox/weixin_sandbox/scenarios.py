@@ -1,11 +1,10 @@
 """Scenarios: which calls go wrong, how often and how."""
 
-import threading
-from collections.abc import Iterable, MutableSequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import Enum
-from typing import overload
 
 from weixin_etl import clock
 from weixin_sandbox import endpoints
@@ -26,16 +25,11 @@ class CallKind(Enum):
         """What a scenario's name starts with to hit such calls instead of data calls."""
         return "" if self is CallKind.DATA else f"{self.value}-call:"
 
-    @property
-    def title(self) -> str:
-        """A call of this kind, for a sentence."""
-        return f"a {self.value} call" if self is not CallKind.INFO else "an info call"
-
 
 @dataclass(frozen=True)
 class Scenario:
     """
-    One thing that goes wrong for the calls it matches.
+    One thing that goes wrong for the calls it matches, so many `times`.
 
     Args:
         name: one of `EFFECTS`, or of `NUMBERED` with its number. Most hit data calls; with the
@@ -64,31 +58,26 @@ class Scenario:
     last_day: date | None = None
     asked_from: date | None = None
     asked_before: date | None = None
+    _hits: Iterator[int] = field(
+        default_factory=itertools.count, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         """Refuse a scenario that could never hit."""
-        effect, call = self.effect, self.call_kind.title
-        if self.call_kind is not CallKind.DATA:
-            if effect.edit or effect.expires_token:
-                raise ValueError(f"{self.name}: there is nothing to do on {call}")
-            if self.day is not None:
-                raise ValueError(f"{self.name}: {call} has no publication day")
-            if self.endpoint is not None:
-                raise ValueError(f"{self.name}: {call} has no data endpoint")
-        if self.endpoint is not None:
-            endpoint = endpoints.named(self.endpoint)
-            if effect.is_delay and not endpoint.says_is_delay:
-                raise ValueError(f"{self.name}: {endpoint.name} does not say is_delay")
-        if self.times is not None and self.times < 1:
-            raise ValueError(f"{self.name}: times={self.times} never hits; leave it out for always")
-        if self.last_day is not None:
-            if self.day is None:
-                raise ValueError(f"{self.name}: last_day without day, the first")
-            if self.last_day < self.day:
-                raise ValueError(f"{self.name}: last_day is before day")
+        effect = self.effect
+        endpoint = endpoints.named(self.endpoint) if self.endpoint else None
+        has_article_day = (effect.edit, effect.expires_token, self.day, endpoint)
+        if self.call_kind is not CallKind.DATA and any(has_article_day):
+            raise ValueError(f"{self.name}: only a data call has articles, a day and an endpoint")
+        if endpoint and effect.is_delay and not endpoint.says_is_delay:
+            raise ValueError(f"{self.name}: {endpoint.name} does not say is_delay")
         begin, end = _instant(self.asked_from), _instant(self.asked_before)
-        if begin and end and end <= begin:
-            raise ValueError(f"{self.name}: asked_before is not after asked_from")
+        if (
+            (self.times is not None and self.times < 1)
+            or (self.last_day and not (self.day and self.day <= self.last_day))
+            or (begin and end and end <= begin)
+        ):
+            raise ValueError(f"{self.name}: these times, days or instants never hit a call")
 
     @property
     def effect(self) -> Effect:
@@ -107,7 +96,7 @@ class Scenario:
         prefixed = [kind for kind in CallKind if kind.prefix and self.name.startswith(kind.prefix)]
         return prefixed[0] if prefixed else CallKind.DATA
 
-    def matches(
+    def hits(
         self,
         kind: CallKind,
         asked_at: datetime,
@@ -115,19 +104,20 @@ class Scenario:
         day: date | None = None,
         endpoint: str | None = None,
     ) -> bool:
-        """Whether a call is one it hits; only a data call has a day and an endpoint."""
+        """Whether it hits a call, which then counts; only a data call has a day and an endpoint."""
         if kind is not self.call_kind or self.account not in (None, appid):
             return False
         begin, end = _instant(self.asked_from), _instant(self.asked_before)
         if (begin and asked_at < begin) or (end and end <= asked_at):
             return False
-        is_its_endpoint = (self.endpoint or self.effect.endpoint) in (None, endpoint)
-        return kind is not CallKind.DATA or (is_its_endpoint and self._is_of(day))
-
-    def _is_of(self, day: date | None) -> bool:
-        if self.day is None or day is None:
-            return self.day is None
-        return self.day <= day <= (self.last_day or self.day)
+        if kind is CallKind.DATA and (self.endpoint or self.effect.endpoint) not in (
+            None,
+            endpoint,
+        ):
+            return False
+        if self.day and not (day and self.day <= day <= (self.last_day or self.day)):
+            return False
+        return self.times is None or next(self._hits) < self.times
 
 
 def _instant(when: date | None) -> datetime | None:
@@ -137,81 +127,3 @@ def _instant(when: date | None) -> datetime | None:
     if when.tzinfo is None:
         raise ValueError(f"{when.isoformat()} has no offset, so it is no instant")
     return when
-
-
-class Scenarios(MutableSequence[Scenario]):
-    """
-    The scenarios in force, in order. Thread-safe.
-
-    A call is hit by the first one that matches it and has hits left, by no other: a list is a
-    script. Putting a scenario in gives it all its hits, even the same object again.
-    """
-
-    def __init__(self, scenarios: Iterable[Scenario]) -> None:
-        self._lock = threading.RLock()
-        self._entries = [_Entry(scenario) for scenario in scenarios]
-
-    def take(
-        self,
-        kind: CallKind,
-        asked_at: datetime,
-        appid: str,
-        day: date | None = None,
-        endpoint: str | None = None,
-    ) -> Effect | None:
-        """The effect on one call; it uses up one hit."""
-        with self._lock:
-            for entry in self._entries:
-                scenario = entry.scenario
-                if scenario.matches(kind, asked_at, appid, day, endpoint):
-                    if entry.hits == scenario.times:
-                        continue
-                    entry.hits += 1
-                    return scenario.effect
-            return None
-
-    def insert(self, index: int, value: Scenario) -> None:
-        """Put one in before an index."""
-        with self._lock:
-            self._entries.insert(index, _Entry(value))
-
-    def __len__(self) -> int:
-        """How many there are, used up or not."""
-        with self._lock:
-            return len(self._entries)
-
-    @overload
-    def __getitem__(self, index: int) -> Scenario: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Scenario]: ...
-    def __getitem__(self, index: int | slice) -> Scenario | list[Scenario]:
-        """One, or a list of those in a slice."""
-        with self._lock:
-            if isinstance(index, slice):
-                return [entry.scenario for entry in self._entries[index]]
-            return self._entries[index].scenario
-
-    @overload
-    def __setitem__(self, index: int, value: Scenario) -> None: ...
-    @overload
-    def __setitem__(self, index: slice, value: Iterable[Scenario]) -> None: ...
-    def __setitem__(self, index: int | slice, value: Scenario | Iterable[Scenario]) -> None:
-        """Replace one, or those in a slice."""
-        with self._lock:
-            if isinstance(index, slice) and not isinstance(value, Scenario):
-                self._entries[index] = [_Entry(scenario) for scenario in value]
-            elif isinstance(index, int) and isinstance(value, Scenario):
-                self._entries[index] = _Entry(value)
-            else:
-                raise TypeError("one scenario goes to an index, several to a slice")
-
-    def __delitem__(self, index: int | slice) -> None:
-        """Take one out, or those in a slice."""
-        with self._lock:
-            del self._entries[index]
-
-
-@dataclass
-class _Entry:
-    scenario: Scenario
-    hits: int = 0

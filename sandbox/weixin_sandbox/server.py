@@ -10,7 +10,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 _LOOPBACK = "127.0.0.1"
-_START_SECONDS = 10
+_START_SECONDS = 60
 
 
 @contextmanager

@@ -1,13 +1,11 @@
 """A company's own server that owns the tokens of its accounts, as WeChat advises."""
 
-import threading
-
 from weixin_sandbox.tokens import TOKEN_SECONDS, Tokens
 
 
 class TokenService:
     """
-    Gives every program of a company the same stable token of an account. Thread-safe.
+    Gives every program of a company the same stable token of an account.
 
     Attributes:
         bearer: what a caller must send as `Authorization: Bearer …`; None lets everybody in.
@@ -20,14 +18,12 @@ class TokenService:
         self.bearer = bearer
         self.is_stale = False
         self._tokens = tokens
-        self._lock = threading.Lock()
         self._first: dict[str, str] = {}
 
     def token(self, appid: str) -> tuple[str, int]:
         """Return a token of an account and the seconds it has left."""
-        with self._lock:
-            if self.is_stale and appid in self._first:
-                return self._first[appid], TOKEN_SECONDS
-            value, seconds = self._tokens.stable(appid)
-            self._first.setdefault(appid, value)
-            return value, seconds
+        if self.is_stale and appid in self._first:
+            return self._first[appid], TOKEN_SECONDS
+        value, seconds = self._tokens.stable(appid)
+        self._first.setdefault(appid, value)
+        return value, seconds

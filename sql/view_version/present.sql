@@ -1,16 +1,12 @@
--- The views and functions of ours that are there: from which text each was created, and its number.
--- One that was dropped by hand is none of them.
-WITH known AS (
-    SELECT
-        view_name,
-        text_sha256,
-        CASE
-            WHEN view_name LIKE '%(%' THEN cast(to_regprocedure(view_name) AS oid)
-            ELSE cast(to_regclass(view_name) AS oid)
-        END AS oid
-    FROM weixin.view_version
-)
-
-SELECT * FROM known
-WHERE oid IS NOT NULL
+-- The views and functions of ours that are there, and from which text each was created. One that
+-- was dropped by hand is none of them.
+SELECT
+    view_name,
+    text_sha256
+FROM weixin.view_version
+WHERE
+    CASE
+        WHEN view_name LIKE '%(%' THEN to_regprocedure(view_name) IS NOT NULL
+        ELSE to_regclass(view_name) IS NOT NULL
+    END
 ORDER BY view_name

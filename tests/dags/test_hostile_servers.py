@@ -5,7 +5,6 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from wire import Handler, Reply, Wire, drips, says
 
 from weixin_etl.cli import main
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
+from weixin_etl.model import Run
 from weixin_local import summary
 from weixin_local.progress import Steps
 from weixin_sandbox import Account, Sandbox
@@ -158,26 +158,21 @@ def in_terminal(monkeypatch: pytest.MonkeyPatch, command: Callable[[], Any]) -> 
 def page(warehouse: Engine, appid: str) -> str:
     """What the page is given."""
     from weixin_etl.orchestration.page import app, articles, calendar, problems
+    from weixin_etl.orchestration.page.reader import Figures
 
     with warehouse.connect() as connection:
+        of = Figures(connection, ARTICLE_TOTAL, MORNING, catch_up_days=60)
         shown: list[Any] = [
             problems.view([*DATASETS.values()], "", 0),
-            articles.view(connection, ARTICLE_TOTAL, appid),
-            rejected(connection, appid, calendar),
+            articles.view(of, appid),
+            calendar.story(of, appid, november(20)[0]),
         ]
     return "".join(bytes(app._json(it).body).decode() for it in shown)
-
-
-def rejected(connection: Any, appid: str, calendar: Any) -> Any:
-    """The story of a day."""
-    return calendar.story(
-        connection, ARTICLE_TOTAL, appid, november(20)[0], now=MORNING, catch_up_days=60
-    )
 
 
 def what_make_run_prints(warehouse: Engine, run_id: str) -> str:
     """The table and the answer to a question."""
     out = io.StringIO()
-    days: list[date] = WINDOW
-    summary.show(warehouse, ARTICLE_TOTAL, run_id, days, Steps(Console(file=out, width=200)))
+    run = Run(run_id, ARTICLE_TOTAL, MORNING.date(), is_scheduled=False)
+    summary.show(warehouse, run, Steps(Console(file=out, width=200)))
     return out.getvalue()

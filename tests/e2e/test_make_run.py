@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 from people import Person, somebody
 
-from weixin_local.environment import NOWHERE, connection
+from weixin_local.environment import connection
 from weixin_sandbox import Account, Sandbox, Scenario
 
 pytestmark = pytest.mark.stack
@@ -119,7 +119,9 @@ def test_plan_shows_what_is_due_and_asks_nobody(person: Person) -> None:
 @pytest.mark.usefixtures("second")
 def test_plan_is_of_the_account_that_the_caller_names(person: Person) -> None:
     """With the warehouse of this machine, as `make run` would."""
-    mine = {"AIRFLOW_CONN_WEIXIN_DEFAULT": connection("wx1", "secret", NOWHERE, "mine")}
+    mine = {
+        "AIRFLOW_CONN_WEIXIN_DEFAULT": connection("wx1", "secret", "http://127.0.0.1:9", "mine")
+    }
     person.weixin("migrate", **mine)  # made-up figures are in another warehouse
 
     said = person.weixin("plan", **mine, **NEWCOMERS_DAY, COLUMNS="200")

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -153,9 +153,9 @@ def update_views(warehouse: Engine, wanted: Sequence[View]) -> list[str]:
     """
     Bring the views to their texts, in one transaction; two processes do so one after the other.
 
-    A view or function that was created from the same text is left alone. One that Postgres can't
-    replace is dropped and created again, and so are those of ours that stand on it, with their
-    owners and privileges. One that this release does not have is dropped.
+    Those whose text has changed are replaced in their place, and those that this release does not
+    have are dropped. Where Postgres refuses that, all are dropped and created again, with their
+    owners and privileges.
 
     Returns:
         What was done, in sentences; nothing when everything was up to date.
@@ -171,11 +171,31 @@ def update_views(warehouse: Engine, wanted: Sequence[View]) -> list[str]:
 
 def update(connection: Connection, wanted: Sequence[View]) -> list[str]:
     """See `update_views`: its transaction's work."""
+    texts = {view.identity: view.sha256 for view in wanted}
     # whoever may change nothing is not refused when there is nothing to change
-    if _Update(connection, wanted).is_done():
+    if _present(connection) == texts:
         return []
     lock_changes(connection, "view_version")
-    return _Update(connection, wanted).run()
+    present = _present(connection)
+    changed = [view for view in wanted if present.get(view.identity) != view.sha256]
+    gone = present.keys() - texts.keys()
+    try:
+        with connection.begin_nested():
+            for view in changed:
+                _create(connection, view, replaces=view.identity in present)
+            _drop(connection, gone)
+    except (InvalidTableDefinition, InvalidFunctionDefinition, DependentObjectsStillExist):
+        _create_anew(connection, present, wanted)
+    connection.execute(
+        sqlalchemy.text("DELETE FROM weixin.view_version WHERE NOT view_name = any(:wanted)"),
+        {"wanted": [*texts]},
+    )
+    updated = ", ".join(view.full_name for view in changed)
+    dropped = ", ".join(sorted({*map(_full_name, gone)} - {view.full_name for view in wanted}))
+    return [
+        *([f"Updated the views {updated}."] if updated else []),
+        *([f"Dropped the views {dropped}: not of this release."] if dropped else []),
+    ]
 
 
 @contextmanager
@@ -193,103 +213,58 @@ def _told(warehouse: Engine) -> Iterator[None]:
         raise diagnose(error, warehouse) or failed from None
 
 
-class _Update:
-    """One transaction's work."""
+def _present(connection: Connection) -> dict[str, str]:
+    """What of ours is there, by identity: the SHA-256 of the text that it was created from."""
+    found = connection.execute(statement("view_version/present.sql"))
+    return {row.view_name: row.text_sha256 for row in found}
 
-    def __init__(self, connection: Connection, wanted: Sequence[View]) -> None:
-        self.connection = connection
-        self.wanted = wanted
-        found = connection.execute(statement("view_version/present.sql"))
-        self.present = {row.view_name: row for row in found}
-        """What of ours is there, by identity."""
-        self.privileges: dict[str, Sequence[Row[Any]]] = {}
-        """Of what was dropped, by the full name of what is created in its place."""
 
-    def is_done(self) -> bool:
-        """Whether there is nothing to do."""
-        sha256 = {name: row.text_sha256 for name, row in self.present.items()}
-        return sha256 == {view.identity: view.sha256 for view in self.wanted}
+def _create(connection: Connection, view: View, *, replaces: bool = False) -> None:
+    """Create a view, which weixin_reader may read, or replace it in its place."""
+    if replaces:
+        execute(connection, view.text.replace("\nCREATE ", "\nCREATE OR REPLACE ", 1))
+    else:
+        execute(connection, view.text)  # a view of somebody else's of the same name stops it
+        if view.kind is Kind.VIEW and connection.scalar(sqlalchemy.text(_READER)):
+            execute(connection, f"GRANT SELECT ON {view.full_name} TO weixin_reader")
+    execute(connection, SQL(";").join(_comments(view)))
+    connection.execute(
+        statement("view_version/save.sql"),
+        {"view_name": view.identity, "text_sha256": view.sha256},
+    )
 
-    def run(self) -> list[str]:
-        """Everything; see `update_views`."""
-        identities = {view.identity for view in self.wanted}
-        names = {view.full_name for view in self.wanted}
-        gone = [name for name in sorted(map(_full_name, self.present)) if name not in names]
-        self.drop(self.present.keys() - identities)
-        updated = [view.full_name for view in self.wanted if self.bring(view)]
-        self.connection.execute(
-            sqlalchemy.text("DELETE FROM weixin.view_version WHERE NOT view_name = any(:wanted)"),
-            {"wanted": [*identities]},
-        )
-        return [
-            *([f"Updated the views {', '.join(updated)}."] if updated else []),
-            *([f"Dropped the views {', '.join(gone)}: not of this release."] if gone else []),
-        ]
 
-    def bring(self, view: View) -> bool:
-        """Bring a view to its text; False when it had been created from it."""
-        before = self.present.get(view.identity)
-        if before and before.text_sha256 == view.sha256:
-            return False
-        if not (before and self.replaces(view)):
-            self.drop([view.identity])
-            self.execute(view.text)  # a view of somebody else's of the same name stops it
-            self.grant(view)
-        self.execute(SQL(";").join(_comments(view)))
-        self.connection.execute(
-            statement("view_version/save.sql"),
-            {"view_name": view.identity, "text_sha256": view.sha256},
-        )
-        return True
+def _drop(connection: Connection, identities: Collection[str]) -> None:
+    for kind in Kind:  # views first: they may stand on functions
+        if names := ", ".join(it for it in sorted(identities) if _kind(it) is kind):
+            execute(connection, f"DROP {kind} {names}")
 
-    def replaces(self, view: View) -> bool:
-        """Replace the view in its place, if its columns or parameters allow that."""
-        try:
-            with self.connection.begin_nested():
-                self.execute(view.text.replace("\nCREATE ", "\nCREATE OR REPLACE ", 1))
-        except (InvalidTableDefinition, InvalidFunctionDefinition):
-            return False
-        return True
 
-    def drop(self, identities: Iterable[str]) -> None:
-        """Drop views of ours, and those of ours that stand on them; remember their privileges."""
-        oids = [self.present[it].oid for it in identities if it in self.present]
-        standing = {
-            *self.connection.scalars(statement("view_version/standing.sql"), {"oids": oids})
-        }
-        doomed = [identity for identity, row in self.present.items() if row.oid in standing]
-        successors = {(view.full_name, view.kind): view for view in self.wanted}
-        for identity in doomed:
-            if view := successors.get((_full_name(identity), _kind(identity))):
-                self.privileges[view.full_name] = self.privileges_of(identity, view)
-            del self.present[identity]
-        for kind in Kind:  # views first: they may stand on functions
-            if names := ", ".join(it for it in doomed if _kind(it) is kind):
-                self.execute(f"DROP {kind} {names}")
-
-    def grant(self, view: View) -> None:
-        """Owner and privileges as before it was dropped; weixin_reader may read a new view."""
-        before = self.privileges.get(view.full_name, [])
-        if before:
-            self.execute(before[0].own)
-            for take in {row.take for row in self.privileges_of(view.identity, view)}:
-                self.execute(take)
-            for row in before:
+def _create_anew(connection: Connection, present: Collection[str], wanted: Sequence[View]) -> None:
+    """Drop all of ours, then create what is wanted, with owners and privileges as before."""
+    successors = {(view.full_name, view.kind): view for view in wanted}
+    before = {}
+    for identity in present:
+        if view := successors.get((_full_name(identity), _kind(identity))):
+            before[view.identity] = _privileges(connection, identity, view)
+    _drop(connection, present)
+    for view in wanted:
+        _create(connection, view)
+        if rows := before.get(view.identity):
+            execute(connection, rows[0].own)
+            for take in {row.take for row in _privileges(connection, view.identity, view)}:
+                execute(connection, take)
+            for row in rows:
                 if row.column_name is None or row.column_name in view.columns:
-                    self.execute(row.give)
-        elif view.kind is Kind.VIEW and self.connection.scalar(sqlalchemy.text(_READER)):
-            self.execute(f"GRANT SELECT ON {view.full_name} TO weixin_reader")
+                    execute(connection, row.give)
 
-    def privileges_of(self, identity: str, successor: View) -> Sequence[Row[Any]]:
-        """Who may do what with it, as statements about what is created in its place."""
-        names = {"VIEW": None, "FUNCTION": None, _kind(identity): identity}
-        return self.connection.execute(
-            statement("view_version/privileges.sql"), {**names, "successor": successor.identity}
-        ).all()
 
-    def execute(self, sql: str | Composable) -> None:
-        """See `execute`."""
-        execute(self.connection, sql)
+def _privileges(connection: Connection, identity: str, successor: View) -> Sequence[Row[Any]]:
+    """Who may do what with it, as statements about what is created in its place."""
+    names = {"VIEW": None, "FUNCTION": None, _kind(identity): identity}
+    return connection.execute(
+        statement("view_version/privileges.sql"), {**names, "successor": successor.identity}
+    ).all()
 
 
 def execute(connection: Connection, sql: str | Composable) -> None:

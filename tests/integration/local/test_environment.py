@@ -29,15 +29,9 @@ def test_connections_and_dags_are_in_place(home: Home) -> None:
     environment = airflow_environment(home, "weixin://", WAREHOUSE, port=8081)
 
     assert environment["AIRFLOW_CONN_WEIXIN_DEFAULT"] == "weixin://"
-    assert json.loads(environment["AIRFLOW_CONN_WEIXIN_WAREHOUSE"]) == {
-        "conn_type": "postgres",
-        "host": "127.0.0.1",
-        "port": 5433,
-        "login": "me",
-        "password": "p@ss",
-        "schema": "weixin",
-        "extra": {"sslmode": "disable"},
-    }
+    assert environment["AIRFLOW_CONN_WEIXIN_WAREHOUSE"] == (
+        "postgres://me:p%40ss@127.0.0.1:5433/weixin?sslmode=disable"
+    )
     assert environment["AIRFLOW__CORE__DAGS_FOLDER"] == str(home.project / "dags")
     metadata = make_url(environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"])
     assert (metadata.port, metadata.database) == (home.server.port, "airflow")

@@ -84,26 +84,14 @@ def test_a_server_is_postgres_18_and_durable_unless_told_otherwise(
         assert ask(url, "SHOW fsync") == fsync
 
 
-def test_nobody_enters_without_the_password_or_the_folder(server: Server) -> None:
-    """Every user of the machine reaches a TCP port; password and socket are their owner's."""
+def test_nobody_enters_without_the_password(server: Server) -> None:
+    """Every user of the machine reaches a TCP port; the password is its owner's."""
     wrong = f"postgresql://postgres:guess@127.0.0.1:{server.port}/postgres"
-    socket_ = f"postgresql://postgres@/postgres?host={server.socket_directory}&port={server.port}"
 
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
         ask(wrong, "SELECT 1")
-    assert ask(socket_, "SELECT 1") == 1
     assert server.directory.stat().st_mode & 0o007 == 0
     assert (server.directory / "password").stat().st_mode & 0o777 == 0o600
-
-
-def test_a_path_too_long_for_a_socket_leaves_tcp(make: Callable[..., Server]) -> None:
-    """Socket paths over 107 bytes fail: then there is none, and the server runs all the same."""
-    server = make("x" * 100)
-
-    server.start()
-
-    assert server.socket_directory is None
-    assert ask(server.libpq_url("postgres"), "SELECT 1") == 1
 
 
 def test_data_and_port_survive_a_restart(server: Server) -> None:
@@ -246,18 +234,6 @@ def test_root_follows_no_link_in_the_servers_data(
     assert not server.stop()
     assert secret.read_text() == "roots:secret\n"
     lock.unlink()
-
-
-@as_root_only
-def test_a_folder_the_servers_user_cannot_reach_is_a_sentence(folder: Path) -> None:
-    """As root below a closed folder: no traceback, and no folder opened to the world."""
-    closed = folder / "closed"
-    closed.mkdir(mode=0o700)
-
-    with pytest.raises(LocalError, match=f"{postgres.SERVER_USER}, who can't reach"):
-        Server(closed / "server").start()
-
-    assert closed.stat().st_mode & 0o777 == 0o700
 
 
 @as_root_only

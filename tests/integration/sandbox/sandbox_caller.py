@@ -34,10 +34,6 @@ class Caller:
         content = {} if body is None else {"json": body}
         return self.session.post(self.url + path, timeout=self.read_timeout, **content, **options)
 
-    def get(self, path: str, **options: Any) -> requests.Response:
-        """GET a path."""
-        return self.session.get(self.url + path, timeout=self.read_timeout, **options)
-
     def credentials(self, **fields: object) -> dict[str, object]:
         """What a token call sends, with fields that replace the right ones."""
         right = {"appid": self.account.appid, "secret": self.account.secret}
@@ -46,11 +42,6 @@ class Caller:
     def token(self, **fields: object) -> str:
         """A stable token's value."""
         return str(self.post(TOKEN_PATH, self.credentials(**fields)).json()["access_token"])
-
-    def classic(self) -> str:
-        """A classic token's value."""
-        answer = self.get("/cgi-bin/token", params=self.credentials())
-        return str(answer.json()["access_token"])
 
     def ask(
         self, day: date, token: str | None = None, endpoint: str = TOTAL, **options: Any

@@ -140,10 +140,10 @@ def test_one_that_fails_changes_nothing_and_is_named(database: str, fresh: Engin
 
 def socket_urls(server: Server, database: str) -> list[URL]:
     """The ways to name a Unix socket's folder: as host, and as libpq's parameter."""
-    folder = str(server.socket_directory)
+    folder, password = str(server.directory / "data"), make_url(server.url(database)).password
     return [
-        the_warehouse.url(folder, server.port, "postgres", None, database, {}),
-        the_warehouse.url(None, server.port, "postgres", None, database, {"host": folder}),
+        the_warehouse.url(folder, server.port, "postgres", password, database, {}),
+        the_warehouse.url(None, server.port, "postgres", password, database, {"host": folder}),
     ]
 
 

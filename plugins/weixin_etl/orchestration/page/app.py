@@ -18,12 +18,12 @@ from fastapi.responses import FileResponse, HTMLResponse
 from pydantic import Field
 from sqlalchemy.exc import DBAPIError
 
-from weixin_etl import clock, json_text
-from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.orchestration import airflow_state, settings
+from weixin_etl import json_text
+from weixin_etl.datasets import DATASETS
+from weixin_etl.orchestration import airflow_state
 from weixin_etl.orchestration.page import articles, calendar, problems, runs
-from weixin_etl.orchestration.page.reader import Reader, reader
-from weixin_etl.orchestration.warehouse import of_reader, open_reader, reading
+from weixin_etl.orchestration.page.reader import Figures, Name, Reader, figures, reader
+from weixin_etl.orchestration.warehouse import of_reader
 from weixin_etl.warehouse import WarehouseError
 
 log = logging.getLogger(__name__)
@@ -67,8 +67,8 @@ app = FastAPI(
     dependencies=[Depends(reader), Depends(_well_formed)],
 )
 AReader = Annotated[Reader, Depends(reader)]
+AFigures = Annotated[Figures, Depends(figures)]
 Text = Annotated[str, Query(max_length=200)]
-Name = Annotated[str, Query(min_length=1, max_length=300)]
 Offset = Annotated[int, Query(ge=0, le=1_000_000)]
 Day = Annotated[
     date, Field(ge=min(it.first_day for it in DATASETS.values()), le=date(2999, 12, 31))
@@ -150,7 +150,7 @@ def plotly() -> FileResponse:
 @app.get("/health")
 def health(who: AReader, dataset: Text = "") -> Response:
     """For monitors: 200 when all is well, 503 when not, and how fresh each account is."""
-    found = problems.health(_chosen(who, dataset) if dataset else who.datasets)
+    found = problems.health([who.dataset(dataset)] if dataset else who.datasets)
     return _json(found, 200 if found.is_healthy else 503)
 
 
@@ -162,8 +162,7 @@ def api_problems(who: AReader, search: Text = "", offset: Offset = 0) -> Respons
 
 @app.get("/api/calendar")
 def api_calendar(
-    who: AReader,
-    dataset: Name,
+    of: AFigures,
     last: Day | None = None,
     days: Annotated[int, Query(ge=1, le=120)] = 35,
     search: Text = "",
@@ -171,79 +170,50 @@ def api_calendar(
     only_trouble: bool = False,
 ) -> Response:
     """The states of some accounts' pairs on some days."""
-    (chosen,) = _chosen(who, dataset)
-    with reading(open_reader()) as connection:
-        return _json(
-            calendar.view(
-                connection,
-                chosen,
-                last=last,
-                days=days,
-                search=search,
-                offset=offset,
-                only_trouble=only_trouble,
-                now=clock.now(),
-                catch_up_days=settings.read().pipeline.catch_up_days,
-            )
+    return _json(
+        calendar.view(
+            of, last=last, days=days, search=search, offset=offset, only_trouble=only_trouble
         )
+    )
 
 
 @app.get("/api/pair")
-def api_pair(who: AReader, dataset: Name, appid: Name, day: Day) -> Response:
+def api_pair(of: AFigures, appid: Name, day: Day) -> Response:
     """One pair's story."""
-    (chosen,) = _chosen(who, dataset)
-    with reading(open_reader()) as connection:
-        story = calendar.story(
-            connection,
-            chosen,
-            appid,
-            day,
-            now=clock.now(),
-            catch_up_days=settings.read().pipeline.catch_up_days,
-        )
+    story = calendar.story(of, appid, day)
     if story is None:
         raise HTTPException(404, "no such account")
     return _json(story)
 
 
 @app.get("/api/runs")
-def api_runs(who: AReader, dataset: Name, offset: Offset = 0) -> Response:
+def api_runs(of: AFigures, offset: Offset = 0) -> Response:
     """What came of the newest runs."""
-    (chosen,) = _chosen(who, dataset)
-    with reading(open_reader()) as connection:
-        return _json(runs.view(connection, chosen, airflow_state.runs, offset))
+    return _json(runs.view(of, airflow_state.runs, offset))
 
 
 @app.get("/api/run")
-def api_run(who: AReader, dataset: Name, run_id: Name) -> Response:
-    """What came of one run, by account."""
-    (chosen,) = _chosen(who, dataset)
-    with reading(open_reader()) as connection:
-        return _json(runs.accounts(connection, chosen, run_id))
+def api_run(of: AFigures, run_id: Name) -> Response:
+    """What came of one run by account, those that are not in first."""
+    return _json(of.rows("page/run_accounts.sql", run_id=run_id, most=runs.ACCOUNTS))
 
 
 @app.get("/api/accounts")
-def api_accounts(who: AReader, dataset: Name) -> Response:
-    """The accounts that have articles, for the choice of one."""
-    (chosen,) = _chosen(who, dataset)
-    with reading(open_reader()) as connection:
-        return _json(articles.accounts(connection, chosen))
+def api_accounts(of: AFigures) -> Response:
+    """The accounts that have articles, by name, for the choice of one."""
+    return _json(of.rows("page/article_accounts.sql"))
 
 
 @app.get("/api/articles")
-def api_articles(who: AReader, dataset: Name, appid: Name) -> Response:
+def api_articles(of: AFigures, appid: Name) -> Response:
     """An account's latest articles beside what is usual for it."""
-    (chosen,) = _chosen(who, dataset)
-    with reading(open_reader()) as connection:
-        return _json(articles.view(connection, chosen, appid))
+    return _json(articles.view(of, appid))
 
 
 @app.get("/api/article")
-def api_article(who: AReader, dataset: Name, appid: Name, msgid: Name) -> Response:
-    """Where an article's readers came from."""
-    (chosen,) = _chosen(who, dataset)
-    with reading(open_reader()) as connection:
-        return _json(articles.sources(connection, chosen, appid, msgid))
+def api_article(of: AFigures, appid: Name, msgid: Name) -> Response:
+    """Where an article's readers came from by the end of its latest day, most first."""
+    return _json(of.rows("page/article_sources.sql", appid=appid, msgid=msgid))
 
 
 @cache
@@ -275,14 +245,6 @@ def _template() -> jinja2.Template:
         lstrip_blocks=True,
     )
     return environment.get_template("page.html")
-
-
-def _chosen(who: Reader, dataset: str) -> tuple[Dataset, ...]:
-    """The dataset of that name, if the reader may read its DAG."""
-    chosen = tuple(it for it in who.datasets if it.name == dataset)
-    if not chosen:
-        raise HTTPException(404, "no such dataset, or you may not read its DAG")
-    return chosen
 
 
 def _json(content: Any, status_code: int = 200) -> Response:

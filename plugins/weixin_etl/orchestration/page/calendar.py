@@ -3,16 +3,13 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping
-
 from weixin_etl import clock, rules
-from weixin_etl.datasets import Dataset
 from weixin_etl.model import Coverage, DayState
+from weixin_etl.orchestration.page.reader import Figures
 from weixin_etl.trouble import status
-from weixin_etl.warehouse import statement
 
 ACCOUNTS_PER_PAGE = 25
 NEIGHBOURS = timedelta(days=62)
@@ -70,43 +67,28 @@ class Story:
 
 
 def view(
-    connection: Connection,
-    dataset: Dataset,
-    *,
-    last: date | None,
-    days: int,
-    search: str,
-    offset: int,
-    only_trouble: bool,
-    now: datetime,
-    catch_up_days: int,
+    of: Figures, *, last: date | None, days: int, search: str, offset: int, only_trouble: bool
 ) -> View:
     """
     The states of a page of accounts on `days` days up to `last`; up to yesterday by default.
 
     With `only_trouble`, of the accounts that have a day that is not in.
     """
-    newest = clock.beijing_date(now) - _DAY
+    newest = clock.beijing_date(of.now) - _DAY
     last = min(last or newest, newest)
     first = last - _DAY * (days - 1)
     appids = None
     if only_trouble:
         found = status.read(
-            connection, None, now=now, catch_up_days=catch_up_days, datasets=[dataset]
+            of.connection,
+            None,
+            now=of.now,
+            catch_up_days=of.catch_up_days,
+            datasets=[of.dataset],
         )
         appids = [it.facts.appid for it in found.accounts if not it.is_healthy]
-    rows = connection.execute(
-        statement("page/accounts.sql"),
-        {
-            "dataset": dataset.name,
-            "search": search.strip(),
-            "appids": appids,
-            "most": ACCOUNTS_PER_PAGE,
-            "offset": offset,
-        },
-    )
-    accounts = rows.mappings().all()
-    of_days = _coverages(connection, dataset, [it["appid"] for it in accounts], first, last, now)
+    accounts = _accounts(of, search.strip(), appids, ACCOUNTS_PER_PAGE, offset)
+    of_days = _coverages(of, [it["appid"] for it in accounts], first, last)
     return View(
         first=first,
         last=last,
@@ -117,10 +99,7 @@ def view(
                 appid=account["appid"],
                 name=account["name"],
                 is_active=account["is_active"],
-                states=tuple(
-                    _state(dataset, account, first + _DAY * n, coverages, now, catch_up_days)
-                    for n in range(days)
-                ),
+                states=tuple(_state(of, account, first + _DAY * n, coverages) for n in range(days)),
             )
             for account in accounts
             for coverages in [of_days[account["appid"]]]
@@ -128,29 +107,18 @@ def view(
     )
 
 
-def story(
-    connection: Connection,
-    dataset: Dataset,
-    appid: str,
-    day: date,
-    *,
-    now: datetime,
-    catch_up_days: int,
-) -> Story | None:
+def story(of: Figures, appid: str, day: date) -> Story | None:
     """All that is known of a pair; None when there is no such account."""
-    accounts = connection.execute(
-        statement("page/accounts.sql"),
-        {"dataset": dataset.name, "search": "", "appids": [appid], "most": 1, "offset": 0},
-    )
-    account = accounts.mappings().one_or_none()
-    if account is None:
+    accounts = _accounts(of, "", [appid], 1, 0)
+    if not accounts:
         return None
-    newest = clock.beijing_date(now) - _DAY
+    (account,) = accounts
+    newest = clock.beijing_date(of.now) - _DAY
     begin, end = day - NEIGHBOURS, min(day + NEIGHBOURS, newest)
-    coverages = _coverages(connection, dataset, [appid], begin, end, now)[appid]
+    coverages = _coverages(of, [appid], begin, end)[appid]
 
-    def state(of: date) -> DayState | None:
-        return _state(dataset, account, of, coverages, now, catch_up_days)
+    def state(day: date) -> DayState | None:
+        return _state(of, account, day, coverages)
 
     first = last = day
     while first > begin and state(first - _DAY) == state(day):
@@ -162,9 +130,9 @@ def story(
     form = {"begin_date": first, "end_date": last, "accounts": [appid]}
     if state(day) is DayState.FINAL:
         form["refetch"] = True
-    pair = {"dataset": dataset.name, "appid": appid, "publication_date": day}
-    restatements = _rows(connection, "page/pair_restatements.sql", pair | {"most": MOST})
-    coverage = _rows(connection, "page/pair_coverage.sql", pair)
+    pair = {"appid": appid, "publication_date": day}
+    restatements = of.rows("page/pair_restatements.sql", **pair, most=MOST)
+    coverage = of.rows("page/pair_coverage.sql", **pair)
     return Story(
         appid=appid,
         name=account["name"],
@@ -173,48 +141,41 @@ def story(
         coverage=coverage[0] if coverage else None,
         form=form,
         form_day_count=(last - first).days + 1,
-        runs=_rows(connection, "page/pair_runs.sql", pair),
+        runs=of.rows("page/pair_runs.sql", **pair),
         restatements=restatements,
         restatement_count=restatements[0]["restatement_count"] if restatements else 0,
-        rejected=_rows(connection, "page/pair_rejected.sql", pair | {"most": MOST}),
-        answers=_rows(connection, "page/pair_answers.sql", pair),
+        rejected=of.rows("page/pair_rejected.sql", **pair, most=MOST),
+        answers=of.rows("page/pair_answers.sql", **pair),
     )
+
+
+def _accounts(
+    of: Figures, search: str, appids: Sequence[str] | None, most: int, offset: int
+) -> tuple[dict[str, Any], ...]:
+    """The accounts that match, in their order; those of `appids` alone, if given."""
+    return of.rows("page/accounts.sql", search=search, appids=appids, most=most, offset=offset)
 
 
 def _coverages(
-    connection: Connection,
-    dataset: Dataset,
-    appids: Sequence[str],
-    first: date,
-    last: date,
-    now: datetime,
+    of: Figures, appids: Sequence[str], first: date, last: date
 ) -> Mapping[str, dict[date, Coverage]]:
     """What we have of the accounts' days, and of those of the present window."""
-    window = rules.present_window(dataset, clock.beijing_date(now))
-    rows = connection.execute(
-        statement("page/coverages.sql"),
-        {
-            "dataset": dataset.name,
-            "appids": [*appids],
-            "first_date": first,
-            "last_date": last,
-            "window_first_date": window.first,
-            "window_last_date": window.last,
-        },
-    )
+    window = rules.present_window(of.dataset, clock.beijing_date(of.now))
     found: dict[str, dict[date, Coverage]] = defaultdict(dict)
-    for row in rows.mappings():
+    for row in of.rows(
+        "page/coverages.sql",
+        appids=[*appids],
+        first_date=first,
+        last_date=last,
+        window_first_date=window.first,
+        window_last_date=window.last,
+    ):
         found[row["appid"]][row["publication_date"]] = Coverage.of(row)
     return found
 
 
 def _state(
-    dataset: Dataset,
-    account: RowMapping,
-    day: date,
-    coverages: Mapping[date, Coverage],
-    now: datetime,
-    catch_up_days: int,
+    of: Figures, account: Mapping[str, Any], day: date, coverages: Mapping[date, Coverage]
 ) -> DayState | None:
     """What the day is called; None for one that nobody ever wanted."""
     known = coverages.get(day)
@@ -222,23 +183,16 @@ def _state(
     if known is None:
         begin = account["first_date"]
         if first_daily_date:
-            begin = max(first_daily_date - _DAY * dataset.window, dataset.first_day)
+            begin = max(first_daily_date - _DAY * of.dataset.window, of.dataset.first_day)
         is_collected = account["is_active"] or day <= account["last_date"]
         if day < begin or not is_collected:
             return None
     return rules.day_state(
-        dataset,
+        of.dataset,
         day,
         known,
         first_daily_date=first_daily_date,
-        now=now,
-        is_retired=rules.is_retired(dataset, coverages, clock.beijing_date(now)),
-        catch_up_days=catch_up_days,
+        now=of.now,
+        is_retired=rules.is_retired(of.dataset, coverages, clock.beijing_date(of.now)),
+        catch_up_days=of.catch_up_days,
     )
-
-
-def _rows(
-    connection: Connection, path: str, values: Mapping[str, object]
-) -> tuple[dict[str, Any], ...]:
-    """The rows of a statement that are shown as they are."""
-    return tuple(dict(row) for row in connection.execute(statement(path), values).mappings())

@@ -1,13 +1,23 @@
-"""Who may read the page: whoever may read one of the DAGs, and of these DAGs the figures."""
+"""Who may read the page, whoever may read one of the DAGs, and what its views read."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
 from airflow.api_fastapi.core_api.security import GetUserDep
-from fastapi import HTTPException
+from fastapi import Depends, HTTPException, Query
+from sqlalchemy import Connection
 
+from weixin_etl import clock
 from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.orchestration import settings
+from weixin_etl.orchestration.warehouse import open_reader, reading
+from weixin_etl.warehouse import statement
+
+Name = Annotated[str, Query(min_length=1, max_length=300)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +26,36 @@ class Reader:
 
     datasets: tuple[Dataset, ...]
     """Those whose DAGs they may read; at least one."""
+
+    def dataset(self, name: str) -> Dataset:
+        """
+        The dataset of a name.
+
+        Raises:
+            HTTPException: 404, when there is none, or they may not read its DAG.
+
+        """
+        for dataset in self.datasets:
+            if dataset.name == name:
+                return dataset
+        raise HTTPException(404, "no such dataset, or you may not read its DAG")
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A dataset's figures in the warehouse, as they are now."""
+
+    connection: Connection
+    dataset: Dataset
+    now: datetime
+    catch_up_days: int
+
+    def rows(self, path: str, **values: object) -> tuple[dict[str, Any], ...]:
+        """The rows of the dataset that a statement finds."""
+        rows = self.connection.execute(
+            statement(path, self.dataset), {"dataset": self.dataset.name, **values}
+        )
+        return tuple(dict(row) for row in rows.mappings())
 
 
 def reader(user: GetUserDep) -> Reader:
@@ -36,3 +76,10 @@ def reader(user: GetUserDep) -> Reader:
         names = " or ".join(it.dag_id for it in DATASETS.values())
         raise HTTPException(403, f"you may not read {names}: ask an admin for can_read on one")
     return Reader(readable)
+
+
+def figures(who: Annotated[Reader, Depends(reader)], dataset: Name) -> Iterator[Figures]:
+    """The figures that somebody asks for, as long as a request lasts."""
+    chosen = who.dataset(dataset)
+    with reading(open_reader()) as connection:
+        yield Figures(connection, chosen, clock.now(), settings.read().pipeline.catch_up_days)

@@ -5,11 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
-
-from weixin_etl.datasets import Dataset
 from weixin_etl.orchestration.airflow_state import AirflowRun
-from weixin_etl.warehouse import statement
+from weixin_etl.orchestration.page.reader import Figures
 
 RUNS_PER_PAGE = 20
 ACCOUNTS = 100
@@ -42,16 +39,12 @@ class View:
     page_size: int = RUNS_PER_PAGE
 
 
-def view(connection: Connection, dataset: Dataset, airflow_runs: AirflowRuns, offset: int) -> View:
+def view(of: Figures, airflow_runs: AirflowRuns, offset: int) -> View:
     """The runs that planned something; on the first page also newer ones that did not get there."""
-    rows = connection.execute(
-        statement("page/runs.sql"),
-        {"dataset": dataset.name, "most": RUNS_PER_PAGE, "offset": offset},
-    )
-    found = [dict(row) for row in rows.mappings()]
+    found = of.rows("page/runs.sql", most=RUNS_PER_PAGE, offset=offset)
     run_count = found[0].pop("run_count") if found else 0
     known = airflow_runs(
-        dataset.dag_id, [it["run_id"] for it in found], 0 if offset else RUNS_PER_PAGE
+        of.dataset.dag_id, [it["run_id"] for it in found], 0 if offset else RUNS_PER_PAGE
     )
     shown = []
     for counts in found:
@@ -66,15 +59,6 @@ def view(connection: Connection, dataset: Dataset, airflow_runs: AirflowRuns, of
     ]
     shown.sort(key=lambda run: (run.at is None, run.at), reverse=True)
     return View(run_count=run_count, runs=tuple(shown))
-
-
-def accounts(connection: Connection, dataset: Dataset, run_id: str) -> list[dict[str, Any]]:
-    """What came of a run by account, those that are not in first."""
-    rows = connection.execute(
-        statement("page/run_accounts.sql"),
-        {"dataset": dataset.name, "run_id": run_id, "most": ACCOUNTS},
-    )
-    return [dict(row) for row in rows.mappings()]
 
 
 def _run(
