@@ -1,7 +1,11 @@
 """The settings: section [weixin] of Airflow's configuration."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,3 +63,22 @@ def test_a_value_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch) -
     for reading in (settings.read_of_dags, settings.read):
         with pytest.raises(AirflowConfigException, match="concurrency"):
             reading()
+
+
+def test_the_settings_and_their_defaults_are_listed_by_airflow() -> None:
+    """`airflow config list` shows an operator every setting there is."""
+    airflow = Path(sys.executable).with_name("airflow")
+    listed = subprocess.run(
+        [airflow, "config", "list", "--section", "weixin", "--show-values"],
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    ).stdout
+
+    # a value that no file and no environment sets is shown as a comment
+    lines = listed.split("[weixin]")[1].split("\n")
+    assert [line.removeprefix("# ") for line in lines if line] == [
+        f"{name} = {default}" for name, (_, default, _) in settings.OPTIONS.items()
+    ]
