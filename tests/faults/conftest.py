@@ -1,5 +1,5 @@
 """
-Faults by seed: a few in `make test`, all of them with `--soak`, one again with `--seed`.
+Faults by seed: a few in `make test-all`, all of them with `--soak`, one again with `--seed`.
 
 A test that takes a `…_seed` runs once for each seed; one that takes a `dataset`, for each dataset.
 """
@@ -21,7 +21,7 @@ from weixin_local.postgres import Server
 from weixin_sandbox import Sandbox
 
 SEEDS = {"kill_seed": (3, 270), "plan_seed": (2, 100), "stop_seed": (3, 60)}
-"""How many of each: in `make test`, and with `--soak`."""
+"""How many of each: in `make test-all`, and with `--soak`."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

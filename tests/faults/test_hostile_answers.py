@@ -29,7 +29,7 @@ from weixin_etl.run import Settings
 from weixin_sandbox import Sandbox
 
 EXAMPLES = (40, 3000)
-"""In `make test`, and with `--soak`."""
+"""In `make test-all`, and with `--soak`."""
 MEGABYTE = 1 << 20
 ANSWERS = 31
 FETCHED_AT = datetime(2026, 11, 24, 8, 30, tzinfo=SHANGHAI)

@@ -7,7 +7,6 @@ import pytest
 
 from weixin_etl.api import errors
 from weixin_etl.api.errors import (
-    WHAT_TO_CHANGE,
     AccountBlockedError,
     CallError,
     ClockError,
@@ -106,18 +105,6 @@ def test_a_token_call_has_no_token_to_refuse(errcode: int, kind: type[WeixinErro
     assert type(error) is kind
 
 
-@pytest.mark.parametrize("errcode", ON_A_DATA_CALL[ConfigurationError])
-def test_every_configuration_error_says_what_to_change(errcode: int) -> None:
-    """What to change first, in words of its own: the connection, or the address, by its name."""
-    places = {"connection": "connection a", "ticket": "the Variable a_ticket"}
-    error = from_errcode(errcode, "x 203.0.113.7", account="", **places)
-    cause, cure = WHAT_TO_CHANGE[errcode]
-
-    assert error.cause == cause
-    assert error.cure == cure.format(address="203.0.113.7", **places)
-    assert str(error) == f"{error.cure} ({cause}: x 203.0.113.7, errcode {errcode})"
-
-
 @pytest.mark.parametrize(
     ("dataset", "advice"),
     [
@@ -164,16 +151,6 @@ def test_the_rid_is_kept_apart(errmsg: str, detail: str, rid: str) -> None:
     assert (error.detail, error.rid) == (detail, rid)
     assert rid not in error.happened or not rid
     assert str(error).endswith(f", errcode 61503, rid {rid})" if rid else ", errcode 61503)")
-
-
-def test_trouble_without_an_errcode_is_told_without_one() -> None:
-    """As when a connection lacks its password."""
-    assert str(UnreachableError("HTTP 502", account=ACCOUNT)) == (
-        f"{ACCOUNT}: wait; if it persists, check the Base URL and any proxy "
-        "(no usable answer came: HTTP 502)"
-    )
-    broken = ConfigurationError(account="wx", cause="the password is missing", cure="fill it in")
-    assert str(broken) == "wx: fill it in (the password is missing)"
 
 
 def test_the_tree_at_the_top_of_the_file_is_the_real_one() -> None:

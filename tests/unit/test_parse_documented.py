@@ -11,7 +11,6 @@ from parse_cases import DAY, FETCHED_AT, body, item, metrics, read, row
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.parse import parse
-from weixin_etl.parse.articles import Parsed
 
 FIXTURES = Path(__file__).parents[1] / "fixtures/article_total"
 
@@ -38,13 +37,6 @@ def test_the_documentations_example_field_by_field() -> None:
     assert (parsed.rejected, parsed.unknown_metrics) == ([], set())
 
 
-def test_a_day_without_publications_has_no_articles() -> None:
-    """An empty list is a good answer without anything in it."""
-    parsed = read((FIXTURES / "no_publication.json").read_bytes())
-
-    assert parsed == Parsed()
-
-
 def test_an_absent_metric_and_a_null_one_are_none() -> None:
     """Absent is NULL, never 0; a 0 that was said stays a 0."""
     parsed = read(body(item(row(share_user=None, share_count=0))))
@@ -52,16 +44,6 @@ def test_an_absent_metric_and_a_null_one_are_none() -> None:
     assert metrics(parsed.articles["100_1"]) == {DAY: {"share_count": 0}}
     known = parsed.articles["100_1"].rows[DAY]
     assert (known.share_user, known.target_user) == (None, None)
-
-
-def test_the_undocumented_keys_seen_in_the_field_have_columns() -> None:
-    """`url`, `content_url`, `user_source` and `publish_type` are attributes of the article."""
-    parsed = read(body(item(url="http://a", content_url="http://b", user_source=0, publish_type=1)))
-
-    article = parsed.articles["100_1"]
-    assert (article.url, article.content_url) == ("http://a", "http://b")
-    assert (article.user_source, article.publish_type) == (0, 1)
-    assert article.extra == {}
 
 
 @pytest.mark.parametrize("keys", [{"x": 1}, {}], ids=["taken apart", "as documented"])

@@ -43,20 +43,6 @@ def test_a_metric_that_is_no_whole_number_is_rejected_alone(written: bytes, what
     assert metrics(parsed.articles["100_1"]) == {DAY: {"share_count": 4}}
 
 
-def test_each_value_of_a_row_is_rejected_by_itself() -> None:
-    """With its own text; unknown keys and the fitting values are loaded."""
-    parsed = read(
-        body(item(row(share_user=-1, share_count="many", add_to_fav_user=4, like_user=7)))
-    )
-
-    assert [(it.metric, it.payload) for it in parsed.rejected] == [
-        ("share_user", "-1"),
-        ("share_count", '"many"'),
-    ]
-    assert metrics(parsed.articles["100_1"]) == {DAY: {"add_to_fav_user": 4}}
-    assert parsed.articles["100_1"].row_extras == {DAY: {"like_user": 7}}
-
-
 @pytest.mark.parametrize(
     ("written", "value"),
     [
@@ -170,16 +156,6 @@ def test_a_row_that_does_not_fit_is_rejected(stranger: Any, reason: str) -> None
     assert metrics(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
 
 
-@pytest.mark.parametrize("digits", ["1E+400", "1E+99999999999999999999", "1e-99999999999999999999"])
-def test_a_number_too_long_to_keep_is_no_msgid(digits: str) -> None:
-    """It is written down as a text, but was none."""
-    parsed = read(body(item(msgid="PLACE")).replace(b'"PLACE"', digits.encode()))
-
-    (rejected,) = parsed.rejected
-    assert rejected.reason == "msgid is a number, not a text"
-    assert parsed.articles == {}
-
-
 BEFORE = "is before the publication day"
 LATER = "is later than the day before the answer"
 
@@ -208,12 +184,3 @@ def test_a_row_of_a_day_that_cannot_have_been_counted_is_rejected(
     assert rejected.reason == f"stat_date {why}"
     assert (rejected.msgid, str(rejected.stat_date)) == ("100_1", stat_date)
     assert metrics(parsed.articles["100_1"]) == {date(2026, 11, 23): {"share_user": 5}}
-
-
-def test_an_article_keeps_nothing_of_its_rejected_row() -> None:
-    """Not its unknown keys either: they are in the rejected row's payload."""
-    parsed = read(body(item(row("2026-11-16", like_user=7))))
-
-    assert parsed.articles["100_1"].row_extras == {}
-    assert parsed.unknown_metrics == set()
-    assert json.loads(parsed.rejected[0].payload)["like_user"] == 7

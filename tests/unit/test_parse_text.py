@@ -59,14 +59,6 @@ def test_u0000_is_stripped_wherever_a_text_is_kept() -> None:
     assert parsed.stripped_nuls == 5
 
 
-def test_u0000_in_the_name_of_an_unknown_key_is_counted_even_beside_null() -> None:
-    """The key is not kept, but the answer held it."""
-    parsed = read(body(item(row(**{"like\0": None}), **{"mood\0": None})))
-
-    assert parsed.stripped_nuls == 2
-    assert parsed.articles["100_1"].row_extras == parsed.articles["100_1"].extra == {}
-
-
 @pytest.mark.parametrize("is_first", [True, False])
 def test_a_key_that_had_to_be_cleaned_takes_no_others_place(is_first: bool) -> None:
     """`share_user` with a NUL behind it is not `share_user` while there is one."""
@@ -90,8 +82,3 @@ def test_names_that_collide_on_every_level_are_read_once() -> None:
     for _ in range(90):
         kept = {"a": kept}
     assert parsed.articles["100_1"].extra == {"x": kept}
-
-
-def test_a_byte_order_mark_is_passed_over() -> None:
-    """It says nothing."""
-    assert read(b"\xef\xbb\xbf" + body(item(row(share_user=5)))).row_count == 1

@@ -1,9 +1,6 @@
 """Keys that the documentation does not know are kept."""
 
-import pytest
 from parse_cases import DAY, NEXT_DAY, body, item, metrics, read, row
-
-from weixin_etl.parse import Reader
 
 
 def test_an_unknown_metric_is_kept_beside_the_row_and_named() -> None:
@@ -44,21 +41,3 @@ def test_an_attribute_of_another_type_is_kept_in_extra() -> None:
     assert article.extra == {"title": 12, "user_source": "0", "publish_type": 70_000, "url": True}
     assert (article.title, article.user_source, article.publish_type) == (None, None, None)
     assert metrics(article) == {DAY: {"share_user": 5}}
-
-
-def test_only_an_odd_article_is_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The others of its answer are read by type, with or without unknown keys."""
-    taken_apart = []
-    monkeypatch.setattr(Reader, "take_apart", lambda _, item: taken_apart.append(item["msgid"]))
-
-    read(
-        body(
-            item(row(share_user=5), msgid="100_1"),
-            item(row(share_user=-1), msgid="100_2"),
-            item(row(share_user=5, like_user=7), msgid="100_3", is_top=True),
-            item(row(share_user=5), msgid="100_4"),
-            total=1,
-        )
-    )
-
-    assert taken_apart == ["100_2"]

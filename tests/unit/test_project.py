@@ -18,7 +18,6 @@ SQL = ROOT / "sql"
 MIGRATIONS = sorted((SQL / "migrations").iterdir())
 STATEMENTS = sorted(path for path in SQL.rglob("*.sql") if path not in MIGRATIONS)
 MODULES = sorted(PACKAGE.rglob("*.py"))
-LOCAL_MODULES = sorted([*ROOT.glob("plugins/weixin_local/*.py"), *ROOT.glob("sandbox/**/*.py")])
 KEYWORD = re.compile(
     r"\b(SELECT|INSERT|UPDATE|DELETE|MERGE|COPY|WITH|CREATE|ALTER|DROP|TRUNCATE)\b"
 )
@@ -158,22 +157,6 @@ def test_the_product_knows_nothing_of_the_machinery_around_it() -> None:
     ]
 
     assert named == []
-
-
-@pytest.mark.parametrize("path", [*MODULES, *LOCAL_MODULES], ids=name_in_project)
-def test_no_field_hides_the_type_it_is_of(path: Path) -> None:
-    """From Python 3.14 on `list: list[int]` in a class is read when `list` is the field already."""
-    for found in ast.walk(ast.parse(path.read_text())):
-        if isinstance(found, ast.ClassDef):
-            fields = [it for it in found.body if isinstance(it, ast.AnnAssign)]
-            names = {it.target.id for it in fields if isinstance(it.target, ast.Name)}
-            types = {
-                it.id
-                for field in fields
-                for it in ast.walk(field.annotation)
-                if type(it) is ast.Name
-            }
-            assert names.isdisjoint(types), f"{found.name}: {names & types}"
 
 
 def test_only_datasets_names_an_endpoint() -> None:

@@ -1,81 +1,84 @@
 """The settings: section [weixin] of Airflow's configuration."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 from airflow.exceptions import AirflowConfigException
 
-from weixin_etl import run
-from weixin_etl.api.http import CallLimits
 from weixin_etl.orchestration import settings
-from weixin_etl.orchestration.settings import DagSettings, Settings
-
-DEFAULTS = Settings(
-    pipeline=run.Settings(concurrency=4, catch_up_days=60, ready_hour=10, commit_bytes=64 << 20),
-    call_limits=CallLimits(
-        connect_seconds=5,
-        read_seconds=30,
-        tries=5,
-        total_seconds=60,
-        backoff_seconds=1,
-        minute_quota_wait_seconds=60,
-    ),
-)
-
-DAG_DEFAULTS = DagSettings(retries=3, retry_delay_seconds=120, deadline=time(12, 30))
-
-
-def of_pipeline(**changed: int) -> Settings:
-    """The defaults but for these of the pipeline."""
-    return replace(DEFAULTS, pipeline=replace(DEFAULTS.pipeline, **changed))
-
-
-def test_without_configuration_the_defaults_hold() -> None:
-    """Those of the design."""
-    assert settings.read() == DEFAULTS
-    assert settings.read_of_dags() == DAG_DEFAULTS
 
 
 @pytest.mark.parametrize(
-    ("name", "written", "expected"),
+    ("name", "written", "part", "field", "value"),
     [
-        ("CONCURRENCY", "8", of_pipeline(concurrency=8)),
-        ("CATCH_UP_DAYS", "0", of_pipeline(catch_up_days=0)),
-        ("READY_HOUR", "9", of_pipeline(ready_hour=9)),
-        ("COMMIT_MEGABYTES", "1", of_pipeline(commit_bytes=1 << 20)),
-        ("DAILY_CALLS", "0", of_pipeline(daily_calls=0)),
-        ("QUOTA_RESERVE", "7", of_pipeline(quota_reserve=7)),
-        ("DEADLINE_HOUR", "13:00", replace(DAG_DEFAULTS, deadline=time(13))),
-        ("RETRIES", "0", replace(DAG_DEFAULTS, retries=0)),
-        ("RETRY_DELAY_SECONDS", "1", replace(DAG_DEFAULTS, retry_delay_seconds=1)),
-        ("CONNECT_TIMEOUT_SECONDS", "0.5", {"connect_seconds": 0.5}),
-        ("READ_TIMEOUT_SECONDS", "7", {"read_seconds": 7}),
-        ("CALL_TRIES", "2", {"tries": 2}),
-        ("CALL_TOTAL_SECONDS", "9", {"total_seconds": 9}),
-        ("BACKOFF_SECONDS", "0.01", {"backoff_seconds": 0.01}),
-        ("MINUTE_QUOTA_WAIT_SECONDS", "0", {"minute_quota_wait_seconds": 0}),
+        ("CONCURRENCY", "8", "pipeline", "concurrency", 8),
+        ("CATCH_UP_DAYS", "0", "pipeline", "catch_up_days", 0),
+        ("READY_HOUR", "9", "pipeline", "ready_hour", 9),
+        ("COMMIT_MEGABYTES", "1", "pipeline", "commit_bytes", 1 << 20),
+        ("DAILY_CALLS", "0", "pipeline", "daily_calls", 0),
+        ("QUOTA_RESERVE", "7", "pipeline", "quota_reserve", 7),
+        ("DEADLINE_HOUR", "13:00", "dags", "deadline", time(13)),
+        ("RETRIES", "0", "dags", "retries", 0),
+        ("RETRY_DELAY_SECONDS", "1", "dags", "retry_delay_seconds", 1),
+        ("CONNECT_TIMEOUT_SECONDS", "0.5", "call_limits", "connect_seconds", 0.5),
+        ("READ_TIMEOUT_SECONDS", "7", "call_limits", "read_seconds", 7),
+        ("CALL_TRIES", "2", "call_limits", "tries", 2),
+        ("CALL_TOTAL_SECONDS", "9", "call_limits", "total_seconds", 9),
+        ("BACKOFF_SECONDS", "0.01", "call_limits", "backoff_seconds", 0.01),
+        ("MINUTE_QUOTA_WAIT_SECONDS", "0", "call_limits", "minute_quota_wait_seconds", 0),
     ],
 )
 def test_an_environment_variable_sets_one_of_them(
-    name: str,
-    written: str,
-    expected: Settings | DagSettings | dict[str, float],
-    monkeypatch: pytest.MonkeyPatch,
+    name: str, written: str, part: str, field: str, value: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In Airflow's usual form; the others keep their defaults."""
+    before = read()
+
     monkeypatch.setenv(f"AIRFLOW__WEIXIN__{name}", written)
 
-    if isinstance(expected, dict):
-        expected = replace(DEFAULTS, call_limits=replace(DEFAULTS.call_limits, **expected))
-    read = settings.read_of_dags if isinstance(expected, DagSettings) else settings.read
-    assert read() == expected
+    assert read() == before | {part: replace(before[part], **{field: value})}
+    assert getattr(before[part], field) != value
+
+
+def read() -> dict[str, Any]:
+    """All settings, by who reads them."""
+    of_runs = settings.read()
+    return {
+        "pipeline": of_runs.pipeline,
+        "call_limits": of_runs.call_limits,
+        "dags": settings.read_of_dags(),
+    }
 
 
 def test_a_value_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """By Airflow, naming the option, and when the DAGs are created already."""
     monkeypatch.setenv("AIRFLOW__WEIXIN__CONCURRENCY", "many")
 
-    for read in (settings.read_of_dags, settings.read):
+    for reading in (settings.read_of_dags, settings.read):
         with pytest.raises(AirflowConfigException, match="concurrency"):
-            read()
+            reading()
+
+
+def test_the_settings_and_their_defaults_are_listed_by_airflow() -> None:
+    """`airflow config list` shows an operator every setting there is."""
+    airflow = Path(sys.executable).with_name("airflow")
+    listed = subprocess.run(
+        [airflow, "config", "list", "--section", "weixin", "--show-values"],
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    ).stdout
+
+    # a value that no file and no environment sets is shown as a comment
+    lines = listed.split("[weixin]")[1].split("\n")
+    assert [line.removeprefix("# ") for line in lines if line] == [
+        f"{name} = {default}" for name, (_, default, _) in settings.OPTIONS.items()
+    ]

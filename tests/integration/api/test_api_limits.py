@@ -41,6 +41,11 @@ def client_with_token(wire: Wire, limits: CallLimits) -> WeixinClient:
     return WeixinClient(wire.account, limits)
 
 
+def calls_under_way() -> list[threading.Thread]:
+    """The threads of calls."""
+    return [thread for thread in threading.enumerate() if thread.name == "call"]
+
+
 @pytest.mark.parametrize(
     "reply",
     [
@@ -53,7 +58,11 @@ def client_with_token(wire: Wire, limits: CallLimits) -> WeixinClient:
     ids=["continue", "header", "chunk-size", "trailers", "silent"],
 )
 def test_an_answer_that_never_ends_is_given_up_in_time(wire: Wire, reply: Reply):
-    """The read timeout is longer, or each byte comes well within it: the total ends the call."""
+    """
+    The read timeout is longer, or each byte comes well within it: the total ends the call.
+
+    Its connection is ended from outside, so that the thread that reads from it ends too.
+    """
     wire.on_data = reply
     client = client_with_token(wire, IN_HALF_A_SECOND)
     begun = time.monotonic()
@@ -64,6 +73,9 @@ def test_an_answer_that_never_ends_is_given_up_in_time(wire: Wire, reply: Reply)
     assert "no complete answer in time" in str(error)
     assert time.monotonic() - begun < GENEROUS_SECONDS
     assert len(wire.data_calls) == 1
+    for call in calls_under_way():
+        call.join(GENEROUS_SECONDS)
+    assert calls_under_way() == []
 
 
 def test_a_handshake_that_never_ends_is_given_up_in_time(wire: Wire):
@@ -94,7 +106,7 @@ def test_a_name_that_is_looked_up_for_long_is_given_up_in_time(
     with pytest.raises(UnreachableError, match="no complete answer in time"):
         WeixinClient(wire.account, IN_HALF_A_SECOND).check_token()
     took = time.monotonic() - begun
-    (call,) = [it for it in threading.enumerate() if it.name == "call"]
+    (call,) = calls_under_way()
     resolves.set()
     call.join(GENEROUS_SECONDS)
 
@@ -102,18 +114,6 @@ def test_a_name_that_is_looked_up_for_long_is_given_up_in_time(
     assert looked_up.is_set()
     assert not call.is_alive()
     assert wire.asked == []
-
-
-def test_a_call_that_was_given_up_leaves_no_thread(wire: Wire):
-    """Its connection is ended from outside, so that what reads from it ends too."""
-    wire.on_data = drips(b"", b"HTTP/1.1 100 Continue\r\n\r\n")
-    client = client_with_token(wire, IN_HALF_A_SECOND)
-
-    refused(client.datacube(DATASET, DAY))
-    for call in [it for it in threading.enumerate() if it.name == "call"]:
-        call.join(GENEROUS_SECONDS)
-
-    assert [it for it in threading.enumerate() if it.name == "call"] == []
 
 
 @pytest.mark.parametrize(

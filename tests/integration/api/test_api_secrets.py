@@ -24,6 +24,7 @@ from wire import (
 
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import WeixinError
+from weixin_etl.api.token import Token
 from weixin_etl.model import Account
 from weixin_sandbox import Sandbox
 
@@ -145,3 +146,15 @@ def test_a_proxy_that_fails_shows_neither_token_nor_secret(
     assert "no usable answer came" in str(error)
     said = shown(error, log)
     assert [x for x in (account.secret, *sandbox.issued_tokens) if x in said] == []
+
+
+def test_nothing_prints_the_secret_or_the_token(wire: Wire):
+    """Neither of an account, a token, a client."""
+    token = Token("wire-token-1", 7200)
+    client = WeixinClient(wire.account, LIMITS)
+    client.check_token()
+
+    printed = f"{wire.account!r} {wire.account} {token!r} {token} {client!r} {vars(client)}"
+
+    assert "wire-token-1" not in printed
+    assert wire.account.secret not in printed

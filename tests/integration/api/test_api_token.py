@@ -1,26 +1,130 @@
-"""An access token is asked for once per process and account, and lives in its memory only."""
+"""An access token: what is none, and that a refused one is replaced and never tried twice."""
 
-import os
+import itertools
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
+from datetime import timedelta
 
 import pytest
-from wire import DATASET, DAY, LIMITS, Wire, refused, says
+import requests
+from wire import (
+    DATASET,
+    DAY,
+    LIMITS,
+    TOKEN_PATH,
+    Handler,
+    Wire,
+    answered,
+    gives_token,
+    in_turn,
+    refused,
+    refuses,
+    says,
+)
 
 from weixin_etl.api.client import WeixinClient
-from weixin_etl.api.errors import UnreachableError
-from weixin_etl.api.token import Token
-from weixin_sandbox import Sandbox
+from weixin_etl.api.errors import ConfigurationError, TokenRefusedError, UnreachableError
+from weixin_etl.model import Account
+from weixin_sandbox import Sandbox, Scenario
+
+NEW_TOKENS = [f"wire-token-{number}" for number in range(1, 9)]
 
 
-def test_each_account_has_its_own_token(wire: Wire):
-    """Two accounts at one host, two token calls."""
-    second = replace(wire.account, appid="wx0000000000000002")
+@pytest.mark.parametrize("errcode", [40001, 40014, 42001])
+def test_each_code_for_a_refused_token_brings_a_new_one(wire: Wire, errcode: int):
+    """All three mean the same on a data call; the new token stays in use."""
+    wire.on_token = in_turn(*map(gives_token, NEW_TOKENS))
+    wire.on_data = in_turn(refuses(errcode), says(b"{}"))
+    client = WeixinClient(wire.account, LIMITS)
 
-    for account in (wire.account, second, wire.account, second):
-        WeixinClient(account, LIMITS).datacube(DATASET, DAY)
+    client.datacube(DATASET, DAY)
+    client.datacube(DATASET, DAY)
 
-    assert [b"wx0000000000000001" in call.body for call in wire.token_calls] == [True, False]
+    assert [call.token for call in wire.data_calls] == [
+        "wire-token-1",
+        "wire-token-2",
+        "wire-token-2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "used", "token_calls"),
+    [
+        (NEW_TOKENS, NEW_TOKENS[:3], 3),
+        (["first"], ["first"], 2),
+        (["first", "second", "first"], ["first", "second"], 3),
+    ],
+    ids=["three at most", "the same again", "one that comes back"],
+)
+def test_each_token_is_tried_once(wire: Wire, given: list[str], used: list[str], token_calls: int):
+    """A server that refuses every token is believed after the third."""
+    wire.on_token = in_turn(*map(gives_token, given))
+    wire.on_data = refuses(40001)
+
+    refusal = refused(WeixinClient(wire.account, LIMITS).datacube(DATASET, DAY))
+
+    assert type(refusal.error) is TokenRefusedError
+    assert [call.token for call in wire.data_calls] == used
+    assert (len(wire.token_calls), refusal.calls) == (token_calls, len(used))
+
+
+def test_four_calls_in_flight_survive_another_process_replacing_the_token(
+    sandbox: Sandbox, account: Account, start_wire: Callable[[Wire], Wire]
+):
+    """
+    All four were sent with the old token before it was replaced, and all four succeed.
+
+    A gate before the sandbox lets the first four data calls through together.
+    """
+    replaced = threading.Barrier(4, lambda: sandbox.replace_token(account.appid), timeout=20)
+    arrived = itertools.count(1)
+
+    def forward(handler: Handler) -> None:
+        asked = handler.asked
+        query = {"access_token": asked.token} if asked.token else None
+        answer = requests.post(
+            account.base_url + asked.path, params=query, data=asked.body, timeout=20
+        )
+        says(answer.content)(handler)
+
+    def hold(handler: Handler) -> None:
+        if next(arrived) <= 4:
+            replaced.wait()
+        forward(handler)
+
+    gate = Wire()
+    gate.on_token, gate.on_data = forward, hold
+    start_wire(gate)
+    client = WeixinClient(replace(account, base_url=gate.account.base_url), LIMITS)
+    days = [DAY + timedelta(days=number) for number in range(4)]
+
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(lambda day: client.datacube(DATASET, day), days))
+
+    answers = [answered(outcome) for outcome in outcomes]
+    assert [answer.body for answer in answers] == [
+        sandbox.answer(account.appid, day, asked_on=sandbox.beijing_today) for day in days
+    ]
+    assert [answer.calls for answer in answers] == [2, 2, 2, 2]
+    assert [call.errcode for call in sandbox.calls].count(40001) == 4
+    assert sum(call.path == TOKEN_PATH for call in sandbox.calls) == 2
+
+
+def test_an_account_refused_while_its_token_is_renewed_says_why(
+    sandbox: Sandbox, client: WeixinClient
+):
+    """The token call's own refusal is told, not that of the token; the data call counts."""
+    client.check_token()
+    sandbox.expire_tokens()
+    sandbox.scenarios[:] = [Scenario("secret-frozen")]
+
+    refusal = refused(client.datacube(DATASET, DAY))
+
+    assert type(refusal.error) is ConfigurationError
+    assert "unfreeze it in the console" in str(refusal.error)
+    assert refusal.calls == 1
 
 
 @pytest.mark.parametrize(
@@ -45,30 +149,3 @@ def test_an_answer_without_a_token_is_no_token(wire: Wire, body: bytes):
     assert type(error) is UnreachableError
     assert "answered without a token" in str(error)
     assert wire.data_calls == []
-
-
-def test_a_token_is_in_no_file_and_in_no_environment(
-    sandbox: Sandbox, client: WeixinClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    """Only in the memory of the process: nothing written, nothing for children to inherit."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    client.datacube(DATASET, DAY)
-
-    (token,) = sandbox.issued_tokens
-    folders = [tmp_path, Path(os.environ["AIRFLOW_HOME"])]
-    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-    assert [path for path in files if token.encode() in path.read_bytes()] == []
-    assert [name for name, value in os.environ.items() if token in value] == []
-
-
-def test_nothing_prints_the_secret_or_the_token(wire: Wire):
-    """Neither of an account, a token, a client."""
-    token = Token("wire-token-1", 7200)
-    client = WeixinClient(wire.account, LIMITS)
-    client.check_token()
-
-    printed = f"{wire.account!r} {wire.account} {token!r} {token} {client!r} {vars(client)}"
-
-    assert "wire-token-1" not in printed
-    assert wire.account.secret not in printed

@@ -1,4 +1,4 @@
-"""Trouble on the way to WeChat is tried again, and told in words without an address."""
+"""What may pass is tried again, on the way to WeChat and of its errcodes; the words say why."""
 
 import gzip
 from dataclasses import replace
@@ -16,6 +16,7 @@ from wire import (
     is_silent,
     raw,
     refused,
+    refuses,
     resets,
     says,
 )
@@ -23,6 +24,8 @@ from wire import (
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import (
     ConfigurationError,
+    DailyQuotaError,
+    MinuteQuotaError,
     TokenRefusedError,
     UnreachableError,
     WeixinError,
@@ -102,3 +105,37 @@ def test_an_errcode_counts_whatever_the_status(
 
     assert type(refusal.error) is kind
     assert len(wire.data_calls) == refusal.calls == 1
+
+
+@pytest.mark.parametrize(
+    ("errcode", "on_token_call", "kind", "token_calls", "data_calls"),
+    [
+        (-1, False, UnreachableError, 1, 3),
+        (45011, False, MinuteQuotaError, 1, 2),
+        (45009, False, DailyQuotaError, 1, 1),
+        (-1, True, UnreachableError, 3, 0),
+        (45011, True, MinuteQuotaError, 2, 0),
+        (40001, True, ConfigurationError, 1, 0),
+    ],
+)
+@pytest.mark.usefixtures("now")
+def test_a_refused_call_tells_its_calls_and_its_time(
+    wire: Wire,
+    errcode: int,
+    on_token_call: bool,
+    kind: type[WeixinError],
+    token_calls: int,
+    data_calls: int,
+):
+    """Busy is tried again, a used-up minute once more, the rest not; without a token no figures."""
+    if on_token_call:
+        wire.on_token = refuses(errcode)
+    wire.on_data = refuses(errcode)
+
+    refusal = refused(WeixinClient(wire.account, LIMITS).datacube(DATASET, DAY))
+
+    assert (type(refusal.error), refusal.error.errcode) == (kind, errcode)
+    assert (len(wire.token_calls), len(wire.data_calls)) == (token_calls, data_calls)
+    assert refusal.calls == data_calls
+    assert refusal.refused_at.isoformat() == "2026-11-24T02:30:00+00:00"
+    assert str(refusal.error).startswith("春风 (wx0000000000000001): ")

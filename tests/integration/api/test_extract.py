@@ -3,7 +3,6 @@
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from time import sleep
@@ -83,19 +82,6 @@ def refusals(came: list[Came]) -> list[tuple[int, type[Exception], int]]:
 # ------------------------------------------------------------------------- the calls of an account
 
 
-@pytest.mark.parametrize("concurrency", [1, 4])
-def test_each_day_is_asked_once(sandbox: Sandbox, account: Account, concurrency: int):
-    """The exact bytes of each; one token serves all threads."""
-    came = extracted(calls_of(account), concurrency=concurrency)
-
-    answers = {one.day: one.what for one in came if isinstance(one.what, Answer)}
-    assert {day: (answer.body, answer.calls) for day, answer in answers.items()} == {
-        day: (sandbox.answer(account.appid, day, sandbox.beijing_today), 1) for day in DAYS
-    }
-    paths = sorted(call.path for call in sandbox.calls)
-    assert paths == ["/cgi-bin/stable_token"] + [ARTICLE_TOTAL.path] * 12
-
-
 def test_one_refused_day_holds_back_no_other(sandbox: Sandbox, account: Account):
     """It is refused with the calls it took."""
     sandbox.scenarios[:] = [
@@ -123,16 +109,6 @@ def test_an_error_that_stops_the_account_is_given_to_the_days_not_asked_yet(
     came = extracted(calls_of(account))
 
     assert refusals(came) == [(2, kind, 1), *((place, kind, 0) for place in range(3, 12))]
-
-
-def test_an_account_without_a_token_is_asked_for_nothing(sandbox: Sandbox, account: Account):
-    """One token call, and each day is refused with its sentence."""
-    sandbox.scenarios[:] = [Scenario("ip")]
-
-    came = extracted(calls_of(account), concurrency=4)
-
-    assert refusals(came) == [(place, ConfigurationError, 0) for place in range(12)]
-    assert [call.path for call in sandbox.calls] == ["/cgi-bin/stable_token"]
 
 
 @pytest.mark.parametrize(
@@ -367,25 +343,3 @@ def test_what_there_is_comes_after_some_time():
     is_taken.set()
     assert [one.day for several_ in came for one in several_] == DAYS[1:]
     assert account.failure is None
-
-
-def test_a_machine_that_can_start_no_more_threads(monkeypatch: pytest.MonkeyPatch):
-    """The error is told; what was begun ends, though nobody takes its results."""
-    submit = ThreadPoolExecutor.submit
-    begun: list[Future[None]] = []
-
-    def submit_two(pool: ThreadPoolExecutor, call: Callable[[], None]) -> Future[None]:
-        if len(begun) == 2:
-            raise RuntimeError("can't start new thread")
-        begun.append(submit(pool, call))
-        return begun[-1]
-
-    monkeypatch.setattr(ThreadPoolExecutor, "submit", submit_two)
-
-    def large(calls: AccountCalls, day: date) -> Came:
-        return replace(at_once(calls, day), size=100)
-
-    with pytest.raises(RuntimeError, match="can't start new thread"):
-        extracted(*several(2), ask=large, concurrency=3)
-
-    assert all(future.done() for future in begun)

@@ -38,19 +38,12 @@ def test_help_lists_every_command_and_imports_nothing_heavy() -> None:
     assert said.splitlines()[-1] == "heavy:"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "complaint"),
-    [
-        (["fly"], "invalid choice: 'fly'"),
-        (["down", "--now"], "unrecognized arguments: --now"),
-    ],
-)
-def test_what_is_mistyped_is_named(arguments: list[str], complaint: str) -> None:
+def test_what_is_mistyped_is_named() -> None:
     """Usage errors have the exit code of usage errors."""
-    said = weixin(*arguments)
+    said = weixin("plan", "--begin-date", "yesterday")
 
     assert said.returncode == 2
-    assert complaint in said.stderr
+    assert "'yesterday' is not a date like 2026-11-24" in said.stderr
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="every folder is open to root")

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
-from sqlalchemy import make_url
 
 from weixin_local.environment import admin_password, airflow_environment
 from weixin_local.home import Home
 from weixin_local.postgres import Server
 
-WAREHOUSE = "postgresql+psycopg2://me:p%40ss@127.0.0.1:5433/weixin?sslmode=disable"
+WAREHOUSE = "postgresql+psycopg2://me@127.0.0.1:5433/weixin"
 
 
 @pytest.fixture
@@ -22,20 +21,6 @@ def home(tmp_path: Path, embedded_server: Server, monkeypatch: pytest.MonkeyPatc
     home = Home(tmp_path, tmp_path / ".weixin")
     home.airflow.mkdir(parents=True)
     return home
-
-
-def test_connections_and_dags_are_in_place(home: Home) -> None:
-    """Both connections, the DAG folder and the metadata are those of this home."""
-    environment = airflow_environment(home, "weixin://", WAREHOUSE, port=8081)
-
-    assert environment["AIRFLOW_CONN_WEIXIN_DEFAULT"] == "weixin://"
-    assert environment["AIRFLOW_CONN_WEIXIN_WAREHOUSE"] == (
-        "postgres://me:p%40ss@127.0.0.1:5433/weixin?sslmode=disable"
-    )
-    assert environment["AIRFLOW__CORE__DAGS_FOLDER"] == str(home.project / "dags")
-    metadata = make_url(environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"])
-    assert (metadata.port, metadata.database) == (home.server.port, "airflow")
-    assert environment["AIRFLOW__API__PORT"] == "8081"
 
 
 @pytest.mark.parametrize(

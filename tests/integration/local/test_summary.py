@@ -1,18 +1,15 @@
-"""What a person reads after a run: counts per day, the most read, a sentence per reason."""
+"""What a person reads after a run that does not have everything: a sentence per reason."""
 
-import io
 import time
 from collections.abc import Iterator
 from datetime import date
 
 import pytest
-from rich.console import Console
 from sqlalchemy import Engine, text
 
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.model import Run
 from weixin_local import summary
-from weixin_local.progress import Steps
 
 RUN = "manual__1"
 DAYS = [date(2026, 11, day) for day in (20, 21, 22)]
@@ -29,36 +26,6 @@ def insert(warehouse: Engine, table: str, **values: object) -> None:
         connection.execute(text(statement), values)
 
 
-def article(warehouse: Engine, msgid: str, day: date, title: str, *readers: int | None) -> None:
-    """An article with a total per day from its publication on."""
-    seen = {"first_seen_at": "2026-11-24T00:00Z", "last_seen_at": "2026-11-24T00:00Z"}
-    insert(
-        warehouse,
-        "dim_article",
-        appid=APPID,
-        msgid=msgid,
-        publication_date=day,
-        title=title,
-        **seen,
-    )
-    sighting = {"dataset": ARTICLE_TOTAL.name, "appid": APPID, "msgid": msgid}
-    insert(warehouse, "article_sighting", raw_response_id=1, **sighting)
-    for offset, count in enumerate(readers):
-        insert(
-            warehouse,
-            "fact_article_total",
-            appid=APPID,
-            msgid=msgid,
-            stat_date=date.fromordinal(day.toordinal() + offset),
-            publication_date=day,
-            int_page_read_user=count,
-            raw_response_id=1,
-            fetched_at="2026-11-24T00:00Z",
-            loaded_at="2026-11-24T00:00Z",
-            changed_at="2026-11-24T00:00Z",
-        )
-
-
 def reported(
     warehouse: Engine,
     day: date,
@@ -67,14 +34,11 @@ def reported(
     error_code: int | None = None,
     kind: str = "configuration",
     rid: str | None = None,
-    **counts: int,
 ) -> None:
     """A pair of the run, and how its last attempt ended."""
     pair = {"dataset": "article_total", "appid": APPID, "publication_date": day}
     planned_at = "2026-11-24T00:00Z"
-    insert(
-        warehouse, "run_report", run_id=RUN, state=state, planned_at=planned_at, **pair, **counts
-    )
+    insert(warehouse, "run_report", run_id=RUN, state=state, planned_at=planned_at, **pair)
     insert(
         warehouse,
         "coverage",
@@ -89,70 +53,6 @@ def reported(
         rid=rid,
         **pair,
     )
-
-
-def shown(warehouse: Engine) -> list[list[str]]:
-    """The words of each printed line."""
-    console = Console(file=io.StringIO(), width=80)
-    summary.show(warehouse, THE_RUN, Steps(console))
-    assert isinstance(console.file, io.StringIO)
-    return [line.split() for line in console.file.getvalue().splitlines() if line.strip()]
-
-
-def test_each_day_has_its_counts_and_says_when_it_is_final(warehouse: Engine) -> None:
-    """Every day of the window has a line in 80 columns, and the columns have a sum."""
-    assert shown(warehouse)[2] == ["2026-11-17", "0", "0", "0", "0", "0", "not", "asked"]
-    article(warehouse, "1_1", DAYS[0], "一")
-    article(warehouse, "2_1", DAYS[1], "二")
-    article(warehouse, "2_2", DAYS[1], "三")
-    reported(warehouse, DAYS[1], "loaded", inserted=3, unchanged=12345, rejected=1)
-    reported(warehouse, DAYS[2], "empty")
-    insert(
-        warehouse,
-        "coverage",
-        dataset="article_total",
-        appid=APPID,
-        publication_date=DAYS[0],
-        is_final=True,
-        data_state="loaded",
-        fetched_at="2026-11-24T00:00Z",
-        ready_at="2026-11-24T00:00Z",
-        attempt_state="ok",
-        attempted_at="2026-11-24T00:00Z",
-        attempts=0,
-    )
-
-    lines = shown(warehouse)
-
-    assert lines[0] == [
-        *("publication", "day", "articles", "inserted", "updated", "unchanged", "rejected"),
-        "state",
-    ]
-    assert lines[5:8] == [
-        ["2026-11-20", "1", "0", "0", "0", "0", "final"],
-        ["2026-11-21", "2", "3", "0", "12345", "1", "loaded"],
-        ["2026-11-22", "0", "0", "0", "0", "0", "empty"],
-    ]
-    assert ["3", "3", "0", "12345", "1"] in lines
-
-
-def test_the_three_most_read_go_by_their_newest_total(warehouse: Engine) -> None:
-    """An older, or an absent, total is not the article's; a title is printed as it is."""
-    article(warehouse, "1_1", DAYS[0], "fallen", 900, 10)
-    article(warehouse, "1_2", DAYS[0], "[first]", 100, 500)
-    article(warehouse, "2_1", DAYS[1], "second", 400, None)
-    article(warehouse, "2_2", DAYS[1], "third", 300)
-    article(warehouse, "9_1", date(2026, 11, 1), "outside", 9999)
-    article(warehouse, "3_1", DAYS[2], "unread", None)
-    reported(warehouse, DAYS[2], "loaded")
-
-    lines = shown(warehouse)
-
-    assert lines[-3:] == [
-        ["[first]", "2026-11-20", "500"],
-        ["second", "2026-11-21", "400"],
-        ["third", "2026-11-21", "300"],
-    ]
 
 
 def test_a_reason_is_told_once_with_the_days_it_holds_back(warehouse: Engine) -> None:

@@ -37,13 +37,6 @@ def sandbox() -> Sandbox:
 
 
 @pytest.fixture
-def base_url(sandbox: Sandbox) -> Iterator[str]:
-    """Where it answers."""
-    with sandbox.serve() as url:
-        yield url
-
-
-@pytest.fixture
 def asked(sandbox: Sandbox) -> Callable[[str], int]:
     """How often a call of the platform was made."""
     return lambda name: sum(call.path == f"/cgi-bin/component/{name}" for call in sandbox.calls)
@@ -56,10 +49,10 @@ def key() -> str:
 
 
 @pytest.fixture
-def open_platform(sandbox: Sandbox, base_url: str, warehouse: Engine, key: str) -> OpenPlatform:
+def open_platform(sandbox: Sandbox, sandbox_url: str, warehouse: Engine, key: str) -> OpenPlatform:
     """A platform as a new process opens it; other keys may be given."""
 
     def opened(*keys: str, ticket: Callable[[], str] = sandbox.component.ticket) -> Platform:
-        return Platform(the_platform(base_url), warehouse, Cipher(keys or [key]), ticket, HASTE)
+        return Platform(the_platform(sandbox_url), warehouse, Cipher(keys or [key]), ticket, HASTE)
 
     return opened

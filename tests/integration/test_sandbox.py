@@ -1,0 +1,186 @@
+"""The stand-in for WeChat: its command, its figures, and that a scenario hits what it names."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from wire import LIMITS
+
+from weixin_etl.api.client import Refusal, WeixinClient
+from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
+from weixin_etl.model import Account
+from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
+from weixin_sandbox import Account as Known
+from weixin_sandbox.__main__ import main
+from weixin_sandbox.effects import EFFECTS, NUMBERED
+from weixin_sandbox.scenarios import CallKind
+
+TODAY, YESTERDAY, OLD_DAY = date(2026, 11, 24), date(2026, 11, 23), date(2026, 11, 9)
+DETAIL = ARTICLE_TOTAL_DETAIL.endpoint
+README = Path(__file__).parents[2] / "sandbox" / "README.md"
+ONE_TRY = {"tries": 1, "minute_quota_wait_seconds": 0}
+
+
+def errcode(
+    url: str, account: Known, day: date = YESTERDAY, dataset: Dataset = ARTICLE_TOTAL
+) -> int:
+    """How a call for a publication day is answered; 0 is a success."""
+    caller = Account("sandbox", account.appid, account.secret, account.name, url)
+    came = WeixinClient(caller, replace(LIMITS, **ONE_TRY)).datacube(dataset, day)
+    return (came.error.errcode or 0) if isinstance(came, Refusal) else 0
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[tuple[list[str], str]]:
+    """The greeting of a sandbox in a process of its own, and where it listens."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "weixin_sandbox", "--port", "0", *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUTF8": "1"},
+    )
+    try:
+        assert process.stdout is not None
+        greeting = [process.stdout.readline() for _ in range(4)]
+        yield greeting, greeting[1].split()[-1]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_the_command_says_that_it_is_not_wechat_and_heeds_its_options() -> None:
+    """Then come the URL and the account to use; day and scenarios are what was asked for."""
+    arguments = ["--account", "wx1:s1:一号", "--today", "2026-11-24", "--seed", "7"]
+    arguments += ["--scenario", "errcode:48004:account=wx1,day=2026-11-23,times=1"]
+    arguments += ["--scenario", f"offline:endpoint={DETAIL}"]
+    arguments += ["--scenario", "empty:day=2026-11-09,last_day=2026-11-10,asked_from=2026-11-24"]
+    account = Known("wx1", "s1")
+    with running(*arguments) as (greeting, url):
+        codes = [errcode(url, account, day) for day in (TODAY, YESTERDAY, YESTERDAY)]
+        codes.append(errcode(url, account, dataset=ARTICLE_TOTAL_DETAIL))
+
+    assert greeting[0].startswith("This is a sandbox, not WeChat: ")
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+", url)
+    assert "wx1  一号" in greeting[2]
+    assert "s1" in greeting[3]
+    assert codes == [61501, 48004, 0, 47009]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--host", "0.0.0.0"], "unrecognized arguments"),  # noqa: S104 - refused is the point
+        (["--account", "wx1"], "is not APPID:SECRET"),
+        (["--scenario", "bussy"], "no scenario 'bussy'"),
+        (["--scenario", "busy:account=wx-nobody"], "there is no account wx-nobody"),
+    ],
+)
+def test_a_wrong_option_is_refused(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], says: str
+) -> None:
+    """Exit code 2 and what is wrong, before anything listens."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+
+    assert ended.value.code == 2
+    assert says in capsys.readouterr().err
+
+
+def test_it_listens_on_loopback_only(sandbox_url: str) -> None:
+    """The URL is 127.0.0.1, and the port is open nowhere else."""
+    port = int(sandbox_url.rsplit(":", 1)[1])
+
+    assert sandbox_url == f"http://127.0.0.1:{port}"
+    with socket.socket() as elsewhere:
+        elsewhere.bind(("127.0.0.2", port))
+    with pytest.raises(OSError, match="in use"), socket.create_server(("0.0.0.0", port)):  # noqa: S104 - the point
+        pass
+
+
+def test_figures_have_what_breaks_careless_loaders() -> None:
+    """Odd titles, absent and unknown metrics, sub-totals that do not add up, silent days."""
+    days = [date(2025, 11, 1) + timedelta(days=number) for number in range(180)]
+    answers = [
+        Sandbox().answer(DEFAULT_ACCOUNT.appid, day, day + timedelta(days=30)) for day in days
+    ]
+    items = [item for answer in answers for item in json.loads(answer)["list"]]
+    rows = [row for item in items for row in item["details"]]
+    titles = "".join(item["title"] for item in items)
+    sources = [n for n in rows[0] if n.startswith("int_page_from") and n.endswith("_user")]
+    gaps = [sum(row.get(n, 0) for n in sources) - row["int_page_read_user"] for row in rows]
+    documented = {metric.name for metric in ARTICLE_TOTAL.metrics} | {"stat_date"}
+
+    assert [odd for odd in ['"', ",", "\\", "'", "🔥", "\u200d", "“"] if odd not in titles] == []
+    assert {len(documented - set(row)) for row in rows} == {0, 4}
+    assert {len(set(row) - documented) for row in rows} == {0, 2}
+    assert min(gaps) < 0 < max(gaps)
+    assert 0.2 < 1 - len({item["ref_date"] for item in items}) / len(days) < 0.37
+    assert {item["msgid"].split("_")[1] for item in items} == set("12345678")
+
+
+def test_the_readme_lists_every_scenario() -> None:
+    """The table is the catalogue, sentence for sentence."""
+    rows = [line.split(" | ") for line in README.read_text().splitlines() if line.startswith("| `")]
+    table = {name.strip("| `"): sentence.strip(" |") for name, sentence in rows}
+
+    assert {name: table.get(name) for name in EFFECTS} == {
+        name: effect.sentence for name, effect in EFFECTS.items()
+    }
+    prefixed = {f"{kind.prefix}NAME" for kind in CallKind if kind.prefix}
+    assert set(table) - set(EFFECTS) == {*NUMBERED, *prefixed}
+
+
+@pytest.mark.parametrize(
+    ("scenario", "codes"),
+    [
+        (Scenario("busy"), [-1, -1, -1, -1]),
+        (Scenario("busy", day=OLD_DAY), [0, -1, 0, 0]),
+        (Scenario("busy", day=OLD_DAY, last_day=YESTERDAY), [-1, -1, -1, -1]),
+        (Scenario("busy", day=OLD_DAY, last_day=date(2026, 11, 22)), [0, -1, 0, 0]),
+        (Scenario("busy", account="wx2"), [0, 0, -1, 0]),
+        (Scenario("busy", endpoint=DETAIL), [0, 0, 0, -1]),
+        (Scenario("busy", times=2), [-1, -1, 0, 0]),
+        (Scenario("offline"), [47009, 47009, 47009, 0]),
+        (Scenario("offline", endpoint=DETAIL), [0, 0, 0, 47009]),
+        (Scenario("token-call:offline", account="wx2"), [0, 0, 47009, 0]),
+    ],
+)
+def test_a_scenario_hits_what_it_names_only(scenario: Scenario, codes: list[int]) -> None:
+    """Its publication day, account, endpoint, kind and number of calls."""
+    first, second = accounts = [Known("wx1", "s1"), Known("wx2", "s2")]
+    with Sandbox(accounts, today=TODAY, scenarios=[scenario]).serve() as url:
+        assert [
+            errcode(url, first),
+            errcode(url, first, OLD_DAY),
+            errcode(url, second),
+            errcode(url, first, dataset=ARTICLE_TOTAL_DETAIL),
+        ] == codes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"name": "bussy"}, "no scenario 'bussy'; there are busy, "),
+        ({"name": "busy", "times": 0}, "never hits"),
+        ({"name": "empty", "last_day": OLD_DAY}, "last_day without day"),
+        ({"name": "empty", "day": TODAY, "last_day": OLD_DAY}, "last_day is before day"),
+        ({"name": "empty", "asked_from": TODAY, "asked_before": TODAY}, "is not after asked_from"),
+        ({"name": "empty", "asked_from": datetime.fromisoformat("2026-11-24T08:30")}, "no offset"),
+        ({"name": "token-call:busy", "day": OLD_DAY}, "no publication day"),
+        ({"name": "busy", "endpoint": "getnothing"}, "no endpoint 'getnothing'; there are "),
+        ({"name": "token-call:not-ready"}, "nothing to do on a token call"),
+    ],
+)
+def test_a_scenario_that_could_never_hit_is_refused(arguments: dict, says: str) -> None:
+    """A typing mistake must not become a test that passes on nothing."""
+    with pytest.raises(ValueError, match=says):
+        Scenario(**arguments)
