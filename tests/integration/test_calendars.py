@@ -36,7 +36,7 @@ from wire import SECRET, Handler, Wire, gives_token, refuses, resets, says
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import ConfigurationError
 from weixin_etl.api.http import CallLimits
-from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, DATASETS
+from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
 from weixin_etl.model import Account, ConfiguredAccount, PlannedAccount, PlannedPair, PlanStamp, Run
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.run import Settings
@@ -297,25 +297,6 @@ def assert_the_same(calendar: Calendar, warehouse: Engine, wire: Wire) -> None:
 def test_any_calendar(warehouse: Engine, wire: Wire, seed: int, mornings: int) -> None:
     """A few weeks with every trouble there is."""
     assert_the_same(draw_calendar(seed, mornings, TROUBLES), warehouse, wire)
-
-
-@pytest.mark.parametrize("dataset", [ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL], ids=lambda d: d.name)
-def test_an_outage_of_ten_mornings(warehouse: Engine, wire: Wire, dataset: Any) -> None:
-    """The next daily run asks for every open day; nothing is missing afterwards."""
-    articles = {day: [range(dataset.window)] for day in range(-dataset.window, 20)}
-    calendar = daily(in_time(dataset, articles), 14, range(3, 13))
-
-    assert_the_same(calendar, warehouse, wire)
-
-    world = calendar.worlds[dataset.name, "A"]
-    last = at(calendar.last_day, 8.5)
-    shown = {
-        (msgid(world, article), str(date_of(day + n)))
-        for day in range(-dataset.window, calendar.last_day)
-        for article, rows in world.listing(day, last).items()
-        for n in rows
-    }
-    assert {(key[2], key[4]) for key in facts_of_the_warehouse(warehouse)} == shown
 
 
 def seen(trouble: str) -> Calendar:

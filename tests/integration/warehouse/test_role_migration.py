@@ -18,6 +18,8 @@ from weixin_local.databases import migrate_warehouse
 from weixin_local.postgres import Server
 from weixin_local.progress import Steps
 
+pytestmark = pytest.mark.every_postgres
+
 OWNER = "owner_of_the_test"
 PASSWORD = "of-the-test"
 (ROLES_MIGRATION,) = [path for path in migrations() if path.name.endswith("_roles.sql")]
