@@ -19,7 +19,6 @@ from warehouse_loads import (
     article,
     at,
     body,
-    contents,
     coverage,
     know,
     load_pairs,
@@ -131,16 +130,6 @@ def test_an_attempt_that_brings_nothing_keeps_the_data(
     assert judged.state == "failed"
     bodies = {COMPLETE, unpacked(bad.body_zstd)} if bad.summary else {COMPLETE}
     assert {body for body, _ in raw_answers(warehouse)} == bodies
-
-
-def test_an_attempt_that_brings_nothing_at_all(warehouse: Engine):
-    """A pair that never came in has no data, its calls are counted, and no error body is kept."""
-    load_pairs(warehouse, refused(UnreachableError("timeout", errcode=-1), calls=5))
-
-    assert of_pair(warehouse, DATA) == (None,) * 6
-    assert rows(warehouse, "SELECT calls, state FROM weixin.run_report") == [(5, "failed")]
-    held = contents(warehouse)
-    assert [table for table, found in held.items() if found] == ["coverage", "run_report"]
 
 
 def test_an_article_of_which_no_row_fits_is_a_failure(warehouse: Engine):

@@ -2,14 +2,12 @@
 
 import hashlib
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine
 from warehouse_loads import (
     ACCOUNT,
     DAY,
-    OTHER_ACCOUNT,
     article,
     at,
     body,
@@ -203,18 +201,6 @@ def test_every_distinct_answer_is_kept(warehouse: Engine):
         (B, hashlib.sha256(B).digest(), at("22 09:30"), at("22 09:30")),
         (A, hashlib.sha256(A).digest(), at("22 10:30"), at("22 10:30")),
     ]
-
-
-def test_identical_answers_of_other_pairs_are_their_own(warehouse: Engine):
-    """The same bytes for another day or account are another answer."""
-    day_before = DAY - timedelta(days=1)
-    load_pairs(warehouse, pair(A, "22 08:30"), pair(A, "22 08:30", day=day_before))
-
-    load_pairs(warehouse, pair(A, "22 08:30"), account=OTHER_ACCOUNT)
-
-    assert rows(
-        warehouse, "SELECT appid, publication_date FROM weixin.raw_response ORDER BY 1, 2"
-    ) == [("wx1", day_before), ("wx1", DAY), ("wx2", DAY)]
 
 
 def test_what_does_not_fit_is_kept_with_its_reason(warehouse: Engine):

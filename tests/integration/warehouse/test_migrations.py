@@ -143,16 +143,6 @@ def test_over_a_unix_socket_and_over_tcp(server: Server, database: str):
     assert found == [(None, "UTC"), (None, "UTC"), ("127.0.0.1", "UTC")]
 
 
-def test_database_that_does_not_exist(server: Server):
-    """Migrating a database that does not exist says so, and does not create it."""
-    with pytest.raises(WarehouseError, match='database "nowhere" does not exist') as refused:
-        migrate(server.url("nowhere"))
-
-    password = make_url(server.url("nowhere")).password or ""
-    assert str(refused.value).startswith("the warehouse could not be migrated: ")
-    assert password not in str(refused.value)
-
-
 class TestRequireMigrated:
     """`require_migrated` says in one sentence what is wrong and what to do."""
 

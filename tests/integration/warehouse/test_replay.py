@@ -89,20 +89,6 @@ def load_mornings(warehouse: Engine) -> None:
             )
 
 
-def test_a_wiped_fact_comes_back(warehouse: Engine):
-    """The same rows, of the same answers; with their articles, if these were wiped as well."""
-    load_mornings(warehouse)
-    before = contents(warehouse), facts(warehouse, WITHOUT_CHANGED_AT)
-    wiped = ("fact_article_total", "dim_article", "article_sighting")
-    alter(warehouse, f"TRUNCATE {', '.join(f'weixin.{table}' for table in wiped)}")
-
-    replayed = run(warehouse)
-
-    assert (replayed.pairs, replayed.answers) == (4, 10)
-    assert replayed.diff == Diff(new_rows=10, articles=6)
-    assert (contents(warehouse), facts(warehouse, WITHOUT_CHANGED_AT)) == before
-
-
 CORRUPTED = """
     UPDATE weixin.fact_article_total SET share_count = 100, share_user = 8 WHERE msgid = '1_1';
     UPDATE weixin.fact_article_total SET share_user = NULL, extra = '{"b": 1}' WHERE msgid = '1_2';

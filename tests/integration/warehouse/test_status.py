@@ -338,19 +338,6 @@ def test_what_keeps_runs_from_being_made_is_a_problem(
     assert not found.is_healthy
 
 
-def test_a_retired_endpoint_is_no_problem(warehouse: Engine) -> None:
-    """Its DAG may be paused, and its days are not late."""
-    collect(warehouse)
-    change(warehouse, "UPDATE weixin.coverage SET attempt_state = 'failed', error_code = 47009")
-
-    found = read(
-        warehouse, Airflow({ARTICLE_TOTAL.name: DagState(True, is_paused=True)}, "weixin_api", 16)
-    )
-
-    assert found.accounts[0].is_retired
-    assert (found.is_healthy, found.open) == (True, ())
-
-
 def test_an_account_that_is_not_collected_any_more_has_no_status(warehouse: Engine) -> None:
     """Its days would be late for ever."""
     collect(warehouse)
