@@ -26,7 +26,6 @@ from weixin_etl.warehouse import WarehouseError
 
 EMPTY = says(b'{"list":[]}')
 OUTAGE = says(b"", 502)
-DAYS = [date(2026, 11, day) for day in range(23, 16, -1)]
 MANUAL = replace(SCHEDULED, run_id="manual", is_scheduled=False)
 YEAR = replace(MANUAL, begin_date=date(2025, 11, 24), end_date=date(2026, 11, 23))
 FORTY = replace(MANUAL, begin_date=date(2026, 10, 15), end_date=date(2026, 11, 23))
