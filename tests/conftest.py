@@ -40,15 +40,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         keep(config, items, lambda item: is_newcomers(item) == (part == "newcomers"))
 
 
+def is_newcomers(item: pytest.Item) -> bool:
+    """Whether `make test` runs it."""
+    return is_embedded(item) and any(item.path.is_relative_to(it) for it in NEWCOMERS)
+
+
 def is_embedded(item: pytest.Item) -> bool:
     """Whether it runs on the embedded Postgres, or on none."""
     parameters = getattr(item, "callspec", None)
     return parameters is None or parameters.params.get("server") is None
-
-
-def is_newcomers(item: pytest.Item) -> bool:
-    """Whether `make test` runs it."""
-    return is_embedded(item) and any(item.path.is_relative_to(it) for it in NEWCOMERS)
 
 
 # before anything imports Airflow, which writes its configuration there

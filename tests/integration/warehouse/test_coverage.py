@@ -34,7 +34,7 @@ from weixin_etl.api.errors import (
     UnreadableError,
 )
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
-from weixin_etl.load import Judged, Load, Outcome
+from weixin_etl.load import Load, Outcome
 from weixin_etl.load.stage import unpacked
 from weixin_etl.model import Account
 
@@ -207,7 +207,7 @@ SHOWS_YESTERDAY = pair(
 )
 
 
-def states(judged: list[Judged]) -> list[str]:
+def states(judged: list[Any]) -> list[str]:
     return [pair.state for pair in judged]
 
 
