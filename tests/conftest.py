@@ -34,16 +34,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Each test is in exactly one of the two parts."""
+    """Each test is in exactly one of the two parts, and on one Postgres unless it is marked."""
+    keep(config, items, lambda item: is_embedded(item) or item.get_closest_marker("every_postgres"))
     if part := config.getoption("part"):
         keep(config, items, lambda item: is_newcomers(item) == (part == "newcomers"))
 
 
 def is_newcomers(item: pytest.Item) -> bool:
     """Whether `make test` runs it."""
+    return is_embedded(item) and any(item.path.is_relative_to(it) for it in NEWCOMERS)
+
+
+def is_embedded(item: pytest.Item) -> bool:
+    """Whether it runs on the embedded Postgres, or on none."""
     parameters = getattr(item, "callspec", None)
-    is_embedded = parameters is None or parameters.params.get("server") is None
-    return is_embedded and any(item.path.is_relative_to(it) for it in NEWCOMERS)
+    return parameters is None or parameters.params.get("server") is None
 
 
 # before anything imports Airflow, which writes its configuration there
@@ -87,7 +92,7 @@ def oldest_server() -> Iterator[Server]:
     ids=["embedded", *(f"postgres{path.parent.name}" for path in INSTALLED)],
 )
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """Each Postgres there is: a test that uses it runs on every one."""
+    """Each Postgres there is, for tests marked `every_postgres`; for others the embedded one."""
     if request.param is None:
         yield request.getfixturevalue("embedded_server")
     else:

@@ -661,7 +661,6 @@ def export(world: World, appid: str = BUSY.appid) -> Rows:
 
 Truth = Callable[..., Rows]
 """From the world, and of whom or when it is asked, where that is not what the page asks."""
-Natural = Callable[[Rows, Rows], tuple[Any, Any]]
 
 TRUTHS: dict[int, Sequence[Truth]] = {
     1: [newest_articles],
@@ -691,69 +690,3 @@ TRUTHS: dict[int, Sequence[Truth]] = {
     25: [export],
 }
 """Of each question, by its number on the page, in the order of its queries."""
-
-
-def _figures(column: str) -> Natural:
-    """A column that both have, to the digits that are shown."""
-    return lambda shown, true: (
-        [round(float(row[column]), 3) for row in shown],
-        [round(float(row[column]), 3) for row in true],
-    )
-
-
-def _best(rows: Rows, column: str) -> dict[str, Any]:
-    return max(rows, key=lambda row: row[column])
-
-
-NATURAL: dict[int, Natural] = {
-    11: lambda shown, true: (
-        [row["reads"] for row in shown],
-        [row["reads"] for row in true if row["account_name"] == BUSY.name],
-    ),
-    12: lambda shown, true: (
-        WEEKDAYS[_best(shown, "readers")["publication_weekday"] - 1],
-        _best(true, "median_readers")["weekday_name"],
-    ),
-    13: lambda shown, true: (
-        shown[0]["late"],
-        sum(row["verdict"] == "late" for row in true),
-    ),
-    14: _figures("after_day_7"),
-    15: lambda shown, true: (
-        _best(shown, "open_rate")["account_name"],
-        _best(true, "open_rate")["account_name"],
-    ),
-    16: lambda shown, true: (
-        round(float(shown[1]["readers"] / shown[0]["readers"]), 2),
-        round(float(true[1]["against_usual"] / true[0]["against_usual"]), 2),
-    ),
-    17: _figures("readers"),
-    18: _figures("reads"),
-    19: lambda shown, true: (shown[0]["rows"], sum(row["rows"] for row in true)),
-    20: lambda shown, true: (
-        [*shown[0].values()],
-        [true[0][name] for name in shown[0]],
-    ),
-    21: lambda shown, true: (
-        {row["account_name"]: row["days"] for row in shown},
-        {row["account_name"]: row["days"] for row in true if row["dataset"] == "article_total"},
-    ),
-    22: lambda shown, true: (
-        round(float(shown[0]["successor_to_old"]), 3),
-        round(float(true[-1]["successor_to_old"]), 3),
-    ),
-    23: _figures("finish_rate"),
-    25: lambda shown, true: (
-        {row["publication_date"]: row["newest"] for row in shown},
-        {row["publication_date"]: row["newest"] for row in true},
-    ),
-    24: lambda shown, true: (
-        {row["account_name"]: row["is_drop"] for row in shown},
-        {
-            row["account_name"]: row["verdict"] == "drop"
-            for row in true
-            if row["calendar_date"] == YESTERDAY
-        },
-    ),
-}
-"""What the natural query of a question says, from its rows, and what it says in truth."""

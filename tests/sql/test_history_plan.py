@@ -165,34 +165,3 @@ def test_the_page_reads_the_history_of_a_days_articles(long_history: Engine):
         connection.rollback()
 
     assert read(list(nodes(plan[0]["Plan"]))) < 500
-
-
-def test_a_preview_of_restatements_reads_no_more_than_it_shows(long_history: Engine):
-    """A BI tool's first look: nothing is sorted, hashed or aggregated first."""
-    plan = executed(long_history, "SELECT * FROM analytics.restatement LIMIT 100")
-
-    assert plan[0]["Actual Rows"] == 100
-    assert read(plan) < 2_000
-
-
-def test_listing_what_was_restated_reads_nothing_but_the_history(long_history: Engine):
-    """A BI tool's filter: the versions that replaced the rows are not looked up."""
-    plan = executed(long_history, "SELECT DISTINCT metric, cause FROM analytics.restatement")
-
-    assert plan[0]["Actual Rows"] == 1
-    assert {it for it in conditions(plan) if it.startswith("fact_")} == {
-        f"{dataset.fact}_history" for dataset in DATASETS.values()
-    }
-
-
-@pytest.mark.parametrize("only", ["fact_article_total", "fact_article_total_detail"])
-def test_comparing_the_endpoints_leaves_accounts_of_one_at_once(long_history: Engine, only: str):
-    """Those that have used the old one or the new one alone, however many rows they have."""
-    (other,) = {dataset.fact for dataset in DATASETS.values()} - {only}
-    with long_history.connect() as connection:
-        connection.exec_driver_sql(f"DELETE FROM weixin.{other}")  # noqa: S608 # ours
-        explain = "EXPLAIN (ANALYZE, FORMAT json) SELECT * FROM analytics.endpoint_comparison"
-        plan = connection.exec_driver_sql(explain).scalar_one()
-        connection.rollback()
-
-    assert read(list(nodes(plan[0]["Plan"]))) <= 2 * ACCOUNTS

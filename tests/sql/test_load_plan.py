@@ -14,11 +14,10 @@ from support import migrated_warehouse
 from weixin_etl.api.client import Answer
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.load import Load, Outcome, answered
-from weixin_etl.load.stage import copy_articles, line_end
 from weixin_etl.model import Account, Run
 from weixin_etl.parse import parse
 from weixin_etl.run.check import checks
-from weixin_etl.warehouse import source, statement
+from weixin_etl.warehouse import source
 from weixin_local.postgres import Server
 
 FACT = ARTICLE_TOTAL.fact
@@ -212,27 +211,3 @@ def test_load_looks_everything_up_by_keys(long_history: Engine, is_analysed: boo
     assert {path: lookups(plan) for path, plan in plans.items()} == LOOKUPS
     kinds = {node["Node Type"] for plan in plans.values() for node in plan}
     assert kinds.isdisjoint({"Hash Join", "Merge Join", "Materialize"})
-
-
-@pytest.mark.parametrize("table", ["dim_article", "article_sighting"])
-def test_the_next_morning_rewrites_articles_in_their_pages(long_history: Engine, table: str):
-    """Each is seen again each morning: no index gets an entry for that."""
-    account = replace(NEW, appid="wx3")
-    count = """
-        SELECT pg_stat_get_xact_tuples_updated(oid), pg_stat_get_xact_tuples_hot_updated(oid)
-        FROM pg_class WHERE oid = %s::regclass
-    """
-    counts = []
-    with long_history.connect() as connection:
-        connection.execute(statement("dim_article/stage.sql"))
-        for raw_response_id in (1, 2):
-            connection.exec_driver_sql("TRUNCATE staged_article")
-            seen_at = FETCHED_AT + timedelta(days=raw_response_id)
-            for it in week(account, 1, articles_a_day=100):
-                end = line_end("article_total", *it.pair, raw_response_id, seen_at, seen_at)
-                copy_articles(connection, iter([end.join([*it.articles, b""])]))
-            connection.execute(statement(f"{table}/load.sql"), {"changed_at": seen_at})
-            counts.append(connection.exec_driver_sql(count, (f"weixin.{table}",)).one())
-
-    (updated, in_their_pages), (updated_then, in_their_pages_then) = counts
-    assert updated_then - updated == in_their_pages_then - in_their_pages == 700

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import yaml
-from sqlalchemy import Connection, Engine, make_url
+from sqlalchemy import Connection, Engine
 
 EXPORT = Path(__file__).parents[2] / "analytics/superset/export"
 
@@ -97,24 +97,3 @@ def test_every_filter_reaches_every_query() -> None:
         for name in {"adhoc_filters", "adhoc_filters_b"} & chart["params"].keys():
             operators = [it["operator"] for it in chart["params"][name]]
             assert operators.count("TEMPORAL_RANGE") == 1
-
-
-def test_the_files_belong_together() -> None:
-    """The dashboard shows every chart, and each dataset is of the one database."""
-    placed = [
-        it["meta"]["uuid"]
-        for it in DASHBOARD["position"].values()
-        if isinstance(it, dict) and it["type"] == "CHART"
-    ]
-
-    assert sorted(placed) == sorted(CHARTS)
-    assert {it["database_uuid"] for it in DATASETS.values()} == DATABASES.keys()
-    assert len(DATABASES) == 1
-
-
-def test_the_files_hold_no_login() -> None:
-    """Who logs in where is said after the import."""
-    (database,) = DATABASES.values()
-    url = make_url(database["sqlalchemy_uri"])
-
-    assert (url.username, url.password, url.host) == (None, None, "localhost")

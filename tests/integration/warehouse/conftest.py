@@ -71,3 +71,11 @@ def loader(warehouse: Engine) -> Iterator[Engine]:
 def reader(warehouse: Engine) -> Iterator[Engine]:
     """The empty warehouse as an analyst sees it."""
     yield from _logged_in(warehouse, "weixin_reader")
+
+
+@pytest.fixture
+def connected(warehouse: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection of the command line leads to the empty warehouse."""
+    url = warehouse.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    monkeypatch.setenv("AIRFLOW_CONN_WEIXIN_WAREHOUSE", url)
+    monkeypatch.setenv("COLUMNS", "120")

@@ -1,7 +1,5 @@
 """`weixin-etl answers`: the exact bytes of what WeChat answered."""
 
-import os
-
 import pytest
 from sqlalchemy import Engine
 from warehouse_loads import ACCOUNT, SCHEDULED, article, body, load_pairs, pair
@@ -16,10 +14,8 @@ NEW = body(article("1_1", {"20": {"share_count": 2}}))
 
 
 @pytest.fixture
-def _kept(warehouse: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def _kept(warehouse: Engine, connected: None) -> None:
     """Two answers of a pair, the second of them seen twice."""
-    url = warehouse.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    monkeypatch.setitem(os.environ, "AIRFLOW_CONN_WEIXIN_WAREHOUSE", url)
     known = ConfiguredAccount(ACCOUNT.conn_id, ACCOUNT.appid, ACCOUNT.name)
     plan(SCHEDULED, warehouse, Settings(), [known], is_new=True)
     for answer, fetched in ((OLD, "22 08:30"), (NEW, "22 09:00"), (NEW, "22 09:30")):
@@ -41,6 +37,7 @@ def test_an_answer(
 
 
 @pytest.mark.usefixtures("_kept")
+@pytest.mark.every_postgres
 def test_the_list(capsys: pytest.CaptureFixture[str]):
     """One line each, in the order they were last seen."""
     assert cli.main(["answers", ACCOUNT.name, "2026-11-20", "--list"]) == 0

@@ -222,7 +222,7 @@ def assert_follows(before: Rows, after: Rows) -> None:
 
 
 of_examples = settings(
-    max_examples=120,
+    max_examples=settings().max_examples // 2,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

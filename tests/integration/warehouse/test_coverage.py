@@ -1,15 +1,24 @@
-"""Coverage: what the warehouse has of a pair, and how the last attempt ended."""
+"""
+Coverage: what the warehouse has of a pair, and how the last attempt ended.
+
+What makes a pair ready or final is proven in tests/unit/test_rules.py; here, that the facts it is
+judged by are those of the pair, whatever the commit they come in.
+"""
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 from warehouse_loads import (
+    ACCOUNT,
+    DAY,
+    OTHER_ACCOUNT,
+    SCHEDULED,
     article,
     at,
     body,
-    contents,
     coverage,
     know,
     load_pairs,
@@ -21,12 +30,13 @@ from warehouse_loads import (
 
 from weixin_etl.api.errors import (
     ConfigurationError,
-    DailyQuotaError,
     UnreachableError,
     UnreadableError,
 )
-from weixin_etl.load import Outcome
+from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
+from weixin_etl.load import Load, Outcome
 from weixin_etl.load.stage import unpacked
+from weixin_etl.model import Account
 
 COMPLETE = body(article("1_1", {"20": {"share_count": 1}, "23": {"share_count": 2}}))
 NOTHING_FITS = body(article("", {"20": {"share_count": 1}}))
@@ -81,7 +91,6 @@ def test_an_identical_answer_moves_the_times(warehouse: Engine):
     assert of_pair(warehouse, "fetched_at, ready_at") == (at("24 11:00"), at("24 11:00"))
 
 
-@pytest.mark.parametrize("first", [COMPLETE, body()], ids=["loaded", "empty"])
 @pytest.mark.parametrize(
     ("bad", "error"),
     [
@@ -108,10 +117,10 @@ def test_an_identical_answer_moves_the_times(warehouse: Engine):
     ids=["refused", "unreadable", "all rejected"],
 )
 def test_an_attempt_that_brings_nothing_keeps_the_data(
-    warehouse: Engine, first: bytes, bad: Outcome, error: tuple[Any, ...]
+    warehouse: Engine, bad: Outcome, error: tuple[Any, ...]
 ):
     """Only the attempt half changes; the bytes of an answer are kept, those of a refusal not."""
-    load_pairs(warehouse, pair(first, "24 08:30"))
+    load_pairs(warehouse, pair(COMPLETE, "24 08:30"))
     before = of_pair(warehouse, DATA)
 
     (judged,) = load_pairs(warehouse, bad, run_id="later")
@@ -119,18 +128,8 @@ def test_an_attempt_that_brings_nothing_keeps_the_data(
     assert of_pair(warehouse, DATA) == before
     assert of_pair(warehouse, ATTEMPT) == ("failed", at("24 10:30"), 1, None, *error)
     assert judged.state == "failed"
-    bodies = {first, unpacked(bad.body_zstd)} if bad.summary else {first}
+    bodies = {COMPLETE, unpacked(bad.body_zstd)} if bad.summary else {COMPLETE}
     assert {body for body, _ in raw_answers(warehouse)} == bodies
-
-
-def test_an_attempt_that_brings_nothing_at_all(warehouse: Engine):
-    """A pair that never came in has no data, its calls are counted, and no error body is kept."""
-    load_pairs(warehouse, refused(UnreachableError("timeout", errcode=-1), calls=5))
-
-    assert of_pair(warehouse, DATA) == (None,) * 6
-    assert rows(warehouse, "SELECT calls, state FROM weixin.run_report") == [(5, "failed")]
-    held = contents(warehouse)
-    assert [table for table, found in held.items() if found] == ["coverage", "run_report"]
 
 
 def test_an_article_of_which_no_row_fits_is_a_failure(warehouse: Engine):
@@ -171,19 +170,6 @@ def test_attempts_are_counted_until_one_is_ok(warehouse: Engine):
     assert of_pair(warehouse, "attempts") == (1,)
 
 
-def test_a_daily_quota_rests_until_the_midnight_after_its_answer(
-    warehouse: Engine, monkeypatch: pytest.MonkeyPatch
-):
-    """Also when it is stored after that midnight; an attempt that ends otherwise ends the rest."""
-    monkeypatch.setenv("WEIXIN_NOW", "2026-11-25T00:00:01+08:00")
-
-    load_pairs(warehouse, refused(DailyQuotaError(errcode=45009), "24 23:59"))
-    assert of_pair(warehouse, "error_code, next_attempt_at") == (45009, at("25 00:00"))
-
-    load_pairs(warehouse, refused(UnreachableError()))
-    assert of_pair(warehouse, "error_code, next_attempt_at") == (None, None)
-
-
 @pytest.mark.parametrize(
     ("answers", "data"),
     [
@@ -210,3 +196,126 @@ def test_the_newest_answer_stands(
         load_pairs(warehouse, pair(answer, fetched))
 
     assert of_pair(warehouse, DATA) == data
+
+
+# ------------------------------------------------------------------------------------------ ready
+
+OLD_DAY, NEXT_DAY, YESTERDAY = (date(2026, 11, day) for day in (16, 22, 23))
+SHOWS_NOTHING = pair(body(article("1_1", {"22": {"share_count": 1}})), "24 08:30")
+SHOWS_YESTERDAY = pair(
+    body(article("2_1", {"22": {}, "23": {}}), day=NEXT_DAY), "24 08:30", day=NEXT_DAY
+)
+
+
+def states(judged: list[Any]) -> list[str]:
+    return [pair.state for pair in judged]
+
+
+def test_days_that_count_no_more_are_ready(warehouse: Engine):
+    """Where no article has yesterday's row: loaded as far as it came, and said so."""
+    judged = load_pairs(
+        warehouse,
+        pair(body(article("3_1", {"22": {}}), day=OLD_DAY), "24 08:30", day=OLD_DAY),
+        SHOWS_NOTHING,
+        pair(body(day=YESTERDAY), "24 08:30", day=YESTERDAY),
+    )
+
+    assert states(judged) == ["loaded", "not_ready", "not_ready"]
+    assert coverage(warehouse, "data_state, ready_at, attempt_state, attempts, error")[1] == (
+        *("loaded", None, "not_ready", 1),
+        "the figures are not ready yet: no article has yesterday's row",
+    )
+
+
+def test_an_article_that_the_newest_answer_omits_counts_no_more(warehouse: Engine):
+    """It may be deleted: nobody waits for its row of yesterday."""
+    load_pairs(warehouse, pair(body(article("1_1", {"22": {}})), "23 11:00"))
+
+    assert states(load_pairs(warehouse, pair(body(), "24 08:30"))) == ["empty"]
+
+
+@pytest.mark.parametrize(
+    ("account", "dataset"),
+    [(OTHER_ACCOUNT, ARTICLE_TOTAL), (ACCOUNT, ARTICLE_TOTAL_DETAIL)],
+    ids=["another account's", "the other dataset's"],
+)
+def test_figures_of_others_show_nothing(warehouse: Engine, account: Account, dataset: Dataset):
+    """Each account and each dataset is judged by its own answers."""
+    answer = body(article("1_1", {"23": {}}), rows_key=dataset.rows_key)
+    others = pair(answer, "24 08:30", dataset=dataset)
+    load_pairs(warehouse, others, account=account, dataset=dataset)
+
+    assert states(load_pairs(warehouse, SHOWS_NOTHING)) == ["not_ready"]
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["shown last", "shown first"])
+def test_the_last_commit_of_a_try_judges_all_its_pairs(warehouse: Engine, order: int):
+    """One article with yesterday's row, of whatever day and commit, shows that it is computed."""
+    first, last = [SHOWS_NOTHING, SHOWS_YESTERDAY][::order]
+    loading = Load(warehouse, SCHEDULED, ready_hour=10)
+
+    assert loading.commit([first], complete=[]) == []
+    assert rows(warehouse, "SELECT inserted + updated > 0, state FROM weixin.run_report") == [
+        (True, "planned")
+    ]
+    judged = loading.commit([last], complete=[ACCOUNT.appid])
+
+    assert states(judged) == ["loaded", "loaded"]
+    assert coverage(warehouse, "attempt_state, ready_at") == [("ok", at("24 08:30"))] * 2
+    assert rows(
+        warehouse,
+        "SELECT publication_date, calls, inserted, state FROM weixin.run_report ORDER BY 1",
+    ) == [(DAY, 1, 1, "loaded"), (NEXT_DAY, 1, 2, "loaded")]
+
+
+# ------------------------------------------------------------------------------------------ final
+
+ROWS = {f"{day}": {"share_count": day} for day in range(20, 27)}
+WHOLE = article("1_1", ROWS)
+CUT = article("1_1", {day: row for day, row in ROWS.items() if day < "26"})
+GAP_AND_MORE = article("1_1", {day: {} for day in (*ROWS, "27") if day != "23"})
+SECOND = article("1_2", {"20": {"share_count": 1}})
+ELSEWHERE = pair(body(SECOND, rows_key="detail_list"), "26 10:00", dataset=ARTICLE_TOTAL_DETAIL)
+
+
+@pytest.mark.parametrize(
+    ("answers", "final_on"),
+    [
+        ([((CUT,), "26 23:59"), ((WHOLE,), "27 00:01")], "27 00:01"),
+        ([((WHOLE, SECOND), "27 11:00"), *(((WHOLE,), f"{it} 11:00") for it in (28, 29))], "29"),
+        ([((GAP_AND_MORE,), "28 11:00"), ((GAP_AND_MORE,), "29 11:00")], "29"),
+    ],
+    ids=["whole", "an article is deleted", "a row beyond the window replaces none"],
+)
+def test_final(warehouse: Engine, answers: list[tuple[Any, str]], final_on: str):
+    """Once all articles that this dataset ever listed have their rows, and it stays so."""
+    load_pairs(warehouse, ELSEWHERE, dataset=ARTICLE_TOTAL_DETAIL)
+    final = "SELECT is_final FROM weixin.coverage WHERE dataset = 'article_total'"
+    found = []
+    for articles, fetched in answers:
+        load_pairs(warehouse, pair(body(*articles), fetched))
+        found += [fetched for (is_final,) in rows(warehouse, final) if is_final]
+
+    assert [it.startswith(final_on) for it in found] == [True]
+    load_pairs(warehouse, pair(body(SECOND), "24 11:00"))
+    assert rows(warehouse, final) == [(True,)]
+
+
+def test_an_empty_day_waits_until_its_account_speaks(warehouse: Engine):
+    """An answer for another day that lists an article wakes it, and two such mornings end it."""
+    empty, other_day = "is_final, is_resting, is_provisional", date(2026, 11, 19)
+    load_pairs(warehouse, pair(body(), "27 11:00"))
+    load_pairs(warehouse, pair(body(), "28 11:00"))
+    rests = coverage(warehouse, empty)
+    load_pairs(warehouse, pair(body(SECOND, day=other_day), "28 12:00", day=other_day))
+    woken = coverage(warehouse, empty)
+    load_pairs(warehouse, pair(body(), "28 13:00"))
+    load_pairs(
+        warehouse,
+        pair(body(), "29 11:00"),
+        pair(body(SECOND, day=other_day), "29 11:01", day=other_day),
+    )
+
+    assert rests == [(False, True, True)]
+    assert woken == [(False, False, True), (False, False, True)]
+    assert coverage(warehouse, empty)[1] == (True, False, False)

@@ -17,12 +17,8 @@ from weixin_etl.warehouse.views import views
 
 
 @pytest.fixture
-def entries(
-    warehouse: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> list[dict[str, Any]]:
+def entries(connected: None, capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     """As the command prints it as JSON; the CSV says the same."""
-    url = warehouse.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    monkeypatch.setenv("AIRFLOW_CONN_WEIXIN_WAREHOUSE", url)
     assert cli.main(["dictionary", "--format", "json"]) == 0
     listed: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
     assert cli.main(["dictionary"]) == 0
@@ -58,6 +54,7 @@ def test_the_file_is_the_dictionary_alone(warehouse: Engine, tmp_path: Path):
     assert done.stdout.startswith("view,column,type,")
 
 
+@pytest.mark.every_postgres
 def test_it_is_the_catalogue(entries: list[dict[str, Any]]):
     """Every column of every view in order, and of the calendar, in both languages."""
     by_view: dict[str, list[str]] = {}

@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -100,23 +99,6 @@ def test_answers_become_facts(warehouse: Engine, load: Load):
     assert rows(warehouse, "SELECT * FROM weixin.run_report") == []
 
 
-def test_older_answers_find_their_place(warehouse: Engine, load: Load):
-    """Among newer ones of the pipeline; of each field the newest stands."""
-    load_pairs(warehouse, pair(answer(5), "23 10:30"))
-    older = body(article("1_1", {"20": {"share_count": 1, "share_user": 1}, "21": {}}))
-
-    imported, _ = load(line(older.decode(), on(22)), line(answer(2).decode(), on(22, "09:00")))
-
-    assert imported.counts == Counts(inserted=1, updated=1, unchanged=1)
-    assert facts(warehouse, "stat_date::text, share_count, share_user, raw_response_id") == [
-        ("2026-11-20", 5, 1, 1),
-        ("2026-11-21", None, None, 3),
-    ]
-    assert coverage(warehouse, "fetched_at, row_count, attempted_at") == [
-        (at("23 10:30"), 1, at("23 10:30"))
-    ]
-
-
 def test_a_second_import_changes_nothing(warehouse: Engine, load: Load):
     """Whatever the order of the lines, and however many answers there are of a pair."""
     lines = [line(answer(n % 3, str(n)).decode(), on(22, f"{n:02}:00")) for n in range(12)]
@@ -130,20 +112,6 @@ def test_a_second_import_changes_nothing(warehouse: Engine, load: Load):
     assert imported.counts == Counts(unchanged=13)
     assert contents(warehouse) == before
     assert contents(warehouse, ["fact_article_total", "dim_article"], versions=True) == versions
-
-
-def test_a_second_import_repairs_the_fact(warehouse: Engine, load: Load):
-    """What is gone from the fact comes back, of older answers as well."""
-    older = body(article("1_1", {"20": {"share_count": 1}, "21": {"share_count": 2}}))
-    lines = [line(older.decode(), on(22)), line(answer(3).decode(), on(23))]
-    load(*lines)
-    before = facts(warehouse, FIGURES)
-    with warehouse.begin() as connection:
-        connection.exec_driver_sql("TRUNCATE weixin.fact_article_total")
-
-    load(*lines)
-
-    assert facts(warehouse, FIGURES) == before
 
 
 def test_days_are_ready_and_final_by_the_rules(warehouse: Engine, load: Load):
@@ -226,28 +194,10 @@ def test_a_line_that_cannot_be_loaded(warehouse: Engine, load: Load, bad: str, s
     assert len(raw_answers(warehouse)) == 2
 
 
-def test_parts_that_do_not_fit_are_rejected_as_ever(warehouse: Engine, load: Load):
-    """With their reason, and the rest is loaded."""
-    odd = body(article("1_1", {"20": {"share_count": 1}, "21": {"share_count": -1}}))
-
-    imported, _ = load(line(odd.decode()))
-
-    assert (imported.answers, imported.rejected) == (1, 1)
-    assert rows(warehouse, "SELECT stat_date::text FROM weixin.rejected_row") == [("2026-11-21",)]
-    assert facts(warehouse, "share_count") == [(1,), (None,)]
-
-
-@pytest.fixture
-def _connected(warehouse: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The connection of the command line."""
-    url = warehouse.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    monkeypatch.setitem(os.environ, "AIRFLOW_CONN_WEIXIN_WAREHOUSE", url)
-
-
 LINES = [line(answer(n, str(n)).decode(), on(22, f"{n:02}:00")) for n in range(10)]
 
 
-@pytest.mark.usefixtures("_connected")
+@pytest.mark.usefixtures("connected")
 @pytest.mark.parametrize("is_gzip", [False, True], ids=["plain", "gzip"])
 def test_a_file_cut_in_the_middle(
     warehouse: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str], is_gzip: bool
@@ -273,7 +223,7 @@ def test_a_file_cut_in_the_middle(
     assert len(raw_answers(warehouse)) >= 8
 
 
-@pytest.mark.usefixtures("_connected")
+@pytest.mark.usefixtures("connected")
 def test_the_command(warehouse: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     """Several files, compressed or not; exit code 0."""
     plain, packed = tmp_path / "a.jsonl", tmp_path / "b.jsonl.gz"
@@ -290,22 +240,7 @@ def test_the_command(warehouse: Engine, tmp_path: Path, capsys: pytest.CaptureFi
     assert capsys.readouterr().err == f"weixin-etl: there is no file {tmp_path}/nothing\n"
 
 
-@pytest.mark.usefixtures("_connected")
-def test_a_refused_line_stands_above_the_bar(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-):
-    """On a terminal: the bar is wiped first, and drawn again below."""
-    monkeypatch.setenv("FORCE_COLOR", "1")  # which Rich takes for a terminal
-    path = tmp_path / "a.jsonl"
-    path.write_text("no JSON\n")
-
-    assert cli.main(["import", str(path)]) == 1
-
-    before, _, _ = capsys.readouterr().err.partition(f"weixin-etl: {path}, line 1")
-    assert "answers" in before
-    assert before.endswith("\x1b[2K")
-
-
+@pytest.mark.every_postgres
 def test_the_loader_may_import(warehouse: Engine, loader: Engine, tmp_path: Path):
     """With the privileges of daily runs."""
     path = tmp_path / "answers.jsonl"
@@ -329,15 +264,3 @@ def test_an_import_ends_no_day_by_one_answer(warehouse: Engine, load: Load):
 
     assert silent == [(day, False, True, True) for day in days]
     assert planned.accounts[0].days[-3:] == days[::-1]
-
-
-def test_an_import_of_two_mornings_ends_a_day(warehouse: Engine, load: Load):
-    """Both are evidence, in whatever order they stand in the file."""
-    rows_of = {f"{day}": {} for day in range(10, 17)}
-    listed = body(article("1_1", rows_of), day=date(2026, 11, 10)).decode()
-    load(
-        line(listed, on(18), publication_date="2026-11-10"),
-        line(listed, on(17), publication_date="2026-11-10"),
-    )
-
-    assert coverage(warehouse, "is_final, is_provisional") == [(True, False)]

@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, create_engine, event
-from warehouse_loads import SCHEDULED, article, at, body, contents, coverage, raw_answers, rows
+from warehouse_loads import SCHEDULED, article, at, body, contents, coverage, rows
 from wire import LIMITS, Handler, Reply, Wire, refuses, says
 
 from weixin_etl import clock
 from weixin_etl.api import client as api_client
 from weixin_etl.api.client import WeixinClient
-from weixin_etl.api.errors import ConfigurationError, UnreadableError
-from weixin_etl.clock import SHANGHAI
+from weixin_etl.api.errors import ConfigurationError
 from weixin_etl.datasets import ARTICLE_TOTAL_DETAIL
 from weixin_etl.model import Account, Batch, ConfiguredAccount, PlannedAccount, Run
 from weixin_etl.run import Settings
@@ -27,7 +26,6 @@ from weixin_etl.warehouse import WarehouseError
 
 EMPTY = says(b'{"list":[]}')
 OUTAGE = says(b"", 502)
-DAYS = [date(2026, 11, day) for day in range(23, 16, -1)]
 MANUAL = replace(SCHEDULED, run_id="manual", is_scheduled=False)
 YEAR = replace(MANUAL, begin_date=date(2025, 11, 24), end_date=date(2026, 11, 23))
 FORTY = replace(MANUAL, begin_date=date(2026, 10, 15), end_date=date(2026, 11, 23))
@@ -130,23 +128,6 @@ def test_commits_are_bounded(
     assert rows(warehouse, "SELECT DISTINCT state, calls FROM weixin.run_report") == [("empty", 1)]
 
 
-def test_all_commits_of_a_try_are_judged_together(
-    warehouse: Engine, wire: Wire, monkeypatch: pytest.MonkeyPatch
-):
-    """Whether yesterday is computed shows in the answer that comes last."""
-    monkeypatch.setenv("WEIXIN_NOW", "2026-11-24T08:30:00+08:00")
-    newest, oldest = (
-        says(body(article(f"{day}_1", {row: {} for row in rows_}), day=date(2026, 11, day)))
-        for day, rows_ in ((22, ["22"]), (17, ["17", "23"]))
-    )
-    wire.on_data = by_day({22: newest, 17: oldest})
-    collecting = a_run(warehouse, commit_bytes=1)
-
-    assert ingested(collecting, planned(collecting, wire.account), wire.account) is None
-
-    assert set(coverage(warehouse, "attempt_state")) == {("ok",)}
-
-
 def test_later_tries_ask_for_what_is_not_in(warehouse: Engine, wire: Wire):
     """Those that Airflow makes by itself do not ask for what only a person can mend."""
     wire.on_data = by_day({22: refuses(47009), 21: refuses(61503), 20: OUTAGE})
@@ -168,31 +149,24 @@ def test_later_tries_ask_for_what_is_not_in(warehouse: Engine, wire: Wire):
     assert asked(wire) == [22, 21, 20]
 
 
-def test_what_another_run_brought_in_is_not_asked_again(warehouse: Engine, wire: Wire):
-    """What failed here and came in there."""
-    wire.on_data = by_day({22: refuses(47009), 20: OUTAGE})
-    collecting, other = a_run(warehouse), a_run(warehouse, MANUAL)
-    batch = planned(collecting, wire.account)
-    ingested(collecting, batch, wire.account)
-    wire.on_data = EMPTY
-    ingested(other, planned(other, wire.account), wire.account)
-    wire.asked.clear()
-
-    assert ingested(collecting, batch, wire.account) is None
-    assert wire.asked == []
-
-
 def test_a_batch_without_its_plan_is_refused(warehouse: Engine, wire: Wire):
-    """The warehouse was restored, and only ingest is cleared: no call, and no green task."""
+    """The warehouse was restored: less than was planned is no plan. No call, and no green task."""
     collecting = a_run(warehouse)
     batch = planned(collecting, wire.account)
     with warehouse.begin() as connection:
-        connection.exec_driver_sql("DELETE FROM weixin.run_report")
+        connection.exec_driver_sql(
+            "DELETE FROM weixin.run_report WHERE publication_date = '2026-11-20'"
+        )
     wire.asked.clear()
 
-    with pytest.raises(WarehouseError, match="the plan is gone from the warehouse"):
+    with pytest.raises(WarehouseError) as refused:
         ingested(collecting, batch, wire.account)
 
+    assert refused.value.problem.cure == "clear plan with its downstream tasks"
+    assert refused.value.cause.startswith(
+        "the plan is gone from the warehouse: of the 7 days planned at 2026-11-24 10:30 Beijing "
+        "time it has 6"
+    )
     assert wire.asked == []
 
 
@@ -347,29 +321,6 @@ def test_a_probe_of_a_retired_endpoint(warehouse: Engine, wire: Wire, newest: Re
     assert asked(wire) == [23, 22, 21, 20, 19, 18, 17]
 
 
-def test_an_answer_that_nobody_can_read(
-    warehouse: Engine, wire: Wire, monkeypatch: pytest.MonkeyPatch
-):
-    """Its bytes are kept and its pair fails with the reason; nothing else is affected."""
-    unreadable = b'{"list": 5}'
-    collecting, again = a_run(warehouse), a_run(warehouse, MANUAL)
-    ingested(collecting, planned(collecting, wire.account), wire.account)
-    wire.on_data = by_day({22: says(unreadable)})
-    monkeypatch.setenv("WEIXIN_NOW", "2026-11-24T11:00:00+08:00")
-
-    error = ingested(again, planned(again, wire.account), wire.account)
-
-    (line,) = lines(error)
-    assert line.startswith(f"春风: {UnreadableError.cure} ({UnreadableError.cause}: ")
-    assert line.endswith(" · 2026-11-22 · weixin_wire")
-    assert coverage(warehouse, "data_state, attempt_state, cure")[-2] == (
-        "empty",
-        "failed",
-        UnreadableError.cure,
-    )
-    assert {body for body, _ in raw_answers(warehouse)} == {b'{"list":[]}', unreadable}
-
-
 def test_an_account_whose_quota_is_used_up_is_not_asked(
     warehouse: Engine, wire: Wire, monkeypatch: pytest.MonkeyPatch
 ):
@@ -480,23 +431,6 @@ def test_what_is_odd_about_answers_is_told(
         "0 rejected",
         f"{name}: 2026-11-22 loaded; 1 inserted, 0 updated, 0 unchanged, 0 rejected",
     ]
-
-
-def test_a_retry_at_midnight_does_not_extend_a_rest(
-    warehouse: Engine, wire: Wire, monkeypatch: pytest.MonkeyPatch
-):
-    """It makes no call, so that the quota of the new day is not touched."""
-    wire.on_data = refuses(45009)
-    collecting = a_run(warehouse)
-    batch = planned(collecting, wire.account)
-    ingested(collecting, batch, wire.account)
-    times = iter([datetime(2026, 11, 24, 23, 59, 59, tzinfo=SHANGHAI)] * 2)
-    midnight = datetime(2026, 11, 25, tzinfo=SHANGHAI)
-
-    ingested(replace(collecting, now=lambda: next(times, midnight)), batch, wire.account)
-
-    until = "SELECT DISTINCT next_attempt_at FROM weixin.coverage"
-    assert rows(warehouse, until) == [(midnight,)]
 
 
 def test_a_warehouse_that_is_gone_is_not_asked_for_every_account(wire: Wire):

@@ -1,6 +1,7 @@
-"""Rows of answers into the fact: new, changed and unchanged ones."""
+"""What a load writes: the fact's rows, the answers' bytes, and what of them does not fit."""
 
-from datetime import date
+import hashlib
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import Engine
@@ -15,11 +16,15 @@ from warehouse_loads import (
     know,
     load_pairs,
     pair,
+    raw_answers,
     rows,
 )
 
-from weixin_etl.datasets import ARTICLE_TOTAL_DETAIL
+from weixin_etl.api.errors import UnreadableError
+from weixin_etl.load.stage import unpacked
 from weixin_etl.model import Counts
+
+pytestmark = pytest.mark.every_postgres
 
 FIRST = body(
     article(
@@ -154,20 +159,6 @@ def test_what_a_newer_answer_leaves_out_keeps_its_value(warehouse: Engine):
     ]
 
 
-def test_two_answers_of_a_commit_list_the_same_article(warehouse: Engine):
-    """The later day has it, and its value stands: it is written once."""
-    next_day = date(2026, 11, 21)
-    of_both = [
-        pair(body(article("1_1", {"21": {"share_count": count}}), day=day), "22 10:30", day=day)
-        for day, count in ((next_day, 2), (DAY, 1))
-    ]
-
-    judged = load_pairs(warehouse, *of_both)
-
-    assert facts(warehouse, "publication_date, share_count") == [(next_day, 2)]
-    assert [pair.counts for pair in judged] == [Counts(inserted=1), Counts(unchanged=1)]
-
-
 @pytest.mark.parametrize(
     ("damage", "refetch"),
     [
@@ -188,17 +179,109 @@ def test_the_same_answer_again_repairs_the_fact(warehouse: Engine, damage: str, 
     assert facts(warehouse, FIGURES) == before
 
 
-def test_the_same_answer_again_after_another_endpoints(warehouse: Engine):
-    """The newest title stands, whichever endpoint gave it."""
-    first = pair(body(article("1_1", {}, title="一")), "22 08:30")
-    other = pair(
-        body(article("1_1", {}, title="二"), rows_key="detail_list"),
-        "22 08:35",
-        dataset=ARTICLE_TOTAL_DETAIL,
+# ------------------------------------------------------------------------------------ raw answers
+
+A = '{ "list" : [ ] ,\n "备注":"\x01\\u0000" }'.encode()
+B = body(article("1_1", {"20": {"share_count": 2}}))
+
+
+def test_every_distinct_answer_is_kept(warehouse: Engine):
+    """Byte for byte with its hash; one identical to the newest only moves last_seen_at."""
+    fetched = ["22 08:30", "22 09:00", "22 09:30", "22 10:30"]
+    for answer, fetched_at in zip((A, A, B, A), fetched, strict=True):
+        load_pairs(warehouse, pair(answer, fetched_at))
+
+    kept = rows(
+        warehouse,
+        "SELECT body_zstd, body_sha256, fetched_at, last_seen_at "
+        "FROM weixin.raw_response ORDER BY raw_response_id",
     )
-    load_pairs(warehouse, first)
-    load_pairs(warehouse, other, dataset=ARTICLE_TOTAL_DETAIL)
+    assert [(unpacked(bytes(body)), bytes(sha256), *times) for body, sha256, *times in kept] == [
+        (A, hashlib.sha256(A).digest(), at("22 08:30"), at("22 09:00")),
+        (B, hashlib.sha256(B).digest(), at("22 09:30"), at("22 09:30")),
+        (A, hashlib.sha256(A).digest(), at("22 10:30"), at("22 10:30")),
+    ]
 
-    load_pairs(warehouse, pair(body(article("1_1", {}, title="一")), "22 09:00"))
 
-    assert rows(warehouse, "SELECT title FROM weixin.dim_article") == [("一",)]
+def test_what_does_not_fit_is_kept_with_its_reason(warehouse: Engine):
+    """With its article, day, metric and answer, where it has these; what remains is loaded."""
+    bad = [{"stat_date": "2026-11-20", "share_count": -1}, {"stat_date": "2026-11-31"}]
+    good = {"stat_date": "2026-11-21", "share_count": 2}
+    answer = body({"msgid": "1_1", "details": [*bad, good]})
+
+    (judged,) = load_pairs(warehouse, pair(answer, "22 08:30"))
+
+    (first, second) = rows(
+        warehouse,
+        "SELECT dataset, appid, publication_date, msgid, stat_date, metric, payload::jsonb, "
+        "raw_response_id, rejected_at, reason FROM weixin.rejected_row ORDER BY rejected_row_id",
+    )
+    of_answer = ("article_total", "wx1", DAY, "1_1")
+    assert first == (
+        *(*of_answer, DAY, "share_count", -1, 1, at("24 10:30")),
+        "share_count is a negative number, not a whole number from 0 to 9223372036854775807",
+    )
+    assert second[:9] == (*of_answer, None, None, bad[1], 1, at("24 10:30"))
+    assert (judged.counts.inserted, judged.rejected) == (2, 2)
+
+
+def test_rejected_rows_are_kept_once_per_answer(warehouse: Engine):
+    """The same answer again leaves no second copy; a new one leaves its own."""
+    bad = article("1_1", {"20": {"share_count": "many"}})
+    other = article("1_1", {"20": {"share_count": "many"}, "21": {}})
+    for answer, fetched in ((bad, "22 08:30"), (bad, "22 11:00"), (other, "22 12:00")):
+        load_pairs(warehouse, pair(body(answer), fetched))
+
+    kept = "SELECT raw_response_id, stat_date::text FROM weixin.rejected_row ORDER BY 1"
+    assert rows(warehouse, kept) == [(1, "2026-11-20"), (2, "2026-11-20")]
+
+
+# ----------------------------------------------------------------------------------- late answers
+
+
+def answer(title: str | None = None, **figures: object) -> bytes:
+    return body(article("1_1", {"20": figures}, title=title))
+
+
+OLD = answer("旧", share_count=1, share_user=1, new_a="old", new_b="old")
+NEW = answer("新", share_count=2, new_a="new")
+
+
+@pytest.mark.parametrize("fetched", ["22 08:00", "22 09:00"], ids=["before it", "after it"])
+def test_identical_to_an_older_one_it_is_not_kept_twice(warehouse: Engine, fetched: str):
+    """However often the same old answer arrives late, it is the one that is there already."""
+    load_pairs(warehouse, pair(OLD, "22 08:30"))
+    load_pairs(warehouse, pair(NEW, "22 09:30"))
+    before = facts(warehouse, "xmin, *")
+
+    for _ in range(2):
+        (judged,) = load_pairs(warehouse, pair(OLD, fetched))
+
+    assert raw_answers(warehouse) == [
+        (OLD, max(at("22 08:30"), at(fetched))),
+        (NEW, at("22 09:30")),
+    ]
+    assert facts(warehouse, "xmin, *") == before
+    assert judged.counts == Counts(unchanged=1)
+
+
+def test_kept_answers_that_nobody_can_read_are_passed_over(warehouse: Engine):
+    """An answer is put in its place among those that hold articles."""
+    unreadable = pair(b'{"list": 5}', "22 09:00")
+    load_pairs(warehouse, pair(NEW, "22 09:30"))
+    load_pairs(warehouse, unreadable)
+
+    load_pairs(warehouse, pair(OLD, "22 08:30"))
+
+    assert facts(warehouse, "share_count, share_user") == [(2, 1)]
+    assert len(raw_answers(warehouse)) == 3
+
+
+def test_what_could_not_be_read_is_loaded_once_it_can(warehouse: Engine):
+    """The same bytes again, and as many rows as the newest answer that was read."""
+    load_pairs(warehouse, pair(OLD, "22 08:30"))
+    load_pairs(warehouse, replace(pair(NEW, "22 09:00"), error=UnreadableError()))
+
+    load_pairs(warehouse, pair(NEW, "22 09:30"))
+
+    assert facts(warehouse, "share_count, share_user") == [(2, 1)]

@@ -4,6 +4,8 @@ import pytest
 from sqlalchemy import Engine
 from warehouse_loads import article, body, facts, load_pairs, pair, rows
 
+pytestmark = pytest.mark.every_postgres
+
 TEXTS = [
     'says "hello", twice: ""',
     "it's, a comma; and a semicolon",

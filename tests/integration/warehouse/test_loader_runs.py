@@ -21,6 +21,8 @@ from weixin_etl.run.plan import plan
 from weixin_etl.run.report import report
 from weixin_etl.warehouse.locks import lock_load
 
+pytestmark = pytest.mark.every_postgres
+
 
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda it: it.name)
 def test_a_whole_run(loader: Engine, account: Account, dataset: Dataset):

@@ -158,18 +158,3 @@ def test_a_pair_that_is_rebuilt_alone(warehouse: Engine, alone: date):
         ("2026-11-20", 1000),
         ("2026-11-21", 1100),
     ]
-
-
-def test_a_difference_names_its_figures_once(warehouse: Engine):
-    """Though the answers of two days give them, and applied it is the same."""
-    load(warehouse, ARTICLE_TOTAL, "22 10:30", (DAY, {"1_1": {"20": 1000, "21": 1050}}))
-    load(warehouse, ARTICLE_TOTAL, "23 10:30", (NEXT_DAY, {"1_1": {"21": 1100}}))
-    with warehouse.begin() as connection:
-        connection.exec_driver_sql("UPDATE weixin.fact_article_total SET int_page_read_user = 7")
-
-    foreseen, done = (
-        replay(warehouse, Selection(ARTICLE_TOTAL), ready_hour=10, is_applied=is_applied).diff
-        for is_applied in (False, True)
-    )
-    assert foreseen.changed_rows == 2
-    assert foreseen == done

@@ -19,6 +19,8 @@ from weixin_etl.warehouse import (
     views,
 )
 
+pytestmark = pytest.mark.every_postgres
+
 the_migrations = importlib.import_module("weixin_etl.warehouse.migrations")
 """The module, whose name in the package is a function's."""
 

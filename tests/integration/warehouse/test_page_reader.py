@@ -43,12 +43,6 @@ def test_the_session_cannot_write_whoever_its_user_is(
     assert timeout == "10s"
 
 
-def test_without_a_connection_the_sentence_says_which_to_create() -> None:
-    """And for which role."""
-    with pytest.raises(WarehouseError, match="create weixin_reader with type postgres"):
-        of_airflow.open_reader()
-
-
 def test_what_is_wrong_names_the_connection_that_was_used(
     warehouse: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

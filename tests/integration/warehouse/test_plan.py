@@ -21,15 +21,14 @@ from warehouse_loads import (
     rows,
 )
 
-from weixin_etl.api.errors import EndpointOfflineError, NotReadyError, UnreachableError
+from weixin_etl.api.errors import NotReadyError, UnreachableError
 from weixin_etl.datasets import ARTICLE_TOTAL_DETAIL
-from weixin_etl.model import ConfiguredAccount, ParameterError, PlannedAccount, Run
+from weixin_etl.model import ConfiguredAccount, PlannedAccount, Run
 from weixin_etl.run import Settings
 from weixin_etl.run.pairs import require_plan
 from weixin_etl.run.plan import Plan, batches, plan
 from weixin_etl.run.report import changed_days
 from weixin_etl.trouble.unwanted import say_unwanted
-from weixin_etl.warehouse import WarehouseError
 
 MANUAL = replace(SCHEDULED, run_id="manual", is_scheduled=False)
 ONE, TWO = (
@@ -172,60 +171,6 @@ def test_each_dataset_has_a_first_daily_run_of_its_own(
     assert [made.counts["caught_up"] for made in plans] == [0, 3]
 
 
-def test_dates_that_cannot_be_asked_for(warehouse: Engine):
-    """They are refused with a sentence, and nothing is written down."""
-    run = replace(MANUAL, begin_date=date(2026, 11, 20), end_date=date(2026, 11, 24))
-
-    with pytest.raises(ParameterError, match="end_date 2026-11-24 is too late"):
-        planned(warehouse, run)
-
-    assert rows(warehouse, "SELECT appid FROM weixin.dim_account") == []
-
-
-def test_a_retired_account_probes_one_day(
-    warehouse: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-):
-    """Until its endpoint answers again; then every open day is asked for, as for the others."""
-    planned(warehouse, run_on("16", monkeypatch), [ONE, TWO])
-    gone = [refused(EndpointOfflineError(errcode=47009), day=day) for day in november(16, 22)]
-    load_pairs(warehouse, *gone)
-    load_pairs(warehouse, *gone[1:], account=OTHER_ACCOUNT)
-    load_pairs(
-        warehouse, refused(UnreachableError(), day=date(2026, 11, 22)), account=OTHER_ACCOUNT
-    )
-    caplog.set_level(logging.INFO)
-
-    probing = days(planned(warehouse, run_on("24", monkeypatch), [ONE, TWO]))
-    load_pairs(warehouse, pair(body(day=date(2026, 11, 23)), "24 10:30", day=date(2026, 11, 23)))
-    is_back = days(planned(warehouse, run_on("25", monkeypatch), [ONE, TWO]))
-
-    assert probing == {"wx1": november(23, 23), "wx2": november(9, 23)}
-    assert is_back == {"wx1": november(9, 24), "wx2": november(9, 24)}
-    assert rows(
-        warehouse,
-        "SELECT appid, run_id, publication_date::text FROM weixin.run_report WHERE is_probe",
-    ) == [("wx1", "run 24", "2026-11-23")]
-    assert (
-        "报纸: publication days 2026-11-17 to 2026-11-23; the endpoint is offline: asks for "
-        "2026-11-23 only, to find out if it is back; 7 calls made today, 993 of 1000 "
-        "left (the count)"
-    ) in caplog.messages
-
-
-def test_days_out_of_reach_of_a_retired_account(warehouse: Engine, monkeypatch: pytest.MonkeyPatch):
-    """A run with their dates would not help: the warning says that the endpoint is offline."""
-    planned(warehouse, run_on("16", monkeypatch))
-    gone = [refused(EndpointOfflineError(errcode=47009), day=day) for day in november(17, 23)]
-    load_pairs(warehouse, *gone)
-
-    made = planned(warehouse, run_on("24", monkeypatch), catch_up_days=6)
-
-    assert made.warnings == [
-        "报纸: nothing to do while the endpoint is offline (too old for daily runs) · "
-        "2026-11-09 to 2026-11-10 · weixin_default"
-    ]
-
-
 def test_a_dry_run_writes_nothing(warehouse: Engine, caplog: pytest.LogCaptureFixture):
     """It decides and logs as the run would, and leaves no trace in the warehouse."""
     caplog.set_level(logging.INFO)
@@ -322,6 +267,7 @@ def test_a_run_id_that_is_used_again_swallows_no_news(
     assert rows(warehouse, counts) == []
 
 
+@pytest.mark.every_postgres
 def test_two_installations_share_a_warehouse(
     warehouse: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
@@ -348,24 +294,6 @@ def test_two_installations_share_a_warehouse(
     later = replace(there, run_id="later", today=date(2026, 12, 8))
     planned(warehouse, later, [TWO])
     assert rows(warehouse, active) == [("wx2",)]
-
-
-def test_a_plan_that_is_gone(warehouse: Engine):
-    """Restored from a backup or replaced by a standby: less than was planned is no plan."""
-    made = planned(warehouse)
-    with warehouse.begin() as connection:
-        connection.exec_driver_sql(
-            "DELETE FROM weixin.run_report WHERE publication_date = '2026-11-20'"
-        )
-
-    with warehouse.connect() as connection, pytest.raises(WarehouseError) as error:
-        require_plan(connection, SCHEDULED, made.stamp)
-
-    assert error.value.problem.cure == "clear plan with its downstream tasks"
-    assert error.value.cause.startswith(
-        "the plan is gone from the warehouse: of the 7 days planned at 2026-11-24 10:30 Beijing "
-        "time it has 6"
-    )
 
 
 @pytest.mark.parametrize(

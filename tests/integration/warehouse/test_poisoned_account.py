@@ -1,7 +1,7 @@
 """Fifty accounts in one commit, one of which can't be loaded: the other 49 are in."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
@@ -15,7 +15,6 @@ from wire import LIMITS, Handler, Wire, gives_token, says
 from weixin_etl.api import client as api_client
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.model import ConfiguredAccount
-from weixin_etl.parse import parse
 from weixin_etl.run import Settings
 from weixin_etl.run.ingest import IngestError, ingest
 from weixin_etl.run.plan import plan
@@ -128,31 +127,3 @@ def test_an_error_of_the_whole_warehouse_is_met_once(warehouse: Engine, wire: Wi
     )
     assert begun == 1
     assert rows(warehouse, ANSWERING) == []
-
-
-def test_an_account_that_the_program_stumbles_over(
-    warehouse: Engine, wire: Wire, monkeypatch: pytest.MonkeyPatch
-):
-    """Its other day is loaded all the same, with those of all others, in one commit."""
-    monkeypatch.setattr("weixin_etl.run.ingest.parse", stumbling(parse))
-
-    error, begun = ingested(warehouse, wire)
-
-    (problem,) = error.problems
-    assert str(problem) == "nwx07: report it, with the lines above (RuntimeError: a bug) · a_wx07"
-    assert error.is_retryable
-    assert begun == 1
-    poisoned = (POISONED, DAYS[1])
-    pairs = [(appid, day) for appid in ACCOUNTS for day in DAYS]
-    assert rows(warehouse, ANSWERING) == [pair for pair in pairs if pair != poisoned]
-
-
-def stumbling(parse: Callable[..., Any]) -> Callable[..., Any]:
-    """A parser with a bug."""
-
-    def parse_(dataset: Any, answer: bytes, *others: Any) -> Any:
-        if b"poison" in answer:
-            raise RuntimeError("a bug")
-        return parse(dataset, answer, *others)
-
-    return parse_

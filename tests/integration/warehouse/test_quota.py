@@ -112,6 +112,7 @@ def days(last: date, count: int) -> list[date]:
 # --------------------------------------------------------------------------------------- counting
 
 
+@pytest.mark.every_postgres
 def test_runs_of_one_day_share_the_count(collector: Collector):
     """Repeated tries of a call included; midnight in Beijing starts a new one."""
     collector.asks_quota = False
@@ -287,13 +288,3 @@ def test_what_another_run_used_since_the_plan_is_not_there_any_more(collector: C
         "SELECT is_planned, count(*) FROM weixin.run_report WHERE state = 'held_back' GROUP BY 1"
     )
     assert rows(collector.warehouse, later) == [(False, 37)]
-
-
-def test_a_dry_run_believes_wechat_and_writes_nothing(collector: Collector):
-    """Its plan is the one that the run would make."""
-    collector.spend(895)
-
-    plan = collector.plan(replace(BACKFILL, dry_run=True))
-
-    assert len(plan.details[0].held_back) == 66
-    assert rows(collector.warehouse, "SELECT count(*) FROM weixin.api_call") == [(0,)]

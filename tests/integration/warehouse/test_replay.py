@@ -1,6 +1,5 @@
 """Facts rebuilt from the kept answers: what a replay changes, and what it leaves alone."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,9 +10,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
 from sqlalchemy import Engine
-from test_newest_answer_wins import Given, Loaded, any_way, many
 from warehouse_loads import (
     ACCOUNT,
     DAY,
@@ -34,7 +31,6 @@ from weixin_etl import cli
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL
 from weixin_etl.kept.answers import Selection
 from weixin_etl.kept.replay import Diff, FigureDiff, Replayed, replay
-from weixin_etl.model import ParameterError
 from weixin_etl.warehouse.locks import lock_load
 
 ALL = Selection(ARTICLE_TOTAL)
@@ -91,51 +87,6 @@ def load_mornings(warehouse: Engine) -> None:
             load_pairs(
                 warehouse, pair(answer, fetched), pair(quiet, fetched, OTHER_DAY), account=account
             )
-
-
-def test_a_wiped_fact_comes_back(warehouse: Engine):
-    """The same rows, of the same answers; with their articles, if these were wiped as well."""
-    load_mornings(warehouse)
-    before = contents(warehouse), facts(warehouse, WITHOUT_CHANGED_AT)
-    wiped = ("fact_article_total", "dim_article", "article_sighting")
-    alter(warehouse, f"TRUNCATE {', '.join(f'weixin.{table}' for table in wiped)}")
-
-    replayed = run(warehouse)
-
-    assert (replayed.pairs, replayed.answers) == (4, 10)
-    assert replayed.diff == Diff(new_rows=10, articles=6)
-    assert (contents(warehouse), facts(warehouse, WITHOUT_CHANGED_AT)) == before
-
-
-@settings(many, max_examples=100)
-@given(any_way())
-def test_however_answers_arrived_the_fact_is_what_they_say(
-    warehouse: Engine, case: tuple[list[Given], list[list[Given]]]
-):
-    """A replay finds nothing to change; and of a wiped fact it makes the same one again."""
-    loaded = Loaded(warehouse)
-    for commit in case[1]:
-        loaded.commit(commit)
-    appids = tuple(account.appid for account in loaded.accounts)
-    know(warehouse, *appids)
-    of_these = replaced(ALL, accounts=appids)
-    before = loaded.versions()
-
-    replayed = run(warehouse, of_these)
-    assert (replayed.diff, replayed.coverage) == (Diff(), 0)
-    assert loaded.versions() == before
-    held = loaded.rows(
-        "SELECT appid, to_jsonb(fact) - 'changed_at' - 'loaded_at' "
-        "FROM weixin.fact_article_total AS fact "
-        "WHERE appid = ANY(:appids) ORDER BY appid, msgid, stat_date"
-    )
-    alter(warehouse, WIPE)
-    run(warehouse, of_these)
-    assert held == loaded.rows(
-        "SELECT appid, to_jsonb(fact) - 'changed_at' - 'loaded_at' "
-        "FROM weixin.fact_article_total AS fact "
-        "WHERE appid = ANY(:appids) ORDER BY appid, msgid, stat_date"
-    )
 
 
 CORRUPTED = """
@@ -226,25 +177,6 @@ def test_only_what_is_selected(
         warehouse,
         "SELECT DISTINCT appid, publication_date FROM weixin.fact_article_total ORDER BY 1, 2",
     ) == [(appid, day) for appid in appids for day in days]
-
-
-@pytest.mark.parametrize(
-    ("chosen", "said"),
-    [
-        ({"accounts": ("nobody",)}, "no account of the warehouse is called nobody"),
-        (
-            {"begin_date": OTHER_DAY, "end_date": DAY},
-            "begin_date 2026-11-21 is after end_date 2026-11-20",
-        ),
-    ],
-    ids=["account", "days"],
-)
-def test_what_cannot_be_selected(warehouse: Engine, chosen: dict[str, Any], said: str):
-    """One sentence, before anything is read."""
-    load_mornings(warehouse)
-
-    with pytest.raises(ParameterError, match=said):
-        run(warehouse, replaced(ALL, **chosen))
 
 
 BY_AN_OLDER_PARSER = """
@@ -377,6 +309,7 @@ def test_what_another_dataset_said_of_an_article_later_stands(warehouse: Engine)
     assert rows(warehouse, "SELECT title, url FROM weixin.dim_article") == [("新", "http://a")]
 
 
+@pytest.mark.every_postgres
 def test_the_loader_may_replay(warehouse: Engine, loader: Engine):
     """With the privileges of daily runs."""
     load_mornings(warehouse)
@@ -435,19 +368,11 @@ def test_a_replay_waits_for_a_load_of_the_account(warehouse: Engine):
         assert replaying.result().diff.new_rows == 10
 
 
-@pytest.fixture
-def _connected(warehouse: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The connection of the command line."""
-    url = warehouse.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    monkeypatch.setitem(os.environ, "AIRFLOW_CONN_WEIXIN_WAREHOUSE", url)
-    monkeypatch.setenv("COLUMNS", "120")
-
-
 Printed = Callable[..., str]
 
 
 @pytest.fixture
-def printed(capsys: pytest.CaptureFixture[str], _connected: None) -> Printed:
+def printed(capsys: pytest.CaptureFixture[str], connected: None) -> Printed:
     """What a command prints."""
 
     def printed(*arguments: str) -> str:
@@ -483,6 +408,7 @@ def test_the_command(warehouse: Engine, printed: Printed):
     )
 
 
+@pytest.mark.every_postgres
 def test_rejected_parts_by_reason(warehouse: Engine, printed: Printed):
     """With the metric; given by a later answer, they are gone from the list."""
     know(warehouse, "wx1", "wx2")

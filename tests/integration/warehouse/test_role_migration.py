@@ -18,6 +18,8 @@ from weixin_local.databases import migrate_warehouse
 from weixin_local.postgres import Server
 from weixin_local.progress import Steps
 
+pytestmark = pytest.mark.every_postgres
+
 OWNER = "owner_of_the_test"
 PASSWORD = "of-the-test"
 ROLES_MIGRATIONS = [path for path in migrations() if path.name.endswith("_roles.sql")]
@@ -38,15 +40,6 @@ GRANTS = """
     WHERE has_schema_privilege(role, schema, 'USAGE')
     ORDER BY 1, 2, 3
 """
-HELD = """
-    SELECT count(*) FROM pg_shdepend
-    WHERE refclassid = 'pg_authid'::regclass
-    AND refobjid IN (SELECT oid FROM pg_roles WHERE rolname IN ('weixin_loader', 'weixin_reader'))
-    AND (dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-        OR (dbid = 0 AND classid = 'pg_database'::regclass
-            AND objid = (SELECT oid FROM pg_database WHERE datname = current_database())))
-"""
-"""What of this database would keep the roles from being dropped."""
 
 
 @pytest.fixture
@@ -127,22 +120,6 @@ def test_a_second_warehouse_of_the_server(server: Server, migrated: Engine, owne
 
     assert ask(server.url("owned"), GRANTS.replace("defaclacl::text", "''")) == first
     assert missing_roles(owned) == []
-
-
-@pytest.mark.usefixtures("migrated")
-def test_up_down_up(server: Server, owned: str):
-    """Down takes every grant back, so that only the roles stay; up gives the same again."""
-    migrate(owned)
-    granted = ask(server.url("owned"), GRANTS)
-
-    undo(owned)
-    assert ask(server.url("owned"), GRANTS) == []
-    assert ask(server.url("owned"), HELD) == [(0,)]
-    assert missing_roles(owned) == ["weixin_loader", "weixin_reader"]
-
-    migrate(owned)
-    assert ask(server.url("owned"), GRANTS) == granted
-    assert len(granted) > 8
 
 
 @pytest.mark.usefixtures("no_roles")

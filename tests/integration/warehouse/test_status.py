@@ -61,6 +61,7 @@ def read(warehouse: Engine, airflow: Airflow | None = FINE, now: datetime = NOW)
         return status.read(connection, airflow, now=now, catch_up_days=60)
 
 
+@pytest.mark.every_postgres
 def test_all_is_well_when_every_day_is_in(warehouse: Engine, reader: Engine) -> None:
     """The reader may read all that it needs; each account says how fresh it is."""
     collect(warehouse)
@@ -282,17 +283,6 @@ def test_messages_that_nobody_got_are_a_problem(
     assert read(warehouse).is_healthy
 
 
-def test_a_message_of_trouble_that_goes_on_stays_due(warehouse: Engine) -> None:
-    """Each run meets it again: it is still untold since it opened."""
-    collect(warehouse)
-    open_incident(
-        warehouse, "call_refused", "wx1", told_at=None, opened_at=HOURS_AGO, seen_at=MINUTES_AGO
-    )
-    told = Airflow(FINE.dags, "weixin_api", 16, alerts="weixin_alerts")
-
-    assert [it.opened_at for it in read(warehouse, told).open] == [HOURS_AGO, HOURS_AGO]
-
-
 @pytest.mark.parametrize("is_succeeded", [True, False])
 def test_a_retired_endpoint_is_a_warning_where_its_successor_collects_the_account(
     warehouse: Engine, *, is_succeeded: bool
@@ -348,19 +338,6 @@ def test_what_keeps_runs_from_being_made_is_a_problem(
     assert not found.is_healthy
 
 
-def test_a_retired_endpoint_is_no_problem(warehouse: Engine) -> None:
-    """Its DAG may be paused, and its days are not late."""
-    collect(warehouse)
-    change(warehouse, "UPDATE weixin.coverage SET attempt_state = 'failed', error_code = 47009")
-
-    found = read(
-        warehouse, Airflow({ARTICLE_TOTAL.name: DagState(is_paused=True)}, "weixin_api", 16)
-    )
-
-    assert found.accounts[0].is_retired
-    assert (found.is_healthy, found.open) == (True, ())
-
-
 def test_an_account_that_is_not_collected_any_more_has_no_status(warehouse: Engine) -> None:
     """Its days would be late for ever."""
     collect(warehouse)
@@ -377,6 +354,7 @@ LEFT_OPEN = (
 )
 
 
+@pytest.mark.every_postgres
 def test_days_that_a_run_with_dates_left_open_are_a_problem_until_they_are_not_wanted(
     warehouse: Engine, loader: Engine, reader: Engine
 ) -> None:

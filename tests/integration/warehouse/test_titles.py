@@ -1,7 +1,6 @@
 """An article's titles: those that were replaced are kept, with the instant at which they were."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -88,16 +87,3 @@ def test_titles_stand_one_after_the_other_whatever_the_clock_does(
         ("一", at("22 08:30"), at("23 08:31")),
         ("三", at("23 08:31"), None),
     ]
-
-
-def test_the_loads_instant_is_the_clocks(warehouse: Engine, load: Load):
-    """Of the answer and of the change of the title: one and the same."""
-    load("一", "22 08:30", "22 08:31")
-    load("二", "23 08:30", "23 08:31")
-
-    instants: list[tuple[datetime]] = rows(
-        warehouse,
-        "SELECT replaced_at FROM weixin.dim_article_title_history UNION ALL "
-        "SELECT max(loaded_at) FROM analytics.answer",
-    )
-    assert instants == [(at("23 08:31"),)] * 2

@@ -15,6 +15,8 @@ from weixin_etl.load.stage import _copy
 from weixin_etl.warehouse import WarehouseError, diagnose
 from weixin_etl.warehouse import connection as the_way
 
+pytestmark = pytest.mark.every_postgres
+
 
 def test_no_wait_is_without_end(warehouse: Engine):
     """Airflow can't end a task that waits for Postgres, so Postgres does, within the two hours."""

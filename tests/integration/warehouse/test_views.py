@@ -14,6 +14,8 @@ from sqlalchemy.exc import OperationalError
 from weixin_etl.warehouse import WarehouseError, migrate
 from weixin_etl.warehouse.views import View, in_order, parse_view, update, update_views
 
+pytestmark = pytest.mark.every_postgres
+
 the_migrations = importlib.import_module("weixin_etl.warehouse.migrations")
 """The module, whose name in the package is a function's."""
 
@@ -298,17 +300,6 @@ def test_what_somebody_else_has_made_is_not_replaced(with_function: Engine, ask:
     assert ask("SELECT one, analytics.things(1::bigint) FROM analytics.theirs") == [(1, 1)]
 
 
-def test_what_becomes_a_function_is_made_anew(made: Engine, ask: Ask):
-    """A view's privileges are no function's."""
-    update_views(made, [BASE, view("things", "SELECT 1 AS one", "one")])
-
-    said = update_views(made, [BASE, THINGS])
-
-    assert said == ["Updated the views analytics.things."]
-    assert len(ask(FUNCTIONS)) == 1
-    assert ("things",) not in ask(OURS)
-
-
 def test_two_at_once_and_a_kill_in_between(made: Engine, ask: Ask):
     """The second waits for the first; when that one is killed nothing of its work is there."""
     before = ask(VIEWS)
@@ -354,19 +345,6 @@ def test_whoever_makes_a_view_lets_the_reader_read_it(made: Engine, ask: Ask):
         run(made, "DROP OWNED BY another CASCADE", "DROP ROLE another")
 
     assert may == [("another", True)]
-
-
-def test_who_may_not_change_a_view_is_told(made: Engine, ask: Ask, database: str):
-    """In a sentence, whatever the change needs."""
-    run(made, "CREATE ROLE another LOGIN PASSWORD 'choose-one' IN ROLE weixin_loader")
-    another = sqlalchemy.create_engine(made.url.set(username="another", password="choose-one"))
-    try:
-        said = refusal(another, TOP, OTHER_COLUMNS)
-    finally:
-        another.dispose()
-        run(made, "DROP ROLE another")
-
-    assert "must be owner of view base" in said or "permission denied" in said
 
 
 def test_what_fails_leaves_all_as_it_was(made: Engine, ask: Ask):

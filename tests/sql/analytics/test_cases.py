@@ -12,6 +12,8 @@ from weixin_etl.datasets import DATASETS, Kind
 from weixin_etl.parse.values import BIGINT_MAX
 from weixin_etl.warehouse.views import views
 
+pytestmark = pytest.mark.every_postgres
+
 
 @pytest.fixture
 def connection(warehouse: Engine) -> Iterator[Connection]:

@@ -1,6 +1,6 @@
 """The increments of the analysts' views add up to the totals, for any facts there can be."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
@@ -13,7 +13,6 @@ from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
 from weixin_etl.parse.values import BIGINT_MAX
 
 PUBLISHED = date(2026, 11, 2)
-EXAMPLES = 300
 VIEWS = {ARTICLE_TOTAL: "", ARTICLE_TOTAL_DETAIL: "_detail"}
 ARTICLES = st.sampled_from([("wx1", "1_1"), ("wx1", "1_2"), ("wx2", "1_1")])
 DAYS = st.integers(-2, 40).map(lambda age: PUBLISHED + timedelta(days=age))
@@ -72,11 +71,13 @@ def latest(given_facts: Facts, article: Key, metric: str) -> int | None:
 
 
 @pytest.mark.parametrize("dataset", VIEWS, ids=lambda dataset: dataset.name)
+@settings(
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=st.data())
 def test_increments_add_up_to_the_last_total(
-    warehouse: Engine,
-    tables: MetaData,
-    dataset: Dataset,
-    record_property: Callable[[str, object], None],
+    warehouse: Engine, tables: MetaData, dataset: Dataset, data: st.DataObject
 ) -> None:
     """
     Whatever days are missing, whatever is left out and whatever falls.
@@ -86,62 +87,34 @@ def test_increments_add_up_to_the_last_total(
     has the totals as the fact does. What an account gained is what its articles have.
     """
     suffix, names = VIEWS[dataset], [metric.name for metric in dataset.totals]
-    tried = 0
+    given_facts = data.draw(facts(dataset))
+    articles = {article for article, _ in given_facts}
+    totals = {
+        article: {name: latest(given_facts, article, name) for name in names}
+        for article in articles
+    }
+    with warehouse.connect() as connection, connection.begin() as transaction:
+        insert(connection, tables, dataset, given_facts)
+        summed = by_article(connection, summed_sql(suffix, names))
+        articles_view = by_article(connection, f"SELECT * FROM analytics.article{suffix}")  # noqa: S608 # VIEWS
+        rows = connection.execute(text(f"SELECT * FROM analytics.article_day{suffix}")).mappings()  # noqa: S608 # VIEWS
+        daily = {((row["appid"], row["msgid"]), row["stat_date"]): row for row in rows}
+        gained = connection.execute(text(gained_sql(suffix))).all()
+        transaction.rollback()
 
-    @given(facts(dataset))
-    @settings(
-        max_examples=EXAMPLES,
-        deadline=None,  # a slow machine is no fault of a view
-        suppress_health_check=[HealthCheck.too_slow],  # the same
-    )
-    def holds(given_facts: Facts) -> None:
-        nonlocal tried
-        tried += 1
-        articles = {article for article, _ in given_facts}
-        totals = {
-            article: {name: latest(given_facts, article, name) for name in names}
-            for article in articles
-        }
-        with warehouse.connect() as connection, connection.begin() as transaction:
-            insert(connection, tables, dataset, given_facts)
-            summed = by_article(connection, summed_sql(suffix, names))
-            articles_view = by_article(connection, f"SELECT * FROM analytics.article{suffix}")  # noqa: S608 # VIEWS
-            rows = connection.execute(
-                text(f"SELECT * FROM analytics.article_day{suffix}")  # noqa: S608 # VIEWS
-            ).mappings()
-            daily = {((row["appid"], row["msgid"]), row["stat_date"]): row for row in rows}
-            gained = connection.execute(text(gained_sql(suffix))).all()
-            transaction.rollback()
-
-        assert {article: {name: summed[article][name] for name in names} for article in summed} == (
-            totals
-        )
-        assert {article: row["days_spanned"] for article, row in summed.items()} == {
-            article: (max(day for key, day in given_facts if key == article) - PUBLISHED).days + 1
-            for article in articles
-        }
-        assert {
-            article: {name: row[name] for name in names} for article, row in articles_view.items()
-        } == totals
-        assert {
-            key: {name: row[name] for name in names} for key, row in daily.items()
-        } == given_facts
-        assert {
-            key: [name for name in names if row[f"{name}_increment"] is None]
-            for key, row in daily.items()
-        } == {
-            key: [name for name in names if row[name] is None] for key, row in given_facts.items()
-        }
-        assert {key: row["has_fall"] for key, row in daily.items()} == {
-            key: any((row[f"{name}_increment"] or 0) < 0 for name in names)
-            for key, row in daily.items()
-        }
-        assert {appid: sum_ for appid, sum_ in gained if sum_ is not None} == in_account(totals)
-
-    holds()
-    record_property("examples", tried)
-
-    assert tried >= EXAMPLES
+    for shown in (summed, articles_view):
+        assert {it: {name: shown[it][name] for name in names} for it in shown} == totals
+    assert {article: row["days_spanned"] for article, row in summed.items()} == {
+        article: (max(day for key, day in given_facts if key == article) - PUBLISHED).days + 1
+        for article in articles
+    }
+    assert {key: {name: row[name] for name in names} for key, row in daily.items()} == given_facts
+    for key, row in daily.items():
+        increments = {name: row[f"{name}_increment"] for name in names}
+        known = {name for name, value in given_facts[key].items() if value is not None}
+        assert {name for name, value in increments.items() if value is not None} == known
+        assert row["has_fall"] == any((value or 0) < 0 for value in increments.values())
+    assert {appid: sum_ for appid, sum_ in gained if sum_ is not None} == in_account(totals)
 
 
 def summed_sql(suffix: str, names: list[str]) -> str:
