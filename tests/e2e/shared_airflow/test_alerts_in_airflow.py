@@ -32,8 +32,11 @@ def test_a_run_that_misses_its_deadline_is_told_and_so_is_its_end(stack: Stack) 
 def test_the_runs_counts_and_the_freshness_are_metrics(stack: Stack) -> None:
     """Their names say the dataset and the account, because StatsD drops tags."""
     name = "airflow.weixin.article_total"
-    seen = stack.metrics.seen
-    until(lambda: any(it.startswith(f"{name}.freshness_hours:") for it in [*seen]), lambda: seen)
+    until(
+        lambda: any(it.startswith(f"{name}.freshness_hours:") for it in [*stack.metrics.seen]),
+        lambda: stack.metrics.seen,
+    )
+    seen = {*stack.metrics.seen}
 
     assert stack.scheduled()["state"] == "success"
     [inserted] = [it for it in seen if it.startswith(f"{name}.rows.inserted:")]
