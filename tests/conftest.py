@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -23,6 +24,8 @@ TESTS = Path(__file__).parent
 NEWCOMERS = [TESTS / "unit", TESTS / "integration", TESTS / "sql", TESTS / "dags/test_whole_run.py"]
 """What `make test` runs, on the embedded Postgres: enough to tell whether a change works."""
 
+SHARED_AIRFLOW = "tests/e2e/shared_airflow/"
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the Makefile run the suite in two parts."""
@@ -38,6 +41,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     keep(config, items, lambda item: is_embedded(item) or item.get_closest_marker("every_postgres"))
     if part := config.getoption("part"):
         keep(config, items, lambda item: is_newcomers(item) == (part == "newcomers"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadfile`, the files that share an Airflow are one worker's too."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class SharedAirflowScheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            return SHARED_AIRFLOW if file.startswith(SHARED_AIRFLOW) else file
+
+    return SharedAirflowScheduling(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def is_newcomers(item: pytest.Item) -> bool:

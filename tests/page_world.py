@@ -1,6 +1,6 @@
 """A made-up warehouse for the page: many accounts, years of days, and some of every trouble."""
 
-from datetime import date, datetime
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -65,11 +65,6 @@ def fill(connection: Connection, dataset: Dataset, accounts: int, days: int, now
         connection.exec_driver_sql(_OPEN_INCIDENT, refused)
     connection.exec_driver_sql(_CLOSED_INCIDENT, values)
     connection.exec_driver_sql(_TROUBLE, values | {"offline": OFFLINE})
-
-
-def run_id_of(day: date) -> str:
-    """The id of the daily run of a morning."""
-    return f"scheduled__{day}T00:30:00+00:00"
 
 
 _ACCOUNT = """

@@ -1,19 +1,20 @@
 """People are told of trouble once, when it is met for good, and once when it is over."""
 
+import json
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from dag_runs import DailyDag, rows
 from receivers import Receiver
 from sqlalchemy import Engine
 
-from weixin_etl.run import ingest
+from weixin_etl.orchestration import alerts
 from weixin_sandbox import Account, Sandbox, Scenario
 
 OPEN = "SELECT kind, account, told_at IS NOT NULL FROM weixin.incident WHERE closed_at IS NULL"
 OPEN_DAYS = "SELECT appid, count(*) FROM weixin.coverage WHERE NOT is_final"
 REFUSED = [Scenario("unauthorized")]
+TITLE = "weixin-etl: 沙箱公众号 refused"
 LEFT = "weixin-etl: 沙箱公众号: no longer collected"
 """Where a test collects others."""
 
@@ -37,7 +38,7 @@ def told(daily: DailyDag, receiver: Receiver, sandbox: Sandbox, warehouse: Engin
 def test_a_refused_account_is_told_once_and_so_is_its_recovery(
     daily: DailyDag, told: Receiver, sandbox: Sandbox, warehouse: Engine
 ):
-    """Through runs that meet it again; the message links to the run and holds no secret."""
+    """By the task that met it, through runs that meet it again; with a link and no secret."""
     sandbox.scenarios[:] = REFUSED
     first = daily.run(refetch=True)
     at(daily, "10:40")
@@ -47,10 +48,7 @@ def test_a_refused_account_is_told_once_and_so_is_its_recovery(
     daily.run(refetch=True)
     daily.run()
 
-    assert told.titles == [
-        "weixin-etl: 沙箱公众号 refused",
-        "weixin-etl: over: 沙箱公众号 refused",
-    ]
+    assert told.titles == [TITLE, TITLE.replace(": ", ": over: ", 1)]
     line, since, link = told.messages[0]["message"].splitlines()
     assert line.startswith(
         "沙箱公众号: verify the account, or have permission set 7 granted (the account may not use "
@@ -66,105 +64,71 @@ def test_a_refused_account_is_told_once_and_so_is_its_recovery(
         "lasted 1 h 15 min, from 2026-11-24 10:30 to 2026-11-24 11:45 Beijing time"
     )
     assert rows(warehouse, OPEN) == []
+    assert is_before(first.log, "told: weixin-etl", "starting task_id=report")
     assert "s3cr3t" not in first.log
 
 
-def test_it_is_told_when_its_last_try_ends_before_the_run_does(
-    daily: DailyDag, told: Receiver, sandbox: Sandbox
-):
-    """By `ingest`; `report` and `check` find it told."""
-    sandbox.scenarios[:] = REFUSED
-
-    outcome = daily.run(refetch=True)
-
-    lines = outcome.log.splitlines()
-    told_at = next(n for n, line in enumerate(lines) if line.startswith("told: weixin-etl"))
-    report_at = next(n for n, line in enumerate(lines) if "starting task_id=report" in line)
-    assert told_at < report_at
+def is_before(log: str, one: str, other: str) -> bool:
+    """Whether the first line with one text comes before the first with the other."""
+    return 0 <= log.index(one) < log.index(other)
 
 
-def test_without_the_connection_the_log_is_all(daily: DailyDag, sandbox: Sandbox):
-    """It says so, and nothing fails."""
-    sandbox.scenarios[:] = REFUSED
-
-    outcome = daily.run()
-
-    assert "there is no Airflow connection weixin_alerts, so nobody is told" in outcome.log
-    assert "incident opened: 沙箱公众号 refused" in outcome.log
-
-
-def test_a_receiver_that_refuses_is_tried_by_the_next_task(
-    daily: DailyDag, told: Receiver, sandbox: Sandbox
-):
-    """The run goes on, its log says that the message is not delivered, and names no address."""
-    sandbox.scenarios[:] = REFUSED
-    told.answer = 500
-    outcome = daily.run(refetch=True)
-    refused = told.refused
-    told.answer = 200
-    at(daily, "10:40")
-    daily.run(refetch=True)
-
-    assert refused >= 2
-    assert "not delivered by JSON: weixin-etl: 沙箱公众号 refused" in outcome.log
-    assert "s3cr3t" not in outcome.log
-    assert told.titles == ["weixin-etl: 沙箱公众号 refused"]
-
-
-def test_a_receiver_that_hangs_holds_no_run_up(
+def test_what_no_receiver_took_is_told_by_the_next_run(
     daily: DailyDag, told: Receiver, sandbox: Sandbox, warehouse: Engine
 ):
-    """A message that is not taken in seconds is not delivered."""
+    """
+    One that hangs or refuses holds no run up; of two, one that took the message is enough.
+
+    Otherwise the broken one would let the other get every message again and again.
+    """
     sandbox.scenarios[:] = REFUSED
     told.answer = None
+    hanging = daily.run(refetch=True)
+    untold = rows(warehouse, OPEN)
+    is_hanging = not told.released.is_set()
+    told.answer = 500
+    at(daily, "10:40")
+    refusing = daily.run(refetch=True)
+    got_by_then = [*told.titles]
+    told.answer = 200
+    extra = json.loads(told.connection)["extra"]["config"]
+    both = {"config": [{"path": "json://127.0.0.1:1"}, extra]}
+    daily.set("AIRFLOW_CONN_WEIXIN_ALERTS", json.dumps({"conn_type": "apprise", "extra": both}))
+    at(daily, "10:50")
+    broken = daily.run(refetch=True)
+    daily.run(refetch=True)
 
-    outcome = daily.run(refetch=True)
-
-    assert "not delivered by JSON: weixin-etl: 沙箱公众号 refused" in outcome.log
-    assert rows(warehouse, OPEN) == [("configuration", "沙箱公众号", False)]
-    assert not told.released.is_set()  # it still hangs
+    assert untold == [("configuration", "沙箱公众号", False)]
+    assert is_hanging
+    assert told.refused >= 2
+    assert got_by_then == []
+    for outcome in (hanging, refusing, broken):
+        assert f"not delivered by JSON: {TITLE}" in outcome.log
+        assert "s3cr3t" not in outcome.log
+    assert told.titles == [TITLE]
 
 
 @pytest.mark.parametrize(
-    "connection",
+    "extra",
     [
-        '{"conn_type": "apprise"}',
-        '{"conn_type": "apprise", "extra": {"config": "s3cr3t"}}',
-        '{"conn_type": "apprise", "extra": {"config": {"url": "s3cr3t://x"}}}',
-        '{"conn_type": "apprise", "extra": {"config": {"path": "s3cr3t://x"}}}',
-        '{"conn_type": "apprise", "extra": {"config": []}}',
+        {},
+        {"config": "s3cr3t"},
+        {"config": {"url": "s3cr3t://x"}},
+        {"config": {"path": "s3cr3t://x"}},
+        {"config": []},
     ],
 )
-def test_a_wrong_connection_is_a_warning_and_the_run_goes_on(
-    daily: DailyDag, sandbox: Sandbox, connection: str
+def test_a_wrong_connection_is_a_warning(
+    daily: DailyDag, caplog: pytest.LogCaptureFixture, extra: dict[str, object]
 ):
     """It says how to write it, and quotes nothing of it."""
+    connection = json.dumps({"conn_type": "apprise", "extra": extra})
     daily.set("AIRFLOW_CONN_WEIXIN_ALERTS", connection)
 
-    outcome = daily.run()
+    assert alerts.sender() is None
 
-    assert outcome.state == "success"
-    assert "the connection weixin_alerts has no address that Apprise knows" in outcome.log
-    assert "s3cr3t" not in outcome.log
-
-
-def test_of_two_receivers_one_that_took_it_is_enough(
-    daily: DailyDag, told: Receiver, sandbox: Sandbox
-):
-    """Else the broken one would let the other get every message again and again."""
-    daily.set(
-        "AIRFLOW_CONN_WEIXIN_ALERTS",
-        told.connection.replace(
-            '"config": {', '"config": [{"path": "json://127.0.0.1:1"}, {'
-        ).replace('"}}}', '"}]}}'),
-    )
-    sandbox.scenarios[:] = REFUSED
-    outcome = daily.run(refetch=True)
-    at(daily, "10:40")
-    daily.run(refetch=True)
-
-    assert "not delivered by JSON: weixin-etl: 沙箱公众号 refused" in outcome.log
-    assert told.titles == ["weixin-etl: 沙箱公众号 refused"]
+    assert "the connection weixin_alerts has no address that Apprise knows" in caplog.text
+    assert "s3cr3t" not in caplog.text
 
 
 def test_tokens_refused_are_told_before_anything_is_asked(
@@ -184,9 +148,7 @@ def test_tokens_refused_are_told_before_anything_is_asked(
     assert told.titles == ["weixin-etl: 8 problems", LEFT]
     correct = "correct the password in the environment variable AIRFLOW_CONN_A"
     assert told.messages[0]["message"].count(correct) == 8
-    lines = outcome.log.splitlines()
-    told_at = next(n for n, line in enumerate(lines) if line.startswith("told: weixin-etl"))
-    assert told_at < next(n for n, line in enumerate(lines) if "starting task_id=plan" in line)
+    assert is_before(outcome.log, "told: weixin-etl", "starting task_id=plan")
 
 
 def test_a_dry_run_tells_nothing(daily: DailyDag, told: Receiver, sandbox: Sandbox):
@@ -195,27 +157,6 @@ def test_a_dry_run_tells_nothing(daily: DailyDag, told: Receiver, sandbox: Sandb
     daily.run(dry_run=True)
 
     assert told.titles == []
-
-
-def test_a_fault_of_the_program_is_told(
-    daily: DailyDag, told: Receiver, monkeypatch: pytest.MonkeyPatch, warehouse: Engine
-):
-    """Once, by the task's last try, and its recovery."""
-
-    def broken(*_: Any, **__: Any) -> None:
-        raise KeyError("a fault")
-
-    daily.set("AIRFLOW__WEIXIN__RETRIES", "1")
-    with monkeypatch.context() as broke:
-        broke.setattr(ingest, "require_one_time", broken)
-        daily.run(refetch=True)
-    at(daily, "10:40")
-    daily.run(refetch=True)
-
-    assert told.titles == [
-        "weixin-etl: ingest: program fault",
-        "weixin-etl: over: ingest: program fault",
-    ]
 
 
 def test_a_warehouse_that_is_down_is_told_directly(
@@ -234,36 +175,6 @@ def test_a_warehouse_that_is_down_is_told_directly(
     assert told.titles == ["weixin-etl: the warehouse does not work"]
     assert "the warehouse does not answer" in told.messages[0]["message"]
     assert "s3cr3t" not in told.messages[0]["message"]
-
-
-def test_a_killed_ingest_is_told_by_the_check(
-    daily: DailyDag, told: Receiver, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
-):
-    """Nothing of ours ran at its end: the account was not asked."""
-
-    def killed(*_: Any, **__: Any) -> None:
-        raise SystemExit(137)
-
-    daily.set("AIRFLOW__WEIXIN__RETRIES", "0")
-    with monkeypatch.context() as kill:
-        kill.setattr(ingest, "ingest", killed)
-        daily.run(refetch=True)
-    at(daily, "10:40")
-    daily.run(refetch=True)
-
-    assert told.titles == [
-        "weixin-etl: 沙箱公众号 not asked",
-        "weixin-etl: over: 沙箱公众号 not asked",
-    ]
-
-
-def test_a_form_filled_in_wrongly_is_for_the_person_who_did(daily: DailyDag, told: Receiver):
-    """It ends readably, and nobody else is told."""
-    one = daily.run(accounts=["nobody"])
-    two = daily.run(begin_date="2026-11-20", end_date="2026-12-01")
-
-    assert (one.state, two.state) == ("failed", "failed")
-    assert told.titles == []
 
 
 def test_an_account_that_leaves_the_list_is_told_once_and_listed_for_thirty_days(

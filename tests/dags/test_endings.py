@@ -1,10 +1,12 @@
-"""How a task ends that could not do its work: lines, one sentence, and frames only collapsed."""
+"""How a task ends: lines, one sentence, and frames only collapsed."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from dag_runs import NOT_IN, DailyDag
+from dag_runs import NOT_IN, WINDOW, DailyDag, counts, rows
+from receivers import Receiver
+from sqlalchemy import Engine
 
 from weixin_etl.parse import parse
 from weixin_sandbox import Sandbox, Scenario
@@ -13,7 +15,7 @@ from weixin_sandbox import Sandbox, Scenario
 def test_a_refused_account_ends_its_task_without_frames(
     daily: DailyDag, sandbox: Sandbox, capfd: pytest.CaptureFixture[str]
 ):
-    """One line per account and cause, then one sentence; nobody tries again."""
+    """One line per account and cause, then one sentence; nobody tries again, or can be told."""
     daily.set("AIRFLOW__WEIXIN__RETRIES", "1")
     sandbox.scenarios[:] = [Scenario("unauthorized")]
 
@@ -29,12 +31,14 @@ def test_a_refused_account_ends_its_task_without_frames(
     assert printed.count(f"Task exited                    [task] exit_code='{NOT_IN}'") == 2
     assert "Traceback" not in printed
     assert "Where it was raised" not in printed
+    assert "there is no Airflow connection weixin_alerts, so nobody is told" in outcome.log
+    assert "incident opened: 沙箱公众号 refused" in outcome.log
 
 
 def test_a_fault_of_the_program_has_its_frames_collapsed(
-    daily: DailyDag, monkeypatch: pytest.MonkeyPatch
+    daily: DailyDag, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ):
-    """Above its line; it may pass, so it is tried again."""
+    """Above its line; it may pass, so it is tried again, and told by the last try."""
     daily.set("AIRFLOW__WEIXIN__RETRIES", "1")
     monkeypatch.setattr("weixin_etl.run.ingest.parse", stumbling(parse))
 
@@ -50,6 +54,8 @@ def test_a_fault_of_the_program_has_its_frames_collapsed(
         assert frames.rstrip().endswith("RuntimeError: a bug")
         assert line in rest
         assert "Traceback" not in rest
+    told = [title for title in receiver.titles if "fault" in title]
+    assert told == ["weixin-etl: 沙箱公众号: program fault"]
 
 
 def stumbling(parse: Callable[..., Any]) -> Callable[..., Any]:
@@ -61,3 +67,23 @@ def stumbling(parse: Callable[..., Any]) -> Callable[..., Any]:
         return parse(dataset, answer, *others)
 
     return parse_
+
+
+def test_what_a_check_warns_of_leaves_the_run_green(
+    daily: DailyDag, sandbox: Sandbox, warehouse: Engine
+):
+    """A total that fell is WeChat's word: stored, kept as a restatement, told as a warning."""
+    daily.run()
+    sandbox.scenarios[:] = [Scenario("falling-total")]
+    daily.set("WEIXIN_NOW", "2026-11-24T11:00:00+08:00")
+
+    outcome = daily.run()
+
+    assert outcome.state == "success"
+    assert counts(warehouse, outcome) == (7, 0, 40, 144)
+    assert rows(
+        warehouse,
+        "SELECT DISTINCT stat_date, cause, new_value < old_value "
+        "FROM weixin.restatement WHERE metric = 'int_page_read_count'",
+    ) == [(WINDOW[-1], "wechat", True)]
+    assert "(total_does_not_fall: " in outcome.log

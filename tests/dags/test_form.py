@@ -2,32 +2,54 @@
 
 from urllib.parse import quote
 
-import pytest
-from dag_runs import DailyDag, asked, rows
+from dag_runs import DailyDag, asked, november, rows
 from sqlalchemy import Engine
 
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 
 
-def test_the_days_entered_are_asked_for(daily: DailyDag, sandbox: Sandbox):
-    """Both included, whatever the logical date says."""
-    outcome = daily.run(begin_date="2026-10-30", end_date="2026-11-02")
+def test_the_days_and_accounts_entered_are_asked_for(daily: DailyDag, sandbox: Sandbox, accounts):
+    """Both days included, whatever the logical date says; nobody else is asked for a token."""
+    _, second, _ = accounts(3)
+
+    outcome = daily.run(begin_date="2026-10-30", end_date="2026-11-02", accounts=["a1"])
 
     assert outcome.state == "success"
+    assert outcome.labels == ["号2"]
     assert [str(day) for day in sorted(asked(sandbox))] == [
         "2026-10-30",
         "2026-10-31",
         "2026-11-01",
         "2026-11-02",
     ]
+    assert {call.appid for call in sandbox.calls} == {second.appid}
 
 
-@pytest.mark.parametrize("is_dry", [False, True])
+def test_an_unknown_account_is_refused(daily: DailyDag, sandbox: Sandbox, accounts):
+    """
+    A name that nobody configured is a mistake, not an empty run.
+
+    Those that are configured are named, nearest first, with every id the form takes.
+    """
+    accounts(2)
+
+    outcome = daily.run(accounts=["a1", "号7"])
+
+    assert outcome.state == "failed"
+    line = (
+        "accounts: weixin_accounts has no connection id or appid 号7; there are "
+        "号1 (a0, wx0000000000000001), 号2 (a1, wx0000000000000002)"
+    )
+    assert outcome.problems == [("refresh_access_token", line), ("check", line)]
+    assert [task for task, _ in outcome.errors] == ["refresh_access_token", "check"]
+    assert sandbox.calls == []
+
+
 def test_days_that_cannot_be_asked_for_are_refused(
-    daily: DailyDag, sandbox: Sandbox, warehouse: Engine, is_dry: bool
+    daily: DailyDag, sandbox: Sandbox, warehouse: Engine
 ):
     """One sentence, no retry, no data call, and the run is red, with `dry_run` too."""
-    outcome = daily.run(begin_date="2026-11-20", end_date="2026-11-24", dry_run=is_dry)
+    outcome = daily.run(begin_date="2026-11-20", end_date="2026-11-24", dry_run=True)
 
     assert outcome.state == "failed"
     assert outcome.errors == [
@@ -46,21 +68,6 @@ def test_days_that_cannot_be_asked_for_are_refused(
     ]
     assert asked(sandbox) == {}
     assert rows(warehouse, "SELECT count(*) FROM weixin.run_report") == [(0,)]
-
-
-def test_final_days_are_skipped(daily: DailyDag, sandbox: Sandbox, warehouse: Engine):
-    """Days past the window are final once two mornings agree: asked again they cost no call."""
-    days = {"begin_date": "2026-11-10", "end_date": "2026-11-13"}
-    daily.run(**days)
-    daily.set("WEIXIN_NOW", "2026-11-25T10:30:00+08:00")
-    daily.run(**days)
-    sandbox.calls.clear()
-
-    outcome = daily.run(**days)
-
-    assert outcome.state == "success"
-    assert outcome.tasks["ingest"] == "skipped"
-    assert asked(sandbox) == {}
 
 
 def test_a_dry_run_only_shows_the_plan(daily: DailyDag, sandbox: Sandbox, warehouse: Engine):
@@ -92,6 +99,21 @@ def test_a_dry_run_only_shows_the_plan(daily: DailyDag, sandbox: Sandbox, wareho
     )
 
 
+def test_final_days_are_skipped(daily: DailyDag, sandbox: Sandbox, warehouse: Engine):
+    """Asked for again they cost no call."""
+    (day,) = november(18)
+    days = {"begin_date": str(day), "end_date": str(day)}
+    daily.run(**days)
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql("UPDATE weixin.coverage SET is_final = TRUE")
+
+    outcome = daily.run(**days)
+
+    assert outcome.state == "success"
+    assert outcome.tasks["ingest"] == "skipped"
+    assert asked(sandbox) == {day: 1}
+
+
 def test_a_mistyped_parameter_is_refused(daily: DailyDag, sandbox: Sandbox, warehouse: Engine):
     """
     By the first task: the command line has no form, and Airflow takes any name.
@@ -110,20 +132,15 @@ def test_a_mistyped_parameter_is_refused(daily: DailyDag, sandbox: Sandbox, ware
     assert rows(warehouse, "SELECT count(*) FROM weixin.run_report") == [(0,)]
 
 
-@pytest.mark.parametrize("is_uri", [False, True])
-def test_the_log_says_which_variable_holds_the_connection(
-    daily: DailyDag, sandbox_url: str, is_uri: bool
-):
+def test_the_log_says_which_variable_holds_the_connection(daily: DailyDag, sandbox_url: str):
     """It is not in the UI's list."""
     account = DEFAULT_ACCOUNT
-    if is_uri:
-        uri = f"weixin://{account.appid}:{account.secret}@{quote(sandbox_url, safe='')}"
-        daily.set("AIRFLOW_CONN_WEIXIN_DEFAULT", uri)
+    uri = f"weixin://{account.appid}:{account.secret}@{quote(sandbox_url, safe='')}"
+    daily.set("AIRFLOW_CONN_WEIXIN_DEFAULT", uri)
 
     outcome = daily.run(dry_run=True)
 
-    name = "weixin_default" if is_uri else account.name
     assert (
-        f"a token is there for {name} ({account.appid}, from the environment variable "
+        f"a token is there for weixin_default ({account.appid}, from the environment variable "
         "AIRFLOW_CONN_WEIXIN_DEFAULT)"
     ) in outcome.log

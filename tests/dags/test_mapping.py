@@ -6,13 +6,6 @@ from sqlalchemy import Engine
 from weixin_sandbox import Sandbox
 
 
-def test_one_account_is_one_batch_with_its_name(daily: DailyDag):
-    """The grid shows what people call the account, not a number."""
-    outcome = daily.run()
-
-    assert outcome.labels == ["沙箱公众号"]
-
-
 def test_forty_accounts_are_five_batches(
     daily: DailyDag, sandbox: Sandbox, warehouse: Engine, accounts
 ):

@@ -11,33 +11,30 @@ from weixin_etl.cli import main
 from weixin_sandbox import Sandbox, Scenario
 
 
-def test_a_morning_of_a_platform(platform: PlatformDag, sandbox: Sandbox, warehouse: Engine):
-    """Every figure of its accounts; one call for its token, one for the list, two an account."""
+def test_two_mornings_of_a_platform(platform: PlatformDag, sandbox: Sandbox, warehouse: Engine):
+    """
+    Every figure of its accounts; one call for its token, one for the list, two an account.
+
+    The next run finds the tokens of the first in the warehouse, the platform's own included.
+    """
     accounts = platform.authorize(3)
 
     outcome = platform.dag.run()
+    calls = component_calls(sandbox)
+    sandbox.calls.clear()
+    again = platform.dag.run(refetch=True)
 
     assert (outcome.state, outcome.errors) == ("success", [])
     assert outcome.labels == ["号1", "号2", "号3"]
     assert loaded(warehouse) == truths(sandbox, accounts)
     assert rows(warehouse, ACTIVE) == conn_ids(accounts)
-    assert component_calls(sandbox) == {
+    assert calls == {
         "api_component_token": 1,
         "api_get_authorizer_list": 1,
         "api_get_authorizer_info": 3,
         "api_authorizer_token": 3,
     }
-
-
-def test_a_second_run_renews_no_token(platform: PlatformDag, sandbox: Sandbox):
-    """It finds those of the first in the warehouse, the platform's own included."""
-    platform.authorize(3)
-    platform.dag.run()
-    sandbox.calls.clear()
-
-    outcome = platform.dag.run(refetch=True)
-
-    assert outcome.state == "success"
+    assert again.state == "success"
     assert asked(sandbox) == dict.fromkeys(WINDOW, 3)
     assert component_calls(sandbox) == {"api_get_authorizer_list": 1}
 
@@ -81,28 +78,11 @@ def test_a_new_account_starts_with_its_window_and_says_what_it_lacks(
     assert of_new == truths(sandbox, new, days, date(2026, 11, 26)).keys()
 
 
-def test_a_plan_of_a_platform_that_nobody_authorises(
-    platform: PlatformDag, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
-):
-    """Before the first account it says what to do; after the last one there is nothing to ask."""
-    assert main(["plan"]) == 1
-    before = capsys.readouterr().err
-    (only,) = platform.authorize(1)
-    platform.dag.run()
-    sandbox.component.withdraw(only.appid)
-    platform.dag.on(1)
-    capsys.readouterr()
-
-    assert main(["plan"]) == 0
-
-    assert "trigger a run: it reads WeChat's list of those that do" in before
-    assert "0 calls, about 0 min" in capsys.readouterr().out
-
-
 def test_a_plan_makes_no_call(
     platform: PlatformDag, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
 ):
-    """It knows the accounts that the last run found."""
+    """It knows the accounts that the last run found; before the first run it says what to do."""
+    before = main(["plan"]), capsys.readouterr().err
     platform.authorize(2)
     platform.dag.run()
     sandbox.calls.clear()
@@ -110,6 +90,8 @@ def test_a_plan_makes_no_call(
 
     assert main(["plan"]) == 0
 
+    assert before[0] == 1
+    assert "trigger a run: it reads WeChat's list of those that do" in before[1]
     assert sandbox.calls == []
     said = capsys.readouterr().out
     assert ["号1" in said, "号2" in said] == [True, True]

@@ -2,7 +2,6 @@
 
 from datetime import date
 
-import pytest
 from dag_runs import NOT_IN, WINDOW, PlatformDag, loaded, november, rows
 from platform_runs import (
     ACTIVE,
@@ -22,16 +21,15 @@ from weixin_sandbox import DEFAULT_COMPONENT, Call, Sandbox, Scenario
 
 TRIED_AGAIN = ("refresh_access_token", "see the ERROR line above")
 SAID = {
-    "missing": "let your receiver write it into the Airflow Variable weixin_platform_ticket "
-    "(WeChat's component_verify_ticket is missing)",
     "old": "mend what writes the ticket into the Variable weixin_platform_ticket (the platform's "
     "component_verify_ticket expired",
+    "missing": "let your receiver write it into the Airflow Variable weixin_platform_ticket "
+    "(WeChat's component_verify_ticket is missing)",
 }
 
 
-@pytest.mark.parametrize("how", SAID)
 def test_without_a_good_ticket_one_sentence_names_the_variable(
-    platform: PlatformDag, sandbox: Sandbox, warehouse: Engine, how: str
+    platform: PlatformDag, sandbox: Sandbox, warehouse: Engine
 ):
     """
     Nothing is asked in vain, however many accounts there are, and they stay in the list.
@@ -40,27 +38,29 @@ def test_without_a_good_ticket_one_sentence_names_the_variable(
     """
     accounts = platform.authorize(4)
     platform.dag.run()
-    sandbox.calls.clear()
-    spoil(platform, how, warehouse)
+    shown = []
+    for days_later, (how, sentence) in enumerate(SAID.items(), start=1):
+        sandbox.calls.clear()
+        spoil(platform, how, warehouse)
+        outcome = platform.dag.on(days_later)
+        shown.append([str(it.problem) for it in trouble(warehouse, hours_later=6)])
 
-    outcome = platform.dag.on(1)
-    calls, active = component_calls(sandbox), rows(warehouse, ACTIVE)
-    shown_later = trouble(warehouse, hours_later=6)
+        assert outcome.state == "failed"
+        (line,) = outcome.told("refresh_access_token")
+        assert line.startswith(f"weixin_platform: {sentence}")
+        assert outcome.told("check") == [line]
+        assert outcome.errors == [("check", "weixin_platform is not in: see the lines above")]
+        assert component_calls(sandbox) == ({"api_component_token": 1} if how == "old" else {})
+        assert rows(warehouse, ACTIVE) == conn_ids(accounts)
+    (of_first,) = shown[0]
+    assert SAID["old"] in of_first
+
     platform.set_ticket(sandbox.component.push_ticket())
-    next_morning = platform.dag.on(2)
+    next_morning = platform.dag.on(3)
 
-    assert outcome.state == "failed"
-    (line,) = outcome.told("refresh_access_token")
-    assert line.startswith(f"weixin_platform: {SAID[how]}")
-    assert outcome.told("check") == [line]
-    assert outcome.errors == [("check", "weixin_platform is not in: see the lines above")]
-    assert calls["api_component_token"] == (how != "missing")
-    assert calls.total() <= 1
-    assert active == conn_ids(accounts)
-    assert [str(it.problem) for it in shown_later] == [line]
     assert next_morning.state == "success"
-    days = november(17, 18, 19, 20, 21, 22, 23, 24, 25)
-    assert loaded(warehouse).keys() == truths(sandbox, accounts, days, date(2026, 11, 26)).keys()
+    days = november(17, 18, 19, 20, 21, 22, 23, 24, 25, 26)
+    assert loaded(warehouse).keys() == truths(sandbox, accounts, days, date(2026, 11, 27)).keys()
 
 
 def test_a_ticket_that_ends_during_the_run_is_one_trouble(
@@ -141,41 +141,21 @@ def test_accounts_known_before_are_asked_although_the_list_cannot_be_read(
     assert rows(warehouse, ACTIVE) == conn_ids(accounts)
 
 
-@pytest.mark.parametrize("call", ["list", "token"])
 def test_what_may_pass_is_tried_again_before_accounts_are_left_out(
-    platform: PlatformDag, sandbox: Sandbox, warehouse: Engine, call: str
+    platform: PlatformDag, sandbox: Sandbox, warehouse: Engine
 ):
-    """A bad minute at WeChat costs no account its morning."""
+    """A bad minute at WeChat costs no account its morning: neither of the token nor of the list."""
     accounts = platform.authorize(2)
     platform.dag.run()
     sandbox.component.expire_tokens()
     platform.dag.set("AIRFLOW__WEIXIN__CALL_TRIES", "2")
-    trouble = Scenario(f"{call}-call:http-500", account=DEFAULT_COMPONENT.appid, times=2)
-    sandbox.scenarios[:] = [trouble]
+    sandbox.scenarios[:] = [
+        Scenario(f"{call}-call:http-500", account=DEFAULT_COMPONENT.appid, times=2)
+        for call in ("token", "list")
+    ]
 
     outcome = platform.dag.on(1)
 
-    assert (outcome.state, outcome.errors) == ("success", [TRIED_AGAIN])
+    assert (outcome.state, outcome.errors) == ("success", [TRIED_AGAIN] * 2)
     days = november(17, 18, 19, 20, 21, 22, 23, 24)
     assert loaded(warehouse).keys() == truths(sandbox, accounts, days, date(2026, 11, 25)).keys()
-
-
-def test_without_a_token_of_the_platform_no_trouble_is_over(
-    platform: PlatformDag, sandbox: Sandbox, warehouse: Engine, receiver: Receiver
-):
-    """Of neither a withdrawal nor a wrong entry is anybody told a second time."""
-    gone, _ = platform.authorize(2)
-    platform.dag.collect(["weixin_platform", "weixin_platform/wx00000000000000ff"])
-    platform.dag.run()
-    sandbox.component.withdraw(gone.appid)
-    platform.dag.on(1)
-    told, before = [*receiver.titles], rows(warehouse, OPEN_INCIDENTS)
-    spoil(platform, "old", warehouse)
-    platform.dag.on(2)
-    platform.set_ticket(sandbox.component.push_ticket())
-    platform.dag.on(3)
-
-    assert len(before) == 2
-    assert rows(warehouse, OPEN_INCIDENTS) == before
-    of_ticket = [title for title in receiver.titles if title not in told]
-    assert [title.replace("over: ", "") for title in of_ticket] == [of_ticket[0]] * 2

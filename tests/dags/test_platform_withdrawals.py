@@ -30,17 +30,27 @@ def told_of_withdrawals(receiver: Receiver) -> list[str]:
 
 
 def test_an_account_that_withdrew_is_told_once_and_not_asked(
-    platform: PlatformDag, sandbox: Sandbox, warehouse: Engine, receiver: Receiver
+    platform: PlatformDag,
+    sandbox: Sandbox,
+    sandbox_url: str,
+    warehouse: Engine,
+    receiver: Receiver,
 ):
     """
     The run is green, and the warning stays on the status, until it is authorised again.
 
-    Then its missed days come in, and that it is over is told.
+    Then its missed days come in, and that it is over is told. An account with a connection of its
+    own goes on by that, and nobody is told of its withdrawal.
     """
     accounts = platform.authorize(2)
     _, gone = accounts
+    both = Account("wx00000000000000aa", "its own secret", "自")
+    sandbox.component.authorize(both)
+    platform.dag.connect(both, sandbox_url, "own")
+    platform.dag.collect(["weixin_platform", "own"])
     platform.dag.run()
-    sandbox.component.withdraw(gone.appid)
+    for account in (gone, both):
+        sandbox.component.withdraw(account.appid)
     sandbox.calls.clear()
 
     first, second = platform.dag.on(1), platform.dag.on(2)
@@ -49,8 +59,10 @@ def test_an_account_that_withdrew_is_told_once_and_not_asked(
     assert WITHDRAWN in first.log
     assert not first.problems
     assert data_calls(sandbox, gone) == []
-    assert component_calls(sandbox)["api_get_authorizer_info"] == 1
-    assert rows(warehouse, ACTIVE) == conn_ids(accounts[:1])
+    assert {*data_calls(sandbox, both)} <= {0, None}
+    assert asked(sandbox, both.appid)[date(2026, 11, 25)] == 1
+    assert component_calls(sandbox)["api_get_authorizer_info"] == 2
+    assert rows(warehouse, ACTIVE) == [("own",), *conn_ids(accounts[:1])]
     assert withdrawals(warehouse) == [("号2", True)]
     assert told_of_withdrawals(receiver) == [OPENED]
 
@@ -61,42 +73,9 @@ def test_an_account_that_withdrew_is_told_once_and_not_asked(
     assert withdrawals(warehouse) == []
     assert told_of_withdrawals(receiver) == [OPENED, OPENED.replace(": ", ": over: ", 1)]
     days = november(17, 18, 19, 20, 21, 22, 23, 24, 25, 26)
-    assert loaded(warehouse).keys() == truths(sandbox, accounts, days, date(2026, 11, 27)).keys()
-
-
-def test_after_thirty_days_a_withdrawal_is_silently_gone(
-    platform: PlatformDag, sandbox: Sandbox, warehouse: Engine, receiver: Receiver
-):
-    """Whoever has not acted by then does not want to."""
-    _, gone = platform.authorize(2)
-    platform.dag.run()
-    sandbox.component.withdraw(gone.appid)
-    open_on = {}
-    for days_later in (1, 30, 31):
-        outcome = platform.dag.on(days_later)
-        open_on[days_later] = (outcome.state, withdrawals(warehouse))
-
-    still = ("success", [("号2", True)])
-    assert open_on == {1: still, 30: still, 31: ("success", [])}
-    assert told_of_withdrawals(receiver) == [OPENED]
-
-
-def test_an_account_that_withdrew_but_has_a_connection_of_its_own_is_no_trouble(
-    platform: PlatformDag, sandbox: Sandbox, sandbox_url: str, receiver: Receiver
-):
-    """Nobody is told, morning after morning, of what the other connection makes up for."""
-    account = Account("wx00000000000000aa", "its own secret", "号2")
-    sandbox.component.authorize(account)
-    platform.dag.connect(account, sandbox_url, "own")
-    platform.dag.collect(["weixin_platform", "own"])
-    platform.dag.run()
-    sandbox.component.withdraw(account.appid)
-
-    outcome = platform.dag.on(1)
-
-    assert outcome.state == "success"
-    assert asked(sandbox, account.appid)[date(2026, 11, 24)] == 1
-    assert told_of_withdrawals(receiver) == []
+    assert loaded(warehouse).keys() == (
+        truths(sandbox, [*accounts, both], days, date(2026, 11, 27)).keys()
+    )
 
 
 def test_an_account_that_withdraws_during_the_run(

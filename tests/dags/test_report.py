@@ -1,9 +1,11 @@
 """What a run tells: its asset event, its report, and red whenever something is missing."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from dag_runs import DAG_ID, DailyDag, Outcome, asked, counts, november
+from receivers import Receiver
 from sqlalchemy import Engine
 
 from weixin_etl.orchestration import tasks
@@ -76,28 +78,25 @@ def test_a_red_run_that_loaded_something_has_its_event(daily: DailyDag, sandbox:
     assert (extra["inserted"], extra["loaded"], extra["not_ready"]) == (174, 5, 1)
 
 
-def test_a_run_in_which_nothing_came_has_no_event(daily: DailyDag, sandbox: Sandbox):
-    """A refused account wakes nobody either; its run is red and its report says why."""
-    sandbox.scenarios[:] = [Scenario("unauthorized")]
-
-    outcome = daily.run()
-
-    assert outcome.state == "failed"
-    assert outcome.tasks["report"] == "skipped"
-    assert asset_events(outcome) == []
-    assert "0 loaded, 0 empty, 0 not_ready, 7 failed, 0 caught_up, 0 witnesses" in outcome.log
-
-
-def test_a_day_is_announced_once_and_only_when_it_is_in(daily: DailyDag, sandbox: Sandbox):
+def test_a_day_is_announced_once_and_only_when_it_is_in(
+    daily: DailyDag, sandbox: Sandbox, warehouse: Engine
+):
     """Loaded while not ready: when it is ready, though nothing of it changes any more then."""
     daily.set("WEIXIN_NOW", "2026-11-24T08:30:00+08:00")
     sandbox.scenarios[:] = [Scenario("not-ready")]
     not_ready = daily.run()
+    kept = counts(warehouse, not_ready)
     daily.set("WEIXIN_NOW", "2026-11-24T10:30:00+08:00")
     ready = daily.run()
     daily.set("WEIXIN_NOW", "2026-11-24T11:00:00+08:00")
     unchanged = daily.run()
 
+    assert (not_ready.state, not_ready.problems, kept) == ("failed", [], (7, 134, 0, 0))
+    line = (
+        "沙箱公众号: run again after 10:00 Beijing time (the figures are not ready yet: no article "
+        "has yesterday's row) · 2026-11-18 to 2026-11-23 · weixin_default"
+    )
+    assert not_ready.log.split("\n").count(line) == len(["ingest", "report", "check"])
     assert partitions(not_ready) == []
     assert partitions(ready) == [f"2026-11-{day}" for day in range(18, 23)]
     assert unchanged.tasks["report"] == "skipped"
@@ -120,51 +119,41 @@ def test_the_next_run_announces_what_a_run_that_died_loaded(
     assert partitions(following) == [f"2026-11-{day}" for day in range(18, 24)]
 
 
-def test_a_report_that_dies_after_it_announced_does_so_again(
-    daily: DailyDag, monkeypatch: pytest.MonkeyPatch
-):
-    """Airflow drops the event of a try that fails: the next try announces the run's days anew."""
+def test_another_try_reports_anew(daily: DailyDag, monkeypatch: pytest.MonkeyPatch):
+    """
+    Airflow drops the event of a try of `report` that fails: the next one announces the days.
+
+    So does `check` print the counts, as after "clear only failed tasks", which never runs the green
+    report again.
+    """
     daily.set("AIRFLOW__WEIXIN__RETRIES", "1")
-    real, tries = report_verb.changed_days, []
+    for verb, name in ((report_verb, "changed_days"), (check_verb, "check")):
+        monkeypatch.setattr(verb, name, dying_once(getattr(verb, name)))
+
+    outcome = daily.run()
+
+    line = "report it, with the lines above (OSError: no memory)"
+    assert outcome.state == "success"
+    assert outcome.errors == [(task, "see the ERROR line above") for task in ("report", "check")]
+    assert (outcome.told("report"), outcome.told("check")) == ([line], [line])
+    assert partitions(outcome) == [f"2026-11-{day}" for day in range(18, 24)]
+    totals = "7 calls, 184 inserted, 0 updated, 0 unchanged, 0 rejected, 0 restated, 0 planned, "
+    after_report = outcome.log.split("starting task_id=check", 1)[1]
+    assert after_report.count(totals) == 1
+
+
+def dying_once(real: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, which raises after its work when it is called for the first time."""
+    tries = []
 
     def first_dies(*arguments: Any) -> Any:
-        days = real(*arguments)
-        tries.append(days)
+        done = real(*arguments)
+        tries.append(done)
         if len(tries) == 1:
             raise OSError("no memory")
-        return days
+        return done
 
-    monkeypatch.setattr(report_verb, "changed_days", first_dies)
-
-    outcome = daily.run()
-
-    assert outcome.state == "success"
-    assert len(tries) == 2
-    assert partitions(outcome) == [f"2026-11-{day}" for day in range(18, 24)]
-
-
-def test_a_second_try_of_check_makes_the_report_anew(
-    daily: DailyDag, monkeypatch: pytest.MonkeyPatch
-):
-    """As after "clear only failed tasks", which never runs the green report again."""
-    daily.set("AIRFLOW__WEIXIN__RETRIES", "1")
-    real, tries = check_verb.check, []
-
-    def first_fails(*arguments: Any) -> Any:
-        tries.append(arguments)
-        if len(tries) == 1:
-            raise OSError("no memory")
-        return real(*arguments)
-
-    monkeypatch.setattr(check_verb, "check", first_fails)
-
-    outcome = daily.run()
-
-    assert outcome.state == "success"
-    assert outcome.errors == [("check", "see the ERROR line above")]
-    assert outcome.told("check") == ["report it, with the lines above (OSError: no memory)"]
-    totals = "7 calls, 184 inserted, 0 updated, 0 unchanged, 0 rejected, 0 restated, 0 planned, "
-    assert outcome.log.count(totals) == 2
+    return first_dies
 
 
 def dies(*_: object) -> None:
@@ -172,55 +161,57 @@ def dies(*_: object) -> None:
     raise SystemExit(1)
 
 
-def test_a_warehouse_without_tables_is_told_once(
-    daily: DailyDag, sandbox: Sandbox, embedded_server: Server
+@pytest.mark.parametrize(
+    ("database", "tries", "line"),
+    [
+        (None, 1, "create it with type postgres (there is no Airflow connection weixin_warehouse)"),
+        (
+            "weixin_dags_bare",
+            1,
+            "run `weixin-etl migrate` (the warehouse lacks the migrations 0001_pipeline, ",
+        ),
+        (
+            "postgres://nobody:s3cr3t@127.0.0.1:1/none?sslmode=disable",
+            2,
+            "start Postgres, or correct the connection weixin_warehouse (the warehouse does not "
+            "answer: Connection refused, at ",
+        ),
+    ],
+    ids=["no connection", "not migrated", "unreachable"],
+)
+def test_a_warehouse_that_cannot_be_used(
+    daily: DailyDag,
+    sandbox: Sandbox,
+    receiver: Receiver,
+    embedded_server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    database: str | None,
+    tries: int,
+    line: str,
 ):
-    """The sentence names the missing migrations and the command; no figure is asked for."""
-    embedded_server.create_database("weixin_dags_bare")
-    url = embedded_server.libpq_url("weixin_dags_bare").replace("postgresql:", "postgres:")
-    daily.set("AIRFLOW_CONN_WEIXIN_WAREHOUSE", url)
+    """
+    `plan` says what to do, `check` repeats it with the accounts; what may pass is tried again.
 
-    outcome = daily.run()
-
-    assert outcome.state == "failed"
-    assert [task for task, _ in outcome.errors] == ["plan", "check"]
-    assert outcome.errors[-1] == (
-        "check",
-        "failed: plan; see the lines above and the log of each",
-    )
-    (line,) = outcome.told("plan")
-    assert line.startswith(
-        "run `weixin-etl migrate` (the warehouse lacks the migrations 0001_pipeline, "
-    )
-    assert asked(sandbox) == {}
-
-
-def test_a_warehouse_that_does_not_answer_is_tried_again(daily: DailyDag):
-    """It may come back: once more here, then the run is red."""
+    Nothing can be recorded, so `check` alone tells people, directly. No figure is asked for.
+    """
     daily.set("AIRFLOW__WEIXIN__RETRIES", "1")
-    daily.set("AIRFLOW_CONN_WEIXIN_WAREHOUSE", "postgres://nobody:nothing@127.0.0.1:1/none")
-
-    outcome = daily.run()
-
-    assert outcome.state == "failed"
-    assert [task for task, _ in outcome.errors][:2] == ["plan", "plan"]
-    first, second = outcome.told("plan")
-    assert first == second
-    assert first.startswith(
-        "start Postgres, or correct the connection weixin_warehouse (the warehouse does not "
-        "answer: Connection refused, at "
-    )
-    assert "nothing" not in first
-
-
-def test_a_missing_warehouse_connection_is_told(daily: DailyDag, monkeypatch: pytest.MonkeyPatch):
-    """The sentence says which connection to create."""
     monkeypatch.delenv("AIRFLOW_CONN_WEIXIN_WAREHOUSE")
+    if database and ":" not in database:
+        embedded_server.create_database(database)
+        database = embedded_server.libpq_url(database).replace("postgresql:", "postgres:")
+    if database:
+        daily.set("AIRFLOW_CONN_WEIXIN_WAREHOUSE", database)
 
     outcome = daily.run()
 
     assert outcome.state == "failed"
-    assert outcome.problems[0] == (
-        "plan",
-        "create it with type postgres (there is no Airflow connection weixin_warehouse)",
-    )
+    assert [task for task, _ in outcome.errors if task == "plan"] == ["plan"] * tries
+    assert outcome.errors[-1][0] == "check"
+    told = outcome.told("plan")
+    assert told == [told[0]] * tries
+    assert told[0].startswith(line)
+    first, second = outcome.told("check")[-2:]
+    assert (first, second.split(": ")[0]) == (told[0], "沙箱公众号")
+    assert receiver.titles == ["weixin-etl: trouble with the warehouse"]
+    assert "s3cr3t" not in f"{outcome.log}{receiver.messages}"
+    assert asked(sandbox) == {}

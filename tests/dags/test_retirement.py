@@ -17,50 +17,35 @@ STILL_OFFLINE = (
 )
 
 
-def test_the_first_refusal_is_red_and_names_the_successor(
+def test_the_first_refusal_is_red_later_runs_ask_once_and_are_green(
     daily: DailyDag, sandbox: Sandbox, warehouse: Engine
 ):
-    """No day comes in, each is asked once, and nobody tries again."""
+    """
+    The first names the successor; each day is asked once, and nobody tries again.
+
+    The others only warn; and the first one that is answered brings every open day in.
+    """
     daily.set("AIRFLOW__WEIXIN__CONCURRENCY", "1")
     sandbox.scenarios[:] = [Scenario("offline")]
 
     outcome = daily.run()
 
     assert outcome.state == "failed"
-    assert outcome.told("ingest") == [OFFLINE]
+    assert outcome.told("ingest") == outcome.told("check") == [OFFLINE]
     assert [task for task, _ in outcome.errors] == ["ingest", "check"]
-    assert outcome.told("check") == [OFFLINE]
     assert asked(sandbox) == dict.fromkeys(WINDOW, 1)
     assert states(warehouse, outcome) == dict.fromkeys(WINDOW, "failed")
-
-
-def test_later_runs_ask_once_and_are_green(daily: DailyDag, sandbox: Sandbox, warehouse: Engine):
-    """They only warn; and the first one that is answered brings every open day in."""
-    sandbox.scenarios[:] = [Scenario("offline")]
-    daily.run()
-    calls = {}
-    for days_later in (1, 2, 3):
+    for days_later in (1, 2):
         sandbox.calls.clear()
         outcome = daily.on(days_later)
-        calls[days_later] = (
-            *(outcome.state, asked(sandbox), outcome.problems),
-            STILL_OFFLINE in outcome.log,
-        )
+
+        assert (outcome.state, outcome.problems) == ("success", [])
+        assert asked(sandbox) == {date(2026, 11, 23 + days_later): 1}
+        assert STILL_OFFLINE in outcome.log
 
     sandbox.scenarios.clear()
-    sandbox.calls.clear()
-    back = daily.on(4)
-    loaded_when_back = loaded(warehouse)
-    next_morning = daily.on(5)
+    back = daily.on(3)
 
-    assert calls == {
-        1: ("success", {date(2026, 11, 24): 1}, [], True),
-        2: ("success", {date(2026, 11, 25): 1}, [], True),
-        3: ("success", {date(2026, 11, 26): 1}, [], True),
-    }
-    assert (back.state, next_morning.state) == ("success", "success")
-    days = [date(2026, 11, 17) + timedelta(days=n) for n in range(11)]
-    assert loaded_when_back == truth(sandbox, DEFAULT_ACCOUNT, days, date(2026, 11, 28))
-    days = [date(2026, 11, 17) + timedelta(days=n) for n in range(12)]
-    assert loaded(warehouse) == truth(sandbox, DEFAULT_ACCOUNT, days, date(2026, 11, 29))
-    assert STILL_OFFLINE not in next_morning.log
+    assert back.state == "success"
+    days = [date(2026, 11, 17) + timedelta(days=n) for n in range(10)]
+    assert loaded(warehouse) == truth(sandbox, DEFAULT_ACCOUNT, days, date(2026, 11, 27))

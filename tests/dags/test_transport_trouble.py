@@ -1,83 +1,51 @@
 """Trouble that goes by itself: tried again in the client, then by Airflow."""
 
-from dag_runs import (
-    MORNING,
-    NOT_IN,
-    WINDOW,
-    DailyDag,
-    asked,
-    counts,
-    loaded,
-    november,
-    states,
-    truth,
-)
+from dag_runs import MORNING, NOT_IN, WINDOW, DailyDag, asked, loaded, november, truth
 from sqlalchemy import Engine
 
-from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
+from weixin_sandbox import Sandbox, Scenario
 
 (THE_DAY,) = november(20)
 
 
-def test_trouble_of_a_moment_stays_inside_the_client(
-    daily: DailyDag, sandbox: Sandbox, warehouse: Engine
+def test_each_trouble_is_tried_again_where_it_is(
+    daily: DailyDag, sandbox: Sandbox, warehouse: Engine, accounts
 ):
-    """Twice in trouble, then fine: no task fails, and the calls are counted."""
-    sandbox.scenarios[:] = [Scenario("cut-answer", day=THE_DAY, times=2)]
+    """
+    Twice in the client; a day that outlasts its five tries, by Airflow, and no other day.
 
-    outcome = daily.run()
-
-    assert outcome.state == "success"
-    assert outcome.errors == []
-    assert asked(sandbox) == {**dict.fromkeys(WINDOW, 1), THE_DAY: 3}
-    assert counts(warehouse, outcome) == (9, 184, 0, 0)
-    assert loaded(warehouse) == truth(sandbox, DEFAULT_ACCOUNT, WINDOW, MORNING.date())
-
-
-def test_airflow_tries_only_what_is_open(daily: DailyDag, sandbox: Sandbox, warehouse: Engine):
-    """A day that outlasts the client's five tries is asked again, the other days are not."""
-    sandbox.scenarios[:] = [Scenario("http-500", day=THE_DAY, times=5)]
-
-    outcome = daily.run()
-
-    assert outcome.state == "success"
-    assert outcome.errors == [("ingest", NOT_IN)]
-    assert outcome.problems == [
-        (
-            "ingest",
-            "沙箱公众号: wait; if it persists, check the Base URL and any proxy (no usable "
-            "answer came: HTTP 500) · 2026-11-20 · weixin_default",
-        )
+    After three more tries of Airflow's, each of five calls, the run is red and names the day. Each
+    batch is a task: another account's trouble is no reason to ask again.
+    """
+    fine, of_a_moment, longer, lasting = made = accounts(4)
+    sandbox.scenarios[:] = [
+        Scenario("cut-answer", account=of_a_moment.appid, day=THE_DAY, times=2),
+        Scenario("http-500", account=longer.appid, day=THE_DAY, times=5),
+        Scenario("busy", account=lasting.appid, day=THE_DAY),
     ]
-    assert asked(sandbox) == {**dict.fromkeys(WINDOW, 1), THE_DAY: 6}
-    assert counts(warehouse, outcome) == (12, 184, 0, 0)
-    assert loaded(warehouse) == truth(sandbox, DEFAULT_ACCOUNT, WINDOW, MORNING.date())
-
-
-def test_tries_come_to_an_end(daily: DailyDag, sandbox: Sandbox, warehouse: Engine):
-    """Three more tries by default, each of five calls; then the run is red and names the day."""
-    sandbox.scenarios[:] = [Scenario("busy", day=THE_DAY)]
 
     outcome = daily.run()
 
     assert outcome.state == "failed"
-    assert [task for task, _ in outcome.errors] == ["ingest"] * 4 + ["check"]
-    assert asked(sandbox) == {**dict.fromkeys(WINDOW, 1), THE_DAY: 20}
-    assert states(warehouse, outcome)[THE_DAY] == "failed"
+    assert outcome.errors == [("ingest", NOT_IN)] * 5 + [("check", NOT_IN)]
+    asked_of = {account: asked(sandbox, account.appid) for account in made}
+    assert {account: calls.pop(THE_DAY) for account, calls in asked_of.items()} == {
+        fine: 1,
+        of_a_moment: 3,
+        longer: 6,
+        lasting: 20,
+    }
+    others = dict.fromkeys([day for day in WINDOW if day != THE_DAY], 1)
+    assert list(asked_of.values()) == [others] * 4
+    assert (
+        "号3: wait; if it persists, check the Base URL and any proxy (no usable answer came: "
+        "HTTP 500) · 2026-11-20 · a2"
+    ) in outcome.told("ingest")
     assert outcome.told("check") == [
-        "沙箱公众号: wait; if it persists, check the Base URL and any proxy (no usable "
-        "answer came: system error) · 2026-11-20 · weixin_default, errcode -1"
+        "号4: wait; if it persists, check the Base URL and any proxy (no usable answer came: "
+        "system error) · 2026-11-20 · a3, errcode -1"
     ]
-
-
-def test_another_accounts_trouble_is_not_a_reason_to_ask_again(
-    daily: DailyDag, sandbox: Sandbox, accounts
-):
-    """Each batch is a task: the fine one is not run a second time."""
-    fine, troubled = accounts(2)
-    sandbox.scenarios[:] = [Scenario("http-500", account=troubled.appid, day=THE_DAY, times=5)]
-
-    outcome = daily.run()
-
-    assert outcome.state == "success"
-    assert asked(sandbox, fine.appid) == dict.fromkeys(WINDOW, 1)
+    figures = loaded(warehouse)
+    for account in (fine, of_a_moment, longer):
+        mine = {key: value for key, value in figures.items() if key[0] == account.appid}
+        assert mine == truth(sandbox, account, WINDOW, MORNING.date())

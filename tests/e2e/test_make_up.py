@@ -111,18 +111,6 @@ def test_airflows_own_command_works_on_it(person: Person, rest: Rest, tmp_path: 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_triggered_by_rest_succeeds(person: Person, rest: Rest) -> None:
-    """The figures are in the warehouse when it is done."""
-    run = rest.run(DAG)
-
-    assert run["state"] == "success"
-    loaded = person.asks(
-        "SELECT DISTINCT run_id FROM run_report JOIN fact_article_total "
-        "USING (appid, publication_date) WHERE state = 'loaded'"
-    )
-    assert run["dag_run_id"] in loaded
-
-
 @pytest.mark.usefixtures("up")
 def test_a_second_up_says_that_it_runs(person: Person, port: int) -> None:
     """It starts nothing and still tells where to enter, whatever port it was given."""

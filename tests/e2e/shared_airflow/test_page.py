@@ -1,39 +1,24 @@
-"""The page "WeChat articles" in a real Airflow, in a real browser, behind its login."""
+"""The page "WeChat articles" in a real Airflow with FAB, in a real browser, behind its login."""
 
 import json
-import os
 import re
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from datetime import datetime
 
 import page_world
 import pytest
 import requests
 from axe_playwright_python.sync_playwright import Axe
-from people import Person
 from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect
 from rest import Rest
-from sqlalchemy import make_url
 
-from weixin_etl import clock
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_local import databases, machine
-from weixin_local.environment import (
-    READER_VARIABLE,
-    admin_password,
-    airflow_environment,
-    page_password,
-    postgres_connection,
-)
+
+from .running import DAG, PASSWORD, FabServer, log_in
 
 pytestmark = pytest.mark.stack
 
-DAG = "weixin_article_total"
 VIEWS = ("problems", "coverage", "runs", "articles")
 PATHS = (
     "/",
@@ -50,79 +35,18 @@ PATHS = (
     f"/api/articles?dataset={ARTICLE_TOTAL.name}&appid=wx0003",
     f"/api/article?dataset={ARTICLE_TOTAL.name}&appid=wx0003&msgid=1_1",
 )
-PASSWORD = "of-the-test"
-PATIENCE_SECONDS = 120
 HOSTILE = "<b>粗</b><img src=x onerror='window.harmed = 1'>"
 """The title of each account's newest article."""
+Headers = dict[str, str]
 
 
 @pytest.fixture(scope="module")
-def noon() -> Iterator[str]:
-    """Today at noon in Beijing: what the page says depends on whether today's run was due."""
-    today = clock.beijing_date(clock.now())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WEIXIN_NOW", f"{today}T12:00:00+08:00")
-        yield os.environ["WEIXIN_NOW"]
-
-
-@pytest.fixture(scope="module")
-def port(person: Person, noon: str) -> int:
-    """Where a running Airflow listens that makes no run by itself."""
-    chosen = machine.choose_port()
-    said = person.weixin(
-        "up",
-        "--port",
-        str(chosen),
-        AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE="False",
-        WEIXIN_NOW=noon,
-    )
-    assert said.returncode == 0, said.stdout + said.stderr
-    return chosen
-
-
-@dataclass(frozen=True)
-class Starting:
-    """An API server that may not answer yet."""
-
-    port: int
-    process: subprocess.Popen[bytes]
-    log: Path
-
-
-@pytest.fixture(scope="module")
-def fab(
-    person: Person, port: int, noon: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Starting]:
-    """The same Airflow with FAB, which starts while other things are done."""
-    home, url, own_port = (
-        person.home,
-        person.home.server.url("weixin_sandbox"),
-        machine.choose_port(),
-    )
-    reader = make_url(databases.page_url(home, url, page_password(home)) or "")
-    environment = airflow_environment(home, "weixin://", url, own_port) | {
-        READER_VARIABLE: postgres_connection(reader),
-        "FAB_PASSWORD": PASSWORD,
-        "WEIXIN_NOW": noon,
-    }
-    log = tmp_path_factory.mktemp("fab") / "log"
-    command = [sys.executable, Path(__file__).with_name("fab_server.py"), str(own_port)]
-    with log.open("wb") as output:
-        server = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
-    try:
-        yield Starting(own_port, server, log)
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-@pytest.fixture(scope="module")
-def origin(person: Person, port: int, fab: Starting) -> str:
+def origin(fab: FabServer) -> str:
     """Where the page is, and a warehouse of 16 accounts, some of them in trouble."""
-    Rest(port, admin_password(person.home)).run(DAG)
-    engine = the_warehouse.engine(person.home.server.url("weixin_sandbox"))
+    engine = the_warehouse.engine(fab.warehouse_url)
+    noon = datetime.fromisoformat(fab.environment["WEIXIN_NOW"])
     with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-        page_world.fill(connection, ARTICLE_TOTAL, 16, 100, clock.now())
+        page_world.fill(connection, ARTICLE_TOTAL, 16, 100, noon)
         connection.exec_driver_sql(
             "UPDATE weixin.dim_article SET title = %s "
             "WHERE (appid, publication_date) IN "
@@ -130,102 +54,57 @@ def origin(person: Person, port: int, fab: Starting) -> str:
             (HOSTILE,),
         )
     engine.dispose()
-    return f"http://{machine.LOOPBACK}:{port}"
+    return fab.origin()
 
 
 @pytest.fixture(scope="module")
-def token(person: Person, origin: str) -> str:
-    """The admin's token."""
-    return log_in(origin, "admin", admin_password(person.home))
+def admin(origin: str) -> Headers:
+    """The headers of somebody who may do anything."""
+    return log_in(origin, "admin")
 
 
-def log_in(origin: str, name: str, password: str) -> str:
-    """The token that Airflow gives for a password."""
-    answer = requests.post(
-        f"{origin}/auth/token", json={"username": name, "password": password}, timeout=30
-    )
-    answer.raise_for_status()
-    return str(answer.json()["access_token"])
+def statuses(origin: str, headers: Headers | None = None, method: str = "GET") -> set[int]:
+    """The status codes of the page's answers, whatever the path."""
+    return {
+        requests.request(method, f"{origin}/weixin{path}", headers=headers, timeout=60).status_code
+        for path in PATHS
+    }
 
 
-def status(origin: str, path: str, token: str | None = None, method: str = "GET") -> int:
-    """The status code of the page's answer."""
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    answer = requests.request(method, f"{origin}/weixin{path}", headers=headers, timeout=60)
-    return answer.status_code
+def test_who_may_read_a_dag_reads_and_nobody_writes(origin: str, admin: Headers) -> None:
+    """Without a login nothing is said, neither figures nor files; nor is there another file."""
+    readable = {200, 503}  # what is wrong makes /health 503
+
+    assert statuses(origin) == {401}
+    assert statuses(origin, {"Authorization": "Bearer no.token.atall"}) <= {401, 403}
+    assert statuses(origin, log_in(origin, "nobody")) == {403}
+    assert statuses(origin, log_in(origin, "viewer")) == readable
+    assert statuses(origin, admin) == readable
+    for method in ("POST", "PUT", "PATCH", "DELETE"):
+        assert statuses(origin, admin, method) == {405}
+    for path in ("docs", "redoc", "openapi.json", "static/app.py", "static/..%2Fapp.py"):
+        answer = requests.get(f"{origin}/weixin/{path}", headers=admin, timeout=60)
+        assert answer.status_code == 404
 
 
-class TestAccess:
-    """Behind Airflow's login: whoever may read a DAG reads, and nobody writes."""
+def test_nothing_from_elsewhere_and_nothing_inline_is_run(origin: str, admin: Headers) -> None:
+    """The answer's policy says so to the browser."""
+    answer = requests.get(f"{origin}/weixin/", headers=admin, timeout=30)
+    policy = answer.headers["Content-Security-Policy"]
 
-    @pytest.mark.parametrize("path", PATHS)
-    def test_without_a_login_nothing_is_said(self, origin: str, path: str) -> None:
-        """Neither figures nor files."""
-        assert status(origin, path) == 401
-        assert status(origin, path, "no.token.atall") in (401, 403)
-
-    @pytest.mark.parametrize("path", PATHS)
-    def test_nothing_writes(self, origin: str, token: str, path: str) -> None:
-        """An admin may read all, and there is nothing to write to."""
-        expected = {"/health": 503}.get(path, 200)
-
-        assert status(origin, path, token) == expected
-        methods = ("POST", "PUT", "PATCH", "DELETE")
-        assert [status(origin, path, token, it) for it in methods] == [405] * 4
-
-    @pytest.mark.parametrize(
-        "path", ["/docs", "/redoc", "/openapi.json", "/static/app.py", "/static/..%2Fapp.py"]
-    )
-    def test_there_is_no_documentation_and_no_other_file(
-        self, origin: str, token: str, path: str
-    ) -> None:
-        """Not even for those who may read."""
-        assert status(origin, path, token) == 404
-
-    def test_nothing_from_elsewhere_and_nothing_inline_is_run(
-        self, origin: str, token: str
-    ) -> None:
-        """The answer's policy says so to the browser."""
-        headers = {"Authorization": f"Bearer {token}"}
-        policy = requests.get(f"{origin}/weixin/", headers=headers, timeout=30).headers[
-            "Content-Security-Policy"
-        ]
-
-        assert "default-src 'none'" in policy
-        assert "script-src 'self';" in policy
-        assert "unsafe" not in policy
-
-
-@pytest.fixture(scope="module")
-def with_fab(origin: str, fab: Starting) -> str:
-    """The same warehouse, as docker compose has it: a viewer, and somebody who may read no DAG."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not machine.answers(fab.port):
-        assert fab.process.poll() is None, fab.log.read_text()
-        assert time.monotonic() < deadline
-        time.sleep(0.3)
-    return f"http://{machine.LOOPBACK}:{fab.port}"
-
-
-def test_fabs_viewer_reads_and_who_may_read_no_dag_does_not(with_fab: str) -> None:
-    """Whatever the path."""
-    viewer, nobody = (log_in(with_fab, name, PASSWORD) for name in ("viewer", "nobody"))
-
-    assert {status(with_fab, path, viewer) for path in PATHS} == {200, 503}
-    assert {status(with_fab, path, nobody) for path in PATHS} == {403}
-    assert {status(with_fab, path) for path in PATHS} == {401}
-    assert status(with_fab, "/api/problems", viewer, "POST") == 405
+    assert "default-src 'none'" in policy
+    assert "script-src 'self';" in policy
+    assert "unsafe" not in policy
 
 
 class TestHealth:
     """`/health` is for monitors."""
 
     def test_it_names_what_is_wrong_and_how_fresh_each_account_is(
-        self, origin: str, token: str
+        self, origin: str, admin: Headers
     ) -> None:
         """503 as long as something is, with the cure."""
-        headers = {"Authorization": f"Bearer {token}"}
-        answer = requests.get(f"{origin}/weixin/health", headers=headers, timeout=30)
+        answer = requests.get(f"{origin}/weixin/health", headers=admin, timeout=30)
         said = answer.json()
 
         assert (answer.status_code, said["is_healthy"]) == (503, False)
@@ -239,15 +118,14 @@ class TestHealth:
         assert "灯塔" not in fresh  # no longer collected
 
     def test_a_missing_pool_and_a_paused_dag_are_named(
-        self, person: Person, origin: str, token: str
+        self, fab: FabServer, origin: str, admin: Headers
     ) -> None:
         """Tasks would wait for ever, and only the scheduler's log says why."""
-        rest = Rest(int(origin.rpartition(":")[2]), admin_password(person.home))
-        headers = {"Authorization": f"Bearer {token}"}
-        requests.delete(f"{origin}/api/v2/pools/weixin_api", headers=headers, timeout=30)
+        rest = Rest(fab.port, PASSWORD)
+        rest("DELETE", "pools/weixin_api")
         rest("PATCH", f"dags/{DAG}", {"is_paused": True})
         try:
-            said = requests.get(f"{origin}/weixin/health", headers=headers, timeout=30).json()
+            said = requests.get(f"{origin}/weixin/health", headers=admin, timeout=30).json()
         finally:
             rest("POST", "pools", {"name": "weixin_api", "slots": 16})
             rest("PATCH", f"dags/{DAG}", {"is_paused": False})
@@ -260,7 +138,8 @@ class TestHealth:
 class Visitor:
     """Somebody logged in, with a browser of one size, theme and language."""
 
-    def __init__(self, context: BrowserContext, origin: str, token: str) -> None:
+    def __init__(self, context: BrowserContext, origin: str, admin: Headers) -> None:
+        token = admin["Authorization"].removeprefix("Bearer ")
         context.add_cookies([{"name": "_token", "value": token, "url": origin}])
         self.origin = origin
         self.page = context.new_page()
@@ -290,7 +169,7 @@ Visit = Callable[..., Visitor]
 
 
 @pytest.fixture
-def visit(browser: Browser, origin: str, token: str) -> Iterator[Visit]:
+def visit(browser: Browser, origin: str, admin: Headers) -> Iterator[Visit]:
     """Make a visitor: `visit(width=390, scheme="dark", language="zh-CN")`."""
     contexts = []
 
@@ -301,7 +180,7 @@ def visit(browser: Browser, origin: str, token: str) -> Iterator[Visit]:
             locale=language,
         )
         contexts.append(context)
-        return Visitor(context, origin, token)
+        return Visitor(context, origin, admin)
 
     yield made
     for context in contexts:
@@ -401,7 +280,7 @@ def test_the_calendar_goes_back_in_time_and_shows_lost_days(visit: Visit) -> Non
     page.check("#only")
     expect(page.locator(".calendar tbody tr")).to_have_count(4)
     page.uncheck("#only")
-    expect(page.locator(".calendar tbody tr")).to_have_count(17)
+    expect(page.locator(".calendar tbody tr")).to_have_count(16)
     page.click("#earlier")
     expect(page.locator("button.cell.lost").first).to_be_visible()
     page.locator("button.cell.lost").first.click()
@@ -460,15 +339,13 @@ def test_an_answer_that_fails_is_a_sentence_and_can_be_tried_again(visit: Visit)
     expect(page.locator("tbody tr").first).to_be_visible()
 
 
-def test_it_works_inside_airflow_as_entry_and_as_tab(
-    browser: Browser, person: Person, origin: str
-) -> None:
+def test_it_works_inside_airflow_as_entry_and_as_tab(browser: Browser, origin: str) -> None:
     """Logged in by Airflow's own form; a link leads out of Airflow's sandboxed frame to the run."""
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
         page = context.new_page()
         page.goto(f"{origin}/")
         page.fill("input[name=username]", "admin")
-        page.fill("input[name=password]", admin_password(person.home))
+        page.fill("input[name=password]", PASSWORD)
         page.keyboard.press("Enter")
         page.get_by_role("link", name="WeChat articles").click()
         inside(page).locator("a.airflow").first.click()

@@ -7,10 +7,6 @@ password in FAB_PASSWORD. Viewer may read; nobody's role may only log in.
 import os
 import sys
 
-os.environ["AIRFLOW__CORE__AUTH_MANAGER"] = (
-    "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
-)
-
 import uvicorn
 from airflow.api_fastapi.app import create_app
 from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder

@@ -1,0 +1,89 @@
+"""One Airflow for the tests of this folder, which the runner gives to one worker."""
+
+from collections.abc import Iterator
+
+import pytest
+from people import somebody
+from receivers import Receiver
+from rest import Rest
+from sqlalchemy import make_url
+
+from weixin_etl import clock, warehouse
+from weixin_local import databases, machine
+from weixin_local.environment import (
+    READER_VARIABLE,
+    admin_password,
+    airflow_environment,
+    connection,
+    page_password,
+    postgres_connection,
+)
+from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
+
+from .running import BEARER, COMPONENT, PASSWORD, FabServer, Metrics, Stack, start_fab, until
+
+
+@pytest.fixture(scope="package")
+def stack() -> Iterator[Stack]:
+    """
+    It runs by the real clock, without retries.
+
+    Its deadline is a minute after 08:30, so the run that it made by itself has missed it.
+    """
+    sandbox = Sandbox(component=COMPONENT, token_service_bearer=BEARER)
+    port = machine.choose_port()
+    with (
+        somebody() as person,
+        sandbox.serve() as base_url,
+        Receiver().listening() as receiver,
+        Metrics().listening() as metrics,
+    ):
+        account = DEFAULT_ACCOUNT
+        said = person.weixin(
+            "up",
+            "--port",
+            str(port),
+            AIRFLOW_CONN_WEIXIN_DEFAULT=connection(
+                account.appid, account.secret, base_url, name=account.name
+            ),
+            AIRFLOW_CONN_WEIXIN_ALERTS=receiver.connection,
+            AIRFLOW__WEIXIN__DEADLINE_HOUR="08:31",
+            AIRFLOW__WEIXIN__RETRIES="0",
+            AIRFLOW__WEIXIN__BACKOFF_SECONDS="0.01",
+            AIRFLOW__WEIXIN__MINUTE_QUOTA_WAIT_SECONDS="0.01",
+            AIRFLOW__METRICS__STATSD_ON="True",
+            AIRFLOW__METRICS__STATSD_HOST=machine.LOOPBACK,
+            AIRFLOW__METRICS__STATSD_PORT=str(metrics.socket.getsockname()[1]),
+        )
+        assert said.returncode == 0, said.stdout + said.stderr
+        rest = Rest(port, admin_password(person.home))
+        rest("POST", "variables", {"key": "weixin_accounts", "value": '["weixin_default"]'})
+        stack = Stack(person.home, rest, sandbox, base_url, receiver, metrics)
+        # it would ask the accounts of the tests as well
+        until(lambda: stack.scheduled()["state"] not in ("", "queued", "running"))
+        yield stack
+
+
+@pytest.fixture(scope="package")
+def fab(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FabServer]:
+    """The same Airflow as docker compose has it; it is noon, and the page has its own warehouse."""
+    home = stack.home
+    home.server.create_database("weixin_page")
+    url = home.server.url("weixin_page")
+    warehouse.migrate(url)
+    reader = make_url(databases.page_url(home, url, page_password(home)) or "")
+    environment = airflow_environment(home, "weixin://", url, machine.choose_port()) | {
+        "AIRFLOW__CORE__AUTH_MANAGER": (
+            "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
+        ),
+        "FAB_PASSWORD": PASSWORD,
+        READER_VARIABLE: postgres_connection(reader),
+        "WEIXIN_NOW": f"{clock.beijing_date(clock.now())}T12:00:00+08:00",
+    }
+    log = tmp_path_factory.mktemp("fab") / "log"
+    server = start_fab(environment, log)
+    try:
+        yield FabServer(environment, url, server, log)
+    finally:
+        server.terminate()
+        server.wait(30)

@@ -1,0 +1,156 @@
+"""The Airflow that the tests of this folder share: its stack, and a second server with FAB."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from socket import AF_INET, SOCK_DGRAM, socket
+from typing import Any
+
+import requests
+from receivers import Receiver
+from rest import PATIENCE_SECONDS, Rest
+
+from weixin_local import machine
+from weixin_local.home import Home
+from weixin_sandbox import Account, Component, Sandbox, Scenario
+
+DAG = "weixin_article_total"
+PASSWORD = "of-the-test"
+"""Of everybody who logs in to the server with FAB."""
+COMPONENT = Component("wxc0mp0nent", "5ecret-of-the-component")
+BEARER = "b3arer-of-the-service"
+"""What the sandbox's token service wants."""
+
+
+def until(is_so: Callable[[], bool], what: Callable[[], object] = lambda: "") -> None:
+    """Wait for it; what there is instead is shown when it does not come."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline, what()
+        time.sleep(0.3)
+
+
+@dataclass
+class Metrics:
+    """A StatsD receiver and what it was sent, as `name:value`."""
+
+    socket: socket = field(default_factory=lambda: socket(AF_INET, SOCK_DGRAM))
+    seen: set[str] = field(default_factory=set)
+
+    @contextmanager
+    def listening(self) -> Iterator["Metrics"]:
+        """Listen for as long as the block lasts."""
+        has_ended = threading.Event()
+        self.socket.bind((machine.LOOPBACK, 0))
+        self.socket.settimeout(0.5)
+
+        def listen() -> None:
+            while not has_ended.is_set():
+                with suppress(TimeoutError):
+                    self.seen.update(self.socket.recv(65536).decode().splitlines())
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        try:
+            yield self
+        finally:
+            has_ended.set()
+            thread.join()
+            self.socket.close()
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running Airflow, the WeChat it asks, who is told, and where its metrics go."""
+
+    home: Home
+    rest: Rest
+    sandbox: Sandbox
+    base_url: str
+    receiver: Receiver
+    metrics: Metrics
+
+    def about(self, title: str) -> list[dict[str, Any]]:
+        """The messages with these words that link to a run of the DAG."""
+        return [
+            message
+            for message in self.receiver.messages
+            if title in message["title"] and f"/dags/{DAG}/" in message["message"]
+        ]
+
+    def scheduled(self) -> dict[str, str]:
+        """The run that Airflow made by itself, as soon as it could."""
+        runs = self.rest("GET", f"dags/{DAG}/dagRuns?run_type=scheduled")["dag_runs"]
+        return runs[0] if runs else {"state": ""}
+
+    def collect(self, accounts: Sequence[str]) -> None:
+        """Have the runs collect these connections, and no others."""
+        variable = {"key": "weixin_accounts", "value": json.dumps(list(accounts))}
+        self.rest("PATCH", "variables/weixin_accounts", variable)
+
+    def connect(self, conn_id: str, **fields: Any) -> None:
+        """Make the connection."""
+        body = {"connection_id": conn_id, "conn_type": "weixin", "host": self.base_url, **fields}
+        self.rest("POST", "connections", body)
+
+    def account(self, conn_id: str, *scenarios: str, **fields: Any) -> Account:
+        """An account of the sandbox whose calls meet the scenarios, connected."""
+        number = len(self.sandbox.accounts) + 1
+        account = Account(f"wx{number:016x}", f"{number:032x}", f"号{conn_id}")
+        self.sandbox.accounts[account.appid] = account
+        self.sandbox.scenarios.extend(Scenario(it, account=account.appid) for it in scenarios)
+        extra = json.dumps({"name": account.name})
+        self.connect(
+            conn_id, **{"login": account.appid, "password": account.secret, "extra": extra} | fields
+        )
+        return account
+
+
+@dataclass(frozen=True)
+class FabServer:
+    """Airflow's API server with FAB, which may still be starting; its warehouse is the page's."""
+
+    environment: dict[str, str]
+    warehouse_url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.environment["AIRFLOW__API__PORT"])
+
+    def origin(self) -> str:
+        """Its address, once it answers."""
+
+        def answers() -> bool:
+            assert self.process.poll() is None, self.log.read_text()
+            return machine.answers(self.port)
+
+        until(answers, self.log.read_text)
+        return f"http://{machine.LOOPBACK}:{self.port}"
+
+
+def log_in(origin: str, name: str) -> dict[str, str]:
+    """The headers of somebody who has logged in to the server with FAB."""
+    answer = requests.post(
+        f"{origin}/auth/token",
+        json={"username": name, "password": PASSWORD},
+        timeout=PATIENCE_SECONDS,
+    )
+    answer.raise_for_status()
+    return {"Authorization": f"Bearer {answer.json()['access_token']}"}
+
+
+def start_fab(environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """Start the server."""
+    program = str(Path(__file__).with_name("fab_server.py"))
+    command = [sys.executable, program, environment["AIRFLOW__API__PORT"]]
+    with log.open("wb") as output:
+        return subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)

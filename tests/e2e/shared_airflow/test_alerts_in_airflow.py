@@ -1,0 +1,91 @@
+"""What only a running Airflow shows: the deadline of a scheduled run, metrics, a killed task."""
+
+import os
+import signal
+from contextlib import suppress
+from urllib.parse import quote
+
+import psutil
+import pytest
+
+from weixin_sandbox import DEFAULT_ACCOUNT, Scenario
+
+from .running import DAG, Stack, until
+
+pytestmark = pytest.mark.stack
+
+
+def test_a_run_that_misses_its_deadline_is_told_and_so_is_its_end(stack: Stack) -> None:
+    """Once each; the message links to the run."""
+    late = "the daily run is late"
+    until(lambda: len(stack.about(late)) == 2, lambda: stack.receiver.messages)
+
+    begun, over = stack.about(late)
+    assert (begun["title"], over["title"]) == (f"weixin-etl: {late}", f"weixin-etl: over: {late}")
+    assert begun["message"].endswith(
+        f"/dags/{DAG}/runs/scheduled__"
+        + quote(stack.scheduled()["logical_date"][:10])
+        + "T00%3A30%3A00%2B00%3A00"
+    )
+
+
+def test_the_runs_counts_and_the_freshness_are_metrics(stack: Stack) -> None:
+    """Their names say the dataset and the account, because StatsD drops tags."""
+    name = "airflow.weixin.article_total"
+    until(
+        lambda: any(it.startswith(f"{name}.freshness_hours:") for it in [*stack.metrics.seen]),
+        lambda: stack.metrics.seen,
+    )
+    seen = {*stack.metrics.seen}
+
+    assert stack.scheduled()["state"] == "success"
+    [inserted] = [it for it in seen if it.startswith(f"{name}.rows.inserted:")]
+    assert inserted != f"{name}.rows.inserted:0|g"
+    assert f"{name}.pairs.not_in:0|g" in seen
+    fresh = {it.split(":")[0] for it in seen if "freshness_hours" in it}
+    assert {f"{name}.freshness_hours", f"{name}.freshness_hours.{DEFAULT_ACCOUNT.appid}"} <= fresh
+
+
+def test_a_mapped_task_has_its_accounts_name_and_when_killed_is_told_by_the_check(
+    stack: Stack,
+) -> None:
+    """The name is there while it works; `check` runs right after it, as nothing of it could."""
+    sandbox = stack.sandbox
+    slow = Scenario("slow", account=DEFAULT_ACCOUNT.appid)
+    sandbox.scenarios.append(slow)
+    sandbox.calls.clear()
+    run = stack.rest.trigger(DAG)
+    until(lambda: any(call.path.startswith("/datacube/") for call in [*sandbox.calls]))
+    (ingest,) = [
+        it
+        for it in stack.rest("GET", f"dags/{DAG}/dagRuns/{run}/taskInstances")["task_instances"]
+        if it["task_id"] == "ingest"
+    ]
+    killed = [
+        it for it in psutil.process_iter() if f"worker -- {ingest['id']}" in " ".join(_title(it))
+    ]
+    for process in killed:
+        os.kill(process.pid, signal.SIGKILL)
+    sandbox.scenarios.remove(slow)
+
+    assert (ingest["rendered_map_index"], ingest["state"]) == (DEFAULT_ACCOUNT.name, "running")
+    assert killed
+    until(lambda: bool(stack.about("not asked")), lambda: stack.receiver.messages)
+    assert stack.rest.ended(DAG, run)["state"] == "failed"
+
+
+def _title(process: psutil.Process) -> list[str]:
+    with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+        return list(process.cmdline())
+    return []
+
+
+def test_the_addresses_of_receivers_are_shown_to_nobody(stack: Stack) -> None:
+    """Whoever may read connections sees stars: an address is a secret."""
+    extra = '{"config": {"path": "wecombot://s3cr3t-key"}}'
+    stack.connect("alerts_too", conn_type="apprise", extra=extra)
+
+    shown = stack.rest("GET", "connections/alerts_too")
+
+    assert "config" in shown["extra"]
+    assert "s3cr3t-key" not in shown["extra"]
