@@ -222,12 +222,12 @@ def connected(own: OwnAirflow, rest: Rest) -> Iterator[tuple[Sandbox, Receiver]]
         warehouse = postgres_connection(make_url(own.server.url("own_figures")))
         given = {"weixin_default": json.loads(weixin), "weixin_warehouse": json.loads(warehouse)}
         assert {name: {*it} for name, it in json.loads(blocks("json")[0]).items()} == {
-            "weixin_default": given["weixin_default"].keys() - {"host", "extra"},
+            "weixin_default": given["weixin_default"].keys() - {"host"},
             "weixin_warehouse": given["weixin_warehouse"].keys() - {"extra"},
         }
         given["weixin_warehouse"].pop("extra")  # Airflow's import can't store an empty one
         (own.folder / "dist/connections.json").write_text(json.dumps(given))
-        own.types(blocks("sh")[1])
+        own.types(blocks("sh")[2])
         own.types(
             "airflow connections add weixin_alerts --conn-json " + shlex.quote(receiver.connection)
         )
@@ -261,7 +261,7 @@ def test_the_wheel_of_an_upgrade_takes_the_old_ones_place(
     newest = installed.read_text()
     installed.write_text(f"{newest}# old\n")
 
-    own.types(blocks("sh")[2])
+    own.types(blocks("sh")[3])
 
     assert installed.read_text() == newest
 

@@ -30,7 +30,8 @@ Postgres. If you run it again, only what has changed at WeChat changes.
 
 **Backfill:** trigger it with `begin_date` and `end_date`. Days whose totals are final are skipped
 unless `refetch` is on. Days that earlier runs missed need no backfill: the next daily run asks for
-every open day of the last 60, and warns of older ones.
+every open day of the last 60, and warns of older ones. The dates of Airflow's own *Backfill* are
+mornings of runs: leave the form's days empty there.
 
 **Red?** The last lines of the log of `check` say what to change first, then why, for which account
 and days. The table below has every cause, and the page [WeChat articles](/plugin/weixin) shows what

@@ -32,7 +32,9 @@ def _switch(title: str, description: str) -> Param:
 
 DAILY = {
     "begin_date": _day(
-        "First publication day", "Beijing. Leave both days empty for the look-back window."
+        "First publication day",
+        "Beijing. Leave both days empty for the look-back window, and with Airflow's Backfill: its "
+        "dates are mornings of runs.",
     ),
     "end_date": _day("Last publication day", "Beijing, included; yesterday at the latest."),
     "accounts": _accounts("Connection ids or AppIDs, one a line. Empty: all."),
