@@ -48,7 +48,7 @@ def test_what_wechat_does_not_say_is_counted(
     assert outcome.state == "success"
     assert outcome.errors == []
     assert quota_calls(sandbox) == {DEFAULT_ACCOUNT.appid: 1}
-    assert "WeChat does not say the quota of 1 accounts, so our calls are counted:" in outcome.log
+    assert "WeChat does not say the quota of 1 account, so our calls are counted:" in outcome.log
     assert rows(warehouse, KNOWN) == [(DEFAULT_ACCOUNT.appid, 7, None, None)]
     assert not any(token in outcome.log for token in sandbox.issued_tokens)
 
