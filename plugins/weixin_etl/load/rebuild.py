@@ -24,7 +24,7 @@ from weixin_etl.load.stage import Staged, article_line, row_lines, unpacked
 from weixin_etl.load.tables import Tables
 from weixin_etl.model import Pair, Summary
 from weixin_etl.parse import day_before, parse
-from weixin_etl.parse.articles import Merged, Parsed, merge
+from weixin_etl.parse.articles import Article
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.statements import arrays
 
@@ -61,13 +61,31 @@ def kept_answers(
 
 
 @dataclass(slots=True)
+class Merged:
+    """What the answers of a pair say together: the last non-null value of each field."""
+
+    articles: dict[str, Article] = field(default_factory=dict)
+    listed_by: dict[str, list[KeptAnswer]] = field(default_factory=dict)
+    """By msgid, in order."""
+    changed_by: dict[tuple[str, date], KeptAnswer] = field(default_factory=dict)
+    """By msgid and stat_date: the answer that last changed the row."""
+
+    def add(self, kept: KeptAnswer, articles: Mapping[str, Article]) -> None:
+        """Add the next answer."""
+        for msgid, article in articles.items():
+            changed = self.articles.setdefault(msgid, Article(msgid)).merge(article)
+            self.listed_by.setdefault(msgid, []).append(kept)
+            self.changed_by |= {(msgid, day): kept for day in changed}
+
+
+@dataclass(slots=True)
 class Rebuilt:
     """A pair as all its kept answers make it."""
 
     pair: Pair
     parts: OpenParts
     """What of the answers does not fit, and which later answers gave."""
-    merged: Merged[KeptAnswer] = field(default_factory=Merged)
+    merged: Merged = field(default_factory=Merged)
     newest: Summary | None = None
     """The newest answer in which articles can be made out, when it was last fetched."""
     newest_with_data: Summary | None = None
@@ -125,31 +143,24 @@ def _rebuild_with(tables: Tables, pair: Pair, others: OtherDays) -> Rebuilt:
 def _rebuild(
     dataset: Dataset, pair: Pair, answers: Iterable[KeptAnswer], shared: Collection[str] = ()
 ) -> Rebuilt:
+    """Of the answers of other days, only what they say of the shared articles counts."""
     rebuilt = Rebuilt(pair, OpenParts(pair[1], dataset.window))
-    rebuilt.merged = merge(_readable(dataset, rebuilt, answers, shared))
-    return rebuilt
-
-
-def _readable(
-    dataset: Dataset, rebuilt: Rebuilt, answers: Iterable[KeptAnswer], shared: Collection[str]
-) -> Iterator[tuple[KeptAnswer, Parsed]]:
-    """The answers but for unreadable ones; what is to be known of the pair's own is noted."""
     for kept in answers:
         parsed = parse(dataset, kept.body, kept.pair[1], kept.last_seen_at)
         if parsed.unreadable:
             continue
-        kept = replace(kept, body_zstd=b"")
-        if kept.pair != rebuilt.pair:
-            articles = {msgid: it for msgid, it in parsed.articles.items() if msgid in shared}
-            parsed = replace(parsed, articles=articles)
-            rebuilt.parts.take_elsewhere(parsed)
-        else:
+        articles = parsed.articles
+        if kept.pair == pair:
             rebuilt.readable.add(kept.raw_response_id)
             rebuilt.parts.take(kept.raw_response_id, parsed, day_before(kept.last_seen_at))
             rebuilt.newest = parsed.summary(kept.last_seen_at)
             if rebuilt.newest.has_data:
                 rebuilt.newest_with_data = rebuilt.newest
-        yield kept, parsed
+        else:
+            articles = {msgid: it for msgid, it in articles.items() if msgid in shared}
+            rebuilt.parts.take_elsewhere(articles)
+        rebuilt.merged.add(replace(kept, body_zstd=b""), articles)
+    return rebuilt
 
 
 def _other_days(

@@ -11,7 +11,7 @@ from sqlalchemy import Row
 
 from weixin_etl.load.tables import Tables
 from weixin_etl.model import Pair
-from weixin_etl.parse.articles import Parsed, Rejected
+from weixin_etl.parse.articles import Article, Parsed, Rejected
 
 
 @dataclass(slots=True)
@@ -26,13 +26,13 @@ class _OpenPart:
     listed_before: int
     """How many articles its own answer lists, those without a name included."""
 
-    def is_given_by(self, later: Parsed) -> bool:
+    def is_given_by(self, later: Mapping[str, Article]) -> bool:
         """Whether the next answer, with those before it, gives as it should be what it is about."""
         part = self.rejected
         if part.msgid is None:
-            self.listed.update(later.articles)
+            self.listed.update(later)
             return len(self.listed) >= self.listed_before
-        article = later.articles.get(part.msgid)
+        article = later.get(part.msgid)
         if article is None:
             return False
         if part.metric and part.stat_date:
@@ -66,7 +66,7 @@ class OpenParts:
 
     def take(self, raw_response_id: int, answer: Parsed, last_day: date) -> None:
         """Take the answer that was seen next; its rows end with `last_day`."""
-        self._give(answer)
+        self._give(answer.articles)
         past = [day for day in self._window if day <= last_day] or self._window[:1]
         listed: set[str] = set()
         count = len(answer.articles) + sum(it.msgid is None for it in answer.rejected)
@@ -74,15 +74,15 @@ class OpenParts:
             days = {it.stat_date} if it.stat_date in self._window else set(past)
             self._open.append(_OpenPart(raw_response_id, it, days, listed, count))
 
-    def take_elsewhere(self, answer: Parsed) -> None:
+    def take_elsewhere(self, articles: Mapping[str, Article]) -> None:
         """Take what was seen next of shared articles, under another publication day."""
-        self._give(answer, is_elsewhere=True)
+        self._give(articles, is_elsewhere=True)
 
-    def _give(self, answer: Parsed, *, is_elsewhere: bool = False) -> None:
+    def _give(self, articles: Mapping[str, Article], *, is_elsewhere: bool = False) -> None:
         still_open = []
         for part in self._open:
             may_give = part.rejected.msgid is not None or not is_elsewhere
-            if may_give and part.is_given_by(answer):
+            if may_give and part.is_given_by(articles):
                 self.given.append((part.raw_response_id, part.rejected))
             else:
                 still_open.append(part)

@@ -234,7 +234,8 @@ class Reader:
         unknown = {name: row[name] for name in names if row[name] is not None}
         if unknown:
             twin.row_extras[typed.stat_date] = unknown
-        self._parsed.merged_rows += article.merge(twin)
+        self._parsed.merged_rows += typed.stat_date in article.rows
+        article.merge(twin)
 
     def _documented(self, row: dict[str, Any]) -> Row | None:
         """The row by type, which is quick, if nothing of it is odd."""

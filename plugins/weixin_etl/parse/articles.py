@@ -2,11 +2,10 @@
 
 import hashlib
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -65,40 +64,26 @@ class Article:
             for value in msgspec.structs.astuple(row)[1:]
         )
 
-    def changed_by(self, newer: "Article") -> list[date]:
-        """The days of the rows that a later mention of the article adds or gives other values."""
-        return [day for day, row in newer.rows.items() if self._differs(day, row, newer)]
-
-    def _differs(self, day: date, row: Row, newer: "Article") -> bool:
-        known = self.rows.get(day)
-        if known is None:
-            return True
-        extras, known_extras = newer.row_extras.get(day, {}), self.row_extras.get(day, {})
-        return known_extras | extras != known_extras or any(
-            value not in (None, held)
-            for value, held in zip(
-                msgspec.structs.astuple(row), msgspec.structs.astuple(known), strict=True
-            )
-        )
-
-    def merge(self, newer: "Article") -> int:
-        """Take over what a later mention of the article holds; how many rows were there already."""
+    def merge(self, newer: "Article") -> list[date]:
+        """Take over what a later mention of the article holds; the days of the rows that change."""
         for name in ATTRIBUTES:
             if getattr(newer, name) is not None:
                 setattr(self, name, getattr(newer, name))
         self.extra |= newer.extra
-        repeated = 0
+        changed = []
         for stat_date, row in newer.rows.items():
-            known = self.rows.get(stat_date)
+            known, extra = self.rows.get(stat_date), self.row_extras.get(stat_date, {})
             if known is not None:
-                repeated += 1
                 values = msgspec.structs.asdict(row).items()
                 held = {name: value for name, value in values if value is not None}
                 row = msgspec.structs.replace(known, **held)
+            merged_extra = extra | newer.row_extras.get(stat_date, {})
+            if row != known or merged_extra != extra:
+                changed.append(stat_date)
             self.rows[stat_date] = row
-            if stat_date in newer.row_extras:
-                self.row_extras.setdefault(stat_date, {}).update(newer.row_extras[stat_date])
-        return repeated
+            if merged_extra:
+                self.row_extras[stat_date] = merged_extra
+        return changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,32 +161,5 @@ class Parsed:
         self.unknown_metrics.update(*article.row_extras.values())
         known = self.articles.setdefault(article.msgid, article)
         if known is not article:
-            self.merged_rows += known.merge(article)
-
-
-Source = TypeVar("Source")
-"""What tells an answer from the others of its pair."""
-
-
-@dataclass(slots=True)
-class Merged(Generic[Source]):
-    """What the answers of a pair say together."""
-
-    articles: dict[str, Article] = field(default_factory=dict)
-    listed_by: dict[str, list[Source]] = field(default_factory=dict)
-    """By msgid, in order."""
-    changed_by: dict[tuple[str, date], Source] = field(default_factory=dict)
-    """By msgid and stat_date: the answer that last changed the row."""
-
-
-def merge(answers: Iterable[tuple[Source, Parsed]]) -> Merged[Source]:
-    """Answers of one pair, oldest first, as one: the last non-null value of each field."""
-    merged = Merged[Source]()
-    for source, parsed in answers:
-        for msgid, article in parsed.articles.items():
-            known = merged.articles.setdefault(msgid, Article(msgid))
-            changed = known.changed_by(article)
+            self.merged_rows += len(known.rows.keys() & article.rows.keys())
             known.merge(article)
-            merged.listed_by.setdefault(msgid, []).append(source)
-            merged.changed_by |= {(msgid, day): source for day in changed}
-    return merged

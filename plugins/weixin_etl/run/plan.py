@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
@@ -144,19 +144,17 @@ class Plan:
         Those to ask for, of these caught up and witnesses; skipped as final and as resting; those
         that a daily run holds back, which are not in its plan; and lost.
         """
-        names = ("asked", "caught_up", "witnesses", "final", "resting", "held_back", "lost")
-        counts: Counter[str] = Counter(dict.fromkeys(names, 0))
-        for it in self.details:
-            counts.update(
-                asked=len(it.due.days),
-                caught_up=len(it.due.caught_up),
-                witnesses=it.due.witness in it.due.days,
-                final=it.due.final,
-                resting=it.due.resting,
-                held_back=len(it.held_back) if self.is_daily else 0,
-                lost=len(it.due.lost),
-            )
-        return dict(counts)
+        dues = [it.due for it in self.details]
+        held_back = sum(len(it.held_back) for it in self.details)
+        return {
+            "asked": sum(len(due.days) for due in dues),
+            "caught_up": sum(len(due.caught_up) for due in dues),
+            "witnesses": sum(due.witness in due.days for due in dues),
+            "final": sum(due.final for due in dues),
+            "resting": sum(due.resting for due in dues),
+            "held_back": held_back if self.is_daily else 0,
+            "lost": sum(len(due.lost) for due in dues),
+        }
 
     @property
     def held_back(self) -> list[str]:
