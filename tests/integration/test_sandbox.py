@@ -166,18 +166,21 @@ def test_a_scenario_hits_what_it_names_only(scenario: Scenario, codes: list[int]
         ] == codes
 
 
+NEVER = "never hit a call"
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         ({"name": "bussy"}, "no scenario 'bussy'; there are busy, "),
-        ({"name": "busy", "times": 0}, "never hits"),
-        ({"name": "empty", "last_day": OLD_DAY}, "last_day without day"),
-        ({"name": "empty", "day": TODAY, "last_day": OLD_DAY}, "last_day is before day"),
-        ({"name": "empty", "asked_from": TODAY, "asked_before": TODAY}, "is not after asked_from"),
+        ({"name": "busy", "times": 0}, NEVER),
+        ({"name": "empty", "last_day": OLD_DAY}, NEVER),
+        ({"name": "empty", "day": TODAY, "last_day": OLD_DAY}, NEVER),
+        ({"name": "empty", "asked_from": TODAY, "asked_before": TODAY}, NEVER),
         ({"name": "empty", "asked_from": datetime.fromisoformat("2026-11-24T08:30")}, "no offset"),
-        ({"name": "token-call:busy", "day": OLD_DAY}, "no publication day"),
+        ({"name": "token-call:busy", "day": OLD_DAY}, "only a data call"),
         ({"name": "busy", "endpoint": "getnothing"}, "no endpoint 'getnothing'; there are "),
-        ({"name": "token-call:not-ready"}, "nothing to do on a token call"),
+        ({"name": "token-call:not-ready"}, "only a data call"),
     ],
 )
 def test_a_scenario_that_could_never_hit_is_refused(arguments: dict, says: str) -> None:

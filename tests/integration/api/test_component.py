@@ -43,7 +43,7 @@ def test_an_odd_entry_hides_no_other(
     platform = answers(wire, total_count=2, list=[FINE | odd, FINE])
     page = platform.authorizations("token", 0)
     assert (page.total, page.entries) == (2, 2)
-    assert [it.appid for it in page.authorizations] == ["wx1"]
+    assert [it.authorizer_appid for it in page.authorizations] == ["wx1"]
     assert "its list has 1 unreadable item" in caplog.text
 
 
@@ -52,7 +52,9 @@ def test_an_account_without_a_refresh_token_is_listed(wire: Wire, token: dict[st
     """WeChat says the one in force when it is asked of the account."""
     entry = {name: value for name, value in FINE.items() if name != "refresh_token"} | token
     page = answers(wire, total_count=1, list=[entry]).authorizations("token", 0)
-    assert [(it.appid, it.refresh_token) for it in page.authorizations] == [("wx1", "")]
+    assert [(it.authorizer_appid, it.refresh_token or "") for it in page.authorizations] == [
+        ("wx1", "")
+    ]
 
 
 @pytest.mark.parametrize(
