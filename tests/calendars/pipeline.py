@@ -219,7 +219,8 @@ class Pipeline:
                 default=None,
             )
             if witness:
-                return replace(due, days=[*due.days, witness[2]], witness=witness[2])
+                days = sorted([*due.days, witness[2]], reverse=True)
+                return replace(due, days=days, witness=witness[2])
         return due
 
     def planned(self, process: Process) -> list[PlannedPair]:

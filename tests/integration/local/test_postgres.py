@@ -92,16 +92,6 @@ def test_nobody_enters_without_the_password(server: Server) -> None:
     assert (server.directory / "password").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_path_too_long_for_a_socket_leaves_tcp(make: Callable[..., Server]) -> None:
-    """Socket paths over 107 bytes fail: then there is none, and the server runs all the same."""
-    server = make("x" * 100)
-
-    server.start()
-
-    assert server.socket_directory is None
-    assert ask(server.libpq_url("postgres"), "SELECT 1") == 1
-
-
 def test_a_lock_whose_number_went_to_another_program_is_no_lock(server: Server) -> None:
     """After a crash and a reboot any process of the server's user may have its number."""
     server.stop()

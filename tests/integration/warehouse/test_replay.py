@@ -396,11 +396,11 @@ def test_the_command(warehouse: Engine, printed: Printed):
         "1 pair of account and publication day, 3 answers read. This would change:",
         "4 rows get other values",
     ]
-    assert " share_count        3  wx2 1_1 2026-11-20       100               4" in shown
+    assert "share_count: 3 figures; for example wx2 1_1 2026-11-20: 100 → 4" in shown
     assert shown.splitlines()[-1] == "Nothing is written: --apply does."
     assert again.rstrip().splitlines() == [
         "1 pair of account and publication day, 3 answers read. This was written:",
-        *shown.splitlines()[1:-2],
+        *shown.splitlines()[1:-1],
     ]
     assert printed("replay", "article_total", "--accounts", "wx2", "--end", "2026-11-20") == (
         "1 pair of account and publication day, 3 answers read: "
