@@ -159,24 +159,6 @@ def test_a_dry_run_tells_nothing(daily: DailyDag, told: Receiver, sandbox: Sandb
     assert told.titles == []
 
 
-def test_a_warehouse_that_is_down_is_told_directly(
-    daily: DailyDag, told: Receiver, warehouse: Engine
-):
-    """By the task check alone: nothing can be recorded."""
-    daily.set("AIRFLOW__WEIXIN__RETRIES", "0")
-    daily.set(
-        "AIRFLOW_CONN_WEIXIN_WAREHOUSE",
-        "postgres://nobody:s3cr3t@127.0.0.1:1/weixin?sslmode=disable",
-    )
-
-    outcome = daily.run()
-
-    assert outcome.state == "failed"
-    assert told.titles == ["weixin-etl: the warehouse does not work"]
-    assert "the warehouse does not answer" in told.messages[0]["message"]
-    assert "s3cr3t" not in told.messages[0]["message"]
-
-
 def test_an_account_that_leaves_the_list_is_told_once_and_listed_for_thirty_days(
     daily: DailyDag,
     receiver: Receiver,

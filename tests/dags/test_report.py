@@ -212,6 +212,7 @@ def test_a_warehouse_that_cannot_be_used(
     assert told[0].startswith(line)
     first, second = outcome.told("check")[-2:]
     assert (first, second.split(": ")[0]) == (told[0], "沙箱公众号")
-    assert receiver.titles == ["weixin-etl: trouble with the warehouse"]
+    state = "does not work" if tries > 1 else "cannot be used"
+    assert receiver.titles == [f"weixin-etl: the warehouse {state}"]
     assert "s3cr3t" not in f"{outcome.log}{receiver.messages}"
     assert asked(sandbox) == {}

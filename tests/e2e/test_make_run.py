@@ -100,41 +100,6 @@ def test_postgres_goes_on_running_and_nothing_else_does(person: Person) -> None:
 
 
 @pytest.mark.usefixtures("second")
-def test_plan_shows_what_is_due_and_asks_nobody(person: Person) -> None:
-    """Seven days: none is final by one morning. The successor would ask for thirty."""
-    wide = NEWCOMERS_DAY | {"COLUMNS": "200"}
-    said = person.weixin("plan", **wide)
-    successor = person.weixin("plan", "--dataset", "article_total_detail", **wide)
-
-    assert (said.returncode, successor.returncode) == (0, 0)
-    assert re.search(r"2026-11-18 to 2026-11-24 +7 ", said.stdout)
-    assert re.search(r"2026-10-26 to 2026-11-24 +30 ", successor.stdout)
-
-
-@pytest.mark.usefixtures("second")
-def test_plan_is_of_the_account_that_the_caller_names(person: Person) -> None:
-    """With the warehouse of this machine, as `make run` would."""
-    mine = {
-        "AIRFLOW_CONN_WEIXIN_DEFAULT": connection("wx1", "secret", "http://127.0.0.1:9", "mine")
-    }
-    person.weixin("migrate", **mine)  # made-up figures are in another warehouse
-
-    said = person.weixin("plan", **mine, **NEWCOMERS_DAY, COLUMNS="200")
-
-    assert said.returncode == 0, said.stderr
-    assert re.search(r"^ *mine +2026-11-18 to 2026-11-24 +7 ", said.stdout, re.M)
-
-
-@pytest.mark.usefixtures("second")
-def test_plan_refuses_days_wechat_does_not_know_in_a_sentence(person: Person) -> None:
-    """No traceback for a wish that can't be granted."""
-    said = person.weixin("plan", "--begin-date", "2026-11-01", "--end-date", "2999-01-01")
-
-    assert said.returncode == 1
-    assert re.fullmatch(r"weixin-etl: end_date 2999-01-01 is too late: .*\n", said.stderr)
-
-
-@pytest.mark.usefixtures("second")
 def test_a_busy_wechat_is_told_at_once_and_a_lost_metadata_database_is_made_anew(
     person: Person,
 ) -> None:

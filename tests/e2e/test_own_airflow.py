@@ -26,7 +26,7 @@ from rest import Rest
 from sqlalchemy import make_url
 
 from weixin_local import machine, processes
-from weixin_local.environment import connection, postgres_connection
+from weixin_local.environment import connection
 from weixin_local.postgres import Server
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
 
@@ -219,13 +219,20 @@ def connected(own: OwnAirflow, rest: Rest) -> Iterator[tuple[Sandbox, Receiver]]
     with sandbox.serve() as base_url, Receiver().listening() as receiver:
         account = DEFAULT_ACCOUNT
         weixin = connection(account.appid, account.secret, base_url, name=account.name)
-        warehouse = postgres_connection(make_url(own.server.url("own_figures")))
-        given = {"weixin_default": json.loads(weixin), "weixin_warehouse": json.loads(warehouse)}
+        url = make_url(own.server.url("own_figures"))
+        warehouse = {
+            "conn_type": "postgres",
+            "host": url.host,
+            "port": url.port,
+            "login": url.username,
+            "password": url.password,
+            "schema": url.database,
+        }
+        given = {"weixin_default": json.loads(weixin), "weixin_warehouse": warehouse}
         assert {name: {*it} for name, it in json.loads(blocks("json")[0]).items()} == {
             "weixin_default": given["weixin_default"].keys() - {"host"},
-            "weixin_warehouse": given["weixin_warehouse"].keys() - {"extra"},
+            "weixin_warehouse": warehouse.keys(),
         }
-        given["weixin_warehouse"].pop("extra")  # Airflow's import can't store an empty one
         (own.folder / "dist/connections.json").write_text(json.dumps(given))
         own.types(blocks("sh")[2])
         own.types(
