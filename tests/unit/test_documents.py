@@ -136,3 +136,12 @@ def test_every_file_a_document_names_as_a_test_is_there(document: Path) -> None:
     named = set(re.findall(r"`(tests/[\w/.*]+\.py)`", document.read_text()))
 
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+def test_each_guarantee_has_its_test() -> None:
+    """The tests that CONTRIBUTING.md lists are there."""
+    listed = re.findall(r"`(tests/\S+\.py)::(test_\w+)`", (ROOT / "CONTRIBUTING.md").read_text())
+
+    assert len(listed) == 20
+    for path, name in listed:
+        assert f"def {name}(" in (ROOT / path).read_text(), name

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from warehouse_loads import (
     ACCOUNT,
     DAY,
+    OTHER_ACCOUNT,
     article,
     at,
     body,
@@ -84,6 +85,19 @@ def test_first_load(warehouse: Engine):
         "last_seen_at": at("22 08:30"),
     }
     assert (second["position"], second["title"], second["extra"]) == (2, None, None)
+
+
+def test_msgids_repeat_between_accounts(warehouse: Engine):
+    """The same article id of another account is another article, when it is new and ever after."""
+    for hour, reads in (("08:30", 10), ("09:30", 11)):
+        mine, theirs = (
+            body(article("1_1", {"20": {"int_page_read_user": reads * times}}))
+            for times in (1, 100)
+        )
+        load_pairs(warehouse, pair(mine, f"22 {hour}"))
+        load_pairs(warehouse, pair(theirs, f"22 {hour}"), account=OTHER_ACCOUNT)
+
+    assert facts(warehouse, "appid, int_page_read_user") == [("wx1", 11), ("wx2", 1100)]
 
 
 def test_same_answer_again_writes_no_row_anew(warehouse: Engine):
