@@ -17,7 +17,7 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down airflow etl psql migrate secrets test soak test-compose test-newcomer test-superset superset dbt matrix bench bench-peers audit plotly wheel release lint format lock clean
+.PHONY: help setup run up down airflow etl psql migrate secrets test test-all soak test-compose test-newcomer test-superset superset dbt matrix bench bench-peers audit plotly wheel release lint format lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import Enum, Flag, StrEnum, auto
-from typing import Any
 
 from weixin_etl.clock import days_as_ranges
 from weixin_etl.json_text import one_line, shown
@@ -146,12 +145,20 @@ class ProblemKind(StrEnum):
     UNKNOWN = "unknown", "{who}: unknown problem", _RUN, _LOOK, _PLAIN, ""
     """Of another version, which wrote it into the warehouse: nothing here finds it."""
 
-    def __new__(cls, word: str, *row: Any) -> "ProblemKind":
+    def __new__(
+        cls,
+        word: str,
+        heading: str,
+        whose: Whose,
+        ends: End,
+        marks: Mark = _PLAIN,
+        found_by: str = "ingest",
+    ) -> "ProblemKind":
         """A word that carries its row."""
         kind = str.__new__(cls, word)
         kind._value_ = word
-        last: list[Any] = [_PLAIN, "ingest"][len(row) - 3 :]
-        kind.heading, kind.whose, kind.ends, kind.marks, kind.found_by = [*row, *last]
+        kind.heading, kind.whose, kind.ends = heading, whose, ends
+        kind.marks, kind.found_by = marks, found_by
         return kind
 
     @classmethod

@@ -85,7 +85,7 @@ def test_a_documented_article_is_read_by_type_unknown_keys_or_not(
     is_ascii: bool,
     unknown: st.SearchStrategy[dict[str, Any]],
 ) -> None:
-    """None of them costs the time of the lenient way, which would make the same of it."""
+    """None of them costs the time of reading value by value, which would make the same of it."""
     answer = {"is_delay": data.draw(st.booleans()), "errcode": 0} | data.draw(unknown)
     answer["list"] = data.draw(documented(dataset, unknown))
     body = json.dumps(answer, ensure_ascii=is_ascii).encode()
@@ -99,7 +99,7 @@ def test_a_documented_article_is_read_by_type_unknown_keys_or_not(
 @both_datasets
 @no_deadline
 @given(st.data())
-def test_articles_read_by_type_change_nothing_of_what_the_lenient_way_says(
+def test_articles_read_by_type_change_nothing_of_what_is_read_value_by_value(
     dataset: Dataset, data: st.DataObject
 ) -> None:
     """Of any answer, odd articles among documented ones, and bytes that are no text."""

@@ -404,12 +404,11 @@ class Platform:
         """Whether WeChat's list, as it was a moment ago, has the account; or may have it."""
         with self._listing:  # the other threads wait for the same
             if time.monotonic() >= self._list_stands_until:
-                listed: list[Authorization] = []
-                total = -1  # unless it can be read
+                self._listed_lately = None  # unless it can be read, and is whole
                 with suppress(WeixinError):
                     listed, total = self._own_token.used_for(self._list)
-                is_whole = len(listed) == total
-                self._listed_lately = {it.authorizer_appid for it in listed} if is_whole else None
+                    if len(listed) == total:
+                        self._listed_lately = {it.authorizer_appid for it in listed}
                 self._list_stands_until = time.monotonic() + _LIST_STANDS_SECONDS
             return self._listed_lately is None or account.appid in self._listed_lately
 

@@ -331,7 +331,7 @@ def _take_unknown(holders: list[dict[str, Any]], known: frozenset[str]) -> list[
     """
     Take each one's unknown keys out, and return those that are not null.
 
-    A name with U+0000 stays where it is: only the lenient way can clean it.
+    A name with U+0000 stays where it is: only value by value it can be cleaned.
     """
     names = {name for name in set().union(*holders) - known if "\0" not in name}
     return [

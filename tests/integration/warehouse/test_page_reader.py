@@ -1,28 +1,12 @@
 """What the page reads the warehouse with."""
 
-import json
-
 import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from weixin_etl.orchestration import warehouse as of_airflow
 from weixin_etl.warehouse import CONN_ID, WarehouseError
-
-
-def connection(engine: Engine) -> str:
-    """The engine's address as an Airflow connection."""
-    url = engine.url
-    return json.dumps(
-        {
-            "conn_type": "postgres",
-            "host": url.host,
-            "port": url.port,
-            "login": url.username,
-            "password": url.password,
-            "schema": url.database,
-        }
-    )
+from weixin_local.environment import postgres_connection
 
 
 @pytest.mark.parametrize("conn_id", [of_airflow.READER, CONN_ID])
@@ -30,7 +14,7 @@ def test_the_session_cannot_write_whoever_its_user_is(
     warehouse: Engine, monkeypatch: pytest.MonkeyPatch, conn_id: str
 ) -> None:
     """By weixin_reader, and by weixin_warehouse where there is none."""
-    monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", connection(warehouse))
+    monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", postgres_connection(warehouse.url))
 
     reading = of_airflow.open_reader()
     with reading.connect() as session, pytest.raises(DBAPIError, match="read-only transaction"):
@@ -48,7 +32,7 @@ def test_what_is_wrong_names_the_connection_that_was_used(
 ) -> None:
     """Correcting the other one would not help."""
     for conn_id in (CONN_ID, of_airflow.READER):
-        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", connection(warehouse))
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", postgres_connection(warehouse.url))
 
     said = of_airflow.of_reader(WarehouseError("no answer", f"correct the connection {CONN_ID}"))
 
