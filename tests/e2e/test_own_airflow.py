@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,7 @@ class OwnAirflow:
     folder: Path
     server: Server
     port: int
+    running: list[processes.Process] = field(default_factory=list)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -95,6 +96,23 @@ class OwnAirflow:
             "AIRFLOW__API_AUTH__JWT_SECRET": "j" * 64,
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
         }
+
+    def start(self) -> None:
+        """Start Airflow's processes."""
+        self.running = [
+            processes.start(
+                part,
+                [str(self.folder / "env/bin/airflow"), part],
+                self.environment,
+                self.folder / f"{part}.log",
+                self.folder,
+            )
+            for part in PARTS
+        ]
+
+    def stop(self) -> None:
+        """Stop them."""
+        processes.stop(self.running, 10)
 
     def types(self, command: str) -> str:
         """Run a line of shell beside the wheel; what it prints."""
@@ -134,6 +152,19 @@ def until(is_so: Callable[[], Any]) -> Any:
     return found
 
 
+def logged_in(own: OwnAirflow) -> Rest:
+    """A session, once the API server answers."""
+
+    def session() -> Rest | None:
+        try:
+            return Rest(own.port, PASSWORD)
+        except requests.RequestException:
+            return None
+
+    rest: Rest = until(session)
+    return rest
+
+
 @pytest.fixture(scope="module")
 def own(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnAirflow]:
     """It has somebody's DAG, and the wheel as the manual says; it runs, and knows no connection."""
@@ -158,33 +189,17 @@ def own(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> It
     for command in blocks("sh")[:1]:
         own.types(command)
     (folder / "dags/weixin_dags.py").write_text(blocks("python")[0])
-    started = [
-        processes.start(
-            part,
-            [str(folder / "env/bin/airflow"), part],
-            own.environment,
-            folder / f"{part}.log",
-            folder,
-        )
-        for part in PARTS
-    ]
+    own.start()
     try:
         yield own
     finally:
-        processes.stop(started, 10)
+        own.stop()
 
 
 @pytest.fixture(scope="module")
 def rest(own: OwnAirflow) -> Rest:
     """Its REST API, once it has parsed every DAG."""
-
-    def logged_in() -> Rest | None:
-        try:
-            return Rest(own.port, PASSWORD)
-        except requests.RequestException:
-            return None
-
-    rest: Rest = until(logged_in)
+    rest = logged_in(own)
     until(lambda: rest("GET", "dags")["total_entries"] == 4)
     return rest
 
@@ -268,7 +283,10 @@ def test_the_wheel_of_an_upgrade_takes_the_old_ones_place(
     newest = installed.read_text()
     installed.write_text(f"{newest}# old\n")
 
+    own.stop()
     own.types(blocks("sh")[3])
+    own.start()
+    logged_in(own)
 
     assert installed.read_text() == newest
 
