@@ -16,7 +16,7 @@ from weixin_etl.api.errors import EndpointOfflineError, HeldBackError, WeixinErr
 from weixin_etl.api.outages import Outages
 from weixin_etl.load import Outcome
 from weixin_etl.model import Account, Run
-from weixin_etl.threads import thread_pool
+from weixin_etl.threads import short_turns, thread_pool
 
 log = logging.getLogger(__name__)
 
@@ -129,7 +129,7 @@ def extract(
     its answer; it runs in the thread of the call.
     """
     extraction = _Extraction(accounts, ask, concurrency, most_bytes)
-    with thread_pool(concurrency) as pool:
+    with short_turns(), thread_pool(concurrency) as pool:
         try:
             callers = [pool.submit(extraction.call) for _ in range(concurrency)]
             yield from iter(lambda: extraction.take(most_seconds), [])
