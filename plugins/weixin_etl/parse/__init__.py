@@ -183,6 +183,11 @@ class Reader:
 
     def take_apart(self, as_answered: Any) -> None:
         """Take an item of the list, which should be an article, value by value."""
+        rows_key = self._dataset.rows_key
+        rows: Any = as_answered.get(rows_key) if isinstance(as_answered, dict) else None
+        has_rows = isinstance(rows, list)  # most of them are as documented: clean as they are
+        if has_rows:
+            as_answered = {name: it for name, it in as_answered.items() if name != rows_key}
         item = self._clean(as_answered, 2)
         if not isinstance(item, dict):
             self._reject("an article that is not an object", item)
@@ -191,21 +196,20 @@ class Reader:
         is_text = isinstance(as_answered.get("msgid", ""), str)
         why_unnamed = _why_no_msgid(item.get("msgid") if is_text else as_answered["msgid"])
         if reason := self._why_another_day(item.get("ref_date")) or why_unnamed:
-            self._reject(reason, item, None if why_unnamed else item["msgid"])
+            whole = {**item, rows_key: self._clean(rows, 3)} if has_rows else item
+            self._reject(reason, whole, None if why_unnamed else item["msgid"])
             return
         article = Article(item["msgid"])
-        rows_key = self._dataset.rows_key
         for name, value in item.items():
             if name in ATTRIBUTES and _fits_attribute(name, value):
                 setattr(article, name, value)
             elif name not in ("ref_date", "msgid", rows_key) and value is not None:
                 article.extra[name] = value
-        rows = item.get(rows_key)
-        if rows is None:
-            self._parsed.articles_without_list += 1
-        elif isinstance(rows, list):
+        if has_rows:
             for row in rows:
                 self._row(article, row)
+        elif rows is None:
+            self._parsed.articles_without_list += 1
         else:  # it is listed, without a row
             self._reject(f"{rows_key} is {what_it_is(rows)}, not a list", item, article.msgid)
         self._parsed.add(article)
@@ -217,7 +221,9 @@ class Reader:
             return "ref_date is another day than the one asked for"
         return f"ref_date is {what_it_is(ref_date)}, not the day asked for"
 
-    def _row(self, article: Article, row: Any) -> None:
+    def _row(self, article: Article, as_answered: Any) -> None:
+        typed = self._documented(as_answered)
+        row = self._clean(as_answered, 4) if typed is None else as_answered
         if not isinstance(row, dict):
             self._reject("a row that is not an object", row, article.msgid)
             return
@@ -228,17 +234,16 @@ class Reader:
         if reason := self._why_no_day(row.get("stat_date"), stat_date):
             self._reject(reason, row, article.msgid, stat_date)
             return
-        typed = self._documented(row) or self._value_by_value(article, row, stat_date)
-        twin = Article(article.msgid, rows={typed.stat_date: typed})
+        typed = typed or self._value_by_value(article, row, stat_date)
         names = row.keys() - self._types.row_keys
         unknown = {name: row[name] for name in names if row[name] is not None}
-        if unknown:
-            twin.row_extras[typed.stat_date] = unknown
         self._parsed.merged_rows += typed.stat_date in article.rows
-        article.merge(twin)
+        article.merge_row(typed, unknown)
 
-    def _documented(self, row: dict[str, Any]) -> Row | None:
-        """The row by type, which is quick, if nothing of it is odd."""
+    def _documented(self, row: Any) -> Row | None:
+        """The row by type, which is quick, if nothing of it is odd or unknown."""
+        if not isinstance(row, dict) or not row.keys() <= self._types.row_keys:
+            return None
         try:
             typed = msgspec.convert(row, row_type(self._dataset))
         except msgspec.ValidationError:
@@ -249,8 +254,10 @@ class Reader:
         values: dict[str, Any] = {"stat_date": stat_date}
         for metric in self._dataset.metrics:
             written = row.get(metric.name)
-            value = as_number(metric.kind, written)
-            fits, what = FITS[metric.kind]
+            if written is None:
+                continue
+            value = as_number(metric.kind, written) if isinstance(written, str) else written
+            fits, what = self._types.checks[metric.name]
             if fits(value):
                 values[metric.name] = as_int(value) if metric.kind is Kind.COUNT else value
                 self._parsed.numbers_in_texts += value is not written
@@ -390,8 +397,9 @@ class _Types:
         self.item = msgspec.json.Decoder(self.item_type, float_hook=Decimal)
         self.item_keys = frozenset(self.item_type.__struct_encode_fields__)
         self.row_keys = frozenset(row.__struct_encode_fields__)
+        self.checks = {metric.name: FITS[metric.kind] for metric in dataset.metrics}
         self.unchecked = [
-            (metric.name, FITS[metric.kind][0])
+            (metric.name, self.checks[metric.name][0])
             for metric in dataset.metrics
             if metric.kind is not Kind.COUNT
         ]

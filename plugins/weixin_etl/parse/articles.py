@@ -70,20 +70,24 @@ class Article:
             if getattr(newer, name) is not None:
                 setattr(self, name, getattr(newer, name))
         self.extra |= newer.extra
-        changed = []
-        for stat_date, row in newer.rows.items():
-            known, extra = self.rows.get(stat_date), self.row_extras.get(stat_date, {})
-            if known is not None:
-                values = msgspec.structs.asdict(row).items()
-                held = {name: value for name, value in values if value is not None}
-                row = msgspec.structs.replace(known, **held)
-            merged_extra = extra | newer.row_extras.get(stat_date, {})
-            if row != known or merged_extra != extra:
-                changed.append(stat_date)
-            self.rows[stat_date] = row
-            if merged_extra:
-                self.row_extras[stat_date] = merged_extra
-        return changed
+        return [
+            stat_date
+            for stat_date, row in newer.rows.items()
+            if self.merge_row(row, newer.row_extras.get(stat_date, {}))
+        ]
+
+    def merge_row(self, row: Row, extra: dict[str, Any]) -> bool:
+        """Take over a later mention of a row, with its unknown metrics; whether it changes."""
+        stat_date = row.stat_date
+        known, known_extra = self.rows.get(stat_date), self.row_extras.get(stat_date, {})
+        if known is not None:
+            values = msgspec.structs.asdict(row).items()
+            held = {name: value for name, value in values if value is not None}
+            row = msgspec.structs.replace(known, **held)
+        self.rows[stat_date] = row
+        if merged_extra := known_extra | extra:
+            self.row_extras[stat_date] = merged_extra
+        return row != known or merged_extra != known_extra
 
 
 @dataclass(frozen=True, slots=True)
