@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -12,7 +12,7 @@ from weixin_etl.api import errors
 from weixin_etl.api.errors import from_errcode
 from weixin_etl.datasets import DATASETS
 from weixin_etl.model import Account
-from weixin_etl.problem import Problem, ProblemKind, together
+from weixin_etl.problem import Problem, ProblemKind, timely, together
 from weixin_etl.run.check import checks
 
 WEEK = tuple(date(2026, 11, 17) + timedelta(days=n) for n in range(7))
@@ -132,6 +132,28 @@ def test_every_cure_fits(error: errors.WeixinError) -> None:
 
     assert line.startswith(f"{NAME}: {error.cure.partition(', or ')[0]}")
     assert len(line) <= 160
+
+
+@pytest.mark.parametrize(
+    ("met_at", "read_at", "expected"),
+    [
+        ("24T08:30", "24T08:31", "run again after 2026-11-24 10:00 Beijing time"),
+        ("24T08:30", "24T10:00", "run again now"),
+        ("24T23:44", "24T23:44", "run again after 2026-11-25 10:00 Beijing time"),
+        ("24T23:44", "26T00:00", "run again now"),
+    ],
+)
+def test_a_cure_knows_the_clock(met_at: str, read_at: str, expected: str) -> None:
+    """Which day's 10:00 it waits for, and that it has come; also of a cure that was kept."""
+    met, now = (
+        datetime.fromisoformat(f"2026-11-{it}:00+08:00").astimezone(UTC) for it in (met_at, read_at)
+    )
+
+    kept = timely(errors.NotReadyError.cure, met, met)
+
+    assert timely(errors.NotReadyError.cure, met, now) == expected
+    assert timely(kept, now, now) == expected
+    assert timely("see the log of 10:00 Beijing time", met, now).endswith("of 10:00 Beijing time")
 
 
 @pytest.mark.parametrize("kind", ProblemKind)

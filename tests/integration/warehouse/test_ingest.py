@@ -344,7 +344,7 @@ def test_an_account_whose_quota_is_used_up_is_not_asked(
         event.remove(warehouse, "after_cursor_execute", pass_midnight)
 
     (line,) = lines(error)
-    assert line.startswith("春风: wait until 00:00 Beijing time, or have it raised and refetch")
+    assert line.startswith("春风: run again now (the calls allowed in a day are used up")
     assert wire.asked == []
     assert set(coverage(warehouse, "error_code, next_attempt_at")) == {(45009, at("25 00:00"))}
 
