@@ -324,7 +324,7 @@ def _as_account(planned: PlannedAccount) -> Account:
 def _stopped(planned: PlannedAccount, errcode: int, now: datetime) -> Refusal:
     """The refusal of an account whose daily quota is used up."""
     account = str(_as_account(planned))
-    error = from_errcode(errcode, "not asked again until then", account=account)
+    error = from_errcode(errcode, "not asked again before midnight", account=account)
     return Refusal(error, now, calls=0)
 
 
