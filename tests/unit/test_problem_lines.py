@@ -14,6 +14,7 @@ from weixin_etl.datasets import DATASETS
 from weixin_etl.model import Account
 from weixin_etl.problem import Problem, ProblemKind, timely, together
 from weixin_etl.run.check import checks
+from weixin_etl.trouble.status import Airflow, DagState, ListedProblem, assess
 
 WEEK = tuple(date(2026, 11, 17) + timedelta(days=n) for n in range(7))
 NAME, CONN_ID = "n" * 24, "c" * 25
@@ -154,6 +155,30 @@ def test_a_cure_knows_the_clock(met_at: str, read_at: str, expected: str) -> Non
     assert timely(errors.NotReadyError.cure, met, now) == expected
     assert timely(kept, now, now) == expected
     assert timely("see the log of 10:00 Beijing time", met, now).endswith("of 10:00 Beijing time")
+
+
+OFFLINE = "unpause and trigger weixin_article_total_detail, which has 3 of 7 days"
+
+
+@pytest.mark.parametrize(
+    ("cure", "is_paused", "expected"),
+    [
+        (OFFLINE, True, OFFLINE),
+        (OFFLINE, False, "trigger weixin_article_total_detail, which has 3 of 7 days"),
+        ("run again after 10:00 Beijing time", True, "run again now"),
+    ],
+)
+def test_an_incident_is_shown_as_of_now(cure: str, is_paused: bool, expected: str) -> None:
+    """By the page and by `weixin-etl status`: whatever was true when it was met."""
+    now = datetime(2026, 11, 24, 4, tzinfo=UTC)
+    known = ListedProblem(
+        replace(REFUSED, cure=cure), is_warning=True, seen_at=now - timedelta(hours=3)
+    )
+    airflow = Airflow({"article_total_detail": DagState(is_paused, next_run_at=now)}, "pool", 16)
+
+    found = assess([], [known], airflow, now=now, catch_up_days=60)
+
+    assert expected in {it.problem.cure for it in found.open}
 
 
 @pytest.mark.parametrize("kind", ProblemKind)

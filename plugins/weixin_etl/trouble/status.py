@@ -285,16 +285,20 @@ def assess(
         found.append(_nothing_collected(datasets))
     return Status(
         checked_at=now,
-        open=tuple(sorted((_as_of(it, now) for it in found), key=lambda it: it.is_warning)),
+        open=tuple(
+            sorted((_as_of(it, airflow, now) for it in found), key=lambda it: it.is_warning)
+        ),
         closed=tuple(it for it in incidents if it.closed_at is not None),
         accounts=tuple(accounts),
     )
 
 
-def _as_of(listed: ListedProblem, now: datetime) -> ListedProblem:
-    """With the cure for who reads it now."""
-    met_at = listed.seen_at or now
-    cure = timely(listed.problem.cure, met_at, now)
+def _as_of(listed: ListedProblem, airflow: Airflow | None, now: datetime) -> ListedProblem:
+    """With the cure for who reads it now: by the clock, and without unpausing what is unpaused."""
+    cure = timely(listed.problem.cure, listed.seen_at or now, now)
+    for name, dag in airflow.dags.items() if airflow else ():
+        if not dag.is_paused and cure.startswith(f"unpause and trigger {DATASETS[name].dag_id},"):
+            cure = cure.removeprefix("unpause and ")
     return replace(listed, problem=replace(listed.problem, cure=cure))
 
 
