@@ -271,17 +271,18 @@ def test_what_is_said_of_days_that_are_not_in(
 
 
 @pytest.mark.parametrize(
-    ("held", "cure"),
+    ("held", "is_collected", "cure"),
     [
-        (0, "unpause and trigger weixin_article_total_detail, which has 0 of 7 days"),
-        (3, "unpause and trigger weixin_article_total_detail, which has 3 of 7 days"),
-        (7, "nothing to do: weixin_article_total_detail has these days"),
+        (0, False, "unpause and trigger weixin_article_total_detail, which has 0 of 7 days"),
+        (3, False, "unpause and trigger weixin_article_total_detail, which has 3 of 7 days"),
+        (3, True, "trigger weixin_article_total_detail, which has 3 of 7 days"),
+        (7, True, "nothing to do: weixin_article_total_detail has these days"),
     ],
 )
 def test_an_offline_endpoint_says_what_its_successor_has(
-    warehouse: Engine, wire: Wire, held: int, cure: str
+    warehouse: Engine, wire: Wire, held: int, is_collected: bool, cure: str
 ):
-    """Of the same days: others, which it has as well, do not count."""
+    """Of the same days; and to unpause its DAG only where no daily run of it has the account."""
     wire.on_data = EMPTY
     detail = replace(
         MANUAL,
@@ -289,6 +290,10 @@ def test_an_offline_endpoint_says_what_its_successor_has(
         begin_date=date(2026, 11, 14),
         end_date=date(2026, 11, 16 + held),
     )
+    if is_collected:
+        made = "INSERT INTO weixin.first_daily_run VALUES (%s, %s, '2026-11-20')"
+        with warehouse.begin() as connection:
+            connection.exec_driver_sql(made, (detail.dataset.name, wire.account.appid))
     successor = a_run(warehouse, detail)
     ingested(successor, planned(successor, wire.account), wire.account)
     wire.on_data = refuses(47009)
