@@ -100,7 +100,7 @@ def test_every_refusal_says_what_to_change(stack: Stack) -> None:
         "no_password": "fill in the password",
         "no_https": "use https, or set allow_http in the connection's extra",
         "no_address": "correct the connection's host or leave it empty",
-        "nobody": "create it with type weixin, or use weixin_default",
+        "nobody": "create nobody with type weixin, or use weixin_default",
     }
     collected = [*accounts, "not_ready", *unusable]
 
@@ -122,7 +122,7 @@ def test_every_refusal_says_what_to_change(stack: Stack) -> None:
     assert red.errors("refresh_access_token") != []
     assert red.ends_with("check") == [f"{len(collected)} accounts are not in: see the lines above"]
     warnings = [it["event"] for it in red.log("check") if it.get("level") == "warning"]
-    assert [it for it in warnings if it.startswith(f"{not_ready.name}: run again after 10:00")]
+    assert [it for it in warnings if it.startswith(f"{not_ready.name}: run again after 20")]
     assert [line for line in checked if line.startswith(not_ready.name)] == []
 
 
