@@ -19,6 +19,10 @@ _NOT_SHOWN: dict[int, str | None] = {
     ord("\t"): "\t",
 }
 """Control characters, and those that turn the order in which a text is read."""
+_BETWEEN_ITEMS = (", ", " · ", "，", "、", "；")
+_LONGEST_ITEM = 30
+"""Characters of a range of days, which is not cut after its first day."""
+_NOT_LAST = " ,:;·(，。：；、（"
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -69,6 +73,16 @@ def one_line(text: str, longest: int = _LONGEST_SHOWN) -> str:
     """A stranger's text for a sentence: cut before anything looks at it, `shown` in one line."""
     line = " ".join(shown(text[:longest]).split())
     return line if len(text) <= longest else f"{line}…"
+
+
+def whole_words(text: str, longest: int) -> str:
+    """A text's first items or words, as many as there is room for; a single long word is cut."""
+    if len(text) <= longest:
+        return text
+    item = max(text.rfind(it, 0, longest + 1) for it in _BETWEEN_ITEMS)
+    word = text.rfind(" ", 0, longest + 1)
+    end = item if longest - item <= _LONGEST_ITEM else max(item, word)
+    return text[:end].rstrip(_NOT_LAST) if end > 0 else text[:longest]
 
 
 def counted(count: int, what: str) -> str:

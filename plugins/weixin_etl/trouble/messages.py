@@ -8,18 +8,18 @@ second delivery: a message is delivered at least once.
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from urllib.parse import quote
+from enum import StrEnum
 
 from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS
-from weixin_etl.json_text import counted
-from weixin_etl.problem import Problem, ProblemKind
-from weixin_etl.trouble.incidents import Incident
+from weixin_etl.json_text import counted, whole_words
+from weixin_etl.problem import End, Problem, ProblemKind, Whose
+from weixin_etl.trouble.incidents import TASKS, Incident
 from weixin_etl.warehouse import statement
 
 log = logging.getLogger(__name__)
@@ -39,15 +39,37 @@ _MOST_BYTES = 1800
 """Of a body: WeCom refuses texts of more than 2,048 bytes."""
 _MOST_BYTES_SAID = 600
 """Of a problem in a message about many, so that there is room for two at least."""
-_PREFIX = "weixin-etl: "
+
+
+class Severity(StrEnum):
+    """How serious a message is, the worst first: Apprise's words, which receivers show."""
+
+    FAILURE = "failure"
+    """Something is broken."""
+    WARNING = "warning"
+    """Something to know."""
+    SUCCESS = "success"
+    """Something is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """The Airflow that sends messages."""
+
+    page_url: str
+    """Where people find its page."""
+    name: str = ""
+    """What people call it; empty where there is only one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A text for people, and the incidents it tells of."""
+    """A text for people, the same as facts for programs, and the incidents it tells of."""
 
     title: str
     body: str
+    severity: Severity
+    facts: Mapping[str, object]
     incident_ids: tuple[int, ...] = ()
 
 
@@ -58,7 +80,7 @@ Sender = Callable[[], Send | None]
 
 
 def tell(
-    warehouse: Engine, sender: Sender, *, now: datetime, base_url: str, may_wait: bool
+    warehouse: Engine, sender: Sender, *, now: datetime, here: Installation, may_wait: bool
 ) -> None:
     """
     Send the messages that nobody got yet, of any dataset, and remember those that arrived.
@@ -75,7 +97,7 @@ def tell(
         if not untold or (may_wait and _are_enough(connection, now)) or not (send := sender()):
             return
         started = time.monotonic()
-        for number, message in enumerate(compose(untold, base_url), start=1):
+        for number, message in enumerate(compose(untold, here), start=1):
             if time.monotonic() - started > TELL_SECONDS:
                 log.warning("telling takes too long: the next task tells the rest")
                 return
@@ -94,45 +116,114 @@ def _are_enough(connection: Connection, now: datetime) -> bool:
     return bool(sent >= MOST_MESSAGES)
 
 
-def compose(incidents: Sequence[Incident], base_url: str) -> list[Message]:
+def compose(incidents: Sequence[Incident], here: Installation) -> list[Message]:
     """The messages about incidents that nobody was told of: one each, or one about all of many."""
     if len(incidents) <= MOST_SINGLE:
-        return [_single(it, base_url) for it in incidents]
-    return [_bundle(incidents, base_url)]
+        return [_single(it, here) for it in incidents]
+    return [_bundle(incidents, here)]
 
 
-def direct(problem: Problem) -> Message:
+def direct(problem: Problem, here: Installation) -> Message:
     """The message about a problem that can't be recorded, as it is the warehouse's."""
-    return Message(_PREFIX + problem.title, _within(problem.in_full))
-
-
-def _single(incident: Incident, base_url: str) -> Message:
-    dag_id = DATASETS[incident.dataset].dag_id
-    run = f"/runs/{quote(incident.run_id, safe='')}" if incident.run_id else ""
-    rest = f"\n{_when(incident)}\n{dag_id}: {base_url}/dags/{dag_id}{run}"
-    over = "over: " if incident.has_ended else ""
     return Message(
-        f"{_PREFIX}{over}{incident.problem.title}",
-        _within(incident.problem.in_full, _MOST_BYTES - len(rest.encode())) + rest,
+        _title(here, problem.title),
+        _with_end(problem.in_full, here.page_url),
+        Severity.FAILURE,
+        _facts(here, here.page_url, [_facts_of(problem, link=here.page_url)]),
+    )
+
+
+def _single(incident: Incident, here: Installation) -> Message:
+    problem = incident.problem
+    link = _link(incident, here)
+    over = "over: " if incident.has_ended else ""
+    said = _as_it_is_now(problem) if incident.has_ended else problem
+    end = f"{_when(incident)}\n{DATASETS[incident.dataset].dag_id}: {link}"
+    return Message(
+        _title(here, f"{over}{problem.title}"),
+        _with_end(said.in_full, end),
+        _severity(incident),
+        _facts(here, link, [_facts_of_incident(incident, here)]),
         (incident.incident_id,),
     )
 
 
-def _bundle(incidents: Sequence[Incident], base_url: str) -> Message:
-    begun = [it for it in incidents if not it.has_ended]
-    over = [it for it in incidents if it.has_ended]
-    counts = [counted(len(begun), "problem")] * bool(begun) + [f"{len(over)} are over"] * bool(over)
+def _bundle(incidents: Sequence[Incident], here: Installation) -> Message:
+    worst_first = sorted(incidents, key=lambda it: [*Severity].index(_severity(it)))
+    begun = [it for it in worst_first if not it.has_ended]
+    over = [it for it in worst_first if it.has_ended]
+    counts = [counted(len(begun), "problem")] if begun else []
+    counts += [f"{len(over)} {'is' if len(over) == 1 else 'are'} over"] if over else []
     lines = [
         f"{it.dataset}: {_within(it.problem.in_full, _MOST_BYTES_SAID)} · {_when(it)}"
         for it in begun
     ]
     lines += [f"over: {it.dataset}: {it.problem.title}, {_when(it)}" for it in over]
-    end = f"all of them: {base_url}/plugin/weixin"
+    end = f"all of them: {here.page_url}"
     return Message(
-        _PREFIX + ", ".join(counts),
+        _title(here, ", ".join(counts)),
         "\n".join([*_as_many_as_fit(lines, len(end.encode()) + 1), end]),
+        _severity(worst_first[0]),
+        _facts(here, here.page_url, [_facts_of_incident(it, here) for it in worst_first]),
         tuple(it.incident_id for it in incidents),
     )
+
+
+def _severity(incident: Incident) -> Severity:
+    if incident.has_ended:
+        return Severity.SUCCESS
+    return Severity.WARNING if incident.problem.kind.is_warning else Severity.FAILURE
+
+
+# ------------------------------------------------------------------------------------- for people
+
+
+def _title(here: Installation, what: str) -> str:
+    return f"{' '.join(filter(None, ['weixin-etl', here.name]))}: {what}"
+
+
+def _link(incident: Incident, here: Installation) -> str:
+    """To the problem on the page."""
+    return f"{here.page_url}#problem-{incident.incident_id}"
+
+
+def _as_it_is_now(problem: Problem) -> Problem:
+    """The problem that is over, with what is well again in place of what to do."""
+    return replace(problem, cure=_what_is_well(problem), cause=f"before: {problem.cause}")
+
+
+def _what_is_well(problem: Problem) -> str:
+    """What was seen when it was found to be over."""
+    if problem.kind is ProblemKind.RUN_LATE:
+        return "a daily run has ended"
+    if problem.appid is None and problem.subject in TASKS:
+        return f"the task {problem.subject} works again"
+    if problem.appid is None and problem.kind.whose is Whose.CONNECTION:
+        return "the connection can be used again"
+    match problem.kind.ends:
+        case End.ANSWER:
+            return "WeChat answers again"
+        case End.DAYS_IN:
+            return "the days are in"
+        case _:
+            return "it is no longer found"
+
+
+def _when(incident: Incident) -> str:
+    """Since when; of one that is over, how long it lasted."""
+    if incident.closed_at is None or not incident.has_ended:
+        return f"since {clock.beijing_text(incident.opened_at)}"
+    opened, closed = (
+        f"{at.astimezone(clock.SHANGHAI):%Y-%m-%d %H:%M}"
+        for at in (incident.opened_at, incident.closed_at)
+    )
+    lasted = clock.duration(incident.closed_at - incident.opened_at)
+    return f"lasted {lasted}, from {opened} to {closed} Beijing time"
+
+
+def _with_end(text: str, end: str) -> str:
+    """The text, as much as there is room for, and lines below it that are always there."""
+    return f"{_within(text, _MOST_BYTES - len(end.encode()) - 1)}\n{end}"
 
 
 def _as_many_as_fit(lines: Sequence[str], taken: int) -> list[str]:
@@ -147,16 +238,55 @@ def _as_many_as_fit(lines: Sequence[str], taken: int) -> list[str]:
     return kept
 
 
-def _within(text: str, most_bytes: int = _MOST_BYTES) -> str:
+def _within(text: str, most_bytes: int) -> str:
+    """The text, or the words of its beginning that there is room for."""
     encoded = text.encode()
     if len(encoded) <= most_bytes:
         return text
-    return encoded[: most_bytes - 3].decode(errors="ignore") + "…"
+    room = encoded[: most_bytes - len(" …".encode())].decode(errors="ignore")
+    return f"{whole_words(text, len(room))} …"
 
 
-def _when(incident: Incident) -> str:
-    """Since when; of one that is over, how long it lasted."""
-    if incident.closed_at is None or not incident.has_ended:
-        return f"since {clock.beijing_text(incident.opened_at)}"
-    from_to = clock.beijing_text(incident.opened_at, incident.closed_at)
-    return f"lasted {clock.duration(incident.closed_at - incident.opened_at)}, from {from_to}"
+# ----------------------------------------------------------------------------------- for programs
+
+
+def _facts(
+    here: Installation, link: str, problems: Sequence[Mapping[str, object]]
+) -> dict[str, object]:
+    """What programs get beside title and body, whether a message is about one problem or many."""
+    return {"installation": here.name, "link": link, "problems": problems}
+
+
+def _facts_of_incident(incident: Incident, here: Installation) -> dict[str, object]:
+    has_ended = incident.has_ended
+    return _facts_of(
+        incident.problem,
+        state="over" if has_ended else "open",
+        dataset=incident.dataset,
+        since=incident.opened_at.isoformat(),
+        until=incident.closed_at.isoformat() if has_ended and incident.closed_at else None,
+        link=_link(incident, here),
+    )
+
+
+def _facts_of(
+    problem: Problem,
+    *,
+    link: str,
+    state: str = "open",
+    dataset: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+) -> dict[str, object]:
+    return {
+        "kind": str(problem.kind),
+        "state": state,
+        "dataset": dataset,
+        "account": problem.account,
+        "appid": problem.appid,
+        "days": [it.isoformat() for it in problem.days],
+        "errcode": problem.errcode,
+        "since": since,
+        "until": until,
+        "link": link,
+    }
