@@ -19,10 +19,8 @@ _NOT_SHOWN: dict[int, str | None] = {
     ord("\t"): "\t",
 }
 """Control characters, and those that turn the order in which a text is read."""
-_BETWEEN_ITEMS = (", ", " · ", "，", "、", "；")
-_LONGEST_ITEM = 30
-"""Characters of a range of days, which is not cut after its first day."""
-_NOT_LAST = " ,:;·(，。：；、（"
+_FIRST_CHINESE = "\u2e80"
+_NOT_LAST = " ,;:·(，。；：、（"
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -75,14 +73,19 @@ def one_line(text: str, longest: int = _LONGEST_SHOWN) -> str:
     return line if len(text) <= longest else f"{line}…"
 
 
-def whole_words(text: str, longest: int) -> str:
-    """A text's first items or words, as many as there is room for; a single long word is cut."""
-    if len(text) <= longest:
+def shortened(text: str, length: int) -> str:
+    """
+    The text, or as many of its words as there is room for: of a single one, a part.
+
+    Each Chinese character is a word.
+    """
+    if len(text) <= length:
         return text
-    item = max(text.rfind(it, 0, longest + 1) for it in _BETWEEN_ITEMS)
-    word = text.rfind(" ", 0, longest + 1)
-    end = item if longest - item <= _LONGEST_ITEM else max(item, word)
-    return text[:end].rstrip(_NOT_LAST) if end > 0 else text[:longest]
+    if length <= 0:
+        return ""
+    ends = (n for n in range(length - 1, -1, -1) if text[n] == " " or text[n] >= _FIRST_CHINESE)
+    end = next(ends, None)
+    return f"{text[: length - 1] if end is None else text[:end].rstrip(_NOT_LAST)}…"
 
 
 def counted(count: int, what: str) -> str:

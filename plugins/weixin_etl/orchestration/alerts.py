@@ -123,7 +123,8 @@ def _dataset(dag_id: str) -> Dataset | None:
 def installation() -> Installation:
     """What messages say of this Airflow."""
     base_url = conf.get("api", "base_url", fallback="").rstrip("/")
-    return Installation(f"{base_url}{PAGE}/", settings.read().installation_name)
+    name = settings.read().installation_name
+    return Installation(f"{base_url}{PAGE}/", name, settings.language())
 
 
 def sender(*, is_last: bool = True) -> Send | None:
@@ -185,7 +186,7 @@ def _send(receivers: "apprise.Apprise", message: Message) -> bool:
     except Exception as error:  # a plugin's fault; its text may hold the address
         refused, has_arrived = [type(error).__name__], False
     if refused or not has_arrived:
-        log.warning("not delivered by %s: %s", ", ".join(refused) or "any receiver", message.title)
+        log.warning("not delivered by %s: %s", ", ".join(refused) or "any receiver", message.in_log)
     if has_arrived:
-        log.info("told: %s", message.title)
+        log.info("told: %s", message.in_log)
     return has_arrived

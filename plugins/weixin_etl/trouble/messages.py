@@ -17,8 +17,9 @@ from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS
-from weixin_etl.json_text import counted, whole_words
+from weixin_etl.json_text import counted, shortened
 from weixin_etl.problem import End, Problem, ProblemKind, Whose
+from weixin_etl.trouble import chinese
 from weixin_etl.trouble.incidents import TASKS, Incident
 from weixin_etl.warehouse import statement
 
@@ -37,6 +38,8 @@ FINDINGS = [it.value for it in ProblemKind if it.is_finding]
 """Kinds that are told even after they are over."""
 _MOST_BYTES = 1800
 """Of a body: WeCom refuses texts of more than 2,048 bytes."""
+_LONGEST_REST = 32
+"""Bytes of the line that says how many more there are."""
 _MOST_BYTES_SAID = 600
 """Of a problem in a message about many, so that there is room for two at least."""
 
@@ -60,6 +63,20 @@ class Installation:
     """Where people find its page."""
     name: str = ""
     """What people call it; empty where there is only one."""
+    language: str = "en"
+    """In which people are told."""
+
+    def says(self, text: str) -> str:
+        """A text of ours in that language."""
+        return chinese.of(text) if self.language == chinese.LANGUAGE else text
+
+    def title(self, problem: Problem) -> str:
+        """`Problem.title` in that language."""
+        return chinese.title(problem) if self.language == chinese.LANGUAGE else problem.title
+
+    def in_full(self, problem: Problem) -> str:
+        """`Problem.in_full` in that language."""
+        return chinese.in_full(problem) if self.language == chinese.LANGUAGE else problem.in_full
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +87,8 @@ class Message:
     body: str
     severity: Severity
     facts: Mapping[str, object]
+    in_log: str
+    """Its title as the log has it, in English."""
     incident_ids: tuple[int, ...] = ()
 
 
@@ -126,24 +145,28 @@ def compose(incidents: Sequence[Incident], here: Installation) -> list[Message]:
 def direct(problem: Problem, here: Installation) -> Message:
     """The message about a problem that can't be recorded, as it is the warehouse's."""
     return Message(
-        _title(here, problem.title),
-        _with_end(problem.in_full, here.page_url),
+        _title(here, here.title(problem)),
+        _with_end(here.in_full(problem), here.page_url),
         Severity.FAILURE,
         _facts(here, here.page_url, [_facts_of(problem, link=here.page_url)]),
+        in_log=problem.title,
     )
 
 
 def _single(incident: Incident, here: Installation) -> Message:
     problem = incident.problem
     link = _link(incident, here)
-    over = "over: " if incident.has_ended else ""
-    said = _as_it_is_now(problem) if incident.has_ended else problem
-    end = f"{_when(incident)}\n{DATASETS[incident.dataset].dag_id}: {link}"
+    title, in_log, said = here.title(problem), problem.title, problem
+    if incident.has_ended:
+        title, in_log = here.says(f"over: {title}"), f"over: {in_log}"
+        said = _as_it_is_now(problem)
+    end = f"{here.says(_when(incident))}\n{DATASETS[incident.dataset].dag_id}: {link}"
     return Message(
-        _title(here, f"{over}{problem.title}"),
-        _with_end(said.in_full, end),
+        _title(here, title),
+        _with_end(here.in_full(said), end),
         _severity(incident),
         _facts(here, link, [_facts_of_incident(incident, here)]),
+        in_log,
         (incident.incident_id,),
     )
 
@@ -154,17 +177,18 @@ def _bundle(incidents: Sequence[Incident], here: Installation) -> Message:
     over = [it for it in worst_first if it.has_ended]
     counts = [counted(len(begun), "problem")] if begun else []
     counts += [f"{len(over)} {'is' if len(over) == 1 else 'are'} over"] if over else []
+    lines = [f"{it.dataset}: {_within(here.in_full(it.problem), _MOST_BYTES_SAID)}" for it in begun]
+    lines += [here.says(f"over: {it.dataset}: {here.title(it.problem)}") for it in over]
     lines = [
-        f"{it.dataset}: {_within(it.problem.in_full, _MOST_BYTES_SAID)} · {_when(it)}"
-        for it in begun
+        f"{line} · {here.says(_when(it))}" for line, it in zip(lines, [*begun, *over], strict=True)
     ]
-    lines += [f"over: {it.dataset}: {it.problem.title}, {_when(it)}" for it in over]
-    end = f"all of them: {here.page_url}"
+    end = here.says(f"all of them: {here.page_url}")
     return Message(
-        _title(here, ", ".join(counts)),
-        "\n".join([*_as_many_as_fit(lines, len(end.encode()) + 1), end]),
+        _title(here, ", ".join(map(here.says, counts))),
+        "\n".join([*_as_many_as_fit(lines, len(end.encode()) + 1, here), end]),
         _severity(worst_first[0]),
         _facts(here, here.page_url, [_facts_of_incident(it, here) for it in worst_first]),
+        ", ".join(counts),
         tuple(it.incident_id for it in incidents),
     )
 
@@ -211,14 +235,15 @@ def _what_is_well(problem: Problem) -> str:
 
 def _when(incident: Incident) -> str:
     """Since when; of one that is over, how long it lasted."""
+    begin = _beijing(incident.opened_at)
     if incident.closed_at is None or not incident.has_ended:
-        return f"since {clock.beijing_text(incident.opened_at)}"
-    opened, closed = (
-        f"{at.astimezone(clock.SHANGHAI):%Y-%m-%d %H:%M}"
-        for at in (incident.opened_at, incident.closed_at)
-    )
-    lasted = clock.duration(incident.closed_at - incident.opened_at)
-    return f"lasted {lasted}, from {opened} to {closed} Beijing time"
+        return f"since {begin} Beijing time"
+    how_long = clock.duration(incident.closed_at - incident.opened_at)
+    return f"lasted {how_long}, from {begin} to {_beijing(incident.closed_at)} Beijing time"
+
+
+def _beijing(at: datetime) -> str:
+    return f"{at.astimezone(clock.SHANGHAI):%Y-%m-%d %H:%M}"
 
 
 def _with_end(text: str, end: str) -> str:
@@ -226,14 +251,14 @@ def _with_end(text: str, end: str) -> str:
     return f"{_within(text, _MOST_BYTES - len(end.encode()) - 1)}\n{end}"
 
 
-def _as_many_as_fit(lines: Sequence[str], taken: int) -> list[str]:
+def _as_many_as_fit(lines: Sequence[str], taken: int, here: Installation) -> list[str]:
     """The first lines, as many as there is room for, and how many more there are."""
-    room = _MOST_BYTES - taken - len(f"and {len(lines)} more\n")
+    room = _MOST_BYTES - taken - _LONGEST_REST
     kept: list[str] = []
     for line in lines:
         room -= len(line.encode()) + 1
         if room < 0:
-            return [*kept, f"and {len(lines) - len(kept)} more"]
+            return [*kept, here.says(f"and {len(lines) - len(kept)} more")]
         kept.append(line)
     return kept
 
@@ -243,8 +268,8 @@ def _within(text: str, most_bytes: int) -> str:
     encoded = text.encode()
     if len(encoded) <= most_bytes:
         return text
-    room = encoded[: most_bytes - len(" …".encode())].decode(errors="ignore")
-    return f"{whole_words(text, len(room))} …"
+    room = encoded[: most_bytes - len("…".encode())].decode(errors="ignore")
+    return shortened(text, len(room) + 1)
 
 
 # ----------------------------------------------------------------------------------- for programs
