@@ -67,7 +67,8 @@ def test_people_are_told_in_their_language() -> None:
     one, other = compose([begun, over], here)
     [many] = compose([begun, over, *[begun] * 19], here)
 
-    assert (one.title, one.in_log) == ("weixin-etl production: 号1：被拒绝", "号1 refused")
+    assert one.title == "weixin-etl production: 号1：被拒绝"
+    assert one.in_log == "weixin-etl production: 号1 refused"
     assert one.body.splitlines() == [
         "号1：改正连接 spring 中的 password（AppSecret 错误：invalid） · spring，错误码 40125",
         "自北京时间 2026-11-24 09:00 起",

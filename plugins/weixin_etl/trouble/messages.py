@@ -149,7 +149,7 @@ def direct(problem: Problem, here: Installation) -> Message:
         _with_end(here.in_full(problem), here.page_url),
         Severity.FAILURE,
         _facts(here, here.page_url, [_facts_of(problem, link=here.page_url)]),
-        in_log=problem.title,
+        in_log=_title(here, problem.title),
     )
 
 
@@ -166,7 +166,7 @@ def _single(incident: Incident, here: Installation) -> Message:
         _with_end(here.in_full(said), end),
         _severity(incident),
         _facts(here, link, [_facts_of_incident(incident, here)]),
-        in_log,
+        _title(here, in_log),
         (incident.incident_id,),
     )
 
@@ -188,7 +188,7 @@ def _bundle(incidents: Sequence[Incident], here: Installation) -> Message:
         "\n".join([*_as_many_as_fit(lines, len(end.encode()) + 1, here), end]),
         _severity(worst_first[0]),
         _facts(here, here.page_url, [_facts_of_incident(it, here) for it in worst_first]),
-        ", ".join(counts),
+        _title(here, ", ".join(counts)),
         tuple(it.incident_id for it in incidents),
     )
 

@@ -224,7 +224,7 @@ def test_an_account_refused_for_three_days_is_two_messages(people: People):
         f"weixin_article_total: {link}",
     ]
     assert people.got[1].body.splitlines() == [
-        "号a: WeChat answers again (before: the AppSecret is wrong) · 2026-10-28 to 2026-11-03 · "
+        "号a: WeChat answers again (before: the AppSecret is wrong) · 2026-10-26 to 2026-11-03 · "
         "errcode 40125",
         "lasted 3 days, from 2026-11-02 09:00 to 2026-11-05 09:00 Beijing time",
         f"weixin_article_total: {link}",
@@ -240,7 +240,7 @@ def test_an_account_refused_for_three_days_is_two_messages(people: People):
                 "dataset": "article_total",
                 "account": "号a",
                 "appid": "a",
-                "days": [it.isoformat() for it in window(2)],
+                "days": [str(day) for day in sorted({*window(0), *window(2)})],
                 "errcode": 40125,
                 "since": "2026-11-02T01:00:00+00:00",
                 "until": "2026-11-05T01:00:00+00:00",
@@ -628,7 +628,8 @@ def test_a_killed_task_is_told_by_the_check(people: People):
         "refresh_access_token: program fault",
     ]
     assert people.got[0].body.startswith("report it (a fault)")
-    assert people.got[1].body.startswith("see the end of its log, then clear plan")
+    assert people.got[1].body.startswith("the task plan works again (before: the task plan was")
+    assert people.got[2].body.startswith("see the end of its log, then clear refresh_access_token")
 
 
 def test_a_receiver_that_is_down_for_two_days_is_tried_by_every_look(people: People):
