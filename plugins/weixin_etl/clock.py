@@ -6,7 +6,7 @@ A task's is the warehouse's, whatever its machine's says: what many machines wri
 
 import os
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from weixin_etl.json_text import counted
@@ -68,6 +68,12 @@ def beijing_date(instant: datetime) -> date:
     if instant.tzinfo is None:
         raise ValueError(f"{instant!r} has no offset, so its day in Beijing is unknown")
     return instant.astimezone(SHANGHAI).date()
+
+
+def next_time(of_day: time, after: datetime) -> datetime:
+    """The first instant after another at which it is that time of day in Beijing."""
+    at = datetime.combine(beijing_date(after), of_day, SHANGHAI)
+    return at if at > after else at + timedelta(days=1)
 
 
 def beijing_text(

@@ -1,13 +1,15 @@
 """What can go wrong: the table of its kinds; and a problem with its cause, cure and line."""
 
 import logging
+import re
 import traceback
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime, time
 from enum import Enum, Flag, StrEnum, auto
 
+from weixin_etl import clock
 from weixin_etl.clock import days_as_ranges
 from weixin_etl.json_text import counted, one_line, shortened, shown
 
@@ -269,6 +271,27 @@ class Problem:
         ids = [self.conn_id if self.appid else "", errcode, f"rid {rid}" if rid else ""]
         parts = [said, days, ", ".join(filter(None, ids))]
         return (f"{account}: " if account else "") + " · ".join(filter(None, parts))
+
+
+_WAIT = re.compile(r"(?<=after |until )(\d{4}-\d\d-\d\d )?(\d\d:\d\d) Beijing time")
+RUN_NOW = "run again now"
+
+
+def timely(cure: str, met_at: datetime, now: datetime) -> str:
+    """
+    A cure that waits for a time of day, for who reads it at `now`; others stay as they are.
+
+    It is the next such time after the problem was met: `run again after 2026-11-24 10:00 Beijing
+    time`, and once that has come `run again now`.
+    """
+    wait = _WAIT.search(cure)
+    if wait is None:
+        return cure
+    day, of_day = wait[1], time.fromisoformat(wait[2])
+    at = clock.next_time(of_day, met_at)
+    if day:
+        at = datetime.combine(date.fromisoformat(day.strip()), of_day, clock.SHANGHAI)
+    return RUN_NOW if at <= now else cure.replace(wait[0], clock.beijing_text(at))
 
 
 def together(problems: Iterable[Problem]) -> list[Problem]:

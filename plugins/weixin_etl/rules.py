@@ -499,8 +499,7 @@ def is_retired(dataset: Dataset, coverage: Mapping[date, Coverage], today: date)
 
 def next_attempt_at(answered_at: datetime) -> datetime:
     """When an account whose daily quota is used up may be asked again: the next midnight."""
-    tomorrow = clock.beijing_date(answered_at) + _DAY
-    return datetime.combine(tomorrow, time(0), clock.SHANGHAI)
+    return clock.next_time(time(0), answered_at)
 
 
 def asks_again_at(run: Run, now: datetime) -> datetime | None:

@@ -81,7 +81,7 @@ def offline(warehouse: Engine, dataset: Dataset, run_id: str | None) -> list[str
 def problems(warehouse: Engine, run: Run, *, goes_on: bool) -> list[str]:
     """A line per account and cause why pairs of the run are not in, and no successor `goes_on`."""
     with warehouse.connect() as connection:
-        found = not_in(connection, run, planned_pairs(connection, run))
+        found = not_in(connection, run, planned_pairs(connection, run), clock.now())
     return [
         f"{problem}{_come_back() if problem.kind is ProblemKind.NOT_READY else ''}"
         for problem in found

@@ -1,17 +1,20 @@
--- Of some pairs, how many days of each account there is data of: one row per account.
+-- Of some pairs, how many days of each account there is data of, and whether daily runs collect it:
+-- one row per account.
 SELECT
-    coverage.appid,
-    count(*) AS day_count
-FROM weixin.coverage
-INNER JOIN
+    wanted.appid,
+    count(coverage.data_state) AS day_count,
+    bool_or(collected.appid IS NOT NULL) AS is_collected
+FROM
     unnest(
         cast(:datasets AS text[]),
         cast(:appids AS text[]),
         cast(:publication_dates AS date[])
     ) AS wanted (dataset, appid, publication_date)
+LEFT JOIN weixin.coverage
     ON
-        coverage.dataset = wanted.dataset
-        AND coverage.appid = wanted.appid
-        AND coverage.publication_date = wanted.publication_date
-WHERE coverage.data_state IS NOT NULL
-GROUP BY coverage.appid
+        wanted.dataset = coverage.dataset
+        AND wanted.appid = coverage.appid
+        AND wanted.publication_date = coverage.publication_date
+LEFT JOIN weixin.first_daily_run AS collected
+    ON wanted.dataset = collected.dataset AND wanted.appid = collected.appid
+GROUP BY wanted.appid

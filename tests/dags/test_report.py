@@ -93,8 +93,8 @@ def test_a_day_is_announced_once_and_only_when_it_is_in(
 
     assert (not_ready.state, not_ready.problems, kept) == ("failed", [], (7, 134, 0, 0))
     line = (
-        "沙箱公众号: run again after 10:00 Beijing time (the figures are not ready yet: no article "
-        "has yesterday's row) · 2026-11-18 to 2026-11-23 · weixin_default"
+        "沙箱公众号: run again after 2026-11-24 10:00 Beijing time (the figures are not ready yet: "
+        "no article has yesterday's row) · 2026-11-18 to 2026-11-23 · weixin_default"
     )
     assert not_ready.log.split("\n").count(line) == len(["ingest", "report", "check"])
     assert partitions(not_ready) == []

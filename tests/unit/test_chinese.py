@@ -37,7 +37,8 @@ ARGUMENTS: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(("ParameterError", "_UnreadableError", "_reject", "_unknown"), (0,)),
     **dict.fromkeys(("Advice", "WarehouseError", "PassingWarehouseError"), (0, 1)),
     **dict.fromkeys(("Problem", "_unusable"), (1, 2)),
-    **{"problem_of": (2, 3), "_require_private": (3,), "comparison": (0,), "says": (0,)},
+    **{"problem_of": (2, 3), "_require_private": (3,), "comparison": (0,), "from_errcode": (1,)},
+    "says": (0,),
 }
 """Where sentences stand in calls, by position."""
 RETURNING = {"_describe", "too_large", "_successor", "_instead", "connection", "comparison"}

@@ -30,7 +30,12 @@ def known_quotas(
     """
     rows = connection.execute(
         statement("api_call/of_accounts.sql"),
-        {"endpoint": dataset.path, "appids": list(appids), "today": today},
+        {
+            "dataset": dataset.name,
+            "endpoint": dataset.path,
+            "appids": list(appids),
+            "today": today,
+        },
     )
     return {
         row.appid: rules.quota(

@@ -159,7 +159,7 @@ def check(
                 warnings += found
             else:
                 broken += found
-        open_problems = [*unplanned, *not_in(connection, run, pairs)]
+        open_problems = [*unplanned, *not_in(connection, run, pairs, clock.now())]
     for problem in warnings:
         log.warning("%s", problem)
     for problem in [*broken, *open_problems]:
@@ -181,7 +181,7 @@ def not_planned(run: Run, accounts: Sequence[ConfiguredAccount]) -> list[Problem
     """The accounts of a run that could not be planned, with the days it would have asked for."""
     try:
         days = tuple(rules.window(run, clock.beijing_date(clock.now())).newest_first())
-        cure = "clear plan once that is mended"
+        cure = "clear plan once what stopped it is mended"
     except ParameterError:  # the form's dates are the very reason
         days, cure = (), "trigger a new run, with days that can be asked for"
     cause = "not asked for, as the run could not be planned"
@@ -196,7 +196,7 @@ def _retired(connection: Connection, run: Run, pairs: Sequence[PlannedPair]) -> 
     """Accounts whose endpoint WeChat still has offline: only yesterday was asked."""
     cause = f"WeChat still has {run.dataset.endpoint} offline"
     offline = together(
-        replace(why_not_in(pair), cause=cause, rid="")
+        replace(why_not_in(pair, clock.now()), cause=cause, rid="")
         for pair in pairs
         if pair.is_probe
         and pair.state is not PairState.HELD_BACK
@@ -208,7 +208,7 @@ def _retired(connection: Connection, run: Run, pairs: Sequence[PlannedPair]) -> 
 def _withdrawn(run: Run, pairs: Sequence[PlannedPair]) -> list[Problem]:
     """Accounts that withdrew their authorisation of a platform while the run asked them."""
     return together(
-        why_not_in(pair)
+        why_not_in(pair, clock.now())
         for pair in pairs
         if pair.state is PairState.FAILED
         and pair.coverage.error_kind is ProblemKind.WITHDRAWN

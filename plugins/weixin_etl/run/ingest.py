@@ -126,7 +126,10 @@ class _Try:
                 if rules.makes_red(pair, self.run) and pair.appid not in self.failures
             ]
             with self.warehouse.connect() as connection:
-                problems = [*not_in(connection, self.run, pairs), *self.failures.values()]
+                problems = [
+                    *not_in(connection, self.run, pairs, self.now()),
+                    *self.failures.values(),
+                ]
             waiting = [pair for pair in pairs if pair.state is PairState.NOT_READY]
             is_retryable = bool(self.failures) or any(
                 pair.is_retryable for pair in pairs if pair.state is not PairState.NOT_READY
@@ -320,7 +323,7 @@ def _as_account(planned: PlannedAccount) -> Account:
 def _stopped(planned: PlannedAccount, errcode: int, now: datetime) -> Refusal:
     """The refusal of an account whose daily quota is used up."""
     account = str(_as_account(planned))
-    error = from_errcode(errcode, "not asked again until then", account=account)
+    error = from_errcode(errcode, "not asked again before midnight", account=account)
     return Refusal(error, now, calls=0)
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from weixin_etl import clock, rules
 from weixin_etl.api.errors import HeldBackError
@@ -20,7 +21,7 @@ from weixin_etl.model import (
     accounts_are,
     connection_of,
 )
-from weixin_etl.problem import Problem, ProblemKind, together
+from weixin_etl.problem import Problem, ProblemKind, timely, together
 from weixin_etl.warehouse import WarehouseError, statement
 from weixin_etl.warehouse.statements import arrays
 
@@ -69,20 +70,23 @@ def require_plan(
         )
 
 
-def not_in(connection: Connection, run: Run, pairs: Iterable[PlannedPair]) -> list[Problem]:
+def not_in(
+    connection: Connection, run: Run, pairs: Iterable[PlannedPair], now: datetime
+) -> list[Problem]:
     """Why pairs that make the run red are not in: one problem per account and cause."""
-    problems = together(why_not_in(pair) for pair in pairs if rules.makes_red(pair, run))
+    problems = together(why_not_in(pair, now) for pair in pairs if rules.makes_red(pair, run))
     return with_successor(connection, run.dataset, problems)
 
 
-def why_not_in(pair: PlannedPair) -> Problem:
-    """Why a pair is not in, by its last attempt."""
+def why_not_in(pair: PlannedPair, now: datetime) -> Problem:
+    """Why a pair is not in, by its last attempt; the cure is for who reads it now."""
     days = (pair.publication_date,)
     if pair.state is PairState.HELD_BACK:
-        return problem_of(pair, HeldBackError.kind, HeldBackError.cause, HeldBackError.cure, days)
+        cure = timely(HeldBackError.cure, pair.planned_at, now)
+        return problem_of(pair, HeldBackError.kind, HeldBackError.cause, cure, days)
     known = pair.coverage
     errcode, rid = known.error_code, known.rid or ""
-    cause, cure = known.error or "", known.cure or ""
+    cause, cure = known.error or "", timely(known.cure or "", pair.planned_at, now)
     if known.error_kind is ProblemKind.PLATFORM:  # the same for all of its accounts
         conn_id = connection_of(pair.conn_id)
         return Problem(
@@ -125,19 +129,23 @@ def with_successor(
         return list(problems)
     successor = DATASETS[dataset.successor]
     rows = connection.execute(statement("coverage/held_by_successor.sql"), arrays(successor, pairs))
-    held: dict[str | None, int] = {row.appid: row.day_count for row in rows}
+    known = {row.appid: row for row in rows}
     return [
-        replace(it, cure=_instead(successor, held.get(it.appid, 0), it.days))
-        if it.kind is ProblemKind.ENDPOINT_OFFLINE
+        replace(it, cure=_instead(successor, known[it.appid], it.days))
+        if it.kind is ProblemKind.ENDPOINT_OFFLINE and it.appid in known
         else it
         for it in problems
     ]
 
 
-def _instead(successor: Dataset, held: int, days: Sequence[date]) -> str:
+def _instead(successor: Dataset, known: Row[Any], days: Sequence[date]) -> str:
+    """A DAG that collects the account was unpaused; if it is paused, that is another problem."""
+    dag_id, held = successor.dag_id, known.day_count
     if held == len(days):
-        return f"nothing to do: {successor.dag_id} has these days"
-    return f"unpause and trigger {successor.dag_id}, which has {held} of {len(days)} days"
+        return f"nothing to do: {dag_id} has these days"
+    if known.is_collected:
+        return f"trigger {dag_id}, which has {held} of {len(days)} days"
+    return f"unpause and trigger {dag_id}, which has {held} of {len(days)} days"
 
 
 def accounts_not_in(problems: Sequence[Problem]) -> str:

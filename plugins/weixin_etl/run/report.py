@@ -42,7 +42,7 @@ def report(
     with warehouse.connect() as connection:
         require_plan(connection, run, stamp)
         pairs = planned_pairs(connection, run)
-        problems = not_in(connection, run, pairs)
+        problems = not_in(connection, run, pairs, clock.now())
     if len(pairs) <= PAIRS_IN_LOG:
         for pair in pairs:
             log.log(

@@ -19,7 +19,7 @@ from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.json_text import counted
 from weixin_etl.load.quota import known_quotas
 from weixin_etl.model import Coverage, DayState, connection_of
-from weixin_etl.problem import Problem, ProblemKind, Whose
+from weixin_etl.problem import Problem, ProblemKind, Whose, timely
 from weixin_etl.rules import Quota
 from weixin_etl.trouble.messages import FINDINGS, STALE
 from weixin_etl.warehouse import statement
@@ -285,10 +285,21 @@ def assess(
         found.append(_nothing_collected(datasets))
     return Status(
         checked_at=now,
-        open=tuple(sorted(found, key=lambda it: it.is_warning)),
+        open=tuple(
+            sorted((_as_of(it, airflow, now) for it in found), key=lambda it: it.is_warning)
+        ),
         closed=tuple(it for it in incidents if it.closed_at is not None),
         accounts=tuple(accounts),
     )
+
+
+def _as_of(listed: ListedProblem, airflow: Airflow | None, now: datetime) -> ListedProblem:
+    """With the cure for who reads it now: by the clock, and without unpausing what is unpaused."""
+    cure = timely(listed.problem.cure, listed.seen_at or now, now)
+    for name, dag in airflow.dags.items() if airflow else ():
+        if not dag.is_paused and cure.startswith(f"unpause and trigger {DATASETS[name].dag_id},"):
+            cure = cure.removeprefix("unpause and ")
+    return replace(listed, problem=replace(listed.problem, cure=cure))
 
 
 def _nothing_collected(datasets: Sequence[Dataset]) -> ListedProblem:

@@ -146,7 +146,7 @@ def require_migrated(warehouse: Engine) -> None:
         if isinstance(error.orig, InsufficientPrivilege):
             raise WarehouseError(
                 f"the user of the connection {CONN_ID} may not read the schema weixin",
-                "make it a member of weixin_loader",
+                "make that user a member of the role weixin_loader",
             ) from None
         raise diagnose(error, warehouse) or error from None
     missing = [path.stem for path in migrations() if _version(path) not in applied]
@@ -176,7 +176,7 @@ def _applied(warehouse: Engine) -> set[str]:
     if encoding != "UTF8":
         raise WarehouseError(
             f"the database {database} has the encoding {encoding}, but texts are UTF-8",
-            f"create one with ENCODING 'UTF8' and point the connection {CONN_ID} at it",
+            f"create a database with ENCODING 'UTF8' and point the connection {CONN_ID} at it",
         )
     ours = {_version(path): path for path in migrations()}
     if (applied or set(columns) - {_VERSION}) and min(ours) not in applied:

@@ -184,7 +184,7 @@ def test_the_login_changed_since_the_plan(warehouse: Engine, wire: Wire):
     cure = "clear the task refresh_access_token with its downstream tasks"
     assert lines(error) == [
         "春风: clear the task refresh_access_token with its downstream tasks (the AppID of "
-        "connection weixin_wire was wx000000000… · 2026-11-17 to 2026-11-23 · weixin_wire"
+        "connection weixin_wire was…) · 2026-11-17 to 2026-11-23 · weixin_wire"
     ]
     assert set(coverage(warehouse, "appid, data_state, attempt_state, error, cure")) == {
         ("wx0000000000000001", None, "failed", cause, cure)
@@ -271,17 +271,18 @@ def test_what_is_said_of_days_that_are_not_in(
 
 
 @pytest.mark.parametrize(
-    ("held", "cure"),
+    ("held", "is_collected", "cure"),
     [
-        (0, "unpause and trigger weixin_article_total_detail, which has 0 of 7 days"),
-        (3, "unpause and trigger weixin_article_total_detail, which has 3 of 7 days"),
-        (7, "nothing to do: weixin_article_total_detail has these days"),
+        (0, False, "unpause and trigger weixin_article_total_detail, which has 0 of 7 days"),
+        (3, False, "unpause and trigger weixin_article_total_detail, which has 3 of 7 days"),
+        (3, True, "trigger weixin_article_total_detail, which has 3 of 7 days"),
+        (7, True, "nothing to do: weixin_article_total_detail has these days"),
     ],
 )
 def test_an_offline_endpoint_says_what_its_successor_has(
-    warehouse: Engine, wire: Wire, held: int, cure: str
+    warehouse: Engine, wire: Wire, held: int, is_collected: bool, cure: str
 ):
-    """Of the same days: others, which it has as well, do not count."""
+    """Of the same days; and to unpause its DAG only where no daily run of it has the account."""
     wire.on_data = EMPTY
     detail = replace(
         MANUAL,
@@ -289,6 +290,10 @@ def test_an_offline_endpoint_says_what_its_successor_has(
         begin_date=date(2026, 11, 14),
         end_date=date(2026, 11, 16 + held),
     )
+    if is_collected:
+        made = "INSERT INTO weixin.first_daily_run VALUES (%s, %s, '2026-11-20')"
+        with warehouse.begin() as connection:
+            connection.exec_driver_sql(made, (detail.dataset.name, wire.account.appid))
     successor = a_run(warehouse, detail)
     ingested(successor, planned(successor, wire.account), wire.account)
     wire.on_data = refuses(47009)
@@ -344,7 +349,7 @@ def test_an_account_whose_quota_is_used_up_is_not_asked(
         event.remove(warehouse, "after_cursor_execute", pass_midnight)
 
     (line,) = lines(error)
-    assert line.startswith("春风: wait until 00:00 Beijing time, or have it raised and refetch")
+    assert line.startswith("春风: run again now (the calls allowed in a day are used up")
     assert wire.asked == []
     assert set(coverage(warehouse, "error_code, next_attempt_at")) == {(45009, at("25 00:00"))}
 

@@ -213,8 +213,8 @@ class TestNotOurWarehouse:
         said = self.sentence(engine)
 
         assert said == (
-            "the database old has the encoding SQL_ASCII, but texts are UTF-8; create one with "
-            "ENCODING 'UTF8' and point the connection weixin_warehouse at it"
+            "the database old has the encoding SQL_ASCII, but texts are UTF-8; create a database "
+            "with ENCODING 'UTF8' and point the connection weixin_warehouse at it"
         )
         with engine.connect() as connection:
             assert connection.exec_driver_sql("SELECT to_regnamespace('weixin')").scalar() is None

@@ -17,7 +17,7 @@ from weixin_etl.api.errors import HeldBackError, WeixinError
 from weixin_etl.load import merge
 from weixin_etl.load.quota import known_quotas
 from weixin_etl.model import Account, ConfiguredAccount, Run
-from weixin_etl.problem import Problem, ProblemKind
+from weixin_etl.problem import Problem, ProblemKind, timely
 from weixin_etl.rules import Quota
 from weixin_etl.run import Settings
 from weixin_etl.run import check as check_verb
@@ -151,12 +151,19 @@ def test_calls_of_a_failed_commit_are_counted(
 
 
 def test_a_used_up_quota_is_known_by_its_refusal(collector: Collector):
-    """The refused call is counted, days without a call are not; a refetch asks all the same."""
+    """
+    The refused call is counted, days without a call are not; a refetch asks all the same.
+
+    Until midnight nothing is left, though WeChat says later that something is.
+    """
     collector.asks_quota = False
     collector.sandbox.quota.daily_limit = 3
     collector.ingest(collector.plan(SCHEDULED))
     assert collector.known() == Quota(4, 1000, 0, is_said=True)
-    collector.sandbox.quota.daily_limit = 1000
+    collector.sandbox.quota.daily_limit, collector.asks_quota = 1000, True
+    collector.plan(MANUAL)
+    assert collector.known() == Quota(4, 1000, 0, is_said=True)
+    assert collector.known(TODAY + timedelta(days=1)).left == 1000
 
     assert collector.ingest(collector.plan(replace(BACKFILL, refetch=True))) is None
 
@@ -244,12 +251,13 @@ def test_a_backfill_stops_at_the_reserve(collector: Collector):
     ]
     assert plan.warnings == []
 
+    cure = timely(HeldBackError.cure, plan.stamp.planned_at, plan.stamp.planned_at)
     for by_itself in (False, True):
         error = collector.ingest(plan, by_itself=by_itself)
         assert error
         assert not error.is_retryable
         assert [(it.kind, it.cure, list(it.days)) for it in error.problems] == [
-            (ProblemKind.HELD_BACK, HeldBackError.cure, held_back[::-1])
+            (ProblemKind.HELD_BACK, cure, held_back[::-1])
         ]
     assert collector.not_in(plan) == error.problems
     assert collector.asked() == asked

@@ -114,7 +114,9 @@ def test_a_user_without_grants(warehouse: Engine):
         connection.exec_driver_sql("CREATE ROLE stranger LOGIN PASSWORD 'stranger'")
     stranger = the_warehouse.engine(warehouse.url.set(username="stranger", password="stranger"))
     try:
-        with pytest.raises(WarehouseError, match="make it a member of weixin_loader"):
+        with pytest.raises(
+            WarehouseError, match="make that user a member of the role weixin_loader"
+        ):
             the_warehouse.require_migrated(stranger)
     finally:
         stranger.dispose()
