@@ -1,4 +1,4 @@
-"""A receiver of messages on this machine, for the connection `weixin_alerts`."""
+"""Receivers of messages on this machine, a program's and people's, for `weixin_alerts`."""
 
 import json
 import threading
@@ -9,10 +9,15 @@ from typing import Any
 
 
 class Receiver:
-    """Keeps the messages it takes; `answer` is what it answers, and None that it hangs."""
+    """
+    Keeps the messages it takes; `answer` is what it answers, and None that it hangs.
+
+    It is a program, and a Mattermost in whose channel people read.
+    """
 
     def __init__(self) -> None:
         self.messages: list[dict[str, Any]] = []
+        self.channel: list[dict[str, Any]] = []
         self.refused = 0
         self.answer: int | None = 200
         self.port = 0
@@ -29,6 +34,13 @@ class Receiver:
         path = f"json://robot:s3cr3t-of-the-robot@127.0.0.1:{self.port}/s3cr3t-hook"
         return json.dumps({"conn_type": "apprise", "extra": {"config": {"path": path}}})
 
+    @property
+    def both(self) -> str:
+        """As `connection`, with the channel beside it."""
+        extra = json.loads(self.connection)["extra"]["config"]
+        channel = {"path": f"mmost://127.0.0.1:{self.port}/{'k' * 26}"}
+        return json.dumps({"conn_type": "apprise", "extra": {"config": [extra, channel]}})
+
     @contextmanager
     def listening(self) -> Iterator["Receiver"]:
         """Listen for as long as the block lasts."""
@@ -39,7 +51,8 @@ class Receiver:
                 if self.answer is None:
                     self.released.wait(60)
                 elif self.answer == 200:
-                    self.messages.append(message)
+                    is_channel = _self.path.startswith("/hooks/")
+                    (self.channel if is_channel else self.messages).append(message)
                 else:
                     self.refused += 1
                 _self.send_response(self.answer or 500)

@@ -89,8 +89,10 @@ def duration(lasted: timedelta) -> str:
     minutes = max(round(lasted.total_seconds() / 60), 1)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
+    if days and hours:
+        return f"{days} days {hours} h" if days > 1 else f"{days} day {hours} h"
     if days:
-        return counted(days, "day") + (f" {hours} h" if hours else "")
+        return counted(days, "day")
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 

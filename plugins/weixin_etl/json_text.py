@@ -19,6 +19,8 @@ _NOT_SHOWN: dict[int, str | None] = {
     ord("\t"): "\t",
 }
 """Control characters, and those that turn the order in which a text is read."""
+_FIRST_CHINESE = "\u2e80"
+_NOT_LAST = " ,;:·(，。；：、（"
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -69,6 +71,21 @@ def one_line(text: str, longest: int = _LONGEST_SHOWN) -> str:
     """A stranger's text for a sentence: cut before anything looks at it, `shown` in one line."""
     line = " ".join(shown(text[:longest]).split())
     return line if len(text) <= longest else f"{line}…"
+
+
+def shortened(text: str, length: int) -> str:
+    """
+    The text, or as many of its words as there is room for: of a single one, a part.
+
+    Each Chinese character is a word.
+    """
+    if len(text) <= length:
+        return text
+    if length <= 0:
+        return ""
+    ends = (n for n in range(length - 1, -1, -1) if text[n] == " " or text[n] >= _FIRST_CHINESE)
+    end = next(ends, None)
+    return f"{text[: length - 1] if end is None else text[:end].rstrip(_NOT_LAST)}…"
 
 
 def counted(count: int, what: str) -> str:

@@ -11,7 +11,7 @@ from enum import Enum, Flag, StrEnum, auto
 
 from weixin_etl import clock
 from weixin_etl.clock import days_as_ranges
-from weixin_etl.json_text import counted, one_line, shown
+from weixin_etl.json_text import counted, one_line, shortened, shown
 
 
 class Whose(Enum):
@@ -246,14 +246,14 @@ class Problem:
 
     def __str__(self) -> str:
         """Account, cure, cause, days, ids; what is too long ends with a whole word."""
-        account = _shortened(self.account, _LONGEST_NAME if self.appid else _LONGEST_ENTRY)
+        account = shortened(self.account, _LONGEST_NAME if self.appid else _LONGEST_ENTRY)
         days = _few_ranges(self.days)
         line = self._line(account, self._said, days, self.rid)
         if len(line) > LONGEST_LINE:
             line = self._line(account, self._said, days)
         if (excess := len(line) - LONGEST_LINE) > 0:
             line = self._line(account, self._said_in(len(self._said) - excess), days)
-        return _shortened(line, LONGEST_LINE)
+        return shortened(line, LONGEST_LINE)
 
     @property
     def _said(self) -> str:
@@ -262,8 +262,8 @@ class Problem:
 
     def _said_in(self, length: int) -> str:
         """Cure and cause in so many characters: the cure is whole, if there is room for it."""
-        cause = _shortened(self.cause, len(self.cause) - (len(self._said) - length))
-        return _shortened(_said(self.cure, cause), length)
+        cause = shortened(self.cause, len(self.cause) - (len(self._said) - length))
+        return shortened(_said(self.cure, cause), length)
 
     def _line(self, account: str, said: str, days: str, rid: str = "") -> str:
         """A connection's problem has no conn_id at the end: it begins with it."""
@@ -323,16 +323,6 @@ _RANGES_IN_LINE = 2
 
 def _said(cure: str, cause: str) -> str:
     return f"{cure} ({cause})" if cure and cause else cure or cause
-
-
-def _shortened(text: str, length: int) -> str:
-    """The text, or as many of its words as there is room for: of a single one, a part."""
-    if len(text) <= length:
-        return text
-    if length <= 0:
-        return ""
-    words, is_cut, _ = text[:length].rpartition(" ")
-    return f"{words.rstrip(' ,;:·(') if is_cut else text[: length - 1]}…"
 
 
 def _few_ranges(days: Sequence[date]) -> str:

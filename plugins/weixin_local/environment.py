@@ -131,11 +131,15 @@ def _defaults(home: Home, connection: str, warehouse_url: str) -> dict[str, str]
     }
 
 
+def airflow_url(port: int) -> str:
+    """Where people open Airflow, and where links lead: a login is for one name of this machine."""
+    return f"http://localhost:{port}"
+
+
 def _ties(home: Home, port: int) -> dict[str, str]:
     kept = _secrets(home)
     passwords = home.airflow / "passwords.json"
     write_private(passwords, json.dumps({ADMIN: kept["admin_password"]}))
-    origin = f"http://{machine.LOOPBACK}:{port}"
     return {
         "AIRFLOW_HOME": str(home.airflow),
         "WEIXIN_HOME": str(home.state),
@@ -147,10 +151,10 @@ def _ties(home: Home, port: int) -> dict[str, str]:
         ),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{origin}/execution/",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://{machine.LOOPBACK}:{port}/execution/",
         "AIRFLOW__API__HOST": machine.LOOPBACK,
         "AIRFLOW__API__PORT": str(port),
-        "AIRFLOW__API__BASE_URL": origin,
+        "AIRFLOW__API__BASE_URL": airflow_url(port),
         "AIRFLOW__API__SECRET_KEY": kept["secret_key"],
         "AIRFLOW__API_AUTH__JWT_SECRET": kept["jwt_secret"],
     }

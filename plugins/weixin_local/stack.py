@@ -24,6 +24,7 @@ from weixin_local.environment import (
     READER_VARIABLE,
     admin_password,
     airflow_environment,
+    airflow_url,
     configured_connection,
     keep_private,
     page_password,
@@ -297,7 +298,7 @@ def _introduce(home: Home, found: Stack, steps: Steps) -> None:
     figures, connection = whose_figures(home, found)
     steps.say(
         f"""
-  Airflow     http://localhost:{found.port}
+  Airflow     {airflow_url(found.port)}
   user        {ADMIN}
   password    {admin_password(home)}
   figures     {figures}

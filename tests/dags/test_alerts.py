@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from dag_runs import DailyDag, rows
+from dag_runs import WINDOW, DailyDag, rows
 from receivers import Receiver
 from sqlalchemy import Engine
 
@@ -38,7 +38,13 @@ def told(daily: DailyDag, receiver: Receiver, sandbox: Sandbox, warehouse: Engin
 def test_a_refused_account_is_told_once_and_so_is_its_recovery(
     daily: DailyDag, told: Receiver, sandbox: Sandbox, warehouse: Engine
 ):
-    """By the task that met it, through runs that meet it again; with a link and no secret."""
+    """
+    By the task that met it, through runs that meet it again; with a link and no secret.
+
+    Programs get facts beside the prose, people the prose alone; both see which type it is.
+    """
+    daily.set("AIRFLOW_CONN_WEIXIN_ALERTS", told.both)
+    daily.set("AIRFLOW__WEIXIN__INSTALLATION_NAME", "production")
     sandbox.scenarios[:] = REFUSED
     first = daily.run(refetch=True)
     at(daily, "10:40")
@@ -48,21 +54,33 @@ def test_a_refused_account_is_told_once_and_so_is_its_recovery(
     daily.run(refetch=True)
     daily.run()
 
-    assert told.titles == [TITLE, TITLE.replace(": ", ": over: ", 1)]
-    line, since, link = told.messages[0]["message"].splitlines()
+    named = TITLE.replace("weixin-etl", "weixin-etl production")
+    assert told.titles == [named, named.replace(": ", ": over: ", 1)]
+    begun, over = told.messages
+    line, since, link = begun["message"].splitlines()
     assert line.startswith(
         "沙箱公众号: verify the account, or have permission set 7 granted (the account may not use "
         "this API: api unauthorized"
     )
     assert line.endswith("2026-11-17 to 2026-11-23 · weixin_default, errcode 48001")
     assert since == "since 2026-11-24 10:30 Beijing time"
-    run = first.run_id.replace(":", "%3A").replace("+", "%2B")
-    assert link == (
-        "weixin_article_total: http://airflow.example/dags/weixin_article_total/runs/" + run
-    )
-    assert told.messages[1]["message"].splitlines()[1] == (
-        "lasted 1 h 15 min, from 2026-11-24 10:30 to 2026-11-24 11:45 Beijing time"
-    )
+    [problem] = begun["problems"]
+    assert link == f"weixin_article_total: {begun['link']}"
+    assert begun["link"].startswith("http://airflow.example/weixin/#problem-")
+    assert over["message"].splitlines()[:2] == [
+        "沙箱公众号: WeChat answers again (before: the account may not use this API: api "
+        "unauthorized) · 2026-11-17 to 2026-11-23 · weixin_default, errcode 48001",
+        "lasted 1 h 15 min, from 2026-11-24 10:30 to 2026-11-24 11:45 Beijing time",
+    ]
+    assert (begun["type"], over["type"]) == ("failure", "success")
+    assert begun["installation"] == "production"
+    assert problem["days"] == [str(day) for day in WINDOW]
+    assert (problem["errcode"], problem["state"]) == (48001, "open")
+    assert over["problems"][0]["until"] == "2026-11-24T03:45:00+00:00"
+    for message, read in zip(told.messages, told.channel, strict=True):
+        assert {message["title"], *message["message"].splitlines()} <= {*read["text"].splitlines()}
+        assert f"-{message['type']}-" in read["icon_url"]
+        assert read.keys() == {"text", "icon_url", "username"}
     assert rows(warehouse, OPEN) == []
     assert is_before(first.log, "told: weixin-etl", "starting task_id=report")
     assert "s3cr3t" not in first.log
@@ -170,6 +188,7 @@ def test_an_account_that_leaves_the_list_is_told_once_and_listed_for_thirty_days
     first, _, third = accounts(3)
     daily.on(1)
     receiver.messages.clear()  # of unknown metrics
+    daily.set("AIRFLOW_CONN_WEIXIN_ALERTS", receiver.both)
     days = [count for _, count in rows(warehouse, f"{OPEN_DAYS} GROUP BY appid ORDER BY appid")]
     daily.collect(["a0"])
     daily.connect(third, sandbox_url, "a0")
@@ -182,6 +201,7 @@ def test_an_account_that_leaves_the_list_is_told_once_and_listed_for_thirty_days
     daily.on(33)
 
     assert (one.state, two.state) == ("success", "success")
+    assert one.log.count("unknown metrics, kept in extra: ") == 1
     assert "2 accounts are no longer collected" in one.log
     assert "no longer collected" not in two.log
     assert receiver.titles == [
@@ -194,6 +214,8 @@ def test_an_account_that_leaves_the_list_is_told_once_and_listed_for_thirty_days
         "号2: put it back into weixin_accounts if you want its figures (no longer collected, "
         f"{days[1]} days open: weixin_accounts no longer names it)",
     ]
+    assert [it["type"] for it in receiver.messages] == ["warning"] * 2
+    assert ["-warning-" in it["icon_url"] for it in receiver.channel] == [True] * 2
     assert set(days) <= {6, 7}
     assert listed == [("not_collected", "号1", True), ("not_collected", "号2", True)]
     assert back == [("not_collected", "号2", True)]

@@ -38,10 +38,11 @@ ARGUMENTS: dict[str, tuple[int, ...]] = {
     **dict.fromkeys(("Advice", "WarehouseError", "PassingWarehouseError"), (0, 1)),
     **dict.fromkeys(("Problem", "_unusable"), (1, 2)),
     **{"problem_of": (2, 3), "_require_private": (3,), "comparison": (0,), "from_errcode": (1,)},
+    "says": (0,),
 }
 """Where sentences stand in calls, by position."""
 RETURNING = {"_describe", "too_large", "_successor", "_instead", "connection", "comparison"}
-RETURNING |= {"_why_another_day", "_why_no_day", "connections_like"}
+RETURNING |= {"_why_another_day", "_why_no_day", "connections_like", "_when", "_what_is_well"}
 """Functions that return one."""
 OF_POSTGRES = errors_of_warehouse._SAYS_NO_CONNECTION_LEFT
 """What Postgres says: looked for, not said."""

@@ -12,20 +12,20 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.configuration import conf
-from airflow.sdk import Context, get_current_context
+from airflow.sdk import BaseHook, Context, get_current_context
 from airflow.sdk.exceptions import AirflowNotFoundException
 from sqlalchemy import Engine
 
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import ParameterError, Run
-from weixin_etl.orchestration import quiet, run_context
-from weixin_etl.orchestration.settings import POOL
+from weixin_etl.orchestration import quiet, run_context, settings
+from weixin_etl.orchestration.settings import PAGE, POOL
 from weixin_etl.orchestration.warehouse import open_warehouse
 from weixin_etl.problem import Problem, ProblemKind, first_line, log_frames
 from weixin_etl.trouble import incidents, messages
 from weixin_etl.trouble.incidents import Look
-from weixin_etl.trouble.messages import Message, Send
+from weixin_etl.trouble.messages import Installation, Message, Send
 from weixin_etl.warehouse import WarehouseError, diagnosed, follow_clock, require_migrated
 
 if TYPE_CHECKING:
@@ -60,15 +60,15 @@ def note(look: Look, *, is_last: bool = False) -> None:
             incidents.record(warehouse, replace(look, at=clock.now()))
             messages.tell(
                 warehouse,
-                sender,
+                partial(sender, is_last=is_last),
                 now=clock.now(),
-                base_url=conf.get("api", "base_url", fallback="").rstrip("/"),
+                here=installation(),
                 may_wait=not is_last,
             )
     except WarehouseError as error:
         log.warning(_NOT_TOLD, error.cause)
         if is_last and (send := sender()):
-            send(messages.direct(error.problem))
+            send(messages.direct(error.problem, installation()))
     except Exception as error:  # whatever it is, the run goes on
         log_frames(log, error)
         log.warning(_NOT_TOLD, first_line(error))
@@ -100,7 +100,7 @@ def run_is_late(context: Context) -> None:
     """
     late: Any = context["dag_run"]  # as the REST API gives it out
     dataset = _dataset(late["dag_id"])
-    if dataset is None or late["run_type"] != "scheduled":
+    if dataset is None:
         return
     problem = Problem(
         ProblemKind.RUN_LATE,
@@ -120,21 +120,32 @@ def _dataset(dag_id: str) -> Dataset | None:
 # ------------------------------------------------------------------------------------------ send
 
 
-def sender() -> Send | None:
-    """What delivers messages to the receivers of `weixin_alerts`; None when there are none."""
-    import apprise  # when there is something to tell: it takes two seconds
+def installation() -> Installation:
+    """What messages say of this Airflow."""
+    base_url = conf.get("api", "base_url", fallback="").rstrip("/")
+    name = settings.read().installation_name
+    return Installation(f"{base_url}{PAGE}/", name, settings.language())
+
+
+def sender(*, is_last: bool = True) -> Send | None:
+    """
+    What delivers messages to the receivers of `weixin_alerts`; None when there are none.
+
+    That there is no such connection is said once in a run: when `is_last`.
+    """
+    try:
+        connection = BaseHook.get_connection(CONN_ID)
+    except AirflowNotFoundException:
+        if is_last:
+            log.info("there is no Airflow connection %s, so nobody is told", CONN_ID)
+        return None
+    import apprise  # when there is somebody to tell: it takes two seconds
     from airflow.providers.apprise.hooks.apprise import AppriseHook
 
-    hook = AppriseHook(CONN_ID)
     receivers = apprise.Apprise()
     try:
-        connection = hook.get_connection(CONN_ID)
-    except AirflowNotFoundException:
-        log.info("there is no Airflow connection %s, so nobody is told", CONN_ID)
-        return None
-    try:
         with _apprise_is_silent():
-            hook.set_config_from_conn(connection, receivers)
+            AppriseHook(CONN_ID).set_config_from_conn(connection, receivers)
     except (KeyError, TypeError, ValueError, AttributeError):
         receivers.clear()
     if not len(receivers):
@@ -156,11 +167,17 @@ def _apprise_is_silent() -> AbstractContextManager[None]:
 
 def _send(receivers: "apprise.Apprise", message: Message) -> bool:
     """Deliver to every receiver; it has arrived when one of them took it."""
+    from apprise.plugins.custom_json import NotifyJSON
+
     try:
         with _apprise_is_silent():
+            for receiver in receivers:
+                if isinstance(receiver, NotifyJSON):  # a program: facts beside the prose
+                    receiver.payload_extras.update(message.facts)
             result = receivers.notify(
                 title=message.title,
                 body=message.body,
+                notify_type=message.severity,
                 body_format="text",
                 timeout=MESSAGE_SECONDS,
             )
@@ -169,7 +186,7 @@ def _send(receivers: "apprise.Apprise", message: Message) -> bool:
     except Exception as error:  # a plugin's fault; its text may hold the address
         refused, has_arrived = [type(error).__name__], False
     if refused or not has_arrived:
-        log.warning("not delivered by %s: %s", ", ".join(refused) or "any receiver", message.title)
+        log.warning("not delivered by %s: %s", ", ".join(refused) or "any receiver", message.in_log)
     if has_arrived:
-        log.info("told: %s", message.title)
+        log.info("told: %s", message.in_log)
     return has_arrived

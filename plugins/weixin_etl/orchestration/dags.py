@@ -10,10 +10,11 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, Context, CronTriggerTimetable, task
 from airflow.sdk.definitions.callback import SyncCallback
-from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+from airflow.sdk.definitions.deadline import DeadlineAlert
 
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.orchestration import form, settings
+from weixin_etl.orchestration.deadline import DailyRunDeadline
 from weixin_etl.orchestration.retry import WeixinRetryPolicy
 from weixin_etl.trouble import error_table
 
@@ -117,7 +118,9 @@ def _daily(dataset: Dataset, config: settings.DagSettings) -> None:
             f"{settings.RUN_AT.minute} {settings.RUN_AT.hour} * * *", timezone="Asia/Shanghai"
         ),
         deadline=DeadlineAlert(
-            DeadlineReference.DAGRUN_LOGICAL_DATE, until_deadline, SyncCallback(run_is_late)
+            DailyRunDeadline(until_deadline / timedelta(minutes=1)),
+            until_deadline,
+            SyncCallback(run_is_late),
         ),
         # a run of an earlier morning would have no tasks, and be green
         start_date=datetime.combine(dataset.first_day, time.min),

@@ -1,8 +1,9 @@
 """
-What Airflow's web server gets from the installed distribution.
+What Airflow gets from the installed distribution.
 
-The page "WeChat articles", and two calls that it answers better. Every process of Airflow imports
-this module, each task of other DAGs too: what only the web server needs is imported by its calls.
+Its web server the page "WeChat articles", and two calls that it answers better; its scheduler the
+deadline of daily runs. Every process of Airflow imports this module, each task of other DAGs too:
+what only the web server needs is imported by its calls.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -11,12 +12,14 @@ from urllib.parse import urlsplit
 from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 
+from weixin_etl.orchestration.deadline import DailyRunDeadline
+from weixin_etl.orchestration.settings import PAGE
+
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 TITLE = "WeChat articles"
-PREFIX = "/weixin"
-_HREF = f"{urlsplit(conf.get('api', 'base_url', fallback='')).path.rstrip('/')}{PREFIX}/"
+_HREF = f"{urlsplit(conf.get('api', 'base_url', fallback='')).path.rstrip('/')}{PAGE}/"
 """Airflow may be served below a path."""
 
 
@@ -34,7 +37,7 @@ def our_calls(app: "ASGIApp") -> "ASGIApp":
     return OurCalls(app)
 
 
-_APPS: list[dict[str, Any]] = [{"app": page, "url_prefix": PREFIX, "name": TITLE}]
+_APPS: list[dict[str, Any]] = [{"app": page, "url_prefix": PAGE, "name": TITLE}]
 _MIDDLEWARES: list[dict[str, Any]] = [{"name": "weixin", "middleware": our_calls}]
 _VIEWS: list[dict[str, Any]] = [
     {
@@ -52,6 +55,7 @@ _VIEWS: list[dict[str, Any]] = [
         "destination": "dag",
     },
 ]
+_DEADLINES: list[Any] = [DailyRunDeadline]
 
 
 class WeixinPlugin(AirflowPlugin):
@@ -61,3 +65,4 @@ class WeixinPlugin(AirflowPlugin):
     fastapi_apps = _APPS
     fastapi_root_middlewares = _MIDDLEWARES
     external_views = _VIEWS
+    deadline_references = _DEADLINES

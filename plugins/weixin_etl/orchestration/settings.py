@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SECTION = "weixin"
 POOL = "weixin_api"
+PAGE = "/weixin"
+"""The page's path below Airflow's address."""
 RUN_AT = time(8, 30)
 """When scheduled runs begin, in Beijing."""
 
@@ -41,6 +43,12 @@ OPTIONS: dict[str, tuple[str, str, str]] = {
         "string",
         "12:30",
         "Time of day (Beijing) by which a scheduled run must have ended; if not, people are told.",
+    ),
+    "installation_name": (
+        "string",
+        "",
+        "What people call this Airflow, such as production: in the title of each message. Empty: "
+        "not named.",
     ),
     "language": ("string", "en", "Language of messages to people: en or zh-CN."),
     "commit_megabytes": (
@@ -100,6 +108,8 @@ class Settings:
 
     pipeline: "run.Settings"
     call_limits: "CallLimits"
+    installation_name: str
+    """What messages call this Airflow; empty when it has no name."""
 
 
 def read_of_dags() -> DagSettings:
@@ -149,6 +159,7 @@ def read() -> Settings:
             backoff_seconds=values["backoff_seconds"],
             minute_quota_wait_seconds=values["minute_quota_wait_seconds"],
         ),
+        installation_name=values["installation_name"].strip(),
     )
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from weixin_etl import clock, rules
 from weixin_etl.datasets import Dataset
+from weixin_etl.json_text import one_line
 from weixin_etl.model import Batch, ConfiguredAccount, PlanStamp, Run
 from weixin_etl.orchestration import accounts, alerts, metrics, run_context, settings
 from weixin_etl.orchestration.ending import PROBLEM, EndOfTask, readable_ending
@@ -28,6 +29,9 @@ from weixin_etl.warehouse import WarehouseError, follow_clock
 log = logging.getLogger(__name__)
 
 _PLAN = "plan"
+_UNKNOWN_METRICS = "unknown_metrics"
+_MOST_NAMED = 20
+_LONGEST_NAME = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,9 @@ def _ingested(
     *,
     is_retried: bool = False,
 ) -> None:
-    """People are told of what a try has met."""
+    """People are told of what a try has met, and report of the unknown metrics."""
+    if named := [one_line(it, _LONGEST_NAME) for it in sorted(unknown_metrics)[:_MOST_NAMED]]:
+        get_current_context()["ti"].xcom_push(_UNKNOWN_METRICS, named)
     met = [*problems, *incidents.unknown_metrics(unknown_metrics)]
     days = {it.appid: it.days for it in batch}
     alerts.note(incidents.of_ingest(run, clock.now(), met, days, is_retried=is_retried))
@@ -144,7 +150,7 @@ def report(dataset: Dataset, asset: Any) -> dict[str, int]:
     planned = _planned(context)
     if run.dry_run or planned is None:
         raise AirflowSkipException("nothing was planned, so there is nothing to report")
-    totals = _report(run, planned)
+    totals = _report(run, planned, context)
     days = report_verb.changed_days(run, open_warehouse())
     if not days:
         context["ti"].xcom_push("return_value", totals)
@@ -177,7 +183,7 @@ def check(dataset: Dataset) -> None:
             "the run has no plan: clear plan with its downstream tasks", is_retryable=False
         )
     if not run_context.is_first_try(context):
-        _report(run, planned)  # "clear only failed tasks" does not run report again
+        _report(run, planned, context)  # "clear only failed tasks" does not run report again
     for warning in planned.warnings:
         log.warning("%s", warning)
     warehouse = open_warehouse()
@@ -197,7 +203,10 @@ def check(dataset: Dataset) -> None:
         raise _upstream_failed(failed)
 
 
-def _report(run: Run, planned: _Planned) -> dict[str, int]:
+def _report(run: Run, planned: _Planned, context: Context) -> dict[str, int]:
+    named = context["ti"].xcom_pull(task_ids=["ingest"], key=_UNKNOWN_METRICS)
+    if unknown := sorted({name for names in named for name in names or ()}):
+        log.warning("unknown metrics, kept in extra: %s", ", ".join(unknown[:_MOST_NAMED]))
     totals = report_verb.report(run, open_warehouse(), planned.counts, planned.stamp)
     log.info("%s", ", ".join(f"{count} {name}" for name, count in totals.items()))
     metrics.emit_counts(run, totals)

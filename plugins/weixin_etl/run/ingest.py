@@ -40,7 +40,6 @@ log = logging.getLogger(__name__)
 
 COMMIT_SECONDS = 60
 """A commit holds what came in this time, so that a kill costs no more."""
-_NAMES_IN_LOG = 20
 
 _one_at_a_time = Lock()
 """On the way an answer takes several times its bytes, whatever the number of threads."""
@@ -342,11 +341,7 @@ def _log_notes(outcomes: Sequence[Outcome]) -> set[str]:
     for note, count in notes.items():
         if count:
             log.warning("%s: %s %s", account, count, note)
-    unknown: set[str] = set().union(*(it.unknown_metrics for it in said))
-    if unknown:
-        names = ", ".join(f"{name!r:.60}" for name in sorted(unknown)[:_NAMES_IN_LOG])
-        log.warning("%s: %s unknown metrics, kept in extra: %s", account, len(unknown), names)
-    return unknown
+    return set().union(*(it.unknown_metrics for it in said))
 
 
 def _log_judged(judged: Iterable[Outcome]) -> None:

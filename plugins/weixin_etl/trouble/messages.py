@@ -8,18 +8,19 @@ second delivery: a message is delivered at least once.
 
 import logging
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from urllib.parse import quote
+from enum import StrEnum
 
 from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS
-from weixin_etl.json_text import counted
-from weixin_etl.problem import Problem, ProblemKind
-from weixin_etl.trouble.incidents import Incident
+from weixin_etl.json_text import counted, shortened
+from weixin_etl.problem import End, Problem, ProblemKind, Whose
+from weixin_etl.trouble import chinese
+from weixin_etl.trouble.incidents import TASKS, Incident
 from weixin_etl.warehouse import statement
 
 log = logging.getLogger(__name__)
@@ -37,17 +38,57 @@ FINDINGS = [it.value for it in ProblemKind if it.is_finding]
 """Kinds that are told even after they are over."""
 _MOST_BYTES = 1800
 """Of a body: WeCom refuses texts of more than 2,048 bytes."""
+_LONGEST_REST = 32
+"""Bytes of the line that says how many more there are."""
 _MOST_BYTES_SAID = 600
 """Of a problem in a message about many, so that there is room for two at least."""
-_PREFIX = "weixin-etl: "
+
+
+class Severity(StrEnum):
+    """How serious a message is, the worst first: Apprise's words, which receivers show."""
+
+    FAILURE = "failure"
+    """Something is broken."""
+    WARNING = "warning"
+    """Something to know."""
+    SUCCESS = "success"
+    """Something is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """The Airflow that sends messages."""
+
+    page_url: str
+    """Where people find its page."""
+    name: str = ""
+    """What people call it; empty where there is only one."""
+    language: str = "en"
+    """In which people are told."""
+
+    def says(self, text: str) -> str:
+        """A text of ours in that language."""
+        return chinese.of(text) if self.language == chinese.LANGUAGE else text
+
+    def title(self, problem: Problem) -> str:
+        """`Problem.title` in that language."""
+        return chinese.title(problem) if self.language == chinese.LANGUAGE else problem.title
+
+    def in_full(self, problem: Problem) -> str:
+        """`Problem.in_full` in that language."""
+        return chinese.in_full(problem) if self.language == chinese.LANGUAGE else problem.in_full
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A text for people, and the incidents it tells of."""
+    """A text for people, the same as facts for programs, and the incidents it tells of."""
 
     title: str
     body: str
+    severity: Severity
+    facts: Mapping[str, object]
+    in_log: str
+    """Its title as the log has it, in English."""
     incident_ids: tuple[int, ...] = ()
 
 
@@ -58,7 +99,7 @@ Sender = Callable[[], Send | None]
 
 
 def tell(
-    warehouse: Engine, sender: Sender, *, now: datetime, base_url: str, may_wait: bool
+    warehouse: Engine, sender: Sender, *, now: datetime, here: Installation, may_wait: bool
 ) -> None:
     """
     Send the messages that nobody got yet, of any dataset, and remember those that arrived.
@@ -75,7 +116,7 @@ def tell(
         if not untold or (may_wait and _are_enough(connection, now)) or not (send := sender()):
             return
         started = time.monotonic()
-        for number, message in enumerate(compose(untold, base_url), start=1):
+        for number, message in enumerate(compose(untold, here), start=1):
             if time.monotonic() - started > TELL_SECONDS:
                 log.warning("telling takes too long: the next task tells the rest")
                 return
@@ -94,69 +135,183 @@ def _are_enough(connection: Connection, now: datetime) -> bool:
     return bool(sent >= MOST_MESSAGES)
 
 
-def compose(incidents: Sequence[Incident], base_url: str) -> list[Message]:
+def compose(incidents: Sequence[Incident], here: Installation) -> list[Message]:
     """The messages about incidents that nobody was told of: one each, or one about all of many."""
     if len(incidents) <= MOST_SINGLE:
-        return [_single(it, base_url) for it in incidents]
-    return [_bundle(incidents, base_url)]
+        return [_single(it, here) for it in incidents]
+    return [_bundle(incidents, here)]
 
 
-def direct(problem: Problem) -> Message:
+def direct(problem: Problem, here: Installation) -> Message:
     """The message about a problem that can't be recorded, as it is the warehouse's."""
-    return Message(_PREFIX + problem.title, _within(problem.in_full))
-
-
-def _single(incident: Incident, base_url: str) -> Message:
-    dag_id = DATASETS[incident.dataset].dag_id
-    run = f"/runs/{quote(incident.run_id, safe='')}" if incident.run_id else ""
-    rest = f"\n{_when(incident)}\n{dag_id}: {base_url}/dags/{dag_id}{run}"
-    over = "over: " if incident.has_ended else ""
     return Message(
-        f"{_PREFIX}{over}{incident.problem.title}",
-        _within(incident.problem.in_full, _MOST_BYTES - len(rest.encode())) + rest,
+        _title(here, here.title(problem)),
+        _with_end(here.in_full(problem), here.page_url),
+        Severity.FAILURE,
+        _facts(here, here.page_url, [_facts_of(problem, link=here.page_url)]),
+        in_log=_title(here, problem.title),
+    )
+
+
+def _single(incident: Incident, here: Installation) -> Message:
+    problem = incident.problem
+    link = _link(incident, here)
+    title, in_log, said = here.title(problem), problem.title, problem
+    if incident.has_ended:
+        title, in_log = here.says(f"over: {title}"), f"over: {in_log}"
+        said = _as_it_is_now(problem)
+    end = f"{here.says(_when(incident))}\n{DATASETS[incident.dataset].dag_id}: {link}"
+    return Message(
+        _title(here, title),
+        _with_end(here.in_full(said), end),
+        _severity(incident),
+        _facts(here, link, [_facts_of_incident(incident, here)]),
+        _title(here, in_log),
         (incident.incident_id,),
     )
 
 
-def _bundle(incidents: Sequence[Incident], base_url: str) -> Message:
-    begun = [it for it in incidents if not it.has_ended]
-    over = [it for it in incidents if it.has_ended]
-    counts = [counted(len(begun), "problem")] * bool(begun) + [f"{len(over)} are over"] * bool(over)
+def _bundle(incidents: Sequence[Incident], here: Installation) -> Message:
+    worst_first = sorted(incidents, key=lambda it: [*Severity].index(_severity(it)))
+    begun = [it for it in worst_first if not it.has_ended]
+    over = [it for it in worst_first if it.has_ended]
+    counts = [counted(len(begun), "problem")] if begun else []
+    counts += [f"{len(over)} {'is' if len(over) == 1 else 'are'} over"] if over else []
+    lines = [f"{it.dataset}: {_within(here.in_full(it.problem), _MOST_BYTES_SAID)}" for it in begun]
+    lines += [here.says(f"over: {it.dataset}: {here.title(it.problem)}") for it in over]
     lines = [
-        f"{it.dataset}: {_within(it.problem.in_full, _MOST_BYTES_SAID)} · {_when(it)}"
-        for it in begun
+        f"{line} · {here.says(_when(it))}" for line, it in zip(lines, [*begun, *over], strict=True)
     ]
-    lines += [f"over: {it.dataset}: {it.problem.title}, {_when(it)}" for it in over]
-    end = f"all of them: {base_url}/plugin/weixin"
+    end = here.says(f"all of them: {here.page_url}")
     return Message(
-        _PREFIX + ", ".join(counts),
-        "\n".join([*_as_many_as_fit(lines, len(end.encode()) + 1), end]),
+        _title(here, ", ".join(map(here.says, counts))),
+        "\n".join([*_as_many_as_fit(lines, len(end.encode()) + 1, here), end]),
+        _severity(worst_first[0]),
+        _facts(here, here.page_url, [_facts_of_incident(it, here) for it in worst_first]),
+        _title(here, ", ".join(counts)),
         tuple(it.incident_id for it in incidents),
     )
 
 
-def _as_many_as_fit(lines: Sequence[str], taken: int) -> list[str]:
-    """The first lines, as many as there is room for, and how many more there are."""
-    room = _MOST_BYTES - taken - len(f"and {len(lines)} more\n")
-    kept: list[str] = []
-    for line in lines:
-        room -= len(line.encode()) + 1
-        if room < 0:
-            return [*kept, f"and {len(lines) - len(kept)} more"]
-        kept.append(line)
-    return kept
+def _severity(incident: Incident) -> Severity:
+    if incident.has_ended:
+        return Severity.SUCCESS
+    return Severity.WARNING if incident.problem.kind.is_warning else Severity.FAILURE
 
 
-def _within(text: str, most_bytes: int = _MOST_BYTES) -> str:
-    encoded = text.encode()
-    if len(encoded) <= most_bytes:
-        return text
-    return encoded[: most_bytes - 3].decode(errors="ignore") + "…"
+# ------------------------------------------------------------------------------------- for people
+
+
+def _title(here: Installation, what: str) -> str:
+    return f"{' '.join(filter(None, ['weixin-etl', here.name]))}: {what}"
+
+
+def _link(incident: Incident, here: Installation) -> str:
+    """To the problem on the page."""
+    return f"{here.page_url}#problem-{incident.incident_id}"
+
+
+def _as_it_is_now(problem: Problem) -> Problem:
+    """The problem that is over, with what is well again in place of what to do."""
+    return replace(problem, cure=_what_is_well(problem), cause=f"before: {problem.cause}")
+
+
+def _what_is_well(problem: Problem) -> str:
+    """What was seen when it was found to be over."""
+    if problem.kind is ProblemKind.RUN_LATE:
+        return "a daily run has ended"
+    if problem.appid is None and problem.subject in TASKS:
+        return f"the task {problem.subject} works again"
+    if problem.appid is None and problem.kind.whose is Whose.CONNECTION:
+        return "the connection can be used again"
+    match problem.kind.ends:
+        case End.ANSWER:
+            return "WeChat answers again"
+        case End.DAYS_IN:
+            return "the days are in"
+        case _:
+            return "it is no longer found"
 
 
 def _when(incident: Incident) -> str:
     """Since when; of one that is over, how long it lasted."""
+    begin = _beijing(incident.opened_at)
     if incident.closed_at is None or not incident.has_ended:
-        return f"since {clock.beijing_text(incident.opened_at)}"
-    from_to = clock.beijing_text(incident.opened_at, incident.closed_at)
-    return f"lasted {clock.duration(incident.closed_at - incident.opened_at)}, from {from_to}"
+        return f"since {begin} Beijing time"
+    how_long = clock.duration(incident.closed_at - incident.opened_at)
+    return f"lasted {how_long}, from {begin} to {_beijing(incident.closed_at)} Beijing time"
+
+
+def _beijing(at: datetime) -> str:
+    return f"{at.astimezone(clock.SHANGHAI):%Y-%m-%d %H:%M}"
+
+
+def _with_end(text: str, end: str) -> str:
+    """The text, as much as there is room for, and lines below it that are always there."""
+    return f"{_within(text, _MOST_BYTES - len(end.encode()) - 1)}\n{end}"
+
+
+def _as_many_as_fit(lines: Sequence[str], taken: int, here: Installation) -> list[str]:
+    """The first lines, as many as there is room for, and how many more there are."""
+    room = _MOST_BYTES - taken - _LONGEST_REST
+    kept: list[str] = []
+    for line in lines:
+        room -= len(line.encode()) + 1
+        if room < 0:
+            return [*kept, here.says(f"and {len(lines) - len(kept)} more")]
+        kept.append(line)
+    return kept
+
+
+def _within(text: str, most_bytes: int) -> str:
+    """The text, or the words of its beginning that there is room for."""
+    encoded = text.encode()
+    if len(encoded) <= most_bytes:
+        return text
+    room = encoded[: most_bytes - len("…".encode())].decode(errors="ignore")
+    return shortened(text, len(room) + 1)
+
+
+# ----------------------------------------------------------------------------------- for programs
+
+
+def _facts(
+    here: Installation, link: str, problems: Sequence[Mapping[str, object]]
+) -> dict[str, object]:
+    """What programs get beside title and body, whether a message is about one problem or many."""
+    return {"installation": here.name, "link": link, "problems": problems}
+
+
+def _facts_of_incident(incident: Incident, here: Installation) -> dict[str, object]:
+    has_ended = incident.has_ended
+    return _facts_of(
+        incident.problem,
+        state="over" if has_ended else "open",
+        dataset=incident.dataset,
+        since=incident.opened_at.isoformat(),
+        until=incident.closed_at.isoformat() if has_ended and incident.closed_at else None,
+        link=_link(incident, here),
+    )
+
+
+def _facts_of(
+    problem: Problem,
+    *,
+    link: str,
+    state: str = "open",
+    dataset: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+) -> dict[str, object]:
+    return {
+        "kind": str(problem.kind),
+        "state": state,
+        "dataset": dataset,
+        "account": problem.account,
+        "appid": problem.appid,
+        "days": [it.isoformat() for it in problem.days],
+        "errcode": problem.errcode,
+        "since": since,
+        "until": until,
+        "link": link,
+    }

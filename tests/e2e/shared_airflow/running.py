@@ -17,7 +17,7 @@ from receivers import Receiver
 from rest import PATIENCE_SECONDS, Rest
 
 from weixin_local import machine
-from weixin_local.home import Home
+from weixin_local.home import METADATA_DATABASE, Home
 from weixin_sandbox import Account, Component, Sandbox, Scenario
 
 DAG = "weixin_article_total"
@@ -77,12 +77,17 @@ class Stack:
     metrics: Metrics
 
     def about(self, title: str) -> list[dict[str, Any]]:
-        """The messages with these words that link to a run of the DAG."""
+        """The messages with these words about one problem of the DAG's dataset."""
         return [
             message
             for message in self.receiver.messages
-            if title in message["title"] and f"/dags/{DAG}/" in message["message"]
+            if title in message["title"]
+            and [it["dataset"] for it in message["problems"]] == ["article_total"]
         ]
+
+    def metadata(self, statement: str) -> Any:
+        """The first value that a statement returns of Airflow's own database."""
+        return self.home.server.ask(METADATA_DATABASE, statement)
 
     def scheduled(self) -> dict[str, str]:
         """The run that Airflow made by itself, as soon as it could."""

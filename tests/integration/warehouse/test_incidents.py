@@ -18,12 +18,12 @@ from weixin_etl.model import Run
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.trouble import incidents
 from weixin_etl.trouble.incidents import Look, record
-from weixin_etl.trouble.messages import Message, tell
+from weixin_etl.trouble.messages import Installation, Message, tell
 from weixin_etl.warehouse import statement
 
 DATASET = DATASETS["article_total"]
 FIRST = date(2026, 11, 2)
-BASE_URL = "http://airflow.example"
+HERE = Installation("http://airflow.example/weixin/", "production")
 
 
 def morning(day: int, hour: int = 9, minute: int = 0) -> datetime:
@@ -66,7 +66,7 @@ class People:
     @property
     def titles(self) -> list[str]:
         """What they were told."""
-        return [message.title.removeprefix("weixin-etl: ") for message in self.got]
+        return [message.title.removeprefix("weixin-etl production: ") for message in self.got]
 
     def send(self, message: Message) -> bool:
         """As `Send`."""
@@ -82,7 +82,7 @@ class People:
 
     def look_again(self, at: datetime, *, may_wait: bool = True) -> None:
         """Tell what is untold."""
-        tell(self.warehouse, lambda: self.send, now=at, base_url=BASE_URL, may_wait=may_wait)
+        tell(self.warehouse, lambda: self.send, now=at, here=HERE, may_wait=may_wait)
 
     def ingest(
         self,
@@ -216,16 +216,38 @@ def test_an_account_refused_for_three_days_is_two_messages(people: People):
     for day in range(3, 20):
         people.live_through(day, ["a", "b"], [])
 
+    link = f"http://airflow.example/weixin/#problem-{people.got[0].incident_ids[0]}"
     assert people.titles == ["号a refused", "over: 号a refused"]
     assert people.got[0].body.splitlines() == [
         "号a: correct it (the AppSecret is wrong) · 2026-10-26 to 2026-11-01 · errcode 40125",
         "since 2026-11-02 09:00 Beijing time",
-        "weixin_article_total: "
-        "http://airflow.example/dags/weixin_article_total/runs/scheduled__2026-11-02",
+        f"weixin_article_total: {link}",
     ]
-    assert people.got[1].body.splitlines()[1] == (
-        "lasted 3 days, from 2026-11-02 09:00 to 2026-11-05 09:00 Beijing time"
-    )
+    assert people.got[1].body.splitlines() == [
+        "号a: WeChat answers again (before: the AppSecret is wrong) · 2026-10-26 to 2026-11-03 · "
+        "errcode 40125",
+        "lasted 3 days, from 2026-11-02 09:00 to 2026-11-05 09:00 Beijing time",
+        f"weixin_article_total: {link}",
+    ]
+    assert [it.severity for it in people.got] == ["failure", "success"]
+    assert people.got[1].facts == {
+        "installation": "production",
+        "link": link,
+        "problems": [
+            {
+                "kind": "configuration",
+                "state": "over",
+                "dataset": "article_total",
+                "account": "号a",
+                "appid": "a",
+                "days": [str(day) for day in sorted({*window(0), *window(2)})],
+                "errcode": 40125,
+                "since": "2026-11-02T01:00:00+00:00",
+                "until": "2026-11-05T01:00:00+00:00",
+                "link": link,
+            }
+        ],
+    }
 
 
 @pytest.mark.every_postgres
@@ -526,6 +548,7 @@ def test_an_unknown_metric_is_told_once_ever(people: People):
         people.ingest(day, ["a"], incidents.unknown_metrics(["b_new", "a_new"]))
 
     assert people.titles == ["unknown metric a_new", "unknown metric b_new"]
+    assert {it.severity for it in people.got} == {"warning"}
 
 
 def test_a_hundred_thousand_unknown_metrics_are_one_incident(people: People):
@@ -605,7 +628,8 @@ def test_a_killed_task_is_told_by_the_check(people: People):
         "refresh_access_token: program fault",
     ]
     assert people.got[0].body.startswith("report it (a fault)")
-    assert people.got[1].body.startswith("see the end of its log, then clear plan")
+    assert people.got[1].body.startswith("the task plan works again (before: the task plan was")
+    assert people.got[2].body.startswith("see the end of its log, then clear refresh_access_token")
 
 
 def test_a_receiver_that_is_down_for_two_days_is_tried_by_every_look(people: People):

@@ -1,0 +1,87 @@
+"""What a message says to people and to programs, by the incidents it tells of."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+from weixin_etl.json_text import shortened
+from weixin_etl.problem import Problem, ProblemKind
+from weixin_etl.trouble.incidents import Incident
+from weixin_etl.trouble.messages import Installation, compose
+
+HERE = Installation("http://airflow.example/weixin/", "production")
+OPENED = datetime(2026, 11, 24, 1, tzinfo=UTC)
+
+
+def incident(number: int, kind: ProblemKind, *, has_ended: bool = False, **of: object) -> Incident:
+    """One that began on 24 November at 09:00 in Beijing, and lasted an hour if it has ended."""
+    values = {"cause": "it broke", "cure": "mend it", "account": f"号{number}", **of}
+    problem = Problem(kind, appid=f"wx{number}", **values)  # type: ignore[arg-type]
+    closed_at = OPENED + timedelta(hours=1) if has_ended else None
+    return Incident(number, "article_total", problem, "a_run", OPENED, closed_at)
+
+
+def test_many_are_one_message_of_the_worst_ones_type_which_come_first() -> None:
+    """What there is no room for are warnings; to programs all are named."""
+    long = "figures that WeChat has sent and nobody expected, " * 8
+    warnings = [incident(n, ProblemKind.REJECTED, cause=long) for n in range(6)]
+    broken = incident(7, ProblemKind.CONFIGURATION, days=(date(2026, 11, 23),), errcode=48001)
+    over = incident(8, ProblemKind.NOT_ASKED, has_ended=True)
+
+    [message] = compose([*warnings, over, broken], HERE)
+    [all_over] = compose([over] * 6, HERE)
+    [all_known] = compose(warnings, HERE)
+
+    first, *_, more, link = message.body.splitlines()
+    assert message.title == "weixin-etl production: 7 problems, 1 is over"
+    assert first.startswith("article_total: 号7: mend it (it broke) · 2026-11-23")
+    assert (more, link) == ("and 4 more", "all of them: http://airflow.example/weixin/")
+    assert [it["account"] for it in message.facts["problems"]][:2] == ["号7", "号0"]
+    severities = [it.severity for it in (message, all_known, all_over)]
+    assert severities == ["failure", "warning", "success"]
+
+
+def test_no_line_is_cut_in_a_word() -> None:
+    """A single word that is too long is cut; each Chinese character is one."""
+    whole = "mend it · 2026-11-01, 2026-11-05"
+
+    cut = [shortened(whole, length) for length in (9, 20, 31, 32)]
+
+    assert cut == ["mend it…", "mend it…", "mend it · 2026-11-01…", whole]
+    assert [shortened(it, 6) for it in ("换密码，再清除任务", "x" * 9)] == ["换密码，再…", "xxxxx…"]
+    for text in ("never ending " * 200, "没有尽头，" * 400):
+        [message] = compose([incident(1, ProblemKind.PROGRAM, cause=text)], HERE)
+        assert message.body.splitlines()[0].endswith(
+            ("never…", "ending…", *["没…", "有…", "尽…", "头…"])
+        )
+        assert 1780 < len(message.body.encode()) <= 1800
+
+
+def test_people_are_told_in_their_language() -> None:
+    """Programs and the log get English."""
+    here = replace(HERE, language="zh-CN")
+    known = {"cause": "the AppSecret is wrong: invalid", "conn_id": "spring", "errcode": 40125}
+    of = {**known, "cure": "correct the password in the connection spring"}
+    begun = incident(1, ProblemKind.CONFIGURATION, **of)
+    over = incident(2, ProblemKind.CONFIGURATION, has_ended=True, **of)
+
+    one, other = compose([begun, over], here)
+    [many] = compose([begun, over, *[begun] * 19], here)
+
+    assert one.title == "weixin-etl production: 号1：被拒绝"
+    assert one.in_log == "weixin-etl production: 号1 refused"
+    assert one.body.splitlines() == [
+        "号1：改正连接 spring 中的 password（AppSecret 错误：invalid） · spring，错误码 40125",
+        "自北京时间 2026-11-24 09:00 起",
+        "weixin_article_total: http://airflow.example/weixin/#problem-1",
+    ]
+    assert other.title == "weixin-etl production: 已恢复：号2：被拒绝"
+    assert other.body.splitlines()[:2] == [
+        "号2：微信恢复应答（此前：AppSecret 错误：invalid） · spring，错误码 40125",
+        "持续 1 小时 0 分钟，北京时间 2026-11-24 09:00 至 2026-11-24 10:00",
+    ]
+    assert many.title == "weixin-etl production: 20 个问题, 1 个已恢复"
+    assert many.body.splitlines()[-2:] == [
+        "另有 11 个",
+        "全部问题：http://airflow.example/weixin/",
+    ]
+    assert [it["kind"] for it in other.facts["problems"]] == ["configuration"]
