@@ -9,7 +9,7 @@ from datetime import date
 from enum import Enum, Flag, StrEnum, auto
 
 from weixin_etl.clock import days_as_ranges
-from weixin_etl.json_text import one_line, shown
+from weixin_etl.json_text import counted, one_line, shown
 
 
 class Whose(Enum):
@@ -79,7 +79,7 @@ class ProblemKind(StrEnum):
         _ANSWER,
         _RETRIED | _NO_ANSWER,
     )
-    NOT_READY = "not_ready", "{who} not in at noon", _DAYS, _DAYS_IN
+    NOT_READY = "not_ready", "{who}: figures not ready", _DAYS, _DAYS_IN
     DAILY_QUOTA = "daily_quota", "{who}: the day's quota is used up", _ACCOUNT, _ANSWER
     HELD_BACK = "held_back", "{who}: days held back for the quota", _DAYS, _DAYS_IN, _NO_ANSWER
     ENDPOINT_OFFLINE = (
@@ -230,8 +230,12 @@ class Problem:
     @property
     def title(self) -> str:
         """The problem in a few words."""
-        who = self.account or self.subject or "WeChat"
-        return self.kind.heading.format(who=who, subject=self.subject)
+        return self.kind.heading.format(who=self.who, subject=self.subject)
+
+    @property
+    def who(self) -> str:
+        """What its title says it is about."""
+        return self.account or self.subject or "WeChat"
 
     @property
     def in_full(self) -> str:
@@ -239,22 +243,25 @@ class Problem:
         return self._line(self.account, self._said, days_as_ranges(self.days))
 
     def __str__(self) -> str:
-        """Account, cure, cause, days, ids."""
+        """Account, cure, cause, days, ids; what is too long ends with a whole word."""
         account = _shortened(self.account, _LONGEST_NAME if self.appid else _LONGEST_ENTRY)
         days = _few_ranges(self.days)
         line = self._line(account, self._said, days, self.rid)
         if len(line) > LONGEST_LINE:
             line = self._line(account, self._said, days)
         if (excess := len(line) - LONGEST_LINE) > 0:
-            line = self._line(account, _shortened(self._said, len(self._said) - excess), days)
-        return line
+            line = self._line(account, self._said_in(len(self._said) - excess), days)
+        return _shortened(line, LONGEST_LINE)
 
     @property
     def _said(self) -> str:
         """Cure, and cause."""
-        return (
-            f"{self.cure} ({self.cause})" if self.cure and self.cause else self.cure or self.cause
-        )
+        return _said(self.cure, self.cause)
+
+    def _said_in(self, length: int) -> str:
+        """Cure and cause in so many characters: the cure is whole, if there is room for it."""
+        cause = _shortened(self.cause, len(self.cause) - (len(self._said) - length))
+        return _shortened(_said(self.cure, cause), length)
 
     def _line(self, account: str, said: str, days: str, rid: str = "") -> str:
         """A connection's problem has no conn_id at the end: it begins with it."""
@@ -291,15 +298,28 @@ _LONGEST_ENTRY = 64
 _RANGES_IN_LINE = 2
 
 
+def _said(cure: str, cause: str) -> str:
+    return f"{cure} ({cause})" if cure and cause else cure or cause
+
+
 def _shortened(text: str, length: int) -> str:
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+    """The text, or as many of its words as there is room for: of a single one, a part."""
+    if len(text) <= length:
+        return text
+    if length <= 0:
+        return ""
+    words, is_cut, _ = text[:length].rpartition(" ")
+    return f"{words.rstrip(' ,;:·(') if is_cut else text[: length - 1]}…"
 
 
 def _few_ranges(days: Sequence[date]) -> str:
-    """The first ranges of the days, and how many days there are when these are not all."""
+    """The first ranges of the days, and how many more days there are."""
     ranges = days_as_ranges(days).split(", ")
     named = ", ".join(ranges[:_RANGES_IN_LINE])
-    return named if len(ranges) <= _RANGES_IN_LINE else f"{named}, … ({len(days)} days)"
+    if len(ranges) <= _RANGES_IN_LINE:
+        return named
+    last = date.fromisoformat(named[-len("2026-11-17") :])
+    return f"{named} and {counted(sum(day > last for day in set(days)), 'more day')}"
 
 
 def log_frames(log: logging.Logger, error: BaseException) -> None:

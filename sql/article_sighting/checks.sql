@@ -6,7 +6,7 @@ SELECT
     article.msgid,
     format(
         'was last seen on %s Beijing time',
-        to_char(listing.last_seen_at AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD at HH24:MI')
+        to_char(listing.last_seen_at AT TIME ZONE 'Asia/Shanghai', 'YYYY-MM-DD HH24:MI')
     ) AS detail
 FROM weixin.run_report AS report
 INNER JOIN weixin.coverage

@@ -1,5 +1,5 @@
 -- fail: key_is_declared: the fact's primary key is (appid, msgid, stat_date)
--- do: restore the fact's primary key
+-- do: restore the primary key of weixin.{{ fact }}
 SELECT
     NULL AS appid,
     NULL AS publication_date,
@@ -14,7 +14,7 @@ WHERE
     );
 
 -- fail: msgid_and_stat_date_are_unique: an account has one row per msgid and stat_date
--- do: restore the fact's primary key, then delete the copies
+-- do: restore the primary key of weixin.{{ fact }}, then delete the copies
 SELECT
     fact.appid,
     min(fact.publication_date) AS publication_date,

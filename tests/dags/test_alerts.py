@@ -189,10 +189,10 @@ def test_an_account_that_leaves_the_list_is_told_once_and_listed_for_thirty_days
         "weixin-etl: 号2: no longer collected",
     ]
     assert [it["message"].splitlines()[0].split(" · ")[0] for it in receiver.messages] == [
-        f"号1: give it a connection, or leave it (no longer collected, {days[0]} days open: "
-        "a0 has another AppID now)",
-        f"号2: put it back into weixin_accounts, or leave it (no longer collected, {days[1]} days "
-        "open: weixin_accounts no longer names it)",
+        "号1: give it a connection of its own if you want its figures (no longer collected, "
+        f"{days[0]} days open: a0 has another AppID now)",
+        "号2: put it back into weixin_accounts if you want its figures (no longer collected, "
+        f"{days[1]} days open: weixin_accounts no longer names it)",
     ]
     assert set(days) <= {6, 7}
     assert listed == [("not_collected", "号1", True), ("not_collected", "号2", True)]

@@ -50,7 +50,7 @@ def test_accounts_that_fail_beside_others(
     )
     assert sorted(outcome.told("ingest")) == sorted(refused)
     (missing,) = {*outcome.told("check")} - refused - {nonsense}
-    assert missing.startswith("forgotten: create it with type weixin, or use ")
+    assert missing.startswith("forgotten: create forgotten with type weixin, or use ")
     assert len(outcome.told("check")) == 4
     assert {nonsense, missing} <= {*outcome.told("refresh_access_token")}
 

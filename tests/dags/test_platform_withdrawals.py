@@ -20,7 +20,7 @@ def withdrawals(warehouse: Engine) -> list[tuple[str, bool]]:
     ]
 
 
-WITHDRAWN = "号2: have it authorised again, or leave it (its owner withdrew the authorisation"
+WITHDRAWN = "号2: have it authorised again if you want its figures (its owner withdrew the "
 OPENED = "weixin-etl: 号2: authorisation withdrawn"
 
 
@@ -129,4 +129,4 @@ def test_an_account_that_withdraws_while_it_is_asked_by_its_name_is_red(
     outcome = platform.dag.run(accounts=[gone.appid])
 
     assert outcome.errors[-1] == ("check", NOT_IN)
-    assert "号2: have it authorised again, or leave it" in outcome.log
+    assert "号2: have it authorised again if you want its figures" in outcome.log

@@ -165,7 +165,12 @@ def dies(*_: object) -> None:
 @pytest.mark.parametrize(
     ("database", "tries", "line"),
     [
-        (None, 1, "create it with type postgres (there is no Airflow connection weixin_warehouse)"),
+        (
+            None,
+            1,
+            "create weixin_warehouse with type postgres (there is no Airflow connection "
+            "weixin_warehouse)",
+        ),
         (
             "weixin_dags_bare",
             1,

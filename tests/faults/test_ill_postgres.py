@@ -47,7 +47,7 @@ def test_used_up_connections(durable_warehouses: Warehouses, meet_trouble: Calla
         said = meet_trouble(engine, 1, trouble)
 
     assert "(the warehouse has no connection left: " in said
-    assert "close some, or raise its max_connections (" in said
+    assert "close sessions in Postgres, or raise its max_connections (" in said
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_the_tables_disk_is_full(
     durable_warehouses.execute(SQL("DROP TABLESPACE small"))
 
     assert "(the warehouse has no space left on its disk: " in said
-    assert "free some of it (" in said
+    assert "free space on Postgres's disk (" in said
 
 
 @pytest.mark.soak

@@ -1,15 +1,25 @@
-"""The table of errors in the manual is the error tree's."""
+"""The tables of errors in the manual are the error tree's, in both languages."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from weixin_etl.trouble import chinese
 from weixin_etl.trouble.error_table import table
 
-PAGE = Path(__file__).parents[2] / "docs/operating/something-is-red.md"
+PAGES = Path(__file__).parents[2] / "docs/operating"
 
 
-def test_the_documented_table_is_that_of_the_errors() -> None:
+@pytest.mark.parametrize(
+    ("page", "argument", "said"),
+    [("something-is-red.md", "", str), ("something-is-red.zh-CN.md", " zh-CN", chinese.of)],
+)
+def test_the_documented_table_is_that_of_the_errors(
+    page: str, argument: str, said: Callable[[str], str]
+) -> None:
     """`python -m weixin_etl.trouble.error_table` prints it anew."""
-    _, _, after = PAGE.read_text().partition("error_table` -->\n")
+    _, _, after = (PAGES / page).read_text().partition(f"error_table{argument}` -->\n")
     documented, _, _ = after.partition("\n<!-- end of errors -->")
 
-    assert documented == table()
+    assert documented == table(said)

@@ -57,22 +57,23 @@ def test_an_entry_that_stands_for_no_account_is_named_whole() -> None:
 
 
 def test_the_rid_is_the_first_to_go() -> None:
-    """Then the cause is cut, while the cure is whole."""
+    """Then the cause is cut at the end of a word, while the cure is whole."""
     roomy = replace(REFUSED, cause="x" * 65)
-    tight = replace(REFUSED, cause="x" * 90)
+    tight = replace(REFUSED, cause="the AppSecret is wrong: " + "invalid appsecret, " * 9)
 
     assert str(roomy).endswith(" · spring, errcode 40125")
     assert f"({'x' * 65})" in str(roomy)
-    assert str(tight).startswith("春风: correct the password (xxx")
-    assert str(tight).endswith("x… · 2026-11-17 to 2026-11-23 · spring, errcode 40125")
-    assert len(str(tight)) == 160
+    assert str(tight) == (
+        "春风: correct the password (the AppSecret is wrong: invalid appsecret, invalid "
+        "appsecret, invalid appsecret…) · 2026-11-17 to 2026-11-23 · spring, errcode 40125"
+    )
 
 
 def test_of_many_ranges_the_first_two_are_named() -> None:
-    """And how many days there are."""
+    """And how many more days there are."""
     scattered = tuple(WEEK[0] + timedelta(days=2 * n) for n in range(9))
 
-    assert " · 2026-11-17, 2026-11-19, … (9 days) · " in str(replace(REFUSED, days=scattered))
+    assert " · 2026-11-17, 2026-11-19 and 7 more days · " in str(replace(REFUSED, days=scattered))
 
 
 @given(
@@ -124,12 +125,12 @@ def _has_cure(kind: object) -> bool:
 
 @pytest.mark.parametrize("error", cures().values(), ids=cures())
 def test_every_cure_fits(error: errors.WeixinError) -> None:
-    """Beside a long name, a long connection id, a week of days and an errcode."""
+    """Or its first half, beside a long name, a long connection id, a week and an errcode."""
     account = Account(CONN_ID, "wx0123456789abcdef", "", NAME)
 
     line = str(replace(error.problem(account, *WEEK), errcode=error.errcode or 12345))
 
-    assert line.startswith(f"{NAME}: {error.cure} (")
+    assert line.startswith(f"{NAME}: {error.cure.partition(', or ')[0]}")
     assert len(line) <= 160
 
 

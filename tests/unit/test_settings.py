@@ -56,6 +56,18 @@ def read() -> dict[str, Any]:
     }
 
 
+def test_messages_are_in_one_of_two_languages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one is refused when the DAGs are created already."""
+    assert settings.language() == "en"
+
+    monkeypatch.setenv("AIRFLOW__WEIXIN__LANGUAGE", "zh-CN")
+    assert settings.language() == "zh-CN"
+
+    monkeypatch.setenv("AIRFLOW__WEIXIN__LANGUAGE", "fr")
+    with pytest.raises(ValueError, match="language 'fr' is neither en nor zh-CN"):
+        settings.read_of_dags()
+
+
 def test_a_value_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """By Airflow, naming the option, and when the DAGs are created already."""
     monkeypatch.setenv("AIRFLOW__WEIXIN__CONCURRENCY", "many")

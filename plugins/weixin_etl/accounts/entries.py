@@ -54,9 +54,9 @@ class AccountList:
             if not it.startswith(_LEAVES_OUT) and it not in left_out
         ]
         if not entries:
-            said = "is not a JSON list of connection ids" if written is None else "names no account"
+            why = "is not a JSON list of connection ids" if written is None else "names no account"
             raise ParameterError(
-                f"the Airflow Variable {ACCOUNTS_VARIABLE} {said}; "
+                f"the Airflow Variable {ACCOUNTS_VARIABLE} {why}; "
                 f"write it like {json.dumps(['weixin_default'])}"
             )
         return cls(entries, left_out)

@@ -174,15 +174,15 @@ class Component:
 
     def _post(self, account: Account, call: Call, form: type[T]) -> T:
         """The answer of a call about an account, in the form the documentation shows."""
+        name = call.path.rpartition("/")[2]
         try:
             body = Caller(account, self._limits).post(call)
             return msgspec.convert(json_text.decode(body), form)
         except (ValueError, RecursionError):
-            said = "was answered in an unknown form"
+            why = f"{name} was answered in an unknown form"
         except UnreadableError as error:
-            said = f"was not answered usably: {error.detail}"
-        name = call.path.rpartition("/")[2]
-        raise UnreachableError(f"{name} {said}", account=str(account))
+            why = f"{name} was not answered usably: {error.detail}"
+        raise UnreachableError(why, account=str(account))
 
 
 def _authorization(entry: Any) -> Authorization | None:

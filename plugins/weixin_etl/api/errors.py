@@ -171,7 +171,7 @@ class DailyQuotaError(WeixinError):
 
     kind = ProblemKind.DAILY_QUOTA
     cause = "the calls allowed in a day are used up"
-    cure = "wait until 00:00 Beijing time, or have it raised and refetch"
+    cure = "wait until 00:00 Beijing time, or have WeChat raise the quota, then run with refetch"
     asked_again = "by the next daily run"
     stops_account = True
 
@@ -181,7 +181,7 @@ class HeldBackError(WeixinError):
 
     kind = ProblemKind.HELD_BACK
     cause = "held back for the quota"
-    cure = "clear ingest after 00:00 Beijing time, or lower quota_reserve"
+    cure = "clear ingest after 00:00 Beijing time, or lower [weixin] quota_reserve"
     asked_again = "by the next daily run, where it reaches the day"
 
 
@@ -233,7 +233,7 @@ class AccountBlockedError(WeixinError):
 
     kind = ProblemKind.ACCOUNT_BLOCKED
     cause = "WeChat restricts this account"
-    cure = "let its owner look up the reason in the console"
+    cure = "let its owner look up the reason in WeChat's console"
     stops_account = True
 
 
@@ -247,7 +247,7 @@ class WithdrawnError(WeixinError):
 
     kind = ProblemKind.WITHDRAWN
     cause = "its owner withdrew the authorisation"
-    cure = "have it authorised again, or leave it"
+    cure = "have it authorised again if you want its figures"
     met_by = "61003, and the list of the platform's accounts lacks it"
     asked_again = "once it is authorised again"
     stops_account = True
@@ -301,9 +301,9 @@ WHAT_TO_CHANGE: dict[int, Advice] = {
     40125: Advice("the AppSecret is wrong", "correct the password in {connection}"),
     40164: Advice(
         "this machine's IP is not on the account's whitelist",
-        "add {address} to the IP whitelist in the console",
+        "add {address} to the IP whitelist in WeChat's console",
     ),
-    40243: Advice("the AppSecret is frozen", "unfreeze it in the console"),
+    40243: Advice("the AppSecret is frozen", "unfreeze it in WeChat's console"),
     42007: Advice("the account's owner changed the password", _AUTHORISE_AGAIN),
     48001: Advice(
         "the account may not use this API", "verify the account, or have permission set 7 granted"

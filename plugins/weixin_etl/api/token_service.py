@@ -67,6 +67,6 @@ def _unusable(account: Account, detail: str, body: bytes = b"") -> UnreachableEr
         errcode, _ = errcode_and_errmsg(body)
     except ValueError:
         errcode = 0
-    said = f"{detail}, but errcode {errcode}" if errcode else detail
+    why = f"{detail}, but errcode {errcode}" if errcode else detail
     cause, cure = _UNUSABLE
-    return UnreachableError(said, account=str(account), cause=cause, cure=cure)
+    return UnreachableError(why, account=str(account), cause=cause, cure=cure)

@@ -28,8 +28,8 @@ def connections_like(conn_id: str, conn_type: str) -> str:
     ]
     alike = [it for it in ids if (found := _in_environment(it)) and found.conn_type == conn_type]
     named = nearest_first(conn_id, {it: [it] for it in alike})
-    there = f"{', '.join(named)} (environment) or " if named else ""
-    return f"{there}one of Admin → Connections"
+    others = "one of Admin → Connections"
+    return f"{', '.join(named)} (environment) or {others}" if named else others
 
 
 def _in_environment(conn_id: str) -> Connection | None:

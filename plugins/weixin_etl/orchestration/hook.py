@@ -155,7 +155,7 @@ def _not_found(conn_id: str) -> ConfigurationError:
     return ConfigurationError(
         account=conn_id,
         cause="there is no such Airflow connection",
-        cure=f"create it with type {WeixinHook.conn_type}, or use "
+        cure=f"create {conn_id} with type {WeixinHook.conn_type}, or use "
         f"{connections_like(conn_id, WeixinHook.conn_type)}",
     )
 
@@ -262,9 +262,9 @@ def _require_private(
 
 
 def _unusable(connection: Connection, cause: str, cure: str) -> ConfigurationError:
-    variable = _variable(connection.conn_id)
-    where = f" (environment variable {variable})" if variable else ""
-    return ConfigurationError(account=connection.conn_id, cause=cause, cure=cure + where)
+    if variable := _variable(connection.conn_id):
+        cure = f"{cure} (environment variable {variable})"
+    return ConfigurationError(account=connection.conn_id, cause=cause, cure=cure)
 
 
 def _is_plain(text: str) -> bool:

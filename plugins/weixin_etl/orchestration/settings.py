@@ -42,6 +42,7 @@ OPTIONS: dict[str, tuple[str, str, str]] = {
         "12:30",
         "Time of day (Beijing) by which a scheduled run must have ended; if not, people are told.",
     ),
+    "language": ("string", "en", "Language of messages to people: en or zh-CN."),
     "commit_megabytes": (
         "integer",
         "64",
@@ -107,10 +108,11 @@ def read_of_dags() -> DagSettings:
 
     Raises:
         AirflowConfigException: a value is not a number.
-        ValueError: `deadline_hour` is not a time after the start of the run.
+        ValueError: `deadline_hour` is not a time after the start of the run, or `language` is none.
 
     """
     values = _values()
+    language()
     return DagSettings(
         retries=values["retries"],
         retry_delay_seconds=values["retry_delay_seconds"],
@@ -148,6 +150,22 @@ def read() -> Settings:
             minute_quota_wait_seconds=values["minute_quota_wait_seconds"],
         ),
     )
+
+
+def language() -> str:
+    """
+    What messages to people are written in: `en` or `zh-CN`.
+
+    Raises:
+        ValueError: the setting is neither.
+
+    """
+    from weixin_etl.trouble import chinese
+
+    written: str = _values()["language"]
+    if written not in ("en", chinese.LANGUAGE):
+        raise ValueError(f"[weixin] language {written!r} is neither en nor {chinese.LANGUAGE}")
+    return written
 
 
 def _values() -> dict[str, Any]:

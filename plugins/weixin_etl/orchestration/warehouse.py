@@ -33,7 +33,7 @@ def open_warehouse() -> Engine:
     found = _url(CONN_ID)
     if found is None:
         raise WarehouseError(
-            f"there is no Airflow connection {CONN_ID}", "create it with type postgres"
+            f"there is no Airflow connection {CONN_ID}", f"create {CONN_ID} with type postgres"
         )
     return engine(found)
 

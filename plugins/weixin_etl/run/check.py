@@ -181,7 +181,7 @@ def not_planned(run: Run, accounts: Sequence[ConfiguredAccount]) -> list[Problem
     """The accounts of a run that could not be planned, with the days it would have asked for."""
     try:
         days = tuple(rules.window(run, clock.beijing_date(clock.now())).newest_first())
-        cure = "clear plan once it can be"
+        cure = "clear plan once that is mended"
     except ParameterError:  # the form's dates are the very reason
         days, cure = (), "trigger a new run, with days that can be asked for"
     cause = "not asked for, as the run could not be planned"

@@ -176,7 +176,7 @@ class Plan:
     @property
     def lost(self) -> list[Problem]:
         """Days that daily runs do not reach any more, one per account."""
-        return [_lost(it) for it in self.details if it.due.lost]
+        return [_lost(self.run, it) for it in self.details if it.due.lost]
 
     @property
     def warnings(self) -> list[str]:
@@ -410,9 +410,10 @@ def _as_json(accounts: Sequence[ConfiguredAccount]) -> str:
 def _no_longer_collected(account: Row[Any], days: Sequence[date], *, has_other: bool) -> Problem:
     """An account that has left, and its open days, which are given up with it."""
     why = "WeChat's list of its platform, or weixin_accounts, no longer names it"
-    cure = "put it back into weixin_accounts, or leave it"
+    cure = "put it back into weixin_accounts if you want its figures"
     if has_other:
-        why, cure = f"{account.conn_id} has another AppID now", "give it a connection, or leave it"
+        why = f"{account.conn_id} has another AppID now"
+        cure = "give it a connection of its own if you want its figures"
     elif connection_of(account.conn_id) == account.conn_id:
         why = "weixin_accounts no longer names it"
     cause = f"no longer collected, {counted(len(days), 'day')} open: {why}"
@@ -572,10 +573,10 @@ def _save_pairs(connection: Connection, run: Run, planned: Sequence[AccountPlan]
     )
 
 
-def _lost(account: AccountPlan) -> Problem:
+def _lost(run: Run, account: AccountPlan) -> Problem:
     """What to enter into the form for days that daily runs do not reach any more."""
     lost = account.due.lost
-    cure = f"trigger a run with begin_date {min(lost)} and end_date {max(lost)}"
+    cure = f"trigger {run.dataset.dag_id} with begin_date {min(lost)} and end_date {max(lost)}"
     if account.due.is_probe:
         cure = "nothing to do while the endpoint is offline"
     return problem_of(account.planned, ProblemKind.DAYS_LOST, "too old for daily runs", cure, lost)

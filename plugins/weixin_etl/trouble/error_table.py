@@ -1,20 +1,20 @@
 """
 The operator's table of what can go wrong, in Markdown, for the manual.
 
-It is made of the errors themselves: `python -m weixin_etl.trouble.error_table` prints it.
+It is made of the errors themselves: `python -m weixin_etl.trouble.error_table` prints it, with
+`zh-CN` behind it in Chinese.
 """
 
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from weixin_etl.api import errors
 from weixin_etl.api.errors import BY_CODE, WHAT_TO_CHANGE, Advice, ConfigurationError, WeixinError
+from weixin_etl.trouble import chinese
 from weixin_etl.warehouse.errors import BY_SQLSTATE
 
-_HEAD = """\
-| what happened | errcode | what to change | asked again without your doing |
-| --- | --- | --- | --- |"""
+_HEAD = ("what happened", "errcode", "what to change", "asked again without your doing")
 _PLACES = {
     "connection": "the connection",
     "ticket": "the Variable",
@@ -22,25 +22,30 @@ _PLACES = {
 }
 
 
-def table() -> str:
-    """The whole table; a row per cause."""
-    return "\n".join([_HEAD, *(f"| {' | '.join(cells)} |" for cells in _rows())])
+def table(said: Callable[[str], str] = str) -> str:
+    """The whole table, a row per cause; `said` gives a text in the reader's language."""
+    rows = [map(said, _HEAD), ["---"] * len(_HEAD)]
+    rows += [
+        (said(cause), ", ".join(map(said, met_by)) or "–", said(cure), said(again))
+        for cause, met_by, cure, again in _rows()
+    ]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
 
 
-def _rows() -> Iterator[tuple[str, str, str, str]]:
+def _rows() -> Iterator[tuple[str, list[str], str, str]]:
     for kind in _kinds(WeixinError):
         if kind is ConfigurationError:
             yield from _refusals()
         if not hasattr(kind, "cause"):
             continue
         codes = [str(code) for code, of in BY_CODE.items() if of is kind]
-        met_by = ", ".join(filter(None, [*codes, kind.met_by])) or "–"
+        met_by = [*codes, kind.met_by] if kind.met_by else codes
         yield kind.cause, met_by, kind.cure, kind.asked_again
     for cause, cure in dict.fromkeys(BY_SQLSTATE.values()):
-        yield f"the warehouse {cause}", "–", cure, "by Airflow"
-    yield "the warehouse lacks migrations", "–", "run `weixin-etl migrate`", "no"
-    yield "a field of a connection or the form cannot be used", "–", "correct what it names", "no"
-    yield "a fault of the program", "–", "report it, with the lines above", "by Airflow"
+        yield cause, [], cure, "by Airflow"
+    yield "the warehouse lacks migrations", [], "run `weixin-etl migrate`", "no"
+    yield "a field of a connection or the form cannot be used", [], "correct what it names", "no"
+    yield "a fault of the program", [], "report it, with the lines above", "by Airflow"
 
 
 def _kinds(kind: type[WeixinError]) -> Iterator[type[WeixinError]]:
@@ -52,19 +57,16 @@ def _kinds(kind: type[WeixinError]) -> Iterator[type[WeixinError]]:
         yield from _kinds(child)
 
 
-def _refusals() -> Iterator[tuple[str, str, str, str]]:
+def _refusals() -> Iterator[tuple[str, list[str], str, str]]:
     codes: dict[Advice, list[int]] = defaultdict(list)
     for code, advice in WHAT_TO_CHANGE.items():
         codes[advice].append(code)
     for advice, alike in codes.items():
-        listed = ", ".join(map(str, alike))
-        yield (
-            advice.cause,
-            f"{listed} on the token call" if alike == [40001] else listed,
-            advice.cure.format(**_PLACES),
-            "no",
-        )
+        is_of_token = alike == [40001]
+        met_by = [f"{code} on the token call" if is_of_token else str(code) for code in alike]
+        yield advice.cause, met_by, advice.cure.format(**_PLACES), "no"
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{table()}\n")
+    is_chinese = sys.argv[1:] == [chinese.LANGUAGE]
+    sys.stdout.write(f"{table(chinese.of if is_chinese else str)}\n")

@@ -42,23 +42,42 @@ class PassingWarehouseError(WarehouseError):
 _Matter = tuple[str, str]
 """What is wrong with the warehouse, and what to do."""
 _OF_ONE_STATEMENT = ("40", "55P03", "57014")
-_UNREACHABLE = ("does not answer", f"start Postgres, or correct the connection {CONN_ID}")
-_NO_CONNECTION_LEFT = ("has no connection left", "close some, or raise its max_connections")
+_UNREACHABLE = (
+    "the warehouse does not answer",
+    f"start Postgres, or correct the connection {CONN_ID}",
+)
+_SEE_LOG = "see Postgres's log, which says which"
+_WHO_HOLDS = (
+    "SELECT relation::regclass, * FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE granted"
+)
+_NO_CONNECTION_LEFT = (
+    "the warehouse has no connection left",
+    "close sessions in Postgres, or raise its max_connections",
+)
 BY_SQLSTATE: dict[str, _Matter] = {
     "08": _UNREACHABLE,
-    "25P03": ("ended a session that waited for WeChat", "wait; Airflow tries again"),
-    "25006": ("is read-only", f"point the connection {CONN_ID} at the primary"),
+    "25P03": ("the warehouse ended a session that waited for WeChat", "wait; Airflow tries again"),
+    "25006": ("the warehouse is read-only", f"point the connection {CONN_ID} at the primary"),
     "40": (
-        "met a deadlock or a serialization failure",
+        "the warehouse met a deadlock or a serialization failure",
         "wait; Airflow tries again; no action is needed unless it persists",
     ),
-    "53100": ("has no space left on its disk", "free some of it"),
+    "53100": ("the warehouse has no space left on its disk", "free space on Postgres's disk"),
     "53300": _NO_CONNECTION_LEFT,
-    "53": ("is short of memory or another resource", "look into its log, which says which"),
-    "55P03": ("waited too long for a lock", "find who holds it in pg_stat_activity"),
-    "57014": ("cancelled a statement", "find out who did; or it exceeded statement_timeout"),
-    "58": ("cannot read or write its files", "look into its log, which says which"),
-    "57P": ("was stopped or ended the session", "start Postgres if it is not running"),
+    "53": ("the warehouse is short of memory or another resource", _SEE_LOG),
+    "55P03": (
+        "the warehouse waited too long for a lock",
+        f"find the session that holds it: `{_WHO_HOLDS}`",
+    ),
+    "57014": (
+        "the warehouse cancelled a statement",
+        "see Postgres's log: a person or statement_timeout did it",
+    ),
+    "58": ("the warehouse cannot read or write its files", _SEE_LOG),
+    "57P": (
+        "the warehouse was stopped or ended the session",
+        "start Postgres if it is not running",
+    ),
 }
 """By SQLSTATE or its beginning, the longer ones first."""
 _SAYS_NO_CONNECTION_LEFT = ("too many clients", "connection slots", "too many connections")
@@ -82,7 +101,7 @@ def diagnose(error: Exception, warehouse: Engine) -> PassingWarehouseError | Non
         return None
     happened, advice = matter
     passing = PassingWarehouseError(
-        f"the warehouse {happened}: {_reason(said)}, at {_place(warehouse.url)}", advice
+        f"{happened}: {_reason(said)}, at {_place(warehouse.url)}", advice
     )
     passing.is_of_one_statement = (cause.pgcode or "").startswith(_OF_ONE_STATEMENT)
     return passing

@@ -125,7 +125,8 @@ def _told(doing: str = "") -> Iterator[None]:
     except (DBAPIError, psycopg2.Error) as error:
         said = str(error.orig if isinstance(error, DBAPIError) else error).strip()
         raise WarehouseError(
-            f"the warehouse could not be migrated: {doing}{said}", "correct that and migrate again"
+            f"the warehouse could not be migrated: {doing}{said}",
+            "correct that, then run `weixin-etl migrate` again",
         ) from None
 
 

@@ -205,7 +205,7 @@ def _told(warehouse: Engine) -> Iterator[None]:
         yield
     except (DBAPIError, psycopg2.Error) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
-        said, cure = str(cause), "correct that and migrate again"
+        said, cure = str(cause), "correct that, then run `weixin-etl migrate` again"
         if isinstance(cause, DependentObjectsStillExist):  # its hint is CASCADE
             said = f"{cause.diag.message_primary}: {cause.diag.message_detail}"
             cure = "drop what depends on it, run `weixin-etl migrate` again, then create it again"

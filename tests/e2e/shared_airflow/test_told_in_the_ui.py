@@ -100,7 +100,7 @@ def test_every_refusal_says_what_to_change(stack: Stack) -> None:
         "no_password": "fill in the password",
         "no_https": "use https, or set allow_http in the connection's extra",
         "no_address": "correct the connection's host or leave it empty",
-        "nobody": "create it with type weixin, or use weixin_default",
+        "nobody": "create nobody with type weixin, or use weixin_default",
     }
     collected = [*accounts, "not_ready", *unusable]
 

@@ -123,7 +123,7 @@ def test_an_account_refused_while_its_token_is_renewed_says_why(
     refusal = refused(client.datacube(DATASET, DAY))
 
     assert type(refusal.error) is ConfigurationError
-    assert "unfreeze it in the console" in str(refusal.error)
+    assert "unfreeze it in WeChat's console" in str(refusal.error)
     assert refusal.calls == 1
 
 

@@ -209,8 +209,9 @@ def test_a_missing_connection_names_those_there_are_nearest_first(
         WeixinHook("weixin_spring").account()
 
     assert str(caught.value) == (
-        "weixin_spring: create it with type weixin, or use weixin_sprng, weixin_autumn, other, "
-        "2 more (environment) or one of Admin → Connections (there is no such Airflow connection)"
+        "weixin_spring: create weixin_spring with type weixin, or use weixin_sprng, weixin_autumn, "
+        "other, 2 more (environment) or one of Admin → Connections (there is no such Airflow "
+        "connection)"
     )
 
 

@@ -378,7 +378,7 @@ def test_figures_that_are_not_ready_are_told_at_noon_only(people: People):
     people.live_through(1, ["a"], [])
 
     assert before == []
-    assert people.titles == ["号a not in at noon", "over: 号a not in at noon"]
+    assert people.titles == ["号a: figures not ready", "over: 号a: figures not ready"]
 
 
 AUGUST = (date(2026, 8, 3), date(2026, 8, 4))
@@ -451,9 +451,9 @@ def test_the_same_trouble_with_other_days_is_told_as_well(people: People):
 
     assert people.titles[:before_noon] == [
         *["号a: unreadable answer"] * 2,
-        "号a not in at noon",
+        "号a: figures not ready",
     ]
-    assert people.titles[before_noon:] == ["号a not in at noon"]
+    assert people.titles[before_noon:] == ["号a: figures not ready"]
     assert "2026-08-03 to 2026-08-04, 2026-10-28" in people.got[1].body
 
 

@@ -125,8 +125,8 @@ def test_days_out_of_reach_are_lost(
     assert days(made) == {"wx1": november(8, 23) + november(5, 5)}
     assert made.counts["lost"] == 4
     assert made.warnings == [
-        "报纸: trigger a run with begin_date 2026-11-03 and end_date 2026-11-07 (too old for daily "
-        "r… · 2026-11-03 to 2026-11-04, 2026-11-06 to 2026-11-07 · weixin_default"
+        "报纸: trigger weixin_article_total with begin_date 2026-11-03 and end_date 2026-11-07 "
+        "(too…) · 2026-11-03 to 2026-11-04, 2026-11-06 to 2026-11-07 · weixin_default"
     ]
     assert made.warnings[0] in caplog.messages
 

@@ -123,7 +123,7 @@ def test_an_error_of_the_whole_warehouse_is_met_once(warehouse: Engine, wire: Wi
 
     (problem,) = error.problems
     assert str(problem).startswith(
-        "free some of it (the warehouse has no space left on its disk: poison, at "
+        "free space on Postgres's disk (the warehouse has no space left on its disk: poison, at "
     )
     assert begun == 1
     assert rows(warehouse, ANSWERING) == []

@@ -1,0 +1,254 @@
+"""Every sentence that operators are told has its Chinese: the code is searched for them."""
+
+import ast
+import importlib
+import re
+import time
+import tomllib
+from collections.abc import Iterator
+from datetime import date
+from itertools import count, product
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import weixin_etl
+from weixin_etl.api import errors
+from weixin_etl.datasets import DATASETS
+from weixin_etl.problem import Problem, ProblemKind
+from weixin_etl.run.check import checks
+from weixin_etl.trouble import chinese
+from weixin_etl.warehouse import errors as errors_of_warehouse
+
+PACKAGE = Path(weixin_etl.__file__).parent
+CATALOGUE = tomllib.loads(chinese.CATALOGUE.read_text())
+TEXTS: dict[str, str] = CATALOGUE["texts"]
+TELL_NOBODY = (
+    "cli",
+    "kept.imported",
+    *map("orchestration.{}".format, ("commands", "page", "settings")),
+)
+"""Modules without causes or cures: what they print or serve is English."""
+NAMED_SO = {"cause", "cure", "met_by", "asked_again", "why", "never", "apart"}
+"""Variables, attributes and keywords whose texts are sentences."""
+ARGUMENTS: dict[str, tuple[int, ...]] = {
+    **{name: (0,) for name in vars(errors) if name.endswith("Error")},
+    **dict.fromkeys(("ParameterError", "_UnreadableError", "_reject", "_unknown"), (0,)),
+    **dict.fromkeys(("Advice", "WarehouseError", "PassingWarehouseError"), (0, 1)),
+    **dict.fromkeys(("Problem", "_unusable"), (1, 2)),
+    **{"problem_of": (2, 3), "_require_private": (3,), "comparison": (0,)},
+}
+"""Where sentences stand in calls, by position."""
+RETURNING = {"_describe", "too_large", "_successor", "_instead", "connection", "comparison"}
+RETURNING |= {"_why_another_day", "_why_no_day", "connections_like"}
+"""Functions that return one."""
+OF_POSTGRES = errors_of_warehouse._SAYS_NO_CONNECTION_LEFT
+"""What Postgres says: looked for, not said."""
+numbers = map(str, count(9001))
+
+
+def rendered(node: ast.expr | None, module: ModuleType) -> list[str]:
+    """The texts that an expression stands for, with a number in place of each value."""
+    match node:
+        case ast.Constant(value=str(text)):
+            return [re.sub(r"{\w+}|%s", lambda _: next(numbers), text)]
+        case ast.Name(id=name) if isinstance(getattr(module, name, None), str):
+            return [getattr(module, name)]
+        case ast.JoinedStr(values=parts):
+            return ["".join(it) for it in product(*(rendered(part, module) for part in parts))]
+        case ast.FormattedValue(value=value):
+            return rendered(value, module) or [next(numbers)]
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            sides = [rendered(side, module) for side in (left, right)]
+            filled = (side or [next(numbers)] for side in sides)
+            return ["".join(it) for it in product(*filled)] if any(sides) else []
+        case ast.IfExp(body=first, orelse=second):
+            return [text for it in (first, second) for text in rendered(it, module)]
+        case ast.BoolOp(values=parts) | ast.Tuple(elts=parts) | ast.Dict(values=parts):
+            return [text for it in parts for text in rendered(it, module)]
+    return []
+
+
+def sentences(node: ast.AST) -> list[ast.expr]:
+    """What of a statement or a call are sentences."""
+    match node:
+        case ast.Call(func=called, args=arguments, keywords=keywords):
+            name = getattr(called, "id", getattr(called, "attr", ""))
+            named = [it.value for it in keywords if it.arg in NAMED_SO]
+            return named + [arguments[it] for it in ARGUMENTS.get(name, ()) if it < len(arguments)]
+        case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)):
+            its = zip(names, values, strict=True)
+            return [value for name, value in its if getattr(name, "id", "") in NAMED_SO]
+        case ast.AugAssign(target=ast.Name(id=name) as target, op=op, value=value):
+            return [ast.BinOp(target, op, value)] if name in NAMED_SO else []
+        case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in NAMED_SO:
+            return [value]
+        case ast.Assign(value=ast.Dict() | ast.Tuple() as several):
+            return [several]
+        case ast.AnnAssign(value=ast.Dict() as several):
+            return [several]
+        case ast.Return(value=ast.Tuple(elts=[ast.Constant(value=str()) | ast.JoinedStr(), *_])):
+            return [node.value]
+        case ast.FunctionDef(name=name) if name in RETURNING:
+            return [it.value for it in ast.walk(node) if isinstance(it, ast.Return) and it.value]
+    return []
+
+
+def modules() -> Iterator[tuple[ast.Module, ModuleType]]:
+    """Those that say something to operators; the titles have a table of their own."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        name = ".".join(part for part in parts if part != "__init__")
+        if not name.startswith(TELL_NOBODY):
+            tree = ast.parse(path.read_text())
+            tree.body = [it for it in tree.body if getattr(it, "name", "") != "ProblemKind"]
+            yield tree, importlib.import_module(f"weixin_etl.{name}".rstrip("."))
+
+
+MODULES = [*modules()]
+CHECKS = [check for dataset in DATASETS.values() for check in checks(dataset)]
+OF_CHECKS = [
+    f"{check.name}: {'' if 'NULL AS msgid' in check.sql else '9_1 '}{detail.replace('%s', '9000')}"
+    for check in CHECKS
+    for detail in re.findall(r"'([^'%]*(?:%s[^']*(?=')|(?=' AS detail)))", check.sql)
+]
+OF_CHECKS.append("every_value_fits: 9_1 of 9000: 9001")  # as it is put together
+"""What the statements of checks say of a row."""
+
+
+def told() -> set[str]:
+    """Every sentence of the package, with numbers in place of values."""
+    of_code = {
+        text
+        for tree, module in MODULES
+        for node in ast.walk(tree)
+        for sentence in sentences(node)
+        for text in rendered(sentence, module)
+        if re.search("[a-z]{2} [a-z]", text)
+    }
+    return of_code.union(OF_CHECKS, (it.cure for it in CHECKS))
+
+
+def possible() -> set[str]:
+    """Every text of the package, said or not."""
+    nodes = [(node, module) for tree, module in MODULES for node in ast.walk(tree)]
+    texts = {
+        text
+        for node, module in nodes
+        if isinstance(node, ast.Constant | ast.JoinedStr)
+        for text in rendered(node, module)
+    }
+    counted = {
+        f"{next(numbers)} {what.value}{plural}"
+        for node, _ in nodes
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "counted"
+        for what in node.args[1:]
+        if isinstance(what, ast.Constant)
+        for plural in ("", "s")
+    }
+    in_sql = {text for check in CHECKS for text in re.findall("'([^']*)'", check.sql)}
+    return {*texts, *counted, *in_sql, *told()}
+
+
+def test_every_sentence_has_its_chinese() -> None:
+    """With its values, and nothing left in English."""
+    english_left = re.compile("[a-z]{2,} [a-z]{2,} [a-z]{2,}")
+    its = {text: chinese.of(text) for text in told() - set(OF_POSTGRES)}
+    without = [it for it in its if its[it] == it or english_left.search(its[it])]
+
+    assert len(its) > 250
+    assert without == []
+
+
+def test_nothing_in_the_catalogue_is_said_no_more() -> None:
+    """Each English text of it is one of the package's or of the checks'."""
+    texts = possible()
+    patterns = {it: re.sub(r"\\{\w+\\}", ".+", re.escape(it)) for it in TEXTS}
+
+    assert [it for it in TEXTS if not any(map(re.compile(patterns[it]).fullmatch, texts))] == []
+
+
+@pytest.mark.parametrize("english", TEXTS)
+def test_an_example_of_each_text_comes_back_with_its_values(english: str) -> None:
+    """Whatever sentences are more like it; and both languages have the same places."""
+    places = re.findall(r"{(\w+)}", english)
+    values = dict(zip(places, numbers, strict=False))
+
+    assert sorted(places) == sorted(re.findall(r"{(\w+)}", TEXTS[english]))
+    assert "}{" not in english
+    assert chinese.of(english.format(**values)) == TEXTS[english].format(**values)
+
+
+@pytest.mark.parametrize("kind", ProblemKind)
+def test_every_kind_has_its_title(kind: ProblemKind) -> None:
+    """About the account, or about what else it names."""
+    problem = Problem(kind, "a cause", "a cure", account="春风", subject="int_page")
+    who, subject = ("春风" if "{who}" in kind.heading else ""), ("{subject}" in kind.heading)
+
+    title = chinese.title(problem)
+
+    assert title.startswith(who)
+    assert ("int_page" in title) == subject
+    assert re.search("[\u4e00-\u9fff]", title.removeprefix("春风"))
+
+
+@pytest.mark.parametrize(
+    ("english", "expected"),
+    [
+        ("the AppSecret is wrong: invalid appsecret", "AppSecret 错误：invalid appsecret"),
+        ("the AppSecret is wrong: wait 3 days: please", "AppSecret 错误：wait 3 days: please"),
+        ("correct the login in the connection spring", "改正连接 spring 中的 login"),
+        (
+            "no longer collected, 3 days open: spring has another AppID now",
+            "不再采集，还有 3 天未完成：spring 现在是另一个 AppID",
+        ),
+        (
+            "no usable answer came: no connection within 5 s; so for 12 accounts at least",
+            "没有得到可用的应答：5 秒内没有连上；至少 12 个公众号如此",
+        ),
+        (
+            "fill in the login (AppID) (environment variable AIRFLOW_CONN_SPRING)",
+            "填写 login (AppID)（环境变量 AIRFLOW_CONN_SPRING）",
+        ),
+        (
+            "every_value_fits: 9_1 of 2026-11-12: share_user is a text, not a whole number from 0 "
+            "to 9223372036854775807 (2 such parts) and 3 more",
+            "every_value_fits：9_1 在 2026-11-12：share_user 是文本，不是 0 到 9223372036854775807 "
+            "的整数（这样的部分有 2 个），另有 3 个",
+        ),
+        ("an account {x} that nobody knows", "an account {x} that nobody knows"),
+        ("", ""),
+    ],
+)
+def test_values_stay_unless_they_are_sentences(english: str, expected: str) -> None:
+    """WeChat's own words, names, and what the catalogue does not have."""
+    assert chinese.of(english) == expected
+
+
+def test_a_problem_is_told_whole() -> None:
+    """Cure, cause, days and ids, in the order of the English line."""
+    problem = Problem(
+        ProblemKind.CONFIGURATION,
+        "the AppSecret is wrong: invalid",
+        "correct the password in the connection spring",
+        account="春风",
+        appid="wx1",
+        conn_id="spring",
+        days=(date(2026, 11, 17), date(2026, 11, 18)),
+        errcode=40125,
+    )
+
+    assert chinese.in_full(problem) == (
+        "春风：改正连接 spring 中的 password（AppSecret 错误：invalid） · "
+        "2026-11-17 至 2026-11-18 · spring，错误码 40125"
+    )
+
+
+@pytest.mark.parametrize("hostile", ["the clocks disagree: ", "a ", ": ", " is ", "x and 3 more"])
+def test_any_text_takes_time_in_proportion_to_its_length(hostile: str) -> None:
+    """Ten million characters of a stranger's, within a few seconds."""
+    started = time.monotonic()
+    chinese.of(hostile * (10_000_000 // len(hostile)))
+
+    assert time.monotonic() - started < 5
