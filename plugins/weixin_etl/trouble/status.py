@@ -439,7 +439,10 @@ def _of_airflow(
 ) -> Iterator[ListedProblem]:
     """What keeps Airflow from making runs, or tasks from starting."""
     if not airflow.is_scheduler_alive:
-        cause, cure = "Airflow's scheduler is not responding", "start it: no run is created"
+        cause, cure = (
+            "Airflow's scheduler is not responding",
+            "start the scheduler: no run is created",
+        )
         yield ListedProblem(Problem(ProblemKind.RUN_LATE, cause, cure))
     if not airflow.pool_slots:
         cause = f"the pool {airflow.pool} " + (
