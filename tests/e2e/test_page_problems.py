@@ -28,6 +28,7 @@ INCIDENT = {
     "closed_at": None,
     "lasted": "",
     "run_id": None,
+    "path": "",
 }
 ACCOUNT = {
     "dataset": "article_total",

@@ -8,7 +8,7 @@ from weixin_etl import clock
 from weixin_etl.clock import days_as_ranges
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import DayState
-from weixin_etl.orchestration import airflow_state, settings
+from weixin_etl.orchestration import airflow_state, airflow_ui, settings
 from weixin_etl.orchestration.page.reader import Language, in_language
 from weixin_etl.orchestration.warehouse import of_reader, open_reader, reading, reads_as
 from weixin_etl.problem import Problem, ProblemKind
@@ -138,6 +138,7 @@ def _shown(listed: ListedProblem, language: Language = "en") -> Shown:
         "closed_at": listed.closed_at,
         "lasted": said(lasted),
         "run_id": listed.run_id,
+        "path": airflow_ui.path(problem, listed.dataset, listed.run_id),
     }
 
 

@@ -90,7 +90,7 @@ function factsOf(it) {
   return facts(dag ?? t("every_dataset"), days, it.error_code !== null && t("errcode", { code: it.error_code }), when,
     !it.closed_at && it.seen_at && it.seen_at !== it.opened_at && t("seen", { time: time(it.seen_at) }),
     it.run_id && dag && runLink(dag, it.run_id, t("open_run")),
-    it.where && airflowLink(it.where, t("open_where")));
+    it.path && !it.closed_at && !it.path.includes("/runs/") && airflowLink(it.path, t("open_where")));
 }
 
 function accounts(found, now, offset, go) {

@@ -1,0 +1,35 @@
+"""Where a problem is mended in Airflow's own UI."""
+
+from urllib.parse import quote
+
+from weixin_etl.datasets import DATASETS
+from weixin_etl.model import connection_of
+from weixin_etl.orchestration.connections import variable_of
+from weixin_etl.problem import Problem, ProblemKind
+
+
+def path(problem: Problem, dataset: str | None = None, run_id: str | None = None) -> str:
+    """
+    The path below Airflow's address; empty where Airflow has nothing to show.
+
+    The connection that its cure is about, if it is kept in the UI; the pool that is missing; the
+    run that met it; else the DAG.
+    """
+    conn_id = _connection_to_change(problem)
+    if conn_id and not variable_of(conn_id):
+        return f"/connections?name_pattern={quote(conn_id, safe='')}"
+    if problem.kind is ProblemKind.POOL_MISSING:
+        return "/pools"
+    if dataset not in DATASETS:
+        return ""
+    dag = f"/dags/{DATASETS[dataset].dag_id}"
+    return f"{dag}/runs/{quote(run_id, safe='')}" if run_id else dag
+
+
+def _connection_to_change(problem: Problem) -> str:
+    """The connection that the cure names, or that the problem is of; empty if it is about none."""
+    _, names_one, rest = problem.cure.partition("the connection ")
+    if names_one:
+        return rest.split()[0].rstrip(",;:")
+    is_its_own = problem.kind is ProblemKind.CONFIGURATION and not problem.appid
+    return connection_of(problem.conn_id) if is_its_own else ""
