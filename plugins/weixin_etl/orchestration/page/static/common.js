@@ -88,9 +88,9 @@ export async function ask(path, values = {}, signal = undefined) {
     if (error.name === "AbortError") throw error;
     throw new Refusal(t("error_network"));
   }
+  if (!answer.ok) throw await refusal(answer, t("error_forbidden"));
   answeredAt = new Date(answer.headers.get("Date") ?? Date.now());
-  if (answer.ok) return answer.json();
-  throw await refusal(answer, t("error_forbidden"));
+  return answer.json();
 }
 
 // Why the server did not do it.
