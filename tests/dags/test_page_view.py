@@ -63,11 +63,11 @@ def test_what_another_run_brought_in_is_said_to_be_in(daily: DailyDag, warehouse
             "SELECT 'one', 'article_total', 'wx1', date '2026-11-01' + n, '2026-11-24 00:30+00' "
             "FROM generate_series(0, 2) AS n;"
             "INSERT INTO weixin.coverage (dataset, appid, publication_date, data_state, fetched_at,"
-            " ready_at, is_final, attempt_state) VALUES "
-            "('article_total', 'wx1', '2026-11-01', 'loaded', '2026-11-24 00:31+00',"
-            " '2026-11-24 00:31+00', FALSE, 'ok'), "
-            "('article_total', 'wx1', '2026-11-02', 'loaded', '2026-11-24 00:29+00',"
-            " '2026-11-24 00:29+00', TRUE, 'ok')"
+            " ready_at, attempted_at, is_final, attempt_state) "
+            "SELECT 'article_total', 'wx1', day, 'loaded', at, at, at, is_final, 'ok' "
+            "FROM (VALUES (date '2026-11-01', timestamptz '2026-11-24 00:31+00', FALSE),"
+            " (date '2026-11-02', timestamptz '2026-11-24 00:29+00', TRUE)) "
+            "AS it (day, at, is_final)"
         )
     with warehouse.connect() as connection:
         of = Figures(connection, ARTICLE_TOTAL, MORNING, catch_up_days=60)
