@@ -45,6 +45,8 @@ class PairState(StrEnum):
     EMPTY = "empty"
     NOT_READY = "not_ready"
     FAILED = "failed"
+    IN_BY_ANOTHER = "in_by_another"
+    """Not asked for, because another run had brought it in: shown, never stored."""
 
 
 class Cause(StrEnum):
@@ -61,6 +63,7 @@ class DayState(StrEnum):
     IN = "in"
     RESTING = "resting"
     OPEN = "open"
+    BEING_ASKED = "being_asked"
     LATE = "late"
     UNCONFIRMED = "unconfirmed"
     FAILED = "failed"

@@ -447,6 +447,14 @@ def is_in(coverage: Coverage, planned_at: datetime, *, refetch: bool) -> bool:
     return coverage.ready_at is not None and coverage.ready_at >= planned_at
 
 
+def came_of(
+    state: PairState, coverage: Coverage, planned_at: datetime, *, refetch: bool
+) -> PairState:
+    """What came of a planned pair in its run: one that it did not ask for may be in by another."""
+    is_there = state is PairState.PLANNED and is_in(coverage, planned_at, refetch=refetch)
+    return PairState.IN_BY_ANOTHER if is_there else state
+
+
 def makes_red(pair: PlannedPair, run: Run) -> bool:
     """
     Whether the pair makes its run red: it is not in, and the run's own attempt does not excuse it.
@@ -582,3 +590,11 @@ def day_state(
     if coverage is None or (coverage.attempt_state is None and coverage.fetched_at is None):
         return DayState.NEVER_ASKED
     return DayState.LATE
+
+
+_NOT_IN = {DayState.OPEN, DayState.LATE, DayState.FAILED, DayState.NEVER_ASKED, DayState.LOST}
+
+
+def while_asked(state: DayState) -> DayState:
+    """What a pair is called while a run is at work that has yet to bring it in."""
+    return DayState.BEING_ASKED if state in _NOT_IN else state

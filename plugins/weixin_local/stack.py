@@ -97,11 +97,12 @@ def run_command(home: Home, module: str, arguments: Sequence[str]) -> NoReturn:
     Become the command of a module on the stack that runs, whatever Airflow else there is.
 
     Raises:
-        LocalError: none runs, or for another account than the one configured now.
+        LocalError: none runs, or for another account than the one configured now. One of which a
+            part has died will do: that may be what the command is to find out.
 
     """
-    found = running(home)
-    if found is None:
+    found = started(home)
+    if found is None or not home.server.is_running():
         raise LocalError("Airflow is not running: `make up` starts it.")
     connection = configured_connection(home)
     found.refuse_other_account(connection)
@@ -153,17 +154,30 @@ def running(home: Home) -> Stack | None:
         LocalError: another version of this program has started it.
 
     """
+    stack = started(home)
+    if stack is None:
+        return None
+    needed = {*AIRFLOW_COMMANDS, *([SANDBOX] if stack.is_on_sandbox else [])}
+    return stack if needed <= {*survivors(home)} and home.server.is_running() else None
+
+
+def started(home: Home) -> Stack | None:
+    """
+    The stack that was started and not stopped, whether all of it is still at work or not.
+
+    Raises:
+        LocalError: another version of this program has started it.
+
+    """
     record = home.state / "stack.json"
     if not record.exists():
         return None
     try:
-        stack = Stack(**json.loads(record.read_text()))
+        return Stack(**json.loads(record.read_text()))
     except TypeError:
         raise LocalError(
             "The Airflow that runs was started by another version: `make down`, then try again."
         ) from None
-    needed = {*AIRFLOW_COMMANDS, *([SANDBOX] if stack.is_on_sandbox else [])}
-    return stack if needed <= {*survivors(home)} and home.server.is_running() else None
 
 
 def survivors(home: Home) -> list[str]:

@@ -1,4 +1,5 @@
--- What came of a run by account: one row each, the ones with days that are not in first.
+-- What came of a run by account: one row each, the ones with days that are not in first. As in
+-- runs.sql, what it did not ask for may be in by another run.
 SELECT
     report.appid,
     coalesce(account.name, report.appid) AS name,
@@ -8,7 +9,8 @@ SELECT
     count(*) FILTER (WHERE report.state = 'not_ready') AS not_ready,
     count(*) FILTER (WHERE report.state = 'held_back') AS held_back,
     count(*) FILTER (WHERE report.state = 'failed') AS failed,
-    count(*) FILTER (WHERE report.state = 'planned') AS planned,
+    count(*) FILTER (WHERE another.is_in) AS in_by_another,
+    count(*) FILTER (WHERE report.state = 'planned' AND another.is_in IS NULL) AS planned,
     sum(report.calls)::bigint AS calls,
     sum(report.inserted)::bigint AS inserted,
     sum(report.updated)::bigint AS updated,
@@ -18,9 +20,25 @@ SELECT
     count(*) OVER () AS account_count
 FROM weixin.run_report AS report
 LEFT JOIN weixin.dim_account AS account ON report.appid = account.appid
+LEFT JOIN LATERAL (
+    SELECT TRUE AS is_in
+    FROM weixin.coverage
+    WHERE
+        report.state = 'planned'
+        AND coverage.dataset = report.dataset
+        AND coverage.appid = report.appid
+        AND coverage.publication_date = report.publication_date
+        AND (
+            coverage.ready_at >= report.planned_at
+            OR (coverage.is_final AND report.run_id <> all(:at_work))
+        )
+    OFFSET 0 -- noqa: AM09
+) AS another ON TRUE
 WHERE report.dataset = :dataset AND report.run_id = :run_id
 GROUP BY report.appid, account.name
 ORDER BY
-    count(*) FILTER (WHERE report.state NOT IN ('loaded', 'empty')) DESC,
+    count(*) FILTER (
+        WHERE report.state NOT IN ('loaded', 'empty') AND another.is_in IS NULL
+    ) DESC,
     coalesce(account.name, report.appid)
 LIMIT :most

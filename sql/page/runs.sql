@@ -1,5 +1,6 @@
 -- What came of a dataset's runs: one row per run that planned something, newest first. Their ids
--- are found by jumping from one to the next in the primary key, which begins with them.
+-- are found by jumping from one to the next in the primary key, which begins with them. What a run
+-- did not ask for may be in by another run; a run at work may still ask for what is final.
 WITH RECURSIVE step AS (
     SELECT min(run_id) AS run_id
     FROM weixin.run_report
@@ -46,7 +47,8 @@ SELECT
     count(*) FILTER (WHERE report.state = 'not_ready') AS not_ready,
     count(*) FILTER (WHERE report.state = 'held_back') AS held_back,
     count(*) FILTER (WHERE report.state = 'failed') AS failed,
-    count(*) FILTER (WHERE report.state = 'planned') AS planned,
+    count(*) FILTER (WHERE another.is_in) AS in_by_another,
+    count(*) FILTER (WHERE report.state = 'planned' AND another.is_in IS NULL) AS planned,
     sum(report.calls)::bigint AS calls,
     sum(report.inserted)::bigint AS inserted,
     sum(report.updated)::bigint AS updated,
@@ -56,5 +58,19 @@ SELECT
 FROM newest
 INNER JOIN weixin.run_report AS report
     ON newest.run_id = report.run_id AND report.dataset = :dataset
+LEFT JOIN LATERAL (
+    SELECT TRUE AS is_in
+    FROM weixin.coverage
+    WHERE
+        report.state = 'planned'
+        AND coverage.dataset = report.dataset
+        AND coverage.appid = report.appid
+        AND coverage.publication_date = report.publication_date
+        AND (
+            coverage.ready_at >= report.planned_at
+            OR (coverage.is_final AND report.run_id <> all(:at_work))
+        )
+    OFFSET 0 -- noqa: AM09
+) AS another ON TRUE
 GROUP BY newest.run_id, newest.run_count
 ORDER BY planned_at DESC, newest.run_id DESC

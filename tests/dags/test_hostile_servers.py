@@ -157,6 +157,7 @@ def in_terminal(monkeypatch: pytest.MonkeyPatch, command: Callable[[], Any]) -> 
 
 def page(warehouse: Engine, appid: str) -> str:
     """What the page is given."""
+    from weixin_etl.orchestration import airflow_state
     from weixin_etl.orchestration.page import app, articles, calendar, problems
     from weixin_etl.orchestration.page.reader import Figures
 
@@ -165,7 +166,7 @@ def page(warehouse: Engine, appid: str) -> str:
         shown: list[Any] = [
             problems.view([*DATASETS.values()], "", 0),
             articles.view(of, appid),
-            calendar.story(of, appid, november(20)[0]),
+            calendar.story(of, airflow_state.read([ARTICLE_TOTAL]), appid, november(20)[0]),
         ]
     return "".join(bytes(app._json(it).body).decode() for it in shown)
 

@@ -1,9 +1,15 @@
 """What the page's first view says, by the server."""
 
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
 from dag_runs import DailyDag
 from sqlalchemy import Engine
 
-from weixin_etl.datasets import DATASETS
+from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
+from weixin_etl.trouble.status import Airflow
+
+MORNING = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 
 
 def test_an_account_is_found_however_its_connection_is_spelt(
@@ -41,3 +47,57 @@ def test_what_lasted_seconds_lasted_a_minute_as_in_the_message(
 
     (over,) = problems.view(list(DATASETS.values()), "", 0).closed
     assert over["lasted"] == "1 min"
+
+
+def test_what_another_run_brought_in_is_said_to_be_in(daily: DailyDag, warehouse: Engine) -> None:
+    """In runs and in the day's story; while the run works, it may yet ask for a final day."""
+    from weixin_etl.orchestration.page import calendar, runs
+    from weixin_etl.orchestration.page.reader import Figures
+
+    airflow = Airflow({}, "weixin_api", 16)
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO weixin.dim_account (appid, name, conn_id, is_active, first_seen_at) "
+            "VALUES ('wx1', '春风', 'weixin_default', TRUE, now());"
+            "INSERT INTO weixin.run_report (run_id, dataset, appid, publication_date, planned_at) "
+            "SELECT 'one', 'article_total', 'wx1', date '2026-11-01' + n, '2026-11-24 00:30+00' "
+            "FROM generate_series(0, 2) AS n;"
+            "INSERT INTO weixin.coverage (dataset, appid, publication_date, data_state, fetched_at,"
+            " ready_at, attempted_at, is_final, attempt_state) "
+            "SELECT 'article_total', 'wx1', day, 'loaded', at, at, at, is_final, 'ok' "
+            "FROM (VALUES (date '2026-11-01', timestamptz '2026-11-24 00:31+00', FALSE),"
+            " (date '2026-11-02', timestamptz '2026-11-24 00:29+00', TRUE)) "
+            "AS it (day, at, is_final)"
+        )
+    with warehouse.connect() as connection:
+        of = Figures(connection, ARTICLE_TOTAL, MORNING, catch_up_days=60)
+        ended, at_work = (
+            runs.view(of, it, lambda *_: {}, 0).runs[0]
+            for it in (airflow, replace(airflow, runs={ARTICLE_TOTAL.name: {"one"}}))
+        )
+        (account,) = runs.accounts(of, airflow, "one")
+        story = calendar.story(of, airflow, "wx1", date(2026, 11, 2))
+
+    assert ended.counts
+    assert at_work.counts
+    assert story
+    assert (ended.counts["in_by_another"], ended.counts["planned"]) == (2, 1)
+    assert (at_work.counts["in_by_another"], at_work.counts["planned"]) == (1, 2)
+    assert (account["in_by_another"], account["planned"]) == (2, 1)
+    assert (ended.is_at_work, at_work.is_at_work) == (False, True)
+    assert [it["state"] for it in story.runs] == ["in_by_another"]
+
+
+def test_a_warehouse_that_cannot_be_read_is_all_that_is_said(
+    daily: DailyDag, warehouse: Engine
+) -> None:
+    """Nothing is known of accounts, and nothing of the past."""
+    from weixin_etl.orchestration.page import problems
+
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql("LOCK TABLE weixin.coverage")
+        found = problems.view(list(DATASETS.values()), "", 0)
+
+    assert (found.is_read, found.is_healthy, found.account_count) == (False, False, 0)
+    assert found.problems[0]["kind"] == "warehouse"
+    assert "not_asked" not in [it["kind"] for it in found.problems]

@@ -55,6 +55,7 @@ def test_each_day_that_changed_has_an_asset_event(daily: DailyDag):
                 "failed": 0,
                 "planned": 0,
                 "held_back": 0,
+                "in_by_another": 0,
                 "caught_up": 0,
                 "witnesses": 0,
                 "final": 0,

@@ -77,6 +77,9 @@ GOOD = {
     "msgid": "1_1",
     "run_id": "none",
     "day": "2026-11-20",
+    "begin": "2026-11-20",
+    "end": "2026-11-20",
+    "accounts": "wx0001",
 }
 """What is given to a parameter that has to be given."""
 NEVER = [

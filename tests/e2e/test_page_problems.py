@@ -12,6 +12,8 @@ from weixin_etl.orchestration.page.app import FILES, dictionary
 
 ORIGIN = "http://page.test"
 INCIDENT = {
+    "incident_id": None,
+    "others": [],
     "kind": "check",
     "is_warning": False,
     "dataset": "article_total",
@@ -26,6 +28,7 @@ INCIDENT = {
     "closed_at": None,
     "lasted": "",
     "run_id": None,
+    "path": "",
 }
 ACCOUNT = {
     "dataset": "article_total",
@@ -35,14 +38,17 @@ ACCOUNT = {
     "days_not_in_count": 0,
     "open_day_count": 0,
     "open_incidents": 0,
+    "being_asked_count": 0,
+    "being_asked_left": 0,
     "calls_today": 7,
     "quota_left": None,
 }
 FRAME = """<html lang="en"><script type="application/json" id="configuration">{}</script><main>"""
-SHOW = """async (found) => {
+SHOW = """async ([found, now]) => {
     const { problems } = await import("/problems.js");
-    const shown = await problems({ now: {}, go: () => {}, ask: async () => found });
+    const shown = await problems({ now, go: () => {}, ask: async () => found });
     document.querySelector("main").replaceChildren(...shown.nodes.filter(Boolean));
+    shown.ready({ isRefresh: false });
 }"""
 
 
@@ -71,11 +77,11 @@ def page(browser: Browser) -> Iterator[Page]:
         yield made
 
 
-def show(page: Page, *, is_healthy: bool = False, **found: Any) -> Page:
-    """The view of what the server found."""
+def show(page: Page, *, is_healthy: bool = False, problem: int = 0, **found: Any) -> Page:
+    """The view of what the server found, by a link to a problem if one is named."""
     nothing = {"problems": [], "closed": [], "account_count": 1, "accounts": [], "page_size": 25}
-    answer = nothing | {"checked_at": "2026-11-24T05:00:00Z", "is_healthy": is_healthy, **found}
-    page.evaluate(SHOW, answer)
+    answer = nothing | {"runs": [], "is_read": True, "is_healthy": is_healthy, **found}
+    page.evaluate(SHOW, [answer, {"problem": problem}])
     return page
 
 
@@ -86,7 +92,6 @@ def test_the_servers_verdict_decides_the_colour(page: Page, *, is_healthy: bool)
 
     assert page.locator(".notice.good").count() == is_healthy
     assert page.locator(".notice.bad").count() == (not is_healthy)
-    assert "Checked at 2026-11-24 13:00 Beijing time" in page.locator(".notice").inner_text()
 
 
 @pytest.mark.parametrize(
@@ -106,17 +111,45 @@ def test_a_sentence_begins_with_a_capital_a_name_does_not(
     assert page.locator(".card h3").inner_text() == f"All accounts {shown}"
 
 
-def test_what_concerns_all_accounts_stands_alone(page: Page) -> None:
-    """Two unknown metrics are not two accounts; two accounts with the same cure are one card."""
-    of_run = [INCIDENT | {"cure": "ask", "cause": cause} for cause in ("metric a", "metric b")]
-    of_accounts = [INCIDENT | {"cure": "wait", "account": name} for name in ("春风", "夏雨")]
-    show(page, problems=[*of_run, *of_accounts])
+@pytest.mark.parametrize("closed_at", [None, "2026-11-24T02:31:00Z"])
+def test_a_link_to_a_problem_opens_it(page: Page, closed_at: str | None) -> None:
+    """One of an account among others with the same cause, also when it is over."""
+    one, other = (
+        INCIDENT | {"incident_id": n, "account": name, "cure": "ask", "closed_at": closed_at}
+        for n, name in ((6, "春风"), (7, "夏雨"))
+    )
+    show(page, **{"closed" if closed_at else "problems": [one | {"others": [other]}]}, problem=7)
 
-    assert page.locator(".card .who").all_inner_texts() == [
-        "All accounts",
-        "All accounts",
-        "春风 and 1 more",
-    ]
+    assert page.locator(".card .who").inner_text() == "春风 and 1 more"
+    assert page.locator("li.marked").inner_text().startswith("夏雨")
+    assert page.evaluate("document.activeElement.id") == "problem-7"
+    assert show(page, problem=8).get_by_text("The problem of the link is over").is_visible()
+
+
+def test_a_run_at_work_is_no_problem(page: Page) -> None:
+    """How far it has come is said in grey, of the run and of each account that is being asked."""
+    run = {"dataset": "article_total", "run_id": "daily", "done": 186, "pair_count": 620}
+    asked = ACCOUNT | {"being_asked_count": 7, "being_asked_left": 5}
+    show(page, is_healthy=True, runs=[run], accounts=[asked])
+
+    assert "being asked: 186 of 620 days" in page.locator(".notice.work").inner_text()
+    assert page.locator("progress").get_attribute("value") == "186"
+    assert page.locator(".chip.retired").inner_text() == "being asked: 2 of 7 days are done"
+    assert page.locator(".wrong, .chip.bad, .card").count() == 0
+
+
+def test_what_is_not_known_is_not_said(page: Page) -> None:
+    """When the warehouse can't be read; and in a new installation nothing of the past."""
+    show(page, is_read=False, account_count=0, problems=[INCIDENT | {"kind": "warehouse"}])
+    unread = page.locator("main").inner_text()
+    show(page, account_count=0, problems=[INCIDENT | {"kind": "not_asked", "cure": "unpause it"}])
+    new = page.locator("main").inner_text()
+
+    assert unread.splitlines()[0] == "One thing is wrong now"
+    assert new.startswith("No account is collected yet. Do this first:")
+    for said in (unread, new):
+        assert "Accounts" not in said
+        assert "seven days" not in said
 
 
 def test_how_long_it_lasted_is_in_the_words_of_the_messages(page: Page) -> None:

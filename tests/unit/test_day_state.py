@@ -7,7 +7,7 @@ import pytest
 from weixin_etl import clock
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.model import AttemptState, Coverage, DataState, DayState
-from weixin_etl.rules import OFFLINE, day_state
+from weixin_etl.rules import OFFLINE, day_state, while_asked
 
 MORNING = datetime(2026, 11, 24, 9, 0, tzinfo=clock.SHANGHAI)
 AFTERNOON = datetime(2026, 11, 24, 12, 0, tzinfo=clock.SHANGHAI)
@@ -120,3 +120,12 @@ def test_a_final_day_stays_final_and_a_retired_one_is_no_failure() -> None:
     assert state(YESTERDAY, OFFLINE_NOW, is_retired=True) is DayState.RETIRED
     assert state(YESTERDAY, None, is_retired=True) is DayState.RETIRED
     assert state(YESTERDAY, FAILED, is_retired=True) is DayState.FAILED
+
+
+def test_what_a_run_at_work_has_yet_to_bring_in_is_being_asked() -> None:
+    """But for what is in, or rests until WeChat lists an article: it is what it is."""
+    asked = {it for it in DayState if while_asked(it) is DayState.BEING_ASKED}
+
+    assert asked - {DayState.BEING_ASKED} == {
+        *(DayState.OPEN, DayState.LATE, DayState.FAILED, DayState.NEVER_ASKED, DayState.LOST)
+    }

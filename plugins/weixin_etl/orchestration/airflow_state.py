@@ -1,5 +1,6 @@
 """What only Airflow knows, read from its own database: for the web server and commands, no task."""
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,12 +10,15 @@ from airflow.models import DagModel, DagRun, Pool
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.utils.session import create_session
+from airflow.utils.state import DagRunState
 from sqlalchemy import select
 
 from weixin_etl.datasets import Dataset
 from weixin_etl.orchestration.alerts import CONN_ID as ALERTS
 from weixin_etl.orchestration.settings import POOL
 from weixin_etl.trouble.status import Airflow, DagState
+
+AT_WORK = (DagRunState.QUEUED, DagRunState.RUNNING)
 
 
 def read(datasets: Sequence[Dataset]) -> Airflow:
@@ -32,12 +36,20 @@ def read(datasets: Sequence[Dataset]) -> Airflow:
             if not dag.is_stale
         }
         slots = session.scalar(select(Pool.slots).where(Pool.pool == POOL))
+        runs = defaultdict(set)
+        for dag_id, run_id in session.execute(
+            select(DagRun.dag_id, DagRun.run_id).where(
+                DagRun.dag_id.in_([it.dag_id for it in datasets]), DagRun.state.in_(AT_WORK)
+            )
+        ):
+            runs[dag_id].add(run_id)
     return Airflow(
         dags={it.name: dags[it.dag_id] for it in datasets if it.dag_id in dags},
         pool=POOL,
         pool_slots=slots,
         is_scheduler_alive=get_airflow_health()["scheduler"]["status"] == HEALTHY,
         alerts=_alerts(),
+        runs={it.name: frozenset(runs[it.dag_id]) for it in datasets},
     )
 
 

@@ -189,13 +189,19 @@ class Plan:
         return [*(self.held_back if self.is_daily else []), *map(str, self.lost)]
 
     @property
+    def expected_minutes(self) -> int:
+        """How long the run is expected to take, rounded up."""
+        tasks_at_once = max(1, min(len(batches(self.accounts)), TASKS_AT_ONCE))
+        calls_at_once = self.settings.concurrency * tasks_at_once
+        return math.ceil(self.counts["asked"] * SECONDS_A_CALL / calls_at_once / 60)
+
+    @property
     def expectation(self) -> str:
         """How long the run is expected to take, and what that is reckoned with."""
         calls, tasks = self.counts["asked"], len(batches(self.accounts))
         at_once = self.settings.concurrency
-        seconds = calls * SECONDS_A_CALL / (at_once * max(1, min(tasks, TASKS_AT_ONCE)))
         return (
-            f"{calls} calls, about {math.ceil(seconds / 60)} min if a call takes "
+            f"{calls} calls, about {self.expected_minutes} min if a call takes "
             f"{SECONDS_A_CALL} s ({tasks} ingest tasks, each with {at_once} calls at once)"
         )
 
@@ -257,6 +263,24 @@ def plan(
     made = Plan(run, settings, planned_at, details, left)
     made.log()
     return made
+
+
+def preview(
+    connection: Connection,
+    run: Run,
+    settings: Settings,
+    accounts: Sequence[ConfiguredAccount],
+    now: datetime,
+) -> Plan:
+    """
+    The plan that a run of the accounts would have now; nothing is written.
+
+    Raises:
+        ParameterError: the dates of the form can't be asked for.
+
+    """
+    rules.window(run, clock.beijing_date(now))
+    return Plan(run, settings, now, _due(connection, run, settings, accounts, now), left=[])
 
 
 def plan_open_days(

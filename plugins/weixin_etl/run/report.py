@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import Engine
 
-from weixin_etl import clock
+from weixin_etl import clock, rules
 from weixin_etl.model import PairState, PlanStamp, Run
 from weixin_etl.problem import log_problem
 from weixin_etl.run.pairs import not_in, planned_pairs, require_plan, run_keys
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 COUNTS = ("calls", "inserted", "updated", "unchanged", "rejected", "restated")
 PLAN_COUNTS = ("caught_up", "witnesses", "final", "resting", "lost")
-_IN = {PairState.LOADED, PairState.EMPTY}
+_IN = {PairState.LOADED, PairState.EMPTY, PairState.IN_BY_ANOTHER}
 _OLDEST = timedelta(days=60)
 PAIRS_IN_LOG = 700
 """Up to so many pairs have a line each; of a longer run only what is not in is told."""
@@ -43,12 +43,15 @@ def report(
         require_plan(connection, run, stamp)
         pairs = planned_pairs(connection, run)
         problems = not_in(connection, run, pairs, clock.now())
+    states = [
+        rules.came_of(it.state, it.coverage, it.planned_at, refetch=run.refetch) for it in pairs
+    ]
     if len(pairs) <= PAIRS_IN_LOG:
-        for pair in pairs:
+        for pair, state in zip(pairs, states, strict=True):
             log.log(
-                logging.INFO if pair.state in _IN else logging.WARNING,
+                logging.INFO if state in _IN else logging.WARNING,
                 "%s %s: %s; %s",
-                *(pair.name, pair.publication_date, pair.state),
+                *(pair.name, pair.publication_date, state),
                 ", ".join(f"{getattr(pair, name)} {name}" for name in COUNTS),
             )
     else:
@@ -56,11 +59,10 @@ def report(
     for problem in problems:
         log_problem(log, problem)
     totals = Counter({name: sum(getattr(pair, name) for pair in pairs) for name in COUNTS})
-    totals.update(pair.state.value for pair in pairs)
+    totals.update(state.value for state in states)
     totals[PairState.HELD_BACK] += plan_counts.get(PairState.HELD_BACK, 0)
     planned = {name: plan_counts.get(name, 0) for name in PLAN_COUNTS}
-    states = [state.value for state in PairState]
-    return {name: totals[name] for name in (*COUNTS, *states)} | planned
+    return {name: totals[name] for name in (*COUNTS, *map(str, PairState))} | planned
 
 
 def freshness_hours(

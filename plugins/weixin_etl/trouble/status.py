@@ -8,7 +8,7 @@ is handed in.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 import msgspec
@@ -26,7 +26,7 @@ from weixin_etl.warehouse import statement
 
 RECENTLY = timedelta(days=7)
 """So long an incident that is over is still listed."""
-MOST_INCIDENTS = 500
+MOST_INCIDENTS = 2000
 OVERDUE = timedelta(minutes=30)
 """So long after its time a run that does not exist is missing."""
 UNTOLD = timedelta(hours=1)
@@ -42,6 +42,8 @@ class ListedProblem:
     """A problem that is there, or was lately: an incident, or what `assess` found besides."""
 
     problem: Problem
+    incident_id: int | None = None
+    """None of what is no incident."""
     dataset: str | None = None
     """None when it concerns every dataset."""
     is_warning: bool = False
@@ -76,6 +78,34 @@ class Airflow:
     is_scheduler_alive: bool = True
     alerts: str = ""
     """The connection by which people are told; empty when there is none."""
+    runs: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """The runs that are queued or running, by dataset."""
+
+    def at_work(self, dataset: Dataset) -> list[str]:
+        """The runs that ask WeChat: none while no scheduler starts their tasks."""
+        return sorted(self.runs.get(dataset.name, ())) if self.is_scheduler_alive else []
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run at work has come with an account."""
+
+    run_id: str
+    appid: str
+    pair_count: int
+    """Of its plan."""
+    days_left: tuple[date, ...]
+    """The publication days that it has yet to bring in."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunAtWork:
+    """A run that asks WeChat, and how far it has come with all its accounts."""
+
+    dataset: str
+    run_id: str
+    pair_count: int
+    done: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +134,13 @@ class AccountFacts:
     """When its newest ready answer was fetched: the last success."""
     quota: Quota
     """The account's quota today."""
+    at_work: tuple[Progress, ...] = ()
+    """Of the runs that are asking it."""
+
+    @property
+    def being_asked(self) -> frozenset[date]:
+        """The days that runs at work have yet to bring in."""
+        return frozenset(day for it in self.at_work for day in it.days_left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +182,10 @@ class Status:
     closed: tuple[ListedProblem, ...] = ()
     """Those that ended lately, newest first."""
     accounts: tuple[AccountStatus, ...] = ()
+    runs: tuple[RunAtWork, ...] = ()
+    """Those that are asking WeChat."""
+    is_read: bool = True
+    """Whether the warehouse could be read: if not, nothing is known of accounts and the past."""
 
     @property
     def is_healthy(self) -> bool:
@@ -167,10 +208,11 @@ def read(
     """
     How the warehouse stands; see `assess`. `daily_calls` is the setting.
 
-    Two statements and three per dataset.
+    Two statements and four per dataset.
     """
     today = clock.beijing_date(now)
     names = [it.name for it in datasets]
+    at_work = {it.name: progress(connection, it, airflow) for it in datasets}
     rows = connection.execute(statement("status/accounts.sql"), {"datasets": [*DATASETS]})
     accounts = rows.mappings().all()
     collected = frozenset((row["dataset"], row["appid"]) for row in accounts)
@@ -184,6 +226,7 @@ def read(
             today,
             catch_up_days,
             daily_calls,
+            at_work[dataset.name],
         )
     ]
     found = connection.execute(
@@ -203,7 +246,18 @@ def read(
         now=now,
         catch_up_days=catch_up_days,
         datasets=datasets,
+        at_work=at_work,
     )
+
+
+def progress(connection: Connection, dataset: Dataset, airflow: Airflow | None) -> list[Progress]:
+    """How far the dataset's runs at work have come, account by account."""
+    run_ids = airflow.at_work(dataset) if airflow else []
+    if not run_ids:
+        return []
+    wanted = {"dataset": dataset.name, "run_ids": run_ids}
+    rows = connection.execute(statement("status/at_work.sql"), wanted)
+    return [msgspec.convert(dict(row), Progress) for row in rows.mappings()]
 
 
 def _incident(row: RowMapping, collected: Collected) -> ListedProblem:
@@ -225,6 +279,7 @@ def _facts(
     today: date,
     catch_up_days: int,
     daily_calls: int,
+    at_work: Iterable[Progress],
 ) -> Iterable[AccountFacts]:
     """What the warehouse has of the dataset's accounts, in their order."""
     first_dates = {
@@ -247,10 +302,14 @@ def _facts(
             day = OpenDay(Coverage.of(row), row["attempted_at"], is_out_of_reach)
             days[row["appid"]][row["publication_date"]] = day
     quotas = known_quotas(connection, dataset, [*first_dates], today=today, daily_calls=daily_calls)
+    asking: dict[str, list[Progress]] = defaultdict(list)
+    for it in at_work:
+        asking[it.appid].append(it)
     for row in accounts:
-        quota = quotas.get(row["appid"], _NO_CALLS)
-        known = {**row, "dataset": dataset, "days": days[row["appid"]], "quota": quota}
-        yield AccountFacts(**known)
+        appid = row["appid"]
+        known = {**row, "dataset": dataset, "days": days[appid]}
+        quota = quotas.get(appid, _NO_CALLS)
+        yield AccountFacts(**known, quota=quota, at_work=tuple(asking[appid]))
 
 
 # ---------------------------------------------------------------------------------------- assess
@@ -264,14 +323,15 @@ def assess(
     now: datetime,
     catch_up_days: int,
     datasets: Sequence[Dataset] = tuple(DATASETS.values()),
+    at_work: Mapping[str, Sequence[Progress]] | None = None,
 ) -> Status:
     """
-    What is wrong now, and how each account stands.
+    What is wrong now, what keeps the most from working first, and how each account stands.
 
     Open are the incidents of the warehouse; what Airflow says of the DAGs, the pool and the
-    scheduler; messages that nobody got; days that are not in although no incident is about them;
-    and that no account is collected, if nothing else says why. `airflow` is None when it can't be
-    asked.
+    scheduler; messages that nobody got; days that are not in, no run at work asks for and no
+    incident is about; and that no account is collected, if nothing else says why. `airflow` is None
+    when it can't be asked; `at_work` is how far its runs have come, by dataset.
     """
     known = [it for it in incidents if it.closed_at is None]
     accounts = [_account(it, known, airflow, now, catch_up_days) for it in facts]
@@ -282,14 +342,18 @@ def assess(
         *_days_without_incident(accounts, known),
     ]
     if not facts and all(it.is_warning for it in found):
-        found.append(_nothing_collected(datasets))
+        found.append(_nothing_collected(datasets, airflow))
     return Status(
         checked_at=now,
         open=tuple(
-            sorted((_as_of(it, airflow, now) for it in found), key=lambda it: it.is_warning)
+            sorted(
+                (_as_of(it, airflow, now) for it in found),
+                key=lambda it: (it.is_warning, _reach(it)),
+            )
         ),
         closed=tuple(it for it in incidents if it.closed_at is not None),
         accounts=tuple(accounts),
+        runs=tuple(_runs_at_work(at_work or {})),
     )
 
 
@@ -302,12 +366,67 @@ def _as_of(listed: ListedProblem, airflow: Airflow | None, now: datetime) -> Lis
     return replace(listed, problem=replace(listed.problem, cure=cure))
 
 
-def _nothing_collected(datasets: Sequence[Dataset]) -> ListedProblem:
-    dag_ids = " or ".join(it.dag_id for it in datasets)
-    cure = (
-        f"unpause {dag_ids}: the first daily run brings its accounts; if one has run, "
-        "weixin_accounts names no account that WeChat still lets it ask for"
-    )
+def _reach(listed: ListedProblem) -> int:
+    """How much it keeps from working: the lower, the more; the cause of others comes first."""
+    problem = listed.problem
+    if problem.kind in (ProblemKind.WAREHOUSE, ProblemKind.WAREHOUSE_SETUP):
+        return 0
+    if problem.kind is ProblemKind.RUN_LATE:
+        return 1 if listed.dataset is None else 2  # the scheduler; a DAG
+    if problem.kind is ProblemKind.POOL_MISSING:
+        return 3
+    is_of_all = problem.appid is None and (not problem.account or problem.conn_id)
+    if is_of_all and problem.kind is not ProblemKind.CHECK:
+        return 4  # WeChat, a task of every account, a platform
+    return 5 if problem.kind.is_of_account else 6
+
+
+def _runs_at_work(at_work: Mapping[str, Sequence[Progress]]) -> Iterator[RunAtWork]:
+    """The runs, with all their accounts."""
+    of_runs: dict[tuple[str, str], list[Progress]] = defaultdict(list)
+    for dataset, those in at_work.items():
+        for it in those:
+            of_runs[dataset, it.run_id].append(it)
+    for (dataset, run_id), those in of_runs.items():
+        count = sum(it.pair_count for it in those)
+        left = sum(len(it.days_left) for it in those)
+        yield RunAtWork(dataset, run_id, count, count - left)
+
+
+def alike(listed: Iterable[ListedProblem]) -> list[list[ListedProblem]]:
+    """
+    What many accounts have in common is one problem: lists of those, in their order.
+
+    That is, with the same cure, but for what names the account in it. What concerns all accounts
+    stands alone.
+    """
+    found: dict[tuple[object, ...], list[ListedProblem]] = defaultdict(list)
+    for it in listed:
+        problem = it.problem
+        said = problem.cure or problem.cause
+        for name in filter(None, (problem.conn_id, problem.appid, problem.account)):
+            said = said.replace(name, "\0")
+        common = (it.dataset, problem.kind, problem.errcode, said, it.is_warning, it.closed_at)
+        found[common if problem.account else (id(it),)].append(it)
+    return list(found.values())
+
+
+def _nothing_collected(datasets: Sequence[Dataset], airflow: Airflow | None) -> ListedProblem:
+    """What to do first in an installation whose daily runs collect nothing yet."""
+    dags = airflow.dags if airflow else {}
+    awake = [it for it in datasets if it.name in dags and not dags[it.name].is_paused]
+    if airflow and any(airflow.at_work(it) for it in awake):
+        cure = "wait for the run that is at work: its plan brings the accounts"
+    elif awake:
+        cure = (
+            f"trigger {awake[0].dag_id}, or wait for its daily run; if one has run, "
+            "weixin_accounts names no account that WeChat still lets it ask for"
+        )
+    else:
+        cure = (
+            "create the connection of an account (weixin_default, or those that the Variable "
+            f"weixin_accounts names), then unpause {' or '.join(it.dag_id for it in datasets)}"
+        )
     return ListedProblem(Problem(ProblemKind.NOT_ASKED, "no account is collected", cure))
 
 
@@ -334,7 +453,10 @@ def _of_airflow(
 ) -> Iterator[ListedProblem]:
     """What keeps Airflow from making runs, or tasks from starting."""
     if not airflow.is_scheduler_alive:
-        cause, cure = "Airflow's scheduler is not responding", "start it: no run is created"
+        cause, cure = (
+            "Airflow's scheduler is not responding",
+            "start the scheduler: no run is created",
+        )
         yield ListedProblem(Problem(ProblemKind.RUN_LATE, cause, cure))
     if not airflow.pool_slots:
         cause = f"the pool {airflow.pool} " + (
@@ -377,6 +499,7 @@ def _account(
     coverages = {day: it.coverage for day, it in facts.days.items() if _is_known(it.coverage)}
     today = clock.beijing_date(now)
     is_retired = rules.is_retired(facts.dataset, coverages, today)
+    being_asked = facts.being_asked
     days: dict[DayState, list[date]] = defaultdict(list)
     for day in sorted(facts.days):
         state = rules.day_state(
@@ -389,6 +512,8 @@ def _account(
             catch_up_days=catch_up_days,
             is_left_open=facts.days[day].is_out_of_reach,
         )
+        if day in being_asked:
+            state = rules.while_asked(state)
         if state is not DayState.FINAL:
             days[state].append(day)
     midnights = [it.next_attempt_at for it in coverages.values() if it.next_attempt_at]

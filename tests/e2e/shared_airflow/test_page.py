@@ -4,16 +4,18 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import Any
 
 import page_world
 import pytest
 import requests
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, Route, expect
 from rest import Rest
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.datasets import ARTICLE_TOTAL
+from weixin_sandbox import DEFAULT_ACCOUNT
 
 from .running import DAG, PASSWORD, FabServer, log_in
 
@@ -29,6 +31,7 @@ PATHS = (
     "/api/problems",
     f"/api/calendar?dataset={ARTICLE_TOTAL.name}",
     f"/api/pair?dataset={ARTICLE_TOTAL.name}&appid=wx0003&day=2026-11-01",
+    f"/api/plan?dataset={ARTICLE_TOTAL.name}&begin=2026-11-01&end=2026-11-01&accounts=wx0003",
     f"/api/runs?dataset={ARTICLE_TOTAL.name}",
     f"/api/run?dataset={ARTICLE_TOTAL.name}&run_id=none",
     f"/api/accounts?dataset={ARTICLE_TOTAL.name}",
@@ -66,7 +69,9 @@ def admin(origin: str) -> Headers:
 def statuses(origin: str, headers: Headers | None = None, method: str = "GET") -> set[int]:
     """The status codes of the page's answers, whatever the path."""
     return {
-        requests.request(method, f"{origin}/weixin{path}", headers=headers, timeout=60).status_code
+        requests.request(
+            method, f"{origin}/weixin{path}", headers=headers, timeout=60, allow_redirects=False
+        ).status_code
         for path in PATHS
     }
 
@@ -75,7 +80,7 @@ def test_who_may_read_a_dag_reads_and_nobody_writes(origin: str, admin: Headers)
     """Without a login nothing is said, neither figures nor files; nor is there another file."""
     readable = {200, 503}  # what is wrong makes /health 503
 
-    assert statuses(origin) == {401}
+    assert statuses(origin) == {401, 307}  # the page itself leads to the login
     assert statuses(origin, {"Authorization": "Bearer no.token.atall"}) <= {401, 403}
     assert statuses(origin, log_in(origin, "nobody")) == {403}
     assert statuses(origin, log_in(origin, "viewer")) == readable
@@ -298,6 +303,72 @@ def test_runs_are_counted_and_opened_by_account(visit: Visit) -> None:
     expect(inner.first).to_contain_text("7 failed")
 
 
+def test_what_is_open_typed_and_scrolled_stays_while_the_page_refreshes_itself(
+    visit: Visit,
+) -> None:
+    """After a minute, and not while nobody looks; what is typed is not lost for news."""
+    visitor = visit(width=390)
+    visitor.page.clock.install()
+    page = visitor.opens("runs", dataset=ARTICLE_TOTAL.name)
+    expect(page.locator("#read")).to_contain_text("Read at")
+    page.get_by_role("button", name="By account").nth(1).click()
+    expect(page.locator("tr.inner tbody tr").first).to_be_visible()
+    page.mouse.wheel(0, 700)
+    page.wait_for_function("scrollY > 600")
+    top = page.evaluate("scrollY")
+    asked: list[str] = []
+
+    def later(route: Route) -> None:
+        asked.append(route.request.url)
+        found = route.fetch().json()
+        found["runs"][-1]["run_type"] = "it is news"
+        route.fulfill(json=found)
+
+    page.route("**/api/runs*", later)
+    page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
+    page.clock.fast_forward(61_000)
+    assert asked == []
+    page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
+
+    expect(page.locator("tbody tr", has_text="it is news")).to_have_count(1)
+    assert len(asked) == 1
+    expect(page.locator("tr.inner tbody tr").first).to_be_visible()
+    assert page.evaluate("scrollY") == top
+
+
+def test_chosen_days_are_asked_for_after_their_plan_is_shown(visit: Visit, fab: FabServer) -> None:
+    """Two accounts with two days each are one form; the run is Airflow's, by the reader's login."""
+    page = visit().opens("coverage", dataset=ARTICLE_TOTAL.name)
+    page.click("#choose")
+    rows = page.locator(".calendar tbody tr")
+    first = rows.nth(2).locator("button.cell").nth(-9)
+    first.click()
+    rows.nth(3).locator("button.cell").nth(-8).click(modifiers=["Shift"])
+    form = page.locator(".chooser .form")
+    expect(form).to_have_count(1)
+    expect(form.locator(".plan")).to_contain_text("4 days are already final and left out")
+    expect(form.get_by_role("button", name="Trigger this run")).to_be_disabled()
+    form.get_by_label("Ask again for days that are final").check()
+    expect(form.locator(".plan")).to_contain_text("4 calls")
+    posted: list[dict[str, Any]] = []
+
+    def of_a_configured_account(route: Route) -> None:
+        posted.append(route.request.post_data_json["conf"])
+        conf = posted[0] | {"accounts": [DEFAULT_ACCOUNT.appid]}
+        route.continue_(post_data={"logical_date": None, "conf": conf})
+
+    page.route("**/dagRuns", of_a_configured_account)
+    form.get_by_role("button", name="Trigger this run").click()
+    expect(form.locator(".plan")).to_contain_text("The run is triggered.")
+
+    (conf,) = posted
+    assert conf.keys() == {"begin_date", "end_date", "accounts", "refetch"}
+    assert len(conf["accounts"]) == 2
+    run_id = (form.locator(".plan a").get_attribute("href") or "").rpartition("/")[2]
+    made = Rest(fab.port, PASSWORD)("GET", f"dags/{DAG}/dagRuns/{run_id}")
+    assert made["conf"]["begin_date"] == conf["begin_date"]
+
+
 def test_articles_grow_beside_what_is_usual(visit: Visit) -> None:
     """A chart, the same figures as a table, and the sources of the article that is chosen."""
     page = visit().opens("articles", dataset=ARTICLE_TOTAL.name, appid="wx0003")
@@ -339,13 +410,20 @@ def test_an_answer_that_fails_is_a_sentence_and_can_be_tried_again(visit: Visit)
 
 
 def test_it_works_inside_airflow_as_entry_and_as_tab(browser: Browser, origin: str) -> None:
-    """Logged in by Airflow's own form; a link leads out of Airflow's sandboxed frame to the run."""
+    """
+    Logged in by Airflow's own form, in Airflow's theme and language.
+
+    Who opens a message's link logged out comes to its problem after the login. A link leads out of
+    Airflow's sandboxed frame to the run.
+    """
     with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
         page = context.new_page()
-        page.goto(f"{origin}/")
+        page.goto(f"{origin}/weixin/#problem-1")
         page.fill("input[name=username]", "admin")
         page.fill("input[name=password]", PASSWORD)
         page.keyboard.press("Enter")
+        expect(page.locator(".card.marked")).to_be_in_viewport()
+        page.goto(f"{origin}/")
         page.get_by_role("link", name="WeChat articles").click()
         inside(page).locator("a.airflow").first.click()
         # Airflow adds what the frame shows to its own address: the run must not be in the frame
@@ -357,6 +435,8 @@ def test_it_works_inside_airflow_as_entry_and_as_tab(browser: Browser, origin: s
         tab.locator("nav a[data-view=coverage]").click()
         expect(tab.locator("input[value$=detail]")).to_be_checked()
         expect(tab.locator(".empty")).to_contain_text("Days appear after the first run")
+        page.evaluate("localStorage.setItem('i18nextLng', 'zh-CN')")
+        expect(tab.locator("h1")).to_have_text("公众号文章")
 
 
 def inside(page: Page) -> FrameLocator:

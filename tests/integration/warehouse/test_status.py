@@ -1,5 +1,6 @@
 """How the warehouse stands: read as weixin_reader, judged by the rules."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -7,10 +8,10 @@ from sqlalchemy import Engine, text
 
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
 from weixin_etl.model import DayState
-from weixin_etl.problem import ProblemKind
+from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.rules import Quota
 from weixin_etl.trouble import status
-from weixin_etl.trouble.status import Airflow, DagState, Status
+from weixin_etl.trouble.status import Airflow, DagState, ListedProblem, RunAtWork, Status
 from weixin_etl.trouble.unwanted import say_unwanted
 
 NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
@@ -83,14 +84,110 @@ def test_all_is_well_when_every_day_is_in(warehouse: Engine, reader: Engine) -> 
     assert account.next_try_at == NOW
 
 
-def test_that_no_account_is_collected_is_a_problem(warehouse: Engine) -> None:
-    """As in a fresh installation that nobody unpaused: a monitor must not be green."""
-    found = read(warehouse)
+RUN = "manual__2026-11-24"
+PAUSED = replace(FINE, dags={it: DagState(is_paused=True) for it in DATASETS})
+AT_WORK = replace(FINE, runs={ARTICLE_TOTAL.name: {RUN}})
+
+
+@pytest.mark.parametrize(
+    ("airflow", "cure"),
+    [
+        (PAUSED, f"the Variable weixin_accounts names), then unpause {ARTICLE_TOTAL.dag_id} or "),
+        (FINE, f"trigger {ARTICLE_TOTAL.dag_id}, or wait for its daily run; if one has run, "),
+        (AT_WORK, "wait for the run that is at work"),
+    ],
+)
+def test_that_no_account_is_collected_is_a_problem(
+    warehouse: Engine, airflow: Airflow, cure: str
+) -> None:
+    """As in a fresh installation, which says what to do first: a monitor must not be green."""
+    found = read(warehouse, airflow)
 
     (nothing,) = found.open
     assert (found.is_healthy, found.accounts) == (False, ())
     assert nothing.problem.cause == "no account is collected"
-    assert nothing.problem.cure.startswith(f"unpause {ARTICLE_TOTAL.dag_id} or ")
+    assert cure in nothing.problem.cure
+
+
+@pytest.mark.every_postgres
+def test_days_that_a_run_at_work_asks_for_are_no_problem(warehouse: Engine, reader: Engine) -> None:
+    """While Airflow has it, and a scheduler; what it, or another run, brought in is done."""
+    collect(warehouse)
+    change(warehouse, "DELETE FROM weixin.coverage WHERE publication_date < '2026-11-21'")
+    change(
+        warehouse,
+        "INSERT INTO weixin.run_report "
+        "(run_id, dataset, appid, publication_date, planned_at, state, is_retryable) "
+        "SELECT :run, :dataset, 'wx1', day, :at, "
+        "CASE WHEN day < '2026-11-22' THEN 'planned' ELSE 'loaded' END, day <> '2026-11-17' "
+        "FROM unnest(cast(:days AS date[])) AS day",
+        run=RUN,
+        days=DAYS,
+        at=READY,
+    )
+
+    found = read(reader, AT_WORK)
+    killed, without_scheduler = (
+        read(reader),
+        read(reader, replace(AT_WORK, is_scheduler_alive=False)),
+    )
+
+    (account,) = found.accounts
+    assert account.days[DayState.BEING_ASKED] == tuple(DAYS[1:4])
+    assert found.runs == (RunAtWork(ARTICLE_TOTAL.name, RUN, pair_count=7, done=4),)
+    assert [it.problem.days for it in found.open] == [(DAYS[0],)]  # that is not tried again
+    for it in (killed, without_scheduler):
+        assert it.runs == ()
+        assert it.open[-1].problem.days == tuple(DAYS[:4])
+
+
+def test_the_cause_of_others_is_listed_first() -> None:
+    """Warehouse, scheduler, DAG, pool, platform, account, day; warnings last."""
+    kinds = {
+        "warehouse": ListedProblem(Problem(ProblemKind.WAREHOUSE, "", "")),
+        "dag": ListedProblem(Problem(ProblemKind.RUN_LATE, "", ""), dataset="article_total"),
+        "platform": ListedProblem(Problem(ProblemKind.PLATFORM, "", "", conn_id="weixin_open")),
+        "account": ListedProblem(Problem(ProblemKind.DAILY_QUOTA, "", "", "春风", "wx1")),
+        "day": ListedProblem(Problem(ProblemKind.UNREADABLE, "", "", "春风", "wx1")),
+        "check": ListedProblem(Problem(ProblemKind.CHECK, "", "")),
+        "warning": ListedProblem(Problem(ProblemKind.UNKNOWN_METRIC, "", ""), is_warning=True),
+    }
+    airflow = Airflow({}, "weixin_api", None, is_scheduler_alive=False)
+
+    found = status.assess([], [*kinds.values()][::-1], airflow, now=NOW, catch_up_days=60).open
+
+    assert [it.problem.kind for it in found] == [
+        ProblemKind.WAREHOUSE,
+        ProblemKind.RUN_LATE,
+        ProblemKind.RUN_LATE,
+        ProblemKind.POOL_MISSING,
+        ProblemKind.PLATFORM,
+        ProblemKind.DAILY_QUOTA,
+        ProblemKind.CHECK,
+        ProblemKind.UNREADABLE,
+        ProblemKind.UNKNOWN_METRIC,
+    ]
+    assert [it.dataset for it in found[1:3]] == [None, "article_total"]
+
+
+def test_one_cause_of_many_accounts_is_one_problem() -> None:
+    """Though the cure names each one's connection; what concerns all accounts stands alone."""
+    many = [
+        ListedProblem(
+            Problem(
+                ProblemKind.CONFIGURATION,
+                "the AppSecret is wrong",
+                f"correct the password of weixin_{n}",
+                *(f"号{n}", f"wx{n}", f"weixin_{n}"),
+            )
+        )
+        for n in range(3)
+    ]
+    of_all = [ListedProblem(Problem(ProblemKind.UNKNOWN_METRIC, it, "ask")) for it in "ab"]
+
+    found = status.alike([many[0], *of_all, *many[1:]])
+
+    assert found == [many, of_all[:1], of_all[1:]]
 
 
 def test_days_that_are_not_in_are_found_although_nobody_opened_an_incident(

@@ -10,7 +10,7 @@ from weixin_etl.datasets import Dataset
 from weixin_etl.model import DayState
 from weixin_etl.orchestration import airflow_state, settings
 from weixin_etl.orchestration.commands import outside
-from weixin_etl.orchestration.warehouse import open_warehouse, reading
+from weixin_etl.orchestration.warehouse import of_reader, open_reader, reading
 from weixin_etl.trouble import status
 from weixin_etl.warehouse import WarehouseError
 
@@ -28,7 +28,7 @@ def show_status(datasets: Sequence[Dataset]) -> int:
     try:
         found = _read(airflow, datasets)
     except WarehouseError as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"{of_reader(error)}\n")
         return UNKNOWN
     lines = [_line(it) for it in found.open]
     if airflow is None:
@@ -51,7 +51,7 @@ def _airflow(datasets: Sequence[Dataset]) -> status.Airflow | None:
 
 def _read(airflow: status.Airflow | None, datasets: Sequence[Dataset]) -> status.Status:
     catch_up_days = settings.read().pipeline.catch_up_days
-    with reading(open_warehouse()) as connection:
+    with reading(open_reader()) as connection:
         return status.read(
             connection, airflow, now=clock.now(), catch_up_days=catch_up_days, datasets=datasets
         )
@@ -66,13 +66,15 @@ def _line(listed: status.ListedProblem) -> str:
 
 def _summary(found: status.Status) -> str:
     collected = [it for it in found.accounts if not (it.is_retired and it.is_healthy)]
-    healthy = sum(it.is_healthy for it in collected)
+    are_in = sum(it.is_healthy and not it.days.get(DayState.BEING_ASKED) for it in collected)
     newest = [it.facts.last_day_in for it in collected if it.facts.last_day_in]
     upto = f", the oldest up to {min(newest)}" if newest else ""
-    said = f"{healthy} of {len(collected)} accounts and datasets are in{upto}"
+    said = f"{are_in} of {len(collected)} accounts and datasets are in{upto}"
     resting = [len(it.days.get(DayState.RESTING, ())) for it in collected]
     if any(resting):
         said += (
             f"; {sum(resting)} days of {sum(map(bool, resting))} rest until WeChat lists an article"
         )
+    for run in found.runs:
+        said += f"; {run.dataset} is being asked: {run.done} of {run.pair_count} days are done"
     return said

@@ -8,21 +8,29 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import jinja2
 import msgspec
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 from pydantic import Field
 from sqlalchemy.exc import DBAPIError
 
 from weixin_etl import json_text
 from weixin_etl.datasets import DATASETS
 from weixin_etl.orchestration import airflow_state
-from weixin_etl.orchestration.page import articles, calendar, problems, runs
-from weixin_etl.orchestration.page.reader import Figures, Name, Reader, figures, reader
+from weixin_etl.orchestration.page import articles, calendar, plan, problems, runs
+from weixin_etl.orchestration.page.reader import (
+    Figures,
+    Language,
+    Name,
+    Reader,
+    figures,
+    reader,
+)
 from weixin_etl.orchestration.warehouse import of_reader
 from weixin_etl.warehouse import WarehouseError
 
@@ -85,6 +93,17 @@ async def _headers(request: Request, call_next: Any) -> Response:
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "same-origin"
     return response
+
+
+@app.exception_handler(HTTPException)
+async def _no_entry(request: Request, error: HTTPException) -> Response:
+    """Whoever opens the page logged out is led to Airflow's login, and back."""
+    root = request.scope["root_path"].rstrip("/")
+    if error.status_code != 401 or request.url.path.removeprefix(root) != "/":
+        return await http_exception_handler(request, error)
+    query = f"?{request.url.query}" if request.url.query else ""
+    back = urlencode({"next": f"{root}/{query}"})
+    return RedirectResponse(f"{root.rpartition('/')[0]}/api/v2/auth/login?{back}")
 
 
 @app.exception_handler(WarehouseError)
@@ -155,9 +174,11 @@ def health(who: AReader, dataset: Text = "") -> Response:
 
 
 @app.get("/api/problems")
-def api_problems(who: AReader, search: Text = "", offset: Offset = 0) -> Response:
+def api_problems(
+    who: AReader, search: Text = "", offset: Offset = 0, language: Language = "en"
+) -> Response:
     """What is wrong now, what was lately, and how each account stands."""
-    return _json(problems.view(who.datasets, search, offset))
+    return _json(problems.view(who.datasets, search, offset, language))
 
 
 @app.get("/api/calendar")
@@ -172,7 +193,13 @@ def api_calendar(
     """The states of some accounts' pairs on some days."""
     return _json(
         calendar.view(
-            of, last=last, days=days, search=search, offset=offset, only_trouble=only_trouble
+            of,
+            airflow_state.read([of.dataset]),
+            last=last,
+            days=days,
+            search=search,
+            offset=offset,
+            only_trouble=only_trouble,
         )
     )
 
@@ -180,22 +207,34 @@ def api_calendar(
 @app.get("/api/pair")
 def api_pair(of: AFigures, appid: Name, day: Day) -> Response:
     """One pair's story."""
-    story = calendar.story(of, appid, day)
+    story = calendar.story(of, airflow_state.read([of.dataset]), appid, day)
     if story is None:
         raise HTTPException(404, "no such account")
     return _json(story)
 
 
+@app.get("/api/plan")
+def api_plan(
+    of: AFigures,
+    begin: Day,
+    end: Day,
+    accounts: Annotated[str, Query(pattern="^[^,]{1,300}(,[^,]{1,300})*$", max_length=40_000)],
+    refetch: bool = False,
+) -> Response:
+    """What a run of some accounts, by their AppIDs, would ask for."""
+    return _json(plan.view(of, accounts.split(","), begin, end, refetch=refetch))
+
+
 @app.get("/api/runs")
 def api_runs(of: AFigures, offset: Offset = 0) -> Response:
     """What came of the newest runs."""
-    return _json(runs.view(of, airflow_state.runs, offset))
+    return _json(runs.view(of, airflow_state.read([of.dataset]), airflow_state.runs, offset))
 
 
 @app.get("/api/run")
 def api_run(of: AFigures, run_id: Name) -> Response:
     """What came of one run by account, those that are not in first."""
-    return _json(of.rows("page/run_accounts.sql", run_id=run_id, most=runs.ACCOUNTS))
+    return _json(runs.accounts(of, airflow_state.read([of.dataset]), run_id))
 
 
 @app.get("/api/accounts")

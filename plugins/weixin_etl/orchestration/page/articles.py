@@ -36,7 +36,7 @@ class View:
     window: int
     articles: tuple[Article, ...]
     benchmark: tuple[dict[str, Any], ...]
-    """`analytics.benchmark` of the account: by position and day number."""
+    """What is usual for the account: by position and day number."""
 
 
 def view(of: Figures, appid: str) -> View:
@@ -53,5 +53,5 @@ def view(of: Figures, appid: str) -> View:
         meaning=metric.meaning,
         window=dataset.window,
         articles=tuple(Article(**row, readers=tuple(readers[row["msgid"]])) for row in latest),
-        benchmark=of.rows("page/benchmark.sql", appid=appid, readers=dataset.readers),
+        benchmark=of.rows("page/benchmark.sql", appid=appid),
     )

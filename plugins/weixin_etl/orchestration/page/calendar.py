@@ -1,15 +1,16 @@
 """The coverage calendar: accounts by publication days, and one pair's story."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 from weixin_etl import clock, rules
-from weixin_etl.model import Coverage, DayState
+from weixin_etl.model import Coverage, DayState, Pair, PairState
 from weixin_etl.orchestration.page.reader import Figures
 from weixin_etl.trouble import status
+from weixin_etl.trouble.status import Airflow
 
 ACCOUNTS_PER_PAGE = 25
 NEIGHBOURS = timedelta(days=62)
@@ -40,6 +41,8 @@ class View:
     """Yesterday in Beijing: there is no later day."""
     account_count: int
     accounts: tuple[ShownDays, ...]
+    is_at_work: bool
+    """Whether a run is asking WeChat."""
     page_size: int = ACCOUNTS_PER_PAGE
 
 
@@ -58,6 +61,8 @@ class Story:
     form_day_count: int
     runs: tuple[dict[str, Any], ...]
     """What came of it in each run that planned it, newest first."""
+    at_work: list[str]
+    """The runs that are asking WeChat."""
     restatements: tuple[dict[str, Any], ...]
     restatement_count: int
     rejected: tuple[dict[str, Any], ...]
@@ -67,7 +72,14 @@ class Story:
 
 
 def view(
-    of: Figures, *, last: date | None, days: int, search: str, offset: int, only_trouble: bool
+    of: Figures,
+    airflow: Airflow,
+    *,
+    last: date | None,
+    days: int,
+    search: str,
+    offset: int,
+    only_trouble: bool,
 ) -> View:
     """
     The states of a page of accounts on `days` days up to `last`; up to yesterday by default.
@@ -81,7 +93,7 @@ def view(
     if only_trouble:
         found = status.read(
             of.connection,
-            None,
+            airflow,
             now=of.now,
             catch_up_days=of.catch_up_days,
             datasets=[of.dataset],
@@ -89,6 +101,7 @@ def view(
         appids = [it.facts.appid for it in found.accounts if not it.is_healthy]
     accounts = _accounts(of, search.strip(), appids, ACCOUNTS_PER_PAGE, offset)
     of_days = _coverages(of, [it["appid"] for it in accounts], first, last)
+    being_asked = _being_asked(of, airflow)
     return View(
         first=first,
         last=last,
@@ -99,15 +112,18 @@ def view(
                 appid=account["appid"],
                 name=account["name"],
                 is_active=account["is_active"],
-                states=tuple(_state(of, account, first + _DAY * n, coverages) for n in range(days)),
+                states=tuple(
+                    _state(of, account, first + _DAY * n, of_days[account["appid"]], being_asked)
+                    for n in range(days)
+                ),
             )
             for account in accounts
-            for coverages in [of_days[account["appid"]]]
         ),
+        is_at_work=bool(airflow.at_work(of.dataset)),
     )
 
 
-def story(of: Figures, appid: str, day: date) -> Story | None:
+def story(of: Figures, airflow: Airflow, appid: str, day: date) -> Story | None:
     """All that is known of a pair; None when there is no such account."""
     accounts = _accounts(of, "", [appid], 1, 0)
     if not accounts:
@@ -116,9 +132,10 @@ def story(of: Figures, appid: str, day: date) -> Story | None:
     newest = clock.beijing_date(of.now) - _DAY
     begin, end = day - NEIGHBOURS, min(day + NEIGHBOURS, newest)
     coverages = _coverages(of, [appid], begin, end)[appid]
+    being_asked = _being_asked(of, airflow)
 
     def state(day: date) -> DayState | None:
-        return _state(of, account, day, coverages)
+        return _state(of, account, day, coverages, being_asked)
 
     first = last = day
     while first > begin and state(first - _DAY) == state(day):
@@ -131,8 +148,12 @@ def story(of: Figures, appid: str, day: date) -> Story | None:
     if state(day) is DayState.FINAL:
         form["refetch"] = True
     pair = {"appid": appid, "publication_date": day}
+    at_work = airflow.at_work(of.dataset)
     restatements = of.rows("page/pair_restatements.sql", **pair, most=MOST)
-    coverage = of.rows("page/pair_coverage.sql", **pair)
+    coverage = [
+        {**row, **{name: of.said(row[name] or "") for name in ("error", "cure")}}
+        for row in of.rows("page/pair_coverage.sql", **pair)
+    ]
     return Story(
         appid=appid,
         name=account["name"],
@@ -141,10 +162,25 @@ def story(of: Figures, appid: str, day: date) -> Story | None:
         coverage=coverage[0] if coverage else None,
         form=form,
         form_day_count=(last - first).days + 1,
-        runs=of.rows("page/pair_runs.sql", **pair),
+        runs=tuple(
+            {
+                **run,
+                "state": rules.came_of(
+                    PairState(run["state"]),
+                    coverages.get(day, Coverage(day)),
+                    run["planned_at"],
+                    refetch=run["run_id"] in at_work,  # it may be told to ask for final days
+                ),
+            }
+            for run in of.rows("page/pair_runs.sql", **pair)
+        ),
+        at_work=at_work,
         restatements=restatements,
         restatement_count=restatements[0]["restatement_count"] if restatements else 0,
-        rejected=of.rows("page/pair_rejected.sql", **pair, most=MOST),
+        rejected=tuple(
+            {**row, "reason": of.said(row["reason"])}
+            for row in of.rows("page/pair_rejected.sql", **pair, most=MOST)
+        ),
         answers=of.rows("page/pair_answers.sql", **pair),
     )
 
@@ -174,20 +210,31 @@ def _coverages(
     return found
 
 
+def _being_asked(of: Figures, airflow: Airflow) -> set[Pair]:
+    """What runs at work have yet to bring in."""
+    found = status.progress(of.connection, of.dataset, airflow)
+    return {(it.appid, day) for it in found for day in it.days_left}
+
+
 def _state(
-    of: Figures, account: Mapping[str, Any], day: date, coverages: Mapping[date, Coverage]
+    of: Figures,
+    account: Mapping[str, Any],
+    day: date,
+    coverages: Mapping[date, Coverage],
+    being_asked: Collection[Pair],
 ) -> DayState | None:
     """What the day is called; None for one that nobody ever wanted."""
     known = coverages.get(day)
     first_daily_date: date | None = account["first_daily_date"]
-    if known is None:
+    is_being_asked = (account["appid"], day) in being_asked
+    if known is None and not is_being_asked:
         begin = account["first_date"]
         if first_daily_date:
             begin = max(first_daily_date - _DAY * of.dataset.window, of.dataset.first_day)
         is_collected = account["is_active"] or day <= account["last_date"]
         if day < begin or not is_collected:
             return None
-    return rules.day_state(
+    state = rules.day_state(
         of.dataset,
         day,
         known,
@@ -196,3 +243,4 @@ def _state(
         is_retired=rules.is_retired(of.dataset, coverages, clock.beijing_date(of.now)),
         catch_up_days=of.catch_up_days,
     )
+    return rules.while_asked(state) if is_being_asked else state

@@ -1,18 +1,19 @@
 """What is wrong now, and how each account stands: the first view, and `/health`."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from weixin_etl import clock
 from weixin_etl.clock import days_as_ranges
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import DayState
-from weixin_etl.orchestration import airflow_state, settings
+from weixin_etl.orchestration import airflow_state, airflow_ui, settings
+from weixin_etl.orchestration.page.reader import Language, in_language
 from weixin_etl.orchestration.warehouse import of_reader, open_reader, reading, reads_as
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.trouble import status
-from weixin_etl.trouble.status import AccountStatus, ListedProblem, Status
+from weixin_etl.trouble.status import AccountStatus, ListedProblem, RunAtWork, Status
 from weixin_etl.warehouse import WarehouseError
 
 ACCOUNTS_PER_PAGE = 25
@@ -26,11 +27,14 @@ Shown = dict[str, object]
 class View:
     """The first view."""
 
-    checked_at: datetime
     is_healthy: bool
+    is_read: bool
+    """Whether the warehouse could be read."""
     reads_as: str
     """The connection the page reads the warehouse with; empty when it can't."""
+    runs: tuple[RunAtWork, ...]
     problems: tuple[Shown, ...]
+    """Those that many accounts have in common as one, with `others`; so are the `closed` ones."""
     closed: tuple[Shown, ...]
     account_count: int
     """Of accounts and datasets together that match the search."""
@@ -49,7 +53,7 @@ class Health:
     accounts: tuple[Shown, ...]
 
 
-def view(datasets: Sequence[Dataset], search: str, offset: int) -> View:
+def view(datasets: Sequence[Dataset], search: str, offset: int, language: Language = "en") -> View:
     """Everything of the first view; the accounts whose name, AppID or connection match."""
     found = current(datasets)
     wanted = search.strip().casefold()
@@ -62,11 +66,12 @@ def view(datasets: Sequence[Dataset], search: str, offset: int) -> View:
     ]
     accounts.sort(key=lambda it: it.is_healthy)
     return View(
-        checked_at=found.checked_at,
         is_healthy=found.is_healthy,
+        is_read=found.is_read,
         reads_as=reads_as(),
-        problems=tuple(map(_shown, found.open)),
-        closed=tuple(map(_shown, found.closed)),
+        runs=found.runs,
+        problems=_together(found.open, language),
+        closed=_together(found.closed, language),
         account_count=len(accounts),
         accounts=tuple(map(_account, accounts[offset : offset + ACCOUNTS_PER_PAGE])),
     )
@@ -101,29 +106,39 @@ def current(datasets: Sequence[Dataset]) -> Status:
     except WarehouseError as error:
         said = of_reader(error)
         problem = ListedProblem(Problem(ProblemKind.WAREHOUSE, said.cause, said.cure))
-        return status.assess([], [problem], airflow, now=now, catch_up_days=0, datasets=datasets)
+        found = status.assess([], [problem], airflow, now=now, catch_up_days=0, datasets=datasets)
+        return replace(found, is_read=False)
 
 
-def _shown(listed: ListedProblem) -> Shown:
-    problem = listed.problem
+def _together(listed: Iterable[ListedProblem], language: Language) -> tuple[Shown, ...]:
+    return tuple(
+        {**_shown(first, language), "others": [_shown(it, language) for it in others]}
+        for first, *others in status.alike(listed)
+    )
+
+
+def _shown(listed: ListedProblem, language: Language = "en") -> Shown:
+    problem, said = listed.problem, in_language(language)
     lasted = ""
     if listed.opened_at and listed.closed_at:
         lasted = clock.duration(listed.closed_at - listed.opened_at)
     return {
+        "incident_id": listed.incident_id,
         "kind": problem.kind,
         "is_warning": listed.is_warning,
         "dataset": listed.dataset,
-        "account": problem.account,
-        "cure": problem.cure,
-        "cause": problem.cause,
+        "account": said(problem.account),
+        "cure": said(problem.cure),
+        "cause": said(problem.cause),
         "days": days_as_ranges(problem.days),
         "day_count": len(problem.days),
         "error_code": problem.errcode,
         "opened_at": listed.opened_at,
         "seen_at": listed.seen_at,
         "closed_at": listed.closed_at,
-        "lasted": lasted,
+        "lasted": said(lasted),
         "run_id": listed.run_id,
+        "path": airflow_ui.path(problem, listed.dataset, listed.run_id),
     }
 
 
@@ -141,6 +156,8 @@ def _account(account: AccountStatus) -> Shown:
         "days_not_in_count": len(account.days_not_in),
         "open_day_count": len(account.days.get(DayState.OPEN, ())),
         "resting_day_count": len(account.days.get(DayState.RESTING, ())),
+        "being_asked_count": sum(it.pair_count for it in account.facts.at_work),
+        "being_asked_left": len(account.facts.being_asked),
         "open_incidents": account.open_incidents,
         "calls_today": account.facts.quota.calls,
         "quota_limit": account.facts.quota.limit,

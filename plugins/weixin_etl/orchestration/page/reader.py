@@ -1,9 +1,9 @@
 """Who may read the page, whoever may read one of the DAGs, and what its views read."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import DagDetails
@@ -15,9 +15,11 @@ from weixin_etl import clock
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.warehouse import open_reader, reading
+from weixin_etl.trouble import chinese
 from weixin_etl.warehouse import statement
 
 Name = Annotated[str, Query(min_length=1, max_length=300)]
+Language = Literal["en", "zh"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,12 @@ class Figures:
     dataset: Dataset
     now: datetime
     catch_up_days: int
+    language: Language = "en"
+
+    @property
+    def said(self) -> Callable[[str], str]:
+        """What makes a sentence one of the reader's language."""
+        return in_language(self.language)
 
     def rows(self, path: str, **values: object) -> tuple[dict[str, Any], ...]:
         """The rows of the dataset that a statement finds."""
@@ -78,8 +86,16 @@ def reader(user: GetUserDep) -> Reader:
     return Reader(readable)
 
 
-def figures(who: Annotated[Reader, Depends(reader)], dataset: Name) -> Iterator[Figures]:
+def in_language(language: Language) -> Callable[[str], str]:
+    """What makes a sentence, which is kept in English, one of a language."""
+    return chinese.of if language == "zh" else str
+
+
+def figures(
+    who: Annotated[Reader, Depends(reader)], dataset: Name, language: Language = "en"
+) -> Iterator[Figures]:
     """The figures that somebody asks for, as long as a request lasts."""
     chosen = who.dataset(dataset)
     with reading(open_reader()) as connection:
-        yield Figures(connection, chosen, clock.now(), settings.read().pipeline.catch_up_days)
+        catch_up_days = settings.read().pipeline.catch_up_days
+        yield Figures(connection, chosen, clock.now(), catch_up_days, language)

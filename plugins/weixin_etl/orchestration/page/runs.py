@@ -7,6 +7,7 @@ from typing import Any
 
 from weixin_etl.orchestration.airflow_state import AirflowRun
 from weixin_etl.orchestration.page.reader import Figures
+from weixin_etl.trouble.status import Airflow
 
 RUNS_PER_PAGE = 20
 ACCOUNTS = 100
@@ -28,6 +29,8 @@ class ShownRun:
     ended_at: datetime | None
     counts: dict[str, Any] | None
     """None: it planned nothing."""
+    is_at_work: bool
+    """Whether it is asking WeChat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +42,10 @@ class View:
     page_size: int = RUNS_PER_PAGE
 
 
-def view(of: Figures, airflow_runs: AirflowRuns, offset: int) -> View:
+def view(of: Figures, airflow: Airflow, airflow_runs: AirflowRuns, offset: int) -> View:
     """The runs that planned something; on the first page also newer ones that did not get there."""
-    found = of.rows("page/runs.sql", most=RUNS_PER_PAGE, offset=offset)
+    at_work = airflow.at_work(of.dataset)
+    found = of.rows("page/runs.sql", most=RUNS_PER_PAGE, offset=offset, at_work=at_work)
     run_count = found[0].pop("run_count") if found else 0
     known = airflow_runs(
         of.dataset.dag_id, [it["run_id"] for it in found], 0 if offset else RUNS_PER_PAGE
@@ -50,10 +54,10 @@ def view(of: Figures, airflow_runs: AirflowRuns, offset: int) -> View:
     for counts in found:
         counts.pop("run_count", None)
         run_id, at = counts.pop("run_id"), counts.pop("planned_at")
-        shown.append(_run(run_id, at, known.pop(run_id, None), counts))
+        shown.append(_run(run_id, at, known.pop(run_id, None), counts, at_work))
     oldest = min((run.at for run in shown if run.at), default=None)
     shown += [
-        _run(run.run_id, run.started_at, run, None)
+        _run(run.run_id, run.started_at, run, None, at_work)
         for run in known.values()
         if oldest is None or run.started_at is None or run.started_at >= oldest
     ]
@@ -61,8 +65,18 @@ def view(of: Figures, airflow_runs: AirflowRuns, offset: int) -> View:
     return View(run_count=run_count, runs=tuple(shown))
 
 
+def accounts(of: Figures, airflow: Airflow, run_id: str) -> tuple[dict[str, Any], ...]:
+    """What came of a run by account, those that are not in first."""
+    at_work = airflow.at_work(of.dataset)
+    return of.rows("page/run_accounts.sql", run_id=run_id, most=ACCOUNTS, at_work=at_work)
+
+
 def _run(
-    run_id: str, at: datetime | None, known: AirflowRun | None, counts: dict[str, Any] | None
+    run_id: str,
+    at: datetime | None,
+    known: AirflowRun | None,
+    counts: dict[str, Any] | None,
+    at_work: Collection[str],
 ) -> ShownRun:
     return ShownRun(
         run_id=run_id,
@@ -71,4 +85,5 @@ def _run(
         run_type=known.run_type if known else None,
         ended_at=known.ended_at if known else None,
         counts=counts,
+        is_at_work=run_id in at_work,
     )

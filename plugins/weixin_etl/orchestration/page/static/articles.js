@@ -1,6 +1,6 @@
 // How an account's latest articles grow beside what is usual, and where one's readers came from.
 
-import { configuration, el, number, t, table, word } from "./common.js";
+import { configuration, el, LANGUAGE, number, t, table, whole, word } from "./common.js";
 
 export async function articles({ now, go, ask }) {
   const accounts = await ask("accounts", { dataset: now.dataset });
@@ -19,7 +19,7 @@ export async function articles({ now, go, ask }) {
     nodes: [
       title, choice,
       el("h3", {}, t("growth")),
-      el("p", { class: "quiet" }, t("axis_readers", { metric: document.documentElement.lang === "zh" ? found.chinese_name : found.meaning })),
+      el("p", { class: "quiet" }, t("axis_readers", { metric: LANGUAGE === "zh" ? found.chinese_name : found.meaning })),
       legend(found, selected), chart,
       list(found, selected, (msgid) => go({ appid: chosen.appid, msgid })),
       el("section", { "aria-labelledby": "sources" },
@@ -46,6 +46,12 @@ function chooser(accounts, chosen, go) {
       oninput: (event) => {
         const next = accounts.find((it) => OPTION(it) === event.target.value);
         if (next && next !== chosen) go({ appid: next.appid, msgid: "" });
+      },
+      onchange: (event) => {
+        const part = event.target.value.trim().toLowerCase();
+        const next = accounts.find((it) => OPTION(it).toLowerCase().includes(part)) ?? chosen;
+        if (next === chosen) event.target.value = OPTION(chosen);
+        else go({ appid: next.appid, msgid: "" });
       },
     }),
     el("datalist", { id: "all-accounts" }, accounts.map((it) => el("option", { value: OPTION(it) }))));
@@ -122,7 +128,7 @@ function draw(chart, found, selected) {
 function list(found, selected, choose) {
   const columns = [
     { label: t("article"), cell: (it) => it.title ?? t("no_title") },
-    { label: t("published"), cell: (it) => it.publication_date },
+    { label: t("published"), cell: (it) => whole(it.publication_date) },
     { label: t("position"), number: true, cell: (it) => number(it.position) },
     { label: t("readers_now"), number: true, cell: (it) => [number(it.latest), el("span", { class: "quiet under" }, t(it.is_final ? "is_final" : "still_grows"))] },
     { label: t("against_usual"), number: true, cell: (it) => against(found, it) },

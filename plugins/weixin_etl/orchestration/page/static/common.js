@@ -1,7 +1,16 @@
 // What every view uses: labels, elements, times in Beijing, answers of the server, ways to Airflow.
 
 export const configuration = JSON.parse(document.getElementById("configuration").textContent);
-const LANGUAGE = document.documentElement.lang;
+// Airflow's own switch decides where it was used, else the browser's preference, as the server found.
+export const LANGUAGE = (() => {
+  try {
+    const chosen = localStorage.getItem("i18nextLng")?.split("-")[0];
+    if (chosen) return chosen in configuration.labels ? chosen : "en";
+  } catch {
+    // storage is switched off
+  }
+  return document.documentElement.lang;
+})();
 const LABELS = configuration.labels[LANGUAGE];
 const LOCALE = LANGUAGE === "zh" ? "zh-CN" : "en-GB";
 
@@ -35,11 +44,21 @@ const TIME = new Intl.DateTimeFormat("sv-SE", {
 // 2026-11-24 08:30, in Beijing.
 export const time = (iso) => TIME.format(new Date(iso));
 
+const CLOCK = new Intl.DateTimeFormat("sv-SE", { timeZone: "Asia/Shanghai", timeStyle: "medium" });
+// When the server last answered, by its clock: 08:30:05, in Beijing.
+export const clockTime = () => CLOCK.format(answeredAt);
+
+// A date, or what else must not wrap.
+export const whole = (text) => el("span", { class: "whole" }, text);
+
 // <time> that shows Beijing's and tells machines the instant.
 export const timeElement = (iso) => el("time", { datetime: iso }, time(iso));
 
 export const addDays = (day, count) =>
   new Date(Date.parse(`${day}T00:00:00Z`) + count * 86400000).toISOString().slice(0, 10);
+
+// Days as the server has them: 2026-11-17 to 2026-11-19, 2026-11-23.
+export const ranges = (days) => days.replaceAll(" to ", t("to"));
 
 // As a sentence of its own. What begins with a name or an address stays as it is.
 export const sentence = (text) => (/^[a-z]+[ ,]/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text);
@@ -49,12 +68,18 @@ export function say(sentence) {
   document.getElementById("said").textContent = sentence;
 }
 
-export class Refusal extends Error {}
+export class Refusal extends Error {
+  constructor(sentence, { isLogin = false } = {}) {
+    super(sentence);
+    this.isLogin = isLogin;
+  }
+}
 
+let answeredAt = new Date();
 // The server's answer; a sentence is thrown when there is none.
 export async function ask(path, values = {}, signal = undefined) {
   const query = new URLSearchParams(
-    Object.entries(values).filter(([, value]) => value !== undefined && value !== null && value !== ""),
+    Object.entries({ ...values, language: LANGUAGE }).filter(([, value]) => value !== undefined && value !== null && value !== ""),
   );
   let answer;
   try {
@@ -63,11 +88,27 @@ export async function ask(path, values = {}, signal = undefined) {
     if (error.name === "AbortError") throw error;
     throw new Refusal(t("error_network"));
   }
-  if (answer.status === 401) throw new Refusal(t("error_login"));
-  if (answer.status === 403) throw new Refusal(t("error_forbidden"));
-  if (answer.ok) return answer.json();
+  if (!answer.ok) throw await refusal(answer, t("error_forbidden"));
+  answeredAt = new Date(answer.headers.get("Date") ?? Date.now());
+  return answer.json();
+}
+
+// Why the server did not do it.
+async function refusal(answer, forbidden) {
+  if (answer.status === 401) return new Refusal(t("error_login"), { isLogin: true });
+  if (answer.status === 403) return new Refusal(forbidden);
   const said = await answer.json().catch(() => ({}));
-  throw new Refusal(typeof said.detail === "string" ? said.detail : t("error_network"));
+  return new Refusal(typeof said.detail === "string" ? said.detail : t("error_network"));
+}
+
+// Trigger a run by Airflow's own API, with the reader's login and permission; its id.
+export async function trigger(dataset, conf) {
+  const answer = await fetch(`${configuration.airflow}/api/v2/dags/${encodeURIComponent(dagId(dataset))}/dagRuns`, {
+    method: "POST", credentials: "same-origin", headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ logical_date: null, conf }),
+  }).catch(() => { throw new Refusal(t("error_network")); });
+  if (!answer.ok) throw await refusal(answer, t("error_trigger"));
+  return (await answer.json()).dag_run_id;
 }
 
 // A link to a page of Airflow. Airflow shows this page in a sandboxed frame whose own links may lead
@@ -101,7 +142,7 @@ export function copyButton(text, label = t("copy")) {
   return el("button", {
     type: "button",
     class: "small",
-    onclick: async () => {
+    onclick: async (event) => {
       try {
         await navigator.clipboard.writeText(text);
       } catch {
@@ -112,9 +153,17 @@ export function copyButton(text, label = t("copy")) {
         hidden.remove();
       }
       say(t("copied"));
+      event.target.textContent = t("copied");
+      setTimeout(() => { event.target.textContent = label; }, 2000);
     },
   }, label);
 }
+
+// Short facts in a row.
+export const facts = (...said) => el("ul", { class: "facts" }, said.flat().filter(Boolean).map((fact) => el("li", {}, fact)));
+
+// How far a run at work has come.
+export const progressBar = (done, count) => el("progress", { value: done, max: Math.max(1, count), "aria-label": t("being_asked", { done: number(done), count: number(count) }) });
 
 // A table: columns are {label, cell(row), number, wide}. On a narrow screen each row is a card that
 // names its cells, the wide ones on a line of their own; the roles keep it a table for screen readers.

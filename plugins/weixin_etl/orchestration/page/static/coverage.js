@@ -1,12 +1,15 @@
 // The calendar of accounts by publication days, and one day's story.
 
-import { addDays, airflowLink, copyButton, dagId, el, number, pager, runLink, searchBox, sentence, t, table, time, word } from "./common.js";
+import { addDays, copyButton, dagId, el, facts, number, pager, runLink, searchBox, sentence, t, table, time, timeElement, whole, word } from "./common.js";
+import { form, formsOf } from "./form.js";
 
 const SIGNS = {
-  final: "✓", in: "●", resting: "z", open: "○", late: "!", unconfirmed: "1", failed: "✕", never_asked: "?", retired: "–", lost: "∅",
+  final: "✓", in: "●", resting: "z", open: "○", being_asked: "…", late: "!", unconfirmed: "1", failed: "✕", never_asked: "?", retired: "–", lost: "∅",
 };
 const CELL = 24; // pixels, as in page.css
 const NARROW = 700;
+// Days to ask for, and their forms: kept while other days are looked at.
+const selection = { dataset: "", pairs: new Map(), last: null, forms: new Map() };
 
 // As many days as the screen has room for.
 function room() {
@@ -30,17 +33,26 @@ export async function coverage({ now, go, ask }) {
     searchBox(now.search ?? "", (search) => go({ search, offset: "" }, { replace: true })),
     el("label", { class: "check" },
       el("input", { type: "checkbox", id: "only", checked: Boolean(now.only), onchange: (event) => go({ only: event.target.checked ? 1 : "", offset: "" }) }),
-      el("span", {}, t("only_trouble"))));
+      el("span", {}, t("only_trouble"))),
+    el("button", { type: "button", id: "choose", "aria-pressed": `${Boolean(now.choose)}`, onclick: () => go({ choose: now.choose ? "" : 1 }) }, t("choose_days")));
+  if (selection.dataset !== now.dataset) Object.assign(selection, { dataset: now.dataset, pairs: new Map(), last: null, forms: new Map() });
+  const chooser = el("div", { class: "chooser" });
+  const choose = now.choose && (() => chooser.replaceChildren(...choices(now.dataset, ask, choose)));
   const nothing = now.search ? t("no_match", { search: now.search }) : now.only ? t("calendar_all_in") : t("calendar_empty");
   return {
+    isAtWork: found.is_at_work,
     nodes: [
       el("h2", {}, t("view_coverage")),
       filters,
-      found.accounts.length ? [steps, grid(found, now.dataset, ask)] : el("p", { class: "empty" }, nothing),
+      now.choose && chooser,
+      found.accounts.length ? [steps, grid(found, now.dataset, ask, choose)] : el("p", { class: "empty" }, nothing),
       pager(offset, found.page_size, found.account_count, (next) => go({ offset: next })),
       legend(),
     ].flat(),
-    ready: () => now.day && now.appid && tell(now.dataset, now.appid, now.day, ask),
+    ready: ({ isRefresh }) => {
+      if (choose) choose();
+      if (!isRefresh && now.day && now.appid) tell(now.dataset, now.appid, now.day, ask);
+    },
   };
 }
 
@@ -53,7 +65,7 @@ function legend() {
       el("dd", {}, t(`means_${name}`))))));
 }
 
-function grid(found, dataset, ask) {
+function grid(found, dataset, ask, choose) {
   const days = found.accounts[0].states.map((_, n) => addDays(found.first, n));
   const months = [];
   for (const day of days) {
@@ -65,7 +77,7 @@ function grid(found, dataset, ask) {
   const body = found.accounts.map((account) => el("tr", { role: "row" },
     el("th", { scope: "row", role: "rowheader", title: `${account.name} ${account.appid}` },
       el("span", { class: "name" }, account.name), !account.is_active && el("span", { class: "quiet under" }, t("not_collected"))),
-    account.states.map((state, n) => cell(account, days[n], state, weekday(days[n])))));
+    account.states.map((state, n) => cell(account, days[n], state, weekday(days[n]), Boolean(choose)))));
   const calendar = el("table", { class: "calendar", role: "grid", "aria-label": t("calendar_caption") },
     el("thead", { role: "rowgroup" },
       el("tr", { role: "row" }, el("td", { rowspan: 2, class: "corner" }),
@@ -76,20 +88,65 @@ function grid(found, dataset, ask) {
   moveByKeys(calendar);
   calendar.addEventListener("click", (event) => {
     const button = event.target.closest("button");
-    if (button) tell(dataset, button.dataset.appid, button.dataset.day, ask);
+    if (!button) return;
+    if (!choose) tell(dataset, button.dataset.appid, button.dataset.day, ask);
+    else {
+      toggle(found, days, button.dataset, event.shiftKey);
+      for (const it of calendar.querySelectorAll("button")) it.setAttribute("aria-pressed", `${selection.pairs.has(keyOf(it.dataset))}`);
+      choose();
+    }
   });
   return el("div", { class: "scroll" }, calendar);
 }
 
-function cell(account, day, state, weekday) {
+const keyOf = ({ appid, day }) => `${appid} ${day}`;
+
+// Choose a day or drop it; with the Shift key all days between it and the last one, of all accounts between.
+function toggle(found, days, { appid, day }, isRange) {
+  const { pairs, last } = selection;
+  const isDropped = pairs.has(keyOf({ appid, day }));
+  const appids = found.accounts.map((it) => it.appid);
+  const between = (all, one, other) => {
+    const [from, to] = [all.indexOf(one), all.indexOf(other)].sort((a, b) => a - b);
+    return from < 0 ? [one] : all.slice(from, to + 1);
+  };
+  for (const it of isRange && last ? between(appids, appid, last.appid) : [appid]) {
+    for (const each of isRange && last ? between(days, day, last.day) : [day]) {
+      const pair = { appid: it, day: each };
+      if (isDropped && !isRange) pairs.delete(keyOf(pair));
+      else pairs.set(keyOf(pair), pair);
+    }
+  }
+  selection.last = { appid, day };
+}
+
+// What was chosen, as forms with their plans.
+function choices(dataset, ask, choose) {
+  const clear = () => {
+    selection.pairs.clear();
+    document.querySelectorAll(".calendar button[aria-pressed=true]").forEach((it) => it.setAttribute("aria-pressed", "false"));
+    choose();
+  };
+  if (!selection.pairs.size) return [el("p", { class: "quiet" }, t("choose_hint"))];
+  return [
+    el("p", {}, t("chosen_days", { count: number(selection.pairs.size) }), " ", el("button", { type: "button", class: "small", onclick: clear }, t("choose_none"))),
+    ...formsOf([...selection.pairs.values()]).map((it) => {
+      const key = JSON.stringify(it);
+      if (!selection.forms.has(key)) selection.forms.set(key, form(dataset, it, ask));
+      return selection.forms.get(key);
+    }),
+  ];
+}
+
+function cell(account, day, state, weekday, isChosen) {
   const label = `${account.name}, ${day}: ${t(`state_${state ?? "none"}`)}`;
   return el("td", { role: "gridcell", class: weekday === 1 ? "monday" : undefined },
-    state === null
+    state === null && !isChosen
       ? el("span", { class: "cell none", title: label })
       : el("button", {
-        type: "button", class: `cell ${state}`, tabindex: -1, title: label, "aria-label": label,
-        "data-appid": account.appid, "data-day": day,
-      }, SIGNS[state]));
+        type: "button", class: `cell ${state ?? "none"}`, tabindex: -1, title: label, "aria-label": label,
+        "data-appid": account.appid, "data-day": day, "aria-pressed": isChosen && `${selection.pairs.has(keyOf({ appid: account.appid, day }))}`,
+      }, SIGNS[state] ?? ""));
 }
 
 // One stop for Tab; arrows, Home and End move inside.
@@ -135,22 +192,23 @@ async function tell(dataset, appid, day, ask) {
   dialog.onclick = (event) => event.target === dialog && dialog.close();
   try {
     const story = await ask("pair", { dataset, appid, day });
-    fill(t("story_of", { name: story.name, day }), ...chapters(dataset, story).filter(Boolean));
+    fill(t("story_of", { name: story.name, day }), ...chapters(dataset, story, ask).filter(Boolean));
   } catch (error) {
     fill(day, el("p", { role: "alert" }, error.message));
   }
   close.focus();
 }
 
-function chapters(dataset, story) {
+function chapters(dataset, story, ask) {
   const state = story.state ?? "none";
   return [
     el("p", { class: "verdict" }, el("span", { class: `cell ${state}`, "aria-hidden": "true" }, SIGNS[state] ?? ""), " ",
       el("strong", {}, t(`state_${state}`)), " · ", t(`means_${state}`)),
     ...attempt(story.coverage),
     ...holdings(story.coverage),
-    el("h3", {}, t("ask_again")), form(dataset, story),
-    el("h3", {}, t("runs_of_day")), story.runs.length ? runsTable(dataset, story.runs) : el("p", { class: "quiet" }, t("no_runs_of_day")),
+    el("h3", {}, t("ask_again")), form(dataset, story.form, ask),
+    story.form_day_count > 1 && el("p", { class: "quiet" }, t("ask_neighbours", { count: story.form_day_count })),
+    el("h3", {}, t("runs_of_day")), story.runs.length ? runsTable(dataset, story) : el("p", { class: "quiet" }, t("no_runs_of_day")),
     el("h3", {}, t("restatements")), ...restatements(story),
     story.rejected.length > 0 && el("h3", {}, t("rejected")),
     story.rejected.length > 0 && table(t("rejected"), [
@@ -162,7 +220,7 @@ function chapters(dataset, story) {
 }
 
 function attempt(known) {
-  const facts = !known?.attempted_at ? [] : [
+  const said = !known?.attempted_at ? [] : [
     t("attempted_at", { time: time(known.attempted_at) }),
     known.attempts > 1 ? t("attempts", { count: known.attempts }) : known.attempts === 1 ? t("attempt_one") : null,
     known.error_code !== null ? t("errcode", { code: known.error_code }) : null,
@@ -172,7 +230,7 @@ function attempt(known) {
     el("h3", {}, t("what_happened")),
     known?.cure && el("p", {}, el("strong", {}, sentence(known.cure))),
     known?.error && el("p", {}, sentence(known.error)),
-    facts.length ? el("ul", { class: "facts" }, facts.filter(Boolean).map((it) => el("li", {}, it)))
+    said.length ? facts(said)
       : el("p", { class: "quiet" }, t("never_attempted")),
   ];
 }
@@ -180,35 +238,18 @@ function attempt(known) {
 function holdings(known) {
   const title = el("h3", {}, t("what_we_have"));
   if (!known?.fetched_at) return [title, el("p", { class: "quiet" }, t("nothing_loaded"))];
-  const facts = [
+  return [title, facts(
     known.data_state === "empty" ? t("empty_day") : t("articles_rows", { articles: number(known.article_count), rows: number(known.row_count) }),
     known.through_date && t("through_date", { day: known.through_date }),
     t("answered_at", { time: time(known.fetched_at) }),
     known.ready_at && t("ready_at", { time: time(known.ready_at) }),
-  ];
-  return [title, el("ul", { class: "facts" }, facts.filter(Boolean).map((it) => el("li", {}, it)))];
+  )];
 }
 
-// What to enter into the DAG's form: the page itself changes nothing.
-function form(dataset, story) {
-  const fields = ["begin_date", "end_date", "accounts", "refetch"].filter((name) => name in story.form);
-  return el("div", { class: "form" },
-    el("p", {}, t("ask_hint")),
-    el("dl", {}, fields.map((name) => {
-      const value = [story.form[name]].flat().join(", ");
-      const shown = story.form[name] === true ? t("yes") : value;
-      return el("div", {}, el("dt", {}, t(`field_${name}`)), el("dd", {}, el("code", {}, shown), name !== "refetch" && copyButton(value)));
-    })),
-    story.form_day_count > 1 && el("p", { class: "quiet" }, t("ask_neighbours", { count: story.form_day_count })),
-    el("p", { class: "actions" },
-      airflowLink(`/dags/${encodeURIComponent(dagId(dataset))}`, t("open_dag")),
-      copyButton(JSON.stringify(story.form), t("copy_conf"))));
-}
-
-function runsTable(dataset, runs) {
+function runsTable(dataset, { runs, at_work: atWork }) {
   return table(t("runs_of_day"), [
-    { label: t("run"), cell: (it) => runLink(dagId(dataset), it.run_id, time(it.planned_at)) },
-    { label: t("state"), cell: (it) => word("pair", it.state) },
+    { label: t("run"), cell: (it) => runLink(dagId(dataset), it.run_id, whole(time(it.planned_at))) },
+    { label: t("state"), cell: (it) => word("pair", it.state === "planned" && atWork.includes(it.run_id) ? "being_asked" : it.state) },
     ...["calls", "inserted", "updated", "unchanged", "rejected", "restated"].map((name) => ({
       label: t(name === "rejected" ? "rejected_count" : name), number: true, cell: (it) => number(it[name]),
     })),
@@ -222,12 +263,12 @@ function restatements(story) {
     shown < story.restatement_count && el("p", { class: "quiet" }, t("restatements_more", { shown, count: number(story.restatement_count) })),
     table(t("restatements"), [
       { label: t("article"), cell: (it) => it.title ?? it.msgid },
-      { label: t("stat_day"), cell: (it) => it.stat_date },
+      { label: t("stat_day"), cell: (it) => whole(it.stat_date) },
       { label: t("metric"), cell: (it) => el("code", {}, it.metric) },
       { label: t("kind"), cell: (it) => word("kind", it.kind) },
       { label: t("old_value"), number: true, cell: (it) => figure(it.old_value, it.had_list) },
       { label: t("new_value"), number: true, cell: (it) => figure(it.new_value, it.has_list) },
-      { label: t("changed_at"), cell: (it) => time(it.changed_at) },
+      { label: t("changed_at"), cell: (it) => timeElement(it.changed_at) },
       { label: t("cause"), cell: (it) => word("cause", it.cause) },
     ], story.restatements, { captionHidden: true }),
   ];
@@ -245,8 +286,8 @@ function answers(dataset, story) {
   return [
     table(t("answers"), [
       { label: t("number"), cell: (it) => `${it.raw_response_id}` },
-      { label: t("first_fetched"), cell: (it) => time(it.fetched_at) },
-      { label: t("last_seen"), cell: (it) => time(it.last_seen_at) },
+      { label: t("first_fetched"), cell: (it) => timeElement(it.fetched_at) },
+      { label: t("last_seen"), cell: (it) => timeElement(it.last_seen_at) },
       { label: "SHA-256", cell: (it) => el("code", {}, `${it.sha256_start}…`) },
     ], story.answers, { captionHidden: true }),
     el("p", { class: "command" }, t("answers_hint"), " ", el("code", {}, command), " ", copyButton(command)),
