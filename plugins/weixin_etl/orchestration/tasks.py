@@ -4,6 +4,7 @@ import logging
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -35,6 +36,7 @@ class _Planned:
     """What report and check are told of the run's newest plan."""
 
     stamp: PlanStamp
+    expected: timedelta
     counts: dict[str, int]
     warnings: list[str]
     not_planned: list[ConfiguredAccount]
@@ -80,7 +82,7 @@ def plan(dataset: Dataset, found: list[dict[str, Any]]) -> list[list[dict[str, A
     appids = [it.appid for it in planned.accounts]
     alerts.note(incidents.of_plan(run, clock.now(), [*planned.lost, *planned.left], appids))
     not_planned = [it for it in configured if not it.appid]
-    told = _Planned(planned.stamp, planned.counts, planned.warnings, not_planned)
+    told = _Planned(planned.stamp, planned.expected, planned.counts, planned.warnings, not_planned)
     context["ti"].xcom_push(_PLAN, msgspec.to_builtins(told))
     builtins: list[list[dict[str, Any]]] = msgspec.to_builtins(plan_verb.batches(planned.accounts))
     return builtins
@@ -198,7 +200,9 @@ def check(dataset: Dataset) -> None:
 
 
 def _report(run: Run, planned: _Planned) -> dict[str, int]:
-    totals = report_verb.report(run, open_warehouse(), planned.counts, planned.stamp)
+    totals = report_verb.report(
+        run, open_warehouse(), planned.counts, planned.stamp, planned.expected
+    )
     log.info("%s", ", ".join(f"{count} {name}" for name, count in totals.items()))
     metrics.emit_counts(run, totals)
     return totals
