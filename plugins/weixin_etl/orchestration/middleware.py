@@ -29,8 +29,6 @@ log = logging.getLogger(__name__)
 
 LONGEST_BODY_BYTES = 1 << 20
 """A body that is longer, or of unknown length, is passed on unread."""
-
-
 _DATASETS = {it.dag_id: it for it in DATASETS.values()}
 
 

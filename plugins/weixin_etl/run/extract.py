@@ -220,6 +220,7 @@ class _Extraction:
                 taken = self._taken() if is_due else []
             if taken or self._callers:
                 yield taken
+            del taken  # else it stays until the next ones are all there
             if is_due:
                 late_at = monotonic() + most_seconds
 
