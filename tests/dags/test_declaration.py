@@ -85,14 +85,18 @@ def test_tasks_are_as_the_settings_say(monkeypatch):
 
     So when only the failed tasks are cleared, the green report between them is not. A task that
     calls WeChat takes one slot, whatever it calls at once: more slots than the pool has would be
-    waited for without end. Each is stopped when it hangs; tries and their delay are settings.
+    waited for without end. Each is stopped when it hangs; tries and their delay are settings, and
+    so are the times at which a run begins and must have ended.
     """
+    monkeypatch.setenv("AIRFLOW__WEIXIN__RUN_AT", "09:05")
     monkeypatch.setenv("AIRFLOW__WEIXIN__CONCURRENCY", "32")
     monkeypatch.setenv("AIRFLOW__WEIXIN__RETRIES", "5")
     monkeypatch.setenv("AIRFLOW__WEIXIN__RETRY_DELAY_SECONDS", "77")
 
     dag = parsed()
 
+    assert dag.timetable.expression == "5 9 * * *"
+    assert dag.deadline[0].interval == timedelta(hours=3, minutes=25)
     assert [task.task_id for task in dag.leaves] == ["check"]
     assert dag.get_task("check").upstream_task_ids == {"ingest", "report"}
     assert {

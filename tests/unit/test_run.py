@@ -85,6 +85,20 @@ def test_a_date_that_is_none_is_refused_with_a_sentence(name: str) -> None:
     assert run_context.of(ARTICLE_TOTAL, context(FORM | {name: ""})).begin_date is None
 
 
+def test_days_in_a_backfill_are_refused() -> None:
+    """Each of its runs would ask for them, whatever its range; the command line has no form."""
+    days = FORM | {"begin_date": "2026-11-01", "end_date": "2026-11-02"}
+
+    def require(run_type: str, conf: dict[str, Any]) -> None:
+        this = context(run_type=run_type, conf=conf) | {"dag": SimpleNamespace(params=FORM)}
+        run_context.require_known_parameters(this)
+
+    require("manual", days)
+    require("backfill", FORM | {"refetch": True})
+    with pytest.raises(ParameterError, match="leave begin_date and end_date empty in a backfill"):
+        require("backfill", days)
+
+
 @pytest.mark.parametrize(
     ("try_number", "max_tries", "was_waiting", "is_by_itself", "is_last"),
     [

@@ -1,6 +1,7 @@
 """The settings: section [weixin] of Airflow's configuration."""
 
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -23,6 +24,7 @@ from weixin_etl.orchestration import settings
         ("COMMIT_MEGABYTES", "1", "pipeline", "commit_bytes", 1 << 20),
         ("DAILY_CALLS", "0", "pipeline", "daily_calls", 0),
         ("QUOTA_RESERVE", "7", "pipeline", "quota_reserve", 7),
+        ("RUN_AT", "9:05", "dags", "run_at", time(9, 5)),
         ("DEADLINE_HOUR", "13:00", "dags", "deadline", time(13)),
         ("RETRIES", "0", "dags", "retries", 0),
         ("RETRY_DELAY_SECONDS", "1", "dags", "retry_delay_seconds", 1),
@@ -75,6 +77,29 @@ def test_a_value_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch) -
     for reading in (settings.read_of_dags, settings.read):
         with pytest.raises(AirflowConfigException, match="concurrency"):
             reading()
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "sentence"),
+    [
+        ("RUN_AT", "8.30", "[weixin] run_at '8.30' is no time of day, such as 08:30"),
+        ("DEADLINE_HOUR", "noon", "[weixin] deadline_hour 'noon' is no time of day, such as 12:30"),
+        (
+            "RUN_AT",
+            "12:30",
+            "[weixin] deadline_hour 12:30 is not after run_at 12:30; give the daily runs some "
+            "hours",
+        ),
+    ],
+)
+def test_a_time_that_is_none_is_refused_with_a_sentence(
+    name: str, written: str, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the DAGs are created, so that Airflow shows it as an import error."""
+    monkeypatch.setenv(f"AIRFLOW__WEIXIN__{name}", written)
+
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        settings.read_of_dags()
 
 
 def test_the_settings_and_their_defaults_are_listed_by_airflow() -> None:

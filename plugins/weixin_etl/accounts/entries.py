@@ -9,12 +9,14 @@ import msgspec
 
 from weixin_etl.accounts.platform import Discovery
 from weixin_etl.api.errors import ConfigurationError, WeixinError
+from weixin_etl.json_text import one_line
 from weixin_etl.model import Account, ConfiguredAccount, ParameterError, SaidQuota, connection_of
 from weixin_etl.problem import Problem
 
 ACCOUNTS_VARIABLE = "weixin_accounts"
 _LEAVES_OUT = "-"
 _NAMES_IN_SENTENCE = 3
+_LONGEST_NAME = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,11 @@ class AccountList:
     """Connections, and accounts of platforms: `<conn_id>/<appid>`."""
     left_out: frozenset[str] = frozenset()
     """Accounts of platforms that are not collected: its entries that begin with a minus."""
+
+    @property
+    def names(self) -> set[str]:
+        """What the form may call the entries, whatever their connections say."""
+        return set().union(*map(_names, self.entries))
 
     @classmethod
     def read(cls, text: str) -> "AccountList":
@@ -140,13 +147,14 @@ class Listed:
             ParameterError: one is not, or its account has withdrawn.
 
         """
+        open_ended = [it for it in self.accounts if it.may_have_more]
         unknown = {
             name
             for name in self._unknown(wanted)
-            if not any(_may_be_of(name, it) for it in self.accounts)
+            if not any(_may_be_of(name, it) for it in open_ended)
         }
         if unknown:
-            first = min(unknown)
+            first = one_line(min(unknown), _LONGEST_NAME)
             names = {
                 str(it): [*it.names, *(account.name for account in it.described)]
                 for it in self.accounts

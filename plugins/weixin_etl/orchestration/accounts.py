@@ -1,7 +1,7 @@
 """The accounts to collect: from the Airflow Variable and its connections to clients."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -45,6 +45,43 @@ from weixin_etl.warehouse import require_migrated
 log = logging.getLogger(__name__)
 
 _REASONS_IN_LOG = 3
+_IF_UNSET = '["weixin_default"]'
+_MOST_LOOKED_UP = 1000
+"""Entries: beyond, Airflow's masking of the secrets that are looked up takes half a minute."""
+
+
+def require_listed(wanted: Collection[str]) -> None:
+    """
+    Make sure that names a run is limited to can be those of accounts, without a call to WeChat.
+
+    The API server may not find what tasks do: a connection that it lacks may have any AppID, and
+    so may the accounts of a platform.
+
+    Raises:
+        ParameterError: as `Listed.require`, or the list can't be used.
+
+    """
+    written = Variable.get(ACCOUNTS_VARIABLE, default=None)
+    listed = AccountList.read(written or _IF_UNSET)
+    if listed.names.issuperset(wanted) or len(listed.entries) > _MOST_LOOKED_UP:
+        return
+    found = {it: _seen(it) for it in {*map(connection_of, listed.entries)}}
+    known = accounts_of(listed, found, if_none="")
+    if written or not known.accounts[0].error:  # else the list may be out of sight as well
+        known.require(wanted)
+
+
+def _seen(conn_id: str) -> Account | Discovery:
+    """What a connection describes, as far as it is known here."""
+    try:
+        account = WeixinHook(conn_id).account()
+    except WeixinError as error:
+        return Discovery(problem=error)
+    if not account.is_platform:
+        return account
+    return Discovery(
+        problem=ConfigurationError(account=conn_id, cause="WeChat was not asked", cure="")
+    )
 
 
 def described_accounts(settings: Settings) -> list[ConfiguredAccount]:
@@ -201,7 +238,7 @@ def _cipher(account: Account) -> Cipher:
 
 def _look_up(clients: Clients, discover: Callable[[Platform], Discovery], if_none: str) -> Listed:
     """What the Variable's entries stand for; `discover` gives the accounts of a platform."""
-    listed = AccountList.read(Variable.get(ACCOUNTS_VARIABLE, default='["weixin_default"]'))
+    listed = AccountList.read(Variable.get(ACCOUNTS_VARIABLE, default=_IF_UNSET))
     found: dict[str, Account | Discovery | WeixinError] = {}
     for conn_id in dict.fromkeys(map(connection_of, listed.entries)):
         try:

@@ -94,7 +94,7 @@ def create_dags() -> None:
 
     Raises:
         AirflowConfigException: a setting is not a number.
-        ValueError: `deadline_hour` is not a time after the start of the run.
+        ValueError: `run_at` or `deadline_hour` is no time of day, or the deadline not the later.
 
     """
     config = settings.read_of_dags()
@@ -105,9 +105,9 @@ def create_dags() -> None:
 
 def _daily(dataset: Dataset, config: settings.DagSettings) -> None:
     """The DAG of one endpoint, every morning."""
-    deadline = config.deadline
+    run_at, deadline = config.run_at, config.deadline
     until_deadline = timedelta(
-        hours=deadline.hour - settings.RUN_AT.hour, minutes=deadline.minute - settings.RUN_AT.minute
+        hours=deadline.hour - run_at.hour, minutes=deadline.minute - run_at.minute
     )
     asset = Asset(dataset.dag_id)
     with DagWithDeadline(
@@ -115,7 +115,7 @@ def _daily(dataset: Dataset, config: settings.DagSettings) -> None:
         description=f"Totals of each article and day, from datacube/{dataset.endpoint}",
         doc_md=f"{DAILY_MD}\n{error_table.table()}",
         schedule=CronTriggerTimetable(
-            f"{settings.RUN_AT.minute} {settings.RUN_AT.hour} * * *", timezone="Asia/Shanghai"
+            f"{run_at.minute} {run_at.hour} * * *", timezone="Asia/Shanghai"
         ),
         deadline=DeadlineAlert(
             DailyRunDeadline(until_deadline / timedelta(minutes=1)),

@@ -1,12 +1,14 @@
 """The form of each DAG: what somebody who triggers a run may enter, and nothing else."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import date
 
 from airflow.sdk import Param
 
 from weixin_etl.datasets import DATASETS
 from weixin_etl.json_text import one_line
+from weixin_etl.model import ParameterError
 
 
 def _day(title: str, description: str) -> Param:
@@ -33,8 +35,8 @@ def _switch(title: str, description: str) -> Param:
 DAILY = {
     "begin_date": _day(
         "First publication day",
-        "Beijing. Leave both days empty for the look-back window, and with Airflow's Backfill: its "
-        "dates are mornings of runs.",
+        "Beijing. Both days empty: the look-back window. Leave them empty with Airflow's Backfill: "
+        "the dates of its own range are the mornings of its runs, not publication days.",
     ),
     "end_date": _day("Last publication day", "Beijing, included; yesterday at the latest."),
     "accounts": _accounts("Connection ids or AppIDs, one a line. Empty: all."),
@@ -65,15 +67,24 @@ REPLAY = {
 FORMS = {dataset.dag_id: DAILY for dataset in DATASETS.values()} | {"weixin_replay": REPLAY}
 """The form of each DAG, by its id."""
 
+_DAYS = ("begin_date", "end_date")
 _LONGEST_NAME = 40
 _NAMES_IN_SENTENCE = 3
 
 
-def unknown_parameters(entered: Iterable[str], known: Iterable[str]) -> str:
+def require_known(
+    entered: Mapping[str, object], known: Iterable[str], *, is_backfill: bool
+) -> None:
     """
-    What is wrong with the names that were entered, each with the nearest known one; else "".
+    Make sure that what was entered can mean what somebody meant.
 
     Airflow takes a name it does not know without a word: a run limited by `acounts` is not limited.
+    And each run of its backfill would ask for the same days, whatever the range of the backfill.
+
+    Raises:
+        ParameterError: the form has no such parameters; the nearest known ones are named. Or days
+            are entered for a backfill.
+
     """
     names = list(known)
     unknown = sorted(set(entered).difference(names))
@@ -83,7 +94,31 @@ def unknown_parameters(entered: Iterable[str], known: Iterable[str]) -> str:
     ]
     if len(unknown) > _NAMES_IN_SENTENCE:
         sentences.append(f"And {len(unknown) - _NAMES_IN_SENTENCE} more.")
-    return " ".join(sentences)
+    if sentences:
+        raise ParameterError(" ".join(sentences))
+    if is_backfill and any(entered.get(name) for name in _DAYS):
+        raise ParameterError(
+            f"leave {' and '.join(_DAYS)} empty in a backfill: its dates are mornings of runs; "
+            "for publication days, trigger a single run"
+        )
+
+
+def as_date(name: str, value: str | None) -> date | None:
+    """
+    A day of the form; None when it is left empty.
+
+    Raises:
+        ParameterError: it is not a date.
+
+    """
+    if not value:
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ParameterError(
+            f"{name} {one_line(value, _LONGEST_NAME)!r} is not a date; write it like 2026-11-24"
+        ) from None
 
 
 def _nearest(name: str, names: list[str]) -> str:

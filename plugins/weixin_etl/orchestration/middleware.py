@@ -1,8 +1,9 @@
-"""What Airflow's API server does differently for two calls that concern us; see decision 0023."""
+"""What Airflow's API server does differently for calls that concern us; see decision 0023."""
 
 import json
+import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow.api_fastapi.app import get_auth_manager
@@ -16,18 +17,27 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from weixin_etl.orchestration.form import FORMS, unknown_parameters
+from weixin_etl import clock, rules
+from weixin_etl.datasets import DATASETS
+from weixin_etl.json_text import one_line
+from weixin_etl.model import ParameterError
+from weixin_etl.orchestration import accounts, run_context
+from weixin_etl.orchestration.form import FORMS, require_known
 from weixin_etl.orchestration.hook import WeixinHook, tested_conn_id
+
+log = logging.getLogger(__name__)
 
 LONGEST_BODY_BYTES = 1 << 20
 """A body that is longer, or of unknown length, is passed on unread."""
+_DATASETS = {it.dag_id: it for it in DATASETS.values()}
 
 
 class OurCalls:
-    """Answers two calls that concern us, and passes on all others unread."""
+    """Answers calls that concern us, and passes on all others unread."""
 
     _TEST = "/api/v2/connections/test"
     _RUNS = re.compile(r"/api/v2/dags/([^/]+)/dagRuns")
+    _BACKFILLS = ("/api/v2/backfills", "/api/v2/backfills/dry_run")
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -36,21 +46,14 @@ class OurCalls:
         """Answer the call, or pass it on."""
         path = _posted_to(scope)
         runs = self._RUNS.fullmatch(path)
-        dag_id = runs[1] if runs else ""
         if path == self._TEST and await _may(
             scope, lambda manager, user: manager.is_authorized_connection(method="POST", user=user)
         ):
             await self._test(scope, receive, send)
-        elif dag_id in FORMS and await _may(
-            scope,
-            lambda manager, user: manager.is_authorized_dag(
-                method="POST",
-                access_entity=DagAccessEntity.RUN,
-                details=DagDetails(id=dag_id),
-                user=user,
-            ),
-        ):
-            await self._create_run(dag_id, scope, receive, send)
+        elif runs and await _may_trigger(scope, runs[1]):
+            await self._create_run(runs[1], scope, receive, send)
+        elif path in self._BACKFILLS and await _may(scope, lambda *_: True):
+            await self._create_backfill(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -74,12 +77,52 @@ class OurCalls:
             tested_conn_id.reset(tested)
 
     async def _create_run(self, dag_id: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse a parameter that the form does not have, as Airflow does one of a wrong type."""
+        """Refuse what the run would refuse, as Airflow does a parameter of a wrong type."""
         asked, receive = await _read(scope, receive)
-        conf = asked.get("conf")
-        refusal = unknown_parameters(conf, FORMS[dag_id]) if isinstance(conf, dict) else ""
+        is_for_now = not asked.get("run_after")
+        refusal = await _refusal(dag_id, asked.get("conf"), is_for_now=is_for_now)
         answer = JSONResponse({"detail": refusal}, 400) if refusal else self._app
         await answer(scope, receive, send)
+
+    async def _create_backfill(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As for a run. Which DAG it is, and so who may make it, is in the body."""
+        asked, receive = await _read(scope, receive)
+        dag_id, refusal = str(asked.get("dag_id")), ""
+        if await _may_trigger(scope, dag_id):
+            refusal = await _refusal(dag_id, asked.get("dag_run_conf"), is_backfill=True)
+        answer = JSONResponse({"detail": refusal}, 400) if refusal else self._app
+        await answer(scope, receive, send)
+
+
+async def _refusal(
+    dag_id: str, entered: object, *, is_backfill: bool = False, is_for_now: bool = True
+) -> str:
+    """
+    Why a run with these parameters can only be red, in the words of its first tasks; else "".
+
+    What can't be looked up here is left to the run, and what has a wrong type to Airflow.
+    """
+    if not isinstance(entered, dict):
+        return ""
+    try:
+        await run_in_threadpool(_require_possible, dag_id, entered, is_backfill, is_for_now)
+    except ParameterError as error:
+        return one_line(str(error))
+    except Exception as error:
+        log.info("%s: the run judges what was entered (%s here)", dag_id, type(error).__name__)
+    return ""
+
+
+def _require_possible(
+    dag_id: str, entered: Mapping[str, Any], is_backfill: bool, is_for_now: bool
+) -> None:
+    require_known(entered, FORMS[dag_id], is_backfill=is_backfill)
+    if is_for_now and dag_id in _DATASETS:
+        today = clock.beijing_date(clock.now())
+        run = run_context.asked_for(_DATASETS[dag_id], entered, today)
+        rules.window(run, today)
+        if run.accounts:
+            accounts.require_listed(run.accounts)
 
 
 def _posted_to(scope: Scope) -> str:
@@ -99,6 +142,19 @@ async def _may(scope: Scope, allows: Callable[[BaseAuthManager[Any], BaseUser], 
     except HTTPException:
         return False
     return await run_in_threadpool(allows, get_auth_manager(), user)
+
+
+async def _may_trigger(scope: Scope, dag_id: str) -> bool:
+    """Whether it is a DAG of ours, and who asks may make runs of it."""
+    return dag_id in FORMS and await _may(
+        scope,
+        lambda manager, user: manager.is_authorized_dag(
+            method="POST",
+            access_entity=DagAccessEntity.RUN,
+            details=DagDetails(id=dag_id),
+            user=user,
+        ),
+    )
 
 
 async def _read(scope: Scope, receive: Receive) -> tuple[dict[str, Any], Receive]:

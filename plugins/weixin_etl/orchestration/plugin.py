@@ -1,7 +1,7 @@
 """
 What Airflow gets from the installed distribution.
 
-Its web server the page "WeChat articles", and two calls that it answers better; its scheduler the
+Its web server the page "WeChat articles", and calls that it answers better; its scheduler the
 deadline of daily runs. Every process of Airflow imports this module, each task of other DAGs too:
 what only the web server needs is imported by its calls.
 """
@@ -31,7 +31,7 @@ async def page(scope: "Scope", receive: "Receive", send: "Send") -> None:
 
 
 def our_calls(app: "ASGIApp") -> "ASGIApp":
-    """The web server, made to answer the button *Test* and to refuse mistyped parameters."""
+    """The web server, made to answer the button *Test* and to refuse runs that can only be red."""
     from weixin_etl.orchestration.middleware import OurCalls
 
     return OurCalls(app)

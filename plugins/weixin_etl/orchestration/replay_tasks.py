@@ -9,7 +9,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from weixin_etl.datasets import DATASETS
 from weixin_etl.kept.answers import Selection
 from weixin_etl.kept.replay import Replayed, replay
-from weixin_etl.orchestration import run_context, settings
+from weixin_etl.orchestration import form, run_context, settings
 from weixin_etl.orchestration.ending import readable_ending
 from weixin_etl.orchestration.warehouse import open_warehouse
 
@@ -41,8 +41,8 @@ def _replayed(context: Context, *, is_applied: bool) -> Replayed:
     selection = Selection(
         DATASETS[params["dataset"]],
         tuple(params["accounts"] or ()),
-        run_context.form_date("begin_date", params["begin_date"]),
-        run_context.form_date("end_date", params["end_date"]),
+        form.as_date("begin_date", params["begin_date"]),
+        form.as_date("end_date", params["end_date"]),
     )
     said = 0
 

@@ -1,15 +1,18 @@
 """What a run is asked to do: Airflow's run and the form's parameters, in our own terms."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
+from typing import Any
 from uuid import uuid4
 
+import msgspec
 from airflow.sdk import Context, Variable
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import ParameterError, Run
-from weixin_etl.orchestration.form import unknown_parameters
+from weixin_etl.model import Run
+from weixin_etl.orchestration import form
 
 INSTALLATION_VARIABLE = "weixin_installation"
 
@@ -22,17 +25,34 @@ def of(dataset: Dataset, context: Context) -> Run:
         ParameterError: a date of the form is not a date.
 
     """
-    dag_run, params = context["dag_run"], context["params"]
+    dag_run = context["dag_run"]
+    run = asked_for(
+        dataset,
+        context["params"],
+        clock.beijing_date(dag_run.logical_date or dag_run.run_after),
+    )
+    return replace(run, run_id=dag_run.run_id, is_scheduled=dag_run.run_type == "scheduled")
+
+
+def asked_for(dataset: Dataset, entered: Mapping[str, Any], today: date) -> Run:
+    """
+    The run of a day with the form's parameters, by hand; one that was not entered has its default.
+
+    Raises:
+        ParameterError: a date of the form is not a date.
+        ValidationError: accounts are no list of names.
+
+    """
     return Run(
-        run_id=dag_run.run_id,
+        run_id="",
         dataset=dataset,
-        today=clock.beijing_date(dag_run.logical_date or dag_run.run_after),
-        is_scheduled=dag_run.run_type == "scheduled",
-        begin_date=form_date("begin_date", params["begin_date"]),
-        end_date=form_date("end_date", params["end_date"]),
-        accounts=tuple(params["accounts"] or ()),
-        refetch=params["refetch"],
-        dry_run=params["dry_run"],
+        today=today,
+        is_scheduled=False,
+        begin_date=form.as_date("begin_date", entered.get("begin_date")),
+        end_date=form.as_date("end_date", entered.get("end_date")),
+        accounts=msgspec.convert(entered.get("accounts") or (), tuple[str, ...]),
+        refetch=entered.get("refetch", False),
+        dry_run=entered.get("dry_run", False),
     )
 
 
@@ -53,31 +73,16 @@ def installation() -> str:
 
 def require_known_parameters(context: Context) -> None:
     """
-    Make sure that nobody mistyped a parameter; the command line has no form that would.
+    Make sure that the run can mean what somebody meant; the command line has no form that would.
 
     Raises:
-        ParameterError: the DAG has no parameter of a name that was entered.
+        ParameterError: as `form.require_known`.
 
     """
-    refusal = unknown_parameters(context["dag_run"].conf or {}, context["dag"].params)
-    if refusal:
-        raise ParameterError(refusal)
-
-
-def form_date(name: str, value: str | None) -> date | None:
-    """
-    A day of the form; None when it is left empty.
-
-    Raises:
-        ParameterError: it is not a date.
-
-    """
-    if not value:
-        return None
-    try:
-        return date.fromisoformat(value)
-    except ValueError:
-        raise ParameterError(f"{name} {value!r} is not a date; write it like 2026-11-24") from None
+    dag_run = context["dag_run"]
+    form.require_known(
+        dag_run.conf or {}, context["dag"].params, is_backfill=dag_run.run_type == "backfill"
+    )
 
 
 def is_first_try(context: Context) -> bool:

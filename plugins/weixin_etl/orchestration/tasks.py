@@ -4,6 +4,7 @@ import logging
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -39,6 +40,7 @@ class _Planned:
     """What report and check are told of the run's newest plan."""
 
     stamp: PlanStamp
+    expected: timedelta
     counts: dict[str, int]
     warnings: list[str]
     not_planned: list[ConfiguredAccount]
@@ -84,7 +86,7 @@ def plan(dataset: Dataset, found: list[dict[str, Any]]) -> list[list[dict[str, A
     appids = [it.appid for it in planned.accounts]
     alerts.note(incidents.of_plan(run, clock.now(), [*planned.lost, *planned.left], appids))
     not_planned = [it for it in configured if not it.appid]
-    told = _Planned(planned.stamp, planned.counts, planned.warnings, not_planned)
+    told = _Planned(planned.stamp, planned.expected, planned.counts, planned.warnings, not_planned)
     context["ti"].xcom_push(_PLAN, msgspec.to_builtins(told))
     builtins: list[list[dict[str, Any]]] = msgspec.to_builtins(plan_verb.batches(planned.accounts))
     return builtins
@@ -207,7 +209,9 @@ def _report(run: Run, planned: _Planned, context: Context) -> dict[str, int]:
     named = context["ti"].xcom_pull(task_ids=["ingest"], key=_UNKNOWN_METRICS)
     if unknown := sorted({name for names in named for name in names or ()}):
         log.warning("unknown metrics, kept in extra: %s", ", ".join(unknown[:_MOST_NAMED]))
-    totals = report_verb.report(run, open_warehouse(), planned.counts, planned.stamp)
+    totals = report_verb.report(
+        run, open_warehouse(), planned.counts, planned.stamp, planned.expected
+    )
     log.info("%s", ", ".join(f"{count} {name}" for name, count in totals.items()))
     metrics.emit_counts(run, totals)
     return totals

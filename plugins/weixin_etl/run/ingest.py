@@ -4,9 +4,10 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 from threading import Lock
+from time import monotonic
 
 from sqlalchemy import Engine
 
@@ -14,6 +15,7 @@ from weixin_etl import clock, rules
 from weixin_etl.api.client import Refusal, WeixinClient
 from weixin_etl.api.errors import ConfigurationError, from_errcode
 from weixin_etl.clock import days_as_ranges
+from weixin_etl.json_text import counted
 from weixin_etl.load import Load, Outcome, answered, refused
 from weixin_etl.load.quota import known_quotas
 from weixin_etl.model import (
@@ -40,6 +42,9 @@ log = logging.getLogger(__name__)
 
 COMMIT_SECONDS = 60
 """A commit holds what came in this time, so that a kill costs no more."""
+PROGRESS_SECONDS = 14
+"""So long after its last line the log says how far a batch has come, unless a commit lasts."""
+_WAKE_SECONDS = 1
 
 _one_at_a_time = Lock()
 """On the way an answer takes several times its bytes, whatever the number of threads."""
@@ -182,15 +187,21 @@ class _Try:
     def ask(self, accounts: Batch, days: Mapping[str, Sequence[date]]) -> None:
         """Ask for days of the accounts, by AppID, and load what comes in commits."""
         calls = self.calls([it for it in accounts if days.get(it.appid)], days)
+        progress = Progress(Counter({appid: len(dates) for appid, dates in days.items()}))
+        began = said_at = monotonic()
         load = Load(self.warehouse, self.run, ready_hour=self.settings.ready_hour, now=self.now)
-        awaited = Counter({appid: len(dates) for appid, dates in days.items()})
+        awaited = progress.left.copy()
         for outcomes in extract(
             calls,
-            self.outcome,
+            partial(self.outcome, progress),
             concurrency=self.settings.concurrency,
             most_bytes=self.settings.commit_bytes,
             most_seconds=COMMIT_SECONDS,
+            wake_seconds=_WAKE_SECONDS,
         ):
+            if monotonic() - said_at >= PROGRESS_SECONDS:
+                said_at = monotonic()
+                log.info("%s", progress.after(said_at - began))
             before = set(awaited)
             awaited -= Counter(it.account.appid for it in outcomes)
             given_up = [it for it in outcomes if it.account.appid in self.failures]
@@ -260,15 +271,18 @@ class _Try:
             )
         return client
 
-    def outcome(self, calls: AccountCalls, day: date) -> Outcome:
+    def outcome(self, progress: "Progress", calls: AccountCalls, day: date) -> Outcome:
         """Ask for a day, take the answer apart, and write it down for its load."""
         came = calls.ask(day)
         if isinstance(came, Refusal):
-            return refused(calls.account, day, came)
-        dataset = self.run.dataset
-        with _one_at_a_time:
-            parsed = parse(dataset, came.body, day, came.fetched_at)
-            return answered(dataset, calls.account, day, came, parsed)
+            outcome = refused(calls.account, day, came)
+        else:
+            dataset = self.run.dataset
+            with _one_at_a_time:
+                parsed = parse(dataset, came.body, day, came.fetched_at)
+                outcome = answered(dataset, calls.account, day, came, parsed)
+        progress.note(outcome)
+        return outcome
 
     def commit(self, load: Load, outcomes: Sequence[Outcome], complete: Collection[str]) -> None:
         """Load the outcomes; when that fails, account by account."""
@@ -313,6 +327,44 @@ class _Try:
         self.failures[account.appid] = replace(
             problem, account=account.name, appid=account.appid, conn_id=account.conn_id
         )
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far the calls of a batch have come; the threads that make them note each outcome."""
+
+    left: Counter[str]
+    """Days that are not done, by AppID."""
+    calls: int = 0
+    rows: int = 0
+    """Of the answers."""
+    _accounts: int = field(init=False)
+    _days: int = field(init=False)
+    _noting: Lock = field(default_factory=Lock)
+
+    def __post_init__(self) -> None:
+        """Nothing is done yet."""
+        self._accounts, self._days = len(self.left), self.left.total()
+
+    def note(self, outcome: Outcome) -> None:
+        """One more day is done: answered, refused or not asked for."""
+        with self._noting:
+            self.left[outcome.account.appid] -= 1
+            self.calls += outcome.calls
+            self.rows += len(outcome.rows)
+
+    def after(self, seconds: float) -> str:
+        """`2 of 5 accounts, 21 of 35 days done: 22 calls, 380 rows; about 3 min more`."""
+        left = self.left.total()
+        done = self._days - left
+        line = (
+            f"{self._accounts - len(+self.left)} of {counted(self._accounts, 'account')}, "
+            f"{done} of {counted(self._days, 'day')} done: "
+            f"{counted(self.calls, 'call')}, {counted(self.rows, 'row')}"
+        )
+        if not done or not left:
+            return line
+        return f"{line}; about {clock.elapsed(timedelta(seconds=seconds / done * left))} more"
 
 
 def _as_account(planned: PlannedAccount) -> Account:

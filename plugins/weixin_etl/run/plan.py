@@ -42,9 +42,11 @@ FEWEST_ACCOUNTS = 8
 MOST_ACCOUNTS = 250
 """Of a batch: an account that another run needs waits for its whole batch."""
 SECONDS_A_CALL = 0.3
-"""Assumed for the expected minutes, for an answer of some 60 articles."""
+"""Assumed for the expected time, for an answer of some 60 articles."""
 TASKS_AT_ONCE = 8
-"""Assumed for the expected minutes: how many ingest tasks Airflow runs at a time."""
+"""Assumed for the expected time: how many ingest tasks Airflow runs at a time."""
+SECONDS_A_START = 4
+"""Assumed for the expected time: until so many tasks have started, and until report has."""
 LISTED_FOR = timedelta(days=7)
 """So long after its last plan an installation's list of accounts is still in force."""
 LEFT_IS_SAID = timedelta(days=30)
@@ -189,20 +191,21 @@ class Plan:
         return [*(self.held_back if self.is_daily else []), *map(str, self.lost)]
 
     @property
-    def expected_minutes(self) -> int:
-        """How long the run is expected to take, rounded up."""
-        tasks_at_once = max(1, min(len(batches(self.accounts)), TASKS_AT_ONCE))
-        calls_at_once = self.settings.concurrency * tasks_at_once
-        return math.ceil(self.counts["asked"] * SECONDS_A_CALL / calls_at_once / 60)
+    def expected(self) -> timedelta:
+        """How long the run is expected to take from here to its report, in steps of ten seconds."""
+        tasks = len(batches(self.accounts))
+        in_flight = self.settings.concurrency * max(1, min(tasks, TASKS_AT_ONCE))
+        starts = math.ceil(tasks / TASKS_AT_ONCE) + 1
+        seconds = starts * SECONDS_A_START + self.counts["asked"] * SECONDS_A_CALL / in_flight
+        return timedelta(seconds=math.ceil(seconds / 10) * 10)
 
     @property
     def expectation(self) -> str:
         """How long the run is expected to take, and what that is reckoned with."""
-        calls, tasks = self.counts["asked"], len(batches(self.accounts))
-        at_once = self.settings.concurrency
         return (
-            f"{calls} calls, about {self.expected_minutes} min if a call takes "
-            f"{SECONDS_A_CALL} s ({tasks} ingest tasks, each with {at_once} calls at once)"
+            f"{self.counts['asked']} calls, about {clock.elapsed(self.expected)} if a call takes "
+            f"{SECONDS_A_CALL} s ({counted(len(batches(self.accounts)), 'ingest task')}, each with "
+            f"{self.settings.concurrency} calls at once)"
         )
 
     def log(self) -> None:

@@ -24,10 +24,16 @@ PAIRS_IN_LOG = 700
 
 
 def report(
-    run: Run, warehouse: Engine, plan_counts: Mapping[str, int], stamp: PlanStamp
+    run: Run,
+    warehouse: Engine,
+    plan_counts: Mapping[str, int],
+    stamp: PlanStamp,
+    expected: timedelta,
 ) -> dict[str, int]:
     """
     Log a line per pair the run planned, and one per account and cause of what is not in.
+
+    And how long it took since its plan, beside what the plan `expected`.
 
     Returns:
         The run's totals, its pairs by state, and of its plan the days caught up and asked for as
@@ -56,6 +62,11 @@ def report(
             )
     else:
         log.info("weixin.run_report has the counts of each of the %s pairs", len(pairs))
+    took = clock.now() - stamp.planned_at
+    log.info(
+        "took %s since the plan, which expected about %s",
+        *(clock.elapsed(took), clock.elapsed(expected)),
+    )
     for problem in problems:
         log_problem(log, problem)
     totals = Counter({name: sum(getattr(pair, name) for pair in pairs) for name in COUNTS})

@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg2
 import pytest
+from requests import HTTPError
 from rest import Rest
 
 from weixin_etl.api.errors import BY_CODE, WHAT_TO_CHANGE
@@ -75,6 +76,36 @@ def red_run(stack: Stack, accounts: Sequence[str]) -> Red:
     run = stack.rest.run(DAG)
     assert run["state"] == "failed"
     return Red(stack.rest, run["dag_run_id"])
+
+
+def test_what_can_only_be_red_is_not_created(stack: Stack) -> None:
+    """The API server finds list and connections in Airflow's database, where the UI keeps them."""
+    account = stack.account("in_the_form")
+    stack.collect(["in_the_form"])
+    days = {"begin_date": "2026-11-12", "end_date": "2026-11-11"}
+    backfill = {
+        "dag_id": DAG,
+        "from_date": "2026-11-01T00:00:00Z",
+        "to_date": "2026-11-02T00:00:00Z",
+        "dag_run_conf": days,
+    }
+
+    def refusal(path: str, body: dict[str, Any]) -> str:
+        with pytest.raises(HTTPError) as caught:
+            stack.rest("POST", path, body)
+        assert caught.value.response.status_code == 400
+        return str(caught.value.response.json()["detail"])
+
+    runs = f"dags/{DAG}/dagRuns"
+    asked = {"logical_date": None, "conf": days}
+    assert refusal(runs, asked) == "begin_date 2026-11-12 is after end_date 2026-11-11"
+    assert refusal(runs, asked | {"conf": {"accounts": ["in_form"]}}) == (
+        "accounts: weixin_accounts has no connection id or appid in_form; "
+        f"there are {account.name} (in_the_form, {account.appid})"
+    )
+    for path in ("backfills", "backfills/dry_run"):
+        assert refusal(path, backfill).startswith("leave begin_date and end_date empty in a back")
+    assert stack.rest.trigger(DAG, {"accounts": [account.appid], "dry_run": True})
 
 
 def test_every_refusal_says_what_to_change(stack: Stack) -> None:

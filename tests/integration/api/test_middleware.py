@@ -1,4 +1,4 @@
-"""What Airflow's API server does differently for two calls, and that it leaves all others alone."""
+"""What Airflow's API server does differently for some calls, and that it leaves others alone."""
 
 import json
 from collections.abc import Iterable
@@ -17,14 +17,22 @@ from weixin_etl.orchestration.hook import tested_conn_id
 from weixin_etl.orchestration.middleware import LONGEST_BODY_BYTES, OurCalls
 
 RUNS = "/api/v2/dags/weixin_article_total/dagRuns"
+BACKFILLS = "/api/v2/backfills"
 TEST = "/api/v2/connections/test"
 MISTYPED = {"logical_date": None, "conf": {"acounts": ["a1"], "dryrun": True}}
 
 
 @pytest.fixture(autouse=True)
-def auth_manager() -> None:
-    """Airflow's simple one decides what a role may."""
+def surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Airflow's simple auth manager decides what a role may; two accounts, and a platform."""
     create_auth_manager()
+    monkeypatch.setenv("WEIXIN_NOW", "2026-11-24T08:30:00+08:00")
+    monkeypatch.setenv("AIRFLOW_VAR_WEIXIN_ACCOUNTS", '["a1", "a2"]')
+    for conn_id, appid in (("a1", "wx1"), ("a2", "wx2"), ("p", "wxp")):
+        fields = {"conn_type": "weixin", "login": appid, "password": "secret"}
+        extra = {"name": f"号{conn_id}"} | ({"mode": "platform"} if conn_id == "p" else {})
+        value = json.dumps(fields | {"extra": extra})
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", value)
 
 
 @dataclass
@@ -131,6 +139,98 @@ def test_a_mistyped_parameter_is_refused(conf: dict[str, object], detail: str) -
     assert airflow.bodies == []
 
 
+TOO_LATE = "end_date 2026-11-24 is too late: WeChat has days up to yesterday in Beijing, 2026-11-23"
+IN_A_BACKFILL = (
+    "leave begin_date and end_date empty in a backfill: its dates are mornings of runs; "
+    "for publication days, trigger a single run"
+)
+
+
+@pytest.mark.parametrize(
+    ("conf", "detail"),
+    [
+        (
+            {"begin_date": "2026-11-12", "end_date": "2026-11-11"},
+            "begin_date 2026-11-12 is after end_date 2026-11-11",
+        ),
+        ({"begin_date": "2026-11-12", "end_date": "2026-11-24"}, TOO_LATE),
+        (
+            {"begin_date": "2014-11-30", "end_date": "2026-11-11"},
+            "begin_date 2014-11-30 is too early: getarticletotal starts on 2014-12-01",
+        ),
+        ({"begin_date": "2026-11-12"}, "give both begin_date and end_date, or neither"),
+        (
+            {"begin_date": "2026-02-29", "end_date": "2026-11-11"},
+            "begin_date '2026-02-29' is not a date; write it like 2026-11-24",
+        ),
+        (
+            {"accounts": ["a1", "a22"]},
+            "accounts: weixin_accounts has no connection id or appid a22; there are "
+            "号a2 (a2, wx2), 号a1 (a1, wx1)",
+        ),
+        (
+            {"accounts": ["x" * 900_000]},
+            f"accounts: weixin_accounts has no connection id or appid {'x' * 64}…; there are "
+            "号a1 (a1, wx1), 号a2 (a2, wx2)",
+        ),
+    ],
+)
+def test_what_the_run_would_refuse_is_refused(conf: dict[str, object], detail: str) -> None:
+    """In the run's words, for a run and in a backfill, where days are refused whatever they are."""
+    in_backfill = {"dag_id": "weixin_article_total", "dag_run_conf": conf}
+
+    assert post(OurCalls(Airflow()), RUNS, {"conf": conf}) == (400, detail)
+    for path in (BACKFILLS, f"{BACKFILLS}/dry_run"):
+        refusal = detail if "accounts" in conf else IN_A_BACKFILL
+        assert post(OurCalls(Airflow()), path, in_backfill) == (400, refusal)
+
+
+@pytest.mark.parametrize(
+    ("conf", "listed"),
+    [
+        ({"begin_date": "2026-11-23", "end_date": "2026-11-23"}, '["a1"]'),
+        ({"begin_date": None, "end_date": "", "accounts": None}, '["a1"]'),
+        ({"begin_date": 20261124, "end_date": "2026-11-11"}, '["a1"]'),  # Airflow's to judge
+        ({"accounts": "a1"}, '["a1"]'),
+        ({"accounts": ["a2", "wx1"]}, '["a1", "a2"]'),
+        ({"accounts": ["wx9"]}, '["a1", "only_tasks_find_it"]'),
+        ({"accounts": ["wx9", "p/wx8"]}, '["p"]'),
+        ({"accounts": ["b"]}, None),  # nor may this process find the tasks' list
+    ],
+)
+def test_what_may_be_right_is_not_refused(
+    conf: dict[str, object], listed: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run judges what it alone can: it asks WeChat, and tasks may find more connections."""
+    if listed:
+        monkeypatch.setenv("AIRFLOW_VAR_WEIXIN_ACCOUNTS", listed)
+    else:
+        monkeypatch.delenv("AIRFLOW_VAR_WEIXIN_ACCOUNTS")
+
+    assert post(OurCalls(Airflow()), RUNS, {"conf": conf}) == PASSED_ON
+
+
+def test_without_a_variable_the_one_account_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If its connection is found here, so would the list of accounts be."""
+    monkeypatch.delenv("AIRFLOW_VAR_WEIXIN_ACCOUNTS")
+    monkeypatch.setenv("AIRFLOW_CONN_WEIXIN_DEFAULT", "weixin://wx1:secret@")
+
+    assert post(OurCalls(Airflow()), RUNS, {"conf": {"accounts": ["weixin_defalt"]}}) == (
+        400,
+        "accounts: weixin_accounts has no connection id or appid weixin_defalt; "
+        "there are weixin_default (wx1)",
+    )
+
+
+def test_days_for_a_later_run_are_judged_then() -> None:
+    """They may be over by then."""
+    conf = {"begin_date": "2026-11-24", "end_date": "2026-11-24"}
+    later = {"conf": conf, "run_after": "2026-11-25T00:00:00Z"}
+
+    assert post(OurCalls(Airflow()), RUNS, {"conf": conf}) == (400, TOO_LATE)
+    assert post(OurCalls(Airflow()), RUNS, later) == PASSED_ON
+
+
 @pytest.mark.parametrize(
     ("path", "root_path"),
     [
@@ -172,6 +272,8 @@ def test_what_is_not_mistyped_is_airflows_to_judge(body: object) -> None:
         (RUNS, "PATCH", "admin"),
         ("/api/v2/connections", "POST", "admin"),
         (TEST, "PUT", "admin"),
+        (BACKFILLS, "GET", "admin"),
+        (BACKFILLS, "POST", ""),
         (RUNS, "POST", "viewer"),
         (RUNS, "POST", ""),
         (TEST, "POST", "viewer"),
@@ -186,6 +288,15 @@ def test_other_calls_are_not_read(path: str, method: str, role: str) -> None:
 
     assert answer == PASSED_ON
     assert airflow.received_before == 0
+
+
+def test_who_may_not_make_a_backfill_is_told_nothing() -> None:
+    """Its DAG is in the body, which is read as soon as it is known who asks."""
+    asked = {"dag_id": "weixin_article_total", "dag_run_conf": MISTYPED["conf"]}
+
+    assert post(OurCalls(Airflow()), BACKFILLS, asked, role="user")[0] == 400
+    assert post(OurCalls(Airflow()), BACKFILLS, asked, role="viewer") == PASSED_ON
+    assert post(OurCalls(Airflow()), BACKFILLS, asked | {"dag_id": "another"}) == PASSED_ON
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,11 @@
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from time import sleep
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from weixin_etl.api import client as api_client
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import ConfigurationError
 from weixin_etl.datasets import ARTICLE_TOTAL_DETAIL
+from weixin_etl.load import Outcome
 from weixin_etl.model import Account, Batch, ConfiguredAccount, PlannedAccount, Run
 from weixin_etl.run import Settings
 from weixin_etl.run import ingest as ingest_verb
@@ -126,6 +129,44 @@ def test_commits_are_bounded(
     kept = rows(warehouse, "SELECT count(DISTINCT xmin::text), count(*) FROM weixin.raw_response")
     assert kept == [(commits, len(batch[0].days))]
     assert rows(warehouse, "SELECT DISTINCT state, calls FROM weixin.run_report") == [("empty", 1)]
+
+
+def test_the_log_says_how_far_a_batch_has_come(
+    warehouse: Engine,
+    wire: Wire,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    """While it waits for WeChat, long before there is enough to commit."""
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(ingest_verb, "PROGRESS_SECONDS", 0.2)
+    monkeypatch.setattr(ingest_verb, "_WAKE_SECONDS", 0.02)
+
+    def answers_late(handler: Handler) -> None:
+        sleep(0.5)
+        EMPTY(handler)
+
+    wire.on_data = by_day({22: answers_late})
+    collecting = a_run(warehouse)
+
+    assert ingested(collecting, planned(collecting, wire.account), wire.account) is None
+
+    said = "0 of 1 account, 1 of 7 days done: 1 call, 0 rows; about 1 s more"
+    assert 1 <= caplog.messages.count(said) <= 2
+
+
+def test_the_time_that_a_batch_still_takes_is_told_by_its_pace():
+    """A day that was refused without a call is done as well."""
+    progress = ingest_verb.Progress(Counter(wx1=1, wx2=119))
+    assert progress.after(15) == "0 of 2 accounts, 0 of 120 days done: 0 calls, 0 rows"
+
+    for account, calls in (("wx1", 1), ("wx2", 3), ("wx2", 0)):
+        came = Outcome(Account(account, account, "", account), YEAR.today, calls, at("24 08:30"))
+        progress.note(replace(came, rows=[b"a row"] * calls))
+
+    assert progress.after(15) == (
+        "1 of 2 accounts, 3 of 120 days done: 4 calls, 4 rows; about 10 min more"
+    )
 
 
 def test_later_tries_ask_for_what_is_not_in(warehouse: Engine, wire: Wire):

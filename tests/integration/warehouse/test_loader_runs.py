@@ -35,7 +35,7 @@ def test_a_whole_run(loader: Engine, account: Account, dataset: Dataset):
     for is_new in (True, False):
         made = plan(run, loader, Settings(), configured, is_new=is_new)
         ingest(run, loader, Settings(), made.accounts, lambda _: client, by_itself=False)
-        totals = report(run, loader, made.counts, made.stamp)
+        totals = report(run, loader, made.counts, made.stamp, made.expected)
         check(run, loader, configured, made.stamp)
 
     assert totals["calls"] >= totals["loaded"] + totals["empty"] > 5

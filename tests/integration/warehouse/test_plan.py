@@ -109,7 +109,7 @@ def test_days_that_missed_mornings_left_open_are_caught_up(
         "ready; 2026-11-05: failed (errcode -1)), 2026-11-17 to find out whether WeChat lists any "
         "article of it; 1 skipped as final; 11 calls made today, 989 of 1000 left "
         "(the count)",
-        "13 calls, about 1 min if a call takes 0.3 s (1 ingest tasks, each with 4 calls at once)",
+        "13 calls, about 10 s if a call takes 0.3 s (1 ingest task, each with 4 calls at once)",
     ]
 
 
@@ -183,7 +183,7 @@ def test_a_dry_run_writes_nothing(warehouse: Engine, caplog: pytest.LogCaptureFi
         "today, 1000 of 1000 left (the count)",
         "1 account is new: 报纸; days before 2026-11-17 are asked for only by a run with "
         "begin_date and end_date",
-        "7 calls, about 1 min if a call takes 0.3 s (1 ingest tasks, each with 4 calls at once)",
+        "7 calls, about 10 s if a call takes 0.3 s (1 ingest task, each with 4 calls at once)",
     ]
     for table in ("run_report", "dim_account", "first_daily_run"):
         assert rows(warehouse, f"SELECT * FROM weixin.{table}") == []  # noqa: S608 # from above

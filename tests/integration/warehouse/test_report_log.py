@@ -1,7 +1,7 @@
 """What the report logs, by how many pairs the run planned."""
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine
@@ -52,13 +52,19 @@ REFUSE = """
     ids=["few", "many"],
 )
 def test_what_is_logged_of_a_week(
-    warehouse: Engine, caplog: pytest.LogCaptureFixture, accounts: int, told: str
+    warehouse: Engine,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    accounts: int,
+    told: str,
 ):
     """
     A line for each pair of a few accounts; ten thousand would be seventy thousand lines.
 
-    Why some are not in is a line per account and cause, which comes last.
+    How long it took is compared with what the plan expected. Why some are not in is a line per
+    account and cause, which comes last.
     """
+    monkeypatch.setenv("WEIXIN_NOW", (PLANNED_AT + timedelta(seconds=97)).isoformat())
     stamp = PlanStamp(PLANNED_AT, 7 * accounts)
     with warehouse.begin() as connection:
         connection.exec_driver_sql(PLAN, (SCHEDULED.run_id, stamp.planned_at, accounts))
@@ -66,11 +72,12 @@ def test_what_is_logged_of_a_week(
         connection.exec_driver_sql(REFUSE)
     caplog.set_level(logging.INFO)
 
-    totals = report(SCHEDULED, warehouse, {}, stamp)
+    totals = report(SCHEDULED, warehouse, {}, stamp, timedelta(minutes=1))
 
     assert (totals["calls"], totals["failed"]) == (7 * accounts, 6)
     assert told in caplog.messages
-    assert len(caplog.messages) == (PAIRS_IN_LOG + 1 if accounts == PAIRS_IN_LOG // 7 else 2)
+    assert len(caplog.messages) == (PAIRS_IN_LOG + 2 if accounts == PAIRS_IN_LOG // 7 else 3)
+    assert caplog.messages[-2] == "took 97 s since the plan, which expected about 60 s"
     assert caplog.messages[-1] == (
         "account wx1: correct the password (the secret is wrong) · "
         "2026-11-17 to 2026-11-19, 2026-11-21 to 2026-11-23 · wx1"

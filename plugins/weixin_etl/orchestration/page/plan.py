@@ -1,8 +1,9 @@
 """What a run with the values of a form would ask WeChat for, before somebody triggers it."""
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from weixin_etl import clock
 from weixin_etl.model import ConfiguredAccount, ParameterError, Run
@@ -19,7 +20,7 @@ class View:
     """Why the days can't be asked for; else empty."""
     calls: int = 0
     minutes: int = 0
-    """About how long the calls take."""
+    """About how long the run takes."""
     final: int = 0
     """Days that are left out because they are final."""
     held_back: int = 0
@@ -45,7 +46,7 @@ def view(of: Figures, appids: Collection[str], begin: date, end: date, *, refetc
         return View(refusal=of.said(str(error)))
     return View(
         calls=made.counts["asked"],
-        minutes=made.expected_minutes,
+        minutes=math.ceil(made.expected / timedelta(minutes=1)),
         final=made.counts["final"],
         held_back=sum(len(it.held_back) for it in made.details),
     )
