@@ -100,26 +100,3 @@ def test_a_delayed_day_is_not_ready(successor: DailyDag, sandbox: Sandbox, wareh
     assert loaded(warehouse) == truth(sandbox, [delayed], date(2026, 11, 23)) | truth(
         sandbox, [date(2026, 11, 19)], date(2026, 11, 24)
     )
-
-
-def test_both_datasets_describe_the_same_article(
-    daily: DailyDag, warehouse: Engine, monkeypatch: pytest.MonkeyPatch
-):
-    """Each tells what the other does not know, in one row per article; each has its own fact."""
-    yesterday = {"begin_date": "2026-11-23", "end_date": "2026-11-23"}
-    daily.run(**yesterday)
-
-    outcome = replace(daily, dag_id=DAG_ID).run(**yesterday)
-
-    assert outcome.state == "success"
-    articles = """
-        SELECT count(*), count(publish_type), count(user_source), count(url), count(content_url)
-        FROM weixin.dim_article
-    """
-    assert rows(warehouse, articles) == [(10, 10, 10, 10, 10)]
-    assert rows(warehouse, "SELECT count(*) FROM weixin.fact_article_total") == [(10,)]
-    assert rows(warehouse, "SELECT count(*) FROM weixin.fact_article_total_detail") == [(10,)]
-    assert rows(warehouse, "SELECT dataset, data_state FROM weixin.coverage ORDER BY dataset") == [
-        ("article_total", "loaded"),
-        ("article_total_detail", "loaded"),
-    ]

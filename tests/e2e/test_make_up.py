@@ -49,15 +49,13 @@ def pids(person: Person) -> dict[str, int]:
 def test_up_says_where_airflow_is_and_how_to_enter(
     person: Person, up: CompletedProcess[str], port: int
 ) -> None:
-    """Address, user, password, the logs' folder, and which server answers for which connection."""
-    base_url = json.loads((person.home.state / "stack.json").read_text())["base_url"]
+    """Address, user, password, the logs' folder, and whose the figures are."""
+    sandbox_url = json.loads((person.home.state / "stack.json").read_text())["sandbox_url"]
     for said in (
-        f"made up, by the sandbox at {base_url}",
-        "weixin_default, made for the sandbox: neither .env nor the environment has an account",
+        f"made up, by the sandbox at {sandbox_url}: no account is configured",
         f"http://localhost:{port}",
         "admin",
         str(person.home.logs),
-        "made up",
         "make down",
     ):
         assert said in up.stdout

@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,8 +13,6 @@ from urllib.parse import quote
 import pytest
 from counted_sandbox import ACCOUNTS
 from installation import DAG, Installation
-
-from weixin_sandbox import DEFAULT_COMPONENT
 
 ONE_MACHINE = ("docker-compose.yml", "tests/e2e/compose/counted_sandbox.yml")
 WORKERS = (
@@ -273,39 +271,6 @@ def test_logs_of_workers_are_shown(workers: Installation, morning: Morning) -> N
     assert any("inserted" in log(workers, task, 2) for task in killed)
 
 
-def test_no_token_of_a_platform_is_refreshed_twice(workers: Installation, morning: Morning) -> None:
-    """Two runs begin at once on two workers: what one renews, the other uses."""
-    rest = workers.rest()
-    platform = {
-        "connection_id": "weixin_platform",
-        "conn_type": "weixin",
-        "host": SANDBOX,
-        "login": DEFAULT_COMPONENT.appid,
-        "password": DEFAULT_COMPONENT.secret,
-        "extra": json.dumps({"mode": "platform", "allow_http": True}),
-    }
-    ticket = sandbox_says(workers, "/sandbox/ticket").strip()
-    rest("POST", "connections", platform)
-    rest("POST", "variables", {"key": "weixin_platform_ticket", "value": ticket})
-    names = {"key": "weixin_accounts", "value": json.dumps(["weixin_platform"])}
-    rest("PATCH", "variables/weixin_accounts", names)
-    before = len(asked(workers))
-    newest = max(day for _, day in morning.were_in)
-    one_day = {"begin_date": newest, "end_date": newest, "refetch": True}
-
-    run_ids = [rest.trigger(DAG, one_day) for _ in range(2)]
-
-    runs = [workers.rest().ended(DAG, run_id, PATIENCE_SECONDS) for run_id in run_ids]
-    calls = asked(workers)[before:]
-    paths: dict[str, list[str]] = defaultdict(list)
-    for call in calls:
-        paths[call["path"].rpartition("/")[2]].append(call["appid"])
-    assert [run["state"] for run in runs] == ["success", "success"]
-    assert len(paths["api_component_token"]) == 1
-    assert sorted(paths["api_authorizer_token"]) == sorted(it.appid for it in ACCOUNTS)
-    assert len({call["caller"] for call in calls}) == 2
-
-
 def test_tasks_that_no_worker_takes_wait_and_what_redis_forgets_is_sent_again(
     workers: Installation, morning: Morning
 ) -> None:
@@ -319,25 +284,3 @@ def test_tasks_that_no_worker_takes_wait_and_what_redis_forgets_is_sent_again(
     workers.does("docker compose restart redis && docker compose up --detach --wait worker")
 
     assert workers.rest().ended(DAG, run_id, PATIENCE_SECONDS)["state"] == "success"
-
-
-def test_redis_is_closed_and_workers_alone_reach_wechat(
-    workers: Installation, morning: Morning
-) -> None:
-    """No way in without a password, nothing published, nobody root; the scheduler stays inside."""
-    inside, outside = (f"{workers.folder.name}_{name}" for name in ("inside", "outside"))
-    reached: dict[str, set[str]] = {}
-    for service in ("redis", "scheduler", "worker"):
-        for container in workers.does(f"docker compose ps --quiet {service}").split():
-            settings = inspect(workers, container, ".NetworkSettings")
-            reached[service] = set(settings["Networks"])
-            assert not any(settings["Ports"].values())
-            processes = workers.does(f"docker top {container} -eo pid,uid").splitlines()[1:]
-            assert "0" not in {line.split()[1] for line in processes}
-
-    refused = workers.does("docker compose exec -T -e REDISCLI_AUTH= redis redis-cli ping")
-    asked_with = workers.does("docker compose exec -T redis redis-cli ping")
-
-    assert reached == {"redis": {inside}, "scheduler": {inside}, "worker": {inside, outside}}
-    assert "NOAUTH" in refused
-    assert asked_with == "PONG\n"
