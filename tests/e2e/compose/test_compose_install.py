@@ -202,7 +202,7 @@ def test_nobody_is_root(installation: Installation) -> None:
         for container in containers
         for line in installation.does(f"docker top {container} -eo pid,uid").splitlines()[1:]
     ]
-    hosts = [inspect(installation, container, ".HostConfig") for container in containers]
+    hosts = [installation.inspect(container, ".HostConfig") for container in containers]
 
     assert len(processes) > len(containers)
     assert [pid for pid, uid in processes if uid == "0"] == []
@@ -274,10 +274,3 @@ def state_of(day: date) -> str:
     """`loaded` when the sandbox's account published on the day, else `empty`."""
     answer = Sandbox().answer(DEFAULT_ACCOUNT.appid, day, day + timedelta(days=1))
     return "loaded" if json.loads(answer)["list"] else "empty"
-
-
-def inspect(installation: Installation, container: str, what: str) -> dict[str, object]:
-    """A part of what Docker knows of a container."""
-    known = installation.does(f"docker inspect --format '{{{{json {what}}}}}' {container}")
-    part: dict[str, object] = json.loads(known)
-    return part

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 from cryptography.fernet import Fernet
-from platform_workers import OpenPlatform, Order, context, rows, start
+from platform_workers import OpenPlatform, Order, context, start
 from sqlalchemy import Engine
+from support import rows
 
 from weixin_etl.accounts import tokens
 from weixin_etl.accounts.platform import Platform
