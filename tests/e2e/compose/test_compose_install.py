@@ -140,13 +140,6 @@ def test_a_run_triggered_by_rest_fills_the_warehouse(
     assert int(installation.asks("SELECT count(*) FROM weixin.fact_article_total")[0]) > 100
 
 
-def test_the_log_of_a_task_is_read_in_the_ui(installation: Installation, run_id: str) -> None:
-    """The API server shows what the scheduler's container has written."""
-    log = installation.rest()("GET", f"dags/{DAG}/dagRuns/{run_id}/taskInstances/plan/logs/1")
-
-    assert "publication" in json.dumps(log)
-
-
 def test_the_page_reads_as_a_user_who_can_only_read(installation: Installation) -> None:
     """Behind Airflow's login; its files and Plotly's come with the image."""
     rest = installation.rest()
