@@ -5,8 +5,10 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
+import psycopg2
 from sqlalchemy import Engine
 
 from weixin_local.postgres import Server
@@ -50,6 +52,20 @@ def stopped(server: Server, stop: Callable[[Server], None]) -> Iterator[None]:
 def _postmaster(server: Server) -> psutil.Process:
     lock = server.directory / "data" / "postmaster.pid"
     return psutil.Process(int(lock.read_text().split(maxsplit=1)[0]))
+
+
+@contextmanager
+def no_connection_left(server: Server) -> Iterator[None]:
+    """Others use all its connections."""
+    others: list[Any] = []
+    try:
+        with suppress(psycopg2.OperationalError):
+            while True:
+                others.append(psycopg2.connect(server.libpq_url("postgres")))
+        yield
+    finally:
+        for other in others:
+            other.close()
 
 
 @contextmanager

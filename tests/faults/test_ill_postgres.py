@@ -37,6 +37,16 @@ def test_a_stopped_server(
     assert "Background on this error" not in said
 
 
+def test_used_up_connections(durable_warehouses: Warehouses, meet_trouble: Callable[..., str]):
+    """The sentence says what to raise."""
+    trouble = ill_postgres.no_connection_left(durable_warehouses.server)
+    with durable_warehouses.passing("crowded") as engine:
+        said = meet_trouble(engine, 1, trouble)
+
+    assert "(the warehouse has no connection left: " in said
+    assert "close some, or raise its max_connections (" in said
+
+
 @pytest.fixture
 def disk() -> Iterator[Path]:
     """A small disk that the server may write to."""
