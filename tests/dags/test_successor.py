@@ -9,7 +9,7 @@ import pytest
 from dag_runs import MORNING, DailyDag, asked, counts, rows, states
 from sqlalchemy import Engine
 
-from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
+from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 
 ENDPOINT = "getarticletotaldetail"
 DAG_ID = "weixin_article_total_detail"
@@ -85,18 +85,3 @@ def test_every_figure_of_thirty_days_is_loaded_once(
     assert states(warehouse, outcome) == {
         day: "empty" if day in SILENT else "loaded" for day in DAYS
     }
-
-
-def test_a_delayed_day_is_not_ready(successor: DailyDag, sandbox: Sandbox, warehouse: Engine):
-    """WeChat's own word is enough, beside days that are whole; what it gave is kept."""
-    delayed = date(2026, 11, 18)
-    sandbox.scenarios[:] = [Scenario("delayed", day=delayed)]
-
-    outcome = successor.run(begin_date="2026-11-18", end_date="2026-11-19")
-
-    assert outcome.state == "failed"
-    assert states(warehouse, outcome) == {delayed: "not_ready", date(2026, 11, 19): "loaded"}
-    assert "(the figures are not ready yet: the answer says is_delay) · 2026-11-18" in outcome.log
-    assert loaded(warehouse) == truth(sandbox, [delayed], date(2026, 11, 23)) | truth(
-        sandbox, [date(2026, 11, 19)], date(2026, 11, 24)
-    )

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from calendars.drawn import Trouble, draw_calendar
-from calendars.pipeline import Calendar, Start, daily, live
+from calendars.pipeline import Calendar, Start, daily
 from calendars.promises import broken_promises
 from calendars.worlds import Refusal, World, at, date_of, in_time
 from hostile_answers import no_deadline
@@ -169,14 +169,3 @@ CALENDARS = {
 def test_every_promise_holds_after(name: str) -> None:
     """Calendars that broke a promise before a rule was what it is."""
     assert broken_promises(CALENDARS[name]) == []
-
-
-def test_a_year_asked_of_an_offline_endpoint_costs_a_dozen_calls() -> None:
-    """And the present window's; the other days get 47009 without a call."""
-    year = {"begin_date": date_of(-364), "end_date": date_of(0)}
-    calendar = daily(RETIRED, 3, (), by_hand(at(1, 14), 1, **year))
-
-    _, runs = live(calendar)
-
-    calls = {process.run.run_id: process.calls.total() for process in runs if process.is_red}
-    assert calls == {"scheduled 1": 7, "by hand 1": 7 + 5}
