@@ -1,4 +1,4 @@
-"""Servers in WeChat's place that mean harm: they hold no run, and what they write does none."""
+"""A server in WeChat's place that means harm: what it writes does none."""
 
 import io
 import json

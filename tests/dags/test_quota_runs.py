@@ -1,4 +1,4 @@
-"""Runs that ask WeChat for the quota, and runs that hold days back."""
+"""Runs that ask WeChat for the quota."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""The successor endpoint through the same DAG: thirty days, rates to the digit, lists, is_delay."""
+"""The successor endpoint through the same DAG: thirty days, rates to the digit, lists."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The stand-in for WeChat: its command, its figures, and that a scenario hits what it names."""
+"""The stand-in for WeChat: its command, and that a scenario hits what it names."""
 
 import os
 import re

@@ -268,3 +268,25 @@ def test_tasks_that_no_worker_takes_wait_and_what_redis_forgets_is_sent_again(
     workers.does("docker compose restart redis && docker compose up --detach --wait worker")
 
     assert workers.rest().ended(DAG, run_id)["state"] == "success"
+
+
+def test_redis_is_closed_and_workers_alone_reach_wechat(
+    workers: Installation, morning: Morning
+) -> None:
+    """No way in without a password, nothing published, nobody root; the scheduler stays inside."""
+    inside, outside = (f"{workers.folder.name}_{name}" for name in ("inside", "outside"))
+    reached: dict[str, set[str]] = {}
+    for service in ("redis", "scheduler", "worker"):
+        for container in workers.does(f"docker compose ps --quiet {service}").split():
+            settings = workers.inspect(container, ".NetworkSettings")
+            reached[service] = set(settings["Networks"])
+            assert not any(settings["Ports"].values())
+            processes = workers.does(f"docker top {container} -eo pid,uid").splitlines()[1:]
+            assert "0" not in {line.split()[1] for line in processes}
+
+    refused = workers.does("docker compose exec -T -e REDISCLI_AUTH= redis redis-cli ping")
+    asked_with = workers.does("docker compose exec -T redis redis-cli ping")
+
+    assert reached == {"redis": {inside}, "scheduler": {inside}, "worker": {inside, outside}}
+    assert "NOAUTH" in refused
+    assert asked_with == "PONG\n"

@@ -172,6 +172,18 @@ def test_the_image_has_the_product_alone(installation: Installation) -> None:
     assert "accounts and datasets are in" in installation.does(f"{scheduler} weixin-etl status")
 
 
+def test_only_the_ui_is_published_and_only_on_this_machine(installation: Installation) -> None:
+    """Postgres and the sandbox can't be reached from outside, nor the UI from another machine."""
+    published = {
+        (port, bound["HostIp"], bound["HostPort"])
+        for container in installation.containers()
+        for port, bindings in installation.inspect(container, ".NetworkSettings.Ports").items()
+        for bound in bindings or []
+    }
+
+    assert published == {("8080/tcp", "127.0.0.1", str(installation.port))}
+
+
 @pytest.mark.parametrize("is_admin", [False, True])
 def test_the_execution_api_wants_a_tasks_token(installation: Installation, is_admin: bool) -> None:
     """It tells tasks the passwords of connections: to nobody else, not even the user `admin`."""
