@@ -12,7 +12,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -64,6 +64,7 @@ class OwnAirflow:
     folder: Path
     server: Server
     port: int
+    running: list[processes.Process] = field(default_factory=list)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -92,6 +93,23 @@ class OwnAirflow:
             "AIRFLOW__API_AUTH__JWT_SECRET": "j" * 64,
             "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
         }
+
+    def start(self) -> None:
+        """Start Airflow's processes."""
+        self.running = [
+            processes.start(
+                part,
+                [str(self.folder / "env/bin/airflow"), part],
+                self.environment,
+                self.folder / f"{part}.log",
+                self.folder,
+            )
+            for part in PARTS
+        ]
+
+    def stop(self) -> None:
+        """Stop them."""
+        processes.stop(self.running, 10)
 
     def types(self, command: str) -> str:
         """Run a line of shell beside the wheel; what it prints."""
@@ -122,6 +140,19 @@ class OwnAirflow:
         return {(schema, name) for schema, name in found}
 
 
+def logged_in(own: OwnAirflow) -> Rest:
+    """A session, once the API server answers."""
+
+    def session() -> Rest | None:
+        try:
+            return Rest(own.port, PASSWORD)
+        except requests.RequestException:
+            return None
+
+    rest: Rest = until(session)
+    return rest
+
+
 @pytest.fixture(scope="module")
 def own(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnAirflow]:
     """It has somebody's DAG, and the wheel as the manual says; it runs, and knows no connection."""
@@ -146,33 +177,17 @@ def own(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> It
     for command in blocks("sh")[:1]:
         own.types(command)
     (folder / "dags/weixin_dags.py").write_text(blocks("python")[0])
-    started = [
-        processes.start(
-            part,
-            [str(folder / "env/bin/airflow"), part],
-            own.environment,
-            folder / f"{part}.log",
-            folder,
-        )
-        for part in PARTS
-    ]
+    own.start()
     try:
         yield own
     finally:
-        processes.stop(started, 10)
+        own.stop()
 
 
 @pytest.fixture(scope="module")
 def rest(own: OwnAirflow) -> Rest:
     """Its REST API, once it has parsed every DAG."""
-
-    def logged_in() -> Rest | None:
-        try:
-            return Rest(own.port, PASSWORD)
-        except requests.RequestException:
-            return None
-
-    rest: Rest = until(logged_in)
+    rest = logged_in(own)
     until(lambda: rest("GET", "dags")["total_entries"] == 4)
     return rest
 
@@ -256,7 +271,10 @@ def test_the_wheel_of_an_upgrade_takes_the_old_ones_place(
     newest = installed.read_text()
     installed.write_text(f"{newest}# old\n")
 
+    own.stop()
     own.types(blocks("sh")[3])
+    own.start()
+    logged_in(own)
 
     assert installed.read_text() == newest
 
