@@ -6,10 +6,9 @@ What a morning costs with many accounts: the daily run through Airflow's schedul
 For each number of accounts it starts Airflow as `make up` does, in a folder of its own, and serves
 the sandbox itself. The accounts are connections in Airflow's database and the Variable
 `weixin_accounts`. Runs the DAG twice on the same day and prints for each run a row of a Markdown
-table, then how long each task waited for its turn and how long it worked. The sandbox answers after
-100 ms: take `--latency 0` with 10,000 accounts, so that our own cost shows. Fails unless a run is
-green and the fact holds what the sandbox serves; then the logs stay. Whatever was started is
-stopped, also by Ctrl-C.
+table. The sandbox answers after 100 ms: take `--latency 0` with 10,000 accounts, so that our own
+cost shows. Fails unless a run is green and the fact holds what the sandbox serves; then the logs
+stay. Whatever was started is stopped, also by Ctrl-C.
 """
 
 import argparse
@@ -21,13 +20,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 from hashlib import sha256
-from typing import Any
 
 import psutil
 import sqlalchemy
@@ -58,19 +56,6 @@ HEAD = (
     "accounts | run | other calls | data calls | rows | run s | calls/s "
     "| CPU s: tasks and scheduler | API server | Postgres | sandbox "
     "| run ms per account | CPU ms per account"
-)
-INSTANCES = sqlalchemy.text(
-    """
-    SELECT
-        task_id,
-        map_index,
-        state,
-        cast(extract(epoch FROM start_date - scheduled_dttm) AS float) AS waited,
-        cast(extract(epoch FROM end_date - start_date) AS float) AS worked
-    FROM task_instance
-    WHERE run_id = :run_id
-    ORDER BY start_date
-    """
 )
 RUN = sqlalchemy.text(
     """
@@ -115,9 +100,6 @@ def main() -> None:
                 measure(installed, f"{number}.")
 
 
-# ------------------------------------------------------------------------------- what is measured
-
-
 @dataclass(frozen=True)
 class Installation:
     """Airflow at work, with accounts to collect from the sandbox."""
@@ -126,11 +108,6 @@ class Installation:
     api: AirflowApi
     sandbox: Sandbox
     base_url: str
-
-    @property
-    def count(self) -> int:
-        """Of the accounts."""
-        return len(self.sandbox.accounts)
 
     @cached_property
     def metadata(self) -> sqlalchemy.Engine:
@@ -237,13 +214,10 @@ def measure(installed: Installation, title: str) -> None:
     made = Counter(call.path for call in installed.sandbox.calls[calls_before:])
     with installed.metadata.connect() as connection:
         seconds = connection.execute(RUN, {"run_id": run_id}).one().seconds
-        instances = connection.execute(INSTANCES, {"run_id": run_id}).all()
     print_row(installed, title, seconds, made, cpu)
     print(", ".join(f"{count:,} {path}" for path, count in sorted(made.items())), end="\n\n")
-    print_tasks(instances)
     if state != "success":
-        failed = Counter(i.task_id for i in instances if i.state not in ("success", "skipped"))
-        sys.exit(f"the run is {state}: {dict(failed)}")
+        sys.exit(f"the run is {state}")
     verify(installed, run_id, day, made)
 
 
@@ -295,9 +269,6 @@ def content(sandbox: Sandbox, today: date) -> Content:
     return found
 
 
-# ----------------------------------------------------------------------------------- how it prints
-
-
 def print_row(
     installed: Installation,
     title: str,
@@ -307,11 +278,11 @@ def print_row(
 ) -> None:
     """The run's row of the table."""
     with installed.warehouse.connect() as connection:
-        rows = sum(count for _, count, _ in connection.execute(FACT))
-    data = calls[ARTICLE_TOTAL.path]
+        rows = sum(of_account for _, of_account, _ in connection.execute(FACT))
+    count, data = len(installed.sandbox.accounts), calls[ARTICLE_TOTAL.path]
     ours = cpu["tasks"] + cpu["api"] + cpu["postgres"]
     cells = (
-        f"{installed.count:,}",
+        f"{count:,}",
         f"{title} of the day",
         f"{calls.total() - data:,}",
         f"{data:,}",
@@ -319,29 +290,10 @@ def print_row(
         f"{seconds:.1f}",
         f"{calls.total() / seconds:.0f}",
         *(f"{cpu[role]:.1f}" for role in ("tasks", "api", "postgres", "sandbox")),
-        f"{seconds / installed.count * 1000:.1f}",
-        f"{ours / installed.count * 1000:.1f}",
+        f"{seconds / count * 1000:.1f}",
+        f"{ours / count * 1000:.1f}",
     )
     print(f"\n| {HEAD} |\n|{' ---: |' * len(cells)}\n| {' | '.join(cells)} |\n")
-
-
-def print_tasks(instances: Sequence[sqlalchemy.Row[Any]]) -> None:
-    """For each task how long it waited for its turn and how long it worked."""
-    print("| task | instances | waited s (median, most) | worked s (median, most, together) |")
-    print("| --- | ---: | ---: | ---: |")
-    for task_id in dict.fromkeys(instance.task_id for instance in instances):
-        of_task = [i for i in instances if i.task_id == task_id and i.worked is not None]
-        if of_task:
-            waited = sorted(instance.waited for instance in of_task)
-            worked = sorted(instance.worked for instance in of_task)
-            print(
-                f"| {task_id} | {len(of_task)} | {waited[len(waited) // 2]:.1f}, {waited[-1]:.1f} "
-                f"| {worked[len(worked) // 2]:.1f}, {worked[-1]:.1f}, {sum(worked):.1f} |"
-            )
-    print(flush=True)
-
-
-# -------------------------------------------------------------------------------- processor time
 
 
 def cpu_seconds(installed: Installation) -> dict[str, float]:

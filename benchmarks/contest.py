@@ -23,9 +23,8 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 import psycopg2
-from answers import COLUMNS, METRICS, TABLE, rows
+from contender import COLUMNS, METRICS, TABLE, rows
 from shapes import FETCHED_AT, write
-from throw_away import server
 
 from weixin_etl import clock
 from weixin_local.postgres import Server
@@ -50,8 +49,9 @@ LIMIT = Contender("limit", (sys.executable, HERE / "limit.py"))
 
 
 ENVIRONMENT = HERE.parent / ".venv-peers"
+MODULES = f"{HERE}:{HERE.parent / 'plugins'}"
+"""What the peers need of the project."""
 PEERS = {
-    "dlt_merge": "dlt",
     "insert_rows": "apache-airflow-providers-postgres",
     "pandas_staging": "pandas",
 }
@@ -88,6 +88,20 @@ class Case:
     def median(self, what: str) -> float:
         """Of the rounds."""
         return float(statistics.median(getattr(taken, what) for taken in self.rounds))
+
+
+@contextmanager
+def server(binaries: Path | None = None) -> Iterator[Server]:
+    """A Postgres with its default settings, deleted at the end; without binaries the embedded."""
+    directory = Path(tempfile.mkdtemp(prefix="weixin-bench-"))
+    directory.chmod(0o755)
+    started = Server(directory / "server", binaries)
+    try:
+        started.start()
+        yield started
+    finally:
+        started.destroy()
+        directory.rmdir()
 
 
 def hold(
@@ -191,7 +205,11 @@ class Contest:
         with tempfile.TemporaryDirectory() as scratch:
             done = subprocess.run(
                 [*contender.program, "--answers", path, "--url", url],
-                env={**os.environ, "TMPDIR": scratch},
+                env={
+                    **os.environ,
+                    "TMPDIR": scratch,
+                    "PYTHONPATH": f"{HERE}:{HERE.parent}/plugins",
+                },
                 capture_output=True,
                 text=True,
                 check=False,

@@ -13,8 +13,7 @@ import io
 from pathlib import Path
 
 import psycopg2
-from answers import COLUMNS, KEY, METRICS, TABLE, create_table, read, rows
-from contender import Load, main
+from contender import COLUMNS, KEY, METRICS, TABLE, Load, create_table, main, read, rows
 
 FURTHER = {
     "extra": "jsonb",

@@ -21,7 +21,7 @@ from pathlib import Path
 from threading import Lock
 
 import contender
-from answers import Line, read
+from contender import Line, read
 from contest import LIMIT, OURS, PEERS, hold, peer
 from shapes import SHAPES
 from sqlalchemy import Engine

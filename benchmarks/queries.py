@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 
 import sqlalchemy
+from contest import server
 from sqlalchemy import Connection
-from throw_away import server
 
 from weixin_etl import warehouse
 from weixin_etl.datasets import DATASETS, Dataset, Kind

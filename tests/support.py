@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import pytest
+import sqlalchemy
 from sqlalchemy import Engine
 
 from weixin_etl import warehouse as the_warehouse
@@ -40,18 +41,10 @@ def empty(warehouse: Engine) -> None:
         connection.exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY")
 
 
-def newest_instants(warehouse: Engine) -> dict[str, datetime]:
-    """The newest instant in each column that has any: `coverage.fetched_at`, …"""
-    newest = {}
+def rows(warehouse: Engine, sql: str, **values: Any) -> list[tuple[Any, ...]]:
+    """What a query finds."""
     with warehouse.connect() as connection:
-        for table, column in connection.exec_driver_sql(
-            "SELECT table_name, column_name FROM information_schema.columns "
-            "WHERE table_schema = 'weixin' AND data_type = 'timestamp with time zone'"
-        ):
-            sql = f"SELECT max({column}) FROM weixin.{table}"  # noqa: S608 # of the catalogue
-            if found := connection.exec_driver_sql(sql).scalar():
-                newest[f"{table}.{column}"] = found
-    return newest
+        return [tuple(row) for row in connection.execute(sqlalchemy.text(sql), values)]
 
 
 def keep(

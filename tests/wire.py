@@ -19,7 +19,6 @@ from weixin_etl.datasets import DATASETS
 from weixin_etl.model import Account
 
 DATASET = DATASETS["article_total"]
-DATA_PATH = DATASET.path
 TOKEN_PATH = "/cgi-bin/stable_token"
 DAY = date(2026, 11, 18)
 SECRET = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"

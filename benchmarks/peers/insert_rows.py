@@ -4,7 +4,8 @@ from pathlib import Path
 
 from airflow.providers.postgres.hooks.postgres import PostgresHook
 from airflow.sdk import Connection
-from peer import COLUMNS, KEY, TABLE, Load, create_table, flat, main
+from contender import COLUMNS, KEY, TABLE, Load, create_table, main
+from peer import flat
 
 BATCH = 10_000
 

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from contender import COLUMNS, KEY, TABLE, Load, create_table, main
 from pandas.io.sql import SQLTable
-from peer import COLUMNS, KEY, SCHEMA, TABLE, Load, create_table, flat, main
+from peer import flat
 from sqlalchemy import Connection, create_engine, make_url, text
 
+SCHEMA = TABLE.split(".")[0]
 UPSERT = text(f"""
     INSERT INTO {TABLE} SELECT * FROM {SCHEMA}.staged
     ON CONFLICT ({", ".join(KEY)}) DO UPDATE

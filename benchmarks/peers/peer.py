@@ -1,33 +1,12 @@
-"""What the peers share: the rows of a file by the quickest plain means, and the command line."""
+"""What the peers share: the rows of a file by the quickest plain means."""
 
-import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import msgspec
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
-sys.path.insert(0, str(Path(__file__).parents[2] / "plugins"))
-
-from answers import COLUMNS, KEY, METRICS, TABLE, create_table, read
-from contender import Load, main
-
-__all__ = [
-    "COLUMNS",
-    "KEY",
-    "METRICS",
-    "NAME",
-    "SCHEMA",
-    "TABLE",
-    "Load",
-    "create_table",
-    "flat",
-    "main",
-]
-
-SCHEMA, NAME = TABLE.split(".")
+from contender import METRICS, read
 
 _Row = msgspec.defstruct(
     "_Row", [("stat_date", date), *((name, int | None, None) for name in METRICS)], gc=False

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.parse import quote
 
 import requests
 from sqlalchemy import Engine
@@ -38,8 +39,8 @@ class Finished:
     dataset: Dataset
     seen: Seen
     warehouse: Engine
-    log: Path
-    """A file, or the folder with a file per task."""
+    log: Path | None
+    """None where Airflow shows it."""
     ui: str
     """How to see it in Airflow."""
 
@@ -159,9 +160,8 @@ def _run_on(running: Stack, home: Home, steps: Steps, dataset: Dataset) -> Finis
         lambda seen: seen.has_ended,
         steps,
     )
-    log = home.airflow / "logs" / f"dag_id={dataset.dag_id}" / f"run_id={run_id}"
-    ui = f"{api.origin} shows the run"
-    return Finished(dataset, seen, the_warehouse.engine(running.warehouse_url), log, ui)
+    ui = f"{api.origin}/dags/{dataset.dag_id}/runs/{quote(run_id)} shows the run"
+    return Finished(dataset, seen, the_warehouse.engine(running.warehouse_url), None, ui)
 
 
 def _successor(dataset: Dataset, offline: Sequence[str], steps: Steps) -> Dataset | None:
@@ -187,5 +187,7 @@ def _conclude(finished: Finished, steps: Steps, *, goes_on: bool) -> list[str]:
         problems = summary.problems(warehouse, run, goes_on=goes_on)
     if finished.seen.state == "success" or (goes_on and not problems):
         return []
+    if finished.log is None:
+        return [*(problems or ["the run failed"]), finished.ui]
     problems = problems or [f"the run failed: {last_complaint(finished.log)}"]
     return [*problems, f"the log: {finished.log}"]

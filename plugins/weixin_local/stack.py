@@ -13,14 +13,11 @@ from typing import NoReturn
 import requests
 from sqlalchemy import make_url
 
-from weixin_etl.api.errors import WeixinError
 from weixin_etl.datasets import DATASETS
-from weixin_etl.model import DEFAULT_BASE_URL
 from weixin_local import databases, machine, processes
 from weixin_local.api import AirflowApi
 from weixin_local.environment import (
     ADMIN,
-    CONNECTION_VARIABLE,
     READER_VARIABLE,
     admin_password,
     airflow_environment,
@@ -65,13 +62,8 @@ class Stack:
     warehouse_url: str
     account: str
     """`fingerprint` of what it collects."""
-    base_url: str
-    """Of the server that answers for `weixin_default`; empty when its connection can't be used."""
-
-    @property
-    def is_on_sandbox(self) -> bool:
-        """Whether its figures are made up."""
-        return self.account == SANDBOX
+    sandbox_url: str
+    """Where the sandbox listens that it collects; empty when an account is configured."""
 
     def refuse_other_account(self, connection: str | None) -> None:
         """
@@ -107,7 +99,7 @@ def run_command(home: Home, module: str, arguments: Sequence[str]) -> NoReturn:
     connection = configured_connection(home)
     found.refuse_other_account(connection)
     environment = airflow_environment(
-        home, connection or sandbox_connection(found.base_url), found.warehouse_url, found.port
+        home, connection or sandbox_connection(found.sandbox_url), found.warehouse_url, found.port
     )
     # Airflow would print it on stdout, where it spoils the output for whoever reads it as JSON
     environment.setdefault("PYTHONWARNINGS", "ignore:Could not import graphviz")
@@ -157,7 +149,7 @@ def running(home: Home) -> Stack | None:
     stack = started(home)
     if stack is None:
         return None
-    needed = {*AIRFLOW_COMMANDS, *([SANDBOX] if stack.is_on_sandbox else [])}
+    needed = {*AIRFLOW_COMMANDS, *([SANDBOX] if stack.sandbox_url else [])}
     return stack if needed <= {*survivors(home)} and home.server.is_running() else None
 
 
@@ -217,10 +209,9 @@ def _clear_the_way(home: Home, port: int) -> None:
 def _start(home: Home, port: int, connection: str | None, steps: Steps) -> Stack:
     databases.start_postgres(home, steps)
     warehouse_url = databases.warehouse_url(home, is_sandbox=connection is None)
-    account = fingerprint(connection)
-    if connection is None:
-        connection = _start_sandbox(home, steps)
-    started = Stack(port, warehouse_url, account, base_url_of(home, connection))
+    sandbox_url = "" if connection else _start_sandbox(home, steps)
+    started = Stack(port, warehouse_url, fingerprint(connection), sandbox_url)
+    connection = connection or sandbox_connection(sandbox_url)
     environment = airflow_environment(home, connection, warehouse_url, port)
     databases.migrate(home, environment, warehouse_url, steps)
     if page_url := databases.page_url(home, warehouse_url, page_password(home)):
@@ -231,28 +222,14 @@ def _start(home: Home, port: int, connection: str | None, steps: Steps) -> Stack
     return started
 
 
-def base_url_of(home: Home, connection: str) -> str:
-    """The server that the connection names; the caller's own is read as the tasks will read it."""
-    if not os.environ.get(CONNECTION_VARIABLE):
-        host: str = json.loads(connection)["host"]
-        return host
-    os.environ["AIRFLOW_HOME"] = str(home.airflow)  # where Airflow writes when it is imported
-    from weixin_etl.orchestration.hook import WeixinHook
-
-    try:
-        return WeixinHook().account().base_url
-    except WeixinError:
-        return ""
-
-
 def _start_sandbox(home: Home, steps: Steps) -> str:
-    """Start the sandbox; the connection to it."""
+    """Start the sandbox; where it listens."""
     port = machine.choose_port()
     command = [sys.executable, "-m", "weixin_sandbox", "--port", str(port)]
     with steps.step("The sandbox, as no account is configured"):
         process = _start_process(home, SANDBOX, command, os.environ)
         _wait(home, [process], lambda: [] if machine.answers(port) else [SANDBOX])
-    return sandbox_connection(f"http://{machine.LOOPBACK}:{port}")
+    return f"http://{machine.LOOPBACK}:{port}"
 
 
 def _start_airflow(home: Home, environment: Mapping[str, str], port: int) -> None:
@@ -309,31 +286,19 @@ def _wait(home: Home, started: Sequence[Process], lacking: Callable[[], Sequence
 
 
 def _introduce(home: Home, found: Stack, steps: Steps) -> None:
-    figures, connection = whose_figures(home, found)
+    if found.sandbox_url:
+        figures = f"made up, by the sandbox at {found.sandbox_url}: no account is configured"
+    else:
+        figures = f"of weixin_default, from {where_configured(home)}; it is not in the UI's list"
     steps.say(
         f"""
   Airflow     {airflow_url(found.port)}
   user        {ADMIN}
   password    {admin_password(home)}
   figures     {figures}
-  connection  {connection}
   logs        {home.logs}
 
 Next: trigger weixin_article_total there or with `make run`, look at the tables with
 `make psql`, type Airflow's commands like `make airflow ARGS="dags list"`, stop everything
 with `make down`."""
     )
-
-
-def whose_figures(home: Home, found: Stack) -> tuple[str, str]:
-    """Which server answers, and where the connection that names it is from."""
-    if found.is_on_sandbox:
-        return (
-            f"made up, by the sandbox at {found.base_url}",
-            "weixin_default, made for the sandbox: neither .env nor the environment has an account",
-        )
-    source = f"weixin_default, from {where_configured(home)}"
-    if not found.base_url:
-        return "none: the connection can't be used, the runs say why", source
-    whose = "WeChat" if found.base_url == DEFAULT_BASE_URL else "the server"
-    return f"from {whose} at {found.base_url}", f"{source}; it is not in the UI's list"

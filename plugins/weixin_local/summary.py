@@ -22,9 +22,6 @@ IN = {"loaded", "empty"}
 FINAL = "final"
 """What the statement says of a day the run planned nothing for."""
 
-READY_HOURS = (8, 10)
-"""Beijing: yesterday's figures are there after the first, by the second at the latest."""
-
 
 def show(warehouse: Engine, run: Run, steps: Steps, *, goes_on: bool = False) -> None:
     """
@@ -83,17 +80,7 @@ def problems(warehouse: Engine, run: Run, *, goes_on: bool) -> list[str]:
     with warehouse.connect() as connection:
         found = not_in(connection, run, planned_pairs(connection, run), clock.now())
     return [
-        f"{problem}{_come_back() if problem.kind is ProblemKind.NOT_READY else ''}"
+        str(problem)
         for problem in found
         if not (goes_on and problem.kind is ProblemKind.ENDPOINT_OFFLINE)
     ]
-
-
-def _come_back() -> str:
-    """When the figures will be there, in Beijing and on the clock of whoever asks."""
-    now = clock.now().astimezone(clock.SHANGHAI)
-    hour = next((hour for hour in READY_HOURS if now.hour < hour), None)
-    if hour is None:
-        return ""
-    ready_at = now.replace(hour=hour, minute=0)
-    return f"; come back after {ready_at:%H:%M} Beijing time ({ready_at.astimezone():%H:%M %Z})"

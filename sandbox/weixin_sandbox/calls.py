@@ -16,6 +16,8 @@ from weixin_sandbox.platform import Platform
 from weixin_sandbox.scenarios import CallKind
 
 _LONGEST_PAGE = 500
+_PERMISSIONS = (1, 2, 3, 4, 7, 11, 15)
+"""The permission sets that every account grants; 7 is that of the data endpoints."""
 
 
 @dataclass
@@ -193,9 +195,7 @@ _OF_KIND: dict[AccountKind, dict[str, Json]] = {
 
 def _info(authorization: Authorization, account: Account) -> dict[str, Json]:
     name = account.name
-    func_info: list[Json] = [
-        {"funcscope_category": {"id": number}} for number in authorization.permissions
-    ]
+    func_info: list[Json] = [{"funcscope_category": {"id": number}} for number in _PERMISSIONS]
     return {
         "authorizer_info": {
             "nick_name": name,
@@ -290,7 +290,7 @@ def _authorised(platform: Platform, asked: Asked) -> str:
         raise RefusedError(41001)
     asked.appid = platform.tokens.owner(token)
     if asked.appid is not None and platform.tokens.is_of_component(token):
-        platform.component.check_statistics(asked.appid)
+        platform.component.authorization(asked.appid)
     return platform.tokens.check(token)
 
 

@@ -8,20 +8,14 @@ from weixin_sandbox.accounts import Account, Component
 from weixin_sandbox.errcodes import RefusedError
 from weixin_sandbox.tokens import Tokens
 
-STATISTICS = 7
-"""The permission set that the data endpoints belong to."""
-
-_PERMISSIONS = (1, 2, 3, 4, STATISTICS, 11, 15)
-
 
 @dataclass(frozen=True)
 class Authorization:
-    """What an account granted: since when (Unix seconds), and which permission sets."""
+    """What an account granted, since when (Unix seconds)."""
 
     appid: str
     auth_time: int
     refresh_token: str = field(repr=False)
-    permissions: tuple[int, ...] = _PERMISSIONS
 
 
 class RegisteredComponent:
@@ -86,8 +80,8 @@ class RegisteredComponent:
         """
         Let an account, or the one of an appid, authorise the component, perhaps again.
 
-        It grants every permission set and gets a new refresh token and authorisation time. An
-        account that the platform does not know yet joins its accounts; a known one stays as it is.
+        It gets a new refresh token and authorisation time. An account that the platform does not
+        know yet joins its accounts; a known one stays as it is.
         """
         new = Account(account) if isinstance(account, str) else account
         appid = self._accounts.setdefault(new.appid, new).appid
@@ -104,18 +98,6 @@ class RegisteredComponent:
         """
         del self._authorizations[appid]
         self._account_tokens.end_of_component(appid)
-
-    def revoke_permission(self, appid: str) -> None:
-        """
-        Take permission set 7 out of an authorisation.
-
-        Raises:
-            KeyError: the account has not authorised the component.
-
-        """
-        granted = self._authorizations[appid]
-        kept = tuple(number for number in granted.permissions if number != STATISTICS)
-        self._authorizations[appid] = replace(granted, permissions=kept)
 
     def issue_token(self, ticket: object) -> tuple[str, int]:
         """
@@ -172,18 +154,6 @@ class RegisteredComponent:
         if granted is None:
             raise RefusedError(61003)
         return granted
-
-    def check_statistics(self, appid: str) -> None:
-        """
-        Let a data call for an account pass.
-
-        Raises:
-            RefusedError: 61003 when it has not authorised the component, 61007 when it has not
-                granted permission set 7.
-
-        """
-        if STATISTICS not in self.authorization(appid).permissions:
-            raise RefusedError(61007)
 
     def page(self, offset: int, count: int) -> tuple[int, list[Authorization]]:
         """How many accounts have authorised it, and a page of them by (auth_time, appid)."""

@@ -525,7 +525,7 @@ def known_then(world: World, appid: str = BUSY.appid) -> Rows:
     ]
 
 
-def what_is_missing(world: World, first_day: date = NOVEMBER) -> Rows:
+def what_is_missing(world: World) -> Rows:
     """
     21. The publication days since a day that are not in, or will not be asked for, by their reason.
 
@@ -546,7 +546,7 @@ def what_is_missing(world: World, first_day: date = NOVEMBER) -> Rows:
         for (_, state), group in in_groups(
             [
                 (day, state)
-                for day, state, _ in _states(world, appid, dataset, first_day)
+                for day, state, _ in _states(world, appid, dataset, NOVEMBER)
                 if state not in ("loaded", "empty")
             ],
             lambda it: (it[0] if it[1] == "incomplete" else date.min, it[1]),
@@ -608,7 +608,7 @@ def _verdict(reads: int | None, earlier: Sequence[int], *, is_complete: bool) ->
     return "drop" if reads * 2 < (quantile(earlier) or 0) else "ok"
 
 
-def drops(world: World, last_day: date = YESTERDAY) -> Rows:
+def drops(world: World) -> Rows:
     """24. What came on the last two days against the median of the complete ones before them."""
     rows = [
         {
@@ -621,7 +621,7 @@ def drops(world: World, last_day: date = YESTERDAY) -> Rows:
         }
         for appid, name in sorted(world.names.items())
         for it in [known(world, appid)]
-        for day in (last_day - timedelta(1), last_day)
+        for day in (YESTERDAY - timedelta(1), YESTERDAY)
         for earlier in [
             [
                 it.gained(before, READS) or 0

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy
 from sqlalchemy import Engine
+from support import rows
 
 from weixin_sandbox import Account, Sandbox
 
@@ -188,12 +188,6 @@ def asked(sandbox: Sandbox, appid: str | None = None) -> dict[date, int]:
         if call.path.startswith("/datacube/") and call.publication_date
         if appid in (None, call.appid)
     )
-
-
-def rows(warehouse: Engine, sql: str, **values: object) -> list[tuple[Any, ...]]:
-    """What a query finds in the warehouse."""
-    with warehouse.connect() as connection:
-        return [tuple(row) for row in connection.execute(sqlalchemy.text(sql), values)]
 
 
 def fact(warehouse: Engine) -> list[tuple[Any, ...]]:

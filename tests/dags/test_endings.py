@@ -4,9 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from dag_runs import NOT_IN, WINDOW, DailyDag, counts, rows
+from dag_runs import NOT_IN, DailyDag
 from receivers import Receiver
-from sqlalchemy import Engine
 
 from weixin_etl.parse import parse
 from weixin_sandbox import Sandbox, Scenario
@@ -68,23 +67,3 @@ def stumbling(parse: Callable[..., Any]) -> Callable[..., Any]:
         return parse(dataset, answer, *others)
 
     return parse_
-
-
-def test_what_a_check_warns_of_leaves_the_run_green(
-    daily: DailyDag, sandbox: Sandbox, warehouse: Engine
-):
-    """A total that fell is WeChat's word: stored, kept as a restatement, told as a warning."""
-    daily.run()
-    sandbox.scenarios[:] = [Scenario("falling-total")]
-    daily.set("WEIXIN_NOW", "2026-11-24T11:00:00+08:00")
-
-    outcome = daily.run()
-
-    assert outcome.state == "success"
-    assert counts(warehouse, outcome) == (7, 0, 40, 144)
-    assert rows(
-        warehouse,
-        "SELECT DISTINCT stat_date, cause, new_value < old_value "
-        "FROM weixin.restatement WHERE metric = 'int_page_read_count'",
-    ) == [(WINDOW[-1], "wechat", True)]
-    assert "(total_does_not_fall: " in outcome.log

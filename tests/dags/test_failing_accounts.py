@@ -55,22 +55,6 @@ def test_accounts_that_fail_beside_others(
     assert {nonsense, missing} <= {*outcome.told("refresh_access_token")}
 
 
-def test_a_broken_variable_is_told_once(daily: DailyDag, sandbox: Sandbox):
-    """The sentence shows how to write it; nothing is asked for and nothing tried again."""
-    daily.set("AIRFLOW_VAR_WEIXIN_ACCOUNTS", "[]")
-
-    outcome = daily.run()
-
-    assert outcome.state == "failed"
-    assert outcome.errors == [
-        ("refresh_access_token", "see the ERROR line above"),
-        ("check", "failed: plan, refresh_access_token; see the lines above and the log of each"),
-    ]
-    line = 'the Airflow Variable weixin_accounts names no account; write it like ["weixin_default"]'
-    assert outcome.problems == [("refresh_access_token", line), ("check", line)]
-    assert sandbox.calls == []
-
-
 @pytest.mark.parametrize(
     ("broken", "wanted"), [("weixin_default", "weixin_default"), ("weixin_second", None)]
 )

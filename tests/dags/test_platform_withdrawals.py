@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from dag_runs import NOT_IN, WINDOW, PlatformDag, asked, loaded, november, rows
+from dag_runs import WINDOW, PlatformDag, asked, loaded, november, rows
 from platform_runs import ACTIVE, component_calls, conn_ids, data_calls, shown, trouble, truths
 from receivers import Receiver
 from sqlalchemy import Engine
@@ -112,21 +112,3 @@ def test_an_account_that_withdraws_during_the_run(
         (1,)
     ]
     assert told_of_withdrawals(receiver) == [OPENED]
-
-
-def test_an_account_that_withdraws_while_it_is_asked_by_its_name_is_red(
-    platform: PlatformDag, sandbox: Sandbox
-):
-    """Whoever wants its figures is told that there are none."""
-    _, gone = platform.authorize(2)
-
-    def withdraw(call: Call) -> None:
-        if call.appid == gone.appid and call.publication_date:
-            sandbox.before_delivery = None
-            sandbox.component.withdraw(gone.appid)
-
-    sandbox.before_delivery = withdraw
-    outcome = platform.dag.run(accounts=[gone.appid])
-
-    assert outcome.errors[-1] == ("check", NOT_IN)
-    assert "号2: have it authorised again if you want its figures" in outcome.log

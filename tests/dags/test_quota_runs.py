@@ -1,11 +1,9 @@
-"""Runs that ask WeChat for the quota, and runs that hold days back."""
+"""Runs that ask WeChat for the quota."""
 
 from collections import Counter
-from datetime import date, timedelta
 
-from dag_runs import MORNING, DailyDag, asked, rows
+from dag_runs import DailyDag, rows
 from sqlalchemy import Engine
-from support import NOW
 
 from weixin_sandbox import Sandbox, Scenario
 
@@ -58,21 +56,3 @@ def test_quotas_are_not_asked_for_in_vain(daily: DailyDag, sandbox: Sandbox, acc
     assert outcome.state == "success"
     assert quota_calls(sandbox).total() == 5
     assert "WeChat was not asked for further quotas: our calls are counted" in outcome.log
-
-
-def test_a_daily_run_says_in_check_what_it_held_back(daily: DailyDag, sandbox: Sandbox):
-    """It is green: the next one asks. Today's window comes first."""
-    first = MORNING - timedelta(days=20)
-    daily.set("WEIXIN_NOW", first.isoformat())
-    daily.run(first)
-    sandbox.calls.clear()
-    daily.set("WEIXIN_NOW", NOW)
-    sandbox.quota.daily_limit = 110
-
-    outcome = daily.run(MORNING)
-
-    assert outcome.state == "success"
-    assert sorted(asked(sandbox)) == [date(2026, 11, day) for day in range(14, 24)]
-    said = "held back for the quota: 2026-10-28 to 2026-11-13 (17 days); the next daily run asks"
-    assert outcome.log.count(said) == 2
-    assert "0 planned, 17 held_back, " in outcome.log

@@ -1,10 +1,9 @@
 """The DAG weixin_replay: the kept answers against the fact, and no call to WeChat."""
 
-import json
 from dataclasses import replace
 
 import pytest
-from dag_runs import DailyDag, fact, parsed, rows
+from dag_runs import DailyDag, fact, rows
 from sqlalchemy import Engine
 
 from weixin_sandbox import Sandbox
@@ -69,21 +68,3 @@ def test_what_cannot_be_replayed(daily: DailyDag, form: dict[str, object], said:
     assert outcome.tasks == {"diff": "failed", "apply": "upstream_failed"}
     assert len(outcome.errors) == 1
     assert said in outcome.log
-
-
-@pytest.mark.usefixtures("airflow")
-def test_its_form():
-    """What it asks for, after serialisation too."""
-    from airflow.serialization.serialized_objects import DagSerialization
-
-    dag = parsed("weixin_replay")
-    again = DagSerialization.from_dict(json.loads(json.dumps(DagSerialization.to_dict(dag))))
-
-    assert again.params.dump() == {
-        "dataset": "article_total",
-        "accounts": None,
-        "begin_date": None,
-        "end_date": None,
-        "apply": False,
-    }
-    assert sorted(again.task_dict) == ["apply", "diff"]

@@ -7,10 +7,23 @@ from typing import Any
 import pytest
 from dag_runs import DailyDag
 from sqlalchemy import Engine
-from support import newest_instants
 
 from weixin_etl import clock
 from weixin_sandbox import Account, Sandbox, Scenario
+
+
+def newest_instants(warehouse: Engine) -> dict[str, datetime]:
+    """The newest instant in each column that has any: `coverage.fetched_at`, …"""
+    newest = {}
+    with warehouse.connect() as connection:
+        for table, column in connection.exec_driver_sql(
+            "SELECT table_name, column_name FROM information_schema.columns "
+            "WHERE table_schema = 'weixin' AND data_type = 'timestamp with time zone'"
+        ):
+            sql = f"SELECT max({column}) FROM weixin.{table}"  # noqa: S608 # of the catalogue
+            if found := connection.exec_driver_sql(sql).scalar():
+                newest[f"{table}.{column}"] = found
+    return newest
 
 
 class FourMinutesAhead(datetime):

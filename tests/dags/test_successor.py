@@ -1,4 +1,4 @@
-"""The successor endpoint through the same DAG: thirty days, rates to the digit, lists, is_delay."""
+"""The successor endpoint through the same DAG: thirty days, rates to the digit, lists."""
 
 import json
 from dataclasses import replace
@@ -9,7 +9,7 @@ import pytest
 from dag_runs import MORNING, DailyDag, asked, counts, rows, states
 from sqlalchemy import Engine
 
-from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
+from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 
 ENDPOINT = "getarticletotaldetail"
 DAG_ID = "weixin_article_total_detail"
@@ -85,41 +85,3 @@ def test_every_figure_of_thirty_days_is_loaded_once(
     assert states(warehouse, outcome) == {
         day: "empty" if day in SILENT else "loaded" for day in DAYS
     }
-
-
-def test_a_delayed_day_is_not_ready(successor: DailyDag, sandbox: Sandbox, warehouse: Engine):
-    """WeChat's own word is enough, beside days that are whole; what it gave is kept."""
-    delayed = date(2026, 11, 18)
-    sandbox.scenarios[:] = [Scenario("delayed", day=delayed)]
-
-    outcome = successor.run(begin_date="2026-11-18", end_date="2026-11-19")
-
-    assert outcome.state == "failed"
-    assert states(warehouse, outcome) == {delayed: "not_ready", date(2026, 11, 19): "loaded"}
-    assert "(the figures are not ready yet: the answer says is_delay) · 2026-11-18" in outcome.log
-    assert loaded(warehouse) == truth(sandbox, [delayed], date(2026, 11, 23)) | truth(
-        sandbox, [date(2026, 11, 19)], date(2026, 11, 24)
-    )
-
-
-def test_both_datasets_describe_the_same_article(
-    daily: DailyDag, warehouse: Engine, monkeypatch: pytest.MonkeyPatch
-):
-    """Each tells what the other does not know, in one row per article; each has its own fact."""
-    yesterday = {"begin_date": "2026-11-23", "end_date": "2026-11-23"}
-    daily.run(**yesterday)
-
-    outcome = replace(daily, dag_id=DAG_ID).run(**yesterday)
-
-    assert outcome.state == "success"
-    articles = """
-        SELECT count(*), count(publish_type), count(user_source), count(url), count(content_url)
-        FROM weixin.dim_article
-    """
-    assert rows(warehouse, articles) == [(10, 10, 10, 10, 10)]
-    assert rows(warehouse, "SELECT count(*) FROM weixin.fact_article_total") == [(10,)]
-    assert rows(warehouse, "SELECT count(*) FROM weixin.fact_article_total_detail") == [(10,)]
-    assert rows(warehouse, "SELECT dataset, data_state FROM weixin.coverage ORDER BY dataset") == [
-        ("article_total", "loaded"),
-        ("article_total_detail", "loaded"),
-    ]

@@ -1,6 +1,7 @@
 """Airflow's REST API, as its documentation tells to use it."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import requests
@@ -10,6 +11,15 @@ PATIENCE_SECONDS = 900
 
 REQUEST_SECONDS = 300
 """Until an answer has come: none of these tests is about how fast."""
+
+
+def until(is_so: Callable[[], Any], what: Callable[[], object] = lambda: "") -> Any:
+    """Wait for it; what it found. What there is instead is shown when it does not come."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (found := is_so()):
+        assert time.monotonic() < deadline, what()
+        time.sleep(0.3)
+    return found
 
 
 class Rest:

@@ -12,7 +12,7 @@ from subprocess import CompletedProcess
 import psutil
 import psycopg2
 import pytest
-from people import Person, somebody
+from people import Person
 
 from weixin_local.environment import connection
 from weixin_sandbox import Account, Sandbox, Scenario
@@ -169,12 +169,6 @@ def test_a_run_that_is_interrupted_leaves_no_airflow(
     psutil.wait_procs([p for p in person.processes() if p.name() != "postgres"], timeout=60)
     assert (process.returncode, error) == (130, "weixin-etl: stopped.\n")
     assert {process.name() for process in person.processes()} == {"postgres"}
-
-
-def test_psql_on_a_fresh_machine_starts_postgres() -> None:
-    """Whoever looks before the first run finds an empty warehouse."""
-    with somebody() as newcomer:
-        assert newcomer.asks("SELECT 1") == ["1"]
 
 
 @pytest.mark.usefixtures("second")

@@ -55,12 +55,3 @@ def test_an_unfit_python_is_one_sentence_with_what_to_type(
     assert "PYTHON=python3.12 make setup" in complaint
     assert [line for line in makes_own if not line.startswith("make")] == []
     assert not (clone / ".venv").exists()
-
-
-def test_make_alone_is_help() -> None:
-    """Every target a person types has a line."""
-    alone, helped = make(PROJECT), make(PROJECT, "help")
-    targets = {line.split()[1] for line in alone.stdout.splitlines() if line.startswith("  make ")}
-
-    assert alone.stdout == helped.stdout
-    assert targets >= {"setup", "run", "test", "lint", "up", "down", "psql", "migrate", "help"}

@@ -11,18 +11,16 @@ import re
 import shlex
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
 import sqlalchemy
 from people import PROJECT
 from receivers import Receiver
-from rest import Rest
+from rest import Rest, until
 from sqlalchemy import make_url
 
 from weixin_local import machine, processes
@@ -33,7 +31,6 @@ from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
 DAG = "weixin_article_total"
 PASSWORD = "somebody-s-own"
 UV = [sys.executable, "-m", "uv"]
-PATIENCE_SECONDS = 240
 PARTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 OTHERS = """
 import logging
@@ -141,15 +138,6 @@ class OwnAirflow:
             ).all()
         engine.dispose()
         return {(schema, name) for schema, name in found}
-
-
-def until(is_so: Callable[[], Any]) -> Any:
-    """Wait for it; what it found."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (found := is_so()):
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
-    return found
 
 
 def logged_in(own: OwnAirflow) -> Rest:

@@ -54,15 +54,6 @@ def test_it_holds_the_package_and_the_statements_and_nothing_else(wheel: ZipFile
     assert held == package | statements
 
 
-def test_airflow_and_a_shell_find_their_way_in(wheel: ZipFile) -> None:
-    """The connection type with the settings, the page, and the command line."""
-    said = metadata(wheel, "entry_points.txt").decode().splitlines()
-
-    assert "weixin = weixin_etl.orchestration.plugin:WeixinPlugin" in said
-    assert "provider_info = weixin_etl.orchestration.provider:get_provider_info" in said
-    assert "weixin-etl = weixin_etl.cli:main" in said
-
-
 def test_it_asks_for_nothing_that_only_one_machine_needs(wheel: ZipFile) -> None:
     """Starting processes, serving the sandbox and embedding Postgres is for the extra `local`."""
     wants = message_from_bytes(metadata(wheel, "METADATA")).get_all("Requires-Dist") or []

@@ -84,22 +84,6 @@ def full(disk: Path) -> Iterator[None]:
 
 
 @contextmanager
-def without_room_for_its_log(server: Server, disk: Path) -> Iterator[None]:
-    """Its disk is full, and it needs a new file for its log: it goes down, and is started again."""
-    connection = psycopg2.connect(server.libpq_url("postgres"))
-    connection.autocommit = True
-    with full(disk):
-        with suppress(psycopg2.OperationalError):
-            for _ in range(20):
-                connection.cursor().execute(
-                    "SELECT pg_switch_wal(), pg_logical_emit_message(false, 'x', 'x')"
-                )
-            raise AssertionError("the server found room for its log")
-        yield
-    server.start()
-
-
-@contextmanager
 def ended_lock_sessions(warehouse: Engine) -> Iterator[None]:
     """Every session that holds the locks of an ingest."""
     with warehouse.connect() as connection:

@@ -15,13 +15,10 @@ from psycopg2.sql import SQL, Literal
 from trial import MORNING, STATEMENTS, Make, Warehouses
 
 from weixin_local import postgres
-from weixin_local.postgres import Server
-from weixin_sandbox import Sandbox, Scenario
+from weixin_sandbox import Sandbox
 
 LOADING = 9
 """A statement of the first commit."""
-LATER = 35
-"""One of the second commit, when the first holds the refusals of an account."""
 
 
 def test_a_stopped_server(
@@ -80,35 +77,6 @@ def test_the_tables_disk_is_full(
 
     assert "(the warehouse has no space left on its disk: " in said
     assert "free space on Postgres's disk (" in said
-
-
-@pytest.mark.soak
-def test_the_whole_servers_disk_is_full(disk: Path, meet_trouble: Callable[..., str]):
-    """Without room for its log the server goes down; started with room, it has lost nothing."""
-    server = Server(disk / "server", settings={"wal_recycle": "off", "max_wal_size": "32MB"})
-    server.start()
-    try:
-        engine = Warehouses.on(server).copy("full")
-        trouble = ill_postgres.without_room_for_its_log(server, disk)
-
-        assert meet_trouble(engine, LOADING, trouble).startswith("warehouse: ")
-    finally:
-        server.stop()
-
-
-def test_what_was_found_out_before_the_trouble_is_said_too(
-    durable_warehouses: Warehouses, make: Make, sandbox: Sandbox
-):
-    """One account is refused, then the server stops: both are in the sentence."""
-    refused = next(iter(sandbox.accounts))
-    sandbox.scenarios[:] = [Scenario("unauthorized", account=refused)]
-    trouble = ill_postgres.stopped(durable_warehouses.server, ill_postgres.stop_fast)
-    with durable_warehouses.passing("both") as engine:
-        outcome = disturbed(make(engine).plan("both", MORNING), LATER, trouble)
-
-    assert "configuration: 号1: verify the account" in outcome.said
-    assert "\nwarehouse: " in outcome.said
-    assert outcome.is_retryable
 
 
 def test_what_an_ingest_lives_through(

@@ -4,12 +4,11 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date, timedelta
 
 import pytest
 import sqlalchemy
 from analysts.page import ANSWERED, PAGE, answer, queries, rounded, sections
-from analysts.truth import TRUTHS, drops, what_is_missing
+from analysts.truth import TRUTHS
 from analysts.world import BUSY, PAPER, World, filled_warehouse
 from sqlalchemy import Connection, Engine
 
@@ -163,38 +162,6 @@ def test_no_query_divides_by_zero(connection: Connection) -> None:
             failed.append(question)
 
     assert failed == []
-
-
-def test_days_of_a_run_with_dates_are_asked_for_until_they_are_final(
-    connection: Connection, world: World
-) -> None:
-    """October was answered once, before the successor's totals had stopped growing."""
-    (query,) = queries(21)
-    first_day = date(2026, 10, 1)
-    shown = answer(connection, query.replace("2026-11-01", first_day.isoformat()))
-
-    assert shown == what_is_missing(world, first_day)
-    unfinished = answer(
-        connection,
-        "SELECT dataset, publication_date FROM analytics.coverage "
-        "WHERE state = 'loaded' AND NOT is_final AND publication_date < DATE '2026-10-24'",
-    )
-    assert unfinished == []
-
-
-def test_a_drop_is_judged_by_three_complete_days(connection: Connection, world: World) -> None:
-    """In the first days of what was loaded there are fewer: nothing is said of them."""
-    (query,) = queries(24)
-    last_day, page = date(2026, 10, 10), date(2026, 11, 23)
-    for day in (page, page - timedelta(1), page - timedelta(8)):
-        query = query.replace(f"{day}", f"{day - (page - last_day)}")
-    shown = answer(connection, query)
-
-    assert shown == rounded(drops(world, last_day), shown)
-    assert {(row["days"], row["verdict"]) for row in shown if row["account_name"] == BUSY.name} == {
-        (2, "unknown"),
-        (3, "ok"),
-    }
 
 
 def test_the_export_has_the_rows_that_the_page_counts(connection: Connection) -> None:

@@ -11,7 +11,6 @@ from weixin_etl.api.errors import ConfigurationError, UnreachableError, WeixinEr
 from weixin_etl.model import Account, ParameterError
 
 OWN = Account("own", "wx1", "secret", "春风")
-PLATFORM = Account("agency", "wxc", "secret", "平台", is_platform=True)
 ONE, TWO = (Account(f"agency/wx{n}", f"wx{n}", "", f"号{n}") for n in (1, 2))
 GONE = Account("agency/wx3", "wx3", "", "号3")
 WITHDRAWN = WithdrawnError().problem(GONE)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from parse_cases import DAY, FETCHED_AT, body, item, read, row
 
-from weixin_etl.load.rejected import OpenParts
+from weixin_etl.load.parts import OpenParts
 from weixin_etl.parse import day_before
 
 ROWS = [row(f"2026-11-{day}", share_user=day) for day in (17, 18, 19)]

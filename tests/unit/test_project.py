@@ -148,6 +148,23 @@ def test_only_orchestration_imports_airflow() -> None:
     assert said == "False\n"
 
 
+def test_the_command_line_answers_before_anything_heavy_is_imported() -> None:
+    """Whoever asks for help or mistypes does not wait for Airflow."""
+    heavy = ("airflow", "sqlalchemy", "psycopg2", "requests", "rich", "starlette")
+    code = (
+        "import sys, contextlib\n"
+        "from weixin_etl.cli import main\n"
+        "with contextlib.suppress(SystemExit): main(['--help'])\n"
+        f"print('heavy:', *[name for name in {heavy} if name in sys.modules])"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+
+    assert "\n    migrate " in said
+    assert said.splitlines()[-1] == "heavy:"
+
+
 def test_the_product_knows_nothing_of_the_machinery_around_it() -> None:
     """The wheel carries neither `weixin_local` nor the sandbox."""
     named = [

@@ -1,19 +1,17 @@
 """What the rules promise after four good mornings, whatever happened in the 90 before."""
 
-from collections.abc import Callable
 from math import inf
 from typing import Any
 
 import pytest
 from calendars.drawn import Trouble, draw_calendar
-from calendars.pipeline import Calendar, Start, daily, live
+from calendars.pipeline import Calendar, Start, daily
 from calendars.promises import broken_promises
 from calendars.worlds import Refusal, World, at, date_of, in_time
 from hostile_answers import no_deadline
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weixin_etl import rules
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL
 from weixin_etl.model import Run
 
@@ -171,81 +169,3 @@ CALENDARS = {
 def test_every_promise_holds_after(name: str) -> None:
     """Calendars that broke a promise before a rule was what it is."""
     assert broken_promises(CALENDARS[name]) == []
-
-
-@pytest.mark.parametrize(
-    ("rule", "broken", "name", "promise"),
-    [
-        pytest.param(
-            "is_whole_at",
-            lambda past, **_: past >= 0,
-            "the last row is there on P+W at 11:00",
-            "C4 final, not whole",
-            id="final without all rows",
-        ),
-        pytest.param(
-            "is_whole_at",
-            lambda *_, is_whole: is_whole,
-            "an article that WeChat stops counting",
-            "C2 open",
-            id="never final without all rows",
-        ),
-        pytest.param(
-            "is_confirmed",
-            lambda *_: True,
-            "fourteen mornings are missed, and the next is a lie",
-            "C4 final, not whole",
-            id="final by one answer",
-        ),
-        pytest.param(
-            "lacks_witness",
-            lambda *_: False,
-            "an account stops for good, and then WeChat is silent",
-            "C1 facts are not whole",
-            id="no witness",
-        ),
-        pytest.param(
-            "is_ready",
-            lambda _, answer, *__: not answer.is_delayed,
-            "yesterday's rows come at 09:15",
-            "C3 green, did not wait",
-            id="ready without yesterday's rows",
-        ),
-        pytest.param(
-            "is_in",
-            lambda coverage, *_, **__: coverage.is_final,
-            "an article that WeChat stops counting",
-            "C3 red for a pair that is in",
-            id="in only when final",
-        ),
-        pytest.param(
-            "is_retired",
-            lambda *_: False,
-            "47009 for good",
-            "C2 retired, yet red or asked",
-            id="never retired",
-        ),
-    ],
-)
-def test_a_broken_rule_is_noticed(
-    rule: str,
-    broken: Callable[..., bool],
-    name: str,
-    promise: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The promises can be broken."""
-    monkeypatch.setattr(rules, rule, broken)
-
-    assert any(what.startswith(promise) for what in broken_promises(CALENDARS[name]))
-
-
-def test_a_year_asked_of_an_offline_endpoint_costs_a_dozen_calls() -> None:
-    """And the present window's; the other days get 47009 without a call."""
-    year = {"begin_date": date_of(-364), "end_date": date_of(0)}
-    calendar = daily(RETIRED, 3, (), by_hand(at(1, 14), 1, **year))
-
-    _, runs = live(calendar)
-
-    calls = {process.run.run_id: process.calls.total() for process in runs if process.is_red}
-    assert calls == {"scheduled 1": 7, "by hand 1": 7 + 5}

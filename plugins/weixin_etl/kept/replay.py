@@ -18,8 +18,8 @@ from weixin_etl import clock
 from weixin_etl.json_text import counted, one_line
 from weixin_etl.kept.answers import Selection, commits, count_selected
 from weixin_etl.load.coverage import data_columns, judge_again, save_data, verdicts, wake
+from weixin_etl.load.parts import open_parts, settle, settled_parts
 from weixin_etl.load.rebuild import Merged, Rebuilt, rebuild, staged_again
-from weixin_etl.load.rejected import open_parts, settle, settled_parts
 from weixin_etl.load.stage import Staged
 from weixin_etl.load.tables import Tables
 from weixin_etl.model import AttemptState, Cause, DataState, Pair, ParameterError, Summary

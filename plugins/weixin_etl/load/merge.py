@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import Row
 
 from weixin_etl.load.outcome import Outcome
+from weixin_etl.load.parts import Part, open_parts, part, settle, settled_parts
 from weixin_etl.load.rebuild import Merged, Rebuilt, rebuild, staged_again
-from weixin_etl.load.rejected import Part, open_parts, part, settle, settled_parts
 from weixin_etl.load.stage import Staged, copy_answers, line
 from weixin_etl.load.tables import Tables
 from weixin_etl.model import Counts, DataState, Pair

@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from weixin_etl.datasets import Dataset
 from weixin_etl.load.outcome import Outcome
-from weixin_etl.load.rejected import OpenParts
+from weixin_etl.load.parts import OpenParts
 from weixin_etl.load.stage import Staged, article_line, row_lines, unpacked
 from weixin_etl.load.tables import Tables
 from weixin_etl.model import Pair, Summary

@@ -1,7 +1,6 @@
 """
 The sandbox for tasks in several containers: open to their network, and it says who asked when.
 
-Its accounts have also authorised its component, which they are asked by as a platform.
 `GET /asked` has every call: the caller's address, when it began and ended, path, account and day.
 """
 
@@ -25,8 +24,6 @@ class CountedSandbox(Sandbox):
 
     def __init__(self) -> None:
         super().__init__(accounts=ACCOUNTS, latency_seconds=LATENCY_SECONDS)
-        for account in ACCOUNTS:
-            self.component.authorize(account)
         self.asked: list[dict[str, object]] = []
 
     def remember(self, call: Call, body: bytes) -> None:

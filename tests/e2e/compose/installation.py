@@ -1,5 +1,6 @@
 """Somebody who installs the project on a server, as the manual, docs/operating, tells them to."""
 
+import json
 import os
 import re
 import subprocess
@@ -9,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_hex
+from typing import Any
 
 from dotenv import dotenv_values
 from people import FOREIGN, PROJECT, copy_checkout
@@ -78,6 +80,10 @@ class Installation:
     def containers(self) -> list[str]:
         """The ids of the containers at work."""
         return self.does("docker compose ps --quiet").split()
+
+    def inspect(self, container: str, what: str) -> Any:
+        """A part of what Docker knows of a container."""
+        return json.loads(self.does(f"docker inspect --format '{{{{json {what}}}}}' {container}"))
 
 
 def commands(section: str) -> list[str]:

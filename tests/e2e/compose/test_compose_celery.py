@@ -4,8 +4,8 @@ import json
 import os
 import signal
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
@@ -13,8 +13,7 @@ from urllib.parse import quote
 import pytest
 from counted_sandbox import ACCOUNTS
 from installation import DAG, Installation
-
-from weixin_sandbox import DEFAULT_COMPONENT
+from rest import until
 
 ONE_MACHINE = ("docker-compose.yml", "tests/e2e/compose/counted_sandbox.yml")
 WORKERS = (
@@ -26,7 +25,6 @@ WORKERS = (
 SANDBOX, LOOPBACK = "http://sandbox:8077", "http://localhost:8077"
 PAIRS = len(ACCOUNTS) * 7
 SLOTS, CALLS_OF_A_TASK, ACCOUNTS_OF_A_TASK = 6, 4, 8
-PATIENCE_SECONDS = 1200
 FACTS = """
     SELECT to_jsonb(it) - '{raw_response_id,fetched_at,changed_at,loaded_at}'::text[]
     FROM weixin.fact_article_total it ORDER BY appid, msgid, stat_date
@@ -95,22 +93,6 @@ def batched(those: list[Any], size: int) -> Iterator[list[Any]]:
     return (those[start : start + size] for start in range(0, len(those), size))
 
 
-def until(what: Callable[[], Any]) -> Any:
-    """The first answer that is true."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not (it := what()):
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
-    return it
-
-
-def inspect(installation: Installation, container: str, what: str) -> Any:
-    """A part of what Docker knows of a container."""
-    return json.loads(
-        installation.does(f"docker inspect --format '{{{{json {what}}}}}' {container}")
-    )
-
-
 def pairs_in(installation: Installation) -> set[Pair]:
     """The accounts and days that are committed."""
     return {(appid, day) for appid, day in (line.split("|") for line in installation.asks(IN))}
@@ -120,9 +102,9 @@ def worker_processes(installation: Installation) -> dict[str, int]:
     """The first process of each worker, by the address of its container."""
     processes = {}
     for container in installation.does("docker compose ps --quiet worker").split():
-        networks = inspect(installation, container, ".NetworkSettings.Networks")
+        networks = installation.inspect(container, ".NetworkSettings.Networks")
         address = networks[f"{installation.folder.name}_inside"]["IPAddress"]
-        processes[address] = inspect(installation, container, ".State.Pid")
+        processes[address] = installation.inspect(container, ".State.Pid")
     return processes
 
 
@@ -150,7 +132,7 @@ def alone(base_images: None, checkout: Installation) -> Iterator[list[list[str]]
         rest("PATCH", "connections", {"actions": [{"action": "create", "entities": few}]})
     names = json.dumps([it["connection_id"] for it in connections])
     rest("POST", "variables", {"key": "weixin_accounts", "value": names})
-    run = rest.ended(DAG, rest.trigger(DAG), PATIENCE_SECONDS)
+    run = rest.ended(DAG, rest.trigger(DAG))
     assert run["state"] == "success"
     tables = [one.asks(FACTS), one.asks(COVERAGE)]
     one.asks(one.asks(EMPTY)[0])
@@ -199,7 +181,7 @@ def morning(workers: Installation) -> Morning:
     os.kill(processes[victim], signal.SIGKILL)  # and with it all of the container
     killed_at = time.time()
     were_in = pairs_in(workers)
-    run = workers.rest().ended(DAG, run_id, PATIENCE_SECONDS)
+    run = workers.rest().ended(DAG, run_id)
     return Morning(
         run,
         [workers.asks(FACTS), workers.asks(COVERAGE)],
@@ -273,39 +255,6 @@ def test_logs_of_workers_are_shown(workers: Installation, morning: Morning) -> N
     assert any("inserted" in log(workers, task, 2) for task in killed)
 
 
-def test_no_token_of_a_platform_is_refreshed_twice(workers: Installation, morning: Morning) -> None:
-    """Two runs begin at once on two workers: what one renews, the other uses."""
-    rest = workers.rest()
-    platform = {
-        "connection_id": "weixin_platform",
-        "conn_type": "weixin",
-        "host": SANDBOX,
-        "login": DEFAULT_COMPONENT.appid,
-        "password": DEFAULT_COMPONENT.secret,
-        "extra": json.dumps({"mode": "platform", "allow_http": True}),
-    }
-    ticket = sandbox_says(workers, "/sandbox/ticket").strip()
-    rest("POST", "connections", platform)
-    rest("POST", "variables", {"key": "weixin_platform_ticket", "value": ticket})
-    names = {"key": "weixin_accounts", "value": json.dumps(["weixin_platform"])}
-    rest("PATCH", "variables/weixin_accounts", names)
-    before = len(asked(workers))
-    newest = max(day for _, day in morning.were_in)
-    one_day = {"begin_date": newest, "end_date": newest, "refetch": True}
-
-    run_ids = [rest.trigger(DAG, one_day) for _ in range(2)]
-
-    runs = [workers.rest().ended(DAG, run_id, PATIENCE_SECONDS) for run_id in run_ids]
-    calls = asked(workers)[before:]
-    paths: dict[str, list[str]] = defaultdict(list)
-    for call in calls:
-        paths[call["path"].rpartition("/")[2]].append(call["appid"])
-    assert [run["state"] for run in runs] == ["success", "success"]
-    assert len(paths["api_component_token"]) == 1
-    assert sorted(paths["api_authorizer_token"]) == sorted(it.appid for it in ACCOUNTS)
-    assert len({call["caller"] for call in calls}) == 2
-
-
 def test_tasks_that_no_worker_takes_wait_and_what_redis_forgets_is_sent_again(
     workers: Installation, morning: Morning
 ) -> None:
@@ -318,7 +267,7 @@ def test_tasks_that_no_worker_takes_wait_and_what_redis_forgets_is_sent_again(
     until(lambda: workers.rest()("GET", sent_again)["total_entries"] > 2)
     workers.does("docker compose restart redis && docker compose up --detach --wait worker")
 
-    assert workers.rest().ended(DAG, run_id, PATIENCE_SECONDS)["state"] == "success"
+    assert workers.rest().ended(DAG, run_id)["state"] == "success"
 
 
 def test_redis_is_closed_and_workers_alone_reach_wechat(
@@ -329,7 +278,7 @@ def test_redis_is_closed_and_workers_alone_reach_wechat(
     reached: dict[str, set[str]] = {}
     for service in ("redis", "scheduler", "worker"):
         for container in workers.does(f"docker compose ps --quiet {service}").split():
-            settings = inspect(workers, container, ".NetworkSettings")
+            settings = workers.inspect(container, ".NetworkSettings")
             reached[service] = set(settings["Networks"])
             assert not any(settings["Ports"].values())
             processes = workers.does(f"docker top {container} -eo pid,uid").splitlines()[1:]

@@ -4,8 +4,7 @@ import json
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import requests
 from receivers import Receiver
-from rest import PATIENCE_SECONDS, Rest
+from rest import PATIENCE_SECONDS, Rest, until
 
 from weixin_local import machine
 from weixin_local.home import METADATA_DATABASE, Home
@@ -26,14 +25,6 @@ PASSWORD = "of-the-test"
 COMPONENT = Component("wxc0mp0nent", "5ecret-of-the-component")
 BEARER = "b3arer-of-the-service"
 """What the sandbox's token service wants."""
-
-
-def until(is_so: Callable[[], bool], what: Callable[[], object] = lambda: "") -> None:
-    """Wait for it; what there is instead is shown when it does not come."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline, what()
-        time.sleep(0.3)
 
 
 @dataclass

@@ -25,7 +25,6 @@ from wire import (
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import WeixinError
 from weixin_etl.api.token import Token
-from weixin_etl.model import Account
 from weixin_sandbox import Sandbox
 
 TOKENS = ["wire-token-1", "wire-token-2", "wire-token-3"]
@@ -127,25 +126,6 @@ def test_a_warning_about_odd_headers_is_logged_without_the_token(
     assert "getarticletotal?access_token=***" in warning.getMessage()
     assert len(shown_by_log([warning])) < 10_000
     assert "wire-token-1" not in shown_by_log(log.records)
-
-
-def test_a_proxy_that_fails_shows_neither_token_nor_secret(
-    sandbox: Sandbox,
-    account: Account,
-    log: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
-):
-    """A proxy's error text holds the URL too."""
-    client = WeixinClient(account, LIMITS)
-    client.check_token()
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    monkeypatch.setenv("no_proxy", "")
-
-    error = failure(client)
-
-    assert "no usable answer came" in str(error)
-    said = shown(error, log)
-    assert [x for x in (account.secret, *sandbox.issued_tokens) if x in said] == []
 
 
 def test_nothing_prints_the_secret_or_the_token(wire: Wire):

@@ -134,16 +134,6 @@ def test_five_refusals_of_a_kind_in_a_row_stop_the_account(
     assert len(wire.data_calls) == calls
 
 
-def test_an_endpoint_that_is_offline_is_asked_for_each_day_of_the_present_window(wire: Wire):
-    """WeChat may still give older days when it refuses newer ones."""
-    wire.on_data = in_turn(*[OFFLINE] * 7, ANSWER)
-
-    came = extracted(calls_of(wire.account, today=date(2026, 11, 24)))
-
-    assert len(wire.data_calls) == len(DAYS)
-    assert [place for place, _, _ in refusals(came)] == list(range(7))
-
-
 def test_an_error_that_stops_the_account_ends_the_calls_beside_it_too(wire: Wire):
     """Two in flight, the first is refused for good: what is in hand ends, nothing new begins."""
     both_are_in_flight = threading.Barrier(2, timeout=PATIENCE_SECONDS)

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from weixin_local.environment import configured_connection, sandbox_connection
+from weixin_local.environment import configured_connection
 from weixin_local.home import Home
 from weixin_local.machine import LocalError
 from weixin_local.progress import Steps
 from weixin_local.run import run
-from weixin_local.stack import Stack, base_url_of, fingerprint, up, whose_figures
+from weixin_local.stack import up
 
 
 @pytest.fixture
@@ -94,64 +94,3 @@ def test_an_env_with_a_secret_becomes_its_owners_alone(
 
     assert env_file.stat().st_mode & 0o777 == 0o600
     assert said.get() == f"! Others could read the secrets in {env_file}: now only its owner can.\n"
-
-
-UI = "it is not in the UI's list"
-SECRET = "s3cret"
-
-
-@pytest.mark.parametrize(
-    ("env_file", "environment", "figures", "connection"),
-    [
-        (
-            None,
-            {},
-            "made up, by the sandbox at http://127.0.0.1:8077",
-            "weixin_default, made for the sandbox: neither .env nor the environment has an account",
-        ),
-        (
-            ENV_FILE,
-            {},
-            "from WeChat at https://api.weixin.qq.com",
-            f"weixin_default, from WEIXIN_APPID and WEIXIN_SECRET in {{project}}/.env; {UI}",
-        ),
-        (
-            ENV_FILE,
-            {"WEIXIN_APPID": "wx2", "WEIXIN_SECRET": SECRET},
-            "from WeChat at https://api.weixin.qq.com",
-            f"weixin_default, from WEIXIN_APPID and WEIXIN_SECRET in the environment; {UI}",
-        ),
-        (
-            ENV_FILE,
-            {"AIRFLOW_CONN_WEIXIN_DEFAULT": f"weixin://wx1:{SECRET}@a.example:8443/b?name=春"},
-            "from the server at https://a.example:8443",
-            f"weixin_default, from the environment variable AIRFLOW_CONN_WEIXIN_DEFAULT; {UI}",
-        ),
-        (
-            None,
-            {"AIRFLOW_CONN_WEIXIN_DEFAULT": json.dumps({"conn_type": "weixin", "login": "wx1"})},
-            "none: the connection can't be used, the runs say why",
-            "weixin_default, from the environment variable AIRFLOW_CONN_WEIXIN_DEFAULT",
-        ),
-    ],
-    ids=["sandbox", ".env", "credentials", "connection", "broken connection"],
-)
-def test_up_says_which_server_answers_and_where_the_connection_is_from(
-    home: Home,
-    monkeypatch: pytest.MonkeyPatch,
-    env_file: str | None,
-    environment: dict[str, str],
-    figures: str,
-    connection: str,
-) -> None:
-    """Without the secret."""
-    monkeypatch.setenv("AIRFLOW_HOME", str(home.airflow))
-    if env_file is not None:
-        (home.project / ".env").write_text(env_file)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    configured = configured_connection(home)
-    used = configured or sandbox_connection("http://127.0.0.1:8077")
-    stack = Stack(8080, "postgresql://", fingerprint(configured), base_url_of(home, used))
-
-    assert whose_figures(home, stack) == (figures, connection.format(project=home.project))

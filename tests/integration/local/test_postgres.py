@@ -4,7 +4,6 @@ import os
 import pwd
 import subprocess
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -102,19 +101,6 @@ def test_a_lock_whose_number_went_to_another_program_is_no_lock(server: Server) 
         assert not server.is_running()
         assert server.start()
         other.kill()
-
-
-def test_starts_at_once_make_one_server(make: Callable[..., Server]) -> None:
-    """Of two programs that create and start it together, one does and the other waits."""
-    server = make()
-    started: list[bool] = []
-    threads = [threading.Thread(target=lambda: started.append(server.start())) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert sorted(started) == [False, False, True]
 
 
 def test_an_initdb_that_was_killed_leaves_nothing_in_the_way(

@@ -9,7 +9,6 @@ from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from typing import Any
 
-import sqlalchemy
 from sqlalchemy import Engine, event
 from support import HASTE
 
@@ -38,12 +37,6 @@ def the_platform(base_url: str) -> Account:
         base_url,
         is_platform=True,
     )
-
-
-def rows(warehouse: Engine, sql: str) -> list[tuple[Any, ...]]:
-    """What a query finds."""
-    with warehouse.connect() as connection:
-        return [tuple(row) for row in connection.execute(sqlalchemy.text(sql))]
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from platform_workers import OpenPlatform, rows
+from platform_workers import OpenPlatform
 from sqlalchemy import Engine
-from support import HASTE
+from support import HASTE, rows
 
 from weixin_etl.api.errors import ClockError, WeixinError
 from weixin_etl.problem import ProblemKind

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 from cryptography.fernet import Fernet
-from platform_workers import OpenPlatform, Order, context, rows, start
+from platform_workers import OpenPlatform, Order, context, start
 from sqlalchemy import Engine
+from support import rows
 
 from weixin_etl.accounts import tokens
 from weixin_etl.accounts.platform import Platform
@@ -103,15 +104,6 @@ def test_workers_that_need_a_token_at_once_renew_it_once(
     (shared,) = {worker.token() for worker in workers}
     assert is_good(sandbox, shared)
     assert asked(REFRESH) == 1
-
-
-def test_a_platforms_token_that_is_refused_is_replaced(
-    sandbox: Sandbox, platform: Platform, asked: Asked
-) -> None:
-    """Another program may have asked for one."""
-    sandbox.component.expire_tokens()
-    assert is_good(sandbox, token(platform))
-    assert asked(COMPONENT_TOKEN) == 2
 
 
 # ---------------------------------------------------------------------------------------- killed
@@ -215,21 +207,6 @@ def test_a_row_that_stays_locked_is_the_trouble_of_its_account(
 
 
 # --------------------------------------------------------------------------------------- refused
-
-
-def test_a_platform_without_a_token_is_not_asked_for_it_by_every_account(
-    sandbox: Sandbox, open_platform: OpenPlatform, platform: Platform, asked: Asked
-) -> None:
-    """A batch has hundreds of accounts: one refusal speaks for all."""
-    ticket = sandbox.component.ticket()
-    sandbox.component.expire_tokens()
-    sandbox.component.expire_tickets()
-    stale = open_platform(ticket=lambda: ticket)
-    for _ in range(3):
-        with pytest.raises(ConfigurationError) as refused:
-            token(stale)
-        assert "the Variable weixin_platform_ticket" in str(refused.value)
-    assert asked(COMPONENT_TOKEN) == 2  # the one of before, and one in vain
 
 
 # ------------------------------------------------------------------------------------- encrypted

@@ -87,13 +87,3 @@ def test_a_figure_says_how_it_adds_up(entries: list[dict[str, Any]]):
         "did not give it"
     )
     assert article_day["share_user"]["chinese"] == "分享人数（自发布起累计）"
-
-
-def test_every_view_has_a_key(entries: list[dict[str, Any]]):
-    """The columns that identify a row are among its columns."""
-    keys = {entry["view"] for entry in entries if entry["is_key"]}
-
-    assert keys == {entry["view"] for entry in entries}
-    for view in views():
-        named = view.comment.split("\nkey: ")[1].split(", ")
-        assert set(named) <= set(view.columns), view.name

@@ -293,22 +293,6 @@ def test_a_refusal_since_then_stays_the_last_attempt(warehouse: Engine):
     }
 
 
-def test_what_another_dataset_said_of_an_article_later_stands(warehouse: Engine):
-    """Both describe the same articles: the newer answer's title is not replaced by a replay."""
-    know(warehouse, "wx1")
-    old = body(article("1_1", {"20": {"share_count": 1}}, title="旧", url="http://a"))
-    load_pairs(warehouse, pair(old, "22 10:30"))
-    new = body(article("1_1", {"20": {}}, title="新"), rows_key="detail_list")
-    load_pairs(
-        warehouse,
-        pair(new, "23 10:30", dataset=ARTICLE_TOTAL_DETAIL),
-        dataset=ARTICLE_TOTAL_DETAIL,
-    )
-
-    assert run(warehouse).is_empty
-    assert rows(warehouse, "SELECT title, url FROM weixin.dim_article") == [("新", "http://a")]
-
-
 @pytest.mark.every_postgres
 def test_the_loader_may_replay(warehouse: Engine, loader: Engine):
     """With the privileges of daily runs."""

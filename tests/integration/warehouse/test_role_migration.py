@@ -1,12 +1,10 @@
 """The migrations that make the roles: where it may not, twice on one server, down and up again."""
 
-import io
 from collections.abc import Iterator
 
 import psycopg2
 import psycopg2.extensions
 import pytest
-from rich.console import Console
 from rolled_back import roll_back
 from sqlalchemy import Engine, make_url
 from warehouse_loads import rows
@@ -14,9 +12,7 @@ from warehouse_loads import rows
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.warehouse import ROLES, migrate, migrations, missing_roles
 from weixin_etl.warehouse.views import views
-from weixin_local.databases import migrate_warehouse
 from weixin_local.postgres import Server
-from weixin_local.progress import Steps
 
 pytestmark = pytest.mark.every_postgres
 
@@ -94,21 +90,6 @@ def test_where_no_role_may_be_created(owned: str):
     assert ask(owned, "SELECT count(*) FROM analytics.article") == [(0,)]
     assert ask(owned, "SELECT rolname FROM pg_roles WHERE rolname IN ('weixin_loader')") == []
     assert missing_roles(owned) == ["weixin_loader", "weixin_reader"]
-
-
-@pytest.mark.usefixtures("no_roles")
-def test_whoever_migrates_is_told(owned: str):
-    """The line after the step names the roles and what an administrator has to do."""
-    console = Console(file=io.StringIO(), width=80)
-
-    migrate_warehouse(owned, Steps(console))
-
-    assert isinstance(console.file, io.StringIO)
-    assert console.file.getvalue().splitlines()[1] == (
-        "! The roles weixin_loader and weixin_reader don't exist, and you may not create them: let "
-        "an administrator do so, then run the blocks of sql/migrations/0005_roles.sql and "
-        "0007_roles.sql again."
-    )
 
 
 @pytest.mark.usefixtures("migrated")

@@ -50,15 +50,6 @@ def test_each_title_stood_until_the_next_was_loaded(warehouse: Engine, load: Loa
     ]
 
 
-def test_a_title_where_there_was_none_replaces_nothing(warehouse: Engine, load: Load):
-    """It is the first."""
-    load(None, "22 08:30", "22 08:31")
-    load("一", "23 08:30", "23 08:31")
-
-    assert rows(warehouse, "SELECT * FROM weixin.dim_article_title_history") == []
-    assert titles(warehouse) == [("一", at("22 08:30"), None)]
-
-
 @pytest.mark.parametrize("other", [ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL], ids=lambda it: it.name)
 def test_an_older_answer_that_comes_late_replaces_no_title(
     warehouse: Engine, load: Load, other: Dataset

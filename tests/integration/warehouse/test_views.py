@@ -262,25 +262,6 @@ def test_a_function_with_other_parameters_is_made_anew(
     assert may_still == [(True,)]
 
 
-def test_other_peoples_functions_of_the_same_names_are_left_alone(with_function: Engine, ask: Ask):
-    """A function is addressed with the types of its parameters, a view as a view."""
-    run(
-        with_function,
-        "CREATE FUNCTION analytics.things(d date) RETURNS int LANGUAGE sql AS 'SELECT 1'",
-        "CREATE FUNCTION analytics.base(t text) RETURNS int LANGUAGE sql AS 'SELECT 2'",
-    )
-    wanted = in_order([TOP, OTHER_COLUMNS, ON_THINGS, OTHER_PARAMETER, OF_THE_PIPELINE])
-
-    said = update_views(with_function, wanted)
-
-    assert said == ["Updated the views analytics.base, analytics.things."]
-    assert ask("SELECT analytics.things(date '2026-11-24'), analytics.base('')") == [(1, 2)]
-    assert ask("SELECT obj_description('analytics.things(integer)'::regprocedure)") == [
-        ("One row per thing.\nplace integer: which of them",)
-    ]
-    assert update_views(with_function, wanted) == []
-
-
 def test_what_somebody_else_has_made_is_not_replaced(with_function: Engine, ask: Ask):
     """A name that was taken before is refused; of a function with the types of its parameters."""
     run(
@@ -374,19 +355,6 @@ def test_down_to_an_older_release(made: Engine, ask: Ask):
     assert ask(OURS) == [("a_top",), ("base",)]
     assert ask(FUNCTIONS) == []
     assert update_views(made, in_order([TOP, BASE])) == []
-
-
-def test_what_was_dropped_by_hand_comes_back(with_function: Engine, ask: Ask):
-    """With what stood on it; and what this release has in its place is known as ours."""
-    run(with_function, "DROP FUNCTION analytics.things(integer) CASCADE", "DROP VIEW weixin.own")
-    wanted = in_order([TOP, BASE, ON_THINGS, OTHER_PARAMETER_TYPE, OF_THE_PIPELINE])
-
-    said = update_views(with_function, wanted)
-
-    kept = "SELECT view_name FROM weixin.view_version WHERE view_name LIKE 'analytics.things%%'"
-    assert said == ["Updated the views analytics.things, weixin.own, analytics.on_things."]
-    assert ask(kept) == [("analytics.things(bigint)",)]
-    assert update_views(with_function, wanted) == []
 
 
 def test_a_column_without_a_comment_is_no_view():

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-import sqlalchemy
 from sqlalchemy import Engine
+from support import rows
 
 from weixin_etl import load
 from weixin_etl.api.client import Answer, Refusal
@@ -92,12 +92,6 @@ def make_final(warehouse: Engine, *days: date) -> None:
         until = morning.date() - timedelta(1)
         answers = [pair(body(whole(day, until), day=day), morning, day=day) for day in days]
         load_pairs(warehouse, *answers, run_id="before")
-
-
-def rows(warehouse: Engine, sql: str, **values: Any) -> list[tuple[Any, ...]]:
-    """What a query finds."""
-    with warehouse.connect() as connection:
-        return [tuple(row) for row in connection.execute(sqlalchemy.text(sql), values)]
 
 
 def coverage(warehouse: Engine, columns: str) -> list[tuple[Any, ...]]:

@@ -38,11 +38,6 @@ def test_every_relation_and_column_has_a_comment(
     assert len(known) > at_least
 
 
-def test_every_view_says_its_grain() -> None:
-    """A view's comment says of what it has one row."""
-    assert {view.name for view in views() if "one row per " not in view.comment.lower()} == set()
-
-
 def test_a_column_is_named_as_its_select_names_it(warehouse: Engine) -> None:
     """The list that carries the comments is in the order of the expressions."""
     named = {}
