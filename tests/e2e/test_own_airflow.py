@@ -206,6 +206,7 @@ def test_without_connections_others_work_and_the_page_says_what_is_missing(
     assert set(json.loads(imported) if isinstance(imported, str) else imported) <= {
         "weixin_etl",
         "weixin_etl.orchestration",
+        "weixin_etl.orchestration.deadline",
         "weixin_etl.orchestration.plugin",
         "weixin_etl.orchestration.provider",
         "weixin_etl.orchestration.settings",
