@@ -39,7 +39,10 @@ DAILY = {
         "the dates of its own range are the mornings of its runs, not publication days.",
     ),
     "end_date": _day("Last publication day", "Beijing, included; yesterday at the latest."),
-    "accounts": _accounts("Connection ids or AppIDs, one a line. Empty: all."),
+    "accounts": _accounts(
+        "Connection ids or AppIDs, one a line. Empty: all. Airflow's Backfill ignores what is "
+        "entered here and below unless it may override parameters on existing runs."
+    ),
     "refetch": _switch(
         "Ask again for final days",
         "Final days are skipped otherwise: their totals no longer grow.",
