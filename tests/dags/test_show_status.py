@@ -8,6 +8,7 @@ from dag_runs import DAG_ID, DailyDag
 from sqlalchemy import Engine
 
 from weixin_etl.cli import main
+from weixin_local.environment import postgres_connection
 from weixin_sandbox import Sandbox, Scenario
 
 NOT_KNOWN = "Airflow's own database cannot be read from here"
@@ -58,7 +59,7 @@ def test_exit_code_0_and_1(daily: DailyDag, sandbox: Sandbox, capsys: pytest.Cap
         "1 of 1 accounts and datasets are in, the oldest up to 2026-11-23",
     )
     assert (collected[0], uncollected[0]) == (0, 1)
-    assert "unpause weixin_article_total_detail" in "".join(uncollected[1])
+    assert "trigger weixin_article_total_detail" in "".join(uncollected[1])
     assert (before_noon, after_noon[0]) == (0, 1)
     assert "2026-11-24" in "".join(after_noon[1])
     assert refused[0] == 1
@@ -138,7 +139,11 @@ def test_without_airflows_database_it_says_what_it_does_not_know(
 def test_a_warehouse_that_cannot_be_read_is_exit_code_2(
     daily: DailyDag, warehouse: Engine, capsys: pytest.CaptureFixture[str]
 ):
-    """And the sentence says why, without the password."""
+    """
+    And the sentence says why, without the password.
+
+    Who can only read needs no more: the API server has no other connection.
+    """
     daily.set(
         "AIRFLOW_CONN_WEIXIN_WAREHOUSE",
         "postgres://nobody:s3cr3t@127.0.0.1:1/weixin?sslmode=disable",
@@ -148,3 +153,5 @@ def test_a_warehouse_that_cannot_be_read_is_exit_code_2(
     said = capsys.readouterr().err
     assert "the warehouse does not answer" in said
     assert "s3cr3t" not in said
+    daily.set("AIRFLOW_CONN_WEIXIN_READER", postgres_connection(warehouse.url))
+    assert main(["status"]) == 1  # no account is collected yet
