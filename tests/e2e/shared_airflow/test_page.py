@@ -340,6 +340,7 @@ def test_chosen_days_are_asked_for_after_their_plan_is_shown(visit: Visit, fab: 
     """Two accounts with two days each are one form; the run is Airflow's, by the reader's login."""
     page = visit().opens("coverage", dataset=ARTICLE_TOTAL.name)
     page.click("#choose")
+    expect(page.locator("#choose")).to_have_attribute("aria-pressed", "true")
     rows = page.locator(".calendar tbody tr")
     first = rows.nth(2).locator("button.cell").nth(-9)
     first.click()
