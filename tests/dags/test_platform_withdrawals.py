@@ -20,7 +20,7 @@ def withdrawals(warehouse: Engine) -> list[tuple[str, bool]]:
     ]
 
 
-WITHDRAWN = "号2: have it authorised again if you want its figures (its owner withdrew the "
+WITHDRAWN = "号2: have it authorised again if you want its figures (its owner withdrew"
 OPENED = "weixin-etl: 号2: authorisation withdrawn"
 
 
