@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from weixin_etl.json_text import shortened
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.trouble.incidents import Incident
-from weixin_etl.trouble.messages import Installation, compose
+from weixin_etl.trouble.messages import Installation, compose, direct
 
 HERE = Installation("http://airflow.example/weixin/", "production")
 OPENED = datetime(2026, 11, 24, 1, tzinfo=UTC)
@@ -57,7 +57,7 @@ def test_no_line_is_cut_in_a_word() -> None:
 
 
 def test_people_are_told_in_their_language() -> None:
-    """Programs and the log get English."""
+    """Programs and the log get English; what can't be recorded is told in the same way."""
     here = replace(HERE, language="zh-CN")
     known = {"cause": "the AppSecret is wrong: invalid", "conn_id": "spring", "errcode": 40125}
     of = {**known, "cure": "correct the password in the connection spring"}
@@ -66,6 +66,7 @@ def test_people_are_told_in_their_language() -> None:
 
     one, other = compose([begun, over], here)
     [many] = compose([begun, over, *[begun] * 19], here)
+    unrecorded = direct(Problem(ProblemKind.WAREHOUSE, "it broke", "mend it"), here)
 
     assert one.title == "weixin-etl production: 号1：被拒绝"
     assert one.in_log == "weixin-etl production: 号1 refused"
@@ -84,4 +85,7 @@ def test_people_are_told_in_their_language() -> None:
         "另有 11 个",
         "全部问题：http://airflow.example/weixin/",
     ]
+    assert unrecorded.title == "weixin-etl production: 数据仓库不能工作"
+    assert unrecorded.body == "mend it（it broke）\nhttp://airflow.example/weixin/"
+    assert unrecorded.severity == "failure"
     assert [it["kind"] for it in other.facts["problems"]] == ["configuration"]
