@@ -83,7 +83,7 @@ def shortened(text: str, length: int) -> str:
         return text
     if length <= 0:
         return ""
-    ends = (n for n in range(length - 1, -1, -1) if text[n] == " " or text[n] >= _FIRST_CHINESE)
+    ends = (n for n in range(length - 1, 0, -1) if text[n] == " " or text[n] >= _FIRST_CHINESE)
     end = next(ends, None)
     return f"{text[: length - 1] if end is None else text[:end].rstrip(_NOT_LAST)}…"
 

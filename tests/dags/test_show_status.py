@@ -124,6 +124,7 @@ def test_without_airflows_database_it_says_what_it_does_not_know(
     import sqlalchemy
     from airflow import settings
 
+    monkeypatch.delenv("_AIRFLOW_PROCESS_CONTEXT", raising=False)  # another test's command set it
     file = tmp_path / "airflow.db"
     for url in (f"sqlite:///{file}", "postgresql+psycopg2://nobody@127.0.0.1:1/none"):
         nowhere = sqlalchemy.create_engine(url)

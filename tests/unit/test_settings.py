@@ -83,6 +83,11 @@ def test_a_value_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch) -
     ("name", "written", "sentence"),
     [
         ("RUN_AT", "8.30", "[weixin] run_at '8.30' is no time of day, such as 08:30"),
+        (
+            "RUN_AT",
+            "12:00",
+            "[weixin] run_at 12:00 is not before 12:00, from when days are late",
+        ),
         ("DEADLINE_HOUR", "noon", "[weixin] deadline_hour 'noon' is no time of day, such as 12:30"),
         (
             "RUN_AT",

@@ -378,9 +378,7 @@ def from_errcode(
     """
     errmsg = _harmless(errmsg, secrets)
     rid = _RID.search(errmsg)
-    detail = _RID.sub("", errmsg)
-    if len(detail) > _LONGEST_ERRMSG:
-        detail = detail[:_LONGEST_ERRMSG] + "…"
+    detail = json_text.shortened(_RID.sub("", errmsg), _LONGEST_ERRMSG + 1)
     if errcode not in _ERRCODES:
         return UnreadableError(f"errcode {errcode}: {detail}", account=account)
     kind = BY_CODE.get(errcode)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from weixin_etl.api.http import CallLimits
 
 SECTION = "weixin"
+NOON = time(12)
 POOL = "weixin_api"
 PAGE = "/weixin"
 """The page's path below Airflow's address."""
@@ -136,6 +137,10 @@ def read_of_dags() -> DagSettings:
         raise ValueError(
             f"[weixin] deadline_hour {deadline:%H:%M} is not after run_at {run_at:%H:%M}; "
             "give the daily runs some hours"
+        )
+    if run_at >= NOON:
+        raise ValueError(
+            f"[weixin] run_at {run_at:%H:%M} is not before 12:00, from when days are late"
         )
     return DagSettings(
         retries=values["retries"],

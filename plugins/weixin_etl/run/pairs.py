@@ -82,7 +82,7 @@ def why_not_in(pair: PlannedPair, now: datetime) -> Problem:
     """Why a pair is not in, by its last attempt; the cure is for who reads it now."""
     days = (pair.publication_date,)
     if pair.state is PairState.HELD_BACK:
-        cure = timely(HeldBackError.cure, pair.planned_at, now)
+        cure = timely(HeldBackError.cure, now, now)
         return problem_of(pair, HeldBackError.kind, HeldBackError.cause, cure, days)
     known = pair.coverage
     errcode, rid = known.error_code, known.rid or ""

@@ -20,7 +20,7 @@ LANGUAGE = "zh-CN"
 CATALOGUE = Path(__file__).with_suffix(".toml")
 _DEEPEST = 5
 """How many sentences are looked for in one another."""
-_TEXTS_KEPT = 512
+_TEXTS_KEPT = 4096
 
 
 def of(text: str) -> str:

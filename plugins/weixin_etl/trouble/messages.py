@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS
 from weixin_etl.json_text import counted, shortened
-from weixin_etl.problem import End, Problem, ProblemKind, Whose
+from weixin_etl.problem import End, Problem, ProblemKind, Whose, timely
 from weixin_etl.trouble import chinese
 from weixin_etl.trouble.incidents import TASKS, Incident
 from weixin_etl.warehouse import statement
@@ -112,7 +112,7 @@ def tell(
             statement("incident/untold.sql"),
             {"closed_since": now - STALE, "told_though_over": FINDINGS},
         )
-        untold = [Incident.of(row) for row in rows.mappings()]
+        untold = [_as_of(Incident.of(row), now) for row in rows.mappings()]
         if not untold or (may_wait and _are_enough(connection, now)) or not (send := sender()):
             return
         started = time.monotonic()
@@ -125,6 +125,12 @@ def tell(
                 told_at = now + timedelta(microseconds=number)
                 told = {"incident_ids": list(message.incident_ids), "told_at": told_at}
                 connection.execute(statement("incident/told.sql"), told)
+
+
+def _as_of(incident: Incident, now: datetime) -> Incident:
+    """With the cure for who reads it now."""
+    problem = incident.problem
+    return replace(incident, problem=replace(problem, cure=timely(problem.cure, now, now)))
 
 
 def _are_enough(connection: Connection, now: datetime) -> bool:
@@ -160,7 +166,9 @@ def _single(incident: Incident, here: Installation) -> Message:
     if incident.has_ended:
         title, in_log = here.says(f"over: {title}"), f"over: {in_log}"
         said = _as_it_is_now(problem)
-    end = f"{here.says(_when(incident))}\n{DATASETS[incident.dataset].dag_id}: {link}"
+    declared = DATASETS.get(incident.dataset)  # one of another version is not
+    about = declared.dag_id if declared else incident.dataset
+    end = f"{here.says(_when(incident))}\n{about}: {link}"
     return Message(
         _title(here, title),
         _with_end(here.in_full(said), end),

@@ -424,7 +424,7 @@ def _nothing_collected(datasets: Sequence[Dataset], airflow: Airflow | None) -> 
         )
     else:
         cure = (
-            "create the connection of an account (weixin_default, or those that the Variable "
+            "create a connection for an account (weixin_default, or those that the Variable "
             f"weixin_accounts names), then unpause {' or '.join(it.dag_id for it in datasets)}"
         )
     return ListedProblem(Problem(ProblemKind.NOT_ASKED, "no account is collected", cure))

@@ -47,9 +47,8 @@ _UNREACHABLE = (
     f"start Postgres, or correct the connection {CONN_ID}",
 )
 _SEE_LOG = "see Postgres's log, which says which"
-_WHO_HOLDS = (
-    "SELECT relation::regclass, * FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE granted"
-)
+_WHO_HOLDS = "SELECT * FROM pg_locks JOIN pg_stat_activity USING (pid)"
+"""As short as an operator can read it in a line of the log."""
 _NO_CONNECTION_LEFT = (
     "the warehouse has no connection left",
     "close sessions in Postgres, or raise its max_connections",

@@ -20,6 +20,7 @@ from weixin_sandbox import DEFAULT_ACCOUNT
 from .running import DAG, PASSWORD, FabServer, log_in
 
 pytestmark = pytest.mark.stack
+expect.set_options(timeout=30_000)  # a busy machine needs longer than Playwright's five seconds
 
 VIEWS = ("problems", "coverage", "runs", "articles")
 PATHS = (

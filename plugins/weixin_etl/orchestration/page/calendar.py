@@ -9,6 +9,7 @@ from typing import Any
 from weixin_etl import clock, rules
 from weixin_etl.model import Coverage, DayState, Pair, PairState
 from weixin_etl.orchestration.page.reader import Figures
+from weixin_etl.problem import timely
 from weixin_etl.trouble import status
 from weixin_etl.trouble.status import Airflow
 
@@ -151,7 +152,11 @@ def story(of: Figures, airflow: Airflow, appid: str, day: date) -> Story | None:
     at_work = airflow.at_work(of.dataset)
     restatements = of.rows("page/pair_restatements.sql", **pair, most=MOST)
     coverage = [
-        {**row, **{name: of.said(row[name] or "") for name in ("error", "cure")}}
+        {
+            **row,
+            "error": of.said(row["error"] or ""),
+            "cure": of.said(timely(row["cure"] or "", of.now, of.now)),
+        }
         for row in of.rows("page/pair_coverage.sql", **pair)
     ]
     return Story(
