@@ -429,7 +429,7 @@ def test_it_works_inside_airflow_as_entry_and_as_tab(browser: Browser, origin: s
         page.get_by_role("link", name="WeChat articles").click()
         inside(page).locator("a.airflow").first.click()
         # Airflow adds what the frame shows to its own address: the run must not be in the frame
-        page.wait_for_url(re.compile(rf"^{origin}/dags/{DAG}/runs/"))
+        page.wait_for_url(re.compile(rf"^{origin}/dags/{DAG}/runs/"), wait_until="commit")
 
         page.goto(f"{origin}/dags/{DAG}_detail")
         page.get_by_role("link", name="WeChat articles").last.click()
