@@ -1,5 +1,6 @@
 -- What came of a run by account: one row each, the ones with days that are not in first. As in
 -- runs.sql, what it did not ask for may be in by another run.
+{% from "page/macros.jinja" import by_another %}
 SELECT
     report.appid,
     coalesce(account.name, report.appid) AS name,
@@ -20,20 +21,7 @@ SELECT
     count(*) OVER () AS account_count
 FROM weixin.run_report AS report
 LEFT JOIN weixin.dim_account AS account ON report.appid = account.appid
-LEFT JOIN LATERAL (
-    SELECT TRUE AS is_in
-    FROM weixin.coverage
-    WHERE
-        report.state = 'planned'
-        AND coverage.dataset = report.dataset
-        AND coverage.appid = report.appid
-        AND coverage.publication_date = report.publication_date
-        AND (
-            coverage.ready_at >= report.planned_at
-            OR (coverage.is_final AND report.run_id <> all(:at_work))
-        )
-    OFFSET 0 -- noqa: AM09
-) AS another ON TRUE
+LEFT JOIN LATERAL {{ by_another() }} AS another ON TRUE
 WHERE report.dataset = :dataset AND report.run_id = :run_id
 GROUP BY report.appid, account.name
 ORDER BY

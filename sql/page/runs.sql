@@ -1,6 +1,7 @@
 -- What came of a dataset's runs: one row per run that planned something, newest first. Their ids
 -- are found by jumping from one to the next in the primary key, which begins with them. What a run
 -- did not ask for may be in by another run; a run at work may still ask for what is final.
+{% from "page/macros.jinja" import by_another %}
 WITH RECURSIVE step AS (
     SELECT min(run_id) AS run_id
     FROM weixin.run_report
@@ -58,19 +59,6 @@ SELECT
 FROM newest
 INNER JOIN weixin.run_report AS report
     ON newest.run_id = report.run_id AND report.dataset = :dataset
-LEFT JOIN LATERAL (
-    SELECT TRUE AS is_in
-    FROM weixin.coverage
-    WHERE
-        report.state = 'planned'
-        AND coverage.dataset = report.dataset
-        AND coverage.appid = report.appid
-        AND coverage.publication_date = report.publication_date
-        AND (
-            coverage.ready_at >= report.planned_at
-            OR (coverage.is_final AND report.run_id <> all(:at_work))
-        )
-    OFFSET 0 -- noqa: AM09
-) AS another ON TRUE
+LEFT JOIN LATERAL {{ by_another() }} AS another ON TRUE
 GROUP BY newest.run_id, newest.run_count
 ORDER BY planned_at DESC, newest.run_id DESC
