@@ -16,6 +16,7 @@ from receivers import Receiver
 from rest import PATIENCE_SECONDS, Rest, until
 
 from weixin_local import machine
+from weixin_local.environment import airflow_url
 from weixin_local.home import METADATA_DATABASE, Home
 from weixin_sandbox import Account, Component, Sandbox, Scenario
 
@@ -123,14 +124,14 @@ class FabServer:
         return int(self.environment["AIRFLOW__API__PORT"])
 
     def origin(self) -> str:
-        """Its address, once it answers."""
+        """Where people open it, once it answers."""
 
         def answers() -> bool:
             assert self.process.poll() is None, self.log.read_text()
             return machine.answers(self.port)
 
         until(answers, self.log.read_text)
-        return f"http://{machine.LOOPBACK}:{self.port}"
+        return airflow_url(self.port)
 
 
 def log_in(origin: str, name: str) -> dict[str, str]:
