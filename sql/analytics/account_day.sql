@@ -4,6 +4,7 @@
 -- NULL means unknown, 0 that the day is known and nothing came
 -- 中文：每个公众号、每一天一行：当日全部文章的新增值
 -- key: appid, calendar_date
+-- joins: appid to account; calendar_date to calendar
 {% from "analytics/macros.jinja" import increment %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.account_day{{ dataset.suffix }} (

@@ -2,6 +2,7 @@
 -- when its figures came into the warehouse. The figures name their answer by raw_response_id
 -- 中文：微信的每个不同应答一行：何时获取、何时入库
 -- key: raw_response_id
+-- joins: appid to account; publication_date to calendar
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.answer (
     -- Which endpoint answered

@@ -3,6 +3,7 @@
 -- compare articles of the same day_number, see analytics.article_day{{ dataset.suffix }}
 -- 中文：每个公众号、每篇文章一行：最新累计值
 -- key: appid, msgid
+-- joins: appid to account; publication_date to calendar
 {% from "analytics/macros.jinja" import last_known, level, total %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.article{{ dataset.suffix }} (

@@ -3,6 +3,8 @@
 -- never add up totals over days
 -- 中文：每个公众号、每篇文章、每个统计日一行：累计值与新增值
 -- key: appid, msgid, stat_date
+-- joins: appid to account; appid, msgid to article{{ dataset.suffix }}; stat_date to calendar;
+-- raw_response_id to answer
 {% from "analytics/macros.jinja" import increment, last_known, level, total %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.article_day{{ dataset.suffix }} (

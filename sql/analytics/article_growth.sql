@@ -3,6 +3,7 @@
 -- by day_number
 -- 中文：每个接口、每篇文章、每个指标一行：累计值的增长速度
 -- key: dataset, appid, msgid, metric
+-- joins: appid to account; appid, msgid to article; dataset, metric to metric
 {% from "analytics/macros.jinja" import last_known %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.article_growth (

@@ -3,6 +3,7 @@
 -- is not a number, or larger than a bigint, is NULL
 -- 中文：每个接口、每篇文章、每个统计日、每个来源一行
 -- key: dataset, appid, msgid, stat_date, scene
+-- joins: appid to account; appid, msgid to article; stat_date to calendar
 {% import "analytics/columns.jinja" as the %}
 {% set most_people = 9223372036854775807 %}
 CREATE VIEW analytics.article_source (

@@ -2,6 +2,7 @@
 -- are usual by the end of that day, over the articles of the 90 days up to the newest one
 -- 中文：每个接口、每个公众号、每个位置、发布后每一天一行：常见阅读人数
 -- key: dataset, appid, position, day_number
+-- joins: appid to account
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.benchmark (
     {{ the.dataset }},

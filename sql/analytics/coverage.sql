@@ -4,6 +4,7 @@
 -- asked for
 -- 中文：每个接口、每个公众号、每个发布日一行：已有什么、缺什么
 -- key: dataset, appid, publication_date
+-- joins: appid to account; publication_date to calendar
 {% import "analytics/columns.jinja" as the %}
 {#- The day in Beijing of the newest answer that lists an article of the pair's account. -#}
 {% macro listed_date(pair) -%}

@@ -3,6 +3,7 @@
 -- and their latest totals are of different age: this is the only fair comparison
 -- 中文：每篇文章、每个统计日一行：两个接口在同一天的累计值对比
 -- key: appid, msgid, stat_date
+-- joins: appid to account; appid, msgid to article; stat_date to calendar
 {% from "analytics/macros.jinja" import total %}
 {% set old = datasets | selectattr("successor") | first %}
 {% set new = datasets | selectattr("name", "equalto", old.successor) | first %}

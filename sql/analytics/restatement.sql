@@ -2,6 +2,8 @@
 -- WeChat had left out before. A row that is loaded for the first time restates nothing
 -- 中文：每次数据变更一行：更正、迟到、移除
 -- key: dataset, appid, msgid, stat_date, metric, changed_at
+-- joins: appid to account; appid, msgid to article; dataset, metric to metric;
+-- stat_date to calendar
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.restatement (
     {{ the.dataset }},

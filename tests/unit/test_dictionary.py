@@ -1,5 +1,6 @@
 """What `weixin_etl.datasets` says to analysts, and that every view takes it from there."""
 
+import itertools
 import re
 from itertools import pairwise
 
@@ -70,6 +71,30 @@ def test_every_column_says_what_it_means(view: View) -> None:
 
 
 @pytest.mark.parametrize("view", views(), ids=lambda view: view.name)
+def test_a_view_says_what_it_joins_to(view: View) -> None:
+    """By as many of its columns as the other's key has; of an account and of an article always."""
+    keys = {it.name: _line(it.comment, "key").split(", ") for it in views()}
+    keys["calendar"] = ["calendar_date"]
+    joins = [join.split(" to ") for join in _line(view.comment, "joins").split("; ") if join]
+    by_view = {other: columns.split(", ") for columns, other in joins}
+    natural = {other for other in ("account", "article") if {*keys[other]} < {*view.columns}}
+
+    assert len(by_view) == len(joins)
+    assert {*itertools.chain(*by_view.values())} <= {*view.columns}
+    assert {other: len(columns) for other, columns in by_view.items()} == {
+        other: len(keys[other]) for other in by_view
+    }
+    assert natural - {view.name.removesuffix("_detail")} <= {
+        other.removesuffix("_detail") for other in by_view
+    }
+
+
+def _line(comment: str, name: str) -> str:
+    line = re.search(f"^{name}: (.*)", comment, re.MULTILINE)
+    return line[1] if line else ""
+
+
+@pytest.mark.parametrize("view", views(), ids=lambda view: view.name)
 def test_a_figure_has_a_unit(view: View) -> None:
     """Whatever a metric, a rate or a count is called in a view, its unit stands there."""
     known = {metric.name: metric.unit for _, metric in METRICS}
@@ -84,9 +109,6 @@ def test_a_figure_has_a_unit(view: View) -> None:
         )
     }
 
-    assert {name: _unit(view.columns[name]) for name in figures} == figures
+    units = {name: _line(view.columns[name], "unit").partition(", ")[0] for name in figures}
 
-
-def _unit(comment: str) -> str | None:
-    line = re.search("^unit: (.*), ", comment, re.MULTILINE)
-    return line and line[1]
+    assert units == figures

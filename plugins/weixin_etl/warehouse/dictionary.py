@@ -2,7 +2,8 @@
 
 import csv
 import json
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import TextIO
 
@@ -20,6 +21,12 @@ class Entry:
     type: str
     is_key: bool
     """Whether it is one of the columns that together identify a row."""
+    joins_to: str | None
+    """
+    The columns of other views that it joins to, as `account.appid, article.appid`.
+
+    Where several of a view's columns join to one other view, it takes all of them.
+    """
     unit: str | None
     """What a figure is counted in; None for what is no figure."""
     additivity: str | None
@@ -43,9 +50,11 @@ def dictionary(warehouse: Engine) -> list[Entry]:
     require_migrated(warehouse)
     with warehouse.connect() as connection:
         rows = connection.execute(statement("dictionary/columns.sql")).all()
+    views = {row.view_name: _parts(row.view_comment) for row in rows}
+    keys = {name: view.get("key", "").split(", ") for name, view in views.items()}
+    joins = {name: _joins(view.get("joins"), keys) for name, view in views.items()}
     entries = []
     for row in rows:
-        key = _parts(row.view_comment).get("key", "").split(", ")
         comment = _parts(row.comment)
         unit, _, additivity = comment.get("unit", "").partition(", ")
         entries.append(
@@ -53,7 +62,8 @@ def dictionary(warehouse: Engine) -> list[Entry]:
                 row.view_name,
                 row.column_name,
                 row.type_name,
-                row.column_name in key,
+                row.column_name in keys[row.view_name],
+                ", ".join(joins[row.view_name].get(row.column_name, [])) or None,
                 unit or None,
                 additivity or None,
                 comment["english"],
@@ -63,11 +73,32 @@ def dictionary(warehouse: Engine) -> list[Entry]:
     return entries
 
 
+def joins(entries: Iterable[Entry]) -> dict[str, dict[str, dict[str, str]]]:
+    """Of each view, by the other view's name: which column joins to which of the other's."""
+    found: dict[str, dict[str, dict[str, str]]] = {}
+    for entry in entries:
+        others = found.setdefault(entry.view, {})
+        for place in entry.joins_to.split(", ") if entry.joins_to else []:
+            other, _, its = place.partition(".")
+            others.setdefault(other, {})[entry.column] = its
+    return found
+
+
 def _parts(comment: str | None) -> dict[str, str]:
     """A comment's lines: the first is English, the others begin with what they are."""
     english, *others = (comment or "").split("\n")
     named = (line.replace("：", ": ", 1).partition(": ") for line in others)
     return {"english": english, **{name: words for name, _, words in named}}
+
+
+def _joins(joins: str | None, keys: Mapping[str, Sequence[str]]) -> Mapping[str, Sequence[str]]:
+    """`appid, msgid to article; …`: what each column joins to, in the order of the others' keys."""
+    found = defaultdict(list)
+    for join in joins.split("; ") if joins else []:
+        columns, _, other = join.partition(" to ")
+        for column, its in zip(columns.split(", "), keys[other], strict=True):
+            found[column].append(f"{other}.{its}")
+    return found
 
 
 def write_csv(entries: Sequence[Entry], file: TextIO) -> None:

@@ -111,7 +111,7 @@ def _words(comment: str) -> str:
 
 
 def _before(line: str) -> str:
-    return "\n" if line.startswith(("中文：", "unit: ", "key: ")) else " "
+    return "\n" if line.startswith(("中文：", "unit: ", "key: ", "joins: ")) else " "
 
 
 @cache
