@@ -45,3 +45,15 @@ def next_airflow(session: nox.Session) -> None:
     )
     session.run("airflow", "version")
     session.run("pytest", "-n", "2", "--dist", "loadfile", *(session.posargs or PRODUCT))
+
+
+@nox.session(default=False)
+def next_dbt(session: nox.Session) -> None:
+    """dbt-core 1.12, without the part that its installation downloads from outside PyPI."""
+    bounds = Path(session.create_tmp(), "bounds.txt")
+    bounds.write_text("dbt-core-experimental-parser; python_version < '3'\n")
+    parts = ("dbt-core==1.12.*", "dbt-metricflow", "dbt-postgres")
+    session.install("--override", str(bounds), *parts, silent=False)
+    where = {"DBT_VENV": session.virtualenv.location}
+    tests = session.posargs or ["tests/e2e/test_dbt.py"]
+    session.run(".venv/bin/pytest", *tests, external=True, env=where)

@@ -1,21 +1,23 @@
-"""models/sources.yml, made of the warehouse's dictionary."""
+"""The files of analysts' tools that are made of the catalogue and of the datasets' declarations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
+from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid5
 
 import sqlalchemy
 import yaml
 from sqlalchemy import Engine
 from sqlalchemy.engine.reflection import ObjectKind
 
-from weixin_etl.warehouse.dictionary import Entry, dictionary
+from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.warehouse.dictionary import Entry, dictionary, joins
 
-HEADER = """\
-# Made of the warehouse's catalogue by generate_sources.py: see README.md.
-# How fresh a source must be stands in dbt_project.yml.
-"""
+HERE = Path(__file__).parent
+HEADER = "# Made by analytics/generated.py: see dbt/README.md.\n"
 BETWEEN = " · "
 """What stands between the languages."""
 NEWEST_DAY = """
@@ -48,34 +50,70 @@ LOADED_AT = {
     "article_day_detail": {"loaded_at_field": "changed_at"},
 }
 """By what `dbt source freshness` judges."""
+SUPERSET_DATABASE = UUID("6f0a3c1e-52d4-4f7b-9a38-1c0e5b7d2a01")
 
 
-def sources(warehouse: Engine) -> str:
-    """The YAML file: a source for each view of schema `analytics`."""
+def files(warehouse: Engine) -> dict[Path, str]:
+    """What each file says; its header says that it is made."""
+    entries = dictionary(warehouse)
+    contents = {
+        "dbt/models/sources.yml": sources(warehouse, entries),
+        "dbt/models/semantic_models.yml": semantic_models(entries),
+        **{
+            f"superset/export/datasets/weixin_etl/{it['table_name']}.yaml": it
+            for dataset in DATASETS.values()
+            for it in superset_datasets(dataset, entries)
+        },
+    }
+    return {
+        HERE / name: HEADER
+        + yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=100)
+        for name, content in contents.items()
+    }
+
+
+# ---------------------------------------------------------------------------------------- sources
+
+
+def sources(warehouse: Engine, entries: Sequence[Entry]) -> dict[str, Any]:
+    """Each view of schema `analytics` as a source of dbt."""
     found = sqlalchemy.inspect(warehouse).get_multi_table_comment("analytics", kind=ObjectKind.ANY)
     comments = {name: comment["text"] or "" for (_, name), comment in found.items()}
-    views = groupby(dictionary(warehouse), attrgetter("view"))
     source = {
         "name": "weixin",
         "description": "WeChat's statistics of articles, as weixin-etl shows them to analysts.",
         "schema": "analytics",
-        "tables": [view(name, comments[name], [*entries]) for name, entries in views],
+        "tables": [
+            view(name, comments[name], [*columns])
+            for name, columns in groupby(entries, attrgetter("view"))
+        ],
     }
-    file = {"version": 2, "sources": [source]}
-    text: str = yaml.safe_dump(file, allow_unicode=True, sort_keys=False, width=100)
-    return HEADER + text
+    return {"version": 2, "sources": [source]}
 
 
 def view(name: str, comment: str, columns: Sequence[Entry]) -> dict[str, Any]:
-    """A view in both languages, with the test of its key."""
+    """A view in both languages, with the tests of its key and of what it joins to."""
     key = [entry.column for entry in columns if entry.is_key]
     return {
         "name": name,
         "description": comment.partition("\nkey: ")[0].replace("\n中文：", BETWEEN),
         **({"config": LOADED_AT[name]} if name in LOADED_AT else {}),
-        "data_tests": [{"unique_key": {"arguments": {"columns": key}}}],
+        "data_tests": [
+            {"unique_key": {"arguments": {"columns": key}}},
+            *[relationship(*it) for it in joins(columns)[name].items()],
+        ],
         "columns": [column(entry) for entry in columns],
     }
+
+
+def relationship(other: str, columns: Mapping[str, str]) -> dict[str, Any]:
+    """Every row has one of the other view, unless one of its columns is NULL."""
+    arguments = {
+        "column_name": f"({', '.join(columns)})",
+        "to": f"source('weixin', '{other}')",
+        "field": f"({', '.join(columns.values())})",
+    }
+    return {"relationships": {"arguments": arguments}}
 
 
 def column(entry: Entry) -> dict[str, Any]:
@@ -83,7 +121,286 @@ def column(entry: Entry) -> dict[str, Any]:
     figure = {"unit": entry.unit, "additivity": entry.additivity}
     return {
         "name": entry.column,
-        "description": BETWEEN.join(filter(None, [entry.english, entry.chinese])),
+        "description": described(entry),
         "data_type": entry.type,
         **({"config": {"meta": figure}} if entry.unit else {}),
     }
+
+
+def described(entry: Entry) -> str:
+    """In both languages."""
+    return BETWEEN.join(filter(None, [entry.english, entry.chinese]))
+
+
+# ---------------------------------------------------------------------------------------- metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """What may be added up: over articles and, unless it is a total, over days."""
+
+    name: str
+    """As in the view; where metrics of both datasets are side by side with the dataset's prefix."""
+    expression: str
+    """Of a row of `article_day`."""
+    description: str
+    is_total: bool
+    """A running total: of an article only its newest row counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A rate: a sum over a sum, never an average."""
+
+    name: str
+    numerator: Sum
+    denominator: Sum
+    description: str
+
+
+def sums(dataset: Dataset, columns: Mapping[str, Entry]) -> list[Sum]:
+    """Each running total of a dataset, and its increment."""
+    return [
+        Sum(name, name, described(columns[name]), is_total=columns[name].additivity == "cumulative")
+        for metric in dataset.totals
+        for name in (metric.name, f"{metric.name}_increment")
+    ]
+
+
+def ratios(dataset: Dataset, columns: Mapping[str, Entry]) -> list[Ratio]:
+    """Each rate of a dataset: by the totals, and where there is one by the increments of days."""
+    found = []
+    for rate in dataset.rates:
+        above, below = (
+            Sum(name, name, described(columns[name]), is_total=True)
+            for name in (f"{rate.name}_numerator", f"{rate.name}_denominator")
+        )
+        found.append(Ratio(rate.name, above, below, described(columns[rate.name])))
+        if rate in dataset.daily_rates:
+            gained, of = (f"{it}_increment" for it in (rate.numerator, rate.denominator))
+            above, below = (
+                Sum(
+                    f"daily_{part.name}",
+                    f"CASE WHEN {other} IS NOT NULL THEN {increment} END",
+                    f"{increment}, where {other} is known",
+                    is_total=False,
+                )
+                for part, increment, other in ((above, gained, of), (below, of, gained))
+            )
+            meaning = (
+                f"Of the days' increments: share of {rate.meaning}{BETWEEN}当日{rate.chinese_name}"
+            )
+            found.append(Ratio(f"daily_{rate.name}", above, below, meaning))
+    return found
+
+
+def attributes(columns: Mapping[str, Entry]) -> list[Entry]:
+    """What rows are grouped and filtered by: no figures but an article's age, no times."""
+    return [
+        entry
+        for entry in columns.values()
+        if (entry.unit is None or entry.column == "day_number")
+        and entry.type != "timestamp with time zone"
+        and entry.column != "raw_response_id"
+    ]
+
+
+def of_view(entries: Sequence[Entry], name: str) -> dict[str, Entry]:
+    """A view's columns."""
+    return {entry.column: entry for entry in entries if entry.view == name}
+
+
+# ------------------------------------------------------------------------------- semantic models
+
+
+def semantic_models(entries: Sequence[Entry]) -> dict[str, Any]:
+    """The semantic models over the package's tables, and their metrics."""
+    models = [accounts(of_view(entries, "account"))]
+    metrics = []
+    for dataset in DATASETS.values():
+        columns = of_view(entries, f"article_day{dataset.suffix}")
+        rates = ratios(dataset, columns)
+        parts = [part for rate in rates for part in (rate.numerator, rate.denominator)]
+        measures = [measure(dataset, it) for it in [*sums(dataset, columns), *parts]]
+        models += [
+            article_days(dataset, columns, measures),
+            account_days(dataset, of_view(entries, f"account_day{dataset.suffix}")),
+        ]
+        metrics += [ratio(dataset, it) for it in rates]
+    return {"version": 2, "semantic_models": models, "metrics": metrics}
+
+
+def accounts(columns: Mapping[str, Entry]) -> dict[str, Any]:
+    """What the other models find by the entity `account`."""
+    return {
+        "name": "accounts",
+        "model": "ref('accounts')",
+        "entities": [{"name": "account", "type": "primary", "expr": "appid"}],
+        "dimensions": [dimension(columns[it]) for it in ("account_name", "is_active")],
+    }
+
+
+def article_days(
+    dataset: Dataset, columns: Mapping[str, Entry], measures: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """An article's totals, what came each day, and rates."""
+    name = f"article_days{dataset.suffix}"
+    return {
+        "name": name,
+        "model": f"ref('{name}')",
+        "defaults": {"agg_time_dimension": "stat_date"},
+        "primary_entity": f"article_day{dataset.suffix}",
+        "entities": [
+            {"name": "account", "type": "foreign", "expr": "appid"},
+            {"name": "article", "type": "foreign", "expr": "appid || '/' || msgid"},
+        ],
+        "dimensions": [
+            dimension(it)
+            for it in attributes(columns)
+            if it.column not in ("appid", "account_name")
+        ],
+        "measures": [*measures],
+    }
+
+
+def account_days(dataset: Dataset, columns: Mapping[str, Entry]) -> dict[str, Any]:
+    """What an account published, and how many days are not known whole."""
+    name = f"account_days{dataset.suffix}"
+    published = described(columns["articles_published"])
+    incomplete = f"Days of accounts of which not all is known{BETWEEN}数据不完整的天数"
+    measures = [
+        *(
+            [Sum("articles_published", "articles_published", published, is_total=False)]
+            if not dataset.suffix
+            else []
+        ),
+        Sum(
+            "days_incomplete", "CASE WHEN is_complete THEN 0 ELSE 1 END", incomplete, is_total=False
+        ),
+    ]
+    return {
+        "name": name,
+        "model": f"ref('{name}')",
+        "defaults": {"agg_time_dimension": "calendar_date"},
+        "primary_entity": f"account_day{dataset.suffix}",
+        "entities": [{"name": "account", "type": "foreign", "expr": "appid"}],
+        "dimensions": [dimension(columns[it]) for it in ("calendar_date", "is_complete")],
+        "measures": [measure(dataset, it) for it in measures],
+    }
+
+
+def dimension(entry: Entry) -> dict[str, Any]:
+    """A column to group and filter by."""
+    is_date = entry.type == "date"
+    return {
+        "name": entry.column,
+        "description": described(entry),
+        "type": "time" if is_date else "categorical",
+        **({"type_params": {"time_granularity": "day"}} if is_date else {}),
+    }
+
+
+def measure(dataset: Dataset, it: Sum) -> dict[str, Any]:
+    """A metric that is a sum; of a total over each article's newest day of a period."""
+    newest = {"name": "stat_date", "window_choice": "max", "window_groupings": ["article"]}
+    return {
+        "name": f"{dataset.prefix}{it.name}",
+        "description": it.description,
+        "agg": "sum",
+        "expr": it.expression,
+        "create_metric": True,
+        **({"non_additive_dimension": newest} if it.is_total else {}),
+    }
+
+
+def ratio(dataset: Dataset, it: Ratio) -> dict[str, Any]:
+    """A metric that is a rate."""
+    name = f"{dataset.prefix}{it.name}"
+    return {
+        "name": name,
+        "label": name,
+        "description": it.description,
+        "type": "ratio",
+        "type_params": {
+            "numerator": f"{dataset.prefix}{it.numerator.name}",
+            "denominator": f"{dataset.prefix}{it.denominator.name}",
+        },
+    }
+
+
+# --------------------------------------------------------------------------------------- Superset
+
+
+def superset_datasets(dataset: Dataset, entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """Article days and account days with their metrics; no figure is a column to add up."""
+    name = f"article_day{dataset.suffix}"
+    columns = of_view(entries, name)
+    account_name = f"account_day{dataset.suffix}"
+    account_columns = of_view(entries, account_name)
+    gains = [it for it in sums(dataset, columns) if not it.is_total]
+    return [
+        superset_dataset(
+            name,
+            "stat_date",
+            attributes(columns),
+            [
+                *[(it.name, of_rows(it), it.description) for it in sums(dataset, columns)],
+                *[(it.name, of_ratio(it), it.description) for it in ratios(dataset, columns)],
+            ],
+        ),
+        superset_dataset(
+            account_name,
+            "calendar_date",
+            attributes(account_columns),
+            [
+                (
+                    "articles_published",
+                    "sum(articles_published)",
+                    described(account_columns["articles_published"]),
+                ),
+                (
+                    "days_incomplete",
+                    "count(*) FILTER (WHERE NOT is_complete)",
+                    f"Days of accounts of which not all is known{BETWEEN}数据不完整的天数",
+                ),
+                *[(it.name, of_rows(it), described(account_columns[it.name])) for it in gains],
+            ],
+        ),
+    ]
+
+
+def superset_dataset(
+    name: str, date: str, columns: Sequence[Entry], metrics: Sequence[tuple[str, str, str]]
+) -> dict[str, Any]:
+    """A view in Superset: what it declares no column of is offered nowhere."""
+    return {
+        "table_name": name,
+        "main_dttm_col": date,
+        "schema": "analytics",
+        "columns": [
+            {
+                "column_name": it.column,
+                "description": described(it),
+                "type": it.type.upper(),
+                **({"is_dttm": True} if it.type == "date" else {}),
+            }
+            for it in columns
+        ],
+        "metrics": [
+            {"metric_name": metric, "expression": expression, "description": description}
+            for metric, expression, description in metrics
+        ],
+        "uuid": str(uuid5(SUPERSET_DATABASE, name)),
+        "database_uuid": str(SUPERSET_DATABASE),
+        "version": "1.0.0",
+    }
+
+
+def of_rows(it: Sum) -> str:
+    """The sum in SQL; of a total over each article's newest row."""
+    return f"sum({it.expression}){' FILTER (WHERE is_latest)' if it.is_total else ''}"
+
+
+def of_ratio(it: Ratio) -> str:
+    """The rate in SQL."""
+    return f"{of_rows(it.numerator)} / nullif({of_rows(it.denominator)}, 0)"

@@ -164,14 +164,14 @@ def _repair(warehouse: Engine) -> None:
     replay(warehouse, selection, ready_hour=10, is_applied=True)
 
 
-def stop_clock(warehouse: Engine) -> None:
-    """Let the analysts' views think that it is `NOW`: they say what is missing up to today."""
+def stop_clock(warehouse: Engine, now: datetime = NOW) -> None:
+    """Let the analysts' views think that it is `now`: they say what is missing up to today."""
     with warehouse.begin() as connection:
         for view in views():
             if "now()" in view.query:
                 connection.exec_driver_sql(
                     view.text.replace("\nCREATE ", "\nCREATE OR REPLACE ", 1)
-                    .replace("now()", f"timestamptz '{NOW.isoformat()}'")
+                    .replace("now()", f"timestamptz '{now.isoformat()}'")
                     .replace("%", "%%")
                 )
 

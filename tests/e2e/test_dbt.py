@@ -1,12 +1,15 @@
 """The dbt package under analytics/dbt, run by dbt's own command as an analyst who may only read."""
 
+import csv
 import json
 import os
 import re
+import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,23 +17,27 @@ from typing import Any
 import pytest
 import sqlalchemy
 import yaml
-from generate_sources import sources
+from analysts.world import BUSY, PAPER, SEED, at, collect, november, stop_clock
+from generated import files
 from people import PROJECT
 from sqlalchemy import Engine
 from support import HASTE, TODAY, migrated_warehouse, rows
 
 from weixin_etl.api.client import WeixinClient
-from weixin_etl.datasets import DATASETS
+from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
+from weixin_etl.kept.answers import Selection, answers_of_pair
+from weixin_etl.kept.imported import import_files
+from weixin_etl.kept.replay import replay
 from weixin_etl.model import Account, ConfiguredAccount, Run
 from weixin_etl.run import Settings
 from weixin_etl.run.ingest import ingest
 from weixin_etl.run.plan import plan
+from weixin_etl.warehouse.dictionary import dictionary, joins
 from weixin_local.postgres import Server
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
 
 PACKAGE = PROJECT / "analytics/dbt"
-SOURCES = PACKAGE / "models/sources.yml"
-DBT = PROJECT / ".venv-dbt/bin/dbt"
+DBT = Path(os.environ.get("DBT_VENV", PROJECT / ".venv-dbt"), "bin/dbt")
 (STATEMENTS,) = re.findall(r"```sql\n(.*?)```", (PACKAGE / "README.md").read_text(), re.DOTALL)
 """What the README lets an administrator run: the analyst `li` and a schema of their own."""
 
@@ -80,10 +87,10 @@ class Dbt:
     environment: dict[str, str]
     artifacts: Path
 
-    def types(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run `dbt` and read what it says."""
+    def types(self, *arguments: str, tool: str = "dbt") -> subprocess.CompletedProcess[str]:
+        """Run `dbt` or a tool beside it and read what it says."""
         return subprocess.run(
-            [DBT, *arguments],
+            [DBT.with_name(tool), *arguments],
             cwd=self.project,
             env={**os.environ, **self.environment},
             capture_output=True,
@@ -92,9 +99,9 @@ class Dbt:
             timeout=300,
         )
 
-    def does(self, *arguments: str) -> str:
+    def does(self, *arguments: str, tool: str = "dbt") -> str:
         """Run it; it must succeed."""
-        done = self.types(*arguments)
+        done = self.types(*arguments, tool=tool)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -176,13 +183,14 @@ def freshness(dbt: Dbt) -> dict[str, str]:
     return {result["unique_id"].split(".")[-1]: result["status"] for result in results}
 
 
-def test_the_sources_are_the_dictionarys(filled: Engine) -> None:
-    """Each view with its key and its columns in both languages; UPDATE_DOCS=1 writes it anew."""
-    fresh = sources(filled)
+def test_the_files_are_the_dictionarys(filled: Engine) -> None:
+    """Sources, semantic models and Superset's datasets; UPDATE_DOCS=1 writes them anew."""
+    made = files(filled)
     if os.environ.get("UPDATE_DOCS"):
-        SOURCES.write_text(fresh)
+        for file, content in made.items():
+            file.write_text(content)
 
-    assert SOURCES.read_text() == fresh
+    assert {file: file.read_text() for file in made} == made
 
 
 def test_the_dashboard_depends_on_what_it_reads() -> None:
@@ -205,15 +213,17 @@ def views_of(dataset: dict[str, str]) -> list[str]:
 
 
 def test_every_key_holds(filled: Engine, built: Counter[tuple[str, str]]) -> None:
-    """One test for each view, none of them empty here, and one for the weekly report."""
+    """One test for each view, none of them empty here, and for each model; as do all joins."""
     views = sqlalchemy.inspect(filled).get_view_names("analytics")
+    models = len([*(PACKAGE / "models").glob("*.sql")])
+    others = sum(map(len, joins(dictionary(filled)).values()))
 
     assert len(views) >= 16
     assert [name for name in views if not rows(filled, f"TABLE analytics.{name} LIMIT 1")] == []
     assert built == {
-        ("test", "pass"): len([*views, "calendar", "account_week"]),
+        ("test", "pass"): len([*views, "calendar"]) + models + others,
         ("unit_test", "pass"): 1,
-        ("model", "success"): 1,
+        ("model", "success"): models,
         ("exposure", "no-op"): 2,
     }
 
@@ -250,6 +260,70 @@ def test_a_broken_key_fails(dbt: Dbt, filled: Engine, built: Counter[tuple[str, 
     (result,) = dbt.wrote("run_results.json")["results"]
     assert done.returncode == 1, done.stdout
     assert (result["status"], result["failures"]) == ("fail", 2)
+
+
+METRICS = (
+    "int_page_read_user_increment",
+    "days_incomplete",
+    "detail_read_user_increment",
+    "int_page_read_user",
+    "share_rate",
+    "daily_share_rate",
+)
+BY_HAND = """
+SELECT week::text, account_name, gained, days_incomplete, detail_gained, readers, rate, daily_rate
+FROM (
+    SELECT date_trunc('week', calendar_date)::date AS week, account_name,
+        sum(int_page_read_user_increment) AS gained,
+        count(*) FILTER (WHERE NOT is_complete) AS days_incomplete
+    FROM analytics.account_day WHERE calendar_date <= '2026-11-22' GROUP BY week, account_name
+) AS account_day
+INNER JOIN (
+    SELECT date_trunc('week', calendar_date)::date AS week,
+        sum(read_user_increment) AS detail_gained
+    FROM analytics.account_day_detail WHERE calendar_date <= '2026-11-22' GROUP BY week
+) AS account_day_detail USING (week)
+INNER JOIN (
+    SELECT week, sum(int_page_read_user) FILTER (WHERE is_newest) AS readers,
+        sum(share_rate_numerator) FILTER (WHERE is_newest)
+        / sum(share_rate_denominator) FILTER (WHERE is_newest) AS rate,
+        sum(share_user_increment) FILTER (WHERE int_page_read_user_increment IS NOT NULL)
+        / sum(int_page_read_user_increment) FILTER (WHERE share_user_increment IS NOT NULL)
+            AS daily_rate
+    FROM (
+        SELECT *, date_trunc('week', stat_date)::date AS week,
+            1 = row_number() OVER (
+                PARTITION BY msgid, date_trunc('week', stat_date) ORDER BY stat_date DESC
+            ) AS is_newest
+        FROM analytics.article_day WHERE stat_date <= '2026-11-22'
+    ) AS article_day
+    GROUP BY week
+) AS article_day USING (week)
+ORDER BY week
+"""
+
+
+def test_a_metric_is_what_sql_gives(
+    dbt: Dbt, filled: Engine, built: Counter[tuple[str, str]], tmp_path: Path
+) -> None:
+    """By MetricFlow; in a total each article counts with its newest day, never with several."""
+    project, answer = tmp_path / "project", tmp_path / "answer.csv"
+    shutil.copytree(PACKAGE, project)
+    (project / "target").symlink_to(dbt.artifacts)  # MetricFlow looks nowhere else
+    own = replace(dbt, project=project)
+    by = ["--group-by", "metric_time__week,account__account_name", "--end-time", "2026-11-22"]
+    own.does("query", "--metrics", ",".join(METRICS), *by, "--csv", str(answer), tool="mf")
+    lines = csv.DictReader(answer.open())
+    found = {
+        line["metric_time__week"][:10]: [line["account__account_name"], *map(line.get, METRICS)]
+        for line in lines
+    }
+    by_hand = {week: [name, *map(float, values)] for week, name, *values in rows(filled, BY_HAND)}
+
+    assert len(by_hand) == 6
+    assert {week: [name, *map(float, values)] for week, (name, *values) in found.items()} == {
+        week: [name, *map(pytest.approx, values)] for week, (name, *values) in by_hand.items()
+    }
 
 
 FRESH = {"coverage": "pass", "article_day": "pass", "article_day_detail": "pass"}
@@ -365,3 +439,121 @@ def test_it_is_a_package_for_a_project_of_ones_own(
     coverage = own.wrote("manifest.json")["sources"]["source.weixin.weixin.coverage"]
     assert coverage["freshness"]["error_after"] == {"count": 9, "period": "day"}
     assert rows(filled, "SELECT * FROM li.best_week") == [(DEFAULT_ACCOUNT.appid, "2026-W47")]
+
+
+WEEKS = [november(day) for day in range(3, 24)]
+BUILT = {november(day) for day in (3, 4, 5, 10, 14, 18, 23)}
+"""The mornings after which dbt runs."""
+WRONG = {
+    4: [Scenario("falling-total", BUSY.appid, november(2))],
+    5: [
+        Scenario("new-title", BUSY.appid, november(1)),
+        Scenario("fewer-articles", PAPER.appid, november(2)),
+    ],
+    7: [Scenario("not-ready")],
+    8: [Scenario("missing-row", BUSY.appid, november(5)), Scenario("late-figures", BUSY.appid)],
+    9: [Scenario("odd-row", PAPER.appid, november(8))],
+    10: [Scenario("late-takeoff"), Scenario("new-title", PAPER.appid)],
+    13: [Scenario("http-500", PAPER.appid)],
+}
+"""What is wrong on a morning of November."""
+AGAIN = {
+    3: (date(2026, 10, 1), november(2)),
+    10: (date(2026, 10, 10), date(2026, 10, 14)),
+    11: (november(1), november(2)),
+}
+"""Days that somebody asks for by hand: on the tenth final ones, which are corrected."""
+TAMPERED = date(2026, 10, 18), date(2026, 10, 20)
+TAMPER = """
+UPDATE weixin.fact_article_total SET int_page_read_user = 1
+WHERE publication_date BETWEEN '2026-10-18' AND '2026-10-20'
+"""
+
+
+def weeks(warehouse: Engine, folder: Path) -> Iterator[date]:
+    """Three weeks in which whatever can change does; the mornings after which dbt runs."""
+    sandbox = Sandbox([BUSY, PAPER], SEED)
+    with sandbox.serve() as url, pytest.MonkeyPatch.context() as patch:
+        for morning in WEEKS:
+            patch.setenv("WEIXIN_NOW", at(morning).isoformat())
+            sandbox.scenarios[:] = WRONG.get(morning.day, [])
+            paper = "晨报" if morning < november(17) else "晚报"
+            accounts = [Account("busy", BUSY.appid, BUSY.secret, BUSY.name, url)]
+            if morning < november(18):
+                accounts.append(Account("paper", PAPER.appid, PAPER.secret, paper, url))
+            for dataset in DATASETS.values():
+                if morning.day in AGAIN:
+                    begin, end = AGAIN[morning.day]
+                    days = {"begin_date": begin, "end_date": end, "refetch": True}
+                    collect(Run("again", dataset, morning, False, **days), warehouse, accounts)
+                collect(Run(f"{morning}", dataset, morning, is_scheduled=True), warehouse, accounts)
+            if morning == november(3):
+                with warehouse.begin() as connection:
+                    connection.exec_driver_sql(TAMPER)
+            if morning == november(12):
+                selection = Selection(ARTICLE_TOTAL, (), *TAMPERED)
+                replay(warehouse, selection, ready_hour=10, is_applied=True)
+            if morning == november(14):
+                move(warehouse, november(9), folder / "moved.jsonl")
+            if morning in BUILT:
+                yield morning
+
+
+def move(warehouse: Engine, new: date, file: Path) -> None:
+    """Import an answer that lists the articles of the oldest day under another."""
+    oldest = "SELECT min(publication_date) FROM weixin.dim_article WHERE appid = :appid"
+    ((old,),) = rows(warehouse, oldest, appid=BUSY.appid)
+    body = json.loads(answers_of_pair(warehouse, ARTICLE_TOTAL, BUSY.appid, old)[-1].body)
+    listed = [item | {"ref_date": f"{new}"} for item in body["list"]]
+    line = {
+        "appid": BUSY.appid,
+        "dataset": ARTICLE_TOTAL.name,
+        "publication_date": f"{new}",
+        "fetched_at": at(november(14)).isoformat(),
+        "body": {"list": listed},
+    }
+    file.write_text(json.dumps(line) + "\n")
+    imported = import_files(warehouse, [file], ready_hour=10, commit_bytes=1 << 24)
+    assert (imported.answers, bool(listed)) == (1, True)
+
+
+def differences(warehouse: Engine) -> dict[str, int]:
+    """Rows that a table has otherwise than its view, or that one of them lacks."""
+    found = {}
+    for view in ("article_day", "account_day", "article_day_detail", "account_day_detail"):
+        table = f"TABLE li.{view.replace('day', 'days')}"
+        both = f"({table} EXCEPT TABLE analytics.{view})"
+        either = f"{both} UNION ALL (TABLE analytics.{view} EXCEPT {table})"
+        found[view] = len(rows(warehouse, either))
+    return {view: count for view, count in found.items() if count}
+
+
+def test_the_tables_of_days_are_the_views(
+    dbt: Dbt, embedded_server: Server, tmp_path: Path
+) -> None:
+    """After each run of dbt, over weeks in which days are corrected, moved and completed late."""
+    run = ["run", "--select", "config.materialized:incremental"]
+    own = replace(dbt, environment=dbt.environment | {"PGDATABASE": "weeks"})
+    with migrated_warehouse(embedded_server, "weeks") as warehouse, analyst(warehouse):
+        for morning in weeks(warehouse, tmp_path):
+            stop_clock(warehouse, at(morning, 12))
+            own.does(*run)
+            assert differences(warehouse) == {}, morning
+
+        with warehouse.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE li.account_days DROP COLUMN is_complete")
+        done = own.types(*run)
+        assert done.returncode == 1
+        assert "build it again by --full-refresh" in done.stdout
+
+
+@contextmanager
+def analyst(warehouse: Engine) -> Iterator[None]:
+    """The analyst's schema in another warehouse of the server."""
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql("CREATE SCHEMA li AUTHORIZATION li")
+    try:
+        yield
+    finally:
+        with warehouse.begin() as connection:
+            connection.exec_driver_sql("DROP OWNED BY li CASCADE")

@@ -1,0 +1,47 @@
+{#
+The rows of a view of article days that a table of them lacks or has otherwise.
+
+A row may change long after it was read, and mostly its changed_at stays: a later row makes it no
+longer the latest, its window ends, an earlier row of the article is corrected, the article gets
+another title or publication day. So the articles of whole publication days are compared again:
+those whose answers were loaded or seen since the newest change that the table has, less a day, as a
+load may be committed after one that began later; those of which a figure or a title changed, which
+a replay does without an answer; and those that the table has not as final or by an earlier name of
+the account.
+#}
+{% macro article_days(view) %}
+{% if is_incremental() %}
+{{ fail_on_other_columns(source("weixin", view)) }}
+WITH since AS (
+    SELECT coalesce(max(changed_at), '-infinity') - interval '1 day' AS since_at
+    FROM {{ this }}
+),
+
+concerned AS (
+    SELECT answer.publication_date
+    FROM {{ source("weixin", "answer") }} AS answer
+    INNER JOIN since ON since.since_at <= greatest(answer.loaded_at, answer.last_seen_at)
+    UNION
+    SELECT day.publication_date
+    FROM {{ source("weixin", view) }} AS day
+    INNER JOIN since ON since.since_at <= day.changed_at
+    UNION
+    SELECT title.publication_date
+    FROM {{ source("weixin", "article_title") }} AS title
+    INNER JOIN since ON since.since_at <= title.known_from
+    UNION
+    SELECT known.publication_date
+    FROM {{ this }} AS known
+    INNER JOIN {{ source("weixin", "account") }} AS account ON known.appid = account.appid
+    WHERE NOT known.is_final OR known.account_name != account.account_name
+)
+
+SELECT * FROM {{ source("weixin", view) }}
+WHERE publication_date = any(ARRAY(SELECT concerned.publication_date FROM concerned))
+EXCEPT
+SELECT * FROM {{ this }}
+WHERE publication_date = any(ARRAY(SELECT concerned.publication_date FROM concerned))
+{% else %}
+SELECT * FROM {{ source("weixin", view) }}
+{% endif %}
+{% endmacro %}

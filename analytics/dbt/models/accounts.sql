@@ -1,0 +1,5 @@
+SELECT
+    appid,
+    account_name,
+    is_active
+FROM {{ source("weixin", "account") }}

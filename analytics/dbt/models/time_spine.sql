@@ -1,0 +1,1 @@
+SELECT calendar_date FROM {{ source("weixin", "calendar") }}
