@@ -251,6 +251,7 @@ class Coverage:
     lists_articles: bool = False
     """Whether the newest answer lists any."""
     attempt_state: AttemptState | None = None
+    attempted_at: datetime | None = None
     error_kind: ProblemKind | None = None
     error_code: int | None = None
     error: str | None = None

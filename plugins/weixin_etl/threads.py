@@ -1,9 +1,10 @@
-"""Threads that make calls at once."""
+"""Threads that make calls at once, and one that does something now and then."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Event, Thread
 
 TURN_SECONDS = 0.0005
 """A tenth of Python's own turn."""
@@ -41,3 +42,21 @@ def thread_pool(count: int) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     pool.shutdown()
+
+
+@contextmanager
+def every(seconds: float, do: Callable[[], None]) -> Iterator[None]:
+    """`do` is called each time so many seconds have passed, whatever the block waits for."""
+    ended = Event()
+
+    def again_and_again() -> None:
+        while not ended.wait(seconds):
+            do()
+
+    beside = Thread(target=again_and_again, daemon=True)
+    beside.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        beside.join()

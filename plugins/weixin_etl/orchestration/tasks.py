@@ -209,9 +209,8 @@ def _report(run: Run, planned: _Planned, context: Context) -> dict[str, int]:
     named = context["ti"].xcom_pull(task_ids=["ingest"], key=_UNKNOWN_METRICS)
     if unknown := sorted({name for names in named for name in names or ()}):
         log.warning("unknown metrics, kept in extra: %s", ", ".join(unknown[:_MOST_NAMED]))
-    totals = report_verb.report(
-        run, open_warehouse(), planned.counts, planned.stamp, planned.expected
-    )
+    expected = planned.expected if run_context.is_first_try(context) else None
+    totals = report_verb.report(run, open_warehouse(), planned.counts, planned.stamp, expected)
     log.info("%s", ", ".join(f"{count} {name}" for name, count in totals.items()))
     metrics.emit_counts(run, totals)
     return totals

@@ -48,6 +48,8 @@ class Incident:
     run_id: str | None
     """The run that met it last."""
     opened_at: datetime
+    seen_at: datetime
+    """When it was met last."""
     closed_at: datetime | None = None
     closing_told_at: datetime | None = None
     is_collected: bool = True

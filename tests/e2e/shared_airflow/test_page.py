@@ -389,7 +389,7 @@ def test_the_page_speaks_chinese_to_a_chinese_browser(visit: Visit) -> None:
     """All but the sentences that the warehouse keeps."""
     page = visit(language="zh-CN").opens("coverage", dataset=ARTICLE_TOTAL.name)
 
-    assert page.locator("html").get_attribute("lang") == "zh"
+    assert page.locator("html").get_attribute("lang") == "zh-CN"
     expect(page.locator("h1")).to_have_text("公众号文章")
     shown = page.locator("body").inner_text()
     assert re.findall(r"[A-Za-z]{4,}", shown.replace("AppID", "")) == [

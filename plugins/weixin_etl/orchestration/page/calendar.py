@@ -8,8 +8,8 @@ from typing import Any
 
 from weixin_etl import clock, rules
 from weixin_etl.model import Coverage, DayState, Pair, PairState
-from weixin_etl.orchestration.page.reader import Figures
-from weixin_etl.problem import timely
+from weixin_etl.orchestration.page.reader import Figures, told
+from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.trouble import status
 from weixin_etl.trouble.status import Airflow
 
@@ -151,14 +151,7 @@ def story(of: Figures, airflow: Airflow, appid: str, day: date) -> Story | None:
     pair = {"appid": appid, "publication_date": day}
     at_work = airflow.at_work(of.dataset)
     restatements = of.rows("page/pair_restatements.sql", **pair, most=MOST)
-    coverage = [
-        {
-            **row,
-            "error": of.said(row["error"] or ""),
-            "cure": of.said(timely(row["cure"] or "", of.now, of.now)),
-        }
-        for row in of.rows("page/pair_coverage.sql", **pair)
-    ]
+    coverage = [_coverage(of, row) for row in of.rows("page/pair_coverage.sql", **pair)]
     return Story(
         appid=appid,
         name=account["name"],
@@ -188,6 +181,15 @@ def story(of: Figures, airflow: Airflow, appid: str, day: date) -> Story | None:
         ),
         answers=of.rows("page/pair_answers.sql", **pair),
     )
+
+
+def _coverage(of: Figures, row: dict[str, Any]) -> dict[str, Any]:
+    """The row, with why its last attempt did not end ok as its reader is told now."""
+    known = Coverage.of(row)
+    kind = known.error_kind or ProblemKind.UNKNOWN
+    problem = Problem(kind, known.error or "", known.cure or "", errcode=known.error_code)
+    said = told(problem.as_of(known.attempted_at or of.now, of.now), of.language)
+    return {**row, "error": said.cause, "cure": said.cure}
 
 
 def _accounts(

@@ -5,14 +5,15 @@ export const configuration = JSON.parse(document.getElementById("configuration")
 export const LANGUAGE = (() => {
   try {
     const chosen = localStorage.getItem("i18nextLng")?.split("-")[0];
-    if (chosen) return chosen in configuration.labels ? chosen : "en";
+    const spoken = Object.keys(configuration.labels).find((it) => it.split("-")[0] === chosen);
+    if (chosen) return spoken ?? "en";
   } catch {
     // storage is switched off
   }
   return document.documentElement.lang;
 })();
 const LABELS = configuration.labels[LANGUAGE];
-const LOCALE = LANGUAGE === "zh" ? "zh-CN" : "en-GB";
+const LOCALE = LANGUAGE === "en" ? "en-GB" : LANGUAGE;
 
 // The label in the page's language, its {places} filled in.
 export function t(name, places = {}) {
