@@ -73,8 +73,7 @@ def test_what_another_run_brought_in_is_said_to_be_in(daily: DailyDag, warehouse
     with warehouse.connect() as connection:
         of = Figures(connection, ARTICLE_TOTAL, MORNING, catch_up_days=60)
         ended, at_work = (
-            runs.view(of, it, lambda *_: {}, 0).runs[0]
-            for it in (airflow, while_at_work)
+            runs.view(of, it, lambda *_: {}, 0).runs[0] for it in (airflow, while_at_work)
         )
         (account,) = runs.accounts(of, airflow, "one")
         story, of_one_at_work = (
