@@ -19,6 +19,7 @@ MADE_OF_PARTS = (
     "field_",
     "pair_",
     "run_",
+    "type_",
     "cause_",
     "kind_",
     "scene_",

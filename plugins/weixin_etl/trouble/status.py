@@ -6,6 +6,7 @@ How the warehouse stands now: what is wrong, and how fresh each account is.
 is handed in.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -386,18 +387,21 @@ def alike(listed: Iterable[ListedProblem]) -> list[list[ListedProblem]]:
     """
     What many accounts have in common is one problem: lists of those, in their order.
 
-    That is, with the same cure, but for what names the account in it. What concerns all accounts
-    stands alone.
+    That is, with the same cure, but for what names the account in it, and how many of its days are
+    in. What concerns all accounts stands alone.
     """
     found: dict[tuple[object, ...], list[ListedProblem]] = defaultdict(list)
     for it in listed:
         problem = it.problem
-        said = problem.cure or problem.cause
+        said = _DAYS_IN.sub("\0", problem.cure or problem.cause)
         for name in filter(None, (problem.conn_id, problem.appid, problem.account)):
             said = said.replace(name, "\0")
         common = (it.dataset, problem.kind, problem.errcode, said, it.is_warning, it.closed_at)
         found[common if problem.account else (id(it),)].append(it)
     return list(found.values())
+
+
+_DAYS_IN = re.compile(r"\d+ of \d+(?= days)")
 
 
 def _nothing_collected(datasets: Sequence[Dataset], airflow: Airflow | None) -> ListedProblem:

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from weixin_etl import clock, rules
-from weixin_etl.model import Coverage, DayState, Pair, PairState
+from weixin_etl.model import Coverage, DayState, Pair
 from weixin_etl.orchestration.page.reader import Figures, told
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.trouble import status
@@ -62,8 +62,6 @@ class Story:
     form_day_count: int
     runs: tuple[dict[str, Any], ...]
     """What came of it in each run that planned it, newest first."""
-    at_work: list[str]
-    """The runs that are asking WeChat."""
     restatements: tuple[dict[str, Any], ...]
     restatement_count: int
     rejected: tuple[dict[str, Any], ...]
@@ -149,7 +147,6 @@ def story(of: Figures, airflow: Airflow, appid: str, day: date) -> Story | None:
     if state(day) is DayState.FINAL:
         form["refetch"] = True
     pair = {"appid": appid, "publication_date": day}
-    at_work = airflow.at_work(of.dataset)
     restatements = of.rows("page/pair_restatements.sql", **pair, most=MOST)
     coverage = [_coverage(of, row) for row in of.rows("page/pair_coverage.sql", **pair)]
     return Story(
@@ -160,19 +157,7 @@ def story(of: Figures, airflow: Airflow, appid: str, day: date) -> Story | None:
         coverage=coverage[0] if coverage else None,
         form=form,
         form_day_count=(last - first).days + 1,
-        runs=tuple(
-            {
-                **run,
-                "state": rules.came_of(
-                    PairState(run["state"]),
-                    coverages.get(day, Coverage(day)),
-                    run["planned_at"],
-                    refetch=run["run_id"] in at_work,  # it may be told to ask for final days
-                ),
-            }
-            for run in of.rows("page/pair_runs.sql", **pair)
-        ),
-        at_work=at_work,
+        runs=of.rows("page/pair_runs.sql", **pair, at_work=airflow.at_work(of.dataset)),
         restatements=restatements,
         restatement_count=restatements[0]["restatement_count"] if restatements else 0,
         rejected=tuple(
