@@ -10,13 +10,12 @@ what does not fit is rejected with a reason, and the rest of its row is loaded.
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from functools import cache
 from typing import Any
 
 import msgspec
 
 from weixin_etl import clock, json_text
-from weixin_etl.datasets import Dataset, Kind
+from weixin_etl.datasets import DATASETS, Dataset, Kind
 from weixin_etl.parse.articles import ATTRIBUTES, Article, Parsed, Rejected, Row, row_type
 from weixin_etl.parse.values import (
     BIGINT_MAX,
@@ -85,7 +84,7 @@ class Reader:
     def __init__(self, dataset: Dataset, publication_date: date, last_day: date) -> None:
         """Read nothing yet; rows end with `last_day`."""
         self._dataset = dataset
-        self._types = _types(dataset)
+        self._types = _TYPES[dataset]
         self._publication_date = publication_date
         self._last_day = last_day
         self._has_drifted = False
@@ -411,4 +410,5 @@ class _Types:
         return all(fits(getattr(row, name)) for name, fits in self.unchecked for row in rows)
 
 
-_types = cache(_Types)
+_TYPES = {dataset: _Types(dataset) for dataset in DATASETS.values()}
+"""Made before there are threads: see `threads.convert`."""

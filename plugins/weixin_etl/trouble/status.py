@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
-import msgspec
 from sqlalchemy import Connection, RowMapping
 
 from weixin_etl import clock, rules
@@ -22,6 +21,7 @@ from weixin_etl.load.quota import known_quotas
 from weixin_etl.model import Coverage, DayState, connection_of
 from weixin_etl.problem import Problem, ProblemKind, Whose
 from weixin_etl.rules import Quota
+from weixin_etl.threads import convert
 from weixin_etl.trouble.messages import FINDINGS, STALE
 from weixin_etl.warehouse import statement
 
@@ -257,12 +257,12 @@ def progress(connection: Connection, dataset: Dataset, airflow: Airflow | None) 
         return []
     wanted = {"dataset": dataset.name, "run_ids": run_ids}
     rows = connection.execute(statement("status/at_work.sql"), wanted)
-    return [msgspec.convert(dict(row), Progress) for row in rows.mappings()]
+    return [convert(dict(row), Progress) for row in rows.mappings()]
 
 
 def _incident(row: RowMapping, collected: Collected) -> ListedProblem:
     """An incident; an endpoint that is offline is a warning if its successor has the account."""
-    listed = msgspec.convert({**row, "problem": dict(row)}, ListedProblem)
+    listed = convert({**row, "problem": dict(row)}, ListedProblem)
     declared = DATASETS.get(row["dataset"])
     is_succeeded = (
         listed.problem.kind is ProblemKind.ENDPOINT_OFFLINE
@@ -401,7 +401,7 @@ def alike(listed: Iterable[ListedProblem]) -> list[list[ListedProblem]]:
     return list(found.values())
 
 
-_DAYS_IN = re.compile(r"\d+ of \d+(?= days)")
+_DAYS_IN = re.compile(r"(?<!\d)\d+ of \d+(?= days)")
 
 
 def _nothing_collected(datasets: Sequence[Dataset], airflow: Airflow | None) -> ListedProblem:
