@@ -1,0 +1,290 @@
+"""Answers that can be shown to others: what a probe was answered, with everything replaced."""
+
+import random
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from weixin_etl import clock, json_text
+from weixin_etl.api.http import Response
+from weixin_etl.model import ParameterError
+from weixin_etl.probe.asking import Asked
+from weixin_etl.probe.shape import charset
+
+NOTE = (
+    "Every figure, title, link, id and date of this answer was replaced by another of the same "
+    "type and length; what was equal is equal. Sums, orders and rates mean nothing. Keys, names of "
+    "scenes and errcodes are WeChat's."
+)
+_LONGEST_TOLD = 3
+"""Characters of an original that may be found in what replaces it."""
+_TRIES = 200
+_LONGEST_LOOKED_INTO = 64
+_MOST_DIGITS = 50
+_ERRCODES = range(-(2**31), 2**31)
+_KEY = re.compile(r"[A-Za-z][A-Za-z_]{0,60}\d?")
+_SCENE = re.compile("[\u4e00-\u9fff]{1,10}")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_RUN = re.compile(r"[0-9]+|[A-Za-z]+|[^\W\d_]+|[^ -~]")
+_MEDIA_TYPE = re.compile(r"(text|application)/(plain|json|html)(; ?charset=[A-Za-z0-9-]{1,20})?")
+_LETTERS = "abcdefghijkmnopqrstuvwxyz"
+_STEMS = "甲乙丙丁戊己庚辛壬癸子丑寅卯辰巳午未申酉戌亥"
+_YEARS = range(1970, 2010)
+"""Before WeChat had statistics: no real day is one of them."""
+
+
+class SavedAnswer(msgspec.Struct, kw_only=True):
+    """One answer, as a file holds it."""
+
+    note: str = NOTE
+    account: str
+    """`account 1`: not which one it is."""
+    dataset: str
+    asked_on: date
+    publication_date: date
+    """As many days before `asked_on` as the real one was."""
+    status: int = 200
+    content_type: str = ""
+    charset: str = "UTF-8"
+    """What the body was written in."""
+    body: Any
+
+
+def write(folder: Path, answers: Sequence[SavedAnswer]) -> None:
+    """Write the answers, one file each, into a folder that is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, answer in enumerate(answers, 1):
+        (folder / f"{number:02}-{answer.dataset}.json").write_text(as_text(answer))
+
+
+def as_text(answer: SavedAnswer) -> str:
+    """A file's text."""
+    return msgspec.json.format(json_text.encode(answer), indent=1) + "\n"
+
+
+def read(folder: Path) -> list[SavedAnswer]:
+    """
+    Read the answers of a folder.
+
+    Raises:
+        ValueError: there is none, or a file is none.
+
+    """
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            found.append(msgspec.convert(json_text.decode(path.read_bytes()), SavedAnswer))
+        except ValueError as error:
+            raise ValueError(f"{path} holds no answer of a probe: {error}") from None
+    if not found:
+        raise ValueError(f"{folder} holds no answer of a probe")
+    return found
+
+
+def require_new(folder: Path) -> None:
+    """
+    Make sure that nothing is mixed with what is there already.
+
+    Raises:
+        ParameterError: the folder exists and is not empty, or it is none.
+
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ParameterError(f"{folder} exists and is not an empty folder: name another")
+
+
+@dataclass(frozen=True, slots=True)
+class Anonymised:
+    """What may be shown, and what of it was replaced."""
+
+    answers: list[SavedAnswer]
+    replaced: list[str]
+    """The keys whose values were."""
+    left_out: int
+    """Answers that are no JSON, or that could not be made anonymous."""
+
+
+def anonymised(probed: Sequence[Asked]) -> Anonymised:
+    """The figures and refusals that the accounts were answered, made anonymous together."""
+    found = []
+    left_out = 0
+    for number, asked in enumerate(probed, 1):
+        today = clock.beijing_date(asked.at)
+        for it in asked.datasets:
+            for day in it.days:
+                if day.response is None:
+                    continue
+                try:
+                    answer = _as_answered(f"account {number}", it.dataset.name, day.response)
+                except (ValueError, RecursionError):
+                    left_out += 1
+                else:
+                    found.append((answer, today - day.day))
+    today = max((clock.beijing_date(asked.at) for asked in probed), default=date.min)
+    replaced, its_day, keys = replace_all([answer.body for answer, _ in found], today)
+    if replaced is None:
+        return Anonymised([], [], len(found) + left_out)
+    answers = [
+        msgspec.structs.replace(answer, asked_on=its_day, publication_date=its_day - age, body=body)
+        for (answer, age), body in zip(found, replaced, strict=True)
+    ]
+    return Anonymised(answers, keys, left_out)
+
+
+def _as_answered(account: str, dataset: str, response: Response) -> SavedAnswer:
+    """
+    The answer before anything of its body is replaced, and without its days.
+
+    Raises:
+        ValueError: it is no JSON.
+        RecursionError: it is nested too deeply.
+
+    """
+    written_in = charset(response.body) or "UTF-8"
+    media_type = _MEDIA_TYPE.fullmatch(response.content_type)
+    return SavedAnswer(
+        account=account,
+        dataset=dataset,
+        asked_on=date.min,
+        publication_date=date.min,
+        status=response.status,
+        content_type=media_type[0] if media_type else "",
+        charset=written_in,
+        body=json_text.decode(response.body.decode(written_in, "replace").encode()),
+    )
+
+
+def replace_all(bodies: Sequence[Any], today: date) -> tuple[list[Any] | None, date, list[str]]:
+    """
+    The decoded answers with everything replaced; the day that `today` became; the keys of it.
+
+    None when something of an original longer than three characters would still be found.
+    """
+    originals = {part for body in bodies for text in _texts(body) for part in _parts(text)}
+    for year in _YEARS:
+        day = date(year, 1, 31)
+        replacing = _Replacing(originals, day - today)
+        replaced = [replacing.value(body) for body in bodies]
+        if not leaked(originals, replaced):
+            return replaced, day, sorted(replacing.keys)
+    return None, today, []
+
+
+def leaked(originals: set[str], replaced: Sequence[Any]) -> list[str]:
+    """What of the originals is found in the replaced answers."""
+    written = "\n".join({text for body in replaced for text in _texts(body)})
+    return [it for it in originals if it in written]
+
+
+def _texts(value: Any, key: str = "") -> Iterator[str]:
+    """Every value as it is written, but for WeChat's own words."""
+    if isinstance(value, dict):
+        for name, it in value.items():
+            if not _KEY.fullmatch(name):
+                yield name
+            yield from _texts(it, name)
+    elif isinstance(value, list):
+        for it in value:
+            yield from _texts(it, key)
+    elif not _is_kept(value, key):
+        yield str(value)
+
+
+def _parts(text: str) -> Iterator[str]:
+    """What may not be found of a text: it, and each of its words and numbers."""
+    yield from (it for it in (text, *_RUN.findall(text)) if len(it) > _LONGEST_TOLD)
+
+
+def _is_kept(value: Any, key: str) -> bool:
+    """Whether it is a word of WeChat's, which says nothing of the account."""
+    if value is None or isinstance(value, bool):
+        return True
+    if not isinstance(value, str):
+        return key == "errcode" and isinstance(value, int) and value in _ERRCODES
+    is_scene = key == "scene_desc" and _SCENE.fullmatch(value) is not None
+    return is_scene or value.lower() in ("true", "false")
+
+
+@dataclass(slots=True)
+class _Replacing:
+    """Replaces values, equal ones by equal ones."""
+
+    originals: set[str]
+    shift: timedelta
+    keys: set[str] = field(default_factory=set)
+    _known: dict[str, str] = field(default_factory=dict)
+    _random: random.Random = field(default_factory=random.SystemRandom)
+
+    def value(self, value: Any, key: str = "") -> Any:
+        """The same with everything replaced."""
+        if isinstance(value, dict):
+            return {
+                name if _KEY.fullmatch(name) else self._text(name): self.value(it, name)
+                for name, it in value.items()
+            }
+        if isinstance(value, list):
+            return [self.value(it, key) for it in value]
+        if _is_kept(value, key):
+            return value
+        if _KEY.fullmatch(key):
+            self.keys.add(key)
+        if isinstance(value, str):
+            return self._date(value) or self._text(value)
+        if isinstance(value, int):
+            return int(self._text(str(value)))
+        # digit by digit: how many there are, and where the point is, stays
+        is_short = isinstance(value, Decimal) and abs(value.adjusted()) < _MOST_DIGITS
+        return Decimal(self._text(f"{value:f}")) if is_short else 0
+
+    def _date(self, text: str) -> str | None:
+        """The day moved, so that days keep their distances."""
+        if not _DATE.fullmatch(text):
+            return None
+        try:
+            moved = str(date.fromisoformat(text) + self.shift)
+        except (ValueError, OverflowError):
+            return None
+        return moved if self._is_clean(moved) else None
+
+    def _text(self, text: str) -> str:
+        return _RUN.sub(lambda run: self._run(run[0]), text)
+
+    def _run(self, run: str) -> str:
+        """One number or word."""
+        if run not in self._known:
+            draw = self._drawing(run)
+            drawn = (draw() for _ in range(_TRIES))
+            short = draw()[:_LONGEST_TOLD]
+            self._known[run] = next((it for it in drawn if it != run and self._is_clean(it)), short)
+        return self._known[run]
+
+    def _drawing(self, run: str) -> Callable[[], str]:
+        if run.isascii() and run.isdigit():
+            zeros = len(run) - len(run.lstrip("0"))
+            rest = len(run) - zeros
+            return lambda: (
+                "0" * zeros + "".join(self._random.choice("123456789") for _ in range(rest))
+            )
+        if run.isascii():
+            return lambda: "".join(self._random.choice(_LETTERS) for _ in run)
+        if not run.isalpha():
+            return lambda: "·"
+        return lambda: "".join(self._random.choice(_STEMS) for _ in run)
+
+    def _is_clean(self, text: str) -> bool:
+        """Whether no part of it that is long enough to tell is one of an original."""
+        if len(text) > _LONGEST_LOOKED_INTO:
+            return not any(it in text for it in self.originals)
+        starts = range(len(text) - _LONGEST_TOLD)
+        longer = _LONGEST_TOLD + 1
+        return not any(
+            text[start:end] in self.originals
+            for start in starts
+            for end in range(start + longer, len(text) + 1)
+        )
