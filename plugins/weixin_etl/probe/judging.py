@@ -25,6 +25,7 @@ from weixin_etl.probe.asking import Asked, AskedDataset, AskedDay
 from weixin_etl.probe.shape import OPTIONAL, Look, declared, look
 
 REPORT = "report it, with what --save writes"
+_KEYS_NAMED = 4
 _WECHAT = ".weixin.qq.com"
 
 
@@ -108,7 +109,7 @@ def judge(asked: Asked, datasets: Sequence[Seen]) -> Judged:
     for it in datasets:
         findings[it.dataset.name] = [*_of_dataset(asked, it)]
     for it in datasets:
-        successor = findings.get(it.dataset.successor or "")
+        successor = it.dataset.successor and findings.get(it.dataset.successor)
         if it.is_offline and successor and _worst(successor) <= Verdict.NOTE:
             those = findings[it.dataset.name]
             those[:] = [replace(one, verdict=min(one.verdict, Verdict.NOTE)) for one in those]
@@ -142,7 +143,9 @@ def _sentence(
     if worst <= Verdict.NOTE:
         is_silent = not any(it.articles for it in datasets)
         as_far = ", as far as answers without an article tell" if is_silent else ""
-        return f"The pipeline will work for this account{which}{as_far}."
+        waits = any(it.change == NotReadyError.cure for it in every)
+        wait = f" The newest figures are not ready: {NotReadyError.cure}." if waits else ""
+        return f"The pipeline will work for this account{which}{as_far}.{wait}"
     wrong = [it for it in every if it.verdict is worst]
     missing = "; ".join(dict.fromkeys(it.change or it.came for it in wrong))
     if working:
@@ -193,7 +196,7 @@ def _clocks(ahead: timedelta | None) -> str:
     if ahead is None:
         return "it does not say the time"
     seconds = round(ahead.total_seconds())
-    apart = f", {abs(seconds)} s {'ahead' if seconds > 0 else 'behind'}" if seconds else ""
+    apart = f", {abs(seconds)} s {'ahead' if seconds > 0 else 'behind'}" if abs(seconds) > 1 else ""
     return f"the clocks agree{apart}"
 
 
@@ -273,16 +276,21 @@ def _shape(it: Seen) -> Finding:
     if foreign:
         said.append(f"written in {foreign[0].charset or 'an unknown charset'}, not in UTF-8")
     if unknown := sorted(given - known.keys()):
-        said.append(f"unknown keys: {few_names([one_line(key, 64) for key in unknown])}")
+        said.append(f"unknown keys: {_few([one_line(key, 64) for key in unknown])}")
     if missing:
-        said.append(f"missing keys: {few_names(sorted(missing))}")
+        said.append(f"missing keys: {_few(sorted(missing))}")
     if odd:
-        said.append("of another type: " + few_names([f"{key} ({odd[key]})" for key in sorted(odd)]))
+        said.append("of another type: " + _few([f"{key} ({odd[key]})" for key in sorted(odd)]))
     if not said:
         return Finding(Verdict.GOOD, name, "every key is as declared")
     is_bad = bool(foreign or headline.intersection(missing))
     change = REPORT if is_bad or odd else f"nothing: the pipeline copes; {REPORT}"
     return Finding(Verdict.BAD if is_bad else Verdict.NOTE, name, "; ".join(said), change)
+
+
+def _few(keys: Sequence[str]) -> str:
+    more = len(keys) - _KEYS_NAMED
+    return ", ".join(keys[:_KEYS_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _is_of_absent_list(key: str, given: frozenset[str]) -> bool:
@@ -313,7 +321,7 @@ def _promises(it: Seen) -> Finding:
         "articles without rows": sum(those.articles_without_list for those in parsed),
         "U+0000 in texts": sum(those.stripped_nuls for those in parsed),
     }
-    broken = [f"{count} {what}" for what, count in said.items() if count]
+    broken = [f"{what}: {count}" for what, count in said.items() if count]
     if broken:
         change = f"nothing: the pipeline copes; {REPORT}"
         return Finding(Verdict.NOTE, name, "; ".join(broken), change)

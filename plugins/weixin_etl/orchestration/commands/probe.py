@@ -107,10 +107,9 @@ def _ask_all(accounts: Sequence[str], datasets: Sequence[Dataset]) -> list[Asked
 
 
 def _announced(wanted: Sequence[ListedAccount], datasets: Sequence[Dataset]) -> str:
-    calls = CALLS_A_DATASET * len(datasets)
     return (
-        f"Asking about {counted(len(wanted), 'account')}, each with at most {calls} calls: "
-        f"{CALLS_A_DATASET} of {' and '.join(it.name for it in datasets)}, besides its token. "
+        f"Asking about {counted(len(wanted), 'account')}: a token each, and at most "
+        f"{CALLS_A_DATASET} calls of each dataset ({', '.join(it.name for it in datasets)}). "
         "No figure is written to the warehouse."
     )
 
@@ -142,9 +141,11 @@ def _show(console: Console, asked: Asked) -> Verdict:
         if name:
             table.add_section()
             table.add_row("", "", name)
+        said = ""
         for it in findings:
-            change = f"\n→ {it.change}" if it.change else ""
-            table.add_row(_MARKS[it.verdict], it.asked, escape(f"{it.came}{change}"))
+            before, said = said, f"{it.came}\n→ {it.change}" if it.change else it.came
+            is_same = it.change and said == before
+            table.add_row(_MARKS[it.verdict], it.asked, "the same" if is_same else escape(said))
     console.print(f"\n{asked.name}", style="bold", highlight=False, markup=False)
     console.print(table)
     if questions := settled(datasets):
