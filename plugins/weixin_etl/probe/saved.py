@@ -31,9 +31,11 @@ _ERRCODES = range(-(2**31), 2**31)
 _KEY = re.compile(r"[A-Za-z][A-Za-z_]{0,60}\d?")
 _SCENE = re.compile("[\u4e00-\u9fff]{1,10}")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
-_RUN = re.compile(r"[0-9]+|[A-Za-z]+|[^\W\d_]+|[^ -~]")
+_RUN = re.compile(r"[0-9]+|[A-Za-z]+|[^\W\d_]+|(?:(?![^\W\d_])[^ -~])+|[ -/:-@\[-`{-~]{4,}")
+"""Numbers, words, other characters, and more punctuation than may be told."""
 _MEDIA_TYPE = re.compile(r"(text|application)/(plain|json|html)(; ?charset=[A-Za-z0-9-]{1,20})?")
 _LETTERS = "abcdefghijkmnopqrstuvwxyz"
+_SIGNS = "·•∙◦"
 _STEMS = "甲乙丙丁戊己庚辛壬癸子丑寅卯辰巳午未申酉戌亥"
 _YEARS = range(1970, 2010)
 """Before WeChat had statistics: no real day is one of them."""
@@ -239,7 +241,7 @@ class _Replacing:
         if isinstance(value, int):
             return int(self._text(str(value)))
         # digit by digit: how many there are, and where the point is, stays
-        is_short = isinstance(value, Decimal) and abs(value.adjusted()) < _MOST_DIGITS
+        is_short = isinstance(value, Decimal) and value and abs(value.adjusted()) < _MOST_DIGITS
         return Decimal(self._text(f"{value:f}")) if is_short else 0
 
     def _date(self, text: str) -> str | None:
@@ -253,7 +255,8 @@ class _Replacing:
         return moved if self._is_clean(moved) else None
 
     def _text(self, text: str) -> str:
-        return _RUN.sub(lambda run: self._run(run[0]), text)
+        replaced = _RUN.sub(lambda run: self._run(run[0]), text)
+        return replaced if replaced != text else text[:_LONGEST_TOLD]
 
     def _run(self, run: str) -> str:
         """One number or word."""
@@ -271,10 +274,10 @@ class _Replacing:
             return lambda: (
                 "0" * zeros + "".join(self._random.choice("123456789") for _ in range(rest))
             )
-        if run.isascii():
+        if run.isascii() and run.isalpha():
             return lambda: "".join(self._random.choice(_LETTERS) for _ in run)
         if not run.isalpha():
-            return lambda: "·"
+            return lambda: "".join(self._random.choice(_SIGNS) for _ in run)
         return lambda: "".join(self._random.choice(_STEMS) for _ in run)
 
     def _is_clean(self, text: str) -> bool:
