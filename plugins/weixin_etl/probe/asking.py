@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from weixin_etl import clock
-from weixin_etl.api.client import Answer, Refusal, WeixinClient
+from weixin_etl.api.client import Answer, WeixinClient
 from weixin_etl.api.errors import EndpointOfflineError, NotReadyError, UnreadableError, WeixinError
 from weixin_etl.api.http import Call, Response
 from weixin_etl.datasets import Dataset
@@ -22,9 +22,11 @@ class AskedDay:
     """What came of the call for a publication day."""
 
     day: date
-    outcome: Answer | Refusal
+    answer: Answer | None
+    error: WeixinError | None
+    """Why there is none."""
     response: Response | None
-    """As it came, also a refusal; None when there was no answer."""
+    """As it came, also a refusal; None when nothing did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,11 @@ def _ask(
         on_call(f"{client.account}: {dataset.name} {day}")
         heard = len(responses)
         outcome = client.datacube(dataset, day)
-        days.append(AskedDay(day, outcome, responses[-1] if len(responses) > heard else None))
-        if isinstance(outcome, Refusal) and not isinstance(outcome.error, _GOES_ON_AFTER):
+        response = responses[-1] if len(responses) > heard else None
+        if isinstance(outcome, Answer):
+            days.append(AskedDay(day, outcome, None, response))
+            continue
+        days.append(AskedDay(day, None, outcome.error, response))
+        if not isinstance(outcome.error, _GOES_ON_AFTER):
             break
     return AskedDataset(dataset, quota, days)

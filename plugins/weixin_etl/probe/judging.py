@@ -1,6 +1,6 @@
 """What the answers of a probe say of an account: as expected or not, and what to change. Pure."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from enum import IntEnum
@@ -8,7 +8,6 @@ from itertools import pairwise
 from urllib.parse import urlsplit
 
 from weixin_etl import clock
-from weixin_etl.api.client import Answer
 from weixin_etl.api.errors import (
     ClockError,
     DailyQuotaError,
@@ -81,24 +80,13 @@ class Seen:
     @property
     def is_offline(self) -> bool:
         """Whether WeChat retired its endpoint, by every answer."""
-        outcomes = [it.outcome for it in self.asked.days]
-        return all(
-            not isinstance(it, Answer) and isinstance(it.error, EndpointOfflineError)
-            for it in outcomes
-        )
+        return all(isinstance(it.error, EndpointOfflineError) for it in self.asked.days)
 
 
 def seen(asked: Asked) -> list[Seen]:
     """The datasets that the account was asked for, with their answers taken apart."""
     return [
-        Seen(
-            it,
-            [
-                look(it.dataset, day.day, day.outcome)
-                for day in it.days
-                if isinstance(day.outcome, Answer)
-            ],
-        )
+        Seen(it, [look(it.dataset, day.day, day.answer) for day in it.days if day.answer])
         for it in asked.datasets
     ]
 
@@ -166,16 +154,12 @@ def _refused(asked: str, error: WeixinError) -> Finding:
 
 def _connection(asked: Asked) -> Finding:
     error, account = asked.error, asked.account
-    clocks = [
-        it.outcome.error
-        for dataset in asked.datasets
-        for it in dataset.days
-        if not isinstance(it.outcome, Answer) and isinstance(it.outcome.error, ClockError)
-    ]
-    if error and (account is None or isinstance(error, ClockError)):
+    errors = [error, *(day.error for dataset in asked.datasets for day in dataset.days)]
+    if error and account is None:
         return _refused("connection", error)
-    if clocks:
-        return _refused("connection", clocks[0])
+    for one in errors:
+        if isinstance(one, ClockError):
+            return _refused("connection", one)
     assert account is not None  # noqa: S101 # else there is an error
     if not asked.responses:
         if isinstance(error, UnreachableError) and not account.token_url:
@@ -243,8 +227,8 @@ def _quota(asked: AskedDataset) -> Finding:
 
 def _day(asked: Asked, dataset: Dataset, day: AskedDay, found: Look | None) -> Finding:
     name = str(day.day)
-    if not isinstance(day.outcome, Answer):
-        return _refused(name, day.outcome.error)
+    if day.error:
+        return _refused(name, day.error)
     assert found is not None  # noqa: S101 # it was taken apart
     parsed = found.parsed
     if parsed.unreadable:
@@ -269,7 +253,7 @@ def _shape(it: Seen) -> Finding:
     name, known = "shape", declared(it.dataset)
     given = frozenset().union(*(found.given for found in it.looks))
     odd = {key: what for found in it.looks for key, what in found.odd.items()}
-    missing = [key for key in known.keys() - given - OPTIONAL if not _is_of_absent_list(key, given)]
+    missing = known.keys() - given - OPTIONAL
     headline = {f"{it.dataset.rows_key}.{metric}" for metric in it.dataset.headline}
     foreign = [found for found in it.looks if found.charset != "UTF-8"]
     said = []
@@ -291,11 +275,6 @@ def _shape(it: Seen) -> Finding:
 def _few(keys: Sequence[str]) -> str:
     more = len(keys) - _KEYS_NAMED
     return ", ".join(keys[:_KEYS_NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
-def _is_of_absent_list(key: str, given: frozenset[str]) -> bool:
-    """Whether it is a key of the objects of a list that is missing as a whole, which says it."""
-    return key.count(".") > 1 and key.rpartition(".")[0] not in given
 
 
 def _promises(it: Seen) -> Finding:
@@ -335,25 +314,17 @@ def _promises(it: Seen) -> Finding:
 def fallen(dataset: Dataset, article: Article) -> int:
     """How many totals of an article are below those of an earlier row."""
     rows = [article.rows[day] for day in sorted(article.rows)]
-    return sum(
-        _both(before, after, metric.name, metric.name, lambda a, b: b < a)
-        for before, after in pairwise(rows)
-        for metric in dataset.totals
-    )
+    totals = [it.name for it in dataset.totals]
+    return sum(_is_above(a, name, b, name) for a, b in pairwise(rows) for name in totals)
 
 
 def parts_above(dataset: Dataset, row: Row) -> int:
     """How many parts of a row are above their whole."""
-    return sum(
-        _both(row, row, metric.name, metric.whole, lambda part, whole: part > whole)
-        for metric in dataset.metrics
-        if metric.whole
-    )
+    parts = [(it.name, it.whole) for it in dataset.metrics if it.whole]
+    return sum(_is_above(row, part, row, whole) for part, whole in parts)
 
 
-def _both(
-    first: Row, second: Row, name: str, other: str, is_so: Callable[[int, int], bool]
-) -> bool:
-    """Whether it is so of two values that are both there."""
-    a, b = getattr(first, name), getattr(second, other)
-    return a is not None and b is not None and is_so(a, b)
+def _is_above(first: Row, name: str, second: Row, other: str) -> bool:
+    """Whether a value is above another, if both are there."""
+    above, below = getattr(first, name), getattr(second, other)
+    return None not in (above, below) and above > below

@@ -4,11 +4,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from weixin_etl import clock
-from weixin_etl.api.client import Answer
 from weixin_etl.json_text import counted, one_line
 from weixin_etl.model import SaidQuota, few_names
 from weixin_etl.parse.articles import ATTRIBUTES
-from weixin_etl.probe.asking import days_to_ask
 from weixin_etl.probe.judging import Seen, parts_above
 
 _NOT_KNOWN = "not known"
@@ -56,25 +54,20 @@ def _of_dataset(it: Seen) -> Iterator[tuple[str, str]]:
 
 def _rows_in_the_end(it: Seen) -> str:
     """By the day before the window, whose articles have all they ever get."""
-    day = days_to_ask(it.dataset, clock.beijing_date(clock.now()))[-1]
-    looks = [found for found in it.looks if found.day == day]
-    counts = Counter(
-        len(article.rows) for found in looks for article in found.parsed.articles.values()
-    )
-    if not counts:
-        return f"{_NOT_KNOWN}: no article on {day}"
-    return ", ".join(f"{rows} ({counted(n, 'article')})" for rows, n in sorted(counts.items()))
+    day = min(day.day for day in it.asked.days)
+    looks = [found for found in it.looks if found.day == day and len(it.asked.days) > 1]
+    articles = [article for found in looks for article in found.parsed.articles.values()]
+    counts = sorted(Counter(len(article.rows) for article in articles).items())
+    said = ", ".join(f"{rows} ({counted(count, 'article')})" for rows, count in counts)
+    return said or f"{_NOT_KNOWN}: no article on {day}"
 
 
 def _yesterday(it: Seen) -> str:
-    days = [day for day in it.asked.days if isinstance(day.outcome, Answer)]
-    if not days or not it.articles:
+    first = it.asked.days[0]
+    if not first.answer or not it.articles:
         return _NOT_KNOWN
-    outcome = days[0].outcome
-    assert isinstance(outcome, Answer)  # noqa: S101 # by the list above
-    at = clock.beijing_text(outcome.fetched_at, pattern="%H:%M")
-    yesterday = max(days_to_ask(it.dataset, clock.beijing_date(outcome.fetched_at)))
-    has_it = any(yesterday in article.rows for article in it.articles)
+    has_it = any(first.day in article.rows for article in it.articles)
+    at = clock.beijing_text(first.answer.fetched_at, pattern="%H:%M")
     return f"{'yes' if has_it else 'no'}, at {at}"
 
 
@@ -96,35 +89,20 @@ def _written(it: Seen) -> str:
 
 
 def _scenes(it: Seen, name: str) -> str:
-    rows = [row for article in it.articles for row in article.rows.values()]
-    readers = it.dataset.readers
-    lists = [(getattr(row, readers), getattr(row, name) or []) for row in rows]
-    named = {
-        str(entry.get("scene_desc")): None
-        for _, entries in lists
-        for entry in entries
-        if isinstance(entry, dict)
-    }
-    wholes = [
-        entry.get("user_count") == whole
-        for whole, entries in lists
-        for entry in entries
-        if isinstance(entry, dict) and entry.get("scene_desc") == _ALL_SCENES
-    ]
-    if not named:
-        return "none"
-    are = "is" if all(wholes) else "is not always"
-    whole = f"; {_ALL_SCENES} {are} {readers}" if wholes else ""
-    return few_names([one_line(it, 20) for it in named]) + whole
+    scenes: dict[str, None] = {}
+    is_whole = True
+    for row in (row for article in it.articles for row in article.rows.values()):
+        for entry in getattr(row, name) or []:
+            scene = entry.get("scene_desc") if isinstance(entry, dict) else None
+            scenes[one_line(str(scene), 20)] = None
+            if scene == _ALL_SCENES:
+                is_whole &= entry.get("user_count") == getattr(row, it.dataset.readers)
+    whole = f"; {_ALL_SCENES} is {'' if is_whole else 'not always '}{it.dataset.readers}"
+    return few_names([*scenes]) + (whole if _ALL_SCENES in scenes else "")
 
 
 def _same_articles(first: Seen, second: Seen) -> str:
-    others = {found.day: set(found.parsed.articles) for found in second.looks}
-    same = [
-        set(found.parsed.articles) == others[found.day]
-        for found in first.looks
-        if found.day in others
-    ]
-    if not same:
-        return _NOT_KNOWN
-    return f"on {sum(same)} of {counted(len(same), 'day')}"
+    others = {found.day: {*found.parsed.articles} for found in second.looks}
+    both = [found for found in first.looks if found.day in others]
+    same = sum({*found.parsed.articles} == others[found.day] for found in both)
+    return f"on {same} of {counted(len(both), 'day')}" if both else _NOT_KNOWN

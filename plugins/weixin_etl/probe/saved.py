@@ -12,9 +12,8 @@ from typing import Any
 import msgspec
 
 from weixin_etl import clock, json_text
-from weixin_etl.api.http import Response
 from weixin_etl.model import ParameterError
-from weixin_etl.probe.asking import Asked
+from weixin_etl.probe.asking import Asked, AskedDay
 from weixin_etl.probe.shape import charset
 
 NOTE = (
@@ -37,8 +36,8 @@ _MEDIA_TYPE = re.compile(r"(text|application)/(plain|json|html)(; ?charset=[A-Za
 _LETTERS = "abcdefghijkmnopqrstuvwxyz"
 _SIGNS = "·•∙◦"
 _STEMS = "甲乙丙丁戊己庚辛壬癸子丑寅卯辰巳午未申酉戌亥"
-_YEARS = range(1970, 2010)
-"""Before WeChat had statistics: no real day is one of them."""
+_WEEKS = range(1300, 2800, 37)
+"""How far days may be moved: into years before WeChat had statistics."""
 
 
 class SavedAnswer(msgspec.Struct, kw_only=True):
@@ -114,74 +113,63 @@ class Anonymised:
 
 def anonymised(probed: Sequence[Asked]) -> Anonymised:
     """The figures and refusals that the accounts were answered, made anonymous together."""
-    found = []
-    left_out = 0
-    for number, asked in enumerate(probed, 1):
-        today = clock.beijing_date(asked.at)
-        for it in asked.datasets:
-            for day in it.days:
-                if day.response is None:
-                    continue
-                try:
-                    answer = _as_answered(f"account {number}", it.dataset.name, day.response)
-                except (ValueError, RecursionError):
-                    left_out += 1
-                else:
-                    found.append((answer, today - day.day))
-    today = max((clock.beijing_date(asked.at) for asked in probed), default=date.min)
-    replaced, its_day, keys = replace_all([answer.body for answer, _ in found], today)
-    if replaced is None:
-        return Anonymised([], [], len(found) + left_out)
-    answers = [
-        msgspec.structs.replace(answer, asked_on=its_day, publication_date=its_day - age, body=body)
-        for (answer, age), body in zip(found, replaced, strict=True)
+    came = [
+        _as_answered(f"account {number}", it.dataset.name, clock.beijing_date(asked.at), day)
+        for number, asked in enumerate(probed, 1)
+        for it in asked.datasets
+        for day in it.days
+        if day.response
     ]
-    return Anonymised(answers, keys, left_out)
+    found = [it for it in came if it]
+    replaced, shift, keys = replace_all([it.body for it in found])
+    answers = [
+        msgspec.structs.replace(
+            it,
+            asked_on=it.asked_on + shift,
+            publication_date=it.publication_date + shift,
+            body=body,
+        )
+        for it, body in zip(found, replaced, strict=False)
+    ]
+    return Anonymised(answers, keys, len(came) - len(answers))
 
 
-def _as_answered(account: str, dataset: str, response: Response) -> SavedAnswer:
-    """
-    The answer before anything of its body is replaced, and without its days.
-
-    Raises:
-        ValueError: it is no JSON.
-        RecursionError: it is nested too deeply.
-
-    """
-    written_in = charset(response.body) or "UTF-8"
-    media_type = _MEDIA_TYPE.fullmatch(response.content_type)
+def _as_answered(account: str, dataset: str, today: date, day: AskedDay) -> SavedAnswer | None:
+    """The answer before anything is replaced; None if it is no JSON."""
+    assert day.response is not None  # noqa: S101 # only such are given
+    body = day.response.body
+    written_in = charset(body) or "UTF-8"
+    media_type = _MEDIA_TYPE.fullmatch(day.response.content_type)
+    try:
+        decoded = json_text.decode(body.decode(written_in, "replace").encode())
+    except (ValueError, RecursionError):
+        return None
     return SavedAnswer(
         account=account,
         dataset=dataset,
-        asked_on=date.min,
-        publication_date=date.min,
-        status=response.status,
+        asked_on=today,
+        publication_date=day.day,
+        status=day.response.status,
         content_type=media_type[0] if media_type else "",
         charset=written_in,
-        body=json_text.decode(response.body.decode(written_in, "replace").encode()),
+        body=decoded,
     )
 
 
-def replace_all(bodies: Sequence[Any], today: date) -> tuple[list[Any] | None, date, list[str]]:
+def replace_all(bodies: Sequence[Any]) -> tuple[list[Any], timedelta, list[str]]:
     """
-    The decoded answers with everything replaced; the day that `today` became; the keys of it.
+    The decoded answers with everything replaced, how far days were moved, the keys replaced.
 
-    None when something of an original longer than three characters would still be found.
+    Nothing when something of an original longer than three characters would still be found.
     """
     originals = {part for body in bodies for text in _texts(body) for part in _parts(text)}
-    for year in _YEARS:
-        day = date(year, 1, 31)
-        replacing = _Replacing(originals, day - today)
+    for weeks in _WEEKS:
+        replacing = _Replacing(originals, timedelta(weeks=-weeks))
         replaced = [replacing.value(body) for body in bodies]
-        if not leaked(originals, replaced):
-            return replaced, day, sorted(replacing.keys)
-    return None, today, []
-
-
-def leaked(originals: set[str], replaced: Sequence[Any]) -> list[str]:
-    """What of the originals is found in the replaced answers."""
-    written = "\n".join({text for body in replaced for text in _texts(body)})
-    return [it for it in originals if it in written]
+        written = "\n".join({text for body in replaced for text in _texts(body)})
+        if not any(it in written for it in originals):
+            return replaced, replacing.shift, sorted(replacing.keys)
+    return [], timedelta(0), []
 
 
 def _texts(value: Any, key: str = "") -> Iterator[str]:
@@ -221,7 +209,9 @@ class _Replacing:
     shift: timedelta
     keys: set[str] = field(default_factory=set)
     _known: dict[str, str] = field(default_factory=dict)
+    _used: set[str] = field(default_factory=set)
     _random: random.Random = field(default_factory=random.SystemRandom)
+    _turn: int = field(default_factory=lambda: random.SystemRandom().randint(0, 7))
 
     def value(self, value: Any, key: str = "") -> Any:
         """The same with everything replaced."""
@@ -259,21 +249,24 @@ class _Replacing:
         return replaced if replaced != text else text[:_LONGEST_TOLD]
 
     def _run(self, run: str) -> str:
-        """One number or word."""
+        """One number or word; another one gets another, while there are any."""
         if run not in self._known:
             draw = self._drawing(run)
             drawn = (draw() for _ in range(_TRIES))
-            short = draw()[:_LONGEST_TOLD]
-            self._known[run] = next((it for it in drawn if it != run and self._is_clean(it)), short)
+            clean = (it for it in drawn if it != run and self._is_clean(it))
+            found = next((it for it in clean if it not in self._used), draw()[:_LONGEST_TOLD])
+            self._known[run] = found
+            self._used.add(found)
         return self._known[run]
 
     def _drawing(self, run: str) -> Callable[[], str]:
         if run.isascii() and run.isdigit():
-            zeros = len(run) - len(run.lstrip("0"))
-            rest = len(run) - zeros
-            return lambda: (
-                "0" * zeros + "".join(self._random.choice("123456789") for _ in range(rest))
-            )
+            zeros = "0" * (len(run) - len(run.lstrip("0")))
+            rest = len(run) - len(zeros)
+            if rest == 1:  # so few that two might be the same
+                return lambda: zeros + str((int(run) + self._turn) % 9 + 1)
+            low, high = 10 ** max(0, rest - 1), 10**rest - 1
+            return lambda: zeros + (str(self._random.randint(low, high)) if rest else "")
         if run.isascii() and run.isalpha():
             return lambda: "".join(self._random.choice(_LETTERS) for _ in run)
         if not run.isalpha():
