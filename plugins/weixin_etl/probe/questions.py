@@ -56,6 +56,8 @@ def _rows_in_the_end(it: Seen) -> str:
     """By the day before the window, whose articles have all they ever get."""
     day = min(day.day for day in it.asked.days)
     looks = [found for found in it.looks if found.day == day and len(it.asked.days) > 1]
+    if not looks:
+        return _NOT_KNOWN
     articles = [article for found in looks for article in found.parsed.articles.values()]
     counts = sorted(Counter(len(article.rows) for article in articles).items())
     said = ", ".join(f"{rows} ({counted(count, 'article')})" for rows, count in counts)

@@ -61,7 +61,7 @@ def write(folder: Path, answers: Sequence[SavedAnswer]) -> None:
     """Write the answers, one file each, into a folder that is made."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, answer in enumerate(answers, 1):
-        (folder / f"{number:02}-{answer.dataset}.json").write_text(as_text(answer))
+        (folder / f"{number:02}-{answer.dataset}.json").write_text(as_text(answer), "utf-8")
 
 
 def as_text(answer: SavedAnswer) -> str:
