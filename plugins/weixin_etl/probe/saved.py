@@ -23,7 +23,7 @@ NOTE = (
 )
 _LONGEST_TOLD = 3
 """Characters of an original that may be found in what replaces it."""
-_TRIES = 200
+_TRIES = 50
 _LONGEST_LOOKED_INTO = 64
 _MOST_DIGITS = 50
 _ERRCODES = range(-(2**31), 2**31)
