@@ -32,8 +32,10 @@ class Metric:
     kind: Kind = Kind.COUNT
     is_level: bool = False
     """A number that is no running total, such as how many people a message went to."""
-    is_part: bool = False
-    """It counts a part of what another metric does, such as the readers from one place."""
+    whole: str | None = None
+    """The metric of which it counts a part, such as the readers from one place."""
+    entry_keys: tuple[str, ...] = ()
+    """Of a list: the keys of its objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ class Dataset:
     @property
     def wholes(self) -> tuple[Metric, ...]:
         """The running totals that are no part of another."""
-        return tuple(metric for metric in self.totals if not metric.is_part)
+        return tuple(metric for metric in self.totals if metric.whole is None)
 
     @property
     def others(self) -> tuple[Metric, ...]:
@@ -138,7 +140,10 @@ def _reads(scene: str, chinese: str, place: str, caveat: str = _PARTS) -> tuple[
     """The readers who came from one place, such as `int_page_from_feed_read_user`; their reads."""
     name, chinese_name = f"int_page_from_{scene}_read", f"{chinese}阅读"
     people, reads = f"people who read the article from {place}", f"reads from {place}"
-    return _people_and_times(f"{name}_user", f"{name}_count", chinese_name, people, reads, caveat)
+    wholes = ("int_page_read_user", "int_page_read_count")
+    return _people_and_times(
+        f"{name}_user", f"{name}_count", chinese_name, people, reads, caveat, wholes
+    )
 
 
 def _shares_to_moments(scene: str, chinese: str, place: str) -> tuple[Metric, Metric]:
@@ -148,16 +153,25 @@ def _shares_to_moments(scene: str, chinese: str, place: str) -> tuple[Metric, Me
         f"people who shared it to Moments from {place}",
         f"shares to Moments from {place}",
     )
-    return _people_and_times(f"{name}_user", f"{name}_cnt", chinese_name, people, shares, _PARTS)
+    wholes = ("share_user", "share_count")
+    return _people_and_times(
+        f"{name}_user", f"{name}_cnt", chinese_name, people, shares, _PARTS, wholes
+    )
 
 
 def _people_and_times(
-    user: str, count: str, chinese: str, people: str, times: str, caveat: str
+    user: str,
+    count: str,
+    chinese: str,
+    people: str,
+    times: str,
+    caveat: str,
+    wholes: tuple[str, str],
 ) -> tuple[Metric, Metric]:
     """A part of the readers or shares: how many people, and how often."""
     return (
-        Metric(user, f"{chinese}人数", people, caveat=caveat, is_part=True),
-        Metric(count, f"{chinese}次数", times, "times", caveat=caveat, is_part=True),
+        Metric(user, f"{chinese}人数", people, caveat=caveat, whole=wholes[0]),
+        Metric(count, f"{chinese}次数", times, "times", caveat=caveat, whole=wholes[1]),
     )
 
 
@@ -295,6 +309,7 @@ ARTICLE_TOTAL_DETAIL = Dataset(
             "list",
             caveat="scene_desc is free Chinese text; 全部 is the sum; see analytics.article_source",
             kind=Kind.LIST,
+            entry_keys=("scene_desc", "user_count"),
         ),
         Metric("share_user", "分享人数", "people who shared the article", caveat=_IN_BOTH),
         Metric("zaikan_user", "在看人数", "people who marked the article 在看 (wow)"),
@@ -342,6 +357,7 @@ ARTICLE_TOTAL_DETAIL = Dataset(
             "where readers left: a list of {position (1 to 5), rate}",
             "list",
             kind=Kind.LIST,
+            entry_keys=("position", "rate"),
         ),
     ),
 )
