@@ -219,23 +219,22 @@ def reached_by_day(world: World, appid: str = BUSY.appid) -> Rows:
 
 def sources(world: World, appid: str = BUSY.appid) -> Rows:
     """6. Where readers came from by the seventh day, and each place's share of their sum."""
-    names = {
-        "session": "session",
-        "hist_msg": "history",
-        "feed": "feed",
-        "friends": "friends",
-        "other": "other",
-        "kanyikan": "kanyikan",
-        "souyisou": "souyisou",
-    }
     articles = known(world, appid).articles.values()
     readers = {
-        scene: total(it.by_day(7, f"int_page_from_{name}_read_user") for it in articles)
-        for name, scene in names.items()
+        name: total(it.by_day(7, f"int_page_from_{part}_read_user") for it in articles)
+        for name, part in {
+            "The account's own chat": "session",
+            "The list of past messages": "hist_msg",
+            "Moments": "feed",
+            "A friend's chat": "friends",
+            "Elsewhere": "other",
+            "Top Stories (kanyikan)": "kanyikan",
+            "Search (souyisou)": "souyisou",
+        }.items()
     }
     return [
-        {"scene": scene, "readers": count, "share": share(count, total(readers.values()))}
-        for scene, count in sorted(readers.items(), key=lambda item: (-(item[1] or 0), item[0]))
+        {"scene_name": name, "readers": count, "share": share(count, total(readers.values()))}
+        for name, count in sorted(readers.items(), key=lambda item: (-(item[1] or 0), item[0]))
         if count is not None
     ]
 
@@ -659,6 +658,31 @@ def export(world: World, appid: str = BUSY.appid) -> Rows:
     ]
 
 
+def from_moments(world: World, appid: str = BUSY.appid) -> Rows:
+    """26. The readers from Moments by the seventh day, and their share, as each endpoint tells."""
+    old, new = (known(world, appid, endpoint).articles.values() for endpoint in (OLD, SUCCESSOR))
+    places = {
+        "article_total": [
+            (part, it.by_day(7, f"int_page_from_{part}_read_user"))
+            for it in old
+            for part in ("session", "hist_msg", "feed", "friends", "other", "kanyikan", "souyisou")
+        ],
+        "article_total_detail": [
+            ("feed" if entry["scene_desc"] == "朋友圈" else "another", entry["user_count"])
+            for it in new
+            for entry in it.by_day(7, "read_user_source") or []
+            if entry["scene_desc"] != "全部"
+        ],
+    }
+    return [
+        {"dataset": dataset, "readers": moments, "share": share(moments, total(all_places))}
+        for dataset, given in places.items()
+        for all_places in [[count for _, count in given]]
+        for moments in [total(count for place, count in given if place == "feed")]
+        if total(all_places) is not None
+    ]
+
+
 Truth = Callable[..., Rows]
 """From the world, and of whom or when it is asked, where that is not what the page asks."""
 
@@ -688,5 +712,6 @@ TRUTHS: dict[int, Sequence[Truth]] = {
     23: [finish_rate],
     24: [drops],
     25: [export],
+    26: [from_moments],
 }
 """Of each question, by its number on the page, in the order of its queries."""

@@ -21,7 +21,6 @@ MADE_OF_PARTS = (
     "run_",
     "cause_",
     "kind_",
-    "scene_",
 )
 """Labels whose names the scripts put together."""
 
