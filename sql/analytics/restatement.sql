@@ -2,6 +2,7 @@
 -- WeChat had left out before. A row that is loaded for the first time restates nothing
 -- 中文：每次数据变更一行：更正、迟到、移除
 -- key: dataset, appid, msgid, stat_date, metric, changed_at
+{% from "analytics/macros.jinja" import original_title %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.restatement (
     {{ the.dataset }},
@@ -9,6 +10,7 @@ CREATE VIEW analytics.restatement (
     {{ the.account_name }},
     {{ the.msgid }},
     {{ the.title }},
+    {{ the.original_title }},
     {{ the.publication_date }},
     -- The day whose total changed (Beijing)
     -- 中文：统计日期（北京时间）
@@ -50,6 +52,7 @@ SELECT
     account.name AS account_name,
     restatement.msgid,
     article.title,
+    {{ original_title("article") }} AS original_title,
     article.publication_date,
     restatement.stat_date,
     restatement.metric,

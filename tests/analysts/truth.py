@@ -7,7 +7,6 @@ and now is after the run of 24 November.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
@@ -115,16 +114,10 @@ def published_on(world: World, appid: str, day: date) -> int:
 
 
 def newest_articles(world: World, appid: str = BUSY.appid) -> Rows:
-    """
-    1. The newest articles, the most read of each day first.
-
-    Last those that only the successor told of.
-    """
-    old, new = (known(world, appid, endpoint).articles for endpoint in (OLD, SUCCESSOR))
-    only_new = [replace(new[msgid], rows={}, is_final=False) for msgid in new.keys() - old.keys()]
+    """1. The newest articles that have a row, the most read of each day first."""
     newest_first = sorted(
-        [it for it in [*old.values(), *only_new] if it.publication_date >= november(22)],
-        key=lambda it: (-it.publication_date.toordinal(), -(it.latest(READERS) or -1), it.msgid),
+        [it for it in known(world, appid).published(november(22)) if it.rows],
+        key=lambda it: (-it.publication_date.toordinal(), -it.latest(READERS), it.msgid),
     )
     return [
         {
@@ -133,7 +126,7 @@ def newest_articles(world: World, appid: str = BUSY.appid) -> Rows:
             "title": article.title,
             "readers": article.latest(READERS),
             "sharers": article.latest(SHARERS),
-            "day_number": article.day_number(max(article.rows)) if article.rows else None,
+            "day_number": article.day_number(max(article.rows)),
             "is_final": article.is_final,
         }
         for article in newest_first[:5]
@@ -683,6 +676,53 @@ def from_moments(world: World, appid: str = BUSY.appid) -> Rows:
     ]
 
 
+def of_the_series(world: World, appid: str = BUSY.appid) -> Rows:
+    """27. The articles that were first called 别再问…, with their readers."""
+    articles = [
+        article
+        for article in most_read(known(world, appid).articles.values())
+        if article.original_title.startswith("别再问")
+    ]
+    return [
+        {"articles": len(articles), "readers": total(it.latest(READERS) for it in articles)},
+    ]
+
+
+def messages(world: World, appid: str = BUSY.appid) -> Rows:
+    """28. The messages of November, each once, and the people each was sent to."""
+    old, new = (known(world, appid, endpoint).articles for endpoint in (OLD, SUCCESSOR))
+    listed = {**old, **new}
+    of_message = in_groups(
+        [it for it in listed.values() if it.publication_date >= NOVEMBER],
+        lambda it: it.msgid.split("_")[0],
+    )
+    sent_to = {
+        message: max(
+            (old[it.msgid].latest(SENT_TO) for it in articles if it.msgid in old), default=None
+        )
+        for message, articles in of_message.items()
+    }
+    opened = {
+        message: old[f"{message}_1"].latest(IN_CHAT) if f"{message}_1" in old else None
+        for message in of_message
+    }
+    opened_of = [it for it in of_message if None not in (sent_to[it], opened[it])]
+    return [
+        {
+            "messages": len(of_message),
+            "notified": sum(
+                any(new[it.msgid].publish_type == 0 for it in articles if it.msgid in new)
+                for articles in of_message.values()
+            ),
+            "articles": total(len(articles) for articles in of_message.values()),
+            "sent_to": total(sent_to.values()),
+            "open_rate": share(
+                total(opened[it] for it in opened_of), total(sent_to[it] for it in opened_of)
+            ),
+        }
+    ]
+
+
 Truth = Callable[..., Rows]
 """From the world, and of whom or when it is asked, where that is not what the page asks."""
 
@@ -713,5 +753,7 @@ TRUTHS: dict[int, Sequence[Truth]] = {
     24: [drops],
     25: [export],
     26: [from_moments],
+    27: [of_the_series],
+    28: [messages],
 }
 """Of each question, by its number on the page, in the order of its queries."""

@@ -151,8 +151,8 @@ def test_an_article_whose_rows_are_no_list_is_still_listed(warehouse: Engine):
     load_pairs(warehouse, pair(body(fine, article("1_2", {"20": {"share_user": 3}})), "21 10:30"))
     load_pairs(warehouse, pair(body(fine, odd), "22 10:30"))
 
-    listed = "SELECT msgid, is_listed, unlisted_since FROM analytics.article ORDER BY msgid"
-    assert rows(warehouse, listed) == [("1_1", True, None), ("1_2", True, None)]
+    listed = "SELECT msgid, is_listed FROM analytics.article_listed ORDER BY msgid"
+    assert rows(warehouse, listed) == [("1_1", True), ("1_2", True)]
     state = "SELECT state FROM analytics.coverage WHERE publication_date = '2026-11-20'"
     assert rows(warehouse, state + " AND dataset = 'article_total'") == [("incomplete",)]
 
