@@ -1,6 +1,6 @@
--- The increments of analytics.account_day{{ dataset.suffix }} as they stood at an instant. One row
--- per account and calendar day that had rows then: whether the day was complete is not kept, nor
--- that nothing came.
+-- The increments of analytics.account_day{{ dataset.suffix }} as they stood
+-- at an instant. One row per account and calendar day that had rows then: whether the day was
+-- complete is not kept, nor that nothing came.
 -- 中文：某一时刻所知的公众号每日新增值
 CREATE FUNCTION analytics.account_day{{ dataset.suffix }}_as_of(
     -- the instant, with its offset: '2026-11-24 09:00+08'

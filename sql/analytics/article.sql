@@ -4,7 +4,10 @@
 -- All articles that either endpoint has listed are in analytics.article_listed
 -- 中文：每个公众号、每篇文章一行：最新累计值
 -- key: appid, msgid
-{% from "analytics/macros.jinja" import last_known, last_seen_at, level, original_title, total %}
+{%
+    from "analytics/macros.jinja" import
+    final_reason, last_known, last_seen_at, level, original_title, total
+%}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.article{{ dataset.suffix }} (
     {{ the.appid }},
@@ -60,7 +63,8 @@ CREATE VIEW analytics.article{{ dataset.suffix }} (
     -- Fetch time of the newest answer that listed it, of either endpoint
     -- 中文：最近出现时间
     last_seen_at,
-    {{ the.original_title }}
+    {{ the.original_title }},
+    {{ the.final_reason }}
 ) AS
 SELECT
     account.appid,
@@ -98,7 +102,8 @@ SELECT
     latest.has_all_rows OR coalesce(pair.is_final, FALSE) AS is_final,
     article.first_seen_at,
     {{ last_seen_at("article", datasets) }} AS last_seen_at,
-    {{ original_title("article") }} AS original_title
+    {{ original_title("article") }} AS original_title,
+    {{ final_reason("latest") }} AS final_reason
 FROM weixin.dim_article AS article
 INNER JOIN weixin.dim_account AS account
     ON article.appid = account.appid

@@ -1,6 +1,6 @@
--- The figures of analytics.article_day{{ dataset.suffix }} as they stood at an instant, with the
--- increments that its rows had then. One row per account, article and stat_date. An article has the
--- publication day that it has now; whether its totals had stopped growing is not kept.
+-- The figures of analytics.article_day{{ dataset.suffix }} as they stood at an
+-- instant, with the increments that its rows had then. One row per account, article and stat_date.
+-- An article has the publication day that it has now; whether it was final is not kept.
 -- 中文：某一时刻所知的每日累计值与新增值
 {% from "analytics/macros.jinja" import last_known %}
 CREATE FUNCTION analytics.article_day{{ dataset.suffix }}_as_of(

@@ -32,6 +32,14 @@ CREATE VIEW analytics.restatement (
     -- 中文：差值
     -- unit: of the metric, level
     difference,
+    -- What the increment of stat_date changed by, also where it was not known before: difference
+    -- less what the row before changed by in the same load. Add it up over articles and days, where
+    -- difference would count a change once for each later day. NULL unless metric is a running
+    -- total. Where the row after stayed as it was, its increment changed by the opposite, which is
+    -- no restatement: to see how a period changed, compare analytics.account_day_as_of
+    -- 中文：当日新增值的变化
+    -- unit: of the metric, additive
+    increment_difference,
     -- List before, as WeChat gave it
     -- 中文：变更前的列表
     old_list,
@@ -60,6 +68,7 @@ SELECT
     restatement.old_value,
     restatement.new_value,
     restatement.new_value - restatement.old_value AS difference,
+    restatement.increment_difference,
     restatement.old_list,
     restatement.new_list,
     restatement.cause,

@@ -6,7 +6,7 @@ rounds. Where nothing else is said, the account is the page's, 春风, the endpo
 and now is after the run of 24 November.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
@@ -33,6 +33,7 @@ FIRST_DAY, YESTERDAY = HISTORY[0], NOW.date() - timedelta(1)
 DATASETS = {"article_total": OLD, "article_total_detail": SUCCESSOR}
 EXPORTED_AT = at(november(23), 11, 0)
 """When an export began, less an hour."""
+REPORTED_AT = at(november(23), 12, 0)
 REMEMBERED_AT = at(november(22), 12, 0)
 NOVEMBER = november(1)
 WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
@@ -723,6 +724,113 @@ def messages(world: World, appid: str = BUSY.appid) -> Rows:
     ]
 
 
+def week_since_its_report(world: World, appid: str = BUSY.appid) -> Rows:
+    """29. The reads of a week as they were reported, and as they are now known to be."""
+    week = days(november(16), november(22))
+    now, then = (
+        total(
+            increment
+            for article in known(world, appid, at=moment).articles.values()
+            for day, increment in article.increments(READS).items()
+            if day in week
+        )
+        for moment in (NOW, REPORTED_AT)
+    )
+    if now is None and all(known(world, appid).is_complete(day) for day in week):
+        now = 0
+    change = None if None in (now, then) else now - then
+    return [{"iso_week": "2026-W47", "reported": then, "now": now, "change": change}]
+
+
+def restated_since(world: World, appid: str = BUSY.appid) -> Rows:
+    """29. What the increments of rows that had been reported have changed by since."""
+    then = known(world, appid, at=REPORTED_AT).articles
+    changes = [
+        (article.increments(READS)[day] or 0) - (then[msgid].increments(READS)[day] or 0)
+        for msgid, article in known(world, appid).articles.items()
+        for day in days(november(16), november(22))
+        if msgid in then and day in then[msgid].rows
+        if article.rows[day].values.get(READS) != then[msgid].rows[day].values.get(READS)
+    ]
+    return [{"restated": total(changes)}]
+
+
+def _spliced(world: World, appid: str, its_days: Sequence[date]) -> Iterator[Any]:
+    """Of each day its readers, whether all of them are known, and whether they are an estimate."""
+    old, new = known(world, appid), known(world, appid, SUCCESSOR)
+    complete = [day for day in days(FIRST_DAY, YESTERDAY) if old.is_complete(day)]
+    both = [day for day in complete if old.is_retired and new.is_complete(day)]
+    of_old, of_new = (
+        total(it.gained(day, metric) for day in both)
+        for it, metric in [(old, READERS), (new, "read_user")]
+    )
+    for day in its_days:
+        if not old.is_retired or day <= max(complete):
+            yield old.gained(day, READERS), day in complete, False
+        else:
+            gained = new.gained(day, "read_user")
+            yield gained and gained * Fraction(of_old, of_new), new.is_complete(day), True
+
+
+def readers_through_a_retirement(world: World) -> Rows:
+    """30. The readers of all accounts by week, of a retired one by its successor's."""
+    weeks = {
+        week: [date.fromisocalendar(2026, week, day) for day in range(1, 8)]
+        for week in (45, 46, 47)
+    }
+    return [
+        {
+            "iso_week": f"2026-W{week}",
+            "readers": total(readers for readers, _, _ in found),
+            "complete_days": sum(is_complete for _, is_complete, _ in found),
+            "estimated_days": sum(is_estimate for _, _, is_estimate in found),
+            "account_days": len(found),
+        }
+        for week, its_days in weeks.items()
+        for found in [[it for appid in world.names for it in _spliced(world, appid, its_days)]]
+    ]
+
+
+def against_four_weeks_earlier(world: World, appid: str = BUSY.appid) -> Rows:
+    """31. The reads of the days of November that are known, as are those four weeks earlier."""
+    it = known(world, appid)
+    its_days = days(NOVEMBER, YESTERDAY)
+    both = [
+        (day, earlier)
+        for day in its_days
+        for earlier in [day - timedelta(28)]
+        if it.is_complete(day) and it.is_complete(earlier)
+    ]
+    reads, before = (total(it.gained(pair[n], READS) for pair in both) for n in (0, 1))
+    change = share(reads, before)
+    return [
+        {
+            "days": len(its_days),
+            "compared_days": len(both),
+            "reads": reads,
+            "reads_before": before,
+            "change": None if change is None else change - 1,
+        }
+    ]
+
+
+def lagging(world: World) -> Rows:
+    """32. The accounts that have no answer for yesterday, and their newest day that has one."""
+    newest = {
+        appid: max(
+            day
+            for day, it in known(world, appid).publication_days.items()
+            if any(call.errcode == 0 for call in it.calls)
+        )
+        for appid in world.names
+    }
+    return [
+        {"account_name": world.names[appid], "last_loaded_date": day}
+        for appid, day in sorted(newest.items(), key=lambda item: (world.names[item[0]], item[0]))
+        if day < YESTERDAY
+    ]
+
+
 Truth = Callable[..., Rows]
 """From the world, and of whom or when it is asked, where that is not what the page asks."""
 
@@ -755,5 +863,9 @@ TRUTHS: dict[int, Sequence[Truth]] = {
     26: [from_moments],
     27: [of_the_series],
     28: [messages],
+    29: [week_since_its_report, restated_since],
+    30: [readers_through_a_retirement],
+    31: [against_four_weeks_earlier],
+    32: [lagging],
 }
 """Of each question, by its number on the page, in the order of its queries."""

@@ -301,6 +301,34 @@ def test_final(warehouse: Engine, answers: list[tuple[Any, str]], final_on: str)
     assert rows(warehouse, final) == [(True,)]
 
 
+def test_an_empty_day_is_provisional_while_the_figures_are_late(warehouse: Engine):
+    """An article lacks the row of yesterday: yesterday's articles may not be listed yet either."""
+    yesterday = date(2026, 11, 22)
+    load_pairs(
+        warehouse,
+        pair(body(article("1_1", {"20": {}, "21": {}})), "23 10:30"),
+        pair(body(), "23 10:30", day=yesterday),
+    )
+    told = (
+        "SELECT state, reason FROM analytics.coverage "
+        "WHERE dataset = 'article_total' AND publication_date = '2026-11-22'"
+    )
+    late = rows(warehouse, told)
+    load_pairs(
+        warehouse,
+        pair(body(article("1_1", {"20": {}, "21": {}, "22": {}})), "23 11:00"),
+        pair(body(), "23 11:00", day=yesterday),
+    )
+
+    assert late == [
+        (
+            "empty",
+            "provisional: WeChat may not have listed the articles yet; a daily run asks again",
+        )
+    ]
+    assert rows(warehouse, told) == [("empty", None)]
+
+
 def test_an_empty_day_waits_until_its_account_speaks(warehouse: Engine):
     """An answer for another day that lists an article wakes it, and two such mornings end it."""
     empty, other_day = "is_final, is_resting, is_provisional", date(2026, 11, 19)

@@ -54,7 +54,8 @@ def test_no_view_fails_on_the_largest_counts(connection: Connection, tables: Met
     given: dict[str, list[cases.Row]] = {"dim_article": [], "article_sighting": []}
     of_article = {"publication_date": "2026-11-02"}
     for msgid in ("1_1", "1_2"):
-        given["dim_article"].append({**of_article, "msgid": msgid, "title": "春", "position": 1})
+        of_message = {"message_id": "1", "position": 1, "title": "春"}
+        given["dim_article"].append({**of_article, **of_message, "msgid": msgid})
     for dataset in DATASETS.values():
         values: dict[Kind, Any] = {
             Kind.COUNT: BIGINT_MAX,
