@@ -29,8 +29,8 @@ CREATE VIEW analytics.message (
     -- 中文：送达人数
     -- unit: people, additive
     target_user,
-    -- People who opened its first article from the account's chat, up to the last day that has it;
-    -- NULL when article_total did not say
+    -- People who opened its first article from the account's chat, from publication to the last day
+    -- that has it; NULL when article_total did not say
     -- 中文：首篇打开人数（自发布起累计）
     -- unit: people, cumulative
     opened_user,

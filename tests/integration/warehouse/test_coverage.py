@@ -304,6 +304,7 @@ def test_final(warehouse: Engine, answers: list[tuple[Any, str]], final_on: str)
 def test_an_empty_day_is_provisional_while_the_figures_are_late(warehouse: Engine):
     """An article lacks the row of yesterday: yesterday's articles may not be listed yet either."""
     yesterday = date(2026, 11, 22)
+    know(warehouse, "wx1")
     load_pairs(
         warehouse,
         pair(body(article("1_1", {"20": {}, "21": {}})), "23 10:30"),
