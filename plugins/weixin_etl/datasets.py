@@ -39,6 +39,21 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
+class Scene:
+    """Where readers come from, as both endpoints tell it, each in words of its own."""
+
+    code: str
+    """What the views call it."""
+    part: str
+    """What the names of its metrics of `article_total` hold."""
+    scene_desc: str
+    """WeChat's text in the lists of `article_total_detail`."""
+    chinese_name: str
+    name: str
+    """In the middle of a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rate:
     """What analysts divide: two metrics of one dataset."""
 
@@ -136,22 +151,33 @@ _NOT_ADDITIVE = "Not additive, and never to be averaged over articles"
 _IN_BOTH = "Both datasets have a metric of this name; they count differently"
 
 
-def _reads(scene: str, chinese: str, place: str, caveat: str = _PARTS) -> tuple[Metric, Metric]:
+_CHAT = Scene("session", "session", "公众号消息", "公众号会话", "the account's own chat")
+_HISTORY = Scene("history", "hist_msg", "公众号主页", "历史消息页", "the list of past messages")
+_MOMENTS = Scene("feed", "feed", "朋友圈", "朋友圈", "Moments")
+_FRIENDS = Scene("friends", "friends", "聊天会话", "好友转发", "a friend's chat")
+_ELSEWHERE = Scene("other", "other", "其他", "其他场景", "elsewhere")
+_TOP_STORIES = Scene("kanyikan", "kanyikan", "推荐", "看一看", "Top Stories (kanyikan)")
+_SEARCH = Scene("souyisou", "souyisou", "搜一搜", "搜一搜", "Search (souyisou)")
+SCENES = (_CHAT, _HISTORY, _MOMENTS, _FRIENDS, _ELSEWHERE, _TOP_STORIES, _SEARCH)
+"""Those that both endpoints tell of; the successor's lists may have others."""
+
+
+def _reads(scene: Scene, caveat: str = _PARTS) -> tuple[Metric, Metric]:
     """The readers who came from one place, such as `int_page_from_feed_read_user`; their reads."""
-    name, chinese_name = f"int_page_from_{scene}_read", f"{chinese}阅读"
-    people, reads = f"people who read the article from {place}", f"reads from {place}"
+    name, chinese_name = f"int_page_from_{scene.part}_read", f"{scene.chinese_name}阅读"
+    people, reads = f"people who read the article from {scene.name}", f"reads from {scene.name}"
     wholes = ("int_page_read_user", "int_page_read_count")
     return _people_and_times(
         f"{name}_user", f"{name}_count", chinese_name, people, reads, caveat, wholes
     )
 
 
-def _shares_to_moments(scene: str, chinese: str, place: str) -> tuple[Metric, Metric]:
+def _shares_to_moments(scene: Scene) -> tuple[Metric, Metric]:
     """Those who shared to Moments from one place, `feed_share_from_feed_user`; their shares."""
-    name, chinese_name = f"feed_share_from_{scene}", f"{chinese}转发朋友圈"
+    name, chinese_name = f"feed_share_from_{scene.part}", f"{scene.chinese_name}转发朋友圈"
     people, shares = (
-        f"people who shared it to Moments from {place}",
-        f"shares to Moments from {place}",
+        f"people who shared it to Moments from {scene.name}",
+        f"shares to Moments from {scene.name}",
     )
     wholes = ("share_user", "share_count")
     return _people_and_times(
@@ -256,16 +282,16 @@ ARTICLE_TOTAL = Dataset(
             nearest="collection_user",
         ),
         Metric("add_to_fav_count", "收藏次数", "additions to favourites", "times"),
-        *_reads("session", "公众号会话", "the account's own chat"),
-        *_reads("hist_msg", "历史消息页", "the list of past messages"),
-        *_reads("feed", "朋友圈", "Moments"),
-        *_reads("friends", "好友转发", "a friend's chat"),
-        *_reads("other", "其他场景", "elsewhere"),
-        *_shares_to_moments("session", "公众号会话", "the account's own chat"),
-        *_shares_to_moments("feed", "朋友圈", "Moments"),
-        *_shares_to_moments("other", "其他场景", "elsewhere"),
-        *_reads("kanyikan", "看一看", "Top Stories (kanyikan)", _OFTEN_ABSENT),
-        *_reads("souyisou", "搜一搜", "Search (souyisou)", _OFTEN_ABSENT),
+        *_reads(_CHAT),
+        *_reads(_HISTORY),
+        *_reads(_MOMENTS),
+        *_reads(_FRIENDS),
+        *_reads(_ELSEWHERE),
+        *_shares_to_moments(_CHAT),
+        *_shares_to_moments(_MOMENTS),
+        *_shares_to_moments(_ELSEWHERE),
+        *_reads(_TOP_STORIES, _OFTEN_ABSENT),
+        *_reads(_SEARCH, _OFTEN_ABSENT),
     ),
 )
 
