@@ -44,5 +44,8 @@ def _moved(value: Json, by: timedelta) -> Json:
     if isinstance(value, list):
         return [_moved(it, by) for it in value]
     if isinstance(value, str) and _DATE.fullmatch(value):
-        return str(date.fromisoformat(value) + by)
+        try:
+            return str(date.fromisoformat(value) + by)
+        except (ValueError, OverflowError):  # digits that only look like a date
+            return value
     return value

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from weixin_etl import json_text
 from weixin_etl.datasets import DATASETS
-from weixin_etl.probe.saved import replace_all
+from weixin_etl.probe.saved import SavedAnswer, replace_all
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
+from weixin_sandbox.reported import Reported
 
 TODAY = date(2026, 11, 24)
 KEYS = st.sampled_from(["list", "title", "url", "msgid", "ref_date", "share_user", "errmsg"])
@@ -98,3 +99,21 @@ def test_a_saved_answer_has_the_shape_of_the_original() -> None:
     assert [shape(it) for it in replaced[:2]] == [shape(it) for it in bodies[:2]]
     assert by_original["2026-11-23"] == {str(date(2026, 11, 23) + shift)}
     assert by_original["全部"] == {"全部"}
+
+
+def test_a_text_that_only_looks_like_a_date_stays() -> None:
+    """What replaces a title such as 2024-13-45 need not be a day."""
+    saved = SavedAnswer(
+        account="account 1",
+        dataset="article_total",
+        asked_on=date(2001, 12, 29),
+        publication_date=date(2001, 12, 28),
+        body={"title": "4131-72-51", "ref_date": "2001-12-28"},
+    )
+
+    answer = Reported([saved]).answer(
+        "account 1", "getarticletotal", date(2026, 11, 23), date(2026, 11, 24)
+    )
+
+    assert answer is not None
+    assert json_text.decode(answer.body) == {"title": "4131-72-51", "ref_date": "2026-11-23"}
