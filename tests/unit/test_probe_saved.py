@@ -117,3 +117,15 @@ def test_a_text_that_only_looks_like_a_date_stays() -> None:
 
     assert answer is not None
     assert json_text.decode(answer.body) == {"title": "4131-72-51", "ref_date": "2026-11-23"}
+
+
+def test_nobody_can_move_the_days_back() -> None:
+    """They are moved by another distance each time."""
+    assert len({replace_all([{"ref_date": "2026-11-24"}])[1] for _ in range(20)}) > 1
+
+
+def test_days_stay_days_beside_figures_that_could_be_years() -> None:
+    """A figure of 2001 must not turn days into digits that are none."""
+    (replaced,), shift, _ = replace_all([{"ref_date": "2026-11-24", "share_user": 2001}])
+
+    assert replaced["ref_date"] == str(date(2026, 11, 24) + shift)

@@ -37,8 +37,11 @@ _MEDIA_TYPE = re.compile(r"(text|application)/(plain|json|html)(; ?charset=[A-Za
 _LETTERS = "abcdefghijkmnopqrstuvwxyz"
 _SIGNS = "·•∙◦"
 _STEMS = "甲乙丙丁戊己庚辛壬癸子丑寅卯辰巳午未申酉戌亥"
-_WEEKS = range(1300, 2800, 37)
-"""How far days may be moved: into years before WeChat had statistics."""
+_WEEKS = range(1300, 2800)
+"""How far days may be moved: into years before WeChat had statistics; by chance, so that nobody
+can move them back."""
+_SHIFTS = 41
+"""How many distances are tried."""
 
 
 class SavedAnswer(msgspec.Struct, kw_only=True):
@@ -164,8 +167,11 @@ def replace_all(bodies: Sequence[Any]) -> tuple[list[Any], timedelta, list[str]]
     Nothing when something of an original longer than three characters would still be found.
     """
     originals = {part for body in bodies for text in _texts(body) for part in _parts(text)}
-    for weeks in _WEEKS:
-        replacing = _Replacing(originals, timedelta(weeks=-weeks))
+    days = {text for body in bodies for text in _texts(body) if _DATE.fullmatch(text)}
+    drawn = random.SystemRandom().sample(_WEEKS, _SHIFTS)
+    tried = [_Replacing(originals, timedelta(weeks=-weeks)) for weeks in drawn]
+    # a year may be a figure of an original: then the day would become digits that are no day
+    for replacing in sorted(tried, key=lambda it: sum(it.moved(day) is None for day in days)):
         replaced = [replacing.value(body) for body in bodies]
         written = "\n".join({text for body in replaced for text in _texts(body)})
         if not any(it in written for it in originals):
@@ -228,14 +234,14 @@ class _Replacing:
         if _KEY.fullmatch(key):
             self.keys.add(key)
         if isinstance(value, str):
-            return self._date(value) or self._text(value)
+            return self.moved(value) or self._text(value)
         if isinstance(value, int):
             return int(self._text(str(value)))
         # digit by digit: how many there are, and where the point is, stays
         is_short = isinstance(value, Decimal) and value and abs(value.adjusted()) < _MOST_DIGITS
         return Decimal(self._text(f"{value:f}")) if is_short else 0
 
-    def _date(self, text: str) -> str | None:
+    def moved(self, text: str) -> str | None:
         """The day moved, so that days keep their distances."""
         if not _DATE.fullmatch(text):
             return None
