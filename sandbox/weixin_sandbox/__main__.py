@@ -88,7 +88,7 @@ def _component_greeting(sandbox: Sandbox) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     sentences = {name: effect.sentence for name, effect in EFFECTS.items()} | NUMBERED
-    scenarios = [f"  {name:16}{sentence}" for name, sentence in sentences.items()]
+    scenarios = [f"  {name:17}{sentence}" for name, sentence in sentences.items()]
     parser = argparse.ArgumentParser(
         prog="python -m weixin_sandbox",
         description="A stand-in for the WeChat API on 127.0.0.1, with made-up figures.",
@@ -97,10 +97,10 @@ def _parser() -> argparse.ArgumentParser:
             [
                 "scenarios:",
                 *scenarios,
-                f"  {CallKind.TOKEN.prefix + 'NAME':16}A failure or errcode:N on the token call.",
-                f"  {CallKind.QUOTA.prefix + 'NAME':16}The same on the call of quota/get.",
-                f"  {CallKind.LIST.prefix + 'NAME':16}The same on api_get_authorizer_list.",
-                f"  {CallKind.INFO.prefix + 'NAME':16}The same on api_get_authorizer_info.",
+                f"  {CallKind.TOKEN.prefix + 'NAME':17}A failure or errcode:N on the token call.",
+                f"  {CallKind.QUOTA.prefix + 'NAME':17}The same on the call of quota/get.",
+                f"  {CallKind.LIST.prefix + 'NAME':17}The same on api_get_authorizer_list.",
+                f"  {CallKind.INFO.prefix + 'NAME':17}The same on api_get_authorizer_info.",
             ]
         ),
     )
