@@ -139,6 +139,7 @@ def test_a_refused_entry_ends_no_other(
         ("--datasets articletotal", "there is no articletotal; there are article_total, "),
         ("--accounts weixin_defualt", "no connection id or appid weixin_defualt; there are "),
         ("--save .", ". exists and is not an empty folder: name another"),
+        ("--save /dev/null/it", "/dev/null/it can't be written to: name another"),
     ],
 )
 def test_what_cannot_be_asked_is_one_sentence(

@@ -1,5 +1,6 @@
 """Answers that can be shown to others: what a probe was answered, with everything replaced."""
 
+import os
 import random
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 import msgspec
 
 from weixin_etl import clock, json_text
+from weixin_etl.datasets import DATASETS
 from weixin_etl.model import ParameterError
 from weixin_etl.probe.asking import Asked, AskedDay
 from weixin_etl.probe.shape import charset
@@ -85,6 +87,8 @@ def read(folder: Path) -> list[SavedAnswer]:
     for path in sorted(folder.glob("*.json")):
         try:
             found.append(convert(json_text.decode(path.read_bytes()), SavedAnswer))
+            if found[-1].dataset not in DATASETS:
+                raise ValueError(f"there is no dataset {found[-1].dataset}")
         except ValueError as error:
             raise ValueError(f"{path} holds no answer of a probe: {error}") from None
     if not found:
@@ -97,11 +101,14 @@ def require_new(folder: Path) -> None:
     Make sure that nothing is mixed with what is there already.
 
     Raises:
-        ParameterError: the folder exists and is not empty, or it is none.
+        ParameterError: it exists and is not an empty folder, or can't be written to.
 
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ParameterError(f"{folder} exists and is not an empty folder: name another")
+    there = next(it for it in (folder.absolute(), *folder.absolute().parents) if it.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise ParameterError(f"{folder} can't be written to: name another")
 
 
 @dataclass(frozen=True, slots=True)
