@@ -164,7 +164,7 @@ function sourcesTable(rows) {
   return [
     el("p", { class: "quiet" }, t("sources_hint", { day: rows[0].stat_date })),
     table(t("sources_of"), [
-      { label: t("scene"), cell: (it) => (LANGUAGE === "zh" ? it.scene_chinese_name : it.scene_name) },
+      { label: t("scene"), cell: (it) => (LANGUAGE === "zh-CN" ? it.scene_chinese_name : it.scene_name) },
       { label: t("people"), number: true, cell: (it) => number(it.read_user) },
       { label: t("share"), wide: true, cell: (it) => [bar(it), el("span", { class: "quiet" }, it.read_user_share === null ? "" : ` ${(Number(it.read_user_share) * 100).toFixed(1)} %`)] },
     ], rows, { captionHidden: true }),
