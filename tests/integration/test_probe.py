@@ -65,7 +65,11 @@ def probe(
         ("offline", "--datasets article_total", (1, [f"{NOT_YET}use the successor's DAG "])),
         ("delayed-text", "", (0, [f"{WORKS}. The newest figures are not ready", "(a text)"])),
         ("not-ready-code", BY_DETAIL, (0, [f"{WORKS}, as far", "errcode 61503"])),
-        ("unauthorized", BY_DETAIL, (1, [f"{NOT_YET}verify the account, or have permission"])),
+        (
+            "unauthorized",
+            BY_DETAIL,
+            (1, [f"{NOT_YET}verify the account, or", "How is is_delay written? not known"]),
+        ),
         ("ip", "", (1, [f"{NOT_YET}add 203.0.113.7 to the IP whitelist", "errcode 40164"])),
         ("token-call:errcode:40125", "", (1, [f"{NOT_YET}correct the password in "])),
         ("clock-skew", "", (1, [f"{NOT_YET}set this machine's clock", "✗ connection"])),

@@ -74,6 +74,8 @@ def _yesterday(it: Seen) -> str:
 
 
 def _is_delay(it: Seen) -> str:
+    if not it.looks:
+        return _NOT_KNOWN
     given = {
         found.odd.get("is_delay", "a boolean") for found in it.looks if "is_delay" in found.given
     }
