@@ -217,13 +217,13 @@ class Caller:
             allow_redirects=False,
             stream=True,
         ) as response:
-            date = response.headers.get("Date")
-            disagreement = _disagreement(date)
+            said_at = _said_at(response.headers.get("Date"))
+            disagreement = _disagreement(said_at)
             return Response(
                 response.status_code,
                 self._read(response),
                 response.headers.get("Content-Type", ""),
-                _said_at(date),
+                said_at,
                 disagreement,
             )
 
@@ -329,12 +329,13 @@ def _said_at(date_header: str | None) -> datetime | None:
     return said_at if said_at.tzinfo else said_at.replace(tzinfo=UTC)
 
 
-def _disagreement(date_header: str | None) -> str:
-    """This machine's time and that of the header, where they disagree."""
-    said_at = _said_at(date_header)
+def _disagreement(said_at: datetime | None) -> str:
+    """This machine's time and WeChat's, where they disagree."""
+    if said_at is None:
+        return ""
     try:
-        ahead = clock.disagreement(said_at) if said_at else None
-        return clock.comparison("WeChat's", said_at, ahead) if said_at and ahead else ""
+        ahead = clock.disagreement(said_at)
+        return clock.comparison("WeChat's", said_at, ahead) if ahead else ""
     except (ValueError, OverflowError):
         return ""  # none that can be compared
 

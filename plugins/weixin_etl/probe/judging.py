@@ -148,8 +148,12 @@ def _sentence(
 
 def _refused(asked: str, error: WeixinError) -> Finding:
     """A row for an error, in the words of the error table."""
+    return Finding(verdict_of(error), asked, one_line(_happened(error)), error.cure)
+
+
+def _happened(error: WeixinError) -> str:
     errcode = "" if error.errcode is None else f" (errcode {error.errcode})"
-    return Finding(verdict_of(error), asked, one_line(f"{error.happened}{errcode}"), error.cure)
+    return f"{error.happened}{errcode}"
 
 
 def _connection(asked: Asked) -> Finding:
@@ -220,8 +224,7 @@ def _quota(asked: AskedDataset) -> Finding:
     if isinstance(said, SaidQuota):
         came = f"{said.limit} calls a day, {max(0, said.limit - said.left)} used, {said.left} left"
         return Finding(Verdict.GOOD, name, came)
-    errcode = "" if said.errcode is None else f" (errcode {said.errcode})"
-    came = one_line(f"WeChat does not say: {said.happened}{errcode}")
+    came = one_line(f"WeChat does not say: {_happened(said)}")
     return Finding(Verdict.NOTE, name, came, "nothing: the pipeline counts its calls")
 
 
