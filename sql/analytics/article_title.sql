@@ -2,7 +2,7 @@
 -- title that was replaced in the same load
 -- 中文：文章用过的每个标题一行
 -- key: appid, msgid, known_from
--- joins: appid to account; appid, msgid to article
+-- joins: appid to account; appid, msgid to article_listed
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.article_title (
     {{ the.appid }},
