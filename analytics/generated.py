@@ -142,10 +142,15 @@ class Sum:
     name: str
     """As in the view; where metrics of both datasets are side by side with the dataset's prefix."""
     expression: str
-    """Of a row of `article_day`."""
+    """Of a row."""
     description: str
     is_total: bool
     """A running total: of an article only its newest row counts."""
+
+    @property
+    def sql(self) -> str:
+        """Over the rows of the view."""
+        return f"sum({self.expression}){' FILTER (WHERE is_latest)' if self.is_total else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +162,30 @@ class Ratio:
     denominator: Sum
     description: str
 
+    @property
+    def sql(self) -> str:
+        """Over the rows of the view."""
+        return f"{self.numerator.sql} / nullif({self.denominator.sql}, 0)"
+
 
 def sums(dataset: Dataset, columns: Mapping[str, Entry]) -> list[Sum]:
-    """Each running total of a dataset, and its increment."""
+    """Each running total of a dataset, and its increment, as a view has them."""
     return [
         Sum(name, name, described(columns[name]), is_total=columns[name].additivity == "cumulative")
         for metric in dataset.totals
         for name in (metric.name, f"{metric.name}_increment")
+        if name in columns
+    ]
+
+
+def sums_of_days(columns: Mapping[str, Entry]) -> list[Sum]:
+    """How much an account published, and how many days are not known whole."""
+    published = described(columns["articles_published"])
+    incomplete = f"Days of accounts of which not all is known{BETWEEN}数据不完整的天数"
+    is_incomplete = "CASE WHEN is_complete THEN 0 ELSE 1 END"
+    return [
+        Sum("articles_published", "articles_published", published, is_total=False),
+        Sum("days_incomplete", is_incomplete, incomplete, is_total=False),
     ]
 
 
@@ -266,18 +288,6 @@ def article_days(
 def account_days(dataset: Dataset, columns: Mapping[str, Entry]) -> dict[str, Any]:
     """What an account published, and how many days are not known whole."""
     name = f"account_days{dataset.suffix}"
-    published = described(columns["articles_published"])
-    incomplete = f"Days of accounts of which not all is known{BETWEEN}数据不完整的天数"
-    measures = [
-        *(
-            [Sum("articles_published", "articles_published", published, is_total=False)]
-            if not dataset.suffix
-            else []
-        ),
-        Sum(
-            "days_incomplete", "CASE WHEN is_complete THEN 0 ELSE 1 END", incomplete, is_total=False
-        ),
-    ]
     return {
         "name": name,
         "model": f"ref('{name}')",
@@ -285,7 +295,7 @@ def account_days(dataset: Dataset, columns: Mapping[str, Entry]) -> dict[str, An
         "primary_entity": f"account_day{dataset.suffix}",
         "entities": [{"name": "account", "type": "foreign", "expr": "appid"}],
         "dimensions": [dimension(columns[it]) for it in ("calendar_date", "is_complete")],
-        "measures": [measure(dataset, it) for it in measures],
+        "measures": [measure(dataset, it) for it in sums_of_days(columns)],
     }
 
 
@@ -333,44 +343,20 @@ def ratio(dataset: Dataset, it: Ratio) -> dict[str, Any]:
 
 def superset_datasets(dataset: Dataset, entries: Sequence[Entry]) -> list[dict[str, Any]]:
     """Article days and account days with their metrics; no figure is a column to add up."""
-    name = f"article_day{dataset.suffix}"
-    columns = of_view(entries, name)
-    account_name = f"account_day{dataset.suffix}"
-    account_columns = of_view(entries, account_name)
-    gains = [it for it in sums(dataset, columns) if not it.is_total]
+    articles, accounts = (f"{it}{dataset.suffix}" for it in ("article_day", "account_day"))
+    of_articles, of_accounts = (of_view(entries, it) for it in (articles, accounts))
+    rates = ratios(dataset, of_articles)
+    days = sums_of_days(of_accounts)
     return [
+        superset_dataset(articles, "stat_date", of_articles, [*sums(dataset, of_articles), *rates]),
         superset_dataset(
-            name,
-            "stat_date",
-            attributes(columns),
-            [
-                *[(it.name, of_rows(it), it.description) for it in sums(dataset, columns)],
-                *[(it.name, of_ratio(it), it.description) for it in ratios(dataset, columns)],
-            ],
-        ),
-        superset_dataset(
-            account_name,
-            "calendar_date",
-            attributes(account_columns),
-            [
-                (
-                    "articles_published",
-                    "sum(articles_published)",
-                    described(account_columns["articles_published"]),
-                ),
-                (
-                    "days_incomplete",
-                    "count(*) FILTER (WHERE NOT is_complete)",
-                    f"Days of accounts of which not all is known{BETWEEN}数据不完整的天数",
-                ),
-                *[(it.name, of_rows(it), described(account_columns[it.name])) for it in gains],
-            ],
+            accounts, "calendar_date", of_accounts, [*days, *sums(dataset, of_accounts)]
         ),
     ]
 
 
 def superset_dataset(
-    name: str, date: str, columns: Sequence[Entry], metrics: Sequence[tuple[str, str, str]]
+    name: str, date: str, columns: Mapping[str, Entry], metrics: Sequence[Sum | Ratio]
 ) -> dict[str, Any]:
     """A view in Superset: what it declares no column of is offered nowhere."""
     return {
@@ -384,23 +370,13 @@ def superset_dataset(
                 "type": it.type.upper(),
                 **({"is_dttm": True} if it.type == "date" else {}),
             }
-            for it in columns
+            for it in attributes(columns)
         ],
         "metrics": [
-            {"metric_name": metric, "expression": expression, "description": description}
-            for metric, expression, description in metrics
+            {"metric_name": it.name, "expression": it.sql, "description": it.description}
+            for it in metrics
         ],
         "uuid": str(uuid5(SUPERSET_DATABASE, name)),
         "database_uuid": str(SUPERSET_DATABASE),
         "version": "1.0.0",
     }
-
-
-def of_rows(it: Sum) -> str:
-    """The sum in SQL; of a total over each article's newest row."""
-    return f"sum({it.expression}){' FILTER (WHERE is_latest)' if it.is_total else ''}"
-
-
-def of_ratio(it: Ratio) -> str:
-    """The rate in SQL."""
-    return f"{of_rows(it.numerator)} / nullif({of_rows(it.denominator)}, 0)"
