@@ -299,5 +299,24 @@ def test_the_table_on_the_page_is_what_sql_gives(dashboard: Dashboard, warehouse
     ]
 
 
+def test_a_chart_of_ones_own_adds_up_no_totals(visitor: BrowserContext, warehouse: Engine) -> None:
+    """A running total is offered as a metric of each article's newest row, not as a column."""
+    named = "(filters:!((col:table_name,opr:eq,value:article_day)))"
+    found = visitor.request.get("/api/v1/dataset/", params={"q": named}).json()
+    (number,) = found["ids"]
+    offered = visitor.request.get(f"/api/v1/dataset/{number}").json()["result"]
+    asked = {
+        "datasource": {"id": number, "type": "table"},
+        "queries": [{"metrics": ["int_page_read_user"], "columns": ["appid"]}],
+    }
+    answer = visitor.request.post("/api/v1/chart/data", data=asked).json()["result"]
+    known = "SELECT appid, sum(int_page_read_user) FROM analytics.article GROUP BY appid"
+
+    assert "int_page_read_user" not in {it["column_name"] for it in offered["columns"]}
+    assert {it["appid"]: it["int_page_read_user"] for it in answer[0]["data"]} == dict(
+        tuple(row) for row in ask(warehouse, Choice(), known)
+    )
+
+
 def _day(milliseconds: float) -> date:
     return date(1970, 1, 1) + timedelta(milliseconds=milliseconds)

@@ -28,12 +28,11 @@ def drawn(warehouse: Engine, entries: Sequence[Entry], directory: Path) -> str:
         nearest = others[table.name].keys() - {
             farther for other in others[table.name] for farther in others[other]
         }
-        # of several columns the last: there is a line for each that refers
-        refers = {
-            column: f"{other}.{its}"
-            for other in nearest
-            for column, its in [[*others[table.name][other].items()][-1]]
-        }
+        refers = {}
+        for other in nearest:
+            # of several columns the last: there is a line for each that refers
+            column, its = [*others[table.name][other].items()][-1]
+            refers[column] = f"{other}.{its}"
         columns = [
             Column(
                 column.name,
@@ -50,7 +49,8 @@ def drawn(warehouse: Engine, entries: Sequence[Entry], directory: Path) -> str:
     render_er(picture, str(file), mode="mermaid_er")
     lines = re.findall(r"erDiagram.*?(?=\n\n-->)", file.read_text(), re.DOTALL)[0].splitlines()
     written = [line.rstrip() for line in lines if line.strip()]
-    written.sort(key=lambda line: line if " : " in line else "")  # lines between views come as sets
+    # lines between views come in any order
+    written.sort(key=lambda line: line if " : " in line else "")
     return "\n".join([*written, ""])
 
 
