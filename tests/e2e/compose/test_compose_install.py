@@ -147,7 +147,8 @@ def test_the_page_reads_as_a_user_who_can_only_read(installation: Installation) 
     def page(path: str, headers: dict[str, str] = rest.headers) -> requests.Response:
         return requests.get(f"{rest.origin}/weixin{path}", headers=headers, timeout=REQUEST_SECONDS)
 
-    assert page("/", {}).status_code == 401
+    assert "/login" in page("/", {}).url
+    assert page("/api/problems", {}).status_code == 401
     assert page("/api/problems").json()["reads_as"] == "weixin_reader"
     for file in ("/", "/static/page.js", "/plotly.js"):
         assert page(file).status_code == 200
