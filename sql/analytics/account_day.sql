@@ -130,24 +130,38 @@ SELECT
     day.has_fall,
     {% for metric in dataset.totals %}
     CASE
-        WHEN day.row_count = 0 AND day.is_covered AND NOT day.has_gap THEN 0
+        WHEN day.row_count = 0 AND day.is_complete THEN 0
         ELSE day.{{ metric.name }}_increment
     END AS {{ metric.name }}_increment,
     {% endfor %}
     {% for rate in dataset.daily_rates %}
     day.daily_{{ rate.name }},
     {% endfor %}
-    day.is_covered AND NOT day.has_gap AS is_complete
+    day.is_complete
 FROM (
     SELECT
         account.name AS account_name,
-        kept.*
+        kept.appid,
+        kept.calendar_date,
+        kept.articles_lacking,
+        kept.row_count,
+        kept.articles_reported,
+        kept.most_days_spanned,
+        kept.has_fall,
+        {% for metric in dataset.totals %}
+        kept.{{ metric.name }}_increment,
+        {% endfor %}
+        {% for rate in dataset.daily_rates %}
+        kept.daily_{{ rate.name }},
+        {% endfor %}
+        kept.is_covered AND NOT kept.is_spanned AND NOT kept.lacks_headline AS is_complete
     FROM {{ accounts() }}
     INNER JOIN weixin.account_day_{{ dataset.name }} AS kept
         ON
             account.appid = kept.appid
             AND (
                 kept.row_count > 0
+                OR kept.is_spanned
                 OR kept.calendar_date BETWEEN account.first_date AND account.last_date
             )
     UNION ALL
@@ -156,19 +170,17 @@ FROM (
         account.appid,
         unknown.calendar_date,
         0,
-        FALSE,
         0,
         0,
         NULL,
         FALSE,
+        {% for metric in dataset.totals %}
+        NULL,
+        {% endfor %}
+        {% for rate in dataset.daily_rates %}
+        NULL,
+        {% endfor %}
         FALSE
-        {%- for metric in dataset.totals %},
-        NULL
-        {%- endfor %}
-        {%- for rate in dataset.daily_rates %},
-        NULL
-        {%- endfor %}
-
     FROM {{ accounts() }}
     -- the days before and after those that answers tell of
     CROSS JOIN

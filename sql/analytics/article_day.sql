@@ -4,7 +4,7 @@
 -- 中文：每个公众号、每篇文章、每个统计日一行：累计值与新增值
 -- key: appid, msgid, stat_date
 {%
-    from "analytics/macros.jinja" import days_before, increment, level, rows_before, since_before,
+    from "analytics/macros.jinja" import days_before, increment, level, row_before, since_before,
     total
 %}
 {% import "analytics/columns.jinja" as the %}
@@ -71,12 +71,22 @@ CREATE VIEW analytics.article_day{{ dataset.suffix }} (
     -- 中文：最近一次变更时间
     changed_at
 ) AS
+-- title and position are looked up last: of the ten articles that a question shows, not of all that
+-- it sorts
 SELECT
     account.appid,
     account.name AS account_name,
     fact.msgid,
-    article.title,
-    article.position,
+    (
+        SELECT article.title
+        FROM weixin.dim_article AS article
+        WHERE article.appid = fact.appid AND article.msgid = fact.msgid
+    ) AS title,
+    (
+        SELECT article.position
+        FROM weixin.dim_article AS article
+        WHERE article.appid = fact.appid AND article.msgid = fact.msgid
+    ) AS position,
     fact.publication_date,
     extract(ISODOW FROM fact.publication_date)::smallint AS publication_weekday,
     fact.stat_date,
@@ -113,9 +123,7 @@ SELECT
 FROM weixin.dim_account AS account
 INNER JOIN weixin.{{ dataset.fact }} AS fact
     ON account.appid = fact.appid
-{{ rows_before(dataset.fact) }}
-LEFT JOIN weixin.dim_article AS article
-    ON fact.appid = article.appid AND fact.msgid = article.msgid
+{{ row_before(dataset.fact) }}
 LEFT JOIN weixin.latest_{{ dataset.name }} AS latest
     ON fact.appid = latest.appid AND fact.msgid = latest.msgid
 LEFT JOIN weixin.coverage AS pair

@@ -48,7 +48,8 @@ CREATE TABLE weixin.account_day_article_total (
     articles_reported bigint NOT NULL DEFAULT 0,
     most_days_spanned integer,
     has_fall boolean NOT NULL DEFAULT FALSE,
-    has_gap boolean NOT NULL DEFAULT FALSE,
+    is_spanned boolean NOT NULL DEFAULT FALSE,
+    lacks_headline boolean NOT NULL DEFAULT FALSE,
     int_page_read_user_increment numeric,
     int_page_read_count_increment numeric,
     ori_page_read_user_increment numeric,
@@ -117,7 +118,8 @@ CREATE TABLE weixin.account_day_article_total_detail (
     articles_reported bigint NOT NULL DEFAULT 0,
     most_days_spanned integer,
     has_fall boolean NOT NULL DEFAULT FALSE,
-    has_gap boolean NOT NULL DEFAULT FALSE,
+    is_spanned boolean NOT NULL DEFAULT FALSE,
+    lacks_headline boolean NOT NULL DEFAULT FALSE,
     read_user_increment numeric,
     share_user_increment numeric,
     zaikan_user_increment numeric,
@@ -172,7 +174,7 @@ COMMENT ON COLUMN weixin.latest_article_total.int_page_from_kanyikan_read_count 
 COMMENT ON COLUMN weixin.latest_article_total.int_page_from_souyisou_read_user IS 'People who read the article from Search (souyisou), by the newest row that has it; null when WeChat never gave it';
 COMMENT ON COLUMN weixin.latest_article_total.int_page_from_souyisou_read_count IS 'Reads from Search (souyisou), by the newest row that has it; null when WeChat never gave it';
 
-COMMENT ON TABLE weixin.account_day_article_total IS 'One row per account and calendar day of article_total that has a row of the fact or lies in the window of a publication day asked for: what all articles gained that day. Worked out from the fact and coverage, in the commit that changes them';
+COMMENT ON TABLE weixin.account_day_article_total IS 'One row per account and calendar day of article_total from the first to the last that a row or the window of an answered publication day tells of: what all articles gained that day. Worked out from the fact and coverage, in the commit that changes them';
 COMMENT ON COLUMN weixin.account_day_article_total.appid IS 'The account';
 COMMENT ON COLUMN weixin.account_day_article_total.calendar_date IS 'The day (Beijing)';
 COMMENT ON COLUMN weixin.account_day_article_total.articles_lacking IS 'Articles that must have a row of the day and have none';
@@ -181,7 +183,8 @@ COMMENT ON COLUMN weixin.account_day_article_total.row_count IS 'Rows of the day
 COMMENT ON COLUMN weixin.account_day_article_total.articles_reported IS 'Articles within their window that have a row of the day';
 COMMENT ON COLUMN weixin.account_day_article_total.most_days_spanned IS 'Largest number of days since an article''s previous row; null without a row';
 COMMENT ON COLUMN weixin.account_day_article_total.has_fall IS 'Whether a total of an article fell';
-COMMENT ON COLUMN weixin.account_day_article_total.has_gap IS 'Whether an increment spans a gap that covers the day or ends on it, or a row of the day or of the day before lacks a headline figure';
+COMMENT ON COLUMN weixin.account_day_article_total.is_spanned IS 'Whether an increment spans a gap that covers the day or ends on it';
+COMMENT ON COLUMN weixin.account_day_article_total.lacks_headline IS 'Whether a row of the day, or of the day before, lacks a headline figure';
 COMMENT ON COLUMN weixin.account_day_article_total.int_page_read_user_increment IS 'People who read the article page, gained on the day over all articles; null when unknown';
 COMMENT ON COLUMN weixin.account_day_article_total.int_page_read_count_increment IS 'Reads of the article page, gained on the day over all articles; null when unknown';
 COMMENT ON COLUMN weixin.account_day_article_total.ori_page_read_user_increment IS 'People who followed "read the original", gained on the day over all articles; null when unknown';
@@ -234,7 +237,7 @@ COMMENT ON COLUMN weixin.latest_article_total_detail.read_delivery_rate IS 'Shar
 COMMENT ON COLUMN weixin.latest_article_total_detail.read_finish_rate IS 'Share of the readers who read to the end, from 0 to 1, by the newest row that has it; null when WeChat never gave it';
 COMMENT ON COLUMN weixin.latest_article_total_detail.read_avg_activetime IS 'Minutes a reader stayed, on average, by the newest row that has it; null when WeChat never gave it';
 
-COMMENT ON TABLE weixin.account_day_article_total_detail IS 'One row per account and calendar day of article_total_detail that has a row of the fact or lies in the window of a publication day asked for: what all articles gained that day. Worked out from the fact and coverage, in the commit that changes them';
+COMMENT ON TABLE weixin.account_day_article_total_detail IS 'One row per account and calendar day of article_total_detail from the first to the last that a row or the window of an answered publication day tells of: what all articles gained that day. Worked out from the fact and coverage, in the commit that changes them';
 COMMENT ON COLUMN weixin.account_day_article_total_detail.appid IS 'The account';
 COMMENT ON COLUMN weixin.account_day_article_total_detail.calendar_date IS 'The day (Beijing)';
 COMMENT ON COLUMN weixin.account_day_article_total_detail.articles_lacking IS 'Articles that must have a row of the day and have none';
@@ -243,7 +246,8 @@ COMMENT ON COLUMN weixin.account_day_article_total_detail.row_count IS 'Rows of 
 COMMENT ON COLUMN weixin.account_day_article_total_detail.articles_reported IS 'Articles within their window that have a row of the day';
 COMMENT ON COLUMN weixin.account_day_article_total_detail.most_days_spanned IS 'Largest number of days since an article''s previous row; null without a row';
 COMMENT ON COLUMN weixin.account_day_article_total_detail.has_fall IS 'Whether a total of an article fell';
-COMMENT ON COLUMN weixin.account_day_article_total_detail.has_gap IS 'Whether an increment spans a gap that covers the day or ends on it, or a row of the day or of the day before lacks a headline figure';
+COMMENT ON COLUMN weixin.account_day_article_total_detail.is_spanned IS 'Whether an increment spans a gap that covers the day or ends on it';
+COMMENT ON COLUMN weixin.account_day_article_total_detail.lacks_headline IS 'Whether a row of the day, or of the day before, lacks a headline figure';
 COMMENT ON COLUMN weixin.account_day_article_total_detail.read_user_increment IS 'People who read the article, gained on the day over all articles; null when unknown';
 COMMENT ON COLUMN weixin.account_day_article_total_detail.share_user_increment IS 'People who shared the article, gained on the day over all articles; null when unknown';
 COMMENT ON COLUMN weixin.account_day_article_total_detail.zaikan_user_increment IS 'People who marked the article 在看 (wow), gained on the day over all articles; null when unknown';

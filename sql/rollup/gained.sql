@@ -59,6 +59,8 @@ WHERE
     )
 ON CONFLICT (appid, calendar_date) DO UPDATE
     SET
-        {% for column in columns %}
-        {{ column }} = excluded.{{ column }}{{ "," if not loop.last }}
-        {% endfor %}
+        (
+            {{ columns | join(",\n            ") }}
+        ) = (
+            excluded.{{ columns | join(",\n            excluded.") }}
+        )

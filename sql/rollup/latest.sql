@@ -1,10 +1,7 @@
 -- The latest totals of articles with rows changed since an instant: one row per article whose
 -- totals are others now.
-{% from "rollup/macros.jinja" import asked, latest %}
-{%
-    set columns = ["publication_date", "stat_date", "complete_through_date", "has_all_rows"]
-    + figures
-%}
+{% from "rollup/macros.jinja" import asked, latest, reached %}
+{% set columns = reached(dataset).split() %}
 INSERT INTO weixin.latest_{{ dataset.name }} (
     appid,
     msgid,
@@ -28,6 +25,8 @@ WHERE
     )
 ON CONFLICT (appid, msgid) DO UPDATE
     SET
-        {% for column in columns %}
-        {{ column }} = excluded.{{ column }}{{ "," if not loop.last }}
-        {% endfor %}
+        (
+            {{ columns | join(",\n            ") }}
+        ) = (
+            excluded.{{ columns | join(",\n            excluded.") }}
+        )
