@@ -100,6 +100,7 @@ CROSS JOIN
             {% endfor %}
             {{ value(dataset, "latest") | indent(12) }} AS latest,
             coalesce(latest.has_all_rows, FALSE) OR coalesce(pair.is_final, FALSE) AS is_final
+        FROM (VALUES (TRUE)) AS once (is_looked_up)
         OFFSET 0
     ) AS reached
 WHERE sighting.dataset = '{{ dataset.name }}'
