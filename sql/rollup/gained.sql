@@ -1,39 +1,42 @@
 -- What accounts gained on days that rows changed since an instant tell of: one row per account and
 -- day of which that changes. A changed row tells of its day and of all later days of its article;
--- of earlier ones only if it stands after a gap.
+-- of earlier ones only if it stands after a gap. After latest.sql, which it reads.
 {% from "rollup/macros.jinja" import asked, gained, gains %}
 {% set columns = gains(dataset).split() %}
-WITH span AS MATERIALIZED (
+WITH article AS (
     SELECT
-        span.appid,
-        min(
-            CASE
-                WHEN fact.changed_at < :since THEN NULL
-                WHEN
-                    fact.stat_date = fact.publication_date
-                    OR EXISTS (
-                        SELECT FROM weixin.{{ fact }} AS before
-                        WHERE
-                            before.appid = fact.appid
-                            AND before.msgid = fact.msgid
-                            AND before.stat_date = fact.stat_date - 1
-                    )
-                    THEN fact.stat_date
-                ELSE (
-                    SELECT least(fact.publication_date, min(first.stat_date))
-                    FROM weixin.{{ fact }} AS first
-                    WHERE first.appid = fact.appid AND first.msgid = fact.msgid
-                )
-            END
-        ) AS first_date,
-        max(fact.stat_date) + 1 AS last_date
+        fact.appid,
+        fact.msgid,
+        min(fact.publication_date) AS publication_date,
+        min(fact.stat_date) AS first_date,
+        min(fact.stat_date) FILTER (WHERE fact.changed_at >= :since) AS first_changed_date,
+        max(fact.stat_date) AS last_date
     FROM {{ asked() }}
     INNER JOIN weixin.{{ fact }} AS fact
         ON
             span.appid = fact.appid
             AND fact.publication_date BETWEEN span.first_date AND span.last_date
-    GROUP BY span.appid
-    HAVING bool_or(fact.changed_at >= :since)
+    GROUP BY fact.appid, fact.msgid
+    HAVING max(fact.changed_at) >= :since
+),
+
+span AS MATERIALIZED (
+    SELECT
+        article.appid,
+        min(
+            CASE
+                WHEN
+                    article.first_changed_date
+                    BETWEEN article.publication_date AND latest.complete_through_date
+                    THEN article.first_changed_date
+                ELSE least(article.publication_date, article.first_date)
+            END
+        ) AS first_date,
+        max(article.last_date) + 1 AS last_date
+    FROM article
+    INNER JOIN weixin.latest_{{ dataset.name }} AS latest
+        ON article.appid = latest.appid AND article.msgid = latest.msgid
+    GROUP BY article.appid
 )
 
 INSERT INTO weixin.account_day_{{ dataset.name }} (
