@@ -269,14 +269,6 @@ BEGIN
             weixin.account_day_article_total_detail
         TO weixin_loader;
     END IF;
-    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'weixin_reader') THEN
-        GRANT SELECT ON
-            weixin.latest_article_total,
-            weixin.account_day_article_total,
-            weixin.latest_article_total_detail,
-            weixin.account_day_article_total_detail
-        TO weixin_reader;
-    END IF;
 END
 $$;
 
