@@ -1,3 +1,4 @@
+{#- The rollups against their definition, worked out anew for one account. #}
 {% from "rollup/macros.jinja" import covered, gained, gains, latest, reached %}
 {% set totals = reached(dataset).split() %}
 {% set columns = gains(dataset).split() %}
