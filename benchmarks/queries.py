@@ -42,7 +42,7 @@ class Dashboard(NamedTuple):
     view: str
     query: str
     columns: str = "*"
-    index: str = ""
+    index_on: str = ""
 
 
 DASHBOARDS = (
@@ -143,8 +143,8 @@ def compare_with_copy(connection: Connection, asked: Dashboard) -> None:
     connection.exec_driver_sql(
         f"CREATE TABLE public.copy AS SELECT {asked.columns} FROM analytics.{asked.view}"
     )
-    if asked.index:
-        connection.exec_driver_sql(f"CREATE INDEX ON public.copy ({asked.index})")
+    if asked.index_on:
+        connection.exec_driver_sql(f"CREATE INDEX ON public.copy ({asked.index_on})")
     connection.exec_driver_sql("ANALYZE public.copy")
     view, copy = (
         cpu_seconds(connection, asked.query.format(of))

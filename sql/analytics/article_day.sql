@@ -4,8 +4,8 @@
 -- 中文：每个公众号、每篇文章、每个统计日一行：累计值与新增值
 -- key: appid, msgid, stat_date
 {%
-    from "analytics/macros.jinja" import days_before, increment, level, row_before, since_before,
-    total
+    from "analytics/macros.jinja" import
+    days_before, final_reason, increment, level, original_title, row_before, since_before, total
 %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.article_day{{ dataset.suffix }} (
@@ -69,7 +69,9 @@ CREATE VIEW analytics.article_day{{ dataset.suffix }} (
     loaded_at,
     -- When one of its figures last changed; loaded_at if none has
     -- 中文：最近一次变更时间
-    changed_at
+    changed_at,
+    {{ the.original_title }},
+    {{ the.final_reason }}
 ) AS
 -- title and position are looked up last: of the ten articles that a question shows, not of all that
 -- it sorts
@@ -119,7 +121,13 @@ SELECT
     {% endfor %}
     fact.raw_response_id,
     fact.loaded_at,
-    fact.changed_at
+    fact.changed_at,
+    (
+        SELECT {{ original_title("article") }}
+        FROM weixin.dim_article AS article
+        WHERE article.appid = fact.appid AND article.msgid = fact.msgid
+    ) AS original_title,
+    {{ final_reason("latest") }} AS final_reason
 FROM weixin.dim_account AS account
 INNER JOIN weixin.{{ dataset.fact }} AS fact
     ON account.appid = fact.appid

@@ -1,9 +1,8 @@
-{#- The rollups against their definition, worked out anew for one account. #}
+-- fail: rollup_is_up_to_date: the rollups of an account, each day another, are what the fact says
+-- do: weixin-etl replay {{ dataset.name }} --accounts and its AppID --apply works it out again
 {% from "rollup/macros.jinja" import covered, gained, gains, latest, reached %}
 {% set totals = reached(dataset).split() %}
 {% set columns = gains(dataset).split() %}
--- fail: rollup_is_up_to_date: the rollups of an account, each day another, are what the fact says
--- do: weixin-etl replay {{ dataset.name }} --accounts and its AppID --apply works it out again
 WITH place AS (
     SELECT
         report.appid,
@@ -92,13 +91,13 @@ odd_days AS (
 SELECT
     appid,
     publication_date,
-    msgid,
-    'has other latest totals' AS detail
+    NULL AS msgid,
+    format('has other latest totals of %s', msgid) AS detail
 FROM odd_totals
 UNION
 SELECT
     appid,
     NULL AS publication_date,
     NULL AS msgid,
-    'gained something else on ' || to_char(calendar_date, 'YYYY-MM-DD') AS detail
+    format('gained something else on %s', calendar_date) AS detail
 FROM odd_days

@@ -18,10 +18,11 @@ from weixin_etl.api.errors import (
     UnreadableError,
     WeixinError,
 )
-from weixin_etl.api.http import Call, Caller, CallLimits
+from weixin_etl.api.http import Call, Caller, CallLimits, Response
 from weixin_etl.api.token import AskForToken, Token, TokenKeeper, read_token
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account, SaidQuota
+from weixin_etl.threads import convert
 
 TOKENS_A_CALL = 3
 QUOTA_SECONDS = 5
@@ -79,6 +80,10 @@ class WeixinClient:
         self._quota_caller = Caller(account, _in_short(limits))
         self._keeper = _keeper(account, ask_for_token or _own_token(account, self._caller))
 
+    def listen(self, on_response: Callable[[Call, Response], None]) -> None:
+        """Let somebody have what WeChat answers to each call from here on, before it is judged."""
+        self._caller.on_response = self._quota_caller.on_response = on_response
+
     def check_token(self) -> None:
         """
         Make sure that WeChat gives a token for the account.
@@ -124,7 +129,7 @@ class WeixinClient:
             lambda token: self._quota_caller.post(Call(QUOTA_PATH, payload, token))
         )
         try:
-            said = msgspec.convert(json_text.decode(body), _QuotaAnswer).quota
+            said = convert(json_text.decode(body), _QuotaAnswer).quota
         except (msgspec.ValidationError, RecursionError):
             raise UnreadableError(
                 "the quota call was answered without a quota", account=str(self.account)

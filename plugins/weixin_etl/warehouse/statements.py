@@ -10,7 +10,7 @@ import jinja2
 import sqlalchemy
 from sqlalchemy import TextClause
 
-from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.datasets import DATASETS, SCENES, Dataset
 
 
 def sql_directory() -> Path:
@@ -57,7 +57,9 @@ def source(path: str, dataset: Dataset | None = None) -> str:
         autoescape=False,  # noqa: S701 # SQL, from files of the package
     )
     declared = _declared(dataset) if dataset else {}
-    return templates.get_template(path).render(datasets=DATASETS.values(), **declared)
+    return templates.get_template(path).render(
+        datasets=DATASETS.values(), scenes=SCENES, **declared
+    )
 
 
 def _declared(dataset: Dataset) -> dict[str, Any]:
