@@ -99,7 +99,6 @@ LOOKUPS = {
     },
     "rollup/latest.sql": {
         FACT: "appid msgid | appid msgid stat_date | appid publication_date",
-        "latest_article_total": "appid msgid",
     },
     "rollup/covered.sql": {
         "coverage": "dataset appid publication_date",
