@@ -7,26 +7,20 @@
 -- joins: appid to account; appid, msgid to article_listed; publication_date to calendar
 {%
     from "analytics/macros.jinja" import
-    final_reason, last_known, last_seen_at, level, original_title, total
+    final_reason, is_final, last_seen_at, level, original_title, total
 %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.article{{ dataset.suffix }} (
     {{ the.appid }},
     {{ the.account_name }},
     {{ the.msgid }},
-    -- The message the article was sent in; NULL when the msgid has another form
-    -- 中文：群发消息 ID
-    message_id,
+    {{ the.message_id }},
     {{ the.position }},
     {{ the.title }},
     {{ the.publication_date }},
     {{ the.publication_weekday }},
-    -- Address, where WeChat gave one
-    -- 中文：链接
-    url,
-    -- 0: followers were notified, 1: they were not; NULL when WeChat has not said
-    -- 中文：发布类型（0 群发通知，1 未通知）
-    publish_type,
+    {{ the.url }},
+    {{ the.publish_type }},
     -- Whether the newest answer of {{ dataset.name }} for its publication day lists it: a deleted
     -- article is no longer listed
     -- 中文：是否仍在最新数据中
@@ -58,12 +52,8 @@ CREATE VIEW analytics.article{{ dataset.suffix }} (
     -- its publication day is final and is not asked for again
     -- 中文：累计值是否已定稿
     is_final,
-    -- Fetch time of the earliest answer that listed it, of either endpoint
-    -- 中文：首次出现时间
-    first_seen_at,
-    -- Fetch time of the newest answer that listed it, of either endpoint
-    -- 中文：最近出现时间
-    last_seen_at,
+    {{ the.first_seen_at }},
+    {{ the.last_seen_at }},
     {{ the.original_title }},
     {{ the.final_reason }}
 ) AS
@@ -100,11 +90,11 @@ SELECT
     latest.{{ metric.name }},
     {% endfor %}
     latest.complete_through_date,
-    latest.has_all_rows OR coalesce(pair.is_final, FALSE) AS is_final,
+    {{ is_final(dataset) }} AS is_final,
     article.first_seen_at,
     {{ last_seen_at("article", datasets) }} AS last_seen_at,
     {{ original_title("article") }} AS original_title,
-    {{ final_reason("latest") }} AS final_reason
+    {{ final_reason(dataset) }} AS final_reason
 FROM weixin.dim_article AS article
 INNER JOIN weixin.dim_account AS account
     ON article.appid = account.appid
@@ -120,26 +110,5 @@ LEFT JOIN weixin.article_sighting AS listed
         AND listed.dataset = '{{ dataset.name }}'
 LEFT JOIN weixin.raw_response AS listing
     ON listed.raw_response_id = listing.raw_response_id
--- article by article, by the key: whatever the question picks, no other's rows are read
-INNER JOIN LATERAL (
-    SELECT
-        max(stat_date) AS stat_date,
-        {% for metric in dataset.figures %}
-        {{ last_known(metric.name) }} AS {{ metric.name }},
-        {% endfor %}
-        max(stat_date) FILTER (
-            WHERE days_present > 0 AND stat_date = publication_date + days_present - 1
-        ) AS complete_through_date,
-        count(*) FILTER (
-            WHERE stat_date BETWEEN publication_date AND publication_date + {{ dataset.window - 1 }}
-        ) = {{ dataset.window }} AS has_all_rows
-    FROM (
-        SELECT
-            fact.*,
-            (
-                count(*) FILTER (WHERE stat_date >= publication_date) OVER (ORDER BY stat_date)
-            )::integer AS days_present
-        FROM weixin.{{ dataset.fact }} AS fact
-        WHERE fact.appid = article.appid AND fact.msgid = article.msgid
-    ) AS numbered
-) AS latest ON latest.stat_date IS NOT NULL
+INNER JOIN weixin.latest_{{ dataset.name }} AS latest
+    ON article.appid = latest.appid AND article.msgid = latest.msgid
