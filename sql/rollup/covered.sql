@@ -17,5 +17,5 @@ ON CONFLICT (appid, calendar_date) DO UPDATE
         articles_lacking = excluded.articles_lacking,
         is_covered = excluded.is_covered
     WHERE
-        kept.articles_lacking != excluded.articles_lacking
-        OR kept.is_covered != excluded.is_covered
+    kept.articles_lacking != excluded.articles_lacking
+    OR kept.is_covered != excluded.is_covered

@@ -59,8 +59,8 @@ ON CONFLICT (appid, calendar_date) DO UPDATE
             excluded.{{ columns | join(",\n            excluded.") }}
         )
     WHERE
-        (
-            kept.{{ columns | join(",\n            kept.") }}
-        ) IS DISTINCT FROM (
-            excluded.{{ columns | join(",\n            excluded.") }}
-        )
+    (
+        kept.{{ columns | join(",\n        kept.") }}
+    ) IS DISTINCT FROM (
+        excluded.{{ columns | join(",\n        excluded.") }}
+    )

@@ -22,8 +22,8 @@ ON CONFLICT (appid, msgid) DO UPDATE
             excluded.{{ columns | join(",\n            excluded.") }}
         )
     WHERE
-        (
-            kept.{{ columns | join(",\n            kept.") }}
-        ) IS DISTINCT FROM (
-            excluded.{{ columns | join(",\n            excluded.") }}
-        )
+    (
+        kept.{{ columns | join(",\n        kept.") }}
+    ) IS DISTINCT FROM (
+        excluded.{{ columns | join(",\n        excluded.") }}
+    )
