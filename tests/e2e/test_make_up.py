@@ -9,7 +9,7 @@ from subprocess import CompletedProcess
 import psutil
 import pytest
 from people import Person, somebody
-from rest import Rest
+from rest import Rest, until
 
 from weixin_local import machine, processes
 from weixin_local.stack import AIRFLOW_COMMANDS, SANDBOX
@@ -68,6 +68,24 @@ def test_airflow_is_healthy_with_pool_and_unpaused_dag(rest: Rest) -> None:
     assert rest("GET", "pools/weixin_api")["slots"] == 16
     assert rest("GET", f"dags/{DAG}")["is_paused"] is False
     assert rest("GET", "importErrors")["import_errors"] == []
+
+
+def test_dates_in_a_backfill_of_the_command_line_are_refused_by_its_runs(
+    person: Person, rest: Rest
+) -> None:
+    """The command passes the API by: each run refuses them, before it asks WeChat."""
+    morning = ("--from-date", "2026-11-20", "--to-date", "2026-11-20T23:59:59+08:00")
+    days = json.dumps({"begin_date": "2026-11-01", "end_date": "2026-11-02"})
+    command = ("airflow", "backfill", "create", "--dag-id", DAG, "--dag-run-conf", days)
+
+    created = person.weixin(*command, *morning)
+
+    assert created.returncode == 0, created.stderr
+    (run,) = until(lambda: rest("GET", f"dags/{DAG}/dagRuns?run_type=backfill")["dag_runs"])
+    assert rest.ended(DAG, run["dag_run_id"])["state"] == "failed"
+    task = f"dags/{DAG}/dagRuns/{run['dag_run_id']}/taskInstances/refresh_access_token"
+    log = rest("GET", f"{task}/logs/1?full_content=true")["content"]
+    assert "leave begin_date and end_date empty in a backfill" in json.dumps(log)
 
 
 def test_airflows_own_command_works_on_it(person: Person, rest: Rest, tmp_path: Path) -> None:

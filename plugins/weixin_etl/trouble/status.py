@@ -33,9 +33,6 @@ OVERDUE = timedelta(minutes=30)
 UNTOLD = timedelta(hours=1)
 """So long after its time a message that nobody got is missing."""
 _DAY = timedelta(days=1)
-Collected = Collection[tuple[str | None, str | None]]
-"""Datasets with the accounts that daily runs collect of them."""
-_NO_CALLS = Quota(calls=0, limit=None, left=None, is_said=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +107,6 @@ class RunAtWork:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenDay:
-    """A publication day that daily runs ask for, one of the present window, or one left open."""
-
-    coverage: Coverage
-    is_out_of_reach: bool = False
-    """Whether a run with dates left it open, and no daily run asks for it."""
-
-
-@dataclass(frozen=True, slots=True)
 class AccountFacts:
     """What the warehouse has of an account in a dataset."""
 
@@ -127,7 +115,10 @@ class AccountFacts:
     name: str
     conn_id: str
     first_daily_date: date
-    days: Mapping[date, OpenDay]
+    days: Mapping[date, Coverage]
+    """Those that daily runs ask for or that are in the present window, and those `left_open`."""
+    left_open: frozenset[date]
+    """The days that a run with dates asked for in vain, and that no daily run asks for."""
     last_day_in: date | None
     """The newest publication day with a ready answer."""
     ready_at: datetime | None
@@ -210,44 +201,42 @@ def read(
 
     Two statements and four per dataset.
     """
-    today = clock.beijing_date(now)
-    names = [it.name for it in datasets]
-    at_work = {it.name: progress(connection, it, airflow) for it in datasets}
     rows = connection.execute(statement("status/accounts.sql"), {"datasets": [*DATASETS]})
     accounts = rows.mappings().all()
     collected = frozenset((row["dataset"], row["appid"]) for row in accounts)
-    facts = [
-        fact
-        for dataset in datasets
-        for fact in _facts(
+    facts: list[AccountFacts] = []
+    runs: list[RunAtWork] = []
+    for dataset in datasets:
+        at_work = progress(connection, dataset, airflow)
+        runs += _runs_at_work(dataset, at_work)
+        facts += _facts(
             connection,
             dataset,
             [row for row in accounts if row["dataset"] == dataset.name],
-            today,
-            catch_up_days,
-            daily_calls,
-            at_work[dataset.name],
+            at_work,
+            today=clock.beijing_date(now),
+            catch_up_days=catch_up_days,
+            daily_calls=daily_calls,
         )
-    ]
-    found = connection.execute(
+    incidents = connection.execute(
         statement("status/incidents.sql"),
         {
-            "datasets": names,
+            "datasets": [it.name for it in datasets],
             "closed_since": now - RECENTLY,
             "stale_since": now - STALE,
             "told_though_over": FINDINGS,
             "most": MOST_INCIDENTS,
         },
     )
-    return assess(
+    found = assess(
         facts,
-        [_incident(row, collected) for row in found.mappings()],
+        [_incident(row, collected) for row in incidents.mappings()],
         airflow,
         now=now,
         catch_up_days=catch_up_days,
         datasets=datasets,
-        at_work=at_work,
     )
+    return replace(found, runs=tuple(runs))
 
 
 def progress(connection: Connection, dataset: Dataset, airflow: Airflow | None) -> list[Progress]:
@@ -260,8 +249,25 @@ def progress(connection: Connection, dataset: Dataset, airflow: Airflow | None) 
     return [convert(dict(row), Progress) for row in rows.mappings()]
 
 
-def _incident(row: RowMapping, collected: Collected) -> ListedProblem:
-    """An incident; an endpoint that is offline is a warning if its successor has the account."""
+def _runs_at_work(dataset: Dataset, at_work: Iterable[Progress]) -> Iterator[RunAtWork]:
+    """The dataset's runs, each with all its accounts."""
+    of_runs: dict[str, list[Progress]] = defaultdict(list)
+    for it in at_work:
+        of_runs[it.run_id].append(it)
+    for run_id, those in of_runs.items():
+        count = sum(it.pair_count for it in those)
+        left = sum(len(it.days_left) for it in those)
+        yield RunAtWork(dataset.name, run_id, count, count - left)
+
+
+def _incident(
+    row: RowMapping, collected: Collection[tuple[str | None, str | None]]
+) -> ListedProblem:
+    """
+    An incident; an endpoint that is offline is a warning if its successor has the account.
+
+    `collected` are the datasets with the accounts that daily runs collect of them.
+    """
     listed = convert({**row, "problem": dict(row)}, ListedProblem)
     declared = DATASETS.get(row["dataset"])
     is_succeeded = (
@@ -276,11 +282,12 @@ def _facts(
     connection: Connection,
     dataset: Dataset,
     accounts: Sequence[RowMapping],
+    at_work: Iterable[Progress],
+    *,
     today: date,
     catch_up_days: int,
     daily_calls: int,
-    at_work: Iterable[Progress],
-) -> Iterable[AccountFacts]:
+) -> Iterator[AccountFacts]:
     """What the warehouse has of the dataset's accounts, in their order."""
     first_dates = {
         row["appid"]: max(
@@ -296,20 +303,33 @@ def _facts(
         "last_date": today - _DAY,
         "window_first_date": rules.present_window(dataset, today).first,
     }
-    days: dict[str, dict[date, OpenDay]] = defaultdict(dict)
-    for name, is_out_of_reach in (("status/open_days.sql", False), ("status/left_open.sql", True)):
-        for row in connection.execute(statement(name), wanted).mappings():
-            day = OpenDay(Coverage.of(row), is_out_of_reach)
-            days[row["appid"]][row["publication_date"]] = day
+    in_reach, left_open = (
+        _coverages(connection, path, wanted)
+        for path in ("status/open_days.sql", "status/left_open.sql")
+    )
     quotas = known_quotas(connection, dataset, [*first_dates], today=today, daily_calls=daily_calls)
     asking: dict[str, list[Progress]] = defaultdict(list)
     for it in at_work:
         asking[it.appid].append(it)
     for row in accounts:
         appid = row["appid"]
-        known = {**row, "dataset": dataset, "days": days[appid]}
-        quota = quotas.get(appid, _NO_CALLS)
-        yield AccountFacts(**known, quota=quota, at_work=tuple(asking[appid]))
+        yield AccountFacts(
+            **{**row, "dataset": dataset},
+            days=in_reach[appid] | left_open[appid],
+            left_open=frozenset(left_open[appid]),
+            quota=quotas[appid],
+            at_work=tuple(asking[appid]),
+        )
+
+
+def _coverages(
+    connection: Connection, path: str, wanted: Mapping[str, object]
+) -> Mapping[str, dict[date, Coverage]]:
+    """What a statement finds, by AppID and publication day."""
+    found: dict[str, dict[date, Coverage]] = defaultdict(dict)
+    for row in connection.execute(statement(path), wanted).mappings():
+        found[row["appid"]][row["publication_date"]] = Coverage.of(row)
+    return found
 
 
 # ---------------------------------------------------------------------------------------- assess
@@ -323,7 +343,6 @@ def assess(
     now: datetime,
     catch_up_days: int,
     datasets: Sequence[Dataset] = tuple(DATASETS.values()),
-    at_work: Mapping[str, Sequence[Progress]] | None = None,
 ) -> Status:
     """
     What is wrong now, what keeps the most from working first, and how each account stands.
@@ -331,7 +350,7 @@ def assess(
     Open are the incidents of the warehouse; what Airflow says of the DAGs, the pool and the
     scheduler; messages that nobody got; days that are not in, no run at work asks for and no
     incident is about; and that no account is collected, if nothing else says why. `airflow` is None
-    when it can't be asked; `at_work` is how far its runs have come, by dataset.
+    when it can't be asked.
     """
     known = [
         replace(it, problem=it.problem.as_of(it.seen_at or now, now))
@@ -352,7 +371,6 @@ def assess(
         open=tuple(sorted(found, key=lambda it: (it.is_warning, _reach(it)))),
         closed=tuple(it for it in incidents if it.closed_at is not None),
         accounts=tuple(accounts),
-        runs=tuple(_runs_at_work(at_work or {})),
     )
 
 
@@ -369,18 +387,6 @@ def _reach(listed: ListedProblem) -> int:
     if is_of_all and problem.kind is not ProblemKind.CHECK:
         return 4  # WeChat, a task of every account, a platform
     return 5 if problem.kind.is_of_account else 6
-
-
-def _runs_at_work(at_work: Mapping[str, Sequence[Progress]]) -> Iterator[RunAtWork]:
-    """The runs, with all their accounts."""
-    of_runs: dict[tuple[str, str], list[Progress]] = defaultdict(list)
-    for dataset, those in at_work.items():
-        for it in those:
-            of_runs[dataset, it.run_id].append(it)
-    for (dataset, run_id), those in of_runs.items():
-        count = sum(it.pair_count for it in those)
-        left = sum(len(it.days_left) for it in those)
-        yield RunAtWork(dataset, run_id, count, count - left)
 
 
 def alike(listed: Iterable[ListedProblem]) -> list[list[ListedProblem]]:
@@ -488,9 +494,8 @@ def _account(
     now: datetime,
     catch_up_days: int,
 ) -> AccountStatus:
-    coverages = {day: it.coverage for day, it in facts.days.items() if _is_known(it.coverage)}
-    today = clock.beijing_date(now)
-    is_retired = rules.is_retired(facts.dataset, coverages, today)
+    coverages = {day: it for day, it in facts.days.items() if it.attempt_state or it.fetched_at}
+    is_retired = rules.is_retired(facts.dataset, coverages, clock.beijing_date(now))
     being_asked = facts.being_asked
     days: dict[DayState, list[date]] = defaultdict(list)
     for day in sorted(facts.days):
@@ -502,7 +507,7 @@ def _account(
             now=now,
             is_retired=is_retired,
             catch_up_days=catch_up_days,
-            is_left_open=facts.days[day].is_out_of_reach,
+            is_left_open=day in facts.left_open,
         )
         if day in being_asked:
             state = rules.while_asked(state)
@@ -522,11 +527,6 @@ def _account(
             for it in known
         ),
     )
-
-
-def _is_known(coverage: Coverage) -> bool:
-    """Whether the day was ever asked for."""
-    return coverage.attempt_state is not None or coverage.fetched_at is not None
 
 
 _NOT_IN = {
@@ -554,7 +554,7 @@ def _days_without_incident(
 ) -> list[ListedProblem]:
     """A problem per dataset, state and cause, for the days that no open incident is about."""
     broken = [it for it in known if not it.is_warning or it.problem.kind is ProblemKind.WITHDRAWN]
-    alike: dict[tuple[DayState, *tuple[object, ...]], list[tuple[AccountFacts, OpenDay]]] = (
+    found: dict[tuple[DayState, *tuple[object, ...]], list[tuple[AccountFacts, Coverage]]] = (
         defaultdict(list)
     )
     for account in accounts:
@@ -563,11 +563,10 @@ def _days_without_incident(
         for state in _NOT_IN:
             for day in account.days.get(state, ()):
                 if not any(_is_why(it, fact, day) for it in ours):
-                    of = fact.days[day]
-                    last = of.coverage
-                    why = (last.error_kind, last.error_code, bool(last.error), of.is_out_of_reach)
-                    alike[state, fact.dataset.name, *why].append((fact, of))
-    return [_of_days(state, days, now) for (state, *_), days in alike.items()]
+                    last, is_left_open = fact.days[day], day in fact.left_open
+                    why = (last.error_kind, last.error_code, bool(last.error), is_left_open)
+                    found[state, fact.dataset.name, *why].append((fact, last))
+    return [_of_days(state, days, now) for (state, *_), days in found.items()]
 
 
 def _is_why(problem: Problem, facts: AccountFacts, day: date) -> bool:
@@ -599,25 +598,25 @@ _AFTER_ASKING = ("report", "check")
 
 
 def _of_days(
-    state: DayState, days: Sequence[tuple[AccountFacts, OpenDay]], now: datetime
+    state: DayState, days: Sequence[tuple[AccountFacts, Coverage]], now: datetime
 ) -> ListedProblem:
     """One problem for days that are not in for the same reason."""
-    fact, newest = max(days, key=lambda it: it[1].coverage.publication_date)
+    fact, last = max(days, key=lambda it: it[1].publication_date)
     names = list(dict.fromkeys(it.name for it, _ in days))
-    attempts = [at for _, it in days if (at := it.coverage.attempted_at)]
-    last, seen_at = newest.coverage, max(attempts, default=None)
+    attempts = [at for _, it in days if (at := it.attempted_at)]
+    seen_at = max(attempts, default=None)
     problem = Problem(
         *_NOT_IN[state],
         account=names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more",
         appid=fact.appid if len(names) == 1 else None,
         conn_id=fact.conn_id if len(names) == 1 else "",
-        days=tuple(sorted({it.coverage.publication_date for _, it in days})),
+        days=tuple(sorted({it.publication_date for _, it in days})),
         errcode=last.error_code,
     )
     if last.error_kind:
         said = replace(problem, kind=last.error_kind, cause=last.error or problem.cause)
         problem = replace(said, cure=last.cure or problem.cure).as_of(seen_at or now, now)
-    if newest.is_out_of_reach:
+    if last.publication_date in fact.left_open:
         cure = (
             f"{problem.cure}; then trigger a run with begin_date {problem.days[0]} and end_date "
             f"{problem.days[-1]}, or say that the days are not wanted: weixin-etl unwanted"

@@ -51,9 +51,10 @@ function states(it, run) {
   const broughtIn = it.loaded + it.empty;
   const said = [[t("pairs_planned", { count: number(it.pairs) })]];
   if (broughtIn) said.push([t(it.empty ? "pairs_in_empty" : "pairs_in", { count: number(broughtIn), empty: number(it.empty) })]);
-  if (it.in_by_another) said.push([`${number(it.in_by_another)} ${t("pair_in_by_another")}`]);
-  for (const name of ["not_ready", "held_back", "failed"]) if (it[name]) said.push([`${number(it[name])} ${t(`pair_${name}`)}`, !run.is_at_work]);
-  if (it.planned) said.push([`${number(it.planned)} ${t(run.is_at_work ? "pair_being_asked" : "pair_planned")}`, !run.is_at_work]);
+  const count = (pairs, state) => t("pairs_of_state", { count: number(pairs), state: t(`pair_${state}`) });
+  if (it.in_by_another) said.push([count(it.in_by_another, "in_by_another")]);
+  for (const state of ["not_ready", "held_back", "failed"]) if (it[state]) said.push([count(it[state], state), !run.is_at_work]);
+  if (it.planned) said.push([count(it.planned, run.is_at_work ? "being_asked" : "planned"), !run.is_at_work]);
   return el("ul", { class: "facts tight" }, said.map(([fact, isWrong]) => el("li", { class: isWrong ? "wrong" : undefined }, fact)));
 }
 
