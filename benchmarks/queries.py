@@ -19,7 +19,7 @@ from contest import server
 from sqlalchemy import Connection
 
 from weixin_etl import warehouse
-from weixin_etl.datasets import DATASETS, Dataset, Kind
+from weixin_etl.datasets import ARTICLE_DATASETS, Dataset, Kind
 from weixin_etl.warehouse.views import views
 
 ROOT = Path(__file__).parents[1]
@@ -49,7 +49,7 @@ def main() -> None:
 
 def compare(connection: Connection, accounts: int) -> None:
     """Fill, then ask."""
-    for dataset in DATASETS.values():
+    for dataset in ARTICLE_DATASETS.values():
         fill(connection, dataset, accounts)
     connection.exec_driver_sql("VACUUM ANALYZE")
     for account in (BUSY, ORDINARY):

@@ -1,3 +1,5 @@
+{# Of a dataset that describes articles. #}
+{% if dataset.describes_articles %}
 -- warn: list_is_steady: the articles that WeChat lists for a day are the same on two mornings
 -- do: compare the day with WeChat's console; a run with its date and refetch asks for it again
 SELECT
@@ -19,3 +21,4 @@ WHERE
     AND NOT report.is_witness
     AND coverage.is_final
     AND coverage.list_changes >= 8;
+{% endif %}

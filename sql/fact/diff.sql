@@ -7,12 +7,15 @@ SELECT
         array_agg(
             jsonb_build_array(
                 changed.appid,
-                changed.msgid,
+                {{ "changed." ~ item if item else "NULL" }},
                 changed.stat_date,
                 figure.old_value,
                 figure.new_value
             )
-            ORDER BY changed.appid, changed.msgid, changed.stat_date
+            ORDER BY
+            {% for column in key %}
+            changed.{{ column }}{{ "," if not loop.last }}
+            {% endfor %}
         )
     )[1] AS example
 FROM different_{{ fact }} AS changed

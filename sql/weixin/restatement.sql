@@ -7,9 +7,9 @@ CREATE VIEW weixin.restatement (
     dataset,
     -- The account
     appid,
-    -- The article
+    -- The article; NULL in a dataset without articles
     msgid,
-    -- The day whose total changed (Beijing)
+    -- The day whose figure changed (Beijing)
     stat_date,
     -- Name of the metric, as the fact's column
     metric,
@@ -30,13 +30,15 @@ CREATE VIEW weixin.restatement (
     -- which a newer parser read differently, or somebody had changed the fact
     cause,
     -- When it was loaded
-    changed_at
+    changed_at,
+    -- The channel by which followers came; NULL in a dataset without channels
+    user_source
 ) AS
-{% for dataset in datasets %}
+{% for dataset in every_dataset %}
 SELECT
     '{{ dataset.name }}' AS dataset,
     old.appid,
-    old.msgid,
+    {{ "old.msgid" if "msgid" in dataset.key else "NULL" }} AS msgid,
     old.stat_date,
     changed.metric,
     CASE
@@ -58,7 +60,8 @@ SELECT
     {{ list(dataset, "old") }} AS old_list,
     {{ replaced_by(dataset, list(dataset, "new")) }} AS new_list,
     old.cause,
-    old.replaced_at AS changed_at
+    old.replaced_at AS changed_at,
+    {{ "old.user_source" if "user_source" in dataset.key else "NULL::bigint" }} AS user_source
 FROM weixin.{{ dataset.fact }}_history AS old
 CROSS JOIN LATERAL unnest(old.changed_metrics) AS changed (metric)
 -- those of this release

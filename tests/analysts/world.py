@@ -18,7 +18,7 @@ from support import HASTE, empty, migrated_warehouse
 
 from weixin_etl import clock
 from weixin_etl.api.client import WeixinClient
-from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
+from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL
 from weixin_etl.kept.answers import Selection
 from weixin_etl.kept.replay import replay
 from weixin_etl.model import Account, ConfiguredAccount, PlannedAccount, Run
@@ -178,12 +178,14 @@ def stop_clock(warehouse: Engine) -> None:
 
 def _runs() -> Iterator[tuple[date, Run]]:
     first, last = HISTORY
-    for dataset in DATASETS.values():
+    for dataset in ARTICLE_DATASETS.values():
         backfill = Run("backfill", dataset, FIRST_MORNING, False, begin_date=first, end_date=last)
         yield FIRST_MORNING, backfill
     yield FIRST_MORNING, OLDER
     for morning in MORNINGS:
-        for dataset in DATASETS.values() if morning in SUCCESSOR_MORNINGS else [ARTICLE_TOTAL]:
+        for dataset in (
+            ARTICLE_DATASETS.values() if morning in SUCCESSOR_MORNINGS else [ARTICLE_TOTAL]
+        ):
             yield morning, Run(f"scheduled__{morning}", dataset, morning, is_scheduled=True)
 
 

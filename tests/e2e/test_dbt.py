@@ -20,7 +20,7 @@ from sqlalchemy import Engine
 from support import HASTE, TODAY, migrated_warehouse, rows
 
 from weixin_etl.api.client import WeixinClient
-from weixin_etl.datasets import DATASETS
+from weixin_etl.datasets import ARTICLE_DATASETS
 from weixin_etl.model import Account, ConfiguredAccount, Run
 from weixin_etl.run import Settings
 from weixin_etl.run.ingest import ingest
@@ -65,7 +65,7 @@ def filled(embedded_server: Server) -> Iterator[Engine]:
 def load_days(warehouse: Engine, account: Account, days: dict[str, date]) -> None:
     """Let the pipeline bring in the account's days of both datasets."""
     client = WeixinClient(account, HASTE)
-    for dataset in DATASETS.values():
+    for dataset in ARTICLE_DATASETS.values():
         run = Run(f"{dataset.name} {days}", dataset, TODAY, False, **days, refetch=True)
         configured = [ConfiguredAccount(account.conn_id, account.appid, account.name)]
         batch = plan(run, warehouse, Settings(), configured, is_new=True).accounts

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from support import keep
 from trial import MORNING, STATEMENTS, STEADY, Make, Trial, Warehouses, accounts
 
-from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
+from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL
 from weixin_local.postgres import Server
 from weixin_sandbox import Sandbox
 
@@ -34,7 +34,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give each test its datasets and seeds."""
     if "dataset" in metafunc.fixturenames:
-        metafunc.parametrize("dataset", DATASETS.values(), ids=DATASETS, scope="session")
+        metafunc.parametrize(
+            "dataset", ARTICLE_DATASETS.values(), ids=ARTICLE_DATASETS, scope="session"
+        )
     for name, (few, all_of_them) in SEEDS.items():
         if name in metafunc.fixturenames:
             seed = metafunc.config.getoption("--seed", None)

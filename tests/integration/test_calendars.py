@@ -33,7 +33,7 @@ from wire import SECRET, Handler, Wire, gives_token, refuses, resets, says
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import ConfigurationError
 from weixin_etl.api.http import CallLimits
-from weixin_etl.datasets import DATASETS
+from weixin_etl.datasets import ARTICLE_DATASETS
 from weixin_etl.model import Account, ConfiguredAccount, PlannedAccount, PlannedPair
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.run import Settings
@@ -127,7 +127,7 @@ class RealPipeline(Pipeline):
         self._set_clock(moment)
         self.asking = process, moment
         appid = (handler.asked.token or "").removeprefix("token-of-")
-        dataset = next(d for d in DATASETS.values() if d.path == handler.asked.path)
+        dataset = next(d for d in ARTICLE_DATASETS.values() if d.path == handler.asked.path)
         day = date.fromisoformat(json.loads(handler.asked.body)["begin_date"])
         process.calls[appid, day] += 1
         endpoint, number = (dataset.name, appid), day_number(day)
@@ -208,7 +208,7 @@ def facts_of_the_warehouse(warehouse: Engine) -> dict[tuple[str, ...], int]:
     """What the real one has loaded."""
     loaded = {}
     with warehouse.connect() as connection:
-        for dataset in DATASETS.values():
+        for dataset in ARTICLE_DATASETS.values():
             rows = connection.exec_driver_sql(
                 f"SELECT appid, msgid, publication_date::text, stat_date::text, {dataset.readers} "  # noqa: S608 # the dataset's own
                 f"FROM weixin.{dataset.fact}"

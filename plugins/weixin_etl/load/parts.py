@@ -53,7 +53,7 @@ class OpenParts:
     """
 
     def __init__(self, publication_date: date, window: int) -> None:
-        """Take no answer yet; an article's totals grow for `window` days."""
+        """Take no answer yet; an article has rows of `window` days."""
         self._window = [publication_date + timedelta(days=number) for number in range(window)]
         self._open: list[_OpenPart] = []
         self.given: list[tuple[int, Rejected]] = []

@@ -24,7 +24,7 @@ _ARTICLE = (
     "msgid, message_id, title, url, content_url, extra, position, publish_type, user_source, "
     "dataset, appid, publication_date, raw_response_id, first_seen_at, last_seen_at"
 )
-_OF_ROW = "extra, appid, publication_date, raw_response_id, fetched_at, loaded_at, changed_at"
+_OF_ROW = ("raw_response_id", "fetched_at", "loaded_at", "changed_at")
 _RAW_RESPONSE = (
     "raw_response_id, dataset, appid, publication_date, body_zstd, body_sha256, fetched_at, "
     "last_seen_at, loaded_at"
@@ -63,7 +63,7 @@ def unpacked(body_zstd: bytes) -> bytes:
 
 def row_lines(dataset: Dataset, articles: Iterable[Article]) -> list[bytes]:
     """
-    The beginning of a CSV line per row: msgid, stat_date, the metrics and what is unknown.
+    The beginning of a CSV line per row: its key, the metrics and what is unknown.
 
     A JSON array of numbers, null, texts and an ISO date is a CSV line but for its brackets, so
     msgspec's encoder writes it; what needs escaping is escaped once per article.
@@ -71,13 +71,13 @@ def row_lines(dataset: Dataset, articles: Iterable[Article]) -> list[bytes]:
     has_lists = any(metric.kind is Kind.LIST for metric in dataset.metrics)
     lines: list[bytes] = []
     for article in articles:
-        head = _quoted(article.msgid)
+        head = _quoted(article.msgid) + b"," if dataset.item else b""
         for stat_date, row in article.rows.items():
             values = msgspec.structs.astuple(row)
             if has_lists:
                 values = tuple(map(_list_as_text, values))
             extra = _quoted_json(article.row_extras.get(stat_date))
-            lines.append(b"%b,%b,%b" % (head, _encode(values)[1:-1], extra))
+            lines.append(b"%b%b,%b" % (head, _encode(values)[1:-1], extra))
     return lines
 
 
@@ -127,8 +127,10 @@ def copy_articles(connection: Connection, lines: Iterator[bytes]) -> None:
 
 def copy_rows(connection: Connection, table: str, dataset: Dataset, lines: Iterator[bytes]) -> None:
     """Ended lines into a table of the fact's columns: temporary, or the fact itself."""
-    metrics = ", ".join(metric.name for metric in dataset.metrics)
-    _copy(connection, table, f"msgid, stat_date, {metrics}, {_OF_ROW}", lines)
+    appid, *key = dataset.key
+    metrics = [metric.name for metric in dataset.metrics]
+    columns = ", ".join((*key, *metrics, "extra", appid, *dataset.place, *_OF_ROW))
+    _copy(connection, table, columns, lines)
 
 
 def copy_answers(connection: Connection, lines: Iterator[bytes]) -> None:

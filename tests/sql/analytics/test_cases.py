@@ -8,7 +8,7 @@ import pytest
 import view_cases as cases
 from sqlalchemy import Connection, Engine, MetaData
 
-from weixin_etl.datasets import DATASETS, Kind
+from weixin_etl.datasets import ARTICLE_DATASETS, Kind
 from weixin_etl.parse.values import BIGINT_MAX
 from weixin_etl.warehouse.views import views
 
@@ -52,7 +52,7 @@ def test_no_view_fails_on_the_largest_counts(connection: Connection, tables: Met
     of_article = {"publication_date": "2026-11-02"}
     for msgid in ("1_1", "1_2"):
         given["dim_article"].append({**of_article, "msgid": msgid, "title": "春", "position": 1})
-    for dataset in DATASETS.values():
+    for dataset in ARTICLE_DATASETS.values():
         values: dict[Kind, Any] = {
             Kind.COUNT: BIGINT_MAX,
             Kind.RATE: 10**15 - 1,
