@@ -548,6 +548,30 @@ FOLLOWER_TOTAL = Dataset(
     ),
 )
 
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A way by which people come to follow an account."""
+
+    user_source: int
+    """WeChat's number."""
+    code: str
+    chinese_name: str
+
+
+CHANNELS = (
+    Channel(0, "others", "其他合计"),
+    Channel(1, "search", "搜索"),
+    Channel(17, "name_card", "名片分享"),
+    Channel(30, "qr_code", "扫描二维码"),
+    Channel(57, "article", "文章内账号名称"),
+    Channel(100, "advertisement", "微信广告"),
+    Channel(149, "mini_program", "小程序关注"),
+    Channel(161, "reprint", "他人转载"),
+    Channel(200, "video_account", "视频号"),
+    Channel(201, "live_stream", "直播"),
+)
+"""Those that WeChat names; another one is kept by its number."""
+
 DATASETS = {
     dataset.name: dataset
     for dataset in (

@@ -10,7 +10,7 @@ import jinja2
 import sqlalchemy
 from sqlalchemy import TextClause
 
-from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS, Dataset
+from weixin_etl.datasets import ARTICLE_DATASETS, CHANNELS, DATASETS, Dataset
 
 
 def sql_directory() -> Path:
@@ -58,7 +58,10 @@ def source(path: str, dataset: Dataset | None = None) -> str:
     )
     declared = _declared(dataset) if dataset else {}
     return templates.get_template(path).render(
-        datasets=ARTICLE_DATASETS.values(), every_dataset=DATASETS.values(), **declared
+        datasets=ARTICLE_DATASETS.values(),
+        every_dataset=DATASETS.values(),
+        channels=CHANNELS,
+        **declared,
     )
 
 

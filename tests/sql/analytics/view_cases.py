@@ -65,6 +65,12 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "fact_article_total_detail": _FACT,
     "fact_article_total_history": _REPLACED,
     "fact_article_total_detail_history": _REPLACED,
+    "fact_article_read": _FACT,
+    "fact_article_share": _FACT,
+    "fact_account_summary": _FACT,
+    "fact_account_summary_history": {**_REPLACED, "changed_metrics": ["read_user"]},
+    "fact_follower_change": _FACT,
+    "fact_follower_total": _FACT,
     "dim_article_title_history": {"appid": "wx1", "replaced_at": _SEEN},
 }
 
