@@ -12,14 +12,14 @@ IN_TROUBLE = {
     "blocked": (
         "call_refused",
         40164,
-        "40164: IP 203.0.113.7 is not on the whitelist",
+        "this machine's IP is not on the account's whitelist",
         "add 203.0.113.7 to the IP whitelist in WeChat's console",
     ),
     "secret": (
         "configuration",
         40125,
         "the AppSecret is wrong",
-        "correct the password of the account's connection",
+        "correct the password in the connection",
     ),
 }
 """Kind, errcode, cause and cure of the accounts whose calls are refused."""
@@ -218,8 +218,8 @@ _CLOSED_INCIDENT = """
         told_at, closed_at, closing_told_at
     )
     VALUES (
-        %(dataset)s, 'unreachable', '', '', 'WeChat could not be reached (connection refused)',
-        'nothing, unless it persists', ARRAY[%(today)s::date - 3],
+        %(dataset)s, 'unreachable', '', '', 'no usable answer came',
+        'wait; if it persists, check the Base URL and any proxy', ARRAY[%(today)s::date - 3],
         'scheduled__' || (%(today)s::date - 2) || 'T00:30:00+00:00',
         (%(today)s::date - 2 + time '00:31') AT TIME ZONE 'UTC',
         (%(today)s::date - 2 + time '01:31') AT TIME ZONE 'UTC', now(),
@@ -231,7 +231,8 @@ _CLOSED_INCIDENT = """
     )
     SELECT
         %(dataset)s, 'total_fell', appid, 'share_user', name, conn_id,
-        'share_user fell from 120 to 117', 'nothing: the figures are stored as WeChat gave them',
+        'total_does_not_fall: 2247488000_1 share_user fell from 120 to 117 on '
+        || (%(today)s::date - 2), 'nothing to do: the row is loaded',
         ARRAY[%(today)s::date - 4], 'scheduled__' || %(today)s::date || 'T00:30:00+00:00',
         (%(today)s::date + time '00:33') AT TIME ZONE 'UTC',
         (%(today)s::date + time '00:33') AT TIME ZONE 'UTC', now()

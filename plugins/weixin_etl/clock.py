@@ -89,10 +89,8 @@ def duration(lasted: timedelta) -> str:
     minutes = max(round(lasted.total_seconds() / 60), 1)
     hours, minutes = divmod(minutes, 60)
     days, hours = divmod(hours, 24)
-    if days and hours:
-        return f"{days} days {hours} h" if days > 1 else f"{days} day {hours} h"
     if days:
-        return counted(days, "day")
+        return f"{counted(days, 'day')} {hours} h" if hours else counted(days, "day")
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 

@@ -548,6 +548,7 @@ FOLLOWER_TOTAL = Dataset(
     ),
 )
 
+
 @dataclass(frozen=True, slots=True)
 class Channel:
     """A way by which people come to follow an account."""

@@ -6,12 +6,11 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-import msgspec
-
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.json_text import counted
 from weixin_etl.problem import Problem, ProblemKind
+from weixin_etl.threads import convert
 
 DEFAULT_BASE_URL = "https://api.weixin.qq.com"
 
@@ -251,6 +250,7 @@ class Coverage:
     lists_articles: bool = False
     """Whether the newest answer lists any."""
     attempt_state: AttemptState | None = None
+    attempted_at: datetime | None = None
     error_kind: ProblemKind | None = None
     error_code: int | None = None
     error: str | None = None
@@ -263,7 +263,7 @@ class Coverage:
     @classmethod
     def of(cls, row: Mapping[Any, object]) -> "Coverage":
         """What a row says that has columns of `weixin.coverage`; one left out has its default."""
-        return msgspec.convert(dict(row), cls)  # ten times as fast as from a mapping
+        return convert(dict(row), cls)  # ten times as fast as from a mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +293,7 @@ class PlannedPair:
     def of(cls, row: Mapping[Any, object]) -> "PlannedPair":
         """The pair of a row of `run_report/of_run.sql`."""
         values = dict(row)
-        return msgspec.convert({**values, "coverage": values}, cls)
+        return convert({**values, "coverage": values}, cls)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
 """What can go wrong: the table of its kinds; and a problem with its cause, cure and line."""
 
 import logging
-import re
 import traceback
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time
 from enum import Enum, Flag, StrEnum, auto
+from typing import NamedTuple
 
 from weixin_etl import clock
 from weixin_etl.clock import days_as_ranges
@@ -193,6 +193,33 @@ class ProblemKind(StrEnum):
         return self.whose is Whose.DAYS and self.ends is not End.LOOK and not self.is_warning
 
 
+class Wait(NamedTuple):
+    """What a kind of problem waits for."""
+
+    until: time
+    """Of day, in Beijing."""
+    cure: str
+    """What to do, with the `{time}`."""
+
+    @property
+    def on_any_day(self) -> str:
+        """The cure, whatever the day."""
+        return self.cure.format(time=f"{self.until:%H:%M}")
+
+
+WAITS = {
+    ProblemKind.NOT_READY: Wait(time(10), "run again after {time} Beijing time"),
+    ProblemKind.DAILY_QUOTA: Wait(
+        time(0),
+        "wait until {time} Beijing time, or have WeChat raise the quota, then run with refetch",
+    ),
+    ProblemKind.HELD_BACK: Wait(
+        time(0), "clear ingest after {time} Beijing time, or lower [weixin] quota_reserve"
+    ),
+}
+RUN_NOW = "run again now"
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """
@@ -219,6 +246,8 @@ class Problem:
     errcode: int | None = None
     rid: str = ""
     """WeChat's id of one of the refused calls."""
+    to_change: str = ""
+    """The Airflow connection that its cure is about, where that is not its own; not recorded."""
 
     def __post_init__(self) -> None:
         """Hold texts that can be shown: all but `kind` may quote a stranger."""
@@ -238,6 +267,20 @@ class Problem:
     def who(self) -> str:
         """What its title says it is about."""
         return self.account or self.subject or "WeChat"
+
+    def as_of(self, met_at: datetime, now: datetime) -> "Problem":
+        """
+        With the cure for who reads it at `now`, if it waits for a time of day.
+
+        That is the next such time after it was met: `run again after 2026-11-24 10:00 Beijing
+        time`, and once that has come `run again now`.
+        """
+        wait = WAITS.get(self.kind)
+        if wait is None:
+            return self
+        at = clock.next_time(wait.until, met_at)
+        cure = RUN_NOW if at <= now else wait.cure.format(time=f"{at:%Y-%m-%d %H:%M}")
+        return replace(self, cure=cure)
 
     @property
     def in_full(self) -> str:
@@ -271,27 +314,6 @@ class Problem:
         ids = [self.conn_id if self.appid else "", errcode, f"rid {rid}" if rid else ""]
         parts = [said, days, ", ".join(filter(None, ids))]
         return (f"{account}: " if account else "") + " · ".join(filter(None, parts))
-
-
-_WAIT = re.compile(r"(?<=after |until )(\d{4}-\d\d-\d\d )?(\d\d:\d\d) Beijing time")
-RUN_NOW = "run again now"
-
-
-def timely(cure: str, met_at: datetime, now: datetime) -> str:
-    """
-    A cure that waits for a time of day, for who reads it at `now`; others stay as they are.
-
-    It is the next such time after the problem was met: `run again after 2026-11-24 10:00 Beijing
-    time`, and once that has come `run again now`.
-    """
-    wait = _WAIT.search(cure)
-    if wait is None:
-        return cure
-    day, of_day = wait[1], time.fromisoformat(wait[2])
-    at = clock.next_time(of_day, met_at)
-    if day:
-        at = datetime.combine(date.fromisoformat(day.strip()), of_day, clock.SHANGHAI)
-    return RUN_NOW if at <= now else cure.replace(wait[0], clock.beijing_text(at))
 
 
 def together(problems: Iterable[Problem]) -> list[Problem]:

@@ -1,9 +1,15 @@
-"""Threads that make calls at once."""
+"""What takes threads: calls at once, something now and then, types that msgspec prepares."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from threading import Event, Lock, Thread
+from typing import Any, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
 
 TURN_SECONDS = 0.0005
 """A tenth of Python's own turn."""
@@ -41,3 +47,43 @@ def thread_pool(count: int) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     pool.shutdown()
+
+
+@contextmanager
+def every(seconds: float, do: Callable[[], None]) -> Iterator[None]:
+    """`do` is called each time so many seconds have passed, whatever the block waits for."""
+    ended = Event()
+
+    def again_and_again() -> None:
+        while not ended.wait(seconds):
+            do()
+
+    beside = Thread(target=again_and_again, daemon=True)
+    beside.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        beside.join()
+
+
+_prepared: set[object] = set()
+_preparing = Lock()
+
+
+def convert(value: Any, form: type[T]) -> T:
+    """
+    `msgspec.convert`, for any number of threads.
+
+    msgspec prepares a type when it first meets it. A thread that meets it meanwhile reads what is
+    not there yet, and the process dies of a segmentation fault (msgspec 0.22.0).
+
+    Raises:
+        msgspec.ValidationError: the value has another form.
+
+    """
+    if form not in _prepared:
+        with _preparing:
+            msgspec.json.Decoder(form)
+            _prepared.add(form)
+    return msgspec.convert(value, form)

@@ -28,6 +28,7 @@ SELECT
     incident.error_code AS errcode,
     incident.run_id,
     incident.opened_at,
+    incident.seen_at,
     incident.closed_at,
     incident.closing_told_at,
     coalesce(account.is_active, TRUE) AS is_collected,

@@ -16,6 +16,7 @@ SELECT
     error_code AS errcode,
     run_id,
     opened_at,
+    seen_at,
     closed_at,
     closing_told_at
 FROM weixin.incident

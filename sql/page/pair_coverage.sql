@@ -1,5 +1,6 @@
 -- What we have of a pair, and how its last attempt ended: one row, or none.
 SELECT
+    publication_date,
     data_state,
     through_date,
     fetched_at,
@@ -13,6 +14,7 @@ SELECT
     attempted_at,
     attempts,
     next_attempt_at,
+    error_kind,
     error_code,
     error,
     cure

@@ -1,5 +1,7 @@
 -- What came of a pair in each run that planned it: one row per run, newest first. The runs' ids are
--- found by jumping from one to the next in the primary key, which begins with them.
+-- found by jumping from one to the next in the primary key, which begins with them. As in runs.sql,
+-- what a run did not ask for may be in by another run.
+{% from "page/macros.jinja" import by_another %}
 WITH RECURSIVE run AS (
     SELECT min(run_id) AS run_id
     FROM weixin.run_report
@@ -18,8 +20,11 @@ WITH RECURSIVE run AS (
 SELECT
     report.run_id,
     report.planned_at,
-    report.state,
-    report.is_planned,
+    CASE
+        WHEN another.is_in THEN 'in_by_another'
+        WHEN report.state = 'planned' AND report.run_id = any(:at_work) THEN 'being_asked'
+        ELSE report.state
+    END AS state,
     report.calls,
     report.inserted,
     report.updated,
@@ -33,4 +38,5 @@ INNER JOIN weixin.run_report AS report
         AND report.dataset = :dataset
         AND report.appid = :appid
         AND report.publication_date = cast(:publication_date AS date)
+LEFT JOIN LATERAL {{ by_another() }} AS another ON TRUE
 ORDER BY report.planned_at DESC, report.run_id DESC

@@ -32,6 +32,7 @@ SELECT
     coverage.ready_at,
     coalesce(coverage.is_final, FALSE) AS is_final,
     coverage.attempt_state,
+    coverage.attempted_at,
     coverage.error_kind,
     coverage.error_code,
     coverage.error,

@@ -55,6 +55,7 @@ def test_what_another_run_brought_in_is_said_to_be_in(daily: DailyDag, warehouse
     from weixin_etl.orchestration.page.reader import Figures
 
     airflow = Airflow({}, "weixin_api", 16)
+    while_at_work = replace(airflow, runs={ARTICLE_TOTAL.name: {"one"}})
     with warehouse.begin() as connection:
         connection.exec_driver_sql(
             "INSERT INTO weixin.dim_account (appid, name, conn_id, is_active, first_seen_at) "
@@ -72,20 +73,23 @@ def test_what_another_run_brought_in_is_said_to_be_in(daily: DailyDag, warehouse
     with warehouse.connect() as connection:
         of = Figures(connection, ARTICLE_TOTAL, MORNING, catch_up_days=60)
         ended, at_work = (
-            runs.view(of, it, lambda *_: {}, 0).runs[0]
-            for it in (airflow, replace(airflow, runs={ARTICLE_TOTAL.name: {"one"}}))
+            runs.view(of, it, lambda *_: {}, 0).runs[0] for it in (airflow, while_at_work)
         )
         (account,) = runs.accounts(of, airflow, "one")
-        story = calendar.story(of, airflow, "wx1", date(2026, 11, 2))
+        story, of_one_at_work = (
+            calendar.story(of, it, "wx1", date(2026, 11, 2)) for it in (airflow, while_at_work)
+        )
 
     assert ended.counts
     assert at_work.counts
     assert story
+    assert of_one_at_work
     assert (ended.counts["in_by_another"], ended.counts["planned"]) == (2, 1)
     assert (at_work.counts["in_by_another"], at_work.counts["planned"]) == (1, 2)
     assert (account["in_by_another"], account["planned"]) == (2, 1)
     assert (ended.is_at_work, at_work.is_at_work) == (False, True)
     assert [it["state"] for it in story.runs] == ["in_by_another"]
+    assert [it["state"] for it in of_one_at_work.runs] == ["being_asked"]
 
 
 def test_a_warehouse_that_cannot_be_read_is_all_that_is_said(

@@ -98,6 +98,7 @@ def test_the_servers_verdict_decides_the_colour(page: Page, *, is_healthy: bool)
     ("cause", "shown"),
     [
         ("the AppSecret is wrong", "The AppSecret is wrong"),
+        ("nothing: it is stored", "Nothing: it is stored"),
         ("http://example.com answers 502", "http://example.com answers 502"),
         ("total_does_not_fall: share_user fell", "total_does_not_fall: share_user fell"),
     ],

@@ -59,6 +59,16 @@ def test_u0000_is_stripped_wherever_a_text_is_kept() -> None:
     assert parsed.stripped_nuls == 5
 
 
+def test_half_a_character_in_a_figure_is_rejected_alone() -> None:
+    """A surrogate without the other one cannot be encoded: the rest of the row is loaded."""
+    answer = body(item(row(share_user=5, share_count="PLACE"))).replace(b"PLACE", b"\\ud83d")
+
+    parsed = read(answer)
+
+    assert metrics(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
+    assert [it.metric for it in parsed.rejected] == ["share_count"]
+
+
 @pytest.mark.parametrize("is_first", [True, False])
 def test_a_key_that_had_to_be_cleaned_takes_no_others_place(is_first: bool) -> None:
     """`share_user` with a NUL behind it is not `share_user` while there is one."""

@@ -12,9 +12,9 @@ from weixin_etl.api import errors
 from weixin_etl.api.errors import from_errcode
 from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS
 from weixin_etl.model import Account
-from weixin_etl.problem import Problem, ProblemKind, timely, together
+from weixin_etl.problem import Problem, ProblemKind, together
 from weixin_etl.run.check import checks
-from weixin_etl.trouble.status import Airflow, DagState, ListedProblem, assess
+from weixin_etl.trouble.status import ListedProblem, assess
 
 WEEK = tuple(date(2026, 11, 17) + timedelta(days=n) for n in range(7))
 NAME, CONN_ID = "n" * 24, "c" * 25
@@ -145,40 +145,19 @@ def test_every_cure_fits(error: errors.WeixinError) -> None:
     ],
 )
 def test_a_cure_knows_the_clock(met_at: str, read_at: str, expected: str) -> None:
-    """Which day's 10:00 it waits for, and that it has come; also of a cure that was kept."""
+    """Which day's 10:00 it waits for, and that it has come; on the page and by `status` as well."""
     met, now = (
         datetime.fromisoformat(f"2026-11-{it}:00+08:00").astimezone(UTC) for it in (met_at, read_at)
     )
+    late = errors.NotReadyError("to be asked after 10:00 Beijing time").problem(None)
+    other = replace(late, kind=ProblemKind.CALL_REFUSED)
 
-    kept = timely(errors.NotReadyError.cure, met, met)
+    shown = assess([], [ListedProblem(late, seen_at=met)], None, now=now, catch_up_days=60).open
 
-    assert timely(errors.NotReadyError.cure, met, now) == expected
-    assert timely(kept, now, now) == expected
-    assert timely("see the log of 10:00 Beijing time", met, now).endswith("of 10:00 Beijing time")
-
-
-OFFLINE = "unpause and trigger weixin_article_total_detail, which has 3 of 7 days"
-
-
-@pytest.mark.parametrize(
-    ("cure", "is_paused", "expected"),
-    [
-        (OFFLINE, True, OFFLINE),
-        (OFFLINE, False, "trigger weixin_article_total_detail, which has 3 of 7 days"),
-        ("run again after 10:00 Beijing time", True, "run again now"),
-    ],
-)
-def test_an_incident_is_shown_as_of_now(cure: str, is_paused: bool, expected: str) -> None:
-    """By the page and by `weixin-etl status`: whatever was true when it was met."""
-    now = datetime(2026, 11, 24, 4, tzinfo=UTC)
-    known = ListedProblem(
-        replace(REFUSED, cure=cure), is_warning=True, seen_at=now - timedelta(hours=3)
-    )
-    airflow = Airflow({"article_total_detail": DagState(is_paused, next_run_at=now)}, "pool", 16)
-
-    found = assess([], [known], airflow, now=now, catch_up_days=60)
-
-    assert expected in {it.problem.cure for it in found.open}
+    assert late.as_of(met, now) == replace(late, cure=expected)
+    assert late.as_of(met, now).as_of(met, now).cure == expected
+    assert expected in {it.problem.cure for it in shown}
+    assert other.as_of(met, now) == other
 
 
 @pytest.mark.parametrize("kind", ProblemKind)

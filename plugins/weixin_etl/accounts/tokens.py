@@ -38,6 +38,9 @@ class _Sealed(msgspec.Struct):
     token: str
 
 
+_sealed_decoder = msgspec.json.Decoder(_Sealed)
+
+
 class Cipher:
     """
     What tokens are encrypted with: the newest of the keys encrypts, all of them decrypt.
@@ -66,7 +69,7 @@ class Cipher:
     def decrypt(self, stored: str | None, component_appid: str, appid: str) -> str | None:
         """The row's token; None if there is none, no key decrypts it, or it is another row's."""
         try:
-            opened = msgspec.json.decode(self._fernet.decrypt(stored or ""), type=_Sealed)
+            opened = _sealed_decoder.decode(self._fernet.decrypt(stored or ""))
         except (InvalidToken, ValueError):  # msgspec's are among these
             return None
         is_of_row = (opened.component_appid, opened.appid) == (component_appid, appid)

@@ -22,6 +22,7 @@ from weixin_etl.api.http import Call, Caller, CallLimits
 from weixin_etl.api.token import AskForToken, Token, TokenKeeper, read_token
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account, SaidQuota
+from weixin_etl.threads import convert
 
 TOKENS_A_CALL = 3
 QUOTA_SECONDS = 5
@@ -124,7 +125,7 @@ class WeixinClient:
             lambda token: self._quota_caller.post(Call(QUOTA_PATH, payload, token))
         )
         try:
-            said = msgspec.convert(json_text.decode(body), _QuotaAnswer).quota
+            said = convert(json_text.decode(body), _QuotaAnswer).quota
         except (msgspec.ValidationError, RecursionError):
             raise UnreadableError(
                 "the quota call was answered without a quota", account=str(self.account)

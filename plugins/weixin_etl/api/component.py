@@ -18,6 +18,7 @@ from weixin_etl.api.errors import UnreachableError, UnreadableError
 from weixin_etl.api.http import Call, Caller, CallLimits
 from weixin_etl.api.token import Seconds, Token, TokenText
 from weixin_etl.model import Account
+from weixin_etl.threads import convert
 
 log = logging.getLogger(__name__)
 
@@ -177,7 +178,7 @@ class Component:
         name = call.path.rpartition("/")[2]
         try:
             body = Caller(account, self._limits).post(call)
-            return msgspec.convert(json_text.decode(body), form)
+            return convert(json_text.decode(body), form)
         except (ValueError, RecursionError):
             why = f"{name} was answered in an unknown form"
         except UnreadableError as error:
@@ -188,7 +189,7 @@ class Component:
 def _authorization(entry: Any) -> Authorization | None:
     """An entry of the list; None when it cannot be read."""
     try:
-        return msgspec.convert(entry, Authorization)
+        return convert(entry, Authorization)
     except ValueError:
         return None
 

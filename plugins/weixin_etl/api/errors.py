@@ -32,7 +32,7 @@ from typing import ClassVar, NamedTuple, TypeVar
 from weixin_etl import json_text
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import Account, connection_of
-from weixin_etl.problem import Problem, ProblemKind
+from weixin_etl.problem import WAITS, Problem, ProblemKind
 
 _AUTHORISE_AGAIN = "have the account authorised again"
 _LEAVE_OUT = "leave it out of weixin_accounts"
@@ -161,7 +161,7 @@ class NotReadyError(WeixinError):
 
     kind = ProblemKind.NOT_READY
     cause = "the figures are not ready yet"
-    cure = "run again after 10:00 Beijing time"
+    cure = WAITS[kind].on_any_day
     met_by = "`is_delay`, or no article has yesterday's row"
     asked_again = "scheduled runs: every 30 minutes until noon"
 
@@ -171,7 +171,7 @@ class DailyQuotaError(WeixinError):
 
     kind = ProblemKind.DAILY_QUOTA
     cause = "the calls allowed in a day are used up"
-    cure = "wait until 00:00 Beijing time, or have WeChat raise the quota, then run with refetch"
+    cure = WAITS[kind].on_any_day
     asked_again = "by the next daily run"
     stops_account = True
 
@@ -181,7 +181,7 @@ class HeldBackError(WeixinError):
 
     kind = ProblemKind.HELD_BACK
     cause = "held back for the quota"
-    cure = "clear ingest after 00:00 Beijing time, or lower [weixin] quota_reserve"
+    cure = WAITS[kind].on_any_day
     asked_again = "by the next daily run, where it reaches the day"
 
 
@@ -337,7 +337,8 @@ WHAT_TO_CHANGE: dict[int, Advice] = {
         "the account's admin refused this machine's IP", "ask the admin again in an hour"
     ),
 }
-
+IN_CONNECTION = frozenset(code for code, it in WHAT_TO_CHANGE.items() if "{connection}" in it.cure)
+"""Errcodes on which the account's connection has to be changed."""
 TOKEN_CODES = frozenset({40001, 40014, 42001})
 BY_CODE: dict[int, type[WeixinError]] = {
     -1: UnreachableError,

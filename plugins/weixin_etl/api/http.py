@@ -28,6 +28,7 @@ from weixin_etl.api.errors import (
 )
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account
+from weixin_etl.threads import convert
 
 _CHUNK_BYTES = 1 << 16
 _BEFORE_A_VALUE = (b"{", b"[", b",")
@@ -284,6 +285,9 @@ class _Envelope(msgspec.Struct):
     errmsg: Any = ""
 
 
+_envelope_decoder = msgspec.json.Decoder(_Envelope)
+
+
 def errcode_and_errmsg(body: bytes) -> tuple[int, str]:
     """
     What an answer says of itself: 0 and "" in a success.
@@ -294,9 +298,9 @@ def errcode_and_errmsg(body: bytes) -> tuple[int, str]:
     """
     try:
         try:
-            envelope = msgspec.json.decode(body, type=_Envelope)
+            envelope = _envelope_decoder.decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError):
-            envelope = msgspec.convert(json_text.decode(body), _Envelope)
+            envelope = convert(json_text.decode(body), _Envelope)
     except RecursionError:
         return 0, ""  # no refusal is nested so deeply; parsing will report it
     return int(envelope.errcode or 0), str(envelope.errmsg or "")

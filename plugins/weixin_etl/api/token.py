@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from weixin_etl import json_text
+from weixin_etl.threads import convert
 
 RENEW_BEFORE_SECONDS = 300
 """WeChat itself renews a token in its last five minutes, when old and new are both good."""
@@ -37,7 +38,7 @@ class _TokenAnswer(msgspec.Struct):
 def read_token(body: bytes) -> Token | None:
     """The token of an answer `{"access_token", "expires_in"}`; None when it holds none."""
     try:
-        answer = msgspec.convert(json_text.decode(body), _TokenAnswer)
+        answer = convert(json_text.decode(body), _TokenAnswer)
     except (ValueError, RecursionError):
         return None
     return Token(answer.access_token, answer.expires_in)

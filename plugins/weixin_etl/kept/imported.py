@@ -225,6 +225,9 @@ class _Line(msgspec.Struct):
     body: msgspec.Raw
 
 
+_line_decoder = msgspec.json.Decoder(_Line)
+
+
 def _answer_of(line: bytes, now: datetime) -> tuple[Dataset, Outcome]:
     """
     The answer of a line, checked and taken apart as one that a run has fetched.
@@ -264,7 +267,7 @@ def _decoded(line: bytes) -> _Line:
     if len(line) == _LONGEST_LINE:
         raise RefusedLineError(f"the line is longer than {_LONGEST_LINE} bytes")
     try:
-        return msgspec.json.decode(line, type=_Line)
+        return _line_decoder.decode(line)
     except (msgspec.ValidationError, RecursionError) as error:
         raise RefusedLineError(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

@@ -32,7 +32,6 @@ from weixin_etl.load.coverage import judge_again, save_data, verdict_columns, ve
 from weixin_etl.load.outcome import Outcome, answered, refused
 from weixin_etl.load.tables import Tables
 from weixin_etl.model import AttemptState, Counts, Pair, PairState, Run
-from weixin_etl.problem import timely
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.locks import lock_load
 
@@ -200,7 +199,7 @@ def _attempt(it: Outcome, verdict: rules.Verdict | None) -> dict[str, object]:
         "error_kind": error.kind if error else None,
         "error_code": error.errcode if error else None,
         "error": error.happened if error else None,
-        "cure": timely(error.cure, it.ended_at, it.ended_at) if error else None,
+        "cure": error.problem(it.account).as_of(it.ended_at, it.ended_at).cure if error else None,
         "rid": (error.rid or None) if error else None,
     }
 

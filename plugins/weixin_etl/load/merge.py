@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from weixin_etl.load.outcome import Outcome
-from weixin_etl.load.parts import Part, open_parts, part, settle, settled_parts
+from weixin_etl.load.parts import given_parts, open_parts, settle, settled_parts
 from weixin_etl.load.rebuild import Merged, Rebuilt, rebuild, staged_again
 from weixin_etl.load.stage import Staged, copy_answers, line
 from weixin_etl.load.tables import Tables
@@ -124,7 +124,7 @@ def _staged(tables: Tables, it: Outcome, kept: Kept, loaded: Loaded, *, is_known
         it.pair,
         it.msgids,
         end.join([*it.articles, b""]),
-        b"" if is_known else row_end.join([*it.rows, b""]),
+        b"" if is_known else row_end.join([*it.rows.values(), b""]),
         len(it.rows),
         has_facts=it.pair in loaded and loaded[it.pair].data_state == DataState.LOADED,
     )
@@ -135,14 +135,15 @@ def _settle_parts(
 ) -> None:
     """Note what of the answers does not fit; resolve the open parts that they give."""
     known = open_parts(tables, {it.pair: it.msgids for it in outcomes})
-    answers = {it.pair: it for it in outcomes}
+    answers = {it.pair: it for it in outcomes if it.pair not in rebuilt}
     concerned = {it.pair for it in outcomes if it.pair in rebuilt and it.rejected_parts}
-    concerned |= {
-        pair
-        for pair, parts in known.items()
-        if pair in rebuilt or pair not in answers or _may_give(answers[pair], kept[pair], parts)
-    }
     resolved: list[int] = []
+    for pair, parts in known.items():
+        its = given_parts(tables, answers[pair], kept[pair], parts) if pair in answers else None
+        if its is None:
+            concerned.add(pair)
+        else:
+            resolved += its
     new = [
         (it.pair, kept[it.pair].raw_response_id, rejected)
         for it in outcomes
@@ -168,23 +169,3 @@ def _rebuilt(tables: Tables, pairs: Collection[Pair]) -> dict[Pair, Rebuilt]:
         it.merged = Merged()
         again[it.pair] = it
     return again
-
-
-def _may_give(it: Outcome, place: Row[Any], known: Collection[Part]) -> bool:
-    """
-    Whether the pair's newest answer may give one of its open parts, or fits better than before.
-
-    A value that does not fit in the newest answer either is not given: a metric that WeChat writes
-    oddly every day costs no look at the kept answers.
-    """
-    own = {part(place.raw_response_id, rejected) for rejected in it.rejected_parts}
-    values = {(msgid, day, metric) for _, msgid, day, metric, *_ in own if metric}
-    is_repeated = it.parsed is None or bool(it.parsed.merged_rows)
-    for key in known:
-        number, msgid, day, metric, *_ = key
-        if number == place.raw_response_id:
-            if key not in own:
-                return True
-        elif is_repeated or (msgid, day, metric) not in values:
-            return True
-    return False

@@ -1,7 +1,7 @@
 """What came of asking for a pair, written down for its load."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from weixin_etl import rules
@@ -44,8 +44,8 @@ class Outcome:
     """Of the articles that the answer describes."""
     articles: Sequence[bytes] = ()
     """A line each, in the order of `msgids`, without its end, which all of the pair share."""
-    rows: Sequence[bytes] = ()
-    """A line each, without its end."""
+    rows: Mapping[tuple[str, date], bytes] = field(default_factory=dict)
+    """A line each, without its end, by msgid and stat_date."""
     parsed: Parsed | None = None
     """What the answer says beside its articles."""
     counts: Counts = Counts()  # noqa: RUF009 # it is frozen
@@ -81,7 +81,7 @@ class Outcome:
     def merged(self, counts: Counts) -> "Outcome":
         """The same once it is merged: what it said is in the tables."""
         return replace(
-            self, size=0, body_zstd=b"", msgids=(), articles=(), rows=(), parsed=None, counts=counts
+            self, size=0, body_zstd=b"", msgids=(), articles=(), rows={}, parsed=None, counts=counts
         )
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from weixin_etl.load.outcome import Outcome
+from weixin_etl.load.stage import gives
 from weixin_etl.load.tables import Tables
 from weixin_etl.model import Pair
 from weixin_etl.parse.articles import Article, Parsed, Rejected
@@ -54,7 +56,7 @@ class OpenParts:
 
     def __init__(self, publication_date: date, window: int) -> None:
         """Take no answer yet; an article has rows of `window` days."""
-        self._window = [publication_date + timedelta(days=number) for number in range(window)]
+        self._window = _days(publication_date, window)
         self._open: list[_OpenPart] = []
         self.given: list[tuple[int, Rejected]] = []
         """Parts that later answers gave, each with its answer, by raw_response_id."""
@@ -89,6 +91,10 @@ class OpenParts:
         self._open = still_open
 
 
+def _days(first: date, count: int) -> list[date]:
+    return [first + timedelta(days=number) for number in range(count)]
+
+
 Part = tuple[int, str | None, date | None, str | None, str, bytes]
 """A rejected part of an answer, as told from others: its payload by the SHA-256."""
 
@@ -110,6 +116,35 @@ def open_parts(
         known = (row.raw_response_id, *at, row.reason, bytes(row.payload_sha256))
         found[row.appid, row.publication_date][known] = row
     return found
+
+
+def given_parts(
+    tables: Tables, answer: Outcome, place: Row[Any], known: Mapping[Part, Row[Any]]
+) -> list[int] | None:
+    """
+    Of a pair's open parts, the ones that its newest answer gives or that fit now.
+
+    None if only all kept answers tell: a part names no row, or an article that the answer does not
+    list, but another day's may.
+    """
+    own = {part(place.raw_response_id, it) for it in answer.rejected_parts}
+    dataset = tables.dataset
+    window = _days(answer.publication_date, dataset.row_days)
+    given: list[int] = []
+    for key, row in known.items():
+        line = answer.rows.get((row.msgid, row.stat_date))
+        is_of_a_row = row.stat_date and (row.metric or row.stat_date in window)
+        if row.raw_response_id == place.raw_response_id:
+            is_given = key not in own
+        elif not is_of_a_row or (dataset.describes_articles and row.msgid not in answer.msgids):
+            return None
+        else:
+            is_given = line is not None and (
+                not row.metric or gives(dataset, row.msgid, line, row.metric)
+            )
+        if is_given:
+            given.append(row.rejected_row_id)
+    return given
 
 
 def settled_parts(

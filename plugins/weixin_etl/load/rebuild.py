@@ -216,8 +216,7 @@ def staged_again(
         for kept in set(merged.changed_by.values())
     }
     lines = row_lines(tables.dataset, with_rows.values())
-    days = ((msgid, day) for msgid, it in with_rows.items() for day in it.rows)
-    rows = [line + ends[merged.changed_by[key]] for line, key in zip(lines, days, strict=True)]
+    rows = [line + ends[merged.changed_by[key]] for key, line in lines.items()]
     return Staged(
         pair,
         tuple(described),

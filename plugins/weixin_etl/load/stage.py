@@ -61,24 +61,37 @@ def unpacked(body_zstd: bytes) -> bytes:
     return zstandard.decompress(body_zstd)
 
 
-def row_lines(dataset: Dataset, articles: Iterable[Article]) -> list[bytes]:
+def row_lines(dataset: Dataset, articles: Iterable[Article]) -> dict[tuple[str, date], bytes]:
     """
-    The beginning of a CSV line per row: its key, the metrics and what is unknown.
+    By msgid and stat_date, a row's CSV line but for its end: key, metrics, and what is unknown.
 
     A JSON array of numbers, null, texts and an ISO date is a CSV line but for its brackets, so
     msgspec's encoder writes it; what needs escaping is escaped once per article.
     """
     has_lists = any(metric.kind is Kind.LIST for metric in dataset.metrics)
-    lines: list[bytes] = []
+    lines: dict[tuple[str, date], bytes] = {}
     for article in articles:
-        head = _quoted(article.msgid) + b"," if dataset.item else b""
+        head = _head(dataset, article.msgid)
         for stat_date, row in article.rows.items():
             values = msgspec.structs.astuple(row)
             if has_lists:
                 values = tuple(map(_list_as_text, values))
             extra = _quoted_json(article.row_extras.get(stat_date))
-            lines.append(b"%b%b,%b" % (head, _encode(values)[1:-1], extra))
+            line = b"%b%b,%b" % (head, _encode(values)[1:-1], extra)
+            lines[article.msgid, stat_date] = line
     return lines
+
+
+def _head(dataset: Dataset, msgid: str) -> bytes:
+    """What a row's line begins with, where its key has more than the account and the day."""
+    return _quoted(msgid) + b"," if dataset.item else b""
+
+
+def gives(dataset: Dataset, msgid: str, line: bytes, metric: str) -> bool:
+    """Whether an article's line of `row_lines` holds a value of the metric."""
+    _, *values = msgspec.json.decode(b"[%b]" % line[len(_head(dataset, msgid)) :])
+    names = (it.name for it in dataset.metrics)
+    return dict(zip(names, values, strict=False)).get(metric) is not None
 
 
 def article_line(article: Article) -> bytes:

@@ -2,6 +2,7 @@
 
 from urllib.parse import quote
 
+from weixin_etl.api.errors import IN_CONNECTION
 from weixin_etl.datasets import DATASETS
 from weixin_etl.model import connection_of
 from weixin_etl.orchestration.connections import variable_of
@@ -27,9 +28,10 @@ def path(problem: Problem, dataset: str | None = None, run_id: str | None = None
 
 
 def _connection_to_change(problem: Problem) -> str:
-    """The connection that the cure names, or that the problem is of; empty if it is about none."""
-    _, names_one, rest = problem.cure.partition("the connection ")
-    if names_one:
-        return rest.split()[0].rstrip(",;:")
-    is_its_own = problem.kind is ProblemKind.CONFIGURATION and not problem.appid
-    return connection_of(problem.conn_id) if is_its_own else ""
+    """The connection that its cure is about; empty if it is about none."""
+    if problem.errcode is None:
+        is_its_own = problem.kind is ProblemKind.CONFIGURATION  # then not WeChat refuses it
+    else:
+        is_refused = problem.kind in (ProblemKind.CONFIGURATION, ProblemKind.PLATFORM)
+        is_its_own = is_refused and problem.errcode in IN_CONNECTION
+    return problem.to_change or (connection_of(problem.conn_id) if is_its_own else "")

@@ -62,13 +62,13 @@ def note(look: Look, *, is_last: bool = False) -> None:
                 warehouse,
                 partial(sender, is_last=is_last),
                 now=clock.now(),
-                here=installation(),
+                here=_here(),
                 may_wait=not is_last,
             )
     except WarehouseError as error:
         log.warning(_NOT_TOLD, error.cause)
         if is_last and (send := sender()):
-            send(messages.direct(error.problem, installation()))
+            send(messages.direct(error.problem, _here()))
     except Exception as error:  # whatever it is, the run goes on
         log_frames(log, error)
         log.warning(_NOT_TOLD, first_line(error))
@@ -120,7 +120,7 @@ def _dataset(dag_id: str) -> Dataset | None:
 # ------------------------------------------------------------------------------------------ send
 
 
-def installation() -> Installation:
+def _here() -> Installation:
     """What messages say of this Airflow."""
     base_url = conf.get("api", "base_url", fallback="").rstrip("/")
     name = settings.read().installation_name

@@ -6,13 +6,13 @@ from datetime import date
 from typing import Any
 from uuid import uuid4
 
-import msgspec
 from airflow.sdk import Context, Variable
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Run
 from weixin_etl.orchestration import form
+from weixin_etl.threads import convert
 
 INSTALLATION_VARIABLE = "weixin_installation"
 
@@ -50,7 +50,7 @@ def asked_for(dataset: Dataset, entered: Mapping[str, Any], today: date) -> Run:
         is_scheduled=False,
         begin_date=form.as_date("begin_date", entered.get("begin_date")),
         end_date=form.as_date("end_date", entered.get("end_date")),
-        accounts=msgspec.convert(entered.get("accounts") or (), tuple[str, ...]),
+        accounts=convert(entered.get("accounts") or (), tuple[str, ...]),
         refetch=entered.get("refetch", False),
         dry_run=entered.get("dry_run", False),
     )

@@ -24,6 +24,7 @@ from weixin_etl.run import check as check_verb
 from weixin_etl.run import ingest as ingest_verb
 from weixin_etl.run import plan as plan_verb
 from weixin_etl.run import report as report_verb
+from weixin_etl.threads import convert
 from weixin_etl.trouble import incidents
 from weixin_etl.warehouse import WarehouseError, follow_clock
 
@@ -73,7 +74,7 @@ def plan(dataset: Dataset, found: list[dict[str, Any]]) -> list[list[dict[str, A
     """Batches of accounts with the days to ask for; a dry run ends here."""
     context = get_current_context()
     run = run_context.of_installation(dataset, context)
-    configured = msgspec.convert(found, list[ConfiguredAccount])
+    configured = convert(found, list[ConfiguredAccount])
     planned = plan_verb.plan(
         run,
         open_warehouse(),
@@ -96,7 +97,7 @@ def plan(dataset: Dataset, found: list[dict[str, Any]]) -> list[list[dict[str, A
 def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
     """Bring the batch's pairs in; in a scheduled run, wait for those that are not ready."""
     context = get_current_context()
-    planned = msgspec.convert(batch, Batch)
+    planned = convert(batch, Batch)
     run = run_context.of_installation(dataset, context)
     in_force, warehouse = settings.read(), open_warehouse()
     try:
@@ -172,7 +173,7 @@ def check(dataset: Dataset) -> None:
     if failed & {"refresh_access_token", "plan"}:
         said = _what_failed(context)
         found = context["ti"].xcom_pull(task_ids="refresh_access_token") or []
-        not_asked = check_verb.not_planned(run, msgspec.convert(found, list[ConfiguredAccount]))
+        not_asked = check_verb.not_planned(run, convert(found, list[ConfiguredAccount]))
         for problem in [*filter(None, said.values()), *not_asked]:
             log_problem(log, problem)
         alerts.note(incidents.of_failed_tasks(run, clock.now(), said), is_last=True)
@@ -209,9 +210,8 @@ def _report(run: Run, planned: _Planned, context: Context) -> dict[str, int]:
     named = context["ti"].xcom_pull(task_ids=["ingest"], key=_UNKNOWN_METRICS)
     if unknown := sorted({name for names in named for name in names or ()}):
         log.warning("unknown metrics, kept in extra: %s", ", ".join(unknown[:_MOST_NAMED]))
-    totals = report_verb.report(
-        run, open_warehouse(), planned.counts, planned.stamp, planned.expected
-    )
+    expected = planned.expected if run_context.is_first_try(context) else None
+    totals = report_verb.report(run, open_warehouse(), planned.counts, planned.stamp, expected)
     log.info("%s", ", ".join(f"{count} {name}" for name, count in totals.items()))
     metrics.emit_counts(run, totals)
     return totals
@@ -220,7 +220,7 @@ def _report(run: Run, planned: _Planned, context: Context) -> dict[str, int]:
 def _planned(context: Context) -> _Planned | None:
     """The run's newest plan; None when nothing was planned."""
     told = context["ti"].xcom_pull(task_ids="plan", key=_PLAN)
-    return told and msgspec.convert(told, _Planned)
+    return told and convert(told, _Planned)
 
 
 def _what_failed(context: Context) -> dict[str, Problem | None]:
@@ -229,7 +229,7 @@ def _what_failed(context: Context) -> dict[str, Problem | None]:
         task_id: context["ti"].xcom_pull(task_ids=task_id, key=PROBLEM)
         for task_id in _failed_tasks(context, "failed")
     }
-    return {task_id: it and msgspec.convert(it, Problem) for task_id, it in said.items()}
+    return {task_id: it and convert(it, Problem) for task_id, it in said.items()}
 
 
 def _upstream_failed(failed: Collection[str]) -> EndOfTask:

@@ -33,7 +33,9 @@ def open_warehouse() -> Engine:
     found = _url(CONN_ID)
     if found is None:
         raise WarehouseError(
-            f"there is no Airflow connection {CONN_ID}", f"create {CONN_ID} with type postgres"
+            f"there is no Airflow connection {CONN_ID}",
+            f"create {CONN_ID} with type postgres",
+            CONN_ID,
         )
     return engine(found)
 
@@ -53,6 +55,7 @@ def open_reader() -> Engine:
         raise WarehouseError(
             f"Airflow's API server finds neither the connection {READER} nor {CONN_ID}",
             f"create {READER} with type postgres, for a user in the role weixin_reader",
+            READER,
         )
     return _reading_engine(found)
 
@@ -75,7 +78,8 @@ def reading(warehouse: Engine) -> Iterator[Connection]:
 def of_reader(error: WarehouseError) -> WarehouseError:
     """What is wrong with the warehouse, naming the connection that was used."""
     used = reads_as() or CONN_ID
-    return WarehouseError(*(text.replace(CONN_ID, used) for text in (error.cause, error.cure)))
+    said = (error.cause, error.cure, error.to_change)
+    return WarehouseError(*(text.replace(CONN_ID, used) for text in said))
 
 
 def reads_as() -> str:

@@ -12,13 +12,12 @@ An answer of a statistics day is read item by item, as one whose items have a li
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from functools import cache
 from typing import Any
 
 import msgspec
 
 from weixin_etl import clock, json_text
-from weixin_etl.datasets import Dataset, ItemKey, Kind, Rows
+from weixin_etl.datasets import DATASETS, Dataset, ItemKey, Kind, Rows
 from weixin_etl.parse.articles import ATTRIBUTES, Article, Parsed, Rejected, Row, row_type
 from weixin_etl.parse.values import (
     BIGINT_MAX,
@@ -29,7 +28,6 @@ from weixin_etl.parse.values import (
     Count,
     Msgid,
     SmallCount,
-    as_int,
     as_number,
     is_storable,
     what_it_is,
@@ -88,7 +86,7 @@ class Reader:
     def __init__(self, dataset: Dataset, publication_date: date, last_day: date) -> None:
         """Read nothing yet; rows end with `last_day`."""
         self._dataset = dataset
-        self._types = _types(dataset)
+        self._types = _TYPES[dataset]
         self._publication_date = publication_date
         self._last_day = last_day
         self._has_drifted = False
@@ -285,7 +283,7 @@ class Reader:
             return None
         try:
             typed = msgspec.convert(row, row_type(self._dataset))
-        except msgspec.ValidationError:
+        except (msgspec.ValidationError, UnicodeEncodeError):  # the latter: a lone surrogate
             return None
         return typed if self._types.fit([typed]) else None
 
@@ -295,11 +293,11 @@ class Reader:
             written = row.get(metric.name)
             if written is None:
                 continue
-            value = as_number(metric.kind, written) if isinstance(written, str) else written
+            value = written if type(written) is int else as_number(metric.kind, written)
             fits, what = self._types.checks[metric.name]
             if fits(value):
-                values[metric.name] = as_int(value) if metric.kind is Kind.COUNT else value
-                self._parsed.numbers_in_texts += value is not written
+                values[metric.name] = value
+                self._parsed.numbers_in_texts += isinstance(written, str)
             else:
                 reason = f"{metric.name} is {what_it_is(written)}, not {what}"
                 self._reject(reason, written, article.msgid, stat_date, metric.name)
@@ -347,11 +345,13 @@ class Reader:
         if isinstance(value, list):
             return [self._clean(element, depth) for element in value]
         if isinstance(value, dict):
+            known = self._types.row_keys
             # a cleaned name never replaces a key that has this name already
             return {
-                cleaned: self._clean(element, depth)
+                cleaned: element if type(element) is int else self._clean(element, depth)
                 for name, element in value.items()
-                if (cleaned := self._clean(name, depth)) == name or cleaned not in value
+                if (cleaned := name if name in known else self._clean(name, depth)) == name
+                or cleaned not in value
             }
         if isinstance(value, float) or not is_storable(value):
             return str(value)  # NaN, Infinity, or a number that takes a page to write
@@ -404,9 +404,9 @@ def _named(
     if key.is_number:
         number = as_number(Kind.COUNT, written)
         fits, what = FITS[Kind.COUNT]
-        if number is None or not fits(number):
+        if not fits(number):
             return "", f"{key.name} is {what_it_is(written)}, not {what}"
-        return str(as_int(number)), None
+        return str(number), None
     # cleaned, a number that takes a page to write is a text
     if not isinstance(as_answered.get(key.name, ""), str):
         written = as_answered[key.name]
@@ -468,4 +468,5 @@ class _Types:
         return all(fits(getattr(row, name)) for name, fits in self.unchecked for row in rows)
 
 
-_types = cache(_Types)
+_TYPES = {dataset: _Types(dataset) for dataset in DATASETS.values()}
+"""Made before there are threads: see `threads.convert`."""

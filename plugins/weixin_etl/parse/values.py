@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 
+from weixin_etl import json_text
 from weixin_etl.datasets import Kind
 
 BIGINT_MAX = 2**63 - 1
@@ -42,18 +43,16 @@ _DEPTH_OF_VALUES = 5
 _CONTAINERS = (list, dict)
 
 
-def as_int(value: Any) -> Any:
-    """The whole number a decimal is, as in 3.0; anything else as it is."""
-    is_whole = isinstance(value, Decimal) and abs(value) <= BIGINT_MAX and value == int(value)
-    return int(value) if is_whole else value
-
-
 def as_number(kind: Kind, value: Any) -> Any:
-    """The number in a text, where the metric is one: digits, of a rate with a decimal point."""
-    pattern = _IN_TEXTS.get(kind)
-    if pattern is None or not isinstance(value, str) or not pattern.fullmatch(value):
-        return value
-    return int(value) if kind is Kind.COUNT else Decimal(value)
+    """
+    The number in a text, where the metric is one: digits, of a rate with a decimal point.
+
+    A count as in 3.0 is a whole number. Anything else is as it is.
+    """
+    if isinstance(value, str) and (pattern := _IN_TEXTS.get(kind)) and pattern.fullmatch(value):
+        value = Decimal(value)
+    is_count = kind is Kind.COUNT and isinstance(value, Decimal) and abs(value) <= BIGINT_MAX
+    return int(value) if is_count and value == int(value) else value
 
 
 def what_it_is(value: Any) -> str:
@@ -63,14 +62,14 @@ def what_it_is(value: Any) -> str:
 
 
 def is_storable(value: Any, depth: int = 0) -> bool:
-    """Whether Postgres holds it as it is: no U+0000, no number that takes a page to write."""
+    """Whether Postgres holds it as it is: a text that it can hold, a number of less than a page."""
     level = [value]
     while level:
         deeper: list[Any] = []
         for element in level:
             fits = True
             if isinstance(element, str):
-                fits = "\0" not in element
+                fits = json_text.storable(element) == element
             elif isinstance(element, _CONTAINERS):
                 fits = depth < DEEPEST
                 deeper += element
@@ -91,8 +90,7 @@ def _is_short(number: Decimal) -> bool:
 
 
 def _is_count(value: Any) -> bool:
-    whole = as_int(value)
-    return value is None or (type(whole) is int and 0 <= whole <= BIGINT_MAX)
+    return type(value) is int and 0 <= value <= BIGINT_MAX
 
 
 def _is_rate(value: Any) -> bool:

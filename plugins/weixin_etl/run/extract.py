@@ -9,7 +9,6 @@ from datetime import date, datetime
 from itertools import islice
 from math import inf
 from threading import Condition, Lock
-from time import monotonic
 
 from weixin_etl import clock, rules
 from weixin_etl.api.client import Answer, Refusal, WeixinClient
@@ -116,17 +115,15 @@ def extract(
     concurrency: int,
     most_bytes: int,
     most_seconds: float,
-    wake_seconds: float = inf,
 ) -> Iterator[list[Outcome]]:
     """
     Ask for each account's days, `concurrency` calls at once, from the first to the last.
 
     What has come is yielded together, in the order it came, whenever the caller is ready for more:
     answers of 8 MB or more, up to half of `most_bytes` or a single one, or what there is after
-    `most_seconds`; an empty list whenever the caller has waited for `wake_seconds`, so that it can
-    say how far it has come. The calls go on while the caller works, until the other half waits. An
-    account that answers slowly leaves the other calls in flight to the others. An account whose
-    calls fail with an error of the program keeps it as `failure`.
+    `most_seconds`. The calls go on while the caller works, until the other half waits. An account
+    that answers slowly leaves the other calls in flight to the others. An account whose calls fail
+    with an error of the program keeps it as `failure`.
 
     Accounts are taken from the iterable when their turn comes. `ask` makes a call and may work on
     its answer; it runs in the thread of the call.
@@ -135,7 +132,7 @@ def extract(
     with short_turns(), thread_pool(concurrency) as pool:
         try:
             callers = [pool.submit(extraction.call) for _ in range(concurrency)]
-            yield from extraction.come(most_seconds, wake_seconds)
+            yield from extraction.come(most_seconds)
         finally:
             extraction.end()
     for caller in callers:
@@ -210,19 +207,15 @@ class _Extraction:
             self._bytes += came.size
             self._changed.notify_all()
 
-    def come(self, most_seconds: float, wake_seconds: float) -> Iterator[list[Outcome]]:
-        """What has come, each time it is enough or late enough; nothing in between."""
-        late_at = monotonic() + most_seconds
+    def come(self, most_seconds: float) -> Iterator[list[Outcome]]:
+        """What has come, each time it is enough or late enough."""
         while self._callers or self._came:
             with self._changed:
-                self._changed.wait_for(self._is_enough, min(late_at - monotonic(), wake_seconds))
-                is_due = self._is_enough() or monotonic() >= late_at
-                taken = self._taken() if is_due else []
-            if taken or self._callers:
+                self._changed.wait_for(self._is_enough, most_seconds)
+                taken = self._taken()
+            if taken:
                 yield taken
             del taken  # else it stays until the next ones are all there
-            if is_due:
-                late_at = monotonic() + most_seconds
 
     def _is_enough(self) -> bool:
         return self._bytes >= self._enough_bytes or not self._callers

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from weixin_etl import clock, rules
 from weixin_etl.api.client import Refusal, WeixinClient
-from weixin_etl.api.errors import ConfigurationError, from_errcode
+from weixin_etl.api.errors import ConfigurationError, DailyQuotaError
 from weixin_etl.clock import days_as_ranges
 from weixin_etl.json_text import counted
 from weixin_etl.load import Load, Outcome, answered, refused
@@ -35,6 +35,7 @@ from weixin_etl.run import Settings
 from weixin_etl.run.extract import AccountCalls, extract
 from weixin_etl.run.pairs import accounts_not_in, not_in, planned_pairs, require_plan
 from weixin_etl.run.plan import plan_open_days
+from weixin_etl.threads import every
 from weixin_etl.warehouse import WarehouseError, diagnose, require_one_time, statement
 from weixin_etl.warehouse.locks import ingest_locks
 
@@ -43,8 +44,7 @@ log = logging.getLogger(__name__)
 COMMIT_SECONDS = 60
 """A commit holds what came in this time, so that a kill costs no more."""
 PROGRESS_SECONDS = 14
-"""So long after its last line the log says how far a batch has come, unless a commit lasts."""
-_WAKE_SECONDS = 1
+"""So long after its last line the log says how far a batch has come, also during a commit."""
 
 _one_at_a_time = Lock()
 """On the way an answer takes several times its bytes, whatever the number of threads."""
@@ -188,30 +188,27 @@ class _Try:
         """Ask for days of the accounts, by AppID, and load what comes in commits."""
         calls = self.calls([it for it in accounts if days.get(it.appid)], days)
         progress = Progress(Counter({appid: len(dates) for appid, dates in days.items()}))
-        began = said_at = monotonic()
+        began = monotonic()
         load = Load(self.warehouse, self.run, ready_hour=self.settings.ready_hour, now=self.now)
         awaited = progress.left.copy()
-        for outcomes in extract(
-            calls,
-            partial(self.outcome, progress),
-            concurrency=self.settings.concurrency,
-            most_bytes=self.settings.commit_bytes,
-            most_seconds=COMMIT_SECONDS,
-            wake_seconds=_WAKE_SECONDS,
-        ):
-            if monotonic() - said_at >= PROGRESS_SECONDS:
-                said_at = monotonic()
-                log.info("%s", progress.after(said_at - began))
-            before = set(awaited)
-            awaited -= Counter(it.account.appid for it in outcomes)
-            given_up = [it for it in outcomes if it.account.appid in self.failures]
-            loadable = [it for it in outcomes if it.account.appid not in self.failures]
-            if given_up:
-                load.count_calls(given_up)
-            if loadable:
-                complete = before - awaited.keys() - self.failures.keys()
-                self.commit(load, loadable, complete)
-            del outcomes, given_up, loadable  # else they stay until the next ones are all there
+        with every(PROGRESS_SECONDS, lambda: log.info("%s", progress.after(monotonic() - began))):
+            for outcomes in extract(
+                calls,
+                partial(self.outcome, progress),
+                concurrency=self.settings.concurrency,
+                most_bytes=self.settings.commit_bytes,
+                most_seconds=COMMIT_SECONDS,
+            ):
+                before = set(awaited)
+                awaited -= Counter(it.account.appid for it in outcomes)
+                given_up = [it for it in outcomes if it.account.appid in self.failures]
+                loadable = [it for it in outcomes if it.account.appid not in self.failures]
+                if given_up:
+                    load.count_calls(given_up)
+                if loadable:
+                    complete = before - awaited.keys() - self.failures.keys()
+                    self.commit(load, loadable, complete)
+                del outcomes, given_up, loadable  # else they stay until the next are all there
         for account in calls:
             if account.failure:
                 self.fail(account.account, account.failure)
@@ -362,7 +359,9 @@ class Progress:
             f"{done} of {counted(self._days, 'day')} done: "
             f"{counted(self.calls, 'call')}, {counted(self.rows, 'row')}"
         )
-        if not done or not left:
+        if not left:
+            return f"{line}; loading"
+        if not done:
             return line
         return f"{line}; about {clock.elapsed(timedelta(seconds=seconds / done * left))} more"
 
@@ -375,7 +374,8 @@ def _as_account(planned: PlannedAccount) -> Account:
 def _stopped(planned: PlannedAccount, errcode: int, now: datetime) -> Refusal:
     """The refusal of an account whose daily quota is used up."""
     account = str(_as_account(planned))
-    error = from_errcode(errcode, "not asked again before midnight", account=account)
+    cause = "the calls allowed in a day are used up, so it is not asked again before midnight"
+    error = DailyQuotaError(account=account, errcode=errcode, cause=cause)
     return Refusal(error, now, calls=0)
 
 

@@ -21,7 +21,7 @@ from weixin_etl.model import (
     accounts_are,
     connection_of,
 )
-from weixin_etl.problem import Problem, ProblemKind, timely, together
+from weixin_etl.problem import Problem, ProblemKind, together
 from weixin_etl.warehouse import WarehouseError, statement
 from weixin_etl.warehouse.statements import arrays
 
@@ -82,11 +82,12 @@ def why_not_in(pair: PlannedPair, now: datetime) -> Problem:
     """Why a pair is not in, by its last attempt; the cure is for who reads it now."""
     days = (pair.publication_date,)
     if pair.state is PairState.HELD_BACK:
-        cure = timely(HeldBackError.cure, now, now)
-        return problem_of(pair, HeldBackError.kind, HeldBackError.cause, cure, days)
+        held_back = HeldBackError
+        problem = problem_of(pair, held_back.kind, held_back.cause, held_back.cure, days)
+        return problem.as_of(now, now)
     known = pair.coverage
     errcode, rid = known.error_code, known.rid or ""
-    cause, cure = known.error or "", timely(known.cure or "", pair.planned_at, now)
+    cause, cure = known.error or "", known.cure or ""
     if known.error_kind is ProblemKind.PLATFORM:  # the same for all of its accounts
         conn_id = connection_of(pair.conn_id)
         return Problem(
@@ -97,7 +98,7 @@ def why_not_in(pair: PlannedPair, now: datetime) -> Problem:
         never = "answered before it was planned, by the clocks of two machines"
     kind = known.error_kind or ProblemKind.NOT_ASKED
     problem = problem_of(pair, kind, cause or never, cure or "clear the task ingest", days)
-    return replace(problem, errcode=errcode, rid=rid)
+    return replace(problem, errcode=errcode, rid=rid).as_of(known.attempted_at or now, now)
 
 
 def problem_of(
@@ -145,7 +146,7 @@ def _instead(successor: Dataset, known: Row[Any], days: Sequence[date]) -> str:
         return f"nothing to do: {dag_id} has these days"
     if known.is_collected:
         return f"trigger {dag_id}, which has {held} of {len(days)} days"
-    return f"unpause and trigger {dag_id}, which has {held} of {len(days)} days"
+    return f"unpause or trigger {dag_id}, which has {held} of {len(days)} days"
 
 
 def accounts_not_in(problems: Sequence[Problem]) -> str:

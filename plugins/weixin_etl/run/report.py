@@ -28,12 +28,13 @@ def report(
     warehouse: Engine,
     plan_counts: Mapping[str, int],
     stamp: PlanStamp,
-    expected: timedelta,
+    expected: timedelta | None,
 ) -> dict[str, int]:
     """
     Log a line per pair the run planned, and one per account and cause of what is not in.
 
-    And how long it took since its plan, beside what the plan `expected`.
+    And how long it took since its plan, beside what the plan `expected`; None if that compares
+    nothing, as the run was cleared since.
 
     Returns:
         The run's totals, its pairs by state, and of its plan the days caught up and asked for as
@@ -62,11 +63,12 @@ def report(
             )
     else:
         log.info("weixin.run_report has the counts of each of the %s pairs", len(pairs))
-    took = clock.now() - stamp.planned_at
-    log.info(
-        "took %s since the plan, which expected about %s",
-        *(clock.elapsed(took), clock.elapsed(expected)),
-    )
+    if expected:
+        took = clock.now() - stamp.planned_at
+        log.info(
+            "took %s since the plan, which expected about %s",
+            *(clock.elapsed(took), clock.elapsed(expected)),
+        )
     for problem in problems:
         log_problem(log, problem)
     totals = Counter({name: sum(getattr(pair, name) for pair in pairs) for name in COUNTS})

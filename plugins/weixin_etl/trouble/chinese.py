@@ -2,13 +2,13 @@
 What operators are told, in Chinese: found when somebody reads it, as it is raised in English.
 
 `chinese.toml` has each English sentence and its Chinese one, with `{places}` for what differs from
-case to case. What it does not have stays English. Values stay as they are, unless they are
-sentences of it themselves. See decision 0036.
+case to case. What it does not have stays English. What others wrote stays as it came: names, what
+WeChat said, and what stands in a place, unless that is one for another sentence. See decision 0036.
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from string import Formatter
@@ -18,6 +18,12 @@ from weixin_etl.problem import Problem
 
 LANGUAGE = "zh-CN"
 CATALOGUE = Path(__file__).with_suffix(".toml")
+_OF_SENTENCES = {
+    *("address", "apart", "cause", "connection", "cure", "days", "how_long", "messages", "other"),
+    *("others", "pause", "reason", "rest", "variable", "what", "whose", "why"),
+}
+"""Places that hold another sentence of the catalogue, or part of one."""
+_AND_MORE = "{cause} and {count} more"
 _DEEPEST = 5
 """How many sentences are looked for in one another."""
 _TEXTS_KEPT = 4096
@@ -35,17 +41,36 @@ def of(text: str) -> str:
 
 def title(problem: Problem) -> str:
     """`Problem.title` in Chinese."""
-    return _read("titles")[problem.kind].format(who=of(problem.who), subject=problem.subject)
+    who = _account(problem) or problem.subject or of(problem.who)
+    return _read("titles")[problem.kind].format(who=who, subject=problem.subject)
+
+
+def told(problem: Problem) -> Problem:
+    """The problem with its cause and cure in Chinese. With an errcode, the detail is WeChat's."""
+    cause, colon, detail = problem.cause.partition(": ")
+    in_chinese = f"{of(cause)}{colon and '：'}{detail}"
+    if problem.errcode is None:
+        in_chinese = of(problem.cause)
+    return replace(problem, account=_account(problem), cause=in_chinese, cure=of(problem.cure))
+
+
+def _account(problem: Problem) -> str:
+    """What the account is called, or the first of several, and how many more there are."""
+    first, _, more = problem.account.rpartition(" and ")
+    count = more.removesuffix(" more")
+    if problem.appid or problem.conn_id or problem.subject or not (first and count.isdecimal()):
+        return problem.account
+    return _read("texts")[_AND_MORE].format(cause=first, count=count)
 
 
 def in_full(problem: Problem) -> str:
-    """`Problem.in_full` in Chinese."""
-    cause, cure = of(problem.cause), of(problem.cure)
+    """`Problem.in_full` of one that is `told` in Chinese."""
+    cause, cure = problem.cause, problem.cure
     said = f"{cure}（{cause}）" if cure and cause else cure or cause
     errcode = "" if problem.errcode is None else f"错误码 {problem.errcode}"
     ids = filter(None, [problem.conn_id if problem.appid else "", errcode])
     parts = [said, days(problem), "，".join(ids)]
-    return (f"{of(problem.account)}：" if problem.account else "") + " · ".join(filter(None, parts))
+    return (f"{problem.account}：" if problem.account else "") + " · ".join(filter(None, parts))
 
 
 def days(problem: Problem) -> str:
@@ -93,25 +118,30 @@ def _of(text: str, depth: int) -> str:
     if depth:
         for sentence in _sentences():
             if (values := sentence.values(text)) is not None:
-                chinese = {place: _of(value, depth - 1) for place, value in values.items()}
-                return sentence.chinese.format(**chinese)
+                return sentence.chinese.format(
+                    **{
+                        place: _of(value, depth - 1) if place in _OF_SENTENCES else value
+                        for place, value in values.items()
+                    }
+                )
     return text
 
 
 @cache
 def _sentences() -> list[_Sentence]:
     """All of the catalogue, the ones with the most characters of their own first."""
-    sentences = [it for texts in _read("texts").items() for it in _alone_and_with_detail(*texts)]
-    return sorted(sentences, key=lambda it: -it.own_length)
+    texts = _read("texts").items()
+    alone = [_sentence(*it) for it in texts]
+    with_detail = [_sentence(f"{it}: {{rest}}", f"{chinese}：{{rest}}") for it, chinese in texts]
+    return sorted([*alone, *with_detail], key=lambda it: -it.own_length)
 
 
-def _alone_and_with_detail(english: str, chinese: str) -> Iterator[_Sentence]:
-    for text, its in ((english, chinese), (f"{english}: {{detail}}", f"{chinese}：{{detail}}")):
-        parts = [*Formatter().parse(text)]
-        places = [place for _, place, _, _ in parts if place is not None]
-        first, *others = [literal for literal, _, _, _ in parts]
-        inner, last = others[: len(places) - 1], others[len(places) - 1 :] if places else []
-        yield _Sentence(first, inner, "".join(last), places, its)
+def _sentence(english: str, chinese: str) -> _Sentence:
+    parts = [*Formatter().parse(english)]
+    places = [place for _, place, _, _ in parts if place is not None]
+    first, *others = [literal for literal, _, _, _ in parts]
+    inner, last = others[: len(places) - 1], others[len(places) - 1 :] if places else []
+    return _Sentence(first, inner, "".join(last), places, chinese)
 
 
 @cache

@@ -42,8 +42,8 @@ def _rows() -> Iterator[tuple[str, list[str], str, str]]:
         codes = [str(code) for code, of in BY_CODE.items() if of is kind]
         met_by = [*codes, kind.met_by] if kind.met_by else codes
         yield kind.cause, met_by, kind.cure, kind.asked_again
-    for cause, cure in dict.fromkeys(BY_SQLSTATE.values()):
-        yield cause, [], cure, "by Airflow"
+    for matter in dict.fromkeys(BY_SQLSTATE.values()):
+        yield matter.cause, [], matter.cure, "by Airflow"
     yield "the warehouse lacks migrations", [], "run `weixin-etl migrate`", "no"
     yield "a field of a connection or the form cannot be used", [], "correct what it names", "no"
     yield "a fault of the program", [], "report it, with the lines above", "by Airflow"

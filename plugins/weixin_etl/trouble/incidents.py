@@ -24,6 +24,7 @@ from weixin_etl import clock, rules
 from weixin_etl.json_text import one_line
 from weixin_etl.model import Run, connection_of
 from weixin_etl.problem import End, Mark, Problem, ProblemKind, Whose
+from weixin_etl.threads import convert
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.locks import lock_incidents
 
@@ -48,6 +49,8 @@ class Incident:
     run_id: str | None
     """The run that met it last."""
     opened_at: datetime
+    seen_at: datetime
+    """When it was met last."""
     closed_at: datetime | None = None
     closing_told_at: datetime | None = None
     is_collected: bool = True
@@ -63,7 +66,7 @@ class Incident:
     @classmethod
     def of(cls, row: RowMapping) -> "Incident":
         """The incident of a row; what only a look must know may be left out."""
-        return msgspec.convert({**row, "problem": dict(row)}, cls)
+        return convert({**row, "problem": dict(row)}, cls)
 
     @property
     def has_ended(self) -> bool:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS
 from weixin_etl.json_text import counted, shortened
-from weixin_etl.problem import End, Problem, ProblemKind, Whose, timely
+from weixin_etl.problem import End, Problem, ProblemKind, Whose
 from weixin_etl.trouble import chinese
 from weixin_etl.trouble.incidents import TASKS, Incident
 from weixin_etl.warehouse import statement
@@ -66,16 +66,21 @@ class Installation:
     language: str = "en"
     """In which people are told."""
 
-    def says(self, text: str) -> str:
-        """A text of ours in that language."""
-        return chinese.of(text) if self.language == chinese.LANGUAGE else text
+    def says(self, text: str, **values: str) -> str:
+        """A text of ours in that language; what comes into its places stays as it is."""
+        said = chinese.of(text) if self.language == chinese.LANGUAGE else text
+        return said.format(**values)
+
+    def told(self, problem: Problem) -> Problem:
+        """The problem with its texts in that language."""
+        return chinese.told(problem) if self.language == chinese.LANGUAGE else problem
 
     def title(self, problem: Problem) -> str:
         """`Problem.title` in that language."""
         return chinese.title(problem) if self.language == chinese.LANGUAGE else problem.title
 
     def in_full(self, problem: Problem) -> str:
-        """`Problem.in_full` in that language."""
+        """`Problem.in_full` of one that is `told`, in that language."""
         return chinese.in_full(problem) if self.language == chinese.LANGUAGE else problem.in_full
 
 
@@ -112,7 +117,8 @@ def tell(
             statement("incident/untold.sql"),
             {"closed_since": now - STALE, "told_though_over": FINDINGS},
         )
-        untold = [_as_of(Incident.of(row), now) for row in rows.mappings()]
+        known = [Incident.of(row) for row in rows.mappings()]
+        untold = [replace(it, problem=it.problem.as_of(it.seen_at, now)) for it in known]
         if not untold or (may_wait and _are_enough(connection, now)) or not (send := sender()):
             return
         started = time.monotonic()
@@ -125,12 +131,6 @@ def tell(
                 told_at = now + timedelta(microseconds=number)
                 told = {"incident_ids": list(message.incident_ids), "told_at": told_at}
                 connection.execute(statement("incident/told.sql"), told)
-
-
-def _as_of(incident: Incident, now: datetime) -> Incident:
-    """With the cure for who reads it now."""
-    problem = incident.problem
-    return replace(incident, problem=replace(problem, cure=timely(problem.cure, now, now)))
 
 
 def _are_enough(connection: Connection, now: datetime) -> bool:
@@ -152,7 +152,7 @@ def direct(problem: Problem, here: Installation) -> Message:
     """The message about a problem that can't be recorded, as it is the warehouse's."""
     return Message(
         _title(here, here.title(problem)),
-        _with_end(here.in_full(problem), here.page_url),
+        _with_end(here.in_full(here.told(problem)), here.page_url),
         Severity.FAILURE,
         _facts(here, here.page_url, [_facts_of(problem, link=here.page_url)]),
         in_log=_title(here, problem.title),
@@ -162,10 +162,11 @@ def direct(problem: Problem, here: Installation) -> Message:
 def _single(incident: Incident, here: Installation) -> Message:
     problem = incident.problem
     link = _link(incident, here)
-    title, in_log, said = here.title(problem), problem.title, problem
+    title, in_log, said = here.title(problem), problem.title, here.told(problem)
     if incident.has_ended:
-        title, in_log = here.says(f"over: {title}"), f"over: {in_log}"
-        said = _as_it_is_now(problem)
+        title, in_log = here.says("over: {problem}", problem=title), f"over: {in_log}"
+        before = here.says("before: {cause}", cause=said.cause)
+        said = replace(said, cure=here.says(_what_is_well(problem)), cause=before)
     declared = DATASETS.get(incident.dataset)  # one of another version is not
     about = declared.dag_id if declared else incident.dataset
     end = f"{here.says(_when(incident))}\n{about}: {link}"
@@ -185,12 +186,19 @@ def _bundle(incidents: Sequence[Incident], here: Installation) -> Message:
     over = [it for it in worst_first if it.has_ended]
     counts = [counted(len(begun), "problem")] if begun else []
     counts += [f"{len(over)} {'is' if len(over) == 1 else 'are'} over"] if over else []
-    lines = [f"{it.dataset}: {_within(here.in_full(it.problem), _MOST_BYTES_SAID)}" for it in begun]
-    lines += [here.says(f"over: {it.dataset}: {here.title(it.problem)}") for it in over]
+    said = [here.in_full(here.told(it.problem)) for it in begun]
+    lines = [
+        f"{it.dataset}: {_within(full, _MOST_BYTES_SAID)}"
+        for it, full in zip(begun, said, strict=True)
+    ]
+    lines += [
+        here.says("over: {problem}", problem=f"{it.dataset}: {here.title(it.problem)}")
+        for it in over
+    ]
     lines = [
         f"{line} · {here.says(_when(it))}" for line, it in zip(lines, [*begun, *over], strict=True)
     ]
-    end = here.says(f"all of them: {here.page_url}")
+    end = here.says("all of them: {link}", link=here.page_url)
     return Message(
         _title(here, ", ".join(map(here.says, counts))),
         "\n".join([*_as_many_as_fit(lines, len(end.encode()) + 1, here), end]),
@@ -219,11 +227,6 @@ def _link(incident: Incident, here: Installation) -> str:
     return f"{here.page_url}#problem-{incident.incident_id}"
 
 
-def _as_it_is_now(problem: Problem) -> Problem:
-    """The problem that is over, with what is well again in place of what to do."""
-    return replace(problem, cure=_what_is_well(problem), cause=f"before: {problem.cause}")
-
-
 def _what_is_well(problem: Problem) -> str:
     """What was seen when it was found to be over."""
     if problem.kind is ProblemKind.RUN_LATE:
@@ -243,15 +246,10 @@ def _what_is_well(problem: Problem) -> str:
 
 def _when(incident: Incident) -> str:
     """Since when; of one that is over, how long it lasted."""
-    begin = _beijing(incident.opened_at)
-    if incident.closed_at is None or not incident.has_ended:
-        return f"since {begin} Beijing time"
-    how_long = clock.duration(incident.closed_at - incident.opened_at)
-    return f"lasted {how_long}, from {begin} to {_beijing(incident.closed_at)} Beijing time"
-
-
-def _beijing(at: datetime) -> str:
-    return f"{at.astimezone(clock.SHANGHAI):%Y-%m-%d %H:%M}"
+    begin, end = incident.opened_at, incident.closed_at
+    if end is None or not incident.has_ended:
+        return f"since {clock.beijing_text(begin)}"
+    return f"lasted {clock.duration(end - begin)}, from {clock.beijing_text(begin, end)}"
 
 
 def _with_end(text: str, end: str) -> str:

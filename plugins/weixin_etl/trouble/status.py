@@ -6,12 +6,12 @@ How the warehouse stands now: what is wrong, and how fresh each account is.
 is handed in.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
-import msgspec
 from sqlalchemy import Connection, RowMapping
 
 from weixin_etl import clock, rules
@@ -19,8 +19,9 @@ from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.json_text import counted
 from weixin_etl.load.quota import known_quotas
 from weixin_etl.model import Coverage, DayState, connection_of
-from weixin_etl.problem import Problem, ProblemKind, Whose, timely
+from weixin_etl.problem import Problem, ProblemKind, Whose
 from weixin_etl.rules import Quota
+from weixin_etl.threads import convert
 from weixin_etl.trouble.messages import FINDINGS, STALE
 from weixin_etl.warehouse import statement
 
@@ -113,7 +114,6 @@ class OpenDay:
     """A publication day that daily runs ask for, one of the present window, or one left open."""
 
     coverage: Coverage
-    attempted_at: datetime | None = None
     is_out_of_reach: bool = False
     """Whether a run with dates left it open, and no daily run asks for it."""
 
@@ -257,12 +257,12 @@ def progress(connection: Connection, dataset: Dataset, airflow: Airflow | None) 
         return []
     wanted = {"dataset": dataset.name, "run_ids": run_ids}
     rows = connection.execute(statement("status/at_work.sql"), wanted)
-    return [msgspec.convert(dict(row), Progress) for row in rows.mappings()]
+    return [convert(dict(row), Progress) for row in rows.mappings()]
 
 
 def _incident(row: RowMapping, collected: Collected) -> ListedProblem:
     """An incident; an endpoint that is offline is a warning if its successor has the account."""
-    listed = msgspec.convert({**row, "problem": dict(row)}, ListedProblem)
+    listed = convert({**row, "problem": dict(row)}, ListedProblem)
     declared = DATASETS.get(row["dataset"])
     is_succeeded = (
         listed.problem.kind is ProblemKind.ENDPOINT_OFFLINE
@@ -299,7 +299,7 @@ def _facts(
     days: dict[str, dict[date, OpenDay]] = defaultdict(dict)
     for name, is_out_of_reach in (("status/open_days.sql", False), ("status/left_open.sql", True)):
         for row in connection.execute(statement(name), wanted).mappings():
-            day = OpenDay(Coverage.of(row), row["attempted_at"], is_out_of_reach)
+            day = OpenDay(Coverage.of(row), is_out_of_reach)
             days[row["appid"]][row["publication_date"]] = day
     quotas = known_quotas(connection, dataset, [*first_dates], today=today, daily_calls=daily_calls)
     asking: dict[str, list[Progress]] = defaultdict(list)
@@ -333,37 +333,27 @@ def assess(
     incident is about; and that no account is collected, if nothing else says why. `airflow` is None
     when it can't be asked; `at_work` is how far its runs have come, by dataset.
     """
-    known = [it for it in incidents if it.closed_at is None]
+    known = [
+        replace(it, problem=it.problem.as_of(it.seen_at or now, now))
+        for it in incidents
+        if it.closed_at is None
+    ]
     accounts = [_account(it, known, airflow, now, catch_up_days) for it in facts]
     found = [
         *known,
         *(_of_airflow(airflow, accounts, now, datasets) if airflow else ()),
         *(_untold(incidents, airflow.alerts, now) if airflow and airflow.alerts else ()),
-        *_days_without_incident(accounts, known),
+        *_days_without_incident(accounts, known, now),
     ]
     if not facts and all(it.is_warning for it in found):
         found.append(_nothing_collected(datasets, airflow))
     return Status(
         checked_at=now,
-        open=tuple(
-            sorted(
-                (_as_of(it, airflow, now) for it in found),
-                key=lambda it: (it.is_warning, _reach(it)),
-            )
-        ),
+        open=tuple(sorted(found, key=lambda it: (it.is_warning, _reach(it)))),
         closed=tuple(it for it in incidents if it.closed_at is not None),
         accounts=tuple(accounts),
         runs=tuple(_runs_at_work(at_work or {})),
     )
-
-
-def _as_of(listed: ListedProblem, airflow: Airflow | None, now: datetime) -> ListedProblem:
-    """With the cure for who reads it now: by the clock, and without unpausing what is unpaused."""
-    cure = timely(listed.problem.cure, listed.seen_at or now, now)
-    for name, dag in airflow.dags.items() if airflow else ():
-        if not dag.is_paused and cure.startswith(f"unpause and trigger {DATASETS[name].dag_id},"):
-            cure = cure.removeprefix("unpause and ")
-    return replace(listed, problem=replace(listed.problem, cure=cure))
 
 
 def _reach(listed: ListedProblem) -> int:
@@ -397,18 +387,21 @@ def alike(listed: Iterable[ListedProblem]) -> list[list[ListedProblem]]:
     """
     What many accounts have in common is one problem: lists of those, in their order.
 
-    That is, with the same cure, but for what names the account in it. What concerns all accounts
-    stands alone.
+    That is, with the same cure, but for what names the account in it, and how many of its days are
+    in. What concerns all accounts stands alone.
     """
     found: dict[tuple[object, ...], list[ListedProblem]] = defaultdict(list)
     for it in listed:
         problem = it.problem
-        said = problem.cure or problem.cause
+        said = _DAYS_IN.sub("\0", problem.cure or problem.cause)
         for name in filter(None, (problem.conn_id, problem.appid, problem.account)):
             said = said.replace(name, "\0")
         common = (it.dataset, problem.kind, problem.errcode, said, it.is_warning, it.closed_at)
         found[common if problem.account else (id(it),)].append(it)
     return list(found.values())
+
+
+_DAYS_IN = re.compile(r"(?<!\d)\d+ of \d+(?= days)")
 
 
 def _nothing_collected(datasets: Sequence[Dataset], airflow: Airflow | None) -> ListedProblem:
@@ -442,7 +435,7 @@ def _untold(incidents: Sequence[ListedProblem], alerts: str, now: datetime) -> l
         f"correct the connection {alerts}: a warning in the log of the last run's check says what "
         "is wrong; the next run delivers them"
     )
-    problem = Problem(ProblemKind.CONFIGURATION, cause, cure)
+    problem = Problem(ProblemKind.CONFIGURATION, cause, cure, to_change=alerts)
     return [ListedProblem(problem, opened_at=min(late))]
 
 
@@ -484,9 +477,8 @@ def _why_no_run(dataset: Dataset, dag: DagState | None, now: datetime) -> tuple[
     if dag.is_paused:
         return "the DAG is paused", f"unpause {dataset.dag_id}: no run is created"
     if dag.next_run_at and now - dag.next_run_at > OVERDUE:
-        at = dag.next_run_at.astimezone(clock.SHANGHAI)
         cure = "check that the scheduler runs and that fewer than three runs of the DAG are active"
-        return f"the run of {at:%Y-%m-%d %H:%M} Beijing time was not made", cure
+        return f"the run of {clock.beijing_text(dag.next_run_at)} was not made", cure
     return None
 
 
@@ -559,7 +551,7 @@ _NOT_IN = {
 
 
 def _days_without_incident(
-    accounts: Sequence[AccountStatus], known: Sequence[ListedProblem]
+    accounts: Sequence[AccountStatus], known: Sequence[ListedProblem], now: datetime
 ) -> list[ListedProblem]:
     """A problem per dataset, state and cause, for the days that no open incident is about."""
     broken = [it for it in known if not it.is_warning or it.problem.kind is ProblemKind.WITHDRAWN]
@@ -576,7 +568,7 @@ def _days_without_incident(
                     last = of.coverage
                     why = (last.error_kind, last.error_code, bool(last.error), of.is_out_of_reach)
                     alike[state, fact.dataset.name, *why].append((fact, of))
-    return [_of_days(state, days) for (state, *_), days in alike.items()]
+    return [_of_days(state, days, now) for (state, *_), days in alike.items()]
 
 
 def _is_why(problem: Problem, facts: AccountFacts, day: date) -> bool:
@@ -607,33 +599,34 @@ _AFTER_ASKING = ("report", "check")
 """Tasks that have nothing to do with whether a day comes in."""
 
 
-def _of_days(state: DayState, days: Sequence[tuple[AccountFacts, OpenDay]]) -> ListedProblem:
+def _of_days(
+    state: DayState, days: Sequence[tuple[AccountFacts, OpenDay]], now: datetime
+) -> ListedProblem:
     """One problem for days that are not in for the same reason."""
     fact, newest = max(days, key=lambda it: it[1].coverage.publication_date)
     names = list(dict.fromkeys(it.name for it, _ in days))
-    kind, cause, cure = _NOT_IN[state]
-    attempts = [it.attempted_at for _, it in days if it.attempted_at]
-    last = newest.coverage
-    named = tuple(sorted({it.coverage.publication_date for _, it in days}))
-    cure = last.cure or cure
-    if newest.is_out_of_reach:
-        cure += (
-            f"; then trigger a run with begin_date {named[0]} and end_date {named[-1]}, or say that"
-            " the days are not wanted: weixin-etl unwanted"
-        )
+    attempts = [at for _, it in days if (at := it.coverage.attempted_at)]
+    last, seen_at = newest.coverage, max(attempts, default=None)
     problem = Problem(
-        last.error_kind or kind,
-        last.error or cause,
-        cure,
+        *_NOT_IN[state],
         account=names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more",
         appid=fact.appid if len(names) == 1 else None,
         conn_id=fact.conn_id if len(names) == 1 else "",
-        days=named,
+        days=tuple(sorted({it.coverage.publication_date for _, it in days})),
         errcode=last.error_code,
     )
+    if last.error_kind:
+        said = replace(problem, kind=last.error_kind, cause=last.error or problem.cause)
+        problem = replace(said, cure=last.cure or problem.cure).as_of(seen_at or now, now)
+    if newest.is_out_of_reach:
+        cure = (
+            f"{problem.cure}; then trigger a run with begin_date {problem.days[0]} and end_date "
+            f"{problem.days[-1]}, or say that the days are not wanted: weixin-etl unwanted"
+        )
+        problem = replace(problem, cure=cure)
     return ListedProblem(
         problem,
         dataset=fact.dataset.name,
         opened_at=min(attempts, default=None),
-        seen_at=max(attempts, default=None),
+        seen_at=seen_at,
     )

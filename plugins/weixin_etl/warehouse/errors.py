@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import psycopg2
 from sqlalchemy import URL, Engine
@@ -20,15 +21,17 @@ class WarehouseError(Exception):
 
     kind = ProblemKind.WAREHOUSE_SETUP
 
-    def __init__(self, cause: str, cure: str) -> None:
+    def __init__(self, cause: str, cure: str, to_change: str = "") -> None:
         super().__init__(f"{cause}; {cure}")
         self.cause = cause
         self.cure = cure
+        self.to_change = to_change
+        """The Airflow connection that its cure is about; empty if it is about none."""
 
     @property
     def problem(self) -> Problem:
         """The problem of the whole run."""
-        return Problem(self.kind, self.cause, self.cure)
+        return Problem(self.kind, self.cause, self.cure, to_change=self.to_change)
 
 
 class PassingWarehouseError(WarehouseError):
@@ -39,41 +42,55 @@ class PassingWarehouseError(WarehouseError):
     """Whether only this statement is affected: other accounts can still be loaded."""
 
 
-_Matter = tuple[str, str]
-"""What is wrong with the warehouse, and what to do."""
-_OF_ONE_STATEMENT = ("40", "55P03", "57014")
-_UNREACHABLE = (
+class Matter(NamedTuple):
+    """What is wrong with the warehouse, and what to do."""
+
+    cause: str
+    cure: str
+    to_change: str = ""
+    """The connection that the cure is about."""
+
+
+_UNREACHABLE = Matter(
     "the warehouse does not answer",
     f"start Postgres, or correct the connection {CONN_ID}",
+    CONN_ID,
 )
+_LOCK_TIMEOUT = "55P03"
+_OF_ONE_STATEMENT = ("40", _LOCK_TIMEOUT, "57014")
 _SEE_LOG = "see Postgres's log, which says which"
 _WHO_HOLDS = "SELECT * FROM pg_locks JOIN pg_stat_activity USING (pid)"
-"""As short as an operator can read it in a line of the log."""
-_NO_CONNECTION_LEFT = (
+_WHO_HOLDS_TABLE = "SELECT * FROM pg_locks WHERE relation = '%s'::regclass"
+"""As short as an operator can read them in a line of the log."""
+_NO_CONNECTION_LEFT = Matter(
     "the warehouse has no connection left",
     "close sessions in Postgres, or raise its max_connections",
 )
-BY_SQLSTATE: dict[str, _Matter] = {
+BY_SQLSTATE = {
     "08": _UNREACHABLE,
-    "25P03": ("the warehouse ended a session that waited for WeChat", "wait; Airflow tries again"),
-    "25006": ("the warehouse is read-only", f"point the connection {CONN_ID} at the primary"),
-    "40": (
+    "25P03": Matter(
+        "the warehouse ended a session that waited for WeChat", "wait; Airflow tries again"
+    ),
+    "25006": Matter(
+        "the warehouse is read-only", f"point the connection {CONN_ID} at the primary", CONN_ID
+    ),
+    "40": Matter(
         "the warehouse met a deadlock or a serialization failure",
         "wait; Airflow tries again; no action is needed unless it persists",
     ),
-    "53100": ("the warehouse has no space left on its disk", "free space on Postgres's disk"),
+    "53100": Matter("the warehouse has no space left on its disk", "free space on Postgres's disk"),
     "53300": _NO_CONNECTION_LEFT,
-    "53": ("the warehouse is short of memory or another resource", _SEE_LOG),
-    "55P03": (
+    "53": Matter("the warehouse is short of memory or another resource", _SEE_LOG),
+    _LOCK_TIMEOUT: Matter(
         "the warehouse waited too long for a lock",
         f"find the session that holds it: `{_WHO_HOLDS}`",
     ),
-    "57014": (
+    "57014": Matter(
         "the warehouse cancelled a statement",
         "see Postgres's log: a person or statement_timeout did it",
     ),
-    "58": ("the warehouse cannot read or write its files", _SEE_LOG),
-    "57P": (
+    "58": Matter("the warehouse cannot read or write its files", _SEE_LOG),
+    "57P": Matter(
         "the warehouse was stopped or ended the session",
         "start Postgres if it is not running",
     ),
@@ -81,6 +98,8 @@ BY_SQLSTATE: dict[str, _Matter] = {
 """By SQLSTATE or its beginning, the longer ones first."""
 _SAYS_NO_CONNECTION_LEFT = ("too many clients", "connection slots", "too many connections")
 """In the messages of refused connections, which have no SQLSTATE."""
+_RELATION = re.compile(r'in relation "(\w+)"')
+_NAME = re.compile(r"[\w.]+")
 _TO_SERVER = re.compile(r"^connection to server .*? failed: (?:FATAL: +)?")
 
 
@@ -98,9 +117,13 @@ def diagnose(error: Exception, warehouse: Engine) -> PassingWarehouseError | Non
     matter = _matter(cause, said)
     if matter is None:
         return None
-    happened, advice = matter
+    cure = matter.cure
+    if cause.pgcode == _LOCK_TIMEOUT and (table := _locked_table(cause)):
+        cure = f"find the session that holds {table}: `{_WHO_HOLDS_TABLE % table}`"
     passing = PassingWarehouseError(
-        f"{happened}: {_reason(said)}, at {_place(warehouse.url)}", advice
+        f"{matter.cause}: {_reason(said)}, at {_place(warehouse.url)}",
+        cure,
+        matter.to_change,
     )
     passing.is_of_one_statement = (cause.pgcode or "").startswith(_OF_ONE_STATEMENT)
     return passing
@@ -128,13 +151,24 @@ def _reason(said: str) -> str:
     return _TO_SERVER.sub("", said).split(" Is the server running")[0]
 
 
+def _locked_table(cause: psycopg2.Error) -> str:
+    """The table that, or a row of which, was waited for; empty where Postgres does not say."""
+    if of_row := _RELATION.search(cause.diag.context or ""):
+        return f"weixin.{of_row[1]}"
+    if not (position := cause.diag.statement_position):
+        return ""
+    asked = cause.cursor.query.decode()
+    named = _NAME.match(asked, int(position) - 1)
+    return named[0] if named else ""
+
+
 def _place(url: URL) -> str:
     """Host, port and database."""
     host = url.host or url.query.get("host") or "localhost"
     return f"{host}{f':{url.port}' if url.port else ''}/{url.database}"
 
 
-def _matter(cause: psycopg2.Error, said: str) -> _Matter | None:
+def _matter(cause: psycopg2.Error, said: str) -> Matter | None:
     """None when the statement is at fault, not the state of the warehouse."""
     for beginning, matter in BY_SQLSTATE.items():
         if (cause.pgcode or "").startswith(beginning):

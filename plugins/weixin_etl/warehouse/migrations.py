@@ -177,6 +177,7 @@ def _applied(warehouse: Engine) -> set[str]:
         raise WarehouseError(
             f"the database {database} has the encoding {encoding}, but texts are UTF-8",
             f"create a database with ENCODING 'UTF8' and point the connection {CONN_ID} at it",
+            CONN_ID,
         )
     ours = {_version(path): path for path in migrations()}
     if (applied or set(columns) - {_VERSION}) and min(ours) not in applied:
@@ -184,6 +185,7 @@ def _applied(warehouse: Engine) -> set[str]:
         raise WarehouseError(
             f"the schema weixin of the database {database} holds tables of others: {tables}",
             f"point the connection {CONN_ID} at another database",
+            CONN_ID,
         )
     others = [f"migration {it}" for it in sorted(applied - ours.keys()) if it < max(ours)]
     made = [it for version in sorted(applied & ours.keys()) for it in _columns_of(ours[version])]
@@ -192,6 +194,7 @@ def _applied(warehouse: Engine) -> set[str]:
             f"the warehouse is older than 0.1.0, or was changed by hand: {few_names(odd)}",
             f"restore a backup, or point the connection {CONN_ID} at an empty database and "
             "backfill it",
+            CONN_ID,
         )
     return applied
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote, unquote
 
 import page_world
 import pytest
@@ -17,7 +18,7 @@ from weixin_etl import warehouse as the_warehouse
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_sandbox import DEFAULT_ACCOUNT
 
-from .running import DAG, PASSWORD, FabServer, log_in
+from .running import DAG, PASSWORD, FabServer, Stack, log_in
 
 pytestmark = pytest.mark.stack
 expect.set_options(timeout=30_000)  # a busy machine needs longer than Playwright's five seconds
@@ -193,13 +194,20 @@ def visit(browser: Browser, origin: str, admin: Headers) -> Iterator[Visit]:
         context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(
+    ("width", "scheme", "language"),
+    [
+        (1280, "light", "en-US"),
+        (1280, "dark", "zh-CN"),
+        (390, "light", "zh-CN"),
+        (390, "dark", "en-US"),
+    ],
+)
 def test_each_view_fits_the_screen_and_axe_finds_nothing_serious(
-    visit: Visit, width: int, scheme: str
+    visit: Visit, width: int, scheme: str, language: str
 ) -> None:
     """Nor does a script fail, or the policy keep the page from something it needs."""
-    visitor = visit(width, scheme)
+    visitor = visit(width, scheme, language)
     for view in VIEWS:
         page = visitor.opens(view, dataset=ARTICLE_TOTAL.name)
         if view == "coverage":
@@ -225,12 +233,13 @@ def test_problems_say_the_cure_first_and_lead_to_the_run(visit: Visit) -> None:
     page = visit().opens("problems")
 
     card = page.locator(".card", has_text="40125")
-    expect(card.locator("h3")).to_have_text("星辰 Correct the password of the account's connection")
+    expect(card.locator("h3")).to_have_text("星辰 Correct the password in the connection")
     expect(card.locator("p")).to_have_text("The AppSecret is wrong")
     expect(card).to_contain_text("10 days")
-    href = card.locator("a").get_attribute("href") or ""
-    assert href.startswith(f"/dags/{DAG}/runs/scheduled__")
-    over = page.locator(".card.over", has_text="could not be reached")
+    links = [it.get_attribute("href") or "" for it in card.locator("a").all()]
+    assert links[0].startswith(f"/dags/{DAG}/runs/scheduled__")
+    assert links[1:] == ["/connections?name_pattern=weixin_6"]
+    over = page.locator(".card.over", has_text="No usable answer came")
     expect(over).to_contain_text("lasted 1 h 36 min")
     page.fill("#search", "灯塔")
     expect(page.locator(".empty")).to_contain_text("灯塔")
@@ -251,7 +260,7 @@ def test_the_calendar_is_walked_by_keys_and_a_day_tells_its_story(visit: Visit) 
     story = page.locator("dialog")
     expect(story.locator("h2")).to_contain_text("星辰")
     expect(story).to_contain_text("Failed")
-    expect(story).to_contain_text("Correct the password of the account's connection")
+    expect(story).to_contain_text("Correct the password in the connection")
     expect(story).to_contain_text("10 neighbouring days")
     expect(story).to_contain_text("Runs that planned it")
     assert story.locator(".form code").count() == 3
@@ -371,6 +380,43 @@ def test_chosen_days_are_asked_for_after_their_plan_is_shown(visit: Visit, fab: 
     assert made["conf"]["begin_date"] == conf["begin_date"]
 
 
+def test_who_may_not_trigger_is_told_so(browser: Browser, origin: str) -> None:
+    """A Viewer sees the plan of a day; Airflow refuses the run."""
+    with browser.new_context() as context:
+        visitor = Visitor(context, origin, log_in(origin, "viewer"))
+        page = visitor.opens("coverage", dataset=ARTICLE_TOTAL.name)
+        page.locator("button.cell.failed").first.click()
+        page.get_by_role("button", name="Trigger this run").click()
+        expect(page.locator("dialog .plan")).to_contain_text("You may not trigger this DAG")
+
+
+def test_a_run_from_the_page_asks_for_the_chosen_days_and_goes_green(
+    browser: Browser, stack: Stack
+) -> None:
+    """On the page of the Airflow that runs it: these days, and no others."""
+    stack.collect(["weixin_default"])
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        visitor = Visitor(context, stack.rest.origin, stack.rest.headers)
+        page = visitor.opens("coverage", dataset=ARTICLE_TOTAL.name, choose="1")
+        days = page.locator(f".calendar button[data-appid={DEFAULT_ACCOUNT.appid}]")
+        chosen = [days.nth(n).get_attribute("data-day") for n in (-30, -29)]
+        days.nth(-30).click()
+        days.nth(-29).click()
+        form = page.locator(".chooser .form")
+        expect(form.locator(".plan")).to_contain_text("2 calls")
+        form.get_by_role("button", name="Trigger this run").click()
+        expect(form.locator(".plan")).to_contain_text("The run is triggered.")
+        run_id = unquote((form.locator(".plan a").get_attribute("href") or "").rpartition("/")[2])
+        run = stack.rest.ended(DAG, run_id)
+
+        assert run["state"] == "success"
+        assert [run["conf"]["begin_date"], run["conf"]["end_date"]] == chosen
+        page = visitor.opens("runs", dataset=ARTICLE_TOTAL.name)
+        shown = page.locator("tbody tr", has=page.locator(f"a[href$='{quote(run_id, safe='')}']"))
+        expect(shown).to_contain_text("2 planned")
+        expect(shown).to_contain_text("2 brought in")
+
+
 def test_articles_grow_beside_what_is_usual(visit: Visit) -> None:
     """A chart, the same figures as a table, and the sources of the article that is chosen."""
     page = visit().opens("articles", dataset=ARTICLE_TOTAL.name, appid="wx0003")
@@ -386,16 +432,17 @@ def test_articles_grow_beside_what_is_usual(visit: Visit) -> None:
 
 
 def test_the_page_speaks_chinese_to_a_chinese_browser(visit: Visit) -> None:
-    """All but the sentences that the warehouse keeps."""
-    page = visit(language="zh-CN").opens("coverage", dataset=ARTICLE_TOTAL.name)
+    """All but names, which Airflow and WeChat have in English too."""
+    visitor = visit(language="zh-CN")
+    names = {"getarticletotal", "getarticletotaldetail", "AppSecret", "AppID", "Airflow", "Base"}
+    names |= {"weixin_article_total", "total_does_not_fall", "share_user", "password"}
+    for view in VIEWS:
+        page = visitor.opens(view, dataset=ARTICLE_TOTAL.name)
 
-    assert page.locator("html").get_attribute("lang") == "zh"
-    expect(page.locator("h1")).to_have_text("公众号文章")
-    shown = page.locator("body").inner_text()
-    assert re.findall(r"[A-Za-z]{4,}", shown.replace("AppID", "")) == [
-        "getarticletotal",
-        "getarticletotaldetail",
-    ]
+        assert page.locator("html").get_attribute("lang") == "zh-CN"
+        expect(page.locator("h1")).to_have_text("公众号文章")
+        shown = page.locator("body").inner_text().replace(HOSTILE, "")
+        assert set(re.findall(r"[A-Za-z_]{4,}", shown)) <= names
 
 
 def test_an_answer_that_fails_is_a_sentence_and_can_be_tried_again(visit: Visit) -> None:

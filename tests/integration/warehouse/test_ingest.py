@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from threading import Event, Thread
 from time import sleep
 from typing import Any
 
@@ -26,6 +27,7 @@ from weixin_etl.run import ingest as ingest_verb
 from weixin_etl.run.ingest import IngestError, OpenClient
 from weixin_etl.run.plan import plan
 from weixin_etl.warehouse import WarehouseError
+from weixin_etl.warehouse.locks import lock_load
 
 EMPTY = says(b'{"list":[]}')
 OUTAGE = says(b"", 502)
@@ -137,22 +139,37 @@ def test_the_log_says_how_far_a_batch_has_come(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ):
-    """While it waits for WeChat, long before there is enough to commit."""
+    """While it waits for WeChat, long before there is enough to commit; and during a commit."""
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(ingest_verb, "PROGRESS_SECONDS", 0.2)
-    monkeypatch.setattr(ingest_verb, "_WAKE_SECONDS", 0.02)
 
     def answers_late(handler: Handler) -> None:
         sleep(0.5)
         EMPTY(handler)
 
+    def holds_the_commit() -> None:
+        with warehouse.begin() as connection:
+            lock_load(connection, [wire.account.appid])
+            is_held.set()
+            for _ in range(400):
+                if loading in caplog.messages:
+                    break
+                sleep(0.05)
+
+    loading = "1 of 1 account, 7 of 7 days done: 7 calls, 0 rows; loading"
+    is_held = Event()
     wire.on_data = by_day({22: answers_late})
     collecting = a_run(warehouse)
+    batch = planned(collecting, wire.account)
+    holder = Thread(target=holds_the_commit)
+    holder.start()
+    is_held.wait()
 
-    assert ingested(collecting, planned(collecting, wire.account), wire.account) is None
+    assert ingested(collecting, batch, wire.account) is None
 
-    said = "0 of 1 account, 1 of 7 days done: 1 call, 0 rows; about 1 s more"
-    assert 1 <= caplog.messages.count(said) <= 2
+    holder.join()
+    assert "0 of 1 account, 1 of 7 days done: 1 call, 0 rows; about 1 s more" in caplog.messages
+    assert loading in caplog.messages
 
 
 def test_the_time_that_a_batch_still_takes_is_told_by_its_pace():
@@ -314,8 +331,8 @@ def test_what_is_said_of_days_that_are_not_in(
 @pytest.mark.parametrize(
     ("held", "is_collected", "cure"),
     [
-        (0, False, "unpause and trigger weixin_article_total_detail, which has 0 of 7 days"),
-        (3, False, "unpause and trigger weixin_article_total_detail, which has 3 of 7 days"),
+        (0, False, "unpause or trigger weixin_article_total_detail, which has 0 of 7 days"),
+        (3, False, "unpause or trigger weixin_article_total_detail, which has 3 of 7 days"),
         (3, True, "trigger weixin_article_total_detail, which has 3 of 7 days"),
         (7, True, "nothing to do: weixin_article_total_detail has these days"),
     ],

@@ -250,6 +250,25 @@ def test_rejected_rows_are_kept_once_per_answer(warehouse: Engine):
     assert rows(warehouse, kept) == [(1, "2026-11-20"), (2, "2026-11-20")]
 
 
+def test_what_the_next_answer_gives_is_resolved_without_reading_older_ones(warehouse: Engine):
+    """A value, or a row; what it does not give stays open."""
+    odd = {"share_count": "many", "share_user": "many"}
+    load_pairs(warehouse, pair(body(article("1_1", {"20": odd, "22": {}})), "22 08:30"))
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql("UPDATE weixin.raw_response SET body_zstd = ''")
+
+    answer = article("1_1", {"20": {**odd, "share_count": 2}, "22": {}})
+    load_pairs(warehouse, pair(body(answer), "23 08:30"))
+
+    parts = "SELECT metric, resolved_at IS NULL FROM weixin.rejected_row ORDER BY rejected_row_id"
+    assert rows(warehouse, parts) == [
+        ("share_user", True),
+        ("share_count", False),
+        (None, False),
+        ("share_user", True),
+    ]
+
+
 # ----------------------------------------------------------------------------------- late answers
 
 

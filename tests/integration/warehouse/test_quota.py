@@ -17,7 +17,7 @@ from weixin_etl.api.errors import HeldBackError, WeixinError
 from weixin_etl.load import merge
 from weixin_etl.load.quota import known_quotas
 from weixin_etl.model import Account, ConfiguredAccount, Run
-from weixin_etl.problem import Problem, ProblemKind, timely
+from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.rules import Quota
 from weixin_etl.run import Settings
 from weixin_etl.run import check as check_verb
@@ -251,7 +251,7 @@ def test_a_backfill_stops_at_the_reserve(collector: Collector):
     ]
     assert plan.warnings == []
 
-    cure = timely(HeldBackError.cure, plan.stamp.planned_at, plan.stamp.planned_at)
+    cure = HeldBackError().problem(None).as_of(plan.stamp.planned_at, plan.stamp.planned_at).cure
     for by_itself in (False, True):
         error = collector.ingest(plan, by_itself=by_itself)
         assert error

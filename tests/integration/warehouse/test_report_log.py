@@ -61,8 +61,8 @@ def test_what_is_logged_of_a_week(
     """
     A line for each pair of a few accounts; ten thousand would be seventy thousand lines.
 
-    How long it took is compared with what the plan expected. Why some are not in is a line per
-    account and cause, which comes last.
+    How long it took is compared with what the plan expected, unless the run was cleared since. Why
+    some are not in is a line per account and cause, which comes last.
     """
     monkeypatch.setenv("WEIXIN_NOW", (PLANNED_AT + timedelta(seconds=97)).isoformat())
     stamp = PlanStamp(PLANNED_AT, 7 * accounts)
@@ -82,3 +82,7 @@ def test_what_is_logged_of_a_week(
         "account wx1: correct the password (the secret is wrong) · "
         "2026-11-17 to 2026-11-19, 2026-11-21 to 2026-11-23 · wx1"
     )
+
+    caplog.clear()
+    report(SCHEDULED, warehouse, {}, stamp, None)
+    assert not any("since the plan" in it for it in caplog.messages)

@@ -171,13 +171,13 @@ def test_the_cause_of_others_is_listed_first() -> None:
 
 
 def test_one_cause_of_many_accounts_is_one_problem() -> None:
-    """Though the cure names each one's connection; what concerns all accounts stands alone."""
+    """Though the cure names its connection and counts its days; what concerns all stands alone."""
     many = [
         ListedProblem(
             Problem(
                 ProblemKind.CONFIGURATION,
                 "the AppSecret is wrong",
-                f"correct the password of weixin_{n}",
+                f"correct the password of weixin_{n}, which has {n} of 7 days",
                 *(f"号{n}", f"wx{n}", f"weixin_{n}"),
             )
         )

@@ -14,6 +14,7 @@ from weixin_etl import warehouse as the_warehouse
 from weixin_etl.load.stage import _copy
 from weixin_etl.warehouse import WarehouseError, diagnose
 from weixin_etl.warehouse import connection as the_way
+from weixin_etl.warehouse.locks import lock_incidents
 
 pytestmark = pytest.mark.every_postgres
 
@@ -43,21 +44,35 @@ def test_no_wait_is_without_end(warehouse: Engine):
 
 
 def test_a_lock_that_is_never_released(warehouse: Engine, monkeypatch: pytest.MonkeyPatch):
-    """The sentence says so, and that others' work goes on."""
+    """The sentence names the table where Postgres says which, and that others' work goes on."""
     monkeypatch.setitem(the_way._SESSION, "lock_timeout", "50ms")
     impatient = the_warehouse.engine(warehouse.url)
-    with warehouse.begin() as holder:
-        holder.exec_driver_sql("LOCK TABLE weixin.dim_article")
-        with pytest.raises(DBAPIError) as caught, impatient.begin() as waiting:
-            waiting.exec_driver_sql("LOCK TABLE weixin.dim_article")
+    told = []
+    for ask in (
+        lambda waiting: waiting.exec_driver_sql("SELECT 1 AS 一,\n msgid FROM weixin.dim_article"),
+        lambda waiting: lock_incidents(waiting, "article_total"),
+        lambda waiting: waiting.exec_driver_sql("LOCK TABLE weixin.dim_article"),
+    ):
+        with warehouse.begin() as holder:
+            lock_incidents(holder, "article_total")
+            holder.exec_driver_sql("LOCK TABLE weixin.dim_article")
+            with pytest.raises(DBAPIError) as caught, impatient.begin() as waiting:
+                ask(waiting)
+        told.append(diagnose(caught.value, warehouse))
     impatient.dispose()
 
-    told = diagnose(caught.value, warehouse)
-    assert told is not None
-    assert str(told).startswith(
+    assert [it.cure for it in told] == [
+        "find the session that holds weixin.dim_article: "
+        "`SELECT * FROM pg_locks WHERE relation = 'weixin.dim_article'::regclass`",
+        "find the session that holds weixin.writer_lock: "
+        "`SELECT * FROM pg_locks WHERE relation = 'weixin.writer_lock'::regclass`",
+        "find the session that holds it: "
+        "`SELECT * FROM pg_locks JOIN pg_stat_activity USING (pid)`",
+    ]
+    assert told[0].cause.startswith(
         "the warehouse waited too long for a lock: canceling statement due to lock timeout, at "
     )
-    assert told.is_of_one_statement
+    assert told[0].is_of_one_statement
 
 
 def test_a_session_that_waited_too_long_for_wechat(warehouse: Engine):

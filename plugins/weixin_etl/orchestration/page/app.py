@@ -266,6 +266,7 @@ def dictionary() -> Mapping[str, Mapping[str, str]]:
 
 def preferred_language(header: str) -> str:
     """The first language of an Accept-Language header that the page speaks; else English."""
+    spoken = {it.split("-")[0]: it for it in dictionary()}
     weighted = []
     for n, part in enumerate(header.split(",")):
         name, _, quality = part.strip().partition(";q=")
@@ -273,7 +274,7 @@ def preferred_language(header: str) -> str:
             weighted.append((-float(quality or 1), n, name.split("-")[0].lower()))
         except ValueError:
             continue
-    return next((name for _, _, name in sorted(weighted) if name in dictionary()), "en")
+    return next((spoken[name] for _, _, name in sorted(weighted) if name in spoken), "en")
 
 
 @cache

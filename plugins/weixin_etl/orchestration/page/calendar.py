@@ -7,9 +7,9 @@ from datetime import date, timedelta
 from typing import Any
 
 from weixin_etl import clock, rules
-from weixin_etl.model import Coverage, DayState, Pair, PairState
-from weixin_etl.orchestration.page.reader import Figures
-from weixin_etl.problem import timely
+from weixin_etl.model import Coverage, DayState, Pair
+from weixin_etl.orchestration.page.reader import Figures, told
+from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.trouble import status
 from weixin_etl.trouble.status import Airflow
 
@@ -62,8 +62,6 @@ class Story:
     form_day_count: int
     runs: tuple[dict[str, Any], ...]
     """What came of it in each run that planned it, newest first."""
-    at_work: list[str]
-    """The runs that are asking WeChat."""
     restatements: tuple[dict[str, Any], ...]
     restatement_count: int
     rejected: tuple[dict[str, Any], ...]
@@ -149,16 +147,8 @@ def story(of: Figures, airflow: Airflow, appid: str, day: date) -> Story | None:
     if state(day) is DayState.FINAL:
         form["refetch"] = True
     pair = {"appid": appid, "publication_date": day}
-    at_work = airflow.at_work(of.dataset)
     restatements = of.rows("page/pair_restatements.sql", **pair, most=MOST)
-    coverage = [
-        {
-            **row,
-            "error": of.said(row["error"] or ""),
-            "cure": of.said(timely(row["cure"] or "", of.now, of.now)),
-        }
-        for row in of.rows("page/pair_coverage.sql", **pair)
-    ]
+    coverage = [_coverage(of, row) for row in of.rows("page/pair_coverage.sql", **pair)]
     return Story(
         appid=appid,
         name=account["name"],
@@ -167,19 +157,7 @@ def story(of: Figures, airflow: Airflow, appid: str, day: date) -> Story | None:
         coverage=coverage[0] if coverage else None,
         form=form,
         form_day_count=(last - first).days + 1,
-        runs=tuple(
-            {
-                **run,
-                "state": rules.came_of(
-                    PairState(run["state"]),
-                    coverages.get(day, Coverage(day)),
-                    run["planned_at"],
-                    refetch=run["run_id"] in at_work,  # it may be told to ask for final days
-                ),
-            }
-            for run in of.rows("page/pair_runs.sql", **pair)
-        ),
-        at_work=at_work,
+        runs=of.rows("page/pair_runs.sql", **pair, at_work=airflow.at_work(of.dataset)),
         restatements=restatements,
         restatement_count=restatements[0]["restatement_count"] if restatements else 0,
         rejected=tuple(
@@ -188,6 +166,15 @@ def story(of: Figures, airflow: Airflow, appid: str, day: date) -> Story | None:
         ),
         answers=of.rows("page/pair_answers.sql", **pair),
     )
+
+
+def _coverage(of: Figures, row: dict[str, Any]) -> dict[str, Any]:
+    """The row, with why its last attempt did not end ok as its reader is told now."""
+    known = Coverage.of(row)
+    kind = known.error_kind or ProblemKind.UNKNOWN
+    problem = Problem(kind, known.error or "", known.cure or "", errcode=known.error_code)
+    said = told(problem.as_of(known.attempted_at or of.now, of.now), of.language)
+    return {**row, "error": said.cause, "cure": said.cure}
 
 
 def _accounts(

@@ -9,9 +9,9 @@ from weixin_etl.clock import days_as_ranges
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import DayState
 from weixin_etl.orchestration import airflow_state, airflow_ui, settings
-from weixin_etl.orchestration.page.reader import Language, in_language
+from weixin_etl.orchestration.page.reader import Language, in_language, told
 from weixin_etl.orchestration.warehouse import of_reader, open_reader, reading, reads_as
-from weixin_etl.problem import Problem, ProblemKind
+from weixin_etl.problem import ProblemKind
 from weixin_etl.trouble import status
 from weixin_etl.trouble.status import AccountStatus, ListedProblem, RunAtWork, Status
 from weixin_etl.warehouse import WarehouseError
@@ -104,9 +104,9 @@ def current(datasets: Sequence[Dataset]) -> Status:
                 datasets=datasets,
             )
     except WarehouseError as error:
-        said = of_reader(error)
-        problem = ListedProblem(Problem(ProblemKind.WAREHOUSE, said.cause, said.cure))
-        found = status.assess([], [problem], airflow, now=now, catch_up_days=0, datasets=datasets)
+        problem = replace(of_reader(error).problem, kind=ProblemKind.WAREHOUSE)
+        known = [ListedProblem(problem)]
+        found = status.assess([], known, airflow, now=now, catch_up_days=0, datasets=datasets)
         return replace(found, is_read=False)
 
 
@@ -118,7 +118,7 @@ def _together(listed: Iterable[ListedProblem], language: Language) -> tuple[Show
 
 
 def _shown(listed: ListedProblem, language: Language = "en") -> Shown:
-    problem, said = listed.problem, in_language(language)
+    problem = told(listed.problem, language)
     lasted = ""
     if listed.opened_at and listed.closed_at:
         lasted = clock.duration(listed.closed_at - listed.opened_at)
@@ -127,16 +127,16 @@ def _shown(listed: ListedProblem, language: Language = "en") -> Shown:
         "kind": problem.kind,
         "is_warning": listed.is_warning,
         "dataset": listed.dataset,
-        "account": said(problem.account),
-        "cure": said(problem.cure),
-        "cause": said(problem.cause),
+        "account": problem.account,
+        "cure": problem.cure,
+        "cause": problem.cause,
         "days": days_as_ranges(problem.days),
         "day_count": len(problem.days),
         "error_code": problem.errcode,
         "opened_at": listed.opened_at,
         "seen_at": listed.seen_at,
         "closed_at": listed.closed_at,
-        "lasted": said(lasted),
+        "lasted": in_language(language)(lasted),
         "run_id": listed.run_id,
         "path": airflow_ui.path(problem, listed.dataset, listed.run_id),
     }

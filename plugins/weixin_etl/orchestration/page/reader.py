@@ -15,11 +15,12 @@ from weixin_etl import clock
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.warehouse import open_reader, reading
+from weixin_etl.problem import Problem
 from weixin_etl.trouble import chinese
 from weixin_etl.warehouse import statement
 
 Name = Annotated[str, Query(min_length=1, max_length=300)]
-Language = Literal["en", "zh"]
+Language = Literal["en", "zh-CN"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,12 @@ def reader(user: GetUserDep) -> Reader:
 
 def in_language(language: Language) -> Callable[[str], str]:
     """What makes a sentence, which is kept in English, one of a language."""
-    return chinese.of if language == "zh" else str
+    return chinese.of if language == chinese.LANGUAGE else str
+
+
+def told(problem: Problem, language: Language) -> Problem:
+    """A problem with its texts in a language."""
+    return chinese.told(problem) if language == chinese.LANGUAGE else problem
 
 
 def figures(

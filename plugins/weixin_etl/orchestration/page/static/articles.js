@@ -19,7 +19,7 @@ export async function articles({ now, go, ask }) {
     nodes: [
       title, choice,
       el("h3", {}, t("growth")),
-      el("p", { class: "quiet" }, t("axis_readers", { metric: LANGUAGE === "zh" ? found.chinese_name : found.meaning })),
+      el("p", { class: "quiet" }, t("axis_readers", { metric: LANGUAGE === "zh-CN" ? found.chinese_name : found.meaning })),
       legend(found, selected), chart,
       list(found, selected, (msgid) => go({ appid: chosen.appid, msgid })),
       el("section", { "aria-labelledby": "sources" },

@@ -5,14 +5,15 @@ export const configuration = JSON.parse(document.getElementById("configuration")
 export const LANGUAGE = (() => {
   try {
     const chosen = localStorage.getItem("i18nextLng")?.split("-")[0];
-    if (chosen) return chosen in configuration.labels ? chosen : "en";
+    const spoken = Object.keys(configuration.labels).find((it) => it.split("-")[0] === chosen);
+    if (chosen) return spoken ?? "en";
   } catch {
     // storage is switched off
   }
   return document.documentElement.lang;
 })();
 const LABELS = configuration.labels[LANGUAGE];
-const LOCALE = LANGUAGE === "zh" ? "zh-CN" : "en-GB";
+const LOCALE = LANGUAGE === "en" ? "en-GB" : LANGUAGE;
 
 // The label in the page's language, its {places} filled in.
 export function t(name, places = {}) {
@@ -61,7 +62,7 @@ export const addDays = (day, count) =>
 export const ranges = (days) => days.replaceAll(" to ", t("to"));
 
 // As a sentence of its own. What begins with a name or an address stays as it is.
-export const sentence = (text) => (/^[a-z]+[ ,]/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text);
+export const sentence = (text) => (/^[a-z]+([ ,]|: )/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text);
 
 // A sentence for people who use a screen reader.
 export function say(sentence) {
@@ -165,8 +166,9 @@ export const facts = (...said) => el("ul", { class: "facts" }, said.flat().filte
 // How far a run at work has come.
 export const progressBar = (done, count) => el("progress", { value: done, max: Math.max(1, count), "aria-label": t("being_asked", { done: number(done), count: number(count) }) });
 
-// A table: columns are {label, cell(row), number, wide}. On a narrow screen each row is a card that
-// names its cells, the wide ones on a line of their own; the roles keep it a table for screen readers.
+// A table: columns are {label, cell(row), number, wide, isSpare(row)}. On a narrow screen each row is a
+// card that names its cells but the wide ones, without those it can spare; the roles keep it a table for
+// screen readers.
 export function table(caption, columns, rows, { captionHidden = false, rowClass = () => undefined } = {}) {
   return el("table", { role: "table" },
     el("caption", { class: captionHidden ? "hidden" : undefined }, caption),
@@ -174,7 +176,8 @@ export function table(caption, columns, rows, { captionHidden = false, rowClass 
       el("th", { role: "columnheader", scope: "col", class: column.number ? "number" : undefined }, column.label)))),
     el("tbody", { role: "rowgroup" }, rows.map((row) => el("tr", { role: "row", class: rowClass(row) },
       columns.map((column, n) => el(n ? "td" : "th", {
-        role: n ? "cell" : "rowheader", scope: n ? undefined : "row", "data-label": column.label, class: column.number ? "number" : column.wide ? "wide" : undefined,
+        role: n ? "cell" : "rowheader", scope: n ? undefined : "row", "data-label": column.label,
+        class: [column.number && "number", column.wide && "wide", column.isSpare?.(row) && "spare"].filter(Boolean).join(" ") || undefined,
       }, column.cell(row)))))));
 }
 

@@ -2,6 +2,7 @@
 
 import { addDays, copyButton, dagId, el, facts, number, pager, runLink, searchBox, sentence, t, table, time, timeElement, whole, word } from "./common.js";
 import { form, formsOf } from "./form.js";
+import { counts } from "./runs.js";
 
 const SIGNS = {
   final: "✓", in: "●", resting: "z", open: "○", being_asked: "…", late: "!", unconfirmed: "1", failed: "✕", never_asked: "?", retired: "–", lost: "∅",
@@ -208,7 +209,7 @@ function chapters(dataset, story, ask) {
     ...holdings(story.coverage),
     el("h3", {}, t("ask_again")), form(dataset, story.form, ask),
     story.form_day_count > 1 && el("p", { class: "quiet" }, t("ask_neighbours", { count: story.form_day_count })),
-    el("h3", {}, t("runs_of_day")), story.runs.length ? runsTable(dataset, story) : el("p", { class: "quiet" }, t("no_runs_of_day")),
+    el("h3", {}, t("runs_of_day")), story.runs.length ? runsTable(dataset, story.runs) : el("p", { class: "quiet" }, t("no_runs_of_day")),
     el("h3", {}, t("restatements")), ...restatements(story),
     story.rejected.length > 0 && el("h3", {}, t("rejected")),
     story.rejected.length > 0 && table(t("rejected"), [
@@ -246,13 +247,11 @@ function holdings(known) {
   )];
 }
 
-function runsTable(dataset, { runs, at_work: atWork }) {
+function runsTable(dataset, runs) {
   return table(t("runs_of_day"), [
     { label: t("run"), cell: (it) => runLink(dagId(dataset), it.run_id, whole(time(it.planned_at))) },
-    { label: t("state"), cell: (it) => word("pair", it.state === "planned" && atWork.includes(it.run_id) ? "being_asked" : it.state) },
-    ...["calls", "inserted", "updated", "unchanged", "rejected", "restated"].map((name) => ({
-      label: t(name === "rejected" ? "rejected_count" : name), number: true, cell: (it) => number(it[name]),
-    })),
+    { label: t("state"), cell: (it) => word("pair", it.state) },
+    ...counts((it) => it),
   ], runs, { captionHidden: true });
 }
 

@@ -98,7 +98,7 @@ function accounts(found, now, offset, go) {
     { label: t("account"), cell: (it) => [el("strong", {}, it.name), el("span", { class: "quiet under" }, dagId(it.dataset))] },
     { label: t("state"), wide: true, cell: state },
     { label: t("last_day_in"), cell: (it) => (it.last_day_in ? whole(it.last_day_in) : t("never")) },
-    { label: t("last_success"), cell: (it) => (it.ready_at ? timeElement(it.ready_at) : t("never")) },
+    { label: t("last_success"), isSpare: () => true, cell: (it) => (it.ready_at ? timeElement(it.ready_at) : t("never")) },
     { label: t("calls_today"), number: true, cell: (it) => number(it.calls_today) },
     { label: t("quota_left"), number: true, cell: quota },
     { label: t("next_try"), cell: (it) => (it.next_try_at ? timeElement(it.next_try_at) : t("paused")) },
@@ -131,5 +131,5 @@ function quota(it) {
   if (it.quota_left === null) return t("unknown");
   const left = it.quota_limit === null ? number(it.quota_left)
     : t("quota_of", { left: number(it.quota_left), limit: number(it.quota_limit) });
-  return [whole(left), el("span", { class: "quiet under" }, t(it.is_quota_said ? "quota_said" : "quota_counted"))];
+  return [whole(left), el("span", { class: "quiet under spare" }, t(it.is_quota_said ? "quota_said" : "quota_counted"))];
 }

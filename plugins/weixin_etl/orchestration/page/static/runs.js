@@ -15,7 +15,7 @@ export async function runs({ now, go, ask }) {
     inners.set(run.run_id, await ask("run", { dataset: now.dataset, run_id: run.run_id }));
   }
   const columns = [
-    { label: t("run"), cell: (it) => [link(now.dataset, it), el("span", { class: "quiet under" }, it.run_type ?? kind(it.run_id))] },
+    { label: t("run"), cell: (it) => [link(now.dataset, it), el("span", { class: "quiet under" }, word("type", it.run_type ?? kind(it.run_id)))] },
     { label: t("airflow_state"), cell: (it) => el("span", { class: `chip ${chip(it.state)}` }, it.state ? word("run", it.state) : t("gone")) },
     { label: t("accounts"), number: true, cell: (it) => number(it.counts?.accounts) },
     { label: t("pairs"), wide: true, cell: (it) => (it.counts ? [it.is_at_work && progressBar(it.counts.pairs - it.counts.planned, it.counts.pairs), states(it.counts, it)] : el("span", { class: "quiet" }, t(it.is_at_work ? "plans_yet" : "planned_nothing"))) },
@@ -41,8 +41,9 @@ const link = (dataset, run) => (run.state ? runLink(dagId(dataset), run.run_id, 
 const kind = (runId) => runId.split("__")[0];
 const chip = (state) => ({ success: "good", failed: "bad", running: "open", queued: "open" })[state] ?? "retired";
 
-const counts = (of) => COUNTS.map((name) => ({
-  label: t(name === "rejected" ? "rejected_count" : name), number: true, cell: (it) => number(of(it)?.[name]),
+// What came of the days, in columns; a nought can be spared.
+export const counts = (of) => COUNTS.map((name) => ({
+  label: t(name === "rejected" ? "rejected_count" : name), number: true, isSpare: (it) => !of(it)?.[name], cell: (it) => number(of(it)?.[name]),
 }));
 
 // What came of the run's days. While it is at work nothing is wrong yet with those that are not in.
