@@ -71,15 +71,16 @@ FROM weixin.dim_account AS account
 CROSS JOIN
     LATERAL (
         SELECT
-            EXISTS (
-                SELECT FROM weixin.fact_account_summary AS silent
+            (
+                SELECT count(*) > 0
+                FROM weixin.fact_account_summary AS silent
                 WHERE
                     silent.appid = account.appid
                     AND silent.send_page_count = 0
                     AND silent.read_user > 0
             ) AS is_reading,
-            EXISTS (
-                SELECT
+            (
+                SELECT count(*) > 0
                 FROM weixin.fact_account_summary_history AS before
                 INNER JOIN weixin.fact_account_summary AS after
                     ON before.appid = after.appid AND before.stat_date = after.stat_date

@@ -72,9 +72,9 @@ SELECT
 FROM staged_{{ fact }} AS staged
 LEFT JOIN weixin.{{ fact }} AS fact
     ON
-        {% for column in key %}
+    {% for column in key %}
         {{ "AND " if not loop.first }}staged.{{ column }} = fact.{{ column }}
-        {% endfor %}
+    {% endfor %}
 WHERE
     fact.appid IS NULL
     {% for metric in metrics %}

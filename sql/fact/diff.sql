@@ -7,15 +7,12 @@ SELECT
         array_agg(
             jsonb_build_array(
                 changed.appid,
-                {{ "changed." ~ item if item else "NULL" }},
+                {{ "changed." ~ item ~ "::text" if item else "''" }},
                 changed.stat_date,
                 figure.old_value,
                 figure.new_value
             )
-            ORDER BY
-            {% for column in key %}
-            changed.{{ column }}{{ "," if not loop.last }}
-            {% endfor %}
+            ORDER BY changed.{{ key | join(", changed.") }}
         )
     )[1] AS example
 FROM different_{{ fact }} AS changed

@@ -1,5 +1,5 @@
--- The figures and lists of a pair that were given another value, or one where they had none: one row
--- each, newest first, with how many there are. Without OFFSET 0 the planner reads the account's
+-- The figures and lists of a pair that were given another value, or one where they had none: one
+-- row each, newest first, with how many there are. Without OFFSET 0 the planner reads the account's
 -- whole history.
 SELECT
     article.title,

@@ -61,8 +61,10 @@ def draw_calendar(seed: int, mornings: int, troubles: Collection[Trouble]) -> Ca
     datasets = [ARTICLE_TOTAL] if lots.random() < 0.75 else [ARTICLE_TOTAL_DETAIL]
     if lots.strikes(Trouble.BOTH, 0.08):
         datasets = [ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL]
-    if lots.strikes(Trouble.STATISTICS, 0.3):
-        datasets = [lots.choice([ARTICLE_SHARE, FOLLOWER_CHANGE, FOLLOWER_TOTAL])]
+    apart = Lots(f"statistics of {seed}")  # so that the others keep the calendars of their seeds
+    apart.troubles = troubles
+    if apart.strikes(Trouble.STATISTICS, 0.3):
+        datasets = [apart.choice([ARTICLE_SHARE, FOLLOWER_CHANGE, FOLLOWER_TOTAL])]
     connections = draw_connections(lots, mornings)
     appids = sorted({appid for _, appid, *_ in connections if appid})
     worlds = {

@@ -34,7 +34,7 @@ class FigureDiff:
     metric: str
     count: int
     example: tuple[str, str, str, str | None, str | None]
-    """AppID, msgid, stat_date, value before and after."""
+    """AppID, msgid or channel if there is one, stat_date, value before and after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +115,11 @@ class Replayed:
     def figures(self) -> list[str]:
         """A sentence for each metric that gets other values."""
         return [
-            f"{it.metric}: {it.count} figures; for example {appid} {one_line(msgid)} {stat_date}: "
+            f"{it.metric}: {it.count} figures; for example {' '.join(filter(None, key))}: "
             f"{_shown(old)} → {_shown(new)}"
             for it in self.diff.figures
-            for appid, msgid, stat_date, old, new in (it.example,)
+            for appid, item, stat_date, old, new in (it.example,)
+            for key in ((appid, one_line(item), stat_date),)
         ]
 
 

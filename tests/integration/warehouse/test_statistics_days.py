@@ -120,6 +120,7 @@ def test_a_replay_rebuilds_the_fact(warehouse: Engine, dataset: Dataset, tmp_pat
     assert [(it.metric, it.count) for it in done.diff.figures] == [
         (metric, len(before[dataset.fact]))
     ]
+    assert f"for example {ACCOUNT.appid} " in done.figures()[0]
     without = {"changed_at", "loaded_at"}
     assert [
         {name: value for name, value in row.items() if name not in without}

@@ -8,7 +8,7 @@ import pytest
 import view_cases as cases
 from sqlalchemy import Connection, Engine, MetaData
 
-from weixin_etl.datasets import ARTICLE_DATASETS, Kind
+from weixin_etl.datasets import DATASETS, Kind
 from weixin_etl.parse.values import BIGINT_MAX
 from weixin_etl.warehouse.views import views
 
@@ -52,7 +52,8 @@ def test_no_view_fails_on_the_largest_counts(connection: Connection, tables: Met
     of_article = {"publication_date": "2026-11-02"}
     for msgid in ("1_1", "1_2"):
         given["dim_article"].append({**of_article, "msgid": msgid, "title": "春", "position": 1})
-    for dataset in ARTICLE_DATASETS.values():
+    items = {"msgid": ["1_1", "1_2"], "user_source": [0, 1]}
+    for dataset in DATASETS.values():
         values: dict[Kind, Any] = {
             Kind.COUNT: BIGINT_MAX,
             Kind.RATE: 10**15 - 1,
@@ -61,10 +62,13 @@ def test_no_view_fails_on_the_largest_counts(connection: Connection, tables: Met
         largest = {metric.name: values[metric.kind] for metric in dataset.metrics}
         smallest = {metric.name: 0 for metric in dataset.totals}
         facts: list[cases.Row] = []
-        for msgid in ("1_1", "1_2"):
-            given["article_sighting"].append({"msgid": msgid, "dataset": dataset.name})
+        place = of_article if dataset.describes_articles else {}
+        for item in items[dataset.item.name] if dataset.item else [None]:
+            key = {dataset.item.name: item} if dataset.item else {}
+            if dataset.describes_articles:
+                given["article_sighting"].append({**key, "dataset": dataset.name})
             for day, figures in (("02", largest), ("03", smallest), ("04..2026-11-08", largest)):
-                row = {**of_article, "msgid": msgid, "stat_date": f"2026-11-{day}"}
+                row = {**place, **key, "stat_date": f"2026-11-{day}"}
                 facts.append({**row, **figures})
         given[dataset.fact] = facts
         given[f"{dataset.fact}_history"] = [

@@ -20,6 +20,8 @@ import sqlalchemy
 import yaml
 from sqlalchemy import Connection, MetaData
 
+from weixin_etl.datasets import DATASETS
+
 CASES = Path(__file__).parent
 Row = Mapping[str, Any]
 
@@ -61,16 +63,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "rejected_at": _SEEN,
     },
     "first_daily_run": {"appid": "wx1", "dataset": "article_total"},
-    "fact_article_total": _FACT,
-    "fact_article_total_detail": _FACT,
-    "fact_article_total_history": _REPLACED,
-    "fact_article_total_detail_history": _REPLACED,
-    "fact_article_read": _FACT,
-    "fact_article_share": _FACT,
-    "fact_account_summary": _FACT,
-    "fact_account_summary_history": {**_REPLACED, "changed_metrics": ["read_user"]},
-    "fact_follower_change": _FACT,
-    "fact_follower_total": _FACT,
+    **{it.fact: _FACT for it in DATASETS.values()},
+    **{f"{it.fact}_history": _REPLACED for it in DATASETS.values()},
     "dim_article_title_history": {"appid": "wx1", "replaced_at": _SEEN},
 }
 
