@@ -193,11 +193,9 @@ def test_every_trouble_of_the_warehouse(stack: Stack) -> None:
 
     told = red.errors("ingest")
     for state, beginning in FAULTS.items():
-        happened, advice = BY_SQLSTATE[beginning]
-        begins = " ".join(
-            happened.split()[:3]
-        )  # after a long advice, the line ends before the rest
-        assert any(advice in line and begins in line for line in told), (state, told)
+        cause, cure, _ = BY_SQLSTATE[beginning]
+        begins = " ".join(cause.split()[:3])  # after a long cure, the line ends before the rest
+        assert any(cure in line and begins in line for line in told), (state, told)
     fault = [line for line in told if line.startswith(f"{faulty.name}: report it")]
     assert len(fault) == 1
     assert "CheckViolation: as if" in fault[0]
