@@ -17,7 +17,7 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 	--no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run up down airflow etl psql migrate secrets test test-all soak test-compose test-newcomer test-superset superset dbt matrix bench bench-peers audit plotly wheel release lint format lock clean
+.PHONY: help setup run up down airflow etl probe psql migrate secrets test test-all soak test-compose test-newcomer test-superset superset dbt matrix bench bench-peers audit plotly wheel release lint format lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ airflow: $(INSTALLED) ## Run Airflow's own command beside `make up`: make airflo
 
 etl: $(INSTALLED) ## Run the product's own command beside `make up`: make etl ARGS="status"
 	@$(BIN)/python -m weixin_local etl $(ARGS)
+
+probe: $(INSTALLED) ## Ask WeChat whether the pipeline will work for the account in .env
+	@$(BIN)/python -m weixin_local probe $(ARGS)
 
 psql: $(INSTALLED) ## Open the warehouse in psql
 	@$(BIN)/python -m weixin_local psql

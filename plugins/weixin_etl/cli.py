@@ -41,6 +41,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     add_command(commands, migrate)
     add_plan(commands, plan)
+    add_command(
+        commands,
+        probe,
+        _argument(
+            "--accounts",
+            nargs="+",
+            default=(),
+            metavar="ACCOUNT",
+            help="AppIDs or connection ids (default: all)",
+        ),
+        _argument(
+            "--datasets",
+            nargs="+",
+            default=(),
+            metavar="DATASET",
+            help=f"default: {' '.join(it.name for it in DATASETS.values() if not it.is_optional)}",
+        ),
+        _argument("--save", type=Path, metavar="FOLDER", help="keep the answers, made anonymous"),
+        _argument("--yes", action="store_true", help="save without asking"),
+    )
     add_command(commands, status, any_dataset)
     add_command(commands, unwanted, dataset, accounts, *_days("--begin", "--end", is_required=True))
     which = add_command(
@@ -98,6 +118,13 @@ def plan(options: argparse.Namespace) -> None:
     show_plan(
         DATASETS[options.dataset], options.begin_date, options.end_date, refetch=options.refetch
     )
+
+
+def probe(options: argparse.Namespace) -> int:
+    """Ask WeChat whether the pipeline will work for each account: exit code 0, 1, 2 if unknown."""
+    from weixin_etl.orchestration.commands.probe import show_probe
+
+    return show_probe(options.accounts, options.datasets, options.save, is_sure=options.yes)
 
 
 def status(options: argparse.Namespace) -> int:

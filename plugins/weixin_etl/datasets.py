@@ -32,8 +32,25 @@ class Metric:
     kind: Kind = Kind.COUNT
     is_level: bool = False
     """A number that is no running total, such as how many people a message went to."""
-    is_part: bool = False
-    """It counts a part of what another metric does, such as the readers from one place."""
+    whole: str | None = None
+    """The metric of which it counts a part, such as the readers from one place."""
+    entry_keys: tuple[str, ...] = ()
+    """Of a list: the keys of its objects."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Where readers come from, as both endpoints tell it, each in words of its own."""
+
+    code: str
+    """What the views call it."""
+    part: str
+    """What the names of its metrics of `article_total` hold."""
+    scene_desc: str
+    """WeChat's text in the lists of `article_total_detail`."""
+    chinese_name: str
+    name: str
+    """In the middle of a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +90,13 @@ class ItemKey:
 
     name: str
     """As the fact's column, and WeChat's key."""
+    of: str
+    """What it identifies, in a sentence."""
     is_number: bool = False
 
 
-MSGID = ItemKey("msgid")
-CHANNEL = ItemKey("user_source", is_number=True)
+MSGID = ItemKey("msgid", "an article")
+CHANNEL = ItemKey("user_source", "a channel", is_number=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +135,7 @@ class Dataset:
     is_optional: bool = False
     """Whether its DAG waits, paused, until somebody wants it."""
     readers: str = ""
-    """The metric that counts the people who read an article; of publication days."""
+    """The metric that counts the people who read, where there is one."""
     headline: tuple[str, ...] = ()
     """The running totals without which a row is not known: WeChat always gives them."""
     rates: tuple[Rate, ...] = ()
@@ -143,6 +162,11 @@ class Dataset:
     def describes_articles(self) -> bool:
         """Whether its answers say which articles there are: those of publication days do."""
         return self.day is Day.PUBLICATION
+
+    @property
+    def an_item(self) -> str:
+        """What an item of an answer's list is, in a sentence."""
+        return self.item.of if self.item else "a row"
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -177,13 +201,21 @@ class Dataset:
     @property
     def totals(self) -> tuple[Metric, ...]:
         """The metrics that only grow, as long as WeChat does not correct them."""
-        grow = self.describes_articles
-        return tuple(m for m in self.metrics if grow and m.kind is Kind.COUNT and not m.is_level)
+        return self._counted if self.describes_articles else ()
+
+    @property
+    def additives(self) -> tuple[Metric, ...]:
+        """The metrics of a statistics day that may be added up over days."""
+        return () if self.describes_articles else self._counted
+
+    @property
+    def _counted(self) -> tuple[Metric, ...]:
+        return tuple(it for it in self.metrics if it.kind is Kind.COUNT and not it.is_level)
 
     @property
     def wholes(self) -> tuple[Metric, ...]:
         """The running totals that are no part of another."""
-        return tuple(metric for metric in self.totals if not metric.is_part)
+        return tuple(metric for metric in self.totals if metric.whole is None)
 
     @property
     def others(self) -> tuple[Metric, ...]:
@@ -213,30 +245,53 @@ _NOT_ADDITIVE = "Not additive, and never to be averaged over articles"
 _IN_BOTH = "Both datasets have a metric of this name; they count differently"
 
 
-def _reads(scene: str, chinese: str, place: str, caveat: str = _PARTS) -> tuple[Metric, Metric]:
+_CHAT = Scene("session", "session", "公众号消息", "公众号会话", "the account's own chat")
+_HISTORY = Scene("history", "hist_msg", "公众号主页", "历史消息页", "the list of past messages")
+_MOMENTS = Scene("feed", "feed", "朋友圈", "朋友圈", "Moments")
+_FRIENDS = Scene("friends", "friends", "聊天会话", "好友转发", "a friend's chat")
+_ELSEWHERE = Scene("other", "other", "其他", "其他场景", "elsewhere")
+_TOP_STORIES = Scene("kanyikan", "kanyikan", "推荐", "看一看", "Top Stories (kanyikan)")
+_SEARCH = Scene("souyisou", "souyisou", "搜一搜", "搜一搜", "Search (souyisou)")
+SCENES = (_CHAT, _HISTORY, _MOMENTS, _FRIENDS, _ELSEWHERE, _TOP_STORIES, _SEARCH)
+"""Those that both endpoints tell of; the successor's lists may have others."""
+
+
+def _reads(scene: Scene, caveat: str = _PARTS) -> tuple[Metric, Metric]:
     """The readers who came from one place, such as `int_page_from_feed_read_user`; their reads."""
-    name, chinese_name = f"int_page_from_{scene}_read", f"{chinese}阅读"
-    people, reads = f"people who read the article from {place}", f"reads from {place}"
-    return _people_and_times(f"{name}_user", f"{name}_count", chinese_name, people, reads, caveat)
-
-
-def _shares_to_moments(scene: str, chinese: str, place: str) -> tuple[Metric, Metric]:
-    """Those who shared to Moments from one place, `feed_share_from_feed_user`; their shares."""
-    name, chinese_name = f"feed_share_from_{scene}", f"{chinese}转发朋友圈"
-    people, shares = (
-        f"people who shared it to Moments from {place}",
-        f"shares to Moments from {place}",
+    name, chinese_name = f"int_page_from_{scene.part}_read", f"{scene.chinese_name}阅读"
+    people, reads = f"people who read the article from {scene.name}", f"reads from {scene.name}"
+    wholes = ("int_page_read_user", "int_page_read_count")
+    return _people_and_times(
+        f"{name}_user", f"{name}_count", chinese_name, people, reads, caveat, wholes
     )
-    return _people_and_times(f"{name}_user", f"{name}_cnt", chinese_name, people, shares, _PARTS)
+
+
+def _shares_to_moments(scene: Scene) -> tuple[Metric, Metric]:
+    """Those who shared to Moments from one place, `feed_share_from_feed_user`; their shares."""
+    name, chinese_name = f"feed_share_from_{scene.part}", f"{scene.chinese_name}转发朋友圈"
+    people, shares = (
+        f"people who shared it to Moments from {scene.name}",
+        f"shares to Moments from {scene.name}",
+    )
+    wholes = ("share_user", "share_count")
+    return _people_and_times(
+        f"{name}_user", f"{name}_cnt", chinese_name, people, shares, _PARTS, wholes
+    )
 
 
 def _people_and_times(
-    user: str, count: str, chinese: str, people: str, times: str, caveat: str
+    user: str,
+    count: str,
+    chinese: str,
+    people: str,
+    times: str,
+    caveat: str,
+    wholes: tuple[str, str],
 ) -> tuple[Metric, Metric]:
     """A part of the readers or shares: how many people, and how often."""
     return (
-        Metric(user, f"{chinese}人数", people, caveat=caveat, is_part=True),
-        Metric(count, f"{chinese}次数", times, "times", caveat=caveat, is_part=True),
+        Metric(user, f"{chinese}人数", people, caveat=caveat, whole=wholes[0]),
+        Metric(count, f"{chinese}次数", times, "times", caveat=caveat, whole=wholes[1]),
     )
 
 
@@ -322,16 +377,16 @@ ARTICLE_TOTAL = Dataset(
             nearest="collection_user",
         ),
         Metric("add_to_fav_count", "收藏次数", "additions to favourites", "times"),
-        *_reads("session", "公众号会话", "the account's own chat"),
-        *_reads("hist_msg", "历史消息页", "the list of past messages"),
-        *_reads("feed", "朋友圈", "Moments"),
-        *_reads("friends", "好友转发", "a friend's chat"),
-        *_reads("other", "其他场景", "elsewhere"),
-        *_shares_to_moments("session", "公众号会话", "the account's own chat"),
-        *_shares_to_moments("feed", "朋友圈", "Moments"),
-        *_shares_to_moments("other", "其他场景", "elsewhere"),
-        *_reads("kanyikan", "看一看", "Top Stories (kanyikan)", _OFTEN_ABSENT),
-        *_reads("souyisou", "搜一搜", "Search (souyisou)", _OFTEN_ABSENT),
+        *_reads(_CHAT),
+        *_reads(_HISTORY),
+        *_reads(_MOMENTS),
+        *_reads(_FRIENDS),
+        *_reads(_ELSEWHERE),
+        *_shares_to_moments(_CHAT),
+        *_shares_to_moments(_MOMENTS),
+        *_shares_to_moments(_ELSEWHERE),
+        *_reads(_TOP_STORIES, _OFTEN_ABSENT),
+        *_reads(_SEARCH, _OFTEN_ABSENT),
     ),
 )
 
@@ -376,6 +431,7 @@ ARTICLE_TOTAL_DETAIL = Dataset(
             "list",
             caveat="scene_desc is free Chinese text; 全部 is the sum; see analytics.article_source",
             kind=Kind.LIST,
+            entry_keys=("scene_desc", "user_count"),
         ),
         Metric("share_user", "分享人数", "people who shared the article", caveat=_IN_BOTH),
         Metric("zaikan_user", "在看人数", "people who marked the article 在看 (wow)"),
@@ -423,6 +479,7 @@ ARTICLE_TOTAL_DETAIL = Dataset(
             "where readers left: a list of {position (1 to 5), rate}",
             "list",
             kind=Kind.LIST,
+            entry_keys=("position", "rate"),
         ),
     ),
 )
@@ -435,7 +492,13 @@ _NOT_OF_ARTICLES = "Never added to articles' figures: what WeChat's day means he
 def _readers_of_day(whose: str, caveat: str) -> tuple[Metric, Metric]:
     """The people who read on a day, and where they came from."""
     return (
-        Metric("read_user", "阅读人数", f"people who read {whose} that day", caveat=caveat),
+        Metric(
+            "read_user",
+            "阅读人数",
+            f"people who read {whose} that day",
+            caveat=caveat,
+            is_level=True,
+        ),
         Metric(
             "read_user_source",
             "阅读来源",
@@ -443,6 +506,7 @@ def _readers_of_day(whose: str, caveat: str) -> tuple[Metric, Metric]:
             "list",
             caveat="scene_desc is free Chinese text; 全部 is the whole, never one of the parts",
             kind=Kind.LIST,
+            entry_keys=("scene_desc", "user_count"),
         ),
     )
 
@@ -458,6 +522,7 @@ ARTICLE_READ = Dataset(
     rows_in=Rows.OBJECT,
     rows_key="detail",
     is_optional=True,
+    readers="read_user",
     metrics=_readers_of_day("the article", f"{_OF_DAY}. {_EACH_DAY}"),
 )
 
@@ -477,6 +542,7 @@ ARTICLE_SHARE = Dataset(
             "分享人数",
             "people who shared the article that day",
             caveat=f"{_OF_DAY}. An article that is not listed was not shared",
+            is_level=True,
         ),
     ),
 )
@@ -492,15 +558,27 @@ ACCOUNT_SUMMARY = Dataset(
     rows_in=Rows.OBJECT,
     rows_key="detail",
     is_optional=True,
+    readers="read_user",
     metrics=(
         *_readers_of_day("any article of the account", _NOT_OF_ARTICLES),
-        Metric("share_user", "分享人数", "people who shared any", caveat=_NOT_OF_ARTICLES),
-        Metric("zaikan_user", "在看人数", "people who marked any 在看 (wow)"),
-        Metric("like_user", "点赞人数", "people who liked any"),
-        Metric("comment_count", "评论数", "comments", "times"),
-        Metric("collection_user", "收藏人数", "people who added any to their favourites"),
         Metric(
-            "redirect_ori_page_user", "原文页阅读人数", 'people who followed "read the original"'
+            "share_user",
+            "分享人数",
+            "people who shared any",
+            caveat=_NOT_OF_ARTICLES,
+            is_level=True,
+        ),
+        Metric("zaikan_user", "在看人数", "people who marked any 在看 (wow)", is_level=True),
+        Metric("like_user", "点赞人数", "people who liked any", is_level=True),
+        Metric("comment_count", "评论数", "comments", "times"),
+        Metric(
+            "collection_user", "收藏人数", "people who added any to their favourites", is_level=True
+        ),
+        Metric(
+            "redirect_ori_page_user",
+            "原文页阅读人数",
+            'people who followed "read the original"',
+            is_level=True,
         ),
         Metric("send_page_count", "发表篇数", "articles published", "articles"),
     ),

@@ -390,9 +390,9 @@ def verdict(
     on a day on which the account speaks; until then the pair rests.
 
     What a ready answer lists is provisional, that is, not to be relied on yet, if it is an empty
-    list that came before `ready_hour` of the day after publication, or on a day on which the
-    account lists nothing at all; and, once the window is over, any list that no other day's answer
-    has confirmed.
+    list that came before `ready_hour` of the day after publication (before noon, while articles
+    are still counting and none has yesterday's row), or on a day on which the account lists nothing
+    at all; and, once the window is over, any list that no other day's answer has confirmed.
 
     Args:
         dataset: of the pair.
@@ -418,8 +418,9 @@ def verdict(
     is_last = is_whole_at(past, is_whole=is_whole)
     is_sure = is_confirmed(evidence, answer)
     is_final = is_last and not is_silent and (is_sure or evidence.changes >= CHANGES_THAT_END)
-    sure_at = datetime.combine(publication_date + _DAY, time(ready_hour), clock.SHANGHAI)
-    is_early = answer.is_empty and answer.fetched_at < sure_at
+    is_early = answer.is_empty and answer.fetched_at < _empty_is_sure_at(
+        publication_date, counting, ready_hour
+    )
     is_provisional = is_early or is_silent or (past >= 0 and not is_sure)
     return Verdict(
         True,
@@ -431,6 +432,17 @@ def verdict(
             is_provisional=is_provisional and not is_final,
         ),
     )
+
+
+def _empty_is_sure_at(publication_date: date, counting: StillCounting, ready_hour: int) -> datetime:
+    """
+    When an empty answer is no longer too early: at `ready_hour` of the day after publication.
+
+    At noon if by then articles are still counting and none has yesterday's row: WeChat is late.
+    """
+    is_late = counting.publication_dates and not counting.has_yesterday
+    hour = max(ready_hour, _LAST_WAIT_ENDS.hour) if is_late else ready_hour
+    return datetime.combine(publication_date + _DAY, time(hour), clock.SHANGHAI)
 
 
 def verdict_of_statistics(

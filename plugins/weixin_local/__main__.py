@@ -48,6 +48,11 @@ def etl(options: argparse.Namespace) -> None:
     stack.run_command(home.find(), "weixin_etl.cli", options.rest)
 
 
+def probe(options: argparse.Namespace) -> None:
+    """Ask WeChat whether the pipeline will work for the account in .env; needs no Airflow."""
+    stack.probe(home.find(), options.rest, _steps())
+
+
 def migrate(_: argparse.Namespace) -> None:
     """Apply the migrations the warehouse lacks."""
     steps = _steps()
@@ -64,8 +69,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="weixin-local", description="The whole pipeline on this machine."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (run, up, down, airflow, etl, migrate, psql):
-        cli.add_command(commands, command, passes_on=command in (airflow, etl, psql))
+    for command in (run, up, down, airflow, etl, probe, migrate, psql):
+        cli.add_command(commands, command, passes_on=command in (airflow, etl, probe, psql))
     commands.choices["up"].add_argument(
         "--port", type=int, default=DEFAULT_PORT, help="of the UI (default: %(default)s)"
     )

@@ -45,6 +45,7 @@ class Finished:
     """How to see it in Airflow."""
 
 
+_PROBE = "`make probe` says whether WeChat answers this account, and what to change."
 RunDataset = Callable[[Dataset], Finished]
 """Run a dataset's DAG for today, to its end."""
 
@@ -65,13 +66,13 @@ def run(home: Home, steps: Steps) -> None:
         running = stack.running(home)
         if running is None:
             with _airflow_for_now(home, connection, steps) as run_dataset:
-                _run(run_dataset, steps)
+                _run(run_dataset, steps, may_probe=connection is not None)
             return
     running.refuse_other_account(connection)
-    _run(partial(_run_on, running, home, steps), steps)
+    _run(partial(_run_on, running, home, steps), steps, may_probe=connection is not None)
 
 
-def _run(run_dataset: RunDataset, steps: Steps) -> None:
+def _run(run_dataset: RunDataset, steps: Steps, *, may_probe: bool) -> None:
     dataset: Dataset | None = ARTICLE_TOTAL
     problems: list[str] = []
     while dataset:
@@ -80,7 +81,7 @@ def _run(run_dataset: RunDataset, steps: Steps) -> None:
         problems += _conclude(finished, steps, goes_on=bool(offline and dataset.successor))
         dataset = _successor(dataset, offline, steps)
     if problems:
-        raise LocalError("\n".join(problems))
+        raise LocalError("\n".join([*problems, _PROBE] if may_probe else problems))
     steps.say(
         f"\nNext: `make psql` opens the tables, {finished.ui}, `make down` stops everything\n"
         "(Postgres goes on running until then)."

@@ -18,6 +18,7 @@ from weixin_local import databases, machine, processes
 from weixin_local.api import AirflowApi
 from weixin_local.environment import (
     ADMIN,
+    CONNECTION_VARIABLE,
     READER_VARIABLE,
     admin_password,
     airflow_environment,
@@ -103,6 +104,34 @@ def run_command(home: Home, module: str, arguments: Sequence[str]) -> NoReturn:
     )
     # Airflow would print it on stdout, where it spoils the output for whoever reads it as JSON
     environment.setdefault("PYTHONWARNINGS", "ignore:Could not import graphviz")
+    _become(module, arguments, environment)
+
+
+def probe(home: Home, arguments: Sequence[str], steps: Steps) -> NoReturn:
+    """
+    Become `weixin-etl probe` for the account that is configured, with or without Airflow running.
+
+    Raises:
+        LocalError: there is none.
+
+    """
+    keep_private(home, steps.say)
+    connection = configured_connection(home)
+    if connection is None:
+        raise LocalError(
+            "No account is configured: fill in WEIXIN_APPID and WEIXIN_SECRET in .env."
+        )
+    # what `up` has in Airflow's database is of no use here, and it may not be running
+    environment = {
+        **os.environ,
+        CONNECTION_VARIABLE: connection,
+        "AIRFLOW_HOME": str(home.state / "probe"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    }
+    _become("weixin_etl.cli", ["probe", *arguments], environment)
+
+
+def _become(module: str, arguments: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
     command = [sys.executable, "-m", module, *arguments]
     os.execve(sys.executable, command, environment)  # noqa: S606 -- no shell is meant
 

@@ -7,9 +7,11 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import date, datetime
+from pathlib import Path
 from random import Random
 from typing import Any
 
+from weixin_etl.probe.saved import SavedAnswer, read
 from weixin_sandbox.accounts import DEFAULT_ACCOUNT, Account
 from weixin_sandbox.app import Sandbox
 from weixin_sandbox.effects import EFFECTS, NUMBERED
@@ -30,7 +32,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         today=options.today,
         latency_seconds=options.latency,
         scenarios=options.scenario,
+        answers=options.answers,
     )
+    if len(sandbox.accounts) < len(sandbox.reported.accounts):
+        parser.error(
+            f"--answers: of {len(sandbox.reported.accounts)} accounts; give as many --account"
+        )
     for number in range(1, options.authorizers + 1):
         random = Random(number)  # noqa: S311 - made-up names, not keys
         sandbox.component.authorize(Account(f"wx{number:016x}", name=account_name(random)))
@@ -81,7 +88,7 @@ def _component_greeting(sandbox: Sandbox) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     sentences = {name: effect.sentence for name, effect in EFFECTS.items()} | NUMBERED
-    scenarios = [f"  {name:16}{sentence}" for name, sentence in sentences.items()]
+    scenarios = [f"  {name:17}{sentence}" for name, sentence in sentences.items()]
     parser = argparse.ArgumentParser(
         prog="python -m weixin_sandbox",
         description="A stand-in for the WeChat API on 127.0.0.1, with made-up figures.",
@@ -90,10 +97,10 @@ def _parser() -> argparse.ArgumentParser:
             [
                 "scenarios:",
                 *scenarios,
-                f"  {CallKind.TOKEN.prefix + 'NAME':16}A failure or errcode:N on the token call.",
-                f"  {CallKind.QUOTA.prefix + 'NAME':16}The same on the call of quota/get.",
-                f"  {CallKind.LIST.prefix + 'NAME':16}The same on api_get_authorizer_list.",
-                f"  {CallKind.INFO.prefix + 'NAME':16}The same on api_get_authorizer_info.",
+                f"  {CallKind.TOKEN.prefix + 'NAME':17}A failure or errcode:N on the token call.",
+                f"  {CallKind.QUOTA.prefix + 'NAME':17}The same on the call of quota/get.",
+                f"  {CallKind.LIST.prefix + 'NAME':17}The same on api_get_authorizer_list.",
+                f"  {CallKind.INFO.prefix + 'NAME':17}The same on api_get_authorizer_info.",
             ]
         ),
     )
@@ -116,6 +123,13 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help="make up so many accounts that have authorised the third-party platform",
     )
+    parser.add_argument(
+        "--answers",
+        type=_answers,
+        default=(),
+        metavar="FOLDER",
+        help="serve what `weixin-etl probe --save FOLDER` wrote, in place of made-up figures",
+    )
     parser.add_argument("--latency", type=float, default=0.0, metavar="SECONDS", help="per call")
     parser.add_argument(
         "--scenario",
@@ -136,6 +150,13 @@ def _account(text: str) -> Account:
     if not appid or not secret:
         raise argparse.ArgumentTypeError(f"{appid!r} is not APPID:SECRET[:NAME]")
     return Account(appid, secret, name)
+
+
+def _answers(text: str) -> list[SavedAnswer]:
+    try:
+        return read(Path(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _scenario(text: str) -> Scenario:

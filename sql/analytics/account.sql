@@ -13,8 +13,9 @@ CREATE VIEW analytics.account (
     -- Oldest publication day loaded of {{ dataset.name }} (Beijing)
     -- 中文：最早已入库发布日（{{ dataset.name }}）
     {{ dataset.prefix }}first_loaded_date,
-    -- Newest publication day loaded of {{ dataset.name }} (Beijing), even if empty
-    -- 中文：最新已入库发布日（{{ dataset.name }}）
+    -- Newest publication day loaded of {{ dataset.name }} (Beijing), even if empty; until noon of
+    -- the day after it not one that is empty and provisional, see analytics.coverage
+    -- 中文：最新已入库发布日（{{ dataset.name }}），次日中午之前不含暂为空的发布日
     {{ dataset.prefix }}last_loaded_date,
     -- Newest publication day with articles of {{ dataset.name }} (Beijing)
     -- 中文：最近有文章的发布日（{{ dataset.name }}）
@@ -49,7 +50,11 @@ LEFT JOIN LATERAL (
             WHERE daily.dataset = '{{ dataset.name }}' AND daily.appid = account.appid
         ) AS first_daily_date,
         min(publication_date) AS first_loaded_date,
-        max(publication_date) AS last_loaded_date,
+        max(publication_date) FILTER (
+            WHERE
+            NOT (is_provisional AND data_state = 'empty')
+            OR (publication_date + 1 + time '12:00') AT TIME ZONE 'Asia/Shanghai' <= now()
+        ) AS last_loaded_date,
         max(publication_date) FILTER (WHERE data_state = 'loaded') AS last_published_date
     FROM weixin.coverage
     WHERE

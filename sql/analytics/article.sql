@@ -1,9 +1,13 @@
--- One row per article of an account, listed by either endpoint, with its latest totals of
--- {{ dataset.name }}. These grow until the article is {{ dataset.window }} days old:
--- compare articles of the same day_number, see analytics.article_day{{ dataset.suffix }}
+-- One row per article of an account that {{ dataset.name }} has given a row of, with its latest
+-- totals. These grow until the article is {{ dataset.window }} days old:
+-- compare articles of the same day_number, see analytics.article_day{{ dataset.suffix }}.
+-- All articles that either endpoint has listed are in analytics.article_listed
 -- 中文：每个公众号、每篇文章一行：最新累计值
 -- key: appid, msgid
-{% from "analytics/macros.jinja" import last_known, level, total %}
+{%
+    from "analytics/macros.jinja" import
+    final_reason, last_known, last_seen_at, level, original_title, total
+%}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.article{{ dataset.suffix }} (
     {{ the.appid }},
@@ -23,14 +27,14 @@ CREATE VIEW analytics.article{{ dataset.suffix }} (
     -- 中文：发布类型（0 群发通知，1 未通知）
     publish_type,
     -- Whether the newest answer of {{ dataset.name }} for its publication day lists it: a deleted
-    -- article is no longer listed. NULL if that endpoint never listed it
+    -- article is no longer listed
     -- 中文：是否仍在最新数据中
     is_listed,
     -- Fetch time of the first answer of {{ dataset.name }} that no longer lists it; NULL while it
     -- is listed
     -- 中文：何时起不再列出
     unlisted_since,
-    -- The newest stat_date (Beijing); NULL without a row
+    -- The newest stat_date (Beijing)
     -- 中文：最新统计日期（北京时间）
     stat_date,
     -- Age of the latest totals: stat_date in days after publication, the publication day being 1
@@ -50,7 +54,7 @@ CREATE VIEW analytics.article{{ dataset.suffix }} (
     -- 中文：连续完整至哪一天
     complete_through_date,
     -- Whether the totals have stopped growing: the article has all {{ dataset.window }} rows, or
-    -- its publication day is final and is not asked for again. False when there are no totals
+    -- its publication day is final and is not asked for again
     -- 中文：累计值是否已定稿
     is_final,
     -- Fetch time of the earliest answer that listed it, of either endpoint
@@ -58,7 +62,9 @@ CREATE VIEW analytics.article{{ dataset.suffix }} (
     first_seen_at,
     -- Fetch time of the newest answer that listed it, of either endpoint
     -- 中文：最近出现时间
-    last_seen_at
+    last_seen_at,
+    {{ the.original_title }},
+    {{ the.final_reason }}
 ) AS
 SELECT
     account.appid,
@@ -93,26 +99,11 @@ SELECT
     latest.{{ metric.name }},
     {% endfor %}
     latest.complete_through_date,
-    latest.stat_date IS NOT NULL AND (latest.has_all_rows OR coalesce(pair.is_final, FALSE))
-        AS is_final,
+    latest.has_all_rows OR coalesce(pair.is_final, FALSE) AS is_final,
     article.first_seen_at,
-    greatest(
-        article.last_seen_at,
-        (
-            SELECT max(answer.last_seen_at)
-            FROM weixin.article_sighting AS sighting
-            INNER JOIN weixin.raw_response AS answer
-                ON sighting.raw_response_id = answer.raw_response_id
-            WHERE
-                sighting.dataset IN (
-                    {% for it in datasets %}
-                    '{{ it.name }}'{{ "," if not loop.last }}
-                    {% endfor %}
-                )
-                AND sighting.appid = article.appid
-                AND sighting.msgid = article.msgid
-        )
-    ) AS last_seen_at
+    {{ last_seen_at("article", datasets) }} AS last_seen_at,
+    {{ original_title("article") }} AS original_title,
+    {{ final_reason("latest") }} AS final_reason
 FROM weixin.dim_article AS article
 INNER JOIN weixin.dim_account AS account
     ON article.appid = account.appid
@@ -129,7 +120,7 @@ LEFT JOIN weixin.article_sighting AS listed
 LEFT JOIN weixin.raw_response AS listing
     ON listed.raw_response_id = listing.raw_response_id
 -- article by article, by the key: whatever the question picks, no other's rows are read
-LEFT JOIN LATERAL (
+INNER JOIN LATERAL (
     SELECT
         max(stat_date) AS stat_date,
         {% for metric in dataset.figures %}
@@ -150,4 +141,4 @@ LEFT JOIN LATERAL (
         FROM weixin.{{ dataset.fact }} AS fact
         WHERE fact.appid = article.appid AND fact.msgid = article.msgid
     ) AS numbered
-) AS latest ON TRUE
+) AS latest ON latest.stat_date IS NOT NULL

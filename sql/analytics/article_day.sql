@@ -3,7 +3,10 @@
 -- never add up totals over days
 -- 中文：每个公众号、每篇文章、每个统计日一行：累计值与新增值
 -- key: appid, msgid, stat_date
-{% from "analytics/macros.jinja" import increment, last_known, level, total %}
+{%
+    from "analytics/macros.jinja" import
+    final_reason, increment, last_known, level, original_title, total
+%}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.article_day{{ dataset.suffix }} (
     {{ the.appid }},
@@ -66,7 +69,9 @@ CREATE VIEW analytics.article_day{{ dataset.suffix }} (
     loaded_at,
     -- When one of its figures last changed; loaded_at if none has
     -- 中文：最近一次变更时间
-    changed_at
+    changed_at,
+    {{ the.original_title }},
+    {{ the.final_reason }}
 ) AS
 SELECT
     account.appid,
@@ -105,7 +110,9 @@ SELECT
     {% endfor %}
     day.raw_response_id,
     day.loaded_at,
-    day.changed_at
+    day.changed_at,
+    {{ original_title("article") }} AS original_title,
+    {{ final_reason("day") }} AS final_reason
 FROM weixin.dim_account AS account
 -- account by account, by the index, however the account is named
 CROSS JOIN

@@ -1,9 +1,10 @@
--- One row per dataset, article and metric that is not part of another: how fast the total grew.
+-- One row per dataset, article and metric that is not part of another, once it is known: how fast
+-- the total grew.
 -- article_day has the totals of the other metrics (readers from one place, …) and of other days,
 -- by day_number
 -- 中文：每个接口、每篇文章、每个指标一行：累计值的增长速度
 -- key: dataset, appid, msgid, metric
-{% from "analytics/macros.jinja" import last_known %}
+{% from "analytics/macros.jinja" import last_known, original_title %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.article_growth (
     {{ the.dataset }},
@@ -36,7 +37,8 @@ CREATE VIEW analytics.article_growth (
     -- Whether latest is the final total: the article has all rows of its window, or its
     -- publication day is final and is not asked for again
     -- 中文：累计值是否已定稿
-    is_final
+    is_final,
+    {{ the.original_title }}
 ) AS
 {% for dataset in datasets %}
 SELECT
@@ -56,7 +58,8 @@ SELECT
     CASE WHEN reached.is_final THEN reached.day_{{ day }}::numeric / nullif(reached.latest, 0) END
         AS day_{{ day }}_share,
     {% endfor %}
-    reached.is_final
+    reached.is_final,
+    {{ original_title("article") }} AS original_title
 -- the articles that the endpoint told of; left joins, as what is not asked for is left out
 FROM weixin.article_sighting AS sighting
 LEFT JOIN weixin.dim_article AS article
@@ -70,7 +73,7 @@ CROSS JOIN
         ('{{ metric.name }}'){{ "," if not loop.last }}
         {% endfor %}
     ) AS metric (name)
-LEFT JOIN LATERAL (
+INNER JOIN LATERAL (
     SELECT
         {% for day in [1, 3, 7, 30] %}
         max(value) FILTER (WHERE stat_date = publication_date + {{ day - 1 }}) AS day_{{ day }},
@@ -101,7 +104,7 @@ LEFT JOIN LATERAL (
         FROM weixin.{{ dataset.fact }} AS fact
         WHERE fact.appid = sighting.appid AND fact.msgid = sighting.msgid
     ) AS total
-) AS reached ON TRUE
+) AS reached ON reached.latest IS NOT NULL
 WHERE sighting.dataset = '{{ dataset.name }}'
 {% if not loop.last %}
 UNION ALL

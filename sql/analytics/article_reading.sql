@@ -11,16 +11,9 @@ CREATE VIEW analytics.article_reading (
     -- Title, as last given; NULL when no answer of a publication day lists the article
     -- 中文：标题
     title,
-    -- Day of publication (Beijing); NULL when no answer of a publication day lists the article
-    -- 中文：发布日期（北京时间）
-    publication_date,
-    -- The day (Beijing) on which it was read or shared
-    -- 中文：统计日期（北京时间）
-    stat_date,
-    -- Day after publication, the publication day being 1; NULL when that is not known
-    -- 中文：发布后第几天（发布当天为 1）
-    -- unit: days, level
-    day_number,
+    {{ the.reading_publication_date }},
+    {{ the.reading_date }},
+    {{ the.reading_day_number }},
     -- Whether the article's totals still grew on that day; NULL when its publication day is not
     -- known
     -- 中文：是否在统计窗口内

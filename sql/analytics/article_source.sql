@@ -3,8 +3,8 @@
 -- is not a number, or larger than a bigint, is NULL
 -- 中文：每个接口、每篇文章、每个统计日、每个来源一行
 -- key: dataset, appid, msgid, stat_date, scene
+{% from "analytics/macros.jinja" import came_from %}
 {% import "analytics/columns.jinja" as the %}
-{% set most_people = 9223372036854775807 %}
 CREATE VIEW analytics.article_source (
     {{ the.dataset }},
     {{ the.appid }},
@@ -13,10 +13,16 @@ CREATE VIEW analytics.article_source (
     {{ the.publication_date }},
     {{ the.stat_date }},
     {{ the.day_number }},
-    -- Where readers came from: session, history, feed, friends, other, kanyikan, souyisou; for
-    -- article_total_detail WeChat's own Chinese text
-    -- 中文：阅读来源
+    -- Where readers came from, by the same code for both endpoints: see analytics.scene. A scene of
+    -- article_total_detail that article_total does not have is WeChat's own Chinese text
+    -- 中文：阅读来源代码
     scene,
+    -- What the scene is called: feed is Moments (朋友圈), friends a friend's chat (好友转发)
+    -- 中文：阅读来源（英文）
+    scene_name,
+    -- What the scene is called in Chinese
+    -- 中文：阅读来源
+    scene_chinese_name,
     -- People who read it from there, from publication to the end of stat_date
     -- 中文：来源阅读人数（自发布起累计）
     -- unit: people, cumulative
@@ -40,6 +46,8 @@ SELECT
     fact.stat_date,
     fact.stat_date - fact.publication_date + 1 AS day_number,
     came_from.scene,
+    coalesce(named.scene_name, came_from.scene) AS scene_name,
+    coalesce(named.scene_chinese_name, came_from.scene) AS scene_chinese_name,
     came_from.read_user,
     came_from.read_count,
     came_from.read_user / nullif(came_from.of_all, 0) AS read_user_share
@@ -55,26 +63,18 @@ CROSS JOIN
             sum(read_user) OVER () AS of_all
         FROM (
             VALUES
-            {%
-                for scene, part in [
-                    ("session", "session"),
-                    ("history", "hist_msg"),
-                    ("feed", "feed"),
-                    ("friends", "friends"),
-                    ("other", "other"),
-                    ("kanyikan", "kanyikan"),
-                    ("souyisou", "souyisou"),
-                ]
-            %}
+            {% for scene in scenes %}
             (
-                '{{ scene }}',
-                fact.int_page_from_{{ part }}_read_user,
-                fact.int_page_from_{{ part }}_read_count
+                '{{ scene.code }}',
+                fact.int_page_from_{{ scene.part }}_read_user,
+                fact.int_page_from_{{ scene.part }}_read_count
             ){{ "," if not loop.last }}
             {% endfor %}
         ) AS given (scene, read_user, read_count)
         WHERE read_user IS NOT NULL OR read_count IS NOT NULL
     ) AS came_from
+LEFT JOIN analytics.scene AS named
+    ON came_from.scene = named.scene
 UNION ALL
 SELECT
     'article_total_detail' AS dataset,
@@ -85,33 +85,17 @@ SELECT
     fact.stat_date,
     fact.stat_date - fact.publication_date + 1 AS day_number,
     came_from.scene,
+    coalesce(named.scene_name, came_from.scene) AS scene_name,
+    coalesce(named.scene_chinese_name, came_from.scene) AS scene_chinese_name,
     came_from.read_user,
-    came_from.read_count,
+    NULL::bigint AS read_count,
     came_from.read_user / nullif(came_from.of_all, 0) AS read_user_share
 FROM weixin.dim_account AS account
 INNER JOIN weixin.fact_article_total_detail AS fact
     ON account.appid = fact.appid
 CROSS JOIN
     LATERAL (
-        SELECT
-            scene,
-            CASE WHEN sum(people) <= {{ most_people }} THEN sum(people)::bigint END AS read_user,
-            NULL::bigint AS read_count,
-            sum(sum(people)) OVER () AS of_all
-        FROM (
-            SELECT
-                entry ->> 'scene_desc' AS scene,
-                CASE
-                    WHEN entry ->> 'user_count' ~ '^[0-9]{1,18}([.]0+)?$'
-                        THEN (entry ->> 'user_count')::numeric
-                END AS people
-            FROM
-                jsonb_array_elements(
-                    CASE jsonb_typeof(fact.read_user_source)
-                        WHEN 'array' THEN fact.read_user_source
-                    END
-                ) AS entry
-        ) AS given
-        WHERE trim(scene) != '全部'
-        GROUP BY scene
+        {{ came_from("fact.read_user_source", scenes) }}
     ) AS came_from
+LEFT JOIN analytics.scene AS named
+    ON came_from.scene = named.scene

@@ -3,7 +3,7 @@
 -- and their latest totals are of different age: this is the only fair comparison
 -- 中文：每篇文章、每个统计日一行：两个接口在同一天的累计值对比
 -- key: appid, msgid, stat_date
-{% from "analytics/macros.jinja" import total %}
+{% from "analytics/macros.jinja" import original_title, total %}
 {% set old = datasets | selectattr("successor") | first %}
 {% set new = datasets | selectattr("name", "equalto", old.successor) | first %}
 {% import "analytics/columns.jinja" as the %}
@@ -12,6 +12,7 @@ CREATE VIEW analytics.endpoint_comparison (
     {{ the.account_name }},
     {{ the.msgid }},
     {{ the.title }},
+    {{ the.original_title }},
     {{ the.publication_date }},
     {{ the.stat_date }},
     {% for metric in old.metrics if metric.nearest %}
@@ -28,6 +29,7 @@ SELECT
     account.name AS account_name,
     old.msgid,
     article.title,
+    {{ original_title("article") }} AS original_title,
     old.publication_date,
     old.stat_date,
     {% for metric in old.metrics if metric.nearest %}

@@ -1,7 +1,8 @@
 -- One row per figure or list whose value changed after its row was loaded, including those that
 -- WeChat had left out before. A row that is loaded for the first time restates nothing
 -- 中文：每次数据变更一行：更正、迟到、移除
--- key: dataset, appid, msgid, stat_date, metric, changed_at
+-- key: dataset, appid, msgid, user_source, stat_date, metric, changed_at
+{% from "analytics/macros.jinja" import original_title %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.restatement (
     {{ the.dataset }},
@@ -9,6 +10,7 @@ CREATE VIEW analytics.restatement (
     {{ the.account_name }},
     {{ the.msgid }},
     {{ the.title }},
+    {{ the.original_title }},
     {{ the.publication_date }},
     -- The day whose total changed (Beijing)
     -- 中文：统计日期（北京时间）
@@ -30,6 +32,14 @@ CREATE VIEW analytics.restatement (
     -- 中文：差值
     -- unit: of the metric, level
     difference,
+    -- What the increment of stat_date changed by, also where it was not known before: difference
+    -- less what the row before changed by in the same load. Add it up over articles and days, where
+    -- difference would count a change once for each later day. NULL unless metric is a running
+    -- total. Where the row after stayed as it was, its increment changed by the opposite, which is
+    -- no restatement: to see how a period changed, compare analytics.account_day_as_of
+    -- 中文：当日新增值的变化
+    -- unit: of the metric, additive
+    increment_difference,
     -- List before, as WeChat gave it
     -- 中文：变更前的列表
     old_list,
@@ -42,7 +52,10 @@ CREATE VIEW analytics.restatement (
     cause,
     -- When it was loaded
     -- 中文：变更时间
-    changed_at
+    changed_at,
+    -- WeChat's number of the channel; NULL unless the dataset has channels
+    -- 中文：渠道编号（user_source）
+    user_source
 ) AS
 SELECT
     restatement.dataset,
@@ -50,6 +63,7 @@ SELECT
     account.name AS account_name,
     restatement.msgid,
     article.title,
+    {{ original_title("article") }} AS original_title,
     article.publication_date,
     restatement.stat_date,
     restatement.metric,
@@ -57,14 +71,16 @@ SELECT
     restatement.old_value,
     restatement.new_value,
     restatement.new_value - restatement.old_value AS difference,
+    restatement.increment_difference,
     restatement.old_list,
     restatement.new_list,
     restatement.cause,
-    restatement.changed_at
+    restatement.changed_at,
+    restatement.user_source
 FROM weixin.dim_account AS account
 CROSS JOIN
     LATERAL (
-        {% for dataset in datasets %}
+        {% for dataset in every_dataset %}
         SELECT *
         FROM weixin.restatement
         WHERE restatement.dataset = '{{ dataset.name }}' AND restatement.appid = account.appid

@@ -1,6 +1,7 @@
 -- Where an article's readers came from by the end of its latest day: one row per scene, most first.
 SELECT
-    scene,
+    scene_name,
+    scene_chinese_name,
     stat_date,
     read_user,
     read_count,

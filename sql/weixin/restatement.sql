@@ -1,7 +1,7 @@
 -- One row per figure or list that was loaded and later given another value, also where there was
 -- none before: what the history says has changed. The version that replaced a row is looked up for
 -- the columns that tell of it alone: listing metrics reads nothing but the history
-{% from "weixin/macros.jinja" import figure, list, replaced_by %}
+{% from "weixin/macros.jinja" import figure, list, replaced_by, total_before %}
 CREATE VIEW weixin.restatement (
     -- Which endpoint: article_total, …
     dataset,
@@ -31,6 +31,9 @@ CREATE VIEW weixin.restatement (
     cause,
     -- When it was loaded
     changed_at,
+    -- What the increment of stat_date changed by: it is the total less the last one known of an
+    -- earlier day, which may have changed in the same load; null unless it is a running total's
+    increment_difference,
     -- The channel by which followers came; NULL in a dataset without channels
     user_source
 ) AS
@@ -61,6 +64,24 @@ SELECT
     {{ replaced_by(dataset, list(dataset, "new")) }} AS new_list,
     old.cause,
     old.replaced_at AS changed_at,
+    {% if dataset.totals %}
+    CASE
+        WHEN
+            changed.metric IN (
+                {% for metric in dataset.totals %}
+                '{{ metric.name }}'{{ "," if not loop.last }}
+                {% endfor %}
+            )
+            THEN
+                coalesce(
+                    {{ replaced_by(dataset, figure(dataset, "new")) }}
+                    - {{ total_before(dataset, True) }}, 0
+                )
+                - coalesce({{ figure(dataset, "old") }} - {{ total_before(dataset, False) }}, 0)
+    END AS increment_difference,
+    {% else %}
+    NULL::numeric AS increment_difference,
+    {% endif %}
     {{ "old.user_source" if "user_source" in dataset.key else "NULL::bigint" }} AS user_source
 FROM weixin.{{ dataset.fact }}_history AS old
 CROSS JOIN LATERAL unnest(old.changed_metrics) AS changed (metric)

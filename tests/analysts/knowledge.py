@@ -40,6 +40,9 @@ class Article:
     publication_date: date
     window: int
     title: str = ""
+    original_title: str = ""
+    publish_type: int | None = None
+    """0 when followers were notified; only the successor says."""
     rows: dict[date, Row] = field(default_factory=dict)
     is_final: bool = False
     """Its totals have stopped growing: it has all its rows, or its day is not asked for again."""
@@ -243,6 +246,8 @@ def _take_in(known: Known, given: Given) -> None:
             item["msgid"], Article(item["msgid"], given.publication_date, known.window)
         )
         article.title = item["title"]
+        article.original_title = article.original_title or item["title"]
+        article.publish_type = item.get("publish_type", article.publish_type)
         for row in item[ROWS_KEY[given.endpoint]]:
             _take_in_row(known, article, dict(row), given.given_at)
     age, articles = day.answered_on - given.publication_date, known.of_day(given.publication_date)

@@ -6,8 +6,7 @@ rounds. Where nothing else is said, the account is the page's, 春风, the endpo
 and now is after the run of 24 November.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
@@ -34,6 +33,7 @@ FIRST_DAY, YESTERDAY = HISTORY[0], NOW.date() - timedelta(1)
 DATASETS = {"article_total": OLD, "article_total_detail": SUCCESSOR}
 EXPORTED_AT = at(november(23), 11, 0)
 """When an export began, less an hour."""
+REPORTED_AT = at(november(23), 12, 0)
 REMEMBERED_AT = at(november(22), 12, 0)
 NOVEMBER = november(1)
 WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
@@ -115,16 +115,10 @@ def published_on(world: World, appid: str, day: date) -> int:
 
 
 def newest_articles(world: World, appid: str = BUSY.appid) -> Rows:
-    """
-    1. The newest articles, the most read of each day first.
-
-    Last those that only the successor told of.
-    """
-    old, new = (known(world, appid, endpoint).articles for endpoint in (OLD, SUCCESSOR))
-    only_new = [replace(new[msgid], rows={}, is_final=False) for msgid in new.keys() - old.keys()]
+    """1. The newest articles that have a row, the most read of each day first."""
     newest_first = sorted(
-        [it for it in [*old.values(), *only_new] if it.publication_date >= november(22)],
-        key=lambda it: (-it.publication_date.toordinal(), -(it.latest(READERS) or -1), it.msgid),
+        [it for it in known(world, appid).published(november(22)) if it.rows],
+        key=lambda it: (-it.publication_date.toordinal(), -it.latest(READERS), it.msgid),
     )
     return [
         {
@@ -133,7 +127,7 @@ def newest_articles(world: World, appid: str = BUSY.appid) -> Rows:
             "title": article.title,
             "readers": article.latest(READERS),
             "sharers": article.latest(SHARERS),
-            "day_number": article.day_number(max(article.rows)) if article.rows else None,
+            "day_number": article.day_number(max(article.rows)),
             "is_final": article.is_final,
         }
         for article in newest_first[:5]
@@ -219,23 +213,22 @@ def reached_by_day(world: World, appid: str = BUSY.appid) -> Rows:
 
 def sources(world: World, appid: str = BUSY.appid) -> Rows:
     """6. Where readers came from by the seventh day, and each place's share of their sum."""
-    names = {
-        "session": "session",
-        "hist_msg": "history",
-        "feed": "feed",
-        "friends": "friends",
-        "other": "other",
-        "kanyikan": "kanyikan",
-        "souyisou": "souyisou",
-    }
     articles = known(world, appid).articles.values()
     readers = {
-        scene: total(it.by_day(7, f"int_page_from_{name}_read_user") for it in articles)
-        for name, scene in names.items()
+        name: total(it.by_day(7, f"int_page_from_{part}_read_user") for it in articles)
+        for name, part in {
+            "The account's own chat": "session",
+            "The list of past messages": "hist_msg",
+            "Moments": "feed",
+            "A friend's chat": "friends",
+            "Elsewhere": "other",
+            "Top Stories (kanyikan)": "kanyikan",
+            "Search (souyisou)": "souyisou",
+        }.items()
     }
     return [
-        {"scene": scene, "readers": count, "share": share(count, total(readers.values()))}
-        for scene, count in sorted(readers.items(), key=lambda item: (-(item[1] or 0), item[0]))
+        {"scene_name": name, "readers": count, "share": share(count, total(readers.values()))}
+        for name, count in sorted(readers.items(), key=lambda item: (-(item[1] or 0), item[0]))
         if count is not None
     ]
 
@@ -659,6 +652,185 @@ def export(world: World, appid: str = BUSY.appid) -> Rows:
     ]
 
 
+def from_moments(world: World, appid: str = BUSY.appid) -> Rows:
+    """26. The readers from Moments by the seventh day, and their share, as each endpoint tells."""
+    old, new = (known(world, appid, endpoint).articles.values() for endpoint in (OLD, SUCCESSOR))
+    places = {
+        "article_total": [
+            (part, it.by_day(7, f"int_page_from_{part}_read_user"))
+            for it in old
+            for part in ("session", "hist_msg", "feed", "friends", "other", "kanyikan", "souyisou")
+        ],
+        "article_total_detail": [
+            ("feed" if entry["scene_desc"] == "朋友圈" else "another", entry["user_count"])
+            for it in new
+            for entry in it.by_day(7, "read_user_source") or []
+            if entry["scene_desc"] != "全部"
+        ],
+    }
+    return [
+        {"dataset": dataset, "readers": moments, "share": share(moments, total(all_places))}
+        for dataset, given in places.items()
+        for all_places in [[count for _, count in given]]
+        for moments in [total(count for place, count in given if place == "feed")]
+        if total(all_places) is not None
+    ]
+
+
+def of_the_series(world: World, appid: str = BUSY.appid) -> Rows:
+    """27. The articles that were first called 别再问…, with their readers."""
+    articles = [
+        article
+        for article in most_read(known(world, appid).articles.values())
+        if article.original_title.startswith("别再问")
+    ]
+    return [
+        {"articles": len(articles), "readers": total(it.latest(READERS) for it in articles)},
+    ]
+
+
+def messages(world: World, appid: str = BUSY.appid) -> Rows:
+    """28. The messages of November, each once, and the people each was sent to."""
+    old, new = (known(world, appid, endpoint).articles for endpoint in (OLD, SUCCESSOR))
+    listed = {**old, **new}
+    of_message = in_groups(
+        [it for it in listed.values() if it.publication_date >= NOVEMBER],
+        lambda it: it.msgid.split("_")[0],
+    )
+    sent_to = {
+        message: max(
+            (old[it.msgid].latest(SENT_TO) for it in articles if it.msgid in old), default=None
+        )
+        for message, articles in of_message.items()
+    }
+    opened = {
+        message: old[f"{message}_1"].latest(IN_CHAT) if f"{message}_1" in old else None
+        for message in of_message
+    }
+    opened_of = [it for it in of_message if None not in (sent_to[it], opened[it])]
+    return [
+        {
+            "messages": len(of_message),
+            "notified": sum(
+                any(new[it.msgid].publish_type == 0 for it in articles if it.msgid in new)
+                for articles in of_message.values()
+            ),
+            "articles": total(len(articles) for articles in of_message.values()),
+            "sent_to": total(sent_to.values()),
+            "open_rate": share(
+                total(opened[it] for it in opened_of), total(sent_to[it] for it in opened_of)
+            ),
+        }
+    ]
+
+
+def week_since_its_report(world: World, appid: str = BUSY.appid) -> Rows:
+    """29. The reads of a week as they were reported, and as they are now known to be."""
+    week = days(november(16), november(22))
+    now, then = (
+        total(
+            increment
+            for article in known(world, appid, at=moment).articles.values()
+            for day, increment in article.increments(READS).items()
+            if day in week
+        )
+        for moment in (NOW, REPORTED_AT)
+    )
+    if now is None and all(known(world, appid).is_complete(day) for day in week):
+        now = 0
+    change = None if None in (now, then) else now - then
+    return [{"iso_week": "2026-W47", "reported": then, "now": now, "change": change}]
+
+
+def restated_since(world: World, appid: str = BUSY.appid) -> Rows:
+    """29. What the increments of rows that had been reported have changed by since."""
+    then = known(world, appid, at=REPORTED_AT).articles
+    changes = [
+        (article.increments(READS)[day] or 0) - (then[msgid].increments(READS)[day] or 0)
+        for msgid, article in known(world, appid).articles.items()
+        for day in days(november(16), november(22))
+        if msgid in then and day in then[msgid].rows
+        if article.rows[day].values.get(READS) != then[msgid].rows[day].values.get(READS)
+    ]
+    return [{"restated": total(changes)}]
+
+
+def _spliced(world: World, appid: str, its_days: Sequence[date]) -> Iterator[Any]:
+    """Of each day its readers, whether all of them are known, and whether they are an estimate."""
+    old, new = known(world, appid), known(world, appid, SUCCESSOR)
+    complete = [day for day in days(FIRST_DAY, YESTERDAY) if old.is_complete(day)]
+    both = [day for day in complete if old.is_retired and new.is_complete(day)]
+    of_old, of_new = (
+        total(it.gained(day, metric) for day in both)
+        for it, metric in [(old, READERS), (new, "read_user")]
+    )
+    for day in its_days:
+        if not old.is_retired or day <= max(complete):
+            yield old.gained(day, READERS), day in complete, False
+        else:
+            gained = new.gained(day, "read_user")
+            yield gained and gained * Fraction(of_old, of_new), new.is_complete(day), True
+
+
+def readers_through_a_retirement(world: World) -> Rows:
+    """30. The readers of all accounts by week, of a retired one by its successor's."""
+    weeks = {
+        week: [date.fromisocalendar(2026, week, day) for day in range(1, 8)]
+        for week in (45, 46, 47)
+    }
+    return [
+        {
+            "iso_week": f"2026-W{week}",
+            "readers": total(readers for readers, _, _ in found),
+            "complete_days": sum(is_complete for _, is_complete, _ in found),
+            "estimated_days": sum(is_estimate for _, _, is_estimate in found),
+            "account_days": len(found),
+        }
+        for week, its_days in weeks.items()
+        for found in [[it for appid in world.names for it in _spliced(world, appid, its_days)]]
+    ]
+
+
+def against_four_weeks_earlier(world: World, appid: str = BUSY.appid) -> Rows:
+    """31. The reads of the days of November that are known, as are those four weeks earlier."""
+    it = known(world, appid)
+    its_days = days(NOVEMBER, YESTERDAY)
+    both = [
+        (day, earlier)
+        for day in its_days
+        for earlier in [day - timedelta(28)]
+        if it.is_complete(day) and it.is_complete(earlier)
+    ]
+    reads, before = (total(it.gained(pair[n], READS) for pair in both) for n in (0, 1))
+    change = share(reads, before)
+    return [
+        {
+            "days": len(its_days),
+            "compared_days": len(both),
+            "reads": reads,
+            "reads_before": before,
+            "change": None if change is None else change - 1,
+        }
+    ]
+
+
+def lagging(world: World) -> Rows:
+    """32. The accounts that have no answer for yesterday, and their newest day that has one."""
+    newest = {
+        appid: max(
+            day
+            for day, it in known(world, appid).publication_days.items()
+            if any(call.errcode == 0 for call in it.calls)
+        )
+        for appid in world.names
+    }
+    return [
+        {"account_name": world.names[appid], "last_loaded_date": day}
+        for appid, day in sorted(newest.items(), key=lambda item: (world.names[item[0]], item[0]))
+        if day < YESTERDAY
+    ]
+
+
 Truth = Callable[..., Rows]
 """From the world, and of whom or when it is asked, where that is not what the page asks."""
 
@@ -688,5 +860,12 @@ TRUTHS: dict[int, Sequence[Truth]] = {
     23: [finish_rate],
     24: [drops],
     25: [export],
+    26: [from_moments],
+    27: [of_the_series],
+    28: [messages],
+    29: [week_since_its_report, restated_since],
+    30: [readers_through_a_retirement],
+    31: [against_four_weeks_earlier],
+    32: [lagging],
 }
 """Of each question, by its number on the page, in the order of its queries."""

@@ -11,11 +11,17 @@ from weixin_etl.cli import main
 from weixin_sandbox import Sandbox, Scenario
 
 
-def test_two_mornings_of_a_platform(platform: PlatformDag, sandbox: Sandbox, warehouse: Engine):
+def test_two_mornings_of_a_platform(
+    platform: PlatformDag,
+    sandbox: Sandbox,
+    warehouse: Engine,
+    capsys: pytest.CaptureFixture[str],
+):
     """
     Every figure of its accounts; one call for its token, one for the list, two an account.
 
-    The next run finds the tokens of the first in the warehouse, the platform's own included.
+    The next run finds the tokens of the first in the warehouse, the platform's own included, and so
+    does a probe.
     """
     accounts = platform.authorize(3)
 
@@ -23,6 +29,10 @@ def test_two_mornings_of_a_platform(platform: PlatformDag, sandbox: Sandbox, war
     calls = component_calls(sandbox)
     sandbox.calls.clear()
     again = platform.dag.run(refetch=True)
+    calls_again, asked_again = component_calls(sandbox), asked(sandbox)
+    sandbox.calls.clear()
+    capsys.readouterr()
+    probed = main(["probe", "--accounts", accounts[0].appid, "--datasets", "article_total"])
 
     assert (outcome.state, outcome.errors) == ("success", [])
     assert outcome.labels == ["号1", "号2", "号3"]
@@ -35,8 +45,13 @@ def test_two_mornings_of_a_platform(platform: PlatformDag, sandbox: Sandbox, war
         "api_authorizer_token": 3,
     }
     assert again.state == "success"
-    assert asked(sandbox) == dict.fromkeys(WINDOW, 3)
-    assert component_calls(sandbox) == {"api_get_authorizer_list": 1}
+    assert asked_again == dict.fromkeys(WINDOW, 3)
+    assert calls_again == component_calls(sandbox) == {"api_get_authorizer_list": 1}
+    assert (probed, {call.appid for call in sandbox.calls if "datacube" in call.path}) == (
+        0,
+        {accounts[0].appid},
+    )
+    assert "The pipeline will work for this account." in capsys.readouterr().out
 
 
 def test_tokens_are_not_asked_for_in_vain(platform: PlatformDag, sandbox: Sandbox):

@@ -187,11 +187,27 @@ def test_a_retired_endpoint_is_gone_on_with_its_successor(person: Person) -> Non
 
 
 def test_a_successor_that_is_gone_too_is_one_sentence(person: Person) -> None:
-    """The same refusal of thirty days is told once, with the days and the log."""
+    """The same refusal of thirty days is told once, with the days, the log and how to go on."""
     said = run_against(person, OFFLINE, Scenario("offline", endpoint="getarticletotaldetail"))
 
-    sentence, log = said.stderr.splitlines()
+    sentence, log, probe = said.stderr.splitlines()
     assert said.returncode == 1
     assert "this endpoint has no successor that is known here" in sentence
     assert " · 2026-10-25 to 2026-11-23 · " in sentence
     assert re.fullmatch(rf"weixin-etl: the log: {person.home.logs}/run-\S+\.log", log)
+    assert probe.startswith("weixin-etl: `make probe` says whether WeChat answers this account")
+
+
+def test_a_probe_needs_no_airflow_and_no_postgres(person: Person) -> None:
+    """Only an account: without one it says so in a sentence."""
+    without = person.types("make", "probe")
+    with Sandbox([Account("wx-probe", "secret")]).serve() as url:
+        described = connection("wx-probe", "secret", url, "春风")
+        said = person.weixin(
+            "probe", "--datasets", "article_total", AIRFLOW_CONN_WEIXIN_DEFAULT=described
+        )
+
+    assert "weixin-etl: No account is configured: fill in WEIXIN_APPID" in without.stderr
+    assert said.returncode == 0, said.stderr
+    assert "春风 (wx-probe)" in said.stdout
+    assert "The pipeline will work for this account" in said.stdout

@@ -99,7 +99,7 @@ def test_every_question_has_a_truth():
 def test_each_question_names_an_account_a_list_or_none():
     """So that each is asked of every account below."""
     assert OF_A_LIST == [11, 15]
-    assert OF_ALL == [21, 24]
+    assert OF_ALL == [21, 24, 30, 32]
 
 
 @pytest.mark.parametrize("question", TRUTHS)

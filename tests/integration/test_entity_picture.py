@@ -11,7 +11,7 @@ from weixin_etl.warehouse.dictionary import dictionary
 
 PAGE = Path(__file__).parents[2] / "docs/analysts.md"
 PICTURE = re.compile(r"(?<=```mermaid\n)erDiagram\n.*?(?=```)", re.DOTALL)
-OF_AN_ARTICLE = {"msgid": "article.msgid"}
+OF_AN_ARTICLE = {"msgid": "article_listed.msgid"}
 OF_AN_ACCOUNT = {"appid": "account.appid"}
 """Nothing in the warehouse declares what a view's column refers to."""
 
@@ -23,8 +23,7 @@ def drawn(warehouse: Engine, directory: Path) -> str:
     keys = {(entry.view, entry.column) for entry in dictionary(warehouse) if entry.is_key}
     picture = MetaData()
     for table in sorted(catalogue.tables.values(), key=lambda table: table.name):
-        is_article = table.name.removesuffix("_detail") == "article"
-        is_below_article = "msgid" in table.columns and not is_article
+        is_below_article = "msgid" in table.columns and table.name != "article_listed"
         parents = OF_AN_ARTICLE if is_below_article else OF_AN_ACCOUNT
         refers = {key: of for key, of in parents.items() if not of.startswith(table.name + ".")}
         columns = [

@@ -134,7 +134,7 @@ def test_as_of_without_a_filter_reads_the_fact_and_the_changes_since(long_histor
     ("chosen", "by", "at_most"),
     [
         ("appid = 'wx7' AND msgid = '17_1'", "appid msgid", 500),
-        ("account_name = 'Account 7'", "appid", 10_000),
+        ("account_name = 'Account 7'", "appid", 50_000),
     ],
     ids=["article", "account"],
 )
@@ -150,7 +150,7 @@ def test_restatements_are_found_by_the_key(
     read_by = conditions(plan)
     assert read_by.pop("fact_article_total") == {"appid msgid"}
     assert read_by.pop("fact_article_total_history") == {by, "appid msgid"}
-    assert read_by.keys() == {"dim_account", "dim_article"}
+    assert read_by.keys() == {"dim_account", "dim_article", "dim_article_title_history"}
     assert read(plan) < at_most
 
 

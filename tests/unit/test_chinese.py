@@ -27,6 +27,7 @@ TEXTS: dict[str, str] = CATALOGUE["texts"]
 TELL_NOBODY = (
     "cli",
     "kept.imported",
+    "probe",
     *map("orchestration.{}".format, ("commands", "page", "settings")),
 )
 """Modules without causes or cures: what they print or serve is English."""

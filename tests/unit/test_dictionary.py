@@ -40,14 +40,14 @@ def test_a_rate_comes_with_what_it_divides(dataset: Dataset) -> None:
 
 
 def test_every_view_names_the_account() -> None:
-    """Right after its AppID; only the dictionary is of no account."""
+    """Right after its AppID; only the dictionary and the scenes are of no account."""
     others = {
         name
         for name, columns in COLUMNS.items()
         if dict(pairwise(columns)).get("appid") != "account_name"
     }
 
-    assert others == {"metric"}
+    assert others == {"metric", "scene"}
 
 
 @pytest.mark.parametrize("view", views(), ids=lambda view: view.name)

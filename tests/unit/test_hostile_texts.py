@@ -69,7 +69,7 @@ LOOKS = {
     **dict(_patterns()),
     "errmsg": lambda text: from_errcode(40164, text, account=""),
     "errmsg with secrets": lambda text: errors._harmless(text, ["a" * 32, "rid: "]),
-    "Date header": http._disagreement,
+    "Date header": lambda text: http._disagreement(http._said_at(text)),
     "name": json_text.one_line,
     "traceback": json_text.shown,
     "log": lambda text: list(_text_errors([text])),

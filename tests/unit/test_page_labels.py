@@ -22,7 +22,6 @@ MADE_OF_PARTS = (
     "type_",
     "cause_",
     "kind_",
-    "scene_",
 )
 """Labels whose names the scripts put together."""
 

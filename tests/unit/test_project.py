@@ -196,6 +196,7 @@ ROOMS = {
     "run": {*NOUNS, "api", "parse", "warehouse", "load"},
     "accounts": {*NOUNS, "api", "warehouse"},
     "kept": {*NOUNS, "api", "parse", "warehouse", "load", "accounts"},
+    "probe": {*NOUNS, "api", "parse"},
     "trouble": {*NOUNS, "api", "warehouse", "load", "accounts"},
 }
 """What each may import beside itself; `orchestration` and the command line may all of it."""

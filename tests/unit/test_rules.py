@@ -421,17 +421,17 @@ def judged(
     """
     evidence, verdicts = rules.Evidence(), []
     for fetched_at, listed, *others in answers:
-        facts = {"is_whole": True, "speaks": True, "is_delayed": False} | dict(*others)
+        usual = {"is_whole": True, "speaks": True, "is_delayed": False, "counting": NOBODY}
+        facts = usual | dict(*others)
         answer = Summary(fetched_at, listed.encode(), not listed, facts.pop("is_delayed"))
-        verdict = rules.verdict(
-            dataset, nov(10), answer, evidence, counting=NOBODY, ready_hour=10, **facts
-        )
+        verdict = rules.verdict(dataset, nov(10), answer, evidence, ready_hour=10, **facts)
         evidence = verdict.evidence
         verdicts.append(verdict)
     return verdicts
 
 
 GAP = {"is_whole": False}
+LATE = {"counting": UNKNOWN}
 SILENT = {"speaks": False}
 UTC_MIDNIGHT = datetime(2026, 11, 16, 16, 0, tzinfo=UTC)
 
@@ -542,6 +542,10 @@ def test_a_day_rests(answers: list[tuple[datetime, str]], expected: bool) -> Non
     [
         case([(at(11, 9, 59), "")], True, id="empty, before the hour"),
         case([(at(11, 10), "")], False, id="from the hour on"),
+        case([(at(11, 11, 59), "", LATE)], True, id="empty, and articles lack yesterday's row"),
+        case([(at(11, 10), "", {"counting": KNOWN})], False, id="one of them has it"),
+        case([(at(11, 12), "", LATE)], False, id="from noon on"),
+        case([(at(11, 11), "a", LATE)], False, id="it lists an article all the same"),
         case([(at(11, 8), "a")], False, id="it lists an article"),
         case([(at(12), "", SILENT)], True, id="empty, and the account is silent"),
         case([(at(16), "a")], False, id="within the window"),

@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
 from importlib.metadata import version
@@ -78,11 +78,14 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class _Response:
+class Response:
     """What came back, whole."""
 
     status: int
-    body: bytes
+    body: bytes = field(repr=False)
+    content_type: str = ""
+    said_at: datetime | None = None
+    """What time it is by WeChat."""
     disagreement: str = ""
     """This machine's time and WeChat's, where they disagree."""
 
@@ -115,6 +118,8 @@ class Caller:
     def __init__(self, account: Account, limits: CallLimits) -> None:
         self._account = account
         self._limits = limits
+        self.on_response: Callable[[Call, Response], None] = lambda *_: None
+        """Is given what WeChat answers to a call, usable or not, before it is judged."""
 
     def post(self, call: Call, on_try: Callable[[], None] = lambda: None) -> bytes:
         """
@@ -167,7 +172,9 @@ class Caller:
                 data=msgspec.json.encode(call.payload),
                 headers={"Content-Type": "application/json"},
             )
-            return self._judge(call, self._exchange(request, deadline))
+            response = self._exchange(request, deadline)
+            self.on_response(call, response)
+            return self._judge(call, response)
 
         return self._patiently(once)
 
@@ -184,7 +191,7 @@ class Caller:
         )
         return patiently(once, deadline)
 
-    def _exchange(self, request: requests.Request, deadline: float) -> _Response:
+    def _exchange(self, request: requests.Request, deadline: float) -> Response:
         """One request and its answer, or `UnreachableError` in our own words."""
         try:
             seconds = max(0.1, deadline - time.monotonic())
@@ -198,7 +205,7 @@ class Caller:
         # raised out here: an exception of requests carries the URL, and so the token
         raise UnreachableError(said, account=str(self._account))
 
-    def _send(self, request: requests.Request) -> _Response:
+    def _send(self, request: requests.Request) -> Response:
         with _session().request(
             request.method,
             request.url,
@@ -210,8 +217,15 @@ class Caller:
             allow_redirects=False,
             stream=True,
         ) as response:
-            disagreement = _disagreement(response.headers.get("Date"))
-            return _Response(response.status_code, self._read(response), disagreement)
+            said_at = _said_at(response.headers.get("Date"))
+            disagreement = _disagreement(said_at)
+            return Response(
+                response.status_code,
+                self._read(response),
+                response.headers.get("Content-Type", ""),
+                said_at,
+                disagreement,
+            )
 
     def _read(self, response: requests.Response) -> bytes:
         body = bytearray()
@@ -224,7 +238,7 @@ class Caller:
             raise UnreadableError(excess, account=str(self._account))
         return bytes(body)
 
-    def _judge(self, call: Call, response: _Response) -> bytes:
+    def _judge(self, call: Call, response: Response) -> bytes:
         """The body of a success; errcode and time are checked only in an answer of WeChat's."""
         try:
             errcode, errmsg = errcode_and_errmsg(response.body)
@@ -306,16 +320,24 @@ def errcode_and_errmsg(body: bytes) -> tuple[int, str]:
     return int(envelope.errcode or 0), str(envelope.errmsg or "")
 
 
-def _disagreement(date_header: str | None) -> str:
-    """This machine's time and that of the header, where they disagree; HTTP's dates are in UTC."""
+def _said_at(date_header: str | None) -> datetime | None:
+    """The instant that the header names, if any; HTTP's dates are in UTC."""
     try:
         said_at = parsedate_to_datetime((date_header or "")[:_LONGEST_DATE])
-        if said_at.tzinfo is None:
-            said_at = said_at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+    return said_at if said_at.tzinfo else said_at.replace(tzinfo=UTC)
+
+
+def _disagreement(said_at: datetime | None) -> str:
+    """This machine's time and WeChat's, where they disagree."""
+    if said_at is None:
+        return ""
+    try:
         ahead = clock.disagreement(said_at)
         return clock.comparison("WeChat's", said_at, ahead) if ahead else ""
     except (ValueError, OverflowError):
-        return ""  # no time, or none that can be compared
+        return ""  # none that can be compared
 
 
 def _os_reason(error: BaseException | None) -> str:

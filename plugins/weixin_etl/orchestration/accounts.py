@@ -127,12 +127,7 @@ def refresh_access_tokens(run: Run, settings: Settings) -> Refreshed:
     """
     concurrency = settings.pipeline.concurrency
     clients = Clients(settings)
-    listed = _look_up(
-        clients,
-        lambda platform: platform.discover(concurrency),
-        "have one authorised: the next run finds it",
-    )
-    listed.require(run.accounts)
+    listed = discover(clients, concurrency, run.accounts)
     wanted: list[ListedAccount] = []
     others: list[ListedAccount] = []
     for it in listed.accounts:
@@ -148,6 +143,24 @@ def refresh_access_tokens(run: Run, settings: Settings) -> Refreshed:
         log_problem(log, problem)
     errors = [it.error for it in wanted if it.error and it.may_have_more]
     return Refreshed(accounts, withdrawn, errors)
+
+
+def discover(clients: "Clients", concurrency: int, wanted: Collection[str]) -> Listed:
+    """
+    What the list of accounts stands for now; of a platform, those that authorise it.
+
+    Raises:
+        ParameterError: one that is `wanted` is not among them; or the list can't be used.
+        ClockError: this machine's clock and WeChat's disagree.
+
+    """
+    listed = _look_up(
+        clients,
+        lambda platform: platform.discover(concurrency),
+        "have one authorised: the next run finds it",
+    )
+    listed.require(wanted)
+    return listed
 
 
 def _asked(

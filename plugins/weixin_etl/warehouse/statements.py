@@ -10,7 +10,7 @@ import jinja2
 import sqlalchemy
 from sqlalchemy import TextClause
 
-from weixin_etl.datasets import ARTICLE_DATASETS, CHANNELS, DATASETS, Dataset
+from weixin_etl.datasets import ARTICLE_DATASETS, CHANNELS, DATASETS, SCENES, Dataset
 
 
 def sql_directory() -> Path:
@@ -61,6 +61,7 @@ def source(path: str, dataset: Dataset | None = None) -> str:
         datasets=ARTICLE_DATASETS.values(),
         every_dataset=DATASETS.values(),
         channels=CHANNELS,
+        scenes=SCENES,
         **declared,
     )
 

@@ -40,7 +40,7 @@ _OF_A_DATASET = re.compile(r"^CREATE .*{{ dataset\.", re.MULTILINE)
 
 
 class Kind(StrEnum):
-    """What a file makes; views may read functions, functions read tables only."""
+    """What a file makes; views may read functions, functions no views."""
 
     VIEW = "VIEW"
     FUNCTION = "FUNCTION"

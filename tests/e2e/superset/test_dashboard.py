@@ -258,14 +258,14 @@ def test_sources_are_of_the_newest_totals(dashboard: Dashboard, warehouse: Engin
         warehouse,
         dashboard.choice,
         """
-        SELECT scene, sum(read_user) FROM analytics.article_source AS source
+        SELECT scene_name, sum(read_user) FROM analytics.article_source AS source
         WHERE appid = :appid AND dataset = :dataset
             AND publication_date >= :since AND publication_date < :until
             AND stat_date = (
                 SELECT max(stat_date) FROM weixin.{fact} AS fact
                 WHERE fact.appid = source.appid AND fact.msgid = source.msgid
             )
-        GROUP BY scene
+        GROUP BY scene_name
         """,
     )
 

@@ -1,4 +1,4 @@
-"""As of an instant: `analytics.<dataset>_as_of` has the fact that was there then, row for row."""
+"""As of an instant: the functions `analytics.…_as_of` have what was there then, row for row."""
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
@@ -163,6 +163,15 @@ class Loaded:
         """The fact's rows as they stood at the instant, each once."""
         return self._rows(f"analytics.{self.dataset.name}_as_of(:instant)", instant=instant)
 
+    def days(self) -> Rows:
+        """What analysts see of each day, but whether it is final."""
+        return self._rows(f"analytics.article_day{self.dataset.suffix}")
+
+    def days_as_of(self, instant: datetime) -> Rows:
+        """What they saw at the instant."""
+        relation = f"analytics.article_day{self.dataset.suffix}_as_of(:instant)"
+        return self._rows(relation, instant=instant)
+
     def _rows(self, relation: str, **values: Any) -> Rows:
         sql = text(f"SELECT * FROM {relation} WHERE appid = :appid")  # noqa: S608 # the dataset's
         with self.warehouse.connect() as connection:
@@ -243,9 +252,11 @@ def test_as_of_an_instant_is_the_fact_that_was_there(
     dataset, events = history
     loaded = Loaded(warehouse, dataset)
     seen = [loaded.fact()]
+    days = [loaded.days()]
     for event in events:
         loaded.take(event)
         seen.append(loaded.fact())
+        days.append(loaded.days())
         assert_follows(seen[-2], seen[-1])
 
     for instant in instants(events):
@@ -254,3 +265,11 @@ def test_as_of_an_instant_is_the_fact_that_was_there(
         if count is not None:
             left_out = ALWAYS_NEW if keep_order(events) else (*ALWAYS_NEW, *ATTRIBUTION)
             assert without(found, left_out) == without(seen[count], left_out)
+            shown = loaded.days_as_of(instant)
+            left_out = {*left_out, "day_number", "days_spanned"}
+            known = {name for row in shown.values() for name in row}
+            then = {
+                key: {name: value for name, value in row.items() if name in known}
+                for key, row in days[count].items()
+            }
+            assert without(shown, left_out) == without(then, left_out)

@@ -151,8 +151,8 @@ def test_an_article_whose_rows_are_no_list_is_still_listed(warehouse: Engine):
     load_pairs(warehouse, pair(body(fine, article("1_2", {"20": {"share_user": 3}})), "21 10:30"))
     load_pairs(warehouse, pair(body(fine, odd), "22 10:30"))
 
-    listed = "SELECT msgid, is_listed, unlisted_since FROM analytics.article ORDER BY msgid"
-    assert rows(warehouse, listed) == [("1_1", True, None), ("1_2", True, None)]
+    listed = "SELECT msgid, is_listed FROM analytics.article_listed ORDER BY msgid"
+    assert rows(warehouse, listed) == [("1_1", True), ("1_2", True)]
     state = "SELECT state FROM analytics.coverage WHERE publication_date = '2026-11-20'"
     assert rows(warehouse, state + " AND dataset = 'article_total'") == [("incomplete",)]
 
@@ -299,6 +299,35 @@ def test_final(warehouse: Engine, answers: list[tuple[Any, str]], final_on: str)
     assert [it.startswith(final_on) for it in found] == [True]
     load_pairs(warehouse, pair(body(SECOND), "24 11:00"))
     assert rows(warehouse, final) == [(True,)]
+
+
+def test_an_empty_day_is_provisional_while_the_figures_are_late(warehouse: Engine):
+    """An article lacks the row of yesterday: yesterday's articles may not be listed yet either."""
+    yesterday = date(2026, 11, 22)
+    know(warehouse, "wx1")
+    load_pairs(
+        warehouse,
+        pair(body(article("1_1", {"20": {}, "21": {}})), "23 10:30"),
+        pair(body(), "23 10:30", day=yesterday),
+    )
+    told = (
+        "SELECT state, reason FROM analytics.coverage "
+        "WHERE dataset = 'article_total' AND publication_date = '2026-11-22'"
+    )
+    late = rows(warehouse, told)
+    load_pairs(
+        warehouse,
+        pair(body(article("1_1", {"20": {}, "21": {}, "22": {}})), "23 11:00"),
+        pair(body(), "23 11:00", day=yesterday),
+    )
+
+    assert late == [
+        (
+            "empty",
+            "provisional: WeChat may not have listed the articles yet; a daily run asks again",
+        )
+    ]
+    assert rows(warehouse, told) == [("empty", None)]
 
 
 def test_an_empty_day_waits_until_its_account_speaks(warehouse: Engine):

@@ -205,7 +205,7 @@ class Loaded:
                 for appid, day, extra, *values in self.rows(
                     "SELECT dim.appid, dim.publication_date, dim.extra, dim.msgid, dim.title, "
                     "dim.url, dim.first_seen_at, article.last_seen_at "
-                    "FROM weixin.dim_article AS dim INNER JOIN analytics.article "
+                    "FROM weixin.dim_article AS dim INNER JOIN analytics.article_listed AS article "
                     "USING (appid, msgid) WHERE appid = ANY(:appids)"
                 )
             )

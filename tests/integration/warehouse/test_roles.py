@@ -160,8 +160,11 @@ class TestReader:
         finally:
             run(warehouse, "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA analytics TO PUBLIC")
 
-        assert functions == [("article_total_as_of",), ("article_total_detail_as_of",)]
-        assert said == ["", ""]
+        of = ("account_day", "account_day_detail", "article_day", "article_day_detail")
+        assert [name for (name,) in functions] == [
+            f"{it}_as_of" for it in (*of, "article_total", "article_total_detail")
+        ]
+        assert said == [""] * 6
 
 
 ANALYST = "analyst_of_the_test"

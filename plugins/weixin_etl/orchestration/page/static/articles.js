@@ -1,6 +1,6 @@
 // How an account's latest articles grow beside what is usual, and where one's readers came from.
 
-import { configuration, el, LANGUAGE, number, t, table, whole, word } from "./common.js";
+import { configuration, el, LANGUAGE, number, t, table, whole } from "./common.js";
 
 export async function articles({ now, go, ask }) {
   const accounts = await ask("accounts", { dataset: now.dataset });
@@ -154,20 +154,19 @@ function against(found, article) {
 }
 
 function sourcesTable(rows) {
-  const people = rows.filter((it) => it.scene !== "全部");
-  if (!people.length) return [el("p", { class: "empty" }, t("sources_empty"))];
-  const most = Math.max(1, ...people.map((it) => it.read_user ?? 0));
+  if (!rows.length) return [el("p", { class: "empty" }, t("sources_empty"))];
+  const most = Math.max(1, ...rows.map((it) => it.read_user ?? 0));
   const bar = (it) => {
     const sign = el("span", { class: "bar", "aria-hidden": "true" });
     sign.style.width = `${((it.read_user ?? 0) / most) * 100}%`;
     return sign;
   };
   return [
-    el("p", { class: "quiet" }, t("sources_hint", { day: people[0].stat_date })),
+    el("p", { class: "quiet" }, t("sources_hint", { day: rows[0].stat_date })),
     table(t("sources_of"), [
-      { label: t("scene"), cell: (it) => word("scene", it.scene) },
+      { label: t("scene"), cell: (it) => (LANGUAGE === "zh-CN" ? it.scene_chinese_name : it.scene_name) },
       { label: t("people"), number: true, cell: (it) => number(it.read_user) },
       { label: t("share"), wide: true, cell: (it) => [bar(it), el("span", { class: "quiet" }, it.read_user_share === null ? "" : ` ${(Number(it.read_user_share) * 100).toFixed(1)} %`)] },
-    ], people, { captionHidden: true }),
+    ], rows, { captionHidden: true }),
   ];
 }

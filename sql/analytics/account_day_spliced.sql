@@ -1,0 +1,123 @@
+-- One row per account and calendar day: what all its articles gained that day, as one series
+-- through the retirement of getarticletotal. Until the last complete day of article_total it is
+-- analytics.account_day; after that, once WeChat has retired the endpoint for the account, it is
+-- analytics.account_day_detail times a ratio: what article_total counted of what its successor
+-- counted, over the days of which both are complete. An estimate: the two count by different rules
+-- 中文：每个公众号、每一天一行：接口下线前后衔接的新增值（下线后为估算值）
+-- key: appid, calendar_date
+{% from "analytics/macros.jinja" import increment %}
+{% import "analytics/columns.jinja" as the %}
+{% set old = datasets | selectattr("successor") | first %}
+{% set new = datasets | selectattr("name", "equalto", old.successor) | first %}
+CREATE VIEW analytics.account_day_spliced (
+    {{ the.appid }},
+    {{ the.account_name }},
+    -- The day (Beijing)
+    -- 中文：日期（北京时间）
+    calendar_date,
+    -- Articles published on the day, as known from either endpoint
+    -- 中文：当日发布文章数
+    -- unit: articles, additive
+    articles_published,
+    {% for metric in old.totals %}
+    {{
+        increment(
+            metric,
+            "gained on the day over all articles within their window; NULL when unknown"
+            ~ (
+                ", estimated where is_spliced" if metric.nearest
+                else " and where is_spliced: the successor does not count it"
+            )
+        )
+    }}
+    {{ metric.name }}_increment,
+    {% endfor %}
+    -- Whether everything that came on the day is known, from the endpoint that it is taken from,
+    -- and the ratios are known where is_spliced
+    -- 中文：当日数据是否完整
+    is_complete,
+    -- Whether the day is an estimate: the successor's figures times the ratios
+    -- 中文：是否由替代接口估算
+    is_spliced,
+    {% for metric in old.totals if metric.nearest %}
+    -- What {{ metric.name }} is multiplied from: its sum of all days of which both endpoints are
+    -- complete over that of the successor's {{ metric.nearest }}; NULL without such days
+    -- 中文：{{ metric.chinese_name }}的衔接比例
+    -- unit: share, level
+    {{ metric.name }}_ratio,
+    {% endfor %}
+    -- On how many days the ratios rest: few days make a poor estimate
+    -- 中文：衔接比例所依据的天数
+    -- unit: days, level
+    ratio_days
+) AS
+SELECT
+    account.appid,
+    account.name AS account_name,
+    day.calendar_date,
+    day.articles_published,
+    {% for metric in old.totals %}
+    {% if metric.nearest %}
+    CASE
+        WHEN spliced.is_spliced
+            THEN day.{{ new.prefix }}{{ metric.nearest }} * day.{{ metric.name }}_ratio
+        ELSE day.{{ metric.name }}_increment
+    END AS {{ metric.name }}_increment,
+    {% else %}
+    CASE WHEN NOT spliced.is_spliced THEN day.{{ metric.name }}_increment END
+        AS {{ metric.name }}_increment,
+    {% endif %}
+    {% endfor %}
+    CASE
+        WHEN spliced.is_spliced THEN day.{{ new.prefix }}is_complete AND day.ratio_days > 0
+        ELSE day.is_complete
+    END AS is_complete,
+    spliced.is_spliced,
+    {% for metric in old.totals if metric.nearest %}
+    day.{{ metric.name }}_ratio,
+    {% endfor %}
+    day.ratio_days
+FROM weixin.dim_account AS account
+CROSS JOIN
+    LATERAL (
+        SELECT count(*) > 0 AS is_retired
+        FROM analytics.coverage
+        WHERE
+            coverage.dataset = '{{ old.name }}'
+            AND coverage.appid = account.appid
+            AND coverage.state = 'retired'
+    ) AS endpoint
+CROSS JOIN
+    LATERAL (
+        SELECT
+            old.*,
+            {% for metric in old.totals if metric.nearest %}
+            new.{{ metric.nearest }}_increment AS {{ new.prefix }}{{ metric.nearest }},
+            sum(old.{{ metric.name }}_increment) FILTER (
+                WHERE
+                old.is_complete AND new.is_complete
+                AND new.{{ metric.nearest }}_increment IS NOT NULL
+            ) OVER ()
+            / nullif(
+                sum(new.{{ metric.nearest }}_increment) FILTER (
+                    WHERE
+                    old.is_complete AND new.is_complete
+                    AND old.{{ metric.name }}_increment IS NOT NULL
+                ) OVER (), 0
+            ) AS {{ metric.name }}_ratio,
+            {% endfor %}
+            coalesce(new.is_complete, FALSE) AS {{ new.prefix }}is_complete,
+            count(*) FILTER (WHERE old.is_complete AND new.is_complete) OVER () AS ratio_days,
+            coalesce(max(old.calendar_date) FILTER (WHERE old.is_complete) OVER (), '-infinity')
+                AS last_date
+        FROM analytics.account_day{{ old.suffix }} AS old
+        LEFT JOIN analytics.account_day{{ new.suffix }} AS new
+            ON
+                old.calendar_date = new.calendar_date
+                AND account.appid = new.appid
+        WHERE old.appid = account.appid
+    ) AS day
+CROSS JOIN
+    LATERAL (
+        SELECT endpoint.is_retired AND day.calendar_date > day.last_date AS is_spliced
+    ) AS spliced

@@ -1,0 +1,78 @@
+-- The figures of analytics.article_day{{ dataset.suffix }} as they stood at an
+-- instant, with the increments that its rows had then. One row per account, article and stat_date.
+-- An article has the publication day that it has now; whether it was final is not kept.
+-- 中文：某一时刻所知的每日累计值与新增值
+{% from "analytics/macros.jinja" import last_known %}
+CREATE FUNCTION analytics.article_day{{ dataset.suffix }}_as_of(
+    -- the instant, with its offset: '2026-11-24 09:00+08'
+    instant timestamp with time zone
+)
+RETURNS TABLE (
+    appid text,
+    msgid text,
+    publication_date date,
+    stat_date date,
+    day_number integer,
+    days_spanned integer,
+    is_latest boolean,
+    has_fall boolean,
+    {% for metric in dataset.totals %}
+    {{ metric.name }} {{ metric.kind.value }},
+    {{ metric.name }}_increment {{ metric.kind.value }},
+    {% endfor %}
+    {% for metric in dataset.others %}
+    {{ metric.name }} {{ metric.kind.value }},
+    {% endfor %}
+    raw_response_id bigint,
+    loaded_at timestamp with time zone,
+    changed_at timestamp with time zone
+)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT
+        day.appid,
+        day.msgid,
+        day.publication_date,
+        day.stat_date,
+        day.stat_date - day.publication_date + 1,
+        day.days_spanned,
+        day.is_latest,
+        coalesce(
+            least(
+                {% for metric in dataset.totals %}
+                day.{{ metric.name }}_increment{{ "," if not loop.last }}
+                {% endfor %}
+            ) < 0,
+            FALSE
+        ),
+        {% for metric in dataset.totals %}
+        day.{{ metric.name }},
+        day.{{ metric.name }}_increment,
+        {% endfor %}
+        {% for metric in dataset.others %}
+        day.{{ metric.name }},
+        {% endfor %}
+        day.raw_response_id,
+        day.loaded_at,
+        day.changed_at
+    FROM (
+        SELECT
+            fact.*,
+            {% for metric in dataset.totals %}
+            {{ metric.name }} - coalesce({{ last_known(metric.name, "earlier") }}, 0)
+                AS {{ metric.name }}_increment,
+            {% endfor %}
+            stat_date - coalesce(max(stat_date) OVER earlier, publication_date - 1)
+                AS days_spanned,
+            stat_date = max(stat_date) OVER article AS is_latest
+        FROM analytics.{{ dataset.name }}_as_of(instant) AS fact
+        -- so that filters on these reach the index
+        WINDOW
+            article AS (PARTITION BY appid, msgid, publication_date),
+            earlier AS (
+                PARTITION BY appid, msgid, publication_date
+                ORDER BY stat_date
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            )
+    ) AS day;
+END

@@ -1,0 +1,73 @@
+-- One row per article of an account that either endpoint has listed, also while neither has given a
+-- row of it: what is known of it beside its figures, which are in analytics.article and
+-- analytics.article_detail
+-- 中文：每个公众号、任一接口列出过的每篇文章一行：除数据以外的信息
+-- key: appid, msgid
+{% from "analytics/macros.jinja" import last_seen_at, original_title %}
+{% import "analytics/columns.jinja" as the %}
+CREATE VIEW analytics.article_listed (
+    {{ the.appid }},
+    {{ the.account_name }},
+    {{ the.msgid }},
+    -- The message the article was sent in, see analytics.message; NULL when the msgid has another
+    -- form
+    -- 中文：群发消息 ID
+    message_id,
+    {{ the.position }},
+    {{ the.title }},
+    {{ the.original_title }},
+    {{ the.publication_date }},
+    {{ the.publication_weekday }},
+    -- Address, where WeChat gave one
+    -- 中文：链接
+    url,
+    -- 0: followers were notified, 1: they were not; NULL when WeChat has not said
+    -- 中文：发布类型（0 群发通知，1 未通知）
+    publish_type,
+    {% for dataset in datasets %}
+    -- Whether the newest answer of {{ dataset.name }} for its publication day lists it: a deleted
+    -- article is no longer listed. NULL if that endpoint never listed it
+    -- 中文：是否仍在最新数据中（{{ dataset.name }}）
+    {{ dataset.prefix }}is_listed,
+    {% endfor %}
+    -- Fetch time of the earliest answer that listed it, of either endpoint
+    -- 中文：首次出现时间
+    first_seen_at,
+    -- Fetch time of the newest answer that listed it, of either endpoint
+    -- 中文：最近出现时间
+    last_seen_at
+) AS
+SELECT
+    account.appid,
+    account.name AS account_name,
+    article.msgid,
+    article.message_id,
+    article.position,
+    article.title,
+    {{ original_title("article") }} AS original_title,
+    article.publication_date,
+    extract(ISODOW FROM article.publication_date)::smallint AS publication_weekday,
+    coalesce(article.url, article.content_url) AS url,
+    article.publish_type,
+    {% for dataset in datasets %}
+    (
+        SELECT listing.last_seen_at >= pair.fetched_at
+        FROM weixin.article_sighting AS sighting
+        INNER JOIN weixin.raw_response AS listing
+            ON sighting.raw_response_id = listing.raw_response_id
+        LEFT JOIN weixin.coverage AS pair
+            ON
+                sighting.appid = pair.appid
+                AND sighting.dataset = pair.dataset
+                AND pair.publication_date = article.publication_date
+        WHERE
+            sighting.dataset = '{{ dataset.name }}'
+            AND sighting.appid = article.appid
+            AND sighting.msgid = article.msgid
+    ) AS {{ dataset.prefix }}is_listed,
+    {% endfor %}
+    article.first_seen_at,
+    {{ last_seen_at("article", datasets) }} AS last_seen_at
+FROM weixin.dim_article AS article
+INNER JOIN weixin.dim_account AS account
+    ON article.appid = account.appid

@@ -1,0 +1,185 @@
+"""`weixin-etl probe`: what it says of an account, by every way in which WeChat may answer."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from weixin_etl.api import client as api_client
+from weixin_etl.cli import main
+from weixin_etl.probe.saved import read
+from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
+from weixin_sandbox.reported import Reported
+
+WORKS = "The pipeline will work for this account"
+NOT_YET = "The pipeline will not work for this account yet: "
+NOT_KNOWN = "Whether the pipeline will work for this account is not known: "
+BY_DETAIL = "--datasets article_total_detail"
+REPORTED = Path(__file__).parents[1] / "fixtures/reported"
+Probe = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def connection(sandbox_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Makes the connection to the sandbox's account, or another; no token is remembered."""
+    monkeypatch.setattr(api_client, "_keepers", {})
+
+    def connect(conn_id: str = "weixin_default", **fields: object) -> None:
+        known = {"login": DEFAULT_ACCOUNT.appid, "password": DEFAULT_ACCOUNT.secret}
+        described = {"conn_type": "weixin", "host": sandbox_url, **known, **fields}
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", json.dumps(described))
+
+    connect()
+    return connect
+
+
+@pytest.fixture
+def probe(
+    sandbox: Sandbox,
+    connection: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Probe:
+    """The exit code and all that is printed, in one line; no secret or token is in it."""
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("AIRFLOW__WEIXIN__CONNECT_TIMEOUT_SECONDS", "30")  # on a busy machine
+
+    def run(*options: str) -> tuple[int, str]:
+        code = main(["probe", *options])
+        said = "".join(capsys.readouterr())
+        secrets = [DEFAULT_ACCOUNT.secret, *sandbox.issued_tokens]
+        assert [it for it in secrets if it in said] == []
+        is_table = "--save" not in options and not said.startswith("weixin-etl: ")
+        assert not is_table or max(map(len, said.splitlines())) <= 80
+        return code, " ".join(said.split())
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("scenario", "options", "expected"),
+    [
+        ("empty", "", (0, [f"{WORKS}, as far as answers without an article tell."])),
+        ("offline", "", (0, [f"{WORKS} with article_total_detail.", "errcode 47009"])),
+        ("offline", "--datasets article_total", (1, [f"{NOT_YET}use the successor's DAG "])),
+        ("delayed-text", "", (0, [f"{WORKS}. The newest figures are not ready", "(a text)"])),
+        ("not-ready-code", BY_DETAIL, (0, [f"{WORKS}, as far", "errcode 61503"])),
+        (
+            "unauthorized",
+            BY_DETAIL,
+            (1, [f"{NOT_YET}verify the account, or", "How is is_delay written? not known"]),
+        ),
+        ("ip", "", (1, [f"{NOT_YET}add 203.0.113.7 to the IP whitelist", "errcode 40164"])),
+        ("token-call:errcode:40125", "", (1, [f"{NOT_YET}correct the password in "])),
+        ("clock-skew", "", (1, [f"{NOT_YET}set this machine's clock", "✗ connection"])),
+        ("odd-row", BY_DETAIL, (1, ["✗ promises", "read_user is a text, not a whole number"])),
+        ("falling-total", BY_DETAIL, (0, ["! promises totals that fall: ", WORKS])),
+        ("busy", "", (2, [f"{NOT_KNOWN}wait; if it persists, check the Base URL"])),
+        ("daily-quota", BY_DETAIL, (2, [f"{NOT_KNOWN}wait until 00:00 Beijing time"])),
+        ("quota-call:errcode:48001", BY_DETAIL, (0, ["the pipeline counts its calls", WORKS])),
+    ],
+)
+def test_it_says_whether_the_pipeline_will_work(
+    probe: Probe,
+    sandbox: Sandbox,
+    scenario: str,
+    options: str,
+    expected: tuple[int, list[str]],
+) -> None:
+    """Or what to change, in the words of the error table; at most four calls a dataset."""
+    sandbox.scenarios[:] = [Scenario(scenario)]
+
+    code, said = probe(*options.split())
+
+    assert (code, [it for it in expected[1] if it not in said]) == (expected[0], [])
+    calls = [call.path for call in sandbox.calls if not call.path.endswith("token")]
+    assert len(calls) <= 4 * (1 if options else 2)
+
+
+def test_shapes_that_nobody_declared(probe: Probe, sandbox: Sandbox) -> None:
+    """Eight rows, texts for figures and booleans, unknown and missing keys, GBK: each is named."""
+    sandbox.reported = Reported(read(REPORTED / "odd"))
+
+    code, said = probe()
+
+    assert code == 1
+    for expected in (
+        "✗ shape written in GB18030, not in UTF-8; unknown keys: from_nowhere; missing keys: ",
+        "details.share_user (a text)",
+        "rows beyond 7 days: 1;",
+        "figures written as texts: 16",
+        "Rows of an article in the end, 7 or 8 (1 article) more?",
+        "missing keys: detail_list.read_user; of another type: is_delay (a text)",
+        f"{NOT_YET}report it, with what --save writes.",
+    ):
+        assert expected in said
+
+
+def test_a_refused_entry_ends_no_other(
+    probe: Probe, connection: Callable[..., None], monkeypatch: pytest.MonkeyPatch, sandbox_url: str
+) -> None:
+    """No connection, a platform without a warehouse, a token service that refuses; one works."""
+    listed = ["weixin_none", "weixin_platform", "weixin_service", "weixin_default"]
+    monkeypatch.setenv("AIRFLOW_VAR_WEIXIN_ACCOUNTS", json.dumps(listed))
+    monkeypatch.setenv("AIRFLOW__CORE__FERNET_KEY", "Zm9yIHRlc3RzIG9ubHksIG5vdCBhIHNlY3JldCEhISE=")
+    connection("weixin_platform", login="wxc", extra={"mode": "platform"})
+    connection("weixin_service", login="wxs", extra={"token_url": f"{sandbox_url}/token-service"})
+
+    code, said = probe("--datasets", "article_total")
+    alone, of_one = probe("--datasets", "article_total", "--accounts", "weixin_default")
+
+    assert code == 1
+    assert "create weixin_none with type weixin" in said
+    assert "a platform's tokens are kept in the warehouse, and there is no Airflow conn" in said
+    assert "unknown to the token service: HTTP 404" in said
+    assert f"{WORKS}." in said
+    assert (alone, of_one.count("connection")) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ("--datasets articletotal", "there is no articletotal; there are article_total, "),
+        ("--accounts weixin_defualt", "no connection id or appid weixin_defualt; there are "),
+        ("--save .", ". exists and is not an empty folder: name another"),
+        ("--save /dev/null/it", "/dev/null/it can't be written to: name another"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_sentence(
+    probe: Probe, sandbox: Sandbox, options: str, sentence: str
+) -> None:
+    """Exit code 2, the nearest names, and no call."""
+    code, said = probe(*options.split())
+
+    assert code == 2
+    assert said.startswith("weixin-etl: ")
+    assert sentence in said
+    assert sandbox.calls == []
+
+
+def test_without_an_account_it_says_so(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one sentence."""
+    monkeypatch.delenv("AIRFLOW_CONN_WEIXIN_DEFAULT")
+
+    code, said = probe()
+
+    assert (code, said.count("weixin-etl:")) == (2, 1)
+    assert "create weixin_default with type weixin" in said
+
+
+def test_answers_are_saved_after_one_was_shown(
+    probe: Probe, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Without a person to ask only with --yes; nothing of account, secret or token is in them."""
+    unasked, said = probe("--save", str(tmp_path / "unasked"))
+    code, _ = probe("--save", str(tmp_path / "saved"), "--yes")
+
+    assert (unasked, code) == (0, 0)
+    assert "Replaced: add_to_fav_count, " in said
+    assert "Not written, as nobody can be asked: --yes writes 6 answers" in said
+    assert not (tmp_path / "unasked").exists()
+    text = "".join(path.read_text() for path in (tmp_path / "saved").iterdir())
+    secrets = [DEFAULT_ACCOUNT.secret, DEFAULT_ACCOUNT.appid, *sandbox.issued_tokens, "2026-11"]
+    assert [it for it in secrets if it in text] == []
+    assert len(read(tmp_path / "saved")) == 6

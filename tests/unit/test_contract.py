@@ -1,0 +1,56 @@
+"""Sandbox and parser keep to one contract: what `datasets` declares."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from weixin_etl import json_text
+from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.parse.articles import row_type
+from weixin_etl.probe.shape import OPTIONAL, before_row, declared, keys
+from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
+from weixin_sandbox.article_total import _UNKNOWN
+
+TODAY = date(2026, 11, 24)
+ON_PURPOSE = {f"details.{name}" for user, count, *_ in _UNKNOWN for name in (user, count)}
+"""What WeChat may add without telling anyone."""
+
+
+@pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
+def test_what_the_sandbox_answers_is_what_is_declared(dataset: Dataset) -> None:
+    """Each key it gives is declared, and each declared key is given, with a value that fits."""
+    sandbox = Sandbox(today=TODAY)
+    days = [TODAY - timedelta(days=n) for n in range(1, 41)]
+    bodies = [sandbox.answer(DEFAULT_ACCOUNT.appid, it, TODAY, dataset.endpoint) for it in days]
+    pairs = [pair for body in bodies for pair in keys(dataset, json_text.decode(body))]
+
+    known, given = declared(dataset), {key for key, _ in pairs}
+    assert given - known.keys() - ON_PURPOSE == set()
+    assert known.keys() - given - OPTIONAL == set()
+    assert {key for key, value in pairs if key in known and not known[key](value)} == set()
+
+
+def test_every_optional_key_is_given_by_one_dataset() -> None:
+    """Each attribute that the parser keeps is there in some answer of the sandbox."""
+    sandbox, day = Sandbox(today=TODAY), TODAY - timedelta(days=1)
+    given = {
+        key
+        for dataset in DATASETS.values()
+        for key, _ in keys(
+            dataset,
+            json_text.decode(sandbox.answer(DEFAULT_ACCOUNT.appid, day, TODAY, dataset.endpoint)),
+        )
+    }
+
+    assert given >= OPTIONAL
+
+
+@pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
+def test_what_the_parser_reads_is_what_is_declared(dataset: Dataset) -> None:
+    """A row has its day, or its item has it, and the declared metrics, and nothing else."""
+    before = before_row(dataset)
+    keys = {key.removeprefix(before) for key in declared(dataset) if key.startswith(before)}
+    of_item = {"list", "is_delay", dataset.item and dataset.item.name, *dataset.meaningless}
+    rows = {key.replace("ref_date", "stat_date") for key in keys - of_item if "." not in key}
+
+    assert {*row_type(dataset).__struct_fields__} == rows | {"stat_date"}
