@@ -5,7 +5,8 @@ How quick the analysts' views answer: three years of one busy account, and 500 a
 
 Fills a database of a Postgres that it starts itself, runs every query of
 docs/analysts.md for one account and prints its time (median of 5) and the indexes it went by; then
-what a BI tool asks to show a view.
+what a BI tool asks to show a view; then what dashboards ask of all accounts: the backend's CPU time
+(the least of 5), beside that of the same question to a plain copy of the view.
 """
 
 import argparse
@@ -13,7 +14,9 @@ import re
 import statistics
 import time
 from pathlib import Path
+from typing import NamedTuple
 
+import psutil
 import sqlalchemy
 from contest import server
 from sqlalchemy import Connection
@@ -32,6 +35,71 @@ LAST_MORNING = "TIMESTAMPTZ '2026-11-24 10:30+08'"
 RUNS = 5
 
 
+class Dashboard(NamedTuple):
+    """A question over all accounts, of a view or of its copy; and what the copy holds."""
+
+    title: str
+    view: str
+    query: str
+    columns: str = "*"
+    index_on: str = ""
+
+
+DASHBOARDS = (
+    Dashboard(
+        "tiles of 28 days",
+        "account_day",
+        "SELECT sum(int_page_read_user_increment), sum(share_user_increment), "
+        f"count(*) FILTER (WHERE is_complete) FROM {{}} WHERE calendar_date > {LAST_DAY} - 28",
+    ),
+    Dashboard(
+        "reads a day, 90 days",
+        "account_day",
+        "SELECT calendar_date, sum(int_page_read_count_increment) FROM {} "
+        f"WHERE calendar_date > {LAST_DAY} - 90 GROUP BY calendar_date",
+    ),
+    Dashboard("the newest day", "account_day", "SELECT max(calendar_date) FROM {}"),
+    Dashboard(
+        "readers a day, the successor",
+        "account_day_detail",
+        "SELECT calendar_date, sum(read_user_increment) FROM {} GROUP BY calendar_date",
+    ),
+    Dashboard(
+        "yesterday's top 50",
+        "article_day",
+        "SELECT account_name, title, int_page_read_user_increment FROM {} "
+        f"WHERE stat_date = {LAST_DAY} ORDER BY 3 DESC NULLS LAST LIMIT 50",
+        "account_name, title, stat_date, int_page_read_user_increment",
+        "stat_date",
+    ),
+    Dashboard(
+        "the newest 1,000 rows",
+        "article_day",
+        f"SELECT * FROM {{}} WHERE stat_date <= {LAST_DAY} ORDER BY stat_date DESC LIMIT 1000",
+        "account_name, title, stat_date, int_page_read_user_increment",
+        "stat_date",
+    ),
+    Dashboard(
+        "top 50 of a month",
+        "article",
+        "SELECT account_name, title, int_page_read_user FROM {} "
+        f"WHERE publication_date > {LAST_DAY} - 30 AND int_page_read_user IS NOT NULL "
+        "ORDER BY 3 DESC LIMIT 50",
+    ),
+    Dashboard(
+        "growth of one metric",
+        "article_growth",
+        "SELECT avg(day_1_share), avg(day_3_share) FROM {} "
+        "WHERE dataset = 'article_total' AND metric = 'int_page_read_user'",
+    ),
+    Dashboard(
+        "coverage of 7 days",
+        "coverage",
+        f"SELECT * FROM {{}} WHERE publication_date > {LAST_DAY} - 7",
+    ),
+)
+
+
 def main() -> None:
     """Fill, measure, print."""
     parser = argparse.ArgumentParser(description="Time the analysts' queries on much data.")
@@ -41,16 +109,19 @@ def main() -> None:
         started.create_database("benchmark")
         url = started.url("benchmark")
         warehouse.migrate(url)
-        engine = warehouse.engine(url).execution_options(isolation_level="AUTOCOMMIT")
+        engine = warehouse.engine(url, {"statement_timeout": "0"}).execution_options(
+            isolation_level="AUTOCOMMIT"
+        )
         with engine.connect() as connection:
-            compare(connection, options.accounts)
+            for dataset in ARTICLE_DATASETS.values():
+                fill(connection, dataset, options.accounts)
+            warehouse.migrate(url)  # which works out the rollups
+            compare(connection)
         engine.dispose()
 
 
-def compare(connection: Connection, accounts: int) -> None:
-    """Fill, then ask."""
-    for dataset in ARTICLE_DATASETS.values():
-        fill(connection, dataset, accounts)
+def compare(connection: Connection) -> None:
+    """Ask."""
     connection.exec_driver_sql("VACUUM ANALYZE")
     for account in (BUSY, ORDINARY):
         for title, query in page_queries(account):
@@ -61,6 +132,38 @@ def compare(connection: Connection, accounts: int) -> None:
         if "metric" in view.columns:
             query = f"SELECT DISTINCT metric FROM {view.full_name}"
             measure(connection, "all", query, query)
+    connection.exec_driver_sql("SET max_parallel_workers_per_gather = 0")
+    for dashboard in DASHBOARDS:
+        compare_with_copy(connection, dashboard)
+
+
+def compare_with_copy(connection: Connection, asked: Dashboard) -> None:
+    """Print the CPU time that the backend takes for the view, and for a copy of it."""
+    connection.exec_driver_sql("DROP TABLE IF EXISTS public.copy")
+    connection.exec_driver_sql(
+        f"CREATE TABLE public.copy AS SELECT {asked.columns} FROM analytics.{asked.view}"
+    )
+    if asked.index_on:
+        connection.exec_driver_sql(f"CREATE INDEX ON public.copy ({asked.index_on})")
+    connection.exec_driver_sql("ANALYZE public.copy")
+    view, copy = (
+        cpu_seconds(connection, asked.query.format(of))
+        for of in (f"analytics.{asked.view}", "public.copy")
+    )
+    print(f"{view:8.3f} s of CPU, a copy {copy:6.3f} s  {asked.title}", flush=True)
+
+
+def cpu_seconds(connection: Connection, query: str) -> float:
+    """The least of a few runs."""
+    pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    backend = psutil.Process(pid)
+    taken = []
+    for _ in range(RUNS):
+        before = backend.cpu_times()
+        connection.exec_driver_sql(query).all()
+        after = backend.cpu_times()
+        taken.append(after.user + after.system - before.user - before.system)
+    return min(taken)
 
 
 def _name(appid: str) -> str:

@@ -103,10 +103,13 @@ def read_airflows_database() -> None:
 def migrate(_: argparse.Namespace) -> None:
     """Apply the migrations that the warehouse lacks, and update the analysts' views."""
     from weixin_etl import warehouse
+    from weixin_etl.orchestration.commands.bar import bar
     from weixin_etl.orchestration.warehouse import open_warehouse
 
     url = open_warehouse().url
-    sys.stdout.write(f"{warehouse.migrate(url) or 'The warehouse is up to date.'}\n")
+    with bar("Accounts whose rollups are filled") as on_progress:
+        said = warehouse.migrate(url, on_progress)
+    sys.stdout.write(f"{said or 'The warehouse is up to date.'}\n")
     if missing := warehouse.missing_roles(url):
         sys.stdout.write(f"{warehouse.ask_for_roles(missing)}\n")
 

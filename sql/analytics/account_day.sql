@@ -5,6 +5,56 @@
 -- 中文：每个公众号、每一天一行：当日全部文章的新增值
 -- key: appid, calendar_date
 {% from "analytics/macros.jinja" import increment %}
+{#-
+Each account with the first and the last of its days, and of the publication days that have answers.
+-#}
+{% macro accounts() -%}
+(
+        SELECT
+            every.appid,
+            every.name,
+            least(
+                asked.first_date,
+                (
+                    SELECT
+                        greatest(
+                            daily.first_daily_date - {{ dataset.window }},
+                            date '{{ dataset.first_day }}'
+                        )
+                    FROM weixin.first_daily_run AS daily
+                    WHERE daily.dataset = '{{ dataset.name }}' AND daily.appid = every.appid
+                )
+            ) AS first_date,
+            greatest(
+                asked.last_date,
+                CASE
+                    WHEN every.is_active THEN (now() AT TIME ZONE 'Asia/Shanghai')::date - 1
+                END
+            ) AS last_date,
+            answered.first_date AS first_answered_date,
+            answered.last_date AS last_answered_date
+        FROM weixin.dim_account AS every
+        CROSS JOIN
+            LATERAL (
+                SELECT
+                    min(pair.publication_date) AS first_date,
+                    max(pair.publication_date) AS last_date
+                FROM weixin.coverage AS pair
+                WHERE pair.dataset = '{{ dataset.name }}' AND pair.appid = every.appid
+            ) AS asked
+        CROSS JOIN
+            LATERAL (
+                SELECT
+                    min(pair.publication_date) AS first_date,
+                    max(pair.publication_date) AS last_date
+                FROM weixin.coverage AS pair
+                WHERE
+                    pair.dataset = '{{ dataset.name }}'
+                    AND pair.appid = every.appid
+                    AND pair.fetched_at IS NOT NULL
+            ) AS answered
+    ) AS account
+{%- endmacro %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     {{ the.appid }},
@@ -63,193 +113,146 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     -- unless a newer answer gave it (analytics.coverage names these). Also false near the start of
     -- what was loaded. Any other figure that a row left out counts on the day on which it came
     -- 中文：当日数据是否完整
-    is_complete
+    is_complete,
+    -- Readers of the day over all articles, at any age, each counted once per article and day; NULL
+    -- when article_read has none of the day: see analytics.article_reading
+    -- 中文：当日全部文章的阅读人数之和（不限文章发布多久）
+    -- unit: people, additive
+    reading_user,
+    -- People who read any article, each counted once, by WeChat's own summary of the day; NULL when
+    -- account_summary has none: see analytics.account_summary_day, also for what its day means
+    -- 中文：账号阅读人数（微信汇总）
+    -- unit: people, level
+    summary_read_user,
+    -- People who began to follow the account that day; NULL when no answer of follower_change for
+    -- it was ready: see analytics.follower_day
+    -- 中文：新增关注人数
+    -- unit: people, additive
+    new_user,
+    -- People who stopped following it that day; NULL as new_user
+    -- 中文：取消关注人数
+    -- unit: people, additive
+    cancel_user,
+    -- People who follow it at the end of the day; NULL when follower_total has none
+    -- 中文：累计关注人数
+    -- unit: people, level
+    cumulate_user
 ) AS
 SELECT
-    account.appid,
-    account.name AS account_name,
+    day.appid,
+    day.account_name,
     day.calendar_date,
     (
         SELECT count(*)
         FROM weixin.dim_article AS article
-        WHERE article.appid = account.appid AND article.publication_date = day.calendar_date
+        WHERE article.appid = day.appid AND article.publication_date = day.calendar_date
     ) AS articles_published,
-    day.articles_reported + pairs.articles_lacking AS articles_expected,
+    day.articles_reported + day.articles_lacking AS articles_expected,
     day.articles_reported,
-    day.days_spanned AS most_days_spanned,
+    day.most_days_spanned,
     day.has_fall,
     {% for metric in dataset.totals %}
     CASE
-        WHEN day.row_count = 0 AND pairs.is_complete THEN 0
+        WHEN day.row_count = 0 AND day.is_complete THEN 0
         ELSE day.{{ metric.name }}_increment
     END AS {{ metric.name }}_increment,
     {% endfor %}
     {% for rate in dataset.daily_rates %}
-    day.{{ rate.name }} AS daily_{{ rate.name }},
+    day.daily_{{ rate.name }},
     {% endfor %}
-    pairs.is_complete
-FROM weixin.dim_account AS account
-CROSS JOIN
-    LATERAL (
-        SELECT
-            min(first_date) AS first_date,
-            greatest(
-                max(last_date),
-                CASE
-                    WHEN account.is_active THEN (now() AT TIME ZONE 'Asia/Shanghai')::date - 1
-                END
-            ) AS last_date
-        FROM (
-            SELECT
-                publication_date AS first_date,
-                publication_date AS last_date
-            FROM weixin.coverage
-            WHERE dataset = '{{ dataset.name }}' AND coverage.appid = account.appid
-            UNION ALL
-            SELECT
-                greatest(first_daily_date - {{ dataset.window }}, date '{{ dataset.first_day }}'),
-                NULL
-            FROM weixin.first_daily_run
-            WHERE dataset = '{{ dataset.name }}' AND first_daily_run.appid = account.appid
-        ) AS asked
-    ) AS known
--- step 0: an increment on its own day; above: a day it covers as well, whose row is missing; -1:
--- the day after a row without its headline figures, whose increments cover both; NULL: a day of the
--- calendar
-CROSS JOIN
-    LATERAL (
-        SELECT
-            {% for metric in dataset.totals %}
-            sum({{ metric.name }}_increment) FILTER (WHERE step = 0) AS {{ metric.name }}_increment,
-            {% endfor %}
-            {% for rate in dataset.daily_rates %}
-            sum({{ rate.numerator }}_increment) FILTER (
-                WHERE step = 0 AND {{ rate.denominator }}_increment IS NOT NULL
-            ) / nullif(
-                sum({{ rate.denominator }}_increment) FILTER (
-                    WHERE step = 0 AND {{ rate.numerator }}_increment IS NOT NULL
-                ), 0
-            ) AS {{ rate.name }},
-            {% endfor %}
-            calendar_date,
-            count(*) FILTER (WHERE step = 0) AS row_count,
-            count(*) FILTER (WHERE step = 0 AND is_in_window) AS articles_reported,
-            max(days_spanned) FILTER (WHERE step = 0) AS days_spanned,
-            coalesce(bool_or(has_fall) FILTER (WHERE step = 0), FALSE) AS has_fall,
-            coalesce(bool_or(days_spanned > 1 OR lacks_headline), FALSE) AS has_gap
-        FROM (
-            SELECT
-                {% for metric in dataset.totals %}
-                increment.{{ metric.name }}_increment,
-                {% endfor %}
-                increment.stat_date - covered.step AS calendar_date,
-                covered.step,
-                increment.day_number BETWEEN 1 AND {{ dataset.window }} AS is_in_window,
-                increment.days_spanned,
-                increment.has_fall,
-                increment.lacks_headline
-            FROM (
-                SELECT
-                    day.*,
-                    num_nulls({{ dataset.headline | join(", ") }}) > 0 AS lacks_headline
-                FROM analytics.article_day{{ dataset.suffix }} AS day
-            ) AS increment
-            CROSS JOIN
-                LATERAL (
-                    SELECT 0 AS step
-                    UNION ALL
-                    SELECT missing.step::integer
-                    FROM
-                        unnest(array_fill(0, ARRAY[greatest(increment.days_spanned - 1, 0)]))
-                        WITH ORDINALITY AS missing (nothing, step)
-                    WHERE increment.days_spanned > 1
-                    UNION ALL
-                    SELECT -1
-                    WHERE
-                        increment.lacks_headline
-                        AND increment.day_number < {{ dataset.window }}
-                        AND increment.stat_date < known.last_date
-                ) AS covered
-            WHERE increment.appid = account.appid
-            UNION ALL
-            SELECT
-                {% for metric in dataset.totals %}
-                NULL,
-                {% endfor %}
-                calendar.calendar_date,
-                NULL,
-                NULL,
-                NULL,
-                NULL,
-                NULL
-            FROM analytics.calendar
-            WHERE calendar.calendar_date BETWEEN known.first_date AND known.last_date
-        ) AS figure
-        GROUP BY calendar_date
-    ) AS day
-CROSS JOIN
-    LATERAL (
-        SELECT
-            coalesce(sum(pair.articles_lacking), 0)::bigint AS articles_lacking,
-            NOT day.has_gap
-            AND NOT EXISTS (
-                SELECT FROM weixin.rejected_row AS rejected
-                WHERE
-                    rejected.resolved_at IS NULL
-                    AND rejected.dataset = '{{ dataset.name }}'
-                    AND rejected.appid = account.appid
-                    AND rejected.publication_date
-                    BETWEEN day.calendar_date - {{ dataset.window - 1 }} AND day.calendar_date
-                    AND (
-                        rejected.stat_date IN (day.calendar_date, day.calendar_date - 1)
-                        OR rejected.metric IS NULL AND rejected.stat_date BETWEEN
-                        rejected.publication_date
-                        AND rejected.publication_date + {{ dataset.window - 1 }} IS NOT TRUE
-                    )
+    day.is_complete,
+    (
+        SELECT sum(reading.read_user)
+        FROM weixin.fact_article_read AS reading
+        WHERE reading.appid = day.appid AND reading.stat_date = day.calendar_date
+    ) AS reading_user,
+    (
+        SELECT summary.read_user
+        FROM weixin.fact_account_summary AS summary
+        WHERE summary.appid = day.appid AND summary.stat_date = day.calendar_date
+    ) AS summary_read_user,
+    {% for metric in ["new_user", "cancel_user"] %}
+    (
+        SELECT coalesce(sum(channel.{{ metric }}), 0)
+        FROM weixin.coverage AS pair
+        LEFT JOIN weixin.fact_follower_change AS channel
+            ON pair.appid = channel.appid AND pair.publication_date = channel.stat_date
+        WHERE
+            pair.dataset = 'follower_change'
+            AND pair.appid = day.appid
+            AND pair.publication_date = day.calendar_date
+            AND pair.ready_at IS NOT NULL
+        GROUP BY pair.appid
+    ) AS {{ metric }},
+    {% endfor %}
+    (
+        SELECT stock.cumulate_user
+        FROM weixin.fact_follower_total AS stock
+        WHERE stock.appid = day.appid AND stock.stat_date = day.calendar_date
+    ) AS cumulate_user
+FROM (
+    SELECT
+        account.name AS account_name,
+        kept.appid,
+        kept.calendar_date,
+        kept.articles_lacking,
+        kept.row_count,
+        kept.articles_reported,
+        kept.most_days_spanned,
+        kept.has_fall,
+        {% for metric in dataset.totals %}
+        kept.{{ metric.name }}_increment,
+        {% endfor %}
+        {% for rate in dataset.daily_rates %}
+        kept.daily_{{ rate.name }},
+        {% endfor %}
+        kept.is_covered AND NOT kept.is_spanned AND NOT kept.lacks_headline AS is_complete
+    FROM {{ accounts() }}
+    INNER JOIN weixin.account_day_{{ dataset.name }} AS kept
+        ON
+            account.appid = kept.appid
+            AND (
+                kept.row_count > 0
+                OR kept.is_spanned
+                OR kept.calendar_date BETWEEN account.first_date AND account.last_date
             )
-            AND coalesce(sum(pair.articles_lacking), 0) = 0
-            AND {{ dataset.window }} = count(*) FILTER (
-                WHERE
-                day.calendar_date < (pair.ready_at AT TIME ZONE 'Asia/Shanghai')::date
-                AND NOT pair.is_provisional
-            ) AS is_complete
-        FROM (
-            SELECT
-                coverage.publication_date,
-                coverage.ready_at,
-                coverage.is_provisional,
-                CASE
-                    WHEN coverage.data_state = 'loaded' AND NOT coverage.is_final
-                        THEN (
-                            SELECT count(*)
-                            FROM weixin.dim_article AS article
-                            INNER JOIN weixin.article_sighting AS sighting
-                                ON
-                                    article.appid = sighting.appid
-                                    AND article.msgid = sighting.msgid
-                            INNER JOIN weixin.raw_response AS listing
-                                ON sighting.raw_response_id = listing.raw_response_id
-                            WHERE
-                                article.appid = coverage.appid
-                                AND article.publication_date = coverage.publication_date
-                                AND sighting.dataset = '{{ dataset.name }}'
-                                -- that one answer leaves an article out may be a lie
-                                AND (listing.last_seen_at AT TIME ZONE 'Asia/Shanghai')::date
-                                >= (coverage.ready_at AT TIME ZONE 'Asia/Shanghai')::date - 1
-                                AND NOT EXISTS (
-                                    SELECT FROM weixin.{{ dataset.fact }} AS fact
-                                    WHERE
-                                        fact.appid = article.appid
-                                        AND fact.msgid = article.msgid
-                                        AND fact.stat_date = day.calendar_date
-                                )
-                        )
-                END AS articles_lacking
-            FROM weixin.coverage
+    UNION ALL
+    SELECT
+        account.name,
+        account.appid,
+        unknown.calendar_date,
+        0,
+        0,
+        0,
+        NULL,
+        FALSE,
+        {% for metric in dataset.totals %}
+        NULL,
+        {% endfor %}
+        {% for rate in dataset.daily_rates %}
+        NULL,
+        {% endfor %}
+        FALSE
+    FROM {{ accounts() }}
+    -- the days before and after those that answers tell of
+    CROSS JOIN
+        LATERAL (
+            SELECT calendar.calendar_date
+            FROM analytics.calendar
             WHERE
-                coverage.dataset = '{{ dataset.name }}'
-                AND coverage.appid = account.appid
-                AND coverage.publication_date
-                BETWEEN day.calendar_date - {{ dataset.window - 1 }} AND day.calendar_date
-        ) AS pair
-    ) AS pairs
+                calendar.calendar_date BETWEEN account.first_date AND least(
+                    account.last_date, account.first_answered_date - 1
+                )
+            UNION ALL
+            SELECT calendar.calendar_date
+            FROM analytics.calendar
+            WHERE
+                calendar.calendar_date
+                BETWEEN account.last_answered_date + {{ dataset.window }} AND account.last_date
+        ) AS unknown
+    WHERE
+        NOT EXISTS (
+            SELECT FROM weixin.account_day_{{ dataset.name }} AS its
+            WHERE its.appid = account.appid AND its.calendar_date = unknown.calendar_date
+        )
+) AS day

@@ -6,7 +6,7 @@
 -- key: appid, msgid
 {%
     from "analytics/macros.jinja" import
-    final_reason, last_known, last_seen_at, level, original_title, total
+    final_reason, last_seen_at, level, original_title, total
 %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.article{{ dataset.suffix }} (
@@ -119,26 +119,5 @@ LEFT JOIN weixin.article_sighting AS listed
         AND listed.dataset = '{{ dataset.name }}'
 LEFT JOIN weixin.raw_response AS listing
     ON listed.raw_response_id = listing.raw_response_id
--- article by article, by the key: whatever the question picks, no other's rows are read
-INNER JOIN LATERAL (
-    SELECT
-        max(stat_date) AS stat_date,
-        {% for metric in dataset.figures %}
-        {{ last_known(metric.name) }} AS {{ metric.name }},
-        {% endfor %}
-        max(stat_date) FILTER (
-            WHERE days_present > 0 AND stat_date = publication_date + days_present - 1
-        ) AS complete_through_date,
-        count(*) FILTER (
-            WHERE stat_date BETWEEN publication_date AND publication_date + {{ dataset.window - 1 }}
-        ) = {{ dataset.window }} AS has_all_rows
-    FROM (
-        SELECT
-            fact.*,
-            (
-                count(*) FILTER (WHERE stat_date >= publication_date) OVER (ORDER BY stat_date)
-            )::integer AS days_present
-        FROM weixin.{{ dataset.fact }} AS fact
-        WHERE fact.appid = article.appid AND fact.msgid = article.msgid
-    ) AS numbered
-) AS latest ON latest.stat_date IS NOT NULL
+INNER JOIN weixin.latest_{{ dataset.name }} AS latest
+    ON article.appid = latest.appid AND article.msgid = latest.msgid

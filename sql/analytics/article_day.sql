@@ -5,7 +5,7 @@
 -- key: appid, msgid, stat_date
 {%
     from "analytics/macros.jinja" import
-    final_reason, increment, last_known, level, original_title, total
+    days_before, final_reason, increment, level, original_title, row_before, since_before, total
 %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.article_day{{ dataset.suffix }} (
@@ -73,78 +73,69 @@ CREATE VIEW analytics.article_day{{ dataset.suffix }} (
     {{ the.original_title }},
     {{ the.final_reason }}
 ) AS
+-- title and position are looked up last: of the ten articles that a question shows, not of all that
+-- it sorts
 SELECT
     account.appid,
     account.name AS account_name,
-    day.msgid,
-    article.title,
-    article.position,
-    day.publication_date,
-    extract(ISODOW FROM day.publication_date)::smallint AS publication_weekday,
-    day.stat_date,
-    day.stat_date - day.publication_date + 1 AS day_number,
-    day.days_spanned,
-    day.is_latest,
-    day.has_all_rows OR coalesce(pair.is_final, FALSE) AS is_final,
+    fact.msgid,
+    (
+        SELECT article.title
+        FROM weixin.dim_article AS article
+        WHERE article.appid = fact.appid AND article.msgid = fact.msgid
+    ) AS title,
+    (
+        SELECT article.position
+        FROM weixin.dim_article AS article
+        WHERE article.appid = fact.appid AND article.msgid = fact.msgid
+    ) AS position,
+    fact.publication_date,
+    extract(ISODOW FROM fact.publication_date)::smallint AS publication_weekday,
+    fact.stat_date,
+    fact.stat_date - fact.publication_date + 1 AS day_number,
+    {{ days_before() | indent }} AS days_spanned,
+    coalesce(latest.stat_date = fact.stat_date, FALSE) AS is_latest,
+    coalesce(latest.has_all_rows, FALSE) OR coalesce(pair.is_final, FALSE) AS is_final,
     coalesce(
         least(
             {% for metric in dataset.totals %}
-            day.{{ metric.name }}_increment{{ "," if not loop.last }}
+            {{ since_before(metric.name, dataset.fact) | indent(12) }}{{ "," if not loop.last }}
             {% endfor %}
         ) < 0,
         FALSE
     ) AS has_fall,
     {% for metric in dataset.totals %}
-    day.{{ metric.name }},
-    day.{{ metric.name }}_increment,
+    fact.{{ metric.name }},
+    {{ since_before(metric.name, dataset.fact) | indent }} AS {{ metric.name }}_increment,
     {% endfor %}
     {% for metric in dataset.others %}
-    day.{{ metric.name }},
+    fact.{{ metric.name }},
     {% endfor %}
     {% for rate in dataset.rates %}
-    CASE WHEN day.{{ rate.denominator }} IS NOT NULL THEN day.{{ rate.numerator }} END
+    CASE WHEN fact.{{ rate.denominator }} IS NOT NULL THEN fact.{{ rate.numerator }} END
         AS {{ rate.name }}_numerator,
-    CASE WHEN day.{{ rate.numerator }} IS NOT NULL THEN day.{{ rate.denominator }} END
+    CASE WHEN fact.{{ rate.numerator }} IS NOT NULL THEN fact.{{ rate.denominator }} END
         AS {{ rate.name }}_denominator,
-    day.{{ rate.numerator }}::numeric / nullif(day.{{ rate.denominator }}, 0) AS {{ rate.name }},
+    fact.{{ rate.numerator }}::numeric / nullif(fact.{{ rate.denominator }}, 0)
+        AS {{ rate.name }},
     {% endfor %}
-    day.raw_response_id,
-    day.loaded_at,
-    day.changed_at,
-    {{ original_title("article") }} AS original_title,
-    {{ final_reason("day") }} AS final_reason
+    fact.raw_response_id,
+    fact.loaded_at,
+    fact.changed_at,
+    (
+        SELECT {{ original_title("article") }}
+        FROM weixin.dim_article AS article
+        WHERE article.appid = fact.appid AND article.msgid = fact.msgid
+    ) AS original_title,
+    {{ final_reason("latest") }} AS final_reason
 FROM weixin.dim_account AS account
--- account by account, by the index, however the account is named
-CROSS JOIN
-    LATERAL (
-        SELECT
-            fact.*,
-            {% for metric in dataset.totals %}
-            {{ metric.name }} - coalesce({{ last_known(metric.name, "earlier") }}, 0)
-                AS {{ metric.name }}_increment,
-            {% endfor %}
-            stat_date - coalesce(max(stat_date) OVER earlier, publication_date - 1)
-                AS days_spanned,
-            stat_date = max(stat_date) OVER article AS is_latest,
-            count(*) FILTER (
-                WHERE
-                stat_date BETWEEN publication_date AND publication_date + {{ dataset.window - 1 }}
-            ) OVER article = {{ dataset.window }} AS has_all_rows
-        FROM weixin.{{ dataset.fact }} AS fact
-        WHERE fact.appid = account.appid
-        -- an article's rows are of one publication day: it lets filters on it reach the index
-        WINDOW
-            article AS (PARTITION BY msgid, publication_date),
-            earlier AS (
-                PARTITION BY msgid, publication_date
-                ORDER BY stat_date
-                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-            )
-    ) AS day
-LEFT JOIN weixin.dim_article AS article
-    ON day.appid = article.appid AND day.msgid = article.msgid
+INNER JOIN weixin.{{ dataset.fact }} AS fact
+    ON account.appid = fact.appid
+{{ row_before(dataset.fact) }}
+LEFT JOIN weixin.latest_{{ dataset.name }} AS latest
+    ON fact.appid = latest.appid AND fact.msgid = latest.msgid
 LEFT JOIN weixin.coverage AS pair
     ON
-        day.appid = pair.appid
-        AND day.publication_date = pair.publication_date
+        fact.appid = pair.appid
+        AND fact.publication_date = pair.publication_date
         AND pair.dataset = '{{ dataset.name }}'

@@ -4,8 +4,16 @@
 -- by day_number
 -- 中文：每个接口、每篇文章、每个指标一行：累计值的增长速度
 -- key: dataset, appid, msgid, metric
-{% from "analytics/macros.jinja" import last_known, original_title %}
+{% from "analytics/macros.jinja" import original_title %}
 {% import "analytics/columns.jinja" as the %}
+{#- What a row has of the metric. -#}
+{% macro value(dataset, row) -%}
+CASE metric.name
+    {% for metric in dataset.wholes %}
+    WHEN '{{ metric.name }}' THEN {{ row }}.{{ metric.name }}
+    {% endfor %}
+END
+{%- endmacro %}
 CREATE VIEW analytics.article_growth (
     {{ the.dataset }},
     {{ the.appid }},
@@ -66,6 +74,13 @@ LEFT JOIN weixin.dim_article AS article
     ON sighting.appid = article.appid AND sighting.msgid = article.msgid
 LEFT JOIN weixin.dim_account AS account
     ON sighting.appid = account.appid
+LEFT JOIN weixin.latest_{{ dataset.name }} AS latest
+    ON sighting.appid = latest.appid AND sighting.msgid = latest.msgid
+LEFT JOIN weixin.coverage AS pair
+    ON
+        latest.appid = pair.appid
+        AND latest.publication_date = pair.publication_date
+        AND pair.dataset = '{{ dataset.name }}'
 CROSS JOIN
     (
         VALUES
@@ -73,39 +88,26 @@ CROSS JOIN
         ('{{ metric.name }}'){{ "," if not loop.last }}
         {% endfor %}
     ) AS metric (name)
-INNER JOIN LATERAL (
-    SELECT
-        {% for day in [1, 3, 7, 30] %}
-        max(value) FILTER (WHERE stat_date = publication_date + {{ day - 1 }}) AS day_{{ day }},
-        {% endfor %}
-        {{ last_known("value") }} AS latest,
-        count(*) FILTER (
-            WHERE stat_date BETWEEN publication_date AND publication_date + {{ dataset.window - 1 }}
-        ) = {{ dataset.window }}
-        OR coalesce(
-            (
-                SELECT pair.is_final
-                FROM weixin.coverage AS pair
-                WHERE
-                    pair.appid = sighting.appid
-                    AND pair.publication_date = max(total.publication_date)
-                    AND pair.dataset = '{{ dataset.name }}'
-            ), FALSE
-        ) AS is_final
-    FROM (
+-- only the days that are asked for are looked up, each once
+CROSS JOIN
+    LATERAL (
         SELECT
-            fact.stat_date,
-            fact.publication_date,
-            CASE metric.name
-                {% for metric in dataset.wholes %}
-                WHEN '{{ metric.name }}' THEN fact.{{ metric.name }}
-                {% endfor %}
-            END AS value
-        FROM weixin.{{ dataset.fact }} AS fact
-        WHERE fact.appid = sighting.appid AND fact.msgid = sighting.msgid
-    ) AS total
-) AS reached ON reached.latest IS NOT NULL
-WHERE sighting.dataset = '{{ dataset.name }}'
+            {% for day in [1, 3, 7, 30] %}
+            (
+                SELECT {{ value(dataset, "fact") | indent(16) }}
+                FROM weixin.{{ dataset.fact }} AS fact
+                WHERE
+                    fact.appid = sighting.appid
+                    AND fact.msgid = sighting.msgid
+                    AND fact.stat_date = latest.publication_date + {{ day - 1 }}
+            ) AS day_{{ day }},
+            {% endfor %}
+            {{ value(dataset, "latest") | indent(12) }} AS latest,
+            coalesce(latest.has_all_rows, FALSE) OR coalesce(pair.is_final, FALSE) AS is_final
+        FROM (VALUES (TRUE)) AS once (is_looked_up)
+        OFFSET 0
+    ) AS reached
+WHERE sighting.dataset = '{{ dataset.name }}' AND reached.latest IS NOT NULL
 {% if not loop.last %}
 UNION ALL
 {% endif %}

@@ -260,17 +260,15 @@ CROSS JOIN
         FROM (
             SELECT
                 article.msgid,
-                pair.computed_date - pair.publication_date >= CASE pair.dataset
+                pair.computed_date >= pair.publication_date AND CASE pair.dataset
                     {% for dataset in datasets %}
                     WHEN '{{ dataset.name }}'
-                        THEN (
-                            SELECT count(*)
-                            FROM weixin.{{ dataset.fact }} AS fact
+                        THEN NOT EXISTS (
+                            SELECT FROM weixin.latest_{{ dataset.name }} AS latest
                             WHERE
-                                fact.appid = pair.appid
-                                AND fact.msgid = article.msgid
-                                AND fact.stat_date >= pair.publication_date
-                                AND fact.stat_date <= pair.computed_date
+                                latest.appid = pair.appid
+                                AND latest.msgid = article.msgid
+                                AND latest.complete_through_date >= pair.computed_date
                         )
                     {% endfor %}
                 END AS lacks_row
@@ -286,6 +284,7 @@ CROSS JOIN
                 -- that one answer leaves an article out may be a lie
                 AND (listing.last_seen_at AT TIME ZONE 'Asia/Shanghai')::date
                 >= (pair.ready_at AT TIME ZONE 'Asia/Shanghai')::date - 1
+            OFFSET 0 -- each article is looked up once
         ) AS listed
         WHERE pair.state = 'loaded'
     ) AS lacking

@@ -9,6 +9,7 @@ SELECT
     coverage.through_date,
     coverage.ready_at,
     coverage.is_final,
+    coverage.is_provisional,
     coverage.attempt_state
 FROM unnest(
         cast(:datasets AS text[]),

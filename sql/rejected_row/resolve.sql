@@ -3,3 +3,4 @@
 UPDATE weixin.rejected_row
 SET resolved_at = :resolved_at
 WHERE rejected_row_id = any(:rejected_row_ids)
+RETURNING appid, publication_date

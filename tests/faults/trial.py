@@ -13,6 +13,7 @@ import sqlalchemy
 from ingest_processes import Order
 from psycopg2.sql import SQL, Composable, Identifier
 from sqlalchemy import Engine
+from support import stale_rollups
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.clock import SHANGHAI
@@ -144,6 +145,7 @@ class Trial:
         Of the reports, what all runs together changed of each pair.
         """
         held = {"changes": [str(row) for row in self.rows(_CHANGES)]}
+        held["stale rollups"] = stale_rollups(self.warehouse)
         for table in (self.dataset.fact, f"{self.dataset.fact}_history", *TABLES):
             with self.warehouse.connect() as connection:
                 columns = connection.scalars(_COLUMNS, {"table": table}).all()

@@ -27,7 +27,7 @@ from calendars.worlds import (
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
-from support import empty
+from support import empty, stale_rollups
 from wire import SECRET, Handler, Wire, gives_token, refuses, resets, says
 
 from weixin_etl.api.client import WeixinClient
@@ -293,3 +293,4 @@ def test_any_calendar(warehouse: Engine, wire: Wire, seed: int, mornings: int) -
     assert colours(runs) == colours(runs_by_rules)
     assert facts_of_the_warehouse(warehouse) == facts_of_the_rules(by_rules)
     assert final_days_of(warehouse) == final_days(by_rules)
+    assert stale_rollups(warehouse) == []

@@ -29,7 +29,7 @@ KNOWN = Account("a1", "wx1", "", "known")
 NEW = Account("a2", "wx2", "", "new since the statistics were made")
 TABLES = (
     *(FACT, "dim_article", "dim_article_title_history", "article_sighting"),
-    *("coverage", "raw_response"),
+    *("coverage", "raw_response", "latest_article_total", "account_day_article_total"),
 )
 HISTORY = f"""
     CREATE TEMP TABLE article AS
@@ -46,6 +46,12 @@ HISTORY = f"""
         int_page_read_count, raw_response_id, fetched_at, loaded_at, changed_at)
     SELECT appid, msgid, publication_date + age, publication_date, age, 1, now(), now(), now()
     FROM article CROSS JOIN generate_series(0, 6) AS age;
+    INSERT INTO weixin.latest_article_total
+        (appid, msgid, publication_date, stat_date, complete_through_date, has_all_rows)
+    SELECT appid, msgid, publication_date, publication_date + 6, publication_date + 6, TRUE
+    FROM article;
+    INSERT INTO weixin.account_day_article_total (appid, calendar_date)
+    SELECT appid, publication_date FROM pair;
     INSERT INTO weixin.dim_article (appid, msgid, message_id, position, publication_date,
         first_seen_at, last_seen_at)
     SELECT appid, msgid, msgid, 1, publication_date, now(), now() FROM article;
@@ -92,8 +98,29 @@ LOOKUPS = {
         "article_sighting": "appid msgid",
         FACT: "appid msgid stat_date",
     },
+    "rollup/latest.sql": {
+        FACT: "appid msgid | appid msgid stat_date | appid publication_date",
+        "latest_article_total": "appid msgid",
+    },
+    "rollup/covered.sql": {
+        "coverage": "dataset appid publication_date",
+        "dim_article": "appid publication_date",
+        "article_sighting": "dataset appid msgid",
+        "raw_response": "raw_response_id",
+        "latest_article_total": "appid msgid",
+        "account_day_article_total": "appid calendar_date",
+        FACT: "appid msgid stat_date",
+    },
+    "rollup/gained.sql": {
+        FACT: "appid | appid msgid stat_date | appid publication_date",
+        "latest_article_total": "appid msgid",
+        "account_day_article_total": "appid calendar_date",
+    },
 }
-"""The statements that read the tables, and by which columns. An article has few rows."""
+"""
+The statements that read the tables, and by which columns. An article has few rows; by the account
+alone only its rows outside their window are read, of a partial index.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -170,6 +197,7 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def lookups(plan: list[dict[str, Any]]) -> dict[str, str]:
     """By which columns a plan reads each table; anything but an index scan by its own name."""
     columns = ["dataset", "appid", "msgid", "raw_response_id", "publication_date", "stat_date"]
+    columns += ["calendar_date"]
     found: defaultdict[str, set[str]] = defaultdict(set)
     for node in plan:
         table = node.get("Relation Name")

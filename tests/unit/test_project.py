@@ -78,7 +78,7 @@ def test_a_folder_of_statements_is_a_table_a_schema_or_a_reader() -> None:
     others = {path.name for path in SQL.iterdir() if path.is_dir()} - tables - {"migrations"}
 
     assert others - {*SCHEMAS} == {
-        *("fact", "fact_history"),
+        *("fact", "fact_history", "rollup"),
         *("status", "page", "dictionary", "local"),
         "schema_migrations",
     }

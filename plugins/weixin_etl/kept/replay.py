@@ -17,6 +17,7 @@ from sqlalchemy import Engine, Row
 from weixin_etl import clock
 from weixin_etl.json_text import counted, one_line
 from weixin_etl.kept.answers import Selection, commits, count_selected
+from weixin_etl.load import rollups
 from weixin_etl.load.coverage import data_columns, judge_again, save_data, verdicts, wake
 from weixin_etl.load.parts import open_parts, settle, settled_parts
 from weixin_etl.load.rebuild import Merged, Rebuilt, rebuild, staged_again
@@ -195,9 +196,13 @@ class _Replay:
             lock_load(connection, appids)
             connection.execute(statement("fact/pin_plan.sql"))
             tables = Tables(connection, self.selection.dataset, self.now(), Cause.REPLAY)
+            judged_pairs = [pair for pair in self.unjudged if pair[0] in complete]
+            before = rollups.states(tables, concerned := {*pairs, *judged_pairs})
             rebuilt, diff = self._rebuild(tables, pairs)
             coverage = self._coverage(tables, rebuilt)
             judged = self._judge(tables, complete) if self.is_applied else 0
+            if self.is_applied:
+                rollups.keep(tables, concerned, before)
         return Replayed(self.is_applied, diff=diff, coverage=coverage, judged=judged)
 
     def _rebuild(self, tables: Tables, pairs: Sequence[Pair]) -> tuple[list[Rebuilt], Diff]:

@@ -4,7 +4,7 @@ Pairs of many accounts into the warehouse, in commits: each pair whole or not at
     merge     raw answers, articles, rows, their history, rejected rows, what we have of each pair
     gather    the facts that the rules ask for
     judge     one call of the rules per pair
-    write     how the attempts ended: in coverage and in the run's report
+    write     how the attempts ended, in coverage and in the run's report; the rollups
 
 On its way an answer is, one after the other: the client's `Answer`, `Parsed`, an `Outcome`, and
 `Staged`; the rules give it a `Verdict`. `load/rebuild.py` makes a pair of all its kept answers.
@@ -27,7 +27,7 @@ from sqlalchemy import Engine
 from weixin_etl import clock, rules
 from weixin_etl.api.errors import HeldBackError, NotReadyError, UnreadableError, WeixinError
 from weixin_etl.datasets import Dataset, Day
-from weixin_etl.load import merge, quota
+from weixin_etl.load import merge, quota, rollups
 from weixin_etl.load.coverage import judge_again, save_data, verdict_columns, verdicts, wake
 from weixin_etl.load.outcome import Outcome, answered, refused
 from weixin_etl.load.tables import Tables
@@ -77,10 +77,13 @@ class Load:
             lock_load(connection, appids)
             connection.execute(statement("fact/pin_plan.sql"))
             tables = Tables(connection, self._dataset, self._now())
-            merged = self._merge(tables, outcomes)
             to_judge = [it for appid in complete for it in self._unjudged[appid]]
+            pairs = {it.pair for it in (*outcomes, *to_judge)}
+            before = rollups.states(tables, pairs)
+            merged = self._merge(tables, outcomes)
             to_judge += [it for it in merged if it.account.appid in complete]
             judged = self._judge(tables, to_judge) if to_judge else []
+            rollups.keep(tables, pairs, before)
             if not self._is_import:
                 self._save_report(tables, merged, judged)
                 quota.count(connection, self._dataset, outcomes)

@@ -172,8 +172,10 @@ def settle(
     """Resolve open parts, and write down others."""
     if resolved:
         values = {"rejected_row_ids": resolved, "resolved_at": tables.changed_at}
-        tables.execute("rejected_row/resolve.sql", **values)
+        rows = tables.execute("rejected_row/resolve.sql", **values)
+        tables.touched |= {(row.appid, row.publication_date) for row in rows}
     if new:
+        tables.touched |= {pair for pair, *_ in new}
         tables.execute(
             "rejected_row/save.sql",
             **tables.arrays([pair for pair, *_ in new]),

@@ -31,6 +31,10 @@ class Tables:
         self.dataset = dataset
         self.changed_at = changed_at
         self._cause = cause
+        self.touched: set[Pair] = set()
+        """Pairs of which rows, listed articles or rejected parts may be others now."""
+        self.rebuilt: set[str] = set()
+        """Accounts with rebuilt pairs, whose articles may have moved to another day."""
 
     def execute(self, path: str, **values: Any) -> CursorResult[Any]:
         """Execute a statement of the dataset."""
@@ -71,6 +75,7 @@ class Tables:
     def merge(self, staged: Collection[Staged]) -> dict[Pair, Counts]:
         """Merge pairs, those that are rebuilt last; what changed, by pair."""
         changes: dict[Pair, Counts] = {}
+        self.touched |= {it.pair for it in staged if it.rows or not it.row_count}
         for layer in self.stage(staged):
             self.load_articles(layer)
             new = [it for it in layer if it.rows and not it.has_facts]
@@ -149,6 +154,7 @@ class Tables:
     def follow(self, layer: Sequence[Staged]) -> None:
         """Let the rows of all datasets follow rebuilt articles to their publication day."""
         if layer[0].is_rebuilt and self.dataset.describes_articles:
+            self.rebuilt |= {it.pair[0] for it in layer}
             for dataset in ARTICLE_DATASETS.values():
                 self.connection.execute(statement("fact/follow.sql", dataset))
 

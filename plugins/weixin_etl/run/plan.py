@@ -365,6 +365,8 @@ def _save_accounts(
         "account_list/forget.sql",
     ):
         connection.execute(statement(path), values)
+    for table in connection.scalars(statement("dim_account/unanalysed.sql")):
+        connection.exec_driver_sql(f"ANALYZE {table}")
     gone = connection.execute(statement("dim_account/deactivate.sql"), values).all()
     if names := [row.name for row in gone if row.is_news]:  # the Variable may be lost, too
         log.warning(

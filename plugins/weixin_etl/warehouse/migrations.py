@@ -1,7 +1,7 @@
 """The migrations under sql/migrations, each applied once; then the views."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from weixin_etl.model import few_names
 from weixin_etl.warehouse.connection import engine
 from weixin_etl.warehouse.errors import CONN_ID, WarehouseError, diagnose
 from weixin_etl.warehouse.locks import lock_changes
+from weixin_etl.warehouse.rollups import fill
 from weixin_etl.warehouse.statements import source, sql_directory, statement
 from weixin_etl.warehouse.views import all_views, execute, update_views
 
@@ -38,11 +39,14 @@ def migrations() -> list[Path]:
     return sorted((sql_directory() / "migrations").glob("*.sql"))
 
 
-def migrate(warehouse_url: URL | str) -> str:
+def migrate(
+    warehouse_url: URL | str, on_progress: Callable[[int, int], None] = lambda _done, _total: None
+) -> str:
     """
-    Apply the migrations that are missing, then bring the analysts' views up to date.
+    Apply the migrations that are missing, fill the rollups, and bring the views up to date.
 
-    Any number of processes may do so at once.
+    Any number of processes may do so at once. `on_progress` is called with how many accounts'
+    rollups are filled, and with all there are to fill.
 
     Returns:
         What was done; nothing when there was nothing to do.
@@ -55,6 +59,8 @@ def migrate(warehouse_url: URL | str) -> str:
     warehouse = engine(_requiring_tls(make_url(warehouse_url)), {"statement_timeout": "0"})
     try:
         said = apply_migrations(warehouse)
+        with _told():
+            said += fill(warehouse, on_progress)
         return "\n".join([*said, *update_views(warehouse, all_views())])
     finally:
         warehouse.dispose()

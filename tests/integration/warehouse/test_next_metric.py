@@ -48,8 +48,12 @@ ROWS = """
 MIGRATION = """-- migrate:up
 ALTER TABLE weixin.{fact} ADD next_user bigint;
 ALTER TABLE weixin.{fact}_history ADD next_user bigint;
+ALTER TABLE weixin.latest_{name} ADD next_user bigint;
+ALTER TABLE weixin.account_day_{name} ADD next_user_increment numeric;
 
 -- migrate:down
+ALTER TABLE weixin.account_day_{name} DROP next_user_increment;
+ALTER TABLE weixin.latest_{name} DROP next_user;
 ALTER TABLE weixin.{fact}_history DROP next_user;
 ALTER TABLE weixin.{fact} DROP next_user;
 """
@@ -71,7 +75,9 @@ def next_release(dataset: Dataset, tmp_path: Path) -> Iterator[None]:
     """The release that has a further metric, with its migration."""
     shutil.copytree(migrations()[0].parent, tmp_path / "migrations")
     name = f"{len(migrations()) + 1:04}_next_metric.sql"
-    (tmp_path / "migrations" / name).write_text(MIGRATION.format(fact=dataset.fact))
+    (tmp_path / "migrations" / name).write_text(
+        MIGRATION.format(fact=dataset.fact, name=dataset.name)
+    )
     with pytest.MonkeyPatch.context() as patch:
         wider = replace(dataset, metrics=(*dataset.metrics, NEXT))
         for datasets in (DATASETS, ARTICLE_DATASETS):

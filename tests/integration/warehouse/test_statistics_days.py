@@ -180,6 +180,7 @@ def test_the_promises_of_a_run_can_be_checked(warehouse: Engine, dataset: Datase
         for sql in promises.values():
             assert connection.execute(sqlalchemy.text(sql), run_keys(run)).all() == []
     assert set(promises) == {
+        "datasets_agree",
         "every_value_fits",
         "key_is_declared",
         "key_is_unique",

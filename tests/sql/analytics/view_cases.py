@@ -20,7 +20,8 @@ import sqlalchemy
 import yaml
 from sqlalchemy import Connection, MetaData
 
-from weixin_etl.datasets import DATASETS
+from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS
+from weixin_etl.warehouse import rollups
 
 CASES = Path(__file__).parent
 Row = Mapping[str, Any]
@@ -114,6 +115,8 @@ def give(connection: Connection, tables: MetaData, given: Mapping[str, Sequence[
                 )
                 (values["raw_response_id"],) = kept.inserted_primary_key
             connection.execute(tables.tables[f"weixin.{name}"].insert().values(values))
+    for dataset in ARTICLE_DATASETS.values():
+        rollups.keep_whole(connection, dataset, [*named | described])
 
 
 def expected_and_found(

@@ -1,0 +1,24 @@
+-- Whether days of accounts are covered by answers: one row per account and day of which that
+-- changes. After latest.sql, which it reads.
+{% from "rollup/macros.jinja" import asked, covered %}
+INSERT INTO weixin.account_day_{{ dataset.name }} (
+    appid, calendar_date, articles_lacking, is_covered
+)
+SELECT
+    now.appid,
+    now.calendar_date,
+    now.articles_lacking,
+    now.is_covered
+FROM (
+    {{ covered(dataset, asked()) | indent }}
+) AS now
+LEFT JOIN weixin.account_day_{{ dataset.name }} AS kept
+    ON now.appid = kept.appid AND now.calendar_date = kept.calendar_date
+WHERE
+    kept.appid IS NULL
+    OR kept.articles_lacking != now.articles_lacking
+    OR kept.is_covered != now.is_covered
+ON CONFLICT (appid, calendar_date) DO UPDATE
+    SET
+        articles_lacking = excluded.articles_lacking,
+        is_covered = excluded.is_covered
