@@ -140,7 +140,10 @@ def page(who: AReader, request: Request) -> HTMLResponse:
         configuration={
             "base": root,
             "airflow": root.rpartition("/")[0],
-            "datasets": [{"name": it.name, "dag_id": it.dag_id} for it in who.datasets],
+            "datasets": [
+                {"name": it.name, "dag_id": it.dag_id, "has_articles": it.describes_articles}
+                for it in who.datasets
+            ],
             "labels": labels,
         },
         datasets=who.datasets,
