@@ -150,7 +150,7 @@ SELECT
     day.articles_reported + day.articles_lacking AS articles_expected,
     day.articles_reported,
     day.most_days_spanned,
-    day.has_fall,
+    day.is_falling AS has_fall,
     {% for metric in dataset.totals %}
     CASE
         WHEN day.row_count = 0 AND day.is_complete THEN 0
@@ -199,14 +199,14 @@ FROM (
         kept.row_count,
         kept.articles_reported,
         kept.most_days_spanned,
-        kept.has_fall,
+        kept.is_falling,
         {% for metric in dataset.totals %}
         kept.{{ metric.name }}_increment,
         {% endfor %}
         {% for rate in dataset.daily_rates %}
         kept.daily_{{ rate.name }},
         {% endfor %}
-        kept.is_covered AND NOT kept.is_spanned AND NOT kept.lacks_headline AS is_complete
+        kept.is_covered AND NOT kept.is_spanned AND NOT kept.is_without_headline AS is_complete
     FROM {{ accounts() }}
     INNER JOIN weixin.account_day_{{ dataset.name }} AS kept
         ON

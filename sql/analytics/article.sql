@@ -6,26 +6,20 @@
 -- key: appid, msgid
 {%
     from "analytics/macros.jinja" import
-    final_reason, last_seen_at, level, original_title, total
+    final_reason, is_final, last_seen_at, level, original_title, total
 %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.article{{ dataset.suffix }} (
     {{ the.appid }},
     {{ the.account_name }},
     {{ the.msgid }},
-    -- The message the article was sent in; NULL when the msgid has another form
-    -- 中文：群发消息 ID
-    message_id,
+    {{ the.message_id }},
     {{ the.position }},
     {{ the.title }},
     {{ the.publication_date }},
     {{ the.publication_weekday }},
-    -- Address, where WeChat gave one
-    -- 中文：链接
-    url,
-    -- 0: followers were notified, 1: they were not; NULL when WeChat has not said
-    -- 中文：发布类型（0 群发通知，1 未通知）
-    publish_type,
+    {{ the.url }},
+    {{ the.publish_type }},
     -- Whether the newest answer of {{ dataset.name }} for its publication day lists it: a deleted
     -- article is no longer listed
     -- 中文：是否仍在最新数据中
@@ -57,12 +51,8 @@ CREATE VIEW analytics.article{{ dataset.suffix }} (
     -- its publication day is final and is not asked for again
     -- 中文：累计值是否已定稿
     is_final,
-    -- Fetch time of the earliest answer that listed it, of either endpoint
-    -- 中文：首次出现时间
-    first_seen_at,
-    -- Fetch time of the newest answer that listed it, of either endpoint
-    -- 中文：最近出现时间
-    last_seen_at,
+    {{ the.first_seen_at }},
+    {{ the.last_seen_at }},
     {{ the.original_title }},
     {{ the.final_reason }}
 ) AS
@@ -99,11 +89,11 @@ SELECT
     latest.{{ metric.name }},
     {% endfor %}
     latest.complete_through_date,
-    latest.has_all_rows OR coalesce(pair.is_final, FALSE) AS is_final,
+    {{ is_final(dataset) }} AS is_final,
     article.first_seen_at,
     {{ last_seen_at("article", datasets) }} AS last_seen_at,
     {{ original_title("article") }} AS original_title,
-    {{ final_reason("latest") }} AS final_reason
+    {{ final_reason(dataset) }} AS final_reason
 FROM weixin.dim_article AS article
 INNER JOIN weixin.dim_account AS account
     ON article.appid = account.appid

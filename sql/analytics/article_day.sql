@@ -5,7 +5,8 @@
 -- key: appid, msgid, stat_date
 {%
     from "analytics/macros.jinja" import
-    days_before, final_reason, increment, level, original_title, row_before, since_before, total
+    days_before, final_reason, increment, is_final, level, original_title, row_before,
+    since_before, total
 %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.article_day{{ dataset.suffix }} (
@@ -95,7 +96,7 @@ SELECT
     fact.stat_date - fact.publication_date + 1 AS day_number,
     {{ days_before() | indent }} AS days_spanned,
     coalesce(latest.stat_date = fact.stat_date, FALSE) AS is_latest,
-    coalesce(latest.has_all_rows, FALSE) OR coalesce(pair.is_final, FALSE) AS is_final,
+    {{ is_final(dataset) }} AS is_final,
     coalesce(
         least(
             {% for metric in dataset.totals %}
@@ -127,7 +128,7 @@ SELECT
         FROM weixin.dim_article AS article
         WHERE article.appid = fact.appid AND article.msgid = fact.msgid
     ) AS original_title,
-    {{ final_reason("latest") }} AS final_reason
+    {{ final_reason(dataset) }} AS final_reason
 FROM weixin.dim_account AS account
 INNER JOIN weixin.{{ dataset.fact }} AS fact
     ON account.appid = fact.appid

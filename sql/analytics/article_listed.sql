@@ -9,33 +9,22 @@ CREATE VIEW analytics.article_listed (
     {{ the.appid }},
     {{ the.account_name }},
     {{ the.msgid }},
-    -- The message the article was sent in, see analytics.message; NULL when the msgid has another
-    -- form
-    -- 中文：群发消息 ID
-    message_id,
+    {{ the.message_id }},
     {{ the.position }},
     {{ the.title }},
     {{ the.original_title }},
     {{ the.publication_date }},
     {{ the.publication_weekday }},
-    -- Address, where WeChat gave one
-    -- 中文：链接
-    url,
-    -- 0: followers were notified, 1: they were not; NULL when WeChat has not said
-    -- 中文：发布类型（0 群发通知，1 未通知）
-    publish_type,
+    {{ the.url }},
+    {{ the.publish_type }},
     {% for dataset in datasets %}
     -- Whether the newest answer of {{ dataset.name }} for its publication day lists it: a deleted
     -- article is no longer listed. NULL if that endpoint never listed it
     -- 中文：是否仍在最新数据中（{{ dataset.name }}）
     {{ dataset.prefix }}is_listed,
     {% endfor %}
-    -- Fetch time of the earliest answer that listed it, of either endpoint
-    -- 中文：首次出现时间
-    first_seen_at,
-    -- Fetch time of the newest answer that listed it, of either endpoint
-    -- 中文：最近出现时间
-    last_seen_at
+    {{ the.first_seen_at }},
+    {{ the.last_seen_at }}
 ) AS
 SELECT
     account.appid,

@@ -260,23 +260,25 @@ CROSS JOIN
         FROM (
             SELECT
                 article.msgid,
-                pair.computed_date >= pair.publication_date AND CASE pair.dataset
+                pair.computed_date >= pair.publication_date
+                AND coalesce(
                     {% for dataset in datasets %}
-                    WHEN '{{ dataset.name }}'
-                        THEN NOT EXISTS (
-                            SELECT FROM weixin.latest_{{ dataset.name }} AS latest
-                            WHERE
-                                latest.appid = pair.appid
-                                AND latest.msgid = article.msgid
-                                AND latest.complete_through_date >= pair.computed_date
-                        )
+                    latest_{{ dataset.name }}.complete_through_date >= pair.computed_date,
                     {% endfor %}
-                END AS lacks_row
+                    FALSE
+                ) IS FALSE AS lacks_row
             FROM weixin.dim_article AS article
             INNER JOIN weixin.article_sighting AS sighting
                 ON article.appid = sighting.appid AND article.msgid = sighting.msgid
             INNER JOIN weixin.raw_response AS listing
                 ON sighting.raw_response_id = listing.raw_response_id
+            {% for dataset in datasets %}
+            LEFT JOIN weixin.latest_{{ dataset.name }}
+                ON
+                    article.appid = latest_{{ dataset.name }}.appid
+                    AND article.msgid = latest_{{ dataset.name }}.msgid
+                    AND pair.dataset = '{{ dataset.name }}'
+            {% endfor %}
             WHERE
                 article.appid = pair.appid
                 AND article.publication_date = pair.publication_date
@@ -284,7 +286,6 @@ CROSS JOIN
                 -- that one answer leaves an article out may be a lie
                 AND (listing.last_seen_at AT TIME ZONE 'Asia/Shanghai')::date
                 >= (pair.ready_at AT TIME ZONE 'Asia/Shanghai')::date - 1
-            OFFSET 0 -- each article is looked up once
         ) AS listed
         WHERE pair.state = 'loaded'
     ) AS lacking

@@ -6,6 +6,7 @@ SELECT
     set_config('enable_hashjoin', 'off', TRUE),
     set_config('enable_mergejoin', 'off', TRUE),
     set_config('enable_bitmapscan', 'off', TRUE),
+    set_config('enable_material', 'off', TRUE),
     set_config('enable_seqscan', 'off', TRUE),
     set_config('join_collapse_limit', '1', TRUE),
     set_config('jit', 'off', TRUE)

@@ -7,7 +7,6 @@ CREATE TABLE weixin.latest_article_total (
     publication_date date NOT NULL,
     stat_date date NOT NULL,
     complete_through_date date,
-    has_all_rows boolean NOT NULL,
     target_user bigint,
     int_page_read_user bigint,
     int_page_read_count bigint,
@@ -39,6 +38,9 @@ CREATE TABLE weixin.latest_article_total (
     int_page_from_souyisou_read_count bigint,
     PRIMARY KEY (appid, msgid)
 );
+-- msgids repeat between accounts: without it a planner takes the articles for a few
+CREATE STATISTICS weixin.latest_article_total_key (ndistinct)
+ON appid, msgid FROM weixin.latest_article_total;
 CREATE TABLE weixin.account_day_article_total (
     appid text NOT NULL,
     calendar_date date NOT NULL,
@@ -47,9 +49,9 @@ CREATE TABLE weixin.account_day_article_total (
     row_count bigint NOT NULL DEFAULT 0,
     articles_reported bigint NOT NULL DEFAULT 0,
     most_days_spanned integer,
-    has_fall boolean NOT NULL DEFAULT FALSE,
+    is_falling boolean NOT NULL DEFAULT FALSE,
     is_spanned boolean NOT NULL DEFAULT FALSE,
-    lacks_headline boolean NOT NULL DEFAULT FALSE,
+    is_without_headline boolean NOT NULL DEFAULT FALSE,
     int_page_read_user_increment numeric,
     int_page_read_count_increment numeric,
     ori_page_read_user_increment numeric,
@@ -95,7 +97,6 @@ CREATE TABLE weixin.latest_article_total_detail (
     publication_date date NOT NULL,
     stat_date date NOT NULL,
     complete_through_date date,
-    has_all_rows boolean NOT NULL,
     read_user bigint,
     share_user bigint,
     zaikan_user bigint,
@@ -109,6 +110,8 @@ CREATE TABLE weixin.latest_article_total_detail (
     read_avg_activetime numeric,
     PRIMARY KEY (appid, msgid)
 );
+CREATE STATISTICS weixin.latest_article_total_detail_key (ndistinct)
+ON appid, msgid FROM weixin.latest_article_total_detail;
 CREATE TABLE weixin.account_day_article_total_detail (
     appid text NOT NULL,
     calendar_date date NOT NULL,
@@ -117,9 +120,9 @@ CREATE TABLE weixin.account_day_article_total_detail (
     row_count bigint NOT NULL DEFAULT 0,
     articles_reported bigint NOT NULL DEFAULT 0,
     most_days_spanned integer,
-    has_fall boolean NOT NULL DEFAULT FALSE,
+    is_falling boolean NOT NULL DEFAULT FALSE,
     is_spanned boolean NOT NULL DEFAULT FALSE,
-    lacks_headline boolean NOT NULL DEFAULT FALSE,
+    is_without_headline boolean NOT NULL DEFAULT FALSE,
     read_user_increment numeric,
     share_user_increment numeric,
     zaikan_user_increment numeric,
@@ -143,7 +146,6 @@ COMMENT ON COLUMN weixin.latest_article_total.msgid IS 'The article, see dim_art
 COMMENT ON COLUMN weixin.latest_article_total.publication_date IS 'The article''s publication day (Beijing), as in the fact';
 COMMENT ON COLUMN weixin.latest_article_total.stat_date IS 'The newest day (Beijing) of which the fact has a row';
 COMMENT ON COLUMN weixin.latest_article_total.complete_through_date IS 'Last day (Beijing) up to which every day since publication has a row; null when the publication day has none';
-COMMENT ON COLUMN weixin.latest_article_total.has_all_rows IS 'Whether it has the rows of all 7 days of its window';
 COMMENT ON COLUMN weixin.latest_article_total.target_user IS 'People the message was sent to, by the newest row that has it; null when WeChat never gave it';
 COMMENT ON COLUMN weixin.latest_article_total.int_page_read_user IS 'People who read the article page, by the newest row that has it; null when WeChat never gave it';
 COMMENT ON COLUMN weixin.latest_article_total.int_page_read_count IS 'Reads of the article page, by the newest row that has it; null when WeChat never gave it';
@@ -182,9 +184,9 @@ COMMENT ON COLUMN weixin.account_day_article_total.is_covered IS 'Whether the pu
 COMMENT ON COLUMN weixin.account_day_article_total.row_count IS 'Rows of the day';
 COMMENT ON COLUMN weixin.account_day_article_total.articles_reported IS 'Articles within their window that have a row of the day';
 COMMENT ON COLUMN weixin.account_day_article_total.most_days_spanned IS 'Largest number of days since an article''s previous row; null without a row';
-COMMENT ON COLUMN weixin.account_day_article_total.has_fall IS 'Whether a total of an article fell';
+COMMENT ON COLUMN weixin.account_day_article_total.is_falling IS 'Whether a total of an article fell';
 COMMENT ON COLUMN weixin.account_day_article_total.is_spanned IS 'Whether an increment spans a gap that covers the day or ends on it';
-COMMENT ON COLUMN weixin.account_day_article_total.lacks_headline IS 'Whether a row of the day, or of the day before, lacks a headline figure';
+COMMENT ON COLUMN weixin.account_day_article_total.is_without_headline IS 'Whether a row of the day, or of the day before, lacks a headline figure';
 COMMENT ON COLUMN weixin.account_day_article_total.int_page_read_user_increment IS 'People who read the article page, gained on the day over all articles; null when unknown';
 COMMENT ON COLUMN weixin.account_day_article_total.int_page_read_count_increment IS 'Reads of the article page, gained on the day over all articles; null when unknown';
 COMMENT ON COLUMN weixin.account_day_article_total.ori_page_read_user_increment IS 'People who followed "read the original", gained on the day over all articles; null when unknown';
@@ -224,7 +226,6 @@ COMMENT ON COLUMN weixin.latest_article_total_detail.msgid IS 'The article, see 
 COMMENT ON COLUMN weixin.latest_article_total_detail.publication_date IS 'The article''s publication day (Beijing), as in the fact';
 COMMENT ON COLUMN weixin.latest_article_total_detail.stat_date IS 'The newest day (Beijing) of which the fact has a row';
 COMMENT ON COLUMN weixin.latest_article_total_detail.complete_through_date IS 'Last day (Beijing) up to which every day since publication has a row; null when the publication day has none';
-COMMENT ON COLUMN weixin.latest_article_total_detail.has_all_rows IS 'Whether it has the rows of all 30 days of its window';
 COMMENT ON COLUMN weixin.latest_article_total_detail.read_user IS 'People who read the article, by the newest row that has it; null when WeChat never gave it';
 COMMENT ON COLUMN weixin.latest_article_total_detail.share_user IS 'People who shared the article, by the newest row that has it; null when WeChat never gave it';
 COMMENT ON COLUMN weixin.latest_article_total_detail.zaikan_user IS 'People who marked the article 在看 (wow), by the newest row that has it; null when WeChat never gave it';
@@ -245,9 +246,9 @@ COMMENT ON COLUMN weixin.account_day_article_total_detail.is_covered IS 'Whether
 COMMENT ON COLUMN weixin.account_day_article_total_detail.row_count IS 'Rows of the day';
 COMMENT ON COLUMN weixin.account_day_article_total_detail.articles_reported IS 'Articles within their window that have a row of the day';
 COMMENT ON COLUMN weixin.account_day_article_total_detail.most_days_spanned IS 'Largest number of days since an article''s previous row; null without a row';
-COMMENT ON COLUMN weixin.account_day_article_total_detail.has_fall IS 'Whether a total of an article fell';
+COMMENT ON COLUMN weixin.account_day_article_total_detail.is_falling IS 'Whether a total of an article fell';
 COMMENT ON COLUMN weixin.account_day_article_total_detail.is_spanned IS 'Whether an increment spans a gap that covers the day or ends on it';
-COMMENT ON COLUMN weixin.account_day_article_total_detail.lacks_headline IS 'Whether a row of the day, or of the day before, lacks a headline figure';
+COMMENT ON COLUMN weixin.account_day_article_total_detail.is_without_headline IS 'Whether a row of the day, or of the day before, lacks a headline figure';
 COMMENT ON COLUMN weixin.account_day_article_total_detail.read_user_increment IS 'People who read the article, gained on the day over all articles; null when unknown';
 COMMENT ON COLUMN weixin.account_day_article_total_detail.share_user_increment IS 'People who shared the article, gained on the day over all articles; null when unknown';
 COMMENT ON COLUMN weixin.account_day_article_total_detail.zaikan_user_increment IS 'People who marked the article 在看 (wow), gained on the day over all articles; null when unknown';

@@ -79,15 +79,31 @@ kept_days AS MATERIALIZED (
 ),
 
 odd_totals AS (
-    (SELECT * FROM totals EXCEPT SELECT * FROM kept_totals)
+    (
+        SELECT * FROM totals
+        EXCEPT
+        SELECT * FROM kept_totals
+    )
     UNION ALL
-    (SELECT * FROM kept_totals EXCEPT SELECT * FROM totals)
+    (
+        SELECT * FROM kept_totals
+        EXCEPT
+        SELECT * FROM totals
+    )
 ),
 
 odd_days AS (
-    (SELECT * FROM days EXCEPT SELECT * FROM kept_days)
+    (
+        SELECT * FROM days
+        EXCEPT
+        SELECT * FROM kept_days
+    )
     UNION ALL
-    (SELECT * FROM kept_days EXCEPT SELECT * FROM days)
+    (
+        SELECT * FROM kept_days
+        EXCEPT
+        SELECT * FROM days
+    )
 )
 
 SELECT

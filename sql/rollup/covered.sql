@@ -1,7 +1,7 @@
 -- Whether days of accounts are covered by answers: one row per account and day of which that
 -- changes. After latest.sql, which it reads.
 {% from "rollup/macros.jinja" import asked, covered %}
-INSERT INTO weixin.account_day_{{ dataset.name }} (
+INSERT INTO weixin.account_day_{{ dataset.name }} AS kept (
     appid, calendar_date, articles_lacking, is_covered
 )
 SELECT
@@ -12,13 +12,10 @@ SELECT
 FROM (
     {{ covered(dataset, asked()) | indent }}
 ) AS now
-LEFT JOIN weixin.account_day_{{ dataset.name }} AS kept
-    ON now.appid = kept.appid AND now.calendar_date = kept.calendar_date
-WHERE
-    kept.appid IS NULL
-    OR kept.articles_lacking != now.articles_lacking
-    OR kept.is_covered != now.is_covered
 ON CONFLICT (appid, calendar_date) DO UPDATE
     SET
         articles_lacking = excluded.articles_lacking,
         is_covered = excluded.is_covered
+    WHERE
+    kept.articles_lacking != excluded.articles_lacking
+    OR kept.is_covered != excluded.is_covered

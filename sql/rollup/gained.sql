@@ -39,7 +39,7 @@ span AS MATERIALIZED (
     GROUP BY article.appid
 )
 
-INSERT INTO weixin.account_day_{{ dataset.name }} (
+INSERT INTO weixin.account_day_{{ dataset.name }} AS kept (
     appid,
     calendar_date,
     {{ columns | join(",\n    ") }}
@@ -51,15 +51,6 @@ SELECT
 FROM (
     {{ gained(dataset, "span") | indent }}
 ) AS now
-LEFT JOIN weixin.account_day_{{ dataset.name }} AS kept
-    ON now.appid = kept.appid AND now.calendar_date = kept.calendar_date
-WHERE
-    kept.appid IS NULL
-    OR (
-        now.{{ columns | join(",\n        now.") }}
-    ) IS DISTINCT FROM (
-        kept.{{ columns | join(",\n        kept.") }}
-    )
 ON CONFLICT (appid, calendar_date) DO UPDATE
     SET
         (
@@ -67,3 +58,9 @@ ON CONFLICT (appid, calendar_date) DO UPDATE
         ) = (
             excluded.{{ columns | join(",\n            excluded.") }}
         )
+    WHERE
+    (
+        kept.{{ columns | join(",\n        kept.") }}
+    ) IS DISTINCT FROM (
+        excluded.{{ columns | join(",\n        excluded.") }}
+    )

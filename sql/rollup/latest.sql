@@ -2,7 +2,7 @@
 -- totals are others now.
 {% from "rollup/macros.jinja" import asked, latest, reached %}
 {% set columns = reached(dataset).split() %}
-INSERT INTO weixin.latest_{{ dataset.name }} (
+INSERT INTO weixin.latest_{{ dataset.name }} AS kept (
     appid,
     msgid,
     {{ columns | join(",\n    ") }}
@@ -14,15 +14,6 @@ SELECT
 FROM (
     {{ latest(dataset, asked(), ":since") | indent }}
 ) AS now
-LEFT JOIN weixin.latest_{{ dataset.name }} AS kept
-    ON now.appid = kept.appid AND now.msgid = kept.msgid
-WHERE
-    kept.appid IS NULL
-    OR (
-        now.{{ columns | join(",\n        now.") }}
-    ) IS DISTINCT FROM (
-        kept.{{ columns | join(",\n        kept.") }}
-    )
 ON CONFLICT (appid, msgid) DO UPDATE
     SET
         (
@@ -30,3 +21,9 @@ ON CONFLICT (appid, msgid) DO UPDATE
         ) = (
             excluded.{{ columns | join(",\n            excluded.") }}
         )
+    WHERE
+    (
+        kept.{{ columns | join(",\n        kept.") }}
+    ) IS DISTINCT FROM (
+        excluded.{{ columns | join(",\n        excluded.") }}
+    )

@@ -47,9 +47,8 @@ HISTORY = f"""
     SELECT appid, msgid, publication_date + age, publication_date, age, 1, now(), now(), now()
     FROM article CROSS JOIN generate_series(0, 6) AS age;
     INSERT INTO weixin.latest_article_total
-        (appid, msgid, publication_date, stat_date, complete_through_date, has_all_rows)
-    SELECT appid, msgid, publication_date, publication_date + 6, publication_date + 6, TRUE
-    FROM article;
+        (appid, msgid, publication_date, stat_date, complete_through_date)
+    SELECT appid, msgid, publication_date, publication_date + 6, publication_date + 6 FROM article;
     INSERT INTO weixin.account_day_article_total (appid, calendar_date)
     SELECT appid, publication_date FROM pair;
     INSERT INTO weixin.dim_article (appid, msgid, message_id, position, publication_date,
@@ -100,7 +99,6 @@ LOOKUPS = {
     },
     "rollup/latest.sql": {
         FACT: "appid msgid | appid msgid stat_date | appid publication_date",
-        "latest_article_total": "appid msgid",
     },
     "rollup/covered.sql": {
         "coverage": "dataset appid publication_date",

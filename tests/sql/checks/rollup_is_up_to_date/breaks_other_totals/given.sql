@@ -9,10 +9,9 @@ INSERT INTO weixin.latest_article_total (
     publication_date,
     stat_date,
     complete_through_date,
-    has_all_rows,
     int_page_read_user,
     int_page_read_count
-) VALUES ('wx1', '1_1', '2026-11-20', '2026-11-20', '2026-11-20', FALSE, 5, 9);
+) VALUES ('wx1', '1_1', '2026-11-20', '2026-11-20', '2026-11-20', 5, 9);
 INSERT INTO weixin.account_day_article_total (
     appid,
     calendar_date,
