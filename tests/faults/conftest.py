@@ -20,7 +20,7 @@ from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_SHARE, ARTICLE_TOTAL, 
 from weixin_local.postgres import Server
 from weixin_sandbox import Sandbox
 
-SEEDS = {"kill_seed": (3, 270), "plan_seed": (2, 100), "stop_seed": (3, 60)}
+SEEDS = {"kill_seed": (3, 340), "plan_seed": (2, 100), "stop_seed": (3, 60)}
 """How many of each: in `make test-all`, and with `--soak`."""
 OTHER_KINDS = [ARTICLE_SHARE, FOLLOWER_CHANGE]
 """Of statistics days: with an object in each item and with items that are rows."""

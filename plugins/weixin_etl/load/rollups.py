@@ -41,7 +41,7 @@ def keep(tables: Tables, pairs: Collection[Pair], before: States) -> None:
         days[appid].add(day)
     whole = tables.rebuilt | set(rollups.without(tables.connection, tables.dataset, list(days)))
     for dataset in ARTICLE_DATASETS.values():
-        if dataset is tables.dataset:
+        if dataset == tables.dataset:
             spans = {it: (min(of), max(of)) for it, of in days.items() if it not in whole}
             rollups.keep(tables.connection, dataset, spans, tables.changed_at)
             rollups.keep_whole(tables.connection, dataset, whole)
