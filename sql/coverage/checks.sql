@@ -1,5 +1,5 @@
-{% from "weixin/macros.jinja" import disagreements %}
 {# Of a dataset that describes articles; then of one of statistics days. #}
+{% from "weixin/macros.jinja" import disagreements %}
 {% if dataset.describes_articles %}
 -- warn: list_is_steady: the articles that WeChat lists for a day are the same on two mornings
 -- do: compare the day with WeChat's console; a run with its date and refetch asks for it again
