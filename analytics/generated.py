@@ -13,7 +13,7 @@ import yaml
 from sqlalchemy import Engine
 from sqlalchemy.engine.reflection import ObjectKind
 
-from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
 from weixin_etl.warehouse.dictionary import Entry, dictionary, joins
 
 HERE = Path(__file__).parent
@@ -61,7 +61,7 @@ def files(warehouse: Engine) -> dict[Path, str]:
         "dbt/models/semantic_models.yml": semantic_models(entries),
         **{
             f"superset/export/datasets/weixin_etl/{it['table_name']}.yaml": it
-            for dataset in DATASETS.values()
+            for dataset in ARTICLE_DATASETS.values()
             for it in superset_datasets(dataset, entries)
         },
     }
@@ -239,7 +239,7 @@ def semantic_models(entries: Sequence[Entry]) -> dict[str, Any]:
     """The semantic models over the package's tables, and their metrics."""
     models = [accounts(of_view(entries, "account"))]
     metrics = []
-    for dataset in DATASETS.values():
+    for dataset in ARTICLE_DATASETS.values():
         columns = of_view(entries, f"article_day{dataset.suffix}")
         rates = ratios(dataset, columns)
         parts = [part for rate in rates for part in (rate.numerator, rate.denominator)]

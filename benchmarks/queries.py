@@ -22,7 +22,7 @@ from contest import server
 from sqlalchemy import Connection
 
 from weixin_etl import warehouse
-from weixin_etl.datasets import DATASETS, Dataset, Kind
+from weixin_etl.datasets import ARTICLE_DATASETS, Dataset, Kind
 from weixin_etl.warehouse.views import views
 
 ROOT = Path(__file__).parents[1]
@@ -113,7 +113,7 @@ def main() -> None:
             isolation_level="AUTOCOMMIT"
         )
         with engine.connect() as connection:
-            for dataset in DATASETS.values():
+            for dataset in ARTICLE_DATASETS.values():
                 fill(connection, dataset, options.accounts)
             warehouse.migrate(url)  # which works out the rollups
             compare(connection)

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.api.http import CallLimits
-from weixin_etl.datasets import DATASETS
+from weixin_etl.datasets import ARTICLE_DATASETS
 from weixin_etl.warehouse import rollups
 from weixin_local.postgres import Server
 
@@ -56,7 +56,7 @@ def stale_rollups(warehouse: Engine, appids: Sequence[str] | None = None) -> lis
         if appids is None:
             every = connection.exec_driver_sql("SELECT appid FROM weixin.dim_account").scalars()
             appids = every.all()
-        for dataset in DATASETS.values():
+        for dataset in ARTICLE_DATASETS.values():
             for table in (f"latest_{dataset.name}", f"account_day_{dataset.name}"):
                 rest = f"FROM weixin.{table} AS kept WHERE appid = ANY(%s)"
                 held = f"SELECT to_jsonb(kept)::text {rest}"

@@ -51,7 +51,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             metavar="ACCOUNT",
             help="AppIDs or connection ids (default: all)",
         ),
-        _argument("--datasets", nargs="+", default=(), metavar="DATASET", help="default: all"),
+        _argument(
+            "--datasets",
+            nargs="+",
+            default=(),
+            metavar="DATASET",
+            help=f"default: {' '.join(it.name for it in DATASETS.values() if not it.is_optional)}",
+        ),
         _argument("--save", type=Path, metavar="FOLDER", help="keep the answers, made anonymous"),
         _argument("--yes", action="store_true", help="save without asking"),
     )

@@ -64,24 +64,79 @@ class Rate:
     denominator: str
 
 
+class Day(Enum):
+    """What the day is that an endpoint is asked for."""
+
+    PUBLICATION = "publication day"
+    """Articles were published on it. A row is what one had reached by the end of a later day."""
+    STATISTICS = "statistics day"
+    """A row counts what happened on it, or what there was at its end."""
+
+
+class Rows(Enum):
+    """Where an item of an answer's list has its rows."""
+
+    LIST = "a list"
+    """A row a day, each with its `stat_date`."""
+    OBJECT = "an object"
+    """The one row of its `ref_date`."""
+    ITEM = "the item"
+    """The item is that row itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemKey:
+    """What tells an item of an answer from the others of its day."""
+
+    name: str
+    """As the fact's column, and WeChat's key."""
+    of: str
+    """What it identifies, in a sentence."""
+    is_number: bool = False
+
+
+MSGID = ItemKey("msgid", "an article")
+CHANNEL = ItemKey("user_source", "a channel", is_number=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """One datacube endpoint that answers articles of a publication day with a row a day."""
+    """One datacube endpoint: what its day means, which rows it answers, how often it is asked."""
 
     name: str
     """As in the tables' column `dataset`; DAG, asset and fact are named after it."""
     endpoint: str
     """Last part of the endpoint's path."""
-    rows_key: str
-    """Key of an article's rows in an answer."""
+    description: str
+    """What it gives, in the middle of a sentence."""
     window: int
-    """Days an article's totals grow, the publication day included: rows P … P + window - 1."""
+    """
+    On how many mornings a day is asked for.
+
+    Of publication days also how long an article's totals grow, the day itself included: it has the
+    rows P … P + window - 1.
+    """
     first_day: date
-    """The earliest publication day WeChat can be asked for."""
+    """The earliest day WeChat can be asked for."""
     metrics: tuple[Metric, ...]
-    readers: str
-    """The metric that counts the people who read an article."""
-    headline: tuple[str, ...]
+    day: Day = Day.PUBLICATION
+    """What the day asked is."""
+    item: ItemKey | None = MSGID
+    """Part of a row's key beside the account and `stat_date`; None when there is no other."""
+    rows_in: Rows = Rows.LIST
+    rows_key: str = ""
+    """The item's key that has its rows; empty when the item is the row."""
+    meaningless: frozenset[str] = frozenset()
+    """Keys of an item that say nothing: they are not loaded."""
+    can_be_empty: bool = True
+    """Whether a day may have no rows for good; an empty answer else is one that is not ready."""
+    permission_set: int = 7
+    """What the account of a third-party platform must have granted."""
+    is_optional: bool = False
+    """Whether its DAG waits, paused, until somebody wants it."""
+    readers: str = ""
+    """The metric that counts the people who read, where there is one."""
+    headline: tuple[str, ...] = ()
     """The running totals without which a row is not known: WeChat always gives them."""
     rates: tuple[Rate, ...] = ()
     suffix: str = ""
@@ -104,6 +159,36 @@ class Dataset:
         return f"fact_{self.name}"
 
     @property
+    def describes_articles(self) -> bool:
+        """Whether its answers say which articles there are: those of publication days do."""
+        return self.day is Day.PUBLICATION
+
+    @property
+    def an_item(self) -> str:
+        """What an item of an answer's list is, in a sentence."""
+        return self.item.of if self.item else "a row"
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The columns that identify a row of the fact."""
+        return ("appid", *([self.item.name] if self.item else []), "stat_date")
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """The fact's columns that say which day a row was asked with, where its key does not."""
+        return ("publication_date",) if self.describes_articles else ()
+
+    @property
+    def day_column(self) -> str:
+        """The fact's column that has the day asked."""
+        return "publication_date" if self.describes_articles else "stat_date"
+
+    @property
+    def row_days(self) -> int:
+        """Of how many days an item has rows, from the day asked on."""
+        return self.window if self.describes_articles else 1
+
+    @property
     def figures(self) -> tuple[Metric, ...]:
         """The metrics that are one number."""
         return tuple(metric for metric in self.metrics if metric.kind is not Kind.LIST)
@@ -116,7 +201,16 @@ class Dataset:
     @property
     def totals(self) -> tuple[Metric, ...]:
         """The metrics that only grow, as long as WeChat does not correct them."""
-        return tuple(m for m in self.metrics if m.kind is Kind.COUNT and not m.is_level)
+        return self._counted if self.describes_articles else ()
+
+    @property
+    def additives(self) -> tuple[Metric, ...]:
+        """The metrics of a statistics day that may be added up over days."""
+        return () if self.describes_articles else self._counted
+
+    @property
+    def _counted(self) -> tuple[Metric, ...]:
+        return tuple(it for it in self.metrics if it.kind is Kind.COUNT and not it.is_level)
 
     @property
     def wholes(self) -> tuple[Metric, ...]:
@@ -205,6 +299,7 @@ def _people_and_times(
 ARTICLE_TOTAL = Dataset(
     name="article_total",
     endpoint="getarticletotal",
+    description="totals of each article and day",
     rows_key="details",
     window=7,
     first_day=date(2014, 12, 1),
@@ -299,6 +394,7 @@ ARTICLE_TOTAL = Dataset(
 ARTICLE_TOTAL_DETAIL = Dataset(
     name="article_total_detail",
     endpoint="getarticletotaldetail",
+    description="totals of each article and day",
     rows_key="detail_list",
     window=30,
     first_day=date(2025, 11, 1),
@@ -388,4 +484,184 @@ ARTICLE_TOTAL_DETAIL = Dataset(
     ),
 )
 
-DATASETS = {dataset.name: dataset for dataset in (ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL)}
+_OF_DAY = "Of that day alone, at any age of the article: no running total"
+_EACH_DAY = "Whoever comes on two days is counted on both"
+_NOT_OF_ARTICLES = "Never added to articles' figures: what WeChat's day means here is not sure"
+
+
+def _readers_of_day(whose: str, caveat: str) -> tuple[Metric, Metric]:
+    """The people who read on a day, and where they came from."""
+    return (
+        Metric(
+            "read_user",
+            "阅读人数",
+            f"people who read {whose} that day",
+            caveat=caveat,
+            is_level=True,
+        ),
+        Metric(
+            "read_user_source",
+            "阅读来源",
+            "where these readers came from: a list of {scene_desc, user_count}",
+            "list",
+            caveat="scene_desc is free Chinese text; 全部 is the whole, never one of the parts",
+            kind=Kind.LIST,
+            entry_keys=("scene_desc", "user_count"),
+        ),
+    )
+
+
+# No page of WeChat's own could be read for the first of these: read leniently, the bytes are kept.
+ARTICLE_READ = Dataset(
+    name="article_read",
+    endpoint="getarticleread",
+    description="who read an article on a day, whenever it was published",
+    window=3,
+    first_day=date(2025, 11, 1),
+    day=Day.STATISTICS,
+    rows_in=Rows.OBJECT,
+    rows_key="detail",
+    is_optional=True,
+    readers="read_user",
+    metrics=_readers_of_day("the article", f"{_OF_DAY}. {_EACH_DAY}"),
+)
+
+ARTICLE_SHARE = Dataset(
+    name="article_share",
+    endpoint="getarticleshare",
+    description="who shared an article on a day, whenever it was published",
+    window=3,
+    first_day=date(2025, 11, 1),
+    day=Day.STATISTICS,
+    rows_in=Rows.OBJECT,
+    rows_key="detail",
+    is_optional=True,
+    metrics=(
+        Metric(
+            "share_user",
+            "分享人数",
+            "people who shared the article that day",
+            caveat=f"{_OF_DAY}. An article that is not listed was not shared",
+            is_level=True,
+        ),
+    ),
+)
+
+ACCOUNT_SUMMARY = Dataset(
+    name="account_summary",
+    endpoint="getbizsummary",
+    description="the account's day, over all of its articles",
+    window=7,
+    first_day=date(2025, 11, 1),
+    day=Day.STATISTICS,
+    item=None,
+    rows_in=Rows.OBJECT,
+    rows_key="detail",
+    is_optional=True,
+    readers="read_user",
+    metrics=(
+        *_readers_of_day("any article of the account", _NOT_OF_ARTICLES),
+        Metric(
+            "share_user",
+            "分享人数",
+            "people who shared any",
+            caveat=_NOT_OF_ARTICLES,
+            is_level=True,
+        ),
+        Metric("zaikan_user", "在看人数", "people who marked any 在看 (wow)", is_level=True),
+        Metric("like_user", "点赞人数", "people who liked any", is_level=True),
+        Metric("comment_count", "评论数", "comments", "times"),
+        Metric(
+            "collection_user", "收藏人数", "people who added any to their favourites", is_level=True
+        ),
+        Metric(
+            "redirect_ori_page_user",
+            "原文页阅读人数",
+            'people who followed "read the original"',
+            is_level=True,
+        ),
+        Metric("send_page_count", "发表篇数", "articles published", "articles"),
+    ),
+)
+
+# https://developers.weixin.qq.com/doc/offiaccount/Analytics/User_Analysis_Data_Interface.html
+FOLLOWER_CHANGE = Dataset(
+    name="follower_change",
+    endpoint="getusersummary",
+    description="followers won and lost on a day, by channel",
+    window=7,
+    first_day=date(2014, 12, 1),
+    day=Day.STATISTICS,
+    item=CHANNEL,
+    rows_in=Rows.ITEM,
+    permission_set=2,
+    is_optional=True,
+    metrics=(
+        Metric("new_user", "新增关注人数", "people who began to follow the account"),
+        Metric("cancel_user", "取消关注人数", "people who stopped following it"),
+    ),
+)
+
+FOLLOWER_TOTAL = Dataset(
+    name="follower_total",
+    endpoint="getusercumulate",
+    description="followers there are at the end of a day",
+    window=7,
+    first_day=date(2014, 12, 1),
+    day=Day.STATISTICS,
+    item=None,
+    rows_in=Rows.ITEM,
+    meaningless=frozenset({"user_source"}),
+    can_be_empty=False,
+    permission_set=2,
+    is_optional=True,
+    metrics=(
+        Metric(
+            "cumulate_user",
+            "累计关注人数",
+            "people who follow the account at the end of the day",
+            caveat="A stock: never to be added over days",
+            is_level=True,
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A way by which people come to follow an account."""
+
+    user_source: int
+    """WeChat's number."""
+    code: str
+    chinese_name: str
+
+
+CHANNELS = (
+    Channel(0, "others", "其他合计"),
+    Channel(1, "search", "搜索"),
+    Channel(17, "name_card", "名片分享"),
+    Channel(30, "qr_code", "扫描二维码"),
+    Channel(57, "article", "文章内账号名称"),
+    Channel(100, "advertisement", "微信广告"),
+    Channel(149, "mini_program", "小程序关注"),
+    Channel(161, "reprint", "他人转载"),
+    Channel(200, "video_account", "视频号"),
+    Channel(201, "live_stream", "直播"),
+)
+"""Those that WeChat names; another one is kept by its number."""
+
+DATASETS = {
+    dataset.name: dataset
+    for dataset in (
+        ARTICLE_TOTAL,
+        ARTICLE_TOTAL_DETAIL,
+        ARTICLE_READ,
+        ARTICLE_SHARE,
+        ACCOUNT_SUMMARY,
+        FOLLOWER_CHANGE,
+        FOLLOWER_TOTAL,
+    )
+}
+ARTICLE_DATASETS = {it.name: it for it in DATASETS.values() if it.describes_articles}
+"""Those of publication days."""

@@ -3,7 +3,8 @@ The rules of time and state: which days are due, and when an answer is ready, a 
 
 Pure functions: facts in, a verdict out; no clock, no connection, no Airflow. For a publication day
 `P` and a window of `W` days, WeChat gives the rows `P … P+W-1`; the last is ready on the morning of
-`P+W`.
+`P+W`. A statistics day `S` has its own rows only, and is asked for on `W` mornings, the last of
+which is `S+W`'s; it is final by a ready answer of that day or later, which nothing need confirm.
 
     due       what a run asks for: a daily run every open day within reach, newest first
     ready     an answer that holds all that WeChat must have computed when it was fetched
@@ -23,7 +24,7 @@ from datetime import date, datetime, time, timedelta
 from math import inf
 
 from weixin_etl import clock
-from weixin_etl.datasets import Dataset
+from weixin_etl.datasets import Dataset, Day
 from weixin_etl.model import (
     AttemptState,
     Coverage,
@@ -55,7 +56,7 @@ _LAST_WAIT_ENDS = time(12, 1)
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """Publication days from `first` to `last`, both included; empty when `last` is before it."""
+    """Days from `first` to `last`, both included; empty when `last` is before it."""
 
     first: date
     last: date
@@ -113,7 +114,8 @@ def window(run: Run, today: date) -> Days:
     )
     if days.last < days.first:
         raise ParameterError(
-            f"nothing can be asked for on {run.today}: WeChat has publication days from "
+            f"nothing can be asked for on {run.today}: WeChat has "
+            f"{'publication' if dataset.describes_articles else 'statistics'} days from "
             f"{dataset.first_day} to yesterday in Beijing, {yesterday}"
         )
     return days
@@ -210,8 +212,10 @@ def lacks_witness(run: Run, due: Due, known: Mapping[date, Coverage], today: dat
     Whether a daily run asks for nothing that can show whether the account is silent.
 
     It then asks for a witness as well: of the pairs with a ready answer and a known article, final
-    or not, the one attempted longest ago.
+    or not, the one attempted longest ago. A statistics day stands for itself.
     """
+    if run.dataset.day is Day.STATISTICS:
+        return False
     lists = any(day in known and known[day].lists_articles for day in due.days)
     return is_daily(run, today) and not due.is_probe and not lists
 
@@ -302,6 +306,18 @@ def is_ready(
     return not is_yesterdays and publication_date not in counting.publication_dates
 
 
+def is_counted(dataset: Dataset, answer: Summary, ready_hour: int) -> bool:
+    """
+    Whether an answer of a statistics day holds all that WeChat must have computed by then.
+
+    An empty one does not before `ready_hour` (Beijing), and never where a day has rows for certain.
+    """
+    if answer.is_delayed:
+        return False
+    is_late = answer.fetched_at.astimezone(clock.SHANGHAI).hour >= ready_hour
+    return not answer.is_empty or (is_late and dataset.can_be_empty)
+
+
 # ----------------------------------------------------------------------------------------- final
 
 
@@ -367,7 +383,7 @@ def verdict(
     ready_hour: int,
 ) -> Verdict:
     """
-    Judge an answer, once all of its account's are merged.
+    Judge an answer of a publication day, once all of its account's are merged.
 
     A ready answer makes its pair final from `P+W` on if the pair is confirmed and whole, and from
     `P+W+2` on if it is confirmed or its list has changed eight times. An empty answer does so only
@@ -429,6 +445,17 @@ def _empty_is_sure_at(publication_date: date, counting: StillCounting, ready_hou
     return datetime.combine(publication_date + _DAY, time(hour), clock.SHANGHAI)
 
 
+def verdict_of_statistics(
+    dataset: Dataset, stat_date: date, answer: Summary, known: Evidence, *, ready_hour: int
+) -> Verdict:
+    """Judge an answer of a statistics day: a ready one makes it final from `S+W` on."""
+    if not is_counted(dataset, answer, ready_hour):
+        return Verdict(False, False, known)
+    is_late = known.ready_at is not None and answer.fetched_at < known.ready_at
+    is_final = days_past(dataset, stat_date, answer.fetched_at) >= 0
+    return Verdict(True, is_final, known if is_late else replace(known, ready_at=answer.fetched_at))
+
+
 def is_whole_at(past: int, *, is_whole: bool) -> bool:
     """Whether no more rows will come: all are there on `P+W`, or it is `P+W+2` or later."""
     return past >= _LAST_ANSWERS_AFTER or (is_whole and past >= 0)
@@ -441,7 +468,11 @@ def is_confirmed(evidence: Evidence, answer: Summary) -> bool:
 
 
 def days_past(dataset: Dataset, publication_date: date, at: datetime) -> int:
-    """Days in Beijing since `P+W`, on whose morning the last row is ready; negative before it."""
+    """
+    Days in Beijing since `P+W`, on whose morning the last row is ready; negative before it.
+
+    Of a statistics day since `S+W`, the last morning on which it is asked for.
+    """
     return (clock.beijing_date(at) - publication_date).days - dataset.window
 
 

@@ -24,6 +24,8 @@ class Account:
     secret: str = field(default="", repr=False)
     name: str = ""
     kind: AccountKind = AccountKind.OFFICIAL
+    permission_sets: tuple[int, ...] = (1, 2, 3, 4, 7, 11, 15)
+    """What it grants to a component: 7 are its articles, 2 its followers."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from random import Random
 from weixin_sandbox.answers import Json
 from weixin_sandbox.figures import Article
 
-_DAYS = 30
+DAYS = 30
 _LATE_READERS = 0.06
 """The share of the readers who come evenly over all thirty days: search, recommendations."""
 _RATE_DIGITS = 7
@@ -21,7 +21,7 @@ _TOTALS = [
     ("praise_money", 0.5, 20),
     ("read_subscribe_user", 0.001, 0.05),
 ]
-_ALL_SCENES = "全部"
+ALL_SCENES = "全部"
 _DELIVERED = "公众号消息"
 _SCENES = [
     (_DELIVERED, 0.3, 0.6),
@@ -37,11 +37,11 @@ _POSITIONS = range(1, 6)
 
 def rows(article: Article, dates: list[date]) -> list[dict[str, Json]]:
     """One row per day: totals from publication to 24:00 of its `stat_date`, and rates up to it."""
-    shape = _Shape(article)
+    shape = Shape(article)
     return [shape.row(stat_date) for stat_date in dates]
 
 
-class _Shape:
+class Shape:
     """What an article's figures tend to; other numbers than `getarticletotal` counts."""
 
     def __init__(self, article: Article) -> None:
@@ -60,8 +60,14 @@ class _Shape:
         self.minutes = random.uniform(0.4, 3)
         self.jumps = _jumps(random)
 
+    @property
+    def parts(self) -> dict[str, float]:
+        """The share of the readers who come from each scene."""
+        return {scene: count / self.readers for scene, count in self.scenes.items()}
+
     def row(self, stat_date: date) -> dict[str, Json]:
-        reached = self._reached(stat_date)
+        """The totals at the end of a day."""
+        reached = self.reached(stat_date)
         read_user = int(self.readers * reached)
         scenes = {name: int(total * reached) for name, total in self.scenes.items()}
         # who comes late reads less of it
@@ -71,7 +77,7 @@ class _Shape:
             "read_user": read_user,
             "read_user_source": [
                 {"user_count": count, "scene_desc": scene}
-                for scene, count in {_ALL_SCENES: read_user, **scenes}.items()
+                for scene, count in {ALL_SCENES: read_user, **scenes}.items()
             ],
             **{name: int(total * reached) for name, total in self.totals.items()},
             "read_delivery_rate": _rate(scenes[_DELIVERED] / self.article.target_user),
@@ -83,11 +89,11 @@ class _Shape:
             ],
         }
 
-    def _reached(self, stat_date: date) -> float:
+    def reached(self, stat_date: date) -> float:
         """The share of the final totals, in (0, 1]: most within days, the rest over thirty."""
         days = (stat_date - self.article.publication_date).days + 1
         early = self.article.reached(stat_date)
-        return (1 - _LATE_READERS) * early + _LATE_READERS * days / _DAYS
+        return (1 - _LATE_READERS) * early + _LATE_READERS * days / DAYS
 
 
 def _jumps(random: Random) -> list[float]:

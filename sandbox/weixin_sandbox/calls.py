@@ -16,8 +16,6 @@ from weixin_sandbox.platform import Platform
 from weixin_sandbox.scenarios import CallKind
 
 _LONGEST_PAGE = 500
-_PERMISSIONS = (1, 2, 3, 4, 7, 11, 15)
-"""The permission sets that every account grants; 7 is that of the data endpoints."""
 
 
 @dataclass
@@ -76,11 +74,15 @@ def quota(platform: Platform, asked: Asked) -> Answer:
 
 
 def data(platform: Platform, asked: Asked) -> Answer:
-    """A statistics endpoint: one account, one publication day."""
+    """A statistics endpoint: one account, one day."""
     endpoint = ENDPOINTS[asked.path]
     appid = _authorised(platform, asked)
-    if platform.accounts[appid].kind is not AccountKind.OFFICIAL:
+    account = platform.accounts[appid]
+    if account.kind is not AccountKind.OFFICIAL:
         raise RefusedError(61502)
+    is_of_component = platform.tokens.is_of_component(asked.query["access_token"])
+    if is_of_component and endpoint.permission_set not in account.permission_sets:
+        raise RefusedError(61007)
     today = platform.beijing_today
     day = _publication_day(asked, endpoint, today)
     platform.quota.count(appid, asked.path, today)
@@ -197,7 +199,9 @@ _OF_KIND: dict[AccountKind, dict[str, Json]] = {
 
 def _info(authorization: Authorization, account: Account) -> dict[str, Json]:
     name = account.name
-    func_info: list[Json] = [{"funcscope_category": {"id": number}} for number in _PERMISSIONS]
+    func_info: list[Json] = [
+        {"funcscope_category": {"id": number}} for number in account.permission_sets
+    ]
     return {
         "authorizer_info": {
             "nick_name": name,

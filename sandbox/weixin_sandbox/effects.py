@@ -63,6 +63,8 @@ def _first(change: Callable[[Item], Item]) -> Callable[[list[Item], date], list[
 
 
 def _retitled(item: Item) -> Item:
+    if "title" not in item.keys:
+        return item
     return replace(item, keys={**item.keys, "title": f"{item.keys['title']}（更新）"})
 
 

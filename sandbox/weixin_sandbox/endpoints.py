@@ -1,17 +1,17 @@
 """The data endpoints, each declared once: a new one costs its rows and one declaration."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from weixin_sandbox import article_total, article_total_detail
+from weixin_sandbox import article_day, article_total, article_total_detail, followers
 from weixin_sandbox.answers import Json, to_bytes
 from weixin_sandbox.figures import FIRST_PUBLICATION_DATE, Article, publications
 
 
 @dataclass(frozen=True)
 class Item:
-    """One article of an answer: its own keys, and its rows by rising `stat_date`."""
+    """One item of an answer's list, such as an article: its own keys, its rows by `stat_date`."""
 
     keys: dict[str, Json]
     rows: list[dict[str, Json]]
@@ -29,36 +29,32 @@ class Endpoint:
     name: str
     first_date: date
     window_days: int
-    keys: Callable[[Article], dict[str, Json]]
-    rows_key: str
-    rows: Callable[[Article, list[date]], list[dict[str, Json]]]
+    """Of how many days an item of a day has rows, from that day on."""
+    known: Callable[[int, str, date, date], list[Item]]
+    """By seed, account and day: what it knows on another day, in rows up to the day before."""
+    written: Callable[[Item], dict[str, Json]]
+    """An item as an answer has it."""
     says_is_delay: bool = False
     """Whether an answer says at its top level that the figures are not the newest."""
+    permission_set: int = 7
+    """What an account must have granted to the platform that calls for it."""
 
     @property
     def path(self) -> str:
         """Where it is called."""
         return f"/datacube/{self.name}"
 
-    def is_counting(self, publication_date: date, yesterday: date) -> bool:
-        """Whether the articles of a publication day have a row of yesterday."""
-        return (yesterday - publication_date).days < self.window_days
+    def is_counting(self, day: date, yesterday: date) -> bool:
+        """Whether the items of a day have a row of yesterday."""
+        return (yesterday - day).days < self.window_days
 
-    def items(self, seed: int, appid: str, publication_date: date, asked_on: date) -> list[Item]:
-        """What it knows of a publication day on a Beijing day: rows up to the day before."""
-        days = min(self.window_days, (asked_on - publication_date).days)
-        dates = [publication_date + timedelta(days=age) for age in range(days)]
-        return [
-            Item(keys=self.keys(article), rows=self.rows(article, dates))
-            for article in publications(seed, appid, publication_date)
-        ]
+    def items(self, seed: int, appid: str, day: date, asked_on: date) -> list[Item]:
+        """What it knows of a day on a Beijing day: rows up to the day before."""
+        return self.known(seed, appid, day, asked_on)
 
     def body(self, items: list[Item], *, is_delay: bool | str = False) -> bytes:
         """The answer's bytes; `is_delay` is said where the endpoint has it."""
-        listed: list[Json] = []
-        for item in items:
-            rows: list[Json] = [*item.rows]
-            listed.append({**item.keys, self.rows_key: rows})
+        listed: list[Json] = [self.written(item) for item in items]
         delay: dict[str, Json] = {"is_delay": is_delay} if self.says_is_delay else {}
         return to_bytes({"list": listed, **delay})
 
@@ -99,22 +95,131 @@ def _detail_keys(article: Article) -> dict[str, Json]:
     }
 
 
+def _of_articles(
+    keys: Callable[[Article], dict[str, Json]],
+    rows: Callable[[Article, list[date]], list[dict[str, Json]]],
+    window_days: int,
+) -> Callable[[int, str, date, date], list[Item]]:
+    """What is known of a publication day: an item per article, a row a day."""
+
+    def known(seed: int, appid: str, publication_date: date, asked_on: date) -> list[Item]:
+        days = min(window_days, (asked_on - publication_date).days)
+        dates = [publication_date + timedelta(days=age) for age in range(days)]
+        return [
+            Item(keys=keys(article), rows=rows(article, dates))
+            for article in publications(seed, appid, publication_date)
+        ]
+
+    return known
+
+
+def _of_statistics(
+    rows: Callable[[int, str, date], Iterable[tuple[dict[str, Json], dict[str, Json]]]],
+) -> Callable[[int, str, date, date], list[Item]]:
+    """What is known of a statistics day: an item per row."""
+
+    def known(seed: int, appid: str, day: date, _asked_on: date) -> list[Item]:
+        at: dict[str, Json] = {"stat_date": day.isoformat()}
+        return [
+            Item({"ref_date": day.isoformat(), **keys}, [{**at, **row}])
+            for keys, row in rows(seed, appid, day)
+        ]
+
+    return known
+
+
+def _as_list(rows_key: str) -> Callable[[Item], dict[str, Json]]:
+    return lambda item: {**item.keys, rows_key: [*item.rows]}
+
+
+def _as_detail(item: Item) -> dict[str, Json]:
+    return {**item.keys, "detail": _figures(item)}
+
+
+def _as_item(item: Item) -> dict[str, Json]:
+    return {**item.keys, **_figures(item)}
+
+
+def _figures(item: Item) -> dict[str, Json]:
+    """The only row; nothing once a scenario has taken it out."""
+    rows = item.rows or [{}]
+    return {name: value for name, value in rows[0].items() if name != "stat_date"}
+
+
 ARTICLE_TOTAL = Endpoint(
     name="getarticletotal",
     first_date=FIRST_PUBLICATION_DATE,
     window_days=7,
-    keys=_total_keys,
-    rows_key="details",
-    rows=article_total.rows,
+    known=_of_articles(_total_keys, article_total.rows, 7),
+    written=_as_list("details"),
 )
 ARTICLE_TOTAL_DETAIL = Endpoint(
     name="getarticletotaldetail",
     first_date=date(2025, 11, 1),
     window_days=30,
-    keys=_detail_keys,
-    rows_key="detail_list",
-    rows=article_total_detail.rows,
+    known=_of_articles(_detail_keys, article_total_detail.rows, 30),
+    written=_as_list("detail_list"),
     says_is_delay=True,
 )
+ARTICLE_READ = Endpoint(
+    name="getarticleread",
+    first_date=date(2025, 11, 1),
+    window_days=1,
+    known=_of_statistics(
+        lambda *asked: (({"msgid": msgid}, row) for msgid, row in article_day.read(*asked))
+    ),
+    written=_as_detail,
+    says_is_delay=True,
+)
+ARTICLE_SHARE = Endpoint(
+    name="getarticleshare",
+    first_date=date(2025, 11, 1),
+    window_days=1,
+    known=_of_statistics(
+        lambda *asked: (({"msgid": msgid}, row) for msgid, row in article_day.shared(*asked))
+    ),
+    written=_as_detail,
+    says_is_delay=True,
+)
+ACCOUNT_SUMMARY = Endpoint(
+    name="getbizsummary",
+    first_date=date(2025, 11, 1),
+    window_days=1,
+    known=_of_statistics(lambda *asked: [({}, article_day.summary(*asked))]),
+    written=_as_detail,
+    says_is_delay=True,
+)
+FOLLOWER_CHANGE = Endpoint(
+    name="getusersummary",
+    first_date=FIRST_PUBLICATION_DATE,
+    window_days=1,
+    known=_of_statistics(
+        lambda *asked: (({"user_source": number}, row) for number, row in followers.change(*asked))
+    ),
+    written=_as_item,
+    permission_set=2,
+)
+FOLLOWER_TOTAL = Endpoint(
+    name="getusercumulate",
+    first_date=FIRST_PUBLICATION_DATE,
+    window_days=1,
+    # the channel means nothing here
+    known=_of_statistics(
+        lambda *asked: [({"user_source": 0}, {"cumulate_user": followers.total(*asked)})]
+    ),
+    written=_as_item,
+    permission_set=2,
+)
 
-ENDPOINTS = {endpoint.path: endpoint for endpoint in [ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL]}
+ENDPOINTS = {
+    endpoint.path: endpoint
+    for endpoint in [
+        ARTICLE_TOTAL,
+        ARTICLE_TOTAL_DETAIL,
+        ARTICLE_READ,
+        ARTICLE_SHARE,
+        ACCOUNT_SUMMARY,
+        FOLLOWER_CHANGE,
+        FOLLOWER_TOTAL,
+    ]
+}

@@ -67,7 +67,7 @@ def publications(seed: int, appid: str, publication_date: date) -> Iterator[Arti
     random = _random(seed, appid, publication_date)
     if random.random() < _SILENT_DAYS:
         return
-    followers = _random(seed, appid).randint(20_000, 300_000)
+    followers = followers_once(seed, appid)
     day_number = (publication_date - FIRST_PUBLICATION_DATE).days
     for message in range(random.randint(1, _MOST_MESSAGES)):
         target_user = int(followers * random.uniform(0.9, 1.1))
@@ -88,3 +88,13 @@ def publications(seed: int, appid: str, publication_date: date) -> Iterator[Arti
 
 def _random(*parts: object) -> Random:
     return Random("|".join(map(str, parts)))  # noqa: S311 - made-up figures, not keys
+
+
+def followers_once(seed: int, appid: str) -> int:
+    """About how many people follow an account."""
+    return _random(seed, appid).randint(20_000, 300_000)
+
+
+def random_of_day(seed: int, appid: str, day: date, purpose: str) -> Random:
+    """A generator of an account's day, one per purpose."""
+    return _random(seed, appid, day, purpose)

@@ -114,7 +114,30 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     -- unless a newer answer gave it (analytics.coverage names these). Also false near the start of
     -- what was loaded. Any other figure that a row left out counts on the day on which it came
     -- 中文：当日数据是否完整
-    is_complete
+    is_complete,
+    -- Readers of the day over all articles, at any age, each counted once per article and day; NULL
+    -- when article_read has none of the day: see analytics.article_reading
+    -- 中文：当日全部文章的阅读人数之和（不限文章发布多久）
+    -- unit: people, additive
+    reading_user,
+    -- People who read any article, each counted once, by WeChat's own summary of the day; NULL when
+    -- account_summary has none: see analytics.account_summary_day, also for what its day means
+    -- 中文：账号阅读人数（微信汇总）
+    -- unit: people, level
+    summary_read_user,
+    -- People who began to follow the account that day; NULL when no answer of follower_change for
+    -- it was ready: see analytics.follower_day
+    -- 中文：新增关注人数
+    -- unit: people, additive
+    new_user,
+    -- People who stopped following it that day; NULL as new_user
+    -- 中文：取消关注人数
+    -- unit: people, additive
+    cancel_user,
+    -- People who follow it at the end of the day; NULL when follower_total has none
+    -- 中文：累计关注人数
+    -- unit: people, level
+    cumulate_user
 ) AS
 SELECT
     day.appid,
@@ -138,7 +161,36 @@ SELECT
     {% for rate in dataset.daily_rates %}
     day.daily_{{ rate.name }},
     {% endfor %}
-    day.is_complete
+    day.is_complete,
+    (
+        SELECT sum(reading.read_user)
+        FROM weixin.fact_article_read AS reading
+        WHERE reading.appid = day.appid AND reading.stat_date = day.calendar_date
+    ) AS reading_user,
+    (
+        SELECT summary.read_user
+        FROM weixin.fact_account_summary AS summary
+        WHERE summary.appid = day.appid AND summary.stat_date = day.calendar_date
+    ) AS summary_read_user,
+    {% for metric in ["new_user", "cancel_user"] %}
+    (
+        SELECT coalesce(sum(channel.{{ metric }}), 0)
+        FROM weixin.coverage AS pair
+        LEFT JOIN weixin.fact_follower_change AS channel
+            ON pair.appid = channel.appid AND pair.publication_date = channel.stat_date
+        WHERE
+            pair.dataset = 'follower_change'
+            AND pair.appid = day.appid
+            AND pair.publication_date = day.calendar_date
+            AND pair.ready_at IS NOT NULL
+        GROUP BY pair.appid
+    ) AS {{ metric }},
+    {% endfor %}
+    (
+        SELECT stock.cumulate_user
+        FROM weixin.fact_follower_total AS stock
+        WHERE stock.appid = day.appid AND stock.stat_date = day.calendar_date
+    ) AS cumulate_user
 FROM (
     SELECT
         account.name AS account_name,

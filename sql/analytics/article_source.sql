@@ -4,8 +4,8 @@
 -- 中文：每个接口、每篇文章、每个统计日、每个来源一行
 -- key: dataset, appid, msgid, stat_date, scene
 -- joins: appid to account; appid, msgid to article_listed; stat_date to calendar
+{% from "analytics/macros.jinja" import came_from %}
 {% import "analytics/columns.jinja" as the %}
-{% set most_people = 9223372036854775807 %}
 CREATE VIEW analytics.article_source (
     {{ the.dataset }},
     {{ the.appid }},
@@ -89,39 +89,14 @@ SELECT
     coalesce(named.scene_name, came_from.scene) AS scene_name,
     coalesce(named.scene_chinese_name, came_from.scene) AS scene_chinese_name,
     came_from.read_user,
-    came_from.read_count,
+    NULL::bigint AS read_count,
     came_from.read_user / nullif(came_from.of_all, 0) AS read_user_share
 FROM weixin.dim_account AS account
 INNER JOIN weixin.fact_article_total_detail AS fact
     ON account.appid = fact.appid
 CROSS JOIN
     LATERAL (
-        SELECT
-            scene,
-            CASE WHEN sum(people) <= {{ most_people }} THEN sum(people)::bigint END AS read_user,
-            NULL::bigint AS read_count,
-            sum(sum(people)) OVER () AS of_all
-        FROM (
-            SELECT
-                CASE trim(entry ->> 'scene_desc')
-                    {% for scene in scenes %}
-                    WHEN '{{ scene.scene_desc }}' THEN '{{ scene.code }}'
-                    {% endfor %}
-                    ELSE trim(entry ->> 'scene_desc')
-                END AS scene,
-                CASE
-                    WHEN entry ->> 'user_count' ~ '^[0-9]{1,18}([.]0+)?$'
-                        THEN (entry ->> 'user_count')::numeric
-                END AS people
-            FROM
-                jsonb_array_elements(
-                    CASE jsonb_typeof(fact.read_user_source)
-                        WHEN 'array' THEN fact.read_user_source
-                    END
-                ) AS entry
-        ) AS given
-        WHERE scene != '全部'
-        GROUP BY scene
+        {{ came_from("fact.read_user_source", scenes) }}
     ) AS came_from
 LEFT JOIN analytics.scene AS named
     ON came_from.scene = named.scene

@@ -58,7 +58,7 @@ CREATE VIEW analytics.coverage (
 ) AS
 WITH dataset (name, days, first_day) AS (
     VALUES
-    {% for dataset in datasets %}
+    {% for dataset in every_dataset %}
     (
         '{{ dataset.name }}', {{ dataset.window }}, date '{{ dataset.first_day }}'
     ){{ "," if not loop.last }}

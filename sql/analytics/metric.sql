@@ -1,6 +1,6 @@
--- The dictionary: one row per dataset and metric, and per rate of the views. The two datasets are
--- not merged into one series: WeChat counts them by different rules (article page against all
--- reading scenes, 7 against 30 days), and the same article has different totals in both
+-- The dictionary: one row per dataset and metric, and per rate of the views. article_total and its
+-- successor are not merged into one series: WeChat counts them by different rules (article page
+-- against all reading scenes, 7 against 30 days), and the same article has different totals in both
 -- 中文：指标词典
 -- key: dataset, name
 {% from "analytics/macros.jinja" import literal %}
@@ -21,7 +21,7 @@ CREATE VIEW analytics.metric (
     -- 中文：单位
     unit,
     -- How the column of this name adds up. cumulative: a running total, over articles, never over
-    -- days; its increment is additive, over days as well. level: never
+    -- days; its increment is additive, over days as well. additive: over days. level: never
     -- 中文：可加性
     additivity,
     -- What to know before using it
@@ -34,7 +34,7 @@ CREATE VIEW analytics.metric (
 SELECT *
 FROM (
     VALUES
-    {% for dataset in datasets %}
+    {% for dataset in every_dataset %}
     {% for metric in dataset.metrics %}
     (
         '{{ dataset.name }}',
@@ -42,7 +42,11 @@ FROM (
         '{{ metric.chinese_name }}',
         {{ literal(metric.meaning) }},
         '{{ metric.unit }}',
-        '{{ "cumulative" if metric in dataset.totals else "level" }}',
+        '{{
+            "cumulative" if metric in dataset.totals else
+            "additive" if metric in dataset.additives else
+            "level"
+        }}',
         {{ literal(metric.caveat) }},
         NULL
     ),

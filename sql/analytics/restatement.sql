@@ -1,9 +1,8 @@
 -- One row per figure or list whose value changed after its row was loaded, including those that
 -- WeChat had left out before. A row that is loaded for the first time restates nothing
 -- 中文：每次数据变更一行：更正、迟到、移除
--- key: dataset, appid, msgid, stat_date, metric, changed_at
--- joins: appid to account; appid, msgid to article_listed;
--- dataset, metric to metric; stat_date to calendar
+-- key: dataset, appid, msgid, user_source, stat_date, metric, changed_at
+-- joins: appid to account; dataset, metric to metric; stat_date to calendar
 {% from "analytics/macros.jinja" import original_title %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.restatement (
@@ -54,7 +53,10 @@ CREATE VIEW analytics.restatement (
     cause,
     -- When it was loaded
     -- 中文：变更时间
-    changed_at
+    changed_at,
+    -- WeChat's number of the channel; NULL unless the dataset has channels
+    -- 中文：渠道编号（user_source）
+    user_source
 ) AS
 SELECT
     restatement.dataset,
@@ -74,11 +76,12 @@ SELECT
     restatement.old_list,
     restatement.new_list,
     restatement.cause,
-    restatement.changed_at
+    restatement.changed_at,
+    restatement.user_source
 FROM weixin.dim_account AS account
 CROSS JOIN
     LATERAL (
-        {% for dataset in datasets %}
+        {% for dataset in every_dataset %}
         SELECT *
         FROM weixin.restatement
         WHERE restatement.dataset = '{{ dataset.name }}' AND restatement.appid = account.appid

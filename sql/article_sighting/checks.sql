@@ -1,3 +1,5 @@
+{# Of a dataset that describes articles. #}
+{% if dataset.describes_articles %}
 -- warn: article_is_still_there: the newest answer holds every article an earlier one held
 -- do: nothing to do: what was loaded stays
 SELECT
@@ -33,3 +35,4 @@ WHERE
     AND NOT coverage.is_provisional
     AND listing.publication_date = article.publication_date
     AND listing.last_seen_at < coverage.fetched_at;
+{% endif %}

@@ -1,3 +1,5 @@
+{# Of a dataset that describes articles. #}
+{% if dataset.describes_articles %}
 -- warn: account_publishes: an account that used to publish still lists new articles
 -- do: nothing to do if nobody publishes; else compare with WeChat's console
 -- An account is quiet when more than seven publication days after that of its newest article were
@@ -101,3 +103,4 @@ WHERE
         ORDER BY later.publication_date
         OFFSET (SELECT floor(3 * habit.pause_days)::bigint)
     );
+{% endif %}

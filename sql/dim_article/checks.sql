@@ -1,3 +1,5 @@
+{# Of a dataset that describes articles. #}
+{% if dataset.describes_articles %}
 -- warn: article_has_one_publication_day: all answers list an article under the same publication day
 -- do: nothing to do: its figures count once
 SELECT
@@ -22,3 +24,4 @@ WHERE
     AND report.dataset = :dataset
     AND report.installation = :installation
     AND article.other_publication_dates IS NOT NULL;
+{% endif %}

@@ -9,6 +9,6 @@ FROM different_{{ fact }} AS rebuilt
 WHERE
     NOT rebuilt.is_new
     AND NOT rebuilt.is_changed
-    AND fact.appid = rebuilt.appid
-    AND fact.msgid = rebuilt.msgid
-    AND fact.stat_date = rebuilt.stat_date
+    {% for column in key %}
+    AND fact.{{ column }} = rebuilt.{{ column }}
+    {% endfor %}

@@ -1,4 +1,4 @@
--- fail: key_is_declared: the fact's primary key is (appid, msgid, stat_date)
+-- fail: key_is_declared: the fact's primary key is ({{ key | join(", ") }})
 -- do: restore the primary key of weixin.{{ fact }}
 SELECT
     NULL AS appid,
@@ -10,36 +10,36 @@ WHERE
         SELECT FROM pg_constraint
         WHERE
             conrelid = 'weixin.{{ fact }}'::regclass
-            AND pg_get_constraintdef(oid) = 'PRIMARY KEY (appid, msgid, stat_date)'
+            AND pg_get_constraintdef(oid) = 'PRIMARY KEY ({{ key | join(", ") }})'
     );
 
--- fail: msgid_and_stat_date_are_unique: an account has one row per msgid and stat_date
+-- fail: key_is_unique: an account has one row per key
 -- do: restore the primary key of weixin.{{ fact }}, then delete the copies
 SELECT
     fact.appid,
-    min(fact.publication_date) AS publication_date,
-    fact.msgid,
+    min(fact.{{ day }}) AS publication_date,
+    {{ "fact." ~ item ~ "::text" if item else "NULL" }} AS msgid,
     format('%s rows of %s', count(*), fact.stat_date) AS detail
 FROM weixin.{{ fact }} AS fact
 INNER JOIN weixin.run_report AS report
-    ON fact.appid = report.appid AND fact.publication_date = report.publication_date
+    ON fact.appid = report.appid AND fact.{{ day }} = report.publication_date
 WHERE
     report.run_id = :run_id
     AND report.dataset = :dataset
     AND report.installation = :installation
-GROUP BY fact.appid, fact.msgid, fact.stat_date
+GROUP BY fact.{{ key | join(", fact.") }}
 HAVING count(*) > 1;
 
 -- fail: raw_answer_exists: the answer a row came from is kept
 -- do: restore weixin.raw_response from a backup
 SELECT
     fact.appid,
-    fact.publication_date,
-    fact.msgid,
+    fact.{{ day }} AS publication_date,
+    {{ "fact." ~ item ~ "::text" if item else "NULL" }} AS msgid,
     format('raw_response %s of %s is gone', fact.raw_response_id, fact.stat_date) AS detail
 FROM weixin.{{ fact }} AS fact
 INNER JOIN weixin.run_report AS report
-    ON fact.appid = report.appid AND fact.publication_date = report.publication_date
+    ON fact.appid = report.appid AND fact.{{ day }} = report.publication_date
 LEFT JOIN weixin.raw_response
     ON fact.raw_response_id = raw_response.raw_response_id
 WHERE
@@ -48,6 +48,7 @@ WHERE
     AND report.installation = :installation
     AND raw_response.raw_response_id IS NULL;
 
+{% if dataset.describes_articles %}
 -- warn: row_is_in_window: no row is of a day after those in which an article's totals grow
 -- do: nothing to do: the row is loaded
 SELECT
@@ -184,3 +185,4 @@ WHERE
     AND report.installation = :installation AND coverage.is_final
 GROUP BY article.appid, article.publication_date, article.msgid
 HAVING count(fact.stat_date) < {{ window }};
+{% endif %}

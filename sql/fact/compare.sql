@@ -14,10 +14,9 @@ CASE
     END
 {%- endmacro %}
 INSERT INTO different_{{ fact }} (
-    appid,
-    msgid,
-    stat_date,
-    publication_date,
+    {% for column in key + place %}
+    {{ column }},
+    {% endfor %}
     {% for metric in metrics %}
     {{ metric }},
     old_{{ metric }},
@@ -28,7 +27,9 @@ INSERT INTO different_{{ fact }} (
     fetched_at,
     loaded_at,
     changed_at,
-    old_publication_date,
+    {% for column in place %}
+    old_{{ column }},
+    {% endfor %}
     old_raw_response_id,
     old_fetched_at,
     old_changed_at,
@@ -37,10 +38,9 @@ INSERT INTO different_{{ fact }} (
     is_changed
 )
 SELECT
-    staged.appid,
-    staged.msgid,
-    staged.stat_date,
-    staged.publication_date,
+    {% for column in key + place %}
+    staged.{{ column }},
+    {% endfor %}
     {% for metric in metrics %}
     {{ value(metric) }},
     fact.{{ metric }},
@@ -51,7 +51,9 @@ SELECT
     staged.fetched_at,
     coalesce(fact.loaded_at, staged.loaded_at),
     greatest(staged.changed_at, fact.changed_at),
-    fact.publication_date AS old_publication_date,
+    {% for column in place %}
+    fact.{{ column }} AS old_{{ column }},
+    {% endfor %}
     fact.raw_response_id AS old_raw_response_id,
     fact.fetched_at AS old_fetched_at,
     fact.changed_at AS old_changed_at,
@@ -60,7 +62,7 @@ SELECT
         staged.{{ metric }}{{ "," if not loop.last }}
         {% endfor %}
     ),
-    fact.msgid IS NULL,
+    fact.appid IS NULL,
     (
         {{ extra() }} IS DISTINCT FROM fact.extra
         {% for metric in metrics %}
@@ -70,11 +72,11 @@ SELECT
 FROM staged_{{ fact }} AS staged
 LEFT JOIN weixin.{{ fact }} AS fact
     ON
-        staged.appid = fact.appid
-        AND staged.msgid = fact.msgid
-        AND staged.stat_date = fact.stat_date
+    {% for column in key %}
+        {{ "AND " if not loop.first }}staged.{{ column }} = fact.{{ column }}
+    {% endfor %}
 WHERE
-    fact.msgid IS NULL
+    fact.appid IS NULL
     {% for metric in metrics %}
     OR staged.{{ metric }} IS DISTINCT FROM fact.{{ metric }}
     {% endfor %}

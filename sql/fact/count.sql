@@ -2,7 +2,7 @@
 -- are `attributed` have the same values: they only lack some, or, rebuilt, name another answer.
 SELECT
     appid,
-    publication_date,
+    {{ day }} AS publication_date,
     count(*) FILTER (WHERE is_new) AS inserted,
     count(*) FILTER (WHERE is_changed AND NOT is_new) AS updated,
     coalesce(sum(restated) FILTER (WHERE NOT is_new), 0) AS restated,
@@ -11,7 +11,7 @@ SELECT
 FROM (
     SELECT
         appid,
-        publication_date,
+        {{ day }},
         is_new,
         is_changed,
         (
@@ -29,4 +29,4 @@ FROM (
         ) AS kept
     FROM different_{{ fact }}
 ) AS different
-GROUP BY appid, publication_date
+GROUP BY appid, {{ day }}

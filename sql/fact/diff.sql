@@ -7,12 +7,12 @@ SELECT
         array_agg(
             jsonb_build_array(
                 changed.appid,
-                changed.msgid,
+                {{ "changed." ~ item ~ "::text" if item else "''" }},
                 changed.stat_date,
                 figure.old_value,
                 figure.new_value
             )
-            ORDER BY changed.appid, changed.msgid, changed.stat_date
+            ORDER BY changed.{{ key | join(", changed.") }}
         )
     )[1] AS example
 FROM different_{{ fact }} AS changed

@@ -1,10 +1,9 @@
 -- Rows that the fact lacks: one row each. Where a writer other than this pipeline was quicker, the
 -- newer values stand; what that writer put there for a moment is in no history.
 INSERT INTO weixin.{{ fact }} AS fact (
-    appid,
-    msgid,
-    stat_date,
-    publication_date,
+    {% for column in key + place %}
+    {{ column }},
+    {% endfor %}
     {% for metric in metrics %}
     {{ metric }},
     {% endfor %}
@@ -15,10 +14,9 @@ INSERT INTO weixin.{{ fact }} AS fact (
     changed_at
 )
 SELECT
-    appid,
-    msgid,
-    stat_date,
-    publication_date,
+    {% for column in key + place %}
+    {{ column }},
+    {% endfor %}
     {% for metric in metrics %}
     {{ metric }},
     {% endfor %}
@@ -29,9 +27,11 @@ SELECT
     changed_at
 FROM different_{{ fact }}
 WHERE is_new
-ON CONFLICT (appid, msgid, stat_date) DO UPDATE
+ON CONFLICT ({{ key | join(", ") }}) DO UPDATE
     SET
-        publication_date = excluded.publication_date,
+        {% for column in place %}
+        {{ column }} = excluded.{{ column }},
+        {% endfor %}
         {% for metric in metrics %}
         {{ metric }} = coalesce(excluded.{{ metric }}, fact.{{ metric }}),
         {% endfor %}

@@ -1,7 +1,7 @@
 -- How many rows the fact holds of some pairs: one row per pair that has any.
 SELECT
     fact.appid,
-    fact.publication_date,
+    fact.{{ day }} AS publication_date,
     count(*) AS row_count
 FROM unnest(
         cast(:appids AS text[]),
@@ -10,5 +10,5 @@ FROM unnest(
 INNER JOIN weixin.{{ fact }} AS fact
     ON
         pair.appid = fact.appid
-        AND pair.publication_date = fact.publication_date
-GROUP BY fact.appid, fact.publication_date
+        AND pair.publication_date = fact.{{ day }}
+GROUP BY fact.appid, fact.{{ day }}

@@ -13,6 +13,6 @@ FROM different_{{ fact }} AS changed
 WHERE
     changed.is_changed
     AND NOT changed.is_new
-    AND fact.appid = changed.appid
-    AND fact.msgid = changed.msgid
-    AND fact.stat_date = changed.stat_date
+    {% for column in key %}
+    AND fact.{{ column }} = changed.{{ column }}
+    {% endfor %}

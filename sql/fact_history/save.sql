@@ -1,10 +1,9 @@
 -- Rows of the fact that are being replaced, as they were: one row each. A row whose values stand
 -- leaves none when it only names another answer (`fact/attribute.sql`).
 INSERT INTO weixin.{{ fact }}_history (
-    appid,
-    msgid,
-    stat_date,
-    publication_date,
+    {% for column in key + place %}
+    {{ column }},
+    {% endfor %}
     {% for metric in metrics %}
     {{ metric }},
     {% endfor %}
@@ -18,10 +17,12 @@ INSERT INTO weixin.{{ fact }}_history (
     changed_metrics
 )
 SELECT
-    appid,
-    msgid,
-    stat_date,
-    old_publication_date,
+    {% for column in key %}
+    {{ column }},
+    {% endfor %}
+    {% for column in place %}
+    old_{{ column }},
+    {% endfor %}
     {% for metric in metrics %}
     old_{{ metric }},
     {% endfor %}

@@ -1,6 +1,6 @@
--- The figures and lists of a pair's articles that were given another value, or one where they had
--- none: one row each, newest first, with how many there are. Without OFFSET 0 the planner reads the
--- account's whole history.
+-- The figures and lists of a pair that were given another value, or one where they had none: one
+-- row each, newest first, with how many there are. Without OFFSET 0 the planner reads the account's
+-- whole history.
 SELECT
     article.title,
     restatement.msgid,
@@ -14,6 +14,7 @@ SELECT
     restatement.cause,
     restatement.changed_at,
     count(*) OVER () AS restatement_count
+{% if dataset.describes_articles %}
 FROM weixin.dim_article AS article
 CROSS JOIN
     LATERAL (
@@ -26,6 +27,15 @@ CROSS JOIN
         OFFSET 0 -- noqa: AM09
     ) AS restatement
 WHERE article.appid = :appid AND article.publication_date = cast(:publication_date AS date)
+{% else %}
+FROM weixin.restatement
+LEFT JOIN weixin.dim_article AS article
+    ON restatement.appid = article.appid AND restatement.msgid = article.msgid
+WHERE
+    restatement.dataset = :dataset
+    AND restatement.appid = :appid
+    AND restatement.stat_date = cast(:publication_date AS date)
+{% endif %}
 ORDER BY
     restatement.changed_at DESC,
     restatement.msgid ASC,

@@ -7,9 +7,9 @@ CREATE VIEW weixin.restatement (
     dataset,
     -- The account
     appid,
-    -- The article
+    -- The article; NULL in a dataset without articles
     msgid,
-    -- The day whose total changed (Beijing)
+    -- The day whose figure changed (Beijing)
     stat_date,
     -- Name of the metric, as the fact's column
     metric,
@@ -33,13 +33,15 @@ CREATE VIEW weixin.restatement (
     changed_at,
     -- What the increment of stat_date changed by: it is the total less the last one known of an
     -- earlier day, which may have changed in the same load; null unless it is a running total's
-    increment_difference
+    increment_difference,
+    -- The channel by which followers came; NULL in a dataset without channels
+    user_source
 ) AS
-{% for dataset in datasets %}
+{% for dataset in every_dataset %}
 SELECT
     '{{ dataset.name }}' AS dataset,
     old.appid,
-    old.msgid,
+    {{ "old.msgid" if "msgid" in dataset.key else "NULL" }} AS msgid,
     old.stat_date,
     changed.metric,
     CASE
@@ -62,6 +64,7 @@ SELECT
     {{ replaced_by(dataset, list(dataset, "new")) }} AS new_list,
     old.cause,
     old.replaced_at AS changed_at,
+    {% if dataset.totals %}
     CASE
         WHEN
             changed.metric IN (
@@ -75,7 +78,11 @@ SELECT
                     - {{ total_before(dataset, True) }}, 0
                 )
                 - coalesce({{ figure(dataset, "old") }} - {{ total_before(dataset, False) }}, 0)
-    END AS increment_difference
+    END AS increment_difference,
+    {% else %}
+    NULL::numeric AS increment_difference,
+    {% endif %}
+    {{ "old.user_source" if "user_source" in dataset.key else "NULL::bigint" }} AS user_source
 FROM weixin.{{ dataset.fact }}_history AS old
 CROSS JOIN LATERAL unnest(old.changed_metrics) AS changed (metric)
 -- those of this release

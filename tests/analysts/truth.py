@@ -7,6 +7,7 @@ and now is after the run of 24 November.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
@@ -831,6 +832,287 @@ def lagging(world: World) -> Rows:
     ]
 
 
+# ------------------------------------------------------------------------------ of statistics days
+
+IN_WINDOW = max(WINDOW.values())
+LAST_WEEK = days(november(17), YESTERDAY)
+SCENES = {
+    "公众号消息": "session",
+    "公众号主页": "history",
+    "朋友圈": "feed",
+    "聊天会话": "friends",
+    "其他": "other",
+    "推荐": "kanyikan",
+    "搜一搜": "souyisou",
+}
+CHANNELS = {
+    0: "others",
+    1: "search",
+    17: "name_card",
+    30: "qr_code",
+    57: "article",
+    100: "advertisement",
+    149: "mini_program",
+    161: "reprint",
+    200: "video_account",
+    201: "live_stream",
+}
+
+
+def told(world: World, appid: str, endpoint: str) -> dict[date, list[dict[str, Any]]]:
+    """What the newest answer for each day lists."""
+    return {
+        it.publication_date: it.json["list"]
+        for it in world.given
+        if (it.appid, it.endpoint, it.errcode) == (appid, endpoint, 0)
+    }
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Those who read an article on a day, and those who shared it."""
+
+    msgid: str
+    stat_date: date
+    published: date | None
+    read_user: int | None
+    share_user: int | None
+    scenes: dict[str, int]
+
+    @property
+    def day_number(self) -> int:
+        """How old the article is; very, if nobody says when it was published."""
+        return 999 if self.published is None else (self.stat_date - self.published).days + 1
+
+
+def readings(world: World, appid: str) -> list[Reading]:
+    """Of each article and day on which it was read."""
+    published = {
+        msgid: article.publication_date
+        for endpoint in DATASETS.values()
+        for msgid, article in known(world, appid, endpoint).articles.items()
+    }
+    shared = {
+        day: {item["msgid"]: item["detail"].get("share_user") for item in items}
+        for day, items in told(world, appid, "getarticleshare").items()
+    }
+    return [
+        Reading(
+            item["msgid"],
+            day,
+            published.get(item["msgid"]),
+            item["detail"].get("read_user"),
+            shared[day].get(item["msgid"], 0) if day in shared else None,
+            {
+                SCENES.get(it["scene_desc"], it["scene_desc"]): it["user_count"]
+                for it in item["detail"].get("read_user_source", [])
+                if it["scene_desc"] != "全部"
+            },
+        )
+        for day, items in told(world, appid, "getarticleread").items()
+        for item in items
+    ]
+
+
+def old_articles(world: World, appid: str = BUSY.appid) -> Rows:
+    """33. What the most read articles after their window brought."""
+    old = [it for it in readings(world, appid) if it.published and it.day_number > IN_WINDOW]
+    found = [
+        {
+            "msgid": msgid,
+            "publication_date": its[0].published,
+            "day_number": max(it.day_number for it in its),
+            "readers": total(it.read_user for it in its),
+        }
+        for msgid, its in in_groups(old, lambda it: it.msgid).items()
+    ]
+    return sorted(found, key=lambda row: -(row["readers"] or 0))[:5]
+
+
+def share_of_old_articles(world: World, appid: str = BUSY.appid) -> Rows:
+    """34. How much of each day's reading was of articles after their window."""
+    week = [it for it in readings(world, appid) if it.stat_date in LAST_WEEK]
+    return [
+        {
+            "stat_date": day,
+            "readers": readers,
+            "of_old_articles": of_old,
+            "share": share(of_old, readers),
+        }
+        for day, its in in_groups(week, lambda it: it.stat_date).items()
+        for readers in [total(it.read_user for it in its)]
+        for of_old in [total(it.read_user for it in its if it.day_number > IN_WINDOW)]
+    ]
+
+
+def tail_by_age(world: World, appid: str = BUSY.appid) -> Rows:
+    """35. What articles bring after thirty days, by ten days of age."""
+    old = [it for it in readings(world, appid) if it.published and it.day_number > IN_WINDOW]
+    return [
+        {
+            "from_day": first,
+            "articles": len({it.msgid for it in its}),
+            "readers": readers,
+            "readers_a_day": share(readers, len(its)),
+        }
+        for first, its in in_groups(
+            [it for it in old if it.read_user is not None],
+            lambda it: (it.day_number - 31) // 10 * 10 + 31,
+        ).items()
+        for readers in [total(it.read_user for it in its)]
+    ]
+
+
+def scenes_of_old_articles(world: World, appid: str = BUSY.appid) -> Rows:
+    """36. Where readers come from, within the window and after it."""
+    counted = [
+        (scene, count, it.day_number > IN_WINDOW)
+        for it in readings(world, appid)
+        for scene, count in it.scenes.items()
+    ]
+    return [
+        {
+            "scene": scene,
+            "of_new_articles": total(count for _, count, is_old in its if not is_old),
+            "of_old_articles": total(count for _, count, is_old in its if is_old),
+        }
+        for scene, its in in_groups(counted, lambda it: it[0]).items()
+    ]
+
+
+def _summaries(world: World, appid: str) -> dict[date, int | None]:
+    """The people who read anything of the account on a day."""
+    return {
+        day: items[0]["detail"].get("read_user")
+        for day, items in told(world, appid, "getbizsummary").items()
+        if items
+    }
+
+
+def _stocks(world: World, appid: str) -> dict[date, int | None]:
+    """The followers at the end of a day."""
+    return {
+        day: items[0].get("cumulate_user")
+        for day, items in told(world, appid, "getusercumulate").items()
+        if items
+    }
+
+
+def people_and_readers(world: World, appid: str = BUSY.appid) -> Rows:
+    """37. The people who read anything, and the sum of the articles' readers."""
+    people, read = _summaries(world, appid), readings(world, appid)
+    return [
+        {
+            "calendar_date": day,
+            "people": people.get(day),
+            "article_readers": total(it.read_user for it in read if it.stat_date == day),
+        }
+        for day in LAST_WEEK
+    ]
+
+
+def readers_a_follower(world: World, appid: str = BUSY.appid) -> Rows:
+    """38. How many people read for each follower."""
+    people, stocks = _summaries(world, appid), _stocks(world, appid)
+    return [
+        {
+            "calendar_date": day,
+            "followers": stocks.get(day),
+            "readers_a_follower": share(people.get(day), stocks.get(day)),
+        }
+        for day in LAST_WEEK
+    ]
+
+
+def _changes(world: World, appid: str) -> Rows:
+    """Followers won and lost on each day of which anything was answered."""
+    change = told(world, appid, "getusersummary")
+    asked = change.keys() | told(world, appid, "getusercumulate").keys()
+    stocks = _stocks(world, appid)
+    return [
+        {
+            "stat_date": day,
+            "new_user": sum(it["new_user"] for it in change[day]) if day in change else None,
+            "cancel_user": sum(it["cancel_user"] for it in change[day]) if day in change else None,
+            "is_complete": day in change and day in stocks,
+        }
+        for day in sorted(asked)
+    ]
+
+
+def followers_by_week(world: World, appid: str = BUSY.appid) -> Rows:
+    """39. Followers won and lost by week."""
+    weeks = [it for it in _changes(world, appid) if november(2) <= it["stat_date"] <= november(22)]
+    return [
+        {
+            "iso_week": f"2026-W{week}",
+            "gained": gained,
+            "lost": lost,
+            "net": None if gained is None else gained - lost,
+            "complete_days": sum(it["is_complete"] for it in its),
+        }
+        for week, its in in_groups(weeks, lambda it: it["stat_date"].isocalendar().week).items()
+        for gained in [total(it["new_user"] for it in its)]
+        for lost in [total(it["cancel_user"] for it in its)]
+    ]
+
+
+def channels(world: World, appid: str = BUSY.appid) -> Rows:
+    """40. Followers won and lost by channel."""
+    given = [item for items in told(world, appid, "getusersummary").values() for item in items]
+    found = [
+        {
+            "channel": channel,
+            "gained": total(it["new_user"] for it in its),
+            "lost": total(it["cancel_user"] for it in its),
+        }
+        for channel, its in in_groups(given, lambda it: CHANNELS[it["user_source"]]).items()
+    ]
+    return sorted(found, key=lambda row: -row["gained"])
+
+
+def around_a_hit(world: World, appid: str = BUSY.appid) -> Rows:
+    """41. Followers won around the day of the most read article."""
+    first = [
+        it
+        for it in readings(world, appid)
+        if it.day_number == 1 and november(4) <= it.stat_date <= november(18)
+    ]
+    if not first:
+        return []
+    hit = min(first, key=lambda it: (-(it.read_user or 0), it.msgid)).stat_date
+    return [
+        {
+            "day": (it["stat_date"] - hit).days,
+            "new_user": it["new_user"],
+            "net_user": it["new_user"] and it["new_user"] - it["cancel_user"],
+        }
+        for it in _changes(world, appid)
+        if -3 <= (it["stat_date"] - hit).days <= 5
+    ]
+
+
+def sharers_by_age(world: World, appid: str = BUSY.appid) -> Rows:
+    """42. How many of the day's readers shared, by the article's age."""
+
+    def age(it: Reading) -> tuple[int, str]:
+        steps = [(1, "first day"), (7, "first week"), (IN_WINDOW, "first month"), (999, "older")]
+        return next(step for step in steps if it.day_number <= step[0])
+
+    both = [it for it in readings(world, appid) if None not in (it.read_user, it.share_user)]
+    return [
+        {
+            "age": name,
+            "readers": readers,
+            "sharers": sharers,
+            "share": share(sharers, readers),
+        }
+        for (_, name), its in in_groups(both, age).items()
+        for readers in [total(it.read_user for it in its)]
+        for sharers in [total(it.share_user for it in its)]
+    ]
+
+
 Truth = Callable[..., Rows]
 """From the world, and of whom or when it is asked, where that is not what the page asks."""
 
@@ -867,5 +1149,15 @@ TRUTHS: dict[int, Sequence[Truth]] = {
     30: [readers_through_a_retirement],
     31: [against_four_weeks_earlier],
     32: [lagging],
+    33: [old_articles],
+    34: [share_of_old_articles],
+    35: [tail_by_age],
+    36: [scenes_of_old_articles],
+    37: [people_and_readers],
+    38: [readers_a_follower],
+    39: [followers_by_week],
+    40: [channels],
+    41: [around_a_hit],
+    42: [sharers_by_age],
 }
 """Of each question, by its number on the page, in the order of its queries."""

@@ -18,7 +18,7 @@ from support import HASTE, empty, migrated_warehouse
 
 from weixin_etl import clock
 from weixin_etl.api.client import WeixinClient
-from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
+from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL, DATASETS
 from weixin_etl.kept.answers import Selection
 from weixin_etl.kept.replay import replay
 from weixin_etl.model import Account, ConfiguredAccount, PlannedAccount, Run
@@ -74,6 +74,8 @@ MORNINGS = [november(day) for day in range(18, 25)]
 """Those of the daily runs."""
 SUCCESSOR_MORNINGS = MORNINGS[-2:]
 """Those of the successor, each of whose thirty days holds what earlier mornings would have told."""
+STATISTICS_DAYS = (november(1), november(23))
+"""What a run asks for, by hand, of each dataset of statistics days."""
 NOW = at(MORNINGS[-1])
 
 
@@ -178,13 +180,20 @@ def stop_clock(warehouse: Engine, now: datetime = NOW) -> None:
 
 def _runs() -> Iterator[tuple[date, Run]]:
     first, last = HISTORY
-    for dataset in DATASETS.values():
+    for dataset in ARTICLE_DATASETS.values():
         backfill = Run("backfill", dataset, FIRST_MORNING, False, begin_date=first, end_date=last)
         yield FIRST_MORNING, backfill
     yield FIRST_MORNING, OLDER
     for morning in MORNINGS:
-        for dataset in DATASETS.values() if morning in SUCCESSOR_MORNINGS else [ARTICLE_TOTAL]:
+        for dataset in (
+            ARTICLE_DATASETS.values() if morning in SUCCESSOR_MORNINGS else [ARTICLE_TOTAL]
+        ):
             yield morning, Run(f"scheduled__{morning}", dataset, morning, is_scheduled=True)
+    for dataset in DATASETS.values():
+        if not dataset.describes_articles:
+            first, last = STATISTICS_DAYS
+            days = Run("statistics", dataset, MORNINGS[-1], False, begin_date=first, end_date=last)
+            yield MORNINGS[-1], days
 
 
 def collect(run: Run, warehouse: Engine, accounts: Sequence[Account]) -> None:

@@ -8,7 +8,14 @@ from math import inf
 
 from calendars.pipeline import CATCH_UP_DAYS, GOOD_MORNINGS, Calendar, Start
 from calendars.worlds import Article, Refusal, World, at, date_of, day_number, day_of
-from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
+from weixin_etl.datasets import (
+    ARTICLE_SHARE,
+    ARTICLE_TOTAL,
+    ARTICLE_TOTAL_DETAIL,
+    FOLLOWER_CHANGE,
+    FOLLOWER_TOTAL,
+    Dataset,
+)
 from weixin_etl.model import Run
 
 
@@ -30,6 +37,7 @@ class Trouble(StrEnum):
     CLEARED = "red runs that are cleared, and green ones"
     ACCOUNTS = "accounts that come and go, another login, a broken connection"
     BOTH = "both datasets"
+    STATISTICS = "a dataset of statistics days in their place"
 
 
 class Lots(random.Random):
@@ -53,10 +61,18 @@ def draw_calendar(seed: int, mornings: int, troubles: Collection[Trouble]) -> Ca
     datasets = [ARTICLE_TOTAL] if lots.random() < 0.75 else [ARTICLE_TOTAL_DETAIL]
     if lots.strikes(Trouble.BOTH, 0.08):
         datasets = [ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL]
+    apart = Lots(f"statistics of {seed}")  # so that the others keep the calendars of their seeds
+    apart.troubles = troubles
+    if apart.strikes(Trouble.STATISTICS, 0.3):
+        datasets = [apart.choice([ARTICLE_SHARE, FOLLOWER_CHANGE, FOLLOWER_TOTAL])]
     connections = draw_connections(lots, mornings)
     appids = sorted({appid for _, appid, *_ in connections if appid})
     worlds = {
-        (dataset.name, appid): draw_world(lots, dataset, mornings)
+        (dataset.name, appid): (
+            draw_world(lots, dataset, mornings)
+            if dataset.describes_articles
+            else draw_statistics(lots, dataset, mornings)
+        )
         for dataset in datasets
         for appid in appids
     }
@@ -76,7 +92,7 @@ def draw_calendar(seed: int, mornings: int, troubles: Collection[Trouble]) -> Ca
             for _, run, _ in runs
             if run.dataset is dataset and run.is_scheduled and day_number(run.today) < mornings
         )
-        for appid in appids:
+        for appid in appids if dataset.describes_articles else ():
             draw_lies(lots, worlds[dataset.name, appid], asked, mornings)
         runs += draw_runs_with_dates(lots, worlds[dataset.name, appids[0]], mornings)
     return Calendar(mornings, worlds, runs, connections, clears)
@@ -105,16 +121,33 @@ def draw_connections(lots: Lots, mornings: int) -> list[tuple[str, str | None, f
             ]
 
 
+def draw_statistics(lots: Lots, dataset: Dataset, mornings: int) -> World:
+    """
+    Days with a row or none, which an answer lists once it is there, and all of them at once.
+
+    What WeChat corrects, it has corrected before the last morning on which a day is asked for.
+    """
+    days = range(-200, mornings + GOOD_MORNINGS)
+    world = World(dataset, draw_times(lots, days, dataset, mornings))
+    usual = lots.choice([1, 0.8, 0.1]) if dataset.can_be_empty else 1
+    odd = lots.choice([0, 0.3])
+    for day in days:
+        if lots.random() < usual:
+            article = Article(day, [0], world.computed[day])
+            if lots.strikes(Trouble.ODD, odd):
+                again = sorted(day + lots.randrange(2, dataset.window) for _ in range(2))
+                article.corrections = [(at(it, 3), 0) for it in again]
+            world.articles[day] = [article]
+    draw_refusals(lots, world, mornings)
+    if lots.strikes(Trouble.RETIRED, 0.05):
+        world.retired_at = at(lots.uniform(0, mornings))
+    return world
+
+
 def draw_world(lots: Lots, dataset: Dataset, mornings: int) -> World:
     """A world without faults from day `mornings` on."""
     days = range(-dataset.window - CATCH_UP_DAYS - 5, mornings + GOOD_MORNINGS)
-    computed = {day: at(day + 1, 7.75) for day in range(days.start, days.stop + dataset.window)}
-    late, next_day = lots.choice([(0, 0), (0.2, 0.1), (0.5, 0.2), (0.9, 0.3)])
-    for day in range(days.start, mornings - 1):
-        if lots.strikes(Trouble.LATE, late):
-            is_next_day = lots.random() < next_day
-            computed[day] = at(day + 1 + is_next_day, lots.uniform(7.5, 12.5))
-    world = World(dataset, computed)
+    world = World(dataset, draw_times(lots, days, dataset, mornings))
     busy, odd = lots.choice([0.8, 0.8, 0.12, 0.03, 0]), lots.choice([0, 0.1, 0.4])
     for day in days:
         if lots.random() < busy:
@@ -127,6 +160,17 @@ def draw_world(lots: Lots, dataset: Dataset, mornings: int) -> World:
     if lots.strikes(Trouble.RETIRED, 0.05):
         world.retired_at = at(lots.uniform(0, mornings))
     return world
+
+
+def draw_times(lots: Lots, days: range, dataset: Dataset, mornings: int) -> dict[int, float]:
+    """When the rows of each day are there."""
+    computed = {day: at(day + 1, 7.75) for day in range(days.start, days.stop + dataset.window)}
+    late, next_day = lots.choice([(0, 0), (0.2, 0.1), (0.5, 0.2), (0.9, 0.3)])
+    for day in range(days.start, mornings - 1):
+        if lots.strikes(Trouble.LATE, late):
+            is_next_day = lots.random() < next_day
+            computed[day] = at(day + 1 + is_next_day, lots.uniform(7.5, 12.5))
+    return computed
 
 
 def draw_article(lots: Lots, world: World, day: int, mornings: int, odd: float) -> Article:

@@ -29,7 +29,7 @@ from calendars.worlds import (
     instant,
 )
 from weixin_etl import clock, rules
-from weixin_etl.datasets import Dataset
+from weixin_etl.datasets import Dataset, Day
 from weixin_etl.model import AttemptState, Coverage, PairState, PlannedPair, Run, Summary
 
 READY_HOUR, CATCH_UP_DAYS = 10, 60
@@ -339,20 +339,27 @@ class Pipeline:
         for day, moment, refusal, listing in answers:
             known, fetched_at = warehouse[day], instant(moment)
             listed = " ".join(sorted(str(id(article)) for article in listing)).encode()
-            verdict = rules.verdict(
-                dataset,
-                day,
-                Summary(fetched_at, listed, not listing, refusal is Refusal.IS_DELAY),
-                known.evidence,
-                counting=counting[day_of(moment) - 1],
-                is_whole=known.is_whole(dataset.window),
-                speaks=date_of(day_of(moment)) in speaking,
-                ready_hour=READY_HOUR,
-            )
+            answer = Summary(fetched_at, listed, not listing, refusal is Refusal.IS_DELAY)
+            if dataset.day is Day.STATISTICS:
+                verdict = rules.verdict_of_statistics(
+                    dataset, day, answer, known.evidence, ready_hour=READY_HOUR
+                )
+            else:
+                verdict = rules.verdict(
+                    dataset,
+                    day,
+                    answer,
+                    known.evidence,
+                    counting=counting[day_of(moment) - 1],
+                    is_whole=known.is_whole(dataset.window),
+                    speaks=date_of(day_of(moment)) in speaking,
+                    ready_hour=READY_HOUR,
+                )
             known.evidence = verdict.evidence
             if not verdict.is_ready:
                 self._attempted(process, (appid, day), PairState.NOT_READY)
-                known.inferred_at = moment if refusal is None else None
+                is_inferred = refusal is None and dataset.can_be_empty
+                known.inferred_at = moment if is_inferred else None
                 continue
             if verdict.is_final and not known.coverage.is_final:
                 known.final_at = moment

@@ -3,7 +3,8 @@ What must hold after any calendar, by the log of answers and by what the worlds 
 
     C1  all that WeChat shows since the first daily run less its window, within reach, is loaded
     C2  three days past its window a day that was ever answered is final or rests, unless what it
-        lists changed on a good morning; a retired endpoint costs a call a morning
+        lists changed on a good morning; a statistics day is not asked for past its window; a
+        retired endpoint costs a call a morning
     C3  green: every planned pair was answered, ready, since the run was planned, or since a person
         cleared its plan, and WeChat had computed yesterday's rows; red after 10:00: never for rows
         that are only inferred to be missing
@@ -40,6 +41,7 @@ from calendars.pipeline import (
 )
 from calendars.worlds import Refusal, at, date_of, day_number
 from weixin_etl import rules
+from weixin_etl.datasets import Day
 from weixin_etl.model import Coverage, PlannedPair, Run
 
 
@@ -87,6 +89,11 @@ def is_stale(pipeline: Pipeline, process: Process, appid: str) -> bool:
     """Whether a run of this morning has no row of yesterday, though WeChat had one by 10:00."""
     endpoint, yesterday = (process.run.dataset.name, appid), process.day - 1
     world, ready_at = pipeline.calendar.worlds[endpoint], at(process.day, READY_HOUR)
+    if process.run.dataset.day is Day.STATISTICS:
+        if date_of(yesterday) not in process.days(appid):
+            return False
+        pair = pipeline.known[endpoint][date_of(yesterday)]
+        return bool(pair.ready_at and not pair.facts and world.listing(yesterday, ready_at))
     counting = [
         (article, yesterday - article.day, known.facts[article])
         for known in [pipeline.known[endpoint][day] for day in process.days(appid)]
@@ -229,6 +236,9 @@ class Life:
             has_ended = self._is_settled(endpoint, date_of(day)) or is_woken
             if day < past - 2 and not has_ended and not self._has_moved(endpoint, day):
                 yield f"C2 open: day {day}"
+        if self.calendar.worlds[endpoint].dataset.day is Day.STATISTICS:
+            yield from (f"C2 asked at the end: day {day}" for day in sorted(asked) if day < past)
+            return
         for day in sorted(asked):
             known = pairs[date_of(day)]
             since = known.evidence.since

@@ -24,7 +24,7 @@ from sqlalchemy import Engine
 from support import HASTE, TODAY, migrated_warehouse, rows
 
 from weixin_etl.api.client import WeixinClient
-from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
+from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL
 from weixin_etl.kept.answers import Selection, answers_of_pair
 from weixin_etl.kept.imported import import_files
 from weixin_etl.kept.replay import replay
@@ -72,7 +72,7 @@ def filled(embedded_server: Server) -> Iterator[Engine]:
 def load_days(warehouse: Engine, account: Account, days: dict[str, date]) -> None:
     """Let the pipeline bring in the account's days of both datasets."""
     client = WeixinClient(account, HASTE)
-    for dataset in DATASETS.values():
+    for dataset in ARTICLE_DATASETS.values():
         run = Run(f"{dataset.name} {days}", dataset, TODAY, False, **days, refetch=True)
         configured = [ConfiguredAccount(account.conn_id, account.appid, account.name)]
         batch = plan(run, warehouse, Settings(), configured, is_new=True).accounts
@@ -481,7 +481,7 @@ def weeks(warehouse: Engine, folder: Path) -> Iterator[date]:
             accounts = [Account("busy", BUSY.appid, BUSY.secret, BUSY.name, url)]
             if morning < november(18):
                 accounts.append(Account("paper", PAPER.appid, PAPER.secret, paper, url))
-            for dataset in DATASETS.values():
+            for dataset in ARTICLE_DATASETS.values():
                 if morning.day in AGAIN:
                     begin, end = AGAIN[morning.day]
                     days = {"begin_date": begin, "end_date": end, "refetch": True}

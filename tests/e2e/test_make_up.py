@@ -11,6 +11,7 @@ import pytest
 from people import Person, somebody
 from rest import Rest, until
 
+from weixin_etl.datasets import DATASETS
 from weixin_local import machine, processes
 from weixin_local.stack import AIRFLOW_COMMANDS, SANDBOX
 
@@ -99,8 +100,7 @@ def test_airflows_own_command_works_on_it(person: Person, rest: Rest, tmp_path: 
     asked = person.weixin("airflow", "dags", "delete", "nothing", **own, typed="n\n")
 
     assert {dag["dag_id"] for dag in json.loads(listed.stdout)} == {
-        DAG,
-        f"{DAG}_detail",
+        *(it.dag_id for it in DATASETS.values()),
         "weixin_replay",
     }
     assert wrong.returncode == 2

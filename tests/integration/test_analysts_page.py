@@ -12,7 +12,7 @@ from analysts.truth import TRUTHS
 from analysts.world import BUSY, PAPER, World, filled_warehouse
 from sqlalchemy import Connection, Engine
 
-from weixin_etl.datasets import DATASETS
+from weixin_etl.datasets import ARTICLE_DATASETS
 from weixin_etl.warehouse.views import View, views
 from weixin_local.postgres import Server
 
@@ -150,7 +150,7 @@ def test_accounts_of_one_name_are_not_added_together(
 
 def test_no_query_divides_by_zero(connection: Connection) -> None:
     """An account whose every figure is 0 has rows, or none, but no error."""
-    for dataset in DATASETS.values():
+    for dataset in ARTICLE_DATASETS.values():
         figures = ", ".join(f"{it.name} = 0" for it in dataset.figures)
         connection.exec_driver_sql(f"UPDATE weixin.{dataset.fact} SET {figures}")  # noqa: S608 # ours
     failed = []

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from weixin_etl.model import Account
 from weixin_sandbox import Account as Known
 from weixin_sandbox import Sandbox, Scenario
 from weixin_sandbox.effects import EFFECTS, NUMBERED
+from weixin_sandbox.endpoints import named
 from weixin_sandbox.scenarios import CallKind
 
 TODAY, YESTERDAY, OLD_DAY = date(2026, 11, 24), date(2026, 11, 23), date(2026, 11, 9)
@@ -121,3 +123,37 @@ def test_a_scenario_hits_what_it_names_only(scenario: Scenario, codes: list[int]
             errcode(url, second),
             errcode(url, first, dataset=ARTICLE_TOTAL_DETAIL),
         ] == codes
+
+
+def figures(endpoint: str, day: date) -> dict[str, dict[str, int]]:
+    """What an endpoint answers of wx1's day: by article or channel, the newest figures."""
+    items = named(endpoint).items(1, "wx1", day, TODAY)
+    return {
+        str(item.keys.get("msgid", item.keys.get("user_source", ""))): item.rows[-1]
+        for item in items
+    }
+
+
+def test_the_endpoints_tell_of_one_world() -> None:
+    """Figures of a day agree with the totals as far as anybody knows, and followers add up."""
+    days = [OLD_DAY + timedelta(days=age) for age in range((TODAY - OLD_DAY).days)]
+    read = {day: figures("getarticleread", day) for day in days}
+    total = figures(DETAIL, OLD_DAY)
+    account = figures("getbizsummary", YESTERDAY)[""]
+    stock = {day: figures("getusercumulate", day)["0"]["cumulate_user"] for day in days}
+    readers = [row["read_user"] for row in read[YESTERDAY].values()]
+
+    assert len(total) > 3
+    for msgid, row in total.items():
+        of_days = [read[day].get(msgid, {"read_user": 0})["read_user"] for day in days]
+        assert max(of_days) <= row["read_user"] <= sum(of_days)
+        first = named(DETAIL).items(1, "wx1", OLD_DAY, OLD_DAY + timedelta(days=1))
+        assert of_days[0] in [item.rows[0]["read_user"] for item in first]
+    assert max(readers) <= account["read_user"] < sum(readers)
+    assert account["send_page_count"] == len(figures(DETAIL, YESTERDAY))
+    assert len(read[YESTERDAY]) > 4 * len(figures(DETAIL, YESTERDAY))  # most are old
+    for before, day in pairwise(days):
+        won = [
+            row["new_user"] - row["cancel_user"] for row in figures("getusersummary", day).values()
+        ]
+        assert stock[day] - stock[before] == sum(won)

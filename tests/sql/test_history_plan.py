@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, text
 from support import migrated_warehouse
 
-from weixin_etl.datasets import DATASETS, Kind
+from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL, Kind
 from weixin_etl.warehouse import source
 from weixin_local.postgres import Server
 
@@ -55,7 +55,7 @@ def long_history(embedded_server: Server) -> Iterator[Engine]:
     with migrated_warehouse(embedded_server, "long_history") as engine:
         with engine.begin() as connection:
             connection.exec_driver_sql(OF_ACCOUNTS)
-            for dataset in DATASETS.values():
+            for dataset in ARTICLE_DATASETS.values():
                 values = ["'[]'" if it.kind is Kind.LIST else "41" for it in dataset.metrics]
                 metrics = [it.name for it in dataset.metrics]
                 connection.exec_driver_sql(
@@ -103,7 +103,7 @@ def conditions(
     return found
 
 
-@pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda it: it.name)
+@pytest.mark.parametrize("dataset", ARTICLE_DATASETS.values(), ids=lambda it: it.name)
 @pytest.mark.parametrize("by", ["appid", "appid msgid"])
 def test_as_of_reads_fact_and_history_by_their_keys(long_history: Engine, dataset: Any, by: str):
     """The function is part of the query: its filters reach both, and the articles' days."""
@@ -160,7 +160,8 @@ def test_the_page_reads_the_history_of_a_days_articles(long_history: Engine):
         day = "UPDATE weixin.dim_article SET publication_date = '2026-01-02' WHERE msgid = '17_1'"
         connection.exec_driver_sql(day)
         values = {"dataset": "article_total", "appid": "wx7", "publication_date": "2026-01-02"}
-        explain = text(f"EXPLAIN (ANALYZE, FORMAT json) {source('page/pair_restatements.sql')}")
+        statement = source("page/pair_restatements.sql", ARTICLE_TOTAL)
+        explain = text(f"EXPLAIN (ANALYZE, FORMAT json) {statement}")
         plan = connection.execute(explain, values | {"most": 50}).scalar_one()
         connection.rollback()
 

@@ -7,7 +7,7 @@ import pytest
 from weixin_etl import json_text
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.parse.articles import row_type
-from weixin_etl.probe.shape import OPTIONAL, declared, keys
+from weixin_etl.probe.shape import OPTIONAL, before_row, declared, keys
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 from weixin_sandbox.article_total import _UNKNOWN
 
@@ -47,7 +47,10 @@ def test_every_optional_key_is_given_by_one_dataset() -> None:
 
 @pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
 def test_what_the_parser_reads_is_what_is_declared(dataset: Dataset) -> None:
-    """A row has its day and the declared metrics, and nothing else."""
-    rows = {key.split(".")[1] for key in declared(dataset) if key.count(".") == 1}
+    """A row has its day, or its item has it, and the declared metrics, and nothing else."""
+    before = before_row(dataset)
+    keys = {key.removeprefix(before) for key in declared(dataset) if key.startswith(before)}
+    of_item = {"list", "is_delay", dataset.item and dataset.item.name, *dataset.meaningless}
+    rows = {key.replace("ref_date", "stat_date") for key in keys - of_item if "." not in key}
 
-    assert {*row_type(dataset).__struct_fields__} == rows
+    assert {*row_type(dataset).__struct_fields__} == rows | {"stat_date"}

@@ -6,12 +6,12 @@ from itertools import pairwise
 
 import pytest
 
-from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
 from weixin_etl.warehouse.views import View, views
 
-METRICS = [(dataset, metric) for dataset in DATASETS.values() for metric in dataset.metrics]
+METRICS = [(dataset, metric) for dataset in ARTICLE_DATASETS.values() for metric in dataset.metrics]
 COLUMNS = {view.name: list(view.columns) for view in views()}
-EACH_DATASET = pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda it: it.name)
+EACH_DATASET = pytest.mark.parametrize("dataset", ARTICLE_DATASETS.values(), ids=lambda it: it.name)
 
 
 @EACH_DATASET
@@ -98,7 +98,7 @@ def _line(comment: str, name: str) -> str:
 def test_a_figure_has_a_unit(view: View) -> None:
     """Whatever a metric, a rate or a count is called in a view, its unit stands there."""
     known = {metric.name: metric.unit for _, metric in METRICS}
-    known |= {rate.name: "share" for dataset in DATASETS.values() for rate in dataset.rates}
+    known |= {rate.name: "share" for dataset in ARTICLE_DATASETS.values() for rate in dataset.rates}
     figures = {
         name: unit
         for name in view.columns

@@ -105,6 +105,21 @@ def test_a_token_call_has_no_token_to_refuse(errcode: int, kind: type[WeixinErro
     assert type(error) is kind
 
 
+@pytest.mark.parametrize(("dataset", "number"), [("follower_total", 2), ("article_read", 7)])
+def test_a_refusal_names_the_permission_set_of_its_dataset(dataset: str, number: int) -> None:
+    """An account may have granted its articles and not its followers."""
+    errors = [
+        from_errcode(errcode, "", account=ACCOUNT, dataset=DATASETS[dataset])
+        for errcode in (48001, 61007)
+    ]
+
+    assert [it.cure for it in errors] == [
+        f"verify the account, or have permission set {number} granted",
+        f"have set {number} authorised, or leave it out of weixin_accounts",
+    ]
+    assert errors[1].cause == f"the authorisation lacks permission set {number}"
+
+
 @pytest.mark.parametrize(
     ("dataset", "advice"),
     [

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from parse_cases import FETCHED_AT, read
 
-from weixin_etl.datasets import DATASETS, Dataset, Kind
+from weixin_etl.datasets import ARTICLE_DATASETS, Dataset, Kind
 from weixin_etl.load.stage import article_line, row_lines
 from weixin_etl.parse import Reader, parse
 from weixin_etl.parse.articles import Parsed
 from weixin_etl.parse.values import BIGINT_MAX, SMALLINT_MAX
 
-both_datasets = pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
+both_datasets = pytest.mark.parametrize("dataset", ARTICLE_DATASETS.values(), ids=ARTICLE_DATASETS)
 NEXT_DAY = DAY + timedelta(days=1)
 WHOLE = st.none() | st.integers(0, BIGINT_MAX)
 TITLES = st.none() | st.text(st.characters(exclude_characters="\0", codec="utf-8"))
@@ -125,7 +125,7 @@ def test_articles_read_by_type_change_nothing_of_what_is_read_value_by_value(
 )
 def test_a_rate_is_a_number_or_rejected_alone(written_rate: str, rate_read: str | None) -> None:
     """Of a text, plain decimals are a number to the digit, not whatever Python could read in it."""
-    dataset = DATASETS["article_total_detail"]
+    dataset = ARTICLE_DATASETS["article_total_detail"]
     rate = next(metric.name for metric in dataset.metrics if metric.kind is Kind.RATE)
     rows = [{"stat_date": str(DAY), rate: "RATE"}, {"stat_date": str(NEXT_DAY)}]
     item = {"ref_date": str(DAY), "msgid": "1_1", dataset.rows_key: rows}

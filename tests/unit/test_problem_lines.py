@@ -181,18 +181,17 @@ def test_what_differs_in_days_and_rids_only_is_one_problem() -> None:
     ]
 
 
-@pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
-def test_every_check_has_a_cure(dataset) -> None:
+def test_every_check_has_a_cure() -> None:
     """No statement of a checks.sql is left out for want of one."""
     from weixin_etl.warehouse import sql_directory
 
-    named = [
+    named = {
         name
         for path in sorted(sql_directory().glob("*/checks.sql"))
         for name in re.findall(r"^-- (?:fail|warn): (\w+):", path.read_text(), re.MULTILINE)
-    ]
-    found = list(checks(dataset))
+    }
+    found = [check for dataset in DATASETS.values() for check in checks(dataset)]
 
     assert len(named) > 5
-    assert [check.name for check in found] == named
+    assert {check.name for check in found} == named
     assert all(re.match(r"\w.*\w", check.cure) for check in found)

@@ -7,7 +7,13 @@ from datetime import UTC, date, datetime, time, timedelta
 import pytest
 
 from weixin_etl import clock, rules
-from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
+from weixin_etl.datasets import (
+    ARTICLE_SHARE,
+    ARTICLE_TOTAL,
+    ARTICLE_TOTAL_DETAIL,
+    FOLLOWER_TOTAL,
+    Dataset,
+)
 from weixin_etl.model import (
     AttemptState,
     Coverage,
@@ -552,6 +558,40 @@ def test_a_day_rests(answers: list[tuple[datetime, str]], expected: bool) -> Non
 def test_an_answer_is_provisional(answers: list[tuple[datetime, str]], expected: bool) -> None:
     """Nothing that came early or of a silent day, and what no other day has confirmed."""
     assert judged(*answers)[-1].evidence.is_provisional is expected
+
+
+@pytest.mark.parametrize(
+    ("dataset", "fetched_at", "listed", "facts", "expected"),
+    [
+        case(ARTICLE_SHARE, at(11), "a", {}, (True, False), id="the morning after"),
+        case(ARTICLE_SHARE, at(11), "a", {"is_delayed": True}, (False, False), id="delayed"),
+        case(ARTICLE_SHARE, at(11, 9, 59), "", {}, (False, False), id="empty before the hour"),
+        case(ARTICLE_SHARE, at(11, 10), "", {}, (True, False), id="empty from the hour on"),
+        case(ARTICLE_SHARE, at(12, 23, 59), "a", {}, (True, False), id="the day before S+W"),
+        case(ARTICLE_SHARE, at(13, 0, 0), "a", {}, (True, True), id="S+W"),
+        case(ARTICLE_SHARE, at(13, 9), "", {}, (False, False), id="empty, early on S+W"),
+        case(ARTICLE_SHARE, at(13, 10), "", {}, (True, True), id="empty on S+W"),
+        case(ARTICLE_SHARE, at(40), "a", {}, (True, True), id="asked late, for the first time"),
+        case(FOLLOWER_TOTAL, at(16), "a", {}, (True, False), id="a stock"),
+        case(FOLLOWER_TOTAL, at(17), "a", {}, (True, True), id="a stock on S+W"),
+        case(FOLLOWER_TOTAL, at(17, 23), "", {}, (False, False), id="a stock is never empty"),
+    ],
+)
+def test_a_statistics_day_stands_for_itself(
+    dataset: Dataset,
+    fetched_at: datetime,
+    listed: str,
+    facts: dict[str, bool],
+    expected: tuple[bool, bool],
+) -> None:
+    """10 November is ready unless delayed, or empty too early; final on S+W, by one answer."""
+    answer = Summary(fetched_at, listed.encode(), not listed, **facts)
+
+    found = rules.verdict_of_statistics(dataset, nov(10), answer, rules.Evidence(), ready_hour=10)
+
+    assert (found.is_ready, found.is_final) == expected
+    assert found.evidence == rules.Evidence(ready_at=fetched_at if found.is_ready else None)
+    assert not rules.lacks_witness(replace(DAILY, dataset=dataset), Due([], [], 0, []), {}, TODAY)
 
 
 # -------------------------------------------------------------------------------------------- in

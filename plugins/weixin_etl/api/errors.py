@@ -284,7 +284,8 @@ class Advice(NamedTuple):
     """
     What an errcode means and what to change.
 
-    `{connection}` stands for the account's, `{ticket}` for the Variable of its platform's ticket.
+    `{connection}` stands for the account's, `{ticket}` for the Variable of its platform's ticket,
+    `{permission_set}` for the one that the dataset takes.
     """
 
     cause: str
@@ -306,7 +307,8 @@ WHAT_TO_CHANGE: dict[int, Advice] = {
     40243: Advice("the AppSecret is frozen", "unfreeze it in WeChat's console"),
     42007: Advice("the account's owner changed the password", _AUTHORISE_AGAIN),
     48001: Advice(
-        "the account may not use this API", "verify the account, or have permission set 7 granted"
+        "the account may not use this API",
+        "verify the account, or have permission set {permission_set} granted",
     ),
     61004: Advice(
         "the platform's IP is not on its whitelist", "add {address} to the platform's whitelist"
@@ -314,8 +316,8 @@ WHAT_TO_CHANGE: dict[int, Advice] = {
     61005: Advice("the platform's component_verify_ticket expired", _WAIT_FOR_PUSH),
     61006: Advice("the platform's component_verify_ticket is wrong", _WAIT_FOR_PUSH),
     61007: Advice(
-        "the authorisation lacks permission set 7",
-        f"have set 7 authorised, or {_LEAVE_OUT}",
+        "the authorisation lacks permission set {permission_set}",
+        f"have set {{permission_set}} authorised, or {_LEAVE_OUT}",
     ),
     61011: Advice("the platform's component is invalid", "correct the login in {connection}"),
     61023: Advice("the refresh token is invalid", _AUTHORISE_AGAIN),
@@ -351,6 +353,8 @@ BY_CODE: dict[int, type[WeixinError]] = {
 }
 
 
+_ARTICLES_SET = 7
+"""The permission set that an account must grant a platform, if for its articles."""
 _ERRCODES = range(-(2**31), 2**31)
 _LONGEST_ERRMSG = 500
 _LONGEST_READ = 2000
@@ -374,7 +378,8 @@ def from_errcode(
     The error an errcode stands for; on a token call 40001 means the secret, not the token.
 
     `connection` and `ticket` are what an operator has to look for to change it. With the dataset
-    that was asked for, an endpoint that is offline names its successor. `secrets` are what nobody
+    that was asked for, an endpoint that is offline names its successor, and one that the account
+    may not use the permission set it takes. `secrets` are what nobody
     may read, should WeChat repeat it.
     """
     errmsg = _harmless(errmsg, secrets)
@@ -388,12 +393,13 @@ def from_errcode(
     cause = cure = ""
     if kind is ConfigurationError:
         address = _ADDRESS.search(detail)
-        cause, cure = WHAT_TO_CHANGE[errcode]
-        cure = cure.format(
-            connection=connection,
-            ticket=ticket,
-            address=address[0] if address else "this machine's IP",
-        )
+        places = {
+            "connection": connection,
+            "ticket": ticket,
+            "address": address[0] if address else "this machine's IP",
+            "permission_set": dataset.permission_set if dataset else _ARTICLES_SET,
+        }
+        cause, cure = (text.format_map(places) for text in WHAT_TO_CHANGE[errcode])
     elif kind is EndpointOfflineError and dataset is not None:
         cure = _successor(dataset)
     return kind(

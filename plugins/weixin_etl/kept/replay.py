@@ -35,7 +35,7 @@ class FigureDiff:
     metric: str
     count: int
     example: tuple[str, str, str, str | None, str | None]
-    """AppID, msgid, stat_date, value before and after."""
+    """AppID, msgid or channel if there is one, stat_date, value before and after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +116,11 @@ class Replayed:
     def figures(self) -> list[str]:
         """A sentence for each metric that gets other values."""
         return [
-            f"{it.metric}: {it.count} figures; for example {appid} {one_line(msgid)} {stat_date}: "
+            f"{it.metric}: {it.count} figures; for example {' '.join(filter(None, key))}: "
             f"{_shown(old)} → {_shown(new)}"
             for it in self.diff.figures
-            for appid, msgid, stat_date, old, new in (it.example,)
+            for appid, item, stat_date, old, new in (it.example,)
+            for key in ((appid, one_line(item), stat_date),)
         ]
 
 
@@ -220,7 +221,8 @@ class _Replay:
     def _merge(self, tables: Tables, staged: Collection[Staged]) -> Diff:
         diff = Diff()
         for layer in tables.stage(staged):
-            diff += Diff(articles=tables.execute("dim_article/count.sql").scalar_one())
+            if tables.dataset.describes_articles:
+                diff += Diff(articles=tables.execute("dim_article/count.sql").scalar_one())
             if self.is_applied:
                 tables.load_articles(layer)
             tables.compare(layer)

@@ -26,6 +26,7 @@ from sqlalchemy import Engine
 
 from weixin_etl import clock, rules
 from weixin_etl.api.errors import HeldBackError, NotReadyError, UnreadableError, WeixinError
+from weixin_etl.datasets import Dataset, Day
 from weixin_etl.load import merge, quota, rollups
 from weixin_etl.load.coverage import judge_again, save_data, verdict_columns, verdicts, wake
 from weixin_etl.load.outcome import Outcome, answered, refused
@@ -108,7 +109,7 @@ class Load:
         """Ask the rules, and write down how the attempts ended."""
         answers = {it.pair: it.readable for it in merged if it.readable}
         found = verdicts(tables, answers, ready_hour=self._ready_hour, are_together=True)
-        judged = [_judged(it, found.get(it.pair)) for it in merged]
+        judged = [_judged(self._dataset, it, found.get(it.pair)) for it in merged]
         if self._is_import:
             good = {it.pair for it in judged if it.error is None}
             ready = {pair: it for pair, it in found.items() if it.is_final or pair in good}
@@ -155,7 +156,7 @@ _ENDED = {PairState.FAILED, PairState.HELD_BACK}
 """States that another try of Airflow's only changes when the error is retryable."""
 
 
-def _why_not_in(it: Outcome, verdict: rules.Verdict | None) -> WeixinError | None:
+def _why_not_in(dataset: Dataset, it: Outcome, verdict: rules.Verdict | None) -> WeixinError | None:
     name = str(it.account)
     if it.error or it.summary is None:
         return it.error
@@ -167,13 +168,16 @@ def _why_not_in(it: Outcome, verdict: rules.Verdict | None) -> WeixinError | Non
         )
     if verdict and verdict.is_ready:
         return None
-    is_delayed = it.summary.is_delayed
-    why = "the answer says is_delay" if is_delayed else "no article has yesterday's row"
+    why = "no article has yesterday's row"
+    if it.summary.is_delayed:
+        why = "the answer says is_delay"
+    elif dataset.day is Day.STATISTICS:
+        why = "the answer has no rows yet"
     return NotReadyError(why, account=name)
 
 
-def _judged(it: Outcome, verdict: rules.Verdict | None) -> Outcome:
-    error = _why_not_in(it, verdict)
+def _judged(dataset: Dataset, it: Outcome, verdict: rules.Verdict | None) -> Outcome:
+    error = _why_not_in(dataset, it, verdict)
     if it.summary and error is None:
         state = PairState(it.summary.data_state)
     elif isinstance(error, HeldBackError):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from weixin_etl import clock, rules
+from weixin_etl.datasets import Day
 from weixin_etl.load.tables import Tables
 from weixin_etl.model import Pair, Summary
 from weixin_etl.rules import Evidence, StillCounting, Verdict
@@ -64,18 +65,26 @@ def verdicts(
 
     What was fetched later than an answer does not count: it does not show what WeChat had computed.
     But if the answers `are_together`, any answer of an account's morning counts for all of them.
+    An answer of a statistics day stands for itself.
     """
+    dataset, evidence = tables.dataset, _evidence(tables, answers)
+    if dataset.day is Day.STATISTICS:
+        return {
+            pair: rules.verdict_of_statistics(
+                dataset, pair[1], it, evidence.get(pair, Evidence()), ready_hour=ready_hour
+            )
+            for pair, it in answers.items()
+        }
     mornings = {pair: _Morning(pair[0], it.fetched_at) for pair, it in answers.items()}
     if are_together:
         ends = {(it.appid, it.beijing_date): it for it in sorted(mornings.values())}
         mornings = {pair: ends[it.appid, it.beijing_date] for pair, it in mornings.items()}
-    evidence = _evidence(tables, answers)
     open_days = _open_days(tables, answers)
     counting = _still_counting(tables, set(mornings.values()))
     speaking = _speaking(tables, answers)
     return {
         pair: rules.verdict(
-            tables.dataset,
+            dataset,
             pair[1],
             it,
             evidence.get(pair, Evidence()),

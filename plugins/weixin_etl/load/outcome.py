@@ -41,6 +41,7 @@ class Outcome:
     body_zstd: bytes = b""
     body_sha256: bytes = b""
     msgids: tuple[str, ...] = ()
+    """Of the articles that the answer describes."""
     articles: Sequence[bytes] = ()
     """A line each, in the order of `msgids`, without its end, which all of the pair share."""
     rows: Mapping[tuple[str, date], bytes] = field(default_factory=dict)
@@ -96,6 +97,7 @@ def answered(
 ) -> Outcome:
     """The outcome of a call that was answered."""
     articles = parsed.articles.values()
+    described = parsed.articles if dataset.describes_articles else {}
     error = UnreadableError(parsed.unreadable, account=str(account)) if parsed.unreadable else None
     return Outcome(
         account,
@@ -107,8 +109,8 @@ def answered(
         size=len(answer.body) + sum(len(it.payload) for it in parsed.rejected),
         body_zstd=packed(answer.body),
         body_sha256=answer.sha256,
-        msgids=tuple(parsed.articles),
-        articles=[article_line(it) for it in articles],
+        msgids=tuple(described),
+        articles=[article_line(it) for it in described.values()],
         rows=row_lines(dataset, articles),
         parsed=replace(parsed, articles={}),
     )

@@ -55,7 +55,7 @@ class OpenParts:
     """
 
     def __init__(self, publication_date: date, window: int) -> None:
-        """Take no answer yet; an article's totals grow for `window` days."""
+        """Take no answer yet; an article has rows of `window` days."""
         self._window = _days(publication_date, window)
         self._open: list[_OpenPart] = []
         self.given: list[tuple[int, Rejected]] = []
@@ -128,18 +128,19 @@ def given_parts(
     list, but another day's may.
     """
     own = {part(place.raw_response_id, it) for it in answer.rejected_parts}
-    window = _days(answer.publication_date, tables.dataset.window)
+    dataset = tables.dataset
+    window = _days(answer.publication_date, dataset.row_days)
     given: list[int] = []
     for key, row in known.items():
         line = answer.rows.get((row.msgid, row.stat_date))
         is_of_a_row = row.stat_date and (row.metric or row.stat_date in window)
         if row.raw_response_id == place.raw_response_id:
             is_given = key not in own
-        elif not is_of_a_row or row.msgid not in answer.msgids:
+        elif not is_of_a_row or (dataset.describes_articles and row.msgid not in answer.msgids):
             return None
         else:
             is_given = line is not None and (
-                not row.metric or gives(tables.dataset, row.msgid, line, row.metric)
+                not row.metric or gives(dataset, row.msgid, line, row.metric)
             )
         if is_given:
             given.append(row.rejected_row_id)

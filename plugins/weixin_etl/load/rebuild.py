@@ -112,7 +112,8 @@ def rebuild(
     done: set[Pair] = set()
     while True:
         for rebuilt in _rebuild_alone(tables, sorted(pairs)):
-            listed[rebuilt.pair] = tuple(rebuilt.merged.articles)
+            if tables.dataset.describes_articles:  # else a day stands for itself
+                listed[rebuilt.pair] = tuple(rebuilt.merged.articles)
             done.add(rebuilt.pair)
             yield rebuilt, False
         others = _other_days(tables, listed) if listed else {}
@@ -144,7 +145,7 @@ def _rebuild(
     dataset: Dataset, pair: Pair, answers: Iterable[KeptAnswer], shared: Collection[str] = ()
 ) -> Rebuilt:
     """Of the answers of other days, only what they say of the shared articles counts."""
-    rebuilt = Rebuilt(pair, OpenParts(pair[1], dataset.window))
+    rebuilt = Rebuilt(pair, OpenParts(pair[1], dataset.row_days))
     for kept in answers:
         parsed = parse(dataset, kept.body, kept.pair[1], kept.last_seen_at)
         if parsed.unreadable:
@@ -196,8 +197,9 @@ def staged_again(
     """
     merged, pair = rebuilt.merged, rebuilt.pair
     seen_late = set(late.msgids) if late else set()
+    described = merged.articles if tables.dataset.describes_articles else {}
     articles = []
-    for msgid, article in merged.articles.items():
+    for msgid, article in described.items():
         seen_at = [it.fetched_at for it in merged.listed_by[msgid]]
         if late and msgid in seen_late:
             seen_at.append(late.ended_at)
@@ -217,7 +219,7 @@ def staged_again(
     rows = [line + ends[merged.changed_by[key]] for key, line in lines.items()]
     return Staged(
         pair,
-        tuple(merged.articles),
+        tuple(described),
         b"".join(articles),
         b"".join(rows),
         len(rows),

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from datetime import date
 
 from weixin_etl import clock
-from weixin_etl.datasets import DATASETS
+from weixin_etl.datasets import ARTICLE_DATASETS
 from weixin_etl.load.tables import Tables
 from weixin_etl.model import Pair
 from weixin_etl.warehouse import rollups
@@ -15,7 +15,9 @@ States = Mapping[Pair, tuple[object, ...]]
 
 
 def states(tables: Tables, pairs: Collection[Pair]) -> States:
-    """What coverage says of the pairs that have an answer."""
+    """What coverage says of the pairs that have an answer; nothing where there are no rollups."""
+    if not tables.dataset.describes_articles:
+        return {}
     return {
         (row.appid, row.publication_date): (
             row.data_state,
@@ -30,14 +32,16 @@ def states(tables: Tables, pairs: Collection[Pair]) -> States:
 
 def keep(tables: Tables, pairs: Collection[Pair], before: States) -> None:
     """Bring the rollups up to date with what the transaction wrote, of these pairs and others."""
+    if not tables.dataset.describes_articles:
+        return
     after = states(tables, pairs)
     changed = {pair for pair, state in after.items() if state != before.get(pair)} | tables.touched
     days: defaultdict[str, set[date]] = defaultdict(set)
     for appid, day in changed:
         days[appid].add(day)
     whole = tables.rebuilt | set(rollups.without(tables.connection, tables.dataset, list(days)))
-    for dataset in DATASETS.values():
-        if dataset is tables.dataset:
+    for dataset in ARTICLE_DATASETS.values():
+        if dataset == tables.dataset:
             spans = {it: (min(of), max(of)) for it, of in days.items() if it not in whole}
             rollups.keep(tables.connection, dataset, spans, tables.changed_at)
             rollups.keep_whole(tables.connection, dataset, whole)

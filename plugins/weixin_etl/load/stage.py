@@ -24,7 +24,7 @@ _ARTICLE = (
     "msgid, message_id, title, url, content_url, extra, position, publish_type, user_source, "
     "dataset, appid, publication_date, raw_response_id, first_seen_at, last_seen_at"
 )
-_OF_ROW = "extra, appid, publication_date, raw_response_id, fetched_at, loaded_at, changed_at"
+_OF_ROW = ("raw_response_id", "fetched_at", "loaded_at", "changed_at")
 _RAW_RESPONSE = (
     "raw_response_id, dataset, appid, publication_date, body_zstd, body_sha256, fetched_at, "
     "last_seen_at, loaded_at"
@@ -63,7 +63,7 @@ def unpacked(body_zstd: bytes) -> bytes:
 
 def row_lines(dataset: Dataset, articles: Iterable[Article]) -> dict[tuple[str, date], bytes]:
     """
-    By msgid and stat_date, the beginning of a row's CSV line: these, the metrics, what is unknown.
+    By msgid and stat_date, a row's CSV line but for its end: key, metrics, and what is unknown.
 
     A JSON array of numbers, null, texts and an ISO date is a CSV line but for its brackets, so
     msgspec's encoder writes it; what needs escaping is escaped once per article.
@@ -71,19 +71,25 @@ def row_lines(dataset: Dataset, articles: Iterable[Article]) -> dict[tuple[str, 
     has_lists = any(metric.kind is Kind.LIST for metric in dataset.metrics)
     lines: dict[tuple[str, date], bytes] = {}
     for article in articles:
-        head = _quoted(article.msgid)
+        head = _head(dataset, article.msgid)
         for stat_date, row in article.rows.items():
             values = msgspec.structs.astuple(row)
             if has_lists:
                 values = tuple(map(_list_as_text, values))
             extra = _quoted_json(article.row_extras.get(stat_date))
-            lines[article.msgid, stat_date] = b"%b,%b,%b" % (head, _encode(values)[1:-1], extra)
+            line = b"%b%b,%b" % (head, _encode(values)[1:-1], extra)
+            lines[article.msgid, stat_date] = line
     return lines
+
+
+def _head(dataset: Dataset, msgid: str) -> bytes:
+    """What a row's line begins with, where its key has more than the account and the day."""
+    return _quoted(msgid) + b"," if dataset.item else b""
 
 
 def gives(dataset: Dataset, msgid: str, line: bytes, metric: str) -> bool:
     """Whether an article's line of `row_lines` holds a value of the metric."""
-    _, *values = msgspec.json.decode(b"[%b]" % line[len(_quoted(msgid)) + 1 :])
+    _, *values = msgspec.json.decode(b"[%b]" % line[len(_head(dataset, msgid)) :])
     names = (it.name for it in dataset.metrics)
     return dict(zip(names, values, strict=False)).get(metric) is not None
 
@@ -134,8 +140,10 @@ def copy_articles(connection: Connection, lines: Iterator[bytes]) -> None:
 
 def copy_rows(connection: Connection, table: str, dataset: Dataset, lines: Iterator[bytes]) -> None:
     """Ended lines into a table of the fact's columns: temporary, or the fact itself."""
-    metrics = ", ".join(metric.name for metric in dataset.metrics)
-    _copy(connection, table, f"msgid, stat_date, {metrics}, {_OF_ROW}", lines)
+    appid, *key = dataset.key
+    metrics = [metric.name for metric in dataset.metrics]
+    columns = ", ".join((*key, *metrics, "extra", appid, *dataset.place, *_OF_ROW))
+    _copy(connection, table, columns, lines)
 
 
 def copy_answers(connection: Connection, lines: Iterator[bytes]) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from psycopg2.errors import UniqueViolation
 from sqlalchemy import Connection, CursorResult
 
-from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
 from weixin_etl.load.stage import Staged, copy_articles, copy_rows, line_end
 from weixin_etl.model import Cause, Counts, Pair
 from weixin_etl.warehouse import statement
@@ -60,7 +60,10 @@ class Tables:
 
     def row_end(self, pair: Pair, raw_response_id: int, fetched_at: datetime) -> bytes:
         """The end of the line of a row, with the answer that changed it last."""
-        return line_end(*pair, raw_response_id, fetched_at, self.changed_at, self.changed_at)
+        appid, day = pair
+        place = [day] if self.dataset.place else []
+        changed_at = self.changed_at
+        return line_end(appid, *place, raw_response_id, fetched_at, changed_at, changed_at)
 
     def row_counts(self, pairs: Collection[Pair]) -> dict[Pair, int]:
         """How many rows the fact holds of each pair that has any."""
@@ -99,13 +102,16 @@ class Tables:
                 self.execute("fact/stage.sql")
                 self.execute("fact/unstage.sql")
             self.execute("dim_article/stage.sql")
-            copy_articles(self.connection, (it.articles for it in layer))
-            if layer[0].is_rebuilt:
-                self.execute("dim_article/fill.sql")
+            if self.dataset.describes_articles:
+                copy_articles(self.connection, (it.articles for it in layer))
+                if layer[0].is_rebuilt:
+                    self.execute("dim_article/fill.sql")
             yield layer
 
     def load_articles(self, layer: Sequence[Staged]) -> None:
         """Write down the staged articles, and which answer listed them."""
+        if not self.dataset.describes_articles:
+            return
         self.execute("dim_article/load.sql", changed_at=self.changed_at)
         self.execute("article_sighting/load.sql")
         if layer[0].is_rebuilt:
@@ -147,9 +153,9 @@ class Tables:
 
     def follow(self, layer: Sequence[Staged]) -> None:
         """Let the rows of all datasets follow rebuilt articles to their publication day."""
-        if layer[0].is_rebuilt:
+        if layer[0].is_rebuilt and self.dataset.describes_articles:
             self.rebuilt |= {it.pair[0] for it in layer}
-            for dataset in DATASETS.values():
+            for dataset in ARTICLE_DATASETS.values():
                 self.connection.execute(statement("fact/follow.sql", dataset))
 
 

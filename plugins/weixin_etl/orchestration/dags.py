@@ -112,7 +112,7 @@ def _daily(dataset: Dataset, config: settings.DagSettings) -> None:
     asset = Asset(dataset.dag_id)
     with DagWithDeadline(
         dataset.dag_id,
-        description=f"Totals of each article and day, from datacube/{dataset.endpoint}",
+        description=f"{dataset.description.capitalize()}, from datacube/{dataset.endpoint}",
         doc_md=f"{DAILY_MD}\n{error_table.table()}",
         schedule=CronTriggerTimetable(
             f"{run_at.minute} {run_at.hour} * * *", timezone="Asia/Shanghai"
@@ -125,6 +125,8 @@ def _daily(dataset: Dataset, config: settings.DagSettings) -> None:
         # a run of an earlier morning would have no tasks, and be green
         start_date=datetime.combine(dataset.first_day, time.min),
         catchup=False,
+        # None: as Airflow's configuration says
+        is_paused_upon_creation=True if dataset.is_optional else None,
         max_active_runs=3,
         params=form.DAILY,
         tags=["weixin", dataset.name],

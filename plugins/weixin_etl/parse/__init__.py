@@ -5,6 +5,8 @@ An answer that is exactly what the documentation shows is decoded at once by typ
 article by article: unknown keys are put aside and the rest is decoded by type. Only an odd article
 (a value of another type, a row of another day, a text with U+0000) is taken apart value by value:
 what does not fit is rejected with a reason, and the rest of its row is loaded.
+
+An answer of a statistics day is read item by item, as one whose items have a list of one row.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,7 +17,7 @@ from typing import Any
 import msgspec
 
 from weixin_etl import clock, json_text
-from weixin_etl.datasets import DATASETS, Dataset, Kind
+from weixin_etl.datasets import DATASETS, Dataset, ItemKey, Kind, Rows
 from weixin_etl.parse.articles import ATTRIBUTES, Article, Parsed, Rejected, Row, row_type
 from weixin_etl.parse.values import (
     BIGINT_MAX,
@@ -50,16 +52,16 @@ def parse(dataset: Dataset, body: bytes, publication_date: date, fetched_at: dat
     """
     Take an answer of the dataset's endpoint apart.
 
-    A row has to be of a day that can have been counted when the answer was fetched: from the
-    publication day to the day before the answer, in Beijing. How many days an article's totals
-    grow is not asked here: a row beyond the window is a row.
+    A row has to be of a day that can have been counted when the answer was fetched: from the day
+    asked, `publication_date`, to the day before the answer, in Beijing. How many days an article's
+    totals grow is not asked here: a row beyond the window is a row.
 
     It is `unreadable` if it is not a JSON object with a `list`, is nested too deeply, or more than
     100 000 parts of it do not fit.
     """
     reader = Reader(dataset, publication_date, day_before(fetched_at))
     try:
-        return reader.documented(body) or reader.by_articles(body)
+        return reader.documented(body) or reader.by_items(body)
     except RecursionError:
         return Parsed(unreadable=_TOO_DEEP)
     except _UnreadableError as error:
@@ -67,11 +69,11 @@ def parse(dataset: Dataset, body: bytes, publication_date: date, fetched_at: dat
 
 
 class _UnreadableError(Exception):
-    """No articles can be made out in the answer. `str()` says why."""
+    """No items can be made out in the answer. `str()` says why."""
 
 
 class _Answer(msgspec.Struct):
-    articles: list[msgspec.Raw] = msgspec.field(name="list")
+    items: list[msgspec.Raw] = msgspec.field(name="list")
     is_delay: msgspec.Raw = msgspec.Raw(b"null")
 
 
@@ -93,6 +95,8 @@ class Reader:
 
     def documented(self, body: bytes) -> Parsed | None:
         """What the answer says, or None if it is not exactly as documented."""
+        if self._types.answer is None:
+            return None
         try:
             answer: Any = self._types.answer.decode(body)
         except _ODD:
@@ -105,7 +109,7 @@ class Reader:
             parsed.add(article)
         return parsed
 
-    def by_articles(self, body: bytes) -> Parsed:
+    def by_items(self, body: bytes) -> Parsed:
         """What any answer says."""
         items: Sequence[Any]
         try:
@@ -113,14 +117,18 @@ class Reader:
         except (msgspec.MsgspecError, RecursionError):
             plain = _decoded(body)
             if not isinstance(plain, dict) or not isinstance(plain.get("list"), list):
-                raise _UnreadableError("the answer has no list of articles") from None
+                raise _UnreadableError(
+                    "the answer has no list of articles"
+                    if self._dataset.describes_articles
+                    else "the answer has no list of items"
+                ) from None
             items, is_delay = plain["list"], plain.get("is_delay")
         else:
-            items, is_delay = answer.articles, _decoded(answer.is_delay)
+            items, is_delay = answer.items, _decoded(answer.is_delay)
         self._parsed.is_delayed = str(is_delay).lower() in ("true", "1")
         for item in items:
             is_raw = isinstance(item, msgspec.Raw)
-            if is_raw and (article := self.by_type(item)):
+            if is_raw and self._types.answer and (article := self.by_type(item)):
                 self._parsed.add(article)
             else:
                 self.take_apart(_decoded(item) if is_raw else item)
@@ -181,36 +189,67 @@ class Reader:
 
     def take_apart(self, as_answered: Any) -> None:
         """Take an item of the list, which should be an article, value by value."""
-        rows_key = self._dataset.rows_key
+        rows_key, key = self._types.rows_key, self._dataset.item
+        is_one_row = self._dataset.rows_in is not Rows.LIST
+        if is_one_row and isinstance(as_answered, dict):
+            with_list = self._with_list(as_answered)
+            is_one_row, as_answered = with_list is as_answered, with_list
         rows: Any = as_answered.get(rows_key) if isinstance(as_answered, dict) else None
-        has_rows = isinstance(rows, list)  # most of them are as documented: clean as they are
+        # most of them are as documented: clean as they are
+        has_rows = isinstance(rows, list) and not is_one_row
         if has_rows:
             as_answered = {name: it for name, it in as_answered.items() if name != rows_key}
         item = self._clean(as_answered, 2)
         if not isinstance(item, dict):
-            self._reject("an article that is not an object", item)
+            self._reject(
+                "an article that is not an object"
+                if self._dataset.describes_articles
+                else "an item that is not an object",
+                item,
+            )
             return
-        # cleaned, a number that takes a page to write is a text
-        is_text = isinstance(as_answered.get("msgid", ""), str)
-        why_unnamed = _why_no_msgid(item.get("msgid") if is_text else as_answered["msgid"])
+        name, why_unnamed = _named(key, item, as_answered)
         if reason := self._why_another_day(item.get("ref_date")) or why_unnamed:
             whole = {**item, rows_key: self._clean(rows, 3)} if has_rows else item
-            self._reject(reason, whole, None if why_unnamed else item["msgid"])
+            self._reject(reason, whole, None if why_unnamed else name)
             return
-        article = Article(item["msgid"])
-        for name, value in item.items():
-            if name in ATTRIBUTES and _fits_attribute(name, value):
-                setattr(article, name, value)
-            elif name not in ("ref_date", "msgid", rows_key) and value is not None:
-                article.extra[name] = value
+        article = Article(name)
+        for attribute, value in item.items():
+            if attribute in ATTRIBUTES and _fits_attribute(attribute, value):
+                setattr(article, attribute, value)
+            elif attribute not in ("ref_date", key and key.name, rows_key) and value is not None:
+                article.extra[attribute] = value
         if has_rows:
             for row in rows:
                 self._row(article, row)
         elif rows is None:
             self._parsed.articles_without_list += 1
         else:  # it is listed, without a row
-            self._reject(f"{rows_key} is {what_it_is(rows)}, not a list", item, article.msgid)
+            what = self._dataset.rows_in.value
+            self._reject(f"{rows_key} is {what_it_is(rows)}, not {what}", item, article.msgid)
         self._parsed.add(article)
+
+    def _with_list(self, item: dict[str, Any]) -> dict[str, Any]:
+        """
+        The item of a statistics day as one with a list of rows: the row of its `ref_date`.
+
+        What the item has beside its row belongs to the row: the fact has no other place for it. An
+        item whose row is not where it should be stays as it is.
+        """
+        key, rows_key = self._dataset.item, self._types.rows_key
+        named = {"ref_date", *([key.name] if key else [])}
+        head = {name: it for name, it in item.items() if name in named}
+        row = {
+            name: it
+            for name, it in item.items()
+            if name not in {*named, rows_key, *self._dataset.meaningless}
+        }
+        if self._dataset.rows_in is Rows.OBJECT:
+            inner = item.get(rows_key)
+            if not isinstance(inner, dict):
+                return item
+            row |= inner
+        return {**head, rows_key: [{**row, "stat_date": item.get("ref_date")}]}
 
     def _why_another_day(self, ref_date: Any) -> str | None:
         if ref_date == self._publication_date.isoformat():
@@ -355,12 +394,27 @@ def _as_date(written: Any) -> date | None:
         return None
 
 
-def _why_no_msgid(written: Any) -> str | None:
+def _named(
+    key: ItemKey | None, item: dict[str, Any], as_answered: dict[str, Any]
+) -> tuple[str, str | None]:
+    """What tells an item from the others of its day, as a text; and why it can't be told, if so."""
+    if key is None:
+        return "", None
+    written = item.get(key.name)
+    if key.is_number:
+        number = as_number(Kind.COUNT, written)
+        fits, what = FITS[Kind.COUNT]
+        if not fits(number):
+            return "", f"{key.name} is {what_it_is(written)}, not {what}"
+        return str(number), None
+    # cleaned, a number that takes a page to write is a text
+    if not isinstance(as_answered.get(key.name, ""), str):
+        written = as_answered[key.name]
     if not isinstance(written, str):
-        return f"msgid is {what_it_is(written)}, not a text"
+        return "", f"{key.name} is {what_it_is(written)}, not a text"
     if not 0 < len(written) <= LONGEST_MSGID:
-        return f"msgid is a text of none or more than {LONGEST_MSGID} characters"
-    return None
+        return "", f"{key.name} is a text of none or more than {LONGEST_MSGID} characters"
+    return written, None
 
 
 def _fits_attribute(name: str, value: Any) -> bool:
@@ -374,7 +428,19 @@ class _Types:
 
     def __init__(self, dataset: Dataset) -> None:
         row = row_type(dataset)
-        self.rows_key = dataset.rows_key
+        self.rows_key = dataset.rows_key or "rows"
+        self.row_keys = frozenset(row.__struct_encode_fields__)
+        self.checks = {metric.name: FITS[metric.kind] for metric in dataset.metrics}
+        self.unchecked = [
+            (metric.name, self.checks[metric.name][0])
+            for metric in dataset.metrics
+            if metric.kind is not Kind.COUNT
+        ]
+        """Metrics that decoding does not check."""
+        self.answer: msgspec.json.Decoder[Any] | None = None
+        """None where no item is decoded by type."""
+        if dataset.rows_in is not Rows.LIST:
+            return
         self.item_type = msgspec.defstruct(
             "Item",
             [
@@ -396,14 +462,6 @@ class _Types:
         self.answer = msgspec.json.Decoder(answer, float_hook=Decimal)
         self.item = msgspec.json.Decoder(self.item_type, float_hook=Decimal)
         self.item_keys = frozenset(self.item_type.__struct_encode_fields__)
-        self.row_keys = frozenset(row.__struct_encode_fields__)
-        self.checks = {metric.name: FITS[metric.kind] for metric in dataset.metrics}
-        self.unchecked = [
-            (metric.name, self.checks[metric.name][0])
-            for metric in dataset.metrics
-            if metric.kind is not Kind.COUNT
-        ]
-        """Metrics that decoding does not check."""
 
     def fit(self, rows: Iterable[Row]) -> bool:
         """Whether what decoding does not check is as documented."""

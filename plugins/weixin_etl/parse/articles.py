@@ -1,4 +1,9 @@
-"""What an answer says: articles with their rows, and what does not fit."""
+"""
+What an answer says: articles with their rows, and what does not fit.
+
+The items of other answers are read like articles: of a channel `msgid` is its number, of an account
+as a whole it is empty. They have the one row of their day.
+"""
 
 import hashlib
 import re
@@ -18,7 +23,7 @@ _MSGID = re.compile(r"(?P<message>.+)_(?P<position>[1-9]\d{0,3})")
 
 
 class Row(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """Totals of one article at the end of one day; `row_type` adds the dataset's metrics."""
+    """Figures of one article and one day; `row_type` adds the dataset's metrics."""
 
     stat_date: date
 
@@ -37,7 +42,7 @@ def row_type(dataset: Dataset) -> type[Row]:
 
 @dataclass(slots=True)
 class Article:
-    """One article of the publication day, with its rows by stat_date."""
+    """One article of the day asked, with its rows by stat_date."""
 
     msgid: str
     title: str | None = None
@@ -108,7 +113,7 @@ class Rejected:
 @dataclass(slots=True)
 class Parsed:
     """
-    What one answer says of its publication day.
+    What one answer says of the day asked.
 
     Beyond the bytes it knows which articles and rows they are, and what of them does not fit.
     """

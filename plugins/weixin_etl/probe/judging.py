@@ -16,12 +16,12 @@ from weixin_etl.api.errors import (
     UnreachableError,
     WeixinError,
 )
-from weixin_etl.datasets import Dataset
+from weixin_etl.datasets import Dataset, Rows
 from weixin_etl.json_text import counted, one_line
 from weixin_etl.model import SaidQuota, few_names
 from weixin_etl.parse.articles import Article, Row
 from weixin_etl.probe.asking import Asked, AskedDataset, AskedDay
-from weixin_etl.probe.shape import OPTIONAL, Look, declared, look
+from weixin_etl.probe.shape import OPTIONAL, Look, before_row, declared, look
 
 REPORT = "report it, with what --save writes"
 _KEYS_NAMED = 4
@@ -211,11 +211,14 @@ def _of_dataset(asked: Asked, it: Seen) -> Iterator[Finding]:
         yield _shape(it)
         yield _promises(it)
     elif it.looks and all(not found.parsed.unreadable for found in it.looks):
+        later = f"{it.dataset.window} days later"
+        if it.dataset.describes_articles:
+            later = f"the day after one was published, or {later}"
         yield Finding(
             Verdict.NOTE,
             "shape",
-            "not known: no answer lists an article",
-            f"probe again the day after one was published, or {it.dataset.window} days later",
+            f"not known: no answer lists {it.dataset.an_item}",
+            f"probe again {later}",
         )
 
 
@@ -229,7 +232,7 @@ def _quota(asked: AskedDataset) -> Finding:
 
 
 def _day(asked: Asked, dataset: Dataset, day: AskedDay, found: Look | None) -> Finding:
-    name = str(day.day)
+    name, item = str(day.day), dataset.an_item.split()[1]
     if day.error:
         return _refused(name, day.error)
     assert found is not None  # noqa: S101 # it was taken apart
@@ -237,15 +240,17 @@ def _day(asked: Asked, dataset: Dataset, day: AskedDay, found: Look | None) -> F
     if parsed.unreadable:
         return Finding(Verdict.BAD, name, f"it cannot be read: {parsed.unreadable}", REPORT)
     if parsed.rejected and not parsed.articles:
-        return Finding(Verdict.BAD, name, f"no article fits: {parsed.rejected[0].reason}", REPORT)
-    came = f"{counted(len(parsed.articles), 'article')}, {counted(parsed.row_count, 'row')}"
+        return Finding(Verdict.BAD, name, f"no {item} fits: {parsed.rejected[0].reason}", REPORT)
+    came = counted(len(parsed.articles), item)
+    if dataset.rows_in is Rows.LIST:
+        came += f", {counted(parsed.row_count, 'row')}"
     if not parsed.articles:
-        came = "no article"
+        came = f"no {item}"
     wait = NotReadyError.cure
     if parsed.is_delayed:
         return Finding(Verdict.NOTE, name, f"{came}; is_delay: not the newest figures", wait)
     yesterday = clock.beijing_date(asked.at) - timedelta(days=1)
-    last = min(yesterday, day.day + timedelta(days=dataset.window - 1))
+    last = min(yesterday, day.day + timedelta(days=dataset.row_days - 1))
     reached = max((max(it.rows, default=date.min) for it in parsed.articles.values()), default=last)
     if reached < last:
         return Finding(Verdict.NOTE, name, f"{came}; none of {last} yet", wait)
@@ -257,7 +262,7 @@ def _shape(it: Seen) -> Finding:
     given = frozenset().union(*(found.given for found in it.looks))
     odd = {key: what for found in it.looks for key, what in found.odd.items()}
     missing = known.keys() - given - OPTIONAL
-    headline = {f"{it.dataset.rows_key}.{metric}" for metric in it.dataset.headline}
+    headline = {f"{before_row(it.dataset)}{metric}" for metric in it.dataset.headline}
     foreign = [found for found in it.looks if found.charset != "UTF-8"]
     said = []
     if foreign:
@@ -281,7 +286,7 @@ def _few(keys: Sequence[str]) -> str:
 
 
 def _promises(it: Seen) -> Finding:
-    name, window = "promises", it.dataset.window
+    name, window = "promises", it.dataset.row_days
     parsed = [found.parsed for found in it.looks]
     rejected = [one for those in parsed for one in those.rejected]
     if rejected:

@@ -25,18 +25,25 @@ def settled(datasets: Sequence[Seen]) -> dict[str, list[tuple[str, str]]]:
 
 
 def _of_dataset(it: Seen) -> Iterator[tuple[str, str]]:
-    dataset, rows = it.dataset, [row for article in it.articles for row in article.rows.values()]
+    dataset = it.dataset
     offline = "yes" if it.is_offline else "no" if it.looks else _NOT_KNOWN
     yield f"Has WeChat retired {dataset.endpoint}?", offline
     quota = it.asked.quota
     limit = str(quota.limit) if isinstance(quota, SaidQuota) else "WeChat does not say"
     yield "How many calls a day are allowed?", limit
-    yield f"Rows of an article in the end, {dataset.window} or more?", _rows_in_the_end(it)
+    if dataset.describes_articles:
+        yield f"Rows of an article in the end, {dataset.window} or more?", _rows_in_the_end(it)
     yield "Are yesterday's figures there at this hour?", _yesterday(it)
     yield "How is is_delay written?", _is_delay(it)
     yield "What are answers written in?", _written(it)
-    if not it.articles:
-        return
+    if it.articles and dataset.describes_articles:
+        yield from _of_articles(it)
+    for metric in dataset.lists:
+        if it.articles and "scene_desc" in metric.entry_keys:
+            yield f"Which scenes are in {metric.name}?", _scenes(it, metric.name)
+
+
+def _of_articles(it: Seen) -> Iterator[tuple[str, str]]:
     odd = [article.msgid for article in it.articles if article.message == (None, None)]
     forms = f"{len(odd)} of {len(it.articles)} are not" if odd else "yes"
     yield "Is each msgid <message>_<position>?", forms
@@ -44,12 +51,10 @@ def _of_dataset(it: Seen) -> Iterator[tuple[str, str]]:
     yield "What is given of an article beside its rows?", few_names(given) or "nothing"
     merged = sum(found.parsed.merged_rows for found in it.looks)
     yield "Is an article listed twice in an answer?", "yes" if merged else "no"
-    if any(metric.whole for metric in dataset.metrics):
-        above = sum(parts_above(dataset, row) > 0 for row in rows)
+    if any(metric.whole for metric in it.dataset.metrics):
+        rows = [row for article in it.articles for row in article.rows.values()]
+        above = sum(parts_above(it.dataset, row) > 0 for row in rows)
         yield "Do parts exceed their whole?", f"in {above} of {counted(len(rows), 'row')}"
-    for metric in dataset.lists:
-        if "scene_desc" in metric.entry_keys:
-            yield f"Which scenes are in {metric.name}?", _scenes(it, metric.name)
 
 
 def _rows_in_the_end(it: Seen) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from weixin_etl import json_text
 from weixin_etl.api.client import Answer
-from weixin_etl.datasets import Dataset, Kind
+from weixin_etl.datasets import Dataset, Kind, Rows
 from weixin_etl.parse import parse
 from weixin_etl.parse.articles import ATTRIBUTES, Parsed
 from weixin_etl.parse.values import FITS, what_it_is
@@ -58,42 +58,54 @@ def charset(body: bytes) -> str:
 
 def declared(dataset: Dataset) -> dict[str, Callable[[Any], bool]]:
     """Every key an answer may have by the declaration, and whether a value fits it."""
-    rows = dataset.rows_key
+    row = before_row(dataset)
     entries = {
-        f"{rows}.{metric.name}.{key}": _is_any
+        f"{row}{metric.name}.{key}": _is_any
         for metric in dataset.metrics
         for key in metric.entry_keys
     }
+    item: dict[str, Callable[[Any], bool]] = {"ref_date": _is_date}
+    if dataset.item:
+        item[dataset.item.name] = FITS[Kind.COUNT][0] if dataset.item.is_number else _is(str)
+    if dataset.describes_articles:
+        item |= {name: _is(str) for name in ATTRIBUTES}
+        item |= dict.fromkeys(("publish_type", "user_source"), FITS[Kind.COUNT][0])
+    if dataset.rows_in is Rows.LIST:
+        item |= {dataset.rows_key: _is(list), f"{row}stat_date": _is_date}
+    elif dataset.rows_in is Rows.OBJECT:
+        item |= {dataset.rows_key: _is(dict)}
     return {
         "list": _is(list),
         "is_delay": _is(bool),
-        "ref_date": _is_date,
-        "msgid": _is(str),
-        **{name: _is(str) for name in ATTRIBUTES},
-        **dict.fromkeys(("publish_type", "user_source"), FITS[Kind.COUNT][0]),
-        rows: _is(list),
-        f"{rows}.stat_date": _is_date,
-        **{f"{rows}.{metric.name}": FITS[metric.kind][0] for metric in dataset.metrics},
+        **item,
+        **dict.fromkeys(dataset.meaningless, _is_any),
+        **{f"{row}{metric.name}": FITS[metric.kind][0] for metric in dataset.metrics},
         **entries,
     }
 
 
+def before_row(dataset: Dataset) -> str:
+    """What a key of a row begins with: `details.`, or nothing where the item is the row."""
+    return f"{dataset.rows_key}." if dataset.rows_key else ""
+
+
 def keys(dataset: Dataset, answer: Any) -> Iterator[tuple[str, Any]]:
     """Each key of a decoded answer with its value: `title`, `details.share_user`, and so on."""
-    rows_key = dataset.rows_key
+    before = before_row(dataset)
     lists = [metric.name for metric in dataset.lists]
     yield from answer.items()
     for item in _objects(answer.get("list")):
         yield from item.items()
-        for row in _objects(item.get(rows_key)):
-            yield from ((f"{rows_key}.{key}", value) for key, value in row.items())
+        for row in _objects(item.get(dataset.rows_key) if before else {}):
+            yield from ((f"{before}{key}", value) for key, value in row.items())
             for name in lists:
                 for entry in _objects(row.get(name)):
-                    yield from ((f"{rows_key}.{name}.{key}", it) for key, it in entry.items())
+                    yield from ((f"{before}{name}.{key}", it) for key, it in entry.items())
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:
-    return [it for it in value if isinstance(it, dict)] if isinstance(value, list) else []
+    several = value if isinstance(value, list) else [value]
+    return [it for it in several if isinstance(it, dict)]
 
 
 def _is(kind: type) -> Callable[[Any], bool]:

@@ -19,6 +19,7 @@ _PLACES = {
     "connection": "the connection",
     "ticket": "the Variable",
     "address": "the address it names",
+    "permission_set": "7 (2 for followers)",
 }
 
 
@@ -64,7 +65,8 @@ def _refusals() -> Iterator[tuple[str, list[str], str, str]]:
     for advice, alike in codes.items():
         is_of_token = alike == [40001]
         met_by = [f"{code} on the token call" if is_of_token else str(code) for code in alike]
-        yield advice.cause, met_by, advice.cure.format(**_PLACES), "no"
+        cause, cure = (text.format_map(_PLACES) for text in advice)
+        yield cause, met_by, cure, "no"
 
 
 if __name__ == "__main__":

@@ -422,9 +422,10 @@ def _nothing_collected(datasets: Sequence[Dataset], airflow: Airflow | None) -> 
             "weixin_accounts names no account that WeChat still lets it ask for"
         )
     else:
+        first = [it.dag_id for it in datasets if not it.is_optional]
         cure = (
             "create a connection for an account (weixin_default, or those that the Variable "
-            f"weixin_accounts names), then unpause {' or '.join(it.dag_id for it in datasets)}"
+            f"weixin_accounts names), then unpause {' or '.join(first or ['a DAG'])}"
         )
     return ListedProblem(Problem(ProblemKind.NOT_ASKED, "no account is collected", cure))
 

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 
 from sqlalchemy import Connection, Engine
 
-from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
 from weixin_etl.warehouse.locks import lock_load
 from weixin_etl.warehouse.statements import statement
 
@@ -56,7 +56,7 @@ def fill(warehouse: Engine, on_progress: Callable[[int, int], None]) -> list[str
     with warehouse.connect() as connection:
         missing = [
             (dataset, appid)
-            for dataset in DATASETS.values()
+            for dataset in ARTICLE_DATASETS.values()
             for appid in without(connection, dataset, None)
         ]
     for done, (dataset, appid) in enumerate(missing):

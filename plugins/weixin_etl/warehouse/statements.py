@@ -10,7 +10,7 @@ import jinja2
 import sqlalchemy
 from sqlalchemy import TextClause
 
-from weixin_etl.datasets import DATASETS, SCENES, Dataset
+from weixin_etl.datasets import ARTICLE_DATASETS, CHANNELS, DATASETS, SCENES, Dataset
 
 
 def sql_directory() -> Path:
@@ -25,7 +25,7 @@ def statement(path: str, dataset: Dataset | None = None) -> TextClause:
     The statement in `sql/<path>`, its inputs as named binds.
 
     A statement that serves every fact is a Jinja template; the dataset's declaration fills in the
-    fact's name and the metrics' columns. Identifiers come from nowhere else.
+    fact's name, its key and the metrics' columns. Identifiers come from nowhere else.
     """
     return sqlalchemy.text(source(path, dataset))
 
@@ -58,7 +58,11 @@ def source(path: str, dataset: Dataset | None = None) -> str:
     )
     declared = _declared(dataset) if dataset else {}
     return templates.get_template(path).render(
-        datasets=DATASETS.values(), scenes=SCENES, **declared
+        datasets=ARTICLE_DATASETS.values(),
+        every_dataset=DATASETS.values(),
+        channels=CHANNELS,
+        scenes=SCENES,
+        **declared,
     )
 
 
@@ -66,6 +70,10 @@ def _declared(dataset: Dataset) -> dict[str, Any]:
     return {
         "dataset": dataset,
         "fact": dataset.fact,
+        "item": dataset.item.name if dataset.item else None,
+        "key": dataset.key,
+        "place": dataset.place,
+        "day": dataset.day_column,
         "metrics": [metric.name for metric in dataset.metrics],
         "figures": [metric.name for metric in dataset.figures],
         "totals": [metric.name for metric in dataset.totals],

@@ -21,7 +21,7 @@ from psycopg2.sql import SQL, Composable, Identifier, Literal
 from sqlalchemy import Connection, Engine, Row
 from sqlalchemy.exc import DBAPIError
 
-from weixin_etl.datasets import DATASETS
+from weixin_etl.datasets import ARTICLE_DATASETS
 from weixin_etl.json_text import one_line
 from weixin_etl.warehouse.errors import WarehouseError, diagnose
 from weixin_etl.warehouse.locks import lock_changes
@@ -119,7 +119,8 @@ def all_views() -> tuple[View, ...]:
     """
     The views and functions of every schema, each after those it reads.
 
-    A file that names what it creates after `dataset` creates one for each dataset.
+    A file that names what it creates after `dataset` creates one for each dataset of publication
+    days.
     """
     paths = [path for schema in SCHEMAS for path in (sql_directory() / schema).glob("*.sql")]
     texts = []
@@ -127,7 +128,9 @@ def all_views() -> tuple[View, ...]:
         name = f"{path.parent.name}/{path.name}"
         is_of_a_dataset = _OF_A_DATASET.search(path.read_text())
         texts += (
-            [source(name, it) for it in DATASETS.values()] if is_of_a_dataset else [source(name)]
+            [source(name, it) for it in ARTICLE_DATASETS.values()]
+            if is_of_a_dataset
+            else [source(name)]
         )
     return in_order(parse_view(text) for text in texts)
 

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, FrameLocator, Page, Rou
 from rest import Rest
 
 from weixin_etl import warehouse as the_warehouse
-from weixin_etl.datasets import ARTICLE_TOTAL
+from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, FOLLOWER_TOTAL
 from weixin_sandbox import DEFAULT_ACCOUNT
 
 from .running import DAG, PASSWORD, FabServer, Stack, log_in
@@ -430,11 +430,15 @@ def test_articles_grow_beside_what_is_usual(visit: Visit) -> None:
     expect(page.locator("tr.selected")).to_contain_text("on day 7")
     expect(page.get_by_role("row", name="Past messages")).to_be_visible()
 
+    page.get_by_label("Dataset").select_option(FOLLOWER_TOTAL.name)
+    expect(page.get_by_role("link", name="Coverage")).to_have_attribute("aria-current", "page")
+    expect(page.get_by_role("link", name="Articles")).to_be_hidden()
+
 
 def test_the_page_speaks_chinese_to_a_chinese_browser(visit: Visit) -> None:
     """All but names, which Airflow and WeChat have in English too."""
     visitor = visit(language="zh-CN")
-    names = {"getarticletotal", "getarticletotaldetail", "AppSecret", "AppID", "Airflow", "Base"}
+    names = {*(it.endpoint for it in DATASETS.values()), "AppSecret", "AppID", "Airflow", "Base"}
     names |= {"weixin_article_total", "total_does_not_fall", "share_user", "password"}
     for view in VIEWS:
         page = visitor.opens(view, dataset=ARTICLE_TOTAL.name)

@@ -9,7 +9,7 @@ from support import HASTE
 from weixin_etl import clock
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.clock import SHANGHAI
-from weixin_etl.datasets import DATASETS
+from weixin_etl.datasets import ARTICLE_DATASETS
 from weixin_etl.model import Account, ConfiguredAccount, Run
 from weixin_etl.run import Settings
 from weixin_etl.run.ingest import ingest
@@ -36,7 +36,7 @@ def fill(warehouse: Engine) -> None:
     span = {"begin_date": first - timedelta(days=DAYS), "end_date": first - timedelta(days=1)}
     mornings = [first + timedelta(days=1 + morning) for morning in range(MORNINGS)]
     with Sandbox(ACCOUNTS).serve() as url:
-        for dataset in DATASETS.values():
+        for dataset in ARTICLE_DATASETS.values():
             _run(warehouse, url, Run("first", dataset, first, is_scheduled=False, **span))
             for day in mornings:
                 only = (ACCOUNTS[0].appid,) if day == today else ()

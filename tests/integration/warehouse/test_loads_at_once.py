@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 from warehouse_loads import ACCOUNT, OTHER_ACCOUNT, SCHEDULED, article, body, load_pairs, pair, rows
 
 from weixin_etl import warehouse as the_warehouse
-from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
 from weixin_etl.load import Load
 from weixin_etl.model import Counts
 from weixin_etl.warehouse.locks import lock_load
@@ -32,7 +32,7 @@ def impatient(warehouse: Engine) -> Iterator[Engine]:
     engine.dispose()
 
 
-@pytest.mark.parametrize("dataset", DATASETS.values(), ids=DATASETS)
+@pytest.mark.parametrize("dataset", ARTICLE_DATASETS.values(), ids=ARTICLE_DATASETS)
 def test_loads_of_one_account_wait_for_each_other(impatient: Engine, dataset: Dataset):
     """Before they do anything, whichever endpoint they are of: both list the same articles."""
     answer = body(article("1_1", {"20": {"share_user": 1}}), rows_key=dataset.rows_key)

@@ -18,7 +18,7 @@ from warehouse_loads import (
     rows,
 )
 
-from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, DATASETS, Dataset
+from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
 from weixin_etl.kept.answers import Selection
 from weixin_etl.kept.replay import replay
 from weixin_etl.load import Outcome
@@ -51,13 +51,13 @@ def load(warehouse: Engine, dataset: Dataset, fetched: str, *listed: tuple[date,
 def publication_dates(warehouse: Engine, instant: datetime | None = None) -> set[date]:
     """Each day that the dimension and the facts give the article 1_1, now and as of an instant."""
     sources = ["weixin.dim_article"]
-    for it in DATASETS.values():
+    for it in ARTICLE_DATASETS.values():
         sources += [f"weixin.{it.fact}", f"analytics.{it.name}_as_of(:instant)"]
     of_each = (f"SELECT publication_date FROM {it} WHERE msgid = '1_1'" for it in sources)  # noqa: S608 # ours
     return {day for (day,) in rows(warehouse, " UNION ".join(of_each), instant=instant)}
 
 
-@pytest.mark.parametrize("dataset", DATASETS.values(), ids=lambda it: it.name)
+@pytest.mark.parametrize("dataset", ARTICLE_DATASETS.values(), ids=lambda it: it.name)
 def test_what_it_gained_counts_once(warehouse: Engine, dataset: Dataset):
     """All its rows are of the newer day; of the checks, one alone tells, and names both days."""
     know(warehouse, "wx1")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from weixin_etl.datasets import DATASETS, Dataset, Metric
+from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS, Dataset, Metric
 from weixin_etl.warehouse import (
     apply_migrations,
     migrate,
@@ -60,11 +60,11 @@ ALTER TABLE weixin.{fact} DROP next_user;
 NEXT = Metric("next_user", "下一个", "people who did the next thing")
 
 
-@pytest.fixture(params=DATASETS)
+@pytest.fixture(params=ARTICLE_DATASETS)
 def dataset(request: pytest.FixtureRequest, database: str, fresh: Engine) -> Dataset:
     """One of which this release has loaded a row, which then changed."""
     migrate(database)
-    dataset = DATASETS[request.param]
+    dataset = ARTICLE_DATASETS[request.param]
     with fresh.begin() as connection:
         connection.exec_driver_sql(ROWS.format(fact=dataset.fact))
     return dataset
@@ -80,7 +80,8 @@ def next_release(dataset: Dataset, tmp_path: Path) -> Iterator[None]:
     )
     with pytest.MonkeyPatch.context() as patch:
         wider = replace(dataset, metrics=(*dataset.metrics, NEXT))
-        patch.setitem(DATASETS, dataset.name, wider)
+        for datasets in (DATASETS, ARTICLE_DATASETS):
+            patch.setitem(datasets, dataset.name, wider)
         patch.setattr(the_migrations, "sql_directory", lambda: tmp_path)
         forget_rendered()
         yield

@@ -56,6 +56,7 @@ def test_no_view_fails_on_the_largest_counts(connection: Connection, tables: Met
     for msgid in ("1_1", "1_2"):
         of_message = {"message_id": "1", "position": 1, "title": "春"}
         given["dim_article"].append({**of_article, **of_message, "msgid": msgid})
+    items = {"msgid": ["1_1", "1_2"], "user_source": [0, 1]}
     for dataset in DATASETS.values():
         values: dict[Kind, Any] = {
             Kind.COUNT: BIGINT_MAX,
@@ -65,10 +66,13 @@ def test_no_view_fails_on_the_largest_counts(connection: Connection, tables: Met
         largest = {metric.name: values[metric.kind] for metric in dataset.metrics}
         smallest = {metric.name: 0 for metric in dataset.totals}
         facts: list[cases.Row] = []
-        for msgid in ("1_1", "1_2"):
-            given["article_sighting"].append({"msgid": msgid, "dataset": dataset.name})
+        place = of_article if dataset.describes_articles else {}
+        for item in items[dataset.item.name] if dataset.item else [None]:
+            key = {dataset.item.name: item} if dataset.item else {}
+            if dataset.describes_articles:
+                given["article_sighting"].append({**key, "dataset": dataset.name})
             for day, figures in (("02", largest), ("03", smallest), ("04..2026-11-08", largest)):
-                row = {**of_article, "msgid": msgid, "stat_date": f"2026-11-{day}"}
+                row = {**place, **key, "stat_date": f"2026-11-{day}"}
                 facts.append({**row, **figures})
         given[dataset.fact] = facts
         given[f"{dataset.fact}_history"] = [

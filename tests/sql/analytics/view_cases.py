@@ -20,7 +20,7 @@ import sqlalchemy
 import yaml
 from sqlalchemy import Connection, MetaData
 
-from weixin_etl.datasets import DATASETS
+from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS
 from weixin_etl.warehouse import rollups
 
 CASES = Path(__file__).parent
@@ -64,10 +64,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "rejected_at": _SEEN,
     },
     "first_daily_run": {"appid": "wx1", "dataset": "article_total"},
-    "fact_article_total": _FACT,
-    "fact_article_total_detail": _FACT,
-    "fact_article_total_history": _REPLACED,
-    "fact_article_total_detail_history": _REPLACED,
+    **{it.fact: _FACT for it in DATASETS.values()},
+    **{f"{it.fact}_history": _REPLACED for it in DATASETS.values()},
     "dim_article_title_history": {"appid": "wx1", "replaced_at": _SEEN},
 }
 
@@ -117,7 +115,7 @@ def give(connection: Connection, tables: MetaData, given: Mapping[str, Sequence[
                 )
                 (values["raw_response_id"],) = kept.inserted_primary_key
             connection.execute(tables.tables[f"weixin.{name}"].insert().values(values))
-    for dataset in DATASETS.values():
+    for dataset in ARTICLE_DATASETS.values():
         rollups.keep_whole(connection, dataset, [*named | described])
 
 

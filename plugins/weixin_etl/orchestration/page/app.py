@@ -140,7 +140,10 @@ def page(who: AReader, request: Request) -> HTMLResponse:
         configuration={
             "base": root,
             "airflow": root.rpartition("/")[0],
-            "datasets": [{"name": it.name, "dag_id": it.dag_id} for it in who.datasets],
+            "datasets": [
+                {"name": it.name, "dag_id": it.dag_id, "has_articles": it.describes_articles}
+                for it in who.datasets
+            ],
             "labels": labels,
         },
         datasets=who.datasets,
@@ -246,6 +249,8 @@ def api_accounts(of: AFigures) -> Response:
 @app.get("/api/articles")
 def api_articles(of: AFigures, appid: Name) -> Response:
     """An account's latest articles beside what is usual for it."""
+    if not of.dataset.describes_articles:
+        raise HTTPException(404, "this dataset has no articles that grow")
     return _json(articles.view(of, appid))
 
 

@@ -9,6 +9,7 @@ import { runs } from "./runs.js";
 const VIEWS = { problems, coverage, runs, articles };
 const SECONDS_AT_WORK = 10, SECONDS_AT_REST = 60;
 const main = document.getElementById("main");
+const chosenDataset = document.getElementById("dataset");
 let pending = new AbortController();
 let shown = { answers: "" }; // what the server said of what is shown, to tell whether it is news
 let timer, isDue = false;
@@ -43,8 +44,12 @@ function place() {
   const asked = new URLSearchParams(location.search).get("dag_id");
   const ofDag = configuration.datasets.find((it) => it.dag_id === asked)?.name;
   if (!names.includes(values.dataset)) values.dataset = ofDag ?? names[0];
+  if (values.view === "articles" && !hasArticles(values.dataset)) values.view = "coverage";
   return values;
 }
+
+// Whether it has totals of articles that grow.
+const hasArticles = (dataset) => configuration.datasets.find((it) => it.name === dataset)?.has_articles;
 
 // Show another view, or the same with other values; what is empty is left out of the address.
 function go(values, { replace = false } = {}) {
@@ -96,9 +101,10 @@ function announce(now, isNew) {
     if (link.dataset.view === now.view) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
     link.href = `#${new URLSearchParams({ view: link.dataset.view, dataset: now.dataset })}`;
+    link.hidden = link.dataset.view === "articles" && !hasArticles(now.dataset);
   }
   document.getElementById("datasets").hidden = now.view === "problems" || configuration.datasets.length < 2;
-  for (const input of document.querySelectorAll("input[name=dataset]")) input.checked = input.value === now.dataset;
+  chosenDataset.value = now.dataset;
   document.title = `${t(`view_${now.view}`)} – ${t("title")}`;
   main.setAttribute("aria-busy", "true");
   if (isNew) main.replaceChildren(el("p", { class: "loading" }, t("loading")));
@@ -171,9 +177,7 @@ window.addEventListener("hashchange", () => show({ isNew: true }));
 window.addEventListener("popstate", () => show({ isNew: true }));
 document.addEventListener("visibilitychange", () => !document.hidden && isDue && show({ isRefresh: true }));
 document.getElementById("refresh").addEventListener("click", () => show({ isRefresh: true }));
-for (const input of document.querySelectorAll("input[name=dataset]")) {
-  input.addEventListener("change", () => go({ dataset: input.value, offset: "", appid: "", msgid: "" }));
-}
+chosenDataset.addEventListener("change", () => go({ dataset: chosenDataset.value, offset: "", appid: "", msgid: "" }));
 for (const link of document.querySelectorAll("nav a")) {
   link.addEventListener("click", (event) => {
     event.preventDefault();

@@ -1,0 +1,79 @@
+-- One row per account, article and day on which it was read or shared, whenever it was published.
+-- Figures are of that day alone; an article older than what is collected of publication days has
+-- neither title nor publication day here
+-- 中文：每个公众号、每篇文章、每个被阅读或分享的日子一行，不限文章发布多久
+-- key: appid, msgid, stat_date
+-- joins: appid to account; stat_date to calendar
+{% import "analytics/columns.jinja" as the %}
+CREATE VIEW analytics.article_reading (
+    {{ the.appid }},
+    {{ the.account_name }},
+    {{ the.msgid }},
+    -- Title, as last given; NULL when no answer of a publication day lists the article
+    -- 中文：标题
+    title,
+    {{ the.reading_publication_date }},
+    {{ the.reading_date }},
+    {{ the.reading_day_number }},
+    -- Whether the article's totals still grew on that day; NULL when its publication day is not
+    -- known
+    -- 中文：是否在统计窗口内
+    is_within_window,
+    -- People who read it that day: who reads it on two days is counted on both. NULL when WeChat
+    -- gave no readers of it for the day
+    -- 中文：当日阅读人数
+    -- unit: people, level
+    read_user,
+    -- People who shared it that day; 0 when WeChat's answer for the day does not list it, NULL when
+    -- no answer was ready
+    -- 中文：当日分享人数
+    -- unit: people, level
+    share_user
+) AS
+SELECT
+    account.appid,
+    account.name AS account_name,
+    day.msgid,
+    article.title,
+    article.publication_date,
+    day.stat_date,
+    day.stat_date - article.publication_date + 1 AS day_number,
+    day.stat_date - article.publication_date < {{ datasets | map(attribute="window") | max }}
+        AS is_within_window,
+    day.read_user,
+    coalesce(day.share_user, CASE WHEN shared.ready_at IS NOT NULL THEN 0 END) AS share_user
+FROM weixin.dim_account AS account
+INNER JOIN (
+    SELECT
+        appid,
+        msgid,
+        stat_date,
+        max(read_user) AS read_user,
+        max(share_user) AS share_user
+    FROM (
+        SELECT
+            appid,
+            msgid,
+            stat_date,
+            read_user,
+            NULL::bigint AS share_user
+        FROM weixin.fact_article_read
+        UNION ALL
+        SELECT
+            appid,
+            msgid,
+            stat_date,
+            NULL AS read_user,
+            share_user
+        FROM weixin.fact_article_share
+    ) AS given
+    GROUP BY appid, msgid, stat_date
+) AS day
+    ON account.appid = day.appid
+LEFT JOIN weixin.dim_article AS article
+    ON day.appid = article.appid AND day.msgid = article.msgid
+LEFT JOIN weixin.coverage AS shared
+    ON
+        shared.dataset = 'article_share'
+        AND day.appid = shared.appid
+        AND day.stat_date = shared.publication_date

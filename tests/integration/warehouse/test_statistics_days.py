@@ -1,0 +1,188 @@
+"""Datasets of statistics days in the warehouse: whatever their rows' key, as the others."""
+
+import json
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy
+from sqlalchemy import Engine
+from warehouse_loads import (
+    ACCOUNT,
+    article,
+    at,
+    body,
+    contents,
+    coverage,
+    know,
+    load_pairs,
+    pair,
+    rows,
+)
+
+from weixin_etl.datasets import (
+    ARTICLE_READ,
+    ARTICLE_TOTAL_DETAIL,
+    DATASETS,
+    FOLLOWER_TOTAL,
+    Dataset,
+)
+from weixin_etl.kept.answers import Selection
+from weixin_etl.kept.imported import import_files
+from weixin_etl.kept.replay import Replayed, replay
+from weixin_etl.load import Outcome
+from weixin_etl.model import Run
+from weixin_etl.run.check import checks
+from weixin_etl.run.pairs import run_keys
+
+DAY = date(2026, 11, 20)
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+OF_STATISTICS = [it for it in DATASETS.values() if not it.describes_articles]
+each = pytest.mark.parametrize("dataset", OF_STATISTICS, ids=lambda it: it.name)
+
+
+def answer(dataset: Dataset, change: Callable[[str], str] = str, items: int | None = None) -> bytes:
+    """The answer that public sources show, of the tests' day; some of its items, or changed."""
+    (example,) = (FIXTURES / dataset.name).iterdir()
+    shown = json.loads(change(example.read_text().replace("2026-05-12", str(DAY))))
+    return json.dumps({**shown, "list": shown["list"][:items]}).encode()
+
+
+def corrected(dataset: Dataset) -> bytes:
+    """The answer with another figure in its first item."""
+    metric = next(it.name for it in dataset.figures)
+    return answer(dataset, lambda text: text.replace(f'"{metric}":', f'"{metric}":1', 1))
+
+
+def came(dataset: Dataset, what: bytes, fetched: str) -> Outcome:
+    return pair(what, fetched, DAY, dataset)
+
+
+def load(warehouse: Engine, dataset: Dataset, *outcomes: Outcome) -> list[Outcome]:
+    return load_pairs(warehouse, *outcomes, dataset=dataset, run_id=f"of {dataset.name}")
+
+
+def replayed(warehouse: Engine, dataset: Dataset) -> Replayed:
+    return replay(warehouse, Selection(dataset), ready_hour=10, is_applied=True)
+
+
+@each
+def test_a_day_is_loaded_corrected_and_final(warehouse: Engine, dataset: Dataset) -> None:
+    """New rows, then nothing, then a restatement of one figure, then a late answer that is old."""
+    know(warehouse, ACCOUNT.appid)
+    count = len(json.loads(answer(dataset))["list"])
+    tables = ["dim_article", "article_sighting"]
+
+    first, again, other, late = (
+        load(warehouse, dataset, came(dataset, what, fetched))[0].counts
+        for what, fetched in [
+            (answer(dataset), "21 08:30"),
+            (answer(dataset), "22 08:30"),
+            (corrected(dataset), "27 08:30"),
+            (answer(dataset), "23 08:30"),
+        ]
+    )
+
+    assert (first.inserted, again.unchanged, other.updated, other.restated) == (count, count, 1, 1)
+    assert (late.inserted, late.updated) == (0, 0)
+    assert coverage(warehouse, "publication_date, data_state, is_final, row_count, ready_at") == [
+        (DAY, "loaded", True, count, at("27 08:30"))
+    ]
+    metric = dataset.figures[0].name
+    assert rows(warehouse, "SELECT dataset, metric, kind, stat_date FROM weixin.restatement") == [
+        (dataset.name, metric, "correction", DAY)
+    ]
+    assert contents(warehouse, tables) == {it: [] for it in tables}
+    assert replayed(warehouse, dataset).is_empty
+
+
+@each
+def test_a_replay_rebuilds_the_fact(warehouse: Engine, dataset: Dataset, tmp_path: Path) -> None:
+    """From imported answers as well; rows that somebody deleted or changed come back."""
+    line = {
+        "appid": ACCOUNT.appid,
+        "dataset": dataset.name,
+        "publication_date": str(DAY),
+        "fetched_at": at("23 10:30").isoformat(),
+        "body": answer(dataset).decode(),
+    }
+    (tmp_path / "answers").write_text(json.dumps(line))
+    import_files(warehouse, [tmp_path / "answers"], ready_hour=10, commit_bytes=1000)
+    before = contents(warehouse, [dataset.fact])
+    metric = dataset.figures[0].name
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE weixin.{dataset.fact} SET {metric} = 1000")  # noqa: S608 # declared
+
+    done = replayed(warehouse, dataset)
+
+    assert [(it.metric, it.count) for it in done.diff.figures] == [
+        (metric, len(before[dataset.fact]))
+    ]
+    assert f"for example {ACCOUNT.appid} " in done.figures()[0]
+    without = {"changed_at", "loaded_at"}
+    assert [
+        {name: value for name, value in row.items() if name not in without}
+        for row in contents(warehouse, [dataset.fact])[dataset.fact]
+    ] == [
+        {name: value for name, value in row.items() if name not in without}
+        for row in before[dataset.fact]
+    ]
+
+
+def test_a_stock_that_is_not_there_is_not_ready(warehouse: Engine) -> None:
+    """Empty at any hour: kept, and asked for again."""
+    know(warehouse, ACCOUNT.appid)
+
+    (it,) = load(warehouse, FOLLOWER_TOTAL, came(FOLLOWER_TOTAL, b'{"list":[]}', "27 23:00"))
+
+    assert str(it.error).endswith("(the figures are not ready yet: the answer has no rows yet)")
+    assert coverage(warehouse, "data_state, is_final, attempt_state, ready_at") == [
+        ("empty", False, "not_ready", None)
+    ]
+
+
+def test_an_old_article_stays_where_it_was_published(warehouse: Engine) -> None:
+    """A day on which it is read is no publication day of it, in either order."""
+    dataset, published = ARTICLE_READ, DAY - timedelta(days=5)
+    know(warehouse, ACCOUNT.appid)
+    read: dict[str, Any] = {"ref_date": str(DAY), "msgid": "1_1", "detail": {"read_user": 3}}
+    told = body(
+        article("1_1", {"20": {"read_user": 9}}, title="题"), day=published, rows_key="detail_list"
+    )
+
+    for fetched in ("21 11:00", "22 11:00"):
+        load(warehouse, dataset, came(dataset, json.dumps({"list": [read]}).encode(), fetched))
+        load_pairs(
+            warehouse,
+            pair(told, fetched, published, ARTICLE_TOTAL_DETAIL),
+            dataset=ARTICLE_TOTAL_DETAIL,
+            run_id=fetched,
+        )
+
+    assert rows(
+        warehouse,
+        "SELECT publication_date, other_publication_dates, title FROM weixin.dim_article",
+    ) == [(published, None, "题")]
+    assert rows(warehouse, "SELECT msgid, stat_date FROM weixin.fact_article_read") == [
+        ("1_1", DAY)
+    ]
+
+
+@each
+def test_the_promises_of_a_run_can_be_checked(warehouse: Engine, dataset: Dataset) -> None:
+    """Each is a statement that Postgres takes; none is about articles that grow."""
+    run = Run("run", dataset, DAY, is_scheduled=True)
+    promises = {it.name: it.sql for it in checks(dataset)}
+
+    with warehouse.connect() as connection:
+        for sql in promises.values():
+            assert connection.execute(sqlalchemy.text(sql), run_keys(run)).all() == []
+    assert set(promises) == {
+        "datasets_agree",
+        "every_value_fits",
+        "key_is_declared",
+        "key_is_unique",
+        "raw_answer_exists",
+    }

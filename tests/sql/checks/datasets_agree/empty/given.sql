@@ -1,0 +1,1 @@
+-- a warehouse without a row

@@ -1,0 +1,163 @@
+"""Answers of statistics days: an item is one row, wherever the endpoint puts its figures."""
+
+import json
+from collections.abc import Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from weixin_etl.clock import SHANGHAI
+from weixin_etl.datasets import (
+    ACCOUNT_SUMMARY,
+    ARTICLE_READ,
+    ARTICLE_SHARE,
+    FOLLOWER_CHANGE,
+    FOLLOWER_TOTAL,
+    Dataset,
+)
+from weixin_etl.parse import parse
+from weixin_etl.parse.articles import Parsed
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+DAY = date(2026, 5, 12)
+BIGINT = "a whole number from 0 to 9223372036854775807"
+
+
+def read(dataset: Dataset, answer: bytes) -> Parsed:
+    """The answer of the day, taken apart."""
+    return parse(dataset, answer, DAY, datetime(2026, 5, 13, 8, 30, tzinfo=SHANGHAI))
+
+
+def answer_of(*items: Mapping[str, Any]) -> bytes:
+    """An answer whose items are of the day, unless they say otherwise."""
+    return json.dumps({"list": [{"ref_date": "2026-05-12", **item} for item in items]}).encode()
+
+
+def figures(parsed: Parsed) -> dict[str, dict[str, Any]]:
+    """By item: the figures of its row, without lists, and what is unknown."""
+    return {
+        name: {
+            metric: value
+            for metric, value in msgspec.structs.asdict(item.rows[DAY]).items()
+            if metric != "stat_date" and value is not None and not isinstance(value, list)
+        }
+        | item.row_extras.get(DAY, {})
+        for name, item in parsed.articles.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("dataset", "expected"),
+    [
+        (ARTICLE_READ, {"2650871201_1": {"read_user": 420}, "2650871201_2": {"read_user": 88}}),
+        (ARTICLE_SHARE, {"2650871201_1": {"share_user": 31}}),
+        (
+            ACCOUNT_SUMMARY,
+            {
+                "": {
+                    "read_user": 505,
+                    "share_user": 31,
+                    "zaikan_user": 12,
+                    "like_user": 27,
+                    "comment_count": 3,
+                    "collection_user": 22,
+                    "redirect_ori_page_user": 6,
+                    "send_page_count": 0,
+                }
+            },
+        ),
+        (
+            FOLLOWER_CHANGE,
+            {
+                "0": {"new_user": 4, "cancel_user": 9},
+                "1": {"new_user": 11, "cancel_user": 0},
+                "17": {"new_user": 3, "cancel_user": 1},
+                "30": {"new_user": 6, "cancel_user": 0},
+                "57": {"new_user": 14, "cancel_user": 2},
+            },
+        ),
+        (FOLLOWER_TOTAL, {"": {"cumulate_user": 18266}}),
+    ],
+    ids=lambda it: it.name if isinstance(it, Dataset) else "",
+)
+def test_an_answer_as_public_sources_show_it(
+    dataset: Dataset, expected: dict[str, dict[str, Any]]
+) -> None:
+    """Every figure is a metric: nothing is unknown, and nothing is rejected."""
+    (example,) = (FIXTURES / dataset.name).iterdir()
+
+    parsed = read(dataset, example.read_bytes())
+
+    assert figures(parsed) == expected
+    assert (parsed.rejected, parsed.unknown_metrics, parsed.is_delayed) == ([], set(), False)
+
+
+def test_what_an_item_has_beside_its_row_is_kept_with_it() -> None:
+    """No dimension takes a title of it, and an unknown key is lost nowhere."""
+    detail = {"read_user": 4, "deep": {"a": [1]}}
+
+    parsed = read(ARTICLE_READ, answer_of({"msgid": "1_1", "title": "题", "detail": detail}))
+
+    assert figures(parsed) == {"1_1": {"read_user": 4, "title": "题", "deep": {"a": [1]}}}
+    assert parsed.unknown_metrics == {"title", "deep"}
+
+
+def test_the_same_key_twice_is_one_row() -> None:
+    """The last value of each field; of another channel it is another row."""
+    items = [
+        {"user_source": 1, "new_user": 5, "cancel_user": 2},
+        {"user_source": "1", "new_user": 6},
+        {"user_source": 201, "new_user": 7},
+    ]
+
+    parsed = read(FOLLOWER_CHANGE, answer_of(*items))
+
+    assert figures(parsed) == {"1": {"new_user": 6, "cancel_user": 2}, "201": {"new_user": 7}}
+    assert parsed.merged_rows == 1
+
+
+@pytest.mark.parametrize(
+    ("dataset", "item", "reason", "loaded"),
+    [
+        (
+            FOLLOWER_TOTAL,
+            {"ref_date": "2026-05-11", "cumulate_user": 1},
+            "ref_date is another day than the one asked for",
+            {},
+        ),
+        (
+            FOLLOWER_TOTAL,
+            {"cumulate_user": -1},
+            f"cumulate_user is a negative number, not {BIGINT}",
+            {"": {}},
+        ),
+        (FOLLOWER_CHANGE, {"new_user": 1}, f"user_source is missing, not {BIGINT}", {}),
+        (
+            FOLLOWER_CHANGE,
+            {"user_source": "many", "new_user": 1},
+            f"user_source is a text, not {BIGINT}",
+            {},
+        ),
+        (ARTICLE_SHARE, {"detail": {"share_user": 1}}, "msgid is missing, not a text", {}),
+    ],
+)
+def test_what_does_not_fit_is_rejected_alone(
+    dataset: Dataset, item: dict[str, Any], reason: str, loaded: dict[str, Any]
+) -> None:
+    """With its reason; an answer of several days gives the day asked for alone."""
+    parsed = read(dataset, answer_of(item))
+
+    assert [it.reason for it in parsed.rejected] == [reason]
+    assert figures(parsed) == loaded
+
+
+def test_an_article_without_figures_is_listed() -> None:
+    """Without a row; a list in place of the object is rejected."""
+    parsed = read(ARTICLE_READ, answer_of({"msgid": "1_1"}, {"msgid": "1_2", "detail": [1]}))
+
+    assert [it.rows for it in parsed.articles.values()] == [{}, {}]
+    assert parsed.articles_without_list == 1
+    assert [it.reason for it in parsed.rejected] == ["detail is a list, not an object"]
