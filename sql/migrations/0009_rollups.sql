@@ -39,7 +39,7 @@ CREATE TABLE weixin.latest_article_total (
     PRIMARY KEY (appid, msgid)
 );
 -- msgids repeat between accounts: without it a planner takes the articles for a few
-CREATE STATISTICS weixin.latest_article_total_key (ndistinct)
+CREATE STATISTICS weixin.latest_article_total_key (NDISTINCT)
 ON appid, msgid FROM weixin.latest_article_total;
 CREATE TABLE weixin.account_day_article_total (
     appid text NOT NULL,
@@ -110,7 +110,7 @@ CREATE TABLE weixin.latest_article_total_detail (
     read_avg_activetime numeric,
     PRIMARY KEY (appid, msgid)
 );
-CREATE STATISTICS weixin.latest_article_total_detail_key (ndistinct)
+CREATE STATISTICS weixin.latest_article_total_detail_key (NDISTINCT)
 ON appid, msgid FROM weixin.latest_article_total_detail;
 CREATE TABLE weixin.account_day_article_total_detail (
     appid text NOT NULL,

@@ -71,6 +71,7 @@ def test_no_text_of_a_stranger_reaches_people_as_it_is(
     outcome = daily.run()
     with warehouse.begin() as connection:
         connection.exec_driver_sql("UPDATE weixin.fact_article_total SET int_page_read_user = 9")
+        connection.exec_driver_sql("UPDATE weixin.latest_article_total SET int_page_read_user = 9")
     file = tmp_path / "answers.jsonl"
     file.write_text(json.dumps({"appid": HOSTILE, "dataset": HOSTILE}) + "\n")
     commands = [
