@@ -23,6 +23,7 @@ from receivers import Receiver
 from rest import Rest, until
 from sqlalchemy import make_url
 
+from weixin_etl.datasets import DATASETS
 from weixin_local import machine, processes
 from weixin_local.environment import connection
 from weixin_local.postgres import Server
@@ -186,9 +187,9 @@ def own(embedded_server: Server, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture(scope="module")
 def rest(own: OwnAirflow) -> Rest:
-    """Its REST API, once it has parsed every DAG."""
+    """Its REST API, once it has parsed every DAG: ours, and one of somebody else."""
     rest = logged_in(own)
-    until(lambda: rest("GET", "dags")["total_entries"] == 4)
+    until(lambda: rest("GET", "dags")["total_entries"] == len(DATASETS) + 2)
     return rest
 
 
