@@ -269,6 +269,10 @@ BEGIN
             weixin.latest_article_total_detail,
             weixin.account_day_article_total_detail
         TO weixin_loader;
+        GRANT DELETE ON
+            weixin.account_day_article_total,
+            weixin.account_day_article_total_detail
+        TO weixin_loader;
     END IF;
 END
 $$;

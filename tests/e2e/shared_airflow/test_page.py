@@ -486,7 +486,7 @@ def test_it_works_inside_airflow_as_entry_and_as_tab(browser: Browser, origin: s
         page.get_by_role("link", name="WeChat articles").last.click()
         tab = inside(page)
         tab.locator("nav a[data-view=coverage]").click()
-        expect(tab.locator("input[value$=detail]")).to_be_checked()
+        expect(tab.get_by_label("Dataset")).to_have_value("article_total_detail")
         expect(tab.locator(".empty")).to_contain_text("Days appear after the first run")
         page.evaluate("localStorage.setItem('i18nextLng', 'zh-CN')")
         expect(tab.locator("h1")).to_have_text("公众号文章")

@@ -10,12 +10,12 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from warehouse_loads import article, body, load_pairs, pair, rows
 
 from weixin_etl import warehouse as the_warehouse
+from weixin_etl.datasets import DATASETS
 
 pytestmark = pytest.mark.every_postgres
 
 HISTORIES = (
-    "fact_article_total_history",
-    "fact_article_total_detail_history",
+    *(f"{it.fact}_history" for it in DATASETS.values()),
     "dim_article_title_history",
 )
 """What was stays as it was: rows are added and read."""
@@ -80,7 +80,7 @@ class TestLoader:
                 ("TRUNCATE weixin.fact_article_total", "table fact_article_total"),
                 ("UPDATE weixin.raw_response SET body_zstd = ''", "table raw_response"),
                 ("UPDATE weixin.rejected_row SET reason = ''", "table rejected_row"),
-                *((f"UPDATE weixin.{it} SET msgid = ''", f"table {it}") for it in HISTORIES),  # noqa: S608 # HISTORIES
+                *((f"UPDATE weixin.{it} SET appid = ''", f"table {it}") for it in HISTORIES),  # noqa: S608 # HISTORIES
                 *((f"DELETE FROM weixin.{it}", f"table {it}") for it in HISTORIES),  # noqa: S608 # HISTORIES
                 ("INSERT INTO weixin.schema_migrations VALUES ('9999')", "table schema_migrations"),
                 ("INSERT INTO weixin.view_version VALUES ('v', '', now())", "table view_version"),
@@ -121,7 +121,7 @@ class TestReader:
     """weixin_reader may read what analysts and the page need, and nothing else."""
 
     READABLE = (
-        *("dim_account", "dim_article", "fact_article_total", "fact_article_total_detail"),
+        *("dim_account", "dim_article", *(it.fact for it in DATASETS.values())),
         *("first_daily_run", "coverage", "run_report", "article_sighting"),
         *("incident", "unwanted_range", "account_list", "api_call"),
         *HISTORIES,
