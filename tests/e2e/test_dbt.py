@@ -213,7 +213,7 @@ def views_of(dataset: dict[str, str]) -> list[str]:
 
 
 def test_every_key_holds(filled: Engine, built: Counter[tuple[str, str]]) -> None:
-    """One test for each view and for each model; as do all joins. Only totals are collected here."""
+    """One test for each view and for each model, as do joins; only totals are collected here."""
     views = sqlalchemy.inspect(filled).get_view_names("analytics")
     models = len([*(PACKAGE / "models").glob("*.sql")])
     others = sum(map(len, joins(dictionary(filled)).values()))
