@@ -95,6 +95,9 @@ class ItemKey:
     is_number: bool = False
 
 
+ARTICLES_SET = 7
+"""The permission set that the account of a third-party platform must have granted for articles."""
+
 MSGID = ItemKey("msgid", "an article")
 CHANNEL = ItemKey("user_source", "a channel", is_number=True)
 
@@ -130,7 +133,7 @@ class Dataset:
     """Keys of an item that say nothing: they are not loaded."""
     can_be_empty: bool = True
     """Whether a day may have no rows for good; an empty answer else is one that is not ready."""
-    permission_set: int = 7
+    permission_set: int = ARTICLES_SET
     """What the account of a third-party platform must have granted."""
     is_optional: bool = False
     """Whether its DAG waits, paused, until somebody wants it."""

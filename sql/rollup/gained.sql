@@ -1,7 +1,7 @@
 -- What accounts gained on days that rows changed since an instant tell of: one row per account and
 -- day of which that changes. A changed row tells of its day and of all later days of its article;
 -- of earlier ones only if it stands after a gap. After latest.sql, which it reads.
-{% from "rollup/macros.jinja" import asked, gained, gains %}
+{% from "rollup/macros.jinja" import asked, gained, gains, taken_over %}
 {% set columns = gains(dataset).split() %}
 WITH article AS (
     SELECT
@@ -52,15 +52,4 @@ FROM (
     {{ gained(dataset, "span") | indent }}
 ) AS now
 ON CONFLICT (appid, calendar_date) DO UPDATE
-    SET
-        (
-            {{ columns | join(",\n            ") }}
-        ) = (
-            excluded.{{ columns | join(",\n            excluded.") }}
-        )
-    WHERE
-    (
-        kept.{{ columns | join(",\n        kept.") }}
-    ) IS DISTINCT FROM (
-        excluded.{{ columns | join(",\n        excluded.") }}
-    )
+    {{ taken_over(columns) | indent }}

@@ -30,7 +30,7 @@ from datetime import date
 from typing import ClassVar, NamedTuple, TypeVar
 
 from weixin_etl import json_text
-from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.datasets import ARTICLES_SET, DATASETS, Dataset
 from weixin_etl.model import Account, connection_of
 from weixin_etl.problem import WAITS, Problem, ProblemKind
 
@@ -353,8 +353,6 @@ BY_CODE: dict[int, type[WeixinError]] = {
 }
 
 
-_ARTICLES_SET = 7
-"""The permission set that an account must grant a platform, if for its articles."""
 _ERRCODES = range(-(2**31), 2**31)
 _LONGEST_ERRMSG = 500
 _LONGEST_READ = 2000
@@ -379,8 +377,8 @@ def from_errcode(
 
     `connection` and `ticket` are what an operator has to look for to change it. With the dataset
     that was asked for, an endpoint that is offline names its successor, and one that the account
-    may not use the permission set it takes. `secrets` are what nobody
-    may read, should WeChat repeat it.
+    may not use the permission set it takes. `secrets` are what nobody may read, should WeChat
+    repeat it.
     """
     errmsg = _harmless(errmsg, secrets)
     rid = _RID.search(errmsg)
@@ -397,7 +395,7 @@ def from_errcode(
             "connection": connection,
             "ticket": ticket,
             "address": address[0] if address else "this machine's IP",
-            "permission_set": dataset.permission_set if dataset else _ARTICLES_SET,
+            "permission_set": dataset.permission_set if dataset else ARTICLES_SET,
         }
         cause, cure = (text.format_map(places) for text in WHAT_TO_CHANGE[errcode])
     elif kind is EndpointOfflineError and dataset is not None:

@@ -36,6 +36,8 @@ def keep(
 
 def keep_whole(connection: Connection, dataset: Dataset, appids: Collection[str]) -> None:
     """Work out everything that the rollups hold of accounts, and forget the days that are gone."""
+    if not appids:
+        return
     connection.execute(statement("rollup/forget_days.sql", dataset), {"appids": list(appids)})
     keep(connection, dataset, dict.fromkeys(appids, _ALL_DAYS), _ALWAYS)
 
