@@ -10,7 +10,7 @@ from datetime import date
 import pytest
 from sqlalchemy import Engine
 from support import rows, stale_rollups
-from warehouse_loads import at, body, know, load_pairs, pair, whole
+from warehouse_loads import article, at, body, know, load_pairs, pair, whole
 
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.warehouse import migrate
@@ -68,6 +68,17 @@ def test_days_between_answers_are_there(warehouse: Engine):
         "SELECT count(*), count(DISTINCT calendar_date), min(calendar_date), "
         "bool_or(is_complete) FROM analytics.account_day WHERE calendar_date <= '2026-11-20'",
     ) == [(51, 51, BEFORE, False)]
+
+
+def test_an_article_that_moves_takes_its_days_along(warehouse: Engine):
+    """The gap before its first row was of its old publication day; then there is none."""
+    know(warehouse, "wx1")
+    moved = date(2026, 11, 22)
+    for day, dates, fetched in ((AFTER, ["22"], "24 10:00"), (moved, ["22", "23"], "25 10:00")):
+        its = article("1_1", {it: {"int_page_read_user": 5} for it in dates})
+        load_pairs(warehouse, pair(body(its, day=day), fetched, day=day))
+
+    assert stale_rollups(warehouse) == []
 
 
 @pytest.mark.every_postgres
