@@ -33,7 +33,13 @@ span AS MATERIALIZED (
 ),
 
 totals AS MATERIALIZED (
-    {{ latest(dataset, "span", "timestamptz '-infinity'") | indent }}
+    SELECT
+        appid,
+        msgid,
+        {{ totals | join(",\n        ") }}
+    FROM (
+        {{ latest(dataset, "span", "timestamptz '-infinity'") | indent(8) }}
+    ) AS article
 ),
 
 kept_totals AS MATERIALIZED (

@@ -97,9 +97,6 @@ LOOKUPS = {
         "article_sighting": "appid msgid",
         FACT: "appid msgid stat_date",
     },
-    "rollup/latest.sql": {
-        FACT: "appid msgid | appid msgid stat_date | appid publication_date",
-    },
     "rollup/covered.sql": {
         "coverage": "dataset appid publication_date",
         "dim_article": "appid publication_date",
@@ -109,9 +106,8 @@ LOOKUPS = {
         "account_day_article_total": "appid calendar_date",
         FACT: "appid msgid stat_date",
     },
-    "rollup/gained.sql": {
-        FACT: "appid | appid msgid stat_date | appid publication_date",
-        "latest_article_total": "appid msgid",
+    "rollup/changed_rows.sql": {
+        FACT: "appid | appid msgid | appid msgid stat_date | appid publication_date",
         "account_day_article_total": "appid calendar_date",
     },
 }

@@ -30,7 +30,7 @@ def keep(
         "last_dates": [last for _, last in spans.values()],
     }
     if spans:
-        for path in ("rollup/latest.sql", "rollup/covered.sql", "rollup/gained.sql"):
+        for path in ("rollup/changed_rows.sql", "rollup/covered.sql"):
             connection.execute(statement(path, dataset), {**values, "since": since})
 
 
