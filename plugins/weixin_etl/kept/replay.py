@@ -197,7 +197,7 @@ class _Replay:
             connection.execute(statement("fact/pin_plan.sql"))
             tables = Tables(connection, self.selection.dataset, self.now(), Cause.REPLAY)
             judged_pairs = [pair for pair in self.unjudged if pair[0] in complete]
-            before = rollups.states(tables, concerned := {*pairs, *judged_pairs})
+            before = tables.loaded(concerned := {*pairs, *judged_pairs})
             rebuilt, diff = self._rebuild(tables, pairs)
             coverage = self._coverage(tables, rebuilt)
             judged = self._judge(tables, complete) if self.is_applied else 0
@@ -246,8 +246,7 @@ class _Replay:
 
     def _coverage(self, tables: Tables, rebuilt: Sequence[Rebuilt]) -> int:
         """Correct what coverage says we have of the pairs; of how many it said otherwise."""
-        rows = tables.execute("coverage/of_pairs.sql", **tables.arrays([it.pair for it in rebuilt]))
-        known = {(row.appid, row.publication_date): row for row in rows}
+        known = tables.loaded([it.pair for it in rebuilt])
         others: dict[Pair, Summary] = {}
         for it in rebuilt:
             held, newest = known.get(it.pair), it.newest_with_data

@@ -30,7 +30,7 @@ from weixin_etl.datasets import Dataset, Day
 from weixin_etl.load import merge, quota, rollups
 from weixin_etl.load.coverage import judge_again, save_data, verdict_columns, verdicts, wake
 from weixin_etl.load.outcome import Outcome, answered, refused
-from weixin_etl.load.tables import Tables
+from weixin_etl.load.tables import Loaded, Tables
 from weixin_etl.model import AttemptState, Counts, Pair, PairState, Run
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.locks import lock_load
@@ -79,8 +79,8 @@ class Load:
             tables = Tables(connection, self._dataset, self._now())
             to_judge = [it for appid in complete for it in self._unjudged[appid]]
             pairs = {it.pair for it in (*outcomes, *to_judge)}
-            before = rollups.states(tables, pairs)
-            merged = self._merge(tables, outcomes)
+            before = tables.loaded(pairs)
+            merged = self._merge(tables, outcomes, before)
             to_judge += [it for it in merged if it.account.appid in complete]
             judged = self._judge(tables, to_judge) if to_judge else []
             rollups.keep(tables, pairs, before)
@@ -98,9 +98,9 @@ class Load:
         with self._warehouse.begin() as connection:
             quota.count(connection, self._dataset, outcomes)
 
-    def _merge(self, tables: Tables, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    def _merge(self, tables: Tables, outcomes: Sequence[Outcome], loaded: Loaded) -> list[Outcome]:
         answered = [outcome for outcome in outcomes if outcome.summary]
-        counts = merge.merge(tables, answered, refetch=self._run.refetch)
+        counts = merge.merge(tables, answered, loaded, refetch=self._run.refetch)
         readable = {it.pair: it.readable for it in outcomes if it.readable}
         save_data(tables, {pair: it for pair, it in readable.items() if it.has_data})
         return [it.merged(counts.get(it.pair, Counts())) for it in outcomes]

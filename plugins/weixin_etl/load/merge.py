@@ -15,25 +15,25 @@ from weixin_etl.load.outcome import Outcome
 from weixin_etl.load.parts import given_parts, open_parts, settle, settled_parts
 from weixin_etl.load.rebuild import Merged, Rebuilt, rebuild, staged_again
 from weixin_etl.load.stage import Staged, copy_answers, line
-from weixin_etl.load.tables import Tables
+from weixin_etl.load.tables import Loaded, Tables
 from weixin_etl.model import Counts, DataState, Pair
 
 Kept = Mapping[Pair, Row[Any]]
 """Where answers are kept, by pair: see `raw_response/keep.sql`."""
-Loaded = Mapping[Pair, Row[Any]]
-"""What was loaded of pairs before, if anything: see `coverage/of_pairs.sql`."""
 
 
-def merge(tables: Tables, outcomes: Sequence[Outcome], *, refetch: bool) -> dict[Pair, Counts]:
+def merge(
+    tables: Tables, outcomes: Sequence[Outcome], loaded: Loaded, *, refetch: bool
+) -> dict[Pair, Counts]:
     """
     Merge the answers, in the transaction of the caller; what changed, by pair.
 
-    The rows of an answer that is loaded already are compared again only in a `refetch`.
+    Of their pairs, `loaded` is what the warehouse has so far. The rows of an answer that is loaded
+    already are compared again only in a `refetch`.
     """
     if not outcomes:
         return {}
     readable = [it for it in outcomes if it.readable]
-    loaded = _loaded(tables, outcomes)
     kept = _keep(tables, outcomes)
     late = {it.pair for it in readable if _is_late(it, loaded)}
     known = set() if refetch else _known(tables, outcomes, kept, loaded)
@@ -50,11 +50,6 @@ def merge(tables: Tables, outcomes: Sequence[Outcome], *, refetch: bool) -> dict
     new = [it for it in readable if it.pair not in known]
     _settle_parts(tables, new, kept, rebuilt)
     return changes
-
-
-def _loaded(tables: Tables, outcomes: Sequence[Outcome]) -> Loaded:
-    rows = tables.execute("coverage/of_pairs.sql", **tables.arrays([it.pair for it in outcomes]))
-    return {(row.appid, row.publication_date): row for row in rows}
 
 
 def _keep(tables: Tables, outcomes: Sequence[Outcome]) -> Kept:

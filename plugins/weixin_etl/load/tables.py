@@ -7,13 +7,16 @@ from typing import Any
 
 import msgspec
 from psycopg2.errors import UniqueViolation
-from sqlalchemy import Connection, CursorResult
+from sqlalchemy import Connection, CursorResult, Row
 
 from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
 from weixin_etl.load.stage import Staged, copy_articles, copy_rows, line_end
 from weixin_etl.model import Cause, Counts, Pair
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.statements import arrays
+
+Loaded = Mapping[Pair, Row[Any]]
+"""What is loaded of pairs, if anything: see `coverage/of_pairs.sql`."""
 
 
 class Tables:
@@ -64,6 +67,11 @@ class Tables:
         place = [day] if self.dataset.place else []
         changed_at = self.changed_at
         return line_end(appid, *place, raw_response_id, fetched_at, changed_at, changed_at)
+
+    def loaded(self, pairs: Collection[Pair]) -> Loaded:
+        """What is loaded of the pairs that have an answer."""
+        rows = self.execute("coverage/of_pairs.sql", **self.arrays(pairs))
+        return {(row.appid, row.publication_date): row for row in rows}
 
     def row_counts(self, pairs: Collection[Pair]) -> dict[Pair, int]:
         """How many rows the fact holds of each pair that has any."""
