@@ -128,6 +128,8 @@ def _defaults(home: Home, connection: str, warehouse_url: str) -> dict[str, str]
         "AIRFLOW__CORE__SENSITIVE_VAR_CONN_NAMES": "config,ticket",
         "AIRFLOW__API__DEFAULT_WRAP": "True",
         "AIRFLOW__API__WORKERS": "1",
+        # on a busy machine; a task that gets no answer in time ends without a word
+        "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
     }
 
 

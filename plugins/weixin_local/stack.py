@@ -36,13 +36,14 @@ from weixin_local.machine import LocalError, write_private
 from weixin_local.processes import Process
 from weixin_local.progress import Steps
 
-SCHEDULER = "scheduler"
+API_SERVER, SCHEDULER = "api-server", "scheduler"
 AIRFLOW_COMMANDS = {
-    "api-server": ["api-server"],
-    SCHEDULER: ["scheduler", "--skip-serve-logs"],  # the API server reads the same disk
+    API_SERVER: ["api-server"],
     "dag-processor": ["dag-processor"],
-    "triggerer": ["triggerer", "--skip-serve-logs"],
+    "triggerer": ["triggerer", "--skip-serve-logs"],  # the API server reads the same disk
+    SCHEDULER: ["scheduler", "--skip-serve-logs"],
 }
+"""In the order in which they are started."""
 SANDBOX = "sandbox"
 TASK_PATIENCE_SECONDS = 15
 """How long the scheduler may wait for its tasks; one that is killed can be done again."""
@@ -263,11 +264,13 @@ def _start_sandbox(home: Home, steps: Steps) -> str:
 
 def _start_airflow(home: Home, environment: Mapping[str, str], port: int) -> None:
     since = datetime.now(UTC)
-    airflow = [
-        _start_process(home, name, [sys.executable, "-m", "airflow", *command], environment)
-        for name, command in AIRFLOW_COMMANDS.items()
-    ]
+    airflow: list[Process] = []
     api = AirflowApi(port, admin_password(home))
+    for name, command in AIRFLOW_COMMANDS.items():
+        if name == SCHEDULER:  # a task that does not reach the API server fails without a word
+            _wait(home, airflow, lambda: [] if machine.answers(port) else [API_SERVER])
+        command = [sys.executable, "-m", "airflow", *command]
+        airflow.append(_start_process(home, name, command, environment))
     _wait(home, airflow, lambda: api.unhealthy(since))
     try:
         api.log_in()

@@ -217,7 +217,9 @@ SELECT
                     CASE WHEN pair.is_final THEN ' and refetch' ELSE '' END
                 )
         WHEN pair.state = 'not_ready' AND pair.error IS NULL
-            THEN 'a run was interrupted before it judged this answer: the next run asks again'
+            THEN 'imported, from an answer of before its figures were computed: a daily run asks '
+                || 'again within its reach, else start a run with begin_date and end_date '
+                || to_char(pair.publication_date, 'YYYY-MM-DD')
         WHEN pair.state = 'retired' AND pair.error IS NULL
             THEN 'not asked for: WeChat has taken the endpoint offline (errcode 47009)'
         WHEN pair.state = 'empty' AND pair.is_provisional

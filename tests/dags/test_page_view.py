@@ -80,6 +80,14 @@ def test_what_another_run_brought_in_is_said_to_be_in(daily: DailyDag, warehouse
             calendar.story(of, it, "wx1", date(2026, 11, 2)) for it in (airflow, while_at_work)
         )
 
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE weixin.run_report SET state = 'failed' WHERE publication_date = '2026-11-03'"
+        )
+        of = Figures(connection, ARTICLE_TOTAL, MORNING, catch_up_days=60)
+        trying_again = runs.view(of, while_at_work, lambda *_: {}, 0).runs[0]
+
+    assert (ended.days_left, at_work.days_left, trying_again.days_left) == (0, 2, 2)
     assert ended.counts
     assert at_work.counts
     assert story

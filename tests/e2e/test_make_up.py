@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+from datetime import datetime
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -13,7 +14,7 @@ from rest import Rest, until
 
 from weixin_etl.datasets import DATASETS
 from weixin_local import machine, processes
-from weixin_local.stack import AIRFLOW_COMMANDS, SANDBOX
+from weixin_local.stack import AIRFLOW_COMMANDS, SANDBOX, SCHEDULER
 
 pytestmark = pytest.mark.stack
 
@@ -69,6 +70,18 @@ def test_airflow_is_healthy_with_pool_and_unpaused_dag(rest: Rest) -> None:
     assert rest("GET", "pools/weixin_api")["slots"] == 16
     assert rest("GET", f"dags/{DAG}")["is_paused"] is False
     assert rest("GET", "importErrors")["import_errors"] == []
+
+
+@pytest.mark.usefixtures("up")
+def test_no_task_starts_before_the_api_server_answers(person: Person) -> None:
+    """One that does not reach it fails without a word, and people are told that it was killed."""
+    log = (person.home.logs / "api-server.log").read_text()
+    answers = re.search(r"^(\S+) .*Uvicorn running on", log, re.MULTILINE)
+    found = processes.recorded(person.home.processes)
+    (scheduler,) = [it for it in found if it.name == SCHEDULER]
+
+    assert answers
+    assert scheduler.born_at > datetime.fromisoformat(answers[1]).timestamp()
 
 
 def test_dates_in_a_backfill_of_the_command_line_are_refused_by_its_runs(

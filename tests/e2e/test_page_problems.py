@@ -147,7 +147,7 @@ def test_what_is_not_known_is_not_said(page: Page) -> None:
     new = page.locator("main").inner_text()
 
     assert unread.splitlines()[0] == "One thing is wrong now"
-    assert new.startswith("No account is collected yet. Do this first:")
+    assert new.startswith("Daily runs collect no account yet. Do this first:")
     for said in (unread, new):
         assert "Accounts" not in said
         assert "seven days" not in said

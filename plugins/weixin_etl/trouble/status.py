@@ -362,7 +362,7 @@ def assess(
         *known,
         *(_of_airflow(airflow, accounts, now, datasets) if airflow else ()),
         *(_untold(incidents, airflow.alerts, now) if airflow and airflow.alerts else ()),
-        *_days_without_incident(accounts, known, now),
+        *_days_without_incident(accounts, known, [it for it in incidents if it.closed_at], now),
     ]
     if not facts and all(it.is_warning for it in found):
         found.append(_nothing_collected(datasets, airflow))
@@ -418,8 +418,9 @@ def _nothing_collected(datasets: Sequence[Dataset], airflow: Airflow | None) -> 
         cure = "wait for the run that is at work: its plan brings the accounts"
     elif awake:
         cure = (
-            f"trigger {awake[0].dag_id}, or wait for its daily run; if one has run, "
-            "weixin_accounts names no account that WeChat still lets it ask for"
+            f"trigger {awake[0].dag_id}, or wait for its next daily run (the run of an earlier "
+            "morning is none); if one has run, weixin_accounts names no account that WeChat still "
+            "lets it ask for"
         )
     else:
         first = [it.dag_id for it in datasets if not it.is_optional]
@@ -427,7 +428,7 @@ def _nothing_collected(datasets: Sequence[Dataset], airflow: Airflow | None) -> 
             "create a connection for an account (weixin_default, or those that the Variable "
             f"weixin_accounts names), then unpause {' or '.join(first or ['a DAG'])}"
         )
-    return ListedProblem(Problem(ProblemKind.NOT_ASKED, "no account is collected", cure))
+    return ListedProblem(Problem(ProblemKind.NOT_ASKED, "daily runs collect no account", cure))
 
 
 def _untold(incidents: Sequence[ListedProblem], alerts: str, now: datetime) -> list[ListedProblem]:
@@ -551,7 +552,10 @@ _NOT_IN = {
 
 
 def _days_without_incident(
-    accounts: Sequence[AccountStatus], known: Sequence[ListedProblem], now: datetime
+    accounts: Sequence[AccountStatus],
+    known: Sequence[ListedProblem],
+    over: Sequence[ListedProblem],
+    now: datetime,
 ) -> list[ListedProblem]:
     """A problem per dataset, state and cause, for the days that no open incident is about."""
     broken = [it for it in known if not it.is_warning or it.problem.kind is ProblemKind.WITHDRAWN]
@@ -565,9 +569,23 @@ def _days_without_incident(
             for day in account.days.get(state, ()):
                 if not any(_is_why(it, fact, day) for it in ours):
                     last, is_left_open = fact.days[day], day in fact.left_open
+                    if any(_is_over(it, fact, last) for it in over):
+                        cure = None if is_left_open else "the next daily run asks again"
+                        last = replace(last, error_code=None, error=None, cure=cure)
                     why = (last.error_kind, last.error_code, bool(last.error), is_left_open)
                     found[state, fact.dataset.name, *why].append((fact, last))
     return [_of_days(state, days, now) for (state, *_), days in found.items()]
+
+
+def _is_over(closed: ListedProblem, facts: AccountFacts, last: Coverage) -> bool:
+    """Whether what the last attempt met is over, as the account has been answered since."""
+    at, problem = closed.closed_at, closed.problem
+    return (
+        closed.dataset == facts.dataset.name
+        and problem.kind is last.error_kind
+        and _is_of(problem, facts)
+        and bool(at and last.attempted_at and last.attempted_at < at)
+    )
 
 
 def _is_why(problem: Problem, facts: AccountFacts, day: date) -> bool:

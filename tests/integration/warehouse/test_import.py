@@ -149,6 +149,20 @@ def test_days_are_ready_and_final_by_the_rules(warehouse: Engine, load: Load):
     )
 
 
+def test_a_day_that_was_imported_too_early_says_so(warehouse: Engine, load: Load):
+    """And what brings it in: no run has left it like that."""
+    load(line(answer(1).decode(), on(23, "08:30")))
+
+    with warehouse.connect() as connection:
+        reason = connection.exec_driver_sql(
+            "SELECT reason FROM analytics.coverage "
+            "WHERE state = 'not_ready' AND publication_date = '2026-11-20'"
+        ).scalar_one()
+
+    assert reason.startswith("imported, from an answer of before its figures were computed")
+    assert reason.endswith("start a run with begin_date and end_date 2026-11-20")
+
+
 @pytest.mark.parametrize(
     ("bad", "said"),
     [

@@ -93,7 +93,7 @@ AT_WORK = replace(FINE, runs={ARTICLE_TOTAL.name: {RUN}})
     ("airflow", "cure"),
     [
         (PAUSED, f"the Variable weixin_accounts names), then unpause {ARTICLE_TOTAL.dag_id} or "),
-        (FINE, f"trigger {ARTICLE_TOTAL.dag_id}, or wait for its daily run; if one has run, "),
+        (FINE, f"trigger {ARTICLE_TOTAL.dag_id}, or wait for its next daily run (the run of "),
         (AT_WORK, "wait for the run that is at work"),
     ],
 )
@@ -105,7 +105,7 @@ def test_that_no_account_is_collected_is_a_problem(
 
     (nothing,) = found.open
     assert (found.is_healthy, found.accounts) == (False, ())
-    assert nothing.problem.cause == "no account is collected"
+    assert nothing.problem.cause == "daily runs collect no account"
     assert cure in nothing.problem.cure
 
 
@@ -280,6 +280,19 @@ def fail(warehouse: Engine, error_kind: str, days: list[date] = DAYS) -> None:
         error_kind=error_kind,
         days=days,
     )
+
+
+def test_nobody_is_told_to_mend_what_is_over(warehouse: Engine) -> None:
+    """The account has been answered since, for other days: these are asked for again."""
+    collect(warehouse)
+    fail(warehouse, "configuration", DAYS[:2])
+    open_incident(warehouse, "configuration", "wx1", days=DAYS[:2], closed_at=NOW)
+
+    (still,) = read(warehouse).open
+
+    assert (still.problem.days, still.problem.errcode) == (tuple(DAYS[:2]), None)
+    assert still.problem.cause == "the last attempt failed"
+    assert still.problem.cure == "the next daily run asks again"
 
 
 def test_a_warning_does_not_hide_days_that_fail(warehouse: Engine) -> None:

@@ -157,7 +157,7 @@ def _account(account: AccountStatus) -> Shown:
         "open_day_count": len(account.days.get(DayState.OPEN, ())),
         "resting_day_count": len(account.days.get(DayState.RESTING, ())),
         "being_asked_count": sum(it.pair_count for it in account.facts.at_work),
-        "being_asked_left": len(account.facts.being_asked),
+        "being_asked_left": sum(len(it.days_left) for it in account.facts.at_work),
         "open_incidents": account.open_incidents,
         "calls_today": account.facts.quota.calls,
         "quota_limit": account.facts.quota.limit,

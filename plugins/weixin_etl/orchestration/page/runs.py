@@ -1,13 +1,14 @@
 """What came of each run: the counts of `weixin.run_report`, beside Airflow's own state."""
 
-from collections.abc import Callable, Collection
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from weixin_etl.orchestration.airflow_state import AirflowRun
 from weixin_etl.orchestration.page.reader import Figures
-from weixin_etl.trouble.status import Airflow
+from weixin_etl.trouble.status import Airflow, progress
 
 RUNS_PER_PAGE = 20
 ACCOUNTS = 100
@@ -31,6 +32,8 @@ class ShownRun:
     """None: it planned nothing."""
     is_at_work: bool
     """Whether it is asking WeChat."""
+    days_left: int
+    """Of a run at work: how many days it has yet to bring in, those that it tries again as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,9 @@ class View:
 def view(of: Figures, airflow: Airflow, airflow_runs: AirflowRuns, offset: int) -> View:
     """The runs that planned something; on the first page also newer ones that did not get there."""
     at_work = airflow.at_work(of.dataset)
+    days_left: Counter[str] = Counter()
+    for it in progress(of.connection, of.dataset, airflow):
+        days_left[it.run_id] += len(it.days_left)
     found = of.rows("page/runs.sql", most=RUNS_PER_PAGE, offset=offset, at_work=at_work)
     run_count = found[0].pop("run_count") if found else 0
     known = airflow_runs(
@@ -54,10 +60,10 @@ def view(of: Figures, airflow: Airflow, airflow_runs: AirflowRuns, offset: int) 
     for counts in found:
         counts.pop("run_count", None)
         run_id, at = counts.pop("run_id"), counts.pop("planned_at")
-        shown.append(_run(run_id, at, known.pop(run_id, None), counts, at_work))
+        shown.append(_run(run_id, at, known.pop(run_id, None), counts, at_work, days_left))
     oldest = min((run.at for run in shown if run.at), default=None)
     shown += [
-        _run(run.run_id, run.started_at, run, None, at_work)
+        _run(run.run_id, run.started_at, run, None, at_work, days_left)
         for run in known.values()
         if oldest is None or run.started_at is None or run.started_at >= oldest
     ]
@@ -77,6 +83,7 @@ def _run(
     known: AirflowRun | None,
     counts: dict[str, Any] | None,
     at_work: Collection[str],
+    days_left: Mapping[str, int],
 ) -> ShownRun:
     return ShownRun(
         run_id=run_id,
@@ -86,4 +93,5 @@ def _run(
         ended_at=known.ended_at if known else None,
         counts=counts,
         is_at_work=run_id in at_work,
+        days_left=days_left.get(run_id, 0),
     )

@@ -148,8 +148,8 @@ function against(found, article) {
   const readers = new Map(article.readers);
   const last = usual(found, article).filter((it) => it.median > 0 && readers.has(it.day_number)).at(-1);
   if (!last) return "–";
-  const change = readers.get(last.day_number) / last.median - 1;
-  const percent = `${change >= 0 ? "+" : "−"}${Math.abs(Math.round(change * 100))} %`;
+  const change = Math.round((readers.get(last.day_number) / last.median - 1) * 100);
+  const percent = `${change > 0 ? "+" : change < 0 ? "−" : "±"}${Math.abs(change)} %`;
   return t("on_day", { percent, day: last.day_number });
 }
 

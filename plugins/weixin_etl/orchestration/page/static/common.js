@@ -62,7 +62,7 @@ export const addDays = (day, count) =>
 export const ranges = (days) => days.replaceAll(" to ", t("to"));
 
 // As a sentence of its own. What begins with a name or an address stays as it is.
-export const sentence = (text) => (/^[a-z]+([ ,]|: )/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text);
+export const sentence = (text) => (/^[a-z]+([ ,;]|: )/.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text);
 
 // A sentence for people who use a screen reader.
 export function say(sentence) {

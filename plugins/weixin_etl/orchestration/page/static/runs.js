@@ -18,7 +18,7 @@ export async function runs({ now, go, ask }) {
     { label: t("run"), cell: (it) => [link(now.dataset, it), el("span", { class: "quiet under" }, word("type", it.run_type ?? kind(it.run_id)))] },
     { label: t("airflow_state"), cell: (it) => el("span", { class: `chip ${chip(it.state)}` }, it.state ? word("run", it.state) : t("gone")) },
     { label: t("accounts"), number: true, cell: (it) => number(it.counts?.accounts) },
-    { label: t("pairs"), wide: true, cell: (it) => (it.counts ? [it.is_at_work && progressBar(it.counts.pairs - it.counts.planned, it.counts.pairs), states(it.counts, it)] : el("span", { class: "quiet" }, t(it.is_at_work ? "plans_yet" : "planned_nothing"))) },
+    { label: t("pairs"), wide: true, cell: (it) => (it.counts ? [it.is_at_work && progressBar(it.counts.pairs - it.days_left, it.counts.pairs), states(it.counts, it)] : el("span", { class: "quiet" }, t(it.is_at_work ? "plans_yet" : "planned_nothing"))) },
     ...counts((it) => it.counts),
     { label: t("by_account"), wide: true, cell: (it) => (it.counts ? opener(now.dataset, it, ask, inners.get(it.run_id)) : "–") },
   ];
