@@ -25,26 +25,6 @@ def test_the_days_and_accounts_entered_are_asked_for(daily: DailyDag, sandbox: S
     assert {call.appid for call in sandbox.calls} == {second.appid}
 
 
-def test_an_unknown_account_is_refused(daily: DailyDag, sandbox: Sandbox, accounts):
-    """
-    A name that nobody configured is a mistake, not an empty run.
-
-    Those that are configured are named, nearest first, with every id the form takes.
-    """
-    accounts(2)
-
-    outcome = daily.run(accounts=["a1", "号7"])
-
-    assert outcome.state == "failed"
-    line = (
-        "accounts: weixin_accounts has no connection id or appid 号7; there are "
-        "号1 (a0, wx0000000000000001), 号2 (a1, wx0000000000000002)"
-    )
-    assert outcome.problems == [("refresh_access_token", line), ("check", line)]
-    assert [task for task, _ in outcome.errors] == ["refresh_access_token", "check"]
-    assert sandbox.calls == []
-
-
 def test_days_that_cannot_be_asked_for_are_refused(
     daily: DailyDag, sandbox: Sandbox, warehouse: Engine
 ):
