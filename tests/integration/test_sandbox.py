@@ -1,4 +1,4 @@
-"""The stand-in for WeChat: its command, and that a scenario hits what it names."""
+"""The stand-in for WeChat: its command, and that its endpoints tell of one world."""
 
 import os
 import re
@@ -19,7 +19,6 @@ from weixin_etl.api.client import Refusal, WeixinClient
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
 from weixin_etl.model import Account
 from weixin_sandbox import Account as Known
-from weixin_sandbox import Sandbox, Scenario
 from weixin_sandbox.effects import EFFECTS, NUMBERED
 from weixin_sandbox.endpoints import named
 from weixin_sandbox.scenarios import CallKind

@@ -25,7 +25,6 @@ from wire import (
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import WeixinError
 from weixin_etl.api.token import Token
-from weixin_sandbox import Sandbox
 
 TOKENS = ["wire-token-1", "wire-token-2", "wire-token-3"]
 
