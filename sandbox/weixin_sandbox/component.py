@@ -47,7 +47,8 @@ class RegisteredComponent:
         self._accounts = accounts
         self._account_tokens = tokens
         self._auth_time = auth_time
-        self._own_tokens = Tokens()
+        self.tokens = Tokens()
+        """Its own; those of accounts that have authorised it are the platform's."""
         self._tickets: list[str] = []
         self._expired_tickets: list[str] = []
         self._authorizations: dict[str, Authorization] = {}
@@ -74,7 +75,7 @@ class RegisteredComponent:
 
     def expire_tokens(self) -> None:
         """Refuse every component token now in force with 42001 from now on."""
-        self._own_tokens.expire_all()
+        self.tokens.expire_all()
 
     def authorize(self, account: Account | str) -> None:
         """
@@ -111,18 +112,8 @@ class RegisteredComponent:
             raise RefusedError(61005)
         if ticket not in self._tickets:
             raise RefusedError(61006)
-        token, seconds = self._own_tokens.of_component(self.appid)
+        token, seconds = self.tokens.of_component(self.appid)
         return self._remembered(token), seconds
-
-    def check_token(self, value: str) -> None:
-        """
-        Let a component token in force pass.
-
-        Raises:
-            RefusedError: 40001 for an unknown or replaced one, 42001 for an expired one.
-
-        """
-        self._own_tokens.check(value)
 
     def refresh(self, appid: str, refresh_token: object) -> tuple[str, int, str]:
         """
