@@ -181,18 +181,7 @@ class Platform:
         ticket: Callable[[], str],
         limits: CallLimits,
     ) -> None:
-        """
-        Make no call yet.
-
-        Args:
-            account: the platform itself, as its connection describes it.
-            warehouse: where the tokens are kept.
-            cipher: what they are encrypted with.
-            ticket: gives the newest `component_verify_ticket`; raises `WeixinError` where there is
-                none.
-            limits: how patient it is.
-
-        """
+        """`ticket` gives the newest `component_verify_ticket`, or raises `WeixinError`."""
         self.account = account
         self._limits = limits
         self._component = Component(account, limits)

@@ -51,7 +51,7 @@ class Cipher:
 
     def __init__(self, keys: Sequence[str]) -> None:
         """
-        Use these keys, newest first.
+        The newest first.
 
         Raises:
             ValueError: one is no Fernet key, or there is none.

@@ -41,7 +41,6 @@ class Answer:
     """Of the body, taken by the thread that fetched it: others are still waiting for theirs."""
 
     def __post_init__(self) -> None:
-        """Take it."""
         object.__setattr__(self, "sha256", hashlib.sha256(self.body).digest())
 
 
@@ -64,16 +63,7 @@ class WeixinClient:
         limits: CallLimits | None = None,
         ask_for_token: AskForToken | None = None,
     ) -> None:
-        """
-        Make no call yet.
-
-        Args:
-            account: whom it speaks for.
-            limits: how patient it is.
-            ask_for_token: where a platform's tokens come from; without it the account's own token
-                is asked for, from its token service if it has one.
-
-        """
+        """Without `ask_for_token` its own token is asked for, of its token service if any."""
         self.account = account
         limits = limits or CallLimits()
         self._caller = Caller(account, limits)
@@ -81,7 +71,7 @@ class WeixinClient:
         self._keeper = _keeper(account, ask_for_token or _own_token(account, self._caller))
 
     def listen(self, on_response: Callable[[Call, Response], None]) -> None:
-        """Let somebody have what WeChat answers to each call from here on, before it is judged."""
+        """From here on `on_response` is given each answer of WeChat's, before it is judged."""
         self._caller.on_response = self._quota_caller.on_response = on_response
 
     def check_token(self) -> None:

@@ -51,7 +51,6 @@ class Authorization:
 
     @property
     def authorized_at(self) -> datetime:
-        """The same as an instant."""
         return datetime.fromtimestamp(self.auth_time, tz=UTC)
 
 

@@ -340,7 +340,6 @@ class Progress:
     _noting: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
-        """Nothing is done yet."""
         self._accounts, self._days = len(self.left), self.left.total()
 
     def note(self, outcome: Outcome) -> None:

@@ -71,7 +71,6 @@ class AccountPlan:
 
     @property
     def name(self) -> str:
-        """What people call the account."""
         return self.planned.name
 
     @property
