@@ -72,7 +72,6 @@ class Stack:
 
         Raises:
             LocalError: it was started for something else.
-
         """
         if self.account != fingerprint(connection):
             raise LocalError(
@@ -92,7 +91,6 @@ def run_command(home: Home, module: str, arguments: Sequence[str]) -> NoReturn:
     Raises:
         LocalError: none runs, or for another account than the one configured now. One of which a
             part has died will do: that may be what the command is to find out.
-
     """
     found = started(home)
     if found is None or not home.server.is_running():
@@ -113,7 +111,6 @@ def probe(home: Home, arguments: Sequence[str], steps: Steps) -> NoReturn:
 
     Raises:
         LocalError: there is none.
-
     """
     keep_private(home, steps.say)
     connection = configured_connection(home)
@@ -143,7 +140,6 @@ def up(home: Home, port: int, steps: Steps) -> None:
     Raises:
         LocalError: something does not start, then all of it is stopped again; or it runs already,
             for another account.
-
     """
     keep_private(home, steps.say)
     connection = configured_connection(home)
@@ -173,7 +169,6 @@ def running(home: Home) -> Stack | None:
 
     Raises:
         LocalError: another version of this program has started it.
-
     """
     stack = started(home)
     if stack is None:
@@ -188,7 +183,6 @@ def started(home: Home) -> Stack | None:
 
     Raises:
         LocalError: another version of this program has started it.
-
     """
     record = home.state / "stack.json"
     if not record.exists():
@@ -212,7 +206,6 @@ def stop(home: Home) -> Sequence[str]:
 
     Returns:
         the names of those that were running.
-
     """
     recorded = processes.recorded(home.processes)
     first = [process for process in recorded if process.name == SCHEDULER]
@@ -289,7 +282,6 @@ def _unread_dags(api: AirflowApi) -> Sequence[str]:
 
     Raises:
         LocalError: it can't read one.
-
     """
     for error in api.import_errors():
         raise LocalError(f"Airflow can't read a DAG: {error}")

@@ -29,7 +29,6 @@ class Sandbox(Platform):
 
         Raises:
             OSError: the port cannot be bound.
-
         """
         return serve(build_app(self), port)
 

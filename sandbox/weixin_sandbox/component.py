@@ -31,7 +31,6 @@ class RegisteredComponent:
     Attributes:
         rotates_refresh_tokens: whether each refresh replaces the refresh token and invalidates
             the old one at once. WeChat usually returns the same one.
-
     """
 
     def __init__(
@@ -95,7 +94,6 @@ class RegisteredComponent:
 
         Raises:
             KeyError: it has not authorised the component.
-
         """
         del self._authorizations[appid]
         self._account_tokens.end_of_component(appid)
@@ -106,7 +104,6 @@ class RegisteredComponent:
 
         Raises:
             RefusedError: 61006 for a ticket that was never pushed, 61005 for an expired one.
-
         """
         if ticket in self._expired_tickets:
             raise RefusedError(61005)
@@ -122,7 +119,6 @@ class RegisteredComponent:
         Raises:
             RefusedError: 61003 when the account has not authorised the component, 61023 when the
                 refresh token is not its current one.
-
         """
         authorization = self.authorization(appid)
         if refresh_token != authorization.refresh_token:
@@ -139,7 +135,6 @@ class RegisteredComponent:
 
         Raises:
             RefusedError: 61003 when it has not authorised the component.
-
         """
         granted = self._authorizations.get(appid)
         if granted is None:

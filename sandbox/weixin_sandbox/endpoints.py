@@ -61,7 +61,6 @@ def named(name: str) -> Endpoint:
 
     Raises:
         ValueError: there is none.
-
     """
     for endpoint in ENDPOINTS.values():
         if endpoint.name == name:

@@ -140,7 +140,6 @@ class OwnToken:
 
         Raises:
             WeixinError: the call's; or there is no token, which is the problem of the platform.
-
         """
         token = self._value()
         try:
@@ -219,7 +218,6 @@ class Platform:
         Raises:
             ClockError: this machine's clock and WeChat's disagree.
             WarehouseError: the warehouse does not work.
-
         """
         with self._diagnosed(self.account):
             try:
@@ -350,7 +348,6 @@ class Platform:
             WithdrawnError: the account no longer authorises the platform.
             WeixinError: WeChat gives no token; says why.
             WarehouseError: the warehouse does not work.
-
         """
         with self._diagnosed(account):
             if token := self._stored.token(account, refused):

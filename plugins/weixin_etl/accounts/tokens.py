@@ -55,7 +55,6 @@ class Cipher:
 
         Raises:
             ValueError: one is no Fernet key, or there is none.
-
         """
         if not keys:
             raise ValueError("there is no key")

@@ -80,7 +80,6 @@ class WeixinClient:
 
         Raises:
             WeixinError: it does not; says why.
-
         """
         self._keeper.token()
 
@@ -112,7 +111,6 @@ class WeixinClient:
 
         Raises:
             WeixinError: WeChat does not say.
-
         """
         payload = {"cgi_path": dataset.path}
         body = self._with_token(
@@ -190,7 +188,6 @@ def ask_for_token(account: Account, limits: CallLimits) -> None:
 
     Raises:
         WeixinError: it does not; says why.
-
     """
     _own_token(account, Caller(account, limits))("")
 

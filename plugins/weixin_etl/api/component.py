@@ -91,7 +91,6 @@ class Component:
 
         Raises:
             WeixinError: WeChat gives none.
-
         """
         payload = {
             "component_appid": self.account.appid,
@@ -110,7 +109,6 @@ class Component:
             TokenRefusedError: WeChat refuses the platform's token.
             NotAuthorisedError: by WeChat, the account does not authorise the platform.
             WeixinError: WeChat gives none.
-
         """
         payload = {
             "component_appid": self.account.appid,
@@ -131,7 +129,6 @@ class Component:
         Raises:
             TokenRefusedError: WeChat refuses the platform's token.
             WeixinError: WeChat gives no list.
-
         """
         payload = {
             "component_appid": self.account.appid,
@@ -157,7 +154,6 @@ class Component:
             TokenRefusedError: WeChat refuses the platform's token.
             NotAuthorisedError: by WeChat, the account does not authorise the platform.
             WeixinError: WeChat does not say.
-
         """
         payload = {"component_appid": self.account.appid, "authorizer_appid": account.appid}
         call = self._call("api_get_authorizer_info", payload, component_token)

@@ -61,7 +61,6 @@ class WeixinHook(BaseHook):
 
         Raises:
             ConfigurationError: there is no such connection, or it cannot be used as it is.
-
         """
         conn_id = tested_conn_id.get() or self.weixin_conn_id
         try:
@@ -92,7 +91,6 @@ class WeixinHook(BaseHook):
 
         Raises:
             ConfigurationError: as `account`, or it is a platform, which has no figures of its own.
-
         """
         account = self.account()
         if account.is_platform:
@@ -124,7 +122,6 @@ def ticket(platform: Account) -> str:
 
     Raises:
         ConfigurationError: there is none.
-
     """
     text = (Variable.get(platform.ticket_variable, default="") or "").strip()
     if not text:

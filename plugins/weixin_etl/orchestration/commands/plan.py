@@ -32,7 +32,6 @@ def show_plan(
     Raises:
         ParameterError: the days can't be asked for, or no connection can be used.
         WarehouseError: the warehouse does not answer or is not migrated.
-
     """
     run = Run(
         run_id="plan",

@@ -79,7 +79,6 @@ class _Clients(Clients):
 
         Raises:
             ConfigurationError: also if there is no warehouse.
-
         """
         try:
             return super().platform(account)
