@@ -79,10 +79,6 @@ class Stack:
                 "now: `make down`, then try again."
             )
 
-    def save(self, home: Home) -> None:
-        """Write it down."""
-        write_private(home.state / "stack.json", json.dumps(asdict(self)))
-
 
 def run_command(home: Home, module: str, arguments: Sequence[str]) -> NoReturn:
     """
@@ -240,7 +236,7 @@ def _start(home: Home, port: int, connection: str | None, steps: Steps) -> Stack
         environment.setdefault(READER_VARIABLE, postgres_connection(make_url(page_url)))
     with steps.step("Airflow"):
         _start_airflow(home, environment, port)
-    started.save(home)
+    write_private(home.state / "stack.json", json.dumps(asdict(started)))
     return started
 
 
