@@ -141,7 +141,7 @@ class WeixinClient:
             except (TokenRefusedError, NotAuthorisedError) as error:
                 refused.add(token)
                 if len(refused) < most:
-                    token = self._keeper.token_after(token)
+                    token = self._keeper.token(token)
                 if token in refused:
                     if self.account.token_url and isinstance(error, TokenRefusedError):
                         error.cause, error.cure = token_service.STALE
