@@ -80,18 +80,20 @@ def test_a_dry_run_only_shows_the_plan(daily: DailyDag, sandbox: Sandbox, wareho
 
 
 def test_final_days_are_skipped(daily: DailyDag, sandbox: Sandbox, warehouse: Engine):
-    """Asked for again they cost no call."""
+    """Asked for again they cost no call, unless the form says so."""
     (day,) = november(18)
     days = {"begin_date": str(day), "end_date": str(day)}
     daily.run(**days)
     with warehouse.begin() as connection:
         connection.exec_driver_sql("UPDATE weixin.coverage SET is_final = TRUE")
 
-    outcome = daily.run(**days)
+    skipped, calls = daily.run(**days), asked(sandbox)
+    refetched = daily.run(**days, refetch=True)
 
-    assert outcome.state == "success"
-    assert outcome.tasks["ingest"] == "skipped"
-    assert asked(sandbox) == {day: 1}
+    assert (skipped.state, skipped.tasks["ingest"]) == ("success", "skipped")
+    assert calls == {day: 1}
+    assert refetched.state == "success"
+    assert asked(sandbox) == {day: 2}
 
 
 def test_a_mistyped_parameter_is_refused(daily: DailyDag, sandbox: Sandbox, warehouse: Engine):
