@@ -32,31 +32,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     dataset = _argument("dataset", choices=DATASETS)
     any_dataset = _argument("--dataset", choices=DATASETS, help="default: all")
-    accounts = _argument(
-        "--accounts",
-        nargs="+",
-        default=(),
-        metavar="ACCOUNT",
-        help="AppIDs, connection ids or names (default: all)",
-    )
+    accounts = _accounts("AppIDs, connection ids or names (default: all)")
     add_command(commands, migrate)
-    add_plan(commands, plan)
+    add_command(
+        commands,
+        plan,
+        _default_dataset(),
+        *_days("--begin-date", "--end-date"),
+        _argument("--refetch", action="store_true", help="ask for final days as well"),
+    )
+    usual = [it.name for it in DATASETS.values() if not it.is_optional]
     add_command(
         commands,
         probe,
-        _argument(
-            "--accounts",
-            nargs="+",
-            default=(),
-            metavar="ACCOUNT",
-            help="AppIDs or connection ids (default: all)",
-        ),
+        _accounts("AppIDs or connection ids (default: all)"),
         _argument(
             "--datasets",
             nargs="+",
-            default=(),
+            default=usual,
             metavar="DATASET",
-            help=f"default: {' '.join(it.name for it in DATASETS.values() if not it.is_optional)}",
+            help=f"default: {' '.join(usual)}",
         ),
         _argument("--save", type=Path, metavar="FOLDER", help="keep the answers, made anonymous"),
         _argument("--yes", action="store_true", help="save without asking"),
@@ -238,16 +233,12 @@ def add_command(
     return parser
 
 
-def add_plan(commands: Commands, command: Command) -> None:
-    """Add the command `plan` with its options."""
-    refetch = _argument("--refetch", action="store_true", help="ask for final days as well")
-    add_command(
-        commands, command, _default_dataset(), *_days("--begin-date", "--end-date"), refetch
-    )
-
-
 def _argument(*flags: str, **options: Any) -> Argument:
     return flags, options
+
+
+def _accounts(what: str) -> Argument:
+    return _argument("--accounts", nargs="+", default=(), metavar="ACCOUNT", help=what)
 
 
 def _default_dataset() -> Argument:

@@ -27,7 +27,6 @@ def now() -> datetime:
 
     Raises:
         ValueError: `WEIXIN_NOW` is no such time.
-
     """
     replacement = os.environ.get("WEIXIN_NOW")
     if not replacement:
@@ -52,7 +51,6 @@ def follow(read: Callable[[], datetime]) -> timedelta:
 
     Returns:
         How far it is ahead; beyond `TOLERANCE` one of them is wrong, and nothing changes.
-
     """
     global _ahead
     before = datetime.now(UTC)

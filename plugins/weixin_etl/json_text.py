@@ -34,7 +34,6 @@ def decode(body: bytes) -> Any:
     Raises:
         ValueError: it is not JSON.
         RecursionError: it is nested too deeply.
-
     """
     try:
         return _decoder.decode(body)

@@ -80,7 +80,6 @@ def convert(value: Any, form: type[T]) -> T:
 
     Raises:
         msgspec.ValidationError: the value has another form.
-
     """
     if form not in _prepared:
         with _preparing:

@@ -49,7 +49,6 @@ def warehouse_url(home: Home, *, is_sandbox: bool) -> str:
 
     Raises:
         LocalError: they would go to the warehouse that the caller's environment names.
-
     """
     own = _own_warehouse_url()
     if own and is_sandbox:
@@ -67,7 +66,6 @@ def migrate(home: Home, environment: dict[str, str], warehouse_url: str, steps: 
     Raises:
         LocalError: Airflow's could not be.
         WarehouseError: the warehouse could not be.
-
     """
     _migrate_metadata(home, environment, steps)
     migrate_warehouse(warehouse_url, steps)
@@ -79,7 +77,6 @@ def migrate_warehouse(warehouse_url: str, steps: Steps) -> None:
 
     Raises:
         WarehouseError: it could not be done.
-
     """
     with steps.step("Tables of the warehouse"):
         warehouse.migrate(warehouse_url)

@@ -32,7 +32,6 @@ def configured_connection(home: Home) -> str | None:
 
     Raises:
         LocalError: one of the two is there without the other.
-
     """
     if os.environ.get(CONNECTION_VARIABLE):
         return os.environ[CONNECTION_VARIABLE]

@@ -69,7 +69,6 @@ def find() -> Home:
 
     Raises:
         LocalError: the package is not part of a checkout, or its state is another user's.
-
     """
     project = Path(weixin_etl.__file__).resolve().parents[2]
     if not (project / "dags").is_dir():

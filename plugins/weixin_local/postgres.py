@@ -79,7 +79,6 @@ class Server:
 
         Raises:
             LocalError: it can't be created or started; the sentence holds what Postgres said.
-
         """
         self._create_directory()
         with locked(self.directory / "lock"):
@@ -269,7 +268,6 @@ def server_user() -> str | None:
 
     Raises:
         LocalError: the user can't be created.
-
     """
     if os.geteuid() != 0:
         return None
@@ -295,7 +293,6 @@ def embedded() -> Path:
 
     Raises:
         LocalError: the wheel is not installed, or the server's user can't reach any copy of it.
-
     """
     try:
         with warnings.catch_warnings(action="ignore"):  # it complains of a missing XDG_RUNTIME_DIR
@@ -330,7 +327,6 @@ def as_user(arguments: list[str | Path], user: str | None, *, cwd: Path) -> None
     Raises:
         PermissionError: the user can't reach the program.
         subprocess.CalledProcessError: it failed; `stderr` says why.
-
     """
     with tempfile.TemporaryFile("w+") as complaints:
         done = subprocess.run(

@@ -124,7 +124,6 @@ def stop(processes: Sequence[Process], patience_seconds: float) -> list[str]:
 
     Returns:
         the names of those of which something was alive.
-
     """
     asked = [process for process in processes if _terminate(process.members(), process.session)]
     deadline = time.monotonic() + patience_seconds

@@ -77,7 +77,6 @@ def follow(metadata: Engine, wanted: Wanted, is_over: Callable[[Seen], bool], st
 
     Raises:
         LocalError: Postgres went away.
-
     """
     shown: list[str] = []
     try:

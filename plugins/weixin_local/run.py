@@ -58,7 +58,6 @@ def run(home: Home, steps: Steps) -> None:
 
     Raises:
         LocalError: a run is red, with a line per thing wrong; or it can't begin.
-
     """
     keep_private(home, steps.say)
     connection = configured_connection(home)

@@ -73,17 +73,12 @@ class Stack:
 
         Raises:
             LocalError: it was started for something else.
-
         """
         if self.account != fingerprint(connection):
             raise LocalError(
                 "The Airflow that runs was started for another account than the one configured "
                 "now: `make down`, then try again."
             )
-
-    def save(self, home: Home) -> None:
-        """Write it down."""
-        write_private(home.state / "stack.json", json.dumps(asdict(self)))
 
 
 def run_command(home: Home, module: str, arguments: Sequence[str]) -> NoReturn:
@@ -93,7 +88,6 @@ def run_command(home: Home, module: str, arguments: Sequence[str]) -> NoReturn:
     Raises:
         LocalError: none runs, or for another account than the one configured now. One of which a
             part has died will do: that may be what the command is to find out.
-
     """
     found = started(home)
     if found is None or not home.server.is_running():
@@ -114,7 +108,6 @@ def probe(home: Home, arguments: Sequence[str], steps: Steps) -> NoReturn:
 
     Raises:
         LocalError: there is none.
-
     """
     keep_private(home, steps.say)
     connection = configured_connection(home)
@@ -144,7 +137,6 @@ def up(home: Home, port: int, steps: Steps) -> None:
     Raises:
         LocalError: something does not start, then all of it is stopped again; or it runs already,
             for another account.
-
     """
     keep_private(home, steps.say)
     connection = configured_connection(home)
@@ -174,7 +166,6 @@ def running(home: Home) -> Stack | None:
 
     Raises:
         LocalError: another version of this program has started it.
-
     """
     stack = started(home)
     if stack is None:
@@ -189,7 +180,6 @@ def started(home: Home) -> Stack | None:
 
     Raises:
         LocalError: another version of this program has started it.
-
     """
     record = home.state / "stack.json"
     if not record.exists():
@@ -213,7 +203,6 @@ def stop(home: Home) -> Sequence[str]:
 
     Returns:
         the names of those that were running.
-
     """
     recorded = processes.recorded(home.processes)
     first = [process for process in recorded if process.name == SCHEDULER]
@@ -248,7 +237,7 @@ def _start(home: Home, port: int, connection: str | None, steps: Steps) -> Stack
         environment.setdefault(READER_VARIABLE, postgres_connection(make_url(page_url)))
     with steps.step("Airflow"):
         _start_airflow(home, environment, port)
-    started.save(home)
+    write_private(home.state / "stack.json", json.dumps(asdict(started)))
     return started
 
 
@@ -292,7 +281,6 @@ def _unread_dags(api: AirflowApi) -> Sequence[str]:
 
     Raises:
         LocalError: it can't read one.
-
     """
     for error in api.import_errors():
         raise LocalError(f"Airflow can't read a DAG: {error}")

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import date, datetime
 from pathlib import Path
-from random import Random
 from typing import Any
 
 from weixin_etl.probe.saved import SavedAnswer, read
@@ -16,9 +15,7 @@ from weixin_sandbox.accounts import DEFAULT_ACCOUNT, Account
 from weixin_sandbox.app import Sandbox
 from weixin_sandbox.effects import EFFECTS, NUMBERED
 from weixin_sandbox.scenarios import CallKind, Scenario
-from weixin_sandbox.titles import account_name
 
-_NAMED_AUTHORIZERS = 10
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -38,9 +35,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(
             f"--answers: of {len(sandbox.reported.accounts)} accounts; give as many --account"
         )
-    for number in range(1, options.authorizers + 1):
-        random = Random(number)  # noqa: S311 - made-up names, not keys
-        sandbox.component.authorize(Account(f"wx{number:016x}", name=account_name(random)))
     for scenario in sandbox.scenarios:
         if scenario.account not in (None, sandbox.component.appid, *sandbox.accounts):
             parser.error(f"--scenario {scenario.name}: there is no account {scenario.account}")
@@ -56,8 +50,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
             return 1
         sys.stdout.write(_greeting(sandbox, url))
-        if options.authorizers:
-            sys.stdout.write(_component_greeting(sandbox))
         sys.stdout.flush()
         signal.sigwait(_STOP_SIGNALS)
     return 0
@@ -66,23 +58,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _greeting(sandbox: Sandbox, url: str) -> str:
     lines = ["This is a sandbox, not WeChat: every figure it answers is made up.", f"url     {url}"]
     for account in sandbox.accounts.values():
-        if account.secret:
-            appid = f"appid   {account.appid}  {account.name}".rstrip()
-            lines += [appid, f"secret  {account.secret}"]
-    return "\n".join(lines) + "\n"
-
-
-def _component_greeting(sandbox: Sandbox) -> str:
-    component = sandbox.component
-    total, first = component.page(0, _NAMED_AUTHORIZERS)
-    lines = [
-        f"component   {component.appid}",
-        f"secret      {component.secret}",
-        f"ticket      {component.ticket()}",
-        *(f"authorizer  {one.appid}  {sandbox.accounts[one.appid].name}".rstrip() for one in first),
-    ]
-    if total > len(first):
-        lines.append(f"            and {total - len(first)} more")
+        appid = f"appid   {account.appid}  {account.name}".rstrip()
+        lines += [appid, f"secret  {account.secret}"]
     return "\n".join(lines) + "\n"
 
 
@@ -115,13 +92,6 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         metavar="APPID:SECRET[:NAME]",
         help="may be given several times",
-    )
-    parser.add_argument(
-        "--authorizers",
-        type=int,
-        default=0,
-        metavar="N",
-        help="make up so many accounts that have authorised the third-party platform",
     )
     parser.add_argument(
         "--answers",

@@ -8,7 +8,7 @@ from email.utils import formatdate
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -29,7 +29,6 @@ class Sandbox(Platform):
 
         Raises:
             OSError: the port cannot be bound.
-
         """
         return serve(build_app(self), port)
 
@@ -51,7 +50,6 @@ def build_app(platform: Platform) -> Starlette:
                 ]
             ),
             _route(platform, "/token-service", "GET", calls.token_service),
-            _ticket_route(platform),
         ],
         exception_handlers={404: _unknown_path(platform)},
     )
@@ -143,12 +141,3 @@ async def _delivery(platform: Platform, asked: calls.Asked, answer: Answer) -> _
     if platform.before_delivery is not None:
         await asyncio.to_thread(platform.before_delivery, call)
     return _Delivery(answer)
-
-
-def _ticket_route(platform: Platform) -> Route:
-    """Where a script gets the ticket that WeChat would push; no call of the API."""
-
-    def endpoint(_request: Request) -> Response:
-        return PlainTextResponse(platform.component.ticket())
-
-    return Route("/sandbox/ticket", endpoint, methods=["GET"])

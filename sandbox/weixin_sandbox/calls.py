@@ -275,7 +275,7 @@ def _check_component(platform: Platform, asked: Asked, fields: Mapping[str, obje
     token = asked.query.get("component_access_token")
     if not token:
         raise RefusedError(41001)
-    platform.component.check_token(token)
+    platform.component.tokens.check(token)
     _check_component_appid(platform, fields)
 
 

@@ -31,7 +31,6 @@ class RegisteredComponent:
     Attributes:
         rotates_refresh_tokens: whether each refresh replaces the refresh token and invalidates
             the old one at once. WeChat usually returns the same one.
-
     """
 
     def __init__(
@@ -47,7 +46,8 @@ class RegisteredComponent:
         self._accounts = accounts
         self._account_tokens = tokens
         self._auth_time = auth_time
-        self._own_tokens = Tokens()
+        self.tokens = Tokens()
+        """Its own; those of accounts that have authorised it are the platform's."""
         self._tickets: list[str] = []
         self._expired_tickets: list[str] = []
         self._authorizations: dict[str, Authorization] = {}
@@ -74,7 +74,7 @@ class RegisteredComponent:
 
     def expire_tokens(self) -> None:
         """Refuse every component token now in force with 42001 from now on."""
-        self._own_tokens.expire_all()
+        self.tokens.expire_all()
 
     def authorize(self, account: Account | str) -> None:
         """
@@ -94,7 +94,6 @@ class RegisteredComponent:
 
         Raises:
             KeyError: it has not authorised the component.
-
         """
         del self._authorizations[appid]
         self._account_tokens.end_of_component(appid)
@@ -105,24 +104,13 @@ class RegisteredComponent:
 
         Raises:
             RefusedError: 61006 for a ticket that was never pushed, 61005 for an expired one.
-
         """
         if ticket in self._expired_tickets:
             raise RefusedError(61005)
         if ticket not in self._tickets:
             raise RefusedError(61006)
-        token, seconds = self._own_tokens.of_component(self.appid)
+        token, seconds = self.tokens.of_component(self.appid)
         return self._remembered(token), seconds
-
-    def check_token(self, value: str) -> None:
-        """
-        Let a component token in force pass.
-
-        Raises:
-            RefusedError: 40001 for an unknown or replaced one, 42001 for an expired one.
-
-        """
-        self._own_tokens.check(value)
 
     def refresh(self, appid: str, refresh_token: object) -> tuple[str, int, str]:
         """
@@ -131,7 +119,6 @@ class RegisteredComponent:
         Raises:
             RefusedError: 61003 when the account has not authorised the component, 61023 when the
                 refresh token is not its current one.
-
         """
         authorization = self.authorization(appid)
         if refresh_token != authorization.refresh_token:
@@ -148,7 +135,6 @@ class RegisteredComponent:
 
         Raises:
             RefusedError: 61003 when it has not authorised the component.
-
         """
         granted = self._authorizations.get(appid)
         if granted is None:

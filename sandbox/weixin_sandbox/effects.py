@@ -236,7 +236,6 @@ def effect_named(name: str) -> Effect:
 
     Raises:
         ValueError: there is no such scenario.
-
     """
     if match := re.fullmatch(r"errcode:(-?\d+)", name):
         return Effect(f"{match[1]}.", errcode=int(match[1]))

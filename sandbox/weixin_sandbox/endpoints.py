@@ -30,7 +30,7 @@ class Endpoint:
     first_date: date
     window_days: int
     """Of how many days an item of a day has rows, from that day on."""
-    known: Callable[[int, str, date, date], list[Item]]
+    items: Callable[[int, str, date, date], list[Item]]
     """By seed, account and day: what it knows on another day, in rows up to the day before."""
     written: Callable[[Item], dict[str, Json]]
     """An item as an answer has it."""
@@ -48,10 +48,6 @@ class Endpoint:
         """Whether the items of a day have a row of yesterday."""
         return (yesterday - day).days < self.window_days
 
-    def items(self, seed: int, appid: str, day: date, asked_on: date) -> list[Item]:
-        """What it knows of a day on a Beijing day: rows up to the day before."""
-        return self.known(seed, appid, day, asked_on)
-
     def body(self, items: list[Item], *, is_delay: bool | str = False) -> bytes:
         """The answer's bytes; `is_delay` is said where the endpoint has it."""
         listed: list[Json] = [self.written(item) for item in items]
@@ -65,7 +61,6 @@ def named(name: str) -> Endpoint:
 
     Raises:
         ValueError: there is none.
-
     """
     for endpoint in ENDPOINTS.values():
         if endpoint.name == name:
@@ -150,14 +145,14 @@ ARTICLE_TOTAL = Endpoint(
     name="getarticletotal",
     first_date=FIRST_PUBLICATION_DATE,
     window_days=7,
-    known=_of_articles(_total_keys, article_total.rows, 7),
+    items=_of_articles(_total_keys, article_total.rows, 7),
     written=_as_list("details"),
 )
 ARTICLE_TOTAL_DETAIL = Endpoint(
     name="getarticletotaldetail",
     first_date=date(2025, 11, 1),
     window_days=30,
-    known=_of_articles(_detail_keys, article_total_detail.rows, 30),
+    items=_of_articles(_detail_keys, article_total_detail.rows, 30),
     written=_as_list("detail_list"),
     says_is_delay=True,
 )
@@ -165,7 +160,7 @@ ARTICLE_READ = Endpoint(
     name="getarticleread",
     first_date=date(2025, 11, 1),
     window_days=1,
-    known=_of_statistics(
+    items=_of_statistics(
         lambda *asked: (({"msgid": msgid}, row) for msgid, row in article_day.read(*asked))
     ),
     written=_as_detail,
@@ -175,7 +170,7 @@ ARTICLE_SHARE = Endpoint(
     name="getarticleshare",
     first_date=date(2025, 11, 1),
     window_days=1,
-    known=_of_statistics(
+    items=_of_statistics(
         lambda *asked: (({"msgid": msgid}, row) for msgid, row in article_day.shared(*asked))
     ),
     written=_as_detail,
@@ -185,7 +180,7 @@ ACCOUNT_SUMMARY = Endpoint(
     name="getbizsummary",
     first_date=date(2025, 11, 1),
     window_days=1,
-    known=_of_statistics(lambda *asked: [({}, article_day.summary(*asked))]),
+    items=_of_statistics(lambda *asked: [({}, article_day.summary(*asked))]),
     written=_as_detail,
     says_is_delay=True,
 )
@@ -193,7 +188,7 @@ FOLLOWER_CHANGE = Endpoint(
     name="getusersummary",
     first_date=FIRST_PUBLICATION_DATE,
     window_days=1,
-    known=_of_statistics(
+    items=_of_statistics(
         lambda *asked: (({"user_source": number}, row) for number, row in followers.change(*asked))
     ),
     written=_as_item,
@@ -204,7 +199,7 @@ FOLLOWER_TOTAL = Endpoint(
     first_date=FIRST_PUBLICATION_DATE,
     window_days=1,
     # the channel means nothing here
-    known=_of_statistics(
+    items=_of_statistics(
         lambda *asked: [({"user_source": 0}, {"cumulate_user": followers.total(*asked)})]
     ),
     written=_as_item,

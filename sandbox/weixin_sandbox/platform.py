@@ -64,7 +64,6 @@ class Platform:
         before_delivery: called with each call once it has been decided and remembered, before
             the first byte of its answer is sent. It runs in a thread of its own, so it may block
             or kill the client while other calls are served. May be changed at any time.
-
     """
 
     def __init__(
@@ -158,7 +157,6 @@ class Platform:
             KeyError: the platform does not know the account.
             ValueError: there is no such endpoint, or on that day the publication day could not be
                 asked for.
-
         """
         account = self.accounts[appid]
         asked = endpoints.named(endpoint)

@@ -27,7 +27,6 @@ class Quota:
 
         Raises:
             RefusedError: 45009 when the day's calls are used up.
-
         """
         if self.used(appid, path, today) >= self.daily_limit:
             raise RefusedError(45009)

@@ -47,7 +47,6 @@ class Scenario:
 
     Raises:
         ValueError: there is no such scenario, or it could never hit a call.
-
     """
 
     name: str

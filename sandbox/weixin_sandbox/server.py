@@ -25,7 +25,6 @@ def serve(app: Starlette, port: int) -> Iterator[str]:
 
     Raises:
         OSError: the port cannot be bound.
-
     """
     with socket.create_server((_LOOPBACK, port)) as listener:
         config = uvicorn.Config(

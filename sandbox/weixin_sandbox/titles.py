@@ -1,4 +1,4 @@
-"""Chinese headlines and names out of word lists, with characters that break careless loaders."""
+"""Chinese headlines out of word lists, with characters that break careless loaders."""
 
 from random import Random
 
@@ -52,14 +52,8 @@ _SHAPES = [
     "深夜，{place}的{topic}还亮着灯",
     "《{topic}手记》｜{place}篇",
 ]
-_KINDS = ["日报", "观察", "生活圈", "研究所", "指南", "频道"]
 
 
 def title(random: Random) -> str:
     """A headline with, now and then, quotes, commas, a backslash or emoji."""
     return random.choice(_SHAPES).format(topic=random.choice(_TOPICS), place=random.choice(_PLACES))
-
-
-def account_name(random: Random) -> str:
-    """What an account is called; two may have the same name."""
-    return "".join(map(random.choice, [_PLACES, _TOPICS, _KINDS]))

@@ -11,7 +11,6 @@ class TokenService:
         bearer: what a caller must send as `Authorization: Bearer …`; None lets everybody in.
         is_stale: whether it gives the first token of an account that it ever gave, even after
             that has ended, and says that it lasts 7200 seconds. False makes it recover.
-
     """
 
     def __init__(self, tokens: Tokens, bearer: str | None) -> None:

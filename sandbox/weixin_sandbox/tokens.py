@@ -74,7 +74,6 @@ class Tokens:
 
         Raises:
             RefusedError: 40001 for an unknown or replaced token, 42001 for an expired one.
-
         """
         token = self._by_value.get(value)
         if token is None:

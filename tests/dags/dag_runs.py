@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import Engine
 from support import rows
 
+from weixin_etl.datasets import ARTICLE_TOTAL, Dataset
 from weixin_sandbox import Account, Sandbox
 
 REPOSITORY = Path(__file__).parents[2]
@@ -212,28 +213,35 @@ def counts(warehouse: Engine, outcome: Outcome) -> tuple[int, ...]:
     return rows(warehouse, sql, run_id=outcome.run_id)[0]
 
 
-Figures = dict[tuple[str, str, date, date], dict[str, int]]
+Figures = dict[tuple[str, str, date, date], dict[str, Any]]
 """The figures WeChat gave, by appid, msgid, publication day and stat_date."""
 
 
-def truth(sandbox: Sandbox, account: Account, days: Sequence[date], asked_on: date) -> Figures:
+def truth(
+    sandbox: Sandbox,
+    account: Account,
+    days: Sequence[date],
+    asked_on: date,
+    dataset: Dataset = ARTICLE_TOTAL,
+) -> Figures:
     """What the sandbox knows of an account's publication days, read as plainly as can be."""
     return {
         (account.appid, article["msgid"], day, date.fromisoformat(row.pop("stat_date"))): row
         for day in days
-        for article in json.loads(sandbox.answer(account.appid, day, asked_on))["list"]
-        for row in article["details"]
+        for answer in [sandbox.answer(account.appid, day, asked_on, dataset.endpoint)]
+        for article in json.loads(answer)["list"]
+        for row in article[dataset.rows_key]
     }
 
 
-def loaded(warehouse: Engine) -> Figures:
+def loaded(warehouse: Engine, dataset: Dataset = ARTICLE_TOTAL) -> Figures:
     """The fact in the form of `truth`."""
-    sql = """
+    sql = f"""
         SELECT appid, msgid, publication_date, stat_date,
             jsonb_strip_nulls(to_jsonb(fact)) - 'appid' - 'msgid' - 'publication_date'
                 - 'stat_date' - 'raw_response_id' - 'fetched_at' - 'loaded_at' - 'changed_at'
                 - 'extra'
-                || coalesce(extra, '{}') AS figures
-        FROM weixin.fact_article_total AS fact
-    """
+                || coalesce(extra, '{{}}') AS figures
+        FROM weixin.{dataset.fact} AS fact
+    """  # noqa: S608 # a declaration's
     return {key: figures for *parts, figures in rows(warehouse, sql) for key in [tuple(parts)]}

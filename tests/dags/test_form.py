@@ -25,26 +25,6 @@ def test_the_days_and_accounts_entered_are_asked_for(daily: DailyDag, sandbox: S
     assert {call.appid for call in sandbox.calls} == {second.appid}
 
 
-def test_an_unknown_account_is_refused(daily: DailyDag, sandbox: Sandbox, accounts):
-    """
-    A name that nobody configured is a mistake, not an empty run.
-
-    Those that are configured are named, nearest first, with every id the form takes.
-    """
-    accounts(2)
-
-    outcome = daily.run(accounts=["a1", "号7"])
-
-    assert outcome.state == "failed"
-    line = (
-        "accounts: weixin_accounts has no connection id or appid 号7; there are "
-        "号1 (a0, wx0000000000000001), 号2 (a1, wx0000000000000002)"
-    )
-    assert outcome.problems == [("refresh_access_token", line), ("check", line)]
-    assert [task for task, _ in outcome.errors] == ["refresh_access_token", "check"]
-    assert sandbox.calls == []
-
-
 def test_days_that_cannot_be_asked_for_are_refused(
     daily: DailyDag, sandbox: Sandbox, warehouse: Engine
 ):
@@ -100,18 +80,20 @@ def test_a_dry_run_only_shows_the_plan(daily: DailyDag, sandbox: Sandbox, wareho
 
 
 def test_final_days_are_skipped(daily: DailyDag, sandbox: Sandbox, warehouse: Engine):
-    """Asked for again they cost no call."""
+    """Asked for again they cost no call, unless the form says so."""
     (day,) = november(18)
     days = {"begin_date": str(day), "end_date": str(day)}
     daily.run(**days)
     with warehouse.begin() as connection:
         connection.exec_driver_sql("UPDATE weixin.coverage SET is_final = TRUE")
 
-    outcome = daily.run(**days)
+    skipped, calls = daily.run(**days), asked(sandbox)
+    refetched = daily.run(**days, refetch=True)
 
-    assert outcome.state == "success"
-    assert outcome.tasks["ingest"] == "skipped"
-    assert asked(sandbox) == {day: 1}
+    assert (skipped.state, skipped.tasks["ingest"]) == ("success", "skipped")
+    assert calls == {day: 1}
+    assert refetched.state == "success"
+    assert asked(sandbox) == {day: 2}
 
 
 def test_a_mistyped_parameter_is_refused(daily: DailyDag, sandbox: Sandbox, warehouse: Engine):

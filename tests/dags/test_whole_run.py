@@ -1,10 +1,11 @@
 """A whole run of the DAG on the sandbox, and the same run again."""
 
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 
+import pytest
 from dag_runs import (
     MORNING,
-    WINDOW,
     DailyDag,
     asked,
     counts,
@@ -17,14 +18,21 @@ from dag_runs import (
 )
 from sqlalchemy import Engine
 
+from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 
 
+@pytest.mark.parametrize(
+    ("dataset", "row_count"), [(ARTICLE_TOTAL, 184), (ARTICLE_TOTAL_DETAIL, 2271)]
+)
 def test_every_figure_of_the_window_is_loaded_once(
-    daily: DailyDag, sandbox: Sandbox, warehouse: Engine
+    daily: DailyDag, sandbox: Sandbox, warehouse: Engine, dataset: Dataset, row_count: int
 ):
-    """The fact is what the sandbox knows of 17 to 23 November; each day is asked for once."""
-    outcome = daily.run()
+    """The fact is what the sandbox knows of its days; each is asked for once."""
+    days = [MORNING.date() - timedelta(days=age) for age in range(dataset.window, 0, -1)]
+    figures = truth(sandbox, DEFAULT_ACCOUNT, days, MORNING.date(), dataset)
+
+    outcome = replace(daily, dag_id=dataset.dag_id).run()
 
     assert outcome.state == "success"
     assert outcome.tasks == {
@@ -36,12 +44,12 @@ def test_every_figure_of_the_window_is_loaded_once(
     }
     assert outcome.errors == []
     assert outcome.labels == [DEFAULT_ACCOUNT.name]
-    assert asked(sandbox) == dict.fromkeys(WINDOW, 1)
-    assert loaded(warehouse) == truth(sandbox, DEFAULT_ACCOUNT, WINDOW, MORNING.date())
-    assert counts(warehouse, outcome) == (7, 184, 0, 0)
+    assert asked(sandbox) == dict.fromkeys(days, 1)
+    assert loaded(warehouse, dataset) == figures
+    assert counts(warehouse, outcome) == (len(days), row_count, 0, 0)
+    published = {publication_date for _, _, publication_date, _ in figures}
     assert states(warehouse, outcome) == {
-        november(17)[0]: "empty",
-        **dict.fromkeys(november(18, 19, 20, 21, 22, 23), "loaded"),
+        day: "loaded" if day in published else "empty" for day in days
     }
 
 

@@ -1,4 +1,4 @@
-"""The stand-in for WeChat: its command, and that a scenario hits what it names."""
+"""The stand-in for WeChat: its command, and that its endpoints tell of one world."""
 
 import os
 import re
@@ -19,7 +19,6 @@ from weixin_etl.api.client import Refusal, WeixinClient
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
 from weixin_etl.model import Account
 from weixin_sandbox import Account as Known
-from weixin_sandbox import Sandbox, Scenario
 from weixin_sandbox.effects import EFFECTS, NUMBERED
 from weixin_sandbox.endpoints import named
 from weixin_sandbox.scenarios import CallKind
@@ -96,33 +95,6 @@ def test_the_readme_lists_every_scenario() -> None:
     }
     prefixed = {f"{kind.prefix}NAME" for kind in CallKind if kind.prefix}
     assert set(table) - set(EFFECTS) == {*NUMBERED, *prefixed}
-
-
-@pytest.mark.parametrize(
-    ("scenario", "codes"),
-    [
-        (Scenario("busy"), [-1, -1, -1, -1]),
-        (Scenario("busy", day=OLD_DAY), [0, -1, 0, 0]),
-        (Scenario("busy", day=OLD_DAY, last_day=YESTERDAY), [-1, -1, -1, -1]),
-        (Scenario("busy", day=OLD_DAY, last_day=date(2026, 11, 22)), [0, -1, 0, 0]),
-        (Scenario("busy", account="wx2"), [0, 0, -1, 0]),
-        (Scenario("busy", endpoint=DETAIL), [0, 0, 0, -1]),
-        (Scenario("busy", times=2), [-1, -1, 0, 0]),
-        (Scenario("offline"), [47009, 47009, 47009, 0]),
-        (Scenario("offline", endpoint=DETAIL), [0, 0, 0, 47009]),
-        (Scenario("token-call:offline", account="wx2"), [0, 0, 47009, 0]),
-    ],
-)
-def test_a_scenario_hits_what_it_names_only(scenario: Scenario, codes: list[int]) -> None:
-    """Its publication day, account, endpoint, kind and number of calls."""
-    first, second = accounts = [Known("wx1", "s1"), Known("wx2", "s2")]
-    with Sandbox(accounts, today=TODAY, scenarios=[scenario]).serve() as url:
-        assert [
-            errcode(url, first),
-            errcode(url, first, OLD_DAY),
-            errcode(url, second),
-            errcode(url, first, dataset=ARTICLE_TOTAL_DETAIL),
-        ] == codes
 
 
 def figures(endpoint: str, day: date) -> dict[str, dict[str, int]]:

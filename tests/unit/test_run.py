@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.model import ParameterError, Run
+from weixin_etl.model import Run
 from weixin_etl.orchestration import run_context
 
 LATE_EVENING = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
@@ -50,53 +50,6 @@ def test_the_runs_day(of_run: dict[str, Any], is_scheduled: bool) -> None:
     this = run_context.of(ARTICLE_TOTAL, context(**of_run))
 
     assert this == Run("manual__1", ARTICLE_TOTAL, date(2026, 11, 24), is_scheduled=is_scheduled)
-
-
-def test_the_forms_parameters_are_the_runs() -> None:
-    """Dates as dates."""
-    form = {
-        "begin_date": "2026-11-01",
-        "end_date": "2026-11-02",
-        "accounts": ["weixin_default", "wx1"],
-        "refetch": True,
-        "dry_run": True,
-    }
-
-    assert run_context.of(ARTICLE_TOTAL, context(form)) == Run(
-        "manual__1",
-        ARTICLE_TOTAL,
-        date(2026, 11, 24),
-        is_scheduled=False,
-        begin_date=date(2026, 11, 1),
-        end_date=date(2026, 11, 2),
-        accounts=("weixin_default", "wx1"),
-        refetch=True,
-        dry_run=True,
-    )
-
-
-@pytest.mark.parametrize("name", ["begin_date", "end_date"])
-def test_a_date_that_is_none_is_refused_with_a_sentence(name: str) -> None:
-    """An empty field is no date at all."""
-    with pytest.raises(ParameterError) as error:
-        run_context.of(ARTICLE_TOTAL, context(FORM | {name: "2026-02-29"}))
-
-    assert str(error.value) == f"{name} '2026-02-29' is not a date; write it like 2026-11-24"
-    assert run_context.of(ARTICLE_TOTAL, context(FORM | {name: ""})).begin_date is None
-
-
-def test_days_in_a_backfill_are_refused() -> None:
-    """Each of its runs would ask for them, whatever its range; the command line has no form."""
-    days = FORM | {"begin_date": "2026-11-01", "end_date": "2026-11-02"}
-
-    def require(run_type: str, conf: dict[str, Any]) -> None:
-        this = context(run_type=run_type, conf=conf) | {"dag": SimpleNamespace(params=FORM)}
-        run_context.require_known_parameters(this)
-
-    require("manual", days)
-    require("backfill", FORM | {"refetch": True})
-    with pytest.raises(ParameterError, match="leave begin_date and end_date empty in a backfill"):
-        require("backfill", days)
 
 
 @pytest.mark.parametrize(

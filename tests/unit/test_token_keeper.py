@@ -85,7 +85,7 @@ def test_trouble_while_asking_is_not_the_end() -> None:
     platform.troubles = iter([UnreachableError("reset"), UnreachableError("reset")])
 
     with pytest.raises(UnreachableError):
-        platform.keeper.token_after("t1")
+        platform.keeper.token("t1")
     with pytest.raises(UnreachableError):
         platform.keeper.token()
 

@@ -40,7 +40,6 @@ class AccountList:
 
         Raises:
             ParameterError: it is no JSON list of connection ids, or names no account.
-
         """
         try:
             written: list[str] | None = msgspec.json.decode(text, type=list[str])
@@ -145,7 +144,6 @@ class Listed:
 
         Raises:
             ParameterError: one is not, or its account has withdrawn.
-
         """
         open_ended = [it for it in self.accounts if it.may_have_more]
         unknown = {
@@ -186,7 +184,6 @@ def accounts_of(
         found: of each connection the account that it describes, what its platform's accounts are,
             or why it can't be used.
         if_none: what to do about a platform without any account.
-
     """
     accounts: dict[str, list[Account]] = {}
     unusable: dict[str, WeixinError] = {}

@@ -12,7 +12,6 @@ def appid_of(connection: Connection, name: str) -> str:
 
     Raises:
         ParameterError: there is none, or several are called so.
-
     """
     found = connection.execute(statement("dim_account/named.sql"), {"name": name}).all()
     if len(found) == 1:

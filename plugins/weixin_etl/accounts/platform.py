@@ -140,7 +140,6 @@ class OwnToken:
 
         Raises:
             WeixinError: the call's; or there is no token, which is the problem of the platform.
-
         """
         token = self._value()
         try:
@@ -181,18 +180,7 @@ class Platform:
         ticket: Callable[[], str],
         limits: CallLimits,
     ) -> None:
-        """
-        Make no call yet.
-
-        Args:
-            account: the platform itself, as its connection describes it.
-            warehouse: where the tokens are kept.
-            cipher: what they are encrypted with.
-            ticket: gives the newest `component_verify_ticket`; raises `WeixinError` where there is
-                none.
-            limits: how patient it is.
-
-        """
+        """`ticket` gives the newest `component_verify_ticket`, or raises `WeixinError`."""
         self.account = account
         self._limits = limits
         self._component = Component(account, limits)
@@ -230,7 +218,6 @@ class Platform:
         Raises:
             ClockError: this machine's clock and WeChat's disagree.
             WarehouseError: the warehouse does not work.
-
         """
         with self._diagnosed(self.account):
             try:
@@ -361,7 +348,6 @@ class Platform:
             WithdrawnError: the account no longer authorises the platform.
             WeixinError: WeChat gives no token; says why.
             WarehouseError: the warehouse does not work.
-
         """
         with self._diagnosed(account):
             if token := self._stored.token(account, refused):

@@ -51,11 +51,10 @@ class Cipher:
 
     def __init__(self, keys: Sequence[str]) -> None:
         """
-        Use these keys, newest first.
+        The newest first.
 
         Raises:
             ValueError: one is no Fernet key, or there is none.
-
         """
         if not keys:
             raise ValueError("there is no key")

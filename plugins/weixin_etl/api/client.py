@@ -41,7 +41,6 @@ class Answer:
     """Of the body, taken by the thread that fetched it: others are still waiting for theirs."""
 
     def __post_init__(self) -> None:
-        """Take it."""
         object.__setattr__(self, "sha256", hashlib.sha256(self.body).digest())
 
 
@@ -64,16 +63,7 @@ class WeixinClient:
         limits: CallLimits | None = None,
         ask_for_token: AskForToken | None = None,
     ) -> None:
-        """
-        Make no call yet.
-
-        Args:
-            account: whom it speaks for.
-            limits: how patient it is.
-            ask_for_token: where a platform's tokens come from; without it the account's own token
-                is asked for, from its token service if it has one.
-
-        """
+        """Without `ask_for_token` its own token is asked for, of its token service if any."""
         self.account = account
         limits = limits or CallLimits()
         self._caller = Caller(account, limits)
@@ -81,7 +71,7 @@ class WeixinClient:
         self._keeper = _keeper(account, ask_for_token or _own_token(account, self._caller))
 
     def listen(self, on_response: Callable[[Call, Response], None]) -> None:
-        """Let somebody have what WeChat answers to each call from here on, before it is judged."""
+        """From here on `on_response` is given each answer of WeChat's, before it is judged."""
         self._caller.on_response = self._quota_caller.on_response = on_response
 
     def check_token(self) -> None:
@@ -90,7 +80,6 @@ class WeixinClient:
 
         Raises:
             WeixinError: it does not; says why.
-
         """
         self._keeper.token()
 
@@ -122,7 +111,6 @@ class WeixinClient:
 
         Raises:
             WeixinError: WeChat does not say.
-
         """
         payload = {"cgi_path": dataset.path}
         body = self._with_token(
@@ -153,7 +141,7 @@ class WeixinClient:
             except (TokenRefusedError, NotAuthorisedError) as error:
                 refused.add(token)
                 if len(refused) < most:
-                    token = self._keeper.token_after(token)
+                    token = self._keeper.token(token)
                 if token in refused:
                     if self.account.token_url and isinstance(error, TokenRefusedError):
                         error.cause, error.cure = token_service.STALE
@@ -200,7 +188,6 @@ def ask_for_token(account: Account, limits: CallLimits) -> None:
 
     Raises:
         WeixinError: it does not; says why.
-
     """
     _own_token(account, Caller(account, limits))("")
 

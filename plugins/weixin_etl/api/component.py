@@ -51,7 +51,6 @@ class Authorization:
 
     @property
     def authorized_at(self) -> datetime:
-        """The same as an instant."""
         return datetime.fromtimestamp(self.auth_time, tz=UTC)
 
 
@@ -92,7 +91,6 @@ class Component:
 
         Raises:
             WeixinError: WeChat gives none.
-
         """
         payload = {
             "component_appid": self.account.appid,
@@ -111,7 +109,6 @@ class Component:
             TokenRefusedError: WeChat refuses the platform's token.
             NotAuthorisedError: by WeChat, the account does not authorise the platform.
             WeixinError: WeChat gives none.
-
         """
         payload = {
             "component_appid": self.account.appid,
@@ -132,7 +129,6 @@ class Component:
         Raises:
             TokenRefusedError: WeChat refuses the platform's token.
             WeixinError: WeChat gives no list.
-
         """
         payload = {
             "component_appid": self.account.appid,
@@ -158,7 +154,6 @@ class Component:
             TokenRefusedError: WeChat refuses the platform's token.
             NotAuthorisedError: by WeChat, the account does not authorise the platform.
             WeixinError: WeChat does not say.
-
         """
         payload = {"component_appid": self.account.appid, "authorizer_appid": account.appid}
         call = self._call("api_get_authorizer_info", payload, component_token)

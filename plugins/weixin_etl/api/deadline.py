@@ -27,7 +27,6 @@ def within(seconds: float, call: Callable[[], T]) -> T:
 
     Raises:
         TimeoutError: it is not.
-
     """
     sockets = _Sockets()
     came: Future[T] = Future()

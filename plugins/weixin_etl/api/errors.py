@@ -322,13 +322,12 @@ WHAT_TO_CHANGE: dict[int, Advice] = {
     61011: Advice("the platform's component is invalid", "correct the login in {connection}"),
     61023: Advice("the refresh token is invalid", _AUTHORISE_AGAIN),
     61502: Advice("this is not an Official Account", _LEAVE_OUT),
-    89501: Advice(
-        "the account's admin must confirm this machine's IP",
-        "ask the admin to confirm {address}; then clear ingest",
-    ),
-    89503: Advice(
-        "the account's admin must confirm this machine's IP",
-        "ask the admin to confirm {address}; then clear ingest",
+    **dict.fromkeys(
+        (89501, 89503),
+        Advice(
+            "the account's admin must confirm this machine's IP",
+            "ask the admin to confirm {address}; then clear ingest",
+        ),
     ),
     89506: Advice(
         "the account's admin refused this machine's IP", "ask the admin again in 24 hours"

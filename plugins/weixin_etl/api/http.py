@@ -127,7 +127,6 @@ class Caller:
 
         Raises:
             WeixinError: what WeChat or the way to it answered instead.
-
         """
         minute = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(MinuteQuotaError),
@@ -146,7 +145,6 @@ class Caller:
         Raises:
             UnreachableError: no answer came, or a status of 500 or more.
             UnreadableError: the answer is too large.
-
         """
 
         def proven(request: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -308,7 +306,6 @@ def errcode_and_errmsg(body: bytes) -> tuple[int, str]:
 
     Raises:
         ValueError: it is no JSON object, or its errcode no number.
-
     """
     try:
         try:

@@ -33,7 +33,6 @@ class Outages:
 
         Raises:
             WeixinError: the call's, or the last outage.
-
         """
         with self._lock:
             if self._last and self.are_enough:

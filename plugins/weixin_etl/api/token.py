@@ -58,18 +58,12 @@ class TokenKeeper:
         self._token: Token | None = None
         self._renew_at = 0.0
 
-    def token(self) -> str:
-        """A token with more than five minutes left, as far as WeChat gives one."""
+    def token(self, refused: str = "") -> str:
+        """Not the `refused` one; it has more than five minutes left, as far as WeChat gives one."""
         with self._lock:
-            if self._token is None or self._monotonic() >= self._renew_at:
-                return self._renew("")
-            return self._token.value
-
-    def token_after(self, refused: str) -> str:
-        """The token to use when `refused` was refused: another thread's newer one, or a new one."""
-        with self._lock:
-            if self._token is not None and self._token.value != refused:
-                return self._token.value
+            known = self._token
+            if known and known.value != refused and self._monotonic() < self._renew_at:
+                return known.value
             return self._renew(refused)
 
     def _renew(self, refused: str) -> str:

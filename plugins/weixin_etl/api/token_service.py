@@ -42,7 +42,6 @@ def ask(account: Account, caller: Caller) -> Token:
     Raises:
         UnreachableError: the service gives no usable answer.
         ConfigurationError: it refuses the account or who asks.
-
     """
     try:
         status, body = caller.get(account.token_url, {"appid": account.appid}, account.secret)

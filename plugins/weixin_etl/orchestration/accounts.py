@@ -59,7 +59,6 @@ def require_listed(wanted: Collection[str]) -> None:
 
     Raises:
         ParameterError: as `Listed.require`, or the list can't be used.
-
     """
     written = Variable.get(ACCOUNTS_VARIABLE, default=None)
     listed = AccountList.read(written or _IF_UNSET)
@@ -90,7 +89,6 @@ def described_accounts(settings: Settings) -> list[ConfiguredAccount]:
 
     Raises:
         ParameterError: the list of accounts can't be used.
-
     """
     if_none = "trigger a run: it reads WeChat's list of those that do"
     listed = _look_up(Clients(settings), Platform.known, if_none)
@@ -123,7 +121,6 @@ def refresh_access_tokens(run: Run, settings: Settings) -> Refreshed:
     Raises:
         ParameterError: the run is limited to accounts that are not configured, or have withdrawn.
         ClockError: this machine's clock and WeChat's disagree, so that nothing may be asked.
-
     """
     concurrency = settings.pipeline.concurrency
     clients = Clients(settings)
@@ -152,7 +149,6 @@ def discover(clients: "Clients", concurrency: int, wanted: Collection[str]) -> L
     Raises:
         ParameterError: one that is `wanted` is not among them; or the list can't be used.
         ClockError: this machine's clock and WeChat's disagree.
-
     """
     listed = _look_up(
         clients,
@@ -203,7 +199,6 @@ class Clients:
         Raises:
             ConfigurationError: it is none, or Airflow has no key to encrypt its tokens with.
             WarehouseError: the warehouse does not answer, or is not migrated.
-
         """
         if not account.is_platform:
             raise no_platform(account)
@@ -220,7 +215,6 @@ class Clients:
 
         Raises:
             WeixinError: its connection can't be used.
-
         """
         conn_id = connection_of(planned.conn_id)
         if conn_id == planned.conn_id:

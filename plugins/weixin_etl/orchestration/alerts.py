@@ -6,7 +6,8 @@ warning in its log, and the next task that looks tells of it.
 """
 
 import logging
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,7 +20,7 @@ from sqlalchemy import Engine
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import ParameterError, Run
-from weixin_etl.orchestration import quiet, run_context, settings
+from weixin_etl.orchestration import run_context, settings
 from weixin_etl.orchestration.settings import PAGE, POOL
 from weixin_etl.orchestration.warehouse import open_warehouse
 from weixin_etl.problem import Problem, ProblemKind, first_line, log_frames
@@ -160,9 +161,16 @@ def sender(*, is_last: bool = True) -> Send | None:
     return partial(_send, receivers)
 
 
-def _apprise_is_silent() -> AbstractContextManager[None]:
+@contextmanager
+def _apprise_is_silent() -> Iterator[None]:
     """It names addresses, which hold secrets; what went wrong is said here, without them."""
-    return quiet.only_from(logging.CRITICAL, "apprise")
+    apprise_log = logging.getLogger("apprise")
+    before = apprise_log.level
+    apprise_log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        apprise_log.setLevel(before)
 
 
 def _send(receivers: "apprise.Apprise", message: Message) -> bool:

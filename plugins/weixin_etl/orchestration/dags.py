@@ -95,7 +95,6 @@ def create_dags() -> None:
     Raises:
         AirflowConfigException: a setting is not a number.
         ValueError: `run_at` or `deadline_hour` is no time of day, or the deadline not the later.
-
     """
     config = settings.read_of_dags()
     for dataset in DATASETS.values():

@@ -38,12 +38,10 @@ class DailyRunDeadline(BaseDeadlineReference):
         return counted_from(due, timezone.utcnow(), timedelta(minutes=self.minutes))
 
     def serialize_reference(self) -> dict[str, Any]:
-        """As the DAG's serialised form keeps it."""
         return {**super().serialize_reference(), "minutes": self.minutes}
 
     @classmethod
     def deserialize_reference(cls, reference_data: dict[str, Any]) -> "DailyRunDeadline":
-        """Out of the DAG's serialised form."""
         return cls(reference_data["minutes"])
 
 

@@ -41,7 +41,6 @@ def readable_ending() -> Iterator[None]:
 
     Raises:
         EndOfTask: instead of any error.
-
     """
     try:
         yield

@@ -87,7 +87,6 @@ def require_known(
     Raises:
         ParameterError: the form has no such parameters; the nearest known ones are named. Or days
             are entered for a backfill.
-
     """
     names = list(known)
     unknown = sorted(set(entered).difference(names))
@@ -112,7 +111,6 @@ def as_date(name: str, value: str | None) -> date | None:
 
     Raises:
         ParameterError: it is not a date.
-
     """
     if not value:
         return None

@@ -61,7 +61,6 @@ class WeixinHook(BaseHook):
 
         Raises:
             ConfigurationError: there is no such connection, or it cannot be used as it is.
-
         """
         conn_id = tested_conn_id.get() or self.weixin_conn_id
         try:
@@ -92,7 +91,6 @@ class WeixinHook(BaseHook):
 
         Raises:
             ConfigurationError: as `account`, or it is a platform, which has no figures of its own.
-
         """
         account = self.account()
         if account.is_platform:
@@ -124,7 +122,6 @@ def ticket(platform: Account) -> str:
 
     Raises:
         ConfigurationError: there is none.
-
     """
     text = (Variable.get(platform.ticket_variable, default="") or "").strip()
     if not text:
@@ -255,7 +252,8 @@ def _require_private(
     connection: Connection, extra: dict[str, Any], address: Url, otherwise: str
 ) -> None:
     """Make sure that nobody in between can read the traffic, unless somebody allowed that."""
-    if not _is_private(address) and str(extra.get("allow_http")).lower() != "true":
+    is_private = address.scheme == "https" or is_loopback((address.host or "").strip("[]"))
+    if not is_private and str(extra.get("allow_http")).lower() != "true":
         raise _unusable(
             connection, otherwise, "use https, or set allow_http in the connection's extra"
         )
@@ -282,8 +280,3 @@ def _web_address(url: str) -> Url | None:
     is_plain = not (address.auth or address.query or address.fragment or set(url) & set("\\ "))
     is_plain &= _is_plain(url)
     return address if address.scheme in {"http", "https"} and address.host and is_plain else None
-
-
-def _is_private(address: Url) -> bool:
-    """Whether nobody in between can read the traffic."""
-    return address.scheme == "https" or is_loopback((address.host or "").strip("[]"))

@@ -43,7 +43,6 @@ class OurCalls:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer the call, or pass it on."""
         path = _posted_to(scope)
         runs = self._RUNS.fullmatch(path)
         if path == self._TEST and await _may(

@@ -24,7 +24,6 @@ _HREF = f"{urlsplit(conf.get('api', 'base_url', fallback='')).path.rstrip('/')}{
 
 
 async def page(scope: "Scope", receive: "Receive", send: "Send") -> None:
-    """Answer a call of the page."""
     from weixin_etl.orchestration.page.app import app
 
     await app(scope, receive, send)

@@ -26,7 +26,6 @@ class WeixinRetryPolicy(RetryPolicy):
         max_tries: int,  # noqa: ARG002 # Airflow ends the tries itself
         context: Context | None = None,  # noqa: ARG002 # the exception tells
     ) -> RetryDecision:
-        """Decide by the exception."""
         if not getattr(exception, "is_retryable", True):
             return RetryDecision.fail("trying again would not help")
         jitter = random.uniform(0.5, 1.5)  # noqa: S311 # no secret
@@ -34,5 +33,4 @@ class WeixinRetryPolicy(RetryPolicy):
         return RetryDecision.retry(timedelta(seconds=delay))
 
     def serialize(self) -> dict[str, Any]:
-        """The constructor's arguments."""
         return {"delay_seconds": self.delay_seconds}

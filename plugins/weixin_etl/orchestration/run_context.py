@@ -23,7 +23,6 @@ def of(dataset: Dataset, context: Context) -> Run:
 
     Raises:
         ParameterError: a date of the form is not a date.
-
     """
     dag_run = context["dag_run"]
     run = asked_for(
@@ -41,7 +40,6 @@ def asked_for(dataset: Dataset, entered: Mapping[str, Any], today: date) -> Run:
     Raises:
         ParameterError: a date of the form is not a date.
         ValidationError: accounts are no list of names.
-
     """
     return Run(
         run_id="",
@@ -77,7 +75,6 @@ def require_known_parameters(context: Context) -> None:
 
     Raises:
         ParameterError: as `form.require_known`.
-
     """
     dag_run = context["dag_run"]
     form.require_known(

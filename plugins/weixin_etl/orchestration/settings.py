@@ -128,7 +128,6 @@ def read_of_dags() -> DagSettings:
         AirflowConfigException: a value is not a number.
         ValueError: `run_at` or `deadline_hour` is no time of day, or the deadline not the later;
             or `language` is none.
-
     """
     values = _values()
     language()
@@ -156,7 +155,6 @@ def read() -> Settings:
 
     Raises:
         AirflowConfigException: a value is not a number.
-
     """
     from weixin_etl import run
     from weixin_etl.api.http import CallLimits
@@ -189,7 +187,6 @@ def language() -> str:
 
     Raises:
         ValueError: the setting is neither.
-
     """
     from weixin_etl.trouble import chinese
 

@@ -28,7 +28,6 @@ def open_warehouse() -> Engine:
 
     Raises:
         WarehouseError: there is no such connection.
-
     """
     found = _url(CONN_ID)
     if found is None:
@@ -48,7 +47,6 @@ def open_reader() -> Engine:
 
     Raises:
         WarehouseError: there is neither.
-
     """
     found = _url(READER) or _url(CONN_ID)
     if found is None:
@@ -68,7 +66,6 @@ def reading(warehouse: Engine) -> Iterator[Connection]:
     Raises:
         WarehouseError: it does not, or no longer.
         DBAPIError: it is not the warehouse: a statement of ours does not work.
-
     """
     require_migrated(warehouse)
     with diagnosed(warehouse), warehouse.connect() as connection:

@@ -69,12 +69,10 @@ class Seen:
 
     @property
     def dataset(self) -> Dataset:
-        """The dataset."""
         return self.asked.dataset
 
     @property
     def articles(self) -> list[Article]:
-        """Every article of the answers."""
         return [article for it in self.looks for article in it.parsed.articles.values()]
 
     @property

@@ -81,7 +81,6 @@ def read(folder: Path) -> list[SavedAnswer]:
 
     Raises:
         ValueError: there is none, or a file is none.
-
     """
     found = []
     for path in sorted(folder.glob("*.json")):
@@ -102,7 +101,6 @@ def require_new(folder: Path) -> None:
 
     Raises:
         ParameterError: it exists and is not an empty folder, or can't be written to.
-
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ParameterError(f"{folder} exists and is not an empty folder: name another")

@@ -106,7 +106,6 @@ class Judgement:
 
         Raises:
             CheckError: it may not.
-
         """
         said = [accounts_not_in(self.not_in)] if self.not_in else []
         if self.broken:
@@ -138,7 +137,6 @@ def check(
 
     Raises:
         WarehouseError: the warehouse does not answer, is not migrated, or has not the run's plan.
-
     """
     require_migrated(warehouse)
     unplanned = [

@@ -46,10 +46,9 @@ class AccountCalls:
         stopped: Refusal | None = None,
     ) -> None:
         """
-        Make no call yet.
+        `open_client` raises `WeixinError` when the account can't be asked.
 
-        `open_client` raises `WeixinError` when the account can't be asked. `spare` is the number of
-        calls that leave the reserve of its quota whole.
+        `spare` is the number of calls that leave the reserve of its quota whole.
         """
         self.account = account
         self.days = deque(days)

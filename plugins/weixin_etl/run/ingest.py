@@ -93,7 +93,6 @@ def ingest(
     Raises:
         IngestError: pairs are not in.
         WarehouseError: the warehouse has another time than this machine, or not the batch's plan.
-
     """
     return _Try(run, warehouse, settings, open_client, by_itself, now).ingest(batch)
 
@@ -255,7 +254,6 @@ class _Try:
 
         Raises:
             ConfigurationError: the connection's login has changed since the plan.
-
         """
         client = self.open_client(planned)
         appid = client.account.appid
@@ -340,7 +338,6 @@ class Progress:
     _noting: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
-        """Nothing is done yet."""
         self._accounts, self._days = len(self.left), self.left.total()
 
     def note(self, outcome: Outcome) -> None:

@@ -55,7 +55,6 @@ def require_plan(
 
     Raises:
         WarehouseError: it is not; the warehouse may have been restored from a backup.
-
     """
     found = connection.scalar(
         statement("run_report/planned.sql"),

@@ -71,7 +71,6 @@ class AccountPlan:
 
     @property
     def name(self) -> str:
-        """What people call the account."""
         return self.planned.name
 
     @property
@@ -243,7 +242,6 @@ def plan(
     Raises:
         ParameterError: the dates of the form can't be asked for.
         WarehouseError: the warehouse does not answer, is not migrated, or has another time.
-
     """
     rules.window(run, clock.beijing_date(now()))
     require_migrated(warehouse)
@@ -280,7 +278,6 @@ def preview(
 
     Raises:
         ParameterError: the dates of the form can't be asked for.
-
     """
     rules.window(run, clock.beijing_date(now))
     return Plan(run, settings, now, _due(connection, run, settings, accounts, now), left=[])
@@ -298,7 +295,6 @@ def plan_open_days(
 
     Returns:
         The days that the plan did not have before, by AppID.
-
     """
     appids = [it.appid for it in accounts]
     wanted = [ConfiguredAccount(it.conn_id, it.appid, it.name) for it in accounts]

@@ -42,7 +42,6 @@ def report(
 
     Raises:
         WarehouseError: the warehouse does not answer, is not migrated, or has not the run's plan.
-
     """
     require_migrated(warehouse)
     follow_clock(warehouse)

@@ -102,7 +102,6 @@ def follow_clock(warehouse: Engine) -> WarehouseError | None:
 
     Returns:
         Why it does not: this machine's clock or the warehouse's is wrong.
-
     """
     with warehouse.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
 
@@ -125,7 +124,6 @@ def require_one_time(warehouse: Engine) -> None:
 
     Raises:
         WarehouseError: they don't.
-
     """
     if wrong := follow_clock(warehouse):
         raise wrong

@@ -45,7 +45,6 @@ def dictionary(warehouse: Engine) -> list[Entry]:
 
     Raises:
         WarehouseError: the warehouse does not answer or is not migrated.
-
     """
     require_migrated(warehouse)
     with warehouse.connect() as connection:

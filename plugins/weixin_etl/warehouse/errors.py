@@ -136,7 +136,6 @@ def diagnosed(warehouse: Engine) -> Iterator[None]:
 
     Raises:
         PassingWarehouseError: instead of such an error; others pass as they are.
-
     """
     try:
         yield

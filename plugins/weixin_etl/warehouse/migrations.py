@@ -53,7 +53,6 @@ def migrate(
 
     Raises:
         WarehouseError: it could not.
-
     """
     # an index on a large fact may take longer than any statement of a run
     warehouse = engine(_requiring_tls(make_url(warehouse_url)), {"statement_timeout": "0"})
@@ -94,7 +93,6 @@ def apply_migrations(warehouse: Engine) -> list[str]:
 
     Raises:
         WarehouseError: one could not be applied; it has changed nothing, those before it stay.
-
     """
     with _told():
         applied = _applied(warehouse)
@@ -144,7 +142,6 @@ def require_migrated(warehouse: Engine) -> None:
 
     Raises:
         WarehouseError: it does not.
-
     """
     try:
         applied = _applied(warehouse)
@@ -168,7 +165,6 @@ def _applied(warehouse: Engine) -> set[str]:
 
     Raises:
         WarehouseError: it is none of ours, so that nothing may be migrated or loaded.
-
     """
     # of one instant: others may be migrating
     in_one_look = warehouse.execution_options(isolation_level="REPEATABLE READ")

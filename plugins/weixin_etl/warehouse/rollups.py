@@ -54,7 +54,6 @@ def fill(warehouse: Engine, on_progress: Callable[[int, int], None]) -> list[str
 
     Returns:
         What was done, in sentences; nothing when there was nothing to do.
-
     """
     with warehouse.connect() as connection:
         missing = [

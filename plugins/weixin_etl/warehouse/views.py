@@ -87,7 +87,6 @@ def parse_view(text: str) -> View:
 
     Raises:
         ValueError: it has another form, or a column has no comment.
-
     """
     parts = _FILE.fullmatch(text)
     if parts is None or _COLUMN.sub("", parts["columns"]):
@@ -166,7 +165,6 @@ def update_views(warehouse: Engine, wanted: Sequence[View]) -> list[str]:
     Raises:
         WarehouseError: it could not be done, for example as somebody else's view stands on one
             that must be dropped. Nothing has changed.
-
     """
     with _told(warehouse), warehouse.begin() as connection:
         return update(connection, wanted)

@@ -25,7 +25,6 @@ from wire import (
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import WeixinError
 from weixin_etl.api.token import Token
-from weixin_sandbox import Sandbox
 
 TOKENS = ["wire-token-1", "wire-token-2", "wire-token-3"]
 
@@ -98,17 +97,6 @@ def test_a_connection_that_fails_shows_neither_token_nor_secret(
     assert "Connection refused" in str(error)
     said = shown(error, log)
     assert [x for x in ("wire-token-1", wire.account.secret) if x in said] == []
-
-
-def test_a_call_that_succeeds_is_logged_without_its_token(
-    sandbox: Sandbox, client: WeixinClient, log: pytest.LogCaptureFixture
-):
-    """The HTTP library logs each URL at DEBUG: it is still there, and its token is not."""
-    client.datacube(DATASET, DAY)
-
-    logged = shown_by_log(log.records)
-    assert '"POST /datacube/getarticletotal?access_token=*** HTTP/1.1" 200' in logged
-    assert [token for token in sandbox.issued_tokens if token in logged] == []
 
 
 def test_a_warning_about_odd_headers_is_logged_without_the_token(

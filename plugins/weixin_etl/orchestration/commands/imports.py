@@ -22,7 +22,6 @@ def show_import(paths: Sequence[Path]) -> int:
     Raises:
         ParameterError: there is no such file.
         WarehouseError: the warehouse does not answer or is not migrated.
-
     """
     in_force = settings.read().pipeline
     errors = Console(stderr=True)

@@ -21,7 +21,6 @@ def read_from_airflows_database() -> str | None:
     Returns:
         Why it can't be read, if so: then there is what the environment holds. None as well when
         there is no such database yet, and so nothing to find.
-
     """
     if not has_database():
         return None

@@ -1,6 +1,5 @@
 """What a run would ask WeChat for, printed without asking."""
 
-import logging
 from datetime import date
 
 from rich.box import SIMPLE_HEAD
@@ -11,11 +10,11 @@ from weixin_etl import clock
 from weixin_etl.clock import days_as_ranges
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import ParameterError, Run
-from weixin_etl.orchestration import quiet, settings
+from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.accounts import described_accounts
-from weixin_etl.orchestration.warehouse import open_warehouse
-from weixin_etl.run import plan as plan_verb
-from weixin_etl.run.plan import Plan
+from weixin_etl.orchestration.warehouse import open_warehouse, reading
+from weixin_etl.run.plan import Plan, preview
+from weixin_etl.warehouse import require_one_time
 
 _NOTES = (
     "Days that are final are left out: their totals no longer grow (`--refetch` asks).",
@@ -33,7 +32,6 @@ def show_plan(
     Raises:
         ParameterError: the days can't be asked for, or no connection can be used.
         WarehouseError: the warehouse does not answer or is not migrated.
-
     """
     run = Run(
         run_id="plan",
@@ -50,8 +48,10 @@ def show_plan(
     problems = [str(account.problem) for account in accounts if account.problem]
     if problems and len(problems) == len(accounts):
         raise ParameterError("\n".join(problems))
-    with quiet.only_from(logging.ERROR, plan_verb.__name__):  # the lines below say it
-        plan = plan_verb.plan(run, open_warehouse(), in_force.pipeline, accounts, is_new=True)
+    warehouse = open_warehouse()
+    with reading(warehouse) as connection:
+        require_one_time(warehouse)
+        plan = preview(connection, run, in_force.pipeline, accounts, clock.now())
     console = Console(markup=False)  # a sentence or a name may hold brackets
     console.print(_table(plan))
     for said in [*problems, *plan.held_back, *plan.lost, plan.expectation, *_NOTES]:

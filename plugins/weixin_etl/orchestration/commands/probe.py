@@ -67,7 +67,7 @@ def _named(names: Sequence[str]) -> list[Dataset]:
         if name not in DATASETS:
             nearest = ", ".join(nearest_first(name, {it: [it] for it in DATASETS}))
             raise ParameterError(f"datasets: there is no {one_line(name, 64)}; there are {nearest}")
-    return [it for it in DATASETS.values() if (it.name in names if names else not it.is_optional)]
+    return [it for it in DATASETS.values() if it.name in names]
 
 
 class _Clients(Clients):
@@ -79,7 +79,6 @@ class _Clients(Clients):
 
         Raises:
             ConfigurationError: also if there is no warehouse.
-
         """
         try:
             return super().platform(account)

@@ -16,7 +16,6 @@ def show_replay(selection: Selection, *, is_applied: bool) -> None:
     Raises:
         ParameterError: an account is not known, or the days are in the wrong order.
         WarehouseError: the warehouse does not answer or is not migrated.
-
     """
     with bar("kept answers") as on_progress:
         replayed = replay(
