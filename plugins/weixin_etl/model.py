@@ -259,6 +259,8 @@ class Coverage:
     rid: str | None = None
     next_attempt_at: datetime | None = None
     """Before it the account is not asked: its daily quota is used up."""
+    is_unwanted: bool = False
+    """Somebody has said since the last attempt that the day is not wanted."""
 
     @classmethod
     def of(cls, row: Mapping[Any, object]) -> "Coverage":

@@ -597,14 +597,13 @@ def day_state(
     now: datetime,
     is_retired: bool,
     catch_up_days: int,
-    is_left_open: bool = False,
 ) -> DayState:
     """
     What a pair is called where people look at it.
 
-    `first_daily_date` is the day of the account's first daily run in this dataset. A pair
-    `is_left_open` if a run with dates asked for it in vain and nobody has said that it is not
-    wanted: out of reach of daily runs it has failed, and is not lost.
+    `first_daily_date` is the day of the account's first daily run in this dataset. A pair out of
+    reach of daily runs has failed, and is not lost, if it was asked for in vain and nobody has
+    said that it is not wanted.
     """
     if coverage and coverage.is_final:
         return DayState.FINAL
@@ -615,6 +614,12 @@ def day_state(
     today = clock.beijing_date(now)
     first = reach(dataset, today, first_daily_date, catch_up_days=catch_up_days)
     if publication_date < first and not (coverage and coverage.ready_at):
+        is_left_open = (
+            coverage
+            and coverage.attempt_state in (AttemptState.FAILED, AttemptState.NOT_READY)
+            and coverage.error_code != OFFLINE
+            and not coverage.is_unwanted
+        )
         return DayState.FAILED if is_left_open else DayState.LOST
     if coverage and coverage.attempt_state is AttemptState.FAILED:
         return DayState.FAILED

@@ -14,7 +14,17 @@ SELECT
     error_kind,
     error_code,
     error,
-    cure
+    cure,
+    coalesce(
+        attempted_at < (
+            SELECT max(unwanted.said_at)
+            FROM weixin.unwanted_range AS unwanted
+            WHERE
+                unwanted.dataset = coverage.dataset
+                AND unwanted.appid = coverage.appid
+                AND coverage.publication_date BETWEEN unwanted.begin_date AND unwanted.end_date
+        ), FALSE
+    ) AS is_unwanted
 FROM weixin.coverage
 WHERE
     dataset = :dataset

@@ -7,6 +7,7 @@ from dag_runs import DailyDag
 from sqlalchemy import Engine
 
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
+from weixin_etl.model import DayState
 from weixin_etl.trouble.status import Airflow
 
 MORNING = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
@@ -98,6 +99,38 @@ def test_what_another_run_brought_in_is_said_to_be_in(daily: DailyDag, warehouse
     assert (ended.is_at_work, at_work.is_at_work) == (False, True)
     assert [it["state"] for it in story.runs] == ["in_by_another"]
     assert [it["state"] for it in of_one_at_work.runs] == ["being_asked"]
+
+
+def test_a_day_out_of_reach_is_called_what_its_problem_is_called(
+    daily: DailyDag, warehouse: Engine
+) -> None:
+    """Failed until somebody says that it is not wanted: the coverage shows no other word."""
+    from weixin_etl.orchestration.page import calendar
+    from weixin_etl.orchestration.page.reader import Figures
+
+    day = date(2026, 8, 3)
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO weixin.dim_account (appid, name, conn_id, is_active, first_seen_at) "
+            "VALUES ('wx1', '春风', 'weixin_default', TRUE, now());"
+            "INSERT INTO weixin.first_daily_run VALUES ('article_total', 'wx1', '2026-11-01');"
+            "INSERT INTO weixin.coverage (dataset, appid, publication_date, attempt_state, "
+            "attempted_at, error_kind, error, cure) VALUES ('article_total', 'wx1', '2026-08-03', "
+            "'failed', '2026-11-20', 'unreadable', 'no JSON', 'see the answer')"
+        )
+        of = Figures(connection, ARTICLE_TOTAL, MORNING, catch_up_days=60)
+        airflow = Airflow({}, "weixin_api", 16)
+        failed = calendar.story(of, airflow, "wx1", day)
+        connection.exec_driver_sql(
+            "INSERT INTO weixin.unwanted_range (dataset, appid, begin_date, end_date, said_at, "
+            "said_by) VALUES ('article_total', 'wx1', '2026-08-01', '2026-08-31', '2026-11-21', "
+            "'lin')"
+        )
+        unwanted = calendar.story(of, airflow, "wx1", day)
+
+    assert failed
+    assert unwanted
+    assert (failed.state, unwanted.state) == (DayState.FAILED, DayState.LOST)
 
 
 def test_a_warehouse_that_cannot_be_read_is_all_that_is_said(

@@ -1,5 +1,6 @@
 """What a pair is called where people look at it."""
 
+from dataclasses import replace
 from datetime import date, datetime
 
 import pytest
@@ -81,13 +82,13 @@ def test_a_day_no_daily_run_reaches_is_lost() -> None:
     """Older than window and catch-up together, or from before the account was collected."""
     assert state(date(2026, 9, 18), None) is DayState.NEVER_ASKED
     assert state(date(2026, 9, 17), None) is DayState.LOST
-    assert state(date(2026, 9, 17), FAILED) is DayState.LOST
+    assert state(date(2026, 9, 17), OFFLINE_NOW) is DayState.LOST
     backfilled = answered(date(2026, 9, 17), "2026-11-24 08:30")
     assert state(date(2026, 9, 17), backfilled) is DayState.IN
     before_first = day_state(
         ARTICLE_TOTAL,
         date(2026, 11, 10),
-        FAILED,
+        None,
         first_daily_date=date(2026, 11, 20),
         now=AFTERNOON,
         is_retired=False,
@@ -96,20 +97,12 @@ def test_a_day_no_daily_run_reaches_is_lost() -> None:
     assert before_first is DayState.LOST
 
 
-def test_a_day_that_a_run_with_dates_left_open_has_failed() -> None:
+def test_a_day_asked_for_in_vain_has_failed_until_it_is_not_wanted() -> None:
     """Though no daily run reaches it."""
-    left_open = day_state(
-        ARTICLE_TOTAL,
-        date(2026, 9, 17),
-        FAILED,
-        first_daily_date=FIRST_DAILY,
-        now=AFTERNOON,
-        is_retired=False,
-        catch_up_days=60,
-        is_left_open=True,
-    )
+    unwanted = replace(FAILED, is_unwanted=True)
 
-    assert left_open is DayState.FAILED
+    assert state(date(2026, 9, 17), FAILED) is DayState.FAILED
+    assert state(date(2026, 9, 17), unwanted) is DayState.LOST
 
 
 def test_a_final_day_stays_final_and_a_retired_one_is_no_failure() -> None:

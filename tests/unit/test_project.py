@@ -245,14 +245,17 @@ def imports_of_modules() -> dict[str, set[str]]:
     }
     imports: dict[str, set[str]] = {}
     for name, path in names.items():
-        froms = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.ImportFrom)]
+        nodes = [*ast.walk(ast.parse(path.read_text()))]
+        froms = [it for it in nodes if isinstance(it, ast.ImportFrom)]
+        plain = [it for it in nodes if isinstance(it, ast.Import)]
+        assert not any(it.level for it in froms), f"{name} imports relatively"
         imported = {
             candidate
             for node in froms
             for alias in node.names
             for candidate in (f"{node.module}.{alias.name}", node.module)
             if candidate in names
-        }
+        } | {alias.name for node in plain for alias in node.names if alias.name in names}
         # `from package import module` needs the module, and the package only for its name
         imports[name] = imported - {name.rpartition(".")[0], "weixin_etl"} - {name}
     return imports

@@ -418,9 +418,9 @@ def _nothing_collected(datasets: Sequence[Dataset], airflow: Airflow | None) -> 
         cure = "wait for the run that is at work: its plan brings the accounts"
     elif awake:
         cure = (
-            f"trigger {awake[0].dag_id}, or wait for its next daily run (the run of an earlier "
-            "morning is none); if one has run, weixin_accounts names no account that WeChat still "
-            "lets it ask for"
+            f"trigger {awake[0].dag_id}, or wait for its next daily run (a run of an earlier "
+            "morning does not count); if one has run, none of the accounts in weixin_accounts "
+            "may be asked any more"
         )
     else:
         first = [it.dag_id for it in datasets if not it.is_optional]
@@ -509,7 +509,6 @@ def _account(
             now=now,
             is_retired=is_retired,
             catch_up_days=catch_up_days,
-            is_left_open=day in facts.left_open,
         )
         if day in being_asked:
             state = rules.while_asked(state)
