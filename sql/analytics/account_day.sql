@@ -174,7 +174,7 @@ SELECT
     ) AS summary_read_user,
     {% for metric in ["new_user", "cancel_user"] %}
     (
-        SELECT coalesce(sum(channel.{{ metric }}), 0)
+        SELECT CASE WHEN count(channel.appid) > 0 THEN sum(channel.{{ metric }}) ELSE 0 END
         FROM weixin.coverage AS pair
         LEFT JOIN weixin.fact_follower_change AS channel
             ON pair.appid = channel.appid AND pair.publication_date = channel.stat_date

@@ -15,8 +15,8 @@ CREATE VIEW analytics.article_reading (
     {{ the.reading_publication_date }},
     {{ the.reading_date }},
     {{ the.reading_day_number }},
-    -- Whether the article's totals still grew on that day; NULL when its publication day is not
-    -- known
+    -- Whether the article's totals still grew on that day, in an endpoint that has listed it; NULL
+    -- when its publication day is not known
     -- 中文：是否在统计窗口内
     is_within_window,
     -- People who read it that day: who reads it on two days is counted on both. NULL when WeChat
@@ -38,8 +38,18 @@ SELECT
     article.publication_date,
     day.stat_date,
     day.stat_date - article.publication_date + 1 AS day_number,
-    day.stat_date - article.publication_date < {{ datasets | map(attribute="window") | max }}
-        AS is_within_window,
+    day.stat_date - article.publication_date < (
+        SELECT
+            max(
+                CASE sighting.dataset
+                    {% for dataset in datasets %}
+                    WHEN '{{ dataset.name }}' THEN {{ dataset.window }}
+                    {% endfor %}
+                END
+            )
+        FROM weixin.article_sighting AS sighting
+        WHERE article.appid = sighting.appid AND article.msgid = sighting.msgid
+    ) AS is_within_window,
     day.read_user,
     coalesce(day.share_user, CASE WHEN shared.ready_at IS NOT NULL THEN 0 END) AS share_user
 FROM weixin.dim_account AS account

@@ -133,7 +133,8 @@ pair AS (
                 AND (coverage.appid IS NULL OR coverage.error_code = 47009)
                 THEN 'retired'
             WHEN coverage.attempt_state IN ('not_ready', 'failed') THEN coverage.attempt_state
-            WHEN coverage.fetched_at IS NOT NULL AND coverage.ready_at IS NULL THEN 'not_ready'
+            WHEN coverage.data_state IS NULL THEN 'missing'
+            WHEN coverage.ready_at IS NULL THEN 'not_ready'
             WHEN
                 coverage.is_provisional
                 AND coverage.article_count = 0
@@ -148,7 +149,7 @@ pair AS (
                 AND (coverage.ready_at AT TIME ZONE 'Asia/Shanghai')::date
                 >= day.publication_date + begun.days
                 THEN 'unconfirmed'
-            ELSE coalesce(coverage.data_state, 'missing')
+            ELSE coverage.data_state
         END AS state
     FROM begun
     CROSS JOIN
@@ -290,7 +291,21 @@ CROSS JOIN
                 AND (listing.last_seen_at AT TIME ZONE 'Asia/Shanghai')::date
                 >= (pair.ready_at AT TIME ZONE 'Asia/Shanghai')::date - 1
         ) AS listed
-        WHERE pair.state = 'loaded'
+        WHERE
+            pair.state = 'loaded'
+            -- the rollup tells of most open days that none does
+            AND (
+                pair.is_final
+                {% for dataset in datasets %}
+                OR pair.dataset = '{{ dataset.name }}' AND EXISTS (
+                    SELECT FROM weixin.account_day_{{ dataset.name }} AS short
+                    WHERE
+                        short.appid = pair.appid
+                        AND short.calendar_date BETWEEN pair.publication_date AND pair.computed_date
+                        AND short.articles_lacking > 0
+                )
+                {% endfor %}
+            )
     ) AS lacking
 -- the parts of a day's answers that do not fit and that no newer answer gave
 CROSS JOIN

@@ -36,10 +36,29 @@ CREATE VIEW analytics.follower_day (
     -- 中文：累计关注人数
     -- unit: people, level
     cumulate_user,
-    -- Whether WeChat's answers for the day were ready: of those that are collected, both
+    -- Whether WeChat's answers for the day were ready, of all channels together those of both
+    -- endpoints, and nothing in them was rejected
     -- 中文：数据是否完整
     is_complete
 ) AS
+WITH answered AS NOT MATERIALIZED (
+    SELECT
+        pair.dataset,
+        pair.appid,
+        pair.publication_date AS stat_date,
+        pair.ready_at IS NOT NULL AS is_ready,
+        pair.ready_at IS NOT NULL AND NOT EXISTS (
+            SELECT FROM weixin.rejected_row AS rejected
+            WHERE
+                rejected.resolved_at IS NULL
+                AND pair.dataset = rejected.dataset
+                AND pair.appid = rejected.appid
+                AND pair.publication_date = rejected.publication_date
+        ) AS is_whole
+    FROM weixin.coverage AS pair
+    WHERE pair.dataset IN ('follower_change', 'follower_total') AND pair.fetched_at IS NOT NULL
+)
+
 SELECT
     account.appid,
     account.name AS account_name,
@@ -51,7 +70,7 @@ SELECT
     fact.cancel_user::numeric AS cancel_user,
     fact.new_user::numeric - fact.cancel_user AS net_user,
     NULL::bigint AS cumulate_user,
-    coverage.ready_at IS NOT NULL AS is_complete
+    coalesce(answered.is_whole, FALSE) AS is_complete
 FROM weixin.dim_account AS account
 INNER JOIN weixin.fact_follower_change AS fact
     ON account.appid = fact.appid
@@ -64,11 +83,11 @@ LEFT JOIN (
     {% endfor %}
 ) AS known (user_source, channel, chinese_name)
     ON fact.user_source = known.user_source
-LEFT JOIN weixin.coverage
+LEFT JOIN answered
     ON
-        coverage.dataset = 'follower_change'
-        AND fact.appid = coverage.appid
-        AND fact.stat_date = coverage.publication_date
+        answered.dataset = 'follower_change'
+        AND fact.appid = answered.appid
+        AND fact.stat_date = answered.stat_date
 UNION ALL
 SELECT
     account.appid,
@@ -77,36 +96,34 @@ SELECT
     'all' AS channel,
     '全部' AS channel_chinese_name,
     NULL::bigint AS user_source,
-    CASE WHEN day.has_change THEN coalesce(change.new_user, 0) END AS new_user,
-    CASE WHEN day.has_change THEN coalesce(change.cancel_user, 0) END AS cancel_user,
-    CASE
-        WHEN day.has_change THEN coalesce(change.new_user - change.cancel_user, 0)
-    END AS net_user,
+    day.new_user,
+    day.cancel_user,
+    day.new_user - day.cancel_user AS net_user,
     stock.cumulate_user,
     day.is_complete
 FROM weixin.dim_account AS account
 INNER JOIN (
     SELECT
-        appid,
-        publication_date AS stat_date,
-        coalesce(bool_or(fetched_at IS NOT NULL) FILTER (WHERE dataset = 'follower_change'), FALSE)
-            AS has_change,
-        bool_and(ready_at IS NOT NULL) AS is_complete
-    FROM weixin.coverage
-    WHERE dataset IN ('follower_change', 'follower_total')
-    GROUP BY appid, publication_date
-    HAVING bool_or(fetched_at IS NOT NULL)
+        pair.appid,
+        pair.stat_date,
+        {% for metric in ["new_user", "cancel_user"] %}
+        CASE
+            WHEN
+                count(its.appid) = 0
+                AND bool_or(pair.is_ready AND pair.dataset = 'follower_change')
+                THEN 0
+            ELSE sum(its.{{ metric }})
+        END AS {{ metric }},
+        {% endfor %}
+        count(DISTINCT pair.dataset) FILTER (WHERE pair.is_whole) = 2 AS is_complete
+    FROM answered AS pair
+    LEFT JOIN weixin.fact_follower_change AS its
+        ON
+            pair.dataset = 'follower_change'
+            AND pair.appid = its.appid
+            AND pair.stat_date = its.stat_date
+    GROUP BY pair.appid, pair.stat_date
 ) AS day
     ON account.appid = day.appid
-LEFT JOIN (
-    SELECT
-        appid,
-        stat_date,
-        sum(new_user) AS new_user,
-        sum(cancel_user) AS cancel_user
-    FROM weixin.fact_follower_change
-    GROUP BY appid, stat_date
-) AS change
-    ON day.appid = change.appid AND day.stat_date = change.stat_date
 LEFT JOIN weixin.fact_follower_total AS stock
     ON day.appid = stock.appid AND day.stat_date = stock.stat_date
