@@ -56,10 +56,10 @@ def served() -> Iterator[tuple[Sandbox, str]]:
 @pytest.fixture(scope="session")
 def ground_of(warehouses: Warehouses, served: tuple[Sandbox, str]) -> Callable[[Dataset], Ground]:
     """
-    The ground of a dataset: an hour before, figures and titles were others; now rows are odd.
+    The ground of a dataset: before, figures and titles were others; now rows are odd.
 
-    Of a stock a day was not there yet: its answer was empty. Several commits of several accounts,
-    every table filled, and a seed for every statement.
+    Of a stock a day was not there yet, though it was late: its answer was empty. Several commits of
+    several accounts, every table filled, and a seed for every statement.
     """
     sandbox, url = served
 
@@ -70,7 +70,7 @@ def ground_of(warehouses: Warehouses, served: tuple[Sandbox, str]) -> Callable[[
         sandbox.scenarios[:] = [Scenario("falling-total")]
         if not dataset.can_be_empty:
             sandbox.scenarios[:] = [Scenario("empty", day=MORNING.date() - timedelta(days=2))]
-        order = planned(before, "before", MORNING - timedelta(hours=1))
+        order = planned(before, "before", MORNING - timedelta(minutes=20))
         assert IngestProcess(order).outcome().is_done == dataset.can_be_empty
         with before.warehouse.begin() as connection:
             connection.exec_driver_sql("UPDATE weixin.dim_article SET title = 'before ' || title")
