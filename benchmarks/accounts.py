@@ -1,14 +1,16 @@
 """
 What a morning costs with many accounts: the daily run through Airflow's scheduler.
 
-    python benchmarks/accounts.py [--accounts 1 100 …] [--latency SECONDS] [--runs 2]
+    python benchmarks/accounts.py [--accounts 1 100 …] [--datasets [NAME …]] [--latency SECONDS]
+        [--runs 2]
 
 For each number of accounts it starts Airflow as `make up` does, in a folder of its own, and serves
 the sandbox itself. The accounts are connections in Airflow's database and the Variable
-`weixin_accounts`. Runs the DAG twice on the same day and prints for each run a row of a Markdown
-table. The sandbox answers after 100 ms: take `--latency 0` with 10,000 accounts, so that our own
-cost shows. Fails unless a run is green and the fact holds what the sandbox serves; then the logs
-stay. Whatever was started is stopped, also by Ctrl-C.
+`weixin_accounts`. Runs the DAG of each dataset, with `--datasets` alone of all, twice on the same
+day and prints for each run a row of a Markdown table. The sandbox answers after 100 ms: take
+`--latency 0` with 10,000 accounts, so that our own cost shows. Fails unless a run is green and the
+fact holds what the sandbox serves; then the logs stay. Whatever was started is stopped, also by
+Ctrl-C.
 """
 
 import argparse
@@ -33,7 +35,7 @@ from cryptography.fernet import Fernet
 from rich.console import Console
 
 from weixin_etl import clock, warehouse
-from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
+from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, Dataset, Rows
 from weixin_local import processes, stack
 from weixin_local.api import AirflowApi
 from weixin_local.environment import CONNECTION_VARIABLE, admin_password
@@ -53,7 +55,7 @@ POLL_SECONDS = 0.25
 RUN_SECONDS = 1800
 
 HEAD = (
-    "accounts | run | other calls | data calls | rows | run s | calls/s "
+    "dataset | accounts | run | other calls | data calls | rows | run s | calls/s "
     "| CPU s: tasks and scheduler | API server | Postgres | sandbox "
     "| run ms per account | CPU ms per account"
 )
@@ -72,23 +74,20 @@ CONNECT = sqlalchemy.text(
     """
 )
 SET = sqlalchemy.text("INSERT INTO variable (key, val, is_encrypted) VALUES (:key, :val, TRUE)")
-FACT = sqlalchemy.text(
-    f"""
-    SELECT appid, count(*), sum(int_page_read_count)
-    FROM weixin.{ARTICLE_TOTAL.fact} GROUP BY appid
-    """
-)
 CALLS = sqlalchemy.text(
     "SELECT coalesce(sum(calls), 0) FROM weixin.run_report WHERE run_id = :run_id"
 )
 
-Content = dict[str, tuple[int, int]]  # rows and reads of each account
+Content = dict[str, tuple[int, int]]  # rows of each account, and the sum of a figure
 
 
 def main() -> None:
     """Measure each number of accounts in a fresh installation."""
     parser = argparse.ArgumentParser(description="Measure the daily run with many accounts.")
     parser.add_argument("--accounts", type=int, nargs="+", default=ACCOUNTS, metavar="N")
+    parser.add_argument(
+        "--datasets", nargs="*", default=[ARTICLE_TOTAL.name], choices=[*DATASETS], metavar="NAME"
+    )
     parser.add_argument("--latency", type=float, default=0.1, metavar="SECONDS")
     parser.add_argument("--runs", type=int, default=2, help="on the same day")
     options = parser.parse_args()
@@ -96,8 +95,10 @@ def main() -> None:
     console = Console(stderr=True)
     for count in options.accounts:
         with installation(console, count, options.latency) as installed:
-            for number in range(1, options.runs + 1):
-                measure(installed, f"{number}.")
+            for name in options.datasets or DATASETS:
+                unpause(installed, DATASETS[name])
+                for number in range(1, options.runs + 1):
+                    measure(installed, DATASETS[name], f"{number}.")
 
 
 @dataclass(frozen=True)
@@ -168,6 +169,14 @@ def stop_schedule(installed: Installation) -> None:
         connection.exec_driver_sql("UPDATE dag SET next_dagrun_create_after = NULL")
 
 
+def unpause(installed: Installation, dataset: Dataset) -> None:
+    """Let its runs start: an optional DAG waits for that. It makes none by itself."""
+    with installed.metadata.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE dag SET is_paused = FALSE WHERE dag_id = %s", (dataset.dag_id,)
+        )
+
+
 def accounts(count: int) -> list[Account]:
     """Accounts with secrets as WeChat makes them: 32 hexadecimal digits."""
     return [
@@ -200,7 +209,7 @@ def connect_accounts(installed: Installation) -> None:
         connection.execute(SET, {"key": "weixin_accounts", "val": conn_ids})
 
 
-def measure(installed: Installation, title: str) -> None:
+def measure(installed: Installation, dataset: Dataset, title: str) -> None:
     """
     Run the DAG once, print what it cost, and verify what it brought.
 
@@ -209,17 +218,17 @@ def measure(installed: Installation, title: str) -> None:
     day = clock.beijing_date(clock.now())
     calls_before = len(installed.sandbox.calls)
     cpu_before = cpu_seconds(installed)
-    run_id = installed.api.trigger(ARTICLE_TOTAL.dag_id)
+    run_id = installed.api.trigger(dataset.dag_id)
     state = wait(installed, run_id)
     cpu = {role: spent - cpu_before[role] for role, spent in cpu_seconds(installed).items()}
     made = Counter(call.path for call in installed.sandbox.calls[calls_before:])
     with installed.metadata.connect() as connection:
         seconds = connection.execute(RUN, {"run_id": run_id}).one().seconds
-    print_row(installed, title, seconds, made, cpu)
+    print_row(installed, dataset, title, seconds, made, cpu)
     print(", ".join(f"{count:,} {path}" for path, count in sorted(made.items())), end="\n\n")
     if state != "success":
         sys.exit(f"the run is {state}")
-    verify(installed, run_id, day, made)
+    verify(installed, dataset, run_id, day, made)
 
 
 def wait(installed: Installation, run_id: str) -> str:
@@ -234,44 +243,64 @@ def wait(installed: Installation, run_id: str) -> str:
     sys.exit(f"the run has not ended after {RUN_SECONDS} s")
 
 
-def verify(installed: Installation, run_id: str, day: date, calls: Counter[str]) -> None:
+def verify(
+    installed: Installation, dataset: Dataset, run_id: str, day: date, calls: Counter[str]
+) -> None:
     """Compare the fact with the sandbox, account by account, and both sides' counts of calls."""
     if clock.beijing_date(clock.now()) != day:
         sys.exit("midnight passed in Beijing during the run: measure again")
     with installed.warehouse.connect() as connection:
-        stored = {appid: (rows, int(reads or 0)) for appid, rows, reads in connection.execute(FACT)}
+        stored = {
+            appid: (rows, int(figure or 0))
+            for appid, rows, figure in connection.execute(fact(dataset))
+        }
         counted = connection.execute(CALLS, {"run_id": run_id}).scalar_one()
-    served = content(installed.sandbox, day)
+    served = content(installed.sandbox, dataset, day)
     wrong = [a for a in served.keys() | stored.keys() if served.get(a) != stored.get(a)]
     if wrong or not served:
         first = min(wrong, default="")
         sys.exit(
             f"{len(wrong)} accounts differ, such as {first}: the sandbox serves "
-            f"{served.get(first)}, the fact holds {stored.get(first)} (rows, reads)"
+            f"{served.get(first)}, the fact holds {stored.get(first)} (rows, sum of a figure)"
         )
-    if counted != calls[ARTICLE_TOTAL.path]:
-        asked = calls[ARTICLE_TOTAL.path]
+    if counted != calls[dataset.path]:
+        asked = calls[dataset.path]
         sys.exit(f"the report says {counted} calls, the sandbox {asked}")
 
 
-def content(sandbox: Sandbox, today: date) -> Content:
-    """What it serves on the day: of each account that has any, the rows and their reads."""
-    days = [today - timedelta(days=age) for age in range(1, ARTICLE_TOTAL.window + 1)]
+def fact(dataset: Dataset) -> sqlalchemy.TextClause:
+    """What the warehouse holds, as `content`."""
+    return sqlalchemy.text(
+        f"SELECT appid, count(*), sum({figure(dataset)}) FROM weixin.{dataset.fact} GROUP BY appid"
+    )
+
+
+def figure(dataset: Dataset) -> str:
+    """The metric that is added up."""
+    return dataset.readers or dataset.figures[0].name
+
+
+def content(sandbox: Sandbox, dataset: Dataset, today: date) -> Content:
+    """What it serves on the day: of each account that has any, the rows and the figure's sum."""
+    days = [today - timedelta(days=age) for age in range(1, dataset.window + 1)]
     found: Content = {}
     for appid in sandbox.accounts:
-        rows = [
-            row
+        items = [
+            item
             for day in days
-            for article in json.loads(sandbox.answer(appid, day, today))["list"]
-            for row in article["details"]
+            for item in json.loads(sandbox.answer(appid, day, today, dataset.endpoint))["list"]
         ]
+        rows = [it[dataset.rows_key] if dataset.rows_key else it for it in items]
+        if dataset.rows_in is Rows.LIST:
+            rows = [row for of_item in rows for row in of_item]
         if rows:
-            found[appid] = len(rows), sum(row["int_page_read_count"] for row in rows)
+            found[appid] = len(rows), sum(row[figure(dataset)] for row in rows)
     return found
 
 
 def print_row(
     installed: Installation,
+    dataset: Dataset,
     title: str,
     seconds: float,
     calls: Counter[str],
@@ -279,10 +308,11 @@ def print_row(
 ) -> None:
     """The run's row of the table."""
     with installed.warehouse.connect() as connection:
-        rows = sum(of_account for _, of_account, _ in connection.execute(FACT))
-    count, data = len(installed.sandbox.accounts), calls[ARTICLE_TOTAL.path]
+        rows = sum(of_account for _, of_account, _ in connection.execute(fact(dataset)))
+    count, data = len(installed.sandbox.accounts), calls[dataset.path]
     ours = cpu["tasks"] + cpu["api"] + cpu["postgres"]
     cells = (
+        dataset.name,
         f"{count:,}",
         f"{title} of the day",
         f"{calls.total() - data:,}",

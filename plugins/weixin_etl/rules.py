@@ -21,7 +21,7 @@ which is `S+W`'s; it is final by a ready answer of that day or later, which noth
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from math import inf
+from math import ceil, inf
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset, Day
@@ -271,6 +271,16 @@ def is_held_back(run: Run, day: date, spare: float, today: date) -> bool:
     The days of a daily run's window are never held back: the reserve is for them.
     """
     return spare <= 0 and not (is_daily(run, today) and day in window(run, today))
+
+
+def further_days(quota: Quota, held_back: int, *, reserve: int) -> int:
+    """
+    How many days' quota the calls held back take, each day's but the reserve.
+
+    0 when nothing is held back, or no day leaves a call for it.
+    """
+    each_day = (quota.limit or 0) - reserve
+    return ceil(held_back / each_day) if each_day > 0 else 0
 
 
 # ----------------------------------------------------------------------------------------- ready

@@ -3,6 +3,7 @@
 -- 中文：每个公众号、每个统计日一行：微信给出的账号汇总
 -- key: appid, stat_date
 -- joins: appid to account; stat_date to calendar
+{% from "weixin/macros.jinja" import day_meaning %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.account_summary_day (
     {{ the.appid }},
@@ -54,11 +55,7 @@ SELECT
     account.appid,
     account.name AS account_name,
     fact.stat_date,
-    CASE
-        WHEN shown.is_reading AND NOT shown.is_publication THEN 'reading'
-        WHEN shown.is_publication AND NOT shown.is_reading THEN 'publication'
-        ELSE 'unknown'
-    END AS day_meaning,
+    summary.day_meaning,
     fact.read_user,
     fact.share_user,
     fact.zaikan_user,
@@ -69,29 +66,7 @@ SELECT
     fact.send_page_count,
     coalesce(coverage.is_final, FALSE) AS is_final
 FROM weixin.dim_account AS account
-CROSS JOIN
-    LATERAL (
-        SELECT
-            (
-                SELECT count(*) > 0
-                FROM weixin.fact_account_summary AS silent
-                WHERE
-                    silent.appid = account.appid
-                    AND silent.send_page_count = 0
-                    AND silent.read_user > 0
-            ) AS is_reading,
-            (
-                SELECT count(*) > 0
-                FROM weixin.fact_account_summary_history AS before
-                INNER JOIN weixin.fact_account_summary AS after
-                    ON before.appid = after.appid AND before.stat_date = after.stat_date
-                WHERE
-                    before.appid = account.appid
-                    AND before.read_user < after.read_user
-                    AND (before.fetched_at AT TIME ZONE 'Asia/Shanghai')::date
-                    < (after.fetched_at AT TIME ZONE 'Asia/Shanghai')::date
-            ) AS is_publication
-    ) AS shown
+CROSS JOIN LATERAL {{ day_meaning("account") }} AS summary
 INNER JOIN weixin.fact_account_summary AS fact
     ON account.appid = fact.appid
 LEFT JOIN weixin.coverage

@@ -1,7 +1,10 @@
 -- The rows of weixin.{{ fact }} as they stood at an instant: what an analyst would have seen then.
--- One row per account, article and stat_date; the columns are the fact's, which has a comment on
--- each. An article has the publication day that it has now. Rows changed by a load that had begun
--- but was not yet committed at the instant are there as the load made them.
+-- One row per {{ key | join(", ") }}; the columns are the fact's, which has a comment on each.
+{% if dataset.describes_articles %}
+-- An article has the publication day that it has now.
+{% endif %}
+-- Rows changed by a load that had begun but was not yet committed at the instant are there as the
+-- load made them.
 -- 中文：某一时刻所知的数据
 CREATE FUNCTION analytics.{{ dataset.name }}_as_of(
     -- the instant, with its offset: '2026-11-24 09:00+08'
@@ -9,9 +12,13 @@ CREATE FUNCTION analytics.{{ dataset.name }}_as_of(
 )
 RETURNS TABLE (
     appid text,
-    msgid text,
+    {% if item %}
+    {{ item }} {{ "bigint" if dataset.item.is_number else "text" }},
+    {% endif %}
     stat_date date,
-    publication_date date,
+    {% for column in place %}
+    {{ column }} date,
+    {% endfor %}
     {% for metric in dataset.metrics %}
     {{ metric.name }} {{ metric.kind.value }},
     {% endfor %}
@@ -24,11 +31,14 @@ RETURNS TABLE (
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     {% for table in [fact, fact + "_history"] %}
+    {% set is_history = loop.last %}
     SELECT
-        version.appid,
-        version.msgid,
-        version.stat_date,
-        {{ "version" if loop.first else "article" }}.publication_date,
+        {% for column in key %}
+        version.{{ column }},
+        {% endfor %}
+        {% for column in place %}
+        {{ "article" if is_history else "version" }}.{{ column }},
+        {% endfor %}
         {% for metric in metrics %}
         version.{{ metric }},
         {% endfor %}
@@ -38,13 +48,15 @@ BEGIN ATOMIC
         version.loaded_at,
         version.changed_at
     FROM weixin.{{ table }} AS version
-    {% if loop.first %}
-    WHERE version.changed_at <= instant
-    UNION ALL
-    {% else %}
+    {% if is_history and place %}
     LEFT JOIN weixin.dim_article AS article
         ON version.appid = article.appid AND version.msgid = article.msgid
+    {% endif %}
+    {% if is_history %}
     WHERE version.changed_at <= instant AND instant < version.replaced_at; -- noqa: RF02
+    {% else %}
+    WHERE version.changed_at <= instant
+    UNION ALL
     {% endif %}
     {% endfor %}
 END

@@ -4,7 +4,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy
@@ -14,6 +16,7 @@ from dag_runs import DAG_ID, REPOSITORY, DailyDag, Done, PlatformDag
 from receivers import Receiver
 from sqlalchemy import Engine
 
+from weixin_etl import rules
 from weixin_etl.api import client as api_client
 from weixin_etl.api.token import TokenKeeper
 from weixin_etl.model import Account as CollectedAccount
@@ -96,6 +99,25 @@ def daily(
     dag = DailyDag(monkeypatch, caplog)
     dag.connect(DEFAULT_ACCOUNT, sandbox_url, "weixin_default")
     return dag
+
+
+@pytest.fixture
+def scheduled(daily: DailyDag, monkeypatch: pytest.MonkeyPatch) -> DailyDag:
+    """The DAG with runs as the scheduler makes them, at 08:30, with a second for half an hour."""
+    from airflow.serialization.definitions.dag import SerializedDAG
+    from airflow.utils.types import DagRunType
+
+    create_dagrun = SerializedDAG.create_dagrun
+
+    def create(dag: SerializedDAG, *, run_id: str, run_type: DagRunType, **values: Any) -> Any:
+        assert run_type is DagRunType.MANUAL
+        scheduled_id = run_id.replace("manual", "scheduled")
+        return create_dagrun(dag, run_id=scheduled_id, run_type=DagRunType.SCHEDULED, **values)
+
+    monkeypatch.setattr(SerializedDAG, "create_dagrun", create)
+    monkeypatch.setattr(rules, "WAIT_FOR_READY", timedelta(seconds=1))
+    daily.set("WEIXIN_NOW", "2026-11-24T08:30:00+08:00")
+    return daily
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Engine
 from support import rows
 
-from weixin_etl.datasets import ARTICLE_TOTAL, Dataset
+from weixin_etl.datasets import ARTICLE_TOTAL, Dataset, Rows
 from weixin_sandbox import Account, Sandbox
 
 REPOSITORY = Path(__file__).parents[2]
@@ -110,10 +110,10 @@ class DailyDag:
         """Set an environment variable until the test's end."""
         self.monkeypatch.setenv(name, value)
 
-    def on(self, days_later: int, **form: Any) -> Outcome:
-        """Run it at 10:30 of the morning some days after `MORNING`; the clock stays there."""
+    def on(self, days_later: int, at: str = "10:30", **form: Any) -> Outcome:
+        """Run it on the morning some days after `MORNING`, at that time; the clock stays there."""
         today = MORNING.date() + timedelta(days=days_later)
-        self.set("WEIXIN_NOW", f"{today}T10:30:00+08:00")
+        self.set("WEIXIN_NOW", f"{today}T{at}:00+08:00")
         return self.run(datetime.combine(today, time(0, 30), UTC), **form)
 
     def run(
@@ -213,8 +213,8 @@ def counts(warehouse: Engine, outcome: Outcome) -> tuple[int, ...]:
     return rows(warehouse, sql, run_id=outcome.run_id)[0]
 
 
-Figures = dict[tuple[str, str, date, date], dict[str, Any]]
-"""The figures WeChat gave, by appid, msgid, publication day and stat_date."""
+Figures = dict[tuple[Any, ...], dict[str, Any]]
+"""The figures WeChat gave, by appid, the item's key, the day asked and stat_date."""
 
 
 def truth(
@@ -224,24 +224,39 @@ def truth(
     asked_on: date,
     dataset: Dataset = ARTICLE_TOTAL,
 ) -> Figures:
-    """What the sandbox knows of an account's publication days, read as plainly as can be."""
+    """What the sandbox knows of an account's days, read as plainly as can be."""
     return {
-        (account.appid, article["msgid"], day, date.fromisoformat(row.pop("stat_date"))): row
+        (
+            account.appid,
+            item[dataset.item.name] if dataset.item else None,
+            day,
+            date.fromisoformat(row.pop("stat_date", item["ref_date"])),
+        ): row
         for day in days
-        for answer in [sandbox.answer(account.appid, day, asked_on, dataset.endpoint)]
-        for article in json.loads(answer)["list"]
-        for row in article[dataset.rows_key]
+        for item in json.loads(sandbox.answer(account.appid, day, asked_on, dataset.endpoint))[
+            "list"
+        ]
+        for row in _rows(dataset, item)
     }
+
+
+def _rows(dataset: Dataset, item: dict[str, Any]) -> list[dict[str, Any]]:
+    if dataset.rows_in is Rows.LIST:
+        return item[dataset.rows_key]
+    if dataset.rows_in is Rows.OBJECT:
+        return [item[dataset.rows_key]]
+    return [{name: item[name] for name in item if name in {it.name for it in dataset.metrics}}]
 
 
 def loaded(warehouse: Engine, dataset: Dataset = ARTICLE_TOTAL) -> Figures:
     """The fact in the form of `truth`."""
+    item = dataset.item.name if dataset.item else "NULL"
     sql = f"""
-        SELECT appid, msgid, publication_date, stat_date,
-            jsonb_strip_nulls(to_jsonb(fact)) - 'appid' - 'msgid' - 'publication_date'
-                - 'stat_date' - 'raw_response_id' - 'fetched_at' - 'loaded_at' - 'changed_at'
-                - 'extra'
+        SELECT appid, {item}, {dataset.day_column}, stat_date,
+            jsonb_strip_nulls(to_jsonb(fact)) - 'appid' - 'msgid' - 'user_source'
+                - 'publication_date' - 'stat_date' - 'raw_response_id' - 'fetched_at'
+                - 'loaded_at' - 'changed_at' - 'extra'
                 || coalesce(extra, '{{}}') AS figures
         FROM weixin.{dataset.fact} AS fact
-    """  # noqa: S608 # a declaration's
+    """  # noqa: S608 # declared
     return {key: figures for *parts, figures in rows(warehouse, sql) for key in [tuple(parts)]}

@@ -1,35 +1,11 @@
 """A scheduled run waits until noon for figures that are not ready; no other run does."""
 
-from datetime import timedelta
-from typing import Any
-
-import pytest
 from dag_runs import MORNING, NOT_IN, WINDOW, DailyDag, asked, loaded, truth
 from sqlalchemy import Engine
 
-from weixin_etl import rules
 from weixin_sandbox import Sandbox, Scenario
 
 YESTERDAY = WINDOW[-1]
-
-
-@pytest.fixture
-def scheduled(daily: DailyDag, monkeypatch: pytest.MonkeyPatch) -> DailyDag:
-    """The DAG with runs as the scheduler makes them, at 08:30, with a second for half an hour."""
-    from airflow.serialization.definitions.dag import SerializedDAG
-    from airflow.utils.types import DagRunType
-
-    create_dagrun = SerializedDAG.create_dagrun
-
-    def create(dag: SerializedDAG, *, run_id: str, run_type: DagRunType, **values: Any) -> Any:
-        assert run_type is DagRunType.MANUAL
-        scheduled_id = run_id.replace("manual", "scheduled")
-        return create_dagrun(dag, run_id=scheduled_id, run_type=DagRunType.SCHEDULED, **values)
-
-    monkeypatch.setattr(SerializedDAG, "create_dagrun", create)
-    monkeypatch.setattr(rules, "WAIT_FOR_READY", timedelta(seconds=1))
-    daily.set("WEIXIN_NOW", "2026-11-24T08:30:00+08:00")
-    return daily
 
 
 def test_a_scheduled_run_asks_again_for_what_was_not_ready(

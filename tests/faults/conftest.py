@@ -16,14 +16,20 @@ from sqlalchemy import Engine
 from support import keep
 from trial import MORNING, STATEMENTS, STEADY, Make, Trial, Warehouses, accounts
 
-from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_SHARE, ARTICLE_TOTAL, FOLLOWER_CHANGE
+from weixin_etl.datasets import (
+    ARTICLE_DATASETS,
+    ARTICLE_SHARE,
+    ARTICLE_TOTAL,
+    FOLLOWER_CHANGE,
+    FOLLOWER_TOTAL,
+)
 from weixin_local.postgres import Server
 from weixin_sandbox import Sandbox
 
 SEEDS = {"kill_seed": (3, 340), "plan_seed": (2, 100), "stop_seed": (3, 60)}
 """How many of each: in `make test-all`, and with `--soak`."""
-OTHER_KINDS = [ARTICLE_SHARE, FOLLOWER_CHANGE]
-"""Of statistics days: with an object in each item and with items that are rows."""
+OTHER_KINDS = [ARTICLE_SHARE, FOLLOWER_CHANGE, FOLLOWER_TOTAL]
+"""Of statistics days: with an object in each item, with items that are rows, and a stock."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

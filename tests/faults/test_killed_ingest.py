@@ -56,9 +56,10 @@ def served() -> Iterator[tuple[Sandbox, str]]:
 @pytest.fixture(scope="session")
 def ground_of(warehouses: Warehouses, served: tuple[Sandbox, str]) -> Callable[[Dataset], Ground]:
     """
-    The ground of a dataset: an hour before, figures and titles were others; now rows are odd.
+    The ground of a dataset: before, figures and titles were others; now rows are odd.
 
-    Several commits of several accounts, every table filled, and a seed for every statement.
+    Of a stock a day was not there yet, though it was late: its answer was empty. Several commits of
+    several accounts, every table filled, and a seed for every statement.
     """
     sandbox, url = served
 
@@ -67,8 +68,10 @@ def ground_of(warehouses: Warehouses, served: tuple[Sandbox, str]) -> Callable[[
         name = f"before_{dataset.name}"
         before = Trial(dataset, warehouses.copy(name), sandbox, url)
         sandbox.scenarios[:] = [Scenario("falling-total")]
-        order = planned(before, "before", MORNING - timedelta(hours=1))
-        assert IngestProcess(order).outcome().is_done
+        if not dataset.can_be_empty:
+            sandbox.scenarios[:] = [Scenario("empty", day=MORNING.date() - timedelta(days=2))]
+        order = planned(before, "before", MORNING - timedelta(minutes=20))
+        assert IngestProcess(order).outcome().is_done == dataset.can_be_empty
         with before.warehouse.begin() as connection:
             connection.exec_driver_sql("UPDATE weixin.dim_article SET title = 'before ' || title")
             if not dataset.describes_articles:  # no total of it falls
@@ -76,7 +79,7 @@ def ground_of(warehouses: Warehouses, served: tuple[Sandbox, str]) -> Callable[[
                 connection.exec_driver_sql(f"UPDATE weixin.{dataset.fact} SET {figure} = 7")  # noqa: S608 # ours
         before.warehouse.dispose()
 
-        sandbox.scenarios[:] = [Scenario("odd-row")]
+        sandbox.scenarios[:] = odd_rows(dataset)
         with warehouses.passing("undisturbed", of=name) as engine:
             trial = Trial(dataset, engine, sandbox, url, STEADY)
             order = planned(trial, "undisturbed", MORNING)
@@ -89,9 +92,11 @@ def ground_of(warehouses: Warehouses, served: tuple[Sandbox, str]) -> Callable[[
         assert len(shared) > 1
         assert sum(count > 1 for (count,) in shared[1:]) > 1 or not dataset.describes_articles
         assert len(contents["coverage"]) == ACCOUNTS * DAYS
-        assert len(contents[f"{dataset.fact}_history"]) > 50
+        assert len(contents[f"{dataset.fact}_history"]) >= ACCOUNTS * (DAYS - 1)
         described = ("dim_article", "dim_article_title_history", "article_sighting")
         empty = {"stale rollups", *(described if not dataset.describes_articles else ())}
+        if not odd_rows(dataset):
+            empty.add("rejected_row")
         assert {name for name, found in contents.items() if not found} == empty
         reached = {boundary(number, outcome.statements) for number in range(ALL_SEEDS // 2)}
         assert reached == set(range(1, outcome.statements + 1))
@@ -110,7 +115,7 @@ def test_a_second_run_makes_a_kill_good(
 ):
     """Killed at a statement's beginning or at any other moment: the tables are as if it was not."""
     ground, random = ground_of(dataset), Random(kill_seed)
-    sandbox.scenarios[:] = [Scenario("odd-row")]
+    sandbox.scenarios[:] = odd_rows(dataset)
     with warehouses.passing("killed", of=ground.warehouse) as engine:
         trial = Trial(dataset, engine, sandbox, sandbox_url, STEADY)
         order = planned(trial, "killed", MORNING)
@@ -131,6 +136,11 @@ def test_a_second_run_makes_a_kill_good(
 
         assert outcome.is_done, outcome.said
         assert trial.contents() == ground.undisturbed
+
+
+def odd_rows(dataset: Dataset) -> list[Scenario]:
+    """The trouble of the run that is killed: an odd row of a stock is all of its answer."""
+    return [Scenario("odd-row")] if dataset.can_be_empty else []
 
 
 def boundary(number: int, statements: int) -> int:

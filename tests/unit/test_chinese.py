@@ -119,7 +119,10 @@ OF_CHECKS = [
     for check in CHECKS
     for detail in re.findall(r"'([^'%]*(?:%s[^']*(?=')|(?=' AS detail)))", check.sql)
 ]
-OF_CHECKS.append("every_value_fits: 9_1 of 9000: 9001")  # as it is put together
+OF_CHECKS += [  # as they are put together
+    "every_value_fits: 9_1 of 9000: 9001",
+    "datasets_agree: 9_1 read_user 9000 of 9000, by 9000 9000 to 9000",
+]
 """What the statements of checks say of a row."""
 
 

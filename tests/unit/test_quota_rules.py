@@ -72,6 +72,17 @@ def test_days_beyond_the_quota_are_held_back(run: Run, spare: float, asked: int)
 
 
 @pytest.mark.parametrize(
+    ("limit", "held_back", "expected"),
+    [(1000, 0, 0), (1000, 960, 1), (1000, 961, 2), (40, 9, 0), (None, 0, 0)],
+)
+def test_days_that_quota_is_lacking_for(limit: int | None, held_back: int, expected: int) -> None:
+    """Each day leaves the reserve whole; 0 where it leaves nothing else."""
+    assert rules.further_days(Quota(0, limit, limit, is_said=True), held_back, reserve=40) == (
+        expected
+    )
+
+
+@pytest.mark.parametrize(
     ("left", "refetch", "spare"),
     [(100, False, 60), (30, False, -10), (None, False, inf), (0, True, inf), (1, True, -39)],
 )

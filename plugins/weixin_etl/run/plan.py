@@ -175,6 +175,17 @@ class Plan:
         ]
 
     @property
+    def further_days(self) -> int:
+        """On how many later days what this run holds back can be asked for, of most accounts."""
+        return max(
+            (
+                rules.further_days(it.quota, len(it.held_back), reserve=self.settings.quota_reserve)
+                for it in self.details
+            ),
+            default=0,
+        )
+
+    @property
     def lost(self) -> list[Problem]:
         """Days that daily runs do not reach any more, one per account."""
         return [_lost(self.run, it) for it in self.details if it.due.lost]
@@ -200,18 +211,21 @@ class Plan:
 
     @property
     def expectation(self) -> str:
-        """How long the run is expected to take, and what that is reckoned with."""
+        """How long the run is expected to take, reckoned with what, and what quota it lacks."""
+        days = self.further_days
+        more = f"; what is held back takes the quota of {counted(days, 'more day')}"
         return (
             f"{self.counts['asked']} calls, about {clock.elapsed(self.expected)} if a call takes "
             f"{SECONDS_A_CALL} s ({counted(len(batches(self.accounts)), 'ingest task')}, each with "
-            f"{self.settings.concurrency} calls at once)"
+            f"{self.settings.concurrency} calls at once){more if days else ''}"
         )
 
     def log(self) -> None:
         """Log a line per account, what to know about them, and the time it all takes."""
         days = rules.window(self.run, clock.beijing_date(self.planned_at))
         for it in self.details:
-            log.info("%s: publication days %s to %s; %s", it.name, days.first, days.last, it)
+            kind = self.run.dataset.day.value
+            log.info("%s: %ss %s to %s; %s", it.name, kind, days.first, days.last, it)
         new = [it.name for it in self.details if it.is_new]
         if new and days.first > self.run.dataset.first_day:
             log.info(

@@ -21,7 +21,7 @@ from psycopg2.sql import SQL, Composable, Identifier, Literal
 from sqlalchemy import Connection, Engine, Row
 from sqlalchemy.exc import DBAPIError
 
-from weixin_etl.datasets import ARTICLE_DATASETS
+from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS
 from weixin_etl.json_text import one_line
 from weixin_etl.warehouse.errors import WarehouseError, diagnose
 from weixin_etl.warehouse.locks import lock_changes
@@ -36,7 +36,7 @@ _BODY = r"\n(?P<columns>.*?)^\)(?: AS)?\n(?P<query>.*)"
 _FILE = re.compile(_COMMENT + _HEAD + _BODY, re.DOTALL | re.MULTILINE)
 _COLUMN = re.compile(r"(?P<comment>(?:^ +-- .*\n)+)^ +(?P<name>\w[\w ]*),?\n", re.MULTILINE)
 _READER = "SELECT to_regrole('weixin_reader')"
-_OF_A_DATASET = re.compile(r"^CREATE .*{{ dataset\.", re.MULTILINE)
+_OF_EACH = re.compile(r"^CREATE .*{{ dataset\.(?P<after>name|suffix) }}", re.MULTILINE)
 
 
 class Kind(StrEnum):
@@ -118,19 +118,18 @@ def all_views() -> tuple[View, ...]:
     """
     The views and functions of every schema, each after those it reads.
 
-    A file that names what it creates after `dataset` creates one for each dataset of publication
-    days.
+    A file that names what it creates after `dataset.name` creates one for each dataset; after
+    `dataset.suffix`, for each of publication days.
     """
     paths = [path for schema in SCHEMAS for path in (sql_directory() / schema).glob("*.sql")]
     texts = []
     for path in sorted(paths):
         name = f"{path.parent.name}/{path.name}"
-        is_of_a_dataset = _OF_A_DATASET.search(path.read_text())
-        texts += (
-            [source(name, it) for it in ARTICLE_DATASETS.values()]
-            if is_of_a_dataset
-            else [source(name)]
-        )
+        if each := _OF_EACH.search(path.read_text()):
+            of = DATASETS if each["after"] == "name" else ARTICLE_DATASETS
+            texts += [source(name, it) for it in of.values()]
+        else:
+            texts.append(source(name))
     return in_order(parse_view(text) for text in texts)
 
 

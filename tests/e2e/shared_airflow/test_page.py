@@ -42,6 +42,22 @@ PATHS = (
 )
 HOSTILE = "<b>粗</b><img src=x onerror='window.harmed = 1'>"
 """The title of each account's newest article."""
+READ_THAT_DAY = """
+    INSERT INTO weixin.fact_article_read (
+        appid, msgid, stat_date, read_user, raw_response_id, fetched_at, loaded_at, changed_at
+    )
+    SELECT appid, msgid, %s::date - 1, 1000 + number, 1, now(), now(), now()
+    FROM (
+        SELECT
+            appid, msgid,
+            row_number() OVER (PARTITION BY appid ORDER BY publication_date DESC) AS number
+        FROM weixin.dim_article
+        UNION ALL
+        SELECT appid, '1_1', 1000 FROM weixin.dim_account
+    ) AS article
+    WHERE number < 14 OR number = 1000
+"""
+"""Of each account the newest thirteen articles, the older the more, and one that no day lists."""
 Headers = dict[str, str]
 
 
@@ -58,6 +74,7 @@ def origin(fab: FabServer) -> str:
             "(SELECT appid, max(publication_date) FROM weixin.dim_article GROUP BY appid)",
             (HOSTILE,),
         )
+        connection.exec_driver_sql(READ_THAT_DAY, (noon,))
     engine.dispose()
     return fab.origin()
 
@@ -429,6 +446,13 @@ def test_articles_grow_beside_what_is_usual(visit: Visit) -> None:
     page.locator("tbody tr").nth(7).get_by_role("button").click()
     expect(page.locator("tr.selected")).to_contain_text("on day 7")
     expect(page.get_by_role("row", name="Past messages")).to_be_visible()
+
+    later = page.get_by_role("region", name="Read after the window").locator("tbody tr")
+    assert [row.split("\t")[2:] for row in later.all_inner_texts()] == [
+        ["–", "2,000"],
+        *([f"{day}", f"{1000 + day:,}"] for day in (13, 12, 11, 10, 9, 8)),
+    ]
+    expect(later.first).to_contain_text("1_1")
 
     page.get_by_label("Dataset").select_option(FOLLOWER_TOTAL.name)
     expect(page.get_by_role("link", name="Coverage")).to_have_attribute("aria-current", "page")

@@ -14,6 +14,7 @@ from wire import Wire, says
 from weixin_etl.api import client as api_client
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import HeldBackError, WeixinError
+from weixin_etl.datasets import FOLLOWER_TOTAL
 from weixin_etl.load import merge
 from weixin_etl.load.quota import known_quotas
 from weixin_etl.model import Account, ConfiguredAccount, Run
@@ -268,6 +269,24 @@ def test_a_backfill_stops_at_the_reserve(collector: Collector):
     assert collector.ingest(plan) is None
     assert collector.asked() == held_back
     assert collector.not_in(plan) == []
+
+
+def test_a_backfill_of_years_says_how_many_days_quota_it_takes(
+    collector: Collector, caplog: pytest.LogCaptureFixture
+):
+    """Each day's but the reserve; one that is within today's says nothing of it."""
+    years = replace(BACKFILL, dataset=FOLLOWER_TOTAL, begin_date=FOLLOWER_TOTAL.first_day)
+    caplog.set_level(logging.INFO)
+
+    plan = collector.plan(years)
+
+    assert (plan.counts["asked"], len(plan.details[0].held_back)) == (900, 3463)
+    assert plan.expectation == (
+        "900 calls, about 5 min if a call takes 0.3 s (1 ingest task, each with 1 calls at "
+        "once); what is held back takes the quota of 4 more days"
+    )
+    assert caplog.messages[-1] == plan.expectation
+    assert "quota" not in collector.plan(BACKFILL).expectation
 
 
 def test_a_backfill_whose_calls_are_repeated_spares_the_reserve(collector: Collector):

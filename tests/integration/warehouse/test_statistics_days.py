@@ -99,6 +99,27 @@ def test_a_day_is_loaded_corrected_and_final(warehouse: Engine, dataset: Dataset
 
 
 @each
+def test_the_fact_is_known_as_of_any_instant(
+    warehouse: Engine, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the first answer, between it and a correction, and since."""
+    know(warehouse, ACCOUNT.appid)
+    fact = f"SELECT * FROM weixin.{dataset.fact} ORDER BY 1, 2, 3"  # noqa: S608 # declared
+    seen = [rows(warehouse, fact)]
+    for hour, what in (("09", answer(dataset)), ("11", corrected(dataset))):
+        monkeypatch.setenv("WEIXIN_NOW", f"2026-11-24T{hour}:00:00+08:00")
+        load(warehouse, dataset, came(dataset, what, f"21 {hour}:00"))
+        seen.append(rows(warehouse, fact))
+
+    as_of = f"SELECT * FROM analytics.{dataset.name}_as_of(:instant) ORDER BY 1, 2, 3"  # noqa: S608 # declared
+    assert [rows(warehouse, as_of, instant=at(f"24 {hour}:00")) for hour in ("08", "10", "12")] == (
+        seen
+    )
+    assert len({len(it) for it in seen}) == 2
+    assert seen[1] != seen[2]
+
+
+@each
 def test_a_replay_rebuilds_the_fact(warehouse: Engine, dataset: Dataset, tmp_path: Path) -> None:
     """From imported answers as well; rows that somebody deleted or changed come back."""
     line = {

@@ -247,11 +247,11 @@ def api_accounts(of: AFigures) -> Response:
 
 
 @app.get("/api/articles")
-def api_articles(of: AFigures, appid: Name) -> Response:
+def api_articles(of: AFigures, who: AReader, appid: Name) -> Response:
     """An account's latest articles beside what is usual for it."""
     if not of.dataset.describes_articles:
         raise HTTPException(404, "this dataset has no articles that grow")
-    return _json(articles.view(of, appid))
+    return _json(articles.view(of, who.datasets, appid))
 
 
 @app.get("/api/article")

@@ -1,14 +1,18 @@
 """How an account's latest articles grow beside what is usual for it."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
+from weixin_etl.datasets import Dataset
 from weixin_etl.orchestration.page.reader import Figures
 
 LATEST = 12
 """Articles a chart shows: more curves can't be told apart."""
+LATER = 10
+"""Articles that are listed as read after the window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +41,12 @@ class View:
     articles: tuple[Article, ...]
     benchmark: tuple[dict[str, Any], ...]
     """What is usual for the account: by position and day number."""
+    later: tuple[dict[str, Any], ...]
+    """Older ones, by their readers on the latest day; none where no dataset counts these."""
 
 
-def view(of: Figures, appid: str) -> View:
-    """The account's latest articles and what is usual."""
+def view(of: Figures, readable: Sequence[Dataset], appid: str) -> View:
+    """The account's latest articles, what is usual, and what is still read of older ones."""
     dataset = of.dataset
     latest = of.rows("page/articles.sql", appid=appid, readers=dataset.readers, most=LATEST)
     readers: dict[str, list[tuple[int, int]]] = defaultdict(list)
@@ -54,4 +60,12 @@ def view(of: Figures, appid: str) -> View:
         window=dataset.window,
         articles=tuple(Article(**row, readers=tuple(readers[row["msgid"]])) for row in latest),
         benchmark=of.rows("page/benchmark.sql", appid=appid),
+        later=tuple(
+            article
+            for it in readable
+            if it.readers and it.item == dataset.item and not it.describes_articles
+            for article in replace(of, dataset=it).rows(
+                "page/article_later.sql", appid=appid, window=dataset.window, most=LATER
+            )
+        ),
     )

@@ -25,6 +25,8 @@ class View:
     """Days that are left out because they are final."""
     held_back: int = 0
     """Days beyond the quota of today."""
+    further_days: int = 0
+    """How many days' quota these take."""
 
 
 def view(of: Figures, appids: Collection[str], begin: date, end: date, *, refetch: bool) -> View:
@@ -49,4 +51,5 @@ def view(of: Figures, appids: Collection[str], begin: date, end: date, *, refetc
         minutes=math.ceil(made.expected / timedelta(minutes=1)),
         final=made.counts["final"],
         held_back=sum(len(it.held_back) for it in made.details),
+        further_days=made.further_days,
     )

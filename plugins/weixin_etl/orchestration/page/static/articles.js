@@ -22,6 +22,7 @@ export async function articles({ now, go, ask }) {
       el("p", { class: "quiet" }, t("axis_readers", { metric: LANGUAGE === "zh-CN" ? found.chinese_name : found.meaning })),
       legend(found, selected), chart,
       list(found, selected, (msgid) => go({ appid: chosen.appid, msgid })),
+      ...later(found),
       el("section", { "aria-labelledby": "sources" },
         el("h3", { id: "sources" }, t("sources_of")),
         el("p", {}, el("strong", {}, selected.title ?? t("no_title"))),
@@ -141,6 +142,20 @@ function list(found, selected, choose) {
     },
   ];
   return table(t("growth"), columns, found.articles, { captionHidden: true, rowClass: (it) => (it === selected ? "selected" : undefined) });
+}
+
+// Readers of one day, whatever the article's age: no running totals.
+function later(found) {
+  if (!found.later.length) return [];
+  return [el("section", { "aria-labelledby": "later" },
+    el("h3", { id: "later" }, t("later")),
+    el("p", { class: "quiet" }, t("later_hint", { days: found.window, day: found.later[0].stat_date })),
+    table(t("later"), [
+      { label: t("article"), cell: (it) => it.title ?? el("code", {}, it.msgid) },
+      { label: t("published"), cell: (it) => (it.publication_date ? whole(it.publication_date) : t("unknown")) },
+      { label: t("age"), number: true, cell: (it) => number(it.day_number) },
+      { label: t("readers_of_day"), number: true, cell: (it) => number(it.readers) },
+    ], found.later, { captionHidden: true }))];
 }
 
 // On the last day of 1, 3 and 7 that both have.

@@ -71,4 +71,5 @@ const inShort = (plan) => facts(
   t("plan_calls", { count: number(plan.calls) }),
   plan.calls > 0 && t("plan_minutes", { count: number(plan.minutes) }),
   plan.final > 0 && t("plan_final", { count: number(plan.final) }),
-  plan.held_back > 0 && t("plan_held_back", { count: number(plan.held_back) }));
+  plan.held_back > 0 && t("plan_held_back", { count: number(plan.held_back) }),
+  plan.further_days > 0 && t("plan_further_days", { count: number(plan.further_days) }));
