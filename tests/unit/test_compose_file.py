@@ -162,6 +162,15 @@ def test_no_service_is_root_or_can_become_more(settings: dict[str, Any]) -> None
         ]
 
 
+def test_no_task_starts_before_the_api_server_answers() -> None:
+    """One that did would fail without a log: it asks the API server for what it is to do."""
+    healthy = {"condition": "service_healthy"}
+
+    assert "healthcheck" in ONE_MACHINE["api-server"]
+    assert ONE_MACHINE["scheduler"]["depends_on"]["api-server"] == healthy
+    assert WORKERS["worker"]["depends_on"]["api-server"] == healthy
+
+
 def test_redis_hands_no_task_out_twice_while_it_runs() -> None:
     """It would after `visibility_timeout`; no task of ours may take as long."""
     longest = timedelta(hours=12)  # of weixin_replay: orchestration/dags.py

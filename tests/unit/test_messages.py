@@ -17,7 +17,8 @@ def incident(number: int, kind: ProblemKind, *, has_ended: bool = False, **of: o
     values = {"cause": "it broke", "cure": "mend it", "account": f"号{number}", **of}
     problem = Problem(kind, appid=f"wx{number}", **values)  # type: ignore[arg-type]
     closed_at = OPENED + timedelta(hours=1) if has_ended else None
-    return Incident(number, "article_total", problem, "a_run", OPENED, OPENED, closed_at)
+    known = Incident(number, "article_total", problem, "a_run", OPENED, OPENED, closed_at)
+    return replace(known, is_warning=kind.is_warning)
 
 
 def test_many_are_one_message_of_the_worst_ones_type_which_come_first() -> None:

@@ -32,6 +32,16 @@ class Selection:
     is_rejected: bool = False
     """Only pairs with an open rejected part."""
 
+    def __post_init__(self) -> None:
+        """
+        Hold days in their order.
+
+        Raises:
+            ParameterError: the last day is before the first.
+        """
+        if self.begin_date and self.end_date and self.begin_date > self.end_date:
+            raise ParameterError(f"begin_date {self.begin_date} is after end_date {self.end_date}")
+
 
 def answers_of_pair(
     warehouse: Engine, dataset: Dataset, account: str, publication_date: date

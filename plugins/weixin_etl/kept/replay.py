@@ -23,7 +23,7 @@ from weixin_etl.load.parts import open_parts, settle, settled_parts
 from weixin_etl.load.rebuild import Merged, Rebuilt, rebuild, staged_again
 from weixin_etl.load.stage import Staged
 from weixin_etl.load.tables import Tables
-from weixin_etl.model import AttemptState, Cause, DataState, Pair, ParameterError, Summary
+from weixin_etl.model import AttemptState, Cause, DataState, Pair, Summary
 from weixin_etl.warehouse import diagnosed, follow_clock, require_migrated, statement
 from weixin_etl.warehouse.locks import lock_load
 
@@ -143,14 +143,10 @@ def replay(
     `on_progress` is called after each commit with the answers read so far and all there are.
 
     Raises:
-        ParameterError: an account is not known, or the days are in the wrong order.
+        ParameterError: an account is not known.
         WarehouseError: the warehouse does not answer or is not migrated.
 
     """
-    if selection.begin_date and selection.end_date and selection.begin_date > selection.end_date:
-        raise ParameterError(
-            f"begin_date {selection.begin_date} is after end_date {selection.end_date}"
-        )
     require_migrated(warehouse)
     follow_clock(warehouse)
     with diagnosed(warehouse):

@@ -18,12 +18,14 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from weixin_etl import clock, rules
+from weixin_etl.accounts.known import appid_of
 from weixin_etl.datasets import DATASETS
 from weixin_etl.json_text import one_line
 from weixin_etl.model import ParameterError
 from weixin_etl.orchestration import accounts, run_context
 from weixin_etl.orchestration.form import FORMS, require_known
 from weixin_etl.orchestration.hook import WeixinHook, tested_conn_id
+from weixin_etl.orchestration.warehouse import open_reader, reading
 
 log = logging.getLogger(__name__)
 
@@ -116,12 +118,20 @@ def _require_possible(
     dag_id: str, entered: Mapping[str, Any], is_backfill: bool, is_for_now: bool
 ) -> None:
     require_known(entered, FORMS[dag_id], is_backfill=is_backfill)
-    if is_for_now and dag_id in _DATASETS:
+    if not is_for_now:
+        return
+    if dag_id in _DATASETS:
         today = clock.beijing_date(clock.now())
         run = run_context.asked_for(_DATASETS[dag_id], entered, today)
         rules.window(run, today)
         if run.accounts:
             accounts.require_listed(run.accounts)
+        return
+    selection = run_context.selected_by(entered)
+    if selection.accounts:
+        with reading(open_reader()) as connection:
+            for name in dict.fromkeys(selection.accounts):
+                appid_of(connection, name)
 
 
 def _posted_to(scope: Scope) -> str:

@@ -1,15 +1,12 @@
 """The replay's tasks as Airflow runs them."""
 
 import logging
-from typing import Any
 
 from airflow.sdk import Context, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from weixin_etl.datasets import DATASETS
-from weixin_etl.kept.answers import Selection
 from weixin_etl.kept.replay import Replayed, replay
-from weixin_etl.orchestration import form, run_context, settings
+from weixin_etl.orchestration import run_context, settings
 from weixin_etl.orchestration.ending import readable_ending
 from weixin_etl.orchestration.warehouse import open_warehouse
 
@@ -37,13 +34,7 @@ def apply() -> None:
 
 
 def _replayed(context: Context, *, is_applied: bool) -> Replayed:
-    params: dict[str, Any] = context["params"]
-    selection = Selection(
-        DATASETS[params["dataset"]],
-        tuple(params["accounts"] or ()),
-        form.as_date("begin_date", params["begin_date"]),
-        form.as_date("end_date", params["end_date"]),
-    )
+    selection = run_context.selected_by(context["params"])
     said = 0
 
     def on_progress(done: int, total: int) -> None:

@@ -9,7 +9,8 @@ from uuid import uuid4
 from airflow.sdk import Context, Variable
 
 from weixin_etl import clock
-from weixin_etl.datasets import Dataset
+from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.kept.answers import Selection
 from weixin_etl.model import Run
 from weixin_etl.orchestration import form
 from weixin_etl.threads import convert
@@ -51,6 +52,22 @@ def asked_for(dataset: Dataset, entered: Mapping[str, Any], today: date) -> Run:
         accounts=convert(entered.get("accounts") or (), tuple[str, ...]),
         refetch=entered.get("refetch", False),
         dry_run=entered.get("dry_run", False),
+    )
+
+
+def selected_by(entered: Mapping[str, Any]) -> Selection:
+    """
+    What the replay's form selects.
+
+    Raises:
+        ParameterError: a date is not a date, or the last day is before the first.
+        ValidationError: accounts are no list of names.
+    """
+    return Selection(
+        DATASETS[entered.get("dataset") or form.REPLAY["dataset"].value],
+        convert(entered.get("accounts") or (), tuple[str, ...]),
+        form.as_date("begin_date", entered.get("begin_date")),
+        form.as_date("end_date", entered.get("end_date")),
     )
 
 

@@ -21,6 +21,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, RowMapping
 
 from weixin_etl import clock, rules
+from weixin_etl.datasets import DATASETS
 from weixin_etl.json_text import one_line
 from weixin_etl.model import Run, connection_of
 from weixin_etl.problem import End, Mark, Problem, ProblemKind, Whose
@@ -62,6 +63,8 @@ class Incident:
     """
     days_settled: frozenset[date] = frozenset()
     """Those of its days that are final, or in since it was last met; see `incident/known.sql`."""
+    is_warning: bool = False
+    """Of one that is to be told: see `is_warning`."""
 
     @classmethod
     def of(cls, row: RowMapping) -> "Incident":
@@ -72,6 +75,19 @@ class Incident:
     def has_ended(self) -> bool:
         """Whether its end is what is to be told."""
         return self.closed_at is not None and self.closing_told_at is None
+
+
+def is_warning(
+    dataset: str, problem: Problem, collected: Collection[tuple[str | None, str | None]]
+) -> bool:
+    """
+    Whether nothing is broken; an endpoint that is offline is not, if its successor has the account.
+
+    `collected` are the datasets with the accounts that daily runs collect of them.
+    """
+    is_offline = problem.kind is ProblemKind.ENDPOINT_OFFLINE and dataset in DATASETS
+    is_succeeded = is_offline and (DATASETS[dataset].successor, problem.appid) in collected
+    return problem.kind.is_warning or is_succeeded
 
 
 # ------------------------------------------------------------------------------------------ look

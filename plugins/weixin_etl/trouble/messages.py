@@ -20,7 +20,7 @@ from weixin_etl.datasets import DATASETS
 from weixin_etl.json_text import counted, shortened
 from weixin_etl.problem import End, Problem, ProblemKind, Whose
 from weixin_etl.trouble import chinese
-from weixin_etl.trouble.incidents import TASKS, Incident
+from weixin_etl.trouble.incidents import TASKS, Incident, is_warning
 from weixin_etl.warehouse import statement
 
 log = logging.getLogger(__name__)
@@ -118,9 +118,18 @@ def tell(
             {"closed_since": now - STALE, "told_though_over": FINDINGS},
         )
         known = [Incident.of(row) for row in rows.mappings()]
-        untold = [replace(it, problem=it.problem.as_of(it.seen_at, now)) for it in known]
-        if not untold or (may_wait and _are_enough(connection, now)) or not (send := sender()):
+        if not known or (may_wait and _are_enough(connection, now)) or not (send := sender()):
             return
+        accounts = connection.execute(statement("status/accounts.sql"), {"datasets": [*DATASETS]})
+        collected = {(it.dataset, it.appid) for it in accounts}
+        untold = [
+            replace(
+                it,
+                problem=it.problem.as_of(it.seen_at, now),
+                is_warning=is_warning(it.dataset, it.problem, collected),
+            )
+            for it in known
+        ]
         started = time.monotonic()
         for number, message in enumerate(compose(untold, here), start=1):
             if time.monotonic() - started > TELL_SECONDS:
@@ -212,7 +221,7 @@ def _bundle(incidents: Sequence[Incident], here: Installation) -> Message:
 def _severity(incident: Incident) -> Severity:
     if incident.has_ended:
         return Severity.SUCCESS
-    return Severity.WARNING if incident.problem.kind.is_warning else Severity.FAILURE
+    return Severity.WARNING if incident.is_warning else Severity.FAILURE
 
 
 # ------------------------------------------------------------------------------------- for people

@@ -22,6 +22,7 @@ from weixin_etl.model import Coverage, DayState, connection_of
 from weixin_etl.problem import Problem, ProblemKind, Whose
 from weixin_etl.rules import Quota
 from weixin_etl.threads import convert
+from weixin_etl.trouble.incidents import is_warning
 from weixin_etl.trouble.messages import FINDINGS, STALE
 from weixin_etl.warehouse import statement
 
@@ -263,19 +264,8 @@ def _runs_at_work(dataset: Dataset, at_work: Iterable[Progress]) -> Iterator[Run
 def _incident(
     row: RowMapping, collected: Collection[tuple[str | None, str | None]]
 ) -> ListedProblem:
-    """
-    An incident; an endpoint that is offline is a warning if its successor has the account.
-
-    `collected` are the datasets with the accounts that daily runs collect of them.
-    """
     listed = convert({**row, "problem": dict(row)}, ListedProblem)
-    declared = DATASETS.get(row["dataset"])
-    is_succeeded = (
-        listed.problem.kind is ProblemKind.ENDPOINT_OFFLINE
-        and declared is not None
-        and (declared.successor, listed.problem.appid) in collected
-    )
-    return replace(listed, is_warning=listed.problem.kind.is_warning or is_succeeded)
+    return replace(listed, is_warning=is_warning(row["dataset"], listed.problem, collected))
 
 
 def _facts(

@@ -9,12 +9,14 @@ import pytest
 from airflow.api_fastapi.app import create_auth_manager
 from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from airflow.api_fastapi.core_api.security import USER_INJECTED_BY_TRUSTED_MIDDLEWARE
+from sqlalchemy import Engine
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from weixin_etl.orchestration.hook import tested_conn_id
 from weixin_etl.orchestration.middleware import LONGEST_BODY_BYTES, OurCalls
+from weixin_local.environment import postgres_connection
 
 RUNS = "/api/v2/dags/weixin_article_total/dagRuns"
 BACKFILLS = "/api/v2/backfills"
@@ -220,6 +222,41 @@ def test_without_a_variable_the_one_account_is_known(monkeypatch: pytest.MonkeyP
         "accounts: weixin_accounts has no connection id or appid weixin_defalt; "
         "there are weixin_default (wx1)",
     )
+
+
+@pytest.mark.parametrize(
+    ("conf", "answer"),
+    [
+        (
+            {"begin_date": "2026-11-12", "end_date": "2026-11-11"},
+            (400, "begin_date 2026-11-12 is after end_date 2026-11-11"),
+        ),
+        (
+            {"accounts": ["wx1", "a9"]},
+            (400, "no account of the warehouse is called a9; there are: 号a1"),
+        ),
+        ({"accounts": ["wx1", "a1", "号a1"], "begin_date": "2026-11-12"}, PASSED_ON),
+        ({"dataset": "article", "accounts": ["a9"]}, PASSED_ON),  # Airflow's to judge
+    ],
+)
+def test_what_a_replay_would_refuse_is_refused(
+    conf: dict[str, object],
+    answer: tuple[int, str],
+    warehouse: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is the warehouse that has the accounts; if it can't be read here, the run judges them."""
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO weixin.dim_account (appid, name, conn_id, first_seen_at) "
+            "VALUES ('wx1', '号a1', 'a1', now())"
+        )
+    replays = "/api/v2/dags/weixin_replay/dagRuns"
+    in_the_dark = answer if "end_date" in conf else PASSED_ON
+
+    assert post(OurCalls(Airflow()), replays, {"conf": conf}) == in_the_dark
+    monkeypatch.setenv("AIRFLOW_CONN_WEIXIN_READER", postgres_connection(warehouse.url))
+    assert post(OurCalls(Airflow()), replays, {"conf": conf}) == answer
 
 
 def test_days_for_a_later_run_are_judged_then() -> None:

@@ -493,6 +493,25 @@ def test_an_ingest_of_one_account_says_nothing_about_another(people: People):
     ]
 
 
+def test_a_retired_endpoint_is_told_as_the_page_shows_it(people: People):
+    """As a warning where its successor collects the account; else its figures are missing."""
+    with people.warehouse.begin() as connection:
+        connection.execute(
+            sqlalchemy.text(
+                "INSERT INTO weixin.dim_account (appid, name, conn_id, first_seen_at)"
+                " VALUES ('a', '号a', 'a', now())"
+            )
+        )
+        connection.execute(
+            sqlalchemy.text("INSERT INTO weixin.first_daily_run VALUES (:successor, 'a', now())"),
+            {"successor": DATASET.successor},
+        )
+    people.check(0, "ab", [refusal(it, 0, ProblemKind.ENDPOINT_OFFLINE) for it in "ab"])
+
+    told = [(it.severity, it.title.rpartition(": 号")[2]) for it in people.got]
+    assert told == [("warning", "a: endpoint retired"), ("failure", "b: endpoint retired")]
+
+
 def test_a_total_that_fell_is_told_once_and_its_end_is_no_news(people: People):
     """The check finds it for as long as its day is in the window; another day is news."""
     fell = [date(2026, 11, 3), date(2026, 11, 6)]
