@@ -1,7 +1,9 @@
--- What is wrong with a dataset as far as is known: one row per open incident; and one per metric of
--- some that was ever told to be unknown. What WeChat answered before an incident was last met, or
--- answered with the same refusal, does not show that it is over. days_settled: those of its days
--- that are final, or in since it was last met; of rejected parts, those that have none open.
+-- What is wrong with a dataset as far as is known: one row per open incident; one per metric of
+-- some that was ever told to be unknown; and one per refusal of an account that a run has not met
+-- since it was over, as WeChat has answered another run. What WeChat answered before an incident
+-- was last met, or answered with the same refusal, does not show that it is over. days_settled:
+-- those of its days that are final, or in since it was last met; of rejected parts, those that have
+-- none open.
 WITH answer AS (
     SELECT
         appid,
@@ -12,6 +14,26 @@ WITH answer AS (
     WHERE
         dataset = :dataset
         AND (error_kind IS NULL OR NOT error_kind = any(:kinds_without_answer))
+),
+
+refused AS (
+    SELECT
+        coverage.appid,
+        coverage.error_kind,
+        max(coverage.attempted_at) AS attempted_at
+    FROM weixin.run_report AS report
+    INNER JOIN weixin.coverage
+        ON
+            report.dataset = coverage.dataset
+            AND report.appid = coverage.appid
+            AND report.publication_date = coverage.publication_date
+    WHERE
+        report.run_id = :run_id
+        AND report.dataset = :dataset
+        AND report.installation = :installation
+        AND report.appid = any(:appids)
+        AND coverage.error_kind = any(:kinds_of_account)
+    GROUP BY coverage.appid, coverage.error_kind
 )
 
 SELECT
@@ -53,6 +75,7 @@ SELECT
     coalesce(settled.publication_dates, '{}') AS days_settled
 FROM weixin.incident
 LEFT JOIN weixin.dim_account AS account ON incident.appid = account.appid
+LEFT JOIN refused ON incident.appid = refused.appid AND incident.kind = refused.error_kind
 LEFT JOIN LATERAL (
     SELECT array_agg(day.publication_date) AS publication_dates
     FROM unnest(incident.publication_dates) AS day (publication_date)
@@ -82,5 +105,15 @@ WHERE
     AND (
         incident.closed_at IS NULL
         OR (incident.kind = 'unknown_metric' AND incident.subject = any(:metrics))
+        OR (
+            incident.closed_at > refused.attempted_at
+            AND EXISTS (
+                SELECT
+                FROM answer
+                WHERE
+                    answer.appid = incident.appid
+                    AND answer.attempted_at > refused.attempted_at
+            )
+        )
     )
 ORDER BY incident.incident_id

@@ -303,7 +303,8 @@ def compare(look: Look, known: Sequence[Incident], *, is_answered: bool) -> Chan
     """
     What opens, what goes on and what is over, by a look.
 
-    `known` are the open incidents, and those of its unknown metrics that were told before.
+    `known` are the open incidents, and those that are over but not met anew: unknown metrics, and
+    refusals that the run met before another run was answered.
     `is_answered` says whether WeChat has answered anything in this run.
     """
     changes = Changes()
@@ -485,6 +486,7 @@ def _is_over_for_all(look: Look, incident: Incident) -> bool:
 _MOST_LINES = 20
 _LOCK_WAIT = "SET LOCAL lock_timeout = '60s'"
 _NO_ANSWER = [it.value for it in ProblemKind if Mark.NO_ANSWER in it.marks]
+_OF_ACCOUNT = [it.value for it in ProblemKind if it.is_of_account]
 
 
 def record(warehouse: Engine, look: Look) -> None:
@@ -526,6 +528,9 @@ def _known(connection: Connection, look: Look) -> list[Incident]:
             "installation": look.run.installation,
             "metrics": [it.subject for it in look.problems if it.kind.ends is End.AT_ONCE],
             "kinds_without_answer": _NO_ANSWER,
+            "run_id": look.run.run_id,
+            "appids": [*look.days],
+            "kinds_of_account": _OF_ACCOUNT,
         },
     )
     return [Incident.of(row) for row in rows.mappings()]

@@ -328,6 +328,54 @@ def test_answers_from_before_the_trouble_do_not_say_that_it_is_over(
     assert people.titles[1:] == [f"over: {people.titles[0]}"]
 
 
+@pytest.mark.parametrize(
+    ("refused_at", "told_again"),
+    [
+        (morning(0, 9, 5), []),
+        (morning(0, 9, 10) + timedelta(milliseconds=500), ["号a refused"]),
+        (morning(0, 9, 15), ["号a refused"]),
+    ],
+    ids=["before", "before that was seen", "since"],
+)
+def test_a_refusal_from_before_another_run_was_answered_is_not_told_again(
+    people: People, refused_at: datetime, told_again: list[str]
+):
+    """By the check of a long run, after a backfill has shown that it is over; a new one is."""
+    people.ingest(0, ["a"], [refusal("a", 0)])
+    people.answered(0, ["a"], [refusal("a", 0)], refused_at)
+    people.backfill(morning(0, 9, 10), AUGUST)
+    people.check(0, ["a"], [refusal("a", 0)])
+    by_the_check = list(people.titles)
+    people.note(incidents.of_tokens(run(0), morning(0, 10), [refusal("a", 0)], ["a"]))
+
+    assert by_the_check == ["号a refused", "over: 号a refused", *told_again]
+    assert people.titles == ["号a refused", "over: 号a refused", "号a refused"]
+
+
+def test_a_refusal_of_a_later_morning_is_told_though_another_run_was_answered(people: People):
+    """It is not the one that was over before."""
+    for day in range(2):
+        people.answered(day, ["a"], [refusal("a", day)], morning(day, 9))
+        people.check(day, ["a"], [refusal("a", day)], at=morning(day, 9, 5))
+        people.backfill(morning(day, 9, 10), AUGUST)
+    people.answered(2, ["a"], [refusal("a", 2)], morning(2, 9))
+    people.brought({"a": AUGUST}, [], morning(2, 9, 10))
+    people.check(2, ["a"], [refusal("a", 2)])
+
+    assert people.titles == ["号a refused", "over: 号a refused"] * 2 + ["号a refused"]
+
+
+def test_other_days_from_before_another_run_was_answered_are_told(people: People):
+    """A refusal of days is over when they are in: it says nothing about those of a long run."""
+    refused = refusal("a", 0, ProblemKind.CALL_REFUSED)
+    people.backfill(morning(0, 8), AUGUST, [replace(refused, days=AUGUST)])
+    people.answered(0, ["a"], [refused], morning(0, 9))
+    people.backfill(morning(0, 9, 10), AUGUST)
+    people.check(0, ["a"], [refused])
+
+    assert people.titles == ["号a refused", "over: 号a refused", "号a refused"]
+
+
 def test_an_ingest_that_asks_for_no_day_does_not_say_that_a_refusal_is_over(people: People):
     """It has asked nothing of the account."""
     people.live_through(0, ["a"], [refusal("a", 0)])
