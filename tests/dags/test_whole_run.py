@@ -7,7 +7,6 @@ import pytest
 from dag_runs import (
     MORNING,
     DailyDag,
-    PlatformDag,
     asked,
     counts,
     fact,
@@ -19,9 +18,8 @@ from dag_runs import (
 )
 from sqlalchemy import Engine
 
-from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, DATASETS, Dataset
-from weixin_sandbox import DEFAULT_ACCOUNT, Account, Sandbox, Scenario
-from weixin_sandbox.endpoints import ENDPOINTS
+from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
+from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 
 
 @pytest.mark.parametrize(
@@ -83,61 +81,3 @@ def test_again_and_the_next_morning(daily: DailyDag, sandbox: Sandbox, warehouse
     assert loaded(warehouse) == truth(
         sandbox, DEFAULT_ACCOUNT, november(18, 19, 20, 21, 22, 23, 24), date(2026, 11, 25)
     )
-
-
-@pytest.mark.parametrize(
-    "dataset", [it for it in DATASETS.values() if it.is_optional], ids=lambda it: it.name
-)
-def test_a_week_of_statistics_days(
-    platform: PlatformDag,
-    scheduled: DailyDag,
-    sandbox: Sandbox,
-    warehouse: Engine,
-    dataset: Dataset,
-):
-    """
-    A corrected figure, a late morning, a delayed answer and a missed day: the fact is the truth.
-
-    One account has a connection; the other has granted a platform the articles but not the
-    followers (61007): a dataset of followers lacks it, and none of articles does.
-    """
-    of_platform = Account("wx0000000000000007", "", "只授权图文", permission_sets=(7,))
-    sandbox.accounts[DEFAULT_ACCOUNT.appid] = DEFAULT_ACCOUNT
-    sandbox.component.authorize(of_platform)
-    scheduled.collect(["weixin_default", "weixin_platform"])
-    week = replace(scheduled, dag_id=dataset.dag_id)
-    own, (corrected, late, delayed) = DEFAULT_ACCOUNT.appid, november(23, 24, 25)
-    delay = "delayed-text" if ENDPOINTS[dataset.path].says_is_delay else "not-ready-code"
-    sandbox.scenarios[:] = [
-        Scenario("late-takeoff", own, corrected, endpoint=dataset.endpoint, times=1),
-        Scenario("empty", own, late, endpoint=dataset.endpoint, times=2),
-        Scenario(delay, own, delayed, endpoint=dataset.endpoint, asked_before=november(27)[0]),
-    ]
-
-    # nothing runs on the fourth morning
-    mornings = [week.on(0), week.on(1, "08:30"), week.on(2, "12:01"), *map(week.on, (4, 5, 6))]
-
-    has_it = dataset.permission_set in of_platform.permission_sets
-    assert [[line.partition(":")[0] for line in it.told("check")] for it in mornings] == [
-        [] if has_it else [of_platform.name]
-    ] * 6
-    assert [n for n, it in enumerate(mornings) if it.state == "success"] == (
-        [0, 1, 3, 4, 5] if has_it else []
-    )
-    waits = f"{DEFAULT_ACCOUNT.name}: run again after 2026-11-27 10:00 Beijing time"
-    assert [waits in it.log for it in mornings] == [n == 2 for n in range(6)]
-    first, end = MORNING.date() - timedelta(days=dataset.window), date(2026, 11, 30)
-    days = [first + timedelta(days=age) for age in range((end - first).days)]
-    collected = [DEFAULT_ACCOUNT, *([of_platform] if has_it else [])]
-    assert loaded(warehouse, dataset) == {
-        key: figures
-        for account in collected
-        for key, figures in truth(sandbox, account, days, end, dataset).items()
-    }
-    final = "SELECT publication_date FROM weixin.coverage WHERE is_final AND appid = :appid"
-    assert sorted(rows(warehouse, f"{final} ORDER BY 1", appid=own)) == [
-        (day,) for day in days if day <= end - timedelta(days=dataset.window)
-    ]
-    assert rows(warehouse, "SELECT DISTINCT appid, stat_date, kind FROM weixin.restatement") == [
-        (own, corrected, "correction")
-    ]
