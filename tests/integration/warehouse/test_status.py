@@ -93,7 +93,7 @@ AT_WORK = replace(FINE, runs={ARTICLE_TOTAL.name: {RUN}})
     ("airflow", "cure"),
     [
         (PAUSED, f"the Variable weixin_accounts names), then unpause {ARTICLE_TOTAL.dag_id} or "),
-        (FINE, f"trigger {ARTICLE_TOTAL.dag_id}, or wait for its next daily run (the run of "),
+        (FINE, f"trigger {ARTICLE_TOTAL.dag_id}, or wait for its next daily run (a run of "),
         (AT_WORK, "wait for the run that is at work"),
     ],
 )
