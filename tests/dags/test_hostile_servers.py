@@ -129,7 +129,7 @@ def page(warehouse: Engine, appid: str) -> str:
         of = Figures(connection, ARTICLE_TOTAL, MORNING, catch_up_days=60)
         shown: list[Any] = [
             problems.view([*DATASETS.values()], "", 0),
-            articles.view(of, appid),
+            articles.view(of, [*DATASETS.values()], appid),
             calendar.story(of, airflow_state.read([ARTICLE_TOTAL]), appid, november(20)[0]),
         ]
     return "".join(bytes(app._json(it).body).decode() for it in shown)
