@@ -35,7 +35,7 @@ class Metric:
     whole: str | None = None
     """The metric of which it counts a part, such as the readers from one place."""
     entry_keys: tuple[str, ...] = ()
-    """Of a list: the keys of its objects."""
+    """The keys of a list's objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Scene:
     """WeChat's text in the lists of `article_total_detail`."""
     chinese_name: str
     name: str
-    """In the middle of a sentence."""
+    """The name as it stands in the middle of a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ class Dataset:
 
     @property
     def row_days(self) -> int:
-        """Of how many days an item has rows, from the day asked on."""
+        """The number of days of which an item has rows, from the day asked on."""
         return self.window if self.describes_articles else 1
 
     @property
@@ -256,7 +256,7 @@ _ELSEWHERE = Scene("other", "other", "其他", "其他场景", "elsewhere")
 _TOP_STORIES = Scene("kanyikan", "kanyikan", "推荐", "看一看", "Top Stories (kanyikan)")
 _SEARCH = Scene("souyisou", "souyisou", "搜一搜", "搜一搜", "Search (souyisou)")
 SCENES = (_CHAT, _HISTORY, _MOMENTS, _FRIENDS, _ELSEWHERE, _TOP_STORIES, _SEARCH)
-"""Those that both endpoints tell of; the successor's lists may have others."""
+"""Sources that both endpoints tell of; the successor's lists may have others."""
 
 
 def _reads(scene: Scene, caveat: str = _PARTS) -> tuple[Metric, Metric]:
@@ -652,7 +652,7 @@ CHANNELS = (
     Channel(200, "video_account", "视频号"),
     Channel(201, "live_stream", "直播"),
 )
-"""Those that WeChat names; another one is kept by its number."""
+"""Channels that WeChat names; another one is kept by its number."""
 
 DATASETS = {
     dataset.name: dataset
@@ -667,4 +667,4 @@ DATASETS = {
     )
 }
 ARTICLE_DATASETS = {it.name: it for it in DATASETS.values() if it.describes_articles}
-"""Those of publication days."""
+"""The datasets of publication days."""

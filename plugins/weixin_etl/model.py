@@ -1,6 +1,7 @@
 """The nouns: what the verbs hand to one another, and the states a pair can be in."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -266,6 +267,16 @@ class Coverage:
     def of(cls, row: Mapping[Any, object]) -> "Coverage":
         """What a row says that has columns of `weixin.coverage`; one left out has its default."""
         return convert(dict(row), cls)  # ten times as fast as from a mapping
+
+    @classmethod
+    def by_account(
+        cls, rows: Iterable[Mapping[Any, Any]]
+    ) -> defaultdict[str, dict[date, "Coverage"]]:
+        """What rows say of accounts' publication days, by AppID."""
+        found: defaultdict[str, dict[date, Coverage]] = defaultdict(dict)
+        for row in rows:
+            found[row["appid"]][row["publication_date"]] = cls.of(row)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

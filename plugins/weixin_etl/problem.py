@@ -145,7 +145,7 @@ class ProblemKind(StrEnum):
         "plan",
     )
     UNKNOWN = "unknown", "{who}: unknown problem", _RUN, _LOOK, _PLAIN, ""
-    """Of another version, which wrote it into the warehouse: nothing here finds it."""
+    """A kind of another version, which wrote it into the warehouse: nothing here finds it."""
 
     def __new__(
         cls,
@@ -197,7 +197,7 @@ class Wait(NamedTuple):
     """What a kind of problem waits for."""
 
     until: time
-    """Of day, in Beijing."""
+    """The time of day, in Beijing."""
     cure: str
     """What to do, with the `{time}`."""
 
@@ -337,9 +337,9 @@ def log_problem(log: logging.Logger, problem: Problem) -> None:
 
 LONGEST_LINE = 160
 _LONGEST_NAME = 24
-"""Of an account, whose ids are at the line's end."""
+"""Characters of an account's name, whose ids are at the line's end."""
 _LONGEST_ENTRY = 64
-"""Of an entry of the list of accounts, which nothing else tells from others."""
+"""Characters of an entry of the list of accounts, which nothing else tells from others."""
 _RANGES_IN_LINE = 2
 
 

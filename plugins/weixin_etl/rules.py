@@ -77,7 +77,7 @@ class Due:
     days: list[date]
     """Newest first, then the witness."""
     caught_up: list[date]
-    """Those of `days` before the window, which earlier runs left open."""
+    """Days before the window, which earlier runs left open."""
     final: int
     """Days of the window, or of the dates named, that are skipped because they are final."""
     lost: list[date]

@@ -73,7 +73,7 @@ class ListedAccount:
     """An account that the list names, or an entry that stands for none."""
 
     conn_ids: Sequence[str]
-    """By which the list names it."""
+    """The connection ids under which the list names it."""
     described: Sequence[Account] = ()
     """The account as each of these connections describes it; none if it can't be asked."""
     error: WeixinError | None = None

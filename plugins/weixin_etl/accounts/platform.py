@@ -65,9 +65,9 @@ class Discovery:
     """The accounts of a platform."""
 
     accounts: Sequence[Account] = ()
-    """Those that authorise it; none while it has no token, since none can be asked."""
+    """Accounts that authorise it; none while it has no token, since none can be asked."""
     withdrawn: Mapping[str, Problem | None] = field(default_factory=dict)
-    """Those that no longer do, by AppID; None once that is no news any more."""
+    """Accounts that no longer do, by AppID; None once that is no news any more."""
     others: frozenset[str] = frozenset()
     """What authorises it but is no Official Account, by AppID: it has no articles."""
     problem: WeixinError | None = None
@@ -190,7 +190,7 @@ class Platform:
         )
         self._own_token = OwnToken(self._component, self._stored, ticket)
         self._outages = Outages()
-        """Of renewals of accounts' tokens."""
+        """Failed renewals of accounts' tokens."""
         self._listing = threading.Lock()
         self._listed_lately: set[str] | None = None
         """The accounts of WeChat's list; None where it could not be read, or was not whole."""

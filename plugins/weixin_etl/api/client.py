@@ -38,7 +38,7 @@ class Answer:
     calls: int
     """Data calls it took, repeated ones included."""
     sha256: bytes = field(init=False, repr=False)
-    """Of the body, taken by the thread that fetched it: others are still waiting for theirs."""
+    """The body's hash, taken by the thread that fetched it: others still wait for theirs."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sha256", hashlib.sha256(self.body).digest())

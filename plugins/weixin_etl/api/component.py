@@ -59,11 +59,11 @@ class Page:
     """A part of the list of authorisations."""
 
     total: int
-    """Of all parts."""
+    """Entries on all pages."""
     entries: int
-    """Of this one."""
+    """Entries on this page."""
     authorizations: list[Authorization]
-    """Those that can be read."""
+    """The entries that can be read."""
 
 
 @dataclass(frozen=True, slots=True)

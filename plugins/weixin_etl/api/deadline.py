@@ -46,7 +46,7 @@ def within(seconds: float, call: Callable[[], T]) -> T:
 
 
 class _Sockets:
-    """Those that a call uses."""
+    """The sockets that a call uses."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -115,13 +115,13 @@ class Adapter(HTTPAdapter):
     """Its connections end at the deadline of the call that uses them. No cookie is looked at."""
 
     def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
-        """Of a proxy as well, whose connections have another class."""
+        """The pool of a proxy has the class as well, though its connections have another one."""
         pool: Any = super().get_connection_with_tls_context(*args, **options)
         pool.ConnectionCls = _held(pool.ConnectionCls)
         return pool
 
     def build_response(self, request: Any, response: Any) -> Any:
-        """Without cookies: requests would read six megabytes of them in twenty seconds."""
+        """No cookies are kept: requests would read six megabytes of them in twenty seconds."""
         original = response._original_response  # where requests looks for them
         for name in ("Set-Cookie", "Set-Cookie2"):
             del original.msg[name]

@@ -16,7 +16,7 @@ from weixin_etl.warehouse import require_migrated, statement
 
 _MOST_PAIRS = 500
 _MOST_BYTES = 2 << 20
-"""Of compressed answers in a commit; their articles and rows take some ten times as much memory."""
+"""Bytes of compressed answers in a commit: articles and rows take some ten times as much memory."""
 
 
 @dataclass(frozen=True, slots=True)

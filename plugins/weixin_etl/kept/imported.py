@@ -117,7 +117,7 @@ class _Import:
     on_refused: Callable[[str], None]
     now: Callable[[], datetime]
     waiting: defaultdict[str, list[Outcome]] = field(default_factory=lambda: defaultdict(list))
-    """By dataset."""
+    """Outcomes by dataset."""
     waiting_bytes: int = 0
     known: set[str] = field(default_factory=set)
     """Accounts of which the warehouse has a row, by AppID."""

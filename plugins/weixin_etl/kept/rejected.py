@@ -26,7 +26,7 @@ class RejectionReason:
     first_date: date
     last_date: date
     example: tuple[str, str, str | None, str | None, str]
-    """Of the newest: account, publication day, msgid, stat_date, and the part itself."""
+    """The newest one: account, publication day, msgid, stat_date, and the part itself."""
 
     def __str__(self) -> str:
         """Three lines: how much, where, and an example."""

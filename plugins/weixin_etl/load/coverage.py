@@ -142,7 +142,7 @@ def _still_counting(
 
 
 def _open_days(tables: Tables, answers: Answers) -> set[Pair]:
-    """Of the pairs that may be final, those with an article that lacks a row."""
+    """The pairs that may be final but have an article that lacks a row."""
     due = [
         pair
         for pair, it in answers.items()

@@ -41,7 +41,7 @@ class Outcome:
     body_zstd: bytes = b""
     body_sha256: bytes = b""
     msgids: tuple[str, ...] = ()
-    """Of the articles that the answer describes."""
+    """The msgids of the articles that the answer describes."""
     articles: Sequence[bytes] = ()
     """A line each, in the order of `msgids`, without its end, which all of the pair share."""
     rows: Mapping[tuple[str, date], bytes] = field(default_factory=dict)

@@ -19,10 +19,10 @@ from weixin_etl.parse.articles import Article, Parsed, Rejected
 @dataclass(slots=True)
 class _OpenPart:
     raw_response_id: int
-    """Of its answer."""
+    """The answer that it is part of."""
     rejected: Rejected
     days: set[date]
-    """Of a row or an article: each that it may be about and that no later answer gave."""
+    """The days that it may be about and that no later answer gave."""
     listed: set[str]
     """The articles that later answers list."""
     listed_before: int

@@ -66,7 +66,7 @@ class Merged:
 
     articles: dict[str, Article] = field(default_factory=dict)
     listed_by: dict[str, list[KeptAnswer]] = field(default_factory=dict)
-    """By msgid, in order."""
+    """The answers that list an article, by msgid, in order."""
     changed_by: dict[tuple[str, date], KeptAnswer] = field(default_factory=dict)
     """By msgid and stat_date: the answer that last changed the row."""
 
@@ -94,7 +94,7 @@ class Rebuilt:
 
 
 OtherDays = Mapping[str, set[date]]
-"""Of articles that several publication days list, by msgid: the other days."""
+"""The other days of articles that several publication days list, by msgid."""
 
 
 def rebuild(

@@ -103,7 +103,7 @@ class Refreshed:
     withdrawn: list[Problem]
     """Accounts that are no longer asked, since they withdrew their authorisation of a platform."""
     errors: list[WeixinError]
-    """Of platforms that the run collects: why they may have further accounts."""
+    """Why platforms that the run collects may have further accounts."""
 
 
 def refresh_access_tokens(run: Run, settings: Settings) -> Refreshed:
@@ -231,7 +231,7 @@ class Clients:
 
 
 def _cipher(account: Account) -> Cipher:
-    """Of Airflow's `[core] fernet_key`: the keys, newest first."""
+    """The keys of Airflow's `[core] fernet_key`, newest first."""
     keys = [key.strip() for key in conf.get("core", "fernet_key", fallback="").split(",")]
     try:
         return Cipher([key for key in keys if key])

@@ -21,7 +21,7 @@ class DailyRunDeadline(BaseDeadlineReference):
     """
 
     minutes: float = 0
-    """From the run's time until its deadline."""
+    """Minutes from the run's time until its deadline."""
     required_kwargs = frozenset({"dag_id", "run_id"})
 
     def _evaluate_with(self, *, session: "Session", dag_id: str, run_id: str) -> datetime | None:

@@ -13,7 +13,7 @@ from weixin_etl.orchestration.warehouse import open_warehouse
 log = logging.getLogger(__name__)
 
 _LINES_A_REPLAY = 20
-"""In the log, of how far it has come."""
+"""Lines in the log on how far it has come."""
 
 
 @readable_ending()

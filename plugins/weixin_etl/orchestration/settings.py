@@ -105,9 +105,9 @@ class DagSettings:
     retries: int
     retry_delay_seconds: int
     run_at: time
-    """When scheduled runs begin, in Beijing."""
+    """The time at which scheduled runs begin, in Beijing."""
     deadline: time
-    """In Beijing, on the run's day."""
+    """By when a daily run must have ended, in Beijing, on the run's day."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ class Rejected:
     stat_date: date | None = None
     """None when it is of no row, or of one without a date."""
     metric: str | None = None
-    """Of a value; None when the whole row or article does not fit."""
+    """The metric of a value; None when the whole row or article does not fit."""
 
 
 @dataclass(slots=True)

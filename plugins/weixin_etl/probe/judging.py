@@ -54,7 +54,7 @@ class Judged:
     """What is known of an account."""
 
     findings: dict[str, list[Finding]]
-    """Of connection and token, under an empty name; then of each dataset, under its name."""
+    """Findings on connection and token, under an empty name; then on each dataset, by name."""
     sentence: str
     """Whether the pipeline will work for it, or what is missing."""
     verdict: Verdict

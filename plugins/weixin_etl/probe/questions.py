@@ -58,7 +58,7 @@ def _of_articles(it: Seen) -> Iterator[tuple[str, str]]:
 
 
 def _rows_in_the_end(it: Seen) -> str:
-    """By the day before the window, whose articles have all they ever get."""
+    """Asks for the day before the window, whose articles have all they ever get."""
     day = min(day.day for day in it.asked.days)
     looks = [found for found in it.looks if found.day == day and len(it.asked.days) > 1]
     if not looks:

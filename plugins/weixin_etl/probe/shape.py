@@ -28,7 +28,7 @@ class Look:
     given: frozenset[str]
     """The keys that have a value anywhere in it."""
     odd: dict[str, str]
-    """Of declared keys with a value of another type, what that is."""
+    """Declared keys with a value of another type, and what that is."""
 
 
 def look(dataset: Dataset, day: date, answer: Answer) -> Look:

@@ -14,4 +14,4 @@ class Settings:
     daily_calls: int = 1000
     """Calls an account may make in a day where WeChat does not say; 0 when that is not known."""
     quota_reserve: int = 100
-    """Of these, the ones that only the windows of daily runs may use."""
+    """Calls of the quota that only the windows of daily runs may use."""

@@ -45,7 +45,7 @@ _HEAD = re.compile(
 _MSGID = re.compile("[0-9]{1,20}_[0-9]{1,4}")
 """As WeChat writes it: another one may be any text, which a message does not quote."""
 _ACCOUNTS_NAMED = 100
-"""Of each promise: its statement finds the others."""
+"""Accounts named with each promise: its statement finds the others."""
 _KINDS = {
     "total_does_not_fall": ProblemKind.TOTAL_FELL,
     "article_is_still_there": ProblemKind.ARTICLE_MISSING,
@@ -96,7 +96,7 @@ class Judgement:
 
     @property
     def problems(self) -> list[Problem]:
-        """Those that people are told of: promises that only warn are left to the log."""
+        """Problems that people are told of: promises that only warn are left to the log."""
         warnings = (it for it in self.warnings if it.kind is not ProblemKind.CHECK)
         return [*self.not_in, *self.broken, *warnings]
 

@@ -21,7 +21,7 @@ from weixin_etl.threads import short_turns, thread_pool
 log = logging.getLogger(__name__)
 
 ENOUGH_BYTES = 8 << 20
-"""Of answers: so many are handed on together."""
+"""Bytes of answers that are handed on together."""
 
 
 class AccountCalls:

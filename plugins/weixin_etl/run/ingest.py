@@ -59,7 +59,7 @@ class IngestError(Exception):
 
     problems: list[Problem]
     unknown_metrics: Collection[str]
-    """Those of the answers that are in."""
+    """Unknown metrics of the answers that are in."""
     is_retryable: bool
     """Whether something may come in by another try."""
     has_not_ready: bool
@@ -332,7 +332,7 @@ class Progress:
     """Days that are not done, by AppID."""
     calls: int = 0
     rows: int = 0
-    """Of the answers."""
+    """Rows of the answers."""
     _accounts: int = field(init=False)
     _days: int = field(init=False)
     _noting: Lock = field(default_factory=Lock)

@@ -38,9 +38,9 @@ log = logging.getLogger(__name__)
 
 MOST_BATCHES = 32
 FEWEST_ACCOUNTS = 8
-"""Of a batch, when there are more accounts than batches: a task costs as much as their calls."""
+"""Accounts of a batch, when there are more than batches: a task costs as much as their calls."""
 MOST_ACCOUNTS = 250
-"""Of a batch: an account that another run needs waits for its whole batch."""
+"""Accounts of a batch: one that another run needs waits for its whole batch."""
 SECONDS_A_CALL = 0.3
 """Assumed for the expected time, for an answer of some 60 articles."""
 TASKS_AT_ONCE = 8
@@ -60,7 +60,7 @@ class AccountPlan:
     planned: PlannedAccount
     """With the days of the run's plan: those of a daily run are without the ones held back."""
     due: Due
-    """Without the days that are held back."""
+    """What is due, without the days that are held back."""
     known: Mapping[date, Coverage]
     """Coverage of the days that are due."""
     quota: Quota
@@ -124,7 +124,7 @@ class Plan:
 
     @property
     def accounts(self) -> list[PlannedAccount]:
-        """Those with days to ask for."""
+        """Accounts with days to ask for."""
         return [it.planned for it in self.details if it.planned.days]
 
     @property
@@ -513,10 +513,7 @@ def _known_days(
             "is_daily": rules.is_daily(run, today),
         },
     )
-    known: dict[str, dict[date, Coverage]] = defaultdict(dict)
-    for row in rows.mappings():
-        known[row["appid"]][row["publication_date"]] = Coverage.of(row)
-    return known
+    return Coverage.by_account(rows.mappings())
 
 
 def _with_witness(

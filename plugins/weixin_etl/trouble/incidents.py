@@ -62,9 +62,9 @@ class Incident:
     the incident is not an account's.
     """
     days_settled: frozenset[date] = frozenset()
-    """Those of its days that are final, or in since it was last met; see `incident/known.sql`."""
+    """Days of it that are final, or in since it was last met; see `incident/known.sql`."""
     is_warning: bool = False
-    """Of one that is to be told: see `is_warning`."""
+    """Whether one that is to be told is a warning: see `is_warning`."""
 
     @classmethod
     def of(cls, row: RowMapping) -> "Incident":

@@ -37,11 +37,11 @@ STALE = timedelta(days=3)
 FINDINGS = [it.value for it in ProblemKind if it.is_finding]
 """Kinds that are told even after they are over."""
 _MOST_BYTES = 1800
-"""Of a body: WeCom refuses texts of more than 2,048 bytes."""
+"""Bytes of a body: WeCom refuses texts of more than 2,048 bytes."""
 _LONGEST_REST = 32
 """Bytes of the line that says how many more there are."""
 _MOST_BYTES_SAID = 600
-"""Of a problem in a message about many, so that there is room for two at least."""
+"""Bytes of a problem in a message about many, so that two fit at least."""
 
 
 class Severity(StrEnum):
@@ -64,7 +64,7 @@ class Installation:
     name: str = ""
     """What people call it; empty where there is only one."""
     language: str = "en"
-    """In which people are told."""
+    """The language in which people are told."""
 
     def says(self, text: str, **values: str) -> str:
         """A text of ours in that language; what comes into its places stays as it is."""

@@ -42,7 +42,7 @@ class ListedProblem:
 
     problem: Problem
     incident_id: int | None = None
-    """None of what is no incident."""
+    """Its number in `weixin.incident`; None if it is no incident."""
     dataset: str | None = None
     """None when it concerns every dataset."""
     is_warning: bool = False
@@ -70,7 +70,7 @@ class Airflow:
     """What Airflow knows."""
 
     dags: Mapping[str, DagState]
-    """By dataset; of those whose file Airflow has read."""
+    """The DAGs by dataset, as far as Airflow has read their files."""
     pool: str
     pool_slots: int | None
     """Slots of the pool; None when there is no such pool."""
@@ -92,7 +92,7 @@ class Progress:
     run_id: str
     appid: str
     pair_count: int
-    """Of its plan."""
+    """The pairs of its plan."""
     days_left: tuple[date, ...]
     """The publication days that it has yet to bring in."""
 
@@ -117,7 +117,7 @@ class AccountFacts:
     conn_id: str
     first_daily_date: date
     days: Mapping[date, Coverage]
-    """Those that daily runs ask for or that are in the present window, and those `left_open`."""
+    """Days that daily runs ask for or that are in the present window, and those `left_open`."""
     left_open: frozenset[date]
     """The days that a run with dates asked for in vain, and that no daily run asks for."""
     last_day_in: date | None
@@ -127,7 +127,7 @@ class AccountFacts:
     quota: Quota
     """The account's quota today."""
     at_work: tuple[Progress, ...] = ()
-    """Of the runs that are asking it."""
+    """How far the runs are that are asking it."""
 
     @property
     def being_asked(self) -> frozenset[date]:
@@ -172,10 +172,10 @@ class Status:
     checked_at: datetime
     open: tuple[ListedProblem, ...]
     closed: tuple[ListedProblem, ...] = ()
-    """Those that ended lately, newest first."""
+    """Incidents that ended lately, newest first."""
     accounts: tuple[AccountStatus, ...] = ()
     runs: tuple[RunAtWork, ...] = ()
-    """Those that are asking WeChat."""
+    """Runs that are asking WeChat."""
     is_read: bool = True
     """Whether the warehouse could be read: if not, nothing is known of accounts and the past."""
 
@@ -294,7 +294,7 @@ def _facts(
         "window_first_date": rules.present_window(dataset, today).first,
     }
     in_reach, left_open = (
-        _coverages(connection, path, wanted)
+        Coverage.by_account(connection.execute(statement(path), wanted).mappings())
         for path in ("status/open_days.sql", "status/left_open.sql")
     )
     quotas = known_quotas(connection, dataset, [*first_dates], today=today, daily_calls=daily_calls)
@@ -310,16 +310,6 @@ def _facts(
             quota=quotas[appid],
             at_work=tuple(asking[appid]),
         )
-
-
-def _coverages(
-    connection: Connection, path: str, wanted: Mapping[str, object]
-) -> Mapping[str, dict[date, Coverage]]:
-    """What a statement finds, by AppID and publication day."""
-    found: dict[str, dict[date, Coverage]] = defaultdict(dict)
-    for row in connection.execute(statement(path), wanted).mappings():
-        found[row["appid"]][row["publication_date"]] = Coverage.of(row)
-    return found
 
 
 # ---------------------------------------------------------------------------------------- assess

@@ -11,7 +11,7 @@ from weixin_etl import clock
 from weixin_etl.warehouse.errors import WarehouseError
 
 _IDLE_CONNECTIONS = 2
-"""Those a task keeps open while it needs none: sixteen tasks share a server's hundred."""
+"""Connections that an idle task keeps open: sixteen tasks share a server's hundred."""
 _DRIVER = "postgresql+psycopg2"
 _CONNECT_SECONDS = 10
 _SESSION = {
@@ -31,7 +31,7 @@ _SESSION = {
     "tcp_keepalives_count": "6",
     "tcp_user_timeout": "2min",
 }
-"""Of each session, in Postgres."""
+"""The settings of each session, in Postgres."""
 _LOST_SERVER = {
     "keepalives_idle": 60,
     "keepalives_interval": 10,

@@ -73,7 +73,7 @@ def dictionary(warehouse: Engine) -> list[Entry]:
 
 
 def joins(entries: Iterable[Entry]) -> dict[str, dict[str, dict[str, str]]]:
-    """Of each view, by the other view's name: which column joins to which of the other's."""
+    """The joins of each view, by the other view's name: which column joins to which."""
     found: dict[str, dict[str, dict[str, str]]] = {}
     for entry in entries:
         others = found.setdefault(entry.view, {})

@@ -95,9 +95,9 @@ BY_SQLSTATE = {
         "start Postgres if it is not running",
     ),
 }
-"""By SQLSTATE or its beginning, the longer ones first."""
+"""Reactions by SQLSTATE or its beginning, the longer ones first."""
 _SAYS_NO_CONNECTION_LEFT = ("too many clients", "connection slots", "too many connections")
-"""In the messages of refused connections, which have no SQLSTATE."""
+"""Words in the messages of refused connections, which have no SQLSTATE."""
 _RELATION = re.compile(r'in relation "(\w+)"')
 _NAME = re.compile(r"[\w.]+")
 _TO_SERVER = re.compile(r"^connection to server .*? failed: (?:FATAL: +)?")

@@ -77,7 +77,7 @@ class View:
 
     @property
     def sha256(self) -> str:
-        """Of the whole text, comments included."""
+        """The hash of the whole text, comments included."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 

@@ -81,7 +81,7 @@ Offset = Annotated[int, Query(ge=0, le=1_000_000)]
 Day = Annotated[
     date, Field(ge=min(it.first_day for it in DATASETS.values()), le=date(2999, 12, 31))
 ]
-"""From the first that WeChat has, and far from where dates end."""
+"""Days from the first that WeChat has, and far from where dates end."""
 
 
 @app.middleware("http")

@@ -1,6 +1,5 @@
 """The coverage calendar: accounts by publication days, and one pair's story."""
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -65,7 +64,7 @@ class Story:
     restatements: tuple[dict[str, Any], ...]
     restatement_count: int
     rejected: tuple[dict[str, Any], ...]
-    """By reason."""
+    """Rejected parts, by reason."""
     answers: tuple[dict[str, Any], ...]
     """The distinct answers, newest first; `weixin-etl answers` prints them."""
 
@@ -189,17 +188,15 @@ def _coverages(
 ) -> Mapping[str, dict[date, Coverage]]:
     """What we have of the accounts' days, and of those of the present window."""
     window = rules.present_window(of.dataset, clock.beijing_date(of.now))
-    found: dict[str, dict[date, Coverage]] = defaultdict(dict)
-    for row in of.rows(
+    rows = of.rows(
         "page/coverages.sql",
         appids=[*appids],
         first_date=first,
         last_date=last,
         window_first_date=window.first,
         window_last_date=window.last,
-    ):
-        found[row["appid"]][row["publication_date"]] = Coverage.of(row)
-    return found
+    )
+    return Coverage.by_account(rows)
 
 
 def _being_asked(of: Figures, airflow: Airflow) -> set[Pair]:

@@ -34,12 +34,12 @@ class View:
     """The connection the page reads the warehouse with; empty when it can't."""
     runs: tuple[RunAtWork, ...]
     problems: tuple[Shown, ...]
-    """Those that many accounts have in common as one, with `others`; so are the `closed` ones."""
+    """A problem that many accounts have is one, with `others`; so are the `closed` ones."""
     closed: tuple[Shown, ...]
     account_count: int
-    """Of accounts and datasets together that match the search."""
+    """How many pairs of account and dataset match the search."""
     accounts: tuple[Shown, ...]
-    """Those of one page, the ones in trouble first."""
+    """The accounts of one page, the ones in trouble first."""
     page_size: int = ACCOUNTS_PER_PAGE
 
 

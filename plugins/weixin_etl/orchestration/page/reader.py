@@ -28,7 +28,7 @@ class Reader:
     """Somebody who is logged in and may read."""
 
     datasets: tuple[Dataset, ...]
-    """Those whose DAGs they may read; at least one."""
+    """The datasets whose DAGs they may read; at least one."""
 
     def dataset(self, name: str) -> Dataset:
         """

@@ -12,7 +12,7 @@ from weixin_etl.trouble.status import Airflow, progress
 
 RUNS_PER_PAGE = 20
 ACCOUNTS = 100
-"""Of a run, the ones that are not in first."""
+"""Accounts of a run that are shown, the ones that are not in first."""
 
 AirflowRuns = Callable[[str, Collection[str], int], dict[str, AirflowRun]]
 
@@ -33,7 +33,7 @@ class ShownRun:
     is_at_work: bool
     """Whether it is asking WeChat."""
     days_left: int
-    """Of a run at work: how many days it has yet to bring in, those that it tries again as well."""
+    """Days that a run at work has yet to bring in, those that it tries again as well."""
 
 
 @dataclass(frozen=True, slots=True)
