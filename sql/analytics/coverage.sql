@@ -79,7 +79,7 @@ begun AS (
         greatest(
             asked.last_date, CASE WHEN account.is_active THEN clock.yesterday END
         ) AS last_date,
-        present.is_retired
+        refused.is_retired
     FROM weixin.dim_account AS account
     CROSS JOIN dataset
     CROSS JOIN (SELECT (now() AT TIME ZONE 'Asia/Shanghai')::date - 1 AS yesterday) AS clock
@@ -93,16 +93,33 @@ begun AS (
             FROM weixin.coverage
             WHERE coverage.dataset = dataset.name AND coverage.appid = account.appid
         ) AS asked
-    CROSS JOIN
+    LEFT JOIN
         LATERAL (
-            SELECT coalesce(bool_and(coalesce(error_code = 47009, FALSE)), FALSE) AS is_retired
+            SELECT
+                publication_date,
+                fetched_at
             FROM weixin.coverage
             WHERE
                 coverage.dataset = dataset.name
                 AND coverage.appid = account.appid
-                AND publication_date BETWEEN clock.yesterday - dataset.days + 1 AND clock.yesterday
-                AND attempted_at IS NOT NULL
-        ) AS present
+                AND fetched_at IS NOT NULL
+            ORDER BY publication_date DESC
+            LIMIT 1
+        ) AS answered
+        ON TRUE
+    -- on the day of an answer, 47009 is an accident
+    CROSS JOIN
+        LATERAL (
+            SELECT count(*) > 0 AS is_retired
+            FROM weixin.coverage
+            WHERE
+                coverage.dataset = dataset.name
+                AND coverage.appid = account.appid
+                AND error_code = 47009
+                AND publication_date > coalesce(answered.publication_date, '-infinity')
+                AND (attempted_at AT TIME ZONE 'Asia/Shanghai')::date
+                > coalesce((answered.fetched_at AT TIME ZONE 'Asia/Shanghai')::date, '-infinity')
+        ) AS refused
     WHERE daily.appid IS NOT NULL OR asked.first_date IS NOT NULL
 ),
 
