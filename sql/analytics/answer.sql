@@ -1,5 +1,5 @@
--- One row per distinct answer of WeChat for an account and publication day: when it was fetched and
--- when its figures came into the warehouse. The figures name their answer by raw_response_id
+-- One row per distinct answer of WeChat for an account and a day: when it was fetched and when its
+-- figures came into the warehouse. The figures name their answer by raw_response_id
 -- 中文：微信的每个不同应答一行：何时获取、何时入库
 -- key: raw_response_id
 -- joins: appid to account; publication_date to calendar
@@ -10,8 +10,9 @@ CREATE VIEW analytics.answer (
     dataset,
     {{ the.appid }},
     {{ the.account_name }},
-    -- The publication day asked for (Beijing)
-    -- 中文：发布日期（北京时间）
+    -- The day asked for (Beijing): a publication day or, where the dataset has these, a statistics
+    -- day
+    -- 中文：所请求的日期（北京时间）：发布日，或按统计日请求的接口的统计日
     publication_date,
     -- Key of the answer
     -- 中文：应答编号

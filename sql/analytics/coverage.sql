@@ -1,8 +1,8 @@
--- One row per dataset, account and publication day: what we have, and what is missing. From a
--- window before the first daily run (without one, from the first day ever asked for) to yesterday,
--- or for an account no longer collected to the last day asked for; and each earlier day that was
--- asked for
--- 中文：每个接口、每个公众号、每个发布日一行：已有什么、缺什么
+-- One row per dataset, account and publication or statistics day: what we have, and what is
+-- missing. From a window before the first daily run (without one, from the first day ever asked
+-- for) to yesterday, or for an account no longer collected to the last day asked for; and each
+-- earlier day that was asked for
+-- 中文：每个接口、每个公众号、每个发布日（或统计日）一行：已有什么、缺什么
 -- key: dataset, appid, publication_date
 -- joins: appid to account; publication_date to calendar
 {% import "analytics/columns.jinja" as the %}
@@ -22,20 +22,26 @@ CREATE VIEW analytics.coverage (
     dataset,
     {{ the.appid }},
     {{ the.account_name }},
-    {{ the.publication_date }},
-    -- loaded; empty (nothing was published); incomplete (loaded or empty, but a part of an answer
-    -- was rejected that no newer answer gave, or an article that WeChat's newest answer lists lacks
-    -- a row of a day that was computed by then); unconfirmed (the window is over, and no answer of
-    -- another day lists the same articles: the day may be short); silent (empty, on a day on which
-    -- WeChat listed no article of the account at all); not_ready or failed (how the last attempt
-    -- ended: earlier data stay, see fetched_at); missing (never asked for); retired (not asked for,
-    -- or refused, as WeChat has taken the endpoint offline for the
-    -- account: errcode 47009 for every day asked of the present window)
+    -- The day asked for (Beijing): a publication day or, where the dataset has these, a statistics
+    -- day
+    -- 中文：所请求的日期（北京时间）：发布日，或按统计日请求的接口的统计日
+    publication_date,
+    -- loaded; empty (an answer without rows: nothing was published or, on a statistics day,
+    -- counted); incomplete (loaded or empty, but a part of an answer was rejected that no newer
+    -- answer gave, or an article that WeChat's newest answer lists lacks a row of a day that was
+    -- computed by then); unconfirmed (the window is over, and no answer of another day lists the
+    -- same articles: the day may be short); silent (empty, on a day on which WeChat listed no
+    -- article of the account at all); not_ready or failed (how the last attempt ended: earlier data
+    -- stay, see fetched_at); missing (never asked for); retired (not asked for, or refused, as
+    -- WeChat has taken the endpoint offline for the account: errcode 47009 for a day after the
+    -- newest that was answered, on a later day than that answer)
     -- 中文：状态
     state,
-    -- Whether the totals have stopped growing and two days' answers list the same articles, so that
-    -- the day is not asked for again. An article may be final before, see analytics.article
-    -- 中文：累计值是否已定稿
+    -- Whether the day is not asked for again: the totals of a publication day have stopped growing,
+    -- and two days' answers list the same articles; of a statistics day a ready answer came on the
+    -- last morning on which it is asked for, or later. An article may be final before, see
+    -- analytics.article
+    -- 中文：是否已定稿，不再请求
     is_final,
     -- Last stat_date that every article of the newest answer reaches
     -- 中文：全部文章都有数据的最后统计日
@@ -50,9 +56,9 @@ CREATE VIEW analytics.coverage (
     -- Why the state is what it is, and what to do; NULL where there is nothing to say
     -- 中文：原因与处理办法
     reason,
-    -- Publication days before the unbroken part of these rows that WeChat can be asked for and
-    -- that were not loaded
-    -- 中文：此前尚未入库的发布日数
+    -- Days before the unbroken part of these rows that WeChat can be asked for and that were not
+    -- loaded
+    -- 中文：此前尚未入库的天数
     -- unit: days, level
     days_not_loaded_before
 ) AS
@@ -79,7 +85,7 @@ begun AS (
         greatest(
             asked.last_date, CASE WHEN account.is_active THEN clock.yesterday END
         ) AS last_date,
-        present.is_retired
+        refused.is_retired
     FROM weixin.dim_account AS account
     CROSS JOIN dataset
     CROSS JOIN (SELECT (now() AT TIME ZONE 'Asia/Shanghai')::date - 1 AS yesterday) AS clock
@@ -93,16 +99,33 @@ begun AS (
             FROM weixin.coverage
             WHERE coverage.dataset = dataset.name AND coverage.appid = account.appid
         ) AS asked
-    CROSS JOIN
+    LEFT JOIN
         LATERAL (
-            SELECT coalesce(bool_and(coalesce(error_code = 47009, FALSE)), FALSE) AS is_retired
+            SELECT
+                publication_date,
+                fetched_at
             FROM weixin.coverage
             WHERE
                 coverage.dataset = dataset.name
                 AND coverage.appid = account.appid
-                AND publication_date BETWEEN clock.yesterday - dataset.days + 1 AND clock.yesterday
-                AND attempted_at IS NOT NULL
-        ) AS present
+                AND fetched_at IS NOT NULL
+            ORDER BY publication_date DESC
+            LIMIT 1
+        ) AS answered
+        ON TRUE
+    -- on the day of an answer, 47009 is an accident
+    CROSS JOIN
+        LATERAL (
+            SELECT count(*) > 0 AS is_retired
+            FROM weixin.coverage
+            WHERE
+                coverage.dataset = dataset.name
+                AND coverage.appid = account.appid
+                AND error_code = 47009
+                AND publication_date > coalesce(answered.publication_date, '-infinity')
+                AND (attempted_at AT TIME ZONE 'Asia/Shanghai')::date
+                > coalesce((answered.fetched_at AT TIME ZONE 'Asia/Shanghai')::date, '-infinity')
+        ) AS refused
     WHERE daily.appid IS NOT NULL OR asked.first_date IS NOT NULL
 ),
 
