@@ -19,7 +19,7 @@ CREATE VIEW analytics.disagreement (
     -- The metric, of dataset; of follower_total the change since the day before
     -- 中文：指标名
     metric,
-    -- Its value; 0 of an article that WeChat's answer for the day does not list
+    -- Its value; 0 when WeChat's answer for the day does not list the article, or is empty
     -- 中文：数值
     -- unit: of the metric, level
     found,
