@@ -6,6 +6,22 @@
 -- key: appid, calendar_date
 -- joins: appid to account; calendar_date to calendar
 {% from "analytics/macros.jinja" import increment %}
+{% from "weixin/macros.jinja" import is_whole %}
+{#- A figure of the day in another dataset: NULL unless its answer is ready and whole. #}
+{% macro of_the_day(figure, name) -%}
+(
+        SELECT CASE WHEN count(fact.appid) > 0 THEN {{ figure }} ELSE 0 END
+        FROM weixin.coverage AS pair
+        LEFT JOIN weixin.fact_{{ name }} AS fact
+            ON pair.appid = fact.appid AND pair.publication_date = fact.stat_date
+        WHERE
+            pair.dataset = '{{ name }}'
+            AND pair.appid = day.appid
+            AND pair.publication_date = day.calendar_date
+            AND {{ is_whole("pair") }}
+        GROUP BY pair.appid
+    )
+{%- endmacro %}
 {#-
 Each account with the first and the last of its days, and of the publication days that have answers.
 -#}
@@ -63,7 +79,7 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     -- The day (Beijing)
     -- 中文：日期（北京时间）
     calendar_date,
-    -- Articles published on the day, as known from either endpoint
+    -- Articles published on the day, as far as known from either endpoint
     -- 中文：当日发布文章数
     -- unit: articles, additive
     articles_published,
@@ -102,7 +118,8 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     -- unit: share, level
     daily_{{ rate.name }},
     {% endfor %}
-    -- Whether everything that came on the day is known. Each of the {{ dataset.window }}
+    -- Whether everything that came on the day is known, by the totals alone: the columns below are
+    -- NULL or known, whatever it says. Each of the {{ dataset.window }}
     -- publication days whose window contains the day has a ready answer of a later day that may be
     -- relied on (not an empty one that came too early or on a day on which WeChat listed no article
     -- of the account and, once that window is over, not one that no other day's answer has
@@ -116,17 +133,19 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     -- 中文：当日数据是否完整
     is_complete,
     -- Readers of the day over all articles, at any age, each counted once per article and day; NULL
-    -- when article_read has none of the day: see analytics.article_reading
+    -- when no answer of article_read for it was ready, or something in it was rejected: see
+    -- analytics.article_reading
     -- 中文：当日全部文章的阅读人数之和（不限文章发布多久）
-    -- unit: people, additive
+    -- unit: people, level
     reading_user,
-    -- People who read any article, each counted once, by WeChat's own summary of the day; NULL when
-    -- account_summary has none: see analytics.account_summary_day, also for what its day means
+    -- People who read any article, each counted once, by WeChat's own summary of the day; NULL in
+    -- the same way, of account_summary: see analytics.account_summary_day, also for what its day
+    -- means
     -- 中文：账号阅读人数（微信汇总）
     -- unit: people, level
     summary_read_user,
-    -- People who began to follow the account that day; NULL when no answer of follower_change for
-    -- it was ready: see analytics.follower_day
+    -- People who began to follow the account that day; NULL in the same way, of follower_change:
+    -- see analytics.follower_day
     -- 中文：新增关注人数
     -- unit: people, additive
     new_user,
@@ -134,7 +153,7 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     -- 中文：取消关注人数
     -- unit: people, additive
     cancel_user,
-    -- People who follow it at the end of the day; NULL when follower_total has none
+    -- People who follow it at the end of the day; NULL in the same way, of follower_total
     -- 中文：累计关注人数
     -- unit: people, level
     cumulate_user
@@ -162,35 +181,11 @@ SELECT
     day.daily_{{ rate.name }},
     {% endfor %}
     day.is_complete,
-    (
-        SELECT sum(reading.read_user)
-        FROM weixin.fact_article_read AS reading
-        WHERE reading.appid = day.appid AND reading.stat_date = day.calendar_date
-    ) AS reading_user,
-    (
-        SELECT summary.read_user
-        FROM weixin.fact_account_summary AS summary
-        WHERE summary.appid = day.appid AND summary.stat_date = day.calendar_date
-    ) AS summary_read_user,
-    {% for metric in ["new_user", "cancel_user"] %}
-    (
-        SELECT CASE WHEN count(channel.appid) > 0 THEN sum(channel.{{ metric }}) ELSE 0 END
-        FROM weixin.coverage AS pair
-        LEFT JOIN weixin.fact_follower_change AS channel
-            ON pair.appid = channel.appid AND pair.publication_date = channel.stat_date
-        WHERE
-            pair.dataset = 'follower_change'
-            AND pair.appid = day.appid
-            AND pair.publication_date = day.calendar_date
-            AND pair.ready_at IS NOT NULL
-        GROUP BY pair.appid
-    ) AS {{ metric }},
-    {% endfor %}
-    (
-        SELECT stock.cumulate_user
-        FROM weixin.fact_follower_total AS stock
-        WHERE stock.appid = day.appid AND stock.stat_date = day.calendar_date
-    ) AS cumulate_user
+    {{ of_the_day("sum(fact.read_user)", "article_read") }} AS reading_user,
+    {{ of_the_day("max(fact.read_user)", "account_summary") }} AS summary_read_user,
+    {{ of_the_day("sum(fact.new_user)", "follower_change") }} AS new_user,
+    {{ of_the_day("sum(fact.cancel_user)", "follower_change") }} AS cancel_user,
+    {{ of_the_day("max(fact.cumulate_user)", "follower_total") }} AS cumulate_user
 FROM (
     SELECT
         account.name AS account_name,

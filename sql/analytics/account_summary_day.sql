@@ -12,7 +12,7 @@ CREATE VIEW analytics.account_summary_day (
     -- 中文：统计日期（北京时间）
     stat_date,
     -- What the day is, by what came of the account: reading, if a day without articles has readers;
-    -- publication, if a day's readers grew on a later morning; unknown until one of them is shown
+    -- publication, if a day's readers grew after the second morning; unknown until one is shown
     -- 中文：日期的含义：reading 阅读日，publication 发布日，unknown 尚不清楚
     day_meaning,
     -- People who read any article of the account; each counted once

@@ -4,6 +4,7 @@
 -- 中文：每个公众号、每篇文章、每个被阅读或分享的日子一行，不限文章发布多久
 -- key: appid, msgid, stat_date
 -- joins: appid to account; stat_date to calendar
+{% from "weixin/macros.jinja" import is_whole %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.article_reading (
     {{ the.appid }},
@@ -25,10 +26,14 @@ CREATE VIEW analytics.article_reading (
     -- unit: people, level
     read_user,
     -- People who shared it that day; 0 when WeChat's answer for the day does not list it, NULL when
-    -- no answer was ready
+    -- no answer was ready, or the figure was rejected
     -- 中文：当日分享人数
     -- unit: people, level
-    share_user
+    share_user,
+    -- Whether the day's readers are all there: the answer of article_read was ready, and nothing in
+    -- it was rejected
+    -- 中文：当日阅读数据是否完整
+    is_complete
 ) AS
 SELECT
     account.appid,
@@ -51,7 +56,11 @@ SELECT
         WHERE article.appid = sighting.appid AND article.msgid = sighting.msgid
     ) AS is_within_window,
     day.read_user,
-    coalesce(day.share_user, CASE WHEN shared.ready_at IS NOT NULL THEN 0 END) AS share_user
+    coalesce(
+        day.share_user,
+        CASE WHEN {{ is_whole("shared", "day.msgid") }} THEN 0 END
+    ) AS share_user,
+    {{ is_whole("seen") }} AS is_complete
 FROM weixin.dim_account AS account
 INNER JOIN (
     SELECT
@@ -82,8 +91,10 @@ INNER JOIN (
     ON account.appid = day.appid
 LEFT JOIN weixin.dim_article AS article
     ON day.appid = article.appid AND day.msgid = article.msgid
-LEFT JOIN weixin.coverage AS shared
+{% for dataset, answer in [("article_read", "seen"), ("article_share", "shared")] %}
+LEFT JOIN weixin.coverage AS {{ answer }}
     ON
-        shared.dataset = 'article_share'
-        AND day.appid = shared.appid
-        AND day.stat_date = shared.publication_date
+        {{ answer }}.dataset = '{{ dataset }}'
+        AND day.appid = {{ answer }}.appid
+        AND day.stat_date = {{ answer }}.publication_date
+{% endfor %}

@@ -1,6 +1,6 @@
 -- One row per figure of a statistics day that does not agree with what another endpoint tells of
 -- the same. Both are as WeChat gave them: which one is right, it does not say. Days of which one of
--- them is not in have no row
+-- them is not in, or was partly rejected, have no row
 -- 中文：每个与另一接口不一致的数值一行
 -- key: dataset, appid, stat_date, msgid
 -- joins: appid to account; stat_date to calendar
@@ -19,7 +19,7 @@ CREATE VIEW analytics.disagreement (
     -- The metric, of dataset; of follower_total the change since the day before
     -- 中文：指标名
     metric,
-    -- Its value
+    -- Its value; 0 when WeChat's answer for the day does not list the article, or is empty
     -- 中文：数值
     -- unit: of the metric, level
     found,

@@ -1,9 +1,11 @@
 -- One row per account, day and channel by which people began to follow or stopped, and one for all
--- channels together, with the followers at the end of the day. WeChat has split and joined channels
--- in 2020-04, 2020-06 and 2023-06: compare none across these
+-- channels together, with the followers at the end of the day. A channel by which nobody came or
+-- went has no row of the day: divide its sums by the days of all. WeChat has split and joined
+-- channels in 2020-04, 2020-06 and 2023-06: compare none across these
 -- 中文：每个公众号、每个统计日、每个关注渠道一行，另有一行为全部渠道合计
 -- key: appid, stat_date, channel
 -- joins: appid to account; stat_date to calendar
+{% from "weixin/macros.jinja" import is_whole %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.follower_day (
     {{ the.appid }},
@@ -32,12 +34,13 @@ CREATE VIEW analytics.follower_day (
     -- 中文：净增关注人数
     -- unit: people, additive
     net_user,
-    -- People who follow the account at the end of the day; of all channels together only
+    -- People who follow the account at the end of the day, of all channels together only; NULL when
+    -- no answer of follower_total was ready, or it was rejected
     -- 中文：累计关注人数
     -- unit: people, level
     cumulate_user,
-    -- Whether WeChat's answers for the day were ready, of all channels together those of both
-    -- endpoints, and nothing in them was rejected
+    -- Whether who came and went is known: WeChat's answer for the day was ready, and nothing in it
+    -- was rejected. Where follower_total alone is collected of an account: whether its answer was
     -- 中文：数据是否完整
     is_complete
 ) AS
@@ -47,14 +50,7 @@ WITH answered AS NOT MATERIALIZED (
         pair.appid,
         pair.publication_date AS stat_date,
         pair.ready_at IS NOT NULL AS is_ready,
-        pair.ready_at IS NOT NULL AND NOT EXISTS (
-            SELECT FROM weixin.rejected_row AS rejected
-            WHERE
-                rejected.resolved_at IS NULL
-                AND pair.dataset = rejected.dataset
-                AND pair.appid = rejected.appid
-                AND pair.publication_date = rejected.publication_date
-        ) AS is_whole
+        {{ is_whole("pair") }} AS is_whole
     FROM weixin.coverage AS pair
     WHERE pair.dataset IN ('follower_change', 'follower_total') AND pair.fetched_at IS NOT NULL
 )
@@ -99,8 +95,14 @@ SELECT
     day.new_user,
     day.cancel_user,
     day.new_user - day.cancel_user AS net_user,
-    stock.cumulate_user,
-    day.is_complete
+    CASE WHEN day.is_total_whole THEN stock.cumulate_user END AS cumulate_user,
+    coalesce(
+        day.is_change_whole,
+        day.is_total_whole AND NOT EXISTS (
+            SELECT FROM weixin.coverage AS change
+            WHERE change.dataset = 'follower_change' AND change.appid = day.appid
+        )
+    ) AS is_complete
 FROM weixin.dim_account AS account
 INNER JOIN (
     SELECT
@@ -115,7 +117,8 @@ INNER JOIN (
             ELSE sum(its.{{ metric }})
         END AS {{ metric }},
         {% endfor %}
-        count(DISTINCT pair.dataset) FILTER (WHERE pair.is_whole) = 2 AS is_complete
+        bool_or(pair.is_whole) FILTER (WHERE pair.dataset = 'follower_change') AS is_change_whole,
+        bool_or(pair.is_whole) FILTER (WHERE pair.dataset = 'follower_total') AS is_total_whole
     FROM answered AS pair
     LEFT JOIN weixin.fact_follower_change AS its
         ON

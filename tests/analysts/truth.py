@@ -981,11 +981,10 @@ def scenes_of_old_articles(world: World, appid: str = BUSY.appid) -> Rows:
 
 
 def _summaries(world: World, appid: str) -> dict[date, int | None]:
-    """The people who read anything of the account on a day."""
+    """The people who read anything of the account on a day; an empty answer says nobody did."""
     return {
-        day: items[0]["detail"].get("read_user")
+        day: items[0]["detail"].get("read_user") if items else 0
         for day, items in told(world, appid, "getbizsummary").items()
-        if items
     }
 
 
@@ -1000,12 +999,14 @@ def _stocks(world: World, appid: str) -> dict[date, int | None]:
 
 def people_and_readers(world: World, appid: str = BUSY.appid) -> Rows:
     """37. The people who read anything, and the sum of the articles' readers."""
-    people, read = _summaries(world, appid), readings(world, appid)
+    people, read = _summaries(world, appid), told(world, appid, "getarticleread")
     return [
         {
             "calendar_date": day,
             "people": people.get(day),
-            "article_readers": total(it.read_user for it in read if it.stat_date == day),
+            "article_readers": sum(it["detail"]["read_user"] for it in read[day])
+            if day in read
+            else None,
         }
         for day in LAST_WEEK
     ]
@@ -1034,7 +1035,7 @@ def _changes(world: World, appid: str) -> Rows:
             "stat_date": day,
             "new_user": sum(it["new_user"] for it in change[day]) if day in change else None,
             "cancel_user": sum(it["cancel_user"] for it in change[day]) if day in change else None,
-            "is_complete": day in change and day in stocks,
+            "is_complete": day in (change or stocks),
         }
         for day in sorted(asked)
     ]

@@ -7,3 +7,5 @@ VALUES
 INSERT INTO weixin.fact_article_read
 (appid, msgid, stat_date, read_user, raw_response_id, fetched_at, loaded_at, changed_at)
 VALUES ('wx1', '1_1', '2026-11-21', 7, 1, now(), now(), now());
+INSERT INTO weixin.coverage (dataset, publication_date, ready_at)
+VALUES ('article_read', '2026-11-21', '2026-11-22'), ('article_total_detail', '2026-11-20', '2026-11-22');
