@@ -103,7 +103,6 @@ def window(run: Run, today: date) -> Days:
 
     Raises:
         ParameterError: the form's dates can't be asked for, or there is no such day.
-
     """
     dataset, yesterday = run.dataset, today - _DAY
     if run.names_dates:
@@ -180,7 +179,6 @@ def due(
 
     Raises:
         ParameterError: as `window`.
-
     """
     days = window(run, today)
     open_days = {day: it for day, it in known.items() if not it.is_final}
@@ -414,7 +412,6 @@ def verdict(
             of the answer was rejected.
         speaks: an answer of this dataset on that day in Beijing lists an article of the account.
         ready_hour: in Beijing; from then on what is missing is not still being computed.
-
     """
     if not is_ready(publication_date, answer, counting, ready_hour):
         is_resting = known.is_resting and answer.is_empty

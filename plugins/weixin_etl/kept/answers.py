@@ -54,7 +54,6 @@ def answers_of_pair(
     Raises:
         ParameterError: there is no such account, or nothing is kept of the pair.
         WarehouseError: the warehouse does not answer or is not migrated.
-
     """
     require_migrated(warehouse)
     with warehouse.connect() as connection:

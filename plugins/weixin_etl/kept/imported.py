@@ -94,7 +94,6 @@ def import_files(
     Raises:
         ParameterError: there is no such file.
         WarehouseError: the warehouse does not answer or is not migrated.
-
     """
     for path in paths:
         if not path.is_file():
@@ -234,7 +233,6 @@ def _answer_of(line: bytes, now: datetime) -> tuple[Dataset, Outcome]:
 
     Raises:
         RefusedLineError: it can't be loaded.
-
     """
     said = _decoded(line)
     appid, day, fetched_at = said.appid, said.publication_date, said.fetched_at

@@ -50,7 +50,6 @@ def open_reasons(
 
     Raises:
         WarehouseError: the warehouse does not answer or is not migrated.
-
     """
     require_migrated(warehouse)
     with warehouse.connect() as connection:

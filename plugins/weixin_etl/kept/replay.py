@@ -145,7 +145,6 @@ def replay(
     Raises:
         ParameterError: an account is not known.
         WarehouseError: the warehouse does not answer or is not migrated.
-
     """
     require_migrated(warehouse)
     follow_clock(warehouse)

@@ -158,7 +158,6 @@ def judge_again(tables: Tables, answers: Answers, found: Mapping[Pair, Verdict])
 
     Returns:
         How many pairs are judged otherwise now.
-
     """
     rows = [
         {

@@ -365,7 +365,6 @@ def _decoded(text: bytes | msgspec.Raw) -> Any:
     Raises:
         _UnreadableError: it is not JSON.
         RecursionError: it is nested too deeply.
-
     """
     try:
         return json_text.decode(text)

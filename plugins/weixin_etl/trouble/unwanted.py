@@ -31,7 +31,6 @@ def say_unwanted(
     Raises:
         ParameterError: an account is not known, or the days are in the wrong order.
         WarehouseError: the warehouse does not answer or is not migrated.
-
     """
     if begin_date > end_date:
         raise ParameterError(f"the first day, {begin_date}, is after the last, {end_date}")

@@ -36,7 +36,6 @@ class Reader:
 
         Raises:
             HTTPException: 404, when there is none, or they may not read its DAG.
-
         """
         for dataset in self.datasets:
             if dataset.name == name:
@@ -73,7 +72,6 @@ def reader(user: GetUserDep) -> Reader:
 
     Raises:
         HTTPException: 403, when they may read none of the DAGs.
-
     """
     manager = get_auth_manager()
     readable = tuple(
