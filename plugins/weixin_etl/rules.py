@@ -12,7 +12,7 @@ which is `S+W`'s; it is final by a ready answer of that day or later, which noth
     final     a confirmed pair whose totals have stopped growing: it is not asked for again
     resting   a pair that would be final, but its account lists nothing: it waits until it does
     in        a planned pair with a ready answer fetched since the run's newest plan
-    retired   an endpoint that last answered 47009 for every day of the present window
+    retired   an endpoint that last answered 47009 for every day of the last window asked for
     held back what is not asked for, so that calls are left for the daily runs of the day
     stopped   an account that is no longer asked, for this try, this run or until midnight
     shown     what the page and `weixin-etl status` call a pair
@@ -162,6 +162,7 @@ def due(
     first_daily_date: date,
     today: date,
     known: Mapping[date, Coverage],
+    last_errcodes: Collection[int | None],
     catch_up_days: int,
 ) -> Due:
     """
@@ -175,6 +176,7 @@ def due(
         known: the coverage of the present window; of the days `concerned` that are not final,
             whether asked for or not; and, for a daily run, of every older open pair that has a
             ready answer.
+        last_errcodes: as `is_retired` has it.
         catch_up_days: how many days before the window a daily run still reaches.
 
     Raises:
@@ -194,7 +196,7 @@ def due(
         resting.clear()
     awake = [day for day in wanted if day not in resting]
     asked = [day for day in awake if begin <= day or open_days[day].ready_at]
-    is_probe = not run.names_dates and is_retired(run.dataset, known, today)
+    is_probe = not run.names_dates and is_retired(last_errcodes)
     return Due(
         [days.last] if is_probe else asked,
         [] if is_probe else [day for day in asked if day < days.first],
@@ -543,16 +545,15 @@ def is_to_be_asked(pair: PlannedPair, *, refetch: bool, by_itself: bool) -> bool
 # --------------------------------------------------------------------- retired, stopped, waiting
 
 
-def is_retired(dataset: Dataset, coverage: Mapping[date, Coverage], today: date) -> bool:
+def is_retired(last_errcodes: Collection[int | None]) -> bool:
     """
     Whether WeChat has taken the endpoint offline for an account.
 
-    That is, at least one pair of the present window was asked for, and the last attempt of each was
-    answered 47009.
+    That is, 47009 ended the last attempt of each pair in the last window asked for: the dataset's
+    window up to the newest day that was ever asked for. `last_errcodes` is how these attempts
+    ended, None for an answer.
     """
-    present = [coverage.get(day) for day in present_window(dataset, today).newest_first()]
-    codes = [known.error_code for known in present if known and known.attempt_state]
-    return bool(codes) and set(codes) == {OFFLINE}
+    return set(last_errcodes) == {OFFLINE}
 
 
 def next_attempt_at(answered_at: datetime) -> datetime:

@@ -1,5 +1,6 @@
 -- The accounts of the calendar: one row per account that the dataset collects or once asked for.
 -- Those still collected come first, then by name; with how many there are on all pages.
+{% from "weixin/macros.jinja" import last_errcodes %}
 WITH known AS (
     SELECT
         account.appid,
@@ -36,6 +37,7 @@ SELECT
     first_daily_date,
     first_date,
     last_date,
+    {{ last_errcodes(":dataset", "known.appid", "cast(:window AS integer)") }} AS last_errcodes,
     count(*) OVER () AS account_count
 FROM known
 WHERE

@@ -1,5 +1,4 @@
--- What the calendar's states are judged by: one row per account and publication day ever asked for,
--- of the days shown and of the present window.
+-- What the calendar's states are judged by: one row per account and publication day ever asked for.
 SELECT
     appid,
     publication_date,
@@ -29,7 +28,4 @@ FROM weixin.coverage
 WHERE
     dataset = :dataset
     AND appid = any(:appids)
-    AND (
-        publication_date BETWEEN :first_date AND :last_date
-        OR publication_date BETWEEN :window_first_date AND :window_last_date
-    )
+    AND publication_date BETWEEN :first_date AND :last_date

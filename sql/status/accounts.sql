@@ -1,14 +1,25 @@
 -- The accounts that daily runs collect: one row per dataset and account in the list of accounts,
--- with the newest publication day that is in.
+-- with the newest publication day that is in and how the last attempts ended.
+{% from "weixin/macros.jinja" import last_errcodes %}
+WITH dataset (name, days) AS (
+    VALUES
+    {% for dataset in every_dataset %}
+    ('{{ dataset.name }}', {{ dataset.window }}){{ "," if not loop.last }}
+    {% endfor %}
+)
+
 SELECT
     daily.dataset,
     daily.appid,
     account.name,
     account.conn_id,
     daily.first_daily_date,
+    {{ last_errcodes("daily.dataset", "daily.appid", "dataset.days") }} AS last_errcodes,
     newest.publication_date AS last_day_in,
     newest.ready_at
-FROM weixin.first_daily_run AS daily
+FROM dataset
+INNER JOIN weixin.first_daily_run AS daily
+    ON dataset.name = daily.dataset
 INNER JOIN weixin.dim_account AS account
     ON daily.appid = account.appid AND account.is_active
 LEFT JOIN LATERAL (
@@ -23,5 +34,4 @@ LEFT JOIN LATERAL (
     ORDER BY coverage.publication_date DESC
     LIMIT 1
 ) AS newest ON TRUE
-WHERE daily.dataset = any(:datasets)
 ORDER BY account.name, daily.appid, daily.dataset

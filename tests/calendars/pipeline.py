@@ -8,7 +8,7 @@ import heapq
 import itertools
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from math import inf
@@ -207,6 +207,7 @@ class Pipeline:
             first_daily_date=first_daily,
             today=today,
             known=known,
+            last_errcodes=self._last_errcodes(run.dataset, coverage),
             catch_up_days=CATCH_UP_DAYS,
         )
         if rules.lacks_witness(run, due, known, today):
@@ -222,6 +223,12 @@ class Pipeline:
                 days = sorted([*due.days, witness[2]], reverse=True)
                 return replace(due, days=days, witness=witness[2])
         return due
+
+    @staticmethod
+    def _last_errcodes(dataset: Dataset, coverage: Mapping[date, Coverage]) -> set[int | None]:
+        asked = {day: it.error_code for day, it in coverage.items() if it.attempt_state}
+        newest = max(asked, default=date.min)
+        return {code for day, code in asked.items() if (newest - day).days < dataset.window}
 
     def planned(self, process: Process) -> list[PlannedPair]:
         """The pairs of the newest plan."""

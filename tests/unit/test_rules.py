@@ -1,6 +1,6 @@
 """The rules of time and state, each with its cases; all times are Beijing's, in November 2026."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -284,19 +284,19 @@ WINDOW = days(23, 22, 21, 20, 19, 18, 17)
         ),
         case(
             DAILY,
-            {"open_days": [*days(5, 16), *WINDOW], "catch_up_days": 4, "is_retired": True},
+            {"open_days": [*days(5, 16), *WINDOW], "catch_up_days": 4, "last_errcodes": [47009]},
             Due(days(23), [], 0, days(5), is_probe=True),
             id="retired: yesterday alone; what is lost is still named",
         ),
         case(
             PAST,
-            {"open_days": [*days(9, 8), *WINDOW], "is_retired": True},
+            {"open_days": [*days(9, 8), *WINDOW], "last_errcodes": [47009]},
             Due(days(9), [], 5, [], is_probe=True),
             id="retired: a past run's last day alone",
         ),
         case(
             DATES,
-            {"open_days": days(3, 1), "is_retired": True},
+            {"open_days": days(3, 1), "last_errcodes": [47009]},
             Due(days(3, 1), [], 1, []),
             id="retired: the dates named all the same",
         ),
@@ -312,28 +312,22 @@ def test_what_is_due(run: Run, facts: dict[str, object], expected: Due) -> None:
             facts.pop("open_days", WINDOW),
             answered=facts.pop("answered", ()),
             resting=facts.pop("resting", ()),
-            is_retired=facts.pop("is_retired", False),
         ),
+        "last_errcodes": [],
     }
 
     assert rules.due(run, **(usual | facts)) == expected
 
 
 def known(
-    open_days: Collection[date],
-    *,
-    answered: Collection[date],
-    resting: Collection[date],
-    is_retired: bool,
+    open_days: Collection[date], *, answered: Collection[date], resting: Collection[date]
 ) -> dict[date, Coverage]:
     """Open days as they are known."""
-    refused = {"attempt_state": AttemptState.FAILED, "error_code": rules.OFFLINE}
     return {
         day: Coverage(
             day,
             ready_at=at(20) if day in (*answered, *resting) else None,
             is_resting=day in resting,
-            **(refused if is_retired else {}),
         )
         for day in open_days
     }
@@ -748,37 +742,17 @@ def test_a_pair_is_to_be_asked(
 
 
 @pytest.mark.parametrize(
-    ("codes", "expected"),
+    ("last_errcodes", "expected"),
     [
-        case({}, False, id="nothing was asked"),
-        case(dict.fromkeys(range(17, 24), 47009), True, id="all of the window are offline"),
-        case({23: 47009}, True, id="all that was asked is offline"),
-        case({17: 47009, 23: None}, False, id="one was answered"),
-        case({17: 47009, 23: 48001}, False, id="one was refused otherwise"),
-        case({16: 47009}, False, id="only a day before the window"),
-        case({16: None, 24: None, 20: 47009}, True, id="days outside the window do not count"),
+        case([], False, id="nothing was asked"),
+        case([47009], True, id="all that was asked is offline"),
+        case([47009, None], False, id="one was answered"),
+        case([47009, 48001], False, id="one was refused otherwise"),
     ],
 )
-def test_an_endpoint_is_retired(codes: Mapping[int, int | None], expected: bool) -> None:
-    """The last attempt of every pair asked in the present window was answered 47009."""
-    coverage = {
-        nov(day): Coverage(
-            nov(day),
-            attempt_state=AttemptState.OK if code is None else AttemptState.FAILED,
-            error_code=code,
-        )
-        for day, code in codes.items()
-    }
-
-    assert rules.is_retired(ARTICLE_TOTAL, coverage, TODAY) is expected
-
-
-def test_a_pair_that_was_never_attempted_says_nothing_of_retirement() -> None:
-    """It is planned only."""
-    coverage = {nov(23): Coverage(nov(23)), nov(22): replace(REFUSED, publication_date=nov(22))}
-
-    assert rules.is_retired(ARTICLE_TOTAL, coverage, TODAY)
-    assert not rules.is_retired(ARTICLE_TOTAL, {nov(23): Coverage(nov(23))}, TODAY)
+def test_an_endpoint_is_retired(last_errcodes: list[int | None], expected: bool) -> None:
+    """The last attempt of every pair in the last window asked for was answered 47009."""
+    assert rules.is_retired(last_errcodes) is expected
 
 
 @pytest.mark.parametrize(

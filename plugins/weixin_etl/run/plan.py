@@ -451,10 +451,10 @@ def _due(
     accounts = {account.appid: account for account in wanted if account.appid}
     rows = connection.execute(
         statement("first_daily_run/of_accounts.sql"),
-        {"dataset": dataset.name, "appids": list(accounts)},
-    )
-    first_daily = dict.fromkeys(accounts, today)
-    first_daily |= {row.appid: row.first_daily_date for row in rows}
+        {"dataset": dataset.name, "appids": list(accounts), "window": dataset.window},
+    ).all()
+    first_daily = {row.appid: row.first_daily_date or today for row in rows}
+    last_errcodes = {row.appid: row.last_errcodes for row in rows}
     concerned = {a: rules.concerned(run, first_daily[a], today).first for a in accounts}
     known = _known_days(connection, run, concerned, today)
     dues = {
@@ -463,6 +463,7 @@ def _due(
             first_daily_date=first_daily[appid],
             today=today,
             known=known[appid],
+            last_errcodes=last_errcodes[appid],
             catch_up_days=settings.catch_up_days,
         )
         for appid in accounts

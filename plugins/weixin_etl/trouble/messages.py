@@ -120,7 +120,7 @@ def tell(
         known = [Incident.of(row) for row in rows.mappings()]
         if not known or (may_wait and _are_enough(connection, now)) or not (send := sender()):
             return
-        accounts = connection.execute(statement("status/accounts.sql"), {"datasets": [*DATASETS]})
+        accounts = connection.execute(statement("status/accounts.sql"))
         collected = {(it.dataset, it.appid) for it in accounts}
         untold = [
             replace(

@@ -120,6 +120,8 @@ class AccountFacts:
     """Days that daily runs ask for or that are in the present window, and those `left_open`."""
     left_open: frozenset[date]
     """The days that a run with dates asked for in vain, and that no daily run asks for."""
+    last_errcodes: Collection[int | None]
+    """As `rules.is_retired` has it."""
     last_day_in: date | None
     """The newest publication day with a ready answer."""
     ready_at: datetime | None
@@ -202,7 +204,7 @@ def read(
 
     Two statements and four per dataset.
     """
-    rows = connection.execute(statement("status/accounts.sql"), {"datasets": [*DATASETS]})
+    rows = connection.execute(statement("status/accounts.sql"))
     accounts = rows.mappings().all()
     collected = frozenset((row["dataset"], row["appid"]) for row in accounts)
     facts: list[AccountFacts] = []
@@ -477,7 +479,7 @@ def _account(
     catch_up_days: int,
 ) -> AccountStatus:
     coverages = {day: it for day, it in facts.days.items() if it.attempt_state or it.fetched_at}
-    is_retired = rules.is_retired(facts.dataset, coverages, clock.beijing_date(now))
+    is_retired = rules.is_retired(facts.last_errcodes)
     being_asked = facts.being_asked
     days: dict[DayState, list[date]] = defaultdict(list)
     for day in sorted(facts.days):

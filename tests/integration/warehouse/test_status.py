@@ -1,7 +1,7 @@
 """How the warehouse stands: read as weixin_reader, judged by the rules."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, text
@@ -414,6 +414,32 @@ def test_a_retired_endpoint_is_a_warning_where_its_successor_collects_the_accoun
     assert [it.is_warning for it in found.open] == [is_succeeded]
     assert [it.is_healthy for it in found.accounts] == [is_succeeded]
     assert found.is_healthy == is_succeeded
+
+
+def test_a_retirement_is_known_however_long_the_dag_is_paused(warehouse: Engine) -> None:
+    """By the last window that was asked for: one answer in it, and nothing is retired."""
+    collect(warehouse)
+    change(warehouse, "UPDATE weixin.coverage SET attempt_state = 'failed', error_code = 47009")
+    change(
+        warehouse,
+        "INSERT INTO weixin.coverage (dataset, appid, publication_date, attempt_state, "
+        "attempted_at) VALUES (:dataset, 'wx1', '2026-11-16', 'ok', now())",
+    )
+    paused = Airflow({ARTICLE_TOTAL.name: DagState(is_paused=True)}, "weixin_api", 16)
+    later = NOW + timedelta(days=100)
+
+    found = read(warehouse, paused, later)
+
+    assert found.is_healthy
+    assert [it.is_retired for it in found.accounts] == [True]
+
+    change(
+        warehouse,
+        "UPDATE weixin.coverage SET error_code = NULL WHERE error_code IS NOT NULL "
+        "AND publication_date = '2026-11-17'",
+    )
+    (problem, *_) = read(warehouse, paused, later).open
+    assert problem.problem.cause == "the DAG is paused"
 
 
 @pytest.mark.parametrize(

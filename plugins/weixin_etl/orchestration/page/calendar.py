@@ -180,22 +180,21 @@ def _accounts(
     of: Figures, search: str, appids: Sequence[str] | None, most: int, offset: int
 ) -> tuple[dict[str, Any], ...]:
     """The accounts that match, in their order; those of `appids` alone, if given."""
-    return of.rows("page/accounts.sql", search=search, appids=appids, most=most, offset=offset)
+    return of.rows(
+        "page/accounts.sql",
+        window=of.dataset.window,
+        search=search,
+        appids=appids,
+        most=most,
+        offset=offset,
+    )
 
 
 def _coverages(
     of: Figures, appids: Sequence[str], first: date, last: date
 ) -> Mapping[str, dict[date, Coverage]]:
-    """What we have of the accounts' days, and of those of the present window."""
-    window = rules.present_window(of.dataset, clock.beijing_date(of.now))
-    rows = of.rows(
-        "page/coverages.sql",
-        appids=[*appids],
-        first_date=first,
-        last_date=last,
-        window_first_date=window.first,
-        window_last_date=window.last,
-    )
+    """What we have of the accounts' days."""
+    rows = of.rows("page/coverages.sql", appids=[*appids], first_date=first, last_date=last)
     return Coverage.by_account(rows)
 
 
@@ -229,7 +228,7 @@ def _state(
         known,
         first_daily_date=first_daily_date,
         now=of.now,
-        is_retired=rules.is_retired(of.dataset, coverages, clock.beijing_date(of.now)),
+        is_retired=rules.is_retired(account["last_errcodes"]),
         catch_up_days=of.catch_up_days,
     )
     return rules.while_asked(state) if is_being_asked else state
