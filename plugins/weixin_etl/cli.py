@@ -99,7 +99,7 @@ def migrate(_: argparse.Namespace) -> None:
     """Apply the migrations that the warehouse lacks, and update the analysts' views."""
     from weixin_etl import warehouse
     from weixin_etl.orchestration.commands.bar import bar
-    from weixin_etl.orchestration.warehouse import open_warehouse
+    from weixin_etl.orchestration.connections.warehouse import open_warehouse
 
     url = open_warehouse().url
     with bar("Accounts whose rollups are filled") as on_progress:
@@ -138,7 +138,7 @@ def unwanted(options: argparse.Namespace) -> None:
 
     from weixin_etl import clock
     from weixin_etl.model import accounts_are
-    from weixin_etl.orchestration.warehouse import open_warehouse
+    from weixin_etl.orchestration.connections.warehouse import open_warehouse
     from weixin_etl.trouble.unwanted import say_unwanted
 
     count = say_unwanted(
@@ -160,7 +160,7 @@ def answers(options: argparse.Namespace) -> None:
     """Print WeChat's exact answer for an account and a day; on a terminal, printable text only."""
     from weixin_etl.kept.answers import answer_line, answers_of_pair
     from weixin_etl.model import ParameterError
-    from weixin_etl.orchestration.warehouse import open_warehouse
+    from weixin_etl.orchestration.connections.warehouse import open_warehouse
 
     dataset = DATASETS[options.dataset]
     kept = answers_of_pair(open_warehouse(), dataset, options.account, options.publication_day)
@@ -194,7 +194,7 @@ def replay(options: argparse.Namespace) -> None:
 def rejected(options: argparse.Namespace) -> None:
     """List the parts of answers that were rejected and are still open, by reason."""
     from weixin_etl.kept.rejected import open_reasons
-    from weixin_etl.orchestration.warehouse import open_warehouse
+    from weixin_etl.orchestration.connections.warehouse import open_warehouse
 
     dataset = DATASETS[options.dataset] if options.dataset else None
     reasons = [f"{reason}\n" for reason in open_reasons(open_warehouse(), dataset, options.reason)]
@@ -210,7 +210,7 @@ def import_(options: argparse.Namespace) -> int:
 
 def dictionary(options: argparse.Namespace) -> None:
     """Print the data dictionary of the analysts' views: a line per column."""
-    from weixin_etl.orchestration.warehouse import open_warehouse
+    from weixin_etl.orchestration.connections.warehouse import open_warehouse
     from weixin_etl.warehouse.dictionary import dictionary, write_csv, write_json
 
     write = {"csv": write_csv, "json": write_json}[options.format]

@@ -1,7 +1,7 @@
 """The nouns: what the verbs hand to one another, and the states a pair can be in."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -323,6 +323,35 @@ class Counts:
     def __add__(self, other: "Counts") -> "Counts":
         """Both."""
         return Counts(*map(sum, zip(astuple(self), astuple(other), strict=True)))
+
+
+@dataclass(frozen=True, slots=True)
+class DagState:
+    """What Airflow knows of a dataset's DAG."""
+
+    is_paused: bool = False
+    next_run_at: datetime | None = None
+    """When the next scheduled run is created; in the past: it should have been."""
+
+
+@dataclass(frozen=True, slots=True)
+class Airflow:
+    """What Airflow knows."""
+
+    dags: Mapping[str, DagState]
+    """The DAGs by dataset, as far as Airflow has read their files."""
+    pool: str
+    pool_slots: int | None
+    """Slots of the pool; None when there is no such pool."""
+    is_scheduler_alive: bool = True
+    alerts: str = ""
+    """The connection by which people are told; empty when there is none."""
+    runs: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """The runs that are queued or running, by dataset."""
+
+    def at_work(self, dataset: Dataset) -> list[str]:
+        """The runs that ask WeChat: none while no scheduler starts their tasks."""
+        return sorted(self.runs.get(dataset.name, ())) if self.is_scheduler_alive else []
 
 
 def accounts_are(count: int) -> str:

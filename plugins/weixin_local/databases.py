@@ -122,7 +122,7 @@ def psql(arguments: Sequence[str], steps: Steps) -> None:
 def _own_warehouse_url() -> str | None:
     if not os.environ.get(WAREHOUSE_VARIABLE):
         return None
-    from weixin_etl.orchestration.warehouse import (
+    from weixin_etl.orchestration.connections.warehouse import (
         open_warehouse as named_warehouse,  # imports Airflow: seconds
     )
 

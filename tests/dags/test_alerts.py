@@ -8,7 +8,7 @@ from dag_runs import WINDOW, DailyDag, rows
 from receivers import Receiver
 from sqlalchemy import Engine
 
-from weixin_etl.orchestration import alerts
+from weixin_etl.orchestration.tasks import alerts
 from weixin_sandbox import Account, Sandbox, Scenario
 
 OPEN = "SELECT kind, account, told_at IS NOT NULL FROM weixin.incident WHERE closed_at IS NULL"

@@ -7,8 +7,7 @@ from dag_runs import DailyDag
 from sqlalchemy import Engine
 
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
-from weixin_etl.model import DayState
-from weixin_etl.trouble.status import Airflow
+from weixin_etl.model import Airflow, DayState
 
 MORNING = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ from dag_runs import DAG_ID, DailyDag, Outcome, asked, counts, november
 from receivers import Receiver
 from sqlalchemy import Engine
 
-from weixin_etl.orchestration import tasks
+from weixin_etl.orchestration.tasks import daily as verbs
 from weixin_etl.run import check as check_verb
 from weixin_etl.run import report as report_verb
 from weixin_local.postgres import Server
@@ -109,7 +109,7 @@ def test_the_next_run_announces_what_a_run_that_died_loaded(
 ):
     """Though it finds every row unchanged."""
     with monkeypatch.context() as dying:
-        dying.setattr(tasks, "report", dies)
+        dying.setattr(verbs, "report", dies)
         died = daily.run()
     daily.set("WEIXIN_NOW", "2026-11-24T11:00:00+08:00")
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from weixin_etl.orchestration import airflow_ui
+from weixin_etl.orchestration.page import airflow_ui
 from weixin_etl.problem import Problem, ProblemKind
 
 OF_B = {"conn_id": "weixin_b", "appid": "wx1"}

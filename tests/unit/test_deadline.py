@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from weixin_etl.orchestration.deadline import counted_from
+from weixin_etl.orchestration.tasks.deadline import counted_from
 
 DUE = datetime(2026, 11, 24, 0, 30, tzinfo=UTC)
 FOUR_HOURS = timedelta(hours=4)

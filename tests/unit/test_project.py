@@ -197,7 +197,7 @@ ROOMS = {
     "accounts": {*NOUNS, "api", "warehouse"},
     "kept": {*NOUNS, "api", "parse", "warehouse", "load", "accounts"},
     "probe": {*NOUNS, "api", "parse"},
-    "trouble": {*NOUNS, "api", "warehouse", "load", "accounts"},
+    "trouble": {*NOUNS, "api", "warehouse", "run", "accounts"},
 }
 """What each may import beside itself; `orchestration` and the command line may all of it."""
 

@@ -7,8 +7,8 @@ from airflow.sdk.definitions.retry_policy import RetryAction
 
 from weixin_etl.api.errors import NotReadyError, UnreachableError, from_errcode
 from weixin_etl.model import ParameterError
-from weixin_etl.orchestration.ending import EndOfTask, as_problem
-from weixin_etl.orchestration.retry import WeixinRetryPolicy
+from weixin_etl.orchestration.tasks.ending import EndOfTask, as_problem
+from weixin_etl.orchestration.tasks.retry import WeixinRetryPolicy
 from weixin_etl.warehouse import PassingWarehouseError, WarehouseError
 
 POLICY = WeixinRetryPolicy(120)

@@ -8,7 +8,7 @@ import pytest
 
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.model import Run
-from weixin_etl.orchestration import run_context
+from weixin_etl.orchestration.tasks import run_context
 
 LATE_EVENING = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
 """In Beijing the 24th has begun."""

@@ -17,17 +17,23 @@ whether WeChat has computed yesterday shows in all of an account's answers, not 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock, rules
-from weixin_etl.api.errors import HeldBackError, NotReadyError, UnreadableError, WeixinError
+from weixin_etl.api.errors import (
+    DailyQuotaError,
+    HeldBackError,
+    NotReadyError,
+    UnreadableError,
+    WeixinError,
+)
 from weixin_etl.datasets import Dataset, Day
-from weixin_etl.load import merge, quota, rollups
+from weixin_etl.load import merge, rollups
 from weixin_etl.load.coverage import judge_again, save_data, verdict_columns, verdicts, wake
 from weixin_etl.load.outcome import Outcome, answered, refused
 from weixin_etl.load.tables import Loaded, Tables
@@ -86,7 +92,7 @@ class Load:
             rollups.keep(tables, pairs, before)
             if not self._is_import:
                 self._save_report(tables, merged, judged)
-                quota.count(connection, self._dataset, outcomes)
+                self._count(connection, outcomes)
         for it in merged:
             self._unjudged[it.account.appid].append(it)
         for appid in complete:
@@ -96,7 +102,25 @@ class Load:
     def count_calls(self, outcomes: Sequence[Outcome]) -> None:
         """Count the calls of pairs that are not committed: they used the quota all the same."""
         with self._warehouse.begin() as connection:
-            quota.count(connection, self._dataset, outcomes)
+            self._count(connection, outcomes)
+
+    def _count(self, connection: Connection, outcomes: Iterable[Outcome]) -> None:
+        """Add the calls that outcomes took to those counted before, each on the day it ended."""
+        made = [
+            {
+                "appid": it.account.appid,
+                "beijing_date": clock.beijing_date(it.ended_at),
+                "calls": it.calls,
+                "refused_at": it.ended_at if isinstance(it.error, DailyQuotaError) else None,
+            }
+            for it in outcomes
+            if it.calls
+        ]
+        if made:
+            connection.execute(
+                statement("api_call/count.sql"),
+                {"endpoint": self._dataset.path, "made": msgspec.json.encode(made).decode()},
+            )
 
     def _merge(self, tables: Tables, outcomes: Sequence[Outcome], loaded: Loaded) -> list[Outcome]:
         answered = [outcome for outcome in outcomes if outcome.summary]

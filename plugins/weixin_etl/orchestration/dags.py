@@ -14,8 +14,8 @@ from airflow.sdk.definitions.deadline import DeadlineAlert
 
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.orchestration import form, settings
-from weixin_etl.orchestration.deadline import DailyRunDeadline
-from weixin_etl.orchestration.retry import WeixinRetryPolicy
+from weixin_etl.orchestration.tasks.deadline import DailyRunDeadline
+from weixin_etl.orchestration.tasks.retry import WeixinRetryPolicy
 from weixin_etl.trouble import error_table
 
 DAILY_MD = """
@@ -83,7 +83,7 @@ class DagWithDeadline(DAG):
 
 def run_is_late(context: Context) -> None:
     """Called by Airflow, in a process of the executor, when the deadline of a run is missed."""
-    from weixin_etl.orchestration import alerts
+    from weixin_etl.orchestration.tasks import alerts
 
     alerts.run_is_late(context)
 
@@ -139,18 +139,18 @@ def _daily(dataset: Dataset, config: settings.DagSettings) -> None:
             show_return_value_in_logs=False,
         )
         def refresh_access_token() -> list[dict[str, Any]]:
-            from weixin_etl.orchestration import tasks
+            from weixin_etl.orchestration.tasks import daily
 
-            return tasks.refresh_access_token(dataset)
+            return daily.refresh_access_token(dataset)
 
         @task(
             doc_md="Decides which accounts and publication days to ask for; the log lists them.",
             show_return_value_in_logs=False,
         )
         def plan(configured: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-            from weixin_etl.orchestration import tasks
+            from weixin_etl.orchestration.tasks import daily
 
-            return tasks.plan(dataset, configured)
+            return daily.plan(dataset, configured)
 
         @task(
             doc_md="Makes one call per account and day; keeps, parses and upserts the answer.",
@@ -159,9 +159,9 @@ def _daily(dataset: Dataset, config: settings.DagSettings) -> None:
             execution_timeout=timedelta(hours=2),
         )
         def ingest(batch: list[dict[str, Any]]) -> None:
-            from weixin_etl.orchestration import tasks
+            from weixin_etl.orchestration.tasks import daily
 
-            tasks.ingest(dataset, batch)
+            daily.ingest(dataset, batch)
 
         @task(
             doc_md="Reports the result per account and day, and sends the asset event.",
@@ -169,18 +169,18 @@ def _daily(dataset: Dataset, config: settings.DagSettings) -> None:
             outlets=[asset],
         )
         def report() -> dict[str, int]:
-            from weixin_etl.orchestration import tasks
+            from weixin_etl.orchestration.tasks import daily
 
-            return tasks.report(dataset, asset)
+            return daily.report(dataset, asset)
 
         @task(
             doc_md="Verifies the run. Red if a planned day is not in; the log says why.",
             trigger_rule="all_done",
         )
         def check() -> None:
-            from weixin_etl.orchestration import tasks
+            from weixin_etl.orchestration.tasks import daily
 
-            tasks.check(dataset)
+            daily.check(dataset)
 
         batches = plan(refresh_access_token())  # type: ignore[arg-type] # a value, once it runs
         ingested = ingest.expand(batch=batches)
@@ -205,15 +205,15 @@ def _replay(config: settings.DagSettings) -> None:
 
         @task(doc_md="Logs what the kept answers would change. Writes nothing.")
         def diff() -> None:
-            from weixin_etl.orchestration import replay_tasks
+            from weixin_etl.orchestration.tasks import replay
 
-            replay_tasks.diff()
+            replay.diff()
 
         @task(doc_md="Writes the difference, if the form says so.")
         def apply() -> None:
-            from weixin_etl.orchestration import replay_tasks
+            from weixin_etl.orchestration.tasks import replay
 
-            replay_tasks.apply()
+            replay.apply()
 
         diff() >> apply()
 

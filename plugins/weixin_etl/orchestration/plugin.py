@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
 
-from weixin_etl.orchestration.deadline import DailyRunDeadline
 from weixin_etl.orchestration.settings import PAGE
+from weixin_etl.orchestration.tasks.deadline import DailyRunDeadline
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send

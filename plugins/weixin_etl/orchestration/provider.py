@@ -16,7 +16,7 @@ def get_provider_info() -> dict[str, Any]:
         "connection-types": [
             {
                 "connection-type": "weixin",
-                "hook-class-name": "weixin_etl.orchestration.hook.WeixinHook",
+                "hook-class-name": "weixin_etl.orchestration.connections.hook.WeixinHook",
                 "hook-name": "WeChat Official Account",
                 "conn-fields": {
                     "name": _field("Name", "What people call the account"),

@@ -17,7 +17,6 @@ from weixin_etl.api.errors import ConfigurationError, DailyQuotaError
 from weixin_etl.clock import days_as_ranges
 from weixin_etl.json_text import counted
 from weixin_etl.load import Load, Outcome, answered, refused
-from weixin_etl.load.quota import known_quotas
 from weixin_etl.model import (
     Account,
     Batch,
@@ -35,6 +34,7 @@ from weixin_etl.run import Settings
 from weixin_etl.run.extract import AccountCalls, extract
 from weixin_etl.run.pairs import accounts_not_in, not_in, planned_pairs, require_plan
 from weixin_etl.run.plan import plan_open_days
+from weixin_etl.run.quota import known_quotas
 from weixin_etl.threads import every
 from weixin_etl.warehouse import WarehouseError, diagnose, require_one_time, statement
 from weixin_etl.warehouse.locks import ingest_locks

@@ -2,14 +2,14 @@
 How the warehouse stands now: what is wrong, and how fresh each account is.
 
 `read` reads the facts, `assess` (pure) says what they mean; shown by the page, its `/health` and
-`weixin-etl status`. A connection that can only read is enough. What only Airflow knows (`Airflow`)
-is handed in.
+`weixin-etl status`. A connection that can only read is enough. What only Airflow knows is
+handed in.
 """
 
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, RowMapping
@@ -17,10 +17,11 @@ from sqlalchemy import Connection, RowMapping
 from weixin_etl import clock, rules
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.json_text import counted
-from weixin_etl.load.quota import known_quotas
-from weixin_etl.model import Coverage, DayState, connection_of
+from weixin_etl.model import Airflow, Coverage, DagState, DayState, connection_of
 from weixin_etl.problem import Problem, ProblemKind, Whose
 from weixin_etl.rules import Quota
+from weixin_etl.run.at_work import Progress, RunAtWork, progress, runs_at_work
+from weixin_etl.run.quota import known_quotas
 from weixin_etl.threads import convert
 from weixin_etl.trouble.incidents import is_warning
 from weixin_etl.trouble.messages import FINDINGS, STALE
@@ -54,57 +55,6 @@ class ListedProblem:
     closed_at: datetime | None = None
     untold_since: datetime | None = None
     """Since when a message about it is due that nobody got; None when there is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class DagState:
-    """What Airflow knows of a dataset's DAG."""
-
-    is_paused: bool = False
-    next_run_at: datetime | None = None
-    """When the next scheduled run is created; in the past: it should have been."""
-
-
-@dataclass(frozen=True, slots=True)
-class Airflow:
-    """What Airflow knows."""
-
-    dags: Mapping[str, DagState]
-    """The DAGs by dataset, as far as Airflow has read their files."""
-    pool: str
-    pool_slots: int | None
-    """Slots of the pool; None when there is no such pool."""
-    is_scheduler_alive: bool = True
-    alerts: str = ""
-    """The connection by which people are told; empty when there is none."""
-    runs: Mapping[str, Collection[str]] = field(default_factory=dict)
-    """The runs that are queued or running, by dataset."""
-
-    def at_work(self, dataset: Dataset) -> list[str]:
-        """The runs that ask WeChat: none while no scheduler starts their tasks."""
-        return sorted(self.runs.get(dataset.name, ())) if self.is_scheduler_alive else []
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run at work has come with an account."""
-
-    run_id: str
-    appid: str
-    pair_count: int
-    """The pairs of its plan."""
-    days_left: tuple[date, ...]
-    """The publication days that it has yet to bring in."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunAtWork:
-    """A run that asks WeChat, and how far it has come with all its accounts."""
-
-    dataset: str
-    run_id: str
-    pair_count: int
-    done: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +161,7 @@ def read(
     runs: list[RunAtWork] = []
     for dataset in datasets:
         at_work = progress(connection, dataset, airflow)
-        runs += _runs_at_work(dataset, at_work)
+        runs += runs_at_work(dataset, at_work)
         facts += _facts(
             connection,
             dataset,
@@ -240,27 +190,6 @@ def read(
         datasets=datasets,
     )
     return replace(found, runs=tuple(runs))
-
-
-def progress(connection: Connection, dataset: Dataset, airflow: Airflow | None) -> list[Progress]:
-    """How far the dataset's runs at work have come, account by account."""
-    run_ids = airflow.at_work(dataset) if airflow else []
-    if not run_ids:
-        return []
-    wanted = {"dataset": dataset.name, "run_ids": run_ids}
-    rows = connection.execute(statement("status/at_work.sql"), wanted)
-    return [convert(dict(row), Progress) for row in rows.mappings()]
-
-
-def _runs_at_work(dataset: Dataset, at_work: Iterable[Progress]) -> Iterator[RunAtWork]:
-    """The dataset's runs, each with all its accounts."""
-    of_runs: dict[str, list[Progress]] = defaultdict(list)
-    for it in at_work:
-        of_runs[it.run_id].append(it)
-    for run_id, those in of_runs.items():
-        count = sum(it.pair_count for it in those)
-        left = sum(len(it.days_left) for it in those)
-        yield RunAtWork(dataset.name, run_id, count, count - left)
 
 
 def _incident(

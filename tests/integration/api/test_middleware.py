@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from weixin_etl.orchestration.hook import tested_conn_id
+from weixin_etl.orchestration.connections.hook import tested_conn_id
 from weixin_etl.orchestration.middleware import LONGEST_BODY_BYTES, OurCalls
 from weixin_local.environment import postgres_connection
 

@@ -13,7 +13,11 @@ from wire import LIMITS
 
 from weixin_etl.api.errors import ConfigurationError
 from weixin_etl.model import Account
-from weixin_etl.orchestration.hook import WHILE_SOMEBODY_WAITS, WeixinHook, tested_conn_id
+from weixin_etl.orchestration.connections.hook import (
+    WHILE_SOMEBODY_WAITS,
+    WeixinHook,
+    tested_conn_id,
+)
 from weixin_sandbox import Sandbox, Scenario
 
 VARIABLE = "AIRFLOW_CONN_WEIXIN_DEFAULT"

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
-from weixin_etl.orchestration import warehouse as of_airflow
+from weixin_etl.orchestration.connections import warehouse as of_airflow
 from weixin_etl.warehouse import CONN_ID, WarehouseError
 from weixin_local.environment import postgres_connection
 

@@ -16,7 +16,6 @@ from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import HeldBackError, WeixinError
 from weixin_etl.datasets import FOLLOWER_TOTAL
 from weixin_etl.load import merge
-from weixin_etl.load.quota import known_quotas
 from weixin_etl.model import Account, ConfiguredAccount, Run
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.rules import Quota
@@ -26,6 +25,7 @@ from weixin_etl.run import ingest as ingest_verb
 from weixin_etl.run import plan as plan_verb
 from weixin_etl.run.ingest import IngestError
 from weixin_etl.run.plan import Plan
+from weixin_etl.run.quota import known_quotas
 from weixin_sandbox import Sandbox, Scenario
 
 PATH = SCHEDULED.dataset.path

@@ -7,11 +7,12 @@ import pytest
 from sqlalchemy import Engine, text
 
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
-from weixin_etl.model import DayState
+from weixin_etl.model import Airflow, DagState, DayState
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.rules import Quota
+from weixin_etl.run.at_work import RunAtWork
 from weixin_etl.trouble import status
-from weixin_etl.trouble.status import Airflow, DagState, ListedProblem, RunAtWork, Status
+from weixin_etl.trouble.status import ListedProblem, Status
 from weixin_etl.trouble.unwanted import say_unwanted
 
 NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)

@@ -10,7 +10,7 @@ from weixin_etl.json_text import counted
 from weixin_etl.kept.imported import import_files
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.commands.bar import bar
-from weixin_etl.orchestration.warehouse import open_warehouse
+from weixin_etl.orchestration.connections.warehouse import open_warehouse
 
 _LINES_SHOWN = 20
 

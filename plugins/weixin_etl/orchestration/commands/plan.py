@@ -11,8 +11,8 @@ from weixin_etl.clock import days_as_ranges
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import ParameterError, Run
 from weixin_etl.orchestration import settings
-from weixin_etl.orchestration.accounts import described_accounts
-from weixin_etl.orchestration.warehouse import open_warehouse, reading
+from weixin_etl.orchestration.connections.accounts import described_accounts
+from weixin_etl.orchestration.connections.warehouse import open_warehouse, reading
 from weixin_etl.run.plan import Plan, preview
 from weixin_etl.warehouse import require_one_time
 

@@ -18,7 +18,7 @@ from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.json_text import counted, one_line, shown
 from weixin_etl.model import Account, ParameterError
 from weixin_etl.orchestration import settings
-from weixin_etl.orchestration.accounts import Clients, discover
+from weixin_etl.orchestration.connections.accounts import Clients, discover
 from weixin_etl.probe import saved
 from weixin_etl.probe.asking import CALLS_A_DATASET, Asked, ask
 from weixin_etl.probe.judging import Verdict, judge, seen

@@ -6,7 +6,7 @@ from weixin_etl.kept.answers import Selection
 from weixin_etl.kept.replay import replay
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.commands.bar import bar
-from weixin_etl.orchestration.warehouse import open_warehouse
+from weixin_etl.orchestration.connections.warehouse import open_warehouse
 
 
 def show_replay(selection: Selection, *, is_applied: bool) -> None:

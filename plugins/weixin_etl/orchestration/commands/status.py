@@ -7,10 +7,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import DayState
+from weixin_etl.model import Airflow, DayState
 from weixin_etl.orchestration import airflow_state, settings
 from weixin_etl.orchestration.commands import outside
-from weixin_etl.orchestration.warehouse import of_reader, open_reader, reading
+from weixin_etl.orchestration.connections.warehouse import of_reader, open_reader, reading
 from weixin_etl.trouble import status
 from weixin_etl.warehouse import WarehouseError
 
@@ -40,7 +40,7 @@ def show_status(datasets: Sequence[Dataset]) -> int:
     return HEALTHY if found.is_healthy else UNHEALTHY
 
 
-def _airflow(datasets: Sequence[Dataset]) -> status.Airflow | None:
+def _airflow(datasets: Sequence[Dataset]) -> Airflow | None:
     if not outside.has_database():
         return None
     try:
@@ -49,7 +49,7 @@ def _airflow(datasets: Sequence[Dataset]) -> status.Airflow | None:
         return None
 
 
-def _read(airflow: status.Airflow | None, datasets: Sequence[Dataset]) -> status.Status:
+def _read(airflow: Airflow | None, datasets: Sequence[Dataset]) -> status.Status:
     catch_up_days = settings.read().pipeline.catch_up_days
     with reading(open_reader()) as connection:
         return status.read(

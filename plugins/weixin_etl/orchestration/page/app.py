@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from weixin_etl import json_text
 from weixin_etl.datasets import DATASETS
 from weixin_etl.orchestration import airflow_state
+from weixin_etl.orchestration.connections.warehouse import of_reader
 from weixin_etl.orchestration.page import articles, calendar, plan, problems, runs
 from weixin_etl.orchestration.page.reader import (
     Figures,
@@ -31,7 +32,6 @@ from weixin_etl.orchestration.page.reader import (
     figures,
     reader,
 )
-from weixin_etl.orchestration.warehouse import of_reader
 from weixin_etl.warehouse import WarehouseError
 
 log = logging.getLogger(__name__)

@@ -6,11 +6,11 @@ from datetime import date, timedelta
 from typing import Any
 
 from weixin_etl import clock, rules
-from weixin_etl.model import Coverage, DayState, Pair
+from weixin_etl.model import Airflow, Coverage, DayState, Pair
 from weixin_etl.orchestration.page.reader import Figures, told
 from weixin_etl.problem import Problem, ProblemKind
+from weixin_etl.run.at_work import progress
 from weixin_etl.trouble import status
-from weixin_etl.trouble.status import Airflow
 
 ACCOUNTS_PER_PAGE = 25
 NEIGHBOURS = timedelta(days=62)
@@ -200,7 +200,7 @@ def _coverages(
 
 def _being_asked(of: Figures, airflow: Airflow) -> set[Pair]:
     """What runs at work have yet to bring in."""
-    found = status.progress(of.connection, of.dataset, airflow)
+    found = progress(of.connection, of.dataset, airflow)
     return {(it.appid, day) for it in found for day in it.days_left}
 
 

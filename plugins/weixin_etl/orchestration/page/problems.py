@@ -8,12 +8,14 @@ from weixin_etl import clock
 from weixin_etl.clock import days_as_ranges
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import DayState
-from weixin_etl.orchestration import airflow_state, airflow_ui, settings
+from weixin_etl.orchestration import airflow_state, settings
+from weixin_etl.orchestration.connections.warehouse import of_reader, open_reader, reading, reads_as
+from weixin_etl.orchestration.page import airflow_ui
 from weixin_etl.orchestration.page.reader import Language, in_language, told
-from weixin_etl.orchestration.warehouse import of_reader, open_reader, reading, reads_as
 from weixin_etl.problem import ProblemKind
+from weixin_etl.run.at_work import RunAtWork
 from weixin_etl.trouble import status
-from weixin_etl.trouble.status import AccountStatus, ListedProblem, RunAtWork, Status
+from weixin_etl.trouble.status import AccountStatus, ListedProblem, Status
 from weixin_etl.warehouse import WarehouseError
 
 ACCOUNTS_PER_PAGE = 25

@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipExcept
 
 from weixin_etl.api.errors import WeixinError
 from weixin_etl.model import ParameterError
-from weixin_etl.orchestration import alerts
+from weixin_etl.orchestration.tasks import alerts
 from weixin_etl.problem import Problem, ProblemKind, log_frames, log_problem, program_fault
 from weixin_etl.run.check import CheckError
 from weixin_etl.run.ingest import IngestError

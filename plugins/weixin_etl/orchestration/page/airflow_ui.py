@@ -5,7 +5,7 @@ from urllib.parse import quote
 from weixin_etl.api.errors import IN_CONNECTION
 from weixin_etl.datasets import DATASETS
 from weixin_etl.model import connection_of
-from weixin_etl.orchestration.connections import variable_of
+from weixin_etl.orchestration.connections.lookup import variable_of
 from weixin_etl.problem import Problem, ProblemKind
 
 

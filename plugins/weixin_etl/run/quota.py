@@ -1,15 +1,13 @@
-"""Calls per account, endpoint and day in Beijing: counted, and what WeChat says of the quota."""
+"""What is known of an account's calls of an endpoint today: our count, and what WeChat says."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import msgspec
 from sqlalchemy import Connection
 
 from weixin_etl import clock, rules
-from weixin_etl.api.errors import DailyQuotaError
 from weixin_etl.datasets import Dataset
-from weixin_etl.load.outcome import Outcome
 from weixin_etl.model import SaidQuota
 from weixin_etl.rules import Quota
 from weixin_etl.warehouse import statement
@@ -64,23 +62,4 @@ def save_said(connection: Connection, dataset: Dataset, said: Mapping[str, SaidQ
         connection.execute(
             statement("api_call/save_said.sql"),
             {"endpoint": dataset.path, "said": msgspec.json.encode(rows).decode()},
-        )
-
-
-def count(connection: Connection, dataset: Dataset, outcomes: Iterable[Outcome]) -> None:
-    """Add the calls that outcomes took to those counted before, each on the day it ended."""
-    made = [
-        {
-            "appid": it.account.appid,
-            "beijing_date": clock.beijing_date(it.ended_at),
-            "calls": it.calls,
-            "refused_at": it.ended_at if isinstance(it.error, DailyQuotaError) else None,
-        }
-        for it in outcomes
-        if it.calls
-    ]
-    if made:
-        connection.execute(
-            statement("api_call/count.sql"),
-            {"endpoint": dataset.path, "made": msgspec.json.encode(made).decode()},
         )

@@ -20,9 +20,10 @@ from sqlalchemy import Engine
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import ParameterError, Run
-from weixin_etl.orchestration import run_context, settings
+from weixin_etl.orchestration import settings
+from weixin_etl.orchestration.connections.warehouse import open_warehouse
 from weixin_etl.orchestration.settings import PAGE, POOL
-from weixin_etl.orchestration.warehouse import open_warehouse
+from weixin_etl.orchestration.tasks import run_context
 from weixin_etl.problem import Problem, ProblemKind, first_line, log_frames
 from weixin_etl.trouble import incidents, messages
 from weixin_etl.trouble.incidents import Look

@@ -16,9 +16,11 @@ from weixin_etl import clock, rules
 from weixin_etl.datasets import Dataset
 from weixin_etl.json_text import one_line
 from weixin_etl.model import Batch, ConfiguredAccount, PlanStamp, Run
-from weixin_etl.orchestration import accounts, alerts, metrics, run_context, settings
-from weixin_etl.orchestration.ending import PROBLEM, EndOfTask, readable_ending
-from weixin_etl.orchestration.warehouse import open_warehouse
+from weixin_etl.orchestration import settings
+from weixin_etl.orchestration.connections import accounts
+from weixin_etl.orchestration.connections.warehouse import open_warehouse
+from weixin_etl.orchestration.tasks import alerts, metrics, run_context
+from weixin_etl.orchestration.tasks.ending import PROBLEM, EndOfTask, readable_ending
 from weixin_etl.problem import Problem, log_problem
 from weixin_etl.run import check as check_verb
 from weixin_etl.run import ingest as ingest_verb

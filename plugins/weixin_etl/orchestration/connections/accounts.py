@@ -34,10 +34,10 @@ from weixin_etl.model import (
     connection_of,
     few_names,
 )
-from weixin_etl.orchestration.connections import variable_of
-from weixin_etl.orchestration.hook import WeixinHook, ticket
+from weixin_etl.orchestration.connections.hook import WeixinHook, ticket
+from weixin_etl.orchestration.connections.lookup import variable_of
+from weixin_etl.orchestration.connections.warehouse import open_warehouse
 from weixin_etl.orchestration.settings import Settings
-from weixin_etl.orchestration.warehouse import open_warehouse
 from weixin_etl.problem import Problem, log_problem
 from weixin_etl.threads import thread_pool
 from weixin_etl.warehouse import require_migrated

@@ -6,9 +6,10 @@ from airflow.sdk import Context, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from weixin_etl.kept.replay import Replayed, replay
-from weixin_etl.orchestration import run_context, settings
-from weixin_etl.orchestration.ending import readable_ending
-from weixin_etl.orchestration.warehouse import open_warehouse
+from weixin_etl.orchestration import settings
+from weixin_etl.orchestration.connections.warehouse import open_warehouse
+from weixin_etl.orchestration.tasks import run_context
+from weixin_etl.orchestration.tasks.ending import readable_ending
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""What Airflow keeps under its connections: accounts, their clients, the warehouse."""
