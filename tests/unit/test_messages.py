@@ -37,7 +37,7 @@ def test_many_are_one_message_of_the_worst_ones_type_which_come_first() -> None:
     assert first.startswith("article_total: 号7: mend it (it broke) · 2026-11-23")
     assert (more, link) == ("and 4 more", "all of them: http://airflow.example/weixin/")
     assert [it["account"] for it in message.facts["problems"]][:2] == ["号7", "号0"]
-    severities = [it.severity for it in (message, all_known, all_over)]
+    severities = [it.notify_type for it in (message, all_known, all_over)]
     assert severities == ["failure", "warning", "success"]
 
 
@@ -88,5 +88,5 @@ def test_people_are_told_in_their_language() -> None:
     ]
     assert unrecorded.title == "weixin-etl production: 数据仓库不能工作"
     assert unrecorded.body == "mend it（it broke）\nhttp://airflow.example/weixin/"
-    assert unrecorded.severity == "failure"
+    assert unrecorded.notify_type == "failure"
     assert [it["kind"] for it in other.facts["problems"]] == ["configuration"]

@@ -15,7 +15,7 @@ from parse_cases import FETCHED_AT, read
 
 from weixin_etl.datasets import ARTICLE_DATASETS, Dataset, Kind
 from weixin_etl.load.stage import article_line, row_lines
-from weixin_etl.parse import Reader, parse
+from weixin_etl.parse import AnswerReader, parse
 from weixin_etl.parse.articles import Parsed
 from weixin_etl.parse.values import BIGINT_MAX, SMALLINT_MAX
 
@@ -70,7 +70,7 @@ def taken_apart(dataset: Dataset, body: bytes) -> Parsed:
     """The answer without reading anything by type."""
     decoder = Mock(decode=Mock(side_effect=msgspec.DecodeError))
     with (
-        patch.object(Reader, "documented", return_value=None),
+        patch.object(AnswerReader, "documented", return_value=None),
         patch("weixin_etl.parse._answer_decoder", decoder),
     ):
         return parse(dataset, body, DAY, FETCHED_AT)
@@ -90,7 +90,7 @@ def test_a_documented_article_is_read_by_type_unknown_keys_or_not(
     answer["list"] = data.draw(documented(dataset, unknown))
     body = json.dumps(answer, ensure_ascii=is_ascii).encode()
 
-    with patch.object(Reader, "take_apart", side_effect=AssertionError):
+    with patch.object(AnswerReader, "take_apart", side_effect=AssertionError):
         parsed = parse(dataset, body, DAY, FETCHED_AT)
 
     assert parsed == taken_apart(dataset, body)

@@ -111,7 +111,7 @@ class DagSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class TaskSettings:
     """The settings that tasks and commands work with."""
 
     pipeline: "run.Settings"
@@ -149,7 +149,7 @@ def read_of_dags() -> DagSettings:
     )
 
 
-def read() -> Settings:
+def read() -> TaskSettings:
     """
     Read the settings of tasks and commands.
 
@@ -160,7 +160,7 @@ def read() -> Settings:
     from weixin_etl.api.http import CallLimits
 
     values = _values()
-    return Settings(
+    return TaskSettings(
         pipeline=run.Settings(
             concurrency=values["concurrency"],
             catch_up_days=values["catch_up_days"],

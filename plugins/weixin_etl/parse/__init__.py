@@ -59,7 +59,7 @@ def parse(dataset: Dataset, body: bytes, publication_date: date, fetched_at: dat
     It is `unreadable` if it is not a JSON object with a `list`, is nested too deeply, or more than
     100 000 parts of it do not fit.
     """
-    reader = Reader(dataset, publication_date, day_before(fetched_at))
+    reader = AnswerReader(dataset, publication_date, day_before(fetched_at))
     try:
         return reader.documented(body) or reader.by_items(body)
     except RecursionError:
@@ -80,7 +80,7 @@ class _Answer(msgspec.Struct):
 _answer_decoder = msgspec.json.Decoder(_Answer)
 
 
-class Reader:
+class AnswerReader:
     """Reads one answer."""
 
     def __init__(self, dataset: Dataset, publication_date: date, last_day: date) -> None:

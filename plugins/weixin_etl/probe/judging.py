@@ -21,14 +21,14 @@ from weixin_etl.json_text import counted, one_line
 from weixin_etl.model import SaidQuota, few_names
 from weixin_etl.parse.articles import Article, Row
 from weixin_etl.probe.asking import Asked, AskedDataset, AskedDay
-from weixin_etl.probe.shape import OPTIONAL, Look, before_row, declared, look
+from weixin_etl.probe.shape import OPTIONAL, Shape, before_row, declared, shape_of
 
 REPORT = "report it, with what --save writes"
 _KEYS_NAMED = 4
 _WECHAT = ".weixin.qq.com"
 
 
-class Verdict(IntEnum):
+class Grade(IntEnum):
     """How a finding bears on whether the pipeline will work, the worst last."""
 
     GOOD = 0
@@ -43,7 +43,7 @@ class Verdict(IntEnum):
 class Finding:
     """One row: what was asked, what came, and what to change."""
 
-    verdict: Verdict
+    grade: Grade
     asked: str
     came: str
     change: str = ""
@@ -57,7 +57,7 @@ class Judged:
     """Findings on connection and token, under an empty name; then on each dataset, by name."""
     sentence: str
     """Whether the pipeline will work for it, or what is missing."""
-    verdict: Verdict
+    grade: Grade
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Seen:
     """A dataset of an account with its answers taken apart."""
 
     asked: AskedDataset
-    looks: list[Look]
+    shapes: list[Shape]
 
     @property
     def dataset(self) -> Dataset:
@@ -73,7 +73,7 @@ class Seen:
 
     @property
     def articles(self) -> list[Article]:
-        return [article for it in self.looks for article in it.parsed.articles.values()]
+        return [article for it in self.shapes for article in it.parsed.articles.values()]
 
     @property
     def is_offline(self) -> bool:
@@ -84,7 +84,7 @@ class Seen:
 def seen(asked: Asked) -> list[Seen]:
     """The datasets that the account was asked for, with their answers taken apart."""
     return [
-        Seen(it, [look(it.dataset, day.day, day.answer) for day in it.days if day.answer])
+        Seen(it, [shape_of(it.dataset, day.day, day.answer) for day in it.days if day.answer])
         for it in asked.datasets
     ]
 
@@ -96,24 +96,24 @@ def judge(asked: Asked, datasets: Sequence[Seen]) -> Judged:
         findings[it.dataset.name] = [*_of_dataset(asked, it)]
     for it in datasets:
         successor = it.dataset.successor and findings.get(it.dataset.successor)
-        if it.is_offline and successor and _worst(successor) <= Verdict.NOTE:
+        if it.is_offline and successor and _worst(successor) <= Grade.NOTE:
             those = findings[it.dataset.name]
-            those[:] = [replace(one, verdict=min(one.verdict, Verdict.NOTE)) for one in those]
+            those[:] = [replace(one, grade=min(one.grade, Grade.NOTE)) for one in those]
     every = [one for those in findings.values() for one in those]
     return Judged(findings, _sentence(every, datasets, findings), _worst(every))
 
 
-def verdict_of(error: WeixinError) -> Verdict:
+def grade_of(error: WeixinError) -> Grade:
     """How a refusal bears on whether the pipeline will work."""
     if isinstance(error, NotReadyError):
-        return Verdict.NOTE
+        return Grade.NOTE
     if error.is_outage or isinstance(error, DailyQuotaError):
-        return Verdict.UNKNOWN
-    return Verdict.BAD
+        return Grade.UNKNOWN
+    return Grade.BAD
 
 
-def _worst(findings: Sequence[Finding]) -> Verdict:
-    return max((it.verdict for it in findings), default=Verdict.UNKNOWN)
+def _worst(findings: Sequence[Finding]) -> Grade:
+    return max((it.grade for it in findings), default=Grade.UNKNOWN)
 
 
 def _sentence(
@@ -122,21 +122,21 @@ def _sentence(
     working = [
         it.dataset.name
         for it in datasets
-        if _worst(findings[it.dataset.name]) <= Verdict.NOTE and not it.is_offline
+        if _worst(findings[it.dataset.name]) <= Grade.NOTE and not it.is_offline
     ]
     worst = _worst(every)
     which = f" with {few_names(working)}" if len(working) < len(datasets) else ""
-    if worst <= Verdict.NOTE:
+    if worst <= Grade.NOTE:
         is_silent = not any(it.articles for it in datasets)
         as_far = ", as far as answers without an article tell" if is_silent else ""
         waits = any(it.change == NotReadyError.cure for it in every)
         wait = f" The newest figures are not ready: {NotReadyError.cure}." if waits else ""
         return f"The pipeline will work for this account{which}{as_far}.{wait}"
-    wrong = [it for it in every if it.verdict is worst]
+    wrong = [it for it in every if it.grade is worst]
     missing = "; ".join(dict.fromkeys(it.change or it.came for it in wrong))
     if working:
         return f"The pipeline will work for this account{which} only: {missing}."
-    if worst is Verdict.UNKNOWN:
+    if worst is Grade.UNKNOWN:
         return f"Whether the pipeline will work for this account is not known: {missing}."
     return f"The pipeline will not work for this account yet: {missing}."
 
@@ -146,7 +146,7 @@ def _sentence(
 
 def _refused(asked: str, error: WeixinError) -> Finding:
     """A row for an error, in the words of the error table."""
-    return Finding(verdict_of(error), asked, one_line(_happened(error)), error.cure)
+    return Finding(grade_of(error), asked, one_line(_happened(error)), error.cure)
 
 
 def _happened(error: WeixinError) -> str:
@@ -166,13 +166,13 @@ def _connection(asked: Asked) -> Finding:
     if not asked.responses:
         if isinstance(error, UnreachableError) and not account.token_url:
             return _refused("connection", error)
-        return Finding(Verdict.UNKNOWN, "connection", f"{account.base_url} was not asked")
+        return Finding(Grade.UNKNOWN, "connection", f"{account.base_url} was not asked")
     tls = "over TLS" if account.base_url.startswith("https") else "unencrypted"
     came = f"{account.base_url} answers, {tls}; {_clocks(asked.ahead)}"
     if f".{urlsplit(account.base_url).hostname}".endswith(_WECHAT):
-        return Finding(Verdict.GOOD, "connection", came)
+        return Finding(Grade.GOOD, "connection", came)
     return Finding(
-        Verdict.NOTE,
+        Grade.NOTE,
         "connection",
         f"{came}. It is no host of WeChat's: all that follows is said of it",
     )
@@ -192,7 +192,7 @@ def _token(asked: Asked) -> Iterator[Finding]:
         return
     if error is None:
         giver = "the token service" if account.token_url else "WeChat"
-        yield Finding(Verdict.GOOD, "token", f"{giver} gave one")
+        yield Finding(Grade.GOOD, "token", f"{giver} gave one")
     elif asked.responses or account.token_url or not isinstance(error, UnreachableError):
         yield _refused("token", error)
 
@@ -202,18 +202,18 @@ def _token(asked: Asked) -> Iterator[Finding]:
 
 def _of_dataset(asked: Asked, it: Seen) -> Iterator[Finding]:
     yield _quota(it.asked)
-    looks = {found.day: found for found in it.looks}
+    shapes = {found.day: found for found in it.shapes}
     for day in it.asked.days:
-        yield _day(asked, it.dataset, day, looks.get(day.day))
+        yield _day(asked, it.dataset, day, shapes.get(day.day))
     if it.articles:
         yield _shape(it)
         yield _promises(it)
-    elif it.looks and all(not found.parsed.unreadable for found in it.looks):
+    elif it.shapes and all(not found.parsed.unreadable for found in it.shapes):
         later = f"{it.dataset.window} days later"
         if it.dataset.describes_articles:
             later = f"the day after one was published, or {later}"
         yield Finding(
-            Verdict.NOTE,
+            Grade.NOTE,
             "shape",
             f"not known: no answer lists {it.dataset.an_item}",
             f"probe again {later}",
@@ -224,21 +224,21 @@ def _quota(asked: AskedDataset) -> Finding:
     name, said = "quota", asked.quota
     if isinstance(said, SaidQuota):
         came = f"{said.limit} calls a day, {max(0, said.limit - said.left)} used, {said.left} left"
-        return Finding(Verdict.GOOD, name, came)
+        return Finding(Grade.GOOD, name, came)
     came = one_line(f"WeChat does not say: {_happened(said)}")
-    return Finding(Verdict.NOTE, name, came, "nothing: the pipeline counts its calls")
+    return Finding(Grade.NOTE, name, came, "nothing: the pipeline counts its calls")
 
 
-def _day(asked: Asked, dataset: Dataset, day: AskedDay, found: Look | None) -> Finding:
+def _day(asked: Asked, dataset: Dataset, day: AskedDay, found: Shape | None) -> Finding:
     name, item = str(day.day), dataset.an_item.split()[1]
     if day.error:
         return _refused(name, day.error)
     assert found is not None  # noqa: S101 # it was taken apart
     parsed = found.parsed
     if parsed.unreadable:
-        return Finding(Verdict.BAD, name, f"it cannot be read: {parsed.unreadable}", REPORT)
+        return Finding(Grade.BAD, name, f"it cannot be read: {parsed.unreadable}", REPORT)
     if parsed.rejected and not parsed.articles:
-        return Finding(Verdict.BAD, name, f"no {item} fits: {parsed.rejected[0].reason}", REPORT)
+        return Finding(Grade.BAD, name, f"no {item} fits: {parsed.rejected[0].reason}", REPORT)
     came = counted(len(parsed.articles), item)
     if dataset.rows_in is Rows.LIST:
         came += f", {counted(parsed.row_count, 'row')}"
@@ -246,22 +246,22 @@ def _day(asked: Asked, dataset: Dataset, day: AskedDay, found: Look | None) -> F
         came = f"no {item}"
     wait = NotReadyError.cure
     if parsed.is_delayed:
-        return Finding(Verdict.NOTE, name, f"{came}; is_delay: not the newest figures", wait)
+        return Finding(Grade.NOTE, name, f"{came}; is_delay: not the newest figures", wait)
     yesterday = clock.beijing_date(asked.at) - timedelta(days=1)
     last = min(yesterday, day.day + timedelta(days=dataset.row_days - 1))
     reached = max((max(it.rows, default=date.min) for it in parsed.articles.values()), default=last)
     if reached < last:
-        return Finding(Verdict.NOTE, name, f"{came}; none of {last} yet", wait)
-    return Finding(Verdict.GOOD, name, came)
+        return Finding(Grade.NOTE, name, f"{came}; none of {last} yet", wait)
+    return Finding(Grade.GOOD, name, came)
 
 
 def _shape(it: Seen) -> Finding:
     name, known = "shape", declared(it.dataset)
-    given = frozenset().union(*(found.given for found in it.looks))
-    odd = {key: what for found in it.looks for key, what in found.odd.items()}
+    given = frozenset().union(*(found.given for found in it.shapes))
+    odd = {key: what for found in it.shapes for key, what in found.odd.items()}
     missing = known.keys() - given - OPTIONAL
     headline = {f"{before_row(it.dataset)}{metric}" for metric in it.dataset.headline}
-    foreign = [found for found in it.looks if found.charset != "UTF-8"]
+    foreign = [found for found in it.shapes if found.charset != "UTF-8"]
     said = []
     if foreign:
         said.append(f"written in {foreign[0].charset or 'an unknown charset'}, not in UTF-8")
@@ -272,10 +272,10 @@ def _shape(it: Seen) -> Finding:
     if odd:
         said.append("of another type: " + _few([f"{key} ({odd[key]})" for key in sorted(odd)]))
     if not said:
-        return Finding(Verdict.GOOD, name, "every key is as declared")
+        return Finding(Grade.GOOD, name, "every key is as declared")
     is_bad = bool(foreign or headline.intersection(missing))
     change = REPORT if is_bad or odd else f"nothing: the pipeline copes; {REPORT}"
-    return Finding(Verdict.BAD if is_bad else Verdict.NOTE, name, "; ".join(said), change)
+    return Finding(Grade.BAD if is_bad else Grade.NOTE, name, "; ".join(said), change)
 
 
 def _few(keys: Sequence[str]) -> str:
@@ -285,17 +285,17 @@ def _few(keys: Sequence[str]) -> str:
 
 def _promises(it: Seen) -> Finding:
     name, window = "promises", it.dataset.row_days
-    parsed = [found.parsed for found in it.looks]
+    parsed = [found.parsed for found in it.shapes]
     rejected = [one for those in parsed for one in those.rejected]
     if rejected:
         came = f"{counted(len(rejected), 'part')} rejected, the first: {rejected[0].reason}"
-        return Finding(Verdict.BAD, name, came, REPORT)
+        return Finding(Grade.BAD, name, came, REPORT)
     last = timedelta(days=window - 1)
     rows = [row for article in it.articles for row in article.rows.values()]
     said = {
         f"rows beyond {counted(window, 'day')}": sum(
             stat_date > found.day + last
-            for found in it.looks
+            for found in it.shapes
             for article in found.parsed.articles.values()
             for stat_date in article.rows
         ),
@@ -309,9 +309,9 @@ def _promises(it: Seen) -> Finding:
     broken = [f"{what}: {count}" for what, count in said.items() if count]
     if broken:
         change = f"nothing: the pipeline copes; {REPORT}"
-        return Finding(Verdict.NOTE, name, "; ".join(broken), change)
+        return Finding(Grade.NOTE, name, "; ".join(broken), change)
     return Finding(
-        Verdict.GOOD,
+        Grade.GOOD,
         name,
         "all is taken; days within the window, totals never fall, parts within their whole",
     )

@@ -26,7 +26,7 @@ def settled(datasets: Sequence[Seen]) -> dict[str, list[tuple[str, str]]]:
 
 def _of_dataset(it: Seen) -> Iterator[tuple[str, str]]:
     dataset = it.dataset
-    offline = "yes" if it.is_offline else "no" if it.looks else _NOT_KNOWN
+    offline = "yes" if it.is_offline else "no" if it.shapes else _NOT_KNOWN
     yield f"Has WeChat retired {dataset.endpoint}?", offline
     quota = it.asked.quota
     limit = str(quota.limit) if isinstance(quota, SaidQuota) else "WeChat does not say"
@@ -47,9 +47,9 @@ def _of_articles(it: Seen) -> Iterator[tuple[str, str]]:
     odd = [article.msgid for article in it.articles if article.message == (None, None)]
     forms = f"{len(odd)} of {len(it.articles)} are not" if odd else "yes"
     yield "Is each msgid <message>_<position>?", forms
-    given = [name for name in ATTRIBUTES if any(name in found.given for found in it.looks)]
+    given = [name for name in ATTRIBUTES if any(name in found.given for found in it.shapes)]
     yield "What is given of an article beside its rows?", few_names(given) or "nothing"
-    merged = sum(found.parsed.merged_rows for found in it.looks)
+    merged = sum(found.parsed.merged_rows for found in it.shapes)
     yield "Is an article listed twice in an answer?", "yes" if merged else "no"
     if any(metric.whole for metric in it.dataset.metrics):
         rows = [row for article in it.articles for row in article.rows.values()]
@@ -60,10 +60,10 @@ def _of_articles(it: Seen) -> Iterator[tuple[str, str]]:
 def _rows_in_the_end(it: Seen) -> str:
     """Asks for the day before the window, whose articles have all they ever get."""
     day = min(day.day for day in it.asked.days)
-    looks = [found for found in it.looks if found.day == day and len(it.asked.days) > 1]
-    if not looks:
+    shapes = [found for found in it.shapes if found.day == day and len(it.asked.days) > 1]
+    if not shapes:
         return _NOT_KNOWN
-    articles = [article for found in looks for article in found.parsed.articles.values()]
+    articles = [article for found in shapes for article in found.parsed.articles.values()]
     counts = sorted(Counter(len(article.rows) for article in articles).items())
     said = ", ".join(f"{rows} ({counted(count, 'article')})" for rows, count in counts)
     return said or f"{_NOT_KNOWN}: no article on {day}"
@@ -79,10 +79,10 @@ def _yesterday(it: Seen) -> str:
 
 
 def _is_delay(it: Seen) -> str:
-    if not it.looks:
+    if not it.shapes:
         return _NOT_KNOWN
     given = {
-        found.odd.get("is_delay", "a boolean") for found in it.looks if "is_delay" in found.given
+        found.odd.get("is_delay", "a boolean") for found in it.shapes if "is_delay" in found.given
     }
     return " and ".join(sorted(given)) or "it is not given"
 
@@ -91,7 +91,7 @@ def _written(it: Seen) -> str:
     kinds = {
         f"{one_line(day.response.content_type, 60) or 'no Content-Type'}; {found.charset or '?'}"
         for day in it.asked.days
-        for found in it.looks
+        for found in it.shapes
         if found.day == day.day and day.response
     }
     return " and ".join(sorted(kinds)) or _NOT_KNOWN
@@ -111,7 +111,7 @@ def _scenes(it: Seen, name: str) -> str:
 
 
 def _same_articles(first: Seen, second: Seen) -> str:
-    others = {found.day: {*found.parsed.articles} for found in second.looks}
-    both = [found for found in first.looks if found.day in others]
+    others = {found.day: {*found.parsed.articles} for found in second.shapes}
+    both = [found for found in first.shapes if found.day in others]
     same = sum({*found.parsed.articles} == others[found.day] for found in both)
     return f"on {same} of {counted(len(both), 'day')}" if both else _NOT_KNOWN

@@ -1,4 +1,4 @@
-"""What an answer looks like beside the declaration in `datasets`: pure."""
+"""What an answer shapes like beside the declaration in `datasets`: pure."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ OPTIONAL = frozenset({"is_delay", *ATTRIBUTES}) - {"title"}
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Shape:
     """An answer as the parser and the declaration see it."""
 
     day: date
@@ -31,7 +31,7 @@ class Look:
     """Declared keys with a value of another type, and what that is."""
 
 
-def look(dataset: Dataset, day: date, answer: Answer) -> Look:
+def shape_of(dataset: Dataset, day: date, answer: Answer) -> Shape:
     """Take an answer apart as ingest does, and key by key."""
     parsed = parse(dataset, answer.body, day, answer.fetched_at)
     pairs = [] if parsed.unreadable else [*keys(dataset, json_text.decode(answer.body))]
@@ -42,7 +42,7 @@ def look(dataset: Dataset, day: date, answer: Answer) -> Look:
         if value is not None and key in known and not known[key](value)
     }
     given = frozenset(key for key, value in pairs if value is not None)
-    return Look(day, parsed, charset(answer.body), given, odd)
+    return Shape(day, parsed, charset(answer.body), given, odd)
 
 
 def charset(body: bytes) -> str:

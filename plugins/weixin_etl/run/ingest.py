@@ -186,7 +186,7 @@ class _Try:
     def ask(self, accounts: Batch, days: Mapping[str, Sequence[date]]) -> None:
         """Ask for days of the accounts, by AppID, and load what comes in commits."""
         calls = self.calls([it for it in accounts if days.get(it.appid)], days)
-        progress = Progress(Counter({appid: len(dates) for appid, dates in days.items()}))
+        progress = BatchProgress(Counter({appid: len(dates) for appid, dates in days.items()}))
         began = monotonic()
         load = Load(self.warehouse, self.run, ready_hour=self.settings.ready_hour, now=self.now)
         awaited = progress.left.copy()
@@ -266,7 +266,7 @@ class _Try:
             )
         return client
 
-    def outcome(self, progress: "Progress", calls: AccountCalls, day: date) -> Outcome:
+    def outcome(self, progress: "BatchProgress", calls: AccountCalls, day: date) -> Outcome:
         """Ask for a day, take the answer apart, and write it down for its load."""
         came = calls.ask(day)
         if isinstance(came, Refusal):
@@ -325,7 +325,7 @@ class _Try:
 
 
 @dataclass(slots=True)
-class Progress:
+class BatchProgress:
     """How far the calls of a batch have come; the threads that make them note each outcome."""
 
     left: Counter[str]

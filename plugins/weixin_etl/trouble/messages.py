@@ -44,7 +44,7 @@ _MOST_BYTES_SAID = 600
 """Bytes of a problem in a message about many, so that two fit at least."""
 
 
-class Severity(StrEnum):
+class NotifyType(StrEnum):
     """How serious a message is, the worst first: Apprise's words, which receivers show."""
 
     FAILURE = "failure"
@@ -90,7 +90,7 @@ class Message:
 
     title: str
     body: str
-    severity: Severity
+    notify_type: NotifyType
     facts: Mapping[str, object]
     in_log: str
     """Its title as the log has it, in English."""
@@ -162,7 +162,7 @@ def direct(problem: Problem, here: Installation) -> Message:
     return Message(
         _title(here, here.title(problem)),
         _with_end(here.in_full(here.told(problem)), here.page_url),
-        Severity.FAILURE,
+        NotifyType.FAILURE,
         _facts(here, here.page_url, [_facts_of(problem, link=here.page_url)]),
         in_log=_title(here, problem.title),
     )
@@ -182,7 +182,7 @@ def _single(incident: Incident, here: Installation) -> Message:
     return Message(
         _title(here, title),
         _with_end(here.in_full(said), end),
-        _severity(incident),
+        _notify_type(incident),
         _facts(here, link, [_facts_of_incident(incident, here)]),
         _title(here, in_log),
         (incident.incident_id,),
@@ -190,7 +190,7 @@ def _single(incident: Incident, here: Installation) -> Message:
 
 
 def _bundle(incidents: Sequence[Incident], here: Installation) -> Message:
-    worst_first = sorted(incidents, key=lambda it: [*Severity].index(_severity(it)))
+    worst_first = sorted(incidents, key=lambda it: [*NotifyType].index(_notify_type(it)))
     begun = [it for it in worst_first if not it.has_ended]
     over = [it for it in worst_first if it.has_ended]
     counts = [counted(len(begun), "problem")] if begun else []
@@ -211,17 +211,17 @@ def _bundle(incidents: Sequence[Incident], here: Installation) -> Message:
     return Message(
         _title(here, ", ".join(map(here.says, counts))),
         "\n".join([*_as_many_as_fit(lines, len(end.encode()) + 1, here), end]),
-        _severity(worst_first[0]),
+        _notify_type(worst_first[0]),
         _facts(here, here.page_url, [_facts_of_incident(it, here) for it in worst_first]),
         _title(here, ", ".join(counts)),
         tuple(it.incident_id for it in incidents),
     )
 
 
-def _severity(incident: Incident) -> Severity:
+def _notify_type(incident: Incident) -> NotifyType:
     if incident.has_ended:
-        return Severity.SUCCESS
-    return Severity.WARNING if incident.is_warning else Severity.FAILURE
+        return NotifyType.SUCCESS
+    return NotifyType.WARNING if incident.is_warning else NotifyType.FAILURE
 
 
 # ------------------------------------------------------------------------------------- for people

@@ -31,7 +31,7 @@ SCHEMAS = ("analytics", "weixin")
 """Each a folder under `sql`; `weixin` holds nothing but views, its tables are migrations."""
 
 _COMMENT = r"(?P<comment>(?:-- .*\n)+)"
-_HEAD = r"CREATE (?P<kind>VIEW|FUNCTION) (?P<schema>\w+)\.(?P<name>\w+) ?\("
+_HEAD = r"CREATE (?P<type>VIEW|FUNCTION) (?P<schema>\w+)\.(?P<name>\w+) ?\("
 _BODY = r"\n(?P<columns>.*?)^\)(?: AS)?\n(?P<query>.*)"
 _FILE = re.compile(_COMMENT + _HEAD + _BODY, re.DOTALL | re.MULTILINE)
 _COLUMN = re.compile(r"(?P<comment>(?:^ +-- .*\n)+)^ +(?P<name>\w[\w ]*),?\n", re.MULTILINE)
@@ -39,7 +39,7 @@ _READER = "SELECT to_regrole('weixin_reader')"
 _OF_EACH = re.compile(r"^CREATE .*{{ dataset\.(?P<after>name|suffix) }}", re.MULTILINE)
 
 
-class Kind(StrEnum):
+class ObjectType(StrEnum):
     """What a file makes; views may read functions, functions no views."""
 
     VIEW = "VIEW"
@@ -55,7 +55,7 @@ class View:
     that column's.
     """
 
-    kind: Kind
+    type: ObjectType
     schema: str
     name: str
     text: str
@@ -73,7 +73,7 @@ class View:
     def identity(self) -> str:
         """What tells it from all others: its name, a function's with its parameters' types."""
         types = ", ".join(parameter.partition(" ")[2] for parameter in self.columns)
-        return f"{self.full_name}({types})" if self.kind is Kind.FUNCTION else self.full_name
+        return f"{self.full_name}({types})" if self.type is ObjectType.FUNCTION else self.full_name
 
     @property
     def sha256(self) -> str:
@@ -93,7 +93,7 @@ def parse_view(text: str) -> View:
         raise ValueError(f"no view with a comment on everything: {text[:200]}")
     columns = {column["name"]: _words(column[0]) for column in _COLUMN.finditer(parts["columns"])}
     return View(
-        Kind(parts["kind"]),
+        ObjectType(parts["type"]),
         parts["schema"],
         parts["name"],
         text,
@@ -136,7 +136,7 @@ def all_views() -> tuple[View, ...]:
 def views() -> tuple[View, ...]:
     """The analysts' views."""
     return tuple(
-        view for view in all_views() if view.schema == "analytics" and view.kind is Kind.VIEW
+        view for view in all_views() if view.schema == "analytics" and view.type is ObjectType.VIEW
     )
 
 
@@ -225,7 +225,7 @@ def _create(connection: Connection, view: View, *, replaces: bool = False) -> No
         execute(connection, view.text.replace("\nCREATE ", "\nCREATE OR REPLACE ", 1))
     else:
         execute(connection, view.text)  # a view of somebody else's of the same name stops it
-        if view.kind is Kind.VIEW and connection.scalar(sqlalchemy.text(_READER)):
+        if view.type is ObjectType.VIEW and connection.scalar(sqlalchemy.text(_READER)):
             execute(connection, f"GRANT SELECT ON {view.full_name} TO weixin_reader")
     execute(connection, SQL(";").join(_comments(view)))
     connection.execute(
@@ -235,17 +235,17 @@ def _create(connection: Connection, view: View, *, replaces: bool = False) -> No
 
 
 def _drop(connection: Connection, identities: Collection[str]) -> None:
-    for kind in Kind:  # views first: they may stand on functions
-        if names := ", ".join(it for it in sorted(identities) if _kind(it) is kind):
-            execute(connection, f"DROP {kind} {names}")
+    for type_ in ObjectType:  # views first: they may stand on functions
+        if names := ", ".join(it for it in sorted(identities) if _type_of(it) is type_):
+            execute(connection, f"DROP {type_} {names}")
 
 
 def _create_anew(connection: Connection, present: Collection[str], wanted: Sequence[View]) -> None:
     """Drop all of ours, then create what is wanted, with owners and privileges as before."""
-    successors = {(view.full_name, view.kind): view for view in wanted}
+    successors = {(view.full_name, view.type): view for view in wanted}
     before = {}
     for identity in present:
-        if view := successors.get((_full_name(identity), _kind(identity))):
+        if view := successors.get((_full_name(identity), _type_of(identity))):
             before[view.identity] = _privileges(connection, identity, view)
     _drop(connection, present)
     for view in wanted:
@@ -261,7 +261,7 @@ def _create_anew(connection: Connection, present: Collection[str], wanted: Seque
 
 def _privileges(connection: Connection, identity: str, successor: View) -> Sequence[Row[Any]]:
     """Who may do what with it, as statements about what is created in its place."""
-    names = {"VIEW": None, "FUNCTION": None, _kind(identity): identity}
+    names = {"VIEW": None, "FUNCTION": None, _type_of(identity): identity}
     return connection.execute(
         statement("view_version/privileges.sql"), {**names, "successor": successor.identity}
     ).all()
@@ -277,17 +277,17 @@ def _full_name(identity: str) -> str:
     return identity.partition("(")[0]
 
 
-def _kind(identity: str) -> Kind:
-    return Kind.FUNCTION if "(" in identity else Kind.VIEW
+def _type_of(identity: str) -> ObjectType:
+    return ObjectType.FUNCTION if "(" in identity else ObjectType.VIEW
 
 
 def _comments(view: View) -> Iterator[Composable]:
     """The statements; a function's parameters have no comments of their own."""
     comment = view.comment
-    if view.kind is Kind.FUNCTION:
+    if view.type is ObjectType.FUNCTION:
         comment = "\n".join([comment, *(f"{name}: {it}" for name, it in view.columns.items())])
-    yield SQL("COMMENT ON {} {} IS {}").format(SQL(view.kind), SQL(view.identity), Literal(comment))
-    if view.kind is Kind.VIEW:
+    yield SQL("COMMENT ON {} {} IS {}").format(SQL(view.type), SQL(view.identity), Literal(comment))
+    if view.type is ObjectType.VIEW:
         for column, its in view.columns.items():
             place = Identifier(view.schema, view.name, column)
             yield SQL("COMMENT ON COLUMN {} IS {}").format(place, Literal(its))

@@ -229,7 +229,7 @@ def test_an_account_refused_for_three_days_is_two_messages(people: People):
         "lasted 3 days, from 2026-11-02 09:00 to 2026-11-05 09:00 Beijing time",
         f"weixin_article_total: {link}",
     ]
-    assert [it.severity for it in people.got] == ["failure", "success"]
+    assert [it.notify_type for it in people.got] == ["failure", "success"]
     assert people.got[1].facts == {
         "installation": "production",
         "link": link,
@@ -556,7 +556,7 @@ def test_a_retired_endpoint_is_told_as_the_page_shows_it(people: People):
         )
     people.check(0, "ab", [refusal(it, 0, ProblemKind.ENDPOINT_OFFLINE) for it in "ab"])
 
-    told = [(it.severity, it.title.rpartition(": 号")[2]) for it in people.got]
+    told = [(it.notify_type, it.title.rpartition(": 号")[2]) for it in people.got]
     assert told == [("warning", "a: endpoint retired"), ("failure", "b: endpoint retired")]
 
 
@@ -615,7 +615,7 @@ def test_an_unknown_metric_is_told_once_ever(people: People):
         people.ingest(day, ["a"], incidents.unknown_metrics(["b_new", "a_new"]))
 
     assert people.titles == ["unknown metric a_new", "unknown metric b_new"]
-    assert {it.severity for it in people.got} == {"warning"}
+    assert {it.notify_type for it in people.got} == {"warning"}
 
 
 def test_a_hundred_thousand_unknown_metrics_are_one_incident(people: People):

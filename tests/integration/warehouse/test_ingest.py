@@ -174,7 +174,7 @@ def test_the_log_says_how_far_a_batch_has_come(
 
 def test_the_time_that_a_batch_still_takes_is_told_by_its_pace():
     """A day that was refused without a call is done as well."""
-    progress = ingest_verb.Progress(Counter(wx1=1, wx2=119))
+    progress = ingest_verb.BatchProgress(Counter(wx1=1, wx2=119))
     assert progress.after(15) == "0 of 2 accounts, 0 of 120 days done: 0 calls, 0 rows"
 
     for account, calls in (("wx1", 1), ("wx2", 3), ("wx2", 0)):

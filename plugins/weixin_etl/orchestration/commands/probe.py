@@ -21,7 +21,7 @@ from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections.accounts import Clients, discover
 from weixin_etl.probe import saved
 from weixin_etl.probe.asking import CALLS_A_DATASET, Asked, ask
-from weixin_etl.probe.judging import Verdict, judge, seen
+from weixin_etl.probe.judging import Grade, judge, seen
 from weixin_etl.probe.questions import settled
 from weixin_etl.threads import thread_pool
 from weixin_etl.warehouse import WarehouseError
@@ -29,10 +29,10 @@ from weixin_etl.warehouse import WarehouseError
 WORKS, TO_CHANGE, NOT_KNOWN = 0, 1, 2
 """Exit codes; not known: WeChat could not be asked."""
 _MARKS = {
-    Verdict.GOOD: "[green]✓[/green]",
-    Verdict.NOTE: "[yellow]![/yellow]",
-    Verdict.UNKNOWN: "[yellow]?[/yellow]",
-    Verdict.BAD: "[red]✗[/red]",
+    Grade.GOOD: "[green]✓[/green]",
+    Grade.NOTE: "[yellow]![/yellow]",
+    Grade.UNKNOWN: "[yellow]?[/yellow]",
+    Grade.BAD: "[red]✗[/red]",
 }
 _LINES_SHOWN = 40
 
@@ -54,12 +54,12 @@ def show_probe(
         sys.stderr.write(f"weixin-etl: {error}\n")
         return NOT_KNOWN
     console = Console()
-    verdicts = [_show(console, it) for it in asked]
+    grades = [_show(console, it) for it in asked]
     if folder:
         _save(console, asked, folder, is_sure=is_sure)
-    if Verdict.BAD in verdicts:
+    if Grade.BAD in grades:
         return TO_CHANGE
-    return NOT_KNOWN if Verdict.UNKNOWN in verdicts else WORKS
+    return NOT_KNOWN if Grade.UNKNOWN in grades else WORKS
 
 
 def _named(names: Sequence[str]) -> list[Dataset]:
@@ -131,8 +131,8 @@ def _ask(
 # --------------------------------------------------------------------------------------- printing
 
 
-def _show(console: Console, asked: Asked) -> Verdict:
-    """Print what came of an account; the verdict."""
+def _show(console: Console, asked: Asked) -> Grade:
+    """Print what came of an account; the grade."""
     datasets = seen(asked)
     judged = judge(asked, datasets)
     table = _table("", "asked", "what came → what to change")
@@ -144,7 +144,7 @@ def _show(console: Console, asked: Asked) -> Verdict:
         for it in findings:
             before, said = said, f"{it.came}\n→ {it.change}" if it.change else it.came
             is_same = it.change and said == before
-            table.add_row(_MARKS[it.verdict], it.asked, "the same" if is_same else escape(said))
+            table.add_row(_MARKS[it.grade], it.asked, "the same" if is_same else escape(said))
     console.print(f"\n{asked.name}", style="bold", highlight=False, markup=False)
     console.print(table)
     if questions := settled(datasets):
@@ -156,7 +156,7 @@ def _show(console: Console, asked: Asked) -> Verdict:
                 table.add_row(question, escape(said))
         console.print(table)
     console.print(judged.sentence, style="bold", highlight=False, markup=False)
-    return judged.verdict
+    return judged.grade
 
 
 def _table(*headings: str) -> Table:
@@ -197,4 +197,4 @@ def _save(console: Console, asked: Sequence[Asked], folder: Path, *, is_sure: bo
             say("Not written.")
             return
     saved.write(folder, found.answers)
-    say(f"Written: {what}. Look at them before you show them to anybody.")
+    say(f"Written: {what}. Shape at them before you show them to anybody.")

@@ -37,7 +37,7 @@ from weixin_etl.model import (
 from weixin_etl.orchestration.connections.hook import WeixinHook, ticket
 from weixin_etl.orchestration.connections.lookup import variable_of
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
-from weixin_etl.orchestration.settings import Settings
+from weixin_etl.orchestration.settings import TaskSettings
 from weixin_etl.problem import Problem, log_problem
 from weixin_etl.threads import thread_pool
 from weixin_etl.warehouse import require_migrated
@@ -83,7 +83,7 @@ def _seen(conn_id: str) -> Account | Discovery:
     )
 
 
-def described_accounts(settings: Settings) -> list[ConfiguredAccount]:
+def described_accounts(settings: TaskSettings) -> list[ConfiguredAccount]:
     """
     Every configured account as its connection describes it; no token is requested.
 
@@ -106,7 +106,7 @@ class Refreshed:
     """Why platforms that the run collects may have further accounts."""
 
 
-def refresh_access_tokens(run: Run, settings: Settings) -> Refreshed:
+def refresh_access_tokens(run: Run, settings: TaskSettings) -> Refreshed:
     """
     Ask for the token of each account of the run, a few at once.
 
@@ -187,7 +187,7 @@ class Clients:
     A platform's connection is looked up once, not once for each of its accounts.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: TaskSettings) -> None:
         self._limits = settings.call_limits
         self._platforms: dict[str, Platform] = {}
         self._opening = Lock()

@@ -16,7 +16,7 @@ LATER = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Article:
+class ShownArticle:
     """An article and its readers by day."""
 
     msgid: str
@@ -38,7 +38,7 @@ class View:
     chinese_name: str
     meaning: str
     window: int
-    articles: tuple[Article, ...]
+    articles: tuple[ShownArticle, ...]
     benchmark: tuple[dict[str, Any], ...]
     """What is usual for the account: by position and day number."""
     later: tuple[dict[str, Any], ...]
@@ -58,7 +58,7 @@ def view(of: Figures, readable: Sequence[Dataset], appid: str) -> View:
         chinese_name=metric.chinese_name,
         meaning=metric.meaning,
         window=dataset.window,
-        articles=tuple(Article(**row, readers=tuple(readers[row["msgid"]])) for row in latest),
+        articles=tuple(ShownArticle(**row, readers=tuple(readers[row["msgid"]])) for row in latest),
         benchmark=of.rows("page/benchmark.sql", appid=appid),
         later=tuple(
             article

@@ -186,7 +186,7 @@ def _send(receivers: "apprise.Apprise", message: Message) -> bool:
             result = receivers.notify(
                 title=message.title,
                 body=message.body,
-                notify_type=message.severity,
+                notify_type=message.notify_type,
                 body_format="text",
                 timeout=MESSAGE_SECONDS,
             )
