@@ -139,6 +139,8 @@ class Dataset:
     """Whether its DAG waits, paused, until somebody wants it."""
     readers: str = ""
     """The metric that counts the people who read, where there is one."""
+    scene_view: str = ""
+    """The view, in schema `analytics`, of the scenes that these came from by its list of them."""
     headline: tuple[str, ...] = ()
     """The running totals without which a row is not known: WeChat always gives them."""
     rates: tuple[Rate, ...] = ()
@@ -526,6 +528,7 @@ ARTICLE_READ = Dataset(
     rows_key="detail",
     is_optional=True,
     readers="read_user",
+    scene_view="article_reading_source",
     metrics=_readers_of_day("the article", f"{_OF_DAY}. {_EACH_DAY}"),
 )
 
@@ -562,6 +565,7 @@ ACCOUNT_SUMMARY = Dataset(
     rows_key="detail",
     is_optional=True,
     readers="read_user",
+    scene_view="account_summary_source",
     metrics=(
         *_readers_of_day("any article of the account", _NOT_OF_ARTICLES),
         Metric(

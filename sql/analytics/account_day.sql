@@ -140,7 +140,8 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     reading_user,
     -- People who read any article, each counted once, by WeChat's own summary of the day; NULL in
     -- the same way, of account_summary: see analytics.account_summary_day, also for what its day
-    -- means
+    -- means. 0 also when a ready answer was empty: WeChat does not say whether nobody read any, or
+    -- it gave no summary of the day
     -- 中文：账号阅读人数（微信汇总）
     -- unit: people, level
     summary_read_user,

@@ -3,7 +3,7 @@
 -- 中文：每个公众号、每个统计日一行：微信给出的账号汇总
 -- key: appid, stat_date
 -- joins: appid to account; stat_date to calendar
-{% from "weixin/macros.jinja" import day_meaning %}
+{% from "weixin/macros.jinja" import day_meaning, is_whole %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.account_summary_day (
     {{ the.appid }},
@@ -47,7 +47,8 @@ CREATE VIEW analytics.account_summary_day (
     -- 中文：发表篇数
     -- unit: articles, additive
     send_page_count,
-    -- Whether the day is not asked for again
+    -- Whether the figures stand: the day is not asked for again, and nothing in its answer was
+    -- rejected
     -- 中文：是否已定稿
     is_final
 ) AS
@@ -64,7 +65,7 @@ SELECT
     fact.collection_user,
     fact.redirect_ori_page_user,
     fact.send_page_count,
-    coalesce(coverage.is_final, FALSE) AS is_final
+    coalesce(coverage.is_final AND {{ is_whole("coverage") }}, FALSE) AS is_final
 FROM weixin.dim_account AS account
 CROSS JOIN LATERAL {{ day_meaning("account") }} AS summary
 INNER JOIN weixin.fact_account_summary AS fact

@@ -26,7 +26,7 @@ CREATE VIEW analytics.article_reading (
     -- unit: people, level
     read_user,
     -- People who shared it that day; 0 when WeChat's answer for the day does not list it, NULL when
-    -- no answer was ready, or the figure was rejected
+    -- no answer was ready, or the figure was rejected or left out
     -- 中文：当日分享人数
     -- unit: people, level
     share_user,
@@ -56,10 +56,10 @@ SELECT
         WHERE article.appid = sighting.appid AND article.msgid = sighting.msgid
     ) AS is_within_window,
     day.read_user,
-    coalesce(
-        day.share_user,
-        CASE WHEN {{ is_whole("shared", "day.msgid") }} THEN 0 END
-    ) AS share_user,
+    CASE
+        WHEN NOT day.is_shared AND {{ is_whole("shared", "day.msgid") }} THEN 0
+        ELSE day.share_user
+    END AS share_user,
     {{ is_whole("seen") }} AS is_complete
 FROM weixin.dim_account AS account
 INNER JOIN (
@@ -68,14 +68,16 @@ INNER JOIN (
         msgid,
         stat_date,
         max(read_user) AS read_user,
-        max(share_user) AS share_user
+        max(share_user) AS share_user,
+        bool_or(is_shared) AS is_shared
     FROM (
         SELECT
             appid,
             msgid,
             stat_date,
             read_user,
-            NULL::bigint AS share_user
+            NULL::bigint AS share_user,
+            FALSE AS is_shared
         FROM weixin.fact_article_read
         UNION ALL
         SELECT
@@ -83,7 +85,8 @@ INNER JOIN (
             msgid,
             stat_date,
             NULL AS read_user,
-            share_user
+            share_user,
+            TRUE AS is_shared
         FROM weixin.fact_article_share
     ) AS given
     GROUP BY appid, msgid, stat_date

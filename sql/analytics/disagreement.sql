@@ -48,6 +48,6 @@ SELECT
     compared.other_dataset
 FROM weixin.dim_account AS account
 INNER JOIN (
-    {{ disagreements() }}
+    {{ disagreements(datasets) }}
 ) AS compared
     ON account.appid = compared.appid

@@ -49,7 +49,6 @@ WITH answered AS NOT MATERIALIZED (
         pair.dataset,
         pair.appid,
         pair.publication_date AS stat_date,
-        pair.ready_at IS NOT NULL AS is_ready,
         {{ is_whole("pair") }} AS is_whole
     FROM weixin.coverage AS pair
     WHERE pair.dataset IN ('follower_change', 'follower_total') AND pair.fetched_at IS NOT NULL
@@ -112,7 +111,7 @@ INNER JOIN (
         CASE
             WHEN
                 count(its.appid) = 0
-                AND bool_or(pair.is_ready AND pair.dataset = 'follower_change')
+                AND bool_or(pair.is_whole AND pair.dataset = 'follower_change')
                 THEN 0
             ELSE sum(its.{{ metric }})
         END AS {{ metric }},

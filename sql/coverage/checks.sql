@@ -40,12 +40,14 @@ SELECT
     ) AS detail
 FROM weixin.run_report AS report
 INNER JOIN (
-    {{ disagreements() }}
+    {{ disagreements(datasets) }}
 ) AS told
-    ON report.appid = told.appid AND report.publication_date = told.stat_date
+    ON
+        report.dataset = told.dataset
+        AND report.appid = told.appid
+        AND report.publication_date = told.stat_date
 WHERE
     report.run_id = :run_id
     AND report.dataset = :dataset
-    AND report.installation = :installation
-    AND told.dataset = :dataset;
+    AND report.installation = :installation;
 {% endif %}

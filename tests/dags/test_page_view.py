@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from dag_runs import DailyDag
 from sqlalchemy import Engine
 
-from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
+from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, FOLLOWER_TOTAL
 from weixin_etl.model import Airflow, DayState
 
 MORNING = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
@@ -130,6 +130,25 @@ def test_a_day_out_of_reach_is_called_what_its_problem_is_called(
     assert failed
     assert unwanted
     assert (failed.state, unwanted.state) == (DayState.FAILED, DayState.LOST)
+
+
+def test_a_backfill_of_years_is_shown_with_the_days_of_quota_it_takes(
+    daily: DailyDag, warehouse: Engine
+) -> None:
+    """Beyond today's; one that is within today's takes no further day."""
+    from weixin_etl.orchestration.page import plan
+    from weixin_etl.orchestration.page.reader import Figures
+
+    with warehouse.connect() as connection:
+        of = Figures(connection, FOLLOWER_TOTAL, MORNING, catch_up_days=60)
+        years, month = (
+            plan.view(of, ["wx1", "wx2"], begin, date(2026, 11, 23), refetch=False)
+            for begin in (date(2016, 11, 24), date(2026, 10, 24))
+        )
+
+    # each account has 1 000 calls a day, of which 100 are kept
+    assert (years.calls, years.held_back, years.further_days) == (2 * 900, 2 * 2752, 4)
+    assert (month.calls, month.held_back, month.further_days) == (2 * 31, 0, 0)
 
 
 def test_a_warehouse_that_cannot_be_read_is_all_that_is_said(

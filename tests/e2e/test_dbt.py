@@ -220,7 +220,8 @@ def test_every_key_holds(filled: Engine, built: Counter[tuple[str, str]]) -> Non
 
     assert len(views) >= 16
     assert {name for name in views if not rows(filled, f"TABLE analytics.{name} LIMIT 1")} == {
-        *("account_summary_day", "article_reading", "article_reading_source"),
+        *("account_summary_day", "account_summary_source"),
+        *("article_reading", "article_reading_source"),
         *("disagreement", "follower_day"),
     }
     assert built == {

@@ -1,4 +1,5 @@
 INSERT INTO weixin.run_report (dataset, publication_date) VALUES ('article_read', '2026-11-21');
+INSERT INTO weixin.dim_article (msgid) VALUES ('1_1');
 INSERT INTO weixin.fact_article_total_detail
 (appid, msgid, stat_date, publication_date, read_user, raw_response_id, fetched_at, loaded_at, changed_at)
 VALUES
