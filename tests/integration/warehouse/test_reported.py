@@ -71,7 +71,7 @@ def test_what_a_probe_saves_is_served_and_loads(
     original = {
         it.dataset.name: sum(
             len(article.rows)
-            for found in look.looks[:2]  # the third day is before the window
+            for found in look.shapes[:2]  # the third day is before the window
             for article in found.parsed.articles.values()
         )
         for it, look in zip(asked.datasets, seen(asked), strict=True)
