@@ -252,8 +252,9 @@ def test_as_of_an_instant_is_the_fact_that_was_there(
     warehouse: Engine, history: tuple[Dataset, list[Event]]
 ):
     """
-    Every figure of every row, whatever was loaded before and since, and whatever the clock did;
-    so are the views of article days and account days that have a function of an instant.
+    Every figure of every row, whatever was loaded before and since, and whatever the clock did.
+
+    So are the views of article days and account days that have a function of an instant.
 
     Also where the clock can't tell, a row is there once at most: its versions stand one after the
     other.
