@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 from fault_plans import FIRST_MORNING, Morning, PlannedRun, drawn
 from ingest_processes import IngestProcess, Order, Outcome, ingest
-from support import HASTE
+from support import HASTE, stale_rollups
 from trial import Trial, Warehouses
 
 from weixin_etl import rules
@@ -66,7 +66,11 @@ def test_the_fact_is_the_truth(warehouses: Warehouses, dataset: Dataset, plan_se
 
 
 def live_through(trial: Trial, morning: Morning) -> set[str]:
-    """All runs of a morning at once, then the answers that are late; the colours of the runs."""
+    """
+    All runs of a morning at once, then the answers that are late; the colours of the runs.
+
+    Whatever was killed, the rollups equal their definition.
+    """
     sandbox = trial.sandbox
     sandbox.today = morning.today
     sandbox.scenarios[:] = morning.scenarios
@@ -84,6 +88,7 @@ def live_through(trial: Trial, morning: Morning) -> set[str]:
     colours = {colour(trial, order, end) for order, end in zip(orders, outcomes, strict=True)}
     for appid, day in morning.late:
         arrive_late(trial, appid, day, morning.today - timedelta(days=1))
+    assert stale_rollups(trial.warehouse) == []
     return colours
 
 

@@ -26,10 +26,15 @@ ATTRIBUTION = ("raw_response_id", "fetched_at")
 when one that is older comes late: no history is kept of that."""
 ALWAYS_NEW = ("publication_date",)
 """An article has the publication day that it has now."""
+VIEWS = {
+    "article_day": {"day_number", "days_spanned"},
+    "account_day": {"articles_reported", "most_days_spanned"},
+}
+"""Those with a function of an instant, each with what follows from the publication day."""
 numbers = itertools.count()
 
 Item = dict[str, Any]
-Rows = Mapping[tuple[str, date], Mapping[str, Any]]
+Rows = Mapping[tuple[str | None, date], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -163,13 +168,13 @@ class Loaded:
         """The fact's rows as they stood at the instant, each once."""
         return self._rows(f"analytics.{self.dataset.name}_as_of(:instant)", instant=instant)
 
-    def days(self) -> Rows:
-        """What analysts see of each day, but whether it is final."""
-        return self._rows(f"analytics.article_day{self.dataset.suffix}")
+    def views(self) -> Mapping[str, Rows]:
+        """What analysts see of each day that has rows."""
+        return {view: self._rows(f"analytics.{view}{self.dataset.suffix}") for view in VIEWS}
 
-    def days_as_of(self, instant: datetime) -> Rows:
-        """What they saw at the instant."""
-        relation = f"analytics.article_day{self.dataset.suffix}_as_of(:instant)"
+    def view_as_of(self, view: str, instant: datetime) -> Rows:
+        """What they saw at the instant, but whether it was final or complete."""
+        relation = f"analytics.{view}{self.dataset.suffix}_as_of(:instant)"
         return self._rows(relation, instant=instant)
 
     def _rows(self, relation: str, **values: Any) -> Rows:
@@ -177,7 +182,10 @@ class Loaded:
         with self.warehouse.connect() as connection:
             found = connection.execute(sql, {"appid": self.account.appid, **values})
             rows = [dict(row) for row in found.mappings()]
-        by_key = {(row["msgid"], row["stat_date"]): row for row in rows}
+        rows = [row for row in rows if row.get("most_days_spanned", 1) is not None]
+        by_key = {
+            (row.get("msgid"), row.get("stat_date") or row["calendar_date"]): row for row in rows
+        }
         assert len(by_key) == len(rows)
         return by_key
 
@@ -246,17 +254,19 @@ def test_as_of_an_instant_is_the_fact_that_was_there(
     """
     Every figure of every row, whatever was loaded before and since, and whatever the clock did.
 
+    So are the views of article days and account days that have a function of an instant.
+
     Also where the clock can't tell, a row is there once at most: its versions stand one after the
     other.
     """
     dataset, events = history
     loaded = Loaded(warehouse, dataset)
     seen = [loaded.fact()]
-    days = [loaded.days()]
+    views = [loaded.views()]
     for event in events:
         loaded.take(event)
         seen.append(loaded.fact())
-        days.append(loaded.days())
+        views.append(loaded.views())
         assert_follows(seen[-2], seen[-1])
 
     for instant in instants(events):
@@ -265,11 +275,16 @@ def test_as_of_an_instant_is_the_fact_that_was_there(
         if count is not None:
             left_out = ALWAYS_NEW if keep_order(events) else (*ALWAYS_NEW, *ATTRIBUTION)
             assert without(found, left_out) == without(seen[count], left_out)
-            shown = loaded.days_as_of(instant)
-            left_out = {*left_out, "day_number", "days_spanned"}
-            known = {name for row in shown.values() for name in row}
-            then = {
-                key: {name: value for name, value in row.items() if name in known}
-                for key, row in days[count].items()
-            }
-            assert without(shown, left_out) == without(then, left_out)
+            has_moved = any(
+                row["publication_date"] != seen[count][key]["publication_date"]
+                for key, row in found.items()
+            )
+            for view, of_place in VIEWS.items():
+                shown = loaded.view_as_of(view, instant)
+                told = {name for row in shown.values() for name in row}
+                then = {
+                    key: {name: value for name, value in row.items() if name in told}
+                    for key, row in views[count][view].items()
+                }
+                not_told = {*left_out, *(of_place if has_moved else ())}
+                assert without(shown, not_told) == without(then, not_told)
