@@ -27,7 +27,7 @@ from weixin_etl.datasets import (
 from weixin_local.postgres import Server
 from weixin_sandbox import Sandbox
 
-SEEDS = {"kill_seed": (3, MOST_STATEMENTS * 4 // 3), "plan_seed": (2, 40), "stop_seed": (3, 30)}
+SEEDS = {"kill_seed": (3, MOST_STATEMENTS * 4 // 3), "plan_seed": (2, 30), "stop_seed": (3, 30)}
 """How many of each: in `make test-all`, and together with those of `--soak 1`."""
 OTHER_KINDS = [ARTICLE_SHARE, FOLLOWER_CHANGE, FOLLOWER_TOTAL]
 """Of statistics days: with an object in each item, with items that are rows, and a stock."""
