@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 
-from dag_runs import WINDOW, Figures, PlatformDag, truth
+from dag_runs import PlatformDag
 from sqlalchemy import Engine
 
 from weixin_etl import clock
@@ -34,20 +34,6 @@ def data_calls(sandbox: Sandbox, account: Account) -> list[int | None]:
         for call in sandbox.calls
         if call.path.startswith("/datacube/") and call.appid == account.appid
     ]
-
-
-def truths(
-    sandbox: Sandbox,
-    accounts: Sequence[Account],
-    days: Sequence[date] = WINDOW,
-    on: date = date(2026, 11, 24),
-) -> Figures:
-    """What the sandbox knows of several accounts."""
-    return {
-        key: figures
-        for account in accounts
-        for key, figures in truth(sandbox, account, days, on).items()
-    }
 
 
 def conn_ids(accounts: Sequence[Account]) -> list[tuple[str]]:

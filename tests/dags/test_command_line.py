@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
-from dag_runs import WINDOW, DailyDag, Done, PlatformDag, asked, loaded, november, rows, truth
+from dag_runs import WINDOW, DailyDag, Done, PlatformDag, asked, november, rows
+from figures import loaded, truth
 from receivers import Receiver
 from secret_search import places, printed
 from sqlalchemy import Engine
@@ -27,7 +28,7 @@ def test_a_good_run(
     assert done.returncode == 0, done.stdout
     assert sorted(asked(sandbox)) == WINDOW
     assert loaded(warehouse) == truth(
-        sandbox, DEFAULT_ACCOUNT, WINDOW, asked_on=sandbox.beijing_today
+        sandbox, [DEFAULT_ACCOUNT], WINDOW, asked_on=sandbox.beijing_today
     )
 
 

@@ -1,6 +1,7 @@
 """How accounts are spread over mapped ingest tasks."""
 
-from dag_runs import MORNING, WINDOW, DailyDag, asked, loaded, truth
+from dag_runs import MORNING, WINDOW, DailyDag, asked
+from figures import loaded, truth
 from sqlalchemy import Engine
 
 from weixin_sandbox import Sandbox
@@ -17,8 +18,4 @@ def test_forty_accounts_are_five_batches(
     assert outcome.state == "success"
     assert outcome.labels == [f"号{number} +7" for number in range(1, 6)]
     assert asked(sandbox) == dict.fromkeys(WINDOW, 40)
-    assert loaded(warehouse) == {
-        key: figures
-        for account in made
-        for key, figures in truth(sandbox, account, WINDOW, MORNING.date()).items()
-    }
+    assert loaded(warehouse) == truth(sandbox, made, WINDOW, MORNING.date())

@@ -3,8 +3,9 @@
 from datetime import date
 
 import pytest
-from dag_runs import WINDOW, PlatformDag, asked, loaded, november, rows
-from platform_runs import ACTIVE, component_calls, conn_ids, truths
+from dag_runs import MORNING, WINDOW, PlatformDag, asked, november, rows
+from figures import loaded, truth
+from platform_runs import ACTIVE, component_calls, conn_ids
 from sqlalchemy import Engine
 
 from weixin_etl.cli import main
@@ -36,7 +37,7 @@ def test_two_mornings_of_a_platform(
 
     assert (outcome.state, outcome.errors) == ("success", [])
     assert outcome.labels == ["号1", "号2", "号3"]
-    assert loaded(warehouse) == truths(sandbox, accounts)
+    assert loaded(warehouse) == truth(sandbox, accounts, WINDOW, MORNING.date())
     assert rows(warehouse, ACTIVE) == conn_ids(accounts)
     assert calls == {
         "api_component_token": 1,
@@ -90,7 +91,7 @@ def test_a_new_account_starts_with_its_window_and_says_what_it_lacks(
     assert " new: " not in later.log
     days = november(18, 19, 20, 21, 22, 23, 24, 25)
     of_new = {key for key in loaded(warehouse) if key[0] in {it.appid for it in new}}
-    assert of_new == truths(sandbox, new, days, date(2026, 11, 26)).keys()
+    assert of_new == truth(sandbox, new, days, date(2026, 11, 26)).keys()
 
 
 def test_a_plan_makes_no_call(

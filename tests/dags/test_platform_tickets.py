@@ -2,17 +2,9 @@
 
 from datetime import date
 
-from dag_runs import NOT_IN, WINDOW, PlatformDag, loaded, november, rows
-from platform_runs import (
-    ACTIVE,
-    OPEN_INCIDENTS,
-    component_calls,
-    conn_ids,
-    shown,
-    spoil,
-    trouble,
-    truths,
-)
+from dag_runs import MORNING, NOT_IN, WINDOW, PlatformDag, november, rows
+from figures import loaded, truth
+from platform_runs import ACTIVE, OPEN_INCIDENTS, component_calls, conn_ids, shown, spoil, trouble
 from receivers import Receiver
 from sqlalchemy import Engine
 
@@ -60,7 +52,7 @@ def test_without_a_good_ticket_one_sentence_names_the_variable(
 
     assert next_morning.state == "success"
     days = november(17, 18, 19, 20, 21, 22, 23, 24, 25, 26)
-    assert loaded(warehouse).keys() == truths(sandbox, accounts, days, date(2026, 11, 27)).keys()
+    assert loaded(warehouse).keys() == truth(sandbox, accounts, days, date(2026, 11, 27)).keys()
 
 
 def test_a_ticket_that_ends_during_the_run_is_one_trouble(
@@ -116,7 +108,7 @@ def test_a_ticket_replaced_during_the_run_is_used(
     assert (outcome.state, outcome.problems) == ("success", [])
     assert sandbox.before_delivery is None
     assert component_calls(sandbox)["api_component_token"] >= 2
-    assert loaded(warehouse) == truths(sandbox, accounts)
+    assert loaded(warehouse) == truth(sandbox, accounts, WINDOW, MORNING.date())
 
 
 def test_accounts_known_before_are_asked_although_the_list_cannot_be_read(
@@ -137,7 +129,7 @@ def test_accounts_known_before_are_asked_although_the_list_cannot_be_read(
     assert line.startswith("weixin_platform: wait; if it persists, check")
     assert [it.open_incidents for it in shown(warehouse).accounts] == [0, 0]
     days = november(17, 18, 19, 20, 21, 22, 23, 24)
-    assert loaded(warehouse).keys() == truths(sandbox, accounts, days, date(2026, 11, 25)).keys()
+    assert loaded(warehouse).keys() == truth(sandbox, accounts, days, date(2026, 11, 25)).keys()
     assert rows(warehouse, ACTIVE) == conn_ids(accounts)
 
 
@@ -158,4 +150,4 @@ def test_what_may_pass_is_tried_again_before_accounts_are_left_out(
 
     assert (outcome.state, outcome.errors) == ("success", [TRIED_AGAIN] * 2)
     days = november(17, 18, 19, 20, 21, 22, 23, 24)
-    assert loaded(warehouse).keys() == truths(sandbox, accounts, days, date(2026, 11, 25)).keys()
+    assert loaded(warehouse).keys() == truth(sandbox, accounts, days, date(2026, 11, 25)).keys()

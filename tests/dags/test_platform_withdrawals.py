@@ -2,8 +2,9 @@
 
 from datetime import date
 
-from dag_runs import WINDOW, PlatformDag, asked, loaded, november, rows
-from platform_runs import ACTIVE, component_calls, conn_ids, data_calls, shown, trouble, truths
+from dag_runs import MORNING, WINDOW, PlatformDag, asked, november, rows
+from figures import loaded, truth
+from platform_runs import ACTIVE, component_calls, conn_ids, data_calls, shown, trouble
 from receivers import Receiver
 from sqlalchemy import Engine
 
@@ -74,7 +75,7 @@ def test_an_account_that_withdrew_is_told_once_and_not_asked(
     assert told_of_withdrawals(receiver) == [OPENED, OPENED.replace(": ", ": over: ", 1)]
     days = november(17, 18, 19, 20, 21, 22, 23, 24, 25, 26)
     assert loaded(warehouse).keys() == (
-        truths(sandbox, [*accounts, both], days, date(2026, 11, 27)).keys()
+        truth(sandbox, [*accounts, both], days, date(2026, 11, 27)).keys()
     )
 
 
@@ -103,7 +104,9 @@ def test_an_account_that_withdraws_during_the_run(
     assert (outcome.state, outcome.problems) == ("success", [])
     assert WITHDRAWN in outcome.log
     assert calls == [0] * 5 + [61003]
-    assert figures == truths(sandbox, [fine]) | truths(sandbox, [gone], WINDOW[-5:])
+    assert figures == truth(sandbox, [fine], WINDOW, MORNING.date()) | truth(
+        sandbox, [gone], WINDOW[-5:], MORNING.date()
+    )
     assert after_run == ([("号2", True)], [])
     assert next_morning.state == "success"
     assert data_calls(sandbox, gone) == []

@@ -2,7 +2,8 @@
 
 from datetime import date, timedelta
 
-from dag_runs import WINDOW, DailyDag, asked, loaded, states, truth
+from dag_runs import WINDOW, DailyDag, asked, states
+from figures import loaded, truth
 from sqlalchemy import Engine
 
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
@@ -48,4 +49,4 @@ def test_the_first_refusal_is_red_later_runs_ask_once_and_are_green(
 
     assert back.state == "success"
     days = [date(2026, 11, 17) + timedelta(days=n) for n in range(10)]
-    assert loaded(warehouse) == truth(sandbox, DEFAULT_ACCOUNT, days, date(2026, 11, 27))
+    assert loaded(warehouse) == truth(sandbox, [DEFAULT_ACCOUNT], days, date(2026, 11, 27))

@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from dag_runs import MORNING, DailyDag, PlatformDag, loaded, november, rows, truth
+from dag_runs import MORNING, DailyDag, PlatformDag, november, rows
+from figures import loaded, truth
 from sqlalchemy import Engine
 
 from weixin_etl.datasets import DATASETS, Dataset
@@ -56,11 +57,7 @@ def test_a_week_of_statistics_days(
     first, end = MORNING.date() - timedelta(days=dataset.window), date(2026, 11, 30)
     days = [first + timedelta(days=age) for age in range((end - first).days)]
     collected = [DEFAULT_ACCOUNT, *([of_platform] if has_it else [])]
-    assert loaded(warehouse, dataset) == {
-        key: figures
-        for account in collected
-        for key, figures in truth(sandbox, account, days, end, dataset).items()
-    }
+    assert loaded(warehouse, dataset) == truth(sandbox, collected, days, end, dataset)
     final = "SELECT publication_date FROM weixin.coverage WHERE is_final AND appid = :appid"
     assert sorted(rows(warehouse, f"{final} ORDER BY 1", appid=own)) == [
         (day,) for day in days if day <= end - timedelta(days=dataset.window)

@@ -1,6 +1,7 @@
 """A scheduled run waits until noon for figures that are not ready; no other run does."""
 
-from dag_runs import MORNING, NOT_IN, WINDOW, DailyDag, asked, loaded, truth
+from dag_runs import MORNING, NOT_IN, WINDOW, DailyDag, asked
+from figures import loaded, truth
 from sqlalchemy import Engine
 
 from weixin_sandbox import Sandbox, Scenario
@@ -37,8 +38,8 @@ def test_a_scheduled_run_asks_again_for_what_was_not_ready(
     (line,) = outcome.told("check")
     assert " · 2026-11-17 · a1, errcode 99999, rid " in line
     assert loaded(warehouse) == (
-        truth(sandbox, waiting, WINDOW, MORNING.date())
-        | truth(sandbox, troubled, WINDOW[1:], MORNING.date())
+        truth(sandbox, [waiting], WINDOW, MORNING.date())
+        | truth(sandbox, [troubled], WINDOW[1:], MORNING.date())
     )
 
 

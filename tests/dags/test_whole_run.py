@@ -4,18 +4,8 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from dag_runs import (
-    MORNING,
-    DailyDag,
-    asked,
-    counts,
-    fact,
-    loaded,
-    november,
-    rows,
-    states,
-    truth,
-)
+from dag_runs import MORNING, DailyDag, asked, counts, fact, november, rows, states
+from figures import loaded, truth
 from sqlalchemy import Engine
 
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
@@ -30,7 +20,7 @@ def test_every_figure_of_the_window_is_loaded_once(
 ):
     """The fact is what the sandbox knows of its days; each is asked for once."""
     days = [MORNING.date() - timedelta(days=age) for age in range(dataset.window, 0, -1)]
-    figures = truth(sandbox, DEFAULT_ACCOUNT, days, MORNING.date(), dataset)
+    figures = truth(sandbox, [DEFAULT_ACCOUNT], days, MORNING.date(), dataset)
 
     outcome = replace(daily, dag_id=dataset.dag_id).run()
 
@@ -79,5 +69,5 @@ def test_again_and_the_next_morning(daily: DailyDag, sandbox: Sandbox, warehouse
     assert len(after) == 244
     assert [row for row in before if row not in after] == []
     assert loaded(warehouse) == truth(
-        sandbox, DEFAULT_ACCOUNT, november(18, 19, 20, 21, 22, 23, 24), date(2026, 11, 25)
+        sandbox, [DEFAULT_ACCOUNT], november(18, 19, 20, 21, 22, 23, 24), date(2026, 11, 25)
     )

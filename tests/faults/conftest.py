@@ -1,5 +1,5 @@
 """
-Faults by seed: a few in `make test-all`, all of them with `--soak`, one again with `--seed`.
+Faults by seed: a few in `make test-all`, the others with `--soak`, one again with `--seed`.
 
 A test that takes a `…_seed` runs once for each seed; one that takes a `dataset`, for each dataset.
 """
@@ -11,10 +11,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import is_hypothesis_test
 from ingest_processes import IngestProcess, disturbed, ingest
 from sqlalchemy import Engine
 from support import keep
-from trial import MORNING, STATEMENTS, STEADY, Make, Trial, Warehouses, accounts
+from trial import MORNING, MOST_STATEMENTS, STATEMENTS, STEADY, Make, Trial, Warehouses, accounts
 
 from weixin_etl.datasets import (
     ARTICLE_DATASETS,
@@ -26,8 +27,8 @@ from weixin_etl.datasets import (
 from weixin_local.postgres import Server
 from weixin_sandbox import Sandbox
 
-SEEDS = {"kill_seed": (3, 340), "plan_seed": (2, 100), "stop_seed": (3, 60)}
-"""How many of each: in `make test-all`, and with `--soak`."""
+SEEDS = {"kill_seed": (3, MOST_STATEMENTS * 4 // 3), "plan_seed": (2, 30), "stop_seed": (3, 30)}
+"""How many of each: in `make test-all`, and together with those of `--soak 1`."""
 OTHER_KINDS = [ARTICLE_SHARE, FOLLOWER_CHANGE, FOLLOWER_TOTAL]
 """Of statistics days: with an object in each item, with items that are rows, and a stock."""
 
@@ -35,7 +36,7 @@ OTHER_KINDS = [ARTICLE_SHARE, FOLLOWER_CHANGE, FOLLOWER_TOTAL]
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Say how much is tried."""
     group = parser.getgroup("faults")
-    group.addoption("--soak", action="store_true", help="try every fault there is a seed for")
+    group.addoption("--soak", type=int, help="try so many times the seeds of the long run")
     group.addoption("--seed", type=int, help="try the faults of this seed alone")
 
 
@@ -49,22 +50,32 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for name, (few, all_of_them) in SEEDS.items():
         if name in metafunc.fixturenames:
             seed = metafunc.config.getoption("--seed", None)
-            count = all_of_them if metafunc.config.getoption("--soak", False) else few
-            metafunc.parametrize(name, range(count) if seed is None else [seed])
+            times = metafunc.config.getoption("--soak", None)
+            seeds = range(few, all_of_them * times) if times else range(few)
+            metafunc.parametrize(name, seeds if seed is None else [seed])
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is for the long run; a seed that is tried again is tried alone."""
-    if not config.getoption("--soak", False):
+    """The long run has what others leave out; a seed that is tried again is tried alone."""
+    if config.getoption("--soak", None):
+        keep(config, items, is_longer)
+    else:
         keep(config, items, lambda item: item.get_closest_marker("soak") is None)
     if config.getoption("--seed", None) is not None:
         keep(config, items, lambda item: SEEDS.keys() & set(getattr(item, "fixturenames", ())))
 
 
+def is_longer(item: pytest.Item) -> bool:
+    """Whether the long run tries more than `make test-all`: other seeds, more examples, more."""
+    takes = {*SEEDS, "is_soak"} & set(getattr(item, "fixturenames", ()))
+    is_drawn = is_hypothesis_test(getattr(item, "obj", None))
+    return bool(takes or is_drawn or item.get_closest_marker("soak"))
+
+
 @pytest.fixture(scope="session")
 def is_soak(request: pytest.FixtureRequest) -> bool:
     """Whether this is the long run."""
-    return bool(request.config.getoption("--soak", False))
+    return bool(request.config.getoption("--soak"))
 
 
 @pytest.fixture(scope="session")

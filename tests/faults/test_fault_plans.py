@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import pytest
 from fault_plans import FIRST_MORNING, Morning, PlannedRun, drawn
+from figures import loaded, truth
 from ingest_processes import IngestProcess, Order, Outcome, ingest
 from support import HASTE, stale_rollups
 from trial import Trial, Warehouses
@@ -51,12 +52,12 @@ def test_the_fact_is_the_truth(warehouses: Warehouses, dataset: Dataset, plan_se
             plan.first_day + timedelta(days=number)
             for number in range((plan.last_morning - plan.first_day).days)
         ]
-        truth = trial.truth(days, plan.last_morning)
-        assert {appid for appid, *_ in truth} == {*sandbox.accounts}
-        assert trial.fact() == truth
-        covered = trial.rows("SELECT appid, publication_date::text, row_count FROM weixin.coverage")
+        known = truth(sandbox, plan.accounts, days, plan.last_morning, dataset)
+        assert {appid for appid, *_ in known} == {*sandbox.accounts}
+        assert loaded(engine, dataset) == known
+        covered = trial.rows("SELECT appid, publication_date, row_count FROM weixin.coverage")
         assert Counter({(appid, day): count for appid, day, count in covered if count}) == Counter(
-            (appid, publication_date) for appid, _, publication_date, _ in truth
+            (appid, publication_date) for appid, _, publication_date, _ in known
         )
         told = trial.rows(
             "SELECT appid, msgid, stat_date::text, metric, old_value, new_value "

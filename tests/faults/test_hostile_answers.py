@@ -28,7 +28,7 @@ from weixin_etl.parse import parse
 from weixin_etl.run import Settings
 from weixin_sandbox import Sandbox
 
-EXAMPLES = (40, 3000)
+EXAMPLES = (40, 1000)
 """In `make test-all`, and with `--soak`."""
 MEGABYTE = 1 << 20
 ANSWERS = 31

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import ill_postgres
 import pytest
+from figures import loaded, truth
 from ingest_processes import PATIENCE_SECONDS, Hold, IngestProcess, context
 from trial import MORNING, Make, Trial, Warehouses, accounts
 
@@ -63,7 +64,8 @@ def test_four_ingests_of_accounts_that_overlap(warehouses: Warehouses):
             for appid, runs in runs_of.items()
             for day in [*final, *counting]
         }
-        assert trial.fact() == trial.truth([*final, *counting], MORNING.date())
+        known = truth(sandbox, sandbox.accounts.values(), [*final, *counting], MORNING.date())
+        assert loaded(engine) == known
         assert len(trial.contents()["raw_response"]) == len(asked)
 
 

@@ -1,11 +1,9 @@
 """The pipeline against a sandbox, without Airflow: planned here, ingested in processes."""
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 from typing import Any
 
 import psycopg2
@@ -31,6 +29,8 @@ STEADY = Settings(concurrency=1, commit_bytes=120_000)
 are the same each time."""
 STATEMENTS = 100
 """A scheduled run of two accounts has at least these."""
+MOST_STATEMENTS = 78
+"""A run that is killed has no more than these."""
 
 
 def accounts(count: int) -> list[SandboxAccount]:
@@ -109,34 +109,6 @@ class Trial:
         )
         url = self.warehouse.url.render_as_string(hide_password=False)
         return Order(run, plan.accounts, self.accounts, url, now, settings=self.settings)
-
-    def truth(self, days: Sequence[date], asked_on: date) -> dict[tuple[str, ...], dict[str, Any]]:
-        """What the sandbox knows of its accounts' publication days, read as plainly as can be."""
-        return {
-            (appid, article["msgid"], str(day), row.pop("stat_date")): row
-            for appid in self.sandbox.accounts
-            for day in days
-            for article in json.loads(
-                self.sandbox.answer(appid, day, asked_on, self.dataset.endpoint),
-                parse_float=Decimal,
-            )["list"]
-            for row in article[self.dataset.rows_key]
-        }
-
-    def fact(self) -> dict[tuple[str, ...], dict[str, Any]]:
-        """The fact in the form of `truth`."""
-        found = self.rows(
-            f"""
-            SELECT appid, msgid, publication_date::text, stat_date::text, (
-                jsonb_strip_nulls(to_jsonb(fact)) - ARRAY[
-                    'appid', 'msgid', 'publication_date', 'stat_date',
-                    'raw_response_id', 'fetched_at', 'loaded_at', 'changed_at', 'extra'
-                ] || coalesce(extra, '{{}}')
-            )::text
-            FROM weixin.{self.dataset.fact} AS fact
-            """  # noqa: S608 # the dataset's own table
-        )
-        return {tuple(key): json.loads(row, parse_float=Decimal) for *key, row in found}
 
     def contents(self) -> dict[str, list[str]]:
         """

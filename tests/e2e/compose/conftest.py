@@ -1,11 +1,15 @@
-"""An installation of their own for the tests of each file, on base images that may be stand-ins."""
+"""
+One installation for the files that leave a server as good as they found it, the upgrade last.
+
+Backups and workers have one of their own. The base images may be stand-ins.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import stand_ins
-from installation import DAG, Installation, clone
+from installation import Installation, clone
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -29,9 +33,9 @@ def checkout() -> Iterator[Installation]:
         yield installation
 
 
-@pytest.fixture(scope="module")
-def installation(base_images: None, checkout: Installation) -> Installation:
-    """Installed by the manual, and its DAG may run."""
-    checkout.follows("With docker compose")
-    checkout.rest()("PATCH", f"dags/{DAG}", {"is_paused": False})
-    return checkout
+@pytest.fixture(scope="session")
+def installation(base_images: None) -> Iterator[Installation]:
+    """The one that files share."""
+    with clone() as shared:
+        shared.install()
+        yield shared

@@ -61,6 +61,11 @@ class Installation:
         for command in commands(section):
             self.does(command)
 
+    def install(self) -> None:
+        """Follow the manual, and let the DAG run."""
+        self.follows("With docker compose")
+        self.rest()("PATCH", f"dags/{DAG}", {"is_paused": False})
+
     def asks(self, statement: str, database: str = "weixin", user: str = "postgres") -> list[str]:
         """The lines of Postgres' answer."""
         psql = f"psql --username={user} --dbname={database} -A -t -v ON_ERROR_STOP=1"

@@ -21,6 +21,13 @@ SECOND = {
 
 
 @pytest.fixture(scope="module")
+def installation(base_images: None, checkout: Installation) -> Installation:
+    """One of its own."""
+    checkout.install()
+    return checkout
+
+
+@pytest.fixture(scope="module")
 def before(installation: Installation) -> list[str]:
     """What a warehouse held that is gone now; its backup was restored into new volumes."""
     installation.rest()("POST", "connections", SECOND)

@@ -112,9 +112,8 @@ def worker_processes(installation: Installation) -> dict[str, int]:
 def alone(base_images: None, checkout: Installation) -> Iterator[list[list[str]]]:
     """The tables that LocalExecutor makes of the morning; the warehouse is empty again then."""
     one = replace(checkout, files=ONE_MACHINE)
-    one.follows("With docker compose")
+    one.install()
     rest = one.rest()
-    rest("PATCH", f"dags/{DAG}", {"is_paused": False})
     # the morning's own run finds no account, and is out of the way
     until(lambda: rest("GET", f"dags/{DAG}/dagRuns?state=failed")["dag_runs"])
     connections = [
