@@ -11,7 +11,7 @@ from typing import Any
 
 from weixin_etl import __version__
 from weixin_etl.datasets import DATASETS
-from weixin_etl.json_text import one_line, shown
+from weixin_etl.text import one_line, shown
 
 INTERRUPTED = 130
 """The exit code of a command that was ended by Ctrl-C."""
@@ -137,8 +137,8 @@ def unwanted(options: argparse.Namespace) -> None:
     import getpass
 
     from weixin_etl import clock
-    from weixin_etl.model import accounts_are
     from weixin_etl.orchestration.connections.warehouse import open_warehouse
+    from weixin_etl.text import accounts_are
     from weixin_etl.trouble.unwanted import say_unwanted
 
     count = say_unwanted(

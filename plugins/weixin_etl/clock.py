@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from weixin_etl.json_text import counted
+from weixin_etl.text import counted
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 """WeChat counts days in Beijing time (UTC+8, no daylight saving)."""

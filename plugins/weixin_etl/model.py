@@ -1,7 +1,7 @@
 """The nouns: what the verbs hand to one another, and the states a pair can be in."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -9,7 +9,6 @@ from typing import Any
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
-from weixin_etl.json_text import counted
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.threads import convert
 
@@ -70,9 +69,6 @@ class DayState(StrEnum):
     NEVER_ASKED = "never_asked"
     RETIRED = "retired"
     LOST = "lost"
-
-
-_NAMES_IN_LINE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,43 +319,3 @@ class Counts:
     def __add__(self, other: "Counts") -> "Counts":
         """Both."""
         return Counts(*map(sum, zip(astuple(self), astuple(other), strict=True)))
-
-
-@dataclass(frozen=True, slots=True)
-class DagState:
-    """What Airflow knows of a dataset's DAG."""
-
-    is_paused: bool = False
-    next_run_at: datetime | None = None
-    """When the next scheduled run is created; in the past: it should have been."""
-
-
-@dataclass(frozen=True, slots=True)
-class Airflow:
-    """What Airflow knows."""
-
-    dags: Mapping[str, DagState]
-    """The DAGs by dataset, as far as Airflow has read their files."""
-    pool: str
-    pool_slots: int | None
-    """Slots of the pool; None when there is no such pool."""
-    is_scheduler_alive: bool = True
-    alerts: str = ""
-    """The connection by which people are told; empty when there is none."""
-    runs: Mapping[str, Collection[str]] = field(default_factory=dict)
-    """The runs that are queued or running, by dataset."""
-
-    def at_work(self, dataset: Dataset) -> list[str]:
-        """The runs that ask WeChat: none while no scheduler starts their tasks."""
-        return sorted(self.runs.get(dataset.name, ())) if self.is_scheduler_alive else []
-
-
-def accounts_are(count: int) -> str:
-    """`1 account is`, `3 accounts are`."""
-    return f"{counted(count, 'account')} {'is' if count == 1 else 'are'}"
-
-
-def few_names(names: Sequence[str]) -> str:
-    """`a, b and 9 more`: as many as a line holds, there may be thousands."""
-    more = len(names) - _NAMES_IN_LINE
-    return ", ".join(names[:_NAMES_IN_LINE]) + (f" and {more} more" if more > 0 else "")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from weixin_etl import clock
 from weixin_etl.clock import days_as_ranges
-from weixin_etl.json_text import counted, one_line, shortened, shown
+from weixin_etl.text import counted, one_line, shortened, shown
 
 
 class Whose(Enum):
@@ -50,7 +50,7 @@ class Mark(Flag):
     NO_ANSWER = auto()
     """It is no answer of WeChat's, so it says nothing about what else is wrong."""
     BY_ERRCODE = auto()
-    """Only a person can mend it, and another errcode is another thing to mend."""
+    """Needs a person; each errcode is an incident of its own."""
     WARNING = auto()
     """Nothing is broken: what WeChat gave is stored, or it may give no more."""
 

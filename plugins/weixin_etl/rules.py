@@ -320,7 +320,8 @@ def is_counted(dataset: Dataset, answer: Summary, ready_hour: int) -> bool:
     """
     Whether an answer of a statistics day holds all that WeChat must have computed by then.
 
-    An empty one does not before `ready_hour` (Beijing), and never where a day has rows for certain.
+    An empty answer does not before `ready_hour` (Beijing), and never where a day has rows for
+    certain.
     """
     if answer.is_delayed:
         return False

@@ -12,15 +12,15 @@ import msgspec
 T = TypeVar("T")
 
 TURN_SECONDS = 0.0005
-"""A tenth of Python's own turn."""
+"""A tenth of Python's own interval."""
 
 
 @contextmanager
 def short_turns() -> Iterator[None]:
     """
-    Threads that compute hand the interpreter on sooner than usual.
+    Shorten the interpreter's switch interval.
 
-    Who waits for a database gets it back after each statement only at the end of another's turn.
+    Else a thread that comes back from the database waits for a parsing thread's whole turn.
     """
     usual = sys.getswitchinterval()
     sys.setswitchinterval(TURN_SECONDS)

@@ -7,7 +7,8 @@ from dag_runs import DailyDag
 from sqlalchemy import Engine
 
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, FOLLOWER_TOTAL
-from weixin_etl.model import Airflow, DayState
+from weixin_etl.model import DayState
+from weixin_etl.trouble.at_work import Airflow
 
 MORNING = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from weixin_etl import json_text
 from weixin_etl.api import errors, http
 from weixin_etl.api.errors import from_errcode
 from weixin_etl.problem import Problem, ProblemKind
+from weixin_etl.text import one_line, shown
 from weixin_local.logs import _text_errors
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
@@ -70,8 +70,8 @@ LOOKS = {
     "errmsg": lambda text: from_errcode(40164, text, account=""),
     "errmsg with secrets": lambda text: errors._harmless(text, ["a" * 32, "rid: "]),
     "Date header": lambda text: http._disagreement(http._said_at(text)),
-    "name": json_text.one_line,
-    "traceback": json_text.shown,
+    "name": one_line,
+    "traceback": shown,
     "log": lambda text: list(_text_errors([text])),
 }
 
@@ -109,7 +109,7 @@ def test_a_text_is_cut_before_anything_looks_at_it() -> None:
     said = from_errcode(61500, "\u202e" * 1000 + "x" * (16 << 20) + " rid: 5fc8a1b2", account="")
 
     assert (said.detail, said.rid) == ("x" * 500 + "…", "")
-    assert json_text.one_line("春" * (16 << 20)) == "春" * 2000 + "…"
+    assert one_line("春" * (16 << 20)) == "春" * 2000 + "…"
 
 
 def test_no_part_of_a_secret_is_left_where_a_text_is_cut() -> None:
@@ -126,8 +126,8 @@ def test_what_is_shown_has_no_control_and_no_direction_character() -> None:
     """Emoji made of several, Chinese and tabs stay; lines do where there may be several."""
     text = f"春风👨‍👩‍👧\t{HOSTILE}\nnext"
 
-    assert json_text.shown(text) == "春风👨‍👩‍👧\t [2J a b cdef g h\nnext"
-    assert json_text.one_line(text) == "春风👨‍👩‍👧 [2J a b cdef g h next"
+    assert shown(text) == "春风👨‍👩‍👧\t [2J a b cdef g h\nnext"
+    assert one_line(text) == "春风👨‍👩‍👧 [2J a b cdef g h next"
 
 
 def test_a_problem_holds_nothing_hostile() -> None:

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from weixin_etl.json_text import shortened
 from weixin_etl.problem import Problem, ProblemKind
+from weixin_etl.text import shortened
 from weixin_etl.trouble.incidents import Incident
 from weixin_etl.trouble.messages import Installation, compose, direct
 

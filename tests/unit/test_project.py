@@ -187,29 +187,30 @@ def test_only_datasets_names_an_endpoint() -> None:
     assert named == ["plugins/weixin_etl/datasets.py"]
 
 
-NOUNS = {"clock", "datasets", "json_text", "loopback", "model", "problem", "rules", "threads"}
-ROOMS = {
-    "api": NOUNS,
-    "parse": NOUNS,
-    "warehouse": NOUNS,
-    "load": {*NOUNS, "api", "parse", "warehouse"},
-    "run": {*NOUNS, "api", "parse", "warehouse", "load"},
-    "accounts": {*NOUNS, "api", "warehouse"},
-    "kept": {*NOUNS, "api", "parse", "warehouse", "load", "accounts"},
-    "probe": {*NOUNS, "api", "parse"},
-    "trouble": {*NOUNS, "api", "warehouse", "run", "accounts"},
-}
-"""What each may import beside itself; `orchestration` and the command line may all of it."""
+def rooms() -> dict[str, set[str]]:
+    """
+    What each room may import beside itself, by the table in CONTRIBUTING.
+
+    `orchestration` and the command line may all of it.
+    """
+    table = (ROOT / "CONTRIBUTING.md").read_text()
+    rows = re.findall(r"^\| (`.*?) \| .* \| ?(.*) \|$", table, re.MULTILINE)
+    nouns = {name for first, _ in rows for name in re.findall(r"`(\w+)\.py`", first)} - {"cli"}
+    return dict.fromkeys(nouns, nouns) | {
+        room[1]: nouns | {*re.findall(r"`(\w+)/`", imports)}
+        for first, imports in rows
+        if (room := re.fullmatch(r"`(\w+)/`", first)) and imports != "all"
+    }
 
 
 def test_the_core_knows_no_extras() -> None:
     """What the answers are kept for, what people are told and Airflow can be left out."""
-    allowed = {**ROOMS, **dict.fromkeys(NOUNS, NOUNS)}
+    allowed = rooms()
     strangers = {
-        name: rooms
+        name: others
         for name, imported in imports_of_modules().items()
         if (room := room_of(name)) in allowed
-        and (rooms := {room_of(it) for it in imported} - allowed[room] - {room})
+        and (others := {room_of(it) for it in imported} - allowed[room] - {room})
     }
 
     assert strangers == {}

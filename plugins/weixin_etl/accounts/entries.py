@@ -9,9 +9,9 @@ import msgspec
 
 from weixin_etl.accounts.platform import Discovery
 from weixin_etl.api.errors import ConfigurationError, WeixinError
-from weixin_etl.json_text import one_line
 from weixin_etl.model import Account, ConfiguredAccount, ParameterError, SaidQuota, connection_of
 from weixin_etl.problem import Problem
+from weixin_etl.text import one_line
 
 ACCOUNTS_VARIABLE = "weixin_accounts"
 _LEAVES_OUT = "-"

@@ -2,7 +2,8 @@
 
 from sqlalchemy import Connection
 
-from weixin_etl.model import ParameterError, few_names
+from weixin_etl.model import ParameterError
+from weixin_etl.text import few_names
 from weixin_etl.warehouse import statement
 
 

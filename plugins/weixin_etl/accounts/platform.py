@@ -37,9 +37,9 @@ from weixin_etl.api.errors import (
 from weixin_etl.api.http import CallLimits
 from weixin_etl.api.outages import Outages
 from weixin_etl.api.token import Token
-from weixin_etl.json_text import counted
-from weixin_etl.model import Account, accounts_are, few_names
+from weixin_etl.model import Account
 from weixin_etl.problem import Problem
+from weixin_etl.text import accounts_are, counted, few_names
 from weixin_etl.threads import thread_pool
 from weixin_etl.warehouse import PassingWarehouseError, diagnosed
 
@@ -283,7 +283,8 @@ class Platform:
         """
         Ask WeChat about each account that the list lacks, or whose name or kind is not known.
 
-        The first have withdrawn if it says so. The others are asked for figures all the same.
+        An account that the list lacks has withdrawn if WeChat confirms it; the rest are still
+        collected.
         """
         doubtful = [
             it

@@ -18,6 +18,7 @@ from weixin_etl.api.errors import UnreachableError, UnreadableError
 from weixin_etl.api.http import Call, Caller, CallLimits
 from weixin_etl.api.token import Seconds, Token, TokenText
 from weixin_etl.model import Account
+from weixin_etl.text import counted, one_line
 from weixin_etl.threads import convert
 
 log = logging.getLogger(__name__)
@@ -142,7 +143,7 @@ class Component:
             log.warning(
                 "%s: its list has %s",
                 self.account,
-                json_text.counted(unreadable, "unreadable item"),
+                counted(unreadable, "unreadable item"),
             )
         return Page(answer.total_count, len(answer.entries), readable)
 
@@ -160,7 +161,7 @@ class Component:
         answer = self._post(account, call, _Info)
         info = answer.authorizer_info
         return AccountInfo(
-            json_text.one_line(info.nick_name or ""),
+            one_line(info.nick_name or ""),
             not (info.mini_program_info or info.channels_info),
             answer.authorization_info.authorizer_refresh_token or "",
         )

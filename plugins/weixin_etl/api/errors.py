@@ -29,10 +29,10 @@ from dataclasses import replace
 from datetime import date
 from typing import ClassVar, NamedTuple, TypeVar
 
-from weixin_etl import json_text
 from weixin_etl.datasets import ARTICLES_SET, DATASETS, Dataset
 from weixin_etl.model import Account, connection_of
 from weixin_etl.problem import WAITS, Problem, ProblemKind
+from weixin_etl.text import one_line, shortened, visible
 
 _AUTHORISE_AGAIN = "have the account authorised again"
 _LEAVE_OUT = "leave it out of weixin_accounts"
@@ -209,7 +209,8 @@ class NotAuthorisedError(ConfigurationError):
     """
     WeChat says that the account has not authorised the platform.
 
-    Said of an account whose token is a token service's, or that WeChat's list has nevertheless.
+    Kept for accounts of a token service and those that WeChat's list still names; for others it
+    becomes a `WithdrawnError`.
     """
 
     cause = "it has not authorised the platform"
@@ -381,7 +382,7 @@ def from_errcode(
     """
     errmsg = _harmless(errmsg, secrets)
     rid = _RID.search(errmsg)
-    detail = json_text.shortened(_RID.sub("", errmsg), _LONGEST_ERRMSG + 1)
+    detail = shortened(_RID.sub("", errmsg), _LONGEST_ERRMSG + 1)
     if errcode not in _ERRCODES:
         return UnreadableError(f"errcode {errcode}: {detail}", account=account)
     kind = BY_CODE.get(errcode)
@@ -413,10 +414,10 @@ def _harmless(said: str, secrets: Sequence[str]) -> str:
     """What WeChat said, in one line, without secrets: also not the part of one at a cut."""
     part = max(map(len, secrets), default=0)
     # also where a character that nobody sees holds a secret's parts apart
-    head = json_text.visible(said[: _LONGEST_READ + part])
+    head = visible(said[: _LONGEST_READ + part])
     for secret in secrets:
         head = head.replace(secret, "***")
-    return json_text.one_line(head[:-part] if part and len(said) > _LONGEST_READ + part else head)
+    return one_line(head[:-part] if part and len(said) > _LONGEST_READ + part else head)
 
 
 def _successor(dataset: Dataset) -> str:

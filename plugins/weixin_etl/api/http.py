@@ -28,6 +28,7 @@ from weixin_etl.api.errors import (
 )
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account
+from weixin_etl.text import one_line
 from weixin_etl.threads import convert
 
 _CHUNK_BYTES = 1 << 16
@@ -357,7 +358,7 @@ def _hide_tokens(record: logging.LogRecord) -> bool:
     Tokens travel in the URL: none is left, and little of what a server said.
     """
     said = record.getMessage()
-    hidden = json_text.one_line(_TOKEN.sub(r"\1***", said[: 2 * _LONGEST_SAID]))
+    hidden = one_line(_TOKEN.sub(r"\1***", said[: 2 * _LONGEST_SAID]))
     if hidden != said:
         record.msg, record.args = hidden, ()
     # of headers that can't be read urllib3 adds the traceback, which quotes them all

@@ -25,13 +25,14 @@ from typing import Annotated, BinaryIO
 import msgspec
 from sqlalchemy import Engine
 
-from weixin_etl import clock, json_text
+from weixin_etl import clock
 from weixin_etl.api.client import Answer
 from weixin_etl.api.http import CallLimits, errcode_and_errmsg, too_large
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.load import Load, Outcome, answered
 from weixin_etl.model import Account, Counts, Pair, ParameterError, Run
 from weixin_etl.parse import parse
+from weixin_etl.text import one_line
 from weixin_etl.warehouse import diagnosed, follow_clock, require_migrated, statement
 
 _GZIP = b"\x1f\x8b"
@@ -149,7 +150,7 @@ class _Import:
         try:
             dataset, came = _answer_of(line, self.now())
         except RefusedLineError as error:
-            why = json_text.one_line(str(error), _LONGEST_WHY)
+            why = one_line(str(error), _LONGEST_WHY)
             self._refuse(f"{path}, line {number}: {why}")
             return
         self.waiting[dataset.name].append(came)
@@ -236,7 +237,7 @@ def _answer_of(line: bytes, now: datetime) -> tuple[Dataset, Outcome]:
     """
     said = _decoded(line)
     appid, day, fetched_at = said.appid, said.publication_date, said.fetched_at
-    if not appid or len(appid) > _LONGEST_APPID or appid != json_text.one_line(appid):
+    if not appid or len(appid) > _LONGEST_APPID or appid != one_line(appid):
         raise RefusedLineError(f"appid {appid!r:.60} is no AppID")
     dataset = DATASETS.get(said.dataset)
     if dataset is None:

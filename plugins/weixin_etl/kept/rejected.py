@@ -7,7 +7,7 @@ from datetime import date
 from sqlalchemy import Engine
 
 from weixin_etl.datasets import Dataset
-from weixin_etl.json_text import one_line
+from weixin_etl.text import one_line
 from weixin_etl.warehouse import require_migrated, statement
 
 _NAMES_SHOWN = 5

@@ -15,7 +15,6 @@ from typing import Any
 from sqlalchemy import Engine, Row
 
 from weixin_etl import clock
-from weixin_etl.json_text import counted, one_line
 from weixin_etl.kept.answers import Selection, commits, count_selected
 from weixin_etl.load import rollups
 from weixin_etl.load.coverage import data_columns, judge_again, save_data, verdicts, wake
@@ -24,6 +23,7 @@ from weixin_etl.load.rebuild import Merged, Rebuilt, rebuild, staged_again
 from weixin_etl.load.stage import Staged
 from weixin_etl.load.tables import Tables
 from weixin_etl.model import AttemptState, Cause, DataState, Pair, Summary
+from weixin_etl.text import counted, one_line
 from weixin_etl.warehouse import diagnosed, follow_clock, require_migrated, statement
 from weixin_etl.warehouse.locks import lock_load
 

@@ -155,7 +155,7 @@ class _Lines:
     """
     Lines as a file, for COPY: Postgres stores the first while the last are not yet written.
 
-    Read in large parts: for each, this thread has to wait for those that take answers apart.
+    Read in large parts: before each, this thread waits for the parsing threads to release the GIL.
     """
 
     def __init__(self, lines: Iterator[bytes]) -> None:

@@ -7,8 +7,8 @@ from datetime import date
 from airflow.sdk import Param
 
 from weixin_etl.datasets import DATASETS
-from weixin_etl.json_text import one_line
 from weixin_etl.model import ParameterError
+from weixin_etl.text import one_line
 
 
 def _day(title: str, description: str) -> Param:

@@ -20,13 +20,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from weixin_etl import clock, rules
 from weixin_etl.accounts.known import appid_of
 from weixin_etl.datasets import DATASETS
-from weixin_etl.json_text import one_line
 from weixin_etl.model import ParameterError
 from weixin_etl.orchestration.connections import accounts
 from weixin_etl.orchestration.connections.hook import WeixinHook, tested_conn_id
 from weixin_etl.orchestration.connections.warehouse import open_reader, reading
 from weixin_etl.orchestration.form import FORMS, require_known
 from weixin_etl.orchestration.tasks import run_context
+from weixin_etl.text import one_line
 
 log = logging.getLogger(__name__)
 

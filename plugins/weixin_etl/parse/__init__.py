@@ -32,6 +32,7 @@ from weixin_etl.parse.values import (
     is_storable,
     what_it_is,
 )
+from weixin_etl.text import storable
 
 _ODD = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, InvalidOperation)
 """What decoding raises where something is not as documented."""
@@ -338,7 +339,7 @@ class AnswerReader:
             if value.isascii() and "\0" not in value:
                 return value
             self._parsed.stripped_nuls += value.count("\0")
-            return json_text.storable(value)
+            return storable(value)
         if isinstance(value, list | dict) and depth == DEEPEST:
             raise _UnreadableError(_TOO_DEEP)
         depth += 1

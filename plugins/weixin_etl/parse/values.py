@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import msgspec
 
-from weixin_etl import json_text
 from weixin_etl.datasets import Kind
+from weixin_etl.text import storable
 
 BIGINT_MAX = 2**63 - 1
 SMALLINT_MAX = 2**15 - 1
@@ -69,7 +69,7 @@ def is_storable(value: Any, depth: int = 0) -> bool:
         for element in level:
             fits = True
             if isinstance(element, str):
-                fits = json_text.storable(element) == element
+                fits = storable(element) == element
             elif isinstance(element, _CONTAINERS):
                 fits = depth < DEEPEST
                 deeper += element

@@ -17,11 +17,11 @@ from weixin_etl.api.errors import (
     WeixinError,
 )
 from weixin_etl.datasets import Dataset, Rows
-from weixin_etl.json_text import counted, one_line
-from weixin_etl.model import SaidQuota, few_names
+from weixin_etl.model import SaidQuota
 from weixin_etl.parse.articles import Article, Row
 from weixin_etl.probe.asking import Asked, AskedDataset, AskedDay
 from weixin_etl.probe.shape import OPTIONAL, Shape, before_row, declared, shape_of
+from weixin_etl.text import counted, few_names, one_line
 
 REPORT = "report it, with what --save writes"
 _KEYS_NAMED = 4

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from weixin_etl import clock
-from weixin_etl.json_text import counted, one_line
-from weixin_etl.model import SaidQuota, few_names
+from weixin_etl.model import SaidQuota
 from weixin_etl.parse.articles import ATTRIBUTES
 from weixin_etl.probe.judging import Seen, parts_above
+from weixin_etl.text import counted, few_names, one_line
 
 _NOT_KNOWN = "not known"
 _ALL_SCENES = "全部"

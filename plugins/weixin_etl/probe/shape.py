@@ -1,4 +1,4 @@
-"""What an answer shapes like beside the declaration in `datasets`: pure."""
+"""An answer's shape, compared with its declaration in `datasets`: pure."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

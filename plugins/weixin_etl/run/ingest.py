@@ -15,7 +15,6 @@ from weixin_etl import clock, rules
 from weixin_etl.api.client import Refusal, WeixinClient
 from weixin_etl.api.errors import ConfigurationError, DailyQuotaError
 from weixin_etl.clock import days_as_ranges
-from weixin_etl.json_text import counted
 from weixin_etl.load import Load, Outcome, answered, refused
 from weixin_etl.model import (
     Account,
@@ -26,7 +25,6 @@ from weixin_etl.model import (
     PlannedPair,
     PlanStamp,
     Run,
-    few_names,
 )
 from weixin_etl.parse import parse
 from weixin_etl.problem import Problem, log_frames, log_problem, program_fault, together
@@ -35,6 +33,7 @@ from weixin_etl.run.extract import AccountCalls, extract
 from weixin_etl.run.pairs import accounts_not_in, not_in, planned_pairs, require_plan
 from weixin_etl.run.plan import plan_open_days
 from weixin_etl.run.quota import known_quotas
+from weixin_etl.text import counted, few_names
 from weixin_etl.threads import every
 from weixin_etl.warehouse import WarehouseError, diagnose, require_one_time, statement
 from weixin_etl.warehouse.locks import ingest_locks
@@ -47,7 +46,7 @@ PROGRESS_SECONDS = 14
 """So long after its last line the log says how far a batch has come, also during a commit."""
 
 _one_at_a_time = Lock()
-"""On the way an answer takes several times its bytes, whatever the number of threads."""
+"""Answers are parsed one at a time: parsing takes several times an answer's bytes."""
 
 OpenClient = Callable[[PlannedAccount], WeixinClient]
 """The client of a planned account; raises `WeixinError` when its connection can't be used."""

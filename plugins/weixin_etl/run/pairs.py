@@ -10,7 +10,6 @@ from sqlalchemy import Connection, Row
 from weixin_etl import clock, rules
 from weixin_etl.api.errors import HeldBackError
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.json_text import counted
 from weixin_etl.model import (
     ConfiguredAccount,
     PairState,
@@ -18,10 +17,10 @@ from weixin_etl.model import (
     PlannedPair,
     PlanStamp,
     Run,
-    accounts_are,
     connection_of,
 )
 from weixin_etl.problem import Problem, ProblemKind, together
+from weixin_etl.text import accounts_are, counted
 from weixin_etl.warehouse import WarehouseError, statement
 from weixin_etl.warehouse.statements import arrays
 

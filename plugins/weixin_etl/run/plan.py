@@ -13,7 +13,6 @@ from sqlalchemy import Connection, Engine, Row
 
 from weixin_etl import clock, rules
 from weixin_etl.clock import days_as_ranges
-from weixin_etl.json_text import counted
 from weixin_etl.model import (
     AttemptState,
     Batch,
@@ -22,15 +21,14 @@ from weixin_etl.model import (
     PlannedAccount,
     PlanStamp,
     Run,
-    accounts_are,
     connection_of,
-    few_names,
 )
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.rules import Due, Quota
 from weixin_etl.run import Settings
 from weixin_etl.run.pairs import planned_pairs, problem_of, run_keys
 from weixin_etl.run.quota import known_quotas, save_said
+from weixin_etl.text import accounts_are, counted, few_names
 from weixin_etl.warehouse import require_migrated, require_one_time, statement
 from weixin_etl.warehouse.statements import arrays
 

@@ -22,9 +22,9 @@ from sqlalchemy import Connection, Engine, RowMapping
 
 from weixin_etl import clock, rules
 from weixin_etl.datasets import DATASETS
-from weixin_etl.json_text import one_line
 from weixin_etl.model import Run, connection_of
 from weixin_etl.problem import End, Mark, Problem, ProblemKind, Whose
+from weixin_etl.text import one_line
 from weixin_etl.threads import convert
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.locks import lock_incidents

@@ -17,8 +17,8 @@ from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS
-from weixin_etl.json_text import counted, shortened
 from weixin_etl.problem import End, Problem, ProblemKind, Whose
+from weixin_etl.text import counted, shortened
 from weixin_etl.trouble import chinese
 from weixin_etl.trouble.incidents import TASKS, Incident, is_warning
 from weixin_etl.warehouse import statement

@@ -16,13 +16,20 @@ from sqlalchemy import Connection, RowMapping
 
 from weixin_etl import clock, rules
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.json_text import counted
-from weixin_etl.model import Airflow, Coverage, DagState, DayState, connection_of
+from weixin_etl.model import Coverage, DayState, connection_of
 from weixin_etl.problem import Problem, ProblemKind, Whose
 from weixin_etl.rules import Quota
-from weixin_etl.run.at_work import Progress, RunAtWork, progress, runs_at_work
 from weixin_etl.run.quota import known_quotas
+from weixin_etl.text import counted
 from weixin_etl.threads import convert
+from weixin_etl.trouble.at_work import (
+    Airflow,
+    DagState,
+    Progress,
+    RunAtWork,
+    progress,
+    runs_at_work,
+)
 from weixin_etl.trouble.incidents import is_warning
 from weixin_etl.trouble.messages import FINDINGS, STALE
 from weixin_etl.warehouse import statement
@@ -367,7 +374,7 @@ def _of_airflow(
     if not airflow.is_scheduler_alive:
         cause, cure = (
             "Airflow's scheduler is not responding",
-            "start the scheduler: no run is created",
+            "start the scheduler; until then no run is created",
         )
         yield ListedProblem(Problem(ProblemKind.RUN_LATE, cause, cure))
     if not airflow.pool_slots:
@@ -390,10 +397,10 @@ def _of_airflow(
 def _why_no_run(dataset: Dataset, dag: DagState | None, now: datetime) -> tuple[str, str] | None:
     """Why the dataset gets no run, and what to change."""
     if dag is None:
-        cure = "see the DAG import errors on Airflow's start page: no run is created"
+        cure = "see the DAG import errors on Airflow's start page; until then no run is created"
         return f"Airflow does not know {dataset.dag_id}", cure
     if dag.is_paused:
-        return "the DAG is paused", f"unpause {dataset.dag_id}: no run is created"
+        return "the DAG is paused", f"unpause {dataset.dag_id}; until then no run is created"
     if dag.next_run_at and now - dag.next_run_at > OVERDUE:
         cure = "check that the scheduler runs and that fewer than three runs of the DAG are active"
         return f"the run of {clock.beijing_text(dag.next_run_at)} was not made", cure

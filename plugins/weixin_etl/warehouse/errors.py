@@ -9,8 +9,8 @@ import psycopg2
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError
 
-from weixin_etl.json_text import one_line
 from weixin_etl.problem import Problem, ProblemKind
+from weixin_etl.text import one_line
 
 CONN_ID = "weixin_warehouse"
 _TROUBLE_ERRORS = (psycopg2.OperationalError, psycopg2.InterfaceError, psycopg2.InternalError)

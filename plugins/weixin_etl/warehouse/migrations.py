@@ -17,7 +17,7 @@ from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import DBAPIError
 
 from weixin_etl.loopback import is_loopback
-from weixin_etl.model import few_names
+from weixin_etl.text import few_names
 from weixin_etl.warehouse.connection import engine
 from weixin_etl.warehouse.errors import CONN_ID, WarehouseError, diagnose
 from weixin_etl.warehouse.locks import lock_changes

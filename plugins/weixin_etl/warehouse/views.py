@@ -22,7 +22,7 @@ from sqlalchemy import Connection, Engine, Row
 from sqlalchemy.exc import DBAPIError
 
 from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS
-from weixin_etl.json_text import one_line
+from weixin_etl.text import one_line
 from weixin_etl.warehouse.errors import WarehouseError, diagnose
 from weixin_etl.warehouse.locks import lock_changes
 from weixin_etl.warehouse.statements import source, sql_directory, statement

@@ -156,7 +156,7 @@ class TestHealth:
 
         causes = {it["cause"]: it["cure"] for it in said["problems"]}
         assert "create the pool weixin_api" in causes["the pool weixin_api does not exist"]
-        assert causes["the DAG is paused"] == f"unpause {DAG}: no run is created"
+        assert causes["the DAG is paused"] == f"unpause {DAG}; until then no run is created"
 
 
 class Visitor:

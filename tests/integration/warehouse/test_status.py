@@ -7,11 +7,11 @@ import pytest
 from sqlalchemy import Engine, text
 
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
-from weixin_etl.model import Airflow, DagState, DayState
+from weixin_etl.model import DayState
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.rules import Quota
-from weixin_etl.run.at_work import RunAtWork
 from weixin_etl.trouble import status
+from weixin_etl.trouble.at_work import Airflow, DagState, RunAtWork
 from weixin_etl.trouble.status import ListedProblem, Status
 from weixin_etl.trouble.unwanted import say_unwanted
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import DownloadColumn
 
-from weixin_etl.json_text import counted
 from weixin_etl.kept.imported import import_files
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.commands.bar import bar
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
+from weixin_etl.text import counted
 
 _LINES_SHOWN = 20
 

@@ -15,7 +15,6 @@ from weixin_etl.accounts.entries import ListedAccount, nearest_first
 from weixin_etl.accounts.platform import Platform
 from weixin_etl.api.errors import ConfigurationError, WeixinError
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.json_text import counted, one_line, shown
 from weixin_etl.model import Account, ParameterError
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections.accounts import Clients, discover
@@ -23,6 +22,7 @@ from weixin_etl.probe import saved
 from weixin_etl.probe.asking import CALLS_A_DATASET, Asked, ask
 from weixin_etl.probe.judging import Grade, judge, seen
 from weixin_etl.probe.questions import settled
+from weixin_etl.text import counted, one_line, shown
 from weixin_etl.threads import thread_pool
 from weixin_etl.warehouse import WarehouseError
 
@@ -197,4 +197,4 @@ def _save(console: Console, asked: Sequence[Asked], folder: Path, *, is_sure: bo
             say("Not written.")
             return
     saved.write(folder, found.answers)
-    say(f"Written: {what}. Shape at them before you show them to anybody.")
+    say(f"Written: {what}. Look at them before you show them to anybody.")

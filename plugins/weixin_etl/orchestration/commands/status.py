@@ -7,11 +7,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import Airflow, DayState
+from weixin_etl.model import DayState
 from weixin_etl.orchestration import airflow_state, settings
 from weixin_etl.orchestration.commands import outside
 from weixin_etl.orchestration.connections.warehouse import of_reader, open_reader, reading
 from weixin_etl.trouble import status
+from weixin_etl.trouble.at_work import Airflow
 from weixin_etl.warehouse import WarehouseError
 
 HEALTHY, UNHEALTHY, UNKNOWN = 0, 1, 2

@@ -24,7 +24,6 @@ from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import ClockError, ConfigurationError, WeixinError
 from weixin_etl.api.outages import Outages
 from weixin_etl.datasets import Dataset
-from weixin_etl.json_text import counted
 from weixin_etl.model import (
     Account,
     ConfiguredAccount,
@@ -32,13 +31,13 @@ from weixin_etl.model import (
     Run,
     SaidQuota,
     connection_of,
-    few_names,
 )
 from weixin_etl.orchestration.connections.hook import WeixinHook, ticket
 from weixin_etl.orchestration.connections.lookup import variable_of
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
 from weixin_etl.orchestration.settings import TaskSettings
 from weixin_etl.problem import Problem, log_problem
+from weixin_etl.text import counted, few_names
 from weixin_etl.threads import thread_pool
 from weixin_etl.warehouse import require_migrated
 

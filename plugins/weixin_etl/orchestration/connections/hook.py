@@ -16,10 +16,10 @@ from weixin_etl.api.client import WeixinClient, ask_for_token
 from weixin_etl.api.component import Component
 from weixin_etl.api.errors import ConfigurationError, WeixinError
 from weixin_etl.api.http import CallLimits
-from weixin_etl.json_text import one_line
 from weixin_etl.loopback import is_loopback
 from weixin_etl.model import DEFAULT_BASE_URL, Account
 from weixin_etl.orchestration.connections.lookup import connections_like, variable_name, variable_of
+from weixin_etl.text import one_line
 
 tested_conn_id: ContextVar[str] = ContextVar("tested_conn_id", default="")
 """While the button *Test* is served: the connection's id. Airflow hands the hook a random one."""

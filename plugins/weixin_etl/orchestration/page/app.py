@@ -19,7 +19,6 @@ from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 from pydantic import Field
 from sqlalchemy.exc import DBAPIError
 
-from weixin_etl import json_text
 from weixin_etl.datasets import DATASETS
 from weixin_etl.orchestration import airflow_state
 from weixin_etl.orchestration.connections.warehouse import of_reader
@@ -32,6 +31,7 @@ from weixin_etl.orchestration.page.reader import (
     figures,
     reader,
 )
+from weixin_etl.text import shown
 from weixin_etl.warehouse import WarehouseError
 
 log = logging.getLogger(__name__)
@@ -294,5 +294,5 @@ def _template() -> jinja2.Template:
 
 def _json(content: Any, status_code: int = 200) -> Response:
     # its texts in order of reading; others than these characters are escaped in JSON
-    text = json_text.shown(msgspec.json.encode(content).decode())
+    text = shown(msgspec.json.encode(content).decode())
     return Response(text, status_code, media_type="application/json")

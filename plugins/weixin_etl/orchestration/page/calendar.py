@@ -6,11 +6,11 @@ from datetime import date, timedelta
 from typing import Any
 
 from weixin_etl import clock, rules
-from weixin_etl.model import Airflow, Coverage, DayState, Pair
+from weixin_etl.model import Coverage, DayState, Pair
 from weixin_etl.orchestration.page.reader import Figures, told
 from weixin_etl.problem import Problem, ProblemKind
-from weixin_etl.run.at_work import progress
 from weixin_etl.trouble import status
+from weixin_etl.trouble.at_work import Airflow, progress
 
 ACCOUNTS_PER_PAGE = 25
 NEIGHBOURS = timedelta(days=62)

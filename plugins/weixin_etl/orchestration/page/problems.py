@@ -13,8 +13,8 @@ from weixin_etl.orchestration.connections.warehouse import of_reader, open_reade
 from weixin_etl.orchestration.page import airflow_ui
 from weixin_etl.orchestration.page.reader import Language, in_language, told
 from weixin_etl.problem import ProblemKind
-from weixin_etl.run.at_work import RunAtWork
 from weixin_etl.trouble import status
+from weixin_etl.trouble.at_work import RunAtWork
 from weixin_etl.trouble.status import AccountStatus, ListedProblem, Status
 from weixin_etl.warehouse import WarehouseError
 

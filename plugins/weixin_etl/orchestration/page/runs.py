@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from weixin_etl.model import Airflow
 from weixin_etl.orchestration.airflow_state import AirflowRun
 from weixin_etl.orchestration.page.reader import Figures
-from weixin_etl.run.at_work import progress
+from weixin_etl.trouble.at_work import Airflow, progress
 
 RUNS_PER_PAGE = 20
 ACCOUNTS = 100

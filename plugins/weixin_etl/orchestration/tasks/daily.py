@@ -14,7 +14,6 @@ from sqlalchemy.exc import DBAPIError
 
 from weixin_etl import clock, rules
 from weixin_etl.datasets import Dataset
-from weixin_etl.json_text import one_line
 from weixin_etl.model import Batch, ConfiguredAccount, PlanStamp, Run
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections import accounts
@@ -26,6 +25,7 @@ from weixin_etl.run import check as check_verb
 from weixin_etl.run import ingest as ingest_verb
 from weixin_etl.run import plan as plan_verb
 from weixin_etl.run import report as report_verb
+from weixin_etl.text import one_line
 from weixin_etl.threads import convert
 from weixin_etl.trouble import incidents
 from weixin_etl.warehouse import WarehouseError, follow_clock

@@ -1,16 +1,44 @@
-"""How far the runs have come that ask WeChat at this moment."""
+"""What Airflow knows, handed in, and how far the runs have come that ask WeChat at this moment."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
 
 from sqlalchemy import Connection
 
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import Airflow
 from weixin_etl.threads import convert
 from weixin_etl.warehouse import statement
+
+
+@dataclass(frozen=True, slots=True)
+class DagState:
+    """What Airflow knows of a dataset's DAG."""
+
+    is_paused: bool = False
+    next_run_at: datetime | None = None
+    """When the next scheduled run is created; in the past: it should have been."""
+
+
+@dataclass(frozen=True, slots=True)
+class Airflow:
+    """What Airflow knows."""
+
+    dags: Mapping[str, DagState]
+    """The DAGs by dataset, as far as Airflow has read their files."""
+    pool: str
+    pool_slots: int | None
+    """Slots of the pool; None when there is no such pool."""
+    is_scheduler_alive: bool = True
+    alerts: str = ""
+    """The connection by which people are told; empty when there is none."""
+    runs: Mapping[str, Collection[str]] = field(default_factory=dict)
+    """The runs that are queued or running, by dataset."""
+
+    def at_work(self, dataset: Dataset) -> list[str]:
+        """The runs that ask WeChat: none while no scheduler starts their tasks."""
+        return sorted(self.runs.get(dataset.name, ())) if self.is_scheduler_alive else []
 
 
 @dataclass(frozen=True, slots=True)

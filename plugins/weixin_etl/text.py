@@ -1,0 +1,74 @@
+"""Texts for people: strangers' as they can be shown, counts and names in a sentence."""
+
+import re
+from collections.abc import Sequence
+from unicodedata import category
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_LONGEST_SHOWN = 2000
+_NOT_SHOWN: dict[int, str | None] = {
+    **dict.fromkeys([*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029], " "),
+    **dict.fromkeys([0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]),
+    ord("\n"): "\n",
+    ord("\t"): "\t",
+}
+"""Control characters, and those that turn the order in which a text is read."""
+_FIRST_CHINESE = "\u2e80"
+_NOT_LAST = " ,;:·(，。；：、（"
+_NAMES_IN_LINE = 20
+
+
+def storable(text: str) -> str:
+    """The text without what Postgres cannot hold: U+0000 and lone surrogates."""
+    return _LONE_SURROGATE.sub("\ufffd", text.replace("\0", ""))
+
+
+def shown(text: str) -> str:
+    """
+    The text as a terminal, a log or a page may be given it; what is stored keeps its characters.
+
+    Lines and tabs stay. No control character is left, nor one that turns the order of reading.
+    """
+    return text if text.isprintable() else storable(text).translate(_NOT_SHOWN)
+
+
+def visible(text: str) -> str:
+    """The text without control and format characters, which nobody sees; lines and tabs stay."""
+    return "".join(it for it in text if it in "\n\t" or category(it) not in ("Cc", "Cf"))
+
+
+def one_line(text: str, longest: int = _LONGEST_SHOWN) -> str:
+    """A stranger's text for a sentence: cut before anything looks at it, `shown` in one line."""
+    line = " ".join(shown(text[:longest]).split())
+    return line if len(text) <= longest else f"{line}…"
+
+
+def shortened(text: str, length: int) -> str:
+    """
+    The text, or as many of its words as there is room for: of a single one, a part.
+
+    Each Chinese character is a word.
+    """
+    if len(text) <= length:
+        return text
+    if length <= 0:
+        return ""
+    ends = (n for n in range(length - 1, 0, -1) if text[n] == " " or text[n] >= _FIRST_CHINESE)
+    end = next(ends, None)
+    return f"{text[: length - 1] if end is None else text[:end].rstrip(_NOT_LAST)}…"
+
+
+def counted(count: int, what: str) -> str:
+    """`1 day`, `3 days`: a count and what is counted, in the singular, for a sentence."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def accounts_are(count: int) -> str:
+    """`1 account is`, `3 accounts are`."""
+    return f"{counted(count, 'account')} {'is' if count == 1 else 'are'}"
+
+
+def few_names(names: Sequence[str]) -> str:
+    """`a, b and 9 more`: as many as a line holds, there may be thousands."""
+    more = len(names) - _NAMES_IN_LINE
+    return ", ".join(names[:_NAMES_IN_LINE]) + (f" and {more} more" if more > 0 else "")
