@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from sqlalchemy import Connection, Engine
 
 from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
+from weixin_etl.text import counted
 from weixin_etl.warehouse.locks import lock_load
 from weixin_etl.warehouse.statements import statement
 
@@ -71,4 +72,4 @@ def fill(warehouse: Engine, on_progress: Callable[[int, int], None]) -> list[str
         return []
     on_progress(len(missing), len(missing))
     count = len({appid for _, appid in missing})
-    return [f"Worked out the rollups of {count} account{'s' if count > 1 else ''}."]
+    return [f"Worked out the rollups of {counted(count, 'account')}."]
