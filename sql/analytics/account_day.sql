@@ -7,10 +7,21 @@
 -- joins: appid to account; calendar_date to calendar
 {% from "analytics/macros.jinja" import increment %}
 {% from "weixin/macros.jinja" import is_whole %}
-{#- A figure of the day in another dataset: NULL unless its answer is ready and whole. #}
-{% macro of_the_day(figure, name) -%}
+{#-
+A figure of the day in another dataset: NULL unless its answer is ready and whole, and every row has
+it; with `is_split`, also while the fact has parts of the day that the newest answer lacks.
+-#}
+{% macro of_the_day(metric, name, is_split=false) -%}
 (
-        SELECT CASE WHEN count(fact.appid) > 0 THEN {{ figure }} ELSE 0 END
+        SELECT
+            CASE
+                WHEN
+                    count(fact.appid) = count(fact.{{ metric }})
+                    {% if is_split %}
+                    AND count(fact.appid) = max(pair.row_count)
+                    {% endif %}
+                    THEN coalesce(sum(fact.{{ metric }}), 0)
+            END
         FROM weixin.coverage AS pair
         LEFT JOIN weixin.fact_{{ name }} AS fact
             ON pair.appid = fact.appid AND pair.publication_date = fact.stat_date
@@ -133,8 +144,8 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     -- 中文：当日数据是否完整
     is_complete,
     -- Readers of the day over all articles, at any age, each counted once per article and day; NULL
-    -- when no answer of article_read for it was ready, or something in it was rejected: see
-    -- analytics.article_reading
+    -- when no answer of article_read for it was ready, or something in it was rejected or left out:
+    -- see analytics.article_reading
     -- 中文：当日全部文章的阅读人数之和（不限文章发布多久）
     -- unit: people, level
     reading_user,
@@ -182,11 +193,11 @@ SELECT
     day.daily_{{ rate.name }},
     {% endfor %}
     day.is_complete,
-    {{ of_the_day("sum(fact.read_user)", "article_read") }} AS reading_user,
-    {{ of_the_day("max(fact.read_user)", "account_summary") }} AS summary_read_user,
-    {{ of_the_day("sum(fact.new_user)", "follower_change") }} AS new_user,
-    {{ of_the_day("sum(fact.cancel_user)", "follower_change") }} AS cancel_user,
-    {{ of_the_day("max(fact.cumulate_user)", "follower_total") }} AS cumulate_user
+    {{ of_the_day("read_user", "article_read") }} AS reading_user,
+    {{ of_the_day("read_user", "account_summary") }} AS summary_read_user,
+    {{ of_the_day("new_user", "follower_change", true) }} AS new_user,
+    {{ of_the_day("cancel_user", "follower_change", true) }} AS cancel_user,
+    {{ of_the_day("cumulate_user", "follower_total") }} AS cumulate_user
 FROM (
     SELECT
         account.name AS account_name,

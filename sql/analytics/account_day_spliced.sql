@@ -2,7 +2,8 @@
 -- through the retirement of getarticletotal. Until the last complete day of article_total it is
 -- analytics.account_day; after that, once WeChat has retired the endpoint for the account, it is
 -- analytics.account_day_detail times a ratio: what article_total counted of what its successor
--- counted, over the days of which both are complete. An estimate: the two count by different rules
+-- counted, over the days of which both are complete. An estimate: the two count by different rules.
+-- Only figures that both count are here
 -- 中文：每个公众号、每一天一行：接口下线前后衔接的新增值（下线后为估算值）
 -- key: appid, calendar_date
 -- joins: appid to account; calendar_date to calendar
@@ -10,6 +11,7 @@
 {% import "analytics/columns.jinja" as the %}
 {% set old = datasets | selectattr("successor") | first %}
 {% set new = datasets | selectattr("name", "equalto", old.successor) | first %}
+{% set both = old.totals | selectattr("nearest") | list %}
 CREATE VIEW analytics.account_day_spliced (
     {{ the.appid }},
     {{ the.account_name }},
@@ -20,15 +22,12 @@ CREATE VIEW analytics.account_day_spliced (
     -- 中文：当日发布文章数
     -- unit: articles, additive
     articles_published,
-    {% for metric in old.totals %}
+    {% for metric in both %}
     {{
         increment(
             metric,
-            "gained on the day over all articles within their window; NULL when unknown"
-            ~ (
-                ", estimated where is_spliced" if metric.nearest
-                else " and where is_spliced: the successor does not count it"
-            )
+            "gained on the day over all articles within their window, estimated where is_spliced; "
+            ~ "NULL when unknown"
         )
     }}
     {{ metric.name }}_increment,
@@ -40,7 +39,7 @@ CREATE VIEW analytics.account_day_spliced (
     -- Whether the day is an estimate: the successor's figures times the ratios
     -- 中文：是否由替代接口估算
     is_spliced,
-    {% for metric in old.totals if metric.nearest %}
+    {% for metric in both %}
     -- What {{ metric.name }} is multiplied from: its sum of all days of which both endpoints are
     -- complete over that of the successor's {{ metric.nearest }}; NULL without such days
     -- 中文：{{ metric.chinese_name }}的衔接比例
@@ -57,24 +56,19 @@ SELECT
     account.name AS account_name,
     day.calendar_date,
     day.articles_published,
-    {% for metric in old.totals %}
-    {% if metric.nearest %}
+    {% for metric in both %}
     CASE
         WHEN spliced.is_spliced
             THEN day.{{ new.prefix }}{{ metric.nearest }} * day.{{ metric.name }}_ratio
         ELSE day.{{ metric.name }}_increment
     END AS {{ metric.name }}_increment,
-    {% else %}
-    CASE WHEN NOT spliced.is_spliced THEN day.{{ metric.name }}_increment END
-        AS {{ metric.name }}_increment,
-    {% endif %}
     {% endfor %}
     CASE
         WHEN spliced.is_spliced THEN day.{{ new.prefix }}is_complete AND day.ratio_days > 0
         ELSE day.is_complete
     END AS is_complete,
     spliced.is_spliced,
-    {% for metric in old.totals if metric.nearest %}
+    {% for metric in both %}
     day.{{ metric.name }}_ratio,
     {% endfor %}
     day.ratio_days
@@ -92,7 +86,7 @@ CROSS JOIN
     LATERAL (
         SELECT
             old.*,
-            {% for metric in old.totals if metric.nearest %}
+            {% for metric in both %}
             new.{{ metric.nearest }}_increment AS {{ new.prefix }}{{ metric.nearest }},
             sum(old.{{ metric.name }}_increment) FILTER (
                 WHERE

@@ -30,8 +30,8 @@ CREATE VIEW analytics.article_reading (
     -- 中文：当日分享人数
     -- unit: people, level
     share_user,
-    -- Whether the day's readers are all there: the answer of article_read was ready, and nothing in
-    -- it was rejected
+    -- Whether the day's readers are all there: the answer of article_read was ready, nothing in it
+    -- was rejected, and it did not list the article without its readers
     -- 中文：当日阅读数据是否完整
     is_complete
 ) AS
@@ -60,7 +60,7 @@ SELECT
         WHEN NOT day.is_shared AND {{ is_whole("shared", "day.msgid") }} THEN 0
         ELSE day.share_user
     END AS share_user,
-    {{ is_whole("seen") }} AS is_complete
+    {{ is_whole("seen") }} AND (day.read_user IS NOT NULL OR NOT day.is_read) AS is_complete
 FROM weixin.dim_account AS account
 INNER JOIN (
     SELECT
@@ -69,7 +69,8 @@ INNER JOIN (
         stat_date,
         max(read_user) AS read_user,
         max(share_user) AS share_user,
-        bool_or(is_shared) AS is_shared
+        bool_or(is_shared) AS is_shared,
+        NOT bool_and(is_shared) AS is_read
     FROM (
         SELECT
             appid,

@@ -39,8 +39,9 @@ CREATE VIEW analytics.follower_day (
     -- 中文：累计关注人数
     -- unit: people, level
     cumulate_user,
-    -- Whether who came and went is known: WeChat's answer for the day was ready, and nothing in it
-    -- was rejected. Where follower_total alone is collected of an account: whether its answer was
+    -- Whether who came and went is known: WeChat's answer for the day was ready, nothing in it was
+    -- rejected or left out, and it has every channel that an earlier answer of the day had. Where
+    -- follower_total alone is collected of an account: whether its answer was
     -- 中文：数据是否完整
     is_complete
 ) AS
@@ -49,7 +50,18 @@ WITH answered AS NOT MATERIALIZED (
         pair.dataset,
         pair.appid,
         pair.publication_date AS stat_date,
-        {{ is_whole("pair") }} AS is_whole
+        {{ is_whole("pair") }}
+        AND (
+            pair.dataset != 'follower_change' OR EXISTS (
+                SELECT count(*)
+                FROM weixin.fact_follower_change AS its
+                WHERE its.appid = pair.appid AND its.stat_date = pair.publication_date
+                HAVING
+                    count(*) = pair.row_count
+                    AND count(*) = count(its.new_user)
+                    AND count(*) = count(its.cancel_user)
+            )
+        ) AS is_whole
     FROM weixin.coverage AS pair
     WHERE pair.dataset IN ('follower_change', 'follower_total') AND pair.fetched_at IS NOT NULL
 )
@@ -113,7 +125,7 @@ INNER JOIN (
                 count(its.appid) = 0
                 AND bool_or(pair.is_whole AND pair.dataset = 'follower_change')
                 THEN 0
-            ELSE sum(its.{{ metric }})
+            WHEN count(its.appid) = count(its.{{ metric }}) THEN sum(its.{{ metric }})
         END AS {{ metric }},
         {% endfor %}
         bool_or(pair.is_whole) FILTER (WHERE pair.dataset = 'follower_change') AS is_change_whole,

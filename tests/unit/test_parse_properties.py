@@ -139,6 +139,23 @@ def test_a_rate_is_a_number_or_rejected_alone(written_rate: str, rate_read: str 
     assert list(parsed.articles["1_1"].rows) == [DAY, NEXT_DAY]
 
 
+@pytest.mark.parametrize("number", ["1e99999999999999999999", "NaN", "-Infinity"])
+def test_a_number_in_a_list_that_nothing_holds_is_kept_as_a_text(number: str) -> None:
+    """Its row is loaded."""
+    dataset = ARTICLE_DATASETS["article_total_detail"]
+    name = dataset.lists[0].name
+    row = {"stat_date": str(DAY), name: [{"user_count": "ODD"}], dataset.readers: 3}
+    item = {"ref_date": str(DAY), "msgid": "1_1", dataset.rows_key: [row]}
+    body = json.dumps({"list": [item]}).replace('"ODD"', number).encode()
+
+    parsed = parse(dataset, body, DAY, FETCHED_AT)
+
+    row = parsed.articles["1_1"].rows[DAY]
+    assert all(isinstance(it["user_count"], str) for it in getattr(row, name))
+    assert getattr(row, dataset.readers) == 3
+    assert len(row_lines(dataset, parsed.articles.values())) == 1
+
+
 @both_datasets
 @no_deadline
 @given(st.sampled_from(["answer", "item", "row", "figure"]), st.integers(1, 2000), st.booleans())

@@ -75,6 +75,8 @@ def is_storable(value: Any, depth: int = 0) -> bool:
                 deeper += element
                 if isinstance(element, dict):
                     deeper += element.values()
+            elif isinstance(element, float):  # beyond what Decimal holds
+                fits = False
             elif isinstance(element, Decimal):
                 fits = _is_short(element)
             if not fits:

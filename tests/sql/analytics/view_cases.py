@@ -44,6 +44,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "attempt_state": "ok",
         "attempted_at": _SEEN,
         "attempts": 0,
+        "row_count": 0,
     },
     "dim_account": {"appid": "wx1", "name": "报纸", "conn_id": "wx1", "first_seen_at": _SEEN},
     "dim_article": {"appid": "wx1", "first_seen_at": _SEEN, "last_seen_at": _SEEN},
