@@ -191,16 +191,17 @@ def not_planned(run: Run, accounts: Sequence[ConfiguredAccount]) -> list[Problem
 
 
 def _retired(connection: Connection, run: Run, pairs: Sequence[PlannedPair]) -> list[Problem]:
-    """Accounts whose endpoint WeChat still has offline: only yesterday was asked."""
+    """Accounts whose endpoint WeChat still has offline, by yesterday: so their window is."""
+    now, days = clock.now(), tuple(rules.present_window(run.dataset, run.today).newest_first())
     cause = f"WeChat still has {run.dataset.endpoint} offline"
     offline = together(
-        replace(why_not_in(pair, clock.now()), cause=cause, rid="")
+        replace(why_not_in(pair, now), cause=cause, rid="", days=days)
         for pair in pairs
         if pair.is_probe
         and pair.state is not PairState.HELD_BACK
         and pair.coverage.error_code == rules.OFFLINE
     )
-    return with_successor(connection, run.dataset, offline)
+    return with_successor(connection, run.dataset, offline, now)
 
 
 def _withdrawn(run: Run, pairs: Sequence[PlannedPair]) -> list[Problem]:
