@@ -62,11 +62,14 @@ CREATE VIEW analytics.coverage (
     -- unit: days, level
     days_not_loaded_before
 ) AS
-WITH dataset (name, days, first_day) AS (
+WITH dataset (name, days, first_day, item_prefix) AS (
     VALUES
     {% for dataset in every_dataset %}
     (
-        '{{ dataset.name }}', {{ dataset.window }}, date '{{ dataset.first_day }}'
+        '{{ dataset.name }}',
+        {{ dataset.window }},
+        date '{{ dataset.first_day }}',
+        '{{ dataset.item_prefix }}'
     ){{ "," if not loop.last }}
     {% endfor %}
 ),
@@ -79,6 +82,7 @@ begun AS (
         dataset.name AS dataset,
         dataset.days,
         dataset.first_day,
+        dataset.item_prefix,
         greatest(
             dataset.first_day, coalesce(daily.first_daily_date - dataset.days, asked.first_date)
         ) AS first_date,
@@ -145,6 +149,7 @@ pair AS (
         coverage.error || coalesce('; ' || coverage.cure, '') AS error,
         begun.first_date,
         begun.first_day,
+        begun.item_prefix,
         begun.is_active,
         least(
             (coverage.ready_at AT TIME ZONE 'Asia/Shanghai')::date,
@@ -337,7 +342,9 @@ CROSS JOIN
             count(*) AS part_count,
             min(
                 concat(
-                    part.msgid || to_char(part.stat_date, '" of "YYYY-MM-DD') || ': ', part.reason
+                    pair.item_prefix || part.msgid
+                    || to_char(part.stat_date, '" of "YYYY-MM-DD') || ': ',
+                    part.reason
                 )
             ) AS first_part
         FROM (

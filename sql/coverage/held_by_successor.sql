@@ -1,8 +1,11 @@
--- Of some pairs, how many days of each account there is data of, and whether daily runs collect it:
--- one row per account.
+-- Of some pairs, how many days of each account there is data of, whether one before yesterday has
+-- none, and whether daily runs collect it: one row per account.
 SELECT
     wanted.appid,
     count(coverage.data_state) AS day_count,
+    bool_or(
+        coverage.data_state IS NULL AND wanted.publication_date < cast(:yesterday AS date)
+    ) AS is_behind,
     bool_or(collected.appid IS NOT NULL) AS is_collected
 FROM
     unnest(

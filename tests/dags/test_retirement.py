@@ -13,8 +13,16 @@ OFFLINE = (
     "took this…) · 2026-11-17 to 2026-11-23 · weixin_default, errcode 47009"
 )
 STILL_OFFLINE = (
-    "沙箱公众号: unpause or trigger weixin_article_total_detail, which has 0 of 1 days (WeChat "
-    "still has getarticletotal…)"
+    "沙箱公众号: unpause or trigger weixin_article_total_detail, which has 0 of 7 days (WeChat "
+    "still has…) · 2026-11-18 to 2026-11-24 · weixin_default, errcode 47009"
+)
+SUCCEEDED = "沙箱公众号: nothing to do: weixin_article_total_detail collects the account (WeChat"
+SUCCESSORS_RUN = (
+    "INSERT INTO weixin.first_daily_run SELECT 'article_total_detail', appid, '2026-11-25' "
+    "FROM weixin.dim_account ON CONFLICT DO NOTHING",
+    "INSERT INTO weixin.coverage (dataset, appid, publication_date, data_state, fetched_at) "
+    "SELECT 'article_total_detail', appid, publication_date, 'loaded', now() FROM weixin.coverage "
+    "WHERE dataset = 'article_total' ON CONFLICT DO NOTHING",
 )
 
 
@@ -24,7 +32,8 @@ def test_the_first_refusal_is_red_later_runs_ask_once_and_are_green(
     """
     The first names the successor; each day is asked once, and nobody tries again.
 
-    The others only warn; and the first one that is answered brings every open day in.
+    The others only warn. Their advice counts the window, but does not expect the successor to have
+    yesterday already. The first one that is answered brings every open day in.
     """
     daily.set("AIRFLOW__WEIXIN__CONCURRENCY", "1")
     sandbox.scenarios[:] = [Scenario("offline")]
@@ -36,13 +45,16 @@ def test_the_first_refusal_is_red_later_runs_ask_once_and_are_green(
     assert [task for task, _ in outcome.errors] == ["ingest", "check"]
     assert asked(sandbox) == dict.fromkeys(WINDOW, 1)
     assert states(warehouse, outcome) == dict.fromkeys(WINDOW, "failed")
-    for days_later in (1, 2):
+    for days_later, told in enumerate([STILL_OFFLINE, SUCCEEDED], 1):
         sandbox.calls.clear()
         outcome = daily.on(days_later)
 
         assert (outcome.state, outcome.problems) == ("success", [])
         assert asked(sandbox) == {date(2026, 11, 23 + days_later): 1}
-        assert STILL_OFFLINE in outcome.log
+        assert told in outcome.log
+        with warehouse.begin() as connection:  # the successor's first daily run
+            for made in SUCCESSORS_RUN:
+                connection.exec_driver_sql(made)
 
     sandbox.scenarios.clear()
     back = daily.on(3)

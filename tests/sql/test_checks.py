@@ -17,7 +17,7 @@ import sqlalchemy
 from sqlalchemy import Engine
 
 from weixin_etl.api.errors import ConfigurationError
-from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, Dataset
+from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, FOLLOWER_CHANGE, FOLLOWER_TOTAL, Dataset
 from weixin_etl.model import ConfiguredAccount, PlanStamp, Run
 from weixin_etl.run.check import Check, CheckError, Judgement, check, checks
 from weixin_etl.run.pairs import run_keys
@@ -199,3 +199,32 @@ def test_a_warning_names_the_first_hundred_accounts(
     )
     assert "(every_value_fits: an article with an odd msgid" in lines[1]
     assert len(lines) == 100
+
+
+@pytest.mark.parametrize(
+    ("dataset", "key", "called"),
+    [(FOLLOWER_CHANGE, "0", "channel 0"), (FOLLOWER_TOTAL, "", "a row")],
+    ids=["channel", "row"],
+)
+def test_a_row_that_is_no_articles_is_called_what_it_is(
+    warehouse: Engine, dataset: Dataset, key: str, called: str
+):
+    """By the key that its dataset declares."""
+    plan_pairs(warehouse, ("wx1", "2026-11-21", IN, None))
+    with warehouse.begin() as connection:
+        connection.execute(
+            sqlalchemy.text("UPDATE weixin.run_report SET dataset = :dataset"),
+            {"dataset": dataset.name},
+        )
+        connection.execute(
+            sqlalchemy.text(
+                "INSERT INTO weixin.rejected_row (dataset, appid, publication_date, msgid, "
+                "stat_date, reason, payload, raw_response_id, rejected_at) VALUES (:dataset, "
+                "'wx1', '2026-11-21', :key, '2026-11-21', 'odd', '', 1, now())"
+            ),
+            {"dataset": dataset.name, "key": key},
+        )
+
+    (problem,) = check(replace(RUN, dataset=dataset), warehouse, [], STAMP).warnings
+
+    assert problem.cause == f"every_value_fits: {called} of 2026-11-21: odd"

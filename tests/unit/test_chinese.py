@@ -115,12 +115,15 @@ def modules() -> Iterator[tuple[ast.Module, ModuleType]]:
 MODULES = [*modules()]
 CHECKS = [check for dataset in DATASETS.values() for check in checks(dataset)]
 OF_CHECKS = [
-    f"{check.name}: {'' if 'NULL AS msgid' in check.sql else '9_1 '}{detail.replace('%s', '9000')}"
-    for check in CHECKS
+    f"{check.name}: {'' if 'NULL AS msgid' in check.sql else key}{detail.replace('%s', '9000')}"
+    for dataset in DATASETS.values()
+    for key in [f"{dataset.item_prefix}9 " if dataset.item else f"{dataset.item_prefix} "]
+    for check in checks(dataset)
     for detail in re.findall(r"'([^'%]*(?:%s[^']*(?=')|(?=' AS detail)))", check.sql)
 ]
 OF_CHECKS += [  # as they are put together
-    "every_value_fits: 9_1 of 9000: 9001",
+    *(f"every_value_fits: {it} of 9000: 9001" for it in ("9_1", "channel 0", "a row")),
+    "every_value_fits: an article with an odd msgid of 9000: 9001",
     "datasets_agree: 9_1 read_user 9000 of 9000, by 9000 9000 to 9000",
 ]
 """What the statements of checks say of a row."""
@@ -226,6 +229,7 @@ def test_every_kind_has_its_title(kind: ProblemKind) -> None:
             "every_value_fits：9_1 在 2026-11-12：share_user 是文本，不是 0 到 9223372036854775807 "
             "的整数（这样的部分有 2 个），另有 3 个",
         ),
+        ("key_is_unique: channel 0 2 rows of 9000", "key_is_unique：渠道 0 在 9000 有 2 行"),
         ("an account {x} that nobody knows", "an account {x} that nobody knows"),
         ("", ""),
     ],

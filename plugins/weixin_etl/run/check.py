@@ -42,8 +42,8 @@ _HEAD = re.compile(
     r"^-- (?P<severity>fail|warn): (?P<name>\w+): (?P<promise>.+)\n-- do: (?P<cure>.+)$",
     re.MULTILINE,
 )
-_MSGID = re.compile("[0-9]{1,20}_[0-9]{1,4}")
-"""As WeChat writes it: another one may be any text, which a message does not quote."""
+_KEY = re.compile("([0-9]{1,20}(_[0-9]{1,4})?)?")
+"""A msgid as WeChat writes it, a number or none: another may be any text, which is not quoted."""
 _ACCOUNTS_NAMED = 100
 """Accounts named with each promise: its statement finds the others."""
 _KINDS = {
@@ -191,16 +191,17 @@ def not_planned(run: Run, accounts: Sequence[ConfiguredAccount]) -> list[Problem
 
 
 def _retired(connection: Connection, run: Run, pairs: Sequence[PlannedPair]) -> list[Problem]:
-    """Accounts whose endpoint WeChat still has offline: only yesterday was asked."""
+    """Accounts whose endpoint WeChat still has offline, by yesterday: so their window is."""
+    now, days = clock.now(), tuple(rules.present_window(run.dataset, run.today).newest_first())
     cause = f"WeChat still has {run.dataset.endpoint} offline"
     offline = together(
-        replace(why_not_in(pair, clock.now()), cause=cause, rid="")
+        replace(why_not_in(pair, now), cause=cause, rid="", days=days)
         for pair in pairs
         if pair.is_probe
         and pair.state is not PairState.HELD_BACK
         and pair.coverage.error_code == rules.OFFLINE
     )
-    return with_successor(connection, run.dataset, offline)
+    return with_successor(connection, run.dataset, offline, now)
 
 
 def _withdrawn(run: Run, pairs: Sequence[PlannedPair]) -> list[Problem]:
@@ -224,7 +225,7 @@ def _broken(
         by_account[row.appid].append(row)
     named = {pair.appid: pair for pair in pairs}
     problems = [
-        _broken_by(promise, named.get(appid or ""), appid, rows)
+        _broken_by(run.dataset, promise, named.get(appid or ""), appid, rows)
         for appid, rows in list(by_account.items())[:_ACCOUNTS_NAMED]
     ]
     if (others := len(by_account) - len(problems)) > 0:
@@ -233,13 +234,18 @@ def _broken(
 
 
 def _broken_by(
-    promise: Check, pair: PlannedPair | None, appid: str | None, rows: Sequence[Row[Any]]
+    dataset: Dataset,
+    promise: Check,
+    pair: PlannedPair | None,
+    appid: str | None,
+    rows: Sequence[Row[Any]],
 ) -> Problem:
     first, count = rows[0], len(rows)
-    msgid = first.msgid
-    if msgid and not _MSGID.fullmatch(msgid):
-        msgid = "an article with an odd msgid"
-    example = " ".join(part for part in (msgid, first.detail) if part)
+    key = first.msgid
+    if key is not None:
+        fits = _KEY.fullmatch(key)
+        key = f"{dataset.item_prefix}{key}" if fits else "an article with an odd msgid"
+    example = " ".join(part for part in (key, first.detail) if part)
     others = f" and {count - 1} more" if count > 1 else ""
     return Problem(
         _KINDS.get(promise.name, ProblemKind.CHECK),

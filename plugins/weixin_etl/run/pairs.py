@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -73,7 +73,7 @@ def not_in(
 ) -> list[Problem]:
     """Why pairs that make the run red are not in: one problem per account and cause."""
     problems = together(why_not_in(pair, now) for pair in pairs if rules.makes_red(pair, run))
-    return with_successor(connection, run.dataset, problems)
+    return with_successor(connection, run.dataset, problems, now)
 
 
 def why_not_in(pair: PlannedPair, now: datetime) -> Problem:
@@ -115,7 +115,7 @@ def problem_of(
 
 
 def with_successor(
-    connection: Connection, dataset: Dataset, problems: Sequence[Problem]
+    connection: Connection, dataset: Dataset, problems: Sequence[Problem], now: datetime
 ) -> list[Problem]:
     """The problems; those of an endpoint that is offline say what its successor has instead."""
     pairs = [
@@ -127,7 +127,10 @@ def with_successor(
     if dataset.successor is None or not pairs:
         return list(problems)
     successor = DATASETS[dataset.successor]
-    rows = connection.execute(statement("coverage/held_by_successor.sql"), arrays(successor, pairs))
+    rows = connection.execute(
+        statement("coverage/held_by_successor.sql"),
+        {**arrays(successor, pairs), "yesterday": clock.beijing_date(now) - timedelta(1)},
+    )
     known = {row.appid: row for row in rows}
     return [
         replace(it, cure=_instead(successor, known[it.appid], it.days))
@@ -138,10 +141,16 @@ def with_successor(
 
 
 def _instead(successor: Dataset, known: Row[Any], days: Sequence[date]) -> str:
-    """A DAG that collects the account was unpaused; if it is paused, that is another problem."""
+    """
+    A DAG that collects the account was unpaused; if it is paused, that is another problem.
+
+    Its run of this morning may be later than who asks: yesterday is not held against it.
+    """
     dag_id, held = successor.dag_id, known.day_count
     if held == len(days):
         return f"nothing to do: {dag_id} has these days"
+    if known.is_collected and not known.is_behind:
+        return f"nothing to do: {dag_id} collects the account"
     if known.is_collected:
         return f"trigger {dag_id}, which has {held} of {len(days)} days"
     return f"unpause or trigger {dag_id}, which has {held} of {len(days)} days"

@@ -19,8 +19,9 @@ from weixin_etl.problem import Problem
 LANGUAGE = "zh-CN"
 CATALOGUE = Path(__file__).with_suffix(".toml")
 _OF_SENTENCES = {
-    *("address", "apart", "cause", "connection", "cure", "days", "how_long", "messages", "other"),
-    *("others", "pause", "permission_set", "reason", "rest", "variable", "what", "whose", "why"),
+    *("address", "apart", "cause", "connection", "cure", "days", "how_long", "messages", "msgid"),
+    *("other", "others", "pause", "permission_set", "reason", "rest", "variable", "what"),
+    *("whose", "why"),
 }
 """Places that hold another sentence of the catalogue, or part of one."""
 _AND_MORE = "{cause} and {count} more"

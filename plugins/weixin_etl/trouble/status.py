@@ -19,6 +19,7 @@ from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import Coverage, DayState, connection_of
 from weixin_etl.problem import Problem, ProblemKind, Whose
 from weixin_etl.rules import Quota
+from weixin_etl.run.pairs import with_successor
 from weixin_etl.run.quota import known_quotas
 from weixin_etl.text import counted
 from weixin_etl.threads import convert
@@ -159,7 +160,7 @@ def read(
     """
     How the warehouse stands; see `assess`. `daily_calls` is the setting.
 
-    Two statements and four per dataset.
+    Two statements and four per dataset; one more if its endpoint is offline and has a successor.
     """
     rows = connection.execute(statement("status/accounts.sql"))
     accounts = rows.mappings().all()
@@ -188,9 +189,10 @@ def read(
             "most": MOST_INCIDENTS,
         },
     )
+    listed = [_incident(row, collected) for row in incidents.mappings()]
     found = assess(
         facts,
-        [_incident(row, collected) for row in incidents.mappings()],
+        _as_of_now(connection, datasets, listed, now),
         airflow,
         now=now,
         catch_up_days=catch_up_days,
@@ -204,6 +206,20 @@ def _incident(
 ) -> ListedProblem:
     listed = convert({**row, "problem": dict(row)}, ListedProblem)
     return replace(listed, is_warning=is_warning(row["dataset"], listed.problem, collected))
+
+
+def _as_of_now(
+    connection: Connection,
+    datasets: Sequence[Dataset],
+    listed: Sequence[ListedProblem],
+    now: datetime,
+) -> list[ListedProblem]:
+    """The incidents; of an endpoint that is offline, what its successor has had since."""
+    said: dict[str | None, Iterator[Problem]] = {}
+    for dataset in datasets:
+        problems = [it.problem for it in listed if it.dataset == dataset.name]
+        said[dataset.name] = iter(with_successor(connection, dataset, problems, now))
+    return [replace(it, problem=next(said[it.dataset])) for it in listed]
 
 
 def _facts(

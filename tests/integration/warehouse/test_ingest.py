@@ -334,6 +334,8 @@ def test_what_is_said_of_days_that_are_not_in(
         (0, False, "unpause or trigger weixin_article_total_detail, which has 0 of 7 days"),
         (3, False, "unpause or trigger weixin_article_total_detail, which has 3 of 7 days"),
         (3, True, "trigger weixin_article_total_detail, which has 3 of 7 days"),
+        (6, False, "unpause or trigger weixin_article_total_detail, which has 6 of 7 days"),
+        (6, True, "nothing to do: weixin_article_total_detail collects the account"),
         (7, True, "nothing to do: weixin_article_total_detail has these days"),
     ],
 )

@@ -398,7 +398,11 @@ def test_messages_that_nobody_got_are_a_problem(
 def test_a_retired_endpoint_is_a_warning_where_its_successor_collects_the_account(
     warehouse: Engine, *, is_succeeded: bool
 ) -> None:
-    """Else its figures are missing, and the status is red until somebody has the successor run."""
+    """
+    Else its figures are missing, and the status is red until somebody has the successor run.
+
+    The advice is today's, whatever the run recorded; that the successor lacks yesterday is no news.
+    """
     collect(warehouse)
     change(warehouse, "UPDATE weixin.coverage SET attempt_state = 'failed', error_code = 47009")
     open_incident(warehouse, "endpoint_offline", "wx1", days=DAYS)
@@ -408,11 +412,24 @@ def test_a_retired_endpoint_is_a_warning_where_its_successor_collects_the_accoun
             "INSERT INTO weixin.first_daily_run VALUES (:successor, 'wx1', '2026-11-24')",
             successor=ARTICLE_TOTAL.successor,
         )
+        change(
+            warehouse,
+            "INSERT INTO weixin.coverage (dataset, appid, publication_date, data_state, "
+            "fetched_at) SELECT :successor, appid, publication_date, 'loaded', now() "
+            "FROM weixin.coverage WHERE publication_date < '2026-11-23'",
+            successor=ARTICLE_TOTAL.successor,
+        )
 
     with warehouse.connect() as connection:
         found = status.read(connection, FINE, now=NOW, catch_up_days=60, datasets=[ARTICLE_TOTAL])
 
-    assert [it.is_warning for it in found.open] == [is_succeeded]
+    (told,) = found.open
+    assert told.is_warning == is_succeeded
+    assert told.problem.cure == (
+        "nothing to do: weixin_article_total_detail collects the account"
+        if is_succeeded
+        else "unpause or trigger weixin_article_total_detail, which has 0 of 7 days"
+    )
     assert [it.is_healthy for it in found.accounts] == [is_succeeded]
     assert found.is_healthy == is_succeeded
 
