@@ -1,5 +1,5 @@
 -- What daily runs still ask for: one row per account and publication day within their reach that is
--- not final, asked for or not; and per day of the present window, final or not.
+-- not final, asked for or not.
 -- Account by account: joined as a whole, every day ever asked for would be read.
 SELECT
     reach.appid,
@@ -49,7 +49,5 @@ CROSS JOIN
             known.cure
         FROM generate_series(0, cast(:last_date AS date) - reach.first_date) AS step
         LEFT JOIN known ON reach.first_date + step = known.publication_date
-        WHERE
-            NOT coalesce(known.is_final, FALSE)
-            OR reach.first_date + step >= cast(:window_first_date AS date)
+        WHERE NOT coalesce(known.is_final, FALSE)
     ) AS day

@@ -75,7 +75,7 @@ class AccountFacts:
     conn_id: str
     first_daily_date: date
     days: Mapping[date, Coverage]
-    """Days that daily runs ask for or that are in the present window, and those `left_open`."""
+    """Days that daily runs still ask for, and those `left_open`."""
     left_open: frozenset[date]
     """The days that a run with dates asked for in vain, and that no daily run asks for."""
     last_errcodes: Collection[int | None]
@@ -245,7 +245,6 @@ def _facts(
         "appids": [*first_dates],
         "first_dates": [*first_dates.values()],
         "last_date": today - _DAY,
-        "window_first_date": rules.present_window(dataset, today).first,
     }
     in_reach, left_open = (
         Coverage.by_account(connection.execute(statement(path), wanted).mappings())
