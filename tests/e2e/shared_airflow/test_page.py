@@ -507,7 +507,9 @@ def test_it_works_inside_airflow_as_entry_and_as_tab(browser: Browser, origin: s
         page.wait_for_url(re.compile(rf"^{origin}/dags/{DAG}/runs/"), wait_until="commit")
 
         page.goto(f"{origin}/dags/{DAG}_detail")
-        page.get_by_role("link", name="WeChat articles").last.click()
+        links = page.get_by_role("link", name="WeChat articles")
+        expect(links).to_have_count(2)  # the entry is there before the tab
+        links.last.click()
         tab = inside(page)
         tab.locator("nav a[data-view=coverage]").click()
         expect(tab.get_by_label("Dataset")).to_have_value("article_total_detail")
