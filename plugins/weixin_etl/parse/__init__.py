@@ -354,7 +354,7 @@ class AnswerReader:
                 if (cleaned := name if name in known else self._clean(name, depth)) == name
                 or cleaned not in value
             }
-        if isinstance(value, float) or not is_storable(value):
+        if not is_storable(value):
             return str(value)  # NaN, Infinity, or a number that takes a page to write
         return value
 
