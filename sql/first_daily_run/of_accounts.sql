@@ -4,7 +4,7 @@
 SELECT
     account.appid,
     daily.first_daily_date,
-    {{ last_errcodes(":dataset", "account.appid", "cast(:window AS integer)") }} AS last_errcodes
+    {{ last_errcodes(":dataset", "account.appid", window) }} AS last_errcodes
 FROM unnest(cast(:appids AS text[])) AS account (appid)
 LEFT JOIN weixin.first_daily_run AS daily
     ON account.appid = daily.appid AND daily.dataset = :dataset

@@ -37,7 +37,7 @@ SELECT
     first_daily_date,
     first_date,
     last_date,
-    {{ last_errcodes(":dataset", "known.appid", "cast(:window AS integer)") }} AS last_errcodes,
+    {{ last_errcodes(":dataset", "known.appid", window) }} AS last_errcodes,
     count(*) OVER () AS account_count
 FROM known
 WHERE

@@ -448,8 +448,8 @@ def _due(
     today, dataset = clock.beijing_date(now), run.dataset
     accounts = {account.appid: account for account in wanted if account.appid}
     rows = connection.execute(
-        statement("first_daily_run/of_accounts.sql"),
-        {"dataset": dataset.name, "appids": list(accounts), "window": dataset.window},
+        statement("first_daily_run/of_accounts.sql", dataset),
+        {"dataset": dataset.name, "appids": list(accounts)},
     ).all()
     first_daily = {row.appid: row.first_daily_date or today for row in rows}
     last_errcodes = {row.appid: row.last_errcodes for row in rows}

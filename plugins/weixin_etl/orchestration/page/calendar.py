@@ -180,14 +180,7 @@ def _accounts(
     of: Figures, search: str, appids: Sequence[str] | None, most: int, offset: int
 ) -> tuple[dict[str, Any], ...]:
     """The accounts that match, in their order; those of `appids` alone, if given."""
-    return of.rows(
-        "page/accounts.sql",
-        window=of.dataset.window,
-        search=search,
-        appids=appids,
-        most=most,
-        offset=offset,
-    )
+    return of.rows("page/accounts.sql", search=search, appids=appids, most=most, offset=offset)
 
 
 def _coverages(
