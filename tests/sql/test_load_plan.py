@@ -1,13 +1,16 @@
 """What a load costs does not grow with the tables: it looks all it needs up by their keys."""
 
+import itertools
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
+import sqlalchemy
 from sqlalchemy import Engine, event, text
 from support import migrated_warehouse
 
@@ -121,18 +124,25 @@ alone only its rows outside their window are read, of a partial index.
 def long_history(embedded_server: Server) -> Iterator[Engine]:
     """A migrated warehouse with a long history that nobody has analysed."""
     with migrated_warehouse(embedded_server, "history") as engine:
+        leave_unanalysed(engine)
         with engine.begin() as connection:
-            for table in TABLES:
-                connection.exec_driver_sql(
-                    f"ALTER TABLE weixin.{table} SET (autovacuum_enabled = off)"
-                )
             connection.exec_driver_sql(HISTORY)
         yield engine
 
 
-def week(account: Account, share_count: int, articles_a_day: int = 4) -> list[Outcome]:
+def leave_unanalysed(warehouse: Engine) -> None:
+    """Keep the server from analysing the tables by itself."""
+    with warehouse.begin() as connection:
+        for table in TABLES:
+            connection.exec_driver_sql(f"ALTER TABLE weixin.{table} SET (autovacuum_enabled = off)")
+
+
+def week(
+    account: Account, share_count: int, articles_a_day: int = 4, weeks_before: int = 0
+) -> list[Outcome]:
     """A week's answers: articles of the history, with a row a day each."""
-    return [_answered(account, day, share_count, articles_a_day) for day in DAYS]
+    days = [day - timedelta(weeks=weeks_before) for day in DAYS]
+    return [_answered(account, day, share_count, articles_a_day) for day in days]
 
 
 def _answered(account: Account, day: date, share_count: int, articles: int) -> Outcome:
@@ -151,20 +161,25 @@ def _answered(account: Account, day: date, share_count: int, articles: int) -> O
     return answered(ARTICLE_TOTAL, account, day, Answer(body, fetched_at, calls=1), parsed)
 
 
-def load(warehouse: Engine, share_count: int) -> None:
+def load_hundred(warehouse: Engine, share_count: int) -> None:
     """Load a week of a hundred accounts in one commit."""
-    run = Run("run", ARTICLE_TOTAL, FETCHED_AT.date(), is_scheduled=False)
     silent = [replace(NEW, appid=f"silent{number}") for number in range(98)]
     outcomes = [
         *week(KNOWN, share_count),
         *week(NEW, share_count),
         *(it for account in silent for it in week(account, share_count, articles_a_day=0)),
     ]
+    load(warehouse, outcomes)
+
+
+def load(warehouse: Engine, outcomes: Sequence[Outcome]) -> None:
+    """Load them in one commit."""
+    run = Run("run", ARTICLE_TOTAL, FETCHED_AT.date(), is_scheduled=False)
     appids = {it.account.appid for it in outcomes}
     Load(warehouse, run, ready_hour=10).commit(outcomes, complete=appids)
 
 
-def explained_load(warehouse: Engine, share_count: int) -> dict[str, list[dict[str, Any]]]:
+def explained(warehouse: Engine, load_them: Callable[[], None]) -> dict[str, list[dict[str, Any]]]:
     """The nodes of the plan of each statement of LOOKUPS, as it is when the load makes it."""
     plans: dict[str, list[dict[str, Any]]] = {}
     paths = {source(path, ARTICLE_TOTAL).splitlines()[0]: path for path in LOOKUPS}
@@ -176,7 +191,7 @@ def explained_load(warehouse: Engine, share_count: int) -> dict[str, list[dict[s
 
     event.listen(warehouse, "before_cursor_execute", explain)
     try:
-        load(warehouse, share_count)
+        load_them()
     finally:
         event.remove(warehouse, "before_cursor_execute", explain)
     return plans
@@ -226,10 +241,43 @@ def test_load_looks_everything_up_by_keys(long_history: Engine, is_analysed: boo
     if is_analysed:
         with long_history.begin() as connection:
             connection.exec_driver_sql("ANALYZE")
-    load(long_history, share_count=2 * is_analysed)
+    load_hundred(long_history, share_count=2 * is_analysed)
 
-    plans = explained_load(long_history, share_count=2 * is_analysed + 1)
+    plans = explained(
+        long_history, lambda: load_hundred(long_history, share_count=2 * is_analysed + 1)
+    )
 
     assert {path: lookups(plan) for path, plan in plans.items()} == LOOKUPS
     kinds = {node["Node Type"] for plan in plans.values() for node in plan}
     assert kinds.isdisjoint({"Hash Join", "Merge Join", "Materialize"})
+
+
+READ = "SELECT sum(idx_tup_read)::integer FROM pg_stat_user_indexes WHERE schemaname = 'weixin'"
+
+
+def test_the_first_backfill_reads_as_much_every_week(embedded_server: Server):
+    """
+    Of a busy account, before autovacuum looks; as a role that owns no table.
+
+    A planner that knows nothing reads all articles of the account for each of them.
+    """
+    with migrated_warehouse(embedded_server, "first_backfill") as owned:
+        leave_unanalysed(owned)
+        with owned.begin() as connection:
+            connection.exec_driver_sql("CREATE ROLE backfill LOGIN IN ROLE weixin_loader")
+            connection.exec_driver_sql("ALTER ROLE backfill PASSWORD 'of-the-test'")
+        url = owned.url.set(username="backfill", password="of-the-test")  # noqa: S106 # made up
+        loader = sqlalchemy.create_engine(url)
+        read = [0]
+        for number in range(8):
+            load(loader, week(NEW, 1, ARTICLES_A_DAY, number))
+            with loader.begin() as connection:
+                connection.exec_driver_sql("SELECT pg_stat_force_next_flush()")
+            with loader.begin() as connection:  # what was flushed is seen by the next transaction
+                read.append(connection.exec_driver_sql(READ).scalar_one())
+        loader.dispose()
+        with owned.begin() as connection:
+            connection.exec_driver_sql("DROP ROLE backfill")
+
+    weeks = [after - before for before, after in itertools.pairwise(read)]
+    assert max(weeks[1:]) < 2 * min(weeks[1:]), weeks

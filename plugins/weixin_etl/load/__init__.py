@@ -38,7 +38,7 @@ from weixin_etl.load.coverage import judge_again, save_data, verdict_columns, ve
 from weixin_etl.load.outcome import Outcome, answered, refused
 from weixin_etl.load.tables import Loaded, Tables
 from weixin_etl.model import AttemptState, Counts, Pair, PairState, Run
-from weixin_etl.warehouse import statement
+from weixin_etl.warehouse import analyse_grown, statement
 from weixin_etl.warehouse.locks import lock_load
 
 __all__ = ["Load", "Outcome", "answered", "refused"]
@@ -93,6 +93,8 @@ class Load:
             if not self._is_import:
                 self._save_report(tables, merged, judged)
                 self._count(connection, outcomes)
+        with self._warehouse.begin() as connection:
+            analyse_grown(connection)
         for it in merged:
             self._unjudged[it.account.appid].append(it)
         for appid in complete:

@@ -29,7 +29,7 @@ from weixin_etl.run import Settings
 from weixin_etl.run.pairs import planned_pairs, problem_of, run_keys
 from weixin_etl.run.quota import known_quotas, save_said
 from weixin_etl.text import accounts_are, counted, few_names
-from weixin_etl.warehouse import require_migrated, require_one_time, statement
+from weixin_etl.warehouse import analyse_grown, require_migrated, require_one_time, statement
 from weixin_etl.warehouse.statements import arrays
 
 log = logging.getLogger(__name__)
@@ -373,8 +373,7 @@ def _save_accounts(
         "account_list/forget.sql",
     ):
         connection.execute(statement(path), values)
-    for table in connection.scalars(statement("dim_account/unanalysed.sql")):
-        connection.exec_driver_sql(f"ANALYZE {table}")
+    analyse_grown(connection)
     gone = connection.execute(statement("dim_account/deactivate.sql"), values).all()
     if names := [row.name for row in gone if row.is_news]:  # the Variable may be lost, too
         log.warning(

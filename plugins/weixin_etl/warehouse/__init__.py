@@ -1,6 +1,6 @@
 """The warehouse: the way to it, its statements, its migrations, and what can be wrong with it."""
 
-from weixin_etl.warehouse.connection import engine, follow_clock, require_one_time, url
+from weixin_etl.warehouse.connection import analyse_grown, engine, follow_clock, require_one_time, url
 from weixin_etl.warehouse.errors import (
     CONN_ID,
     PassingWarehouseError,
@@ -24,6 +24,7 @@ __all__ = [
     "ROLES",
     "PassingWarehouseError",
     "WarehouseError",
+    "analyse_grown",
     "apply_migrations",
     "ask_for_roles",
     "diagnose",

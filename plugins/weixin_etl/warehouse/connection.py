@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import URL, Engine, make_url
+from sqlalchemy import URL, Connection, Engine, make_url
 
 from weixin_etl import clock
 from weixin_etl.warehouse.errors import WarehouseError
@@ -127,3 +127,8 @@ def require_one_time(warehouse: Engine) -> None:
     """
     if wrong := follow_clock(warehouse):
         raise wrong
+
+
+def analyse_grown(connection: Connection) -> None:
+    """Let Postgres learn what is in the tables that have grown, as it plans by that: it is late."""
+    connection.execute(sqlalchemy.select(sqlalchemy.func.weixin.analyse_grown()))
