@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
 from typing import Any
 
 import pytest
@@ -266,7 +265,7 @@ def test_the_first_backfill_reads_as_much_every_week(embedded_server: Server):
         with owned.begin() as connection:
             connection.exec_driver_sql("CREATE ROLE backfill LOGIN IN ROLE weixin_loader")
             connection.exec_driver_sql("ALTER ROLE backfill PASSWORD 'of-the-test'")
-        url = owned.url.set(username="backfill", password="of-the-test")  # noqa: S106 # made up
+        url = owned.url.set(username="backfill", password="of-the-test")  # made up
         loader = sqlalchemy.create_engine(url)
         read = [0]
         for number in range(8):

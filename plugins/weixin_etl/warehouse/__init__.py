@@ -1,6 +1,12 @@
 """The warehouse: the way to it, its statements, its migrations, and what can be wrong with it."""
 
-from weixin_etl.warehouse.connection import analyse_grown, engine, follow_clock, require_one_time, url
+from weixin_etl.warehouse.connection import (
+    analyse_grown,
+    engine,
+    follow_clock,
+    require_one_time,
+    url,
+)
 from weixin_etl.warehouse.errors import (
     CONN_ID,
     PassingWarehouseError,
