@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from unittest import mock
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 from warehouse_loads import SCHEDULED, article, at, body, know, pair
@@ -238,6 +238,11 @@ def assert_follows(before: Rows, after: Rows) -> None:
         assert after[key]["changed_at"] >= row["changed_at"]
 
 
+FALLING = article("200_1", {"21": {"share_user": 2}, "22": {"share_user": 1}})
+RISING = article("200_2", {it: {"share_user": int(it)} for it in ("21", "22", "27")})
+BOTH = Loading(at("28 10:30"), at("28 10:00"), DAYS[0], (FALLING, RISING), refetch=False)
+"""One article falls on a day, another one rises and has a row after its window, too."""
+
 of_examples = settings(
     max_examples=settings().max_examples // 2,
     deadline=None,
@@ -248,6 +253,7 @@ of_examples = settings(
 
 @of_examples
 @given(histories())
+@example((ARTICLE_TOTAL, [BOTH]))
 def test_as_of_an_instant_is_the_fact_that_was_there(
     warehouse: Engine, history: tuple[Dataset, list[Event]]
 ):
