@@ -8,6 +8,7 @@
 -- key: appid, calendar_date
 -- joins: appid to account; calendar_date to calendar
 {% from "analytics/macros.jinja" import increment %}
+{% from "weixin/macros.jinja" import is_retired %}
 {% import "analytics/columns.jinja" as the %}
 {% set old = datasets | selectattr("successor") | first %}
 {% set new = datasets | selectattr("name", "equalto", old.successor) | first %}
@@ -52,67 +53,58 @@ CREATE VIEW analytics.account_day_spliced (
     ratio_days
 ) AS
 SELECT
-    account.appid,
-    account.name AS account_name,
+    day.appid,
+    day.account_name,
     day.calendar_date,
     day.articles_published,
     {% for metric in both %}
     CASE
         WHEN spliced.is_spliced
-            THEN day.{{ new.prefix }}{{ metric.nearest }} * day.{{ metric.name }}_ratio
+            THEN successor.{{ metric.nearest }}_increment * known.{{ metric.name }}_ratio
         ELSE day.{{ metric.name }}_increment
     END AS {{ metric.name }}_increment,
     {% endfor %}
     CASE
-        WHEN spliced.is_spliced THEN day.{{ new.prefix }}is_complete AND day.ratio_days > 0
+        WHEN spliced.is_spliced
+            THEN coalesce(successor.is_complete, FALSE) AND known.ratio_days > 0
         ELSE day.is_complete
     END AS is_complete,
     spliced.is_spliced,
     {% for metric in both %}
-    day.{{ metric.name }}_ratio,
+    known.{{ metric.name }}_ratio,
     {% endfor %}
-    day.ratio_days
-FROM weixin.dim_account AS account
-CROSS JOIN
-    LATERAL (
-        SELECT count(*) > 0 AS is_retired
-        FROM analytics.coverage
-        WHERE
-            coverage.dataset = '{{ old.name }}'
-            AND coverage.appid = account.appid
-            AND coverage.state = 'retired'
-    ) AS endpoint
-CROSS JOIN
-    LATERAL (
-        SELECT
-            old.*,
-            {% for metric in both %}
-            new.{{ metric.nearest }}_increment AS {{ new.prefix }}{{ metric.nearest }},
-            sum(old.{{ metric.name }}_increment) FILTER (
+    known.ratio_days
+FROM analytics.account_day{{ old.suffix }} AS day
+LEFT JOIN analytics.account_day{{ new.suffix }} AS successor
+    ON day.appid = successor.appid AND day.calendar_date = successor.calendar_date
+-- once an account, whichever of its days are asked for
+INNER JOIN (
+    SELECT
+        old.appid,
+        {{ is_retired("'" ~ old.name ~ "'", "old.appid") }} AS is_retired,
+        coalesce(max(old.calendar_date) FILTER (WHERE old.is_complete), '-infinity') AS last_date,
+        {% for metric in both %}
+        sum(old.{{ metric.name }}_increment) FILTER (
+            WHERE
+            old.is_complete AND new.is_complete
+            AND new.{{ metric.nearest }}_increment IS NOT NULL
+        )
+        / nullif(
+            sum(new.{{ metric.nearest }}_increment) FILTER (
                 WHERE
                 old.is_complete AND new.is_complete
-                AND new.{{ metric.nearest }}_increment IS NOT NULL
-            ) OVER ()
-            / nullif(
-                sum(new.{{ metric.nearest }}_increment) FILTER (
-                    WHERE
-                    old.is_complete AND new.is_complete
-                    AND old.{{ metric.name }}_increment IS NOT NULL
-                ) OVER (), 0
-            ) AS {{ metric.name }}_ratio,
-            {% endfor %}
-            coalesce(new.is_complete, FALSE) AS {{ new.prefix }}is_complete,
-            count(*) FILTER (WHERE old.is_complete AND new.is_complete) OVER () AS ratio_days,
-            coalesce(max(old.calendar_date) FILTER (WHERE old.is_complete) OVER (), '-infinity')
-                AS last_date
-        FROM analytics.account_day{{ old.suffix }} AS old
-        LEFT JOIN analytics.account_day{{ new.suffix }} AS new
-            ON
-                old.calendar_date = new.calendar_date
-                AND account.appid = new.appid
-        WHERE old.appid = account.appid
-    ) AS day
+                AND old.{{ metric.name }}_increment IS NOT NULL
+            ), 0
+        ) AS {{ metric.name }}_ratio,
+        {% endfor %}
+        count(*) FILTER (WHERE old.is_complete AND new.is_complete) AS ratio_days
+    FROM analytics.account_day{{ old.suffix }} AS old
+    LEFT JOIN analytics.account_day{{ new.suffix }} AS new
+        ON old.appid = new.appid AND old.calendar_date = new.calendar_date
+    GROUP BY old.appid
+) AS known
+    ON day.appid = known.appid
 CROSS JOIN
     LATERAL (
-        SELECT endpoint.is_retired AND day.calendar_date > day.last_date AS is_spliced
+        SELECT known.is_retired AND day.calendar_date > known.last_date AS is_spliced
     ) AS spliced

@@ -5,6 +5,7 @@
 -- 中文：每个接口、每个公众号、每个发布日（或统计日）一行：已有什么、缺什么
 -- key: dataset, appid, publication_date
 -- joins: appid to account; publication_date to calendar
+{% from "weixin/macros.jinja" import is_retired %}
 {% import "analytics/columns.jinja" as the %}
 {#- The day in Beijing of the newest answer that lists an article of the pair's account. -#}
 {% macro listed_date(pair) -%}
@@ -89,7 +90,7 @@ begun AS (
         greatest(
             asked.last_date, CASE WHEN account.is_active THEN clock.yesterday END
         ) AS last_date,
-        refused.is_retired
+        endpoint.is_retired
     FROM weixin.dim_account AS account
     CROSS JOIN dataset
     CROSS JOIN (SELECT (now() AT TIME ZONE 'Asia/Shanghai')::date - 1 AS yesterday) AS clock
@@ -103,33 +104,8 @@ begun AS (
             FROM weixin.coverage
             WHERE coverage.dataset = dataset.name AND coverage.appid = account.appid
         ) AS asked
-    LEFT JOIN
-        LATERAL (
-            SELECT
-                publication_date,
-                fetched_at
-            FROM weixin.coverage
-            WHERE
-                coverage.dataset = dataset.name
-                AND coverage.appid = account.appid
-                AND fetched_at IS NOT NULL
-            ORDER BY publication_date DESC
-            LIMIT 1
-        ) AS answered
-        ON TRUE
-    -- on the day of an answer, 47009 is an accident
     CROSS JOIN
-        LATERAL (
-            SELECT count(*) > 0 AS is_retired
-            FROM weixin.coverage
-            WHERE
-                coverage.dataset = dataset.name
-                AND coverage.appid = account.appid
-                AND error_code = 47009
-                AND publication_date > coalesce(answered.publication_date, '-infinity')
-                AND (attempted_at AT TIME ZONE 'Asia/Shanghai')::date
-                > coalesce((answered.fetched_at AT TIME ZONE 'Asia/Shanghai')::date, '-infinity')
-        ) AS refused
+        LATERAL {{ is_retired("dataset.name", "account.appid") }} AS endpoint
     WHERE daily.appid IS NOT NULL OR asked.first_date IS NOT NULL
 ),
 

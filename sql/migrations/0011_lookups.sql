@@ -21,6 +21,15 @@ END
 $$;
 COMMENT ON FUNCTION weixin.analyse_grown() IS 'Analyse the tables that have grown to four times what they were when somebody last did';
 
+-- What views ask first of an account is the first and the last day of a dataset, and how a day of
+-- it ended: with the dataset before the day both are read where they begin.
+ALTER TABLE weixin.coverage
+DROP CONSTRAINT coverage_pkey,
+ADD PRIMARY KEY (appid, dataset, publication_date);
+
 -- migrate:down
 
+ALTER TABLE weixin.coverage
+DROP CONSTRAINT coverage_pkey,
+ADD PRIMARY KEY (appid, publication_date, dataset);
 DROP FUNCTION weixin.analyse_grown();
