@@ -65,6 +65,13 @@ DASHBOARDS = (
         "SELECT calendar_date, sum(read_user_increment) FROM {} GROUP BY calendar_date",
     ),
     Dashboard(
+        "readers by week, through a retirement",
+        "account_day_spliced",
+        "SELECT iso_week, sum(int_page_read_user_increment) FROM {} "
+        "INNER JOIN analytics.calendar USING (calendar_date) "
+        f"WHERE calendar_date > {LAST_DAY} - 28 GROUP BY iso_week",
+    ),
+    Dashboard(
         "yesterday's top 50",
         "article_day",
         "SELECT account_name, title, int_page_read_user_increment FROM {} "
