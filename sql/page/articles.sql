@@ -22,15 +22,10 @@ FROM (
     ORDER BY listed.publication_date DESC, listed.position ASC, listed.msgid ASC
     LIMIT :most
 ) AS article
-LEFT JOIN LATERAL (
-    SELECT
-        reached.is_final,
-        reached.latest
-    FROM analytics.article_growth AS reached
-    WHERE
-        reached.dataset = :dataset
-        AND reached.appid = article.appid
-        AND reached.msgid = article.msgid
-        AND reached.metric = :readers
-) AS growth ON TRUE
+LEFT JOIN analytics.article_growth AS growth
+    ON
+        article.msgid = growth.msgid
+        AND growth.dataset = :dataset
+        AND growth.appid = :appid
+        AND growth.metric = :readers
 ORDER BY article.publication_date DESC, article.position ASC, article.msgid ASC
