@@ -2,6 +2,7 @@
 -- each endpoint
 -- 中文：每个公众号一行：属性与数据范围
 -- key: appid
+{% from "weixin/macros.jinja" import is_retired %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.account (
     {{ the.appid }},
@@ -20,6 +21,10 @@ CREATE VIEW analytics.account (
     -- Newest publication day with articles of {{ dataset.name }} (Beijing)
     -- 中文：最近有文章的发布日（{{ dataset.name }}）
     {{ dataset.prefix }}last_published_date,
+    -- Whether WeChat has taken the endpoint of {{ dataset.name }} offline for the account: no day
+    -- comes any more
+    -- 中文：{{ dataset.name }} 接口是否已下线
+    {{ dataset.prefix }}is_retired,
     {% endfor %}
     -- Whether it is still collected: in the list of accounts
     -- 中文：是否仍在采集
@@ -37,6 +42,8 @@ SELECT
     {{ dataset.name }}.last_loaded_date AS {{ dataset.prefix }}last_loaded_date,
     {{ dataset.name }}.last_published_date
         AS {{ dataset.prefix }}last_published_date,
+    {{ is_retired("'" ~ dataset.name ~ "'", "account.appid") }}
+        AS {{ dataset.prefix }}is_retired,
     {% endfor %}
     account.is_active,
     account.first_seen_at

@@ -90,7 +90,7 @@ begun AS (
         greatest(
             asked.last_date, CASE WHEN account.is_active THEN clock.yesterday END
         ) AS last_date,
-        endpoint.is_retired
+        refused.is_retired
     FROM weixin.dim_account AS account
     CROSS JOIN dataset
     CROSS JOIN (SELECT (now() AT TIME ZONE 'Asia/Shanghai')::date - 1 AS yesterday) AS clock
@@ -105,7 +105,7 @@ begun AS (
             WHERE coverage.dataset = dataset.name AND coverage.appid = account.appid
         ) AS asked
     CROSS JOIN
-        LATERAL {{ is_retired("dataset.name", "account.appid") }} AS endpoint
+        LATERAL {{ is_retired("dataset.name", "account.appid") }} AS refused
     WHERE daily.appid IS NOT NULL OR asked.first_date IS NOT NULL
 ),
 

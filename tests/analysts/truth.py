@@ -816,7 +816,11 @@ def against_four_weeks_earlier(world: World, appid: str = BUSY.appid) -> Rows:
 
 
 def lagging(world: World) -> Rows:
-    """32. The accounts that have no answer for yesterday, and their newest day that has one."""
+    """
+    32. The accounts that have no answer for yesterday, and their newest day that has one.
+
+    Not the one for which WeChat has retired the endpoint.
+    """
     newest = {
         appid: max(
             day
@@ -824,6 +828,7 @@ def lagging(world: World) -> Rows:
             if any(call.errcode == 0 for call in it.calls)
         )
         for appid in world.names
+        if not known(world, appid).is_retired
     }
     return [
         {"account_name": world.names[appid], "last_loaded_date": day}
