@@ -1,7 +1,7 @@
 -- Staged articles into the dimension: one row per (appid, msgid).
 -- An attribute the answer does not hold keeps its value; of the publication day see move.sql. What
--- is as it was is not written. A title that another replaces goes to the history. New articles stand
--- first, for Postgres adds those last: it would else look the others up among them.
+-- is as it was is not written. A title that another replaces goes to the history. What adds
+-- articles stands first, so that Postgres does it last: else it looks the others up among these.
 WITH new AS (
     INSERT INTO weixin.dim_article (
         appid,
