@@ -579,9 +579,7 @@ def test_a_statistics_day_stands_for_itself(
     facts: dict[str, bool],
     expected: tuple[bool, bool],
 ) -> None:
-    """
-    10 November is ready unless delayed, empty too early or nothing fits; final on S+W, by one answer.
-    """
+    """10 November is ready unless delayed, odd, or empty too early; final on S+W, by one answer."""
     answer = Summary(fetched_at, listed.encode(), not listed, **facts)
 
     found = rules.verdict_of_statistics(dataset, nov(10), answer, rules.Evidence(), ready_hour=10)
