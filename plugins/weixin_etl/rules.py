@@ -321,9 +321,9 @@ def is_counted(dataset: Dataset, answer: Summary, ready_hour: int) -> bool:
     Whether an answer of a statistics day holds all that WeChat must have computed by then.
 
     An empty answer does not before `ready_hour` (Beijing), and never where a day has rows for
-    certain.
+    certain; nor does one of which nothing fits: no other answer need follow that would show it.
     """
-    if answer.is_delayed:
+    if answer.is_delayed or answer.nothing_fits:
         return False
     is_late = answer.fetched_at.astimezone(clock.SHANGHAI).hour >= ready_hour
     return not answer.is_empty or (is_late and dataset.can_be_empty)

@@ -154,10 +154,25 @@ def test_what_does_not_fit_is_rejected_alone(
     assert figures(parsed) == loaded
 
 
-def test_an_article_without_figures_is_listed() -> None:
-    """Without a row; a list in place of the object is rejected."""
-    parsed = read(ARTICLE_READ, answer_of({"msgid": "1_1"}, {"msgid": "1_2", "detail": [1]}))
+@pytest.mark.parametrize(
+    ("dataset", "item", "reason"),
+    [
+        (ARTICLE_READ, {"msgid": "1_1"}, "detail is missing, not an object"),
+        (ARTICLE_READ, {"msgid": "1_1", "detail": [1]}, "detail is a list, not an object"),
+        (ACCOUNT_SUMMARY, {"detail": {}}, "a row without a figure"),
+        (
+            ACCOUNT_SUMMARY,
+            {"detail": {"stat_date": "2026-05-11", "read_user": 1}},
+            "stat_date is another day than the one asked for",
+        ),
+        (FOLLOWER_TOTAL, {"cumulate_user": None, "followers": 9}, "a row without a figure"),
+    ],
+)
+def test_an_item_without_figures_of_its_day_is_rejected(
+    dataset: Dataset, item: dict[str, Any], reason: str
+) -> None:
+    """It is listed, without a row: nobody takes its figures for 0, or its day for known."""
+    parsed = read(dataset, answer_of(item))
 
-    assert [it.rows for it in parsed.articles.values()] == [{}, {}]
-    assert parsed.articles_without_list == 1
-    assert [it.reason for it in parsed.rejected] == ["detail is a list, not an object"]
+    assert [it.rows for it in parsed.articles.values()] == [{}]
+    assert [it.reason for it in parsed.rejected] == [reason]

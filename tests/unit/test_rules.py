@@ -566,6 +566,7 @@ def test_an_answer_is_provisional(answers: list[tuple[datetime, str]], expected:
         case(ARTICLE_SHARE, at(13, 9), "", {}, (False, False), id="empty, early on S+W"),
         case(ARTICLE_SHARE, at(13, 10), "", {}, (True, True), id="empty on S+W"),
         case(ARTICLE_SHARE, at(40), "a", {}, (True, True), id="asked late, for the first time"),
+        case(ARTICLE_SHARE, at(40), "a", {"nothing_fits": True}, (False, False), id="nothing fits"),
         case(FOLLOWER_TOTAL, at(16), "a", {}, (True, False), id="a stock"),
         case(FOLLOWER_TOTAL, at(17), "a", {}, (True, True), id="a stock on S+W"),
         case(FOLLOWER_TOTAL, at(17, 23), "", {}, (False, False), id="a stock is never empty"),
@@ -578,7 +579,7 @@ def test_a_statistics_day_stands_for_itself(
     facts: dict[str, bool],
     expected: tuple[bool, bool],
 ) -> None:
-    """10 November is ready unless delayed, or empty too early; final on S+W, by one answer."""
+    """10 November is ready unless delayed, odd, or empty too early; final on S+W, by one answer."""
     answer = Summary(fetched_at, listed.encode(), not listed, **facts)
 
     found = rules.verdict_of_statistics(dataset, nov(10), answer, rules.Evidence(), ready_hour=10)

@@ -223,7 +223,7 @@ class AnswerReader:
         if has_rows:
             for row in rows:
                 self._row(article, row)
-        elif rows is None:
+        elif rows is None and not is_one_row:
             self._parsed.articles_without_list += 1
         else:  # it is listed, without a row
             what = self._dataset.rows_in.value
@@ -250,7 +250,8 @@ class AnswerReader:
             if not isinstance(inner, dict):
                 return item
             row |= inner
-        return {**head, rows_key: [{**row, "stat_date": item.get("ref_date")}]}
+        row["stat_date"] = row.get("stat_date") or item.get("ref_date")
+        return {**head, rows_key: [row]}
 
     def _why_another_day(self, ref_date: Any) -> str | None:
         if ref_date == self._publication_date.isoformat():
@@ -271,6 +272,10 @@ class AnswerReader:
         stat_date = _as_date(row.get("stat_date"))
         if reason := self._why_no_day(row.get("stat_date"), stat_date):
             self._reject(reason, row, article.msgid, stat_date)
+            return
+        is_of_day = not self._dataset.describes_articles
+        if is_of_day and all(row.get(name) is None for name in self._types.checks):
+            self._reject("a row without a figure", row, article.msgid, stat_date)
             return
         typed = typed or self._value_by_value(article, row, stat_date)
         names = row.keys() - self._types.row_keys
@@ -308,6 +313,8 @@ class AnswerReader:
         """What keeps a whole row from being loaded, if anything."""
         if stat_date is None:
             return f"stat_date is {what_it_is(written)}, not a date"
+        if stat_date != self._publication_date and not self._dataset.describes_articles:
+            return "stat_date is another day than the one asked for"
         if stat_date < self._publication_date:
             return "stat_date is before the publication day"
         if stat_date > self._last_day:
