@@ -321,9 +321,9 @@ def is_counted(dataset: Dataset, answer: Summary, ready_hour: int) -> bool:
     Whether an answer of a statistics day holds all that WeChat must have computed by then.
 
     An empty answer does not before `ready_hour` (Beijing), and never where a day has rows for
-    certain; nor does one of which nothing fits: no other answer need follow that would show it.
+    certain.
     """
-    if answer.is_delayed or answer.nothing_fits:
+    if answer.is_delayed:
         return False
     is_late = answer.fetched_at.astimezone(clock.SHANGHAI).hour >= ready_hour
     return not answer.is_empty or (is_late and dataset.can_be_empty)
@@ -513,15 +513,18 @@ def makes_red(pair: PlannedPair, run: Run) -> bool:
     Whether the pair makes its run red: it is not in, and the run's own attempt does not excuse it.
 
     Two refusals are excused, if this run met them: a probe that found its endpoint still retired,
-    and an account that has withdrawn its authorisation, unless the run names that account.
+    and an account that has withdrawn its authorisation, unless the run names that account. An
+    answer of which nothing fits makes it red even if it ends the asking.
     """
-    if is_in(pair.coverage, pair.planned_at, refetch=run.refetch):
-        return False
+    known = pair.coverage
+    if is_in(known, pair.planned_at, refetch=run.refetch):
+        is_odd = known.attempt_state is AttemptState.FAILED and known.ready_at == known.attempted_at
+        return is_odd and pair.state is PairState.FAILED
     if pair.state is not PairState.FAILED:
         return True
-    if pair.coverage.error_kind is ProblemKind.WITHDRAWN:
+    if known.error_kind is ProblemKind.WITHDRAWN:
         return not {pair.appid, pair.conn_id}.isdisjoint(run.accounts)
-    return not (pair.is_probe and pair.coverage.error_code == OFFLINE)
+    return not (pair.is_probe and known.error_code == OFFLINE)
 
 
 def is_back(pair: PlannedPair) -> bool:

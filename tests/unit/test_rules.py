@@ -566,7 +566,6 @@ def test_an_answer_is_provisional(answers: list[tuple[datetime, str]], expected:
         case(ARTICLE_SHARE, at(13, 9), "", {}, (False, False), id="empty, early on S+W"),
         case(ARTICLE_SHARE, at(13, 10), "", {}, (True, True), id="empty on S+W"),
         case(ARTICLE_SHARE, at(40), "a", {}, (True, True), id="asked late, for the first time"),
-        case(ARTICLE_SHARE, at(40), "a", {"nothing_fits": True}, (False, False), id="nothing fits"),
         case(FOLLOWER_TOTAL, at(16), "a", {}, (True, False), id="a stock"),
         case(FOLLOWER_TOTAL, at(17), "a", {}, (True, True), id="a stock on S+W"),
         case(FOLLOWER_TOTAL, at(17, 23), "", {}, (False, False), id="a stock is never empty"),
@@ -579,7 +578,7 @@ def test_a_statistics_day_stands_for_itself(
     facts: dict[str, bool],
     expected: tuple[bool, bool],
 ) -> None:
-    """10 November is ready unless delayed, odd, or empty too early; final on S+W, by one answer."""
+    """10 November is ready unless delayed, or empty too early; final on S+W, by one answer."""
     answer = Summary(fetched_at, listed.encode(), not listed, **facts)
 
     found = rules.verdict_of_statistics(dataset, nov(10), answer, rules.Evidence(), ready_hour=10)
@@ -655,6 +654,10 @@ def planned(
 WITHDRAWN = replace(
     OPEN, attempt_state=AttemptState.FAILED, error_kind=ProblemKind.WITHDRAWN, error_code=61003
 )
+ODD = replace(
+    FINAL, attempt_state=AttemptState.FAILED, ready_at=at(24, 8, 30), attempted_at=at(24, 8, 30)
+)
+FAILED = PairState.FAILED
 NOT_AUTHORISED = replace(WITHDRAWN, error_kind=ProblemKind.CONFIGURATION)
 
 
@@ -665,6 +668,15 @@ NOT_AUTHORISED = replace(WITHDRAWN, error_kind=ProblemKind.CONFIGURATION)
         case(planned(READY), DAILY, False, id="in"),
         case(planned(FINAL), DAILY, False, id="final"),
         case(planned(FINAL), REFETCH, True, id="final, to be fetched again"),
+        case(planned(ODD, FAILED), DAILY, True, id="final by an answer of which nothing fits"),
+        case(planned(ODD, FAILED), REFETCH, True, id="the same, fetched again"),
+        case(planned(ODD), DAILY, False, id="final by such an answer of an earlier run"),
+        case(
+            planned(replace(ODD, attempted_at=at(24, 9, 0)), FAILED),
+            DAILY,
+            False,
+            id="a witness that failed, of a final day",
+        ),
         case(planned(REFUSED), DAILY, True, id="offline, of an endpoint that is not retired"),
         case(
             planned(REFUSED, PairState.FAILED, is_probe=True),
@@ -699,9 +711,6 @@ NOT_AUTHORISED = replace(WITHDRAWN, error_kind=ProblemKind.CONFIGURATION)
 def test_a_pair_makes_its_run_red(pair: PlannedPair, run: Run, expected: bool) -> None:
     """It is not in, no probe of a retired endpoint, and of no account that has withdrawn."""
     assert rules.makes_red(pair, run) is expected
-
-
-FAILED = PairState.FAILED
 
 
 @pytest.mark.parametrize(
