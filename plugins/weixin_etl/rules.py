@@ -563,7 +563,7 @@ def next_attempt_at(answered_at: datetime) -> datetime:
 
 
 def asks_again_at(run: Run, now: datetime) -> datetime | None:
-    """When a scheduled run asks again for what was not ready, at noon at last; None from then on."""
+    """When a scheduled run asks again for what was not ready: at noon at last, then None."""
     noon = datetime.combine(run.today, _NOON, clock.SHANGHAI)
     return min(now + WAIT_FOR_READY, noon) if run.is_scheduled and now < noon else None
 

@@ -79,7 +79,10 @@ def test_what_there_is_not(capsys: pytest.CaptureFixture[str], arguments: list[s
     ],
 )
 def test_a_user_who_lacks_the_right(
-    reader: Engine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+    reader: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
 ):
     """Whoever may only read the analysts' views is told so in a sentence, without a traceback."""
     monkeypatch.setenv("AIRFLOW_CONN_WEIXIN_WAREHOUSE", postgres_connection(reader.url))

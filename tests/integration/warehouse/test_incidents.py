@@ -441,8 +441,8 @@ def test_figures_that_are_not_ready_are_told_at_noon_only(people: People):
     for hour in (8, 9, 10, 11):
         people.ingest(0, ["a"], [refusal("a", 0, late, **yesterday)], at=morning(0, hour))
     before = list(people.titles)
-    people.ingest(0, ["a"], [refusal("a", 0, late, **yesterday)], at=morning(0, 11, 45))
-    people.check(0, ["a"], [refusal("a", 0, late, **yesterday)], at=morning(0, 11, 46))
+    people.ingest(0, ["a"], [refusal("a", 0, late, **yesterday)], at=morning(0, 12))
+    people.check(0, ["a"], [refusal("a", 0, late, **yesterday)], at=morning(0, 12, 1))
     two = {"days": window(1)[-2:], "errcode": None}
     people.ingest(1, ["a"], [refusal("a", 1, late, **two)], at=morning(1, 8, 30))
     people.live_through(1, ["a"], [])
