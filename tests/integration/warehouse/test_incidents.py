@@ -451,6 +451,17 @@ def test_figures_that_are_not_ready_are_told_at_noon_only(people: People):
     assert people.titles == ["号a: figures not ready", "over: 号a: figures not ready"]
 
 
+def test_days_that_were_not_asked_for_are_that_no_more_once_they_are(people: People):
+    """Whatever came of them: nobody is told to clear a task that has asked."""
+    days = {"days": window(0)[-1:], "errcode": None}
+    people.check(0, ["a"], [refusal("a", 0, ProblemKind.NOT_ASKED, **days)], at=morning(0, 9))
+    late = [refusal("a", 0, ProblemKind.NOT_READY, **days)]
+    people.ingest(0, ["a"], late, at=morning(0, 10))
+
+    assert people.titles == ["号a not asked", "over: 号a not asked"]
+    assert people.got[1].body.startswith("号a: the days have been asked for (before: ")
+
+
 AUGUST = (date(2026, 8, 3), date(2026, 8, 4))
 OPEN = "SELECT kind, publication_dates FROM weixin.incident WHERE closed_at IS NULL"
 
