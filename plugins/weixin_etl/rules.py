@@ -47,8 +47,8 @@ WAIT_FOR_READY = timedelta(minutes=30)
 _DAY = timedelta(days=1)
 _LAST_ANSWERS_AFTER = 2
 """Days after `P+W` on which a day is final whatever rows it has."""
-_LAST_WAIT_ENDS = time(12, 1)
-"""Beijing, on the run's day: noon, and a minute for a run that began a moment late."""
+_NOON = time(12)
+"""Beijing, on the run's day: then it asks for the last time."""
 
 
 # ------------------------------------------------------------------------------------------- due
@@ -451,7 +451,7 @@ def _empty_is_sure_at(publication_date: date, counting: StillCounting, ready_hou
     At noon if by then articles are still counting and none has yesterday's row: WeChat is late.
     """
     is_late = counting.publication_dates and not counting.has_yesterday
-    hour = max(ready_hour, _LAST_WAIT_ENDS.hour) if is_late else ready_hour
+    hour = max(ready_hour, _NOON.hour) if is_late else ready_hour
     return datetime.combine(publication_date + _DAY, time(hour), clock.SHANGHAI)
 
 
@@ -566,10 +566,9 @@ def next_attempt_at(answered_at: datetime) -> datetime:
 
 
 def asks_again_at(run: Run, now: datetime) -> datetime | None:
-    """When a scheduled run asks again for what was not ready; None once it stops waiting."""
-    last = datetime.combine(run.today, _LAST_WAIT_ENDS, clock.SHANGHAI)
-    again = now + WAIT_FOR_READY
-    return again if run.is_scheduled and again <= last else None
+    """When a scheduled run asks again for what was not ready: at noon at last, then None."""
+    noon = datetime.combine(run.today, _NOON, clock.SHANGHAI)
+    return min(now + WAIT_FOR_READY, noon) if run.is_scheduled and now < noon else None
 
 
 # ----------------------------------------------------------------------------------------- shown
@@ -582,7 +581,7 @@ def due_date(now: datetime) -> date:
     At noon a scheduled run stops waiting.
     """
     at = now.astimezone(clock.SHANGHAI)
-    return at.date() if at.hour >= _LAST_WAIT_ENDS.hour else at.date() - _DAY
+    return at.date() if at.hour >= _NOON.hour else at.date() - _DAY
 
 
 def reach(

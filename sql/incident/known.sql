@@ -3,7 +3,7 @@
 -- since it was over, as WeChat has answered another run. What WeChat answered before an incident
 -- was last met, or answered with the same refusal, does not show that it is over. days_settled:
 -- those of its days that are final, or in since it was last met; of rejected parts, those that have
--- none open.
+-- none open; of days that were not asked for, those that were asked for since.
 WITH answer AS (
     SELECT
         appid,
@@ -96,7 +96,10 @@ LEFT JOIN LATERAL (
                             AND rejected_row.dataset = incident.dataset
                             AND rejected_row.resolved_at IS NULL
                     )
-            ELSE coverage.is_final OR coverage.ready_at > incident.seen_at
+            ELSE
+                coverage.is_final
+                OR coverage.ready_at > incident.seen_at
+                OR (incident.kind = 'not_asked' AND coverage.attempted_at > incident.seen_at)
         END
 ) AS settled ON TRUE
 WHERE

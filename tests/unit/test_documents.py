@@ -40,15 +40,19 @@ def test_every_make_command_of_the_documents_is_a_target() -> None:
     assert named <= make_targets()
 
 
-def test_every_command_of_our_own_in_the_documents_exists() -> None:
-    """Each `weixin-etl …` in a document is a command it knows."""
+@pytest.mark.parametrize("program", ["weixin-etl", "python -m weixin_local"])
+def test_every_command_of_our_own_in_the_documents_exists(program: str) -> None:
+    """Each command of ours in a document is one that it knows."""
     named = {
         command
         for document in DOCUMENTS
-        for command in re.findall(r"weixin-etl ([a-z]+)\b(?! is)", _code(document))
+        for command in re.findall(rf"{program} ([a-z]+)\b(?! is)", _code(document))
     }
     usage = subprocess.run(
-        [ROOT / ".venv/bin/weixin-etl", "--help"], capture_output=True, text=True, check=True
+        [ROOT / ".venv/bin" / program.split()[0], *program.split()[1:], "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
 
     assert named

@@ -9,7 +9,8 @@ import pytest
 from weixin_etl.model import DayState, PairState
 
 STATIC = Path(__file__).parents[2] / "plugins/weixin_etl/orchestration/page/static"
-LABELS: dict[str, dict[str, str]] = json.loads((STATIC / "labels.json").read_text())
+TEXT = (STATIC / "labels.json").read_text()
+LABELS: dict[str, dict[str, str]] = json.loads(TEXT)
 SCRIPTS = "".join(path.read_text() for path in STATIC.glob("*.js"))
 TEMPLATE = (STATIC / "page.html").read_text()
 MADE_OF_PARTS = (
@@ -39,6 +40,14 @@ def test_both_languages_have_the_same_labels_with_the_same_places() -> None:
     assert chinese.keys() == english.keys()
     assert [it for it in english if places(english[it]) != places(chinese[it])] == []
     assert [it for it in chinese if not re.search(r"[\u4e00-\u9fff{]", chinese[it])] == []
+
+
+def test_no_label_is_given_twice() -> None:
+    """The second would stand where the first is meant."""
+    languages = json.loads(TEXT, object_pairs_hook=list)
+
+    for language, labels in languages:
+        assert len(labels) == len(LABELS[language])
 
 
 def test_every_label_that_is_named_is_there_and_every_label_is_named() -> None:

@@ -782,8 +782,8 @@ def test_a_used_up_quota_stops_the_account(answered_at: datetime, expected: date
     ("run", "now", "expected"),
     [
         case(DAILY, at(24, 8, 31), at(24, 9, 1), id="in half an hour"),
-        case(DAILY, at(24, 11, 31), at(24, 12, 1), id="the last time at noon"),
-        case(DAILY, at(24, 11, 31, 1), None, id="not after noon"),
+        case(DAILY, at(24, 11, 31, 40), at(24, 12, 0), id="the last time at noon"),
+        case(DAILY, at(24, 12, 0), None, id="not after noon"),
         case(DAILY, at(25, 8, 31), None, id="not on another day than the run's"),
         case(replace(DAILY, is_scheduled=False), at(24, 8, 31), None, id="not a run by hand"),
     ],

@@ -12,7 +12,7 @@ from weixin_etl.accounts.known import appid_of
 from weixin_etl.datasets import Dataset
 from weixin_etl.load.rebuild import KeptAnswer, kept_answers
 from weixin_etl.model import Pair, ParameterError
-from weixin_etl.warehouse import require_migrated, statement
+from weixin_etl.warehouse import diagnosed, require_migrated, statement
 
 _MOST_PAIRS = 500
 _MOST_BYTES = 2 << 20
@@ -56,7 +56,7 @@ def answers_of_pair(
         WarehouseError: the warehouse does not answer or is not migrated.
     """
     require_migrated(warehouse)
-    with warehouse.connect() as connection:
+    with diagnosed(warehouse), warehouse.connect() as connection:
         appid = appid_of(connection, account)
         answers = list(kept_answers(connection, dataset, [(appid, publication_date)]))
     if not answers:

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from weixin_etl.datasets import Dataset
 from weixin_etl.text import one_line
-from weixin_etl.warehouse import require_migrated, statement
+from weixin_etl.warehouse import diagnosed, require_migrated, statement
 
 _NAMES_SHOWN = 5
 _LONGEST_PAYLOAD = 300
@@ -52,7 +52,7 @@ def open_reasons(
         WarehouseError: the warehouse does not answer or is not migrated.
     """
     require_migrated(warehouse)
-    with warehouse.connect() as connection:
+    with diagnosed(warehouse), warehouse.connect() as connection:
         rows = connection.execute(
             statement("rejected_row/reasons.sql"),
             {"dataset": dataset.name if dataset else None, "reason": reason},

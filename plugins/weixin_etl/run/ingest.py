@@ -20,6 +20,7 @@ from weixin_etl.model import (
     Account,
     Batch,
     Counts,
+    Pair,
     PairState,
     PlannedAccount,
     PlannedPair,
@@ -30,13 +31,20 @@ from weixin_etl.parse import parse
 from weixin_etl.problem import Problem, log_frames, log_problem, program_fault, together
 from weixin_etl.run import Settings
 from weixin_etl.run.extract import AccountCalls, extract
-from weixin_etl.run.pairs import accounts_not_in, not_in, planned_pairs, require_plan
+from weixin_etl.run.pairs import (
+    accounts_not_in,
+    not_in,
+    planned_pairs,
+    require_plan,
+    run_keys,
+)
 from weixin_etl.run.plan import plan_open_days
 from weixin_etl.run.quota import known_quotas
 from weixin_etl.text import counted, few_names
 from weixin_etl.threads import every
 from weixin_etl.warehouse import WarehouseError, diagnose, require_one_time, statement
 from weixin_etl.warehouse.locks import ingest_locks
+from weixin_etl.warehouse.statements import arrays
 
 log = logging.getLogger(__name__)
 
@@ -173,9 +181,16 @@ class _Try:
             return
         require_one_time(self.warehouse)
         days: dict[str, list[date]] = defaultdict(list)
+        again: list[Pair] = []
         for pair in self.planned_pairs(accounts):
             if rules.is_to_be_asked(pair, refetch=self.run.refetch, by_itself=self.by_itself):
                 days[pair.appid].append(pair.publication_date)
+                if pair.state is not PairState.PLANNED:
+                    again.append((pair.appid, pair.publication_date))
+        if again:
+            values = {**arrays(self.run.dataset, again), **run_keys(self.run)}
+            with self.warehouse.begin() as connection:
+                connection.execute(statement("run_report/ask_again.sql"), values)
         self.ask(accounts, days)
         answered = {pair.appid for pair in self.planned_pairs(accounts) if rules.is_back(pair)}
         if back := [account for account in accounts if account.appid in answered]:

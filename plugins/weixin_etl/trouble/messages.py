@@ -244,6 +244,8 @@ def _what_is_well(problem: Problem) -> str:
         return f"the task {problem.subject} works again"
     if problem.appid is None and problem.kind.whose is Whose.CONNECTION:
         return "the connection can be used again"
+    if problem.kind is ProblemKind.NOT_ASKED:
+        return "the days have been asked for"
     match problem.kind.ends:
         case End.ANSWER:
             return "WeChat answers again"

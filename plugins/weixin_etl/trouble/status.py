@@ -502,7 +502,7 @@ def _days_without_incident(
                 if not any(_is_why(it, fact, day) for it in ours):
                     last, is_left_open = fact.days[day], day in fact.left_open
                     if any(_is_over(it, fact, last) for it in over):
-                        cure = None if is_left_open else "the next daily run asks again"
+                        cure = "" if is_left_open else "the next daily run asks again"
                         last = replace(last, error_code=None, error=None, cure=cure)
                     why = (last.error_kind, last.error_code, bool(last.error), is_left_open)
                     found[state, fact.dataset.name, *why].append((fact, last))
@@ -566,12 +566,15 @@ def _of_days(
     )
     if last.error_kind:
         said = replace(problem, kind=last.error_kind, cause=last.error or problem.cause)
-        problem = replace(said, cure=last.cure or problem.cure).as_of(seen_at or now, now)
+        cure = problem.cure if last.cure is None else last.cure
+        problem = replace(said, cure=cure).as_of(seen_at or now, now)
     if last.publication_date in fact.left_open:
         cure = (
-            f"{problem.cure}; then trigger a run with begin_date {problem.days[0]} and end_date "
-            f"{problem.days[-1]}, or say that the days are not wanted: weixin-etl unwanted"
+            f"trigger a run with begin_date {problem.days[0]} and end_date {problem.days[-1]}, or "
+            "say that the days are not wanted: weixin-etl unwanted"
         )
+        if problem.cure:
+            cure = f"{problem.cure}; then {cure}"
         problem = replace(problem, cure=cure)
     return ListedProblem(
         problem,

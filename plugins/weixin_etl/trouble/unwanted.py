@@ -9,7 +9,7 @@ from weixin_etl.accounts.known import appid_of
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import ParameterError
 from weixin_etl.problem import ProblemKind
-from weixin_etl.warehouse import require_migrated, statement
+from weixin_etl.warehouse import diagnosed, require_migrated, statement
 from weixin_etl.warehouse.locks import lock_incidents
 
 
@@ -35,7 +35,7 @@ def say_unwanted(
     if begin_date > end_date:
         raise ParameterError(f"the first day, {begin_date}, is after the last, {end_date}")
     require_migrated(warehouse)
-    with warehouse.begin() as connection:
+    with diagnosed(warehouse), warehouse.begin() as connection:
         said = {
             "dataset": dataset.name,
             "begin_date": begin_date,

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import psycopg2
+from psycopg2.errors import InsufficientPrivilege
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError
 
@@ -13,7 +14,12 @@ from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.text import one_line
 
 CONN_ID = "weixin_warehouse"
-_TROUBLE_ERRORS = (psycopg2.OperationalError, psycopg2.InterfaceError, psycopg2.InternalError)
+_TROUBLE_ERRORS = (
+    psycopg2.OperationalError,
+    psycopg2.InterfaceError,
+    psycopg2.InternalError,
+    InsufficientPrivilege,
+)
 
 
 class WarehouseError(Exception):
@@ -73,6 +79,11 @@ BY_SQLSTATE = {
     ),
     "25006": Matter(
         "the warehouse is read-only", f"point the connection {CONN_ID} at the primary", CONN_ID
+    ),
+    "42501": Matter(
+        "the warehouse's user lacks a right",
+        f"make the user of the connection {CONN_ID} a member of the role weixin_loader",
+        CONN_ID,
     ),
     "40": Matter(
         "the warehouse met a deadlock or a serialization failure",

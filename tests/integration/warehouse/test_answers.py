@@ -8,6 +8,7 @@ from weixin_etl import cli
 from weixin_etl.model import ConfiguredAccount
 from weixin_etl.run import Settings
 from weixin_etl.run.plan import plan
+from weixin_local.environment import postgres_connection
 
 OLD = b'{ "list" : [ ],\n "odd": "\x01" }'
 NEW = body(article("1_1", {"20": {"share_count": 2}}))
@@ -66,3 +67,26 @@ def test_what_there_is_not(capsys: pytest.CaptureFixture[str], arguments: list[s
     assert cli.main(["answers", *arguments]) == 1
 
     assert capsys.readouterr() == ("", f"weixin-etl: {said}\n")
+
+
+@pytest.mark.usefixtures("_kept")
+@pytest.mark.parametrize(
+    "command",
+    [
+        "answers wx1 2026-11-20",
+        "rejected",
+        "unwanted article_total --begin 2026-08-01 --end 2026-08-31",
+    ],
+)
+def test_a_user_who_lacks_the_right(
+    reader: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+):
+    """Whoever may only read the analysts' views is told so in a sentence, without a traceback."""
+    monkeypatch.setenv("AIRFLOW_CONN_WEIXIN_WAREHOUSE", postgres_connection(reader.url))
+
+    assert cli.main(command.split()) == 1
+
+    assert capsys.readouterr().err.startswith("weixin-etl: the warehouse's user lacks a right: ")

@@ -441,14 +441,25 @@ def test_figures_that_are_not_ready_are_told_at_noon_only(people: People):
     for hour in (8, 9, 10, 11):
         people.ingest(0, ["a"], [refusal("a", 0, late, **yesterday)], at=morning(0, hour))
     before = list(people.titles)
-    people.ingest(0, ["a"], [refusal("a", 0, late, **yesterday)], at=morning(0, 11, 45))
-    people.check(0, ["a"], [refusal("a", 0, late, **yesterday)], at=morning(0, 11, 46))
+    people.ingest(0, ["a"], [refusal("a", 0, late, **yesterday)], at=morning(0, 12))
+    people.check(0, ["a"], [refusal("a", 0, late, **yesterday)], at=morning(0, 12, 1))
     two = {"days": window(1)[-2:], "errcode": None}
     people.ingest(1, ["a"], [refusal("a", 1, late, **two)], at=morning(1, 8, 30))
     people.live_through(1, ["a"], [])
 
     assert before == []
     assert people.titles == ["号a: figures not ready", "over: 号a: figures not ready"]
+
+
+def test_days_that_were_not_asked_for_are_that_no_more_once_they_are(people: People):
+    """Whatever came of them: nobody is told to clear a task that has asked."""
+    days = {"days": window(0)[-1:], "errcode": None}
+    people.check(0, ["a"], [refusal("a", 0, ProblemKind.NOT_ASKED, **days)], at=morning(0, 9))
+    late = [refusal("a", 0, ProblemKind.NOT_READY, **days)]
+    people.ingest(0, ["a"], late, at=morning(0, 10))
+
+    assert people.titles == ["号a not asked", "over: 号a not asked"]
+    assert people.got[1].body.startswith("号a: the days have been asked for (before: ")
 
 
 AUGUST = (date(2026, 8, 3), date(2026, 8, 4))

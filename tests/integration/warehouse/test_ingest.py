@@ -26,6 +26,7 @@ from weixin_etl.run import Settings
 from weixin_etl.run import ingest as ingest_verb
 from weixin_etl.run.ingest import IngestError, OpenClient
 from weixin_etl.run.plan import plan
+from weixin_etl.trouble.at_work import Airflow, progress
 from weixin_etl.warehouse import WarehouseError
 from weixin_etl.warehouse.locks import lock_load
 
@@ -205,6 +206,49 @@ def test_later_tries_ask_for_what_is_not_in(warehouse: Engine, wire: Wire):
     assert ingested(collecting, batch, wire.account) is None
     assert ingested(collecting, batch, wire.account) is None
     assert asked(wire) == [22, 21, 20]
+
+
+def test_what_a_cleared_task_asks_for_is_being_asked(warehouse: Engine, wire: Wire):
+    """Also what the try before gave up: a page that calls it done would hide that it works."""
+    wire.on_data = by_day({22: refuses(47009), 21: refuses(61503)})
+    collecting = a_run(warehouse)
+    batch = planned(collecting, wire.account)
+    ingested(collecting, batch, wire.account)
+    run, left = collecting.run, []
+    airflow = Airflow({}, "", None, runs={run.dataset.name: [run.run_id]})
+
+    def look(handler: Handler) -> None:
+        with warehouse.connect() as connection:
+            (it,) = progress(connection, run.dataset, airflow)
+        left.append(sorted(day.day for day in it.days_left))
+        EMPTY(handler)
+
+    wire.on_data = look
+    ingested(collecting, batch, wire.account)
+
+    assert left == [[21, 22], [21, 22]]
+
+
+def test_what_a_person_clears_is_asked_for_although_the_first_try_breaks_off(
+    warehouse: Engine, wire: Wire
+):
+    """The try that Airflow makes after it goes on with what the person mended."""
+    wire.on_data = by_day({22: refuses(47009), 21: refuses(61503)})
+    collecting = a_run(warehouse)
+    batch = planned(collecting, wire.account)
+    ingested(collecting, batch, wire.account)
+    asked(wire)
+
+    def breaks_off(_: PlannedAccount) -> WeixinClient:
+        raise RuntimeError
+
+    wire.on_data = EMPTY
+    broken = ingested(collecting, batch, breaks_off)
+
+    assert broken
+    assert broken.is_retryable
+    assert ingested(collecting, batch, wire.account, by_itself=True) is None
+    assert asked(wire) == [22, 21]
 
 
 def test_a_batch_without_its_plan_is_refused(warehouse: Engine, wire: Wire):

@@ -30,13 +30,16 @@ def test_the_session_cannot_write_whoever_its_user_is(
 def test_what_is_wrong_names_the_connection_that_was_used(
     warehouse: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Correcting the other one would not help."""
+    """Correcting the other one would not help, and who only reads needs no right to write."""
     for conn_id in (CONN_ID, of_airflow.READER):
         monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", postgres_connection(warehouse.url))
 
-    said = of_airflow.of_reader(WarehouseError("no answer", f"correct the connection {CONN_ID}"))
+    cure = f"make the user of the connection {CONN_ID} a member of the role weixin_loader"
+    said = of_airflow.of_reader(WarehouseError("permission denied", cure))
 
-    assert said.cure == "correct the connection weixin_reader"
+    assert said.cure == (
+        "make the user of the connection weixin_reader a member of the role weixin_reader"
+    )
 
 
 def test_a_warehouse_that_lacks_migrations_is_said_before_anything_is_read(

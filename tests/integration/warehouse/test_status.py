@@ -286,14 +286,16 @@ def fail(warehouse: Engine, error_kind: str, days: list[date] = DAYS) -> None:
 def test_nobody_is_told_to_mend_what_is_over(warehouse: Engine) -> None:
     """The account has been answered since, for other days: these are asked for again."""
     collect(warehouse)
-    fail(warehouse, "configuration", DAYS[:2])
-    open_incident(warehouse, "configuration", "wx1", days=DAYS[:2], closed_at=NOW)
+    fail(warehouse, "unreadable", DAYS[:2])
+    change(warehouse, LEFT_OPEN, day=OLD, at=READY, code=None)
+    open_incident(warehouse, "unreadable", "wx1", days=DAYS[:2], closed_at=NOW)
 
-    (still,) = read(warehouse).open
+    out_of_reach, still = read(warehouse).open
 
     assert (still.problem.days, still.problem.errcode) == (tuple(DAYS[:2]), None)
-    assert still.problem.cause == "the last attempt failed"
+    assert still.problem.cause == out_of_reach.problem.cause == "the last attempt failed"
     assert still.problem.cure == "the next daily run asks again"
+    assert out_of_reach.problem.cure.startswith(f"trigger a run with begin_date {OLD} and ")
 
 
 def test_a_warning_does_not_hide_days_that_fail(warehouse: Engine) -> None:

@@ -139,6 +139,17 @@ def test_a_user_without_grants(warehouse: Engine):
             connection.exec_driver_sql("DROP ROLE stranger")
 
 
+def test_a_user_who_may_only_read(reader: Engine):
+    """What it may not do is a matter of its rights, and no fault of the program."""
+    with reader.connect() as connection, pytest.raises(DBAPIError) as caught:
+        connection.exec_driver_sql("DELETE FROM weixin.coverage")
+
+    told = diagnose(caught.value, reader)
+    assert told is not None
+    assert told.cure.endswith("weixin_warehouse a member of the role weixin_loader")
+    assert "permission denied for table coverage" in told.cause
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("ours")])
 def test_what_breaks_off_a_copy_is_told_as_it_is(warehouse: Engine, error: BaseException):
     """Airflow's timeout too: it ends the task, and Postgres is not blamed."""

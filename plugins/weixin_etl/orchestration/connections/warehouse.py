@@ -10,7 +10,7 @@ from sqlalchemy import URL, Connection, Engine
 
 from weixin_etl.warehouse import CONN_ID, WarehouseError, diagnosed, engine, require_migrated, url
 
-READER = "weixin_reader"
+READER = READER_ROLE = "weixin_reader"
 _READS_ONLY = {
     "default_transaction_read_only": "on",
     "statement_timeout": "10s",
@@ -73,10 +73,12 @@ def reading(warehouse: Engine) -> Iterator[Connection]:
 
 
 def of_reader(error: WarehouseError) -> WarehouseError:
-    """What is wrong with the warehouse, naming the connection that was used."""
-    used = reads_as() or CONN_ID
+    """What is wrong with the warehouse, naming the connection that was used, and its role."""
     said = (error.cause, error.cure, error.to_change)
-    return WarehouseError(*(text.replace(CONN_ID, used) for text in said))
+    if reads_as() != READER:
+        return WarehouseError(*said)
+    ours = (text.replace(CONN_ID, READER).replace("weixin_loader", READER_ROLE) for text in said)
+    return WarehouseError(*ours)
 
 
 def reads_as() -> str:

@@ -148,9 +148,9 @@ function list(found, selected, choose) {
 function later(found) {
   if (!found.later.length) return [];
   return [el("section", { "aria-labelledby": "later" },
-    el("h3", { id: "later" }, t("later")),
-    el("p", { class: "quiet" }, t("later_hint", { days: found.window, day: found.later[0].stat_date })),
-    table(t("later"), [
+    el("h3", { id: "later" }, t("read_later")),
+    el("p", { class: "quiet" }, t("read_later_hint", { days: found.window, day: found.later[0].stat_date })),
+    table(t("read_later"), [
       { label: t("article"), cell: (it) => it.title ?? el("code", {}, it.msgid) },
       { label: t("published"), cell: (it) => (it.publication_date ? whole(it.publication_date) : t("unknown")) },
       { label: t("age"), number: true, cell: (it) => number(it.day_number) },
