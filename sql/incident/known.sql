@@ -3,7 +3,8 @@
 -- since it was over, as WeChat has answered another run. What WeChat answered before an incident
 -- was last met, or answered with the same refusal, does not show that it is over. days_settled:
 -- those of its days that are final, or in since it was last met; of rejected parts, those that have
--- none open; of days that were not asked for, those that were asked for since.
+-- none open; of days that were not asked for, those that were asked for since. A day that became
+-- final by an answer of which nothing fits is not in.
 WITH answer AS (
     SELECT
         appid,
@@ -97,9 +98,14 @@ LEFT JOIN LATERAL (
                             AND rejected_row.resolved_at IS NULL
                     )
             ELSE
-                coverage.is_final
-                OR coverage.ready_at > incident.seen_at
-                OR (incident.kind = 'not_asked' AND coverage.attempted_at > incident.seen_at)
+                (incident.kind = 'not_asked' AND coverage.attempted_at > incident.seen_at)
+                OR (
+                    (coverage.is_final OR coverage.ready_at > incident.seen_at)
+                    AND (
+                        coverage.attempt_state = 'failed'
+                        AND coverage.ready_at = coverage.attempted_at
+                    ) IS NOT TRUE
+                )
         END
 ) AS settled ON TRUE
 WHERE

@@ -229,6 +229,12 @@ def test_every_kind_has_its_title(kind: ProblemKind) -> None:
             "every_value_fits：9_1 在 2026-11-12：share_user 是文本，不是 0 到 9223372036854775807 "
             "的整数（这样的部分有 2 个），另有 3 个",
         ),
+        (
+            "wait; Airflow tries again; then trigger a run with begin_date 2026-08-03 and end_date "
+            "2026-08-04, or say that the days are not wanted: weixin-etl unwanted",
+            "稍等；Airflow 会重试；然后用 begin_date 2026-08-03 和 end_date 2026-08-04 "
+            "触发一次运行，或者声明不需要这些日期：weixin-etl unwanted",
+        ),
         ("key_is_unique: channel 0 2 rows of 9000", "key_is_unique：渠道 0 在 9000 有 2 行"),
         ("an account {x} that nobody knows", "an account {x} that nobody knows"),
         ("", ""),

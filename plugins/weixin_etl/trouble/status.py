@@ -567,14 +567,15 @@ def _of_days(
     if last.error_kind:
         said = replace(problem, kind=last.error_kind, cause=last.error or problem.cause)
         cure = problem.cure if last.cure is None else last.cure
-        problem = replace(said, cure=cure).as_of(seen_at or now, now)
+        problem = replace(said, cure=cure)
+        if last.error:  # not of one that is over
+            problem = problem.as_of(seen_at or now, now)
     if last.publication_date in fact.left_open:
         cure = (
-            f"trigger a run with begin_date {problem.days[0]} and end_date {problem.days[-1]}, or "
-            "say that the days are not wanted: weixin-etl unwanted"
+            f"{f'{problem.cure}; then ' if problem.cure else ''}trigger a run with begin_date "
+            f"{problem.days[0]} and end_date {problem.days[-1]}, or say that the days are not "
+            "wanted: weixin-etl unwanted"
         )
-        if problem.cure:
-            cure = f"{problem.cure}; then {cure}"
         problem = replace(problem, cure=cure)
     return ListedProblem(
         problem,

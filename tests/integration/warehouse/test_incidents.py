@@ -462,6 +462,24 @@ def test_days_that_were_not_asked_for_are_that_no_more_once_they_are(people: Peo
     assert people.got[1].body.startswith("号a: the days have been asked for (before: ")
 
 
+def test_a_day_that_is_final_by_an_answer_of_which_nothing_fits_is_not_in(people: People):
+    """Nobody asks for it again: it is a problem until a replay, or a refetch, makes it good."""
+    day = window(0)[-1:]
+    odd = [refusal("a", 0, ProblemKind.UNREADABLE, days=day, errcode=None)]
+    people.brought({"a": day}, odd, morning(0))
+    with people.warehouse.begin() as connection:
+        made_final = "UPDATE weixin.coverage SET is_final = TRUE, ready_at = attempted_at"
+        connection.exec_driver_sql(made_final)
+    people.check(0, ["a"], odd)
+    people.check(1, ["a"])
+    before = list(people.titles)
+    people.brought({"a": day}, [], morning(2))
+    people.check(2, ["a"])
+
+    assert before == ["号a: unreadable answer"]
+    assert people.titles == ["号a: unreadable answer", "over: 号a: unreadable answer"]
+
+
 AUGUST = (date(2026, 8, 3), date(2026, 8, 4))
 OPEN = "SELECT kind, publication_dates FROM weixin.incident WHERE closed_at IS NULL"
 

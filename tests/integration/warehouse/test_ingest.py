@@ -251,6 +251,34 @@ def test_what_a_person_clears_is_asked_for_although_the_first_try_breaks_off(
     assert asked(wire) == [22, 21]
 
 
+BREAKS = """
+    CREATE OR REPLACE FUNCTION weixin.analyse_grown() RETURNS void LANGUAGE plpgsql AS $$
+    BEGIN RAISE query_canceled; END $$
+"""
+
+
+def test_what_is_committed_is_in_though_tables_are_not_analysed(
+    warehouse: Engine, wire: Wire, caplog: pytest.LogCaptureFixture
+):
+    """No account is given up for it, and no call is counted twice."""
+    wire.on_data = EMPTY
+    collecting = a_run(warehouse)
+    batch = planned(collecting, wire.account)
+    ours = "SELECT pg_get_functiondef('weixin.analyse_grown'::regproc)"
+    ((mended,),) = rows(warehouse, ours)
+    try:
+        with warehouse.begin() as connection:
+            connection.exec_driver_sql(BREAKS)
+        error = ingested(collecting, batch, wire.account)
+    finally:
+        with warehouse.begin() as connection:
+            connection.exec_driver_sql(mended)
+
+    assert error is None
+    assert "tables that have grown are not analysed" in caplog.text
+    assert rows(warehouse, "SELECT calls FROM weixin.api_call") == [(len(wire.data_calls),)]
+
+
 def test_a_batch_without_its_plan_is_refused(warehouse: Engine, wire: Wire):
     """The warehouse was restored: less than was planned is no plan. No call, and no green task."""
     collecting = a_run(warehouse)

@@ -283,12 +283,13 @@ def fail(warehouse: Engine, error_kind: str, days: list[date] = DAYS) -> None:
     )
 
 
-def test_nobody_is_told_to_mend_what_is_over(warehouse: Engine) -> None:
+@pytest.mark.parametrize("kind", ["unreadable", "daily_quota"])
+def test_nobody_is_told_to_mend_what_is_over(warehouse: Engine, kind: str) -> None:
     """The account has been answered since, for other days: these are asked for again."""
     collect(warehouse)
-    fail(warehouse, "unreadable", DAYS[:2])
     change(warehouse, LEFT_OPEN, day=OLD, at=READY, code=None)
-    open_incident(warehouse, "unreadable", "wx1", days=DAYS[:2], closed_at=NOW)
+    fail(warehouse, kind, [OLD, *DAYS[:2]])
+    open_incident(warehouse, kind, "wx1", days=DAYS[:2], closed_at=NOW)
 
     out_of_reach, still = read(warehouse).open
 
