@@ -19,6 +19,14 @@ BEGIN
     END IF;
 END
 $$;
+REVOKE EXECUTE ON FUNCTION weixin.analyse_grown() FROM PUBLIC;
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'weixin_loader') THEN
+        GRANT EXECUTE ON FUNCTION weixin.analyse_grown() TO weixin_loader;
+    END IF;
+END
+$$;
 COMMENT ON FUNCTION weixin.analyse_grown() IS 'Analyse the tables that have grown to four times what they were when somebody last did';
 
 -- What views ask first of an account is the first and the last day of a dataset, and how a day of

@@ -16,7 +16,6 @@ The pairs of an account's try are judged together, by the commit that holds the 
 whether WeChat has computed yesterday shows in all of an account's answers, not in some.
 """
 
-import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -24,7 +23,6 @@ from datetime import datetime
 
 import msgspec
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
 
 from weixin_etl import clock, rules
 from weixin_etl.api.errors import (
@@ -40,11 +38,8 @@ from weixin_etl.load.coverage import judge_again, save_data, verdict_columns, ve
 from weixin_etl.load.outcome import Outcome, answered, refused
 from weixin_etl.load.tables import Loaded, Tables
 from weixin_etl.model import AttemptState, Counts, Pair, PairState, Run
-from weixin_etl.text import one_line
 from weixin_etl.warehouse import analyse_grown, statement
 from weixin_etl.warehouse.locks import lock_load
-
-log = logging.getLogger(__name__)
 
 __all__ = ["Load", "Outcome", "answered", "refused"]
 
@@ -102,11 +97,7 @@ class Load:
             self._unjudged[it.account.appid].append(it)
         for appid in complete:
             self._unjudged.pop(appid, None)
-        try:
-            with self._warehouse.begin() as connection:
-                analyse_grown(connection)
-        except DBAPIError as error:  # what is committed stays: its calls would be counted twice
-            log.warning("tables that have grown are not analysed: %s", one_line(str(error.orig)))
+        analyse_grown(self._warehouse)
         return judged
 
     def count_calls(self, outcomes: Sequence[Outcome]) -> None:

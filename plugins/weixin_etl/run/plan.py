@@ -273,6 +273,8 @@ def plan(
             connection.execute(statement("run_report/drop.sql"), run_keys(run))
             _save_pairs(connection, run, details)
             connection.commit()
+    if not run.dry_run:
+        analyse_grown(warehouse)
     made = Plan(run, settings, planned_at, details, left)
     made.log()
     return made
@@ -373,7 +375,6 @@ def _save_accounts(
         "account_list/forget.sql",
     ):
         connection.execute(statement(path), values)
-    analyse_grown(connection)
     gone = connection.execute(statement("dim_account/deactivate.sql"), values).all()
     if names := [row.name for row in gone if row.is_news]:  # the Variable may be lost, too
         log.warning(
