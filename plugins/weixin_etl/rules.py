@@ -500,6 +500,12 @@ def is_in(coverage: Coverage, planned_at: datetime, *, refetch: bool) -> bool:
     return coverage.ready_at is not None and coverage.ready_at >= planned_at
 
 
+def is_odd(coverage: Coverage) -> bool:
+    """Whether nothing fits of the last answer, which ended the asking for the pair all the same."""
+    is_failed = coverage.attempt_state is AttemptState.FAILED
+    return is_failed and coverage.ready_at == coverage.attempted_at
+
+
 def came_of(
     state: PairState, coverage: Coverage, planned_at: datetime, *, refetch: bool
 ) -> PairState:
@@ -518,8 +524,7 @@ def makes_red(pair: PlannedPair, run: Run) -> bool:
     """
     known = pair.coverage
     if is_in(known, pair.planned_at, refetch=run.refetch):
-        is_odd = known.attempt_state is AttemptState.FAILED and known.ready_at == known.attempted_at
-        return is_odd and pair.state is PairState.FAILED
+        return is_odd(known) and pair.state is PairState.FAILED
     if pair.state is not PairState.FAILED:
         return True
     if known.error_kind is ProblemKind.WITHDRAWN:
@@ -616,7 +621,7 @@ def day_state(
     reach of daily runs has failed, and is not lost, if it was asked for in vain and nobody has
     said that it is not wanted.
     """
-    if coverage and coverage.is_final:
+    if coverage and coverage.is_final and (coverage.is_unwanted or not is_odd(coverage)):
         return DayState.FINAL
     if is_retired and (coverage is None or coverage.error_code == OFFLINE):
         return DayState.RETIRED

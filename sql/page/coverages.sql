@@ -9,6 +9,7 @@ SELECT
     is_resting,
     is_provisional,
     attempt_state,
+    attempted_at,
     next_attempt_at,
     error_kind,
     error_code,

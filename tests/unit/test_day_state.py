@@ -40,6 +40,14 @@ def state(
 
 FAILED = Coverage(YESTERDAY, attempt_state=AttemptState.FAILED, error_code=40164)
 OFFLINE_NOW = Coverage(YESTERDAY, attempt_state=AttemptState.FAILED, error_code=OFFLINE)
+ODD = Coverage(
+    YESTERDAY,
+    ready_at=MORNING,
+    is_final=True,
+    attempt_state=AttemptState.FAILED,
+    attempted_at=MORNING,
+)
+"""Nothing fits of the answer that ended the asking."""
 WAITING = {"attempt_state": AttemptState.NOT_READY}
 
 
@@ -63,6 +71,9 @@ WAITING = {"attempt_state": AttemptState.NOT_READY}
             AFTERNOON,
             DayState.FINAL,
         ),
+        (YESTERDAY, ODD, AFTERNOON, DayState.FAILED),
+        (YESTERDAY, replace(ODD, is_unwanted=True), AFTERNOON, DayState.FINAL),
+        (YESTERDAY, replace(ODD, attempted_at=AFTERNOON), AFTERNOON, DayState.FINAL),
         (
             DAY_BEFORE,
             answered(DAY_BEFORE, "2026-11-20 08:30", is_resting=True),

@@ -79,8 +79,8 @@ def ask_for_roles(missing: Sequence[str]) -> str:
     """What to do where the roles could not be created."""
     return (
         f"The roles {' and '.join(missing)} don't exist, and you may not create them: let an "
-        "administrator do so, then run the DO blocks before `migrate:down` in sql/migrations again, "
-        "from 0005_roles.sql on."
+        "administrator do so, then run the DO blocks before `migrate:down` in sql/migrations "
+        "again, from 0005_roles.sql on."
     )
 
 
