@@ -19,7 +19,7 @@ BEGIN
     END IF;
 END
 $$;
-REVOKE EXECUTE ON FUNCTION weixin.analyse_grown() FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION weixin.analyse_grown() FROM public;
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'weixin_loader') THEN
