@@ -2,36 +2,27 @@
 -- An attribute the answer does not hold keeps its value; of the publication day see move.sql. What
 -- is as it was is not written. A title that another replaces goes to the history. What adds
 -- articles stands first, so that Postgres does it last: else it looks the others up among these.
+{% set columns = [
+    "appid",
+    "msgid",
+    "message_id",
+    "position",
+    "publication_date",
+    "title",
+    "url",
+    "content_url",
+    "publish_type",
+    "user_source",
+    "extra",
+    "first_seen_at",
+    "last_seen_at",
+] %}
 WITH new AS (
     INSERT INTO weixin.dim_article (
-        appid,
-        msgid,
-        message_id,
-        position,
-        publication_date,
-        title,
-        url,
-        content_url,
-        publish_type,
-        user_source,
-        extra,
-        first_seen_at,
-        last_seen_at
+        {{ columns | join(",\n        ") }}
     )
     SELECT
-        appid,
-        msgid,
-        message_id,
-        position,
-        publication_date,
-        title,
-        url,
-        content_url,
-        publish_type,
-        user_source,
-        extra,
-        first_seen_at,
-        last_seen_at
+        {{ columns | join(",\n        ") }}
     FROM staged_article
     ON CONFLICT (appid, msgid) DO NOTHING
 ),

@@ -4,7 +4,7 @@
 -- was last met, or answered with the same refusal, does not show that it is over. days_settled:
 -- those of its days that are final, or in since it was last met; of rejected parts, those that have
 -- none open; of days that were not asked for, those that were asked for since. A day that became
--- final by an answer of which nothing fits is not in.
+-- final by an answer of which nothing fits is not in: rules.is_odd.
 WITH answer AS (
     SELECT
         appid,

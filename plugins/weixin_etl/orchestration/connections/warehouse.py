@@ -10,7 +10,8 @@ from sqlalchemy import URL, Connection, Engine
 
 from weixin_etl.warehouse import CONN_ID, WarehouseError, diagnosed, engine, require_migrated, url
 
-READER = READER_ROLE = "weixin_reader"
+READER = "weixin_reader"
+"""The connection, and the role of its user."""
 _READS_ONLY = {
     "default_transaction_read_only": "on",
     "statement_timeout": "10s",
@@ -77,7 +78,7 @@ def of_reader(error: WarehouseError) -> WarehouseError:
     said = (error.cause, error.cure, error.to_change)
     if reads_as() != READER:
         return WarehouseError(*said)
-    ours = (text.replace(CONN_ID, READER).replace("weixin_loader", READER_ROLE) for text in said)
+    ours = (text.replace(CONN_ID, READER).replace("weixin_loader", READER) for text in said)
     return WarehouseError(*ours)
 
 
