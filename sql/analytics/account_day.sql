@@ -33,56 +33,6 @@ it; with `is_split`, also while the fact has parts of the day that the newest an
         GROUP BY pair.appid
     )
 {%- endmacro %}
-{#-
-Each account with the first and the last of its days, and of the publication days that have answers.
--#}
-{% macro accounts() -%}
-(
-        SELECT
-            every.appid,
-            every.name,
-            least(
-                asked.first_date,
-                (
-                    SELECT
-                        greatest(
-                            daily.first_daily_date - {{ dataset.window }},
-                            date '{{ dataset.first_day }}'
-                        )
-                    FROM weixin.first_daily_run AS daily
-                    WHERE daily.dataset = '{{ dataset.name }}' AND daily.appid = every.appid
-                )
-            ) AS first_date,
-            greatest(
-                asked.last_date,
-                CASE
-                    WHEN every.is_active THEN (now() AT TIME ZONE 'Asia/Shanghai')::date - 1
-                END
-            ) AS last_date,
-            answered.first_date AS first_answered_date,
-            answered.last_date AS last_answered_date
-        FROM weixin.dim_account AS every
-        CROSS JOIN
-            LATERAL (
-                SELECT
-                    min(pair.publication_date) AS first_date,
-                    max(pair.publication_date) AS last_date
-                FROM weixin.coverage AS pair
-                WHERE pair.dataset = '{{ dataset.name }}' AND pair.appid = every.appid
-            ) AS asked
-        CROSS JOIN
-            LATERAL (
-                SELECT
-                    min(pair.publication_date) AS first_date,
-                    max(pair.publication_date) AS last_date
-                FROM weixin.coverage AS pair
-                WHERE
-                    pair.dataset = '{{ dataset.name }}'
-                    AND pair.appid = every.appid
-                    AND pair.fetched_at IS NOT NULL
-            ) AS answered
-    ) AS account
-{%- endmacro %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     {{ the.appid }},
@@ -215,14 +165,22 @@ FROM (
         kept.daily_{{ rate.name }},
         {% endfor %}
         kept.is_covered AND NOT kept.is_spanned AND NOT kept.is_without_headline AS is_complete
-    FROM {{ accounts() }}
+    FROM weixin.dim_account AS account
     INNER JOIN weixin.account_day_{{ dataset.name }} AS kept
         ON
             account.appid = kept.appid
             AND (
                 kept.row_count > 0
                 OR kept.is_spanned
-                OR kept.calendar_date BETWEEN account.first_date AND account.last_date
+                OR kept.calendar_date <= CASE
+                    WHEN account.is_active THEN (now() AT TIME ZONE 'Asia/Shanghai')::date - 1
+                    ELSE (
+                        SELECT max(pair.publication_date)
+                        FROM weixin.coverage AS pair
+                        WHERE
+                            pair.dataset = '{{ dataset.name }}' AND pair.appid = account.appid
+                    )
+                END
             )
     UNION ALL
     SELECT
@@ -241,26 +199,50 @@ FROM (
         NULL,
         {% endfor %}
         FALSE
-    FROM {{ accounts() }}
-    -- the days before and after those that answers tell of
+    FROM weixin.dim_account AS account
+    LEFT JOIN weixin.first_daily_run AS daily
+        ON account.appid = daily.appid AND daily.dataset = '{{ dataset.name }}'
+    CROSS JOIN
+        LATERAL (
+            SELECT
+                min(pair.publication_date) AS first_date,
+                CASE
+                    WHEN account.is_active THEN (now() AT TIME ZONE 'Asia/Shanghai')::date - 1
+                    ELSE max(pair.publication_date)
+                END AS last_date
+            FROM weixin.coverage AS pair
+            WHERE pair.dataset = '{{ dataset.name }}' AND pair.appid = account.appid
+        ) AS asked
+    -- of the days between these there is a row each
+    CROSS JOIN
+        LATERAL (
+            SELECT
+                min(its.calendar_date) AS first_date,
+                max(its.calendar_date) AS last_date
+            FROM weixin.account_day_{{ dataset.name }} AS its
+            WHERE its.appid = account.appid
+        ) AS kept
     CROSS JOIN
         LATERAL (
             SELECT calendar.calendar_date
             FROM analytics.calendar
             WHERE
-                calendar.calendar_date BETWEEN account.first_date AND least(
-                    account.last_date, account.first_answered_date - 1
+                calendar.calendar_date
+                BETWEEN least(
+                    asked.first_date,
+                    CASE
+                        WHEN daily.first_daily_date IS NOT NULL
+                            THEN greatest(
+                                    daily.first_daily_date - {{ dataset.window }},
+                                    date '{{ dataset.first_day }}'
+                                )
+                    END
                 )
+                AND least(asked.last_date, kept.first_date - 1)
             UNION ALL
             SELECT calendar.calendar_date
             FROM analytics.calendar
             WHERE
-                calendar.calendar_date
-                BETWEEN account.last_answered_date + {{ dataset.window }} AND account.last_date
+                calendar.calendar_date BETWEEN kept.last_date + 1 AND asked.last_date
         ) AS unknown
-    WHERE
-        NOT EXISTS (
-            SELECT FROM weixin.account_day_{{ dataset.name }} AS its
-            WHERE its.appid = account.appid AND its.calendar_date = unknown.calendar_date
-        )
 ) AS day

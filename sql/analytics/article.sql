@@ -57,15 +57,20 @@ CREATE VIEW analytics.article{{ dataset.suffix }} (
     {{ the.original_title }},
     {{ the.final_reason }}
 ) AS
+-- titles are looked up last: of the ten articles that a question shows, not of all that it sorts
 SELECT
     account.appid,
     account.name AS account_name,
-    article.msgid,
+    latest.msgid,
     article.message_id,
     article.position,
-    article.title,
-    article.publication_date,
-    extract(ISODOW FROM article.publication_date)::smallint AS publication_weekday,
+    (
+        SELECT titled.title
+        FROM weixin.dim_article AS titled
+        WHERE titled.appid = latest.appid AND titled.msgid = latest.msgid
+    ) AS title,
+    latest.publication_date,
+    extract(ISODOW FROM latest.publication_date)::smallint AS publication_weekday,
     coalesce(article.url, article.content_url) AS url,
     article.publish_type,
     listing.last_seen_at >= pair.fetched_at AS is_listed,
@@ -76,13 +81,13 @@ SELECT
                 FROM weixin.raw_response AS answer
                 WHERE
                     answer.dataset = '{{ dataset.name }}'
-                    AND answer.appid = article.appid
-                    AND answer.publication_date = article.publication_date
+                    AND answer.appid = latest.appid
+                    AND answer.publication_date = latest.publication_date
                     AND answer.fetched_at > listing.last_seen_at
             )
     END AS unlisted_since,
     latest.stat_date,
-    latest.stat_date - article.publication_date + 1 AS day_number,
+    latest.stat_date - latest.publication_date + 1 AS day_number,
     {% for metric in dataset.figures if metric in dataset.totals %}
     latest.{{ metric.name }},
     {% endfor %}
@@ -95,20 +100,20 @@ SELECT
     {{ last_seen_at("article", datasets) }} AS last_seen_at,
     {{ original_title("article") }} AS original_title,
     {{ final_reason(dataset) }} AS final_reason
-FROM weixin.dim_article AS article
+FROM weixin.latest_{{ dataset.name }} AS latest
 INNER JOIN weixin.dim_account AS account
-    ON article.appid = account.appid
+    ON latest.appid = account.appid
+LEFT JOIN weixin.dim_article AS article
+    ON latest.appid = article.appid AND latest.msgid = article.msgid
 LEFT JOIN weixin.coverage AS pair
     ON
-        article.appid = pair.appid
-        AND article.publication_date = pair.publication_date
+        latest.appid = pair.appid
+        AND latest.publication_date = pair.publication_date
         AND pair.dataset = '{{ dataset.name }}'
 LEFT JOIN weixin.article_sighting AS listed
     ON
-        article.appid = listed.appid
-        AND article.msgid = listed.msgid
+        latest.appid = listed.appid
+        AND latest.msgid = listed.msgid
         AND listed.dataset = '{{ dataset.name }}'
 LEFT JOIN weixin.raw_response AS listing
     ON listed.raw_response_id = listing.raw_response_id
-INNER JOIN weixin.latest_{{ dataset.name }} AS latest
-    ON article.appid = latest.appid AND article.msgid = latest.msgid

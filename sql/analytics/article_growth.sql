@@ -5,7 +5,7 @@
 -- 中文：每个接口、每篇文章、每个指标一行：累计值的增长速度
 -- key: dataset, appid, msgid, metric
 -- joins: appid to account; appid, msgid to article_listed; dataset, metric to metric
-{% from "analytics/macros.jinja" import is_final, original_title, value %}
+{% from "analytics/macros.jinja" import growth_days, is_final, latest_total, original_title %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.article_growth (
     {{ the.dataset }},
@@ -16,7 +16,7 @@ CREATE VIEW analytics.article_growth (
     {{ the.position }},
     {{ the.publication_date }},
     {{ the.metric }},
-    {% for day in [1, 3, 7, 30] %}
+    {% for day in growth_days %}
     -- Total from publication to the end of day {{ day }}, the publication day being 1; NULL without
     -- a row of that day (WeChat gives none after 7 days of article_total), or where it left the
     -- figure out
@@ -28,7 +28,7 @@ CREATE VIEW analytics.article_growth (
     -- 中文：最新累计值
     -- unit: of the metric, cumulative
     latest,
-    {% for day in [1, 3, 7, 30] %}
+    {% for day in growth_days %}
     -- Share of the final total reached by the end of day {{ day }}; NULL until the total is final,
     -- or when it is 0
     -- 中文：第 {{ day }} 天达到最终累计值的比例
@@ -51,39 +51,30 @@ SELECT
     article.position,
     latest.publication_date,
     metric.name AS metric,
-    {% for day in [1, 3, 7, 30] %}
-    {{ value(dataset, "day_" ~ day) | indent }} AS day_{{ day }},
+    {% for day in growth_days %}
+    latest.day_{{ day }}[metric.place] AS day_{{ day }},
     {% endfor %}
-    {{ value(dataset, "latest") | indent }} AS latest,
-    {% for day in [1, 3, 7, 30] %}
+    {{ latest_total(dataset) | indent }} AS latest,
+    {% for day in growth_days %}
     CASE
         WHEN {{ is_final(dataset) }}
             THEN
-                {{ value(dataset, "day_" ~ day) | indent(16) }}::numeric
-                / nullif({{ value(dataset, "latest") | indent(16) }}, 0)
+                latest.day_{{ day }}[metric.place]::numeric
+                / nullif({{ latest_total(dataset) | indent(16) }}, 0)
     END AS day_{{ day }}_share,
     {% endfor %}
     {{ is_final(dataset) }} AS is_final,
     {{ original_title("article") }} AS original_title
 FROM weixin.latest_{{ dataset.name }} AS latest
+-- a metric's place in the arrays of the days
 CROSS JOIN
     (
         VALUES
         {% for metric in dataset.wholes %}
-        ('{{ metric.name }}'){{ "," if not loop.last }}
+        ('{{ metric.name }}', {{ loop.index }}){{ "," if not loop.last }}
         {% endfor %}
-    ) AS metric (name)
--- left joins by keys, so that what is not asked for is left out. That the day is the fact's own
--- shows the planner that few rows are: over all accounts it reads the fact once a day, not a row
--- an article
-{% for day in [1, 3, 7, 30] %}
-LEFT JOIN weixin.{{ dataset.fact }} AS day_{{ day }}
-    ON
-        latest.appid = day_{{ day }}.appid
-        AND latest.msgid = day_{{ day }}.msgid
-        AND day_{{ day }}.stat_date = latest.publication_date + {{ day - 1 }}
-        AND day_{{ day }}.stat_date = day_{{ day }}.publication_date + {{ day - 1 }}
-{% endfor %}
+    ) AS metric (name, place)
+-- left joins by keys, so that what is not asked for is left out
 LEFT JOIN weixin.dim_article AS article
     ON latest.appid = article.appid AND latest.msgid = article.msgid
 LEFT JOIN weixin.dim_account AS account
@@ -93,7 +84,7 @@ LEFT JOIN weixin.coverage AS pair
         latest.appid = pair.appid
         AND latest.publication_date = pair.publication_date
         AND pair.dataset = '{{ dataset.name }}'
-WHERE {{ value(dataset, "latest") }} IS NOT NULL
+WHERE {{ latest_total(dataset) }} IS NOT NULL
 {% if not loop.last %}
 UNION ALL
 {% endif %}

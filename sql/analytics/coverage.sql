@@ -17,6 +17,19 @@
     WHERE listed.dataset = {{ pair }}.dataset AND listed.appid = {{ pair }}.appid
 )
 {%- endmacro %}
+{#- Whether a ready answer lists the article: that one leaves it out may be a lie. -#}
+{% macro is_listed(pair, article) -%}
+(
+    SELECT (listing.last_seen_at AT TIME ZONE 'Asia/Shanghai')::date
+    FROM weixin.article_sighting AS sighting
+    INNER JOIN weixin.raw_response AS listing
+        ON sighting.raw_response_id = listing.raw_response_id
+    WHERE
+        sighting.dataset = {{ pair }}.dataset
+        AND sighting.appid = {{ article }}.appid
+        AND sighting.msgid = {{ article }}.msgid
+) >= ({{ pair }}.ready_at AT TIME ZONE 'Asia/Shanghai')::date - 1
+{%- endmacro %}
 CREATE VIEW analytics.coverage (
     -- Which endpoint
     -- 中文：接口
@@ -84,12 +97,9 @@ begun AS (
         dataset.days,
         dataset.first_day,
         dataset.item_prefix,
-        greatest(
-            dataset.first_day, coalesce(daily.first_daily_date - dataset.days, asked.first_date)
-        ) AS first_date,
-        greatest(
-            asked.last_date, CASE WHEN account.is_active THEN clock.yesterday END
-        ) AS last_date,
+        own.first_date,
+        asked.last_date,
+        own.first_date - dataset.first_day - earlier.days_loaded AS days_not_loaded_before,
         refused.is_retired
     FROM weixin.dim_account AS account
     CROSS JOIN dataset
@@ -100,10 +110,32 @@ begun AS (
         LATERAL (
             SELECT
                 min(publication_date) AS first_date,
-                max(publication_date) AS last_date
+                greatest(
+                    -- in a CASE, so that it is not looked up where there is none
+                    CASE WHEN min(publication_date) IS NOT NULL THEN max(publication_date) END,
+                    CASE WHEN account.is_active THEN clock.yesterday END
+                ) AS last_date
             FROM weixin.coverage
             WHERE coverage.dataset = dataset.name AND coverage.appid = account.appid
         ) AS asked
+    CROSS JOIN
+        LATERAL (
+            SELECT
+                greatest(
+                    dataset.first_day,
+                    coalesce(daily.first_daily_date - dataset.days, asked.first_date)
+                ) AS first_date
+        ) AS own
+    CROSS JOIN
+        LATERAL (
+            SELECT count(*)::integer AS days_loaded
+            FROM weixin.coverage
+            WHERE
+                coverage.dataset = dataset.name
+                AND coverage.appid = account.appid
+                AND coverage.publication_date < own.first_date
+                AND coverage.data_state IS NOT NULL
+        ) AS earlier
     CROSS JOIN
         LATERAL {{ is_retired("dataset.name", "account.appid") }} AS refused
     WHERE daily.appid IS NOT NULL OR asked.first_date IS NOT NULL
@@ -123,8 +155,7 @@ pair AS (
         coverage.fetched_at,
         coverage.ready_at,
         coverage.error || coalesce('; ' || coverage.cure, '') AS error,
-        begun.first_date,
-        begun.first_day,
+        begun.days_not_loaded_before,
         begun.item_prefix,
         begun.is_active,
         least(
@@ -210,7 +241,14 @@ SELECT
                     '%s of %s articles lack a row that WeChat must have computed (%s to %s), the '
                     || 'first is %s; %s with begin_date and end_date %s%s',
                     lacking.article_count,
-                    lacking.listed_count,
+                    (
+                        SELECT count(*)
+                        FROM weixin.dim_article AS article
+                        WHERE
+                            article.appid = pair.appid
+                            AND article.publication_date = pair.publication_date
+                            AND {{ is_listed("pair", "article") | indent(28) }}
+                    ),
                     to_char(pair.publication_date, 'YYYY-MM-DD'),
                     to_char(pair.computed_date, 'YYYY-MM-DD'),
                     lacking.first_msgid,
@@ -245,58 +283,26 @@ SELECT
                 END
         ELSE pair.error
     END AS reason,
-    (
-        pair.first_date - pair.first_day - (
-            SELECT count(*)
-            FROM weixin.coverage AS earlier
-            WHERE
-                earlier.dataset = pair.dataset
-                AND earlier.appid = pair.appid
-                AND earlier.publication_date < pair.first_date
-                AND earlier.data_state IS NOT NULL
-        )
-    )::integer AS days_not_loaded_before
+    pair.days_not_loaded_before
 FROM pair
--- the articles of a loaded day that its newest ready answer lists, and those of them with fewer
--- rows than days were computed by then
+-- the articles of a loaded day that have fewer rows than days were computed by then, and that its
+-- newest ready answer lists
 CROSS JOIN
     LATERAL (
         SELECT
-            count(*) AS listed_count,
-            count(*) FILTER (WHERE listed.lacks_row) AS article_count,
-            min(listed.msgid) FILTER (WHERE listed.lacks_row) AS first_msgid
-        FROM (
-            SELECT
-                article.msgid,
-                pair.computed_date >= pair.publication_date
-                AND coalesce(
-                    {% for dataset in datasets %}
-                    latest_{{ dataset.name }}.complete_through_date >= pair.computed_date,
-                    {% endfor %}
-                    FALSE
-                ) IS FALSE AS lacks_row
-            FROM weixin.dim_article AS article
-            INNER JOIN weixin.article_sighting AS sighting
-                ON article.appid = sighting.appid AND article.msgid = sighting.msgid
-            INNER JOIN weixin.raw_response AS listing
-                ON sighting.raw_response_id = listing.raw_response_id
-            {% for dataset in datasets %}
-            LEFT JOIN weixin.latest_{{ dataset.name }}
-                ON
-                    article.appid = latest_{{ dataset.name }}.appid
-                    AND article.msgid = latest_{{ dataset.name }}.msgid
-                    AND pair.dataset = '{{ dataset.name }}'
-            {% endfor %}
-            WHERE
-                article.appid = pair.appid
-                AND article.publication_date = pair.publication_date
-                AND sighting.dataset = pair.dataset
-                -- that one answer leaves an article out may be a lie
-                AND (listing.last_seen_at AT TIME ZONE 'Asia/Shanghai')::date
-                >= (pair.ready_at AT TIME ZONE 'Asia/Shanghai')::date - 1
-        ) AS listed
+            count(*) AS article_count,
+            min(article.msgid) AS first_msgid
+        FROM weixin.dim_article AS article
+        {% for dataset in datasets %}
+        LEFT JOIN weixin.latest_{{ dataset.name }}
+            ON
+                article.appid = latest_{{ dataset.name }}.appid
+                AND article.msgid = latest_{{ dataset.name }}.msgid
+                AND pair.dataset = '{{ dataset.name }}'
+        {% endfor %}
         WHERE
             pair.state = 'loaded'
+            AND pair.computed_date >= pair.publication_date
             -- the rollup tells of most open days that none does
             AND (
                 pair.is_final
@@ -310,6 +316,14 @@ CROSS JOIN
                 )
                 {% endfor %}
             )
+            AND article.appid = pair.appid
+            AND article.publication_date = pair.publication_date
+            AND CASE
+                {% for dataset in datasets %}
+                WHEN latest_{{ dataset.name }}.complete_through_date >= pair.computed_date THEN FALSE
+                {% endfor %}
+                ELSE {{ is_listed("pair", "article") | indent(16) }}
+            END
     ) AS lacking
 -- the parts of a day's answers that do not fit and that no newer answer gave
 CROSS JOIN

@@ -5,6 +5,7 @@
 SELECT
     set_config('enable_hashjoin', 'off', TRUE),
     set_config('enable_mergejoin', 'off', TRUE),
+    set_config('enable_sort', 'on', TRUE),
     set_config('enable_bitmapscan', 'off', TRUE),
     set_config('enable_material', 'off', TRUE),
     set_config('enable_seqscan', 'off', TRUE),

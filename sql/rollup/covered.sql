@@ -1,5 +1,5 @@
 -- Whether days of accounts are covered by answers: one row per account and day of which that
--- changes. After changed_rows.sql, whose totals it reads.
+-- changes. After latest.sql, whose totals it reads.
 {% from "rollup/macros.jinja" import asked, covered %}
 INSERT INTO weixin.account_day_{{ dataset.name }} AS kept (
     appid, calendar_date, articles_lacking, is_covered

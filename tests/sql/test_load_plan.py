@@ -96,7 +96,7 @@ LOOKUPS = {
     "coverage/speaking.sql": {"coverage": "dataset appid"},
     "fact/open_days.sql": {
         "dim_article": "appid publication_date",
-        "article_sighting": "appid msgid",
+        "article_sighting": "dataset appid msgid",
         FACT: "appid msgid stat_date",
     },
     "rollup/covered.sql": {
@@ -108,8 +108,11 @@ LOOKUPS = {
         "account_day_article_total": "appid calendar_date",
         FACT: "appid msgid stat_date",
     },
-    "rollup/changed_rows.sql": {
-        FACT: "appid | appid msgid | appid msgid stat_date | appid publication_date",
+    "rollup/latest.sql": {
+        FACT: "appid msgid | appid msgid stat_date | appid publication_date",
+    },
+    "rollup/gained.sql": {
+        FACT: "appid | appid msgid stat_date | appid publication_date",
         "account_day_article_total": "appid calendar_date",
     },
 }
@@ -216,6 +219,12 @@ def lookups(plan: list[dict[str, Any]]) -> dict[str, str]:
     return {table: " | ".join(sorted(ways, key=len)) for table, ways in found.items()}
 
 
+def hashed(plan: list[dict[str, Any]]) -> set[str]:
+    """What a plan hashes, or looks up in a hash, directly: aliases."""
+    joins = [node for node in plan if node["Node Type"] in {"Hash", "Hash Join"}]
+    return {child["Alias"] for node in joins for child in node["Plans"] if "Alias" in child}
+
+
 def test_looking_for_quiet_accounts_reads_no_more_than_their_last_days(long_history: Engine):
     """By keys, newest article first, however many an account has; also if nobody analysed them."""
     sql = next(it.sql for it in checks(ARTICLE_TOTAL) if it.name == "account_publishes")
@@ -247,6 +256,7 @@ def test_load_looks_everything_up_by_keys(long_history: Engine, is_analysed: boo
     )
 
     assert {path: lookups(plan) for path, plan in plans.items()} == LOOKUPS
+    assert "yesterday" in hashed(plans.pop("rollup/gained.sql"))
     kinds = {node["Node Type"] for plan in plans.values() for node in plan}
     assert kinds.isdisjoint({"Hash Join", "Merge Join", "Materialize"})
 

@@ -18,7 +18,7 @@ whether WeChat has computed yesterday shows in all of an account's answers, not 
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 
 import msgspec
@@ -153,10 +153,10 @@ class Load:
         self, tables: Tables, merged: Sequence[Outcome], judged: Sequence[Outcome]
     ) -> None:
         """Counts of this commit's pairs; states of all that were judged."""
-        nothing = {"calls": 0, "rejected": 0, **asdict(Counts())}
+        nothing = {"calls": 0, "rejected": 0, **msgspec.to_builtins(Counts())}
         report: dict[Pair, dict[str, object]] = defaultdict(lambda: {**nothing})
         for it in merged:
-            counts = asdict(it.counts)
+            counts = msgspec.to_builtins(it.counts)
             report[it.pair] |= {"calls": it.calls, "rejected": it.rejected, **counts}
         for ended in judged:
             report[ended.pair] |= {

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, date, datetime
+from typing import Any
 
 from sqlalchemy import Connection, Engine
 
@@ -25,14 +26,25 @@ def keep(
 
     The caller's transaction changed rows `since` an instant only.
     """
-    values = {
+    if not spans:
+        return
+    changed = connection.execute(
+        statement("rollup/latest.sql", dataset), {**_arrays(spans), "since": since}
+    )
+    gained = {appid: (first, last) for appid, first, last in changed}
+    if gained:
+        connection.execute(statement("rollup/pin_plan.sql"))
+        connection.execute(statement("rollup/gained.sql", dataset), _arrays(gained))
+        connection.execute(statement("fact/pin_plan.sql"))
+    connection.execute(statement("rollup/covered.sql", dataset), _arrays(spans))
+
+
+def _arrays(spans: Mapping[str, Days]) -> dict[str, list[Any]]:
+    return {
         "appids": list(spans),
         "first_dates": [first for first, _ in spans.values()],
         "last_dates": [last for _, last in spans.values()],
     }
-    if spans:
-        for path in ("rollup/changed_rows.sql", "rollup/covered.sql"):
-            connection.execute(statement(path, dataset), {**values, "since": since})
 
 
 def keep_whole(connection: Connection, dataset: Dataset, appids: Collection[str]) -> None:

@@ -49,21 +49,28 @@ def arrays(
 @cache
 def source(path: str, dataset: Dataset | None = None) -> str:
     """The text of `sql/<path>` for the dataset."""
+    declared = _declared(dataset) if dataset else {}
+    return _templates().get_template(path).render(declared)
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    """The files, each parsed once."""
     templates = jinja2.Environment(
         loader=jinja2.FileSystemLoader(sql_directory()),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
         autoescape=False,  # noqa: S701 # SQL, from files of the package
     )
-    declared = _declared(dataset) if dataset else {}
-    return templates.get_template(path).render(
-        datasets=ARTICLE_DATASETS.values(),
-        every_dataset=DATASETS.values(),
-        channels=CHANNELS,
-        scenes=SCENES,
-        **declared,
-    )
+    templates.globals |= {
+        "datasets": ARTICLE_DATASETS.values(),
+        "every_dataset": DATASETS.values(),
+        "channels": CHANNELS,
+        "scenes": SCENES,
+    }
+    return templates
 
 
 def _declared(dataset: Dataset) -> dict[str, Any]:

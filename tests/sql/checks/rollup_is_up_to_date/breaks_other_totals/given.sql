@@ -10,8 +10,9 @@ INSERT INTO weixin.latest_article_total (
     stat_date,
     complete_through_date,
     int_page_read_user,
-    int_page_read_count
-) VALUES ('wx1', '1_1', '2026-11-20', '2026-11-20', '2026-11-20', 5, 9);
+    int_page_read_count,
+    day_1
+) VALUES ('wx1', '1_1', '2026-11-20', '2026-11-20', '2026-11-20', 5, 9, '{5,9,null,null,null,null,null,null}');
 INSERT INTO weixin.account_day_article_total (
     appid,
     calendar_date,
