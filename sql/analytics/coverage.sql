@@ -320,7 +320,8 @@ CROSS JOIN
             AND article.publication_date = pair.publication_date
             AND CASE
                 {% for dataset in datasets %}
-                WHEN latest_{{ dataset.name }}.complete_through_date >= pair.computed_date THEN FALSE
+                WHEN latest_{{ dataset.name }}.complete_through_date >= pair.computed_date
+                    THEN FALSE
                 {% endfor %}
                 ELSE {{ is_listed("pair", "article") | indent(16) }}
             END

@@ -1,6 +1,7 @@
--- Latest totals of the articles with rows changed since an instant, one row per article whose totals
--- are others now. Returns the days that these rows tell of, one row per account: a changed row tells
--- of its day and of all later days of its article; of earlier ones only if it stands after a gap.
+-- Latest totals of the articles with rows changed since an instant, one row per article whose
+-- totals are others now. Returns the days that these rows tell of, one row per account: a changed
+-- row tells of its day and of all later days of its article; of earlier ones only if it stands
+-- after a gap.
 {% from "rollup/macros.jinja" import asked, latest, reached, taken_over %}
 {% set totals = reached(dataset).split() %}
 WITH article AS MATERIALIZED (
@@ -18,6 +19,8 @@ latest AS (
         msgid,
         {{ totals | join(",\n        ") }}
     FROM article
+    -- articles of a month lie together, also where an account's are all worked out at once
+    ORDER BY appid, publication_date
     ON CONFLICT (appid, msgid) DO UPDATE
         {{ taken_over(totals) | indent(8) }}
 )

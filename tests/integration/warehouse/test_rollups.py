@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from support import rows, stale_rollups
 from warehouse_loads import article, at, body, know, load_pairs, pair, whole
 
-from weixin_etl.datasets import ARTICLE_TOTAL
+from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL, Dataset
 from weixin_etl.warehouse import migrate
 from weixin_etl.warehouse.views import views
 
@@ -46,6 +46,22 @@ def test_migrate_fills_them_once(warehouse: Engine):
     assert progress == [(0, 1), (1, 1)]
     assert stale_rollups(warehouse) == []
     assert migrate(url) == ""
+
+
+@pytest.mark.parametrize("dataset", ARTICLE_DATASETS.values(), ids=lambda it: it.name)
+def test_the_totals_of_a_day_are_in_the_order_of_the_metrics(warehouse: Engine, dataset: Dataset):
+    """
+    What is kept would mean other metrics otherwise.
+
+    Who changes the order, or adds a metric, writes a migration that fills the rollups again.
+    """
+    found = rows(
+        warehouse,
+        "SELECT substring(col_description(attrelid, attnum) FROM 'in this order: (.*);') "
+        "FROM pg_attribute WHERE attrelid = to_regclass(:of) AND attname ~ '^day_[0-9]+$'",
+        of=f"weixin.latest_{dataset.name}",
+    )
+    assert found == [(", ".join(metric.name for metric in dataset.wholes),)] * 4
 
 
 def test_a_load_of_an_account_without_rollups_fills_them(warehouse: Engine):
