@@ -63,10 +63,10 @@ ALTER TABLE weixin.latest_article_total SET (fillfactor = 75);
 ALTER TABLE weixin.latest_article_total_detail SET (fillfactor = 75);
 -- weixin-etl migrate fills them again, with the new columns
 TRUNCATE
-    weixin.latest_article_total,
-    weixin.account_day_article_total,
-    weixin.latest_article_total_detail,
-    weixin.account_day_article_total_detail;
+weixin.latest_article_total,
+weixin.account_day_article_total,
+weixin.latest_article_total_detail,
+weixin.account_day_article_total_detail;
 
 -- Views look up an article's previous row for each of its rows. A planner expects to look some of
 -- them up twice, and remembers them all in vain: yesterday's top 50 takes a third longer.
