@@ -1,4 +1,8 @@
-"""What reading the history costs: an index scan and the changes since, however much there is."""
+"""
+What reading costs, however much there is.
+
+Of the history an index scan and the changes since; of all accounts what the rollups hold.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -8,7 +12,7 @@ from sqlalchemy import Engine, text
 from support import migrated_warehouse
 
 from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL, Kind
-from weixin_etl.warehouse import source
+from weixin_etl.warehouse import rollups, source
 from weixin_local.postgres import Server
 
 ACCOUNTS, ARTICLES, ROWS = 50, 100, 7
@@ -166,3 +170,53 @@ def test_the_page_reads_the_history_of_a_days_articles(long_history: Engine):
         connection.rollback()
 
     assert read(list(nodes(plan[0]["Plan"]))) < 500
+
+
+@pytest.fixture(scope="module")
+def with_rollups(long_history: Engine) -> Engine:
+    """The same, with its rollups."""
+    rollups.fill(long_history, lambda *_: None)
+    with long_history.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("VACUUM ANALYZE")
+    return long_history
+
+
+def test_the_growth_of_all_articles_reads_no_fact(with_rollups: Engine):
+    """The totals of its days are kept."""
+    plan = executed(with_rollups, "SELECT avg(day_1), avg(day_7) FROM analytics.article_growth")
+
+    assert read(plan) == 0
+    assert plan[0]["Actual Rows"] == 1
+
+
+def test_the_articles_of_a_month_are_found_by_the_day_and_only_those_shown_named(
+    with_rollups: Engine,
+):
+    """Whatever the accounts have published before."""
+    plan = executed(
+        with_rollups,
+        "SELECT title, share_user FROM analytics.article "
+        "WHERE publication_date = '2025-12-31' ORDER BY share_user DESC LIMIT 10",
+    )
+    assert conditions(plan, ["publication_date"])["latest_article_total"] == {"publication_date"}
+
+    plan = executed(
+        with_rollups,
+        "SELECT title, share_user FROM analytics.article ORDER BY share_user DESC LIMIT 10",
+    )
+    named = [node for node in plan if node.get("Relation Name") == "dim_article"]
+    assert [node["Actual Loops"] for node in named] == [10]
+
+
+def test_no_row_before_is_remembered(with_rollups: Engine):
+    """It is looked up once for each row: a planner that expects more makes it slower."""
+    day = (
+        "SELECT max(share_user_increment) FROM analytics.article_day WHERE stat_date = '2026-01-04'"
+    )
+    assert "Memoize" not in {node["Node Type"] for node in executed(with_rollups, day)}
+
+    with with_rollups.connect() as connection:
+        connection.exec_driver_sql("SET enable_memoize = on")
+        plan = connection.exec_driver_sql(f"EXPLAIN (FORMAT json) {day}").scalar_one()
+        connection.rollback()
+    assert "Memoize" in {node["Node Type"] for node in nodes(plan[0]["Plan"])}
