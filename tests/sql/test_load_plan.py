@@ -263,6 +263,9 @@ def test_load_looks_everything_up_by_keys(long_history: Engine, is_analysed: boo
 
 READ = "SELECT sum(idx_tup_read)::integer FROM pg_stat_user_indexes WHERE schemaname = 'weixin'"
 
+ENDED = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = 'backfill'"
+"""Once its sessions have ended, they own no temporary table any more."""
+
 
 def test_the_first_backfill_reads_as_much_every_week(embedded_server: Server):
     """
@@ -289,6 +292,7 @@ def test_the_first_backfill_reads_as_much_every_week(embedded_server: Server):
                 of_articles = connection.exec_driver_sql(sql).scalar_one()
         loader.dispose()
         with owned.begin() as connection:
+            connection.exec_driver_sql(ENDED)
             connection.exec_driver_sql("DROP ROLE backfill")
 
     weeks = [after - before for before, after in itertools.pairwise(read)]
