@@ -57,10 +57,6 @@ COMMENT ON COLUMN weixin.latest_article_total_detail.day_7 IS 'Totals by the row
 COMMENT ON COLUMN weixin.latest_article_total_detail.day_30 IS 'Totals by the row of the article''s day 30 (the publication day being 1), in this order: read_user, share_user, zaikan_user, like_user, comment_count, collection_user, praise_money, read_subscribe_user; null without such a row';
 CREATE INDEX latest_article_total_detail_publication_date
 ON weixin.latest_article_total_detail (publication_date);
--- An article's totals change on each morning of its window: with room on its page that takes no new
--- entry in an index.
-ALTER TABLE weixin.latest_article_total SET (fillfactor = 75);
-ALTER TABLE weixin.latest_article_total_detail SET (fillfactor = 75);
 -- weixin-etl migrate fills them again, with the new columns
 TRUNCATE
 weixin.latest_article_total,
@@ -89,14 +85,12 @@ EXCEPTION
         RAISE NOTICE 'enable_memoize stays as it is: % may not change that', current_user;
 END
 $$;
-ALTER TABLE weixin.latest_article_total RESET (fillfactor);
 DROP INDEX weixin.latest_article_total_publication_date;
 ALTER TABLE weixin.latest_article_total
 DROP COLUMN day_1,
 DROP COLUMN day_3,
 DROP COLUMN day_7,
 DROP COLUMN day_30;
-ALTER TABLE weixin.latest_article_total_detail RESET (fillfactor);
 DROP INDEX weixin.latest_article_total_detail_publication_date;
 ALTER TABLE weixin.latest_article_total_detail
 DROP COLUMN day_1,
