@@ -50,7 +50,7 @@ def rows(warehouse: Engine, sql: str, **values: Any) -> list[tuple[Any, ...]]:
 
 
 def stale_rollups(warehouse: Engine, appids: Sequence[str] | None = None) -> list[str]:
-    """What rollups of accounts, or of all, would not hold if worked out now, and the reverse."""
+    """What rollups of accounts, or of all, would not hold if worked out now; the reverse; holes."""
     stale: list[str] = []
     with warehouse.connect() as connection:
         if appids is None:
@@ -66,6 +66,12 @@ def stale_rollups(warehouse: Engine, appids: Sequence[str] | None = None) -> lis
                 rollups.keep_whole(connection, dataset, appids)
                 anew = set(connection.exec_driver_sql(held, (appids,)).scalars())
                 stale += [f"{table}: {row}" for row in sorted(kept ^ anew)]
+            days = f"weixin.account_day_{dataset.name}"
+            holes = connection.exec_driver_sql(
+                f"SELECT appid FROM {days} GROUP BY appid "  # noqa: S608 # a declared name
+                "HAVING max(calendar_date) - min(calendar_date) + 1 != count(*)"
+            )
+            stale += [f"{days}: a day of {appid} is left out" for appid in holes.scalars()]
         connection.rollback()
     return stale
 

@@ -33,6 +33,20 @@ it; with `is_split`, also while the fact has parts of the day that the newest an
         GROUP BY pair.appid
     )
 {%- endmacro %}
+{#- The first day asked for of an account, and its last day: yesterday while it is collected. #}
+{% macro asked() -%}
+CROSS JOIN
+    LATERAL (
+        SELECT
+            min(pair.publication_date) AS first_date,
+            CASE
+                WHEN account.is_active THEN (now() AT TIME ZONE 'Asia/Shanghai')::date - 1
+                ELSE max(pair.publication_date)
+            END AS last_date
+        FROM weixin.coverage AS pair
+        WHERE pair.dataset = '{{ dataset.name }}' AND pair.appid = account.appid
+    ) AS asked
+{%- endmacro %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     {{ the.appid }},
@@ -166,21 +180,14 @@ FROM (
         {% endfor %}
         kept.is_covered AND NOT kept.is_spanned AND NOT kept.is_without_headline AS is_complete
     FROM weixin.dim_account AS account
+    {{ asked() | indent }}
     INNER JOIN weixin.account_day_{{ dataset.name }} AS kept
         ON
             account.appid = kept.appid
             AND (
                 kept.row_count > 0
                 OR kept.is_spanned
-                OR kept.calendar_date <= CASE
-                    WHEN account.is_active THEN (now() AT TIME ZONE 'Asia/Shanghai')::date - 1
-                    ELSE (
-                        SELECT max(pair.publication_date)
-                        FROM weixin.coverage AS pair
-                        WHERE
-                            pair.dataset = '{{ dataset.name }}' AND pair.appid = account.appid
-                    )
-                END
+                OR asked.last_date >= kept.calendar_date
             )
     UNION ALL
     SELECT
@@ -202,18 +209,8 @@ FROM (
     FROM weixin.dim_account AS account
     LEFT JOIN weixin.first_daily_run AS daily
         ON account.appid = daily.appid AND daily.dataset = '{{ dataset.name }}'
-    CROSS JOIN
-        LATERAL (
-            SELECT
-                min(pair.publication_date) AS first_date,
-                CASE
-                    WHEN account.is_active THEN (now() AT TIME ZONE 'Asia/Shanghai')::date - 1
-                    ELSE max(pair.publication_date)
-                END AS last_date
-            FROM weixin.coverage AS pair
-            WHERE pair.dataset = '{{ dataset.name }}' AND pair.appid = account.appid
-        ) AS asked
-    -- of the days between these there is a row each
+    {{ asked() | indent }}
+    -- of the days from the first to the last that the rollup has, it has each
     CROSS JOIN
         LATERAL (
             SELECT

@@ -111,7 +111,7 @@ begun AS (
             SELECT
                 min(publication_date) AS first_date,
                 greatest(
-                    -- in a CASE, so that it is not looked up where there is none
+                    -- in a CASE: no last day is looked up where there is no first one
                     CASE WHEN min(publication_date) IS NOT NULL THEN max(publication_date) END,
                     CASE WHEN account.is_active THEN clock.yesterday END
                 ) AS last_date

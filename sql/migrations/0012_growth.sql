@@ -25,6 +25,7 @@ BEGIN
     WHERE
         relnamespace = 'weixin'::regnamespace
         AND relkind = 'r'
+        AND relhasindex
         AND pg_relation_size(oid) > 4 * relpages::bigint * current_setting('block_size')::bigint;
     IF grown IS NOT NULL THEN
         EXECUTE 'ANALYZE (SKIP_LOCKED) ' || grown;
@@ -57,13 +58,6 @@ COMMENT ON COLUMN weixin.latest_article_total_detail.day_7 IS 'Totals by the row
 COMMENT ON COLUMN weixin.latest_article_total_detail.day_30 IS 'Totals by the row of the article''s day 30 (the publication day being 1), in this order: read_user, share_user, zaikan_user, like_user, comment_count, collection_user, praise_money, read_subscribe_user; null without such a row';
 CREATE INDEX latest_article_total_detail_publication_date
 ON weixin.latest_article_total_detail (publication_date);
--- weixin-etl migrate fills them again, with the new columns
-TRUNCATE
-weixin.latest_article_total,
-weixin.account_day_article_total,
-weixin.latest_article_total_detail,
-weixin.account_day_article_total_detail;
-
 -- Views look up an article's previous row for each of its rows. A planner expects to look some of
 -- them up twice, and remembers them all in vain: yesterday's top 50 takes a third longer.
 DO $$

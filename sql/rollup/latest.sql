@@ -1,7 +1,6 @@
--- Latest totals of the articles with rows changed since an instant, one row per article whose
--- totals are others now. Returns the days that these rows tell of, one row per account: a changed
--- row tells of its day and of all later days of its article; of earlier ones only if it stands
--- after a gap.
+-- The days that rows changed since an instant tell of: one row per account. Such a row tells of its
+-- day and of all later days of its article; of earlier ones only if it stands after a gap. Keeps
+-- the articles' latest totals: writes one row per article whose totals are others now.
 {% from "rollup/macros.jinja" import asked, latest, reached, taken_over %}
 {% set totals = reached(dataset).split() %}
 WITH article AS MATERIALIZED (

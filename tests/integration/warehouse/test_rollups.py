@@ -14,6 +14,7 @@ from warehouse_loads import article, at, body, know, load_pairs, pair, whole
 
 from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL, Dataset
 from weixin_etl.warehouse import migrate
+from weixin_etl.warehouse.statements import sql_directory
 from weixin_etl.warehouse.views import views
 
 BEFORE, AFTER, LATER = date(2026, 10, 1), date(2026, 11, 20), date(2026, 11, 21)
@@ -53,7 +54,7 @@ def test_the_totals_of_a_day_are_in_the_order_of_the_metrics(warehouse: Engine, 
     """
     What is kept would mean other metrics otherwise.
 
-    Who changes the order, or adds a metric, writes a migration that fills the rollups again.
+    Who changes the order, or adds a metric, writes a migration that works them out again.
     """
     found = rows(
         warehouse,
@@ -62,6 +63,25 @@ def test_the_totals_of_a_day_are_in_the_order_of_the_metrics(warehouse: Engine, 
         of=f"weixin.latest_{dataset.name}",
     )
     assert found == [(", ".join(metric.name for metric in dataset.wholes),)] * 4
+
+
+def test_the_totals_of_days_are_filled_where_there_were_none(warehouse: Engine):
+    """By the migration after the one that adds their columns."""
+    load(warehouse, AFTER, LATER)
+    up, _ = (
+        (sql_directory() / "migrations/0013_growth_is_filled.sql")
+        .read_text()
+        .split("-- migrate:down")
+    )
+    with warehouse.begin() as connection:
+        empty = "UPDATE weixin.latest_article_total SET (day_1, day_3) = (NULL, NULL)"
+        connection.exec_driver_sql(empty)
+    assert stale_rollups(warehouse) != []
+
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(up)
+
+    assert stale_rollups(warehouse) == []
 
 
 def test_a_load_of_an_account_without_rollups_fills_them(warehouse: Engine):
