@@ -7,7 +7,16 @@ SELECT
     answered.yesterday,
     answered.as_of,
     coverage.publication_date,
-    bool_or(fact.msgid IS NOT NULL) AS has_yesterday
+    bool_or(
+        EXISTS (
+            SELECT FROM weixin.{{ fact }} AS fact
+            WHERE
+                fact.appid = article.appid
+                AND fact.msgid = article.msgid
+                AND fact.stat_date = answered.yesterday
+                AND fact.fetched_at <= answered.as_of
+        )
+    ) AS has_yesterday
 FROM unnest(
         cast(:datasets AS text[]),
         cast(:appids AS text[]),
@@ -33,10 +42,4 @@ INNER JOIN weixin.raw_response AS listing
     ON
         sighting.raw_response_id = listing.raw_response_id
         AND coverage.fetched_at <= listing.last_seen_at
-LEFT JOIN weixin.{{ fact }} AS fact
-    ON
-        article.appid = fact.appid
-        AND article.msgid = fact.msgid
-        AND answered.yesterday = fact.stat_date
-        AND answered.as_of >= fact.fetched_at
 GROUP BY answered.appid, answered.yesterday, answered.as_of, coverage.publication_date

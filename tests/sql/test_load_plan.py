@@ -90,7 +90,7 @@ LOOKUPS = {
         "dim_article": "appid publication_date",
         "article_sighting": "appid msgid",
         "raw_response": "raw_response_id",
-        FACT: "appid msgid",
+        FACT: "appid msgid stat_date",
     },
     "coverage/evidence.sql": {"coverage": "dataset appid publication_date"},
     "coverage/speaking.sql": {"coverage": "dataset appid"},
@@ -296,5 +296,5 @@ def test_the_first_backfill_reads_as_much_every_week(embedded_server: Server):
             connection.exec_driver_sql("DROP ROLE backfill")
 
     weeks = [after - before for before, after in itertools.pairwise(read)]
-    assert max(weeks[1:]) < 2 * min(weeks[1:]), weeks
+    assert max(weeks) < 2 * min(weeks), weeks
     assert of_articles < 8 * len(DAYS) * ARTICLES_A_DAY * 20, of_articles
