@@ -5,6 +5,7 @@
 -- 中文：每个接口、每个公众号、每个发布日（或统计日）一行：已有什么、缺什么
 -- key: dataset, appid, publication_date
 -- joins: appid to account; publication_date to calendar
+{% from "analytics/macros.jinja" import is_listed %}
 {% from "weixin/macros.jinja" import is_retired %}
 {% import "analytics/columns.jinja" as the %}
 {#- The day in Beijing of the newest answer that lists an article of the pair's account. -#}
@@ -16,19 +17,6 @@
         ON listed.raw_response_id = newest.raw_response_id
     WHERE listed.dataset = {{ pair }}.dataset AND listed.appid = {{ pair }}.appid
 )
-{%- endmacro %}
-{#- Whether a ready answer lists the article: that one leaves it out may be a lie. -#}
-{% macro is_listed(pair, article) -%}
-(
-    SELECT (listing.last_seen_at AT TIME ZONE 'Asia/Shanghai')::date
-    FROM weixin.article_sighting AS sighting
-    INNER JOIN weixin.raw_response AS listing
-        ON sighting.raw_response_id = listing.raw_response_id
-    WHERE
-        sighting.dataset = {{ pair }}.dataset
-        AND sighting.appid = {{ article }}.appid
-        AND sighting.msgid = {{ article }}.msgid
-) >= ({{ pair }}.ready_at AT TIME ZONE 'Asia/Shanghai')::date - 1
 {%- endmacro %}
 CREATE VIEW analytics.coverage (
     -- Which endpoint

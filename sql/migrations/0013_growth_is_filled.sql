@@ -9,58 +9,30 @@ SET
     day_30 = reached.day_30
 FROM (
     SELECT
-        fact.appid,
-        fact.msgid,
-        min(
+        appid,
+        msgid,
+        min(totals) FILTER (WHERE day_number = 1) AS day_1,
+        min(totals) FILTER (WHERE day_number = 3) AS day_3,
+        min(totals) FILTER (WHERE day_number = 7) AS day_7,
+        min(totals) FILTER (WHERE day_number = 30) AS day_30
+    FROM (
+        SELECT
+            appid,
+            msgid,
+            stat_date - publication_date + 1 AS day_number,
             ARRAY[
-                fact.int_page_read_user,
-                fact.int_page_read_count,
-                fact.ori_page_read_user,
-                fact.ori_page_read_count,
-                fact.share_user,
-                fact.share_count,
-                fact.add_to_fav_user,
-                fact.add_to_fav_count
-            ]
-        ) FILTER (WHERE fact.stat_date = fact.publication_date + 0) AS day_1,
-        min(
-            ARRAY[
-                fact.int_page_read_user,
-                fact.int_page_read_count,
-                fact.ori_page_read_user,
-                fact.ori_page_read_count,
-                fact.share_user,
-                fact.share_count,
-                fact.add_to_fav_user,
-                fact.add_to_fav_count
-            ]
-        ) FILTER (WHERE fact.stat_date = fact.publication_date + 2) AS day_3,
-        min(
-            ARRAY[
-                fact.int_page_read_user,
-                fact.int_page_read_count,
-                fact.ori_page_read_user,
-                fact.ori_page_read_count,
-                fact.share_user,
-                fact.share_count,
-                fact.add_to_fav_user,
-                fact.add_to_fav_count
-            ]
-        ) FILTER (WHERE fact.stat_date = fact.publication_date + 6) AS day_7,
-        min(
-            ARRAY[
-                fact.int_page_read_user,
-                fact.int_page_read_count,
-                fact.ori_page_read_user,
-                fact.ori_page_read_count,
-                fact.share_user,
-                fact.share_count,
-                fact.add_to_fav_user,
-                fact.add_to_fav_count
-            ]
-        ) FILTER (WHERE fact.stat_date = fact.publication_date + 29) AS day_30
-    FROM weixin.fact_article_total AS fact
-    GROUP BY fact.appid, fact.msgid
+                int_page_read_user,
+                int_page_read_count,
+                ori_page_read_user,
+                ori_page_read_count,
+                share_user,
+                share_count,
+                add_to_fav_user,
+                add_to_fav_count
+            ] AS totals
+        FROM weixin.fact_article_total
+    ) AS fact
+    GROUP BY appid, msgid
 ) AS reached
 WHERE latest.appid = reached.appid AND latest.msgid = reached.msgid;
 UPDATE weixin.latest_article_total_detail AS latest
@@ -71,58 +43,30 @@ SET
     day_30 = reached.day_30
 FROM (
     SELECT
-        fact.appid,
-        fact.msgid,
-        min(
+        appid,
+        msgid,
+        min(totals) FILTER (WHERE day_number = 1) AS day_1,
+        min(totals) FILTER (WHERE day_number = 3) AS day_3,
+        min(totals) FILTER (WHERE day_number = 7) AS day_7,
+        min(totals) FILTER (WHERE day_number = 30) AS day_30
+    FROM (
+        SELECT
+            appid,
+            msgid,
+            stat_date - publication_date + 1 AS day_number,
             ARRAY[
-                fact.read_user,
-                fact.share_user,
-                fact.zaikan_user,
-                fact.like_user,
-                fact.comment_count,
-                fact.collection_user,
-                fact.praise_money,
-                fact.read_subscribe_user
-            ]
-        ) FILTER (WHERE fact.stat_date = fact.publication_date + 0) AS day_1,
-        min(
-            ARRAY[
-                fact.read_user,
-                fact.share_user,
-                fact.zaikan_user,
-                fact.like_user,
-                fact.comment_count,
-                fact.collection_user,
-                fact.praise_money,
-                fact.read_subscribe_user
-            ]
-        ) FILTER (WHERE fact.stat_date = fact.publication_date + 2) AS day_3,
-        min(
-            ARRAY[
-                fact.read_user,
-                fact.share_user,
-                fact.zaikan_user,
-                fact.like_user,
-                fact.comment_count,
-                fact.collection_user,
-                fact.praise_money,
-                fact.read_subscribe_user
-            ]
-        ) FILTER (WHERE fact.stat_date = fact.publication_date + 6) AS day_7,
-        min(
-            ARRAY[
-                fact.read_user,
-                fact.share_user,
-                fact.zaikan_user,
-                fact.like_user,
-                fact.comment_count,
-                fact.collection_user,
-                fact.praise_money,
-                fact.read_subscribe_user
-            ]
-        ) FILTER (WHERE fact.stat_date = fact.publication_date + 29) AS day_30
-    FROM weixin.fact_article_total_detail AS fact
-    GROUP BY fact.appid, fact.msgid
+                read_user,
+                share_user,
+                zaikan_user,
+                like_user,
+                comment_count,
+                collection_user,
+                praise_money,
+                read_subscribe_user
+            ] AS totals
+        FROM weixin.fact_article_total_detail
+    ) AS fact
+    GROUP BY appid, msgid
 ) AS reached
 WHERE latest.appid = reached.appid AND latest.msgid = reached.msgid;
 
