@@ -1,7 +1,7 @@
 """The migrations under sql/migrations, each applied once; then the views."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -21,12 +21,11 @@ from weixin_etl.text import few_names
 from weixin_etl.warehouse.connection import engine
 from weixin_etl.warehouse.errors import CONN_ID, WarehouseError, diagnose
 from weixin_etl.warehouse.locks import lock_changes
-from weixin_etl.warehouse.rollups import fill
 from weixin_etl.warehouse.statements import source, sql_directory, statement
 from weixin_etl.warehouse.views import all_views, execute, update_views
 
 ROLES = ("weixin_loader", "weixin_reader")
-"""What the last migration creates and grants to, where it may."""
+"""What roles.sql creates and grants to, where it may."""
 
 
 _VERSION = "schema_migrations.version"
@@ -39,14 +38,11 @@ def migrations() -> list[Path]:
     return sorted((sql_directory() / "migrations").glob("*.sql"))
 
 
-def migrate(
-    warehouse_url: URL | str, on_progress: Callable[[int, int], None] = lambda _done, _total: None
-) -> str:
+def migrate(warehouse_url: URL | str) -> str:
     """
-    Apply the migrations that are missing, fill the rollups, and bring the views up to date.
+    Apply the migrations that are missing, and bring the views up to date.
 
-    Any number of processes may do so at once. `on_progress` is called with how many accounts'
-    rollups are filled, and with all there are to fill.
+    Any number of processes may do so at once.
 
     Returns:
         What was done; nothing when there was nothing to do.
@@ -58,8 +54,9 @@ def migrate(
     warehouse = engine(_requiring_tls(make_url(warehouse_url)), {"statement_timeout": "0"})
     try:
         said = apply_migrations(warehouse)
-        with _told():
-            said += fill(warehouse, on_progress)
+        if said or missing_roles(warehouse_url):
+            with _told("roles.sql: "), warehouse.begin() as connection:
+                execute(connection, source("roles.sql"))
         return "\n".join([*said, *update_views(warehouse, all_views())])
     finally:
         warehouse.dispose()
@@ -79,8 +76,7 @@ def ask_for_roles(missing: Sequence[str]) -> str:
     """What to do where the roles could not be created."""
     return (
         f"The roles {' and '.join(missing)} don't exist, and you may not create them: let an "
-        "administrator do so, then run the DO blocks before `migrate:down` in sql/migrations "
-        "again, from 0005_roles.sql on."
+        "administrator do so, then run `weixin-etl migrate` again."
     )
 
 
@@ -104,8 +100,7 @@ def apply_migrations(warehouse: Engine) -> list[str]:
         with _told(f"{path.name}: "), warehouse.begin() as connection:
             lock_changes(connection, "schema_migrations")
             if _version(path) not in connection.scalars(sqlalchemy.text(_APPLIED)).all():
-                up, _, _ = path.read_text().partition("-- migrate:down")
-                execute(connection, up)
+                execute(connection, _text(path))
                 connection.execute(sqlalchemy.text(_APPLY), {"version": _version(path)})
                 said.append(f"Applied: {path.name}")
     return said
@@ -207,7 +202,12 @@ def _version(migration: Path) -> str:
 
 def _columns_of(migration: Path) -> list[str]:
     """The columns that a migration makes: it comments on each."""
-    return re.findall(r"^COMMENT ON COLUMN weixin\.(\w+\.\w+)", migration.read_text(), re.MULTILINE)
+    return re.findall(r"^COMMENT ON COLUMN weixin\.(\w+\.\w+)", _text(migration), re.MULTILINE)
+
+
+def _text(migration: Path) -> str:
+    """What Postgres gets: a migration declares the facts as `datasets.py` does."""
+    return source(f"migrations/{migration.name}")
 
 
 def _requiring_tls(warehouse_url: URL) -> URL:

@@ -1,11 +1,10 @@
--- migrate:up
-
--- Roles belong to the server, not to the database: another warehouse may have created them already,
--- and they remain when this migration is rolled back. If they cannot be created, a warning says so,
--- and the warehouse works without them.
+-- What the roles may do. Roles belong to the server, not to the database: another warehouse may have
+-- created them already. If they cannot be created, a warning says so, and the warehouse works
+-- without them; `weixin-etl migrate` runs this again while one has been granted nothing.
 DO $$
 DECLARE
     role_name text;
+    what text;
 BEGIN
     FOREACH role_name IN ARRAY ARRAY['weixin_loader', 'weixin_reader'] LOOP
         BEGIN
@@ -16,7 +15,7 @@ BEGIN
             WHEN duplicate_object OR unique_violation THEN
                 NULL;
             WHEN insufficient_privilege THEN
-                RAISE WARNING 'role % was not created: % may not create roles; let an administrator create it, then run the blocks of 0005_roles.sql and 0007_roles.sql again', role_name, current_user;
+                RAISE WARNING 'role % was not created: % may not create roles; let an administrator create it, then run `weixin-etl migrate` again', role_name, current_user;
         END;
     END LOOP;
 
@@ -29,13 +28,13 @@ BEGIN
             weixin.raw_response,
             weixin.rejected_row,
             weixin.dim_article_title_history,
-            weixin.fact_article_total_history,
-            weixin.fact_article_total_detail_history
+            weixin.fact_history
         FROM weixin_loader;
         GRANT UPDATE (last_seen_at) ON weixin.raw_response TO weixin_loader;
         GRANT UPDATE (resolved_at) ON weixin.rejected_row TO weixin_loader;
         GRANT USAGE ON SEQUENCE weixin.raw_response_raw_response_id_seq TO weixin_loader;
         GRANT DELETE ON weixin.run_report TO weixin_loader;
+        GRANT EXECUTE ON FUNCTION weixin.analyse_grown() TO weixin_loader;
         ALTER DEFAULT PRIVILEGES IN SCHEMA weixin
             GRANT SELECT, INSERT, UPDATE ON TABLES TO weixin_loader;
     END IF;
@@ -46,34 +45,27 @@ BEGIN
         GRANT SELECT ON
             weixin.schema_migrations,
             weixin.dim_account,
+            weixin.collected_since,
             weixin.dim_article,
             weixin.dim_article_title_history,
-            weixin.fact_article_total,
-            weixin.fact_article_total_history,
-            weixin.fact_article_total_detail,
-            weixin.fact_article_total_detail_history,
-            weixin.first_daily_run,
+            weixin.article_sighting,
+            {% for dataset in every_dataset %}
+            weixin.{{ dataset.fact }},
+            {% endfor %}
+            weixin.fact_history,
             weixin.coverage,
             weixin.run_report,
-            weixin.article_sighting,
             weixin.incident,
             weixin.api_call
         TO weixin_reader;
         GRANT SELECT (
-            raw_response_id,
-            dataset,
-            appid,
-            publication_date,
-            body_sha256,
-            fetched_at,
-            last_seen_at,
-            loaded_at
+            raw_response_id, dataset, appid, day, body_sha256, fetched_at, last_seen_at
         ) ON weixin.raw_response TO weixin_reader;
         GRANT SELECT (
             rejected_row_id,
             dataset,
             appid,
-            publication_date,
+            day,
             msgid,
             stat_date,
             reason,
@@ -81,7 +73,7 @@ BEGIN
             rejected_at,
             resolved_at
         ) ON weixin.rejected_row TO weixin_reader;
-        -- there are no views yet, unless the role was created later and this block is run again
+        -- there are no views yet, unless the role was created later and this is run again
         IF to_regclass('weixin.restatement') IS NOT NULL THEN
             GRANT SELECT ON weixin.restatement TO weixin_reader;
         END IF;
@@ -90,30 +82,35 @@ BEGIN
         ALTER DEFAULT PRIVILEGES IN SCHEMA analytics GRANT SELECT ON TABLES TO weixin_reader;
         ALTER DEFAULT PRIVILEGES IN SCHEMA analytics GRANT EXECUTE ON FUNCTIONS TO weixin_reader;
     END IF;
-END
-$$;
 
--- migrate:down
-
-DO $$
-BEGIN
-    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'weixin_loader') THEN
-        ALTER DEFAULT PRIVILEGES IN SCHEMA weixin
-            REVOKE SELECT, INSERT, UPDATE ON TABLES FROM weixin_loader;
-        REVOKE ALL ON ALL TABLES IN SCHEMA weixin FROM weixin_loader;
-        REVOKE ALL ON ALL SEQUENCES IN SCHEMA weixin FROM weixin_loader;
-        REVOKE ALL ON SCHEMA weixin FROM weixin_loader;
-        EXECUTE format('REVOKE ALL ON DATABASE %I FROM weixin_loader', current_database());
+    -- By default everybody may make large objects, as many as the disk holds. That only a superuser
+    -- can change, and most of what limits a role's sessions; whoever else migrates is told.
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = current_user AND rolsuper) THEN
+        REVOKE EXECUTE ON FUNCTION
+            lo_creat(integer),
+            lo_create(oid),
+            lo_from_bytea(oid, bytea),
+            lo_put(oid, bigint, bytea),
+            lowrite(integer, bytea)
+        FROM PUBLIC;
+    ELSIF has_function_privilege('lo_create(oid)', 'EXECUTE') THEN
+        RAISE NOTICE 'everybody may still make large objects here: % may not change that; the manual has what an administrator runs', current_user;
     END IF;
 
-    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'weixin_reader') THEN
-        ALTER DEFAULT PRIVILEGES IN SCHEMA analytics REVOKE SELECT ON TABLES FROM weixin_reader;
-        ALTER DEFAULT PRIVILEGES IN SCHEMA analytics
-            REVOKE EXECUTE ON FUNCTIONS FROM weixin_reader;
-        REVOKE ALL ON ALL FUNCTIONS IN SCHEMA analytics FROM weixin_reader;
-        REVOKE ALL ON ALL TABLES IN SCHEMA analytics, weixin FROM weixin_reader;
-        REVOKE ALL ON SCHEMA analytics, weixin FROM weixin_reader;
-        EXECUTE format('REVOKE ALL ON DATABASE %I FROM weixin_reader', current_database());
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'weixin_reader') THEN
+        RETURN;
     END IF;
+    FOREACH what IN ARRAY ARRAY[
+        'statement_timeout = ''10min''',
+        'idle_in_transaction_session_timeout = ''10min''',
+        'temp_file_limit = ''5GB'''
+    ] LOOP
+        BEGIN
+            EXECUTE format('ALTER ROLE weixin_reader IN DATABASE %I SET %s', current_database(), what);
+        EXCEPTION
+            WHEN insufficient_privilege THEN
+                RAISE NOTICE 'weixin_reader is not limited to %: % may not do that', what, current_user;
+        END;
+    END LOOP;
 END
 $$;

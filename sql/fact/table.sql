@@ -1,0 +1,51 @@
+{#- The fact of a dataset, as it is declared: a row per key, with a column a metric. -#}
+CREATE TABLE weixin.{{ dataset.fact }} (
+    appid text NOT NULL,
+    {% if dataset.item %}
+    {{ dataset.item.name }} {{ "bigint" if dataset.item.is_number else "text" }} NOT NULL,
+    {% endif %}
+    stat_date date NOT NULL,
+    {% if dataset.describes_articles %}
+    publication_date date NOT NULL,
+    {% endif %}
+    {% for metric in dataset.metrics %}
+    {{ metric.name }} {{ metric.kind.value }},
+    {% endfor %}
+    extra jsonb,
+    raw_response_id bigint NOT NULL,
+    fetched_at timestamptz NOT NULL,
+    changed_at timestamptz NOT NULL,
+    PRIMARY KEY ({{ dataset.key | join(", ") }})
+);
+{% if dataset.item %}
+CREATE INDEX {{ dataset.fact }}_day ON weixin.{{ dataset.fact }} (appid, {{ dataset.day_column }});
+{% endif %}
+{% if dataset.describes_articles %}
+CREATE INDEX {{ dataset.fact }}_stat_date ON weixin.{{ dataset.fact }} USING brin (stat_date);
+{% endif %}
+{% macro comment(column, text) %}
+COMMENT ON COLUMN weixin.{{ dataset.fact }}.{{ column }} IS '{{ text | replace("'", "''") }}';
+{% endmacro %}
+COMMENT ON TABLE weixin.{{ dataset.fact }} IS 'One row per {{ dataset.key | join(", ") }}: {{
+    dataset.description | replace("'", "''") }} (datacube/{{ dataset.endpoint }}). {{
+    "Totals from publication to the end of stat_date: never add up rows of one article"
+    if dataset.describes_articles else "Figures of that day alone: no running totals" }}';
+{{ comment("appid", "The account: msgids repeat between accounts") -}}
+{% if dataset.item %}
+{{ comment(dataset.item.name, "WeChat's id of " ~ dataset.item.of) -}}
+{% endif %}
+{{ comment("stat_date", "The day (Beijing) of the figures: totals are those at its end") -}}
+{% if dataset.describes_articles %}
+{{ comment("publication_date", "The article's publication day (Beijing), as in dim_article") -}}
+{% endif %}
+{% for metric in dataset.metrics %}
+{{ comment(
+    metric.name,
+    metric.meaning[:1] | upper ~ metric.meaning[1:] ~ " (" ~ metric.unit ~ "); null when WeChat never gave it"
+    ~ (". " ~ metric.caveat if metric.caveat else "") ~ "\n中文：" ~ metric.chinese_name
+) -}}
+{% endfor %}
+{{ comment("extra", "Metrics the pipeline does not know, by WeChat's name") -}}
+{{ comment("raw_response_id", "The answer that last changed the row, see raw_response") -}}
+{{ comment("fetched_at", "Fetch time of that answer") -}}
+{{ comment("changed_at", "When the values last changed") }}
