@@ -9,10 +9,11 @@ import view_cases as cases
 from sqlalchemy import Connection, Engine, MetaData
 
 from weixin_etl.datasets import DATASETS, Kind
-from weixin_etl.parse.values import BIGINT_MAX
 from weixin_etl.warehouse.views import views
 
 pytestmark = pytest.mark.every_postgres
+
+BIGINT_MAX = 2**63 - 1
 
 DECLARED = {"metric", "scene"}
 """Views whose rows are the declarations of datasets.py."""
@@ -76,13 +77,13 @@ def test_no_view_fails_on_the_largest_counts(connection: Connection, tables: Met
                 facts.append({**row, **figures})
         given[dataset.fact] = facts
         given[f"{dataset.fact}_history"] = [
-            {**row, "changed_metrics": list(largest)} for row in facts
+            {**row, "changed_at": "2026-11-23 09:00+08:00"} for row in facts
         ]
         given.setdefault("coverage", []).append(
             {
                 "dataset": dataset.name,
-                "publication_date": "2026-11-02..2026-11-08",
-                "data_state": "loaded",
+                "day": "2026-11-02..2026-11-08",
+                "lists": 2,
                 "fetched_at": "2026-11-24 09:00+08:00",
             }
         )
