@@ -101,17 +101,14 @@ SELECT
     (
         SELECT
             CASE
-                WHEN min(its.stat_date) > latest.publication_date THEN NULL
-                ELSE coalesce(
-                        min(its.stat_date) FILTER (WHERE NOT EXISTS (
+                WHEN min(its.stat_date) = latest.publication_date
+                    THEN min(its.stat_date) FILTER (WHERE NOT EXISTS (
                             SELECT FROM weixin.{{ dataset.fact }} AS following
                             WHERE
                                 following.appid = its.appid
                                 AND following.msgid = its.msgid
                                 AND following.stat_date = its.stat_date + 1
-                        )),
-                        latest.stat_date
-                    )
+                        ))
             END
         FROM weixin.{{ dataset.fact }} AS its
         WHERE

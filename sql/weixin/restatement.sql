@@ -65,7 +65,7 @@ SELECT
     old.replaced_at AS changed_at,
     (old.row ->> 'user_source')::bigint AS user_source
 FROM weixin.fact_history AS old
-CROSS JOIN
+LEFT JOIN
     LATERAL (
         SELECT next.row
         FROM weixin.fact_history AS next
@@ -90,7 +90,7 @@ CROSS JOIN
             AND fact.stat_date = old.stat_date
             AND fact.changed_at = old.replaced_at
         {% endfor %}
-    ) AS new
+    ) AS new ON TRUE
 INNER JOIN metric
     ON old.dataset = metric.dataset
 CROSS JOIN
@@ -99,4 +99,5 @@ CROSS JOIN
             old.row ->> metric.name AS old_value,
             new.row ->> metric.name AS new_value
     ) AS changed
-WHERE old.row -> metric.name IS DISTINCT FROM new.row -> metric.name
+WHERE
+    nullif(old.row -> metric.name, 'null') IS DISTINCT FROM nullif(new.row -> metric.name, 'null')
