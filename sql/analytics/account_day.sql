@@ -378,12 +378,14 @@ CROSS JOIN
                         )
                 END
             FROM hole
-            LEFT JOIN LATERAL (
-                SELECT fact.*
-                FROM fact
-                WHERE fact.msgid = hole.msgid AND fact.stat_date = hole.stat_date
-                OFFSET 0 -- else all rows of the account are read
-            ) AS its ON TRUE
+            LEFT JOIN
+                LATERAL (
+                    SELECT fact.*
+                    FROM fact
+                    WHERE fact.msgid = hole.msgid AND fact.stat_date = hole.stat_date
+                    OFFSET 0 -- noqa: AM09 # else all rows of the account are read
+                ) AS its
+                ON TRUE
             CROSS JOIN
                 LATERAL (
                     SELECT
