@@ -20,8 +20,8 @@ CREATE VIEW analytics.coverage (
     -- What we have, the first that holds. final: its totals have stopped growing and the answers of
     -- two days list the same articles (of a statistics day: a ready answer came when it was asked
     -- for last, or later); given_up: its answer can't be read; lost: daily runs no longer reach
-    -- it, and it was never ready; silent: its window is over and its newest answer, empty, came on
-    -- a day on which WeChat listed no article of the account: it waits until WeChat lists one;
+    -- it, and it was never ready; silent: its window is over and its newest answer, empty, came
+    -- on a day on which WeChat listed no article of the account: it waits until WeChat lists one;
     -- unconfirmed: its window is over, and no answer of another day lists the same articles yet; in:
     -- ready by the morning that is due (today's from noon on, else yesterday's); late: not ready by
     -- then; open: due later

@@ -1,12 +1,12 @@
 -- What a run did, for people: one row per publication day of its window, or that it caught up.
--- A day of the window that the run did not plan was final before, or the run did not come so far.
+-- The states are those of all accounts, as analytics.coverage has them.
 WITH days AS (
     SELECT publication_date
     FROM unnest(cast(:publication_dates AS date[])) AS days (publication_date)
     UNION
-    SELECT publication_date
+    SELECT day
     FROM weixin.run_report
-    WHERE run_id = :run_id AND dataset = :dataset AND is_planned
+    WHERE run_id = :run_id AND dataset = :dataset
 ),
 
 articles AS (
@@ -17,27 +17,25 @@ articles AS (
     GROUP BY publication_date
 ),
 
-final AS (
+state AS (
     SELECT
-        publication_date,
-        'final' AS state
-    FROM weixin.coverage
-    WHERE dataset = :dataset
-    GROUP BY publication_date
-    HAVING bool_and(is_final)
+        day AS publication_date,
+        string_agg(DISTINCT state, ', ' ORDER BY state) AS states
+    FROM analytics.coverage
+    WHERE dataset = :dataset AND day = any(cast(:publication_dates AS date[]))
+    GROUP BY day
 ),
 
 report AS (
     SELECT
-        publication_date,
+        day AS publication_date,
         sum(inserted) AS inserted,
         sum(updated) AS updated,
         sum(unchanged) AS unchanged,
-        sum(rejected) AS rejected,
-        string_agg(DISTINCT state, ', ' ORDER BY state) AS states
+        sum(rejected) AS rejected
     FROM weixin.run_report
     WHERE run_id = :run_id AND dataset = :dataset
-    GROUP BY publication_date
+    GROUP BY day
 )
 
 SELECT
@@ -47,9 +45,9 @@ SELECT
     coalesce(report.updated, 0) AS updated,
     coalesce(report.unchanged, 0) AS unchanged,
     coalesce(report.rejected, 0) AS rejected,
-    coalesce(report.states, final.state, 'not asked') AS states
+    coalesce(state.states, 'not asked') AS states
 FROM days
-LEFT JOIN final ON days.publication_date = final.publication_date
+LEFT JOIN state ON days.publication_date = state.publication_date
 LEFT JOIN articles ON days.publication_date = articles.publication_date
 LEFT JOIN report ON days.publication_date = report.publication_date
 ORDER BY days.publication_date

@@ -111,10 +111,11 @@ def give(connection: Connection, tables: MetaData, given: Mapping[str, Sequence[
             values = [_covered({"ready_at": row.get("fetched_at"), **row}) for row in values]
         elif name in _HISTORIES:
             values = [_replaced(_HISTORIES[name], row) for row in values]
-        columns = {column for row in values for column in row}
-        values = [{**dict.fromkeys(columns), **row} for row in values]
-        if values:
-            connection.execute(table.insert(), values)
+        alike: dict[frozenset[str], list[dict[str, Any]]] = {}
+        for row in values:
+            alike.setdefault(frozenset(row), []).append(row)
+        for same in alike.values():
+            connection.execute(table.insert(), same)
 
 
 def _covered(pair: dict[str, Any]) -> dict[str, Any]:
