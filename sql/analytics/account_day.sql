@@ -450,7 +450,9 @@ CROSS JOIN
                 AND part.appid = account.appid
                 AND part.dataset = '{{ dataset.name }}'
                 AND coalesce(
-                    part.stat_date < part.day OR part.day + step.days - part.stat_date IN (0, 1), TRUE
+                    part.stat_date < part.day
+                    OR part.day + step.days - part.stat_date IN (0, 1),
+                    TRUE
                 )
         )
 

@@ -34,22 +34,11 @@ CREATE VIEW weixin.restatement (
     -- The channel by which followers came; NULL in a dataset without channels
     user_source
 ) AS
-WITH metric (dataset, name, is_list) AS (
-    VALUES
-    {% for dataset in every_dataset %}
-    {% set is_last_dataset = loop.last %}
-    {% for metric in dataset.metrics %}
-    ('{{ dataset.name }}', '{{ metric.name }}', {{ (metric in dataset.lists) | upper }}){{
-        "," if not (is_last_dataset and loop.last)
-    }}
-    {% endfor %}
-    {% endfor %}
-)
-
+{% for dataset in every_dataset %}
 SELECT
     old.dataset,
     old.appid,
-    old.row ->> 'msgid' AS msgid,
+    {{ "old.item" if "msgid" in dataset.key else "NULL" }} AS msgid,
     old.stat_date,
     metric.name AS metric,
     CASE
@@ -64,7 +53,7 @@ SELECT
     CASE WHEN metric.is_list THEN changed.new_value::jsonb END AS new_list,
     old.cause,
     old.replaced_at AS changed_at,
-    (old.row ->> 'user_source')::bigint AS user_source
+    {{ "old.item" if "user_source" in dataset.key else "NULL" }}::bigint AS user_source
 FROM weixin.fact_history AS old
 LEFT JOIN
     LATERAL (
@@ -76,25 +65,25 @@ LEFT JOIN
             AND next.item = old.item
             AND next.stat_date = old.stat_date
             AND next.changed_at = old.replaced_at
-        {% for dataset in every_dataset %}
         UNION ALL
         SELECT to_jsonb(fact)
         FROM weixin.{{ dataset.fact }} AS fact
         WHERE
-            old.dataset = '{{ dataset.name }}'
-            AND fact.appid = old.appid
+            fact.appid = old.appid
             {% if dataset.item %}
-            AND fact.{{ dataset.item.name }} = {{
-                "nullif(old.item, '')::bigint" if dataset.item.is_number else "old.item"
-            }}
+            AND fact.{{ dataset.item.name }} = old.item{{ "::bigint" if dataset.item.is_number }}
             {% endif %}
             AND fact.stat_date = old.stat_date
             AND fact.changed_at = old.replaced_at
-        {% endfor %}
     ) AS new
     ON TRUE
-INNER JOIN metric
-    ON old.dataset = metric.dataset
+CROSS JOIN
+    (
+        VALUES
+        {% for metric in dataset.metrics %}
+        ('{{ metric.name }}', {{ (metric in dataset.lists) | upper }}){{ "," if not loop.last }}
+        {% endfor %}
+    ) AS metric (name, is_list)
 CROSS JOIN
     LATERAL (
         SELECT
@@ -102,4 +91,10 @@ CROSS JOIN
             new.row ->> metric.name AS new_value
     ) AS changed
 WHERE
-    nullif(old.row -> metric.name, 'null') IS DISTINCT FROM nullif(new.row -> metric.name, 'null')
+    old.dataset = '{{ dataset.name }}'
+    AND nullif(old.row -> metric.name, 'null')
+    IS DISTINCT FROM nullif(new.row -> metric.name, 'null')
+{% if not loop.last %}
+UNION ALL
+{% endif %}
+{% endfor %}
