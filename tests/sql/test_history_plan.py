@@ -93,7 +93,7 @@ def read(plan: list[dict[str, Any]]) -> float:
 
 
 def conditions(
-    plan: list[dict[str, Any]], columns: Sequence[str] = ("appid", "msgid")
+    plan: list[dict[str, Any]], columns: Sequence[str] = ("appid", "msgid", "item")
 ) -> dict[str, set[str]]:
     """By which of the columns a plan reads each table; what is no index scan by its own name."""
     found: dict[str, set[str]] = {}
