@@ -152,7 +152,7 @@ def test_restatements_are_found_by_the_key(
     )
 
     read_by = conditions(plan)
-    assert read_by.pop("fact_article_total") == {"appid msgid"}
+    assert read_by.pop("fact_article_total") == {"appid msgid item"}
     assert read_by.pop("fact_history") == {by.replace("msgid", "item"), "appid item"}
     assert read_by.keys() == {"dim_account", "dim_article", "dim_article_title_history"}
     assert read(plan) < at_most
