@@ -178,9 +178,12 @@ class Merge:
             ),
         )
         moved = self.execute(
-            "dim_article/load.sql", changed_at=self.changed_at, is_fold=is_fold
+            "dim_article/load.sql",
+            changed_at=self.changed_at,
+            is_fold=is_fold,
+            article_datasets=[*ARTICLE_DATASETS],
         ).all()
-        self.execute("article_sighting/load.sql")
+        self.execute("article_sighting/load.sql", is_fold=is_fold)
         if moved:
             values = {
                 "appids": [row.appid for row in moved],

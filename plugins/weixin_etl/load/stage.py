@@ -79,7 +79,7 @@ def answered(
 ) -> Staged:
     """A call that was answered."""
     described = parsed.articles if dataset.describes_articles else {}
-    error = _why_unreadable(parsed, account)
+    error = why_unreadable(parsed, account)
     return Staged(
         account,
         day,
@@ -113,7 +113,7 @@ def said_by(dataset: Dataset, day: date, fetched_at: datetime, parsed: Parsed) -
     )
 
 
-def _why_unreadable(parsed: Parsed, account: Account) -> WeixinError | None:
+def why_unreadable(parsed: Parsed, account: Account) -> WeixinError | None:
     if parsed.unreadable:
         return UnreadableError(parsed.unreadable, account=str(account))
     if parsed.nothing_fits:
