@@ -19,12 +19,14 @@ OFFLINE = 47009
 """WeChat's errcode for an endpoint it has taken out of service."""
 UNREADABLE = "unreadable"
 """The kind of an answer of which nothing fits."""
+QUOTA = "daily_quota"
+"""The kind of a refusal because the calls allowed in a day are used up."""
 LAST_ANSWER = 2
 """So many days after `P+W` a confirmed day is final whatever rows it has."""
 OLDER_DAYS = 30
 """Days before the window that are merged and judged together, at most."""
-OUTAGES_THAT_STOP = 5
-"""Outages in a row that end the account's try."""
+REFUSALS_THAT_STOP = 5
+"""Outages, or 47009 beyond the present window, in a row, that end the account's try."""
 WAIT_FOR_READY = timedelta(minutes=30)
 NOON = time(12)
 """Beijing: then a scheduled run asks for the last time, and the morning's figures must be in."""
@@ -262,6 +264,13 @@ def is_to_be_asked(
 
 def _is_attempted(pair: Coverage, planned_at: datetime) -> bool:
     return pair.attempted_at is not None and pair.attempted_at >= planned_at
+
+
+def is_used_up(pair: Coverage, planned_at: datetime, now: datetime) -> bool:
+    """Whether an attempt since the plan found the day's quota used up, on this day in Beijing."""
+    at = pair.attempted_at
+    is_of_run = at is not None and at >= planned_at and beijing(at)[0] == beijing(now)[0]
+    return pair.error_kind == QUOTA and is_of_run
 
 
 def asks_again_at(run: Run, now: datetime) -> datetime | None:

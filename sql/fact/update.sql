@@ -1,18 +1,101 @@
--- Rows whose values have changed: one row each. Unchanged ones are neither written nor locked. For
--- the publication day see follow.sql.
-UPDATE weixin.{{ fact }} AS fact
-SET
-    {% for metric in metrics %}
-    {{ metric }} = changed.{{ metric }},
-    {% endfor %}
-    extra = changed.extra,
-    raw_response_id = changed.raw_response_id,
-    fetched_at = changed.fetched_at,
-    changed_at = changed.changed_at
-FROM different_{{ fact }} AS changed
-WHERE
-    changed.is_changed
-    AND NOT changed.is_new
-    {% for column in key %}
-    AND fact.{{ column }} = changed.{{ column }}
-    {% endfor %}
+-- Staged rows that the fact holds with other values: one row per pair, with how many. The old rows
+-- go to the history. A metric that an answer does not hold keeps its value; but a fold of all kept
+-- answers replaces the row, and may only name another answer as the one that changed it last. A row
+-- of an article that a later day lists stands. Versions of a row never share an instant, even if the
+-- clock stands still or goes back.
+{% macro value(name) -%}
+CASE WHEN :is_fold THEN staged.{{ name }} ELSE coalesce(staged.{{ name }}, fact.{{ name }}) END
+{%- endmacro %}
+{% macro extra() -%}
+CASE
+            WHEN :is_fold THEN staged.extra
+            ELSE coalesce(fact.extra || staged.extra, staged.extra, fact.extra)
+        END
+{%- endmacro %}
+WITH different AS MATERIALIZED (
+    SELECT
+        {% for column in key + place %}
+        staged.{{ column }},
+        {% endfor %}
+        {% for metric in metrics %}
+        {{ value(metric) }} AS {{ metric }},
+        {% endfor %}
+        {{ extra() }} AS extra,
+        staged.raw_response_id,
+        staged.fetched_at,
+        fact.changed_at,
+        greatest(:changed_at, fact.changed_at + interval '1 microsecond') AS replaced_at,
+        to_jsonb(fact) AS old_row,
+        (
+            {% for metric in metrics %}
+            {{ value(metric) }} IS DISTINCT FROM fact.{{ metric }} OR
+            {% endfor %}
+            {{ extra() }} IS DISTINCT FROM fact.extra
+        ) AS has_other_values
+    FROM staged_{{ fact }} AS staged
+    INNER JOIN weixin.{{ fact }} AS fact
+        ON
+        {% for column in key %}
+            {{ "AND " if not loop.first }}staged.{{ column }} = fact.{{ column }}
+        {% endfor %}
+    WHERE
+        {% for column in place %}
+        staged.{{ column }} >= fact.{{ column }} AND
+        {% endfor %}
+        (
+            {% for metric in metrics %}
+            staged.{{ metric }} IS DISTINCT FROM fact.{{ metric }} OR
+            {% endfor %}
+            staged.extra IS DISTINCT FROM fact.extra
+            OR (:is_fold AND staged.raw_response_id != fact.raw_response_id)
+        )
+),
+
+history AS (
+    INSERT INTO weixin.fact_history (
+        dataset, appid, item, stat_date, changed_at, replaced_at, cause, row
+    )
+    SELECT
+        :dataset,
+        appid,
+        {{ item ~ "::text" if item else "''" }},
+        stat_date,
+        changed_at,
+        replaced_at,
+        :cause,
+        old_row
+    FROM different
+    WHERE has_other_values
+),
+
+updated AS (
+    UPDATE weixin.{{ fact }} AS fact
+    SET
+        {% for column in place %}
+        {{ column }} = different.{{ column }},
+        {% endfor %}
+        {% for metric in metrics %}
+        {{ metric }} = different.{{ metric }},
+        {% endfor %}
+        extra = different.extra,
+        raw_response_id = different.raw_response_id,
+        fetched_at = different.fetched_at,
+        changed_at = CASE
+            WHEN different.has_other_values THEN different.replaced_at ELSE fact.changed_at
+        END
+    FROM different
+    WHERE
+        {% for column in key %}
+        fact.{{ column }} = different.{{ column }} AND
+        {% endfor %}
+        (different.has_other_values OR :is_fold)
+    RETURNING fact.appid, different.{{ day }}, different.has_other_values
+)
+
+SELECT
+    appid,
+    {{ day }} AS day,
+    count(*) AS row_count
+FROM updated
+WHERE has_other_values
+GROUP BY appid, {{ day }}

@@ -17,7 +17,7 @@ from weixin_etl.api.errors import (
     WeixinError,
 )
 from weixin_etl.datasets import Dataset, Rows
-from weixin_etl.model import SaidQuota
+from weixin_etl.api.client import SaidQuota
 from weixin_etl.parse.articles import Article, Row
 from weixin_etl.probe.asking import Asked, AskedDataset, AskedDay
 from weixin_etl.probe.shape import OPTIONAL, Shape, before_row, declared, shape_of

@@ -11,6 +11,7 @@ import sqlalchemy
 from sqlalchemy import TextClause
 
 from weixin_etl.datasets import ARTICLE_DATASETS, CHANNELS, DATASETS, SCENES, Dataset
+from weixin_etl.model import COVERAGE
 
 
 def sql_directory() -> Path:
@@ -30,9 +31,7 @@ def statement(path: str, dataset: Dataset | None = None) -> TextClause:
     return sqlalchemy.text(source(path, dataset))
 
 
-def arrays(
-    dataset: Dataset, pairs: Collection[tuple[str, date]], dates: str = "publication_dates"
-) -> dict[str, list[Any]]:
+def arrays(dataset: Dataset, pairs: Collection[tuple[str, date]]) -> dict[str, list[Any]]:
     """
     Accounts with a day each, as the arrays that statements take.
 
@@ -42,7 +41,7 @@ def arrays(
     return {
         "datasets": [dataset.name] * len(pairs),
         "appids": [appid for appid, _ in pairs],
-        dates: [day for _, day in pairs],
+        "days": [day for _, day in pairs],
     }
 
 
@@ -69,6 +68,7 @@ def _templates() -> jinja2.Environment:
         "every_dataset": DATASETS.values(),
         "channels": CHANNELS,
         "scenes": SCENES,
+        "coverage_columns": COVERAGE,
     }
     return templates
 

@@ -87,7 +87,7 @@ def task_failed(problem: Problem) -> None:
         return
     task_id = context["ti"].task_id
     try:
-        run = run_context.of_installation(dataset, context)
+        run = run_context.of(dataset, context)
     except ParameterError:
         return  # an invalid date in the form: its run says so to the person who entered it
     failed = incidents.of_failed_tasks(run, clock.now(), {task_id: problem})
