@@ -95,7 +95,7 @@ class ConfiguredAccount:
 
 @dataclass(frozen=True, slots=True)
 class PlannedAccount:
-    """An account and the days to ask for, newest first: one of a run's plan, as Airflow keeps it."""
+    """An account and the days to ask for, newest first: part of a plan, as Airflow keeps it."""
 
     conn_id: str
     appid: str
@@ -123,6 +123,11 @@ Batch = list[PlannedAccount]
 """Accounts one ingest task works on."""
 
 
+def days_of(first: date, last: date) -> list[date]:
+    """From the last to the first, both included; none when the last is earlier."""
+    return [last - timedelta(number) for number in range((last - first).days + 1)]
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One run of a dataset's DAG."""
@@ -141,6 +146,13 @@ class Run:
     """Connection ids or appids the run is limited to; none means all."""
     refetch: bool = False
     dry_run: bool = False
+
+    @property
+    def days(self) -> list[date]:
+        """The days it is about, once `dated`, newest first."""
+        if self.begin_date is None or self.end_date is None:
+            raise ValueError("the run has no dates yet")
+        return days_of(self.begin_date, self.end_date)
 
     def dated(self, today: date) -> "Run":
         """
@@ -205,6 +217,10 @@ class Coverage:
     def ready_date(self) -> date | None:
         """The day in Beijing of the newest ready answer."""
         return clock.beijing_date(self.ready_at) if self.ready_at else None
+
+    def is_attempted_since(self, instant: datetime) -> bool:
+        """Whether anybody has asked for the pair since."""
+        return self.attempted_at is not None and self.attempted_at >= instant
 
     @property
     def lists_articles(self) -> bool:

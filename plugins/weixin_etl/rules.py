@@ -12,7 +12,7 @@ from datetime import date, datetime, time, timedelta
 
 from weixin_etl.clock import SHANGHAI, beijing
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import NOTHING, Coverage, Run, State
+from weixin_etl.model import NOTHING, Coverage, Run, State, days_of
 
 DAY = timedelta(days=1)
 OFFLINE = 47009
@@ -68,24 +68,24 @@ def due(
     What a run asks an account for.
 
     Args:
-        run: as `Run.dated` gives it; `today`: the real day in Beijing.
+        run: with its dates, as `Run.dated` gives it; `today`: the real day in Beijing.
         known: the account's open days and the present window's; and, settled or not, the two
             newest attempted, the one heard last, the one with articles attempted longest ago.
         since: the first day that daily runs are to bring in: the first one's day less `W`.
         catch_up_days: how many days before the window a daily run still asks for.
     """
-    if run.begin_date is None or run.end_date is None:
-        raise ValueError("the run has no dates: see `Run.dated`")
     account = _Account(run, known)
     if is_retired(known) and not run.names_dates:
-        return Due([run.end_date], is_probe=True)
+        return Due(run.days[:1], is_probe=True)
     if not is_daily(run, today):
-        return Due(older=account.open_days(run.begin_date, run.end_date))
+        return Due(older=account.open(run.days))
     window_first = today - DAY * run.dataset.window
     begin = min(reach(run.dataset, today, since, catch_up_days), window_first)
-    first = account.open_days(window_first, today - DAY)
-    older = account.open_days(begin, window_first - DAY) + account.unconfirmed_before(begin)
-    lost = [day for day in account.days(since, begin - DAY) if account.is_never_ready(day)]
+    first = account.open(account.days(window_first, today - DAY))
+    caught_up = account.open(account.days(begin, window_first - DAY))
+    older = [*caught_up, *account.unconfirmed_before(begin)]
+    beyond = {day: account.pair(day) for day in account.days(since, begin - DAY)}
+    lost = [day for day, pair in beyond.items() if not (pair.settled or pair.ready_at)]
     witness = account.witness(first) if run.dataset.describes_articles else None
     first += [] if witness is None else [witness]
     older = [day for day in older if day not in first and not account.is_left_alone(day, today)]
@@ -104,16 +104,11 @@ class _Account:
 
     def days(self, first: date, last: date) -> list[date]:
         """Both included; none that WeChat never had."""
-        count = (last - max(first, self.run.dataset.first_day)) // DAY + 1
-        return [last - DAY * number for number in range(count)]
+        return days_of(max(first, self.run.dataset.first_day), last)
 
-    def open_days(self, first: date, last: date) -> list[date]:
+    def open(self, days: list[date]) -> list[date]:
         """Those not settled; with `refetch` all."""
-        days = self.days(first, last)
         return [day for day in days if self.run.refetch or not self.pair(day).settled]
-
-    def is_never_ready(self, day: date) -> bool:
-        return not (self.pair(day).settled or self.pair(day).ready_at)
 
     def unconfirmed_before(self, begin: date) -> list[date]:
         """Those not settled of which something is known, however old they are."""
@@ -251,26 +246,22 @@ def is_in(pair: Coverage | None, planned_at: datetime, *, refetch: bool) -> bool
 
 def is_given_up_since(pair: Coverage, planned_at: datetime) -> bool:
     """Whether an attempt since the plan gave the pair up: told once, by the run that met it."""
-    return pair.settled == "given_up" and _is_attempted(pair, planned_at)
+    return pair.settled == "given_up" and pair.is_attempted_since(planned_at)
 
 
 def is_to_be_asked(
     pair: Coverage | None, planned_at: datetime, *, refetch: bool, is_witness: bool
 ) -> bool:
     """Whether a try of the run asks for a planned pair: not what is in, but for the witness."""
-    is_unheard = is_witness and not _is_attempted(pair or Coverage(), planned_at)
+    is_unheard = is_witness and not (pair or Coverage()).is_attempted_since(planned_at)
     return is_unheard or not is_in(pair, planned_at, refetch=refetch)
-
-
-def _is_attempted(pair: Coverage, planned_at: datetime) -> bool:
-    return pair.attempted_at is not None and pair.attempted_at >= planned_at
 
 
 def is_used_up(pair: Coverage, planned_at: datetime, now: datetime) -> bool:
     """Whether an attempt since the plan found the day's quota used up, on this day in Beijing."""
-    at = pair.attempted_at
-    is_of_run = at is not None and at >= planned_at and beijing(at)[0] == beijing(now)[0]
-    return pair.error_kind == QUOTA and is_of_run
+    if pair.error_kind != QUOTA or pair.attempted_at is None or pair.attempted_at < planned_at:
+        return False
+    return beijing(pair.attempted_at)[0] == beijing(now)[0]
 
 
 def asks_again_at(run: Run, now: datetime) -> datetime | None:
