@@ -74,7 +74,7 @@ def due(
         since: the first day that daily runs are to bring in: the first one's day less `W`.
         catch_up_days: how many days before the window a daily run still asks for.
     """
-    account = _Account(run, known)
+    account = _Account(run, known, heard_at(known.values()))
     if is_retired(known) and not run.names_dates:
         return Due(run.days[:1], is_probe=True)
     if not is_daily(run, today):
@@ -98,6 +98,7 @@ class _Account:
 
     run: Run
     known: Mapping[date, Coverage]
+    heard: datetime | None
 
     def pair(self, day: date) -> Coverage:
         return self.known.get(day, Coverage())
@@ -118,9 +119,8 @@ class _Account:
     def is_left_alone(self, day: date, today: date) -> bool:
         """Whether a day beyond the window is silent, or has an answer of today."""
         pair, over = self.pair(day), day + DAY * self.run.dataset.window
-        if pair.ready_date == today and pair.error_kind is None:
-            return True  # only another day's answer can confirm it
-        return is_silent(pair, over, heard_at(self.known.values()))
+        is_of_today = pair.ready_date == today and pair.error_kind is None
+        return is_of_today or is_silent(pair, over, self.heard)
 
     def witness(self, window: list[date]) -> date | None:
         """Where the window lists no article: of the days with any, the one asked longest ago."""
@@ -145,7 +145,7 @@ def heard_at(known: Iterable[Coverage]) -> datetime | None:
 
 
 def is_silent(pair: Coverage, over: date, heard: datetime | None) -> bool:
-    """Whether a day's newest answer, of `over` or later, says nothing, and none says more since."""
+    """Whether its newest answer, of `over` or later, says nothing; nor did any later one."""
     if pair.ready_at is None or pair.list_sha256 is not None:
         return False
     return beijing(pair.ready_at)[0] >= over and (heard is None or heard < pair.ready_at)
