@@ -44,6 +44,11 @@ def beijing_date(instant: datetime) -> date:
     return instant.astimezone(SHANGHAI).date()
 
 
+def beijing(instant: datetime) -> tuple[date, time]:
+    """The day and the time of day in Beijing at an aware instant."""
+    return beijing_date(instant), instant.astimezone(SHANGHAI).time()
+
+
 def next_time(of_day: time, after: datetime) -> datetime:
     """The first instant after another at which it is that time of day in Beijing."""
     at = datetime.combine(beijing_date(after), of_day, SHANGHAI)

@@ -105,9 +105,7 @@ def check(
 def not_planned(run: Run, accounts: Sequence[ConfiguredAccount]) -> list[Problem]:
     """The accounts of a run that could not be planned, with the days it would have asked for."""
     try:
-        dated = rules.dated(run, clock.beijing_date(clock.now()))
-        assert dated.begin_date and dated.end_date  # noqa: S101 # it is dated
-        days = rules.days_of(dated.begin_date, dated.end_date)
+        days = run.dated(clock.beijing_date(clock.now())).days
         cure = "clear plan once what stopped it is mended"
     except ParameterError:  # the form's dates are the very reason
         days, cure = [], "trigger a new run, with days that can be asked for"

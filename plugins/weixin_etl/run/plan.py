@@ -72,7 +72,7 @@ def plan(
         WarehouseError: the warehouse does not answer or is not migrated.
     """
     planned_at = now()
-    run = rules.dated(run, clock.beijing_date(planned_at))
+    run = run.dated(clock.beijing_date(planned_at))
     require_migrated(warehouse)
     wanted = [account for account in accounts if account.appid and account.is_wanted]
     left: list[Problem] = []
