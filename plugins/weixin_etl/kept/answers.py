@@ -91,9 +91,7 @@ def _keys(warehouse: Engine, selection: Selection) -> dict[str, object]:
     }
 
 
-def selected_pairs(
-    warehouse: Engine, selection: Selection
-) -> Iterator[tuple[Pair, int, int]]:
+def selected_pairs(warehouse: Engine, selection: Selection) -> Iterator[tuple[Pair, int, int]]:
     """
     The selected pairs in order, each with how many answers are kept of it, and how many bytes.
 

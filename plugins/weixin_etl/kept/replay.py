@@ -55,11 +55,16 @@ class Replayed:
             self.coverage + other.coverage,
         )
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing changes."""
+        return not (self.counts.inserted or self.counts.updated or self.coverage)
+
     def sentences(self) -> list[str]:
         """What there is to say of it."""
         counts = self.counts
         said = f"{counted(self.pairs, 'pair')}, {counted(self.answers, 'answer')} read"
-        if not (counts.inserted or counts.updated or self.coverage):
+        if self.is_empty:
             return [f"{said}: the fact is what they say, nothing changes"]
         lines = {
             "rows are new": counts.inserted,

@@ -7,7 +7,7 @@ judged by the answers of its account's morning.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
@@ -53,9 +53,7 @@ def kept_answers(
     connection: Connection, dataset: Dataset, pairs: Iterable[Pair]
 ) -> Iterator[KeptAnswer]:
     """Every answer of pairs, pair by pair, oldest first."""
-    rows = connection.execute(
-        statement("raw_response/of_pairs.sql"), arrays(dataset, list(pairs))
-    )
+    rows = connection.execute(statement("raw_response/of_pairs.sql"), arrays(dataset, list(pairs)))
     for row in rows:
         pair = row.appid, row.day
         yield KeptAnswer(
@@ -141,9 +139,7 @@ def _parsed(dataset: Dataset, kept: KeptAnswer, at: datetime) -> Parsed:
     return parse(dataset, kept.body, kept.pair[1], at)
 
 
-def judged(
-    dataset: Dataset, sightings: Iterable[Staged], ready_hour: int
-) -> dict[date, Coverage]:
+def judged(dataset: Dataset, sightings: Iterable[Staged], ready_hour: int) -> dict[date, Coverage]:
     """What an account's answers make of its days, morning after morning."""
     mornings: defaultdict[date, dict[date, Staged]] = defaultdict(dict)
     for seen in sorted(sightings, key=lambda seen: seen.said.at):

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from weixin_etl import json_text, rules
 from weixin_etl.api.client import Answer, Refusal
 from weixin_etl.api.errors import UnreadableError, WeixinError
-from weixin_etl.datasets import Dataset, Kind
+from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account, Pair
 from weixin_etl.parse import day_before
 from weixin_etl.parse.articles import Article, Parsed, Rejected
@@ -68,9 +68,7 @@ class Staged:
 def refused(account: Account, day: date, refusal: Refusal) -> Staged:
     """A call that brought no figures."""
     error = refusal.error
-    said = rules.Answer(
-        refusal.refused_at, error_kind=error.kind.value, error_code=error.errcode
-    )
+    said = rules.Answer(refusal.refused_at, error_kind=error.kind.value, error_code=error.errcode)
     return Staged(account, day, said, refusal.calls, error)
 
 

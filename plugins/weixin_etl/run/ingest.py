@@ -231,9 +231,7 @@ class _Try:
                 self.count_calls(chunk.staged)
             elif chunk.calls.account.appid in self.failures:
                 self.count_calls(chunk.staged)
-            elif asked := [
-                one for one in chunk.staged if not isinstance(one.error, HeldBackError)
-            ]:
+            elif asked := [one for one in chunk.staged if not isinstance(one.error, HeldBackError)]:
                 chunks.append(asked)
         if chunks:
             self.commit(load, chunks)
@@ -254,9 +252,7 @@ class _Try:
             return
         for chunk in chunks:
             self.unknown_metrics |= set().union(*(one.unknown_metrics for one in chunk))
-            self.refused += [
-                one.error.problem(one.account, one.day) for one in chunk if one.error
-            ]
+            self.refused += [one.error.problem(one.account, one.day) for one in chunk if one.error]
             _log_chunk(chunk, loaded)
 
     def count_calls(self, staged: Sequence[Staged]) -> None:
