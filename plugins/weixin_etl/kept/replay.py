@@ -156,7 +156,7 @@ def _commits(pairs: Iterable[SizedPair]) -> Iterator[list[SizedPair]]:
 def _merge(
     merge: Merge, pairs: Collection[Pair], sightings: list[Staged], listed: Listed
 ) -> Counts:
-    """Write what pairs' answers say together; note when each was seen, and what the newest lists."""
+    """Write what pairs' answers say together; note when they were seen, and what they list."""
     known = merge.known(pairs)
     contents = []
     for folded in fold(merge.connection, merge.dataset, pairs):

@@ -238,7 +238,7 @@ def _known(row: Row[Any]) -> Known:
 
 
 def _without_repeated(contents: Sequence[Content]) -> list[Content]:
-    """What two days of an account list, of the later day alone: an article, and each of its rows."""
+    """What two days of an account list, of the later day alone: articles, and each of their rows."""
     of_later: defaultdict[str, dict[str, dict[date, bytes]]] = defaultdict(dict)
     kept = []
     for content in sorted(contents, key=lambda content: content.pair, reverse=True):

@@ -31,7 +31,7 @@ RAW_RESPONSE_COLUMNS = (
     "raw_response_id, dataset, appid, day, body, body_sha256, fetched_at, last_seen_at"
 )
 Rows = dict[str, dict[date, bytes]]
-"""The beginnings of rows' lines, by msgid and stat_date: what their pair has in common is left out."""
+"""The beginnings of rows' lines, by msgid and stat_date, without what their pair has in common."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,7 +163,7 @@ class _Try:
         analyse_grown(self.warehouse)
 
     def calls(self, accounts: Batch) -> list[AccountCalls]:
-        """The calls of accounts with days to ask for, as of now: other runs may have called since."""
+        """The calls of accounts with days to ask for by now: other runs may have called since."""
         now, run = self.now(), self.run
         with self.warehouse.connect() as connection:
             known = coverage_of(connection, run.dataset, accounts)

@@ -283,7 +283,7 @@ def _why_open(days: Sequence[date], known: Mapping[date, Coverage]) -> str:
 
 
 def _leaving(run: Run, settings: Settings, today: date) -> date:
-    """The day that daily runs no longer reach since this morning: lost days are told once, on it."""
+    """The day that daily runs reach no longer since this morning: lost days are told then."""
     return today - rules.DAY * (run.dataset.window + settings.catch_up_days + 1)
 
 
