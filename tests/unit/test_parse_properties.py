@@ -59,6 +59,7 @@ def documented_items(
             "url": TITLES,
             "content_url": TITLES,
             "publish_type": st.none() | st.integers(0, SMALLINT_MAX),
+            "user_source": WHOLE,
         },
     )
     return st.lists(st.builds(operator.or_, unknown, item), max_size=4)

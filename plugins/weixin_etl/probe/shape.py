@@ -69,7 +69,7 @@ def declared(dataset: Dataset) -> dict[str, Callable[[Any], bool]]:
         item[dataset.item.name] = FITS[Kind.COUNT][0] if dataset.item.is_number else _is(str)
     if dataset.describes_articles:
         item |= {name: _is(str) for name in ATTRIBUTES}
-        item |= dict.fromkeys(("publish_type", "user_source"), FITS[Kind.COUNT][0])
+        item["publish_type"] = FITS[Kind.COUNT][0]
     if dataset.rows_in is Rows.LIST:
         item |= {dataset.rows_key: _is(list), f"{row}stat_date": _is_date}
     elif dataset.rows_in is Rows.OBJECT:
