@@ -18,7 +18,7 @@ from weixin_etl.parse import values
 from weixin_etl.parse.articles import ATTRIBUTES, Article, Parsed, Rejected, Row, row_type
 
 _SEEN = "user_source"
-"""A key of articles that no document has and many answers do: else these would be read row by row."""
+"""Undocumented, but many answers have it: without it they would be read row by row."""
 _MOST_REJECTED = 100_000
 
 

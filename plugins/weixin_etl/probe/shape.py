@@ -29,6 +29,8 @@ class Shape:
     """The keys that have a value anywhere in it."""
     odd: dict[str, str]
     """Declared keys with a value of another type, and what that is."""
+    lists_twice: bool
+    """Whether an article is in its list more than once."""
 
 
 def shape_of(dataset: Dataset, day: date, answer: Answer) -> Shape:
@@ -42,7 +44,8 @@ def shape_of(dataset: Dataset, day: date, answer: Answer) -> Shape:
         if value is not None and key in known and not known[key](value)
     }
     given = frozenset(key for key, value in pairs if value is not None)
-    return Shape(day, parsed, charset(answer.body), given, odd)
+    msgids = [str(value) for key, value in pairs if key == "msgid"]
+    return Shape(day, parsed, charset(answer.body), given, odd, len(msgids) > len({*msgids}))
 
 
 def charset(body: bytes) -> str:
