@@ -12,7 +12,7 @@ from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox
 from weixin_sandbox.article_total import _UNKNOWN
 
 TODAY = date(2026, 11, 24)
-ON_PURPOSE = {"user_source"}.union(*({f"details.{it}" for it in names[:2]} for names in _UNKNOWN))
+ON_PURPOSE = {f"details.{name}" for user, count, *_ in _UNKNOWN for name in (user, count)}
 """What WeChat may add without telling anyone."""
 
 

@@ -15,10 +15,16 @@ import msgspec
 from weixin_etl import clock, json_text
 from weixin_etl.datasets import DATASETS, Dataset, ItemKey, Kind, Rows
 from weixin_etl.parse import values
-from weixin_etl.parse.articles import ATTRIBUTES, Article, Parsed, Rejected, Row, row_type
+from weixin_etl.parse.articles import (
+    ATTRIBUTES,
+    UNDOCUMENTED,
+    Article,
+    Parsed,
+    Rejected,
+    Row,
+    row_type,
+)
 
-_SEEN = "user_source"
-"""Undocumented, but many answers have it: without it they would be read row by row."""
 _MOST_REJECTED = 100_000
 
 
@@ -58,7 +64,7 @@ def _decoder(dataset: Dataset) -> msgspec.json.Decoder[Any]:
         [
             *(("ref_date", date), ("msgid", values.Msgid), ("rows", rows)),
             *((name, values.Text, None) for name in ("title", "url", "content_url")),
-            *(("publish_type", values.SmallCount, None), (_SEEN, values.Count, None)),
+            *(("publish_type", values.SmallCount, None), (UNDOCUMENTED, values.Count, None)),
         ],
         rename={"rows": dataset.rows_key},
         kw_only=True,
@@ -88,8 +94,8 @@ def documented(dataset: Dataset, body: bytes, day: date, last_day: date) -> Pars
         if item.ref_date != day or len(rows) != len(item.rows):  # repeated, or out of range
             return None
         attributes = {name: getattr(item, name) for name in ATTRIBUTES}
-        seen = getattr(item, _SEEN)
-        extra = {} if seen is None else {_SEEN: seen}
+        seen = getattr(item, UNDOCUMENTED)
+        extra = {} if seen is None else {UNDOCUMENTED: seen}
         parsed.add(Article(item.msgid, **attributes, extra=extra, rows=rows))
     return parsed
 

@@ -18,6 +18,8 @@ from weixin_etl.datasets import Dataset, Kind
 from weixin_etl.parse.values import FITS, TYPES
 
 ATTRIBUTES = ("title", "url", "content_url", "publish_type")
+UNDOCUMENTED = "user_source"
+"""Many answers give it of an article: it is in `extra`, and such an answer is as documented."""
 _MSGID = re.compile(r"(?P<message>.+)_(?P<position>[1-9]\d{0,3})")
 
 

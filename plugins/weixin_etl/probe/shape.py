@@ -9,11 +9,11 @@ from weixin_etl import json_text
 from weixin_etl.api.client import Answer
 from weixin_etl.datasets import Dataset, Kind, Rows
 from weixin_etl.parse import parse
-from weixin_etl.parse.articles import ATTRIBUTES, Parsed
+from weixin_etl.parse.articles import ATTRIBUTES, UNDOCUMENTED, Parsed
 from weixin_etl.parse.values import FITS, what_it_is
 
 _CHARSETS = ("UTF-8", "GB18030")
-OPTIONAL = frozenset({"is_delay", *ATTRIBUTES}) - {"title"}
+OPTIONAL = frozenset({"is_delay", *ATTRIBUTES, UNDOCUMENTED}) - {"title"}
 """Declared keys that an endpoint may leave out in every answer."""
 
 
@@ -72,7 +72,7 @@ def declared(dataset: Dataset) -> dict[str, Callable[[Any], bool]]:
         item[dataset.item.name] = FITS[Kind.COUNT][0] if dataset.item.is_number else _is(str)
     if dataset.describes_articles:
         item |= {name: _is(str) for name in ATTRIBUTES}
-        item["publish_type"] = FITS[Kind.COUNT][0]
+        item |= dict.fromkeys(("publish_type", UNDOCUMENTED), FITS[Kind.COUNT][0])
     if dataset.rows_in is Rows.LIST:
         item |= {dataset.rows_key: _is(list), f"{row}stat_date": _is_date}
     elif dataset.rows_in is Rows.OBJECT:
