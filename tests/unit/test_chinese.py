@@ -43,7 +43,7 @@ ARGUMENTS: dict[str, tuple[int, ...]] = {
 }
 """Where sentences stand in calls, by position."""
 RETURNING = {"_describe", "too_large", "_successor", "_instead", "connection", "comparison"}
-RETURNING |= {"_why_another_day", "_why_no_day", "connections_like", "_when", "_what_is_well"}
+RETURNING |= {"_why_another_day", "_why_no_row", "connections_like", "_when", "_what_is_well"}
 """Functions that return one."""
 OF_POSTGRES = errors_of_warehouse._SAYS_NO_CONNECTION_LEFT
 """What Postgres says: looked for, not said."""
