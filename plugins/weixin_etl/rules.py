@@ -80,7 +80,7 @@ def due(
     if not is_daily(run, today):
         return Due(older=account.open(run.days))
     window_first = today - DAY * run.dataset.window
-    begin = min(reach(run.dataset, today, since, catch_up_days), window_first)
+    begin = reach(run.dataset, today, since, catch_up_days)
     first = account.open(account.days(window_first, today - DAY))
     caught_up = account.open(account.days(begin, window_first - DAY))
     older = [*caught_up, *account.unconfirmed_before(begin)]

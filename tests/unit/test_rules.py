@@ -254,6 +254,12 @@ def test_a_refetch_without_dates_asks_for_settled_days_too() -> None:
         case(DAILY, {23: OFFLINE, 22: READY, 21: OFFLINE}, Due(WINDOW), id="only one of the two"),
         case(DAILY, {23: READY, 22: OFFLINE, 21: OFFLINE}, Due(WINDOW), id="back"),
         case(DAILY, {23: OFFLINE}, Due(WINDOW), id="only one was ever asked for"),
+        case(
+            DAILY,
+            {23: replace(READY, attempted_at=None), 22: OFFLINE, 21: OFFLINE},
+            Due(days(23), is_probe=True),
+            id="imported, not asked for",
+        ),
         case(DATES, {23: OFFLINE, 22: OFFLINE}, Due(older=days(3, 2, 1)), id="with dates"),
         case(
             Run("past", ARTICLE_TOTAL, nov(9)).dated(TODAY),
@@ -287,8 +293,8 @@ def judged(
 @pytest.mark.parametrize(
     ("asked_at", "not_ready"),
     [
-        case(at(24, 8, 30), {23, 21, 17}, id="before the hour"),
-        case(at(24, 9, 59), {23, 21, 17}, id="just before it"),
+        case(at(24, 8, 30), {23, 17}, id="before the hour"),
+        case(at(24, 9, 59), {23, 17}, id="just before it"),
         case(at(24, 10, 0), set(), id="from the hour on"),
         case(at(24, 10, 0).astimezone(UTC), set(), id="the hour is Beijing's"),
     ],
@@ -296,12 +302,12 @@ def judged(
 def test_a_window_without_yesterdays_row_is_not_ready_before_the_hour(
     asked_at: datetime, not_ready: set[int]
 ) -> None:
-    """Up to `P+W`, whatever a day lists itself; older days wait for no row."""
+    """Up to `P+W`, whatever a day lists itself; older days wait for no row, and have none."""
     lists = Answer(asked_at, b"a", 1)
-    answers = {23: lists, 21: Answer(asked_at), 17: lists, 16: lists}
+    answers = {23: Answer(asked_at), 17: lists, 16: replace(lists, has_yesterday=True)}
 
     assert judged(answers) == {
-        day: "not_ready" if day in not_ready else None for day in (23, 21, 17, 16)
+        day: "not_ready" if day in not_ready else None for day in (23, 17, 16)
     }
 
 
