@@ -186,11 +186,11 @@ class Chunk:
         return any(beijing(at)[0] == today for at in [*listed, self.heard_at] if at)
 
     def lacks_yesterday(self, today: date) -> bool:
-        """Whether articles are counting, and none has the row of the day before."""
+        """Whether articles are counting, and that day no answer had the row of the day before."""
         ages = {day: (today - day) // DAY for day in self.answers}
         window = [it for day, it in self.answers.items() if 0 < ages[day] <= self.window]
-        is_counting = any(answer.article_count for answer in window)
-        return is_counting and not any(answer.has_yesterday for answer in window)
+        has_it = any(beijing(answer.at)[0] == today for answer in window if answer.has_yesterday)
+        return any(answer.article_count for answer in window) and not has_it
 
 
 def after(

@@ -326,6 +326,14 @@ def test_before_the_hour_nothing_else_is_waited_for(answers: dict[int, Answer]) 
     assert set(judged(answers).values()) == {None}
 
 
+def test_a_row_that_came_before_midnight_is_not_that_of_the_next_days_yesterday() -> None:
+    """A chunk may be asked over midnight: each answer is judged by those of its own day."""
+    before = Answer(at(23, 23, 59), b"a", 1, has_yesterday=True)
+    after = replace(before, at=at(24, 0, 0), has_yesterday=False)
+
+    assert judged({22: before, 21: after}) == {22: None, 21: "not_ready"}
+
+
 def test_an_answer_with_is_delay_is_not_ready_at_any_hour() -> None:
     """WeChat says so; what it listed counts towards the most ever listed."""
     answer = Answer(at(24, 13), b"a", 2, has_yesterday=True, is_delayed=True)
