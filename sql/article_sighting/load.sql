@@ -1,4 +1,5 @@
--- Staged articles are listed by the dataset: one row each that it did not list before.
+-- Staged articles are listed by the dataset: one row each that it did not list before. A fold adds
+-- those that are not known at all: its articles need not be listed any more.
 INSERT INTO weixin.article_sighting (appid, msgid, dataset)
 SELECT
     staged.appid,
@@ -13,6 +14,6 @@ WHERE
             known.appid = staged.appid
             AND known.msgid = staged.msgid
             AND known.dataset = :dataset
-            AND known.unlisted_since IS NULL
+            AND (:is_fold OR known.unlisted_since IS NULL)
     )
 ON CONFLICT (appid, msgid, dataset) DO UPDATE SET unlisted_since = NULL

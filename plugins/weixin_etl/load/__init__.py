@@ -10,10 +10,9 @@ transaction, as a commit costs the same whatever it holds: all or nothing.
     save      coverage, the run's report, calls
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 

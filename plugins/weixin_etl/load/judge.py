@@ -28,9 +28,7 @@ def judge(
     found = {}
     for staged in chunk:
         known = before[staged.day] or Coverage()
-        after = rules.after(
-            known, dataset, staged.day, staged.said, together, time(ready_hour)
-        )
+        after = rules.after(known, dataset, staged.day, staged.said, together, time(ready_hour))
         found[staged.day] = _with_words(dataset, staged, after)
     return found
 

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, CursorResult
+from sqlalchemy import Connection, CursorResult, Row
 
 from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
 from weixin_etl.load.stage import (
@@ -27,7 +27,7 @@ from weixin_etl.load.stage import (
 from weixin_etl.model import Cause, Counts, Coverage, Pair
 from weixin_etl.parse.articles import Rejected
 from weixin_etl.warehouse import statement
-from weixin_etl.warehouse.statements import arrays
+from weixin_etl.warehouse.statements import arrays, coverage_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +87,8 @@ class Merge:
 
     def known(self, pairs: Collection[Pair]) -> dict[Pair, Known]:
         """What the warehouse has of each pair."""
-        found = self.execute("coverage/before.sql", **self.arrays(pairs))
-        return {
-            (appid, day): Known(
-                Coverage(*columns) if columns[4] else None, raw_response_id, sha256, has_open
-            )
-            for appid, day, raw_response_id, sha256, has_open, *columns in found
-        }
+        rows = self.execute("coverage/before.sql", **self.arrays(pairs))
+        return {(row.appid, row.day): _known(row) for row in rows}
 
     def keep(self, answers: Sequence[Staged], known: Mapping[Pair, Known]) -> dict[Pair, int]:
         """Keep the bytes of answers that are not the pair's newest again; where they are kept."""
@@ -178,9 +173,12 @@ class Merge:
             ),
         )
         moved = self.execute(
-            "dim_article/load.sql", changed_at=self.changed_at, is_fold=is_fold
+            "dim_article/load.sql",
+            changed_at=self.changed_at,
+            is_fold=is_fold,
+            article_datasets=[*ARTICLE_DATASETS],
         ).all()
-        self.execute("article_sighting/load.sql")
+        self.execute("article_sighting/load.sql", is_fold=is_fold)
         if moved:
             values = {
                 "appids": [row.appid for row in moved],
@@ -233,8 +231,14 @@ class Merge:
         self.execute("coverage/save.sql", rows=as_json(values))
 
 
+def _known(row: Row[Any]) -> Known:
+    sha256 = row.body_sha256 and bytes(row.body_sha256)
+    coverage = coverage_of(row[5:]) if row.attempted_at else None
+    return Known(coverage, row.raw_response_id, sha256, row.has_open_parts)
+
+
 def _without_repeated(contents: Sequence[Content]) -> list[Content]:
-    """What two days of an account list, of the later day alone: an article, and each of its rows."""
+    """What two days of an account list, of the later day alone: articles, and each of their rows."""
     of_later: defaultdict[str, dict[str, dict[date, bytes]]] = defaultdict(dict)
     kept = []
     for content in sorted(contents, key=lambda content: content.pair, reverse=True):

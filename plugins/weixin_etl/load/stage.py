@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from weixin_etl import json_text, rules
 from weixin_etl.api.client import Answer, Refusal
 from weixin_etl.api.errors import UnreadableError, WeixinError
-from weixin_etl.datasets import Dataset, Kind
+from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account, Pair
 from weixin_etl.parse import day_before
 from weixin_etl.parse.articles import Article, Parsed, Rejected
@@ -31,7 +31,7 @@ RAW_RESPONSE_COLUMNS = (
     "raw_response_id, dataset, appid, day, body, body_sha256, fetched_at, last_seen_at"
 )
 Rows = dict[str, dict[date, bytes]]
-"""The beginnings of rows' lines, by msgid and stat_date: what their pair has in common is left out."""
+"""The beginnings of rows' lines, by msgid and stat_date, without what their pair has in common."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,7 @@ class Staged:
 def refused(account: Account, day: date, refusal: Refusal) -> Staged:
     """A call that brought no figures."""
     error = refusal.error
-    said = rules.Answer(
-        refusal.refused_at, error_kind=error.kind.value, error_code=error.errcode
-    )
+    said = rules.Answer(refusal.refused_at, error_kind=error.kind.value, error_code=error.errcode)
     return Staged(account, day, said, refusal.calls, error)
 
 
@@ -79,7 +77,7 @@ def answered(
 ) -> Staged:
     """A call that was answered."""
     described = parsed.articles if dataset.describes_articles else {}
-    error = _why_unreadable(parsed, account)
+    error = why_unreadable(parsed, account)
     return Staged(
         account,
         day,
@@ -113,7 +111,7 @@ def said_by(dataset: Dataset, day: date, fetched_at: datetime, parsed: Parsed) -
     )
 
 
-def _why_unreadable(parsed: Parsed, account: Account) -> WeixinError | None:
+def why_unreadable(parsed: Parsed, account: Account) -> WeixinError | None:
     if parsed.unreadable:
         return UnreadableError(parsed.unreadable, account=str(account))
     if parsed.nothing_fits:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine
 
-from weixin_etl import clock, rules
+from weixin_etl import clock
 from weixin_etl.model import Batch, ConfiguredAccount, ParameterError, Run
 from weixin_etl.problem import Problem, ProblemKind, log_problem
 from weixin_etl.run import Settings

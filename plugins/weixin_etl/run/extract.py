@@ -251,9 +251,7 @@ class _Extraction:
         while self._complete:
             chunk = self._complete[0]
             size += chunk.size
-            if taken and (
-                size > self._most_bytes or any(it.calls is chunk.calls for it in taken)
-            ):
+            if taken and (size > self._most_bytes or any(it.calls is chunk.calls for it in taken)):
                 break
             taken.append(self._complete.popleft())
         self._changed.notify_all()

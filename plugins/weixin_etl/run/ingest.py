@@ -163,7 +163,7 @@ class _Try:
         analyse_grown(self.warehouse)
 
     def calls(self, accounts: Batch) -> list[AccountCalls]:
-        """The calls of accounts with days to ask for, as of now: other runs may have called since."""
+        """The calls of accounts with days to ask for by now: other runs may have called since."""
         now, run = self.now(), self.run
         with self.warehouse.connect() as connection:
             known = coverage_of(connection, run.dataset, accounts)
@@ -231,9 +231,7 @@ class _Try:
                 self.count_calls(chunk.staged)
             elif chunk.calls.account.appid in self.failures:
                 self.count_calls(chunk.staged)
-            elif asked := [
-                one for one in chunk.staged if not isinstance(one.error, HeldBackError)
-            ]:
+            elif asked := [one for one in chunk.staged if not isinstance(one.error, HeldBackError)]:
                 chunks.append(asked)
         if chunks:
             self.commit(load, chunks)
@@ -254,9 +252,7 @@ class _Try:
             return
         for chunk in chunks:
             self.unknown_metrics |= set().union(*(one.unknown_metrics for one in chunk))
-            self.refused += [
-                one.error.problem(one.account, one.day) for one in chunk if one.error
-            ]
+            self.refused += [one.error.problem(one.account, one.day) for one in chunk if one.error]
             _log_chunk(chunk, loaded)
 
     def count_calls(self, staged: Sequence[Staged]) -> None:

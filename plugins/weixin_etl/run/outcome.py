@@ -25,6 +25,7 @@ from weixin_etl.run import Settings
 from weixin_etl.text import accounts_are
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.statements import arrays
+from weixin_etl.warehouse.statements import coverage_of as stored
 
 Known = Mapping[Pair, Coverage]
 
@@ -33,7 +34,7 @@ def coverage_of(connection: Connection, dataset: Dataset, accounts: Batch) -> di
     """What is stored of the accounts' planned pairs."""
     pairs = [(account.appid, day) for account in accounts for day in account.days]
     rows = connection.execute(statement("coverage/of_pairs.sql"), arrays(dataset, pairs))
-    return {(appid, day): Coverage(*columns) for appid, day, *columns in rows}
+    return {(row.appid, row.day): stored(row[2:]) for row in rows}
 
 
 def calls_allowed(

@@ -27,6 +27,7 @@ from weixin_etl.run import Settings
 from weixin_etl.run.outcome import problem_of
 from weixin_etl.text import accounts_are, counted, few_names
 from weixin_etl.warehouse import analyse_grown, require_migrated, statement
+from weixin_etl.warehouse.statements import coverage_of
 
 log = logging.getLogger(__name__)
 
@@ -222,8 +223,8 @@ def known_days(
         },
     )
     found: dict[str, dict[date, Coverage]] = defaultdict(dict)
-    for appid, day, *columns in rows:
-        found[appid][day] = Coverage(*columns)
+    for row in rows:
+        found[row.appid][row.day] = coverage_of(row[2:])
     return found
 
 
@@ -282,7 +283,7 @@ def _why_open(days: Sequence[date], known: Mapping[date, Coverage]) -> str:
 
 
 def _leaving(run: Run, settings: Settings, today: date) -> date:
-    """The day that daily runs no longer reach since this morning: lost days are told once, on it."""
+    """The day that daily runs reach no longer since this morning: lost days are told then."""
     return today - rules.DAY * (run.dataset.window + settings.catch_up_days + 1)
 
 

@@ -1,6 +1,6 @@
 """The statements: files under sql/, whose path says their table."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -11,7 +11,7 @@ import sqlalchemy
 from sqlalchemy import TextClause
 
 from weixin_etl.datasets import ARTICLE_DATASETS, CHANNELS, DATASETS, SCENES, Dataset
-from weixin_etl.model import COVERAGE
+from weixin_etl.model import COVERAGE, Coverage
 
 
 def sql_directory() -> Path:
@@ -43,6 +43,12 @@ def arrays(dataset: Dataset, pairs: Collection[tuple[str, date]]) -> dict[str, l
         "appids": [appid for appid, _ in pairs],
         "days": [day for _, day in pairs],
     }
+
+
+def coverage_of(columns: Sequence[Any]) -> Coverage:
+    """What a row of coverage says, by its columns beside its key."""
+    settled, ready_at, sha256, *rest = columns
+    return Coverage(settled, ready_at, sha256 and bytes(sha256), *rest)
 
 
 @cache

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
@@ -22,14 +21,11 @@ from weixin_etl.accounts.platform import Discovery, Platform
 from weixin_etl.accounts.tokens import Cipher
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import ClockError, ConfigurationError, WeixinError
-from weixin_etl.api.outages import Outages
-from weixin_etl.datasets import Dataset
 from weixin_etl.model import (
     Account,
     ConfiguredAccount,
     PlannedAccount,
     Run,
-    SaidQuota,
     connection_of,
 )
 from weixin_etl.orchestration.connections.hook import WeixinHook, ticket
@@ -37,13 +33,12 @@ from weixin_etl.orchestration.connections.lookup import variable_of
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
 from weixin_etl.orchestration.settings import TaskSettings
 from weixin_etl.problem import Problem, log_problem
-from weixin_etl.text import counted, few_names
+from weixin_etl.text import few_names
 from weixin_etl.threads import thread_pool
 from weixin_etl.warehouse import require_migrated
 
 log = logging.getLogger(__name__)
 
-_REASONS_IN_LOG = 3
 _IF_UNSET = '["weixin_default"]'
 _MOST_LOOKED_UP = 1000
 """Entries: beyond, Airflow's masking of the secrets that are looked up takes half a minute."""

@@ -148,9 +148,7 @@ def check(dataset: Dataset, asset: Any) -> None:
     for warning in context["ti"].xcom_pull(task_ids="plan", key=_LOST) or ():
         log.warning("%s", warning)
     warehouse, planned = open_warehouse(), _planned(context)
-    judgement = check_verb.check(
-        run, warehouse, settings.read().pipeline, configured, planned
-    )
+    judgement = check_verb.check(run, warehouse, settings.read().pipeline, configured, planned)
     days = {account.appid: account.days for account in planned}
     metrics.emit_freshness(run, warehouse, clock.now(), judgement, days)
     looked = incidents.of_check(
@@ -166,7 +164,8 @@ def check(dataset: Dataset, asset: Any) -> None:
         raise _upstream_failed(failed)
     done = report_verb.report(run, warehouse, planned)
     changed = [day.isoformat() for day in done.changed_days]
-    context["outlet_events"][asset].extra = {"run_id": run.run_id, "days": changed, **done.totals}
+    extra: dict[str, Any] = {"run_id": run.run_id, "days": changed, **done.totals}
+    context["outlet_events"][asset].extra = extra
 
 
 def _planned(context: Context) -> Batch:

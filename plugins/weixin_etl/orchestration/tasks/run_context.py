@@ -92,4 +92,3 @@ def is_last_try(context: Context) -> bool:
     """Whether Airflow does not try the task again when it fails."""
     ti = context["ti"]
     return bool(ti.try_number > ti.max_tries)
-
