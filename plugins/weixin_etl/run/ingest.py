@@ -158,9 +158,9 @@ class _Try:
             most_seconds=COMMIT_SECONDS,
         ):
             self.take(load, fetched)
+            analyse_grown(self.warehouse)
             log.info("%s of %s done", self.done, counted(day_count, "day"))
             del fetched  # else its answers stay until the next ones are all there
-        analyse_grown(self.warehouse)
 
     def calls(self, accounts: Batch) -> list[AccountCalls]:
         """The calls of accounts with days to ask for by now: other runs may have called since."""
