@@ -177,8 +177,8 @@ def _plan(
     """Gather what is known of each account's days, and ask the rules; the log lists the calls."""
     today = clock.beijing_date(now)
     appids = [account.appid for account in wanted if account.appid]
-    known = known_days(connection, run, appids, today)
     since = since_dates(connection, run, appids)
+    known = known_days(connection, run, appids, today, min([run.days[-1], *since.values()]))
     first_since = max(today - rules.DAY * run.dataset.window, run.dataset.first_day)
     planned, lost = [], []
     for account in wanted:
@@ -211,7 +211,7 @@ def _plan(
 
 
 def known_days(
-    connection: Connection, run: Run, appids: Sequence[str], today: date
+    connection: Connection, run: Run, appids: Sequence[str], today: date, first: date
 ) -> dict[str, dict[date, Coverage]]:
     """The rows of coverage that decide what is due of accounts: see `rules.due`."""
     rows = connection.execute(
@@ -219,6 +219,7 @@ def known_days(
         {
             "datasets": [run.dataset.name] * len(appids),
             "appids": list(appids),
+            "first_date": first,
             "window_first_date": today - rules.DAY * run.dataset.window,
         },
     )
