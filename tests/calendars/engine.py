@@ -353,15 +353,14 @@ class Asking:
         """What the rules look at."""
         if refusal not in (None, Refusal.IS_DELAY):
             return rules.Answer(instant(moment), error_kind=refusal.kind, error_code=refusal.code)
-        listed = " ".join(sorted(str(id(article)) for article in listing)).encode()
+        dataset = self.process.run.dataset
+        names = sorted(str(id(article)) for article in listing if dataset.item)
         yesterday = day_of(moment) - 1 - day_number(day)
         return rules.Answer(
             instant(moment),
-            listed or rules.NOTHING,
+            " ".join(names).encode() or rules.NOTHING,
             len(listing),
-            is_whole=all(
-                len(rows) == self.process.run.dataset.row_days for rows in listing.values()
-            ),
+            is_whole=all(len(rows) == dataset.row_days for rows in listing.values()),
             has_yesterday=any(yesterday in rows for rows in listing.values()),
             is_delayed=refusal is Refusal.IS_DELAY,
         )

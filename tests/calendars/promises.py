@@ -58,13 +58,14 @@ def broken_promises(calendar: Calendar) -> list[str]:
         if engine.runs and engine.runs[-1] is process:
             broken += [f"C3 {what}: {process.run.run_id}" for what in colour(engine, process)]
     broken += [*final(engine), *calls(engine), *retired(engine)]
+    reds = [process for process in engine.runs if process.is_red]
     for (dataset, appid), world in calendar.worlds.items():
         is_there = appid in calendar.accounts(at(calendar.mornings, 8)).values()
         if is_there and world.retired_at == inf:
             ending = Ending(engine, (dataset, appid))
             broken += [f"{what} {dataset} {appid}" for what in ending.broken()]
     # these go on with more runs, so they come last
-    return [*broken, *repair(engine), *datasets(engine)]
+    return [*broken, *repair(engine, reds), *datasets(engine)]
 
 
 # -------------------------------------------------------------------------------- of any run
@@ -133,11 +134,11 @@ def retired(engine: Engine) -> Iterator[str]:
                     yield f"C2 retired, yet red or asked: {process.run.run_id}"
 
 
-def repair(engine: Engine) -> Iterator[str]:
+def repair(engine: Engine, reds: list[Process]) -> Iterator[str]:
     """C6, by each way to clear a run that can help it."""
     day, worlds = engine.calendar.last_day + 3, engine.calendar.worlds
     present = set(engine.calendar.accounts(at(day, 10)).values())
-    for number, process in enumerate([process for process in engine.runs if process.is_red]):
+    for number, process in enumerate(reds):
         dataset, appids = process.run.dataset.name, set(process.due)
         is_retired = {a for of, a in worlds if of == dataset and worlds[of, a].retired_at < inf}
         if is_retired and process.run.names_dates:

@@ -40,6 +40,7 @@ from weixin_etl.run import check as check_verb
 from weixin_etl.run import ingest as ingest_verb
 from weixin_etl.run import plan as plan_verb
 from weixin_etl.trouble import status
+from weixin_etl.warehouse.statements import coverage_of
 
 SETTINGS = Settings(concurrency=1, catch_up_days=CATCH_UP_DAYS, daily_calls=0)
 TROUBLES = frozenset(Trouble) - {Trouble.KILLED}
@@ -68,7 +69,7 @@ class RealEngine(Engine):
             dataset=endpoint[0],
             appid=endpoint[1],
         )
-        return {day: Coverage(*columns) for day, *columns in found}
+        return {day: coverage_of(columns) for day, *columns in found}
 
     def plan(self, process: Process, moment: int) -> None:
         """Plan it on the warehouse."""
