@@ -518,6 +518,25 @@ def test_a_day_is_given_up_by_the_run_that_met_it() -> None:
 
 
 @pytest.mark.parametrize(
+    ("facts", "now", "expected"),
+    [
+        case({}, at(24, 23, 59), True, id="on that day"),
+        case({}, at(25, 0, 0), False, id="from midnight on"),
+        case({"attempted_at": at(24, 8, 29)}, at(24, 9), False, id="found before the plan"),
+        case({"error_kind": "forbidden"}, at(24, 9), False, id="another refusal"),
+        case({"attempted_at": None}, at(24, 9), False, id="imported"),
+    ],
+)
+def test_a_used_up_quota_stops_the_account_until_midnight(
+    facts: dict[str, object], now: datetime, expected: bool
+) -> None:
+    """The run that has met it does not meet it again."""
+    met = replace(REFUSED, attempted_at=PLANNED, error_kind="daily_quota", error_code=45009)
+
+    assert rules.is_used_up(replace(met, **facts), PLANNED, now) is expected
+
+
+@pytest.mark.parametrize(
     ("run", "now", "expected"),
     [
         case(DAILY, at(24, 8, 31), at(24, 9, 1), id="in half an hour"),
