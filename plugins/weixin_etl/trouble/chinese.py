@@ -64,8 +64,8 @@ def _account(problem: Problem) -> str:
     return _read("texts")[_AND_MORE].format(cause=first, count=count)
 
 
-def in_full(problem: Problem) -> str:
-    """`Problem.in_full` of one that is `told` in Chinese."""
+def line(problem: Problem) -> str:
+    """The line of a problem that is `told` in Chinese, without WeChat's id of a call."""
     cause, cure = problem.cause, problem.cure
     said = f"{cure}（{cause}）" if cure and cause else cure or cause
     errcode = "" if problem.errcode is None else f"错误码 {problem.errcode}"

@@ -1,0 +1,61 @@
+-- The days that somebody may have to look at: one row per account and day that is not final, within
+-- reach of daily runs asked for or not, before it as far as it was asked for. And the two newest
+-- that were, final or not, which tell whether the endpoint is retired.
+-- Account by account: joined as a whole, every day ever asked for would be read.
+{% from "status/macros.jinja" import judged %}
+SELECT
+    reach.appid,
+    listed.day,
+    {{ judged("listed") | indent(4) }}
+FROM unnest(
+        cast(:appids AS text[]),
+        cast(:first_dates AS date[])
+    ) AS reach (appid, first_date)
+CROSS JOIN
+    LATERAL ( -- noqa: ST05
+        WITH known AS MATERIALIZED (
+            SELECT *
+            FROM weixin.coverage
+            WHERE
+                coverage.appid = reach.appid
+                AND coverage.dataset = :dataset
+                AND coverage.day BETWEEN reach.first_date AND :last_date
+        )
+
+        SELECT
+            reach.first_date + step AS day,
+            {{ judged("known") | indent(12) }}
+        FROM generate_series(0, cast(:last_date AS date) - reach.first_date) AS step
+        LEFT JOIN known ON reach.first_date + step = known.day
+        WHERE known.settled IS DISTINCT FROM 'final'
+        UNION ALL
+        SELECT
+            older.day,
+            {{ judged("older") | indent(12) }}
+        FROM weixin.coverage AS older
+        WHERE
+            older.appid = reach.appid
+            AND older.dataset = :dataset
+            AND older.day < reach.first_date
+            AND older.settled IS NULL
+        UNION ALL
+        SELECT
+            older.day,
+            {{ judged("older") | indent(12) }}
+        FROM weixin.coverage AS older
+        WHERE
+            older.appid = reach.appid
+            AND older.dataset = :dataset
+            AND older.day < reach.first_date
+            AND older.settled = 'given_up'
+        UNION ALL
+        (
+            SELECT
+                newest.day,
+                {{ judged("newest") | indent(16) }}
+            FROM weixin.coverage AS newest
+            WHERE newest.appid = reach.appid AND newest.dataset = :dataset
+            ORDER BY newest.day DESC
+            LIMIT 2
+        )
+    ) AS listed
