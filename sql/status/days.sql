@@ -1,6 +1,6 @@
--- The days that somebody may have to look at: one row per account and day that is not final, within
--- reach of daily runs asked for or not, before it as far as it was asked for. And the two newest
--- that were, final or not, which tell whether the endpoint is retired.
+-- The days that somebody may have to look at: one row per account and day that is not final, asked
+-- for or not since the account's first day, before it as far as it was asked for. And the two
+-- newest that were, final or not, which tell whether the endpoint is retired.
 -- Account by account: joined as a whole, every day ever asked for would be read.
 {% from "status/macros.jinja" import judged %}
 SELECT
@@ -9,8 +9,9 @@ SELECT
     {{ judged("listed") | indent(4) }}
 FROM unnest(
         cast(:appids AS text[]),
+        cast(:since_dates AS date[]),
         cast(:first_dates AS date[])
-    ) AS reach (appid, first_date)
+    ) AS reach (appid, since_date, first_date)
 CROSS JOIN
     LATERAL ( -- noqa: ST05
         WITH known AS MATERIALIZED (
@@ -48,6 +49,28 @@ CROSS JOIN
             AND older.dataset = :dataset
             AND older.day < reach.first_date
             AND older.settled = 'given_up'
+        UNION ALL
+        SELECT
+            reach.since_date + step AS day,
+            {{ judged("never") | indent(12) }}
+        FROM generate_series(0, reach.first_date - reach.since_date - 1) AS step
+        LEFT JOIN weixin.coverage AS never
+            ON
+                reach.appid = never.appid
+                AND never.dataset = :dataset
+                AND reach.since_date + step = never.day
+        WHERE
+            never.appid IS NULL
+            -- so that days are looked up one by one only where some were never asked for
+            AND reach.first_date - reach.since_date > (
+                SELECT count(*)
+                FROM weixin.coverage AS asked
+                WHERE
+                    asked.appid = reach.appid
+                    AND asked.dataset = :dataset
+                    AND asked.day >= reach.since_date
+                    AND asked.day < reach.first_date
+            )
         UNION ALL
         (
             SELECT

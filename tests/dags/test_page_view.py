@@ -128,7 +128,7 @@ def test_the_days_of_a_run_are_in_as_the_runs_colour_has_it(
     assert (ended.is_at_work, working.is_at_work) == (False, True)
     by_plan = [it for it in days if not rules.is_in(known.get(it), PLANNED, refetch=False)]
     assert (ended.days_left, working.days_left) == (0, len(by_plan))
-    assert [it["state"] for it in account["states"]] == ["final", "unconfirmed", "late"]
+    assert [it["state"] for it in account["states"]] == ["final", "silent", "late"]
     assert account["states"][0]["days"] == "2026-11-06 to 2026-11-08"
 
 

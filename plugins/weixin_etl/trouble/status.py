@@ -74,7 +74,7 @@ class AccountFacts:
     name: str
     conn_id: str
     days: AccountDays
-    """Those that are not final: in reach of daily runs all, before it those asked for."""
+    """Those that are not final: since the account's first day all, before it those asked for."""
     last_day_in: date | None
     """The newest day with a ready answer."""
     ready_at: datetime | None
@@ -216,6 +216,7 @@ def _facts(
     wanted = {
         "dataset": dataset.name,
         "appids": [*known],
+        "since_dates": [row["since_date"] for row in accounts],
         "first_dates": [days.reach(today) for days in known.values()],
         "last_date": today - _DAY,
     }
@@ -569,10 +570,12 @@ def _of_days(lacking: Sequence[_Lacking], now: datetime) -> ListedProblem:
 def _said(lacking: _Lacking) -> tuple[ProblemKind, str, str]:
     """Kind, cause and cure: by the last attempt, else by the state."""
     pair = lacking.pair
-    if pair is None:
-        return _NEVER_ASKED
     kind, cause, cure = _NEEDS_SOMEBODY[lacking.state]
-    if pair.error_kind is None:
+    if pair is None and lacking.state is State.LATE:
+        return _NEVER_ASKED
+    if pair is None or pair.error_kind is None:
         return kind, cause, cure
-    why = "the last attempt failed"
-    return ProblemKind(pair.error_kind), pair.error or why, cure if pair.cure is None else pair.cure
+    why = ProblemKind(pair.error_kind)
+    if why is not ProblemKind.NOT_READY:
+        cause = "the last attempt failed"
+    return why, pair.error or cause, cure if pair.cure is None else pair.cure

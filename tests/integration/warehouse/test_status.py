@@ -527,6 +527,34 @@ def test_days_that_a_run_with_dates_left_open_are_a_problem_until_they_are_in(
     assert [it.problem.days for it in brought_in.open] == [(OLD,)]
 
 
+def test_days_that_no_run_asked_for_in_time_are_lost(warehouse: Engine) -> None:
+    """Since the account's first day; those that daily runs still reach are late."""
+    collect(warehouse)
+    change(warehouse, "UPDATE weixin.collected_since SET since_date = '2026-09-01'")
+    change(
+        warehouse,
+        "INSERT INTO weixin.coverage (dataset, appid, day, settled, ready_at, article_count, "
+        "attempted_at) VALUES (:dataset, 'wx1', '2026-09-02', 'final', :at, 1, :at)",
+        at=READY,
+    )
+
+    found = read(warehouse)
+
+    (account,) = found.accounts
+    lost = account.days[State.LOST]
+    assert (len(lost), lost[:2], lost[-1]) == (
+        *(16, (date(2026, 9, 1), date(2026, 9, 3)), date(2026, 9, 17)),
+    )
+    assert account.days[State.LATE][0] == date(2026, 9, 18)
+    assert [(it.problem.kind, it.problem.cure) for it in found.open] == [
+        (
+            ProblemKind.DAYS_LOST,
+            "trigger weixin_article_total with begin_date 2026-09-01 and end_date 2026-09-17",
+        ),
+        (ProblemKind.NOT_ASKED, "the next daily run asks for it"),
+    ]
+
+
 def test_a_day_that_was_given_up_needs_somebody_however_old(warehouse: Engine) -> None:
     """Nobody asks for it again; its last attempt says why."""
     collect(warehouse)
