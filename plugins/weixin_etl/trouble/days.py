@@ -13,6 +13,10 @@ from weixin_etl.datasets import Dataset
 from weixin_etl.model import Coverage, State
 
 
+CATCH_UP_DAYS = 60
+"""What holds for an account that no daily run has planned; analytics.coverage has it too."""
+
+
 @dataclass(frozen=True, slots=True)
 class AccountDays:
     """Some days of an account, and all else that `rules.state` asks for."""
@@ -33,7 +37,8 @@ class AccountDays:
 
     def reach(self, today: date) -> date:
         """The first day that a daily run of today asks for."""
-        return rules.reach(self.dataset, today, self.since_date, self.catch_up_days or 0)
+        days = CATCH_UP_DAYS if self.catch_up_days is None else self.catch_up_days
+        return rules.reach(self.dataset, today, self.since_date, days)
 
     def state(self, day: date, now: datetime) -> State:
         """What the day is called."""
