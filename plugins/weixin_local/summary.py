@@ -7,12 +7,12 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import Engine, RowMapping
+from weixin_etl.run.pairs import not_in, planned_pairs
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Run
 from weixin_etl.problem import ProblemKind
-from weixin_etl.run.pairs import not_in, planned_pairs
 from weixin_etl.text import one_line
 from weixin_etl.warehouse import statement
 from weixin_local.progress import Steps

@@ -23,10 +23,10 @@ def test_an_unknown_metric_is_kept_beside_the_row_and_named() -> None:
 
 def test_an_unknown_key_of_an_article_is_kept_in_extra() -> None:
     """The article's own keys and a null are not."""
-    parsed = read(body(item(row(share_user=5), title="第一篇", is_top=True, mood=None)))
+    parsed = read(body(item(row(share_user=5), title="第一篇", user_source=0, mood=None)))
 
     article = parsed.articles["100_1"]
-    assert article.extra == {"is_top": True}
+    assert article.extra == {"user_source": 0}
     assert article.title == "第一篇"
     assert parsed.unknown_metrics == set()
 
@@ -34,10 +34,10 @@ def test_an_unknown_key_of_an_article_is_kept_in_extra() -> None:
 def test_an_attribute_of_another_type_is_kept_in_extra() -> None:
     """Neither lost nor forced into its column, and the rows go on."""
     parsed = read(
-        body(item(row(share_user=5), title=12, user_source="0", publish_type=70_000, url=True))
+        body(item(row(share_user=5), title=12, publish_type=70_000, url=True, content_url=[]))
     )
 
     article = parsed.articles["100_1"]
-    assert article.extra == {"title": 12, "user_source": "0", "publish_type": 70_000, "url": True}
-    assert (article.title, article.user_source, article.publish_type) == (None, None, None)
+    assert article.extra == {"title": 12, "publish_type": 70_000, "url": True, "content_url": []}
+    assert (article.title, article.publish_type) == (None, None)
     assert metrics(article) == {DAY: {"share_user": 5}}

@@ -1,9 +1,9 @@
-"""One call per pair (account, publication day), a few at once over all accounts of a batch."""
+"""One call per pair (account, day), a few at once over all accounts of a batch, chunk by chunk."""
 
 import logging
 import sys
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import date, datetime
 from itertools import islice
@@ -14,8 +14,8 @@ from weixin_etl import clock, rules
 from weixin_etl.api.client import Answer, Refusal, WeixinClient
 from weixin_etl.api.errors import EndpointOfflineError, HeldBackError, WeixinError
 from weixin_etl.api.outages import Outages
-from weixin_etl.load import Outcome
-from weixin_etl.model import Account, Run
+from weixin_etl.load import Staged
+from weixin_etl.model import Account, PlannedAccount, Run
 from weixin_etl.threads import short_turns, thread_pool
 
 log = logging.getLogger(__name__)
@@ -28,8 +28,6 @@ class AccountCalls:
     """
     One account's calls of a try; several threads may make them at once.
 
-    A day that is held back for the quota is not asked for, and gets a `HeldBackError`.
-
     Once a refusal stops the account, the days not yet asked get it without a call, with its time.
     """
 
@@ -37,60 +35,51 @@ class AccountCalls:
         self,
         run: Run,
         account: Account,
-        days: Sequence[date],
+        chunks: Iterable[list[date]],
         open_client: Callable[[], WeixinClient],
         *,
-        today: date,
         now: Callable[[], datetime] = clock.now,
-        spare: float = inf,
+        calls_allowed: float = inf,
         stopped: Refusal | None = None,
     ) -> None:
-        """
-        `open_client` raises `WeixinError` when the account can't be asked.
-
-        `spare` is the number of calls that leave the reserve of its quota whole.
-        """
+        """`open_client` raises `WeixinError` when the account can't be asked."""
         self.account = account
-        self.days = deque(days)
-        """Not asked yet."""
-        self.failure: Exception | None = None
-        """What went wrong in the program itself: no more is asked."""
+        self.chunks = deque(chunks)
+        """Days that are judged together, not begun yet."""
         self._run = run
         self._open_client = open_client
-        self._today = today
         self._now = now
-        self._spare = spare
-        self._client: WeixinClient | Refusal | None = stopped
-        """None before the first call; once a refusal stops the account, that."""
+        self._calls_allowed = calls_allowed
+        self._client: WeixinClient | None = None
+        self._stopped = stopped
         self._outages = Outages()
         self._opening = Lock()
         self._noting = Lock()
 
     def ask(self, day: date) -> Answer | Refusal:
-        """Ask for the day, unless the account is stopped or the day is held back."""
+        """Ask for the day, unless the account is stopped or has no call left."""
         with self._opening:
-            if self._client is None:
-                self._client = self._opened()
-            client = self._client
-        if isinstance(client, Refusal):
-            return replace(client, calls=0)
+            if self._stopped is None and self._client is None:
+                self._open()
         with self._noting:
-            if rules.is_held_back(self._run, day, self._spare, self._today):
+            if self._stopped:
+                return replace(self._stopped, calls=0)
+            if self._calls_allowed <= 0:
                 return Refusal(HeldBackError(account=str(self.account)), self._now(), calls=0)
-            self._spare -= 1
-        came = client.datacube(self._run.dataset, day)
+            self._calls_allowed -= 1
+        assert self._client  # noqa: S101 # opened, or stopped
+        came = self._client.datacube(self._run.dataset, day)
         with self._noting:
-            self._spare -= came.calls - 1  # a call that was given up is not taken off
+            self._calls_allowed -= came.calls - 1  # a call that was given up is not taken off
             self._note(day, came)
         return came
 
-    def _opened(self) -> WeixinClient | Refusal:
+    def _open(self) -> None:
         try:
-            client = self._open_client()
-            client.check_token()
+            self._client = self._open_client()
+            self._client.check_token()
         except WeixinError as error:
-            return Refusal(error, self._now(), calls=0)
-        return client
+            self._stopped = Refusal(error, self._now(), calls=0)
 
     def _note(self, day: date, came: Answer | Refusal) -> None:
         """
@@ -100,29 +89,62 @@ class AccountCalls:
         within the present window: WeChat may give older days that newer ones lack.
         """
         error = came.error if isinstance(came, Refusal) else None
-        present = rules.present_window(self._run.dataset, self._today)
-        is_offline = isinstance(error, EndpointOfflineError) and day not in present
+        window_first = clock.beijing_date(self._now()) - rules.DAY * self._run.dataset.window
+        is_offline = isinstance(error, EndpointOfflineError) and day < window_first
         self._outages.note(error if error and (error.is_outage or is_offline) else None)
         if isinstance(came, Refusal) and (came.error.stops_account or self._outages.are_enough):
-            self._client = came
+            self._stopped = came
+
+
+def chunks_of(planned: PlannedAccount, days: Iterable[date]) -> list[list[date]]:
+    """Some of an account's planned days as chunks: those of the window first, then the older."""
+    wanted = set(days)
+    first = [day for day in planned.first if day in wanted]
+    older = [day for day in planned.older if day in wanted]
+    starts = range(0, len(older), rules.OLDER_DAYS)
+    return [first, *(older[start : start + rules.OLDER_DAYS] for start in starts)][not first :]
+
+
+class FetchedChunk:
+    """An account's days that are judged together, and what has come of them."""
+
+    def __init__(self, calls: AccountCalls) -> None:
+        """Begin with the account's next chunk."""
+        self.calls = calls
+        self.days = deque(calls.chunks.popleft())
+        """Not asked yet."""
+        self.staged: list[Staged] = []
+        self.in_flight = 0
+        self.failure: Exception | None = None
+        """What went wrong in the program itself: the account is given up."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no day is asked, or to be asked, any more."""
+        return not self.in_flight and not self.days
+
+    @property
+    def size(self) -> int:
+        """Bytes of its answers."""
+        return sum(staged.size for staged in self.staged)
 
 
 def extract(
     accounts: Iterable[AccountCalls],
-    ask: Callable[[AccountCalls, date], Outcome],
+    ask: Callable[[AccountCalls, date], Staged],
     *,
     concurrency: int,
     most_bytes: int,
     most_seconds: float,
-) -> Iterator[list[Outcome]]:
+) -> Iterator[list[FetchedChunk]]:
     """
     Ask for each account's days, `concurrency` calls at once, from the first to the last.
 
-    What has come is yielded together, in the order it came, whenever the caller is ready for more:
-    answers of 8 MB or more, up to half of `most_bytes` or a single one, or what there is after
+    Chunks that are complete are yielded together, whenever the caller is ready for more: 8 MB of
+    answers or more, up to half of `most_bytes` or a single one, or what there is after
     `most_seconds`. The calls go on while the caller works, until the other half waits. An account
-    that answers slowly leaves the other calls in flight to the others. An account whose calls fail
-    with an error of the program keeps it as `failure`.
+    that answers slowly leaves the other calls in flight to the others. Its next chunk begins when
+    the one before is complete.
 
     Accounts are taken from the iterable when their turn comes. `ask` makes a call and may work on
     its answer; it runs in the thread of the call.
@@ -144,71 +166,74 @@ class _Extraction:
     def __init__(
         self,
         accounts: Iterable[AccountCalls],
-        ask: Callable[[AccountCalls, date], Outcome],
+        ask: Callable[[AccountCalls, date], Staged],
         concurrency: int,
         most_bytes: int,
     ) -> None:
         self._ask = ask
         self._concurrency = concurrency
         self._most_bytes = max(1, most_bytes // 2)
-        self._accounts = iter(accounts)
-        self._active: list[AccountCalls] = []
-        """At most as many as calls in flight."""
-        self._in_flight: Counter[AccountCalls] = Counter()
-        self._came: deque[Outcome] = deque()
-        self._bytes = 0
-        self._callers = concurrency
         self._enough_bytes = min(self._most_bytes, ENOUGH_BYTES)
+        self._accounts = iter(accounts)
+        self._active: list[FetchedChunk] = []
+        """At most as many as calls in flight, one of an account."""
+        self._complete: deque[FetchedChunk] = deque()
+        self._callers = concurrency
         self._changed = Condition()
 
     def call(self) -> None:
         """Make calls until there is none left to make."""
         try:
             while turn := self._next():
-                account, day = turn
+                chunk, day = turn
                 try:
-                    self._put(self._ask(account, day))
+                    chunk.staged.append(self._ask(chunk.calls, day))
                 except Exception as error:
-                    self._give_up(account, day, error)
-                finally:
-                    with self._changed:
-                        self._in_flight[account] -= 1
+                    name = type(error).__name__
+                    log.warning("%s %s: not worked on: %s", chunk.calls.account, day, name)
+                    chunk.failure = error
+                self._done(chunk)
         finally:
             with self._changed:
                 self._callers -= 1
                 self._changed.notify_all()
 
-    def _next(self) -> tuple[AccountCalls, date] | None:
-        """The next day of the account with the fewest calls in flight."""
-        with self._changed:
-            if len(self._active) < self._concurrency:
-                self._active += islice(self._accounts, 1)
-            if not self._active:
-                return None
-            account = min(self._active, key=lambda it: self._in_flight[it])
-            self._in_flight[account] += 1
-            day = account.days.popleft()
-            if not account.days:
-                self._active.remove(account)
-            return account, day
-
-    def _give_up(self, account: AccountCalls, day: date, error: Exception) -> None:
-        name = type(error).__name__
-        log.warning("%s %s: the answer could not be worked on: %s", account.account, day, name)
-        with self._changed:
-            account.failure = error
-            self._active = [it for it in self._active if it is not account]
-
-    def _put(self, came: Outcome) -> None:
+    def _next(self) -> tuple[FetchedChunk, date] | None:
+        """The next day, of the account with the fewest calls in flight; None when none is left."""
         with self._changed:
             self._changed.wait_for(lambda: self._bytes < self._most_bytes)
-            self._came.append(came)
-            self._bytes += came.size
+            while True:
+                free = self._concurrency - len(self._active)
+                self._active += map(FetchedChunk, islice(self._accounts, max(0, free)))
+                begun = [chunk for chunk in self._active if chunk.days]
+                if begun:
+                    chunk = min(begun, key=lambda chunk: chunk.in_flight)
+                    chunk.in_flight += 1
+                    return chunk, chunk.days.popleft()
+                if not self._active:
+                    return None
+                self._changed.wait()  # for a chunk that is in flight, after which its next begins
+
+    def _done(self, chunk: FetchedChunk) -> None:
+        with self._changed:
+            chunk.in_flight -= 1
+            if chunk.failure:
+                chunk.days.clear()
+                chunk.calls.chunks.clear()
+            if chunk.is_complete and chunk in self._active:
+                self._active.remove(chunk)
+                self._complete.append(chunk)
+                if chunk.calls.chunks:
+                    self._active.append(FetchedChunk(chunk.calls))
             self._changed.notify_all()
 
-    def come(self, most_seconds: float) -> Iterator[list[Outcome]]:
-        """What has come, each time it is enough or late enough."""
-        while self._callers or self._came:
+    @property
+    def _bytes(self) -> int:
+        return sum(chunk.size for chunk in self._complete)
+
+    def come(self, most_seconds: float) -> Iterator[list[FetchedChunk]]:
+        """What is complete, each time it is enough or late enough."""
+        while self._callers or self._complete:
             with self._changed:
                 self._changed.wait_for(self._is_enough, most_seconds)
                 taken = self._taken()
@@ -219,13 +244,16 @@ class _Extraction:
     def _is_enough(self) -> bool:
         return self._bytes >= self._enough_bytes or not self._callers
 
-    def _taken(self) -> list[Outcome]:
-        taken: list[Outcome] = []
+    def _taken(self) -> list[FetchedChunk]:
+        """Chunks of different accounts."""
+        taken: list[FetchedChunk] = []
         size = 0
-        while self._came and (not taken or size + self._came[0].size <= self._most_bytes):
-            taken.append(self._came.popleft())
-            size += taken[-1].size
-        self._bytes -= size
+        while self._complete:
+            chunk = self._complete[0]
+            size += chunk.size
+            if taken and (size > self._most_bytes or any(it.calls is chunk.calls for it in taken)):
+                break
+            taken.append(self._complete.popleft())
         self._changed.notify_all()
         return taken
 
@@ -234,7 +262,6 @@ class _Extraction:
         with self._changed:
             self._accounts = iter(())
             self._active.clear()
-            self._came.clear()
-            self._bytes = 0
+            self._complete.clear()
             self._most_bytes = sys.maxsize
             self._changed.notify_all()

@@ -1,0 +1,189 @@
+"""
+A pair's kept answers folded in the order in which they were fetched: for replay and import.
+
+The fact of a pair becomes what its answers say together, the newest first, field by field, whatever
+the order in which they arrived. What runs have judged stands; an answer that none has judged is
+judged by the answers of its account's morning.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+
+from sqlalchemy import Connection
+
+from weixin_etl import clock
+from weixin_etl.datasets import Dataset
+from weixin_etl.load.judge import judge
+from weixin_etl.load.merge import Content
+from weixin_etl.load.stage import (
+    Staged,
+    article_line,
+    line_end,
+    row_lines,
+    said_by,
+    unpacked,
+    why_unreadable,
+)
+from weixin_etl.model import Account, Coverage, Pair
+from weixin_etl.parse import parse
+from weixin_etl.parse.articles import Article, Parsed, Rejected
+from weixin_etl.warehouse import statement
+from weixin_etl.warehouse.statements import arrays
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """An answer, as it is kept."""
+
+    raw_response_id: int
+    pair: Pair
+    fetched_at: datetime
+    last_seen_at: datetime
+    body_zstd: bytes = field(repr=False, compare=False)
+
+    @property
+    def body(self) -> bytes:
+        """The exact bytes."""
+        return unpacked(self.body_zstd)
+
+
+def kept_answers(
+    connection: Connection, dataset: Dataset, pairs: Iterable[Pair]
+) -> Iterator[KeptAnswer]:
+    """Every answer of pairs, pair by pair, oldest first."""
+    rows = connection.execute(statement("raw_response/of_pairs.sql"), arrays(dataset, list(pairs)))
+    for row in rows:
+        pair = row.appid, row.day
+        yield KeptAnswer(
+            row.raw_response_id, pair, row.fetched_at, row.last_seen_at, bytes(row.body)
+        )
+
+
+@dataclass(slots=True)
+class Folded:
+    """What a pair's answers say together, and when each was seen."""
+
+    pair: Pair
+    sightings: list[Staged] = field(default_factory=list)
+    """What the rules look at of each answer, at the first and the last time that it was seen."""
+    articles: dict[str, Article] = field(default_factory=dict)
+    changed_by: dict[tuple[str, date], KeptAnswer] = field(default_factory=dict)
+    """By msgid and stat_date: the answer that last changed the row."""
+    first_seen_at: datetime | None = None
+    newest: KeptAnswer | None = None
+    """The newest answer in which articles can be made out."""
+    listed: list[str] = field(default_factory=list)
+    """The articles that it lists."""
+    rejected: list[Rejected] = field(default_factory=list)
+    """What of it does not fit."""
+
+    def add(self, dataset: Dataset, kept: KeptAnswer) -> None:
+        """Add the next answer."""
+        if clock.beijing_date(kept.fetched_at) < clock.beijing_date(kept.last_seen_at):
+            self._see(dataset, kept.fetched_at, _parsed(dataset, kept, kept.fetched_at))
+        parsed = _parsed(dataset, kept, kept.last_seen_at)
+        self._see(dataset, kept.last_seen_at, parsed)
+        if parsed.unreadable:
+            return
+        self.newest, self.listed, self.rejected = kept, [*parsed.articles], parsed.rejected
+        self.first_seen_at = min(self.first_seen_at or kept.fetched_at, kept.fetched_at)
+        for msgid, article in parsed.articles.items():
+            changed = self.articles.setdefault(msgid, Article(msgid)).merge(article)
+            self.changed_by |= {(msgid, day): kept for day in changed}
+
+    def _see(self, dataset: Dataset, at: datetime, parsed: Parsed) -> None:
+        appid, day = self.pair
+        account = Account("", appid, "", appid)
+        self.sightings.append(
+            Staged(
+                account,
+                day,
+                said_by(dataset, day, at, parsed),
+                error=why_unreadable(parsed, account),
+                is_answer=True,
+                row_count=parsed.row_count,
+                through_date=parsed.through_date,
+            )
+        )
+
+    def content(self, dataset: Dataset) -> Content | None:
+        """What is to be in the tables; None if nothing can be made out in any of its answers."""
+        if self.newest is None or self.first_seen_at is None:
+            return None
+        described = self.articles if dataset.describes_articles else {}
+        return Content(
+            self.pair,
+            {msgid: article_line(article) for msgid, article in described.items()},
+            row_lines(dataset, self.articles),
+            {
+                key: line_end(kept.raw_response_id, kept.fetched_at)
+                for key, kept in self.changed_by.items()
+            },
+            self.first_seen_at,
+            self.newest.raw_response_id,
+            self.rejected,
+        )
+
+
+def fold(connection: Connection, dataset: Dataset, pairs: Iterable[Pair]) -> list[Folded]:
+    """Fold the kept answers of pairs."""
+    folded: dict[Pair, Folded] = {}
+    for kept in kept_answers(connection, dataset, pairs):
+        folded.setdefault(kept.pair, Folded(kept.pair)).add(dataset, kept)
+    return [*folded.values()]
+
+
+def _parsed(dataset: Dataset, kept: KeptAnswer, at: datetime) -> Parsed:
+    return parse(dataset, kept.body, kept.pair[1], at)
+
+
+def judged(dataset: Dataset, sightings: Iterable[Staged], ready_hour: int) -> dict[date, Coverage]:
+    """What an account's answers make of its days, morning after morning."""
+    mornings: defaultdict[date, dict[date, Staged]] = defaultdict(dict)
+    for seen in sorted(sightings, key=lambda seen: seen.said.at):
+        mornings[clock.beijing_date(seen.said.at)][seen.day] = seen
+    known: dict[date, Coverage] = {}
+    heard: datetime | None = None
+    for _, chunk in sorted(mornings.items()):
+        before = {day: known.get(day) for day in chunk}
+        known |= judge(dataset, [*chunk.values()], before, heard, ready_hour)
+        listing = [seen.said.at for seen in chunk.values() if seen.said.article_count]
+        heard = max(listing, default=heard)
+    return known
+
+
+def combined(stored: Coverage | None, again: Coverage) -> Coverage:
+    """
+    What is stored of a pair once its answers were folded.
+
+    What a run made of the newest answer stands, but for one that could not be read then.
+    """
+    if stored is None:
+        return again
+    known_at, read_at = stored.fetched_at, again.fetched_at
+    is_judged = read_at is None or (known_at is not None and known_at >= read_at)
+    newest = stored if is_judged else again
+    attempt = stored if is_judged or _is_later(stored, again) else again
+    loaded = again if read_at is not None and read_at == known_at else newest
+    return replace(
+        newest,
+        settled="final" if "final" in (stored.settled, again.settled) else newest.settled,
+        article_count=max(stored.article_count, again.article_count),
+        attempted_at=attempt.attempted_at,
+        error_kind=attempt.error_kind,
+        error_code=attempt.error_code,
+        error=attempt.error,
+        cure=attempt.cure,
+        fetched_at=loaded.fetched_at,
+        through_date=loaded.through_date,
+        row_count=loaded.row_count,
+    )
+
+
+def _is_later(stored: Coverage, again: Coverage) -> bool:
+    """Whether the stored attempt came after the newest answer."""
+    return bool(
+        stored.attempted_at and again.attempted_at and stored.attempted_at > again.attempted_at
+    )
