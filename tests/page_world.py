@@ -223,13 +223,12 @@ _CLOSED_INCIDENT = """
         (%(today)s::date - 2 + time '02:07') AT TIME ZONE 'UTC', now()
     );
     INSERT INTO weixin.incident (
-        dataset, kind, appid, subject, account, conn_id, cause, cure, days, run_id,
+        dataset, kind, appid, account, conn_id, cause, cure, days, run_id,
         opened_at, seen_at, told_at
     )
     SELECT
-        %(dataset)s, 'rejected', appid, 'every_value_fits', name, conn_id,
-        'every_value_fits: 2247488000_1 of ' || (%(today)s::date - 2)
-        || ': share_user is a text, not a whole number from 0 to 9223372036854775807',
+        %(dataset)s, 'rejected', appid, name, conn_id,
+        'share_user is a text, not a whole number from 0 to 9223372036854775807',
         'wait for an answer that fits; if final, refetch; or fix the parser and replay',
         ARRAY[%(today)s::date - 4], 'scheduled__' || %(today)s::date || 'T00:30:00+00:00',
         (%(today)s::date + time '00:33') AT TIME ZONE 'UTC',

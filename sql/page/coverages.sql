@@ -1,9 +1,8 @@
 -- What the calendar's states are judged by: one row per account and day ever asked for.
-{% from "status/macros.jinja" import judged %}
 SELECT
     appid,
     day,
-    {{ judged("coverage") | indent(4) }}
+    coverage.{{ coverage_columns | join(",\n    coverage.") }}
 FROM weixin.coverage
 WHERE
     dataset = :dataset

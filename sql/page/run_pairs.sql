@@ -1,9 +1,8 @@
 -- What the states of a run's pairs are judged by: one row per pair of some accounts.
-{% from "status/macros.jinja" import judged %}
 SELECT
     report.appid,
     report.day,
-    {{ judged("coverage") | indent(4) }}
+    coverage.{{ coverage_columns | join(",\n    coverage.") }}
 FROM weixin.run_report AS report
 LEFT JOIN weixin.coverage
     ON

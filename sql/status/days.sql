@@ -2,11 +2,10 @@
 -- for or not since the account's first day, before it as far as it was asked for. And the two
 -- newest that were, final or not, which tell whether the endpoint is retired.
 -- Account by account: joined as a whole, every day ever asked for would be read.
-{% from "status/macros.jinja" import judged %}
 SELECT
     reach.appid,
     listed.day,
-    {{ judged("listed") | indent(4) }}
+    listed.{{ coverage_columns | join(",\n    listed.") }}
 FROM unnest(
         cast(:appids AS text[]),
         cast(:since_dates AS date[]),
@@ -25,14 +24,14 @@ CROSS JOIN
 
         SELECT
             reach.first_date + step AS day,
-            {{ judged("known") | indent(12) }}
+            known.{{ coverage_columns | join(",\n            known.") }}
         FROM generate_series(0, cast(:last_date AS date) - reach.first_date) AS step
         LEFT JOIN known ON reach.first_date + step = known.day
         WHERE known.settled IS DISTINCT FROM 'final'
         UNION ALL
         SELECT
             older.day,
-            {{ judged("older") | indent(12) }}
+            older.{{ coverage_columns | join(",\n            older.") }}
         FROM weixin.coverage AS older
         WHERE
             older.appid = reach.appid
@@ -42,7 +41,7 @@ CROSS JOIN
         UNION ALL
         SELECT
             older.day,
-            {{ judged("older") | indent(12) }}
+            older.{{ coverage_columns | join(",\n            older.") }}
         FROM weixin.coverage AS older
         WHERE
             older.appid = reach.appid
@@ -52,7 +51,7 @@ CROSS JOIN
         UNION ALL
         SELECT
             reach.since_date + step AS day,
-            {{ judged("never") | indent(12) }}
+            never.{{ coverage_columns | join(",\n            never.") }}
         FROM generate_series(0, reach.first_date - reach.since_date - 1) AS step
         LEFT JOIN weixin.coverage AS never
             ON
@@ -75,7 +74,7 @@ CROSS JOIN
         (
             SELECT
                 newest.day,
-                {{ judged("newest") | indent(16) }}
+                newest.{{ coverage_columns | join(",\n                newest.") }}
             FROM weixin.coverage AS newest
             WHERE newest.appid = reach.appid AND newest.dataset = :dataset
             ORDER BY newest.day DESC

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 import pytest
 import sqlalchemy
 from sqlalchemy import Engine
-from warehouse_loads import rows
+from support import rows
 
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS

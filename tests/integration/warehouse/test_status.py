@@ -416,7 +416,7 @@ def test_a_retired_endpoint_is_a_warning_where_its_successor_collects_the_accoun
         change(
             warehouse,
             "INSERT INTO weixin.coverage (dataset, appid, day, article_count, attempted_at, "
-            "ready_at) SELECT :successor, appid, day, 1, now(), now() "
+            "ready_at, fetched_at) SELECT :successor, appid, day, 1, now(), now(), now() "
             "FROM weixin.coverage WHERE day < '2026-11-23'",
             successor=ARTICLE_TOTAL.successor,
         )
