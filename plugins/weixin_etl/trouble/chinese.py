@@ -109,6 +109,8 @@ class _Sentence:
             value = text[start:until]
             if until <= start or (place.endswith("count") and not value.isdecimal()):
                 return None
+            if start == 0 and place not in _OF_SENTENCES and ": " in value:
+                return None  # no name, but a cause and the beginning of a detail
             values[place] = value
             start = until + len(literal or "")
         return values

@@ -12,7 +12,6 @@ from weixin_etl import clock, rules
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Coverage, State
 
-
 CATCH_UP_DAYS = 60
 """What holds for an account that no daily run has planned; analytics.coverage has it too."""
 
