@@ -70,7 +70,7 @@ def due(
     Args:
         run: with its dates, as `Run.dated` gives it; `today`: the real day in Beijing.
         known: the account's open days, the present window's, the two newest attempted, the one
-            heard last, the one with articles attempted longest ago; of others, that they are settled.
+            heard last, the one with articles attempted longest ago; of others who is settled.
         since: the first day that daily runs are to bring in: the first one's day less `W`.
         catch_up_days: how many days before the window a daily run still asks for.
     """

@@ -148,8 +148,8 @@ def test_an_old_day_is_asked_for_once_a_day(warehouse: Engine, monkeypatch: pyte
     monkeypatch.setenv("WEIXIN_NOW", "2026-11-24T10:30:00+08:00")
     with_dates = replace(MANUAL, begin_date=failed, end_date=answered, names_dates=True)
 
-    assert of_today.older == [failed] + november(11, 14)
-    assert of_tomorrow.older == november(17, 17) + [answered, failed] + november(11, 14)
+    assert of_today.older == [failed, *november(11, 14)]
+    assert of_tomorrow.older == [*november(17, 17), answered, failed, *november(11, 14)]
     assert days(planned(warehouse, with_dates)) == {"wx1": [answered, failed]}
 
 
@@ -233,7 +233,7 @@ def test_a_run_that_is_planned_again(warehouse: Engine, monkeypatch: pytest.Monk
 
 
 def test_a_batch_in_xcom_is_the_plan_and_has_no_secret(warehouse: Engine):
-    """As Airflow keeps it, it is read back whole; a platform's or a connection's secrets it lacks."""
+    """As Airflow keeps it, it is read back whole; the accounts' secrets are not in it."""
     made = planned(warehouse, accounts=[ONE, TWO])
 
     kept = msgspec.to_builtins(batches(made.accounts))
