@@ -287,7 +287,9 @@ class _Try:
             allowed = calls_allowed(connection, self.run, self.settings, loadable, now)
             problems = why_not_in(self.run, loadable, known, allowed, now)
             problems = with_successor(connection, self.run.dataset, problems, now)
-        return [*problems, *self.failures.values()]
+        rids = {(it.appid, it.kind, it.errcode): it.rid for it in reversed(self.refused)}
+        told = [replace(it, rid=rids.get((it.appid, it.kind, it.errcode), "")) for it in problems]
+        return [*told, *self.failures.values()]
 
 
 def _as_account(planned: PlannedAccount) -> Account:
