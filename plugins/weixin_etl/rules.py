@@ -69,9 +69,8 @@ def due(
 
     Args:
         run: with its dates, as `Run.dated` gives it; `today`: the real day in Beijing.
-        known: the account's open days, and those that are settled from `since` and from the run's
-            first day on; of the window, the two newest attempted, the one heard last and the one
-            with articles attempted longest ago all that is stored.
+        known: the account's open days, the present window's, the two newest attempted, the one
+            heard last, the one with articles attempted longest ago; of others who is settled.
         since: the first day that daily runs are to bring in: the first one's day less `W`.
         catch_up_days: how many days before the window a daily run still asks for.
     """
