@@ -1,12 +1,11 @@
--- Days of some accounts that are settled, from a day on: one row per account that has any.
+-- The settled days of some accounts since a day: one row per account that has any.
 SELECT
-    coverage.appid,
-    array_agg(coverage.day) AS days
-FROM unnest(cast(:datasets AS text[]), cast(:appids AS text[])) AS account (dataset, appid)
-INNER JOIN weixin.coverage
-    ON
-        account.dataset = coverage.dataset
-        AND account.appid = coverage.appid
-        AND coverage.day >= :first_date
-        AND coverage.settled IS NOT NULL
-GROUP BY coverage.appid
+    appid,
+    array_agg(day) AS days
+FROM weixin.coverage
+WHERE
+    dataset = :dataset
+    AND appid = any(:appids)
+    AND day >= :since
+    AND settled IS NOT NULL
+GROUP BY appid

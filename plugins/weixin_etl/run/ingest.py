@@ -107,6 +107,8 @@ class _Try:
     now: Callable[[], datetime]
     failures: dict[str, Problem] = field(default_factory=dict)
     """Why accounts could not be loaded, by AppID."""
+    rids: dict[tuple[str | None, ProblemKind], str] = field(default_factory=dict)
+    """WeChat's ids of refused calls, by AppID and kind."""
     unknown_metrics: set[str] = field(default_factory=set)
     done: int = 0
     """Days that are loaded."""
@@ -240,6 +242,8 @@ class _Try:
             return
         for chunk in chunks:
             self.unknown_metrics |= set().union(*(one.unknown_metrics for one in chunk))
+            refusals = [(one.account.appid, one.error) for one in chunk if one.error]
+            self.rids |= {(appid, error.kind): error.rid for appid, error in refusals if error.rid}
             _log_chunk(chunk, loaded)
 
     def count_calls(self, staged: Sequence[Staged]) -> None:
@@ -273,7 +277,11 @@ class _Try:
             known = coverage_of(connection, self.run.dataset, loadable)
             allowed = calls_allowed(connection, self.run, self.settings, loadable, now)
         problems = why_not_in(self.run, loadable, known, allowed, now)
-        return [*problems, *self.failures.values()]
+        return [*map(self.with_rid, problems), *self.failures.values()]
+
+    def with_rid(self, problem: Problem) -> Problem:
+        """The problem with WeChat's id of one of the calls that were refused so."""
+        return replace(problem, rid=self.rids.get((problem.appid, problem.kind), ""))
 
 
 def _to_be_asked(run: Run, planned: PlannedAccount, known: Known) -> set[date]:

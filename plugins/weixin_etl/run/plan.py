@@ -36,10 +36,8 @@ FEWEST_ACCOUNTS = 8
 """Accounts of a batch, when there are more than batches: a task costs as much as their calls."""
 MOST_ACCOUNTS = 250
 """Accounts of a batch: one that another run needs waits for its whole batch."""
-LOST_ARE_LISTED = 30
-"""So many days beyond the reach of daily runs the log names those that were left open."""
-_SETTLED = Coverage(settled="final")
-"""What matters of a day that is settled."""
+_SETTLED = Coverage("final")
+"""What is known of a settled day of which no more is needed: an account has thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,15 +180,15 @@ def _plan(
     today = clock.beijing_date(now)
     appids = [account.appid for account in wanted if account.appid]
     since = since_dates(connection, run, appids)
-    window_first = today - rules.DAY * run.dataset.window
-    told_since = _leaving(run, settings, today) - rules.DAY * LOST_ARE_LISTED
-    known = known_days(connection, run, appids, min(told_since, run.days[-1]), today)
+    known = known_days(connection, run, appids, today, min([run.days[-1], *since.values()]))
+    first_since = max(today - rules.DAY * run.dataset.window, run.dataset.first_day)
     planned, lost = [], []
     for account in wanted:
         assert account.appid  # noqa: S101 # only these are wanted
         pairs = known[account.appid]
-        its_since = max(since.get(account.appid, window_first), told_since)
-        due = rules.due(run, today, pairs, its_since, settings.catch_up_days)
+        due = rules.due(
+            run, today, pairs, since.get(account.appid, first_since), settings.catch_up_days
+        )
         log.info("%s: %s", account.name, _in_words(due, pairs))
         days = PlannedAccount(
             account.conn_id,
@@ -215,19 +213,24 @@ def _plan(
 
 
 def known_days(
-    connection: Connection, run: Run, appids: Sequence[str], first: date, today: date
+    connection: Connection, run: Run, appids: Sequence[str], today: date, since: date
 ) -> dict[str, dict[date, Coverage]]:
-    """The rows of coverage that decide what is due of accounts from a day on: see `rules.due`."""
-    values = {
-        "datasets": [run.dataset.name] * len(appids),
-        "appids": list(appids),
-        "first_date": first,
-        "window_first_date": today - rules.DAY * run.dataset.window,
-    }
+    """What decides what is due of accounts, see `rules.due`; settled days count from `since` on."""
+    settled = connection.execute(
+        statement("coverage/settled.sql"),
+        {"dataset": run.dataset.name, "appids": list(appids), "since": since},
+    )
     found: dict[str, dict[date, Coverage]] = defaultdict(dict)
-    for row in connection.execute(statement("coverage/settled.sql"), values):
-        found[row.appid] = dict.fromkeys(row.days, _SETTLED)
-    for row in connection.execute(statement("coverage/known.sql"), values):
+    found.update({row.appid: dict.fromkeys(row.days, _SETTLED) for row in settled})
+    rows = connection.execute(
+        statement("coverage/known.sql"),
+        {
+            "datasets": [run.dataset.name] * len(appids),
+            "appids": list(appids),
+            "window_first_date": today - rules.DAY * run.dataset.window,
+        },
+    )
+    for row in rows:
         found[row.appid][row.day] = coverage_of(row[2:])
     return found
 
