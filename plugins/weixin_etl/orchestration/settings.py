@@ -72,7 +72,8 @@ OPTIONS: dict[str, tuple[str, str, str]] = {
     "quota_reserve": (
         "integer",
         "100",
-        "Of the calls allowed per day, those kept for daily runs: runs with dates stop before them.",
+        "Of the calls allowed per day, those kept for daily runs: runs with dates stop before "
+        "them.",
     ),
     "retries": ("integer", "3", "How often Airflow retries a failed task."),
     "retry_delay_seconds": (
