@@ -1,6 +1,6 @@
 """What tests share beside their fixtures."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from typing import Any
@@ -11,8 +11,6 @@ from sqlalchemy import Engine
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.api.http import CallLimits
-from weixin_etl.datasets import ARTICLE_DATASETS
-from weixin_etl.warehouse import rollups
 from weixin_local.postgres import Server
 
 TODAY = date(2026, 11, 24)
@@ -47,33 +45,6 @@ def rows(warehouse: Engine, sql: str, **values: Any) -> list[tuple[Any, ...]]:
     """What a query finds."""
     with warehouse.connect() as connection:
         return [tuple(row) for row in connection.execute(sqlalchemy.text(sql), values)]
-
-
-def stale_rollups(warehouse: Engine, appids: Sequence[str] | None = None) -> list[str]:
-    """What rollups of accounts, or of all, would not hold if worked out now; the reverse; holes."""
-    stale: list[str] = []
-    with warehouse.connect() as connection:
-        if appids is None:
-            every = connection.exec_driver_sql("SELECT appid FROM weixin.dim_account").scalars()
-            appids = every.all()
-        for dataset in ARTICLE_DATASETS.values():
-            for table in (f"latest_{dataset.name}", f"account_day_{dataset.name}"):
-                rest = f"FROM weixin.{table} AS kept WHERE appid = ANY(%s)"
-                held = f"SELECT to_jsonb(kept)::text {rest}"
-                delete = f"DELETE {rest}"
-                kept = set(connection.exec_driver_sql(held, (appids,)).scalars())
-                connection.exec_driver_sql(delete, (appids,))
-                rollups.keep_whole(connection, dataset, appids)
-                anew = set(connection.exec_driver_sql(held, (appids,)).scalars())
-                stale += [f"{table}: {row}" for row in sorted(kept ^ anew)]
-            days = f"weixin.account_day_{dataset.name}"
-            holes = connection.exec_driver_sql(
-                f"SELECT appid FROM {days} GROUP BY appid "  # noqa: S608 # a declared name
-                "HAVING max(calendar_date) - min(calendar_date) + 1 != count(*)"
-            )
-            stale += [f"{days}: a day of {appid} is left out" for appid in holes.scalars()]
-        connection.rollback()
-    return stale
 
 
 def keep(

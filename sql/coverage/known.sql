@@ -1,6 +1,6 @@
--- What decides which days are due: the accounts' days that are open and, settled or not, those from
--- the first one that a run may ask for on, the two newest days attempted, the one heard last and the
--- one with articles attempted longest ago that is not of the window: a row per account and day.
+-- What decides which days are due, and what they are called: the accounts' days that are open, those
+-- of the present window, and, settled or not, the two newest days attempted, the one heard last and
+-- the one with articles attempted longest ago that is not of the window: a row per account and day.
 SELECT DISTINCT
     known.appid,
     known.day,
@@ -20,16 +20,13 @@ CROSS JOIN
             WHERE
                 dataset = account.dataset
                 AND appid = account.appid
-                AND day >= :first_date
+                AND day >= :window_first_date
         )
         UNION ALL
         (
             SELECT *
             FROM weixin.coverage
-            WHERE
-                dataset = account.dataset
-                AND appid = account.appid
-                AND attempted_at IS NOT NULL
+            WHERE dataset = account.dataset AND appid = account.appid
             ORDER BY day DESC
             LIMIT 2
         )

@@ -38,6 +38,7 @@ class Known:
     raw_response_id: int | None
     """Of its newest answer, as the rest."""
     body_sha256: bytes | None
+    last_seen_at: datetime | None
     has_open_parts: bool
     """Whether a rejected part is open."""
 
@@ -241,8 +242,8 @@ class Merge:
 
 def _known(row: Row[Any]) -> Known:
     sha256 = row.body_sha256 and bytes(row.body_sha256)
-    coverage = coverage_of(row[5:]) if row.attempted_at else None
-    return Known(coverage, row.raw_response_id, sha256, row.has_open_parts)
+    coverage = coverage_of(row[6:]) if row.attempted_at else None
+    return Known(coverage, row.raw_response_id, sha256, row.last_seen_at, row.has_open_parts)
 
 
 def _without_repeated(contents: Sequence[Content]) -> list[Content]:

@@ -65,6 +65,11 @@ class Staged:
         """The account and its day."""
         return self.account.appid, self.day
 
+    @property
+    def is_readable(self) -> bool:
+        """Whether articles, or parts that do not fit, can be made out in it."""
+        return self.is_answer and (self.error is None or bool(self.rejected))
+
 
 def refused(account: Account, day: date, refusal: Refusal) -> Staged:
     """A call that brought no figures."""

@@ -36,6 +36,8 @@ FEWEST_ACCOUNTS = 8
 """Accounts of a batch, when there are more than batches: a task costs as much as their calls."""
 MOST_ACCOUNTS = 250
 """Accounts of a batch: one that another run needs waits for its whole batch."""
+_SETTLED = Coverage("final")
+"""What is known of a settled day of which no more is needed: an account has thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,19 +213,23 @@ def _plan(
 
 
 def known_days(
-    connection: Connection, run: Run, appids: Sequence[str], today: date, first: date
+    connection: Connection, run: Run, appids: Sequence[str], today: date, since: date
 ) -> dict[str, dict[date, Coverage]]:
-    """The rows of coverage that decide what is due of accounts: see `rules.due`."""
+    """What decides what is due of accounts, see `rules.due`; settled days count from `since` on."""
+    settled = connection.execute(
+        statement("coverage/settled.sql"),
+        {"dataset": run.dataset.name, "appids": list(appids), "since": since},
+    )
+    found: dict[str, dict[date, Coverage]] = defaultdict(dict)
+    found.update({row.appid: dict.fromkeys(row.days, _SETTLED) for row in settled})
     rows = connection.execute(
         statement("coverage/known.sql"),
         {
             "datasets": [run.dataset.name] * len(appids),
             "appids": list(appids),
-            "first_date": first,
             "window_first_date": today - rules.DAY * run.dataset.window,
         },
     )
-    found: dict[str, dict[date, Coverage]] = defaultdict(dict)
     for row in rows:
         found[row.appid][row.day] = coverage_of(row[2:])
     return found

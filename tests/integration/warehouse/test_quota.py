@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine
 from support import HASTE
 from warehouse_loads import SCHEDULED, rows
+from weixin_etl.run.quota import known_quotas
 from wire import Wire, says
 
 from weixin_etl.api import client as api_client
@@ -25,7 +26,6 @@ from weixin_etl.run import ingest as ingest_verb
 from weixin_etl.run import plan as plan_verb
 from weixin_etl.run.ingest import IngestError
 from weixin_etl.run.plan import Plan
-from weixin_etl.run.quota import known_quotas
 from weixin_sandbox import Sandbox, Scenario
 
 PATH = SCHEDULED.dataset.path
