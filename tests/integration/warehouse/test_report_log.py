@@ -22,9 +22,7 @@ WEEK = PlannedAccount(
 
 
 @pytest.mark.parametrize("count", [PAIRS_IN_LOG // 7, PAIRS_IN_LOG // 7 + 1], ids=["few", "many"])
-def test_what_is_logged_of_a_week(
-    warehouse: Engine, caplog: pytest.LogCaptureFixture, count: int
-):
+def test_what_is_logged_of_a_week(warehouse: Engine, caplog: pytest.LogCaptureFixture, count: int):
     """A line for each pair of a few accounts; ten thousand would be seventy thousand lines."""
     counted = body(article("1_1", {"20": {"share_user": 5}, "21": {}}))
     load_pairs(warehouse, refused(UnreachableError(), "24 09:00", day=date(2026, 11, 23), calls=3))
@@ -39,12 +37,15 @@ def test_what_is_logged_of_a_week(
     )
     assert len(caplog.messages) == 1 + (PAIRS_IN_LOG if count == PAIRS_IN_LOG // 7 else 0)
     no_rows = "0 inserted, 0 updated, 0 unchanged, 0 rejected"
-    assert caplog.messages[:4][: len(caplog.messages) - 1] == [
-        f"报纸 2026-11-23: not in; 3 calls, {no_rows}",
-        f"报纸 2026-11-22: not in; 0 calls, {no_rows}",
-        f"报纸 2026-11-21: not in; 0 calls, {no_rows}",
-        "报纸 2026-11-20: in; 1 calls, 2 inserted, 0 updated, 0 unchanged, 0 rejected",
-    ][: len(caplog.messages) - 1]
+    assert (
+        caplog.messages[:4][: len(caplog.messages) - 1]
+        == [
+            f"报纸 2026-11-23: not in; 3 calls, {no_rows}",
+            f"报纸 2026-11-22: not in; 0 calls, {no_rows}",
+            f"报纸 2026-11-21: not in; 0 calls, {no_rows}",
+            "报纸 2026-11-20: in; 1 calls, 2 inserted, 0 updated, 0 unchanged, 0 rejected",
+        ][: len(caplog.messages) - 1]
+    )
 
 
 def test_the_days_that_changed_are_in_and_have_new_rows(warehouse: Engine):
