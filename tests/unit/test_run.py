@@ -53,30 +53,12 @@ def test_the_runs_day(of_run: dict[str, Any], is_scheduled: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("try_number", "max_tries", "was_waiting", "is_by_itself", "is_last"),
-    [
-        (1, 3, False, False, False),
-        (1, 3, True, True, False),  # after a wait for figures that were not ready
-        (2, 3, False, True, False),
-        (4, 3, False, True, True),
-        (3, 5, False, False, False),  # cleared after two tries: three more retries
-        (4, 5, False, True, False),
-        (6, 5, False, True, True),
-    ],
+    ("try_number", "max_tries", "is_last"),
+    [(1, 3, False), (4, 3, True), (4, 5, False), (6, 5, True)],
+    ids=["first", "last", "cleared after two tries", "the last since"],
 )
-def test_a_retry_is_airflows_own_and_not_a_persons(
-    try_number: int, max_tries: int, was_waiting: bool, is_by_itself: bool, is_last: bool
-) -> None:
-    """After "clear" somebody wants everything asked for again."""
-    context = {
-        "ti": SimpleNamespace(
-            try_number=try_number,
-            max_tries=max_tries,
-            task=SimpleNamespace(retries=3),
-            get_first_reschedule_date=lambda _: LATE_EVENING if was_waiting else None,
-        )
-    }
+def test_the_last_try_is_airflows_last(try_number: int, max_tries: int, is_last: bool) -> None:
+    """Clearing a task gives it as many tries again."""
+    context = {"ti": SimpleNamespace(try_number=try_number, max_tries=max_tries)}
 
-    assert run_context.is_by_itself(context) is is_by_itself
     assert run_context.is_last_try(context) is is_last
-    assert run_context.is_first_try(context) is (try_number == 1)
