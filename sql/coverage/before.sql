@@ -5,6 +5,7 @@ SELECT
     pair.day,
     newest.raw_response_id,
     newest.body_sha256,
+    newest.last_seen_at,
     EXISTS (
         SELECT
         FROM weixin.rejected_row AS rejected
@@ -26,7 +27,8 @@ LEFT JOIN weixin.coverage
 LEFT JOIN LATERAL (
     SELECT
         answer.raw_response_id,
-        answer.body_sha256
+        answer.body_sha256,
+        answer.last_seen_at
     FROM weixin.raw_response AS answer
     WHERE
         answer.dataset = pair.dataset

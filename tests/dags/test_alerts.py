@@ -12,7 +12,7 @@ from weixin_etl.orchestration.tasks import alerts
 from weixin_sandbox import Account, Sandbox, Scenario
 
 OPEN = "SELECT kind, account, told_at IS NOT NULL FROM weixin.incident WHERE closed_at IS NULL"
-OPEN_DAYS = "SELECT appid, count(*) FROM weixin.coverage WHERE NOT is_final"
+OPEN_DAYS = "SELECT appid, count(*) FROM weixin.coverage WHERE settled IS NULL"
 REFUSED = [Scenario("unauthorized")]
 TITLE = "weixin-etl: 沙箱公众号 refused"
 LEFT = "weixin-etl: 沙箱公众号: no longer collected"

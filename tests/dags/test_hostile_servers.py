@@ -75,7 +75,6 @@ def test_no_text_of_a_stranger_reaches_people_as_it_is(
     file = tmp_path / "answers.jsonl"
     file.write_text(json.dumps({"appid": HOSTILE, "dataset": HOSTILE}) + "\n")
     commands = [
-        ["plan"],
         ["status"],
         ["rejected"],
         ["replay", "article_total"],
@@ -121,16 +120,15 @@ def in_terminal(monkeypatch: pytest.MonkeyPatch, command: Callable[[], Any]) -> 
 
 def page(warehouse: Engine, appid: str) -> str:
     """What the page is given."""
-    from weixin_etl.orchestration import airflow_state
     from weixin_etl.orchestration.page import app, articles, calendar, problems
     from weixin_etl.orchestration.page.reader import Figures
 
     with warehouse.connect() as connection:
-        of = Figures(connection, ARTICLE_TOTAL, MORNING, catch_up_days=60)
+        of = Figures(connection, ARTICLE_TOTAL, MORNING)
         shown: list[Any] = [
             problems.view([*DATASETS.values()], "", 0),
             articles.view(of, [*DATASETS.values()], appid),
-            calendar.story(of, airflow_state.read([ARTICLE_TOTAL]), appid, november(20)[0]),
+            calendar.story(of, appid, november(20)[0]),
         ]
     return "".join(bytes(app._json(it).body).decode() for it in shown)
 

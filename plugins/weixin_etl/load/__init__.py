@@ -90,9 +90,10 @@ class Load:
         contents = [
             _content(one, places[one.pair])
             for one in answers
-            if self._run.refetch or not _repeats_newest(one, known[one.pair])
+            if one.is_readable and (self._run.refetch or not _repeats(one, known[one.pair]))
         ]
-        counts = merge.merge(contents)
+        are_new = not any(known[content.pair].is_loaded for content in contents)
+        counts = merge.merge(contents, are_new=are_new)
         merge.reject(contents, known)
         return {
             one.pair: replace(
@@ -170,10 +171,12 @@ def count_calls(connection: Connection, dataset: Dataset, staged: Iterable[Stage
         )
 
 
-def _repeats_newest(one: Staged, known: Known) -> bool:
+def _repeats(one: Staged, known: Known) -> bool:
     """Whether these are the bytes of the pair's newest answer, and as many rows were loaded."""
-    is_same = one.body_sha256 == known.body_sha256
-    return is_same and known.coverage is not None and known.coverage.row_count == one.row_count
+    loaded = known.coverage
+    if loaded is None or one.body_sha256 != known.body_sha256:
+        return False
+    return loaded.fetched_at == known.last_seen_at and loaded.row_count == one.row_count
 
 
 def _content(one: Staged, raw_response_id: int) -> Content:

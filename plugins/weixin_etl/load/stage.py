@@ -1,6 +1,6 @@
 """What came of asking for a pair, as the bytes that COPY takes; and the COPY itself."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import psycopg2
 import zstandard
+from msgspec.structs import astuple
 from sqlalchemy import Connection
 
 from weixin_etl import json_text, rules
@@ -64,6 +65,11 @@ class Staged:
         """The account and its day."""
         return self.account.appid, self.day
 
+    @property
+    def is_readable(self) -> bool:
+        """Whether articles, or parts that do not fit, can be made out in it."""
+        return self.is_answer and (self.error is None or bool(self.rejected))
+
 
 def refused(account: Account, day: date, refusal: Refusal) -> Staged:
     """A call that brought no figures."""
@@ -89,7 +95,7 @@ def answered(
         body_zstd=packed(answer.body),
         body_sha256=answer.sha256,
         articles={msgid: article_line(article) for msgid, article in described.items()},
-        rows={msgid: row_lines(dataset, article) for msgid, article in parsed.articles.items()},
+        rows=row_lines(dataset, parsed.articles),
         row_count=parsed.row_count,
         through_date=parsed.through_date,
         rejected=parsed.rejected,
@@ -136,31 +142,33 @@ def unpacked(body_zstd: bytes) -> bytes:
 # ------------------------------------------------------------------------------------------ lines
 
 
-def row_lines(dataset: Dataset, article: Article) -> dict[date, bytes]:
+def row_lines(dataset: Dataset, articles: Mapping[str, Article]) -> Rows:
     """
-    By stat_date, the beginning of a row's CSV line: key, metrics, and what is unknown.
+    The beginnings of rows' CSV lines: key, metrics, and what is unknown.
 
     A JSON array of numbers, null, texts and an ISO date is a CSV line but for its brackets, so
     msgspec's encoder writes it: all rows of an article at once, if none holds a text.
     """
-    if not article.rows:
-        return {}
-    rows = [_row(dataset, article, stat_date) for stat_date in article.rows]
-    if dataset.lists or article.row_extras:
-        texts = [_encode(row)[1:-1] for row in rows]
-    else:
-        texts = _encode(rows)[2:-2].split(b"],[")
-    head = quoted(article.msgid) + b"," if dataset.item else b""
-    return {day: head + text for day, text in zip(article.rows, texts, strict=True)}
+    has_lists = bool(dataset.lists)
+    lines = {}
+    for msgid, article in articles.items():
+        head = quoted(msgid) + b"," if dataset.item else b""
+        if has_lists or article.row_extras:
+            texts = [_encode(_with_texts(article, day))[1:-1] for day in article.rows]
+        else:
+            rows = [(*astuple(row), None) for row in article.rows.values()]
+            texts = _encode(rows)[2:-2].split(b"],[")
+        lines[msgid] = {day: head + text for day, text in zip(article.rows, texts, strict=False)}
+    return lines
 
 
-def _row(dataset: Dataset, article: Article, stat_date: date) -> tuple[object, ...]:
-    values = msgspec.structs.astuple(article.rows[stat_date])
-    if dataset.lists:
-        values = tuple(
-            _encode(value).decode() if isinstance(value, list) else value for value in values
-        )
-    extra = article.row_extras.get(stat_date)
+def _with_texts(article: Article, day: date) -> tuple[object, ...]:
+    """A row's values, with lists and what is unknown as JSON texts."""
+    values = [
+        _encode(value).decode() if isinstance(value, list) else value
+        for value in astuple(article.rows[day])
+    ]
+    extra = article.row_extras.get(day)
     return (*values, None if extra is None else json_text.encode(extra))
 
 

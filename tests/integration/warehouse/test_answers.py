@@ -75,7 +75,6 @@ def test_what_there_is_not(capsys: pytest.CaptureFixture[str], arguments: list[s
     [
         "answers wx1 2026-11-20",
         "rejected",
-        "unwanted article_total --begin 2026-08-01 --end 2026-08-31",
     ],
 )
 def test_a_user_who_lacks_the_right(

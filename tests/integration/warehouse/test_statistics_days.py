@@ -21,6 +21,7 @@ from warehouse_loads import (
     pair,
     rows,
 )
+from weixin_etl.run.pairs import run_keys
 
 from weixin_etl.datasets import (
     ARTICLE_READ,
@@ -35,7 +36,6 @@ from weixin_etl.kept.replay import Replayed, replay
 from weixin_etl.load import Outcome
 from weixin_etl.model import Run
 from weixin_etl.run.check import checks
-from weixin_etl.run.pairs import run_keys
 
 DAY = date(2026, 11, 20)
 FIXTURES = Path(__file__).parents[2] / "fixtures"

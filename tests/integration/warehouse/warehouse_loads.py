@@ -73,7 +73,7 @@ def know(warehouse: Engine, *appids: str) -> None:
 def load_pairs(
     warehouse: Engine, *staged: Staged, account: Account = ACCOUNT, **of_run: Any
 ) -> list[Loaded]:
-    """Load them as one chunk of the account."""
+    """Load the pairs as one chunk of the account; what came of each, in their order."""
     loading = Load(warehouse, replace(SCHEDULED, **of_run), ready_hour=10)
     loaded = loading.commit([[replace(one, account=account) for one in staged]])
     return [loaded[account.appid, one.day] for one in staged]
@@ -112,12 +112,23 @@ def facts(warehouse: Engine, columns: str) -> list[tuple[Any, ...]]:
     )
 
 
+def history(warehouse: Engine, *columns: str) -> list[tuple[Any, ...]]:
+    """Each row that was replaced, by key and version: columns of its history, then of itself."""
+    shown = (it if it in HISTORY else f"row->'{it}'" for it in columns)
+    return rows(
+        warehouse,
+        f"SELECT {', '.join(shown)} FROM weixin.fact_history "  # noqa: S608 # columns are the test's
+        "ORDER BY appid, dataset, item, stat_date, changed_at",
+    )
+
+
 def raw_answers(warehouse: Engine) -> list[tuple[bytes, datetime]]:
     """The bytes of the answers that are kept and when each was last seen, in order of arrival."""
     kept = "SELECT body, last_seen_at FROM weixin.raw_response ORDER BY raw_response_id"
     return [(unpacked(bytes(body)), last_seen_at) for body, last_seen_at in rows(warehouse, kept)]
 
 
+HISTORY = ("dataset", "appid", "item", "stat_date", "changed_at", "replaced_at", "cause")
 TABLES = (
     "article_sighting",
     "dim_article",
@@ -129,7 +140,7 @@ TABLES = (
     "rejected_row",
     "run_report",
 )
-SURROGATES = ("raw_response_id", "rejected_row_id")
+SURROGATES = ("raw_response_id", "rejected_row_id", "history_id")
 """Numbers drawn from a sequence: where transactions were rolled back they have gaps."""
 
 
