@@ -1,7 +1,8 @@
--- Staged articles into the dimension; one row per article whose publication day has moved. What is
--- as it was is not written. An attribute that the answer does not hold keeps its value; what a fold
--- says only fills gaps where another dataset's newer answer of the day is loaded. Of two publication
--- days the later one stands. A title that another replaces goes to the history.
+-- Staged articles into the dimension; one row per article that another publication day lists as well.
+-- What is as it was is not written. An attribute that the answer does not hold keeps its value; what
+-- a fold says only fills gaps where another dataset has a newer answer of the day. Of two
+-- publication days the later one stands: what the earlier one says only fills gaps. A title that
+-- another replaces goes to the history.
 {% set attributes = ["title", "url", "content_url", "publish_type"] %}
 WITH merged AS (
     SELECT
@@ -10,6 +11,7 @@ WITH merged AS (
         staged.message_id,
         staged.position,
         greatest(staged.publication_date, article.publication_date) AS publication_date,
+        staged.publication_date AS listed_date,
         {% for name in attributes %}
         CASE
             WHEN age.is_newest THEN coalesce(staged.{{ name }}, article.{{ name }})
@@ -31,17 +33,24 @@ WITH merged AS (
     CROSS JOIN
         LATERAL (
             SELECT
-                NOT :is_fold OR NOT EXISTS (
-                    SELECT
-                    FROM weixin.coverage AS other
-                    INNER JOIN weixin.coverage AS own
-                        ON own.appid = other.appid AND own.day = other.day
-                    WHERE
-                        other.appid = staged.appid
-                        AND other.day = staged.publication_date
-                        AND other.dataset = any(:article_datasets)
-                        AND own.dataset = :dataset
-                        AND other.fetched_at > own.fetched_at
+                coalesce(staged.publication_date >= article.publication_date, TRUE)
+                AND (
+                    NOT :is_fold OR NOT EXISTS (
+                        SELECT
+                        FROM weixin.raw_response AS other
+                        WHERE
+                            other.appid = staged.appid
+                            AND other.day = staged.publication_date
+                            AND other.dataset = any(:article_datasets)
+                            AND other.last_seen_at > (
+                                SELECT max(own.last_seen_at)
+                                FROM weixin.raw_response AS own
+                                WHERE
+                                    own.appid = staged.appid
+                                    AND own.day = staged.publication_date
+                                    AND own.dataset = :dataset
+                            )
+                    )
                 ) AS is_newest
         ) AS age
 ),
@@ -103,5 +112,5 @@ written AS (
 SELECT
     appid,
     msgid
-FROM changed
-WHERE publication_date > old_publication_date
+FROM merged
+WHERE publication_date > listed_date OR publication_date > old_publication_date

@@ -71,11 +71,12 @@ class Folded:
     articles: dict[str, Article] = field(default_factory=dict)
     changed_by: dict[tuple[str, date], KeptAnswer] = field(default_factory=dict)
     """By msgid and stat_date: the answer that last changed the row."""
-    first_seen_at: datetime | None = None
+    first_seen_at: dict[str, datetime] = field(default_factory=dict)
+    """By msgid."""
+    unlisted_since: dict[str, datetime | None] = field(default_factory=dict)
+    """By msgid: since which answer none lists the article; None while the newest does."""
     newest: KeptAnswer | None = None
     """The newest answer in which articles can be made out."""
-    listed: list[str] = field(default_factory=list)
-    """The articles that it lists."""
     rejected: list[Rejected] = field(default_factory=list)
     """What of it does not fit."""
 
@@ -87,9 +88,13 @@ class Folded:
         self._see(dataset, kept.last_seen_at, parsed)
         if parsed.unreadable:
             return
-        self.newest, self.listed, self.rejected = kept, [*parsed.articles], parsed.rejected
-        self.first_seen_at = min(self.first_seen_at or kept.fetched_at, kept.fetched_at)
+        self.newest, self.rejected = kept, parsed.rejected
+        for msgid, since in self.unlisted_since.items():
+            self.unlisted_since[msgid] = since or kept.fetched_at
+        self.unlisted_since |= dict.fromkeys(parsed.articles)
         for msgid, article in parsed.articles.items():
+            first = self.first_seen_at.get(msgid, kept.fetched_at)
+            self.first_seen_at[msgid] = min(first, kept.fetched_at)
             changed = self.articles.setdefault(msgid, Article(msgid)).merge(article)
             self.changed_by |= {(msgid, day): kept for day in changed}
 
@@ -110,7 +115,7 @@ class Folded:
 
     def content(self, dataset: Dataset) -> Content | None:
         """What is to be in the tables; None if nothing can be made out in any of its answers."""
-        if self.newest is None or self.first_seen_at is None:
+        if self.newest is None:
             return None
         described = self.articles if dataset.describes_articles else {}
         return Content(
@@ -142,15 +147,16 @@ def _parsed(dataset: Dataset, kept: KeptAnswer, at: datetime) -> Parsed:
 def judged(dataset: Dataset, sightings: Iterable[Staged], ready_hour: int) -> dict[date, Coverage]:
     """What an account's answers make of its days, morning after morning."""
     mornings: defaultdict[date, dict[date, Staged]] = defaultdict(dict)
+    heard: dict[date, datetime] = {}
     for seen in sorted(sightings, key=lambda seen: seen.said.at):
-        mornings[clock.beijing_date(seen.said.at)][seen.day] = seen
+        morning = clock.beijing_date(seen.said.at)
+        mornings[morning][seen.day] = seen
+        if seen.said.article_count:
+            heard[morning] = seen.said.at
     known: dict[date, Coverage] = {}
-    heard: datetime | None = None
-    for _, chunk in sorted(mornings.items()):
+    for morning, chunk in sorted(mornings.items()):
         before = {day: known.get(day) for day in chunk}
-        known |= judge(dataset, [*chunk.values()], before, heard, ready_hour)
-        listing = [seen.said.at for seen in chunk.values() if seen.said.article_count]
-        heard = max(listing, default=heard)
+        known |= judge(dataset, [*chunk.values()], before, heard.get(morning), ready_hour)
     return known
 
 
