@@ -71,7 +71,6 @@ def test_no_text_of_a_stranger_reaches_people_as_it_is(
     outcome = daily.run()
     with warehouse.begin() as connection:
         connection.exec_driver_sql("UPDATE weixin.fact_article_total SET int_page_read_user = 9")
-        connection.exec_driver_sql("UPDATE weixin.latest_article_total SET int_page_read_user = 9")
     file = tmp_path / "answers.jsonl"
     file.write_text(json.dumps({"appid": HOSTILE, "dataset": HOSTILE}) + "\n")
     commands = [
@@ -136,6 +135,6 @@ def page(warehouse: Engine, appid: str) -> str:
 def what_make_run_prints(warehouse: Engine, run_id: str) -> str:
     """The table and the answer to a question."""
     out = io.StringIO()
-    run = Run(run_id, ARTICLE_TOTAL, MORNING.date(), is_scheduled=False)
+    run = Run(run_id, ARTICLE_TOTAL, MORNING.date())
     summary.show(warehouse, run, Steps(Console(file=out, width=200)))
     return out.getvalue()
