@@ -129,7 +129,9 @@ def history(warehouse: Engine, *columns: str) -> list[tuple[Any, ...]]:
 def raw_answers(warehouse: Engine) -> list[tuple[bytes, datetime]]:
     """The bytes of the answers that are kept and when each was last seen, in order of arrival."""
     kept = "SELECT body, last_seen_at FROM weixin.raw_response ORDER BY raw_response_id"
-    return [(unpacked(bytes(answer)), last_seen_at) for answer, last_seen_at in rows(warehouse, kept)]
+    return [
+        (unpacked(bytes(answer)), last_seen_at) for answer, last_seen_at in rows(warehouse, kept)
+    ]
 
 
 HISTORY = ("dataset", "appid", "item", "stat_date", "changed_at", "replaced_at", "cause")
