@@ -1,9 +1,9 @@
 -- Staged articles into the dimension; one row per article that another publication day lists as well.
--- What is as it was is not written. An attribute that the answer does not hold keeps its value; what
--- a fold says only fills gaps where another dataset has a newer answer of the day. Of two
--- publication days the later one stands: what the earlier one says only fills gaps. A title that
--- another replaces goes to the history.
+-- What is as it was is not written. An attribute that the answer does not hold keeps its value. Of
+-- two publication days the later one stands: what the earlier one says only fills gaps. A title
+-- that another replaces goes to the history.
 {% set attributes = ["title", "url", "content_url", "publish_type"] %}
+{% set is_earlier = "staged.publication_date < article.publication_date" %}
 WITH merged AS (
     SELECT
         staged.appid,
@@ -14,14 +14,14 @@ WITH merged AS (
         staged.publication_date AS listed_date,
         {% for name in attributes %}
         CASE
-            WHEN age.is_newest THEN coalesce(staged.{{ name }}, article.{{ name }})
-            ELSE coalesce(article.{{ name }}, staged.{{ name }})
+            WHEN {{ is_earlier }} THEN coalesce(article.{{ name }}, staged.{{ name }})
+            ELSE coalesce(staged.{{ name }}, article.{{ name }})
         END AS {{ name }},
         {% endfor %}
         CASE
-            WHEN age.is_newest
-                THEN coalesce(article.extra || staged.extra, staged.extra, article.extra)
-            ELSE coalesce(staged.extra || article.extra, article.extra, staged.extra)
+            WHEN {{ is_earlier }}
+                THEN coalesce(staged.extra || article.extra, article.extra, staged.extra)
+            ELSE coalesce(article.extra || staged.extra, staged.extra, article.extra)
         END AS extra,
         least(staged.first_seen_at, article.first_seen_at) AS first_seen_at,
         {% for name in attributes + ["msgid", "publication_date", "extra", "first_seen_at"] %}
@@ -30,29 +30,6 @@ WITH merged AS (
     FROM staged_article AS staged
     LEFT JOIN weixin.dim_article AS article
         ON staged.appid = article.appid AND staged.msgid = article.msgid
-    CROSS JOIN
-        LATERAL (
-            SELECT
-                coalesce(staged.publication_date >= article.publication_date, TRUE)
-                AND (
-                    NOT :is_fold OR NOT EXISTS (
-                        SELECT
-                        FROM weixin.raw_response AS other
-                        WHERE
-                            other.appid = staged.appid
-                            AND other.day = staged.publication_date
-                            AND other.dataset = any(:article_datasets)
-                            AND other.last_seen_at > (
-                                SELECT max(own.last_seen_at)
-                                FROM weixin.raw_response AS own
-                                WHERE
-                                    own.appid = staged.appid
-                                    AND own.day = staged.publication_date
-                                    AND own.dataset = :dataset
-                            )
-                    )
-                ) AS is_newest
-        ) AS age
 ),
 
 changed AS MATERIALIZED (

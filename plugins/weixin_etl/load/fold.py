@@ -14,7 +14,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection
 
 from weixin_etl import clock
-from weixin_etl.datasets import Dataset
+from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
 from weixin_etl.load.judge import judge
 from weixin_etl.load.merge import Content
 from weixin_etl.load.stage import (
@@ -69,6 +69,8 @@ class Folded:
     sightings: list[Staged] = field(default_factory=list)
     """What the rules look at of each answer, at the first and the last time that it was seen."""
     articles: dict[str, Article] = field(default_factory=dict)
+    descriptions: list[tuple[datetime, list[Article]]] = field(default_factory=list)
+    """What answers of every dataset that describes articles say of them, without rows."""
     changed_by: dict[tuple[str, date], KeptAnswer] = field(default_factory=dict)
     """By msgid and stat_date: the answer that last changed the row."""
     first_seen_at: dict[str, datetime] = field(default_factory=dict)
@@ -92,11 +94,26 @@ class Folded:
         for msgid, since in self.unlisted_since.items():
             self.unlisted_since[msgid] = since or kept.fetched_at
         self.unlisted_since |= dict.fromkeys(parsed.articles)
+        self.describe(kept, parsed)
         for msgid, article in parsed.articles.items():
             first = self.first_seen_at.get(msgid, kept.fetched_at)
             self.first_seen_at[msgid] = min(first, kept.fetched_at)
             changed = self.articles.setdefault(msgid, Article(msgid)).merge(article)
             self.changed_by |= {(msgid, day): kept for day in changed}
+
+    def describe(self, kept: KeptAnswer, parsed: Parsed) -> None:
+        """Add what an answer of any dataset says of the articles."""
+        articles = [replace(it, rows={}, row_extras={}) for it in parsed.articles.values()]
+        self.descriptions.append((kept.last_seen_at, articles))
+
+    def _described(self) -> dict[str, bytes]:
+        """The articles that the dataset lists, as their newest descriptions say, field by field."""
+        found = {msgid: Article(msgid) for msgid in self.articles}
+        for _, articles in sorted(self.descriptions, key=lambda described: described[0]):
+            for article in articles:
+                if article.msgid in found:
+                    found[article.msgid].merge(article)
+        return {msgid: article_line(article) for msgid, article in found.items()}
 
     def _see(self, dataset: Dataset, at: datetime, parsed: Parsed) -> None:
         appid, day = self.pair
@@ -117,10 +134,9 @@ class Folded:
         """What is to be in the tables; None if nothing can be made out in any of its answers."""
         if self.newest is None:
             return None
-        described = self.articles if dataset.describes_articles else {}
         return Content(
             self.pair,
-            {msgid: article_line(article) for msgid, article in described.items()},
+            self._described() if dataset.describes_articles else {},
             row_lines(dataset, self.articles),
             {
                 key: line_end(kept.raw_response_id, kept.fetched_at)
@@ -133,10 +149,14 @@ class Folded:
 
 
 def fold(connection: Connection, dataset: Dataset, pairs: Iterable[Pair]) -> list[Folded]:
-    """Fold the kept answers of pairs."""
+    """Fold the kept answers of pairs; what an article is, any dataset's answers say."""
     folded: dict[Pair, Folded] = {}
     for kept in kept_answers(connection, dataset, pairs):
         folded.setdefault(kept.pair, Folded(kept.pair)).add(dataset, kept)
+    others = [it for it in ARTICLE_DATASETS.values() if it is not dataset]
+    for other in others if dataset.describes_articles else ():
+        for kept in kept_answers(connection, other, folded):
+            folded[kept.pair].describe(kept, _parsed(other, kept, kept.last_seen_at))
     return [*folded.values()]
 
 
@@ -148,15 +168,18 @@ def judged(dataset: Dataset, sightings: Iterable[Staged], ready_hour: int) -> di
     """What an account's answers make of its days, morning after morning."""
     mornings: defaultdict[date, dict[date, Staged]] = defaultdict(dict)
     heard: dict[date, datetime] = {}
+    most: dict[date, int] = {}
     for seen in sorted(sightings, key=lambda seen: seen.said.at):
         morning = clock.beijing_date(seen.said.at)
         mornings[morning][seen.day] = seen
+        most[seen.day] = max(seen.said.article_count, most.get(seen.day, 0))
         if seen.said.article_count:
             heard[morning] = seen.said.at
     known: dict[date, Coverage] = {}
     for morning, chunk in sorted(mornings.items()):
         before = {day: known.get(day) for day in chunk}
         known |= judge(dataset, [*chunk.values()], before, heard.get(morning), ready_hour)
+    known = {day: replace(row, article_count=most[day]) for day, row in known.items()}
     return known
 
 

@@ -62,8 +62,8 @@ class Content:
     """Lines without the account, the day and what `ends` has."""
     ends: Mapping[tuple[str, date], bytes] | bytes
     """What ends a row: which answer changed it last, and when that was fetched; of all, or each."""
-    first_seen_at: Mapping[str, datetime] | datetime
-    """When articles were first listed, by msgid; or when all of them were."""
+    first_seen_at: Mapping[str, datetime]
+    """When the articles were first listed, by msgid."""
     raw_response_id: int
     rejected: Sequence[Rejected]
 
@@ -182,12 +182,7 @@ class Merge:
             ARTICLE_COLUMNS,
             map(_article_lines, contents),
         )
-        repeated = self.execute(
-            "dim_article/load.sql",
-            changed_at=self.changed_at,
-            is_fold=is_fold,
-            article_datasets=[*ARTICLE_DATASETS],
-        ).all()
+        repeated = self.execute("dim_article/load.sql", changed_at=self.changed_at).all()
         self.execute("article_sighting/load.sql", is_fold=is_fold)
         return {(row.appid, row.msgid) for row in repeated}
 
@@ -267,6 +262,9 @@ def _without_repeated(contents: Sequence[Content]) -> tuple[list[Content], Artic
     """
     of_later: defaultdict[str, dict[str, dict[date, bytes]]] = defaultdict(dict)
     kept, repeated = [], set()
+    listed = [(content.pair[0], msgid) for content in contents for msgid in content.articles]
+    if len(listed) > len(set(listed)):
+        contents = _first_seen(contents)
     for content in sorted(contents, key=lambda content: content.pair, reverse=True):
         appid = content.pair[0]
         later = of_later[appid]
@@ -280,12 +278,22 @@ def _without_repeated(contents: Sequence[Content]) -> tuple[list[Content], Artic
     return kept, repeated
 
 
+def _first_seen(contents: Sequence[Content]) -> list[Content]:
+    """The contents, with when their articles were first listed by any of them."""
+    first: dict[tuple[str, str], datetime] = {}
+    for content in contents:
+        for msgid, at in content.first_seen_at.items():
+            article = content.pair[0], msgid
+            first[article] = min(at, first.get(article, at))
+    return [
+        replace(content, first_seen_at={it: first[content.pair[0], it] for it in content.articles})
+        for content in contents
+    ]
+
+
 def _article_lines(content: Content) -> bytes:
-    first_seen_at = content.first_seen_at
-    if isinstance(first_seen_at, datetime):
-        return line_end(*content.pair, first_seen_at).join([*content.articles.values(), b""])
     return b"".join(
-        line + line_end(*content.pair, first_seen_at[msgid])
+        line + line_end(*content.pair, content.first_seen_at[msgid])
         for msgid, line in content.articles.items()
     )
 

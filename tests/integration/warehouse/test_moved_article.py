@@ -49,9 +49,7 @@ def test_an_article_that_moves_takes_its_rows_along(warehouse: Engine, dataset: 
     other, *_ = (it for it in ARTICLE_DATASETS.values() if it is not dataset)
     load(warehouse, other, "21 10:30", (DAY, {"1_1": {"20": 7}}))
     load(warehouse, dataset, "21 10:31", (DAY, {"1_1": {"20": 1000}}))
-    load(
-        warehouse, dataset, "22 10:30", (DAY, {}), (NEXT_DAY, {"1_1": {"21": 1100}, "2_1": {}})
-    )
+    load(warehouse, dataset, "22 10:30", (DAY, {}), (NEXT_DAY, {"1_1": {"21": 1100}, "2_1": {}}))
 
     assert held(warehouse, dataset) == [
         (NEXT_DAY, NEXT_DAY, "20", 1000),
