@@ -11,8 +11,8 @@ CREATE VIEW analytics.account (
     -- Day of its first daily run of {{ dataset.name }} (Beijing); NULL without one
     -- 中文：首次每日运行日期（{{ dataset.name }}）
     {{ dataset.prefix }}first_daily_date,
-    -- Oldest publication day of {{ dataset.name }} (Beijing) that has a ready answer, even an empty
-    -- one: not one that says nothing, of a day on which WeChat listed no article of the account
+    -- Oldest publication day of {{ dataset.name }} (Beijing) that has a ready answer, even an
+    -- empty one: not one that says nothing, of a day on which WeChat listed no article
     -- 中文：最早已入库发布日（{{ dataset.name }}）
     {{ dataset.prefix }}first_loaded_date,
     -- Newest publication day of {{ dataset.name }} (Beijing) that has such an answer

@@ -209,8 +209,8 @@ CROSS JOIN
                 AND its.stat_date < its.publication_date + {{ dataset.window }}
         ),
 
-        -- pairs of which an article may lack a row: the newest answer has fewer rows than it can have, or
-        -- lists an article less, or an article has rows of before it was moved to another day
+        -- pairs of which an article may lack a row: the newest answer has fewer rows than it can
+        -- have, or lists an article less, or an article has rows of before it was moved
         irregular AS MATERIALIZED (
             SELECT
                 pair.day AS publication_date,
@@ -253,9 +253,11 @@ CROSS JOIN
                 missed.stat_date,
                 missed.stat_date < pair.last_date AS is_followed,
                 coalesce(missed.stat_date < its.last_date, FALSE) AS is_gap,
-                pair.settled IS DISTINCT FROM 'final'
-                AND sighting.appid IS NOT NULL
-                AND sighting.unlisted_since IS NULL AS is_expected
+                (
+                    coalesce(pair.settled, '') != 'final'
+                    AND sighting.appid IS NOT NULL
+                    AND sighting.unlisted_since IS NULL
+                ) AS is_expected
             FROM irregular AS pair
             INNER JOIN weixin.dim_article AS article
                 ON article.appid = account.appid AND pair.publication_date = article.publication_date
@@ -368,9 +370,9 @@ CROSS JOIN
                 CASE
                     WHEN hole.is_gap AND hole.sign < 0
                         THEN (
-                            SELECT hole.calendar_date - coalesce(
-                                    last.stat_date, article.publication_date - 1
-                                )
+                            SELECT
+                                hole.calendar_date
+                                - coalesce(last.stat_date, article.publication_date - 1)
                             FROM fact AS article
                             WHERE
                                 article.msgid = hole.msgid
@@ -378,12 +380,14 @@ CROSS JOIN
                         )
                 END
             FROM hole
-            LEFT JOIN LATERAL (
-                SELECT fact.*
-                FROM fact
-                WHERE fact.msgid = hole.msgid AND fact.stat_date = hole.stat_date
-                OFFSET 0 -- else all rows of the account are read
-            ) AS its ON TRUE
+            LEFT JOIN
+                LATERAL (
+                    SELECT fact.*
+                    FROM fact
+                    WHERE fact.msgid = hole.msgid AND fact.stat_date = hole.stat_date
+                    OFFSET 0 -- noqa: AM09 # else all rows of the account are read
+                ) AS its
+                ON TRUE
             CROSS JOIN
                 LATERAL (
                     SELECT
@@ -456,7 +460,9 @@ CROSS JOIN
             sum(said.articles_reported)::bigint AS articles_reported,
             sum(said.articles_lacking)::bigint AS articles_lacking,
             max(said.most_days_spanned) AS most_days_spanned,
-            {{ each("CASE WHEN count(said.$) FILTER (WHERE said.row_count > 0) > 0 THEN sum(said.$) END AS $") | indent(16) -}}
+            {{ each(
+                "CASE WHEN count(said.$) FILTER (WHERE said.row_count > 0) > 0 THEN sum(said.$) END AS $"
+            ) | indent(16) -}}
             sum(said.pairs_known) = {{ dataset.window }}
             AND sum(said.articles_lacking + said.parts_unknown) = 0 AS is_complete
         FROM said

@@ -74,15 +74,17 @@ FROM weixin.dim_account AS account
 CROSS JOIN
     LATERAL (
         SELECT
-            EXISTS (
-                SELECT FROM weixin.fact_account_summary AS silent
+            (
+                SELECT count(*) > 0
+                FROM weixin.fact_account_summary AS silent
                 WHERE
                     silent.appid = account.appid
                     AND silent.send_page_count = 0
                     AND silent.read_user > 0
             ) AS is_reading,
-            EXISTS (
-                SELECT FROM weixin.fact_history AS history
+            (
+                SELECT count(*) > 0
+                FROM weixin.fact_history AS history
                 CROSS JOIN
                     jsonb_populate_record(NULL::weixin.fact_account_summary, history.row) AS before
                 INNER JOIN weixin.fact_account_summary AS after

@@ -9,7 +9,7 @@
     from "analytics/macros.jinja" import
     final_reason, is_final, level, original_title, total
 %}
-{#- The last value known of a figure: the newest row's, or where it left it out, an earlier one's. -#}
+{#- The last known value of a figure: the newest row's or, where that lacks it, an earlier one's. -#}
 {% macro last_of(figure) -%}
 coalesce(
     latest.{{ figure }},
@@ -37,12 +37,12 @@ CREATE VIEW analytics.article{{ dataset.suffix }} (
     {{ the.publication_weekday }},
     {{ the.url }},
     {{ the.publish_type }},
-    -- Whether the newest ready answer of {{ dataset.name }} for its publication day lists it: a deleted
-    -- article is no longer listed
+    -- Whether the newest ready answer of {{ dataset.name }} for its publication day lists it: a
+    -- deleted article is no longer listed
     -- 中文：是否仍在最新数据中
     is_listed,
-    -- Fetch time of the first ready answer of {{ dataset.name }} that no longer lists it; NULL while
-    -- it is listed
+    -- Fetch time of the first ready answer of {{ dataset.name }} that no longer lists it; NULL
+    -- while it is listed
     -- 中文：何时起不再列出
     unlisted_since,
     -- The newest stat_date (Beijing)

@@ -57,7 +57,9 @@ BEGIN ATOMIC
         SELECT
             known.*,
             {% for metric in dataset.totals %}
-            {{ metric.name }} - coalesce({{ last_known(metric.name, " OVER earlier") | indent(8) }}, 0)
+            {{ metric.name }} - coalesce(
+                {{ last_known(metric.name, " OVER earlier") | indent(12) }}, 0
+            )
                 AS {{ metric.name }}_increment,
             {% endfor %}
             stat_date - coalesce(max(stat_date) OVER earlier, publication_date - 1)

@@ -19,8 +19,8 @@ CREATE VIEW analytics.article_listed (
     {{ the.url }},
     {{ the.publish_type }},
     {% for dataset in datasets %}
-    -- Whether the newest ready answer of {{ dataset.name }} for its publication day lists it: a deleted
-    -- article is no longer listed. NULL if that endpoint never listed it
+    -- Whether the newest ready answer of {{ dataset.name }} for its publication day lists it: a
+    -- deleted article is no longer listed. NULL if that endpoint never listed it
     -- 中文：是否仍在最新数据中（{{ dataset.name }}）
     {{ dataset.prefix }}is_listed,
     {% endfor %}

@@ -67,6 +67,6 @@ BEGIN ATOMIC
     {% endif %}
     WHERE
         history.dataset = '{{ dataset.name }}'
-        AND history.changed_at <= instant
-        AND instant < history.replaced_at;
+        AND history.changed_at <= instant -- noqa: RF02
+        AND instant < history.replaced_at; -- noqa: RF02
 END

@@ -19,9 +19,9 @@ CREATE VIEW analytics.coverage (
     day,
     -- What we have, the first that holds. final: its totals have stopped growing and the answers of
     -- two days list the same articles (of a statistics day: a ready answer came when it was asked
-    -- for last, or later); given_up: its answer can't be read; lost: daily runs no longer reach it,
-    -- and it was never ready; silent: its window is over and its newest answer, empty, came on a day
-    -- on which WeChat listed no article of the account: it waits until WeChat lists one;
+    -- for last, or later); given_up: its answer can't be read; lost: daily runs no longer reach
+    -- it, and it was never ready; silent: its window is over and its newest answer, empty, came
+    -- on a day on which WeChat listed no article of the account: it waits until WeChat lists one;
     -- unconfirmed: its window is over, and no answer of another day lists the same articles yet; in:
     -- ready by the morning that is due (today's from noon on, else yesterday's); late: not ready by
     -- then; open: due later
@@ -43,8 +43,8 @@ CREATE VIEW analytics.coverage (
     -- When the last attempt was answered or abandoned; NULL without one
     -- 中文：最近一次请求时间
     attempted_at,
-    -- Articles that the newest ready answer lists and that lack a row of a day which WeChat must have
-    -- computed by then; NULL in datasets of statistics days
+    -- Articles that the newest ready answer lists and that lack a row of a day which WeChat must
+    -- have computed by then; NULL in datasets of statistics days
     -- 中文：缺少数据的文章数
     -- unit: articles, level
     articles_lacking,
@@ -172,13 +172,19 @@ SELECT
         {% endfor %}
     END AS articles_lacking,
     (
-        SELECT count(DISTINCT (part.msgid, part.stat_date, part.reason))
-        FROM weixin.rejected_row AS part
-        WHERE
-            part.resolved_at IS NULL
-            AND part.dataset = begun.dataset
-            AND part.appid = begun.appid
-            AND part.day = listed.day
+        SELECT count(*)
+        FROM (
+            SELECT DISTINCT
+                part.msgid,
+                part.stat_date,
+                part.reason
+            FROM weixin.rejected_row AS part
+            WHERE
+                part.resolved_at IS NULL
+                AND part.dataset = begun.dataset
+                AND part.appid = begun.appid
+                AND part.day = listed.day
+        ) AS parts
     ) AS rejected_parts,
     coalesce(pair.settled = 'final', FALSE) AS is_final,
     pair.through_date,

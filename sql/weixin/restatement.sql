@@ -1,5 +1,6 @@
 -- One row per figure or list that was loaded and later given another value, also where there was
--- none before: where a version of a row differs from the next one, which began when it was replaced.
+-- none before: where a version of a row differs from the next one, which began when it was
+-- replaced.
 -- Of metrics that this release does not know nothing is told
 CREATE VIEW weixin.restatement (
     -- Which endpoint: article_total, …
@@ -90,7 +91,8 @@ LEFT JOIN
             AND fact.stat_date = old.stat_date
             AND fact.changed_at = old.replaced_at
         {% endfor %}
-    ) AS new ON TRUE
+    ) AS new
+    ON TRUE
 INNER JOIN metric
     ON old.dataset = metric.dataset
 CROSS JOIN

@@ -22,7 +22,6 @@ from warehouse_loads import (
     pair,
     rows,
 )
-from weixin_etl.run.pairs import run_keys
 
 from weixin_etl.datasets import (
     ARTICLE_READ,

@@ -105,14 +105,17 @@ def give(connection: Connection, tables: MetaData, given: Mapping[str, Sequence[
     described = {row.get("appid", "wx1") for row in given.get("dim_account", [])}
     others = [{"appid": appid} for appid in sorted(named - described)]
     for name, rows in {**given, "dim_account": [*given.get("dim_account", []), *others]}.items():
-        for row in each_day(rows):
-            values = {**DEFAULTS[name], **row}
-            table = name
-            if name == "coverage":
-                values = _covered({"ready_at": row.get("fetched_at"), **values})
-            elif name in _HISTORIES:
-                table, values = "fact_history", _replaced(_HISTORIES[name], values)
-            connection.execute(tables.tables[f"weixin.{table}"].insert().values(values))
+        table = tables.tables[f"weixin.{'fact_history' if name in _HISTORIES else name}"]
+        values = [{**DEFAULTS[name], **row} for row in each_day(rows)]
+        if name == "coverage":
+            values = [_covered({"ready_at": row.get("fetched_at"), **row}) for row in values]
+        elif name in _HISTORIES:
+            values = [_replaced(_HISTORIES[name], row) for row in values]
+        alike: dict[frozenset[str], list[dict[str, Any]]] = {}
+        for row in values:
+            alike.setdefault(frozenset(row), []).append(row)
+        for same in alike.values():
+            connection.execute(table.insert(), same)
 
 
 def _covered(pair: dict[str, Any]) -> dict[str, Any]:
