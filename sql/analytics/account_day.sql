@@ -260,7 +260,8 @@ CROSS JOIN
                 ) AS is_expected
             FROM irregular AS pair
             INNER JOIN weixin.dim_article AS article
-                ON article.appid = account.appid AND pair.publication_date = article.publication_date
+                ON account.appid = article.appid
+                    AND pair.publication_date = article.publication_date
             LEFT JOIN weixin.article_sighting AS sighting
                 ON
                     article.appid = sighting.appid
@@ -450,7 +451,8 @@ CROSS JOIN
                 AND part.appid = account.appid
                 AND part.dataset = '{{ dataset.name }}'
                 AND coalesce(
-                    part.stat_date < part.day OR part.day + step.days - part.stat_date IN (0, 1), TRUE
+                    part.stat_date < part.day OR part.day + step.days - part.stat_date IN (0, 1),
+                    TRUE
                 )
         )
 

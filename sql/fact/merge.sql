@@ -36,7 +36,7 @@ WITH different AS MATERIALIZED (
         to_jsonb(fact) AS old_row,
         (
             {% for metric in metrics %}
-            {{ value(metric) }} IS DISTINCT FROM fact.{{ metric }} OR
+            OR {{ value(metric) }} IS DISTINCT FROM fact.{{ metric }}
             {% endfor %}
             {{ extra() }} IS DISTINCT FROM fact.extra
         ) AS has_other_values
@@ -62,7 +62,7 @@ WITH different AS MATERIALIZED (
             {% endfor %}
             (
                 {% for metric in metrics %}
-                staged.{{ metric }} IS DISTINCT FROM fact.{{ metric }} OR
+                OR staged.{{ metric }} IS DISTINCT FROM fact.{{ metric }}
                 {% endfor %}
                 staged.extra IS DISTINCT FROM fact.extra
                 OR ({{ is_whole }} AND staged.raw_response_id != fact.raw_response_id)
@@ -134,7 +134,7 @@ updated AS (
     FROM different
     WHERE
         {% for column in key %}
-        fact.{{ column }} = different.{{ column }} AND
+        AND fact.{{ column }} = different.{{ column }}
         {% endfor %}
         NOT different.is_new
         AND (different.has_other_values OR different.is_whole)
