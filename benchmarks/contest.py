@@ -242,11 +242,11 @@ def _history(table: str, count: int) -> str:
     return f"""
         INSERT INTO {table} (
             appid, msgid, stat_date, publication_date, {", ".join(METRICS)},
-            raw_response_id, fetched_at, loaded_at, changed_at
+            raw_response_id, fetched_at, changed_at
         )
         SELECT
             '{HISTORY}' || number % 500, number / 7 || '_1', DATE '2026-01-01' + number % 7,
-            DATE '2026-01-01', {figures}, 1, now(), now(), now()
+            DATE '2026-01-01', {figures}, 1, now(), now()
         FROM generate_series(1, {count}) AS number
     """
 

@@ -19,7 +19,6 @@ FURTHER = {
     "extra": "jsonb",
     "raw_response_id": "bigint NOT NULL",
     "fetched_at": "timestamptz NOT NULL",
-    "loaded_at": "timestamptz NOT NULL",
     "changed_at": "timestamptz NOT NULL",
 }
 """The columns the fact has beside those of every contender."""
@@ -69,7 +68,7 @@ def ready_lines(answers: Path) -> tuple[io.StringIO, int]:
     lines, count = io.StringIO(), 0
     writer = csv.writer(lines)
     for count, row in enumerate(rows(answers), 1):
-        writer.writerow([*row, None, count, fetched_at, fetched_at, fetched_at])
+        writer.writerow([*row, None, count, fetched_at, fetched_at])
     lines.seek(0)
     return lines, count
 

@@ -14,9 +14,9 @@ are replaced, coverage and report included, and prints a line.
 
 import argparse
 import itertools
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from threading import Lock
 
@@ -26,10 +26,10 @@ from contest import LIMIT, OURS, PEERS, hold, peer
 from shapes import SHAPES
 from sqlalchemy import Engine
 
-from weixin_etl import clock, warehouse
+from weixin_etl import clock, rules, warehouse
 from weixin_etl.api.client import Answer, Refusal
 from weixin_etl.datasets import ARTICLE_TOTAL as DATASET
-from weixin_etl.load import Load, Outcome, answered, refused
+from weixin_etl.load import Load, Staged, answered, refused
 from weixin_etl.model import Account, Run
 from weixin_etl.parse import parse
 from weixin_etl.run import Settings
@@ -76,24 +76,22 @@ def prepare(answers: Path, url: str) -> contender.Load:
 
 def load_answers(engine: Engine, path: Path) -> int:
     """Load the answers of a file; how many rows they have."""
-    run = Run("benchmark", DATASET, clock.beijing_date(clock.now()), is_scheduled=True)
+    run = Run("benchmark", DATASET, clock.beijing_date(clock.now()))
     settings = Settings()
     row_count = 0
     for lines in _without_repeated_pairs(path):
         load = Load(engine, run, ready_hour=settings.ready_hour)
-        awaited: Counter[str] = Counter()
-        for outcomes in extract(
-            _accounts(lines, awaited),
-            _outcome,
+        for fetched in extract(
+            _accounts(lines),
+            _staged,
             concurrency=settings.concurrency,
             most_bytes=settings.commit_bytes,
             most_seconds=COMMIT_SECONDS,
         ):
-            came = Counter(it.account.appid for it in outcomes)
-            awaited.subtract(came)
-            load.commit(outcomes, complete={appid for appid in came if not awaited[appid]})
-            row_count += sum(len(it.rows) for it in outcomes)
-            if unreadable := [it for it in outcomes if it.error]:
+            load.commit([chunk.staged for chunk in fetched])
+            staged = [one for chunk in fetched for one in chunk.staged]
+            row_count += sum(one.row_count for one in staged)
+            if unreadable := [one for one in staged if one.error]:
                 first = unreadable[0]
                 raise SystemExit(f"{first.pair}: {first.error}")
     return row_count
@@ -102,7 +100,7 @@ def load_answers(engine: Engine, path: Path) -> int:
 _one_at_a_time = Lock()
 
 
-def _outcome(account: AccountCalls, day: date) -> Outcome:
+def _staged(account: AccountCalls, day: date) -> Staged:
     """As an ingest makes it."""
     came = account.ask(day)
     if isinstance(came, Refusal):
@@ -118,8 +116,13 @@ class Fetched(AccountCalls):
     def __init__(self, appid: str, answers: Mapping[date, Answer]) -> None:
         """Answer from these."""
         self.account = Account("benchmark", appid, "", appid)
-        self.days = deque(answers)
-        self.failure = None
+        days = sorted(answers, reverse=True)
+        window = [day for day in days if _is_in_window(day, answers[day].fetched_at)]
+        older = days[len(window) :]
+        parts = range(0, len(older), rules.OLDER_DAYS)
+        self.chunks = deque(
+            filter(None, [window, *(older[part : part + rules.OLDER_DAYS] for part in parts)])
+        )
         self._answers = dict(answers)
 
     def ask(self, day: date) -> Answer:
@@ -144,14 +147,17 @@ def _without_repeated_pairs(path: Path) -> Iterator[Iterator[Line]]:
     return (lines for _, lines in itertools.groupby(read(path), part_of))
 
 
-def _accounts(lines: Iterator[Line], awaited: Counter[str]) -> Iterator[Fetched]:
-    """The accounts of the lines, one after the other, and how many answers are awaited of each."""
+def _is_in_window(day: date, fetched_at: datetime) -> bool:
+    return (clock.beijing_date(fetched_at) - day).days <= DATASET.window
+
+
+def _accounts(lines: Iterator[Line]) -> Iterator[Fetched]:
+    """The accounts of the lines, one after the other."""
     for appid, own in itertools.groupby(lines, lambda line: line.appid):
         answers = {
             date.fromisoformat(day): Answer(body, fetched_at, calls=1)
             for _, day, fetched_at, body in own
         }
-        awaited[appid] += len(answers)
         yield Fetched(appid, answers)
 
 

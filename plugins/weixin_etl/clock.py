@@ -1,11 +1,7 @@
-"""
-The one clock: every instant and every calendar decision is by it, so a test can live through weeks.
-
-A task's is the warehouse's, whatever its machine's says: what many machines write is ordered by it.
-"""
+"""The one clock: every instant and every calendar decision is by it, so a test can live weeks."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -15,13 +11,11 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 """WeChat counts days in Beijing time (UTC+8, no daylight saving)."""
 TOLERANCE = timedelta(minutes=5)
 """How far apart two clocks may be and still agree."""
-_ahead = timedelta(0)
-"""How far the clock that this process follows is ahead of this machine's."""
 
 
 def now() -> datetime:
     """
-    The current instant, aware, in UTC; by the clock that this process follows, if any.
+    The current instant, aware, in UTC.
 
     `WEIXIN_NOW` (ISO 8601 with an offset, say `2026-11-24T08:30:00+08:00`) replaces it.
 
@@ -30,7 +24,7 @@ def now() -> datetime:
     """
     replacement = os.environ.get("WEIXIN_NOW")
     if not replacement:
-        return datetime.now(UTC) + _ahead
+        return datetime.now(UTC)
     try:
         instant = datetime.fromisoformat(replacement)
     except ValueError:
@@ -43,29 +37,16 @@ def now() -> datetime:
     return instant.astimezone(UTC)
 
 
-def follow(read: Callable[[], datetime]) -> timedelta:
-    """
-    Let `now` go by another clock from here on, in this process, if it agrees with this machine's.
-
-    `read` asks for its time, and is taken to have got it midway.
-
-    Returns:
-        How far it is ahead; beyond `TOLERANCE` one of them is wrong, and nothing changes.
-    """
-    global _ahead
-    before = datetime.now(UTC)
-    theirs = read()
-    ahead = theirs - before - (datetime.now(UTC) - before) / 2
-    if abs(ahead) <= TOLERANCE:
-        _ahead = ahead
-    return ahead
-
-
 def beijing_date(instant: datetime) -> date:
     """The calendar day in Beijing at an aware instant."""
     if instant.tzinfo is None:
         raise ValueError(f"{instant!r} has no offset, so its day in Beijing is unknown")
     return instant.astimezone(SHANGHAI).date()
+
+
+def beijing(instant: datetime) -> tuple[date, time]:
+    """The day and the time of day in Beijing at an aware instant."""
+    return beijing_date(instant), instant.astimezone(SHANGHAI).time()
 
 
 def next_time(of_day: time, after: datetime) -> datetime:

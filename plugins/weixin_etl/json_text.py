@@ -1,4 +1,8 @@
-"""JSON as WeChat writes it: UTF-8 whatever the header says, raw control characters in strings."""
+"""
+JSON as WeChat writes it, and its values as Postgres can hold them.
+
+It is UTF-8 whatever the header says, and strings hold raw control characters.
+"""
 
 import json
 from decimal import Decimal, InvalidOperation
@@ -6,9 +10,11 @@ from typing import Any
 
 import msgspec
 
+from weixin_etl.text import storable
+
 _LONGEST_NUMBER = 4300
 """Characters of a whole number that msgspec decodes: both decoders are to say the same."""
-_encoder = msgspec.json.Encoder(decimal_format="number")
+_DEEPEST = _MOST_DIGITS = 100
 
 
 def decode(body: bytes) -> Any:
@@ -16,7 +22,7 @@ def decode(body: bytes) -> Any:
     The value the bytes stand for, decimal numbers to the digit.
 
     A byte order mark is skipped. A byte that is not UTF-8 becomes U+FFFD; a number beyond what
-    Decimal holds is a float whose `str()` is what was written.
+    Decimal holds is a float.
 
     Raises:
         ValueError: it is not JSON.
@@ -34,25 +40,45 @@ def encode(value: Any) -> str:
     return _encoder.encode(value).decode()
 
 
-class _Beyond(float):
-    """A number with an exponent that Decimal does not hold, as it is written."""
+def clean(value: Any, depth: int = 0) -> Any:
+    """
+    A decoded value as Postgres can hold it, `depth` levels down in its answer.
 
-    def __init__(self, text: str) -> None:
-        self._text = text
+    Texts lose U+0000 and lone surrogates; NaN, Infinity and numbers of a page become texts.
 
-    def __str__(self) -> str:
-        return self._text
+    Raises:
+        RecursionError: it is nested too deeply.
+    """
+    if value is None or type(value) is int:
+        return value
+    if depth == _DEEPEST:
+        raise RecursionError
+    if isinstance(value, str):
+        return value if value.isascii() and "\0" not in value else storable(value)
+    if isinstance(value, list):
+        return [clean(element, depth + 1) for element in value]
+    if isinstance(value, dict):  # a cleaned key never replaces one that has this name already
+        return {
+            cleaned: element if type(element) is int else clean(element, depth + 1)
+            for name, element in value.items()
+            if (cleaned := clean(name)) == name or cleaned not in value
+        }
+    if isinstance(value, Decimal):
+        is_short = max(abs(value.adjusted()), len(str(value))) <= _MOST_DIGITS
+        return value if is_short else str(value)
+    return str(value) if isinstance(value, float) else value
 
 
 def _decimal(text: str) -> Decimal | float:
     try:
         return Decimal(text)
     except InvalidOperation:
-        return _Beyond(text)
-
-
-_decoder = msgspec.json.Decoder(float_hook=_decimal)
+        return float(text)
 
 
 def _whole(digits: str) -> int | Decimal:
     return int(digits) if len(digits) <= _LONGEST_NUMBER else Decimal(digits)
+
+
+_decoder = msgspec.json.Decoder(float_hook=_decimal)
+_encoder = msgspec.json.Encoder(decimal_format="number")

@@ -1,10 +1,11 @@
 """The nouns: what the verbs hand to one another, and the states a pair can be in."""
 
 import hashlib
-from dataclasses import astuple, dataclass, field, fields
-from datetime import date, datetime
+from dataclasses import astuple, dataclass, field, fields, replace
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.problem import Problem
 
@@ -94,7 +95,7 @@ class ConfiguredAccount:
 
 @dataclass(frozen=True, slots=True)
 class PlannedAccount:
-    """An account and the days to ask for, newest first: one of a run's plan, as Airflow keeps it."""
+    """An account and the days to ask for, newest first: part of a plan, as Airflow keeps it."""
 
     conn_id: str
     appid: str
@@ -122,6 +123,11 @@ Batch = list[PlannedAccount]
 """Accounts one ingest task works on."""
 
 
+def days_of(first: date, last: date) -> list[date]:
+    """From the last to the first, both included; none when the last is earlier."""
+    return [last - timedelta(number) for number in range((last - first).days + 1)]
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One run of a dataset's DAG."""
@@ -132,7 +138,7 @@ class Run:
     """The run's day in Beijing: of its logical date, or of its start when it has none."""
     is_scheduled: bool = False
     begin_date: date | None = None
-    """The first day to ask for; None until `rules.dated`, when the form names no dates."""
+    """The first day to ask for; None until `dated`, when the form names no dates."""
     end_date: date | None = None
     names_dates: bool = False
     """Whether the form named the days to ask for."""
@@ -140,6 +146,41 @@ class Run:
     """Connection ids or appids the run is limited to; none means all."""
     refetch: bool = False
     dry_run: bool = False
+
+    @property
+    def days(self) -> list[date]:
+        """The days it is about, once `dated`, newest first."""
+        if self.begin_date is None or self.end_date is None:
+            raise ValueError("the run has no dates yet")
+        return days_of(self.begin_date, self.end_date)
+
+    def dated(self, today: date) -> "Run":
+        """
+        The run with the first and the last day it is about: its own, or its morning's window.
+
+        Raises:
+            ParameterError: the form's dates can't be asked for, or there is no such day.
+        """
+        first_day, yesterday = self.dataset.first_day, today - timedelta(days=1)
+        begin, end = self.begin_date, self.end_date
+        if not self.names_dates:
+            begin = max(self.today - timedelta(days=self.dataset.window), first_day)
+            end = min(self.today - timedelta(days=1), yesterday)
+            if begin > end:
+                days = f"{self.dataset.day.value}s from {first_day} to yesterday in Beijing"
+                why = f"WeChat has {days}, {yesterday}"
+                raise ParameterError(f"nothing can be asked for on {self.today}: {why}")
+        if begin is None or end is None:
+            raise ParameterError("give both begin_date and end_date, or neither")
+        if begin > end:
+            raise ParameterError(f"begin_date {begin} is after end_date {end}")
+        if end > yesterday:
+            why = f"WeChat has days up to yesterday in Beijing, {yesterday}"
+            raise ParameterError(f"end_date {end} is too late: {why}")
+        if begin < first_day:
+            why = f"{self.dataset.endpoint} starts on {first_day}"
+            raise ParameterError(f"begin_date {begin} is too early: {why}")
+        return replace(self, begin_date=begin, end_date=end)
 
 
 NOTHING = hashlib.sha256(b"").digest()
@@ -171,6 +212,15 @@ class Coverage:
     """The last stat_date that every article of that answer reaches."""
     row_count: int | None = None
     """Rows of that answer."""
+
+    @property
+    def ready_date(self) -> date | None:
+        """The day in Beijing of the newest ready answer."""
+        return clock.beijing_date(self.ready_at) if self.ready_at else None
+
+    def is_attempted_since(self, instant: datetime) -> bool:
+        """Whether anybody has asked for the pair since."""
+        return self.attempted_at is not None and self.attempted_at >= instant
 
     @property
     def lists_articles(self) -> bool:

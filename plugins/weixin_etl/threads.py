@@ -1,10 +1,10 @@
-"""What takes threads: calls at once, something now and then, types that msgspec prepares."""
+"""What takes threads: calls at once, and types that msgspec prepares."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Event, Lock, Thread
+from threading import Lock
 from typing import Any, TypeVar
 
 import msgspec
@@ -47,24 +47,6 @@ def thread_pool(count: int) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     pool.shutdown()
-
-
-@contextmanager
-def every(seconds: float, do: Callable[[], None]) -> Iterator[None]:
-    """`do` is called each time so many seconds have passed, whatever the block waits for."""
-    ended = Event()
-
-    def again_and_again() -> None:
-        while not ended.wait(seconds):
-            do()
-
-    beside = Thread(target=again_and_again, daemon=True)
-    beside.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        beside.join()
 
 
 _prepared: set[object] = set()

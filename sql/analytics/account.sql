@@ -37,7 +37,8 @@ SELECT
     account.appid,
     account.name AS account_name,
     {% for dataset in datasets %}
-    {{ dataset.name }}_since.since_date + {{ dataset.window }} AS {{ dataset.prefix }}first_daily_date,
+    {{ dataset.name }}_since.since_date
+    + {{ dataset.window }} AS {{ dataset.prefix }}first_daily_date,
     {{ dataset.name }}.first_loaded_date AS {{ dataset.prefix }}first_loaded_date,
     {{ dataset.name }}.last_loaded_date AS {{ dataset.prefix }}last_loaded_date,
     {{ dataset.name }}.last_published_date

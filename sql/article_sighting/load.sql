@@ -1,20 +1,19 @@
--- The dataset's newest answer that lists each staged article: one row per (dataset, appid, msgid).
-WITH known AS (
-    UPDATE weixin.article_sighting AS sighting
-    SET raw_response_id = staged.raw_response_id
-    FROM staged_article AS staged
-    WHERE
-        sighting.dataset = staged.dataset
-        AND sighting.appid = staged.appid
-        AND sighting.msgid = staged.msgid
-        AND sighting.raw_response_id != staged.raw_response_id
-)
-
-INSERT INTO weixin.article_sighting (dataset, appid, msgid, raw_response_id)
+-- Staged articles are listed by the dataset: one row each that it did not list before. A fold adds
+-- those that are not known at all: its articles need not be listed any more.
+INSERT INTO weixin.article_sighting (appid, msgid, dataset)
 SELECT
-    dataset,
-    appid,
-    msgid,
-    raw_response_id
-FROM staged_article
-ON CONFLICT (dataset, appid, msgid) DO NOTHING
+    staged.appid,
+    staged.msgid,
+    :dataset
+FROM staged_article AS staged
+WHERE
+    NOT EXISTS (
+        SELECT
+        FROM weixin.article_sighting AS known
+        WHERE
+            known.appid = staged.appid
+            AND known.msgid = staged.msgid
+            AND known.dataset = :dataset
+            AND (:is_fold OR known.unlisted_since IS NULL)
+    )
+ON CONFLICT (appid, msgid, dataset) DO UPDATE SET unlisted_since = NULL

@@ -5,20 +5,20 @@ SELECT
     round(
         extract(
             EPOCH FROM cast(:now AS timestamptz)
-            - cast(newest.publication_date + 1 AS timestamp) AT TIME ZONE 'Asia/Shanghai'
+            - cast(newest.day + 1 AS timestamp) AT TIME ZONE 'Asia/Shanghai'
         ) / 3600,
         1
     ) AS hours
 FROM (
     SELECT
         wanted.appid,
-        coalesce(max(coverage.publication_date), cast(:since AS date)) AS publication_date
+        coalesce(max(coverage.day), cast(:since AS date)) AS day
     FROM unnest(cast(:appids AS text[])) AS wanted (appid)
     LEFT JOIN weixin.coverage
         ON
             coverage.dataset = :dataset
             AND wanted.appid = coverage.appid
-            AND coverage.publication_date >= :since
+            AND coverage.day >= :since
             AND coverage.ready_at IS NOT NULL
     GROUP BY wanted.appid
 ) AS newest

@@ -1,24 +1,13 @@
--- What is loaded of some pairs: one row per pair that has an answer.
+-- What is stored of some pairs: one row per pair that was ever asked for.
 SELECT
     coverage.appid,
-    coverage.publication_date,
-    coverage.fetched_at,
-    coverage.data_state,
-    coverage.row_count,
-    coverage.article_count,
-    coverage.through_date,
-    coverage.ready_at,
-    coverage.is_final,
-    coverage.is_provisional,
-    coverage.attempt_state
+    coverage.day,
+    coverage.{{ coverage_columns | join(",\n    coverage.") }}
 FROM unnest(
-        cast(:datasets AS text[]),
-        cast(:appids AS text[]),
-        cast(:publication_dates AS date[])
-    ) AS pair (dataset, appid, publication_date)
+        cast(:datasets AS text[]), cast(:appids AS text[]), cast(:days AS date[])
+    ) AS pair (dataset, appid, day)
 INNER JOIN weixin.coverage
     ON
         pair.dataset = coverage.dataset
         AND pair.appid = coverage.appid
-        AND pair.publication_date = coverage.publication_date
-WHERE coverage.fetched_at IS NOT NULL
+        AND pair.day = coverage.day

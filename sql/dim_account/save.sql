@@ -14,5 +14,4 @@ FROM jsonb_to_recordset(cast(:accounts AS jsonb)) AS planned (
 ON CONFLICT (appid) DO UPDATE SET
     name = excluded.name,
     conn_id = excluded.conn_id,
-    is_active = TRUE,
-    left_at = NULL
+    is_active = TRUE

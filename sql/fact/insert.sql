@@ -1,41 +1,37 @@
--- Rows that the fact lacks: one row each. Where a writer other than this pipeline was quicker, the
--- newer values stand; what that writer put there for a moment is in no history.
-INSERT INTO weixin.{{ fact }} AS fact (
-    {% for column in key + place %}
-    {{ column }},
-    {% endfor %}
-    {% for metric in metrics %}
-    {{ metric }},
-    {% endfor %}
-    extra,
-    raw_response_id,
-    fetched_at,
-    loaded_at,
-    changed_at
-)
-SELECT
-    {% for column in key + place %}
-    {{ column }},
-    {% endfor %}
-    {% for metric in metrics %}
-    {{ metric }},
-    {% endfor %}
-    extra,
-    raw_response_id,
-    fetched_at,
-    loaded_at,
-    changed_at
-FROM different_{{ fact }}
-WHERE is_new
-ON CONFLICT ({{ key | join(", ") }}) DO UPDATE
-    SET
-        {% for column in place %}
-        {{ column }} = excluded.{{ column }},
+-- Staged rows of pairs that were never loaded: one row per pair, with how many the fact lacked.
+WITH inserted AS (
+    INSERT INTO weixin.{{ fact }} (
+        {% for column in key + place %}
+        {{ column }},
         {% endfor %}
         {% for metric in metrics %}
-        {{ metric }} = coalesce(excluded.{{ metric }}, fact.{{ metric }}),
+        {{ metric }},
         {% endfor %}
-        extra = coalesce(fact.extra || excluded.extra, excluded.extra, fact.extra),
-        raw_response_id = excluded.raw_response_id,
-        fetched_at = excluded.fetched_at,
-        changed_at = greatest(excluded.changed_at, fact.changed_at)
+        extra,
+        raw_response_id,
+        fetched_at,
+        changed_at
+    )
+    SELECT
+        {% for column in key + place %}
+        {{ column }},
+        {% endfor %}
+        {% for metric in metrics %}
+        {{ metric }},
+        {% endfor %}
+        extra,
+        raw_response_id,
+        fetched_at,
+        :changed_at
+    FROM staged_{{ fact }}
+    ON CONFLICT ({{ key | join(", ") }}) DO NOTHING
+    RETURNING appid, {{ day }}
+)
+
+SELECT
+    appid,
+    {{ day }} AS day,
+    count(*) AS inserted,
+    0 AS updated
+FROM inserted
+GROUP BY appid, {{ day }}

@@ -17,8 +17,8 @@ CREATE TABLE weixin.{{ dataset.fact }} (
     changed_at timestamptz NOT NULL,
     PRIMARY KEY ({{ dataset.key | join(", ") }})
 );
-{% if dataset.item %}
-CREATE INDEX {{ dataset.fact }}_day ON weixin.{{ dataset.fact }} (appid, {{ dataset.day_column }});
+{% if dataset.item and not dataset.describes_articles %}
+CREATE INDEX {{ dataset.fact }}_day ON weixin.{{ dataset.fact }} (appid, stat_date);
 {% endif %}
 {% if dataset.describes_articles %}
 CREATE INDEX {{ dataset.fact }}_stat_date ON weixin.{{ dataset.fact }} USING brin (stat_date);

@@ -3,13 +3,13 @@
 {% from "raw_response/macros.jinja" import is_selected %}
 SELECT
     raw.appid,
-    raw.publication_date,
+    raw.day,
     count(*) AS answer_count,
-    sum(octet_length(raw.body_zstd)) AS byte_count
+    sum(octet_length(raw.body)) AS byte_count
 FROM weixin.raw_response AS raw
 WHERE
     {{ is_selected() }}
-    AND (raw.appid, raw.publication_date) > (:after_appid, cast(:after_date AS date))
-GROUP BY raw.appid, raw.publication_date
-ORDER BY raw.appid, raw.publication_date
+    AND (raw.appid, raw.day) > (:after_appid, cast(:after_date AS date))
+GROUP BY raw.appid, raw.day
+ORDER BY raw.appid, raw.day
 LIMIT :count

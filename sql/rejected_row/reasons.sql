@@ -1,22 +1,22 @@
 -- Rejected parts of answers that are not resolved, for people: one row per dataset and reason,
--- which names the metric, with how many parts, accounts and publication days it concerns, and the
+-- which names the metric, with how many parts, accounts and days it concerns, and the
 -- newest of them.
 SELECT
     rejected.dataset,
     rejected.reason,
     count(*) AS row_count,
-    count(DISTINCT format('%s %s', rejected.appid, rejected.publication_date)) AS pair_count,
+    count(DISTINCT format('%s %s', rejected.appid, rejected.day)) AS pair_count,
     array_agg(
         DISTINCT coalesce(account.name, rejected.appid)
         ORDER BY coalesce(account.name, rejected.appid)
     ) AS accounts,
-    min(rejected.publication_date) AS first_date,
-    max(rejected.publication_date) AS last_date,
+    min(rejected.day) AS first_date,
+    max(rejected.day) AS last_date,
     (
         array_agg(
             jsonb_build_array(
                 coalesce(account.name, rejected.appid),
-                rejected.publication_date,
+                rejected.day,
                 rejected.msgid,
                 rejected.stat_date,
                 left(rejected.payload, 500)

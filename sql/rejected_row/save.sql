@@ -1,36 +1,70 @@
--- The parts of new answers that do not fit: one row each.
+-- Rejected parts of some pairs' newest answers: one row per part that is not open already. Open ones
+-- that do not occur any more are resolved. Parts are told apart by the hash of all they say.
+WITH part AS MATERIALIZED (
+    SELECT DISTINCT ON (identity)
+        *,
+        sha256(convert_to(row(appid, day, msgid, stat_date, reason, payload)::text, 'UTF8'))
+            AS identity
+    FROM unnest(
+            (:part_appids)::text[],
+            (:part_days)::date[],
+            (:raw_response_ids)::bigint[],
+            (:msgids)::text[],
+            (:stat_dates)::date[],
+            (:reasons)::text[],
+            (:payloads)::text[]
+        ) AS part (appid, day, raw_response_id, msgid, stat_date, reason, payload)
+),
+
+known AS MATERIALIZED (
+    SELECT
+        rejected.rejected_row_id,
+        sha256(
+            convert_to(
+                row(
+                    rejected.appid,
+                    rejected.day,
+                    rejected.msgid,
+                    rejected.stat_date,
+                    rejected.reason,
+                    rejected.payload
+                )::text, 'UTF8'
+            )
+        ) AS identity
+    FROM unnest(
+            (:datasets)::text[], (:appids)::text[], (:days)::date[]
+        ) AS pair (dataset, appid, day)
+    INNER JOIN weixin.rejected_row AS rejected
+        ON
+            pair.dataset = rejected.dataset
+            AND pair.appid = rejected.appid
+            AND pair.day = rejected.day
+            AND rejected.resolved_at IS NULL
+),
+
+resolved AS (
+    UPDATE weixin.rejected_row AS rejected
+    SET resolved_at = :rejected_at
+    WHERE
+        rejected.rejected_row_id IN (
+            SELECT known.rejected_row_id
+            FROM known
+            WHERE NOT known.identity IN (SELECT part.identity FROM part)
+        )
+)
+
 INSERT INTO weixin.rejected_row (
-    dataset,
-    appid,
-    publication_date,
-    msgid,
-    stat_date,
-    metric,
-    reason,
-    payload,
-    raw_response_id,
-    rejected_at
+    dataset, appid, day, msgid, stat_date, reason, payload, raw_response_id, rejected_at
 )
 SELECT
     :dataset,
-    appid,
-    publication_date,
-    msgid,
-    stat_date,
-    metric,
-    reason,
-    payload,
-    raw_response_id,
+    part.appid,
+    part.day,
+    part.msgid,
+    part.stat_date,
+    part.reason,
+    part.payload,
+    part.raw_response_id,
     :rejected_at
-FROM unnest(
-        cast(:appids AS text[]),
-        cast(:publication_dates AS date[]),
-        cast(:msgids AS text[]),
-        cast(:stat_dates AS date[]),
-        cast(:metrics AS text[]),
-        cast(:reasons AS text[]),
-        cast(:payloads AS text[]),
-        cast(:raw_response_ids AS bigint[])
-    ) AS rejected (
-        appid, publication_date, msgid, stat_date, metric, reason, payload, raw_response_id
-    )
+FROM part
+WHERE NOT part.identity IN (SELECT known.identity FROM known)

@@ -13,6 +13,7 @@ from figures import loaded, truth
 from ingest_processes import IngestProcess, Order, Outcome, ingest
 from support import HASTE, stale_rollups
 from trial import Trial, Warehouses
+from weixin_etl.run.pairs import planned_pairs
 
 from weixin_etl import rules
 from weixin_etl.api.client import Answer
@@ -25,7 +26,6 @@ from weixin_etl.parse import parse
 from weixin_etl.problem import ProblemKind
 from weixin_etl.run import Settings
 from weixin_etl.run.check import CheckError, check
-from weixin_etl.run.pairs import planned_pairs
 from weixin_sandbox import Sandbox
 
 IMPATIENT = replace(HASTE, read_seconds=0.5)

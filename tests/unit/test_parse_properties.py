@@ -4,18 +4,17 @@ import json
 import operator
 from datetime import timedelta
 from typing import Any
-from unittest.mock import Mock, patch
+from unittest.mock import patch
 
-import msgspec
 import pytest
 from hostile_answers import ANY_JSON, DATES, DAY, answers, no_deadline, written
 from hypothesis import given
 from hypothesis import strategies as st
 from parse_cases import FETCHED_AT, read
 
+from weixin_etl import json_text
 from weixin_etl.datasets import ARTICLE_DATASETS, Dataset, Kind
-from weixin_etl.load.stage import article_line, row_lines
-from weixin_etl.parse import AnswerReader, parse
+from weixin_etl.parse import RowByRow, parse
 from weixin_etl.parse.articles import Parsed
 from weixin_etl.parse.values import BIGINT_MAX, SMALLINT_MAX
 
@@ -38,7 +37,7 @@ UNKNOWN_VALUES = st.recursive(
 UNKNOWN = st.dictionaries(st.sampled_from(["new_user", "rows", "新"]), UNKNOWN_VALUES, max_size=2)
 
 
-def documented(
+def documented_items(
     dataset: Dataset, unknown: st.SearchStrategy[dict[str, Any]]
 ) -> st.SearchStrategy[list[dict[str, Any]]]:
     """Articles as the documentation shows them, with unknown keys beside the documented ones."""
@@ -66,52 +65,67 @@ def documented(
     return st.lists(st.builds(operator.or_, unknown, item), max_size=4)
 
 
-def taken_apart(dataset: Dataset, body: bytes) -> Parsed:
-    """The answer without reading anything by type."""
-    decoder = Mock(decode=Mock(side_effect=msgspec.DecodeError))
-    with (
-        patch.object(AnswerReader, "documented", return_value=None),
-        patch("weixin_etl.parse._answer_decoder", decoder),
-    ):
+def row_by_row(dataset: Dataset, body: bytes) -> Parsed:
+    """The answer without decoding the whole of it by type."""
+    with patch("weixin_etl.parse.documented", return_value=None):
         return parse(dataset, body, DAY, FETCHED_AT)
+
+
+def value_by_value(dataset: Dataset, body: bytes) -> Parsed:
+    """The answer without converting any row by type."""
+    with patch.object(RowByRow, "_by_type", return_value=None):
+        return row_by_row(dataset, body)
 
 
 @both_datasets
 @no_deadline
-@given(st.data(), st.booleans(), st.sampled_from([st.just({}), UNKNOWN]))
-def test_a_documented_article_is_read_by_type_unknown_keys_or_not(
-    dataset: Dataset,
-    data: st.DataObject,
-    is_ascii: bool,
-    unknown: st.SearchStrategy[dict[str, Any]],
+@given(st.data(), st.booleans())
+def test_a_documented_answer_is_decoded_at_once(
+    dataset: Dataset, data: st.DataObject, is_ascii: bool
 ) -> None:
-    """None of them costs the time of reading value by value, which would make the same of it."""
-    answer = {"is_delay": data.draw(st.booleans()), "errcode": 0} | data.draw(unknown)
-    answer["list"] = data.draw(documented(dataset, unknown))
+    """Keys beside its list cost no time; row by row and value by value are the same."""
+    answer = {"is_delay": data.draw(st.booleans()), "errcode": 0} | data.draw(UNKNOWN)
+    answer["list"] = data.draw(documented_items(dataset, st.just({})))
     body = json.dumps(answer, ensure_ascii=is_ascii).encode()
 
-    with patch.object(AnswerReader, "take_apart", side_effect=AssertionError):
+    with patch.object(RowByRow, "read", side_effect=AssertionError):
         parsed = parse(dataset, body, DAY, FETCHED_AT)
 
-    assert parsed == taken_apart(dataset, body)
+    assert parsed == row_by_row(dataset, body) == value_by_value(dataset, body)
 
 
 @both_datasets
 @no_deadline
 @given(st.data())
-def test_articles_read_by_type_change_nothing_of_what_is_read_value_by_value(
+def test_a_documented_row_is_converted_by_type_unknown_keys_or_not(
+    dataset: Dataset, data: st.DataObject
+) -> None:
+    """None of them costs the time of reading value by value, which would make the same of it."""
+    items = data.draw(documented_items(dataset, UNKNOWN))
+    body = json.dumps({"list": items}).encode()
+
+    with patch.object(RowByRow, "_value_by_value", side_effect=AssertionError):
+        parsed = parse(dataset, body, DAY, FETCHED_AT)
+
+    assert parsed == value_by_value(dataset, body)
+
+
+@both_datasets
+@no_deadline
+@given(st.data())
+def test_what_is_read_by_type_is_what_is_read_value_by_value(
     dataset: Dataset, data: st.DataObject
 ) -> None:
     """Of any answer, odd articles among documented ones, and bytes that are no text."""
     answer = data.draw(answers(dataset))
     unknown = st.dictionaries(st.sampled_from(["a", "b\0"]), UNKNOWN_VALUES)
-    items = answer["list"] + data.draw(documented(dataset, st.just({}) | UNKNOWN | unknown))
+    items = answer["list"] + data.draw(documented_items(dataset, st.just({}) | UNKNOWN | unknown))
     answer["list"] = data.draw(st.permutations(items))
     body = written(answer).replace(b"\\u00ff", b"\xff").replace(b"\\u0001", b"\x01")
 
-    by_type = parse(dataset, body, DAY, FETCHED_AT)
+    parsed = parse(dataset, body, DAY, FETCHED_AT)
 
-    assert by_type == taken_apart(dataset, body)
+    assert parsed == row_by_row(dataset, body) == value_by_value(dataset, body)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +134,7 @@ def test_articles_read_by_type_change_nothing_of_what_is_read_value_by_value(
         ('"0.50"', "0.50"),
         ('"12"', "12"),
         *((it, None) for it in ('"1_0"', '"１"', '"1e1"', '".5"', '"-1"', '"50%"')),
-        *((it, None) for it in ("true", "[1]", "1e400", "1e99999999999999999999")),
+        *((it, None) for it in ("true", "[1]", "-0.5", "1e15", "1e400", "1e99999999999999999999")),
     ],
 )
 def test_a_rate_is_a_number_or_rejected_alone(written_rate: str, rate_read: str | None) -> None:
@@ -135,7 +149,7 @@ def test_a_rate_is_a_number_or_rejected_alone(written_rate: str, rate_read: str 
 
     found = getattr(parsed.articles["1_1"].rows[DAY], rate)
     assert (found if found is None else str(found)) == rate_read
-    assert [it.metric for it in parsed.rejected] == ([] if rate_read else [rate])
+    assert [part.reason.split()[0] for part in parsed.rejected] == ([] if rate_read else [rate])
     assert list(parsed.articles["1_1"].rows) == [DAY, NEXT_DAY]
 
 
@@ -153,7 +167,7 @@ def test_a_number_in_a_list_that_nothing_holds_is_kept_as_a_text(number: str) ->
     row = parsed.articles["1_1"].rows[DAY]
     assert all(isinstance(it["user_count"], str) for it in getattr(row, name))
     assert getattr(row, dataset.readers) == 3
-    assert len(row_lines(dataset, parsed.articles.values())) == 1
+    assert json_text.encode(row)
 
 
 @both_datasets
@@ -177,8 +191,7 @@ def test_any_depth_is_read_or_unreadable(
     if parsed.unreadable:
         assert depth > 90
     else:
-        articles = parsed.articles.values()
-        assert [*row_lines(dataset, articles), *map(article_line, articles)]
+        assert [json_text.encode(article) for article in parsed.articles.values()]
 
 
 @no_deadline

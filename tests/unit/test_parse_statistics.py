@@ -116,7 +116,6 @@ def test_the_same_key_twice_is_one_row() -> None:
     parsed = read(FOLLOWER_CHANGE, answer_of(*items))
 
     assert figures(parsed) == {"1": {"new_user": 6, "cancel_user": 2}, "201": {"new_user": 7}}
-    assert parsed.merged_rows == 1
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Keys that the documentation does not know are kept."""
 
+import pytest
 from parse_cases import DAY, NEXT_DAY, body, item, metrics, read, row
 
 
@@ -31,13 +32,21 @@ def test_an_unknown_key_of_an_article_is_kept_in_extra() -> None:
     assert parsed.unknown_metrics == set()
 
 
+@pytest.mark.parametrize("keys", [{}, {"is_top": True}], ids=["decoded at once", "row by row"])
+def test_user_source_is_kept_in_extra(keys: dict[str, bool]) -> None:
+    """No document has it, and many answers do: they are decoded at once all the same."""
+    parsed = read(body(item(row(share_user=5), user_source=0, **keys)))
+
+    assert parsed.articles["100_1"].extra == {"user_source": 0} | keys
+
+
 def test_an_attribute_of_another_type_is_kept_in_extra() -> None:
     """Neither lost nor forced into its column, and the rows go on."""
     parsed = read(
-        body(item(row(share_user=5), title=12, user_source="0", publish_type=70_000, url=True))
+        body(item(row(share_user=5), title=12, publish_type=70_000, url=True, content_url=[]))
     )
 
     article = parsed.articles["100_1"]
-    assert article.extra == {"title": 12, "user_source": "0", "publish_type": 70_000, "url": True}
-    assert (article.title, article.user_source, article.publish_type) == (None, None, None)
+    assert article.extra == {"title": 12, "publish_type": 70_000, "url": True, "content_url": []}
+    assert (article.title, article.publish_type) == (None, None)
     assert metrics(article) == {DAY: {"share_user": 5}}

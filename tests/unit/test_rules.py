@@ -1,6 +1,10 @@
-"""The rules of time and state, each with its cases; all times are Beijing's, in November 2026."""
+"""
+The rules of time and state, a test each; all times are Beijing's, in November 2026.
 
-from collections.abc import Collection
+Answers are of publication day 10 November unless a test says otherwise: of its window of seven days
+the last row, of the 16th, is ready on the morning of the 17th.
+"""
+
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -14,30 +18,16 @@ from weixin_etl.datasets import (
     FOLLOWER_TOTAL,
     Dataset,
 )
-from weixin_etl.model import (
-    AttemptState,
-    Coverage,
-    PairState,
-    ParameterError,
-    PlannedPair,
-    Run,
-    Summary,
-)
-from weixin_etl.problem import ProblemKind
-from weixin_etl.rules import Days, Due, StillCounting
+from weixin_etl.model import NOTHING, Coverage, ParameterError, Run, State
+from weixin_etl.rules import Answer, Chunk, Due
 
 case = pytest.param
-MONTH = date(2026, 11, 1)
+READY_HOUR = time(10)
 
 
 def nov(day: int) -> date:
-    """A day of the month; 0 and less are of the months before, 31 and more of those after."""
-    return MONTH + timedelta(day - 1)
-
-
-def at(day: int, hour: int = 8, minute: int = 30, second: int = 0) -> datetime:
-    """A moment of a day."""
-    return datetime.combine(nov(day), time(hour, minute, second), clock.SHANGHAI)
+    """A day of the month; 0 and less are of the months before."""
+    return date(2026, 11, 1) + timedelta(day - 1)
 
 
 def days(*numbers: int) -> list[date]:
@@ -45,75 +35,43 @@ def days(*numbers: int) -> list[date]:
     return [nov(number) for number in numbers]
 
 
+def at(day: int, hour: int = 8, minute: int = 30) -> datetime:
+    """A moment of a day."""
+    return datetime.combine(nov(day), time(hour, minute), clock.SHANGHAI)
+
+
 TODAY = nov(24)
-DAILY = Run("daily", ARTICLE_TOTAL, TODAY, is_scheduled=True)
-REFETCH = replace(DAILY, is_scheduled=False, refetch=True)
-DETAIL = replace(DAILY, dataset=ARTICLE_TOTAL_DETAIL)
-PAST = replace(DAILY, today=nov(10), is_scheduled=False)
-DATES = replace(DAILY, is_scheduled=False, begin_date=nov(1), end_date=nov(3))
+WINDOW = days(23, 22, 21, 20, 19, 18, 17)
+DAILY = Run("daily", ARTICLE_TOTAL, TODAY, is_scheduled=True).dated(TODAY)
+DATES = Run("dates", ARTICLE_TOTAL, TODAY, False, nov(1), nov(3), names_dates=True)
 
 
-# ------------------------------------------------------------------------------------------- due
-
-
-@pytest.mark.parametrize(
-    ("run", "today", "expected"),
-    [
-        case(DAILY, TODAY, True, id="today's"),
-        case(replace(DAILY, is_scheduled=False), TODAY, True, id="today's, started by hand"),
-        case(PAST, TODAY, False, id="a past day's"),
-        case(replace(DAILY, today=nov(25)), TODAY, False, id="tomorrow's"),
-        case(DATES, TODAY, False, id="with dates"),
-        case(replace(DATES, begin_date=None), TODAY, False, id="with one date, which is refused"),
-    ],
-)
-def test_a_run_is_daily(run: Run, today: date, expected: bool) -> None:
-    """It names no dates and its day is the real one."""
-    assert rules.is_daily(run, today) is expected
+# --------------------------------------------------------------------------- the run's own dates
 
 
 @pytest.mark.parametrize(
-    ("run", "today", "expected"),
+    ("run", "first", "last"),
     [
-        case(DAILY, TODAY, Days(nov(17), nov(23)), id="seven days up to yesterday"),
-        case(DETAIL, TODAY, Days(date(2026, 10, 25), nov(23)), id="thirty days up to yesterday"),
-        case(PAST, TODAY, Days(nov(3), nov(9)), id="of a past run, before its own day"),
+        case(DAILY, nov(17), nov(23), id="seven days up to yesterday"),
+        case(replace(DAILY, today=nov(10)), nov(3), nov(9), id="of an earlier morning, its own"),
+        case(replace(DAILY, today=nov(27)), nov(20), nov(23), id="up to the real yesterday"),
         case(
-            replace(DAILY, today=date(2028, 3, 1)),
-            date(2028, 3, 1),
-            Days(date(2028, 2, 23), date(2028, 2, 29)),
-            id="across a leap day",
-        ),
-        case(
-            replace(DAILY, today=nov(27)),
-            TODAY,
-            Days(nov(20), nov(23)),
-            id="of a future run, up to the real yesterday",
-        ),
-        case(
-            replace(DETAIL, today=date(2025, 11, 4)),
-            TODAY,
-            Days(date(2025, 11, 1), date(2025, 11, 3)),
-            id="not before the endpoint's first day",
-        ),
-        case(DATES, TODAY, Days(nov(1), nov(3)), id="the days named"),
-        case(
-            replace(DATES, begin_date=nov(23), end_date=nov(23)),
-            TODAY,
-            Days(nov(23), nov(23)),
-            id="the real yesterday alone",
-        ),
-        case(
-            replace(DATES, begin_date=date(2014, 12, 1)),
-            TODAY,
-            Days(date(2014, 12, 1), nov(3)),
+            replace(DAILY, dataset=ARTICLE_TOTAL_DETAIL, today=date(2025, 11, 3)),
+            date(2025, 11, 1),
+            date(2025, 11, 2),
             id="from the endpoint's first day on",
         ),
+        case(DATES, nov(1), nov(3), id="the days named"),
+        case(replace(DATES, end_date=nov(23)), nov(1), nov(23), id="the real yesterday too"),
     ],
 )
-def test_the_window_of_a_run(run: Run, today: date, expected: Days) -> None:
-    """The days it names, else those whose totals may still have grown."""
-    assert rules.window(run, today) == expected
+def test_a_run_is_about_the_dates_it_names_or_its_mornings_window(
+    run: Run, first: date, last: date
+) -> None:
+    """`end_date` is at most the real yesterday."""
+    dated = run.dated(TODAY)
+
+    assert (dated.begin_date, dated.end_date) == (first, last)
 
 
 @pytest.mark.parametrize(
@@ -122,12 +80,7 @@ def test_the_window_of_a_run(run: Run, today: date, expected: Days) -> None:
         case(
             replace(DATES, end_date=None),
             "give both begin_date and end_date, or neither",
-            id="no end",
-        ),
-        case(
-            replace(DATES, begin_date=None),
-            "give both begin_date and end_date, or neither",
-            id="no beginning",
+            id="one date",
         ),
         case(
             replace(DATES, begin_date=nov(4)),
@@ -149,645 +102,504 @@ def test_the_window_of_a_run(run: Run, today: date, expected: Days) -> None:
             replace(DAILY, today=date(2014, 12, 1)),
             "nothing can be asked for on 2014-12-01: WeChat has publication days from 2014-12-01 "
             "to yesterday in Beijing, 2026-11-23",
-            id="a past run without a day",
-        ),
-        case(
-            replace(DAILY, today=date(2027, 3, 1)),
-            "nothing can be asked for on 2027-03-01: WeChat has publication days from 2014-12-01 "
-            "to yesterday in Beijing, 2026-11-23",
-            id="a run far in the future",
+            id="a morning without a day",
         ),
     ],
 )
-def test_days_out_of_range_are_refused(run: Run, sentence: str) -> None:
+def test_dates_that_cannot_be_asked_for_are_refused(run: Run, sentence: str) -> None:
     """With a sentence for the form."""
     with pytest.raises(ParameterError) as error:
-        rules.window(run, TODAY)
+        run.dated(TODAY)
 
     assert str(error.value) == sentence
 
 
-@pytest.mark.parametrize(
-    ("run", "first_daily_date", "expected"),
-    [
-        case(DAILY, nov(10), Days(nov(3), nov(23)), id="of a daily run, all since the first one"),
-        case(DAILY, TODAY, Days(nov(17), nov(23)), id="of the first daily run, its window"),
-        case(
-            DETAIL,
-            date(2025, 11, 5),
-            Days(date(2025, 11, 1), nov(23)),
-            id="not before the endpoint's first day",
-        ),
-        case(PAST, nov(1), Days(nov(3), nov(9)), id="of a past run, its window"),
-        case(DATES, nov(20), Days(nov(1), nov(3)), id="of a run with dates, these"),
-    ],
-)
-def test_the_days_concerned(run: Run, first_daily_date: date, expected: Days) -> None:
-    """What decides what is due and lost."""
-    assert rules.concerned(run, first_daily_date, TODAY) == expected
+# ------------------------------------------------------------------------------------------- due
 
 
-WINDOW = days(23, 22, 21, 20, 19, 18, 17)
+def due(known: dict[int, Coverage], run: Run = DAILY, since: int = -90, catch_up: int = 60) -> Due:
+    """What a run asks for on the 24th, by what is known of days of the month."""
+    coverage = {nov(day): pair for day, pair in known.items()}
+    return rules.due(run, TODAY, coverage, nov(since), catch_up)
 
 
-@pytest.mark.parametrize(
-    ("run", "facts", "expected"),
-    [
-        case(DAILY, {}, Due(WINDOW, [], 0, []), id="the window, newest first"),
-        case(
-            DAILY,
-            {"open_days": days(23, 22, 21, 20, 19, 18)},
-            Due(days(23, 22, 21, 20, 19, 18), [], 1, []),
-            id="no final day",
-        ),
-        case(
-            DAILY,
-            {"open_days": [*days(5, 16), *WINDOW]},
-            Due([*WINDOW, *days(16, 5)], days(16, 5), 0, []),
-            id="days that earlier daily runs left open, after the window",
-        ),
-        case(
-            DAILY,
-            {"open_days": [*days(11, 12, 13, 14), *WINDOW], "catch_up_days": 4},
-            Due([*WINDOW, *days(14, 13)], days(14, 13), 0, days(12, 11)),
-            id="what is beyond the reach is lost",
-        ),
-        case(
-            DAILY,
-            {"open_days": [*days(16), *WINDOW], "catch_up_days": 0},
-            Due(WINDOW, [], 0, days(16)),
-            id="without catch-up, all before the window is lost",
-        ),
-        case(
-            DAILY,
-            {"open_days": [*days(2, 3), *WINDOW], "first_daily_date": nov(10)},
-            Due([*WINDOW, *days(3)], days(3), 0, []),
-            id="nothing before the first daily run's window",
-        ),
-        case(
-            DAILY,
-            {"open_days": [*days(16), *WINDOW], "first_daily_date": TODAY},
-            Due(WINDOW, [], 0, []),
-            id="the first daily run catches nothing up",
-        ),
-        case(
-            replace(DETAIL, today=date(2025, 11, 4)),
-            {
-                "today": date(2025, 11, 4),
-                "first_daily_date": date(2025, 11, 3),
-                "open_days": [date(2025, 10, 31), date(2025, 11, 1), date(2025, 11, 3)],
-            },
-            Due([date(2025, 11, 3), date(2025, 11, 1)], [], 1, []),
-            id="nothing before the endpoint's first day",
-        ),
-        case(
-            DAILY,
-            {"open_days": [*days(2, 5, 16), *WINDOW], "answered": days(2), "catch_up_days": 0},
-            Due([*WINDOW, *days(2)], days(2), 0, days(16, 5)),
-            id="however old, a day with a ready answer that is not confirmed",
-        ),
-        case(
-            DAILY,
-            {"open_days": [*days(5, 16), *WINDOW], "resting": days(5, 20)},
-            Due([*days(23, 22, 21, 19, 18, 17), *days(16)], days(16), 0, [], 2),
-            id="no day that rests",
-        ),
-        case(
-            PAST,
-            {"open_days": days(9, 8, 7), "resting": days(8)},
-            Due(days(9, 7), [], 4, [], 1),
-            id="a past run: no day that rests",
-        ),
-        case(
-            DATES,
-            {"open_days": days(3, 2, 1), "resting": days(2)},
-            Due(days(3, 2, 1), [], 0, []),
-            id="a run with dates: one that rests as well",
-        ),
-        case(
-            PAST,
-            {"open_days": [*days(1, 3, 9), *WINDOW]},
-            Due(days(9, 3), [], 5, []),
-            id="a past run: its window, no catch-up",
-        ),
-        case(
-            DATES,
-            {"open_days": days(3, 1)},
-            Due(days(3, 1), [], 1, []),
-            id="a run with dates: these, unless final",
-        ),
-        case(
-            replace(DATES, refetch=True),
-            {"open_days": []},
-            Due(days(3, 2, 1), [], 0, []),
-            id="refetch: final ones too",
-        ),
-        case(
-            DAILY,
-            {"open_days": [*days(5, 16), *WINDOW], "catch_up_days": 4, "last_errcodes": [47009]},
-            Due(days(23), [], 0, days(5), is_probe=True),
-            id="retired: yesterday alone; what is lost is still named",
-        ),
-        case(
-            PAST,
-            {"open_days": [*days(9, 8), *WINDOW], "last_errcodes": [47009]},
-            Due(days(9), [], 5, [], is_probe=True),
-            id="retired: a past run's last day alone",
-        ),
-        case(
-            DATES,
-            {"open_days": days(3, 1), "last_errcodes": [47009]},
-            Due(days(3, 1), [], 1, []),
-            id="retired: the dates named all the same",
-        ),
-    ],
-)
-def test_what_is_due(run: Run, facts: dict[str, object], expected: Due) -> None:
-    """Of a daily run, every open day within reach."""
-    usual = {
-        "today": TODAY,
-        "first_daily_date": nov(1),
-        "catch_up_days": 60,
-        "known": known(
-            facts.pop("open_days", WINDOW),
-            answered=facts.pop("answered", ()),
-            resting=facts.pop("resting", ()),
-        ),
-        "last_errcodes": [],
-    }
-
-    assert rules.due(run, **(usual | facts)) == expected
+FINAL = Coverage("final", at(23), b"a", 1, at(23))
+READY = Coverage(None, at(23), b"a", 1, at(23))
+"""Answered on the morning before."""
+SILENT = replace(READY, list_sha256=None, article_count=0)
+LISTED = replace(READY, ready_at=at(22))
+REFUSED = Coverage(attempted_at=at(23), error_kind="forbidden", error_code=48001)
+OFFLINE = replace(REFUSED, error_kind="offline", error_code=47009)
+SPOKEN = {23: replace(READY, ready_at=at(24), attempted_at=at(24))}
+"""The newest day lists an article, so no witness is asked."""
 
 
-def known(
-    open_days: Collection[date], *, answered: Collection[date], resting: Collection[date]
-) -> dict[date, Coverage]:
-    """Open days as they are known."""
-    return {
-        day: Coverage(
-            day,
-            ready_at=at(20) if day in (*answered, *resting) else None,
-            is_resting=day in resting,
-        )
-        for day in open_days
-    }
+def test_the_first_daily_run_asks_for_its_window_newest_first() -> None:
+    """Its account has no day before the window."""
+    assert due(SPOKEN, since=17) == Due(WINDOW)
+
+
+def test_a_daily_run_asks_for_every_open_day_in_reach() -> None:
+    """Settled ones are not asked again, whatever settled them."""
+    given_up = replace(FINAL, settled="given_up")
+    known = SPOKEN | {21: FINAL, 16: given_up, 15: REFUSED, 14: READY, 13: FINAL}
+
+    assert due(known, since=12) == Due(days(23, 22, 20, 19, 18, 17), days(15, 14, 12))
+
+
+def test_days_beyond_the_reach_are_asked_for_if_once_ready_and_else_are_lost() -> None:
+    """Since the account's first day; older than the window and `catch_up_days`."""
+    given_up = replace(REFUSED, settled="given_up")
+    known = SPOKEN | {13: READY, 12: REFUSED, 11: FINAL, 8: given_up, 2: READY, 1: REFUSED}
+
+    assert due(known, since=8, catch_up=3) == Due(
+        WINDOW, days(16, 15, 14, 13, 2), lost=days(12, 10, 9)
+    )
+
+
+def test_no_day_before_the_datasets_first_is_asked_for_or_lost() -> None:
+    """WeChat has none."""
+    today = date(2025, 11, 4)
+    run = Run("daily", ARTICLE_TOTAL_DETAIL, today).dated(today)
+
+    due = rules.due(run, today, {}, date(2025, 10, 1), 3)
+
+    assert due == Due([date(2025, 11, day) for day in (3, 2, 1)])
 
 
 @pytest.mark.parametrize(
-    ("run", "listing", "is_probe", "expected"),
+    ("known", "older"),
     [
-        case(DAILY, days(23), False, False, id="a day that is due lists an article"),
-        case(DAILY, days(16), False, True, id="only another day does"),
-        case(DAILY, (), False, True, id="none does"),
-        case(DAILY, (), True, False, id="the endpoint is retired"),
-        case(PAST, (), False, False, id="the run is no daily one"),
+        case({23: LISTED, 16: SILENT}, [], id="an article was listed before"),
+        case({16: SILENT}, [], id="none ever was"),
+        case({23: SPOKEN[23], 16: SILENT}, days(16), id="one was listed since"),
+        case({23: LISTED, 16: replace(SILENT, ready_at=at(22))}, days(16), id="before P+W"),
+        case({23: LISTED, 16: replace(SILENT, list_sha256=NOTHING)}, days(16), id="not silent"),
     ],
 )
-def test_a_witness_is_asked(
-    run: Run, listing: Collection[date], is_probe: bool, expected: bool
+def test_a_silent_day_is_left_alone_until_a_later_answer_lists_an_article(
+    known: dict[int, Coverage], older: list[date]
 ) -> None:
-    """Of a daily run none of whose due days lists an article."""
-    due = Due(days(23, 22), [], 0, [], is_probe=is_probe)
-    coverage = {day: Coverage(day, lists_articles=day in listing) for day in days(23, 22, 16)}
+    """If its newest answer is of `P+W` or later; within the window a silent day is asked."""
+    assert due(known | {20: SILENT}, since=16) == Due(WINDOW, older)
 
-    assert rules.lacks_witness(run, due, coverage, TODAY) is expected
+
+def test_a_day_beyond_the_window_is_not_asked_twice_on_a_day() -> None:
+    """Only another day's answer can confirm it; what was not ready is asked again."""
+    today = replace(READY, ready_at=at(24, 0, 5))
+    not_ready = replace(today, error_kind="not_ready")
+
+    assert due(SPOKEN | {17: today, 16: today, 15: not_ready}, since=15) == Due(WINDOW, days(15))
+
+
+@pytest.mark.parametrize(
+    ("known", "witness"),
+    [
+        case({5: LISTED, 4: FINAL}, 5, id="of the same age the newest"),
+        case({5: LISTED, 4: replace(FINAL, attempted_at=at(22))}, 4, id="asked longest ago"),
+        case({5: LISTED, 4: REFUSED, 3: SILENT}, 5, id="only of days with articles"),
+        case({5: LISTED, 20: SILENT}, 5, id="the window says nothing"),
+        case({5: LISTED, 20: READY}, None, id="the window lists one"),
+        case({20: SILENT}, None, id="no day has any"),
+    ],
+)
+def test_a_witness_is_asked_where_the_window_lists_no_article(
+    known: dict[int, Coverage], witness: int | None
+) -> None:
+    """The day with articles attempted longest ago, settled or not, in the first chunk."""
+    asked = due(known, since=17)
+
+    assert asked.witness == (witness and nov(witness))
+    assert asked.first == WINDOW + days(*([witness] if witness else []))
+    assert asked.witness not in asked.older
+
+
+def test_statistics_days_have_no_witness() -> None:
+    """They list no articles."""
+    run = Run("daily", ARTICLE_SHARE, TODAY).dated(TODAY)
+
+    assert due({5: READY}, run, since=21).witness is None
+
+
+@pytest.mark.parametrize(
+    ("run", "older"),
+    [
+        case(DATES, days(3, 1), id="its dates less settled ones"),
+        case(replace(DATES, refetch=True), days(3, 2, 1), id="refetch: all"),
+        case(
+            Run("past", ARTICLE_TOTAL, nov(9)).dated(TODAY),
+            days(8, 7, 6, 5, 4, 3),
+            id="of an earlier morning: those of its window",
+        ),
+        case(Run("early", ARTICLE_TOTAL, nov(30)).dated(TODAY), days(23), id="of a later morning"),
+    ],
+)
+def test_any_other_run_asks_for_its_dates(run: Run, older: list[date]) -> None:
+    """Silent ones too; it catches nothing up, has no witness and names nothing lost."""
+    assert due({3: SILENT, 2: FINAL}, run, catch_up=3) == Due(older=older)
+
+
+def test_a_refetch_without_dates_asks_for_settled_days_too() -> None:
+    """What was ever ready is not lost all the same."""
+    run = replace(DAILY, refetch=True)
+    known = SPOKEN | {17: FINAL, 16: FINAL, 15: FINAL}
+
+    assert due(known, run, since=14, catch_up=1) == Due(WINDOW, days(16), lost=days(14))
+
+
+@pytest.mark.parametrize(
+    ("run", "known", "expected"),
+    [
+        case(DAILY, {23: OFFLINE, 22: OFFLINE, 21: READY}, Due(days(23), is_probe=True), id="yes"),
+        case(DAILY, {20: OFFLINE, 19: OFFLINE}, Due(days(23), is_probe=True), id="after a pause"),
+        case(DAILY, {23: OFFLINE, 22: READY, 21: OFFLINE}, Due(WINDOW), id="only one of the two"),
+        case(DAILY, {23: READY, 22: OFFLINE, 21: OFFLINE}, Due(WINDOW), id="back"),
+        case(DAILY, {23: OFFLINE}, Due(WINDOW), id="only one was ever asked for"),
+        case(
+            DAILY,
+            {23: replace(READY, attempted_at=None), 22: OFFLINE, 21: OFFLINE},
+            Due(days(23), is_probe=True),
+            id="imported, not asked for",
+        ),
+        case(DATES, {23: OFFLINE, 22: OFFLINE}, Due(older=days(3, 2, 1)), id="with dates"),
+        case(
+            Run("past", ARTICLE_TOTAL, nov(9)).dated(TODAY),
+            {23: OFFLINE, 22: OFFLINE},
+            Due(days(8), is_probe=True),
+            id="of an earlier morning",
+        ),
+    ],
+)
+def test_a_retired_endpoint_is_asked_for_one_day(
+    run: Run, known: dict[int, Coverage], expected: Due
+) -> None:
+    """Answered 47009 on the two newest days ever asked for; a run with dates asks all the same."""
+    assert due(known, run, since=17) == expected
 
 
 # ----------------------------------------------------------------------------------------- ready
 
-UNKNOWN = StillCounting(days(23, 20), has_yesterday=False)
-"""On 24 November: articles of two days must get the row of the 23rd, and none has it."""
-KNOWN = StillCounting(days(23, 20), has_yesterday=True)
-NOBODY = StillCounting([], has_yesterday=False)
+
+def judged(
+    answers: dict[int, Answer], dataset: Dataset = ARTICLE_TOTAL, heard: datetime | None = None
+) -> dict[int, str | None]:
+    """Why a chunk's answers brought nothing, by day of the month; None if they are ready."""
+    chunk = Chunk({nov(day): answer for day, answer in answers.items()}, heard, dataset.window)
+    return {
+        day: rules.after(Coverage(), dataset, nov(day), answer, chunk, READY_HOUR).error_kind
+        for day, answer in answers.items()
+    }
 
 
 @pytest.mark.parametrize(
-    ("day", "fetched_at", "counting", "facts", "expected"),
+    ("asked_at", "not_ready"),
     [
-        case(20, at(24, 8, 30), KNOWN, {}, True, id="yesterday's row is there"),
-        case(20, at(24, 8, 30), UNKNOWN, {}, False, id="it lists an article that lacks it"),
-        case(23, at(24, 8, 30), UNKNOWN, {}, False, id="the pair is yesterday's"),
-        case(
-            23,
-            at(24, 8, 30),
-            StillCounting(days(20), has_yesterday=False),
-            {},
-            False,
-            id="the pair is yesterday's, and lists nothing yet",
-        ),
-        case(21, at(24, 8, 30), UNKNOWN, {}, True, id="another day, without an article"),
-        case(16, at(24, 8, 30), UNKNOWN, {}, True, id="a day that does not count any more"),
-        case(23, at(24, 8, 30), NOBODY, {}, True, id="no article counts"),
-        case(23, at(24, 9, 59, 59), UNKNOWN, {}, False, id="just before the hour"),
-        case(23, at(24, 10, 0), UNKNOWN, {}, True, id="from the hour on"),
-        case(23, at(24, 10, 0).astimezone(UTC), UNKNOWN, {}, True, id="the hour is Beijing's"),
-        case(23, at(24, 9, 0), UNKNOWN, {"ready_hour": 9}, True, id="another hour is set"),
-        case(23, at(24, 8, 0), UNKNOWN, {"ready_hour": 0}, True, id="nothing is inferred"),
-        case(20, at(24, 11, 0), KNOWN, {"is_delayed": True}, False, id="WeChat says is_delay"),
-        case(16, at(24, 11, 0), NOBODY, {"is_delayed": True}, False, id="is_delay of any day"),
+        case(at(24, 8, 30), {23, 17}, id="before the hour"),
+        case(at(24, 9, 59), {23, 17}, id="just before it"),
+        case(at(24, 10, 0), set(), id="from the hour on"),
+        case(at(24, 10, 0).astimezone(UTC), set(), id="the hour is Beijing's"),
     ],
 )
-def test_an_answer_is_ready(
-    day: int,
-    fetched_at: datetime,
-    counting: StillCounting,
-    facts: dict[str, object],
-    expected: bool,
+def test_a_window_without_yesterdays_row_is_not_ready_before_the_hour(
+    asked_at: datetime, not_ready: set[int]
 ) -> None:
-    """Unless WeChat has not computed yesterday yet, for the pairs that this concerns."""
-    ready_hour = facts.pop("ready_hour", 10)
-    answer = Summary(fetched_at, b"a", is_empty=False, **facts)
+    """Up to `P+W`, whatever a day lists itself; older days wait for no row, and have none."""
+    lists = Answer(asked_at, b"a", 1)
+    answers = {23: Answer(asked_at), 17: lists, 16: replace(lists, has_yesterday=True)}
 
-    assert rules.is_ready(nov(day), answer, counting, ready_hour) is expected
+    assert judged(answers) == {
+        day: "not_ready" if day in not_ready else None for day in (23, 17, 16)
+    }
+
+
+@pytest.mark.parametrize(
+    ("answers"),
+    [
+        case(
+            {23: Answer(at(24)), 21: Answer(at(24), b"a", 1, has_yesterday=True)}, id="one has it"
+        ),
+        case({23: Answer(at(24)), 21: Answer(at(24))}, id="the window lists nothing"),
+        case({23: Answer(at(24)), 16: Answer(at(24), b"a", 1)}, id="only an older day does"),
+    ],
+)
+def test_before_the_hour_nothing_else_is_waited_for(answers: dict[int, Answer]) -> None:
+    """A row of yesterday shows that WeChat has computed it, and who publishes nothing has none."""
+    assert set(judged(answers).values()) == {None}
+
+
+def test_a_row_that_came_before_midnight_is_not_that_of_the_next_days_yesterday() -> None:
+    """A chunk may be asked over midnight: each answer is judged by those of its own day."""
+    before = Answer(at(23, 23, 59), b"a", 1, has_yesterday=True)
+    after = replace(before, at=at(24, 0, 0), has_yesterday=False)
+
+    assert judged({22: before, 21: after}) == {22: None, 21: "not_ready"}
+
+
+def test_an_answer_with_is_delay_is_not_ready_at_any_hour() -> None:
+    """WeChat says so; what it listed counts towards the most ever listed."""
+    answer = Answer(at(24, 13), b"a", 2, has_yesterday=True, is_delayed=True)
+
+    before = Coverage(None, at(23), b"b", 1, at(23), error="48001", cure="mend it")
+    stored = rules.after(before, ARTICLE_TOTAL, nov(5), answer, Chunk({}, None, 7), READY_HOUR)
+
+    assert stored == Coverage(None, at(23), b"b", 2, at(24, 13), "not_ready")
+
+
+@pytest.mark.parametrize(("kind", "code"), [("not_ready", 61503), ("forbidden", 48001)])
+@pytest.mark.parametrize("settled", [None, "final"])
+def test_of_a_refusal_only_the_attempt_is_noted(kind: str, code: int, settled: str | None) -> None:
+    """What is known of the day stays."""
+    before = Coverage(settled, at(17), b"a", 3, at(17))
+    refusal = Answer(at(24), error_kind=kind, error_code=code)
+    stored = rules.after(before, ARTICLE_TOTAL, nov(10), refusal, Chunk({}, None, 7), READY_HOUR)
+
+    assert stored == Coverage(settled, at(17), b"a", 3, at(24), kind, code)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "row_count", "asked_at", "expected"),
+    [
+        case(ARTICLE_SHARE, 0, at(24, 9, 59), "not_ready", id="empty, before the hour"),
+        case(ARTICLE_SHARE, 0, at(24, 10, 0), None, id="empty, from the hour on"),
+        case(ARTICLE_SHARE, 2, at(24, 8, 30), None, id="with rows, at once"),
+        case(FOLLOWER_TOTAL, 0, at(24, 13, 0), "not_ready", id="a stock is never empty"),
+        case(FOLLOWER_TOTAL, 1, at(24, 8, 30), None, id="a stock"),
+    ],
+)
+def test_an_empty_statistics_day_is_not_ready_before_the_hour(
+    dataset: Dataset, row_count: int, asked_at: datetime, expected: str | None
+) -> None:
+    """Nor at all where a day can't be empty."""
+    assert judged({23: Answer(asked_at, article_count=row_count)}, dataset) == {23: expected}
 
 
 # ----------------------------------------------------------------------------------------- final
 
 
-def judged(
-    *answers: tuple[datetime, str] | tuple[datetime, str, dict[str, object]],
-    dataset: Dataset = ARTICLE_TOTAL,
-) -> list[rules.Verdict]:
-    """
-    Ready answers of 10 November, one after the other: when, what they list, and what else.
-
-    Usually they are whole, and the account speaks.
-    """
-    evidence, verdicts = rules.Evidence(), []
-    for fetched_at, listed, *others in answers:
-        usual = {"is_whole": True, "speaks": True, "is_delayed": False, "counting": NOBODY}
-        facts = usual | dict(*others)
-        answer = Summary(fetched_at, listed.encode(), not listed, facts.pop("is_delayed"))
-        verdict = rules.verdict(dataset, nov(10), answer, evidence, ready_hour=10, **facts)
-        evidence = verdict.evidence
-        verdicts.append(verdict)
-    return verdicts
+def settled(*answers: Answer, dataset: Dataset = ARTICLE_TOTAL) -> list[str | None]:
+    """What the 10th is after each answer; the account lists an article on every day."""
+    pair, after = Coverage(), []
+    for answer in answers:
+        chunk = Chunk({}, answer.at, dataset.window)
+        pair = rules.after(pair, dataset, nov(10), answer, chunk, READY_HOUR)
+        after.append(pair.settled)
+    return after
 
 
-GAP = {"is_whole": False}
-LATE = {"counting": UNKNOWN}
-SILENT = {"speaks": False}
-UTC_MIDNIGHT = datetime(2026, 11, 16, 16, 0, tzinfo=UTC)
+def lists(day: int, what: bytes = b"a", **facts: bool) -> Answer:
+    """A ready answer of a day at noon."""
+    return Answer(at(day, 12), what, len(what.strip()), **facts)
+
+
+PART = {"is_whole": False}
+EMPTY = Answer(at(17, 12))
 
 
 @pytest.mark.parametrize(
     ("answers", "expected"),
     [
-        case([(at(16), "a"), (at(17), "a")], True, id="the same on P+W-1 and P+W"),
-        case([(at(15, 23, 59), "a"), (at(17), "a")], False, id="one of P+W-2 proves nothing"),
-        case([(at(17, 8), "a"), (at(17, 14), "a")], False, id="two answers of one day"),
-        case([(at(17), "a"), (at(18), "a")], True, id="the next day"),
-        case([(at(60), "a")], False, id="a first answer long after"),
-        case([(at(60), "a"), (at(61), "a")], True, id="confirmed long after"),
-        case([(at(16), "a"), (UTC_MIDNIGHT, "a")], True, id="days are Beijing's"),
-        case([(at(16), "a"), (UTC_MIDNIGHT - timedelta(seconds=1), "a")], False, id="not UTC's"),
-        case([(at(16), "a b"), (at(17), "a")], False, id="an article was left out"),
-        case([(at(16), "a"), (at(17), ""), (at(18), "a")], False, id="contradicted between"),
-        case([(at(16), "a b"), (at(17), "a"), (at(18), "a")], True, id="it stays away"),
-        case([(at(16), "a"), (at(17), "a", GAP)], False, id="not whole on P+W"),
-        case([(at(16), "a"), (at(18, 23, 59), "a", GAP)], False, id="not whole on P+W+1"),
-        case([(at(16), "a"), (at(19), "a", GAP)], True, id="whatever rows it has on P+W+2"),
-        case([(at(16), ""), (at(17), "")], True, id="nothing was published, and it speaks"),
-        case([(at(16), ""), (at(17), "", SILENT)], False, id="an account that is silent"),
-        case(
-            [(at(16), "", SILENT), (at(17), "", SILENT), (at(18), "")],
-            False,
-            id="silent days prove nothing",
-        ),
-        case(
-            [(at(16), "", SILENT), (at(17), "", SILENT), (at(18), ""), (at(19), "")],
-            True,
-            id="it speaks on two days",
-        ),
-        case(
-            [(at(16), "a"), (at(17), "", SILENT), (at(18), "a", SILENT)],
-            True,
-            id="a silent answer contradicts nothing",
-        ),
-        case(
-            [(at(16 + n), "ab"[n % 2], GAP) for n in range(8)],
-            False,
-            id="a list that has changed seven times",
-        ),
-        case(
-            [(at(16 + n), "ab"[n % 2], GAP) for n in range(9)],
-            True,
-            id="eight times",
-        ),
-        case(
-            [(at(19, 8 + n), "ab"[n % 2]) for n in range(12)],
-            False,
-            id="on one day it changes once",
-        ),
-        case([(at(16), "a"), (at(17), "a", {"is_delayed": True})], False, id="not ready"),
-        case(
-            [(at(16), "a"), (at(18), "a", GAP), (at(17), "a")],
-            False,
-            id="an older answer that arrives late makes nothing final",
-        ),
-        case(
-            [(at(16), "a"), (at(18), "a", GAP), (at(17), "b"), (at(18, 9), "a")],
-            False,
-            id="but it contradicts",
-        ),
+        case([lists(16), lists(17)], "final", id="P+W-1 and P+W"),
+        case([lists(15), lists(17)], None, id="the one before is of P+W-2"),
+        case([lists(15), lists(16)], None, id="before P+W"),
+        case([lists(17), lists(17)], None, id="twice on one day"),
+        case([lists(30)], None, id="one answer"),
+        case([lists(16), lists(17, b"b"), lists(18)], None, id="another list between"),
+        case([lists(16), lists(17, is_delayed=True), lists(18)], "final", id="not ready between"),
+        case([lists(16, **PART), lists(18, **PART)], None, id="lacks rows on P+W+1"),
+        case([lists(16, **PART), lists(19, **PART)], "final", id="whatever rows on P+W+2"),
+        case([EMPTY, replace(EMPTY, at=at(18, 12))], "final", id="empty, while others list"),
     ],
 )
-def test_a_day_is_final(answers: list[tuple[datetime, str]], expected: bool) -> None:
-    """By the same list on two days, the later one P+W or later, once it is whole or P+W+2."""
-    assert judged(*answers)[-1].is_final is expected
+def test_a_day_is_final_by_two_days_that_list_the_same(
+    answers: list[Answer], expected: str | None
+) -> None:
+    """The later of `P+W` or later and whole, or of `P+W+2`; the one before of `P+W-1` or later."""
+    assert settled(*answers)[-1] == expected
 
 
-def test_thirty_days_are_final() -> None:
-    """From P+W on, which is 10 December."""
-    answers = [(at(39), "a"), (at(40), "a")]
+def test_what_is_final_stays_final() -> None:
+    """A refetch may list something else."""
+    assert settled(lists(16), lists(17), lists(24, b"b", is_delayed=True), lists(24, b"b")) == [
+        None,
+        *["final"] * 3,
+    ]
 
-    assert [it.is_final for it in judged(*answers, dataset=ARTICLE_TOTAL_DETAIL)] == [False, True]
+
+@pytest.mark.parametrize(("day", "expected"), [(11, None), (12, None), (13, "final")])
+def test_a_statistics_day_is_final_by_any_ready_answer_of_its_last_morning(
+    day: int, expected: str | None
+) -> None:
+    """That of `S+W`, or a later one; nothing confirms it."""
+    assert settled(lists(day, **PART), dataset=ARTICLE_SHARE) == [expected]
+    assert settled(Answer(at(day, 12)), dataset=ARTICLE_SHARE) == [expected]
 
 
 @pytest.mark.parametrize(
     ("answers", "expected"),
     [
-        case([(at(17), "", SILENT)], True, id="empty at P+W"),
-        case([(at(16), "", SILENT)], False, id="empty before it"),
-        case([(at(17), "")], False, id="the account speaks"),
-        case([(at(16), "a"), (at(17), "", SILENT)], True, id="whole, and nothing is listed now"),
-        case([(at(16), "a"), (at(18), "", SILENT | GAP)], False, id="not whole on P+W+1"),
-        case([(at(16), "a"), (at(19), "", SILENT | GAP)], True, id="whatever it has on P+W+2"),
-        case([(at(17), "", SILENT), (at(18), "a")], False, id="it lists an article"),
-        case(
-            [(at(17), "", SILENT), (at(18), "", {"is_delayed": True})],
-            True,
-            id="an answer that is not ready changes nothing",
-        ),
-        case(
-            [(at(17), "", SILENT), (at(18), "a", {"is_delayed": True})],
-            False,
-            id="unless it lists an article",
-        ),
+        case([lists(18)], [None], id="P+W+1"),
+        case([lists(19)], ["given_up"], id="P+W+2"),
+        case([lists(19), lists(20)], ["given_up", "given_up"], id="again"),
     ],
 )
-def test_a_day_rests(answers: list[tuple[datetime, str]], expected: bool) -> None:
-    """It would be final, but is empty on a day on which the account is silent."""
-    assert judged(*answers)[-1].evidence.is_resting is expected
-
-
-@pytest.mark.parametrize(
-    ("answers", "expected"),
-    [
-        case([(at(11, 9, 59), "")], True, id="empty, before the hour"),
-        case([(at(11, 10), "")], False, id="from the hour on"),
-        case([(at(11, 11, 59), "", LATE)], True, id="empty, and articles lack yesterday's row"),
-        case([(at(11, 10), "", {"counting": KNOWN})], False, id="one of them has it"),
-        case([(at(11, 12), "", LATE)], False, id="from noon on"),
-        case([(at(11, 11), "a", LATE)], False, id="it lists an article all the same"),
-        case([(at(11, 8), "a")], False, id="it lists an article"),
-        case([(at(12), "", SILENT)], True, id="empty, and the account is silent"),
-        case([(at(16), "a")], False, id="within the window"),
-        case([(at(17), "a")], True, id="past it, of one day only"),
-        case([(at(17), "a"), (at(18), "a", GAP)], False, id="of two days"),
-        case([(at(16), "a"), (at(17), "b")], True, id="another list"),
-        case([(at(11, 9), ""), (at(11, 9, 30), "", {"is_delayed": True})], True, id="not ready"),
-    ],
-)
-def test_an_answer_is_provisional(answers: list[tuple[datetime, str]], expected: bool) -> None:
-    """Nothing that came early or of a silent day, and what no other day has confirmed."""
-    assert judged(*answers)[-1].evidence.is_provisional is expected
-
-
-@pytest.mark.parametrize(
-    ("dataset", "fetched_at", "listed", "facts", "expected"),
-    [
-        case(ARTICLE_SHARE, at(11), "a", {}, (True, False), id="the morning after"),
-        case(ARTICLE_SHARE, at(11), "a", {"is_delayed": True}, (False, False), id="delayed"),
-        case(ARTICLE_SHARE, at(11, 9, 59), "", {}, (False, False), id="empty before the hour"),
-        case(ARTICLE_SHARE, at(11, 10), "", {}, (True, False), id="empty from the hour on"),
-        case(ARTICLE_SHARE, at(12, 23, 59), "a", {}, (True, False), id="the day before S+W"),
-        case(ARTICLE_SHARE, at(13, 0, 0), "a", {}, (True, True), id="S+W"),
-        case(ARTICLE_SHARE, at(13, 9), "", {}, (False, False), id="empty, early on S+W"),
-        case(ARTICLE_SHARE, at(13, 10), "", {}, (True, True), id="empty on S+W"),
-        case(ARTICLE_SHARE, at(40), "a", {}, (True, True), id="asked late, for the first time"),
-        case(FOLLOWER_TOTAL, at(16), "a", {}, (True, False), id="a stock"),
-        case(FOLLOWER_TOTAL, at(17), "a", {}, (True, True), id="a stock on S+W"),
-        case(FOLLOWER_TOTAL, at(17, 23), "", {}, (False, False), id="a stock is never empty"),
-    ],
-)
-def test_a_statistics_day_stands_for_itself(
-    dataset: Dataset,
-    fetched_at: datetime,
-    listed: str,
-    facts: dict[str, bool],
-    expected: tuple[bool, bool],
+def test_a_day_whose_last_answer_cannot_be_read_is_given_up(
+    answers: list[Answer], expected: list[str | None]
 ) -> None:
-    """10 November is ready unless delayed, or empty too early; final on S+W, by one answer."""
-    answer = Summary(fetched_at, listed.encode(), not listed, **facts)
+    """From `P+W+2` on; a final one stays final."""
+    unreadable = [replace(it, article_count=0, error_kind="unreadable") for it in answers]
 
-    found = rules.verdict_of_statistics(dataset, nov(10), answer, rules.Evidence(), ready_hour=10)
-
-    assert (found.is_ready, found.is_final) == expected
-    assert found.evidence == rules.Evidence(ready_at=fetched_at if found.is_ready else None)
-    assert not rules.lacks_witness(replace(DAILY, dataset=dataset), Due([], [], 0, []), {}, TODAY)
-
-
-# -------------------------------------------------------------------------------------------- in
-
-OPEN = Coverage(nov(20))
-READY = replace(OPEN, ready_at=at(24, 8, 30), fetched_at=at(24, 8, 30))
-FINAL = replace(OPEN, ready_at=at(20), is_final=True)
-REFUSED = replace(OPEN, attempt_state=AttemptState.FAILED, error_code=rules.OFFLINE)
+    assert settled(*unreadable) == expected
+    assert settled(lists(16), lists(17), *unreadable)[-1] == "final"
 
 
 @pytest.mark.parametrize(
-    ("coverage", "planned_at", "refetch", "expected"),
+    ("others", "heard", "expected"),
     [
-        case(OPEN, at(24), False, False, id="no answer yet"),
-        case(READY, at(24, 8, 30), False, True, id="a ready answer at the moment of the plan"),
-        case(READY, at(24, 8, 31), False, False, id="a ready answer before the plan"),
-        case(
-            replace(READY, fetched_at=at(24, 9)),
-            at(24, 8, 31),
-            False,
-            False,
-            id="a later answer that was not ready",
-        ),
-        case(
-            replace(READY, attempt_state=AttemptState.FAILED, error_code=48001),
-            at(24, 8, 0),
-            False,
-            True,
-            id="ready since the plan, refused later",
-        ),
-        case(FINAL, at(24), False, True, id="final"),
-        case(FINAL, at(24), True, False, id="final, to be fetched again"),
-        case(replace(READY, is_final=True), at(24, 8, 0), True, True, id="final, fetched again"),
+        case({}, None, None, id="nothing else is listed"),
+        case({}, at(16, 23, 59), None, id="it was on the day before"),
+        case({}, at(17, 0, 0), NOTHING, id="it was earlier on that day"),
+        case({nov(11): lists(17)}, None, NOTHING, id="another answer lists one"),
+        case({nov(11): lists(17, is_delayed=True)}, None, NOTHING, id="one that is not ready does"),
     ],
 )
-def test_a_pair_is_in(
-    coverage: Coverage, planned_at: datetime, refetch: bool, expected: bool
+def test_an_empty_answer_of_a_silent_day_leaves_no_list(
+    others: dict[date, Answer], heard: datetime | None, expected: bytes | None
 ) -> None:
-    """By a ready answer since it was planned, whoever asked."""
-    assert rules.is_in(coverage, planned_at, refetch=refetch) is expected
+    """It is ready, and says nothing; so it confirms nothing, and nothing confirms it."""
+    chunk = Chunk({nov(10): EMPTY} | others, heard, 7)
+    for before in (Coverage(), Coverage(None, at(16), b"a", 1), Coverage(None, at(16), None)):
+        pair = rules.after(before, ARTICLE_TOTAL, nov(10), EMPTY, chunk, READY_HOUR)
+
+        assert (pair.ready_at, pair.list_sha256, pair.settled) == (at(17, 12), expected, None)
 
 
-def planned(
-    coverage: Coverage = OPEN,
-    state: PairState = PairState.PLANNED,
-    *,
-    is_probe: bool = False,
-    is_witness: bool = False,
-    is_retryable: bool = False,
-) -> PlannedPair:
-    """A pair that was planned at 08:00."""
-    return PlannedPair(
-        "wx",
-        "wx",
-        "wx",
-        nov(20),
-        at(24, 8, 0),
-        is_probe,
-        is_witness,
-        state,
-        is_retryable,
-        coverage,
-    )
+# ----------------------------------------------------------------------------- in, and asked again
 
-
-WITHDRAWN = replace(
-    OPEN, attempt_state=AttemptState.FAILED, error_kind=ProblemKind.WITHDRAWN, error_code=61003
-)
-ODD = replace(
-    FINAL, attempt_state=AttemptState.FAILED, ready_at=at(24, 8, 30), attempted_at=at(24, 8, 30)
-)
-FAILED = PairState.FAILED
-NOT_AUTHORISED = replace(WITHDRAWN, error_kind=ProblemKind.CONFIGURATION)
+PLANNED = at(24, 8, 30)
+SINCE = replace(READY, ready_at=PLANNED, attempted_at=PLANNED)
 
 
 @pytest.mark.parametrize(
-    ("pair", "run", "expected"),
+    ("pair", "refetch", "expected"),
     [
-        case(planned(), DAILY, True, id="not in"),
-        case(planned(READY), DAILY, False, id="in"),
-        case(planned(FINAL), DAILY, False, id="final"),
-        case(planned(FINAL), REFETCH, True, id="final, to be fetched again"),
-        case(planned(ODD, FAILED), DAILY, True, id="final by an answer of which nothing fits"),
-        case(planned(ODD, FAILED), REFETCH, True, id="the same, fetched again"),
-        case(planned(ODD), DAILY, False, id="final by such an answer of an earlier run"),
-        case(
-            planned(replace(ODD, attempted_at=at(24, 9, 0)), FAILED),
-            DAILY,
-            False,
-            id="a witness that failed, of a final day",
-        ),
-        case(planned(REFUSED), DAILY, True, id="offline, of an endpoint that is not retired"),
-        case(
-            planned(REFUSED, PairState.FAILED, is_probe=True),
-            DAILY,
-            False,
-            id="a probe that finds it offline",
-        ),
-        case(
-            planned(REFUSED, is_probe=True),
-            DAILY,
-            True,
-            id="a probe that was not made, after one that found it offline",
-        ),
-        case(
-            planned(replace(REFUSED, error_code=48001), PairState.FAILED, is_probe=True),
-            DAILY,
-            True,
-            id="a probe that is refused otherwise",
-        ),
-        case(planned(is_probe=True), DAILY, True, id="a probe that was not made"),
-        case(planned(WITHDRAWN, PairState.FAILED), DAILY, False, id="withdrawn"),
-        case(planned(WITHDRAWN), DAILY, True, id="found withdrawn by an earlier run"),
-        case(
-            planned(WITHDRAWN, PairState.FAILED),
-            replace(DAILY, accounts=("wx",)),
-            True,
-            id="withdrawn, and asked for by its name",
-        ),
-        case(planned(NOT_AUTHORISED, PairState.FAILED), DAILY, True, id="61003 alone"),
+        case(None, False, False, id="never asked for"),
+        case(READY, False, False, id="answered before the plan"),
+        case(SINCE, False, True, id="answered since, whoever asked"),
+        case(replace(SINCE, error_kind="forbidden"), False, True, id="and refused again"),
+        case(FINAL, False, True, id="settled"),
+        case(FINAL, True, False, id="settled, to be fetched again"),
+        case(replace(SINCE, settled="final"), True, True, id="fetched again"),
     ],
 )
-def test_a_pair_makes_its_run_red(pair: PlannedPair, run: Run, expected: bool) -> None:
-    """It is not in, no probe of a retired endpoint, and of no account that has withdrawn."""
-    assert rules.makes_red(pair, run) is expected
-
-
-@pytest.mark.parametrize(
-    ("pair", "refetch", "by_itself", "expected"),
-    [
-        case(planned(), False, False, True, id="newly planned"),
-        case(planned(READY), False, True, True, id="newly planned, though another run has it"),
-        case(planned(FINAL), False, False, False, id="final by now"),
-        case(planned(FINAL), True, False, True, id="final, to be fetched again"),
-        case(planned(READY, PairState.LOADED), False, False, False, id="in"),
-        case(planned(READY, FAILED), False, False, False, id="failed, but in by another run"),
-        case(
-            planned(replace(READY, is_final=True), PairState.LOADED),
-            True,
-            False,
-            False,
-            id="fetched again already",
-        ),
-        case(planned(state=FAILED), False, False, True, id="failed, and a person clears the task"),
-        case(planned(state=FAILED), False, True, False, id="failed, for a person to mend"),
-        case(planned(state=FAILED, is_retryable=True), False, True, True, id="failed, may pass"),
-        case(
-            planned(state=PairState.NOT_READY, is_retryable=True),
-            False,
-            True,
-            True,
-            id="not ready",
-        ),
-    ],
-)
-def test_a_pair_is_to_be_asked(
-    pair: PlannedPair, refetch: bool, by_itself: bool, expected: bool
+def test_a_pair_is_in_once_settled_or_answered_since_the_plan(
+    pair: Coverage | None, refetch: bool, expected: bool
 ) -> None:
-    """A new plan asks for all it names, later tries for what is not in."""
-    assert rules.is_to_be_asked(pair, refetch=refetch, by_itself=by_itself) is expected
+    """Else the run is red, and a further try asks for it again."""
+    assert rules.is_in(pair, PLANNED, refetch=refetch) is expected
+    asked = rules.is_to_be_asked(pair, PLANNED, refetch=refetch, is_witness=False)
+    assert asked is not expected
 
 
-# --------------------------------------------------------------------- retired, stopped, waiting
+def test_a_settled_witness_is_asked_once() -> None:
+    """It is in by being settled, and asked until somebody has attempted it since the plan."""
+    refused = replace(FINAL, attempted_at=PLANNED, error_kind="forbidden")
+
+    assert rules.is_to_be_asked(FINAL, PLANNED, refetch=False, is_witness=True)
+    assert not rules.is_to_be_asked(refused, PLANNED, refetch=False, is_witness=True)
+    assert rules.is_to_be_asked(REFUSED, PLANNED, refetch=False, is_witness=True)
+
+
+def test_a_day_is_given_up_by_the_run_that_met_it() -> None:
+    """So that it is told once."""
+    given_up = replace(FINAL, settled="given_up", attempted_at=PLANNED)
+
+    assert rules.is_given_up_since(given_up, PLANNED)
+    assert not rules.is_given_up_since(replace(given_up, attempted_at=at(23)), PLANNED)
+    assert not rules.is_given_up_since(replace(given_up, settled="final"), PLANNED)
 
 
 @pytest.mark.parametrize(
-    ("last_errcodes", "expected"),
+    ("facts", "now", "expected"),
     [
-        case([], False, id="nothing was asked"),
-        case([47009], True, id="all that was asked is offline"),
-        case([47009, None], False, id="one was answered"),
-        case([47009, 48001], False, id="one was refused otherwise"),
+        case({}, at(24, 23, 59), True, id="on that day"),
+        case({}, at(25, 0, 0), False, id="from midnight on"),
+        case({"attempted_at": at(24, 8, 29)}, at(24, 9), False, id="found before the plan"),
+        case({"error_kind": "forbidden"}, at(24, 9), False, id="another refusal"),
+        case({"attempted_at": None}, at(24, 9), False, id="imported"),
     ],
 )
-def test_an_endpoint_is_retired(last_errcodes: list[int | None], expected: bool) -> None:
-    """The last attempt of every pair in the last window asked for was answered 47009."""
-    assert rules.is_retired(last_errcodes) is expected
+def test_a_used_up_quota_stops_the_account_until_midnight(
+    facts: dict[str, object], now: datetime, expected: bool
+) -> None:
+    """The run that has met it does not meet it again."""
+    met = replace(REFUSED, attempted_at=PLANNED, error_kind="daily_quota", error_code=45009)
 
-
-@pytest.mark.parametrize(
-    ("answered_at", "expected"),
-    [
-        case(at(24, 23, 59, 59), at(25, 0, 0), id="the coming midnight"),
-        case(at(25, 0, 0), at(26, 0, 0), id="at midnight, the next one"),
-        case(datetime(2026, 11, 24, 16, 0, tzinfo=UTC), at(26, 0, 0), id="midnight is Beijing's"),
-    ],
-)
-def test_a_used_up_quota_stops_the_account(answered_at: datetime, expected: datetime) -> None:
-    """Until the Beijing midnight after its answer."""
-    assert rules.next_attempt_at(answered_at) == expected
+    assert rules.is_used_up(replace(met, **facts), PLANNED, now) is expected
 
 
 @pytest.mark.parametrize(
     ("run", "now", "expected"),
     [
         case(DAILY, at(24, 8, 31), at(24, 9, 1), id="in half an hour"),
-        case(DAILY, at(24, 11, 31, 40), at(24, 12, 0), id="the last time at noon"),
-        case(DAILY, at(24, 12, 0), None, id="not after noon"),
+        case(DAILY, at(24, 11, 31), at(24, 12, 0), id="at noon for the last time"),
+        case(DAILY, at(24, 12, 0), None, id="not from noon on"),
         case(DAILY, at(25, 8, 31), None, id="not on another day than the run's"),
         case(replace(DAILY, is_scheduled=False), at(24, 8, 31), None, id="not a run by hand"),
     ],
 )
-def test_a_run_asks_again(run: Run, now: datetime, expected: datetime | None) -> None:
-    """A scheduled one, for what was not ready."""
+def test_a_scheduled_run_waits_until_noon_for_what_was_not_ready(
+    run: Run, now: datetime, expected: datetime | None
+) -> None:
+    """It asks again every 30 minutes."""
     assert rules.asks_again_at(run, now) == expected
+
+
+# ----------------------------------------------------------------------------------------- state
+
+SPOKEN_AT_MIDNIGHT = replace(READY, ready_at=at(24, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("day", "pair", "heard", "now", "expected"),
+    [
+        case(10, FINAL, None, at(24), State.FINAL, id="settled"),
+        case(1, replace(REFUSED, settled="given_up"), None, at(24), State.GIVEN_UP, id="given up"),
+        case(2, REFUSED, None, at(24), State.LOST, id="before the reach, never ready"),
+        case(2, None, None, at(24), State.LOST, id="before the reach, never asked for"),
+        case(2, READY, None, at(24), State.UNCONFIRMED, id="before the reach, once ready"),
+        case(3, REFUSED, None, at(24), State.LATE, id="in reach"),
+        case(16, SILENT, at(22), at(24, 0, 0), State.SILENT, id="silent, beyond the window"),
+        case(16, SILENT, at(22), at(23, 23, 59), State.UNCONFIRMED, id="silent, within it"),
+        case(16, SILENT, at(23, 9), at(24), State.UNCONFIRMED, id="silent until heard"),
+        case(15, replace(SILENT, ready_at=at(21)), None, at(24), State.LATE, id="silent too early"),
+        case(16, READY, None, at(24), State.UNCONFIRMED, id="ready on P+W"),
+        case(17, READY, None, at(24, 11, 59), State.IN, id="ready yesterday, until noon"),
+        case(17, READY, None, at(24, 12, 0), State.LATE, id="ready yesterday, from noon on"),
+        case(18, SPOKEN_AT_MIDNIGHT, None, at(24, 12, 0), State.IN, id="ready today"),
+        case(22, REFUSED, None, at(24, 11, 59), State.LATE, id="due yesterday"),
+        case(23, REFUSED, None, at(24, 11, 59), State.OPEN, id="due today, until noon"),
+        case(23, None, None, at(24, 12, 0), State.LATE, id="due today, from noon on"),
+        case(24, None, None, at(24, 23, 59), State.OPEN, id="due tomorrow"),
+        case(24, None, None, at(25, 0, 0), State.OPEN, id="tomorrow"),
+    ],
+)
+def test_a_pair_is_called_by_the_first_word_that_holds(
+    day: int, pair: Coverage | None, heard: datetime | None, now: datetime, expected: State
+) -> None:
+    """Daily runs reach back to the 3rd; the clock is Beijing's."""
+    for moment in (now, now.astimezone(UTC)):
+        state = rules.state(ARTICLE_TOTAL, nov(day), pair, reach=nov(3), heard=heard, now=moment)
+        assert state is expected
+
+
+@pytest.mark.parametrize(
+    ("since", "expected"), [(None, nov(-43)), (nov(-50), nov(-43)), (nov(1), nov(1))]
+)
+def test_daily_runs_reach_back_to_the_first_or_so_many_days(
+    since: date | None, expected: date
+) -> None:
+    """Window and `catch_up_days` before today; never before the dataset's first day."""
+    first_day = ARTICLE_TOTAL_DETAIL.first_day
+
+    assert rules.reach(ARTICLE_TOTAL, TODAY, since, 60) == expected
+    assert rules.reach(ARTICLE_TOTAL_DETAIL, date(2025, 11, 20), None, 60) == first_day

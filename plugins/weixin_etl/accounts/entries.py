@@ -9,7 +9,7 @@ import msgspec
 
 from weixin_etl.accounts.platform import Discovery
 from weixin_etl.api.errors import ConfigurationError, WeixinError
-from weixin_etl.model import Account, ConfiguredAccount, ParameterError, SaidQuota, connection_of
+from weixin_etl.model import Account, ConfiguredAccount, ParameterError, connection_of
 from weixin_etl.problem import Problem
 from weixin_etl.text import one_line
 
@@ -104,7 +104,6 @@ class ListedAccount:
         is_wanted: bool = True,
         chosen: Account | None = None,
         problem: Problem | None = None,
-        quota: SaidQuota | None = None,
     ) -> ConfiguredAccount:
         """What the run is told of it: by the connection that was chosen, if any."""
         problem = problem or self.problem
@@ -112,7 +111,7 @@ class ListedAccount:
             conn_id = self.conn_ids[0]
             return ConfiguredAccount(conn_id, None, conn_id, is_wanted, problem)
         it = chosen or self.described[0]
-        return ConfiguredAccount(it.conn_id, it.appid, it.name, is_wanted, problem, quota)
+        return ConfiguredAccount(it.conn_id, it.appid, it.name, is_wanted, problem)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,12 +21,12 @@ from weixin_etl.api.errors import (
 from weixin_etl.api.http import Call, Caller, CallLimits, Response
 from weixin_etl.api.token import AskForToken, Token, TokenKeeper, read_token
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import Account, SaidQuota
+from weixin_etl.model import Account
 from weixin_etl.threads import convert
 
 TOKENS_A_CALL = 3
 QUOTA_SECONDS = 5
-"""A run does without the answer, so it does not wait long for it."""
+"""A probe does without the answer, so it does not wait long for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,17 @@ class Answer:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sha256", hashlib.sha256(self.body).digest())
+
+
+@dataclass(frozen=True, slots=True)
+class SaidQuota:
+    """What WeChat says of an account's calls of one endpoint, whoever makes them."""
+
+    limit: int
+    """Calls allowed in a day in Beijing."""
+    left: int
+    """Calls that are left on the day of `asked_at`."""
+    asked_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

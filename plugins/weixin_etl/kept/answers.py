@@ -1,22 +1,19 @@
-"""The kept answers: of a pair, for `weixin-etl answers`, and of a selection, commit by commit."""
+"""The kept answers: of a pair, for `weixin-etl answers`, and the pairs of a selection."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
-from sqlalchemy import Engine, Row
+from sqlalchemy import Engine
 
 from weixin_etl import clock
 from weixin_etl.accounts.known import appid_of
 from weixin_etl.datasets import Dataset
-from weixin_etl.load.rebuild import KeptAnswer, kept_answers
+from weixin_etl.load.fold import KeptAnswer, kept_answers
 from weixin_etl.model import Pair, ParameterError
 from weixin_etl.warehouse import diagnosed, require_migrated, statement
 
-_MOST_PAIRS = 500
-_MOST_BYTES = 2 << 20
-"""Bytes of compressed answers in a commit: articles and rows take some ten times as much memory."""
+_PAIRS_READ = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +25,7 @@ class Selection:
     """AppIDs, connection ids or names; none means all."""
     begin_date: date | None = None
     end_date: date | None = None
-    """First and last publication day, both included; None means from the first, to the last."""
+    """First and last day, both included; None means from the first, to the last."""
     is_rejected: bool = False
     """Only pairs with an open rejected part."""
 
@@ -44,7 +41,7 @@ class Selection:
 
 
 def answers_of_pair(
-    warehouse: Engine, dataset: Dataset, account: str, publication_date: date
+    warehouse: Engine, dataset: Dataset, account: str, day: date
 ) -> list[KeptAnswer]:
     """
     Every distinct answer of the pair, in the order they were last seen.
@@ -58,11 +55,10 @@ def answers_of_pair(
     require_migrated(warehouse)
     with diagnosed(warehouse), warehouse.connect() as connection:
         appid = appid_of(connection, account)
-        answers = list(kept_answers(connection, dataset, [(appid, publication_date)]))
+        answers = list(kept_answers(connection, dataset, [(appid, day)]))
     if not answers:
         raise ParameterError(
-            f"no answer of {dataset.endpoint} is kept for {account} and the publication day "
-            f"{publication_date}"
+            f"no answer of {dataset.endpoint} is kept for {account} and the day {day}"
         )
     return answers
 
@@ -82,20 +78,6 @@ def count_selected(warehouse: Engine, selection: Selection) -> int:
     return count
 
 
-def commits(warehouse: Engine, selection: Selection) -> Iterator[tuple[list[Row[Any]], set[str]]]:
-    """The selected pairs as commits hold them, each with the accounts whose last pair it holds."""
-    commit: list[Row[Any]] = []
-    size = 0
-    for pair in _pairs(warehouse, _keys(warehouse, selection)):
-        if commit and (size + pair.byte_count > _MOST_BYTES or len(commit) == _MOST_PAIRS):
-            yield commit, {it.appid for it in commit} - {pair.appid}
-            commit, size = [], 0
-        commit.append(pair)
-        size += pair.byte_count
-    if commit:
-        yield commit, {it.appid for it in commit}
-
-
 def _keys(warehouse: Engine, selection: Selection) -> dict[str, object]:
     """The selection as the statements take it."""
     with warehouse.connect() as connection:
@@ -109,14 +91,20 @@ def _keys(warehouse: Engine, selection: Selection) -> dict[str, object]:
     }
 
 
-def _pairs(warehouse: Engine, keys: dict[str, object]) -> Iterator[Row[Any]]:
-    """The pairs in order, read in parts: no transaction lasts as long as what is done with them."""
+def selected_pairs(warehouse: Engine, selection: Selection) -> Iterator[tuple[Pair, int, int]]:
+    """
+    The selected pairs in order, each with how many answers are kept of it, and how many bytes.
+
+    Read in parts: no transaction lasts as long as what is done with them.
+    """
+    keys = _keys(warehouse, selection)
     after: Pair = "", date.min
     while True:
-        values = {**keys, "after_appid": after[0], "after_date": after[1], "count": _MOST_PAIRS}
+        values = {**keys, "after_appid": after[0], "after_date": after[1], "count": _PAIRS_READ}
         with warehouse.connect() as connection:
             rows = connection.execute(statement("raw_response/pairs.sql"), values).all()
-        yield from rows
-        if len(rows) < _MOST_PAIRS:
+        for row in rows:
+            after = row.appid, row.day
+            yield after, row.answer_count, row.byte_count
+        if len(rows) < _PAIRS_READ:
             return
-        after = rows[-1].appid, rows[-1].publication_date

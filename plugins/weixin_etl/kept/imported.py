@@ -5,7 +5,7 @@ A file holds a JSON object a line, and may be compressed by gzip. Its keys; othe
 
     appid               the account
     dataset             which endpoint answered, by the name of the dataset
-    publication_date    the day asked for: 2026-11-22
+    day                 the day asked for: 2026-11-22
     fetched_at          when the answer was fetched, with its offset: 2026-11-23T08:30:00+08:00
     body                the answer: a text whose UTF-8 bytes are kept exactly, or an object, which
                         is kept without white space between its parts
@@ -14,6 +14,7 @@ A line that can't be loaded is refused with a sentence, and the others are loade
 """
 
 import gzip
+import hashlib
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -26,14 +27,16 @@ import msgspec
 from sqlalchemy import Engine
 
 from weixin_etl import clock
-from weixin_etl.api.client import Answer
 from weixin_etl.api.http import CallLimits, errcode_and_errmsg, too_large
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.load import Load, Outcome, answered
-from weixin_etl.model import Account, Counts, Pair, ParameterError, Run
+from weixin_etl.kept.replay import Replayed, fold_pairs
+from weixin_etl.load.merge import as_json
+from weixin_etl.load.stage import packed
+from weixin_etl.model import Pair, ParameterError
 from weixin_etl.parse import parse
 from weixin_etl.text import one_line
-from weixin_etl.warehouse import diagnosed, follow_clock, require_migrated, statement
+from weixin_etl.warehouse import diagnosed, require_migrated, statement
+from weixin_etl.warehouse.locks import lock_load
 
 _GZIP = b"\x1f\x8b"
 _LIMITS = CallLimits()
@@ -52,27 +55,17 @@ class Imported:
     """What came of an import."""
 
     answers: int = 0
+    """Lines with an answer."""
     refused: int = 0
-    """Lines."""
-    rejected: int = 0
-    """Parts of answers."""
-    counts: Counts = field(default_factory=Counts)
-
-    def add(self, judged: Sequence[Outcome]) -> None:
-        """Add what came of some answers."""
-        self.answers += len(judged)
-        self.rejected += sum(it.rejected for it in judged)
-        self.counts = sum((it.counts for it in judged), self.counts)
+    """Lines without."""
+    replayed: Replayed = field(default_factory=Replayed)
 
     def __str__(self) -> str:
         """A line for the person typing."""
-        counts = self.counts
+        counts = self.replayed.counts
         said = (
-            f"{self.answers} answers loaded: {counts.inserted} rows new, {counts.updated} updated, "
-            f"{counts.unchanged} unchanged, {counts.restated} figures restated"
+            f"{self.answers} answers loaded: {counts.inserted} rows new, {counts.updated} updated"
         )
-        if self.rejected:
-            said += f"; {self.rejected} parts rejected (`weixin-etl rejected` lists them)"
         return f"{said}; {self.refused} refused" if self.refused else said
 
 
@@ -87,10 +80,11 @@ def import_files(
     now: Callable[[], datetime] = clock.now,
 ) -> Imported:
     """
-    Load the answers of files, in commits.
+    Keep the answers of files, in commits; then fold the kept answers of their pairs.
 
-    `on_progress` is called with the bytes of the files read so far, `on_refused` with a sentence
-    that names file and line.
+    So the tables are the same whatever the order of the lines, and of the files. `on_progress` is
+    called with the bytes of the files read so far, `on_refused` with a sentence that names file and
+    line.
 
     Raises:
         ParameterError: there is no such file.
@@ -100,94 +94,109 @@ def import_files(
         if not path.is_file():
             raise ParameterError(f"there is no file {path}")
     require_migrated(warehouse)
-    follow_clock(warehouse)
-    loading = _Import(warehouse, ready_hour, commit_bytes, on_progress, on_refused, now)
+    reading = _Import(warehouse, commit_bytes, on_progress, on_refused, now)
     with diagnosed(warehouse):
-        return loading.run(paths)
+        reading.read(paths)
+        for dataset in DATASETS.values():
+            pairs = sorted(reading.pairs[dataset.name].items())
+            reading.imported.replayed += fold_pairs(
+                warehouse,
+                dataset,
+                [(pair, count, size) for pair, (count, size) in pairs],
+                ready_hour=ready_hour,
+                now=now,
+            )
+    return reading.imported
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """The answer of a line."""
+
+    dataset: Dataset
+    pair: Pair
+    fetched_at: datetime
+    body: bytes
 
 
 @dataclass(slots=True)
 class _Import:
-    """Answers waiting for their commit, of all datasets together no more than half the bytes."""
+    """Answers waiting to be kept, no more than half the bytes of a commit."""
 
     warehouse: Engine
-    ready_hour: int
     commit_bytes: int
     on_progress: Callable[[int], None]
     on_refused: Callable[[str], None]
     now: Callable[[], datetime]
-    waiting: defaultdict[str, list[Outcome]] = field(default_factory=lambda: defaultdict(list))
-    """Outcomes by dataset."""
-    waiting_bytes: int = 0
-    known: set[str] = field(default_factory=set)
-    """Accounts of which the warehouse has a row, by AppID."""
+    waiting: list[_Answer] = field(default_factory=list)
+    pairs: defaultdict[str, dict[Pair, tuple[int, int]]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+    """By dataset, how many answers there are of each pair, and how many compressed bytes."""
     imported: Imported = field(default_factory=Imported)
 
-    def run(self, paths: Sequence[Path]) -> Imported:
+    def read(self, paths: Sequence[Path]) -> None:
+        """Keep the answers of the files."""
         read = 0
         for path in paths:
             with path.open("rb") as file:
                 self._read(path, file, read)
             read += path.stat().st_size
-        self._commit()
+        self._keep()
         self.on_progress(read)
-        return self.imported
 
     def _read(self, path: Path, file: BinaryIO, read: int) -> None:
-        number = 0
+        number = size = 0
         try:
             for number, line in enumerate(_lines(file), start=1):
                 if line.strip():
                     self._take(path, number, line)
-                if self.waiting_bytes >= self.commit_bytes // 2:
-                    self._commit()
+                    size += len(line)
+                if size >= self.commit_bytes // 2:
+                    self._keep()
+                    size = 0
                     self.on_progress(read + file.tell())
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             self._refuse(f"{path}, after line {number}: the file is cut off or damaged ({error})")
 
     def _take(self, path: Path, number: int, line: bytes) -> None:
-        """Take a line's answer apart, or refuse the line."""
+        """Take a line's answer, or refuse the line."""
         try:
-            dataset, came = _answer_of(line, self.now())
+            self.waiting.append(_answer_of(line, self.now()))
         except RefusedLineError as error:
-            why = one_line(str(error), _LONGEST_WHY)
-            self._refuse(f"{path}, line {number}: {why}")
-            return
-        self.waiting[dataset.name].append(came)
-        self.waiting_bytes += came.size
+            self._refuse(f"{path}, line {number}: {one_line(str(error), _LONGEST_WHY)}")
 
     def _refuse(self, sentence: str) -> None:
         self.imported.refused += 1
         self.on_refused(sentence)
 
-    def _commit(self) -> None:
-        """Load what waits, a pair once in a commit, in the order in which it was fetched."""
-        for name, outcomes in self.waiting.items():
-            dataset = DATASETS[name]
-            outcomes.sort(key=lambda it: it.ended_at)
-            for commit in _without_repeated_pairs(outcomes):
-                appids = {it.account.appid for it in commit}
-                self._save_accounts(appids - self.known)
-                load = Load(
-                    self.warehouse,
-                    Run("import", dataset, clock.beijing_date(self.now()), is_scheduled=False),
-                    ready_hour=self.ready_hour,
-                    now=self.now,
-                    is_import=True,
-                )
-                self.imported.add(load.commit(commit, complete=appids))
-        self.waiting.clear()
-        self.waiting_bytes = 0
-
-    def _save_accounts(self, appids: set[str]) -> None:
-        if not appids:
+    def _keep(self) -> None:
+        """Keep what waits, but for what is kept already."""
+        if not self.waiting:
             return
+        rows = [
+            {
+                "dataset": answer.dataset.name,
+                "appid": answer.pair[0],
+                "day": answer.pair[1],
+                "fetched_at": answer.fetched_at,
+                "body": packed(answer.body).hex(),
+                "body_sha256": hashlib.sha256(answer.body).hexdigest(),
+            }
+            for answer in self.waiting
+        ]
+        appids = sorted({answer.pair[0] for answer in self.waiting})
         with self.warehouse.begin() as connection:
-            connection.execute(
-                statement("dim_account/import.sql"),
-                {"appids": sorted(appids), "seen_at": self.now()},
-            )
-        self.known |= appids
+            lock_load(connection, appids)
+            accounts = {"appids": appids, "seen_at": self.now()}
+            connection.execute(statement("dim_account/import.sql"), accounts)
+            connection.execute(statement("raw_response/import.sql"), {"rows": as_json(rows)})
+        for answer, row in zip(self.waiting, rows, strict=True):
+            pairs = self.pairs[answer.dataset.name]
+            count, size = pairs.get(answer.pair, (0, 0))
+            pairs[answer.pair] = count + 1, size + len(str(row["body"])) // 2
+        self.imported.answers += len(self.waiting)
+        self.waiting.clear()
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
@@ -201,26 +210,13 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
             line = text.readline(_LONGEST_LINE)
 
 
-def _without_repeated_pairs(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
-    """The first answer of each pair, then the second of those that have one, …"""
-    parts: list[list[Outcome]] = []
-    places: defaultdict[Pair, int] = defaultdict(int)
-    for it in outcomes:
-        place = places[it.pair]
-        places[it.pair] += 1
-        if place == len(parts):
-            parts.append([])
-        parts[place].append(it)
-    return parts
-
-
 # ------------------------------------------------------------------------------------------ lines
 
 
 class _Line(msgspec.Struct):
     appid: str
     dataset: str
-    publication_date: date
+    day: date
     fetched_at: Annotated[datetime, msgspec.Meta(tz=True)]
     body: msgspec.Raw
 
@@ -228,15 +224,15 @@ class _Line(msgspec.Struct):
 _line_decoder = msgspec.json.Decoder(_Line)
 
 
-def _answer_of(line: bytes, now: datetime) -> tuple[Dataset, Outcome]:
+def _answer_of(line: bytes, now: datetime) -> _Answer:
     """
-    The answer of a line, checked and taken apart as one that a run has fetched.
+    The answer of a line, checked like one that a run has fetched.
 
     Raises:
         RefusedLineError: it can't be loaded.
     """
     said = _decoded(line)
-    appid, day, fetched_at = said.appid, said.publication_date, said.fetched_at
+    appid, day, fetched_at = said.appid, said.day, said.fetched_at
     if not appid or len(appid) > _LONGEST_APPID or appid != one_line(appid):
         raise RefusedLineError(f"appid {appid!r:.60} is no AppID")
     dataset = DATASETS.get(said.dataset)
@@ -246,11 +242,11 @@ def _answer_of(line: bytes, now: datetime) -> tuple[Dataset, Outcome]:
         raise RefusedLineError(f"fetched_at {fetched_at} is in the future")
     if day < dataset.first_day:
         raise RefusedLineError(
-            f"publication_date {day} is too early: {dataset.endpoint} starts on {dataset.first_day}"
+            f"day {day} is too early: {dataset.endpoint} starts on {dataset.first_day}"
         )
     if day >= clock.beijing_date(fetched_at):
         raise RefusedLineError(
-            f"publication_date {day} is not before the day in Beijing on which the answer was "
+            f"day {day} is not before the day in Beijing on which the answer was "
             f"fetched, {clock.beijing_date(fetched_at)}"
         )
     body = _body(said.body)
@@ -258,8 +254,7 @@ def _answer_of(line: bytes, now: datetime) -> tuple[Dataset, Outcome]:
     parsed = parse(dataset, body, day, fetched_at)
     if parsed.unreadable:
         raise RefusedLineError(f"body: {parsed.unreadable}")
-    account = Account("", appid, "", appid)
-    return dataset, answered(dataset, account, day, Answer(body, fetched_at, calls=0), parsed)
+    return _Answer(dataset, (appid, day), fetched_at, body)
 
 
 def _decoded(line: bytes) -> _Line:

@@ -1,51 +1,46 @@
 """
-Pairs of many accounts into the warehouse, in commits: each pair whole or not at all.
+Chunks of answers into the warehouse: merged, judged and recorded in one transaction each.
 
-    merge     raw answers, articles, rows, their history, rejected rows, what we have of each pair
-    gather    the facts that the rules ask for
-    judge     one call of the rules per pair
-    write     how the attempts ended, in coverage and in the run's report; the rollups
+A chunk is an account's present window, or at most 30 of its older days. Small chunks share a
+transaction, as a commit costs the same whatever it holds: all or nothing.
 
-On its way an answer is, one after the other: the client's `Answer`, `Parsed`, an `Outcome`, and
-`Staged`; the rules give it a `Verdict`. `load/rebuild.py` makes a pair of all its kept answers.
-
-Beside them the calls are counted: those of a commit that fails are not, so whoever gives the pairs
-up counts them by `count_calls`.
-
-The pairs of an account's try are judged together, by the commit that holds the last of them:
-whether WeChat has computed yesterday shows in all of an account's answers, not in some.
+    keep      the answers' bytes
+    merge     articles, rows, the rows that they replace, rejected parts
+    judge     coverage before and the chunk's answers: coverage after (`load.judge`, pure)
+    save      coverage, the run's report, calls
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
-import msgspec
 from sqlalchemy import Connection, Engine
 
-from weixin_etl import clock, rules
-from weixin_etl.api.errors import (
-    DailyQuotaError,
-    HeldBackError,
-    NotReadyError,
-    UnreadableError,
-    WeixinError,
-)
-from weixin_etl.datasets import Dataset, Day
-from weixin_etl.load import merge, rollups
-from weixin_etl.load.coverage import judge_again, save_data, verdict_columns, verdicts, wake
-from weixin_etl.load.outcome import Outcome, answered, refused
-from weixin_etl.load.tables import Loaded, Tables
-from weixin_etl.model import AttemptState, Counts, Pair, PairState, Run
-from weixin_etl.warehouse import analyse_grown, statement
+from weixin_etl import clock
+from weixin_etl.datasets import Dataset
+from weixin_etl.load.judge import judge
+from weixin_etl.load.merge import Content, Known, Merge, as_json
+from weixin_etl.load.stage import Staged, answered, line_end, refused
+from weixin_etl.model import Counts, Coverage, Pair, Run
+from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.locks import lock_load
 
-__all__ = ["Load", "Outcome", "answered", "refused"]
+__all__ = ["Chunk", "Load", "Loaded", "Staged", "answered", "count_calls", "refused"]
+
+Chunk = Sequence[Staged]
+"""What came of an account's days that are judged together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a load made of a pair."""
+
+    coverage: Coverage
+    counts: Counts = Counts()  # noqa: RUF009 # it is frozen
 
 
 class Load:
-    """A try's pairs, commit by commit."""
+    """A try's chunks, commit by commit."""
 
     def __init__(
         self,
@@ -54,183 +49,156 @@ class Load:
         *,
         ready_hour: int,
         now: Callable[[], datetime] = clock.now,
-        is_import: bool = False,
     ) -> None:
-        """
-        Load nothing yet.
-
-        Answers of an import come of no attempt of a run: how the last attempt ended stays as it
-        is, unless they are newer, and there is no run to report to.
-        """
+        """Load nothing yet."""
         self._warehouse = warehouse
         self._run = run
         self._dataset = run.dataset
         self._ready_hour = ready_hour
         self._now = now
-        self._is_import = is_import
-        self._unjudged: defaultdict[str, list[Outcome]] = defaultdict(list)
+        self._heard: dict[str, datetime] = {}
+        """When an answer of this try last listed an article of an account, ready or not."""
 
-    def commit(self, outcomes: Sequence[Outcome], *, complete: Collection[str]) -> list[Outcome]:
+    def commit(self, chunks: Sequence[Chunk]) -> dict[Pair, Loaded]:
         """
-        Commit the pairs, and judge all pairs of the accounts that are `complete` with these.
+        Load chunks of different accounts; all or nothing.
 
-        Raw answers, rows, their history, rejected rows, coverage, report counts and the count of
-        calls: all or nothing.
         Loads that share accounts wait for each other, whatever process they run in.
         """
-        appids = list({outcome.account.appid for outcome in outcomes})
+        staged = [one for chunk in chunks for one in chunk]
         with self._warehouse.begin() as connection:
-            lock_load(connection, appids)
-            connection.execute(statement("fact/pin_plan.sql"))
-            tables = Tables(connection, self._dataset, self._now())
-            to_judge = [it for appid in complete for it in self._unjudged[appid]]
-            pairs = {it.pair for it in (*outcomes, *to_judge)}
-            before = tables.loaded(pairs)
-            merged = self._merge(tables, outcomes, before)
-            to_judge += [it for it in merged if it.account.appid in complete]
-            judged = self._judge(tables, to_judge) if to_judge else []
-            rollups.keep(tables, pairs, before)
-            if not self._is_import:
-                self._save_report(tables, merged, judged)
-                self._count(connection, outcomes)
-        for it in merged:
-            self._unjudged[it.account.appid].append(it)
-        for appid in complete:
-            self._unjudged.pop(appid, None)
-        analyse_grown(self._warehouse)
-        return judged
+            lock_load(connection, {chunk[0].account.appid for chunk in chunks})
+            merge = Merge(connection, self._dataset, self._now())
+            known = merge.known([one.pair for one in staged])
+            counts = self._merge(merge, staged, known)
+            after = self._judge(merge, chunks, known)
+            merge.save(after)
+            merge.unlist(_unlisted(staged, known, after))
+            self._report(connection, staged, counts)
+            count_calls(connection, self._dataset, staged)
+        for one in staged:
+            if one.said.article_count:
+                self._heard[one.account.appid] = one.said.at
+        return {pair: Loaded(row, counts.get(pair, Counts())) for pair, row in after.items()}
 
-    def count_calls(self, outcomes: Sequence[Outcome]) -> None:
-        """Count the calls of pairs that are not committed: they used the quota all the same."""
-        with self._warehouse.begin() as connection:
-            self._count(connection, outcomes)
-
-    def _count(self, connection: Connection, outcomes: Iterable[Outcome]) -> None:
-        """Add the calls that outcomes took to those counted before, each on the day it ended."""
-        made = [
-            {
-                "appid": it.account.appid,
-                "beijing_date": clock.beijing_date(it.ended_at),
-                "calls": it.calls,
-                "refused_at": it.ended_at if isinstance(it.error, DailyQuotaError) else None,
-            }
-            for it in outcomes
-            if it.calls
+    def _merge(
+        self, merge: Merge, staged: Sequence[Staged], known: Mapping[Pair, Known]
+    ) -> dict[Pair, Counts]:
+        """Keep the answers, and merge those with which something may change."""
+        answers = [one for one in staged if one.is_answer]
+        places = merge.keep(answers, known)
+        contents = [
+            _content(one, places[one.pair])
+            for one in answers
+            if one.is_readable and (self._run.refetch or not _repeats(one, known[one.pair]))
         ]
-        if made:
-            connection.execute(
-                statement("api_call/count.sql"),
-                {"endpoint": self._dataset.path, "made": msgspec.json.encode(made).decode()},
+        are_new = not any(known[content.pair].is_loaded for content in contents)
+        counts = merge.merge(contents, are_new=are_new)
+        merge.reject(contents, known)
+        return {
+            one.pair: replace(
+                counts.get(one.pair, Counts(unchanged=one.row_count)),
+                rejected=len(one.rejected),
             )
+            for one in answers
+        }
 
-    def _merge(self, tables: Tables, outcomes: Sequence[Outcome], loaded: Loaded) -> list[Outcome]:
-        answered = [outcome for outcome in outcomes if outcome.summary]
-        counts = merge.merge(tables, answered, loaded, refetch=self._run.refetch)
-        readable = {it.pair: it.readable for it in outcomes if it.readable}
-        save_data(tables, {pair: it for pair, it in readable.items() if it.has_data})
-        return [it.merged(counts.get(it.pair, Counts())) for it in outcomes]
+    def _judge(
+        self, merge: Merge, chunks: Sequence[Chunk], known: Mapping[Pair, Known]
+    ) -> dict[Pair, Coverage]:
+        heard = self._heard_before(merge, chunks)
+        return {
+            (appid, day): coverage
+            for chunk in chunks
+            for appid in [chunk[0].account.appid]
+            for day, coverage in judge(
+                self._dataset,
+                chunk,
+                {one.day: known[one.pair].coverage for one in chunk},
+                heard.get(appid),
+                self._ready_hour,
+            ).items()
+        }
 
-    def _judge(self, tables: Tables, merged: Sequence[Outcome]) -> list[Outcome]:
-        """Ask the rules, and write down how the attempts ended."""
-        answers = {it.pair: it.readable for it in merged if it.readable}
-        found = verdicts(tables, answers, ready_hour=self._ready_hour, are_together=True)
-        judged = [_judged(self._dataset, it, found.get(it.pair)) for it in merged]
-        if self._is_import:
-            good = {it.pair for it in judged if it.error is None}
-            ready = {pair: it for pair, it in found.items() if it.is_final or pair in good}
-            judge_again(tables, answers, ready)
-        else:
-            attempts = [
-                _attempt(it, found.get(it.pair))
-                for it in judged
-                if it.state is not PairState.HELD_BACK  # that is no attempt
-            ]
-            tables.execute("coverage/verdict.sql", verdicts=_json(attempts))
-        wake(tables, answers)
-        return judged
-
-    def _save_report(
-        self, tables: Tables, merged: Sequence[Outcome], judged: Sequence[Outcome]
-    ) -> None:
-        """Counts of this commit's pairs; states of all that were judged."""
-        nothing = {"calls": 0, "rejected": 0, **msgspec.to_builtins(Counts())}
-        report: dict[Pair, dict[str, object]] = defaultdict(lambda: {**nothing})
-        for it in merged:
-            counts = msgspec.to_builtins(it.counts)
-            report[it.pair] |= {"calls": it.calls, "rejected": it.rejected, **counts}
-        for ended in judged:
-            report[ended.pair] |= {
-                "state": ended.state,
-                "is_retryable": ended.state not in _ENDED or ended.is_retryable,
-            }
-        rows = [
-            {"appid": appid, "publication_date": day, **values}
-            for (appid, day), values in report.items()
+    def _heard_before(self, merge: Merge, chunks: Sequence[Chunk]) -> dict[str, datetime]:
+        """When accounts that list nothing here were last heard, by this try or by coverage."""
+        quiet = [
+            chunk[0].account.appid
+            for chunk in chunks
+            if not any(one.said.article_count for one in chunk)
         ]
-        tables.execute(
-            "run_report/save.sql",
-            run_id=self._run.run_id,
-            installation=self._run.installation,
-            saved_at=self._now(),
-            leaves_open=rules.is_daily(self._run, clock.beijing_date(self._now())),
-            counts=_json(rows),
+        silent = [appid for appid in quiet if appid not in self._heard]
+        if not silent:
+            return self._heard
+        rows = merge.execute("coverage/heard.sql", appids=silent)
+        return {**self._heard, **{row.appid: row.heard_at for row in rows}}
+
+    def _report(
+        self, connection: Connection, staged: Iterable[Staged], counts: Mapping[Pair, Counts]
+    ) -> None:
+        rows = [
+            {
+                "appid": one.account.appid,
+                "day": one.day,
+                "calls": one.calls,
+                "attempted_at": one.said.at,
+                **asdict(counts.get(one.pair, Counts())),
+            }
+            for one in staged
+        ]
+        connection.execute(
+            statement("run_report/save.sql"),
+            {
+                "run_id": self._run.run_id,
+                "dataset": self._dataset.name,
+                "rows": as_json(rows),
+            },
         )
 
 
-_ENDED = {PairState.FAILED, PairState.HELD_BACK}
-"""States that another try of Airflow's only changes when the error is retryable."""
-
-
-def _why_not_in(dataset: Dataset, it: Outcome, verdict: rules.Verdict | None) -> WeixinError | None:
-    name = str(it.account)
-    if it.error or it.summary is None:
-        return it.error
-    if it.summary.nothing_fits:
-        return UnreadableError(
-            f"no row of the answer fits; the first of {it.summary.rejected} rejected parts: "
-            f"{it.summary.first_reason}; see weixin.rejected_row",
-            account=name,
+def count_calls(connection: Connection, dataset: Dataset, staged: Iterable[Staged]) -> None:
+    """Add the calls that answers took to those counted before, each on the day it ended."""
+    made = [one for one in staged if one.calls]
+    if made:
+        connection.execute(
+            statement("api_call/count.sql"),
+            {
+                "endpoint": dataset.path,
+                "appids": [one.account.appid for one in made],
+                "beijing_dates": [clock.beijing_date(one.said.at) for one in made],
+                "calls": [one.calls for one in made],
+            },
         )
-    if verdict and verdict.is_ready:
-        return None
-    why = "no article has yesterday's row"
-    if it.summary.is_delayed:
-        why = "the answer says is_delay"
-    elif dataset.day is Day.STATISTICS:
-        why = "the answer has no rows yet"
-    return NotReadyError(why, account=name)
 
 
-def _judged(dataset: Dataset, it: Outcome, verdict: rules.Verdict | None) -> Outcome:
-    error = _why_not_in(dataset, it, verdict)
-    if it.summary and error is None:
-        state = PairState(it.summary.data_state)
-    elif isinstance(error, HeldBackError):
-        state = PairState.HELD_BACK
-    else:
-        state = PairState.NOT_READY if isinstance(error, NotReadyError) else PairState.FAILED
-    return replace(it, error=error, state=state)
+def _repeats(one: Staged, known: Known) -> bool:
+    """Whether these are the bytes of the pair's newest answer, and as many rows were loaded."""
+    loaded = known.coverage
+    if loaded is None or one.body_sha256 != known.body_sha256:
+        return False
+    return loaded.fetched_at == known.last_seen_at and loaded.row_count == one.row_count
 
 
-def _attempt(it: Outcome, verdict: rules.Verdict | None) -> dict[str, object]:
-    error = it.error
-    # a final day is not asked for again, even if no row of its last answer fits
-    is_ready = error is None or (verdict is not None and verdict.is_final)
-    return {
-        "appid": it.account.appid,
-        "publication_date": it.publication_date,
-        "ready_at": it.ended_at if is_ready else None,
-        **verdict_columns(verdict),
-        "attempt_state": it.state if error else AttemptState.OK,
-        "attempted_at": it.ended_at,
-        "next_attempt_at": it.next_attempt_at,
-        "error_kind": error.kind if error else None,
-        "error_code": error.errcode if error else None,
-        "error": error.happened if error else None,
-        "cure": error.problem(it.account).as_of(it.ended_at, it.ended_at).cure if error else None,
-        "rid": (error.rid or None) if error else None,
-    }
+def _content(one: Staged, raw_response_id: int) -> Content:
+    return Content(
+        one.pair,
+        one.articles,
+        one.rows,
+        line_end(raw_response_id, one.said.at),
+        dict.fromkeys(one.articles, one.said.at),
+        raw_response_id,
+        one.rejected,
+    )
 
 
-def _json(values: Sequence[Mapping[str, object]]) -> str:
-    return msgspec.json.encode(values).decode()
+def _unlisted(
+    staged: Iterable[Staged], known: Mapping[Pair, Known], after: Mapping[Pair, Coverage]
+) -> dict[Pair, tuple[list[str], datetime]]:
+    """The ready answers that list something else than the ready answer before."""
+    listed = {}
+    for one in staged:
+        before, now = known[one.pair].coverage, after[one.pair]
+        is_ready = now.ready_at == one.said.at and now.list_sha256 is not None
+        if is_ready and before and before.list_sha256 != now.list_sha256:
+            listed[one.pair] = ([*one.articles], one.said.at)
+    return listed

@@ -1,166 +1,312 @@
 """
-The answers of many pairs into raw answers, articles, rows, their history, and rejected rows.
+Pairs into raw answers, articles, rows, their history and rejected parts, in a transaction.
 
-A pair's newest answer is written over what is there. A pair is rebuilt from its kept answers when
-the answer is older than the newest loaded one, or lists an article that another publication day
-lists.
+A pair's newest answer is written over what is there, field by field; a fold of all its kept answers
+replaces what is there. What stays as it is is not written.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row
+import msgspec
+from sqlalchemy import Connection, CursorResult, Row
 
-from weixin_etl.load.outcome import Outcome
-from weixin_etl.load.parts import given_parts, open_parts, settle, settled_parts
-from weixin_etl.load.rebuild import Merged, Rebuilt, rebuild, staged_again
-from weixin_etl.load.stage import Staged, copy_answers, line
-from weixin_etl.load.tables import Loaded, Tables
-from weixin_etl.model import Counts, DataState, Pair
+from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
+from weixin_etl.load.stage import (
+    ARTICLE_COLUMNS,
+    RAW_RESPONSE_COLUMNS,
+    Rows,
+    Staged,
+    copy,
+    line_end,
+    row_columns,
+)
+from weixin_etl.model import Cause, Counts, Coverage, Pair
+from weixin_etl.parse.articles import Rejected
+from weixin_etl.warehouse import statement
+from weixin_etl.warehouse.statements import arrays, coverage_of
 
-Kept = Mapping[Pair, Row[Any]]
-"""Where answers are kept, by pair: see `raw_response/keep.sql`."""
-
-
-def merge(
-    tables: Tables, outcomes: Sequence[Outcome], loaded: Loaded, *, refetch: bool
-) -> dict[Pair, Counts]:
-    """
-    Merge the answers, in the transaction of the caller; what changed, by pair.
-
-    Of their pairs, `loaded` is what the warehouse has so far. The rows of an answer that is loaded
-    already are compared again only in a `refetch`.
-    """
-    if not outcomes:
-        return {}
-    readable = [it for it in outcomes if it.readable]
-    kept = _keep(tables, outcomes)
-    late = {it.pair for it in readable if _is_late(it, loaded)}
-    known = set() if refetch else _known(tables, outcomes, kept, loaded)
-    listed = {it.pair: it.msgids for it in readable}
-    rebuilt = {it.pair: it for it, _ in rebuild(tables, late - known, listed)}
-    changes = tables.merge(
-        [
-            staged_again(tables, rebuilt[it.pair], it if it.pair in late else None)
-            if it.pair in rebuilt
-            else _staged(tables, it, kept, loaded, is_known=it.pair in known)
-            for it in readable
-        ]
-    )
-    new = [it for it in readable if it.pair not in known]
-    _settle_parts(tables, new, kept, rebuilt)
-    return changes
+Articles = set[tuple[str, str]]
+"""Each by its account and msgid."""
 
 
-def _keep(tables: Tables, outcomes: Sequence[Outcome]) -> Kept:
-    """Keep the answers' bytes."""
-    rows = tables.execute(
-        "raw_response/keep.sql",
-        **tables.arrays([it.pair for it in outcomes]),
-        hashes=[it.body_sha256 for it in outcomes],
-        fetched_ats=[it.ended_at for it in outcomes],
-    )
-    kept = {(row.appid, row.publication_date): row for row in rows}
-    copy_answers(
-        tables.connection,
-        (
-            line(
-                kept[it.pair].raw_response_id,
-                tables.dataset.name,
-                *it.pair,
-                it.body_zstd,
-                it.body_sha256,
-                it.ended_at,
-                it.ended_at,
-                tables.changed_at,
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the warehouse has of a pair before a load."""
+
+    coverage: Coverage | None
+    raw_response_id: int | None
+    """Of its newest answer, as the rest."""
+    body_sha256: bytes | None
+    last_seen_at: datetime | None
+    has_open_parts: bool
+    """Whether a rejected part is open."""
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the fact may hold rows of it."""
+        return self.coverage is not None and self.coverage.fetched_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is to be in the tables of a pair: by its newest answer, or by all that are kept."""
+
+    pair: Pair
+    articles: Mapping[str, bytes]
+    """Lines without the account and the day, by msgid."""
+    rows: Rows
+    """Lines without the account, the day and what `ends` has."""
+    ends: Mapping[tuple[str, date], bytes] | bytes
+    """What ends a row: which answer changed it last, and when that was fetched; of all, or each."""
+    first_seen_at: Mapping[str, datetime]
+    """When the articles were first listed, by msgid."""
+    raw_response_id: int
+    rejected: Sequence[Rejected]
+
+
+class Merge:
+    """A dataset's tables in a transaction of the caller, and one instant for all that changes."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        dataset: Dataset,
+        changed_at: datetime,
+        cause: Cause = Cause.WECHAT,
+    ) -> None:
+        """Pin the plan; write nothing yet."""
+        self.connection = connection
+        self.dataset = dataset
+        self.changed_at = changed_at
+        self._cause = cause
+        connection.execute(statement("fact/pin_plan.sql"))
+
+    def execute(self, path: str, **values: Any) -> CursorResult[Any]:
+        """Execute a statement of the dataset."""
+        return self.connection.execute(
+            statement(path, self.dataset), {"dataset": self.dataset.name, **values}
+        )
+
+    def arrays(self, pairs: Collection[Pair]) -> dict[str, Any]:
+        """Accounts with a day each, as the arrays that statements take."""
+        return arrays(self.dataset, pairs)
+
+    def known(self, pairs: Collection[Pair]) -> dict[Pair, Known]:
+        """What the warehouse has of each pair."""
+        rows = self.execute("coverage/before.sql", **self.arrays(pairs))
+        return {(row.appid, row.day): _known(row) for row in rows}
+
+    def keep(self, answers: Sequence[Staged], known: Mapping[Pair, Known]) -> dict[Pair, int]:
+        """Keep the bytes of answers that are not the pair's newest again; where they are kept."""
+        seen = [it for it in answers if known[it.pair].body_sha256 == it.body_sha256]
+        new = [it for it in answers if known[it.pair].body_sha256 != it.body_sha256]
+        places = {it.pair: known[it.pair].raw_response_id or 0 for it in seen}
+        if seen:
+            ids, instants = [*places.values()], [it.said.at for it in seen]
+            self.execute("raw_response/see.sql", raw_response_ids=ids, seen_ats=instants)
+        if new:
+            numbers = self.execute("raw_response/number.sql", count=len(new)).scalars()
+            places |= dict(zip((it.pair for it in new), numbers, strict=True))
+            copy(
+                self.connection,
+                "weixin.raw_response",
+                RAW_RESPONSE_COLUMNS,
+                (self._raw_line(it, places[it.pair]) for it in new),
             )
-            for it in outcomes
-            if kept[it.pair].seen_before is None
-        ),
-    )
-    return kept
+        return places
+
+    def _raw_line(self, it: Staged, raw_response_id: int) -> bytes:
+        values = (it.body_zstd, it.body_sha256, it.said.at, it.said.at)
+        return line_end(raw_response_id, self.dataset.name, *it.pair, *values)[1:]
+
+    def merge(
+        self, contents: Sequence[Content], *, are_new: bool = False, is_fold: bool = False
+    ) -> dict[Pair, Counts]:
+        """
+        Write articles and rows; how many rows were inserted and updated, by pair.
+
+        Rows of pairs that `are_new` are not looked up first, unless the fact holds some all the
+        same. A fold of all kept answers replaces what is there.
+        """
+        if not contents:
+            return {}
+        self.execute("fact/stage.sql")
+        repeated: Articles = set()
+        if self.dataset.describes_articles:
+            contents, repeated = _without_repeated(contents)
+            repeated |= self._merge_articles(contents, is_fold=is_fold)
+        staged = {content.pair: sum(map(len, content.rows.values())) for content in contents}
+        copy(
+            self.connection,
+            f"staged_{self.dataset.fact}",
+            row_columns(self.dataset),
+            map(self._row_lines, contents),
+        )
+        written: dict[Pair, Counts] = {}
+        if are_new:
+            written = self._written("fact/insert.sql")
+        if sum(counts.inserted for counts in written.values()) < sum(staged.values()):
+            written |= self._written("fact/merge.sql", cause=self._cause.value, is_fold=is_fold)
+        self._follow(repeated)
+        return {
+            pair: replace(done, unchanged=count - done.inserted - done.updated)
+            for pair, count in staged.items()
+            for done in [written.get(pair, Counts())]
+        }
+
+    def _written(self, path: str, **values: Any) -> dict[Pair, Counts]:
+        rows = self.execute(path, changed_at=self.changed_at, **values)
+        return {(row.appid, row.day): Counts(row.inserted, row.updated) for row in rows}
+
+    def _row_lines(self, content: Content) -> bytes:
+        appid, day = content.pair
+        place = line_end(appid, *([day] if self.dataset.place else []))[:-1]
+        if isinstance(content.ends, bytes):
+            lines = [line for of_article in content.rows.values() for line in of_article.values()]
+            return (place + content.ends).join([*lines, b""])
+        return b"".join(
+            line + place + content.ends[msgid, stat_date]
+            for msgid, of_article in content.rows.items()
+            for stat_date, line in of_article.items()
+        )
+
+    def _merge_articles(self, contents: Sequence[Content], *, is_fold: bool) -> "Articles":
+        """Articles, and which the dataset lists; those that another day lists as well."""
+        copy(
+            self.connection,
+            "staged_article",
+            ARTICLE_COLUMNS,
+            map(_article_lines, contents),
+        )
+        repeated = self.execute("dim_article/load.sql", changed_at=self.changed_at).all()
+        self.execute("article_sighting/load.sql", is_fold=is_fold)
+        return {(row.appid, row.msgid) for row in repeated}
+
+    def _follow(self, repeated: "Articles") -> None:
+        """Let the rows of articles that two days list be of the later one."""
+        if repeated:
+            appids, msgids = map(list, zip(*sorted(repeated), strict=True))
+            for dataset in ARTICLE_DATASETS.values():
+                follow = statement("fact/follow.sql", dataset)
+                self.connection.execute(follow, {"appids": appids, "msgids": msgids})
+
+    def unlist(self, listed: Mapping[Pair, tuple[Collection[str], datetime]]) -> None:
+        """Articles of pairs that these no longer list, by answers of these instants."""
+        pairs = [
+            {"appid": appid, "day": day, "msgids": list(msgids), "at": at}
+            for (appid, day), (msgids, at) in listed.items()
+        ]
+        if pairs and self.dataset.describes_articles:
+            self.execute("article_sighting/unlist.sql", pairs=as_json(pairs))
+
+    def unlist_again(self, unlisted: Mapping[Pair, Mapping[str, datetime | None]]) -> None:
+        """Since when none of pairs' answers lists an article; None while the newest does."""
+        articles = [
+            {"appid": appid, "day": day, "msgid": msgid, "at": at}
+            for (appid, day), since in unlisted.items()
+            for msgid, at in since.items()
+        ]
+        if articles and self.dataset.describes_articles:
+            self.execute("article_sighting/unlist_again.sql", articles=as_json(articles))
+
+    def reject(self, contents: Sequence[Content], known: Mapping[Pair, Known]) -> None:
+        """Write down what does not fit; an open part that does not occur any more is resolved."""
+        pairs = [it.pair for it in contents if it.rejected or known[it.pair].has_open_parts]
+        if not pairs:
+            return
+        parts = [(it, part) for it in contents for part in it.rejected]
+        self.execute(
+            "rejected_row/save.sql",
+            **self.arrays(pairs),
+            part_appids=[it.pair[0] for it, _ in parts],
+            part_days=[it.pair[1] for it, _ in parts],
+            raw_response_ids=[it.raw_response_id for it, _ in parts],
+            msgids=[part.msgid for _, part in parts],
+            stat_dates=[part.stat_date for _, part in parts],
+            reasons=[part.reason for _, part in parts],
+            payloads=[part.payload for _, part in parts],
+            rejected_at=self.changed_at,
+        )
+
+    def save(self, rows: Mapping[Pair, Coverage]) -> None:
+        """Write whole rows of coverage."""
+        if not rows:
+            return
+        values = [
+            {
+                "appid": appid,
+                "day": day,
+                **{name: getattr(row, name) for name in Coverage.__slots__},
+                "list_sha256": row.list_sha256 and row.list_sha256.hex(),
+            }
+            for (appid, day), row in rows.items()
+        ]
+        self.execute("coverage/save.sql", rows=as_json(values))
 
 
-def _is_late(it: Outcome, loaded: Loaded) -> bool:
-    """Whether a newer answer of the pair is loaded."""
-    return it.pair in loaded and it.ended_at < loaded[it.pair].fetched_at
+def _known(row: Row[Any]) -> Known:
+    sha256 = row.body_sha256 and bytes(row.body_sha256)
+    coverage = coverage_of(row[6:]) if row.attempted_at else None
+    return Known(coverage, row.raw_response_id, sha256, row.last_seen_at, row.has_open_parts)
 
 
-def _known(tables: Tables, outcomes: Sequence[Outcome], kept: Kept, loaded: Loaded) -> set[Pair]:
-    """The pairs of whose answer there is nothing to merge: the fact has as many rows, or more."""
-    again = [it for it in outcomes if it.pair in loaded and _is_again(it, kept, loaded)]
-    held = tables.row_counts([it.pair for it in again])
-    return {it.pair for it in again if held.get(it.pair, 0) >= len(it.rows)}
-
-
-def _is_again(it: Outcome, kept: Kept, loaded: Loaded) -> bool:
+def _without_repeated(contents: Sequence[Content]) -> tuple[list[Content], Articles]:
     """
-    Whether the answer equals a loaded one byte for byte and leaves the order of answers as it is.
+    What two days of an account list, of the later day alone: articles, and each of their rows.
 
-    The newest one, row for row: fetched on a later day, the same bytes may hold a row that was too
-    early before. Or an older one, at a time at which it is known to have been seen.
+    And which articles these are.
     """
-    place, newest = kept[it.pair], loaded[it.pair]
-    if _is_late(it, loaded):
-        is_seen_then = place.fetched_at <= it.ended_at
-        return it.error is None and is_seen_then and place.seen_before == place.last_seen_at
-    return bool(place.seen_before == newest.fetched_at and newest.row_count == len(it.rows))
+    of_later: defaultdict[str, dict[str, dict[date, bytes]]] = defaultdict(dict)
+    kept, repeated = [], set()
+    listed = [(content.pair[0], msgid) for content in contents for msgid in content.articles]
+    if len(listed) > len(set(listed)):
+        contents = _first_seen(contents)
+    for content in sorted(contents, key=lambda content: content.pair, reverse=True):
+        appid = content.pair[0]
+        later = of_later[appid]
+        again = {msgid: later[msgid] for msgid in later.keys() & content.rows.keys()}
+        repeated |= {(appid, msgid) for msgid in again}
+        if again:
+            content = _without(content, again)
+        for msgid, rows in content.rows.items():
+            later[msgid] = later.get(msgid, {}) | rows
+        kept.append(content)
+    return kept, repeated
 
 
-def _staged(tables: Tables, it: Outcome, kept: Kept, loaded: Loaded, *, is_known: bool) -> Staged:
-    """The lines of the pair's newest answer; none of a late one that is known."""
-    if _is_late(it, loaded):
-        return Staged(it.pair, (), b"", b"", len(it.rows), has_facts=True)
-    place = kept[it.pair]
-    # bytes that were seen before: raw_response tells when they were seen again
-    end = tables.article_end(it.pair, place.raw_response_id, place.fetched_at, place.fetched_at)
-    row_end = tables.row_end(it.pair, place.raw_response_id, place.fetched_at)
-    return Staged(
-        it.pair,
-        it.msgids,
-        end.join([*it.articles, b""]),
-        b"" if is_known else row_end.join([*it.rows.values(), b""]),
-        len(it.rows),
-        has_facts=it.pair in loaded and loaded[it.pair].data_state == DataState.LOADED,
-    )
-
-
-def _settle_parts(
-    tables: Tables, outcomes: Sequence[Outcome], kept: Kept, rebuilt: Mapping[Pair, Rebuilt]
-) -> None:
-    """Note what of the answers does not fit; resolve the open parts that they give."""
-    known = open_parts(tables, {it.pair: it.msgids for it in outcomes})
-    answers = {it.pair: it for it in outcomes if it.pair not in rebuilt}
-    concerned = {it.pair for it in outcomes if it.pair in rebuilt and it.rejected_parts}
-    resolved: list[int] = []
-    for pair, parts in known.items():
-        its = given_parts(tables, answers[pair], kept[pair], parts) if pair in answers else None
-        if its is None:
-            concerned.add(pair)
-        else:
-            resolved += its
-    new = [
-        (it.pair, kept[it.pair].raw_response_id, rejected)
-        for it in outcomes
-        # those of an answer seen before are kept already
-        if it.pair not in concerned and kept[it.pair].seen_before is None
-        for rejected in it.rejected_parts
+def _first_seen(contents: Sequence[Content]) -> list[Content]:
+    """The contents, with when their articles were first listed by any of them."""
+    first: dict[tuple[str, str], datetime] = {}
+    for content in contents:
+        for msgid, at in content.first_seen_at.items():
+            article = content.pair[0], msgid
+            first[article] = min(at, first.get(article, at))
+    return [
+        replace(content, first_seen_at={it: first[content.pair[0], it] for it in content.articles})
+        for content in contents
     ]
-    pairs = {**rebuilt, **_rebuilt(tables, concerned - rebuilt.keys())}
-    for pair in sorted(concerned):
-        # of the others' rows, the fact holds what the parser of their time made of them
-        merged = {kept[pair].raw_response_id} if pair in kept else set()
-        readable = pairs[pair].readable if pair in rebuilt else merged
-        gone, more = settled_parts(pair, pairs[pair].parts, known.get(pair, {}), readable)
-        resolved += gone
-        new += more
-    settle(tables, resolved, new)
 
 
-def _rebuilt(tables: Tables, pairs: Collection[Pair]) -> dict[Pair, Rebuilt]:
-    """What the pairs' kept answers reject; their articles are of no use here."""
-    again: dict[Pair, Rebuilt] = {}
-    for it, _ in rebuild(tables, pairs):
-        it.merged = Merged()
-        again[it.pair] = it
-    return again
+def _article_lines(content: Content) -> bytes:
+    return b"".join(
+        line + line_end(*content.pair, content.first_seen_at[msgid])
+        for msgid, line in content.articles.items()
+    )
+
+
+def _without(content: Content, repeated: Rows) -> Content:
+    articles = {it: line for it, line in content.articles.items() if it not in repeated}
+    rows = {
+        msgid: {day: line for day, line in lines.items() if day not in repeated.get(msgid, ())}
+        for msgid, lines in content.rows.items()
+    }
+    return replace(content, articles=articles, rows=rows)
+
+
+def as_json(values: Sequence[Mapping[str, object]]) -> str:
+    """Rows as a statement takes them for `jsonb_to_recordset`."""
+    return msgspec.json.encode(values).decode()

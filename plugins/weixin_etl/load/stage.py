@@ -1,54 +1,131 @@
-"""Articles, rows and raw answers as the bytes that COPY takes, and the COPY itself."""
+"""What came of asking for a pair, as the bytes that COPY takes; and the COPY itself."""
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from io import BytesIO
 
 import msgspec
-import psycopg2
 import zstandard
+from msgspec.structs import astuple
 from sqlalchemy import Connection
 
-from weixin_etl import json_text
-from weixin_etl.datasets import Dataset, Kind
-from weixin_etl.model import Pair
-from weixin_etl.parse.articles import Article
+from weixin_etl import json_text, rules
+from weixin_etl.api.client import Answer, Refusal
+from weixin_etl.api.errors import UnreadableError, WeixinError
+from weixin_etl.datasets import Dataset
+from weixin_etl.model import Account, Pair
+from weixin_etl.parse import day_before
+from weixin_etl.parse.articles import Article, Parsed, Rejected
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _AS_CSV = "FROM STDIN (FORMAT csv, NULL 'null', ESCAPE '\\')"
 _PART_BYTES = 1 << 20
 _ZSTD_LEVEL = 1
 
-_ARTICLE = (
-    "msgid, message_id, title, url, content_url, extra, position, publish_type, user_source, "
-    "dataset, appid, publication_date, raw_response_id, first_seen_at, last_seen_at"
+ARTICLE_COLUMNS = (
+    "msgid, message_id, title, url, content_url, extra, position, publish_type, appid, "
+    "publication_date, first_seen_at"
 )
-_OF_ROW = ("raw_response_id", "fetched_at", "loaded_at", "changed_at")
-_RAW_RESPONSE = (
-    "raw_response_id, dataset, appid, publication_date, body_zstd, body_sha256, fetched_at, "
-    "last_seen_at, loaded_at"
+RAW_RESPONSE_COLUMNS = (
+    "raw_response_id, dataset, appid, day, body, body_sha256, fetched_at, last_seen_at"
 )
+Rows = dict[str, dict[date, bytes]]
+"""The beginnings of rows' lines, by msgid and stat_date, without what their pair has in common."""
 
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """
-    A pair's lines for the temporary tables: of one answer, or rebuilt of all that are kept.
+    """What came of asking for a pair: a refusal, or an answer as the bytes that COPY takes."""
 
-    Beyond an outcome it knows where the answers are kept, and what the fact may hold already.
-    """
+    account: Account
+    day: date
+    said: rules.Answer
+    """What the rules look at."""
+    calls: int = 0
+    error: WeixinError | None = None
+    """Why it brought no figures."""
+    is_answer: bool = False
+    """Whether there are bytes to keep, if nothing fits of them."""
+    size: int = 0
+    """Bytes of the answer, and of what is rejected of it."""
+    body_zstd: bytes = b""
+    body_sha256: bytes = b""
+    articles: dict[str, bytes] = field(default_factory=dict)
+    """The beginnings of articles' lines, by msgid."""
+    rows: Rows = field(default_factory=dict)
+    row_count: int = 0
+    through_date: date | None = None
+    rejected: Sequence[Rejected] = ()
+    unknown_metrics: frozenset[str] = frozenset()
 
-    pair: Pair
-    msgids: Collection[str]
-    articles: bytes
-    """Lines."""
-    rows: bytes
-    """Lines."""
-    row_count: int
-    has_facts: bool
-    """Whether the fact may hold rows of the pair, to be compared with these."""
-    is_rebuilt: bool = False
+    @property
+    def pair(self) -> Pair:
+        """The account and its day."""
+        return self.account.appid, self.day
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether articles, or parts that do not fit, can be made out in it."""
+        return self.is_answer and (self.error is None or bool(self.rejected))
+
+
+def refused(account: Account, day: date, refusal: Refusal) -> Staged:
+    """A call that brought no figures."""
+    error = refusal.error
+    said = rules.Answer(refusal.refused_at, error_kind=error.kind.value, error_code=error.errcode)
+    return Staged(account, day, said, refusal.calls, error)
+
+
+def answered(
+    dataset: Dataset, account: Account, day: date, answer: Answer, parsed: Parsed
+) -> Staged:
+    """A call that was answered."""
+    described = parsed.articles if dataset.describes_articles else {}
+    error = why_unreadable(parsed, account)
+    return Staged(
+        account,
+        day,
+        said_by(dataset, day, answer.fetched_at, parsed),
+        answer.calls,
+        error,
+        is_answer=True,
+        size=len(answer.body) + sum(len(part.payload) for part in parsed.rejected),
+        body_zstd=packed(answer.body),
+        body_sha256=answer.sha256,
+        articles={msgid: article_line(article) for msgid, article in described.items()},
+        rows=row_lines(dataset, parsed.articles),
+        row_count=parsed.row_count,
+        through_date=parsed.through_date,
+        rejected=parsed.rejected,
+        unknown_metrics=frozenset(parsed.unknown_metrics),
+    )
+
+
+def said_by(dataset: Dataset, day: date, fetched_at: datetime, parsed: Parsed) -> rules.Answer:
+    """What the rules look at of an answer."""
+    is_readable = not (parsed.unreadable or parsed.nothing_fits)
+    return rules.Answer(
+        fetched_at,
+        parsed.list_sha256,
+        parsed.article_count,
+        is_whole=parsed.is_whole(day, dataset.row_days),
+        has_yesterday=parsed.has_row_of(day_before(fetched_at)),
+        is_delayed=parsed.is_delayed,
+        error_kind=None if is_readable else rules.UNREADABLE,
+    )
+
+
+def why_unreadable(parsed: Parsed, account: Account) -> WeixinError | None:
+    if parsed.unreadable:
+        return UnreadableError(parsed.unreadable, account=str(account))
+    if parsed.nothing_fits:
+        return UnreadableError(
+            f"no row of the answer fits; the first of {len(parsed.rejected)} rejected parts: "
+            f"{parsed.rejected[0].reason}; see weixin.rejected_row",
+            account=str(account),
+        )
+    return None
 
 
 def packed(body: bytes) -> bytes:
@@ -61,57 +138,50 @@ def unpacked(body_zstd: bytes) -> bytes:
     return zstandard.decompress(body_zstd)
 
 
-def row_lines(dataset: Dataset, articles: Iterable[Article]) -> dict[tuple[str, date], bytes]:
+# ------------------------------------------------------------------------------------------ lines
+
+
+def row_lines(dataset: Dataset, articles: Mapping[str, Article]) -> Rows:
     """
-    By msgid and stat_date, a row's CSV line but for its end: key, metrics, and what is unknown.
+    The beginnings of rows' CSV lines: key, metrics, and what is unknown.
 
     A JSON array of numbers, null, texts and an ISO date is a CSV line but for its brackets, so
-    msgspec's encoder writes it; what needs escaping is escaped once per article.
+    msgspec's encoder writes it: all rows of an article at once, if none holds a text.
     """
-    has_lists = any(metric.kind is Kind.LIST for metric in dataset.metrics)
-    lines: dict[tuple[str, date], bytes] = {}
-    for article in articles:
-        head = _head(dataset, article.msgid)
-        for stat_date, row in article.rows.items():
-            values = msgspec.structs.astuple(row)
-            if has_lists:
-                values = tuple(map(_list_as_text, values))
-            extra = _quoted_json(article.row_extras.get(stat_date))
-            line = b"%b%b,%b" % (head, _encode(values)[1:-1], extra)
-            lines[article.msgid, stat_date] = line
+    has_lists = bool(dataset.lists)
+    lines = {}
+    for msgid, article in articles.items():
+        head = quoted(msgid) + b"," if dataset.item else b""
+        if has_lists or article.row_extras:
+            texts = [_encode(_with_texts(article, day))[1:-1] for day in article.rows]
+        else:
+            rows = [(*astuple(row), None) for row in article.rows.values()]
+            texts = _encode(rows)[2:-2].split(b"],[")
+        lines[msgid] = {day: head + text for day, text in zip(article.rows, texts, strict=False)}
     return lines
 
 
-def _head(dataset: Dataset, msgid: str) -> bytes:
-    """What a row's line begins with, where its key has more than the account and the day."""
-    return _quoted(msgid) + b"," if dataset.item else b""
-
-
-def gives(dataset: Dataset, msgid: str, line: bytes, metric: str) -> bool:
-    """Whether an article's line of `row_lines` holds a value of the metric."""
-    _, *values = msgspec.json.decode(b"[%b]" % line[len(_head(dataset, msgid)) :])
-    names = (it.name for it in dataset.metrics)
-    return dict(zip(names, values, strict=False)).get(metric) is not None
+def _with_texts(article: Article, day: date) -> tuple[object, ...]:
+    """A row's values, with lists and what is unknown as JSON texts."""
+    values = [
+        _encode(value).decode() if isinstance(value, list) else value
+        for value in astuple(article.rows[day])
+    ]
+    extra = article.row_extras.get(day)
+    return (*values, None if extra is None else json_text.encode(extra))
 
 
 def article_line(article: Article) -> bytes:
     """The beginning of a CSV line for an article."""
     message_id, position = article.message
     texts = (article.msgid, message_id, article.title, article.url, article.content_url)
-    numbers = (position, article.publish_type, article.user_source)
-    extra = _quoted_json(article.extra or None)
-    return b",".join((*map(_quoted, texts), extra, _encode(numbers)[1:-1]))
+    extra = json_text.encode(article.extra) if article.extra else None
+    numbers = _encode((position, article.publish_type))[1:-1]
+    return b",".join((*map(quoted, texts), quoted(extra), numbers))
 
 
-def _list_as_text(value: Any) -> Any:
-    return _encode(value).decode() if isinstance(value, list) else value
-
-
-def _quoted_json(value: dict[str, Any] | None) -> bytes:
-    return _quoted(None if value is None else json_text.encode(value))
-
-
-def _quoted(text: str | None) -> bytes:
+def quoted(text: str | None) -> bytes:
+    """A text for a CSV line."""
     if text is None:
         return b"null"
     return b'"' + text.replace("\\", "\\\\").replace('"', '\\"').encode() + b'"'
@@ -122,72 +192,24 @@ def line_end(*values: str | int | bytes | date | datetime) -> bytes:
     return b",%b\n" % b",".join(map(_value, values))
 
 
-def line(*values: str | int | bytes | date | datetime) -> bytes:
-    """A whole line; bytes as bytea."""
-    return line_end(*values)[1:]
-
-
 def _value(value: str | int | bytes | date | datetime) -> bytes:
     if isinstance(value, bytes):
         return b"\\x" + value.hex().encode()
-    return _quoted(value) if isinstance(value, str) else _encode(value)
+    return quoted(value) if isinstance(value, str) else _encode(value)
 
 
-def copy_articles(connection: Connection, lines: Iterator[bytes]) -> None:
-    """Ended lines into the temporary table of articles."""
-    _copy(connection, "staged_article", _ARTICLE, lines)
+# ------------------------------------------------------------------------------------------- COPY
 
 
-def copy_rows(connection: Connection, table: str, dataset: Dataset, lines: Iterator[bytes]) -> None:
-    """Ended lines into a table of the fact's columns: temporary, or the fact itself."""
+def row_columns(dataset: Dataset) -> str:
+    """The columns of a row's line."""
     appid, *key = dataset.key
     metrics = [metric.name for metric in dataset.metrics]
-    columns = ", ".join((*key, *metrics, "extra", appid, *dataset.place, *_OF_ROW))
-    _copy(connection, table, columns, lines)
+    ends = (appid, *dataset.place, "raw_response_id", "fetched_at")
+    return ", ".join((*key, *metrics, "extra", *ends))
 
 
-def copy_answers(connection: Connection, lines: Iterator[bytes]) -> None:
-    """Raw answers into their table."""
-    _copy(connection, "weixin.raw_response", _RAW_RESPONSE, lines)
-
-
-class _Lines:
-    """
-    Lines as a file, for COPY: Postgres stores the first while the last are not yet written.
-
-    Read in large parts: before each, this thread waits for the parsing threads to release the GIL.
-    """
-
-    def __init__(self, lines: Iterator[bytes]) -> None:
-        self._lines = lines
-        self.error: BaseException | None = None
-        """What interrupted the writing: an error of ours, or Airflow ending the task."""
-
-    def read(self, _size: int) -> bytes:
-        """The next lines, however long; nothing is the end."""
-        part: list[bytes] = []
-        size = 0
-        try:
-            for lines in self._lines:
-                part.append(lines)
-                size += len(lines)
-                if size >= _PART_BYTES:
-                    break
-            return b"".join(part)
-        except BaseException as error:
-            self.error = error
-            raise
-
-
-def _copy(connection: Connection, table: str, columns: str, lines: Iterator[bytes]) -> None:
-    source = _Lines(lines)
+def copy(connection: Connection, table: str, columns: str, lines: Iterable[bytes]) -> None:
+    """Ended lines into a table."""
     cursor = connection.connection.cursor()
-    try:
-        cursor.copy_expert(f"COPY {table} ({columns}) {_AS_CSV}", source)
-    except Exception as error:
-        if source.error:  # psycopg2's own error would only say that the COPY was cancelled
-            raise source.error from None
-        if isinstance(error, psycopg2.Error):
-            raise
-        # what psycopg2 stumbles over when the session ends: a SystemError, say
-        raise psycopg2.OperationalError(f"the COPY broke off: {error}") from None
+    cursor.copy_expert(f"COPY {table} ({columns}) {_AS_CSV}", BytesIO(b"".join(lines)), _PART_BYTES)

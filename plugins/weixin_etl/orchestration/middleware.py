@@ -17,7 +17,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from weixin_etl import clock, rules
+from weixin_etl import clock
 from weixin_etl.accounts.known import appid_of
 from weixin_etl.datasets import DATASETS
 from weixin_etl.model import ParameterError
@@ -124,7 +124,7 @@ def _require_possible(
     if dag_id in _DATASETS:
         today = clock.beijing_date(clock.now())
         run = run_context.asked_for(_DATASETS[dag_id], entered, today)
-        rules.window(run, today)
+        run.dated(today)
         if run.accounts:
             accounts.require_listed(run.accounts)
         return

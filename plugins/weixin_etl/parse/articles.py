@@ -8,17 +8,18 @@ as a whole it is empty. They have the one row of their day.
 import hashlib
 import re
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, timedelta
 from functools import cache
 from typing import Any
 
 import msgspec
 
-from weixin_etl.datasets import Dataset
-from weixin_etl.model import Summary
-from weixin_etl.parse.values import TYPES
+from weixin_etl.datasets import Dataset, Kind
+from weixin_etl.parse.values import FITS, TYPES
 
-ATTRIBUTES = ("title", "url", "content_url", "publish_type", "user_source")
+ATTRIBUTES = ("title", "url", "content_url", "publish_type")
+UNDOCUMENTED = "user_source"
+"""Many answers give it of an article: it is in `extra`, and such an answer is as documented."""
 _MSGID = re.compile(r"(?P<message>.+)_(?P<position>[1-9]\d{0,3})")
 
 
@@ -31,10 +32,18 @@ class Row(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
 @cache
 def row_type(dataset: Dataset) -> type[Row]:
     """The Struct of the dataset's rows: stat_date, then its metrics, None where absent."""
+    others = (metric for metric in dataset.metrics if metric.kind is not Kind.COUNT)
+    unchecked = [(metric.name, FITS[metric.kind][0]) for metric in others]
+
+    def check(row: Row) -> None:
+        if not all(fits(getattr(row, name)) for name, fits in unchecked):
+            raise ValueError
+
     row: type[Row] = msgspec.defstruct(  # type: ignore[assignment] # typed as any Struct
         "Row",
         [(metric.name, TYPES[metric.kind], None) for metric in dataset.metrics],
         bases=(Row,),
+        namespace={"__post_init__": check} if unchecked else {},
         kw_only=True,
     )
     return row
@@ -49,7 +58,6 @@ class Article:
     url: str | None = None
     content_url: str | None = None
     publish_type: int | None = None
-    user_source: int | None = None
     extra: dict[str, Any] = field(default_factory=dict)
     rows: dict[date, Row] = field(default_factory=dict)
     row_extras: dict[date, dict[str, Any]] = field(default_factory=dict)
@@ -63,10 +71,9 @@ class Article:
 
     def gives_a_figure(self) -> bool:
         """Whether any of its rows holds more than its day."""
+        values = (msgspec.structs.astuple(row)[1:] for row in self.rows.values())
         return bool(self.row_extras) or any(
-            value is not None
-            for row in self.rows.values()
-            for value in msgspec.structs.astuple(row)[1:]
+            value is not None for of_row in values for value in of_row
         )
 
     def merge(self, newer: "Article") -> list[date]:
@@ -100,23 +107,17 @@ class Rejected:
     """A part of an answer that does not fit: a value of a row, a whole row, or an article."""
 
     reason: str
-    """Quotes nothing of the answer: more people may read it than the payload."""
+    """Names a value's metric; quotes nothing: more people may read it than the payload."""
     payload: str
     msgid: str | None = None
     """None when it names no article."""
     stat_date: date | None = None
     """None when it is of no row, or of one without a date."""
-    metric: str | None = None
-    """The metric of a value; None when the whole row or article does not fit."""
 
 
 @dataclass(slots=True)
 class Parsed:
-    """
-    What one answer says of the day asked.
-
-    Beyond the bytes it knows which articles and rows they are, and what of them does not fit.
-    """
+    """What one answer says of the day asked: its articles and rows, and what does not fit."""
 
     articles: dict[str, Article] = field(default_factory=dict)
     unreadable: str = ""
@@ -124,51 +125,58 @@ class Parsed:
     rejected: list[Rejected] = field(default_factory=list)
     is_delayed: bool = False
     """WeChat's own word that the figures are not the newest."""
-    merged_rows: int = 0
-    """Rows that repeated a key of the same answer."""
-    empty_rows: int = 0
-    """Row objects without anything in them: neither loaded nor rejected."""
-    articles_without_list: int = 0
-    """Mentions of an article whose list of rows is missing or null: kept without rows."""
-    stripped_nuls: int = 0
-    """U+0000 taken out of texts: Postgres cannot hold them."""
-    numbers_in_texts: int = 0
-    """Figures that were written as texts."""
     unknown_metrics: set[str] = field(default_factory=set)
 
     @property
     def listing(self) -> tuple[str, ...]:
         """What it lists: msgids in order, and `?` for a part that is no article."""
-        unknown = sum(it.msgid not in self.articles for it in self.rejected)
+        unknown = sum(part.msgid not in self.articles for part in self.rejected)
         return (*sorted(self.articles), *["?"] * unknown)
 
     @property
+    def list_sha256(self) -> bytes:
+        """Of what it lists: two answers list the same articles when it is the same."""
+        return hashlib.sha256("\0".join(self.listing).encode()).digest()
+
+    @property
+    def article_count(self) -> int:
+        """Articles, or items of a statistics day, each once."""
+        return len(self.articles)
+
+    @property
     def row_count(self) -> int:
-        """Rows that fit, each key once."""
+        """Rows that fit, each once."""
         return sum(len(article.rows) for article in self.articles.values())
 
-    def summary(self, fetched_at: datetime) -> Summary:
-        """The answer in short."""
-        articles, listing = self.articles.values(), self.listing
-        reached = [max(article.rows, default=date.min) for article in articles]
-        through_date = min(reached, default=date.min)
-        return Summary(
-            fetched_at,
-            hashlib.sha256("\0".join(listing).encode()).digest(),
-            is_empty=not listing,
-            is_delayed=self.is_delayed,
-            article_count=len(articles),
-            row_count=self.row_count,
-            through_date=None if through_date == date.min else through_date,
-            rejected=len(self.rejected),
-            first_reason=self.rejected[0].reason if self.rejected else "",
-            nothing_fits=bool(self.rejected) and not any(map(Article.gives_a_figure, articles)),
-        )
+    @property
+    def through_date(self) -> date | None:
+        """The last stat_date every article reaches; None when one has no row, or there is none."""
+        if not all(article.rows for article in self.articles.values()):
+            return None
+        return min((max(article.rows) for article in self.articles.values()), default=None)
+
+    @property
+    def nothing_fits(self) -> bool:
+        """Whether parts are rejected, and no row gives a figure."""
+        return bool(self.rejected) and not any(map(Article.gives_a_figure, self.articles.values()))
+
+    def is_whole(self, publication_date: date, window: int) -> bool:
+        """
+        Whether nothing is rejected, and each article has the rows of the window's days.
+
+        The window is `Dataset.row_days`: of a statistics day one day, which each item has.
+        """
+        days = {publication_date + timedelta(days=age) for age in range(window)}
+        have_all = all(days <= article.rows.keys() for article in self.articles.values())
+        return have_all and not self.rejected and not self.unreadable
+
+    def has_row_of(self, day: date) -> bool:
+        """Whether any article has a row of that stat_date."""
+        return any(day in article.rows for article in self.articles.values())
 
     def add(self, article: Article) -> None:
         """Add an article, or merge it into its earlier mention."""
         self.unknown_metrics.update(*article.row_extras.values())
         known = self.articles.setdefault(article.msgid, article)
         if known is not article:
-            self.merged_rows += len(known.rows.keys() & article.rows.keys())
             known.merge(article)

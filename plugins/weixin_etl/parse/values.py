@@ -8,15 +8,16 @@ from typing import Annotated, Any
 import msgspec
 
 from weixin_etl.datasets import Kind
-from weixin_etl.text import storable
+from weixin_etl.json_text import clean
 
-BIGINT_MAX = 2**63 - 1
-SMALLINT_MAX = 2**15 - 1
+BIGINT_MAX, SMALLINT_MAX = 2**63 - 1, 2**15 - 1
 LONGEST_MSGID = 200
 """Characters; real ones have a dozen, and an index entry holds 2,704 bytes."""
-DEEPEST = 100
-"""Objects and lists in one another, in an answer."""
-Msgid = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_MSGID)]
+ITEM_DEPTH, ROW_DEPTH = 2, 4
+"""How many objects and lists of its answer an item is in, and a row."""
+_RATE_MAX = 10**15
+Msgid = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_MSGID, pattern="^[^\0]*$")]
+Text = Annotated[str, msgspec.Meta(pattern="^[^\0]*$")] | None
 Count = Annotated[int, msgspec.Meta(ge=0, le=BIGINT_MAX)] | None
 SmallCount = Annotated[int, msgspec.Meta(ge=0, le=SMALLINT_MAX)] | None
 TYPES: dict[Kind, Any] = {
@@ -25,7 +26,6 @@ TYPES: dict[Kind, Any] = {
     Kind.LIST: list[Any] | None,
 }
 """What a metric's value is decoded as."""
-_RATE_MAX = 10**15
 _IN_TEXTS = {
     Kind.COUNT: re.compile("[0-9]{1,19}"),
     Kind.RATE: re.compile("[0-9]{1,15}([.][0-9]{1,30})?"),
@@ -38,9 +38,6 @@ _NAMES = {
     list: "a list",
     dict: "an object",
 }
-_MOST_DIGITS = 100
-_DEPTH_OF_VALUES = 5
-_CONTAINERS = (list, dict)
 
 
 def as_number(kind: Kind, value: Any) -> Any:
@@ -61,36 +58,6 @@ def what_it_is(value: Any) -> str:
     return "a negative number" if name == "a number" and value < 0 else name
 
 
-def is_storable(value: Any, depth: int = 0) -> bool:
-    """Whether Postgres holds it as it is: a text that it can hold, a number of less than a page."""
-    level = [value]
-    while level:
-        deeper: list[Any] = []
-        for element in level:
-            fits = True
-            if isinstance(element, str):
-                fits = storable(element) == element
-            elif isinstance(element, _CONTAINERS):
-                fits = depth < DEEPEST
-                deeper += element
-                if isinstance(element, dict):
-                    deeper += element.values()
-            elif isinstance(element, float):  # beyond what Decimal holds
-                fits = False
-            elif isinstance(element, Decimal):
-                fits = _is_short(element)
-            if not fits:
-                return False
-        level = deeper
-        depth += 1
-    return True
-
-
-def _is_short(number: Decimal) -> bool:
-    exponent = number.as_tuple().exponent
-    return isinstance(exponent, int) and max(-exponent, number.adjusted()) < _MOST_DIGITS
-
-
 def _is_count(value: Any) -> bool:
     return type(value) is int and 0 <= value <= BIGINT_MAX
 
@@ -98,13 +65,12 @@ def _is_count(value: Any) -> bool:
 def _is_rate(value: Any) -> bool:
     if value is None:
         return True
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        return False
-    return is_storable(value) and 0 <= value < _RATE_MAX
+    is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)
+    return is_number and 0 <= value < _RATE_MAX and bool(clean(value) == value)
 
 
 def _is_list(value: Any) -> bool:
-    return value is None or (isinstance(value, list) and is_storable(value, _DEPTH_OF_VALUES))
+    return isinstance(value, list | None) and bool(clean(value, ROW_DEPTH + 1) == value)
 
 
 FITS: dict[Kind, tuple[Callable[[Any], bool], str]] = {

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from weixin_etl import clock
-from weixin_etl.api.client import Answer, WeixinClient
+from weixin_etl.api.client import Answer, SaidQuota, WeixinClient
 from weixin_etl.api.errors import EndpointOfflineError, NotReadyError, UnreadableError, WeixinError
 from weixin_etl.api.http import Call, Response
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import Account, SaidQuota
+from weixin_etl.model import Account
 
 CALLS_A_DATASET = 4
 _DAY = timedelta(days=1)

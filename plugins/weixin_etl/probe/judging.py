@@ -8,6 +8,7 @@ from itertools import pairwise
 from urllib.parse import urlsplit
 
 from weixin_etl import clock
+from weixin_etl.api.client import SaidQuota
 from weixin_etl.api.errors import (
     ClockError,
     DailyQuotaError,
@@ -17,7 +18,6 @@ from weixin_etl.api.errors import (
     WeixinError,
 )
 from weixin_etl.datasets import Dataset, Rows
-from weixin_etl.model import SaidQuota
 from weixin_etl.parse.articles import Article, Row
 from weixin_etl.probe.asking import Asked, AskedDataset, AskedDay
 from weixin_etl.probe.shape import OPTIONAL, Shape, before_row, declared, shape_of
@@ -285,8 +285,7 @@ def _few(keys: Sequence[str]) -> str:
 
 def _promises(it: Seen) -> Finding:
     name, window = "promises", it.dataset.row_days
-    parsed = [found.parsed for found in it.shapes]
-    rejected = [one for those in parsed for one in those.rejected]
+    rejected = [part for found in it.shapes for part in found.parsed.rejected]
     if rejected:
         came = f"{counted(len(rejected), 'part')} rejected, the first: {rejected[0].reason}"
         return Finding(Grade.BAD, name, came, REPORT)
@@ -301,10 +300,6 @@ def _promises(it: Seen) -> Finding:
         ),
         "totals that fall": sum(fallen(it.dataset, article) for article in it.articles),
         "parts above their whole": sum(parts_above(it.dataset, row) for row in rows),
-        "figures written as texts": sum(those.numbers_in_texts for those in parsed),
-        "empty rows": sum(those.empty_rows for those in parsed),
-        "articles without rows": sum(those.articles_without_list for those in parsed),
-        "U+0000 in texts": sum(those.stripped_nuls for those in parsed),
     }
     broken = [f"{what}: {count}" for what, count in said.items() if count]
     if broken:

@@ -12,6 +12,6 @@ class Settings:
     ready_hour: int = 10
     commit_bytes: int = 64 << 20
     daily_calls: int = 1000
-    """Calls an account may make in a day where WeChat does not say; 0 when that is not known."""
+    """Calls of an endpoint that an account may make in a day; 0 when that is not known."""
     quota_reserve: int = 100
-    """Calls of the quota that only the windows of daily runs may use."""
+    """Calls of these that only daily runs may make."""

@@ -1,83 +1,39 @@
-"""The run's promises: its planned pairs are in, and those in SQL (sql/<table>/checks.sql)."""
+"""The run's colour: its planned pairs are in, by what is true now; and two things to know of."""
 
 import logging
-import re
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date
-from enum import StrEnum
-from pathlib import PurePath
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
-import sqlalchemy
-from sqlalchemy import Connection, Engine, Row
+from sqlalchemy import Connection, Engine
 
-from weixin_etl import clock, rules
-from weixin_etl.datasets import Dataset
-from weixin_etl.model import (
-    ConfiguredAccount,
-    PairState,
-    ParameterError,
-    PlannedPair,
-    PlanStamp,
-    Run,
-)
-from weixin_etl.problem import Problem, ProblemKind, log_problem, together
-from weixin_etl.run.pairs import (
+from weixin_etl import clock
+from weixin_etl.model import Batch, ConfiguredAccount, ParameterError, Run
+from weixin_etl.problem import Problem, ProblemKind, log_problem
+from weixin_etl.run import Settings
+from weixin_etl.run.outcome import (
     accounts_not_in,
-    not_in,
-    planned_pairs,
+    calls_allowed,
+    coverage_of,
+    excused,
     problem_of,
-    require_plan,
-    run_keys,
     why_not_in,
     with_successor,
 )
-from weixin_etl.warehouse import require_migrated, source, sql_directory
+from weixin_etl.text import counted
+from weixin_etl.warehouse import require_migrated, statement
+from weixin_etl.warehouse.statements import arrays
 
 log = logging.getLogger(__name__)
 
-_HEAD = re.compile(
-    r"^-- (?P<severity>fail|warn): (?P<name>\w+): (?P<promise>.+)\n-- do: (?P<cure>.+)$",
-    re.MULTILINE,
-)
-_KEY = re.compile("([0-9]{1,20}(_[0-9]{1,4})?)?")
-"""A msgid as WeChat writes it, a number or none: another may be any text, which is not quoted."""
-_ACCOUNTS_NAMED = 100
-"""Accounts named with each promise: its statement finds the others."""
-_KINDS = {
-    "total_does_not_fall": ProblemKind.TOTAL_FELL,
-    "article_is_still_there": ProblemKind.ARTICLE_MISSING,
-    "article_has_one_publication_day": ProblemKind.ARTICLE_MOVED,
-    "every_value_fits": ProblemKind.REJECTED,
-    "list_is_steady": ProblemKind.UNSTEADY,
-    "account_publishes": ProblemKind.SILENT,
-}
+SILENT_DAYS = 30
+"""So many answered days in a row that list nothing are worth a warning."""
 
 
 class CheckError(Exception):
-    """The run is not complete, or a promise of severity `fail` is broken; the log has said why."""
+    """Planned pairs are not in, or an account could not be planned; the log has said why."""
 
     is_retryable = False
-
-
-class Severity(StrEnum):
-    """What a broken promise does to the run."""
-
-    FAIL = "fail"
-    WARN = "warn"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """A promise and the statement that finds the rows breaking it."""
-
-    name: str
-    severity: Severity
-    promise: str
-    cure: str
-    sql: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,19 +42,12 @@ class Judgement:
 
     not_in: list[Problem]
     """Accounts that could not be planned, and planned pairs that are not in."""
-    broken: list[Problem]
-    """Promises of severity `fail`."""
     warnings: list[Problem]
-    days: Mapping[str, Collection[date]] = field(default_factory=dict)
-    """The publication days it is about, by AppID."""
-    unjudged: frozenset[ProblemKind] = frozenset()
-    """Kinds of problems that too many accounts have to name them all."""
 
     @property
     def problems(self) -> list[Problem]:
-        """Problems that people are told of: promises that only warn are left to the log."""
-        warnings = (it for it in self.warnings if it.kind is not ProblemKind.CHECK)
-        return [*self.not_in, *self.broken, *warnings]
+        """What people are told of."""
+        return [*self.not_in, *self.warnings]
 
     def require_good(self) -> None:
         """
@@ -107,81 +56,59 @@ class Judgement:
         Raises:
             CheckError: it may not.
         """
-        said = [accounts_not_in(self.not_in)] if self.not_in else []
-        if self.broken:
-            names = sorted({str(problem.subject) for problem in self.broken})
-            said.append(f"broken: {', '.join(names)}; see the lines above")
-        if said:
-            raise CheckError("; ".join(said))
-
-
-def checks(dataset: Dataset) -> Iterator[Check]:
-    """Every check that lies under sql/, for the dataset."""
-    for path in sorted(sql_directory().glob("*/checks.sql")):
-        text = source(str(PurePath(path.parent.name, path.name)), dataset)
-        _, *parts = _HEAD.split(text)
-        for severity, name, promise, cure, sql in zip(
-            parts[::5], parts[1::5], parts[2::5], parts[3::5], parts[4::5], strict=True
-        ):
-            yield Check(name, Severity(severity), promise, cure, sql)
+        if self.not_in:
+            raise CheckError(accounts_not_in(self.not_in))
 
 
 def check(
-    run: Run, warehouse: Engine, accounts: Sequence[ConfiguredAccount], stamp: PlanStamp
+    run: Run,
+    warehouse: Engine,
+    settings: Settings,
+    configured: Sequence[ConfiguredAccount],
+    planned: Batch,
+    *,
+    now: Callable[[], datetime] = clock.now,
 ) -> Judgement:
     """
-    Judge the run by what is true now, whoever brought it in, and log how each promise fares.
+    Judge the run by what is true now, whoever brought it in, and log why.
 
-    `accounts` are those the run was planned for: one that could not be planned makes it red. What
-    makes the run red is logged last. `stamp` is that of the run's newest plan.
+    `configured` are the accounts of the run: one that could not be planned makes it red. What makes
+    the run red is logged last.
 
     Raises:
-        WarehouseError: the warehouse does not answer, is not migrated, or has not the run's plan.
+        WarehouseError: the warehouse does not answer or is not migrated.
     """
     require_migrated(warehouse)
+    at, dataset = now(), run.dataset
     unplanned = [
         account.problem
-        for account in accounts
+        for account in configured
         if account.is_wanted and not account.appid and account.problem
     ]
-    broken: list[Problem] = []
     with warehouse.connect() as connection:
-        require_plan(connection, run, stamp)
-        pairs = planned_pairs(connection, run)
-        warnings = [*_retired(connection, run, pairs), *_withdrawn(run, pairs)]
-        for promise in checks(run.dataset):
-            found = _broken(connection, run, promise, pairs)
-            if not found:
-                log.info("ok: %s", promise.promise)
-            elif promise.severity is Severity.WARN:
-                warnings += found
-            else:
-                broken += found
-        open_problems = [*unplanned, *not_in(connection, run, pairs, clock.now())]
-    for problem in warnings:
+        known = coverage_of(connection, dataset, planned)
+        allowed = calls_allowed(connection, run, settings, planned, at)
+        not_in = why_not_in(run, planned, known, allowed, at)
+        found = [*excused(run, planned, known, at), *_rejected(connection, run, planned)]
+        found += _silent(connection, run, planned)
+        judgement = Judgement(
+            [*unplanned, *with_successor(connection, dataset, not_in, at)],
+            with_successor(connection, dataset, found, at),
+        )
+    for problem in judgement.warnings:
         log.warning("%s", problem)
-    for problem in [*broken, *open_problems]:
+    for problem in judgement.not_in:
         log_problem(log, problem)
-    kinds = Counter(problem.kind for problem in [*broken, *warnings])
-    days: dict[str, set[date]] = defaultdict(set)
-    for pair in pairs:
-        days[pair.appid].add(pair.publication_date)
-    return Judgement(
-        open_problems,
-        broken,
-        warnings,
-        days=days,
-        unjudged=frozenset(kind for kind, count in kinds.items() if count >= _ACCOUNTS_NAMED),
-    )
+    return judgement
 
 
 def not_planned(run: Run, accounts: Sequence[ConfiguredAccount]) -> list[Problem]:
     """The accounts of a run that could not be planned, with the days it would have asked for."""
     try:
-        days = tuple(rules.window(run, clock.beijing_date(clock.now())).newest_first())
+        days = run.dated(clock.beijing_date(clock.now())).days
         cure = "clear plan once what stopped it is mended"
     except ParameterError:  # the form's dates are the very reason
-        days, cure = (), "trigger a new run, with days that can be asked for"
+        days, cure = [], "trigger a new run, with days that can be asked for"
     cause = "not asked for, as the run could not be planned"
     return [
         account.problem or problem_of(account, ProblemKind.NOT_ASKED, cause, cure, days)
@@ -190,70 +117,38 @@ def not_planned(run: Run, accounts: Sequence[ConfiguredAccount]) -> list[Problem
     ]
 
 
-def _retired(connection: Connection, run: Run, pairs: Sequence[PlannedPair]) -> list[Problem]:
-    """Accounts whose endpoint WeChat still has offline, by yesterday: so their window is."""
-    now, days = clock.now(), tuple(rules.present_window(run.dataset, run.today).newest_first())
-    cause = f"WeChat still has {run.dataset.endpoint} offline"
-    offline = together(
-        replace(why_not_in(pair, now), cause=cause, rid="", days=days)
-        for pair in pairs
-        if pair.is_probe
-        and pair.state is not PairState.HELD_BACK
-        and pair.coverage.error_code == rules.OFFLINE
-    )
-    return with_successor(connection, run.dataset, offline, now)
-
-
-def _withdrawn(run: Run, pairs: Sequence[PlannedPair]) -> list[Problem]:
-    """Accounts that withdrew their authorisation of a platform while the run asked them."""
-    return together(
-        why_not_in(pair, clock.now())
-        for pair in pairs
-        if pair.state is PairState.FAILED
-        and pair.coverage.error_kind is ProblemKind.WITHDRAWN
-        and not rules.makes_red(pair, run)
-    )
-
-
-def _broken(
-    connection: Connection, run: Run, promise: Check, pairs: Sequence[PlannedPair]
-) -> list[Problem]:
-    """A problem per account that breaks the promise; of very many accounts the first."""
-    found = connection.execute(sqlalchemy.text(promise.sql), run_keys(run)).all()
-    by_account: Mapping[str | None, list[Row[Any]]] = defaultdict(list)
-    for row in found:
-        by_account[row.appid].append(row)
-    named = {pair.appid: pair for pair in pairs}
-    problems = [
-        _broken_by(run.dataset, promise, named.get(appid or ""), appid, rows)
-        for appid, rows in list(by_account.items())[:_ACCOUNTS_NAMED]
+def _rejected(connection: Connection, run: Run, planned: Batch) -> list[Problem]:
+    """Accounts with parts of answers that do not fit, on days of the run."""
+    pairs = [(account.appid, day) for account in planned for day in account.days]
+    rows = connection.execute(statement("rejected_row/of_pairs.sql"), arrays(run.dataset, pairs))
+    named = {account.appid: account for account in planned}
+    return [
+        problem_of(
+            named[row.appid],
+            ProblemKind.REJECTED,
+            f"{row.reason}{f' and {row.part_count - 1} more' if row.part_count > 1 else ''}",
+            "wait for an answer that fits; if final, refetch; or fix the parser and replay",
+            row.days,
+        )
+        for row in rows
     ]
-    if (others := len(by_account) - len(problems)) > 0:
-        log.warning("%s is broken by %s more accounts", promise.name, others)
-    return problems
 
 
-def _broken_by(
-    dataset: Dataset,
-    promise: Check,
-    pair: PlannedPair | None,
-    appid: str | None,
-    rows: Sequence[Row[Any]],
-) -> Problem:
-    first, count = rows[0], len(rows)
-    key = first.msgid
-    if key is not None:
-        fits = _KEY.fullmatch(key)
-        key = f"{dataset.item_prefix}{key}" if fits else "an article with an odd msgid"
-    example = " ".join(part for part in (key, first.detail) if part)
-    others = f" and {count - 1} more" if count > 1 else ""
-    return Problem(
-        _KINDS.get(promise.name, ProblemKind.CHECK),
-        cause=f"{promise.name}: {example}{others}",
-        cure=promise.cure,
-        account=pair.name if pair else appid or "",
-        appid=appid,
-        conn_id=pair.conn_id if pair else "",
-        subject=promise.name,
-        days=tuple(sorted({row.publication_date for row in rows if row.publication_date})),
+def _silent(connection: Connection, run: Run, planned: Batch) -> list[Problem]:
+    """Accounts that published before, and of which many answered days list nothing."""
+    if not run.dataset.describes_articles:
+        return []
+    named = {account.appid: account for account in planned if not account.is_probe}
+    rows = connection.execute(
+        statement("coverage/silent.sql"),
+        {"dataset": run.dataset.name, "appids": [*named], "days": SILENT_DAYS},
     )
+    return [
+        problem_of(
+            named[row.appid],
+            ProblemKind.SILENT,
+            f"lists nothing new since {row.last_date}, {counted(row.day_count, 'answered day')}",
+            "nothing to do if nobody publishes; else compare with WeChat's console",
+        )
+        for row in rows
+    ]

@@ -1,34 +1,35 @@
-"""One call per pair (account, publication day), a few at once over all accounts of a batch."""
+"""One call per pair (account, day), a few at once over all accounts of a batch, chunk by chunk."""
 
 import logging
-import sys
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import islice
 from math import inf
-from threading import Condition, Lock
+from threading import Lock
+from time import monotonic
 
 from weixin_etl import clock, rules
 from weixin_etl.api.client import Answer, Refusal, WeixinClient
 from weixin_etl.api.errors import EndpointOfflineError, HeldBackError, WeixinError
 from weixin_etl.api.outages import Outages
-from weixin_etl.load import Outcome
-from weixin_etl.model import Account, Run
+from weixin_etl.load import Staged
+from weixin_etl.model import Account, PlannedAccount, Run
 from weixin_etl.threads import short_turns, thread_pool
 
 log = logging.getLogger(__name__)
 
 ENOUGH_BYTES = 8 << 20
 """Bytes of answers that are handed on together."""
+WAITING = 2
+"""Calls for each thread that are made or wait, so that none idles while answers are loaded."""
 
 
 class AccountCalls:
     """
     One account's calls of a try; several threads may make them at once.
-
-    A day that is held back for the quota is not asked for, and gets a `HeldBackError`.
 
     Once a refusal stops the account, the days not yet asked get it without a call, with its time.
     """
@@ -37,60 +38,52 @@ class AccountCalls:
         self,
         run: Run,
         account: Account,
-        days: Sequence[date],
+        chunks: Iterable[list[date]],
         open_client: Callable[[], WeixinClient],
         *,
-        today: date,
         now: Callable[[], datetime] = clock.now,
-        spare: float = inf,
+        calls_allowed: float = inf,
         stopped: Refusal | None = None,
     ) -> None:
-        """
-        `open_client` raises `WeixinError` when the account can't be asked.
-
-        `spare` is the number of calls that leave the reserve of its quota whole.
-        """
+        """`open_client` raises `WeixinError` when the account can't be asked."""
         self.account = account
-        self.days = deque(days)
-        """Not asked yet."""
-        self.failure: Exception | None = None
-        """What went wrong in the program itself: no more is asked."""
+        self.chunks = deque(chunks)
+        """Days that are judged together, not begun yet."""
         self._run = run
         self._open_client = open_client
-        self._today = today
         self._now = now
-        self._spare = spare
-        self._client: WeixinClient | Refusal | None = stopped
-        """None before the first call; once a refusal stops the account, that."""
+        self._calls_allowed = calls_allowed
+        self._client: WeixinClient | None = None
+        self._stopped = stopped
         self._outages = Outages()
-        self._opening = Lock()
-        self._noting = Lock()
+        self._opening, self._noting = Lock(), Lock()
 
     def ask(self, day: date) -> Answer | Refusal:
-        """Ask for the day, unless the account is stopped or the day is held back."""
-        with self._opening:
-            if self._client is None:
-                self._client = self._opened()
-            client = self._client
-        if isinstance(client, Refusal):
-            return replace(client, calls=0)
+        """Ask for the day, unless the account is stopped or has no call left."""
+        client = self._opened()
         with self._noting:
-            if rules.is_held_back(self._run, day, self._spare, self._today):
+            if self._stopped:
+                return replace(self._stopped, calls=0)
+            if self._calls_allowed <= 0:
                 return Refusal(HeldBackError(account=str(self.account)), self._now(), calls=0)
-            self._spare -= 1
+            self._calls_allowed -= 1
+        assert client  # noqa: S101 # else it is stopped
         came = client.datacube(self._run.dataset, day)
         with self._noting:
-            self._spare -= came.calls - 1  # a call that was given up is not taken off
+            self._calls_allowed -= came.calls - 1  # a call that was given up is not taken off
             self._note(day, came)
         return came
 
-    def _opened(self) -> WeixinClient | Refusal:
-        try:
-            client = self._open_client()
-            client.check_token()
-        except WeixinError as error:
-            return Refusal(error, self._now(), calls=0)
-        return client
+    def _opened(self) -> WeixinClient | None:
+        """The account's client; None of an account that is stopped."""
+        with self._opening:
+            if self._client is None and self._stopped is None:
+                try:
+                    self._client = self._open_client()
+                    self._client.check_token()
+                except WeixinError as error:
+                    self._stopped = Refusal(error, self._now(), calls=0)
+            return self._client
 
     def _note(self, day: date, came: Answer | Refusal) -> None:
         """
@@ -100,141 +93,144 @@ class AccountCalls:
         within the present window: WeChat may give older days that newer ones lack.
         """
         error = came.error if isinstance(came, Refusal) else None
-        present = rules.present_window(self._run.dataset, self._today)
-        is_offline = isinstance(error, EndpointOfflineError) and day not in present
+        window_first = clock.beijing_date(self._now()) - rules.DAY * self._run.dataset.window
+        is_offline = isinstance(error, EndpointOfflineError) and day < window_first
         self._outages.note(error if error and (error.is_outage or is_offline) else None)
         if isinstance(came, Refusal) and (came.error.stops_account or self._outages.are_enough):
-            self._client = came
+            self._stopped = came
+
+
+def chunks_of(planned: PlannedAccount, wanted: set[date]) -> list[list[date]]:
+    """Those of an account's planned days as chunks: the window's first, then the older ones."""
+    first = [day for day in planned.first if day in wanted]
+    older = [day for day in planned.older if day in wanted]
+    starts = range(0, len(older), rules.OLDER_DAYS)
+    chunks = [first, *(older[start : start + rules.OLDER_DAYS] for start in starts)]
+    return [chunk for chunk in chunks if chunk]
+
+
+@dataclass(eq=False, slots=True)
+class FetchedChunk:
+    """An account's days that are judged together, and what has come of them."""
+
+    calls: AccountCalls
+    days: deque[date]
+    """Not asked yet."""
+    staged: list[Staged] = field(default_factory=list)
+    in_flight: int = 0
+    failure: Exception | None = None
+    """What went wrong in the program itself: the account is given up."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of its answers."""
+        return sum(staged.size for staged in self.staged)
 
 
 def extract(
     accounts: Iterable[AccountCalls],
-    ask: Callable[[AccountCalls, date], Outcome],
+    ask: Callable[[AccountCalls, date], Staged],
     *,
     concurrency: int,
     most_bytes: int,
     most_seconds: float,
-) -> Iterator[list[Outcome]]:
+) -> Iterator[list[FetchedChunk]]:
     """
     Ask for each account's days, `concurrency` calls at once, from the first to the last.
 
-    What has come is yielded together, in the order it came, whenever the caller is ready for more:
-    answers of 8 MB or more, up to half of `most_bytes` or a single one, or what there is after
-    `most_seconds`. The calls go on while the caller works, until the other half waits. An account
-    that answers slowly leaves the other calls in flight to the others. An account whose calls fail
-    with an error of the program keeps it as `failure`.
+    Chunks of different accounts that are complete are yielded together: 8 MB of answers or more, up
+    to half of `most_bytes` or a single one, or what there is after `most_seconds`. Calls that wait
+    for their turn are made while the caller works. An account that answers slowly leaves the other
+    calls to the others. Its next chunk begins when the one before is complete.
 
     Accounts are taken from the iterable when their turn comes. `ask` makes a call and may work on
-    its answer; it runs in the thread of the call.
+    its answer; it runs in a thread.
     """
-    extraction = _Extraction(accounts, ask, concurrency, most_bytes)
     with short_turns(), thread_pool(concurrency) as pool:
-        try:
-            callers = [pool.submit(extraction.call) for _ in range(concurrency)]
-            yield from extraction.come(most_seconds)
-        finally:
-            extraction.end()
-    for caller in callers:
-        caller.result()
+        flight = _Flight(iter(accounts), ask, pool, concurrency)
+        ends_at = monotonic() + most_seconds
+        while flight.fill() or flight.complete:
+            flight.land(max(0, ends_at - monotonic()))
+            is_enough = flight.size >= min(ENOUGH_BYTES, most_bytes // 2)
+            if is_enough or not flight.fill() or monotonic() >= ends_at:
+                yield flight.taken(most_bytes // 2)
+                ends_at = monotonic() + most_seconds
 
 
-class _Extraction:
-    """What the calling threads and the one that takes their results share."""
+@dataclass(eq=False, slots=True)
+class _Flight:
+    """The calls that are made or wait for a thread: as many again as there are threads."""
 
-    def __init__(
-        self,
-        accounts: Iterable[AccountCalls],
-        ask: Callable[[AccountCalls, date], Outcome],
-        concurrency: int,
-        most_bytes: int,
-    ) -> None:
-        self._ask = ask
-        self._concurrency = concurrency
-        self._most_bytes = max(1, most_bytes // 2)
-        self._accounts = iter(accounts)
-        self._active: list[AccountCalls] = []
-        """At most as many as calls in flight."""
-        self._in_flight: Counter[AccountCalls] = Counter()
-        self._came: deque[Outcome] = deque()
-        self._bytes = 0
-        self._callers = concurrency
-        self._enough_bytes = min(self._most_bytes, ENOUGH_BYTES)
-        self._changed = Condition()
+    accounts: Iterator[AccountCalls]
+    ask: Callable[[AccountCalls, date], Staged]
+    pool: ThreadPoolExecutor
+    concurrency: int
+    active: list[FetchedChunk] = field(default_factory=list)
+    """One of an account."""
+    calls: dict[Future[Staged], tuple[FetchedChunk, date]] = field(default_factory=dict)
+    complete: list[FetchedChunk] = field(default_factory=list)
 
-    def call(self) -> None:
-        """Make calls until there is none left to make."""
-        try:
-            while turn := self._next():
-                account, day = turn
-                try:
-                    self._put(self._ask(account, day))
-                except Exception as error:
-                    self._give_up(account, day, error)
-                finally:
-                    with self._changed:
-                        self._in_flight[account] -= 1
-        finally:
-            with self._changed:
-                self._callers -= 1
-                self._changed.notify_all()
+    @property
+    def size(self) -> int:
+        """Bytes of the answers that are complete."""
+        return sum(chunk.size for chunk in self.complete)
 
-    def _next(self) -> tuple[AccountCalls, date] | None:
-        """The next day of the account with the fewest calls in flight."""
-        with self._changed:
-            if len(self._active) < self._concurrency:
-                self._active += islice(self._accounts, 1)
-            if not self._active:
-                return None
-            account = min(self._active, key=lambda it: self._in_flight[it])
-            self._in_flight[account] += 1
-            day = account.days.popleft()
-            if not account.days:
-                self._active.remove(account)
-            return account, day
+    def fill(self) -> bool:
+        """Begin as many calls as may wait, for the accounts with the fewest; whether any is on."""
+        while len(self.calls) < WAITING * self.concurrency:
+            if len(self.active) < WAITING * self.concurrency:
+                for calls in islice(self.accounts, 1):
+                    self._begin(calls)
+            chunk = min(filter(self._may_ask, self.active), key=_in_flight, default=None)
+            if chunk is None:
+                break
+            day = chunk.days.popleft()
+            chunk.in_flight += 1
+            self.calls[self.pool.submit(self.ask, chunk.calls, day)] = chunk, day
+        return bool(self.calls)
 
-    def _give_up(self, account: AccountCalls, day: date, error: Exception) -> None:
-        name = type(error).__name__
-        log.warning("%s %s: the answer could not be worked on: %s", account.account, day, name)
-        with self._changed:
-            account.failure = error
-            self._active = [it for it in self._active if it is not account]
+    def _may_ask(self, chunk: FetchedChunk) -> bool:
+        """Whether it has a day to ask for, and no more than its share of the threads."""
+        share = -(-self.concurrency // len(self.active))
+        return bool(chunk.days) and chunk.in_flight < share
 
-    def _put(self, came: Outcome) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._bytes < self._most_bytes)
-            self._came.append(came)
-            self._bytes += came.size
-            self._changed.notify_all()
+    def _begin(self, calls: AccountCalls) -> None:
+        self.active.append(FetchedChunk(calls, deque(calls.chunks.popleft())))
 
-    def come(self, most_seconds: float) -> Iterator[list[Outcome]]:
-        """What has come, each time it is enough or late enough."""
-        while self._callers or self._came:
-            with self._changed:
-                self._changed.wait_for(self._is_enough, most_seconds)
-                taken = self._taken()
-            if taken:
-                yield taken
-            del taken  # else it stays until the next ones are all there
+    def land(self, seconds: float) -> None:
+        """Wait for calls that end."""
+        for future in wait(self.calls, seconds, FIRST_COMPLETED).done:
+            chunk, day = self.calls.pop(future)
+            chunk.in_flight -= 1
+            try:
+                chunk.staged.append(future.result())
+            except Exception as error:
+                name = type(error).__name__
+                log.warning("%s %s: not worked on: %s", chunk.calls.account, day, name)
+                chunk.failure = error
+                chunk.days.clear()
+                chunk.calls.chunks.clear()
+            if not chunk.days and not chunk.in_flight:
+                self._complete(chunk)
 
-    def _is_enough(self) -> bool:
-        return self._bytes >= self._enough_bytes or not self._callers
+    def _complete(self, chunk: FetchedChunk) -> None:
+        self.active.remove(chunk)
+        self.complete.append(chunk)
+        if chunk.calls.chunks:
+            self._begin(chunk.calls)
 
-    def _taken(self) -> list[Outcome]:
-        taken: list[Outcome] = []
+    def taken(self, most_bytes: int) -> list[FetchedChunk]:
+        """The first complete chunks of different accounts, with no more bytes, or one."""
+        taken: list[FetchedChunk] = []
         size = 0
-        while self._came and (not taken or size + self._came[0].size <= self._most_bytes):
-            taken.append(self._came.popleft())
-            size += taken[-1].size
-        self._bytes -= size
-        self._changed.notify_all()
+        for chunk in self.complete:
+            size += chunk.size
+            if taken and (size > most_bytes or any(it.calls is chunk.calls for it in taken)):
+                break
+            taken.append(chunk)
+        del self.complete[: len(taken)]
         return taken
 
-    def end(self) -> None:
-        """Nobody takes any more: calls in flight end, and no other is made."""
-        with self._changed:
-            self._accounts = iter(())
-            self._active.clear()
-            self._came.clear()
-            self._bytes = 0
-            self._most_bytes = sys.maxsize
-            self._changed.notify_all()
+
+def _in_flight(chunk: FetchedChunk) -> int:
+    return chunk.in_flight

@@ -1,57 +1,46 @@
 """The verb ingest: a batch's planned pairs brought in by extract and load; why some are not."""
 
 import logging
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import partial
 from threading import Lock
-from time import monotonic
 
 from sqlalchemy import Engine
 
 from weixin_etl import clock, rules
 from weixin_etl.api.client import Refusal, WeixinClient
-from weixin_etl.api.errors import ConfigurationError, DailyQuotaError
+from weixin_etl.api.errors import ConfigurationError, DailyQuotaError, HeldBackError
 from weixin_etl.clock import days_as_ranges
-from weixin_etl.load import Load, Outcome, answered, refused
-from weixin_etl.model import (
-    Account,
-    Batch,
-    Counts,
-    Pair,
-    PairState,
-    PlannedAccount,
-    PlannedPair,
-    PlanStamp,
-    Run,
-)
+from weixin_etl.load import Load, Loaded, Staged, answered, count_calls, refused
+from weixin_etl.model import Account, Batch, Counts, Pair, PlannedAccount, Run
 from weixin_etl.parse import parse
-from weixin_etl.problem import Problem, log_frames, log_problem, program_fault, together
-from weixin_etl.run import Settings
-from weixin_etl.run.extract import AccountCalls, extract
-from weixin_etl.run.pairs import (
-    accounts_not_in,
-    not_in,
-    planned_pairs,
-    require_plan,
-    run_keys,
+from weixin_etl.problem import (
+    Problem,
+    ProblemKind,
+    log_frames,
+    log_problem,
+    program_fault,
 )
-from weixin_etl.run.plan import plan_open_days
-from weixin_etl.run.quota import known_quotas
+from weixin_etl.run import Settings
+from weixin_etl.run.extract import AccountCalls, FetchedChunk, chunks_of, extract
+from weixin_etl.run.outcome import (
+    Known,
+    accounts_not_in,
+    calls_allowed,
+    coverage_of,
+    why_not_in,
+)
 from weixin_etl.text import counted, few_names
-from weixin_etl.threads import every
-from weixin_etl.warehouse import WarehouseError, diagnose, require_one_time, statement
+from weixin_etl.warehouse import WarehouseError, analyse_grown, diagnose
 from weixin_etl.warehouse.locks import ingest_locks
-from weixin_etl.warehouse.statements import arrays
 
 log = logging.getLogger(__name__)
 
 COMMIT_SECONDS = 60
 """A commit holds what came in this time, so that a kill costs no more."""
-PROGRESS_SECONDS = 14
-"""So long after its last line the log says how far a batch has come, also during a commit."""
 
 _one_at_a_time = Lock()
 """Answers are parsed one at a time: parsing takes several times an answer's bytes."""
@@ -65,12 +54,18 @@ class IngestError(Exception):
     """Planned pairs that are not in. `str()` says of how many accounts; the log has said why."""
 
     problems: list[Problem]
-    unknown_metrics: Collection[str]
+    unknown_metrics: set[str]
     """Unknown metrics of the answers that are in."""
-    is_retryable: bool
-    """Whether something may come in by another try."""
-    has_not_ready: bool
-    """Whether something may come in later in the morning."""
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether something may come in by another try, soon."""
+        return any(problem.kind.is_retried for problem in self.problems)
+
+    @property
+    def has_not_ready(self) -> bool:
+        """Whether something may come in later in the morning."""
+        return any(problem.kind is ProblemKind.NOT_READY for problem in self.problems)
 
     def __str__(self) -> str:
         """`3 accounts are not in: see the lines above`."""
@@ -84,24 +79,21 @@ def ingest(
     batch: Batch,
     open_client: OpenClient,
     *,
-    by_itself: bool,
     now: Callable[[], datetime] = clock.now,
-) -> Collection[str]:
+) -> set[str]:
     """
     Bring the batch's pairs in; no account's trouble stops another.
 
     Accounts that another run ingests come last: what it brings in is not asked for again.
-    `by_itself` is whether Airflow tries again without a person: then what only a person can mend is
-    not asked for.
 
     Returns:
         The metrics of the answers that the dataset's declaration does not have.
 
     Raises:
         IngestError: pairs are not in.
-        WarehouseError: the warehouse has another time than this machine, or not the batch's plan.
+        WarehouseError: the warehouse can't be used.
     """
-    return _Try(run, warehouse, settings, open_client, by_itself, now).ingest(batch)
+    return _Try(run, warehouse, settings, open_client, now).ingest(batch)
 
 
 @dataclass(slots=True)
@@ -112,51 +104,35 @@ class _Try:
     warehouse: Engine
     settings: Settings
     open_client: OpenClient
-    by_itself: bool
     now: Callable[[], datetime]
-    refused: list[Problem] = field(default_factory=list)
-    """Why pairs are not in that were asked for."""
     failures: dict[str, Problem] = field(default_factory=dict)
     """Why accounts could not be loaded, by AppID."""
+    rids: dict[tuple[str | None, ProblemKind], str] = field(default_factory=dict)
+    """WeChat's ids of refused calls, by AppID and kind."""
     unknown_metrics: set[str] = field(default_factory=set)
+    done: int = 0
+    """Days that are loaded."""
 
-    def ingest(self, batch: Batch) -> Collection[str]:
+    def ingest(self, batch: Batch) -> set[str]:
         """Bring the batch in, or say why it is not."""
         try:
-            stamp = PlanStamp(batch[0].planned_at, sum(len(it.days) for it in batch))
-            with self.warehouse.connect() as connection:
-                require_plan(connection, self.run, stamp, [it.appid for it in batch])
             others = self.bring_in_locked(batch, waits=False)
             if others:
                 names = few_names([account.name for account in others])
                 log.info("waits for other runs that ingest these accounts: %s", names)
                 self.bring_in_locked(others, waits=True)
-            pairs = [
-                pair
-                for pair in self.planned_pairs(batch)
-                if rules.makes_red(pair, self.run) and pair.appid not in self.failures
-            ]
-            with self.warehouse.connect() as connection:
-                problems = [
-                    *not_in(connection, self.run, pairs, self.now()),
-                    *self.failures.values(),
-                ]
-            waiting = [pair for pair in pairs if pair.state is PairState.NOT_READY]
-            is_retryable = bool(self.failures) or any(
-                pair.is_retryable for pair in pairs if pair.state is not PairState.NOT_READY
-            )
+            problems = self.why_not_in(batch)
         except WarehouseError:
             raise
         except Exception as error:
             passing = diagnose(error, self.warehouse)
             if passing is None:
                 raise
-            problems = [*together(self.refused), *self.failures.values(), passing.problem]
-            is_retryable, waiting = True, []
+            problems = [*self.failures.values(), passing.problem]
         for problem in problems:  # one per account and cause, right above the task's last line
             log_problem(log, problem)
         if problems:
-            raise IngestError(problems, self.unknown_metrics, is_retryable, bool(waiting))
+            raise IngestError(problems, self.unknown_metrics)
         return self.unknown_metrics
 
     def bring_in_locked(self, batch: Batch, *, waits: bool) -> Batch:
@@ -166,101 +142,47 @@ class _Try:
             self.bring_in([account for account in batch if account.appid in locked])
         return [account for account in batch if account.appid not in locked]
 
-    def planned_pairs(self, accounts: Batch) -> list[PlannedPair]:
-        """The pairs of the run's newest plan."""
-        with self.warehouse.connect() as connection:
-            return planned_pairs(connection, self.run, [account.appid for account in accounts])
-
     def bring_in(self, accounts: Batch) -> None:
-        """
-        Ask for the accounts' pairs, newest days first, and load them.
-
-        When a probe is answered the endpoint is back, and the account's open days are due.
-        """
-        if not accounts:
+        """Ask for what is not in of the accounts' days, and load what comes, chunk by chunk."""
+        calls = self.calls(accounts)
+        if not calls:
             return
-        require_one_time(self.warehouse)
-        days: dict[str, list[date]] = defaultdict(list)
-        again: list[Pair] = []
-        for pair in self.planned_pairs(accounts):
-            if rules.is_to_be_asked(pair, refetch=self.run.refetch, by_itself=self.by_itself):
-                days[pair.appid].append(pair.publication_date)
-                if pair.state is not PairState.PLANNED:
-                    again.append((pair.appid, pair.publication_date))
-        if again:
-            values = {**arrays(self.run.dataset, again), **run_keys(self.run)}
-            with self.warehouse.begin() as connection:
-                connection.execute(statement("run_report/ask_again.sql"), values)
-        self.ask(accounts, days)
-        answered = {pair.appid for pair in self.planned_pairs(accounts) if rules.is_back(pair)}
-        if back := [account for account in accounts if account.appid in answered]:
-            more = plan_open_days(self.run, self.warehouse, self.settings, back, self.now())
-            self.ask(back, more)
-
-    def ask(self, accounts: Batch, days: Mapping[str, Sequence[date]]) -> None:
-        """Ask for days of the accounts, by AppID, and load what comes in commits."""
-        calls = self.calls([it for it in accounts if days.get(it.appid)], days)
-        progress = BatchProgress(Counter({appid: len(dates) for appid, dates in days.items()}))
-        began = monotonic()
         load = Load(self.warehouse, self.run, ready_hour=self.settings.ready_hour, now=self.now)
-        awaited = progress.left.copy()
-        with every(PROGRESS_SECONDS, lambda: log.info("%s", progress.after(monotonic() - began))):
-            for outcomes in extract(
-                calls,
-                partial(self.outcome, progress),
-                concurrency=self.settings.concurrency,
-                most_bytes=self.settings.commit_bytes,
-                most_seconds=COMMIT_SECONDS,
-            ):
-                before = set(awaited)
-                awaited -= Counter(it.account.appid for it in outcomes)
-                given_up = [it for it in outcomes if it.account.appid in self.failures]
-                loadable = [it for it in outcomes if it.account.appid not in self.failures]
-                if given_up:
-                    load.count_calls(given_up)
-                if loadable:
-                    complete = before - awaited.keys() - self.failures.keys()
-                    self.commit(load, loadable, complete)
-                del outcomes, given_up, loadable  # else they stay until the next are all there
-        for account in calls:
-            if account.failure:
-                self.fail(account.account, account.failure)
+        day_count = sum(len(chunk) for account in calls for chunk in account.chunks)
+        for fetched in extract(
+            calls,
+            self.staged,
+            concurrency=self.settings.concurrency,
+            most_bytes=self.settings.commit_bytes,
+            most_seconds=COMMIT_SECONDS,
+        ):
+            self.take(load, fetched)
+            analyse_grown(self.warehouse)
+            log.info("%s of %s done", self.done, counted(day_count, "day"))
+            del fetched  # else its answers stay until the next ones are all there
 
-    def calls(self, accounts: Batch, days: Mapping[str, Sequence[date]]) -> list[AccountCalls]:
-        """
-        The accounts' calls, with what their quotas allow.
-
-        As of now, not of the plan: other runs may have called since, and none does while this one
-        has the accounts.
-        """
+    def calls(self, accounts: Batch) -> list[AccountCalls]:
+        """The calls of accounts with days to ask for by now: other runs may have called since."""
         now, run = self.now(), self.run
-        today = clock.beijing_date(now)
-        appids = [account.appid for account in accounts]
         with self.warehouse.connect() as connection:
-            quotas = known_quotas(
-                connection, run.dataset, appids, today=today, daily_calls=self.settings.daily_calls
-            )
-            # a refetch: somebody may have had the quota raised
-            asked = [] if run.refetch else appids
-            rows = connection.execute(
-                statement("coverage/stopped.sql"),
-                {"dataset": run.dataset.name, "appids": asked, "now": now},
-            )
-            errcodes = {row.appid: row.error_code for row in rows}
-        reserve = self.settings.quota_reserve
-        return [
-            AccountCalls(
-                run,
-                _as_account(it),
-                days[it.appid],
-                partial(self.client, it),
-                today=today,
-                now=self.now,
-                spare=rules.spare_calls(quotas[it.appid], refetch=run.refetch, reserve=reserve),
-                stopped=_stopped(it, errcodes[it.appid], now) if it.appid in errcodes else None,
-            )
-            for it in accounts
-        ]
+            known = coverage_of(connection, run.dataset, accounts)
+            allowed = calls_allowed(connection, run, self.settings, accounts, now)
+        calls = []
+        for planned in accounts:
+            chunks = chunks_of(planned, _to_be_asked(run, planned, known))
+            if chunks:
+                calls.append(
+                    AccountCalls(
+                        run,
+                        _as_account(planned),
+                        chunks,
+                        partial(self.client, planned),
+                        now=self.now,
+                        calls_allowed=allowed[planned.appid],
+                        stopped=_stopped(planned, known, now),
+                    )
+                )
+        return calls
 
     def client(self, planned: PlannedAccount) -> WeixinClient:
         """
@@ -280,44 +202,54 @@ class _Try:
             )
         return client
 
-    def outcome(self, progress: "BatchProgress", calls: AccountCalls, day: date) -> Outcome:
-        """Ask for a day, take the answer apart, and write it down for its load."""
+    def staged(self, calls: AccountCalls, day: date) -> Staged:
+        """Ask for a day, and write down what came for its load."""
         came = calls.ask(day)
         if isinstance(came, Refusal):
-            outcome = refused(calls.account, day, came)
-        else:
-            dataset = self.run.dataset
-            with _one_at_a_time:
-                parsed = parse(dataset, came.body, day, came.fetched_at)
-                outcome = answered(dataset, calls.account, day, came, parsed)
-        progress.note(outcome)
-        return outcome
+            return refused(calls.account, day, came)
+        with _one_at_a_time:
+            parsed = parse(self.run.dataset, came.body, day, came.fetched_at)
+            return answered(self.run.dataset, calls.account, day, came, parsed)
 
-    def commit(self, load: Load, outcomes: Sequence[Outcome], complete: Collection[str]) -> None:
-        """Load the outcomes; when that fails, account by account."""
-        of_account: dict[str, list[Outcome]] = defaultdict(list)
-        for it in outcomes:
-            of_account[it.account.appid].append(it)
+    def take(self, load: Load, fetched: Sequence[FetchedChunk]) -> None:
+        """Load chunks; what was not asked for, and accounts that failed, are left out."""
+        chunks = []
+        for chunk in fetched:
+            self.done += len(chunk.staged)
+            if chunk.failure:
+                self.fail(chunk.calls.account, chunk.failure)
+                self.count_calls(chunk.staged)
+            elif chunk.calls.account.appid in self.failures:
+                self.count_calls(chunk.staged)
+            elif asked := [one for one in chunk.staged if not isinstance(one.error, HeldBackError)]:
+                chunks.append(asked)
+        if chunks:
+            self.commit(load, chunks)
+
+    def commit(self, load: Load, chunks: Sequence[list[Staged]]) -> None:
+        """Load chunks; when that fails, one by one."""
         try:
-            judged = load.commit(outcomes, complete=complete)
+            loaded = load.commit(chunks)
         except Exception as error:
-            if len(of_account) == 1:
-                self.fail(outcomes[0].account, error)
-                load.count_calls(outcomes)
+            if len(chunks) == 1:
+                self.fail(chunks[0][0].account, error)
+                self.count_calls(chunks[0])
                 return
             self.require_warehouse(error)
-            log.warning(
-                "%s accounts are loaded one by one: %s", len(of_account), type(error).__name__
-            )
-            for appid, own in of_account.items():
-                self.commit(load, own, {appid} & set(complete))
-        else:
-            self.refused += [
-                it.error.problem(it.account, it.publication_date) for it in judged if it.error
-            ]
-            for own in of_account.values():
-                self.unknown_metrics |= _log_notes(own)
-            _log_judged(judged)
+            log.warning("%s accounts are loaded one by one: %s", len(chunks), type(error).__name__)
+            for chunk in chunks:
+                self.commit(load, [chunk])
+            return
+        for chunk in chunks:
+            self.unknown_metrics |= set().union(*(one.unknown_metrics for one in chunk))
+            refusals = [(one.account.appid, one.error) for one in chunk if one.error]
+            self.rids |= {(appid, error.kind): error.rid for appid, error in refusals if error.rid}
+            _log_chunk(chunk, loaded)
+
+    def count_calls(self, staged: Sequence[Staged]) -> None:
+        """Count the calls of pairs that are not loaded: they used the quota all the same."""
+        with self.warehouse.begin() as connection:
+            count_calls(connection, self.run.dataset, staged)
 
     def require_warehouse(self, error: Exception) -> None:
         """Make sure that the error is of one statement, so that others can still be made."""
@@ -337,44 +269,32 @@ class _Try:
             problem, account=account.name, appid=account.appid, conn_id=account.conn_id
         )
 
+    def why_not_in(self, batch: Batch) -> list[Problem]:
+        """Why pairs of the batch are not in, by what is true now: one problem a cause."""
+        now = self.now()
+        loadable = [account for account in batch if account.appid not in self.failures]
+        with self.warehouse.connect() as connection:
+            known = coverage_of(connection, self.run.dataset, loadable)
+            allowed = calls_allowed(connection, self.run, self.settings, loadable, now)
+        problems = why_not_in(self.run, loadable, known, allowed, now)
+        return [*map(self.with_rid, problems), *self.failures.values()]
 
-@dataclass(slots=True)
-class BatchProgress:
-    """How far the calls of a batch have come; the threads that make them note each outcome."""
+    def with_rid(self, problem: Problem) -> Problem:
+        """The problem with WeChat's id of one of the calls that were refused so."""
+        return replace(problem, rid=self.rids.get((problem.appid, problem.kind), ""))
 
-    left: Counter[str]
-    """Days that are not done, by AppID."""
-    calls: int = 0
-    rows: int = 0
-    """Rows of the answers."""
-    _accounts: int = field(init=False)
-    _days: int = field(init=False)
-    _noting: Lock = field(default_factory=Lock)
 
-    def __post_init__(self) -> None:
-        self._accounts, self._days = len(self.left), self.left.total()
-
-    def note(self, outcome: Outcome) -> None:
-        """One more day is done: answered, refused or not asked for."""
-        with self._noting:
-            self.left[outcome.account.appid] -= 1
-            self.calls += outcome.calls
-            self.rows += len(outcome.rows)
-
-    def after(self, seconds: float) -> str:
-        """`2 of 5 accounts, 21 of 35 days done: 22 calls, 380 rows; about 3 min more`."""
-        left = self.left.total()
-        done = self._days - left
-        line = (
-            f"{self._accounts - len(+self.left)} of {counted(self._accounts, 'account')}, "
-            f"{done} of {counted(self._days, 'day')} done: "
-            f"{counted(self.calls, 'call')}, {counted(self.rows, 'row')}"
+def _to_be_asked(run: Run, planned: PlannedAccount, known: Known) -> set[date]:
+    return {
+        day
+        for day in planned.days
+        if rules.is_to_be_asked(
+            known.get((planned.appid, day)),
+            planned.planned_at,
+            refetch=run.refetch,
+            is_witness=day == planned.witness,
         )
-        if not left:
-            return f"{line}; loading"
-        if not done:
-            return line
-        return f"{line}; about {clock.elapsed(timedelta(seconds=seconds / done * left))} more"
+    }
 
 
 def _as_account(planned: PlannedAccount) -> Account:
@@ -382,48 +302,33 @@ def _as_account(planned: PlannedAccount) -> Account:
     return Account(planned.conn_id, planned.appid, "", planned.name)
 
 
-def _stopped(planned: PlannedAccount, errcode: int, now: datetime) -> Refusal:
-    """The refusal of an account whose daily quota is used up."""
-    account = str(_as_account(planned))
-    cause = "the calls allowed in a day are used up, so it is not asked again before midnight"
-    error = DailyQuotaError(account=account, errcode=errcode, cause=cause)
-    return Refusal(error, now, calls=0)
+def _stopped(planned: PlannedAccount, known: Known, now: datetime) -> Refusal | None:
+    """The refusal of an account whose daily quota this run has found used up today."""
+    for day in planned.days:
+        pair = known.get((planned.appid, day))
+        if pair and rules.is_used_up(pair, planned.planned_at, now):
+            account = str(_as_account(planned))
+            cause = "the calls allowed in a day are used up, so it is not asked before midnight"
+            error = DailyQuotaError(account=account, errcode=pair.error_code, cause=cause)
+            return Refusal(error, now, calls=0)
+    return None
 
 
-def _log_notes(outcomes: Sequence[Outcome]) -> set[str]:
-    """Log what is unusual about an account's answers, without loss of data; its unknown metrics."""
-    account = outcomes[0].account
-    said = [outcome.parsed for outcome in outcomes if outcome.parsed]
-    notes = {
-        "rows that repeated a key of their answer": sum(it.merged_rows for it in said),
-        "numbers written as texts": sum(it.numbers_in_texts for it in said),
-        "NUL characters removed from texts": sum(it.stripped_nuls for it in said),
-        "empty row objects": sum(it.empty_rows for it in said),
-        "articles without a list of rows": sum(it.articles_without_list for it in said),
-    }
-    for note, count in notes.items():
-        if count:
-            log.warning("%s: %s %s", account, count, note)
-    return set().union(*(it.unknown_metrics for it in said))
-
-
-def _log_judged(judged: Iterable[Outcome]) -> None:
-    """A line per account and state; why pairs are not in has its own."""
-    alike: dict[tuple[str, PairState | None], list[Outcome]] = defaultdict(list)
-    for it in judged:
-        alike[str(it.account), it.state].append(it)
-    for (account, state), pairs in alike.items():
-        counts = sum((it.counts for it in pairs), Counts())
+def _log_chunk(chunk: Sequence[Staged], loaded: Mapping[Pair, Loaded]) -> None:
+    """A line per account and end of its attempts; why pairs are not in has its own."""
+    alike: dict[str | None, list[Staged]] = defaultdict(list)
+    for one in chunk:
+        alike[loaded[one.pair].coverage.error_kind].append(one)
+    for kind, those in alike.items():
+        counts = sum((loaded[one.pair].counts for one in those), Counts())
         log.log(
-            logging.INFO if state in (PairState.LOADED, PairState.EMPTY) else logging.WARNING,
+            logging.WARNING if kind else logging.INFO,
             "%s: %s %s; %s inserted, %s updated, %s unchanged, %s rejected",
-            account,
-            days_as_ranges([it.publication_date for it in pairs]),
-            state,
+            those[0].account,
+            days_as_ranges([one.day for one in those]),
+            kind or "loaded",
             counts.inserted,
             counts.updated,
             counts.unchanged,
-            sum(it.rejected for it in pairs),
+            counts.rejected,
         )
-        if kept := counts.kept:
-            log.warning("%s: %s values left out of an answer keep their old value", account, kept)

@@ -3,8 +3,6 @@
 from weixin_etl.warehouse.connection import (
     analyse_grown,
     engine,
-    follow_clock,
-    require_one_time,
     url,
 )
 from weixin_etl.warehouse.errors import (
@@ -36,12 +34,10 @@ __all__ = [
     "diagnose",
     "diagnosed",
     "engine",
-    "follow_clock",
     "migrate",
     "migrations",
     "missing_roles",
     "require_migrated",
-    "require_one_time",
     "source",
     "sql_directory",
     "statement",

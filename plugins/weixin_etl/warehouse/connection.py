@@ -2,16 +2,13 @@
 
 import logging
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 import sqlalchemy
 from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import DBAPIError
 
-from weixin_etl import clock
 from weixin_etl.text import one_line
-from weixin_etl.warehouse.errors import WarehouseError
 
 log = logging.getLogger(__name__)
 
@@ -99,39 +96,6 @@ def engine(
         max_overflow=-1,
         connect_args=ours,
     )
-
-
-def follow_clock(warehouse: Engine) -> WarehouseError | None:
-    """
-    Let this process write instants by the warehouse's clock: machines' own may be minutes apart.
-
-    Returns:
-        Why it does not: this machine's clock or the warehouse's is wrong.
-    """
-    with warehouse.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-
-        def read() -> datetime:
-            said: datetime = connection.exec_driver_sql("SELECT clock_timestamp()").scalar_one()
-            return said
-
-        ahead = clock.follow(read)
-        if abs(ahead) <= clock.TOLERANCE:
-            return None
-        apart = clock.comparison("the warehouse's", read(), ahead)
-    return WarehouseError(
-        apart, "correct the wrong clock, then clear this task: until then nothing is asked"
-    )
-
-
-def require_one_time(warehouse: Engine) -> None:
-    """
-    Make sure that this machine and the warehouse agree about what time it is, and follow its clock.
-
-    Raises:
-        WarehouseError: they don't.
-    """
-    if wrong := follow_clock(warehouse):
-        raise wrong
 
 
 def analyse_grown(warehouse: Engine) -> None:

@@ -1,6 +1,6 @@
 """The statements: files under sql/, whose path says their table."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -11,6 +11,7 @@ import sqlalchemy
 from sqlalchemy import TextClause
 
 from weixin_etl.datasets import ARTICLE_DATASETS, CHANNELS, DATASETS, SCENES, Dataset
+from weixin_etl.model import COVERAGE, Coverage
 
 
 def sql_directory() -> Path:
@@ -30,9 +31,7 @@ def statement(path: str, dataset: Dataset | None = None) -> TextClause:
     return sqlalchemy.text(source(path, dataset))
 
 
-def arrays(
-    dataset: Dataset, pairs: Collection[tuple[str, date]], dates: str = "publication_dates"
-) -> dict[str, list[Any]]:
+def arrays(dataset: Dataset, pairs: Collection[tuple[str, date]]) -> dict[str, list[Any]]:
     """
     Accounts with a day each, as the arrays that statements take.
 
@@ -42,8 +41,14 @@ def arrays(
     return {
         "datasets": [dataset.name] * len(pairs),
         "appids": [appid for appid, _ in pairs],
-        dates: [day for _, day in pairs],
+        "days": [day for _, day in pairs],
     }
+
+
+def coverage_of(columns: Sequence[Any]) -> Coverage:
+    """What a row of coverage says, by its columns beside its key."""
+    settled, ready_at, sha256, *rest = columns
+    return Coverage(settled, ready_at, sha256 and bytes(sha256), *rest)
 
 
 @cache
@@ -69,6 +74,7 @@ def _templates() -> jinja2.Environment:
         "every_dataset": DATASETS.values(),
         "channels": CHANNELS,
         "scenes": SCENES,
+        "coverage_columns": COVERAGE,
     }
     return templates
 

@@ -4,6 +4,8 @@ import pytest
 from sqlalchemy import Engine
 from warehouse_loads import article, body, facts, load_pairs, pair, rows
 
+from weixin_etl.model import Counts
+
 pytestmark = pytest.mark.every_postgres
 
 TEXTS = [
@@ -31,13 +33,13 @@ def test_texts_are_kept_as_written(warehouse: Engine, text: str):
     answer = body(article(text, figures, title=text, tag=text))
     load_pairs(warehouse, pair(answer, "22 08:30"))
 
-    (judged,) = load_pairs(warehouse, pair(answer.replace(b": 2}", b": 3}"), "22 11:00"))
+    (loaded,) = load_pairs(warehouse, pair(answer.replace(b": 2}", b": 3}"), "22 11:00"))
 
     assert facts(warehouse, "msgid, share_count, extra") == [
         (text, 1, {f"new {text}": [text]}),
         (text, 3, None),
     ]
-    assert (judged.counts.inserted, judged.counts.updated, judged.counts.unchanged) == (0, 1, 1)
+    assert loaded.counts == Counts(updated=1, unchanged=1)
     assert rows(warehouse, "SELECT msgid, title, extra FROM weixin.dim_article") == [
         (text, text, {"tag": text})
     ]

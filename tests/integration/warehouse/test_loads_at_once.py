@@ -45,23 +45,23 @@ def test_other_accounts_do_not_wait(impatient: Engine):
     """Though the msgids are the same."""
     answer = pair(body(article("1_1", {"20": {"share_user": 1}})), "24 08:30")
 
-    (judged,) = load_pairs(impatient, answer, account=OTHER_ACCOUNT)
+    (loaded,) = load_pairs(impatient, answer, account=OTHER_ACCOUNT)
 
-    assert judged.counts == Counts(inserted=1)
+    assert loaded.counts == Counts(inserted=1)
 
 
 def test_a_load_takes_its_locks_in_one_order(warehouse: Engine):
     """While it waits for the first it has none of the others, for which another load may wait."""
     accounts = [replace(ACCOUNT, appid=f"wx{number}") for number in range(1, 9)]
     answer = pair(body(), "24 08:30")
-    outcomes = [replace(answer, account=account) for account in accounts]
+    chunks = [[replace(answer, account=account)] for account in accounts]
     load = Load(warehouse, SCHEDULED, ready_hour=10)
     with warehouse.begin() as connection:
         lock_load(connection, [account.appid for account in reversed(accounts)])
     with ThreadPoolExecutor(1) as pool:
         with warehouse.begin() as connection:
             lock_load(connection, ["wx1"])
-            loading = pool.submit(load.commit, outcomes, complete=())
+            loading = pool.submit(load.commit, chunks)
             while not rows(warehouse, WAITING):
                 assert not loading.done()
             free = rows(warehouse, FREE)

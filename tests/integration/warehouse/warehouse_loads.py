@@ -14,7 +14,7 @@ from weixin_etl.api.client import Answer, Refusal
 from weixin_etl.api.errors import WeixinError
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import ARTICLE_TOTAL, Dataset
-from weixin_etl.load import Load, Outcome
+from weixin_etl.load import Load, Loaded, Staged
 from weixin_etl.load.stage import unpacked
 from weixin_etl.model import Account, Run
 from weixin_etl.parse import parse
@@ -42,7 +42,11 @@ def body(
     *articles: dict[str, Any], day: date = DAY, rows_key: str = "details", **keys: Any
 ) -> bytes:
     """The bytes of an answer for a publication day."""
-    items = [{"ref_date": day.isoformat(), **item, rows_key: item["details"]} for item in articles]
+    items = [
+        {"ref_date": day.isoformat(), rows_key: item["details"]}
+        | {name: value for name, value in item.items() if name != "details"}
+        for item in articles
+    ]
     return json.dumps({"list": items, **keys}, ensure_ascii=False).encode()
 
 
@@ -51,14 +55,14 @@ def pair(
     fetched: str | datetime,
     day: date = DAY,
     dataset: Dataset = ARTICLE_TOTAL,
-) -> Outcome:
+) -> Staged:
     """What ingest hands over after the call: the answer, fetched then, taken apart."""
     fetched_at = at(fetched) if isinstance(fetched, str) else fetched
     came = Answer(answer, fetched_at, calls=1)
     return load.answered(dataset, ACCOUNT, day, came, parse(dataset, answer, day, fetched_at))
 
 
-def refused(error: WeixinError, when: str = "24 10:30", day: date = DAY, calls: int = 1) -> Outcome:
+def refused(error: WeixinError, when: str = "24 10:30", day: date = DAY, calls: int = 1) -> Staged:
     """What ingest hands over when there was no answer."""
     return load.refused(ACCOUNT, day, Refusal(error, at(when), calls))
 
@@ -71,12 +75,12 @@ def know(warehouse: Engine, *appids: str) -> None:
 
 
 def load_pairs(
-    warehouse: Engine, *outcomes: Outcome, account: Account = ACCOUNT, **of_run: Any
-) -> list[Outcome]:
-    """Commit the pairs as the account's, and judge them."""
+    warehouse: Engine, *staged: Staged, account: Account = ACCOUNT, **of_run: Any
+) -> list[Loaded]:
+    """Load the pairs as one chunk of the account; what came of each, in their order."""
     loading = Load(warehouse, replace(SCHEDULED, **of_run), ready_hour=10)
-    own = [replace(outcome, account=account) for outcome in outcomes]
-    return loading.commit(own, complete={account.appid})
+    loaded = loading.commit([[replace(one, account=account) for one in staged]])
+    return [loaded[account.appid, one.day] for one in staged]
 
 
 def whole(day: date, until: date) -> dict[str, Any]:
@@ -99,7 +103,7 @@ def coverage(warehouse: Engine, columns: str) -> list[tuple[Any, ...]]:
     return rows(
         warehouse,
         f"SELECT {columns} FROM weixin.coverage "  # noqa: S608 # columns are the test's
-        "ORDER BY dataset, appid, publication_date",
+        "ORDER BY dataset, appid, day",
     )
 
 
@@ -112,18 +116,29 @@ def facts(warehouse: Engine, columns: str) -> list[tuple[Any, ...]]:
     )
 
 
+def history(warehouse: Engine, *columns: str) -> list[tuple[Any, ...]]:
+    """Each row that was replaced, by key and version: columns of its history, then of itself."""
+    shown = (it if it in HISTORY else f"row->'{it}'" for it in columns)
+    return rows(
+        warehouse,
+        f"SELECT {', '.join(shown)} FROM weixin.fact_history "  # noqa: S608 # columns are the test's
+        "ORDER BY appid, dataset, item, stat_date, changed_at",
+    )
+
+
 def raw_answers(warehouse: Engine) -> list[tuple[bytes, datetime]]:
     """The bytes of the answers that are kept and when each was last seen, in order of arrival."""
-    kept = "SELECT body_zstd, last_seen_at FROM weixin.raw_response ORDER BY raw_response_id"
+    kept = "SELECT body, last_seen_at FROM weixin.raw_response ORDER BY raw_response_id"
     return [(unpacked(bytes(body)), last_seen_at) for body, last_seen_at in rows(warehouse, kept)]
 
 
+HISTORY = ("dataset", "appid", "item", "stat_date", "changed_at", "replaced_at", "cause")
 TABLES = (
     "article_sighting",
     "dim_article",
     "dim_article_title_history",
     "fact_article_total",
-    "fact_article_total_history",
+    "fact_history",
     "raw_response",
     "coverage",
     "rejected_row",

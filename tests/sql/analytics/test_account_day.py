@@ -29,7 +29,7 @@ def given(dataset: Dataset, seed: int) -> dict[str, list[dict[str, Any]]]:
     Most articles have all rows. Some lack one, leave a figure out, fall, are no longer listed or were
     moved from an earlier day; some days were answered last before the others.
     """
-    chance = random.Random(seed)  # noqa: S311 # no secret
+    chance = random.Random(seed)  # no secret
     tables: dict[str, list[dict[str, Any]]] = {
         name: [] for name in ("dim_article", "article_sighting", "coverage", dataset.fact)
     }

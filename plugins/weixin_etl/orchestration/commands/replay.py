@@ -26,7 +26,7 @@ def show_replay(selection: Selection, *, is_applied: bool) -> None:
             on_progress=on_progress,
         )
     console = Console()
-    for sentence in [*replayed.sentences(), *replayed.figures()]:
+    for sentence in replayed.sentences():
         console.print(sentence, highlight=False, markup=False, soft_wrap=True)
     if not is_applied and not replayed.is_empty:
         console.print("Nothing is written: --apply does.", highlight=False, soft_wrap=True)

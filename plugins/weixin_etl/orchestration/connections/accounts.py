@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
@@ -22,14 +21,11 @@ from weixin_etl.accounts.platform import Discovery, Platform
 from weixin_etl.accounts.tokens import Cipher
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import ClockError, ConfigurationError, WeixinError
-from weixin_etl.api.outages import Outages
-from weixin_etl.datasets import Dataset
 from weixin_etl.model import (
     Account,
     ConfiguredAccount,
     PlannedAccount,
     Run,
-    SaidQuota,
     connection_of,
 )
 from weixin_etl.orchestration.connections.hook import WeixinHook, ticket
@@ -37,13 +33,12 @@ from weixin_etl.orchestration.connections.lookup import variable_of
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
 from weixin_etl.orchestration.settings import TaskSettings
 from weixin_etl.problem import Problem, log_problem
-from weixin_etl.text import counted, few_names
+from weixin_etl.text import few_names
 from weixin_etl.threads import thread_pool
 from weixin_etl.warehouse import require_migrated
 
 log = logging.getLogger(__name__)
 
-_REASONS_IN_LOG = 3
 _IF_UNSET = '["weixin_default"]'
 _MOST_LOOKED_UP = 1000
 """Entries: beyond, Airflow's masking of the secrets that are looked up takes half a minute."""
@@ -82,18 +77,6 @@ def _seen(conn_id: str) -> Account | Discovery:
     )
 
 
-def described_accounts(settings: TaskSettings) -> list[ConfiguredAccount]:
-    """
-    Every configured account as its connection describes it; no token is requested.
-
-    Raises:
-        ParameterError: the list of accounts can't be used.
-    """
-    if_none = "trigger a run: it reads WeChat's list of those that do"
-    listed = _look_up(Clients(settings), Platform.known, if_none)
-    return [it.configured() for it in listed.accounts]
-
-
 @dataclass(frozen=True, slots=True)
 class Refreshed:
     """What `refresh_access_tokens` found."""
@@ -111,9 +94,6 @@ def refresh_access_tokens(run: Run, settings: TaskSettings) -> Refreshed:
 
     A platform's accounts are those that authorise it now, by WeChat's list.
 
-    Meanwhile WeChat is asked for the quota of those that have one, a few at once as well: so that
-    takes no longer. An account whose quota it does not say is no problem: our calls are counted.
-
     Of several connections of one account, the first that gets a token is used. A refused account is
     reported, not raised: the others go on, and its days will fail one by one.
 
@@ -129,7 +109,7 @@ def refresh_access_tokens(run: Run, settings: TaskSettings) -> Refreshed:
     for it in listed.accounts:
         (wanted if listed.is_wanted(it, run.accounts) else others).append(it)
     accounts = [
-        *_asked(wanted, clients, run.dataset, concurrency),
+        *_asked(wanted, clients, concurrency),
         *(it.configured(is_wanted=False) for it in others),
     ]
     _log_tokens([account for account in accounts if account.is_wanted])
@@ -159,23 +139,14 @@ def discover(clients: "Clients", concurrency: int, wanted: Collection[str]) -> L
 
 
 def _asked(
-    wanted: Sequence[ListedAccount], clients: "Clients", dataset: Dataset, concurrency: int
+    wanted: Sequence[ListedAccount], clients: "Clients", concurrency: int
 ) -> list[ConfiguredAccount]:
-    """The accounts, each with what it was answered when it was asked for token and quota."""
-    outages = Outages()
-    asked: list[tuple[WeixinClient | None, Problem | None, Future[SaidQuota | str | None]]] = []
-    with thread_pool(concurrency) as meanwhile, thread_pool(concurrency) as pool:
-        for client, problem in pool.map(partial(_first_with_token, clients), wanted):
-            asked.append((client, problem, meanwhile.submit(_quota, client, dataset, outages)))
-    quotas = [it.result() for *_, it in asked]
-    _log_quotas([it for it in quotas if isinstance(it, str)], outages)
+    """The accounts, each with what it was answered when it was asked for its token."""
+    with thread_pool(concurrency) as pool:
+        asked = list(pool.map(partial(_first_with_token, clients), wanted))
     return [
-        it.configured(
-            chosen=client.account if client else None,
-            problem=problem,
-            quota=None if isinstance(quota, str) else quota,
-        )
-        for it, (client, problem, _), quota in zip(wanted, asked, quotas, strict=True)
+        listed.configured(chosen=client.account if client else None, problem=problem)
+        for listed, (client, problem) in zip(wanted, asked, strict=True)
     ]
 
 
@@ -283,32 +254,6 @@ def _first_with_token(
         else:
             return client, None
     return None, problem
-
-
-def _quota(
-    client: WeixinClient | None, dataset: Dataset, outages: Outages
-) -> SaidQuota | str | None:
-    """An account's quota, or why WeChat does not say it; None of one that is not asked."""
-    if client is None or outages.are_enough:
-        return None
-    try:
-        with outages.counted():
-            return client.quota(dataset)
-    except WeixinError as error:
-        errcode = "" if error.errcode is None else f" (errcode {error.errcode})"
-        return f"{error.account}: {error.happened}{errcode}"
-
-
-def _log_quotas(unsaid: Sequence[str], outages: Outages) -> None:
-    """One line, if there is something to say: there may be thousands of accounts."""
-    if outages.are_enough:
-        log.info("WeChat was not asked for further quotas: our calls are counted")
-    if unsaid:
-        log.info(
-            "WeChat does not say the quota of %s, so our calls are counted: %s",
-            counted(len(unsaid), "account"),
-            "; ".join(unsaid[:_REASONS_IN_LOG]),
-        )
 
 
 def _log_tokens(accounts: Sequence[ConfiguredAccount]) -> None:

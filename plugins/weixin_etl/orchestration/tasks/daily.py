@@ -2,19 +2,16 @@
 
 import logging
 from collections.abc import Collection, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import timedelta
+from itertools import chain
 from typing import Any
 
 import msgspec
 from airflow.sdk import Context, get_current_context, timezone
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
-from sqlalchemy.exc import DBAPIError
 
 from weixin_etl import clock, rules
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import Batch, ConfiguredAccount, PlanStamp, Run
+from weixin_etl.model import Batch, ConfiguredAccount, Run
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections import accounts
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
@@ -28,25 +25,13 @@ from weixin_etl.run import report as report_verb
 from weixin_etl.text import one_line
 from weixin_etl.threads import convert
 from weixin_etl.trouble import incidents
-from weixin_etl.warehouse import WarehouseError, follow_clock
 
 log = logging.getLogger(__name__)
 
-_PLAN = "plan"
+_LOST = "lost"
 _UNKNOWN_METRICS = "unknown_metrics"
 _MOST_NAMED = 20
 _LONGEST_NAME = 60
-
-
-@dataclass(frozen=True, slots=True)
-class _Planned:
-    """What report and check are told of the run's newest plan."""
-
-    stamp: PlanStamp
-    expected: timedelta
-    counts: dict[str, int]
-    warnings: list[str]
-    not_planned: list[ConfiguredAccount]
 
 
 @readable_ending()
@@ -54,11 +39,9 @@ def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
     """The configured accounts, each with the reason why it has no token, if so."""
     context = get_current_context()
     run_context.require_known_parameters(context)
-    run = run_context.of_installation(dataset, context)
-    with suppress(WarehouseError, DBAPIError):  # this task can do without the warehouse
-        follow_clock(open_warehouse())
+    run = run_context.of(dataset, context)
     found = accounts.refresh_access_tokens(run, settings.read())
-    passing = [it for it in found.errors if it.kind.is_retried]
+    passing = [error for error in found.errors if error.kind.is_retried]
     if passing and not run_context.is_last_try(context):
         raise passing[0]  # the accounts of a platform may be found by the next try
     refused = [it.problem for it in found.accounts if it.is_wanted and it.problem]
@@ -75,23 +58,15 @@ def refresh_access_token(dataset: Dataset) -> list[dict[str, Any]]:
 def plan(dataset: Dataset, found: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
     """Batches of accounts with the days to ask for; a dry run ends here."""
     context = get_current_context()
-    run = run_context.of_installation(dataset, context)
+    run = run_context.of(dataset, context)
     configured = convert(found, list[ConfiguredAccount])
-    planned = plan_verb.plan(
-        run,
-        open_warehouse(),
-        settings.read().pipeline,
-        configured,
-        is_new=run_context.is_first_try(context),
-    )
+    made = plan_verb.plan(run, open_warehouse(), settings.read().pipeline, configured)
     if run.dry_run:
         raise AirflowSkipException("dry run: nothing was asked for")
-    appids = [it.appid for it in planned.accounts]
-    alerts.note(incidents.of_plan(run, clock.now(), [*planned.lost, *planned.left], appids))
-    not_planned = [it for it in configured if not it.appid]
-    told = _Planned(planned.stamp, planned.expected, planned.counts, planned.warnings, not_planned)
-    context["ti"].xcom_push(_PLAN, msgspec.to_builtins(told))
-    builtins: list[list[dict[str, Any]]] = msgspec.to_builtins(plan_verb.batches(planned.accounts))
+    appids = [account.appid for account in made.accounts]
+    alerts.note(incidents.of_plan(run, clock.now(), [*made.lost, *made.left], appids))
+    context["ti"].xcom_push(_LOST, [str(problem) for problem in made.lost])
+    builtins: list[list[dict[str, Any]]] = msgspec.to_builtins(plan_verb.batches(made.accounts))
     return builtins
 
 
@@ -100,16 +75,15 @@ def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
     """Bring the batch's pairs in; in a scheduled run, wait for those that are not ready."""
     context = get_current_context()
     planned = convert(batch, Batch)
-    run = run_context.of_installation(dataset, context)
-    in_force, warehouse = settings.read(), open_warehouse()
+    run = run_context.of(dataset, context)
+    in_force = settings.read()
     try:
         unknown = ingest_verb.ingest(
             run,
-            warehouse,
+            open_warehouse(),
             in_force.pipeline,
             planned,
             accounts.Clients(in_force).open,
-            by_itself=run_context.is_by_itself(context),
         )
     except ingest_verb.IngestError as error:
         is_retried = error.is_retryable and not run_context.is_last_try(context)
@@ -139,90 +113,70 @@ def _ingested(
     if named := [one_line(it, _LONGEST_NAME) for it in sorted(unknown_metrics)[:_MOST_NAMED]]:
         get_current_context()["ti"].xcom_push(_UNKNOWN_METRICS, named)
     met = [*problems, *incidents.unknown_metrics(unknown_metrics)]
-    days = {it.appid: it.days for it in batch}
+    days = {account.appid: account.days for account in batch}
     alerts.note(incidents.of_ingest(run, clock.now(), met, days, is_retried=is_retried))
 
 
 @readable_ending()
-def report(dataset: Dataset, asset: Any) -> dict[str, int]:
-    """
-    The run's totals; the days that changed and are in, as partitions of the asset.
-
-    There is no asset event when no day changed.
-    """
+def report(dataset: Dataset) -> dict[str, int]:
+    """What the run did since its plan."""
     context = get_current_context()
-    run = run_context.of_installation(dataset, context)
-    planned = _planned(context)
-    if run.dry_run or planned is None:
-        raise AirflowSkipException("nothing was planned, so there is nothing to report")
-    totals = _report(run, planned, context)
-    days = report_verb.changed_days(run, open_warehouse())
-    if not days:
-        context["ti"].xcom_push("return_value", totals)
-        raise AirflowSkipException("no day that is in has changed, so there is no asset event")
-    event = context["outlet_events"][asset]
-    event.extra = {"run_id": run.run_id, **totals}
-    event.add_partitions([day.isoformat() for day in days])
-    return totals
+    run = run_context.of(dataset, context)
+    named = context["ti"].xcom_pull(task_ids=["ingest"], key=_UNKNOWN_METRICS)
+    if unknown := sorted({name for names in named for name in names or ()}):
+        log.warning("unknown metrics, kept in extra: %s", ", ".join(unknown[:_MOST_NAMED]))
+    done = report_verb.report(run, open_warehouse(), _planned(context))
+    metrics.emit_counts(run, done.totals)
+    return done.totals
 
 
 @readable_ending()
-def check(dataset: Dataset) -> None:
-    """The run's promises, by what is true now; red as well when a task before it failed."""
+def check(dataset: Dataset, asset: Any) -> None:
+    """The run's colour, by what is true now; green, the asset's event has the days that changed."""
     context = get_current_context()
-    run = run_context.of_installation(dataset, context)
+    run = run_context.of(dataset, context)
     failed = _failed_tasks(context, "failed", "upstream_failed")
+    configured = _configured(context)
     if failed & {"refresh_access_token", "plan"}:
         said = _what_failed(context)
-        found = context["ti"].xcom_pull(task_ids="refresh_access_token") or []
-        not_asked = check_verb.not_planned(run, convert(found, list[ConfiguredAccount]))
-        for problem in [*filter(None, said.values()), *not_asked]:
+        for problem in [*filter(None, said.values()), *check_verb.not_planned(run, configured)]:
             log_problem(log, problem)
         alerts.note(incidents.of_failed_tasks(run, clock.now(), said), is_last=True)
         raise _upstream_failed(failed)
     if run.dry_run:
-        return
-    planned = _planned(context)
-    if planned is None:
-        raise EndOfTask(
-            "the run has no plan: clear plan with its downstream tasks", is_retryable=False
-        )
-    if not run_context.is_first_try(context):
-        _report(run, planned, context)  # "clear only failed tasks" does not run report again
-    for warning in planned.warnings:
+        raise AirflowSkipException("dry run: nothing was asked for")
+    for warning in context["ti"].xcom_pull(task_ids="plan", key=_LOST) or ():
         log.warning("%s", warning)
-    warehouse = open_warehouse()
-    judgement = check_verb.check(run, warehouse, planned.not_planned, planned.stamp)
-    metrics.emit_freshness(run, warehouse, clock.now(), judgement)
+    warehouse, planned = open_warehouse(), _planned(context)
+    judgement = check_verb.check(run, warehouse, settings.read().pipeline, configured, planned)
+    days = {account.appid: account.days for account in planned}
+    metrics.emit_freshness(run, warehouse, clock.now(), judgement, days)
     looked = incidents.of_check(
         run,
         clock.now(),
         judgement.problems,
-        judgement.days,
-        unjudged=judgement.unjudged,
+        days,
         failed_tasks=_failed_tasks(context, "failed"),
     )
     alerts.note(looked, is_last=True)
     judgement.require_good()
     if failed:
         raise _upstream_failed(failed)
+    done = report_verb.report(run, warehouse, planned)
+    changed = [day.isoformat() for day in done.changed_days]
+    extra: dict[str, Any] = {"run_id": run.run_id, "days": changed, **done.totals}
+    context["outlet_events"][asset].extra = extra
 
 
-def _report(run: Run, planned: _Planned, context: Context) -> dict[str, int]:
-    named = context["ti"].xcom_pull(task_ids=["ingest"], key=_UNKNOWN_METRICS)
-    if unknown := sorted({name for names in named for name in names or ()}):
-        log.warning("unknown metrics, kept in extra: %s", ", ".join(unknown[:_MOST_NAMED]))
-    expected = planned.expected if run_context.is_first_try(context) else None
-    totals = report_verb.report(run, open_warehouse(), planned.counts, planned.stamp, expected)
-    log.info("%s", ", ".join(f"{count} {name}" for name, count in totals.items()))
-    metrics.emit_counts(run, totals)
-    return totals
+def _planned(context: Context) -> Batch:
+    """The run's newest plan: the accounts of all its batches."""
+    told = context["ti"].xcom_pull(task_ids="plan")
+    return list(chain.from_iterable(convert(told or [], list[Batch])))
 
 
-def _planned(context: Context) -> _Planned | None:
-    """The run's newest plan; None when nothing was planned."""
-    told = context["ti"].xcom_pull(task_ids="plan", key=_PLAN)
-    return told and convert(told, _Planned)
+def _configured(context: Context) -> list[ConfiguredAccount]:
+    told = context["ti"].xcom_pull(task_ids="refresh_access_token")
+    return convert(told or [], list[ConfiguredAccount])
 
 
 def _what_failed(context: Context) -> dict[str, Problem | None]:

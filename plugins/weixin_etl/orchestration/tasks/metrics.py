@@ -4,21 +4,21 @@ A run's counts and the freshness as Airflow's own metrics.
 StatsD drops tags, so the names say the dataset and the account; OpenTelemetry gets both.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from airflow.sdk.observability import stats
 from sqlalchemy import Engine
 
-from weixin_etl.model import PairState, Run
+from weixin_etl.model import Run
 from weixin_etl.run.check import Judgement
-from weixin_etl.run.report import COUNTS, PLAN_COUNTS, freshness_hours
+from weixin_etl.run.report import COUNTS, freshness_hours
 
 _GROUPS = {
     **{name: f"rows.{name}" for name in COUNTS if name != "calls"},
     "calls": "calls",
-    **{name: f"days.{name}" for name in PLAN_COUNTS},
-    **{state.value: f"pairs.{state.value}" for state in PairState},
+    "in": "pairs.in",
+    "not_in": "pairs.not_in",
 }
 
 
@@ -29,14 +29,16 @@ def emit_counts(run: Run, totals: Mapping[str, int]) -> None:
             _gauge(run, group, count)
 
 
-def emit_freshness(run: Run, warehouse: Engine, now: datetime, judgement: Judgement) -> None:
+def emit_freshness(
+    run: Run, warehouse: Engine, now: datetime, judgement: Judgement, appids: Collection[str]
+) -> None:
     """
     Gauges with what is not in, and how old the figures are: of each account, and of the oldest.
 
     An account's age is counted from the end of its newest publication day that is in.
     """
     _gauge(run, "pairs.not_in", sum(len(problem.days) for problem in judgement.not_in))
-    hours = freshness_hours(run, warehouse, now, judgement.days)
+    hours = freshness_hours(run, warehouse, now, appids)
     for appid, age in hours.items():
         _gauge(run, f"freshness_hours.{appid}", age, appid=appid)
     if hours:

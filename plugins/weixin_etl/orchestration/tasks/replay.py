@@ -54,5 +54,5 @@ def _replayed(context: Context, *, is_applied: bool) -> Replayed:
 
 
 def _log(replayed: Replayed) -> None:
-    for line in [*replayed.sentences(), *replayed.figures()]:
+    for line in replayed.sentences():
         log.info("%s", line)

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from typing import Any
-from uuid import uuid4
 
-from airflow.sdk import Context, Variable
+from airflow.sdk import Context
 
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS, Dataset
@@ -15,12 +14,10 @@ from weixin_etl.model import Run
 from weixin_etl.orchestration import form
 from weixin_etl.threads import convert
 
-INSTALLATION_VARIABLE = "weixin_installation"
-
 
 def of(dataset: Dataset, context: Context) -> Run:
     """
-    The run an Airflow task belongs to, without its installation.
+    The run an Airflow task belongs to.
 
     Raises:
         ParameterError: a date of the form is not a date.
@@ -42,13 +39,15 @@ def asked_for(dataset: Dataset, entered: Mapping[str, Any], today: date) -> Run:
         ParameterError: a date of the form is not a date.
         ValidationError: accounts are no list of names.
     """
+    begin = form.as_date("begin_date", entered.get("begin_date"))
+    end = form.as_date("end_date", entered.get("end_date"))
     return Run(
         run_id="",
         dataset=dataset,
         today=today,
-        is_scheduled=False,
-        begin_date=form.as_date("begin_date", entered.get("begin_date")),
-        end_date=form.as_date("end_date", entered.get("end_date")),
+        begin_date=begin,
+        end_date=end,
+        names_dates=begin is not None or end is not None,
         accounts=convert(entered.get("accounts") or (), tuple[str, ...]),
         refetch=entered.get("refetch", False),
         dry_run=entered.get("dry_run", False),
@@ -69,21 +68,6 @@ def selected_by(entered: Mapping[str, Any]) -> Selection:
         form.as_date("begin_date", entered.get("begin_date")),
         form.as_date("end_date", entered.get("end_date")),
     )
-
-
-def of_installation(dataset: Dataset, context: Context) -> Run:
-    """As `of`, with what tells this Airflow from others."""
-    return replace(of(dataset, context), installation=installation())
-
-
-def installation() -> str:
-    """Which Airflow this is, of those that load into a warehouse: made up once, and kept."""
-    known = Variable.get(INSTALLATION_VARIABLE, default=None)
-    if known is None:
-        description = "Tells this Airflow from others that load into the same warehouse"
-        Variable.set(INSTALLATION_VARIABLE, uuid4().hex, description=description)
-        known = Variable.get(INSTALLATION_VARIABLE)
-    return str(known)
 
 
 def require_known_parameters(context: Context) -> None:
@@ -108,14 +92,3 @@ def is_last_try(context: Context) -> bool:
     """Whether Airflow does not try the task again when it fails."""
     ti = context["ti"]
     return bool(ti.try_number > ti.max_tries)
-
-
-def is_by_itself(context: Context) -> bool:
-    """
-    Whether nobody asked for this try: Airflow makes it after a failure or a wait.
-
-    After "clear" it is a person who asks.
-    """
-    ti = context["ti"]
-    first_try = ti.max_tries - (ti.task.retries or 0) + 1
-    return bool(ti.try_number > first_try) or ti.get_first_reschedule_date(context) is not None

@@ -1,0 +1,218 @@
+"""
+A pair's kept answers folded in the order in which they were fetched: for replay and import.
+
+The fact of a pair becomes what its answers say together, the newest first, field by field, whatever
+the order in which they arrived. What runs have judged stands; an answer that none has judged is
+judged by the answers of its account's morning.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+
+from sqlalchemy import Connection
+
+from weixin_etl import clock
+from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
+from weixin_etl.load.judge import judge
+from weixin_etl.load.merge import Content
+from weixin_etl.load.stage import (
+    Staged,
+    article_line,
+    line_end,
+    row_lines,
+    said_by,
+    unpacked,
+    why_unreadable,
+)
+from weixin_etl.model import Account, Coverage, Pair
+from weixin_etl.parse import parse
+from weixin_etl.parse.articles import Article, Parsed, Rejected
+from weixin_etl.warehouse import statement
+from weixin_etl.warehouse.statements import arrays
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAnswer:
+    """An answer, as it is kept."""
+
+    raw_response_id: int
+    pair: Pair
+    fetched_at: datetime
+    last_seen_at: datetime
+    body_zstd: bytes = field(repr=False, compare=False)
+
+    @property
+    def body(self) -> bytes:
+        """The exact bytes."""
+        return unpacked(self.body_zstd)
+
+
+def kept_answers(
+    connection: Connection, dataset: Dataset, pairs: Iterable[Pair]
+) -> Iterator[KeptAnswer]:
+    """Every answer of pairs, pair by pair, oldest first."""
+    rows = connection.execute(statement("raw_response/of_pairs.sql"), arrays(dataset, list(pairs)))
+    for row in rows:
+        pair = row.appid, row.day
+        yield KeptAnswer(
+            row.raw_response_id, pair, row.fetched_at, row.last_seen_at, bytes(row.body)
+        )
+
+
+@dataclass(slots=True)
+class Folded:
+    """What a pair's answers say together, and when each was seen."""
+
+    pair: Pair
+    sightings: list[Staged] = field(default_factory=list)
+    """What the rules look at of each answer, at the first and the last time that it was seen."""
+    articles: dict[str, Article] = field(default_factory=dict)
+    descriptions: list[tuple[datetime, list[Article]]] = field(default_factory=list)
+    """What answers of every dataset that describes articles say of them, without rows."""
+    changed_by: dict[tuple[str, date], KeptAnswer] = field(default_factory=dict)
+    """By msgid and stat_date: the answer that last changed the row."""
+    first_seen_at: dict[str, datetime] = field(default_factory=dict)
+    """By msgid."""
+    unlisted_since: dict[str, datetime | None] = field(default_factory=dict)
+    """By msgid: since which answer none lists the article; None while the newest does."""
+    newest: KeptAnswer | None = None
+    """The newest answer in which articles can be made out."""
+    rejected: list[Rejected] = field(default_factory=list)
+    """What of it does not fit."""
+
+    def add(self, dataset: Dataset, kept: KeptAnswer) -> None:
+        """Add the next answer."""
+        if clock.beijing_date(kept.fetched_at) < clock.beijing_date(kept.last_seen_at):
+            self._see(dataset, kept.fetched_at, _parsed(dataset, kept, kept.fetched_at))
+        parsed = _parsed(dataset, kept, kept.last_seen_at)
+        self._see(dataset, kept.last_seen_at, parsed)
+        if parsed.unreadable:
+            return
+        self.newest, self.rejected = kept, parsed.rejected
+        for msgid, since in self.unlisted_since.items():
+            self.unlisted_since[msgid] = since or kept.fetched_at
+        self.unlisted_since |= dict.fromkeys(parsed.articles)
+        self.describe(kept, parsed)
+        for msgid, article in parsed.articles.items():
+            first = self.first_seen_at.get(msgid, kept.fetched_at)
+            self.first_seen_at[msgid] = min(first, kept.fetched_at)
+            changed = self.articles.setdefault(msgid, Article(msgid)).merge(article)
+            self.changed_by |= {(msgid, day): kept for day in changed}
+
+    def describe(self, kept: KeptAnswer, parsed: Parsed) -> None:
+        """Add what an answer of any dataset says of the articles."""
+        articles = [replace(it, rows={}, row_extras={}) for it in parsed.articles.values()]
+        self.descriptions.append((kept.last_seen_at, articles))
+
+    def _described(self) -> dict[str, bytes]:
+        """The articles that the dataset lists, as their newest descriptions say, field by field."""
+        found = {msgid: Article(msgid) for msgid in self.articles}
+        for _, articles in sorted(self.descriptions, key=lambda described: described[0]):
+            for article in articles:
+                if article.msgid in found:
+                    found[article.msgid].merge(article)
+        return {msgid: article_line(article) for msgid, article in found.items()}
+
+    def _see(self, dataset: Dataset, at: datetime, parsed: Parsed) -> None:
+        appid, day = self.pair
+        account = Account("", appid, "", appid)
+        self.sightings.append(
+            Staged(
+                account,
+                day,
+                said_by(dataset, day, at, parsed),
+                error=why_unreadable(parsed, account),
+                is_answer=True,
+                row_count=parsed.row_count,
+                through_date=parsed.through_date,
+            )
+        )
+
+    def content(self, dataset: Dataset) -> Content | None:
+        """What is to be in the tables; None if nothing can be made out in any of its answers."""
+        if self.newest is None:
+            return None
+        return Content(
+            self.pair,
+            self._described() if dataset.describes_articles else {},
+            row_lines(dataset, self.articles),
+            {
+                key: line_end(kept.raw_response_id, kept.fetched_at)
+                for key, kept in self.changed_by.items()
+            },
+            self.first_seen_at,
+            self.newest.raw_response_id,
+            self.rejected,
+        )
+
+
+def fold(connection: Connection, dataset: Dataset, pairs: Iterable[Pair]) -> list[Folded]:
+    """Fold the kept answers of pairs; what an article is, any dataset's answers say."""
+    folded: dict[Pair, Folded] = {}
+    for kept in kept_answers(connection, dataset, pairs):
+        folded.setdefault(kept.pair, Folded(kept.pair)).add(dataset, kept)
+    others = [it for it in ARTICLE_DATASETS.values() if it is not dataset]
+    for other in others if dataset.describes_articles else ():
+        for kept in kept_answers(connection, other, folded):
+            folded[kept.pair].describe(kept, _parsed(other, kept, kept.last_seen_at))
+    return [*folded.values()]
+
+
+def _parsed(dataset: Dataset, kept: KeptAnswer, at: datetime) -> Parsed:
+    return parse(dataset, kept.body, kept.pair[1], at)
+
+
+def judged(dataset: Dataset, sightings: Iterable[Staged], ready_hour: int) -> dict[date, Coverage]:
+    """What an account's answers make of its days, morning after morning."""
+    mornings: defaultdict[date, dict[date, Staged]] = defaultdict(dict)
+    heard: dict[date, datetime] = {}
+    most: dict[date, int] = {}
+    for seen in sorted(sightings, key=lambda seen: seen.said.at):
+        morning = clock.beijing_date(seen.said.at)
+        mornings[morning][seen.day] = seen
+        most[seen.day] = max(seen.said.article_count, most.get(seen.day, 0))
+        if seen.said.article_count:
+            heard[morning] = seen.said.at
+    known: dict[date, Coverage] = {}
+    for morning, chunk in sorted(mornings.items()):
+        before = {day: known.get(day) for day in chunk}
+        known |= judge(dataset, [*chunk.values()], before, heard.get(morning), ready_hour)
+    known = {day: replace(row, article_count=most[day]) for day, row in known.items()}
+    return known
+
+
+def combined(stored: Coverage | None, again: Coverage) -> Coverage:
+    """
+    What is stored of a pair once its answers were folded.
+
+    What a run made of the newest answer stands, but for one that could not be read then.
+    """
+    if stored is None:
+        return again
+    known_at, read_at = stored.fetched_at, again.fetched_at
+    is_judged = read_at is None or (known_at is not None and known_at >= read_at)
+    newest = stored if is_judged else again
+    attempt = stored if is_judged or _is_later(stored, again) else again
+    loaded = again if read_at is not None and read_at == known_at else newest
+    return replace(
+        newest,
+        settled="final" if "final" in (stored.settled, again.settled) else newest.settled,
+        article_count=max(stored.article_count, again.article_count),
+        attempted_at=attempt.attempted_at,
+        error_kind=attempt.error_kind,
+        error_code=attempt.error_code,
+        error=attempt.error,
+        cure=attempt.cure,
+        fetched_at=loaded.fetched_at,
+        through_date=loaded.through_date,
+        row_count=loaded.row_count,
+    )
+
+
+def _is_later(stored: Coverage, again: Coverage) -> bool:
+    """Whether the stored attempt came after the newest answer."""
+    return bool(
+        stored.attempted_at and again.attempted_at and stored.attempted_at > again.attempted_at
+    )

@@ -1,0 +1,39 @@
+-- What the warehouse has of some pairs before a load: one row per pair, with its newest answer,
+-- whether a rejected part is open, and the columns of coverage, NULL if it was never asked for.
+SELECT
+    pair.appid,
+    pair.day,
+    newest.raw_response_id,
+    newest.body_sha256,
+    newest.last_seen_at,
+    EXISTS(
+        SELECT
+        FROM weixin.rejected_row AS rejected
+        WHERE
+            rejected.resolved_at IS NULL
+            AND rejected.dataset = pair.dataset
+            AND rejected.appid = pair.appid
+            AND rejected.day = pair.day
+    ) AS has_open_parts,
+    coverage.{{ coverage_columns | join(",\n    coverage.") }}
+FROM UNNEST(
+        CAST(:datasets AS text[]), CAST(:appids AS text[]), CAST(:days AS date[])
+    ) AS pair (dataset, appid, day)
+LEFT JOIN weixin.coverage
+    ON
+        pair.dataset = coverage.dataset
+        AND pair.appid = coverage.appid
+        AND pair.day = coverage.day
+LEFT JOIN LATERAL (
+    SELECT
+        answer.raw_response_id,
+        answer.body_sha256,
+        answer.last_seen_at
+    FROM weixin.raw_response AS answer
+    WHERE
+        answer.dataset = pair.dataset
+        AND answer.appid = pair.appid
+        AND answer.day = pair.day
+    ORDER BY answer.last_seen_at DESC, answer.raw_response_id DESC
+    LIMIT 1
+) AS newest ON TRUE

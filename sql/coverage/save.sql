@@ -1,0 +1,33 @@
+-- What is stored of some pairs after an attempt, a fold or an import: one row per pair, whole.
+INSERT INTO weixin.coverage (
+    appid, dataset, day,
+    {{ coverage_columns | join(", ") }}
+)
+SELECT
+    appid,
+    :dataset,
+    day,
+{% for name in coverage_columns %}
+{{ "decode(list_sha256, 'hex')" if name == "list_sha256" else name }}{{ "," if not loop.last }}
+{% endfor %}
+FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS saved (
+        appid text,
+        day date,
+        settled text,
+        ready_at timestamptz,
+        list_sha256 text,
+        article_count integer,
+        attempted_at timestamptz,
+        error_kind text,
+        error_code integer,
+        error text,
+        cure text,
+        fetched_at timestamptz,
+        through_date date,
+        row_count integer
+    )
+ON CONFLICT (appid, dataset, day) DO UPDATE
+    SET
+{% for name in coverage_columns %}
+    {{ name }} = excluded.{{ name }}{{ "," if not loop.last }}
+{% endfor %}

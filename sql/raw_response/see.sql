@@ -1,0 +1,7 @@
+-- Answers that were fetched again, each its pair's newest: one row each.
+UPDATE weixin.raw_response
+SET last_seen_at = greatest(raw_response.last_seen_at, seen.seen_at)
+FROM unnest(
+        cast(:raw_response_ids AS bigint[]), cast(:seen_ats AS timestamptz[])
+    ) AS seen (raw_response_id, seen_at)
+WHERE raw_response.raw_response_id = seen.raw_response_id

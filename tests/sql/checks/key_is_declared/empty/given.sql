@@ -1,1 +1,0 @@
--- a warehouse without a row

@@ -1,3 +1,0 @@
--- the window is longer than declared
-INSERT INTO weixin.run_report DEFAULT VALUES;
-INSERT INTO weixin.fact_article_total (stat_date) VALUES ('2026-11-26'), ('2026-11-27');

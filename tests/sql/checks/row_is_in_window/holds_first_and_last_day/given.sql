@@ -1,2 +1,0 @@
-INSERT INTO weixin.run_report DEFAULT VALUES;
-INSERT INTO weixin.fact_article_total (stat_date) VALUES ('2026-11-20'), ('2026-11-26');
