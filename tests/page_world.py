@@ -103,71 +103,70 @@ def _statements(dataset: Dataset) -> list[str]:
         ON CONFLICT DO NOTHING
         """,
         f"""
-        INSERT INTO weixin.first_daily_run (dataset, appid, first_daily_date)
-        SELECT %(dataset)s, appid, %(today)s::date - %(days)s + %(window)s
+        INSERT INTO weixin.collected_since (dataset, appid, since_date, catch_up_days)
+        SELECT %(dataset)s, appid, %(today)s::date - %(days)s, 60
         FROM ({_ACCOUNT}) AS account
         """,
         f"""
         INSERT INTO weixin.coverage (
-            dataset, appid, publication_date, data_state, through_date, fetched_at, ready_at,
-            is_final, article_count, row_count, attempt_state, attempted_at, attempts
+            dataset, appid, day, settled, ready_at, list_sha256, article_count, attempted_at,
+            fetched_at, through_date, row_count
         )
         SELECT
             %(dataset)s, appid, day,
-            CASE WHEN mod(day - date '2020-01-01', 9) = 8 THEN 'empty' ELSE 'loaded' END,
-            least(day + %(window)s, %(today)s::date) - 1, {_MORNING}, {_MORNING},
-            day + %(window)s <= %(today)s::date, 1, least(%(window)s, %(today)s::date - day), 'ok',
-            {_MORNING}, 0
-        FROM ({_PAIR}) AS pair
+            CASE WHEN day + %(window)s <= %(today)s::date THEN 'final' END,
+            {_MORNING}, sha256(CASE WHEN listed = 0 THEN '' ELSE appid END::bytea), listed,
+            {_MORNING}, {_MORNING}, least(day + %(window)s, %(today)s::date) - 1,
+            listed * least(%(window)s, %(today)s::date - day)
+        FROM (
+            SELECT *, CASE WHEN mod(day - date '2020-01-01', 9) = 8 THEN 0 ELSE 1 END AS listed
+            FROM ({_PAIR}) AS pair
+        ) AS pair
         WHERE slot <> 15 OR day < %(today)s::date - 20
         """,
         f"""
         INSERT INTO weixin.raw_response (
-            dataset, appid, publication_date, body_zstd, body_sha256, fetched_at, last_seen_at,
-            loaded_at
+            dataset, appid, day, body, body_sha256, fetched_at, last_seen_at
         )
         SELECT
-            %(dataset)s, appid, day, '', sha256((appid || day)::bytea), {_MORNING}, {_MORNING},
-            {_MORNING}
+            %(dataset)s, appid, day, '', sha256((appid || day)::bytea), {_MORNING}, {_MORNING}
         FROM ({_PAIR}) AS pair
         """,
         f"""
         INSERT INTO weixin.dim_article (
-            appid, msgid, message_id, position, publication_date, title, first_seen_at, last_seen_at
+            appid, msgid, message_id, position, publication_date, title, first_seen_at
         )
         SELECT
             appid, {msgid}, split_part({msgid}, '_', 1), 1, day,
             (%(titles)s::text[])[mod(day - date '2020-01-01', 4) + 1]
             || '|' || to_char(day, 'MM-DD'),
-            {_MORNING}, {_MORNING}
+            {_MORNING}
         FROM ({_PAIR}) AS pair
         """,
         f"""
-        INSERT INTO weixin.article_sighting (dataset, appid, msgid, raw_response_id)
-        SELECT %(dataset)s, pair.appid, {msgid}, answer.raw_response_id
+        INSERT INTO weixin.article_sighting (dataset, appid, msgid)
+        SELECT %(dataset)s, pair.appid, {msgid}
         FROM ({_PAIR}) AS pair
-        INNER JOIN weixin.raw_response AS answer
-            ON pair.appid = answer.appid AND pair.day = answer.publication_date
         """,
         f"""
         INSERT INTO weixin.{dataset.fact} (
             appid, msgid, stat_date, publication_date, {columns}, raw_response_id, fetched_at,
-            loaded_at, changed_at
+            changed_at
         )
-        SELECT appid, {msgid}, day + step, day, {shares}, 1, {_MORNING}, {_MORNING}, {_MORNING}
+        SELECT appid, {msgid}, day + step, day, {shares}, 1, {_MORNING}, {_MORNING}
         FROM ({_PAIR}) AS pair
         CROSS JOIN generate_series(0, %(window)s - 1) AS step
         WHERE day + step < %(today)s::date
         """,
         f"""
         INSERT INTO weixin.run_report (
-            run_id, dataset, appid, publication_date, planned_at, calls, inserted, updated,
-            unchanged, rejected, restated, state
+            run_id, dataset, appid, day, planned_at, calls, inserted, updated, unchanged, rejected,
+            attempted_at
         )
         SELECT
             'scheduled__' || to_char(morning, 'YYYY-MM-DD') || 'T00:30:00+00:00', %(dataset)s,
             appid, morning - back, (morning + time '00:30') AT TIME ZONE 'UTC', 1, 1, 0, back - 1,
-            0, 0, 'loaded'
+            0, (morning + time '00:31') AT TIME ZONE 'UTC'
         FROM (SELECT *, day + 1 AS morning FROM ({_PAIR}) AS pair) AS pair
         CROSS JOIN generate_series(1, %(window)s) AS back
         """,
@@ -179,26 +178,24 @@ _REFUSE = f"""
     WITH refused AS (
         UPDATE weixin.coverage
         SET
-            attempt_state = 'failed', error_kind = %(kind)s, error_code = %(code)s,
-            error = %(cause)s, cure = %(cure)s, attempts = %(since)s, ready_at = NULL,
-            is_final = FALSE,
-            data_state = NULL, fetched_at = NULL, through_date = NULL
+            error_kind = %(kind)s, error_code = %(code)s, error = %(cause)s, cure = %(cure)s,
+            settled = NULL, ready_at = NULL, list_sha256 = NULL, article_count = 0,
+            fetched_at = NULL, through_date = NULL, row_count = NULL
         WHERE
-            dataset = %(dataset)s AND {_OF_SLOT}
-            AND publication_date >= %(today)s::date - %(since)s
-        RETURNING appid, publication_date
+            dataset = %(dataset)s AND {_OF_SLOT} AND day >= %(today)s::date - %(since)s
+        RETURNING appid, day
     )
 
     UPDATE weixin.run_report AS report
-    SET state = 'failed', inserted = 0, unchanged = 0
+    SET inserted = 0, unchanged = 0
     FROM refused
     WHERE
-        report.appid = refused.appid AND report.publication_date = refused.publication_date
+        report.appid = refused.appid AND report.day = refused.day
         AND report.dataset = %(dataset)s
 """
 _OPEN_INCIDENT = f"""
     INSERT INTO weixin.incident (
-        dataset, kind, appid, account, conn_id, cause, cure, publication_dates, error_code, run_id,
+        dataset, kind, appid, account, conn_id, cause, cure, days, error_code, run_id,
         opened_at, seen_at, told_at
     )
     SELECT
@@ -214,7 +211,7 @@ _OPEN_INCIDENT = f"""
 """
 _CLOSED_INCIDENT = """
     INSERT INTO weixin.incident (
-        dataset, kind, account, conn_id, cause, cure, publication_dates, run_id, opened_at, seen_at,
+        dataset, kind, account, conn_id, cause, cure, days, run_id, opened_at, seen_at,
         told_at, closed_at, closing_told_at
     )
     VALUES (
@@ -226,57 +223,63 @@ _CLOSED_INCIDENT = """
         (%(today)s::date - 2 + time '02:07') AT TIME ZONE 'UTC', now()
     );
     INSERT INTO weixin.incident (
-        dataset, kind, appid, subject, account, conn_id, cause, cure, publication_dates, run_id,
+        dataset, kind, appid, account, conn_id, cause, cure, days, run_id,
         opened_at, seen_at, told_at
     )
     SELECT
-        %(dataset)s, 'total_fell', appid, 'share_user', name, conn_id,
-        'total_does_not_fall: 2247488000_1 share_user fell from 120 to 117 on '
-        || (%(today)s::date - 2), 'nothing to do: the row is loaded',
+        %(dataset)s, 'rejected', appid, name, conn_id,
+        'share_user is a text, not a whole number from 0 to 9223372036854775807',
+        'wait for an answer that fits; if final, refetch; or fix the parser and replay',
         ARRAY[%(today)s::date - 4], 'scheduled__' || %(today)s::date || 'T00:30:00+00:00',
         (%(today)s::date + time '00:33') AT TIME ZONE 'UTC',
         (%(today)s::date + time '00:33') AT TIME ZONE 'UTC', now()
     FROM weixin.dim_account
     WHERE appid = 'wx0003';
-    INSERT INTO weixin.fact_article_total_history
-    SELECT fact.*, now(), 'wechat', ARRAY['share_user', 'share_count']
+    INSERT INTO weixin.fact_history (
+        dataset, appid, item, stat_date, changed_at, replaced_at, cause, row
+    )
+    SELECT
+        'article_total', fact.appid, fact.msgid, fact.stat_date, fact.changed_at, now(), 'wechat',
+        to_jsonb(fact)
+        || jsonb_build_object('share_user', fact.share_user + 3, 'share_count', NULL)
     FROM weixin.fact_article_total AS fact
     WHERE
         appid = 'wx0003' AND publication_date = %(today)s::date - 4
         AND stat_date = publication_date + 2;
-    UPDATE weixin.fact_article_total_history SET share_user = share_user + 3, share_count = NULL;
-    INSERT INTO weixin.api_call (
-        appid, endpoint, beijing_date, calls, quota_limit, quota_left, quota_asked_at
-    )
-    SELECT
-        appid, '/datacube/getarticletotal', %(today)s::date, 7, 1000, 981,
-        (%(today)s::date + time '00:31') AT TIME ZONE 'UTC'
+    UPDATE weixin.fact_article_total AS fact
+    SET changed_at = history.replaced_at
+    FROM weixin.fact_history AS history
+    WHERE
+        fact.appid = history.appid AND fact.msgid = history.item
+        AND fact.stat_date = history.stat_date;
+    INSERT INTO weixin.api_call (appid, endpoint, beijing_date, calls)
+    SELECT appid, '/datacube/getarticletotal', %(today)s::date, 7
     FROM weixin.dim_account
     WHERE appid LIKE 'wx00%%'
 """
 _TROUBLE = f"""
     UPDATE weixin.coverage AS coverage
-    SET attempt_state = 'not_ready', ready_at = CASE
-        WHEN publication_date < %(today)s::date - 1 THEN ready_at - interval '1 day' END
+    SET error_kind = 'not_ready', ready_at = CASE
+        WHEN day < %(today)s::date - 1 THEN ready_at - interval '1 day' END
     FROM ({_ACCOUNT}) AS account
     WHERE
         coverage.appid = account.appid AND slot = 9 AND coverage.dataset = %(dataset)s
-        AND publication_date >= %(today)s::date - 3;
+        AND day >= %(today)s::date - 3;
     DELETE FROM weixin.coverage AS coverage
     USING ({_ACCOUNT}) AS account
     WHERE
         coverage.appid = account.appid AND coverage.dataset = %(dataset)s
         AND (
-            (slot = 11 AND %(today)s::date - publication_date BETWEEN 70 AND 90)
-            OR (slot = 12 AND %(today)s::date - publication_date BETWEEN 14 AND 16)
+            (slot = 11 AND %(today)s::date - day BETWEEN 70 AND 90)
+            OR (slot = 12 AND %(today)s::date - day BETWEEN 14 AND 16)
         );
     UPDATE weixin.coverage AS coverage
     SET
-        attempt_state = 'failed', error_kind = 'endpoint_offline', error_code = %(offline)s,
-        error = 'WeChat took the endpoint offline',
-        cure = 'use the DAG of its successor', attempts = 12, is_final = FALSE
+        error_kind = 'endpoint_offline', error_code = %(offline)s,
+        error = 'WeChat took the endpoint offline', cure = 'use the DAG of its successor',
+        settled = NULL
     FROM ({_ACCOUNT}) AS account
     WHERE
         coverage.appid = account.appid AND slot = 13 AND coverage.dataset = %(dataset)s
-        AND publication_date >= %(today)s::date - 12
+        AND day >= %(today)s::date - 12
 """

@@ -30,18 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"weixin-etl {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    dataset = _argument("dataset", choices=DATASETS)
     any_dataset = _argument("--dataset", choices=DATASETS, help="default: all")
-    accounts = _accounts("AppIDs, connection ids or names (default: all)")
     add_command(commands, migrate)
-    add_command(
-        commands,
-        plan,
-        _default_dataset(),
-        *_days("--begin-date", "--end-date"),
-        _argument("--refetch", action="store_true", help="ask for final days as well"),
-    )
-    usual = [it.name for it in DATASETS.values() if not it.is_optional]
+    usual = [dataset.name for dataset in DATASETS.values() if not dataset.is_optional]
     add_command(
         commands,
         probe,
@@ -57,7 +48,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         _argument("--yes", action="store_true", help="save without asking"),
     )
     add_command(commands, status, any_dataset)
-    add_command(commands, unwanted, dataset, accounts, *_days("--begin", "--end", is_required=True))
     which = add_command(
         commands,
         answers,
@@ -70,9 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_command(
         commands,
         replay,
-        dataset,
-        accounts,
-        *_days("--begin", "--end", " (default: the {day} there is)"),
+        _argument("dataset", choices=DATASETS),
+        _accounts("AppIDs, connection ids or names (default: all)"),
+        _day_argument("--begin", "first"),
+        _day_argument("--end", "last"),
         _argument("--rejected", action="store_true", help="only days with open rejected parts"),
         _argument("--apply", action="store_true", help="write the difference"),
     )
@@ -98,24 +89,12 @@ def read_airflows_database() -> None:
 def migrate(_: argparse.Namespace) -> None:
     """Apply the migrations that the warehouse lacks, and update the analysts' views."""
     from weixin_etl import warehouse
-    from weixin_etl.orchestration.commands.bar import bar
     from weixin_etl.orchestration.connections.warehouse import open_warehouse
 
     url = open_warehouse().url
-    with bar("Accounts whose rollups are filled") as on_progress:
-        said = warehouse.migrate(url, on_progress)
-    sys.stdout.write(f"{said or 'The warehouse is up to date.'}\n")
+    sys.stdout.write(f"{warehouse.migrate(url) or 'The warehouse is up to date.'}\n")
     if missing := warehouse.missing_roles(url):
         sys.stdout.write(f"{warehouse.ask_for_roles(missing)}\n")
-
-
-def plan(options: argparse.Namespace) -> None:
-    """Show what a run of today would ask WeChat for."""
-    from weixin_etl.orchestration.commands.plan import show_plan
-
-    show_plan(
-        DATASETS[options.dataset], options.begin_date, options.end_date, refetch=options.refetch
-    )
 
 
 def probe(options: argparse.Namespace) -> int:
@@ -130,30 +109,6 @@ def status(options: argparse.Namespace) -> int:
     from weixin_etl.orchestration.commands.status import show_status
 
     return show_status([it for it in DATASETS.values() if options.dataset in (None, it.name)])
-
-
-def unwanted(options: argparse.Namespace) -> None:
-    """Say that publication days that did not come in are not wanted, and so no problem."""
-    import getpass
-
-    from weixin_etl import clock
-    from weixin_etl.orchestration.connections.warehouse import open_warehouse
-    from weixin_etl.text import accounts_are
-    from weixin_etl.trouble.unwanted import say_unwanted
-
-    count = say_unwanted(
-        open_warehouse(),
-        DATASETS[options.dataset],
-        options.accounts,
-        options.begin,
-        options.end,
-        said_at=clock.now(),
-        said_by=getpass.getuser(),
-    )
-    sys.stdout.write(
-        f"{accounts_are(count)} not expected to have {options.begin} to {options.end}, unless a "
-        "later run asks for one of these days, as daily runs do within their reach.\n"
-    )
 
 
 def answers(options: argparse.Namespace) -> None:
@@ -246,18 +201,9 @@ def _default_dataset() -> Argument:
     return _argument("--dataset", choices=DATASETS, default=first, help="default: %(default)s")
 
 
-def _days(begin: str, end: str, default: str = "", *, is_required: bool = False) -> list[Argument]:
-    """The first and the last day; `default` says what holds without them, `{day}` is which."""
-    return [
-        _argument(
-            flag,
-            type=_day,
-            metavar="YYYY-MM-DD",
-            required=is_required,
-            help=f"{day} publication day, in Beijing{default.format(day=day)}",
-        )
-        for flag, day in ((begin, "first"), (end, "last"))
-    ]
+def _day_argument(flag: str, which: str) -> Argument:
+    said = f"{which} publication day, in Beijing (default: the {which} there is)"
+    return _argument(flag, type=_day, metavar="YYYY-MM-DD", help=said)
 
 
 def run_command(

@@ -59,7 +59,7 @@ def clean(value: Any, depth: int = 0) -> Any:
         return [clean(element, depth + 1) for element in value]
     if isinstance(value, dict):  # a cleaned key never replaces one that has this name already
         return {
-            cleaned: clean(element, depth + 1)
+            cleaned: element if type(element) is int else clean(element, depth + 1)
             for name, element in value.items()
             if (cleaned := clean(name)) == name or cleaned not in value
         }

@@ -3,15 +3,18 @@
 import logging
 import traceback
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, time
-from enum import Enum, Flag, StrEnum, auto
-from typing import NamedTuple
+from enum import Enum, StrEnum, auto
+from typing import Any, NamedTuple
 
 from weixin_etl import clock
 from weixin_etl.clock import days_as_ranges
-from weixin_etl.text import counted, one_line, shortened, shown
+from weixin_etl.text import one_line, shortened, shown
+
+LONGEST_CAUSE = 500
+"""Characters of a cause: a stranger's words may be its last."""
 
 
 class Whose(Enum):
@@ -34,148 +37,120 @@ class End(Enum):
     """WeChat has answered otherwise since; if it concerns days, they are in as well."""
     DAYS_IN = auto()
     """Each of its days is in or final; if it is a rejected value, the row was resolved."""
-    LOOK = auto()
-    """The task that finds it has looked at all its days again and did not find it."""
     DAILY_RUN = auto()
-    """As `LOOK`; or a daily run did not find it, whatever its days."""
+    """The task of a daily run that finds it has looked again and did not find it."""
     AT_ONCE = auto()
     """It is told once and never again."""
 
 
-class Mark(Flag):
-    """What else is true of a kind of problem."""
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is true of every problem of a kind."""
 
-    RETRIED = auto()
-    """Another try may succeed, so Airflow retries the task."""
-    NO_ANSWER = auto()
-    """It is no answer of WeChat's, so it says nothing about what else is wrong."""
-    BY_ERRCODE = auto()
-    """Needs a person; each errcode is an incident of its own."""
-    WARNING = auto()
-    """Nothing is broken: what WeChat gave is stored, or it may give no more."""
+    word: str
+    """What tables, messages and the page call it."""
+    heading: str
+    """The problem in a few words; `{who}` is an account, a task or a subject."""
+    whose: Whose = Whose.DAYS
+    ends: End = End.DAYS_IN
+    found_by: str = "ingest"
+    """The task that looks for it; empty if none does."""
+    is_retried: bool = False
+    """Whether another try may succeed, so that Airflow retries the task."""
+    is_no_answer: bool = False
+    """Whether it is no answer of WeChat's, so that it says nothing about what else is wrong."""
+    is_by_errcode: bool = False
+    """Whether it needs a person, and each errcode is an incident of its own."""
+    is_warning: bool = False
+    """Whether nothing is broken: what WeChat gave is stored, or it may give no more."""
 
 
 _DAYS, _ACCOUNT, _CONNECTION, _RUN = Whose
-_ANSWER, _DAYS_IN, _LOOK, _DAILY_RUN, _AT_ONCE = End
-_RETRIED, _NO_ANSWER, _BY_ERRCODE, _WARNING = Mark
-_PLAIN = Mark(0)
+_ANSWER, _DAYS_IN, _DAILY_RUN, _AT_ONCE = End
 
 
 class ProblemKind(StrEnum):
     """What can go wrong, in the words of the tables, the messages and the page: a row per kind."""
 
     heading: str
-    """The problem in a few words; `{who}` is an account, a task or a subject."""
     whose: Whose
     ends: End
-    marks: Mark
     found_by: str
-    """The task that looks for it; empty if none does."""
+    is_retried: bool
+    is_no_answer: bool
+    is_by_errcode: bool
+    is_warning: bool
 
-    UNREACHABLE = "unreachable", "{who} unreachable", _ACCOUNT, _ANSWER, _RETRIED | _NO_ANSWER
-    TOKEN_REFUSED = "token_refused", "{who} refused", _ACCOUNT, _ANSWER, _RETRIED
-    MINUTE_QUOTA = (
+    UNREACHABLE = Kind(
+        "unreachable", "{who} unreachable", _ACCOUNT, _ANSWER, is_retried=True, is_no_answer=True
+    )
+    TOKEN_REFUSED = Kind("token_refused", "{who} refused", _ACCOUNT, _ANSWER, is_retried=True)
+    MINUTE_QUOTA = Kind(
         "minute_quota",
         "{who}: the minute's quota is used up",
         _ACCOUNT,
         _ANSWER,
-        _RETRIED | _NO_ANSWER,
+        is_retried=True,
+        is_no_answer=True,
     )
-    NOT_READY = "not_ready", "{who}: figures not ready", _DAYS, _DAYS_IN
-    DAILY_QUOTA = "daily_quota", "{who}: the day's quota is used up", _ACCOUNT, _ANSWER
-    HELD_BACK = "held_back", "{who}: days held back for the quota", _DAYS, _DAYS_IN, _NO_ANSWER
-    ENDPOINT_OFFLINE = (
-        "endpoint_offline",
-        "{who}: endpoint retired",
-        _DAYS,
-        _ANSWER,
-        _PLAIN,
-        "check",
+    NOT_READY = Kind("not_ready", "{who}: figures not ready")
+    DAILY_QUOTA = Kind("daily_quota", "{who}: the day's quota is used up", _ACCOUNT, _ANSWER)
+    HELD_BACK = Kind("held_back", "{who}: days held back for the quota", is_no_answer=True)
+    ENDPOINT_OFFLINE = Kind(
+        "endpoint_offline", "{who}: endpoint retired", ends=_ANSWER, found_by="check"
     )
-    CONFIGURATION = "configuration", "{who} refused", _CONNECTION, _ANSWER, _BY_ERRCODE
-    ACCOUNT_BLOCKED = "account_blocked", "{who} refused", _ACCOUNT, _ANSWER, _BY_ERRCODE
-    WITHDRAWN = "withdrawn", "{who}: authorisation withdrawn", _ACCOUNT, _ANSWER, _WARNING
-    PLATFORM = "platform", "{who} gets no token", _CONNECTION, _ANSWER, _NO_ANSWER
-    CLOCK = "clock", "the clocks disagree", _ACCOUNT, _ANSWER, _NO_ANSWER
-    UNREADABLE = "unreadable", "{who}: unreadable answer", _DAYS, _DAYS_IN
-    CALL_REFUSED = "call_refused", "{who} refused", _DAYS, _ANSWER, _BY_ERRCODE
-    PARAMETER = "parameter", "{who}: wrong parameter", _DAYS, _DAYS_IN, _NO_ANSWER
-    WAREHOUSE = "warehouse", "the warehouse does not work", _DAYS, _DAYS_IN, _RETRIED | _NO_ANSWER
-    WAREHOUSE_SETUP = "warehouse_setup", "the warehouse cannot be used", _DAYS, _DAYS_IN, _NO_ANSWER
-    PROGRAM = "program", "{who}: program fault", _DAYS, _DAYS_IN, _RETRIED | _NO_ANSWER
-    NOT_ASKED = "not_asked", "{who} not asked", _DAYS, _DAYS_IN, _RETRIED | _NO_ANSWER
-    CHECK = "check", "{who}: {subject} is broken", _DAYS, _LOOK, _PLAIN, "check"
-    POOL_MISSING = "pool_missing", "the pool is missing", _RUN, _LOOK, _PLAIN, ""
-    RUN_LATE = "run_late", "the daily run is late", _RUN, _LOOK, _PLAIN, "check"
-    DAYS_LOST = "days_lost", "{who}: days lost", _DAYS, _DAILY_RUN, _PLAIN, "plan"
-    UNKNOWN_METRIC = "unknown_metric", "unknown metric {subject}", _RUN, _AT_ONCE, _WARNING, ""
-    TOTAL_FELL = "total_fell", "{who}: a total fell", _DAYS, _DAILY_RUN, _WARNING, "check"
-    ARTICLE_MISSING = (
-        "article_missing",
-        "{who}: an article is missing",
-        _DAYS,
+    CONFIGURATION = Kind("configuration", "{who} refused", _CONNECTION, _ANSWER, is_by_errcode=True)
+    ACCOUNT_BLOCKED = Kind(
+        "account_blocked", "{who} refused", _ACCOUNT, _ANSWER, is_by_errcode=True
+    )
+    WITHDRAWN = Kind(
+        "withdrawn", "{who}: authorisation withdrawn", _ACCOUNT, _ANSWER, is_warning=True
+    )
+    PLATFORM = Kind("platform", "{who} gets no token", _CONNECTION, _ANSWER, is_no_answer=True)
+    CLOCK = Kind("clock", "the clocks disagree", _ACCOUNT, _ANSWER, is_no_answer=True)
+    UNREADABLE = Kind("unreadable", "{who}: unreadable answer")
+    CALL_REFUSED = Kind("call_refused", "{who} refused", ends=_ANSWER, is_by_errcode=True)
+    PARAMETER = Kind("parameter", "{who}: wrong parameter", is_no_answer=True)
+    WAREHOUSE = Kind("warehouse", "the warehouse does not work", is_retried=True, is_no_answer=True)
+    WAREHOUSE_SETUP = Kind("warehouse_setup", "the warehouse cannot be used", is_no_answer=True)
+    PROGRAM = Kind("program", "{who}: program fault", is_retried=True, is_no_answer=True)
+    NOT_ASKED = Kind("not_asked", "{who} not asked", is_retried=True, is_no_answer=True)
+    POOL_MISSING = Kind("pool_missing", "the pool is missing", _RUN, _DAILY_RUN, found_by="")
+    RUN_LATE = Kind("run_late", "the daily run is late", _RUN, _DAILY_RUN, found_by="check")
+    DAYS_LOST = Kind("days_lost", "{who}: days lost", found_by="plan")
+    UNKNOWN_METRIC = Kind(
+        "unknown_metric", "unknown metric {subject}", _RUN, _AT_ONCE, found_by="", is_warning=True
+    )
+    REJECTED = Kind("rejected", "{who}: a value does not fit", found_by="check", is_warning=True)
+    SILENT = Kind(
+        "silent",
+        "{who} lists nothing new",
+        _ACCOUNT,
         _DAILY_RUN,
-        _WARNING,
-        "check",
+        found_by="check",
+        is_warning=True,
     )
-    ARTICLE_MOVED = (
-        "article_moved",
-        "{who}: an article has another publication day",
-        _DAYS,
-        _DAILY_RUN,
-        _WARNING,
-        "check",
-    )
-    REJECTED = "rejected", "{who}: a value does not fit", _DAYS, _DAYS_IN, _WARNING, "check"
-    UNSTEADY = (
-        "unsteady",
-        "{who}: the list of articles keeps changing",
-        _DAYS,
-        _DAILY_RUN,
-        _WARNING,
-        "check",
-    )
-    SILENT = "silent", "{who} lists nothing new", _ACCOUNT, _DAILY_RUN, _WARNING, "check"
-    NOT_COLLECTED = (
+    NOT_COLLECTED = Kind(
         "not_collected",
         "{who}: no longer collected",
         _ACCOUNT,
-        _DAILY_RUN,
-        _WARNING,
-        "plan",
+        _AT_ONCE,
+        found_by="plan",
+        is_warning=True,
     )
-    UNKNOWN = "unknown", "{who}: unknown problem", _RUN, _LOOK, _PLAIN, ""
+    UNKNOWN = Kind("unknown", "{who}: unknown problem", _RUN, _DAILY_RUN, found_by="")
     """A kind of another version, which wrote it into the warehouse: nothing here finds it."""
 
-    def __new__(
-        cls,
-        word: str,
-        heading: str,
-        whose: Whose,
-        ends: End,
-        marks: Mark = _PLAIN,
-        found_by: str = "ingest",
-    ) -> "ProblemKind":
-        """A word that carries its row."""
-        kind = str.__new__(cls, word)
-        kind._value_ = word
-        kind.heading, kind.whose, kind.ends = heading, whose, ends
-        kind.marks, kind.found_by = marks, found_by
-        return kind
+    def __new__(cls, kind: Any) -> "ProblemKind":
+        """A word that carries its `Kind`; a type checker takes looking a word up for this call."""
+        member = str.__new__(cls, kind.word)
+        member._value_ = kind.word
+        vars(member).update(asdict(kind))
+        return member
 
     @classmethod
     def _missing_(cls, _: object) -> "ProblemKind":
         return cls.UNKNOWN
-
-    @property
-    def is_retried(self) -> bool:
-        """Whether another try may succeed, so that Airflow retries the task."""
-        return Mark.RETRIED in self.marks
-
-    @property
-    def is_warning(self) -> bool:
-        """Whether nothing is broken."""
-        return Mark.WARNING in self.marks
 
     @property
     def is_of_account(self) -> bool:
@@ -185,12 +160,7 @@ class ProblemKind(StrEnum):
     @property
     def is_finding(self) -> bool:
         """Whether it is something to know that stays true: told even after it is over."""
-        return self.is_warning and not self.is_of_account
-
-    @property
-    def keeps_days_out(self) -> bool:
-        """Whether days are not in because of it: nothing to mend where nobody wants them."""
-        return self.whose is Whose.DAYS and self.ends is not End.LOOK and not self.is_warning
+        return self.is_warning and (not self.is_of_account or self.ends is End.AT_ONCE)
 
 
 class Wait(NamedTuple):
@@ -225,8 +195,7 @@ class Problem:
     """
     What went wrong, with one cause, for one account, a whole connection, or the whole run.
 
-    `str()` is its line in the log: what to change first, ids last, at most 160 characters. WeChat's
-    id of the call is left out where it does not fit.
+    `str()` is its line: account, cure, cause, days, ids.
     """
 
     kind: ProblemKind
@@ -257,6 +226,7 @@ class Problem:
         for name in ("cause", "cure", "account", "subject"):
             if text := getattr(self, name):
                 object.__setattr__(self, name, one_line(text))
+        object.__setattr__(self, "cause", shortened(self.cause, LONGEST_CAUSE))
 
     @property
     def title(self) -> str:
@@ -282,38 +252,18 @@ class Problem:
         cure = RUN_NOW if at <= now else wait.cure.format(time=f"{at:%Y-%m-%d %H:%M}")
         return replace(self, cure=cure)
 
-    @property
-    def in_full(self) -> str:
-        """Its line, however long, without the id of a call."""
-        return self._line(self.account, self._said, days_as_ranges(self.days))
-
     def __str__(self) -> str:
-        """Account, cure, cause, days, ids; what is too long ends with a whole word."""
-        account = shortened(self.account, _LONGEST_NAME if self.appid else _LONGEST_ENTRY)
-        days = _few_ranges(self.days)
-        line = self._line(account, self._said, days, self.rid)
-        if len(line) > LONGEST_LINE:
-            line = self._line(account, self._said, days)
-        if (excess := len(line) - LONGEST_LINE) > 0:
-            line = self._line(account, self._said_in(len(self._said) - excess), days)
-        return shortened(line, LONGEST_LINE)
-
-    @property
-    def _said(self) -> str:
-        """Cure, and cause."""
-        return _said(self.cure, self.cause)
-
-    def _said_in(self, length: int) -> str:
-        """Cure and cause in so many characters: the cure is whole, if there is room for it."""
-        cause = shortened(self.cause, len(self.cause) - (len(self._said) - length))
-        return shortened(_said(self.cure, cause), length)
-
-    def _line(self, account: str, said: str, days: str, rid: str = "") -> str:
-        """A connection's problem has no conn_id at the end: it begins with it."""
-        errcode = "" if self.errcode is None else f"errcode {self.errcode}"
-        ids = [self.conn_id if self.appid else "", errcode, f"rid {rid}" if rid else ""]
-        parts = [said, days, ", ".join(filter(None, ids))]
-        return (f"{account}: " if account else "") + " · ".join(filter(None, parts))
+        """What to change first, ids last; of a connection, which it begins with, no conn_id."""
+        said = (
+            f"{self.cure} ({self.cause})" if self.cure and self.cause else self.cure or self.cause
+        )
+        ids = [
+            self.conn_id if self.appid else "",
+            "" if self.errcode is None else f"errcode {self.errcode}",
+            f"rid {self.rid}" if self.rid else "",
+        ]
+        parts = [said, days_as_ranges(self.days), ", ".join(filter(None, ids))]
+        return (f"{self.account}: " if self.account else "") + " · ".join(filter(None, parts))
 
 
 def together(problems: Iterable[Problem]) -> list[Problem]:
@@ -321,40 +271,18 @@ def together(problems: Iterable[Problem]) -> list[Problem]:
     alike: dict[Problem, list[Problem]] = defaultdict(list)
     for problem in problems:
         alike[replace(problem, days=(), rid="")].append(problem)
-    return [
-        replace(
-            same, days=tuple(sorted({day for it in those for day in it.days})), rid=those[0].rid
-        )
-        for same, those in alike.items()
-    ]
+    return [replace(same, days=days_of(those), rid=those[0].rid) for same, those in alike.items()]
+
+
+def days_of(problems: Iterable[Problem]) -> tuple[date, ...]:
+    """The days of all of them."""
+    return tuple(sorted({day for problem in problems for day in problem.days}))
 
 
 def log_problem(log: logging.Logger, problem: Problem) -> None:
     """Log its line; an error where somebody has to act: figures that are late usually come."""
     is_warning = problem.kind.is_warning or problem.kind is ProblemKind.NOT_READY
     log.log(logging.WARNING if is_warning else logging.ERROR, "%s", problem)
-
-
-LONGEST_LINE = 160
-_LONGEST_NAME = 24
-"""Characters of an account's name, whose ids are at the line's end."""
-_LONGEST_ENTRY = 64
-"""Characters of an entry of the list of accounts, which nothing else tells from others."""
-_RANGES_IN_LINE = 2
-
-
-def _said(cure: str, cause: str) -> str:
-    return f"{cure} ({cause})" if cure and cause else cure or cause
-
-
-def _few_ranges(days: Sequence[date]) -> str:
-    """The first ranges of the days, and how many more days there are."""
-    ranges = days_as_ranges(days).split(", ")
-    named = ", ".join(ranges[:_RANGES_IN_LINE])
-    if len(ranges) <= _RANGES_IN_LINE:
-        return named
-    last = date.fromisoformat(named[-len("2026-11-17") :])
-    return f"{named} and {counted(sum(day > last for day in set(days)), 'more day')}"
 
 
 def log_frames(log: logging.Logger, error: BaseException) -> None:

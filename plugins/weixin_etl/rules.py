@@ -69,8 +69,8 @@ def due(
 
     Args:
         run: with its dates, as `Run.dated` gives it; `today`: the real day in Beijing.
-        known: the account's open days and the present window's; and, settled or not, the two
-            newest attempted, the one heard last, the one with articles attempted longest ago.
+        known: the account's open days, the present window's, the two newest attempted, the one
+            heard last, the one with articles attempted longest ago; of others, which are settled.
         since: the first day that daily runs are to bring in: the first one's day less `W`.
         catch_up_days: how many days before the window a daily run still asks for.
     """
@@ -80,7 +80,7 @@ def due(
     if not is_daily(run, today):
         return Due(older=account.open(run.days))
     window_first = today - DAY * run.dataset.window
-    begin = min(reach(run.dataset, today, since, catch_up_days), window_first)
+    begin = reach(run.dataset, today, since, catch_up_days)
     first = account.open(account.days(window_first, today - DAY))
     caught_up = account.open(account.days(begin, window_first - DAY))
     older = [*caught_up, *account.unconfirmed_before(begin)]
@@ -186,11 +186,11 @@ class Chunk:
         return any(beijing(at)[0] == today for at in [*listed, self.heard_at] if at)
 
     def lacks_yesterday(self, today: date) -> bool:
-        """Whether articles are counting, and none has the row of the day before."""
+        """Whether articles are counting, and that day no answer had the row of the day before."""
         ages = {day: (today - day) // DAY for day in self.answers}
         window = [it for day, it in self.answers.items() if 0 < ages[day] <= self.window]
-        is_counting = any(answer.article_count for answer in window)
-        return is_counting and not any(answer.has_yesterday for answer in window)
+        has_it = any(beijing(answer.at)[0] == today for answer in window if answer.has_yesterday)
+        return any(answer.article_count for answer in window) and not has_it
 
 
 def after(

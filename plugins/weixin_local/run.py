@@ -182,7 +182,7 @@ def _conclude(finished: Finished, steps: Steps, *, goes_on: bool) -> list[str]:
     warehouse, dataset, run_id = finished.warehouse, finished.dataset, finished.seen.run_id
     problems: list[str] = []
     if run_id:
-        run = Run(run_id, dataset, clock.beijing_date(clock.now()), is_scheduled=False)
+        run = Run(run_id, dataset, clock.beijing_date(clock.now()))
         summary.show(warehouse, run, steps, goes_on=goes_on)
         problems = summary.problems(warehouse, run, goes_on=goes_on)
     if finished.seen.state == "success" or (goes_on and not problems):

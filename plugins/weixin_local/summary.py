@@ -1,49 +1,50 @@
 """What came of a run, for the person who typed it."""
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from itertools import groupby
+from math import inf
 
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
-from sqlalchemy import Engine, RowMapping
-from weixin_etl.run.pairs import not_in, planned_pairs
+from sqlalchemy import Connection, Engine, RowMapping
 
-from weixin_etl import clock
+from weixin_etl import clock, rules
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import Run
+from weixin_etl.model import Batch, PlannedAccount, Run, State, days_of
 from weixin_etl.problem import ProblemKind
+from weixin_etl.run.outcome import Known, coverage_of, why_not_in, with_successor
 from weixin_etl.text import one_line
 from weixin_etl.warehouse import statement
 from weixin_local.progress import Steps
 
 COUNTS = ("articles", "inserted", "updated", "unchanged", "rejected")
-IN = {"loaded", "empty"}
-FINAL = "final"
-"""What the statement says of a day the run planned nothing for."""
 
 
 def show(warehouse: Engine, run: Run, steps: Steps, *, goes_on: bool = False) -> None:
     """
-    Print the counts of each publication day, and the answer to a question of the analysts.
+    Print the counts of each day and what we have of it, and the articles that were read most.
 
     Nothing of a run that brought nothing in and whose successor `goes_on`.
     """
-    dataset = run.dataset
-    values = {
-        "run_id": run.run_id,
-        "dataset": dataset.name,
-        "publication_dates": [run.today - timedelta(days=n) for n in range(dataset.window, 0, -1)],
-        "readers": dataset.readers,
-    }
+    dataset, today = run.dataset, run.today
+    window = days_of(today - rules.DAY * dataset.window, today - rules.DAY)
+    values = {"run_id": run.run_id, "dataset": dataset.name, "days": window}
     with warehouse.connect() as connection:
         counts = connection.execute(statement("local/run_days.sql"), values).mappings().all()
-        most_read = connection.execute(statement("local/most_read.sql"), values).all()
-    if goes_on and not any(IN & {*row["states"].split(", ")} for row in counts):
+        days = [row["day"] for row in counts]
+        accounts = [replace(it, first=days, older=[]) for it in _accounts(connection, run)]
+        known = coverage_of(connection, dataset, accounts)
+        heard = _heard(connection, dataset, accounts)
+        most_read = connection.execute(statement("local/most_read.sql", dataset), values).all()
+    if goes_on and not any(pair.ready_at for pair in known.values()):
         return
-    steps.console.print(_counts_table(counts))
-    if any(row["states"] == FINAL for row in counts):
-        steps.say("final: the day's totals no longer grow, so it was not asked for.")
+    states = {day: _states(dataset, day, accounts, known, heard) for day in days}
+    steps.console.print(_counts_table(counts, states, known))
+    if State.FINAL in ", ".join(states.values()):
+        steps.say("final: the day's totals no longer grow, so it is not asked for.")
     if most_read:
         steps.say("\nWhich articles were read most? docs/analysts.md asks this and more.")
         table = Table("title", "publication day", box=SIMPLE_HEAD, pad_edge=False)
@@ -53,16 +54,63 @@ def show(warehouse: Engine, run: Run, steps: Steps, *, goes_on: bool = False) ->
         steps.console.print(table)
 
 
-def _counts_table(rows: Sequence[RowMapping]) -> Table:
+def _accounts(connection: Connection, run: Run) -> Batch:
+    """The accounts that are collected, with the days that the run planned for them."""
+    rows = connection.execute(
+        statement("local/planned.sql"), {"run_id": run.run_id, "dataset": run.dataset.name}
+    )
+    return [
+        PlannedAccount(*who, pairs[0].planned_at, [pair.day for pair in pairs if pair.day])
+        for who, those in groupby(rows, lambda row: (row.conn_id, row.appid, row.name))
+        for pairs in [list(those)]
+    ]
+
+
+def _heard(connection: Connection, dataset: Dataset, accounts: Batch) -> Mapping[str, datetime]:
+    """When each account last listed an article."""
+    rows = connection.execute(
+        statement("coverage/heard.sql"),
+        {"dataset": dataset.name, "appids": [account.appid for account in accounts]},
+    )
+    return {row.appid: row.heard_at for row in rows}
+
+
+def _states(
+    dataset: Dataset,
+    day: date,
+    accounts: Batch,
+    known: Known,
+    heard: Mapping[str, datetime],
+) -> str:
+    """What people call the day, of each account."""
+    words = {
+        rules.state(
+            dataset,
+            day,
+            known.get((account.appid, day)),
+            reach=date.min,  # of what a run planned nothing is out of reach
+            heard=heard.get(account.appid),
+            now=clock.now(),
+        )
+        for account in accounts
+    }
+    return ", ".join(sorted(words))
+
+
+def _counts_table(rows: Sequence[RowMapping], states: Mapping[date, str], known: Known) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("publication day", no_wrap=True)
+    table.add_column("day", no_wrap=True)
     for name in COUNTS:
         table.add_column(name, justify="right")
     table.add_column("state")
+    table.add_column("last attempt")
     for row in rows:
-        table.add_row(str(row["publication_date"]), *(str(row[n]) for n in COUNTS), row["states"])
+        day = row["day"]
+        attempts = {pair.error_kind or "ok" for (_, of), pair in known.items() if of == day}
+        counts = (str(row[name]) for name in COUNTS)
+        table.add_row(str(day), *counts, states[day], ", ".join(sorted(attempts)))
     table.add_section()
-    table.add_row("", *(str(sum(row[name] for row in rows)) for name in COUNTS), "")
+    table.add_row("", *(str(sum(row[name] for row in rows)) for name in COUNTS), "", "")
     return table
 
 
@@ -77,8 +125,13 @@ def offline(warehouse: Engine, dataset: Dataset, run_id: str | None) -> list[str
 
 def problems(warehouse: Engine, run: Run, *, goes_on: bool) -> list[str]:
     """A line per account and cause why pairs of the run are not in, and no successor `goes_on`."""
+    now = clock.now()
     with warehouse.connect() as connection:
-        found = not_in(connection, run, planned_pairs(connection, run), clock.now())
+        planned = [account for account in _accounts(connection, run) if account.days]
+        known = coverage_of(connection, run.dataset, planned)
+        allowed = {account.appid: inf for account in planned}
+        found = why_not_in(run, planned, known, allowed, now)
+        found = with_successor(connection, run.dataset, found, now)
     return [
         str(problem)
         for problem in found

@@ -7,9 +7,9 @@ SELECT
     appid,
     :dataset,
     day,
-    {% for name in coverage_columns %}
-    {{ "decode(list_sha256, 'hex')" if name == "list_sha256" else name }}{{ "," if not loop.last }}
-    {% endfor %}
+{% for name in coverage_columns %}
+{{ "decode(list_sha256, 'hex')" if name == "list_sha256" else name }}{{ "," if not loop.last }}
+{% endfor %}
 FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS saved (
         appid text,
         day date,
@@ -26,7 +26,8 @@ FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS saved (
         through_date date,
         row_count integer
     )
-ON CONFLICT (appid, dataset, day) DO UPDATE SET
-    {% for name in coverage_columns %}
+ON CONFLICT (appid, dataset, day) DO UPDATE
+    SET
+{% for name in coverage_columns %}
     {{ name }} = excluded.{{ name }}{{ "," if not loop.last }}
-    {% endfor %}
+{% endfor %}

@@ -11,7 +11,7 @@ RETURNING
     account.appid,
     account.name,
     account.conn_id,
-    exists(
+    EXISTS (
         SELECT
         FROM weixin.platform_token
         WHERE

@@ -24,9 +24,9 @@ WITH merged AS (
             ELSE coalesce(article.extra || staged.extra, staged.extra, article.extra)
         END AS extra,
         least(staged.first_seen_at, article.first_seen_at) AS first_seen_at,
-        {% for name in attributes + ["msgid", "publication_date", "extra", "first_seen_at"] %}
-        article.{{ name }} AS old_{{ name }}{{ "," if not loop.last }}
-        {% endfor %}
+    {% for name in attributes + ["msgid", "publication_date", "extra", "first_seen_at"] %}
+    article.{{ name }} AS old_{{ name }}{{ "," if not loop.last }}
+    {% endfor %}
     FROM staged_article AS staged
     LEFT JOIN weixin.dim_article AS article
         ON staged.appid = article.appid AND staged.msgid = article.msgid

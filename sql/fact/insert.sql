@@ -1,4 +1,4 @@
--- Staged rows that the fact lacks: one row per pair, with how many.
+-- Staged rows of pairs that were never loaded: one row per pair, with how many the fact lacked.
 WITH inserted AS (
     INSERT INTO weixin.{{ fact }} (
         {% for column in key + place %}
@@ -31,6 +31,7 @@ WITH inserted AS (
 SELECT
     appid,
     {{ day }} AS day,
-    count(*) AS row_count
+    count(*) AS inserted,
+    0 AS updated
 FROM inserted
 GROUP BY appid, {{ day }}

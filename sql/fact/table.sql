@@ -17,11 +17,14 @@ CREATE TABLE weixin.{{ dataset.fact }} (
     changed_at timestamptz NOT NULL,
     PRIMARY KEY ({{ dataset.key | join(", ") }})
 );
-{% if dataset.item %}
-CREATE INDEX {{ dataset.fact }}_day ON weixin.{{ dataset.fact }} (appid, {{ dataset.day_column }});
+{% if dataset.item and not dataset.describes_articles %}
+CREATE INDEX {{ dataset.fact }}_day ON weixin.{{ dataset.fact }} (appid, stat_date);
 {% endif %}
 {% if dataset.describes_articles %}
 CREATE INDEX {{ dataset.fact }}_stat_date ON weixin.{{ dataset.fact }} USING brin (stat_date);
+-- few, of articles that were moved to a later day: see analytics/account_day.sql
+CREATE INDEX {{ dataset.fact }}_moved ON weixin.{{ dataset.fact }} (appid, publication_date)
+WHERE stat_date < publication_date;
 {% endif %}
 {% macro comment(column, text) %}
 COMMENT ON COLUMN weixin.{{ dataset.fact }}.{{ column }} IS '{{ text | replace("'", "''") }}';

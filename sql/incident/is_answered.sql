@@ -2,18 +2,14 @@
 SELECT exists(
     SELECT
     FROM weixin.run_report AS report
-    LEFT JOIN weixin.coverage
+    INNER JOIN weixin.coverage
         ON
             report.dataset = coverage.dataset
             AND report.appid = coverage.appid
-            AND report.publication_date = coverage.publication_date
+            AND report.day = coverage.day
     WHERE
         report.run_id = :run_id
         AND report.dataset = :dataset
-        AND report.installation = :installation
-        AND report.is_planned
-        AND (
-            report.state IN ('loaded', 'empty', 'not_ready')
-            OR (report.state = 'failed' AND NOT coverage.error_kind = any(:kinds_without_answer))
-        )
+        AND report.attempted_at IS NOT NULL
+        AND (coverage.error_kind IS NULL OR NOT coverage.error_kind = any(:kinds_without_answer))
 ) AS is_answered

@@ -2,7 +2,6 @@
 -- met are closed at once, and no message tells their end.
 INSERT INTO weixin.incident (
     dataset,
-    installation,
     kind,
     appid,
     subject,
@@ -10,7 +9,7 @@ INSERT INTO weixin.incident (
     conn_id,
     cause,
     cure,
-    publication_dates,
+    days,
     error_code,
     run_id,
     opened_at,
@@ -20,7 +19,6 @@ INSERT INTO weixin.incident (
 )
 SELECT
     :dataset,
-    :installation,
     kind,
     appid,
     subject,

@@ -5,7 +5,7 @@ SET
     conn_id = met.conn_id,
     cause = met.cause,
     cure = met.cure,
-    publication_dates = met.days,
+    days = met.days,
     error_code = met.errcode,
     run_id = :run_id,
     seen_at = :seen_at,

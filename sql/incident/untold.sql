@@ -12,7 +12,7 @@ SELECT
     conn_id,
     cause,
     cure,
-    publication_dates AS days,
+    days,
     error_code AS errcode,
     run_id,
     opened_at,

@@ -1,21 +1,21 @@
--- Which articles were read most? The accounts of a run, some publication days: at most three rows,
--- by their newest total. Question 2 of docs/analysts.md.
+-- Which articles of some days were read most? At most three rows, by their newest total.
 SELECT
-    growth.title,
-    growth.publication_date,
-    growth.latest AS readers
-FROM analytics.article_growth AS growth
-WHERE
-    growth.dataset = :dataset
-    AND growth.metric = :readers
-    AND growth.appid = any(
-        array(
-            SELECT report.appid
-            FROM weixin.run_report AS report
-            WHERE report.run_id = :run_id AND report.dataset = :dataset
-        )
-    )
-    AND growth.publication_date = any(cast(:publication_dates AS date[]))
-    AND growth.latest IS NOT NULL
-ORDER BY growth.latest DESC, growth.publication_date DESC, growth.msgid ASC
+    article.title,
+    newest.publication_date,
+    newest.readers
+FROM (
+    SELECT DISTINCT ON (appid, msgid)
+        appid,
+        msgid,
+        publication_date,
+        {{ dataset.readers }} AS readers
+    FROM weixin.{{ fact }}
+    WHERE
+        publication_date = any(cast(:days AS date[]))
+        AND {{ dataset.readers }} IS NOT NULL
+    ORDER BY appid ASC, msgid ASC, stat_date DESC
+) AS newest
+INNER JOIN weixin.dim_article AS article
+    ON newest.appid = article.appid AND newest.msgid = article.msgid
+ORDER BY newest.readers DESC, newest.publication_date DESC, newest.msgid ASC
 LIMIT 3

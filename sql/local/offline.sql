@@ -5,9 +5,9 @@ INNER JOIN weixin.coverage
     ON
         report.dataset = coverage.dataset
         AND report.appid = coverage.appid
-        AND report.publication_date = coverage.publication_date
+        AND report.day = coverage.day
 LEFT JOIN weixin.dim_account AS account ON report.appid = account.appid
-WHERE report.run_id = :run_id AND report.dataset = :dataset AND report.is_planned
+WHERE report.run_id = :run_id AND report.dataset = :dataset
 GROUP BY report.appid, account.name
 HAVING bool_and(coalesce(coverage.error_code, 0) = 47009)
 ORDER BY name

@@ -1,12 +1,11 @@
--- What a run did, for people: one row per publication day of its window, or that it caught up.
--- A day of the window that the run did not plan was final before, or the run did not come so far.
+-- What a run did, for people: one row per day of its window, or that it planned.
 WITH days AS (
-    SELECT publication_date
-    FROM unnest(cast(:publication_dates AS date[])) AS days (publication_date)
+    SELECT day
+    FROM unnest(cast(:days AS date[])) AS days (day)
     UNION
-    SELECT publication_date
+    SELECT day
     FROM weixin.run_report
-    WHERE run_id = :run_id AND dataset = :dataset AND is_planned
+    WHERE run_id = :run_id AND dataset = :dataset
 ),
 
 articles AS (
@@ -17,39 +16,26 @@ articles AS (
     GROUP BY publication_date
 ),
 
-final AS (
-    SELECT
-        publication_date,
-        'final' AS state
-    FROM weixin.coverage
-    WHERE dataset = :dataset
-    GROUP BY publication_date
-    HAVING bool_and(is_final)
-),
-
 report AS (
     SELECT
-        publication_date,
+        day,
         sum(inserted) AS inserted,
         sum(updated) AS updated,
         sum(unchanged) AS unchanged,
-        sum(rejected) AS rejected,
-        string_agg(DISTINCT state, ', ' ORDER BY state) AS states
+        sum(rejected) AS rejected
     FROM weixin.run_report
     WHERE run_id = :run_id AND dataset = :dataset
-    GROUP BY publication_date
+    GROUP BY day
 )
 
 SELECT
-    days.publication_date,
+    days.day,
     coalesce(articles.articles, 0) AS articles,
     coalesce(report.inserted, 0) AS inserted,
     coalesce(report.updated, 0) AS updated,
     coalesce(report.unchanged, 0) AS unchanged,
-    coalesce(report.rejected, 0) AS rejected,
-    coalesce(report.states, final.state, 'not asked') AS states
+    coalesce(report.rejected, 0) AS rejected
 FROM days
-LEFT JOIN final ON days.publication_date = final.publication_date
-LEFT JOIN articles ON days.publication_date = articles.publication_date
-LEFT JOIN report ON days.publication_date = report.publication_date
-ORDER BY days.publication_date
+LEFT JOIN articles ON days.day = articles.publication_date
+LEFT JOIN report ON days.day = report.day
+ORDER BY days.day

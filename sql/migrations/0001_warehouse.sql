@@ -131,6 +131,8 @@ CREATE TABLE weixin.coverage (
     CHECK (error_kind IS NOT NULL OR ready_at IS NOT NULL)
 ) WITH (fillfactor = 50);
 CREATE INDEX coverage_is_open ON weixin.coverage (appid, dataset, day) WHERE settled IS NULL;
+CREATE INDEX coverage_is_given_up ON weixin.coverage (appid, dataset, day)
+WHERE settled = 'given_up';
 COMMENT ON TABLE weixin.coverage IS 'One row per dataset, account and day ever asked for: what we have of it, and beside that how the last attempt ended';
 COMMENT ON COLUMN weixin.coverage.appid IS 'The account';
 COMMENT ON COLUMN weixin.coverage.dataset IS 'Which endpoint: article_total, …';
@@ -324,17 +326,31 @@ COMMENT ON COLUMN weixin.writer_lock.lock_name IS 'load:<appid>, a commit of an 
 
 -- Autovacuum looks once a minute, and only the owner of a table may analyse it: the first backfill
 -- would meet tables without statistics, in which a planner expects one article of an account and
--- reads all of its articles for each. So each batch asks for this. The factor keeps it rare.
+-- reads all of its articles for each. So each commit asks for this. The factor keeps it rare.
 CREATE FUNCTION weixin.analyse_grown() RETURNS void
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog SET default_statistics_target = 10 AS $$
 DECLARE
     grown text;
 BEGIN
-    SELECT string_agg(oid::regclass::text, ', ') INTO grown
+    SELECT string_agg(
+        format(
+            '%s (%s)', oid::regclass, (
+                SELECT string_agg(quote_ident(attname), ', ')
+                FROM pg_attribute
+                WHERE
+                    attrelid = pg_class.oid
+                    AND attnum IN (
+                        SELECT unnest(indkey) FROM pg_index WHERE indrelid = pg_class.oid
+                    )
+            )
+        ), ', '
+    ) INTO grown
     FROM pg_class
     WHERE
         relnamespace = 'weixin'::regnamespace
         AND relkind = 'r'
+        AND relhasindex
         AND pg_relation_size(oid) > 4 * relpages::bigint * current_setting('block_size')::bigint;
     IF grown IS NOT NULL THEN
         EXECUTE 'ANALYZE (SKIP_LOCKED) ' || grown;
@@ -342,7 +358,20 @@ BEGIN
 END
 $$;
 REVOKE EXECUTE ON FUNCTION weixin.analyse_grown() FROM public;
-COMMENT ON FUNCTION weixin.analyse_grown() IS 'Analyse the tables that have grown to four times what they were when somebody last did';
+COMMENT ON FUNCTION weixin.analyse_grown() IS 'Analyse the columns in indexes of the tables that have grown to four times what they were when somebody last did';
+
+-- The views have hundreds of expressions: compiling them takes a hundred times as long as a query.
+-- And they look up a row's previous one, which a planner would remember in vain. A role's setting
+-- would not reach analysts, who have roles of their own.
+DO $$
+BEGIN
+    EXECUTE format('ALTER DATABASE %I SET jit = off', current_database());
+    EXECUTE format('ALTER DATABASE %I SET enable_memoize = off', current_database());
+EXCEPTION
+    WHEN insufficient_privilege THEN
+        RAISE NOTICE 'jit and enable_memoize stay as they are: % may not change that', current_user;
+END
+$$;
 
 CREATE TABLE weixin.view_version (
     view_name text PRIMARY KEY,

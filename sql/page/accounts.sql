@@ -1,43 +1,46 @@
 -- The accounts of the calendar: one row per account that the dataset collects or once asked for.
--- Those still collected come first, then by name; with how many there are on all pages.
-{% from "weixin/macros.jinja" import last_errcodes %}
+-- Those still collected come first, then by name; with what their days' states are judged by, and
+-- how many there are on all pages.
+{% from "status/macros.jinja" import heard_at %}
 WITH known AS (
     SELECT
         account.appid,
         account.name,
         account.conn_id,
         account.is_active,
-        daily.first_daily_date,
-        oldest.publication_date AS first_date,
-        newest.publication_date AS last_date
+        since.since_date,
+        since.catch_up_days,
+        oldest.day AS first_date,
+        newest.day AS last_date
     FROM weixin.dim_account AS account
-    LEFT JOIN weixin.first_daily_run AS daily
-        ON account.appid = daily.appid AND daily.dataset = :dataset
+    LEFT JOIN weixin.collected_since AS since
+        ON account.appid = since.appid AND since.dataset = :dataset
     LEFT JOIN LATERAL (
-        SELECT coverage.publication_date
+        SELECT coverage.day
         FROM weixin.coverage
         WHERE coverage.appid = account.appid AND coverage.dataset = :dataset
-        ORDER BY coverage.publication_date
+        ORDER BY coverage.day
         LIMIT 1
     ) AS oldest ON TRUE
     LEFT JOIN LATERAL (
-        SELECT coverage.publication_date
+        SELECT coverage.day
         FROM weixin.coverage
         WHERE coverage.appid = account.appid AND coverage.dataset = :dataset
-        ORDER BY coverage.publication_date DESC
+        ORDER BY coverage.day DESC
         LIMIT 1
     ) AS newest ON TRUE
-    WHERE daily.appid IS NOT NULL OR oldest.publication_date IS NOT NULL
+    WHERE since.appid IS NOT NULL OR oldest.day IS NOT NULL
 )
 
 SELECT
     appid,
     name,
     is_active,
-    first_daily_date,
+    since_date,
+    catch_up_days,
     first_date,
     last_date,
-    {{ last_errcodes(":dataset", "known.appid", window) }} AS last_errcodes,
+    {{ heard_at(":dataset", "known.appid") }} AS heard_at,
     count(*) OVER () AS account_count
 FROM known
 WHERE

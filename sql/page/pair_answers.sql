@@ -8,5 +8,5 @@ FROM weixin.raw_response
 WHERE
     dataset = :dataset
     AND appid = :appid
-    AND publication_date = cast(:publication_date AS date)
+    AND day = cast(:day AS date)
 ORDER BY last_seen_at DESC, raw_response_id DESC

@@ -8,7 +8,7 @@ INNER JOIN weixin.rejected_row AS rejected ON answer.raw_response_id = rejected.
 WHERE
     answer.dataset = :dataset
     AND answer.appid = :appid
-    AND answer.publication_date = cast(:publication_date AS date)
+    AND answer.day = cast(:day AS date)
 GROUP BY rejected.reason
 ORDER BY part_count DESC, rejected.reason ASC
 LIMIT :most

@@ -26,7 +26,7 @@ CROSS JOIN
             AND restatement.msgid = article.msgid
         OFFSET 0 -- noqa: AM09
     ) AS restatement
-WHERE article.appid = :appid AND article.publication_date = cast(:publication_date AS date)
+WHERE article.appid = :appid AND article.publication_date = cast(:day AS date)
 {% else %}
 FROM weixin.restatement
 LEFT JOIN weixin.dim_article AS article
@@ -34,7 +34,7 @@ LEFT JOIN weixin.dim_article AS article
 WHERE
     restatement.dataset = :dataset
     AND restatement.appid = :appid
-    AND restatement.stat_date = cast(:publication_date AS date)
+    AND restatement.stat_date = cast(:day AS date)
 {% endif %}
 ORDER BY
     restatement.changed_at DESC,

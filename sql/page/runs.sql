@@ -1,7 +1,7 @@
 -- What came of a dataset's runs: one row per run that planned something, newest first. Their ids
--- are found by jumping from one to the next in the primary key, which begins with them. What a run
--- did not ask for may be in by another run; a run at work may still ask for what is final.
-{% from "page/macros.jinja" import by_another %}
+-- are found by jumping from one to the next in the primary key, which begins with them. A pair is
+-- in when it was answered since the plan, whoever asked, or is settled; with refetch only when it
+-- was answered: see `rules.is_in`.
 WITH RECURSIVE step AS (
     SELECT min(run_id) AS run_id
     FROM weixin.run_report
@@ -28,7 +28,7 @@ newest AS (
             SELECT report.planned_at
             FROM weixin.run_report AS report
             WHERE report.run_id = step.run_id AND report.dataset = :dataset
-            ORDER BY report.appid, report.publication_date
+            ORDER BY report.appid, report.day
             LIMIT 1
         ) AS first_pair
     ORDER BY first_pair.planned_at DESC, step.run_id DESC
@@ -43,22 +43,25 @@ SELECT
     min(report.planned_at) AS planned_at,
     count(DISTINCT report.appid) AS accounts,
     count(*) AS pairs,
-    count(*) FILTER (WHERE report.state = 'loaded') AS loaded,
-    count(*) FILTER (WHERE report.state = 'empty') AS empty,
-    count(*) FILTER (WHERE report.state = 'not_ready') AS not_ready,
-    count(*) FILTER (WHERE report.state = 'held_back') AS held_back,
-    count(*) FILTER (WHERE report.state = 'failed') AS failed,
-    count(*) FILTER (WHERE another.is_in) AS in_by_another,
-    count(*) FILTER (WHERE report.state = 'planned' AND another.is_in IS NULL) AS planned,
+    count(*) FILTER (
+        WHERE NOT coalesce(coverage.ready_at >= report.planned_at, FALSE)
+    ) AS not_answered,
+    count(*) FILTER (
+        WHERE coverage.settled IS NULL
+        AND NOT coalesce(coverage.ready_at >= report.planned_at, FALSE)
+    ) AS not_in,
     sum(report.calls)::bigint AS calls,
     sum(report.inserted)::bigint AS inserted,
     sum(report.updated)::bigint AS updated,
     sum(report.unchanged)::bigint AS unchanged,
-    sum(report.rejected)::bigint AS rejected,
-    sum(report.restated)::bigint AS restated
+    sum(report.rejected)::bigint AS rejected
 FROM newest
 INNER JOIN weixin.run_report AS report
     ON newest.run_id = report.run_id AND report.dataset = :dataset
-LEFT JOIN LATERAL {{ by_another() }} AS another ON TRUE
+LEFT JOIN weixin.coverage
+    ON
+        report.dataset = coverage.dataset
+        AND report.appid = coverage.appid
+        AND report.day = coverage.day
 GROUP BY newest.run_id, newest.run_count
 ORDER BY planned_at DESC, newest.run_id DESC

@@ -6,13 +6,13 @@ WITH part AS MATERIALIZED (
         sha256(convert_to(row(appid, day, msgid, stat_date, reason, payload)::text, 'UTF8'))
             AS identity
     FROM unnest(
-            cast(:part_appids AS text[]),
-            cast(:part_days AS date[]),
-            cast(:raw_response_ids AS bigint[]),
-            cast(:msgids AS text[]),
-            cast(:stat_dates AS date[]),
-            cast(:reasons AS text[]),
-            cast(:payloads AS text[])
+            (:part_appids)::text[],
+            (:part_days)::date[],
+            (:raw_response_ids)::bigint[],
+            (:msgids)::text[],
+            (:stat_dates)::date[],
+            (:reasons)::text[],
+            (:payloads)::text[]
         ) AS part (appid, day, raw_response_id, msgid, stat_date, reason, payload)
 ),
 
@@ -32,7 +32,7 @@ known AS MATERIALIZED (
             )
         ) AS identity
     FROM unnest(
-            cast(:datasets AS text[]), cast(:appids AS text[]), cast(:days AS date[])
+            (:datasets)::text[], (:appids)::text[], (:days)::date[]
         ) AS pair (dataset, appid, day)
     INNER JOIN weixin.rejected_row AS rejected
         ON

@@ -1,37 +1,44 @@
 -- The accounts that daily runs collect: one row per dataset and account in the list of accounts,
--- with the newest publication day that is in and how the last attempts ended.
-{% from "weixin/macros.jinja" import last_errcodes %}
-WITH dataset (name, days) AS (
+-- with what their days' states are judged by, the newest day that is in, and the calls of today.
+{% from "status/macros.jinja" import heard_at %}
+WITH dataset (name, endpoint) AS (
     VALUES
     {% for dataset in every_dataset %}
-    ('{{ dataset.name }}', {{ dataset.window }}){{ "," if not loop.last }}
+    ('{{ dataset.name }}', '{{ dataset.path }}'){{ "," if not loop.last }}
     {% endfor %}
 )
 
 SELECT
-    daily.dataset,
-    daily.appid,
+    since.dataset,
+    since.appid,
     account.name,
     account.conn_id,
-    daily.first_daily_date,
-    {{ last_errcodes("daily.dataset", "daily.appid", "dataset.days") }} AS last_errcodes,
-    newest.publication_date AS last_day_in,
-    newest.ready_at
+    since.since_date,
+    since.catch_up_days,
+    {{ heard_at("since.dataset", "since.appid") }} AS heard_at,
+    newest.day AS last_day_in,
+    newest.ready_at,
+    coalesce(today.calls, 0) AS calls_today
 FROM dataset
-INNER JOIN weixin.first_daily_run AS daily
-    ON dataset.name = daily.dataset
+INNER JOIN weixin.collected_since AS since
+    ON dataset.name = since.dataset
 INNER JOIN weixin.dim_account AS account
-    ON daily.appid = account.appid AND account.is_active
+    ON since.appid = account.appid AND account.is_active
+LEFT JOIN weixin.api_call AS today
+    ON
+        since.appid = today.appid
+        AND dataset.endpoint = today.endpoint
+        AND today.beijing_date = cast(:today AS date)
 LEFT JOIN LATERAL (
     SELECT
-        coverage.publication_date,
+        coverage.day,
         coverage.ready_at
     FROM weixin.coverage
     WHERE
-        coverage.appid = daily.appid
-        AND coverage.dataset = daily.dataset
+        coverage.appid = since.appid
+        AND coverage.dataset = since.dataset
         AND coverage.ready_at IS NOT NULL
-    ORDER BY coverage.publication_date DESC
+    ORDER BY coverage.day DESC
     LIMIT 1
 ) AS newest ON TRUE
-ORDER BY account.name, daily.appid, daily.dataset
+ORDER BY account.name, since.appid, since.dataset

@@ -1,14 +1,12 @@
 -- How far runs that are at work have come: one row per run and account, with how many pairs its
--- plan has and the publication days that it has yet to bring in. A pair that another run brought in
--- meanwhile is in; one that failed is asked for again if Airflow tries again.
+-- plan has and the days that it has yet to bring in. What another run brought in meanwhile is in.
 SELECT
     report.run_id,
     report.appid,
     count(*) AS pair_count,
     coalesce(
-        array_agg(report.publication_date) FILTER (
-            WHERE report.state IN ('planned', 'not_ready', 'failed')
-            AND report.is_retryable
+        array_agg(report.day) FILTER (
+            WHERE coverage.settled IS NULL
             AND NOT coalesce(coverage.ready_at >= report.planned_at, FALSE)
         ),
         '{}'
@@ -18,6 +16,6 @@ LEFT JOIN weixin.coverage
     ON
         report.dataset = coverage.dataset
         AND report.appid = coverage.appid
-        AND report.publication_date = coverage.publication_date
-WHERE report.run_id = any(:run_ids) AND report.dataset = :dataset AND report.is_planned
+        AND report.day = coverage.day
+WHERE report.run_id = any(:run_ids) AND report.dataset = :dataset
 GROUP BY report.run_id, report.appid

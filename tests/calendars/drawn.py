@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from enum import StrEnum
 from math import inf
 
-from calendars.pipeline import CATCH_UP_DAYS, GOOD_MORNINGS, Calendar, Start
+from calendars.engine import CATCH_UP_DAYS, GOOD_MORNINGS, Calendar, Start
 from calendars.worlds import Article, Refusal, World, at, date_of, day_number, day_of
 from weixin_etl.datasets import (
     ARTICLE_SHARE,
@@ -277,6 +277,7 @@ def draw_runs_with_dates(lots: Lots, world: World, mornings: int) -> Iterator[St
             is_scheduled=False,
             begin_date=date_of(last - lots.randrange(40)),
             end_date=date_of(last),
+            names_dates=True,
             refetch=lots.random() < 0.2,
         )
         yield at(today, lots.uniform(0, 24)), run, None
@@ -317,7 +318,11 @@ def draw_runs(lots: Lots, dataset: Dataset, days: range, mornings: int) -> Itera
             end = today - lots.randrange(1, dataset.window + 40)
             dates = {"begin_date": date_of(end - lots.randrange(12)), "end_date": date_of(end)}
             refetch = lots.random() < 0.3
-            yield at(today, hour), run("dates", today, refetch=refetch, **dates), None
+            yield (
+                at(today, hour),
+                run("dates", today, names_dates=True, refetch=refetch, **dates),
+                None,
+            )
         if not is_good and lots.strikes(Trouble.BY_HAND, 0.012):  # `airflow backfill create`
             first = today - lots.randrange(1, 20)
             for n, past in enumerate(range(first, min(today, first + 8))):

@@ -4,7 +4,9 @@ What mornings without a run cost afterwards: one account, an article a day, all 
 Nothing is started: calendars are lived through, and `weixin_etl.rules` decides.
 """
 
-from calendars.pipeline import Calendar, Pipeline, daily, live
+from datetime import date
+
+from calendars.engine import Engine, Pair, daily, lived
 from calendars.worlds import at, date_of, in_time
 from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
 
@@ -41,12 +43,11 @@ def after(dataset: Dataset, missed: int, *, lies: bool) -> tuple[str, list[int]]
     world = in_time(dataset, {day: [range(dataset.window)] for day in every_day})
     if lies:
         world.lies_on = {back: 1.0}
-    calendar = daily(world, back, range(FIRST_MISSED, back))
-    pipeline, runs = live(calendar)
+    engine = lived(daily(world, back, range(FIRST_MISSED, back)))
 
-    run_of = {run.day: run for run in runs}
-    lost = lacking(pipeline, calendar, dataset)
-    is_named = sorted(run_of[calendar.last_day].lost["A"]) == [date_of(day) for day in lost]
+    run_of = {run.day: run for run in engine.runs}
+    lost = lacking(engine, dataset)
+    is_named = run_of[engine.calendar.last_day].due["A"].lost == lost
     named = "named by a warning" if is_named else "and no warning names them"
     return (
         f"{len(lost)}, {named}" if lost else "0",
@@ -54,12 +55,12 @@ def after(dataset: Dataset, missed: int, *, lies: bool) -> tuple[str, list[int]]
     )
 
 
-def lacking(pipeline: Pipeline, calendar: Calendar, dataset: Dataset) -> list[int]:
-    """The days whose facts are not what WeChat shows on the last morning."""
-    known, world = pipeline.known[dataset.name, "A"], calendar.worlds[dataset.name, "A"]
+def lacking(engine: Engine, dataset: Dataset) -> list[date]:
+    """The days whose facts are not what WeChat shows on the last morning, newest first."""
+    pairs, last = engine.pairs[dataset.name, "A"], engine.calendar.last_day
+    world = engine.calendar.worlds[dataset.name, "A"]
     return [
-        day
-        for day in range(-dataset.window, calendar.last_day)
-        if date_of(day) not in known
-        or known[date_of(day)].facts != world.listing(day, at(calendar.last_day, 8.5))
+        date_of(day)
+        for day in reversed(range(-dataset.window, last))
+        if pairs.get(date_of(day), Pair()).facts != world.listing(day, at(last, 8.5))
     ]

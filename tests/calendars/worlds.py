@@ -57,7 +57,27 @@ class Refusal(IntEnum):
     FORBIDDEN = 48001
     NOT_READY = 61503
 
+    @property
+    def kind(self) -> str:
+        """What people call it."""
+        return KINDS[self]
 
+    @property
+    def code(self) -> int | None:
+        """WeChat's errcode."""
+        return None if self in (Refusal.NO_CONNECTION, Refusal.UNREACHABLE) else int(self)
+
+
+KINDS = {
+    Refusal.NO_CONNECTION: "configuration",
+    Refusal.UNREACHABLE: "unreachable",
+    Refusal.BUSY: "unreachable",
+    Refusal.IS_DELAY: "not_ready",
+    Refusal.QUOTA: rules.QUOTA,
+    Refusal.OFFLINE: "endpoint_offline",
+    Refusal.FORBIDDEN: "configuration",
+    Refusal.NOT_READY: "not_ready",
+}
 TRANSIENT = {Refusal.UNREACHABLE, Refusal.BUSY}
 STOPS_ACCOUNT = {Refusal.NO_CONNECTION, Refusal.QUOTA, Refusal.FORBIDDEN}
 

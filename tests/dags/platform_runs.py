@@ -55,7 +55,7 @@ def shown(warehouse: Engine, hours_later: int = 0) -> status.Status:
     """What the page and `weixin-etl status` show."""
     now = clock.now() + timedelta(hours=hours_later)
     with warehouse.connect() as connection:
-        return status.read(connection, None, now=now, catch_up_days=60)
+        return status.read(connection, None, now=now)
 
 
 def trouble(warehouse: Engine, hours_later: int = 0) -> list[status.ListedProblem]:

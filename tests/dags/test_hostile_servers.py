@@ -71,11 +71,9 @@ def test_no_text_of_a_stranger_reaches_people_as_it_is(
     outcome = daily.run()
     with warehouse.begin() as connection:
         connection.exec_driver_sql("UPDATE weixin.fact_article_total SET int_page_read_user = 9")
-        connection.exec_driver_sql("UPDATE weixin.latest_article_total SET int_page_read_user = 9")
     file = tmp_path / "answers.jsonl"
     file.write_text(json.dumps({"appid": HOSTILE, "dataset": HOSTILE}) + "\n")
     commands = [
-        ["plan"],
         ["status"],
         ["rejected"],
         ["replay", "article_total"],
@@ -121,16 +119,15 @@ def in_terminal(monkeypatch: pytest.MonkeyPatch, command: Callable[[], Any]) -> 
 
 def page(warehouse: Engine, appid: str) -> str:
     """What the page is given."""
-    from weixin_etl.orchestration import airflow_state
     from weixin_etl.orchestration.page import app, articles, calendar, problems
     from weixin_etl.orchestration.page.reader import Figures
 
     with warehouse.connect() as connection:
-        of = Figures(connection, ARTICLE_TOTAL, MORNING, catch_up_days=60)
+        of = Figures(connection, ARTICLE_TOTAL, MORNING)
         shown: list[Any] = [
             problems.view([*DATASETS.values()], "", 0),
             articles.view(of, [*DATASETS.values()], appid),
-            calendar.story(of, airflow_state.read([ARTICLE_TOTAL]), appid, november(20)[0]),
+            calendar.story(of, appid, november(20)[0]),
         ]
     return "".join(bytes(app._json(it).body).decode() for it in shown)
 
@@ -138,6 +135,6 @@ def page(warehouse: Engine, appid: str) -> str:
 def what_make_run_prints(warehouse: Engine, run_id: str) -> str:
     """The table and the answer to a question."""
     out = io.StringIO()
-    run = Run(run_id, ARTICLE_TOTAL, MORNING.date(), is_scheduled=False)
+    run = Run(run_id, ARTICLE_TOTAL, MORNING.date())
     summary.show(warehouse, run, Steps(Console(file=out, width=200)))
     return out.getvalue()

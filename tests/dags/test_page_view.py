@@ -2,12 +2,16 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from itertools import product
+from typing import Any
 
+import pytest
 from dag_runs import DailyDag
 from sqlalchemy import Engine
 
-from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS, FOLLOWER_TOTAL
-from weixin_etl.model import DayState
+from weixin_etl import rules
+from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
+from weixin_etl.model import Coverage, State
 from weixin_etl.trouble.at_work import Airflow
 
 MORNING = datetime(2026, 11, 24, 1, 0, tzinfo=UTC)
@@ -23,7 +27,7 @@ def test_an_account_is_found_however_its_connection_is_spelt(
         connection.exec_driver_sql(
             "INSERT INTO weixin.dim_account (appid, name, conn_id, is_active, first_seen_at) "
             "VALUES ('wx1', '沙箱公众号', 'Main_Account', TRUE, now());"
-            "INSERT INTO weixin.first_daily_run VALUES ('article_total', 'wx1', '2026-11-24')"
+            "INSERT INTO weixin.collected_since VALUES ('wx1', 'article_total', '2026-11-17', 60)"
         )
 
     searches = ("Main_Account", "main_account", "沙箱", "WX", "nobody")
@@ -41,7 +45,7 @@ def test_what_lasted_seconds_lasted_a_minute_as_in_the_message(
     with warehouse.begin() as connection:
         connection.exec_driver_sql(
             "INSERT INTO weixin.incident (dataset, kind, account, conn_id, cause, cure, "
-            "publication_dates, opened_at, seen_at, closed_at) VALUES ('article_total', "
+            "days, opened_at, seen_at, closed_at) VALUES ('article_total', "
             "'unreachable', '', '', 'down', '', '{}', '2026-11-24 00:31:00+00', "
             "'2026-11-24 00:31:00+00', '2026-11-24 00:31:10+00')"
         )
@@ -50,106 +54,161 @@ def test_what_lasted_seconds_lasted_a_minute_as_in_the_message(
     assert over["lasted"] == "1 min"
 
 
-def test_what_another_run_brought_in_is_said_to_be_in(daily: DailyDag, warehouse: Engine) -> None:
-    """In runs and in the day's story; while the run works, it may yet ask for a final day."""
-    from weixin_etl.orchestration.page import calendar, runs
+PLANNED = datetime(2026, 11, 24, 0, 30, tzinfo=UTC)
+BEFORE, SINCE = datetime(2026, 11, 24, 0, 29, tzinfo=UTC), datetime(2026, 11, 24, 0, 31, tzinfo=UTC)
+ACCOUNT = """
+    INSERT INTO weixin.dim_account (appid, name, conn_id, is_active, first_seen_at)
+    VALUES ('wx1', '春风', 'weixin_default', TRUE, now());
+    INSERT INTO weixin.collected_since VALUES ('wx1', 'article_total', '2026-01-01', 60);
+"""
+PAIR = """
+    INSERT INTO weixin.coverage (
+        dataset, appid, day, settled, ready_at, article_count, attempted_at, error_kind, error, cure
+    )
+    VALUES ('article_total', 'wx1', %s, %s, %s, 1, coalesce(%s, now()), %s, 'no JSON', 'mend it')
+"""
+
+
+def pair(
+    warehouse: Engine,
+    day: date,
+    settled: str | None = None,
+    ready_at: datetime | None = None,
+    error_kind: str | None = "unreadable",
+) -> None:
+    """What we have of a day, and how its last attempt ended."""
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(PAIR, (day, settled, ready_at, ready_at, error_kind))
+
+
+@pytest.mark.parametrize("refetch", [False, True])
+def test_the_days_of_a_run_are_in_as_the_runs_colour_has_it(
+    daily: DailyDag, warehouse: Engine, *, refetch: bool
+) -> None:
+    """Whoever asked: of the run, of each account, and of a run that is at work."""
+    from weixin_etl.orchestration.airflow_state import AirflowRun
+    from weixin_etl.orchestration.page import runs
     from weixin_etl.orchestration.page.reader import Figures
 
+    known = {
+        date(2026, 11, number + 1): Coverage(settled=settled, ready_at=ready_at)
+        for number, (settled, ready_at) in enumerate(
+            product((None, "final"), (None, BEFORE, PLANNED, SINCE))
+        )
+        if settled is None or ready_at
+    }
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(ACCOUNT)
+        connection.exec_driver_sql(
+            "INSERT INTO weixin.run_report (run_id, dataset, appid, day, planned_at) "
+            "SELECT 'one', 'article_total', 'wx1', date '2026-11-01' + n, %s "
+            "FROM generate_series(0, 8) AS n WHERE n <> 4",
+            (PLANNED,),
+        )
+    for day, what in known.items():
+        pair(warehouse, day, what.settled, what.ready_at)
     airflow = Airflow({}, "weixin_api", 16)
-    while_at_work = replace(airflow, runs={ARTICLE_TOTAL.name: {"one"}})
-    with warehouse.begin() as connection:
-        connection.exec_driver_sql(
-            "INSERT INTO weixin.dim_account (appid, name, conn_id, is_active, first_seen_at) "
-            "VALUES ('wx1', '春风', 'weixin_default', TRUE, now());"
-            "INSERT INTO weixin.run_report (run_id, dataset, appid, publication_date, planned_at) "
-            "SELECT 'one', 'article_total', 'wx1', date '2026-11-01' + n, '2026-11-24 00:30+00' "
-            "FROM generate_series(0, 2) AS n;"
-            "INSERT INTO weixin.coverage (dataset, appid, publication_date, data_state, fetched_at,"
-            " ready_at, attempted_at, is_final, attempt_state) "
-            "SELECT 'article_total', 'wx1', day, 'loaded', at, at, at, is_final, 'ok' "
-            "FROM (VALUES (date '2026-11-01', timestamptz '2026-11-24 00:31+00', FALSE),"
-            " (date '2026-11-02', timestamptz '2026-11-24 00:29+00', TRUE)) "
-            "AS it (day, at, is_final)"
-        )
+    at_work = replace(airflow, runs={ARTICLE_TOTAL.name: {"one"}})
+
+    def airflow_runs(*_: Any) -> dict[str, AirflowRun]:
+        return {"one": AirflowRun("one", "failed", "manual", MORNING, None, is_refetch=refetch)}
+
     with warehouse.connect() as connection:
-        of = Figures(connection, ARTICLE_TOTAL, MORNING, catch_up_days=60)
-        ended, at_work = (
-            runs.view(of, it, lambda *_: {}, 0).runs[0] for it in (airflow, while_at_work)
+        of = Figures(connection, ARTICLE_TOTAL, MORNING)
+        (ended,), (working,) = (
+            runs.view(of, it, airflow_runs, 0).runs for it in (airflow, at_work)
         )
-        (account,) = runs.accounts(of, airflow, "one")
-        story, of_one_at_work = (
-            calendar.story(of, it, "wx1", date(2026, 11, 2)) for it in (airflow, while_at_work)
-        )
+        (account,) = runs.accounts(of, airflow_runs, "one")
 
-    with warehouse.begin() as connection:
-        connection.exec_driver_sql(
-            "UPDATE weixin.run_report SET state = 'failed' WHERE publication_date = '2026-11-03'"
-        )
-        of = Figures(connection, ARTICLE_TOTAL, MORNING, catch_up_days=60)
-        trying_again = runs.view(of, while_at_work, lambda *_: {}, 0).runs[0]
-
-    assert (ended.days_left, at_work.days_left, trying_again.days_left) == (0, 2, 2)
+    days = [date(2026, 11, number) for number in (1, 2, 3, 4, 6, 7, 8, 9)]
+    not_in = [it for it in days if not rules.is_in(known.get(it), PLANNED, refetch=refetch)]
     assert ended.counts
-    assert at_work.counts
-    assert story
-    assert of_one_at_work
-    assert (ended.counts["in_by_another"], ended.counts["planned"]) == (2, 1)
-    assert (at_work.counts["in_by_another"], at_work.counts["planned"]) == (1, 2)
-    assert (account["in_by_another"], account["planned"]) == (2, 1)
-    assert (ended.is_at_work, at_work.is_at_work) == (False, True)
-    assert [it["state"] for it in story.runs] == ["in_by_another"]
-    assert [it["state"] for it in of_one_at_work.runs] == ["being_asked"]
+    assert (ended.counts["pairs"], ended.counts["not_in"]) == (8, len(not_in))
+    assert account["not_in"] == len(not_in)
+    assert (ended.is_at_work, working.is_at_work) == (False, True)
+    by_plan = [it for it in days if not rules.is_in(known.get(it), PLANNED, refetch=False)]
+    assert (ended.days_left, working.days_left) == (0, len(by_plan))
+    assert [it["state"] for it in account["states"]] == ["final", "silent", "late"]
+    assert account["states"][0]["days"] == "2026-11-06 to 2026-11-08"
 
 
-def test_a_day_out_of_reach_is_called_what_its_problem_is_called(
+def test_calendar_story_run_and_status_say_the_same_word(
     daily: DailyDag, warehouse: Engine
 ) -> None:
-    """Failed until somebody says that it is not wanted: the coverage shows no other word."""
+    """For every day at the same minute; beside it, and apart, how the last attempt ended."""
+    from weixin_etl.orchestration.page import calendar
+    from weixin_etl.orchestration.page.reader import Figures
+    from weixin_etl.trouble import status
+
+    airflow = Airflow({}, "weixin_api", 16)
+    noon = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
+    with warehouse.begin() as connection:
+        connection.exec_driver_sql(ACCOUNT)
+    pair(warehouse, date(2026, 8, 3))
+    pair(warehouse, date(2026, 11, 1), "given_up")
+    pair(warehouse, date(2026, 11, 2), "final", SINCE)
+    pair(warehouse, date(2026, 11, 3), None, SINCE, None)
+    pair(warehouse, date(2026, 11, 23), None, SINCE, "not_ready")
+
+    for now, newest in ((MORNING, State.IN), (noon, State.IN)):
+        with warehouse.connect() as connection:
+            of = Figures(connection, ARTICLE_TOTAL, now)
+            shown = calendar.view(
+                of, airflow, last=None, days=120, search="", offset=0, only_trouble=False
+            )
+            (account,) = status.read(connection, None, now=now, datasets=[ARTICLE_TOTAL]).accounts
+            (row,) = shown.accounts
+            days = [date.fromordinal(shown.first.toordinal() + n) for n in range(120)]
+            words = dict(zip(days, row.states, strict=True))
+            endings = dict(zip(days, row.endings, strict=True))
+            stories = {day: calendar.story(of, "wx1", day) for day in days[::7]}
+
+        assert words[date(2026, 8, 3)] is State.LOST
+        assert words[date(2026, 11, 1)] is State.GIVEN_UP
+        assert words[date(2026, 11, 2)] is State.FINAL
+        assert words[date(2026, 11, 3)] is State.SILENT
+        assert words[date(2026, 11, 23)] is newest
+        assert words[date(2026, 11, 22)] is State.LATE
+        listed = {day: state for state, those in account.days.items() for day in those}
+        told = {day: state for day, state in listed.items() if day in words}
+        assert {day: words[day] for day in told} == told
+        assert len(told) == 119  # all but the final one
+        assert {state for day, state in listed.items() if day not in words} == {State.LOST}
+        assert {day: it and it.state for day, it in stories.items()} == {
+            day: words[day] for day in stories
+        }
+        assert [endings[date(2026, 11, day)] for day in (1, 2, 3, 22, 23)] == [
+            *("failed", "failed", "ok"),
+            *(None, "not_ready"),
+        ]
+
+
+def test_the_form_for_a_day_asks_for_its_neighbours_in_the_same_state(
+    daily: DailyDag, warehouse: Engine
+) -> None:
+    """What is settled is asked for again with refetch only."""
     from weixin_etl.orchestration.page import calendar
     from weixin_etl.orchestration.page.reader import Figures
 
-    day = date(2026, 8, 3)
     with warehouse.begin() as connection:
-        connection.exec_driver_sql(
-            "INSERT INTO weixin.dim_account (appid, name, conn_id, is_active, first_seen_at) "
-            "VALUES ('wx1', '春风', 'weixin_default', TRUE, now());"
-            "INSERT INTO weixin.first_daily_run VALUES ('article_total', 'wx1', '2026-11-01');"
-            "INSERT INTO weixin.coverage (dataset, appid, publication_date, attempt_state, "
-            "attempted_at, error_kind, error, cure) VALUES ('article_total', 'wx1', '2026-08-03', "
-            "'failed', '2026-11-20', 'unreadable', 'no JSON', 'see the answer')"
-        )
-        of = Figures(connection, ARTICLE_TOTAL, MORNING, catch_up_days=60)
-        airflow = Airflow({}, "weixin_api", 16)
-        failed = calendar.story(of, airflow, "wx1", day)
-        connection.exec_driver_sql(
-            "INSERT INTO weixin.unwanted_range (dataset, appid, begin_date, end_date, said_at, "
-            "said_by) VALUES ('article_total', 'wx1', '2026-08-01', '2026-08-31', '2026-11-21', "
-            "'lin')"
-        )
-        unwanted = calendar.story(of, airflow, "wx1", day)
-
-    assert failed
-    assert unwanted
-    assert (failed.state, unwanted.state) == (DayState.FAILED, DayState.LOST)
-
-
-def test_a_backfill_of_years_is_shown_with_the_days_of_quota_it_takes(
-    daily: DailyDag, warehouse: Engine
-) -> None:
-    """Beyond today's; one that is within today's takes no further day."""
-    from weixin_etl.orchestration.page import plan
-    from weixin_etl.orchestration.page.reader import Figures
+        connection.exec_driver_sql(ACCOUNT)
+    pair(warehouse, date(2026, 11, 19), "given_up")
+    pair(warehouse, date(2026, 11, 23), None, SINCE)
 
     with warehouse.connect() as connection:
-        of = Figures(connection, FOLLOWER_TOTAL, MORNING, catch_up_days=60)
-        years, month = (
-            plan.view(of, ["wx1", "wx2"], begin, date(2026, 11, 23), refetch=False)
-            for begin in (date(2016, 11, 24), date(2026, 10, 24))
-        )
+        of = Figures(connection, ARTICLE_TOTAL, MORNING)
+        late, given_up = (calendar.story(of, "wx1", date(2026, 11, day)) for day in (21, 19))
 
-    # each account has 1 000 calls a day, of which 100 are kept
-    assert (years.calls, years.held_back, years.further_days) == (2 * 900, 2 * 2752, 4)
-    assert (month.calls, month.held_back, month.further_days) == (2 * 31, 0, 0)
+    assert late
+    assert late.form == {
+        "begin_date": date(2026, 11, 20),
+        "end_date": date(2026, 11, 22),
+        "accounts": ["wx1"],
+    }
+    assert given_up
+    assert given_up.coverage
+    assert given_up.form["refetch"]
+    assert (given_up.coverage["ending"], given_up.coverage["error"]) == ("failed", "no JSON")
 
 
 def test_a_warehouse_that_cannot_be_read_is_all_that_is_said(

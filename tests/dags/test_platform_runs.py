@@ -92,22 +92,3 @@ def test_a_new_account_starts_with_its_window_and_says_what_it_lacks(
     days = november(18, 19, 20, 21, 22, 23, 24, 25)
     of_new = {key for key in loaded(warehouse) if key[0] in {it.appid for it in new}}
     assert of_new == truth(sandbox, new, days, date(2026, 11, 26)).keys()
-
-
-def test_a_plan_makes_no_call(
-    platform: PlatformDag, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]
-):
-    """It knows the accounts that the last run found; before the first run it says what to do."""
-    before = main(["plan"]), capsys.readouterr().err
-    platform.authorize(2)
-    platform.dag.run()
-    sandbox.calls.clear()
-    capsys.readouterr()
-
-    assert main(["plan"]) == 0
-
-    assert before[0] == 1
-    assert "trigger a run: it reads WeChat's list of those that do" in before[1]
-    assert sandbox.calls == []
-    said = capsys.readouterr().out
-    assert ["号1" in said, "号2" in said] == [True, True]

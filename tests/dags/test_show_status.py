@@ -80,7 +80,7 @@ def test_what_keeps_airflow_from_working_and_telling_is_told(
     with warehouse.begin() as connection:
         connection.exec_driver_sql(
             "INSERT INTO weixin.incident (dataset, kind, account, conn_id, cause, cure, "
-            "publication_dates, opened_at, seen_at) VALUES ('article_total', 'unknown_metric', '', "
+            "days, opened_at, seen_at) VALUES ('article_total', 'unknown_metric', '', "
             "'', 'new', '', '{}', '2026-11-24 00:31+00', '2026-11-24 00:31+00')"
         )
     without_receiver = main(["status"])
@@ -99,20 +99,6 @@ def test_what_keeps_airflow_from_working_and_telling_is_told(
     assert "create the pool weixin_api" in said
     assert re.search(
         "^correct the connection weixin_alerts.* since 2026-11-24 08:31 Beijing time$", said, re.M
-    )
-
-
-def test_days_that_are_not_wanted(daily: DailyDag, capsys: pytest.CaptureFixture[str]):
-    """The command says which, and what undoes it."""
-    daily.run()
-    capsys.readouterr()
-
-    said = main(["unwanted", "article_total", "--begin", "2026-08-01", "--end", "2026-08-31"])
-
-    assert said == 0
-    assert capsys.readouterr().out == (
-        "1 account is not expected to have 2026-08-01 to 2026-08-31, unless a later run asks for "
-        "one of these days, as daily runs do within their reach.\n"
     )
 
 

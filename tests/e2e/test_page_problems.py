@@ -14,7 +14,7 @@ ORIGIN = "http://page.test"
 INCIDENT = {
     "incident_id": None,
     "others": [],
-    "kind": "check",
+    "kind": "program",
     "is_warning": False,
     "dataset": "article_total",
     "account": "",
@@ -37,11 +37,11 @@ ACCOUNT = {
     "is_retired": False,
     "days_not_in_count": 0,
     "open_day_count": 0,
+    "silent_day_count": 0,
     "open_incidents": 0,
     "being_asked_count": 0,
     "being_asked_left": 0,
     "calls_today": 7,
-    "quota_left": None,
 }
 FRAME = """<html lang="en"><script type="application/json" id="configuration">{}</script><main>"""
 SHOW = """async ([found, now]) => {
@@ -100,7 +100,7 @@ def test_the_servers_verdict_decides_the_colour(page: Page, *, is_healthy: bool)
         ("the AppSecret is wrong", "The AppSecret is wrong"),
         ("nothing: it is stored", "Nothing: it is stored"),
         ("http://example.com answers 502", "http://example.com answers 502"),
-        ("total_does_not_fall: share_user fell", "total_does_not_fall: share_user fell"),
+        ("share_user is a text", "share_user is a text"),
     ],
 )
 def test_a_sentence_begins_with_a_capital_a_name_does_not(

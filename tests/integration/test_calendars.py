@@ -1,162 +1,152 @@
 """
-The real pipeline, on Postgres and over HTTP, does what the rules' own does on the same calendar.
+The real pipeline, on Postgres, does what the rules' own does on the same calendar, step by step.
 
 That one keeps every promise (tests/unit/test_rules_calendars.py), so this one does.
 """
 
 import json
 import logging
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pytest
+import sqlalchemy
 from calendars.drawn import Trouble, draw_calendar
-from calendars.pipeline import CALL, Pipeline, Process, Purpose, live
-from calendars.worlds import (
-    Article,
-    Refusal,
-    World,
-    date_of,
-    day_number,
-    instant,
-)
+from calendars.engine import CALL, CATCH_UP_DAYS, Endpoint, Engine, Process, live
+from calendars.worlds import Article, Refusal, World, date_of, day_number, instant
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine
-from support import empty, stale_rollups
-from wire import SECRET, Handler, Wire, gives_token, refuses, resets, says
+from support import empty, rows
 
-from weixin_etl.api.client import WeixinClient
-from weixin_etl.api.errors import ConfigurationError
-from weixin_etl.api.http import CallLimits
+from weixin_etl import rules
+from weixin_etl.api.client import Answer
+from weixin_etl.api.client import Refusal as Refused
+from weixin_etl.api.errors import ConfigurationError, UnreachableError, from_errcode
 from weixin_etl.datasets import DATASETS, Dataset, Rows
-from weixin_etl.model import Account, ConfiguredAccount, PlannedAccount, PlannedPair
+from weixin_etl.model import (
+    COVERAGE,
+    Account,
+    ConfiguredAccount,
+    Coverage,
+    PlannedAccount,
+    State,
+)
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.run import Settings
 from weixin_etl.run import check as check_verb
 from weixin_etl.run import ingest as ingest_verb
 from weixin_etl.run import plan as plan_verb
-from weixin_etl.run.pairs import planned_pairs
+from weixin_etl.trouble import status
+from weixin_etl.warehouse.statements import coverage_of
 
-ONE_TRY = CallLimits(tries=1, backoff_seconds=0, minute_quota_wait_seconds=0)
-SETTINGS = Settings(concurrency=1)
+SETTINGS = Settings(concurrency=1, catch_up_days=CATCH_UP_DAYS, daily_calls=0)
 TROUBLES = frozenset(Trouble) - {Trouble.KILLED}
-"""Kills have tests of their own, at every statement (tests/faults)."""
+"""Kills have tests of their own, at every commit (tests/faults)."""
 
 
 @dataclass
-class RealPipeline(Pipeline):
-    """A calendar's pipeline whose verbs are the real ones."""
+class RealEngine(Engine):
+    """An engine whose verbs are the real ones."""
 
-    warehouse: Engine = None  # type: ignore[assignment] # the fields before have defaults
-    wire: Wire = None  # type: ignore[assignment] # the same
-    planned_before: set[str] = field(default_factory=set)
-    plans: dict[str, plan_verb.Plan] = field(default_factory=dict)
-    """The newest plan of each run."""
-    asking: tuple[Process, int] | None = None
-    """Who asks, and what time it is."""
+    warehouse: sqlalchemy.Engine = None  # type: ignore[assignment] # the fields before have defaults
+    moment: int = 0
+    plans: dict[Process, list[PlannedAccount]] = field(default_factory=dict)
+    """The newest plan of each run, as Airflow keeps it."""
+
+    def now(self) -> datetime:
+        """The pipeline's clock."""
+        return instant(self.moment)
+
+    def coverage(self, endpoint: Endpoint) -> dict[date, Coverage]:
+        """An endpoint's rows, from the warehouse."""
+        found = rows(
+            self.warehouse,
+            f"SELECT day, {', '.join(COVERAGE)} FROM weixin.coverage "  # noqa: S608 # its own names
+            "WHERE dataset = :dataset AND appid = :appid",
+            dataset=endpoint[0],
+            appid=endpoint[1],
+        )
+        return {day: coverage_of(columns) for day, *columns in found}
 
     def plan(self, process: Process, moment: int) -> None:
         """Plan it on the warehouse."""
-        self._set_clock(moment)
-        process.begun_at = min(process.begun_at, moment)
-        accounts = self._configured(process, moment)
-        process.unplannable = [a.conn_id for a in accounts if a.is_wanted and not a.appid]
-        is_new = process.run.run_id not in self.planned_before
-        self.planned_before.add(process.run.run_id)
-        self.plans[process.run.run_id] = plan_verb.plan(
-            process.run, self.warehouse, SETTINGS, accounts, is_new=is_new
-        )
-        process.pairs = self._pairs(process)
-
-    def _pairs(self, process: Process) -> dict[tuple[str, date], Purpose]:
-        return {
-            (pair.appid, pair.publication_date): Purpose(pair.is_probe, pair.is_witness)
-            for pair in self.planned(process)
+        self.moment = moment
+        accounts = self._configured(process)
+        planned = plan_verb.plan(process.run, self.warehouse, SETTINGS, accounts, now=self.now)
+        self.plans[process], process.planned_at = planned.accounts, self.now()
+        process.unplannable = [it.conn_id for it in accounts if it.is_wanted and not it.appid]
+        process.due = {
+            it.appid: rules.Due(it.first, it.older, [], it.witness, it.is_probe)
+            for it in planned.accounts
         }
 
-    def planned(self, process: Process) -> list[PlannedPair]:
-        """The pairs of the newest plan, from the warehouse."""
-        with self.warehouse.connect() as connection:
-            return planned_pairs(connection, process.run)
-
-    def ingest(self, process: Process, moment: int, *, by_itself: bool) -> tuple[int, bool]:
-        """Ask over HTTP and load; when that ends."""
-        self._set_clock(moment)
-        self.asking = process, moment
-        batch = self.plans[process.run.run_id].accounts
-        with suppress(ingest_verb.IngestError):
-            if batch:
+    def ingest(self, process: Process, moment: int) -> int:
+        """Ask and load, batch by batch; when that ends."""
+        self.moment = moment
+        for batch in plan_verb.batches(self.plans[process]):
+            with suppress(ingest_verb.IngestError):
                 ingest_verb.ingest(
                     process.run,
                     self.warehouse,
                     SETTINGS,
                     batch,
-                    self._open_client,
-                    by_itself=by_itself,
+                    lambda planned: Client(self, process, planned),
+                    now=self.now,
                 )
-        process.pairs = self._pairs(process)
-        return self.asking[1], False
+        return self.moment
 
     def check(self, process: Process, moment: int) -> None:
         """Give the run its colour by what the warehouse says."""
-        self._set_clock(moment)
+        self.moment = moment
         accounts = [
             ConfiguredAccount(
                 conn_id, None, conn_id, problem=Problem(ProblemKind.CONFIGURATION, "no login", "")
             )
             for conn_id in process.unplannable
         ]
-        try:
-            stamp = self.plans[process.run.run_id].stamp
-            check_verb.check(process.run, self.warehouse, accounts, stamp).require_good()
-        except check_verb.CheckError:
-            process.is_red = True
-        else:
-            process.is_red = False
+        judgement = check_verb.check(
+            process.run, self.warehouse, SETTINGS, accounts, self.plans[process], now=self.now
+        )
+        process.is_red = bool(judgement.not_in)
 
-    def answer(self, handler: Handler) -> None:
-        """Answer a data call as the world of its account does, and let time pass."""
-        assert self.asking
-        process, moment = self.asking
-        moment += CALL
-        self._set_clock(moment)
-        self.asking = process, moment
-        appid = (handler.asked.token or "").removeprefix("token-of-")
-        dataset = next(d for d in DATASETS.values() if d.path == handler.asked.path)
-        day = date.fromisoformat(json.loads(handler.asked.body)["begin_date"])
-        process.calls[appid, day] += 1
-        endpoint, number = (dataset.name, appid), day_number(day)
-        world = self.calendar.worlds[endpoint]
-        refusal, listing = world.call(number, moment)
-        if refusal is None or refusal is Refusal.IS_DELAY:
-            says(body(world, number, listing, is_delay=refusal is Refusal.IS_DELAY))(handler)
-        elif refusal is Refusal.UNREACHABLE:
-            resets(handler)
-        else:
-            refuses(refusal)(handler)
-
-    def _configured(self, process: Process, moment: int) -> list[ConfiguredAccount]:
+    def _configured(self, process: Process) -> list[ConfiguredAccount]:
         wanted = process.run.accounts
         return [
             ConfiguredAccount(conn_id, appid, appid or conn_id, not wanted or appid in wanted)
-            for conn_id, appid in self.calendar.accounts(moment).items()
+            for conn_id, appid in self.calendar.accounts(self.moment).items()
         ]
 
-    def _open_client(self, planned: PlannedAccount) -> WeixinClient:
-        assert self.asking
-        login = self.calendar.accounts(self.asking[1]).get(planned.conn_id)
-        if login is None:
-            raise ConfigurationError("there is no such connection", account=planned.name)
-        url = f"http://127.0.0.1:{self.wire.server_port}"
-        return WeixinClient(Account(planned.conn_id, login, SECRET, login, url), ONE_TRY)
 
-    def _set_clock(self, moment: float) -> None:
-        os.environ["WEIXIN_NOW"] = instant(moment).isoformat()
+class Client:
+    """Answers as the world of its account does, and lets time pass."""
+
+    def __init__(self, engine: RealEngine, process: Process, planned: PlannedAccount) -> None:
+        """With the login that its connection has by now."""
+        self.engine, self.process = engine, process
+        appid = engine.calendar.accounts(engine.moment).get(planned.conn_id)
+        if appid is None:
+            raise ConfigurationError(cause="there is no such connection", account=planned.name)
+        self.account = Account(planned.conn_id, appid, "", appid)
+
+    def check_token(self) -> None:
+        """WeChat gives one."""
+
+    def datacube(self, dataset: Dataset, day: date) -> Answer | Refused:
+        """One call."""
+        self.engine.moment += CALL
+        appid, number = self.account.appid, day_number(day)
+        self.process.calls[appid, day] += 1
+        world, now = self.engine.calendar.worlds[dataset.name, appid], self.engine.now()
+        refusal, listing = world.call(number, self.engine.moment)
+        if refusal in (None, Refusal.IS_DELAY):
+            said = body(world, number, listing, is_delay=refusal is Refusal.IS_DELAY)
+            return Answer(said, now, 1)
+        if refusal is Refusal.UNREACHABLE:
+            return Refused(UnreachableError("no answer", account=appid), now, 1)
+        return Refused(from_errcode(int(refusal), "no", account=appid, dataset=dataset), now, 1)
 
 
 def body(world: World, day: int, listing: Any, *, is_delay: bool) -> bytes:
@@ -200,66 +190,110 @@ def readers(n: int, version: int) -> int:
     return 1000 * (n + 1) + version
 
 
-def colours(runs: list[Process]) -> list[tuple[Any, ...]]:
-    """Each run with its plan, its calls and its colour."""
-    return [(p.run.run_id, sorted(p.pairs.items()), p.calls, p.is_red) for p in runs]
+def of_run(process: Process) -> tuple[Any, ...]:
+    """What a step made of a run: its plan, its calls, its colour."""
+    asked = {
+        appid: (due.first, due.older, due.witness, due.is_probe)
+        for appid, due in process.due.items()
+        if process.days(appid)
+    }
+    return process.run.run_id, asked, process.calls, process.tries, process.is_red
 
 
-def facts_of_the_rules(pipeline: Pipeline) -> dict[tuple[str, ...], int]:
-    """What the rules' own pipeline has loaded."""
+def of_warehouse(engine: Engine) -> dict[tuple[str, str, date], tuple[Any, ...]]:
+    """The rows of coverage; of a list whether there is one and whether it is empty."""
     return {
-        (dataset, appid, name(world, article), str(day), str(date_of(article.day + n))): readers(
-            n, version
+        (*endpoint, day): (
+            it.settled,
+            it.ready_at,
+            it.lists_articles or it.list_sha256,
+            it.article_count,
+            it.attempted_at,
+            it.error_kind,
+            it.error_code,
         )
-        for (dataset, appid), world in pipeline.calendar.worlds.items()
-        for day, known in pipeline.known[dataset, appid].items()
-        for article, rows in known.facts.items()
-        for n, version in rows.items()
+        for endpoint in engine.calendar.worlds
+        for day, it in engine.coverage(endpoint).items()
     }
 
 
-def facts_of_the_warehouse(warehouse: Engine) -> dict[tuple[str, ...], int]:
-    """What the real one has loaded."""
-    loaded = {}
-    with warehouse.connect() as connection:
-        for dataset in DATASETS.values():
-            its_name = f"{dataset.item.name}::text" if dataset.item else "''"
-            rows = connection.exec_driver_sql(
-                f"SELECT appid, {its_name}, {dataset.day_column}::text, stat_date::text, "  # noqa: S608 # the dataset's own
-                f"{figure(dataset)} FROM weixin.{dataset.fact}"
-            )
-            loaded |= {(dataset.name, *row[:4]): row[4] for row in rows}
-    return loaded
-
-
-def final_days(pipeline: Pipeline) -> set[tuple[str, str, date]]:
-    """The rules' final days."""
+def loaded_by_the_rules(engine: Engine) -> dict[tuple[str, ...], int]:
+    """The facts of the rules' own engine."""
     return {
-        (*endpoint, day)
-        for endpoint, pairs in pipeline.known.items()
-        for day, known in pairs.items()
-        if known.coverage.is_final
+        (*endpoint, name(world, article), str(day), str(date_of(article.day + n))): readers(n, it)
+        for endpoint, world in engine.calendar.worlds.items()
+        for day, pair in engine.pairs[endpoint].items()
+        for article, shown in pair.facts.items()
+        for n, it in shown.items()
     }
 
 
-def final_days_of(warehouse: Engine) -> set[tuple[str, str, date]]:
-    """The warehouse's final days."""
-    sql = "SELECT dataset, appid, publication_date FROM weixin.coverage WHERE is_final"
-    with warehouse.connect() as connection:
-        return {tuple(row) for row in connection.exec_driver_sql(sql)}
+def loaded(warehouse: sqlalchemy.Engine) -> dict[tuple[str, ...], int]:
+    """The facts of the warehouse."""
+    found = {}
+    for dataset in DATASETS.values():
+        its_name = f"{dataset.item.name}::text" if dataset.item else "''"
+        sql = (
+            f"SELECT appid, {its_name}, {dataset.day_column}::text, stat_date::text, "  # noqa: S608 # the dataset's own
+            f"{figure(dataset)} FROM weixin.{dataset.fact}"
+        )
+        found |= {(dataset.name, *row[:4]): row[4] for row in rows(warehouse, sql)}
+    return found
 
 
-@pytest.fixture(scope="module")
-def wire() -> Iterator[Wire]:
-    """Where the worlds answer."""
-    wire = Wire()
-    with wire.serving():
-        yield wire
+States = dict[tuple[str, str, date], State]
+
+
+def states(engine: RealEngine, now: datetime) -> States:
+    """What each day is called on the page: all days of rows, by `rules.state`."""
+    found = {}
+    for endpoint, world in engine.calendar.worlds.items():
+        pairs, dataset = engine.coverage(endpoint), world.dataset
+        since = rows(
+            engine.warehouse,
+            "SELECT since_date FROM weixin.collected_since "
+            "WHERE dataset = :dataset AND appid = :appid",
+            dataset=endpoint[0],
+            appid=endpoint[1],
+        )
+        first = since[0][0] if since else None
+        reach = rules.reach(dataset, rules.beijing(now)[0], first, CATCH_UP_DAYS)
+        heard = rules.heard_at(pairs.values())
+        for day, pair in pairs.items():
+            found[*endpoint, day] = rules.state(
+                dataset, day, pair, reach=reach, heard=heard, now=now
+            )
+    return found
+
+
+def states_of_status(engine: RealEngine, now: datetime) -> States:
+    """What `weixin-etl status` calls each day that is not final."""
+    with engine.warehouse.connect() as connection:
+        read = status.read(connection, None, now=now)
+    return {
+        (account.facts.dataset.name, account.facts.appid, day): state
+        for account in read.accounts
+        for state, days in account.days.items()
+        for day in days
+    }
+
+
+def states_of_analysts(engine: RealEngine) -> tuple[datetime, States]:
+    """What `analytics.coverage` calls each day, and by which clock: it has Postgres's."""
+    found = rows(
+        engine.warehouse,
+        "SELECT now(), dataset, appid, publication_date, state FROM analytics.coverage",
+    )
+    return found[0][0], {tuple(pair): State(state) for _, *pair, state in found}
+
+
+def agree(some: States, others: States) -> bool:
+    """Whether both have the same word for each day that both name."""
+    return all(some[pair] is others[pair] for pair in some.keys() & others.keys())
 
 
 @pytest.fixture(autouse=True)
-def _quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("WEIXIN_NOW", instant(0).isoformat())  # so that it is restored afterwards
+def _quiet() -> Iterator[None]:
     logging.disable()
     yield
     logging.disable(logging.NOTSET)
@@ -278,19 +312,17 @@ def _quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @example(seed=7, mornings=5)  # channels
 @example(seed=11, mornings=5)  # days on which no article is shared
 @example(seed=10879, mornings=13)  # a witness that is newer than some of the due days
-def test_any_calendar(warehouse: Engine, wire: Wire, seed: int, mornings: int) -> None:
-    """A few weeks with every trouble: plans, calls, colours, facts and final days are the same."""
+def test_any_calendar(warehouse: sqlalchemy.Engine, seed: int, mornings: int) -> None:
+    """A few weeks with every trouble: after each step plan, calls, colour and coverage agree."""
     calendar = draw_calendar(seed, mornings, TROUBLES)
-    by_rules, runs_by_rules = live(calendar)
     empty(warehouse)
-    pipeline = RealPipeline(calendar, lambda *_: None, warehouse=warehouse, wire=wire)
-    wire.on_data = pipeline.answer
-    wire.on_token = lambda handler: gives_token(
-        f"token-of-{json.loads(handler.asked.body)['appid']}"
-    )(handler)
-    _, runs = live(calendar, pipeline=pipeline)
+    ours, real = Engine(calendar), RealEngine(calendar, warehouse=warehouse)
+    for (_, process), (_, other) in zip(live(calendar, ours), live(calendar, real), strict=True):
+        assert of_run(other) == of_run(process)
+        assert of_warehouse(real) == of_warehouse(ours)
+        assert agree(states(real, real.now()), states_of_status(real, real.now()))
 
-    assert colours(runs) == colours(runs_by_rules)
-    assert facts_of_the_warehouse(warehouse) == facts_of_the_rules(by_rules)
-    assert final_days_of(warehouse) == final_days(by_rules)
-    assert stale_rollups(warehouse) == []
+    assert loaded(warehouse) == loaded_by_the_rules(ours)
+    now, words = states_of_analysts(real)
+    assert words
+    assert agree(states(real, now), words)

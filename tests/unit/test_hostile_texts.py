@@ -132,8 +132,8 @@ def test_what_is_shown_has_no_control_and_no_direction_character() -> None:
 
 def test_a_problem_holds_nothing_hostile() -> None:
     """Whoever wrote its texts: it is what logs, messages, tables and the page show."""
-    problem = Problem(ProblemKind.CHECK, HOSTILE, HOSTILE, account=HOSTILE, subject=HOSTILE)
+    problem = Problem(ProblemKind.PROGRAM, HOSTILE, HOSTILE, account=HOSTILE, subject=HOSTILE)
     clean = "[2J a b cdef g h"
 
-    assert str(problem) == problem.in_full == f"{clean}: {clean} ({clean})"
+    assert str(problem) == f"{clean}: {clean} ({clean})"
     assert problem.subject == clean

@@ -50,7 +50,7 @@ def test_no_line_is_cut_in_a_word() -> None:
     assert cut == ["mend it…", "mend it…", "mend it · 2026-11-01…", whole]
     assert [shortened(it, 6) for it in ("换密码，再清除任务", "x" * 9)] == ["换密码，再…", "xxxxx…"]
     for text in ("never ending " * 200, "没有尽头，" * 400):
-        [message] = compose([incident(1, ProblemKind.PROGRAM, cause=text)], HERE)
+        [message] = compose([incident(1, ProblemKind.PROGRAM, cure=text, cause="")], HERE)
         assert message.body.splitlines()[0].endswith(
             ("never…", "ending…", *["没…", "有…", "尽…", "头…"])
         )

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from weixin_etl.model import DayState, PairState
+from weixin_etl.model import Coverage, State
+from weixin_etl.trouble.days import ending
 
 STATIC = Path(__file__).parents[2] / "plugins/weixin_etl/orchestration/page/static"
 TEXT = (STATIC / "labels.json").read_text()
@@ -18,7 +19,7 @@ MADE_OF_PARTS = (
     "state_",
     "means_",
     "field_",
-    "pair_",
+    "ending_",
     "run_",
     "type_",
     "cause_",
@@ -64,8 +65,8 @@ def test_every_label_that_is_named_is_there_and_every_label_is_named() -> None:
     assert unused == []
 
 
-@pytest.mark.parametrize("state", [*DayState, None])
-def test_every_state_of_a_day_has_its_name_meaning_and_colour(state: DayState | None) -> None:
+@pytest.mark.parametrize("state", [*State, None])
+def test_every_state_of_a_day_has_its_name_meaning_and_colour(state: State | None) -> None:
     """In the legend, and in a day's story."""
     name = state or "none"
 
@@ -73,7 +74,34 @@ def test_every_state_of_a_day_has_its_name_meaning_and_colour(state: DayState | 
     assert f".cell.{name} {{" in (STATIC / "page.css").read_text()
 
 
-@pytest.mark.parametrize("state", PairState)
-def test_every_state_of_a_runs_pair_has_its_name(state: PairState) -> None:
-    """In the table of runs."""
-    assert f"pair_{state}" in LABELS["en"]
+def test_the_chinese_words_are_those_of_the_views() -> None:
+    """One list for the page and analytics.coverage: docs and messages say them too."""
+    words = {state: LABELS["zh-CN"][f"state_{state}"] for state in State}
+
+    assert words == {
+        State.FINAL: "已定稿",
+        State.GIVEN_UP: "无法解析",
+        State.LOST: "已错过",
+        State.SILENT: "静候",
+        State.UNCONFIRMED: "待核实",
+        State.IN: "已到位",
+        State.LATE: "迟到",
+        State.OPEN: "待取",
+    }
+
+
+@pytest.mark.parametrize(
+    ("pair", "expected"),
+    [
+        (None, None),
+        (Coverage(), "ok"),
+        (Coverage(error_kind="not_ready"), "not_ready"),
+        (Coverage(error_kind="offline"), "failed"),
+    ],
+)
+def test_every_ending_of_an_attempt_has_its_name(
+    pair: Coverage | None, expected: str | None
+) -> None:
+    """Beside the state, and never in place of it."""
+    assert ending(pair) == expected
+    assert expected is None or f"ending_{expected}" in LABELS["en"]

@@ -59,6 +59,7 @@ def documented_items(
             "url": TITLES,
             "content_url": TITLES,
             "publish_type": st.none() | st.integers(0, SMALLINT_MAX),
+            "user_source": WHOLE,
         },
     )
     return st.lists(st.builds(operator.or_, unknown, item), max_size=4)
@@ -133,7 +134,7 @@ def test_what_is_read_by_type_is_what_is_read_value_by_value(
         ('"0.50"', "0.50"),
         ('"12"', "12"),
         *((it, None) for it in ('"1_0"', '"１"', '"1e1"', '".5"', '"-1"', '"50%"')),
-        *((it, None) for it in ("true", "[1]", "1e400", "1e99999999999999999999")),
+        *((it, None) for it in ("true", "[1]", "-0.5", "1e15", "1e400", "1e99999999999999999999")),
     ],
 )
 def test_a_rate_is_a_number_or_rejected_alone(written_rate: str, rate_read: str | None) -> None:

@@ -1,23 +1,16 @@
-"""The line an operator reads of a trouble: what to change first, ids last, never too long."""
+"""The line an operator reads of a trouble: what to change first, ids last."""
 
 import re
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from weixin_etl.api import errors
-from weixin_etl.api.errors import from_errcode
-from weixin_etl.datasets import DATASETS
-from weixin_etl.model import Account
 from weixin_etl.problem import Problem, ProblemKind, together
-from weixin_etl.run.check import checks
 from weixin_etl.trouble.status import ListedProblem, assess
 
 WEEK = tuple(date(2026, 11, 17) + timedelta(days=n) for n in range(7))
-NAME, CONN_ID = "n" * 24, "c" * 25
 REFUSED = Problem(
     ProblemKind.CONFIGURATION,
     "the AppSecret is wrong",
@@ -29,8 +22,6 @@ REFUSED = Problem(
     errcode=40125,
     rid="5fc8a1b2-0a1b",
 )
-TEXTS = st.one_of(st.text(), st.integers(0, 300).map("字".__mul__))
-DAYS = st.lists(st.dates(date(2014, 12, 1), date(2099, 1, 1)), max_size=30).map(tuple)
 
 
 def test_a_line_says_what_to_change_then_what_happened_then_ids() -> None:
@@ -46,7 +37,7 @@ def test_what_is_said_alone_has_no_brackets(cause: str, cure: str) -> None:
     """In the log and in a message."""
     problem = Problem(ProblemKind.PARAMETER, cause, cure)
 
-    assert str(problem) == problem.in_full == cause + cure
+    assert str(problem) == cause + cure
 
 
 def test_an_entry_that_stands_for_no_account_is_named_whole() -> None:
@@ -57,82 +48,13 @@ def test_an_entry_that_stands_for_no_account_is_named_whole() -> None:
     assert str(refusal.problem(None)) == f"{entry}: remove it (no account)"
 
 
-def test_the_rid_is_the_first_to_go() -> None:
-    """Then the cause is cut at the end of a word, while the cure is whole."""
-    roomy = replace(REFUSED, cause="x" * 65)
-    tight = replace(REFUSED, cause="the AppSecret is wrong: " + "invalid appsecret, " * 9)
+def test_a_cause_is_cut_at_the_end_of_a_word() -> None:
+    """A stranger may have written it; the rest of the line is whole."""
+    long = replace(REFUSED, cause="the AppSecret is wrong: " + "invalid appsecret, " * 90)
 
-    assert str(roomy).endswith(" · spring, errcode 40125")
-    assert f"({'x' * 65})" in str(roomy)
-    assert str(tight) == (
-        "春风: correct the password (the AppSecret is wrong: invalid appsecret, invalid "
-        "appsecret, invalid appsecret…) · 2026-11-17 to 2026-11-23 · spring, errcode 40125"
-    )
-
-
-def test_of_many_ranges_the_first_two_are_named() -> None:
-    """And how many more days there are."""
-    scattered = tuple(WEEK[0] + timedelta(days=2 * n) for n in range(9))
-
-    assert " · 2026-11-17, 2026-11-19 and 7 more days · " in str(replace(REFUSED, days=scattered))
-
-
-@given(
-    TEXTS,
-    TEXTS,
-    TEXTS,
-    st.integers(0, 50).map("c".__mul__),
-    DAYS,
-    st.integers(-(2**31), 2**31 - 1),
-    TEXTS,
-)
-def test_no_line_is_longer_than_160(
-    account: str, cause: str, cure: str, conn_id: str, days: tuple[date, ...], code: int, rid: str
-) -> None:
-    """Whatever the account is called and WeChat says."""
-    problem = Problem(
-        ProblemKind.CALL_REFUSED,
-        cause,
-        cure,
-        account=account,
-        appid="wx1" if conn_id else None,
-        conn_id=conn_id,
-        days=days,
-        errcode=code,
-        rid=rid,
-    )
-
-    assert len(str(problem)) <= 160
-
-
-def cures() -> dict[str, errors.WeixinError]:
-    """An error of each class and errcode, as it is met."""
-    account = {"account": NAME, "connection": f"connection {CONN_ID}"}
-    classes = [kind for kind in vars(errors).values() if _has_cure(kind)]
-    codes = [
-        from_errcode(code, "invalid ip 203.113.213.117", **account, dataset=dataset)
-        for code in errors.WHAT_TO_CHANGE.keys() | errors.BY_CODE.keys()
-        for dataset in DATASETS.values()
-    ]
-    return {
-        f"{type(error).__name__}-{error.errcode}-{error.cure[:30]}": error
-        for error in [*(kind() for kind in classes), *codes]
-    }
-
-
-def _has_cure(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, errors.WeixinError) and hasattr(kind, "cure")
-
-
-@pytest.mark.parametrize("error", cures().values(), ids=cures())
-def test_every_cure_fits(error: errors.WeixinError) -> None:
-    """Or its first half, beside a long name, a long connection id, a week and an errcode."""
-    account = Account(CONN_ID, "wx0123456789abcdef", "", NAME)
-
-    line = str(replace(error.problem(account, *WEEK), errcode=error.errcode or 12345))
-
-    assert line.startswith(f"{NAME}: {error.cure.partition(', or ')[0]}")
-    assert len(line) <= 160
+    assert len(long.cause) <= 500
+    assert str(long).startswith("春风: correct the password (the AppSecret is wrong: invalid ")
+    assert str(long).endswith(f"appsecret…) · {str(REFUSED).partition(' · ')[2]}")
 
 
 @pytest.mark.parametrize(
@@ -152,7 +74,7 @@ def test_a_cure_knows_the_clock(met_at: str, read_at: str, expected: str) -> Non
     late = errors.NotReadyError("to be asked after 10:00 Beijing time").problem(None)
     other = replace(late, kind=ProblemKind.CALL_REFUSED)
 
-    shown = assess([], [ListedProblem(late, seen_at=met)], None, now=now, catch_up_days=60).open
+    shown = assess([], [ListedProblem(late, seen_at=met)], None, now=now).open
 
     assert late.as_of(met, now) == replace(late, cure=expected)
     assert late.as_of(met, now).as_of(met, now).cure == expected
@@ -179,19 +101,3 @@ def test_what_differs_in_days_and_rids_only_is_one_problem() -> None:
         replace(REFUSED, days=WEEK[:4], rid="1-a"),
         other,
     ]
-
-
-def test_every_check_has_a_cure() -> None:
-    """No statement of a checks.sql is left out for want of one."""
-    from weixin_etl.warehouse import sql_directory
-
-    named = {
-        name
-        for path in sorted(sql_directory().glob("*/checks.sql"))
-        for name in re.findall(r"^-- (?:fail|warn): (\w+):", path.read_text(), re.MULTILINE)
-    }
-    found = [check for dataset in DATASETS.values() for check in checks(dataset)]
-
-    assert len(named) > 5
-    assert {check.name for check in found} == named
-    assert all(re.match(r"\w.*\w", check.cure) for check in found)

@@ -33,37 +33,21 @@ def test_migrations_are_numbered_without_gaps() -> None:
     """`NNNN_name.sql`, from 0001 on: two branches that add one collide where git sees it."""
     names = [path.name for path in MIGRATIONS]
 
-    assert len(names) >= 2
+    assert names[0] == "0001_warehouse.sql"
     assert [name for name in names if not re.fullmatch(r"\d{4}_[a-z0-9_]+\.sql", name)] == []
     assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
 
 
 @pytest.mark.parametrize("path", MIGRATIONS, ids=name_in_project)
-def test_a_migration_goes_up_and_down(path: Path) -> None:
-    """Each part has its mark, once and in this order, and something to do."""
-    parts = re.split(r"^-- migrate:(up|down)$", path.read_text(), flags=re.MULTILINE)
-
-    assert parts[::2][0] == ""
-    assert parts[1::2] == ["up", "down"]
-    assert all(";" in part for part in parts[2::2])
-
-
-@pytest.mark.parametrize("path", MIGRATIONS, ids=name_in_project)
 def test_a_migration_drops_no_view(path: Path) -> None:
-    """
-    Its grants would be lost, and a view of somebody else's on it would not be named.
-
-    What it creates itself its way down may drop.
-    """
-    text = path.read_text()
-    created = re.findall(r"^CREATE FUNCTION (\S+?)\(", text, re.MULTILINE)
+    """Its grants would be lost, and a view of somebody else's on it would not be named."""
     dropped = re.findall(
-        r"\bDROP\s+(?:MATERIALIZED|VIEW|FUNCTION|ROUTINE)\s+([\w.]*)|\bCASCADE\b",
-        text,
+        r"\bDROP\s+(?:MATERIALIZED|VIEW|FUNCTION|ROUTINE)\b|\bCASCADE\b",
+        path.read_text(),
         re.IGNORECASE,
     )
 
-    assert [name for name in dropped if name not in created] == []
+    assert dropped == []
 
 
 @pytest.mark.parametrize("path", STATEMENTS, ids=name_in_project)
@@ -84,17 +68,14 @@ def test_a_folder_of_statements_is_a_table_a_schema_or_a_reader() -> None:
     others = {path.name for path in SQL.iterdir() if path.is_dir()} - tables - {"migrations"}
 
     assert others - {*SCHEMAS} == {
-        *("fact", "fact_history", "rollup"),
-        *("status", "page", "dictionary", "local"),
-        "schema_migrations",
+        *("fact", "status", "page", "dictionary", "local", "schema_migrations"),
     }
 
 
 def test_every_statement_is_used() -> None:
     """Each file under sql/ is named by the code, and each named is there; views by their place."""
-    code = "".join(
-        path.read_text() for path in [*MODULES, *(ROOT / "plugins/weixin_local").rglob("*.py")]
-    )
+    local = (ROOT / "plugins/weixin_local").rglob("*.py")
+    code = "".join(path.read_text() for path in [*MODULES, *local, *MIGRATIONS])
 
     unused = [
         name_in_project(path)

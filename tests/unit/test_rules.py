@@ -149,9 +149,10 @@ def test_a_daily_run_asks_for_every_open_day_in_reach() -> None:
 
 def test_days_beyond_the_reach_are_asked_for_if_once_ready_and_else_are_lost() -> None:
     """Since the account's first day; older than the window and `catch_up_days`."""
-    known = SPOKEN | {13: READY, 12: REFUSED, 11: FINAL, 2: READY, 1: REFUSED}
+    given_up = replace(REFUSED, settled="given_up")
+    known = SPOKEN | {13: READY, 12: REFUSED, 11: FINAL, 8: given_up, 2: READY, 1: REFUSED}
 
-    assert due(known, since=9, catch_up=3) == Due(
+    assert due(known, since=8, catch_up=3) == Due(
         WINDOW, days(16, 15, 14, 13, 2), lost=days(12, 10, 9)
     )
 
@@ -254,6 +255,12 @@ def test_a_refetch_without_dates_asks_for_settled_days_too() -> None:
         case(DAILY, {23: OFFLINE, 22: READY, 21: OFFLINE}, Due(WINDOW), id="only one of the two"),
         case(DAILY, {23: READY, 22: OFFLINE, 21: OFFLINE}, Due(WINDOW), id="back"),
         case(DAILY, {23: OFFLINE}, Due(WINDOW), id="only one was ever asked for"),
+        case(
+            DAILY,
+            {23: replace(READY, attempted_at=None), 22: OFFLINE, 21: OFFLINE},
+            Due(days(23), is_probe=True),
+            id="imported, not asked for",
+        ),
         case(DATES, {23: OFFLINE, 22: OFFLINE}, Due(older=days(3, 2, 1)), id="with dates"),
         case(
             Run("past", ARTICLE_TOTAL, nov(9)).dated(TODAY),
@@ -287,8 +294,8 @@ def judged(
 @pytest.mark.parametrize(
     ("asked_at", "not_ready"),
     [
-        case(at(24, 8, 30), {23, 21, 17}, id="before the hour"),
-        case(at(24, 9, 59), {23, 21, 17}, id="just before it"),
+        case(at(24, 8, 30), {23, 17}, id="before the hour"),
+        case(at(24, 9, 59), {23, 17}, id="just before it"),
         case(at(24, 10, 0), set(), id="from the hour on"),
         case(at(24, 10, 0).astimezone(UTC), set(), id="the hour is Beijing's"),
     ],
@@ -296,12 +303,12 @@ def judged(
 def test_a_window_without_yesterdays_row_is_not_ready_before_the_hour(
     asked_at: datetime, not_ready: set[int]
 ) -> None:
-    """Up to `P+W`, whatever a day lists itself; older days wait for no row."""
+    """Up to `P+W`, whatever a day lists itself; older days wait for no row, and have none."""
     lists = Answer(asked_at, b"a", 1)
-    answers = {23: lists, 21: Answer(asked_at), 17: lists, 16: lists}
+    answers = {23: Answer(asked_at), 17: lists, 16: replace(lists, has_yesterday=True)}
 
     assert judged(answers) == {
-        day: "not_ready" if day in not_ready else None for day in (23, 21, 17, 16)
+        day: "not_ready" if day in not_ready else None for day in (23, 17, 16)
     }
 
 
@@ -318,6 +325,14 @@ def test_a_window_without_yesterdays_row_is_not_ready_before_the_hour(
 def test_before_the_hour_nothing_else_is_waited_for(answers: dict[int, Answer]) -> None:
     """A row of yesterday shows that WeChat has computed it, and who publishes nothing has none."""
     assert set(judged(answers).values()) == {None}
+
+
+def test_a_row_that_came_before_midnight_is_not_that_of_the_next_days_yesterday() -> None:
+    """A chunk may be asked over midnight: each answer is judged by those of its own day."""
+    before = Answer(at(23, 23, 59), b"a", 1, has_yesterday=True)
+    after = replace(before, at=at(24, 0, 0), has_yesterday=False)
+
+    assert judged({22: before, 21: after}) == {22: None, 21: "not_ready"}
 
 
 def test_an_answer_with_is_delay_is_not_ready_at_any_hour() -> None:
@@ -501,6 +516,25 @@ def test_a_day_is_given_up_by_the_run_that_met_it() -> None:
     assert rules.is_given_up_since(given_up, PLANNED)
     assert not rules.is_given_up_since(replace(given_up, attempted_at=at(23)), PLANNED)
     assert not rules.is_given_up_since(replace(given_up, settled="final"), PLANNED)
+
+
+@pytest.mark.parametrize(
+    ("facts", "now", "expected"),
+    [
+        case({}, at(24, 23, 59), True, id="on that day"),
+        case({}, at(25, 0, 0), False, id="from midnight on"),
+        case({"attempted_at": at(24, 8, 29)}, at(24, 9), False, id="found before the plan"),
+        case({"error_kind": "forbidden"}, at(24, 9), False, id="another refusal"),
+        case({"attempted_at": None}, at(24, 9), False, id="imported"),
+    ],
+)
+def test_a_used_up_quota_stops_the_account_until_midnight(
+    facts: dict[str, object], now: datetime, expected: bool
+) -> None:
+    """The run that has met it does not meet it again."""
+    met = replace(REFUSED, attempted_at=PLANNED, error_kind="daily_quota", error_code=45009)
+
+    assert rules.is_used_up(replace(met, **facts), PLANNED, now) is expected
 
 
 @pytest.mark.parametrize(

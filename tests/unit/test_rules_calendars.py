@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from calendars.drawn import Trouble, draw_calendar
-from calendars.pipeline import Calendar, Start, daily
+from calendars.engine import Calendar, Start, daily
 from calendars.promises import broken_promises
 from calendars.worlds import Refusal, World, at, date_of, in_time
 from hostile_answers import no_deadline
@@ -69,7 +69,7 @@ def every_day(days: range, late: dict[int, float] | None = None) -> World:
 
 def by_hand(moment: float, day: int, **form: Any) -> Start:
     """A run of a day, started by hand."""
-    return moment, Run(f"by hand {day}", ARTICLE_TOTAL, date_of(day), False, **form), None
+    return moment, Run(f"by hand {day}", ARTICLE_TOTAL, date_of(day), **form), None
 
 
 def two_accounts(mornings: int, *connections: tuple[str, str | None, float, float]) -> Calendar:
@@ -87,7 +87,7 @@ def two_datasets() -> Calendar:
     return Calendar(95, calendar.worlds | other.worlds, calendar.runs + other.runs)
 
 
-REFETCH = {"begin_date": date_of(0), "end_date": date_of(0), "refetch": True}
+REFETCH = {"names_dates": True, "begin_date": date_of(0), "end_date": date_of(0), "refetch": True}
 GLITCH = silent()
 GLITCH.refused_on = {(day, 3): Refusal.OFFLINE for day in range(-2, 3)}
 RETIRED = silent()
@@ -108,7 +108,7 @@ CALENDARS = {
         lying(every_day(range(-80, 30)), 12),
         30,
         (),
-        by_hand(at(12, 14), 12, begin_date=date_of(-60), end_date=date_of(-50)),
+        by_hand(at(12, 14), 12, names_dates=True, begin_date=date_of(-60), end_date=date_of(-50)),
     ),
     "cleared with its plan while every call fails": Calendar(
         30,

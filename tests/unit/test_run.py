@@ -53,30 +53,33 @@ def test_the_runs_day(of_run: dict[str, Any], is_scheduled: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("try_number", "max_tries", "was_waiting", "is_by_itself", "is_last"),
+    ("entered", "begin", "end", "names_dates"),
     [
-        (1, 3, False, False, False),
-        (1, 3, True, True, False),  # after a wait for figures that were not ready
-        (2, 3, False, True, False),
-        (4, 3, False, True, True),
-        (3, 5, False, False, False),  # cleared after two tries: three more retries
-        (4, 5, False, True, False),
-        (6, 5, False, True, True),
+        ({}, None, None, False),
+        ({"begin_date": "2026-11-01", "end_date": "2026-11-03"}, 1, 3, True),
+        ({"begin_date": "2026-11-01"}, 1, None, True),
     ],
+    ids=["none", "both", "one, which is refused"],
 )
-def test_a_retry_is_airflows_own_and_not_a_persons(
-    try_number: int, max_tries: int, was_waiting: bool, is_by_itself: bool, is_last: bool
+def test_a_run_names_dates_if_the_form_does(
+    entered: dict[str, str], begin: int | None, end: int | None, names_dates: bool
 ) -> None:
-    """After "clear" somebody wants everything asked for again."""
-    context = {
-        "ti": SimpleNamespace(
-            try_number=try_number,
-            max_tries=max_tries,
-            task=SimpleNamespace(retries=3),
-            get_first_reschedule_date=lambda _: LATE_EVENING if was_waiting else None,
-        )
-    }
+    """Without them it is about its morning's window: see `Run.dated`."""
+    run = run_context.of(ARTICLE_TOTAL, context(FORM | entered))
 
-    assert run_context.is_by_itself(context) is is_by_itself
+    assert run.begin_date == (begin and date(2026, 11, begin))
+    assert run.end_date == (end and date(2026, 11, end))
+    assert run.names_dates is names_dates
+
+
+@pytest.mark.parametrize(
+    ("try_number", "max_tries", "is_last"),
+    [(1, 3, False), (4, 3, True), (4, 5, False), (6, 5, True)],
+    ids=["first", "last", "cleared after two tries", "the last of these"],
+)
+def test_the_last_try_is_airflows(try_number: int, max_tries: int, is_last: bool) -> None:
+    """A cleared task has as many retries as a new one."""
+    context = {"ti": SimpleNamespace(try_number=try_number, max_tries=max_tries)}
+
     assert run_context.is_last_try(context) is is_last
     assert run_context.is_first_try(context) is (try_number == 1)

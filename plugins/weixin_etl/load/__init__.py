@@ -92,7 +92,8 @@ class Load:
             for one in answers
             if one.is_readable and (self._run.refetch or not _repeats(one, known[one.pair]))
         ]
-        counts = merge.merge(contents)
+        are_new = not any(known[content.pair].is_loaded for content in contents)
+        counts = merge.merge(contents, are_new=are_new)
         merge.reject(contents, known)
         return {
             one.pair: replace(

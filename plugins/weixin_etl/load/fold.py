@@ -137,7 +137,7 @@ class Folded:
         return Content(
             self.pair,
             self._described() if dataset.describes_articles else {},
-            {msgid: row_lines(dataset, article) for msgid, article in self.articles.items()},
+            row_lines(dataset, self.articles),
             {
                 key: line_end(kept.raw_response_id, kept.fetched_at)
                 for key, kept in self.changed_by.items()

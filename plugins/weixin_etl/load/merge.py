@@ -45,6 +45,11 @@ class Known:
     has_open_parts: bool
     """Whether a rejected part is open."""
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the fact may hold rows of it."""
+        return self.coverage is not None and self.coverage.fetched_at is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Content:
@@ -118,8 +123,15 @@ class Merge:
         values = (it.body_zstd, it.body_sha256, it.said.at, it.said.at)
         return line_end(raw_response_id, self.dataset.name, *it.pair, *values)[1:]
 
-    def merge(self, contents: Sequence[Content], *, is_fold: bool = False) -> dict[Pair, Counts]:
-        """Write articles and rows; how many rows were inserted and updated, by pair."""
+    def merge(
+        self, contents: Sequence[Content], *, are_new: bool = False, is_fold: bool = False
+    ) -> dict[Pair, Counts]:
+        """
+        Write articles and rows; how many rows were inserted and updated, by pair.
+
+        Rows of pairs that `are_new` are not looked up first, unless the fact holds some all the
+        same. A fold of all kept answers replaces what is there.
+        """
         if not contents:
             return {}
         self.execute("fact/stage.sql")
@@ -134,25 +146,21 @@ class Merge:
             row_columns(self.dataset),
             map(self._row_lines, contents),
         )
-        inserted = self._counted("fact/insert.sql", changed_at=self.changed_at)
-        updated: dict[Pair, int] = {}
-        if sum(inserted.values()) < sum(staged.values()):
-            updated = self._counted(
-                "fact/update.sql",
-                changed_at=self.changed_at,
-                cause=self._cause.value,
-                is_fold=is_fold,
-            )
+        written: dict[Pair, Counts] = {}
+        if are_new:
+            written = self._written("fact/insert.sql")
+        if sum(counts.inserted for counts in written.values()) < sum(staged.values()):
+            written |= self._written("fact/merge.sql", cause=self._cause.value, is_fold=is_fold)
         self._follow(repeated)
         return {
-            pair: Counts(
-                new := inserted.get(pair, 0), changed := updated.get(pair, 0), count - new - changed
-            )
+            pair: replace(done, unchanged=count - done.inserted - done.updated)
             for pair, count in staged.items()
+            for done in [written.get(pair, Counts())]
         }
 
-    def _counted(self, path: str, **values: Any) -> dict[Pair, int]:
-        return {(row.appid, row.day): row.row_count for row in self.execute(path, **values)}
+    def _written(self, path: str, **values: Any) -> dict[Pair, Counts]:
+        rows = self.execute(path, changed_at=self.changed_at, **values)
+        return {(row.appid, row.day): Counts(row.inserted, row.updated) for row in rows}
 
     def _row_lines(self, content: Content) -> bytes:
         appid, day = content.pair

@@ -1,13 +1,13 @@
 """What came of asking for a pair, as the bytes that COPY takes; and the COPY itself."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from io import BytesIO
 
 import msgspec
-import psycopg2
 import zstandard
+from msgspec.structs import astuple
 from sqlalchemy import Connection
 
 from weixin_etl import json_text, rules
@@ -94,7 +94,7 @@ def answered(
         body_zstd=packed(answer.body),
         body_sha256=answer.sha256,
         articles={msgid: article_line(article) for msgid, article in described.items()},
-        rows={msgid: row_lines(dataset, article) for msgid, article in parsed.articles.items()},
+        rows=row_lines(dataset, parsed.articles),
         row_count=parsed.row_count,
         through_date=parsed.through_date,
         rejected=parsed.rejected,
@@ -141,31 +141,33 @@ def unpacked(body_zstd: bytes) -> bytes:
 # ------------------------------------------------------------------------------------------ lines
 
 
-def row_lines(dataset: Dataset, article: Article) -> dict[date, bytes]:
+def row_lines(dataset: Dataset, articles: Mapping[str, Article]) -> Rows:
     """
-    By stat_date, the beginning of a row's CSV line: key, metrics, and what is unknown.
+    The beginnings of rows' CSV lines: key, metrics, and what is unknown.
 
     A JSON array of numbers, null, texts and an ISO date is a CSV line but for its brackets, so
     msgspec's encoder writes it: all rows of an article at once, if none holds a text.
     """
-    if not article.rows:
-        return {}
-    rows = [_row(dataset, article, stat_date) for stat_date in article.rows]
-    if dataset.lists or article.row_extras:
-        texts = [_encode(row)[1:-1] for row in rows]
-    else:
-        texts = _encode(rows)[2:-2].split(b"],[")
-    head = quoted(article.msgid) + b"," if dataset.item else b""
-    return {day: head + text for day, text in zip(article.rows, texts, strict=True)}
+    has_lists = bool(dataset.lists)
+    lines = {}
+    for msgid, article in articles.items():
+        head = quoted(msgid) + b"," if dataset.item else b""
+        if has_lists or article.row_extras:
+            texts = [_encode(_with_texts(article, day))[1:-1] for day in article.rows]
+        else:
+            rows = [(*astuple(row), None) for row in article.rows.values()]
+            texts = _encode(rows)[2:-2].split(b"],[")
+        lines[msgid] = {day: head + text for day, text in zip(article.rows, texts, strict=False)}
+    return lines
 
 
-def _row(dataset: Dataset, article: Article, stat_date: date) -> tuple[object, ...]:
-    values = msgspec.structs.astuple(article.rows[stat_date])
-    if dataset.lists:
-        values = tuple(
-            _encode(value).decode() if isinstance(value, list) else value for value in values
-        )
-    extra = article.row_extras.get(stat_date)
+def _with_texts(article: Article, day: date) -> tuple[object, ...]:
+    """A row's values, with lists and what is unknown as JSON texts."""
+    values = [
+        _encode(value).decode() if isinstance(value, list) else value
+        for value in astuple(article.rows[day])
+    ]
+    extra = article.row_extras.get(day)
     return (*values, None if extra is None else json_text.encode(extra))
 
 
@@ -207,44 +209,7 @@ def row_columns(dataset: Dataset) -> str:
     return ", ".join((*key, *metrics, "extra", *ends))
 
 
-class _Lines:
-    """
-    Lines as a file, for COPY: Postgres stores the first while the last are not yet written.
-
-    Read in large parts: before each, this thread waits for the parsing threads to release the GIL.
-    """
-
-    def __init__(self, lines: Iterator[bytes]) -> None:
-        self._lines = lines
-        self.error: BaseException | None = None
-        """What interrupted the writing: an error of ours, or Airflow ending the task."""
-
-    def read(self, _size: int) -> bytes:
-        """The next lines, however long; nothing is the end."""
-        part: list[bytes] = []
-        size = 0
-        try:
-            for lines in self._lines:
-                part.append(lines)
-                size += len(lines)
-                if size >= _PART_BYTES:
-                    break
-            return b"".join(part)
-        except BaseException as error:
-            self.error = error
-            raise
-
-
 def copy(connection: Connection, table: str, columns: str, lines: Iterable[bytes]) -> None:
     """Ended lines into a table."""
-    source: Any = _Lines(iter(lines))
     cursor = connection.connection.cursor()
-    try:
-        cursor.copy_expert(f"COPY {table} ({columns}) {_AS_CSV}", source)
-    except Exception as error:
-        if source.error:  # psycopg2's own error would only say that the COPY was cancelled
-            raise source.error from None
-        if isinstance(error, psycopg2.Error):
-            raise
-        # what psycopg2 stumbles over when the session ends: a SystemError, say
-        raise psycopg2.OperationalError(f"the COPY broke off: {error}") from None
+    cursor.copy_expert(f"COPY {table} ({columns}) {_AS_CSV}", BytesIO(b"".join(lines)), _PART_BYTES)

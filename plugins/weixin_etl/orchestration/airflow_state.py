@@ -71,6 +71,8 @@ class AirflowRun:
     run_type: str
     started_at: datetime | None
     ended_at: datetime | None
+    is_refetch: bool
+    """Whether it asks for settled days as well."""
 
 
 def runs(dag_id: str, run_ids: Collection[str], newest: int) -> dict[str, AirflowRun]:
@@ -86,6 +88,7 @@ def runs(dag_id: str, run_ids: Collection[str], newest: int) -> dict[str, Airflo
                 run_type=str(run.run_type),
                 started_at=run.start_date,
                 ended_at=run.end_date,
+                is_refetch=bool((run.conf or {}).get("refetch")),
             )
             for run in [*latest, *named]
         }

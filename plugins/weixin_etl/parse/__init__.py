@@ -15,7 +15,15 @@ import msgspec
 from weixin_etl import clock, json_text
 from weixin_etl.datasets import DATASETS, Dataset, ItemKey, Kind, Rows
 from weixin_etl.parse import values
-from weixin_etl.parse.articles import ATTRIBUTES, Article, Parsed, Rejected, Row, row_type
+from weixin_etl.parse.articles import (
+    ATTRIBUTES,
+    UNDOCUMENTED,
+    Article,
+    Parsed,
+    Rejected,
+    Row,
+    row_type,
+)
 
 _MOST_REJECTED = 100_000
 
@@ -56,7 +64,7 @@ def _decoder(dataset: Dataset) -> msgspec.json.Decoder[Any]:
         [
             *(("ref_date", date), ("msgid", values.Msgid), ("rows", rows)),
             *((name, values.Text, None) for name in ("title", "url", "content_url")),
-            ("publish_type", values.SmallCount, None),
+            *(("publish_type", values.SmallCount, None), (UNDOCUMENTED, values.Count, None)),
         ],
         rename={"rows": dataset.rows_key},
         kw_only=True,
@@ -86,7 +94,9 @@ def documented(dataset: Dataset, body: bytes, day: date, last_day: date) -> Pars
         if item.ref_date != day or len(rows) != len(item.rows):  # repeated, or out of range
             return None
         attributes = {name: getattr(item, name) for name in ATTRIBUTES}
-        parsed.add(Article(item.msgid, **attributes, rows=rows))
+        seen = getattr(item, UNDOCUMENTED)
+        extra = {} if seen is None else {UNDOCUMENTED: seen}
+        parsed.add(Article(item.msgid, **attributes, extra=extra, rows=rows))
     return parsed
 
 
@@ -98,7 +108,7 @@ class Item(NamedTuple):
     attributes: dict[str, Any]
     """What else is said of an article."""
     rows: list[Any]
-    misfit: str = ""
+    why: str = ""
     """Why it has no rows, if something else stands in their place."""
 
 
@@ -118,7 +128,8 @@ def normalised(dataset: Dataset, item: dict[str, Any]) -> Item:
     if dataset.rows_in is not Rows.LIST and isinstance(rows, dict):
         row = rest | rows
         return Item(ref_date, key, {}, [row | {"stat_date": row.get("stat_date") or ref_date}])
-    return Item(ref_date, key, rest, [], _is_not(dataset.rows_key, rows, dataset.rows_in.value))
+    what = f"{values.what_it_is(rows)}, not {dataset.rows_in.value}"
+    return Item(ref_date, key, rest, [], why=f"{dataset.rows_key} is {what}")
 
 
 class RowByRow:
@@ -138,8 +149,11 @@ class RowByRow:
             raise _UnreadableError("the answer is not JSON") from None
         items = answer.get("list") if isinstance(answer, dict) else None
         if not isinstance(items, list):
-            what = "articles" if self._dataset.describes_articles else "items"
-            raise _UnreadableError(f"the answer has no list of {what}")
+            raise _UnreadableError(
+                "the answer has no list of articles"
+                if self._dataset.describes_articles
+                else "the answer has no list of items"
+            )
         self._parsed.is_delayed = str(answer.get("is_delay")).lower() in ("true", "1")
         for item in items:
             self._item(item)
@@ -147,16 +161,20 @@ class RowByRow:
 
     def _item(self, written: Any) -> None:
         if not isinstance(written, dict):
-            what = "an article" if self._dataset.describes_articles else "an item"
-            self._reject(f"{what} that is not an object", written)
+            self._reject(
+                "an article that is not an object"
+                if self._dataset.describes_articles
+                else "an item that is not an object",
+                written,
+            )
             return
         item = normalised(self._dataset, written)
         msgid, why_unnamed = _named(self._dataset.item, item.key)
         if reason := self._why_another_day(item.ref_date) or why_unnamed:
             self._reject(reason, written, None if why_unnamed else msgid)
             return
-        if item.misfit:  # it is listed, without a row
-            self._reject(item.misfit, written, msgid)
+        if item.why:  # it is listed, without a row
+            self._reject(item.why, written, msgid)
         article = _described(msgid, json_text.clean(item.attributes, values.ITEM_DEPTH))
         for row in item.rows:
             self._row(article, row)
@@ -192,7 +210,8 @@ class RowByRow:
             if value is None or fits(value):
                 known[metric.name] = value
             else:
-                self._reject(_is_not(metric.name, written, what), written, msgid, stat_date)
+                reason = f"{metric.name} is {values.what_it_is(written)}, not {what}"
+                self._reject(reason, written, msgid, stat_date)
         return msgspec.convert(known, self._row_type)
 
     def _why_another_day(self, ref_date: Any) -> str:
@@ -200,12 +219,12 @@ class RowByRow:
             return ""
         if _as_date(ref_date):
             return "ref_date is another day than the one asked for"
-        return _is_not("ref_date", ref_date, "the day asked for")
+        return f"ref_date is {values.what_it_is(ref_date)}, not the day asked for"
 
     def _why_no_row(self, row: dict[str, Any], stat_date: date | None) -> str:
         """What keeps a whole row from being loaded, if anything."""
         if stat_date is None:
-            return _is_not("stat_date", row.get("stat_date"), "a date")
+            return f"stat_date is {values.what_it_is(row.get('stat_date'))}, not a date"
         is_of_day = not self._dataset.describes_articles
         if is_of_day and stat_date != self._day:
             return "stat_date is another day than the one asked for"
@@ -246,9 +265,11 @@ def _named(key: ItemKey | None, written: Any) -> tuple[str, str]:
     if key.is_number:
         number = values.as_number(Kind.COUNT, written)
         fits, what = values.FITS[Kind.COUNT]
-        return (str(number), "") if fits(number) else ("", _is_not(key.name, written, what))
+        if not fits(number):
+            return "", f"{key.name} is {values.what_it_is(written)}, not {what}"
+        return str(number), ""
     if not isinstance(written, str):
-        return "", _is_not(key.name, written, "a text")
+        return "", f"{key.name} is {values.what_it_is(written)}, not a text"
     name = json_text.clean(written)
     if not 0 < len(name) <= values.LONGEST_MSGID:
         return "", f"{key.name} is a text of none or more than {values.LONGEST_MSGID} characters"
@@ -266,7 +287,3 @@ def _described(msgid: str, attributes: dict[str, Any]) -> Article:
         elif value is not None:
             article.extra[name] = value
     return article
-
-
-def _is_not(name: str, written: Any, what: str) -> str:
-    return f"{name} is {values.what_it_is(written)}, not {what}"

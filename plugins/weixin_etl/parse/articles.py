@@ -18,6 +18,8 @@ from weixin_etl.datasets import Dataset, Kind
 from weixin_etl.parse.values import FITS, TYPES
 
 ATTRIBUTES = ("title", "url", "content_url", "publish_type")
+UNDOCUMENTED = "user_source"
+"""Many answers give it of an article: it is in `extra`, and such an answer is as documented."""
 _MSGID = re.compile(r"(?P<message>.+)_(?P<position>[1-9]\d{0,3})")
 
 
@@ -30,13 +32,12 @@ class Row(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
 @cache
 def row_type(dataset: Dataset) -> type[Row]:
     """The Struct of the dataset's rows: stat_date, then its metrics, None where absent."""
-    unchecked = [metric for metric in dataset.metrics if metric.kind is not Kind.COUNT]
+    others = (metric for metric in dataset.metrics if metric.kind is not Kind.COUNT)
+    unchecked = [(metric.name, FITS[metric.kind][0]) for metric in others]
 
     def check(row: Row) -> None:
-        for metric in unchecked:
-            value = getattr(row, metric.name)
-            if value is not None and not FITS[metric.kind][0](value):
-                raise ValueError(metric.name)
+        if not all(fits(getattr(row, name)) for name, fits in unchecked):
+            raise ValueError
 
     row: type[Row] = msgspec.defstruct(  # type: ignore[assignment] # typed as any Struct
         "Row",

@@ -16,9 +16,8 @@ LONGEST_MSGID = 200
 ITEM_DEPTH, ROW_DEPTH = 2, 4
 """How many objects and lists of its answer an item is in, and a row."""
 _RATE_MAX = 10**15
-_NO_NUL = "^[^\0]*$"
-Msgid = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_MSGID, pattern=_NO_NUL)]
-Text = Annotated[str, msgspec.Meta(pattern=_NO_NUL)] | None
+Msgid = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_MSGID, pattern="^[^\0]*$")]
+Text = Annotated[str, msgspec.Meta(pattern="^[^\0]*$")] | None
 Count = Annotated[int, msgspec.Meta(ge=0, le=BIGINT_MAX)] | None
 SmallCount = Annotated[int, msgspec.Meta(ge=0, le=SMALLINT_MAX)] | None
 TYPES: dict[Kind, Any] = {
@@ -64,12 +63,14 @@ def _is_count(value: Any) -> bool:
 
 
 def _is_rate(value: Any) -> bool:
+    if value is None:
+        return True
     is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)
     return is_number and 0 <= value < _RATE_MAX and bool(clean(value) == value)
 
 
 def _is_list(value: Any) -> bool:
-    return isinstance(value, list) and bool(clean(value, ROW_DEPTH + 1) == value)
+    return isinstance(value, list | None) and bool(clean(value, ROW_DEPTH + 1) == value)
 
 
 FITS: dict[Kind, tuple[Callable[[Any], bool], str]] = {

@@ -285,8 +285,7 @@ def _few(keys: Sequence[str]) -> str:
 
 def _promises(it: Seen) -> Finding:
     name, window = "promises", it.dataset.row_days
-    parsed = [found.parsed for found in it.shapes]
-    rejected = [one for those in parsed for one in those.rejected]
+    rejected = [part for found in it.shapes for part in found.parsed.rejected]
     if rejected:
         came = f"{counted(len(rejected), 'part')} rejected, the first: {rejected[0].reason}"
         return Finding(Grade.BAD, name, came, REPORT)

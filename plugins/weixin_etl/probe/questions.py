@@ -49,6 +49,8 @@ def _of_articles(it: Seen) -> Iterator[tuple[str, str]]:
     yield "Is each msgid <message>_<position>?", forms
     given = [name for name in ATTRIBUTES if any(name in found.given for found in it.shapes)]
     yield "What is given of an article beside its rows?", few_names(given) or "nothing"
+    twice = "yes" if any(found.lists_twice for found in it.shapes) else "no"
+    yield "Is an article listed twice in an answer?", twice
     if any(metric.whole for metric in it.dataset.metrics):
         rows = [row for article in it.articles for row in article.rows.values()]
         above = sum(parts_above(it.dataset, row) > 0 for row in rows)

@@ -9,11 +9,11 @@ from weixin_etl import json_text
 from weixin_etl.api.client import Answer
 from weixin_etl.datasets import Dataset, Kind, Rows
 from weixin_etl.parse import parse
-from weixin_etl.parse.articles import ATTRIBUTES, Parsed
+from weixin_etl.parse.articles import ATTRIBUTES, UNDOCUMENTED, Parsed
 from weixin_etl.parse.values import FITS, what_it_is
 
 _CHARSETS = ("UTF-8", "GB18030")
-OPTIONAL = frozenset({"is_delay", *ATTRIBUTES}) - {"title"}
+OPTIONAL = frozenset({"is_delay", *ATTRIBUTES, UNDOCUMENTED}) - {"title"}
 """Declared keys that an endpoint may leave out in every answer."""
 
 
@@ -29,6 +29,8 @@ class Shape:
     """The keys that have a value anywhere in it."""
     odd: dict[str, str]
     """Declared keys with a value of another type, and what that is."""
+    lists_twice: bool
+    """Whether an article is in its list more than once."""
 
 
 def shape_of(dataset: Dataset, day: date, answer: Answer) -> Shape:
@@ -42,7 +44,8 @@ def shape_of(dataset: Dataset, day: date, answer: Answer) -> Shape:
         if value is not None and key in known and not known[key](value)
     }
     given = frozenset(key for key, value in pairs if value is not None)
-    return Shape(day, parsed, charset(answer.body), given, odd)
+    msgids = [str(value) for key, value in pairs if key == "msgid"]
+    return Shape(day, parsed, charset(answer.body), given, odd, len(msgids) > len({*msgids}))
 
 
 def charset(body: bytes) -> str:
@@ -69,7 +72,7 @@ def declared(dataset: Dataset) -> dict[str, Callable[[Any], bool]]:
         item[dataset.item.name] = FITS[Kind.COUNT][0] if dataset.item.is_number else _is(str)
     if dataset.describes_articles:
         item |= {name: _is(str) for name in ATTRIBUTES}
-        item |= dict.fromkeys(("publish_type", "user_source"), FITS[Kind.COUNT][0])
+        item |= dict.fromkeys(("publish_type", UNDOCUMENTED), FITS[Kind.COUNT][0])
     if dataset.rows_in is Rows.LIST:
         item |= {dataset.rows_key: _is(list), f"{row}stat_date": _is_date}
     elif dataset.rows_in is Rows.OBJECT:

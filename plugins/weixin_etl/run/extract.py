@@ -1,14 +1,15 @@
 """One call per pair (account, day), a few at once over all accounts of a batch, chunk by chunk."""
 
 import logging
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import islice
 from math import inf
-from threading import Condition, Lock
+from threading import Lock
+from time import monotonic
 
 from weixin_etl import clock, rules
 from weixin_etl.api.client import Answer, Refusal, WeixinClient
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 
 ENOUGH_BYTES = 8 << 20
 """Bytes of answers that are handed on together."""
+WAITING = 2
+"""Calls for each thread that are made or wait, so that none idles while answers are loaded."""
 
 
 class AccountCalls:
@@ -53,33 +56,34 @@ class AccountCalls:
         self._client: WeixinClient | None = None
         self._stopped = stopped
         self._outages = Outages()
-        self._opening = Lock()
-        self._noting = Lock()
+        self._opening, self._noting = Lock(), Lock()
 
     def ask(self, day: date) -> Answer | Refusal:
         """Ask for the day, unless the account is stopped or has no call left."""
-        with self._opening:
-            if self._stopped is None and self._client is None:
-                self._open()
+        client = self._opened()
         with self._noting:
             if self._stopped:
                 return replace(self._stopped, calls=0)
             if self._calls_allowed <= 0:
                 return Refusal(HeldBackError(account=str(self.account)), self._now(), calls=0)
             self._calls_allowed -= 1
-        assert self._client  # noqa: S101 # opened, or stopped
-        came = self._client.datacube(self._run.dataset, day)
+        assert client  # noqa: S101 # else it is stopped
+        came = client.datacube(self._run.dataset, day)
         with self._noting:
             self._calls_allowed -= came.calls - 1  # a call that was given up is not taken off
             self._note(day, came)
         return came
 
-    def _open(self) -> None:
-        try:
-            self._client = self._open_client()
-            self._client.check_token()
-        except WeixinError as error:
-            self._stopped = Refusal(error, self._now(), calls=0)
+    def _opened(self) -> WeixinClient | None:
+        """The account's client; None of an account that is stopped."""
+        with self._opening:
+            if self._client is None and self._stopped is None:
+                try:
+                    self._client = self._open_client()
+                    self._client.check_token()
+                except WeixinError as error:
+                    self._stopped = Refusal(error, self._now(), calls=0)
+            return self._client
 
     def _note(self, day: date, came: Answer | Refusal) -> None:
         """
@@ -96,32 +100,26 @@ class AccountCalls:
             self._stopped = came
 
 
-def chunks_of(planned: PlannedAccount, days: Iterable[date]) -> list[list[date]]:
-    """Some of an account's planned days as chunks: those of the window first, then the older."""
-    wanted = set(days)
+def chunks_of(planned: PlannedAccount, wanted: set[date]) -> list[list[date]]:
+    """Those of an account's planned days as chunks: the window's first, then the older ones."""
     first = [day for day in planned.first if day in wanted]
     older = [day for day in planned.older if day in wanted]
     starts = range(0, len(older), rules.OLDER_DAYS)
-    return [first, *(older[start : start + rules.OLDER_DAYS] for start in starts)][not first :]
+    chunks = [first, *(older[start : start + rules.OLDER_DAYS] for start in starts)]
+    return [chunk for chunk in chunks if chunk]
 
 
+@dataclass(eq=False, slots=True)
 class FetchedChunk:
     """An account's days that are judged together, and what has come of them."""
 
-    def __init__(self, calls: AccountCalls) -> None:
-        """Begin with the account's next chunk."""
-        self.calls = calls
-        self.days = deque(calls.chunks.popleft())
-        """Not asked yet."""
-        self.staged: list[Staged] = []
-        self.in_flight = 0
-        self.failure: Exception | None = None
-        """What went wrong in the program itself: the account is given up."""
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether no day is asked, or to be asked, any more."""
-        return not self.in_flight and not self.days
+    calls: AccountCalls
+    days: deque[date]
+    """Not asked yet."""
+    staged: list[Staged] = field(default_factory=list)
+    in_flight: int = 0
+    failure: Exception | None = None
+    """What went wrong in the program itself: the account is given up."""
 
     @property
     def size(self) -> int:
@@ -140,128 +138,99 @@ def extract(
     """
     Ask for each account's days, `concurrency` calls at once, from the first to the last.
 
-    Chunks that are complete are yielded together, whenever the caller is ready for more: 8 MB of
-    answers or more, up to half of `most_bytes` or a single one, or what there is after
-    `most_seconds`. The calls go on while the caller works, until the other half waits. An account
-    that answers slowly leaves the other calls in flight to the others. Its next chunk begins when
-    the one before is complete.
+    Chunks of different accounts that are complete are yielded together: 8 MB of answers or more, up
+    to half of `most_bytes` or a single one, or what there is after `most_seconds`. Calls that wait
+    for their turn are made while the caller works. An account that answers slowly leaves the other
+    calls to the others. Its next chunk begins when the one before is complete.
 
     Accounts are taken from the iterable when their turn comes. `ask` makes a call and may work on
-    its answer; it runs in the thread of the call.
+    its answer; it runs in a thread.
     """
-    extraction = _Extraction(accounts, ask, concurrency, most_bytes)
     with short_turns(), thread_pool(concurrency) as pool:
-        try:
-            callers = [pool.submit(extraction.call) for _ in range(concurrency)]
-            yield from extraction.come(most_seconds)
-        finally:
-            extraction.end()
-    for caller in callers:
-        caller.result()
+        flight = _Flight(iter(accounts), ask, pool, concurrency)
+        ends_at = monotonic() + most_seconds
+        while flight.fill() or flight.complete:
+            flight.land(max(0, ends_at - monotonic()))
+            is_enough = flight.size >= min(ENOUGH_BYTES, most_bytes // 2)
+            if is_enough or not flight.fill() or monotonic() >= ends_at:
+                yield flight.taken(most_bytes // 2)
+                ends_at = monotonic() + most_seconds
 
 
-class _Extraction:
-    """What the calling threads and the one that takes their results share."""
+@dataclass(eq=False, slots=True)
+class _Flight:
+    """The calls that are made or wait for a thread: as many again as there are threads."""
 
-    def __init__(
-        self,
-        accounts: Iterable[AccountCalls],
-        ask: Callable[[AccountCalls, date], Staged],
-        concurrency: int,
-        most_bytes: int,
-    ) -> None:
-        self._ask = ask
-        self._concurrency = concurrency
-        self._most_bytes = max(1, most_bytes // 2)
-        self._enough_bytes = min(self._most_bytes, ENOUGH_BYTES)
-        self._accounts = iter(accounts)
-        self._active: list[FetchedChunk] = []
-        """At most as many as calls in flight, one of an account."""
-        self._complete: deque[FetchedChunk] = deque()
-        self._callers = concurrency
-        self._changed = Condition()
-
-    def call(self) -> None:
-        """Make calls until there is none left to make."""
-        try:
-            while turn := self._next():
-                chunk, day = turn
-                try:
-                    chunk.staged.append(self._ask(chunk.calls, day))
-                except Exception as error:
-                    name = type(error).__name__
-                    log.warning("%s %s: not worked on: %s", chunk.calls.account, day, name)
-                    chunk.failure = error
-                self._done(chunk)
-        finally:
-            with self._changed:
-                self._callers -= 1
-                self._changed.notify_all()
-
-    def _next(self) -> tuple[FetchedChunk, date] | None:
-        """The next day, of the account with the fewest calls in flight; None when none is left."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._bytes < self._most_bytes)
-            while True:
-                free = self._concurrency - len(self._active)
-                self._active += map(FetchedChunk, islice(self._accounts, max(0, free)))
-                begun = [chunk for chunk in self._active if chunk.days]
-                if begun:
-                    chunk = min(begun, key=lambda chunk: chunk.in_flight)
-                    chunk.in_flight += 1
-                    return chunk, chunk.days.popleft()
-                if not self._active:
-                    return None
-                self._changed.wait()  # for a chunk that is in flight, after which its next begins
-
-    def _done(self, chunk: FetchedChunk) -> None:
-        with self._changed:
-            chunk.in_flight -= 1
-            if chunk.failure:
-                chunk.days.clear()
-                chunk.calls.chunks.clear()
-            if chunk.is_complete and chunk in self._active:
-                self._active.remove(chunk)
-                self._complete.append(chunk)
-                if chunk.calls.chunks:
-                    self._active.append(FetchedChunk(chunk.calls))
-            self._changed.notify_all()
+    accounts: Iterator[AccountCalls]
+    ask: Callable[[AccountCalls, date], Staged]
+    pool: ThreadPoolExecutor
+    concurrency: int
+    active: list[FetchedChunk] = field(default_factory=list)
+    """One of an account."""
+    calls: dict[Future[Staged], tuple[FetchedChunk, date]] = field(default_factory=dict)
+    complete: list[FetchedChunk] = field(default_factory=list)
 
     @property
-    def _bytes(self) -> int:
-        return sum(chunk.size for chunk in self._complete)
+    def size(self) -> int:
+        """Bytes of the answers that are complete."""
+        return sum(chunk.size for chunk in self.complete)
 
-    def come(self, most_seconds: float) -> Iterator[list[FetchedChunk]]:
-        """What is complete, each time it is enough or late enough."""
-        while self._callers or self._complete:
-            with self._changed:
-                self._changed.wait_for(self._is_enough, most_seconds)
-                taken = self._taken()
-            if taken:
-                yield taken
-            del taken  # else it stays until the next ones are all there
+    def fill(self) -> bool:
+        """Begin as many calls as may wait, for the accounts with the fewest; whether any is on."""
+        while len(self.calls) < WAITING * self.concurrency:
+            if len(self.active) < WAITING * self.concurrency:
+                for calls in islice(self.accounts, 1):
+                    self._begin(calls)
+            chunk = min(filter(self._may_ask, self.active), key=_in_flight, default=None)
+            if chunk is None:
+                break
+            day = chunk.days.popleft()
+            chunk.in_flight += 1
+            self.calls[self.pool.submit(self.ask, chunk.calls, day)] = chunk, day
+        return bool(self.calls)
 
-    def _is_enough(self) -> bool:
-        return self._bytes >= self._enough_bytes or not self._callers
+    def _may_ask(self, chunk: FetchedChunk) -> bool:
+        """Whether it has a day to ask for, and no more than its share of the threads."""
+        share = -(-self.concurrency // len(self.active))
+        return bool(chunk.days) and chunk.in_flight < share
 
-    def _taken(self) -> list[FetchedChunk]:
-        """Chunks of different accounts."""
+    def _begin(self, calls: AccountCalls) -> None:
+        self.active.append(FetchedChunk(calls, deque(calls.chunks.popleft())))
+
+    def land(self, seconds: float) -> None:
+        """Wait for calls that end."""
+        for future in wait(self.calls, seconds, FIRST_COMPLETED).done:
+            chunk, day = self.calls.pop(future)
+            chunk.in_flight -= 1
+            try:
+                chunk.staged.append(future.result())
+            except Exception as error:
+                name = type(error).__name__
+                log.warning("%s %s: not worked on: %s", chunk.calls.account, day, name)
+                chunk.failure = error
+                chunk.days.clear()
+                chunk.calls.chunks.clear()
+            if not chunk.days and not chunk.in_flight:
+                self._complete(chunk)
+
+    def _complete(self, chunk: FetchedChunk) -> None:
+        self.active.remove(chunk)
+        self.complete.append(chunk)
+        if chunk.calls.chunks:
+            self._begin(chunk.calls)
+
+    def taken(self, most_bytes: int) -> list[FetchedChunk]:
+        """The first complete chunks of different accounts, with no more bytes, or one."""
         taken: list[FetchedChunk] = []
         size = 0
-        while self._complete:
-            chunk = self._complete[0]
+        for chunk in self.complete:
             size += chunk.size
-            if taken and (size > self._most_bytes or any(it.calls is chunk.calls for it in taken)):
+            if taken and (size > most_bytes or any(it.calls is chunk.calls for it in taken)):
                 break
-            taken.append(self._complete.popleft())
-        self._changed.notify_all()
+            taken.append(chunk)
+        del self.complete[: len(taken)]
         return taken
 
-    def end(self) -> None:
-        """Nobody takes any more: calls in flight end, and no other is made."""
-        with self._changed:
-            self._accounts = iter(())
-            self._active.clear()
-            self._complete.clear()
-            self._most_bytes = sys.maxsize
-            self._changed.notify_all()
+
+def _in_flight(chunk: FetchedChunk) -> int:
+    return chunk.in_flight

@@ -15,7 +15,7 @@ from weixin_etl.api.client import Refusal, WeixinClient
 from weixin_etl.api.errors import ConfigurationError, DailyQuotaError, HeldBackError
 from weixin_etl.clock import days_as_ranges
 from weixin_etl.load import Load, Loaded, Staged, answered, count_calls, refused
-from weixin_etl.model import Account, Batch, Counts, Coverage, Pair, PlannedAccount, Run
+from weixin_etl.model import Account, Batch, Counts, Pair, PlannedAccount, Run
 from weixin_etl.parse import parse
 from weixin_etl.problem import (
     Problem,
@@ -23,16 +23,15 @@ from weixin_etl.problem import (
     log_frames,
     log_problem,
     program_fault,
-    together,
 )
 from weixin_etl.run import Settings
 from weixin_etl.run.extract import AccountCalls, FetchedChunk, chunks_of, extract
 from weixin_etl.run.outcome import (
+    Known,
     accounts_not_in,
     calls_allowed,
     coverage_of,
     why_not_in,
-    with_successor,
 )
 from weixin_etl.text import counted, few_names
 from weixin_etl.warehouse import WarehouseError, analyse_grown, diagnose
@@ -108,8 +107,8 @@ class _Try:
     now: Callable[[], datetime]
     failures: dict[str, Problem] = field(default_factory=dict)
     """Why accounts could not be loaded, by AppID."""
-    refused: list[Problem] = field(default_factory=list)
-    """Why pairs are not in that were asked for."""
+    rids: dict[tuple[str | None, ProblemKind], str] = field(default_factory=dict)
+    """WeChat's ids of refused calls, by AppID and kind."""
     unknown_metrics: set[str] = field(default_factory=set)
     done: int = 0
     """Days that are loaded."""
@@ -129,7 +128,7 @@ class _Try:
             passing = diagnose(error, self.warehouse)
             if passing is None:
                 raise
-            problems = [*together(self.refused), *self.failures.values(), passing.problem]
+            problems = [*self.failures.values(), passing.problem]
         for problem in problems:  # one per account and cause, right above the task's last line
             log_problem(log, problem)
         if problems:
@@ -158,9 +157,9 @@ class _Try:
             most_seconds=COMMIT_SECONDS,
         ):
             self.take(load, fetched)
+            analyse_grown(self.warehouse)
             log.info("%s of %s done", self.done, counted(day_count, "day"))
             del fetched  # else its answers stay until the next ones are all there
-        analyse_grown(self.warehouse)
 
     def calls(self, accounts: Batch) -> list[AccountCalls]:
         """The calls of accounts with days to ask for by now: other runs may have called since."""
@@ -170,22 +169,13 @@ class _Try:
             allowed = calls_allowed(connection, run, self.settings, accounts, now)
         calls = []
         for planned in accounts:
-            days = [
-                day
-                for day in planned.days
-                if rules.is_to_be_asked(
-                    known.get((planned.appid, day)),
-                    planned.planned_at,
-                    refetch=run.refetch,
-                    is_witness=day == planned.witness,
-                )
-            ]
-            if days:
+            chunks = chunks_of(planned, _to_be_asked(run, planned, known))
+            if chunks:
                 calls.append(
                     AccountCalls(
                         run,
                         _as_account(planned),
-                        chunks_of(planned, days),
+                        chunks,
                         partial(self.client, planned),
                         now=self.now,
                         calls_allowed=allowed[planned.appid],
@@ -252,7 +242,8 @@ class _Try:
             return
         for chunk in chunks:
             self.unknown_metrics |= set().union(*(one.unknown_metrics for one in chunk))
-            self.refused += [one.error.problem(one.account, one.day) for one in chunk if one.error]
+            refusals = [(one.account.appid, one.error) for one in chunk if one.error]
+            self.rids |= {(appid, error.kind): error.rid for appid, error in refusals if error.rid}
             _log_chunk(chunk, loaded)
 
     def count_calls(self, staged: Sequence[Staged]) -> None:
@@ -285,9 +276,25 @@ class _Try:
         with self.warehouse.connect() as connection:
             known = coverage_of(connection, self.run.dataset, loadable)
             allowed = calls_allowed(connection, self.run, self.settings, loadable, now)
-            problems = why_not_in(self.run, loadable, known, allowed, now)
-            problems = with_successor(connection, self.run.dataset, problems, now)
-        return [*problems, *self.failures.values()]
+        problems = why_not_in(self.run, loadable, known, allowed, now)
+        return [*map(self.with_rid, problems), *self.failures.values()]
+
+    def with_rid(self, problem: Problem) -> Problem:
+        """The problem with WeChat's id of one of the calls that were refused so."""
+        return replace(problem, rid=self.rids.get((problem.appid, problem.kind), ""))
+
+
+def _to_be_asked(run: Run, planned: PlannedAccount, known: Known) -> set[date]:
+    return {
+        day
+        for day in planned.days
+        if rules.is_to_be_asked(
+            known.get((planned.appid, day)),
+            planned.planned_at,
+            refetch=run.refetch,
+            is_witness=day == planned.witness,
+        )
+    }
 
 
 def _as_account(planned: PlannedAccount) -> Account:
@@ -295,9 +302,7 @@ def _as_account(planned: PlannedAccount) -> Account:
     return Account(planned.conn_id, planned.appid, "", planned.name)
 
 
-def _stopped(
-    planned: PlannedAccount, known: Mapping[Pair, Coverage], now: datetime
-) -> Refusal | None:
+def _stopped(planned: PlannedAccount, known: Known, now: datetime) -> Refusal | None:
     """The refusal of an account whose daily quota this run has found used up today."""
     for day in planned.days:
         pair = known.get((planned.appid, day))

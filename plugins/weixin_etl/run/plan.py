@@ -36,6 +36,8 @@ FEWEST_ACCOUNTS = 8
 """Accounts of a batch, when there are more than batches: a task costs as much as their calls."""
 MOST_ACCOUNTS = 250
 """Accounts of a batch: one that another run needs waits for its whole batch."""
+_SETTLED = Coverage("final")
+"""What is known of a settled day of which no more is needed: an account has thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +179,8 @@ def _plan(
     """Gather what is known of each account's days, and ask the rules; the log lists the calls."""
     today = clock.beijing_date(now)
     appids = [account.appid for account in wanted if account.appid]
-    known = known_days(connection, run, appids, today)
     since = since_dates(connection, run, appids)
+    known = known_days(connection, run, appids, today, min([run.days[-1], *since.values()]))
     first_since = max(today - rules.DAY * run.dataset.window, run.dataset.first_day)
     planned, lost = [], []
     for account in wanted:
@@ -211,9 +213,15 @@ def _plan(
 
 
 def known_days(
-    connection: Connection, run: Run, appids: Sequence[str], today: date
+    connection: Connection, run: Run, appids: Sequence[str], today: date, since: date
 ) -> dict[str, dict[date, Coverage]]:
-    """The rows of coverage that decide what is due of accounts: see `rules.due`."""
+    """What decides what is due of accounts, see `rules.due`; settled days count from `since` on."""
+    settled = connection.execute(
+        statement("coverage/settled.sql"),
+        {"dataset": run.dataset.name, "appids": list(appids), "since": since},
+    )
+    found: dict[str, dict[date, Coverage]] = defaultdict(dict)
+    found.update({row.appid: dict.fromkeys(row.days, _SETTLED) for row in settled})
     rows = connection.execute(
         statement("coverage/known.sql"),
         {
@@ -222,7 +230,6 @@ def known_days(
             "window_first_date": today - rules.DAY * run.dataset.window,
         },
     )
-    found: dict[str, dict[date, Coverage]] = defaultdict(dict)
     for row in rows:
         found[row.appid][row.day] = coverage_of(row[2:])
     return found

@@ -50,7 +50,7 @@ class Progress:
     pair_count: int
     """The pairs of its plan."""
     days_left: tuple[date, ...]
-    """The publication days that it has yet to bring in."""
+    """The days that it has yet to bring in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +76,9 @@ def progress(connection: Connection, dataset: Dataset, airflow: Airflow | None) 
 def runs_at_work(dataset: Dataset, at_work: Iterable[Progress]) -> Iterator[RunAtWork]:
     """The dataset's runs, each with all its accounts."""
     of_runs: dict[str, list[Progress]] = defaultdict(list)
-    for it in at_work:
-        of_runs[it.run_id].append(it)
-    for run_id, those in of_runs.items():
-        count = sum(it.pair_count for it in those)
-        left = sum(len(it.days_left) for it in those)
+    for account in at_work:
+        of_runs[account.run_id].append(account)
+    for run_id, accounts in of_runs.items():
+        count = sum(account.pair_count for account in accounts)
+        left = sum(len(account.days_left) for account in accounts)
         yield RunAtWork(dataset.name, run_id, count, count - left)

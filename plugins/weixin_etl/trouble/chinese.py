@@ -64,8 +64,8 @@ def _account(problem: Problem) -> str:
     return _read("texts")[_AND_MORE].format(cause=first, count=count)
 
 
-def in_full(problem: Problem) -> str:
-    """`Problem.in_full` of one that is `told` in Chinese."""
+def line(problem: Problem) -> str:
+    """The line of a problem that is `told` in Chinese, without WeChat's id of a call."""
     cause, cure = problem.cause, problem.cure
     said = f"{cure}（{cause}）" if cure and cause else cure or cause
     errcode = "" if problem.errcode is None else f"错误码 {problem.errcode}"
@@ -109,6 +109,8 @@ class _Sentence:
             value = text[start:until]
             if until <= start or (place.endswith("count") and not value.isdecimal()):
                 return None
+            if start == 0 and place not in _OF_SENTENCES and ": " in value:
+                return None  # no name, but a cause and the beginning of a detail
             values[place] = value
             start = until + len(literal or "")
         return values

@@ -23,7 +23,7 @@ from sqlalchemy import Connection, Engine, RowMapping
 from weixin_etl import clock, rules
 from weixin_etl.datasets import DATASETS
 from weixin_etl.model import Run, connection_of
-from weixin_etl.problem import End, Mark, Problem, ProblemKind, Whose
+from weixin_etl.problem import End, Problem, ProblemKind, Whose, days_of
 from weixin_etl.text import one_line
 from weixin_etl.threads import convert
 from weixin_etl.warehouse import statement
@@ -62,7 +62,7 @@ class Incident:
     the incident is not an account's.
     """
     days_settled: frozenset[date] = frozenset()
-    """Days of it that are final, or in since it was last met; see `incident/known.sql`."""
+    """Days of it that are final, or ready since it was last met; see `incident/known.sql`."""
     is_warning: bool = False
     """Whether one that is to be told is a warning: see `is_warning`."""
 
@@ -106,7 +106,7 @@ class Look:
     appids: Collection[str] = ()
     """The accounts it looked at, all of whose tries have ended."""
     days: Mapping[str, Collection[date]] = field(default_factory=dict)
-    """The publication days it looked at, by AppID."""
+    """The days it looked at, by AppID."""
     tasks: Collection[str] = ()
     """Tasks that did their work."""
     failed_tasks: Collection[str] = ()
@@ -144,8 +144,8 @@ def of_tokens(
     return Look(
         run,
         now,
-        problems=[it for it in problems if not it.kind.is_retried],
-        kinds={it for it in ProblemKind if it.whose is Whose.CONNECTION},
+        problems=[problem for problem in problems if not problem.kind.is_retried],
+        kinds={kind for kind in ProblemKind if kind.whose is Whose.CONNECTION},
         tasks=("refresh_access_token",),
         is_whole=is_whole and not run.accounts,
         collected=collected,
@@ -171,12 +171,16 @@ def of_ingest(
 
     If Airflow tries again, nothing is said yet about what that may mend, nor about its accounts.
     """
-    left = [it for it in problems if is_retried and it.kind.is_retried]
-    undecided = {it.appid for it in left}
+    left = [problem for problem in problems if is_retried and problem.kind.is_retried]
+    undecided = {problem.appid for problem in left}
     return Look(
         run,
         now,
-        problems=[_of_task(_with_days(it, days), "ingest") for it in problems if it not in left],
+        problems=[
+            _of_task(_with_days(problem, days), "ingest")
+            for problem in problems
+            if problem not in left
+        ],
         kinds=_found_by("ingest"),
         appids=set() if None in undecided else days.keys() - undecided,
         days=days,
@@ -189,15 +193,14 @@ def of_check(
     problems: Sequence[Problem],
     days: Mapping[str, Collection[date]],
     *,
-    unjudged: Collection[ProblemKind] = (),
     failed_tasks: Collection[str] = (),
 ) -> Look:
-    """What `check` shows of the whole run; of the `unjudged` kinds it does not know all."""
+    """What `check` shows of the whole run."""
     look = Look(
         run,
         now,
-        problems=[_of_task(it, "check") for it in problems],
-        kinds=_found_by("ingest", "check").difference(unjudged),
+        problems=[_of_task(problem, "check") for problem in problems],
+        kinds=_found_by("ingest", "check"),
         appids=days.keys(),
         days=days,
         tasks={"check", "ingest", "report"} - set(failed_tasks),
@@ -225,7 +228,7 @@ def of_failed_tasks(run: Run, now: datetime, failed: Mapping[str, Problem | None
 
 
 def _found_by(*tasks: str) -> frozenset[ProblemKind]:
-    return frozenset(it for it in ProblemKind if it.found_by in tasks)
+    return frozenset(kind for kind in ProblemKind if kind.found_by in tasks)
 
 
 def _of_task(problem: Problem, task_id: str) -> Problem:
@@ -254,8 +257,8 @@ def unknown_metrics(names: Collection[str]) -> list[Problem]:
         few = ", ".join(shown[:_UNKNOWN_NAMED])
         return [_unknown(f"{len(known)} metrics that are not known here ({few}, …)", "(many)")]
     return [
-        _unknown(f"a metric {it} that is not known here", name[:_LONGEST_METRIC])
-        for it, name in zip(shown, known, strict=True)
+        _unknown(f"a metric {quoted} that is not known here", name[:_LONGEST_METRIC])
+        for quoted, name in zip(shown, known, strict=True)
     ]
 
 
@@ -308,37 +311,45 @@ def compare(look: Look, known: Sequence[Incident], *, is_answered: bool) -> Chan
     `is_answered` says whether WeChat has answered anything in this run.
     """
     changes = Changes()
-    here = {identity(it.problem): it for it in known}
+    here = {identity(incident.problem): incident for incident in known}
     for same, problem in _met(look, known, is_answered=is_answered).items():
-        is_early = look.is_early and problem.kind is ProblemKind.NOT_READY
-        incident = here.get(same)
-        if incident is None:
-            if not is_early:
-                changes.opened.append(problem)
-        elif incident.closed_at is None:
-            has_news = _has_news(look, incident, problem)
-            if not (is_early and has_news):
-                days = tuple(sorted({*problem.days, *_days_left(look, incident)}))
-                changes.met.append(Met(incident, replace(problem, days=days), has_news))
-    met = {it.incident.incident_id for it in changes.met}
+        _add_met(changes, look, here.get(same), problem)
+    met = {again.incident.incident_id for again in changes.met}
     for incident in known:
-        if incident.closed_at is not None or incident.incident_id in met:
-            continue
-        if _has_left(look, incident):
-            changes.dropped.append(incident)
-        elif _may_be_as_it_was(look, incident):
-            continue
-        elif _is_over(look, incident):
-            (changes.closed if _is_end_told(incident) else changes.dropped).append(incident)
-        elif 0 < len(left := _days_left(look, incident)) < len(incident.problem.days):
-            changes.narrowed.append((incident, sorted(left)))
+        if incident.closed_at is None and incident.incident_id not in met:
+            _add_not_met(changes, look, incident)
     return changes
+
+
+def _add_met(changes: Changes, look: Look, incident: Incident | None, problem: Problem) -> None:
+    """What a problem that the look has met changes, by the incident of it that is known."""
+    is_early = look.is_early and problem.kind is ProblemKind.NOT_READY
+    if incident is None:
+        if not is_early:
+            changes.opened.append(problem)
+    elif incident.closed_at is None:
+        has_news = _has_news(look, incident, problem)
+        if not (is_early and has_news):
+            days = tuple(sorted({*problem.days, *_days_left(look, incident)}))
+            changes.met.append(Met(incident, replace(problem, days=days), has_news))
+
+
+def _add_not_met(changes: Changes, look: Look, incident: Incident) -> None:
+    """What it changes that the look has not met an open incident."""
+    if _has_left(look, incident):
+        changes.dropped.append(incident)
+    elif _may_be_as_it_was(look, incident):
+        return
+    elif _is_over(look, incident):
+        (changes.closed if _is_end_told(incident) else changes.dropped).append(incident)
+    elif 0 < len(left := _days_left(look, incident)) < len(incident.problem.days):
+        changes.narrowed.append((incident, sorted(left)))
 
 
 def identity(problem: Problem) -> Identity:
     """What makes two meetings of a problem one incident."""
     subject = problem.subject
-    if problem.appid and Mark.BY_ERRCODE in problem.kind.marks and problem.errcode is not None:
+    if problem.appid and problem.kind.is_by_errcode and problem.errcode is not None:
         subject = f"errcode {problem.errcode}"
     return problem.kind, problem.appid, subject
 
@@ -346,37 +357,42 @@ def identity(problem: Problem) -> Identity:
 def _met(look: Look, known: Sequence[Incident], *, is_answered: bool) -> dict[Identity, Problem]:
     """The look's problems by their identity, without what only follows from others."""
     problems = list(look.problems)
-    unreachable = [it for it in problems if it.kind is ProblemKind.UNREACHABLE]
+    unreachable = _of_kind(problems, ProblemKind.UNREACHABLE)
     if unreachable and not is_answered:
-        others = [it for it in problems if it.kind is not ProblemKind.UNREACHABLE]
+        others = [problem for problem in problems if problem not in unreachable]
         problems = [*others, _nobody_reached(unreachable)]
-    of_run = [it.problem for it in known if it.run_id == look.run.run_id and not it.problem.appid]
-    said = {it.subject for it in [*of_run, *problems] if it.subject in TASKS}
+    of_run = [
+        incident.problem
+        for incident in known
+        if incident.run_id == look.run.run_id and not incident.problem.appid
+    ]
+    said = {problem.subject for problem in [*of_run, *problems] if problem.subject in TASKS}
     problems += [_ended_by_airflow(task) for task in sorted(set(look.failed_tasks) - said)]
     if said:
-        problems = [it for it in problems if it.kind is not ProblemKind.NOT_ASKED]
+        not_asked = _of_kind(problems, ProblemKind.NOT_ASKED)
+        problems = [problem for problem in problems if problem not in not_asked]
     alike: dict[Identity, list[Problem]] = defaultdict(list)
     for problem in problems:
         alike[identity(problem)].append(problem)
     return {same: _as_one(same, those) for same, those in alike.items()}
 
 
+def _of_kind(problems: Sequence[Problem], kind: ProblemKind) -> list[Problem]:
+    return [problem for problem in problems if problem.kind is kind]
+
+
 def _as_one(same: Identity, problems: Sequence[Problem]) -> Problem:
     """Problems of one identity: the one with the most days speaks for all."""
-    most = max(problems, key=lambda it: len(it.days))
-    return replace(most, days=_days_of(problems), subject=same[2])
-
-
-def _days_of(problems: Sequence[Problem]) -> tuple[date, ...]:
-    return tuple(sorted({day for it in problems for day in it.days}))
+    most = max(problems, key=lambda problem: len(problem.days))
+    return replace(most, days=days_of(problems), subject=same[2])
 
 
 def _nobody_reached(problems: Sequence[Problem]) -> Problem:
     """No account in the run got an answer: WeChat is down, or the way to it."""
     first = problems[0]
-    count = len({it.appid for it in problems})
+    count = len({problem.appid for problem in problems})
     cause = first.cause if count == 1 else f"{first.cause}; so for {count} accounts at least"
-    return Problem(ProblemKind.UNREACHABLE, cause, first.cure, days=_days_of(problems))
+    return Problem(ProblemKind.UNREACHABLE, cause, first.cure, days=days_of(problems))
 
 
 def _ended_by_airflow(task_id: str) -> Problem:
@@ -409,20 +425,16 @@ def _has_left(look: Look, incident: Incident) -> bool:
     """Whether its account is no longer collected, so that nothing will be heard of it."""
     if not look.is_whole or incident.is_collected or incident.problem.appid in look.collected:
         return False
-    match incident.problem.kind:
-        case ProblemKind.NOT_COLLECTED:
-            return False
-        case ProblemKind.WITHDRAWN:  # goes on for as long as the list of accounts meets it
-            return "refresh_access_token" in look.tasks
-        case _:
-            return True
+    # a withdrawal goes on for as long as the list of accounts meets it
+    is_withdrawn = incident.problem.kind is ProblemKind.WITHDRAWN
+    return not is_withdrawn or "refresh_access_token" in look.tasks
 
 
 def _may_be_as_it_was(look: Look, incident: Incident) -> bool:
     """Whether no answer came of its account, its connection, or anybody."""
-    unanswered = [it for it in look.problems if Mark.NO_ANSWER in it.kind.marks]
-    connections = {it.conn_id for it in unanswered if it.conn_id and not it.appid}
-    appids = {it.appid for it in unanswered if it.appid or not it.conn_id}
+    unanswered = [problem for problem in look.problems if problem.kind.is_no_answer]
+    connections = {met.conn_id for met in unanswered if met.conn_id and not met.appid}
+    appids = {met.appid for met in unanswered if met.appid or not met.conn_id}
     return (
         None in appids
         or incident.problem.appid in appids
@@ -439,13 +451,9 @@ def _is_end_told(incident: Incident) -> bool:
 def _days_left(look: Look, incident: Incident) -> set[date]:
     """The incident's days of which nothing shows that they are well."""
     known = incident.problem
-    is_looked_for = known.kind in look.kinds
-    if known.kind.ends is End.DAILY_RUN and look.is_daily and is_looked_for:
-        return set()
-    if known.kind.ends in (End.LOOK, End.DAILY_RUN):
-        looked_at = look.days.get(known.appid or "", ()) if is_looked_for else ()
-        return set(known.days).difference(looked_at)
-    return set(known.days) - incident.days_settled
+    if known.kind.ends is not End.DAILY_RUN:
+        return set(known.days) - incident.days_settled
+    return set() if look.is_daily and known.kind in look.kinds else set(known.days)
 
 
 def _is_over(look: Look, incident: Incident) -> bool:
@@ -457,8 +465,6 @@ def _is_over(look: Look, incident: Incident) -> bool:
         return False
     if known.appid is None:
         return _is_over_for_all(look, incident)
-    if known.kind is ProblemKind.NOT_COLLECTED:  # plan would have met it again
-        return True
     if known.appid not in look.appids:
         return False
     if known.kind.ends is End.ANSWER and not incident.is_answered_since:
@@ -485,8 +491,8 @@ def _is_over_for_all(look: Look, incident: Incident) -> bool:
 
 _MOST_LINES = 20
 _LOCK_WAIT = "SET LOCAL lock_timeout = '60s'"
-_NO_ANSWER = [it.value for it in ProblemKind if Mark.NO_ANSWER in it.marks]
-_OF_ACCOUNT = [it.value for it in ProblemKind if it.is_of_account]
+_NO_ANSWER = [kind.value for kind in ProblemKind if kind.is_no_answer]
+_OF_ACCOUNT = [kind.value for kind in ProblemKind if kind.is_of_account]
 
 
 def record(warehouse: Engine, look: Look) -> None:
@@ -513,7 +519,6 @@ def _is_answered(connection: Connection, run: Run) -> bool:
             {
                 "run_id": run.run_id,
                 "dataset": run.dataset.name,
-                "installation": run.installation,
                 "kinds_without_answer": _NO_ANSWER,
             },
         )
@@ -525,8 +530,7 @@ def _known(connection: Connection, look: Look) -> list[Incident]:
         statement("incident/known.sql"),
         {
             "dataset": look.run.dataset.name,
-            "installation": look.run.installation,
-            "metrics": [it.subject for it in look.problems if it.kind.ends is End.AT_ONCE],
+            "metrics": [met.subject for met in look.problems if met.kind.ends is End.AT_ONCE],
             "kinds_without_answer": _NO_ANSWER,
             "run_id": look.run.run_id,
             "appids": [*look.days],
@@ -546,32 +550,34 @@ def _write(connection: Connection, look: Look, changes: Changes) -> None:
     write(
         "incident/open.sql",
         [
-            {**msgspec.to_builtins(it), "is_over": it.kind.ends is End.AT_ONCE}
-            for it in changes.opened
+            {**msgspec.to_builtins(problem), "is_over": problem.kind.ends is End.AT_ONCE}
+            for problem in changes.opened
         ],
         dataset=look.run.dataset.name,
-        installation=look.run.installation,
         **seen,
     )
     write(
         "incident/see.sql",
         [
             {
-                **msgspec.to_builtins(it.problem),
-                "incident_id": it.incident.incident_id,
-                "has_news": it.has_news,
+                **msgspec.to_builtins(met.problem),
+                "incident_id": met.incident.incident_id,
+                "has_news": met.has_news,
             }
-            for it in changes.met
+            for met in changes.met
         ],
         **seen,
     )
     write(
         "incident/narrow.sql",
-        [{"incident_id": it.incident_id, "days": days} for it, days in changes.narrowed],
+        [
+            {"incident_id": incident.incident_id, "days": days}
+            for incident, days in changes.narrowed
+        ],
     )
     write(
         "incident/close.sql",
-        [{"incident_id": it.incident_id, "is_told": True} for it in changes.closed]
-        + [{"incident_id": it.incident_id, "is_told": False} for it in changes.dropped],
+        [{"incident_id": over.incident_id, "is_told": True} for over in changes.closed]
+        + [{"incident_id": over.incident_id, "is_told": False} for over in changes.dropped],
         closed_at=look.at,
     )

@@ -34,7 +34,7 @@ MOST_MESSAGES = 10
 _HOUR = timedelta(hours=1)
 STALE = timedelta(days=3)
 """An end that nobody could be told of for so long is not told."""
-FINDINGS = [it.value for it in ProblemKind if it.is_finding]
+FINDINGS = [kind.value for kind in ProblemKind if kind.is_finding]
 """Kinds that are told even after they are over."""
 _MOST_BYTES = 1800
 """Bytes of a body: WeCom refuses texts of more than 2,048 bytes."""
@@ -79,9 +79,9 @@ class Installation:
         """`Problem.title` in that language."""
         return chinese.title(problem) if self.language == chinese.LANGUAGE else problem.title
 
-    def in_full(self, problem: Problem) -> str:
-        """`Problem.in_full` of one that is `told`, in that language."""
-        return chinese.in_full(problem) if self.language == chinese.LANGUAGE else problem.in_full
+    def line(self, problem: Problem) -> str:
+        """The line of a problem that is `told`, in that language."""
+        return chinese.line(problem) if self.language == chinese.LANGUAGE else str(problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +120,17 @@ def tell(
         known = [Incident.of(row) for row in rows.mappings()]
         if not known or (may_wait and _are_enough(connection, now)) or not (send := sender()):
             return
-        accounts = connection.execute(statement("status/accounts.sql"))
-        collected = {(it.dataset, it.appid) for it in accounts}
+        accounts = connection.execute(
+            statement("status/accounts.sql"), {"today": clock.beijing_date(now)}
+        )
+        collected = {(account.dataset, account.appid) for account in accounts}
         untold = [
             replace(
-                it,
-                problem=it.problem.as_of(it.seen_at, now),
-                is_warning=is_warning(it.dataset, it.problem, collected),
+                incident,
+                problem=incident.problem.as_of(incident.seen_at, now),
+                is_warning=is_warning(incident.dataset, incident.problem, collected),
             )
-            for it in known
+            for incident in known
         ]
         started = time.monotonic()
         for number, message in enumerate(compose(untold, here), start=1):
@@ -153,7 +155,7 @@ def _are_enough(connection: Connection, now: datetime) -> bool:
 def compose(incidents: Sequence[Incident], here: Installation) -> list[Message]:
     """The messages about incidents that nobody was told of: one each, or one about all of many."""
     if len(incidents) <= MOST_SINGLE:
-        return [_single(it, here) for it in incidents]
+        return [_single(incident, here) for incident in incidents]
     return [_bundle(incidents, here)]
 
 
@@ -161,7 +163,7 @@ def direct(problem: Problem, here: Installation) -> Message:
     """The message about a problem that can't be recorded, as it is the warehouse's."""
     return Message(
         _title(here, here.title(problem)),
-        _with_end(here.in_full(here.told(problem)), here.page_url),
+        _with_end(here.line(here.told(problem)), here.page_url),
         NotifyType.FAILURE,
         _facts(here, here.page_url, [_facts_of(problem, link=here.page_url)]),
         in_log=_title(here, problem.title),
@@ -181,7 +183,7 @@ def _single(incident: Incident, here: Installation) -> Message:
     end = f"{here.says(_when(incident))}\n{about}: {link}"
     return Message(
         _title(here, title),
-        _with_end(here.in_full(said), end),
+        _with_end(here.line(said), end),
         _notify_type(incident),
         _facts(here, link, [_facts_of_incident(incident, here)]),
         _title(here, in_log),
@@ -190,31 +192,31 @@ def _single(incident: Incident, here: Installation) -> Message:
 
 
 def _bundle(incidents: Sequence[Incident], here: Installation) -> Message:
-    worst_first = sorted(incidents, key=lambda it: [*NotifyType].index(_notify_type(it)))
-    begun = [it for it in worst_first if not it.has_ended]
-    over = [it for it in worst_first if it.has_ended]
+    worst_first = sorted(incidents, key=lambda one: [*NotifyType].index(_notify_type(one)))
+    begun = [incident for incident in worst_first if not incident.has_ended]
+    over = [incident for incident in worst_first if incident.has_ended]
     counts = [counted(len(begun), "problem")] if begun else []
     counts += [f"{len(over)} {'is' if len(over) == 1 else 'are'} over"] if over else []
-    said = [here.in_full(here.told(it.problem)) for it in begun]
-    lines = [
-        f"{it.dataset}: {_within(full, _MOST_BYTES_SAID)}"
-        for it, full in zip(begun, said, strict=True)
-    ]
-    lines += [
-        here.says("over: {problem}", problem=f"{it.dataset}: {here.title(it.problem)}")
-        for it in over
-    ]
-    lines = [
-        f"{line} · {here.says(_when(it))}" for line, it in zip(lines, [*begun, *over], strict=True)
-    ]
+    lines = [_bundled(incident, here) for incident in [*begun, *over]]
     end = here.says("all of them: {link}", link=here.page_url)
     return Message(
         _title(here, ", ".join(map(here.says, counts))),
         "\n".join([*_as_many_as_fit(lines, len(end.encode()) + 1, here), end]),
         _notify_type(worst_first[0]),
-        _facts(here, here.page_url, [_facts_of_incident(it, here) for it in worst_first]),
+        _facts(here, here.page_url, [_facts_of_incident(one, here) for one in worst_first]),
         _title(here, ", ".join(counts)),
-        tuple(it.incident_id for it in incidents),
+        tuple(incident.incident_id for incident in incidents),
+    )
+
+
+def _bundled(incident: Incident, here: Installation) -> str:
+    """An incident's line in a message about many."""
+    problem, when = incident.problem, here.says(_when(incident))
+    if incident.has_ended:
+        what = f"{incident.dataset}: {here.title(problem)}"
+        return f"{here.says('over: {problem}', problem=what)} · {when}"
+    return (
+        f"{incident.dataset}: {_within(here.line(here.told(problem)), _MOST_BYTES_SAID)} · {when}"
     )
 
 
@@ -326,7 +328,7 @@ def _facts_of(
         "dataset": dataset,
         "account": problem.account,
         "appid": problem.appid,
-        "days": [it.isoformat() for it in problem.days],
+        "days": [day.isoformat() for day in problem.days],
         "errcode": problem.errcode,
         "since": since,
         "until": until,

@@ -14,13 +14,12 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, RowMapping
 
-from weixin_etl import clock, rules
+from weixin_etl import clock
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.model import Coverage, DayState, connection_of
+from weixin_etl.model import Coverage, State, connection_of
 from weixin_etl.problem import Problem, ProblemKind, Whose
-from weixin_etl.rules import Quota
-from weixin_etl.run.pairs import with_successor
-from weixin_etl.run.quota import known_quotas
+from weixin_etl.rules import OFFLINE
+from weixin_etl.run.outcome import with_successor
 from weixin_etl.text import counted
 from weixin_etl.threads import convert
 from weixin_etl.trouble.at_work import (
@@ -31,6 +30,7 @@ from weixin_etl.trouble.at_work import (
     progress,
     runs_at_work,
 )
+from weixin_etl.trouble.days import AccountDays, pairs_by_account
 from weixin_etl.trouble.incidents import is_warning
 from weixin_etl.trouble.messages import FINDINGS, STALE
 from weixin_etl.warehouse import statement
@@ -73,26 +73,21 @@ class AccountFacts:
     appid: str
     name: str
     conn_id: str
-    first_daily_date: date
-    days: Mapping[date, Coverage]
-    """Days that daily runs still ask for, and those `left_open`."""
-    left_open: frozenset[date]
-    """The days that a run with dates asked for in vain, and that no daily run asks for."""
-    last_errcodes: Collection[int | None]
-    """As `rules.is_retired` has it."""
+    days: AccountDays
+    """Those that are not final: since the account's first day all, before it those asked for."""
     last_day_in: date | None
-    """The newest publication day with a ready answer."""
+    """The newest day with a ready answer."""
     ready_at: datetime | None
     """When its newest ready answer was fetched: the last success."""
-    quota: Quota
-    """The account's quota today."""
+    calls_today: int
+    """Data calls of all runs."""
     at_work: tuple[Progress, ...] = ()
     """How far the runs are that are asking it."""
 
     @property
     def being_asked(self) -> frozenset[date]:
         """The days that runs at work have yet to bring in."""
-        return frozenset(day for it in self.at_work for day in it.days_left)
+        return frozenset(day for asking in self.at_work for day in asking.days_left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,24 +95,21 @@ class AccountStatus:
     """How an account stands in a dataset that daily runs collect."""
 
     facts: AccountFacts
-    days: Mapping[DayState, tuple[date, ...]]
+    days: Mapping[State, tuple[date, ...]]
+    """The days that are not final, oldest first."""
+    days_not_in: tuple[date, ...]
     """
-    The days within reach of daily runs that are not final, and those that a run with dates left
-    open, oldest first.
+    The days that need somebody, oldest first: not while a run at work asks for them, nor what a
+    retired endpoint no longer gives.
     """
     next_try_at: datetime | None
-    """The next scheduled run; when its daily quota is used up, the midnight after that."""
+    """The next scheduled run."""
     open_incidents: int
 
     @property
     def is_retired(self) -> bool:
         """Whether WeChat has taken the endpoint offline for it."""
-        return bool(self.days.get(DayState.RETIRED))
-
-    @property
-    def days_not_in(self) -> tuple[date, ...]:
-        """The days that are not as they should be."""
-        return tuple(sorted(day for it in _NOT_IN for day in self.days.get(it, ())))
+        return self.facts.days.is_retired
 
     @property
     def is_healthy(self) -> bool:
@@ -142,7 +134,7 @@ class Status:
     @property
     def is_healthy(self) -> bool:
         """Whether nothing is broken; warnings do not count."""
-        return all(it.is_warning for it in self.open)
+        return all(listed.is_warning for listed in self.open)
 
 
 # ------------------------------------------------------------------------------------------ read
@@ -153,16 +145,15 @@ def read(
     airflow: Airflow | None,
     *,
     now: datetime,
-    catch_up_days: int,
-    daily_calls: int = 0,
     datasets: Sequence[Dataset] = tuple(DATASETS.values()),
 ) -> Status:
     """
-    How the warehouse stands; see `assess`. `daily_calls` is the setting.
+    How the warehouse stands; see `assess`.
 
-    Two statements and four per dataset; one more if its endpoint is offline and has a successor.
+    Two statements and two per dataset; one more if its endpoint is offline and has a successor.
     """
-    rows = connection.execute(statement("status/accounts.sql"))
+    today = clock.beijing_date(now)
+    rows = connection.execute(statement("status/accounts.sql"), {"today": today})
     accounts = rows.mappings().all()
     collected = frozenset((row["dataset"], row["appid"]) for row in accounts)
     facts: list[AccountFacts] = []
@@ -170,19 +161,12 @@ def read(
     for dataset in datasets:
         at_work = progress(connection, dataset, airflow)
         runs += runs_at_work(dataset, at_work)
-        facts += _facts(
-            connection,
-            dataset,
-            [row for row in accounts if row["dataset"] == dataset.name],
-            at_work,
-            today=clock.beijing_date(now),
-            catch_up_days=catch_up_days,
-            daily_calls=daily_calls,
-        )
+        of_dataset = [row for row in accounts if row["dataset"] == dataset.name]
+        facts += _facts(connection, dataset, of_dataset, at_work, today)
     incidents = connection.execute(
         statement("status/incidents.sql"),
         {
-            "datasets": [it.name for it in datasets],
+            "datasets": [dataset.name for dataset in datasets],
             "closed_since": now - RECENTLY,
             "stale_since": now - STALE,
             "told_though_over": FINDINGS,
@@ -190,15 +174,8 @@ def read(
         },
     )
     listed = [_incident(row, collected) for row in incidents.mappings()]
-    found = assess(
-        facts,
-        _as_of_now(connection, datasets, listed, now),
-        airflow,
-        now=now,
-        catch_up_days=catch_up_days,
-        datasets=datasets,
-    )
-    return replace(found, runs=tuple(runs))
+    as_of_now = _as_of_now(connection, datasets, listed, now)
+    return replace(assess(facts, as_of_now, airflow, now=now, datasets=datasets), runs=tuple(runs))
 
 
 def _incident(
@@ -217,9 +194,9 @@ def _as_of_now(
     """The incidents; of an endpoint that is offline, what its successor has had since."""
     said: dict[str | None, Iterator[Problem]] = {}
     for dataset in datasets:
-        problems = [it.problem for it in listed if it.dataset == dataset.name]
+        problems = [known.problem for known in listed if known.dataset == dataset.name]
         said[dataset.name] = iter(with_successor(connection, dataset, problems, now))
-    return [replace(it, problem=next(said[it.dataset])) for it in listed]
+    return [replace(known, problem=next(said[known.dataset])) for known in listed]
 
 
 def _facts(
@@ -227,40 +204,38 @@ def _facts(
     dataset: Dataset,
     accounts: Sequence[RowMapping],
     at_work: Iterable[Progress],
-    *,
     today: date,
-    catch_up_days: int,
-    daily_calls: int,
 ) -> Iterator[AccountFacts]:
     """What the warehouse has of the dataset's accounts, in their order."""
-    first_dates = {
-        row["appid"]: max(
-            rules.reach(dataset, today, row["first_daily_date"], catch_up_days=catch_up_days),
-            dataset.first_day,
+    known = {
+        row["appid"]: AccountDays(
+            dataset, row["since_date"], row["catch_up_days"], row["heard_at"], pairs={}
         )
         for row in accounts
     }
     wanted = {
         "dataset": dataset.name,
-        "appids": [*first_dates],
-        "first_dates": [*first_dates.values()],
+        "appids": [*known],
+        "since_dates": [row["since_date"] for row in accounts],
+        "first_dates": [days.reach(today) for days in known.values()],
         "last_date": today - _DAY,
     }
-    in_reach, left_open = (
-        Coverage.by_account(connection.execute(statement(path), wanted).mappings())
-        for path in ("status/open_days.sql", "status/left_open.sql")
-    )
-    quotas = known_quotas(connection, dataset, [*first_dates], today=today, daily_calls=daily_calls)
+    rows = connection.execute(statement("status/days.sql"), wanted)
+    pairs = pairs_by_account(rows.mappings())
     asking: dict[str, list[Progress]] = defaultdict(list)
-    for it in at_work:
-        asking[it.appid].append(it)
+    for progress_of_run in at_work:
+        asking[progress_of_run.appid].append(progress_of_run)
     for row in accounts:
         appid = row["appid"]
         yield AccountFacts(
-            **{**row, "dataset": dataset},
-            days=in_reach[appid] | left_open[appid],
-            left_open=frozenset(left_open[appid]),
-            quota=quotas[appid],
+            dataset=dataset,
+            appid=appid,
+            name=row["name"],
+            conn_id=row["conn_id"],
+            days=replace(known[appid], pairs=pairs[appid]),
+            last_day_in=row["last_day_in"],
+            ready_at=row["ready_at"],
+            calls_today=row["calls_today"],
             at_work=tuple(asking[appid]),
         )
 
@@ -274,37 +249,32 @@ def assess(
     airflow: Airflow | None,
     *,
     now: datetime,
-    catch_up_days: int,
     datasets: Sequence[Dataset] = tuple(DATASETS.values()),
 ) -> Status:
     """
     What is wrong now, what keeps the most from working first, and how each account stands.
 
     Open are the incidents of the warehouse; what Airflow says of the DAGs, the pool and the
-    scheduler; messages that nobody got; days that are not in, no run at work asks for and no
-    incident is about; and that no account is collected, if nothing else says why. `airflow` is None
-    when it can't be asked.
+    scheduler; messages that nobody got; days that need somebody and no incident is about; and that
+    no account is collected, if nothing else says why. `airflow` is None when it can't be asked.
     """
+    over = tuple(incident for incident in incidents if incident.closed_at)
     known = [
-        replace(it, problem=it.problem.as_of(it.seen_at or now, now))
-        for it in incidents
-        if it.closed_at is None
+        replace(incident, problem=incident.problem.as_of(incident.seen_at or now, now))
+        for incident in incidents
+        if not incident.closed_at
     ]
-    accounts = [_account(it, known, airflow, now, catch_up_days) for it in facts]
+    accounts = [_account(account, known, airflow, now) for account in facts]
     found = [
         *known,
         *(_of_airflow(airflow, accounts, now, datasets) if airflow else ()),
         *(_untold(incidents, airflow.alerts, now) if airflow and airflow.alerts else ()),
-        *_days_without_incident(accounts, known, [it for it in incidents if it.closed_at], now),
+        *_days_without_incident(accounts, known, over, now),
     ]
-    if not facts and all(it.is_warning for it in found):
+    if not facts and all(listed.is_warning for listed in found):
         found.append(_nothing_collected(datasets, airflow))
-    return Status(
-        checked_at=now,
-        open=tuple(sorted(found, key=lambda it: (it.is_warning, _reach(it)))),
-        closed=tuple(it for it in incidents if it.closed_at is not None),
-        accounts=tuple(accounts),
-    )
+    worst_first = sorted(found, key=lambda listed: (listed.is_warning, _reach(listed)))
+    return Status(now, tuple(worst_first), over, tuple(accounts))
 
 
 def _reach(listed: ListedProblem) -> int:
@@ -316,8 +286,7 @@ def _reach(listed: ListedProblem) -> int:
         return 1 if listed.dataset is None else 2  # the scheduler; a DAG
     if problem.kind is ProblemKind.POOL_MISSING:
         return 3
-    is_of_all = problem.appid is None and (not problem.account or problem.conn_id)
-    if is_of_all and problem.kind is not ProblemKind.CHECK:
+    if problem.appid is None and (not problem.account or problem.conn_id):
         return 4  # WeChat, a task of every account, a platform
     return 5 if problem.kind.is_of_account else 6
 
@@ -330,13 +299,13 @@ def alike(listed: Iterable[ListedProblem]) -> list[list[ListedProblem]]:
     in. What concerns all accounts stands alone.
     """
     found: dict[tuple[object, ...], list[ListedProblem]] = defaultdict(list)
-    for it in listed:
-        problem = it.problem
+    for one in listed:
+        problem = one.problem
         said = _DAYS_IN.sub("\0", problem.cure or problem.cause)
         for name in filter(None, (problem.conn_id, problem.appid, problem.account)):
             said = said.replace(name, "\0")
-        common = (it.dataset, problem.kind, problem.errcode, said, it.is_warning, it.closed_at)
-        found[common if problem.account else (id(it),)].append(it)
+        common = (one.dataset, problem.kind, problem.errcode, said, one.is_warning, one.closed_at)
+        found[common if problem.account else (id(one),)].append(one)
     return list(found.values())
 
 
@@ -346,8 +315,10 @@ _DAYS_IN = re.compile(r"(?<!\d)\d+ of \d+(?= days)")
 def _nothing_collected(datasets: Sequence[Dataset], airflow: Airflow | None) -> ListedProblem:
     """What to do first in an installation whose daily runs collect nothing yet."""
     dags = airflow.dags if airflow else {}
-    awake = [it for it in datasets if it.name in dags and not dags[it.name].is_paused]
-    if airflow and any(airflow.at_work(it) for it in awake):
+    awake = [
+        dataset for dataset in datasets if dataset.name in dags and not dags[dataset.name].is_paused
+    ]
+    if airflow and any(map(airflow.at_work, awake)):
         cure = "wait for the run that is at work: its plan brings the accounts"
     elif awake:
         cure = (
@@ -356,7 +327,7 @@ def _nothing_collected(datasets: Sequence[Dataset], airflow: Airflow | None) -> 
             "may be asked any more"
         )
     else:
-        first = [it.dag_id for it in datasets if not it.is_optional]
+        first = [dataset.dag_id for dataset in datasets if not dataset.is_optional]
         cure = (
             "create a connection for an account (weixin_default, or those that the Variable "
             f"weixin_accounts names), then unpause {' or '.join(first or ['a DAG'])}"
@@ -366,8 +337,8 @@ def _nothing_collected(datasets: Sequence[Dataset], airflow: Airflow | None) -> 
 
 def _untold(incidents: Sequence[ListedProblem], alerts: str, now: datetime) -> list[ListedProblem]:
     """One problem for all messages that should have arrived."""
-    due = [it.untold_since for it in incidents if it.untold_since]
-    late = [at for at in due if now - at > UNTOLD]
+    due = [incident.untold_since for incident in incidents]
+    late = [at for at in due if at and now - at > UNTOLD]
     if not late:
         return []
     cause = f"{counted(len(late), 'message')} about incidents could not be delivered"
@@ -399,7 +370,7 @@ def _of_airflow(
         cure = f"create the pool {airflow.pool} with 16 slots under Admin, Pools: tasks wait for it"
         yield ListedProblem(Problem(ProblemKind.POOL_MISSING, cause, cure))
     for dataset in datasets:
-        if any(it.facts.dataset == dataset and not it.is_retired for it in accounts):
+        if any(one.facts.dataset == dataset and not one.is_retired for one in accounts):
             dag = airflow.dags.get(dataset.name)
             if why := _why_no_run(dataset, dag, now):
                 yield ListedProblem(
@@ -423,64 +394,72 @@ def _why_no_run(dataset: Dataset, dag: DagState | None, now: datetime) -> tuple[
 
 
 def _account(
-    facts: AccountFacts,
-    known: Sequence[ListedProblem],
-    airflow: Airflow | None,
-    now: datetime,
-    catch_up_days: int,
+    facts: AccountFacts, known: Sequence[ListedProblem], airflow: Airflow | None, now: datetime
 ) -> AccountStatus:
-    coverages = {day: it for day, it in facts.days.items() if it.attempt_state or it.fetched_at}
-    is_retired = rules.is_retired(facts.last_errcodes)
-    being_asked = facts.being_asked
-    days: dict[DayState, list[date]] = defaultdict(list)
-    for day in sorted(facts.days):
-        state = rules.day_state(
-            facts.dataset,
-            day,
-            coverages.get(day),
-            first_daily_date=facts.first_daily_date,
-            now=now,
-            is_retired=is_retired,
-            catch_up_days=catch_up_days,
-        )
-        if day in being_asked:
-            state = rules.while_asked(state)
-        if state is not DayState.FINAL:
-            days[state].append(day)
-    midnights = [it.next_attempt_at for it in coverages.values() if it.next_attempt_at]
+    days: dict[State, list[date]] = defaultdict(list)
+    for day in sorted(facts.days.pairs):
+        days[facts.days.state(day, now)].append(day)
+    days.pop(State.FINAL, None)
+    lacking = sorted(day for state in _NEEDS_SOMEBODY for day in days.get(state, ()))
     dag = airflow.dags.get(facts.dataset.name) if airflow else None
-    next_run_at = dag.next_run_at if dag and not dag.is_paused else None
     return AccountStatus(
         facts,
-        days={state: tuple(it) for state, it in days.items()},
-        next_try_at=max(
-            filter(None, [next_run_at, *(it for it in midnights if it > now)]), default=None
+        days={state: tuple(those) for state, those in days.items()},
+        days_not_in=tuple(
+            day for day in lacking if day not in facts.being_asked and not _is_retired(facts, day)
         ),
+        next_try_at=dag.next_run_at if dag and not dag.is_paused else None,
         open_incidents=sum(
-            not it.is_warning and it.dataset == facts.dataset.name and _is_of(it.problem, facts)
-            for it in known
+            not listed.is_warning
+            and listed.dataset == facts.dataset.name
+            and _is_of(listed.problem, facts)
+            for listed in known
         ),
     )
 
 
-_NOT_IN = {
-    DayState.FAILED: (
-        ProblemKind.CALL_REFUSED,
-        "the last attempt failed",
-        "see the log of the task check",
-    ),
-    DayState.LATE: (
+def _is_retired(facts: AccountFacts, day: date) -> bool:
+    """Whether the day is not in because the endpoint is retired."""
+    pair = facts.days.pairs[day]
+    return facts.days.is_retired and (pair is None or pair.error_code == OFFLINE)
+
+
+_NEEDS_SOMEBODY = {
+    State.LATE: (
         ProblemKind.NOT_READY,
         "not in by noon (Beijing)",
         "the next daily run asks again",
     ),
-    DayState.NEVER_ASKED: (
-        ProblemKind.NOT_ASKED,
-        "no run has asked for it",
-        "the next daily run asks for it",
+    State.LOST: (ProblemKind.DAYS_LOST, "too old for daily runs", ""),
+    State.GIVEN_UP: (
+        ProblemKind.UNREADABLE,
+        "the answer can't be read",
+        "report it; `weixin-etl answers` prints the answer",
     ),
 }
 """What is said of days that are not as they should be, if the last attempt said nothing."""
+_NEVER_ASKED = (
+    ProblemKind.NOT_ASKED,
+    "no run has asked for it",
+    "the next daily run asks for it",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lacking:
+    """A day that needs somebody, and that no incident is about."""
+
+    facts: AccountFacts
+    day: date
+    state: State
+    pair: Coverage | None
+
+    @property
+    def common(self) -> tuple[object, ...]:
+        """What days have in common that are told as one."""
+        pair = self.pair
+        why = (pair.error_kind, pair.error_code, bool(pair.error)) if pair else None
+        return self.facts.dataset.name, self.state, why
 
 
 def _days_without_incident(
@@ -490,23 +469,31 @@ def _days_without_incident(
     now: datetime,
 ) -> list[ListedProblem]:
     """A problem per dataset, state and cause, for the days that no open incident is about."""
-    broken = [it for it in known if not it.is_warning or it.problem.kind is ProblemKind.WITHDRAWN]
-    found: dict[tuple[DayState, *tuple[object, ...]], list[tuple[AccountFacts, Coverage]]] = (
-        defaultdict(list)
-    )
+    broken = [
+        listed
+        for listed in known
+        if not listed.is_warning or listed.problem.kind is ProblemKind.WITHDRAWN
+    ]
+    found: dict[tuple[object, ...], list[_Lacking]] = defaultdict(list)
     for account in accounts:
-        fact = account.facts
-        ours = [it.problem for it in broken if it.dataset == fact.dataset.name]
-        for state in _NOT_IN:
-            for day in account.days.get(state, ()):
-                if not any(_is_why(it, fact, day) for it in ours):
-                    last, is_left_open = fact.days[day], day in fact.left_open
-                    if any(_is_over(it, fact, last) for it in over):
-                        cure = "" if is_left_open else "the next daily run asks again"
-                        last = replace(last, error_code=None, error=None, cure=cure)
-                    why = (last.error_kind, last.error_code, bool(last.error), is_left_open)
-                    found[state, fact.dataset.name, *why].append((fact, last))
-    return [_of_days(state, days, now) for (state, *_), days in found.items()]
+        facts = account.facts
+        ours = [one.problem for one in broken if one.dataset == facts.dataset.name]
+        for day in account.days_not_in:
+            if not any(_is_why(problem, facts, day) for problem in ours):
+                lacking = _lacking(facts, day, over, now)
+                found[lacking.common].append(lacking)
+    return [_of_days(days, now) for days in found.values()]
+
+
+def _lacking(
+    facts: AccountFacts, day: date, over: Sequence[ListedProblem], now: datetime
+) -> _Lacking:
+    """The day; nobody is told to mend what is over."""
+    state, pair = facts.days.state(day, now), facts.days.pairs[day]
+    if pair and any(_is_over(closed, facts, pair) for closed in over):
+        cure = "the next daily run asks again" if state is State.LATE else ""
+        pair = replace(pair, error_code=None, error=None, cure=cure)
+    return _Lacking(facts, day, state, pair)
 
 
 def _is_over(closed: ListedProblem, facts: AccountFacts, last: Coverage) -> bool:
@@ -514,7 +501,7 @@ def _is_over(closed: ListedProblem, facts: AccountFacts, last: Coverage) -> bool
     at, problem = closed.closed_at, closed.problem
     return (
         closed.dataset == facts.dataset.name
-        and problem.kind is last.error_kind
+        and problem.kind == last.error_kind
         and _is_of(problem, facts)
         and bool(at and last.attempted_at and last.attempted_at < at)
     )
@@ -529,7 +516,7 @@ def _is_why(problem: Problem, facts: AccountFacts, day: date) -> bool:
     """
     if _is_of(problem, facts):
         return day in problem.days or problem.kind.is_of_account
-    if problem.appid or problem.account or problem.kind is ProblemKind.CHECK:
+    if problem.appid or problem.account:
         return False
     return day in problem.days or (not problem.days and problem.subject not in _AFTER_ASKING)
 
@@ -548,38 +535,47 @@ _AFTER_ASKING = ("report", "check")
 """Tasks that have nothing to do with whether a day comes in."""
 
 
-def _of_days(
-    state: DayState, days: Sequence[tuple[AccountFacts, Coverage]], now: datetime
-) -> ListedProblem:
-    """One problem for days that are not in for the same reason."""
-    fact, last = max(days, key=lambda it: it[1].publication_date)
-    names = list(dict.fromkeys(it.name for it, _ in days))
-    attempts = [at for _, it in days if (at := it.attempted_at)]
-    seen_at = max(attempts, default=None)
+def _of_days(lacking: Sequence[_Lacking], now: datetime) -> ListedProblem:
+    """One problem for days that are not in for the same reason, as the newest of them tells it."""
+    newest = max(lacking, key=lambda one: one.day)
+    facts, pairs = newest.facts, [one.pair for one in lacking if one.pair]
+    attempts = [pair.attempted_at for pair in pairs if pair.attempted_at]
+    names = list(dict.fromkeys(one.facts.name for one in lacking))
+    is_one = len(names) == 1
+    days = tuple(sorted({one.day for one in lacking}))
+    kind, cause, cure = _said(newest)
     problem = Problem(
-        *_NOT_IN[state],
-        account=names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more",
-        appid=fact.appid if len(names) == 1 else None,
-        conn_id=fact.conn_id if len(names) == 1 else "",
-        days=tuple(sorted({it.publication_date for _, it in days})),
-        errcode=last.error_code,
+        kind,
+        cause,
+        cure,
+        account=names[0] if is_one else f"{names[0]} and {len(names) - 1} more",
+        appid=facts.appid if is_one else None,
+        conn_id=facts.conn_id if is_one else "",
+        days=days,
+        errcode=newest.pair.error_code if newest.pair else None,
     )
-    if last.error_kind:
-        said = replace(problem, kind=last.error_kind, cause=last.error or problem.cause)
-        cure = problem.cure if last.cure is None else last.cure
-        problem = replace(said, cure=cure)
-        if last.error:  # not of one that is over
-            problem = problem.as_of(seen_at or now, now)
-    if last.publication_date in fact.left_open:
-        cure = (
-            f"{f'{problem.cure}; then ' if problem.cure else ''}trigger a run with begin_date "
-            f"{problem.days[0]} and end_date {problem.days[-1]}, or say that the days are not "
-            "wanted: weixin-etl unwanted"
-        )
-        problem = replace(problem, cure=cure)
+    if newest.pair and newest.pair.error:  # not of one that is over
+        problem = problem.as_of(max(attempts), now)
+    if newest.state is State.LOST:
+        ask = f"trigger {facts.dataset.dag_id} with begin_date {days[0]} and end_date {days[-1]}"
+        problem = replace(problem, cure=f"{problem.cure}; then {ask}" if problem.cure else ask)
     return ListedProblem(
         problem,
-        dataset=fact.dataset.name,
+        dataset=facts.dataset.name,
         opened_at=min(attempts, default=None),
-        seen_at=seen_at,
+        seen_at=max(attempts, default=None),
     )
+
+
+def _said(lacking: _Lacking) -> tuple[ProblemKind, str, str]:
+    """Kind, cause and cure: by the last attempt, else by the state."""
+    pair = lacking.pair
+    kind, cause, cure = _NEEDS_SOMEBODY[lacking.state]
+    if pair is None and lacking.state is State.LATE:
+        return _NEVER_ASKED
+    if pair is None or pair.error_kind is None:
+        return kind, cause, cure
+    why = ProblemKind(pair.error_kind)
+    if why is not ProblemKind.NOT_READY:
+        cause = "the last attempt failed"
+    return why, pair.error or cause, cure if pair.cure is None else pair.cure

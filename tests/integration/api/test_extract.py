@@ -4,7 +4,7 @@ import signal
 import threading
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from time import sleep
 
 import pytest
@@ -20,18 +20,17 @@ from weixin_etl.api.errors import (
     UnreachableError,
 )
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.model import Account, Run
-from weixin_etl.run.extract import AccountCalls, extract
+from weixin_etl.model import Account, PlannedAccount, Run
+from weixin_etl.run.extract import AccountCalls, FetchedChunk, chunks_of, extract
 from weixin_sandbox import Sandbox, Scenario
 
 DAYS = [date(2026, 11, day) for day in range(23, 11, -1)]
 ANSWER = says(b'{"list":[]}')
 OUTAGE = says(b"", 502)
 OFFLINE = refuses(47009)
-LONG_AGO = date(2020, 1, 8)
-RUN = Run(
-    "manual", ARTICLE_TOTAL, LONG_AGO, is_scheduled=False, begin_date=DAYS[-1], end_date=DAYS[0]
-)
+LATER = datetime(2027, 1, 8, 10, tzinfo=clock.SHANGHAI)
+"""When none of the days is of the present window."""
+RUN = Run("manual", ARTICLE_TOTAL, LATER.date())
 PATIENCE_SECONDS = 5
 
 
@@ -50,12 +49,20 @@ def asked(calls: AccountCalls, day: date) -> Came:
     return Came(calls.account.appid, day, calls.ask(day))
 
 
-def calls_of(
-    account: Account, today: date = LONG_AGO, now: Callable[[], datetime] = clock.now
-) -> AccountCalls:
-    """Calls for the days, by default none of the present window."""
+def calls_of(account: Account, now: Callable[[], datetime] = lambda: LATER) -> AccountCalls:
+    """Calls for the days, as one chunk."""
     client = WeixinClient(account, LIMITS)
-    return AccountCalls(RUN, account, DAYS, lambda: client, today=today, now=now)
+    return AccountCalls(RUN, account, [DAYS], lambda: client, now=now)
+
+
+def chunks(
+    *accounts: AccountCalls,
+    ask: Callable[[AccountCalls, date], Came] = asked,
+    concurrency: int = 1,
+) -> list[FetchedChunk]:
+    """Everything, in the order it came."""
+    came = extract(accounts, ask, concurrency=concurrency, most_bytes=100, most_seconds=60)
+    return [chunk for several in came for chunk in several]
 
 
 def extracted(
@@ -63,9 +70,10 @@ def extracted(
     ask: Callable[[AccountCalls, date], Came] = asked,
     concurrency: int = 1,
 ) -> list[Came]:
-    """Everything, in the order it came."""
-    came = extract(accounts, ask, concurrency=concurrency, most_bytes=100, most_seconds=60)
-    return [one for several in came for one in several]
+    """The same, day by day."""
+    came = chunks(*accounts, ask=ask, concurrency=concurrency)
+    assert [chunk.failure for chunk in came] == [None] * len(came)
+    return [one for chunk in came for one in chunk.staged]
 
 
 def refusals(came: list[Came]) -> list[tuple[int, type[Exception], int]]:
@@ -150,12 +158,14 @@ def test_an_error_that_stops_the_account_ends_the_calls_beside_it_too(wire: Wire
     assert len(wire.data_calls) == 2
 
 
-def test_a_rest_begins_with_the_answer(wire: Wire, monkeypatch: pytest.MonkeyPatch):
-    """Answered 45009 just before midnight: the days not asked after it have the same time."""
+def test_days_that_are_not_asked_have_the_time_of_the_refusal(
+    wire: Wire, monkeypatch: pytest.MonkeyPatch
+):
+    """Answered 45009 just before midnight: they wait for the same midnight."""
     monkeypatch.setenv("WEIXIN_NOW", "2026-11-24T23:59:59+08:00")
     wire.on_data = refuses(45009)
 
-    came = extracted(calls_of(wire.account, now=lambda: pytest.fail("asked later")))
+    came = extracted(calls_of(wire.account))
 
     assert {one.what.refused_at for one in came if isinstance(one.what, Refusal)} == {clock.now()}
 
@@ -163,15 +173,14 @@ def test_a_rest_begins_with_the_answer(wire: Wire, monkeypatch: pytest.MonkeyPat
 # ------------------------------------------------------------------------ the calls of all accounts
 
 
-def several(count: int, days: int = 12) -> list[AccountCalls]:
+def several(count: int, days: int = 12, in_chunk: int = 12) -> list[AccountCalls]:
     """Calls of accounts that have no server."""
     return [
         AccountCalls(
             RUN,
             Account(f"a{number}", f"wx{number}", "", f"号{number}"),
-            DAYS[:days],
+            [DAYS[:days][start : start + in_chunk] for start in range(0, days, in_chunk)],
             lambda: pytest.fail("nobody needs a client"),
-            today=LONG_AGO,
         )
         for number in range(count)
     ]
@@ -198,32 +207,75 @@ def test_as_many_calls_as_allowed_are_in_flight_at_once(count: int, concurrency:
     accounts = several(count, days=12 // count)
 
     assert len(extracted(*accounts, ask=ask, concurrency=concurrency)) == 12
-    assert [account.failure for account in accounts] == [None] * count
 
 
-def test_an_account_that_answers_slowly_leaves_the_other_calls_to_others():
-    """While its first call is in flight, another account comes to its end, newest days first."""
-    slow, quick = several(2)
-    quick_days: list[date] = []
+def test_an_account_that_answers_slowly_holds_no_other():
+    """
+    While its first call is in flight another account comes to its end, newest days first.
+
+    Each of its chunks is handed on as it is complete, and its next begins only then.
+    """
+    slow, quick = several(2, in_chunk=4)
+    events: list[tuple[str, date]] = []
     is_over = threading.Event()
 
     def ask(calls: AccountCalls, day: date) -> Came:
         if calls is slow:
             assert is_over.wait(PATIENCE_SECONDS)
         else:
-            quick_days.append(day)
-            if len(quick_days) == len(DAYS):
-                is_over.set()
+            events.append(("asked", day))
+        return replace(at_once(calls, day), size=100)
+
+    came = extract([slow, quick], ask, concurrency=2, most_bytes=200, most_seconds=60)
+    for _ in range(3):
+        (chunk,) = next(came)
+        assert chunk.calls is quick
+        events += [("taken", one.day) for one in chunk.staged]
+    is_over.set()
+    rest = [one for several_ in came for chunk in several_ for one in chunk.staged]
+
+    assert [day for what, day in events if what == "asked"] == DAYS
+    assert [day for what, day in events if what == "taken"] == DAYS
+    assert sorted((one.day for one in rest if one.appid == "wx0"), reverse=True) == DAYS
+
+
+def test_the_older_days_begin_after_the_window_is_complete():
+    """With calls to spare, too: the window says what the account is heard of."""
+    (account,) = several(1, in_chunk=4)
+    in_hand: list[date] = []
+    lock = threading.Lock()
+
+    def ask(calls: AccountCalls, day: date) -> Came:
+        with lock:
+            in_hand.append(day)
+            assert len({DAYS.index(it) // 4 for it in in_hand}) == 1
+        sleep(0.01)
+        with lock:
+            in_hand.remove(day)
         return at_once(calls, day)
 
-    assert len(extracted(slow, quick, ask=ask, concurrency=2)) == 24
-    assert slow.failure is None
-    assert quick_days == DAYS
+    came = chunks(account, ask=ask, concurrency=8)
+
+    assert [chunk.failure for chunk in came] == [None] * 3
+    assert [sorted(one.day for one in it.staged) for it in came] == [
+        sorted(DAYS[start : start + 4]) for start in (0, 4, 8)
+    ]
+
+
+def test_chunks_are_the_window_and_at_most_thirty_older_days():
+    """Of the planned days that are asked for, in the plan's order."""
+    older = [date(2026, 11, 11) - timedelta(number) for number in range(70)]
+    planned = PlannedAccount("a", "wx0", "号", LATER, first=DAYS, older=older)
+
+    assert chunks_of(planned, [*older, *DAYS]) == [DAYS, older[:30], older[30:60], older[60:]]
+    assert chunks_of(planned, older[:31]) == [older[:30], older[30:31]]
+    assert chunks_of(planned, DAYS[2:4]) == [DAYS[2:4]]
+    assert chunks_of(planned, []) == []
 
 
 def test_an_error_of_the_program_ends_its_accounts_calls_alone():
-    """It is the account's failure; what had come of the account stays."""
-    broken, fine = several(2)
+    """It is the failure of its chunk, which keeps what had come, and the account's last one."""
+    broken, fine = several(2, in_chunk=6)
     bug = RuntimeError("a bug")
 
     def ask(calls: AccountCalls, day: date) -> Came:
@@ -231,16 +283,18 @@ def test_an_error_of_the_program_ends_its_accounts_calls_alone():
             raise bug
         return at_once(calls, day)
 
-    came = extracted(broken, fine, ask=ask)
+    came = chunks(broken, fine, ask=ask)
 
-    assert [one.day for one in came if one.appid == "wx0"] == DAYS[:2]
-    assert [one.day for one in came if one.appid == "wx1"] == DAYS
-    assert (broken.failure, fine.failure) == (bug, None)
+    assert [(it.calls.account.appid, it.failure, len(it.staged)) for it in came] == [
+        ("wx0", bug, 2),
+        ("wx1", None, 6),
+        ("wx1", None, 6),
+    ]
 
 
 def test_calls_go_on_while_the_caller_works_within_the_bytes_it_allows():
     """
-    One is taken, one waits, and two are in hand; accounts are taken only when their turn comes.
+    One is taken, one waits, and one may be in hand; accounts are taken when their turn comes.
 
     When the caller ends it, those in hand end, and no other call begins.
     """
@@ -248,7 +302,7 @@ def test_calls_go_on_while_the_caller_works_within_the_bytes_it_allows():
     in_hand: list[date] = []
 
     def in_turn_() -> Iterator[AccountCalls]:
-        for account in several(12):
+        for account in several(12, days=1):
             begun.append(account)
             yield account
 
@@ -265,15 +319,19 @@ def test_calls_go_on_while_the_caller_works_within_the_bytes_it_allows():
     came.close()
     for caller in callers:
         caller.join(PATIENCE_SECONDS)
-    assert (len(in_hand), len(begun)) == (4, 2)
+    assert 2 <= len(in_hand) <= 3
+    assert len(begun) <= len(in_hand) + 1
     assert [caller.is_alive() for caller in callers] == [False, False]
+
+
+Chunks = Generator[list[FetchedChunk]]
 
 
 class TimeIsUpError(BaseException):
     """As Airflow's timeout of a task, which no handler of errors takes."""
 
 
-def is_interrupted(came: Generator[list[Came]]) -> None:
+def is_interrupted(came: Chunks) -> None:
     """Airflow's signal comes while the task waits for what is in flight."""
 
     def time_is_up(*_: object) -> None:
@@ -288,16 +346,18 @@ def is_interrupted(came: Generator[list[Came]]) -> None:
         signal.signal(signal.SIGALRM, handler)
 
 
-def is_left(came: Generator[list[Came]]) -> None:
+def is_left(came: Chunks) -> None:
     """It comes while the task loads what has come."""
     next(came)
     came.close()
 
 
 @pytest.mark.parametrize("ends", [is_interrupted, is_left])
-def test_a_task_whose_time_is_up_waits_for_no_call(ends: Callable[[Generator[list[Came]]], None]):
+def test_a_task_whose_time_is_up_waits_for_no_call(
+    ends: Callable[[Generator[list[FetchedChunk]]], None],
+):
     """The call in flight is left to end by its deadline; no other is made."""
-    slow, quick = several(2, days=4)
+    slow, quick = several(2, days=4, in_chunk=1)
     goes_on = threading.Event()
     calls_made: list[str] = []
     before = {*threading.enumerate()}
@@ -326,10 +386,11 @@ def test_what_there_is_comes_after_some_time():
         assert day == DAYS[0] or is_taken.wait(PATIENCE_SECONDS)
         return at_once(calls, day)
 
-    (account,) = several(1)
+    (account,) = several(1, days=2, in_chunk=1)
     came = extract([account], ask, concurrency=1, most_bytes=100, most_seconds=0.1)
 
-    assert [one.day for one in next(came)] == DAYS[:1]
+    (first,) = next(came)
+    assert [one.day for one in first.staged] == DAYS[:1]
     is_taken.set()
-    assert [one.day for several_ in came for one in several_] == DAYS[1:]
-    assert account.failure is None
+    ((second,),) = came
+    assert ([one.day for one in second.staged], second.failure) == (DAYS[1:2], None)

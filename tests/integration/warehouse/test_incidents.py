@@ -5,21 +5,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
-import msgspec
 import pytest
 import sqlalchemy
 from sqlalchemy import Engine
-from warehouse_loads import rows
+from support import rows
 
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS
-from weixin_etl.load.coverage import verdict_columns
 from weixin_etl.model import Run
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.trouble import incidents
 from weixin_etl.trouble.incidents import Look, record
 from weixin_etl.trouble.messages import Installation, Message, tell
-from weixin_etl.warehouse import statement
 
 DATASET = DATASETS["article_total"]
 FIRST = date(2026, 11, 2)
@@ -52,6 +49,24 @@ def refusal(
     values = {"cause": "the AppSecret is wrong", "cure": "correct it", "errcode": 40125, **changed}
     values = {"account": f"号{appid}", "appid": appid, "days": window(day), **values}
     return Problem(kind, **values)  # type: ignore[arg-type]
+
+
+COVERAGE = """
+    INSERT INTO weixin.coverage (
+        appid, dataset, day, ready_at, article_count, attempted_at, error_kind, error_code
+    )
+    VALUES (:appid, 'article_total', :day, :ready_at, 0, :at, :error_kind, :error_code)
+    ON CONFLICT (appid, dataset, day) DO UPDATE SET
+        ready_at = coalesce(excluded.ready_at, coverage.ready_at),
+        attempted_at = excluded.attempted_at,
+        error_kind = excluded.error_kind,
+        error_code = excluded.error_code
+"""
+REPORT = """
+    INSERT INTO weixin.run_report (run_id, dataset, appid, day, planned_at, attempted_at)
+    VALUES (:run_id, 'article_total', :appid, :day, :at, :at)
+    ON CONFLICT (run_id, dataset, appid, day) DO UPDATE SET attempted_at = excluded.attempted_at
+"""
 
 
 @dataclass
@@ -121,43 +136,23 @@ class People:
         run_id: str = "another",
     ) -> None:
         """How a run's attempts for some days ended: with the account's problem, or ready."""
-        refused = {it.appid: it for it in problems}
-        verdicts = [
+        refused = {problem.appid: problem for problem in problems}
+        pairs = [
             {
+                "run_id": run_id,
                 "appid": appid,
-                "publication_date": publication_date,
+                "day": day,
+                "at": at,
                 "ready_at": None if appid in refused else at,
-                "attempt_state": "failed" if appid in refused else "ok",
-                "attempted_at": at,
-                **verdict_columns(None),
                 "error_kind": refused[appid].kind if appid in refused else None,
                 "error_code": refused[appid].errcode if appid in refused else None,
             }
             for appid in sorted(days)
-            for publication_date in days[appid]
+            for day in days[appid]
         ]
         with self.warehouse.begin() as connection:
-            connection.execute(
-                statement("coverage/verdict.sql"),
-                {"dataset": DATASET.name, "verdicts": msgspec.json.encode(verdicts).decode()},
-            )
-            connection.execute(
-                sqlalchemy.text(
-                    "INSERT INTO weixin.run_report (run_id, dataset, appid, publication_date,"
-                    " planned_at, state) VALUES (:run_id, 'article_total', :appid,"
-                    " :publication_date, now(), :state) ON CONFLICT (run_id, dataset, appid,"
-                    " publication_date, installation) DO UPDATE SET state = excluded.state"
-                ),
-                [
-                    {
-                        "run_id": run_id,
-                        "appid": it["appid"],
-                        "publication_date": it["publication_date"],
-                        "state": "loaded" if it["attempt_state"] == "ok" else "failed",
-                    }
-                    for it in verdicts
-                ],
-            )
+            connection.execute(sqlalchemy.text(COVERAGE), pairs)
+            connection.execute(sqlalchemy.text(REPORT), pairs)
 
     def check(
         self,
@@ -186,7 +181,7 @@ class People:
     ) -> None:
         """A run with dates asks account a for these days, and its check ends a second later."""
         self.brought({"a": days}, [it for it in problems if it.errcode or not it.subject], at)
-        dated = run(0, begin_date=days[0], end_date=days[-1], is_scheduled=False)
+        dated = run(0, begin_date=days[0], end_date=days[-1], names_dates=True, is_scheduled=False)
         look = incidents.of_check(
             replace(dated, today=clock.beijing_date(at), run_id=f"manual__{at:%H:%M}"),
             at + timedelta(seconds=1),
@@ -462,14 +457,13 @@ def test_days_that_were_not_asked_for_are_that_no_more_once_they_are(people: Peo
     assert people.got[1].body.startswith("号a: the days have been asked for (before: ")
 
 
-def test_a_day_that_is_final_by_an_answer_of_which_nothing_fits_is_not_in(people: People):
+def test_a_day_that_is_given_up_is_not_in(people: People):
     """Nobody asks for it again: it is a problem until a replay, or a refetch, makes it good."""
     day = window(0)[-1:]
     odd = [refusal("a", 0, ProblemKind.UNREADABLE, days=day, errcode=None)]
     people.brought({"a": day}, odd, morning(0))
     with people.warehouse.begin() as connection:
-        made_final = "UPDATE weixin.coverage SET is_final = TRUE, ready_at = attempted_at"
-        connection.exec_driver_sql(made_final)
+        connection.exec_driver_sql("UPDATE weixin.coverage SET settled = 'given_up'")
     people.check(0, ["a"], odd)
     people.check(1, ["a"])
     before = list(people.titles)
@@ -481,14 +475,14 @@ def test_a_day_that_is_final_by_an_answer_of_which_nothing_fits_is_not_in(people
 
 
 AUGUST = (date(2026, 8, 3), date(2026, 8, 4))
-OPEN = "SELECT kind, publication_dates FROM weixin.incident WHERE closed_at IS NULL"
+OPEN = "SELECT kind, days FROM weixin.incident WHERE closed_at IS NULL"
 
 
 def still_open(people: People) -> dict[str, list[date]]:
     """The open incidents, and the days they are about."""
     with people.warehouse.connect() as connection:
         rows = connection.execute(sqlalchemy.text(OPEN))
-        return {row.kind: row.publication_dates for row in rows}
+        return {row.kind: row.days for row in rows}
 
 
 def test_trouble_with_days_is_over_when_each_of_them_is_in(people: People):
@@ -508,19 +502,6 @@ def test_trouble_with_days_is_over_when_each_of_them_is_in(people: People):
     assert by_a_half == {"unreadable": [AUGUST[1]]}
     assert before == ["号a: unreadable answer"]
     assert people.titles == [*before, "over: 号a: unreadable answer"]
-
-
-def test_a_broken_check_is_over_when_it_was_run_on_the_same_days(people: People):
-    """And found nothing: the daily run's checks look at other days."""
-    broken = refusal("a", 0, ProblemKind.CHECK, days=AUGUST, errcode=None, subject="answer")
-    people.backfill(morning(0, 8), AUGUST, [broken])
-    people.live_through(0, ["a"], [])
-    people.backfill(morning(0, 10), AUGUST[:1])
-    by_others = still_open(people)
-    people.backfill(morning(0, 11), AUGUST[1:])
-
-    assert by_others == {"check": [AUGUST[1]]}
-    assert people.titles == ["号a: answer is broken", "over: 号a: answer is broken"]
 
 
 def test_a_backfill_that_meets_the_same_does_not_hide_the_other_days(people: People):
@@ -558,16 +539,11 @@ def test_the_same_trouble_with_other_days_is_told_as_well(people: People):
 
 def test_an_ingest_of_one_account_says_nothing_about_another(people: People):
     """Nor about what only the check of the whole run judges."""
-    broken = Problem(ProblemKind.CHECK, "key", "restore", subject="key_is_declared")
     retired = refusal("b", 0, ProblemKind.ENDPOINT_OFFLINE)
-    people.check(0, ["a", "b"], [refusal("a", 0), broken, retired])
+    people.check(0, ["a", "b"], [refusal("a", 0), retired])
     people.ingest(1, ["b"], [])
 
-    assert sorted(people.titles) == [
-        "key_is_declared: key_is_declared is broken",
-        "号a refused",
-        "号b: endpoint retired",
-    ]
+    assert sorted(people.titles) == ["号a refused", "号b: endpoint retired"]
 
 
 def test_a_retired_endpoint_is_told_as_the_page_shows_it(people: People):
@@ -580,7 +556,9 @@ def test_a_retired_endpoint_is_told_as_the_page_shows_it(people: People):
             )
         )
         connection.execute(
-            sqlalchemy.text("INSERT INTO weixin.first_daily_run VALUES (:successor, 'a', now())"),
+            sqlalchemy.text(
+                "INSERT INTO weixin.collected_since VALUES ('a', :successor, now(), 60)"
+            ),
             {"successor": DATASET.successor},
         )
     people.check(0, "ab", [refusal(it, 0, ProblemKind.ENDPOINT_OFFLINE) for it in "ab"])
@@ -589,15 +567,15 @@ def test_a_retired_endpoint_is_told_as_the_page_shows_it(people: People):
     assert told == [("warning", "a: endpoint retired"), ("failure", "b: endpoint retired")]
 
 
-def test_a_total_that_fell_is_told_once_and_its_end_is_no_news(people: People):
+def test_a_value_that_does_not_fit_is_told_once_and_its_end_is_no_news(people: People):
     """The check finds it for as long as its day is in the window; another day is news."""
-    fell = [date(2026, 11, 3), date(2026, 11, 6)]
+    rejected = [date(2026, 11, 3), date(2026, 11, 6)]
     for day in range(20):
-        found = [it for it in fell if it in window(day)]
-        met = refusal("a", day, ProblemKind.TOTAL_FELL, days=tuple(found), subject="total")
+        found = [it for it in rejected if it in window(day)]
+        met = refusal("a", day, ProblemKind.REJECTED, days=tuple(found), subject="fits")
         people.live_through(day, ["a"], [met] if found else [])
 
-    assert people.titles == ["号a: a total fell"] * 2
+    assert people.titles == ["号a: a value does not fit"] * 2
 
 
 def test_an_account_that_falls_silent_is_told_once(people: People):
@@ -620,7 +598,7 @@ def test_a_rejected_value_is_told_once_and_listed_until_it_is_resolved(people: P
     with people.warehouse.begin() as connection:
         connection.execute(
             sqlalchemy.text(
-                "INSERT INTO weixin.rejected_row (dataset, appid, publication_date, reason,"
+                "INSERT INTO weixin.rejected_row (dataset, appid, day, reason,"
                 " payload, raw_response_id, rejected_at)"
                 " VALUES ('article_total', 'a', '2026-08-03', 'no number', '{}', 1, now())"
             )
@@ -665,11 +643,15 @@ def test_a_hundred_thousand_unknown_metrics_are_one_incident(people: People):
 
 
 def test_days_that_are_lost_are_told_until_somebody_brings_them_in(people: People):
-    """`plan` tells of them."""
-    lost = refusal("a", 0, ProblemKind.DAYS_LOST, errcode=None)
-    for day, warnings in enumerate([[lost], [lost], [], []]):
+    """`plan` tells of them; that it does so no more is not enough."""
+    lost = refusal("a", 0, ProblemKind.DAYS_LOST, days=AUGUST, errcode=None)
+    for day, warnings in enumerate([[lost], [lost], []]):
         people.note(incidents.of_plan(run(day), morning(day), warnings, ["a"]))
+    before = still_open(people)
+    people.brought({"a": AUGUST}, [], morning(2, 10))
+    people.note(incidents.of_plan(run(3), morning(3), [], ["a"]))
 
+    assert before == {"days_lost": [*AUGUST]}
     assert people.titles == ["号a: days lost", "over: 号a: days lost"]
 
 
@@ -748,7 +730,7 @@ def test_an_incident_of_a_later_version_is_left_to_it(people: People):
         connection.execute(
             sqlalchemy.text(
                 "INSERT INTO weixin.incident (dataset, kind, appid, account, conn_id, cause, cure,"
-                " publication_dates, opened_at, seen_at) VALUES ('article_total', 'unheard_of',"
+                " days, opened_at, seen_at) VALUES ('article_total', 'unheard_of',"
                 " 'a', '号a', 'a', 'it happened', 'mend it', '{}', now(), now())"
             )
         )

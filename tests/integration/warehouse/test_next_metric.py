@@ -29,34 +29,20 @@ Ask = Callable[[str], list[tuple[Any, ...]]]
 ROWS = """
     INSERT INTO weixin.dim_account (appid, name, conn_id, first_seen_at)
     VALUES ('wx1', '', '', now());
-    INSERT INTO weixin.dim_article (appid, msgid, publication_date, first_seen_at, last_seen_at)
-    VALUES ('wx1', '9_1', '2026-11-20', now(), now());
+    INSERT INTO weixin.dim_article (appid, msgid, publication_date, first_seen_at)
+    VALUES ('wx1', '9_1', '2026-11-20', now());
     INSERT INTO weixin.{fact} (
         appid, msgid, stat_date, publication_date, share_user, raw_response_id, fetched_at,
-        loaded_at, changed_at
+        changed_at
     )
-    VALUES ('wx1', '9_1', '2026-11-21', '2026-11-20', 2, 2, now(), '2026-11-22', '2026-11-23');
-    INSERT INTO weixin.{fact}_history (
-        appid, msgid, stat_date, publication_date, share_user, raw_response_id, fetched_at,
-        loaded_at, changed_at, replaced_at, cause, changed_metrics
-    )
-    VALUES (
-        'wx1', '9_1', '2026-11-21', '2026-11-20', 1, 1, now(), '2026-11-22', '2026-11-22',
-        '2026-11-23', 'wechat', '{{share_user}}'
-    )
+    VALUES ('wx1', '9_1', '2026-11-21', '2026-11-20', 1, 1, '2026-11-22', '2026-11-22');
+    INSERT INTO weixin.fact_history
+    (dataset, appid, item, stat_date, changed_at, replaced_at, cause, row)
+    SELECT '{name}', appid, msgid, stat_date, changed_at, '2026-11-23', 'wechat', to_jsonb(fact)
+    FROM weixin.{fact} AS fact;
+    UPDATE weixin.{fact} SET share_user = 2, changed_at = '2026-11-23'
 """
-MIGRATION = """-- migrate:up
-ALTER TABLE weixin.{fact} ADD next_user bigint;
-ALTER TABLE weixin.{fact}_history ADD next_user bigint;
-ALTER TABLE weixin.latest_{name} ADD next_user bigint;
-ALTER TABLE weixin.account_day_{name} ADD next_user_increment numeric;
-
--- migrate:down
-ALTER TABLE weixin.account_day_{name} DROP next_user_increment;
-ALTER TABLE weixin.latest_{name} DROP next_user;
-ALTER TABLE weixin.{fact}_history DROP next_user;
-ALTER TABLE weixin.{fact} DROP next_user;
-"""
+MIGRATION = "ALTER TABLE weixin.{fact} ADD next_user bigint;"
 NEXT = Metric("next_user", "下一个", "people who did the next thing")
 
 
@@ -66,7 +52,7 @@ def dataset(request: pytest.FixtureRequest, database: str, fresh: Engine) -> Dat
     migrate(database)
     dataset = ARTICLE_DATASETS[request.param]
     with fresh.begin() as connection:
-        connection.exec_driver_sql(ROWS.format(fact=dataset.fact))
+        connection.exec_driver_sql(ROWS.format(fact=dataset.fact, name=dataset.name))
     return dataset
 
 
@@ -75,9 +61,7 @@ def next_release(dataset: Dataset, tmp_path: Path) -> Iterator[None]:
     """The release that has a further metric, with its migration."""
     shutil.copytree(migrations()[0].parent, tmp_path / "migrations")
     name = f"{len(migrations()) + 1:04}_next_metric.sql"
-    (tmp_path / "migrations" / name).write_text(
-        MIGRATION.format(fact=dataset.fact, name=dataset.name)
-    )
+    (tmp_path / "migrations" / name).write_text(MIGRATION.format(fact=dataset.fact))
     with pytest.MonkeyPatch.context() as patch:
         wider = replace(dataset, metrics=(*dataset.metrics, NEXT))
         for datasets in (DATASETS, ARTICLE_DATASETS):

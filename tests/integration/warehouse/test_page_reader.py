@@ -47,13 +47,13 @@ def test_a_warehouse_that_lacks_migrations_is_said_before_anything_is_read(
 ) -> None:
     """Not that a table of ours is missing."""
     with warehouse.begin() as session:
-        session.exec_driver_sql("DELETE FROM weixin.schema_migrations WHERE version = '0005'")
+        session.exec_driver_sql("DELETE FROM weixin.schema_migrations WHERE version = '0001'")
     try:
         with pytest.raises(WarehouseError, match="lacks"), of_airflow.reading(warehouse):
             pytest.fail("nothing can be read")
     finally:
         with warehouse.begin() as session:
-            session.exec_driver_sql("INSERT INTO weixin.schema_migrations VALUES ('0005')")
+            session.exec_driver_sql("INSERT INTO weixin.schema_migrations VALUES ('0001')")
 
 
 def test_a_server_that_goes_away_while_it_is_read_is_a_sentence(warehouse: Engine) -> None:

@@ -1,15 +1,15 @@
-"""The migrations that make the roles: where it may not, twice on one server, down and up again."""
+"""The roles: where the owner may create none, twice on one server, created later."""
 
 from collections.abc import Iterator
 
 import psycopg2
 import psycopg2.extensions
 import pytest
-from rolled_back import roll_back
 from sqlalchemy import Engine, make_url
 from warehouse_loads import rows
 
 from weixin_etl import warehouse as the_warehouse
+from weixin_etl.datasets import DATASETS
 from weixin_etl.warehouse import ROLES, migrate, migrations, missing_roles
 from weixin_etl.warehouse.views import views
 from weixin_local.postgres import Server
@@ -18,7 +18,6 @@ pytestmark = pytest.mark.every_postgres
 
 OWNER = "owner_of_the_test"
 PASSWORD = "of-the-test"
-ROLES_MIGRATIONS = [path for path in migrations() if path.name.endswith("_roles.sql")]
 GRANTS = """
     SELECT grantee, privilege_type, count(*)
     FROM information_schema.role_table_grants
@@ -69,11 +68,6 @@ def no_roles(migrated: Engine, admin: psycopg2.extensions.cursor) -> Iterator[No
         admin.execute(f"ALTER ROLE {role}_of_others RENAME TO {role}")
 
 
-def undo(url: str) -> None:
-    """Roll the migration that makes the roles back, and those after it."""
-    roll_back(url, len(migrations()) - migrations().index(ROLES_MIGRATIONS[0]))
-
-
 def ask(url: str, sql: str) -> list[tuple]:
     engine = the_warehouse.engine(url)
     found = rows(engine, sql)
@@ -107,22 +101,23 @@ def test_a_second_warehouse_of_the_server(server: Server, migrated: Engine, owne
 def test_roles_an_administrator_created_later(
     server: Server, admin: psycopg2.extensions.cursor, owned: str
 ):
-    """Once they exist the migrations' blocks may be run again, and grant what it could not."""
+    """Once they exist, `migrate` grants them what it could not, and is done."""
     migrate(owned)
     for role in ROLES:
         admin.execute(f"CREATE ROLE {role}")
+    superuser = the_warehouse.engine(server.url("owned"))
     try:
-        the_owner = the_warehouse.engine(owned)
-        with the_owner.begin() as connection:
-            for migration in ROLES_MIGRATIONS:
-                blocks = migration.read_text().split("-- migrate:down")[0]
-                connection.exec_driver_sql(blocks.replace("%", "%%"))
-        the_owner.dispose()
-        missing, granted = missing_roles(owned), ask(server.url("owned"), GRANTS)
-        undo(owned)
+        migrate(owned)
+        missing, granted = missing_roles(owned), rows(superuser, GRANTS)
+        again = migrate(owned)
     finally:
-        for role in ROLES:
-            admin.execute(f"DROP ROLE {role}")
+        with superuser.begin() as connection:
+            for role in ROLES:
+                connection.exec_driver_sql(f"DROP OWNED BY {role}; DROP ROLE {role}")
+        superuser.dispose()
 
-    assert missing == []
-    assert ("weixin_reader", "SELECT", len(views()) + 18) in granted
+    assert (missing, again) == ([], "")
+    names = [(grantee, what) for grantee, what, _ in granted]
+    assert ("weixin_loader", "INSERT") in names
+    (selected,) = (count for *who, count in granted if who == ["weixin_reader", "SELECT"])
+    assert selected > len(views()) + len(DATASETS)

@@ -38,25 +38,6 @@ def test_key_of_every_fact(warehouse: Engine):
         assert key == [(f"PRIMARY KEY ({', '.join(dataset.key)})",)]
 
 
-def test_a_history_holds_whole_rows_of_its_fact(warehouse: Engine):
-    """Every column of the fact, as it is there; and until when the row stood, and why no longer."""
-    columns = (
-        "SELECT column_name, data_type, is_nullable FROM information_schema.columns "
-        "WHERE table_schema = 'weixin' AND table_name = :table ORDER BY ordinal_position"
-    )
-    for dataset in DATASETS.values():
-        fact = rows(warehouse, columns, table=dataset.fact)
-        history = rows(warehouse, columns, table=f"{dataset.fact}_history")
-
-        assert set(fact) < set(history)
-        assert {name for name, *_ in set(history) - set(fact)} == {
-            "replaced_at",
-            "cause",
-            "changed_metrics",
-            "history_id",
-        }
-
-
 def test_every_metric_is_a_nullable_column_of_its_kind(warehouse: Engine):
     """The fact has a column for each declared metric, and no figure need be there."""
     for dataset in DATASETS.values():

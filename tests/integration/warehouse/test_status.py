@@ -7,13 +7,11 @@ import pytest
 from sqlalchemy import Engine, text
 
 from weixin_etl.datasets import ARTICLE_TOTAL, DATASETS
-from weixin_etl.model import DayState
+from weixin_etl.model import State
 from weixin_etl.problem import Problem, ProblemKind
-from weixin_etl.rules import Quota
 from weixin_etl.trouble import status
 from weixin_etl.trouble.at_work import Airflow, DagState, RunAtWork
 from weixin_etl.trouble.status import ListedProblem, Status
-from weixin_etl.trouble.unwanted import say_unwanted
 
 NOW = datetime(2026, 11, 24, 5, 0, tzinfo=UTC)
 """One o'clock in the afternoon in Beijing."""
@@ -24,6 +22,8 @@ FINE = Airflow(
     pool_slots=16,
 )
 DAYS = [date(2026, 11, day) for day in range(17, 24)]
+AS_ANSWERED = {State.UNCONFIRMED: (DAYS[0],), State.IN: tuple(DAYS[1:])}
+"""What they are called when all were answered this morning: the window of the first is over."""
 
 
 def collect(warehouse: Engine, appid: str = "wx1", name: str = "春风") -> None:
@@ -37,15 +37,15 @@ def collect(warehouse: Engine, appid: str = "wx1", name: str = "春风") -> None
             {"appid": appid, "name": name, "now": NOW},
         )
         connection.execute(
-            text("INSERT INTO weixin.first_daily_run VALUES (:dataset, :appid, '2026-11-24')"),
+            text("INSERT INTO weixin.collected_since VALUES (:appid, :dataset, '2026-11-17', 60)"),
             {"dataset": ARTICLE_TOTAL.name, "appid": appid},
         )
         for day in DAYS:
             connection.execute(
                 text(
-                    "INSERT INTO weixin.coverage (dataset, appid, publication_date, data_state, "
-                    "fetched_at, ready_at, attempt_state, attempted_at) "
-                    "VALUES (:dataset, :appid, :day, 'loaded', :at, :at, 'ok', :at)"
+                    "INSERT INTO weixin.coverage "
+                    "(dataset, appid, day, ready_at, article_count, attempted_at) "
+                    "VALUES (:dataset, :appid, :day, :at, 1, :at)"
                 ),
                 {"dataset": ARTICLE_TOTAL.name, "appid": appid, "day": day, "at": READY},
             )
@@ -60,7 +60,7 @@ def change(warehouse: Engine, sql: str, **values: object) -> None:
 def read(warehouse: Engine, airflow: Airflow | None = FINE, now: datetime = NOW) -> Status:
     """The status at one in the afternoon."""
     with warehouse.connect() as connection:
-        return status.read(connection, airflow, now=now, catch_up_days=60)
+        return status.read(connection, airflow, now=now)
 
 
 @pytest.mark.every_postgres
@@ -69,8 +69,7 @@ def test_all_is_well_when_every_day_is_in(warehouse: Engine, reader: Engine) -> 
     collect(warehouse)
     change(
         warehouse,
-        "INSERT INTO weixin.api_call VALUES "
-        "('wx1', :path, '2026-11-24', 8, 1000, 990, '2026-11-24 00:30+00')",
+        "INSERT INTO weixin.api_call VALUES ('wx1', :path, '2026-11-24', 8)",
         path=ARTICLE_TOTAL.path,
     )
 
@@ -80,8 +79,8 @@ def test_all_is_well_when_every_day_is_in(warehouse: Engine, reader: Engine) -> 
     assert found.open == ()
     (account,) = found.accounts
     assert (account.facts.last_day_in, account.facts.ready_at) == (date(2026, 11, 23), READY)
-    assert account.days == {DayState.IN: tuple(DAYS)}
-    assert account.facts.quota == Quota(calls=8, limit=1000, left=990, is_said=True)
+    assert account.days == AS_ANSWERED
+    assert account.facts.calls_today == 8
     assert account.next_try_at == NOW
 
 
@@ -114,18 +113,19 @@ def test_that_no_account_is_collected_is_a_problem(
 def test_days_that_a_run_at_work_asks_for_are_no_problem(warehouse: Engine, reader: Engine) -> None:
     """While Airflow has it, and a scheduler; what it, or another run, brought in is done."""
     collect(warehouse)
-    change(warehouse, "DELETE FROM weixin.coverage WHERE publication_date < '2026-11-21'")
+    change(warehouse, "DELETE FROM weixin.coverage WHERE day < '2026-11-21'")
+    change(warehouse, "UPDATE weixin.coverage SET ready_at = ready_at - interval '2 days'")
+    change(warehouse, "UPDATE weixin.coverage SET settled = 'final' WHERE day = '2026-11-21'")
     change(
         warehouse,
-        "INSERT INTO weixin.run_report "
-        "(run_id, dataset, appid, publication_date, planned_at, state, is_retryable) "
-        "SELECT :run, :dataset, 'wx1', day, :at, "
-        "CASE WHEN day < '2026-11-22' THEN 'planned' ELSE 'loaded' END, day <> '2026-11-17' "
-        "FROM unnest(cast(:days AS date[])) AS day",
+        "INSERT INTO weixin.run_report (run_id, dataset, appid, day, planned_at) "
+        "SELECT :run, :dataset, 'wx1', day, :at FROM unnest(cast(:days AS date[])) AS day "
+        "WHERE day != '2026-11-17'",
         run=RUN,
         days=DAYS,
         at=READY,
     )
+    change(warehouse, "UPDATE weixin.coverage SET ready_at = now() WHERE day = '2026-11-22'")
 
     found = read(reader, AT_WORK)
     killed, without_scheduler = (
@@ -134,12 +134,13 @@ def test_days_that_a_run_at_work_asks_for_are_no_problem(warehouse: Engine, read
     )
 
     (account,) = found.accounts
-    assert account.days[DayState.BEING_ASKED] == tuple(DAYS[1:4])
-    assert found.runs == (RunAtWork(ARTICLE_TOTAL.name, RUN, pair_count=7, done=4),)
-    assert [it.problem.days for it in found.open] == [(DAYS[0],)]  # that is not tried again
+    assert account.facts.being_asked == {*DAYS[1:4], DAYS[6]}
+    assert account.days[State.LATE] == (*DAYS[:4], DAYS[6])
+    assert found.runs == (RunAtWork(ARTICLE_TOTAL.name, RUN, pair_count=6, done=2),)
+    assert [it.problem.days for it in found.open] == [(DAYS[0],)]  # which it does not plan
     for it in (killed, without_scheduler):
         assert it.runs == ()
-        assert it.open[-1].problem.days == tuple(DAYS[:4])
+        assert {day for listed in it.open for day in listed.problem.days} == {*DAYS[:4], DAYS[6]}
 
 
 def test_the_cause_of_others_is_listed_first() -> None:
@@ -150,12 +151,11 @@ def test_the_cause_of_others_is_listed_first() -> None:
         "platform": ListedProblem(Problem(ProblemKind.PLATFORM, "", "", conn_id="weixin_open")),
         "account": ListedProblem(Problem(ProblemKind.DAILY_QUOTA, "", "", "春风", "wx1")),
         "day": ListedProblem(Problem(ProblemKind.UNREADABLE, "", "", "春风", "wx1")),
-        "check": ListedProblem(Problem(ProblemKind.CHECK, "", "")),
         "warning": ListedProblem(Problem(ProblemKind.UNKNOWN_METRIC, "", ""), is_warning=True),
     }
     airflow = Airflow({}, "weixin_api", None, is_scheduler_alive=False)
 
-    found = status.assess([], [*kinds.values()][::-1], airflow, now=NOW, catch_up_days=60).open
+    found = status.assess([], [*kinds.values()][::-1], airflow, now=NOW).open
 
     assert [it.problem.kind for it in found] == [
         ProblemKind.WAREHOUSE,
@@ -164,7 +164,6 @@ def test_the_cause_of_others_is_listed_first() -> None:
         ProblemKind.POOL_MISSING,
         ProblemKind.PLATFORM,
         ProblemKind.DAILY_QUOTA,
-        ProblemKind.CHECK,
         ProblemKind.UNREADABLE,
         ProblemKind.UNKNOWN_METRIC,
     ]
@@ -199,14 +198,11 @@ def test_days_that_are_not_in_are_found_although_nobody_opened_an_incident(
     collect(warehouse, "wx2", "夏雨")
     change(
         warehouse,
-        "UPDATE weixin.coverage SET attempt_state = 'failed', error_kind = 'configuration', "
+        "UPDATE weixin.coverage SET ready_at = NULL, error_kind = 'configuration', "
         "error_code = 40125, error = 'the AppSecret is wrong', cure = 'correct the password' "
-        "WHERE publication_date >= '2026-11-22'",
+        "WHERE day >= '2026-11-22'",
     )
-    change(
-        warehouse,
-        "DELETE FROM weixin.coverage WHERE appid = 'wx1' AND publication_date = '2026-11-20'",
-    )
+    change(warehouse, "DELETE FROM weixin.coverage WHERE appid = 'wx1' AND day = '2026-11-20'")
 
     found = read(warehouse)
 
@@ -223,16 +219,12 @@ def test_days_that_are_not_in_are_found_although_nobody_opened_an_incident(
 def test_an_open_incident_speaks_for_its_days(warehouse: Engine) -> None:
     """Nothing is said twice; one that is over is listed for a week."""
     collect(warehouse)
-    change(
-        warehouse,
-        "UPDATE weixin.coverage SET attempt_state = 'failed', error = 'refused', cure = 'ask' "
-        "WHERE publication_date = '2026-11-23'",
-    )
+    fail(warehouse, "call_refused", DAYS[-1:])
     for closed_at in (None, datetime(2026, 11, 20, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)):
         change(
             warehouse,
             "INSERT INTO weixin.incident (dataset, kind, appid, account, conn_id, cause, cure, "
-            "publication_dates, opened_at, seen_at, closed_at) "
+            "days, opened_at, seen_at, closed_at) "
             "VALUES (:dataset, 'unheard_of', 'wx1', '春风', '', 'refused', 'ask', "
             "ARRAY[date '2026-11-23'], '2026-11-01', '2026-11-24', :closed_at)",
             closed_at=closed_at,
@@ -265,7 +257,7 @@ def open_incident(warehouse: Engine, kind: str, appid: str | None, **columns: ob
     change(
         warehouse,
         "INSERT INTO weixin.incident (dataset, kind, appid, subject, account, conn_id, cause, "
-        "cure, publication_dates, opened_at, seen_at, closed_at, told_at, closing_told_at) "
+        "cure, days, opened_at, seen_at, closed_at, told_at, closing_told_at) "
         "VALUES (:dataset, :kind, :appid, :subject, :account, :conn_id, 'it happened', 'mend it', "
         ":days, :opened_at, :seen_at, :closed_at, :told_at, :closing_told_at)",
         **row | columns,
@@ -273,11 +265,12 @@ def open_incident(warehouse: Engine, kind: str, appid: str | None, **columns: ob
 
 
 def fail(warehouse: Engine, error_kind: str, days: list[date] = DAYS) -> None:
-    """The last attempts of some days failed."""
+    """The attempts of some days of this morning failed."""
     change(
         warehouse,
-        "UPDATE weixin.coverage SET attempt_state = 'failed', error_kind = :error_kind, "
-        "error = 'it happened', cure = 'mend it' WHERE publication_date = any(:days)",
+        "UPDATE weixin.coverage SET ready_at = ready_at - interval '1 day', "
+        "error_kind = :error_kind, error = 'it happened', cure = 'mend it' "
+        "WHERE day = any(:days)",
         error_kind=error_kind,
         days=days,
     )
@@ -287,7 +280,7 @@ def fail(warehouse: Engine, error_kind: str, days: list[date] = DAYS) -> None:
 def test_nobody_is_told_to_mend_what_is_over(warehouse: Engine, kind: str) -> None:
     """The account has been answered since, for other days: these are asked for again."""
     collect(warehouse)
-    change(warehouse, LEFT_OPEN, day=OLD, at=READY, code=None)
+    change(warehouse, LEFT_OPEN, day=OLD, at=READY)
     fail(warehouse, kind, [OLD, *DAYS[:2]])
     open_incident(warehouse, kind, "wx1", days=DAYS[:2], closed_at=NOW)
 
@@ -296,20 +289,22 @@ def test_nobody_is_told_to_mend_what_is_over(warehouse: Engine, kind: str) -> No
     assert (still.problem.days, still.problem.errcode) == (tuple(DAYS[:2]), None)
     assert still.problem.cause == out_of_reach.problem.cause == "the last attempt failed"
     assert still.problem.cure == "the next daily run asks again"
-    assert out_of_reach.problem.cure.startswith(f"trigger a run with begin_date {OLD} and ")
+    assert out_of_reach.problem.cure == (
+        f"trigger weixin_article_total with begin_date {OLD} and end_date {OLD}"
+    )
 
 
 def test_a_warning_does_not_hide_days_that_fail(warehouse: Engine) -> None:
-    """A total fell on days that are refused since: something is broken."""
+    """A value did not fit on days that are refused since: something is broken."""
     collect(warehouse)
-    open_incident(warehouse, "total_fell", "wx1", days=DAYS)
+    open_incident(warehouse, "rejected", "wx1", days=DAYS)
     fail(warehouse, "call_refused")
 
     found = read(warehouse)
 
     assert [(it.problem.kind, it.is_warning) for it in found.open] == [
         (ProblemKind.CALL_REFUSED, False),
-        (ProblemKind.TOTAL_FELL, True),
+        (ProblemKind.REJECTED, True),
     ]
     assert not found.is_healthy
 
@@ -330,7 +325,7 @@ def test_an_incident_of_the_account_or_of_the_run_speaks_for_all_its_days(
     """One trouble is listed once, though the incident names not each account or day."""
     collect(warehouse)
     fail(warehouse, kind)
-    change(warehouse, "DELETE FROM weixin.coverage WHERE publication_date = '2026-11-23'")
+    change(warehouse, "DELETE FROM weixin.coverage WHERE day = '2026-11-23'")
     open_incident(warehouse, kind, **columns)  # type: ignore[arg-type]
 
     found = read(warehouse)
@@ -346,7 +341,6 @@ def test_an_incident_of_the_account_or_of_the_run_speaks_for_all_its_days(
         ("unreadable", {"appid": "wx1", "days": DAYS[:1]}),
         ("unreachable", {"appid": None, "days": DAYS[:1]}),
         ("program", {"appid": None, "subject": "report"}),
-        ("check", {"appid": None, "subject": "totals_match"}),
     ],
 )
 def test_an_incident_of_something_else_does_not_speak_for_a_day(
@@ -365,6 +359,10 @@ def test_an_incident_of_something_else_does_not_speak_for_a_day(
 HOURS_AGO = datetime(2026, 11, 24, 2, 0, tzinfo=UTC)
 MINUTES_AGO = datetime(2026, 11, 24, 4, 50, tzinfo=UTC)
 LONG_AGO = datetime(2026, 11, 19, tzinfo=UTC)
+OFFLINE = """
+    UPDATE weixin.coverage
+    SET ready_at = NULL, error_kind = 'endpoint_offline', error_code = 47009
+"""
 UNTOLD = [
     ({"told_at": None, "opened_at": HOURS_AGO}, HOURS_AGO),
     ({"told_at": None, "opened_at": MINUTES_AGO}, None),
@@ -382,7 +380,7 @@ def test_messages_that_nobody_got_are_a_problem(
 ) -> None:
     """Where there is a receiver; not before an hour, and not of what is never told."""
     collect(warehouse)
-    row = {"kind": "total_fell", "appid": "wx1", "seen_at": READY} | columns
+    row = {"kind": "rejected", "appid": "wx1", "seen_at": READY} | columns
     open_incident(warehouse, **row)  # type: ignore[arg-type]
     if columns.get("opened_at") == MINUTES_AGO:
         change(warehouse, "UPDATE weixin.incident SET seen_at = opened_at")
@@ -407,24 +405,24 @@ def test_a_retired_endpoint_is_a_warning_where_its_successor_collects_the_accoun
     The advice is today's, whatever the run recorded; that the successor lacks yesterday is no news.
     """
     collect(warehouse)
-    change(warehouse, "UPDATE weixin.coverage SET attempt_state = 'failed', error_code = 47009")
+    change(warehouse, OFFLINE)
     open_incident(warehouse, "endpoint_offline", "wx1", days=DAYS)
     if is_succeeded:
         change(
             warehouse,
-            "INSERT INTO weixin.first_daily_run VALUES (:successor, 'wx1', '2026-11-24')",
+            "INSERT INTO weixin.collected_since VALUES ('wx1', :successor, '2026-11-17', 60)",
             successor=ARTICLE_TOTAL.successor,
         )
         change(
             warehouse,
-            "INSERT INTO weixin.coverage (dataset, appid, publication_date, data_state, "
-            "fetched_at) SELECT :successor, appid, publication_date, 'loaded', now() "
-            "FROM weixin.coverage WHERE publication_date < '2026-11-23'",
+            "INSERT INTO weixin.coverage (dataset, appid, day, article_count, attempted_at, "
+            "ready_at, fetched_at) SELECT :successor, appid, day, 1, now(), now(), now() "
+            "FROM weixin.coverage WHERE day < '2026-11-23'",
             successor=ARTICLE_TOTAL.successor,
         )
 
     with warehouse.connect() as connection:
-        found = status.read(connection, FINE, now=NOW, catch_up_days=60, datasets=[ARTICLE_TOTAL])
+        found = status.read(connection, FINE, now=NOW, datasets=[ARTICLE_TOTAL])
 
     (told,) = found.open
     assert told.is_warning == is_succeeded
@@ -438,14 +436,9 @@ def test_a_retired_endpoint_is_a_warning_where_its_successor_collects_the_accoun
 
 
 def test_a_retirement_is_known_however_long_the_dag_is_paused(warehouse: Engine) -> None:
-    """By the last window that was asked for: one answer in it, and nothing is retired."""
+    """By the two newest days that were asked for: one answer of them, and nothing is retired."""
     collect(warehouse)
-    change(warehouse, "UPDATE weixin.coverage SET attempt_state = 'failed', error_code = 47009")
-    change(
-        warehouse,
-        "INSERT INTO weixin.coverage (dataset, appid, publication_date, attempt_state, "
-        "attempted_at) VALUES (:dataset, 'wx1', '2026-11-16', 'ok', now())",
-    )
+    change(warehouse, OFFLINE)
     paused = Airflow({ARTICLE_TOTAL.name: DagState(is_paused=True)}, "weixin_api", 16)
     later = NOW + timedelta(days=100)
 
@@ -456,8 +449,8 @@ def test_a_retirement_is_known_however_long_the_dag_is_paused(warehouse: Engine)
 
     change(
         warehouse,
-        "UPDATE weixin.coverage SET error_code = NULL WHERE error_code IS NOT NULL "
-        "AND publication_date = '2026-11-17'",
+        "UPDATE weixin.coverage SET error_kind = 'not_ready', error_code = NULL "
+        "WHERE day = '2026-11-22'",
     )
     (problem, *_) = read(warehouse, paused, later).open
     assert problem.problem.cause == "the DAG is paused"
@@ -505,40 +498,114 @@ def test_an_account_that_is_not_collected_any_more_has_no_status(warehouse: Engi
 
 OLD = date(2026, 8, 3)
 LEFT_OPEN = (
-    "INSERT INTO weixin.coverage (dataset, appid, publication_date, attempt_state, attempted_at, "
-    "attempts, error_kind, error_code, error, cure) VALUES (:dataset, 'wx1', :day, 'failed', :at, "
-    "1, 'unreadable', :code, 'no JSON', 'see the answer')"
+    "INSERT INTO weixin.coverage (dataset, appid, day, article_count, attempted_at, error_kind, "
+    "error, cure) VALUES (:dataset, 'wx1', :day, 0, :at, 'unreadable', 'no JSON', 'see the answer')"
 )
 
 
 @pytest.mark.every_postgres
-def test_days_that_a_run_with_dates_left_open_are_a_problem_until_they_are_not_wanted(
-    warehouse: Engine, loader: Engine, reader: Engine
+def test_days_that_a_run_with_dates_left_open_are_a_problem_until_they_are_in(
+    warehouse: Engine, reader: Engine
 ) -> None:
-    """No daily run asks for them; those of an endpoint that is offline have their own incident."""
+    """No daily run asks for them: they are lost."""
     collect(warehouse)
-    for day, code in ((OLD, None), (date(2026, 8, 4), None), (date(2026, 8, 5), 47009)):
-        change(warehouse, LEFT_OPEN, day=day, at=READY, code=code)
+    days = (OLD, date(2026, 8, 4))
+    for day in days:
+        change(warehouse, LEFT_OPEN, day=day, at=READY)
     open_incident(warehouse, "unreadable", "wx1", days=[OLD])
     found = read(reader)
-    count = say_unwanted(
-        loader, ARTICLE_TOTAL, ["春风"], OLD, date(2026, 8, 31), said_at=NOW, said_by="lin"
+    change(warehouse, "UPDATE weixin.coverage SET ready_at = now() WHERE day = :day", day=days[1])
+    brought_in = read(reader)
+
+    assert [it.problem.days for it in found.open] == [(OLD,), days[1:]]
+    assert found.open[1].problem.cure == (
+        "see the answer; then trigger weixin_article_total with begin_date 2026-08-04 and "
+        "end_date 2026-08-04"
     )
-    unwanted = read(reader)
+    assert found.accounts[0].days[State.LOST] == found.accounts[0].days_not_in == days
+    assert not found.is_healthy
+    assert [it.problem.days for it in brought_in.open] == [(OLD,)]
+
+
+def test_days_that_no_run_asked_for_in_time_are_lost(warehouse: Engine) -> None:
+    """Since the account's first day; those that daily runs still reach are late."""
+    collect(warehouse)
+    change(warehouse, "UPDATE weixin.collected_since SET since_date = '2026-09-01'")
     change(
         warehouse,
-        "UPDATE weixin.coverage SET attempted_at = '2026-11-25' WHERE publication_date = :day",
-        day=OLD,
+        "INSERT INTO weixin.coverage (dataset, appid, day, settled, ready_at, article_count, "
+        "attempted_at) VALUES (:dataset, 'wx1', '2026-09-02', 'final', :at, 1, :at)",
+        at=READY,
     )
-    asked_again = read(reader)
 
-    assert [it.problem.days for it in found.open] == [(OLD,), (date(2026, 8, 4),)]
-    assert found.open[1].problem.cure == (
-        "see the answer; then trigger a run with begin_date 2026-08-04 and end_date 2026-08-04, or "
-        "say that the days are not wanted: weixin-etl unwanted"
+    found = read(warehouse)
+
+    (account,) = found.accounts
+    lost = account.days[State.LOST]
+    assert (len(lost), lost[:2], lost[-1]) == (
+        *(16, (date(2026, 9, 1), date(2026, 9, 3)), date(2026, 9, 17)),
     )
-    assert found.accounts[0].days_not_in == (OLD, date(2026, 8, 4))
-    assert not found.is_healthy
-    assert count == 1
-    assert (unwanted.is_healthy, unwanted.open) == (True, ())
-    assert [it.problem.days for it in asked_again.open] == [(OLD,)]
+    assert account.days[State.LATE][0] == date(2026, 9, 18)
+    assert [(it.problem.kind, it.problem.cure) for it in found.open] == [
+        (
+            ProblemKind.DAYS_LOST,
+            "trigger weixin_article_total with begin_date 2026-09-01 and end_date 2026-09-17",
+        ),
+        (ProblemKind.NOT_ASKED, "the next daily run asks for it"),
+    ]
+
+
+def test_a_day_that_was_given_up_needs_somebody_however_old(warehouse: Engine) -> None:
+    """Nobody asks for it again; its last attempt says why."""
+    collect(warehouse)
+    change(warehouse, LEFT_OPEN, day=OLD, at=READY)
+    change(warehouse, "UPDATE weixin.coverage SET settled = 'given_up' WHERE day = :day", day=OLD)
+
+    (given_up,) = read(warehouse).open
+
+    assert (given_up.problem.kind, given_up.problem.days) == (ProblemKind.UNREADABLE, (OLD,))
+    assert (given_up.problem.cause, given_up.problem.cure) == ("no JSON", "see the answer")
+
+
+@pytest.mark.parametrize("settled", [None, "final"])
+def test_a_day_whose_last_attempt_failed_is_in_by_what_we_have(
+    warehouse: Engine, settled: str | None
+) -> None:
+    """An answer of this morning stays one, though somebody has asked in vain since."""
+    collect(warehouse)
+    change(
+        warehouse,
+        "UPDATE weixin.coverage SET settled = :settled, attempted_at = now(), "
+        "error_kind = 'call_refused', error = 'it happened', cure = 'mend it'",
+        settled=settled,
+    )
+
+    found = read(warehouse)
+
+    assert found.is_healthy
+    assert found.accounts[0].days == ({} if settled else AS_ANSWERED)
+
+
+def test_a_silent_day_is_called_so_until_an_article_is_listed(warehouse: Engine) -> None:
+    """Whichever day the account lists it on, and however long ago that day was settled."""
+    collect(warehouse)
+    change(warehouse, SILENT, day=date(2026, 11, 10))
+    change(warehouse, "UPDATE weixin.coverage SET list_sha256 = sha256('')")
+    change(warehouse, "UPDATE weixin.coverage SET list_sha256 = NULL WHERE day = '2026-11-10'")
+    silent = read(warehouse)
+    change(
+        warehouse,
+        "UPDATE weixin.coverage SET list_sha256 = sha256('x'), settled = 'final' "
+        "WHERE day = '2026-11-17'",
+    )
+    heard = read(warehouse)
+
+    assert silent.accounts[0].days[State.SILENT] == (date(2026, 11, 10),)
+    assert State.SILENT not in heard.accounts[0].days
+    assert heard.accounts[0].days[State.UNCONFIRMED] == (date(2026, 11, 10),)
+
+
+SILENT = (
+    "INSERT INTO weixin.coverage (dataset, appid, day, ready_at, article_count, attempted_at) "
+    "VALUES (:dataset, 'wx1', :day, '2026-11-18 00:31+00', 0, '2026-11-18 00:31+00')"
+)

@@ -117,7 +117,7 @@ def facts(warehouse: Engine, columns: str) -> list[tuple[Any, ...]]:
 
 
 def history(warehouse: Engine, *columns: str) -> list[tuple[Any, ...]]:
-    """Each row that was replaced, by its key and version: columns of its history, then of itself."""
+    """Each row that was replaced, by key and version: columns of its history, then of itself."""
     shown = (it if it in HISTORY else f"row->'{it}'" for it in columns)
     return rows(
         warehouse,
@@ -129,9 +129,7 @@ def history(warehouse: Engine, *columns: str) -> list[tuple[Any, ...]]:
 def raw_answers(warehouse: Engine) -> list[tuple[bytes, datetime]]:
     """The bytes of the answers that are kept and when each was last seen, in order of arrival."""
     kept = "SELECT body, last_seen_at FROM weixin.raw_response ORDER BY raw_response_id"
-    return [
-        (unpacked(bytes(answer)), last_seen_at) for answer, last_seen_at in rows(warehouse, kept)
-    ]
+    return [(unpacked(bytes(body)), last_seen_at) for body, last_seen_at in rows(warehouse, kept)]
 
 
 HISTORY = ("dataset", "appid", "item", "stat_date", "changed_at", "replaced_at", "cause")

@@ -7,8 +7,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import DayState
-from weixin_etl.orchestration import airflow_state, settings
+from weixin_etl.model import State
+from weixin_etl.orchestration import airflow_state
 from weixin_etl.orchestration.commands import outside
 from weixin_etl.orchestration.connections.warehouse import of_reader, open_reader, reading
 from weixin_etl.trouble import status
@@ -27,11 +27,12 @@ def show_status(datasets: Sequence[Dataset]) -> int:
     """
     airflow = _airflow(datasets)
     try:
-        found = _read(airflow, datasets)
+        with reading(open_reader()) as connection:
+            found = status.read(connection, airflow, now=clock.now(), datasets=datasets)
     except WarehouseError as error:
         sys.stderr.write(f"{of_reader(error)}\n")
         return UNKNOWN
-    lines = [_line(it) for it in found.open]
+    lines = [_line(listed) for listed in found.open]
     if airflow is None:
         lines.append(
             "Airflow's own database cannot be read from here, so it is not known whether the DAGs "
@@ -50,31 +51,24 @@ def _airflow(datasets: Sequence[Dataset]) -> Airflow | None:
         return None
 
 
-def _read(airflow: Airflow | None, datasets: Sequence[Dataset]) -> status.Status:
-    catch_up_days = settings.read().pipeline.catch_up_days
-    with reading(open_reader()) as connection:
-        return status.read(
-            connection, airflow, now=clock.now(), catch_up_days=catch_up_days, datasets=datasets
-        )
-
-
 def _line(listed: status.ListedProblem) -> str:
-    parts = [part for part in (listed.dataset, listed.problem.in_full) if part]
+    parts = [part for part in (listed.dataset, str(listed.problem)) if part]
     if listed.opened_at:
         parts.append(f"since {clock.beijing_text(listed.opened_at)}")
     return ("warning: " if listed.is_warning else "") + " · ".join(parts)
 
 
 def _summary(found: status.Status) -> str:
-    collected = [it for it in found.accounts if not (it.is_retired and it.is_healthy)]
-    are_in = sum(it.is_healthy and not it.days.get(DayState.BEING_ASKED) for it in collected)
-    newest = [it.facts.last_day_in for it in collected if it.facts.last_day_in]
+    collected = [one for one in found.accounts if not (one.is_retired and one.is_healthy)]
+    are_in = sum(account.is_healthy and not account.facts.being_asked for account in collected)
+    newest = [one.facts.last_day_in for one in collected if one.facts.last_day_in]
     upto = f", the oldest up to {min(newest)}" if newest else ""
     said = f"{are_in} of {len(collected)} accounts and datasets are in{upto}"
-    resting = [len(it.days.get(DayState.RESTING, ())) for it in collected]
-    if any(resting):
+    silent = [len(account.days.get(State.SILENT, ())) for account in collected]
+    if any(silent):
         said += (
-            f"; {sum(resting)} days of {sum(map(bool, resting))} rest until WeChat lists an article"
+            f"; {sum(silent)} days of {sum(map(bool, silent))} are left alone until WeChat lists "
+            "an article"
         )
     for run in found.runs:
         said += f"; {run.dataset} is being asked: {run.done} of {run.pair_count} days are done"

@@ -77,18 +77,6 @@ def _seen(conn_id: str) -> Account | Discovery:
     )
 
 
-def described_accounts(settings: TaskSettings) -> list[ConfiguredAccount]:
-    """
-    Every configured account as its connection describes it; no token is requested.
-
-    Raises:
-        ParameterError: the list of accounts can't be used.
-    """
-    if_none = "trigger a run: it reads WeChat's list of those that do"
-    listed = _look_up(Clients(settings), Platform.known, if_none)
-    return [it.configured() for it in listed.accounts]
-
-
 @dataclass(frozen=True, slots=True)
 class Refreshed:
     """What `refresh_access_tokens` found."""

@@ -22,7 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from weixin_etl.datasets import DATASETS
 from weixin_etl.orchestration import airflow_state
 from weixin_etl.orchestration.connections.warehouse import of_reader
-from weixin_etl.orchestration.page import articles, calendar, plan, problems, runs
+from weixin_etl.orchestration.page import articles, calendar, problems, runs
 from weixin_etl.orchestration.page.reader import (
     Figures,
     Language,
@@ -210,22 +210,10 @@ def api_calendar(
 @app.get("/api/pair")
 def api_pair(of: AFigures, appid: Name, day: Day) -> Response:
     """One pair's story."""
-    story = calendar.story(of, airflow_state.read([of.dataset]), appid, day)
+    story = calendar.story(of, appid, day)
     if story is None:
         raise HTTPException(404, "no such account")
     return _json(story)
-
-
-@app.get("/api/plan")
-def api_plan(
-    of: AFigures,
-    begin: Day,
-    end: Day,
-    accounts: Annotated[str, Query(pattern="^[^,]{1,300}(,[^,]{1,300})*$", max_length=40_000)],
-    refetch: bool = False,
-) -> Response:
-    """What a run of some accounts, by their AppIDs, would ask for."""
-    return _json(plan.view(of, accounts.split(","), begin, end, refetch=refetch))
 
 
 @app.get("/api/runs")
@@ -237,7 +225,7 @@ def api_runs(of: AFigures, offset: Offset = 0) -> Response:
 @app.get("/api/run")
 def api_run(of: AFigures, run_id: Name) -> Response:
     """What came of one run by account, those that are not in first."""
-    return _json(runs.accounts(of, airflow_state.read([of.dataset]), run_id))
+    return _json(runs.accounts(of, airflow_state.runs, run_id))
 
 
 @app.get("/api/accounts")

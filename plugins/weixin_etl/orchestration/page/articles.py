@@ -48,11 +48,13 @@ class View:
 def view(of: Figures, readable: Sequence[Dataset], appid: str) -> View:
     """The account's latest articles, what is usual, and what is still read of older ones."""
     dataset = of.dataset
-    latest = of.rows("page/articles.sql", appid=appid, readers=dataset.readers, most=LATEST)
+    latest = of.rows("page/articles.sql", appid=appid, most=LATEST)
     readers: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for day in of.rows("page/article_days.sql", appid=appid, msgids=[it["msgid"] for it in latest]):
+    for day in of.rows(
+        "page/article_days.sql", appid=appid, msgids=[row["msgid"] for row in latest]
+    ):
         readers[day["msgid"]].append((day["day_number"], day["readers"]))
-    metric = next(it for it in dataset.metrics if it.name == dataset.readers)
+    metric = next(metric for metric in dataset.metrics if metric.name == dataset.readers)
     return View(
         metric=metric.name,
         chinese_name=metric.chinese_name,
@@ -62,9 +64,9 @@ def view(of: Figures, readable: Sequence[Dataset], appid: str) -> View:
         benchmark=of.rows("page/benchmark.sql", appid=appid),
         later=tuple(
             article
-            for it in readable
-            if it.readers and it.item == dataset.item and not it.describes_articles
-            for article in replace(of, dataset=it).rows(
+            for other in readable
+            if other.readers and other.item == dataset.item and not other.describes_articles
+            for article in replace(of, dataset=other).rows(
                 "page/article_later.sql", appid=appid, window=dataset.window, most=LATER
             )
         ),

@@ -1,16 +1,17 @@
-"""The coverage calendar: accounts by publication days, and one pair's story."""
+"""The coverage calendar: accounts by days, and one pair's story."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from weixin_etl import clock, rules
-from weixin_etl.model import Coverage, DayState, Pair
+from weixin_etl import clock
+from weixin_etl.model import Coverage, State
 from weixin_etl.orchestration.page.reader import Figures, told
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.trouble import status
-from weixin_etl.trouble.at_work import Airflow, progress
+from weixin_etl.trouble.at_work import Airflow
+from weixin_etl.trouble.days import AccountDays, ending, pairs_by_account
 
 ACCOUNTS_PER_PAGE = 25
 NEIGHBOURS = timedelta(days=62)
@@ -18,6 +19,9 @@ NEIGHBOURS = timedelta(days=62)
 MOST = 50
 """Changed figures and rejected reasons a story lists."""
 _DAY = timedelta(days=1)
+
+Account = Mapping[str, Any]
+"""A row of `page/accounts.sql`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +31,10 @@ class ShownDays:
     appid: str
     name: str
     is_active: bool
-    states: tuple[DayState | None, ...]
+    states: tuple[State | None, ...]
     """None: the account was not collected yet, and the day was never asked for."""
+    endings: tuple[str | None, ...]
+    """How the last attempt for each ended: `ok`, `not_ready` or `failed`; None without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +59,9 @@ class Story:
     appid: str
     name: str
     day: date
-    state: DayState | None
+    state: State | None
     coverage: dict[str, Any] | None
-    """The row of `weixin.coverage`."""
+    """The row of `weixin.coverage`, with how the last attempt ended."""
     form: dict[str, Any]
     """What to enter into the DAG's form to ask for the day, and its neighbours in this state."""
     form_day_count: int
@@ -89,74 +95,62 @@ def view(
     first = last - _DAY * (days - 1)
     appids = None
     if only_trouble:
-        found = status.read(
-            of.connection,
-            airflow,
-            now=of.now,
-            catch_up_days=of.catch_up_days,
-            datasets=[of.dataset],
-        )
-        appids = [it.facts.appid for it in found.accounts if not it.is_healthy]
-    accounts = _accounts(of, search.strip(), appids, ACCOUNTS_PER_PAGE, offset)
-    of_days = _coverages(of, [it["appid"] for it in accounts], first, last)
-    being_asked = _being_asked(of, airflow)
+        found = status.read(of.connection, airflow, now=of.now, datasets=[of.dataset])
+        appids = [account.facts.appid for account in found.accounts if not account.is_healthy]
+    accounts = accounts_of(of, search.strip(), appids, ACCOUNTS_PER_PAGE, offset)
+    rows = of.rows(
+        "page/coverages.sql",
+        appids=[account["appid"] for account in accounts],
+        first_date=first,
+        last_date=last,
+    )
+    pairs = pairs_by_account(rows)
+    shown = [first + _DAY * number for number in range(days)]
     return View(
         first=first,
         last=last,
         newest=newest,
         account_count=accounts[0]["account_count"] if accounts else 0,
-        accounts=tuple(
-            ShownDays(
-                appid=account["appid"],
-                name=account["name"],
-                is_active=account["is_active"],
-                states=tuple(
-                    _state(of, account, first + _DAY * n, of_days[account["appid"]], being_asked)
-                    for n in range(days)
-                ),
-            )
-            for account in accounts
-        ),
+        accounts=tuple(_shown(of, account, pairs[account["appid"]], shown) for account in accounts),
         is_at_work=bool(airflow.at_work(of.dataset)),
     )
 
 
-def story(of: Figures, airflow: Airflow, appid: str, day: date) -> Story | None:
+def _shown(
+    of: Figures, account: Account, pairs: Mapping[date, Coverage | None], shown: Sequence[date]
+) -> ShownDays:
+    days = days_of(of, account, pairs)
+    return ShownDays(
+        appid=account["appid"],
+        name=account["name"],
+        is_active=account["is_active"],
+        states=tuple(_state(of, account, days, day) for day in shown),
+        endings=tuple(ending(pairs.get(day)) for day in shown),
+    )
+
+
+def story(of: Figures, appid: str, day: date) -> Story | None:
     """All that is known of a pair; None when there is no such account."""
-    accounts = _accounts(of, "", [appid], 1, 0)
+    accounts = accounts_of(of, "", [appid], 1, 0)
     if not accounts:
         return None
     (account,) = accounts
-    newest = clock.beijing_date(of.now) - _DAY
-    begin, end = day - NEIGHBOURS, min(day + NEIGHBOURS, newest)
-    coverages = _coverages(of, [appid], begin, end)[appid]
-    being_asked = _being_asked(of, airflow)
-
-    def state(day: date) -> DayState | None:
-        return _state(of, account, day, coverages, being_asked)
-
-    first = last = day
-    while first > begin and state(first - _DAY) == state(day):
-        first -= _DAY
-    while last < end and state(last + _DAY) == state(day):
-        last += _DAY
-    if state(day) in (DayState.FINAL, DayState.IN, None):
-        first = last = day
-    form = {"begin_date": first, "end_date": last, "accounts": [appid]}
-    if state(day) is DayState.FINAL:
-        form["refetch"] = True
-    pair = {"appid": appid, "publication_date": day}
+    pair = {"appid": appid, "day": day}
     restatements = of.rows("page/pair_restatements.sql", **pair, most=MOST)
     coverage = [_coverage(of, row) for row in of.rows("page/pair_coverage.sql", **pair)]
+    state, first, last = _alike(of, account, day)
+    form = {"begin_date": first, "end_date": last, "accounts": [appid]}
+    if state in (State.FINAL, State.GIVEN_UP):
+        form["refetch"] = True
     return Story(
         appid=appid,
         name=account["name"],
         day=day,
-        state=state(day),
+        state=state,
         coverage=coverage[0] if coverage else None,
         form=form,
         form_day_count=(last - first).days + 1,
-        runs=of.rows("page/pair_runs.sql", **pair, at_work=airflow.at_work(of.dataset)),
+        runs=of.rows("page/pair_runs.sql", **pair),
         restatements=restatements,
         restatement_count=restatements[0]["restatement_count"] if restatements else 0,
         rejected=tuple(
@@ -167,61 +161,51 @@ def story(of: Figures, airflow: Airflow, appid: str, day: date) -> Story | None:
     )
 
 
+def _alike(of: Figures, account: Account, day: date) -> tuple[State | None, date, date]:
+    """The day's state, and the first and last of its neighbours that need asking as it does."""
+    newest = clock.beijing_date(of.now) - _DAY
+    begin, end = day - NEIGHBOURS, min(day + NEIGHBOURS, newest)
+    rows = of.rows("page/coverages.sql", appids=[account["appid"]], first_date=begin, last_date=end)
+    days = days_of(of, account, pairs_by_account(rows)[account["appid"]])
+    state, first, last = _state(of, account, days, day), day, day
+    if state in (State.FINAL, State.IN, None):
+        return state, first, last
+    while first > begin and _state(of, account, days, first - _DAY) == state:
+        first -= _DAY
+    while last < end and _state(of, account, days, last + _DAY) == state:
+        last += _DAY
+    return state, first, last
+
+
 def _coverage(of: Figures, row: dict[str, Any]) -> dict[str, Any]:
     """The row, with why its last attempt did not end ok as its reader is told now."""
-    known = Coverage.of(row)
-    kind = known.error_kind or ProblemKind.UNKNOWN
-    problem = Problem(kind, known.error or "", known.cure or "", errcode=known.error_code)
-    said = told(problem.as_of(known.attempted_at or of.now, of.now), of.language)
-    return {**row, "error": said.cause, "cure": said.cure}
+    pair = Coverage(**row)
+    kind = ProblemKind(pair.error_kind or ProblemKind.UNKNOWN)
+    problem = Problem(kind, pair.error or "", pair.cure or "", errcode=pair.error_code)
+    said = told(problem.as_of(pair.attempted_at or of.now, of.now), of.language)
+    return {**row, "ending": ending(pair), "error": said.cause, "cure": said.cure}
 
 
-def _accounts(
+def accounts_of(
     of: Figures, search: str, appids: Sequence[str] | None, most: int, offset: int
-) -> tuple[dict[str, Any], ...]:
+) -> tuple[Account, ...]:
     """The accounts that match, in their order; those of `appids` alone, if given."""
     return of.rows("page/accounts.sql", search=search, appids=appids, most=most, offset=offset)
 
 
-def _coverages(
-    of: Figures, appids: Sequence[str], first: date, last: date
-) -> Mapping[str, dict[date, Coverage]]:
-    """What we have of the accounts' days."""
-    rows = of.rows("page/coverages.sql", appids=[*appids], first_date=first, last_date=last)
-    return Coverage.by_account(rows)
+def days_of(
+    of: Figures, account: Account | None, pairs: Mapping[date, Coverage | None]
+) -> AccountDays:
+    """The account's days, as their states are judged."""
+    row = account or dict.fromkeys(("since_date", "catch_up_days", "heard_at"))
+    return AccountDays(of.dataset, row["since_date"], row["catch_up_days"], row["heard_at"], pairs)
 
 
-def _being_asked(of: Figures, airflow: Airflow) -> set[Pair]:
-    """What runs at work have yet to bring in."""
-    found = progress(of.connection, of.dataset, airflow)
-    return {(it.appid, day) for it in found for day in it.days_left}
-
-
-def _state(
-    of: Figures,
-    account: Mapping[str, Any],
-    day: date,
-    coverages: Mapping[date, Coverage],
-    being_asked: Collection[Pair],
-) -> DayState | None:
+def _state(of: Figures, account: Account, days: AccountDays, day: date) -> State | None:
     """What the day is called; None for one that nobody ever wanted."""
-    known = coverages.get(day)
-    first_daily_date: date | None = account["first_daily_date"]
-    is_being_asked = (account["appid"], day) in being_asked
-    if known is None and not is_being_asked:
-        begin = account["first_date"]
-        if first_daily_date:
-            begin = max(first_daily_date - _DAY * of.dataset.window, of.dataset.first_day)
+    if day not in days.pairs:
+        begin = account["since_date"] or account["first_date"]
         is_collected = account["is_active"] or day <= account["last_date"]
-        if day < begin or not is_collected:
+        if day < max(begin, of.dataset.first_day) or not is_collected:
             return None
-    state = rules.day_state(
-        of.dataset,
-        day,
-        known,
-        first_daily_date=first_daily_date,
-        now=of.now,
-        is_retired=rules.is_retired(account["last_errcodes"]),
-        catch_up_days=of.catch_up_days,
-    )
-    return rules.while_asked(state) if is_being_asked else state
+    return days.state(day, of.now)

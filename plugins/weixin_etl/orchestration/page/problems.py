@@ -7,8 +7,8 @@ from datetime import datetime
 from weixin_etl import clock
 from weixin_etl.clock import days_as_ranges
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import DayState
-from weixin_etl.orchestration import airflow_state, settings
+from weixin_etl.model import State
+from weixin_etl.orchestration import airflow_state
 from weixin_etl.orchestration.connections.warehouse import of_reader, open_reader, reading, reads_as
 from weixin_etl.orchestration.page import airflow_ui
 from weixin_etl.orchestration.page.reader import Language, in_language, told
@@ -59,14 +59,8 @@ def view(datasets: Sequence[Dataset], search: str, offset: int, language: Langua
     """Everything of the first view; the accounts whose name, AppID or connection match."""
     found = current(datasets)
     wanted = search.strip().casefold()
-    accounts = [
-        it
-        for it in found.accounts
-        if any(
-            wanted in text.casefold() for text in (it.facts.name, it.facts.appid, it.facts.conn_id)
-        )
-    ]
-    accounts.sort(key=lambda it: it.is_healthy)
+    accounts = [account for account in found.accounts if _matches(account, wanted)]
+    accounts.sort(key=lambda account: account.is_healthy)
     return View(
         is_healthy=found.is_healthy,
         is_read=found.is_read,
@@ -77,6 +71,11 @@ def view(datasets: Sequence[Dataset], search: str, offset: int, language: Langua
         account_count=len(accounts),
         accounts=tuple(map(_account, accounts[offset : offset + ACCOUNTS_PER_PAGE])),
     )
+
+
+def _matches(account: AccountStatus, wanted: str) -> bool:
+    facts = account.facts
+    return any(wanted in text.casefold() for text in (facts.name, facts.appid, facts.conn_id))
 
 
 def health(datasets: Sequence[Dataset]) -> Health:
@@ -94,27 +93,19 @@ def current(datasets: Sequence[Dataset]) -> Status:
     """How all stands; of a warehouse that can't be read, what is wrong with it."""
     now = clock.now()
     airflow = airflow_state.read(datasets)
-    pipeline = settings.read().pipeline
     try:
         with reading(open_reader()) as connection:
-            return status.read(
-                connection,
-                airflow,
-                now=now,
-                catch_up_days=pipeline.catch_up_days,
-                daily_calls=pipeline.daily_calls,
-                datasets=datasets,
-            )
+            return status.read(connection, airflow, now=now, datasets=datasets)
     except WarehouseError as error:
         problem = replace(of_reader(error).problem, kind=ProblemKind.WAREHOUSE)
         known = [ListedProblem(problem)]
-        found = status.assess([], known, airflow, now=now, catch_up_days=0, datasets=datasets)
+        found = status.assess([], known, airflow, now=now, datasets=datasets)
         return replace(found, is_read=False)
 
 
 def _together(listed: Iterable[ListedProblem], language: Language) -> tuple[Shown, ...]:
     return tuple(
-        {**_shown(first, language), "others": [_shown(it, language) for it in others]}
+        {**_shown(first, language), "others": [_shown(other, language) for other in others]}
         for first, *others in status.alike(listed)
     )
 
@@ -145,25 +136,23 @@ def _shown(listed: ListedProblem, language: Language = "en") -> Shown:
 
 
 def _account(account: AccountStatus) -> Shown:
+    facts = account.facts
     return {
-        "dataset": account.facts.dataset.name,
-        "appid": account.facts.appid,
-        "name": account.facts.name,
-        "conn_id": account.facts.conn_id,
+        "dataset": facts.dataset.name,
+        "appid": facts.appid,
+        "name": facts.name,
+        "conn_id": facts.conn_id,
         "is_healthy": account.is_healthy,
         "is_retired": account.is_retired,
-        "last_day_in": account.facts.last_day_in,
-        "ready_at": account.facts.ready_at,
+        "last_day_in": facts.last_day_in,
+        "ready_at": facts.ready_at,
         "days_not_in": days_as_ranges(account.days_not_in),
         "days_not_in_count": len(account.days_not_in),
-        "open_day_count": len(account.days.get(DayState.OPEN, ())),
-        "resting_day_count": len(account.days.get(DayState.RESTING, ())),
-        "being_asked_count": sum(it.pair_count for it in account.facts.at_work),
-        "being_asked_left": sum(len(it.days_left) for it in account.facts.at_work),
+        "open_day_count": len(account.days.get(State.OPEN, ())),
+        "silent_day_count": len(account.days.get(State.SILENT, ())),
+        "being_asked_count": sum(asking.pair_count for asking in facts.at_work),
+        "being_asked_left": sum(len(asking.days_left) for asking in facts.at_work),
         "open_incidents": account.open_incidents,
-        "calls_today": account.facts.quota.calls,
-        "quota_limit": account.facts.quota.limit,
-        "quota_left": account.facts.quota.left,
-        "is_quota_said": account.facts.quota.is_said,
+        "calls_today": facts.calls_today,
         "next_try_at": account.next_try_at,
     }

@@ -13,7 +13,6 @@ from sqlalchemy import Connection
 
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS, Dataset
-from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections.warehouse import open_reader, reading
 from weixin_etl.problem import Problem
 from weixin_etl.trouble import chinese
@@ -50,7 +49,6 @@ class Figures:
     connection: Connection
     dataset: Dataset
     now: datetime
-    catch_up_days: int
     language: Language = "en"
 
     @property
@@ -80,7 +78,7 @@ def reader(user: GetUserDep) -> Reader:
         if manager.is_authorized_dag(method="GET", details=DagDetails(id=dataset.dag_id), user=user)
     )
     if not readable:
-        names = " or ".join(it.dag_id for it in DATASETS.values())
+        names = " or ".join(dataset.dag_id for dataset in DATASETS.values())
         raise HTTPException(403, f"you may not read {names}: ask an admin for can_read on one")
     return Reader(readable)
 
@@ -101,5 +99,4 @@ def figures(
     """The figures that somebody asks for, as long as a request lasts."""
     chosen = who.dataset(dataset)
     with reading(open_reader()) as connection:
-        catch_up_days = settings.read().pipeline.catch_up_days
-        yield Figures(connection, chosen, clock.now(), catch_up_days, language)
+        yield Figures(connection, chosen, clock.now(), language)

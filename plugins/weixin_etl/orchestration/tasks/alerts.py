@@ -8,7 +8,6 @@ warning in its log, and the next task that looks tells of it.
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +27,7 @@ from weixin_etl.problem import Problem, ProblemKind, first_line, log_frames
 from weixin_etl.trouble import incidents, messages
 from weixin_etl.trouble.incidents import Look
 from weixin_etl.trouble.messages import Installation, Message, Send
-from weixin_etl.warehouse import WarehouseError, diagnosed, follow_clock, require_migrated
+from weixin_etl.warehouse import WarehouseError, diagnosed, require_migrated
 
 if TYPE_CHECKING:
     import apprise
@@ -58,8 +57,7 @@ def note(look: Look, *, is_last: bool = False) -> None:
         warehouse = open_warehouse()
         with diagnosed(warehouse):
             require_migrated(warehouse)
-            follow_clock(warehouse)
-            incidents.record(warehouse, replace(look, at=clock.now()))
+            incidents.record(warehouse, look)
             messages.tell(
                 warehouse,
                 partial(sender, is_last=is_last),
@@ -110,13 +108,12 @@ def run_is_late(context: Context) -> None:
         cure=f"find out what it waits for: a slot of the pool {POOL}, a worker, or WeChat",
     )
     problems = [problem] if late["state"] in ("queued", "running") else []
-    # of no installation: Airflow lets a deadline's callback read no Variable
     run = Run(late["dag_run_id"], dataset, clock.beijing_date(clock.now()), is_scheduled=True)
     note(Look(run, clock.now(), problems), is_last=True)
 
 
 def _dataset(dag_id: str) -> Dataset | None:
-    return next((it for it in DATASETS.values() if it.dag_id == dag_id), None)
+    return next((dataset for dataset in DATASETS.values() if dataset.dag_id == dag_id), None)
 
 
 # ------------------------------------------------------------------------------------------ send
@@ -190,8 +187,8 @@ def _send(receivers: "apprise.Apprise", message: Message) -> bool:
                 body_format="text",
                 timeout=MESSAGE_SECONDS,
             )
-        refused = [it.name for it in result if not it]
-        has_arrived = any(bool(it) for it in result)
+        refused = [receiver.name for receiver in result if not receiver]
+        has_arrived = any(map(bool, result))
     except Exception as error:  # a plugin's fault; its text may hold the address
         refused, has_arrived = [type(error).__name__], False
     if refused or not has_arrived:

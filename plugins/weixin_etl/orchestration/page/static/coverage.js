@@ -5,7 +5,7 @@ import { form, formsOf } from "./form.js";
 import { counts } from "./runs.js";
 
 const SIGNS = {
-  final: "✓", in: "●", resting: "z", open: "○", being_asked: "…", late: "!", unconfirmed: "1", failed: "✕", never_asked: "?", retired: "–", lost: "∅",
+  final: "✓", in: "●", unconfirmed: "1", silent: "z", open: "○", late: "!", lost: "∅", given_up: "✕",
 };
 const CELL = 24; // pixels, as in page.css
 const NARROW = 700;
@@ -38,7 +38,7 @@ export async function coverage({ now, go, ask }) {
     el("button", { type: "button", id: "choose", "aria-pressed": `${Boolean(now.choose)}`, onclick: () => go({ choose: now.choose ? "" : 1 }) }, t("choose_days")));
   if (selection.dataset !== now.dataset) Object.assign(selection, { dataset: now.dataset, pairs: new Map(), last: null, forms: new Map() });
   const chooser = el("div", { class: "chooser" });
-  const choose = now.choose && (() => chooser.replaceChildren(...choices(now.dataset, ask, choose)));
+  const choose = now.choose && (() => chooser.replaceChildren(...choices(now.dataset, choose)));
   const nothing = now.search ? t("no_match", { search: now.search }) : now.only ? t("calendar_all_in") : t("calendar_empty");
   return {
     isAtWork: found.is_at_work,
@@ -58,12 +58,12 @@ export async function coverage({ now, go, ask }) {
 }
 
 function legend() {
-  const names = Object.keys(SIGNS);
+  const entry = (classes, sign, name, meaning) => el("div", {},
+    el("dt", {}, el("span", { class: `cell ${classes}`, "aria-hidden": "true" }, sign), name), el("dd", {}, meaning));
   return el("section", { class: "legend", "aria-labelledby": "legend" },
     el("h3", { id: "legend" }, t("legend")),
-    el("dl", {}, names.map((name) => el("div", {},
-      el("dt", {}, el("span", { class: `cell ${name}`, "aria-hidden": "true" }, SIGNS[name]), t(`state_${name}`)),
-      el("dd", {}, t(`means_${name}`))))));
+    el("dl", {}, Object.entries(SIGNS).map(([name, sign]) => entry(name, sign, t(`state_${name}`), t(`means_${name}`))),
+      entry("open failed", "", t("ending_failed"), t("means_failed"))));
 }
 
 function grid(found, dataset, ask, choose) {
@@ -78,7 +78,7 @@ function grid(found, dataset, ask, choose) {
   const body = found.accounts.map((account) => el("tr", { role: "row" },
     el("th", { scope: "row", role: "rowheader", title: `${account.name} ${account.appid}` },
       el("span", { class: "name" }, account.name), !account.is_active && el("span", { class: "quiet under" }, t("not_collected"))),
-    account.states.map((state, n) => cell(account, days[n], state, weekday(days[n]), Boolean(choose)))));
+    account.states.map((state, n) => cell(account, days[n], state, account.endings[n], weekday(days[n]), Boolean(choose)))));
   const calendar = el("table", { class: "calendar", role: "grid", "aria-label": t("calendar_caption") },
     el("thead", { role: "rowgroup" },
       el("tr", { role: "row" }, el("td", { rowspan: 2, class: "corner" }),
@@ -121,8 +121,8 @@ function toggle(found, days, { appid, day }, isRange) {
   selection.last = { appid, day };
 }
 
-// What was chosen, as forms with their plans.
-function choices(dataset, ask, choose) {
+// What was chosen, as forms.
+function choices(dataset, choose) {
   const clear = () => {
     selection.pairs.clear();
     document.querySelectorAll(".calendar button[aria-pressed=true]").forEach((it) => it.setAttribute("aria-pressed", "false"));
@@ -133,19 +133,21 @@ function choices(dataset, ask, choose) {
     el("p", {}, t("chosen_days", { count: number(selection.pairs.size) }), " ", el("button", { type: "button", class: "small", onclick: clear }, t("choose_none"))),
     ...formsOf([...selection.pairs.values()]).map((it) => {
       const key = JSON.stringify(it);
-      if (!selection.forms.has(key)) selection.forms.set(key, form(dataset, it, ask));
+      if (!selection.forms.has(key)) selection.forms.set(key, form(dataset, it));
       return selection.forms.get(key);
     }),
   ];
 }
 
-function cell(account, day, state, weekday, isChosen) {
-  const label = `${account.name}, ${day}: ${t(`state_${state ?? "none"}`)}`;
+// What we have gives the colour and the sign; that the last attempt failed is marked beside it.
+function cell(account, day, state, ending, weekday, isChosen) {
+  const words = [t(`state_${state ?? "none"}`), ending && ending !== "ok" && t(`ending_${ending}`)];
+  const label = `${account.name}, ${day}: ${words.filter(Boolean).join(", ")}`;
   return el("td", { role: "gridcell", class: weekday === 1 ? "monday" : undefined },
     state === null && !isChosen
       ? el("span", { class: "cell none", title: label })
       : el("button", {
-        type: "button", class: `cell ${state ?? "none"}`, tabindex: -1, title: label, "aria-label": label,
+        type: "button", class: `cell ${state ?? "none"} ${ending ?? ""}`, tabindex: -1, title: label, "aria-label": label,
         "data-appid": account.appid, "data-day": day, "aria-pressed": isChosen && `${selection.pairs.has(keyOf({ appid: account.appid, day }))}`,
       }, SIGNS[state] ?? ""));
 }
@@ -193,21 +195,21 @@ async function tell(dataset, appid, day, ask) {
   dialog.onclick = (event) => event.target === dialog && dialog.close();
   try {
     const story = await ask("pair", { dataset, appid, day });
-    fill(t("story_of", { name: story.name, day }), ...chapters(dataset, story, ask).filter(Boolean));
+    fill(t("story_of", { name: story.name, day }), ...chapters(dataset, story).filter(Boolean));
   } catch (error) {
     fill(day, el("p", { role: "alert" }, error.message));
   }
   close.focus();
 }
 
-function chapters(dataset, story, ask) {
+function chapters(dataset, story) {
   const state = story.state ?? "none";
   return [
     el("p", { class: "verdict" }, el("span", { class: `cell ${state}`, "aria-hidden": "true" }, SIGNS[state] ?? ""), " ",
       el("strong", {}, t(`state_${state}`)), " · ", t(`means_${state}`)),
     ...attempt(story.coverage),
     ...holdings(story.coverage),
-    el("h3", {}, t("ask_again")), form(dataset, story.form, ask),
+    el("h3", {}, t("ask_again")), form(dataset, story.form),
     story.form_day_count > 1 && el("p", { class: "quiet" }, t("ask_neighbours", { count: story.form_day_count })),
     el("h3", {}, t("runs_of_day")), story.runs.length ? runsTable(dataset, story.runs) : el("p", { class: "quiet" }, t("no_runs_of_day")),
     el("h3", {}, t("restatements")), ...restatements(story),
@@ -221,18 +223,16 @@ function chapters(dataset, story, ask) {
 }
 
 function attempt(known) {
-  const said = !known?.attempted_at ? [] : [
+  const said = known && [
+    t(`ending_${known.ending}`),
     t("attempted_at", { time: time(known.attempted_at) }),
-    known.attempts > 1 ? t("attempts", { count: known.attempts }) : known.attempts === 1 ? t("attempt_one") : null,
     known.error_code !== null ? t("errcode", { code: known.error_code }) : null,
-    known.next_attempt_at ? t("next_attempt_at", { time: time(known.next_attempt_at) }) : null,
   ];
   return [
     el("h3", {}, t("what_happened")),
     known?.cure && el("p", {}, el("strong", {}, sentence(known.cure))),
     known?.error && el("p", {}, sentence(known.error)),
-    said.length ? facts(said)
-      : el("p", { class: "quiet" }, t("never_attempted")),
+    said ? facts(said) : el("p", { class: "quiet" }, t("never_attempted")),
   ];
 }
 
@@ -240,7 +240,7 @@ function holdings(known) {
   const title = el("h3", {}, t("what_we_have"));
   if (!known?.fetched_at) return [title, el("p", { class: "quiet" }, t("nothing_loaded"))];
   return [title, facts(
-    known.data_state === "empty" ? t("empty_day") : t("articles_rows", { articles: number(known.article_count), rows: number(known.row_count) }),
+    !known.article_count && !known.row_count ? t("empty_day") : t("articles_rows", { articles: number(known.article_count), rows: number(known.row_count) }),
     known.through_date && t("through_date", { day: known.through_date }),
     t("answered_at", { time: time(known.fetched_at) }),
     known.ready_at && t("ready_at", { time: time(known.ready_at) }),
@@ -250,7 +250,7 @@ function holdings(known) {
 function runsTable(dataset, runs) {
   return table(t("runs_of_day"), [
     { label: t("run"), cell: (it) => runLink(dagId(dataset), it.run_id, whole(time(it.planned_at))) },
-    { label: t("state"), cell: (it) => word("pair", it.state) },
+    { label: t("asked_at"), cell: (it) => (it.attempted_at ? timeElement(it.attempted_at) : t("not_asked")) },
     ...counts((it) => it),
   ], runs, { captionHidden: true });
 }

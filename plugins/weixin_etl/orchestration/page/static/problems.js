@@ -100,7 +100,6 @@ function accounts(found, now, offset, go) {
     { label: t("last_day_in"), cell: (it) => (it.last_day_in ? whole(it.last_day_in) : t("never")) },
     { label: t("last_success"), isSpare: () => true, cell: (it) => (it.ready_at ? timeElement(it.ready_at) : t("never")) },
     { label: t("calls_today"), number: true, cell: (it) => number(it.calls_today) },
-    { label: t("quota_left"), number: true, cell: quota },
     { label: t("next_try"), cell: (it) => (it.next_try_at ? timeElement(it.next_try_at) : t("paused")) },
   ];
   return el("section", { "aria-labelledby": "accounts" },
@@ -123,13 +122,6 @@ function state(it) {
     return el("span", { class: "chip retired" }, t("being_asked", { done: number(done), count: number(it.being_asked_count) }));
   }
   if (it.open_day_count) return el("span", { class: "chip open" }, t("waiting"));
-  if (it.resting_day_count) return el("span", { class: "chip retired" }, t("resting", { count: number(it.resting_day_count) }));
+  if (it.silent_day_count) return el("span", { class: "chip retired" }, t("silent", { count: number(it.silent_day_count) }));
   return el("span", { class: "chip good" }, t("healthy"));
-}
-
-function quota(it) {
-  if (it.quota_left === null) return t("unknown");
-  const left = it.quota_limit === null ? number(it.quota_left)
-    : t("quota_of", { left: number(it.quota_left), limit: number(it.quota_limit) });
-  return [whole(left), el("span", { class: "quiet under spare" }, t(it.is_quota_said ? "quota_said" : "quota_counted"))];
 }

@@ -1,8 +1,8 @@
 // What came of each run, newest first.
 
-import { dagId, el, number, pager, progressBar, runLink, t, table, time, whole, word } from "./common.js";
+import { dagId, el, number, pager, progressBar, ranges, runLink, t, table, time, whole, word } from "./common.js";
 
-const COUNTS = ["calls", "inserted", "updated", "unchanged", "rejected", "restated"];
+const COUNTS = ["calls", "inserted", "updated", "unchanged", "rejected"];
 const opened = new Set(); // the runs that are shown by account, also after they are read again
 
 export async function runs({ now, go, ask }) {
@@ -48,20 +48,17 @@ export const counts = (of) => COUNTS.map((name) => ({
 
 // What came of the run's days. While it is at work nothing is wrong yet with those that are not in.
 function states(it, run) {
-  const broughtIn = it.loaded + it.empty;
   const said = [[t("pairs_planned", { count: number(it.pairs) })]];
-  if (broughtIn) said.push([t(it.empty ? "pairs_in_empty" : "pairs_in", { count: number(broughtIn), empty: number(it.empty) })]);
-  const count = (pairs, state) => t("pairs_of_state", { count: number(pairs), state: t(`pair_${state}`) });
-  if (it.in_by_another) said.push([count(it.in_by_another, "in_by_another")]);
-  for (const state of ["not_ready", "held_back", "failed"]) if (it[state]) said.push([count(it[state], state), !run.is_at_work]);
-  if (it.planned) said.push([count(it.planned, run.is_at_work ? "being_asked" : "planned"), !run.is_at_work]);
+  if (it.pairs > it.not_in) said.push([t("pairs_in", { count: number(it.pairs - it.not_in) })]);
+  if (it.not_in) said.push([t(run.is_at_work ? "pairs_being_asked" : "pairs_not_in", { count: number(it.not_in) }), !run.is_at_work]);
+  for (const { state, days } of it.states ?? []) said.push([`${t(`state_${state}`)}: ${ranges(days)}`]);
   return el("ul", { class: "facts tight" }, said.map(([fact, isWrong]) => el("li", { class: isWrong ? "wrong" : undefined }, fact)));
 }
 
 // A button whose row opens below the run's.
 function opener(dataset, run, ask, found) {
   const button = el("button", { type: "button", class: "small", "aria-expanded": `${Boolean(found)}` }, t("by_account"));
-  const place = el("td", { role: "cell", colspan: 11 });
+  const place = el("td", { role: "cell", colspan: 10 });
   const inner = el("tr", { role: "row", class: "inner" }, place);
   button.open = () => {
     button.setAttribute("aria-expanded", "true");

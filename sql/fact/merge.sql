@@ -1,8 +1,8 @@
--- Staged rows that the fact holds with other values: one row per pair, with how many. The old rows
--- go to the history. A metric that an answer does not hold keeps its value; but a fold of all kept
--- answers replaces the row, and may only name another answer as the one that changed it last. So does
--- an answer of a later day: the row stands against answers of earlier days then. Versions of a row
--- never share an instant, even if the clock stands still or goes back.
+-- Staged rows that the fact lacks or holds with other values: one row per pair, with how many of
+-- each. The old rows go to the history. A metric that an answer does not hold keeps its value; but a
+-- fold of all kept answers replaces the row, and may only name another answer as the one that
+-- changed it last. So does an answer of a later day: the row stands against answers of earlier days
+-- then. Versions of a row never share an instant, even if the clock stands still or goes back.
 {% set is_whole -%}
 (:is_fold{% for column in place %} OR staged.{{ column }} > fact.{{ column }}{% endfor %})
 {%- endset %}
@@ -30,40 +30,73 @@ WITH different AS MATERIALIZED (
         {{ extra() }} AS extra,
         staged.raw_response_id,
         staged.fetched_at,
+        fact.appid IS NULL AS is_new,
         fact.changed_at,
         greatest(:changed_at, fact.changed_at + interval '1 microsecond') AS replaced_at,
         to_jsonb(fact) AS old_row,
         (
             {% for metric in metrics %}
-            {{ value(metric) }} IS DISTINCT FROM fact.{{ metric }} OR
+            OR {{ value(metric) }} IS DISTINCT FROM fact.{{ metric }}
             {% endfor %}
             {{ extra() }} IS DISTINCT FROM fact.extra
         ) AS has_other_values
     FROM staged_{{ fact }} AS staged
-    INNER JOIN weixin.{{ fact }} AS fact
+    LEFT JOIN weixin.{{ fact }} AS fact
         ON
         {% for column in key %}
             {{ "AND " if not loop.first }}staged.{{ column }} = fact.{{ column }}
         {% endfor %}
     WHERE
-        {% for column in place %}
-        (
-            staged.{{ column }} >= fact.{{ column }}
-            OR staged.{{ column }} >= (
-                SELECT answer.day
-                FROM weixin.raw_response AS answer
-                WHERE answer.raw_response_id = fact.raw_response_id
+        fact.appid IS NULL
+        OR (
+            {% for column in place %}
+            (
+                staged.{{ column }} >= fact.{{ column }}
+                OR staged.{{ column }} >= (
+                    SELECT answer.day
+                    FROM weixin.raw_response AS answer
+                    WHERE answer.raw_response_id = fact.raw_response_id
+                )
+            )
+            AND
+            {% endfor %}
+            (
+                {% for metric in metrics %}
+                OR staged.{{ metric }} IS DISTINCT FROM fact.{{ metric }}
+                {% endfor %}
+                staged.extra IS DISTINCT FROM fact.extra
+                OR ({{ is_whole }} AND staged.raw_response_id != fact.raw_response_id)
             )
         )
-        AND
+),
+
+inserted AS (
+    INSERT INTO weixin.{{ fact }} (
+        {% for column in key + place %}
+        {{ column }},
         {% endfor %}
-        (
-            {% for metric in metrics %}
-            staged.{{ metric }} IS DISTINCT FROM fact.{{ metric }} OR
-            {% endfor %}
-            staged.extra IS DISTINCT FROM fact.extra
-            OR ({{ is_whole }} AND staged.raw_response_id != fact.raw_response_id)
-        )
+        {% for metric in metrics %}
+        {{ metric }},
+        {% endfor %}
+        extra,
+        raw_response_id,
+        fetched_at,
+        changed_at
+    )
+    SELECT
+        {% for column in key + place %}
+        {{ column }},
+        {% endfor %}
+        {% for metric in metrics %}
+        {{ metric }},
+        {% endfor %}
+        extra,
+        raw_response_id,
+        fetched_at,
+        :changed_at
+    FROM different
+    WHERE is_new
+    RETURNING appid, {{ day }}
 ),
 
 history AS (
@@ -80,7 +113,7 @@ history AS (
         :cause,
         old_row
     FROM different
-    WHERE has_other_values
+    WHERE has_other_values AND NOT is_new
 ),
 
 updated AS (
@@ -101,16 +134,30 @@ updated AS (
     FROM different
     WHERE
         {% for column in key %}
-        fact.{{ column }} = different.{{ column }} AND
+        AND fact.{{ column }} = different.{{ column }}
         {% endfor %}
-        (different.has_other_values OR different.is_whole)
+        NOT different.is_new
+        AND (different.has_other_values OR different.is_whole)
     RETURNING fact.appid, different.{{ day }}, different.has_other_values
 )
 
 SELECT
     appid,
     {{ day }} AS day,
-    count(*) AS row_count
-FROM updated
-WHERE has_other_values
+    count(*) FILTER (WHERE is_new) AS inserted,
+    count(*) FILTER (WHERE NOT is_new) AS updated
+FROM (
+    SELECT
+        appid,
+        {{ day }},
+        TRUE AS is_new
+    FROM inserted
+    UNION ALL
+    SELECT
+        appid,
+        {{ day }},
+        FALSE
+    FROM updated
+    WHERE has_other_values
+) AS written
 GROUP BY appid, {{ day }}

@@ -1,0 +1,71 @@
+"""An account's days in a dataset: what each is called, and how its last attempt ended."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import RowMapping
+
+from weixin_etl import clock, rules
+from weixin_etl.datasets import Dataset
+from weixin_etl.model import Coverage, State
+
+CATCH_UP_DAYS = 60
+"""What holds for an account that no daily run has planned; analytics.coverage has it too."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccountDays:
+    """Some days of an account, and all else that `rules.state` asks for."""
+
+    dataset: Dataset
+    since_date: date | None
+    """The first day that daily runs are to bring in; None where none has planned the account."""
+    catch_up_days: int | None
+    heard_at: datetime | None
+    """As `rules.heard_at` has it; None as well where no day's state depends on it."""
+    pairs: Mapping[date, Coverage | None]
+    """None for a day that nobody has asked for."""
+
+    @property
+    def is_retired(self) -> bool:
+        """Whether WeChat has taken the endpoint offline for it."""
+        return rules.is_retired({day: pair for day, pair in self.pairs.items() if pair})
+
+    def reach(self, today: date) -> date:
+        """The first day that a daily run of today asks for."""
+        days = CATCH_UP_DAYS if self.catch_up_days is None else self.catch_up_days
+        return rules.reach(self.dataset, today, self.since_date, days)
+
+    def state(self, day: date, now: datetime) -> State:
+        """What the day is called."""
+        return rules.state(
+            self.dataset,
+            day,
+            self.pairs.get(day),
+            reach=self.reach(clock.beijing_date(now)),
+            heard=self.heard_at,
+            now=now,
+        )
+
+
+def pairs_by_account(
+    rows: Iterable[Mapping[str, Any] | RowMapping],
+) -> dict[str, dict[date, Coverage | None]]:
+    """What rows of `weixin.coverage` say of each account's days; None of one never asked for."""
+    found: dict[str, dict[date, Coverage | None]] = defaultdict(dict)
+    for row in rows:
+        known = {name: value for name, value in row.items() if name not in ("appid", "day")}
+        found[row["appid"]][row["day"]] = Coverage(**known) if known["attempted_at"] else None
+    return found
+
+
+def ending(pair: Coverage | None) -> str | None:
+    """How the last attempt for a day ended: `ok`, `not_ready` or `failed`; None without one."""
+    if pair is None:
+        return None
+    if pair.error_kind is None:
+        return "ok"
+    return "not_ready" if pair.error_kind == "not_ready" else "failed"

@@ -1,0 +1,433 @@
+"""
+A calendar of runs, and what the pipeline and Airflow make of it, in memory.
+
+A pair's row of coverage is all that the engine decides by, and `rules` decides. The rest is a log
+that the promises are held against. The real pipeline is an engine too, with other verbs
+(tests/integration/test_calendars.py).
+"""
+
+import heapq
+import itertools
+import random
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from math import inf
+
+from calendars.worlds import (
+    MIDNIGHT_0,
+    STOPS_ACCOUNT,
+    TRANSIENT,
+    Listing,
+    Refusal,
+    World,
+    at,
+    date_of,
+    day_number,
+    day_of,
+    instant,
+)
+from weixin_etl import rules
+from weixin_etl.model import Coverage, Run
+
+READY_HOUR, CATCH_UP_DAYS = 10, 60
+GOOD_MORNINGS = 4
+QUICK_TRIES = 3
+GREEN_TOO = "green "
+CALL, PLAN, CHECK, QUICK_TRY = 3, 60, 12, 120
+"""Seconds they take, or are waited for."""
+
+Endpoint = tuple[str, str]
+"""Dataset and appid."""
+Start = tuple[float, Run, int | None]
+"""When a run starts, and after how many calls it is killed."""
+
+
+@dataclass
+class Calendar:
+    """What happens; day `mornings` is the first good one, without faults, and three more follow."""
+
+    mornings: int
+    worlds: dict[Endpoint, World]
+    runs: list[Start]
+    connections: list[tuple[str, str | None, float, float]] = field(
+        default_factory=lambda: [("a", "A", -inf, inf)]
+    )
+    """Connection id, its login (None: broken), from, until."""
+    clears: list[tuple[float, str]] = field(default_factory=list)
+    """When some red run is cleared, or any one if `green `, and which tasks of it."""
+
+    def accounts(self, moment: float) -> dict[str, str | None]:
+        """The configured connections, and their logins."""
+        return {
+            conn: appid for conn, appid, since, until in self.connections if since <= moment < until
+        }
+
+    @property
+    def last_day(self) -> int:
+        """The last good morning."""
+        return self.mornings + GOOD_MORNINGS - 1
+
+
+@dataclass
+class Pair:
+    """A row of coverage and, for the promises, the facts and the log of the pair's answers."""
+
+    coverage: Coverage = field(default_factory=Coverage)
+    facts: Listing = field(default_factory=dict)
+    ready: list[int] = field(default_factory=list)
+    """When ready answers came."""
+    final_at: float = inf
+    silent_on: float = -inf
+    """The last day, past its window, on which it was ready and silent."""
+    inferred_at: int | None = None
+    """When the last attempt was, if it only lacked rows."""
+
+    def is_ready_since(self, instant_: datetime) -> bool:
+        """Whether a ready answer came."""
+        return bool(self.ready) and instant(self.ready[-1]) >= instant_
+
+
+@dataclass(eq=False)
+class Process:
+    """A run on its way through Airflow."""
+
+    run: Run
+    killed_after: int | None = None
+    begun_at: float = inf
+    due: dict[str, rules.Due] = field(default_factory=dict)
+    """Of the newest plan, by account."""
+    planned_at: datetime = MIDNIGHT_0
+    """The newest plan."""
+    answered_since: datetime | None = None
+    """Its first plan, or the newest one that a person wanted."""
+    unplannable: list[str] = field(default_factory=list)
+    was_daily: bool = False
+    calls: Counter[tuple[str, date]] = field(default_factory=Counter)
+    tries: int = 0
+    quick_tries: int = 0
+    kills: int = 0
+    is_cleared: bool = False
+    is_red: bool = False
+
+    @property
+    def day(self) -> int:
+        """The run's day."""
+        return day_number(self.run.today)
+
+    def days(self, appid: str) -> list[date]:
+        """The planned days of an account."""
+        due = self.due.get(appid, rules.Due())
+        return [*due.first, *due.older]
+
+
+@dataclass
+class Engine:
+    """Coverage, the tasks of a run, and Airflow around them."""
+
+    calendar: Calendar
+    pairs: dict[Endpoint, dict[date, Pair]] = field(default_factory=lambda: defaultdict(dict))
+    since: dict[Endpoint, date] = field(default_factory=dict)
+    """The first day that daily runs are to bring in."""
+    runs: list[Process] = field(default_factory=list)
+    """Those that have ended."""
+    calls: list[tuple[str, str, date, int]] = field(default_factory=list)
+    listed_on: dict[Endpoint, set[int]] = field(default_factory=lambda: defaultdict(set))
+    """Days on which an answer listed an article."""
+    heard_on: dict[Endpoint, set[int]] = field(default_factory=lambda: defaultdict(set))
+    """Days whose plan knew of an article that was listed on that day or the one before."""
+
+    def coverage(self, endpoint: Endpoint) -> dict[date, Coverage]:
+        """An endpoint's rows."""
+        return {day: pair.coverage for day, pair in self.pairs[endpoint].items()}
+
+    # ------------------------------------------------------------------------------ the verbs
+
+    def plan(self, process: Process, moment: int) -> None:
+        """Replace the run's plan."""
+        run, today = process.run, date_of(day_of(moment))
+        process.planned_at, process.due, process.unplannable = instant(moment), {}, []
+        for conn_id, appid in self.calendar.accounts(moment).items():
+            if appid is None:
+                process.unplannable.append(conn_id)
+            elif not run.accounts or appid in run.accounts:
+                endpoint = run.dataset.name, appid
+                if rules.is_daily(run, today):
+                    first = today - rules.DAY * run.dataset.window
+                    self.since.setdefault(endpoint, max(first, run.dataset.first_day))
+                process.due[appid] = self.due(run, appid, today)
+
+    def due(self, run: Run, appid: str, today: date) -> rules.Due:
+        """What a run asks an account for."""
+        endpoint = run.dataset.name, appid
+        since = self.since.get(endpoint, today - rules.DAY * run.dataset.window)
+        return rules.due(run.dated(today), today, self.coverage(endpoint), since, CATCH_UP_DAYS)
+
+    def ingest(self, process: Process, moment: int) -> int:
+        """Ask for what is not in, account by account; when it ends."""
+        kills = process.kills
+        for appid in process.due:
+            moment = self._account(process, appid, moment)
+            if process.kills > kills:
+                break
+        return moment
+
+    def check(self, process: Process, moment: int) -> None:  # noqa: ARG002 # others look at the clock
+        """Give the run its colour."""
+        process.is_red = bool(self.not_in(process) or process.unplannable)
+
+    def not_in(self, process: Process) -> list[tuple[str, date]]:
+        """The planned pairs that hold a run back."""
+        return [
+            (appid, day)
+            for appid, due in process.due.items()
+            for pairs in [self.coverage((process.run.dataset.name, appid))]
+            for day in process.days(appid)
+            for pair in [pairs.get(day, Coverage())]
+            if not rules.is_in(pair, process.planned_at, refetch=process.run.refetch)
+            and not (due.is_probe and pair.error_code == rules.OFFLINE)
+        ]
+
+    # ---------------------------------------------------------------------- asking and judging
+
+    def _account(self, process: Process, appid: str, moment: int) -> int:
+        """Ask for an account's days, chunk by chunk."""
+        asking = Asking(self, process, appid, moment)
+        due, coverage = process.due[appid], self.coverage(asking.endpoint)
+        wanted = [
+            day
+            for day in process.days(appid)
+            if rules.is_to_be_asked(
+                coverage.get(day),
+                process.planned_at,
+                refetch=process.run.refetch,
+                is_witness=day == due.witness,
+            )
+        ]
+        if appid not in self.calendar.accounts(moment).values():
+            asking.stopped = Refusal.NO_CONNECTION
+        elif any(
+            rules.is_used_up(pair, process.planned_at, instant(moment))
+            for pair in (coverage.get(day, Coverage()) for day in process.days(appid))
+        ):
+            asking.stopped = Refusal.QUOTA
+        older = [day for day in wanted if day not in due.first]
+        chunks = [[day for day in wanted if day in due.first]]
+        chunks += [older[n : n + rules.OLDER_DAYS] for n in range(0, len(older), rules.OLDER_DAYS)]
+        for chunk in chunks:
+            if not asking.chunk(chunk):
+                break
+        return asking.moment
+
+    # ------------------------------------------------------------------------------- Airflow
+
+    def step(self, process: Process, moment: int) -> int | None:
+        """One try, the first with its plan; when the next one is, or None after the check."""
+        if process.tries == 0:
+            self._plan_logged(process, moment)
+            moment += PLAN
+        kills = process.kills
+        moment = self.ingest(process, moment)
+        process.tries += 1
+        why = self._why(process)
+        is_retryable = process.kills > kills or bool({"unreachable", "not_asked"} & why)
+        if is_retryable and process.quick_tries < QUICK_TRIES:
+            process.quick_tries += 1
+            return moment + QUICK_TRY * 2 ** (process.quick_tries - 1)
+        again = rules.asks_again_at(process.run, instant(moment))
+        if again and "not_ready" in why:
+            return round((again - MIDNIGHT_0).total_seconds())
+        self.check(process, moment + CHECK)
+        self.runs.append(process)
+        return None
+
+    def _plan_logged(self, process: Process, moment: int) -> None:
+        process.begun_at = min(process.begun_at, moment)
+        self.plan(process, moment)
+        process.answered_since = process.answered_since or process.planned_at
+        process.was_daily = rules.is_daily(process.run, date_of(day_of(moment)))
+        for appid in process.due if process.was_daily else ():
+            endpoint = process.run.dataset.name, appid
+            heard = rules.heard_at(self.coverage(endpoint).values())
+            if heard and heard >= instant(at(process.day - 1)):
+                self.heard_on[endpoint].add(process.day)
+
+    def _why(self, process: Process) -> set[str | None]:
+        """Why pairs are not in."""
+        rows = {a: self.coverage((process.run.dataset.name, a)) for a in process.due}
+        pairs = [rows[appid].get(day, Coverage()) for appid, day in self.not_in(process)]
+        planned_at = process.planned_at
+        return {
+            pair.error_kind if pair.is_attempted_since(planned_at) else "not_asked"
+            for pair in pairs
+        }
+
+    def clear(self, process: Process, moment: int, tasks: str) -> int | None:
+        """As an operator does: `all` tasks, those from `ingest` on, or `check` alone."""
+        process.is_cleared = True
+        if tasks != "check":
+            process.quick_tries = 0
+        if tasks == "all":
+            process.tries, process.answered_since = 0, None
+            return self.step(process, moment)
+        if tasks == "ingest":
+            moment = self.ingest(process, moment)
+        self.check(process, moment + CHECK)
+        self.runs.append(process)
+        return None
+
+
+@dataclass
+class Asking:
+    """One try of one account."""
+
+    engine: Engine
+    process: Process
+    appid: str
+    moment: int
+    stopped: Refusal | None = None
+    refused: list[str] = field(default_factory=list)
+    """Kinds of the refusals in a row that stop the account when there are too many."""
+    heard_at: datetime | None = None
+    """When a chunk of the try last listed an article, ready or not."""
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Whom it asks."""
+        return self.process.run.dataset.name, self.appid
+
+    def chunk(self, days: Sequence[date]) -> bool:
+        """Ask, merge and judge some days together; whether the try goes on."""
+        answers: dict[date, tuple[int, Refusal | None, Listing]] = {}
+        for day in days:
+            if self.stopped is None and self.process.killed_after == self.process.calls.total():
+                self.process.killed_after, self.process.kills = None, self.process.kills + 1
+                self._commit({} if len(answers) % 2 else answers)  # before or after the commit
+                return False
+            refusal, listing = self._ask(day)
+            answers[day] = self.moment, refusal, listing
+        self._commit(answers)
+        return True
+
+    def _ask(self, day: date) -> tuple[Refusal | None, Listing]:
+        """Call, unless a refusal has stopped the account; the clock goes on."""
+        if self.stopped is not None:
+            return self.stopped, {}
+        self.moment += CALL
+        world = self.engine.calendar.worlds[self.endpoint]
+        refusal, listing = world.call(day_number(day), self.moment)
+        self.process.calls[self.appid, day] += 1
+        self.engine.calls.append((*self.endpoint, day, self.moment))
+        kind = refusal.kind if refusal else ""
+        age = day_of(self.moment) - day_number(day)
+        counts = refusal in TRANSIENT or (refusal is Refusal.OFFLINE and age > world.dataset.window)
+        self.refused = [*(self.refused if kind in self.refused else []), kind] if counts else []
+        if refusal in STOPS_ACCOUNT or len(self.refused) == rules.REFUSALS_THAT_STOP:
+            self.stopped = refusal
+        return refusal, listing
+
+    def _commit(self, answers: dict[date, tuple[int, Refusal | None, Listing]]) -> None:
+        """Merge and judge what has come."""
+        dataset, pairs = self.process.run.dataset, self.engine.pairs[self.endpoint]
+        said = {day: self._said(day, *came) for day, came in answers.items()}
+        known = rules.heard_at(pair.coverage for pair in pairs.values())
+        heard = max((at for at in (known, self.heard_at) if at), default=None)
+        judged = {day: it for day, it in said.items() if not it.error_kind}
+        chunk = rules.Chunk(judged, heard, dataset.window)
+        for day, (moment, refusal, listing) in answers.items():
+            pair = pairs.setdefault(day, Pair())
+            for article, rows in listing.items():
+                pair.facts[article] = pair.facts.get(article, {}) | rows
+            if listing:
+                self.engine.listed_on[self.endpoint].add(day_of(moment))
+                self.heard_at = instant(moment)
+            before = pair.coverage
+            hour = time(READY_HOUR)
+            pair.coverage = rules.after(before, dataset, day, said[day], chunk, hour)
+            self._log(pair, before, day, moment, refusal)
+
+    def _said(
+        self, day: date, moment: int, refusal: Refusal | None, listing: Listing
+    ) -> rules.Answer:
+        """What the rules look at."""
+        if refusal not in (None, Refusal.IS_DELAY):
+            return rules.Answer(instant(moment), error_kind=refusal.kind, error_code=refusal.code)
+        dataset = self.process.run.dataset
+        names = sorted(str(id(article)) for article in listing if dataset.item)
+        yesterday = day_of(moment) - 1 - day_number(day)
+        return rules.Answer(
+            instant(moment),
+            " ".join(names).encode() or rules.NOTHING,
+            len(listing),
+            is_whole=all(len(rows) == dataset.row_days for rows in listing.values()),
+            has_yesterday=any(yesterday in rows for rows in listing.values()),
+            is_delayed=refusal is Refusal.IS_DELAY,
+        )
+
+    def _log(
+        self, pair: Pair, before: Coverage, day: date, moment: int, refusal: Refusal | None
+    ) -> None:
+        """For the promises."""
+        after, dataset = pair.coverage, self.process.run.dataset
+        is_inferred = after.error_kind == "not_ready" and refusal is None
+        pair.inferred_at = moment if is_inferred and dataset.can_be_empty else None
+        if after.error_kind is None:
+            pair.ready.append(moment)
+            if after.list_sha256 is None and day_of(moment) >= day_number(day) + dataset.window:
+                pair.silent_on = day_of(moment)
+        if after.settled and not before.settled:
+            pair.final_at = moment
+
+
+# ------------------------------------------------------------------------------------- living it
+
+
+def live(
+    calendar: Calendar, engine: Engine | None = None, only: str | None = None
+) -> Iterator[tuple[Engine, Process]]:
+    """Live through a calendar, or through its runs of one dataset: a step at a time."""
+    engine = engine or Engine(calendar)
+    for world in calendar.worlds.values():
+        world.told.clear()
+    lots, number = random.Random(calendar.mornings), itertools.count()
+    events: list[tuple[float, int, str, Process | None]] = [
+        (moment, next(number), "step", Process(run, killed_after))
+        for moment, run, killed_after in calendar.runs
+        if only in (None, run.dataset.name)
+    ]
+    events += [(moment, next(number), tasks, None) for moment, tasks in calendar.clears]
+    heapq.heapify(events)
+    while events:
+        moment, _, tasks, process = heapq.heappop(events)
+        if process is None:
+            ended = [it for it in engine.runs if it.is_red or tasks.startswith(GREEN_TOO)]
+            if not ended:
+                continue
+            process = lots.choice(ended)
+            engine.runs.remove(process)
+            again = engine.clear(process, int(moment), tasks.removeprefix(GREEN_TOO))
+        else:
+            again = engine.step(process, int(moment))
+        if again is not None:
+            heapq.heappush(events, (again, next(number), "step", process))
+        yield engine, process
+
+
+def lived(calendar: Calendar, engine: Engine | None = None, only: str | None = None) -> Engine:
+    """The engine after a calendar."""
+    engine = engine or Engine(calendar)
+    for _ in live(calendar, engine, only):
+        pass
+    return engine
+
+
+def daily(world: World, mornings: int, missed: Collection[int] = (), *more: Start) -> Calendar:
+    """A calendar of one account: its runs at 08:30 but for those missed, and more runs."""
+    dataset = world.dataset
+    runs = [
+        (at(day, 8.5), Run(f"scheduled {day}", dataset, date_of(day), True), None)
+        for day in range(mornings + GOOD_MORNINGS)
+        if day not in missed
+    ]
+    return Calendar(mornings, {(dataset.name, "A"): world}, [*runs, *more])
