@@ -73,7 +73,7 @@ HISTORY = f"""
 """Half a million rows of the fact and all that belongs to them."""
 
 LOOKUPS = {
-    "fact/update.sql": {FACT: "appid msgid stat_date", "raw_response": "raw_response_id"},
+    "fact/merge.sql": {FACT: "appid msgid stat_date", "raw_response": "raw_response_id"},
     "dim_article/load.sql": {"dim_article": "appid msgid"},
     "article_sighting/load.sql": {"article_sighting": "dataset appid msgid"},
     "article_sighting/unlist.sql": {
