@@ -71,7 +71,6 @@ def test_the_folder_holds_exactly_these_dags(tmp_path):
 def test_the_documented_consumer_waits_for_this_dags_asset(dag, tmp_path):
     """The example of the manual can be put beside the DAG as it is."""
     from airflow.dag_processing.dagbag import DagBag
-    from airflow.sdk import PartitionedAssetTimetable
 
     page = (REPOSITORY / "docs/operating/every-morning.md").read_text()
     (tmp_path / "consumer.py").write_text(page.split("```python\n")[1].split("```")[0])
@@ -79,9 +78,9 @@ def test_the_documented_consumer_waits_for_this_dags_asset(dag, tmp_path):
     bag = DagBag(str(tmp_path))
 
     assert bag.import_errors == {}
-    timetable = bag.dags["after_weixin"].timetable
-    assert isinstance(timetable, PartitionedAssetTimetable)
-    assert [timetable.asset_condition] == dag.get_task("report").outlets
+    condition = bag.dags["after_weixin"].timetable.asset_condition
+    assert [asset for _, asset in condition.iter_assets()] == dag.get_task("check").outlets
+    assert [it.task_id for it in dag.tasks if it.outlets] == ["check"]
 
 
 @pytest.mark.usefixtures("airflow")

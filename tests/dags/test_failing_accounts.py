@@ -8,9 +8,8 @@ from sqlalchemy import Engine
 from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
 
 COVERAGE = """
-    SELECT attempt_state, error_code, data_state, count(*)
-    FROM weixin.coverage WHERE appid = :appid
-    GROUP BY attempt_state, error_code, data_state
+    SELECT error_kind, error_code, fetched_at, count(*)
+    FROM weixin.coverage WHERE appid = :appid GROUP BY 1, 2, 3
 """
 
 
@@ -28,8 +27,12 @@ def test_accounts_that_fail_beside_others(
 
     assert outcome.state == "failed"
     assert loaded(warehouse) == truth(sandbox, [one, three, five], WINDOW, MORNING.date())
-    assert rows(warehouse, COVERAGE, appid=wrong_secret.appid) == [("failed", 40125, None, 7)]
-    assert rows(warehouse, COVERAGE, appid=unauthorised.appid) == [("failed", 48001, None, 7)]
+    assert rows(warehouse, COVERAGE, appid=wrong_secret.appid) == [
+        ("configuration", 40125, None, 7)
+    ]
+    assert rows(warehouse, COVERAGE, appid=unauthorised.appid) == [
+        ("configuration", 48001, None, 7)
+    ]
     assert outcome.errors == [
         ("ingest", NOT_IN),
         ("ingest", NOT_IN),
