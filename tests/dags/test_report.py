@@ -120,9 +120,8 @@ def sync(dag: Any) -> None:
     with create_session() as session:
         session.merge(DagBundleModel(name="of_the_test"))
         session.flush()
-        update_dag_parsing_results_in_db(
-            "of_the_test", None, None, [LazyDeserializedDAG.from_dag(dag)], {}, None, set(), session
-        )
+        lazy = [LazyDeserializedDAG.from_dag(dag)]
+        update_dag_parsing_results_in_db("of_the_test", None, lazy, {}, None, set(), session)
         session.query(DagModel).filter_by(dag_id=dag.dag_id).update({"is_paused": False})
 
 
