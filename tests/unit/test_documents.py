@@ -97,20 +97,6 @@ def test_every_setting_is_described_and_every_described_one_exists() -> None:
     assert described == {name: default for name, (_, default, _) in OPTIONS.items()}
 
 
-def test_every_check_is_described_with_its_severity() -> None:
-    """The table of checks in the manual is what lies under sql/."""
-    from weixin_etl.datasets import DATASETS
-    from weixin_etl.run.check import checks
-
-    text = (MANUAL / "something-is-red.md").read_text()
-    section = text.split("\n## Checks")[1].split("\n## ")[0]
-    described = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", section, re.M))
-
-    assert described == {
-        check.name: check.severity for dataset in DATASETS.values() for check in checks(dataset)
-    }
-
-
 def test_no_command_of_the_manual_shows_a_password_or_leaves_a_dump_open() -> None:
     """Others read command lines in the list of processes, and files made without `umask 077`."""
     text = "".join(page.read_text() for page in MANUAL.glob("*.md"))
