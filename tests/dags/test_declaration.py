@@ -79,7 +79,7 @@ def test_the_documented_consumer_waits_for_this_dags_asset(dag, tmp_path):
 
     assert bag.import_errors == {}
     condition = bag.dags["after_weixin"].timetable.asset_condition
-    assert [asset for _, asset in condition.iter_assets()] == dag.get_task("check").outlets
+    assert list(condition.objects) == dag.get_task("check").outlets
     assert [it.task_id for it in dag.tasks if it.outlets] == ["check"]
 
 
