@@ -6,7 +6,7 @@ SELECT
     newest.raw_response_id,
     newest.body_sha256,
     newest.last_seen_at,
-    EXISTS(
+    exists(
         SELECT
         FROM weixin.rejected_row AS rejected
         WHERE
@@ -16,8 +16,8 @@ SELECT
             AND rejected.day = pair.day
     ) AS has_open_parts,
     coverage.{{ coverage_columns | join(",\n    coverage.") }}
-FROM UNNEST(
-        CAST(:datasets AS text[]), CAST(:appids AS text[]), CAST(:days AS date[])
+FROM unnest(
+        cast(:datasets AS text[]), cast(:appids AS text[]), cast(:days AS date[])
     ) AS pair (dataset, appid, day)
 LEFT JOIN weixin.coverage
     ON
