@@ -1,6 +1,6 @@
 -- Staged rows that the fact lacks or holds with other values: one row per pair, with how many of
--- each. The old rows go to the history. A metric that an answer does not hold keeps its value; but a
--- fold of all kept answers replaces the row, and may only name another answer as the one that
+-- each. The old rows go to the history. A metric that an answer does not hold keeps its value; but
+-- a fold of all kept answers replaces the row, and may only name another answer as the one that
 -- changed it last. So does an answer of a later day: the row stands against answers of earlier days
 -- then. Versions of a row never share an instant, even if the clock stands still or goes back.
 {% set is_whole -%}
@@ -35,10 +35,10 @@ WITH different AS MATERIALIZED (
         greatest(:changed_at, fact.changed_at + interval '1 microsecond') AS replaced_at,
         to_jsonb(fact) AS old_row,
         (
+            {{ extra() }} IS DISTINCT FROM fact.extra
             {% for metric in metrics %}
             OR {{ value(metric) }} IS DISTINCT FROM fact.{{ metric }}
             {% endfor %}
-            {{ extra() }} IS DISTINCT FROM fact.extra
         ) AS has_other_values
     FROM staged_{{ fact }} AS staged
     LEFT JOIN weixin.{{ fact }} AS fact
@@ -49,8 +49,15 @@ WITH different AS MATERIALIZED (
     WHERE
         fact.appid IS NULL
         OR (
-            {% for column in place %}
             (
+                staged.extra IS DISTINCT FROM fact.extra
+                {% for metric in metrics %}
+                OR staged.{{ metric }} IS DISTINCT FROM fact.{{ metric }}
+                {% endfor %}
+                OR ({{ is_whole }} AND staged.raw_response_id != fact.raw_response_id)
+            )
+            {% for column in place %}
+            AND (
                 staged.{{ column }} >= fact.{{ column }}
                 OR staged.{{ column }} >= (
                     SELECT answer.day
@@ -58,15 +65,7 @@ WITH different AS MATERIALIZED (
                     WHERE answer.raw_response_id = fact.raw_response_id
                 )
             )
-            AND
             {% endfor %}
-            (
-                {% for metric in metrics %}
-                OR staged.{{ metric }} IS DISTINCT FROM fact.{{ metric }}
-                {% endfor %}
-                staged.extra IS DISTINCT FROM fact.extra
-                OR ({{ is_whole }} AND staged.raw_response_id != fact.raw_response_id)
-            )
         )
 ),
 
@@ -133,11 +132,11 @@ updated AS (
         END
     FROM different
     WHERE
+        NOT different.is_new
+        AND (different.has_other_values OR different.is_whole)
         {% for column in key %}
         AND fact.{{ column }} = different.{{ column }}
         {% endfor %}
-        NOT different.is_new
-        AND (different.has_other_values OR different.is_whole)
     RETURNING fact.appid, different.{{ day }}, different.has_other_values
 )
 

@@ -1,4 +1,4 @@
-"""As of an instant: fact and history together have what was there then, row for row."""
+"""As of an instant: the functions `analytics.…_as_of` have what was there then, row for row."""
 
 import itertools
 import json
@@ -31,15 +31,7 @@ NOT_KEPT = {"raw_response_id", "fetched_at"}
 The answer that a row's values are from. A fold, or a later day's answer, may name another one that
 gives the same values: no history is kept of that.
 """
-AS_OF = """
-    SELECT * FROM weixin.{fact} AS fact WHERE appid = :appid AND changed_at <= :instant
-    UNION ALL
-    SELECT old.* FROM weixin.fact_history AS history,
-        jsonb_populate_record(cast(NULL AS weixin.{fact}), row) AS old
-    WHERE history.appid = :appid AND dataset = '{name}'
-        AND history.changed_at <= :instant AND history.replaced_at > :instant
-"""
-"""What a function of the instant says: the rows that stood then, and those replaced since."""
+AS_OF = "SELECT * FROM analytics.{}_as_of(:instant) WHERE appid = :appid"
 numbers = itertools.count()
 
 Rows = Mapping[tuple[str, date], Mapping[str, Any]]
@@ -166,8 +158,7 @@ class Loaded:
 
     def as_of(self, instant: datetime) -> Rows:
         """The fact's rows as they stood at the instant."""
-        sql = AS_OF.format(fact=self.dataset.fact, name=self.dataset.name)
-        return self._rows(sql, instant=instant)
+        return self._rows(AS_OF.format(self.dataset.name), instant=instant)
 
     def _rows(self, sql: str, **values: Any) -> Rows:
         """By msgid and stat_date; each is there once."""

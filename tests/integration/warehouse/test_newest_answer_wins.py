@@ -1,8 +1,8 @@
 """
 Any order of arrival, any repetition, any kill, by runs or by imports: the tables of rules 4 and 5.
 
-`truth` is that description, worked out without the warehouse: of each field the last non-null value,
-answers taken in the order in which they were fetched; of an article that two publication days list,
+`truth` is that, worked out without the warehouse: of each field the last non-null value of the
+answers in the order in which they were fetched; of an article that two publication days list,
 what the later day gives. Every example has accounts of its own, so none needs an empty warehouse.
 """
 

@@ -22,7 +22,14 @@ from weixin_etl.run.plan import plan
 ACCOUNTS = [f"wx{number:02}" for number in range(50)]
 POISONED = "wx07"
 DAYS = [date(2026, 11, 23), date(2026, 11, 22)]
-RUN = replace(SCHEDULED, run_id="manual", is_scheduled=False, begin_date=DAYS[1], end_date=DAYS[0])
+RUN = replace(
+    SCHEDULED,
+    run_id="manual",
+    is_scheduled=False,
+    names_dates=True,
+    begin_date=DAYS[1],
+    end_date=DAYS[0],
+)
 TABLES = ("fact_article_total", "dim_article", "article_sighting", "raw_response", "coverage")
 ANSWERING = "SELECT appid, day FROM weixin.raw_response ORDER BY 1, 2 DESC"
 
