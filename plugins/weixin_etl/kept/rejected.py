@@ -37,7 +37,8 @@ class RejectionReason:
         what = " ".join(filter(None, (account, day, msgid, stat_date)))
         return (
             f"{self.row_count} × {one_line(self.reason)} ({self.dataset})\n"
-            f"    {names}: {counted(self.pair_count, 'day')}, {self.first_date} to {self.last_date}\n"
+            f"    {names}: {counted(self.pair_count, 'day')}, "
+            f"{self.first_date} to {self.last_date}\n"
             f"    for example {one_line(what)}: {one_line(payload, _LONGEST_PAYLOAD)}"
         )
 
