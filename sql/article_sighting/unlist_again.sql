@@ -1,5 +1,5 @@
--- Since when no answer of their publication day has listed articles, found anew by a fold of all its
--- kept answers: one row each that is not so already.
+-- Since when no answer of their publication day has listed articles, found anew by a fold of all
+-- its kept answers: one row each that is not so already.
 UPDATE weixin.article_sighting AS sighting
 SET unlisted_since = said.at
 FROM jsonb_to_recordset(cast(:articles AS jsonb)) AS said (

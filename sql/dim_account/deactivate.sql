@@ -1,5 +1,6 @@
 -- Accounts that are no longer in the list of those to collect: one row each that leaves now, and
--- whether it withdrew its authorisation of a platform. Those of connections that can't be used stay.
+-- whether it withdrew its authorisation of a platform. Those of connections that can't be used
+-- stay.
 UPDATE weixin.dim_account AS account
 SET is_active = FALSE
 WHERE

@@ -1,7 +1,7 @@
--- Staged articles into the dimension; one row per article that another publication day lists as well.
--- What is as it was is not written. An attribute that the answer does not hold keeps its value. Of
--- two publication days the later one stands: what the earlier one says only fills gaps. A title
--- that another replaces goes to the history.
+-- Staged articles into the dimension; one row per article that another publication day lists as
+-- well. What is as it was is not written. An attribute that the answer does not hold keeps its
+-- value. Of two publication days the later one stands: what the earlier one says only fills gaps. A
+-- title that another replaces goes to the history.
 {% set attributes = ["title", "url", "content_url", "publish_type"] %}
 {% set is_earlier = "staged.publication_date < article.publication_date" %}
 WITH merged AS (

@@ -1,18 +1,18 @@
--- Rejected parts of some pairs' newest answers: one row per part that is not open already. Open ones
--- that do not occur any more are resolved. Parts are told apart by the hash of all they say.
+-- Rejected parts of some pairs' newest answers: one row per part that is not open already. Open
+-- ones that do not occur any more are resolved. Parts are told apart by the hash of all they say.
 WITH part AS MATERIALIZED (
     SELECT DISTINCT ON (identity)
         *,
-        sha256(convert_to(row(appid, day, msgid, stat_date, reason, payload)::text, 'UTF8'))
+        sha256(convert_to(cast(row(appid, day, msgid, stat_date, reason, payload) AS text), 'UTF8'))
             AS identity
     FROM unnest(
-            (:part_appids)::text[],
-            (:part_days)::date[],
-            (:raw_response_ids)::bigint[],
-            (:msgids)::text[],
-            (:stat_dates)::date[],
-            (:reasons)::text[],
-            (:payloads)::text[]
+            cast(:part_appids AS text[]),
+            cast(:part_days AS date[]),
+            cast(:raw_response_ids AS bigint[]),
+            cast(:msgids AS text[]),
+            cast(:stat_dates AS date[]),
+            cast(:reasons AS text[]),
+            cast(:payloads AS text[])
         ) AS part (appid, day, raw_response_id, msgid, stat_date, reason, payload)
 ),
 
@@ -21,18 +21,21 @@ known AS MATERIALIZED (
         rejected.rejected_row_id,
         sha256(
             convert_to(
-                row(
-                    rejected.appid,
-                    rejected.day,
-                    rejected.msgid,
-                    rejected.stat_date,
-                    rejected.reason,
-                    rejected.payload
-                )::text, 'UTF8'
+                cast(
+                    row(
+                        rejected.appid,
+                        rejected.day,
+                        rejected.msgid,
+                        rejected.stat_date,
+                        rejected.reason,
+                        rejected.payload
+                    ) AS text
+                ),
+                'UTF8'
             )
         ) AS identity
     FROM unnest(
-            (:datasets)::text[], (:appids)::text[], (:days)::date[]
+            cast(:datasets AS text[]), cast(:appids AS text[]), cast(:days AS date[])
         ) AS pair (dataset, appid, day)
     INNER JOIN weixin.rejected_row AS rejected
         ON

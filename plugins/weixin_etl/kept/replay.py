@@ -66,13 +66,13 @@ class Replayed:
         said = f"{counted(self.pairs, 'pair')}, {counted(self.answers, 'answer')} read"
         if self.is_empty:
             return [f"{said}: the fact is what they say, nothing changes"]
-        lines = {
-            "rows are new": counts.inserted,
-            "rows get other values": counts.updated,
-            "pairs have another state or other counts in coverage": self.coverage,
-        }
+        lines = [
+            (counts.inserted, "row", "new"),
+            (counts.updated, "row", "with other values"),
+            (self.coverage, "pair", "with another state or other counts in coverage"),
+        ]
         does = "This was written:" if self.is_applied else "This would change:"
-        return [f"{said}. {does}", *(f"{count} {what}" for what, count in lines.items() if count)]
+        return [f"{said}. {does}", *(f"{counted(n, it)} {what}" for n, it, what in lines if n)]
 
 
 def replay(

@@ -241,7 +241,7 @@ class Merge:
                 "appid": appid,
                 "day": day,
                 **{name: getattr(row, name) for name in Coverage.__slots__},
-                "list_sha256": row.list_sha256 and row.list_sha256.hex(),
+                "list_sha256": row.list_sha256 and rf"\x{row.list_sha256.hex()}",
             }
             for (appid, day), row in rows.items()
         ]

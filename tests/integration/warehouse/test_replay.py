@@ -350,12 +350,12 @@ def test_the_command(warehouse: Engine, printed: Printed):
 
     assert shown.splitlines() == [
         "1 pair, 3 answers read. This would change:",
-        "4 rows get other values",
+        "4 rows with other values",
         "Nothing is written: --apply does.",
     ]
     assert again.splitlines() == [
         "1 pair, 3 answers read. This was written:",
-        "4 rows get other values",
+        "4 rows with other values",
     ]
     assert printed("replay", "article_total", "--accounts", "wx2", "--end", "2026-11-20") == (
         "1 pair, 3 answers read: the fact is what they say, nothing changes"
