@@ -261,8 +261,7 @@ def test_the_login_changed_since_the_plan(warehouse: Engine, wire: Wire):
     )
     cure = "clear the task refresh_access_token with its downstream tasks"
     assert lines(error) == [
-        "春风: clear the task refresh_access_token with its downstream tasks (the AppID of "
-        "connection weixin_wire was…) · 2026-11-17 to 2026-11-23 · weixin_wire"
+        f"春风: {cure} ({cause}) · 2026-11-17 to 2026-11-23 · weixin_wire",
     ]
     assert set(coverage(warehouse, "appid, ready_at, error_kind, error, cure")) == {
         ("wx0000000000000001", None, "configuration", cause, cure)
