@@ -84,6 +84,7 @@ def test_final_days_are_skipped(daily: DailyDag, sandbox: Sandbox, warehouse: En
         connection.exec_driver_sql("UPDATE weixin.coverage SET settled = 'final'")
 
     skipped, calls = daily.run(**days), asked(sandbox)
+    daily.set("WEIXIN_NOW", "2026-11-24T10:31:00+08:00")
     refetched = daily.run(**days, refetch=True)
 
     assert (skipped.state, skipped.tasks["ingest"]) == ("success", "skipped")
