@@ -24,11 +24,11 @@ NEWEST_DAY = """
 SELECT (max(newest_date) + 1)::timestamp AT TIME ZONE 'Asia/Shanghai'
 FROM (
     SELECT
-        max(publication_date) FILTER (WHERE ready_at IS NOT NULL) AS newest_date,
+        max(day) FILTER (WHERE ready_at IS NOT NULL) AS newest_date,
         rank() OVER (
             ORDER BY bool_or(
-                state NOT IN ('empty', 'missing', 'retired')
-                AND publication_date >= (now() AT TIME ZONE 'Asia/Shanghai')::date - 7
+                through_date IS NOT NULL
+                AND day >= (now() AT TIME ZONE 'Asia/Shanghai')::date - 7
             ) DESC
         ) AS choice
     FROM analytics.coverage

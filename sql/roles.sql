@@ -1,5 +1,5 @@
--- What the roles may do. Roles belong to the server, not to the database: another warehouse may have
--- created them already. If they cannot be created, a warning says so, and the warehouse works
+-- What the roles may do. Roles belong to the server, not to the database: another warehouse may
+-- have created them already. If they cannot be created, a warning says so, and the warehouse works
 -- without them; `weixin-etl migrate` runs this again while one has been granted nothing.
 DO $$
 DECLARE

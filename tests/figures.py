@@ -55,7 +55,7 @@ def loaded(warehouse: Engine, dataset: Dataset = ARTICLE_TOTAL) -> Figures:
         SELECT appid, {item}, {dataset.day_column}, stat_date, (
             jsonb_strip_nulls(to_jsonb(fact)) - 'appid' - 'msgid' - 'user_source'
                 - 'publication_date' - 'stat_date' - 'raw_response_id' - 'fetched_at'
-                - 'loaded_at' - 'changed_at' - 'extra'
+                - 'changed_at' - 'extra'
                 || coalesce(extra, '{{}}')
         )::text
         FROM weixin.{dataset.fact} AS fact

@@ -134,7 +134,7 @@ class ProblemKind(StrEnum):
         "not_collected",
         "{who}: no longer collected",
         _ACCOUNT,
-        _DAILY_RUN,
+        _AT_ONCE,
         found_by="plan",
         is_warning=True,
     )
@@ -160,7 +160,7 @@ class ProblemKind(StrEnum):
     @property
     def is_finding(self) -> bool:
         """Whether it is something to know that stays true: told even after it is over."""
-        return self.is_warning and not self.is_of_account
+        return self.is_warning and (not self.is_of_account or self.ends is End.AT_ONCE)
 
 
 class Wait(NamedTuple):
@@ -181,7 +181,7 @@ WAITS = {
     ProblemKind.NOT_READY: Wait(time(10), "run again after {time} Beijing time"),
     ProblemKind.DAILY_QUOTA: Wait(
         time(0),
-        "wait until {time} Beijing time, or have WeChat raise the quota, then run with refetch",
+        "wait until {time} Beijing time, or have WeChat raise the quota, then trigger a new run",
     ),
     ProblemKind.HELD_BACK: Wait(
         time(0), "clear ingest after {time} Beijing time, or lower [weixin] quota_reserve"

@@ -11,12 +11,12 @@ CREATE VIEW analytics.account (
     -- Day of its first daily run of {{ dataset.name }} (Beijing); NULL without one
     -- 中文：首次每日运行日期（{{ dataset.name }}）
     {{ dataset.prefix }}first_daily_date,
-    -- Oldest publication day loaded of {{ dataset.name }} (Beijing)
+    -- Oldest publication day of {{ dataset.name }} (Beijing) that has a ready answer, even an
+    -- empty one: not one that says nothing, of a day on which WeChat listed no article
     -- 中文：最早已入库发布日（{{ dataset.name }}）
     {{ dataset.prefix }}first_loaded_date,
-    -- Newest publication day loaded of {{ dataset.name }} (Beijing), even if empty; until noon of
-    -- the day after it not one that is empty and provisional, see analytics.coverage
-    -- 中文：最新已入库发布日（{{ dataset.name }}），次日中午之前不含暂为空的发布日
+    -- Newest publication day of {{ dataset.name }} (Beijing) that has such an answer
+    -- 中文：最新已入库发布日（{{ dataset.name }}）
     {{ dataset.prefix }}last_loaded_date,
     -- Newest publication day with articles of {{ dataset.name }} (Beijing)
     -- 中文：最近有文章的发布日（{{ dataset.name }}）
@@ -37,7 +37,8 @@ SELECT
     account.appid,
     account.name AS account_name,
     {% for dataset in datasets %}
-    {{ dataset.name }}.first_daily_date AS {{ dataset.prefix }}first_daily_date,
+    {{ dataset.name }}_since.since_date
+    + {{ dataset.window }} AS {{ dataset.prefix }}first_daily_date,
     {{ dataset.name }}.first_loaded_date AS {{ dataset.prefix }}first_loaded_date,
     {{ dataset.name }}.last_loaded_date AS {{ dataset.prefix }}last_loaded_date,
     {{ dataset.name }}.last_published_date
@@ -51,22 +52,17 @@ FROM weixin.dim_account AS account
 {% for dataset in datasets %}
 LEFT JOIN LATERAL (
     SELECT
-        (
-            SELECT daily.first_daily_date
-            FROM weixin.first_daily_run AS daily
-            WHERE daily.dataset = '{{ dataset.name }}' AND daily.appid = account.appid
-        ) AS first_daily_date,
-        min(publication_date) AS first_loaded_date,
-        max(publication_date) FILTER (
-            WHERE
-            NOT (is_provisional AND data_state = 'empty')
-            OR (publication_date + 1 + time '12:00') AT TIME ZONE 'Asia/Shanghai' <= now()
-        ) AS last_loaded_date,
-        max(publication_date) FILTER (WHERE data_state = 'loaded') AS last_published_date
+        min(day) AS first_loaded_date,
+        max(day) AS last_loaded_date,
+        max(day) FILTER (WHERE list_sha256 != sha256('')) AS last_published_date
     FROM weixin.coverage
     WHERE
         dataset = '{{ dataset.name }}'
         AND appid = account.appid
-        AND data_state IS NOT NULL
+        AND list_sha256 IS NOT NULL
 ) AS {{ dataset.name }} ON TRUE
+LEFT JOIN weixin.collected_since AS {{ dataset.name }}_since
+    ON
+        account.appid = {{ dataset.name }}_since.appid
+        AND {{ dataset.name }}_since.dataset = '{{ dataset.name }}'
 {% endfor %}

@@ -3,7 +3,7 @@
 -- 中文：每个公众号、每个统计日一行：微信给出的账号汇总
 -- key: appid, stat_date
 -- joins: appid to account; stat_date to calendar
-{% from "weixin/macros.jinja" import day_meaning, is_whole %}
+{% from "weixin/macros.jinja" import beijing, is_whole %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.account_summary_day (
     {{ the.appid }},
@@ -56,7 +56,11 @@ SELECT
     account.appid,
     account.name AS account_name,
     fact.stat_date,
-    summary.day_meaning,
+    CASE
+        WHEN shown.is_reading AND NOT shown.is_publication THEN 'reading'
+        WHEN shown.is_publication AND NOT shown.is_reading THEN 'publication'
+        ELSE 'unknown'
+    END AS day_meaning,
     fact.read_user,
     fact.share_user,
     fact.zaikan_user,
@@ -65,13 +69,39 @@ SELECT
     fact.collection_user,
     fact.redirect_ori_page_user,
     fact.send_page_count,
-    coalesce(coverage.is_final AND {{ is_whole("coverage") }}, FALSE) AS is_final
+    coalesce(coverage.settled = 'final' AND {{ is_whole("coverage") }}, FALSE) AS is_final
 FROM weixin.dim_account AS account
-CROSS JOIN LATERAL {{ day_meaning("account") }} AS summary
+CROSS JOIN
+    LATERAL (
+        SELECT
+            (
+                SELECT count(*) > 0
+                FROM weixin.fact_account_summary AS silent
+                WHERE
+                    silent.appid = account.appid
+                    AND silent.send_page_count = 0
+                    AND silent.read_user > 0
+            ) AS is_reading,
+            (
+                SELECT count(*) > 0
+                FROM weixin.fact_history AS history
+                CROSS JOIN
+                    jsonb_populate_record(NULL::weixin.fact_account_summary, history.row) AS before
+                INNER JOIN weixin.fact_account_summary AS after
+                    ON history.appid = after.appid AND history.stat_date = after.stat_date
+                WHERE
+                    history.dataset = 'account_summary'
+                    AND history.appid = account.appid
+                    AND before.read_user < after.read_user
+                    -- on the first morning an answer may have been half worked out
+                    AND {{ beijing("before.fetched_at") }} > before.stat_date + 1
+                    AND {{ beijing("before.fetched_at") }} < {{ beijing("after.fetched_at") }}
+            ) AS is_publication
+    ) AS shown
 INNER JOIN weixin.fact_account_summary AS fact
     ON account.appid = fact.appid
 LEFT JOIN weixin.coverage
     ON
         coverage.dataset = 'account_summary'
         AND fact.appid = coverage.appid
-        AND fact.stat_date = coverage.publication_date
+        AND fact.stat_date = coverage.day

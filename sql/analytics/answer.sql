@@ -1,8 +1,8 @@
--- One row per distinct answer of WeChat for an account and a day: when it was fetched and when its
--- figures came into the warehouse. The figures name their answer by raw_response_id
--- 中文：微信的每个不同应答一行：何时获取、何时入库
+-- One row per distinct answer of WeChat for an account and a day: when it was fetched.
+-- The figures name their answer by raw_response_id
+-- 中文：微信的每个不同应答一行：何时获取
 -- key: raw_response_id
--- joins: appid to account; publication_date to calendar
+-- joins: appid to account; day to calendar
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.answer (
     -- Which endpoint answered
@@ -13,7 +13,7 @@ CREATE VIEW analytics.answer (
     -- The day asked for (Beijing): a publication day or, where the dataset has these, a statistics
     -- day
     -- 中文：所请求的日期（北京时间）：发布日，或按统计日请求的接口的统计日
-    publication_date,
+    day,
     -- Key of the answer
     -- 中文：应答编号
     raw_response_id,
@@ -25,21 +25,17 @@ CREATE VIEW analytics.answer (
     fetched_at,
     -- When the same bytes were last fetched with no other answer in between
     -- 中文：最近一次获取到相同内容的时间
-    last_seen_at,
-    -- When it was loaded: for an imported answer long after fetched_at
-    -- 中文：入库时间
-    loaded_at
+    last_seen_at
 ) AS
 SELECT
     answer.dataset,
     answer.appid,
     account.name AS account_name,
-    answer.publication_date,
+    answer.day,
     answer.raw_response_id,
     encode(answer.body_sha256, 'hex') AS body_sha256,
     answer.fetched_at,
-    answer.last_seen_at,
-    answer.loaded_at
+    answer.last_seen_at
 FROM weixin.raw_response AS answer
 LEFT JOIN weixin.dim_account AS account
     ON answer.appid = account.appid

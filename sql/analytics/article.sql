@@ -7,8 +7,24 @@
 -- joins: appid to account; appid, msgid to article_listed; publication_date to calendar
 {%
     from "analytics/macros.jinja" import
-    final_reason, is_final, last_seen_at, level, original_title, total
+    final_reason, is_final, level, original_title, total
 %}
+{#- The last known value of a figure: the newest row's or, where that lacks it, an earlier one's. -#}
+{% macro last_of(figure) -%}
+coalesce(
+    latest.{{ figure }},
+    (
+        SELECT known.{{ figure }}
+        FROM weixin.{{ dataset.fact }} AS known
+        WHERE
+            known.appid = latest.appid
+            AND known.msgid = latest.msgid
+            AND known.{{ figure }} IS NOT NULL
+        ORDER BY known.stat_date DESC
+        LIMIT 1
+    )
+)
+{%- endmacro %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.article{{ dataset.suffix }} (
     {{ the.appid }},
@@ -21,12 +37,12 @@ CREATE VIEW analytics.article{{ dataset.suffix }} (
     {{ the.publication_weekday }},
     {{ the.url }},
     {{ the.publish_type }},
-    -- Whether the newest answer of {{ dataset.name }} for its publication day lists it: a deleted
-    -- article is no longer listed
+    -- Whether the newest ready answer of {{ dataset.name }} for its publication day lists it: a
+    -- deleted article is no longer listed
     -- 中文：是否仍在最新数据中
     is_listed,
-    -- Fetch time of the first answer of {{ dataset.name }} that no longer lists it; NULL while it
-    -- is listed
+    -- Fetch time of the first ready answer of {{ dataset.name }} that no longer lists it; NULL
+    -- while it is listed
     -- 中文：何时起不再列出
     unlisted_since,
     -- The newest stat_date (Beijing)
@@ -53,7 +69,6 @@ CREATE VIEW analytics.article{{ dataset.suffix }} (
     -- 中文：累计值是否已定稿
     is_final,
     {{ the.first_seen_at }},
-    {{ the.last_seen_at }},
     {{ the.original_title }},
     {{ the.final_reason }}
 ) AS
@@ -73,47 +88,57 @@ SELECT
     extract(ISODOW FROM latest.publication_date)::smallint AS publication_weekday,
     coalesce(article.url, article.content_url) AS url,
     article.publish_type,
-    listing.last_seen_at >= pair.fetched_at AS is_listed,
-    CASE
-        WHEN listing.last_seen_at < pair.fetched_at
-            THEN (
-                SELECT min(answer.fetched_at)
-                FROM weixin.raw_response AS answer
-                WHERE
-                    answer.dataset = '{{ dataset.name }}'
-                    AND answer.appid = latest.appid
-                    AND answer.publication_date = latest.publication_date
-                    AND answer.fetched_at > listing.last_seen_at
-            )
-    END AS unlisted_since,
+    CASE WHEN sighting.appid IS NOT NULL THEN sighting.unlisted_since IS NULL END AS is_listed,
+    sighting.unlisted_since,
     latest.stat_date,
     latest.stat_date - latest.publication_date + 1 AS day_number,
     {% for metric in dataset.figures if metric in dataset.totals %}
-    latest.{{ metric.name }},
+    {{ last_of(metric.name) | indent }} AS {{ metric.name }},
     {% endfor %}
     {% for metric in dataset.figures if metric not in dataset.totals %}
-    latest.{{ metric.name }},
+    {{ last_of(metric.name) | indent }} AS {{ metric.name }},
     {% endfor %}
-    latest.complete_through_date,
-    {{ is_final(dataset) }} AS is_final,
+    (
+        SELECT
+            CASE
+                WHEN min(its.stat_date) = latest.publication_date
+                    THEN min(its.stat_date) FILTER (WHERE NOT EXISTS (
+                            SELECT FROM weixin.{{ dataset.fact }} AS following
+                            WHERE
+                                following.appid = its.appid
+                                AND following.msgid = its.msgid
+                                AND following.stat_date = its.stat_date + 1
+                        ))
+            END
+        FROM weixin.{{ dataset.fact }} AS its
+        WHERE
+            its.appid = latest.appid
+            AND its.msgid = latest.msgid
+            AND its.stat_date >= latest.publication_date
+    ) AS complete_through_date,
+    {{ is_final(dataset, "latest") }} AS is_final,
     article.first_seen_at,
-    {{ last_seen_at("article", datasets) }} AS last_seen_at,
     {{ original_title("article") }} AS original_title,
-    {{ final_reason(dataset) }} AS final_reason
-FROM weixin.latest_{{ dataset.name }} AS latest
-INNER JOIN weixin.dim_account AS account
-    ON latest.appid = account.appid
+    {{ final_reason(dataset, "latest") }} AS final_reason
+FROM weixin.dim_account AS account
+INNER JOIN weixin.{{ dataset.fact }} AS latest
+    ON account.appid = latest.appid
 LEFT JOIN weixin.dim_article AS article
     ON latest.appid = article.appid AND latest.msgid = article.msgid
 LEFT JOIN weixin.coverage AS pair
     ON
         latest.appid = pair.appid
-        AND latest.publication_date = pair.publication_date
+        AND latest.publication_date = pair.day
         AND pair.dataset = '{{ dataset.name }}'
-LEFT JOIN weixin.article_sighting AS listed
+LEFT JOIN weixin.article_sighting AS sighting
     ON
-        latest.appid = listed.appid
-        AND latest.msgid = listed.msgid
-        AND listed.dataset = '{{ dataset.name }}'
-LEFT JOIN weixin.raw_response AS listing
-    ON listed.raw_response_id = listing.raw_response_id
+        latest.appid = sighting.appid
+        AND latest.msgid = sighting.msgid
+        AND sighting.dataset = '{{ dataset.name }}'
+WHERE NOT EXISTS (
+        SELECT FROM weixin.{{ dataset.fact }} AS later
+        WHERE
+            later.appid = latest.appid
+            AND later.msgid = latest.msgid
+            AND later.stat_date > latest.stat_date
+    )

@@ -67,10 +67,7 @@ CREATE VIEW analytics.article_day{{ dataset.suffix }} (
     -- The answer that last changed the row, see analytics.answer
     -- 中文：最近一次变更该行的应答编号
     raw_response_id,
-    -- When the row was first loaded
-    -- 中文：首次入库时间
-    loaded_at,
-    -- When one of its figures last changed; loaded_at if none has
+    -- When one of its figures last changed: when the row was loaded, if none has
     -- 中文：最近一次变更时间
     changed_at,
     {{ the.original_title }},
@@ -97,8 +94,14 @@ SELECT
     fact.stat_date,
     fact.stat_date - fact.publication_date + 1 AS day_number,
     {{ days_before() | indent }} AS days_spanned,
-    coalesce(latest.stat_date = fact.stat_date, FALSE) AS is_latest,
-    {{ is_final(dataset) }} AS is_final,
+    NOT EXISTS (
+        SELECT FROM weixin.{{ dataset.fact }} AS later
+        WHERE
+            later.appid = fact.appid
+            AND later.msgid = fact.msgid
+            AND later.stat_date > fact.stat_date
+    ) AS is_latest,
+    {{ is_final(dataset, "fact") }} AS is_final,
     coalesce(
         least(
             {% for metric in dataset.totals %}
@@ -123,22 +126,19 @@ SELECT
         AS {{ rate.name }},
     {% endfor %}
     fact.raw_response_id,
-    fact.loaded_at,
     fact.changed_at,
     (
         SELECT {{ original_title("article") }}
         FROM weixin.dim_article AS article
         WHERE article.appid = fact.appid AND article.msgid = fact.msgid
     ) AS original_title,
-    {{ final_reason(dataset) }} AS final_reason
+    {{ final_reason(dataset, "fact") }} AS final_reason
 FROM weixin.dim_account AS account
 INNER JOIN weixin.{{ dataset.fact }} AS fact
     ON account.appid = fact.appid
 {{ row_before(dataset.fact) }}
-LEFT JOIN weixin.latest_{{ dataset.name }} AS latest
-    ON fact.appid = latest.appid AND fact.msgid = latest.msgid
 LEFT JOIN weixin.coverage AS pair
     ON
         fact.appid = pair.appid
-        AND fact.publication_date = pair.publication_date
+        AND fact.publication_date = pair.day
         AND pair.dataset = '{{ dataset.name }}'

@@ -2,19 +2,7 @@
 -- instant, with the increments that its rows had then. One row per account, article and stat_date.
 -- An article has the publication day that it has now; whether it was final is not kept.
 -- 中文：某一时刻所知的每日累计值与新增值
-{#
-The last known value of a metric before a row: that of the newest earlier row which has one.
-
-WeChat leaves figures out, so the newest row's value may be NULL. Of arrays [day, value] the greatest
-is that of the newest day, as arrays compare by their first element; its second element is the
-value. PostgreSQL has no aggregate for this.
--#}
-{% macro last_known(metric) -%}
-(
-                max(ARRAY[stat_date - date '2000-01-01', {{ metric }}])
-                FILTER (WHERE {{ metric }} IS NOT NULL) OVER earlier
-            )[2]
-{%- endmacro %}
+{% from "analytics/macros.jinja" import last_known %}
 CREATE FUNCTION analytics.article_day{{ dataset.suffix }}_as_of(
     -- the instant, with its offset: '2026-11-24 09:00+08'
     instant timestamp with time zone
@@ -36,7 +24,6 @@ RETURNS TABLE (
     {{ metric.name }} {{ metric.kind.value }},
     {% endfor %}
     raw_response_id bigint,
-    loaded_at timestamp with time zone,
     changed_at timestamp with time zone
 )
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -65,19 +52,20 @@ BEGIN ATOMIC
         day.{{ metric.name }},
         {% endfor %}
         day.raw_response_id,
-        day.loaded_at,
         day.changed_at
     FROM (
         SELECT
-            fact.*,
+            known.*,
             {% for metric in dataset.totals %}
-            {{ metric.name }} - coalesce({{ last_known(metric.name) }}, 0)
+            {{ metric.name }} - coalesce(
+                {{ last_known(metric.name, " OVER earlier") | indent(12) }}, 0
+            )
                 AS {{ metric.name }}_increment,
             {% endfor %}
             stat_date - coalesce(max(stat_date) OVER earlier, publication_date - 1)
                 AS days_spanned,
             stat_date = max(stat_date) OVER article AS is_latest
-        FROM analytics.{{ dataset.name }}_as_of(instant) AS fact
+        FROM analytics.{{ dataset.name }}_as_of(instant) AS known
         -- so that filters on these reach the index
         WINDOW
             article AS (PARTITION BY appid, msgid, publication_date),

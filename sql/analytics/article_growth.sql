@@ -5,7 +5,7 @@
 -- 中文：每个接口、每篇文章、每个指标一行：累计值的增长速度
 -- key: dataset, appid, msgid, metric
 -- joins: appid to account; appid, msgid to article_listed; dataset, metric to metric
-{% from "analytics/macros.jinja" import growth_days, is_final, latest_total, original_title %}
+{% from "analytics/macros.jinja" import growth_days, is_final, original_title %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.article_growth (
     {{ the.dataset }},
@@ -44,47 +44,83 @@ CREATE VIEW analytics.article_growth (
 {% for dataset in datasets %}
 SELECT
     '{{ dataset.name }}' AS dataset,
-    latest.appid,
+    newest.appid,
     account.name AS account_name,
-    latest.msgid,
+    newest.msgid,
     article.title,
     article.position,
-    latest.publication_date,
+    newest.publication_date,
     metric.name AS metric,
     {% for day in growth_days %}
-    latest.day_{{ day }}[metric.place] AS day_{{ day }},
+    metric.day_{{ day }},
     {% endfor %}
-    {{ latest_total(dataset) | indent }} AS latest,
+    metric.latest,
     {% for day in growth_days %}
     CASE
-        WHEN {{ is_final(dataset) }}
-            THEN
-                latest.day_{{ day }}[metric.place]::numeric
-                / nullif({{ latest_total(dataset) | indent(16) }}, 0)
+        WHEN {{ is_final(dataset, "newest") }}
+            THEN metric.day_{{ day }}::numeric / nullif(metric.latest, 0)
     END AS day_{{ day }}_share,
     {% endfor %}
-    {{ is_final(dataset) }} AS is_final,
+    {{ is_final(dataset, "newest") }} AS is_final,
     {{ original_title("article") }} AS original_title
-FROM weixin.latest_{{ dataset.name }} AS latest
--- a metric's place in the arrays of the days
+FROM weixin.{{ dataset.fact }} AS newest
+{% for day in growth_days %}
+LEFT JOIN weixin.{{ dataset.fact }} AS day_{{ day }}
+    ON
+        newest.appid = day_{{ day }}.appid
+        AND newest.msgid = day_{{ day }}.msgid
+        AND newest.publication_date + {{ day - 1 }} = day_{{ day }}.stat_date
+{% endfor %}
 CROSS JOIN
-    (
+    LATERAL (
         VALUES
         {% for metric in dataset.wholes %}
-        ('{{ metric.name }}', {{ loop.index }}){{ "," if not loop.last }}
+        (
+            '{{ metric.name }}',
+            {% for day in growth_days %}
+            day_{{ day }}.{{ metric.name }},
+            {% endfor %}
+            coalesce(
+                newest.{{ metric.name }},
+                (
+                    SELECT known.{{ metric.name }}
+                    FROM weixin.{{ dataset.fact }} AS known
+                    WHERE
+                        known.appid = newest.appid
+                        AND known.msgid = newest.msgid
+                        AND known.{{ metric.name }} IS NOT NULL
+                    ORDER BY known.stat_date DESC
+                    LIMIT 1
+                )
+            )
+        ){{ "," if not loop.last }}
         {% endfor %}
-    ) AS metric (name, place)
+    ) AS metric (
+        name,
+        {% for day in growth_days %}
+        day_{{ day }},
+        {% endfor %}
+        latest
+    )
 -- left joins by keys, so that what is not asked for is left out
 LEFT JOIN weixin.dim_article AS article
-    ON latest.appid = article.appid AND latest.msgid = article.msgid
+    ON newest.appid = article.appid AND newest.msgid = article.msgid
 LEFT JOIN weixin.dim_account AS account
-    ON latest.appid = account.appid
+    ON newest.appid = account.appid
 LEFT JOIN weixin.coverage AS pair
     ON
-        latest.appid = pair.appid
-        AND latest.publication_date = pair.publication_date
+        newest.appid = pair.appid
+        AND newest.publication_date = pair.day
         AND pair.dataset = '{{ dataset.name }}'
-WHERE {{ latest_total(dataset) }} IS NOT NULL
+WHERE
+    metric.latest IS NOT NULL
+    AND NOT EXISTS (
+        SELECT FROM weixin.{{ dataset.fact }} AS later
+        WHERE
+            later.appid = newest.appid
+            AND later.msgid = newest.msgid
+            AND later.stat_date > newest.stat_date
+    )
 {% if not loop.last %}
 UNION ALL
 {% endif %}

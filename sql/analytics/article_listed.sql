@@ -4,7 +4,7 @@
 -- 中文：每个公众号、任一接口列出过的每篇文章一行：除数据以外的信息
 -- key: appid, msgid
 -- joins: appid to account; appid, message_id to message; publication_date to calendar
-{% from "analytics/macros.jinja" import last_seen_at, original_title %}
+{% from "analytics/macros.jinja" import original_title %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.article_listed (
     {{ the.appid }},
@@ -19,13 +19,12 @@ CREATE VIEW analytics.article_listed (
     {{ the.url }},
     {{ the.publish_type }},
     {% for dataset in datasets %}
-    -- Whether the newest answer of {{ dataset.name }} for its publication day lists it: a deleted
-    -- article is no longer listed. NULL if that endpoint never listed it
+    -- Whether the newest ready answer of {{ dataset.name }} for its publication day lists it: a
+    -- deleted article is no longer listed. NULL if that endpoint never listed it
     -- 中文：是否仍在最新数据中（{{ dataset.name }}）
     {{ dataset.prefix }}is_listed,
     {% endfor %}
-    {{ the.first_seen_at }},
-    {{ the.last_seen_at }}
+    {{ the.first_seen_at }}
 ) AS
 SELECT
     account.appid,
@@ -41,23 +40,15 @@ SELECT
     article.publish_type,
     {% for dataset in datasets %}
     (
-        SELECT listing.last_seen_at >= pair.fetched_at
+        SELECT sighting.unlisted_since IS NULL
         FROM weixin.article_sighting AS sighting
-        INNER JOIN weixin.raw_response AS listing
-            ON sighting.raw_response_id = listing.raw_response_id
-        LEFT JOIN weixin.coverage AS pair
-            ON
-                sighting.appid = pair.appid
-                AND sighting.dataset = pair.dataset
-                AND pair.publication_date = article.publication_date
         WHERE
             sighting.dataset = '{{ dataset.name }}'
             AND sighting.appid = article.appid
             AND sighting.msgid = article.msgid
     ) AS {{ dataset.prefix }}is_listed,
     {% endfor %}
-    article.first_seen_at,
-    {{ last_seen_at("article", datasets) }} AS last_seen_at
+    article.first_seen_at
 FROM weixin.dim_article AS article
 INNER JOIN weixin.dim_account AS account
     ON article.appid = account.appid

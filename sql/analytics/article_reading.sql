@@ -100,5 +100,5 @@ LEFT JOIN weixin.coverage AS {{ answer }}
     ON
         {{ answer }}.dataset = '{{ dataset }}'
         AND day.appid = {{ answer }}.appid
-        AND day.stat_date = {{ answer }}.publication_date
+        AND day.stat_date = {{ answer }}.day
 {% endfor %}

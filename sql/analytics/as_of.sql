@@ -25,19 +25,13 @@ RETURNS TABLE (
     extra jsonb,
     raw_response_id bigint,
     fetched_at timestamp with time zone,
-    loaded_at timestamp with time zone,
     changed_at timestamp with time zone
 )
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    {% for table in [fact, fact + "_history"] %}
-    {% set is_history = loop.last %}
     SELECT
-        {% for column in key %}
+        {% for column in key + place %}
         version.{{ column }},
-        {% endfor %}
-        {% for column in place %}
-        {{ "article" if is_history else "version" }}.{{ column }},
         {% endfor %}
         {% for metric in metrics %}
         version.{{ metric }},
@@ -45,18 +39,34 @@ BEGIN ATOMIC
         version.extra,
         version.raw_response_id,
         version.fetched_at,
-        version.loaded_at,
         version.changed_at
-    FROM weixin.{{ table }} AS version
-    {% if is_history and place %}
-    LEFT JOIN weixin.dim_article AS article
-        ON version.appid = article.appid AND version.msgid = article.msgid
-    {% endif %}
-    {% if is_history %}
-    WHERE version.changed_at <= instant AND instant < version.replaced_at; -- noqa: RF02
-    {% else %}
+    FROM weixin.{{ fact }} AS version
     WHERE version.changed_at <= instant
     UNION ALL
+    SELECT
+        history.appid,
+        {% if item %}
+        {{ "history.item::bigint" if dataset.item.is_number else "history.item" }},
+        {% endif %}
+        history.stat_date,
+        {% for column in place %}
+        article.{{ column }},
+        {% endfor %}
+        {% for metric in metrics %}
+        version.{{ metric }},
+        {% endfor %}
+        version.extra,
+        version.raw_response_id,
+        version.fetched_at,
+        history.changed_at
+    FROM weixin.fact_history AS history
+    CROSS JOIN jsonb_populate_record(NULL::weixin.{{ fact }}, history.row) AS version
+    {% if place %}
+    LEFT JOIN weixin.dim_article AS article
+        ON history.appid = article.appid AND history.item = article.msgid
     {% endif %}
-    {% endfor %}
+    WHERE
+        history.dataset = '{{ dataset.name }}'
+        AND history.changed_at <= instant -- noqa: RF02
+        AND instant < history.replaced_at; -- noqa: RF02
 END

@@ -49,13 +49,13 @@ WITH answered AS NOT MATERIALIZED (
     SELECT
         pair.dataset,
         pair.appid,
-        pair.publication_date AS stat_date,
+        pair.day AS stat_date,
         {{ is_whole("pair") }}
         AND (
             pair.dataset != 'follower_change' OR EXISTS (
                 SELECT count(*)
                 FROM weixin.fact_follower_change AS its
-                WHERE its.appid = pair.appid AND its.stat_date = pair.publication_date
+                WHERE its.appid = pair.appid AND its.stat_date = pair.day
                 HAVING
                     count(*) = pair.row_count
                     AND count(*) = count(its.new_user)

@@ -33,14 +33,6 @@ CREATE VIEW analytics.restatement (
     -- 中文：差值
     -- unit: of the metric, level
     difference,
-    -- What the increment of stat_date changed by, also where it was not known before: difference
-    -- less what the row before changed by in the same load. Add it up over articles and days, where
-    -- difference would count a change once for each later day. NULL unless metric is a running
-    -- total. Where the row after stayed as it was, its increment changed by the opposite, which is
-    -- no restatement: to see how a period changed, compare analytics.account_day_as_of
-    -- 中文：当日新增值的变化
-    -- unit: of the metric, additive
-    increment_difference,
     -- List before, as WeChat gave it
     -- 中文：变更前的列表
     old_list,
@@ -48,7 +40,7 @@ CREATE VIEW analytics.restatement (
     -- 中文：变更后的列表
     new_list,
     -- wechat: WeChat answered something else; replay: the fact was rebuilt from the kept answers,
-    -- which a newer parser read differently, or somebody had changed the fact
+    -- which a newer parser read differently, or of which some came late
     -- 中文：原因：wechat 微信改数，replay 重新解析
     cause,
     -- When it was loaded
@@ -72,23 +64,13 @@ SELECT
     restatement.old_value,
     restatement.new_value,
     restatement.new_value - restatement.old_value AS difference,
-    restatement.increment_difference,
     restatement.old_list,
     restatement.new_list,
     restatement.cause,
     restatement.changed_at,
     restatement.user_source
 FROM weixin.dim_account AS account
-CROSS JOIN
-    LATERAL (
-        {% for dataset in every_dataset %}
-        SELECT *
-        FROM weixin.restatement
-        WHERE restatement.dataset = '{{ dataset.name }}' AND restatement.appid = account.appid
-        {% if not loop.last %}
-        UNION ALL
-        {% endif %}
-        {% endfor %}
-    ) AS restatement
+INNER JOIN weixin.restatement
+    ON account.appid = restatement.appid
 LEFT JOIN weixin.dim_article AS article
     ON restatement.appid = article.appid AND restatement.msgid = article.msgid

@@ -11,4 +11,4 @@ ON CONFLICT (appid, dataset) DO UPDATE SET
     since_date = least(known.since_date, excluded.since_date),
     catch_up_days = excluded.catch_up_days
 WHERE
-    known.since_date > excluded.since_date OR known.catch_up_days != excluded.catch_up_days
+known.since_date > excluded.since_date OR known.catch_up_days != excluded.catch_up_days

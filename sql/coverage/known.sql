@@ -1,6 +1,7 @@
--- What decides which days are due, and what they are called: the accounts' days that are open, those
--- of the present window, and, settled or not, the two newest days attempted, the one heard last and
--- the one with articles attempted longest ago that is not of the window: a row per account and day.
+-- What decides which days are due, and what they are called: the accounts' days that are open,
+-- those of the present window, and, settled or not, the two newest days attempted, the one heard
+-- last and the one with articles attempted longest ago that is not of the window: a row per account
+-- and day.
 SELECT DISTINCT
     known.appid,
     known.day,

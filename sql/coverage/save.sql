@@ -7,15 +7,13 @@ SELECT
     appid,
     :dataset,
     day,
-    {% for name in coverage_columns %}
-    {{ "decode(list_sha256, 'hex')" if name == "list_sha256" else name }}{{ "," if not loop.last }}
-    {% endfor %}
+    {{ coverage_columns | join(",\n    ") }}
 FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS saved (
         appid text,
         day date,
         settled text,
         ready_at timestamptz,
-        list_sha256 text,
+        list_sha256 bytea,
         article_count integer,
         attempted_at timestamptz,
         error_kind text,
@@ -26,7 +24,8 @@ FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS saved (
         through_date date,
         row_count integer
     )
-ON CONFLICT (appid, dataset, day) DO UPDATE SET
-    {% for name in coverage_columns %}
+ON CONFLICT (appid, dataset, day) DO UPDATE
+    SET
+{% for name in coverage_columns %}
     {{ name }} = excluded.{{ name }}{{ "," if not loop.last }}
-    {% endfor %}
+{% endfor %}

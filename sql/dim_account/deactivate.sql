@@ -1,5 +1,6 @@
 -- Accounts that are no longer in the list of those to collect: one row each that leaves now, and
--- whether it withdrew its authorisation of a platform. Those of connections that can't be used stay.
+-- whether it withdrew its authorisation of a platform. Those of connections that can't be used
+-- stay.
 UPDATE weixin.dim_account AS account
 SET is_active = FALSE
 WHERE
@@ -11,7 +12,7 @@ RETURNING
     account.appid,
     account.name,
     account.conn_id,
-    exists(
+    EXISTS (
         SELECT
         FROM weixin.platform_token
         WHERE

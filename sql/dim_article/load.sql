@@ -1,8 +1,9 @@
--- Staged articles into the dimension; one row per article whose publication day has moved. What is
--- as it was is not written. An attribute that the answer does not hold keeps its value; what a fold
--- says only fills gaps where another dataset's newer answer of the day is loaded. Of two publication
--- days the later one stands. A title that another replaces goes to the history.
+-- Staged articles into the dimension; one row per article that another publication day lists as
+-- well. What is as it was is not written. An attribute that the answer does not hold keeps its
+-- value. Of two publication days the later one stands: what the earlier one says only fills gaps. A
+-- title that another replaces goes to the history.
 {% set attributes = ["title", "url", "content_url", "publish_type"] %}
+{% set is_earlier = "staged.publication_date < article.publication_date" %}
 WITH merged AS (
     SELECT
         staged.appid,
@@ -10,40 +11,25 @@ WITH merged AS (
         staged.message_id,
         staged.position,
         greatest(staged.publication_date, article.publication_date) AS publication_date,
+        staged.publication_date AS listed_date,
         {% for name in attributes %}
         CASE
-            WHEN age.is_newest THEN coalesce(staged.{{ name }}, article.{{ name }})
-            ELSE coalesce(article.{{ name }}, staged.{{ name }})
+            WHEN {{ is_earlier }} THEN coalesce(article.{{ name }}, staged.{{ name }})
+            ELSE coalesce(staged.{{ name }}, article.{{ name }})
         END AS {{ name }},
         {% endfor %}
         CASE
-            WHEN age.is_newest
-                THEN coalesce(article.extra || staged.extra, staged.extra, article.extra)
-            ELSE coalesce(staged.extra || article.extra, article.extra, staged.extra)
+            WHEN {{ is_earlier }}
+                THEN coalesce(staged.extra || article.extra, article.extra, staged.extra)
+            ELSE coalesce(article.extra || staged.extra, staged.extra, article.extra)
         END AS extra,
         least(staged.first_seen_at, article.first_seen_at) AS first_seen_at,
-        {% for name in attributes + ["msgid", "publication_date", "extra", "first_seen_at"] %}
-        article.{{ name }} AS old_{{ name }}{{ "," if not loop.last }}
-        {% endfor %}
+    {% for name in attributes + ["msgid", "publication_date", "extra", "first_seen_at"] %}
+    article.{{ name }} AS old_{{ name }}{{ "," if not loop.last }}
+    {% endfor %}
     FROM staged_article AS staged
     LEFT JOIN weixin.dim_article AS article
         ON staged.appid = article.appid AND staged.msgid = article.msgid
-    CROSS JOIN
-        LATERAL (
-            SELECT
-                NOT :is_fold OR NOT EXISTS (
-                    SELECT
-                    FROM weixin.coverage AS other
-                    INNER JOIN weixin.coverage AS own
-                        ON own.appid = other.appid AND own.day = other.day
-                    WHERE
-                        other.appid = staged.appid
-                        AND other.day = staged.publication_date
-                        AND other.dataset = any(:article_datasets)
-                        AND own.dataset = :dataset
-                        AND other.fetched_at > own.fetched_at
-                ) AS is_newest
-        ) AS age
 ),
 
 changed AS MATERIALIZED (
@@ -103,5 +89,5 @@ written AS (
 SELECT
     appid,
     msgid
-FROM changed
-WHERE publication_date > old_publication_date
+FROM merged
+WHERE publication_date > listed_date OR publication_date > old_publication_date

@@ -1,22 +1,29 @@
 -- Staged rows that the fact lacks or holds with other values: one row per pair, with how many of
--- each. The old rows go to the history. A metric that an answer does not hold keeps its value; but a
--- fold of all kept answers replaces the row, and may only name another answer as the one that
--- changed it last. A row of an article that a later day lists stands. Versions of a row never share
--- an instant, even if the clock stands still or goes back.
+-- each. The old rows go to the history. A metric that an answer does not hold keeps its value; but
+-- a fold of all kept answers replaces the row, and may only name another answer as the one that
+-- changed it last. So does an answer of a later day: the row stands against answers of earlier days
+-- then. Versions of a row never share an instant, even if the clock stands still or goes back.
+{% set is_whole -%}
+(:is_fold{% for column in place %} OR staged.{{ column }} > fact.{{ column }}{% endfor %})
+{%- endset %}
 {% macro value(name) -%}
-CASE WHEN :is_fold THEN staged.{{ name }} ELSE coalesce(staged.{{ name }}, fact.{{ name }}) END
+CASE WHEN {{ is_whole }} THEN staged.{{ name }} ELSE coalesce(staged.{{ name }}, fact.{{ name }}) END
 {%- endmacro %}
 {% macro extra() -%}
 CASE
-            WHEN :is_fold THEN staged.extra
+            WHEN {{ is_whole }} THEN staged.extra
             ELSE coalesce(fact.extra || staged.extra, staged.extra, fact.extra)
         END
 {%- endmacro %}
 WITH different AS MATERIALIZED (
     SELECT
-        {% for column in key + place %}
+        {% for column in key %}
         staged.{{ column }},
         {% endfor %}
+        {% for column in place %}
+        greatest(staged.{{ column }}, fact.{{ column }}) AS {{ column }},
+        {% endfor %}
+        {{ is_whole }} AS is_whole,
         {% for metric in metrics %}
         {{ value(metric) }} AS {{ metric }},
         {% endfor %}
@@ -28,10 +35,10 @@ WITH different AS MATERIALIZED (
         greatest(:changed_at, fact.changed_at + interval '1 microsecond') AS replaced_at,
         to_jsonb(fact) AS old_row,
         (
-            {% for metric in metrics %}
-            {{ value(metric) }} IS DISTINCT FROM fact.{{ metric }} OR
-            {% endfor %}
             {{ extra() }} IS DISTINCT FROM fact.extra
+            {% for metric in metrics %}
+            OR {{ value(metric) }} IS DISTINCT FROM fact.{{ metric }}
+            {% endfor %}
         ) AS has_other_values
     FROM staged_{{ fact }} AS staged
     LEFT JOIN weixin.{{ fact }} AS fact
@@ -42,16 +49,23 @@ WITH different AS MATERIALIZED (
     WHERE
         fact.appid IS NULL
         OR (
-            {% for column in place %}
-            staged.{{ column }} >= fact.{{ column }} AND
-            {% endfor %}
             (
-                {% for metric in metrics %}
-                staged.{{ metric }} IS DISTINCT FROM fact.{{ metric }} OR
-                {% endfor %}
                 staged.extra IS DISTINCT FROM fact.extra
-                OR (:is_fold AND staged.raw_response_id != fact.raw_response_id)
+                {% for metric in metrics %}
+                OR staged.{{ metric }} IS DISTINCT FROM fact.{{ metric }}
+                {% endfor %}
+                OR ({{ is_whole }} AND staged.raw_response_id != fact.raw_response_id)
             )
+            {% for column in place %}
+            AND (
+                staged.{{ column }} >= fact.{{ column }}
+                OR staged.{{ column }} >= (
+                    SELECT answer.day
+                    FROM weixin.raw_response AS answer
+                    WHERE answer.raw_response_id = fact.raw_response_id
+                )
+            )
+            {% endfor %}
         )
 ),
 
@@ -118,11 +132,11 @@ updated AS (
         END
     FROM different
     WHERE
-        {% for column in key %}
-        fact.{{ column }} = different.{{ column }} AND
-        {% endfor %}
         NOT different.is_new
-        AND (different.has_other_values OR :is_fold)
+        AND (different.has_other_values OR different.is_whole)
+        {% for column in key %}
+        AND fact.{{ column }} = different.{{ column }}
+        {% endfor %}
     RETURNING fact.appid, different.{{ day }}, different.has_other_values
 )
 

@@ -22,6 +22,9 @@ CREATE INDEX {{ dataset.fact }}_day ON weixin.{{ dataset.fact }} (appid, stat_da
 {% endif %}
 {% if dataset.describes_articles %}
 CREATE INDEX {{ dataset.fact }}_stat_date ON weixin.{{ dataset.fact }} USING brin (stat_date);
+-- few, of articles that were moved to a later day: see analytics/account_day.sql
+CREATE INDEX {{ dataset.fact }}_moved ON weixin.{{ dataset.fact }} (appid, publication_date)
+WHERE stat_date < publication_date;
 {% endif %}
 {% macro comment(column, text) %}
 COMMENT ON COLUMN weixin.{{ dataset.fact }}.{{ column }} IS '{{ text | replace("'", "''") }}';

@@ -44,7 +44,8 @@ CREATE TABLE weixin.dim_article (
     first_seen_at timestamptz NOT NULL,
     PRIMARY KEY (appid, msgid)
 );
-CREATE INDEX dim_article_publication_date ON weixin.dim_article (appid, publication_date);
+-- the account comes last: first, a planner without statistics would read all its articles for each
+CREATE INDEX dim_article_publication_date ON weixin.dim_article (publication_date, appid);
 COMMENT ON TABLE weixin.dim_article IS 'One row per article of an account; each attribute is the newest non-null value WeChat gave';
 COMMENT ON COLUMN weixin.dim_article.appid IS 'The account: msgids repeat between accounts';
 COMMENT ON COLUMN weixin.dim_article.msgid IS 'WeChat''s id of the article, <message>_<position>';

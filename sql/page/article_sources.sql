@@ -10,8 +10,8 @@ FROM (
     SELECT
         *,
         max(stat_date) OVER () AS latest_date
-    FROM analytics.article_source_{{ window }}d
-    WHERE appid = :appid AND msgid = :msgid
+    FROM analytics.article_source
+    WHERE dataset = :dataset AND appid = :appid AND msgid = :msgid
 ) AS source
 WHERE stat_date = latest_date
 ORDER BY read_user DESC NULLS LAST, scene ASC

@@ -10,7 +10,7 @@ SELECT DISTINCT ON (dataset, appid, day, fetched_at, body_sha256)
     decode(body, 'hex'),
     decode(body_sha256, 'hex'),
     fetched_at,
-    fetched_at
+    fetched_at AS last_seen_at
 FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS imported (
         dataset text,
         appid text,

@@ -1,9 +1,9 @@
--- Rejected parts of some pairs' newest answers: one row per part that is not open already. Open ones
--- that do not occur any more are resolved. Parts are told apart by the hash of all they say.
+-- Rejected parts of some pairs' newest answers: one row per part that is not open already. Open
+-- ones that do not occur any more are resolved. Parts are told apart by the hash of all they say.
 WITH part AS MATERIALIZED (
     SELECT DISTINCT ON (identity)
         *,
-        sha256(convert_to(row(appid, day, msgid, stat_date, reason, payload)::text, 'UTF8'))
+        sha256(convert_to(cast(row(appid, day, msgid, stat_date, reason, payload) AS text), 'UTF8'))
             AS identity
     FROM unnest(
             cast(:part_appids AS text[]),
@@ -21,14 +21,17 @@ known AS MATERIALIZED (
         rejected.rejected_row_id,
         sha256(
             convert_to(
-                row(
-                    rejected.appid,
-                    rejected.day,
-                    rejected.msgid,
-                    rejected.stat_date,
-                    rejected.reason,
-                    rejected.payload
-                )::text, 'UTF8'
+                cast(
+                    row(
+                        rejected.appid,
+                        rejected.day,
+                        rejected.msgid,
+                        rejected.stat_date,
+                        rejected.reason,
+                        rejected.payload
+                    ) AS text
+                ),
+                'UTF8'
             )
         ) AS identity
     FROM unnest(

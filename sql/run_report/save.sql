@@ -17,7 +17,7 @@ SELECT
     :dataset,
     appid,
     day,
-    attempted_at,
+    attempted_at AS planned_at,
     calls,
     inserted,
     updated,

@@ -37,17 +37,7 @@ CROSS JOIN
             older.appid = reach.appid
             AND older.dataset = :dataset
             AND older.day < reach.first_date
-            AND older.settled IS NULL
-        UNION ALL
-        SELECT
-            older.day,
-            older.{{ coverage_columns | join(",\n            older.") }}
-        FROM weixin.coverage AS older
-        WHERE
-            older.appid = reach.appid
-            AND older.dataset = :dataset
-            AND older.day < reach.first_date
-            AND older.settled = 'given_up'
+            AND (older.settled IS NULL OR older.settled = 'given_up')
         UNION ALL
         SELECT
             reach.since_date + step AS day,

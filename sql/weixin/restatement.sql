@@ -1,7 +1,7 @@
 -- One row per figure or list that was loaded and later given another value, also where there was
--- none before: what the history says has changed. The version that replaced a row is looked up for
--- the columns that tell of it alone: listing metrics reads nothing but the history
-{% from "weixin/macros.jinja" import figure, list, replaced_by, total_before %}
+-- none before: where a version of a row differs from the next one, which began when it was
+-- replaced.
+-- Of metrics that this release does not know nothing is told
 CREATE VIEW weixin.restatement (
     -- Which endpoint: article_total, …
     dataset,
@@ -27,71 +27,73 @@ CREATE VIEW weixin.restatement (
     -- List after; null when it was removed, and of a figure
     new_list,
     -- wechat: WeChat answered something else; replay: the fact was rebuilt from the kept answers,
-    -- which a newer parser read differently, or somebody had changed the fact
+    -- which a newer parser read differently, or of which some came late
     cause,
     -- When it was loaded
     changed_at,
-    -- What the increment of stat_date changed by: it is the total less the last one known of an
-    -- earlier day, which may have changed in the same load; null unless it is a running total's
-    increment_difference,
     -- The channel by which followers came; NULL in a dataset without channels
     user_source
 ) AS
 {% for dataset in every_dataset %}
 SELECT
-    '{{ dataset.name }}' AS dataset,
+    old.dataset,
     old.appid,
-    {{ "old.msgid" if "msgid" in dataset.key else "NULL" }} AS msgid,
+    {{ "old.item" if "msgid" in dataset.key else "NULL" }} AS msgid,
     old.stat_date,
-    changed.metric,
+    metric.name AS metric,
     CASE
-        WHEN num_nonnulls({{ figure(dataset, "old") }}, {{ list(dataset, "old") }}) = 0 THEN 'late'
-        WHEN
-            old.cause = 'replay'
-            AND {{
-                replaced_by(
-                    dataset,
-                    "num_nonnulls(" ~ figure(dataset, "new") ~ ", " ~ list(dataset, "new") ~ ")"
-                )
-            }} = 0
-            THEN 'removed'
+        WHEN changed.old_value IS NULL THEN 'late'
+        WHEN old.cause = 'replay' AND changed.new_value IS NULL THEN 'removed'
         ELSE 'correction'
     END AS kind,
-    {{ replaced_by(dataset, "new.raw_response_id") }} AS raw_response_id,
-    {{ figure(dataset, "old") }} AS old_value,
-    {{ replaced_by(dataset, figure(dataset, "new")) }} AS new_value,
-    {{ list(dataset, "old") }} AS old_list,
-    {{ replaced_by(dataset, list(dataset, "new")) }} AS new_list,
+    (new.row ->> 'raw_response_id')::bigint AS raw_response_id,
+    CASE WHEN NOT metric.is_list THEN changed.old_value::numeric END AS old_value,
+    CASE WHEN NOT metric.is_list THEN changed.new_value::numeric END AS new_value,
+    CASE WHEN metric.is_list THEN changed.old_value::jsonb END AS old_list,
+    CASE WHEN metric.is_list THEN changed.new_value::jsonb END AS new_list,
     old.cause,
     old.replaced_at AS changed_at,
-    {% if dataset.totals %}
-    CASE
-        WHEN
-            changed.metric IN (
-                {% for metric in dataset.totals %}
-                '{{ metric.name }}'{{ "," if not loop.last }}
-                {% endfor %}
-            )
-            THEN
-                coalesce(
-                    {{ replaced_by(dataset, figure(dataset, "new")) }}
-                    - {{ total_before(dataset, True) }}, 0
-                )
-                - coalesce({{ figure(dataset, "old") }} - {{ total_before(dataset, False) }}, 0)
-    END AS increment_difference,
-    {% else %}
-    NULL::numeric AS increment_difference,
-    {% endif %}
-    {{ "old.user_source" if "user_source" in dataset.key else "NULL::bigint" }} AS user_source
-FROM weixin.{{ dataset.fact }}_history AS old
-CROSS JOIN LATERAL unnest(old.changed_metrics) AS changed (metric)
--- those of this release
-WHERE
-    changed.metric IN (
+    {{ "old.item" if "user_source" in dataset.key else "NULL" }}::bigint AS user_source
+FROM weixin.fact_history AS old
+LEFT JOIN
+    LATERAL (
+        SELECT next.row
+        FROM weixin.fact_history AS next
+        WHERE
+            next.appid = old.appid
+            AND next.dataset = old.dataset
+            AND next.item = old.item
+            AND next.stat_date = old.stat_date
+            AND next.changed_at = old.replaced_at
+        UNION ALL
+        SELECT to_jsonb(fact)
+        FROM weixin.{{ dataset.fact }} AS fact
+        WHERE
+            fact.appid = old.appid
+            {% if dataset.item %}
+            AND fact.{{ dataset.item.name }} = old.item{{ "::bigint" if dataset.item.is_number }}
+            {% endif %}
+            AND fact.stat_date = old.stat_date
+            AND fact.changed_at = old.replaced_at
+    ) AS new
+    ON TRUE
+CROSS JOIN
+    (
+        VALUES
         {% for metric in dataset.metrics %}
-        '{{ metric.name }}'{{ "," if not loop.last }}
+        ('{{ metric.name }}', {{ (metric in dataset.lists) | upper }}){{ "," if not loop.last }}
         {% endfor %}
-    )
+    ) AS metric (name, is_list)
+CROSS JOIN
+    LATERAL (
+        SELECT
+            old.row ->> metric.name AS old_value,
+            new.row ->> metric.name AS new_value
+    ) AS changed
+WHERE
+    old.dataset = '{{ dataset.name }}'
+    AND nullif(old.row -> metric.name, 'null')
+    IS DISTINCT FROM nullif(new.row -> metric.name, 'null')
 {% if not loop.last %}
 UNION ALL
 {% endif %}

@@ -208,9 +208,9 @@ def collect(run: Run, warehouse: Engine, accounts: Sequence[Account]) -> None:
     def open_client(planned: PlannedAccount) -> WeixinClient:
         return clients[planned.appid]
 
-    batch = plan(run, warehouse, Settings(), configured, is_new=True).accounts
+    batch = plan(run, warehouse, Settings(), configured).accounts
     with suppress(IngestError):  # the scenarios see to that
-        ingest(run, warehouse, Settings(), batch, open_client, by_itself=False)
+        ingest(run, warehouse, Settings(), batch, open_client)
 
 
 def _scenarios(morning: date) -> list[Scenario]:

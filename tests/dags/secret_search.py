@@ -67,6 +67,6 @@ def _cells(name: str, engine: Engine) -> Iterator[tuple[str, bytes]]:
             for row in rows:
                 for (column, _), value in zip(columns, row, strict=True):
                     content = value.encode() if isinstance(value, str) else bytes(value or b"")
-                    if column == "body_zstd":
+                    if column == "body":
                         content = unpacked(content)
                     yield f"{name}.{table}.{column}", content

@@ -12,7 +12,9 @@ from weixin_etl.orchestration.tasks import alerts
 from weixin_sandbox import Account, Sandbox, Scenario
 
 OPEN = "SELECT kind, account, told_at IS NOT NULL FROM weixin.incident WHERE closed_at IS NULL"
-OPEN_DAYS = "SELECT appid, count(*) FROM weixin.coverage WHERE settled IS NULL"
+TOLD = """
+    SELECT kind, account, told_at IS NOT NULL FROM weixin.incident WHERE kind = 'not_collected'
+"""
 REFUSED = [Scenario("unauthorized")]
 TITLE = "weixin-etl: 沙箱公众号 refused"
 LEFT = "weixin-etl: 沙箱公众号: no longer collected"
@@ -177,28 +179,25 @@ def test_a_dry_run_tells_nothing(daily: DailyDag, told: Receiver, sandbox: Sandb
     assert told.titles == []
 
 
-def test_an_account_that_leaves_the_list_is_told_once_and_listed_for_thirty_days(
+def test_an_account_that_leaves_the_list_is_told_once(
     daily: DailyDag,
     receiver: Receiver,
     sandbox_url: str,
     warehouse: Engine,
     accounts: Callable[[int], list[Account]],
 ):
-    """Left out of the Variable, or its connection has another AppID; until it is back."""
+    """Left out of the Variable, or its connection has another AppID: that is no open incident."""
     first, _, third = accounts(3)
     daily.on(1)
     receiver.messages.clear()  # of unknown metrics
     daily.set("AIRFLOW_CONN_WEIXIN_ALERTS", receiver.both)
-    days = [count for _, count in rows(warehouse, f"{OPEN_DAYS} GROUP BY appid ORDER BY appid")]
     daily.collect(["a0"])
     daily.connect(third, sandbox_url, "a0")
     one, two = daily.on(2), daily.on(3)
-    listed = rows(warehouse, f"{OPEN} ORDER BY account")
+    listed = rows(warehouse, f"{TOLD} ORDER BY account")
     daily.connect(first, sandbox_url, "a1")
     daily.collect(["a0", "a1"])
     daily.on(4)
-    back = rows(warehouse, OPEN)
-    daily.on(33)
 
     assert (one.state, two.state) == ("success", "success")
     assert one.log.count("unknown metrics, kept in extra: ") == 1
@@ -209,14 +208,12 @@ def test_an_account_that_leaves_the_list_is_told_once_and_listed_for_thirty_days
         "weixin-etl: 号2: no longer collected",
     ]
     assert [it["message"].splitlines()[0].split(" · ")[0] for it in receiver.messages] == [
-        "号1: give it a connection of its own if you want its figures (no longer collected, "
-        f"{days[0]} days open: a0 has another AppID now)",
-        "号2: put it back into weixin_accounts if you want its figures (no longer collected, "
-        f"{days[1]} days open: weixin_accounts no longer names it)",
+        "号1: give it a connection of its own if you want its figures (no longer collected: "
+        "a0 has another AppID now)",
+        "号2: put it back into weixin_accounts if you want its figures (no longer collected: "
+        "weixin_accounts no longer names it)",
     ]
     assert [it["type"] for it in receiver.messages] == ["warning"] * 2
     assert ["-warning-" in it["icon_url"] for it in receiver.channel] == [True] * 2
-    assert set(days) <= {6, 7}
     assert listed == [("not_collected", "号1", True), ("not_collected", "号2", True)]
-    assert back == [("not_collected", "号2", True)]
     assert rows(warehouse, OPEN) == []

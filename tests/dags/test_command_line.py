@@ -123,7 +123,7 @@ def test_a_failing_run_leaves_no_secret_anywhere(
         "messages",
         "weixin.platform_token.appid",
         "weixin.dim_article.appid",
-        "weixin.raw_response.body_zstd",
+        "weixin.raw_response.body",
     }
 
 

@@ -169,8 +169,11 @@ def test_calendar_story_run_and_status_say_the_same_word(
         assert words[date(2026, 11, 3)] is State.SILENT
         assert words[date(2026, 11, 23)] is newest
         assert words[date(2026, 11, 22)] is State.LATE
-        told = {day: state for state, those in account.days.items() for day in those}
+        listed = {day: state for state, those in account.days.items() for day in those}
+        told = {day: state for day, state in listed.items() if day in words}
         assert {day: words[day] for day in told} == told
+        assert len(told) == 119  # all but the final one
+        assert {state for day, state in listed.items() if day not in words} == {State.LOST}
         assert {day: it and it.state for day, it in stories.items()} == {
             day: words[day] for day in stories
         }

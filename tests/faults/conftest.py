@@ -6,7 +6,6 @@ A test that takes a `…_seed` runs once for each seed; one that takes a `datase
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,7 +14,7 @@ from hypothesis import is_hypothesis_test
 from ingest_processes import IngestProcess, disturbed, ingest
 from sqlalchemy import Engine
 from support import keep
-from trial import MORNING, MOST_STATEMENTS, STATEMENTS, STEADY, Make, Trial, Warehouses, accounts
+from trial import MORNING, MOST_EDGES, STATEMENTS, STEADY, Make, Trial, Warehouses, accounts
 
 from weixin_etl.datasets import (
     ARTICLE_DATASETS,
@@ -27,7 +26,7 @@ from weixin_etl.datasets import (
 from weixin_local.postgres import Server
 from weixin_sandbox import Sandbox
 
-SEEDS = {"kill_seed": (3, MOST_STATEMENTS * 4 // 3), "plan_seed": (2, 30), "stop_seed": (3, 30)}
+SEEDS = {"kill_seed": (4, MOST_EDGES * 4 // 3), "plan_seed": (2, 30), "stop_seed": (3, 30)}
 """How many of each: in `make test-all`, and together with those of `--soak 1`."""
 OTHER_KINDS = [ARTICLE_SHARE, FOLLOWER_CHANGE, FOLLOWER_TOTAL]
 """Of statistics days: with an object in each item, with items that are rows, and a stock."""
@@ -159,7 +158,7 @@ def meet_trouble(make: Make, undisturbed: dict[str, list[str]]) -> MeetTrouble:
         order = trial.plan("run", MORNING)
         first = disturbed(order, statement, trouble)
         assert first.is_retryable, first
-        second = ingest(replace(order, by_itself=True))
+        second = ingest(order)
         assert second.is_done, second.said
         assert trial.contents() == undisturbed
         return first.said

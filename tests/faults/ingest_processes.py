@@ -23,7 +23,7 @@ from weixin_etl import warehouse as the_warehouse
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.http import CallLimits
 from weixin_etl.clock import days_as_ranges
-from weixin_etl.model import Account, Batch, PlanStamp, Run
+from weixin_etl.model import Account, Batch, Run
 from weixin_etl.problem import ProblemKind
 from weixin_etl.run import Settings
 from weixin_etl.run import ingest as ingest_verb
@@ -58,19 +58,13 @@ class Order:
     """By connection."""
     warehouse_url: str
     now: datetime
-    by_itself: bool = False
     settings: Settings = field(default_factory=Settings)
     limits: CallLimits = HASTE
     killed_at: int = 0
-    """It kills itself right before this statement, from 1; a commit and a COPY count."""
+    """It kills itself at this edge of a commit, from 1: right before it, or right after it."""
     hold: Hold | None = None
     together: Barrier | None = None
     """It waits for the others here before it begins."""
-
-    @property
-    def stamp(self) -> PlanStamp:
-        """Of the run's plan, which its batch is the whole of."""
-        return PlanStamp(self.batch[0].planned_at, sum(len(it.days) for it in self.batch))
 
 
 @dataclass(frozen=True)
@@ -83,7 +77,9 @@ class Outcome:
     is_retryable: bool = False
     """Whether Airflow tries again after it."""
     statements: int = 0
-    """Statements and commits it came to."""
+    """Statements it came to."""
+    edges: int = 0
+    """Beginnings and ends of commits it came to."""
     peak_mb: int = 0
     """The most memory it had, what all processes share included."""
 
@@ -130,7 +126,6 @@ def ingest(order: Order) -> Outcome:
         outcome = IngestProcess(order).outcome()
         if outcome.is_done or not outcome.is_retryable:
             break
-        order = replace(order, by_itself=True)
     return outcome
 
 
@@ -148,8 +143,9 @@ def _ingest(order: Order, sender: Connection) -> None:
     logging.disable()
     os.environ["WEIXIN_NOW"] = order.now.isoformat()
     warehouse = the_warehouse.engine(order.warehouse_url)
-    statements = itertools.count(1)
+    statements, edges = itertools.count(1), itertools.count(1)
     _call_at_statements(warehouse, lambda: _reach(order, next(statements)))
+    _call_at_commits(warehouse, lambda: _reach_edge(order, next(edges)))
     if order.together:
         order.together.wait(PATIENCE_SECONDS)
     outcome = Outcome(is_done=True)
@@ -160,7 +156,6 @@ def _ingest(order: Order, sender: Connection) -> None:
             order.settings,
             order.batch,
             lambda planned: WeixinClient(order.accounts[planned.conn_id], order.limits),
-            by_itself=order.by_itself,
         )
     except IngestError as error:
         said = "\n".join(
@@ -172,19 +167,23 @@ def _ingest(order: Order, sender: Connection) -> None:
         is_retryable = getattr(error, "kind", ProblemKind.PROGRAM).is_retried
         outcome = Outcome(said=f"{type(error).__name__}: {error}", is_retryable=is_retryable)
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-    sender.send(replace(outcome, statements=next(statements) - 1, peak_mb=peak_mb))
+    outcome = replace(outcome, statements=next(statements) - 1, edges=next(edges) - 1)
+    sender.send(replace(outcome, peak_mb=peak_mb))
+
+
+def _reach_edge(order: Order, edge: int) -> None:
+    if edge == order.killed_at:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _reach(order: Order, statement: int) -> None:
-    if statement == order.killed_at:
-        os.kill(os.getpid(), signal.SIGKILL)
     if order.hold and statement == order.hold.statement:
         order.hold.reached.set()
         assert order.hold.over.wait(PATIENCE_SECONDS)
 
 
 def _call_at_statements(warehouse: Engine, call: Callable[[], None]) -> None:
-    """Call right before each statement and commit, and in the midst of each COPY."""
+    """Call right before each statement, and in the midst of each COPY."""
 
     class Cursor(cursor):
         """SQLAlchemy does not see a COPY; its second line is asked for when the first is sent."""
@@ -204,4 +203,15 @@ def _call_at_statements(warehouse: Engine, call: Callable[[], None]) -> None:
 
     event.listen(warehouse, "do_connect", use_it)
     event.listen(warehouse, "before_cursor_execute", lambda *_: call())
-    event.listen(warehouse, "commit", lambda _: call())
+
+
+def _call_at_commits(warehouse: Engine, call: Callable[[], None]) -> None:
+    """Call right before each commit, and right after it."""
+    commit = warehouse.dialect.do_commit
+
+    def do_commit(connection: Any) -> None:
+        call()
+        commit(connection)
+        call()
+
+    warehouse.dialect.do_commit = do_commit  # type: ignore[method-assign] # of this engine

@@ -1,31 +1,29 @@
 """Whatever goes wrong on some mornings, after one without trouble the fact is the truth."""
 
+import itertools
 import json
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from fault_plans import FIRST_MORNING, Morning, PlannedRun, drawn
 from figures import loaded, truth
 from ingest_processes import IngestProcess, Order, Outcome, ingest
-from support import HASTE, stale_rollups
+from support import HASTE
 from trial import Trial, Warehouses
-from weixin_etl.run.pairs import planned_pairs
 
-from weixin_etl import rules
-from weixin_etl.api.client import Answer
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import Dataset
-from weixin_etl.load import Load, answered
+from weixin_etl.kept.imported import import_files
 from weixin_etl.load.stage import unpacked
-from weixin_etl.model import Account, PairState, Run
-from weixin_etl.parse import parse
 from weixin_etl.problem import ProblemKind
 from weixin_etl.run import Settings
 from weixin_etl.run.check import CheckError, check
+from weixin_etl.run.outcome import coverage_of, makes_red
 from weixin_sandbox import Sandbox
 
 IMPATIENT = replace(HASTE, read_seconds=0.5)
@@ -33,7 +31,9 @@ SMALL_COMMITS = Settings(commit_bytes=60_000)
 """Most hold some days of some accounts."""
 
 
-def test_the_fact_is_the_truth(warehouses: Warehouses, dataset: Dataset, plan_seed: int):
+def test_the_fact_is_the_truth(
+    warehouses: Warehouses, dataset: Dataset, plan_seed: int, tmp_path: Path
+):
     """Overlapping runs, kills, refusals, odd and late answers: all is complete and unaltered."""
     plan = drawn(dataset, plan_seed)
     print(plan)  # noqa: T201 # shown when it fails
@@ -42,11 +42,11 @@ def test_the_fact_is_the_truth(warehouses: Warehouses, dataset: Dataset, plan_se
         trial = Trial(dataset, engine, sandbox, url, SMALL_COMMITS)
         quiet = Morning(FIRST_MORNING, 10, [], [PlannedRun(None, 0)], None, [])
         last = replace(quiet, today=plan.last_morning, runs=[PlannedRun(plan.first_day, 0)])
-        assert live_through(trial, quiet) == {"green"}
+        assert live_through(trial, quiet, tmp_path) == {"green"}
         for morning in plan.mornings:
-            live_through(trial, morning)
+            live_through(trial, morning, tmp_path)
         assert any(call.errcode != 0 for call in sandbox.calls), "the plan did not come to pass"
-        assert live_through(trial, last) == {"green"}
+        assert live_through(trial, last, tmp_path) == {"green"}
 
         days = [
             plan.first_day + timedelta(days=number)
@@ -55,23 +55,15 @@ def test_the_fact_is_the_truth(warehouses: Warehouses, dataset: Dataset, plan_se
         known = truth(sandbox, plan.accounts, days, plan.last_morning, dataset)
         assert {appid for appid, *_ in known} == {*sandbox.accounts}
         assert loaded(engine, dataset) == known
-        covered = trial.rows("SELECT appid, publication_date, row_count FROM weixin.coverage")
+        covered = trial.rows("SELECT appid, day, row_count FROM weixin.coverage")
         assert Counter({(appid, day): count for appid, day, count in covered if count}) == Counter(
             (appid, publication_date) for appid, _, publication_date, _ in known
         )
-        told = trial.rows(
-            "SELECT appid, msgid, stat_date::text, metric, old_value, new_value "
-            "FROM weixin.restatement WHERE kind = 'correction' AND old_value IS NOT NULL"
-        )
-        assert set(told) == changes(trial)
+        assert told(trial) == changes(trial)
 
 
-def live_through(trial: Trial, morning: Morning) -> set[str]:
-    """
-    All runs of a morning at once, then the answers that are late; the colours of the runs.
-
-    Whatever was killed, the rollups equal their definition.
-    """
+def live_through(trial: Trial, morning: Morning, folder: Path) -> set[str]:
+    """All runs of a morning at once, then the answers that are late; the colours of the runs."""
     sandbox = trial.sandbox
     sandbox.today = morning.today
     sandbox.scenarios[:] = morning.scenarios
@@ -88,8 +80,7 @@ def live_through(trial: Trial, morning: Morning) -> set[str]:
     outcomes = [future.result() for future in running]
     colours = {colour(trial, order, end) for order, end in zip(orders, outcomes, strict=True)}
     for appid, day in morning.late:
-        arrive_late(trial, appid, day, morning.today - timedelta(days=1))
-    assert stale_rollups(trial.warehouse) == []
+        arrive_late(trial, appid, day, morning.today - timedelta(days=1), folder)
     return colours
 
 
@@ -110,7 +101,6 @@ def ingested(order: Order, killed_at: int) -> Outcome:
         outcome = IngestProcess(replace(order, killed_at=killed_at)).outcome()
         if outcome.is_done:
             return outcome
-        order = replace(order, by_itself=True)
     return ingest(order)
 
 
@@ -118,50 +108,86 @@ def colour(trial: Trial, order: Order, end: Outcome) -> str:
     """
     What check makes of a run that came to its end: red when, and only when, a pair is not in.
 
-    Every pair has its verdict, and whatever is not in has its sentence.
+    Every pair was asked for or is settled, and whatever is not in has its sentence.
     """
     assert f"{ProblemKind.PROGRAM}: " not in end.said
     with trial.warehouse.connect() as connection:
-        pairs = planned_pairs(connection, order.run)
-    ordered = {(planned.appid, day) for planned in order.batch for day in planned.days}
-    known = {(pair.appid, pair.publication_date) for pair in pairs}
-    assert known >= ordered
-    # an endpoint that answers its probe is back: the account's other days are asked for as well
-    assert {appid for appid, _ in known - ordered} <= {it.appid for it in pairs if it.is_probe}
-    red = [pair for pair in pairs if rules.makes_red(pair, order.run)]
-    for pair in pairs:
-        assert pair.state is not PairState.PLANNED or pair.coverage.is_final
-        assert pair not in red or pair.coverage.error
-    judgement = check(order.run, trial.warehouse, trial.configured, order.stamp)
+        known = coverage_of(connection, order.run.dataset, order.batch)
+    red = set()
+    for planned in order.batch:
+        for day in planned.days:
+            pair = known[planned.appid, day]
+            assert pair.is_attempted_since(planned.planned_at) or pair.settled
+            if makes_red(order.run, planned, pair):
+                assert pair.error
+                red.add(planned.name)
+    judgement = check(
+        order.run,
+        trial.warehouse,
+        trial.settings,
+        trial.configured,
+        order.batch,
+        now=lambda: order.now,
+    )
     if not red:
         judgement.require_good()
         return "green"
     with pytest.raises(CheckError):
         judgement.require_good()
-    assert {problem.account for problem in judgement.not_in} == {pair.name for pair in red}
+    assert {problem.account for problem in judgement.not_in} == red
     return "red"
 
 
-def arrive_late(trial: Trial, appid: str, day: date, asked_on: date) -> None:
-    """Load an answer fetched the day before, with totals WeChat has corrected since."""
+def arrive_late(trial: Trial, appid: str, day: date, asked_on: date, folder: Path) -> None:
+    """Import an answer fetched the day before, with totals WeChat has corrected since."""
     dataset = trial.dataset
     answer = json.loads(trial.sandbox.answer(appid, day, asked_on, dataset.endpoint))
     for article in answer["list"]:
         for row in article[dataset.rows_key]:
             row.update({name: value // 2 for name, value in row.items() if type(value) is int})
-    body = json.dumps(answer, ensure_ascii=False).encode()
     at = datetime.combine(asked_on, time(11), SHANGHAI)
-    account, parsed = Account("late", appid, "", "late"), parse(dataset, body, day, at)
-    late = answered(dataset, account, day, Answer(body, at, calls=1), parsed)
-    run = Run("late", dataset, asked_on, is_scheduled=False)
-    Load(trial.warehouse, run, ready_hour=10).commit([late], complete={appid})
+    line = {
+        "appid": appid,
+        "dataset": dataset.name,
+        "day": str(day),
+        "fetched_at": at.isoformat(),
+        "body": answer,
+    }
+    path = folder / "late.jsonl"
+    path.write_text(json.dumps(line, ensure_ascii=False))
+    imported = import_files(
+        trial.warehouse,
+        [path],
+        ready_hour=10,
+        commit_bytes=1 << 20,
+        now=lambda: at + timedelta(days=1),
+    )
+    assert imported.answers == 1
+
+
+def told(trial: Trial) -> set[tuple[object, ...]]:
+    """Every figure that had another value, by the history: from one version to the next."""
+    versions = defaultdict(list)
+    for *key, row in trial.rows(
+        f"SELECT appid, item, stat_date::text, row FROM weixin.fact_history UNION ALL "  # noqa: S608 # declared
+        "SELECT appid, msgid, stat_date::text, to_jsonb(fact) "
+        f"FROM weixin.{trial.dataset.fact} AS fact"
+    ):
+        versions[tuple(key)].append(row)
+    return {
+        (*key, metric.name, old[metric.name], new[metric.name])
+        for key, of_row in versions.items()
+        for old, new in itertools.pairwise(sorted(of_row, key=lambda row: row["changed_at"]))
+        for metric in trial.dataset.figures
+        if old[metric.name] is not None and old[metric.name] != new[metric.name]
+    }
 
 
 def changes(trial: Trial) -> set[tuple[object, ...]]:
     """Every figure that had another value, found by taking each pair's answers in one by one."""
     answers = defaultdict(list)
     for appid, day, seen_at, number, body_zstd in trial.rows(
-        "SELECT appid, publication_date, last_seen_at, raw_response_id, body_zstd "
+        "SELECT appid, day, last_seen_at, raw_response_id, body "
         "FROM weixin.raw_response ORDER BY raw_response_id"
     ):
         answers[appid, day].append((seen_at, number, unpacked(bytes(body_zstd))))

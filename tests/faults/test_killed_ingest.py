@@ -9,18 +9,17 @@ from time import monotonic
 
 import pytest
 from ingest_processes import IngestProcess, Order, Outcome
-from trial import MORNING, MOST_STATEMENTS, STEADY, Trial, Warehouses, accounts
+from trial import MORNING, MOST_EDGES, STEADY, Trial, Warehouses, accounts
 
 from weixin_etl.datasets import Dataset
 from weixin_sandbox import Sandbox, Scenario
 
 LATER = MORNING + timedelta(minutes=10)
-STRIDE = 197
-"""A prime above any number of statements, so that steps of it come to all of them."""
+STRIDE = 37
+"""A prime above any number of edges, so that steps of it come to all of them."""
 ACCOUNTS = 4
 DAYS = 3
 FEW_COMMITS = replace(STEADY, commit_bytes=160_000)
-"""Each has the same statements."""
 ACCOUNTS_OF_COMMITS = """
     SELECT count(DISTINCT appid) FROM weixin.raw_response
     GROUP BY xmin::text::bigint ORDER BY xmin::text::bigint
@@ -34,7 +33,7 @@ class Ground:
 
     warehouse: str
     undisturbed: dict[str, list[str]]
-    statements: int
+    edges: int
     seconds: float
 
 
@@ -92,14 +91,14 @@ def ground_of(warehouses: Warehouses, served: tuple[Sandbox, str]) -> Callable[[
         assert len(shared) > 1
         assert sum(count > 1 for (count,) in shared[1:]) > 1 or not dataset.describes_articles
         assert len(contents["coverage"]) == ACCOUNTS * DAYS
-        assert len(contents[f"{dataset.fact}_history"]) >= ACCOUNTS * (DAYS - 1)
+        assert len(contents["fact_history"]) >= ACCOUNTS * (DAYS - 1)
         described = ("dim_article", "dim_article_title_history", "article_sighting")
-        empty = {"stale rollups", *(described if not dataset.describes_articles else ())}
+        empty = {*(described if not dataset.describes_articles else ())}
         if not odd_rows(dataset):
             empty.add("rejected_row")
         assert {name for name, found in contents.items() if not found} == empty
-        assert outcome.statements <= MOST_STATEMENTS
-        return Ground(name, contents, outcome.statements, seconds)
+        assert outcome.edges <= MOST_EDGES
+        return Ground(name, contents, outcome.edges, seconds)
 
     return make
 
@@ -112,24 +111,21 @@ def test_a_second_run_makes_a_kill_good(
     dataset: Dataset,
     kill_seed: int,
 ):
-    """Killed at a statement's beginning or at any other moment: the tables are as if it was not."""
+    """Killed before or after a commit or at any other moment: the tables are as if it was not."""
     ground, random = ground_of(dataset), Random(kill_seed)
     sandbox.scenarios[:] = odd_rows(dataset)
     with warehouses.passing("killed", of=ground.warehouse) as engine:
         trial = Trial(dataset, engine, sandbox, sandbox_url, FEW_COMMITS)
         order = planned(trial, "killed", MORNING)
 
-        if statement := boundary(kill_seed, ground.statements):
-            assert IngestProcess(replace(order, killed_at=statement)).outcome() == Outcome()
+        if edge := edge_of(kill_seed, ground.edges):
+            assert IngestProcess(replace(order, killed_at=edge)).outcome() == Outcome()
         else:
             at_once = replace(FEW_COMMITS, concurrency=4)
             process = IngestProcess(replace(order, settings=at_once))
             process.wait(random.uniform(0, ground.seconds))
             process.kill()
-        if random.random() < 0.5:
-            second = replace(order, by_itself=True)
-        else:
-            second = planned(trial, "second", LATER)
+        second = order if random.random() < 0.5 else planned(trial, "second", LATER)
         outcome = IngestProcess(second).outcome()
 
         assert outcome.is_done, outcome.said
@@ -141,13 +137,13 @@ def odd_rows(dataset: Dataset) -> list[Scenario]:
     return [Scenario("odd-row")] if dataset.can_be_empty else []
 
 
-def boundary(seed: int, statements: int) -> int:
+def edge_of(seed: int, edges: int) -> int:
     """
-    A seed's statement, from 1; 0 for any moment: one seed of four, and all beyond the statements.
+    A seed's edge, from 1; 0 for any moment: one seed of four, and all beyond the edges.
 
-    Seeds in turn come to each statement once, the first few far apart.
+    Seeds in turn come to each edge once, the first few far apart.
     """
     number = seed * 3 // 4
-    if seed % 4 == 1 or number >= statements:
+    if seed % 4 == 1 or number >= edges:
         return 0
-    return number * STRIDE % statements + 1
+    return number * STRIDE % edges + 1

@@ -11,7 +11,6 @@ import sqlalchemy
 from ingest_processes import Order
 from psycopg2.sql import SQL, Composable, Identifier
 from sqlalchemy import Engine
-from support import stale_rollups
 
 from weixin_etl import warehouse as the_warehouse
 from weixin_etl.clock import SHANGHAI
@@ -27,10 +26,10 @@ MORNING = datetime(2026, 12, 24, 10, 30, tzinfo=SHANGHAI)
 STEADY = Settings(concurrency=1, commit_bytes=120_000)
 """One call after the other, and several commits, some of them of several accounts: the statements
 are the same each time."""
-STATEMENTS = 100
+STATEMENTS = 35
 """A scheduled run of two accounts has at least these."""
-MOST_STATEMENTS = 86
-"""A run that is killed has no more than these."""
+MOST_EDGES = 24
+"""The commits of a run that is killed have no more beginnings and ends."""
 
 
 def accounts(count: int) -> list[SandboxAccount]:
@@ -103,10 +102,9 @@ class Trial:
 
     def plan(self, run_id: str, now: datetime, **form: Any) -> Order:
         """Plan a run at that time: a scheduled one, or a manual one with what the form says."""
-        run = Run(run_id, self.dataset, now.date(), is_scheduled=not form, **form)
-        plan = plan_verb.plan(
-            run, self.warehouse, self.settings, self.configured, is_new=True, now=lambda: now
-        )
+        kind = {"is_scheduled": not form, "names_dates": bool(form)}
+        run = Run(run_id, self.dataset, now.date(), **kind, **form)
+        plan = plan_verb.plan(run, self.warehouse, self.settings, self.configured, now=lambda: now)
         url = self.warehouse.url.render_as_string(hide_password=False)
         return Order(run, plan.accounts, self.accounts, url, now, settings=self.settings)
 
@@ -117,8 +115,8 @@ class Trial:
         Of the reports, what all runs together changed of each pair.
         """
         held = {"changes": [str(row) for row in self.rows(_CHANGES)]}
-        held["stale rollups"] = stale_rollups(self.warehouse)
-        for table in (self.dataset.fact, f"{self.dataset.fact}_history", *TABLES):
+        held["fact_history"] = [str(row) for row in self.rows(_HISTORY)]
+        for table in (self.dataset.fact, *TABLES):
             with self.warehouse.connect() as connection:
                 columns = connection.scalars(_COLUMNS, {"table": table}).all()
                 found = connection.exec_driver_sql(
@@ -148,13 +146,20 @@ _COLUMNS = sqlalchemy.text(
     WHERE table_schema = 'weixin' AND table_name = :table
     AND (
         column_name LIKE '%\\_at'
-        OR column_name IN ('raw_response_id', 'rejected_row_id', 'history_id')
+        OR column_name IN (
+            'raw_response_id', 'rejected_row_id', 'history_id', 'unlisted_since'
+        )
     )
     """
 )
 _CHANGES = """
-    SELECT appid, publication_date::text, sum(inserted), sum(updated), sum(restated)
-    FROM weixin.run_report GROUP BY appid, publication_date ORDER BY appid, publication_date
+    SELECT appid, day::text, sum(inserted), sum(updated)
+    FROM weixin.run_report GROUP BY appid, day ORDER BY appid, day
+"""
+_HISTORY = """
+    SELECT dataset, appid, item, stat_date::text, cause,
+        (row - 'changed_at' - 'fetched_at' - 'raw_response_id')::text
+    FROM weixin.fact_history ORDER BY dataset, appid, item, stat_date, changed_at
 """
 
 Make = Callable[[Engine], Trial]

@@ -1,7 +1,7 @@
 """
 What reading costs, however much there is.
 
-Of the history an index scan and the changes since; of all accounts what the rollups hold.
+Of the history an index scan and the changes since.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text
 from support import migrated_warehouse
 
 from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL, Kind
-from weixin_etl.warehouse import rollups, source
+from weixin_etl.warehouse import source
 from weixin_local.postgres import Server
 
 ACCOUNTS, ARTICLES, ROWS = 50, 100, 7
@@ -22,30 +22,28 @@ OF_ACCOUNTS = f"""
     INSERT INTO weixin.dim_account (appid, name, conn_id, first_seen_at)
     SELECT 'wx' || account, 'Account ' || account, '', now()
     FROM generate_series(1, {ACCOUNTS}) AS account;
-    INSERT INTO weixin.dim_article (appid, msgid, publication_date, first_seen_at, last_seen_at)
-    SELECT 'wx' || account, article || '_1', '2026-01-01', now(), now()
+    INSERT INTO weixin.dim_article (appid, msgid, publication_date, first_seen_at)
+    SELECT 'wx' || account, article || '_1', '2026-01-01', now()
     FROM generate_series(1, {ACCOUNTS}) AS account
     CROSS JOIN generate_series(1, {ARTICLES}) AS article
 """  # noqa: S608 # numbers
 OF_DATASET = f"""
     INSERT INTO weixin.{{fact}} (
         appid, msgid, stat_date, publication_date, {{metrics}}, raw_response_id, fetched_at,
-        loaded_at, changed_at
+        changed_at
     )
     SELECT
         'wx' || account, article || '_1', date '2026-01-01' + age, '2026-01-01', {{values}}, 1,
-        now(), '2026-01-01', '2026-01-01'
+        now(), date '2026-02-14' + age
     FROM generate_series(1, {ACCOUNTS}) AS account
     CROSS JOIN generate_series(1, {ARTICLES}) AS article
     CROSS JOIN generate_series(1, {ROWS}) AS age;
-    INSERT INTO weixin.{{fact}}_history (
-        appid, msgid, stat_date, publication_date, share_user, raw_response_id, fetched_at,
-        loaded_at, changed_at, replaced_at, cause, changed_metrics
+    INSERT INTO weixin.fact_history (
+        dataset, appid, item, stat_date, changed_at, replaced_at, cause, row
     )
     SELECT
-        appid, msgid, stat_date, publication_date, change, raw_response_id, fetched_at, loaded_at,
-        date '2026-02-01' + change - 1, date '2026-02-01' + change, 'wechat',
-        '{{{{share_user}}}}'
+        '{{dataset}}', appid, msgid, stat_date, date '2026-02-01' + change - {ROWS},
+        date '2026-02-01' + change, 'wechat', to_jsonb(fact) || jsonb_build_object('share_user', change)
     FROM generate_series(1, {CHANGES}) AS change
     CROSS JOIN weixin.{{fact}} AS fact
     WHERE stat_date = date '2026-01-01' + mod(change, {ROWS}) + 1
@@ -64,7 +62,7 @@ def long_history(embedded_server: Server) -> Iterator[Engine]:
                 metrics = [it.name for it in dataset.metrics]
                 connection.exec_driver_sql(
                     OF_DATASET.format(
-                        fact=dataset.fact, metrics=", ".join(metrics), values=", ".join(values)
+                        fact=dataset.fact, dataset=dataset.name, metrics=", ".join(metrics), values=", ".join(values)
                     ).replace("%", "%%")
                 )
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -95,12 +93,12 @@ def read(plan: list[dict[str, Any]]) -> float:
 
 
 def conditions(
-    plan: list[dict[str, Any]], columns: Sequence[str] = ("appid", "msgid")
+    plan: list[dict[str, Any]], columns: Sequence[str] = ("appid", "msgid", "item")
 ) -> dict[str, set[str]]:
     """By which of the columns a plan reads each table; what is no index scan by its own name."""
     found: dict[str, set[str]] = {}
     for node in plan:
-        if "Relation Name" in node:
+        if "Relation Name" in node and node.get("Actual Loops", 1):
             condition = node.get("Index Cond", node.get("Recheck Cond", ""))
             by = " ".join(it for it in columns if it in condition)
             found.setdefault(node["Relation Name"], set()).add(by or node["Node Type"])
@@ -117,9 +115,11 @@ def test_as_of_reads_fact_and_history_by_their_keys(long_history: Engine, datase
         f"SELECT * FROM analytics.{dataset.name}_as_of('2026-02-10') WHERE {chosen}",  # noqa: S608 # ours
     )
 
-    assert "Function Scan" not in {node["Node Type"] for node in plan}
-    tables = (dataset.fact, f"{dataset.fact}_history", "dim_article")
-    assert conditions(plan) == {table: {by} for table in tables}
+    assert {node.get("Function Name") for node in plan} == {None, "jsonb_populate_record"}
+    tables = (dataset.fact, "fact_history", "dim_article")
+    assert conditions(plan) == {
+        table: {by.replace("msgid", "item") if table == "fact_history" else by} for table in tables
+    }
     assert plan[0]["Actual Rows"] > 0
 
 
@@ -129,9 +129,9 @@ def test_as_of_without_a_filter_reads_the_fact_and_the_changes_since(long_histor
         long_history, "SELECT count(*) FROM analytics.article_total_as_of('2026-02-18 12:00')"
     )
 
-    history = [it for it in plan if it.get("Relation Name") == "fact_article_total_history"]
-    assert conditions(history, ["replaced_at"]) == {"fact_article_total_history": {"replaced_at"}}
-    assert read(history) == 3 * ACCOUNTS * ARTICLES
+    history = [it for it in plan if it.get("Relation Name") == "fact_history"]
+    assert conditions(history, ["replaced_at"]) == {"fact_history": {"replaced_at"}}
+    assert read(history) == 3 * ACCOUNTS * ARTICLES * len(ARTICLE_DATASETS)
 
 
 @pytest.mark.parametrize(
@@ -152,8 +152,8 @@ def test_restatements_are_found_by_the_key(
     )
 
     read_by = conditions(plan)
-    assert read_by.pop("fact_article_total") == {"appid msgid"}
-    assert read_by.pop("fact_article_total_history") == {by, "appid msgid"}
+    assert read_by.pop("fact_article_total") == {"appid msgid item"}
+    assert read_by.pop("fact_history") == {by.replace("msgid", "item"), "appid item"}
     assert read_by.keys() == {"dim_account", "dim_article", "dim_article_title_history"}
     assert read(plan) < at_most
 
@@ -172,50 +172,14 @@ def test_the_page_reads_the_history_of_a_days_articles(long_history: Engine):
     assert read(list(nodes(plan[0]["Plan"]))) < 500
 
 
-@pytest.fixture(scope="module")
-def with_rollups(long_history: Engine) -> Engine:
-    """The same, with its rollups."""
-    rollups.fill(long_history, lambda *_: None)
-    with long_history.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql("VACUUM ANALYZE")
-    return long_history
-
-
-def test_the_growth_of_all_articles_reads_no_fact(with_rollups: Engine):
-    """The totals of its days are kept."""
-    plan = executed(with_rollups, "SELECT avg(day_1), avg(day_7) FROM analytics.article_growth")
-
-    assert read(plan) == 0
-    assert plan[0]["Actual Rows"] == 1
-
-
-def test_the_articles_of_a_month_are_found_by_the_day_and_only_those_shown_named(
-    with_rollups: Engine,
-):
-    """Whatever the accounts have published before."""
-    plan = executed(
-        with_rollups,
-        "SELECT title, share_user FROM analytics.article "
-        "WHERE publication_date = '2025-12-31' ORDER BY share_user DESC LIMIT 10",
-    )
-    assert conditions(plan, ["publication_date"])["latest_article_total"] == {"publication_date"}
-
-    plan = executed(
-        with_rollups,
-        "SELECT title, share_user FROM analytics.article ORDER BY share_user DESC LIMIT 10",
-    )
-    named = [node for node in plan if node.get("Relation Name") == "dim_article"]
-    assert [node["Actual Loops"] for node in named] == [10]
-
-
-def test_no_row_before_is_remembered(with_rollups: Engine):
+def test_no_row_before_is_remembered(long_history: Engine):
     """It is looked up once for each row: a planner that expects more makes it slower."""
     day = (
         "SELECT max(share_user_increment) FROM analytics.article_day WHERE stat_date = '2026-01-04'"
     )
-    assert "Memoize" not in {node["Node Type"] for node in executed(with_rollups, day)}
+    assert "Memoize" not in {node["Node Type"] for node in executed(long_history, day)}
 
-    with with_rollups.connect() as connection:
+    with long_history.connect() as connection:
         connection.exec_driver_sql("SET enable_memoize = on")
         plan = connection.exec_driver_sql(f"EXPLAIN (FORMAT json) {day}").scalar_one()
         connection.rollback()

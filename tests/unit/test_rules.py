@@ -149,9 +149,10 @@ def test_a_daily_run_asks_for_every_open_day_in_reach() -> None:
 
 def test_days_beyond_the_reach_are_asked_for_if_once_ready_and_else_are_lost() -> None:
     """Since the account's first day; older than the window and `catch_up_days`."""
-    known = SPOKEN | {13: READY, 12: REFUSED, 11: FINAL, 2: READY, 1: REFUSED}
+    given_up = replace(REFUSED, settled="given_up")
+    known = SPOKEN | {13: READY, 12: REFUSED, 11: FINAL, 8: given_up, 2: READY, 1: REFUSED}
 
-    assert due(known, since=9, catch_up=3) == Due(
+    assert due(known, since=8, catch_up=3) == Due(
         WINDOW, days(16, 15, 14, 13, 2), lost=days(12, 10, 9)
     )
 

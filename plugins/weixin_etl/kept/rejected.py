@@ -7,7 +7,7 @@ from datetime import date
 from sqlalchemy import Engine
 
 from weixin_etl.datasets import Dataset
-from weixin_etl.text import one_line
+from weixin_etl.text import counted, one_line
 from weixin_etl.warehouse import diagnosed, require_migrated, statement
 
 _NAMES_SHOWN = 5
@@ -37,7 +37,8 @@ class RejectionReason:
         what = " ".join(filter(None, (account, day, msgid, stat_date)))
         return (
             f"{self.row_count} × {one_line(self.reason)} ({self.dataset})\n"
-            f"    {names}: {self.pair_count} days, {self.first_date} to {self.last_date}\n"
+            f"    {names}: {counted(self.pair_count, 'day')}, "
+            f"{self.first_date} to {self.last_date}\n"
             f"    for example {one_line(what)}: {one_line(payload, _LONGEST_PAYLOAD)}"
         )
 

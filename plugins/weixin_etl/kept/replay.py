@@ -6,7 +6,7 @@ and merged like an answer of a run; no row is deleted. What would change is foun
 transactions, which are rolled back.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -28,8 +28,8 @@ _MOST_BYTES = 2 << 20
 """Bytes of compressed answers in a commit: articles and rows take some ten times as much memory."""
 _MOST_PAIRS = 500
 
-Listed = dict[Pair, tuple[list[str], datetime]]
-"""The articles that pairs' newest answers list, and when these were first fetched."""
+Unlisted = dict[Pair, Mapping[str, datetime | None]]
+"""By pair and msgid: since which answer none lists the article; None while the newest does."""
 SizedPair = tuple[Pair, int, int]
 """A pair, how many answers are kept of it, and how many bytes."""
 
@@ -66,13 +66,13 @@ class Replayed:
         said = f"{counted(self.pairs, 'pair')}, {counted(self.answers, 'answer')} read"
         if self.is_empty:
             return [f"{said}: the fact is what they say, nothing changes"]
-        lines = {
-            "rows are new": counts.inserted,
-            "rows get other values": counts.updated,
-            "pairs have another state or other counts in coverage": self.coverage,
-        }
+        lines = [
+            (counts.inserted, "row", "new"),
+            (counts.updated, "row", "with other values"),
+            (self.coverage, "pair", "with another state or other counts in coverage"),
+        ]
         does = "This was written:" if self.is_applied else "This would change:"
-        return [f"{said}. {does}", *(f"{count} {what}" for what, count in lines.items() if count)]
+        return [f"{said}. {does}", *(f"{counted(n, it)} {what}" for n, it, what in lines if n)]
 
 
 def replay(
@@ -121,12 +121,12 @@ def fold_pairs(
     done = Replayed(is_applied)
     for _, of_account in groupby(pairs, lambda sized: sized[0][0]):
         sightings: list[Staged] = []
-        listed: Listed = {}
+        unlisted: Unlisted = {}
         for commit in _commits(of_account):
             with warehouse.connect() as connection:
                 lock_load(connection, [commit[0][0][0]])
                 merge = Merge(connection, dataset, now(), Cause.REPLAY)
-                found = _merge(merge, [pair for pair, *_ in commit], sightings, listed)
+                found = _merge(merge, [pair for pair, *_ in commit], sightings, unlisted)
                 done.counts += found
                 if is_applied:
                     connection.commit()
@@ -134,7 +134,7 @@ def fold_pairs(
             done.answers += sum(count for _, count, _ in commit)
             on_progress(done.answers)
         done.coverage += _judge(
-            warehouse, dataset, sightings, listed, ready_hour, is_applied=is_applied, now=now
+            warehouse, dataset, sightings, unlisted, ready_hour, is_applied=is_applied, now=now
         )
     if is_applied:
         analyse_grown(warehouse)
@@ -154,15 +154,15 @@ def _commits(pairs: Iterable[SizedPair]) -> Iterator[list[SizedPair]]:
 
 
 def _merge(
-    merge: Merge, pairs: Collection[Pair], sightings: list[Staged], listed: Listed
+    merge: Merge, pairs: Collection[Pair], sightings: list[Staged], unlisted: Unlisted
 ) -> Counts:
-    """Write what pairs' answers say together; note when they were seen, and what they list."""
+    """Write what pairs' answers say together; note when they were seen, and what is gone."""
     known = merge.known(pairs)
     contents = []
     for folded in fold(merge.connection, merge.dataset, pairs):
         sightings += folded.sightings
         if folded.newest:
-            listed[folded.pair] = folded.listed, folded.newest.fetched_at
+            unlisted[folded.pair] = folded.unlisted_since
         if content := folded.content(merge.dataset):
             contents.append(content)
     counts = merge.merge(contents, is_fold=True)
@@ -174,7 +174,7 @@ def _judge(
     warehouse: Engine,
     dataset: Dataset,
     sightings: Collection[Staged],
-    listed: Listed,
+    unlisted: Unlisted,
     ready_hour: int,
     *,
     is_applied: bool,
@@ -197,10 +197,10 @@ def _judge(
         if is_applied:
             merge.save(others)
             newest = {seen.pair: seen.said.list_sha256 for seen in sightings if not seen.error}
-            merge.unlist(
+            merge.unlist_again(
                 {
-                    pair: said
-                    for pair, said in listed.items()
+                    pair: since
+                    for pair, since in unlisted.items()
                     if after[pair].list_sha256 == newest.get(pair)
                 }
             )

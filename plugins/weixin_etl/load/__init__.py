@@ -185,7 +185,7 @@ def _content(one: Staged, raw_response_id: int) -> Content:
         one.articles,
         one.rows,
         line_end(raw_response_id, one.said.at),
-        one.said.at,
+        dict.fromkeys(one.articles, one.said.at),
         raw_response_id,
         one.rejected,
     )

@@ -14,7 +14,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection
 
 from weixin_etl import clock
-from weixin_etl.datasets import Dataset
+from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
 from weixin_etl.load.judge import judge
 from weixin_etl.load.merge import Content
 from weixin_etl.load.stage import (
@@ -69,13 +69,16 @@ class Folded:
     sightings: list[Staged] = field(default_factory=list)
     """What the rules look at of each answer, at the first and the last time that it was seen."""
     articles: dict[str, Article] = field(default_factory=dict)
+    descriptions: list[tuple[datetime, list[Article]]] = field(default_factory=list)
+    """What answers of every dataset that describes articles say of them, without rows."""
     changed_by: dict[tuple[str, date], KeptAnswer] = field(default_factory=dict)
     """By msgid and stat_date: the answer that last changed the row."""
-    first_seen_at: datetime | None = None
+    first_seen_at: dict[str, datetime] = field(default_factory=dict)
+    """By msgid."""
+    unlisted_since: dict[str, datetime | None] = field(default_factory=dict)
+    """By msgid: since which answer none lists the article; None while the newest does."""
     newest: KeptAnswer | None = None
     """The newest answer in which articles can be made out."""
-    listed: list[str] = field(default_factory=list)
-    """The articles that it lists."""
     rejected: list[Rejected] = field(default_factory=list)
     """What of it does not fit."""
 
@@ -87,11 +90,30 @@ class Folded:
         self._see(dataset, kept.last_seen_at, parsed)
         if parsed.unreadable:
             return
-        self.newest, self.listed, self.rejected = kept, [*parsed.articles], parsed.rejected
-        self.first_seen_at = min(self.first_seen_at or kept.fetched_at, kept.fetched_at)
+        self.newest, self.rejected = kept, parsed.rejected
+        for msgid, since in self.unlisted_since.items():
+            self.unlisted_since[msgid] = since or kept.fetched_at
+        self.unlisted_since |= dict.fromkeys(parsed.articles)
+        self.describe(kept, parsed)
         for msgid, article in parsed.articles.items():
+            first = self.first_seen_at.get(msgid, kept.fetched_at)
+            self.first_seen_at[msgid] = min(first, kept.fetched_at)
             changed = self.articles.setdefault(msgid, Article(msgid)).merge(article)
             self.changed_by |= {(msgid, day): kept for day in changed}
+
+    def describe(self, kept: KeptAnswer, parsed: Parsed) -> None:
+        """Add what an answer of any dataset says of the articles."""
+        articles = [replace(it, rows={}, row_extras={}) for it in parsed.articles.values()]
+        self.descriptions.append((kept.last_seen_at, articles))
+
+    def _described(self) -> dict[str, bytes]:
+        """The articles that the dataset lists, as their newest descriptions say, field by field."""
+        found = {msgid: Article(msgid) for msgid in self.articles}
+        for _, articles in sorted(self.descriptions, key=lambda described: described[0]):
+            for article in articles:
+                if article.msgid in found:
+                    found[article.msgid].merge(article)
+        return {msgid: article_line(article) for msgid, article in found.items()}
 
     def _see(self, dataset: Dataset, at: datetime, parsed: Parsed) -> None:
         appid, day = self.pair
@@ -110,12 +132,11 @@ class Folded:
 
     def content(self, dataset: Dataset) -> Content | None:
         """What is to be in the tables; None if nothing can be made out in any of its answers."""
-        if self.newest is None or self.first_seen_at is None:
+        if self.newest is None:
             return None
-        described = self.articles if dataset.describes_articles else {}
         return Content(
             self.pair,
-            {msgid: article_line(article) for msgid, article in described.items()},
+            self._described() if dataset.describes_articles else {},
             row_lines(dataset, self.articles),
             {
                 key: line_end(kept.raw_response_id, kept.fetched_at)
@@ -128,10 +149,14 @@ class Folded:
 
 
 def fold(connection: Connection, dataset: Dataset, pairs: Iterable[Pair]) -> list[Folded]:
-    """Fold the kept answers of pairs."""
+    """Fold the kept answers of pairs; what an article is, any dataset's answers say."""
     folded: dict[Pair, Folded] = {}
     for kept in kept_answers(connection, dataset, pairs):
         folded.setdefault(kept.pair, Folded(kept.pair)).add(dataset, kept)
+    others = [it for it in ARTICLE_DATASETS.values() if it is not dataset]
+    for other in others if dataset.describes_articles else ():
+        for kept in kept_answers(connection, other, folded):
+            folded[kept.pair].describe(kept, _parsed(other, kept, kept.last_seen_at))
     return [*folded.values()]
 
 
@@ -142,15 +167,19 @@ def _parsed(dataset: Dataset, kept: KeptAnswer, at: datetime) -> Parsed:
 def judged(dataset: Dataset, sightings: Iterable[Staged], ready_hour: int) -> dict[date, Coverage]:
     """What an account's answers make of its days, morning after morning."""
     mornings: defaultdict[date, dict[date, Staged]] = defaultdict(dict)
+    heard: dict[date, datetime] = {}
+    most: dict[date, int] = {}
     for seen in sorted(sightings, key=lambda seen: seen.said.at):
-        mornings[clock.beijing_date(seen.said.at)][seen.day] = seen
+        morning = clock.beijing_date(seen.said.at)
+        mornings[morning][seen.day] = seen
+        most[seen.day] = max(seen.said.article_count, most.get(seen.day, 0))
+        if seen.said.article_count:
+            heard[morning] = seen.said.at
     known: dict[date, Coverage] = {}
-    heard: datetime | None = None
-    for _, chunk in sorted(mornings.items()):
+    for morning, chunk in sorted(mornings.items()):
         before = {day: known.get(day) for day in chunk}
-        known |= judge(dataset, [*chunk.values()], before, heard, ready_hour)
-        listing = [seen.said.at for seen in chunk.values() if seen.said.article_count]
-        heard = max(listing, default=heard)
+        known |= judge(dataset, [*chunk.values()], before, heard.get(morning), ready_hour)
+    known = {day: replace(row, article_count=most[day]) for day, row in known.items()}
     return known
 
 

@@ -29,6 +29,9 @@ from weixin_etl.parse.articles import Rejected
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.statements import arrays, coverage_of
 
+Articles = set[tuple[str, str]]
+"""Each by its account and msgid."""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -59,7 +62,8 @@ class Content:
     """Lines without the account, the day and what `ends` has."""
     ends: Mapping[tuple[str, date], bytes] | bytes
     """What ends a row: which answer changed it last, and when that was fetched; of all, or each."""
-    first_seen_at: datetime
+    first_seen_at: Mapping[str, datetime]
+    """When the articles were first listed, by msgid."""
     raw_response_id: int
     rejected: Sequence[Rejected]
 
@@ -131,9 +135,10 @@ class Merge:
         if not contents:
             return {}
         self.execute("fact/stage.sql")
+        repeated: Articles = set()
         if self.dataset.describes_articles:
-            contents = _without_repeated(contents)
-            self._merge_articles(contents, is_fold=is_fold)
+            contents, repeated = _without_repeated(contents)
+            repeated |= self._merge_articles(contents, is_fold=is_fold)
         staged = {content.pair: sum(map(len, content.rows.values())) for content in contents}
         copy(
             self.connection,
@@ -146,6 +151,7 @@ class Merge:
             written = self._written("fact/insert.sql")
         if sum(counts.inserted for counts in written.values()) < sum(staged.values()):
             written |= self._written("fact/merge.sql", cause=self._cause.value, is_fold=is_fold)
+        self._follow(repeated)
         return {
             pair: replace(done, unchanged=count - done.inserted - done.updated)
             for pair, count in staged.items()
@@ -168,33 +174,25 @@ class Merge:
             for stat_date, line in of_article.items()
         )
 
-    def _merge_articles(self, contents: Sequence[Content], *, is_fold: bool) -> None:
-        """Articles, and which the dataset lists; the rows of one that moved follow it."""
+    def _merge_articles(self, contents: Sequence[Content], *, is_fold: bool) -> "Articles":
+        """Articles, and which the dataset lists; those that another day lists as well."""
         copy(
             self.connection,
             "staged_article",
             ARTICLE_COLUMNS,
-            (
-                line_end(*content.pair, content.first_seen_at).join(
-                    [*content.articles.values(), b""]
-                )
-                for content in contents
-            ),
+            map(_article_lines, contents),
         )
-        moved = self.execute(
-            "dim_article/load.sql",
-            changed_at=self.changed_at,
-            is_fold=is_fold,
-            article_datasets=[*ARTICLE_DATASETS],
-        ).all()
+        repeated = self.execute("dim_article/load.sql", changed_at=self.changed_at).all()
         self.execute("article_sighting/load.sql", is_fold=is_fold)
-        if moved:
-            values = {
-                "appids": [row.appid for row in moved],
-                "msgids": [row.msgid for row in moved],
-            }
+        return {(row.appid, row.msgid) for row in repeated}
+
+    def _follow(self, repeated: "Articles") -> None:
+        """Let the rows of articles that two days list be of the later one."""
+        if repeated:
+            appids, msgids = map(list, zip(*sorted(repeated), strict=True))
             for dataset in ARTICLE_DATASETS.values():
-                self.connection.execute(statement("fact/follow.sql", dataset), values)
+                follow = statement("fact/follow.sql", dataset)
+                self.connection.execute(follow, {"appids": appids, "msgids": msgids})
 
     def unlist(self, listed: Mapping[Pair, tuple[Collection[str], datetime]]) -> None:
         """Articles of pairs that these no longer list, by answers of these instants."""
@@ -204,6 +202,16 @@ class Merge:
         ]
         if pairs and self.dataset.describes_articles:
             self.execute("article_sighting/unlist.sql", pairs=as_json(pairs))
+
+    def unlist_again(self, unlisted: Mapping[Pair, Mapping[str, datetime | None]]) -> None:
+        """Since when none of pairs' answers lists an article; None while the newest does."""
+        articles = [
+            {"appid": appid, "day": day, "msgid": msgid, "at": at}
+            for (appid, day), since in unlisted.items()
+            for msgid, at in since.items()
+        ]
+        if articles and self.dataset.describes_articles:
+            self.execute("article_sighting/unlist_again.sql", articles=as_json(articles))
 
     def reject(self, contents: Sequence[Content], known: Mapping[Pair, Known]) -> None:
         """Write down what does not fit; an open part that does not occur any more is resolved."""
@@ -233,7 +241,7 @@ class Merge:
                 "appid": appid,
                 "day": day,
                 **{name: getattr(row, name) for name in Coverage.__slots__},
-                "list_sha256": row.list_sha256 and row.list_sha256.hex(),
+                "list_sha256": row.list_sha256 and rf"\x{row.list_sha256.hex()}",
             }
             for (appid, day), row in rows.items()
         ]
@@ -246,17 +254,48 @@ def _known(row: Row[Any]) -> Known:
     return Known(coverage, row.raw_response_id, sha256, row.last_seen_at, row.has_open_parts)
 
 
-def _without_repeated(contents: Sequence[Content]) -> list[Content]:
-    """What two days of an account list, of the later day alone: articles and each of their rows."""
+def _without_repeated(contents: Sequence[Content]) -> tuple[list[Content], Articles]:
+    """
+    What two days of an account list, of the later day alone: articles, and each of their rows.
+
+    And which articles these are.
+    """
     of_later: defaultdict[str, dict[str, dict[date, bytes]]] = defaultdict(dict)
-    kept = []
+    kept, repeated = [], set()
+    listed = [(content.pair[0], msgid) for content in contents for msgid in content.articles]
+    if len(listed) > len(set(listed)):
+        contents = _first_seen(contents)
     for content in sorted(contents, key=lambda content: content.pair, reverse=True):
-        later = of_later[content.pair[0]]
-        if repeated := later.keys() & content.rows.keys():
-            content = _without(content, {msgid: later[msgid] for msgid in repeated})
-        later |= content.rows
+        appid = content.pair[0]
+        later = of_later[appid]
+        again = {msgid: later[msgid] for msgid in later.keys() & content.rows.keys()}
+        repeated |= {(appid, msgid) for msgid in again}
+        if again:
+            content = _without(content, again)
+        for msgid, rows in content.rows.items():
+            later[msgid] = later.get(msgid, {}) | rows
         kept.append(content)
-    return kept
+    return kept, repeated
+
+
+def _first_seen(contents: Sequence[Content]) -> list[Content]:
+    """The contents, with when their articles were first listed by any of them."""
+    first: dict[tuple[str, str], datetime] = {}
+    for content in contents:
+        for msgid, at in content.first_seen_at.items():
+            article = content.pair[0], msgid
+            first[article] = min(at, first.get(article, at))
+    return [
+        replace(content, first_seen_at={it: first[content.pair[0], it] for it in content.articles})
+        for content in contents
+    ]
+
+
+def _article_lines(content: Content) -> bytes:
+    return b"".join(
+        line + line_end(*content.pair, content.first_seen_at[msgid])
+        for msgid, line in content.articles.items()
+    )
 
 
 def _without(content: Content, repeated: Rows) -> Content:

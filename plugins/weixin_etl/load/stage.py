@@ -1,12 +1,11 @@
 """What came of asking for a pair, as the bytes that COPY takes; and the COPY itself."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from io import BytesIO
 
 import msgspec
-import psycopg2
 import zstandard
 from msgspec.structs import astuple
 from sqlalchemy import Connection
@@ -210,44 +209,7 @@ def row_columns(dataset: Dataset) -> str:
     return ", ".join((*key, *metrics, "extra", *ends))
 
 
-class _Lines:
-    """
-    Lines as a file, for COPY: Postgres stores the first while the last are not yet written.
-
-    Read in large parts: before each, this thread waits for the parsing threads to release the GIL.
-    """
-
-    def __init__(self, lines: Iterator[bytes]) -> None:
-        self._lines = lines
-        self.error: BaseException | None = None
-        """What interrupted the writing: an error of ours, or Airflow ending the task."""
-
-    def read(self, _size: int) -> bytes:
-        """The next lines, however long; nothing is the end."""
-        part: list[bytes] = []
-        size = 0
-        try:
-            for lines in self._lines:
-                part.append(lines)
-                size += len(lines)
-                if size >= _PART_BYTES:
-                    break
-            return b"".join(part)
-        except BaseException as error:
-            self.error = error
-            raise
-
-
 def copy(connection: Connection, table: str, columns: str, lines: Iterable[bytes]) -> None:
     """Ended lines into a table."""
-    source: Any = _Lines(iter(lines))
     cursor = connection.connection.cursor()
-    try:
-        cursor.copy_expert(f"COPY {table} ({columns}) {_AS_CSV}", source)
-    except Exception as error:
-        if source.error:  # psycopg2's own error would only say that the COPY was cancelled
-            raise source.error from None
-        if isinstance(error, psycopg2.Error):
-            raise
-        # what psycopg2 stumbles over when the session ends: a SystemError, say
-        raise psycopg2.OperationalError(f"the COPY broke off: {error}") from None
+    cursor.copy_expert(f"COPY {table} ({columns}) {_AS_CSV}", BytesIO(b"".join(lines)), _PART_BYTES)

@@ -31,8 +31,8 @@ Postgres. If you run it again, only what has changed at WeChat changes.
 
 **Backfill:** trigger it with `begin_date` and `end_date`. Days whose totals are final are skipped
 unless `refetch` is on. Days that earlier runs missed need no backfill: the next daily run asks for
-every open day of the last 60, and warns of older ones. The dates of Airflow's own *Backfill* are
-mornings of runs: leave the form's days empty there.
+every day of the last 60 that is not final, and names older ones once. The dates of Airflow's own
+*Backfill* are mornings of runs: leave the form's days empty there.
 
 **Red?** The last lines of the log of `check` say what to change first, then why, for which account
 and days. The table below has every cause, and the page [WeChat articles](/plugin/weixin) shows what
@@ -50,14 +50,13 @@ REPLAY_MD = """
 diff ─► apply
 ```
 
-Reads the kept answers again, in the order in which they were seen, and compares them with the fact:
-after a fix of the parser, or if figures were changed by other means.
+Reads the kept answers again, in the order in which they were fetched, and compares them with the
+fact: after a fix of the parser, or if figures were changed by other means.
 
-**diff** writes nothing. Its log says how many rows are new or would change and, for each metric,
-how many figures, with an example. **apply** is skipped unless *Write the difference* is on. It
-writes what `diff` showed; rows that change are kept as they were in the fact's history, with the
-cause `replay`. A replay may run at the same time as daily runs; if it is killed, the next one
-completes it.
+**diff** writes nothing. Its log says how many rows are new or would change. **apply** is skipped
+unless *Write the difference* is on. It writes what `diff` showed; rows that change are kept as they
+were in `weixin.fact_history`, with the cause `replay`. A replay may run at the same time as daily
+runs; if it is killed, the next one completes it.
 """
 
 BATCH_NAME = (

@@ -66,14 +66,14 @@ OPTIONS: dict[str, tuple[str, str, str]] = {
     "daily_calls": (
         "integer",
         "1000",
-        "Calls of an endpoint that WeChat allows an account per day, used where WeChat does not "
-        "say; 0 if unknown: then nothing is held back.",
+        "Calls of an endpoint that WeChat allows an account per day; 0 if unknown: then nothing is "
+        "held back.",
     ),
     "quota_reserve": (
         "integer",
         "100",
-        "Of the calls allowed per day, those kept for the windows of daily runs: caught-up and "
-        "backfilled days are held back before these are used.",
+        "Of the calls allowed per day, those kept for daily runs: runs with dates stop before "
+        "them.",
     ),
     "retries": ("integer", "3", "How often Airflow retries a failed task."),
     "retry_delay_seconds": (

@@ -3,11 +3,13 @@
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from itertools import islice
 from math import inf
-from threading import Condition, Lock
+from threading import Lock
+from time import monotonic
 
 from weixin_etl import clock, rules
 from weixin_etl.api.client import Answer, Refusal, WeixinClient
@@ -21,6 +23,8 @@ log = logging.getLogger(__name__)
 
 ENOUGH_BYTES = 8 << 20
 """Bytes of answers that are handed on together."""
+WAITING = 2
+"""Calls for each thread that are made or wait, so that none idles while answers are loaded."""
 
 
 class AccountCalls:
@@ -134,122 +138,99 @@ def extract(
     """
     Ask for each account's days, `concurrency` calls at once, from the first to the last.
 
-    Chunks that are complete are yielded together, whenever the caller is ready for more: 8 MB of
-    answers or more, up to half of `most_bytes` or a single one, or what there is after
-    `most_seconds`. The calls go on while the caller works, until the other half waits. An account
-    that answers slowly leaves the other calls in flight to the others. Its next chunk begins when
-    the one before is complete.
+    Chunks of different accounts that are complete are yielded together: 8 MB of answers or more, up
+    to half of `most_bytes` or a single one, or what there is after `most_seconds`. Calls that wait
+    for their turn are made while the caller works. An account that answers slowly leaves the other
+    calls to the others. Its next chunk begins when the one before is complete.
 
     Accounts are taken from the iterable when their turn comes. `ask` makes a call and may work on
-    its answer; it runs in the thread of the call.
+    its answer; it runs in a thread.
     """
-    extraction = _Extraction(iter(accounts), ask, concurrency, max(1, most_bytes // 2))
     with short_turns(), thread_pool(concurrency) as pool:
-        try:
-            callers = [pool.submit(extraction.call) for _ in range(concurrency)]
-            while taken := extraction.take(most_seconds):
-                yield taken
-                del taken  # else it stays until the next ones are all there
-        finally:
-            extraction.end()
-    for caller in callers:
-        caller.result()
+        flight = _Flight(iter(accounts), ask, pool, concurrency)
+        ends_at = monotonic() + most_seconds
+        while flight.fill() or flight.complete:
+            flight.land(max(0, ends_at - monotonic()))
+            is_enough = flight.size >= min(ENOUGH_BYTES, most_bytes // 2)
+            if is_enough or not flight.fill() or monotonic() >= ends_at:
+                yield flight.taken(most_bytes // 2)
+                ends_at = monotonic() + most_seconds
 
 
 @dataclass(eq=False, slots=True)
-class _Extraction:
-    """What the calling threads and the one that takes their results share."""
+class _Flight:
+    """The calls that are made or wait for a thread: as many again as there are threads."""
 
     accounts: Iterator[AccountCalls]
     ask: Callable[[AccountCalls, date], Staged]
-    callers: int
-    """Threads that still make calls."""
-    most_bytes: int
+    pool: ThreadPoolExecutor
+    concurrency: int
     active: list[FetchedChunk] = field(default_factory=list)
-    """At most as many as threads, one of an account."""
-    complete: deque[FetchedChunk] = field(default_factory=deque)
-    changed: Condition = field(default_factory=Condition)
+    """One of an account."""
+    calls: dict[Future[Staged], tuple[FetchedChunk, date]] = field(default_factory=dict)
+    complete: list[FetchedChunk] = field(default_factory=list)
 
-    def call(self) -> None:
-        """Make calls until there is none left to make."""
-        try:
-            while turn := self._next():
-                chunk, day = turn
-                try:
-                    chunk.staged.append(self.ask(chunk.calls, day))
-                except Exception as error:
-                    name = type(error).__name__
-                    log.warning("%s %s: not worked on: %s", chunk.calls.account, day, name)
-                    chunk.failure = error
-                self._done(chunk)
-        finally:
-            with self.changed:
-                self.callers -= 1
-                self.changed.notify_all()
+    @property
+    def size(self) -> int:
+        """Bytes of the answers that are complete."""
+        return sum(chunk.size for chunk in self.complete)
 
-    def _next(self) -> tuple[FetchedChunk, date] | None:
-        """The next day, of the account with the fewest calls in flight; None when none is left."""
-        with self.changed:
-            self.changed.wait_for(lambda: self._bytes < self.most_bytes)
-            self.changed.wait_for(self._has_next)
-            chunk = min(self._begun(), key=lambda chunk: chunk.in_flight, default=None)
+    def fill(self) -> bool:
+        """Begin as many calls as may wait, for the accounts with the fewest; whether any is on."""
+        while len(self.calls) < WAITING * self.concurrency:
+            if len(self.active) < WAITING * self.concurrency:
+                for calls in islice(self.accounts, 1):
+                    self._begin(calls)
+            chunk = min(filter(self._may_ask, self.active), key=_in_flight, default=None)
             if chunk is None:
-                return None
+                break
+            day = chunk.days.popleft()
             chunk.in_flight += 1
-            return chunk, chunk.days.popleft()
+            self.calls[self.pool.submit(self.ask, chunk.calls, day)] = chunk, day
+        return bool(self.calls)
 
-    def _has_next(self) -> bool:
-        """Whether there is a day to ask for, or none will be: chunks in flight have a next one."""
-        for calls in islice(self.accounts, max(0, self.callers - len(self.active))):
-            self._begin(calls)
-        return bool(self._begun()) or not self.active
-
-    def _begun(self) -> list[FetchedChunk]:
-        return [chunk for chunk in self.active if chunk.days]
+    def _may_ask(self, chunk: FetchedChunk) -> bool:
+        """Whether it has a day to ask for, and no more than its share of the threads."""
+        share = -(-self.concurrency // len(self.active))
+        return bool(chunk.days) and chunk.in_flight < share
 
     def _begin(self, calls: AccountCalls) -> None:
         self.active.append(FetchedChunk(calls, deque(calls.chunks.popleft())))
 
-    def _done(self, chunk: FetchedChunk) -> None:
-        with self.changed:
+    def land(self, seconds: float) -> None:
+        """Wait for calls that end."""
+        for future in wait(self.calls, seconds, FIRST_COMPLETED).done:
+            chunk, day = self.calls.pop(future)
             chunk.in_flight -= 1
-            if chunk.failure:
+            try:
+                chunk.staged.append(future.result())
+            except Exception as error:
+                name = type(error).__name__
+                log.warning("%s %s: not worked on: %s", chunk.calls.account, day, name)
+                chunk.failure = error
                 chunk.days.clear()
                 chunk.calls.chunks.clear()
-            if chunk in self.active and not chunk.in_flight and not chunk.days:
-                self.active.remove(chunk)
-                self.complete.append(chunk)
-                if chunk.calls.chunks:
-                    self._begin(chunk.calls)
-            self.changed.notify_all()
+            if not chunk.days and not chunk.in_flight:
+                self._complete(chunk)
 
-    @property
-    def _bytes(self) -> int:
-        return sum(chunk.size for chunk in self.complete)
+    def _complete(self, chunk: FetchedChunk) -> None:
+        self.active.remove(chunk)
+        self.complete.append(chunk)
+        if chunk.calls.chunks:
+            self._begin(chunk.calls)
 
-    def take(self, most_seconds: float) -> list[FetchedChunk]:
-        """Chunks of different accounts, once they are enough or late enough; none at the end."""
-        enough = min(self.most_bytes, ENOUGH_BYTES)
-        with self.changed:
-            while not self.complete and self.callers:
-                self.changed.wait()
-            self.changed.wait_for(lambda: self._bytes >= enough or not self.callers, most_seconds)
-            taken: list[FetchedChunk] = []
-            while self.complete and self._fits(self.complete[0], taken):
-                taken.append(self.complete.popleft())
-            self.changed.notify_all()
-            return taken
+    def taken(self, most_bytes: int) -> list[FetchedChunk]:
+        """The first complete chunks of different accounts, with no more bytes, or one."""
+        taken: list[FetchedChunk] = []
+        size = 0
+        for chunk in self.complete:
+            size += chunk.size
+            if taken and (size > most_bytes or any(it.calls is chunk.calls for it in taken)):
+                break
+            taken.append(chunk)
+        del self.complete[: len(taken)]
+        return taken
 
-    def _fits(self, chunk: FetchedChunk, taken: list[FetchedChunk]) -> bool:
-        size = sum(one.size for one in taken) + chunk.size
-        return not taken or (
-            size <= self.most_bytes and all(one.calls is not chunk.calls for one in taken)
-        )
 
-    def end(self) -> None:
-        """Nobody takes any more: calls in flight end, and no other is made."""
-        with self.changed:
-            self.accounts = iter(())
-            self.active.clear()
-            self.complete.clear()
-            self.changed.notify_all()
+def _in_flight(chunk: FetchedChunk) -> int:
+    return chunk.in_flight

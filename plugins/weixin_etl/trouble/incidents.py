@@ -425,13 +425,9 @@ def _has_left(look: Look, incident: Incident) -> bool:
     """Whether its account is no longer collected, so that nothing will be heard of it."""
     if not look.is_whole or incident.is_collected or incident.problem.appid in look.collected:
         return False
-    match incident.problem.kind:
-        case ProblemKind.NOT_COLLECTED:
-            return False
-        case ProblemKind.WITHDRAWN:  # goes on for as long as the list of accounts meets it
-            return "refresh_access_token" in look.tasks
-        case _:
-            return True
+    # a withdrawal goes on for as long as the list of accounts meets it
+    is_withdrawn = incident.problem.kind is ProblemKind.WITHDRAWN
+    return not is_withdrawn or "refresh_access_token" in look.tasks
 
 
 def _may_be_as_it_was(look: Look, incident: Incident) -> bool:
@@ -469,8 +465,6 @@ def _is_over(look: Look, incident: Incident) -> bool:
         return False
     if known.appid is None:
         return _is_over_for_all(look, incident)
-    if known.kind is ProblemKind.NOT_COLLECTED:  # plan would have met it again
-        return True
     if known.appid not in look.appids:
         return False
     if known.kind.ends is End.ANSWER and not incident.is_answered_since:

@@ -18,7 +18,7 @@ NEW = body(article("1_1", {"20": {"share_count": 2}}))
 def _kept(warehouse: Engine, connected: None) -> None:
     """Two answers of a pair, the second of them seen twice."""
     known = ConfiguredAccount(ACCOUNT.conn_id, ACCOUNT.appid, ACCOUNT.name)
-    plan(SCHEDULED, warehouse, Settings(), [known], is_new=True)
+    plan(SCHEDULED, warehouse, Settings(), [known])
     for answer, fetched in ((OLD, "22 08:30"), (NEW, "22 09:00"), (NEW, "22 09:30")):
         load_pairs(warehouse, pair(answer, fetched))
 
@@ -56,7 +56,7 @@ def test_the_list(capsys: pytest.CaptureFixture[str]):
         (["杂志", "2026-11-20"], "no account of the warehouse is called 杂志; there are: 报纸"),
         (
             ["wx1", "2026-11-21"],
-            "no answer of getarticletotal is kept for wx1 and the publication day 2026-11-21",
+            "no answer of getarticletotal is kept for wx1 and the day 2026-11-21",
         ),
         (["wx1", "2026-11-20", "--id", "3"], "3 is not one of the answers that --list shows"),
     ],

@@ -1,14 +1,17 @@
 """`weixin-etl import`: answers that another program kept."""
 
 import gzip
+import itertools
 import json
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from support import empty
 from warehouse_loads import (
     DAY,
     SCHEDULED,
@@ -27,6 +30,7 @@ from warehouse_loads import (
 
 from weixin_etl import cli
 from weixin_etl.api.errors import EndpointOfflineError
+from weixin_etl.datasets import ARTICLE_DATASETS
 from weixin_etl.kept.imported import Imported, import_files
 from weixin_etl.model import ConfiguredAccount, Counts
 from weixin_etl.run import Settings
@@ -45,7 +49,7 @@ def line(body_: Any, fetched_at: str = "2026-11-23T10:30:00+08:00", **keys: Any)
     said = {
         "appid": "wx1",
         "dataset": "article_total",
-        "publication_date": str(DAY),
+        "day": str(DAY),
         "fetched_at": fetched_at,
         "body": body_,
     }
@@ -57,6 +61,7 @@ def on(day: int, hour: str = "10:30") -> str:
     return f"2026-11-{day}T{hour}:00+08:00"
 
 
+NOT_READY = "the figures are not ready yet: no article has yesterday's row"
 Load = Callable[..., tuple[Imported, list[str]]]
 
 
@@ -82,11 +87,11 @@ def test_answers_become_facts(warehouse: Engine, load: Load):
     other = {"list": [{"ref_date": "2026-11-19", "msgid": "2_1", "details": []}]}
     imported, said = load(
         line(answer(3).decode()),
-        line(other, publication_date="2026-11-19", appid="wx2"),
-        line(spaced, publication_date="2026-11-18"),
+        line(other, day="2026-11-19", appid="wx2"),
+        line(spaced, day="2026-11-18"),
     )
 
-    assert (imported, said) == (Imported(answers=3, counts=Counts(inserted=1)), [])
+    assert (imported.answers, imported.replayed.counts, said) == (3, Counts(inserted=1), [])
     assert facts(warehouse, FIGURES) == [("wx1", "1_1", "2026-11-20", 3, 2)]
     assert {kept for kept, _ in raw_answers(warehouse)} == {
         answer(3),
@@ -99,19 +104,100 @@ def test_answers_become_facts(warehouse: Engine, load: Load):
     assert rows(warehouse, "SELECT * FROM weixin.run_report") == []
 
 
-def test_a_second_import_changes_nothing(warehouse: Engine, load: Load):
-    """Whatever the order of the lines, and however many answers there are of a pair."""
-    lines = [line(answer(n % 3, str(n)).decode(), on(22, f"{n:02}:00")) for n in range(12)]
-    lines += [line(answer(1).decode(), on(22, "23:30"), appid="wx2")]
-    load(*lines, commit_bytes=1500)
-    before = contents(warehouse)
-    versions = contents(warehouse, ["fact_article_total", "dim_article"], versions=True)
+# ------------------------------------------------------------------ a retired endpoint's archive
 
-    imported, _ = load(*reversed(lines), commit_bytes=1500)
+OF_IMPORT = ("changed_at", "replaced_at", "rejected_at", "resolved_at")
+"""Instants of the import itself."""
+BETWEEN = ("fact_history", "dim_article_title_history")
+"""What stood between two imports is kept."""
+ARCHIVED = ("dim_account", "coverage", "raw_response", "rejected_row", "article_sighting")
+FACTS = ("fact_article_total", "fact_article_total_detail", "dim_article")
 
-    assert imported.counts == Counts(unchanged=13)
-    assert contents(warehouse) == before
-    assert contents(warehouse, ["fact_article_total", "dim_article"], versions=True) == versions
+
+def archive() -> list[str]:
+    """
+    Two accounts' mornings of a week, as another program kept them: every table gets rows.
+
+    Titles and figures change, one is odd, an article moves, one is not listed any more; an answer
+    is late and not ready; both datasets tell.
+    """
+    lines = []
+    for appid, dataset, morning, day in itertools.product(
+        ("wx1", "wx2"), ARTICLE_DATASETS.values(), range(17, 25), range(14, 22)
+    ):
+        if not day < morning <= day + 8:
+            continue
+        listed = {f"{day}1_1": "一" if morning < 20 else "二", f"{day}2_1": "三"}
+        if morning > day + 3:
+            del listed[f"{day}2_1"]
+        if day in (16, 17) and (morning > 18) == (day == 17):
+            listed["9_1"] = "移"
+        items = [
+            article(
+                msgid,
+                {str(it): {"share_user": it + (morning == 19)} for it in range(day, morning)},
+                title=title,
+            )
+            for msgid, title in listed.items()
+        ]
+        if morning in (20, 24):
+            items[0]["details"][0]["share_user"] = "many"
+        if morning == 18 and day == 17:
+            items = []
+        bodied = body(*items, day=date(2026, 11, day), rows_key=dataset.rows_key)
+        said = {"appid": appid, "dataset": dataset.name, "day": f"2026-11-{day}"}
+        lines.append(
+            line(bodied.decode(), on(morning, f"{8 + (day + len(appid)) % 4:02}:30"), **said)
+        )
+    return lines
+
+
+def tables_of(warehouse: Engine, imports: int) -> dict[str, list[dict[str, Any]]]:
+    """The tables that any order of lines, in so many imports, fills alike."""
+    found = contents(warehouse, [*ARCHIVED, *FACTS, *(BETWEEN if imports == 1 else ())])
+    if imports > 1:  # a part may have been open between two
+        found["rejected_row"] = [it for it in found["rejected_row"] if it["resolved_at"] is None]
+    return {
+        table: sorted(
+            ({name: it for name, it in row.items() if name not in OF_IMPORT} for row in of_table),
+            key=repr,
+        )
+        for table, of_table in found.items()
+    }
+
+
+@pytest.mark.parametrize("imports", [1, 3])
+@pytest.mark.parametrize("seed", range(3))
+def test_an_archive_in_any_order_and_any_files(
+    warehouse: Engine, tmp_path: Path, seed: int, imports: int
+):
+    """
+    The tables are the same whatever the order of the lines and however they are split into files.
+
+    Also by several imports, but for what stood between two. The same lines again change nothing.
+    """
+
+    def import_(lines: list[str], files: int) -> None:
+        paths = [tmp_path / f"{number}.jsonl" for number in range(files)]
+        for number, path in enumerate(paths):
+            path.write_text("".join(lines[number::files]))
+        import_files(warehouse, paths, ready_hour=10, commit_bytes=30_000)
+
+    lines = archive()
+    import_(lines, files=1)
+    known = tables_of(warehouse, imports)
+    assert [name for name, found in known.items() if not found and name not in BETWEEN] == []
+    empty(warehouse)
+
+    Random(seed).shuffle(lines)
+    for number in range(imports):
+        import_(lines[number::imports], files=seed + 1)
+
+    for table, found in tables_of(warehouse, imports).items():
+        assert found == known[table], table
+    before = contents(warehouse, [*ARCHIVED, *FACTS, *BETWEEN], versions=True)
+    import_(lines[::-1], files=2)
+    assert contents(warehouse, [*ARCHIVED, *FACTS, *BETWEEN], versions=True) == before
 
 
 def test_days_are_ready_and_final_by_the_rules(warehouse: Engine, load: Load):
@@ -120,7 +206,7 @@ def test_days_are_ready_and_final_by_the_rules(warehouse: Engine, load: Load):
     whole = body(article("0_1", week), day=date(2026, 11, 14)).decode()
     del week["20"]
     before = body(article("0_1", week), day=date(2026, 11, 14)).decode()
-    days = {"publication_date": "2026-11-14"}
+    days = {"day": "2026-11-14"}
     load_pairs(
         warehouse,
         refused(EndpointOfflineError(errcode=47009), day=date(2026, 11, 14)),
@@ -131,36 +217,19 @@ def test_days_are_ready_and_final_by_the_rules(warehouse: Engine, load: Load):
         line(before, on(20), **days),
         line(whole, on(21), **days),
         line(answer(1).decode(), on(23, "08:30")),
-        line(answer(1).decode(), on(23, "08:30"), publication_date="2026-11-19", appid="wx2"),
+        line(answer(1).decode(), on(23, "08:30"), day="2026-11-19", appid="wx2"),
     )
 
-    assert coverage(
-        warehouse, "appid, publication_date::text, data_state, ready_at, is_final, attempt_state"
-    ) == [
-        ("wx1", "2026-11-14", "loaded", at("21 10:30"), True, "failed"),
-        # before ready_hour, and no article has yesterday's row
-        ("wx1", "2026-11-20", "loaded", None, False, "failed"),
-    ]
+    columns = "appid, day::text, row_count, ready_at, settled, error_code, error"
+    final, early, other_day = coverage(warehouse, columns)
+    assert final[:6] == ("wx1", "2026-11-14", 7, at("21 10:30"), "final", 47009)
+    assert early == ("wx1", "2026-11-20", 1, None, None, None, NOT_READY)
+    assert other_day[:6] == ("wx2", "2026-11-19", None, None, None, None)
+    assert "ref_date is another day than the one asked for" in other_day[6]
     load(line(answer(2).decode(), on(23)))
-    assert coverage(warehouse, "ready_at, attempt_state, error_code")[1] == (
-        at("23 10:30"),
-        "ok",
-        None,
+    assert coverage(warehouse, columns)[1] == (
+        *("wx1", "2026-11-20", 1, at("23 10:30"), None, None, None),
     )
-
-
-def test_a_day_that_was_imported_too_early_says_so(warehouse: Engine, load: Load):
-    """And what brings it in: no run has left it like that."""
-    load(line(answer(1).decode(), on(23, "08:30")))
-
-    with warehouse.connect() as connection:
-        reason = connection.exec_driver_sql(
-            "SELECT reason FROM analytics.coverage "
-            "WHERE state = 'not_ready' AND publication_date = '2026-11-20'"
-        ).scalar_one()
-
-    assert reason.startswith("imported, from an answer of before its figures were computed")
-    assert reason.endswith("start a run with begin_date and end_date 2026-11-20")
 
 
 @pytest.mark.parametrize(
@@ -178,9 +247,9 @@ def test_a_day_that_was_imported_too_early_says_so(warehouse: Engine, load: Load
         ),
         (line({"list": []}, "yesterday"), "Invalid RFC3339 encoded datetime - at `$.fetched_at`"),
         (line({"list": []}, "2026-11-25T10:30:00+08:00"), "+08:00 is in the future"),
-        (line({"list": []}, publication_date="2026-11-31"), "Invalid RFC3339 encoded date"),
-        (line({"list": []}, publication_date="2014-11-30"), "getarticletotal starts on 2014-12-01"),
-        (line({"list": []}, publication_date="2026-11-23"), "2026-11-23 is not before the day"),
+        (line({"list": []}, day="2026-11-31"), "Invalid RFC3339 encoded date"),
+        (line({"list": []}, day="2014-11-30"), "getarticletotal starts on 2014-12-01"),
+        (line({"list": []}, day="2026-11-23"), "2026-11-23 is not before the day"),
         (line(["list"]), "body is neither an object nor a text"),
         (line("no"), "body is no JSON object"),
         (line({"lost": []}), "body: the answer has no list of articles"),
@@ -231,9 +300,7 @@ def test_a_file_cut_in_the_middle(
         assert said.err == (
             f"weixin-etl: {path}, line 10: it is not JSON: the file ends in the middle of it\n"
         )
-        assert said.out == (
-            "9 answers loaded: 1 rows new, 8 updated, 0 unchanged, 8 figures restated; 1 refused\n"
-        )
+        assert said.out == ("9 answers loaded: 1 row new, 0 updated; 1 refused\n")
     assert len(raw_answers(warehouse)) >= 8
 
 
@@ -247,7 +314,7 @@ def test_the_command(warehouse: Engine, tmp_path: Path, capsys: pytest.CaptureFi
     assert cli.main(["import", str(plain), str(packed)]) == 0
 
     assert capsys.readouterr() == (
-        "2 answers loaded: 1 rows new, 1 updated, 0 unchanged, 1 figures restated\n",
+        "2 answers loaded: 1 row new, 0 updated\n",
         "",
     )
     assert cli.main(["import", str(tmp_path / "nothing")]) == 1
@@ -269,12 +336,12 @@ def test_the_loader_may_import(warehouse: Engine, loader: Engine, tmp_path: Path
 def test_an_import_ends_no_day_by_one_answer(warehouse: Engine, load: Load):
     """Days that nobody asked for are imported as empty: the next daily run asks for each."""
     days = [date(2026, 11, day) for day in (1, 2, 3)]
-    load(*(line('{"list":[]}', on(24, "10:00"), publication_date=str(day)) for day in days))
-    silent = coverage(warehouse, "publication_date, is_final, is_resting, is_provisional")
+    load(*(line('{"list":[]}', on(23, "10:00"), day=str(day)) for day in days))
+    silent = coverage(warehouse, "day, settled, list_sha256")
 
     load_pairs(warehouse, pair(answer(1), "24 10:10"))
     configured = [ConfiguredAccount("weixin_default", "wx1", "报纸")]
-    planned = plan(SCHEDULED, warehouse, Settings(), configured, is_new=True)
+    planned = plan(SCHEDULED, warehouse, Settings(), configured)
 
-    assert silent == [(day, False, True, True) for day in days]
+    assert silent == [(day, None, None) for day in days]
     assert planned.accounts[0].days[-3:] == days[::-1]

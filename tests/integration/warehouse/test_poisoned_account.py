@@ -22,9 +22,16 @@ from weixin_etl.run.plan import plan
 ACCOUNTS = [f"wx{number:02}" for number in range(50)]
 POISONED = "wx07"
 DAYS = [date(2026, 11, 23), date(2026, 11, 22)]
-RUN = replace(SCHEDULED, run_id="manual", is_scheduled=False, begin_date=DAYS[1], end_date=DAYS[0])
+RUN = replace(
+    SCHEDULED,
+    run_id="manual",
+    is_scheduled=False,
+    names_dates=True,
+    begin_date=DAYS[1],
+    end_date=DAYS[0],
+)
 TABLES = ("fact_article_total", "dim_article", "article_sighting", "raw_response", "coverage")
-ANSWERING = "SELECT appid, publication_date FROM weixin.raw_response ORDER BY 1, 2 DESC"
+ANSWERING = "SELECT appid, day FROM weixin.raw_response ORDER BY 1, 2 DESC"
 
 
 @pytest.fixture
@@ -55,7 +62,7 @@ def ingested(warehouse: Engine, wire: Wire) -> tuple[IngestError, int]:
 
     accounts = {f"a_{it}": replace(wire.account, appid=it, name=f"n{it}") for it in ACCOUNTS}
     configured = [ConfiguredAccount(conn_id, it.appid, it.name) for conn_id, it in accounts.items()]
-    batch = plan(RUN, warehouse, Settings(), configured, is_new=True).accounts
+    batch = plan(RUN, warehouse, Settings(), configured).accounts
     event.listen(warehouse, "before_cursor_execute", note)
     try:
         with pytest.raises(IngestError) as caught:
@@ -65,7 +72,6 @@ def ingested(warehouse: Engine, wire: Wire) -> tuple[IngestError, int]:
                 Settings(),
                 batch,
                 lambda it: WeixinClient(accounts[it.conn_id], LIMITS),
-                by_itself=False,
             )
     finally:
         event.remove(warehouse, "before_cursor_execute", note)
@@ -94,7 +100,7 @@ def refused_by_postgres(warehouse: Engine, sqlstate: str) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("sqlstate", "said"),
     [
-        ("23514", "nwx07: report it, with the lines above (CheckViolation: "),
+        ("23514", "nwx07: report it, with the lines above (IntegrityError: poison)"),
         ("40P01", "nwx07: wait; Airflow tries again; no action is needed unless it persists (the "),
     ],
     ids=["a row that Postgres refuses", "a deadlock"],
@@ -112,8 +118,10 @@ def test_an_account_that_postgres_refuses(warehouse: Engine, wire: Wire, sqlstat
     for table in TABLES:
         held = rows(warehouse, f"SELECT appid FROM weixin.{table} ORDER BY 1")  # noqa: S608 # TABLES
         assert held == [(appid,) for appid in others for _ in DAYS]
-    not_loaded = "SELECT appid, state FROM weixin.run_report WHERE state != 'loaded'"
-    assert rows(warehouse, not_loaded) == [(POISONED, "planned")] * len(DAYS)
+    not_loaded = "SELECT appid, inserted FROM weixin.run_report WHERE inserted = 0"
+    assert rows(warehouse, not_loaded) == [(POISONED, 0)] * len(DAYS)
+    counted = "SELECT sum(calls) FROM weixin.api_call"
+    assert rows(warehouse, counted) == [(len(ACCOUNTS) * len(DAYS),)]
 
 
 def test_an_error_of_the_whole_warehouse_is_met_once(warehouse: Engine, wire: Wire):

@@ -21,24 +21,24 @@ from warehouse_loads import (
     contents,
     coverage,
     facts,
+    history,
     know,
     load_pairs,
     pair,
+    refused,
     rows,
 )
 
 from weixin_etl import cli
+from weixin_etl.api.errors import EndpointOfflineError
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL
 from weixin_etl.kept.answers import Selection
-from weixin_etl.kept.replay import Diff, FigureDiff, Replayed, replay
+from weixin_etl.kept.replay import Replayed, replay
+from weixin_etl.model import Counts
 from weixin_etl.warehouse.locks import lock_load
 
 ALL = Selection(ARTICLE_TOTAL)
-WITHOUT_CHANGED_AT = "to_jsonb(fact_article_total) - 'changed_at' - 'loaded_at'"
-RESTATED = """
-    SELECT msgid, metric, kind, old_value, new_value
-    FROM weixin.restatement WHERE cause = 'replay'
-"""
+WITHOUT_CHANGED_AT = "to_jsonb(fact_article_total) - 'changed_at'"
 WIPE = "TRUNCATE weixin.fact_article_total"
 
 
@@ -94,18 +94,18 @@ CORRUPTED = """
     UPDATE weixin.fact_article_total SET share_user = NULL, extra = '{"b": 1}' WHERE msgid = '1_2';
     DELETE FROM weixin.fact_article_total WHERE msgid = '2_1' AND appid = 'wx2';
     INSERT INTO weixin.fact_article_total
-        (appid, msgid, stat_date, publication_date, raw_response_id, fetched_at, loaded_at,
-        changed_at)
-        VALUES ('wx1', '9_9', '2026-11-20', '2026-11-20', 1, now(), now(), now());
+        (appid, msgid, stat_date, publication_date, raw_response_id, fetched_at, changed_at)
+        VALUES ('wx1', '9_9', '2026-11-20', '2026-11-20', 1, now(), now());
     UPDATE weixin.coverage SET row_count = 77, through_date = '2026-11-01' WHERE appid = 'wx1';
 """
 
 
-def test_what_a_replay_finds_and_restates(warehouse: Engine):
+def test_what_a_replay_finds_and_changes(warehouse: Engine):
     """Values come back, those that no answer gives are gone; rows that none holds stay."""
     load_mornings(warehouse)
-    before = contents(warehouse, ["fact_article_total", "coverage"])
-    assert rows(warehouse, RESTATED) == []
+    before = facts(warehouse, WITHOUT_CHANGED_AT), coverage(warehouse, "*")
+    of_replay = ("cause", "appid", "item", "stat_date", "share_count", "share_user")
+    assert [it for it in history(warehouse, *of_replay) if it[0] == "replay"] == []
     alter(warehouse, CORRUPTED)
 
     replayed = run(warehouse)
@@ -114,33 +114,25 @@ def test_what_a_replay_finds_and_restates(warehouse: Engine):
         is_applied=True,
         pairs=4,
         answers=10,
-        diff=Diff(
-            new_rows=1,
-            changed_rows=8,
-            left_rows=1,
-            figures=(
-                FigureDiff("extra", 2, ("wx1", "1_2", "2026-11-20", '{"b": 1}', None)),
-                FigureDiff("share_count", 6, ("wx1", "1_1", "2026-11-20", "100", "4")),
-                FigureDiff("share_user", 8, ("wx1", "1_1", "2026-11-20", "8", None)),
-            ),
-        ),
+        counts=Counts(inserted=1, updated=8, unchanged=1),
         coverage=2,
     )
     alter(warehouse, "DELETE FROM weixin.fact_article_total WHERE msgid = '9_9'")
-    alter(warehouse, "UPDATE weixin.fact_article_total SET changed_at = '2026-11-24 10:30+08'")
-    assert contents(warehouse, ["fact_article_total", "coverage"]) == before
-    assert sorted(rows(warehouse, RESTATED), key=str) == sorted(
-        [
-            *[("1_1", "share_count", "correction", 100, it) for it in (4, 2, 9) for _ in "12"],
-            *[("1_1", "share_user", "removed", 8, None) for _ in "123456"],
-            *[("1_2", "share_user", "late", None, 3) for _ in "12"],
-        ],
-        key=str,
-    )
+    assert (facts(warehouse, WITHOUT_CHANGED_AT), coverage(warehouse, "*")) == before
+    assert [it[1:] for it in history(warehouse, *of_replay) if it[0] == "replay"] == [
+        *(
+            (appid, msgid, DAY + timedelta(age), *replaced)
+            for appid in ("wx1", "wx2")
+            for msgid, age, *replaced in [
+                *(("1_1", age, 100, 8) for age in range(3)),
+                ("1_2", 0, 5, None),
+            ]
+        )
+    ]
 
 
 def test_the_difference_is_what_applying_it_does(warehouse: Engine):
-    """A diff writes nothing, not even a row anew, and says what will be."""
+    """Without `--apply` nothing is written, not even a row anew, and it is said what would be."""
     load_mornings(warehouse)
     alter(warehouse, CORRUPTED)
     before = contents(warehouse, versions=True)
@@ -180,13 +172,12 @@ def test_only_what_is_selected(
 
 
 BY_AN_OLDER_PARSER = """
-    UPDATE weixin.coverage SET data_state = NULL, fetched_at = NULL, through_date = NULL,
-        row_count = NULL, article_count = NULL, ready_at = NULL, is_final = FALSE,
-        attempt_state = 'failed', attempts = 1, error_kind = 'unreadable', error = 'no row fits',
-        cure = 'report it' WHERE appid = 'wx1';
+    UPDATE weixin.coverage SET fetched_at = NULL, through_date = NULL, row_count = NULL,
+        article_count = 0, ready_at = NULL, list_sha256 = NULL, settled = 'given_up',
+        error_kind = 'unreadable', error = 'no row fits', cure = 'report it' WHERE appid = 'wx1';
     INSERT INTO weixin.rejected_row
-        (dataset, appid, publication_date, msgid, reason, payload, raw_response_id, rejected_at)
-    SELECT dataset, appid, publication_date, '1_1', 'an older reason', '{}', raw_response_id, now()
+        (dataset, appid, day, msgid, reason, payload, raw_response_id, rejected_at)
+    SELECT dataset, appid, day, '1_1', 'an older reason', '{}', raw_response_id, now()
     FROM weixin.raw_response WHERE appid = 'wx1';
     TRUNCATE weixin.fact_article_total;
 """
@@ -195,44 +186,26 @@ WEEK_AGO = date(2026, 11, 14)
 
 
 def test_what_an_older_parser_rejected(warehouse: Engine):
-    """Rows are loaded, rejected parts resolved, and the day is ready and final after all."""
+    """Rows are loaded, rejected parts resolved, and the day is ready and final, not given up."""
     know(warehouse, "wx1")
-    load_pairs(warehouse, pair(body(article("1_1", WEEK), day=WEEK_AGO), "21 08:30", WEEK_AGO))
+    for fetched in ("20 10:30", "21 08:30"):
+        rows_ = {day: row for day, row in WEEK.items() if int(day) < int(fetched[:2])}
+        answer = body(article("1_1", rows_), day=WEEK_AGO)
+        load_pairs(warehouse, pair(answer, fetched, WEEK_AGO))
+    assert coverage(warehouse, "settled") == [("final",)]
     before = contents(warehouse, ["coverage", "fact_article_total"])
     alter(warehouse, BY_AN_OLDER_PARSER)
 
     diff = run(warehouse, replaced(ALL, is_rejected=True), is_applied=False)
     replayed = run(warehouse, replaced(ALL, is_rejected=True))
 
-    assert (diff.diff.new_rows, diff.diff.fitting, diff.coverage) == (7, 1, 1)
-    assert replaced(diff, is_applied=True, judged=1) == replayed
+    assert (diff.counts.inserted, diff.coverage) == (7, 1)
+    assert replaced(diff, is_applied=True) == replayed
     assert contents(warehouse, ["coverage", "fact_article_total"]) == before
-    assert rows(warehouse, "SELECT reason, resolved_at FROM weixin.rejected_row") == [
+    assert rows(warehouse, "SELECT DISTINCT reason, resolved_at FROM weixin.rejected_row") == [
         ("an older reason", at("24 10:30"))
     ]
     assert run(warehouse, replaced(ALL, is_rejected=True)).pairs == 0
-
-
-def test_only_a_replay_resolves_what_a_mended_parser_reads(warehouse: Engine):
-    """An answer that leaves the part out does not: the fact would never get the value."""
-    know(warehouse, "wx1")
-    load_pairs(warehouse, pair(body(article("1_1", {"20": {"share_count": 1}})), "22 08:30"))
-    alter(warehouse, "UPDATE weixin.fact_article_total SET share_count = NULL")
-    alter(
-        warehouse,
-        "INSERT INTO weixin.rejected_row (dataset, appid, publication_date, msgid, stat_date, "
-        "metric, reason, payload, raw_response_id, rejected_at) SELECT dataset, appid, "
-        "publication_date, '1_1', '2026-11-20', 'share_count', 'an older reason', '', "
-        "raw_response_id, now() FROM weixin.raw_response",
-    )
-    is_open = "SELECT resolved_at IS NULL FROM weixin.rejected_row"
-
-    load_pairs(warehouse, pair(body(article("1_1", {"20": {}})), "23 08:30"))
-    assert rows(warehouse, is_open) == [(True,)]
-
-    run(warehouse, replaced(ALL, is_rejected=True))
-    assert rows(warehouse, is_open) == [(False,)]
-    assert facts(warehouse, "share_count") == [(1,)]
 
 
 def test_what_still_does_not_fit_stays_open(warehouse: Engine):
@@ -242,9 +215,8 @@ def test_what_still_does_not_fit_stays_open(warehouse: Engine):
     load_pairs(warehouse, pair(odd, "23 10:30"))
     alter(warehouse, "UPDATE weixin.rejected_row SET reason = 'old' WHERE stat_date = '2026-11-21'")
 
-    replayed = run(warehouse)
+    run(warehouse)
 
-    assert (replayed.diff.fitting, replayed.diff.rejected) == (1, 1)
     assert rows(
         warehouse,
         "SELECT stat_date::text, left(reason, 18), resolved_at IS NULL "
@@ -254,7 +226,9 @@ def test_what_still_does_not_fit_stays_open(warehouse: Engine):
         ("2026-11-21", "old", False),
         ("2026-11-21", "share_count is a n", True),
     ]
+    before = contents(warehouse, versions=True)
     assert run(warehouse).is_empty
+    assert contents(warehouse, versions=True) == before
 
 
 def test_a_day_that_was_not_ready_stays_so(warehouse: Engine):
@@ -273,24 +247,22 @@ def test_a_day_that_was_not_ready_stays_so(warehouse: Engine):
 
     assert run(warehouse).is_empty
     assert coverage(warehouse, "*") == before
-    assert coverage(warehouse, "ready_at")[0] == (None,)
+    assert coverage(warehouse, "ready_at, error_kind") == [
+        (None, "not_ready"),
+        (at("23 11:00"), None),
+    ]
 
 
 def test_a_refusal_since_then_stays_the_last_attempt(warehouse: Engine):
     """A replay is no attempt."""
     load_mornings(warehouse)
-    alter(
-        warehouse,
-        "UPDATE weixin.coverage SET ready_at = NULL, attempt_state = 'failed', attempts = 2, "
-        "error = 'offline', error_code = 47009, attempted_at = '2026-11-24 08:30+08'",
-    )
+    load_pairs(warehouse, refused(EndpointOfflineError(errcode=47009), "24 08:30"))
+    before = coverage(warehouse, "*")
+    assert coverage(warehouse, "ready_at, error_code")[0] == (at("23 10:30"), 47009)
 
-    replayed = run(warehouse)
+    assert run(warehouse).is_empty
 
-    assert replayed.judged == 4
-    assert set(coverage(warehouse, "ready_at, attempt_state, error_code, attempts")) == {
-        (at("23 10:30"), "failed", 47009, 2)
-    }
+    assert coverage(warehouse, "*") == before
 
 
 @pytest.mark.every_postgres
@@ -309,7 +281,7 @@ import os, signal, sys
 from weixin_etl import warehouse
 from weixin_etl.kept import answers, replay as verb
 from weixin_etl.datasets import ARTICLE_TOTAL
-answers._MOST_PAIRS = 1
+verb._MOST_PAIRS = 1
 def on_progress(done, total):
     if done > 3:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -339,7 +311,7 @@ def test_a_replay_waits_for_a_load_of_the_account(warehouse: Engine):
     alter(warehouse, WIPE)
     waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
     with ThreadPoolExecutor(1) as pool, warehouse.begin() as connection:
-        lock_load(connection, ["wx2"])
+        lock_load(connection, ["wx1"])
         replaying = pool.submit(run, warehouse)
         for _ in range(1000):
             if rows(warehouse, waiting) == [(1,)] or replaying.done():
@@ -349,7 +321,7 @@ def test_a_replay_waits_for_a_load_of_the_account(warehouse: Engine):
         assert rows(warehouse, waiting) == [(1,)]
         assert facts(warehouse, "msgid") == []
         connection.rollback()
-        assert replaying.result().diff.new_rows == 10
+        assert replaying.result().counts.inserted == 10
 
 
 Printed = Callable[..., str]
@@ -367,7 +339,7 @@ def printed(capsys: pytest.CaptureFixture[str], connected: None) -> Printed:
 
 
 def test_the_command(warehouse: Engine, printed: Printed):
-    """It shows the difference by metric, and writes it when told to."""
+    """It shows what would change, and writes it when told to."""
     load_mornings(warehouse)
     alter(warehouse, CORRUPTED)
 
@@ -376,25 +348,23 @@ def test_the_command(warehouse: Engine, printed: Printed):
         "replay", "article_total", "--accounts", "wx2", "--end", "2026-11-20", "--apply"
     )
 
-    assert shown.splitlines()[:2] == [
-        "1 pair of account and publication day, 3 answers read. This would change:",
-        "4 rows get other values",
+    assert shown.splitlines() == [
+        "1 pair, 3 answers read. This would change:",
+        "4 rows with other values",
+        "Nothing is written: --apply does.",
     ]
-    assert "share_count: 3 figures; for example wx2 1_1 2026-11-20: 100 → 4" in shown
-    assert shown.splitlines()[-1] == "Nothing is written: --apply does."
-    assert again.rstrip().splitlines() == [
-        "1 pair of account and publication day, 3 answers read. This was written:",
-        *shown.splitlines()[1:-1],
+    assert again.splitlines() == [
+        "1 pair, 3 answers read. This was written:",
+        "4 rows with other values",
     ]
     assert printed("replay", "article_total", "--accounts", "wx2", "--end", "2026-11-20") == (
-        "1 pair of account and publication day, 3 answers read: "
-        "the fact is what they say, nothing changes"
+        "1 pair, 3 answers read: the fact is what they say, nothing changes"
     )
 
 
 @pytest.mark.every_postgres
 def test_rejected_parts_by_reason(warehouse: Engine, printed: Printed):
-    """With the metric; given by a later answer, they are gone from the list."""
+    """With the metric; once an answer comes without them, they are gone from the list."""
     know(warehouse, "wx1", "wx2")
     odd = body(article("1_1", {"20": {"share_count": "many"}, "21": {"share_count": -1}}))
     early = body(article("1_1", {"26": {"share_count": 1}, "27": {"share_count": 1}}))
@@ -404,7 +374,7 @@ def test_rejected_parts_by_reason(warehouse: Engine, printed: Printed):
     assert printed("rejected").splitlines() == [
         "2 × stat_date is later than the day before the answer (article_total)",
         "    wx2: 1 days, 2026-11-20 to 2026-11-20",
-        '    for example wx2 2026-11-20 1_1 2026-11-27: {"stat_date":"2026-11-27","share_count":1}',
+        '    for example wx2 2026-11-20 1_1 2026-11-26: {"stat_date":"2026-11-26","share_count":1}',
         "1 × share_count is a negative number, not a whole number from 0 to 9223372036854775807 "
         "(article_total)",
         "    wx1: 1 days, 2026-11-20 to 2026-11-20",

@@ -42,7 +42,11 @@ def body(
     *articles: dict[str, Any], day: date = DAY, rows_key: str = "details", **keys: Any
 ) -> bytes:
     """The bytes of an answer for a publication day."""
-    items = [{"ref_date": day.isoformat(), **item, rows_key: item["details"]} for item in articles]
+    items = [
+        {"ref_date": day.isoformat(), rows_key: item["details"]}
+        | {name: value for name, value in item.items() if name != "details"}
+        for item in articles
+    ]
     return json.dumps({"list": items, **keys}, ensure_ascii=False).encode()
 
 

@@ -9,10 +9,11 @@ import view_cases as cases
 from sqlalchemy import Connection, Engine, MetaData
 
 from weixin_etl.datasets import DATASETS, Kind
-from weixin_etl.parse.values import BIGINT_MAX
 from weixin_etl.warehouse.views import views
 
 pytestmark = pytest.mark.every_postgres
+
+BIGINT_MAX = 2**63 - 1
 
 DECLARED = {"metric", "scene"}
 """Views whose rows are the declarations of datasets.py."""
@@ -56,6 +57,9 @@ def test_no_view_fails_on_the_largest_counts(connection: Connection, tables: Met
     for msgid in ("1_1", "1_2"):
         of_message = {"message_id": "1", "position": 1, "title": "春"}
         given["dim_article"].append({**of_article, **of_message, "msgid": msgid})
+    given["raw_response"] = [
+        {"dataset": "article_total", "appid": "wx1", "last_seen_at": "2026-11-24 09:00+08:00"}
+    ]
     items = {"msgid": ["1_1", "1_2"], "user_source": [0, 1]}
     for dataset in DATASETS.values():
         values: dict[Kind, Any] = {
@@ -76,13 +80,14 @@ def test_no_view_fails_on_the_largest_counts(connection: Connection, tables: Met
                 facts.append({**row, **figures})
         given[dataset.fact] = facts
         given[f"{dataset.fact}_history"] = [
-            {**row, "changed_metrics": list(largest)} for row in facts
+            {**row, **(largest if row.get("share_user") == 0 else dict.fromkeys(largest))}
+            for row in facts
         ]
         given.setdefault("coverage", []).append(
             {
                 "dataset": dataset.name,
-                "publication_date": "2026-11-02..2026-11-08",
-                "data_state": "loaded",
+                "day": "2026-11-02..2026-11-08",
+                "lists": 2,
                 "fetched_at": "2026-11-24 09:00+08:00",
             }
         )

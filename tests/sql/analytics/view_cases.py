@@ -2,13 +2,18 @@
 Cases of the analysts' views: folders with the rows that are given and the rows that are expected.
 
 `given.yaml` has rows by table of schema `weixin`; columns that matter to no view have the values of
-`DEFAULTS`, and an answer was ready unless `ready_at` says something else. `expected.yaml` has the
+`DEFAULTS`, and an answer was ready unless `ready_at` says something else. A row of `coverage` with
+`lists: N` is of a newest ready answer that lists so many articles, one without it of one that says
+nothing. `fact_<dataset>_history` are the rows of `fact_history` that are of the dataset, written as the
+fact's. `expected.yaml` has the
 view's rows with the columns the case is about: one that only some rows name is null in the others.
 With `where` and `rows` it has those of the view's rows that the condition picks. A day `A..B`
 stands for a row of each day from A to B. `today`, `today-3`, … are days in Beijing, as the views'
 clock is the server's.
 """
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -20,8 +25,8 @@ import sqlalchemy
 import yaml
 from sqlalchemy import Connection, MetaData
 
-from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS
-from weixin_etl.warehouse import rollups
+from weixin_etl.datasets import DATASETS, Dataset
+from weixin_etl.model import NOTHING
 
 CASES = Path(__file__).parent
 Row = Mapping[str, Any]
@@ -33,28 +38,25 @@ _FACT = {
     "appid": "wx1",
     "raw_response_id": 1,
     "fetched_at": _SEEN,
-    "loaded_at": _SEEN,
     "changed_at": _SEEN,
 }
-_REPLACED = {**_FACT, "replaced_at": _SEEN, "cause": "wechat"}
+_REPLACED = {**_FACT, "changed_at": "2026-11-23 09:00+08:00", "replaced_at": _SEEN, "cause": "wechat"}
 DEFAULTS: dict[str, dict[str, Any]] = {
     "coverage": {
         "appid": "wx1",
         "dataset": "article_total",
-        "attempt_state": "ok",
+        "article_count": 0,
         "attempted_at": _SEEN,
-        "attempts": 0,
         "row_count": 0,
     },
     "dim_account": {"appid": "wx1", "name": "报纸", "conn_id": "wx1", "first_seen_at": _SEEN},
-    "dim_article": {"appid": "wx1", "first_seen_at": _SEEN, "last_seen_at": _SEEN},
-    "article_sighting": {"appid": "wx1", "dataset": "article_total", "last_seen_at": _SEEN},
+    "dim_article": {"appid": "wx1", "first_seen_at": _SEEN},
+    "article_sighting": {"appid": "wx1", "dataset": "article_total"},
     "raw_response": {
-        "publication_date": "2026-11-20",
-        "body_zstd": b"",
+        "day": "2026-11-20",
+        "body": b"",
         "body_sha256": b"",
         "fetched_at": _SEEN,
-        "loaded_at": _SEEN,
     },
     "rejected_row": {
         "appid": "wx1",
@@ -64,11 +66,14 @@ DEFAULTS: dict[str, dict[str, Any]] = {
         "raw_response_id": 1,
         "rejected_at": _SEEN,
     },
-    "first_daily_run": {"appid": "wx1", "dataset": "article_total"},
+    "collected_since": {"appid": "wx1", "dataset": "article_total", "catch_up_days": 60},
     **{it.fact: _FACT for it in DATASETS.values()},
     **{f"{it.fact}_history": _REPLACED for it in DATASETS.values()},
     "dim_article_title_history": {"appid": "wx1", "replaced_at": _SEEN},
 }
+
+
+_HISTORIES = {f"{it.fact}_history": it for it in DATASETS.values()}
 
 
 def folders() -> list[Path]:
@@ -95,29 +100,39 @@ def read(path: Path, day: date) -> Any:
 
 
 def give(connection: Connection, tables: MetaData, given: Mapping[str, Sequence[Row]]) -> None:
-    """
-    Insert the rows; an article is listed by an answer of its own, last seen as the case says.
-
-    Accounts that the case does not describe are described, as before any load.
-    """
+    """Insert the rows. Accounts that the case does not describe are described, as before any load."""
     named = {row.get("appid", "wx1") for rows in given.values() for row in rows}
     described = {row.get("appid", "wx1") for row in given.get("dim_account", [])}
     others = [{"appid": appid} for appid in sorted(named - described)]
     for name, rows in {**given, "dim_account": [*given.get("dim_account", []), *others]}.items():
-        for row in each_day(rows):
-            ready = {"ready_at": row.get("fetched_at")} if name == "coverage" else {}
-            values = {**DEFAULTS[name], **ready, **row}
-            if name == "article_sighting":
-                answer = {key: values[key] for key in ("dataset", "appid")}
-                answer["last_seen_at"] = values.pop("last_seen_at")
-                raw_response = tables.tables["weixin.raw_response"].insert()
-                kept = connection.execute(
-                    raw_response.values({**DEFAULTS["raw_response"], **answer})
-                )
-                (values["raw_response_id"],) = kept.inserted_primary_key
-            connection.execute(tables.tables[f"weixin.{name}"].insert().values(values))
-    for dataset in ARTICLE_DATASETS.values():
-        rollups.keep_whole(connection, dataset, [*named | described])
+        table = tables.tables[f"weixin.{'fact_history' if name in _HISTORIES else name}"]
+        values = [{**DEFAULTS[name], **row} for row in each_day(rows)]
+        if name == "coverage":
+            values = [_covered({"ready_at": row.get("fetched_at"), **row}) for row in values]
+        elif name in _HISTORIES:
+            values = [_replaced(_HISTORIES[name], row) for row in values]
+        alike: dict[frozenset[str], list[dict[str, Any]]] = {}
+        for row in values:
+            alike.setdefault(frozenset(row), []).append(row)
+        for same in alike.values():
+            connection.execute(table.insert(), same)
+
+
+def _covered(pair: dict[str, Any]) -> dict[str, Any]:
+    """A row of coverage, with what its newest ready answer lists."""
+    if (listed := pair.pop("lists", None)) is None:
+        return pair
+    sha256 = hashlib.sha256(str(listed).encode()).digest() if listed else NOTHING
+    return {**pair, "list_sha256": sha256, "article_count": max(listed, pair["article_count"])}
+
+
+def _replaced(dataset: Dataset, version: dict[str, Any]) -> dict[str, Any]:
+    """A row of the history, with the row of the fact as it was."""
+    about = {name: version.pop(name) for name in ("replaced_at", "cause")}
+    item = str(version[dataset.item.name]) if dataset.item else ""
+    key = {name: version[name] for name in ("appid", "stat_date", "changed_at")}
+    row = json.loads(json.dumps(version, default=str))
+    return {"dataset": dataset.name, "item": item, **key, **about, "row": row}
 
 
 def expected_and_found(

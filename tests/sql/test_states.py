@@ -1,0 +1,71 @@
+"""A pair is called the same by the rules and by the views."""
+
+import pytest
+import sqlalchemy
+from sqlalchemy import Engine
+from states import CASES, Case, at
+
+from weixin_etl import rules
+from weixin_etl.clock import beijing_date
+from weixin_etl.model import State
+from weixin_etl.warehouse.statements import _templates
+
+CALLED = """
+{% from "weixin/macros.jinja" import state %}
+SELECT {{ state("pair", ":day", window, first_day, "since", ":heard", "cast(:now AS timestamptz)") }}
+FROM (SELECT 1) AS one
+LEFT JOIN (
+    SELECT
+        cast(:settled AS text) AS settled,
+        cast(:ready_at AS timestamptz) AS ready_at,
+        cast(:list_sha256 AS bytea) AS list_sha256
+) AS pair ON :is_there
+LEFT JOIN (
+    SELECT cast(:since AS date) AS since_date, cast(:catch_up_days AS integer) AS catch_up_days
+) AS since ON cast(:since AS date) IS NOT NULL
+"""
+of_cases = pytest.mark.parametrize("case", CASES, ids=[case.why for case in CASES])
+
+
+@of_cases
+def test_the_rules_call_a_pair_so(case: Case) -> None:
+    """`rules.state`."""
+    now = at(case.now)
+    reach = rules.reach(
+        case.dataset, beijing_date(now), case.since, case.catch_up_days if case.since else 60
+    )
+    heard = at(case.heard) if case.heard else None
+
+    called = rules.state(case.dataset, case.day, case.pair, reach=reach, heard=heard, now=now)
+
+    assert called == case.state
+
+
+@of_cases
+@pytest.mark.every_postgres
+def test_the_views_call_a_pair_so(warehouse: Engine, case: Case) -> None:
+    """The macro `state`, which views use, of the same facts at the same instant."""
+    first_day = f"date '{case.dataset.first_day}'"
+    sql = _templates().from_string(CALLED).render(window=case.dataset.window, first_day=first_day)
+    values = {
+        "day": case.day,
+        "now": at(case.now),
+        "heard": at(case.heard) if case.heard else None,
+        "since": case.since,
+        "catch_up_days": case.catch_up_days,
+        "is_there": case.pair is not None,
+        "settled": case.pair and case.pair.settled,
+        "ready_at": case.pair and case.pair.ready_at,
+        "list_sha256": case.pair and case.pair.list_sha256,
+    }
+    sql = sql.replace(":day", "cast(:day AS date)").replace(":heard", "cast(:heard AS timestamptz)")
+
+    with warehouse.connect() as connection:
+        called = connection.execute(sqlalchemy.text(sql), values).scalar_one()
+
+    assert called == case.state
+
+
+def test_every_state_has_a_case() -> None:
+    """Each word is met."""
+    assert {case.state for case in CASES} == set(State)
