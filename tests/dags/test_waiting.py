@@ -55,5 +55,5 @@ def test_at_noon_it_is_red_and_names_them(scheduled: DailyDag, sandbox: Sandbox)
     assert outcome.errors == [("ingest", NOT_IN), ("check", NOT_IN)]
     assert (
         "沙箱公众号: run again after 2026-11-25 10:00 Beijing time (the figures are not ready yet: "
-        "data not ready, please try again later) · 2026-11-23 · weixin_default, errcode 61503"
+        "data not ready, please try later) · 2026-11-23 · weixin_default, errcode 61503"
     ) in outcome.log
