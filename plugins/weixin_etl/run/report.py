@@ -70,7 +70,9 @@ def report(run: Run, warehouse: Engine, accounts: Batch) -> Report:
 
 
 def _in_words(counts: Mapping[str, int]) -> str:
-    said = (f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if name != "calls")
+    said = (
+        f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if name != "calls"
+    )
     return ", ".join([counted(counts["calls"], "call"), *said])
 
 

@@ -72,5 +72,7 @@ def _summary(found: status.Status) -> str:
             "WeChat lists an article"
         )
     for run in found.runs:
-        said += f"; {run.dataset} is being asked: {run.done} of {counted(run.pair_count, 'day')} done"
+        said += (
+            f"; {run.dataset} is being asked: {run.done} of {counted(run.pair_count, 'day')} done"
+        )
     return said
