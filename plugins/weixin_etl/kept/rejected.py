@@ -35,10 +35,10 @@ class RejectionReason:
         if others := len(self.accounts) - _NAMES_SHOWN:
             names += f" and {others} more" if others > 0 else ""
         what = " ".join(filter(None, (account, day, msgid, stat_date)))
+        days = f"{counted(self.pair_count, 'day')}, {self.first_date} to {self.last_date}"
         return (
             f"{self.row_count} × {one_line(self.reason)} ({self.dataset})\n"
-            f"    {names}: {counted(self.pair_count, 'day')}, "
-            f"{self.first_date} to {self.last_date}\n"
+            f"    {names}: {days}\n"
             f"    for example {one_line(what)}: {one_line(payload, _LONGEST_PAYLOAD)}"
         )
 
