@@ -10,7 +10,8 @@ from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
 
 OFFLINE = (
     "沙箱公众号: unpause or trigger weixin_article_total_detail, which has 0 of 7 days (WeChat "
-    "took this endpoint offline: this api is offline, please use the new api) · 2026-11-17 to 2026-11-23 · weixin_default, errcode 47009"
+    "took this endpoint offline: this api is offline, please use the new api) · "
+    "2026-11-17 to 2026-11-23 · weixin_default, errcode 47009"
 )
 STILL_OFFLINE = (
     "沙箱公众号: unpause or trigger weixin_article_total_detail, which has 0 of 1 days (WeChat "
