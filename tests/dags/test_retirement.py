@@ -21,8 +21,9 @@ SUCCESSORS_RUN = (
     "INSERT INTO weixin.collected_since (dataset, appid, since_date, catch_up_days) "
     "SELECT 'article_total_detail', appid, '2026-10-26', 60 "
     "FROM weixin.dim_account ON CONFLICT DO NOTHING",
-    "INSERT INTO weixin.coverage (dataset, appid, day, article_count, attempted_at, fetched_at) "
-    "SELECT 'article_total_detail', appid, day, 1, now(), now() FROM weixin.coverage "
+    "INSERT INTO weixin.coverage (dataset, appid, day, article_count, ready_at, attempted_at, "
+    "fetched_at, row_count) "
+    "SELECT 'article_total_detail', appid, day, 0, now(), now(), now(), 0 FROM weixin.coverage "
     "WHERE dataset = 'article_total' ON CONFLICT DO NOTHING",
 )
 
