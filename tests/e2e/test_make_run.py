@@ -34,7 +34,7 @@ def first(person: Person) -> CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def second(person: Person, first: CompletedProcess[str]) -> CompletedProcess[str]:
-    """What the next one said, a minute later: of one planned at the same instant all would be in."""
+    """What the next one said, planned later than the first one's answers: those would be in."""
     assert first.returncode == 0, first.stderr
     return person.types("make", "run", WEIXIN_NOW="2026-11-25T10:31:00+08:00")
 

@@ -124,8 +124,9 @@ def test_a_run_triggered_by_rest_fills_the_warehouse(
     installation: Installation, run_id: str
 ) -> None:
     """
-    Seven publication days, each in with the articles that the sandbox lists; the report names the
-    run.
+    Seven publication days, each with as many articles as the sandbox lists.
+
+    The report names the run.
     """
     lines = installation.asks(
         "SELECT day, article_count FROM weixin.coverage WHERE dataset = 'article_total' "
