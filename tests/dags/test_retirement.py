@@ -10,7 +10,8 @@ from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
 
 OFFLINE = (
     "沙箱公众号: unpause or trigger weixin_article_total_detail, which has 0 of 7 days (WeChat "
-    "took this endpoint offline: this api is offline, please use the new api) · 2026-11-17 to 2026-11-23 · weixin_default, errcode 47009"
+    "took this endpoint offline: this api is offline, please use the new api) · "
+    "2026-11-17 to 2026-11-23 · weixin_default, errcode 47009"
 )
 STILL_OFFLINE = (
     "沙箱公众号: unpause or trigger weixin_article_total_detail, which has 0 of 1 days (WeChat "
@@ -20,8 +21,9 @@ SUCCESSORS_RUN = (
     "INSERT INTO weixin.collected_since (dataset, appid, since_date, catch_up_days) "
     "SELECT 'article_total_detail', appid, '2026-10-26', 60 "
     "FROM weixin.dim_account ON CONFLICT DO NOTHING",
-    "INSERT INTO weixin.coverage (dataset, appid, day, article_count, attempted_at, fetched_at) "
-    "SELECT 'article_total_detail', appid, day, 1, now(), now() FROM weixin.coverage "
+    "INSERT INTO weixin.coverage (dataset, appid, day, article_count, ready_at, attempted_at, "
+    "fetched_at, row_count) "
+    "SELECT 'article_total_detail', appid, day, 0, now(), now(), now(), 0 FROM weixin.coverage "
     "WHERE dataset = 'article_total' ON CONFLICT DO NOTHING",
 )
 

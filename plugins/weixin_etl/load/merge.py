@@ -150,7 +150,8 @@ class Merge:
         if are_new:
             written = self._written("fact/insert.sql")
         if sum(counts.inserted for counts in written.values()) < sum(staged.values()):
-            written |= self._written("fact/merge.sql", cause=self._cause.value, is_fold=is_fold)
+            merged = self._written("fact/merge.sql", cause=self._cause.value, is_fold=is_fold)
+            written |= {pair: written.get(pair, Counts()) + of for pair, of in merged.items()}
         self._follow(repeated)
         return {
             pair: replace(done, unchanged=count - done.inserted - done.updated)

@@ -373,15 +373,15 @@ def test_rejected_parts_by_reason(warehouse: Engine, printed: Printed):
 
     assert printed("rejected").splitlines() == [
         "2 × stat_date is later than the day before the answer (article_total)",
-        "    wx2: 1 days, 2026-11-20 to 2026-11-20",
+        "    wx2: 1 day, 2026-11-20 to 2026-11-20",
         '    for example wx2 2026-11-20 1_1 2026-11-26: {"stat_date":"2026-11-26","share_count":1}',
         "1 × share_count is a negative number, not a whole number from 0 to 9223372036854775807 "
         "(article_total)",
-        "    wx1: 1 days, 2026-11-20 to 2026-11-20",
+        "    wx1: 1 day, 2026-11-20 to 2026-11-20",
         "    for example wx1 2026-11-20 1_1 2026-11-21: -1",
         "1 × share_count is a text, not a whole number from 0 to 9223372036854775807 "
         "(article_total)",
-        "    wx1: 1 days, 2026-11-20 to 2026-11-20",
+        "    wx1: 1 day, 2026-11-20 to 2026-11-20",
         '    for example wx1 2026-11-20 1_1 2026-11-20: "many"',
     ]
     assert printed("rejected", "--reason", "LATER than").startswith("2 × stat_date")

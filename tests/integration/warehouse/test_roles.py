@@ -157,8 +157,8 @@ class TestReader:
         finally:
             run(warehouse, "GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA analytics TO PUBLIC")
 
-        of = ("article_day_7d", "article_day_30d", *DATASETS)
-        assert [name for (name,) in functions] == sorted(f"{it}_as_of" for it in of)
+        of = ("account_day", "account_day_detail", "article_day", "article_day_detail")
+        assert [name for (name,) in functions] == sorted(f"{it}_as_of" for it in (*of, *DATASETS))
         assert set(said) == {""}
 
 
