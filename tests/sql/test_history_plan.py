@@ -62,7 +62,10 @@ def long_history(embedded_server: Server) -> Iterator[Engine]:
                 metrics = [it.name for it in dataset.metrics]
                 connection.exec_driver_sql(
                     OF_DATASET.format(
-                        fact=dataset.fact, dataset=dataset.name, metrics=", ".join(metrics), values=", ".join(values)
+                        fact=dataset.fact,
+                        dataset=dataset.name,
+                        metrics=", ".join(metrics),
+                        values=", ".join(values),
                     ).replace("%", "%%")
                 )
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

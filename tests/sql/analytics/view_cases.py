@@ -40,7 +40,12 @@ _FACT = {
     "fetched_at": _SEEN,
     "changed_at": _SEEN,
 }
-_REPLACED = {**_FACT, "changed_at": "2026-11-23 09:00+08:00", "replaced_at": _SEEN, "cause": "wechat"}
+_REPLACED = {
+    **_FACT,
+    "changed_at": "2026-11-23 09:00+08:00",
+    "replaced_at": _SEEN,
+    "cause": "wechat",
+}
 DEFAULTS: dict[str, dict[str, Any]] = {
     "coverage": {
         "appid": "wx1",
