@@ -33,15 +33,125 @@ it; with `is_split`, also while the fact has parts of the day that the newest an
         GROUP BY pair.appid
     )
 {%- endmacro %}
-{#- The form once for each figure, `$`: the totals, and both sides of the rates. -#}
-{% macro each(form) -%}
+{#- The figures of a row `$`, by name: its totals, and both sides of its rates. -#}
+{% set figures = {} %}
 {% for metric in dataset.totals %}
-{{ form | replace("$", metric.name) }},
+{% set _ = figures.update({metric.name: "$." ~ metric.name}) %}
 {% endfor %}
 {% for rate in dataset.daily_rates %}
-{{ form | replace("$", rate.name ~ "_numerator") }},
-{{ form | replace("$", rate.name ~ "_denominator") }},
+{% set both = "CASE WHEN $.%s IS NOT NULL THEN $.%s END" %}
+{% set _ = figures.update({
+    rate.name ~ "_numerator": both | format(rate.denominator, rate.numerator),
+    rate.name ~ "_denominator": both | format(rate.numerator, rate.denominator),
+}) %}
 {% endfor %}
+{#- The articles of days, each with its row of the day, `fact`, and the one `before`. -#}
+{% macro articles(pair=none) -%}
+weixin.dim_article AS article
+        {% if pair %}
+            ON {{ pair }}.appid = article.appid AND {{ pair }}.day = article.publication_date
+        {% endif %}
+        LEFT JOIN weixin.{{ dataset.fact }} AS fact
+            ON
+                article.appid = fact.appid
+                AND article.msgid = fact.msgid
+                AND fact.stat_date = day.calendar_date
+        LEFT JOIN LATERAL (
+            SELECT previous.*
+            FROM weixin.{{ dataset.fact }} AS previous
+            WHERE
+                previous.appid = article.appid
+                AND previous.msgid = article.msgid
+                AND previous.stat_date < day.calendar_date
+            ORDER BY previous.stat_date DESC
+            LIMIT 1
+        ) AS before ON TRUE
+{%- endmacro %}
+{#- What the signed sum lacks: the last known total counts, not that of the day before. -#}
+{% macro correction(figure) -%}
+sum(
+                coalesce(
+                    CASE
+                        WHEN before.stat_date = day.calendar_date - 1
+                            THEN {{ figure | replace("$", "before") }}
+                    END, 0
+                )
+                - CASE
+                    WHEN {{ figure | replace("$", "fact") }} IS NOT NULL
+                        THEN coalesce(
+                                {{ figure | replace("$", "before") }}, (
+                                    SELECT {{ figure | replace("$", "known") }}
+                                    FROM weixin.{{ dataset.fact }} AS known
+                                    WHERE
+                                        known.appid = before.appid
+                                        AND known.msgid = before.msgid
+                                        AND known.stat_date < before.stat_date
+                                        AND {{ figure | replace("$", "known") }} IS NOT NULL
+                                    ORDER BY known.stat_date DESC
+                                    LIMIT 1
+                                ), 0
+                            )
+                    ELSE 0
+                END
+            )
+{%- endmacro %}
+{#-
+What came of a figure: the signed sum, corrected where an article lacks a row or, looked up article by
+article, where a row lacks the figure.
+-#}
+{% macro gained(name) -%}
+CASE
+        WHEN day.row_count = 0 THEN CASE WHEN {{ is_complete() }} THEN 0 END
+        WHEN day.{{ name }}_count = day.signed_count THEN day.{{ name }} + coalesce(odd.{{ name }}, 0)
+        ELSE day.{{ name }} + (
+            SELECT
+                CASE
+                    WHEN count({{ figures[name] | replace("$", "fact") }}) > 0
+                        THEN {{ correction(figures[name]) }}
+                END
+            FROM {{ articles() }}
+            WHERE
+                article.appid = day.appid
+                AND article.publication_date
+                BETWEEN day.calendar_date - {{ dataset.window - 1 }}
+                AND greatest(day.calendar_date, account.last_moved_date)
+        )
+    END
+{%- endmacro %}
+{% macro is_complete() -%}
+(
+        odd.articles_lacking = 0
+        AND NOT odd.has_gap
+        {% for name in dataset.headline %}
+        AND day.{{ name }}_count = day.signed_count
+        {% endfor %}
+        AND (
+            SELECT count(*)
+            FROM weixin.coverage AS pair
+            WHERE
+                pair.appid = day.appid
+                AND pair.dataset = '{{ dataset.name }}'
+                AND pair.day BETWEEN day.calendar_date - {{ dataset.window - 1 }} AND day.calendar_date
+                AND pair.list_sha256 IS NOT NULL
+                AND {{ beijing("pair.ready_at") }} > day.calendar_date
+                AND (
+                    {{ beijing("pair.ready_at") }} < pair.day + {{ dataset.window }}
+                    OR pair.settled = 'final'
+                )
+        ) = {{ dataset.window }}
+        -- of a rejected part whose day is not known, any of its window may be
+        AND NOT EXISTS (
+            SELECT FROM weixin.rejected_row AS part
+            WHERE
+                part.resolved_at IS NULL
+                AND part.appid = day.appid
+                AND part.dataset = '{{ dataset.name }}'
+                AND part.day BETWEEN day.calendar_date - {{ dataset.window - 1 }} AND day.calendar_date
+                AND coalesce(
+                    part.stat_date < part.day OR day.calendar_date - part.stat_date IN (0, 1), TRUE
+                )
+        )
+    )
 {%- endmacro %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.account_day{{ dataset.suffix }} (
@@ -127,12 +237,11 @@ CREATE VIEW analytics.account_day{{ dataset.suffix }} (
     cumulate_user
 ) AS
 -- What an account gained on a day is a signed sum: a row counts on its own day and, negated, on the
--- next one while its article is followed. On a day of which an article has no figure, the last one
--- known stands for it.
-WITH account AS (
+-- next one while its article is followed. Where an article may lack a row, it is looked up and the
+-- sum corrected.
+WITH account AS NOT MATERIALIZED (
     SELECT
         its.appid,
-        its.name AS account_name,
         least(
             asked.first_date,
             CASE
@@ -142,9 +251,22 @@ WITH account AS (
         ) AS first_date,
         CASE
             WHEN its.is_active THEN {{ beijing("now()") }} - 1
-            ELSE asked.last_date
+            ELSE greatest(
+                    asked.last_date, (
+                        SELECT pair.through_date
+                        FROM weixin.coverage AS pair
+                        WHERE
+                            pair.appid = its.appid
+                            AND pair.dataset = '{{ dataset.name }}'
+                            AND pair.through_date IS NOT NULL
+                        ORDER BY pair.day DESC
+                        LIMIT 1
+                    )
+                )
         END AS last_date,
-        asked.reached_date
+        newest.reached_date,
+        odd.dates AS odd_dates,
+        odd.last_moved_date
     FROM weixin.dim_account AS its
     LEFT JOIN weixin.collected_since AS daily
         ON its.appid = daily.appid AND daily.dataset = '{{ dataset.name }}'
@@ -152,322 +274,191 @@ WITH account AS (
         LATERAL (
             SELECT
                 min(pair.day) AS first_date,
-                max(pair.day) AS last_date,
-                -- no answer can have a row of a later day
-                {{ beijing("max(pair.fetched_at)") }} - 1 AS reached_date
+                max(pair.day) AS last_date
             FROM weixin.coverage AS pair
             WHERE pair.appid = its.appid AND pair.dataset = '{{ dataset.name }}'
         ) AS asked
+    CROSS JOIN
+        LATERAL (
+            -- no answer can have a row of a later day
+            SELECT {{ beijing("max(pair.attempted_at)") }} - 1 AS reached_date
+            FROM (
+                SELECT its_pair.attempted_at
+                FROM weixin.coverage AS its_pair
+                WHERE its_pair.appid = its.appid AND its_pair.dataset = '{{ dataset.name }}'
+                ORDER BY its_pair.day DESC
+                LIMIT {{ dataset.window }}
+            ) AS pair
+        ) AS newest
+    CROSS JOIN
+        LATERAL (
+            -- publication days of articles that are listed no more, or were moved to them
+            SELECT
+                array_agg(its_odd.publication_date) AS dates,
+                max(its_odd.publication_date) FILTER (WHERE its_odd.is_moved) AS last_moved_date
+            FROM (
+                SELECT
+                    article.publication_date,
+                    FALSE AS is_moved
+                FROM weixin.article_sighting AS sighting
+                INNER JOIN weixin.dim_article AS article
+                    ON sighting.appid = article.appid AND sighting.msgid = article.msgid
+                WHERE
+                    sighting.appid = its.appid
+                    AND sighting.dataset = '{{ dataset.name }}'
+                    AND sighting.unlisted_since IS NOT NULL
+                UNION
+                SELECT
+                    fact.publication_date,
+                    TRUE
+                FROM weixin.{{ dataset.fact }} AS fact
+                WHERE fact.appid = its.appid AND fact.stat_date < fact.publication_date
+            ) AS its_odd
+        ) AS odd
 )
 
 SELECT
-    account.appid,
-    account.account_name,
+    day.appid,
+    day.account_name,
     day.calendar_date,
     (
         SELECT count(*)
         FROM weixin.dim_article AS article
-        WHERE article.appid = account.appid AND article.publication_date = day.calendar_date
+        WHERE article.appid = day.appid AND article.publication_date = day.calendar_date
     ) AS articles_published,
-    day.articles_reported + day.articles_lacking AS articles_expected,
+    day.articles_reported + odd.articles_lacking AS articles_expected,
     day.articles_reported,
-    day.most_days_spanned,
+    CASE WHEN day.row_count > 0 THEN greatest(1, odd.most_days_spanned) END AS most_days_spanned,
     {% for metric in dataset.totals %}
-    CASE
-        WHEN day.row_count = 0 AND day.is_complete THEN 0
-        ELSE day.{{ metric.name }}
-    END AS {{ metric.name }}_increment,
+    {{ gained(metric.name) }} AS {{ metric.name }}_increment,
     {% endfor %}
     {% for rate in dataset.daily_rates %}
-    day.{{ rate.name }}_numerator / nullif(day.{{ rate.name }}_denominator, 0)
-        AS daily_{{ rate.name }},
+    {{ gained(rate.name ~ "_numerator") }}
+    / nullif({{ gained(rate.name ~ "_denominator") }}, 0) AS daily_{{ rate.name }},
     {% endfor %}
-    day.is_complete,
+    {{ is_complete() }} AS is_complete,
     {{ of_the_day("read_user", "article_read") }} AS reading_user,
     {{ of_the_day("read_user", "account_summary") }} AS summary_read_user,
     {{ of_the_day("new_user", "follower_change", true) }} AS new_user,
     {{ of_the_day("cancel_user", "follower_change", true) }} AS cancel_user,
     {{ of_the_day("cumulate_user", "follower_total") }} AS cumulate_user
-FROM account
+FROM (
+    SELECT
+        its.appid,
+        its.name AS account_name,
+        signed.calendar_date,
+        count(signed.is_row) FILTER (WHERE signed.is_row) AS row_count,
+        count(signed.is_row) AS signed_count,
+        count(*) FILTER (WHERE signed.is_reported) AS articles_reported,
+    {% for name in figures %}
+    count(signed.{{ name }}) AS {{ name }}_count,
+    sum(signed.{{ name }}) AS {{ name }}{{ "," if not loop.last }}
+    {% endfor %}
+    FROM weixin.dim_account AS its
+    INNER JOIN (
+        SELECT
+            fact.appid,
+            fact.stat_date AS calendar_date,
+            {% for name, figure in figures.items() %}
+            {{ figure | replace("$", "fact") }} AS {{ name }},
+            {% endfor %}
+            fact.stat_date >= fact.publication_date AS is_reported,
+            fact.stat_date < fact.publication_date + {{ dataset.window }} AS is_followed,
+            TRUE AS is_row
+        FROM weixin.{{ dataset.fact }} AS fact
+        UNION ALL
+        SELECT
+            fact.appid,
+            fact.stat_date + 1,
+            {% for name, figure in figures.items() %}
+            -{{ figure | replace("$", "fact") }},
+            {% endfor %}
+            FALSE,
+            fact.stat_date < fact.publication_date + {{ dataset.window - 1 }},
+            FALSE
+        FROM weixin.{{ dataset.fact }} AS fact
+        UNION ALL
+        SELECT
+            account.appid,
+            account.first_date + step.days,
+            {% for name in figures %}
+            NULL::bigint,
+            {% endfor %}
+            FALSE,
+            TRUE,
+            NULL
+        FROM account
+        CROSS JOIN generate_series(0, account.last_date - account.first_date) AS step (days)
+    ) AS signed
+        ON its.appid = signed.appid
+    -- not in each part: a planner looks through parts without conditions only
+    WHERE signed.is_followed
+    GROUP BY its.appid, signed.calendar_date
+    HAVING bool_or(coalesce(signed.is_row, TRUE))
+) AS day
+INNER JOIN account
+    ON day.appid = account.appid
+-- of pairs of which an article may lack a row: the newest answer has fewer rows than it can have,
+-- or lists an article less, or an article has rows of before it was moved
 CROSS JOIN
     LATERAL (
-        WITH fact AS NOT MATERIALIZED (
-            SELECT
-                its.*,
-                {% for rate in dataset.daily_rates %}
-                CASE WHEN its.{{ rate.denominator }} IS NOT NULL THEN its.{{ rate.numerator }} END
-                    AS {{ rate.name }}_numerator,
-                CASE WHEN its.{{ rate.numerator }} IS NOT NULL THEN its.{{ rate.denominator }} END
-                    AS {{ rate.name }}_denominator,
-                {% endfor %}
-                its.stat_date < least(
-                    its.publication_date + {{ dataset.window - 1 }}, account.reached_date
-                ) AS is_followed
-            FROM weixin.{{ dataset.fact }} AS its
-            WHERE
-                its.appid = account.appid
-                AND its.stat_date < its.publication_date + {{ dataset.window }}
-        ),
-
-        -- pairs of which an article may lack a row: the newest answer has fewer rows than it can
-        -- have, or lists an article less, or an article has rows of before it was moved
-        irregular AS MATERIALIZED (
-            SELECT
-                pair.day AS publication_date,
-                pair.settled,
-                least(pair.day + {{ dataset.window - 1 }}, account.reached_date) AS last_date
-            FROM weixin.coverage AS pair
-            WHERE
-                pair.appid = account.appid
-                AND pair.dataset = '{{ dataset.name }}'
-                AND pair.article_count > 0
-                AND (
-                    least(pair.day + {{ dataset.window - 1 }}, account.reached_date)
-                    IS DISTINCT FROM pair.through_date
-                    OR pair.article_count * (pair.through_date - pair.day + 1)
-                    IS DISTINCT FROM pair.row_count
-                    OR pair.day IN (
-                        SELECT moved.publication_date
-                        FROM weixin.{{ dataset.fact }} AS moved
-                        WHERE
-                            moved.appid = account.appid
-                            AND moved.stat_date < moved.publication_date
-                    )
-                    OR pair.day IN (
-                        SELECT article.publication_date
-                        FROM weixin.article_sighting AS sighting
-                        INNER JOIN weixin.dim_article AS article
-                            ON sighting.appid = article.appid AND sighting.msgid = article.msgid
-                        WHERE
-                            sighting.appid = account.appid
-                            AND sighting.dataset = '{{ dataset.name }}'
-                            AND sighting.unlisted_since IS NOT NULL
-                    )
-                )
-        ),
-
-        -- days on which an article has no row
-        missing AS NOT MATERIALIZED (
-            SELECT
-                article.msgid,
-                missed.stat_date,
-                missed.stat_date < pair.last_date AS is_followed,
-                coalesce(missed.stat_date < its.last_date, FALSE) AS is_gap,
-                (
-                    coalesce(pair.settled, '') != 'final'
-                    AND sighting.appid IS NOT NULL
-                    AND sighting.unlisted_since IS NULL
-                ) AS is_expected
-            FROM irregular AS pair
-            INNER JOIN weixin.dim_article AS article
-                ON article.appid = account.appid AND pair.publication_date = article.publication_date
-            LEFT JOIN weixin.article_sighting AS sighting
-                ON
-                    article.appid = sighting.appid
-                    AND article.msgid = sighting.msgid
-                    AND sighting.dataset = '{{ dataset.name }}'
-            CROSS JOIN
-                LATERAL (
-                    SELECT
-                        min(known.stat_date) AS first_date,
-                        max(known.stat_date) AS last_date
-                    FROM weixin.{{ dataset.fact }} AS known
-                    WHERE known.appid = article.appid AND known.msgid = article.msgid
-                ) AS its
-            CROSS JOIN
-                LATERAL (
-                    SELECT day::date AS stat_date
-                    FROM generate_series(
-                            least(its.first_date, pair.publication_date)::timestamp,
-                            pair.last_date::timestamp,
-                            '1 day'
-                        ) AS day
-                ) AS missed
-            WHERE NOT EXISTS (
-                    SELECT FROM weixin.{{ dataset.fact }} AS known
-                    WHERE
-                        known.appid = article.appid
-                        AND known.msgid = article.msgid
-                        AND known.stat_date = missed.stat_date
-                )
-        ),
-
-        -- days on which a figure is not known, and the next ones
-        hole AS NOT MATERIALIZED (
-            SELECT
-                missing.msgid,
-                missing.stat_date,
-                missing.stat_date + step.days AS calendar_date,
-                step.sign,
-                missing.is_gap,
-                step.sign > 0 AND missing.is_expected AS is_lacking
-            FROM (
-                SELECT
-                    missing.msgid,
-                    missing.stat_date,
-                    missing.is_followed,
-                    missing.is_gap,
-                    missing.is_expected
-                FROM missing
-                UNION ALL
-                SELECT
-                    fact.msgid,
-                    fact.stat_date,
-                    fact.is_followed,
-                    FALSE,
-                    FALSE
-                FROM fact
-                WHERE num_nulls({{ totals | join(", ") }}) > 0
-            ) AS missing
-            INNER JOIN (VALUES (0, 1), (1, -1)) AS step (days, sign)
-                ON step.sign > 0 OR missing.is_followed
-        ),
-
-        said AS NOT MATERIALIZED (
-            SELECT
-                added.stat_date + step.days AS calendar_date,
-                step.sign > 0 AS is_shown,
-                CASE WHEN step.sign > 0 THEN added.row_count ELSE 0 END AS row_count,
-                CASE WHEN step.sign > 0 THEN added.articles_reported ELSE 0 END
-                    AS articles_reported,
-                0 AS articles_lacking,
-                0 AS pairs_known,
-                0 AS parts_unknown,
-                {{ each("step.sign * added.$ AS $") | indent(16) -}}
-                CASE WHEN step.sign > 0 THEN 1 END AS most_days_spanned
-            FROM (
-                SELECT
-                    fact.stat_date,
-                    fact.is_followed,
-                    count(*) AS row_count,
-                    count(*) FILTER (WHERE fact.stat_date >= fact.publication_date)
-                        AS articles_reported,
-                    {{ each("sum(fact.$) AS $") | indent(20) -}}
-                    max(fact.stat_date) AS max_date
-                FROM fact
-                GROUP BY fact.stat_date, fact.is_followed
-            ) AS added
-            INNER JOIN (VALUES (0, 1), (1, -1)) AS step (days, sign)
-                ON step.sign > 0 OR added.is_followed
-            UNION ALL
-            SELECT
-                hole.calendar_date,
-                hole.is_gap,
-                0,
-                0,
-                hole.is_lacking::integer,
-                0,
-                (
-                    hole.is_gap
-                    OR its.appid IS NOT NULL
-                    AND num_nulls(
-                        {% for name in dataset.headline %}
-                        its.{{ name }}{{ "," if not loop.last }}
-                        {% endfor %}
-                    ) > 0
-                )::integer,
-                {{ each("CASE WHEN its.$ IS NULL THEN hole.sign * last.$ END") | indent(16) -}}
-                CASE
-                    WHEN hole.is_gap AND hole.sign < 0
-                        THEN (
-                            SELECT
-                                hole.calendar_date
-                                - coalesce(last.stat_date, article.publication_date - 1)
-                            FROM fact AS article
-                            WHERE
-                                article.msgid = hole.msgid
-                                AND article.stat_date = hole.calendar_date
-                        )
-                END
-            FROM hole
-            LEFT JOIN
-                LATERAL (
-                    SELECT fact.*
-                    FROM fact
-                    WHERE fact.msgid = hole.msgid AND fact.stat_date = hole.stat_date
-                    OFFSET 0 -- noqa: AM09 # else all rows of the account are read
-                ) AS its
-                ON TRUE
-            CROSS JOIN
-                LATERAL (
-                    SELECT
-                        {{ each(last_known("$") ~ " AS $") | indent(24) -}}
-                        max(known.stat_date) AS stat_date
-                    FROM fact AS known
-                    WHERE known.msgid = hole.msgid AND known.stat_date < hole.stat_date
-                ) AS last
-            UNION ALL
-            SELECT
-                calendar.calendar_date,
-                TRUE,
-                0,
-                0,
-                0,
-                0,
-                0,
-                {{ each("NULL") | indent(16) -}}
-                NULL
-            FROM analytics.calendar
-            WHERE calendar.calendar_date BETWEEN account.first_date AND account.last_date
-            UNION ALL
-            SELECT
-                pair.day + step.days,
-                FALSE,
-                0,
-                0,
-                0,
-                1,
-                0,
-                {{ each("NULL") | indent(16) -}}
-                NULL
-            FROM weixin.coverage AS pair
-            CROSS JOIN generate_series(0, {{ dataset.window - 1 }}) AS step (days)
-            WHERE
-                pair.appid = account.appid
-                AND pair.dataset = '{{ dataset.name }}'
-                AND pair.list_sha256 IS NOT NULL
-                AND {{ beijing("pair.ready_at") }} > pair.day + step.days
-                AND (
-                    {{ beijing("pair.ready_at") }} < pair.day + {{ dataset.window }}
-                    OR pair.settled = 'final'
-                )
-            UNION ALL
-            -- of a rejected part whose day is not known, any of its window may be
-            SELECT
-                part.day + step.days,
-                FALSE,
-                0,
-                0,
-                0,
-                0,
-                1,
-                {{ each("NULL") | indent(16) -}}
-                NULL
-            FROM weixin.rejected_row AS part
-            CROSS JOIN generate_series(0, {{ dataset.window - 1 }}) AS step (days)
-            WHERE
-                part.resolved_at IS NULL
-                AND part.appid = account.appid
-                AND part.dataset = '{{ dataset.name }}'
-                AND coalesce(
-                    part.stat_date < part.day
-                    OR part.day + step.days - part.stat_date IN (0, 1),
-                    TRUE
-                )
-        )
-
         SELECT
-            said.calendar_date,
-            sum(said.row_count) AS row_count,
-            sum(said.articles_reported)::bigint AS articles_reported,
-            sum(said.articles_lacking)::bigint AS articles_lacking,
-            max(said.most_days_spanned) AS most_days_spanned,
-            {{ each(
-                "CASE WHEN count(said.$) FILTER (WHERE said.row_count > 0) > 0 THEN sum(said.$) END AS $"
-            ) | indent(16) -}}
-            sum(said.pairs_known) = {{ dataset.window }}
-            AND sum(said.articles_lacking + said.parts_unknown) = 0 AS is_complete
-        FROM said
-        GROUP BY said.calendar_date
-        HAVING bool_or(said.is_shown)
-    ) AS day
+            {% for name, figure in figures.items() %}
+            {{ correction(figure) }} AS {{ name }},
+            {% endfor %}
+            count(*) FILTER (
+                WHERE
+                fact.appid IS NULL
+                AND its.is_begun
+                AND coalesce(pair.settled, '') != 'final'
+                AND EXISTS (
+                    SELECT FROM weixin.article_sighting AS sighting
+                    WHERE
+                        sighting.appid = article.appid
+                        AND sighting.msgid = article.msgid
+                        AND sighting.dataset = '{{ dataset.name }}'
+                        AND sighting.unlisted_since IS NULL
+                )
+            ) AS articles_lacking,
+            coalesce(
+                bool_or(
+                    (fact.appid IS NULL AND its.is_begun AND its.last_date > day.calendar_date)
+                    OR (
+                        before.stat_date IS DISTINCT FROM day.calendar_date - 1
+                        AND (
+                            before.appid IS NOT NULL OR article.publication_date < day.calendar_date
+                        )
+                        AND its.last_date >= day.calendar_date
+                    )
+                ), FALSE
+            ) AS has_gap,
+            max(
+                fact.stat_date - coalesce(before.stat_date, fact.publication_date - 1)
+            ) AS most_days_spanned
+        FROM weixin.coverage AS pair
+        INNER JOIN {{ articles('pair') }}
+        CROSS JOIN
+            LATERAL (
+                SELECT
+                    max(newest.stat_date) AS last_date,
+                    before.appid IS NOT NULL
+                    OR article.publication_date <= day.calendar_date AS is_begun
+                FROM weixin.{{ dataset.fact }} AS newest
+                WHERE newest.appid = article.appid AND newest.msgid = article.msgid
+            ) AS its
+        WHERE
+            pair.appid = day.appid
+            AND pair.dataset = '{{ dataset.name }}'
+            AND pair.day
+            BETWEEN day.calendar_date - {{ dataset.window - 1 }}
+            AND greatest(day.calendar_date, account.last_moved_date)
+            AND pair.article_count > 0
+            AND day.calendar_date <= account.reached_date
+            AND (
+                least(pair.day + {{ dataset.window - 1 }}, account.reached_date)
+                IS DISTINCT FROM pair.through_date
+                OR pair.article_count * (pair.through_date - pair.day + 1)
+                IS DISTINCT FROM pair.row_count
+                OR pair.day = any(account.odd_dates)
+            )
+    ) AS odd

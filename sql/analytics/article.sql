@@ -9,7 +9,7 @@
     from "analytics/macros.jinja" import
     final_reason, is_final, level, original_title, total
 %}
-{#- The last known value of a figure: the newest row's or, where that lacks it, an earlier one's. -#}
+{#- The last known value of a figure: the newest row's or, where that lacks it, an earlier one. -#}
 {% macro last_of(figure) -%}
 coalesce(
     latest.{{ figure }},

@@ -52,8 +52,8 @@ CREATE VIEW analytics.restatement (
 ) AS
 SELECT
     restatement.dataset,
-    account.appid,
-    account.name AS account_name,
+    restatement.appid,
+    restatement.account_name,
     restatement.msgid,
     article.title,
     {{ original_title("article") }} AS original_title,
@@ -69,8 +69,6 @@ SELECT
     restatement.cause,
     restatement.changed_at,
     restatement.user_source
-FROM weixin.dim_account AS account
-INNER JOIN weixin.restatement
-    ON account.appid = restatement.appid
+FROM weixin.restatement
 LEFT JOIN weixin.dim_article AS article
     ON restatement.appid = article.appid AND restatement.msgid = article.msgid

@@ -81,6 +81,9 @@ CREATE TABLE weixin.article_sighting (
     unlisted_since timestamptz,
     PRIMARY KEY (appid, msgid, dataset)
 );
+-- few
+CREATE INDEX article_sighting_is_unlisted ON weixin.article_sighting (appid, dataset)
+WHERE unlisted_since IS NOT NULL;
 COMMENT ON TABLE weixin.article_sighting IS 'One row per article and dataset that ever listed it: both datasets describe the same articles, but one may list an article that the other does not';
 COMMENT ON COLUMN weixin.article_sighting.appid IS 'The account';
 COMMENT ON COLUMN weixin.article_sighting.msgid IS 'The article';

@@ -32,7 +32,9 @@ CREATE VIEW weixin.restatement (
     -- When it was loaded
     changed_at,
     -- The channel by which followers came; NULL in a dataset without channels
-    user_source
+    user_source,
+    -- What people call the account: here, so that a question by it reads the account's history only
+    account_name
 ) AS
 {% for dataset in every_dataset %}
 SELECT
@@ -53,8 +55,11 @@ SELECT
     CASE WHEN metric.is_list THEN changed.new_value::jsonb END AS new_list,
     old.cause,
     old.replaced_at AS changed_at,
-    {{ "old.item" if "user_source" in dataset.key else "NULL" }}::bigint AS user_source
-FROM weixin.fact_history AS old
+    {{ "old.item" if "user_source" in dataset.key else "NULL" }}::bigint AS user_source,
+    account.name AS account_name
+FROM weixin.dim_account AS account
+INNER JOIN weixin.fact_history AS old
+    ON account.appid = old.appid
 LEFT JOIN
     LATERAL (
         SELECT next.row

@@ -66,6 +66,7 @@ OLDER = Run(
     is_scheduled=False,
     begin_date=date(2026, 7, 1),
     end_date=date(2026, 7, 31),
+    names_dates=True,
     accounts=(SILENT.appid,),
 )
 """Then, of one account, days that no benchmark covers."""
@@ -179,10 +180,11 @@ def stop_clock(warehouse: Engine, now: datetime = NOW) -> None:
 
 
 def _runs() -> Iterator[tuple[date, Run]]:
-    first, last = HISTORY
     for dataset in ARTICLE_DATASETS.values():
-        backfill = Run("backfill", dataset, FIRST_MORNING, False, begin_date=first, end_date=last)
-        yield FIRST_MORNING, backfill
+        yield (
+            FIRST_MORNING,
+            Run("backfill", dataset, FIRST_MORNING, False, *HISTORY, names_dates=True),
+        )
     yield FIRST_MORNING, OLDER
     for morning in MORNINGS:
         for dataset in (
@@ -191,9 +193,8 @@ def _runs() -> Iterator[tuple[date, Run]]:
             yield morning, Run(f"scheduled__{morning}", dataset, morning, is_scheduled=True)
     for dataset in DATASETS.values():
         if not dataset.describes_articles:
-            first, last = STATISTICS_DAYS
-            days = Run("statistics", dataset, MORNINGS[-1], False, begin_date=first, end_date=last)
-            yield MORNINGS[-1], days
+            morning = MORNINGS[-1]
+            yield morning, Run("days", dataset, morning, False, *STATISTICS_DAYS, names_dates=True)
 
 
 def collect(run: Run, warehouse: Engine, accounts: Sequence[Account]) -> None:

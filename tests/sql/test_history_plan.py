@@ -166,7 +166,7 @@ def test_the_page_reads_the_history_of_a_days_articles(long_history: Engine):
     with long_history.begin() as connection:
         day = "UPDATE weixin.dim_article SET publication_date = '2026-01-02' WHERE msgid = '17_1'"
         connection.exec_driver_sql(day)
-        values = {"dataset": "article_total", "appid": "wx7", "publication_date": "2026-01-02"}
+        values = {"dataset": "article_total", "appid": "wx7", "day": "2026-01-02"}
         statement = source("page/pair_restatements.sql", ARTICLE_TOTAL)
         explain = text(f"EXPLAIN (ANALYZE, FORMAT json) {statement}")
         plan = connection.execute(explain, values | {"most": 50}).scalar_one()

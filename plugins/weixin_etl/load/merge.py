@@ -214,13 +214,17 @@ class Merge:
         if articles and self.dataset.describes_articles:
             self.execute("article_sighting/unlist_again.sql", articles=as_json(articles))
 
-    def reject(self, contents: Sequence[Content], known: Mapping[Pair, Known]) -> None:
-        """Write down what does not fit; an open part that does not occur any more is resolved."""
+    def reject(self, contents: Sequence[Content], known: Mapping[Pair, Known]) -> int:
+        """
+        Write down what does not fit; an open part that does not occur any more is resolved.
+
+        Of how many parts that is news.
+        """
         pairs = [it.pair for it in contents if it.rejected or known[it.pair].has_open_parts]
         if not pairs:
-            return
+            return 0
         parts = [(it, part) for it in contents for part in it.rejected]
-        self.execute(
+        changed = self.execute(
             "rejected_row/save.sql",
             **self.arrays(pairs),
             part_appids=[it.pair[0] for it, _ in parts],
@@ -232,6 +236,7 @@ class Merge:
             payloads=[part.payload for _, part in parts],
             rejected_at=self.changed_at,
         )
+        return int(changed.scalar_one())
 
     def save(self, rows: Mapping[Pair, Coverage]) -> None:
         """Write whole rows of coverage."""

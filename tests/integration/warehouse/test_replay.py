@@ -215,7 +215,9 @@ def test_what_still_does_not_fit_stays_open(warehouse: Engine):
     load_pairs(warehouse, pair(odd, "23 10:30"))
     alter(warehouse, "UPDATE weixin.rejected_row SET reason = 'old' WHERE stat_date = '2026-11-21'")
 
-    run(warehouse)
+    assert run(warehouse, is_applied=False).rejected == 2
+    assert not run(warehouse).is_empty
+    assert run(warehouse).is_empty
 
     assert rows(
         warehouse,

@@ -113,7 +113,7 @@ def give(connection: Connection, tables: MetaData, given: Mapping[str, Sequence[
         table = tables.tables[f"weixin.{'fact_history' if name in _HISTORIES else name}"]
         values = [{**DEFAULTS[name], **row} for row in each_day(rows)]
         if name == "coverage":
-            values = [_covered({"ready_at": row.get("fetched_at"), **row}) for row in values]
+            values = [_covered(row) for row in values]
         elif name in _HISTORIES:
             values = [_replaced(_HISTORIES[name], row) for row in values]
         alike: dict[frozenset[str], list[dict[str, Any]]] = {}
@@ -124,7 +124,11 @@ def give(connection: Connection, tables: MetaData, given: Mapping[str, Sequence[
 
 
 def _covered(pair: dict[str, Any]) -> dict[str, Any]:
-    """A row of coverage, with what its newest ready answer lists."""
+    """A row of coverage, with what its newest ready answer lists: without one, its newest answer."""
+    fetched_at = pair.get("fetched_at")
+    pair = {"ready_at": fetched_at, **pair}
+    if fetched_at:
+        pair["attempted_at"] = fetched_at
     if (listed := pair.pop("lists", None)) is None:
         return pair
     sha256 = hashlib.sha256(str(listed).encode()).digest() if listed else NOTHING
