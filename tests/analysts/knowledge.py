@@ -5,7 +5,7 @@ Totals are cumulative. The newest answer wins, field by field; a value that it l
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cache, cached_property
 from typing import Any
@@ -16,6 +16,9 @@ OLD, SUCCESSOR = "getarticletotal", "getarticletotaldetail"
 WINDOW = {OLD: 7, SUCCESSOR: 30}
 ROWS_KEY = {OLD: "details", SUCCESSOR: "detail_list"}
 OFFLINE, NOT_READY = 47009, 61503
+CATCH_UP_DAYS = 60
+DUE = NOW.date() - timedelta(1)
+"""The day whose answers are due: until noon, yesterday."""
 
 
 def days(first: date, last: date) -> list[date]:
@@ -120,8 +123,15 @@ class PublicationDay:
     """The articles of the newest answer."""
     answered_on: date = date.min
     """The day of the newest answer."""
+    is_heard: bool = False
+    """The newest answer says something: it lists articles, or another one of its day does."""
     is_final: bool = False
     """It is not asked for again."""
+
+    @property
+    def last_attempt(self) -> str:
+        """How the last call ended."""
+        return {0: "ok", NOT_READY: "not_ready"}.get(self.calls[-1].errcode, "failed")
 
 
 @dataclass
@@ -177,13 +187,15 @@ class Known:
         """Whether all is known that came on a day."""
         first = day - timedelta(self.window - 1)
         return (
-            all(
-                it in self.publication_days and self.publication_days[it].answered_on > day
-                for it in days(first, day)
-            )
+            all(self._is_known(it, day) for it in days(first, day))
             and not self.lacking(day)
             and not any(day in self._gap(article) for article in self.articles.values())
         )
+
+    def _is_known(self, publication_date: date, day: date) -> bool:
+        it = self.publication_days.get(publication_date, PublicationDay())
+        window_end = publication_date + timedelta(self.window)
+        return it.is_heard and it.answered_on > day and (it.is_final or it.answered_on < window_end)
 
     @staticmethod
     def _gap(article: Article) -> Iterator[date]:
@@ -196,51 +208,66 @@ class Known:
 
     @cached_property
     def is_retired(self) -> bool:
-        """Whether all days asked for of the newest window were refused as offline."""
-        newest = days(NOW.date() - timedelta(self.window), NOW.date() - timedelta(1))
-        calls = [
-            self.publication_days[it].calls[-1] for it in newest if it in self.publication_days
-        ]
-        return bool(calls) and all(call.errcode == OFFLINE for call in calls)
+        """Whether the two newest days asked for were refused as offline."""
+        newest = sorted(self.publication_days)[-2:]
+        return [self.publication_days[it].calls[-1].errcode for it in newest] == [OFFLINE] * 2
 
-    def state(self, publication_date: date) -> str:
-        """What there is of a publication day, or why not."""
-        known = self.publication_days.get(publication_date)
-        if self.is_retired and (known is None or known.calls[-1].errcode == OFFLINE):
-            return "retired"
-        if known is None:
-            return "missing"
-        if known.calls[-1].errcode:
-            return "not_ready" if known.calls[-1].errcode == NOT_READY else "failed"
-        if known.calls[-1].errcode is None:
-            return "failed"
-        if not known.listed:
-            return "empty"
-        last = min(known.answered_on, publication_date + timedelta(self.window)) - timedelta(1)
-        computed = days(publication_date, last)
-        is_whole = all(
-            day in self.articles[msgid].rows for msgid in known.listed for day in computed
+    def state(self, publication_date: date, since: date) -> str:
+        """What there is of a publication day at `NOW`; the first of daily runs is `since`."""
+        it = self.publication_days.get(publication_date, PublicationDay())
+        today = NOW.date()
+        window_end = publication_date + timedelta(self.window)
+        reach = max(since, today - timedelta(self.window + CATCH_UP_DAYS))
+        if it.is_final:
+            return "final"
+        if it.answered_on == date.min and publication_date < reach:
+            return "lost"
+        if it.answered_on >= window_end and not it.is_heard:
+            later = [day.answered_on for day in self.publication_days.values() if day.listed]
+            if window_end < today and max(later, default=date.min) <= it.answered_on:
+                return "silent"
+        if it.answered_on >= window_end:
+            return "unconfirmed"
+        return "in" if it.answered_on >= DUE else "late" if publication_date < DUE else "open"
+
+    def articles_lacking(self, publication_date: date) -> int:
+        """How many articles of the newest answer lack a row that must have been computed."""
+        it = self.publication_days.get(publication_date, PublicationDay())
+        end = min(it.answered_on, publication_date + timedelta(self.window))
+        computed = days(publication_date, end - timedelta(1)) if it.listed else []
+        return sum(
+            any(day not in self.articles[msgid].rows for day in computed) for msgid in it.listed
         )
-        return "loaded" if is_whole else "incomplete"
 
 
 @cache
 def known(world: World, appid: str, endpoint: str = OLD, at: datetime = NOW) -> Known:
     """Put together what an endpoint had answered for an account by an instant."""
     it = Known(WINDOW[endpoint])
+    heard = {
+        (given.appid, given.endpoint, _beijing(given.given_at))
+        for given in world.given
+        if given.json.get("list")
+    }
     for given in world.given:
         if (given.appid, given.endpoint) == (appid, endpoint) and given.given_at <= at:
             it.publication_days.setdefault(given.publication_date, PublicationDay())
             it.publication_days[given.publication_date].calls.append(given)
             if given.errcode == 0:
-                _take_in(it, given)
+                is_heard = (appid, endpoint, _beijing(given.given_at)) in heard
+                _take_in(it, given, is_heard=is_heard)
     return it
 
 
-def _take_in(known: Known, given: Given) -> None:
+def _beijing(at: datetime) -> date:
+    return at.astimezone(NOW.tzinfo).date()
+
+
+def _take_in(known: Known, given: Given, *, is_heard: bool) -> None:
     day = known.publication_days[given.publication_date]
+    before = replace(day)
     day.listed = [item["msgid"] for item in given.json["list"]]
-    day.answered_on = given.given_at.astimezone(NOW.tzinfo).date()
+    day.answered_on, day.is_heard = _beijing(given.given_at), is_heard
     for item in given.json["list"]:
         article = known.articles.setdefault(
             item["msgid"], Article(item["msgid"], given.publication_date, known.window)
@@ -250,9 +277,23 @@ def _take_in(known: Known, given: Given) -> None:
         article.publish_type = item.get("publish_type", article.publish_type)
         for row in item[ROWS_KEY[given.endpoint]]:
             _take_in_row(known, article, dict(row), given.given_at)
-    age, articles = day.answered_on - given.publication_date, known.of_day(given.publication_date)
-    is_whole = all(article.has_all_rows for article in articles)
-    day.is_final |= age.days >= known.window + (0 if is_whole else 2)
+    age, articles = (
+        (day.answered_on - given.publication_date).days,
+        known.of_day(given.publication_date),
+    )
+    is_whole = all(
+        len(item[ROWS_KEY[given.endpoint]]) == known.window for item in given.json["list"]
+    )
+    # of when the window was over, and listing the same
+    is_confirmed = (
+        before.is_heard
+        and is_heard
+        and sorted(before.listed) == sorted(day.listed)
+        and given.publication_date + timedelta(known.window - 1)
+        <= before.answered_on
+        < day.answered_on
+    )
+    day.is_final |= is_confirmed and age >= known.window + (0 if is_whole else 2)
     for article in articles:
         article.is_final = bool(article.rows) and (article.has_all_rows or day.is_final)
 

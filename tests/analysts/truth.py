@@ -274,36 +274,39 @@ def asked_daily_from(dataset: str) -> date:
     return mornings[0] - timedelta(WINDOW[DATASETS[dataset]])
 
 
-def _states(
-    world: World, appid: str, dataset: str, first_day: date = date.min
-) -> list[tuple[date, str, bool]]:
-    """Each publication day up to yesterday: its state, and whether it is asked for no more."""
-    it = known(world, appid, DATASETS[dataset])
-    asked = {*it.publication_days, *days(asked_daily_from(dataset), YESTERDAY)}
+def _days_of(world: World, appid: str, dataset: str, first_day: date = date.min) -> Rows:
+    """Each publication day up to yesterday: what there is of it, and how the last call ended."""
+    it, since = known(world, appid, DATASETS[dataset]), asked_daily_from(dataset)
     return [
-        (day, it.state(day), day in it.publication_days and it.publication_days[day].is_final)
-        for day in sorted(asked)
+        {
+            "day": day,
+            "state": it.state(day, since),
+            "last_attempt": day in it.publication_days and it.publication_days[day].last_attempt,
+            "lacking": it.articles_lacking(day),
+        }
+        for day in sorted({*it.publication_days, *days(since, YESTERDAY)})
         if day >= first_day
     ]
 
 
 def what_we_have(world: World, appid: str = BUSY.appid) -> Rows:
-    """9. The publication days of 春风 by their state."""
+    """9. The publication days of 春风 by what there is of them, and by their last call."""
     rows = [
         {
             "dataset": dataset,
             "state": state,
-            "is_final": is_final,
+            "last_attempt": last_attempt,
             "days": len(group),
-            "first_day": min(day for day, *_ in group),
-            "last_day": max(day for day, *_ in group),
+            "first_day": group[0]["day"],
+            "last_day": group[-1]["day"],
         }
         for dataset in DATASETS
-        for (state, is_final), group in in_groups(
-            _states(world, appid, dataset), lambda it: it[1:]
+        for (state, last_attempt), group in in_groups(
+            _days_of(world, appid, dataset), lambda it: (it["state"], it["last_attempt"])
         ).items()
     ]
-    return sorted(rows, key=lambda row: (row["dataset"], row["first_day"], row["state"]))
+    order = ("dataset", "first_day", "state", "last_attempt")
+    return sorted(rows, key=lambda row: [row[name] for name in order])
 
 
 def corrections(world: World, appid: str = BUSY.appid) -> Rows:
@@ -520,30 +523,30 @@ def known_then(world: World, appid: str = BUSY.appid) -> Rows:
 
 
 def what_is_missing(world: World) -> Rows:
-    """
-    21. The publication days since a day that are not in, or will not be asked for, by their reason.
-
-    Where a day was answered, its reason names it: it is that of no other day.
-    """
+    """21. The days that are not in, were not answered last or have articles that lack a row."""
     rows = [
         {
             "account_name": name,
             "dataset": dataset,
             "state": state,
+            "last_attempt": last_attempt,
             "days": len(group),
-            "first_day": min(day for day, *_ in group),
-            "last_day": max(day for day, *_ in group),
+            "first_day": group[0]["day"],
+            "last_day": group[-1]["day"],
+            "articles_lacking": sum(it["lacking"] for it in group),
             "appid": appid,
         }
         for appid, name in world.names.items()
         for dataset in DATASETS
-        for (_, state), group in in_groups(
+        for (state, last_attempt), group in in_groups(
             [
-                (day, state)
-                for day, state, _ in _states(world, appid, dataset, NOVEMBER)
-                if state not in ("loaded", "empty")
+                it
+                for it in _days_of(world, appid, dataset, NOVEMBER)
+                if it["state"] in ("late", "lost", "given_up")
+                or it["last_attempt"] != "ok"
+                or it["lacking"]
             ],
-            lambda it: (it[0] if it[1] == "incomplete" else date.min, it[1]),
+            lambda it: (it["state"], it["last_attempt"]),
         ).items()
     ]
     order = ("account_name", "appid", "dataset", "first_day", "state")
@@ -751,7 +754,6 @@ def restated_since(world: World, appid: str = BUSY.appid) -> Rows:
         for msgid, article in known(world, appid).articles.items()
         for day in days(november(16), november(22))
         if msgid in then and day in then[msgid].rows
-        if article.rows[day].values.get(READS) != then[msgid].rows[day].values.get(READS)
     ]
     return [{"restated": total(changes)}]
 

@@ -181,7 +181,10 @@ def stop_clock(warehouse: Engine, now: datetime = NOW) -> None:
 
 def _runs() -> Iterator[tuple[date, Run]]:
     for dataset in ARTICLE_DATASETS.values():
-        yield FIRST_MORNING, Run("backfill", dataset, FIRST_MORNING, False, *HISTORY, names_dates=True)
+        yield (
+            FIRST_MORNING,
+            Run("backfill", dataset, FIRST_MORNING, False, *HISTORY, names_dates=True),
+        )
     yield FIRST_MORNING, OLDER
     for morning in MORNINGS:
         for dataset in (

@@ -26,7 +26,7 @@ def given(dataset: Dataset, seed: int) -> dict[str, list[dict[str, Any]]]:
     """
     Accounts with articles as the load leaves them: coverage tells of the newest answer's rows.
 
-    Most articles have all rows. Some lack one, leave a figure out, fall, are no longer listed or were
+    Most articles have all rows. Some lack one, leave a figure out, fall, are listed no more or were
     moved from an earlier day; some days were answered last before the others.
     """
     chance = random.Random(seed)  # no secret
