@@ -282,7 +282,7 @@ def states_of_analysts(engine: RealEngine) -> tuple[datetime, States]:
     """What `analytics.coverage` calls each day, and by which clock: it has Postgres's."""
     found = rows(
         engine.warehouse,
-        "SELECT now(), dataset, appid, publication_date, state FROM analytics.coverage",
+        "SELECT now(), dataset, appid, day, state FROM analytics.coverage",
     )
     return found[0][0], {tuple(pair): State(state) for _, *pair, state in found}
 
