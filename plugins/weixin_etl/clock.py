@@ -73,12 +73,6 @@ def duration(lasted: timedelta) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
-def elapsed(lasted: timedelta) -> str:
-    """`97 s`; from three minutes on as `duration`."""
-    seconds = round(lasted.total_seconds())
-    return f"{seconds} s" if seconds < 180 else duration(lasted)
-
-
 def disagreement(other: datetime) -> timedelta | None:
     """
     How far another clock, read just now, is ahead of this machine's; None within five minutes.

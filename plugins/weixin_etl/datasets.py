@@ -194,13 +194,6 @@ class Dataset:
         return self.item.of if self.item else "a row"
 
     @property
-    def item_prefix(self) -> str:
-        """What stands before an item's key in a sentence: not before a msgid, instead of none."""
-        if self.item is None:
-            return self.an_item
-        return f"{self.item.of.split()[1]} " if self.item.is_number else ""
-
-    @property
     def key(self) -> tuple[str, ...]:
         """The columns that identify a row of the fact."""
         return ("appid", *([self.item.name] if self.item else []), "stat_date")

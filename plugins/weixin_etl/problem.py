@@ -181,7 +181,7 @@ WAITS = {
     ProblemKind.NOT_READY: Wait(time(10), "run again after {time} Beijing time"),
     ProblemKind.DAILY_QUOTA: Wait(
         time(0),
-        "wait until {time} Beijing time, or have WeChat raise the quota, then run with refetch",
+        "wait until {time} Beijing time, or have WeChat raise the quota, then trigger a new run",
     ),
     ProblemKind.HELD_BACK: Wait(
         time(0), "clear ingest after {time} Beijing time, or lower [weixin] quota_reserve"

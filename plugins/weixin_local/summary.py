@@ -98,12 +98,12 @@ def _states(
 
 
 def _counts_table(rows: Sequence[RowMapping], states: Mapping[date, str], known: Known) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=0)  # fits a terminal of 80 columns
     table.add_column("day", no_wrap=True)
     for name in COUNTS:
-        table.add_column(name, justify="right")
-    table.add_column("state")
-    table.add_column("last attempt")
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("state", min_width=11)
+    table.add_column("last attempt", overflow="fold")
     for row in rows:
         day = row["day"]
         attempts = {pair.error_kind or "ok" for (_, of), pair in known.items() if of == day}

@@ -6,7 +6,7 @@ SELECT
     newest.raw_response_id,
     newest.body_sha256,
     newest.last_seen_at,
-    part.is_open IS NOT NULL AS has_open_parts,
+    part.is_open AS has_open_parts,
     coverage.{{ coverage_columns | join(",\n    coverage.") }}
 FROM unnest(
         cast(:datasets AS text[]), cast(:appids AS text[]), cast(:days AS date[])
@@ -29,13 +29,12 @@ LEFT JOIN LATERAL (
     ORDER BY answer.last_seen_at DESC, answer.raw_response_id DESC
     LIMIT 1
 ) AS newest ON TRUE
-LEFT JOIN LATERAL (
-    SELECT TRUE AS is_open
+CROSS JOIN LATERAL (
+    SELECT count(*) > 0 AS is_open
     FROM weixin.rejected_row AS rejected
     WHERE
         rejected.resolved_at IS NULL
         AND rejected.dataset = pair.dataset
         AND rejected.appid = pair.appid
         AND rejected.day = pair.day
-    LIMIT 1
-) AS part ON TRUE
+) AS part

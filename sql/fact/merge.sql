@@ -23,6 +23,7 @@ WITH different AS MATERIALIZED (
         {% for column in place %}
         greatest(staged.{{ column }}, fact.{{ column }}) AS {{ column }},
         {% endfor %}
+        staged.{{ day }} AS day,
         {{ is_whole }} AS is_whole,
         {% for metric in metrics %}
         {{ value(metric) }} AS {{ metric }},
@@ -95,7 +96,7 @@ inserted AS (
         :changed_at
     FROM different
     WHERE is_new
-    RETURNING appid, {{ day }}
+    RETURNING appid, {{ day }} AS day
 ),
 
 history AS (
@@ -137,26 +138,26 @@ updated AS (
         {% for column in key %}
         AND fact.{{ column }} = different.{{ column }}
         {% endfor %}
-    RETURNING fact.appid, different.{{ day }}, different.has_other_values
+    RETURNING fact.appid, different.day, different.has_other_values
 )
 
 SELECT
     appid,
-    {{ day }} AS day,
+    day,
     count(*) FILTER (WHERE is_new) AS inserted,
     count(*) FILTER (WHERE NOT is_new) AS updated
 FROM (
     SELECT
         appid,
-        {{ day }},
+        day,
         TRUE AS is_new
     FROM inserted
     UNION ALL
     SELECT
         appid,
-        {{ day }},
+        day,
         FALSE
     FROM updated
     WHERE has_other_values
 ) AS written
-GROUP BY appid, {{ day }}
+GROUP BY appid, day

@@ -1,5 +1,6 @@
--- Rejected parts of some pairs' newest answers: one row per part that is not open already. Open
--- ones that do not occur any more are resolved. Parts are told apart by the hash of all they say.
+-- Rejected parts of some pairs' newest answers: one row with how many were opened or resolved. What
+-- is not open already is opened, what does not occur any more is resolved. Parts are told apart by
+-- the hash of all they say.
 WITH part AS MATERIALIZED (
     SELECT DISTINCT ON (identity)
         *,
@@ -54,20 +55,31 @@ resolved AS (
             FROM known
             WHERE NOT known.identity IN (SELECT part.identity FROM part)
         )
+    RETURNING rejected.rejected_row_id
+),
+
+opened AS (
+    INSERT INTO weixin.rejected_row (
+        dataset, appid, day, msgid, stat_date, reason, payload, raw_response_id, rejected_at
+    )
+    SELECT
+        :dataset,
+        part.appid,
+        part.day,
+        part.msgid,
+        part.stat_date,
+        part.reason,
+        part.payload,
+        part.raw_response_id,
+        :rejected_at
+    FROM part
+    WHERE NOT part.identity IN (SELECT known.identity FROM known)
+    RETURNING rejected_row_id
 )
 
-INSERT INTO weixin.rejected_row (
-    dataset, appid, day, msgid, stat_date, reason, payload, raw_response_id, rejected_at
-)
-SELECT
-    :dataset,
-    part.appid,
-    part.day,
-    part.msgid,
-    part.stat_date,
-    part.reason,
-    part.payload,
-    part.raw_response_id,
-    :rejected_at
-FROM part
-WHERE NOT part.identity IN (SELECT known.identity FROM known)
+SELECT count(*) AS part_count
+FROM (
+    SELECT resolved.rejected_row_id FROM resolved
+    UNION ALL
+    SELECT opened.rejected_row_id FROM opened
+) AS changed

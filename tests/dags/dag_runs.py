@@ -198,8 +198,12 @@ def fact(warehouse: Engine) -> list[tuple[Any, ...]]:
 
 
 def states(warehouse: Engine, outcome: Outcome) -> dict[date, str]:
-    """The state of each pair of a run of one account."""
-    sql = "SELECT publication_date, state FROM weixin.run_report WHERE run_id = :run_id"
+    """How the last attempt of each pair of a run of one account ended."""
+    sql = """
+        SELECT day, coalesce(error_kind, 'ok')
+        FROM weixin.run_report INNER JOIN weixin.coverage USING (dataset, appid, day)
+        WHERE run_id = :run_id
+    """
     return dict(rows(warehouse, sql, run_id=outcome.run_id))
 
 

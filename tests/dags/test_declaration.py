@@ -78,8 +78,9 @@ def test_the_documented_consumer_waits_for_this_dags_asset(dag, tmp_path):
     bag = DagBag(str(tmp_path))
 
     assert bag.import_errors == {}
-    waited_for = bag.dags["after_weixin"].timetable.asset_condition
-    assert [*waited_for.objects] == dag.get_task("check").outlets
+    condition = bag.dags["after_weixin"].timetable.asset_condition
+    assert list(condition.objects) == dag.get_task("check").outlets
+    assert [it.task_id for it in dag.tasks if it.outlets] == ["check"]
 
 
 @pytest.mark.usefixtures("airflow")

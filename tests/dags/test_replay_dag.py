@@ -35,7 +35,7 @@ def test_first_a_difference_applied_when_told_to(
 
     assert (diff.state, diff.tasks) == ("success", {"diff": "success", "apply": "skipped"})
     assert fact(warehouse) == before
-    assert f"{len(before)} rows get other values" in diff.log
+    assert f"{len(before)} rows with other values" in diff.log
     assert f"share_user: {len(before)} figures; for example " in diff.log
     assert "answers read" in diff.log
 

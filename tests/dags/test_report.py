@@ -8,127 +8,127 @@ from dag_runs import DAG_ID, DailyDag, Outcome, asked, counts, november
 from receivers import Receiver
 from sqlalchemy import Engine
 
-from weixin_etl.orchestration.tasks import daily as verbs
 from weixin_etl.run import check as check_verb
 from weixin_etl.run import report as report_verb
 from weixin_local.postgres import Server
 from weixin_sandbox import Sandbox, Scenario
 
 
-def asset_events(outcome: Outcome) -> list[tuple[str, str, dict[str, Any]]]:
+def events(outcome: Outcome) -> list[tuple[str, str | None, dict[str, Any]]]:
     """Name, partition and extra of each asset event of a run."""
     from airflow.models.asset import AssetEvent
     from airflow.utils.session import create_session
 
     with create_session() as session:
-        events = session.query(AssetEvent).filter_by(source_run_id=outcome.run_id).all()
-        return sorted(
-            ((event.asset.name, event.partition_key, event.extra) for event in events),
-            key=lambda event: event[1],
-        )
+        made = session.query(AssetEvent).filter_by(source_run_id=outcome.run_id).all()
+        return [(event.asset.name, event.partition_key, event.extra) for event in made]
 
 
-def partitions(outcome: Outcome) -> list[str]:
-    """The publication days that a run announced."""
-    return [day for _, day, _ in asset_events(outcome)]
+def changed(outcome: Outcome) -> list[str]:
+    """The days that the one event of a run names."""
+    ((_, _, extra),) = events(outcome)
+    days: list[str] = extra["days"]
+    return days
 
 
-def test_each_day_that_changed_has_an_asset_event(daily: DailyDag):
-    """Whoever waits for the asset learns which day, how much came, and by which run."""
+def test_a_green_run_makes_one_ordinary_event(daily: DailyDag):
+    """Whoever waits for the asset learns which days changed, how much came, and by which run."""
     outcome = daily.run()
 
-    assert asset_events(outcome) == [
+    assert events(outcome) == [
         (
             DAG_ID,
-            f"2026-11-{day}",
+            None,
             {
                 "run_id": outcome.run_id,
+                "days": [f"2026-11-{day}" for day in range(18, 24)],
                 "calls": 7,
                 "inserted": 184,
                 "updated": 0,
                 "unchanged": 0,
                 "rejected": 0,
-                "restated": 0,
-                "loaded": 6,
-                "empty": 1,
-                "not_ready": 0,
-                "failed": 0,
-                "planned": 0,
-                "held_back": 0,
-                "in_by_another": 0,
-                "caught_up": 0,
-                "witnesses": 0,
-                "final": 0,
-                "resting": 0,
-                "lost": 0,
+                "in": 7,
+                "not_in": 0,
             },
         )
-        for day in range(18, 24)
     ]
 
 
-def test_a_red_run_that_loaded_something_has_its_event(daily: DailyDag, sandbox: Sandbox):
-    """The rows are there, so those who wait are told; of the day that is not in nothing."""
+def test_a_red_run_makes_none(daily: DailyDag, sandbox: Sandbox, warehouse: Engine):
+    """Though it loaded something: the run that is green tells the days that changed in it."""
     sandbox.scenarios[:] = [Scenario("not-ready-code", day=november(23)[0])]
 
-    outcome = daily.run()
-
-    assert outcome.state == "failed"
-    assert partitions(outcome) == [f"2026-11-{day}" for day in range(18, 23)]
-    _, _, extra = asset_events(outcome)[0]
-    assert (extra["inserted"], extra["loaded"], extra["not_ready"]) == (174, 5, 1)
-
-
-def test_a_day_is_announced_once_and_only_when_it_is_in(
-    daily: DailyDag, sandbox: Sandbox, warehouse: Engine
-):
-    """Loaded while not ready: when it is ready, though nothing of it changes any more then."""
-    daily.set("WEIXIN_NOW", "2026-11-24T08:30:00+08:00")
-    sandbox.scenarios[:] = [Scenario("not-ready")]
-    not_ready = daily.run()
-    kept = counts(warehouse, not_ready)
-    daily.set("WEIXIN_NOW", "2026-11-24T10:30:00+08:00")
-    ready = daily.run()
+    red = daily.run()
+    sandbox.scenarios.clear()
     daily.set("WEIXIN_NOW", "2026-11-24T11:00:00+08:00")
-    unchanged = daily.run()
+    green = daily.run()
 
-    assert (not_ready.state, not_ready.problems, kept) == ("failed", [], (7, 134, 0, 0))
-    line = (
-        "沙箱公众号: run again after 2026-11-24 10:00 Beijing time (the figures are not ready yet: "
-        "no article has yesterday's row) · 2026-11-18 to 2026-11-23 · weixin_default"
-    )
-    assert not_ready.log.split("\n").count(line) == len(["ingest", "report", "check"])
-    assert partitions(not_ready) == []
-    assert partitions(ready) == [f"2026-11-{day}" for day in range(18, 23)]
-    assert unchanged.tasks["report"] == "skipped"
-    assert partitions(unchanged) == []
+    assert (red.state, green.state) == ("failed", "success")
+    assert (events(red), counts(warehouse, red)) == ([], (7, 174, 0, 0))
+    assert changed(green) == ["2026-11-23"]
 
 
-def test_the_next_run_announces_what_a_run_that_died_loaded(
-    daily: DailyDag, warehouse: Engine, monkeypatch: pytest.MonkeyPatch
-):
-    """Though it finds every row unchanged."""
-    with monkeypatch.context() as dying:
-        dying.setattr(verbs, "report", dies)
-        died = daily.run()
+def test_a_run_without_news_makes_its_event_too(daily: DailyDag):
+    """It is green: whoever waits knows that the figures of this morning are there."""
+    daily.run()
     daily.set("WEIXIN_NOW", "2026-11-24T11:00:00+08:00")
 
-    following = daily.run()
+    again = daily.run()
 
-    assert counts(warehouse, following) == (7, 0, 0, 184)
-    assert partitions(died) == []
-    assert partitions(following) == [f"2026-11-{day}" for day in range(18, 24)]
+    assert again.tasks["report"] == "success"
+    assert changed(again) == []
+
+
+def test_a_dry_run_makes_none(daily: DailyDag, sandbox: Sandbox):
+    """`check` is skipped; `report` never is."""
+    outcome = daily.run(dry_run=True)
+
+    assert (outcome.state, events(outcome), asked(sandbox)) == ("success", [], {})
+    assert (outcome.tasks["report"], outcome.tasks["check"]) == ("success", "skipped")
+
+
+@pytest.mark.parametrize("is_green", [True, False])
+def test_a_dag_that_waits_for_the_asset_runs_after_a_green_run(
+    daily: DailyDag, sandbox: Sandbox, is_green: bool
+):
+    """With a plain `schedule=[asset]`."""
+    from airflow.models.asset import AssetDagRunQueue
+    from airflow.sdk import DAG, Asset
+    from airflow.utils.session import create_session
+
+    sandbox.scenarios[:] = [] if is_green else [Scenario("not-ready-code")]
+    with DAG("after_weixin", schedule=[Asset(DAG_ID)]) as consumer:
+        pass
+    sync(consumer)
+
+    daily.run()
+
+    with create_session() as session:
+        waiting = [it.target_dag_id for it in session.query(AssetDagRunQueue).all()]
+        session.query(AssetDagRunQueue).delete()
+    assert waiting == ["after_weixin"] * is_green
+
+
+def sync(dag: Any) -> None:
+    """Write a DAG into Airflow's database, as the DAG processor does, and let it be unpaused."""
+    from airflow.dag_processing.collection import update_dag_parsing_results_in_db
+    from airflow.models.dag import DagModel
+    from airflow.models.dagbundle import DagBundleModel
+    from airflow.serialization.serialized_objects import LazyDeserializedDAG
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        session.merge(DagBundleModel(name="of_the_test"))
+        session.flush()
+        lazy = [LazyDeserializedDAG.from_dag(dag)]
+        update_dag_parsing_results_in_db("of_the_test", None, lazy, {}, None, set(), session)
+        session.query(DagModel).filter_by(dag_id=dag.dag_id).update({"is_paused": False})
 
 
 def test_another_try_reports_anew(daily: DailyDag, monkeypatch: pytest.MonkeyPatch):
-    """
-    Airflow drops the event of a try of `report` that fails: the next one announces the days.
-
-    So does `check` print the counts, as after "clear only failed tasks", which never runs the green
-    report again.
-    """
+    """Airflow drops the event of a try of `check` that fails: the next one makes it."""
     daily.set("AIRFLOW__WEIXIN__RETRIES", "1")
-    for verb, name in ((report_verb, "changed_days"), (check_verb, "check")):
+    for verb, name in ((report_verb, "report"), (check_verb, "check")):
         monkeypatch.setattr(verb, name, dying_once(getattr(verb, name)))
 
     outcome = daily.run()
@@ -137,10 +137,7 @@ def test_another_try_reports_anew(daily: DailyDag, monkeypatch: pytest.MonkeyPat
     assert outcome.state == "success"
     assert outcome.errors == [(task, "see the ERROR line above") for task in ("report", "check")]
     assert (outcome.told("report"), outcome.told("check")) == ([line], [line])
-    assert partitions(outcome) == [f"2026-11-{day}" for day in range(18, 24)]
-    totals = "7 calls, 184 inserted, 0 updated, 0 unchanged, 0 rejected, 0 restated, 0 planned, "
-    after_report = outcome.log.split("starting task_id=check", 1)[1]
-    assert after_report.count(totals) == 1
+    assert changed(outcome) == [f"2026-11-{day}" for day in range(18, 24)]
 
 
 def dying_once(real: Callable[..., Any]) -> Callable[..., Any]:
@@ -157,11 +154,6 @@ def dying_once(real: Callable[..., Any]) -> Callable[..., Any]:
     return first_dies
 
 
-def dies(*_: object) -> None:
-    """A report that does not come to its end."""
-    raise SystemExit(1)
-
-
 @pytest.mark.parametrize(
     ("database", "tries", "line"),
     [
@@ -174,7 +166,7 @@ def dies(*_: object) -> None:
         (
             "weixin_dags_bare",
             1,
-            "run `weixin-etl migrate` (the warehouse lacks the migrations 0001_pipeline, ",
+            "run `weixin-etl migrate` (the warehouse lacks the migrations 0001_warehouse",
         ),
         (
             "postgres://nobody:s3cr3t@127.0.0.1:1/none?sslmode=disable",

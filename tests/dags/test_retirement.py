@@ -10,18 +10,20 @@ from weixin_sandbox import DEFAULT_ACCOUNT, Sandbox, Scenario
 
 OFFLINE = (
     "沙箱公众号: unpause or trigger weixin_article_total_detail, which has 0 of 7 days (WeChat "
-    "took this…) · 2026-11-17 to 2026-11-23 · weixin_default, errcode 47009"
+    "took this endpoint offline: this api is offline, please use the new api) · "
+    "2026-11-17 to 2026-11-23 · weixin_default, errcode 47009"
 )
 STILL_OFFLINE = (
-    "沙箱公众号: unpause or trigger weixin_article_total_detail, which has 0 of 7 days (WeChat "
-    "still has…) · 2026-11-18 to 2026-11-24 · weixin_default, errcode 47009"
+    "沙箱公众号: unpause or trigger weixin_article_total_detail, which has 0 of 1 days (WeChat "
 )
 SUCCEEDED = "沙箱公众号: nothing to do: weixin_article_total_detail collects the account (WeChat"
 SUCCESSORS_RUN = (
-    "INSERT INTO weixin.first_daily_run SELECT 'article_total_detail', appid, '2026-11-25' "
+    "INSERT INTO weixin.collected_since (dataset, appid, since_date, catch_up_days) "
+    "SELECT 'article_total_detail', appid, '2026-10-26', 60 "
     "FROM weixin.dim_account ON CONFLICT DO NOTHING",
-    "INSERT INTO weixin.coverage (dataset, appid, publication_date, data_state, fetched_at) "
-    "SELECT 'article_total_detail', appid, publication_date, 'loaded', now() FROM weixin.coverage "
+    "INSERT INTO weixin.coverage (dataset, appid, day, article_count, ready_at, attempted_at, "
+    "fetched_at, row_count) "
+    "SELECT 'article_total_detail', appid, day, 0, now(), now(), now(), 0 FROM weixin.coverage "
     "WHERE dataset = 'article_total' ON CONFLICT DO NOTHING",
 )
 
@@ -33,7 +35,7 @@ def test_the_first_refusal_is_red_later_runs_ask_once_and_are_green(
     The first names the successor; each day is asked once, and nobody tries again.
 
     The others only warn. Their advice counts the window, but does not expect the successor to have
-    yesterday already. The first one that is answered brings every open day in.
+    yesterday already. The morning after the first one that is answered brings every open day in.
     """
     daily.set("AIRFLOW__WEIXIN__CONCURRENCY", "1")
     sandbox.scenarios[:] = [Scenario("offline")]
@@ -41,10 +43,10 @@ def test_the_first_refusal_is_red_later_runs_ask_once_and_are_green(
     outcome = daily.run()
 
     assert outcome.state == "failed"
-    assert outcome.told("ingest") == outcome.told("check") == [OFFLINE]
+    assert outcome.told("check") == [OFFLINE]
     assert [task for task, _ in outcome.errors] == ["ingest", "check"]
     assert asked(sandbox) == dict.fromkeys(WINDOW, 1)
-    assert states(warehouse, outcome) == dict.fromkeys(WINDOW, "failed")
+    assert states(warehouse, outcome) == dict.fromkeys(WINDOW, "endpoint_offline")
     for days_later, told in enumerate([STILL_OFFLINE, SUCCEEDED], 1):
         sandbox.calls.clear()
         outcome = daily.on(days_later)
@@ -57,8 +59,10 @@ def test_the_first_refusal_is_red_later_runs_ask_once_and_are_green(
                 connection.exec_driver_sql(made)
 
     sandbox.scenarios.clear()
-    back = daily.on(3)
+    sandbox.calls.clear()
+    answered, back = daily.on(3), daily.on(4)
 
-    assert back.state == "success"
-    days = [date(2026, 11, 17) + timedelta(days=n) for n in range(10)]
-    assert loaded(warehouse) == truth(sandbox, [DEFAULT_ACCOUNT], days, date(2026, 11, 27))
+    assert (answered.state, back.state) == ("success", "success")
+    days = [date(2026, 11, 17) + timedelta(days=n) for n in range(11)]
+    assert asked(sandbox) == {**dict.fromkeys(days, 1), days[-2]: 2}
+    assert loaded(warehouse) == truth(sandbox, [DEFAULT_ACCOUNT], days, date(2026, 11, 28))

@@ -58,10 +58,9 @@ def test_a_week_of_statistics_days(
     days = [first + timedelta(days=age) for age in range((end - first).days)]
     collected = [DEFAULT_ACCOUNT, *([of_platform] if has_it else [])]
     assert loaded(warehouse, dataset) == truth(sandbox, collected, days, end, dataset)
-    final = "SELECT publication_date FROM weixin.coverage WHERE is_final AND appid = :appid"
-    assert sorted(rows(warehouse, f"{final} ORDER BY 1", appid=own)) == [
+    final = "SELECT day FROM weixin.coverage WHERE settled = 'final' AND appid = :appid"
+    assert rows(warehouse, f"{final} ORDER BY 1", appid=own) == [
         (day,) for day in days if day <= end - timedelta(days=dataset.window)
     ]
-    assert rows(warehouse, "SELECT DISTINCT appid, stat_date, kind FROM weixin.restatement") == [
-        (own, corrected, "correction")
-    ]
+    replaced = "SELECT DISTINCT appid, stat_date, cause FROM weixin.fact_history"
+    assert rows(warehouse, replaced) == [(own, corrected, "wechat")]

@@ -34,13 +34,13 @@ def first(person: Person) -> CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def second(person: Person, first: CompletedProcess[str]) -> CompletedProcess[str]:
-    """What the next one said."""
+    """What the next one said, planned later than the first one's answers: those would be in."""
     assert first.returncode == 0, first.stderr
-    return person.types("make", "run", **NEWCOMERS_DAY)
+    return person.types("make", "run", WEIXIN_NOW="2026-11-25T10:31:00+08:00")
 
 
 def counts(said: CompletedProcess[str]) -> list[list[str]]:
-    """Of each publication day: articles, inserted, updated, unchanged, rejected, state."""
+    """Of each day: articles, inserted, updated, unchanged, rejected, state, last attempt."""
     days = re.findall(r"^ *\d{4}-\d\d-\d\d +(\d.*)$", said.stdout, re.M)
     return [line.split() for line in days]
 
@@ -67,7 +67,9 @@ def test_a_first_run_shows_stages_counts_and_the_most_read(first: CompletedProce
     assert re.findall(r"^✓ ((?:refresh|plan|ingest|report|check).*)$", first.stdout, re.M) == STAGES
     assert len(days) == 7
     assert all(int(inserted) > 0 for _, inserted, *_ in days)
-    assert {tuple(rest) for _, _, *rest in days} == {("0", "0", "0", "loaded")}
+    assert [rest for _, _, *rest in days] == [
+        ["0", "0", "0", state, "ok"] for state in ["unconfirmed"] + 6 * ["in"]
+    ]
     most_read = first.stdout.split("Which articles were read most?")[1]
     assert len(re.findall(r"\d{4}-\d\d-\d\d +\d+", most_read)) == 3
     assert "make psql" in most_read
@@ -80,11 +82,11 @@ def test_a_second_run_changes_nothing(
     first: CompletedProcess[str], second: CompletedProcess[str]
 ) -> None:
     """0 inserted, 0 updated, all unchanged; no day is final by one morning."""
-    before = [(line[1], line[-1]) for line in counts(first)]
+    before = [(line[1], line[5:]) for line in counts(first)]
 
     assert second.returncode == 0, second.stderr
     assert [line[1:] for line in counts(second)] == [
-        ["0", "0", rows, "0", state] for rows, state in before
+        ["0", "0", rows, "0", *states] for rows, states in before
     ]
 
 

@@ -116,7 +116,7 @@ def test_there_is_only_what_the_readme_asks_for(machine: Machine) -> None:
 def test_run_twice(machine: Machine) -> None:
     """The first sets everything up and fills the tables; the second changes nothing."""
     first = machine.does(f"{DAY} make run")
-    second = machine.does(f"{DAY} make run")
+    second = machine.does(f"{DAY.replace(':30:', ':31:')} make run")
 
     assert "Which articles were read most?" in first
     _, inserted, updated, unchanged, rejected = totals(first)

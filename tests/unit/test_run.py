@@ -82,4 +82,3 @@ def test_the_last_try_is_airflows(try_number: int, max_tries: int, is_last: bool
     context = {"ti": SimpleNamespace(try_number=try_number, max_tries=max_tries)}
 
     assert run_context.is_last_try(context) is is_last
-    assert run_context.is_first_try(context) is (try_number == 1)

@@ -34,7 +34,7 @@ from weixin_etl.load.merge import as_json
 from weixin_etl.load.stage import packed
 from weixin_etl.model import Pair, ParameterError
 from weixin_etl.parse import parse
-from weixin_etl.text import one_line
+from weixin_etl.text import counted, one_line
 from weixin_etl.warehouse import diagnosed, require_migrated, statement
 from weixin_etl.warehouse.locks import lock_load
 
@@ -63,9 +63,8 @@ class Imported:
     def __str__(self) -> str:
         """A line for the person typing."""
         counts = self.replayed.counts
-        said = (
-            f"{self.answers} answers loaded: {counts.inserted} rows new, {counts.updated} updated"
-        )
+        rows = f"{counted(counts.inserted, 'row')} new, {counts.updated} updated"
+        said = f"{counted(self.answers, 'answer')} loaded: {rows}"
         return f"{said}; {self.refused} refused" if self.refused else said
 
 

@@ -7,7 +7,7 @@ from datetime import date
 from sqlalchemy import Engine
 
 from weixin_etl.datasets import Dataset
-from weixin_etl.text import one_line
+from weixin_etl.text import counted, one_line
 from weixin_etl.warehouse import diagnosed, require_migrated, statement
 
 _NAMES_SHOWN = 5
@@ -35,9 +35,10 @@ class RejectionReason:
         if others := len(self.accounts) - _NAMES_SHOWN:
             names += f" and {others} more" if others > 0 else ""
         what = " ".join(filter(None, (account, day, msgid, stat_date)))
+        days = f"{counted(self.pair_count, 'day')}, {self.first_date} to {self.last_date}"
         return (
             f"{self.row_count} × {one_line(self.reason)} ({self.dataset})\n"
-            f"    {names}: {self.pair_count} days, {self.first_date} to {self.last_date}\n"
+            f"    {names}: {days}\n"
             f"    for example {one_line(what)}: {one_line(payload, _LONGEST_PAYLOAD)}"
         )
 

@@ -42,6 +42,8 @@ class Replayed:
     pairs: int = 0
     answers: int = 0
     counts: Counts = field(default_factory=Counts)
+    rejected: int = 0
+    """Rejected parts that are opened or resolved."""
     coverage: int = 0
     """Pairs of which coverage says otherwise what we have."""
 
@@ -52,13 +54,14 @@ class Replayed:
             self.pairs + other.pairs,
             self.answers + other.answers,
             self.counts + other.counts,
+            self.rejected + other.rejected,
             self.coverage + other.coverage,
         )
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing changes."""
-        return not (self.counts.inserted or self.counts.updated or self.coverage)
+        return not (self.counts.inserted or self.counts.updated or self.rejected or self.coverage)
 
     def sentences(self) -> list[str]:
         """What there is to say of it."""
@@ -66,13 +69,14 @@ class Replayed:
         said = f"{counted(self.pairs, 'pair')}, {counted(self.answers, 'answer')} read"
         if self.is_empty:
             return [f"{said}: the fact is what they say, nothing changes"]
-        lines = {
-            "rows are new": counts.inserted,
-            "rows get other values": counts.updated,
-            "pairs have another state or other counts in coverage": self.coverage,
-        }
+        lines = [
+            (counts.inserted, "row", "new"),
+            (counts.updated, "row", "with other values"),
+            (self.rejected, "rejected part", "opened or resolved"),
+            (self.coverage, "pair", "with another state or other counts in coverage"),
+        ]
         does = "This was written:" if self.is_applied else "This would change:"
-        return [f"{said}. {does}", *(f"{count} {what}" for what, count in lines.items() if count)]
+        return [f"{said}. {does}", *(f"{counted(n, it)} {what}" for n, it, what in lines if n)]
 
 
 def replay(
@@ -126,12 +130,9 @@ def fold_pairs(
             with warehouse.connect() as connection:
                 lock_load(connection, [commit[0][0][0]])
                 merge = Merge(connection, dataset, now(), Cause.REPLAY)
-                found = _merge(merge, [pair for pair, *_ in commit], sightings, unlisted)
-                done.counts += found
+                done += _merge(merge, commit, sightings, unlisted)
                 if is_applied:
                     connection.commit()
-            done.pairs += len(commit)
-            done.answers += sum(count for _, count, _ in commit)
             on_progress(done.answers)
         done.coverage += _judge(
             warehouse, dataset, sightings, unlisted, ready_hour, is_applied=is_applied, now=now
@@ -154,9 +155,10 @@ def _commits(pairs: Iterable[SizedPair]) -> Iterator[list[SizedPair]]:
 
 
 def _merge(
-    merge: Merge, pairs: Collection[Pair], sightings: list[Staged], unlisted: Unlisted
-) -> Counts:
+    merge: Merge, commit: Collection[SizedPair], sightings: list[Staged], unlisted: Unlisted
+) -> Replayed:
     """Write what pairs' answers say together; note when they were seen, and what is gone."""
+    pairs = [pair for pair, *_ in commit]
     known = merge.known(pairs)
     contents = []
     for folded in fold(merge.connection, merge.dataset, pairs):
@@ -166,8 +168,12 @@ def _merge(
         if content := folded.content(merge.dataset):
             contents.append(content)
     counts = merge.merge(contents, is_fold=True)
-    merge.reject(contents, known)
-    return sum(counts.values(), Counts())
+    return Replayed(
+        pairs=len(pairs),
+        answers=sum(count for _, count, _ in commit),
+        counts=sum(counts.values(), Counts()),
+        rejected=merge.reject(contents, known),
+    )
 
 
 def _judge(

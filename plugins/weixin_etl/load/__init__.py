@@ -78,7 +78,8 @@ class Load:
             count_calls(connection, self._dataset, staged)
         for one in staged:
             if one.said.article_count:
-                self._heard[one.account.appid] = one.said.at
+                appid, at = one.account.appid, one.said.at
+                self._heard[appid] = max(self._heard.get(appid, at), at)
         return {pair: Loaded(row, counts.get(pair, Counts())) for pair, row in after.items()}
 
     def _merge(
@@ -121,12 +122,8 @@ class Load:
         }
 
     def _heard_before(self, merge: Merge, chunks: Sequence[Chunk]) -> dict[str, datetime]:
-        """When accounts that list nothing here were last heard, by this try or by coverage."""
-        quiet = [
-            chunk[0].account.appid
-            for chunk in chunks
-            if not any(one.said.article_count for one in chunk)
-        ]
+        """When quiet accounts were last heard, by this try or by coverage."""
+        quiet = [chunk[0].account.appid for chunk in chunks if _is_quiet(chunk)]
         silent = [appid for appid in quiet if appid not in self._heard]
         if not silent:
             return self._heard
@@ -177,6 +174,12 @@ def _repeats(one: Staged, known: Known) -> bool:
     if loaded is None or one.body_sha256 != known.body_sha256:
         return False
     return loaded.fetched_at == known.last_seen_at and loaded.row_count == one.row_count
+
+
+def _is_quiet(chunk: Chunk) -> bool:
+    """Whether it lists nothing on a day in Beijing of its answers: midnight may have come."""
+    days = {clock.beijing_date(one.said.at) for one in chunk}
+    return not days <= {clock.beijing_date(one.said.at) for one in chunk if one.said.article_count}
 
 
 def _content(one: Staged, raw_response_id: int) -> Content:

@@ -150,7 +150,8 @@ class Merge:
         if are_new:
             written = self._written("fact/insert.sql")
         if sum(counts.inserted for counts in written.values()) < sum(staged.values()):
-            written |= self._written("fact/merge.sql", cause=self._cause.value, is_fold=is_fold)
+            merged = self._written("fact/merge.sql", cause=self._cause.value, is_fold=is_fold)
+            written |= {pair: written.get(pair, Counts()) + of for pair, of in merged.items()}
         self._follow(repeated)
         return {
             pair: replace(done, unchanged=count - done.inserted - done.updated)
@@ -213,13 +214,17 @@ class Merge:
         if articles and self.dataset.describes_articles:
             self.execute("article_sighting/unlist_again.sql", articles=as_json(articles))
 
-    def reject(self, contents: Sequence[Content], known: Mapping[Pair, Known]) -> None:
-        """Write down what does not fit; an open part that does not occur any more is resolved."""
+    def reject(self, contents: Sequence[Content], known: Mapping[Pair, Known]) -> int:
+        """
+        Write down what does not fit; an open part that does not occur any more is resolved.
+
+        Of how many parts that is news.
+        """
         pairs = [it.pair for it in contents if it.rejected or known[it.pair].has_open_parts]
         if not pairs:
-            return
+            return 0
         parts = [(it, part) for it in contents for part in it.rejected]
-        self.execute(
+        changed = self.execute(
             "rejected_row/save.sql",
             **self.arrays(pairs),
             part_appids=[it.pair[0] for it, _ in parts],
@@ -231,6 +236,7 @@ class Merge:
             payloads=[part.payload for _, part in parts],
             rejected_at=self.changed_at,
         )
+        return int(changed.scalar_one())
 
     def save(self, rows: Mapping[Pair, Coverage]) -> None:
         """Write whole rows of coverage."""

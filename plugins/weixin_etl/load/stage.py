@@ -6,6 +6,7 @@ from datetime import date, datetime
 from io import BytesIO
 
 import msgspec
+import psycopg2
 import zstandard
 from msgspec.structs import astuple
 from sqlalchemy import Connection
@@ -212,4 +213,8 @@ def row_columns(dataset: Dataset) -> str:
 def copy(connection: Connection, table: str, columns: str, lines: Iterable[bytes]) -> None:
     """Ended lines into a table."""
     cursor = connection.connection.cursor()
-    cursor.copy_expert(f"COPY {table} ({columns}) {_AS_CSV}", BytesIO(b"".join(lines)), _PART_BYTES)
+    text = BytesIO(b"".join(lines))
+    try:
+        cursor.copy_expert(f"COPY {table} ({columns}) {_AS_CSV}", text, _PART_BYTES)
+    except (SystemError, ValueError) as error:  # what psycopg2 stumbles over if the session ends
+        raise psycopg2.OperationalError(f"the COPY broke off: {error}") from None

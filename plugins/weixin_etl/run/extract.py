@@ -140,20 +140,20 @@ def extract(
 
     Chunks of different accounts that are complete are yielded together: 8 MB of answers or more, up
     to half of `most_bytes` or a single one, or what there is after `most_seconds`. Calls that wait
-    for their turn are made while the caller works. An account that answers slowly leaves the other
-    calls to the others. Its next chunk begins when the one before is complete.
+    for their turn are made while the caller works; no other begins while the other half waits for
+    the caller. An account that answers slowly leaves the other calls to the others. Its next chunk
+    begins when the one before is complete.
 
     Accounts are taken from the iterable when their turn comes. `ask` makes a call and may work on
     its answer; it runs in a thread.
     """
     with short_turns(), thread_pool(concurrency) as pool:
-        flight = _Flight(iter(accounts), ask, pool, concurrency)
+        flight = _Flight(iter(accounts), ask, pool, concurrency, max(1, most_bytes // 2))
         ends_at = monotonic() + most_seconds
         while flight.fill() or flight.complete:
-            flight.land(max(0, ends_at - monotonic()))
-            is_enough = flight.size >= min(ENOUGH_BYTES, most_bytes // 2)
-            if is_enough or not flight.fill() or monotonic() >= ends_at:
-                yield flight.taken(most_bytes // 2)
+            flight.land(0 if flight.is_enough else max(0, ends_at - monotonic()))
+            if flight.is_enough or not flight.fill() or monotonic() >= ends_at:
+                yield flight.taken()
                 ends_at = monotonic() + most_seconds
 
 
@@ -165,6 +165,8 @@ class _Flight:
     ask: Callable[[AccountCalls, date], Staged]
     pool: ThreadPoolExecutor
     concurrency: int
+    most_bytes: int
+    """Bytes of complete chunks that may be taken together, and that may wait."""
     active: list[FetchedChunk] = field(default_factory=list)
     """One of an account."""
     calls: dict[Future[Staged], tuple[FetchedChunk, date]] = field(default_factory=dict)
@@ -175,9 +177,14 @@ class _Flight:
         """Bytes of the answers that are complete."""
         return sum(chunk.size for chunk in self.complete)
 
+    @property
+    def is_enough(self) -> bool:
+        """Whether they are worth the caller's work."""
+        return self.size >= min(ENOUGH_BYTES, self.most_bytes)
+
     def fill(self) -> bool:
         """Begin as many calls as may wait, for the accounts with the fewest; whether any is on."""
-        while len(self.calls) < WAITING * self.concurrency:
+        while len(self.calls) < WAITING * self.concurrency and self.size < self.most_bytes:
             if len(self.active) < WAITING * self.concurrency:
                 for calls in islice(self.accounts, 1):
                     self._begin(calls)
@@ -219,16 +226,17 @@ class _Flight:
         if chunk.calls.chunks:
             self._begin(chunk.calls)
 
-    def taken(self, most_bytes: int) -> list[FetchedChunk]:
-        """The first complete chunks of different accounts, with no more bytes, or one."""
+    def taken(self) -> list[FetchedChunk]:
+        """The first complete chunks of different accounts, within the bytes, or one."""
         taken: list[FetchedChunk] = []
         size = 0
         for chunk in self.complete:
             size += chunk.size
-            if taken and (size > most_bytes or any(it.calls is chunk.calls for it in taken)):
+            if taken and (size > self.most_bytes or any(it.calls is chunk.calls for it in taken)):
                 break
             taken.append(chunk)
         del self.complete[: len(taken)]
+        self.fill()  # for the time that the caller works
         return taken
 
 

@@ -272,7 +272,8 @@ def _in_words(due: Due, known: Mapping[date, Coverage]) -> str:
     if window:
         said.append(f"{days_as_ranges(window)}")
     if due.older:
-        said.append(f"older ones ({_why_open(due.older, known)})")
+        older = _why_open(due.older, known)
+        said.append(f"older ones ({older})" if due.first else older)
     if due.witness:
         said.append(f"{due.witness} to find out whether WeChat lists any article of it")
     return "; ".join(said)

@@ -1,7 +1,7 @@
 """What a run did, for the log, the metrics, and whoever waits for the run's asset."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from weixin_etl import clock, rules
 from weixin_etl.model import Batch, Run
 from weixin_etl.run.outcome import coverage_of
+from weixin_etl.text import counted
 from weixin_etl.warehouse import require_migrated, statement
 
 log = logging.getLogger(__name__)
@@ -27,7 +28,6 @@ class Report:
     totals: dict[str, int]
     """Calls, rows and rejected parts; pairs that are in, and that are not."""
     changed_days: list[date]
-    """The days with rows that changed and that are in."""
 
 
 def report(run: Run, warehouse: Engine, accounts: Batch) -> Report:
@@ -55,18 +55,25 @@ def report(run: Run, warehouse: Engine, accounts: Batch) -> Report:
     if len(planned) <= PAIRS_IN_LOG:
         for account, day in planned:
             row, here = done.get((account.appid, day)), is_in[account.appid, day]
-            counts = ", ".join(f"{getattr(row, name, 0)} {name}" for name in COUNTS)
+            counts = _in_words({name: getattr(row, name, 0) for name in COUNTS})
             level = logging.INFO if here else logging.WARNING
             log.log(level, "%s %s: %s; %s", account.name, day, "in" if here else "not in", counts)
     totals = {name: sum(getattr(row, name) for row in done.values()) for name in COUNTS}
     totals |= {"in": sum(is_in.values()), "not_in": len(planned) - sum(is_in.values())}
-    log.info("%s", ", ".join(f"{count} {name}" for name, count in totals.items()))
+    log.info("%s", _in_words(totals))
     changed = {
         day
         for (appid, day), row in done.items()
         if row.inserted + row.updated and is_in.get((appid, day))
     }
     return Report(totals, sorted(changed))
+
+
+def _in_words(counts: Mapping[str, int]) -> str:
+    said = (
+        f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if name != "calls"
+    )
+    return ", ".join([counted(counts["calls"], "call"), *said])
 
 
 def freshness_hours(

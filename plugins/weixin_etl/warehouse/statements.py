@@ -67,6 +67,7 @@ def _templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        bytecode_cache=jinja2.FileSystemBytecodeCache(),  # each task is a new process
         autoescape=False,  # noqa: S701 # SQL, from files of the package
     )
     templates.globals |= {

@@ -26,14 +26,13 @@ SANDBOX, LOOPBACK = "http://sandbox:8077", "http://localhost:8077"
 PAIRS = len(ACCOUNTS) * 7
 SLOTS, CALLS_OF_A_TASK, ACCOUNTS_OF_A_TASK = 6, 4, 8
 FACTS = """
-    SELECT to_jsonb(it) - '{raw_response_id,fetched_at,changed_at,loaded_at}'::text[]
+    SELECT to_jsonb(it) - '{raw_response_id,fetched_at,changed_at}'::text[]
     FROM weixin.fact_article_total it ORDER BY appid, msgid, stat_date
 """
 COVERAGE = """
-    SELECT appid, publication_date, data_state, is_final, article_count, row_count
-    FROM weixin.coverage ORDER BY appid, publication_date
+    SELECT appid, day, settled, article_count, row_count FROM weixin.coverage ORDER BY appid, day
 """
-IN = "SELECT appid, publication_date FROM weixin.coverage WHERE ready_at IS NOT NULL"
+IN = "SELECT appid, day FROM weixin.coverage WHERE ready_at IS NOT NULL"
 EMPTY = """
     SELECT 'TRUNCATE ' || string_agg(format('weixin.%I', tablename), ', ') FROM pg_tables
     WHERE schemaname = 'weixin' AND tablename NOT IN ('schema_migrations', 'view_version')

@@ -460,7 +460,7 @@ def test_the_page_speaks_chinese_to_a_chinese_browser(visit: Visit) -> None:
     """All but names, which Airflow and WeChat have in English too."""
     visitor = visit(language="zh-CN")
     names = {*(it.endpoint for it in DATASETS.values()), "AppSecret", "AppID", "Airflow", "Base"}
-    names |= {"weixin_article_total", "share_user", "password"}
+    names |= {"weixin_article_total", "share_user", "password", "begin_date", "end_date", "refetch"}
     for view in VIEWS:
         page = visitor.opens(view, dataset=ARTICLE_TOTAL.name)
 

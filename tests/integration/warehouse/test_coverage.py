@@ -267,9 +267,13 @@ def test_final(warehouse: Engine, answers: list[tuple[Any, str]], final_on: str)
 def test_an_empty_answer_says_something_on_a_day_on_which_the_account_is_heard(
     warehouse: Engine, is_heard: bool
 ):
-    """By an earlier chunk of the try: only then it leaves a list, which a second day confirms."""
+    """
+    By an earlier chunk of the try, ready or not: only then it leaves a list.
+
+    A second day confirms that.
+    """
     other_day, speaks = date(2026, 11, 26), article("2_1", {"26": {}})
-    for morning in ("28 11:00", "29 11:00"):
+    for morning in ("28 08:30", "29 08:30"):
         loading = Load(warehouse, SCHEDULED, ready_hour=10)
         window = body(*[speaks] * is_heard, day=other_day)
         loading.commit([[pair(window, morning, day=other_day)]])

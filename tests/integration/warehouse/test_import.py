@@ -300,7 +300,7 @@ def test_a_file_cut_in_the_middle(
         assert said.err == (
             f"weixin-etl: {path}, line 10: it is not JSON: the file ends in the middle of it\n"
         )
-        assert said.out == ("9 answers loaded: 1 rows new, 0 updated; 1 refused\n")
+        assert said.out == ("9 answers loaded: 1 row new, 0 updated; 1 refused\n")
     assert len(raw_answers(warehouse)) >= 8
 
 
@@ -314,7 +314,7 @@ def test_the_command(warehouse: Engine, tmp_path: Path, capsys: pytest.CaptureFi
     assert cli.main(["import", str(plain), str(packed)]) == 0
 
     assert capsys.readouterr() == (
-        "2 answers loaded: 1 rows new, 0 updated\n",
+        "2 answers loaded: 1 row new, 0 updated\n",
         "",
     )
     assert cli.main(["import", str(tmp_path / "nothing")]) == 1

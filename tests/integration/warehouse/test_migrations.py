@@ -242,7 +242,7 @@ class TestNotOurWarehouse:
     @pytest.mark.parametrize(
         ("before", "lacks"),
         [
-            ("ALTER TABLE weixin.coverage DROP COLUMN through_date", "no coverage.through_date"),
+            ("ALTER TABLE weixin.api_call DROP COLUMN calls CASCADE", "no api_call.calls"),
             ("INSERT INTO weixin.schema_migrations VALUES ('0000')", "migration 0000"),
         ],
     )

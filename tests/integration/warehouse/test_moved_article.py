@@ -1,5 +1,7 @@
 """An article that two publication days list is one article: of the later day, as its rows are."""
 
+from datetime import date
+
 import pytest
 from sqlalchemy import Engine
 from warehouse_loads import DAY, article, contents, history, load_pairs, pair, rows
@@ -101,6 +103,17 @@ def test_a_dataset_that_does_not_move_it_is_corrected(warehouse: Engine):
         (NEXT_DAY, NEXT_DAY, "21", 5),
         (NEXT_DAY, NEXT_DAY, "22", 6),
     ]
+
+
+@pytest.mark.parametrize("gives", [DAY, NEXT_DAY], ids=str)
+def test_a_row_counts_for_the_day_that_gave_it(warehouse: Engine, gives: date):
+    """Also where the article is of another; a row that is new there and one that is corrected."""
+    load(warehouse, ARTICLE_TOTAL_DETAIL, "22 10:30", (DAY, {"1_1": {"21": 3}}))
+    load(warehouse, ARTICLE_TOTAL, "22 10:31", (NEXT_DAY, {"1_1": {"21": 9}}))
+    answer = answered(ARTICLE_TOTAL_DETAIL, gives, "23 10:31", {"1_1": {"21": 4, "22": 5}})
+    (loaded,) = load_pairs(warehouse, answer, dataset=ARTICLE_TOTAL_DETAIL)
+
+    assert (loaded.counts.inserted, loaded.counts.updated) == (1, 1)
 
 
 @pytest.mark.parametrize("alone", [DAY, NEXT_DAY], ids=str)

@@ -1,7 +1,6 @@
 """A later release's next metric: its column is added to the tables' end, and the views follow."""
 
 import importlib
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -42,7 +41,7 @@ ROWS = """
     FROM weixin.{fact} AS fact;
     UPDATE weixin.{fact} SET share_user = 2, changed_at = '2026-11-23'
 """
-MIGRATION = "ALTER TABLE weixin.{fact} ADD next_user bigint;"
+MIGRATION = "ALTER TABLE weixin.{fact} ADD COLUMN IF NOT EXISTS next_user bigint;"
 NEXT = Metric("next_user", "下一个", "people who did the next thing")
 
 
@@ -59,14 +58,17 @@ def dataset(request: pytest.FixtureRequest, database: str, fresh: Engine) -> Dat
 @pytest.fixture
 def next_release(dataset: Dataset, tmp_path: Path) -> Iterator[None]:
     """The release that has a further metric, with its migration."""
-    shutil.copytree(migrations()[0].parent, tmp_path / "migrations")
-    name = f"{len(migrations()) + 1:04}_next_metric.sql"
-    (tmp_path / "migrations" / name).write_text(MIGRATION.format(fact=dataset.fact))
+    path = tmp_path / f"{len(migrations()) + 1:04}_next_metric.sql"
+    path.write_text(MIGRATION.format(fact=dataset.fact))
+    listed, text = [*migrations(), path], the_migrations._text
     with pytest.MonkeyPatch.context() as patch:
         wider = replace(dataset, metrics=(*dataset.metrics, NEXT))
         for datasets in (DATASETS, ARTICLE_DATASETS):
             patch.setitem(datasets, dataset.name, wider)
-        patch.setattr(the_migrations, "sql_directory", lambda: tmp_path)
+        patch.setattr(the_migrations, "migrations", lambda: listed)
+        patch.setattr(
+            the_migrations, "_text", lambda it: it.read_text() if it == path else text(it)
+        )
         forget_rendered()
         yield
     forget_rendered()

@@ -111,6 +111,7 @@ def test_days_out_of_reach_are_lost(
     warehouse: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     """Each plan logs them, with the dates for the form; people are told on the day one leaves."""
+    caplog.set_level(logging.WARNING)
     planned(warehouse, run_on("10", monkeypatch))
     make_final(warehouse, date(2026, 11, 5))
     today = run_on("24", monkeypatch)
@@ -122,7 +123,8 @@ def test_days_out_of_reach_are_lost(
     assert nothing_leaves.lost == []
     assert [str(it) for it in a_day_leaves.lost] == [
         "报纸: trigger weixin_article_total with begin_date 2026-11-03 and end_date 2026-11-07 "
-        "(too…) · 2026-11-03 to 2026-11-04, 2026-11-06 to 2026-11-07 · weixin_default"
+        "(too old for daily runs) · 2026-11-03 to 2026-11-04, 2026-11-06 to 2026-11-07 · "
+        "weixin_default"
     ]
     assert [it.partition("begin_date ")[2][:34] for it in caplog.messages] == [
         "2026-11-03 and end_date 2026-11-04",

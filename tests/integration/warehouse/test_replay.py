@@ -215,7 +215,9 @@ def test_what_still_does_not_fit_stays_open(warehouse: Engine):
     load_pairs(warehouse, pair(odd, "23 10:30"))
     alter(warehouse, "UPDATE weixin.rejected_row SET reason = 'old' WHERE stat_date = '2026-11-21'")
 
-    run(warehouse)
+    assert run(warehouse, is_applied=False).rejected == 2
+    assert not run(warehouse).is_empty
+    assert run(warehouse).is_empty
 
     assert rows(
         warehouse,
@@ -350,12 +352,12 @@ def test_the_command(warehouse: Engine, printed: Printed):
 
     assert shown.splitlines() == [
         "1 pair, 3 answers read. This would change:",
-        "4 rows get other values",
+        "4 rows with other values",
         "Nothing is written: --apply does.",
     ]
     assert again.splitlines() == [
         "1 pair, 3 answers read. This was written:",
-        "4 rows get other values",
+        "4 rows with other values",
     ]
     assert printed("replay", "article_total", "--accounts", "wx2", "--end", "2026-11-20") == (
         "1 pair, 3 answers read: the fact is what they say, nothing changes"
@@ -373,15 +375,15 @@ def test_rejected_parts_by_reason(warehouse: Engine, printed: Printed):
 
     assert printed("rejected").splitlines() == [
         "2 × stat_date is later than the day before the answer (article_total)",
-        "    wx2: 1 days, 2026-11-20 to 2026-11-20",
+        "    wx2: 1 day, 2026-11-20 to 2026-11-20",
         '    for example wx2 2026-11-20 1_1 2026-11-26: {"stat_date":"2026-11-26","share_count":1}',
         "1 × share_count is a negative number, not a whole number from 0 to 9223372036854775807 "
         "(article_total)",
-        "    wx1: 1 days, 2026-11-20 to 2026-11-20",
+        "    wx1: 1 day, 2026-11-20 to 2026-11-20",
         "    for example wx1 2026-11-20 1_1 2026-11-21: -1",
         "1 × share_count is a text, not a whole number from 0 to 9223372036854775807 "
         "(article_total)",
-        "    wx1: 1 days, 2026-11-20 to 2026-11-20",
+        "    wx1: 1 day, 2026-11-20 to 2026-11-20",
         '    for example wx1 2026-11-20 1_1 2026-11-20: "many"',
     ]
     assert printed("rejected", "--reason", "LATER than").startswith("2 × stat_date")

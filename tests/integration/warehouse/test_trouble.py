@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from weixin_etl import warehouse as the_warehouse
-from weixin_etl.load.stage import _copy
+from weixin_etl.load.stage import copy
 from weixin_etl.warehouse import WarehouseError, diagnose
 from weixin_etl.warehouse import connection as the_way
 from weixin_etl.warehouse.locks import lock_incidents
@@ -161,7 +161,7 @@ def test_what_breaks_off_a_copy_is_told_as_it_is(warehouse: Engine, error: BaseE
     with warehouse.connect() as connection:
         connection.exec_driver_sql("CREATE TEMP TABLE numbers (number integer)")
         with pytest.raises(type(error)):
-            _copy(connection, "numbers", "number", lines())
+            copy(connection, "numbers", "number", lines())
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_a_session_that_ends_in_mid_copy(warehouse: Engine, called: Exception | 
             yield b"2\n"
 
         with pytest.raises(psycopg2.Error) as caught:
-            _copy(connection, "numbers", "number", lines())
+            copy(connection, "numbers", "number", lines())
         connection.invalidate()
 
     told = diagnose(caught.value, warehouse)

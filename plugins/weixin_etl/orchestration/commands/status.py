@@ -11,6 +11,7 @@ from weixin_etl.model import State
 from weixin_etl.orchestration import airflow_state
 from weixin_etl.orchestration.commands import outside
 from weixin_etl.orchestration.connections.warehouse import of_reader, open_reader, reading
+from weixin_etl.text import counted
 from weixin_etl.trouble import status
 from weixin_etl.trouble.at_work import Airflow
 from weixin_etl.warehouse import WarehouseError
@@ -67,9 +68,11 @@ def _summary(found: status.Status) -> str:
     silent = [len(account.days.get(State.SILENT, ())) for account in collected]
     if any(silent):
         said += (
-            f"; {sum(silent)} days of {sum(map(bool, silent))} are left alone until WeChat lists "
-            "an article"
+            f"; {counted(sum(silent), 'silent day')} of {sum(map(bool, silent))}, asked again once "
+            "WeChat lists an article"
         )
     for run in found.runs:
-        said += f"; {run.dataset} is being asked: {run.done} of {run.pair_count} days are done"
+        said += (
+            f"; {run.dataset} is being asked: {run.done} of {counted(run.pair_count, 'day')} done"
+        )
     return said

@@ -83,11 +83,6 @@ def require_known_parameters(context: Context) -> None:
     )
 
 
-def is_first_try(context: Context) -> bool:
-    """Whether the task's run is new: nothing of it was tried before."""
-    return bool(context["ti"].try_number == 1)
-
-
 def is_last_try(context: Context) -> bool:
     """Whether Airflow does not try the task again when it fails."""
     ti = context["ti"]

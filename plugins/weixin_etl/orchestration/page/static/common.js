@@ -15,10 +15,11 @@ export const LANGUAGE = (() => {
 const LABELS = configuration.labels[LANGUAGE];
 const LOCALE = LANGUAGE === "en" ? "en-GB" : LANGUAGE;
 
-// The label in the page's language, its {places} filled in.
+// The label in the page's language, its {places} filled in; a {count} of one has a label of its own.
 export function t(name, places = {}) {
   if (!(name in LABELS)) throw new Error(`no label ${name}`);
-  return LABELS[name].replace(/\{(\w+)\}/g, (_, place) => String(places[place]));
+  const one = String(places.count) === "1" && LABELS[`${name}_one`];
+  return (one || LABELS[name]).replace(/\{(\w+)\}/g, (_, place) => String(places[place]));
 }
 
 // The label, or the word itself where the server may send words that the page does not know.

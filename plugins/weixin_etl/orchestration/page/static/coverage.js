@@ -63,7 +63,7 @@ function legend() {
   return el("section", { class: "legend", "aria-labelledby": "legend" },
     el("h3", { id: "legend" }, t("legend")),
     el("dl", {}, Object.entries(SIGNS).map(([name, sign]) => entry(name, sign, t(`state_${name}`), t(`means_${name}`))),
-      entry("open failed", "", t("ending_failed"), t("means_failed"))));
+      entry("open failed", "\u00a0", sentence(t("ending_failed")), t("means_failed"))));
 }
 
 function grid(found, dataset, ask, choose) {
@@ -240,7 +240,9 @@ function holdings(known) {
   const title = el("h3", {}, t("what_we_have"));
   if (!known?.fetched_at) return [title, el("p", { class: "quiet" }, t("nothing_loaded"))];
   return [title, facts(
-    !known.article_count && !known.row_count ? t("empty_day") : t("articles_rows", { articles: number(known.article_count), rows: number(known.row_count) }),
+    ...(known.article_count || known.row_count
+      ? [t("article_count", { count: number(known.article_count) }), t("row_count", { count: number(known.row_count) })]
+      : [t("empty_day")]),
     known.through_date && t("through_date", { day: known.through_date }),
     t("answered_at", { time: time(known.fetched_at) }),
     known.ready_at && t("ready_at", { time: time(known.ready_at) }),

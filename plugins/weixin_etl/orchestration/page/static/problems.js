@@ -45,7 +45,7 @@ function reveal(element) {
 function summary(found, broken, isNew) {
   const isWell = found.is_healthy;
   const title = isNew && broken.length === 1 && broken[0].kind === "not_asked" ? t("nothing_collected")
-    : !isWell ? (broken.length === 1 ? t("one_wrong") : t("some_wrong", { count: broken.length }))
+    : !isWell ? t("some_wrong", { count: broken.length })
     : found.problems.length ? t("only_warnings") : t("all_well");
   return el("div", { class: `notice ${isWell ? "good" : "bad"}` },
     el("h2", {}, title),
@@ -82,8 +82,7 @@ const anchor = (it) => (it.incident_id ? { id: `problem-${it.incident_id}`, tabi
 
 function factsOf(it) {
   const dag = dagId(it.dataset);
-  const days = it.day_count > 1 ? t("day_count", { count: it.day_count, days: ranges(it.days) })
-    : it.day_count === 1 ? t("one_day", { days: ranges(it.days) }) : null;
+  const days = it.day_count > 0 && t("day_count", { count: it.day_count, days: ranges(it.days) });
   const when = it.closed_at && it.closed_at === it.opened_at ? t("met_at", { time: time(it.opened_at) })
     : it.closed_at ? t("lasted", { duration: it.lasted, time: time(it.closed_at) })
     : it.opened_at && t("since", { time: time(it.opened_at) });
@@ -112,7 +111,7 @@ function accounts(found, now, offset, go) {
 
 function state(it) {
   if (it.days_not_in_count) {
-    const label = it.days_not_in_count === 1 ? t("unhealthy_one") : t("unhealthy", { count: number(it.days_not_in_count) });
+    const label = t("unhealthy", { count: number(it.days_not_in_count) });
     return [el("span", { class: "chip bad" }, label), el("span", { class: "quiet under" }, ranges(it.days_not_in))];
   }
   if (it.is_retired) return el("span", { class: "chip retired" }, t("is_retired"));
