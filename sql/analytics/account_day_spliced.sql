@@ -52,6 +52,50 @@ CREATE VIEW analytics.account_day_spliced (
     -- unit: days, level
     ratio_days
 ) AS
+-- side by side by grouping: a join would be planned for a few days, and compare each with each
+WITH day AS NOT MATERIALIZED (
+    SELECT
+        counted.appid,
+        counted.account_name,
+        counted.calendar_date,
+        max(counted.articles_published) AS articles_published,
+        {% for metric in both %}
+        max(counted.{{ metric.name }}) AS {{ metric.name }},
+        max(counted.new_{{ metric.name }}) AS new_{{ metric.name }},
+        {% endfor %}
+        bool_or(counted.is_complete) AS is_complete,
+        coalesce(bool_or(counted.is_new_complete), FALSE) AS is_new_complete
+    FROM (
+        SELECT
+            old.appid,
+            old.account_name,
+            old.calendar_date,
+            old.articles_published,
+            {% for metric in both %}
+            old.{{ metric.name }}_increment AS {{ metric.name }},
+            NULL::numeric AS new_{{ metric.name }},
+            {% endfor %}
+            old.is_complete,
+            NULL::boolean AS is_new_complete
+        FROM analytics.account_day{{ old.suffix }} AS old
+        UNION ALL
+        SELECT
+            new.appid,
+            new.account_name,
+            new.calendar_date,
+            NULL,
+            {% for metric in both %}
+            NULL,
+            new.{{ metric.nearest }}_increment,
+            {% endfor %}
+            NULL,
+            new.is_complete
+        FROM analytics.account_day{{ new.suffix }} AS new
+    ) AS counted
+    GROUP BY counted.appid, counted.account_name, counted.calendar_date
+    HAVING bool_or(counted.is_complete IS NOT NULL)
+)
+
 SELECT
     day.appid,
     day.account_name,
@@ -59,14 +103,12 @@ SELECT
     day.articles_published,
     {% for metric in both %}
     CASE
-        WHEN spliced.is_spliced
-            THEN successor.{{ metric.nearest }}_increment * known.{{ metric.name }}_ratio
-        ELSE day.{{ metric.name }}_increment
+        WHEN spliced.is_spliced THEN day.new_{{ metric.name }} * known.{{ metric.name }}_ratio
+        ELSE day.{{ metric.name }}
     END AS {{ metric.name }}_increment,
     {% endfor %}
     CASE
-        WHEN spliced.is_spliced
-            THEN coalesce(successor.is_complete, FALSE) AND known.ratio_days > 0
+        WHEN spliced.is_spliced THEN day.is_new_complete AND known.ratio_days > 0
         ELSE day.is_complete
     END AS is_complete,
     spliced.is_spliced,
@@ -74,36 +116,29 @@ SELECT
     known.{{ metric.name }}_ratio,
     {% endfor %}
     known.ratio_days
-FROM analytics.account_day{{ old.suffix }} AS day
-LEFT JOIN analytics.account_day{{ new.suffix }} AS successor
-    ON day.appid = successor.appid AND day.calendar_date = successor.calendar_date
+FROM day
 -- once an account, whichever of its days are asked for
 INNER JOIN (
     SELECT
-        old.appid,
-        {{ is_retired("'" ~ old.name ~ "'", "old.appid") }} AS is_retired,
-        coalesce(max(old.calendar_date) FILTER (WHERE old.is_complete), '-infinity') AS last_date,
+        its.appid,
+        its.account_name,
+        {{ is_retired("'" ~ old.name ~ "'", "its.appid") }} AS is_retired,
+        coalesce(max(its.calendar_date) FILTER (WHERE its.is_complete), '-infinity') AS last_date,
         {% for metric in both %}
-        sum(old.{{ metric.name }}_increment) FILTER (
-            WHERE
-            old.is_complete AND new.is_complete
-            AND new.{{ metric.nearest }}_increment IS NOT NULL
+        sum(its.{{ metric.name }}) FILTER (
+            WHERE its.is_complete AND its.is_new_complete AND its.new_{{ metric.name }} IS NOT NULL
         )
         / nullif(
-            sum(new.{{ metric.nearest }}_increment) FILTER (
-                WHERE
-                old.is_complete AND new.is_complete
-                AND old.{{ metric.name }}_increment IS NOT NULL
+            sum(its.new_{{ metric.name }}) FILTER (
+                WHERE its.is_complete AND its.is_new_complete AND its.{{ metric.name }} IS NOT NULL
             ), 0
         ) AS {{ metric.name }}_ratio,
         {% endfor %}
-        count(*) FILTER (WHERE old.is_complete AND new.is_complete) AS ratio_days
-    FROM analytics.account_day{{ old.suffix }} AS old
-    LEFT JOIN analytics.account_day{{ new.suffix }} AS new
-        ON old.appid = new.appid AND old.calendar_date = new.calendar_date
-    GROUP BY old.appid
+        count(*) FILTER (WHERE its.is_complete AND its.is_new_complete) AS ratio_days
+    FROM day AS its
+    GROUP BY its.appid, its.account_name
 ) AS known
-    ON day.appid = known.appid
+    ON day.appid = known.appid AND day.account_name = known.account_name
 CROSS JOIN
     LATERAL (
         SELECT known.is_retired AND day.calendar_date > known.last_date AS is_spliced

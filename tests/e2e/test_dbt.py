@@ -73,10 +73,11 @@ def load_days(warehouse: Engine, account: Account, days: dict[str, date]) -> Non
     """Let the pipeline bring in the account's days of both datasets of totals."""
     client = WeixinClient(account, HASTE)
     for dataset in ARTICLE_DATASETS.values():
-        run = Run(f"{dataset.name} {days}", dataset, TODAY, False, **days, refetch=True)
+        run_id = f"{dataset.name} {days}"
+        run = Run(run_id, dataset, TODAY, False, **days, names_dates=True, refetch=True)
         configured = [ConfiguredAccount(account.conn_id, account.appid, account.name)]
-        batch = plan(run, warehouse, Settings(), configured, is_new=True).accounts
-        ingest(run, warehouse, Settings(), batch, lambda _: client, by_itself=False)
+        batch = plan(run, warehouse, Settings(), configured).accounts
+        ingest(run, warehouse, Settings(), batch, lambda _: client)
 
 
 @dataclass(frozen=True)
@@ -222,7 +223,7 @@ def test_every_key_holds(filled: Engine, built: Counter[tuple[str, str]]) -> Non
     assert {name for name in views if not rows(filled, f"TABLE analytics.{name} LIMIT 1")} == {
         *("account_summary_day", "account_summary_source"),
         *("article_reading", "article_reading_source"),
-        *("disagreement", "follower_day"),
+        "follower_day",
     }
     assert built == {
         ("test", "pass"): len([*views, "calendar"]) + models + others,
@@ -332,22 +333,22 @@ def test_a_metric_is_what_sql_gives(
 
 FRESH = {"coverage": "pass", "article_day": "pass", "article_day_detail": "pass"}
 NOT_READY = """
-UPDATE weixin.coverage SET attempt_state = 'not_ready'
-WHERE publication_date BETWEEN '2026-11-17' AND '2026-11-23' AND data_state = 'loaded';
-UPDATE weixin.coverage SET ready_at = NULL WHERE publication_date = '2026-11-23';
+UPDATE weixin.coverage SET error_kind = 'not_ready'
+WHERE day BETWEEN '2026-11-17' AND '2026-11-23' AND article_count > 0;
+UPDATE weixin.coverage SET error_kind = 'not_ready', ready_at = NULL WHERE day = '2026-11-23';
 INSERT INTO weixin.dim_account (appid, name, conn_id, is_active, first_seen_at)
 VALUES ('silent', 'silent', 'silent', TRUE, now());
 INSERT INTO weixin.coverage (
-    dataset, appid, publication_date, data_state, is_provisional, fetched_at, ready_at
+    dataset, appid, day, article_count, attempted_at, fetched_at, ready_at
 )
-SELECT 'article_total', 'silent', day, state, state = 'empty', fetched_at, fetched_at
+SELECT 'article_total', 'silent', day, count, fetched_at, fetched_at, fetched_at
 FROM (SELECT fetched_at FROM weixin.coverage LIMIT 1) AS answer
-CROSS JOIN (VALUES (DATE '2026-11-23', 'empty'), ('2026-10-19', 'loaded')) AS its (day, state)
+CROSS JOIN (VALUES (DATE '2026-11-23', 0), ('2026-10-19', 1)) AS its (day, count)
 """
 """24 November, had WeChat not computed the day before; beside an account that has fallen silent."""
 SILENT_ALONE = """
 UPDATE weixin.dim_account SET is_active = appid = 'silent';
-DELETE FROM weixin.coverage WHERE appid <> 'silent' AND publication_date > '2026-11-18'
+DELETE FROM weixin.coverage WHERE appid <> 'silent' AND day > '2026-11-18'
 """
 
 
@@ -387,7 +388,8 @@ def test_silence_is_no_error(dbt: Dbt, undone: Engine) -> None:
     """Where nobody published, empty answers are what the morning should bring."""
     with undone.begin() as connection:
         connection.exec_driver_sql(
-            "UPDATE weixin.coverage SET data_state = 'empty', is_final = FALSE; "
+            "UPDATE weixin.coverage SET article_count = 0, row_count = 0, through_date = NULL, "
+            "settled = NULL, list_sha256 = sha256(''); "
             "UPDATE weixin.fact_article_total SET changed_at = '2026-11-15 10:30+08'; "
             "UPDATE weixin.fact_article_total_detail SET changed_at = '2026-11-15 10:30+08'"
         )
@@ -488,8 +490,8 @@ def weeks(warehouse: Engine, folder: Path) -> Iterator[date]:
             for dataset in ARTICLE_DATASETS.values():
                 if morning.day in AGAIN:
                     begin, end = AGAIN[morning.day]
-                    days = {"begin_date": begin, "end_date": end, "refetch": True}
-                    collect(Run("again", dataset, morning, False, **days), warehouse, accounts)
+                    again = Run("again", dataset, morning, False, begin, end, names_dates=True)
+                    collect(replace(again, refetch=True), warehouse, accounts)
                 collect(Run(f"{morning}", dataset, morning, is_scheduled=True), warehouse, accounts)
             if morning == november(3):
                 with warehouse.begin() as connection:
@@ -512,7 +514,7 @@ def move(warehouse: Engine, new: date, file: Path) -> None:
     line = {
         "appid": BUSY.appid,
         "dataset": ARTICLE_TOTAL.name,
-        "publication_date": f"{new}",
+        "day": f"{new}",
         "fetched_at": at(november(14)).isoformat(),
         "body": {"list": listed},
     }

@@ -4,7 +4,7 @@ The rows of a view of article days that a table of them lacks or has otherwise.
 A row may change long after it was read, and mostly its changed_at stays: a later row makes it no
 longer the latest, its window ends, an earlier row of the article is corrected, the article gets
 another title or publication day. So the articles of whole publication days are compared again:
-those whose answers were loaded or seen since the newest change that the table has, less a day, as a
+those whose answers were seen since the newest change that the table has, less a day, as a
 load may be committed after one that began later; those of which a figure or a title changed, which
 a replay does without an answer; and those that the table has not as final or by an earlier name of
 the account.
@@ -18,9 +18,9 @@ WITH since AS (
 ),
 
 concerned AS (
-    SELECT answer.publication_date
+    SELECT answer.day AS publication_date
     FROM {{ source("weixin", "answer") }} AS answer
-    INNER JOIN since ON since.since_at <= greatest(answer.loaded_at, answer.last_seen_at)
+    INNER JOIN since ON since.since_at <= answer.last_seen_at
     UNION
     SELECT day.publication_date
     FROM {{ source("weixin", view) }} AS day
