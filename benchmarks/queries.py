@@ -102,7 +102,7 @@ DASHBOARDS = (
     Dashboard(
         "coverage of 7 days",
         "coverage",
-        f"SELECT * FROM {{}} WHERE publication_date > {LAST_DAY} - 7",
+        f"SELECT * FROM {{}} WHERE day > {LAST_DAY} - 7",
     ),
 )
 
@@ -122,7 +122,6 @@ def main() -> None:
         with engine.connect() as connection:
             for dataset in ARTICLE_DATASETS.values():
                 fill(connection, dataset, options.accounts)
-            warehouse.migrate(url)  # which works out the rollups
             compare(connection)
         engine.dispose()
 
@@ -212,9 +211,9 @@ def fill(connection: Connection, dataset: Dataset, accounts: int) -> None:
     connection.exec_driver_sql(
         f"""
         INSERT INTO weixin.dim_article (
-            appid, msgid, message_id, position, publication_date, title, first_seen_at, last_seen_at
+            appid, msgid, message_id, position, publication_date, title, first_seen_at
         )
-        SELECT appid, msgid, message_id, position, publication_date, '标题 ' || msgid, now(), now()
+        SELECT appid, msgid, message_id, position, publication_date, '标题 ' || msgid, now()
         FROM ({articles}) AS article
         ON CONFLICT DO NOTHING
         """
@@ -223,11 +222,11 @@ def fill(connection: Connection, dataset: Dataset, accounts: int) -> None:
         f"""
         INSERT INTO weixin.{dataset.fact} (
             appid, msgid, stat_date, publication_date, {columns},
-            raw_response_id, fetched_at, loaded_at, changed_at
+            raw_response_id, fetched_at, changed_at
         )
         SELECT
             appid, msgid, publication_date + step, publication_date, {values},
-            1, morning, morning, morning
+            1, morning, morning
         FROM ({articles}) AS article
         CROSS JOIN generate_series(0, {dataset.window - 1}) AS step
         CROSS JOIN LATERAL (
@@ -237,56 +236,37 @@ def fill(connection: Connection, dataset: Dataset, accounts: int) -> None:
           AND publication_date >= DATE '{dataset.first_day}'
         """
     )
-    changed = [metric.name for metric in dataset.wholes[:4]]
-    before = ", ".join(
-        f"{metric.name} - 1" if metric.name in changed else metric.name
-        for metric in dataset.metrics
-    )
+    changed = ", ".join(f"'{it.name}', {it.name} - 1" for it in dataset.wholes[:4])
     connection.exec_driver_sql(
         f"""
-        INSERT INTO weixin.{dataset.fact}_history (
-            appid, msgid, stat_date, publication_date, {columns}, raw_response_id, fetched_at,
-            loaded_at, changed_at, replaced_at, cause, changed_metrics
+        INSERT INTO weixin.fact_history (
+            dataset, appid, item, stat_date, changed_at, replaced_at, cause, row
         )
         SELECT
-            appid, msgid, stat_date, publication_date, {before}, 1, fetched_at,
-            loaded_at, changed_at, changed_at, 'wechat', '{{{", ".join(changed)}}}'
-        FROM weixin.{dataset.fact}
+            '{dataset.name}', appid, msgid, stat_date, changed_at - interval '1 hour', changed_at,
+            'wechat', to_jsonb(fact) || jsonb_build_object({changed})
+        FROM weixin.{dataset.fact} AS fact
         WHERE mod(hashtext(msgid || stat_date), 10) = 0
         """
     )
     connection.exec_driver_sql(
         f"""
         INSERT INTO weixin.coverage (
-            dataset, appid, publication_date, data_state, through_date, fetched_at, ready_at,
-            is_final, article_count, row_count, attempt_state, attempted_at, attempts
+            dataset, appid, day, settled, ready_at, list_sha256, article_count, attempted_at,
+            fetched_at, through_date, row_count
         )
         SELECT
-            '{dataset.name}', appid, publication_date, 'loaded', max(stat_date), {LAST_MORNING},
-            {LAST_MORNING}, max(stat_date) = publication_date + {dataset.window - 1}, 8, count(*),
-            'ok', {LAST_MORNING}, 0
+            '{dataset.name}', appid, publication_date,
+            CASE WHEN max(stat_date) = publication_date + {dataset.window - 1} THEN 'final' END,
+            {LAST_MORNING}, sha256('8'), 8, {LAST_MORNING}, {LAST_MORNING}, max(stat_date), count(*)
         FROM weixin.{dataset.fact}
         GROUP BY appid, publication_date
         """
     )
     connection.exec_driver_sql(
         f"""
-        WITH listing AS (
-            INSERT INTO weixin.raw_response (
-                dataset, appid, publication_date, body_zstd, body_sha256, fetched_at, last_seen_at,
-                loaded_at
-            )
-            VALUES (
-                '{dataset.name}', '{BUSY}', {LAST_DAY}, '', '', {LAST_MORNING}, {LAST_MORNING},
-                {LAST_MORNING}
-            )
-            RETURNING raw_response_id
-        )
-
-        INSERT INTO weixin.article_sighting (dataset, appid, msgid, raw_response_id)
-        SELECT DISTINCT '{dataset.name}', appid, msgid, listing.raw_response_id
-        FROM weixin.{dataset.fact}
-        CROSS JOIN listing
+        INSERT INTO weixin.article_sighting (dataset, appid, msgid)
+        SELECT DISTINCT '{dataset.name}', appid, msgid FROM weixin.{dataset.fact}
         """
     )
 

@@ -315,6 +315,63 @@ WITH account AS NOT MATERIALIZED (
                 WHERE fact.appid = its.appid AND fact.stat_date < fact.publication_date
             ) AS its_odd
         ) AS odd
+),
+
+signed AS (
+    SELECT
+        fact.appid,
+        fact.stat_date AS calendar_date,
+        {% for name, figure in figures.items() %}
+        {{ figure | replace("$", "fact") }} AS {{ name }},
+        {% endfor %}
+        fact.stat_date >= fact.publication_date AS is_reported,
+        fact.stat_date < fact.publication_date + {{ dataset.window }} AS is_followed,
+        TRUE AS is_row
+    FROM weixin.{{ dataset.fact }} AS fact
+    UNION ALL
+    SELECT
+        fact.appid,
+        fact.stat_date + 1,
+        {% for name, figure in figures.items() %}
+        -{{ figure | replace("$", "fact") }},
+        {% endfor %}
+        FALSE,
+        fact.stat_date < fact.publication_date + {{ dataset.window - 1 }},
+        FALSE
+    FROM weixin.{{ dataset.fact }} AS fact
+    UNION ALL
+    SELECT
+        account.appid,
+        account.first_date + step.days,
+        {% for name in figures %}
+        NULL::bigint,
+        {% endfor %}
+        FALSE,
+        TRUE,
+        NULL
+    FROM account
+    CROSS JOIN generate_series(0, account.last_date - account.first_date) AS step (days)
+),
+
+day AS (
+    SELECT
+        its.appid,
+        its.name AS account_name,
+        signed.calendar_date,
+        count(signed.is_row) FILTER (WHERE signed.is_row) AS row_count,
+        count(signed.is_row) AS signed_count,
+        count(*) FILTER (WHERE signed.is_reported) AS articles_reported,
+    {% for name in figures %}
+    count(signed.{{ name }}) AS {{ name }}_count,
+    sum(signed.{{ name }}) AS {{ name }}{{ "," if not loop.last }}
+    {% endfor %}
+    FROM weixin.dim_account AS its
+    INNER JOIN signed
+        ON its.appid = signed.appid
+    -- not in each part: a planner looks through parts without conditions only
+    WHERE signed.is_followed
+    GROUP BY its.appid, signed.calendar_date
+    HAVING bool_or(coalesce(signed.is_row, TRUE))
 )
 
 SELECT
@@ -342,60 +399,7 @@ SELECT
     {{ of_the_day("new_user", "follower_change", true) }} AS new_user,
     {{ of_the_day("cancel_user", "follower_change", true) }} AS cancel_user,
     {{ of_the_day("cumulate_user", "follower_total") }} AS cumulate_user
-FROM (
-    SELECT
-        its.appid,
-        its.name AS account_name,
-        signed.calendar_date,
-        count(signed.is_row) FILTER (WHERE signed.is_row) AS row_count,
-        count(signed.is_row) AS signed_count,
-        count(*) FILTER (WHERE signed.is_reported) AS articles_reported,
-    {% for name in figures %}
-    count(signed.{{ name }}) AS {{ name }}_count,
-    sum(signed.{{ name }}) AS {{ name }}{{ "," if not loop.last }}
-    {% endfor %}
-    FROM weixin.dim_account AS its
-    INNER JOIN (
-        SELECT
-            fact.appid,
-            fact.stat_date AS calendar_date,
-            {% for name, figure in figures.items() %}
-            {{ figure | replace("$", "fact") }} AS {{ name }},
-            {% endfor %}
-            fact.stat_date >= fact.publication_date AS is_reported,
-            fact.stat_date < fact.publication_date + {{ dataset.window }} AS is_followed,
-            TRUE AS is_row
-        FROM weixin.{{ dataset.fact }} AS fact
-        UNION ALL
-        SELECT
-            fact.appid,
-            fact.stat_date + 1,
-            {% for name, figure in figures.items() %}
-            -{{ figure | replace("$", "fact") }},
-            {% endfor %}
-            FALSE,
-            fact.stat_date < fact.publication_date + {{ dataset.window - 1 }},
-            FALSE
-        FROM weixin.{{ dataset.fact }} AS fact
-        UNION ALL
-        SELECT
-            account.appid,
-            account.first_date + step.days,
-            {% for name in figures %}
-            NULL::bigint,
-            {% endfor %}
-            FALSE,
-            TRUE,
-            NULL
-        FROM account
-        CROSS JOIN generate_series(0, account.last_date - account.first_date) AS step (days)
-    ) AS signed
-        ON its.appid = signed.appid
-    -- not in each part: a planner looks through parts without conditions only
-    WHERE signed.is_followed
-    GROUP BY its.appid, signed.calendar_date
-    HAVING bool_or(coalesce(signed.is_row, TRUE))
-) AS day
+FROM day
 INNER JOIN account
     ON day.appid = account.appid
 -- of pairs of which an article may lack a row: the newest answer has fewer rows than it can have,

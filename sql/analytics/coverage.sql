@@ -23,8 +23,8 @@ CREATE VIEW analytics.coverage (
     -- it, and it was never ready; silent: its window is over and its newest answer, empty, came
     -- on a day on which WeChat listed no article of the account: it waits until WeChat lists one;
     -- unconfirmed: its window is over, and no answer of another day lists the same articles yet;
-    -- in: ready by the morning that is due (today's from noon on, else yesterday's); late: not ready by
-    -- then; open: due later
+    -- in: ready by the morning that is due (today's from noon on, else yesterday's); late: not
+    -- ready by then; open: due later
     -- 中文：状态：final 已定稿，given_up 无法解析，lost 已错过，silent 静候，unconfirmed 待核实，in 已到位，late 迟到，open 待取
     state,
     -- How the last attempt ended, whatever we have: ok, not_ready (WeChat has not worked the day

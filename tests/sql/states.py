@@ -48,10 +48,11 @@ class Case:
 
 
 LATE, OPEN, IN = State.LATE, State.OPEN, State.IN
+FINAL, GIVEN_UP, UNCONFIRMED = State.FINAL, State.GIVEN_UP, State.UNCONFIRMED
 CASES = [
-    Case("settled, whatever the last attempt", "29 12:00", pair(settled="given_up"), State.GIVEN_UP),
-    Case("settled and ready", "29 12:00", pair("29 09:00", settled="final"), State.FINAL),
-    Case("final before it is silent", "29 12:00", pair("29 09:00", None, settled="final"), State.FINAL),
+    Case("settled, whatever the last attempt", "29 12:00", pair(settled="given_up"), GIVEN_UP),
+    Case("settled and ready", "29 12:00", pair("29 09:00", settled="final"), FINAL),
+    Case("final before it is silent", "29 12:00", pair("29 09:00", None, settled="final"), FINAL),
     # due: today's answer from noon on, yesterday's before
     Case("never asked, not due before noon", "21 11:59", None, OPEN),
     Case("never asked, due at noon", "21 12:00", None, LATE),
@@ -66,18 +67,18 @@ CASES = [
     Case("an empty list is one", "22 12:00", pair("22 08:30", NOTHING), IN),
     Case("silent only when the window is over", "22 12:00", pair("22 08:30", None), IN),
     # unconfirmed: ready when the window was over
-    Case("ready on the last morning", "27 12:00", pair("27 00:00"), State.UNCONFIRMED),
+    Case("ready on the last morning", "27 12:00", pair("27 00:00"), UNCONFIRMED),
     Case("ready the minute before", "27 11:59", pair("26 23:59"), IN),
     Case("ready the minute before, at noon", "27 12:00", pair("26 23:59"), LATE),
-    Case("unconfirmed for long", "30 12:00", pair("28 09:00"), State.UNCONFIRMED),
+    Case("unconfirmed for long", "30 12:00", pair("28 09:00"), UNCONFIRMED),
     # silent: the window is over, and the newest answer says nothing
-    Case("says nothing, on the last morning", "27 12:00", pair("27 09:00", None), State.UNCONFIRMED),
+    Case("says nothing, on the last morning", "27 12:00", pair("27 09:00", None), UNCONFIRMED),
     Case("says nothing, the day after", "28 00:00", pair("27 09:00", None), State.SILENT),
     Case("asked within the window", "28 12:00", pair("26 09:00", None), LATE),
     Case("heard before", "28 12:00", pair("27 09:00", None), State.SILENT, heard="27 08:59"),
     Case("heard at once", "28 12:00", pair("27 09:00", None), State.UNCONFIRMED, heard="27 09:00"),
     Case("heard since", "28 12:00", pair("27 09:00", None), State.UNCONFIRMED, heard="28 09:00"),
-    Case("an empty list is not silence", "28 12:00", pair("27 09:00", NOTHING), State.UNCONFIRMED),
+    Case("an empty list is not silence", "28 12:00", pair("27 09:00", NOTHING), UNCONFIRMED),
     # lost: out of reach, and never ready
     Case("before its first run", "28 12:00", None, State.LOST, since=date(2026, 11, 21)),
     Case("on the first day of it", "28 12:00", None, LATE, since=date(2026, 11, 20)),
@@ -88,7 +89,7 @@ CASES = [
     Case("not before midnight", "28 23:59", None, LATE, catch_up_days=1),
     Case("no daily run: 60 days", "28 12:00", None, LATE, since=None, day=date(2026, 9, 22)),
     Case("and no more", "28 12:00", None, State.LOST, since=None, day=date(2026, 9, 21)),
-    Case("a given_up day is not lost", "28 12:00", pair(settled="given_up"), State.GIVEN_UP, catch_up_days=0),
+    Case("given up, not lost", "28 12:00", pair(settled="given_up"), GIVEN_UP, catch_up_days=0),
     # statistics days
     Case("statistics, not due", "21 11:59", None, OPEN, dataset=FOLLOWER_TOTAL),
     Case("statistics, due", "21 12:00", None, LATE, dataset=FOLLOWER_TOTAL),

@@ -43,7 +43,8 @@ OF_DATASET = f"""
     )
     SELECT
         '{{dataset}}', appid, msgid, stat_date, date '2026-02-01' + change - {ROWS},
-        date '2026-02-01' + change, 'wechat', to_jsonb(fact) || jsonb_build_object('share_user', change)
+        date '2026-02-01' + change, 'wechat',
+        to_jsonb(fact) || jsonb_build_object('share_user', change)
     FROM generate_series(1, {CHANGES}) AS change
     CROSS JOIN weixin.{{fact}} AS fact
     WHERE stat_date = date '2026-01-01' + mod(change, {ROWS}) + 1

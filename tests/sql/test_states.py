@@ -1,5 +1,8 @@
 """A pair is called the same by the rules and by the views."""
 
+from datetime import date, timedelta
+from itertools import product
+
 import pytest
 import sqlalchemy
 from sqlalchemy import Engine
@@ -7,12 +10,13 @@ from states import CASES, Case, at
 
 from weixin_etl import rules
 from weixin_etl.clock import beijing_date
-from weixin_etl.model import State
+from weixin_etl.model import Coverage, State
 from weixin_etl.warehouse.statements import _templates
 
 CALLED = """
 {% from "weixin/macros.jinja" import state %}
-SELECT {{ state("pair", ":day", window, first_day, "since", ":heard", "cast(:now AS timestamptz)") }}
+SELECT
+    {{ state("pair", ":day", window, first_day, "since", ":heard", "cast(:now AS timestamptz)") }}
 FROM (SELECT 1) AS one
 LEFT JOIN (
     SELECT
@@ -64,6 +68,55 @@ def test_the_views_call_a_pair_so(warehouse: Engine, case: Case) -> None:
         called = connection.execute(sqlalchemy.text(sql), values).scalar_one()
 
     assert called == case.state
+
+
+OFFLINE, OTHER = 47009, 45009
+RETIRED = """
+{% from "weixin/macros.jinja" import is_retired %}
+SELECT {{ is_retired("'article_total'", "'wx1'") }}
+"""
+
+
+@pytest.mark.every_postgres
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [
+        ([], False),
+        ([OFFLINE], False),
+        ([OFFLINE, OFFLINE], True),
+        ([None, OFFLINE, OFFLINE], True),
+        ([OFFLINE, OFFLINE, None], False),
+        ([OFFLINE, None, OFFLINE], False),
+        ([OFFLINE, OTHER], False),
+    ],
+    ids=str,
+)
+def test_rules_and_views_agree_on_what_is_retired(
+    warehouse: Engine, codes: list[int | None], expected: bool
+) -> None:
+    """`rules.is_retired` and the macro, of the days' last errcodes, oldest first."""
+    known = {
+        date(2026, 11, day): Coverage(attempted_at=at("22 09:00"), error_code=code)
+        for day, code in enumerate(codes, start=1)
+    }
+    sql = _templates().from_string(RETIRED).render()
+    with warehouse.begin() as connection:
+        for (day, pair), is_of_other in product(known.items(), (False, True)):
+            connection.execute(
+                sqlalchemy.text(
+                    "INSERT INTO weixin.coverage (appid, dataset, day, article_count, attempted_at,"
+                    " error_kind, error_code) VALUES (:appid, :dataset, :day, 0, now(), 'x', :code)"
+                ),
+                {
+                    "appid": "wx1",
+                    "dataset": "article_read" if is_of_other else "article_total",
+                    "day": day + timedelta(days=9 * is_of_other),
+                    "code": OFFLINE if is_of_other else pair.error_code,
+                },
+            )
+        found = connection.execute(sqlalchemy.text(sql)).scalar_one()
+
+    assert (rules.is_retired(known), found) == (expected, expected)
 
 
 def test_every_state_has_a_case() -> None:

@@ -148,7 +148,7 @@ def extract(
     its answer; it runs in a thread.
     """
     with short_turns(), thread_pool(concurrency) as pool:
-        flight = _Flight(iter(accounts), ask, pool, concurrency, most_bytes // 2)
+        flight = _Flight(iter(accounts), ask, pool, concurrency, max(1, most_bytes // 2))
         ends_at = monotonic() + most_seconds
         while flight.fill() or flight.complete:
             flight.land(0 if flight.is_enough else max(0, ends_at - monotonic()))

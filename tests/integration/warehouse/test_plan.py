@@ -111,6 +111,7 @@ def test_days_out_of_reach_are_lost(
     warehouse: Engine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     """Each plan logs them, with the dates for the form; people are told on the day one leaves."""
+    caplog.set_level(logging.WARNING)
     planned(warehouse, run_on("10", monkeypatch))
     make_final(warehouse, date(2026, 11, 5))
     today = run_on("24", monkeypatch)

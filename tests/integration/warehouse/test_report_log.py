@@ -33,7 +33,7 @@ def test_what_is_logged_of_a_week(warehouse: Engine, caplog: pytest.LogCaptureFi
     report(SCHEDULED, warehouse, [WEEK, *others])
 
     assert caplog.messages[-1] == (
-        f"4 calls, 2 inserted, 0 updated, 0 unchanged, 0 rejected, 1 in, {7 * count - 1} not_in"
+        f"4 calls, 2 inserted, 0 updated, 0 unchanged, 0 rejected, 1 in, {7 * count - 1} not in"
     )
     assert len(caplog.messages) == 1 + (PAIRS_IN_LOG if count == PAIRS_IN_LOG // 7 else 0)
     no_rows = "0 inserted, 0 updated, 0 unchanged, 0 rejected"
@@ -43,7 +43,7 @@ def test_what_is_logged_of_a_week(warehouse: Engine, caplog: pytest.LogCaptureFi
             f"报纸 2026-11-23: not in; 3 calls, {no_rows}",
             f"报纸 2026-11-22: not in; 0 calls, {no_rows}",
             f"报纸 2026-11-21: not in; 0 calls, {no_rows}",
-            "报纸 2026-11-20: in; 1 calls, 2 inserted, 0 updated, 0 unchanged, 0 rejected",
+            "报纸 2026-11-20: in; 1 call, 2 inserted, 0 updated, 0 unchanged, 0 rejected",
         ][: len(caplog.messages) - 1]
     )
 

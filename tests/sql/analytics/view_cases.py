@@ -4,9 +4,9 @@ Cases of the analysts' views: folders with the rows that are given and the rows 
 `given.yaml` has rows by table of schema `weixin`; columns that matter to no view have the values of
 `DEFAULTS`, and an answer was ready unless `ready_at` says something else. A row of `coverage` with
 `lists: N` is of a newest ready answer that lists so many articles, one without it of one that says
-nothing. `fact_<dataset>_history` are the rows of `fact_history` that are of the dataset, written as the
-fact's. `expected.yaml` has the
-view's rows with the columns the case is about: one that only some rows name is null in the others.
+nothing. `fact_<dataset>_history` are the rows of `fact_history` that are of the dataset, written as
+the fact's. `expected.yaml` has the view's rows with the columns the case is about: one that only
+some rows name is null in the others.
 With `where` and `rows` it has those of the view's rows that the condition picks. A day `A..B`
 stands for a row of each day from A to B. `today`, `today-3`, … are days in Beijing, as the views'
 clock is the server's.
@@ -105,7 +105,7 @@ def read(path: Path, day: date) -> Any:
 
 
 def give(connection: Connection, tables: MetaData, given: Mapping[str, Sequence[Row]]) -> None:
-    """Insert the rows. Accounts that the case does not describe are described, as before any load."""
+    """Insert the rows. Accounts that the case does not describe are as before any load."""
     named = {row.get("appid", "wx1") for rows in given.values() for row in rows}
     described = {row.get("appid", "wx1") for row in given.get("dim_account", [])}
     others = [{"appid": appid} for appid in sorted(named - described)]
@@ -124,7 +124,7 @@ def give(connection: Connection, tables: MetaData, given: Mapping[str, Sequence[
 
 
 def _covered(pair: dict[str, Any]) -> dict[str, Any]:
-    """A row of coverage, with what its newest ready answer lists: without one, its newest answer."""
+    """A row of coverage, with what its newest ready answer lists."""
     fetched_at = pair.get("fetched_at")
     pair = {"ready_at": fetched_at, **pair}
     if fetched_at:
