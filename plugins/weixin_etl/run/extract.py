@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from itertools import islice
 from math import inf
 from threading import Lock
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 
 ENOUGH_BYTES = 8 << 20
 """Bytes of answers that are handed on together."""
+_EVER = datetime.min.replace(tzinfo=UTC)
 WAITING = 2
 """Calls for each thread that are made or wait, so that none idles while answers are loaded."""
 
@@ -42,6 +43,7 @@ class AccountCalls:
         open_client: Callable[[], WeixinClient],
         *,
         now: Callable[[], datetime] = clock.now,
+        planned_at: datetime = _EVER,
         calls_allowed: float = inf,
         stopped: Refusal | None = None,
     ) -> None:
@@ -51,7 +53,8 @@ class AccountCalls:
         """Days that are judged together, not begun yet."""
         self._run = run
         self._open_client = open_client
-        self._now = now
+        self._now: Callable[[], datetime] = lambda: max(now(), planned_at)
+        self._planned_at = planned_at
         self._calls_allowed = calls_allowed
         self._client: WeixinClient | None = None
         self._stopped = stopped
@@ -68,7 +71,7 @@ class AccountCalls:
                 return Refusal(HeldBackError(account=str(self.account)), self._now(), calls=0)
             self._calls_allowed -= 1
         assert client  # noqa: S101 # else it is stopped
-        came = client.datacube(self._run.dataset, day)
+        came = _not_before(client.datacube(self._run.dataset, day), self._planned_at)
         with self._noting:
             self._calls_allowed -= came.calls - 1  # a call that was given up is not taken off
             self._note(day, came)
@@ -98,6 +101,13 @@ class AccountCalls:
         self._outages.note(error if error and (error.is_outage or is_offline) else None)
         if isinstance(came, Refusal) and (came.error.stops_account or self._outages.are_enough):
             self._stopped = came
+
+
+def _not_before(came: Answer | Refusal, instant: datetime) -> Answer | Refusal:
+    """The same, of no earlier instant: a clock may stand still, or go back."""
+    if isinstance(came, Answer):
+        return came if came.fetched_at >= instant else replace(came, fetched_at=instant)
+    return replace(came, refused_at=max(came.refused_at, instant))
 
 
 def chunks_of(planned: PlannedAccount, wanted: set[date]) -> list[list[date]]:

@@ -178,6 +178,7 @@ class _Try:
                         chunks,
                         partial(self.client, planned),
                         now=self.now,
+                        planned_at=planned.planned_at,
                         calls_allowed=allowed[planned.appid],
                         stopped=_stopped(planned, known, now),
                     )

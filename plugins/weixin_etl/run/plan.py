@@ -3,9 +3,9 @@
 import logging
 import math
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -37,6 +37,7 @@ FEWEST_ACCOUNTS = 8
 MOST_ACCOUNTS = 250
 """Accounts of a batch: one that another run needs waits for its whole batch."""
 _SETTLED = Coverage("final")
+_MOMENT = timedelta(microseconds=1)
 """What is known of a settled day of which no more is needed: an account has thousands."""
 
 
@@ -181,6 +182,7 @@ def _plan(
     appids = [account.appid for account in wanted if account.appid]
     since = since_dates(connection, run, appids)
     known = known_days(connection, run, appids, today, min([run.days[-1], *since.values()]))
+    planned_at = _after_attempts(known.values(), now)
     first_since = max(today - rules.DAY * run.dataset.window, run.dataset.first_day)
     planned, lost = [], []
     for account in wanted:
@@ -194,7 +196,7 @@ def _plan(
             account.conn_id,
             account.appid,
             account.name,
-            now,
+            planned_at,
             due.first,
             due.older,
             due.witness,
@@ -210,6 +212,13 @@ def _plan(
     made = Plan(planned, lost, left)
     log.info("%s", counted(made.day_count, "call"))
     return made
+
+
+def _after_attempts(known: Iterable[Mapping[date, Coverage]], now: datetime) -> datetime:
+    """Now, or after the newest attempt if that is now as well: a new run asks again."""
+    attempts = (pair.attempted_at for pairs in known for pair in pairs.values())
+    near = [at for at in attempts if at and now <= at <= now + clock.TOLERANCE]
+    return max(near, default=now - _MOMENT) + _MOMENT
 
 
 def known_days(
