@@ -223,6 +223,11 @@ class Coverage:
         return self.attempted_at is not None and self.attempted_at >= instant
 
     @property
+    def may_witness(self) -> bool:
+        """Whether it has ever listed articles, and can be read."""
+        return bool(self.article_count and self.ready_at) and self.settled != "given_up"
+
+    @property
     def lists_articles(self) -> bool:
         """Whether the newest ready answer lists any."""
         return self.list_sha256 not in (None, NOTHING)

@@ -126,10 +126,12 @@ class _Account:
         """Where the window lists no article: of the days with any, the one asked longest ago."""
         if any(self.pair(day).lists_articles for day in window):
             return None
-        listed = {day: it for day, it in self.known.items() if it.article_count and it.ready_at}
-        asked = {day: it.attempted_at for day, it in listed.items() if it.attempted_at}
-        others = sorted(asked.keys() - set(window), reverse=True)
-        return min(others, key=asked.__getitem__, default=None)
+        asked = {
+            day: it.attempted_at
+            for day, it in sorted(self.known.items(), reverse=True)
+            if day not in window and it.may_witness and it.attempted_at
+        }
+        return min(asked, key=asked.__getitem__, default=None)
 
 
 def is_retired(known: Mapping[date, Coverage]) -> bool:
@@ -215,15 +217,14 @@ def after(
     if dataset.describes_articles:
         is_ready = clock >= ready_hour or past > 0 or not chunk.lacks_yesterday(today)
         is_last = past >= (0 if answer.is_whole else LAST_ANSWER)
-        is_final = is_last and _is_confirmed(
-            before, listed, day + DAY * (dataset.window - 1), today
-        )
+        since = day + DAY * (dataset.window - 1)
+        is_final = is_last and _is_confirmed(before, listed, since, today)
     else:
         is_ready = bool(answer.article_count) or (clock >= ready_hour and dataset.can_be_empty)
         is_final = past >= 0
     if answer.is_delayed or not is_ready:
         return replace(tried, error_kind="not_ready")
-    settled = settled or ("final" if is_final else None)
+    settled = "final" if is_final or settled == "final" else None
     return replace(tried, settled=settled, ready_at=answer.at, list_sha256=listed)
 
 
@@ -259,9 +260,8 @@ def is_to_be_asked(
 
 def is_used_up(pair: Coverage, planned_at: datetime, now: datetime) -> bool:
     """Whether an attempt since the plan found the day's quota used up, on this day in Beijing."""
-    if pair.error_kind != QUOTA or pair.attempted_at is None or pair.attempted_at < planned_at:
-        return False
-    return beijing(pair.attempted_at)[0] == beijing(now)[0]
+    at = pair.attempted_at if pair.error_kind == QUOTA else None
+    return at is not None and at >= planned_at and beijing(at)[0] == beijing(now)[0]
 
 
 def asks_again_at(run: Run, now: datetime) -> datetime | None:

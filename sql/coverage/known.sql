@@ -52,6 +52,7 @@ CROSS JOIN
                 AND day < :window_first_date
                 AND article_count > 0
                 AND ready_at IS NOT NULL
+                AND settled IS DISTINCT FROM 'given_up'
             ORDER BY attempted_at ASC, day DESC
             LIMIT 1
         )

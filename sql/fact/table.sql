@@ -21,7 +21,8 @@ CREATE TABLE weixin.{{ dataset.fact }} (
 CREATE INDEX {{ dataset.fact }}_day ON weixin.{{ dataset.fact }} (appid, stat_date);
 {% endif %}
 {% if dataset.describes_articles %}
-CREATE INDEX {{ dataset.fact }}_stat_date ON weixin.{{ dataset.fact }} USING brin (stat_date, (stat_date + 1));
+CREATE INDEX {{ dataset.fact }}_stat_date ON weixin.{{ dataset.fact }}
+USING brin (stat_date, (stat_date + 1));
 -- few, of articles that were moved to a later day: see analytics/account_day.sql
 CREATE INDEX {{ dataset.fact }}_moved ON weixin.{{ dataset.fact }} (appid, publication_date)
 WHERE stat_date < publication_date;

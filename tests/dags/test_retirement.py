@@ -14,7 +14,7 @@ OFFLINE = (
     "2026-11-17 to 2026-11-23 · weixin_default, errcode 47009"
 )
 STILL_OFFLINE = (
-    "沙箱公众号: unpause or trigger weixin_article_total_detail, which has 0 of 1 days (WeChat "
+    "沙箱公众号: unpause or trigger weixin_article_total_detail, which has 0 of 1 day (WeChat "
 )
 SUCCEEDED = "沙箱公众号: nothing to do: weixin_article_total_detail collects the account (WeChat"
 SUCCESSORS_RUN = (

@@ -249,7 +249,7 @@ def test_it_runs_and_shows_and_keeps_to_its_schemas(
     assert own.tables("own_airflow") == metadata
     pools = {it["name"] for it in rest("GET", "pools")["pools"]}
     assert pools == {"default_pool", "weixin_api"}
-    assert [it["key"] for it in rest("GET", "variables")["variables"]] == ["weixin_installation"]
+    assert [it["key"] for it in rest("GET", "variables")["variables"]] == []
 
 
 def test_the_wheel_of_an_upgrade_takes_the_old_ones_place(

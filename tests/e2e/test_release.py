@@ -88,7 +88,7 @@ def test_it_works_where_it_is_installed(installed: Installed, embedded_server: S
     connection = {"AIRFLOW_CONN_WEIXIN_WAREHOUSE": postgres_connection(url)}
 
     assert installed.says("weixin-etl", "--version") == f"weixin-etl {VERSION}\n"
-    assert "0001_pipeline.sql" in installed.says("weixin-etl", "migrate", **connection)
+    assert "0001_warehouse.sql" in installed.says("weixin-etl", "migrate", **connection)
     assert installed.says("weixin-etl", "migrate", **connection) == "The warehouse is up to date.\n"
     providers = installed.says("airflow", "providers", "list", "--output", "plain")
     assert re.search(rf"^weixin-etl .*\b{re.escape(VERSION)}$", providers, re.M)

@@ -49,7 +49,7 @@ def test_it_holds_the_package_and_the_statements_and_nothing_else(wheel: ZipFile
 
     assert "weixin_etl/cli.py" in held
     assert "weixin_etl/orchestration/page/static/labels.json" in held
-    assert "weixin_etl/sql/migrations/0001_pipeline.sql" in held
+    assert "weixin_etl/sql/migrations/0001_warehouse.sql" in held
     assert len(local) >= 1
     assert held == package | statements
 

@@ -128,7 +128,9 @@ class Client:
         self.engine, self.process = engine, process
         appid = engine.calendar.accounts(engine.moment).get(planned.conn_id)
         if appid is None:
-            raise ConfigurationError(cause="there is no such connection", account=planned.name)
+            raise ConfigurationError(
+                cause="there is no such connection", cure="create it", account=planned.name
+            )
         self.account = Account(planned.conn_id, appid, "", appid)
 
     def check_token(self) -> None:
@@ -313,6 +315,8 @@ def _quiet() -> Iterator[None]:
 @example(seed=7, mornings=5)  # channels
 @example(seed=11, mornings=5)  # days on which no article is shared
 @example(seed=10879, mornings=13)  # a witness that is newer than some of the due days
+@example(seed=743463604, mornings=11)  # a chunk that midnight divides, heard on its first day
+@example(seed=295600077, mornings=12)  # a connection that goes while its account waits
 def test_any_calendar(warehouse: sqlalchemy.Engine, seed: int, mornings: int) -> None:
     """A few weeks with every trouble: after each step plan, calls, colour and coverage agree."""
     calendar = draw_calendar(seed, mornings, TROUBLES)

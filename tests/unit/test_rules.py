@@ -198,6 +198,7 @@ def test_a_day_beyond_the_window_is_not_asked_twice_on_a_day() -> None:
         case({5: LISTED, 4: FINAL}, 5, id="of the same age the newest"),
         case({5: LISTED, 4: replace(FINAL, attempted_at=at(22))}, 4, id="asked longest ago"),
         case({5: LISTED, 4: REFUSED, 3: SILENT}, 5, id="only of days with articles"),
+        case({5: replace(LISTED, settled="given_up"), 4: FINAL}, 4, id="not one given up"),
         case({5: LISTED, 20: SILENT}, 5, id="the window says nothing"),
         case({5: LISTED, 20: READY}, None, id="the window lists one"),
         case({20: SILENT}, None, id="no day has any"),
@@ -445,10 +446,11 @@ def test_a_statistics_day_is_final_by_any_ready_answer_of_its_last_morning(
 def test_a_day_whose_last_answer_cannot_be_read_is_given_up(
     answers: list[Answer], expected: list[str | None]
 ) -> None:
-    """From `P+W+2` on; a final one stays final."""
+    """From `P+W+2` on, until one that can be read; a final one stays final."""
     unreadable = [replace(it, article_count=0, error_kind="unreadable") for it in answers]
 
     assert settled(*unreadable) == expected
+    assert settled(*unreadable, lists(21), lists(22))[-2:] == [None, "final"]
     assert settled(lists(16), lists(17), *unreadable)[-1] == "final"
 
 

@@ -77,7 +77,7 @@ class Load:
             self._report(connection, staged, counts)
             count_calls(connection, self._dataset, staged)
         for one in staged:
-            if one.said.article_count:
+            if one.said.article_count and not one.error:
                 appid, at = one.account.appid, one.said.at
                 self._heard[appid] = max(self._heard.get(appid, at), at)
         return {pair: Loaded(row, counts.get(pair, Counts())) for pair, row in after.items()}
@@ -91,7 +91,9 @@ class Load:
         contents = [
             _content(one, places[one.pair])
             for one in answers
-            if one.is_readable and (self._run.refetch or not _repeats(one, known[one.pair]))
+            if one.is_readable
+            and not _is_late(one, known[one.pair])
+            and (self._run.refetch or not _repeats(one, known[one.pair]))
         ]
         are_new = not any(known[content.pair].is_loaded for content in contents)
         counts = merge.merge(contents, are_new=are_new)
@@ -108,7 +110,7 @@ class Load:
         self, merge: Merge, chunks: Sequence[Chunk], known: Mapping[Pair, Known]
     ) -> dict[Pair, Coverage]:
         heard = self._heard_before(merge, chunks)
-        return {
+        after = {
             (appid, day): coverage
             for chunk in chunks
             for appid in [chunk[0].account.appid]
@@ -120,6 +122,8 @@ class Load:
                 self._ready_hour,
             ).items()
         }
+        late = [one.pair for chunk in chunks for one in chunk if _is_late(one, known[one.pair])]
+        return after | {pair: it for pair in late if (it := known[pair].coverage)}
 
     def _heard_before(self, merge: Merge, chunks: Sequence[Chunk]) -> dict[str, datetime]:
         """When quiet accounts were last heard, by this try or by coverage."""
@@ -176,6 +180,11 @@ def _repeats(one: Staged, known: Known) -> bool:
     return loaded.fetched_at == known.last_seen_at and loaded.row_count == one.row_count
 
 
+def _is_late(one: Staged, known: Known) -> bool:
+    """Whether another answer of the pair came since this one: its bytes are kept, no more."""
+    return known.last_seen_at is not None and one.said.at < known.last_seen_at
+
+
 def _is_quiet(chunk: Chunk) -> bool:
     """Whether it lists nothing on a day in Beijing of its answers: midnight may have come."""
     days = {clock.beijing_date(one.said.at) for one in chunk}
@@ -202,6 +211,7 @@ def _unlisted(
     for one in staged:
         before, now = known[one.pair].coverage, after[one.pair]
         is_ready = now.ready_at == one.said.at and now.list_sha256 is not None
-        if is_ready and before and before.list_sha256 != now.list_sha256:
+        is_same = before and before.list_sha256 == now.list_sha256
+        if is_ready and before and not (is_same and before.ready_at == before.fetched_at):
             listed[one.pair] = ([*one.articles], one.said.at)
     return listed

@@ -196,8 +196,12 @@ def combined(stored: Coverage | None, again: Coverage) -> Coverage:
     newest = stored if is_judged else again
     attempt = stored if is_judged or _is_later(stored, again) else again
     loaded = again if read_at is not None and read_at == known_at else newest
+    both = (stored,) if is_judged else (stored, again)
+    ready = max(both, key=lambda it: it.ready_at.timestamp() if it.ready_at else 0)
     return replace(
         newest,
+        ready_at=ready.ready_at,
+        list_sha256=ready.list_sha256,
         settled="final" if "final" in (stored.settled, again.settled) else newest.settled,
         article_count=max(stored.article_count, again.article_count),
         attempted_at=attempt.attempted_at,

@@ -22,7 +22,7 @@ from weixin_etl.model import (
 )
 from weixin_etl.problem import Problem, ProblemKind, together
 from weixin_etl.run import Settings
-from weixin_etl.text import accounts_are
+from weixin_etl.text import accounts_are, counted
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.statements import arrays
 from weixin_etl.warehouse.statements import coverage_of as stored
@@ -181,8 +181,8 @@ def _instead(successor: Dataset, known: Row[Any], days: Sequence[date]) -> str:
     if known.is_collected and not known.is_behind:
         return f"nothing to do: {dag_id} collects the account"
     if known.is_collected:
-        return f"trigger {dag_id}, which has {held} of {len(days)} days"
-    return f"unpause or trigger {dag_id}, which has {held} of {len(days)} days"
+        return f"trigger {dag_id}, which has {held} of {counted(len(days), 'day')}"
+    return f"unpause or trigger {dag_id}, which has {held} of {counted(len(days), 'day')}"
 
 
 def accounts_not_in(problems: Sequence[Problem]) -> str:

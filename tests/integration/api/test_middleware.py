@@ -212,6 +212,18 @@ def test_what_may_be_right_is_not_refused(
     assert post(OurCalls(Airflow()), RUNS, {"conf": conf}) == PASSED_ON
 
 
+def test_a_name_that_no_account_of_a_platform_has_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Beside a platform, which may have any AppID and entries of its own, as without one."""
+    monkeypatch.setenv("AIRFLOW_VAR_WEIXIN_ACCOUNTS", '["p", "a1"]')
+
+    status, detail = post(OurCalls(Airflow()), RUNS, {"conf": {"accounts": ["a22"]}})
+
+    assert status == 400
+    assert detail.startswith("accounts: weixin_accounts has no connection id or appid a22;")
+
+
 def test_without_a_variable_the_one_account_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """If its connection is found here, so would the list of accounts be."""
     monkeypatch.delenv("AIRFLOW_VAR_WEIXIN_ACCOUNTS")

@@ -152,6 +152,17 @@ def test_an_article_whose_rows_are_no_list_is_still_listed(warehouse: Engine):
     assert rows(warehouse, missed) == []
 
 
+def test_an_article_that_only_an_answer_that_was_not_ready_listed(warehouse: Engine):
+    """The next ready answer does without it, though it lists what the ready one before did."""
+    first = article("1_1", {"20": {"share_user": 1}})
+    both = body(first, article("1_2", {"20": {"share_user": 3}}), is_delay=True)
+    for answer, when in ((body(first), "21 10:30"), (both, "22 08:30"), (body(first), "22 10:30")):
+        load_pairs(warehouse, pair(answer, when))
+
+    missed = "SELECT msgid, unlisted_since FROM weixin.article_sighting ORDER BY msgid"
+    assert rows(warehouse, missed) == [("1_1", None), ("1_2", at("22 10:30"))]
+
+
 def test_the_most_articles_ever_listed_are_remembered(warehouse: Engine):
     """The rest is of the newest answer."""
     load_pairs(warehouse, pair(COMPLETE, "24 10:30"))

@@ -333,6 +333,33 @@ def test_the_loader_may_import(warehouse: Engine, loader: Engine, tmp_path: Path
     assert facts(warehouse, "share_count") == [(9,)]
 
 
+def test_an_import_in_the_middle_of_a_run(warehouse: Engine, load: Load):
+    """An answer that was fetched before an imported one is kept, and changes nothing any more."""
+    fetched = pair(answer(1), "24 10:00")
+    load(line(answer(2).decode(), on(24, "10:20")))
+    of_import = coverage(warehouse, "*")
+    (loaded,) = load_pairs(warehouse, fetched)
+
+    assert loaded.coverage.ready_at == at("24 10:20")
+    assert coverage(warehouse, "*") == of_import
+    assert facts(warehouse, "share_count") == [(2,)]
+    assert sorted(body for body, _ in raw_answers(warehouse)) == sorted([answer(1), answer(2)])
+
+
+def test_an_answer_that_is_not_ready_takes_no_ready_one_away(warehouse: Engine, load: Load):
+    """It is the newest attempt; the run saw that the day is ready by yesterday's, not here."""
+    yesterday = date(2026, 11, 23)
+    others = body(article("2_1", {"23": {"share_count": 1}}), day=yesterday)
+    load_pairs(warehouse, pair(answer(1), "24 08:30"), pair(others, "24 08:30", yesterday))
+    load(line(body(is_delay=True).decode(), on(24, "08:45")))
+
+    assert coverage(warehouse, "ready_at, attempted_at, error_kind")[0] == (
+        at("24 08:30"),
+        at("24 08:45"),
+        "not_ready",
+    )
+
+
 def test_an_import_ends_no_day_by_one_answer(warehouse: Engine, load: Load):
     """Days that nobody asked for are imported as empty: the next daily run asks for each."""
     days = [date(2026, 11, day) for day in (1, 2, 3)]

@@ -72,9 +72,8 @@ def _seen(conn_id: str) -> Account | Discovery:
         return Discovery(problem=error)
     if not account.is_platform:
         return account
-    return Discovery(
-        problem=ConfigurationError(account=conn_id, cause="WeChat was not asked", cure="")
-    )
+    cause, cure = "WeChat was not asked", "trigger a run, which asks it"
+    return Discovery(problem=ConfigurationError(account=conn_id, cause=cause, cure=cure))
 
 
 @dataclass(frozen=True, slots=True)
