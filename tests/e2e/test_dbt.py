@@ -59,6 +59,7 @@ def filled(embedded_server: Server) -> Iterator[Engine]:
                 patch.setenv("WEIXIN_NOW", f"{morning}T11:00:00+08:00")
                 load_days(engine, account, days)
             sandbox.scenarios.append(Scenario("falling-total"))
+            patch.setenv("WEIXIN_NOW", f"{TODAY}T11:30:00+08:00")
             load_days(engine, account, CORRECTED)
         with engine.begin() as connection:
             # as in docker compose: nobody may what was not granted to them
