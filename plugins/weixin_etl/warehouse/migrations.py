@@ -56,6 +56,7 @@ def migrate(warehouse_url: URL | str) -> str:
         said = apply_migrations(warehouse)
         if said or missing_roles(warehouse_url):
             with _told("roles.sql: "), warehouse.begin() as connection:
+                lock_changes(connection, "schema_migrations")
                 execute(connection, source("roles.sql"))
         return "\n".join([*said, *update_views(warehouse, all_views())])
     finally:
