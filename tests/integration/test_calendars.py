@@ -316,6 +316,7 @@ def _quiet() -> Iterator[None]:
 @example(seed=11, mornings=5)  # days on which no article is shared
 @example(seed=10879, mornings=13)  # a witness that is newer than some of the due days
 @example(seed=743463604, mornings=11)  # a chunk that midnight divides, heard on its first day
+@example(seed=411865, mornings=11)  # a run planned while another asks
 @example(seed=295600077, mornings=12)  # a connection that goes while its account waits
 def test_any_calendar(warehouse: sqlalchemy.Engine, seed: int, mornings: int) -> None:
     """A few weeks with every trouble: after each step plan, calls, colour and coverage agree."""

@@ -217,7 +217,7 @@ def _plan(
 def _after_attempts(known: Iterable[Mapping[date, Coverage]], now: datetime) -> datetime:
     """Now, or after the newest attempt if that is now as well: a new run asks again."""
     attempts = (pair.attempted_at for pairs in known for pair in pairs.values())
-    near = [at for at in attempts if at and now <= at <= now + clock.TOLERANCE]
+    near = [at for at in attempts if at and now <= at < now + timedelta(milliseconds=1)]
     return max(near, default=now - _MOMENT) + _MOMENT
 
 
