@@ -15,7 +15,7 @@ from weixin_etl import clock, rules
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Batch, PlannedAccount, Run, State, days_of
 from weixin_etl.problem import ProblemKind
-from weixin_etl.run.outcome import Known, coverage_of, why_not_in, with_successor
+from weixin_etl.run.outcome import Known, known_of, why_not_in, with_successor
 from weixin_etl.text import one_line
 from weixin_etl.warehouse import statement
 from weixin_local.progress import Steps
@@ -36,7 +36,7 @@ def show(warehouse: Engine, run: Run, steps: Steps, *, goes_on: bool = False) ->
         counts = connection.execute(statement("local/run_days.sql"), values).mappings().all()
         days = [row["day"] for row in counts]
         accounts = [replace(it, first=days, older=[]) for it in _accounts(connection, run)]
-        known = coverage_of(connection, dataset, accounts)
+        known = known_of(connection, dataset, accounts)
         heard = _heard(connection, dataset, accounts)
         most_read = connection.execute(statement("local/most_read.sql", dataset), values).all()
     if goes_on and not any(pair.ready_at for pair in known.values()):
@@ -128,7 +128,7 @@ def problems(warehouse: Engine, run: Run, *, goes_on: bool) -> list[str]:
     now = clock.now()
     with warehouse.connect() as connection:
         planned = [account for account in _accounts(connection, run) if account.days]
-        known = coverage_of(connection, run.dataset, planned)
+        known = known_of(connection, run.dataset, planned)
         allowed = {account.appid: inf for account in planned}
         found = why_not_in(run, planned, known, allowed, now)
         found = with_successor(connection, run.dataset, found, now)

@@ -30,15 +30,7 @@ RETURNS TABLE (
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT
-        {% for column in key + place %}
-        version.{{ column }},
-        {% endfor %}
-        {% for metric in metrics %}
-        version.{{ metric }},
-        {% endfor %}
-        version.extra,
-        version.raw_response_id,
-        version.fetched_at,
+        version.{{ columns | join(",\n        version.") }},
         version.changed_at
     FROM weixin.{{ fact }} AS version
     WHERE version.changed_at <= instant

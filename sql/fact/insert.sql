@@ -1,27 +1,11 @@
 -- Staged rows of pairs that were never loaded: one row per pair, with how many the fact lacked.
 WITH inserted AS (
     INSERT INTO weixin.{{ fact }} (
-        {% for column in key + place %}
-        {{ column }},
-        {% endfor %}
-        {% for metric in metrics %}
-        {{ metric }},
-        {% endfor %}
-        extra,
-        raw_response_id,
-        fetched_at,
+        {{ columns | join(",\n        ") }},
         changed_at
     )
     SELECT
-        {% for column in key + place %}
-        {{ column }},
-        {% endfor %}
-        {% for metric in metrics %}
-        {{ metric }},
-        {% endfor %}
-        extra,
-        raw_response_id,
-        fetched_at,
+        {{ columns | join(",\n        ") }},
         :changed_at
     FROM staged_{{ fact }}
     ON CONFLICT ({{ key | join(", ") }}) DO NOTHING

@@ -72,27 +72,11 @@ WITH different AS MATERIALIZED (
 
 inserted AS (
     INSERT INTO weixin.{{ fact }} (
-        {% for column in key + place %}
-        {{ column }},
-        {% endfor %}
-        {% for metric in metrics %}
-        {{ metric }},
-        {% endfor %}
-        extra,
-        raw_response_id,
-        fetched_at,
+        {{ columns | join(",\n        ") }},
         changed_at
     )
     SELECT
-        {% for column in key + place %}
-        {{ column }},
-        {% endfor %}
-        {% for metric in metrics %}
-        {{ metric }},
-        {% endfor %}
-        extra,
-        raw_response_id,
-        fetched_at,
+        {{ columns | join(",\n        ") }},
         :changed_at
     FROM different
     WHERE is_new

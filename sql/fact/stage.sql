@@ -3,15 +3,7 @@
 -- depend on it.
 CREATE TEMPORARY TABLE IF NOT EXISTS staged_{{ fact }} ON COMMIT DELETE ROWS AS
 SELECT
-    {% for column in key + place %}
-    {{ column }},
-    {% endfor %}
-    {% for metric in metrics %}
-    {{ metric }},
-    {% endfor %}
-    extra,
-    raw_response_id,
-    fetched_at
+    {{ columns | join(",\n    ") }}
 FROM weixin.{{ fact }}
 WITH NO DATA;
 {% if dataset.describes_articles %}

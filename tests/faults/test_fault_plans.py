@@ -23,7 +23,7 @@ from weixin_etl.load.stage import unpacked
 from weixin_etl.problem import ProblemKind
 from weixin_etl.run import Settings
 from weixin_etl.run.check import CheckError, check
-from weixin_etl.run.outcome import coverage_of, makes_red
+from weixin_etl.run.outcome import known_of, makes_red
 from weixin_sandbox import Sandbox
 
 IMPATIENT = replace(HASTE, read_seconds=0.5)
@@ -112,7 +112,7 @@ def colour(trial: Trial, order: Order, end: Outcome) -> str:
     """
     assert f"{ProblemKind.PROGRAM}: " not in end.said
     with trial.warehouse.connect() as connection:
-        known = coverage_of(connection, order.run.dataset, order.batch)
+        known = known_of(connection, order.run.dataset, order.batch)
     red = set()
     for planned in order.batch:
         for day in planned.days:

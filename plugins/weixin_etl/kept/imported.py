@@ -30,13 +30,13 @@ from weixin_etl import clock
 from weixin_etl.api.http import CallLimits, errcode_and_errmsg, too_large
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.kept.replay import Replayed, fold_pairs
-from weixin_etl.load.merge import as_json
 from weixin_etl.load.stage import packed
 from weixin_etl.model import Pair, ParameterError
 from weixin_etl.parse import parse
 from weixin_etl.text import counted, one_line
 from weixin_etl.warehouse import diagnosed, require_migrated, statement
 from weixin_etl.warehouse.locks import lock_load
+from weixin_etl.warehouse.statements import as_json
 
 _GZIP = b"\x1f\x8b"
 _LIMITS = CallLimits()

@@ -19,11 +19,12 @@ from sqlalchemy import Connection, Engine
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.load.judge import judge
-from weixin_etl.load.merge import Content, Known, Merge, as_json
+from weixin_etl.load.merge import Content, Known, Merge
 from weixin_etl.load.stage import Staged, answered, line_end, refused
 from weixin_etl.model import Counts, Coverage, Pair, Run
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.locks import lock_load
+from weixin_etl.warehouse.statements import as_json
 
 __all__ = ["Chunk", "Load", "Loaded", "Staged", "answered", "count_calls", "refused"]
 

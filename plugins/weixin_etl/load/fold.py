@@ -179,8 +179,7 @@ def judged(dataset: Dataset, sightings: Iterable[Staged], ready_hour: int) -> di
     for morning, chunk in sorted(mornings.items()):
         before = {day: known.get(day) for day in chunk}
         known |= judge(dataset, [*chunk.values()], before, heard.get(morning), ready_hour)
-    known = {day: replace(row, article_count=most[day]) for day, row in known.items()}
-    return known
+    return {day: replace(row, article_count=most[day]) for day, row in known.items()}
 
 
 def combined(stored: Coverage | None, again: Coverage) -> Coverage:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, CursorResult, Row
 
 from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
@@ -27,7 +26,7 @@ from weixin_etl.load.stage import (
 from weixin_etl.model import Cause, Counts, Coverage, Pair
 from weixin_etl.parse.articles import Rejected
 from weixin_etl.warehouse import statement
-from weixin_etl.warehouse.statements import arrays, coverage_of
+from weixin_etl.warehouse.statements import arrays, as_json, coverage_of
 
 Articles = set[tuple[str, str]]
 """Each by its account and msgid."""
@@ -91,13 +90,9 @@ class Merge:
             statement(path, self.dataset), {"dataset": self.dataset.name, **values}
         )
 
-    def arrays(self, pairs: Collection[Pair]) -> dict[str, Any]:
-        """Accounts with a day each, as the arrays that statements take."""
-        return arrays(self.dataset, pairs)
-
     def known(self, pairs: Collection[Pair]) -> dict[Pair, Known]:
         """What the warehouse has of each pair."""
-        rows = self.execute("coverage/before.sql", **self.arrays(pairs))
+        rows = self.execute("coverage/before.sql", **arrays(self.dataset, pairs))
         return {(row.appid, row.day): _known(row) for row in rows}
 
     def keep(self, answers: Sequence[Staged], known: Mapping[Pair, Known]) -> dict[Pair, int]:
@@ -175,7 +170,7 @@ class Merge:
             for stat_date, line in of_article.items()
         )
 
-    def _merge_articles(self, contents: Sequence[Content], *, is_fold: bool) -> "Articles":
+    def _merge_articles(self, contents: Sequence[Content], *, is_fold: bool) -> Articles:
         """Articles, and which the dataset lists; those that another day lists as well."""
         copy(
             self.connection,
@@ -187,7 +182,7 @@ class Merge:
         self.execute("article_sighting/load.sql", is_fold=is_fold)
         return {(row.appid, row.msgid) for row in repeated}
 
-    def _follow(self, repeated: "Articles") -> None:
+    def _follow(self, repeated: Articles) -> None:
         """Let the rows of articles that two days list be of the later one."""
         if repeated:
             appids, msgids = map(list, zip(*sorted(repeated), strict=True))
@@ -226,7 +221,7 @@ class Merge:
         parts = [(it, part) for it in contents for part in it.rejected]
         changed = self.execute(
             "rejected_row/save.sql",
-            **self.arrays(pairs),
+            **arrays(self.dataset, pairs),
             part_appids=[it.pair[0] for it, _ in parts],
             part_days=[it.pair[1] for it, _ in parts],
             raw_response_ids=[it.raw_response_id for it, _ in parts],
@@ -311,8 +306,3 @@ def _without(content: Content, repeated: Rows) -> Content:
         for msgid, lines in content.rows.items()
     }
     return replace(content, articles=articles, rows=rows)
-
-
-def as_json(values: Sequence[Mapping[str, object]]) -> str:
-    """Rows as a statement takes them for `jsonb_to_recordset`."""
-    return msgspec.json.encode(values).decode()

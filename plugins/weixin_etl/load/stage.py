@@ -118,6 +118,7 @@ def said_by(dataset: Dataset, day: date, fetched_at: datetime, parsed: Parsed) -
 
 
 def why_unreadable(parsed: Parsed, account: Account) -> WeixinError | None:
+    """Why nothing of an answer could be loaded, if so."""
     if parsed.unreadable:
         return UnreadableError(parsed.unreadable, account=str(account))
     if parsed.nothing_fits:

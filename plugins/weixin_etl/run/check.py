@@ -14,8 +14,8 @@ from weixin_etl.run import Settings
 from weixin_etl.run.outcome import (
     accounts_not_in,
     calls_allowed,
-    coverage_of,
     excused,
+    known_of,
     problem_of,
     why_not_in,
     with_successor,
@@ -86,7 +86,7 @@ def check(
         if account.is_wanted and not account.appid and account.problem
     ]
     with warehouse.connect() as connection:
-        known = coverage_of(connection, dataset, planned)
+        known = known_of(connection, dataset, planned)
         allowed = calls_allowed(connection, run, settings, planned, at)
         not_in = why_not_in(run, planned, known, allowed, at)
         found = [*excused(run, planned, known, at), *_rejected(connection, run, planned)]

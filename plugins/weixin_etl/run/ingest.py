@@ -30,7 +30,7 @@ from weixin_etl.run.outcome import (
     Known,
     accounts_not_in,
     calls_allowed,
-    coverage_of,
+    known_of,
     why_not_in,
 )
 from weixin_etl.text import counted, few_names
@@ -165,7 +165,7 @@ class _Try:
         """The calls of accounts with days to ask for by now: other runs may have called since."""
         now, run = self.now(), self.run
         with self.warehouse.connect() as connection:
-            known = coverage_of(connection, run.dataset, accounts)
+            known = known_of(connection, run.dataset, accounts)
             allowed = calls_allowed(connection, run, self.settings, accounts, now)
         calls = []
         for planned in accounts:
@@ -275,7 +275,7 @@ class _Try:
         now = self.now()
         loadable = [account for account in batch if account.appid not in self.failures]
         with self.warehouse.connect() as connection:
-            known = coverage_of(connection, self.run.dataset, loadable)
+            known = known_of(connection, self.run.dataset, loadable)
             allowed = calls_allowed(connection, self.run, self.settings, loadable, now)
         problems = why_not_in(self.run, loadable, known, allowed, now)
         return [*map(self.with_rid, problems), *self.failures.values()]

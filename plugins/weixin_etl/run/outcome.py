@@ -24,17 +24,16 @@ from weixin_etl.problem import Problem, ProblemKind, together
 from weixin_etl.run import Settings
 from weixin_etl.text import accounts_are, counted
 from weixin_etl.warehouse import statement
-from weixin_etl.warehouse.statements import arrays
-from weixin_etl.warehouse.statements import coverage_of as stored
+from weixin_etl.warehouse.statements import arrays, coverage_of
 
 Known = Mapping[Pair, Coverage]
 
 
-def coverage_of(connection: Connection, dataset: Dataset, accounts: Batch) -> dict[Pair, Coverage]:
+def known_of(connection: Connection, dataset: Dataset, accounts: Batch) -> dict[Pair, Coverage]:
     """What is stored of the accounts' planned pairs."""
     pairs = [(account.appid, day) for account in accounts for day in account.days]
     rows = connection.execute(statement("coverage/of_pairs.sql"), arrays(dataset, pairs))
-    return {(row.appid, row.day): stored(row[2:]) for row in rows}
+    return {(row.appid, row.day): coverage_of(row[2:]) for row in rows}
 
 
 def calls_allowed(
@@ -79,7 +78,7 @@ def makes_red(run: Run, planned: PlannedAccount, pair: Coverage | None) -> bool:
     """
     if pair and rules.is_in(pair, planned.planned_at, refetch=run.refetch):
         return rules.is_given_up_since(pair, planned.planned_at)
-    if pair is None or not _is_attempted(pair, planned):
+    if pair is None or not pair.is_attempted_since(planned.planned_at):
         return True
     if pair.error_kind == ProblemKind.WITHDRAWN:
         return not {planned.appid, planned.conn_id}.isdisjoint(run.accounts)
@@ -98,16 +97,11 @@ def excused(run: Run, accounts: Batch, known: Known, now: datetime) -> list[Prob
     return together(found)
 
 
-def _is_attempted(pair: Coverage, planned: PlannedAccount) -> bool:
-    """Whether anybody has asked for the pair since the plan."""
-    return pair.attempted_at is not None and pair.attempted_at >= planned.planned_at
-
-
 def _why(
     planned: PlannedAccount, day: date, pair: Coverage | None, allowed: float, now: datetime
 ) -> Problem:
     """Why a pair is not in, by its last attempt; the cure is for who reads it now."""
-    if pair is None or not _is_attempted(pair, planned):
+    if pair is None or not pair.is_attempted_since(planned.planned_at):
         if allowed > 0:
             return problem_of(
                 planned, ProblemKind.NOT_ASKED, "not asked yet", "clear the task ingest", [day]

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-import msgspec
 from sqlalchemy import Connection, Engine, Row
 
 from weixin_etl import clock, rules
@@ -27,7 +26,7 @@ from weixin_etl.run import Settings
 from weixin_etl.run.outcome import problem_of
 from weixin_etl.text import accounts_are, counted, few_names
 from weixin_etl.warehouse import analyse_grown, require_migrated, statement
-from weixin_etl.warehouse.statements import coverage_of
+from weixin_etl.warehouse.statements import as_json, coverage_of
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +36,8 @@ FEWEST_ACCOUNTS = 8
 MOST_ACCOUNTS = 250
 """Accounts of a batch: one that another run needs waits for its whole batch."""
 _SETTLED = Coverage("final")
-_MOMENT = timedelta(microseconds=1)
 """What is known of a settled day of which no more is needed: an account has thousands."""
+_MOMENT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,7 @@ def _save_accounts(
     connection.execute(
         statement("dim_account/save.sql"),
         {
-            "accounts": msgspec.json.encode([asdict(account) for account in wanted]).decode(),
+            "accounts": as_json([asdict(account) for account in wanted]),
             "seen_at": now,
         },
     )

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from weixin_etl import clock, rules
 from weixin_etl.model import Batch, Run
-from weixin_etl.run.outcome import coverage_of
+from weixin_etl.run.outcome import known_of
 from weixin_etl.text import counted
 from weixin_etl.warehouse import require_migrated, statement
 
@@ -39,7 +39,7 @@ def report(run: Run, warehouse: Engine, accounts: Batch) -> Report:
     """
     require_migrated(warehouse)
     with warehouse.connect() as connection:
-        known = coverage_of(connection, run.dataset, accounts)
+        known = known_of(connection, run.dataset, accounts)
         rows = connection.execute(
             statement("run_report/of_run.sql"),
             {"run_id": run.run_id, "dataset": run.dataset.name},

@@ -28,6 +28,7 @@ from weixin_etl.text import one_line
 from weixin_etl.threads import convert
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.locks import lock_incidents
+from weixin_etl.warehouse.statements import as_json
 
 log = logging.getLogger(__name__)
 
@@ -543,8 +544,7 @@ def _known(connection: Connection, look: Look) -> list[Incident]:
 def _write(connection: Connection, look: Look, changes: Changes) -> None:
     def write(name: str, rows: Sequence[Mapping[str, object]], **values: object) -> None:
         if rows:
-            as_json = msgspec.json.encode(rows).decode()
-            connection.execute(statement(name), {"rows": as_json, **values})
+            connection.execute(statement(name), {"rows": as_json(rows), **values})
 
     seen = {"run_id": look.run.run_id, "seen_at": look.at}
     write(

@@ -1,12 +1,13 @@
 """The statements: files under sql/, whose path says their table."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import msgspec
 import sqlalchemy
 from sqlalchemy import TextClause
 
@@ -18,6 +19,9 @@ def sql_directory() -> Path:
     """The statements: inside the package of an installed wheel, at the top of a checkout."""
     packaged = Path(__file__).parents[1] / "sql"
     return packaged if packaged.is_dir() else Path(__file__).parents[3] / "sql"
+
+
+_OF_EACH_FACT = ("extra", "raw_response_id", "fetched_at")
 
 
 @cache
@@ -43,6 +47,11 @@ def arrays(dataset: Dataset, pairs: Collection[tuple[str, date]]) -> dict[str, l
         "appids": [appid for appid, _ in pairs],
         "days": [day for _, day in pairs],
     }
+
+
+def as_json(values: Sequence[Mapping[str, object]]) -> str:
+    """Rows as a statement takes them for `jsonb_to_recordset`."""
+    return msgspec.json.encode(values).decode()
 
 
 def coverage_of(columns: Sequence[Any]) -> Coverage:
@@ -81,6 +90,7 @@ def _templates() -> jinja2.Environment:
 
 
 def _declared(dataset: Dataset) -> dict[str, Any]:
+    metrics = [metric.name for metric in dataset.metrics]
     return {
         "dataset": dataset,
         "fact": dataset.fact,
@@ -88,7 +98,15 @@ def _declared(dataset: Dataset) -> dict[str, Any]:
         "key": dataset.key,
         "place": dataset.place,
         "day": dataset.day_column,
-        "metrics": [metric.name for metric in dataset.metrics],
+        "metrics": metrics,
+        "columns": [
+            *dataset.key,
+            *dataset.place,
+            *metrics,
+            "extra",
+            "raw_response_id",
+            "fetched_at",
+        ],
         "figures": [metric.name for metric in dataset.figures],
         "totals": [metric.name for metric in dataset.totals],
         "window": dataset.window,
