@@ -36,11 +36,16 @@ class Line(NamedTuple):
 def read(path: Path) -> Iterator[Line]:
     """The answers of a file, in its order."""
     with path.open("rb") as lines:
-        for line in filter(bytes.strip, lines):
-            appid, day, fetched_at, body = line.rstrip(b"\n").split(b"\t", 3)
-            yield Line(
-                appid.decode(), day.decode(), datetime.fromisoformat(fetched_at.decode()), body
-            )
+        yield from filter(None, map(line_of, lines))
+
+
+def line_of(text: bytes) -> Line | None:
+    """A line as it is written; None if it is empty."""
+    if not text.strip():
+        return None
+    appid, day, fetched_at, body = text.rstrip(b"\n").split(b"\t", 3)
+    at = datetime.fromisoformat(fetched_at.decode())
+    return Line(appid.decode(), day.decode(), at, body)
 
 
 def rows(path: Path) -> Iterator[tuple[Value, ...]]:

@@ -14,14 +14,16 @@ are replaced, coverage and report included, and prints a line.
 
 import argparse
 import itertools
+import os
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
 from threading import Lock
+from typing import BinaryIO, NamedTuple
 
 import contender
-from contender import Line, read
+from contender import line_of
 from contest import LIMIT, OURS, PEERS, hold, peer
 from shapes import SHAPES
 from sqlalchemy import Engine
@@ -66,34 +68,57 @@ def main() -> None:
     hold(contenders, runs, rounds=options.rounds, postgres=options.postgres)
 
 
+class Place(NamedTuple):
+    """Where a file has an answer."""
+
+    appid: str
+    day: date
+    fetched_at: datetime
+    offset: int
+    size: int
+
+
+def places(file: BinaryIO) -> Iterator[Place]:
+    """Those of all answers of a file, in its order."""
+    end = 0
+    for text in file:
+        end += len(text)
+        if line := line_of(text):
+            size = len(line.body)
+            day = date.fromisoformat(line.publication_date)
+            offset = end - len(text) + text.index(line.body)
+            yield Place(line.appid, day, line.fetched_at, offset, size)
+
+
 def prepare(answers: Path, url: str) -> contender.Load:
-    """Connect to the warehouse and migrate it."""
+    """Connect to the warehouse, migrate it, and find where the file has its answers."""
     warehouse.migrate(url)
     engine = warehouse.engine(url)
     engine.connect().close()
-    return lambda: load_answers(engine, answers)
+    file = answers.open("rb")
+    parts = [[*part] for part in _without_repeated_pairs(places(file))]
+    return lambda: sum(load_answers(engine, file.fileno(), part) for part in parts)
 
 
-def load_answers(engine: Engine, path: Path) -> int:
-    """Load the answers of a file; how many rows they have."""
+def load_answers(engine: Engine, file: int, part: list[Place]) -> int:
+    """Load answers of a file; how many rows they have."""
     run = Run("benchmark", DATASET, clock.beijing_date(clock.now()))
     settings = Settings()
     row_count = 0
-    for lines in _without_repeated_pairs(path):
-        load = Load(engine, run, ready_hour=settings.ready_hour)
-        for fetched in extract(
-            _accounts(lines),
-            _staged,
-            concurrency=settings.concurrency,
-            most_bytes=settings.commit_bytes,
-            most_seconds=COMMIT_SECONDS,
-        ):
-            load.commit([chunk.staged for chunk in fetched])
-            staged = [one for chunk in fetched for one in chunk.staged]
-            row_count += sum(one.row_count for one in staged)
-            if unreadable := [one for one in staged if one.error]:
-                first = unreadable[0]
-                raise SystemExit(f"{first.pair}: {first.error}")
+    load = Load(engine, run, ready_hour=settings.ready_hour)
+    for fetched in extract(
+        _accounts(file, part),
+        _staged,
+        concurrency=settings.concurrency,
+        most_bytes=settings.commit_bytes,
+        most_seconds=COMMIT_SECONDS,
+    ):
+        load.commit([chunk.staged for chunk in fetched])
+        staged = [one for chunk in fetched for one in chunk.staged]
+        row_count += sum(one.row_count for one in staged)
+        if unreadable := [one for one in staged if one.error]:
+            first = unreadable[0]
+            raise SystemExit(f"{first.pair}: {first.error}")
     return row_count
 
 
@@ -111,54 +136,53 @@ def _staged(account: AccountCalls, day: date) -> Staged:
 
 
 class Fetched(AccountCalls):
-    """An account whose calls were made before: the file has their answers."""
+    """An account whose calls read a file that has their answers."""
 
-    def __init__(self, appid: str, answers: Mapping[date, Answer]) -> None:
-        """Answer from these."""
+    def __init__(self, appid: str, file: int, places: Mapping[date, Place]) -> None:
+        """Answer from these places."""
         self.account = Account("benchmark", appid, "", appid)
-        days = sorted(answers, reverse=True)
-        window = [day for day in days if _is_in_window(day, answers[day].fetched_at)]
+        days = sorted(places, reverse=True)
+        window = [day for day in days if _is_in_window(day, places[day].fetched_at)]
         older = days[len(window) :]
         parts = range(0, len(older), rules.OLDER_DAYS)
         self.chunks = deque(
             filter(None, [window, *(older[part : part + rules.OLDER_DAYS] for part in parts)])
         )
-        self._answers = dict(answers)
+        self._file = file
+        self._places = places
 
     def ask(self, day: date) -> Answer:
-        """The answer, which is forgotten then."""
-        return self._answers.pop(day)
+        """The answer."""
+        place = self._places[day]
+        body = os.pread(self._file, place.size, place.offset)
+        return Answer(body, place.fetched_at, calls=1)
 
 
-def _without_repeated_pairs(path: Path) -> Iterator[Iterator[Line]]:
-    """The lines in order, in parts none of which has two answers of a pair."""
-    seen: set[tuple[str, str]] = set()
+def _without_repeated_pairs(places: Iterable[Place]) -> Iterator[Iterator[Place]]:
+    """The places in order, in parts none of which has two answers of a pair."""
+    seen: set[tuple[str, date]] = set()
     part = 0
 
-    def part_of(line: Line) -> int:
+    def part_of(place: Place) -> int:
         nonlocal part
-        pair = line.appid, line.publication_date
+        pair = place.appid, place.day
         if pair in seen:
             seen.clear()
             part += 1
         seen.add(pair)
         return part
 
-    return (lines for _, lines in itertools.groupby(read(path), part_of))
+    return (part_places for _, part_places in itertools.groupby(places, part_of))
 
 
 def _is_in_window(day: date, fetched_at: datetime) -> bool:
     return (clock.beijing_date(fetched_at) - day).days <= DATASET.window
 
 
-def _accounts(lines: Iterator[Line]) -> Iterator[Fetched]:
-    """The accounts of the lines, one after the other."""
-    for appid, own in itertools.groupby(lines, lambda line: line.appid):
-        answers = {
-            date.fromisoformat(day): Answer(body, fetched_at, calls=1)
-            for _, day, fetched_at, body in own
-        }
-        yield Fetched(appid, answers)
+def _accounts(file: int, part: list[Place]) -> Iterator[Fetched]:
+    """The accounts of the places, one after the other."""
+    for appid, own in itertools.groupby(part, lambda place: place.appid):
+        yield Fetched(appid, file, {place.day: place for place in own})
 
 
 if __name__ == "__main__":

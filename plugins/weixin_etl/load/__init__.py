@@ -62,7 +62,7 @@ class Load:
 
     def commit(self, chunks: Sequence[Chunk]) -> dict[Pair, Loaded]:
         """
-        Load chunks of different accounts; all or nothing.
+        Load chunks, an account's in their order; all or nothing.
 
         Loads that share accounts wait for each other, whatever process they run in.
         """
@@ -77,10 +77,7 @@ class Load:
             merge.unlist(_unlisted(staged, known, after))
             self._report(connection, staged, counts)
             count_calls(connection, self._dataset, staged)
-        for one in staged:
-            if one.said.article_count and not one.error:
-                appid, at = one.account.appid, one.said.at
-                self._heard[appid] = max(self._heard.get(appid, at), at)
+        self._heard |= _heard_with(self._heard, staged)
         return {pair: Loaded(row, counts.get(pair, Counts())) for pair, row in after.items()}
 
     def _merge(
@@ -110,29 +107,23 @@ class Load:
     def _judge(
         self, merge: Merge, chunks: Sequence[Chunk], known: Mapping[Pair, Known]
     ) -> dict[Pair, Coverage]:
+        """What is stored after the chunks, each judged after the one before it."""
         heard = self._heard_before(merge, chunks)
-        after = {
-            (appid, day): coverage
-            for chunk in chunks
-            for appid in [chunk[0].account.appid]
-            for day, coverage in judge(
-                self._dataset,
-                chunk,
-                {one.day: known[one.pair].coverage for one in chunk},
-                heard.get(appid),
-                self._ready_hour,
-            ).items()
-        }
+        after: dict[Pair, Coverage] = {}
+        for chunk in chunks:
+            appid = chunk[0].account.appid
+            before = {one.day: known[one.pair].coverage for one in chunk}
+            judged = judge(self._dataset, chunk, before, heard.get(appid), self._ready_hour)
+            after |= {(appid, day): coverage for day, coverage in judged.items()}
+            heard |= _heard_with(heard, chunk)
         late = [one.pair for chunk in chunks for one in chunk if _is_late(one, known[one.pair])]
         return after | {pair: it for pair in late if (it := known[pair].coverage)}
 
     def _heard_before(self, merge: Merge, chunks: Sequence[Chunk]) -> dict[str, datetime]:
         """When quiet accounts were last heard, by this try or by coverage."""
-        quiet = [chunk[0].account.appid for chunk in chunks if _is_quiet(chunk)]
-        silent = [appid for appid in quiet if appid not in self._heard]
-        if not silent:
-            return self._heard
-        rows = merge.execute("coverage/heard.sql", appids=silent)
+        quiet = {chunk[0].account.appid for chunk in chunks if _is_quiet(chunk)}
+        silent = sorted(quiet - self._heard.keys())
+        rows = merge.execute("coverage/heard.sql", appids=silent) if silent else ()
         return {**self._heard, **{row.appid: row.heard_at for row in rows}}
 
     def _report(
@@ -190,6 +181,16 @@ def _is_quiet(chunk: Chunk) -> bool:
     """Whether it lists nothing on a day in Beijing of its answers: midnight may have come."""
     days = {clock.beijing_date(one.said.at) for one in chunk}
     return not days <= {clock.beijing_date(one.said.at) for one in chunk if one.said.article_count}
+
+
+def _heard_with(heard: Mapping[str, datetime], staged: Iterable[Staged]) -> dict[str, datetime]:
+    """When accounts were last heard, by these too."""
+    newest: dict[str, datetime] = {}
+    for one in staged:
+        if one.said.article_count and not one.error:
+            appid, at = one.account.appid, one.said.at
+            newest[appid] = max(newest.get(appid) or heard.get(appid, at), at)
+    return newest
 
 
 def _content(one: Staged, raw_response_id: int) -> Content:

@@ -5,7 +5,6 @@ A pair's newest answer is written over what is there, field by field; a fold of 
 replaces what is there. What stays as it is is not written.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -115,8 +114,7 @@ class Merge:
         return places
 
     def _raw_line(self, it: Staged, raw_response_id: int) -> bytes:
-        values = (it.body_zstd, it.body_sha256, it.said.at, it.said.at)
-        return line_end(raw_response_id, self.dataset.name, *it.pair, *values)[1:]
+        return line_end(raw_response_id, self.dataset.name, *it.pair)[1:-1] + it.body_end
 
     def merge(
         self, contents: Sequence[Content], *, are_new: bool = False, is_fold: bool = False
@@ -129,11 +127,21 @@ class Merge:
         """
         if not contents:
             return {}
+        done: dict[Pair, Counts] = {}
         self.execute("fact/stage.sql")
+        for part in _rounds(contents) if self.dataset.describes_articles else [contents]:
+            if done:
+                self.execute("fact/empty_stage.sql")
+            done |= self._merge_round(part, are_new=are_new, is_fold=is_fold)
+        return done
+
+    def _merge_round(
+        self, contents: Sequence[Content], *, are_new: bool, is_fold: bool
+    ) -> dict[Pair, Counts]:
+        """The same of contents none of which lists an article of another."""
         repeated: Articles = set()
         if self.dataset.describes_articles:
-            contents, repeated = _without_repeated(contents)
-            repeated |= self._merge_articles(contents, is_fold=is_fold)
+            repeated = self._merge_articles(contents, is_fold=is_fold)
         staged = {content.pair: sum(map(len, content.rows.values())) for content in contents}
         copy(
             self.connection,
@@ -255,54 +263,24 @@ def _known(row: Row[Any]) -> Known:
     return Known(coverage, row.raw_response_id, sha256, row.last_seen_at, row.has_open_parts)
 
 
-def _without_repeated(contents: Sequence[Content]) -> tuple[list[Content], Articles]:
-    """
-    What two days of an account list, of the later day alone: articles, and each of their rows.
-
-    And which articles these are.
-    """
-    of_later: defaultdict[str, dict[str, dict[date, bytes]]] = defaultdict(dict)
-    kept, repeated = [], set()
-    listed = [(content.pair[0], msgid) for content in contents for msgid in content.articles]
-    if len(listed) > len(set(listed)):
-        contents = _first_seen(contents)
+def _rounds(contents: Sequence[Content]) -> Sequence[Sequence[Content]]:
+    """Contents in parts, none of which lists an article twice; the later of two days first."""
+    rounds: list[list[Content]] = []
+    listed: list[Articles] = []
     for content in sorted(contents, key=lambda content: content.pair, reverse=True):
-        appid = content.pair[0]
-        later = of_later[appid]
-        again = {msgid: later[msgid] for msgid in later.keys() & content.rows.keys()}
-        repeated |= {(appid, msgid) for msgid in again}
-        if again:
-            content = _without(content, again)
-        for msgid, rows in content.rows.items():
-            later[msgid] = later.get(msgid, {}) | rows
-        kept.append(content)
-    return kept, repeated
-
-
-def _first_seen(contents: Sequence[Content]) -> list[Content]:
-    """The contents, with when their articles were first listed by any of them."""
-    first: dict[tuple[str, str], datetime] = {}
-    for content in contents:
-        for msgid, at in content.first_seen_at.items():
-            article = content.pair[0], msgid
-            first[article] = min(at, first.get(article, at))
-    return [
-        replace(content, first_seen_at={it: first[content.pair[0], it] for it in content.articles})
-        for content in contents
-    ]
+        articles = {(content.pair[0], msgid) for msgid in content.rows}
+        place = next((n for n, other in enumerate(listed) if other.isdisjoint(articles)), None)
+        if place is None:
+            rounds.append([content])
+            listed.append(articles)
+        else:
+            rounds[place].append(content)
+            listed[place] |= articles
+    return rounds
 
 
 def _article_lines(content: Content) -> bytes:
-    return b"".join(
-        line + line_end(*content.pair, content.first_seen_at[msgid])
-        for msgid, line in content.articles.items()
-    )
-
-
-def _without(content: Content, repeated: Rows) -> Content:
-    articles = {it: line for it, line in content.articles.items() if it not in repeated}
-    rows = {
-        msgid: {day: line for day, line in lines.items() if day not in repeated.get(msgid, ())}
-        for msgid, lines in content.rows.items()
-    }
-    return replace(content, articles=articles, rows=rows)
+    instants = {*content.first_seen_at.values()}
+    ends = {instant: line_end(*content.pair, instant) for instant in instants}
+    lines = content.articles.items()
+    return b"".join(line + ends[content.first_seen_at[msgid]] for msgid, line in lines)

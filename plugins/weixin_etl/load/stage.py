@@ -50,8 +50,9 @@ class Staged:
     """Whether there are bytes to keep, if nothing fits of them."""
     size: int = 0
     """Bytes of the answer, and of what is rejected of it."""
-    body_zstd: bytes = b""
     body_sha256: bytes = b""
+    body_end: bytes = b""
+    """The end of the line that keeps the answer."""
     articles: dict[str, bytes] = field(default_factory=dict)
     """The beginnings of articles' lines, by msgid."""
     rows: Rows = field(default_factory=dict)
@@ -83,17 +84,17 @@ def answered(
 ) -> Staged:
     """A call that was answered."""
     described = parsed.articles if dataset.describes_articles else {}
-    error = why_unreadable(parsed, account)
+    at, sha256 = answer.fetched_at, answer.sha256
     return Staged(
         account,
         day,
-        said_by(dataset, day, answer.fetched_at, parsed),
+        said_by(dataset, day, at, parsed),
         answer.calls,
-        error,
+        why_unreadable(parsed, account),
         is_answer=True,
         size=len(answer.body) + sum(len(part.payload) for part in parsed.rejected),
-        body_zstd=packed(answer.body),
-        body_sha256=answer.sha256,
+        body_sha256=sha256,
+        body_end=line_end(packed(answer.body), sha256, at, at),
         articles={msgid: article_line(article) for msgid, article in described.items()},
         rows=row_lines(dataset, parsed.articles),
         row_count=parsed.row_count,

@@ -3,13 +3,10 @@
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from itertools import islice
 from math import inf
-from threading import Lock
-from time import monotonic
+from threading import Condition, Lock
 
 from weixin_etl import clock, rules
 from weixin_etl.api.client import Answer, Refusal, WeixinClient
@@ -21,11 +18,9 @@ from weixin_etl.threads import short_turns, thread_pool
 
 log = logging.getLogger(__name__)
 
-ENOUGH_BYTES = 8 << 20
+ENOUGH_BYTES = 4 << 20
 """Bytes of answers that are handed on together."""
 _EVER = datetime.min.replace(tzinfo=UTC)
-WAITING = 2
-"""Calls for each thread that are made or wait, so that none idles while answers are loaded."""
 
 
 class AccountCalls:
@@ -127,14 +122,11 @@ class FetchedChunk:
     days: deque[date]
     """Not asked yet."""
     staged: list[Staged] = field(default_factory=list)
+    size: int = 0
+    """Bytes of its answers."""
     in_flight: int = 0
     failure: Exception | None = None
     """What went wrong in the program itself: the account is given up."""
-
-    @property
-    def size(self) -> int:
-        """Bytes of its answers."""
-        return sum(staged.size for staged in self.staged)
 
 
 def extract(
@@ -148,107 +140,127 @@ def extract(
     """
     Ask for each account's days, `concurrency` calls at once, from the first to the last.
 
-    Chunks of different accounts that are complete are yielded together: 8 MB of answers or more, up
-    to half of `most_bytes` or a single one, or what there is after `most_seconds`. Calls that wait
-    for their turn are made while the caller works; no other begins while the other half waits for
-    the caller. An account that answers slowly leaves the other calls to the others. Its next chunk
-    begins when the one before is complete.
+    Chunks that are complete are yielded together: 4 MB of answers or more, up to half of
+    `most_bytes` or a single one, or what there is after `most_seconds`. Calls go on while the
+    caller works, until the other half waits for it. An account that answers slowly leaves the other
+    calls to the others. Its next chunk begins when the one before is complete.
 
-    Accounts are taken from the iterable when their turn comes. `ask` makes a call and may work on
-    its answer; it runs in a thread.
+    `ask` makes a call and may work on its answer; it runs in a thread.
     """
+    flight = _Flight(deque(accounts), ask, concurrency, max(1, most_bytes // 2))
     with short_turns(), thread_pool(concurrency) as pool:
-        flight = _Flight(iter(accounts), ask, pool, concurrency, max(1, most_bytes // 2))
-        ends_at = monotonic() + most_seconds
-        while flight.fill() or flight.complete:
-            flight.land(0 if flight.is_enough else max(0, ends_at - monotonic()))
-            if flight.is_enough or not flight.fill() or monotonic() >= ends_at:
-                yield flight.taken()
-                ends_at = monotonic() + most_seconds
+        callers = [pool.submit(flight.make_calls) for _ in range(concurrency)]
+        try:
+            while taken := flight.taken(most_seconds):
+                yield taken
+        finally:
+            flight.end()
+        for caller in callers:
+            caller.result()
 
 
 @dataclass(eq=False, slots=True)
 class _Flight:
-    """The calls that are made or wait for a thread: as many again as there are threads."""
+    """The calls of a try: threads make them, one takes what has come of them."""
 
-    accounts: Iterator[AccountCalls]
+    accounts: deque[AccountCalls]
+    """Not begun yet."""
     ask: Callable[[AccountCalls, date], Staged]
-    pool: ThreadPoolExecutor
     concurrency: int
     most_bytes: int
     """Bytes of complete chunks that may be taken together, and that may wait."""
     active: list[FetchedChunk] = field(default_factory=list)
     """One of an account."""
-    calls: dict[Future[Staged], tuple[FetchedChunk, date]] = field(default_factory=dict)
-    complete: list[FetchedChunk] = field(default_factory=list)
+    complete: deque[FetchedChunk] = field(default_factory=deque)
+    size: int = 0
+    """Bytes of these."""
+    is_over: bool = False
+    """Whether all calls are made, or nobody waits for them."""
+    changed: Condition = field(default_factory=Condition)
 
-    @property
-    def size(self) -> int:
-        """Bytes of the answers that are complete."""
-        return sum(chunk.size for chunk in self.complete)
+    def make_calls(self) -> None:
+        """Make one call after the other."""
+        try:
+            while turn := self._next():
+                self._make_call(*turn)
+        finally:
+            self.end()
 
-    @property
-    def is_enough(self) -> bool:
-        """Whether they are worth the caller's work."""
+    def taken(self, seconds: float) -> list[FetchedChunk]:
+        """The first complete chunks within the bytes, or one; none when all were taken."""
+        taken: list[FetchedChunk] = []
+        size = 0
+        with self.changed:
+            self.changed.wait_for(lambda: self.is_over or self._is_enough(), seconds)
+            self.changed.wait_for(lambda: self.is_over or self.complete)
+            while self.complete and (not taken or size + self.complete[0].size <= self.most_bytes):
+                taken.append(self.complete.popleft())
+                size += taken[-1].size
+            self.size -= size
+            self.changed.notify_all()
+        return taken
+
+    def end(self) -> None:
+        """Begin no other call."""
+        with self.changed:
+            self.is_over = True
+            self.changed.notify_all()
+
+    def _is_enough(self) -> bool:
         return self.size >= min(ENOUGH_BYTES, self.most_bytes)
 
-    def fill(self) -> bool:
-        """Begin as many calls as may wait, for the accounts with the fewest; whether any is on."""
-        while len(self.calls) < WAITING * self.concurrency and self.size < self.most_bytes:
-            if len(self.active) < WAITING * self.concurrency:
-                for calls in islice(self.accounts, 1):
-                    self._begin(calls)
-            chunk = min(filter(self._may_ask, self.active), key=_in_flight, default=None)
-            if chunk is None:
-                break
-            day = chunk.days.popleft()
-            chunk.in_flight += 1
-            self.calls[self.pool.submit(self.ask, chunk.calls, day)] = chunk, day
-        return bool(self.calls)
+    def _next(self) -> tuple[FetchedChunk, date] | None:
+        """The next call, once it may begin; None when there is none."""
+        with self.changed:
+            while self.accounts or self.active:
+                chunk = self._askable()
+                if self.is_over:
+                    break
+                if chunk:
+                    chunk.in_flight += 1
+                    return chunk, chunk.days.popleft()
+                self.changed.wait()
+        return None
 
-    def _may_ask(self, chunk: FetchedChunk) -> bool:
-        """Whether it has a day to ask for, and no more than its share of the threads."""
+    def _askable(self) -> FetchedChunk | None:
+        """The chunk with the fewest calls in flight that has a day left, and less than a share."""
+        if self.size >= self.most_bytes:
+            return None
+        while self.accounts and len(self.active) < self.concurrency:
+            self._begin(self.accounts.popleft())
         share = -(-self.concurrency // len(self.active))
-        return bool(chunk.days) and chunk.in_flight < share
+        askable = [it for it in self.active if it.days and it.in_flight < share]
+        return min(askable, key=lambda chunk: chunk.in_flight, default=None)
 
     def _begin(self, calls: AccountCalls) -> None:
         self.active.append(FetchedChunk(calls, deque(calls.chunks.popleft())))
 
-    def land(self, seconds: float) -> None:
-        """Wait for calls that end."""
-        for future in wait(self.calls, seconds, FIRST_COMPLETED).done:
-            chunk, day = self.calls.pop(future)
-            chunk.in_flight -= 1
-            try:
-                chunk.staged.append(future.result())
-            except Exception as error:
-                name = type(error).__name__
-                log.warning("%s %s: not worked on: %s", chunk.calls.account, day, name)
-                chunk.failure = error
-                chunk.days.clear()
-                chunk.calls.chunks.clear()
-            if not chunk.days and not chunk.in_flight:
-                self._complete(chunk)
+    def _make_call(self, chunk: FetchedChunk, day: date) -> None:
+        staged, failure = None, None
+        try:
+            staged = self.ask(chunk.calls, day)
+        except Exception as error:
+            log.warning("%s %s: not worked on: %s", chunk.calls.account, day, type(error).__name__)
+            failure = error
+        with self.changed:
+            self._land(chunk, staged, failure)
+            self.changed.notify_all()
+
+    def _land(self, chunk: FetchedChunk, staged: Staged | None, failure: Exception | None) -> None:
+        chunk.in_flight -= 1
+        if staged:
+            chunk.staged.append(staged)
+            chunk.size += staged.size
+        if failure:
+            chunk.failure = failure
+            chunk.days.clear()
+            chunk.calls.chunks.clear()
+        if not chunk.days and not chunk.in_flight:
+            self._complete(chunk)
 
     def _complete(self, chunk: FetchedChunk) -> None:
         self.active.remove(chunk)
         self.complete.append(chunk)
+        self.size += chunk.size
         if chunk.calls.chunks:
             self._begin(chunk.calls)
-
-    def taken(self) -> list[FetchedChunk]:
-        """The first complete chunks of different accounts, within the bytes, or one."""
-        taken: list[FetchedChunk] = []
-        size = 0
-        for chunk in self.complete:
-            size += chunk.size
-            if taken and (size > self.most_bytes or any(it.calls is chunk.calls for it in taken)):
-                break
-            taken.append(chunk)
-        del self.complete[: len(taken)]
-        self.fill()  # for the time that the caller works
-        return taken
-
-
-def _in_flight(chunk: FetchedChunk) -> int:
-    return chunk.in_flight

