@@ -112,20 +112,23 @@ def hold(
     postgres: Path | None,
 ) -> None:
     """Print a table of the contenders with each shape, beside as many rows of other accounts."""
-    with server(postgres) as started:
-        contest = Contest(started, contenders, rounds)
+    with server(postgres) as started, tempfile.TemporaryDirectory() as scratch:
+        contest = Contest(started, contenders, rounds, scratch)
         cases = [case for shape, history in runs for case in contest.run(shape, history)]
         print(f"{clock.now():%Y-%m-%d}, {contest.machine()}, medians of {rounds}\n")
     print(table(cases))
 
 
 class Contest:
-    """Contenders and a server."""
+    """Contenders, a server, and a directory for what their processes keep for the next one."""
 
-    def __init__(self, server: Server, contenders: Sequence[Contender], rounds: int) -> None:
+    def __init__(
+        self, server: Server, contenders: Sequence[Contender], rounds: int, scratch: str
+    ) -> None:
         self._server = server
         self._contenders = contenders
         self._rounds = rounds
+        self._scratch = scratch
 
     def machine(self) -> str:
         """What the figures depend on."""
@@ -201,19 +204,17 @@ class Contest:
         )
 
     def _process(self, database: str, contender: Contender, path: Path) -> re.Match[str]:
-        url = self._server.libpq_url(database)
-        with tempfile.TemporaryDirectory() as scratch:
-            done = subprocess.run(
-                [*contender.program, "--answers", path, "--url", url],
-                env={
-                    **os.environ,
-                    "TMPDIR": scratch,
-                    "PYTHONPATH": f"{HERE}:{HERE.parent}/plugins",
-                },
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+        done = subprocess.run(
+            [*contender.program, "--answers", path, "--url", self._server.libpq_url(database)],
+            env={
+                **os.environ,
+                "TMPDIR": self._scratch,
+                "PYTHONPATH": f"{HERE}:{HERE.parent}/plugins",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         line = LINE.search(done.stdout.rstrip())
         if done.returncode or not line:
             raise SystemExit(f"{contender.name} failed:\n{done.stdout}{done.stderr}")

@@ -1,11 +1,13 @@
--- What the warehouse has of some pairs before a load: one row per pair, with its newest answer,
--- whether a rejected part is open, and the columns of coverage, NULL if it was never asked for.
+-- What the warehouse has of some pairs before a load: one row per pair, with its newest answer, the
+-- number of a further one, whether a rejected part is open, and the columns of coverage, NULL if it
+-- was never asked for.
 SELECT
     pair.appid,
     pair.day,
     newest.raw_response_id,
     newest.body_sha256,
     newest.last_seen_at,
+    nextval('weixin.raw_response_raw_response_id_seq') AS next_raw_response_id,
     part.is_open AS has_open_parts,
     coverage.{{ coverage_columns | join(",\n    coverage.") }}
 FROM unnest(

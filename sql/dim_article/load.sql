@@ -1,7 +1,9 @@
 -- Staged articles into the dimension; one row per article that another publication day lists as
 -- well. What is as it was is not written. An attribute that the answer does not hold keeps its
 -- value. Of two publication days the later one stands: what the earlier one says only fills gaps. A
--- title that another replaces goes to the history.
+-- title that another replaces goes to the history. The dataset lists them: a sighting each that was
+-- not there before; a fold adds those that are not known at all, as its articles need not be listed
+-- any more.
 {% set attributes = ["title", "url", "content_url", "publish_type"] %}
 {% set is_earlier = "staged.publication_date < article.publication_date" %}
 WITH merged AS (
@@ -54,6 +56,26 @@ titles AS (
         :changed_at
     FROM changed
     WHERE title != old_title
+),
+
+sighted AS (
+    INSERT INTO weixin.article_sighting (appid, msgid, dataset)
+    SELECT
+        staged.appid,
+        staged.msgid,
+        :dataset
+    FROM staged_article AS staged
+    WHERE
+        NOT EXISTS (
+            SELECT
+            FROM weixin.article_sighting AS known
+            WHERE
+                known.appid = staged.appid
+                AND known.msgid = staged.msgid
+                AND known.dataset = :dataset
+                AND (:is_fold OR known.unlisted_since IS NULL)
+        )
+    ON CONFLICT (appid, msgid, dataset) DO UPDATE SET unlisted_since = NULL
 ),
 
 written AS (

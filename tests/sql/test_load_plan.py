@@ -74,8 +74,10 @@ HISTORY = f"""
 
 LOOKUPS = {
     "fact/merge.sql": {FACT: "appid msgid stat_date", "raw_response": "raw_response_id"},
-    "dim_article/load.sql": {"dim_article": "appid msgid"},
-    "article_sighting/load.sql": {"article_sighting": "dataset appid msgid"},
+    "dim_article/load.sql": {
+        "dim_article": "appid msgid",
+        "article_sighting": "dataset appid msgid",
+    },
     "article_sighting/unlist.sql": {
         "dim_article": "appid publication_date",
         "article_sighting": "dataset appid msgid",

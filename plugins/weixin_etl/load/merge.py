@@ -40,6 +40,8 @@ class Known:
     """Of its newest answer, as the rest."""
     body_sha256: bytes | None
     last_seen_at: datetime | None
+    next_raw_response_id: int
+    """Where a further answer is kept."""
     has_open_parts: bool
     """Whether a rejected part is open."""
 
@@ -99,19 +101,18 @@ class Merge:
         seen = [it for it in answers if known[it.pair].body_sha256 == it.body_sha256]
         new = [it for it in answers if known[it.pair].body_sha256 != it.body_sha256]
         places = {it.pair: known[it.pair].raw_response_id or 0 for it in seen}
+        new_places = {it.pair: known[it.pair].next_raw_response_id for it in new}
         if seen:
             ids, instants = [*places.values()], [it.said.at for it in seen]
             self.execute("raw_response/see.sql", raw_response_ids=ids, seen_ats=instants)
         if new:
-            numbers = self.execute("raw_response/number.sql", count=len(new)).scalars()
-            places |= dict(zip((it.pair for it in new), numbers, strict=True))
             copy(
                 self.connection,
                 "weixin.raw_response",
                 RAW_RESPONSE_COLUMNS,
-                (self._raw_line(it, places[it.pair]) for it in new),
+                (self._raw_line(it, new_places[it.pair]) for it in new),
             )
-        return places
+        return places | new_places
 
     def _raw_line(self, it: Staged, raw_response_id: int) -> bytes:
         return line_end(raw_response_id, self.dataset.name, *it.pair)[1:-1] + it.body_end
@@ -186,8 +187,9 @@ class Merge:
             ARTICLE_COLUMNS,
             map(_article_lines, contents),
         )
-        repeated = self.execute("dim_article/load.sql", changed_at=self.changed_at).all()
-        self.execute("article_sighting/load.sql", is_fold=is_fold)
+        repeated = self.execute(
+            "dim_article/load.sql", changed_at=self.changed_at, is_fold=is_fold
+        )
         return {(row.appid, row.msgid) for row in repeated}
 
     def _follow(self, repeated: Articles) -> None:
@@ -259,8 +261,15 @@ class Merge:
 
 def _known(row: Row[Any]) -> Known:
     sha256 = row.body_sha256 and bytes(row.body_sha256)
-    coverage = coverage_of(row[6:]) if row.attempted_at else None
-    return Known(coverage, row.raw_response_id, sha256, row.last_seen_at, row.has_open_parts)
+    coverage = coverage_of(row[7:]) if row.attempted_at else None
+    return Known(
+        coverage,
+        row.raw_response_id,
+        sha256,
+        row.last_seen_at,
+        row.next_raw_response_id,
+        row.has_open_parts,
+    )
 
 
 def _rounds(contents: Sequence[Content]) -> Sequence[Sequence[Content]]:

@@ -20,12 +20,12 @@ def lock_load(connection: Connection, appids: Iterable[str]) -> None:
     Held until the transaction ends. Waits for the others account by account in one order, so that
     commits that share accounts never deadlock.
     """
-    _take(connection, [f"load:{appid}" for appid in appids])
+    _hold(connection, [f"load:{appid}" for appid in appids])
 
 
 def lock_incidents(connection: Connection, dataset: str) -> None:
     """One transaction at a time judges a dataset's incidents: what two runs meet is opened once."""
-    _take(connection, [f"incident:{dataset}"])
+    _hold(connection, [f"incident:{dataset}"])
 
 
 def lock_changes(connection: Connection, table: str) -> None:
@@ -50,22 +50,22 @@ def ingest_locks(
     in an open transaction; they end with it, so a killed process holds none.
     """
     names = {f"ingest:{dataset}:{appid}": appid for appid in appids}
-    with warehouse.begin() as connection:  # committed, so that no one waits for a new row
-        _add(connection, names)
-    take = statement("writer_lock/take.sql" if waits else "writer_lock/take_free.sql")
     with warehouse.connect() as connection:
-        taken = connection.scalars(take, {"lock_names": list(names)}).all()
         try:
-            yield {names[name] for name in taken}
+            yield {names[name] for name in _taken(connection, [*names], waits=waits)}
         finally:
             with suppress(DBAPIError):  # a session that was lost holds nothing any more
                 connection.rollback()
 
 
-def _add(connection: Connection, names: Collection[str]) -> None:
-    connection.execute(statement("writer_lock/add.sql"), {"lock_names": list(names)})
+def _taken(connection: Connection, names: Collection[str], *, waits: bool) -> Collection[str]:
+    if waits:
+        _hold(connection, names)
+        return names
+    connection.execute(statement("writer_lock/add.sql"), {"lock_names": names})
+    connection.commit()  # so that no one waits for a new row
+    return connection.scalars(statement("writer_lock/take_free.sql"), {"lock_names": names}).all()
 
 
-def _take(connection: Connection, names: Collection[str]) -> None:
-    _add(connection, names)
-    connection.execute(statement("writer_lock/take.sql"), {"lock_names": list(names)})
+def _hold(connection: Connection, names: Collection[str]) -> None:
+    connection.execute(statement("writer_lock/hold.sql"), {"lock_names": names})

@@ -229,8 +229,15 @@ def test_what_does_not_fit_is_kept_with_its_reason(warehouse: Engine):
 
 
 PARTS = """
-    SELECT stat_date::text, split_part(reason, ' ', 1), raw_response_id, resolved_at
-    FROM weixin.rejected_row ORDER BY raw_response_id, stat_date, reason
+    SELECT
+        stat_date::text,
+        split_part(reason, ' ', 1),
+        (
+            SELECT count(*) FROM weixin.raw_response AS answer
+            WHERE answer.raw_response_id <= rejected.raw_response_id
+        ) AS answer,
+        resolved_at
+    FROM weixin.rejected_row AS rejected ORDER BY answer, stat_date, reason
 """
 
 

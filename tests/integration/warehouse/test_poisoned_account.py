@@ -57,7 +57,7 @@ def ingested(warehouse: Engine, wire: Wire) -> tuple[IngestError, int]:
     begun: list[str] = []
 
     def note(_connection: Any, _cursor: Any, sql: str, values: Any, *_others: Any) -> None:
-        if "FOR UPDATE" in sql and "load:" in str(values):
+        if "writer_lock" in sql and "load:" in str(values):
             begun.append(sql)
 
     accounts = {f"a_{it}": replace(wire.account, appid=it, name=f"n{it}") for it in ACCOUNTS}
