@@ -19,7 +19,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
-from threading import Lock
 from typing import BinaryIO, NamedTuple
 
 import contender
@@ -29,11 +28,10 @@ from shapes import SHAPES
 from sqlalchemy import Engine
 
 from weixin_etl import clock, rules, warehouse
-from weixin_etl.api.client import Answer, Refusal
+from weixin_etl.api.client import Answer
 from weixin_etl.datasets import ARTICLE_TOTAL as DATASET
-from weixin_etl.load import Load, Staged, answered, refused
+from weixin_etl.load import Load, Staged, staged
 from weixin_etl.model import Account, Run
-from weixin_etl.parse import parse
 from weixin_etl.run import Settings
 from weixin_etl.run.extract import AccountCalls, extract
 from weixin_etl.run.ingest import COMMIT_SECONDS
@@ -108,31 +106,23 @@ def load_answers(engine: Engine, file: int, part: list[Place]) -> int:
     load = Load(engine, run, ready_hour=settings.ready_hour)
     for fetched in extract(
         _accounts(file, part),
-        _staged,
+        _ask,
         concurrency=settings.concurrency,
         most_bytes=settings.commit_bytes,
         most_seconds=COMMIT_SECONDS,
     ):
         load.commit([chunk.staged for chunk in fetched])
-        staged = [one for chunk in fetched for one in chunk.staged]
-        row_count += sum(one.row_count for one in staged)
-        if unreadable := [one for one in staged if one.error]:
+        came = [one for chunk in fetched for one in chunk.staged]
+        row_count += sum(one.row_count for one in came)
+        if unreadable := [one for one in came if one.error]:
             first = unreadable[0]
             raise SystemExit(f"{first.pair}: {first.error}")
     return row_count
 
 
-_one_at_a_time = Lock()
-
-
-def _staged(account: AccountCalls, day: date) -> Staged:
+def _ask(calls: AccountCalls, day: date) -> Staged:
     """As an ingest makes it."""
-    came = account.ask(day)
-    if isinstance(came, Refusal):
-        return refused(account.account, day, came)
-    with _one_at_a_time:
-        parsed = parse(DATASET, came.body, day, came.fetched_at)
-        return answered(DATASET, account.account, day, came, parsed)
+    return staged(DATASET, calls.account, day, calls.ask(day))
 
 
 class Fetched(AccountCalls):

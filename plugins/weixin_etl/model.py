@@ -1,9 +1,13 @@
 """The nouns: what the verbs hand to one another, and the states a pair can be in."""
 
 import hashlib
-from dataclasses import astuple, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from operator import add
+
+import msgspec
+from msgspec.structs import astuple
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
@@ -237,8 +241,7 @@ COVERAGE = tuple(column.name for column in fields(Coverage))
 """The columns of `weixin.coverage` beside its key."""
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(msgspec.Struct, frozen=True):
     """What a load did, in rows; `rejected` in parts of answers."""
 
     inserted: int = 0
@@ -248,4 +251,4 @@ class Counts:
 
     def __add__(self, other: "Counts") -> "Counts":
         """Both."""
-        return Counts(*map(sum, zip(astuple(self), astuple(other), strict=True)))
+        return Counts(*map(add, astuple(self), astuple(other)))

@@ -67,7 +67,7 @@ def test_any_answer_is_in_the_warehouse_once(
             body = written(answer)
             parsed = parse(dataset, body, DAY, FETCHED_AT)
             came = Answer(body, FETCHED_AT, calls=1)
-            it = loading.answered(dataset, account, DAY, came, parsed)
+            it = loading.staged(dataset, account, DAY, came)
 
             load(engine, dataset, it)
             again = load(engine, dataset, it)
@@ -99,7 +99,7 @@ def test_any_refusal_is_in_the_warehouse_as_a_sentence(
             error = refusal.error
             assert error.__traceback__ is error.__context__ is None  # they would hold the answer
 
-            load(engine, dataset, loading.refused(client.account, DAY, refusal))
+            load(engine, dataset, loading.staged(dataset, client.account, DAY, refusal))
 
             with engine.connect() as connection:
                 said = connection.exec_driver_sql("SELECT error FROM weixin.coverage").scalar_one()

@@ -1,9 +1,8 @@
 """The WeChat API for one account: the answer of a publication day, or why there is none."""
 
-import hashlib
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Annotated
 
@@ -37,11 +36,6 @@ class Answer:
     fetched_at: datetime
     calls: int
     """Data calls it took, repeated ones included."""
-    sha256: bytes = field(init=False, repr=False)
-    """The body's hash, taken by the thread that fetched it: others still wait for theirs."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "sha256", hashlib.sha256(self.body).digest())
 
 
 @dataclass(frozen=True, slots=True)

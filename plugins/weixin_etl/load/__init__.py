@@ -11,22 +11,23 @@ transaction, as a commit costs the same whatever it holds: all or nothing.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec.structs import asdict
 from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.load.judge import judge
 from weixin_etl.load.merge import Content, Known, Merge
-from weixin_etl.load.stage import Staged, answered, line_end, refused
+from weixin_etl.load.stage import Staged, line_end, staged
 from weixin_etl.model import Counts, Coverage, Pair, Run
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.locks import lock_load
 from weixin_etl.warehouse.statements import as_json
 
-__all__ = ["Chunk", "Load", "Loaded", "Staged", "answered", "count_calls", "refused"]
+__all__ = ["Chunk", "Load", "Loaded", "Staged", "count_calls", "staged"]
 
 Chunk = Sequence[Staged]
 """What came of an account's days that are judged together."""
@@ -97,10 +98,8 @@ class Load:
         counts = merge.merge(contents, are_new=are_new)
         merge.reject(contents, known)
         return {
-            one.pair: replace(
-                counts.get(one.pair, Counts(unchanged=one.row_count)),
-                rejected=len(one.rejected),
-            )
+            one.pair: counts.get(one.pair, Counts(unchanged=one.row_count))
+            + Counts(rejected=len(one.rejected))
             for one in answers
         }
 

@@ -6,7 +6,7 @@ replaces what is there. What stays as it is is not written.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -158,7 +158,7 @@ class Merge:
             written |= {pair: written.get(pair, Counts()) + of for pair, of in merged.items()}
         self._follow(repeated)
         return {
-            pair: replace(done, unchanged=count - done.inserted - done.updated)
+            pair: done + Counts(unchanged=count - done.inserted - done.updated)
             for pair, count in staged.items()
             for done in [written.get(pair, Counts())]
         }
@@ -187,9 +187,7 @@ class Merge:
             ARTICLE_COLUMNS,
             map(_article_lines, contents),
         )
-        repeated = self.execute(
-            "dim_article/load.sql", changed_at=self.changed_at, is_fold=is_fold
-        )
+        repeated = self.execute("dim_article/load.sql", changed_at=self.changed_at, is_fold=is_fold)
         return {(row.appid, row.msgid) for row in repeated}
 
     def _follow(self, repeated: Articles) -> None:

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from hashlib import sha256
 from io import BytesIO
+from threading import Lock
 
 import msgspec
 import psycopg2
@@ -16,13 +18,15 @@ from weixin_etl.api.client import Answer, Refusal
 from weixin_etl.api.errors import UnreadableError, WeixinError
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account, Pair
-from weixin_etl.parse import day_before
+from weixin_etl.parse import day_before, parse
 from weixin_etl.parse.articles import Article, Parsed, Rejected
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _AS_CSV = "FROM STDIN (FORMAT csv, NULL 'null', ESCAPE '\\')"
 _PART_BYTES = 1 << 20
 _ZSTD_LEVEL = 1
+_one_at_a_time = Lock()
+"""Answers are parsed one at a time: parsing takes several times an answer's bytes."""
 
 ARTICLE_COLUMNS = (
     "msgid, message_id, title, url, content_url, extra, position, publish_type, appid, "
@@ -72,36 +76,34 @@ class Staged:
         return self.is_answer and (self.error is None or bool(self.rejected))
 
 
-def refused(account: Account, day: date, refusal: Refusal) -> Staged:
-    """A call that brought no figures."""
-    error = refusal.error
-    said = rules.Answer(refusal.refused_at, error_kind=error.kind.value, error_code=error.errcode)
-    return Staged(account, day, said, refusal.calls, error)
-
-
-def answered(
-    dataset: Dataset, account: Account, day: date, answer: Answer, parsed: Parsed
-) -> Staged:
-    """A call that was answered."""
-    described = parsed.articles if dataset.describes_articles else {}
-    at, sha256 = answer.fetched_at, answer.sha256
-    return Staged(
-        account,
-        day,
-        said_by(dataset, day, at, parsed),
-        answer.calls,
-        why_unreadable(parsed, account),
-        is_answer=True,
-        size=len(answer.body) + sum(len(part.payload) for part in parsed.rejected),
-        body_sha256=sha256,
-        body_end=line_end(packed(answer.body), sha256, at, at),
-        articles={msgid: article_line(article) for msgid, article in described.items()},
-        rows=row_lines(dataset, parsed.articles),
-        row_count=parsed.row_count,
-        through_date=parsed.through_date,
-        rejected=parsed.rejected,
-        unknown_metrics=frozenset(parsed.unknown_metrics),
-    )
+def staged(dataset: Dataset, account: Account, day: date, came: Answer | Refusal) -> Staged:
+    """What came of a call; any number of threads may ask."""
+    if isinstance(came, Refusal):
+        error, at = came.error, came.refused_at
+        said = rules.Answer(at, error_kind=error.kind.value, error_code=error.errcode)
+        return Staged(account, day, said, came.calls, error)
+    at, body_sha256 = came.fetched_at, sha256(came.body).digest()
+    body_end = line_end(packed(came.body), body_sha256, at, at)
+    with _one_at_a_time:
+        parsed = parse(dataset, came.body, day, at)
+        described = parsed.articles if dataset.describes_articles else {}
+        return Staged(
+            account,
+            day,
+            said_by(dataset, day, at, parsed),
+            came.calls,
+            why_unreadable(parsed, account),
+            is_answer=True,
+            size=len(came.body) + sum(len(part.payload) for part in parsed.rejected),
+            body_sha256=body_sha256,
+            body_end=body_end,
+            articles={msgid: article_line(article) for msgid, article in described.items()},
+            rows=row_lines(dataset, parsed.articles),
+            row_count=parsed.row_count,
+            through_date=parsed.through_date,
+            rejected=parsed.rejected,
+            unknown_metrics=frozenset(parsed.unknown_metrics),
+        )
 
 
 def said_by(dataset: Dataset, day: date, fetched_at: datetime, parsed: Parsed) -> rules.Answer:

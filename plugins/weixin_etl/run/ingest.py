@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
-from threading import Lock
 
 from sqlalchemy import Engine
 
@@ -14,9 +13,8 @@ from weixin_etl import clock, rules
 from weixin_etl.api.client import Refusal, WeixinClient
 from weixin_etl.api.errors import ConfigurationError, DailyQuotaError, HeldBackError
 from weixin_etl.clock import days_as_ranges
-from weixin_etl.load import Load, Loaded, Staged, answered, count_calls, refused
+from weixin_etl.load import Load, Loaded, Staged, count_calls, staged
 from weixin_etl.model import Account, Batch, Counts, Pair, PlannedAccount, Run
-from weixin_etl.parse import parse
 from weixin_etl.problem import (
     Problem,
     ProblemKind,
@@ -41,9 +39,6 @@ log = logging.getLogger(__name__)
 
 COMMIT_SECONDS = 60
 """A commit holds what came in this time, so that a kill costs no more."""
-
-_one_at_a_time = Lock()
-"""Answers are parsed one at a time: parsing takes several times an answer's bytes."""
 
 OpenClient = Callable[[PlannedAccount], WeixinClient]
 """The client of a planned account; raises `WeixinError` when its connection can't be used."""
@@ -151,7 +146,7 @@ class _Try:
         day_count = sum(len(chunk) for account in calls for chunk in account.chunks)
         for fetched in extract(
             calls,
-            self.staged,
+            self.ask,
             concurrency=self.settings.concurrency,
             most_bytes=self.settings.commit_bytes,
             most_seconds=COMMIT_SECONDS,
@@ -203,14 +198,9 @@ class _Try:
             )
         return client
 
-    def staged(self, calls: AccountCalls, day: date) -> Staged:
+    def ask(self, calls: AccountCalls, day: date) -> Staged:
         """Ask for a day, and write down what came for its load."""
-        came = calls.ask(day)
-        if isinstance(came, Refusal):
-            return refused(calls.account, day, came)
-        with _one_at_a_time:
-            parsed = parse(self.run.dataset, came.body, day, came.fetched_at)
-            return answered(self.run.dataset, calls.account, day, came, parsed)
+        return staged(self.run.dataset, calls.account, day, calls.ask(day))
 
     def take(self, load: Load, fetched: Sequence[FetchedChunk]) -> None:
         """Load chunks; what was not asked for, and accounts that failed, are left out."""

@@ -17,7 +17,6 @@ from weixin_etl.datasets import ARTICLE_TOTAL, Dataset
 from weixin_etl.load import Load, Loaded, Staged
 from weixin_etl.load.stage import unpacked
 from weixin_etl.model import Account, Run
-from weixin_etl.parse import parse
 from weixin_etl.warehouse import statement
 
 ACCOUNT = Account("weixin_default", "wx1", "secret-of-wx1", "报纸")
@@ -58,13 +57,12 @@ def pair(
 ) -> Staged:
     """What ingest hands over after the call: the answer, fetched then, taken apart."""
     fetched_at = at(fetched) if isinstance(fetched, str) else fetched
-    came = Answer(answer, fetched_at, calls=1)
-    return load.answered(dataset, ACCOUNT, day, came, parse(dataset, answer, day, fetched_at))
+    return load.staged(dataset, ACCOUNT, day, Answer(answer, fetched_at, calls=1))
 
 
 def refused(error: WeixinError, when: str = "24 10:30", day: date = DAY, calls: int = 1) -> Staged:
     """What ingest hands over when there was no answer."""
-    return load.refused(ACCOUNT, day, Refusal(error, at(when), calls))
+    return load.staged(ARTICLE_TOTAL, ACCOUNT, day, Refusal(error, at(when), calls))
 
 
 def know(warehouse: Engine, *appids: str) -> None:
