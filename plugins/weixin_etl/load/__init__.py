@@ -21,7 +21,7 @@ from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.load.judge import judge
 from weixin_etl.load.merge import Content, Known, Merge
-from weixin_etl.load.stage import Staged, line_end, staged
+from weixin_etl.load.stage import Staged, row_end, staged
 from weixin_etl.model import Counts, Coverage, Pair, Run
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.locks import lock_load
@@ -88,7 +88,7 @@ class Load:
         answers = [one for one in staged if one.is_answer]
         places = merge.keep(answers, known)
         contents = [
-            _content(one, places[one.pair])
+            _content(self._dataset, one, places[one.pair])
             for one in answers
             if one.is_readable
             and not _is_late(one, known[one.pair])
@@ -192,21 +192,22 @@ def _heard_with(heard: Mapping[str, datetime], staged: Iterable[Staged]) -> dict
     return newest
 
 
-def _content(one: Staged, raw_response_id: int) -> Content:
+def _content(dataset: Dataset, one: Staged, raw_response_id: int) -> Content:
+    end = row_end(dataset, one.pair, raw_response_id, one.said.at)
     return Content(
         one.pair,
-        one.articles,
-        one.rows,
-        line_end(raw_response_id, one.said.at),
-        dict.fromkeys(one.articles, one.said.at),
         raw_response_id,
         one.rejected,
+        one.msgids,
+        one.articles,
+        end.join([*one.rows, b""]),
+        one.row_count,
     )
 
 
 def _unlisted(
     staged: Iterable[Staged], known: Mapping[Pair, Known], after: Mapping[Pair, Coverage]
-) -> dict[Pair, tuple[list[str], datetime]]:
+) -> dict[Pair, tuple[Sequence[str], datetime]]:
     """The ready answers that list something else than the ready answer before."""
     listed = {}
     for one in staged:
@@ -214,5 +215,5 @@ def _unlisted(
         is_ready = now.ready_at == one.said.at and now.list_sha256 is not None
         is_same = before and before.list_sha256 == now.list_sha256
         if is_ready and before and not (is_same and before.ready_at == before.fetched_at):
-            listed[one.pair] = ([*one.articles], one.said.at)
+            listed[one.pair] = one.msgids, one.said.at
     return listed

@@ -19,8 +19,8 @@ from weixin_etl.load.judge import judge
 from weixin_etl.load.merge import Content
 from weixin_etl.load.stage import (
     Staged,
-    article_line,
-    line_end,
+    article_lines,
+    row_end,
     row_lines,
     said_by,
     unpacked,
@@ -106,14 +106,14 @@ class Folded:
         articles = [replace(it, rows={}, row_extras={}) for it in parsed.articles.values()]
         self.descriptions.append((kept.last_seen_at, articles))
 
-    def _described(self) -> dict[str, bytes]:
+    def _described(self) -> list[tuple[Article, datetime]]:
         """The articles that the dataset lists, as their newest descriptions say, field by field."""
         found = {msgid: Article(msgid) for msgid in self.articles}
         for _, articles in sorted(self.descriptions, key=lambda described: described[0]):
             for article in articles:
                 if article.msgid in found:
                     found[article.msgid].merge(article)
-        return {msgid: article_line(article) for msgid, article in found.items()}
+        return [(article, self.first_seen_at[msgid]) for msgid, article in found.items()]
 
     def _see(self, dataset: Dataset, at: datetime, parsed: Parsed) -> None:
         appid, day = self.pair
@@ -134,18 +134,23 @@ class Folded:
         """What is to be in the tables; None if nothing can be made out in any of its answers."""
         if self.newest is None:
             return None
+        rows = [*self._rows(dataset)]
         return Content(
             self.pair,
-            self._described() if dataset.describes_articles else {},
-            row_lines(dataset, self.articles),
-            {
-                key: line_end(kept.raw_response_id, kept.fetched_at)
-                for key, kept in self.changed_by.items()
-            },
-            self.first_seen_at,
             self.newest.raw_response_id,
             self.rejected,
+            [*self.articles],
+            article_lines(dataset, self.pair, self._described()),
+            b"".join(rows),
+            len(rows),
         )
+
+    def _rows(self, dataset: Dataset) -> Iterator[bytes]:
+        """Lines."""
+        for msgid, article in self.articles.items():
+            for stat_date, line in zip(article.rows, row_lines(dataset, article), strict=True):
+                kept = self.changed_by[msgid, stat_date]
+                yield line + row_end(dataset, self.pair, kept.raw_response_id, kept.fetched_at)
 
 
 def fold(connection: Connection, dataset: Dataset, pairs: Iterable[Pair]) -> list[Folded]:

@@ -7,7 +7,7 @@ replaces what is there. What stays as it is is not written.
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Row
@@ -16,7 +16,6 @@ from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
 from weixin_etl.load.stage import (
     ARTICLE_COLUMNS,
     RAW_RESPONSE_COLUMNS,
-    Rows,
     Staged,
     copy,
     line_end,
@@ -56,16 +55,14 @@ class Content:
     """What is to be in the tables of a pair: by its newest answer, or by all that are kept."""
 
     pair: Pair
-    articles: Mapping[str, bytes]
-    """Lines without the account and the day, by msgid."""
-    rows: Rows
-    """Lines without the account, the day and what `ends` has."""
-    ends: Mapping[tuple[str, date], bytes] | bytes
-    """What ends a row: which answer changed it last, and when that was fetched; of all, or each."""
-    first_seen_at: Mapping[str, datetime]
-    """When the articles were first listed, by msgid."""
     raw_response_id: int
     rejected: Sequence[Rejected]
+    msgids: Collection[str]
+    articles: bytes
+    """Their lines."""
+    rows: bytes
+    """Lines."""
+    row_count: int
 
 
 class Merge:
@@ -143,16 +140,12 @@ class Merge:
         repeated: Articles = set()
         if self.dataset.describes_articles:
             repeated = self._merge_articles(contents, is_fold=is_fold)
-        staged = {content.pair: sum(map(len, content.rows.values())) for content in contents}
-        copy(
-            self.connection,
-            f"staged_{self.dataset.fact}",
-            row_columns(self.dataset),
-            map(self._row_lines, contents),
-        )
+        lines = (content.rows for content in contents)
+        copy(self.connection, f"staged_{self.dataset.fact}", row_columns(self.dataset), lines)
         written: dict[Pair, Counts] = {}
         if are_new:
             written = self._written("fact/insert.sql")
+        staged = {content.pair: content.row_count for content in contents}
         if sum(counts.inserted for counts in written.values()) < sum(staged.values()):
             merged = self._written("fact/merge.sql", cause=self._cause.value, is_fold=is_fold)
             written |= {pair: written.get(pair, Counts()) + of for pair, of in merged.items()}
@@ -167,26 +160,10 @@ class Merge:
         rows = self.execute(path, changed_at=self.changed_at, **values)
         return {(row.appid, row.day): Counts(row.inserted, row.updated) for row in rows}
 
-    def _row_lines(self, content: Content) -> bytes:
-        appid, day = content.pair
-        place = line_end(appid, *([day] if self.dataset.place else []))[:-1]
-        if isinstance(content.ends, bytes):
-            lines = [line for of_article in content.rows.values() for line in of_article.values()]
-            return (place + content.ends).join([*lines, b""])
-        return b"".join(
-            line + place + content.ends[msgid, stat_date]
-            for msgid, of_article in content.rows.items()
-            for stat_date, line in of_article.items()
-        )
-
     def _merge_articles(self, contents: Sequence[Content], *, is_fold: bool) -> Articles:
         """Articles, and which the dataset lists; those that another day lists as well."""
-        copy(
-            self.connection,
-            "staged_article",
-            ARTICLE_COLUMNS,
-            map(_article_lines, contents),
-        )
+        lines = (content.articles for content in contents)
+        copy(self.connection, "staged_article", ARTICLE_COLUMNS, lines)
         repeated = self.execute("dim_article/load.sql", changed_at=self.changed_at, is_fold=is_fold)
         return {(row.appid, row.msgid) for row in repeated}
 
@@ -275,7 +252,7 @@ def _rounds(contents: Sequence[Content]) -> Sequence[Sequence[Content]]:
     rounds: list[list[Content]] = []
     listed: list[Articles] = []
     for content in sorted(contents, key=lambda content: content.pair, reverse=True):
-        articles = {(content.pair[0], msgid) for msgid in content.rows}
+        articles = {(content.pair[0], msgid) for msgid in content.msgids}
         place = next((n for n, other in enumerate(listed) if other.isdisjoint(articles)), None)
         if place is None:
             rounds.append([content])
@@ -284,10 +261,3 @@ def _rounds(contents: Sequence[Content]) -> Sequence[Sequence[Content]]:
             rounds[place].append(content)
             listed[place] |= articles
     return rounds
-
-
-def _article_lines(content: Content) -> bytes:
-    instants = {*content.first_seen_at.values()}
-    ends = {instant: line_end(*content.pair, instant) for instant in instants}
-    lines = content.articles.items()
-    return b"".join(line + ends[content.first_seen_at[msgid]] for msgid, line in lines)

@@ -1,7 +1,7 @@
 """What came of asking for a pair, as the bytes that COPY takes; and the COPY itself."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
 from io import BytesIO
@@ -35,8 +35,6 @@ ARTICLE_COLUMNS = (
 RAW_RESPONSE_COLUMNS = (
     "raw_response_id, dataset, appid, day, body, body_sha256, fetched_at, last_seen_at"
 )
-Rows = dict[str, dict[date, bytes]]
-"""The beginnings of rows' lines, by msgid and stat_date, without what their pair has in common."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +55,12 @@ class Staged:
     body_sha256: bytes = b""
     body_end: bytes = b""
     """The end of the line that keeps the answer."""
-    articles: dict[str, bytes] = field(default_factory=dict)
-    """The beginnings of articles' lines, by msgid."""
-    rows: Rows = field(default_factory=dict)
+    msgids: Sequence[str] = ()
+    """Of the articles it lists; of other answers, their items."""
+    articles: bytes = b""
+    """Their lines."""
+    rows: Sequence[bytes] = ()
+    """The beginnings of lines, without what their pair has in common."""
     row_count: int = 0
     through_date: date | None = None
     rejected: Sequence[Rejected] = ()
@@ -82,11 +83,11 @@ def staged(dataset: Dataset, account: Account, day: date, came: Answer | Refusal
         error, at = came.error, came.refused_at
         said = rules.Answer(at, error_kind=error.kind.value, error_code=error.errcode)
         return Staged(account, day, said, came.calls, error)
-    at, body_sha256 = came.fetched_at, sha256(came.body).digest()
+    at, body_sha256, pair = came.fetched_at, sha256(came.body).digest(), (account.appid, day)
     body_end = line_end(packed(came.body), body_sha256, at, at)
     with _one_at_a_time:
         parsed = parse(dataset, came.body, day, at)
-        described = parsed.articles if dataset.describes_articles else {}
+        articles = parsed.articles.values()
         return Staged(
             account,
             day,
@@ -97,8 +98,9 @@ def staged(dataset: Dataset, account: Account, day: date, came: Answer | Refusal
             size=len(came.body) + sum(len(part.payload) for part in parsed.rejected),
             body_sha256=body_sha256,
             body_end=body_end,
-            articles={msgid: article_line(article) for msgid, article in described.items()},
-            rows=row_lines(dataset, parsed.articles),
+            msgids=[*parsed.articles],
+            articles=article_lines(dataset, pair, ((article, at) for article in articles)),
+            rows=[line for article in articles for line in row_lines(dataset, article)],
             row_count=parsed.row_count,
             through_date=parsed.through_date,
             rejected=parsed.rejected,
@@ -146,24 +148,20 @@ def unpacked(body_zstd: bytes) -> bytes:
 # ------------------------------------------------------------------------------------------ lines
 
 
-def row_lines(dataset: Dataset, articles: Mapping[str, Article]) -> Rows:
+def row_lines(dataset: Dataset, article: Article) -> list[bytes]:
     """
-    The beginnings of rows' CSV lines: key, metrics, and what is unknown.
+    The beginnings of an article's rows' CSV lines: key, metrics, and what is unknown.
 
     A JSON array of numbers, null, texts and an ISO date is a CSV line but for its brackets, so
     msgspec's encoder writes it: all rows of an article at once, if none holds a text.
     """
-    has_lists = bool(dataset.lists)
-    lines = {}
-    for msgid, article in articles.items():
-        head = quoted(msgid) + b"," if dataset.item else b""
-        if has_lists or article.row_extras:
-            texts = [_encode(_with_texts(article, day))[1:-1] for day in article.rows]
-        else:
-            rows = [(*astuple(row), None) for row in article.rows.values()]
-            texts = _encode(rows)[2:-2].split(b"],[")
-        lines[msgid] = {day: head + text for day, text in zip(article.rows, texts, strict=False)}
-    return lines
+    head = quoted(article.msgid) + b"," if dataset.item else b""
+    if dataset.lists or article.row_extras:
+        texts = [_encode(_with_texts(article, day))[1:-1] for day in article.rows]
+    else:
+        rows = [(*astuple(row), None) for row in article.rows.values()]
+        texts = _encode(rows)[2:-2].split(b"],[") if rows else []
+    return [head + text for text in texts]
 
 
 def _with_texts(article: Article, day: date) -> tuple[object, ...]:
@@ -176,8 +174,23 @@ def _with_texts(article: Article, day: date) -> tuple[object, ...]:
     return (*values, None if extra is None else json_text.encode(extra))
 
 
-def article_line(article: Article) -> bytes:
-    """The beginning of a CSV line for an article."""
+def row_end(dataset: Dataset, pair: Pair, raw_response_id: int, fetched_at: datetime) -> bytes:
+    """The end of a row's line: its place, and the answer that changed it last."""
+    appid, day = pair
+    place = [day] if dataset.place else []
+    return line_end(appid, *place, raw_response_id, fetched_at)
+
+
+def article_lines(
+    dataset: Dataset, pair: Pair, articles: Iterable[tuple[Article, datetime]]
+) -> bytes:
+    """CSV lines of a pair's articles, each with when it was first listed."""
+    if not dataset.describes_articles:
+        return b""
+    return b"".join(_article_line(it) + line_end(*pair, at) for it, at in articles)
+
+
+def _article_line(article: Article) -> bytes:
     message_id, position = article.message
     texts = (article.msgid, message_id, article.title, article.url, article.content_url)
     extra = json_text.encode(article.extra) if article.extra else None

@@ -282,10 +282,7 @@ class Loaded:
         """One commit of a run: a chunk an account."""
         chunks = [
             [
-                replace(
-                    pair(it.body, it.fetched_at, it.day, it.dataset),
-                    account=self.accounts[it.appid],
-                )
+                pair(it.body, it.fetched_at, it.day, it.dataset, self.accounts[it.appid])
                 for it in of_account
             ]
             for number in range(2)

@@ -54,10 +54,11 @@ def pair(
     fetched: str | datetime,
     day: date = DAY,
     dataset: Dataset = ARTICLE_TOTAL,
+    account: Account = ACCOUNT,
 ) -> Staged:
     """What ingest hands over after the call: the answer, fetched then, taken apart."""
     fetched_at = at(fetched) if isinstance(fetched, str) else fetched
-    return load.staged(dataset, ACCOUNT, day, Answer(answer, fetched_at, calls=1))
+    return load.staged(dataset, account, day, Answer(answer, fetched_at, calls=1))
 
 
 def refused(error: WeixinError, when: str = "24 10:30", day: date = DAY, calls: int = 1) -> Staged:
