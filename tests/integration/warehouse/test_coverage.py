@@ -212,8 +212,8 @@ def test_an_article_that_the_newest_answer_omits_counts_no_more(warehouse: Engin
 def test_figures_of_others_show_nothing(warehouse: Engine, account: Account, dataset: Dataset):
     """Each account and each dataset is judged by its own answers."""
     answer = body(article("1_1", {"23": {}}), rows_key=dataset.rows_key)
-    others = pair(answer, "24 08:30", dataset=dataset)
-    load_pairs(warehouse, others, account=account, dataset=dataset)
+    others = pair(answer, "24 08:30", dataset=dataset, account=account)
+    load_pairs(warehouse, others, dataset=dataset)
 
     (loaded,) = load_pairs(warehouse, SHOWS_NOTHING)
 

@@ -89,7 +89,7 @@ def test_msgids_repeat_between_accounts(warehouse: Engine):
             for times in (1, 100)
         )
         load_pairs(warehouse, pair(mine, f"22 {hour}"))
-        load_pairs(warehouse, pair(theirs, f"22 {hour}"), account=OTHER_ACCOUNT)
+        load_pairs(warehouse, pair(theirs, f"22 {hour}", account=OTHER_ACCOUNT))
 
     assert facts(warehouse, "appid, int_page_read_user") == [("wx1", 11), ("wx2", 1100)]
 

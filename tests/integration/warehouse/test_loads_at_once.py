@@ -43,9 +43,9 @@ def test_loads_of_one_account_wait_for_each_other(impatient: Engine, dataset: Da
 
 def test_other_accounts_do_not_wait(impatient: Engine):
     """Though the msgids are the same."""
-    answer = pair(body(article("1_1", {"20": {"share_user": 1}})), "24 08:30")
+    theirs = body(article("1_1", {"20": {"share_user": 1}}))
 
-    (loaded,) = load_pairs(impatient, answer, account=OTHER_ACCOUNT)
+    (loaded,) = load_pairs(impatient, pair(theirs, "24 08:30", account=OTHER_ACCOUNT))
 
     assert loaded.counts == Counts(inserted=1)
 

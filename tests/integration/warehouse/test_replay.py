@@ -85,7 +85,9 @@ def load_mornings(warehouse: Engine) -> None:
                 article("2_1", {"21": {"share_count": 7}}), day=OTHER_DAY, told_at=fetched[:2]
             )
             load_pairs(
-                warehouse, pair(answer, fetched), pair(quiet, fetched, OTHER_DAY), account=account
+                warehouse,
+                pair(answer, fetched, account=account),
+                pair(quiet, fetched, OTHER_DAY, account=account),
             )
 
 
@@ -371,7 +373,7 @@ def test_rejected_parts_by_reason(warehouse: Engine, printed: Printed):
     odd = body(article("1_1", {"20": {"share_count": "many"}, "21": {"share_count": -1}}))
     early = body(article("1_1", {"26": {"share_count": 1}, "27": {"share_count": 1}}))
     load_pairs(warehouse, pair(odd, "23 10:30"))
-    load_pairs(warehouse, pair(early, "23 10:30"), account=OTHER_ACCOUNT)
+    load_pairs(warehouse, pair(early, "23 10:30", account=OTHER_ACCOUNT))
 
     assert printed("rejected").splitlines() == [
         "2 × stat_date is later than the day before the answer (article_total)",
@@ -391,5 +393,5 @@ def test_rejected_parts_by_reason(warehouse: Engine, printed: Printed):
         "There is no rejected part."
     )
     # the same bytes, seen again when the rows are no longer too early
-    load_pairs(warehouse, pair(early, "30 10:30"), account=OTHER_ACCOUNT)
+    load_pairs(warehouse, pair(early, "30 10:30", account=OTHER_ACCOUNT))
     assert "stat_date" not in printed("rejected")

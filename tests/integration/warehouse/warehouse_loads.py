@@ -73,13 +73,10 @@ def know(warehouse: Engine, *appids: str) -> None:
         connection.execute(statement("dim_account/import.sql"), values)
 
 
-def load_pairs(
-    warehouse: Engine, *staged: Staged, account: Account = ACCOUNT, **of_run: Any
-) -> list[Loaded]:
-    """Load the pairs as one chunk of the account; what came of each, in their order."""
-    loading = Load(warehouse, replace(SCHEDULED, **of_run), ready_hour=10)
-    loaded = loading.commit([[replace(one, account=account) for one in staged]])
-    return [loaded[account.appid, one.day] for one in staged]
+def load_pairs(warehouse: Engine, *staged: Staged, **of_run: Any) -> list[Loaded]:
+    """Load the pairs as one chunk of their account; what came of each, in their order."""
+    loaded = Load(warehouse, replace(SCHEDULED, **of_run), ready_hour=10).commit([staged])
+    return [loaded[one.pair] for one in staged]
 
 
 def whole(day: date, until: date) -> dict[str, Any]:
