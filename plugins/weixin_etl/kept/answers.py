@@ -55,7 +55,7 @@ def answers_of_pair(
     require_migrated(warehouse)
     with diagnosed(warehouse), warehouse.connect() as connection:
         appid = appid_of(connection, account)
-        answers = list(kept_answers(connection, dataset, [(appid, day)]))
+        answers = list(kept_answers(connection, [dataset], [(appid, day)]))
     if not answers:
         raise ParameterError(
             f"no answer of {dataset.endpoint} is kept for {account} and the day {day}"

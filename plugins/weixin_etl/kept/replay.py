@@ -165,7 +165,7 @@ def _merge(
         sightings += folded.sightings
         if folded.newest:
             unlisted[folded.pair] = folded.unlisted_since
-        if content := folded.content(merge.dataset):
+        if content := folded.content():
             contents.append(content)
     counts = merge.merge(contents, is_fold=True)
     return Replayed(

@@ -14,7 +14,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection
 
 from weixin_etl import clock
-from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
+from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS, Dataset
 from weixin_etl.load.judge import judge
 from weixin_etl.load.merge import Content
 from weixin_etl.load.stage import (
@@ -30,7 +30,6 @@ from weixin_etl.model import Account, Coverage, Pair
 from weixin_etl.parse import parse
 from weixin_etl.parse.articles import Article, Parsed, Rejected
 from weixin_etl.warehouse import statement
-from weixin_etl.warehouse.statements import arrays
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +37,7 @@ class KeptAnswer:
     """An answer, as it is kept."""
 
     raw_response_id: int
+    dataset: Dataset
     pair: Pair
     fetched_at: datetime
     last_seen_at: datetime
@@ -48,33 +48,37 @@ class KeptAnswer:
         """The exact bytes."""
         return unpacked(self.body_zstd)
 
+    def parsed(self, at: datetime) -> Parsed:
+        """What it said at that instant."""
+        return parse(self.dataset, self.body, self.pair[1], at)
+
 
 def kept_answers(
-    connection: Connection, dataset: Dataset, pairs: Iterable[Pair]
+    connection: Connection, datasets: Iterable[Dataset], pairs: Iterable[Pair]
 ) -> Iterator[KeptAnswer]:
-    """Every answer of pairs, pair by pair, oldest first."""
-    rows = connection.execute(statement("raw_response/of_pairs.sql"), arrays(dataset, list(pairs)))
-    for row in rows:
+    """Every answer of datasets and pairs, pair by pair, oldest first."""
+    appids, days = zip(*pairs, strict=True)
+    values = {"datasets": [it.name for it in datasets], "appids": [*appids], "days": [*days]}
+    for row in connection.execute(statement("raw_response/of_pairs.sql"), values):
         pair = row.appid, row.day
-        yield KeptAnswer(
-            row.raw_response_id, pair, row.fetched_at, row.last_seen_at, bytes(row.body)
-        )
+        seen = row.fetched_at, row.last_seen_at
+        yield KeptAnswer(row.raw_response_id, DATASETS[row.dataset], pair, *seen, bytes(row.body))
 
 
 @dataclass(slots=True)
 class Folded:
-    """What a pair's answers say together, and when each was seen."""
+    """What a dataset's answers of a pair say together, and when each was seen."""
 
+    dataset: Dataset
     pair: Pair
     sightings: list[Staged] = field(default_factory=list)
     """What the rules look at of each answer, at the first and the last time that it was seen."""
     articles: dict[str, Article] = field(default_factory=dict)
-    descriptions: list[tuple[datetime, list[Article]]] = field(default_factory=list)
-    """What answers of every dataset that describes articles say of them, without rows."""
+    """By msgid, also of those that other datasets alone list; rows of this one."""
     changed_by: dict[tuple[str, date], KeptAnswer] = field(default_factory=dict)
     """By msgid and stat_date: the answer that last changed the row."""
     first_seen_at: dict[str, datetime] = field(default_factory=dict)
-    """By msgid."""
+    """By msgid, of all that it has listed."""
     unlisted_since: dict[str, datetime | None] = field(default_factory=dict)
     """By msgid: since which answer none lists the article; None while the newest does."""
     newest: KeptAnswer | None = None
@@ -82,47 +86,42 @@ class Folded:
     rejected: list[Rejected] = field(default_factory=list)
     """What of it does not fit."""
 
-    def add(self, dataset: Dataset, kept: KeptAnswer) -> None:
-        """Add the next answer."""
-        if clock.beijing_date(kept.fetched_at) < clock.beijing_date(kept.last_seen_at):
-            self._see(dataset, kept.fetched_at, _parsed(dataset, kept, kept.fetched_at))
-        parsed = _parsed(dataset, kept, kept.last_seen_at)
-        self._see(dataset, kept.last_seen_at, parsed)
-        if parsed.unreadable:
+    def add(self, kept: KeptAnswer) -> None:
+        """Add the next answer, of whatever dataset."""
+        parsed = kept.parsed(kept.last_seen_at)
+        if kept.dataset is not self.dataset:
+            self._describe(parsed)
             return
-        self.newest, self.rejected = kept, parsed.rejected
+        if clock.beijing_date(kept.fetched_at) < clock.beijing_date(kept.last_seen_at):
+            self._see(kept.fetched_at, kept.parsed(kept.fetched_at))
+        self._see(kept.last_seen_at, parsed)
+        if not parsed.unreadable:
+            self.newest, self.rejected = kept, parsed.rejected
+            self._list(kept, parsed)
+
+    def _describe(self, parsed: Parsed) -> None:
+        for msgid, article in parsed.articles.items():
+            described = replace(article, rows={}, row_extras={})
+            self.articles.setdefault(msgid, Article(msgid)).merge(described)
+
+    def _list(self, kept: KeptAnswer, parsed: Parsed) -> None:
         for msgid, since in self.unlisted_since.items():
             self.unlisted_since[msgid] = since or kept.fetched_at
         self.unlisted_since |= dict.fromkeys(parsed.articles)
-        self.describe(kept, parsed)
         for msgid, article in parsed.articles.items():
             first = self.first_seen_at.get(msgid, kept.fetched_at)
             self.first_seen_at[msgid] = min(first, kept.fetched_at)
             changed = self.articles.setdefault(msgid, Article(msgid)).merge(article)
             self.changed_by |= {(msgid, day): kept for day in changed}
 
-    def describe(self, kept: KeptAnswer, parsed: Parsed) -> None:
-        """Add what an answer of any dataset says of the articles."""
-        articles = [replace(it, rows={}, row_extras={}) for it in parsed.articles.values()]
-        self.descriptions.append((kept.last_seen_at, articles))
-
-    def _described(self) -> list[tuple[Article, datetime]]:
-        """The articles that the dataset lists, as their newest descriptions say, field by field."""
-        found = {msgid: Article(msgid) for msgid in self.articles}
-        for _, articles in sorted(self.descriptions, key=lambda described: described[0]):
-            for article in articles:
-                if article.msgid in found:
-                    found[article.msgid].merge(article)
-        return [(article, self.first_seen_at[msgid]) for msgid, article in found.items()]
-
-    def _see(self, dataset: Dataset, at: datetime, parsed: Parsed) -> None:
+    def _see(self, at: datetime, parsed: Parsed) -> None:
         appid, day = self.pair
         account = Account("", appid, "", appid)
         self.sightings.append(
             Staged(
                 account,
                 day,
-                said_by(dataset, day, at, parsed),
+                said_by(self.dataset, day, at, parsed),
                 error=why_unreadable(parsed, account),
                 is_answer=True,
                 row_count=parsed.row_count,
@@ -130,43 +129,40 @@ class Folded:
             )
         )
 
-    def content(self, dataset: Dataset) -> Content | None:
+    def content(self) -> Content | None:
         """What is to be in the tables; None if nothing can be made out in any of its answers."""
         if self.newest is None:
             return None
-        rows = [*self._rows(dataset)]
+        first_seen_at = self.first_seen_at
+        listed = [(self.articles[msgid], at) for msgid, at in first_seen_at.items()]
+        rows = [*self._rows()]
         return Content(
             self.pair,
             self.newest.raw_response_id,
             self.rejected,
-            [*self.articles],
-            article_lines(dataset, self.pair, self._described()),
+            [*first_seen_at],
+            article_lines(self.dataset, self.pair, listed),
             b"".join(rows),
             len(rows),
         )
 
-    def _rows(self, dataset: Dataset) -> Iterator[bytes]:
+    def _rows(self) -> Iterator[bytes]:
         """Lines."""
         for msgid, article in self.articles.items():
-            for stat_date, line in zip(article.rows, row_lines(dataset, article), strict=True):
+            lines = row_lines(self.dataset, article)
+            for stat_date, line in zip(article.rows, lines, strict=True):
                 kept = self.changed_by[msgid, stat_date]
-                yield line + row_end(dataset, self.pair, kept.raw_response_id, kept.fetched_at)
+                end = row_end(self.dataset, self.pair, kept.raw_response_id, kept.fetched_at)
+                yield line + end
 
 
 def fold(connection: Connection, dataset: Dataset, pairs: Iterable[Pair]) -> list[Folded]:
     """Fold the kept answers of pairs; what an article is, any dataset's answers say."""
-    folded: dict[Pair, Folded] = {}
-    for kept in kept_answers(connection, dataset, pairs):
-        folded.setdefault(kept.pair, Folded(kept.pair)).add(dataset, kept)
-    others = [it for it in ARTICLE_DATASETS.values() if it is not dataset]
-    for other in others if dataset.describes_articles else ():
-        for kept in kept_answers(connection, other, folded):
-            folded[kept.pair].describe(kept, _parsed(other, kept, kept.last_seen_at))
+    folded = {pair: Folded(dataset, pair) for pair in pairs}
+    datasets = ARTICLE_DATASETS.values() if dataset.describes_articles else [dataset]
+    for kept in kept_answers(connection, datasets, folded):
+        folded[kept.pair].add(kept)
     return [*folded.values()]
-
-
-def _parsed(dataset: Dataset, kept: KeptAnswer, at: datetime) -> Parsed:
-    return parse(dataset, kept.body, kept.pair[1], at)
 
 
 def judged(dataset: Dataset, sightings: Iterable[Staged], ready_hour: int) -> dict[date, Coverage]:
