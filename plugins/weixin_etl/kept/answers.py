@@ -91,9 +91,9 @@ def _keys(warehouse: Engine, selection: Selection) -> dict[str, object]:
     }
 
 
-def selected_pairs(warehouse: Engine, selection: Selection) -> Iterator[tuple[Pair, int, int]]:
+def selected_pairs(warehouse: Engine, selection: Selection) -> Iterator[Pair]:
     """
-    The selected pairs in order, each with how many answers are kept of it, and how many bytes.
+    The selected pairs in order.
 
     Read in parts: no transaction lasts as long as what is done with them.
     """
@@ -105,6 +105,6 @@ def selected_pairs(warehouse: Engine, selection: Selection) -> Iterator[tuple[Pa
             rows = connection.execute(statement("raw_response/pairs.sql"), values).all()
         for row in rows:
             after = row.appid, row.day
-            yield after, row.answer_count, row.byte_count
+            yield after
         if len(rows) < _PAIRS_READ:
             return

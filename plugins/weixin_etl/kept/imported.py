@@ -97,13 +97,9 @@ def import_files(
     with diagnosed(warehouse):
         reading.read(paths)
         for dataset in DATASETS.values():
-            pairs = sorted(reading.pairs[dataset.name].items())
+            pairs = sorted(reading.pairs[dataset.name])
             reading.imported.replayed += fold_pairs(
-                warehouse,
-                dataset,
-                [(pair, count, size) for pair, (count, size) in pairs],
-                ready_hour=ready_hour,
-                now=now,
+                warehouse, dataset, pairs, ready_hour=ready_hour, now=now
             )
     return reading.imported
 
@@ -128,10 +124,8 @@ class _Import:
     on_refused: Callable[[str], None]
     now: Callable[[], datetime]
     waiting: list[_Answer] = field(default_factory=list)
-    pairs: defaultdict[str, dict[Pair, tuple[int, int]]] = field(
-        default_factory=lambda: defaultdict(dict)
-    )
-    """By dataset, how many answers there are of each pair, and how many compressed bytes."""
+    pairs: defaultdict[str, set[Pair]] = field(default_factory=lambda: defaultdict(set))
+    """Of whose answers there are lines, by dataset."""
     imported: Imported = field(default_factory=Imported)
 
     def read(self, paths: Sequence[Path]) -> None:
@@ -190,10 +184,8 @@ class _Import:
             accounts = {"appids": appids, "seen_at": self.now()}
             connection.execute(statement("dim_account/import.sql"), accounts)
             connection.execute(statement("raw_response/import.sql"), {"rows": as_json(rows)})
-        for answer, row in zip(self.waiting, rows, strict=True):
-            pairs = self.pairs[answer.dataset.name]
-            count, size = pairs.get(answer.pair, (0, 0))
-            pairs[answer.pair] = count + 1, size + len(str(row["body"])) // 2
+        for answer in self.waiting:
+            self.pairs[answer.dataset.name].add(answer.pair)
         self.imported.answers += len(self.waiting)
         self.waiting.clear()
 

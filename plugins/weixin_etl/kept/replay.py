@@ -9,7 +9,7 @@ transactions, which are rolled back.
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, islice
 
 from sqlalchemy import Engine
 
@@ -17,11 +17,11 @@ from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.kept.answers import Selection, count_selected, selected_pairs
 from weixin_etl.load import Staged
-from weixin_etl.load.fold import combined, fold, judged
+from weixin_etl.load.fold import combined, fold, judged, read_by_fold
 from weixin_etl.load.merge import Merge
 from weixin_etl.model import Cause, Counts, Pair
 from weixin_etl.text import counted
-from weixin_etl.warehouse import analyse_grown, diagnosed, require_migrated
+from weixin_etl.warehouse import analyse_grown, diagnosed, require_migrated, statement
 from weixin_etl.warehouse.locks import lock_load
 
 _MOST_BYTES = 2 << 20
@@ -30,8 +30,6 @@ _MOST_PAIRS = 500
 
 Unlisted = dict[Pair, Mapping[str, datetime | None]]
 """By pair and msgid: since which answer none lists the article; None while the newest does."""
-SizedPair = tuple[Pair, int, int]
-"""A pair, how many answers are kept of it, and how many bytes."""
 
 
 @dataclass(slots=True)
@@ -114,7 +112,7 @@ def replay(
 def fold_pairs(
     warehouse: Engine,
     dataset: Dataset,
-    pairs: Iterable[SizedPair],
+    pairs: Iterable[Pair],
     *,
     ready_hour: int,
     is_applied: bool = True,
@@ -123,12 +121,12 @@ def fold_pairs(
 ) -> Replayed:
     """Fold pairs in the order of their accounts, and judge the answers that no run has judged."""
     done = Replayed(is_applied)
-    for _, of_account in groupby(pairs, lambda sized: sized[0][0]):
+    for appid, of_account in groupby(pairs, lambda pair: pair[0]):
         sightings: list[Staged] = []
         unlisted: Unlisted = {}
-        for commit in _commits(of_account):
+        for commit in _commits(warehouse, dataset, of_account):
             with warehouse.connect() as connection:
-                lock_load(connection, [commit[0][0][0]])
+                lock_load(connection, [appid])
                 merge = Merge(connection, dataset, now(), Cause.REPLAY)
                 done += _merge(merge, commit, sightings, unlisted)
                 if is_applied:
@@ -142,26 +140,35 @@ def fold_pairs(
     return done
 
 
-def _commits(pairs: Iterable[SizedPair]) -> Iterator[list[SizedPair]]:
-    """The pairs of an account as commits hold them."""
-    commit: list[SizedPair] = []
-    for sized in pairs:
-        commit.append(sized)
-        if sum(size for *_, size in commit) >= _MOST_BYTES or len(commit) == _MOST_PAIRS:
+def _commits(
+    warehouse: Engine, dataset: Dataset, pairs: Iterator[Pair]
+) -> Iterator[dict[Pair, int]]:
+    """The pairs of an account as commits hold them, each with how many answers are kept of it."""
+    datasets = [it.name for it in read_by_fold(dataset)]
+    while part := [*islice(pairs, _MOST_PAIRS)]:
+        appids, days = map(list, zip(*part, strict=True))
+        values = {"dataset": dataset.name, "datasets": datasets, "appids": appids, "days": days}
+        with warehouse.connect() as connection:
+            rows = connection.execute(statement("raw_response/sizes.sql"), values).all()
+        commit: dict[Pair, int] = {}
+        size = 0
+        for row in rows:
+            commit[row.appid, row.day] = row.answer_count
+            size += row.byte_count
+            if size >= _MOST_BYTES:
+                yield commit
+                commit, size = {}, 0
+        if commit:
             yield commit
-            commit = []
-    if commit:
-        yield commit
 
 
 def _merge(
-    merge: Merge, commit: Collection[SizedPair], sightings: list[Staged], unlisted: Unlisted
+    merge: Merge, commit: Mapping[Pair, int], sightings: list[Staged], unlisted: Unlisted
 ) -> Replayed:
     """Write what pairs' answers say together; note when they were seen, and what is gone."""
-    pairs = [pair for pair, *_ in commit]
-    known = merge.known(pairs)
+    known = merge.known(commit)
     contents = []
-    for folded in fold(merge.connection, merge.dataset, pairs):
+    for folded in fold(merge.connection, merge.dataset, commit):
         sightings += folded.sightings
         if folded.newest:
             unlisted[folded.pair] = folded.unlisted_since
@@ -169,8 +176,8 @@ def _merge(
             contents.append(content)
     counts = merge.merge(contents, is_fold=True)
     return Replayed(
-        pairs=len(pairs),
-        answers=sum(count for _, count, _ in commit),
+        pairs=len(commit),
+        answers=sum(commit.values()),
         counts=sum(counts.values(), Counts()),
         rejected=merge.reject(contents, known),
     )

@@ -7,7 +7,7 @@ judged by the answers of its account's morning.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
@@ -156,11 +156,15 @@ class Folded:
                 yield line + end
 
 
+def read_by_fold(dataset: Dataset) -> Collection[Dataset]:
+    """The datasets whose answers a fold of this one reads."""
+    return ARTICLE_DATASETS.values() if dataset.describes_articles else [dataset]
+
+
 def fold(connection: Connection, dataset: Dataset, pairs: Iterable[Pair]) -> list[Folded]:
     """Fold the kept answers of pairs; what an article is, any dataset's answers say."""
     folded = {pair: Folded(dataset, pair) for pair in pairs}
-    datasets = ARTICLE_DATASETS.values() if dataset.describes_articles else [dataset]
-    for kept in kept_answers(connection, datasets, folded):
+    for kept in kept_answers(connection, read_by_fold(dataset), folded):
         folded[kept.pair].add(kept)
     return [*folded.values()]
 
