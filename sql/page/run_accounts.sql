@@ -1,12 +1,11 @@
--- What came of a run by account: one row each, the ones with days that are not in first. See
--- runs.sql for what is in.
+-- What came of a run by account: one row each, the ones with days that are not in first.
+{% from "weixin/macros.jinja" import is_in %}
 SELECT
     report.appid,
     coalesce(account.name, report.appid) AS name,
     count(*) AS pairs,
     count(*) FILTER (
-        WHERE (coverage.settled IS NULL OR :refetch)
-        AND NOT coalesce(coverage.ready_at >= report.planned_at, FALSE)
+        WHERE NOT {{ is_in("coverage", "report.planned_at", ":refetch") }}
     ) AS not_in,
     sum(report.calls)::bigint AS calls,
     sum(report.inserted)::bigint AS inserted,

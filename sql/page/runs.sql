@@ -1,7 +1,7 @@
 -- What came of a dataset's runs: one row per run that planned something, newest first. Their ids
--- are found by jumping from one to the next in the primary key, which begins with them. A pair is
--- in when it was answered since the plan, whoever asked, or is settled; with refetch only when it
--- was answered: see `rules.is_in`.
+-- are found by jumping from one to the next in the primary key, which begins with them. With
+-- refetch, what was not answered is not in.
+{% from "weixin/macros.jinja" import is_in %}
 WITH RECURSIVE step AS (
     SELECT min(run_id) AS run_id
     FROM weixin.run_report
@@ -44,11 +44,10 @@ SELECT
     count(DISTINCT report.appid) AS accounts,
     count(*) AS pairs,
     count(*) FILTER (
-        WHERE NOT coalesce(coverage.ready_at >= report.planned_at, FALSE)
+        WHERE NOT {{ is_in("coverage", "report.planned_at", "TRUE") }}
     ) AS not_answered,
     count(*) FILTER (
-        WHERE coverage.settled IS NULL
-        AND NOT coalesce(coverage.ready_at >= report.planned_at, FALSE)
+        WHERE NOT {{ is_in("coverage", "report.planned_at") }}
     ) AS not_in,
     sum(report.calls)::bigint AS calls,
     sum(report.inserted)::bigint AS inserted,

@@ -1,13 +1,13 @@
 -- How far runs that are at work have come: one row per run and account, with how many pairs its
 -- plan has and the days that it has yet to bring in. What another run brought in meanwhile is in.
+{% from "weixin/macros.jinja" import is_in %}
 SELECT
     report.run_id,
     report.appid,
     count(*) AS pair_count,
     coalesce(
         array_agg(report.day) FILTER (
-            WHERE coverage.settled IS NULL
-            AND NOT coalesce(coverage.ready_at >= report.planned_at, FALSE)
+            WHERE NOT {{ is_in("coverage", "report.planned_at") }}
         ),
         '{}'
     ) AS days_left

@@ -70,6 +70,48 @@ def test_the_views_call_a_pair_so(warehouse: Engine, case: Case) -> None:
     assert called == case.state
 
 
+IS_IN = """
+{% from "weixin/macros.jinja" import is_in %}
+SELECT {{ is_in("pair", "cast(:planned_at AS timestamptz)", ":refetch") }}
+FROM (SELECT 1) AS one
+LEFT JOIN (
+    SELECT cast(:settled AS text) AS settled, cast(:ready_at AS timestamptz) AS ready_at
+) AS pair ON :is_there
+"""
+PLANNED_AT = at("24 08:30")
+PAIRS = {
+    "never asked": None,
+    "refused": Coverage(attempted_at=at("24 08:31"), error_kind="offline"),
+    "answered before": Coverage(ready_at=at("24 08:29")),
+    "answered since": Coverage(ready_at=at("24 08:30")),
+    "final": Coverage(settled="final", ready_at=at("23 08:30")),
+    "given up": Coverage(settled="given_up"),
+    "final since": Coverage(settled="final", ready_at=at("24 08:31")),
+}
+
+
+@pytest.mark.every_postgres
+@pytest.mark.parametrize("refetch", [False, True], ids=["daily", "refetch"])
+@pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
+def test_rules_and_statements_agree_on_what_is_in(
+    warehouse: Engine, pair: Coverage | None, refetch: bool
+) -> None:
+    """`rules.is_in` and the macro, which the page and the status use."""
+    sql = sqlalchemy.text(_templates().from_string(IS_IN).render())
+    values = {
+        "planned_at": PLANNED_AT,
+        "refetch": refetch,
+        "is_there": pair is not None,
+        "settled": pair and pair.settled,
+        "ready_at": pair and pair.ready_at,
+    }
+
+    with warehouse.connect() as connection:
+        is_in = connection.execute(sql, values).scalar_one()
+
+    assert is_in is rules.is_in(pair, PLANNED_AT, refetch=refetch)
+
+
 OFFLINE, OTHER = 47009, 45009
 RETIRED = """
 {% from "weixin/macros.jinja" import is_retired %}
