@@ -19,6 +19,7 @@ What must hold after any calendar, by the log of answers and by what the worlds 
     C10 whatever was answered or is in reach is final, silent, due or named; nothing that WeChat
         shows, or that a whole honest day showed, is missing of what is final or silent
 
+Excused from C2: a day beyond the reach that a person first asked for on the last two mornings.
 Excused from C1, C2 and C8: a day whose list changed on a good morning, or always changes (`moved`);
 and, of an account that did not speak on the second and the third good morning (`is_quiet`), what
 its speech woke later. Not promised: a silent account of which no article that was ever listed is
@@ -284,7 +285,9 @@ class Ending:
         for day in sorted({*range(self.reach, past - 2), *self.answered}):
             is_open = not self.has_ended(day) and not self.moved(day) and day < past - 2
             heard = self.heard and self.heard > (self.pair(day).coverage.ready_at or instant(-1e9))
-            if is_open and not (self.is_quiet and (day in asked or heard)):
+            ready = self.pair(day).ready
+            is_by_hand = day < self.reach and bool(ready) and ready[0] >= at(self.last - 1)
+            if is_open and not is_by_hand and not (self.is_quiet and (day in asked or heard)):
                 yield f"C2 open: day {day}"
         for day in sorted(day for day in asked if day < past):
             pair = self.pair(day)
