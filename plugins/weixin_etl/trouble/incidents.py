@@ -23,7 +23,7 @@ from sqlalchemy import Connection, Engine, RowMapping
 from weixin_etl import clock, rules
 from weixin_etl.datasets import DATASETS
 from weixin_etl.model import Run, connection_of
-from weixin_etl.problem import End, Problem, ProblemKind, Whose, days_of
+from weixin_etl.problem import End, Problem, ProblemKind, days_of
 from weixin_etl.text import one_line
 from weixin_etl.threads import convert
 from weixin_etl.warehouse import statement
@@ -146,7 +146,7 @@ def of_tokens(
         run,
         now,
         problems=[problem for problem in problems if not problem.kind.is_retried],
-        kinds={kind for kind in ProblemKind if kind.whose is Whose.CONNECTION},
+        kinds={kind for kind in ProblemKind if kind.is_of_connection},
         tasks=("refresh_access_token",),
         is_whole=is_whole and not run.accounts,
         collected=collected,
@@ -277,6 +277,12 @@ def _unknown(what: str, subject: str) -> Problem:
 
 Identity = tuple[ProblemKind, str | None, str | None]
 """What makes two problems one incident: the kind, the account, and what else tells it apart."""
+_BY_ERRCODE = {
+    ProblemKind.CONFIGURATION,
+    ProblemKind.ACCOUNT_BLOCKED,
+    ProblemKind.CALL_REFUSED,
+}
+"""Kinds that need a person: each errcode of them is an incident of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,7 +356,7 @@ def _add_not_met(changes: Changes, look: Look, incident: Incident) -> None:
 def identity(problem: Problem) -> Identity:
     """What makes two meetings of a problem one incident."""
     subject = problem.subject
-    if problem.appid and problem.kind.is_by_errcode and problem.errcode is not None:
+    if problem.appid and problem.kind in _BY_ERRCODE and problem.errcode is not None:
         subject = f"errcode {problem.errcode}"
     return problem.kind, problem.appid, subject
 
@@ -482,7 +488,7 @@ def _is_over_for_all(look: Look, incident: Incident) -> bool:
         return incident.is_answered_since
     if known.kind is ProblemKind.RUN_LATE:  # one that ends after midnight is no daily run any more
         return look.is_whole or look.run.run_id == incident.run_id
-    if known.kind.whose is Whose.CONNECTION:  # no other task looks at connections anew
+    if known.kind.is_of_connection:  # no other task looks at connections anew
         return look.is_whole and "refresh_access_token" in look.tasks
     return look.is_whole
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS
-from weixin_etl.problem import End, Problem, ProblemKind, Whose
+from weixin_etl.problem import End, Problem, ProblemKind
 from weixin_etl.text import counted, shortened
 from weixin_etl.trouble import chinese
 from weixin_etl.trouble.incidents import TASKS, Incident, is_warning
@@ -244,7 +244,7 @@ def _what_is_well(problem: Problem) -> str:
         return "a daily run has ended"
     if problem.appid is None and problem.subject in TASKS:
         return f"the task {problem.subject} works again"
-    if problem.appid is None and problem.kind.whose is Whose.CONNECTION:
+    if problem.appid is None and problem.kind.is_of_connection:
         return "the connection can be used again"
     if problem.kind is ProblemKind.NOT_ASKED:
         return "the days have been asked for"

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, RowMapping
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import Coverage, State, connection_of
-from weixin_etl.problem import Problem, ProblemKind, Whose
+from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.rules import OFFLINE
 from weixin_etl.run.outcome import with_successor
 from weixin_etl.text import counted
@@ -526,7 +526,7 @@ def _is_of(problem: Problem, facts: AccountFacts) -> bool:
     if problem.appid:
         return problem.appid == facts.appid
     ours = {facts.conn_id}
-    if problem.kind.whose is Whose.CONNECTION:
+    if problem.kind.is_of_connection:
         ours.add(connection_of(facts.conn_id))
     return bool(problem.conn_id) and problem.conn_id in ours
 
