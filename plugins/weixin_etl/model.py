@@ -11,12 +11,12 @@ from msgspec.structs import astuple
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
-from weixin_etl.problem import Problem
+from weixin_etl.problem import OperatorError, Problem
 
 DEFAULT_BASE_URL = "https://api.weixin.qq.com"
 
 
-class ParameterError(ValueError):
+class ParameterError(OperatorError):
     """A parameter of the run can't be used. `str()` says why and what to enter."""
 
 
