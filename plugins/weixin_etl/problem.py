@@ -44,8 +44,6 @@ class Kind:
     heading: str
     """The problem in a few words; `{who}` is an account, a task or a subject."""
     ends: End = End.DAYS_IN
-    found_by: str = "ingest"
-    """The task that looks for it; empty if none does."""
     is_of_account: bool = False
     """Whether it concerns an account whatever the day."""
     is_of_connection: bool = False
@@ -60,7 +58,7 @@ class Kind:
 
 _account = partial(Kind, ends=End.ANSWER, is_of_account=True)
 _connection = partial(_account, is_of_connection=True)
-_run = partial(Kind, ends=End.DAILY_RUN, found_by="")
+_run = partial(Kind, ends=End.DAILY_RUN)
 
 
 class ProblemKind(StrEnum):
@@ -68,7 +66,6 @@ class ProblemKind(StrEnum):
 
     heading: str
     ends: End
-    found_by: str
     is_of_account: bool
     is_of_connection: bool
     is_retried: bool
@@ -83,9 +80,7 @@ class ProblemKind(StrEnum):
     NOT_READY = Kind("not_ready", "{who}: figures not ready")
     DAILY_QUOTA = _account("daily_quota", "{who}: the day's quota is used up")
     HELD_BACK = Kind("held_back", "{who}: days held back for the quota", is_no_answer=True)
-    ENDPOINT_OFFLINE = Kind(
-        "endpoint_offline", "{who}: endpoint retired", End.ANSWER, found_by="check"
-    )
+    ENDPOINT_OFFLINE = Kind("endpoint_offline", "{who}: endpoint retired", End.ANSWER)
     CONFIGURATION = _connection("configuration", "{who} refused")
     ACCOUNT_BLOCKED = _account("account_blocked", "{who} refused")
     WITHDRAWN = _account("withdrawn", "{who}: authorisation withdrawn", is_warning=True)
@@ -99,21 +94,15 @@ class ProblemKind(StrEnum):
     PROGRAM = Kind("program", "{who}: program fault", is_retried=True, is_no_answer=True)
     NOT_ASKED = Kind("not_asked", "{who} not asked", is_retried=True, is_no_answer=True)
     POOL_MISSING = _run("pool_missing", "the pool is missing")
-    RUN_LATE = _run("run_late", "the daily run is late", found_by="check")
-    DAYS_LOST = Kind("days_lost", "{who}: days lost", found_by="plan")
+    RUN_LATE = _run("run_late", "the daily run is late")
+    DAYS_LOST = Kind("days_lost", "{who}: days lost")
     UNKNOWN_METRIC = _run(
         "unknown_metric", "unknown metric {subject}", ends=End.AT_ONCE, is_warning=True
     )
-    REJECTED = Kind("rejected", "{who}: a value does not fit", found_by="check", is_warning=True)
-    SILENT = _account(
-        "silent", "{who} lists nothing new", ends=End.DAILY_RUN, found_by="check", is_warning=True
-    )
+    REJECTED = Kind("rejected", "{who}: a value does not fit", is_warning=True)
+    SILENT = _account("silent", "{who} lists nothing new", ends=End.DAILY_RUN, is_warning=True)
     NOT_COLLECTED = _account(
-        "not_collected",
-        "{who}: no longer collected",
-        ends=End.AT_ONCE,
-        found_by="plan",
-        is_warning=True,
+        "not_collected", "{who}: no longer collected", ends=End.AT_ONCE, is_warning=True
     )
     UNKNOWN = _run("unknown", "{who}: unknown problem")
     """A kind of another version, which wrote it into the warehouse: nothing here finds it."""
@@ -128,11 +117,6 @@ class ProblemKind(StrEnum):
     @classmethod
     def _missing_(cls, _: object) -> "ProblemKind":
         return cls.UNKNOWN
-
-    @property
-    def is_finding(self) -> bool:
-        """Whether it is something to know that stays true: told even after it is over."""
-        return self.is_warning and (not self.is_of_account or self.ends is End.AT_ONCE)
 
 
 class Wait(NamedTuple):

@@ -34,6 +34,20 @@ log = logging.getLogger(__name__)
 
 TASKS = ("refresh_access_token", "plan", "ingest", "report", "check")
 """The subjects of incidents of whole tasks."""
+FINDINGS = [
+    kind.value
+    for kind in ProblemKind
+    if kind.is_warning and (not kind.is_of_account or kind.ends is End.AT_ONCE)
+]
+"""Kinds that are something to know and stay true: told even after they are over."""
+_FOUND_BY_PLAN = {ProblemKind.DAYS_LOST, ProblemKind.NOT_COLLECTED}
+_FOUND_BY_CHECK = {
+    *(ProblemKind.ENDPOINT_OFFLINE, ProblemKind.RUN_LATE),
+    *(ProblemKind.REJECTED, ProblemKind.SILENT),
+}
+_FOUND_BY_NO_TASK = {ProblemKind.POOL_MISSING, ProblemKind.UNKNOWN_METRIC, ProblemKind.UNKNOWN}
+_FOUND_BY_INGEST = {*ProblemKind} - _FOUND_BY_PLAN - _FOUND_BY_CHECK - _FOUND_BY_NO_TASK
+"""The kinds that the look of a task would have found if they existed."""
 _MOST_UNKNOWN = 20
 """Metrics that are told one by one; an endpoint has some thirty in all."""
 _UNKNOWN_NAMED = 3
@@ -156,7 +170,7 @@ def of_tokens(
 def of_plan(run: Run, now: datetime, warnings: Sequence[Problem], appids: Collection[str]) -> Look:
     """What `plan` shows: only a daily run knows which days are lost, and who has left."""
     look = Look(run, now, problems=warnings, appids=appids, tasks=("plan",))
-    return replace(look, kinds=_found_by("plan")) if look.is_daily else look
+    return replace(look, kinds=_FOUND_BY_PLAN) if look.is_daily else look
 
 
 def of_ingest(
@@ -182,7 +196,7 @@ def of_ingest(
             for problem in problems
             if problem not in left
         ],
-        kinds=_found_by("ingest"),
+        kinds=_FOUND_BY_INGEST,
         appids=set() if None in undecided else days.keys() - undecided,
         days=days,
     )
@@ -201,7 +215,7 @@ def of_check(
         run,
         now,
         problems=[_of_task(problem, "check") for problem in problems],
-        kinds=_found_by("ingest", "check"),
+        kinds=_FOUND_BY_INGEST | _FOUND_BY_CHECK,
         appids=days.keys(),
         days=days,
         tasks={"check", "ingest", "report"} - set(failed_tasks),
@@ -226,10 +240,6 @@ def of_failed_tasks(run: Run, now: datetime, failed: Mapping[str, Problem | None
         ],
         failed_tasks=[task_id for task_id, problem in failed.items() if not problem],
     )
-
-
-def _found_by(*tasks: str) -> frozenset[ProblemKind]:
-    return frozenset(kind for kind in ProblemKind if kind.found_by in tasks)
 
 
 def _of_task(problem: Problem, task_id: str) -> Problem:
@@ -421,7 +431,7 @@ def _has_news(look: Look, incident: Incident, met: Problem) -> bool:
     account, or an endpoint, is refused whatever the day.
     """
     known = set(incident.problem.days)
-    if met.kind.is_finding:
+    if met.kind in FINDINGS:
         return not known.issuperset(met.days)
     if met.appid is None or met.kind.is_of_account or met.kind is ProblemKind.ENDPOINT_OFFLINE:
         return False

@@ -31,8 +31,8 @@ from weixin_etl.trouble.at_work import (
     runs_at_work,
 )
 from weixin_etl.trouble.days import AccountDays, pairs_by_account
-from weixin_etl.trouble.incidents import is_warning
-from weixin_etl.trouble.messages import FINDINGS, STALE
+from weixin_etl.trouble.incidents import FINDINGS, is_warning
+from weixin_etl.trouble.messages import STALE
 from weixin_etl.warehouse import statement
 
 RECENTLY = timedelta(days=7)
