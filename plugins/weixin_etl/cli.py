@@ -32,7 +32,7 @@ def _day(text: str) -> date:
 _ACCOUNTS: dict[str, Any] = {"nargs": "+", "default": (), "metavar": "ACCOUNT"}
 _ANY_DATASET: dict[str, Any] = {"choices": DATASETS, "help": "default: all"}
 _DAY: dict[str, Any] = {"type": _day, "metavar": "YYYY-MM-DD"}
-_ENDS_WITH = "{0} publication day, in Beijing (default: the {0} there is)"
+_WHICH_DAY = "{0} publication day, in Beijing (default: the {0} there is)"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -75,8 +75,8 @@ def _add_kept(commands: Commands) -> None:
     add = add_command(commands, replay).add_argument
     add("dataset", choices=DATASETS)
     add("--accounts", **_ACCOUNTS, help="AppIDs, connection ids or names (default: all)")
-    add("--begin", **_DAY, help=_ENDS_WITH.format("first"))
-    add("--end", **_DAY, help=_ENDS_WITH.format("last"))
+    add("--begin", **_DAY, help=_WHICH_DAY.format("first"))
+    add("--end", **_DAY, help=_WHICH_DAY.format("last"))
     add("--rejected", action="store_true", help="only days with open rejected parts")
     add("--apply", action="store_true", help="write the difference")
     add = add_command(commands, rejected).add_argument
