@@ -236,7 +236,8 @@ def fill(connection: Connection, dataset: Dataset, accounts: int) -> None:
           AND publication_date >= DATE '{dataset.first_day}'
         """
     )
-    changed = ", ".join(f"'{it.name}', {it.name} - 1" for it in dataset.wholes[:4])
+    wholes = [metric.name for metric in dataset.totals if not metric.whole]
+    changed = ", ".join(f"'{name}', {name} - 1" for name in wholes[:4])
     connection.exec_driver_sql(
         f"""
         INSERT INTO weixin.fact_history (

@@ -11,6 +11,7 @@ from typing import Any
 
 from weixin_etl import __version__
 from weixin_etl.datasets import DATASETS
+from weixin_etl.problem import OperatorError
 from weixin_etl.text import one_line, shown
 
 INTERRUPTED = 130
@@ -19,63 +20,69 @@ INTERRUPTED = 130
 Command = Callable[[argparse.Namespace], int | None]
 Commands = Any
 """What `argparse` gives for adding commands; its class has no public name."""
-Argument = tuple[tuple[str, ...], dict[str, Any]]
-"""What `add_argument` is called with."""
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date like 2026-11-24") from None
+
+
+_ACCOUNTS: dict[str, Any] = {"nargs": "+", "default": (), "metavar": "ACCOUNT"}
+_ANY_DATASET: dict[str, Any] = {"choices": DATASETS, "help": "default: all"}
+_DAY: dict[str, Any] = {"type": _day, "metavar": "YYYY-MM-DD"}
+_WHICH_DAY = "{0} publication day, in Beijing (default: the {0} there is)"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command and return its exit code. An error is one sentence on stderr."""
+    return run_command(_parser().parse_args(argv), before=read_airflows_database)
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="weixin-etl", description="WeChat article statistics in Postgres, on Airflow."
     )
     parser.add_argument("--version", action="version", version=f"weixin-etl {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    any_dataset = _argument("--dataset", choices=DATASETS, help="default: all")
     add_command(commands, migrate)
+    add = add_command(commands, probe).add_argument
     usual = [dataset.name for dataset in DATASETS.values() if not dataset.is_optional]
-    add_command(
-        commands,
-        probe,
-        _accounts("AppIDs or connection ids (default: all)"),
-        _argument(
-            "--datasets",
-            nargs="+",
-            default=usual,
-            metavar="DATASET",
-            help=f"default: {' '.join(usual)}",
-        ),
-        _argument("--save", type=Path, metavar="FOLDER", help="keep the answers, made anonymous"),
-        _argument("--yes", action="store_true", help="save without asking"),
-    )
-    add_command(commands, status, any_dataset)
-    which = add_command(
-        commands,
-        answers,
-        _argument("account", help="its AppID, its connection's id, or its name"),
-        _argument("publication_day", type=_day, metavar="YYYY-MM-DD"),
-        _default_dataset(),
-    ).add_mutually_exclusive_group()
-    which.add_argument("--list", action="store_true", help="list the distinct answers instead")
-    which.add_argument("--id", type=int, help="one of the list (default: the one seen last)")
-    add_command(
-        commands,
-        replay,
-        _argument("dataset", choices=DATASETS),
-        _accounts("AppIDs, connection ids or names (default: all)"),
-        _day_argument("--begin", "first"),
-        _day_argument("--end", "last"),
-        _argument("--rejected", action="store_true", help="only days with open rejected parts"),
-        _argument("--apply", action="store_true", help="write the difference"),
-    )
-    add_command(
-        commands,
-        rejected,
-        any_dataset,
-        _argument("--reason", metavar="TEXT", help="only reasons that contain this"),
-    )
-    add_command(commands, import_, _argument("file", nargs="+", type=Path))
-    add_command(commands, dictionary, _argument("--format", choices=["csv", "json"], default="csv"))
-    return run_command(parser, argv, before=read_airflows_database)
+    what = f"default: {' '.join(usual)}"
+    add("--accounts", **_ACCOUNTS, help="AppIDs or connection ids (default: all)")
+    add("--datasets", nargs="+", default=usual, metavar="DATASET", help=what)
+    add("--save", type=Path, metavar="FOLDER", help="keep the answers, made anonymous")
+    add("--yes", action="store_true", help="save without asking")
+    add_command(commands, status).add_argument("--dataset", **_ANY_DATASET)
+    _add_kept(commands)
+    add = add_command(commands, dictionary).add_argument
+    add("--format", choices=["csv", "json"], default="csv")
+    return parser
+
+
+def _add_kept(commands: Commands) -> None:
+    """Add the commands for the kept answers."""
+    parser = add_command(commands, answers)
+    add = parser.add_argument
+    add("account", help="its AppID, its connection's id, or its name")
+    add("publication_day", **_DAY)
+    default = next(iter(DATASETS))
+    add("--dataset", choices=DATASETS, default=default, help="default: %(default)s")
+    add = parser.add_mutually_exclusive_group().add_argument
+    add("--list", action="store_true", help="list the distinct answers instead")
+    add("--id", type=int, help="one of the list (default: the one seen last)")
+    add = add_command(commands, replay).add_argument
+    add("dataset", choices=DATASETS)
+    add("--accounts", **_ACCOUNTS, help="AppIDs, connection ids or names (default: all)")
+    add("--begin", **_DAY, help=_WHICH_DAY.format("first"))
+    add("--end", **_DAY, help=_WHICH_DAY.format("last"))
+    add("--rejected", action="store_true", help="only days with open rejected parts")
+    add("--apply", action="store_true", help="write the difference")
+    add = add_command(commands, rejected).add_argument
+    add("--dataset", **_ANY_DATASET)
+    add("--reason", metavar="TEXT", help="only reasons that contain this")
+    add_command(commands, import_).add_argument("file", nargs="+", type=Path)
 
 
 def read_airflows_database() -> None:
@@ -172,55 +179,22 @@ def dictionary(options: argparse.Namespace) -> None:
     write(dictionary(open_warehouse()), sys.stdout)
 
 
-def add_command(
-    commands: Commands, command: Command, *arguments: Argument, passes_on: bool = False
-) -> argparse.ArgumentParser:
-    """Add a command with its function's name and docstring; `passes_on` keeps unknown options."""
+def add_command(commands: Commands, command: Command, **options: Any) -> argparse.ArgumentParser:
+    """Add a command with its function's name and docstring."""
+    name, said = command.__name__.rstrip("_"), command.__doc__
     parser: argparse.ArgumentParser = commands.add_parser(
-        command.__name__.rstrip("_"),
-        help=command.__doc__,
-        description=command.__doc__,
-        add_help=not passes_on,
+        name, help=said, description=said, **options
     )
-    parser.set_defaults(command=command, passes_on=passes_on)
-    for flags, options in arguments:
-        parser.add_argument(*flags, **options)
+    parser.set_defaults(command=command)
     return parser
 
 
-def _argument(*flags: str, **options: Any) -> Argument:
-    return flags, options
-
-
-def _accounts(what: str) -> Argument:
-    return _argument("--accounts", nargs="+", default=(), metavar="ACCOUNT", help=what)
-
-
-def _default_dataset() -> Argument:
-    first = next(iter(DATASETS))
-    return _argument("--dataset", choices=DATASETS, default=first, help="default: %(default)s")
-
-
-def _day_argument(flag: str, which: str) -> Argument:
-    said = f"{which} publication day, in Beijing (default: the {which} there is)"
-    return _argument(flag, type=_day, metavar="YYYY-MM-DD", help=said)
-
-
-def run_command(
-    parser: argparse.ArgumentParser,
-    argv: Sequence[str] | None = None,
-    also: tuple[type[Exception], ...] = (),
-    before: Callable[[], None] = lambda: None,
-) -> int:
+def run_command(options: argparse.Namespace, before: Callable[[], None] = lambda: None) -> int:
     """
-    Call `before`, run the command that `argv` names, and return its exit code.
+    Call `before`, run the command that the options name, and return its exit code.
 
-    Errors whose text is a sentence, including those in `also`, are printed without a traceback.
+    An error whose text is a sentence is printed without a traceback.
     """
-    options, rest = parser.parse_known_args(argv)
-    if rest and not options.passes_on:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
-    options.rest = rest
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
             signal.signal(number, _interrupt)
@@ -232,9 +206,7 @@ def run_command(
     except KeyboardInterrupt:
         sys.stderr.write("weixin-etl: stopped.\n")
         return INTERRUPTED
-    except Exception as error:
-        if not isinstance(error, (*_sentences(), *also)):
-            raise
+    except OperatorError as error:
         for sentence in str(error).splitlines():
             sys.stderr.write(f"weixin-etl: {one_line(sentence)}\n")
         return 1
@@ -243,22 +215,6 @@ def run_command(
 def _interrupt(*_: object) -> None:
     """Let a command clean up what it started, as it does for Ctrl-C."""
     raise KeyboardInterrupt
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a date like 2026-11-24") from None
-
-
-def _sentences() -> tuple[type[Exception], ...]:
-    """The errors whose text is a sentence for the person typing."""
-    from weixin_etl.api.errors import WeixinError
-    from weixin_etl.model import ParameterError
-    from weixin_etl.warehouse import WarehouseError
-
-    return WarehouseError, ParameterError, WeixinError
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """What each endpoint is: nothing else in the code names one. `metrics.csv` has their metrics."""
 
 import csv
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
@@ -30,7 +29,7 @@ class Metric:
     kind: Kind = Kind.COUNT
     is_level: bool = False  # no running total, such as how many people a message went to
     whole: str | None = None  # the metric of which it counts a part, such as one place's readers
-    entry_keys: tuple[str, ...] = ()  # the keys of a list's objects
+    entry_keys: str = ""  # the keys of a list's objects, between spaces
 
 
 class Rate(NamedTuple):
@@ -43,19 +42,16 @@ class Rate(NamedTuple):
     denominator: str
 
 
-def _lines(file_name: str, dataset: str) -> Iterator[dict[str, str]]:
+def _lines(file_name: str, dataset: str) -> list[dict[str, str]]:
     """What a file beside this one says of a dataset, without empty cells."""
     with Path(__file__).with_name(file_name).open(encoding="utf-8", newline="") as file:
-        for line in csv.DictReader(file):
-            if line.pop("dataset") == dataset:
-                yield {name: cell for name, cell in line.items() if cell}
+        lines = [line for line in csv.DictReader(file) if line.pop("dataset") == dataset]
+    return [{name: cell for name, cell in line.items() if cell} for line in lines]
 
 
 def _metric(line: dict[str, str]) -> Metric:
-    kind = Kind[line.pop("kind").upper()]
-    is_level = bool(line.pop("is_level", ""))
-    entry_keys = tuple(line.pop("entry_keys", "").split())
-    return Metric(**line, kind=kind, is_level=is_level, entry_keys=entry_keys)
+    kind, is_level = Kind(line.pop("kind")), bool(line.pop("is_level", ""))
+    return Metric(**line, kind=kind, is_level=is_level)
 
 
 def _metrics(dataset: str) -> tuple[Metric, ...]:
@@ -64,58 +60,6 @@ def _metrics(dataset: str) -> tuple[Metric, ...]:
 
 def _rates(dataset: str) -> tuple[Rate, ...]:
     return tuple(Rate(**line) for line in _lines("rates.csv", dataset))
-
-
-class Scene(NamedTuple):
-    """Where readers come from, as both endpoints tell it, each in words of its own."""
-
-    code: str  # what the views call it
-    part: str  # what the names of its metrics of `article_total` hold
-    scene_desc: str  # WeChat's text in the lists of `article_total_detail`
-    chinese_name: str
-    name: str  # as it stands in the middle of a sentence
-
-
-SCENES = (
-    Scene("session", "session", "公众号消息", "公众号会话", "the account's own chat"),
-    Scene("history", "hist_msg", "公众号主页", "历史消息页", "the list of past messages"),
-    Scene("feed", "feed", "朋友圈", "朋友圈", "Moments"),
-    Scene("friends", "friends", "聊天会话", "好友转发", "a friend's chat"),
-    Scene("other", "other", "其他", "其他场景", "elsewhere"),
-    Scene("kanyikan", "kanyikan", "推荐", "看一看", "Top Stories (kanyikan)"),
-    Scene("souyisou", "souyisou", "搜一搜", "搜一搜", "Search (souyisou)"),
-)
-"""Sources that both endpoints tell of; the successor's lists may have others."""
-
-
-class Channel(NamedTuple):
-    """A way by which people come to follow an account."""
-
-    user_source: int  # WeChat's number
-    code: str
-    chinese_name: str
-
-
-CHANNELS = (
-    Channel(0, "others", "其他合计"),
-    Channel(1, "search", "搜索"),
-    Channel(17, "name_card", "名片分享"),
-    Channel(30, "qr_code", "扫描二维码"),
-    Channel(57, "article", "文章内账号名称"),
-    Channel(100, "advertisement", "微信广告"),
-    Channel(149, "mini_program", "小程序关注"),
-    Channel(161, "reprint", "他人转载"),
-    Channel(200, "video_account", "视频号"),
-    Channel(201, "live_stream", "直播"),
-)
-"""Channels that WeChat names; another one is kept by its number."""
-
-
-class Day(Enum):
-    """What the day is that an endpoint is asked for."""
-
-    PUBLICATION = "publication day"  # a row is what its articles had reached by a later day's end
-    STATISTICS = "statistics day"  # a row counts what happened on it, or what there was at its end
 
 
 class Rows(Enum):
@@ -154,14 +98,19 @@ class Dataset:
     """
     first_day: date  # the earliest day WeChat can be asked for
     metrics: tuple[Metric, ...]
-    day: Day = Day.PUBLICATION
+    describes_articles: bool = True
+    """
+    Whether the day is a publication day: a row is what its articles reached by a later day's end.
+
+    Else it is a statistics day: a row counts what happened on it, or what there was at its end.
+    """
     item: ItemKey | None = MSGID  # of a row's key; None: nothing more
     rows_in: Rows = Rows.LIST
     rows_key: str = ""  # the item's key that has its rows; empty when the item is the row
     meaningless: frozenset[str] = frozenset()  # keys of an item that say nothing: not loaded
     can_be_empty: bool = True  # else an empty answer is one that is not ready
     permission_set: int = ARTICLES_SET  # what a platform's account must have granted
-    is_optional: bool = False  # whether its DAG waits, paused, until somebody wants it
+    is_optional: bool = True  # whether its DAG waits, paused, until somebody wants it
     readers: str = ""  # the metric that counts the people who read, where there is one
     scene_view: str = ""  # the view, in schema `analytics`, of where these came from
     headline: tuple[str, ...] = ()  # totals that WeChat always gives: else a row is not known
@@ -182,16 +131,6 @@ class Dataset:
     def fact(self) -> str:
         """The fact table, in schema `weixin`."""
         return f"fact_{self.name}"
-
-    @property
-    def describes_articles(self) -> bool:
-        """Whether its answers say which articles there are: those of publication days do."""
-        return self.day is Day.PUBLICATION
-
-    @property
-    def an_item(self) -> str:
-        """What an item of an answer's list is, in a sentence."""
-        return self.item.of if self.item else "a row"
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -226,27 +165,13 @@ class Dataset:
     @property
     def totals(self) -> tuple[Metric, ...]:
         """The metrics that only grow, as long as WeChat does not correct them."""
-        return self._counted if self.describes_articles else ()
+        return self.counted if self.describes_articles else ()
 
     @property
-    def additives(self) -> tuple[Metric, ...]:
-        """The metrics of a statistics day that may be added up over days."""
-        return () if self.describes_articles else self._counted
-
-    @property
-    def _counted(self) -> tuple[Metric, ...]:
+    def counted(self) -> tuple[Metric, ...]:
+        """The metrics that grow, or of statistics days may be added up over days."""
         counts = (metric for metric in self.metrics if metric.kind is Kind.COUNT)
         return tuple(metric for metric in counts if not metric.is_level)
-
-    @property
-    def wholes(self) -> tuple[Metric, ...]:
-        """The running totals that are no part of another."""
-        return tuple(metric for metric in self.totals if metric.whole is None)
-
-    @property
-    def others(self) -> tuple[Metric, ...]:
-        """The metrics that are no running totals: they have no increments."""
-        return tuple(metric for metric in self.metrics if metric not in self.totals)
 
     @property
     def daily_rates(self) -> tuple[Rate, ...]:
@@ -272,6 +197,7 @@ ARTICLE_TOTAL = Dataset(
     description="totals of each article and day",
     rows_key="details",
     window=7,
+    is_optional=False,
     first_day=date(2014, 12, 1),
     readers="int_page_read_user",
     headline=("int_page_read_user", "int_page_read_count"),
@@ -285,6 +211,7 @@ ARTICLE_TOTAL_DETAIL = Dataset(
     description="totals of each article and day",
     rows_key="detail_list",
     window=30,
+    is_optional=False,
     first_day=date(2025, 11, 1),
     readers="read_user",
     headline=("read_user",),
@@ -300,10 +227,9 @@ ARTICLE_READ = Dataset(
     description="who read an article on a day, whenever it was published",
     window=3,
     first_day=date(2025, 11, 1),
-    day=Day.STATISTICS,
+    describes_articles=False,
     rows_in=Rows.OBJECT,
     rows_key="detail",
-    is_optional=True,
     readers="read_user",
     scene_view="article_reading_source",
     metrics=_metrics("article_read"),
@@ -314,10 +240,9 @@ ARTICLE_SHARE = Dataset(
     description="who shared an article on a day, whenever it was published",
     window=3,
     first_day=date(2025, 11, 1),
-    day=Day.STATISTICS,
+    describes_articles=False,
     rows_in=Rows.OBJECT,
     rows_key="detail",
-    is_optional=True,
     metrics=_metrics("article_share"),
 )
 ACCOUNT_SUMMARY = Dataset(
@@ -326,11 +251,10 @@ ACCOUNT_SUMMARY = Dataset(
     description="the account's day, over all of its articles",
     window=7,
     first_day=date(2025, 11, 1),
-    day=Day.STATISTICS,
+    describes_articles=False,
     item=None,
     rows_in=Rows.OBJECT,
     rows_key="detail",
-    is_optional=True,
     readers="read_user",
     scene_view="account_summary_source",
     metrics=_metrics("account_summary"),
@@ -343,11 +267,10 @@ FOLLOWER_CHANGE = Dataset(
     description="followers won and lost on a day, by channel",
     window=7,
     first_day=date(2014, 12, 1),
-    day=Day.STATISTICS,
+    describes_articles=False,
     item=ItemKey("user_source", "a channel", is_number=True),
     rows_in=Rows.ITEM,
     permission_set=2,
-    is_optional=True,
     metrics=_metrics("follower_change"),
 )
 FOLLOWER_TOTAL = Dataset(
@@ -356,13 +279,12 @@ FOLLOWER_TOTAL = Dataset(
     description="followers there are at the end of a day",
     window=7,
     first_day=date(2014, 12, 1),
-    day=Day.STATISTICS,
+    describes_articles=False,
     item=None,
     rows_in=Rows.ITEM,
     meaningless=frozenset({"user_source"}),
     can_be_empty=False,
     permission_set=2,
-    is_optional=True,
     metrics=_metrics("follower_total"),
 )
 

@@ -11,12 +11,12 @@ from msgspec.structs import astuple
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
-from weixin_etl.problem import Problem
+from weixin_etl.problem import OperatorError, Problem
 
 DEFAULT_BASE_URL = "https://api.weixin.qq.com"
 
 
-class ParameterError(ValueError):
+class ParameterError(OperatorError):
     """A parameter of the run can't be used. `str()` says why and what to enter."""
 
 
@@ -166,25 +166,23 @@ class Run:
             ParameterError: the form's dates can't be asked for, or there is no such day.
         """
         first_day, yesterday = self.dataset.first_day, today - timedelta(days=1)
-        begin, end = self.begin_date, self.end_date
+        endpoint = self.dataset.endpoint
+        why = f"{endpoint} has days from {first_day} to yesterday in Beijing, {yesterday}"
         if not self.names_dates:
             begin = max(self.today - timedelta(days=self.dataset.window), first_day)
             end = min(self.today - timedelta(days=1), yesterday)
             if begin > end:
-                days = f"{self.dataset.day.value}s from {first_day} to yesterday in Beijing"
-                why = f"WeChat has {days}, {yesterday}"
                 raise ParameterError(f"nothing can be asked for on {self.today}: {why}")
-        if begin is None or end is None:
+            return replace(self, begin_date=begin, end_date=end)
+        if self.begin_date is None or self.end_date is None:
             raise ParameterError("give both begin_date and end_date, or neither")
-        if begin > end:
-            raise ParameterError(f"begin_date {begin} is after end_date {end}")
-        if end > yesterday:
-            why = f"WeChat has days up to yesterday in Beijing, {yesterday}"
-            raise ParameterError(f"end_date {end} is too late: {why}")
-        if begin < first_day:
-            why = f"{self.dataset.endpoint} starts on {first_day}"
-            raise ParameterError(f"begin_date {begin} is too early: {why}")
-        return replace(self, begin_date=begin, end_date=end)
+        if self.begin_date > self.end_date:
+            raise ParameterError(f"begin_date {self.begin_date} is after end_date {self.end_date}")
+        if self.end_date > yesterday:
+            raise ParameterError(f"end_date {self.end_date} is too late: {why}")
+        if self.begin_date < first_day:
+            raise ParameterError(f"begin_date {self.begin_date} is too early: {why}")
+        return self
 
 
 NOTHING = hashlib.sha256(b"").digest()

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, time
 from enum import Enum, StrEnum, auto
+from functools import partial
 from typing import Any, NamedTuple
 
 from weixin_etl import clock
@@ -17,17 +18,8 @@ LONGEST_CAUSE = 500
 """Characters of a cause: a stranger's words may be its last."""
 
 
-class Whose(Enum):
-    """What a kind of problem concerns."""
-
-    DAYS = auto()
-    """Some days of an account."""
-    ACCOUNT = auto()
-    """An account, whatever the day."""
-    CONNECTION = auto()
-    """An account, or a connection with all its accounts."""
-    RUN = auto()
-    """Runs, whatever the account."""
+class OperatorError(Exception):
+    """An error whose text is a sentence for the operator: it is shown without a traceback."""
 
 
 class End(Enum):
@@ -45,100 +37,74 @@ class End(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What is true of every problem of a kind."""
+    """What is true of every problem of a kind; by default it concerns some days of an account."""
 
     word: str
     """What tables, messages and the page call it."""
     heading: str
     """The problem in a few words; `{who}` is an account, a task or a subject."""
-    whose: Whose = Whose.DAYS
     ends: End = End.DAYS_IN
-    found_by: str = "ingest"
-    """The task that looks for it; empty if none does."""
+    is_of_account: bool = False
+    """Whether it concerns an account whatever the day."""
+    is_of_connection: bool = False
+    """Whether it may concern a connection with all its accounts."""
     is_retried: bool = False
     """Whether another try may succeed, so that Airflow retries the task."""
     is_no_answer: bool = False
     """Whether it is no answer of WeChat's, so that it says nothing about what else is wrong."""
-    is_by_errcode: bool = False
-    """Whether it needs a person, and each errcode is an incident of its own."""
     is_warning: bool = False
     """Whether nothing is broken: what WeChat gave is stored, or it may give no more."""
 
 
-_DAYS, _ACCOUNT, _CONNECTION, _RUN = Whose
-_ANSWER, _DAYS_IN, _DAILY_RUN, _AT_ONCE = End
+_account = partial(Kind, ends=End.ANSWER, is_of_account=True)
+_connection = partial(_account, is_of_connection=True)
+_run = partial(Kind, ends=End.DAILY_RUN)
 
 
 class ProblemKind(StrEnum):
     """What can go wrong, in the words of the tables, the messages and the page: a row per kind."""
 
     heading: str
-    whose: Whose
     ends: End
-    found_by: str
+    is_of_account: bool
+    is_of_connection: bool
     is_retried: bool
     is_no_answer: bool
-    is_by_errcode: bool
     is_warning: bool
 
-    UNREACHABLE = Kind(
-        "unreachable", "{who} unreachable", _ACCOUNT, _ANSWER, is_retried=True, is_no_answer=True
-    )
-    TOKEN_REFUSED = Kind("token_refused", "{who} refused", _ACCOUNT, _ANSWER, is_retried=True)
-    MINUTE_QUOTA = Kind(
-        "minute_quota",
-        "{who}: the minute's quota is used up",
-        _ACCOUNT,
-        _ANSWER,
-        is_retried=True,
-        is_no_answer=True,
+    UNREACHABLE = _account("unreachable", "{who} unreachable", is_retried=True, is_no_answer=True)
+    TOKEN_REFUSED = _account("token_refused", "{who} refused", is_retried=True)
+    MINUTE_QUOTA = _account(
+        "minute_quota", "{who}: the minute's quota is used up", is_retried=True, is_no_answer=True
     )
     NOT_READY = Kind("not_ready", "{who}: figures not ready")
-    DAILY_QUOTA = Kind("daily_quota", "{who}: the day's quota is used up", _ACCOUNT, _ANSWER)
+    DAILY_QUOTA = _account("daily_quota", "{who}: the day's quota is used up")
     HELD_BACK = Kind("held_back", "{who}: days held back for the quota", is_no_answer=True)
-    ENDPOINT_OFFLINE = Kind(
-        "endpoint_offline", "{who}: endpoint retired", ends=_ANSWER, found_by="check"
-    )
-    CONFIGURATION = Kind("configuration", "{who} refused", _CONNECTION, _ANSWER, is_by_errcode=True)
-    ACCOUNT_BLOCKED = Kind(
-        "account_blocked", "{who} refused", _ACCOUNT, _ANSWER, is_by_errcode=True
-    )
-    WITHDRAWN = Kind(
-        "withdrawn", "{who}: authorisation withdrawn", _ACCOUNT, _ANSWER, is_warning=True
-    )
-    PLATFORM = Kind("platform", "{who} gets no token", _CONNECTION, _ANSWER, is_no_answer=True)
-    CLOCK = Kind("clock", "the clocks disagree", _ACCOUNT, _ANSWER, is_no_answer=True)
+    ENDPOINT_OFFLINE = Kind("endpoint_offline", "{who}: endpoint retired", End.ANSWER)
+    CONFIGURATION = _connection("configuration", "{who} refused")
+    ACCOUNT_BLOCKED = _account("account_blocked", "{who} refused")
+    WITHDRAWN = _account("withdrawn", "{who}: authorisation withdrawn", is_warning=True)
+    PLATFORM = _connection("platform", "{who} gets no token", is_no_answer=True)
+    CLOCK = _account("clock", "the clocks disagree", is_no_answer=True)
     UNREADABLE = Kind("unreadable", "{who}: unreadable answer")
-    CALL_REFUSED = Kind("call_refused", "{who} refused", ends=_ANSWER, is_by_errcode=True)
+    CALL_REFUSED = Kind("call_refused", "{who} refused", End.ANSWER)
     PARAMETER = Kind("parameter", "{who}: wrong parameter", is_no_answer=True)
     WAREHOUSE = Kind("warehouse", "the warehouse does not work", is_retried=True, is_no_answer=True)
     WAREHOUSE_SETUP = Kind("warehouse_setup", "the warehouse cannot be used", is_no_answer=True)
     PROGRAM = Kind("program", "{who}: program fault", is_retried=True, is_no_answer=True)
     NOT_ASKED = Kind("not_asked", "{who} not asked", is_retried=True, is_no_answer=True)
-    POOL_MISSING = Kind("pool_missing", "the pool is missing", _RUN, _DAILY_RUN, found_by="")
-    RUN_LATE = Kind("run_late", "the daily run is late", _RUN, _DAILY_RUN, found_by="check")
-    DAYS_LOST = Kind("days_lost", "{who}: days lost", found_by="plan")
-    UNKNOWN_METRIC = Kind(
-        "unknown_metric", "unknown metric {subject}", _RUN, _AT_ONCE, found_by="", is_warning=True
+    POOL_MISSING = _run("pool_missing", "the pool is missing")
+    RUN_LATE = _run("run_late", "the daily run is late")
+    DAYS_LOST = Kind("days_lost", "{who}: days lost")
+    UNKNOWN_METRIC = _run(
+        "unknown_metric", "unknown metric {subject}", ends=End.AT_ONCE, is_warning=True
     )
-    REJECTED = Kind("rejected", "{who}: a value does not fit", found_by="check", is_warning=True)
-    SILENT = Kind(
-        "silent",
-        "{who} lists nothing new",
-        _ACCOUNT,
-        _DAILY_RUN,
-        found_by="check",
-        is_warning=True,
+    REJECTED = Kind("rejected", "{who}: a value does not fit", is_warning=True)
+    SILENT = _account("silent", "{who} lists nothing new", ends=End.DAILY_RUN, is_warning=True)
+    NOT_COLLECTED = _account(
+        "not_collected", "{who}: no longer collected", ends=End.AT_ONCE, is_warning=True
     )
-    NOT_COLLECTED = Kind(
-        "not_collected",
-        "{who}: no longer collected",
-        _ACCOUNT,
-        _AT_ONCE,
-        found_by="plan",
-        is_warning=True,
-    )
-    UNKNOWN = Kind("unknown", "{who}: unknown problem", _RUN, _DAILY_RUN, found_by="")
+    UNKNOWN = _run("unknown", "{who}: unknown problem")
     """A kind of another version, which wrote it into the warehouse: nothing here finds it."""
 
     def __new__(cls, kind: Any) -> "ProblemKind":
@@ -151,16 +117,6 @@ class ProblemKind(StrEnum):
     @classmethod
     def _missing_(cls, _: object) -> "ProblemKind":
         return cls.UNKNOWN
-
-    @property
-    def is_of_account(self) -> bool:
-        """Whether it concerns an account whatever the day."""
-        return self.whose in (Whose.ACCOUNT, Whose.CONNECTION)
-
-    @property
-    def is_finding(self) -> bool:
-        """Whether it is something to know that stays true: told even after it is over."""
-        return self.is_warning and (not self.is_of_account or self.ends is End.AT_ONCE)
 
 
 class Wait(NamedTuple):
@@ -231,12 +187,8 @@ class Problem:
     @property
     def title(self) -> str:
         """The problem in a few words."""
-        return self.kind.heading.format(who=self.who, subject=self.subject)
-
-    @property
-    def who(self) -> str:
-        """What its title says it is about."""
-        return self.account or self.subject or "WeChat"
+        who = self.account or self.subject or "WeChat"
+        return self.kind.heading.format(who=who, subject=self.subject)
 
     def as_of(self, met_at: datetime, now: datetime) -> "Problem":
         """
@@ -285,20 +237,16 @@ def log_problem(log: logging.Logger, problem: Problem) -> None:
     log.log(logging.WARNING if is_warning else logging.ERROR, "%s", problem)
 
 
-def log_frames(log: logging.Logger, error: BaseException) -> None:
-    """Log the frames between the marks by which Airflow's UI collapses them."""
+def program_fault(log: logging.Logger, error: BaseException) -> Problem:
+    """
+    Log the frames of an unexpected error; the problem that it is, for the line below them.
+
+    Airflow's UI collapses what is between the marks. The cause has the error's first line, the
+    driver's where SQLAlchemy wraps its error.
+    """
     log.info("::group::Where it was raised")
     log.info("%s", shown("".join(traceback.format_exception(error))))
     log.info("::endgroup::")
-
-
-def program_fault(error: BaseException) -> Problem:
-    """The problem that an unexpected error is, for the line below its frames."""
-    return Problem(ProblemKind.PROGRAM, first_line(error), cure="report it, with the lines above")
-
-
-def first_line(error: BaseException) -> str:
-    """The error's class and first line; the driver's line where SQLAlchemy wraps its error."""
-    said = str(getattr(error, "orig", None) or error).strip()
-    name = type(error).__name__
-    return f"{name}: {one_line(said.splitlines()[0])}" if said else name
+    first_line, *_ = str(getattr(error, "orig", None) or error).strip().splitlines() or [""]
+    cause = ": ".join(filter(None, [type(error).__name__, one_line(first_line)]))
+    return Problem(ProblemKind.PROGRAM, cause, cure="report it, with the lines above")

@@ -9,13 +9,17 @@ from rich.console import Console
 from weixin_etl import cli
 from weixin_local import databases, home, stack
 from weixin_local.environment import DEFAULT_PORT
-from weixin_local.machine import LocalError
 from weixin_local.progress import Steps
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; its exit code. What goes wrong is one sentence on stderr."""
-    return cli.run_command(_parser(), argv, also=(LocalError,))
+    parser = _parser()
+    options, rest = parser.parse_known_args(argv)
+    if rest and options.command not in _PASSING_ON:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    options.rest = rest
+    return cli.run_command(options)
 
 
 def run(_: argparse.Namespace) -> None:
@@ -64,13 +68,17 @@ def psql(options: argparse.Namespace) -> None:
     databases.psql(options.rest, _steps(stderr=True))  # the output is the answer's alone
 
 
+_PASSING_ON = (airflow, etl, probe, psql)
+"""Commands that hand their options on."""
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="weixin-local", description="The whole pipeline on this machine."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (run, up, down, airflow, etl, probe, migrate, psql):
-        cli.add_command(commands, command, passes_on=command in (airflow, etl, probe, psql))
+        cli.add_command(commands, command, add_help=command not in _PASSING_ON)
     commands.choices["up"].add_argument(
         "--port", type=int, default=DEFAULT_PORT, help="of the UI (default: %(default)s)"
     )

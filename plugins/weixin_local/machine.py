@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from weixin_etl.problem import OperatorError
+
 LOOPBACK = "127.0.0.1"
 PORTS = range(20_000, 32_768)
 """Below what the kernel hands out to clients, so that a kept port is rarely taken by one."""
 
 
-class LocalError(Exception):
+class LocalError(OperatorError):
     """What is wrong on this machine and what to do about it, as one sentence to print."""
 
 

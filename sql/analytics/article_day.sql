@@ -43,7 +43,7 @@ CREATE VIEW analytics.article_day{{ dataset.suffix }} (
     {{ increment(metric, "since the row before that gave it") }}
     {{ metric.name }}_increment,
     {% endfor %}
-    {% for metric in dataset.others %}
+    {% for metric in dataset.metrics if metric not in dataset.totals %}
     {{ level(metric) }}
     {{ metric.name }},
     {% endfor %}
@@ -114,7 +114,7 @@ SELECT
     fact.{{ metric.name }},
     {{ since_before(metric.name, dataset.fact) | indent }} AS {{ metric.name }}_increment,
     {% endfor %}
-    {% for metric in dataset.others %}
+    {% for metric in dataset.metrics if metric not in dataset.totals %}
     fact.{{ metric.name }},
     {% endfor %}
     {% for rate in dataset.rates %}

@@ -20,7 +20,7 @@ RETURNS TABLE (
     {{ metric.name }} {{ metric.kind.value }},
     {{ metric.name }}_increment {{ metric.kind.value }},
     {% endfor %}
-    {% for metric in dataset.others %}
+    {% for metric in dataset.metrics if metric not in dataset.totals %}
     {{ metric.name }} {{ metric.kind.value }},
     {% endfor %}
     raw_response_id bigint,
@@ -48,7 +48,7 @@ BEGIN ATOMIC
         day.{{ metric.name }},
         day.{{ metric.name }}_increment,
         {% endfor %}
-        {% for metric in dataset.others %}
+        {% for metric in dataset.metrics if metric not in dataset.totals %}
         day.{{ metric.name }},
         {% endfor %}
         day.raw_response_id,

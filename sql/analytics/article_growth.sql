@@ -74,7 +74,7 @@ LEFT JOIN weixin.{{ dataset.fact }} AS day_{{ day }}
 CROSS JOIN
     LATERAL (
         VALUES
-        {% for metric in dataset.wholes %}
+        {% for metric in dataset.totals if not metric.whole %}
         (
             '{{ metric.name }}',
             {% for day in growth_days %}

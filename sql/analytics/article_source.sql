@@ -4,7 +4,7 @@
 -- 中文：每个接口、每篇文章、每个统计日、每个来源一行
 -- key: dataset, appid, msgid, stat_date, scene
 -- joins: appid to account; appid, msgid to article_listed; stat_date to calendar
-{% from "analytics/macros.jinja" import came_from %}
+{% from "analytics/macros.jinja" import came_from, scenes %}
 {% import "analytics/columns.jinja" as the %}
 CREATE VIEW analytics.article_source (
     {{ the.dataset }},
@@ -96,7 +96,7 @@ INNER JOIN weixin.fact_article_total_detail AS fact
     ON account.appid = fact.appid
 CROSS JOIN
     LATERAL (
-        {{ came_from("fact.read_user_source", scenes) }}
+        {{ came_from("fact.read_user_source") }}
     ) AS came_from
 LEFT JOIN analytics.scene AS named
     ON came_from.scene = named.scene

@@ -83,11 +83,17 @@ INNER JOIN weixin.fact_follower_change AS fact
     ON account.appid = fact.appid
 LEFT JOIN (
     VALUES
-    {% for channel in channels %}
-    (
-        {{ channel.user_source }}, '{{ channel.code }}', '{{ channel.chinese_name }}'
-    ){{ "," if not loop.last }}
-    {% endfor %}
+    -- the channels that WeChat names; another one is told by its number
+    (0, 'others', '其他合计'),
+    (1, 'search', '搜索'),
+    (17, 'name_card', '名片分享'),
+    (30, 'qr_code', '扫描二维码'),
+    (57, 'article', '文章内账号名称'),
+    (100, 'advertisement', '微信广告'),
+    (149, 'mini_program', '小程序关注'),
+    (161, 'reprint', '他人转载'),
+    (200, 'video_account', '视频号'),
+    (201, 'live_stream', '直播')
 ) AS known (user_source, channel, chinese_name)
     ON fact.user_source = known.user_source
 LEFT JOIN answered

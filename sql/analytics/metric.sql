@@ -44,7 +44,7 @@ FROM (
         '{{ metric.unit }}',
         '{{
             "cumulative" if metric in dataset.totals else
-            "additive" if metric in dataset.additives else
+            "additive" if metric in dataset.counted else
             "level"
         }}',
         {{ literal(metric.caveat) }},

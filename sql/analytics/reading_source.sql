@@ -63,7 +63,7 @@ INNER JOIN weixin.{{ fact }} AS fact
     ON account.appid = fact.appid
 CROSS JOIN
     LATERAL (
-        {{ came_from("fact." ~ dataset.lists[0].name, scenes) }}
+        {{ came_from("fact." ~ dataset.lists[0].name) }}
     ) AS came_from
 {% if is_of_article %}
 LEFT JOIN weixin.dim_article AS article

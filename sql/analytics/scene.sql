@@ -2,7 +2,7 @@
 -- it. The endpoints count by different rules: compare a scene's shares, not its readers
 -- 中文：每个阅读来源一行：代码及两个接口中的名称
 -- key: scene
-{% from "analytics/macros.jinja" import literal, sentence %}
+{% from "analytics/macros.jinja" import literal, scenes, sentence %}
 CREATE VIEW analytics.scene (
     -- Its code, in analytics.article_source
     -- 中文：来源代码

@@ -36,7 +36,10 @@ def test_days_that_cannot_be_asked_for_are_refused(
         ("plan", "see the ERROR line above"),
         ("check", "failed: plan; see the lines above and the log of each"),
     ]
-    line = "end_date 2026-11-24 is too late: WeChat has days up to yesterday in Beijing, 2026-11-23"
+    line = (
+        "end_date 2026-11-24 is too late: getarticletotal has days from 2014-12-01 to yesterday in "
+        "Beijing, 2026-11-23"
+    )
     assert outcome.problems == [
         ("plan", line),
         ("check", line),

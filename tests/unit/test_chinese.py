@@ -15,7 +15,6 @@ import pytest
 
 import weixin_etl
 from weixin_etl.api import errors
-from weixin_etl.datasets import Day
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.trouble import chinese
 from weixin_etl.warehouse import errors as errors_of_warehouse
@@ -62,8 +61,6 @@ def rendered(node: ast.expr | None, module: ModuleType) -> list[str]:
             return [getattr(module, name)]
         case ast.JoinedStr(values=parts):
             return ["".join(it) for it in product(*(rendered(part, module) for part in parts))]
-        case ast.Attribute(value=ast.Attribute(attr="day"), attr="value"):
-            return [day.value for day in Day]
         case ast.FormattedValue(value=value):
             return rendered(value, module) or [next(numbers)]
         case ast.BinOp(left=left, op=ast.Add(), right=right):

@@ -89,19 +89,20 @@ def test_a_run_is_about_the_dates_it_names_or_its_mornings_window(
         ),
         case(
             replace(DATES, end_date=TODAY),
-            "end_date 2026-11-24 is too late: WeChat has days up to yesterday in Beijing, "
-            "2026-11-23",
+            "end_date 2026-11-24 is too late: getarticletotal has days from 2014-12-01 to "
+            "yesterday in Beijing, 2026-11-23",
             id="today",
         ),
         case(
             replace(DATES, begin_date=date(2014, 11, 30)),
-            "begin_date 2014-11-30 is too early: getarticletotal starts on 2014-12-01",
+            "begin_date 2014-11-30 is too early: getarticletotal has days from 2014-12-01 to "
+            "yesterday in Beijing, 2026-11-23",
             id="before the first day",
         ),
         case(
             replace(DAILY, today=date(2014, 12, 1)),
-            "nothing can be asked for on 2014-12-01: WeChat has publication days from 2014-12-01 "
-            "to yesterday in Beijing, 2026-11-23",
+            "nothing can be asked for on 2014-12-01: getarticletotal has days from 2014-12-01 to "
+            "yesterday in Beijing, 2026-11-23",
             id="a morning without a day",
         ),
     ],

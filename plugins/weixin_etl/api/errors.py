@@ -31,7 +31,7 @@ from typing import ClassVar, NamedTuple, TypeVar
 
 from weixin_etl.datasets import ARTICLES_SET, DATASETS, Dataset
 from weixin_etl.model import Account, connection_of
-from weixin_etl.problem import WAITS, Problem, ProblemKind
+from weixin_etl.problem import WAITS, OperatorError, Problem, ProblemKind
 from weixin_etl.text import one_line, shortened, visible
 
 _AUTHORISE_AGAIN = "have the account authorised again"
@@ -39,7 +39,7 @@ _LEAVE_OUT = "leave it out of weixin_accounts"
 E = TypeVar("E", bound="WeixinError")
 
 
-class WeixinError(Exception):
+class WeixinError(OperatorError):
     """A call that brought no figures. `str()` says to which account, what to change, and why."""
 
     kind: ClassVar[ProblemKind]

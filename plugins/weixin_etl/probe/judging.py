@@ -215,9 +215,13 @@ def _of_dataset(asked: Asked, it: Seen) -> Iterator[Finding]:
         yield Finding(
             Grade.NOTE,
             "shape",
-            f"not known: no answer lists {it.dataset.an_item}",
+            f"not known: no answer lists {_an_item(it.dataset)}",
             f"probe again {later}",
         )
+
+
+def _an_item(dataset: Dataset) -> str:
+    return dataset.item.of if dataset.item else "a row"
 
 
 def _quota(asked: AskedDataset) -> Finding:
@@ -230,7 +234,7 @@ def _quota(asked: AskedDataset) -> Finding:
 
 
 def _day(asked: Asked, dataset: Dataset, day: AskedDay, found: Shape | None) -> Finding:
-    name, item = str(day.day), dataset.an_item.split()[1]
+    name, item = str(day.day), _an_item(dataset).split()[1]
     if day.error:
         return _refused(name, day.error)
     assert found is not None  # noqa: S101 # it was taken apart

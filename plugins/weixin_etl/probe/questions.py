@@ -39,7 +39,7 @@ def _of_dataset(it: Seen) -> Iterator[tuple[str, str]]:
     if it.articles and dataset.describes_articles:
         yield from _of_articles(it)
     for metric in dataset.lists:
-        if it.articles and "scene_desc" in metric.entry_keys:
+        if it.articles and "scene_desc" in metric.entry_keys.split():
             yield f"Which scenes are in {metric.name}?", _scenes(it, metric.name)
 
 

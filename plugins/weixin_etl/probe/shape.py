@@ -65,7 +65,7 @@ def declared(dataset: Dataset) -> dict[str, Callable[[Any], bool]]:
     entries = {
         f"{row}{metric.name}.{key}": _is_any
         for metric in dataset.metrics
-        for key in metric.entry_keys
+        for key in metric.entry_keys.split()
     }
     item: dict[str, Callable[[Any], bool]] = {"ref_date": _is_date}
     if dataset.item:

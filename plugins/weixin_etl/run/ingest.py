@@ -18,7 +18,6 @@ from weixin_etl.model import Account, Batch, Counts, Pair, PlannedAccount, Run
 from weixin_etl.problem import (
     Problem,
     ProblemKind,
-    log_frames,
     log_problem,
     program_fault,
 )
@@ -254,8 +253,7 @@ class _Try:
         if passing := diagnose(error, self.warehouse):
             problem = passing.problem
         else:
-            log_frames(log, error)
-            problem = program_fault(error)
+            problem = program_fault(log, error)
         self.failures[account.appid] = replace(
             problem, account=account.name, appid=account.appid, conn_id=account.conn_id
         )

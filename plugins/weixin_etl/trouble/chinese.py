@@ -42,7 +42,7 @@ def of(text: str) -> str:
 
 def title(problem: Problem) -> str:
     """`Problem.title` in Chinese."""
-    who = _account(problem) or problem.subject or of(problem.who)
+    who = _account(problem) or problem.subject or of("WeChat")
     return _read("titles")[problem.kind].format(who=who, subject=problem.subject)
 
 

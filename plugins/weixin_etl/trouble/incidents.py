@@ -23,7 +23,7 @@ from sqlalchemy import Connection, Engine, RowMapping
 from weixin_etl import clock, rules
 from weixin_etl.datasets import DATASETS
 from weixin_etl.model import Run, connection_of
-from weixin_etl.problem import End, Problem, ProblemKind, Whose, days_of
+from weixin_etl.problem import End, Problem, ProblemKind, days_of
 from weixin_etl.text import one_line
 from weixin_etl.threads import convert
 from weixin_etl.warehouse import statement
@@ -34,6 +34,20 @@ log = logging.getLogger(__name__)
 
 TASKS = ("refresh_access_token", "plan", "ingest", "report", "check")
 """The subjects of incidents of whole tasks."""
+FINDINGS = [
+    kind.value
+    for kind in ProblemKind
+    if kind.is_warning and (not kind.is_of_account or kind.ends is End.AT_ONCE)
+]
+"""Kinds that are something to know and stay true: told even after they are over."""
+_FOUND_BY_PLAN = {ProblemKind.DAYS_LOST, ProblemKind.NOT_COLLECTED}
+_FOUND_BY_CHECK = {
+    *(ProblemKind.ENDPOINT_OFFLINE, ProblemKind.RUN_LATE),
+    *(ProblemKind.REJECTED, ProblemKind.SILENT),
+}
+_FOUND_BY_NO_TASK = {ProblemKind.POOL_MISSING, ProblemKind.UNKNOWN_METRIC, ProblemKind.UNKNOWN}
+_FOUND_BY_INGEST = {*ProblemKind} - _FOUND_BY_PLAN - _FOUND_BY_CHECK - _FOUND_BY_NO_TASK
+"""The kinds that the look of a task would have found if they existed."""
 _MOST_UNKNOWN = 20
 """Metrics that are told one by one; an endpoint has some thirty in all."""
 _UNKNOWN_NAMED = 3
@@ -146,7 +160,7 @@ def of_tokens(
         run,
         now,
         problems=[problem for problem in problems if not problem.kind.is_retried],
-        kinds={kind for kind in ProblemKind if kind.whose is Whose.CONNECTION},
+        kinds={kind for kind in ProblemKind if kind.is_of_connection},
         tasks=("refresh_access_token",),
         is_whole=is_whole and not run.accounts,
         collected=collected,
@@ -156,7 +170,7 @@ def of_tokens(
 def of_plan(run: Run, now: datetime, warnings: Sequence[Problem], appids: Collection[str]) -> Look:
     """What `plan` shows: only a daily run knows which days are lost, and who has left."""
     look = Look(run, now, problems=warnings, appids=appids, tasks=("plan",))
-    return replace(look, kinds=_found_by("plan")) if look.is_daily else look
+    return replace(look, kinds=_FOUND_BY_PLAN) if look.is_daily else look
 
 
 def of_ingest(
@@ -182,7 +196,7 @@ def of_ingest(
             for problem in problems
             if problem not in left
         ],
-        kinds=_found_by("ingest"),
+        kinds=_FOUND_BY_INGEST,
         appids=set() if None in undecided else days.keys() - undecided,
         days=days,
     )
@@ -201,7 +215,7 @@ def of_check(
         run,
         now,
         problems=[_of_task(problem, "check") for problem in problems],
-        kinds=_found_by("ingest", "check"),
+        kinds=_FOUND_BY_INGEST | _FOUND_BY_CHECK,
         appids=days.keys(),
         days=days,
         tasks={"check", "ingest", "report"} - set(failed_tasks),
@@ -226,10 +240,6 @@ def of_failed_tasks(run: Run, now: datetime, failed: Mapping[str, Problem | None
         ],
         failed_tasks=[task_id for task_id, problem in failed.items() if not problem],
     )
-
-
-def _found_by(*tasks: str) -> frozenset[ProblemKind]:
-    return frozenset(kind for kind in ProblemKind if kind.found_by in tasks)
 
 
 def _of_task(problem: Problem, task_id: str) -> Problem:
@@ -277,6 +287,12 @@ def _unknown(what: str, subject: str) -> Problem:
 
 Identity = tuple[ProblemKind, str | None, str | None]
 """What makes two problems one incident: the kind, the account, and what else tells it apart."""
+_BY_ERRCODE = {
+    ProblemKind.CONFIGURATION,
+    ProblemKind.ACCOUNT_BLOCKED,
+    ProblemKind.CALL_REFUSED,
+}
+"""Kinds that need a person: each errcode of them is an incident of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,7 +366,7 @@ def _add_not_met(changes: Changes, look: Look, incident: Incident) -> None:
 def identity(problem: Problem) -> Identity:
     """What makes two meetings of a problem one incident."""
     subject = problem.subject
-    if problem.appid and problem.kind.is_by_errcode and problem.errcode is not None:
+    if problem.appid and problem.kind in _BY_ERRCODE and problem.errcode is not None:
         subject = f"errcode {problem.errcode}"
     return problem.kind, problem.appid, subject
 
@@ -415,7 +431,7 @@ def _has_news(look: Look, incident: Incident, met: Problem) -> bool:
     account, or an endpoint, is refused whatever the day.
     """
     known = set(incident.problem.days)
-    if met.kind.is_finding:
+    if met.kind in FINDINGS:
         return not known.issuperset(met.days)
     if met.appid is None or met.kind.is_of_account or met.kind is ProblemKind.ENDPOINT_OFFLINE:
         return False
@@ -482,7 +498,7 @@ def _is_over_for_all(look: Look, incident: Incident) -> bool:
         return incident.is_answered_since
     if known.kind is ProblemKind.RUN_LATE:  # one that ends after midnight is no daily run any more
         return look.is_whole or look.run.run_id == incident.run_id
-    if known.kind.whose is Whose.CONNECTION:  # no other task looks at connections anew
+    if known.kind.is_of_connection:  # no other task looks at connections anew
         return look.is_whole and "refresh_access_token" in look.tasks
     return look.is_whole
 

@@ -17,10 +17,10 @@ from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS
-from weixin_etl.problem import End, Problem, ProblemKind, Whose
+from weixin_etl.problem import End, Problem, ProblemKind
 from weixin_etl.text import counted, shortened
 from weixin_etl.trouble import chinese
-from weixin_etl.trouble.incidents import TASKS, Incident, is_warning
+from weixin_etl.trouble.incidents import FINDINGS, TASKS, Incident, is_warning
 from weixin_etl.warehouse import statement
 
 log = logging.getLogger(__name__)
@@ -34,8 +34,6 @@ MOST_MESSAGES = 10
 _HOUR = timedelta(hours=1)
 STALE = timedelta(days=3)
 """An end that nobody could be told of for so long is not told."""
-FINDINGS = [kind.value for kind in ProblemKind if kind.is_finding]
-"""Kinds that are told even after they are over."""
 _MOST_BYTES = 1800
 """Bytes of a body: WeCom refuses texts of more than 2,048 bytes."""
 _LONGEST_REST = 32
@@ -244,7 +242,7 @@ def _what_is_well(problem: Problem) -> str:
         return "a daily run has ended"
     if problem.appid is None and problem.subject in TASKS:
         return f"the task {problem.subject} works again"
-    if problem.appid is None and problem.kind.whose is Whose.CONNECTION:
+    if problem.appid is None and problem.kind.is_of_connection:
         return "the connection can be used again"
     if problem.kind is ProblemKind.NOT_ASKED:
         return "the days have been asked for"

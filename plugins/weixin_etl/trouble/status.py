@@ -17,7 +17,7 @@ from sqlalchemy import Connection, RowMapping
 from weixin_etl import clock
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import Coverage, State, connection_of
-from weixin_etl.problem import Problem, ProblemKind, Whose
+from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.rules import OFFLINE
 from weixin_etl.run.outcome import with_successor
 from weixin_etl.text import counted
@@ -31,8 +31,8 @@ from weixin_etl.trouble.at_work import (
     runs_at_work,
 )
 from weixin_etl.trouble.days import AccountDays, pairs_by_account
-from weixin_etl.trouble.incidents import is_warning
-from weixin_etl.trouble.messages import FINDINGS, STALE
+from weixin_etl.trouble.incidents import FINDINGS, is_warning
+from weixin_etl.trouble.messages import STALE
 from weixin_etl.warehouse import statement
 
 RECENTLY = timedelta(days=7)
@@ -526,7 +526,7 @@ def _is_of(problem: Problem, facts: AccountFacts) -> bool:
     if problem.appid:
         return problem.appid == facts.appid
     ours = {facts.conn_id}
-    if problem.kind.whose is Whose.CONNECTION:
+    if problem.kind.is_of_connection:
         ours.add(connection_of(facts.conn_id))
     return bool(problem.conn_id) and problem.conn_id in ours
 

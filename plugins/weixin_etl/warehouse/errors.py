@@ -10,7 +10,7 @@ from psycopg2.errors import InsufficientPrivilege
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError
 
-from weixin_etl.problem import Problem, ProblemKind
+from weixin_etl.problem import OperatorError, Problem, ProblemKind
 from weixin_etl.text import one_line
 
 CONN_ID = "weixin_warehouse"
@@ -22,7 +22,7 @@ _TROUBLE_ERRORS = (
 )
 
 
-class WarehouseError(Exception):
+class WarehouseError(OperatorError):
     """The warehouse can't be used. `str()` says why and what to do."""
 
     kind = ProblemKind.WAREHOUSE_SETUP

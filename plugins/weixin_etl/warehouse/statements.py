@@ -11,7 +11,7 @@ import msgspec
 import sqlalchemy
 from sqlalchemy import TextClause
 
-from weixin_etl.datasets import ARTICLE_DATASETS, CHANNELS, DATASETS, SCENES, Dataset
+from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS, Dataset
 from weixin_etl.model import COVERAGE, Coverage
 
 
@@ -82,8 +82,6 @@ def _templates() -> jinja2.Environment:
     templates.globals |= {
         "datasets": ARTICLE_DATASETS.values(),
         "every_dataset": DATASETS.values(),
-        "channels": CHANNELS,
-        "scenes": SCENES,
         "coverage_columns": COVERAGE,
     }
     return templates

@@ -141,7 +141,8 @@ def test_a_mistyped_parameter_is_refused(conf: dict[str, object], detail: str) -
     assert airflow.bodies == []
 
 
-TOO_LATE = "end_date 2026-11-24 is too late: WeChat has days up to yesterday in Beijing, 2026-11-23"
+DAYS = "getarticletotal has days from 2014-12-01 to yesterday in Beijing, 2026-11-23"
+TOO_LATE = f"end_date 2026-11-24 is too late: {DAYS}"
 IN_A_BACKFILL = (
     "leave begin_date and end_date empty in a backfill: its dates are mornings of runs; "
     "for publication days, trigger a single run"
@@ -158,7 +159,7 @@ IN_A_BACKFILL = (
         ({"begin_date": "2026-11-12", "end_date": "2026-11-24"}, TOO_LATE),
         (
             {"begin_date": "2014-11-30", "end_date": "2026-11-11"},
-            "begin_date 2014-11-30 is too early: getarticletotal starts on 2014-12-01",
+            f"begin_date 2014-11-30 is too early: {DAYS}",
         ),
         ({"begin_date": "2026-11-12"}, "give both begin_date and end_date, or neither"),
         (

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from weixin_etl.accounts.entries import ListedAccount, nearest_first
 from weixin_etl.accounts.platform import Platform
-from weixin_etl.api.errors import ConfigurationError, WeixinError
+from weixin_etl.api.errors import ConfigurationError
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import Account, ParameterError
 from weixin_etl.orchestration import settings
@@ -22,6 +22,7 @@ from weixin_etl.probe import saved
 from weixin_etl.probe.asking import CALLS_A_DATASET, Asked, ask
 from weixin_etl.probe.judging import Grade, judge, seen
 from weixin_etl.probe.questions import settled
+from weixin_etl.problem import OperatorError
 from weixin_etl.text import counted, one_line, shown
 from weixin_etl.threads import thread_pool
 from weixin_etl.warehouse import WarehouseError
@@ -50,7 +51,7 @@ def show_probe(
         if folder:
             saved.require_new(folder)
         asked = _ask_all(accounts, wanted)
-    except (ParameterError, WarehouseError, WeixinError) as error:
+    except OperatorError as error:
         sys.stderr.write(f"weixin-etl: {error}\n")
         return NOT_KNOWN
     console = Console()

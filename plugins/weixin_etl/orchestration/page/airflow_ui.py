@@ -32,6 +32,6 @@ def _connection_to_change(problem: Problem) -> str:
     if problem.errcode is None:
         is_its_own = problem.kind is ProblemKind.CONFIGURATION  # then not WeChat refuses it
     else:
-        is_refused = problem.kind in (ProblemKind.CONFIGURATION, ProblemKind.PLATFORM)
+        is_refused = problem.kind.is_of_connection
         is_its_own = is_refused and problem.errcode in IN_CONNECTION
     return problem.to_change or (connection_of(problem.conn_id) if is_its_own else "")

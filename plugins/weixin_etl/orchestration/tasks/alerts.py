@@ -23,7 +23,7 @@ from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
 from weixin_etl.orchestration.settings import PAGE, POOL
 from weixin_etl.orchestration.tasks import run_context
-from weixin_etl.problem import Problem, ProblemKind, first_line, log_frames
+from weixin_etl.problem import Problem, ProblemKind, program_fault
 from weixin_etl.trouble import incidents, messages
 from weixin_etl.trouble.incidents import Look
 from weixin_etl.trouble.messages import Installation, Message, Send
@@ -70,8 +70,7 @@ def note(look: Look, *, is_last: bool = False) -> None:
         if is_last and (send := sender()):
             send(messages.direct(error.problem, _here()))
     except Exception as error:  # whatever it is, the run goes on
-        log_frames(log, error)
-        log.warning(_NOT_TOLD, first_line(error))
+        log.warning(_NOT_TOLD, program_fault(log, error).cause)
     finally:
         if warehouse:
             warehouse.dispose()

@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipExcept
 from weixin_etl.api.errors import WeixinError
 from weixin_etl.model import ParameterError
 from weixin_etl.orchestration.tasks import alerts
-from weixin_etl.problem import Problem, ProblemKind, log_frames, log_problem, program_fault
+from weixin_etl.problem import Problem, ProblemKind, log_problem, program_fault
 from weixin_etl.run.check import CheckError
 from weixin_etl.run.ingest import IngestError
 from weixin_etl.warehouse import WarehouseError
@@ -50,8 +50,6 @@ def readable_ending() -> Iterator[None]:
         raise EndOfTask(str(error), is_retryable=error.is_retryable) from None
     except Exception as error:
         problem = as_problem(error)
-        if problem.kind is ProblemKind.PROGRAM:
-            log_frames(log, error)
         log_problem(log, problem)
         get_current_context()["ti"].xcom_push(PROBLEM, msgspec.to_builtins(problem))
         alerts.task_failed(problem)
@@ -68,4 +66,4 @@ def as_problem(error: Exception) -> Problem:
         case ParameterError():
             return Problem(ProblemKind.PARAMETER, str(error), "")
         case _:
-            return program_fault(error)
+            return program_fault(log, error)
