@@ -134,7 +134,7 @@ class Engine:
     """Those that have ended."""
     calls: list[tuple[str, str, date, int]] = field(default_factory=list)
     listed_on: dict[Endpoint, set[int]] = field(default_factory=lambda: defaultdict(set))
-    """Days on which an answer listed an article."""
+    """Days on which an answer of its chunk of yesterday listed an article."""
     heard_on: dict[Endpoint, set[int]] = field(default_factory=lambda: defaultdict(set))
     """Days whose plan knew of an article that was listed on that day or the one before."""
 
@@ -340,7 +340,8 @@ class Asking:
             for article, rows in listing.items():
                 pair.facts[article] = pair.facts.get(article, {}) | rows
             if listing:
-                self.engine.listed_on[self.endpoint].add(day_of(moment))
+                if day_number(max(answers)) == day_of(moment) - 1:
+                    self.engine.listed_on[self.endpoint].add(day_of(moment))
                 self.heard_at = instant(moment)
             before = pair.coverage
             hour = time(READY_HOUR)

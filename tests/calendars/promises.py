@@ -19,7 +19,8 @@ What must hold after any calendar, by the log of answers and by what the worlds 
     C10 whatever was answered or is in reach is final, silent, due or named; nothing that WeChat
         shows, or that a whole honest day showed, is missing of what is final or silent
 
-Excused from C2: a day beyond the reach that a person first asked for on the last two mornings.
+Excused from C2: a day that a person asked for by itself on the last two mornings: an answer without
+the account's newest days tells less, and the day is not asked again before the next morning.
 Excused from C1, C2 and C8: a day whose list changed on a good morning, or always changes (`moved`);
 and, of an account that did not speak on the second and the third good morning (`is_quiet`), what
 its speech woke later. Not promised: a silent account of which no article that was ever listed is
@@ -48,6 +49,7 @@ from calendars.worlds import at, date_of, day_number, instant
 from weixin_etl import rules
 from weixin_etl.model import Run, State
 
+HOUR = 3600
 MOST_TRIES = QUICK_TRIES + 8
 """Of a scheduled run: at 08:30 and every half hour until noon, and those right after a failure."""
 
@@ -192,6 +194,13 @@ class Ending:
             if process.run.dataset.name == endpoint[0] and process.run.is_scheduled
         ]
         self.last_run = next(it for it in self.scheduled if it.day == self.last)
+        self.by_hand = {
+            day_number(day)
+            for process in engine.runs
+            if not process.run.is_scheduled and process.begun_at >= at(self.last - 1) - HOUR
+            for day in process.days(endpoint[1])
+            if process.run.dataset.name == endpoint[0]
+        }
         good = {self.calendar.mornings + 1, self.calendar.mornings + 2}
         self.is_quiet = not good <= engine.listed_on[endpoint] & engine.heard_on[endpoint]
         self.answered = {day_number(day) for day, pair in self.pairs.items() if pair.ready}
@@ -285,9 +294,8 @@ class Ending:
         for day in sorted({*range(self.reach, past - 2), *self.answered}):
             is_open = not self.has_ended(day) and not self.moved(day) and day < past - 2
             heard = self.heard and self.heard > (self.pair(day).coverage.ready_at or instant(-1e9))
-            ready = self.pair(day).ready
-            is_by_hand = day < self.reach and bool(ready) and ready[0] >= at(self.last - 1)
-            if is_open and not is_by_hand and not (self.is_quiet and (day in asked or heard)):
+            is_excused = day in self.by_hand or (self.is_quiet and (day in asked or heard))
+            if is_open and not is_excused:
                 yield f"C2 open: day {day}"
         for day in sorted(day for day in asked if day < past):
             pair = self.pair(day)
