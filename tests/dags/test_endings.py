@@ -41,7 +41,7 @@ def test_a_fault_of_the_program_has_its_frames_collapsed(
 ):
     """Above its line; it may pass, so it is tried again, and told by the last try."""
     daily.set("AIRFLOW__WEIXIN__RETRIES", "1")
-    monkeypatch.setattr("weixin_etl.run.ingest.parse", stumbling(parse))
+    monkeypatch.setattr("weixin_etl.load.stage.parse", stumbling(parse))
 
     outcome = daily.run()
 

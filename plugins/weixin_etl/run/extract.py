@@ -2,25 +2,32 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from math import inf
 from threading import Condition, Lock
 
 from weixin_etl import clock, rules
 from weixin_etl.api.client import Answer, Refusal, WeixinClient
-from weixin_etl.api.errors import EndpointOfflineError, HeldBackError, WeixinError
+from weixin_etl.api.errors import (
+    ConfigurationError,
+    EndpointOfflineError,
+    HeldBackError,
+    WeixinError,
+)
 from weixin_etl.api.outages import Outages
 from weixin_etl.load import Staged
-from weixin_etl.model import Account, PlannedAccount, Run
+from weixin_etl.model import Account, Pair, PlannedAccount, Run
 from weixin_etl.threads import short_turns, thread_pool
 
 log = logging.getLogger(__name__)
 
 ENOUGH_BYTES = 4 << 20
 """Bytes of answers that are handed on together."""
-_EVER = datetime.min.replace(tzinfo=UTC)
+
+OpenClient = Callable[[PlannedAccount], WeixinClient]
+"""The client of a planned account; raises `WeixinError` when its connection can't be used."""
 
 
 class AccountCalls:
@@ -33,55 +40,69 @@ class AccountCalls:
     def __init__(
         self,
         run: Run,
-        account: Account,
-        chunks: Iterable[list[date]],
-        open_client: Callable[[], WeixinClient],
+        planned: PlannedAccount,
+        wanted: Collection[Pair],
+        open_client: OpenClient,
+        calls_left: float = inf,
         *,
         now: Callable[[], datetime] = clock.now,
-        planned_at: datetime = _EVER,
-        calls_allowed: float = inf,
-        stopped: Refusal | None = None,
     ) -> None:
-        """`open_client` raises `WeixinError` when the account can't be asked."""
-        self.account = account
-        self.chunks = deque(chunks)
+        """Ask for the planned days that are `wanted`."""
+        self.account = Account(planned.conn_id, planned.appid, "", planned.name)
+        self.chunks = deque(_chunks(planned, wanted))
         """Days that are judged together, not begun yet."""
         self._run = run
+        self._planned = planned
         self._open_client = open_client
-        self._now: Callable[[], datetime] = lambda: max(now(), planned_at)
-        self._planned_at = planned_at
-        self._calls_allowed = calls_allowed
+        self._calls_left = calls_left
+        self._now: Callable[[], datetime] = lambda: max(now(), planned.planned_at)
         self._client: WeixinClient | None = None
-        self._stopped = stopped
+        self._stopped: Refusal | None = None
         self._outages = Outages()
-        self._opening, self._noting = Lock(), Lock()
+        self._lock = Lock()
 
     def ask(self, day: date) -> Answer | Refusal:
         """Ask for the day, unless the account is stopped or has no call left."""
-        client = self._opened()
-        with self._noting:
-            if self._stopped:
-                return replace(self._stopped, calls=0)
-            if self._calls_allowed <= 0:
-                return Refusal(HeldBackError(account=str(self.account)), self._now(), calls=0)
-            self._calls_allowed -= 1
-        assert client  # noqa: S101 # else it is stopped
-        came = _not_before(client.datacube(self._run.dataset, day), self._planned_at)
-        with self._noting:
-            self._calls_allowed -= came.calls - 1  # a call that was given up is not taken off
+        with self._lock:
+            client = self._client_or_refusal()
+            if isinstance(client, Refusal):
+                return client
+            self._calls_left -= 1
+        came = _not_before(client.datacube(self._run.dataset, day), self._planned.planned_at)
+        with self._lock:
+            self._calls_left -= came.calls - 1  # a call that was given up is not taken off
             self._note(day, came)
         return came
 
-    def _opened(self) -> WeixinClient | None:
-        """The account's client; None of an account that is stopped."""
-        with self._opening:
-            if self._client is None and self._stopped is None:
-                try:
-                    self._client = self._open_client()
-                    self._client.check_token()
-                except WeixinError as error:
-                    self._stopped = Refusal(error, self._now(), calls=0)
-            return self._client
+    def _client_or_refusal(self) -> WeixinClient | Refusal:
+        if self._stopped:
+            return replace(self._stopped, calls=0)
+        if self._calls_left <= 0:
+            return Refusal(HeldBackError(account=str(self.account)), self._now(), calls=0)
+        try:
+            self._client = self._client or self._opened()
+        except WeixinError as error:
+            self._stopped = Refusal(error, self._now(), calls=0)
+            return self._stopped
+        return self._client
+
+    def _opened(self) -> WeixinClient:
+        """
+        The account's client, with a token.
+
+        Raises:
+            WeixinError: it gets none, or the connection's login has changed since the plan.
+        """
+        client, planned = self._open_client(self._planned), self._planned
+        if client.account.appid != planned.appid:
+            raise ConfigurationError(
+                account=planned.name,
+                cause=f"the AppID of connection {planned.conn_id} was {planned.appid} when the run "
+                f"was planned and is {client.account.appid} now",
+                cure="clear the task refresh_access_token with its downstream tasks",
+            )
+        client.check_token()
+        return client
 
     def _note(self, day: date, came: Answer | Refusal) -> None:
         """
@@ -105,13 +126,16 @@ def _not_before(came: Answer | Refusal, instant: datetime) -> Answer | Refusal:
     return replace(came, refused_at=max(came.refused_at, instant))
 
 
-def chunks_of(planned: PlannedAccount, wanted: set[date]) -> list[list[date]]:
-    """Those of an account's planned days as chunks: the window's first, then the older ones."""
-    first = [day for day in planned.first if day in wanted]
-    older = [day for day in planned.older if day in wanted]
-    starts = range(0, len(older), rules.OLDER_DAYS)
-    chunks = [first, *(older[start : start + rules.OLDER_DAYS] for start in starts)]
-    return [chunk for chunk in chunks if chunk]
+def _chunks(planned: PlannedAccount, wanted: Collection[Pair]) -> Iterator[list[date]]:
+    """The wanted ones of an account's planned days: the window's, then at most 30 older ones."""
+    first, older = (
+        [day for day in days if (planned.appid, day) in wanted]
+        for days in (planned.first, planned.older)
+    )
+    if first:
+        yield first
+    for start in range(0, len(older), rules.OLDER_DAYS):
+        yield older[start : start + rules.OLDER_DAYS]
 
 
 @dataclass(eq=False, slots=True)
@@ -127,6 +151,17 @@ class FetchedChunk:
     in_flight: int = 0
     failure: Exception | None = None
     """What went wrong in the program itself: the account is given up."""
+
+    def land(self, came: Staged | Exception) -> None:
+        """Take a call's end; an error of the program ends the account's calls."""
+        self.in_flight -= 1
+        if isinstance(came, Exception):
+            self.failure = came
+            self.days.clear()
+            self.calls.chunks.clear()
+        else:
+            self.staged.append(came)
+            self.size += came.size
 
 
 def extract(
@@ -147,7 +182,8 @@ def extract(
 
     `ask` makes a call and may work on its answer; it runs in a thread.
     """
-    flight = _Flight(deque(accounts), ask, concurrency, max(1, most_bytes // 2))
+    waiting = deque(account for account in accounts if account.chunks)
+    flight = _Flight(waiting, ask, concurrency, max(1, most_bytes // 2))
     with short_turns(), thread_pool(concurrency) as pool:
         callers = [pool.submit(flight.make_calls) for _ in range(concurrency)]
         try:
@@ -189,9 +225,9 @@ class _Flight:
     def taken(self, seconds: float) -> list[FetchedChunk]:
         """The first complete chunks within the bytes, or one; none when all were taken."""
         taken: list[FetchedChunk] = []
-        size = 0
+        size, enough = 0, min(ENOUGH_BYTES, self.most_bytes)
         with self.changed:
-            self.changed.wait_for(lambda: self.is_over or self._is_enough(), seconds)
+            self.changed.wait_for(lambda: self.is_over or self.size >= enough, seconds)
             self.changed.wait_for(lambda: self.is_over or self.complete)
             while self.complete and (not taken or size + self.complete[0].size <= self.most_bytes):
                 taken.append(self.complete.popleft())
@@ -205,9 +241,6 @@ class _Flight:
         with self.changed:
             self.is_over = True
             self.changed.notify_all()
-
-    def _is_enough(self) -> bool:
-        return self.size >= min(ENOUGH_BYTES, self.most_bytes)
 
     def _next(self) -> tuple[FetchedChunk, date] | None:
         """The next call, once it may begin; None when there is none."""
@@ -236,27 +269,17 @@ class _Flight:
         self.active.append(FetchedChunk(calls, deque(calls.chunks.popleft())))
 
     def _make_call(self, chunk: FetchedChunk, day: date) -> None:
-        staged, failure = None, None
+        came: Staged | Exception
         try:
-            staged = self.ask(chunk.calls, day)
+            came = self.ask(chunk.calls, day)
         except Exception as error:
             log.warning("%s %s: not worked on: %s", chunk.calls.account, day, type(error).__name__)
-            failure = error
+            came = error
         with self.changed:
-            self._land(chunk, staged, failure)
+            chunk.land(came)
+            if not chunk.days and not chunk.in_flight:
+                self._complete(chunk)
             self.changed.notify_all()
-
-    def _land(self, chunk: FetchedChunk, staged: Staged | None, failure: Exception | None) -> None:
-        chunk.in_flight -= 1
-        if staged:
-            chunk.staged.append(staged)
-            chunk.size += staged.size
-        if failure:
-            chunk.failure = failure
-            chunk.days.clear()
-            chunk.calls.chunks.clear()
-        if not chunk.days and not chunk.in_flight:
-            self._complete(chunk)
 
     def _complete(self, chunk: FetchedChunk) -> None:
         self.active.remove(chunk)

@@ -2,9 +2,10 @@
 
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from time import sleep
 
 import pytest
@@ -20,8 +21,8 @@ from weixin_etl.api.errors import (
     UnreachableError,
 )
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.model import Account, PlannedAccount, Run
-from weixin_etl.run.extract import AccountCalls, FetchedChunk, chunks_of, extract
+from weixin_etl.model import Account, Pair, PlannedAccount, Run
+from weixin_etl.run.extract import AccountCalls, FetchedChunk, extract
 from weixin_sandbox import Sandbox, Scenario
 
 DAYS = [date(2026, 11, day) for day in range(23, 11, -1)]
@@ -31,6 +32,7 @@ OFFLINE = refuses(47009)
 LATER = datetime(2027, 1, 8, 10, tzinfo=clock.SHANGHAI)
 """When none of the days is of the present window."""
 RUN = Run("manual", ARTICLE_TOTAL, LATER.date())
+EVER = datetime.min.replace(tzinfo=UTC)
 PATIENCE_SECONDS = 5
 
 
@@ -52,7 +54,13 @@ def asked(calls: AccountCalls, day: date) -> Came:
 def calls_of(account: Account, now: Callable[[], datetime] = lambda: LATER) -> AccountCalls:
     """Calls for the days, as one chunk."""
     client = WeixinClient(account, LIMITS)
-    return AccountCalls(RUN, account, [DAYS], lambda: client, now=now)
+    planned = PlannedAccount(account.conn_id, account.appid, account.name, EVER, DAYS)
+    return AccountCalls(RUN, planned, pairs(planned), lambda _: client, now=now)
+
+
+def pairs(planned: PlannedAccount) -> set[Pair]:
+    """All that is planned."""
+    return {(planned.appid, day) for day in planned.days}
 
 
 def chunks(
@@ -175,15 +183,20 @@ def test_days_that_are_not_asked_have_the_time_of_the_refusal(
 
 def several(count: int, days: int = 12, in_chunk: int = 12) -> list[AccountCalls]:
     """Calls of accounts that have no server."""
-    return [
-        AccountCalls(
-            RUN,
-            Account(f"a{number}", f"wx{number}", "", f"号{number}"),
-            [DAYS[:days][start : start + in_chunk] for start in range(0, days, in_chunk)],
-            lambda: pytest.fail("nobody needs a client"),
-        )
+    planned = [
+        PlannedAccount(f"a{number}", f"wx{number}", f"号{number}", EVER, DAYS[:days])
         for number in range(count)
     ]
+    accounts = [
+        AccountCalls(RUN, it, pairs(it), lambda _: pytest.fail("nobody needs a client"))
+        for it in planned
+    ]
+    for account in accounts:
+        (window,) = account.chunks
+        account.chunks = deque(
+            window[start : start + in_chunk] for start in range(0, days, in_chunk)
+        )
+    return accounts
 
 
 def at_once(calls: AccountCalls, day: date) -> Came:
@@ -267,10 +280,14 @@ def test_chunks_are_the_window_and_at_most_thirty_older_days():
     older = [date(2026, 11, 11) - timedelta(number) for number in range(70)]
     planned = PlannedAccount("a", "wx0", "号", LATER, first=DAYS, older=older)
 
-    assert chunks_of(planned, [*older, *DAYS]) == [DAYS, older[:30], older[30:60], older[60:]]
-    assert chunks_of(planned, older[:31]) == [older[:30], older[30:31]]
-    assert chunks_of(planned, DAYS[2:4]) == [DAYS[2:4]]
-    assert chunks_of(planned, []) == []
+    def chunks_of(*wanted: date) -> list[list[date]]:
+        pairs = {(planned.appid, day) for day in wanted}
+        return [*AccountCalls(RUN, planned, pairs, lambda _: pytest.fail("no client")).chunks]
+
+    assert chunks_of(*older, *DAYS) == [DAYS, older[:30], older[30:60], older[60:]]
+    assert chunks_of(*older[:31]) == [older[:30], older[30:31]]
+    assert chunks_of(*DAYS[2:4]) == [DAYS[2:4]]
+    assert chunks_of() == []
 
 
 def test_an_error_of_the_program_ends_its_accounts_calls_alone():

@@ -15,10 +15,9 @@ from weixin_etl.api.errors import EndpointOfflineError
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import Account, ConfiguredAccount, PlannedAccount
 from weixin_etl.run import Settings
-from weixin_etl.run.check import check
+from weixin_etl.run.check import check, report
 from weixin_etl.run.ingest import ingest
 from weixin_etl.run.plan import plan
-from weixin_etl.run.report import report
 from weixin_etl.warehouse.locks import lock_load
 
 pytestmark = pytest.mark.every_postgres
@@ -38,7 +37,7 @@ def test_a_whole_run(
         monkeypatch.setenv("WEIXIN_NOW", f"2026-11-24T10:{minute}:00+08:00")
         batch = plan(run, loader, Settings(), configured).accounts
         ingest(run, loader, Settings(), batch, lambda _: client)
-        totals = report(run, loader, batch).totals
+        totals = report(run, loader, Settings(), batch).totals
         assert check(run, loader, Settings(), configured, batch).not_in == []
         assert totals["calls"] >= totals["in"] >= dataset.window
         assert totals["not_in"] == 0

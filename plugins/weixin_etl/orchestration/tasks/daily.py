@@ -21,7 +21,7 @@ from weixin_etl.problem import Problem, log_problem
 from weixin_etl.run import check as check_verb
 from weixin_etl.run import ingest as ingest_verb
 from weixin_etl.run import plan as plan_verb
-from weixin_etl.run import report as report_verb
+from weixin_etl.run.outcome import NotInError
 from weixin_etl.text import one_line
 from weixin_etl.threads import convert
 from weixin_etl.trouble import incidents
@@ -125,7 +125,8 @@ def report(dataset: Dataset) -> dict[str, int]:
     named = context["ti"].xcom_pull(task_ids=["ingest"], key=_UNKNOWN_METRICS)
     if unknown := sorted({name for names in named for name in names or ()}):
         log.warning("unknown metrics, kept in extra: %s", ", ".join(unknown[:_MOST_NAMED]))
-    done = report_verb.report(run, open_warehouse(), _planned(context))
+    pipeline = settings.read().pipeline
+    done = check_verb.report(run, open_warehouse(), pipeline, _planned(context))
     metrics.emit_counts(run, done.totals)
     return done.totals
 
@@ -154,17 +155,17 @@ def check(dataset: Dataset, asset: Any) -> None:
     looked = incidents.of_check(
         run,
         clock.now(),
-        judgement.problems,
+        [*judgement.not_in, *judgement.warnings],
         days,
         failed_tasks=_failed_tasks(context, "failed"),
     )
     alerts.note(looked, is_last=True)
-    judgement.require_good()
+    if judgement.not_in:
+        raise NotInError(judgement.not_in)
     if failed:
         raise _upstream_failed(failed)
-    done = report_verb.report(run, warehouse, planned)
-    changed = [day.isoformat() for day in done.changed_days]
-    extra: dict[str, Any] = {"run_id": run.run_id, "days": changed, **done.totals}
+    changed = [day.isoformat() for day in judgement.done.changed_days]
+    extra: dict[str, Any] = {"run_id": run.run_id, "days": changed, **judgement.done.totals}
     context["outlet_events"][asset].extra = extra
 
 
