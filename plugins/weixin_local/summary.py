@@ -14,7 +14,7 @@ from weixin_etl import clock, rules
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Batch, Coverage, Pair, PlannedAccount, Run, State, days_of
 from weixin_etl.problem import ProblemKind
-from weixin_etl.run import Settings
+from weixin_etl.run import Work
 from weixin_etl.run.outcome import outcome_of, with_successor
 from weixin_etl.text import one_line
 from weixin_etl.warehouse import statement
@@ -36,7 +36,7 @@ def show(warehouse: Engine, run: Run, steps: Steps, *, goes_on: bool = False) ->
         counts = connection.execute(statement("local/run_days.sql"), values).mappings().all()
         days = [row["day"] for row in counts]
         accounts = [replace(it, first=days, older=[]) for it in _accounts(connection, run)]
-        known = outcome_of(connection, run, Settings(), accounts, clock.now()).known
+        known = outcome_of(connection, Work(run, warehouse), accounts).known
         heard = _heard(connection, dataset, accounts)
         most_read = connection.execute(statement("local/most_read.sql", dataset), values).all()
     if goes_on and not any(pair.ready_at for pair in known.values()):
@@ -130,7 +130,7 @@ def problems(warehouse: Engine, run: Run, *, goes_on: bool) -> list[str]:
     now = clock.now()
     with warehouse.connect() as connection:
         planned = [account for account in _accounts(connection, run) if account.days]
-        found = outcome_of(connection, run, Settings(), planned, now).problems()
+        found = outcome_of(connection, Work(run, warehouse), planned).problems()
         found = with_successor(connection, run.dataset, found, now)
     return [
         str(problem)

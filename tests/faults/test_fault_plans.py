@@ -20,7 +20,7 @@ from weixin_etl.datasets import Dataset
 from weixin_etl.kept.imported import import_files
 from weixin_etl.load.stage import unpacked
 from weixin_etl.problem import ProblemKind
-from weixin_etl.run import Settings
+from weixin_etl.run import Settings, Work
 from weixin_etl.run.check import check
 from weixin_etl.run.outcome import outcome_of
 from weixin_sandbox import Sandbox
@@ -110,22 +110,16 @@ def colour(trial: Trial, order: Order, end: Outcome) -> str:
     Every pair was asked for or is settled, and whatever is not in has its sentence.
     """
     assert f"{ProblemKind.PROGRAM}: " not in end.said
+    work = Work(order.run, trial.warehouse, trial.settings, now=lambda: order.now)
     with trial.warehouse.connect() as connection:
-        outcome = outcome_of(connection, order.run, trial.settings, order.batch, order.now)
+        outcome = outcome_of(connection, work, order.batch)
     red = set()
     for planned, _, pair in outcome.pairs():
         assert pair.is_attempted_since(planned.planned_at) or pair.settled
         if outcome.makes_red(planned, pair):
             assert pair.error
             red.add(planned.name)
-    judgement = check(
-        order.run,
-        trial.warehouse,
-        trial.settings,
-        trial.configured,
-        order.batch,
-        now=lambda: order.now,
-    )
+    judgement = check(work, trial.configured, order.batch)
     assert {problem.account for problem in judgement.not_in} == red
     return "red" if red else "green"
 

@@ -1,16 +1,17 @@
 """The verbs report and check: what a run did, and its colour by what is true now."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
+from functools import partial
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from weixin_etl import clock
 from weixin_etl.model import Batch, ConfiguredAccount, Pair, ParameterError, Run
 from weixin_etl.problem import Problem, ProblemKind, log_problem
-from weixin_etl.run import Settings
+from weixin_etl.run import Work
 from weixin_etl.run.outcome import Outcome, outcome_of, problem_of, with_successor
 from weixin_etl.text import counted
 from weixin_etl.warehouse import require_migrated, statement
@@ -34,24 +35,16 @@ class Report:
     changed_days: list[date]
 
 
-def report(
-    run: Run,
-    warehouse: Engine,
-    settings: Settings,
-    planned: Batch,
-    *,
-    now: Callable[[], datetime] = clock.now,
-) -> Report:
+def report(work: Work, planned: Batch) -> Report:
     """
     Log a line per planned pair, and add up what the run did.
 
     Raises:
         WarehouseError: the warehouse does not answer or is not migrated.
     """
-    require_migrated(warehouse)
-    with warehouse.connect() as connection:
-        outcome = outcome_of(connection, run, settings, planned, now())
-        done = _counts(connection, run)
+    require_migrated(work.warehouse)
+    with work.warehouse.connect() as connection:
+        outcome, done = outcome_of(connection, work, planned), _counts(connection, work.run)
     pairs = [*outcome.pairs()]
     for account, day, pair in pairs if len(pairs) <= PAIRS_IN_LOG else ():
         is_in = outcome.is_in(account, pair)
@@ -95,15 +88,7 @@ class Judgement:
     done: Report
 
 
-def check(
-    run: Run,
-    warehouse: Engine,
-    settings: Settings,
-    configured: Sequence[ConfiguredAccount],
-    planned: Batch,
-    *,
-    now: Callable[[], datetime] = clock.now,
-) -> Judgement:
+def check(work: Work, configured: Sequence[ConfiguredAccount], planned: Batch) -> Judgement:
     """
     Judge the run by what is true now, whoever brought it in, and log why.
 
@@ -113,19 +98,18 @@ def check(
     Raises:
         WarehouseError: the warehouse does not answer or is not migrated.
     """
-    require_migrated(warehouse)
+    require_migrated(work.warehouse)
     unplanned = [it.problem for it in configured if it.is_wanted and not it.appid and it.problem]
-    with warehouse.connect() as connection:
-        outcome = outcome_of(connection, run, settings, planned, now())
+    with work.warehouse.connect() as connection:
+        outcome, done = outcome_of(connection, work, planned), _counts(connection, work.run)
         found = [*outcome.excused(), *_rejected(connection, outcome), *_silent(connection, outcome)]
-        warnings = with_successor(connection, run.dataset, found, outcome.now)
-        not_in = with_successor(connection, run.dataset, outcome.problems(), outcome.now)
-        done = _added_up(outcome, _counts(connection, run))
+        advised = partial(with_successor, connection, work.run.dataset, now=outcome.now)
+        warnings, not_in = advised(found), advised(outcome.problems())
     for problem in warnings:
         log.warning("%s", problem)
     for problem in [*unplanned, *not_in]:
         log_problem(log, problem)
-    return Judgement([*unplanned, *not_in], warnings, done)
+    return Judgement([*unplanned, *not_in], warnings, _added_up(outcome, done))
 
 
 def not_planned(run: Run, accounts: Sequence[ConfiguredAccount]) -> list[Problem]:

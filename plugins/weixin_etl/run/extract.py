@@ -2,9 +2,10 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import partial
 from math import inf
 from threading import Condition, Lock
 
@@ -18,7 +19,8 @@ from weixin_etl.api.errors import (
 )
 from weixin_etl.api.outages import Outages
 from weixin_etl.load import Staged
-from weixin_etl.model import Account, Pair, PlannedAccount, Run
+from weixin_etl.model import Account, PlannedAccount
+from weixin_etl.run import Work
 from weixin_etl.threads import short_turns, thread_pool
 
 log = logging.getLogger(__name__)
@@ -39,23 +41,21 @@ class AccountCalls:
 
     def __init__(
         self,
-        run: Run,
+        work: Work,
         planned: PlannedAccount,
-        wanted: Collection[Pair],
+        chunks: Iterable[list[date]],
         open_client: OpenClient,
         calls_left: float = inf,
-        *,
-        now: Callable[[], datetime] = clock.now,
     ) -> None:
-        """Ask for the planned days that are `wanted`."""
+        """Ask for these of the planned days."""
         self.account = Account(planned.conn_id, planned.appid, "", planned.name)
-        self.chunks = deque(_chunks(planned, wanted))
+        self.chunks = deque(chunks)
         """Days that are judged together, not begun yet."""
-        self._run = run
         self._planned = planned
+        self._dataset = work.run.dataset
+        self._now: Callable[[], datetime] = lambda: max(work.now(), planned.planned_at)
         self._open_client = open_client
         self._calls_left = calls_left
-        self._now: Callable[[], datetime] = lambda: max(now(), planned.planned_at)
         self._client: WeixinClient | None = None
         self._stopped: Refusal | None = None
         self._outages = Outages()
@@ -68,7 +68,7 @@ class AccountCalls:
             if isinstance(client, Refusal):
                 return client
             self._calls_left -= 1
-        came = _not_before(client.datacube(self._run.dataset, day), self._planned.planned_at)
+        came = _not_before(client.datacube(self._dataset, day), self._planned.planned_at)
         with self._lock:
             self._calls_left -= came.calls - 1  # a call that was given up is not taken off
             self._note(day, came)
@@ -112,7 +112,7 @@ class AccountCalls:
         within the present window: WeChat may give older days that newer ones lack.
         """
         error = came.error if isinstance(came, Refusal) else None
-        window_first = clock.beijing_date(self._now()) - rules.DAY * self._run.dataset.window
+        window_first = clock.beijing_date(self._now()) - rules.DAY * self._dataset.window
         is_offline = isinstance(error, EndpointOfflineError) and day < window_first
         self._outages.note(error if error and (error.is_outage or is_offline) else None)
         if isinstance(came, Refusal) and (came.error.stops_account or self._outages.are_enough):
@@ -126,42 +126,19 @@ def _not_before(came: Answer | Refusal, instant: datetime) -> Answer | Refusal:
     return replace(came, refused_at=max(came.refused_at, instant))
 
 
-def _chunks(planned: PlannedAccount, wanted: Collection[Pair]) -> Iterator[list[date]]:
-    """The wanted ones of an account's planned days: the window's, then at most 30 older ones."""
-    first, older = (
-        [day for day in days if (planned.appid, day) in wanted]
-        for days in (planned.first, planned.older)
-    )
-    if first:
-        yield first
-    for start in range(0, len(older), rules.OLDER_DAYS):
-        yield older[start : start + rules.OLDER_DAYS]
-
-
 @dataclass(eq=False, slots=True)
 class FetchedChunk:
-    """An account's days that are judged together, and what has come of them."""
+    """What has come of an account's days that are judged together."""
 
     calls: AccountCalls
-    days: deque[date]
-    """Not asked yet."""
     staged: list[Staged] = field(default_factory=list)
-    size: int = 0
-    """Bytes of its answers."""
-    in_flight: int = 0
     failure: Exception | None = None
     """What went wrong in the program itself: the account is given up."""
 
-    def land(self, came: Staged | Exception) -> None:
-        """Take a call's end; an error of the program ends the account's calls."""
-        self.in_flight -= 1
-        if isinstance(came, Exception):
-            self.failure = came
-            self.days.clear()
-            self.calls.chunks.clear()
-        else:
-            self.staged.append(came)
-            self.size += came.size
+    @property
+    def size(self) -> int:
+        """Bytes of its answers."""
+        return sum(one.size for one in self.staged)
 
 
 def extract(
@@ -173,54 +150,61 @@ def extract(
     most_seconds: float,
 ) -> Iterator[list[FetchedChunk]]:
     """
-    Ask for each account's days, `concurrency` calls at once, from the first to the last.
+    Ask for each account's days, at most `concurrency` calls at once, from the first to the last.
 
     Chunks that are complete are yielded together: 4 MB of answers or more, up to half of
     `most_bytes` or a single one, or what there is after `most_seconds`. Calls go on while the
-    caller works, until the other half waits for it. An account that answers slowly leaves the other
-    calls to the others. Its next chunk begins when the one before is complete.
+    caller works, until the other half waits for it. Each account has its share of the calls, so
+    that one that answers slowly holds no other. Its next chunk begins when the one before is
+    complete.
 
     `ask` makes a call and may work on its answer; it runs in a thread.
     """
-    waiting = deque(account for account in accounts if account.chunks)
-    flight = _Flight(waiting, ask, concurrency, max(1, most_bytes // 2))
+    asked = [account for account in accounts if account.chunks]
+    share = max(1, concurrency // max(1, len(asked)))
+    flight = _Flight(ask, share, max(1, most_bytes // 2), len(asked), is_over=not asked)
     with short_turns(), thread_pool(concurrency) as pool:
-        callers = [pool.submit(flight.make_calls) for _ in range(concurrency)]
+        fetching = [pool.submit(flight.fetch, calls) for calls in asked]
         try:
             while taken := flight.taken(most_seconds):
                 yield taken
         finally:
             flight.end()
-        for caller in callers:
-            caller.result()
+        for account in fetching:
+            account.result()
 
 
 @dataclass(eq=False, slots=True)
 class _Flight:
     """The calls of a try: threads make them, one takes what has come of them."""
 
-    accounts: deque[AccountCalls]
-    """Not begun yet."""
     ask: Callable[[AccountCalls, date], Staged]
-    concurrency: int
+    share: int
+    """Calls of an account at once."""
     most_bytes: int
     """Bytes of complete chunks that may be taken together, and that may wait."""
-    active: list[FetchedChunk] = field(default_factory=list)
-    """One of an account."""
+    unfinished: int
+    """Accounts whose calls are not all made."""
+    is_over: bool
+    """Whether there is none, or nobody waits for them."""
     complete: deque[FetchedChunk] = field(default_factory=deque)
     size: int = 0
     """Bytes of these."""
-    is_over: bool = False
-    """Whether all calls are made, or nobody waits for them."""
     changed: Condition = field(default_factory=Condition)
 
-    def make_calls(self) -> None:
-        """Make one call after the other."""
+    def fetch(self, calls: AccountCalls) -> None:
+        """Ask for an account's days, chunk by chunk."""
         try:
-            while turn := self._next():
-                self._make_call(*turn)
+            with thread_pool(self.share) as callers:
+                while calls.chunks:
+                    chunk, days = FetchedChunk(calls), calls.chunks.popleft()
+                    list(callers.map(partial(self._make_call, chunk), days))  # waits for all
+                    self._hand_on(chunk)
         finally:
-            self.end()
+            with self.changed:
+                self.unfinished -= 1
+                self.is_over |= not self.unfinished
+                self.changed.notify_all()
 
     def taken(self, seconds: float) -> list[FetchedChunk]:
         """The first complete chunks within the bytes, or one; none when all were taken."""
@@ -242,48 +226,21 @@ class _Flight:
             self.is_over = True
             self.changed.notify_all()
 
-    def _next(self) -> tuple[FetchedChunk, date] | None:
-        """The next call, once it may begin; None when there is none."""
-        with self.changed:
-            while self.accounts or self.active:
-                chunk = self._askable()
-                if self.is_over:
-                    break
-                if chunk:
-                    chunk.in_flight += 1
-                    return chunk, chunk.days.popleft()
-                self.changed.wait()
-        return None
-
-    def _askable(self) -> FetchedChunk | None:
-        """The chunk with the fewest calls in flight that has a day left, and less than a share."""
-        if self.size >= self.most_bytes:
-            return None
-        while self.accounts and len(self.active) < self.concurrency:
-            self._begin(self.accounts.popleft())
-        share = -(-self.concurrency // len(self.active))
-        askable = [it for it in self.active if it.days and it.in_flight < share]
-        return min(askable, key=lambda chunk: chunk.in_flight, default=None)
-
-    def _begin(self, calls: AccountCalls) -> None:
-        self.active.append(FetchedChunk(calls, deque(calls.chunks.popleft())))
-
     def _make_call(self, chunk: FetchedChunk, day: date) -> None:
-        came: Staged | Exception
+        """Ask for a day, once there is room for its answer; an error ends the account's calls."""
+        with self.changed:
+            self.changed.wait_for(lambda: self.is_over or self.size < self.most_bytes)
+        if self.is_over or chunk.failure:
+            return
         try:
-            came = self.ask(chunk.calls, day)
+            chunk.staged.append(self.ask(chunk.calls, day))
         except Exception as error:
             log.warning("%s %s: not worked on: %s", chunk.calls.account, day, type(error).__name__)
-            came = error
-        with self.changed:
-            chunk.land(came)
-            if not chunk.days and not chunk.in_flight:
-                self._complete(chunk)
-            self.changed.notify_all()
+            chunk.failure = error
+            chunk.calls.chunks.clear()
 
-    def _complete(self, chunk: FetchedChunk) -> None:
-        self.active.remove(chunk)
-        self.complete.append(chunk)
-        self.size += chunk.size
-        if chunk.calls.chunks:
-            self._begin(chunk.calls)
+    def _hand_on(self, chunk: FetchedChunk) -> None:
+        with self.changed:
+            self.complete.append(chunk)
+            self.size += chunk.size
+            self.changed.notify_all()

@@ -2,20 +2,18 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date
 
 from msgspec.structs import asdict
-from sqlalchemy import Engine
 
-from weixin_etl import clock
 from weixin_etl.api.errors import HeldBackError
 from weixin_etl.clock import days_as_ranges
 from weixin_etl.load import Load, Loaded, Staged, count_calls, staged
-from weixin_etl.model import Account, Batch, Counts, Pair, Run
+from weixin_etl.model import Account, Batch, Counts, Pair
 from weixin_etl.problem import Problem, ProblemKind, log_frames, log_problem, program_fault
-from weixin_etl.run import Settings
+from weixin_etl.run import Work
 from weixin_etl.run.extract import AccountCalls, FetchedChunk, OpenClient, extract
 from weixin_etl.run.outcome import NotInError, Outcome, outcome_of
 from weixin_etl.text import counted, few_names
@@ -46,15 +44,7 @@ class IngestError(NotInError):
         return any(problem.kind is ProblemKind.NOT_READY for problem in self.problems)
 
 
-def ingest(
-    run: Run,
-    warehouse: Engine,
-    settings: Settings,
-    batch: Batch,
-    open_client: OpenClient,
-    *,
-    now: Callable[[], datetime] = clock.now,
-) -> set[str]:
+def ingest(work: Work, batch: Batch, open_client: OpenClient) -> set[str]:
     """
     Bring the batch's pairs in; no account's trouble stops another.
 
@@ -67,7 +57,7 @@ def ingest(
         IngestError: pairs are not in.
         WarehouseError: the warehouse can't be used.
     """
-    this = _Try(run, warehouse, settings, open_client, now)
+    this = _Try(work, open_client)
     try:
         if others := this.bring_in(batch, waits=False):
             names = few_names([account.name for account in others])
@@ -75,7 +65,7 @@ def ingest(
             this.bring_in(others, waits=True)
         problems = this.problems(batch)
     except Exception as error:
-        passing = diagnose(error, warehouse)
+        passing = diagnose(error, work.warehouse)
         if passing is None:
             raise
         problems = [*this.failures.values(), passing.problem]
@@ -90,11 +80,8 @@ def ingest(
 class _Try:
     """One try of a batch."""
 
-    run: Run
-    warehouse: Engine
-    settings: Settings
+    work: Work
     open_client: OpenClient
-    now: Callable[[], datetime]
     failures: dict[str, Problem] = field(default_factory=dict)
     """Why accounts could not be loaded, by AppID."""
     rids: dict[tuple[str | None, ProblemKind], str] = field(default_factory=dict)
@@ -103,48 +90,49 @@ class _Try:
 
     def outcome(self, accounts: Batch) -> Outcome:
         """What is true of the accounts' pairs now: other runs may have called since the plan."""
-        with self.warehouse.connect() as connection:
-            return outcome_of(connection, self.run, self.settings, accounts, self.now())
+        with self.work.warehouse.connect() as connection:
+            return outcome_of(connection, self.work, accounts)
 
     def problems(self, batch: Batch) -> list[Problem]:
         """Why pairs of the batch are not in: one problem per account and cause."""
         loadable = [account for account in batch if account.appid not in self.failures]
         found = self.outcome(loadable).problems()
-        rids = [self.rids.get((problem.appid, problem.kind), "") for problem in found]
-        named = [replace(problem, rid=rid) for problem, rid in zip(found, rids, strict=True)]
-        return [*named, *self.failures.values()]
+        with_rid = (replace(it, rid=self.rids.get((it.appid, it.kind), "")) for it in found)
+        return [*with_rid, *self.failures.values()]
 
     def bring_in(self, batch: Batch, *, waits: bool) -> Batch:
         """Bring in the accounts that no other run ingests, or, when it `waits`, all; the others."""
-        appids = [account.appid for account in batch]
-        with ingest_locks(self.warehouse, self.run.dataset.name, appids, waits=waits) as ours:
+        appids, dataset = [account.appid for account in batch], self.work.run.dataset
+        with ingest_locks(self.work.warehouse, dataset.name, appids, waits=waits) as ours:
             self.collect([account for account in batch if account.appid in ours])
         return [account for account in batch if account.appid not in ours]
 
     def collect(self, accounts: Batch) -> None:
         """Ask for what is not in of the accounts' days, and load what comes, chunk by chunk."""
-        outcome, done = self.outcome(accounts), 0
-        wanted, left = outcome.to_be_asked(), outcome.calls_left
-        load = Load(self.warehouse, self.run, ready_hour=self.settings.ready_hour, now=self.now)
+        work, outcome = self.work, self.outcome(accounts)
+        left, open_client = outcome.calls_left, self.open_client
+        calls = [
+            AccountCalls(work, account, outcome.chunks(account), open_client, left[account.appid])
+            for account in accounts
+        ]
+        done, day_count = 0, sum(len(chunk) for account in calls for chunk in account.chunks)
+        load = Load(work.warehouse, work.run, ready_hour=work.settings.ready_hour, now=work.now)
         for fetched in extract(
-            [
-                AccountCalls(self.run, it, wanted, self.open_client, left[it.appid], now=self.now)
-                for it in accounts
-            ],
+            calls,
             self.ask,
-            concurrency=self.settings.concurrency,
-            most_bytes=self.settings.commit_bytes,
+            concurrency=work.settings.concurrency,
+            most_bytes=work.settings.commit_bytes,
             most_seconds=COMMIT_SECONDS,
         ):
             self.take(load, fetched)
-            analyse_grown(self.warehouse)
+            analyse_grown(work.warehouse)
             done += sum(len(chunk.staged) for chunk in fetched)
-            log.info("%s of %s done", done, counted(len(wanted), "day"))
+            log.info("%s of %s done", done, counted(day_count, "day"))
             del fetched  # else its answers stay until the next ones are all there
 
     def ask(self, calls: AccountCalls, day: date) -> Staged:
         """Ask for a day, and write down what came for its load."""
-        return staged(self.run.dataset, calls.account, day, calls.ask(day))
+        return staged(self.work.run.dataset, calls.account, day, calls.ask(day))
 
     def take(self, load: Load, fetched: Sequence[FetchedChunk]) -> None:
         """Load chunks; those of accounts that failed, and what was not asked for, are left out."""
@@ -195,19 +183,19 @@ class _Try:
 
     def count_calls(self, staged: Sequence[Staged]) -> None:
         """Count the calls of pairs that are not loaded: they used the quota all the same."""
-        with self.warehouse.begin() as connection:
-            count_calls(connection, self.run.dataset, staged)
+        with self.work.warehouse.begin() as connection:
+            count_calls(connection, self.work.run.dataset, staged)
 
     def require_warehouse(self, error: Exception) -> None:
         """Make sure that the error is of one statement, so that others can still be made."""
-        passing = diagnose(error, self.warehouse)
+        passing = diagnose(error, self.work.warehouse)
         if passing and not passing.is_of_one_statement:
             raise error
 
     def fail(self, account: Account, error: Exception) -> None:
         """Give an account up whose answers can't be worked on or loaded."""
         self.require_warehouse(error)
-        passing = diagnose(error, self.warehouse)
+        passing = diagnose(error, self.work.warehouse)
         if not passing:
             log_frames(log, error)
         problem = passing.problem if passing else program_fault(error)

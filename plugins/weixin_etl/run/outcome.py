@@ -21,7 +21,7 @@ from weixin_etl.model import (
     connection_of,
 )
 from weixin_etl.problem import Problem, ProblemKind, together
-from weixin_etl.run import Settings
+from weixin_etl.run import Work
 from weixin_etl.text import accounts_are, counted
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.statements import arrays, coverage_of
@@ -59,18 +59,20 @@ class Outcome:
             for day in account.days:
                 yield account, day, self.known.get((account.appid, day), Coverage())
 
-    def to_be_asked(self) -> set[Pair]:
-        """What a try of the run asks for."""
-        return {
-            (account.appid, day)
-            for account, day, pair in self.pairs()
-            if rules.is_to_be_asked(
-                pair,
-                account.planned_at,
-                refetch=self.run.refetch,
-                is_witness=day == account.witness,
+    def chunks(self, account: PlannedAccount) -> list[list[date]]:
+        """What a try asks for: the days of the window, then at most 30 older ones at a time."""
+
+        def is_asked(day: date) -> bool:
+            pair, is_witness = self.known.get((account.appid, day)), day == account.witness
+            refetch = self.run.refetch
+            return rules.is_to_be_asked(
+                pair, account.planned_at, refetch=refetch, is_witness=is_witness
             )
-        }
+
+        first, older = ([*filter(is_asked, days)] for days in (account.first, account.older))
+        starts = range(0, len(older), rules.OLDER_DAYS)
+        chunks = [first, *(older[start : start + rules.OLDER_DAYS] for start in starts)]
+        return [chunk for chunk in chunks if chunk]
 
     def is_in(self, account: PlannedAccount, pair: Coverage) -> bool:
         """Whether a planned pair is in."""
@@ -127,14 +129,13 @@ class Outcome:
         return problem.as_of(self.now, self.now)
 
 
-def outcome_of(
-    connection: Connection, run: Run, settings: Settings, accounts: Batch, now: datetime
-) -> Outcome:
+def outcome_of(connection: Connection, work: Work, accounts: Batch) -> Outcome:
     """What is stored of the accounts' planned pairs, and what may still be asked."""
+    run, now = work.run, work.now()
     pairs = [(account.appid, day) for account in accounts for day in account.days]
     rows = connection.execute(statement("coverage/of_pairs.sql"), arrays(run.dataset, pairs))
     known = {(row.appid, row.day): coverage_of(row[2:]) for row in rows}
-    calls_left = _calls_left(connection, run, settings, accounts, clock.beijing_date(now))
+    calls_left = _calls_left(connection, work, [account.appid for account in accounts])
     outcome = Outcome(run, accounts, known, calls_left, now)
     used_up = [
         account.appid
@@ -144,17 +145,13 @@ def outcome_of(
     return replace(outcome, calls_left=calls_left | dict.fromkeys(used_up, 0))
 
 
-def _calls_left(
-    connection: Connection, run: Run, settings: Settings, accounts: Batch, today: date
-) -> dict[str, float]:
+def _calls_left(connection: Connection, work: Work, appids: Sequence[str]) -> dict[str, float]:
     """Any number for a daily run; another leaves those that are reserved for daily runs."""
-    appids = [account.appid for account in accounts]
-    if rules.is_daily(run, today) or not settings.daily_calls:
+    run, settings = work.run, work.settings
+    if rules.is_daily(run, work.today) or not settings.daily_calls:
         return dict.fromkeys(appids, inf)
-    rows = connection.execute(
-        statement("api_call/of_day.sql"),
-        {"appids": appids, "endpoint": run.dataset.path, "today": today},
-    )
+    values = {"appids": appids, "endpoint": run.dataset.path, "today": work.today}
+    rows = connection.execute(statement("api_call/of_day.sql"), values)
     made = {row.appid: row.calls for row in rows}
     most = settings.daily_calls - settings.quota_reserve
     return {appid: most - made.get(appid, 0) for appid in appids}

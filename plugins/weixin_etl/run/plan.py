@@ -3,19 +3,19 @@
 import logging
 import math
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Engine, Row
+from sqlalchemy import Connection, CursorResult, Row
 
 from weixin_etl import clock, rules
 from weixin_etl.clock import days_as_ranges
 from weixin_etl.model import Batch, ConfiguredAccount, Coverage, PlannedAccount, Run, connection_of
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.rules import Due
-from weixin_etl.run import Settings
+from weixin_etl.run import Settings, Work
 from weixin_etl.run.outcome import problem_of
 from weixin_etl.text import accounts_are, counted, few_names
 from weixin_etl.warehouse import analyse_grown, require_migrated, statement
@@ -45,14 +45,7 @@ class Plan:
     """Accounts that have left the list of those to collect since the last plan."""
 
 
-def plan(
-    run: Run,
-    warehouse: Engine,
-    settings: Settings,
-    accounts: Sequence[ConfiguredAccount],
-    *,
-    now: Callable[[], datetime] = clock.now,
-) -> Plan:
+def plan(work: Work, accounts: Sequence[ConfiguredAccount]) -> Plan:
     """
     Decide which days of the accounts to ask for, and write that down; a dry run only decides.
 
@@ -62,18 +55,18 @@ def plan(
         ParameterError: the dates of the form can't be asked for.
         WarehouseError: the warehouse does not answer or is not migrated.
     """
-    planned_at = now()
-    run = run.dated(clock.beijing_date(planned_at))
-    require_migrated(warehouse)
-    with warehouse.connect() as connection:
-        planning = _Planning(connection, run, settings, accounts, planned_at)
+    now = work.now()
+    run = work.run.dated(clock.beijing_date(now))
+    require_migrated(work.warehouse)
+    with work.warehouse.connect() as connection:
+        planning = _Planning(connection, run, work.settings, accounts, now)
         left = [] if run.dry_run else planning.save_accounts()
         planned, lost = planning.due()
         if not run.dry_run:
             planning.save_pairs(planned)
             connection.commit()
     if not run.dry_run:
-        analyse_grown(warehouse)
+        analyse_grown(work.warehouse)
     return Plan(planned, lost, left)
 
 
@@ -107,8 +100,9 @@ class _Planning:
 
     @property
     def window_first(self) -> date:
-        """The first day of the present window."""
-        return self.today - rules.DAY * self.run.dataset.window
+        """The first day of the present window that WeChat has."""
+        dataset = self.run.dataset
+        return max(self.today - rules.DAY * dataset.window, dataset.first_day)
 
     @property
     def wanted(self) -> dict[str, ConfiguredAccount]:
@@ -128,7 +122,7 @@ class _Planning:
             self.execute(
                 "collected_since/save.sql",
                 appids=[*self.wanted],
-                since_date=max(self.window_first, self.run.dataset.first_day),
+                since_date=self.window_first,
                 catch_up_days=self.settings.catch_up_days,
             )
         gone = self.execute(
@@ -145,13 +139,12 @@ class _Planning:
         """What the rules say of each account's days; the log lists the calls."""
         rows = self.execute("collected_since/of_accounts.sql", appids=[*self.wanted])
         since = {row.appid: row.since_date for row in rows}
-        first_since = max(self.window_first, self.run.dataset.first_day)
         known = self.known_days(min([self.run.days[-1], *since.values()]))
         planned_at = _after_attempts(known.values(), self.now)
         reach = self.settings.catch_up_days
         planned, lost = [], []
         for appid, account in self.wanted.items():
-            pairs, since_date = known[appid], since.get(appid, first_since)
+            pairs, since_date = known[appid], since.get(appid, self.window_first)
             due = rules.due(self.run, self.today, pairs, since_date, reach)
             log.info("%s: %s", account.name, _in_words(due, pairs))
             if due.first or due.older:

@@ -2,13 +2,13 @@
 
 import signal
 import threading
-from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from time import sleep
 
 import pytest
+from sqlalchemy import create_engine
 from wire import LIMITS, Handler, Reply, Wire, in_turn, refuses, says
 
 from weixin_etl import clock
@@ -21,8 +21,10 @@ from weixin_etl.api.errors import (
     UnreachableError,
 )
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.model import Account, Pair, PlannedAccount, Run
+from weixin_etl.model import Account, Coverage, PlannedAccount, Run
+from weixin_etl.run import Work
 from weixin_etl.run.extract import AccountCalls, FetchedChunk, extract
+from weixin_etl.run.outcome import Outcome
 from weixin_sandbox import Sandbox, Scenario
 
 DAYS = [date(2026, 11, day) for day in range(23, 11, -1)]
@@ -32,6 +34,7 @@ OFFLINE = refuses(47009)
 LATER = datetime(2027, 1, 8, 10, tzinfo=clock.SHANGHAI)
 """When none of the days is of the present window."""
 RUN = Run("manual", ARTICLE_TOTAL, LATER.date())
+NO_WAREHOUSE = create_engine("postgresql+psycopg2://")
 EVER = datetime.min.replace(tzinfo=UTC)
 PATIENCE_SECONDS = 5
 
@@ -55,12 +58,8 @@ def calls_of(account: Account, now: Callable[[], datetime] = lambda: LATER) -> A
     """Calls for the days, as one chunk."""
     client = WeixinClient(account, LIMITS)
     planned = PlannedAccount(account.conn_id, account.appid, account.name, EVER, DAYS)
-    return AccountCalls(RUN, planned, pairs(planned), lambda _: client, now=now)
-
-
-def pairs(planned: PlannedAccount) -> set[Pair]:
-    """All that is planned."""
-    return {(planned.appid, day) for day in planned.days}
+    work = Work(RUN, NO_WAREHOUSE, now=now)
+    return AccountCalls(work, planned, [DAYS], lambda _: client)
 
 
 def chunks(
@@ -183,20 +182,15 @@ def test_days_that_are_not_asked_have_the_time_of_the_refusal(
 
 def several(count: int, days: int = 12, in_chunk: int = 12) -> list[AccountCalls]:
     """Calls of accounts that have no server."""
-    planned = [
-        PlannedAccount(f"a{number}", f"wx{number}", f"号{number}", EVER, DAYS[:days])
+    return [
+        AccountCalls(
+            Work(RUN, NO_WAREHOUSE),
+            PlannedAccount(f"a{number}", f"wx{number}", f"号{number}", EVER),
+            [DAYS[:days][start : start + in_chunk] for start in range(0, days, in_chunk)],
+            lambda _: pytest.fail("nobody needs a client"),
+        )
         for number in range(count)
     ]
-    accounts = [
-        AccountCalls(RUN, it, pairs(it), lambda _: pytest.fail("nobody needs a client"))
-        for it in planned
-    ]
-    for account in accounts:
-        (window,) = account.chunks
-        account.chunks = deque(
-            window[start : start + in_chunk] for start in range(0, days, in_chunk)
-        )
-    return accounts
 
 
 def at_once(calls: AccountCalls, day: date) -> Came:
@@ -281,8 +275,8 @@ def test_chunks_are_the_window_and_at_most_thirty_older_days():
     planned = PlannedAccount("a", "wx0", "号", LATER, first=DAYS, older=older)
 
     def chunks_of(*wanted: date) -> list[list[date]]:
-        pairs = {(planned.appid, day) for day in wanted}
-        return [*AccountCalls(RUN, planned, pairs, lambda _: pytest.fail("no client")).chunks]
+        settled = {("wx0", day): Coverage("final") for day in {*planned.days} - {*wanted}}
+        return Outcome(RUN, [planned], settled, {}, LATER).chunks(planned)
 
     assert chunks_of(*older, *DAYS) == [DAYS, older[:30], older[30:60], older[60:]]
     assert chunks_of(*older[:31]) == [older[:30], older[30:31]]
@@ -340,7 +334,7 @@ def test_calls_go_on_while_the_caller_works_within_the_bytes_it_allows():
     for caller in callers:
         caller.join(PATIENCE_SECONDS)
     assert len(made) <= made_by_then + 2 < 24
-    assert [caller.is_alive() for caller in callers] == [False, False]
+    assert not any(caller.is_alive() for caller in callers)
 
 
 Chunks = Generator[list[FetchedChunk]]

@@ -25,7 +25,7 @@ from warehouse_loads import (
 from weixin_etl.api.errors import NotReadyError, UnreachableError
 from weixin_etl.datasets import ARTICLE_TOTAL_DETAIL
 from weixin_etl.model import Batch, ConfiguredAccount, PlannedAccount, Run
-from weixin_etl.run import Settings
+from weixin_etl.run import Settings, Work
 from weixin_etl.run.plan import Plan, batches, plan
 from weixin_etl.threads import convert
 
@@ -49,7 +49,7 @@ def planned(
     *,
     catch_up_days: int = 60,
 ) -> Plan:
-    return plan(run, warehouse, Settings(catch_up_days=catch_up_days), accounts)
+    return plan(Work(run, warehouse, Settings(catch_up_days=catch_up_days)), accounts)
 
 
 def days(plan: Plan) -> dict[str, list[date]]:

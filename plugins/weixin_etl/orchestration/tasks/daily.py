@@ -18,6 +18,7 @@ from weixin_etl.orchestration.connections.warehouse import open_warehouse
 from weixin_etl.orchestration.tasks import alerts, metrics, run_context
 from weixin_etl.orchestration.tasks.ending import PROBLEM, EndOfTask, readable_ending
 from weixin_etl.problem import Problem, log_problem
+from weixin_etl.run import Work
 from weixin_etl.run import check as check_verb
 from weixin_etl.run import ingest as ingest_verb
 from weixin_etl.run import plan as plan_verb
@@ -60,7 +61,8 @@ def plan(dataset: Dataset, found: list[dict[str, Any]]) -> list[list[dict[str, A
     context = get_current_context()
     run = run_context.of(dataset, context)
     configured = convert(found, list[ConfiguredAccount])
-    made = plan_verb.plan(run, open_warehouse(), settings.read().pipeline, configured)
+    work = Work(run, open_warehouse(), settings.read().pipeline)
+    made = plan_verb.plan(work, configured)
     if run.dry_run:
         raise AirflowSkipException("dry run: nothing was asked for")
     appids = [account.appid for account in made.accounts]
@@ -78,13 +80,8 @@ def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
     run = run_context.of(dataset, context)
     in_force = settings.read()
     try:
-        unknown = ingest_verb.ingest(
-            run,
-            open_warehouse(),
-            in_force.pipeline,
-            planned,
-            accounts.Clients(in_force).open,
-        )
+        work = Work(run, open_warehouse(), in_force.pipeline)
+        unknown = ingest_verb.ingest(work, planned, accounts.Clients(in_force).open)
     except ingest_verb.IngestError as error:
         is_retried = error.is_retryable and not run_context.is_last_try(context)
         _ingested(run, planned, error.problems, error.unknown_metrics, is_retried=is_retried)
@@ -125,8 +122,8 @@ def report(dataset: Dataset) -> dict[str, int]:
     named = context["ti"].xcom_pull(task_ids=["ingest"], key=_UNKNOWN_METRICS)
     if unknown := sorted({name for names in named for name in names or ()}):
         log.warning("unknown metrics, kept in extra: %s", ", ".join(unknown[:_MOST_NAMED]))
-    pipeline = settings.read().pipeline
-    done = check_verb.report(run, open_warehouse(), pipeline, _planned(context))
+    work = Work(run, open_warehouse(), settings.read().pipeline)
+    done = check_verb.report(work, _planned(context))
     metrics.emit_counts(run, done.totals)
     return done.totals
 
@@ -149,7 +146,8 @@ def check(dataset: Dataset, asset: Any) -> None:
     for warning in context["ti"].xcom_pull(task_ids="plan", key=_LOST) or ():
         log.warning("%s", warning)
     warehouse, planned = open_warehouse(), _planned(context)
-    judgement = check_verb.check(run, warehouse, settings.read().pipeline, configured, planned)
+    work = Work(run, warehouse, settings.read().pipeline)
+    judgement = check_verb.check(work, configured, planned)
     days = {account.appid: account.days for account in planned}
     metrics.emit_freshness(run, warehouse, clock.now(), judgement, days)
     looked = incidents.of_check(
