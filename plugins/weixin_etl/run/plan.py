@@ -4,7 +4,7 @@ import logging
 import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -15,7 +15,7 @@ from weixin_etl.clock import days_as_ranges
 from weixin_etl.model import Batch, ConfiguredAccount, Coverage, PlannedAccount, Run, connection_of
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.rules import Due
-from weixin_etl.run import Settings, Work
+from weixin_etl.run import Work
 from weixin_etl.run.outcome import problem_of
 from weixin_etl.text import accounts_are, counted, few_names
 from weixin_etl.warehouse import analyse_grown, require_migrated, statement
@@ -59,14 +59,14 @@ def plan(work: Work, accounts: Sequence[ConfiguredAccount]) -> Plan:
     run = work.run.dated(clock.beijing_date(now))
     require_migrated(work.warehouse)
     with work.warehouse.connect() as connection:
-        planning = _Planning(connection, run, work.settings, accounts, now)
-        left = [] if run.dry_run else planning.save_accounts()
+        planning = _Planning(connection, replace(work, run=run, now=lambda: now), accounts)
+        if run.dry_run:
+            return Plan(*planning.due(), left=[])
+        left = planning.save_accounts()
         planned, lost = planning.due()
-        if not run.dry_run:
-            planning.save_pairs(planned)
-            connection.commit()
-    if not run.dry_run:
-        analyse_grown(work.warehouse)
+        planning.save_pairs(planned)
+        connection.commit()
+    analyse_grown(work.warehouse)
     return Plan(planned, lost, left)
 
 
@@ -88,21 +88,15 @@ class _Planning:
     """The making of a plan, in one transaction."""
 
     connection: Connection
-    run: Run
-    settings: Settings
+    work: Work
+    """Its run dated, its clock standing still."""
     accounts: Sequence[ConfiguredAccount]
-    now: datetime
-
-    @property
-    def today(self) -> date:
-        """The real day in Beijing."""
-        return clock.beijing_date(self.now)
 
     @property
     def window_first(self) -> date:
         """The first day of the present window that WeChat has."""
-        dataset = self.run.dataset
-        return max(self.today - rules.DAY * dataset.window, dataset.first_day)
+        dataset = self.work.run.dataset
+        return max(self.work.today - rules.DAY * dataset.window, dataset.first_day)
 
     @property
     def wanted(self) -> dict[str, ConfiguredAccount]:
@@ -111,19 +105,19 @@ class _Planning:
 
     def execute(self, path: str, **values: object) -> CursorResult[Any]:
         """Execute a statement about the dataset."""
-        values |= {"dataset": self.run.dataset.name}
+        values |= {"dataset": self.work.run.dataset.name}
         return self.connection.execute(statement(path), values)
 
     def save_accounts(self) -> list[Problem]:
         """Write down who is collected, and since when by daily runs; who is not any more."""
         accounts = as_json([asdict(account) for account in self.wanted.values()])
-        self.execute("dim_account/save.sql", accounts=accounts, seen_at=self.now)
-        if rules.is_daily(self.run, self.today):
+        self.execute("dim_account/save.sql", accounts=accounts, seen_at=self.work.now())
+        if rules.is_daily(self.work.run, self.work.today):
             self.execute(
                 "collected_since/save.sql",
                 appids=[*self.wanted],
                 since_date=self.window_first,
-                catch_up_days=self.settings.catch_up_days,
+                catch_up_days=self.work.settings.catch_up_days,
             )
         gone = self.execute(
             "dim_account/deactivate.sql",
@@ -139,19 +133,19 @@ class _Planning:
         """What the rules say of each account's days; the log lists the calls."""
         rows = self.execute("collected_since/of_accounts.sql", appids=[*self.wanted])
         since = {row.appid: row.since_date for row in rows}
-        known = self.known_days(min([self.run.days[-1], *since.values()]))
-        planned_at = _after_attempts(known.values(), self.now)
-        reach = self.settings.catch_up_days
+        known = self.known_days(min([self.work.run.days[-1], *since.values()]))
+        planned_at = _after_attempts(known.values(), self.work.now())
+        reach = self.work.settings.catch_up_days
         planned, lost = [], []
         for appid, account in self.wanted.items():
             pairs, since_date = known[appid], since.get(appid, self.window_first)
-            due = rules.due(self.run, self.today, pairs, since_date, reach)
+            due = rules.due(self.work.run, self.work.today, pairs, since_date, reach)
             log.info("%s: %s", account.name, _in_words(due, pairs))
             if due.first or due.older:
                 who, days = (account.conn_id, appid, account.name), (due.first, due.older)
                 planned.append(PlannedAccount(*who, planned_at, *days, due.witness, due.is_probe))
             if due.lost:
-                lost.append(_lost(self.run, account, due))
+                lost.append(_lost(self.work.run, account, due))
                 log.warning("%s", lost[-1])
         log.info("%s", counted(sum(len(account.days) for account in planned), "call"))
         leaving = self.window_first - rules.DAY * (reach + 1)
@@ -165,7 +159,7 @@ class _Planning:
             found[row.appid] = dict.fromkeys(row.days, _SETTLED)
         rows = self.execute(
             "coverage/known.sql",
-            datasets=[self.run.dataset.name] * len(appids),
+            datasets=[self.work.run.dataset.name] * len(appids),
             appids=appids,
             window_first_date=self.window_first,
         )
@@ -175,12 +169,12 @@ class _Planning:
 
     def save_pairs(self, planned: Batch) -> None:
         """Write down what the run is going to ask for, in place of what an earlier plan did."""
-        self.execute("run_report/forget.sql", run_id=self.run.run_id)
+        self.execute("run_report/forget.sql", run_id=self.work.run.run_id)
         pairs = [(account, day) for account in planned for day in account.days]
         if pairs:
             self.execute(
                 "run_report/plan.sql",
-                run_id=self.run.run_id,
+                run_id=self.work.run.run_id,
                 appids=[account.appid for account, _ in pairs],
                 days=[day for _, day in pairs],
                 planned_at=planned[0].planned_at,
