@@ -8,8 +8,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from weixin_etl import clock
-from weixin_etl.model import Batch, ConfiguredAccount, Pair, ParameterError, Run
+from weixin_etl.model import Batch, ConfiguredAccount, Pair, Run
 from weixin_etl.problem import Problem, ProblemKind, log_problem
 from weixin_etl.run import Work
 from weixin_etl.run.outcome import Outcome, outcome_of, problem_of, with_successor
@@ -110,21 +109,6 @@ def check(work: Work, configured: Sequence[ConfiguredAccount], planned: Batch) -
     for problem in [*unplanned, *not_in]:
         log_problem(log, problem)
     return Judgement([*unplanned, *not_in], warnings, _added_up(outcome, done))
-
-
-def not_planned(run: Run, accounts: Sequence[ConfiguredAccount]) -> list[Problem]:
-    """The accounts of a run that could not be planned, with the days it would have asked for."""
-    try:
-        days = run.dated(clock.beijing_date(clock.now())).days
-        cure = "clear plan once what stopped it is mended"
-    except ParameterError:  # the form's dates are the very reason
-        days, cure = [], "trigger a new run, with days that can be asked for"
-    cause = "not asked for, as the run could not be planned"
-    return [
-        account.problem or problem_of(account, ProblemKind.NOT_ASKED, cause, cure, days)
-        for account in accounts
-        if account.is_wanted
-    ]
 
 
 def _rejected(connection: Connection, outcome: Outcome) -> list[Problem]:

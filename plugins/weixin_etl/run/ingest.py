@@ -8,13 +8,14 @@ from datetime import date
 
 from msgspec.structs import asdict
 
+from weixin_etl.api.calls import AccountCalls, OpenClient
 from weixin_etl.api.errors import HeldBackError
 from weixin_etl.clock import days_as_ranges
 from weixin_etl.load import Load, Loaded, Staged, count_calls, staged
-from weixin_etl.model import Account, Batch, Counts, Pair
+from weixin_etl.model import Account, Batch, Counts, Pair, PlannedAccount
 from weixin_etl.problem import Problem, ProblemKind, log_frames, log_problem, program_fault
 from weixin_etl.run import Work
-from weixin_etl.run.extract import AccountCalls, FetchedChunk, OpenClient, extract
+from weixin_etl.run.extract import FetchedChunk, extract
 from weixin_etl.run.outcome import NotInError, Outcome, outcome_of
 from weixin_etl.text import counted, few_names
 from weixin_etl.warehouse import analyse_grown, diagnose
@@ -110,11 +111,7 @@ class _Try:
     def collect(self, accounts: Batch) -> None:
         """Ask for what is not in of the accounts' days, and load what comes, chunk by chunk."""
         work, outcome = self.work, self.outcome(accounts)
-        left, open_client = outcome.calls_left, self.open_client
-        calls = [
-            AccountCalls(work, account, outcome.chunks(account), open_client, left[account.appid])
-            for account in accounts
-        ]
+        calls = [self.calls(outcome, account) for account in accounts]
         done, day_count = 0, sum(len(chunk) for account in calls for chunk in account.chunks)
         load = Load(work.warehouse, work.run, ready_hour=work.settings.ready_hour, now=work.now)
         for fetched in extract(
@@ -129,6 +126,12 @@ class _Try:
             done += sum(len(chunk.staged) for chunk in fetched)
             log.info("%s of %s done", done, counted(day_count, "day"))
             del fetched  # else its answers stay until the next ones are all there
+
+    def calls(self, outcome: Outcome, account: PlannedAccount) -> AccountCalls:
+        """The calls of an account."""
+        dataset, left = self.work.run.dataset, outcome.calls_left[account.appid]
+        chunks, now = outcome.chunks(account), self.work.now
+        return AccountCalls(dataset, account, chunks, self.open_client, left, now=now)
 
     def ask(self, calls: AccountCalls, day: date) -> Staged:
         """Ask for a day, and write down what came for its load."""

@@ -8,10 +8,10 @@ from datetime import UTC, date, datetime, timedelta
 from time import sleep
 
 import pytest
-from sqlalchemy import create_engine
 from wire import LIMITS, Handler, Reply, Wire, in_turn, refuses, says
 
 from weixin_etl import clock
+from weixin_etl.api.calls import AccountCalls
 from weixin_etl.api.client import Answer, Refusal, WeixinClient
 from weixin_etl.api.errors import (
     ConfigurationError,
@@ -22,8 +22,7 @@ from weixin_etl.api.errors import (
 )
 from weixin_etl.datasets import ARTICLE_TOTAL
 from weixin_etl.model import Account, Coverage, PlannedAccount, Run
-from weixin_etl.run import Work
-from weixin_etl.run.extract import AccountCalls, FetchedChunk, extract
+from weixin_etl.run.extract import FetchedChunk, extract
 from weixin_etl.run.outcome import Outcome
 from weixin_sandbox import Sandbox, Scenario
 
@@ -34,7 +33,6 @@ OFFLINE = refuses(47009)
 LATER = datetime(2027, 1, 8, 10, tzinfo=clock.SHANGHAI)
 """When none of the days is of the present window."""
 RUN = Run("manual", ARTICLE_TOTAL, LATER.date())
-NO_WAREHOUSE = create_engine("postgresql+psycopg2://")
 EVER = datetime.min.replace(tzinfo=UTC)
 PATIENCE_SECONDS = 5
 
@@ -58,8 +56,7 @@ def calls_of(account: Account, now: Callable[[], datetime] = lambda: LATER) -> A
     """Calls for the days, as one chunk."""
     client = WeixinClient(account, LIMITS)
     planned = PlannedAccount(account.conn_id, account.appid, account.name, EVER, DAYS)
-    work = Work(RUN, NO_WAREHOUSE, now=now)
-    return AccountCalls(work, planned, [DAYS], lambda _: client)
+    return AccountCalls(ARTICLE_TOTAL, planned, [DAYS], lambda _: client, now=now)
 
 
 def chunks(
@@ -184,7 +181,7 @@ def several(count: int, days: int = 12, in_chunk: int = 12) -> list[AccountCalls
     """Calls of accounts that have no server."""
     return [
         AccountCalls(
-            Work(RUN, NO_WAREHOUSE),
+            ARTICLE_TOTAL,
             PlannedAccount(f"a{number}", f"wx{number}", f"号{number}", EVER),
             [DAYS[:days][start : start + in_chunk] for start in range(0, days, in_chunk)],
             lambda _: pytest.fail("nobody needs a client"),

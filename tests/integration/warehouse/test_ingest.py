@@ -13,6 +13,7 @@ from warehouse_loads import SCHEDULED, at, body, contents, coverage, facts, rows
 from wire import LIMITS, Handler, Reply, Wire, refuses, says
 
 from weixin_etl.api import client as api_client
+from weixin_etl.api.calls import OpenClient
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import ConfigurationError
 from weixin_etl.datasets import ARTICLE_TOTAL_DETAIL
@@ -21,7 +22,7 @@ from weixin_etl.problem import Problem
 from weixin_etl.run import Settings, Work
 from weixin_etl.run import check as check_verb
 from weixin_etl.run import ingest as ingest_verb
-from weixin_etl.run.ingest import IngestError, OpenClient
+from weixin_etl.run.ingest import IngestError
 from weixin_etl.run.plan import plan
 
 EMPTY = says(b'{"list":[]}')

@@ -11,18 +11,18 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipExcept
 
 from weixin_etl import clock, rules
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import Batch, ConfiguredAccount, Run
+from weixin_etl.model import Batch, ConfiguredAccount, ParameterError, Run
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections import accounts
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
 from weixin_etl.orchestration.tasks import alerts, metrics, run_context
 from weixin_etl.orchestration.tasks.ending import PROBLEM, EndOfTask, readable_ending
-from weixin_etl.problem import Problem, log_problem
+from weixin_etl.problem import Problem, ProblemKind, log_problem
 from weixin_etl.run import Work
 from weixin_etl.run import check as check_verb
 from weixin_etl.run import ingest as ingest_verb
 from weixin_etl.run import plan as plan_verb
-from weixin_etl.run.outcome import NotInError
+from weixin_etl.run.outcome import NotInError, problem_of
 from weixin_etl.text import one_line
 from weixin_etl.threads import convert
 from weixin_etl.trouble import incidents
@@ -137,7 +137,7 @@ def check(dataset: Dataset, asset: Any) -> None:
     configured = _configured(context)
     if failed & {"refresh_access_token", "plan"}:
         said = _what_failed(context)
-        for problem in [*filter(None, said.values()), *check_verb.not_planned(run, configured)]:
+        for problem in [*filter(None, said.values()), *_not_planned(run, configured)]:
             log_problem(log, problem)
         alerts.note(incidents.of_failed_tasks(run, clock.now(), said), is_last=True)
         raise _upstream_failed(failed)
@@ -185,6 +185,21 @@ def _what_failed(context: Context) -> dict[str, Problem | None]:
         for task_id in _failed_tasks(context, "failed")
     }
     return {task_id: it and convert(it, Problem) for task_id, it in said.items()}
+
+
+def _not_planned(run: Run, accounts: Sequence[ConfiguredAccount]) -> list[Problem]:
+    """The accounts of a run that could not be planned, with the days it would have asked for."""
+    try:
+        days = run.dated(clock.beijing_date(clock.now())).days
+        cure = "clear plan once what stopped it is mended"
+    except ParameterError:  # the form's dates are the very reason
+        days, cure = [], "trigger a new run, with days that can be asked for"
+    cause = "not asked for, as the run could not be planned"
+    return [
+        account.problem or problem_of(account, ProblemKind.NOT_ASKED, cause, cure, days)
+        for account in accounts
+        if account.is_wanted
+    ]
 
 
 def _upstream_failed(failed: Collection[str]) -> EndOfTask:
