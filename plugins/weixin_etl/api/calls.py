@@ -39,6 +39,7 @@ class AccountCalls:
         calls_left: float = inf,
         *,
         now: Callable[[], datetime] = clock.now,
+        stopped: Refusal | None = None,
     ) -> None:
         """Ask for these of the planned days."""
         self.account = Account(planned.conn_id, planned.appid, "", planned.name)
@@ -50,7 +51,7 @@ class AccountCalls:
         self._open_client = open_client
         self._calls_left = calls_left
         self._client: WeixinClient | None = None
-        self._stopped: Refusal | None = None
+        self._stopped = stopped
         self._outages = Outages()
         self._lock = Lock()
 

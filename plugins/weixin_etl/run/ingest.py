@@ -8,8 +8,10 @@ from datetime import date
 
 from msgspec.structs import asdict
 
+from weixin_etl import rules
 from weixin_etl.api.calls import AccountCalls, OpenClient
-from weixin_etl.api.errors import HeldBackError
+from weixin_etl.api.client import Refusal
+from weixin_etl.api.errors import DailyQuotaError, HeldBackError
 from weixin_etl.clock import days_as_ranges
 from weixin_etl.load import Load, Loaded, Staged, count_calls, staged
 from weixin_etl.model import Account, Batch, Counts, Pair, PlannedAccount
@@ -130,8 +132,10 @@ class _Try:
     def calls(self, outcome: Outcome, account: PlannedAccount) -> AccountCalls:
         """The calls of an account."""
         dataset, left = self.work.run.dataset, outcome.calls_left[account.appid]
-        chunks, now = outcome.chunks(account), self.work.now
-        return AccountCalls(dataset, account, chunks, self.open_client, left, now=now)
+        chunks, now, stopped = outcome.chunks(account), self.work.now, _stopped(outcome, account)
+        return AccountCalls(
+            dataset, account, chunks, self.open_client, left, now=now, stopped=stopped
+        )
 
     def ask(self, calls: AccountCalls, day: date) -> Staged:
         """Ask for a day, and write down what came for its load."""
@@ -205,3 +209,14 @@ class _Try:
         self.failures[account.appid] = replace(
             problem, account=account.name, appid=account.appid, conn_id=account.conn_id
         )
+
+
+def _stopped(outcome: Outcome, account: PlannedAccount) -> Refusal | None:
+    """The refusal of an account whose daily quota this run has found used up today."""
+    pairs = (outcome.known.get((account.appid, day)) for day in account.days)
+    for pair in pairs:
+        if pair and rules.is_used_up(pair, account.planned_at, outcome.now):
+            cause = "the calls allowed in a day are used up, so it is not asked before midnight"
+            error = DailyQuotaError(account=account.name, errcode=pair.error_code, cause=cause)
+            return Refusal(error, outcome.now, calls=0)
+    return None

@@ -136,13 +136,7 @@ def outcome_of(connection: Connection, work: Work, accounts: Batch) -> Outcome:
     rows = connection.execute(statement("coverage/of_pairs.sql"), arrays(run.dataset, pairs))
     known = {(row.appid, row.day): coverage_of(row[2:]) for row in rows}
     calls_left = _calls_left(connection, work, [account.appid for account in accounts])
-    outcome = Outcome(run, accounts, known, calls_left, now)
-    used_up = [
-        account.appid
-        for account, _, pair in outcome.pairs()
-        if rules.is_used_up(pair, account.planned_at, now)
-    ]
-    return replace(outcome, calls_left=calls_left | dict.fromkeys(used_up, 0))
+    return Outcome(run, accounts, known, calls_left, now)
 
 
 def _calls_left(connection: Connection, work: Work, appids: Sequence[str]) -> dict[str, float]:
