@@ -28,12 +28,13 @@ from shapes import SHAPES
 from sqlalchemy import Engine
 
 from weixin_etl import clock, rules, warehouse
+from weixin_etl.api.calls import AccountCalls
 from weixin_etl.api.client import Answer
 from weixin_etl.datasets import ARTICLE_TOTAL as DATASET
 from weixin_etl.load import Load, Staged, staged
 from weixin_etl.model import Account, Run
 from weixin_etl.run import Settings
-from weixin_etl.run.extract import AccountCalls, extract
+from weixin_etl.run.extract import extract
 from weixin_etl.run.ingest import COMMIT_SECONDS
 
 RUNS = (

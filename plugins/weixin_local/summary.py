@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from itertools import groupby
-from math import inf
 
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
@@ -13,9 +12,10 @@ from sqlalchemy import Connection, Engine, RowMapping
 
 from weixin_etl import clock, rules
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import Batch, PlannedAccount, Run, State, days_of
+from weixin_etl.model import Batch, Coverage, Pair, PlannedAccount, Run, State, days_of
 from weixin_etl.problem import ProblemKind
-from weixin_etl.run.outcome import Known, known_of, why_not_in, with_successor
+from weixin_etl.run import Work
+from weixin_etl.run.outcome import outcome_of, with_successor
 from weixin_etl.text import one_line
 from weixin_etl.warehouse import statement
 from weixin_local.progress import Steps
@@ -36,7 +36,7 @@ def show(warehouse: Engine, run: Run, steps: Steps, *, goes_on: bool = False) ->
         counts = connection.execute(statement("local/run_days.sql"), values).mappings().all()
         days = [row["day"] for row in counts]
         accounts = [replace(it, first=days, older=[]) for it in _accounts(connection, run)]
-        known = known_of(connection, dataset, accounts)
+        known = outcome_of(connection, Work(run, warehouse), accounts).known
         heard = _heard(connection, dataset, accounts)
         most_read = connection.execute(statement("local/most_read.sql", dataset), values).all()
     if goes_on and not any(pair.ready_at for pair in known.values()):
@@ -79,7 +79,7 @@ def _states(
     dataset: Dataset,
     day: date,
     accounts: Batch,
-    known: Known,
+    known: Mapping[Pair, Coverage],
     heard: Mapping[str, datetime],
 ) -> str:
     """What people call the day, of each account."""
@@ -97,7 +97,9 @@ def _states(
     return ", ".join(sorted(words))
 
 
-def _counts_table(rows: Sequence[RowMapping], states: Mapping[date, str], known: Known) -> Table:
+def _counts_table(
+    rows: Sequence[RowMapping], states: Mapping[date, str], known: Mapping[Pair, Coverage]
+) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=0)  # fits a terminal of 80 columns
     table.add_column("day", no_wrap=True)
     for name in COUNTS:
@@ -128,9 +130,7 @@ def problems(warehouse: Engine, run: Run, *, goes_on: bool) -> list[str]:
     now = clock.now()
     with warehouse.connect() as connection:
         planned = [account for account in _accounts(connection, run) if account.days]
-        known = known_of(connection, run.dataset, planned)
-        allowed = {account.appid: inf for account in planned}
-        found = why_not_in(run, planned, known, allowed, now)
+        found = outcome_of(connection, Work(run, warehouse), planned).problems()
         found = with_successor(connection, run.dataset, found, now)
     return [
         str(problem)

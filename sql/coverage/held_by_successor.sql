@@ -1,8 +1,9 @@
--- Of some pairs, how many days of each account there is data of, whether one before yesterday has
--- none, and whether daily runs collect it: one row per account.
+-- Of some pairs, how many days of each account there are and how many there is data of, whether one
+-- before yesterday has none, and whether daily runs collect it: one row per account.
 SELECT
     wanted.appid,
-    count(coverage.fetched_at) AS day_count,
+    count(*) AS day_count,
+    count(coverage.fetched_at) AS held_count,
     bool_or(
         coverage.fetched_at IS NULL AND wanted.day < cast(:yesterday AS date)
     ) AS is_behind,

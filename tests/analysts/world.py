@@ -22,7 +22,7 @@ from weixin_etl.datasets import ARTICLE_DATASETS, ARTICLE_TOTAL, DATASETS
 from weixin_etl.kept.answers import Selection
 from weixin_etl.kept.replay import replay
 from weixin_etl.model import Account, ConfiguredAccount, PlannedAccount, Run
-from weixin_etl.run import Settings
+from weixin_etl.run import Work
 from weixin_etl.run.ingest import IngestError, ingest
 from weixin_etl.run.plan import plan
 from weixin_etl.warehouse.views import views
@@ -209,9 +209,9 @@ def collect(run: Run, warehouse: Engine, accounts: Sequence[Account]) -> None:
     def open_client(planned: PlannedAccount) -> WeixinClient:
         return clients[planned.appid]
 
-    batch = plan(run, warehouse, Settings(), configured).accounts
+    batch = plan(Work(run, warehouse), configured).accounts
     with suppress(IngestError):  # the scenarios see to that
-        ingest(run, warehouse, Settings(), batch, open_client)
+        ingest(Work(run, warehouse), batch, open_client)
 
 
 def _scenarios(morning: date) -> list[Scenario]:

@@ -29,7 +29,7 @@ from weixin_etl.kept.answers import Selection, answers_of_pair
 from weixin_etl.kept.imported import import_files
 from weixin_etl.kept.replay import replay
 from weixin_etl.model import Account, ConfiguredAccount, Run
-from weixin_etl.run import Settings
+from weixin_etl.run import Work
 from weixin_etl.run.ingest import ingest
 from weixin_etl.run.plan import plan
 from weixin_etl.warehouse.dictionary import dictionary, joins
@@ -77,8 +77,8 @@ def load_days(warehouse: Engine, account: Account, days: dict[str, date]) -> Non
         run_id = f"{dataset.name} {days}"
         run = Run(run_id, dataset, TODAY, False, **days, names_dates=True, refetch=True)
         configured = [ConfiguredAccount(account.conn_id, account.appid, account.name)]
-        batch = plan(run, warehouse, Settings(), configured).accounts
-        ingest(run, warehouse, Settings(), batch, lambda _: client)
+        batch = plan(Work(run, warehouse), configured).accounts
+        ingest(Work(run, warehouse), batch, lambda _: client)
 
 
 @dataclass(frozen=True)

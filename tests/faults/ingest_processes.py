@@ -25,7 +25,7 @@ from weixin_etl.api.http import CallLimits
 from weixin_etl.clock import days_as_ranges
 from weixin_etl.model import Account, Batch, Run
 from weixin_etl.problem import ProblemKind
-from weixin_etl.run import Settings
+from weixin_etl.run import Settings, Work
 from weixin_etl.run import ingest as ingest_verb
 from weixin_etl.run.ingest import IngestError
 
@@ -151,9 +151,7 @@ def _ingest(order: Order, sender: Connection) -> None:
     outcome = Outcome(is_done=True)
     try:
         ingest_verb.ingest(
-            order.run,
-            warehouse,
-            order.settings,
+            Work(order.run, warehouse, order.settings),
             order.batch,
             lambda planned: WeixinClient(order.accounts[planned.conn_id], order.limits),
         )

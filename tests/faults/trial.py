@@ -16,7 +16,7 @@ from weixin_etl import warehouse as the_warehouse
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import Dataset
 from weixin_etl.model import Account, ConfiguredAccount, Run
-from weixin_etl.run import Settings
+from weixin_etl.run import Settings, Work
 from weixin_etl.run import plan as plan_verb
 from weixin_local.postgres import Server
 from weixin_sandbox import Account as SandboxAccount
@@ -104,7 +104,8 @@ class Trial:
         """Plan a run at that time: a scheduled one, or a manual one with what the form says."""
         kind = {"is_scheduled": not form, "names_dates": bool(form)}
         run = Run(run_id, self.dataset, now.date(), **kind, **form)
-        plan = plan_verb.plan(run, self.warehouse, self.settings, self.configured, now=lambda: now)
+        work = Work(run, self.warehouse, self.settings, now=lambda: now)
+        plan = plan_verb.plan(work, self.configured)
         url = self.warehouse.url.render_as_string(hide_password=False)
         return Order(run, plan.accounts, self.accounts, url, now, settings=self.settings)
 

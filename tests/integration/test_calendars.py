@@ -35,7 +35,7 @@ from weixin_etl.model import (
     State,
 )
 from weixin_etl.problem import Problem, ProblemKind
-from weixin_etl.run import Settings
+from weixin_etl.run import Settings, Work
 from weixin_etl.run import check as check_verb
 from weixin_etl.run import ingest as ingest_verb
 from weixin_etl.run import plan as plan_verb
@@ -75,7 +75,7 @@ class RealEngine(Engine):
         """Plan it on the warehouse."""
         self.moment = moment
         accounts = self._configured(process)
-        planned = plan_verb.plan(process.run, self.warehouse, SETTINGS, accounts, now=self.now)
+        planned = plan_verb.plan(self._work(process), accounts)
         self.plans[process], process.planned_at = planned.accounts, self.now()
         process.unplannable = [it.conn_id for it in accounts if it.is_wanted and not it.appid]
         process.due = {
@@ -89,12 +89,9 @@ class RealEngine(Engine):
         for batch in plan_verb.batches(self.plans[process]):
             with suppress(ingest_verb.IngestError):
                 ingest_verb.ingest(
-                    process.run,
-                    self.warehouse,
-                    SETTINGS,
+                    self._work(process),
                     batch,
                     lambda planned: Client(self, process, planned),
-                    now=self.now,
                 )
         return self.moment
 
@@ -107,10 +104,11 @@ class RealEngine(Engine):
             )
             for conn_id in process.unplannable
         ]
-        judgement = check_verb.check(
-            process.run, self.warehouse, SETTINGS, accounts, self.plans[process], now=self.now
-        )
+        judgement = check_verb.check(self._work(process), accounts, self.plans[process])
         process.is_red = bool(judgement.not_in)
+
+    def _work(self, process: Process) -> Work:
+        return Work(process.run, self.warehouse, SETTINGS, self.now)
 
     def _configured(self, process: Process) -> list[ConfiguredAccount]:
         wanted = process.run.accounts
@@ -318,6 +316,7 @@ def _quiet() -> Iterator[None]:
 @example(seed=743463604, mornings=11)  # a chunk that midnight divides, heard on its first day
 @example(seed=411865, mornings=11)  # a run planned while another asks
 @example(seed=295600077, mornings=12)  # a connection that goes while its account waits
+@example(seed=3628799, mornings=10)  # another try after the day's quota was used up
 def test_any_calendar(warehouse: sqlalchemy.Engine, seed: int, mornings: int) -> None:
     """A few weeks with every trouble: after each step plan, calls, colour and coverage agree."""
     calendar = draw_calendar(seed, mornings, TROUBLES)

@@ -1,74 +1,93 @@
-"""The run's colour: its planned pairs are in, by what is true now; and two things to know of."""
+"""The verbs report and check: what a run did, and its colour by what is true now."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
+from functools import partial
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
-from weixin_etl import clock
-from weixin_etl.model import Batch, ConfiguredAccount, ParameterError, Run
+from weixin_etl.model import Batch, ConfiguredAccount, Pair, Run
 from weixin_etl.problem import Problem, ProblemKind, log_problem
-from weixin_etl.run import Settings
-from weixin_etl.run.outcome import (
-    accounts_not_in,
-    calls_allowed,
-    excused,
-    known_of,
-    problem_of,
-    why_not_in,
-    with_successor,
-)
+from weixin_etl.run import Work
+from weixin_etl.run.outcome import Outcome, outcome_of, problem_of, with_successor
 from weixin_etl.text import counted
 from weixin_etl.warehouse import require_migrated, statement
 from weixin_etl.warehouse.statements import arrays
 
 log = logging.getLogger(__name__)
 
+COUNTS = ("calls", "inserted", "updated", "unchanged", "rejected")
+PAIRS_IN_LOG = 700
+"""Up to so many pairs have a line each; of a longer run `weixin.run_report` has them."""
 SILENT_DAYS = 30
 """So many answered days in a row that list nothing are worth a warning."""
 
 
-class CheckError(Exception):
-    """Planned pairs are not in, or an account could not be planned; the log has said why."""
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run did since its newest plan."""
 
-    is_retryable = False
+    totals: dict[str, int]
+    """Calls, rows and rejected parts; pairs that are in, and that are not."""
+    changed_days: list[date]
+
+
+def report(work: Work, planned: Batch) -> Report:
+    """
+    Log a line per planned pair, and add up what the run did.
+
+    Raises:
+        WarehouseError: the warehouse does not answer or is not migrated.
+    """
+    require_migrated(work.warehouse)
+    with work.warehouse.connect() as connection:
+        outcome, done = outcome_of(connection, work, planned), _counts(connection, work.run)
+    pairs = [*outcome.pairs()]
+    for account, day, pair in pairs if len(pairs) <= PAIRS_IN_LOG else ():
+        is_in = outcome.is_in(account, pair)
+        counts = _in_words(done.get((account.appid, day), dict.fromkeys(COUNTS, 0)))
+        level, end = (logging.INFO, "in") if is_in else (logging.WARNING, "not in")
+        log.log(level, "%s %s: %s; %s", account.name, day, end, counts)
+    made = _added_up(outcome, done)
+    log.info("%s", _in_words(made.totals))
+    return made
+
+
+def _counts(connection: Connection, run: Run) -> dict[Pair, dict[str, int]]:
+    """What a run did for each pair since its newest plan."""
+    keys = {"run_id": run.run_id, "dataset": run.dataset.name}
+    rows = connection.execute(statement("run_report/of_run.sql"), keys)
+    return {(row.appid, row.day): {name: getattr(row, name) for name in COUNTS} for row in rows}
+
+
+def _added_up(outcome: Outcome, done: Mapping[Pair, Mapping[str, int]]) -> Report:
+    """What a run did for all its pairs."""
+    pairs = [*outcome.pairs()]
+    are_in = {(it.appid, day) for it, day, pair in pairs if outcome.is_in(it, pair)}
+    totals = {name: sum(counts[name] for counts in done.values()) for name in COUNTS}
+    totals |= {"in": len(are_in), "not_in": len(pairs) - len(are_in)}
+    has_changed = {pair for pair, it in done.items() if it["inserted"] + it["updated"]}
+    return Report(totals, sorted({day for _, day in has_changed & are_in}))
+
+
+def _in_words(counts: Mapping[str, int]) -> str:
+    _, *rows = [f"{count} {name.replace('_', ' ')}" for name, count in counts.items()]
+    return ", ".join([counted(counts["calls"], "call"), *rows])
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What is wrong with a run."""
+    """What is wrong with a run, and what it did."""
 
     not_in: list[Problem]
-    """Accounts that could not be planned, and planned pairs that are not in."""
+    """Accounts that could not be planned, and planned pairs that are not in: the run is red."""
     warnings: list[Problem]
-
-    @property
-    def problems(self) -> list[Problem]:
-        """What people are told of."""
-        return [*self.not_in, *self.warnings]
-
-    def require_good(self) -> None:
-        """
-        Make sure that the run may be green.
-
-        Raises:
-            CheckError: it may not.
-        """
-        if self.not_in:
-            raise CheckError(accounts_not_in(self.not_in))
+    done: Report
 
 
-def check(
-    run: Run,
-    warehouse: Engine,
-    settings: Settings,
-    configured: Sequence[ConfiguredAccount],
-    planned: Batch,
-    *,
-    now: Callable[[], datetime] = clock.now,
-) -> Judgement:
+def check(work: Work, configured: Sequence[ConfiguredAccount], planned: Batch) -> Judgement:
     """
     Judge the run by what is true now, whoever brought it in, and log why.
 
@@ -78,50 +97,25 @@ def check(
     Raises:
         WarehouseError: the warehouse does not answer or is not migrated.
     """
-    require_migrated(warehouse)
-    at, dataset = now(), run.dataset
-    unplanned = [
-        account.problem
-        for account in configured
-        if account.is_wanted and not account.appid and account.problem
-    ]
-    with warehouse.connect() as connection:
-        known = known_of(connection, dataset, planned)
-        allowed = calls_allowed(connection, run, settings, planned, at)
-        not_in = why_not_in(run, planned, known, allowed, at)
-        found = [*excused(run, planned, known, at), *_rejected(connection, run, planned)]
-        found += _silent(connection, run, planned)
-        judgement = Judgement(
-            [*unplanned, *with_successor(connection, dataset, not_in, at)],
-            with_successor(connection, dataset, found, at),
-        )
-    for problem in judgement.warnings:
+    require_migrated(work.warehouse)
+    unplanned = [it.problem for it in configured if it.is_wanted and not it.appid and it.problem]
+    with work.warehouse.connect() as connection:
+        outcome, done = outcome_of(connection, work, planned), _counts(connection, work.run)
+        found = [*outcome.excused(), *_rejected(connection, outcome), *_silent(connection, outcome)]
+        advised = partial(with_successor, connection, work.run.dataset, now=outcome.now)
+        warnings, not_in = advised(found), advised(outcome.problems())
+    for problem in warnings:
         log.warning("%s", problem)
-    for problem in judgement.not_in:
+    for problem in [*unplanned, *not_in]:
         log_problem(log, problem)
-    return judgement
+    return Judgement([*unplanned, *not_in], warnings, _added_up(outcome, done))
 
 
-def not_planned(run: Run, accounts: Sequence[ConfiguredAccount]) -> list[Problem]:
-    """The accounts of a run that could not be planned, with the days it would have asked for."""
-    try:
-        days = run.dated(clock.beijing_date(clock.now())).days
-        cure = "clear plan once what stopped it is mended"
-    except ParameterError:  # the form's dates are the very reason
-        days, cure = [], "trigger a new run, with days that can be asked for"
-    cause = "not asked for, as the run could not be planned"
-    return [
-        account.problem or problem_of(account, ProblemKind.NOT_ASKED, cause, cure, days)
-        for account in accounts
-        if account.is_wanted
-    ]
-
-
-def _rejected(connection: Connection, run: Run, planned: Batch) -> list[Problem]:
+def _rejected(connection: Connection, outcome: Outcome) -> list[Problem]:
     """Accounts with parts of answers that do not fit, on days of the run."""
-    pairs = [(account.appid, day) for account in planned for day in account.days]
-    rows = connection.execute(statement("rejected_row/of_pairs.sql"), arrays(run.dataset, pairs))
-    named = {account.appid: account for account in planned}
+    named = {account.appid: account for account in outcome.accounts}
+    pairs = [(account.appid, day) for account, day, _ in outcome.pairs()]
+    values = arrays(outcome.run.dataset, pairs)
     return [
         problem_of(
             named[row.appid],
@@ -130,19 +124,17 @@ def _rejected(connection: Connection, run: Run, planned: Batch) -> list[Problem]
             "wait for an answer that fits; if final, refetch; or fix the parser and replay",
             row.days,
         )
-        for row in rows
+        for row in connection.execute(statement("rejected_row/of_pairs.sql"), values)
     ]
 
 
-def _silent(connection: Connection, run: Run, planned: Batch) -> list[Problem]:
+def _silent(connection: Connection, outcome: Outcome) -> list[Problem]:
     """Accounts that published before, and of which many answered days list nothing."""
-    if not run.dataset.describes_articles:
+    dataset = outcome.run.dataset
+    if not dataset.describes_articles:
         return []
-    named = {account.appid: account for account in planned if not account.is_probe}
-    rows = connection.execute(
-        statement("coverage/silent.sql"),
-        {"dataset": run.dataset.name, "appids": [*named], "days": SILENT_DAYS},
-    )
+    named = {account.appid: account for account in outcome.accounts if not account.is_probe}
+    values = {"dataset": dataset.name, "appids": [*named], "days": SILENT_DAYS}
     return [
         problem_of(
             named[row.appid],
@@ -150,5 +142,5 @@ def _silent(connection: Connection, run: Run, planned: Batch) -> list[Problem]:
             f"lists nothing new since {row.last_date}, {counted(row.day_count, 'answered day')}",
             "nothing to do if nobody publishes; else compare with WeChat's console",
         )
-        for row in rows
+        for row in connection.execute(statement("coverage/silent.sql"), values)
     ]

@@ -2,36 +2,25 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
-from functools import partial
+from datetime import date
 
-from sqlalchemy import Engine
+from msgspec.structs import asdict
 
-from weixin_etl import clock, rules
-from weixin_etl.api.client import Refusal, WeixinClient
-from weixin_etl.api.errors import ConfigurationError, DailyQuotaError, HeldBackError
+from weixin_etl import rules
+from weixin_etl.api.calls import AccountCalls, OpenClient
+from weixin_etl.api.client import Refusal
+from weixin_etl.api.errors import DailyQuotaError, HeldBackError
 from weixin_etl.clock import days_as_ranges
 from weixin_etl.load import Load, Loaded, Staged, count_calls, staged
-from weixin_etl.model import Account, Batch, Counts, Pair, PlannedAccount, Run
-from weixin_etl.problem import (
-    Problem,
-    ProblemKind,
-    log_problem,
-    program_fault,
-)
-from weixin_etl.run import Settings
-from weixin_etl.run.extract import AccountCalls, FetchedChunk, chunks_of, extract
-from weixin_etl.run.outcome import (
-    Known,
-    accounts_not_in,
-    calls_allowed,
-    known_of,
-    why_not_in,
-)
+from weixin_etl.model import Account, Batch, Counts, Pair, PlannedAccount
+from weixin_etl.problem import Problem, ProblemKind, log_problem, program_fault
+from weixin_etl.run import Work
+from weixin_etl.run.extract import FetchedChunk, extract
+from weixin_etl.run.outcome import NotInError, Outcome, outcome_of
 from weixin_etl.text import counted, few_names
-from weixin_etl.warehouse import WarehouseError, analyse_grown, diagnose
+from weixin_etl.warehouse import analyse_grown, diagnose
 from weixin_etl.warehouse.locks import ingest_locks
 
 log = logging.getLogger(__name__)
@@ -39,15 +28,11 @@ log = logging.getLogger(__name__)
 COMMIT_SECONDS = 60
 """A commit holds what came in this time, so that a kill costs no more."""
 
-OpenClient = Callable[[PlannedAccount], WeixinClient]
-"""The client of a planned account; raises `WeixinError` when its connection can't be used."""
-
 
 @dataclass(eq=False)
-class IngestError(Exception):
-    """Planned pairs that are not in. `str()` says of how many accounts; the log has said why."""
+class IngestError(NotInError):
+    """Planned pairs that are not in after a try."""
 
-    problems: list[Problem]
     unknown_metrics: set[str]
     """Unknown metrics of the answers that are in."""
 
@@ -61,20 +46,8 @@ class IngestError(Exception):
         """Whether something may come in later in the morning."""
         return any(problem.kind is ProblemKind.NOT_READY for problem in self.problems)
 
-    def __str__(self) -> str:
-        """`3 accounts are not in: see the lines above`."""
-        return accounts_not_in(self.problems)
 
-
-def ingest(
-    run: Run,
-    warehouse: Engine,
-    settings: Settings,
-    batch: Batch,
-    open_client: OpenClient,
-    *,
-    now: Callable[[], datetime] = clock.now,
-) -> set[str]:
+def ingest(work: Work, batch: Batch, open_client: OpenClient) -> set[str]:
     """
     Bring the batch's pairs in; no account's trouble stops another.
 
@@ -87,131 +60,98 @@ def ingest(
         IngestError: pairs are not in.
         WarehouseError: the warehouse can't be used.
     """
-    return _Try(run, warehouse, settings, open_client, now).ingest(batch)
+    this = _Try(work, open_client)
+    try:
+        if others := this.bring_in(batch, waits=False):
+            names = few_names([account.name for account in others])
+            log.info("waits for other runs that ingest these accounts: %s", names)
+            this.bring_in(others, waits=True)
+        problems = this.problems(batch)
+    except Exception as error:
+        passing = diagnose(error, work.warehouse)
+        if passing is None:
+            raise
+        problems = [*this.failures.values(), passing.problem]
+    for problem in problems:  # one per account and cause, right above the task's last line
+        log_problem(log, problem)
+    if problems:
+        raise IngestError(problems, this.unknown_metrics)
+    return this.unknown_metrics
 
 
 @dataclass(slots=True)
 class _Try:
     """One try of a batch."""
 
-    run: Run
-    warehouse: Engine
-    settings: Settings
+    work: Work
     open_client: OpenClient
-    now: Callable[[], datetime]
     failures: dict[str, Problem] = field(default_factory=dict)
     """Why accounts could not be loaded, by AppID."""
     rids: dict[tuple[str | None, ProblemKind], str] = field(default_factory=dict)
     """WeChat's ids of refused calls, by AppID and kind."""
     unknown_metrics: set[str] = field(default_factory=set)
-    done: int = 0
-    """Days that are loaded."""
 
-    def ingest(self, batch: Batch) -> set[str]:
-        """Bring the batch in, or say why it is not."""
-        try:
-            others = self.bring_in_locked(batch, waits=False)
-            if others:
-                names = few_names([account.name for account in others])
-                log.info("waits for other runs that ingest these accounts: %s", names)
-                self.bring_in_locked(others, waits=True)
-            problems = self.why_not_in(batch)
-        except WarehouseError:
-            raise
-        except Exception as error:
-            passing = diagnose(error, self.warehouse)
-            if passing is None:
-                raise
-            problems = [*self.failures.values(), passing.problem]
-        for problem in problems:  # one per account and cause, right above the task's last line
-            log_problem(log, problem)
-        if problems:
-            raise IngestError(problems, self.unknown_metrics)
-        return self.unknown_metrics
+    def outcome(self, accounts: Batch) -> Outcome:
+        """What is true of the accounts' pairs now: other runs may have called since the plan."""
+        with self.work.warehouse.connect() as connection:
+            return outcome_of(connection, self.work, accounts)
 
-    def bring_in_locked(self, batch: Batch, *, waits: bool) -> Batch:
+    def problems(self, batch: Batch) -> list[Problem]:
+        """Why pairs of the batch are not in: one problem per account and cause."""
+        loadable = [account for account in batch if account.appid not in self.failures]
+        found = self.outcome(loadable).problems()
+        with_rid = (replace(it, rid=self.rids.get((it.appid, it.kind), "")) for it in found)
+        return [*with_rid, *self.failures.values()]
+
+    def bring_in(self, batch: Batch, *, waits: bool) -> Batch:
         """Bring in the accounts that no other run ingests, or, when it `waits`, all; the others."""
-        appids = [account.appid for account in batch]
-        with ingest_locks(self.warehouse, self.run.dataset.name, appids, waits=waits) as locked:
-            self.bring_in([account for account in batch if account.appid in locked])
-        return [account for account in batch if account.appid not in locked]
+        appids, dataset = [account.appid for account in batch], self.work.run.dataset
+        with ingest_locks(self.work.warehouse, dataset.name, appids, waits=waits) as ours:
+            self.collect([account for account in batch if account.appid in ours])
+        return [account for account in batch if account.appid not in ours]
 
-    def bring_in(self, accounts: Batch) -> None:
+    def collect(self, accounts: Batch) -> None:
         """Ask for what is not in of the accounts' days, and load what comes, chunk by chunk."""
-        calls = self.calls(accounts)
-        if not calls:
-            return
-        load = Load(self.warehouse, self.run, ready_hour=self.settings.ready_hour, now=self.now)
-        day_count = sum(len(chunk) for account in calls for chunk in account.chunks)
+        work, outcome = self.work, self.outcome(accounts)
+        calls = [self.calls(outcome, account) for account in accounts]
+        done, day_count = 0, sum(len(chunk) for account in calls for chunk in account.chunks)
+        load = Load(work.warehouse, work.run, ready_hour=work.settings.ready_hour, now=work.now)
         for fetched in extract(
             calls,
             self.ask,
-            concurrency=self.settings.concurrency,
-            most_bytes=self.settings.commit_bytes,
+            concurrency=work.settings.concurrency,
+            most_bytes=work.settings.commit_bytes,
             most_seconds=COMMIT_SECONDS,
         ):
             self.take(load, fetched)
-            analyse_grown(self.warehouse)
-            log.info("%s of %s done", self.done, counted(day_count, "day"))
+            analyse_grown(work.warehouse)
+            done += sum(len(chunk.staged) for chunk in fetched)
+            log.info("%s of %s done", done, counted(day_count, "day"))
             del fetched  # else its answers stay until the next ones are all there
 
-    def calls(self, accounts: Batch) -> list[AccountCalls]:
-        """The calls of accounts with days to ask for by now: other runs may have called since."""
-        now, run = self.now(), self.run
-        with self.warehouse.connect() as connection:
-            known = known_of(connection, run.dataset, accounts)
-            allowed = calls_allowed(connection, run, self.settings, accounts, now)
-        calls = []
-        for planned in accounts:
-            chunks = chunks_of(planned, _to_be_asked(run, planned, known))
-            if chunks:
-                calls.append(
-                    AccountCalls(
-                        run,
-                        _as_account(planned),
-                        chunks,
-                        partial(self.client, planned),
-                        now=self.now,
-                        planned_at=planned.planned_at,
-                        calls_allowed=allowed[planned.appid],
-                        stopped=_stopped(planned, known, now),
-                    )
-                )
-        return calls
-
-    def client(self, planned: PlannedAccount) -> WeixinClient:
-        """
-        The account's client.
-
-        Raises:
-            ConfigurationError: the connection's login has changed since the plan.
-        """
-        client = self.open_client(planned)
-        appid = client.account.appid
-        if appid != planned.appid:
-            raise ConfigurationError(
-                account=planned.name,
-                cause=f"the AppID of connection {planned.conn_id} was {planned.appid} when the run "
-                f"was planned and is {appid} now",
-                cure="clear the task refresh_access_token with its downstream tasks",
-            )
-        return client
+    def calls(self, outcome: Outcome, account: PlannedAccount) -> AccountCalls:
+        """The calls of an account."""
+        dataset, left = self.work.run.dataset, outcome.calls_left[account.appid]
+        chunks, now, stopped = outcome.chunks(account), self.work.now, _stopped(outcome, account)
+        return AccountCalls(
+            dataset, account, chunks, self.open_client, left, now=now, stopped=stopped
+        )
 
     def ask(self, calls: AccountCalls, day: date) -> Staged:
         """Ask for a day, and write down what came for its load."""
-        return staged(self.run.dataset, calls.account, day, calls.ask(day))
+        return staged(self.work.run.dataset, calls.account, day, calls.ask(day))
 
     def take(self, load: Load, fetched: Sequence[FetchedChunk]) -> None:
-        """Load chunks; what was not asked for, and accounts that failed, are left out."""
-        chunks = []
+        """Load chunks; those of accounts that failed, and what was not asked for, are left out."""
         for chunk in fetched:
-            self.done += len(chunk.staged)
             if chunk.failure:
                 self.fail(chunk.calls.account, chunk.failure)
-                self.count_calls(chunk.staged)
-            elif chunk.calls.account.appid in self.failures:
-                self.count_calls(chunk.staged)
-            elif asked := [one for one in chunk.staged if not isinstance(one.error, HeldBackError)]:
+        chunks = []
+        for chunk in fetched:
+            asked = [one for one in chunk.staged if not isinstance(one.error, HeldBackError)]
+            if chunk.calls.account.appid in self.failures:
+                self.count_calls(asked)
+            elif asked:
                 chunks.append(asked)
         if chunks:
             self.commit(load, chunks)
@@ -229,95 +169,52 @@ class _Try:
             log.warning("%s accounts are loaded one by one: %s", len(chunks), type(error).__name__)
             for chunk in chunks:
                 self.commit(load, [chunk])
-            return
-        for chunk in chunks:
-            self.unknown_metrics |= set().union(*(one.unknown_metrics for one in chunk))
-            refusals = [(one.account.appid, one.error) for one in chunk if one.error]
-            self.rids |= {(appid, error.kind): error.rid for appid, error in refusals if error.rid}
-            _log_chunk(chunk, loaded)
+        else:
+            for chunk in chunks:
+                self.note(chunk, loaded)
+
+    def note(self, chunk: Sequence[Staged], loaded: Mapping[Pair, Loaded]) -> None:
+        """Remember what a chunk's answers say; a line per account and end of its attempts."""
+        alike: dict[str | None, list[Staged]] = defaultdict(list)
+        for one in chunk:
+            self.unknown_metrics |= one.unknown_metrics
+            if one.error and one.error.rid:
+                self.rids[one.account.appid, one.error.kind] = one.error.rid
+            alike[loaded[one.pair].coverage.error_kind].append(one)
+        for kind, those in alike.items():
+            counts = asdict(sum((loaded[one.pair].counts for one in those), Counts()))
+            rows = ", ".join(f"{count} {name}" for name, count in counts.items())
+            days = days_as_ranges([one.day for one in those])
+            level = logging.WARNING if kind else logging.INFO
+            log.log(level, "%s: %s %s; %s", those[0].account, days, kind or "loaded", rows)
 
     def count_calls(self, staged: Sequence[Staged]) -> None:
         """Count the calls of pairs that are not loaded: they used the quota all the same."""
-        with self.warehouse.begin() as connection:
-            count_calls(connection, self.run.dataset, staged)
+        with self.work.warehouse.begin() as connection:
+            count_calls(connection, self.work.run.dataset, staged)
 
     def require_warehouse(self, error: Exception) -> None:
         """Make sure that the error is of one statement, so that others can still be made."""
-        passing = diagnose(error, self.warehouse)
+        passing = diagnose(error, self.work.warehouse)
         if passing and not passing.is_of_one_statement:
             raise error
 
     def fail(self, account: Account, error: Exception) -> None:
         """Give an account up whose answers can't be worked on or loaded."""
         self.require_warehouse(error)
-        if passing := diagnose(error, self.warehouse):
-            problem = passing.problem
-        else:
-            problem = program_fault(log, error)
+        passing = diagnose(error, self.work.warehouse)
+        problem = passing.problem if passing else program_fault(log, error)
         self.failures[account.appid] = replace(
             problem, account=account.name, appid=account.appid, conn_id=account.conn_id
         )
 
-    def why_not_in(self, batch: Batch) -> list[Problem]:
-        """Why pairs of the batch are not in, by what is true now: one problem a cause."""
-        now = self.now()
-        loadable = [account for account in batch if account.appid not in self.failures]
-        with self.warehouse.connect() as connection:
-            known = known_of(connection, self.run.dataset, loadable)
-            allowed = calls_allowed(connection, self.run, self.settings, loadable, now)
-        problems = why_not_in(self.run, loadable, known, allowed, now)
-        return [*map(self.with_rid, problems), *self.failures.values()]
 
-    def with_rid(self, problem: Problem) -> Problem:
-        """The problem with WeChat's id of one of the calls that were refused so."""
-        return replace(problem, rid=self.rids.get((problem.appid, problem.kind), ""))
-
-
-def _to_be_asked(run: Run, planned: PlannedAccount, known: Known) -> set[date]:
-    return {
-        day
-        for day in planned.days
-        if rules.is_to_be_asked(
-            known.get((planned.appid, day)),
-            planned.planned_at,
-            refetch=run.refetch,
-            is_witness=day == planned.witness,
-        )
-    }
-
-
-def _as_account(planned: PlannedAccount) -> Account:
-    """Who the account is, without its secret."""
-    return Account(planned.conn_id, planned.appid, "", planned.name)
-
-
-def _stopped(planned: PlannedAccount, known: Known, now: datetime) -> Refusal | None:
+def _stopped(outcome: Outcome, account: PlannedAccount) -> Refusal | None:
     """The refusal of an account whose daily quota this run has found used up today."""
-    for day in planned.days:
-        pair = known.get((planned.appid, day))
-        if pair and rules.is_used_up(pair, planned.planned_at, now):
-            account = str(_as_account(planned))
+    pairs = (outcome.known.get((account.appid, day)) for day in account.days)
+    for pair in pairs:
+        if pair and rules.is_used_up(pair, account.planned_at, outcome.now):
             cause = "the calls allowed in a day are used up, so it is not asked before midnight"
-            error = DailyQuotaError(account=account, errcode=pair.error_code, cause=cause)
-            return Refusal(error, now, calls=0)
+            error = DailyQuotaError(account=account.name, errcode=pair.error_code, cause=cause)
+            return Refusal(error, outcome.now, calls=0)
     return None
-
-
-def _log_chunk(chunk: Sequence[Staged], loaded: Mapping[Pair, Loaded]) -> None:
-    """A line per account and end of its attempts; why pairs are not in has its own."""
-    alike: dict[str | None, list[Staged]] = defaultdict(list)
-    for one in chunk:
-        alike[loaded[one.pair].coverage.error_kind].append(one)
-    for kind, those in alike.items():
-        counts = sum((loaded[one.pair].counts for one in those), Counts())
-        log.log(
-            logging.WARNING if kind else logging.INFO,
-            "%s: %s %s; %s inserted, %s updated, %s unchanged, %s rejected",
-            those[0].account,
-            days_as_ranges([one.day for one in those]),
-            kind or "loaded",
-            counts.inserted,
-            counts.updated,
-            counts.unchanged,
-            counts.rejected,
-        )

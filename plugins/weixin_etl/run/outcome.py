@@ -1,7 +1,7 @@
 """What came of a run's plan by now, whoever brought it in, and why pairs are not in."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from math import inf
 from typing import Any
@@ -21,101 +21,134 @@ from weixin_etl.model import (
     connection_of,
 )
 from weixin_etl.problem import Problem, ProblemKind, together
-from weixin_etl.run import Settings
+from weixin_etl.run import Work
 from weixin_etl.text import accounts_are, counted
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.statements import arrays, coverage_of
 
-Known = Mapping[Pair, Coverage]
+
+@dataclass(eq=False)
+class NotInError(Exception):
+    """Planned pairs are not in, or accounts could not be planned; the log has said why."""
+
+    problems: list[Problem]
+
+    def __str__(self) -> str:
+        """`3 accounts are not in: see the lines above`; a platform is named."""
+        platforms = {it.account for it in self.problems if it.kind is ProblemKind.PLATFORM}
+        accounts = len({it.appid or it.account for it in self.problems} - platforms)
+        named = [f"{platform} is" for platform in sorted(platforms)]
+        named += [accounts_are(accounts)] if accounts else []
+        return f"{' not in, '.join(named)} not in: see the lines above"
 
 
-def known_of(connection: Connection, dataset: Dataset, accounts: Batch) -> dict[Pair, Coverage]:
-    """What is stored of the accounts' planned pairs."""
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The planned pairs of a run, or of a batch, with what is stored of them now."""
+
+    run: Run
+    accounts: Batch
+    known: Mapping[Pair, Coverage]
+    calls_left: Mapping[str, float]
+    """How many calls the run may still make for each account today, by AppID."""
+    now: datetime
+
+    def pairs(self) -> Iterator[tuple[PlannedAccount, date, Coverage]]:
+        """Each planned pair, with what is stored of it: nothing, if it was never asked for."""
+        for account in self.accounts:
+            for day in account.days:
+                yield account, day, self.known.get((account.appid, day), Coverage())
+
+    def chunks(self, account: PlannedAccount) -> list[list[date]]:
+        """What a try asks for: the days of the window, then at most 30 older ones at a time."""
+
+        def is_asked(day: date) -> bool:
+            pair, is_witness = self.known.get((account.appid, day)), day == account.witness
+            refetch = self.run.refetch
+            return rules.is_to_be_asked(
+                pair, account.planned_at, refetch=refetch, is_witness=is_witness
+            )
+
+        first, older = ([*filter(is_asked, days)] for days in (account.first, account.older))
+        starts = range(0, len(older), rules.OLDER_DAYS)
+        chunks = [first, *(older[start : start + rules.OLDER_DAYS] for start in starts)]
+        return [chunk for chunk in chunks if chunk]
+
+    def is_in(self, account: PlannedAccount, pair: Coverage) -> bool:
+        """Whether a planned pair is in."""
+        return rules.is_in(pair, account.planned_at, refetch=self.run.refetch)
+
+    def makes_red(self, account: PlannedAccount, pair: Coverage) -> bool:
+        """
+        Whether a planned pair makes the run red: not in, or given up by an attempt since the plan.
+
+        Two refusals since the plan are excused: a probe that found its endpoint still retired, and
+        an account that has withdrawn its authorisation, unless the run names that account.
+        """
+        if self.is_in(account, pair):
+            return rules.is_given_up_since(pair, account.planned_at)
+        if not pair.is_attempted_since(account.planned_at):
+            return True
+        if pair.error_kind == ProblemKind.WITHDRAWN:
+            return not {account.appid, account.conn_id}.isdisjoint(self.run.accounts)
+        return not (account.is_probe and pair.error_code == rules.OFFLINE)
+
+    def problems(self) -> list[Problem]:
+        """Why the run is red: a problem per account and cause."""
+        return together(
+            self._why(account, day, pair)
+            for account, day, pair in self.pairs()
+            if self.makes_red(account, pair)
+        )
+
+    def excused(self) -> list[Problem]:
+        """The refusals that do not make it red: see `makes_red`."""
+        return together(
+            self._why(account, day, pair)
+            for account, day, pair in self.pairs()
+            if not self.is_in(account, pair) and not self.makes_red(account, pair)
+        )
+
+    def _why(self, account: PlannedAccount, day: date, pair: Coverage) -> Problem:
+        """Why a pair is not in, by its last attempt; the cure is for who reads it now."""
+        if not pair.is_attempted_since(account.planned_at):
+            return self._not_asked(account, day)
+        kind = ProblemKind(pair.error_kind or ProblemKind.UNREADABLE)
+        problem = problem_of(account, kind, pair.error or "", pair.cure or "", [day])
+        if kind is ProblemKind.PLATFORM:  # the same for all of its accounts
+            problem = replace(problem, appid=None, conn_id=connection_of(account.conn_id))
+        met_at = pair.attempted_at or self.now
+        return replace(problem, errcode=pair.error_code).as_of(met_at, self.now)
+
+    def _not_asked(self, account: PlannedAccount, day: date) -> Problem:
+        if self.calls_left[account.appid] > 0:
+            kind = ProblemKind.NOT_ASKED
+            return problem_of(account, kind, "not asked yet", "clear the task ingest", [day])
+        held_back = HeldBackError
+        problem = problem_of(account, held_back.kind, held_back.cause, held_back.cure, [day])
+        return problem.as_of(self.now, self.now)
+
+
+def outcome_of(connection: Connection, work: Work, accounts: Batch) -> Outcome:
+    """What is stored of the accounts' planned pairs, and what may still be asked."""
+    run, now = work.run, work.now()
     pairs = [(account.appid, day) for account in accounts for day in account.days]
-    rows = connection.execute(statement("coverage/of_pairs.sql"), arrays(dataset, pairs))
-    return {(row.appid, row.day): coverage_of(row[2:]) for row in rows}
+    rows = connection.execute(statement("coverage/of_pairs.sql"), arrays(run.dataset, pairs))
+    known = {(row.appid, row.day): coverage_of(row[2:]) for row in rows}
+    calls_left = _calls_left(connection, work, [account.appid for account in accounts])
+    return Outcome(run, accounts, known, calls_left, now)
 
 
-def calls_allowed(
-    connection: Connection, run: Run, settings: Settings, accounts: Batch, now: datetime
-) -> dict[str, float]:
-    """
-    How many calls a run may still make for each account today, by AppID.
-
-    A daily run may make any number; another leaves those that are reserved for daily runs.
-    """
-    today = clock.beijing_date(now)
-    appids = [account.appid for account in accounts]
-    if rules.is_daily(run, today) or not settings.daily_calls:
+def _calls_left(connection: Connection, work: Work, appids: Sequence[str]) -> dict[str, float]:
+    """Any number for a daily run; another leaves those that are reserved for daily runs."""
+    run, settings = work.run, work.settings
+    if rules.is_daily(run, work.today) or not settings.daily_calls:
         return dict.fromkeys(appids, inf)
-    rows = connection.execute(
-        statement("api_call/of_day.sql"),
-        {"appids": appids, "endpoint": run.dataset.path, "today": today},
-    )
+    values = {"appids": appids, "endpoint": run.dataset.path, "today": work.today}
+    rows = connection.execute(statement("api_call/of_day.sql"), values)
     made = {row.appid: row.calls for row in rows}
     most = settings.daily_calls - settings.quota_reserve
     return {appid: most - made.get(appid, 0) for appid in appids}
-
-
-def why_not_in(
-    run: Run, accounts: Batch, known: Known, allowed: Mapping[str, float], now: datetime
-) -> list[Problem]:
-    """Why planned pairs make the run red: a problem per account and cause."""
-    return together(
-        _why(planned, day, known.get((planned.appid, day)), allowed[planned.appid], now)
-        for planned in accounts
-        for day in planned.days
-        if makes_red(run, planned, known.get((planned.appid, day)))
-    )
-
-
-def makes_red(run: Run, planned: PlannedAccount, pair: Coverage | None) -> bool:
-    """
-    Whether a planned pair makes its run red: it is not in, or was given up by an attempt of it.
-
-    Two refusals since the plan are excused: a probe that found its endpoint still retired, and an
-    account that has withdrawn its authorisation, unless the run names that account.
-    """
-    if pair and rules.is_in(pair, planned.planned_at, refetch=run.refetch):
-        return rules.is_given_up_since(pair, planned.planned_at)
-    if pair is None or not pair.is_attempted_since(planned.planned_at):
-        return True
-    if pair.error_kind == ProblemKind.WITHDRAWN:
-        return not {planned.appid, planned.conn_id}.isdisjoint(run.accounts)
-    return not (planned.is_probe and pair.error_code == rules.OFFLINE)
-
-
-def excused(run: Run, accounts: Batch, known: Known, now: datetime) -> list[Problem]:
-    """The refusals that do not make the run red, as warnings: see `makes_red`."""
-    found = []
-    for planned in accounts:
-        for day in planned.days:
-            pair = known.get((planned.appid, day))
-            is_in = rules.is_in(pair, planned.planned_at, refetch=run.refetch)
-            if pair and not is_in and not makes_red(run, planned, pair):
-                found.append(_why(planned, day, pair, inf, now))
-    return together(found)
-
-
-def _why(
-    planned: PlannedAccount, day: date, pair: Coverage | None, allowed: float, now: datetime
-) -> Problem:
-    """Why a pair is not in, by its last attempt; the cure is for who reads it now."""
-    if pair is None or not pair.is_attempted_since(planned.planned_at):
-        if allowed > 0:
-            return problem_of(
-                planned, ProblemKind.NOT_ASKED, "not asked yet", "clear the task ingest", [day]
-            )
-        held_back = HeldBackError
-        problem = problem_of(planned, held_back.kind, held_back.cause, held_back.cure, [day])
-        return problem.as_of(now, now)
-    kind = ProblemKind(pair.error_kind or ProblemKind.UNREADABLE)
-    cause, cure = pair.error or "", pair.cure or ""
-    if kind is ProblemKind.PLATFORM:  # the same for all of its accounts
-        conn_id = connection_of(planned.conn_id)
-        return Problem(kind, cause, cure, conn_id=conn_id, days=(day,), errcode=pair.error_code)
-    problem = problem_of(planned, kind, cause, cure, [day])
-    return replace(problem, errcode=pair.error_code).as_of(pair.attempted_at or now, now)
 
 
 def problem_of(
@@ -126,64 +159,41 @@ def problem_of(
     days: Iterable[date] = (),
 ) -> Problem:
     """The problem of an account with some days."""
-    return Problem(
-        kind,
-        cause,
-        cure,
-        account=account.name,
-        appid=account.appid,
-        conn_id=account.conn_id,
-        days=tuple(sorted(days)),
-    )
+    who = account.name, account.appid, account.conn_id
+    return Problem(kind, cause, cure, *who, days=tuple(sorted(days)))
 
 
 def with_successor(
     connection: Connection, dataset: Dataset, problems: Sequence[Problem], now: datetime
 ) -> list[Problem]:
     """The problems; those of an endpoint that is offline say what its successor has instead."""
-    pairs = [
-        (problem.appid, day)
-        for problem in problems
-        for day in problem.days
-        if problem.kind is ProblemKind.ENDPOINT_OFFLINE and problem.appid
-    ]
-    if dataset.successor is None or not pairs:
+    offline = [it for it in problems if it.kind is ProblemKind.ENDPOINT_OFFLINE and it.appid]
+    if dataset.successor is None or not offline:
         return list(problems)
     successor = DATASETS[dataset.successor]
+    pairs = [(it.appid or "", day) for it in offline for day in it.days]
     rows = connection.execute(
         statement("coverage/held_by_successor.sql"),
         {**arrays(successor, pairs), "yesterday": clock.beijing_date(now) - timedelta(1)},
     )
-    known = {row.appid: row for row in rows}
+    cures = {row.appid: _instead(successor.dag_id, row) for row in rows}
     return [
-        replace(problem, cure=_instead(successor, known[problem.appid], problem.days))
-        if problem.kind is ProblemKind.ENDPOINT_OFFLINE and problem.appid in known
-        else problem
-        for problem in problems
+        replace(it, cure=cures.get(it.appid, it.cure)) if it in offline else it for it in problems
     ]
 
 
-def _instead(successor: Dataset, known: Row[Any], days: Sequence[date]) -> str:
+def _instead(dag_id: str, known: Row[Any]) -> str:
     """
-    A DAG that collects the account was unpaused; if it is paused, that is another problem.
+    What to do with the successor's DAG: one that collects the account was unpaused.
 
-    Its run of this morning may be later than who asks: yesterday is not held against it.
+    If it is paused again, that is another problem. Its run of this morning may be later than who
+    asks: yesterday is not held against it.
     """
-    dag_id, held = successor.dag_id, known.day_count
-    if held == len(days):
+    if known.held_count == known.day_count:
         return f"nothing to do: {dag_id} has these days"
     if known.is_collected and not known.is_behind:
         return f"nothing to do: {dag_id} collects the account"
+    held = known.held_count
     if known.is_collected:
-        return f"trigger {dag_id}, which has {held} of {counted(len(days), 'day')}"
-    return f"unpause or trigger {dag_id}, which has {held} of {counted(len(days), 'day')}"
-
-
-def accounts_not_in(problems: Sequence[Problem]) -> str:
-    """`3 accounts are not in: see the lines above`, a task's last line."""
-    platforms = sorted(
-        {problem.account for problem in problems if problem.kind is ProblemKind.PLATFORM}
-    )
-    accounts = len({it.appid or it.account for it in problems}.difference(platforms))
-    named = [f"{it} is" for it in platforms] + ([accounts_are(accounts)] if accounts else [])
-    return f"{' not in, '.join(named)} not in: see the lines above"
+        return f"trigger {dag_id}, which has {held} of {counted(known.day_count, 'day')}"
+    return f"unpause or trigger {dag_id}, which has {held} of {counted(known.day_count, 'day')}"

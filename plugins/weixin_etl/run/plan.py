@@ -3,26 +3,19 @@
 import logging
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row
+from sqlalchemy import Connection, CursorResult, Row
 
 from weixin_etl import clock, rules
 from weixin_etl.clock import days_as_ranges
-from weixin_etl.model import (
-    Batch,
-    ConfiguredAccount,
-    Coverage,
-    PlannedAccount,
-    Run,
-    connection_of,
-)
+from weixin_etl.model import Batch, ConfiguredAccount, Coverage, PlannedAccount, Run, connection_of
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.rules import Due
-from weixin_etl.run import Settings
+from weixin_etl.run import Work
 from weixin_etl.run.outcome import problem_of
 from weixin_etl.text import accounts_are, counted, few_names
 from weixin_etl.warehouse import analyse_grown, require_migrated, statement
@@ -51,20 +44,8 @@ class Plan:
     left: list[Problem]
     """Accounts that have left the list of those to collect since the last plan."""
 
-    @property
-    def day_count(self) -> int:
-        """Calls that the run makes, if each is answered."""
-        return sum(len(account.days) for account in self.accounts)
 
-
-def plan(
-    run: Run,
-    warehouse: Engine,
-    settings: Settings,
-    accounts: Sequence[ConfiguredAccount],
-    *,
-    now: Callable[[], datetime] = clock.now,
-) -> Plan:
+def plan(work: Work, accounts: Sequence[ConfiguredAccount]) -> Plan:
     """
     Decide which days of the accounts to ask for, and write that down; a dry run only decides.
 
@@ -74,21 +55,19 @@ def plan(
         ParameterError: the dates of the form can't be asked for.
         WarehouseError: the warehouse does not answer or is not migrated.
     """
-    planned_at = now()
-    run = run.dated(clock.beijing_date(planned_at))
-    require_migrated(warehouse)
-    wanted = [account for account in accounts if account.appid and account.is_wanted]
-    left: list[Problem] = []
-    with warehouse.connect() as connection:
-        if not run.dry_run:
-            left = _save_accounts(connection, run, settings, accounts, wanted, planned_at)
-        made = _plan(connection, run, settings, wanted, planned_at, left)
-        if not run.dry_run:
-            _save_pairs(connection, run, made)
-            connection.commit()
-    if not run.dry_run:
-        analyse_grown(warehouse)
-    return made
+    now = work.now()
+    run = work.run.dated(clock.beijing_date(now))
+    require_migrated(work.warehouse)
+    with work.warehouse.connect() as connection:
+        planning = _Planning(connection, replace(work, run=run, now=lambda: now), accounts)
+        if run.dry_run:
+            return Plan(*planning.due(), left=[])
+        left = planning.save_accounts()
+        planned, lost = planning.due()
+        planning.save_pairs(planned)
+        connection.commit()
+    analyse_grown(work.warehouse)
+    return Plan(planned, lost, left)
 
 
 def batches(accounts: Batch) -> list[Batch]:
@@ -99,118 +78,107 @@ def batches(accounts: Batch) -> list[Batch]:
     """
     count = len(accounts)
     if count > MOST_BATCHES:
-        count = min(MOST_BATCHES, math.ceil(count / FEWEST_ACCOUNTS))
-        count = max(count, math.ceil(len(accounts) / MOST_ACCOUNTS))
+        few = min(MOST_BATCHES, math.ceil(count / FEWEST_ACCOUNTS))
+        count = max(few, math.ceil(count / MOST_ACCOUNTS))
     return [list(accounts[start::count]) for start in range(count)]
 
 
-# -------------------------------------------------------------------------------- who is collected
+@dataclass(frozen=True, slots=True)
+class _Planning:
+    """The making of a plan, in one transaction."""
 
+    connection: Connection
+    work: Work
+    """Its run dated, its clock standing still."""
+    accounts: Sequence[ConfiguredAccount]
 
-def _save_accounts(
-    connection: Connection,
-    run: Run,
-    settings: Settings,
-    accounts: Sequence[ConfiguredAccount],
-    wanted: Sequence[ConfiguredAccount],
-    now: datetime,
-) -> list[Problem]:
-    """Write down who is collected, and since when by daily runs; the accounts that have left."""
-    listed = [account for account in accounts if account.appid]
-    connection.execute(
-        statement("dim_account/save.sql"),
-        {
-            "accounts": as_json([asdict(account) for account in wanted]),
-            "seen_at": now,
-        },
-    )
-    if rules.is_daily(run, clock.beijing_date(now)):
-        since = run.today - rules.DAY * run.dataset.window
-        connection.execute(
-            statement("collected_since/save.sql"),
-            {
-                "dataset": run.dataset.name,
-                "appids": [account.appid for account in wanted],
-                "since_date": max(since, run.dataset.first_day),
-                "catch_up_days": settings.catch_up_days,
-            },
+    @property
+    def window_first(self) -> date:
+        """The first day of the present window that WeChat has."""
+        dataset = self.work.run.dataset
+        return max(self.work.today - rules.DAY * dataset.window, dataset.first_day)
+
+    @property
+    def wanted(self) -> dict[str, ConfiguredAccount]:
+        """The accounts that can be asked and that the run collects, by AppID."""
+        return {it.appid: it for it in self.accounts if it.appid and it.is_wanted}
+
+    def execute(self, path: str, **values: object) -> CursorResult[Any]:
+        """Execute a statement about the dataset."""
+        values |= {"dataset": self.work.run.dataset.name}
+        return self.connection.execute(statement(path), values)
+
+    def save_accounts(self) -> list[Problem]:
+        """Write down who is collected, and since when by daily runs; who is not any more."""
+        accounts = as_json([asdict(account) for account in self.wanted.values()])
+        self.execute("dim_account/save.sql", accounts=accounts, seen_at=self.work.now())
+        if rules.is_daily(self.work.run, self.work.today):
+            self.execute(
+                "collected_since/save.sql",
+                appids=[*self.wanted],
+                since_date=self.window_first,
+                catch_up_days=self.work.settings.catch_up_days,
+            )
+        gone = self.execute(
+            "dim_account/deactivate.sql",
+            appids=[account.appid for account in self.accounts if account.appid],
+            conn_ids=[account.conn_id for account in self.accounts if not account.appid],
+        ).all()
+        if names := sorted(row.name for row in gone):
+            log.warning("%s no longer collected: %s", accounts_are(len(names)), few_names(names))
+        listed = {account.conn_id for account in self.accounts if account.appid}
+        return [_no_longer_collected(row, listed) for row in gone if not row.is_withdrawn]
+
+    def due(self) -> tuple[Batch, list[Problem]]:
+        """What the rules say of each account's days; the log lists the calls."""
+        rows = self.execute("collected_since/of_accounts.sql", appids=[*self.wanted])
+        since = {row.appid: row.since_date for row in rows}
+        known = self.known_days(min([self.work.run.days[-1], *since.values()]))
+        planned_at = _after_attempts(known.values(), self.work.now())
+        reach = self.work.settings.catch_up_days
+        planned, lost = [], []
+        for appid, account in self.wanted.items():
+            pairs, since_date = known[appid], since.get(appid, self.window_first)
+            due = rules.due(self.work.run, self.work.today, pairs, since_date, reach)
+            log.info("%s: %s", account.name, _in_words(due, pairs))
+            if due.first or due.older:
+                who, days = (account.conn_id, appid, account.name), (due.first, due.older)
+                planned.append(PlannedAccount(*who, planned_at, *days, due.witness, due.is_probe))
+            if due.lost:
+                lost.append(_lost(self.work.run, account, due))
+                log.warning("%s", lost[-1])
+        log.info("%s", counted(sum(len(account.days) for account in planned), "call"))
+        leaving = self.window_first - rules.DAY * (reach + 1)
+        return planned, [problem for problem in lost if leaving in problem.days]
+
+    def known_days(self, since: date) -> dict[str, dict[date, Coverage]]:
+        """What decides what is due, see `rules.due`; settled days count from `since` on."""
+        appids = [*self.wanted]
+        found: dict[str, dict[date, Coverage]] = defaultdict(dict)
+        for row in self.execute("coverage/settled.sql", appids=appids, since=since):
+            found[row.appid] = dict.fromkeys(row.days, _SETTLED)
+        rows = self.execute(
+            "coverage/known.sql",
+            datasets=[self.work.run.dataset.name] * len(appids),
+            appids=appids,
+            window_first_date=self.window_first,
         )
-    gone = connection.execute(
-        statement("dim_account/deactivate.sql"),
-        {
-            "appids": [account.appid for account in listed],
-            "conn_ids": [account.conn_id for account in accounts if not account.appid],
-        },
-    ).all()
-    if names := sorted(row.name for row in gone):
-        log.warning("%s no longer collected: %s", accounts_are(len(names)), few_names(names))
-    conn_ids = {account.conn_id for account in listed}
-    return [
-        _no_longer_collected(row, has_other=row.conn_id in conn_ids)
-        for row in gone
-        if not row.is_withdrawn
-    ]
+        for row in rows:
+            found[row.appid][row.day] = coverage_of(row[2:])
+        return found
 
-
-def _no_longer_collected(row: Row[Any], *, has_other: bool) -> Problem:
-    """An account that has left, whose open days are given up with it."""
-    why = "WeChat's list of its platform, or weixin_accounts, no longer names it"
-    cure = "put it back into weixin_accounts if you want its figures"
-    if has_other:
-        why = f"{row.conn_id} has another AppID now"
-        cure = "give it a connection of its own if you want its figures"
-    elif connection_of(row.conn_id) == row.conn_id:
-        why = "weixin_accounts no longer names it"
-    gone = ConfiguredAccount(row.conn_id, row.appid, row.name)
-    return problem_of(gone, ProblemKind.NOT_COLLECTED, f"no longer collected: {why}", cure)
-
-
-# ------------------------------------------------------------------------------------- what is due
-
-
-def _plan(
-    connection: Connection,
-    run: Run,
-    settings: Settings,
-    wanted: Sequence[ConfiguredAccount],
-    now: datetime,
-    left: list[Problem],
-) -> Plan:
-    """Gather what is known of each account's days, and ask the rules; the log lists the calls."""
-    today = clock.beijing_date(now)
-    appids = [account.appid for account in wanted if account.appid]
-    since = since_dates(connection, run, appids)
-    known = known_days(connection, run, appids, today, min([run.days[-1], *since.values()]))
-    planned_at = _after_attempts(known.values(), now)
-    first_since = max(today - rules.DAY * run.dataset.window, run.dataset.first_day)
-    planned, lost = [], []
-    for account in wanted:
-        assert account.appid  # noqa: S101 # only these are wanted
-        pairs = known[account.appid]
-        due = rules.due(
-            run, today, pairs, since.get(account.appid, first_since), settings.catch_up_days
-        )
-        log.info("%s: %s", account.name, _in_words(due, pairs))
-        days = PlannedAccount(
-            account.conn_id,
-            account.appid,
-            account.name,
-            planned_at,
-            due.first,
-            due.older,
-            due.witness,
-            due.is_probe,
-        )
-        if days.days:
-            planned.append(days)
-        if due.lost:
-            problem = _lost(run, account, due)
-            log.warning("%s", problem)
-            if _leaving(run, settings, today) in due.lost:
-                lost.append(problem)
-    made = Plan(planned, lost, left)
-    log.info("%s", counted(made.day_count, "call"))
-    return made
+    def save_pairs(self, planned: Batch) -> None:
+        """Write down what the run is going to ask for, in place of what an earlier plan did."""
+        self.execute("run_report/forget.sql", run_id=self.work.run.run_id)
+        pairs = [(account, day) for account in planned for day in account.days]
+        if pairs:
+            self.execute(
+                "run_report/plan.sql",
+                run_id=self.work.run.run_id,
+                appids=[account.appid for account, _ in pairs],
+                days=[day for _, day in pairs],
+                planned_at=planned[0].planned_at,
+            )
 
 
 def _after_attempts(known: Iterable[Mapping[date, Coverage]], now: datetime) -> datetime:
@@ -220,71 +188,41 @@ def _after_attempts(known: Iterable[Mapping[date, Coverage]], now: datetime) -> 
     return max(near, default=now - _MOMENT) + _MOMENT
 
 
-def known_days(
-    connection: Connection, run: Run, appids: Sequence[str], today: date, since: date
-) -> dict[str, dict[date, Coverage]]:
-    """What decides what is due of accounts, see `rules.due`; settled days count from `since` on."""
-    settled = connection.execute(
-        statement("coverage/settled.sql"),
-        {"dataset": run.dataset.name, "appids": list(appids), "since": since},
-    )
-    found: dict[str, dict[date, Coverage]] = defaultdict(dict)
-    found.update({row.appid: dict.fromkeys(row.days, _SETTLED) for row in settled})
-    rows = connection.execute(
-        statement("coverage/known.sql"),
-        {
-            "datasets": [run.dataset.name] * len(appids),
-            "appids": list(appids),
-            "window_first_date": today - rules.DAY * run.dataset.window,
-        },
-    )
-    for row in rows:
-        found[row.appid][row.day] = coverage_of(row[2:])
-    return found
-
-
-def since_dates(connection: Connection, run: Run, appids: Sequence[str]) -> dict[str, date]:
-    """Since when daily runs collect accounts, by AppID, as far as they do."""
-    rows = connection.execute(
-        statement("collected_since/of_accounts.sql"),
-        {"dataset": run.dataset.name, "appids": list(appids)},
-    )
-    return {row.appid: row.since_date for row in rows}
-
-
-def _save_pairs(connection: Connection, run: Run, made: Plan) -> None:
-    keys = {"run_id": run.run_id, "dataset": run.dataset.name}
-    connection.execute(statement("run_report/forget.sql"), keys)
-    pairs = [(account, day) for account in made.accounts for day in account.days]
-    if pairs:
-        connection.execute(
-            statement("run_report/plan.sql"),
-            {
-                **keys,
-                "appids": [account.appid for account, _ in pairs],
-                "days": [day for _, day in pairs],
-                "planned_at": pairs[0][0].planned_at,
-            },
-        )
-
-
 # ------------------------------------------------------------------------------------------- words
+
+
+def _no_longer_collected(row: Row[Any], listed: Collection[str]) -> Problem:
+    """An account that has left; `listed` are the connections of those that are collected."""
+    why = "WeChat's list of its platform, or weixin_accounts, no longer names it"
+    cure = "put it back into weixin_accounts if you want its figures"
+    if row.conn_id in listed:
+        why = f"{row.conn_id} has another AppID now"
+        cure = "give it a connection of its own if you want its figures"
+    elif connection_of(row.conn_id) == row.conn_id:
+        why = "weixin_accounts no longer names it"
+    gone = ConfiguredAccount(row.conn_id, row.appid, row.name)
+    return problem_of(gone, ProblemKind.NOT_COLLECTED, f"no longer collected: {why}", cure)
+
+
+def _lost(run: Run, account: ConfiguredAccount, due: Due) -> Problem:
+    """What to enter into the form for days that daily runs do not reach any more."""
+    first, last = min(due.lost), max(due.lost)
+    cure = f"trigger {run.dataset.dag_id} with begin_date {first} and end_date {last}"
+    return problem_of(account, ProblemKind.DAYS_LOST, "too old for daily runs", cure, due.lost)
 
 
 def _in_words(due: Due, known: Mapping[date, Coverage]) -> str:
     """What is asked for, for the log."""
     if due.is_probe:
         return f"the endpoint is offline: asks for {due.first[0]} only, to find out if it is back"
-    said = [counted(len(due.first) + len(due.older), "call")]
-    window = [day for day in due.first if day != due.witness]
-    if window:
-        said.append(f"{days_as_ranges(window)}")
-    if due.older:
-        older = _why_open(due.older, known)
-        said.append(f"older ones ({older})" if due.first else older)
-    if due.witness:
-        said.append(f"{due.witness} to find out whether WeChat lists any article of it")
-    return "; ".join(said)
+    older = _why_open(due.older, known)
+    said = [
+        counted(len(due.first) + len(due.older), "call"),
+        days_as_ranges([day for day in due.first if day != due.witness]),
+        f"older ones ({older})" if due.first and older else older,
+        f"{due.witness} to find out whether WeChat lists any article of it" if due.witness else "",
+    ]
+    return "; ".join(filter(None, said))
 
 
 def _why_open(days: Sequence[date], known: Mapping[date, Coverage]) -> str:
@@ -296,16 +234,3 @@ def _why_open(days: Sequence[date], known: Mapping[date, Coverage]) -> str:
         reason = "never asked" if pair is None else pair.error_kind or "to be confirmed"
         reasons[f"{reason}{code}"].append(day)
     return "; ".join(f"{days_as_ranges(those)}: {reason}" for reason, those in reasons.items())
-
-
-def _leaving(run: Run, settings: Settings, today: date) -> date:
-    """The day that daily runs reach no longer since this morning: lost days are told then."""
-    return today - rules.DAY * (run.dataset.window + settings.catch_up_days + 1)
-
-
-def _lost(run: Run, account: ConfiguredAccount, due: Due) -> Problem:
-    """What to enter into the form for days that daily runs do not reach any more."""
-    first, last = min(due.lost), max(due.lost)
-    cure = f"trigger {run.dataset.dag_id} with begin_date {first} and end_date {last}"
-    cause = "too old for daily runs"
-    return problem_of(account, ProblemKind.DAYS_LOST, cause, cure, due.lost)

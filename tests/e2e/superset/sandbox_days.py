@@ -11,7 +11,7 @@ from weixin_etl.api.client import WeixinClient
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import ARTICLE_DATASETS
 from weixin_etl.model import Account, ConfiguredAccount, Run
-from weixin_etl.run import Settings
+from weixin_etl.run import Work
 from weixin_etl.run.ingest import ingest
 from weixin_etl.run.plan import plan
 from weixin_sandbox import Account as SandboxAccount
@@ -58,10 +58,7 @@ def _run(warehouse: Engine, url: str, run: Run) -> None:
             for it in accounts.values()
         ]
         ingest(
-            run,
-            warehouse,
-            Settings(),
-            plan(run, warehouse, Settings(), configured, is_new=True).accounts,
+            Work(run, warehouse),
+            plan(Work(run, warehouse), configured).accounts,
             lambda planned: WeixinClient(accounts[planned.conn_id], HASTE),
-            by_itself=False,
         )

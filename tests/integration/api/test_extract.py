@@ -4,13 +4,14 @@ import signal
 import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from time import sleep
 
 import pytest
 from wire import LIMITS, Handler, Reply, Wire, in_turn, refuses, says
 
 from weixin_etl import clock
+from weixin_etl.api.calls import AccountCalls
 from weixin_etl.api.client import Answer, Refusal, WeixinClient
 from weixin_etl.api.errors import (
     ConfigurationError,
@@ -20,8 +21,9 @@ from weixin_etl.api.errors import (
     UnreachableError,
 )
 from weixin_etl.datasets import ARTICLE_TOTAL
-from weixin_etl.model import Account, PlannedAccount, Run
-from weixin_etl.run.extract import AccountCalls, FetchedChunk, chunks_of, extract
+from weixin_etl.model import Account, Coverage, PlannedAccount, Run
+from weixin_etl.run.extract import FetchedChunk, extract
+from weixin_etl.run.outcome import Outcome
 from weixin_sandbox import Sandbox, Scenario
 
 DAYS = [date(2026, 11, day) for day in range(23, 11, -1)]
@@ -31,6 +33,7 @@ OFFLINE = refuses(47009)
 LATER = datetime(2027, 1, 8, 10, tzinfo=clock.SHANGHAI)
 """When none of the days is of the present window."""
 RUN = Run("manual", ARTICLE_TOTAL, LATER.date())
+EVER = datetime.min.replace(tzinfo=UTC)
 PATIENCE_SECONDS = 5
 
 
@@ -52,7 +55,8 @@ def asked(calls: AccountCalls, day: date) -> Came:
 def calls_of(account: Account, now: Callable[[], datetime] = lambda: LATER) -> AccountCalls:
     """Calls for the days, as one chunk."""
     client = WeixinClient(account, LIMITS)
-    return AccountCalls(RUN, account, [DAYS], lambda: client, now=now)
+    planned = PlannedAccount(account.conn_id, account.appid, account.name, EVER, DAYS)
+    return AccountCalls(ARTICLE_TOTAL, planned, [DAYS], lambda _: client, now=now)
 
 
 def chunks(
@@ -177,10 +181,10 @@ def several(count: int, days: int = 12, in_chunk: int = 12) -> list[AccountCalls
     """Calls of accounts that have no server."""
     return [
         AccountCalls(
-            RUN,
-            Account(f"a{number}", f"wx{number}", "", f"号{number}"),
+            ARTICLE_TOTAL,
+            PlannedAccount(f"a{number}", f"wx{number}", f"号{number}", EVER),
             [DAYS[:days][start : start + in_chunk] for start in range(0, days, in_chunk)],
-            lambda: pytest.fail("nobody needs a client"),
+            lambda _: pytest.fail("nobody needs a client"),
         )
         for number in range(count)
     ]
@@ -267,10 +271,14 @@ def test_chunks_are_the_window_and_at_most_thirty_older_days():
     older = [date(2026, 11, 11) - timedelta(number) for number in range(70)]
     planned = PlannedAccount("a", "wx0", "号", LATER, first=DAYS, older=older)
 
-    assert chunks_of(planned, [*older, *DAYS]) == [DAYS, older[:30], older[30:60], older[60:]]
-    assert chunks_of(planned, older[:31]) == [older[:30], older[30:31]]
-    assert chunks_of(planned, DAYS[2:4]) == [DAYS[2:4]]
-    assert chunks_of(planned, []) == []
+    def chunks_of(*wanted: date) -> list[list[date]]:
+        settled = {("wx0", day): Coverage("final") for day in {*planned.days} - {*wanted}}
+        return Outcome(RUN, [planned], settled, {}, LATER).chunks(planned)
+
+    assert chunks_of(*older, *DAYS) == [DAYS, older[:30], older[30:60], older[60:]]
+    assert chunks_of(*older[:31]) == [older[:30], older[30:31]]
+    assert chunks_of(*DAYS[2:4]) == [DAYS[2:4]]
+    assert chunks_of() == []
 
 
 def test_an_error_of_the_program_ends_its_accounts_calls_alone():
@@ -323,7 +331,7 @@ def test_calls_go_on_while_the_caller_works_within_the_bytes_it_allows():
     for caller in callers:
         caller.join(PATIENCE_SECONDS)
     assert len(made) <= made_by_then + 2 < 24
-    assert [caller.is_alive() for caller in callers] == [False, False]
+    assert not any(caller.is_alive() for caller in callers)
 
 
 Chunks = Generator[list[FetchedChunk]]

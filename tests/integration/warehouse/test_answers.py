@@ -6,7 +6,7 @@ from warehouse_loads import ACCOUNT, SCHEDULED, article, body, load_pairs, pair
 
 from weixin_etl import cli
 from weixin_etl.model import ConfiguredAccount
-from weixin_etl.run import Settings
+from weixin_etl.run import Work
 from weixin_etl.run.plan import plan
 from weixin_local.environment import postgres_connection
 
@@ -18,7 +18,7 @@ NEW = body(article("1_1", {"20": {"share_count": 2}}))
 def _kept(warehouse: Engine, connected: None) -> None:
     """Two answers of a pair, the second of them seen twice."""
     known = ConfiguredAccount(ACCOUNT.conn_id, ACCOUNT.appid, ACCOUNT.name)
-    plan(SCHEDULED, warehouse, Settings(), [known])
+    plan(Work(SCHEDULED, warehouse), [known])
     for answer, fetched in ((OLD, "22 08:30"), (NEW, "22 09:00"), (NEW, "22 09:30")):
         load_pairs(warehouse, pair(answer, fetched))
 

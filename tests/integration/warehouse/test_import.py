@@ -33,7 +33,7 @@ from weixin_etl.api.errors import EndpointOfflineError
 from weixin_etl.datasets import ARTICLE_DATASETS
 from weixin_etl.kept.imported import Imported, import_files
 from weixin_etl.model import ConfiguredAccount, Counts
-from weixin_etl.run import Settings
+from weixin_etl.run import Work
 from weixin_etl.run.plan import plan
 
 FIGURES = "appid, msgid, stat_date::text, share_count, raw_response_id"
@@ -368,7 +368,7 @@ def test_an_import_ends_no_day_by_one_answer(warehouse: Engine, load: Load):
 
     load_pairs(warehouse, pair(answer(1), "24 10:10"))
     configured = [ConfiguredAccount("weixin_default", "wx1", "报纸")]
-    planned = plan(SCHEDULED, warehouse, Settings(), configured)
+    planned = plan(Work(SCHEDULED, warehouse), configured)
 
     assert silent == [(day, None, None) for day in days]
     assert planned.accounts[0].days[-3:] == days[::-1]

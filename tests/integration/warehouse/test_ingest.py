@@ -2,9 +2,9 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import date
 
 import pytest
 from sqlalchemy import Engine, create_engine
@@ -12,17 +12,17 @@ from support import empty
 from warehouse_loads import SCHEDULED, at, body, contents, coverage, facts, rows, whole
 from wire import LIMITS, Handler, Reply, Wire, refuses, says
 
-from weixin_etl import clock
 from weixin_etl.api import client as api_client
+from weixin_etl.api.calls import OpenClient
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import ConfigurationError
 from weixin_etl.datasets import ARTICLE_TOTAL_DETAIL
 from weixin_etl.model import Account, Batch, ConfiguredAccount, PlannedAccount, Run
 from weixin_etl.problem import Problem
-from weixin_etl.run import Settings
+from weixin_etl.run import Settings, Work
 from weixin_etl.run import check as check_verb
 from weixin_etl.run import ingest as ingest_verb
-from weixin_etl.run.ingest import IngestError, OpenClient
+from weixin_etl.run.ingest import IngestError
 from weixin_etl.run.plan import plan
 
 EMPTY = says(b'{"list":[]}')
@@ -63,32 +63,19 @@ def asked(wire: Wire) -> list[int]:
     return list(dict.fromkeys(days))
 
 
-@dataclass(frozen=True)
-class Collecting:
-    """A run, and what its verbs work with."""
-
-    warehouse: Engine
-    run: Run
-    settings: Settings
-    now: Callable[[], datetime] = clock.now
-
-
-def a_run(warehouse: Engine, run: Run = SCHEDULED, **settings: int) -> Collecting:
-    return Collecting(warehouse, run, Settings(**{"concurrency": 1, **settings}))
+def a_run(warehouse: Engine, run: Run = SCHEDULED, **settings: int) -> Work:
+    return Work(run, warehouse, Settings(**{"concurrency": 1, **settings}))
 
 
 def configured(*accounts: Account) -> list[ConfiguredAccount]:
     return [ConfiguredAccount(it.conn_id, it.appid, it.name) for it in accounts]
 
 
-def planned(collecting: Collecting, *accounts: Account) -> Batch:
-    it = collecting
-    return plan(it.run, it.warehouse, it.settings, configured(*accounts), now=it.now).accounts
+def planned(collecting: Work, *accounts: Account) -> Batch:
+    return plan(collecting, configured(*accounts)).accounts
 
 
-def ingested(
-    collecting: Collecting, batch: Batch, account: Account | OpenClient
-) -> IngestError | None:
+def ingested(collecting: Work, batch: Batch, account: Account | OpenClient) -> IngestError | None:
     """Why pairs are not in, if so."""
 
     def open_client(planned: PlannedAccount) -> WeixinClient:
@@ -96,18 +83,16 @@ def ingested(
             return WeixinClient(account, LIMITS)
         return account(planned)
 
-    it = collecting
     try:
-        ingest_verb.ingest(it.run, it.warehouse, it.settings, batch, open_client, now=it.now)
+        ingest_verb.ingest(collecting, batch, open_client)
     except IngestError as error:
         return error
     return None
 
 
-def not_in(collecting: Collecting, batch: Batch) -> list[Problem]:
+def not_in(collecting: Work, batch: Batch) -> list[Problem]:
     """What makes the run red."""
-    it = collecting
-    return check_verb.check(it.run, it.warehouse, it.settings, [], batch, now=it.now).not_in
+    return check_verb.check(collecting, [], batch).not_in
 
 
 def lines(error: IngestError | None) -> list[str]:

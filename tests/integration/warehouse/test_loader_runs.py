@@ -14,11 +14,10 @@ from weixin_etl.api.client import WeixinClient
 from weixin_etl.api.errors import EndpointOfflineError
 from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import Account, ConfiguredAccount, PlannedAccount
-from weixin_etl.run import Settings
-from weixin_etl.run.check import check
+from weixin_etl.run import Work
+from weixin_etl.run.check import check, report
 from weixin_etl.run.ingest import ingest
 from weixin_etl.run.plan import plan
-from weixin_etl.run.report import report
 from weixin_etl.warehouse.locks import lock_load
 
 pytestmark = pytest.mark.every_postgres
@@ -36,10 +35,11 @@ def test_a_whole_run(
     changed = []
     for minute in (30, 31):
         monkeypatch.setenv("WEIXIN_NOW", f"2026-11-24T10:{minute}:00+08:00")
-        batch = plan(run, loader, Settings(), configured).accounts
-        ingest(run, loader, Settings(), batch, lambda _: client)
-        totals = report(run, loader, batch).totals
-        assert check(run, loader, Settings(), configured, batch).not_in == []
+        work = Work(run, loader)
+        batch = plan(work, configured).accounts
+        ingest(work, batch, lambda _: client)
+        totals = report(work, batch).totals
+        assert check(work, configured, batch).not_in == []
         assert totals["calls"] >= totals["in"] >= dataset.window
         assert totals["not_in"] == 0
         changed.append(totals["inserted"])
@@ -104,8 +104,8 @@ def test_a_run_of_a_role_with_odd_settings(odd: Engine, warehouse: Engine, accou
         return WeixinClient(account, HASTE)
 
     configured = [ConfiguredAccount(account.conn_id, account.appid, account.name)]
-    batch = plan(SCHEDULED, odd, Settings(), configured).accounts
-    ingest(SCHEDULED, odd, Settings(), batch, open_client)
+    batch = plan(Work(SCHEDULED, odd), configured).accounts
+    ingest(Work(SCHEDULED, odd), batch, open_client)
     load_pairs(odd, pair(body(article("1_1", {"20": {"share_user": 5}}, title="春\\")), "22 08:30"))
 
     assert rows(warehouse, "SELECT title FROM weixin.dim_article WHERE appid = 'wx1'") == [

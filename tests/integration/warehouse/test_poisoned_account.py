@@ -15,7 +15,7 @@ from wire import LIMITS, Handler, Wire, gives_token, says
 from weixin_etl.api import client as api_client
 from weixin_etl.api.client import WeixinClient
 from weixin_etl.model import ConfiguredAccount
-from weixin_etl.run import Settings
+from weixin_etl.run import Work
 from weixin_etl.run.ingest import IngestError, ingest
 from weixin_etl.run.plan import plan
 
@@ -62,14 +62,12 @@ def ingested(warehouse: Engine, wire: Wire) -> tuple[IngestError, int]:
 
     accounts = {f"a_{it}": replace(wire.account, appid=it, name=f"n{it}") for it in ACCOUNTS}
     configured = [ConfiguredAccount(conn_id, it.appid, it.name) for conn_id, it in accounts.items()]
-    batch = plan(RUN, warehouse, Settings(), configured).accounts
+    batch = plan(Work(RUN, warehouse), configured).accounts
     event.listen(warehouse, "before_cursor_execute", note)
     try:
         with pytest.raises(IngestError) as caught:
             ingest(
-                RUN,
-                warehouse,
-                Settings(),
+                Work(RUN, warehouse),
                 batch,
                 lambda it: WeixinClient(accounts[it.conn_id], LIMITS),
             )

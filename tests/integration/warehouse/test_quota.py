@@ -14,7 +14,7 @@ from weixin_etl.api.client import WeixinClient
 from weixin_etl.load.merge import Merge
 from weixin_etl.model import Account, Batch, ConfiguredAccount, Run
 from weixin_etl.problem import Problem, ProblemKind
-from weixin_etl.run import Settings
+from weixin_etl.run import Settings, Work
 from weixin_etl.run import check as check_verb
 from weixin_etl.run import ingest as ingest_verb
 from weixin_etl.run import plan as plan_verb
@@ -44,16 +44,19 @@ class Collector:
         self.monkeypatch.setenv("WEIXIN_NOW", f"{today}T{time}:00+08:00")
         return replace(SCHEDULED, run_id=f"run {today}", today=today)
 
+    def work(self, run: Run) -> Work:
+        return Work(run, self.warehouse, self.settings)
+
     def plan(self, run: Run) -> Batch:
         its = self.account
         configured = [ConfiguredAccount(its.conn_id, its.appid, its.name)]
-        return plan_verb.plan(run, self.warehouse, self.settings, configured).accounts
+        return plan_verb.plan(self.work(run), configured).accounts
 
     def ingest(self, run: Run, batch: Batch) -> list[Problem]:
         """Bring the plan in; why it is not."""
         client = WeixinClient(self.account, HASTE)
         try:
-            ingest_verb.ingest(run, self.warehouse, self.settings, batch, lambda _: client)
+            ingest_verb.ingest(self.work(run), batch, lambda _: client)
         except IngestError as error:
             return error.problems
         return []
@@ -64,7 +67,7 @@ class Collector:
 
     def not_in(self, run: Run, batch: Batch) -> list[Problem]:
         """What makes the run red."""
-        return check_verb.check(run, self.warehouse, self.settings, [], batch).not_in
+        return check_verb.check(self.work(run), [], batch).not_in
 
     def asked(self) -> list[date]:
         """The days asked for since the last time, newest first."""

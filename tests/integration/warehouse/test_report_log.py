@@ -10,7 +10,8 @@ from warehouse_loads import ACCOUNT, SCHEDULED, article, at, body, load_pairs, p
 
 from weixin_etl.api.errors import UnreachableError
 from weixin_etl.model import PlannedAccount, days_of
-from weixin_etl.run.report import PAIRS_IN_LOG, Report, report
+from weixin_etl.run import Work
+from weixin_etl.run.check import PAIRS_IN_LOG, Report, report
 
 WEEK = PlannedAccount(
     ACCOUNT.conn_id,
@@ -30,7 +31,7 @@ def test_what_is_logged_of_a_week(warehouse: Engine, caplog: pytest.LogCaptureFi
     others = [replace(WEEK, appid=f"wx{number}") for number in range(2, count + 1)]
     caplog.set_level(logging.INFO)
 
-    report(SCHEDULED, warehouse, [WEEK, *others])
+    report(Work(SCHEDULED, warehouse), [WEEK, *others])
 
     assert caplog.messages[-1] == (
         f"4 calls, 2 inserted, 0 updated, 0 unchanged, 0 rejected, 1 in, {7 * count - 1} not in"
@@ -62,7 +63,7 @@ def test_the_days_that_changed_are_in_and_have_new_rows(warehouse: Engine):
         pair(late, "24 08:00", day=days[2]),
     )
 
-    assert report(SCHEDULED, warehouse, [WEEK]) == Report(
+    assert report(Work(SCHEDULED, warehouse), [WEEK]) == Report(
         {
             **{"calls": 3, "inserted": 2, "updated": 0, "unchanged": 1, "rejected": 0},
             **{"in": 2, "not_in": 5},

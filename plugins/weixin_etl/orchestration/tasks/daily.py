@@ -11,17 +11,18 @@ from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipExcept
 
 from weixin_etl import clock, rules
 from weixin_etl.datasets import Dataset
-from weixin_etl.model import Batch, ConfiguredAccount, Run
+from weixin_etl.model import Batch, ConfiguredAccount, ParameterError, Run
 from weixin_etl.orchestration import settings
 from weixin_etl.orchestration.connections import accounts
 from weixin_etl.orchestration.connections.warehouse import open_warehouse
 from weixin_etl.orchestration.tasks import alerts, metrics, run_context
 from weixin_etl.orchestration.tasks.ending import PROBLEM, EndOfTask, readable_ending
-from weixin_etl.problem import Problem, log_problem
+from weixin_etl.problem import Problem, ProblemKind, log_problem
+from weixin_etl.run import Work
 from weixin_etl.run import check as check_verb
 from weixin_etl.run import ingest as ingest_verb
 from weixin_etl.run import plan as plan_verb
-from weixin_etl.run import report as report_verb
+from weixin_etl.run.outcome import NotInError, problem_of
 from weixin_etl.text import one_line
 from weixin_etl.threads import convert
 from weixin_etl.trouble import incidents
@@ -60,7 +61,8 @@ def plan(dataset: Dataset, found: list[dict[str, Any]]) -> list[list[dict[str, A
     context = get_current_context()
     run = run_context.of(dataset, context)
     configured = convert(found, list[ConfiguredAccount])
-    made = plan_verb.plan(run, open_warehouse(), settings.read().pipeline, configured)
+    work = Work(run, open_warehouse(), settings.read().pipeline)
+    made = plan_verb.plan(work, configured)
     if run.dry_run:
         raise AirflowSkipException("dry run: nothing was asked for")
     appids = [account.appid for account in made.accounts]
@@ -78,13 +80,8 @@ def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
     run = run_context.of(dataset, context)
     in_force = settings.read()
     try:
-        unknown = ingest_verb.ingest(
-            run,
-            open_warehouse(),
-            in_force.pipeline,
-            planned,
-            accounts.Clients(in_force).open,
-        )
+        work = Work(run, open_warehouse(), in_force.pipeline)
+        unknown = ingest_verb.ingest(work, planned, accounts.Clients(in_force).open)
     except ingest_verb.IngestError as error:
         is_retried = error.is_retryable and not run_context.is_last_try(context)
         _ingested(run, planned, error.problems, error.unknown_metrics, is_retried=is_retried)
@@ -125,7 +122,8 @@ def report(dataset: Dataset) -> dict[str, int]:
     named = context["ti"].xcom_pull(task_ids=["ingest"], key=_UNKNOWN_METRICS)
     if unknown := sorted({name for names in named for name in names or ()}):
         log.warning("unknown metrics, kept in extra: %s", ", ".join(unknown[:_MOST_NAMED]))
-    done = report_verb.report(run, open_warehouse(), _planned(context))
+    work = Work(run, open_warehouse(), settings.read().pipeline)
+    done = check_verb.report(work, _planned(context))
     metrics.emit_counts(run, done.totals)
     return done.totals
 
@@ -139,7 +137,7 @@ def check(dataset: Dataset, asset: Any) -> None:
     configured = _configured(context)
     if failed & {"refresh_access_token", "plan"}:
         said = _what_failed(context)
-        for problem in [*filter(None, said.values()), *check_verb.not_planned(run, configured)]:
+        for problem in [*filter(None, said.values()), *_not_planned(run, configured)]:
             log_problem(log, problem)
         alerts.note(incidents.of_failed_tasks(run, clock.now(), said), is_last=True)
         raise _upstream_failed(failed)
@@ -148,23 +146,24 @@ def check(dataset: Dataset, asset: Any) -> None:
     for warning in context["ti"].xcom_pull(task_ids="plan", key=_LOST) or ():
         log.warning("%s", warning)
     warehouse, planned = open_warehouse(), _planned(context)
-    judgement = check_verb.check(run, warehouse, settings.read().pipeline, configured, planned)
+    work = Work(run, warehouse, settings.read().pipeline)
+    judgement = check_verb.check(work, configured, planned)
     days = {account.appid: account.days for account in planned}
     metrics.emit_freshness(run, warehouse, clock.now(), judgement, days)
     looked = incidents.of_check(
         run,
         clock.now(),
-        judgement.problems,
+        [*judgement.not_in, *judgement.warnings],
         days,
         failed_tasks=_failed_tasks(context, "failed"),
     )
     alerts.note(looked, is_last=True)
-    judgement.require_good()
+    if judgement.not_in:
+        raise NotInError(judgement.not_in)
     if failed:
         raise _upstream_failed(failed)
-    done = report_verb.report(run, warehouse, planned)
-    changed = [day.isoformat() for day in done.changed_days]
-    extra: dict[str, Any] = {"run_id": run.run_id, "days": changed, **done.totals}
+    changed = [day.isoformat() for day in judgement.done.changed_days]
+    extra: dict[str, Any] = {"run_id": run.run_id, "days": changed, **judgement.done.totals}
     context["outlet_events"][asset].extra = extra
 
 
@@ -186,6 +185,21 @@ def _what_failed(context: Context) -> dict[str, Problem | None]:
         for task_id in _failed_tasks(context, "failed")
     }
     return {task_id: it and convert(it, Problem) for task_id, it in said.items()}
+
+
+def _not_planned(run: Run, accounts: Sequence[ConfiguredAccount]) -> list[Problem]:
+    """The accounts of a run that could not be planned, with the days it would have asked for."""
+    try:
+        days = run.dated(clock.beijing_date(clock.now())).days
+        cure = "clear plan once what stopped it is mended"
+    except ParameterError:  # the form's dates are the very reason
+        days, cure = [], "trigger a new run, with days that can be asked for"
+    cause = "not asked for, as the run could not be planned"
+    return [
+        account.problem or problem_of(account, ProblemKind.NOT_ASKED, cause, cure, days)
+        for account in accounts
+        if account.is_wanted
+    ]
 
 
 def _upstream_failed(failed: Collection[str]) -> EndOfTask:

@@ -5,15 +5,17 @@ StatsD drops tags, so the names say the dataset and the account; OpenTelemetry g
 """
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from airflow.sdk.observability import stats
 from sqlalchemy import Engine
 
+from weixin_etl import clock
 from weixin_etl.model import Run
-from weixin_etl.run.check import Judgement
-from weixin_etl.run.report import COUNTS, freshness_hours
+from weixin_etl.run.check import COUNTS, Judgement
+from weixin_etl.warehouse import statement
 
+_OLDEST = timedelta(days=60)
 _GROUPS = {
     **{name: f"rows.{name}" for name in COUNTS if name != "calls"},
     "calls": "calls",
@@ -38,11 +40,24 @@ def emit_freshness(
     An account's age is counted from the end of its newest publication day that is in.
     """
     _gauge(run, "pairs.not_in", sum(len(problem.days) for problem in judgement.not_in))
-    hours = freshness_hours(run, warehouse, now, appids)
+    hours = _freshness_hours(run, warehouse, now, appids)
     for appid, age in hours.items():
         _gauge(run, f"freshness_hours.{appid}", age, appid=appid)
     if hours:
         _gauge(run, "freshness_hours", max(hours.values()))
+
+
+def _freshness_hours(
+    run: Run, warehouse: Engine, now: datetime, appids: Collection[str]
+) -> dict[str, float]:
+    """By AppID; an account that has had no day in for two months is that old."""
+    since = clock.beijing_date(now) - _OLDEST
+    with warehouse.connect() as connection:
+        rows = connection.execute(
+            statement("coverage/freshness.sql"),
+            {"dataset": run.dataset.name, "appids": sorted(appids), "since": since, "now": now},
+        )
+        return {row.appid: float(row.hours) for row in rows}
 
 
 def _gauge(run: Run, name: str, value: float, **tags: str) -> None:
