@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from functools import partial
 from threading import Condition
 
 from weixin_etl.api.calls import AccountCalls
@@ -20,17 +19,17 @@ ENOUGH_BYTES = 4 << 20
 
 @dataclass(eq=False, slots=True)
 class FetchedChunk:
-    """What has come of an account's days that are judged together."""
+    """An account's days that are judged together, and what has come of them."""
 
     calls: AccountCalls
+    days: deque[date]
+    """Not asked yet."""
     staged: list[Staged] = field(default_factory=list)
+    size: int = 0
+    """Bytes of its answers."""
+    in_flight: int = 0
     failure: Exception | None = None
     """What went wrong in the program itself: the account is given up."""
-
-    @property
-    def size(self) -> int:
-        """Bytes of its answers."""
-        return sum(one.size for one in self.staged)
 
 
 def extract(
@@ -42,68 +41,60 @@ def extract(
     most_seconds: float,
 ) -> Iterator[list[FetchedChunk]]:
     """
-    Ask for each account's days, at most `concurrency` calls at once, from the first to the last.
+    Ask for each account's days, `concurrency` calls at once, from the first to the last.
 
     Chunks that are complete are yielded together: 4 MB of answers or more, up to half of
     `most_bytes` or a single one, or what there is after `most_seconds`. Calls go on while the
-    caller works, until the other half waits for it. Each account has its share of the calls, so
-    that one that answers slowly holds no other. Its next chunk begins when the one before is
-    complete.
+    caller works, until the other half waits for it. An account that answers slowly leaves the other
+    calls to the others. Its next chunk begins when the one before is complete.
 
     `ask` makes a call and may work on its answer; it runs in a thread.
     """
-    asked = [account for account in accounts if account.chunks]
-    share = max(1, concurrency // max(1, len(asked)))
-    flight = _Flight(ask, share, max(1, most_bytes // 2), len(asked), is_over=not asked)
+    flight = _Flight(deque(accounts), ask, concurrency, max(1, most_bytes // 2))
     with short_turns(), thread_pool(concurrency) as pool:
-        fetching = [pool.submit(flight.fetch, calls) for calls in asked]
+        callers = [pool.submit(flight.make_calls) for _ in range(concurrency)]
         try:
             while taken := flight.taken(most_seconds):
                 yield taken
         finally:
             flight.end()
-        for account in fetching:
-            account.result()
+        for caller in callers:
+            caller.result()
 
 
 @dataclass(eq=False, slots=True)
 class _Flight:
     """The calls of a try: threads make them, one takes what has come of them."""
 
+    accounts: deque[AccountCalls]
+    """Not begun yet."""
     ask: Callable[[AccountCalls, date], Staged]
-    share: int
-    """Calls of an account at once."""
+    concurrency: int
     most_bytes: int
     """Bytes of complete chunks that may be taken together, and that may wait."""
-    unfinished: int
-    """Accounts whose calls are not all made."""
-    is_over: bool
-    """Whether there is none, or nobody waits for them."""
+    active: list[FetchedChunk] = field(default_factory=list)
+    """One of an account."""
     complete: deque[FetchedChunk] = field(default_factory=deque)
     size: int = 0
     """Bytes of these."""
+    is_over: bool = False
+    """Whether all calls are made, or nobody waits for them."""
     changed: Condition = field(default_factory=Condition)
 
-    def fetch(self, calls: AccountCalls) -> None:
-        """Ask for an account's days, chunk by chunk."""
+    def make_calls(self) -> None:
+        """Make one call after the other."""
         try:
-            with thread_pool(self.share) as callers:
-                while calls.chunks:
-                    chunk, days = FetchedChunk(calls), calls.chunks.popleft()
-                    list(callers.map(partial(self._make_call, chunk), days))  # waits for all
-                    self._hand_on(chunk)
+            while turn := self._next():
+                self._make_call(*turn)
         finally:
-            with self.changed:
-                self.unfinished -= 1
-                self.is_over |= not self.unfinished
-                self.changed.notify_all()
+            self.end()
 
     def taken(self, seconds: float) -> list[FetchedChunk]:
         """The first complete chunks within the bytes, or one; none when all were taken."""
         taken: list[FetchedChunk] = []
-        size, enough = 0, min(ENOUGH_BYTES, self.most_bytes)
+        size = 0
         with self.changed:
-            self.changed.wait_for(lambda: self.is_over or self.size >= enough, seconds)
+            self.changed.wait_for(lambda: self.is_over or self._is_enough(), seconds)
             self.changed.wait_for(lambda: self.is_over or self.complete)
             while self.complete and (not taken or size + self.complete[0].size <= self.most_bytes):
                 taken.append(self.complete.popleft())
@@ -118,21 +109,61 @@ class _Flight:
             self.is_over = True
             self.changed.notify_all()
 
-    def _make_call(self, chunk: FetchedChunk, day: date) -> None:
-        """Ask for a day, once there is room for its answer; an error ends the account's calls."""
+    def _is_enough(self) -> bool:
+        return self.size >= min(ENOUGH_BYTES, self.most_bytes)
+
+    def _next(self) -> tuple[FetchedChunk, date] | None:
+        """The next call, once it may begin; None when there is none."""
         with self.changed:
-            self.changed.wait_for(lambda: self.is_over or self.size < self.most_bytes)
-        if self.is_over or chunk.failure:
-            return
+            while self.accounts or self.active:
+                chunk = self._askable()
+                if self.is_over:
+                    break
+                if chunk:
+                    chunk.in_flight += 1
+                    return chunk, chunk.days.popleft()
+                self.changed.wait()
+        return None
+
+    def _askable(self) -> FetchedChunk | None:
+        """The chunk with the fewest calls in flight that has a day left, and less than a share."""
+        if self.size >= self.most_bytes:
+            return None
+        while self.accounts and len(self.active) < self.concurrency:
+            self._begin(self.accounts.popleft())
+        share = -(-self.concurrency // len(self.active))
+        askable = [it for it in self.active if it.days and it.in_flight < share]
+        return min(askable, key=lambda chunk: chunk.in_flight, default=None)
+
+    def _begin(self, calls: AccountCalls) -> None:
+        self.active.append(FetchedChunk(calls, deque(calls.chunks.popleft())))
+
+    def _make_call(self, chunk: FetchedChunk, day: date) -> None:
+        staged, failure = None, None
         try:
-            chunk.staged.append(self.ask(chunk.calls, day))
+            staged = self.ask(chunk.calls, day)
         except Exception as error:
             log.warning("%s %s: not worked on: %s", chunk.calls.account, day, type(error).__name__)
-            chunk.failure = error
-            chunk.calls.chunks.clear()
-
-    def _hand_on(self, chunk: FetchedChunk) -> None:
+            failure = error
         with self.changed:
-            self.complete.append(chunk)
-            self.size += chunk.size
+            self._land(chunk, staged, failure)
             self.changed.notify_all()
+
+    def _land(self, chunk: FetchedChunk, staged: Staged | None, failure: Exception | None) -> None:
+        chunk.in_flight -= 1
+        if staged:
+            chunk.staged.append(staged)
+            chunk.size += staged.size
+        if failure:
+            chunk.failure = failure
+            chunk.days.clear()
+            chunk.calls.chunks.clear()
+        if not chunk.days and not chunk.in_flight:
+            self._complete(chunk)
+
+    def _complete(self, chunk: FetchedChunk) -> None:
+        self.active.remove(chunk)
+        self.complete.append(chunk)
+        self.size += chunk.size
+        if chunk.calls.chunks:
+            self._begin(chunk.calls)

@@ -331,7 +331,7 @@ def test_calls_go_on_while_the_caller_works_within_the_bytes_it_allows():
     for caller in callers:
         caller.join(PATIENCE_SECONDS)
     assert len(made) <= made_by_then + 2 < 24
-    assert not any(caller.is_alive() for caller in callers)
+    assert [caller.is_alive() for caller in callers] == [False, False]
 
 
 Chunks = Generator[list[FetchedChunk]]
