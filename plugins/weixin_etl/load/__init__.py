@@ -194,15 +194,8 @@ def _heard_with(heard: Mapping[str, datetime], staged: Iterable[Staged]) -> dict
 
 def _content(dataset: Dataset, one: Staged, raw_response_id: int) -> Content:
     end = row_end(dataset, one.pair, raw_response_id, one.said.at)
-    return Content(
-        one.pair,
-        raw_response_id,
-        one.rejected,
-        one.msgids,
-        one.articles,
-        end.join([*one.rows, b""]),
-        one.row_count,
-    )
+    found = one.pair, raw_response_id, one.rejected, one.msgids
+    return Content(*found, one.articles, one.rows, end)
 
 
 def _unlisted(

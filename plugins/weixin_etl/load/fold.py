@@ -135,15 +135,13 @@ class Folded:
             return None
         first_seen_at = self.first_seen_at
         listed = [(self.articles[msgid], at) for msgid, at in first_seen_at.items()]
-        rows = [*self._rows()]
         return Content(
             self.pair,
             self.newest.raw_response_id,
             self.rejected,
             [*first_seen_at],
             article_lines(self.dataset, self.pair, listed),
-            b"".join(rows),
-            len(rows),
+            [*self._rows()],
         )
 
     def _rows(self) -> Iterator[bytes]:

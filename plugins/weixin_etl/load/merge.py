@@ -60,9 +60,15 @@ class Content:
     msgids: Collection[str]
     articles: bytes
     """Their lines."""
-    rows: bytes
-    """Lines."""
-    row_count: int
+    rows: Sequence[bytes]
+    """The beginnings of their lines, or the whole."""
+    row_end: bytes = b""
+    """How each line ends."""
+
+    @property
+    def row_lines(self) -> bytes:
+        """The rows' lines; not kept, as they are many."""
+        return self.row_end.join([*self.rows, b""])
 
 
 class Merge:
@@ -140,12 +146,12 @@ class Merge:
         repeated: Articles = set()
         if self.dataset.describes_articles:
             repeated = self._merge_articles(contents, is_fold=is_fold)
-        lines = (content.rows for content in contents)
+        lines = (content.row_lines for content in contents)
         copy(self.connection, f"staged_{self.dataset.fact}", row_columns(self.dataset), lines)
         written: dict[Pair, Counts] = {}
         if are_new:
             written = self._written("fact/insert.sql")
-        staged = {content.pair: content.row_count for content in contents}
+        staged = {content.pair: len(content.rows) for content in contents}
         if sum(counts.inserted for counts in written.values()) < sum(staged.values()):
             merged = self._written("fact/merge.sql", cause=self._cause.value, is_fold=is_fold)
             written |= {pair: written.get(pair, Counts()) + of for pair, of in merged.items()}

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
-from io import BytesIO
 from threading import Lock
 
 import msgspec
@@ -23,7 +22,6 @@ from weixin_etl.parse.articles import Article, Parsed, Rejected
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _AS_CSV = "FROM STDIN (FORMAT csv, NULL 'null', ESCAPE '\\')"
-_PART_BYTES = 1 << 20
 _ZSTD_LEVEL = 1
 _one_at_a_time = Lock()
 """Answers are parsed one at a time: parsing takes several times an answer's bytes."""
@@ -227,11 +225,20 @@ def row_columns(dataset: Dataset) -> str:
     return ", ".join((*key, *metrics, "extra", *ends))
 
 
+class _Parts:
+    """What COPY reads, part by part."""
+
+    def __init__(self, parts: Iterable[bytes]) -> None:
+        self._parts = filter(None, parts)
+
+    def read(self, _size: int) -> bytes:
+        return next(self._parts, b"")
+
+
 def copy(connection: Connection, table: str, columns: str, lines: Iterable[bytes]) -> None:
     """Ended lines into a table."""
     cursor = connection.connection.cursor()
-    text = BytesIO(b"".join(lines))
     try:
-        cursor.copy_expert(f"COPY {table} ({columns}) {_AS_CSV}", text, _PART_BYTES)
+        cursor.copy_expert(f"COPY {table} ({columns}) {_AS_CSV}", _Parts(lines))
     except (SystemError, ValueError) as error:  # what psycopg2 stumbles over if the session ends
         raise psycopg2.OperationalError(f"the COPY broke off: {error}") from None
