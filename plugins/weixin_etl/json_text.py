@@ -42,24 +42,24 @@ def encode(value: Any) -> str:
 
 def clean(value: Any, depth: int = 0) -> Any:
     """
-    A decoded value as Postgres can hold it, `depth` levels down in its answer.
+    A decoded value as Postgres can hold it.
 
     Texts lose U+0000 and lone surrogates; NaN, Infinity and numbers of a page become texts.
 
     Raises:
-        RecursionError: it is nested too deeply.
+        RecursionError: it is nested more than a hundred levels deep.
     """
     if value is None or type(value) is int:
         return value
     if depth == _DEEPEST:
         raise RecursionError
     if isinstance(value, str):
-        return value if value.isascii() and "\0" not in value else storable(value)
+        return value if value.isprintable() else storable(value)
     if isinstance(value, list):
         return [clean(element, depth + 1) for element in value]
     if isinstance(value, dict):  # a cleaned key never replaces one that has this name already
         return {
-            cleaned: element if type(element) is int else clean(element, depth + 1)
+            cleaned: clean(element, depth + 1)
             for name, element in value.items()
             if (cleaned := clean(name)) == name or cleaned not in value
         }
