@@ -112,8 +112,10 @@ class RowByRow:
         for item in items:
             self._item(item)
             if len(rejected := self._parsed.rejected) > _MOST_REJECTED:
-                too_many = f"more than {_MOST_REJECTED} parts of the answer do not fit"
-                return Parsed(unreadable=f"{too_many}, the first because of {rejected[0].reason}")
+                return Parsed(
+                    unreadable=f"more than {_MOST_REJECTED} parts of the answer do not fit, "
+                    f"the first because of {rejected[0].reason}"
+                )
         return self._parsed
 
     def _item(self, item: Any) -> None:
@@ -147,7 +149,7 @@ class RowByRow:
     def _row(self, article: Article, row: Any) -> None:
         if row == {}:
             return
-        stat_date, reason = self._day_of(row)
+        reason, stat_date = self._day_of(row)
         if reason:
             self._reject(reason, row, article.msgid, stat_date)
             return
@@ -159,19 +161,19 @@ class RowByRow:
             typed = self._value_by_value(article.msgid, row, stat_date)
         article.merge_row(typed, json_text.clean(unknown))
 
-    def _day_of(self, row: Any) -> tuple[date | None, str]:
-        """The day of a row, and what keeps the whole of it from being loaded, if anything."""
+    def _day_of(self, row: Any) -> tuple[str, date | None]:
+        """What keeps the whole of a row from being loaded, if anything, and its day."""
         if not isinstance(row, dict):
-            return None, "a row that is not an object"
+            return "a row that is not an object", None
         try:
             stat_date = msgspec.convert(row.get("stat_date"), date)
         except (msgspec.ValidationError, UnicodeEncodeError):
-            return None, values.misfit("stat_date", row.get("stat_date"), "a date")
+            return values.misfit("stat_date", row.get("stat_date"), "a date"), None
         if not self._day <= stat_date <= self._last_day:
-            return stat_date, "stat_date is no day that the answer can have a row of"
+            return "stat_date is no day that the answer can have a row of", stat_date
         figures = (row.get(metric.name) for metric in self._dataset.metrics)
         may_be_empty = self._dataset.describes_articles or any(it is not None for it in figures)
-        return stat_date, "" if may_be_empty else "a row without a figure"
+        return "" if may_be_empty else "a row without a figure", stat_date
 
     def _value_by_value(
         self, msgid: str, row: dict[str, Any], stat_date: date | None
