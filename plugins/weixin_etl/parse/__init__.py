@@ -96,7 +96,6 @@ class RowByRow:
         key = [dataset.item.name] if dataset.item else []
         self._item_keys = {"ref_date", *key, *dataset.meaningless}
         self._row_type = values.row_type(dataset)
-        self._row_keys = frozenset(self._row_type.__struct_fields__)
         self._parsed = Parsed()
 
     def read(self, body: bytes) -> Parsed:
@@ -153,7 +152,7 @@ class RowByRow:
         if reason:
             self._reject(reason, row, article.msgid, stat_date)
             return
-        names = row.keys() - self._row_keys
+        names = row.keys() - self._row_type.__struct_fields__
         unknown = {name: value for name in names if (value := row.pop(name)) is not None}
         try:
             typed = msgspec.convert(row, self._row_type)

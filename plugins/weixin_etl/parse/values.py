@@ -32,13 +32,7 @@ WHAT = {
 """What a metric's value has to be."""
 _IN_TEXTS = re.compile("[0-9]{1,19}([.][0-9]{1,30})?")
 """How a number in a text is written, as long as a figure can be."""
-_NAMES = {
-    type(None): "missing",
-    bool: "a boolean",
-    str: "a text",
-    list: "a list",
-    dict: "an object",
-}
+_WORD = {type(None): "missing", bool: "a boolean", str: "a text", list: "a list", dict: "an object"}
 
 
 class Row(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
@@ -92,5 +86,5 @@ def misfit(name: str, value: Any, what: str) -> str:
 
 def what_it_is(value: Any) -> str:
     """What kind of value it is, in words that quote nothing of it."""
-    name = _NAMES.get(type(value), "a number")
+    name = _WORD.get(type(value), "a number")
     return "a negative number" if name == "a number" and value < 0 else name
