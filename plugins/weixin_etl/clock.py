@@ -68,7 +68,7 @@ def duration(lasted: timedelta) -> str:
     hours, minutes = divmod(max(round(lasted.total_seconds() / 60), 1), 60)
     days, hours = divmod(hours, 24)
     if days:
-        return f"{counted(days, 'day')} {hours} h"
+        return f"{counted(days, 'day')} {hours} h" if hours else counted(days, "day")
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 

@@ -386,7 +386,7 @@ def test_rejected_parts_by_reason(warehouse: Engine, printed: Printed):
         "    wx1: 1 day, 2026-11-20 to 2026-11-20",
         '    for example wx1 2026-11-20 1_1 2026-11-20: "many"',
     ]
-    assert printed("rejected", "--reason", "LATER than").startswith("2 × stat_date")
+    assert printed("rejected", "--reason", "NO DAY that").startswith("2 × stat_date")
     assert printed("rejected", "--dataset", "article_total_detail") == (
         "There is no rejected part."
     )
