@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -25,28 +26,27 @@ def now() -> datetime:
     replacement = os.environ.get("WEIXIN_NOW")
     if not replacement:
         return datetime.now(UTC)
-    try:
+    with suppress(ValueError):
         instant = datetime.fromisoformat(replacement)
-    except ValueError:
-        instant = None
-    if instant is None or instant.tzinfo is None:
-        raise ValueError(
-            f"WEIXIN_NOW={replacement!r} is not an ISO time with an offset; "
-            "write it like 2026-11-24T08:30:00+08:00 or unset it."
-        )
-    return instant.astimezone(UTC)
-
-
-def beijing_date(instant: datetime) -> date:
-    """The calendar day in Beijing at an aware instant."""
-    if instant.tzinfo is None:
-        raise ValueError(f"{instant!r} has no offset, so its day in Beijing is unknown")
-    return instant.astimezone(SHANGHAI).date()
+        if instant.tzinfo:
+            return instant.astimezone(UTC)
+    raise ValueError(
+        f"WEIXIN_NOW={replacement!r} is not an ISO time with an offset; "
+        "write it like 2026-11-24T08:30:00+08:00 or unset it."
+    )
 
 
 def beijing(instant: datetime) -> tuple[date, time]:
     """The day and the time of day in Beijing at an aware instant."""
-    return beijing_date(instant), instant.astimezone(SHANGHAI).time()
+    if instant.tzinfo is None:
+        raise ValueError(f"{instant!r} has no offset, so its day in Beijing is unknown")
+    there = instant.astimezone(SHANGHAI)
+    return there.date(), there.time()
+
+
+def beijing_date(instant: datetime) -> date:
+    """The calendar day in Beijing at an aware instant."""
+    return beijing(instant)[0]
 
 
 def next_time(of_day: time, after: datetime) -> datetime:
@@ -65,35 +65,26 @@ def beijing_text(
 
 def duration(lasted: timedelta) -> str:
     """`2 days 3 h`, `3 h 5 min`, `12 min`."""
-    minutes = max(round(lasted.total_seconds() / 60), 1)
-    hours, minutes = divmod(minutes, 60)
+    hours, minutes = divmod(max(round(lasted.total_seconds() / 60), 1), 60)
     days, hours = divmod(hours, 24)
     if days:
         return f"{counted(days, 'day')} {hours} h" if hours else counted(days, "day")
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
-def disagreement(other: datetime) -> timedelta | None:
+def disagreement(theirs: datetime, ours: datetime | None = None) -> str:
     """
-    How far another clock, read just now, is ahead of this machine's; None within five minutes.
+    Both times, for a sentence, if WeChat's clock and this machine's disagree; else nothing.
 
     This machine's real clock is meant, whatever `WEIXIN_NOW` says: a wrong one would ask for the
     wrong days and date the answers wrongly.
     """
-    ahead = other - datetime.now(UTC)
-    return ahead if abs(ahead) > TOLERANCE else None
-
-
-def comparison(whose: str, other: datetime, ahead: timedelta) -> str:
-    """Both times and how far they are apart, for a sentence; `whose` is a word like "WeChat's"."""
-    minutes, seconds = divmod(round(abs(ahead).total_seconds()), 60)
-    hours, minutes = divmod(minutes, 60)
-    apart = f"{hours} h {minutes} min {seconds} s {'ahead' if ahead > timedelta(0) else 'behind'}"
-    theirs, ours = (at.astimezone(SHANGHAI) for at in (other, other - ahead))
-    return (
-        f"this machine's clock says {ours:%Y-%m-%d %H:%M:%S}, "
-        f"{whose} {theirs:%Y-%m-%d %H:%M:%S} Beijing time: {apart}"
-    )
+    ours = ours or datetime.now(UTC)
+    if abs(theirs - ours) <= TOLERANCE:
+        return ""
+    apart = f"{duration(abs(theirs - ours))} {'ahead' if theirs > ours else 'behind'}"
+    at, their_at = (f"{it.astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}" for it in (ours, theirs))
+    return f"this machine's clock says {at}, WeChat's {their_at} Beijing time: {apart}"
 
 
 def days_as_ranges(days: Sequence[date]) -> str:

@@ -1,10 +1,7 @@
-"""
-JSON as WeChat writes it, and its values as Postgres can hold them.
-
-It is UTF-8 whatever the header says, and strings hold raw control characters.
-"""
+"""WeChat's JSON, UTF-8 with raw control characters, and its values as Postgres can hold them."""
 
 import json
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -12,17 +9,14 @@ import msgspec
 
 from weixin_etl.text import storable
 
-_LONGEST_NUMBER = 4300
-"""Characters of a whole number that msgspec decodes: both decoders are to say the same."""
 _DEEPEST = _MOST_DIGITS = 100
 
 
 def decode(body: bytes) -> Any:
     """
-    The value the bytes stand for, decimal numbers to the digit.
+    The value the bytes stand for, decimal numbers to the digit; a float beyond what Decimal holds.
 
-    A byte order mark is skipped. A byte that is not UTF-8 becomes U+FFFD; a number beyond what
-    Decimal holds is a float.
+    A byte order mark is skipped, and a byte that is not UTF-8 becomes U+FFFD.
 
     Raises:
         ValueError: it is not JSON.
@@ -30,9 +24,9 @@ def decode(body: bytes) -> Any:
     """
     try:
         return _decoder.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, InvalidOperation):
         text = str(body, "utf-8-sig", errors="replace")
-        return json.loads(text, strict=False, parse_int=_whole, parse_float=_decimal)
+        return json.loads(text, strict=False, parse_int=_number, parse_float=_number)
 
 
 def encode(value: Any) -> str:
@@ -42,24 +36,21 @@ def encode(value: Any) -> str:
 
 def clean(value: Any, depth: int = 0) -> Any:
     """
-    A decoded value as Postgres can hold it, `depth` levels down in its answer.
+    A decoded value as Postgres can hold it; a RecursionError beyond a hundred levels.
 
     Texts lose U+0000 and lone surrogates; NaN, Infinity and numbers of a page become texts.
-
-    Raises:
-        RecursionError: it is nested too deeply.
     """
     if value is None or type(value) is int:
         return value
     if depth == _DEEPEST:
         raise RecursionError
     if isinstance(value, str):
-        return value if value.isascii() and "\0" not in value else storable(value)
+        return value if value.isprintable() else storable(value)
     if isinstance(value, list):
         return [clean(element, depth + 1) for element in value]
     if isinstance(value, dict):  # a cleaned key never replaces one that has this name already
         return {
-            cleaned: element if type(element) is int else clean(element, depth + 1)
+            cleaned: clean(element, depth + 1)
             for name, element in value.items()
             if (cleaned := clean(name)) == name or cleaned not in value
         }
@@ -69,16 +60,12 @@ def clean(value: Any, depth: int = 0) -> Any:
     return str(value) if isinstance(value, float) else value
 
 
-def _decimal(text: str) -> Decimal | float:
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        return float(text)
+def _number(text: str) -> int | Decimal | float:
+    for kind in (int, Decimal):  # the former takes as many digits as msgspec
+        with suppress(ValueError, InvalidOperation):
+            return kind(text)
+    return float(text)
 
 
-def _whole(digits: str) -> int | Decimal:
-    return int(digits) if len(digits) <= _LONGEST_NUMBER else Decimal(digits)
-
-
-_decoder = msgspec.json.Decoder(float_hook=_decimal)
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from unicodedata import category
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _LONGEST_SHOWN = 2000
@@ -12,7 +11,7 @@ _NOT_SHOWN: dict[int, str | None] = {
     ord("\n"): "\n",
     ord("\t"): "\t",
 }
-"""Control characters, and those that turn the order in which a text is read."""
+"""Control characters but for lines and tabs, and those that turn the order of reading."""
 _FIRST_CHINESE = "\u2e80"
 _NOT_LAST = " ,;:·(，。；：、（"
 _NAMES_IN_LINE = 20
@@ -24,17 +23,8 @@ def storable(text: str) -> str:
 
 
 def shown(text: str) -> str:
-    """
-    The text as a terminal, a log or a page may be given it; what is stored keeps its characters.
-
-    Lines and tabs stay. No control character is left, nor one that turns the order of reading.
-    """
+    """The text as a terminal, a log or a page may be given it; what is stored keeps all of it."""
     return text if text.isprintable() else storable(text).translate(_NOT_SHOWN)
-
-
-def visible(text: str) -> str:
-    """The text without control and format characters, which nobody sees; lines and tabs stay."""
-    return "".join(it for it in text if it in "\n\t" or category(it) not in ("Cc", "Cf"))
 
 
 def one_line(text: str, longest: int = _LONGEST_SHOWN) -> str:
@@ -44,18 +34,11 @@ def one_line(text: str, longest: int = _LONGEST_SHOWN) -> str:
 
 
 def shortened(text: str, length: int) -> str:
-    """
-    The text, or as many of its words as there is room for: of a single one, a part.
-
-    Each Chinese character is a word.
-    """
+    """The text, or as many words, or Chinese characters, as there is room for; of one, a part."""
     if len(text) <= length:
         return text
-    if length <= 0:
-        return ""
     ends = (n for n in range(length - 1, 0, -1) if text[n] == " " or text[n] >= _FIRST_CHINESE)
-    end = next(ends, None)
-    return f"{text[: length - 1] if end is None else text[:end].rstrip(_NOT_LAST)}…"
+    return f"{text[: next(ends, length - 1)].rstrip(_NOT_LAST)}…"
 
 
 def counted(count: int, what: str) -> str:

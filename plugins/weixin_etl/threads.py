@@ -4,53 +4,37 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from threading import Lock
 from typing import Any, TypeVar
 
 import msgspec
 
 T = TypeVar("T")
-
-TURN_SECONDS = 0.0005
-"""A tenth of Python's own interval."""
-
-
-@contextmanager
-def short_turns() -> Iterator[None]:
-    """
-    Shorten the interpreter's switch interval.
-
-    Else a thread that comes back from the database waits for a parsing thread's whole turn.
-    """
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(TURN_SECONDS)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(usual)
+_TURN_SECONDS = 0.0005
+"""A tenth of Python's own: a thread that comes back from Postgres waits for a parser's turn."""
+_preparing = Lock()
+_prepare = cache(msgspec.json.Decoder)
 
 
 @contextmanager
 def thread_pool(count: int) -> Iterator[ThreadPoolExecutor]:
     """
-    Threads that are waited for, unless the task's timeout or an interrupt ends their work.
+    Threads that take short turns, and are waited for unless a timeout or an interrupt ends them.
 
-    Then what has not begun is not begun, and calls in flight are left to end by their deadline.
+    At the end, what has not begun is not begun; calls in flight are left to end by their deadline.
     """
-    pool = ThreadPoolExecutor(count)
+    pool, is_waited_for = ThreadPoolExecutor(count), True
+    usual_turn = sys.getswitchinterval()
+    sys.setswitchinterval(_TURN_SECONDS)
     try:
         yield pool
-    except Exception:
-        pool.shutdown(cancel_futures=True)
+    except BaseException as error:
+        is_waited_for = isinstance(error, Exception)  # Airflow's timeout is none
         raise
-    except BaseException:  # Airflow's timeout is none that can be handled
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    pool.shutdown()
-
-
-_prepared: set[object] = set()
-_preparing = Lock()
+    finally:
+        pool.shutdown(wait=is_waited_for, cancel_futures=True)
+        sys.setswitchinterval(usual_turn)
 
 
 def convert(value: Any, form: type[T]) -> T:
@@ -63,8 +47,6 @@ def convert(value: Any, form: type[T]) -> T:
     Raises:
         msgspec.ValidationError: the value has another form.
     """
-    if form not in _prepared:
-        with _preparing:
-            msgspec.json.Decoder(form)
-            _prepared.add(form)
+    with _preparing:
+        _prepare(form)  # type: ignore[arg-type] # every type is hashable
     return msgspec.convert(value, form)

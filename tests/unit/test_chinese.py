@@ -29,19 +29,19 @@ TELL_NOBODY = (
     *map("orchestration.{}".format, ("commands", "page", "settings")),
 )
 """Modules without causes or cures: what they print or serve is English."""
-NAMED_SO = {"cause", "cure", "met_by", "asked_again", "why", "never", "apart"}
+NAMED_SO = {"cause", "cure", "met_by", "asked_again", "why", "never", "apart", "unreadable"}
 """Variables, attributes and keywords whose texts are sentences."""
 ARGUMENTS: dict[str, tuple[int, ...]] = {
     **{name: (0,) for name in vars(errors) if name.endswith("Error")},
-    **dict.fromkeys(("ParameterError", "_UnreadableError", "_reject", "_unknown"), (0,)),
+    **dict.fromkeys(("ParameterError", "_reject", "_unknown"), (0,)),
     **dict.fromkeys(("Advice", "Matter", "WarehouseError", "PassingWarehouseError"), (0, 1)),
     **dict.fromkeys(("Problem", "_unusable"), (1, 2)),
-    **{"problem_of": (2, 3), "_require_private": (3,), "comparison": (0,), "from_errcode": (1,)},
+    **{"problem_of": (2, 3), "_require_private": (3,), "from_errcode": (1,)},
     **{"says": (0,), "Wait": (1,)},
 }
 """Where sentences stand in calls, by position."""
-RETURNING = {"_describe", "too_large", "_successor", "_instead", "connection", "comparison"}
-RETURNING |= {"_why_another_day", "_why_no_row", "connections_like", "_when", "_what_is_well"}
+RETURNING = {"_describe", "too_large", "_successor", "_instead", "connection", "disagreement"}
+RETURNING |= {"connections_like", "_when", "_what_is_well"}
 """Functions that return one."""
 OF_POSTGRES = errors_of_warehouse._SAYS_NO_CONNECTION_LEFT
 """What Postgres says: looked for, not said."""

@@ -61,11 +61,11 @@ def test_clocks_that_disagree_are_told_in_beijing_time() -> None:
     """As all times in sentences are; it says so."""
     theirs = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
 
-    said = clock.comparison("WeChat's", theirs, timedelta(minutes=-61))
+    said = clock.disagreement(theirs, theirs + timedelta(minutes=61))
 
     assert said == (
         "this machine's clock says 2026-11-24 08:31:00, WeChat's 2026-11-24 07:30:00 Beijing time: "
-        "1 h 1 min 0 s behind"
+        "1 h 1 min behind"
     )
 
 

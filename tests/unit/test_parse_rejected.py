@@ -70,30 +70,24 @@ def test_a_whole_number_is_one_however_it_is_written(written: bytes, value: int)
 @pytest.mark.parametrize(
     ("stranger", "reason"),
     [
-        *((value, "an article that is not an object") for value in (None, 7, "100_1", [], True)),
+        *((value, "an item that is not an object") for value in (None, 7, "100_1", [], True)),
         *(
-            (item(row(share_user=4), msgid=msgid), f"msgid is {what}, not a text")
+            (
+                item(row(share_user=4), msgid=msgid),
+                f"msgid is {what}, not a text of 1 to 200 characters",
+            )
             for msgid, what in (
                 (None, "missing"),
                 (100, "a number"),
                 (["100_1"], "a list"),
                 (True, "a boolean"),
+                ("", "a text"),
+                ("1" * 201, "a text"),
             )
         ),
         *(
-            (item(row(), msgid=msgid), "msgid is a text of none or more than 200 characters")
-            for msgid in ("", "1" * 201)
-        ),
-        *(
-            (
-                item(row(), msgid="99_1", ref_date=day),
-                f"ref_date is {what}, not the day asked for",
-            )
-            for day, what in (("17 Nov", "a text"), (20261117, "a number"), (None, "missing"))
-        ),
-        (
-            item(row(), msgid="99_1", ref_date="2026-11-16"),
-            "ref_date is another day than the one asked for",
+            (item(row(), msgid="99_1", ref_date=day), "ref_date is not the day asked for")
+            for day in ("17 Nov", 20261117, None, "2026-11-16")
         ),
     ],
 )
@@ -154,23 +148,11 @@ def test_a_row_that_does_not_fit_is_rejected(stranger: Any, reason: str) -> None
     assert metrics(parsed.articles["100_1"]) == {DAY: {"share_user": 5}}
 
 
-BEFORE = "is before the publication day"
-LATER = "is later than the day before the answer"
-
-
 @pytest.mark.parametrize("keys", [{"x": 1}, {}], ids=["taken apart", "as documented"])
-@pytest.mark.parametrize(
-    ("stat_date", "why"),
-    [
-        ("0001-01-01", BEFORE),
-        ("2026-11-16", BEFORE),
-        ("2026-11-24", LATER),
-        ("9999-12-31", LATER),
-    ],
-)
+@pytest.mark.parametrize("stat_date", ["0001-01-01", "2026-11-16", "2026-11-24", "9999-12-31"])
 @pytest.mark.parametrize("fetched_at", ["2026-11-24T00:00:00+08:00", "2026-11-24T15:59:59+00:00"])
 def test_a_row_of_a_day_that_cannot_have_been_counted_is_rejected(
-    stat_date: str, why: str, fetched_at: str, keys: dict[str, int]
+    stat_date: str, fetched_at: str, keys: dict[str, int]
 ) -> None:
     """Days are Beijing's: the answer's own day had not ended when it came."""
     parsed = read(
@@ -179,6 +161,6 @@ def test_a_row_of_a_day_that_cannot_have_been_counted_is_rejected(
     )
 
     (rejected,) = parsed.rejected
-    assert rejected.reason == f"stat_date {why}"
+    assert rejected.reason == "stat_date is no day that the answer can have a row of"
     assert (rejected.msgid, str(rejected.stat_date)) == ("100_1", stat_date)
     assert metrics(parsed.articles["100_1"]) == {date(2026, 11, 23): {"share_user": 5}}

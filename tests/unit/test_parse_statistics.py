@@ -124,7 +124,7 @@ def test_the_same_key_twice_is_one_row() -> None:
         (
             FOLLOWER_TOTAL,
             {"ref_date": "2026-05-11", "cumulate_user": 1},
-            "ref_date is another day than the one asked for",
+            "ref_date is not the day asked for",
             {},
         ),
         (
@@ -140,7 +140,12 @@ def test_the_same_key_twice_is_one_row() -> None:
             f"user_source is a text, not {BIGINT}",
             {},
         ),
-        (ARTICLE_SHARE, {"detail": {"share_user": 1}}, "msgid is missing, not a text", {}),
+        (
+            ARTICLE_SHARE,
+            {"detail": {"share_user": 1}},
+            "msgid is missing, not a text of 1 to 200 characters",
+            {},
+        ),
     ],
 )
 def test_what_does_not_fit_is_rejected_alone(
@@ -156,13 +161,13 @@ def test_what_does_not_fit_is_rejected_alone(
 @pytest.mark.parametrize(
     ("dataset", "item", "reason"),
     [
-        (ARTICLE_READ, {"msgid": "1_1"}, "detail is missing, not an object"),
+        (ARTICLE_READ, {"msgid": "1_1"}, "a row without a figure"),
         (ARTICLE_READ, {"msgid": "1_1", "detail": [1]}, "detail is a list, not an object"),
         (ACCOUNT_SUMMARY, {"detail": {}}, "a row without a figure"),
         (
             ACCOUNT_SUMMARY,
             {"detail": {"stat_date": "2026-05-11", "read_user": 1}},
-            "stat_date is another day than the one asked for",
+            "stat_date is no day that the answer can have a row of",
         ),
         (FOLLOWER_TOTAL, {"cumulate_user": None, "followers": 9}, "a row without a figure"),
     ],

@@ -28,11 +28,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from typing import ClassVar, NamedTuple, TypeVar
+from unicodedata import category
 
 from weixin_etl.datasets import ARTICLES_SET, DATASETS, Dataset
 from weixin_etl.model import Account, connection_of
 from weixin_etl.problem import WAITS, OperatorError, Problem, ProblemKind
-from weixin_etl.text import one_line, shortened, visible
+from weixin_etl.text import one_line, shortened
 
 _AUTHORISE_AGAIN = "have the account authorised again"
 _LEAVE_OUT = "leave it out of weixin_accounts"
@@ -414,7 +415,8 @@ def _harmless(said: str, secrets: Sequence[str]) -> str:
     """What WeChat said, in one line, without secrets: also not the part of one at a cut."""
     part = max(map(len, secrets), default=0)
     # also where a character that nobody sees holds a secret's parts apart
-    head = visible(said[: _LONGEST_READ + part])
+    read = said[: _LONGEST_READ + part]
+    head = "".join(it for it in read if it in "\n\t" or category(it) not in ("Cc", "Cf"))
     for secret in secrets:
         head = head.replace(secret, "***")
     return one_line(head[:-part] if part and len(said) > _LONGEST_READ + part else head)

@@ -329,11 +329,8 @@ def _said_at(date_header: str | None) -> datetime | None:
 
 def _disagreement(said_at: datetime | None) -> str:
     """This machine's time and WeChat's, where they disagree."""
-    if said_at is None:
-        return ""
     try:
-        ahead = clock.disagreement(said_at)
-        return clock.comparison("WeChat's", said_at, ahead) if ahead else ""
+        return clock.disagreement(said_at) if said_at else ""
     except (ValueError, OverflowError):
         return ""  # none that can be compared
 

@@ -112,7 +112,7 @@ def said_by(dataset: Dataset, day: date, fetched_at: datetime, parsed: Parsed) -
     return rules.Answer(
         fetched_at,
         parsed.list_sha256,
-        parsed.article_count,
+        len(parsed.articles),
         is_whole=parsed.is_whole(day, dataset.row_days),
         has_yesterday=parsed.has_row_of(day_before(fetched_at)),
         is_delayed=parsed.is_delayed,

@@ -9,44 +9,13 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import cache
 from typing import Any
 
-import msgspec
+from msgspec.structs import asdict, astuple, replace
 
-from weixin_etl.datasets import Dataset, Kind
-from weixin_etl.parse.values import FITS, TYPES
+from weixin_etl.parse.values import ATTRIBUTES, Row
 
-ATTRIBUTES = ("title", "url", "content_url", "publish_type")
-UNDOCUMENTED = "user_source"
-"""Many answers give it of an article: it is in `extra`, and such an answer is as documented."""
 _MSGID = re.compile(r"(?P<message>.+)_(?P<position>[1-9]\d{0,3})")
-
-
-class Row(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """Figures of one article and one day; `row_type` adds the dataset's metrics."""
-
-    stat_date: date
-
-
-@cache
-def row_type(dataset: Dataset) -> type[Row]:
-    """The Struct of the dataset's rows: stat_date, then its metrics, None where absent."""
-    others = (metric for metric in dataset.metrics if metric.kind is not Kind.COUNT)
-    unchecked = [(metric.name, FITS[metric.kind][0]) for metric in others]
-
-    def check(row: Row) -> None:
-        if not all(fits(getattr(row, name)) for name, fits in unchecked):
-            raise ValueError
-
-    row: type[Row] = msgspec.defstruct(  # type: ignore[assignment] # typed as any Struct
-        "Row",
-        [(metric.name, TYPES[metric.kind], None) for metric in dataset.metrics],
-        bases=(Row,),
-        namespace={"__post_init__": check} if unchecked else {},
-        kw_only=True,
-    )
-    return row
 
 
 @dataclass(slots=True)
@@ -69,36 +38,25 @@ class Article:
         match = _MSGID.fullmatch(self.msgid)
         return (match["message"], int(match["position"])) if match else (None, None)
 
-    def gives_a_figure(self) -> bool:
-        """Whether any of its rows holds more than its day."""
-        values = (msgspec.structs.astuple(row)[1:] for row in self.rows.values())
-        return bool(self.row_extras) or any(
-            value is not None for of_row in values for value in of_row
-        )
-
     def merge(self, newer: "Article") -> list[date]:
         """Take over what a later mention of the article holds; the days of the rows that change."""
         for name in ATTRIBUTES:
             if getattr(newer, name) is not None:
                 setattr(self, name, getattr(newer, name))
         self.extra |= newer.extra
-        return [
-            stat_date
-            for stat_date, row in newer.rows.items()
-            if self.merge_row(row, newer.row_extras.get(stat_date, {}))
-        ]
+        extras = newer.row_extras
+        return [day for day, row in newer.rows.items() if self.merge_row(row, extras.get(day, {}))]
 
     def merge_row(self, row: Row, extra: dict[str, Any]) -> bool:
         """Take over a later mention of a row, with its unknown metrics; whether it changes."""
-        stat_date = row.stat_date
-        known, known_extra = self.rows.get(stat_date), self.row_extras.get(stat_date, {})
+        day = row.stat_date
+        known, known_extra = self.rows.get(day), self.row_extras.get(day, {})
         if known is not None:
-            values = msgspec.structs.asdict(row).items()
-            held = {name: value for name, value in values if value is not None}
-            row = msgspec.structs.replace(known, **held)
-        self.rows[stat_date] = row
+            given = {name: value for name, value in asdict(row).items() if value is not None}
+            row = replace(known, **given)
+        self.rows[day] = row
         if merged_extra := known_extra | extra:
-            self.row_extras[stat_date] = merged_extra
+            self.row_extras[day] = merged_extra
         return row != known or merged_extra != known_extra
 
 
@@ -128,20 +86,11 @@ class Parsed:
     unknown_metrics: set[str] = field(default_factory=set)
 
     @property
-    def listing(self) -> tuple[str, ...]:
-        """What it lists: msgids in order, and `?` for a part that is no article."""
-        unknown = sum(part.msgid not in self.articles for part in self.rejected)
-        return (*sorted(self.articles), *["?"] * unknown)
-
-    @property
     def list_sha256(self) -> bytes:
-        """Of what it lists: two answers list the same articles when it is the same."""
-        return hashlib.sha256("\0".join(self.listing).encode()).digest()
-
-    @property
-    def article_count(self) -> int:
-        """Articles, or items of a statistics day, each once."""
-        return len(self.articles)
+        """Of the msgids it lists, in order, and a `?` for each rejected part that is no article."""
+        unknown = sum(part.msgid not in self.articles for part in self.rejected)
+        listed = "\0".join([*sorted(self.articles), *["?"] * unknown])
+        return hashlib.sha256(listed.encode()).digest()
 
     @property
     def row_count(self) -> int:
@@ -157,15 +106,13 @@ class Parsed:
 
     @property
     def nothing_fits(self) -> bool:
-        """Whether parts are rejected, and no row gives a figure."""
-        return bool(self.rejected) and not any(map(Article.gives_a_figure, self.articles.values()))
+        """Whether parts are rejected, and no row holds more than its day."""
+        rows = (row for article in self.articles.values() for row in article.rows.values())
+        has_figure = any(value is not None for row in rows for value in astuple(row)[1:])
+        return bool(self.rejected) and not has_figure and not self.unknown_metrics
 
     def is_whole(self, publication_date: date, window: int) -> bool:
-        """
-        Whether nothing is rejected, and each article has the rows of the window's days.
-
-        The window is `Dataset.row_days`: of a statistics day one day, which each item has.
-        """
+        """Whether nothing is rejected, and each article has the rows of the window's days."""
         days = {publication_date + timedelta(days=age) for age in range(window)}
         have_all = all(days <= article.rows.keys() for article in self.articles.values())
         return have_all and not self.rejected and not self.unreadable

@@ -3,15 +3,17 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 from weixin_etl import json_text
 from weixin_etl.api.client import Answer
 from weixin_etl.datasets import Dataset, Kind, Rows
 from weixin_etl.parse import parse
-from weixin_etl.parse.articles import ATTRIBUTES, UNDOCUMENTED, Parsed
-from weixin_etl.parse.values import FITS, what_it_is
+from weixin_etl.parse.articles import Parsed
+from weixin_etl.parse.values import ATTRIBUTES, UNDOCUMENTED, fits, what_it_is
 
+_is_count = partial(fits, Kind.COUNT)
 _CHARSETS = ("UTF-8", "GB18030")
 OPTIONAL = frozenset({"is_delay", *ATTRIBUTES, UNDOCUMENTED}) - {"title"}
 """Declared keys that an endpoint may leave out in every answer."""
@@ -69,10 +71,10 @@ def declared(dataset: Dataset) -> dict[str, Callable[[Any], bool]]:
     }
     item: dict[str, Callable[[Any], bool]] = {"ref_date": _is_date}
     if dataset.item:
-        item[dataset.item.name] = FITS[Kind.COUNT][0] if dataset.item.is_number else _is(str)
+        item[dataset.item.name] = _is_count if dataset.item.is_number else _is(str)
     if dataset.describes_articles:
         item |= {name: _is(str) for name in ATTRIBUTES}
-        item |= dict.fromkeys(("publish_type", UNDOCUMENTED), FITS[Kind.COUNT][0])
+        item |= dict.fromkeys(("publish_type", UNDOCUMENTED), _is_count)
     if dataset.rows_in is Rows.LIST:
         item |= {dataset.rows_key: _is(list), f"{row}stat_date": _is_date}
     elif dataset.rows_in is Rows.OBJECT:
@@ -82,7 +84,7 @@ def declared(dataset: Dataset) -> dict[str, Callable[[Any], bool]]:
         "is_delay": _is(bool),
         **item,
         **dict.fromkeys(dataset.meaningless, _is_any),
-        **{f"{row}{metric.name}": FITS[metric.kind][0] for metric in dataset.metrics},
+        **{f"{row}{metric.name}": partial(fits, metric.kind) for metric in dataset.metrics},
         **entries,
     }
 

@@ -9,7 +9,7 @@ from threading import Condition
 
 from weixin_etl.api.calls import AccountCalls
 from weixin_etl.load import Staged
-from weixin_etl.threads import short_turns, thread_pool
+from weixin_etl.threads import thread_pool
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def extract(
     `ask` makes a call and may work on its answer; it runs in a thread.
     """
     flight = _Flight(deque(accounts), ask, concurrency, max(1, most_bytes // 2))
-    with short_turns(), thread_pool(concurrency) as pool:
+    with thread_pool(concurrency) as pool:
         callers = [pool.submit(flight.make_calls) for _ in range(concurrency)]
         try:
             while taken := flight.taken(most_seconds):

@@ -16,7 +16,6 @@ from psycopg2.errors import (
 from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import DBAPIError
 
-from weixin_etl.loopback import is_loopback
 from weixin_etl.text import few_names
 from weixin_etl.warehouse.connection import engine
 from weixin_etl.warehouse.errors import CONN_ID, WarehouseError, diagnose
@@ -28,6 +27,7 @@ ROLES = ("weixin_loader", "weixin_reader")
 """What roles.sql creates and grants to, where it may."""
 
 
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _VERSION = "schema_migrations.version"
 _APPLIED = "SELECT version FROM weixin.schema_migrations"
 _APPLY = "INSERT INTO weixin.schema_migrations (version) VALUES (:version)"
@@ -216,7 +216,7 @@ def _requiring_tls(warehouse_url: URL) -> URL:
     """With TLS for a server elsewhere, as the owner's session goes there; else as the URL says."""
     query = warehouse_url.query
     hosts = [str(it) for it in (warehouse_url.host, query.get("host"), query.get("hostaddr")) if it]
-    is_local = all(it.startswith("/") or is_loopback(it) for it in hosts)
+    is_local = all(it.startswith("/") or it in _THIS_MACHINE for it in hosts)
     if (is_local and "service" not in query) or "sslmode" in query:
         return warehouse_url
     return warehouse_url.update_query_dict({"sslmode": "require"})

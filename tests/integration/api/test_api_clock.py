@@ -61,7 +61,7 @@ def test_the_token_call_compares_the_clocks_and_says_what_to_set(wire: Wire):
         r"caches \(the clocks disagree: "
         r"this machine's clock says [-\d]{10} [:\d]{8}, WeChat's "
         r"[-\d]{10} [:\d]{8} Beijing time: "
-        r"(1 h 0 min \d|0 h 59 min 5\d) s behind\)",
+        r"1 h 0 min behind\)",
         str(caught.value),
     )
 

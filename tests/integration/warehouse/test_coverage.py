@@ -86,7 +86,7 @@ def test_an_identical_answer_moves_the_times(warehouse: Engine):
             pair(b"{}", "24 10:30"),
             (
                 *("unreadable", None),
-                f"{UnreadableError.cause}: the answer has no list of articles",
+                f"{UnreadableError.cause}: the answer has no list",
                 UnreadableError.cure,
             ),
         ),
@@ -96,7 +96,7 @@ def test_an_identical_answer_moves_the_times(warehouse: Engine):
                 "unreadable",
                 None,
                 f"{UnreadableError.cause}: no row of the answer fits; the first of 1 "
-                "rejected parts: msgid is a text of none or more than 200 characters; see "
+                "rejected parts: msgid is a text, not a text of 1 to 200 characters; see "
                 "weixin.rejected_row",
                 UnreadableError.cure,
             ),

@@ -225,7 +225,7 @@ def test_days_are_ready_and_final_by_the_rules(warehouse: Engine, load: Load):
     assert final[:6] == ("wx1", "2026-11-14", 7, at("21 10:30"), "final", 47009)
     assert early == ("wx1", "2026-11-20", 1, None, None, None, NOT_READY)
     assert other_day[:6] == ("wx2", "2026-11-19", None, None, None, None)
-    assert "ref_date is another day than the one asked for" in other_day[6]
+    assert "ref_date is not the day asked for" in other_day[6]
     load(line(answer(2).decode(), on(23)))
     assert coverage(warehouse, columns)[1] == (
         *("wx1", "2026-11-20", 1, at("23 10:30"), None, None, None),
@@ -252,7 +252,7 @@ def test_days_are_ready_and_final_by_the_rules(warehouse: Engine, load: Load):
         (line({"list": []}, day="2026-11-23"), "2026-11-23 is not before the day"),
         (line(["list"]), "body is neither an object nor a text"),
         (line("no"), "body is no JSON object"),
-        (line({"lost": []}), "body: the answer has no list of articles"),
+        (line({"lost": []}), "body: the answer has no list"),
         (line("\\ud800").replace("\\\\", "\\"), "it is not JSON"),
         (
             line({"errcode": 45009, "errmsg": "reach max\0 api daily quota limit"}),

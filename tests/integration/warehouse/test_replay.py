@@ -376,7 +376,7 @@ def test_rejected_parts_by_reason(warehouse: Engine, printed: Printed):
     load_pairs(warehouse, pair(early, "23 10:30", account=OTHER_ACCOUNT))
 
     assert printed("rejected").splitlines() == [
-        "2 × stat_date is later than the day before the answer (article_total)",
+        "2 × stat_date is no day that the answer can have a row of (article_total)",
         "    wx2: 1 day, 2026-11-20 to 2026-11-20",
         '    for example wx2 2026-11-20 1_1 2026-11-26: {"stat_date":"2026-11-26","share_count":1}',
         "1 × share_count is a negative number, not a whole number from 0 to 9223372036854775807 "
@@ -388,7 +388,7 @@ def test_rejected_parts_by_reason(warehouse: Engine, printed: Printed):
         "    wx1: 1 day, 2026-11-20 to 2026-11-20",
         '    for example wx1 2026-11-20 1_1 2026-11-20: "many"',
     ]
-    assert printed("rejected", "--reason", "LATER than").startswith("2 × stat_date")
+    assert printed("rejected", "--reason", "NO DAY that").startswith("2 × stat_date")
     assert printed("rejected", "--dataset", "article_total_detail") == (
         "There is no rejected part."
     )
