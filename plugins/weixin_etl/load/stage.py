@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from hashlib import sha256
+from io import BytesIO
 from threading import Lock
 
 import msgspec
@@ -22,6 +23,7 @@ from weixin_etl.parse.articles import Article, Parsed, Rejected
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _AS_CSV = "FROM STDIN (FORMAT csv, NULL 'null', ESCAPE '\\')"
+_PART_BYTES = 1 << 20
 _ZSTD_LEVEL = 1
 _one_at_a_time = Lock()
 """Answers are parsed one at a time: parsing takes several times an answer's bytes."""
@@ -225,20 +227,13 @@ def row_columns(dataset: Dataset) -> str:
     return ", ".join((*key, *metrics, "extra", *ends))
 
 
-class _Parts:
-    """What COPY reads, part by part."""
-
-    def __init__(self, parts: Iterable[bytes]) -> None:
-        self._parts = filter(None, parts)
-
-    def read(self, _size: int) -> bytes:
-        return next(self._parts, b"")
-
-
 def copy(connection: Connection, table: str, columns: str, lines: Iterable[bytes]) -> None:
     """Ended lines into a table."""
     cursor = connection.connection.cursor()
+    text = BytesIO()
+    text.writelines(lines)
+    text.seek(0)
     try:
-        cursor.copy_expert(f"COPY {table} ({columns}) {_AS_CSV}", _Parts(lines))
+        cursor.copy_expert(f"COPY {table} ({columns}) {_AS_CSV}", text, _PART_BYTES)
     except (SystemError, ValueError) as error:  # what psycopg2 stumbles over if the session ends
         raise psycopg2.OperationalError(f"the COPY broke off: {error}") from None

@@ -50,7 +50,8 @@ def extract(
 
     `ask` makes a call and may work on its answer; it runs in a thread.
     """
-    flight = _Flight(deque(accounts), ask, concurrency, max(1, most_bytes // 2))
+    asked = deque(account for account in accounts if account.chunks)
+    flight = _Flight(asked, ask, concurrency, max(1, most_bytes // 2))
     with thread_pool(concurrency) as pool:
         callers = [pool.submit(flight.make_calls) for _ in range(concurrency)]
         try:
