@@ -166,7 +166,7 @@ class _Try:
                 self.count_calls(chunks[0])
                 return
             self.require_warehouse(error)
-            log.warning("%s accounts are loaded one by one: %s", len(chunks), type(error).__name__)
+            log.warning("%s chunks are loaded one by one: %s", len(chunks), type(error).__name__)
             for chunk in chunks:
                 self.commit(load, [chunk])
         else:
