@@ -59,12 +59,11 @@ def ingest_locks(
 
 
 def _taken(connection: Connection, names: Collection[str], *, waits: bool) -> Collection[str]:
-    if waits:
-        _hold(connection, names)
-        return names
+    """Rows are locked, not written: whoever adds them meanwhile does not wait."""
     connection.execute(statement("writer_lock/add.sql"), {"lock_names": names})
     connection.commit()  # so that no one waits for a new row
-    return connection.scalars(statement("writer_lock/take_free.sql"), {"lock_names": names}).all()
+    take = statement("writer_lock/take.sql" if waits else "writer_lock/take_free.sql")
+    return connection.scalars(take, {"lock_names": names}).all()
 
 
 def _hold(connection: Connection, names: Collection[str]) -> None:

@@ -13,7 +13,7 @@ from weixin_etl import warehouse as the_warehouse
 from weixin_etl.datasets import ARTICLE_DATASETS, Dataset
 from weixin_etl.load import Load
 from weixin_etl.model import Counts
-from weixin_etl.warehouse.locks import lock_load
+from weixin_etl.warehouse.locks import ingest_locks, lock_load
 
 WAITING = "SELECT FROM pg_locks WHERE NOT granted"
 FREE = "SELECT lock_name FROM weixin.writer_lock ORDER BY 1 FOR UPDATE SKIP LOCKED"
@@ -48,6 +48,18 @@ def test_other_accounts_do_not_wait(impatient: Engine):
     (loaded,) = load_pairs(impatient, pair(theirs, "24 08:30", account=OTHER_ACCOUNT))
 
     assert loaded.counts == Counts(inserted=1)
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["at once", "after it has waited"])
+def test_who_ingests_an_account_holds_up_no_other_run(
+    warehouse: Engine, impatient: Engine, waits: bool
+):
+    """It takes the others at once, whether or not the first one had to wait for the account."""
+    with (
+        ingest_locks(warehouse, "article_total", ["wx1"], waits=waits) as ours,
+        ingest_locks(impatient, "article_total", ["wx1", "wx2"], waits=False) as theirs,
+    ):
+        assert (ours, theirs) == ({"wx1"}, {"wx2"})
 
 
 def test_a_load_takes_its_locks_in_one_order(warehouse: Engine):
