@@ -20,9 +20,10 @@ _prepare = cache(msgspec.json.Decoder)
 @contextmanager
 def thread_pool(count: int) -> Iterator[ThreadPoolExecutor]:
     """
-    Threads that take short turns, and are waited for unless a timeout or an interrupt ends them.
+    Threads that take short turns, and are waited for unless they are left by no error of ours.
 
-    At the end, what has not begun is not begun; calls in flight are left to end by their deadline.
+    By a timeout, an interrupt, or a generator that is closed: calls in flight are left to end by
+    their deadline. What has not begun is not begun.
     """
     pool, is_waited_for = ThreadPoolExecutor(count), True
     usual_turn = sys.getswitchinterval()

@@ -12,7 +12,7 @@ transaction, as a commit costs the same whatever it holds: all or nothing.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from msgspec.structs import asdict
 from sqlalchemy import Connection, Engine
@@ -157,7 +157,7 @@ def count_calls(connection: Connection, dataset: Dataset, staged: Iterable[Stage
             {
                 "endpoint": dataset.path,
                 "appids": [one.account.appid for one in made],
-                "beijing_dates": [clock.beijing_date(one.said.at) for one in made],
+                "beijing_dates": [_asked_on(one) for one in made],
                 "calls": [one.calls for one in made],
             },
         )
@@ -178,8 +178,12 @@ def _is_late(one: Staged, known: Known) -> bool:
 
 def _is_quiet(chunk: Chunk) -> bool:
     """Whether it lists nothing on a day in Beijing of its answers: midnight may have come."""
-    days = {clock.beijing_date(one.said.at) for one in chunk}
-    return not days <= {clock.beijing_date(one.said.at) for one in chunk if one.said.article_count}
+    speaking = [one for one in chunk if one.said.article_count and not one.error]
+    return not {_asked_on(one) for one in chunk} <= {_asked_on(one) for one in speaking}
+
+
+def _asked_on(one: Staged) -> date:
+    return clock.beijing_date(one.said.at)
 
 
 def _heard_with(heard: Mapping[str, datetime], staged: Iterable[Staged]) -> dict[str, datetime]:

@@ -259,11 +259,11 @@ def _rounds(contents: Sequence[Content]) -> Sequence[Sequence[Content]]:
     listed: list[Articles] = []
     for content in sorted(contents, key=lambda content: content.pair, reverse=True):
         articles = {(content.pair[0], msgid) for msgid in content.msgids}
-        place = next((n for n, other in enumerate(listed) if other.isdisjoint(articles)), None)
-        if place is None:
-            rounds.append([content])
-            listed.append(articles)
-        else:
-            rounds[place].append(content)
-            listed[place] |= articles
+        others = (n for n, other in enumerate(listed) if not other.isdisjoint(articles))
+        place = max(others, default=-1) + 1
+        if place == len(rounds):
+            rounds.append([])
+            listed.append(set())
+        rounds[place].append(content)
+        listed[place] |= articles
     return rounds

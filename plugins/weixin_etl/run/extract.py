@@ -57,6 +57,7 @@ def extract(
         try:
             while taken := flight.taken(most_seconds):
                 yield taken
+                del taken  # else they stay until the next ones are all there
         finally:
             flight.end()
         for caller in callers:
@@ -87,6 +88,7 @@ class _Flight:
         try:
             while turn := self._next():
                 self._make_call(*turn)
+                del turn  # else its chunk stays while there is no other
         finally:
             self.end()
 

@@ -168,7 +168,10 @@ class _Try:
             self.require_warehouse(error)
             log.warning("%s chunks are loaded one by one: %s", len(chunks), type(error).__name__)
             for chunk in chunks:
-                self.commit(load, [chunk])
+                if chunk[0].account.appid in self.failures:
+                    self.count_calls(chunk)
+                else:
+                    self.commit(load, [chunk])
         else:
             for chunk in chunks:
                 self.note(chunk, loaded)

@@ -129,3 +129,23 @@ def test_a_pair_that_is_replayed_alone(warehouse: Engine, alone: object):
     replay(warehouse, selection, ready_hour=10, is_applied=True)
     assert contents(warehouse, versions=True) == before
     assert held(warehouse) == [(NEXT_DAY, NEXT_DAY, "20", 900), (NEXT_DAY, NEXT_DAY, "21", 1100)]
+
+
+def test_days_that_share_articles_in_a_chain_are_merged_the_later_first(warehouse: Engine):
+    """In one commit: no row of an earlier day is written and then replaced."""
+    days = [DAY, NEXT_DAY, NEXT_DAY + A_DAY]
+    readers = [{"23": count} for count in (5, 6, 7)]
+    first, second, third = zip(days, readers, strict=True)
+
+    load(
+        warehouse,
+        ARTICLE_TOTAL,
+        "24 10:30",
+        (first[0], {"1_2": first[1]}),
+        (second[0], {"1_1": second[1], "1_2": second[1]}),
+        (third[0], {"1_1": third[1]}),
+    )
+
+    reads = "SELECT msgid, int_page_read_user FROM weixin.fact_article_total ORDER BY msgid"
+    assert rows(warehouse, reads) == [("1_1", 7), ("1_2", 6)]
+    assert history(warehouse) == []
