@@ -349,7 +349,7 @@ def test_what_was_taken_is_held_by_nobody_else():
             are_gone.extend(it() is None for it in taken)
         return at_once(calls, day)
 
-    for chunks_ in extract([quick, slow], ask, concurrency=3, most_bytes=2, most_seconds=60):
+    for chunks_ in extract([slow, quick], ask, concurrency=3, most_bytes=2, most_seconds=60):
         taken += [weakref.ref(one) for chunk in chunks_ for one in chunk.staged]
         del chunks_
         is_taken.set()
