@@ -27,7 +27,7 @@ from contest import LIMIT, OURS, PEERS, hold, peer
 from shapes import SHAPES
 from sqlalchemy import Engine
 
-from weixin_etl import clock, rules, warehouse
+from weixin_etl import clock, warehouse
 from weixin_etl.api.calls import AccountCalls
 from weixin_etl.api.client import Answer
 from weixin_etl.datasets import ARTICLE_TOTAL as DATASET
@@ -36,6 +36,7 @@ from weixin_etl.model import Account, Run
 from weixin_etl.run import Settings
 from weixin_etl.run.extract import extract
 from weixin_etl.run.ingest import COMMIT_SECONDS
+from weixin_etl.run.outcome import chunks_of
 
 RUNS = (
     ("small", 0),
@@ -134,11 +135,7 @@ class Fetched(AccountCalls):
         self.account = Account("benchmark", appid, "", appid)
         days = sorted(places, reverse=True)
         window = [day for day in days if _is_in_window(day, places[day].fetched_at)]
-        older = days[len(window) :]
-        parts = range(0, len(older), rules.OLDER_DAYS)
-        self.chunks = deque(
-            filter(None, [window, *(older[part : part + rules.OLDER_DAYS] for part in parts)])
-        )
+        self.chunks = deque(chunks_of(window, days[len(window) :]))
         self._file = file
         self._places = places
 

@@ -23,6 +23,7 @@ from weixin_etl.model import Cause, Counts, Pair
 from weixin_etl.text import counted
 from weixin_etl.warehouse import analyse_grown, diagnosed, require_migrated, statement
 from weixin_etl.warehouse.locks import lock_load
+from weixin_etl.warehouse.statements import each_of
 
 _MOST_BYTES = 2 << 20
 """Bytes of compressed answers in a commit: articles and rows take some ten times as much memory."""
@@ -144,10 +145,8 @@ def _commits(
     warehouse: Engine, dataset: Dataset, pairs: Iterator[Pair]
 ) -> Iterator[dict[Pair, int]]:
     """The pairs of an account as commits hold them, each with how many answers are kept of it."""
-    datasets = [it.name for it in read_by_fold(dataset)]
     while part := [*islice(pairs, _MOST_PAIRS)]:
-        appids, days = map(list, zip(*part, strict=True))
-        values = {"dataset": dataset.name, "datasets": datasets, "appids": appids, "days": days}
+        values = {"dataset": dataset.name, **each_of(read_by_fold(dataset), part)}
         with warehouse.connect() as connection:
             rows = connection.execute(statement("raw_response/sizes.sql"), values).all()
         commit: dict[Pair, int] = {}

@@ -30,6 +30,7 @@ from weixin_etl.model import Account, Coverage, Pair
 from weixin_etl.parse import parse
 from weixin_etl.parse.articles import Article, Parsed, Rejected
 from weixin_etl.warehouse import statement
+from weixin_etl.warehouse.statements import each_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,8 @@ def kept_answers(
     connection: Connection, datasets: Iterable[Dataset], pairs: Iterable[Pair]
 ) -> Iterator[KeptAnswer]:
     """Every answer of datasets and pairs, pair by pair, oldest first."""
-    appids, days = zip(*pairs, strict=True)
-    values = {"datasets": [it.name for it in datasets], "appids": [*appids], "days": [*days]}
-    for row in connection.execute(statement("raw_response/of_pairs.sql"), values):
+    of_pairs = statement("raw_response/of_pairs.sql")
+    for row in connection.execute(of_pairs, each_of(datasets, pairs)):
         pair = row.appid, row.day
         seen = row.fetched_at, row.last_seen_at
         yield KeptAnswer(row.raw_response_id, DATASETS[row.dataset], pair, *seen, bytes(row.body))

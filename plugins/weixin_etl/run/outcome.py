@@ -70,9 +70,7 @@ class Outcome:
             )
 
         first, older = ([*filter(is_asked, days)] for days in (account.first, account.older))
-        starts = range(0, len(older), rules.OLDER_DAYS)
-        chunks = [first, *(older[start : start + rules.OLDER_DAYS] for start in starts)]
-        return [chunk for chunk in chunks if chunk]
+        return chunks_of(first, older)
 
     def is_in(self, account: PlannedAccount, pair: Coverage) -> bool:
         """Whether a planned pair is in."""
@@ -127,6 +125,13 @@ class Outcome:
         held_back = HeldBackError
         problem = problem_of(account, held_back.kind, held_back.cause, held_back.cure, [day])
         return problem.as_of(self.now, self.now)
+
+
+def chunks_of(first: list[date], older: list[date]) -> list[list[date]]:
+    """The days that are judged together: those of the window, then at most 30 older ones."""
+    starts = range(0, len(older), rules.OLDER_DAYS)
+    chunks = [first, *(older[start : start + rules.OLDER_DAYS] for start in starts)]
+    return [chunk for chunk in chunks if chunk]
 
 
 def outcome_of(connection: Connection, work: Work, accounts: Batch) -> Outcome:

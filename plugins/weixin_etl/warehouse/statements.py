@@ -1,6 +1,6 @@
 """The statements: files under sql/, whose path says their table."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -47,6 +47,12 @@ def arrays(dataset: Dataset, pairs: Collection[tuple[str, date]]) -> dict[str, l
         "appids": [appid for appid, _ in pairs],
         "days": [day for _, day in pairs],
     }
+
+
+def each_of(datasets: Iterable[Dataset], pairs: Iterable[tuple[str, date]]) -> dict[str, list[Any]]:
+    """Datasets, and accounts with a day each, for statements about all of these together."""
+    appids, days = zip(*pairs, strict=True)
+    return {"datasets": [it.name for it in datasets], "appids": [*appids], "days": [*days]}
 
 
 def as_json(values: Sequence[Mapping[str, object]]) -> str:
