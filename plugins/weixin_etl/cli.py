@@ -79,9 +79,6 @@ def _add_kept(commands: Commands) -> None:
     add("--end", **_DAY, help=_WHICH_DAY.format("last"))
     add("--rejected", action="store_true", help="only days with open rejected parts")
     add("--apply", action="store_true", help="write the difference")
-    add = add_command(commands, rejected).add_argument
-    add("--dataset", **_ANY_DATASET)
-    add("--reason", metavar="TEXT", help="only reasons that contain this")
     add_command(commands, import_).add_argument("file", nargs="+", type=Path)
 
 
@@ -151,16 +148,6 @@ def replay(options: argparse.Namespace) -> None:
         options.rejected,
     )
     show_replay(selection, is_applied=options.apply)
-
-
-def rejected(options: argparse.Namespace) -> None:
-    """List the parts of answers that were rejected and are still open, by reason."""
-    from weixin_etl.kept.rejected import open_reasons
-    from weixin_etl.orchestration.connections.warehouse import open_warehouse
-
-    dataset = DATASETS[options.dataset] if options.dataset else None
-    reasons = [f"{reason}\n" for reason in open_reasons(open_warehouse(), dataset, options.reason)]
-    sys.stdout.write("".join(reasons) or "There is no rejected part.\n")
 
 
 def import_(options: argparse.Namespace) -> int:

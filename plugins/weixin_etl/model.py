@@ -7,7 +7,7 @@ from enum import StrEnum
 from operator import add
 
 import msgspec
-from msgspec.structs import astuple
+from msgspec.structs import asdict, astuple
 
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
@@ -250,3 +250,7 @@ class Counts(msgspec.Struct, frozen=True):
     def __add__(self, other: "Counts") -> "Counts":
         """Both."""
         return Counts(*map(add, astuple(self), astuple(other)))
+
+    def __str__(self) -> str:
+        """`2 inserted, 0 updated, 5 unchanged, 0 rejected`."""
+        return ", ".join(f"{count} {name}" for name, count in asdict(self).items())

@@ -169,8 +169,6 @@ class Problem:
     days: tuple[date, ...] = ()
     """The publication days concerned."""
     errcode: int | None = None
-    rid: str = ""
-    """WeChat's id of one of the refused calls."""
     to_change: str = ""
     """The Airflow connection that its cure is about, where that is not its own; not recorded."""
 
@@ -212,18 +210,17 @@ class Problem:
         ids = [
             self.conn_id if self.appid else "",
             "" if self.errcode is None else f"errcode {self.errcode}",
-            f"rid {self.rid}" if self.rid else "",
         ]
         parts = [said, days_as_ranges(self.days), ", ".join(filter(None, ids))]
         return (f"{self.account}: " if self.account else "") + " · ".join(filter(None, parts))
 
 
 def together(problems: Iterable[Problem]) -> list[Problem]:
-    """Problems that differ only in their days, and in the ids of their calls, as one."""
+    """Problems that differ only in their days as one."""
     alike: dict[Problem, list[Problem]] = defaultdict(list)
     for problem in problems:
-        alike[replace(problem, days=(), rid="")].append(problem)
-    return [replace(same, days=days_of(those), rid=those[0].rid) for same, those in alike.items()]
+        alike[replace(problem, days=())].append(problem)
+    return [replace(same, days=days_of(those)) for same, those in alike.items()]
 
 
 def days_of(problems: Iterable[Problem]) -> tuple[date, ...]:

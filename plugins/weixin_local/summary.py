@@ -15,7 +15,7 @@ from weixin_etl.datasets import Dataset
 from weixin_etl.model import Batch, Coverage, Pair, PlannedAccount, Run, State, days_of
 from weixin_etl.problem import ProblemKind
 from weixin_etl.run import Work
-from weixin_etl.run.outcome import outcome_of, with_successor
+from weixin_etl.run.outcome import outcome_of
 from weixin_etl.text import one_line
 from weixin_etl.warehouse import statement
 from weixin_local.progress import Steps
@@ -127,11 +127,9 @@ def offline(warehouse: Engine, dataset: Dataset, run_id: str | None) -> list[str
 
 def problems(warehouse: Engine, run: Run, *, goes_on: bool) -> list[str]:
     """A line per account and cause why pairs of the run are not in, and no successor `goes_on`."""
-    now = clock.now()
     with warehouse.connect() as connection:
         planned = [account for account in _accounts(connection, run) if account.days]
         found = outcome_of(connection, Work(run, warehouse), planned).problems()
-        found = with_successor(connection, run.dataset, found, now)
     return [
         str(problem)
         for problem in found

@@ -40,7 +40,7 @@ ARGUMENTS: dict[str, tuple[int, ...]] = {
     **{"says": (0,), "Wait": (1,)},
 }
 """Where sentences stand in calls, by position."""
-RETURNING = {"_describe", "too_large", "_successor", "_instead", "connection", "disagreement"}
+RETURNING = {"_describe", "too_large", "_successor", "connection", "disagreement"}
 RETURNING |= {"connections_like", "_when", "_what_is_well"}
 """Functions that return one."""
 OF_POSTGRES = errors_of_warehouse._SAYS_NO_CONNECTION_LEFT

@@ -20,7 +20,6 @@ REFUSED = Problem(
     conn_id="spring",
     days=WEEK,
     errcode=40125,
-    rid="5fc8a1b2-0a1b",
 )
 
 
@@ -28,7 +27,7 @@ def test_a_line_says_what_to_change_then_what_happened_then_ids() -> None:
     """The days are ranges; WeChat's id of the call is last."""
     assert str(REFUSED) == (
         "春风: correct the password (the AppSecret is wrong) · 2026-11-17 to 2026-11-23 · spring, "
-        "errcode 40125, rid 5fc8a1b2-0a1b"
+        "errcode 40125"
     )
 
 
@@ -91,13 +90,13 @@ def test_every_kind_has_a_word_and_a_title(kind: ProblemKind) -> None:
     assert re.fullmatch("[^{}]+", title)
 
 
-def test_what_differs_in_days_and_rids_only_is_one_problem() -> None:
-    """The days are joined and sorted, and one rid is kept; another cause is another line."""
-    first = replace(REFUSED, days=WEEK[2:4], rid="1-a")
-    second = replace(REFUSED, days=(*WEEK[:2], WEEK[2]), rid="2-b")
+def test_what_differs_in_days_only_is_one_problem() -> None:
+    """The days are joined and sorted; another cause is another line."""
+    first = replace(REFUSED, days=WEEK[2:4])
+    second = replace(REFUSED, days=(*WEEK[:2], WEEK[2]))
     other = replace(REFUSED, cause="the AppID is wrong")
 
     assert together([first, second, other]) == [
-        replace(REFUSED, days=WEEK[:4], rid="1-a"),
+        replace(REFUSED, days=WEEK[:4]),
         other,
     ]

@@ -97,7 +97,6 @@ class WeixinError(OperatorError):
             subject=None if account else self.account,
             days=days,
             errcode=self.errcode,
-            rid=self.rid,
         )
 
     def said_as(self, kind: type[E]) -> E:

@@ -11,7 +11,6 @@ transaction, as a commit costs the same whatever it holds: all or nothing.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from msgspec.structs import asdict
@@ -27,18 +26,10 @@ from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.locks import lock_load
 from weixin_etl.warehouse.statements import as_json
 
-__all__ = ["Chunk", "Load", "Loaded", "Staged", "count_calls", "staged"]
+__all__ = ["Chunk", "Load", "Staged", "count_calls", "staged"]
 
 Chunk = Sequence[Staged]
 """What came of an account's days that are judged together."""
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """What a load made of a pair."""
-
-    coverage: Coverage
-    counts: Counts = Counts()  # noqa: RUF009 # it is frozen
 
 
 class Load:
@@ -61,9 +52,9 @@ class Load:
         self._heard: dict[str, datetime] = {}
         """When an answer of this try last listed an article of an account, ready or not."""
 
-    def commit(self, chunks: Sequence[Chunk]) -> dict[Pair, Loaded]:
+    def commit(self, chunks: Sequence[Chunk]) -> Counts:
         """
-        Load chunks, an account's in their order; all or nothing.
+        Load chunks, an account's in their order, all or nothing; what that did.
 
         Loads that share accounts wait for each other, whatever process they run in.
         """
@@ -79,7 +70,7 @@ class Load:
             self._report(connection, staged, counts)
             count_calls(connection, self._dataset, staged)
         self._heard |= _heard_with(self._heard, staged)
-        return {pair: Loaded(row, counts.get(pair, Counts())) for pair, row in after.items()}
+        return sum(counts.values(), Counts())
 
     def _merge(
         self, merge: Merge, staged: Sequence[Staged], known: Mapping[Pair, Known]

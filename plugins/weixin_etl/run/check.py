@@ -4,14 +4,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 
 from sqlalchemy import Connection
 
 from weixin_etl.model import Batch, ConfiguredAccount, Pair, Run
 from weixin_etl.problem import Problem, ProblemKind, log_problem
 from weixin_etl.run import Work
-from weixin_etl.run.outcome import Outcome, outcome_of, problem_of, with_successor
+from weixin_etl.run.outcome import Outcome, outcome_of, problem_of
 from weixin_etl.text import counted
 from weixin_etl.warehouse import require_migrated, statement
 from weixin_etl.warehouse.statements import arrays
@@ -102,13 +101,12 @@ def check(work: Work, configured: Sequence[ConfiguredAccount], planned: Batch) -
     with work.warehouse.connect() as connection:
         outcome, done = outcome_of(connection, work, planned), _counts(connection, work.run)
         found = [*outcome.excused(), *_rejected(connection, outcome), *_silent(connection, outcome)]
-        advised = partial(with_successor, connection, work.run.dataset, now=outcome.now)
-        warnings, not_in = advised(found), advised(outcome.problems())
-    for problem in warnings:
+    for problem in found:
         log.warning("%s", problem)
-    for problem in [*unplanned, *not_in]:
+    not_in = [*unplanned, *outcome.problems()]
+    for problem in not_in:
         log_problem(log, problem)
-    return Judgement([*unplanned, *not_in], warnings, _added_up(outcome, done))
+    return Judgement(not_in, found, _added_up(outcome, done))
 
 
 def _rejected(connection: Connection, outcome: Outcome) -> list[Problem]:

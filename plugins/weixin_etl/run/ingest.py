@@ -1,20 +1,14 @@
 """The verb ingest: a batch's planned pairs brought in by extract and load; why some are not."""
 
 import logging
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from msgspec.structs import asdict
-
-from weixin_etl import rules
 from weixin_etl.api.calls import AccountCalls, OpenClient
-from weixin_etl.api.client import Refusal
-from weixin_etl.api.errors import DailyQuotaError, HeldBackError
-from weixin_etl.clock import days_as_ranges
-from weixin_etl.load import Load, Loaded, Staged, count_calls, staged
-from weixin_etl.model import Account, Batch, Counts, Pair, PlannedAccount
+from weixin_etl.api.errors import HeldBackError
+from weixin_etl.load import Load, Staged, count_calls, staged
+from weixin_etl.model import Account, Batch, Counts, PlannedAccount
 from weixin_etl.problem import Problem, ProblemKind, log_problem, program_fault
 from weixin_etl.run import Work
 from weixin_etl.run.extract import FetchedChunk, extract
@@ -87,8 +81,6 @@ class _Try:
     open_client: OpenClient
     failures: dict[str, Problem] = field(default_factory=dict)
     """Why accounts could not be loaded, by AppID."""
-    rids: dict[tuple[str | None, ProblemKind], str] = field(default_factory=dict)
-    """WeChat's ids of refused calls, by AppID and kind."""
     unknown_metrics: set[str] = field(default_factory=set)
 
     def outcome(self, accounts: Batch) -> Outcome:
@@ -99,9 +91,7 @@ class _Try:
     def problems(self, batch: Batch) -> list[Problem]:
         """Why pairs of the batch are not in: one problem per account and cause."""
         loadable = [account for account in batch if account.appid not in self.failures]
-        found = self.outcome(loadable).problems()
-        with_rid = (replace(it, rid=self.rids.get((it.appid, it.kind), "")) for it in found)
-        return [*with_rid, *self.failures.values()]
+        return [*self.outcome(loadable).problems(), *self.failures.values()]
 
     def bring_in(self, batch: Batch, *, waits: bool) -> Batch:
         """Bring in the accounts that no other run ingests, or, when it `waits`, all; the others."""
@@ -123,73 +113,49 @@ class _Try:
             most_bytes=work.settings.commit_bytes,
             most_seconds=COMMIT_SECONDS,
         ):
-            self.take(load, fetched)
+            counts = self.take(load, fetched)
             analyse_grown(work.warehouse)
             done += sum(len(chunk.staged) for chunk in fetched)
-            log.info("%s of %s done", done, counted(day_count, "day"))
+            log.info("%s of %s done: %s", done, counted(day_count, "day"), counts)
             del fetched  # else its answers stay until the next ones are all there
 
     def calls(self, outcome: Outcome, account: PlannedAccount) -> AccountCalls:
         """The calls of an account."""
         dataset, left = self.work.run.dataset, outcome.calls_left[account.appid]
-        chunks, now, stopped = outcome.chunks(account), self.work.now, _stopped(outcome, account)
-        return AccountCalls(
-            dataset, account, chunks, self.open_client, left, now=now, stopped=stopped
-        )
+        chunks, now = outcome.chunks(account), self.work.now
+        return AccountCalls(dataset, account, chunks, self.open_client, left, now=now)
 
     def ask(self, calls: AccountCalls, day: date) -> Staged:
         """Ask for a day, and write down what came for its load."""
         return staged(self.work.run.dataset, calls.account, day, calls.ask(day))
 
-    def take(self, load: Load, fetched: Sequence[FetchedChunk]) -> None:
-        """Load chunks; those of accounts that failed, and what was not asked for, are left out."""
+    def take(self, load: Load, fetched: Sequence[FetchedChunk]) -> Counts:
+        """Load chunks, but for what was not asked for; of failed accounts, only count the calls."""
         for chunk in fetched:
             if chunk.failure:
                 self.fail(chunk.calls.account, chunk.failure)
-        chunks = []
-        for chunk in fetched:
-            asked = [one for one in chunk.staged if not isinstance(one.error, HeldBackError)]
-            if chunk.calls.account.appid in self.failures:
-                self.count_calls(asked)
-            elif asked:
-                chunks.append(asked)
-        if chunks:
-            self.commit(load, chunks)
+        asked = [[one for one in it.staged if not _is_held_back(one)] for it in fetched]
+        chunks = [chunk for chunk in asked if chunk]
+        self.unknown_metrics.update(*(one.unknown_metrics for chunk in chunks for one in chunk))
+        return self.commit(load, chunks)
 
-    def commit(self, load: Load, chunks: Sequence[list[Staged]]) -> None:
-        """Load chunks; when that fails, one by one."""
+    def commit(self, load: Load, chunks: Sequence[list[Staged]]) -> Counts:
+        """Load chunks; when that fails, one by one. Of failed accounts only calls are counted."""
+        loadable = []
+        for chunk in chunks:
+            if chunk[0].account.appid in self.failures:
+                self.count_calls(chunk)
+            else:
+                loadable.append(chunk)
         try:
-            loaded = load.commit(chunks)
+            return load.commit(loadable) if loadable else Counts()
         except Exception as error:
-            if len(chunks) == 1:
-                self.fail(chunks[0][0].account, error)
-                self.count_calls(chunks[0])
-                return
+            if len(loadable) == 1:
+                self.fail(loadable[0][0].account, error)
+                return self.commit(load, loadable)
             self.require_warehouse(error)
-            log.warning("%s chunks are loaded one by one: %s", len(chunks), type(error).__name__)
-            for chunk in chunks:
-                if chunk[0].account.appid in self.failures:
-                    self.count_calls(chunk)
-                else:
-                    self.commit(load, [chunk])
-        else:
-            for chunk in chunks:
-                self.note(chunk, loaded)
-
-    def note(self, chunk: Sequence[Staged], loaded: Mapping[Pair, Loaded]) -> None:
-        """Remember what a chunk's answers say; a line per account and end of its attempts."""
-        alike: dict[str | None, list[Staged]] = defaultdict(list)
-        for one in chunk:
-            self.unknown_metrics |= one.unknown_metrics
-            if one.error and one.error.rid:
-                self.rids[one.account.appid, one.error.kind] = one.error.rid
-            alike[loaded[one.pair].coverage.error_kind].append(one)
-        for kind, those in alike.items():
-            counts = asdict(sum((loaded[one.pair].counts for one in those), Counts()))
-            rows = ", ".join(f"{count} {name}" for name, count in counts.items())
-            days = days_as_ranges([one.day for one in those])
-            level = logging.WARNING if kind else logging.INFO
-            log.log(level, "%s: %s %s; %s", those[0].account, days, kind or "loaded", rows)
+            log.warning("%s chunks are loaded one by one: %s", len(loadable), type(error).__name__)
+        return sum((self.commit(load, [chunk]) for chunk in loadable), Counts())
 
     def count_calls(self, staged: Sequence[Staged]) -> None:
         """Count the calls of pairs that are not loaded: they used the quota all the same."""
@@ -212,12 +178,6 @@ class _Try:
         )
 
 
-def _stopped(outcome: Outcome, account: PlannedAccount) -> Refusal | None:
-    """The refusal of an account whose daily quota this run has found used up today."""
-    pairs = (outcome.known.get((account.appid, day)) for day in account.days)
-    for pair in pairs:
-        if pair and rules.is_used_up(pair, account.planned_at, outcome.now):
-            cause = "the calls allowed in a day are used up, so it is not asked before midnight"
-            error = DailyQuotaError(account=account.name, errcode=pair.error_code, cause=cause)
-            return Refusal(error, outcome.now, calls=0)
-    return None
+def _is_held_back(one: Staged) -> bool:
+    """Whether it was not asked for: the account had no call left."""
+    return isinstance(one.error, HeldBackError)

@@ -2,15 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from math import inf
-from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
-from weixin_etl import clock, rules
+from weixin_etl import rules
 from weixin_etl.api.errors import HeldBackError
-from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import (
     Batch,
     ConfiguredAccount,
@@ -22,7 +20,7 @@ from weixin_etl.model import (
 )
 from weixin_etl.problem import Problem, ProblemKind, together
 from weixin_etl.run import Work
-from weixin_etl.text import accounts_are, counted
+from weixin_etl.text import accounts_are
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.statements import arrays, coverage_of
 
@@ -53,22 +51,34 @@ class Outcome:
     """How many calls the run may still make for each account today, by AppID."""
     now: datetime
 
+    def pair(self, account: PlannedAccount, day: date) -> Coverage:
+        """What is stored of a pair: nothing, if it was never asked for."""
+        return self.known.get((account.appid, day), Coverage())
+
     def pairs(self) -> Iterator[tuple[PlannedAccount, date, Coverage]]:
-        """Each planned pair, with what is stored of it: nothing, if it was never asked for."""
+        """Each planned pair, with what is stored of it."""
         for account in self.accounts:
             for day in account.days:
-                yield account, day, self.known.get((account.appid, day), Coverage())
+                yield account, day, self.pair(account, day)
 
     def chunks(self, account: PlannedAccount) -> list[list[date]]:
-        """What a try asks for: the days of the window, then at most 30 older ones at a time."""
+        """
+        What a try asks for: the days of the window, then at most 30 older ones at a time.
+
+        Nothing today, once an attempt since the plan found the day's quota used up.
+        """
 
         def is_asked(day: date) -> bool:
-            pair, is_witness = self.known.get((account.appid, day)), day == account.witness
-            refetch = self.run.refetch
             return rules.is_to_be_asked(
-                pair, account.planned_at, refetch=refetch, is_witness=is_witness
+                self.pair(account, day),
+                account.planned_at,
+                refetch=self.run.refetch,
+                is_witness=day == account.witness,
             )
 
+        pairs = (self.pair(account, day) for day in account.days)
+        if any(rules.is_used_up(pair, account.planned_at, self.now) for pair in pairs):
+            return []
         first, older = ([*filter(is_asked, days)] for days in (account.first, account.older))
         return chunks_of(first, older)
 
@@ -166,39 +176,3 @@ def problem_of(
     """The problem of an account with some days."""
     who = account.name, account.appid, account.conn_id
     return Problem(kind, cause, cure, *who, days=tuple(sorted(days)))
-
-
-def with_successor(
-    connection: Connection, dataset: Dataset, problems: Sequence[Problem], now: datetime
-) -> list[Problem]:
-    """The problems; those of an endpoint that is offline say what its successor has instead."""
-    offline = [it for it in problems if it.kind is ProblemKind.ENDPOINT_OFFLINE and it.appid]
-    if dataset.successor is None or not offline:
-        return list(problems)
-    successor = DATASETS[dataset.successor]
-    pairs = [(it.appid or "", day) for it in offline for day in it.days]
-    rows = connection.execute(
-        statement("coverage/held_by_successor.sql"),
-        {**arrays(successor, pairs), "yesterday": clock.beijing_date(now) - timedelta(1)},
-    )
-    cures = {row.appid: _instead(successor.dag_id, row) for row in rows}
-    return [
-        replace(it, cure=cures.get(it.appid, it.cure)) if it in offline else it for it in problems
-    ]
-
-
-def _instead(dag_id: str, known: Row[Any]) -> str:
-    """
-    What to do with the successor's DAG: one that collects the account was unpaused.
-
-    If it is paused again, that is another problem. Its run of this morning may be later than who
-    asks: yesterday is not held against it.
-    """
-    if known.held_count == known.day_count:
-        return f"nothing to do: {dag_id} has these days"
-    if known.is_collected and not known.is_behind:
-        return f"nothing to do: {dag_id} collects the account"
-    held = known.held_count
-    if known.is_collected:
-        return f"trigger {dag_id}, which has {held} of {counted(known.day_count, 'day')}"
-    return f"unpause or trigger {dag_id}, which has {held} of {counted(known.day_count, 'day')}"

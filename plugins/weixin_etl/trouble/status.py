@@ -19,7 +19,6 @@ from weixin_etl.datasets import DATASETS, Dataset
 from weixin_etl.model import Coverage, State, connection_of
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.rules import OFFLINE
-from weixin_etl.run.outcome import with_successor
 from weixin_etl.text import counted
 from weixin_etl.threads import convert
 from weixin_etl.trouble.at_work import (
@@ -150,7 +149,7 @@ def read(
     """
     How the warehouse stands; see `assess`.
 
-    Two statements and two per dataset; one more if its endpoint is offline and has a successor.
+    Two statements and two per dataset.
     """
     today = clock.beijing_date(now)
     rows = connection.execute(statement("status/accounts.sql"), {"today": today})
@@ -174,8 +173,7 @@ def read(
         },
     )
     listed = [_incident(row, collected) for row in incidents.mappings()]
-    as_of_now = _as_of_now(connection, datasets, listed, now)
-    return replace(assess(facts, as_of_now, airflow, now=now, datasets=datasets), runs=tuple(runs))
+    return replace(assess(facts, listed, airflow, now=now, datasets=datasets), runs=tuple(runs))
 
 
 def _incident(
@@ -183,20 +181,6 @@ def _incident(
 ) -> ListedProblem:
     listed = convert({**row, "problem": dict(row)}, ListedProblem)
     return replace(listed, is_warning=is_warning(row["dataset"], listed.problem, collected))
-
-
-def _as_of_now(
-    connection: Connection,
-    datasets: Sequence[Dataset],
-    listed: Sequence[ListedProblem],
-    now: datetime,
-) -> list[ListedProblem]:
-    """The incidents; of an endpoint that is offline, what its successor has had since."""
-    said: dict[str | None, Iterator[Problem]] = {}
-    for dataset in datasets:
-        problems = [known.problem for known in listed if known.dataset == dataset.name]
-        said[dataset.name] = iter(with_successor(connection, dataset, problems, now))
-    return [replace(known, problem=next(said[known.dataset])) for known in listed]
 
 
 def _facts(

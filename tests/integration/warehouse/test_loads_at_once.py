@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 from warehouse_loads import ACCOUNT, OTHER_ACCOUNT, SCHEDULED, article, body, load_pairs, pair, rows
 
@@ -22,10 +22,7 @@ FREE = "SELECT lock_name FROM weixin.writer_lock ORDER BY 1 FOR UPDATE SKIP LOCK
 @pytest.fixture
 def impatient(warehouse: Engine) -> Iterator[Engine]:
     """The warehouse of somebody who waits for no lock, while a load of ACCOUNT is under way."""
-    engine = the_warehouse.engine(warehouse.url)
-    event.listen(
-        engine, "connect", lambda raw, _: raw.cursor().execute("SET lock_timeout = '50ms'")
-    )
+    engine = the_warehouse.engine(warehouse.url, {"lock_timeout": "50ms"})
     with warehouse.connect() as connection, connection.begin():
         lock_load(connection, [ACCOUNT.appid])
         yield engine

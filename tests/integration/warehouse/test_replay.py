@@ -364,34 +364,3 @@ def test_the_command(warehouse: Engine, printed: Printed):
     assert printed("replay", "article_total", "--accounts", "wx2", "--end", "2026-11-20") == (
         "1 pair, 3 answers read: the fact is what they say, nothing changes"
     )
-
-
-@pytest.mark.every_postgres
-def test_rejected_parts_by_reason(warehouse: Engine, printed: Printed):
-    """With the metric; once an answer comes without them, they are gone from the list."""
-    know(warehouse, "wx1", "wx2")
-    odd = body(article("1_1", {"20": {"share_count": "many"}, "21": {"share_count": -1}}))
-    early = body(article("1_1", {"26": {"share_count": 1}, "27": {"share_count": 1}}))
-    load_pairs(warehouse, pair(odd, "23 10:30"))
-    load_pairs(warehouse, pair(early, "23 10:30", account=OTHER_ACCOUNT))
-
-    assert printed("rejected").splitlines() == [
-        "2 × stat_date is no day that the answer can have a row of (article_total)",
-        "    wx2: 1 day, 2026-11-20 to 2026-11-20",
-        '    for example wx2 2026-11-20 1_1 2026-11-26: {"stat_date":"2026-11-26","share_count":1}',
-        "1 × share_count is a negative number, not a whole number from 0 to 9223372036854775807 "
-        "(article_total)",
-        "    wx1: 1 day, 2026-11-20 to 2026-11-20",
-        "    for example wx1 2026-11-20 1_1 2026-11-21: -1",
-        "1 × share_count is a text, not a whole number from 0 to 9223372036854775807 "
-        "(article_total)",
-        "    wx1: 1 day, 2026-11-20 to 2026-11-20",
-        '    for example wx1 2026-11-20 1_1 2026-11-20: "many"',
-    ]
-    assert printed("rejected", "--reason", "NO DAY that").startswith("2 × stat_date")
-    assert printed("rejected", "--dataset", "article_total_detail") == (
-        "There is no rejected part."
-    )
-    # the same bytes, seen again when the rows are no longer too early
-    load_pairs(warehouse, pair(early, "30 10:30", account=OTHER_ACCOUNT))
-    assert "stat_date" not in printed("rejected")

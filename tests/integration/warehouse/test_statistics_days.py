@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from test_as_of import AS_OF
 from warehouse_loads import (
     ACCOUNT,
+    Loaded,
     article,
     at,
     body,
@@ -33,7 +34,7 @@ from weixin_etl.datasets import (
 from weixin_etl.kept.answers import Selection
 from weixin_etl.kept.imported import import_files
 from weixin_etl.kept.replay import Replayed, replay
-from weixin_etl.load import Loaded, Staged
+from weixin_etl.load import Staged
 from weixin_etl.model import Counts
 
 DAY = date(2026, 11, 20)

@@ -1,10 +1,11 @@
 """Answers as WeChat would give them, loads of them, and what the warehouse holds afterwards."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
 from support import rows
@@ -14,10 +15,11 @@ from weixin_etl.api.client import Answer, Refusal
 from weixin_etl.api.errors import WeixinError
 from weixin_etl.clock import SHANGHAI
 from weixin_etl.datasets import ARTICLE_TOTAL, Dataset
-from weixin_etl.load import Load, Loaded, Staged
+from weixin_etl.load import Load, Staged
 from weixin_etl.load.stage import unpacked
-from weixin_etl.model import Account, Run
+from weixin_etl.model import Account, Counts, Coverage, Pair, Run
 from weixin_etl.warehouse import statement
+from weixin_etl.warehouse.statements import arrays, coverage_of
 
 ACCOUNT = Account("weixin_default", "wx1", "secret-of-wx1", "报纸")
 OTHER_ACCOUNT = Account("weixin_other", "wx2", "secret-of-wx2", "杂志")
@@ -73,10 +75,35 @@ def know(warehouse: Engine, *appids: str) -> None:
         connection.execute(statement("dim_account/import.sql"), values)
 
 
+class Loaded(NamedTuple):
+    """What the tables say that a load made of a pair."""
+
+    coverage: Coverage
+    counts: Counts
+
+
 def load_pairs(warehouse: Engine, *staged: Staged, **of_run: Any) -> list[Loaded]:
     """Load the pairs as one chunk of their account; what came of each, in their order."""
-    loaded = Load(warehouse, replace(SCHEDULED, **of_run), ready_hour=10).commit([staged])
-    return [loaded[one.pair] for one in staged]
+    run = replace(SCHEDULED, **of_run)
+    before = _reported(warehouse, run)
+    Load(warehouse, run, ready_hour=10).commit([staged])
+    done = _reported(warehouse, run) - before
+    with warehouse.connect() as connection:
+        covers = arrays(run.dataset, [one.pair for one in staged])
+        rows = connection.execute(statement("coverage/of_pairs.sql"), covers)
+        stored = {(row.appid, row.day): coverage_of(row[2:]) for row in rows}
+    names = Counts.__struct_fields__
+    counts = {one.pair: Counts(*(done[one.pair, name] for name in names)) for one in staged}
+    return [Loaded(stored[one.pair], counts[one.pair]) for one in staged]
+
+
+def _reported(warehouse: Engine, run: Run) -> Counter[tuple[Pair, str]]:
+    """What a run has done, by pair and count."""
+    with warehouse.connect() as connection:
+        keys = {"run_id": run.run_id, "dataset": run.dataset.name}
+        done = connection.execute(statement("run_report/of_run.sql"), keys).all()
+    names = Counts.__struct_fields__
+    return Counter({((it.appid, it.day), name): getattr(it, name) for it in done for name in names})
 
 
 def whole(day: date, until: date) -> dict[str, Any]:
