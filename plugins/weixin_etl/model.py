@@ -33,13 +33,6 @@ class State(StrEnum):
     OPEN = "open"
 
 
-class Cause(StrEnum):
-    """Why a figure has another value."""
-
-    WECHAT = "wechat"
-    REPLAY = "replay"
-
-
 @dataclass(frozen=True, slots=True)
 class Account:
     """One Official Account, as its Airflow connection describes it."""

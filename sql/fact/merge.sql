@@ -94,7 +94,7 @@ history AS (
         stat_date,
         changed_at,
         replaced_at,
-        :cause,
+        CASE WHEN :is_fold THEN 'replay' ELSE 'wechat' END,
         old_row
     FROM different
     WHERE has_other_values AND NOT is_new

@@ -6,15 +6,15 @@ WITH part AS MATERIALIZED (
         *,
         sha256(convert_to(cast(row(appid, day, msgid, stat_date, reason, payload) AS text), 'UTF8'))
             AS identity
-    FROM unnest(
-            cast(:part_appids AS text[]),
-            cast(:part_days AS date[]),
-            cast(:raw_response_ids AS bigint[]),
-            cast(:msgids AS text[]),
-            cast(:stat_dates AS date[]),
-            cast(:reasons AS text[]),
-            cast(:payloads AS text[])
-        ) AS part (appid, day, raw_response_id, msgid, stat_date, reason, payload)
+    FROM jsonb_to_recordset(cast(:parts AS jsonb)) AS part (
+            appid text,
+            day date,
+            raw_response_id bigint,
+            msgid text,
+            stat_date date,
+            reason text,
+            payload text
+        )
 ),
 
 known AS MATERIALIZED (
@@ -48,7 +48,7 @@ known AS MATERIALIZED (
 
 resolved AS (
     UPDATE weixin.rejected_row AS rejected
-    SET resolved_at = :rejected_at
+    SET resolved_at = :changed_at
     WHERE
         rejected.rejected_row_id IN (
             SELECT known.rejected_row_id
@@ -71,7 +71,7 @@ opened AS (
         part.reason,
         part.payload,
         part.raw_response_id,
-        :rejected_at
+        :changed_at
     FROM part
     WHERE NOT part.identity IN (SELECT known.identity FROM known)
     RETURNING rejected_row_id

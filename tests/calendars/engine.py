@@ -194,6 +194,8 @@ class Engine:
     def _account(self, process: Process, appid: str, moment: int) -> int:
         """Ask for an account's days, chunk by chunk."""
         asking = Asking(self, process, appid, moment)
+        if self._is_used_up(process, appid, moment):
+            return moment
         due, coverage = process.due[appid], self.coverage(asking.endpoint)
         wanted = [
             day
@@ -207,11 +209,6 @@ class Engine:
         ]
         if appid not in self.calendar.accounts(moment).values():
             asking.stopped = Refusal.NO_CONNECTION
-        elif any(
-            rules.is_used_up(pair, process.planned_at, instant(moment))
-            for pair in (coverage.get(day, Coverage()) for day in process.days(appid))
-        ):
-            asking.stopped = Refusal.QUOTA
         older = [day for day in wanted if day not in due.first]
         chunks = [[day for day in wanted if day in due.first]]
         chunks += [older[n : n + rules.OLDER_DAYS] for n in range(0, len(older), rules.OLDER_DAYS)]
@@ -219,6 +216,13 @@ class Engine:
             if not asking.chunk(chunk):
                 break
         return asking.moment
+
+    def _is_used_up(self, process: Process, appid: str, moment: int) -> bool:
+        """Whether an attempt since the plan found the day's quota used up."""
+        coverage = self.coverage((process.run.dataset.name, appid))
+        pairs = (coverage.get(day, Coverage()) for day in process.days(appid))
+        now = instant(moment)
+        return any(rules.is_used_up(pair, process.planned_at, now) for pair in pairs)
 
     # ------------------------------------------------------------------------------- Airflow
 
@@ -230,7 +234,7 @@ class Engine:
         kills = process.kills
         moment = self.ingest(process, moment)
         process.tries += 1
-        why = self._why(process)
+        why = self._why(process, moment)
         is_retryable = process.kills > kills or bool({"unreachable", "not_asked"} & why)
         if is_retryable and process.quick_tries < QUICK_TRIES:
             process.quick_tries += 1
@@ -253,15 +257,16 @@ class Engine:
             if heard and heard >= instant(at(process.day - 1)):
                 self.heard_on[endpoint].add(process.day)
 
-    def _why(self, process: Process) -> set[str | None]:
+    def _why(self, process: Process, moment: int) -> set[str | None]:
         """Why pairs are not in."""
-        rows = {a: self.coverage((process.run.dataset.name, a)) for a in process.due}
-        pairs = [rows[appid].get(day, Coverage()) for appid, day in self.not_in(process)]
-        planned_at = process.planned_at
-        return {
-            pair.error_kind if pair.is_attempted_since(planned_at) else "not_asked"
-            for pair in pairs
-        }
+        why: set[str | None] = set()
+        for appid, day in self.not_in(process):
+            pair = self.coverage((process.run.dataset.name, appid)).get(day, Coverage())
+            if pair.is_attempted_since(process.planned_at):
+                why.add(pair.error_kind)
+            elif not self._is_used_up(process, appid, moment):
+                why.add("not_asked")
+        return why
 
     def clear(self, process: Process, moment: int, tasks: str) -> int | None:
         """As an operator does: `all` tasks, those from `ingest` on, or `check` alone."""

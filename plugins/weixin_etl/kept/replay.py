@@ -19,7 +19,7 @@ from weixin_etl.kept.answers import Selection, count_selected, selected_pairs
 from weixin_etl.load import Staged
 from weixin_etl.load.fold import combined, fold, judged, read_by_fold
 from weixin_etl.load.merge import Merge
-from weixin_etl.model import Cause, Counts, Pair
+from weixin_etl.model import Counts, Pair
 from weixin_etl.text import counted
 from weixin_etl.warehouse import analyse_grown, diagnosed, require_migrated, statement
 from weixin_etl.warehouse.locks import lock_load
@@ -128,7 +128,7 @@ def fold_pairs(
         for commit in _commits(warehouse, dataset, of_account):
             with warehouse.connect() as connection:
                 lock_load(connection, [appid])
-                merge = Merge(connection, dataset, now(), Cause.REPLAY)
+                merge = Merge(connection, dataset, now(), is_fold=True)
                 done += _merge(merge, commit, sightings, unlisted)
                 if is_applied:
                     connection.commit()
@@ -173,7 +173,7 @@ def _merge(
             unlisted[folded.pair] = folded.unlisted_since
         if content := folded.content():
             contents.append(content)
-    counts = merge.merge(contents, is_fold=True)
+    counts = merge.merge(contents)
     return Replayed(
         pairs=len(commit),
         answers=sum(commit.values()),
@@ -199,7 +199,7 @@ def _judge(
     again = judged(dataset, sightings, ready_hour)
     with warehouse.connect() as connection:
         lock_load(connection, [appid])
-        merge = Merge(connection, dataset, now(), Cause.REPLAY)
+        merge = Merge(connection, dataset, now(), is_fold=True)
         known = merge.known([(appid, day) for day in again])
         after = {
             (appid, day): combined(known[appid, day].coverage, coverage)

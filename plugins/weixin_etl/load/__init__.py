@@ -10,7 +10,7 @@ transaction, as a commit costs the same whatever it holds: all or nothing.
     save      coverage, the run's report, calls
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 
 from msgspec.structs import asdict
@@ -19,8 +19,8 @@ from sqlalchemy import Connection, Engine
 from weixin_etl import clock
 from weixin_etl.datasets import Dataset
 from weixin_etl.load.judge import judge
-from weixin_etl.load.merge import Content, Known, Merge
-from weixin_etl.load.stage import Staged, row_end, staged
+from weixin_etl.load.merge import Known, Merge
+from weixin_etl.load.stage import Staged, staged
 from weixin_etl.model import Counts, Coverage, Pair, Run
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.locks import lock_load
@@ -76,18 +76,17 @@ class Load:
         self, merge: Merge, staged: Sequence[Staged], known: Mapping[Pair, Known]
     ) -> dict[Pair, Counts]:
         """Keep the answers, and merge those with which something may change."""
-        answers = [one for one in staged if one.is_answer]
-        places = merge.keep(answers, known)
-        contents = [
-            _content(self._dataset, one, places[one.pair])
+        answers = merge.keep([one for one in staged if one.is_answer], known)
+        news = [
+            one
             for one in answers
             if one.is_readable
             and not _is_late(one, known[one.pair])
             and (self._run.refetch or not _repeats(one, known[one.pair]))
         ]
-        are_new = not any(known[content.pair].is_loaded for content in contents)
-        counts = merge.merge(contents, are_new=are_new)
-        merge.reject(contents, known)
+        are_new = not any(known[one.pair].is_loaded for one in news)
+        counts = merge.merge(news, are_new=are_new)
+        merge.reject(news, known)
         return {
             one.pair: counts.get(one.pair, Counts(unchanged=one.row_count))
             + Counts(rejected=len(one.rejected))
@@ -187,15 +186,9 @@ def _heard_with(heard: Mapping[str, datetime], staged: Iterable[Staged]) -> dict
     return newest
 
 
-def _content(dataset: Dataset, one: Staged, raw_response_id: int) -> Content:
-    end = row_end(dataset, one.pair, raw_response_id, one.said.at)
-    found = one.pair, raw_response_id, one.rejected, one.msgids
-    return Content(*found, one.articles, one.rows, end)
-
-
 def _unlisted(
     staged: Iterable[Staged], known: Mapping[Pair, Known], after: Mapping[Pair, Coverage]
-) -> dict[Pair, tuple[Sequence[str], datetime]]:
+) -> dict[Pair, tuple[Collection[str], datetime]]:
     """The ready answers that list something else than the ready answer before."""
     listed = {}
     for one in staged:

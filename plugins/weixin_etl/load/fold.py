@@ -16,19 +16,10 @@ from sqlalchemy import Connection
 from weixin_etl import clock
 from weixin_etl.datasets import ARTICLE_DATASETS, DATASETS, Dataset
 from weixin_etl.load.judge import judge
-from weixin_etl.load.merge import Content
-from weixin_etl.load.stage import (
-    Staged,
-    article_lines,
-    row_end,
-    row_lines,
-    said_by,
-    unpacked,
-    why_unreadable,
-)
+from weixin_etl.load.stage import Staged, article_lines, row_end, row_lines, sighting, unpacked
 from weixin_etl.model import Account, Coverage, Pair
 from weixin_etl.parse import parse
-from weixin_etl.parse.articles import Article, Parsed, Rejected
+from weixin_etl.parse.articles import Article, Parsed
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.statements import each_of
 
@@ -81,10 +72,8 @@ class Folded:
     """By msgid, of all that it has listed."""
     unlisted_since: dict[str, datetime | None] = field(default_factory=dict)
     """By msgid: since which answer none lists the article; None while the newest does."""
-    newest: KeptAnswer | None = None
+    newest: Staged | None = None
     """The newest answer in which articles can be made out."""
-    rejected: list[Rejected] = field(default_factory=list)
-    """What of it does not fit."""
 
     def add(self, kept: KeptAnswer) -> None:
         """Add the next answer, of whatever dataset."""
@@ -94,9 +83,10 @@ class Folded:
             return
         if clock.beijing_date(kept.fetched_at) < clock.beijing_date(kept.last_seen_at):
             self._see(kept.fetched_at, kept.parsed(kept.fetched_at))
-        self._see(kept.last_seen_at, parsed)
+        seen = self._see(kept.last_seen_at, parsed)
         if not parsed.unreadable:
-            self.newest, self.rejected = kept, parsed.rejected
+            where = kept.raw_response_id
+            self.newest = replace(seen, raw_response_id=where, rejected=parsed.rejected)
             self._list(kept, parsed)
 
     def _describe(self, parsed: Parsed) -> None:
@@ -114,34 +104,22 @@ class Folded:
             changed = self.articles.setdefault(msgid, Article(msgid)).merge(article)
             self.changed_by |= {(msgid, day): kept for day in changed}
 
-    def _see(self, at: datetime, parsed: Parsed) -> None:
+    def _see(self, at: datetime, parsed: Parsed) -> Staged:
         appid, day = self.pair
-        account = Account("", appid, "", appid)
-        self.sightings.append(
-            Staged(
-                account,
-                day,
-                said_by(self.dataset, day, at, parsed),
-                error=why_unreadable(parsed, account),
-                is_answer=True,
-                row_count=parsed.row_count,
-                through_date=parsed.through_date,
-            )
-        )
+        seen = sighting(self.dataset, Account("", appid, "", appid), day, at, parsed)
+        self.sightings.append(seen)
+        return seen
 
-    def content(self) -> Content | None:
+    def content(self) -> Staged | None:
         """What is to be in the tables; None if nothing can be made out in any of its answers."""
         if self.newest is None:
             return None
-        first_seen_at = self.first_seen_at
-        listed = [(self.articles[msgid], at) for msgid, at in first_seen_at.items()]
-        return Content(
-            self.pair,
-            self.newest.raw_response_id,
-            self.rejected,
-            [*first_seen_at],
-            article_lines(self.dataset, self.pair, listed),
-            [*self._rows()],
+        listed = [(self.articles[msgid], at) for msgid, at in self.first_seen_at.items()]
+        return replace(
+            self.newest,
+            msgids=[*self.first_seen_at],
+            articles=article_lines(self.dataset, self.pair, listed),
+            rows=[*self._rows()],
         )
 
     def _rows(self) -> Iterator[bytes]:

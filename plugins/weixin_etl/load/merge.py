@@ -5,8 +5,8 @@ A pair's newest answer is written over what is there, field by field; a fold of 
 replaces what is there. What stays as it is is not written.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,9 +20,9 @@ from weixin_etl.load.stage import (
     copy,
     line_end,
     row_columns,
+    row_end,
 )
-from weixin_etl.model import Cause, Counts, Coverage, Pair
-from weixin_etl.parse.articles import Rejected
+from weixin_etl.model import Counts, Coverage, Pair
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.statements import arrays, as_json, coverage_of
 
@@ -50,27 +50,6 @@ class Known:
         return self.coverage is not None and self.coverage.fetched_at is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What is to be in the tables of a pair: by its newest answer, or by all that are kept."""
-
-    pair: Pair
-    raw_response_id: int
-    rejected: Sequence[Rejected]
-    msgids: Collection[str]
-    articles: bytes
-    """Their lines."""
-    rows: Sequence[bytes]
-    """The beginnings of their lines, or the whole."""
-    row_end: bytes = b""
-    """How each line ends."""
-
-    @property
-    def row_lines(self) -> bytes:
-        """The rows' lines; not kept, as they are many."""
-        return self.row_end.join([*self.rows, b""])
-
-
 class Merge:
     """A dataset's tables in a transaction of the caller, and one instant for all that changes."""
 
@@ -79,98 +58,91 @@ class Merge:
         connection: Connection,
         dataset: Dataset,
         changed_at: datetime,
-        cause: Cause = Cause.WECHAT,
+        *,
+        is_fold: bool = False,
     ) -> None:
-        """Pin the plan; write nothing yet."""
+        """Pin the plan; write nothing yet. A fold of kept answers replaces what is there."""
         self.connection = connection
         self.dataset = dataset
-        self.changed_at = changed_at
-        self._cause = cause
+        self._common = {"dataset": dataset.name, "changed_at": changed_at, "is_fold": is_fold}
         connection.execute(statement("fact/pin_plan.sql"))
 
     def execute(self, path: str, **values: Any) -> CursorResult[Any]:
         """Execute a statement of the dataset."""
-        return self.connection.execute(
-            statement(path, self.dataset), {"dataset": self.dataset.name, **values}
-        )
+        return self.connection.execute(statement(path, self.dataset), {**self._common, **values})
 
     def known(self, pairs: Collection[Pair]) -> dict[Pair, Known]:
         """What the warehouse has of each pair."""
         rows = self.execute("coverage/before.sql", **arrays(self.dataset, pairs))
         return {(row.appid, row.day): _known(row) for row in rows}
 
-    def keep(self, answers: Sequence[Staged], known: Mapping[Pair, Known]) -> dict[Pair, int]:
-        """Keep the bytes of answers that are not the pair's newest again; where they are kept."""
-        seen = [it for it in answers if known[it.pair].body_sha256 == it.body_sha256]
-        new = [it for it in answers if known[it.pair].body_sha256 != it.body_sha256]
-        places = {it.pair: known[it.pair].raw_response_id or 0 for it in seen}
-        new_places = {it.pair: known[it.pair].next_raw_response_id for it in new}
+    def keep(self, answers: Sequence[Staged], known: Mapping[Pair, Known]) -> list[Staged]:
+        """Keep the bytes of answers that are not the pair's newest again; the answers, as kept."""
+        seen, new = [], []
+        for it in answers:
+            before = known[it.pair]
+            if it.body_sha256 == before.body_sha256:
+                seen.append(self._kept(it, before.raw_response_id or 0))
+            else:
+                new.append(self._kept(it, before.next_raw_response_id))
         if seen:
-            ids, instants = [*places.values()], [it.said.at for it in seen]
+            ids, instants = [it.raw_response_id for it in seen], [it.said.at for it in seen]
             self.execute("raw_response/see.sql", raw_response_ids=ids, seen_ats=instants)
         if new:
-            copy(
-                self.connection,
-                "weixin.raw_response",
-                RAW_RESPONSE_COLUMNS,
-                (self._raw_line(it, new_places[it.pair]) for it in new),
-            )
-        return places | new_places
+            lines = map(self._raw_line, new)
+            copy(self.connection, "weixin.raw_response", RAW_RESPONSE_COLUMNS, lines)
+        return seen + new
 
-    def _raw_line(self, it: Staged, raw_response_id: int) -> bytes:
-        return line_end(raw_response_id, self.dataset.name, *it.pair)[1:-1] + it.body_end
+    def _kept(self, it: Staged, raw_response_id: int) -> Staged:
+        end = row_end(self.dataset, it.pair, raw_response_id, it.said.at)
+        return replace(it, raw_response_id=raw_response_id, row_end=end)
 
-    def merge(
-        self, contents: Sequence[Content], *, are_new: bool = False, is_fold: bool = False
-    ) -> dict[Pair, Counts]:
+    def _raw_line(self, it: Staged) -> bytes:
+        return line_end(it.raw_response_id, self.dataset.name, *it.pair)[1:-1] + it.body_end
+
+    def merge(self, answers: Sequence[Staged], *, are_new: bool = False) -> dict[Pair, Counts]:
         """
-        Write articles and rows; how many rows were inserted and updated, by pair.
+        Write articles and rows; what that did, by pair.
 
         Rows of pairs that `are_new` are not looked up first, unless the fact holds some all the
-        same. A fold of all kept answers replaces what is there.
+        same.
         """
-        if not contents:
+        if not answers:
             return {}
         done: dict[Pair, Counts] = {}
         self.execute("fact/stage.sql")
-        for part in _rounds(contents) if self.dataset.describes_articles else [contents]:
+        for part in _rounds(answers) if self.dataset.describes_articles else [answers]:
             if done:
                 self.execute("fact/empty_stage.sql")
-            done |= self._merge_round(part, are_new=are_new, is_fold=is_fold)
+            done |= self._merge_round(part, are_new=are_new)
         return done
 
-    def _merge_round(
-        self, contents: Sequence[Content], *, are_new: bool, is_fold: bool
-    ) -> dict[Pair, Counts]:
-        """The same of contents none of which lists an article of another."""
-        repeated: Articles = set()
-        if self.dataset.describes_articles:
-            repeated = self._merge_articles(contents, is_fold=is_fold)
-        lines = (content.row_lines for content in contents)
+    def _merge_round(self, answers: Sequence[Staged], *, are_new: bool) -> dict[Pair, Counts]:
+        """The same of answers none of which lists an article of another."""
+        repeated = self._merge_articles(answers) if self.dataset.describes_articles else set()
+        lines = (it.row_lines for it in answers)
         copy(self.connection, f"staged_{self.dataset.fact}", row_columns(self.dataset), lines)
-        written: dict[Pair, Counts] = {}
+        left = {it.pair: Counts(unchanged=len(it.rows)) for it in answers}
         if are_new:
-            written = self._written("fact/insert.sql")
-        staged = {content.pair: len(content.rows) for content in contents}
-        if sum(counts.inserted for counts in written.values()) < sum(staged.values()):
-            merged = self._written("fact/merge.sql", cause=self._cause.value, is_fold=is_fold)
-            written |= {pair: written.get(pair, Counts()) + of for pair, of in merged.items()}
+            left = self._written(left, "fact/insert.sql")
+        if any(counts.unchanged for counts in left.values()):
+            left = self._written(left, "fact/merge.sql")
         self._follow(repeated)
-        return {
-            pair: done + Counts(unchanged=count - done.inserted - done.updated)
-            for pair, count in staged.items()
-            for done in [written.get(pair, Counts())]
+        return left
+
+    def _written(self, left: Mapping[Pair, Counts], path: str) -> dict[Pair, Counts]:
+        """The counts, of which a statement writes some that were unchanged so far."""
+        did = {
+            (row.appid, row.day): Counts(row.inserted, row.updated, -row.inserted - row.updated)
+            for row in self.execute(path)
         }
+        return {pair: counts + did.get(pair, Counts()) for pair, counts in left.items()}
 
-    def _written(self, path: str, **values: Any) -> dict[Pair, Counts]:
-        rows = self.execute(path, changed_at=self.changed_at, **values)
-        return {(row.appid, row.day): Counts(row.inserted, row.updated) for row in rows}
-
-    def _merge_articles(self, contents: Sequence[Content], *, is_fold: bool) -> Articles:
+    def _merge_articles(self, answers: Sequence[Staged]) -> Articles:
         """Articles, and which the dataset lists; those that another day lists as well."""
-        lines = (content.articles for content in contents)
+        lines = (it.articles for it in answers)
         copy(self.connection, "staged_article", ARTICLE_COLUMNS, lines)
-        repeated = self.execute("dim_article/load.sql", changed_at=self.changed_at, is_fold=is_fold)
+        repeated = self.execute("dim_article/load.sql")
         return {(row.appid, row.msgid) for row in repeated}
 
     def _follow(self, repeated: Articles) -> None:
@@ -200,27 +172,29 @@ class Merge:
         if articles and self.dataset.describes_articles:
             self.execute("article_sighting/unlist_again.sql", articles=as_json(articles))
 
-    def reject(self, contents: Sequence[Content], known: Mapping[Pair, Known]) -> int:
+    def reject(self, answers: Sequence[Staged], known: Mapping[Pair, Known]) -> int:
         """
         Write down what does not fit; an open part that does not occur any more is resolved.
 
         Of how many parts that is news.
         """
-        pairs = [it.pair for it in contents if it.rejected or known[it.pair].has_open_parts]
-        if not pairs:
+        concerned = [it for it in answers if it.rejected or known[it.pair].has_open_parts]
+        if not concerned:
             return 0
-        parts = [(it, part) for it in contents for part in it.rejected]
+        parts = [
+            {
+                "appid": it.pair[0],
+                "day": it.day,
+                "raw_response_id": it.raw_response_id,
+                **asdict(part),
+            }
+            for it in concerned
+            for part in it.rejected
+        ]
         changed = self.execute(
             "rejected_row/save.sql",
-            **arrays(self.dataset, pairs),
-            part_appids=[it.pair[0] for it, _ in parts],
-            part_days=[it.pair[1] for it, _ in parts],
-            raw_response_ids=[it.raw_response_id for it, _ in parts],
-            msgids=[part.msgid for _, part in parts],
-            stat_dates=[part.stat_date for _, part in parts],
-            reasons=[part.reason for _, part in parts],
-            payloads=[part.payload for _, part in parts],
-            rejected_at=self.changed_at,
+            **arrays(self.dataset, [it.pair for it in concerned]),
+            parts=as_json(parts),
         )
         return int(changed.scalar_one())
 
@@ -241,29 +215,20 @@ class Merge:
 
 
 def _known(row: Row[Any]) -> Known:
-    sha256 = row.body_sha256 and bytes(row.body_sha256)
+    raw_response_id, sha256, *more = [*row][2:7]
     coverage = coverage_of(row[7:]) if row.attempted_at else None
-    return Known(
-        coverage,
-        row.raw_response_id,
-        sha256,
-        row.last_seen_at,
-        row.next_raw_response_id,
-        row.has_open_parts,
-    )
+    return Known(coverage, raw_response_id, sha256 and bytes(sha256), *more)
 
 
-def _rounds(contents: Sequence[Content]) -> Sequence[Sequence[Content]]:
-    """Contents in parts, none of which lists an article twice; the later of two days first."""
-    rounds: list[list[Content]] = []
-    listed: list[Articles] = []
-    for content in sorted(contents, key=lambda content: content.pair, reverse=True):
-        articles = {(content.pair[0], msgid) for msgid in content.msgids}
-        others = (n for n, other in enumerate(listed) if not other.isdisjoint(articles))
-        place = max(others, default=-1) + 1
-        if place == len(rounds):
-            rounds.append([])
-            listed.append(set())
-        rounds[place].append(content)
-        listed[place] |= articles
-    return rounds
+def _rounds(answers: Sequence[Staged]) -> Iterator[list[Staged]]:
+    """Answers in parts, none of which lists an article twice; the later of two days first."""
+    left = sorted(answers, key=lambda it: it.day, reverse=True)
+    while left:
+        listed: Articles = set()
+        parts: dict[bool, list[Staged]] = {True: [], False: []}
+        for it in left:
+            articles = {(it.pair[0], msgid) for msgid in it.msgids}
+            parts[listed.isdisjoint(articles)].append(it)
+            listed |= articles
+        yield parts[True]
+        left = parts[False]

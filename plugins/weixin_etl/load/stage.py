@@ -1,7 +1,7 @@
 """What came of asking for a pair, as the bytes that COPY takes; and the COPY itself."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from hashlib import sha256
 from io import BytesIO
@@ -55,12 +55,16 @@ class Staged:
     body_sha256: bytes = b""
     body_end: bytes = b""
     """The end of the line that keeps the answer."""
-    msgids: Sequence[str] = ()
+    raw_response_id: int = 0
+    """Where it is kept."""
+    msgids: Collection[str] = ()
     """Of the articles it lists; of other answers, their items."""
     articles: bytes = b""
     """Their lines."""
     rows: Sequence[bytes] = ()
-    """The beginnings of lines, without what their pair has in common."""
+    """The beginnings of lines."""
+    row_end: bytes = b""
+    """How each of them ends."""
     row_count: int = 0
     through_date: date | None = None
     rejected: Sequence[Rejected] = ()
@@ -76,6 +80,11 @@ class Staged:
         """Whether articles, or parts that do not fit, can be made out in it."""
         return self.is_answer and (self.error is None or bool(self.rejected))
 
+    @property
+    def row_lines(self) -> bytes:
+        """The rows' lines; not kept, as they are many."""
+        return self.row_end.join([*self.rows, b""])
+
 
 def staged(dataset: Dataset, account: Account, day: date, came: Answer | Refusal) -> Staged:
     """What came of a call; any number of threads may ask."""
@@ -83,56 +92,59 @@ def staged(dataset: Dataset, account: Account, day: date, came: Answer | Refusal
         error, at = came.error, came.refused_at
         said = rules.Answer(at, error_kind=error.kind.value, error_code=error.errcode)
         return Staged(account, day, said, came.calls, error)
-    at, body_sha256, pair = came.fetched_at, sha256(came.body).digest(), (account.appid, day)
+    at, body_sha256 = came.fetched_at, sha256(came.body).digest()
     body_end = line_end(packed(came.body), body_sha256, at, at)
     with _one_at_a_time:
         parsed = parse(dataset, came.body, day, at)
         articles = parsed.articles.values()
-        return Staged(
-            account,
-            day,
-            said_by(dataset, day, at, parsed),
-            came.calls,
-            why_unreadable(parsed, account),
-            is_answer=True,
+        return replace(
+            sighting(dataset, account, day, at, parsed),
+            calls=came.calls,
             size=len(came.body) + sum(len(part.payload) for part in parsed.rejected),
             body_sha256=body_sha256,
             body_end=body_end,
             msgids=[*parsed.articles],
-            articles=article_lines(dataset, pair, ((article, at) for article in articles)),
+            articles=article_lines(dataset, (account.appid, day), ((it, at) for it in articles)),
             rows=[line for article in articles for line in row_lines(dataset, article)],
-            row_count=parsed.row_count,
-            through_date=parsed.through_date,
             rejected=parsed.rejected,
             unknown_metrics=frozenset(parsed.unknown_metrics),
         )
 
 
-def said_by(dataset: Dataset, day: date, fetched_at: datetime, parsed: Parsed) -> rules.Answer:
-    """What the rules look at of an answer."""
+def sighting(dataset: Dataset, account: Account, day: date, at: datetime, parsed: Parsed) -> Staged:
+    """What is judged of an answer."""
     is_readable = not (parsed.unreadable or parsed.nothing_fits)
-    return rules.Answer(
-        fetched_at,
+    said = rules.Answer(
+        at,
         parsed.list_sha256,
         len(parsed.articles),
         is_whole=parsed.is_whole(day, dataset.row_days),
-        has_yesterday=parsed.has_row_of(day_before(fetched_at)),
+        has_yesterday=parsed.has_row_of(day_before(at)),
         is_delayed=parsed.is_delayed,
         error_kind=None if is_readable else rules.UNREADABLE,
     )
+    return Staged(
+        account,
+        day,
+        said,
+        error=None if is_readable else _unreadable(parsed, account),
+        is_answer=True,
+        row_count=parsed.row_count,
+        through_date=parsed.through_date,
+    )
 
 
-def why_unreadable(parsed: Parsed, account: Account) -> WeixinError | None:
-    """Why nothing of an answer could be loaded, if so."""
-    if parsed.unreadable:
-        return UnreadableError(parsed.unreadable, account=str(account))
-    if parsed.nothing_fits:
-        return UnreadableError(
+def _unreadable(parsed: Parsed, account: Account) -> WeixinError:
+    """Why nothing of an answer could be loaded."""
+    nothing_fits = (
+        ""
+        if parsed.unreadable
+        else (
             f"no row of the answer fits; the first of {len(parsed.rejected)} rejected parts: "
-            f"{parsed.rejected[0].reason}; see weixin.rejected_row",
-            account=str(account),
+            f"{parsed.rejected[0].reason}; see weixin.rejected_row"
         )
-    return None
+    )
+    return UnreadableError(parsed.unreadable or nothing_fits, account=str(account))
 
 
 def packed(body: bytes) -> bytes:

@@ -76,11 +76,16 @@ class Outcome:
                 is_witness=day == account.witness,
             )
 
-        pairs = (self.pair(account, day) for day in account.days)
-        if any(rules.is_used_up(pair, account.planned_at, self.now) for pair in pairs):
+        if self.used_up(account):
             return []
         first, older = ([*filter(is_asked, days)] for days in (account.first, account.older))
         return chunks_of(first, older)
+
+    def used_up(self, account: PlannedAccount) -> Coverage | None:
+        """A pair that found the day's quota used up since the plan, if so."""
+        pairs = (self.pair(account, day) for day in account.days)
+        at = account.planned_at
+        return next((pair for pair in pairs if rules.is_used_up(pair, at, self.now)), None)
 
     def is_in(self, account: PlannedAccount, pair: Coverage) -> bool:
         """Whether a planned pair is in."""
@@ -119,6 +124,8 @@ class Outcome:
 
     def _why(self, account: PlannedAccount, day: date, pair: Coverage) -> Problem:
         """Why a pair is not in, by its last attempt; the cure is for who reads it now."""
+        is_asked = pair.is_attempted_since(account.planned_at)
+        pair = pair if is_asked else self.used_up(account) or pair
         if not pair.is_attempted_since(account.planned_at):
             return self._not_asked(account, day)
         kind = ProblemKind(pair.error_kind or ProblemKind.UNREADABLE)
