@@ -208,10 +208,9 @@ def test_an_account_that_leaves_the_list_is_told_once(
         "weixin-etl: 号2: no longer collected",
     ]
     assert [it["message"].splitlines()[0].split(" · ")[0] for it in receiver.messages] == [
-        "号1: give it a connection of its own if you want its figures (no longer collected: "
-        "a0 has another AppID now)",
-        "号2: put it back into weixin_accounts if you want its figures (no longer collected: "
-        "weixin_accounts no longer names it)",
+        f"{name}: give it a connection of its own in weixin_accounts if you want its figures (no "
+        "longer collected: no entry of weixin_accounts leads to its AppID)"
+        for name in ("号1", "号2")
     ]
     assert [it["type"] for it in receiver.messages] == ["warning"] * 2
     assert ["-warning-" in it["icon_url"] for it in receiver.channel] == [True] * 2

@@ -194,10 +194,6 @@ def test_every_kind_has_its_title(kind: ProblemKind) -> None:
         ("the AppSecret is wrong: wait 3 days: please", "AppSecret 错误：wait 3 days: please"),
         ("correct the login in the connection spring", "改正连接 spring 中的 login"),
         (
-            "no longer collected: spring has another AppID now",
-            "不再采集：spring 现在是另一个 AppID",
-        ),
-        (
             "no usable answer came: no connection within 5 s; so for 12 accounts at least",
             "没有得到可用的应答：5 秒内没有连上；至少 12 个公众号如此",
         ),
@@ -247,14 +243,14 @@ def test_a_problem_is_told_whole() -> None:
 def test_what_strangers_wrote_stays(name: str) -> None:
     """Names that are sentences: of an account, of the first of several, of an entry, in a place."""
     kind = ProblemKind.CONFIGURATION
-    account = Problem(kind, f"{name} has another AppID now", "", name, "wx1")
+    account = Problem(kind, f"it does not authorise {name}", "", name, "wx1")
     several = Problem(
         ProblemKind.CALL_REFUSED, f"it does not authorise {name}", "", f"{name} and 2 more"
     )
     entry = Problem(kind, "", "", name, subject=name)
 
     assert chinese.title(account) == f"{name}：被拒绝"
-    assert chinese.told(account).cause == f"{name} 现在是另一个 AppID"
+    assert chinese.told(account).cause == f"它没有授权 {name}"
     assert chinese.told(several).account == f"{name}，另有 2 个"
     assert chinese.told(several).cause == f"它没有授权 {name}"
     assert chinese.told(entry).account == name

@@ -69,7 +69,7 @@ class Load:
             merge.unlist(_unlisted(staged, known, after))
             self._report(connection, staged, counts)
             count_calls(connection, self._dataset, staged)
-        self._heard |= _heard_with(self._heard, staged)
+        _hear(self._heard, staged)
         return sum(counts.values(), Counts())
 
     def _merge(
@@ -84,7 +84,7 @@ class Load:
             and not _is_late(one, known[one.pair])
             and (self._run.refetch or not _repeats(one, known[one.pair]))
         ]
-        are_new = not any(known[one.pair].is_loaded for one in news)
+        are_new = not any(known[one.pair].coverage.fetched_at for one in news)
         counts = merge.merge(news, are_new=are_new)
         merge.reject(news, known)
         return {
@@ -104,9 +104,9 @@ class Load:
             before = {one.day: known[one.pair].coverage for one in chunk}
             judged = judge(self._dataset, chunk, before, heard.get(appid), self._ready_hour)
             after |= {(appid, day): coverage for day, coverage in judged.items()}
-            heard |= _heard_with(heard, chunk)
+            _hear(heard, chunk)
         late = [one.pair for chunk in chunks for one in chunk if _is_late(one, known[one.pair])]
-        return after | {pair: it for pair in late if (it := known[pair].coverage)}
+        return after | {pair: known[pair].coverage for pair in late}
 
     def _heard_before(self, merge: Merge, chunks: Sequence[Chunk]) -> dict[str, datetime]:
         """When quiet accounts were last heard, by this try or by coverage."""
@@ -128,14 +128,8 @@ class Load:
             }
             for one in staged
         ]
-        connection.execute(
-            statement("run_report/save.sql"),
-            {
-                "run_id": self._run.run_id,
-                "dataset": self._dataset.name,
-                "rows": as_json(rows),
-            },
-        )
+        run = {"run_id": self._run.run_id, "dataset": self._dataset.name}
+        connection.execute(statement("run_report/save.sql"), {**run, "rows": as_json(rows)})
 
 
 def count_calls(connection: Connection, dataset: Dataset, staged: Iterable[Staged]) -> None:
@@ -155,10 +149,8 @@ def count_calls(connection: Connection, dataset: Dataset, staged: Iterable[Stage
 
 def _repeats(one: Staged, known: Known) -> bool:
     """Whether these are the bytes of the pair's newest answer, and as many rows were loaded."""
-    loaded = known.coverage
-    if loaded is None or one.body_sha256 != known.body_sha256:
-        return False
-    return loaded.fetched_at == known.last_seen_at and loaded.row_count == one.row_count
+    loaded = known.coverage.fetched_at, known.coverage.row_count
+    return one.body_sha256 == known.body_sha256 and loaded == (known.last_seen_at, one.row_count)
 
 
 def _is_late(one: Staged, known: Known) -> bool:
@@ -168,22 +160,20 @@ def _is_late(one: Staged, known: Known) -> bool:
 
 def _is_quiet(chunk: Chunk) -> bool:
     """Whether it lists nothing on a day in Beijing of its answers: midnight may have come."""
-    speaking = [one for one in chunk if one.said.article_count and not one.error]
-    return not {_asked_on(one) for one in chunk} <= {_asked_on(one) for one in speaking}
+    speaking = {_asked_on(one) for one in chunk if one.lists_articles}
+    return not {_asked_on(one) for one in chunk} <= speaking
 
 
 def _asked_on(one: Staged) -> date:
     return clock.beijing_date(one.said.at)
 
 
-def _heard_with(heard: Mapping[str, datetime], staged: Iterable[Staged]) -> dict[str, datetime]:
-    """When accounts were last heard, by these too."""
-    newest: dict[str, datetime] = {}
+def _hear(heard: dict[str, datetime], staged: Iterable[Staged]) -> None:
+    """Note when accounts were last heard, by these too."""
     for one in staged:
-        if one.said.article_count and not one.error:
-            appid, at = one.account.appid, one.said.at
-            newest[appid] = max(newest.get(appid) or heard.get(appid, at), at)
-    return newest
+        if one.lists_articles:
+            appid, at = one.pair[0], one.said.at
+            heard[appid] = max(heard.get(appid, at), at)
 
 
 def _unlisted(
@@ -194,7 +184,7 @@ def _unlisted(
     for one in staged:
         before, now = known[one.pair].coverage, after[one.pair]
         is_ready = now.ready_at == one.said.at and now.list_sha256 is not None
-        is_same = before and before.list_sha256 == now.list_sha256
-        if is_ready and before and not (is_same and before.ready_at == before.fetched_at):
+        is_new = before.list_sha256 != now.list_sha256 or before.ready_at != before.fetched_at
+        if is_ready and is_new and before.attempted_at:
             listed[one.pair] = one.msgids, one.said.at
     return listed

@@ -23,6 +23,9 @@ from weixin_etl.parse.articles import Article, Parsed
 from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.statements import each_of
 
+_ATTEMPT = ("attempted_at", "error_kind", "error_code", "error", "cure")
+"""What coverage says of the last attempt."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeptAnswer:
@@ -158,45 +161,36 @@ def judged(dataset: Dataset, sightings: Iterable[Staged], ready_hour: int) -> di
             heard[morning] = seen.said.at
     known: dict[date, Coverage] = {}
     for morning, chunk in sorted(mornings.items()):
-        before = {day: known.get(day) for day in chunk}
+        before = {day: known.get(day, Coverage()) for day in chunk}
         known |= judge(dataset, [*chunk.values()], before, heard.get(morning), ready_hour)
     return {day: replace(row, article_count=most[day]) for day, row in known.items()}
 
 
-def combined(stored: Coverage | None, again: Coverage) -> Coverage:
+def combined(stored: Coverage, again: Coverage) -> Coverage:
     """
     What is stored of a pair once its answers were folded.
 
     What a run made of the newest answer stands, but for one that could not be read then.
     """
-    if stored is None:
-        return again
-    known_at, read_at = stored.fetched_at, again.fetched_at
-    is_judged = read_at is None or (known_at is not None and known_at >= read_at)
-    newest = stored if is_judged else again
-    attempt = stored if is_judged or _is_later(stored, again) else again
-    loaded = again if read_at is not None and read_at == known_at else newest
-    both = (stored,) if is_judged else (stored, again)
-    ready = max(both, key=lambda it: it.ready_at.timestamp() if it.ready_at else 0)
+    newest = stored if stored.attempted_at else again
+    if _is_newer(again.fetched_at, stored.fetched_at):
+        newest = again
+        if _is_newer(stored.ready_at, again.ready_at):
+            newest = _with(newest, stored, "ready_at", "list_sha256")
+        if _is_newer(stored.attempted_at, again.attempted_at):
+            newest = _with(newest, stored, *_ATTEMPT)
+    elif again.fetched_at == stored.fetched_at:
+        newest = _with(newest, again, "through_date", "row_count")
     return replace(
         newest,
-        ready_at=ready.ready_at,
-        list_sha256=ready.list_sha256,
         settled="final" if "final" in (stored.settled, again.settled) else newest.settled,
         article_count=max(stored.article_count, again.article_count),
-        attempted_at=attempt.attempted_at,
-        error_kind=attempt.error_kind,
-        error_code=attempt.error_code,
-        error=attempt.error,
-        cure=attempt.cure,
-        fetched_at=loaded.fetched_at,
-        through_date=loaded.through_date,
-        row_count=loaded.row_count,
     )
 
 
-def _is_later(stored: Coverage, again: Coverage) -> bool:
-    """Whether the stored attempt came after the newest answer."""
-    return bool(
-        stored.attempted_at and again.attempted_at and stored.attempted_at > again.attempted_at
-    )
+def _with(row: Coverage, other: Coverage, *columns: str) -> Coverage:
+    return replace(row, **{name: getattr(other, name) for name in columns})
+
+
+def _is_newer(instant: datetime | None, other: datetime | None) -> bool:
+    return instant is not None and (other is None or instant > other)

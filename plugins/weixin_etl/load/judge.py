@@ -14,7 +14,7 @@ from weixin_etl.model import Coverage
 def judge(
     dataset: Dataset,
     chunk: Sequence[Staged],
-    before: Mapping[date, Coverage | None],
+    before: Mapping[date, Coverage],
     heard: datetime | None,
     ready_hour: int,
 ) -> dict[date, Coverage]:
@@ -27,9 +27,9 @@ def judge(
     together = rules.Chunk(answers, heard, dataset.window)
     found = {}
     for staged in chunk:
-        known = before[staged.day] or Coverage()
-        after = rules.after(known, dataset, staged.day, staged.said, together, time(ready_hour))
-        found[staged.day] = _with_words(dataset, staged, after)
+        day = staged.day
+        after = rules.after(before[day], dataset, day, staged.said, together, time(ready_hour))
+        found[day] = _with_words(dataset, staged, after)
     return found
 
 

@@ -34,7 +34,7 @@ Articles = set[tuple[str, str]]
 class Known:
     """What the warehouse has of a pair before a load."""
 
-    coverage: Coverage | None
+    coverage: Coverage
     raw_response_id: int | None
     """Of its newest answer, as the rest."""
     body_sha256: bytes | None
@@ -43,11 +43,6 @@ class Known:
     """Where a further answer is kept."""
     has_open_parts: bool
     """Whether a rejected part is open."""
-
-    @property
-    def is_loaded(self) -> bool:
-        """Whether the fact may hold rows of it."""
-        return self.coverage is not None and self.coverage.fetched_at is not None
 
 
 class Merge:
@@ -216,7 +211,7 @@ class Merge:
 
 def _known(row: Row[Any]) -> Known:
     raw_response_id, sha256, *more = [*row][2:7]
-    coverage = coverage_of(row[7:]) if row.attempted_at else None
+    coverage = coverage_of(row[7:]) if row.attempted_at else Coverage()
     return Known(coverage, raw_response_id, sha256 and bytes(sha256), *more)
 
 

@@ -81,6 +81,11 @@ class Staged:
         return self.is_answer and (self.error is None or bool(self.rejected))
 
     @property
+    def lists_articles(self) -> bool:
+        """Whether it could be read, and lists any."""
+        return bool(self.said.article_count) and self.error is None
+
+    @property
     def row_lines(self) -> bytes:
         """The rows' lines; not kept, as they are many."""
         return self.row_end.join([*self.rows, b""])

@@ -24,18 +24,11 @@ SILENT_DAYS = 30
 """So many answered days in a row that list nothing are worth a warning."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What a run did since its newest plan."""
-
-    totals: dict[str, int]
-    """Calls, rows and rejected parts; pairs that are in, and that are not."""
-    changed_days: list[date]
-
-
-def report(work: Work, planned: Batch) -> Report:
+def report(work: Work, planned: Batch) -> dict[str, int]:
     """
-    Log a line per planned pair, and add up what the run did.
+    Log a line per planned pair, and add up what the run did since its newest plan.
+
+    Calls, rows and rejected parts; pairs that are in, and that are not.
 
     Raises:
         WarehouseError: the warehouse does not answer or is not migrated.
@@ -49,9 +42,9 @@ def report(work: Work, planned: Batch) -> Report:
         counts = _in_words(done.get((account.appid, day), dict.fromkeys(COUNTS, 0)))
         level, end = (logging.INFO, "in") if is_in else (logging.WARNING, "not in")
         log.log(level, "%s %s: %s; %s", account.name, day, end, counts)
-    made = _added_up(outcome, done)
-    log.info("%s", _in_words(made.totals))
-    return made
+    totals = _totals(outcome, done)
+    log.info("%s", _in_words(totals))
+    return totals
 
 
 def _counts(connection: Connection, run: Run) -> dict[Pair, dict[str, int]]:
@@ -61,14 +54,11 @@ def _counts(connection: Connection, run: Run) -> dict[Pair, dict[str, int]]:
     return {(row.appid, row.day): {name: getattr(row, name) for name in COUNTS} for row in rows}
 
 
-def _added_up(outcome: Outcome, done: Mapping[Pair, Mapping[str, int]]) -> Report:
+def _totals(outcome: Outcome, done: Mapping[Pair, Mapping[str, int]]) -> dict[str, int]:
     """What a run did for all its pairs."""
-    pairs = [*outcome.pairs()]
-    are_in = {(it.appid, day) for it, day, pair in pairs if outcome.is_in(it, pair)}
+    are_in = [outcome.is_in(account, pair) for account, _, pair in outcome.pairs()]
     totals = {name: sum(counts[name] for counts in done.values()) for name in COUNTS}
-    totals |= {"in": len(are_in), "not_in": len(pairs) - len(are_in)}
-    has_changed = {pair for pair, it in done.items() if it["inserted"] + it["updated"]}
-    return Report(totals, sorted({day for _, day in has_changed & are_in}))
+    return {**totals, "in": sum(are_in), "not_in": len(are_in) - sum(are_in)}
 
 
 def _in_words(counts: Mapping[str, int]) -> str:
@@ -83,7 +73,10 @@ class Judgement:
     not_in: list[Problem]
     """Accounts that could not be planned, and planned pairs that are not in: the run is red."""
     warnings: list[Problem]
-    done: Report
+    totals: dict[str, int]
+    """As reported."""
+    changed_days: list[date]
+    """Those of pairs that are in and of which rows are new or have other values."""
 
 
 def check(work: Work, configured: Sequence[ConfiguredAccount], planned: Batch) -> Judgement:
@@ -106,7 +99,10 @@ def check(work: Work, configured: Sequence[ConfiguredAccount], planned: Batch) -
     not_in = [*unplanned, *outcome.problems()]
     for problem in not_in:
         log_problem(log, problem)
-    return Judgement(not_in, found, _added_up(outcome, done))
+    are_in = {(it.appid, day) for it, day, pair in outcome.pairs() if outcome.is_in(it, pair)}
+    changed = {pair for pair, it in done.items() if it["inserted"] + it["updated"]}
+    changed_days = sorted({day for _, day in changed & are_in})
+    return Judgement(not_in, found, _totals(outcome, done), changed_days)
 
 
 def _rejected(connection: Connection, outcome: Outcome) -> list[Problem]:

@@ -97,7 +97,8 @@ class _Flight:
         taken: list[FetchedChunk] = []
         size = 0
         with self.changed:
-            self.changed.wait_for(lambda: self.is_over or self._is_enough(), seconds)
+            enough = min(ENOUGH_BYTES, self.most_bytes)
+            self.changed.wait_for(lambda: self.is_over or self.size >= enough, seconds)
             self.changed.wait_for(lambda: self.is_over or self.complete)
             while self.complete and (not taken or size + self.complete[0].size <= self.most_bytes):
                 taken.append(self.complete.popleft())
@@ -112,55 +113,47 @@ class _Flight:
             self.is_over = True
             self.changed.notify_all()
 
-    def _is_enough(self) -> bool:
-        return self.size >= min(ENOUGH_BYTES, self.most_bytes)
-
     def _next(self) -> tuple[FetchedChunk, date] | None:
         """The next call, once it may begin; None when there is none."""
         with self.changed:
-            while self.accounts or self.active:
-                chunk = self._askable()
-                if self.is_over:
-                    break
-                if chunk:
+            while (self.accounts or self.active) and not self.is_over:
+                if chunk := self._askable():
                     chunk.in_flight += 1
                     return chunk, chunk.days.popleft()
                 self.changed.wait()
         return None
 
     def _askable(self) -> FetchedChunk | None:
-        """The chunk with the fewest calls in flight that has a day left, and less than a share."""
+        """The chunk with the fewest calls in flight that has a day left."""
         if self.size >= self.most_bytes:
             return None
         while self.accounts and len(self.active) < self.concurrency:
             self._begin(self.accounts.popleft())
-        share = -(-self.concurrency // len(self.active))
-        askable = [it for it in self.active if it.days and it.in_flight < share]
+        askable = [chunk for chunk in self.active if chunk.days]
         return min(askable, key=lambda chunk: chunk.in_flight, default=None)
 
     def _begin(self, calls: AccountCalls) -> None:
         self.active.append(FetchedChunk(calls, deque(calls.chunks.popleft())))
 
     def _make_call(self, chunk: FetchedChunk, day: date) -> None:
-        staged, failure = None, None
         try:
-            staged = self.ask(chunk.calls, day)
+            came: Staged | Exception = self.ask(chunk.calls, day)
         except Exception as error:
             log.warning("%s %s: not worked on: %s", chunk.calls.account, day, type(error).__name__)
-            failure = error
+            came = error
         with self.changed:
-            self._land(chunk, staged, failure)
+            self._land(chunk, came)
             self.changed.notify_all()
 
-    def _land(self, chunk: FetchedChunk, staged: Staged | None, failure: Exception | None) -> None:
+    def _land(self, chunk: FetchedChunk, came: Staged | Exception) -> None:
         chunk.in_flight -= 1
-        if staged:
-            chunk.staged.append(staged)
-            chunk.size += staged.size
-        if failure:
-            chunk.failure = failure
+        if isinstance(came, Exception):
+            chunk.failure = came
             chunk.days.clear()
             chunk.calls.chunks.clear()
+        else:
+            chunk.staged.append(came)
+            chunk.size += came.size
         if not chunk.days and not chunk.in_flight:
             self._complete(chunk)
 

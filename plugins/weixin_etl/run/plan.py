@@ -3,16 +3,16 @@
 import logging
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Row
+from sqlalchemy import Connection, CursorResult
 
 from weixin_etl import clock, rules
 from weixin_etl.clock import days_as_ranges
-from weixin_etl.model import Batch, ConfiguredAccount, Coverage, PlannedAccount, Run, connection_of
+from weixin_etl.model import Batch, ConfiguredAccount, Coverage, PlannedAccount, Run
 from weixin_etl.problem import Problem, ProblemKind
 from weixin_etl.rules import Due
 from weixin_etl.run import Work
@@ -126,8 +126,12 @@ class _Planning:
         ).all()
         if names := sorted(row.name for row in gone):
             log.warning("%s no longer collected: %s", accounts_are(len(names)), few_names(names))
-        listed = {account.conn_id for account in self.accounts if account.appid}
-        return [_no_longer_collected(row, listed) for row in gone if not row.is_withdrawn]
+        why = "no longer collected: no entry of weixin_accounts leads to its AppID"
+        cure = "give it a connection of its own in weixin_accounts if you want its figures"
+        who = (
+            ConfiguredAccount(it.conn_id, it.appid, it.name) for it in gone if not it.is_withdrawn
+        )
+        return [problem_of(account, ProblemKind.NOT_COLLECTED, why, cure) for account in who]
 
     def due(self) -> tuple[Batch, list[Problem]]:
         """What the rules say of each account's days; the log lists the calls."""
@@ -189,19 +193,6 @@ def _after_attempts(known: Iterable[Mapping[date, Coverage]], now: datetime) -> 
 
 
 # ------------------------------------------------------------------------------------------- words
-
-
-def _no_longer_collected(row: Row[Any], listed: Collection[str]) -> Problem:
-    """An account that has left; `listed` are the connections of those that are collected."""
-    why = "WeChat's list of its platform, or weixin_accounts, no longer names it"
-    cure = "put it back into weixin_accounts if you want its figures"
-    if row.conn_id in listed:
-        why = f"{row.conn_id} has another AppID now"
-        cure = "give it a connection of its own if you want its figures"
-    elif connection_of(row.conn_id) == row.conn_id:
-        why = "weixin_accounts no longer names it"
-    gone = ConfiguredAccount(row.conn_id, row.appid, row.name)
-    return problem_of(gone, ProblemKind.NOT_COLLECTED, f"no longer collected: {why}", cure)
 
 
 def _lost(run: Run, account: ConfiguredAccount, due: Due) -> Problem:

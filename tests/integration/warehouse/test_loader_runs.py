@@ -38,7 +38,7 @@ def test_a_whole_run(
         work = Work(run, loader)
         batch = plan(work, configured).accounts
         ingest(work, batch, lambda _: client)
-        totals = report(work, batch).totals
+        totals = report(work, batch)
         assert check(work, configured, batch).not_in == []
         assert totals["calls"] >= totals["in"] >= dataset.window
         assert totals["not_in"] == 0

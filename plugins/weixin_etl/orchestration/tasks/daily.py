@@ -123,9 +123,9 @@ def report(dataset: Dataset) -> dict[str, int]:
     if unknown := sorted({name for names in named for name in names or ()}):
         log.warning("unknown metrics, kept in extra: %s", ", ".join(unknown[:_MOST_NAMED]))
     work = Work(run, open_warehouse(), settings.read().pipeline)
-    done = check_verb.report(work, _planned(context))
-    metrics.emit_counts(run, done.totals)
-    return done.totals
+    totals = check_verb.report(work, _planned(context))
+    metrics.emit_counts(run, totals)
+    return totals
 
 
 @readable_ending()
@@ -162,8 +162,8 @@ def check(dataset: Dataset, asset: Any) -> None:
         raise NotInError(judgement.not_in)
     if failed:
         raise _upstream_failed(failed)
-    changed = [day.isoformat() for day in judgement.done.changed_days]
-    extra: dict[str, Any] = {"run_id": run.run_id, "days": changed, **judgement.done.totals}
+    changed = [day.isoformat() for day in judgement.changed_days]
+    extra: dict[str, Any] = {"run_id": run.run_id, "days": changed, **judgement.totals}
     context["outlet_events"][asset].extra = extra
 
 
