@@ -27,7 +27,6 @@ from weixin_etl.model import Account, Batch, Run
 from weixin_etl.problem import ProblemKind
 from weixin_etl.run import Settings, Work
 from weixin_etl.run import ingest as ingest_verb
-from weixin_etl.run.ingest import IngestError
 
 PATIENCE_SECONDS = 120
 """An ingest that takes longer hangs."""
@@ -150,17 +149,17 @@ def _ingest(order: Order, sender: Connection) -> None:
         order.together.wait(PATIENCE_SECONDS)
     outcome = Outcome(is_done=True)
     try:
-        ingest_verb.ingest(
+        came = ingest_verb.ingest(
             Work(order.run, warehouse, order.settings),
             order.batch,
             lambda planned: WeixinClient(order.accounts[planned.conn_id], order.limits),
         )
-    except IngestError as error:
-        said = "\n".join(
-            f"{it.kind}: {it.account}: {it.cure} ({it.cause}) [{days_as_ranges(it.days)}]"
-            for it in error.problems
-        )
-        outcome = Outcome(said=said, is_retryable=error.is_retryable)
+        if came.problems:
+            said = "\n".join(
+                f"{it.kind}: {it.account}: {it.cure} ({it.cause}) [{days_as_ranges(it.days)}]"
+                for it in came.problems
+            )
+            outcome = Outcome(said=said, is_retryable=came.is_retryable)
     except Exception as error:
         is_retryable = getattr(error, "kind", ProblemKind.PROGRAM).is_retried
         outcome = Outcome(said=f"{type(error).__name__}: {error}", is_retryable=is_retryable)

@@ -7,7 +7,6 @@ That one keeps every promise (tests/unit/test_rules_calendars.py), so this one d
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -87,12 +86,9 @@ class RealEngine(Engine):
         """Ask and load, batch by batch; when that ends."""
         self.moment = moment
         for batch in plan_verb.batches(self.plans[process]):
-            with suppress(ingest_verb.IngestError):
-                ingest_verb.ingest(
-                    self._work(process),
-                    batch,
-                    lambda planned: Client(self, process, planned),
-                )
+            ingest_verb.ingest(
+                self._work(process), batch, lambda planned: Client(self, process, planned)
+            )
         return self.moment
 
     def check(self, process: Process, moment: int) -> None:

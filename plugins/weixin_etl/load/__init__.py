@@ -11,6 +11,7 @@ transaction, as a commit costs the same whatever it holds: all or nothing.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from msgspec.structs import asdict
@@ -32,25 +33,16 @@ Chunk = Sequence[Staged]
 """What came of an account's days that are judged together."""
 
 
+@dataclass(frozen=True, slots=True)
 class Load:
     """A try's chunks, commit by commit."""
 
-    def __init__(
-        self,
-        warehouse: Engine,
-        run: Run,
-        *,
-        ready_hour: int,
-        now: Callable[[], datetime] = clock.now,
-    ) -> None:
-        """Load nothing yet."""
-        self._warehouse = warehouse
-        self._run = run
-        self._dataset = run.dataset
-        self._ready_hour = ready_hour
-        self._now = now
-        self._heard: dict[str, datetime] = {}
-        """When an answer of this try last listed an article of an account, ready or not."""
+    warehouse: Engine
+    run: Run
+    ready_hour: int
+    now: Callable[[], datetime] = clock.now
+    heard: dict[str, datetime] = field(default_factory=dict)
+    """When an answer of this try last listed an article of an account, ready or not."""
 
     def commit(self, chunks: Sequence[Chunk]) -> Counts:
         """
@@ -59,17 +51,17 @@ class Load:
         Loads that share accounts wait for each other, whatever process they run in.
         """
         staged = [one for chunk in chunks for one in chunk]
-        with self._warehouse.begin() as connection:
+        with self.warehouse.begin() as connection:
             lock_load(connection, {chunk[0].account.appid for chunk in chunks})
-            merge = Merge(connection, self._dataset, self._now())
+            merge = Merge(connection, self.run.dataset, self.now())
             known = merge.known([one.pair for one in staged])
             counts = self._merge(merge, staged, known)
             after = self._judge(merge, chunks, known)
             merge.save(after)
             merge.unlist(_unlisted(staged, known, after))
             self._report(connection, staged, counts)
-            count_calls(connection, self._dataset, staged)
-        _hear(self._heard, staged)
+            count_calls(connection, self.run.dataset, staged)
+        _hear(self.heard, staged)
         return sum(counts.values(), Counts())
 
     def _merge(
@@ -82,7 +74,7 @@ class Load:
             for one in answers
             if one.is_readable
             and not _is_late(one, known[one.pair])
-            and (self._run.refetch or not _repeats(one, known[one.pair]))
+            and (self.run.refetch or not _repeats(one, known[one.pair]))
         ]
         are_new = not any(known[one.pair].coverage.fetched_at for one in news)
         counts = merge.merge(news, are_new=are_new)
@@ -102,7 +94,7 @@ class Load:
         for chunk in chunks:
             appid = chunk[0].account.appid
             before = {one.day: known[one.pair].coverage for one in chunk}
-            judged = judge(self._dataset, chunk, before, heard.get(appid), self._ready_hour)
+            judged = judge(self.run.dataset, chunk, before, heard.get(appid), self.ready_hour)
             after |= {(appid, day): coverage for day, coverage in judged.items()}
             _hear(heard, chunk)
         late = [one.pair for chunk in chunks for one in chunk if _is_late(one, known[one.pair])]
@@ -111,9 +103,9 @@ class Load:
     def _heard_before(self, merge: Merge, chunks: Sequence[Chunk]) -> dict[str, datetime]:
         """When quiet accounts were last heard, by this try or by coverage."""
         quiet = {chunk[0].account.appid for chunk in chunks if _is_quiet(chunk)}
-        silent = sorted(quiet - self._heard.keys())
+        silent = sorted(quiet - self.heard.keys())
         rows = merge.execute("coverage/heard.sql", appids=silent) if silent else ()
-        return {**self._heard, **{row.appid: row.heard_at for row in rows}}
+        return {**self.heard, **{row.appid: row.heard_at for row in rows}}
 
     def _report(
         self, connection: Connection, staged: Iterable[Staged], counts: Mapping[Pair, Counts]
@@ -128,7 +120,7 @@ class Load:
             }
             for one in staged
         ]
-        run = {"run_id": self._run.run_id, "dataset": self._dataset.name}
+        run = {"run_id": self.run.run_id, "dataset": self.run.dataset.name}
         connection.execute(statement("run_report/save.sql"), {**run, "rows": as_json(rows)})
 
 

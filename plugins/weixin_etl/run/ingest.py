@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import NamedTuple
 
 from weixin_etl.api.calls import AccountCalls, OpenClient
 from weixin_etl.api.errors import HeldBackError
@@ -12,7 +13,7 @@ from weixin_etl.model import Account, Batch, Counts, PlannedAccount
 from weixin_etl.problem import Problem, ProblemKind, log_problem, program_fault
 from weixin_etl.run import Work
 from weixin_etl.run.extract import FetchedChunk, extract
-from weixin_etl.run.outcome import NotInError, Outcome, outcome_of
+from weixin_etl.run.outcome import Outcome, outcome_of
 from weixin_etl.text import counted, few_names
 from weixin_etl.warehouse import analyse_grown, diagnose
 from weixin_etl.warehouse.locks import ingest_locks
@@ -23,12 +24,13 @@ COMMIT_SECONDS = 60
 """A commit holds what came in this time, so that a kill costs no more."""
 
 
-@dataclass(eq=False)
-class IngestError(NotInError):
-    """Planned pairs that are not in after a try."""
+class Ingested(NamedTuple):
+    """What a try has met."""
 
+    problems: list[Problem]
+    """Why planned pairs are not in; none if they all are."""
     unknown_metrics: set[str]
-    """Unknown metrics of the answers that are in."""
+    """The metrics of the answers that the dataset's declaration does not have."""
 
     @property
     def is_retryable(self) -> bool:
@@ -41,17 +43,13 @@ class IngestError(NotInError):
         return any(problem.kind is ProblemKind.NOT_READY for problem in self.problems)
 
 
-def ingest(work: Work, batch: Batch, open_client: OpenClient) -> set[str]:
+def ingest(work: Work, batch: Batch, open_client: OpenClient) -> Ingested:
     """
     Bring the batch's pairs in; no account's trouble stops another.
 
     Accounts that another run ingests come last: what it brings in is not asked for again.
 
-    Returns:
-        The metrics of the answers that the dataset's declaration does not have.
-
     Raises:
-        IngestError: pairs are not in.
         WarehouseError: the warehouse can't be used.
     """
     this = _Try(work, open_client)
@@ -68,9 +66,7 @@ def ingest(work: Work, batch: Batch, open_client: OpenClient) -> set[str]:
         problems = [*this.failures.values(), passing.problem]
     for problem in problems:  # one per account and cause, right above the task's last line
         log_problem(log, problem)
-    if problems:
-        raise IngestError(problems, this.unknown_metrics)
-    return this.unknown_metrics
+    return Ingested(problems, this.unknown_metrics)
 
 
 @dataclass(slots=True)

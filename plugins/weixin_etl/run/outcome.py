@@ -25,19 +25,13 @@ from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.statements import arrays, coverage_of
 
 
-@dataclass(eq=False)
-class NotInError(Exception):
-    """Planned pairs are not in, or accounts could not be planned; the log has said why."""
-
-    problems: list[Problem]
-
-    def __str__(self) -> str:
-        """`3 accounts are not in: see the lines above`; a platform is named."""
-        platforms = {it.account for it in self.problems if it.kind is ProblemKind.PLATFORM}
-        accounts = len({it.appid or it.account for it in self.problems} - platforms)
-        named = [f"{platform} is" for platform in sorted(platforms)]
-        named += [accounts_are(accounts)] if accounts else []
-        return f"{' not in, '.join(named)} not in: see the lines above"
+def not_in(problems: Sequence[Problem]) -> str:
+    """`3 accounts are not in: see the lines above`; a platform is named."""
+    platforms = {it.account for it in problems if it.kind is ProblemKind.PLATFORM}
+    accounts = len({it.appid or it.account for it in problems} - platforms)
+    named = [f"{platform} is" for platform in sorted(platforms)]
+    named += [accounts_are(accounts)] if accounts else []
+    return f"{' not in, '.join(named)} not in: see the lines above"
 
 
 @dataclass(frozen=True, slots=True)

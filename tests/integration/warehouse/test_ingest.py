@@ -21,7 +21,8 @@ from weixin_etl.problem import Problem
 from weixin_etl.run import Settings, Work
 from weixin_etl.run import check as check_verb
 from weixin_etl.run import ingest as ingest_verb
-from weixin_etl.run.ingest import IngestError
+from weixin_etl.run.ingest import Ingested
+from weixin_etl.run.outcome import not_in as said_of
 from weixin_etl.run.plan import plan
 
 EMPTY = says(b'{"list":[]}')
@@ -74,7 +75,7 @@ def planned(collecting: Work, *accounts: Account) -> Batch:
     return plan(collecting, configured(*accounts)).accounts
 
 
-def ingested(collecting: Work, batch: Batch, account: Account | OpenClient) -> IngestError | None:
+def ingested(collecting: Work, batch: Batch, account: Account | OpenClient) -> Ingested | None:
     """Why pairs are not in, if so."""
 
     def open_client(planned: PlannedAccount) -> WeixinClient:
@@ -82,11 +83,8 @@ def ingested(collecting: Work, batch: Batch, account: Account | OpenClient) -> I
             return WeixinClient(account, LIMITS)
         return account(planned)
 
-    try:
-        ingest_verb.ingest(collecting, batch, open_client)
-    except IngestError as error:
-        return error
-    return None
+    came = ingest_verb.ingest(collecting, batch, open_client)
+    return came if came.problems else None
 
 
 def not_in(collecting: Work, batch: Batch) -> list[Problem]:
@@ -94,7 +92,7 @@ def not_in(collecting: Work, batch: Batch) -> list[Problem]:
     return check_verb.check(collecting, [], batch).not_in
 
 
-def lines(error: IngestError | None) -> list[str]:
+def lines(error: Ingested | None) -> list[str]:
     """What the operator reads of a try."""
     return [str(problem) for problem in error.problems] if error else []
 
@@ -288,7 +286,7 @@ def test_one_accounts_trouble_stops_no_other(
     assert error is not None
     assert lines(error) == [said]
     assert error.is_retryable == is_retryable
-    assert str(error) == "1 account is not in: see the lines above"
+    assert said_of(error.problems) == "1 account is not in: see the lines above"
     assert sorted(set(coverage(warehouse, "appid, error_kind"))) == states
 
 

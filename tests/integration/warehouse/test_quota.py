@@ -18,7 +18,6 @@ from weixin_etl.run import Settings, Work
 from weixin_etl.run import check as check_verb
 from weixin_etl.run import ingest as ingest_verb
 from weixin_etl.run import plan as plan_verb
-from weixin_etl.run.ingest import IngestError
 from weixin_sandbox import Sandbox, Scenario
 
 PATH = SCHEDULED.dataset.path
@@ -55,11 +54,7 @@ class Collector:
     def ingest(self, run: Run, batch: Batch) -> list[Problem]:
         """Bring the plan in; why it is not."""
         client = WeixinClient(self.account, HASTE)
-        try:
-            ingest_verb.ingest(self.work(run), batch, lambda _: client)
-        except IngestError as error:
-            return error.problems
-        return []
+        return ingest_verb.ingest(self.work(run), batch, lambda _: client).problems
 
     def run(self, run: Run) -> list[Problem]:
         """Plan it and bring it in; why it is not."""

@@ -22,7 +22,7 @@ from weixin_etl.run import Work
 from weixin_etl.run import check as check_verb
 from weixin_etl.run import ingest as ingest_verb
 from weixin_etl.run import plan as plan_verb
-from weixin_etl.run.outcome import NotInError, problem_of
+from weixin_etl.run.outcome import not_in, problem_of
 from weixin_etl.text import one_line
 from weixin_etl.threads import convert
 from weixin_etl.trouble import incidents
@@ -79,37 +79,27 @@ def ingest(dataset: Dataset, batch: list[dict[str, Any]]) -> None:
     planned = convert(batch, Batch)
     run = run_context.of(dataset, context)
     in_force = settings.read()
-    try:
-        work = Work(run, open_warehouse(), in_force.pipeline)
-        unknown = ingest_verb.ingest(work, planned, accounts.Clients(in_force).open)
-    except ingest_verb.IngestError as error:
-        is_retried = error.is_retryable and not run_context.is_last_try(context)
-        _ingested(run, planned, error.problems, error.unknown_metrics, is_retried=is_retried)
-        if is_retried:
-            raise
-        now = clock.now()
-        again_at = rules.asks_again_at(run, now) if error.has_not_ready else None
-        if again_at is None:
-            raise
+    work = Work(run, open_warehouse(), in_force.pipeline)
+    came = ingest_verb.ingest(work, planned, accounts.Clients(in_force).open)
+    is_retried = came.is_retryable and not run_context.is_last_try(context)
+    _ingested(run, planned, came, is_retried=is_retried)
+    now = clock.now()
+    again_at = rules.asks_again_at(run, now) if came.has_not_ready else None
+    if again_at and not is_retried:
         log.warning("asks again at %s", clock.beijing_text(again_at, pattern="%H:%M"))
         # Airflow has the real clock, whatever WEIXIN_NOW says
         real_time = timezone.utcnow() + (again_at - now)
-        raise AirflowRescheduleException(real_time) from None  # type: ignore[no-untyped-call]
-    _ingested(run, planned, [], unknown)
+        raise AirflowRescheduleException(real_time)  # type: ignore[no-untyped-call]
+    if came.problems:
+        raise EndOfTask(not_in(came.problems), is_retryable=came.is_retryable)
 
 
-def _ingested(
-    run: Run,
-    batch: Batch,
-    problems: Sequence[Problem],
-    unknown_metrics: Collection[str],
-    *,
-    is_retried: bool = False,
-) -> None:
+def _ingested(run: Run, batch: Batch, came: ingest_verb.Ingested, *, is_retried: bool) -> None:
     """People are told of what a try has met, and report of the unknown metrics."""
-    if named := [one_line(it, _LONGEST_NAME) for it in sorted(unknown_metrics)[:_MOST_NAMED]]:
+    unknown = sorted(came.unknown_metrics)[:_MOST_NAMED]
+    if named := [one_line(it, _LONGEST_NAME) for it in unknown]:
         get_current_context()["ti"].xcom_push(_UNKNOWN_METRICS, named)
-    met = [*problems, *incidents.unknown_metrics(unknown_metrics)]
+    met = [*came.problems, *incidents.unknown_metrics(came.unknown_metrics)]
     days = {account.appid: account.days for account in batch}
     alerts.note(incidents.of_ingest(run, clock.now(), met, days, is_retried=is_retried))
 
@@ -159,7 +149,7 @@ def check(dataset: Dataset, asset: Any) -> None:
     )
     alerts.note(looked, is_last=True)
     if judgement.not_in:
-        raise NotInError(judgement.not_in)
+        raise EndOfTask(not_in(judgement.not_in), is_retryable=False)
     if failed:
         raise _upstream_failed(failed)
     changed = [day.isoformat() for day in judgement.changed_days]

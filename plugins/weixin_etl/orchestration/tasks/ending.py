@@ -12,8 +12,6 @@ from weixin_etl.api.errors import WeixinError
 from weixin_etl.model import ParameterError
 from weixin_etl.orchestration.tasks import alerts
 from weixin_etl.problem import Problem, ProblemKind, log_problem, program_fault
-from weixin_etl.run.ingest import IngestError
-from weixin_etl.run.outcome import NotInError
 from weixin_etl.warehouse import WarehouseError
 
 log = logging.getLogger(__name__)
@@ -46,9 +44,6 @@ def readable_ending() -> Iterator[None]:
         yield
     except (AirflowSkipException, AirflowRescheduleException):
         raise
-    except NotInError as error:  # it has said why
-        is_retryable = isinstance(error, IngestError) and error.is_retryable
-        raise EndOfTask(str(error), is_retryable=is_retryable) from None
     except Exception as error:
         problem = as_problem(error)
         log_problem(log, problem)
