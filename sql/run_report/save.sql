@@ -1,4 +1,33 @@
--- What an attempt for some pairs did in a run: one row per pair, added to its earlier attempts.
+-- What an attempt for some pairs did in a run: one row per pair, added to its earlier attempts. Its
+-- calls are counted as well, each on the day in Beijing on which it ended.
+WITH done AS (
+    SELECT *
+    FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS done (
+            appid text,
+            day date,
+            calls integer,
+            inserted integer,
+            updated integer,
+            unchanged integer,
+            rejected integer,
+            attempted_at timestamptz
+        )
+),
+
+counted AS (
+    INSERT INTO weixin.api_call AS known (appid, endpoint, beijing_date, calls)
+    SELECT
+        appid,
+        :endpoint,
+        date(attempted_at AT TIME ZONE 'Asia/Shanghai') AS beijing_date,
+        sum(calls)
+    FROM done
+    WHERE calls > 0
+    GROUP BY appid, beijing_date
+    ORDER BY appid, beijing_date
+    ON CONFLICT (appid, endpoint, beijing_date) DO UPDATE SET calls = known.calls + excluded.calls
+)
+
 INSERT INTO weixin.run_report AS report (
     run_id,
     dataset,
@@ -24,16 +53,7 @@ SELECT
     unchanged,
     rejected,
     attempted_at
-FROM jsonb_to_recordset(cast(:rows AS jsonb)) AS done (
-        appid text,
-        day date,
-        calls integer,
-        inserted integer,
-        updated integer,
-        unchanged integer,
-        rejected integer,
-        attempted_at timestamptz
-    )
+FROM done
 ON CONFLICT (run_id, dataset, appid, day) DO UPDATE SET
     calls = report.calls + excluded.calls,
     inserted = report.inserted + excluded.inserted,

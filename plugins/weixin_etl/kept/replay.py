@@ -210,11 +210,12 @@ def _judge(
             merge.save(others)
             newest = {seen.pair: seen.said.list_sha256 for seen in sightings if not seen.error}
             merge.unlist_again(
-                {
-                    pair: since
-                    for pair, since in unlisted.items()
-                    if after[pair].list_sha256 == newest.get(pair)
-                }
+                [
+                    {"appid": appid, "day": day, "msgid": msgid, "at": at}
+                    for (appid, day), since in unlisted.items()
+                    if after[appid, day].list_sha256 == newest.get((appid, day))
+                    for msgid, at in since.items()
+                ]
             )
             connection.commit()
     return len(others)

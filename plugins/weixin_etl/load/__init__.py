@@ -10,7 +10,7 @@ transaction, as a commit costs the same whatever it holds: all or nothing.
     save      coverage, the run's report, calls
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -18,7 +18,6 @@ from msgspec.structs import asdict
 from sqlalchemy import Connection, Engine
 
 from weixin_etl import clock
-from weixin_etl.datasets import Dataset
 from weixin_etl.load.judge import judge
 from weixin_etl.load.merge import Known, Merge
 from weixin_etl.load.stage import Staged, staged
@@ -27,7 +26,7 @@ from weixin_etl.warehouse import statement
 from weixin_etl.warehouse.locks import lock_load
 from weixin_etl.warehouse.statements import as_json
 
-__all__ = ["Chunk", "Load", "Staged", "count_calls", "staged"]
+__all__ = ["Chunk", "Load", "Staged", "record", "staged"]
 
 Chunk = Sequence[Staged]
 """What came of an account's days that are judged together."""
@@ -59,8 +58,7 @@ class Load:
             after = self._judge(merge, chunks, known)
             merge.save(after)
             merge.unlist(_unlisted(staged, known, after))
-            self._report(connection, staged, counts)
-            count_calls(connection, self.run.dataset, staged)
+            record(connection, self.run, staged, counts)
         _hear(self.heard, staged)
         return sum(counts.values(), Counts())
 
@@ -107,36 +105,23 @@ class Load:
         rows = merge.execute("coverage/heard.sql", appids=silent) if silent else ()
         return {**self.heard, **{row.appid: row.heard_at for row in rows}}
 
-    def _report(
-        self, connection: Connection, staged: Iterable[Staged], counts: Mapping[Pair, Counts]
-    ) -> None:
-        rows = [
-            {
-                "appid": one.account.appid,
-                "day": one.day,
-                "calls": one.calls,
-                "attempted_at": one.said.at,
-                **asdict(counts.get(one.pair, Counts())),
-            }
-            for one in staged
-        ]
-        run = {"run_id": self.run.run_id, "dataset": self.run.dataset.name}
-        connection.execute(statement("run_report/save.sql"), {**run, "rows": as_json(rows)})
 
-
-def count_calls(connection: Connection, dataset: Dataset, staged: Iterable[Staged]) -> None:
-    """Add the calls that answers took to those counted before, each on the day it ended."""
-    made = [one for one in staged if one.calls]
-    if made:
-        connection.execute(
-            statement("api_call/count.sql"),
-            {
-                "endpoint": dataset.path,
-                "appids": [one.account.appid for one in made],
-                "beijing_dates": [_asked_on(one) for one in made],
-                "calls": [one.calls for one in made],
-            },
-        )
+def record(
+    connection: Connection, run: Run, staged: Iterable[Staged], counts: Mapping[Pair, Counts]
+) -> None:
+    """Record what attempts of a run took and did; their calls count for the day's quota."""
+    rows = [
+        {
+            "appid": one.account.appid,
+            "day": one.day,
+            "calls": one.calls,
+            "attempted_at": one.said.at,
+            **asdict(counts.get(one.pair, Counts())),
+        }
+        for one in staged
+    ]
+    values = {"run_id": run.run_id, "dataset": run.dataset.name, "endpoint": run.dataset.path}
+    connection.execute(statement("run_report/save.sql"), {**values, "rows": as_json(rows)})
 
 
 def _repeats(one: Staged, known: Known) -> bool:
@@ -170,13 +155,14 @@ def _hear(heard: dict[str, datetime], staged: Iterable[Staged]) -> None:
 
 def _unlisted(
     staged: Iterable[Staged], known: Mapping[Pair, Known], after: Mapping[Pair, Coverage]
-) -> dict[Pair, tuple[Collection[str], datetime]]:
+) -> list[dict[str, object]]:
     """The ready answers that list something else than the ready answer before."""
-    listed = {}
+    listed: list[dict[str, object]] = []
     for one in staged:
         before, now = known[one.pair].coverage, after[one.pair]
         is_ready = now.ready_at == one.said.at and now.list_sha256 is not None
         is_new = before.list_sha256 != now.list_sha256 or before.ready_at != before.fetched_at
         if is_ready and is_new and before.attempted_at:
-            listed[one.pair] = one.msgids, one.said.at
+            pair = {"appid": one.account.appid, "day": one.day}
+            listed.append({**pair, "msgids": one.msgids, "at": one.said.at})
     return listed

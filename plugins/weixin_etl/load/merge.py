@@ -148,22 +148,13 @@ class Merge:
                 follow = statement("fact/follow.sql", dataset)
                 self.connection.execute(follow, {"appids": appids, "msgids": msgids})
 
-    def unlist(self, listed: Mapping[Pair, tuple[Collection[str], datetime]]) -> None:
-        """Articles of pairs that these no longer list, by answers of these instants."""
-        pairs = [
-            {"appid": appid, "day": day, "msgids": list(msgids), "at": at}
-            for (appid, day), (msgids, at) in listed.items()
-        ]
+    def unlist(self, pairs: Sequence[Mapping[str, object]]) -> None:
+        """Note which articles of pairs answers no longer list: `msgids` that they do, and `at`."""
         if pairs and self.dataset.describes_articles:
             self.execute("article_sighting/unlist.sql", pairs=as_json(pairs))
 
-    def unlist_again(self, unlisted: Mapping[Pair, Mapping[str, datetime | None]]) -> None:
-        """Since when none of pairs' answers lists an article; None while the newest does."""
-        articles = [
-            {"appid": appid, "day": day, "msgid": msgid, "at": at}
-            for (appid, day), since in unlisted.items()
-            for msgid, at in since.items()
-        ]
+    def unlist_again(self, articles: Sequence[Mapping[str, object]]) -> None:
+        """Note since when articles are not listed: `appid`, `day`, `msgid` and `at`, or None."""
         if articles and self.dataset.describes_articles:
             self.execute("article_sighting/unlist_again.sql", articles=as_json(articles))
 

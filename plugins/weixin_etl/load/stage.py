@@ -141,15 +141,13 @@ def sighting(dataset: Dataset, account: Account, day: date, at: datetime, parsed
 
 def _unreadable(parsed: Parsed, account: Account) -> WeixinError:
     """Why nothing of an answer could be loaded."""
-    nothing_fits = (
-        ""
-        if parsed.unreadable
-        else (
-            f"no row of the answer fits; the first of {len(parsed.rejected)} rejected parts: "
-            f"{parsed.rejected[0].reason}; see weixin.rejected_row"
-        )
+    if parsed.unreadable:
+        return UnreadableError(parsed.unreadable, account=str(account))
+    return UnreadableError(
+        f"no row of the answer fits; the first of {len(parsed.rejected)} rejected parts: "
+        f"{parsed.rejected[0].reason}; see weixin.rejected_row",
+        account=str(account),
     )
-    return UnreadableError(parsed.unreadable or nothing_fits, account=str(account))
 
 
 def packed(body: bytes) -> bytes:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from weixin_etl.api.calls import AccountCalls, OpenClient
 from weixin_etl.api.errors import HeldBackError
-from weixin_etl.load import Load, Staged, count_calls, staged
+from weixin_etl.load import Load, Staged, record, staged
 from weixin_etl.model import Account, Batch, Counts, PlannedAccount
 from weixin_etl.problem import Problem, ProblemKind, log_problem, program_fault
 from weixin_etl.run import Work
@@ -140,7 +140,7 @@ class _Try:
         loadable = []
         for chunk in chunks:
             if chunk[0].account.appid in self.failures:
-                self.count_calls(chunk)
+                self.record(chunk)
             else:
                 loadable.append(chunk)
         try:
@@ -148,30 +148,29 @@ class _Try:
         except Exception as error:
             if len(loadable) == 1:
                 self.fail(loadable[0][0].account, error)
-                return self.commit(load, loadable)
-            self.require_warehouse(error)
-            log.warning("%s chunks are loaded one by one: %s", len(loadable), type(error).__name__)
+            else:
+                self.of_one_statement(error)
+                why = type(error).__name__
+                log.warning("%s chunks are loaded one by one: %s", len(loadable), why)
         return sum((self.commit(load, [chunk]) for chunk in loadable), Counts())
 
-    def count_calls(self, staged: Sequence[Staged]) -> None:
-        """Count the calls of pairs that are not loaded: they used the quota all the same."""
+    def record(self, staged: Sequence[Staged]) -> None:
+        """Record attempts that are not loaded: they used the quota all the same."""
         with self.work.warehouse.begin() as connection:
-            count_calls(connection, self.work.run.dataset, staged)
+            record(connection, self.work.run, staged, {})
 
-    def require_warehouse(self, error: Exception) -> None:
-        """Make sure that the error is of one statement, so that others can still be made."""
+    def of_one_statement(self, error: Exception) -> Problem | None:
+        """What the warehouse has against a statement; raised if others can't be made either."""
         passing = diagnose(error, self.work.warehouse)
         if passing and not passing.is_of_one_statement:
             raise error
+        return passing and passing.problem
 
     def fail(self, account: Account, error: Exception) -> None:
         """Give an account up whose answers can't be worked on or loaded."""
-        self.require_warehouse(error)
-        passing = diagnose(error, self.work.warehouse)
-        problem = passing.problem if passing else program_fault(log, error)
-        self.failures[account.appid] = replace(
-            problem, account=account.name, appid=account.appid, conn_id=account.conn_id
-        )
+        problem = self.of_one_statement(error) or program_fault(log, error)
+        who = {"account": account.name, "appid": account.appid, "conn_id": account.conn_id}
+        self.failures[account.appid] = replace(problem, **who)
 
 
 def _is_held_back(one: Staged) -> bool:

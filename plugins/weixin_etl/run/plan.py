@@ -206,22 +206,14 @@ def _in_words(due: Due, known: Mapping[date, Coverage]) -> str:
     """What is asked for, for the log."""
     if due.is_probe:
         return f"the endpoint is offline: asks for {due.first[0]} only, to find out if it is back"
-    older = _why_open(due.older, known)
+    ends: dict[str, list[date]] = defaultdict(list)
+    for day in due.older:
+        pair = known.get(day)
+        ends[pair.error_kind or "to be confirmed" if pair else "never asked"].append(day)
     said = [
         counted(len(due.first) + len(due.older), "call"),
         days_as_ranges([day for day in due.first if day != due.witness]),
-        f"older ones ({older})" if due.first and older else older,
+        *(f"{days_as_ranges(days)}: {end}" for end, days in ends.items()),
         f"{due.witness} to find out whether WeChat lists any article of it" if due.witness else "",
     ]
     return "; ".join(filter(None, said))
-
-
-def _why_open(days: Sequence[date], known: Mapping[date, Coverage]) -> str:
-    """The days with how earlier attempts ended, days with the same end together."""
-    reasons: dict[str, list[date]] = defaultdict(list)
-    for day in days:
-        pair = known.get(day)
-        code = f" (errcode {pair.error_code})" if pair and pair.error_code else ""
-        reason = "never asked" if pair is None else pair.error_kind or "to be confirmed"
-        reasons[f"{reason}{code}"].append(day)
-    return "; ".join(f"{days_as_ranges(those)}: {reason}" for reason, those in reasons.items())
